@@ -1,0 +1,1 @@
+"""Readers: the bytes of one file become documents; one file per format family."""

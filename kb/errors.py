@@ -1,0 +1,64 @@
+"""What can go wrong, in words a person can act on?
+
+Every error that may reach a person is a ``KbError``: a stable ``code`` for machines, one ``sentence`` for people
+(what was wrong, where, what to do) and the HTTP ``status`` the web layer should answer with. Not for bugs: those
+stay ordinary exceptions and never reach a person.
+"""
+
+from __future__ import annotations
+
+
+class KbError(Exception):
+    """An expected failure. ``field`` names the input at fault, ``retry_after`` is in seconds."""
+
+    code = "error"
+    status = 500
+
+    def __init__(self, sentence: str, *, field: str | None = None, retry_after: int | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.field = field
+        self.retry_after = retry_after
+
+
+class Invalid(KbError):
+    """Bad input. ``fields`` maps each input at fault to its sentence, for forms that show all at once."""
+
+    code, status = "invalid", 422
+
+    def __init__(self, sentence: str, *, field: str | None = None, fields: dict[str, str] | None = None) -> None:
+        super().__init__(sentence, field=field)
+        self.fields = fields if fields is not None else ({field: sentence} if field else {})
+
+
+class NotFound(KbError):
+    code, status = "not-found", 404
+
+
+class Forbidden(KbError):
+    code, status = "forbidden", 403
+
+
+class Conflict(KbError):
+    code, status = "conflict", 409
+
+
+class TooLarge(KbError):
+    code, status = "too-large", 413
+
+
+class TooMany(KbError):
+    code, status = "too-many-requests", 429
+
+
+class Unavailable(KbError):
+    """A part is missing or busy now; trying again later may help."""
+
+    code, status = "unavailable", 503
+
+
+class Misconfigured(KbError):
+    """A setting or a policy file is wrong; nothing starts on it. Exit code 2 on the command line."""
+
+    code, status = "misconfigured", 500
+

@@ -1,0 +1,109 @@
+"""What does an asker get back?
+
+The values between the searcher and everyone who shows them (browser page, JSON routes, terminal). The ``*_json`` functions are
+the one place that knows the published shape. Highlights are text and spans, never HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from kb.search.documents import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """An excerpt: plain ``text`` and the half-open ``spans`` (in characters of ``text``) that matched."""
+
+    text: str
+    spans: tuple[tuple[int, int], ...] = ()
+    anchor: str = ""
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One document in an answer, with its best passage. ``url`` includes the passage's anchor.
+
+    ``explain`` maps the name of a score's part to its contribution; empty unless asked for.
+    """
+
+    id: str
+    kind: Kind
+    title: str
+    url: str
+    score: float
+    passage: Passage
+    product: str = ""
+    versions: tuple[str, ...] = ()
+    updated: str = ""
+    solved: bool | None = None
+    explain: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """The answer to a search: one page of hits out of ``total``.
+
+    ``facets`` maps kind, product, version and tag to ``{value: count}`` over all hits, not only this page.
+    ``notes`` are sentences about how the query was read, such as an unclosed quotation mark.
+    """
+
+    query: str
+    generation: str
+    total: int
+    hits: tuple[Hit, ...]
+    facets: dict[str, dict[str, int]] = field(default_factory=dict)
+    did_you_mean: str | None = None
+    partial: bool = False
+    notes: tuple[str, ...] = ()
+    page: int = 1
+    per_page: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestions:
+    """The answer to a half-typed title; empty when nothing is good enough to show."""
+
+    query: str
+    generation: str
+    hits: tuple[Hit, ...]
+    partial: bool = False
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """One hit in the shape of /api/v1 (see the contract in docs)."""
+    shape: dict[str, Any] = {
+        "id": hit.id,
+        "title": hit.title,
+        "url": hit.url,
+        "kind": str(hit.kind),
+        "score": round(hit.score, 6),
+        "passage": {"text": hit.passage.text, "spans": [list(span) for span in hit.passage.spans]},
+    }
+    if hit.explain:
+        shape["explain"] = {name: round(value, 6) for name, value in hit.explain.items()}
+    return shape
+
+
+def suggestions_json(answer: Suggestions) -> dict[str, Any]:
+    return {
+        "query": answer.query,
+        "generation": answer.generation,
+        "partial": answer.partial,
+        "suggestions": [hit_json(hit) for hit in answer.hits],
+    }
+
+
+def results_json(answer: Results) -> dict[str, Any]:
+    return {
+        "query": answer.query,
+        "generation": answer.generation,
+        "total": answer.total,
+        "partial": answer.partial,
+        "did_you_mean": answer.did_you_mean,
+        "facets": answer.facets,
+        "notes": list(answer.notes),
+        "results": [hit_json(hit) for hit in answer.hits],
+    }

@@ -1,0 +1,177 @@
+"""What can an operator set, and how?
+
+One table. Each setting is read from the environment variable ``KB_<NAME>``, or from the file named by
+``KB_<NAME>_FILE`` (for secrets); an unknown ``KB_`` variable or a malformed value refuses to start with a sentence.
+Not for content: policies, catalogue and curations are files beside the articles.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from kb.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One row: ``read`` turns the text into a value or raises ValueError; ``form`` says what is accepted."""
+
+    name: str
+    default: str
+    read: Callable[[str], Any]
+    form: str
+    help: str
+    secret: bool = False
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        value = int(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return read
+
+
+def _flag(text: str) -> bool:
+    return {"yes": True, "no": False}[text.lower()]
+
+
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _level(text: str) -> str:
+    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValueError(text)
+    return text.upper()
+
+
+def _secret(text: str) -> str:
+    if text and len(text) < 32:
+        raise ValueError(text)
+    return text
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+_PORT = "a whole number from 1 to 65535"
+_YES_NO = "yes or no"
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("data", "data", Path, "a folder", "Where the index, the tickets and the attachments live."),
+    Setting("content", "content", Path, "a folder", "The help centre's own folder: articles, policies, catalogue."),
+    Setting("sources", "", _words, "KIND=PATH words, KIND doc, faq or forum",
+            "What `kb index` reads when no source is given; empty means docs, faq and forum of the content folder."),
+    Setting("policies", "", str, "a file, or empty for policies.toml in the content folder",
+            "The promises: calendars, levels, severities."),
+    Setting("portal_name", "Askfirst", str, "words", "The name at the top of every page."),
+    Setting("base_url", "http://127.0.0.1:8000", _url, "an http or https address",
+            "The portal's public address; links in notices are built from it, never from a request."),
+    Setting("host", "127.0.0.1", str, "an address", "Where `kb serve` listens."),
+    Setting("port", "8000", _whole(1, 65535), _PORT, "The port `kb serve` listens on."),
+    Setting("workers", "2", _whole(1, 64), "a whole number from 1 to 64", "Server processes."),
+    Setting("secret_key", "", _secret, "at least 32 characters, or empty",
+            "Signs sessions and forms; empty means one is made and kept in the data folder.", secret=True),
+    Setting("secure_cookies", "no", _flag, _YES_NO, "Set to yes when the portal is served over https."),
+    Setting("trusted_proxies", "0", _whole(0, 5), "a whole number from 0 to 5",
+            "How many proxies in front may set X-Forwarded-For."),
+    Setting("embed_origins", "", _words, "web origins, separated by spaces",
+            "Sites that may call suggest and search from their own pages."),
+    Setting("session_hours", "12", _whole(1, 720), "a whole number from 1 to 720", "How long a sign-in lasts."),
+    Setting("suggest_per_minute", "600", _whole(1, 100000), "a whole number from 1 to 100000",
+            "Suggest and search requests that one address may make each minute."),
+    Setting("tickets_per_hour", "30", _whole(1, 10000), "a whole number from 1 to 10000",
+            "Tickets and comments that one person may send each hour."),
+    Setting("attachment_megabytes", "10", _whole(1, 1024), "a whole number from 1 to 1024",
+            "The largest attachment; a ticket takes 20."),
+    Setting("suggest_budget_ms", "250", _whole(10, 5000), "a whole number from 10 to 5000",
+            "After this time a suggestion answers with what it has."),
+    Setting("generations", "3", _whole(1, 50), "a whole number from 1 to 50", "Published generations to keep."),
+    Setting("log_level", "INFO", _level, "DEBUG, INFO, WARNING or ERROR", "How much the server tells."),
+    Setting("demo", "no", _flag, _YES_NO, "Shows the demo sign-ins on the sign-in page; never on a real portal."),
+)
+_BY_NAME: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in SETTINGS})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings, read and checked."""
+
+    data: Path
+    content: Path
+    sources: tuple[str, ...]
+    policies: str
+    portal_name: str
+    base_url: str
+    host: str
+    port: int
+    workers: int
+    secret_key: str
+    secure_cookies: bool
+    trusted_proxies: int
+    embed_origins: tuple[str, ...]
+    session_hours: int
+    suggest_per_minute: int
+    tickets_per_hour: int
+    attachment_megabytes: int
+    suggest_budget_ms: int
+    generations: int
+    log_level: str
+    demo: bool
+
+    @property
+    def policies_file(self) -> Path:
+        return Path(self.policies) if self.policies else self.content / "policies.toml"
+
+
+def load(environ: Mapping[str, str] | None = None, **overrides: str | None) -> Settings:
+    """Settings from ``environ`` (default: the process's), then ``overrides`` by name; None overrides nothing.
+
+    Raises Misconfigured, naming the variable and the accepted form.
+    """
+    texts = {setting.name: setting.default for setting in SETTINGS}
+    texts |= _from_environment(os.environ if environ is None else environ)
+    texts |= {name: text for name, text in overrides.items() if text is not None}
+    return Settings(**{name: _read(_BY_NAME[name], text) for name, text in texts.items()})
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    texts = {}
+    for variable, text in environ.items():
+        if not variable.startswith("KB_") or variable.startswith("KB_BENCH_"):
+            continue
+        name = variable.removeprefix("KB_").lower()
+        if name in _BY_NAME:
+            texts[name] = text
+        elif name.removesuffix("_file") in _BY_NAME and name.endswith("_file"):
+            texts[name.removesuffix("_file")] = _file(variable, text)
+        else:
+            raise Misconfigured(f"{variable} is no setting; `kb settings` lists them all.")
+    return texts
+
+
+def _file(variable: str, path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{variable}: cannot read {path}: {error}.") from error
+
+
+def _read(setting: Setting, text: str) -> Any:
+    try:
+        return setting.read(text)
+    except (ValueError, KeyError):
+        shown = "the value" if setting.secret else repr(text)
+        sentence = f"KB_{setting.name.upper()}: {shown} is not accepted; give {setting.form}."
+        raise Misconfigured(sentence, field=setting.name) from None

@@ -1,0 +1,1 @@
+"""Promises: who is promised what, and when it falls due."""

@@ -68,5 +68,5 @@ def main() -> None:
         sys.exit(2 if isinstance(error, Misconfigured | Invalid) else 1)
     except BrokenPipeError:
         # The reader went away (`kb search ... | head`); point stdout nowhere so that closing it stays quiet.
-        sys.stdout = None  # type: ignore[assignment]  # the interpreter is about to exit
+        sys.stdout = None
         sys.exit(0)

@@ -61,4 +61,3 @@ class Misconfigured(KbError):
     """A setting or a policy file is wrong; nothing starts on it. Exit code 2 on the command line."""
 
     code, status = "misconfigured", 500
-

@@ -1,7 +1,7 @@
 """What does an asker get back?
 
-The values between the searcher and everyone who shows them (browser page, JSON routes, terminal). The ``*_json`` functions are
-the one place that knows the published shape. Highlights are text and spans, never HTML.
+The values between the searcher and everyone who shows them (browser page, JSON routes, terminal). The ``*_json``
+functions are the one place that knows the published shape. Highlights are text and spans, never HTML.
 """
 
 from __future__ import annotations

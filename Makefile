@@ -1,0 +1,36 @@
+# Two commands do everything on a fresh machine: `make serve` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE := .cache
+
+.PHONY: serve test lint lock bench clean help
+help:
+	@echo "make serve   set up, index content/ and serve the portal on http://127.0.0.1:8000"
+	@echo "make test    set up and run every check and test, the browser's included"
+	@echo "make lock    resolve pyproject.toml anew into requirements*.lock (needs uv)"
+
+serve: $(VENV)/.serve
+	@$(BIN)/kb serve --demo
+
+test: $(VENV)/.test
+	@.ci/browser $(CACHE)/chromium
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	CHROMIUM="$$(cat $(CACHE)/chromium)" $(BIN)/pytest -n 2
+
+$(VENV)/.serve: requirements.lock pyproject.toml
+	@.ci/venv $(PYTHON) $(VENV) requirements.lock
+	@touch $@
+
+$(VENV)/.test: requirements-dev.lock pyproject.toml
+	@.ci/venv $(PYTHON) $(VENV) requirements-dev.lock
+	@touch $@ $(VENV)/.serve
+
+lock:
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra eval pyproject.toml .ci/build.in -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra eval --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
+
+clean:
+	rm -rf $(VENV) $(CACHE) data .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,319 @@
+"""How does an index change without anyone seeing it change?
+
+A ``Generation`` is a folder that is built aside, verified, synced to disk and then published by one rename; readers
+hold one generation for the length of a request and never see half of one. A manifest seals every file with its
+SHA-256; what does not match is refused and the generation before it serves. Not for searching: see ``searcher``.
+
+``data/index/CURRENT`` names the published one; ``gen-000012/`` holds it; ``building-*`` is litter of a build that
+died and is removed by the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self
+
+from kb.errors import Conflict, KbError, Unavailable
+from kb.search import arrays, postings
+from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
+from kb.search.store import FILE as STORE_FILE
+from kb.search.store import DocumentStore, StoreWriter, without_surrogates
+
+FORMAT = 1  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a generation holds. ``partitions`` maps each audience to its arrays; ``files`` gives (size, SHA-256)."""
+
+    name: str
+    format: int
+    created: str
+    documents: int
+    kinds: dict[str, int]
+    partitions: dict[str, str]
+    settings: dict[str, Any]
+    files: dict[str, tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A published, verified generation."""
+
+    path: Path
+    manifest: Manifest
+
+    @property
+    def name(self) -> str:
+        return self.manifest.name
+
+    @property
+    def store(self) -> DocumentStore:
+        return DocumentStore(self.path / STORE_FILE)
+
+    def ledger(self) -> dict[str, Any]:
+        """What the indexer noted about its sources."""
+        noted: dict[str, Any] = json.loads((self.path / "ledger.json").read_text("utf-8"))
+        return noted
+
+    def arrays_for(self, audience: str) -> tuple[str, arrays.Arrays]:
+        """The file and arrays of what ``audience`` may see; an unknown group sees what customers see."""
+        partitions = self.manifest.partitions
+        file = (
+            partitions.get(audience)
+            or partitions.get("customers" if audience != PUBLIC else PUBLIC)
+            or partitions[PUBLIC]
+        )
+        return file, arrays.load(self.path / file)
+
+
+def folder(data: Path) -> Path:
+    return data / "index"
+
+
+def published(data: Path) -> str | None:
+    """The name in CURRENT, unverified; cheap enough to look at once a second."""
+    try:
+        return (folder(data) / "CURRENT").read_text("ascii").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def names(data: Path) -> list[str]:
+    """All published generations, newest first."""
+    found = [p.name.removeprefix("gen-") for p in folder(data).glob("gen-*") if p.is_dir()]
+    return sorted((name for name in found if name.isdigit()), reverse=True)
+
+
+def current(data: Path) -> Generation | None:
+    """The published generation, or the newest other one that verifies; None when there is none at all."""
+    first = published(data)
+    for name in dict.fromkeys([*([first] if first else []), *names(data)]):
+        with contextlib.suppress(Unavailable):
+            return verified(data, name)
+    return None
+
+
+def verified(data: Path, name: str) -> Generation:
+    """Generation ``name`` with every byte checked. Raises Unavailable naming the file that is wrong."""
+    path = folder(data) / f"gen-{name}"
+    manifest = _manifest(path)
+    for file, (size, expected) in manifest.files.items():
+        if not _matches(path / file, size, expected):
+            raise Unavailable(f"Generation {name} is damaged: {file} is not what was published. Run `kb index --full`.")
+    return Generation(path, manifest)
+
+
+def _manifest(path: Path) -> Manifest:
+    try:
+        values = json.loads((path / "manifest.json").read_text("utf-8"))
+        seal = values.pop("seal")
+        if seal != _seal(values) or values["format"] != FORMAT:
+            raise ValueError("seal or format differ")
+        values["files"] = {name: tuple(row) for name, row in values["files"].items()}
+        return Manifest(**values)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Unavailable(f"{path.name} has no valid manifest: {error}. Run `kb index --full`.") from error
+
+
+def _seal(values: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def _matches(file: Path, size: int, expected: str) -> bool:
+    try:
+        return file.stat().st_size == size and _sha256(file) == expected
+    except OSError:
+        return False
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+class Builder:
+    """Builds the next generation aside; ``with Builder(data) as b: b.add(...); b.publish(...)``.
+
+    One at a time: a second builder on the same data folder raises Conflict. Leaving without ``publish`` leaves no
+    trace. A full disk or a file error raises Unavailable, and what was published before goes on serving.
+    """
+
+    def __init__(self, data: Path, *, keep: int = 3, progress: Progress | None = None, operators: bool = True) -> None:
+        self._root = folder(data)
+        self._data = data
+        self._keep = keep
+        self._operators = operators
+        self.progress: Progress = progress or (lambda _stage, _done, _total: None)
+        self.previous: Generation | None = None
+        self._kinds: Counter[str] = Counter()
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with _told(), contextlib.ExitStack() as opened:
+            self._root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            opened.enter_context(_lock(self._root / ".lock"))
+            for litter in self._root.glob("building-*"):
+                shutil.rmtree(litter, ignore_errors=True)
+            self.previous = current(self._data)
+            self._aside = Path(tempfile.mkdtemp(prefix="building-", dir=self._root))
+            opened.callback(shutil.rmtree, self._aside, ignore_errors=True)
+            self._store = StoreWriter(self._aside / STORE_FILE)
+            opened.callback(self._store.close)
+            self._corpus = postings.Corpus()
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def add(self, document: Document) -> None:
+        """Take up one document. Raises Conflict when its id was added before."""
+        with _told():
+            document = without_surrogates(document)
+            row, cuts = self._store.add(document)
+            self._corpus.add(document, row, cuts)
+            self._kinds[document.kind] += 1
+
+    def alias(self, old: str, document_id: str) -> None:
+        """Let an old id lead to a document that was or will be added."""
+        self._store.alias(old, document_id)
+
+    def publish(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Manifest:
+        """Build, verify, sync and publish what was added; returns the new generation's manifest."""
+        with _told():
+            self._store.close()
+            self._whoosh()
+            partitions = self._partitions()
+            (self._aside / "ledger.json").write_text(json.dumps(ledger, ensure_ascii=False), "utf-8")
+            manifest = self._sealed(partitions, settings)
+            self._check(manifest)
+            return self._swap(manifest)
+
+    def _whoosh(self) -> None:
+        if not self._operators:
+            return
+        from kb.search import whoosh_build  # spawns a process for large corpora; not needed to read a generation
+
+        previous = self.previous.path if self.previous else None
+        self._building = whoosh_build.start(self._aside, previous, documents=self._kinds.total())
+
+    def _partitions(self) -> dict[str, str]:
+        """One set of arrays for each distinct set of visible documents: {audience: file}."""
+        present = Counter(f.audience for f in self._corpus.facts)
+        files: dict[frozenset[str], str] = {}
+        partitions = {}
+        audiences = [*AUDIENCES, *sorted(set(present) - set(AUDIENCES))]
+        for done, audience in enumerate(audiences):
+            self.progress("ranking", done, len(audiences))
+            visible = frozenset(a for a in visible_to(audience) if present[a])
+            if visible not in files:
+                files[visible] = f"part-{len(files)}.arrays"
+                arrays.save(self._aside / files[visible], postings.partition(self._corpus, visible))
+            partitions[audience] = files[visible]
+        self.progress("ranking", len(audiences), len(audiences))
+        return partitions
+
+    def _sealed(self, partitions: dict[str, str], settings: Mapping[str, Any]) -> Manifest:
+        if self._operators:
+            self._building.wait(lambda done, total: self.progress("phrases", done, total))
+        files = {}
+        for file in sorted(p for p in self._aside.rglob("*") if p.is_file()):
+            _sync(file)
+            files[file.relative_to(self._aside).as_posix()] = (file.stat().st_size, _sha256(file))
+        newest = max([int(n) for n in (*names(self._data), published(self._data) or "0") if n.isdigit()], default=0)
+        created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        manifest = Manifest(
+            f"{newest + 1:06}",
+            FORMAT,
+            created,
+            self._kinds.total(),
+            dict(self._kinds),
+            partitions,
+            dict(settings),
+            files,
+        )
+        values = json.loads(json.dumps(asdict(manifest)))
+        (self._aside / "manifest.json").write_text(json.dumps(values | {"seal": _seal(values)}), "utf-8")
+        _sync(self._aside / "manifest.json")
+        for inner in [*(p for p in self._aside.rglob("*") if p.is_dir()), self._aside]:
+            _sync(inner)
+        return manifest
+
+    def _check(self, manifest: Manifest) -> None:
+        """Open what was built as a reader would; a failure publishes nothing."""
+        built = DocumentStore(self._aside / STORE_FILE)
+        counted = len(built.digests())
+        built.close()
+        opened = {file: arrays.load(self._aside / file) for file in set(manifest.partitions.values())}
+        widest = max((a["kind"].size for a in opened.values()), default=0)
+        if counted != manifest.documents or widest > counted:
+            counts = f"{counted} documents where {manifest.documents} were added"
+            raise Unavailable(f"The new generation holds {counts}; it was not published.")
+
+    def _swap(self, manifest: Manifest) -> Manifest:
+        target = self._root / f"gen-{manifest.name}"
+        os.rename(self._aside, target)
+        _sync(self._root)
+        point_to(self._data, manifest.name)
+        for name in names(self._data)[self._keep :]:
+            shutil.rmtree(self._root / f"gen-{name}", ignore_errors=True)
+        return manifest
+
+
+def point_to(data: Path, name: str) -> None:
+    """Make ``name`` the published generation: written aside, synced, renamed."""
+    aside = folder(data) / "CURRENT.new"
+    aside.write_text(f"{name}\n", "ascii")
+    _sync(aside)
+    os.replace(aside, folder(data) / "CURRENT")
+    _sync(folder(data))
+
+
+def _sync(path: Path) -> None:
+    # A failed fsync is never tried again: the kernel may have dropped the pages (PostgreSQL's "fsyncgate").
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[IO[str]]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(f"Another index build is running on {path.parent}; wait for it to end.") from None
+        yield file
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """Failures of the disk as one sentence."""
+    try:
+        yield
+    except KbError:
+        raise
+    except (OSError, sqlite3.Error) as error:
+        full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error)
+        why = "the disk is full; free some space" if full else str(error)
+        raise Unavailable(f"The index could not be written: {why}. What was published before still serves.") from error

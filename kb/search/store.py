@@ -1,0 +1,167 @@
+"""Here is a document's row or id: what does it say?
+
+The documents of one generation in a read-only SQLite file: what hits and article pages show, and what the next
+generation takes over unchanged. Plain ``sqlite3``: the file is written once and never changes. Not for ranking.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import threading
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kb.errors import Conflict, Unavailable
+from kb.search import documents
+from kb.search.documents import Document
+from kb.search.passages import Cut, cut
+
+_SCHEMA = """
+CREATE TABLE document (
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, audience TEXT NOT NULL, title TEXT NOT NULL,
+    digest BLOB NOT NULL, first INTEGER NOT NULL, shown TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE passage (row INTEGER PRIMARY KEY, anchor TEXT NOT NULL, path TEXT NOT NULL, text TEXT NOT NULL);
+CREATE TABLE alias (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
+"""
+FILE = "documents.sqlite"
+
+
+class StoreWriter:
+    """Writes the documents of a generation being built. ``row`` counts from 0 in order of adding."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path)
+        # No journal and no sync while building: a half-built generation is thrown away, a whole one synced at the end.
+        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+        self._rows = 0
+        self._passages = 0
+        self._closed = False
+
+    def add(self, document: Document) -> tuple[int, list[Cut]]:
+        """Store one document and return its row and its passages. Raises Conflict when its id is there already."""
+        body = json.dumps(documents.to_json(document), ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
+        cuts = cut(document)
+        row = (self._rows, document.id, str(document.kind), document.audience, document.title, digest(body))
+        shown = json.dumps([document.product, document.versions, str(document.updated or ""), document.solved])
+        try:
+            self._db.execute(
+                "INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?)",
+                (*row, self._passages, shown, zlib.compress(body, 1)),
+            )
+        except sqlite3.IntegrityError:
+            raise Conflict(f"Two documents have the id {document.id}; rename one of them.") from None
+        self._db.executemany(
+            "INSERT INTO passage VALUES (?,?,?,?)",
+            [(self._passages + i, c.anchor, json.dumps(c.path), c.text) for i, c in enumerate(cuts)],
+        )
+        self._rows += 1
+        self._passages += len(cuts)
+        return self._rows - 1, cuts
+
+    def alias(self, old: str, document_id: str) -> None:
+        """Let an old id lead to a document; the first to claim it keeps it."""
+        self._db.execute("INSERT OR IGNORE INTO alias VALUES (?,?)", (old, document_id))
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._db.commit()
+            self._db.close()
+
+
+def digest(body: bytes) -> bytes:
+    """8 bytes that change when a document does."""
+    return hashlib.blake2b(body, digest_size=8).digest()
+
+
+class DocumentStore:
+    """The documents of a published generation; safe to share between threads, each gets a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._local = threading.local()
+        self._query("SELECT count(*) FROM document")
+
+    def _query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._connection().execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise Unavailable(f"The document store cannot be read: {error}. Run `kb index --full`.") from error
+
+    def _connection(self) -> sqlite3.Connection:
+        connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            uri = f"{self._path.resolve().as_uri()}?mode=ro&immutable=1"
+            connection = self._local.connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        return connection
+
+    def shown(self, row: int) -> tuple[str, str, str, tuple[Any, ...]]:
+        """id, kind, title, and (product, versions, updated, solved) of one row, for a hit."""
+        ((document_id, kind, title, shown),) = self._query(
+            "SELECT id, kind, title, shown FROM document WHERE row=?", (row,)
+        )
+        return document_id, kind, title, tuple(json.loads(shown))
+
+    def passage(self, row: int) -> Cut:
+        ((anchor, path, text),) = self._query("SELECT anchor, path, text FROM passage WHERE row=?", (row,))
+        return Cut(anchor, tuple(json.loads(path)), text)
+
+    def document(self, document_id: str) -> Document | None:
+        """The whole document by id, or by an old id that leads to it; None when there is none."""
+        found = self._query("SELECT body FROM document WHERE id=?", (document_id,))
+        if not found:
+            found = self._query("SELECT body FROM document WHERE id=(SELECT id FROM alias WHERE old=?)", (document_id,))
+        return _document(found[0][0]) if found else None
+
+    def row(self, document_id: str) -> int | None:
+        found = self._query("SELECT row FROM document WHERE id=?", (document_id,))
+        return found[0][0] if found else None
+
+    def documents(self, ids: Iterable[str]) -> Iterator[Document]:
+        """The documents of ``ids`` in that order; unknown ids are left out."""
+        for document_id in ids:
+            found = self._query("SELECT body FROM document WHERE id=?", (document_id,))
+            if found:
+                yield _document(found[0][0])
+
+    def all(self) -> Iterator[Document]:
+        """Every document, in order of rows, one at a time."""
+        for (body,) in self._connection().execute("SELECT body FROM document ORDER BY row"):
+            yield _document(body)
+
+    def digests(self) -> dict[str, bytes]:
+        """What each document's content is, as 8 bytes: two stores differ where these do."""
+        return dict(self._query("SELECT id, digest FROM document"))
+
+    def close(self) -> None:
+        connection = getattr(self._local, "connection", None)
+        if connection is not None:
+            connection.close()
+            del self._local.connection
+
+
+def _document(body: bytes) -> Document:
+    return documents.from_json(json.loads(zlib.decompress(body)))
+
+
+def without_surrogates(document: Document) -> Document:
+    """The same document with lone surrogates and NULs replaced, so that every store can hold it."""
+    return replace(
+        document,
+        title=clean(document.title),
+        sections=tuple(
+            replace(s, text=clean(s.text), path=tuple(map(clean, s.path)), anchor=clean(s.anchor))
+            for s in document.sections
+        ),
+        html=clean(document.html),
+    )
+
+
+def clean(text: str) -> str:
+    """Text that UTF-8 and SQLite can hold."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")

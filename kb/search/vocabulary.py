@@ -1,0 +1,89 @@
+"""Here is a word or its beginning: which numbers does the index know it by?
+
+Sorted UTF-8 words in one byte array with offsets, so that a prefix is a contiguous range and the whole is mapped from
+a file. Look-ups bisect; nothing is loaded. Not for meaning: stems, typos and weights are others' business.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.search.arrays import Arrays
+
+Ints = npt.NDArray[Any]
+
+
+def pack(words: Sequence[str], name: str) -> Arrays:
+    """Arrays for ``words``, which must be sorted by their UTF-8 bytes."""
+    encoded = [word.encode("utf-8", "surrogatepass") for word in words]
+    offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+    np.cumsum([len(word) for word in encoded], out=offsets[1:])
+    keys = np.frombuffer(b"".join(word[:8].ljust(8, b"\0") for word in encoded), dtype=">u8").astype("<u8")
+    return {
+        f"{name}_text": np.frombuffer(b"".join(encoded), dtype=np.uint8),
+        f"{name}_offsets": offsets,
+        f"{name}_keys": keys,
+    }
+
+
+class Vocabulary:
+    """The words packed under ``name``; a word's number is its place in sorted order."""
+
+    def __init__(self, arrays: Arrays, name: str) -> None:
+        self._text = arrays[f"{name}_text"].data
+        self._offsets = arrays[f"{name}_offsets"]
+        self._keys = arrays[f"{name}_keys"]
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def word(self, number: int) -> str:
+        start, end = self._offsets[number : number + 2].tolist()
+        return bytes(self._text[start:end]).decode("utf-8", "replace")
+
+    def find(self, word: str) -> int:
+        """The number of ``word``, or -1."""
+        target = _bytes(word)
+        at, end = self._same_key(target)
+        while at < end and self._at(at) < target:
+            at += 1
+        return at if at < end and self._at(at) == target else -1
+
+    def range(self, prefix: str) -> tuple[int, int]:
+        """The half-open range of numbers whose words begin with ``prefix``."""
+        target = _bytes(prefix)
+        if not target:
+            return 0, len(self)
+        if len(target) <= 8:
+            low = int.from_bytes(target.ljust(8, b"\0"), "big")
+            high = int.from_bytes(target.ljust(8, b"\xff"), "big")
+            return self._left(low), self._right(high)
+        start, end = self._same_key(target)
+        while start < end and not self._at(start).startswith(target):
+            start += 1
+        stop = start
+        while stop < end and self._at(stop).startswith(target):
+            stop += 1
+        return start, stop
+
+    def _same_key(self, target: bytes) -> tuple[int, int]:
+        key = int.from_bytes(target[:8].ljust(8, b"\0"), "big")
+        return self._left(key), self._right(key)
+
+    def _left(self, key: int) -> int:
+        return int(self._keys.searchsorted(np.uint64(key), "left"))
+
+    def _right(self, key: int) -> int:
+        return int(self._keys.searchsorted(np.uint64(key), "right"))
+
+    def _at(self, number: int) -> bytes:
+        start, end = self._offsets[number : number + 2].tolist()
+        return bytes(self._text[start:end])
+
+
+def _bytes(word: str) -> bytes:
+    return word.encode("utf-8", "surrogatepass")

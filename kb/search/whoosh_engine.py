@@ -1,0 +1,180 @@
+"""Which documents satisfy these operators?
+
+Phrases, exclusions and fields through Whoosh: the answer is a *set* of document keys, never an order (the matrix
+orders). The only module that knows Whoosh. It never parses a visitor's text, never opens anything the manifest has
+not verified (Whoosh unpickles its table of contents) and never indexes in place: each generation has its own folder.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.errors import Unavailable
+from kb.search.analysis import tokens
+from kb.search.documents import Document
+from kb.search.postings import key_of
+from kb.search.query import Operator, day
+from kb.search.store import DocumentStore
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # invalid escapes in Whoosh 2.7.4's own strings, seen when first compiled
+    from whoosh import analysis, fields, index, query
+    from whoosh.filedb.filestore import FileStorage
+
+Keys = npt.NDArray[np.uint64]
+FOLDER = "whoosh"
+_REBUILD_SHARE = 0.2  # from this share of changed documents on, a fresh index is faster than an update
+_MOST_WORDS = 16
+
+
+class Words(analysis.Analyzer):  # type: ignore[misc]  # Whoosh has no types
+    """Our own words for Whoosh: folded, with positions, stop words kept so that every phrase can be matched."""
+
+    def __call__(self, value: str, **options: Any) -> Iterator[Any]:
+        one = analysis.Token(**{k: v for k, v in options.items() if k in ("positions", "chars", "removestops", "mode")})
+        one.boost, one.stopped = 1.0, False
+        for position, found in enumerate(tokens(value), options.get("start_pos", 0)):
+            one.text, one.original, one.pos = found.text, found.text, position
+            one.startchar, one.endchar = found.start, found.end
+            yield one
+
+
+def _schema() -> Any:
+    def text() -> Any:
+        return fields.TEXT(analyzer=Words(), stored=False)
+
+    return fields.Schema(
+        key=fields.NUMERIC(int, bits=64, signed=False, unique=True, sortable=True),
+        body=text(), title=text(), product=text(), tag=text(),
+        version=fields.KEYWORD(commas=True, lowercase=True), kind=fields.ID(),
+        day=fields.NUMERIC(int, bits=32, signed=True),
+    )  # fmt: skip
+
+
+def build(folder: Path, store: DocumentStore, *, previous: tuple[Path, DocumentStore] | None = None) -> None:
+    """Index every document of ``store`` into the new ``folder``, taking over what ``previous`` has unchanged.
+
+    Segments of a Whoosh index never change, so a small update links the previous generation's files and adds to them.
+    """
+    folder.mkdir()
+    changes = _changes(store, previous[1]) if previous and previous[0].is_dir() else None
+    if previous and changes is not None:
+        _link(previous[0], folder)
+        writer = index.open_dir(folder).writer(limitmb=128)
+        gone, fresh = changes
+    else:
+        writer = index.create_in(folder, _schema()).writer(limitmb=256)
+        gone, fresh = [], None
+    try:
+        for document_id in gone:
+            writer.delete_by_term("key", key_of(document_id))
+        for document in store.all() if fresh is None else store.documents(fresh):
+            writer.add_document(**_row(document))
+    except BaseException:
+        writer.cancel()
+        raise
+    writer.commit()
+    (folder / "MAIN_WRITELOCK").unlink(missing_ok=True)
+
+
+def _changes(store: DocumentStore, old: DocumentStore) -> tuple[list[str], list[str]] | None:
+    """(ids to remove, ids to add), or None when starting afresh is cheaper."""
+    was, now = old.digests(), store.digests()
+    fresh = [i for i, digest in now.items() if was.get(i) != digest]
+    gone = [i for i, digest in was.items() if now.get(i) != digest]
+    return (gone, fresh) if len(fresh) + len(gone) < _REBUILD_SHARE * max(1, len(now)) else None
+
+
+def _link(source: Path, target: Path) -> None:
+    for file in source.iterdir():
+        try:
+            os.link(file, target / file.name)
+        except OSError:  # another file system, or one without links
+            shutil.copy2(file, target / file.name)
+
+
+def _row(document: Document) -> dict[str, Any]:
+    return {
+        "key": key_of(document.id),
+        "title": "\n".join((document.title, *document.aliases)),
+        "body": f"{document.title}\n{document.summary}\n{document.text()}",
+        "product": document.product,
+        "tag": "\n".join(document.tags),
+        "version": ",".join(v.replace(",", " ") for v in document.versions),
+        "kind": str(document.kind),
+        "day": document.updated.toordinal() if document.updated else 0,
+    }
+
+
+class Selector:
+    """A verified Whoosh index, open for reading; a snapshot, safe to share between threads."""
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            self._searcher = FileStorage(str(folder), readonly=True).open_index().searcher()
+        except Exception as error:  # a verified folder that Whoosh cannot read: its errors are of a dozen kinds
+            raise Unavailable(f"The index for phrases and fields cannot be opened: {error}.") from error
+        self._keys = self._column()
+
+    def _column(self) -> Keys:
+        reader = self._searcher.reader()
+        column = reader.column_reader("key")
+        return np.fromiter((column[i] for i in range(reader.doc_count_all())), dtype=np.uint64)
+
+    def select(self, operators: Sequence[Operator], *, deadline: float) -> tuple[Keys | None, Keys, bool]:
+        """(keys that satisfy every wanted operator or None when none is wanted, keys excluded, whether in time).
+
+        ``deadline`` is a ``time.monotonic()`` instant; a selection cut short is marked, not wrong: it holds too few.
+        """
+        wanted = [_query(o) for o in operators if not o.excluded]
+        unwanted = [_query(o) for o in operators if o.excluded]
+        keys, in_time = (None, True) if not wanted else self._run(query.And(wanted), deadline)
+        without, also = (
+            (np.zeros(0, dtype=np.uint64), True) if not unwanted else self._run(query.Or(unwanted), deadline)
+        )
+        return keys, without, in_time and also
+
+    def _run(self, wanted: Any, deadline: float) -> tuple[Keys, bool]:
+        found: list[int] = []
+        for number in self._searcher.docs_for_query(wanted):
+            found.append(number)
+            if len(found) % 256 == 0 and time.monotonic() > deadline:
+                return np.sort(self._keys[found]), False
+        return np.sort(self._keys[found]), True
+
+    def close(self) -> None:
+        self._searcher.close()
+
+
+def _query(operator: Operator) -> Any:
+    field = operator.field or "body"
+    if field in ("before", "after"):
+        number = day(operator.text) or 0
+        low, high = (1, number - 1) if field == "before" else (number, None)
+        return query.NumericRange("day", low, high)
+    if field == "kind":
+        return query.Term("kind", operator.text.lower())
+    if field == "version":
+        text = operator.text.lower()
+        return query.Or([query.Term("version", text), query.Prefix("version", f"{text}.")])
+    return _phrase(field, [t.text for t in tokens(operator.text)][:_MOST_WORDS])
+
+
+def _phrase(field: str, words: list[str]) -> Any:
+    if not words:
+        return query.NullQuery
+    return query.Term(field, words[0]) if len(words) == 1 else query.Phrase(field, words)
+
+
+def keys(ids: Iterable[str]) -> Keys:
+    """Sorted keys of document ids, for tests and benches."""
+    return np.sort(np.fromiter((key_of(i) for i in ids), dtype=np.uint64))

@@ -1,0 +1,253 @@
+"""Who is signed in, and how does one become so?
+
+``Accounts`` checks passwords (argon2id), limits guessing, gives out sessions and keeps people. An unknown address and
+a wrong password get the same sentence after the same work. What a person may do is decided in ``access``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import ipaddress
+import secrets
+from dataclasses import dataclass, replace
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from kb.errors import Forbidden, Invalid
+from kb.tickets.database import Database
+from kb.tickets.people_store import Limit, PeopleStore
+from kb.tickets.person import Person, Role, email_address, known_zone
+
+__all__ = ["DEMO", "Accounts", "DemoSignIn", "Person", "Role"]
+
+#: Goal S7: five failures in a quarter of an hour for an account, twenty from one address.
+LIMIT = Limit(failures=5, per_address=20, window=dt.timedelta(minutes=15))
+PASSWORD_LENGTHS = (8, 1000)  # characters (ASVS 6.2.1 and a bound for the work of hashing)
+_WRONG = "The address or the password is not right; check both, and mind capital letters."
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSignIn:
+    """One ready-made account of a demo portal, as the server prints it."""
+
+    email: str
+    password: str
+    name: str
+    role: Role
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Demo:
+    name: str
+    role: Role
+    what: str
+    organisation: str = ""
+    category: str = ""
+    zone: str = "Europe/Berlin"
+    coupon: str = ""
+
+    @property
+    def first(self) -> str:
+        return self.name.split()[0].lower()
+
+
+DEMO: tuple[_Demo, ...] = (
+    _Demo("Alice Archer", Role.CUSTOMER, "a commercial customer of Acme", "Acme", "commercial"),
+    _Demo(
+        "Vera Vogel",
+        Role.CUSTOMER,
+        "a VIP customer of Vantage with five coupons, code VERA-5",
+        "Vantage",
+        "vip-ultimate",
+        "America/New_York",
+        "VERA-5",
+    ),
+    _Demo("Charlie Chu", Role.CUSTOMER, "a customer of Globex, who sees no ticket of Acme", "Globex", "commercial"),
+    _Demo("Bob Baker", Role.AGENT, "an agent who answers tickets"),
+    _Demo("Erin Engel", Role.EDITOR, "an editor who reads what only staff may"),
+    _Demo("Ada Adler", Role.ADMIN, "the administrator"),
+)
+
+
+class Accounts:
+    """People and their sessions. Safe for many threads; ``hasher`` is an argument so that tests can be quick."""
+
+    def __init__(self, database: Database, *, session_hours: int = 12, hasher: PasswordHasher | None = None) -> None:
+        self._store = PeopleStore(database)
+        self._lifetime = dt.timedelta(hours=session_hours)
+        # OWASP's second choice for argon2id: 19 MiB, two passes, one lane; about 40 ms on a small server.
+        self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+        costs = f"m={self._hasher.memory_cost},t={self._hasher.time_cost},p={self._hasher.parallelism}"
+        self._nobody = f"$argon2id$v=19${costs}${'A' * 22}${'A' * 43}"
+
+    def sign_in(self, email: str, password: str, *, address: str, now: dt.datetime) -> str:
+        """A new session's token. ``address`` is the client's network address.
+
+        Raises Forbidden, in the same words for an unknown address and a wrong password, and TooMany.
+        """
+        account = _digest(_account_key(email))
+        known = self._store.begin_attempt(
+            email_address(email) or "", account=account, address=_digest(_network(address)), limit=LIMIT, now=now
+        )
+        person_id, stored = known or (0, self._nobody)
+        if not self._matches(stored, password) or not known:
+            raise Forbidden(_WRONG)
+        token = secrets.token_urlsafe(32)
+        renewed = self._hasher.hash(password) if self._hasher.check_needs_rehash(stored) else None
+        self._store.begin_session(
+            person_id,
+            token_hash=_digest(token),
+            account=account,
+            now=now,
+            until=now + self._lifetime,
+            password_hash=renewed,
+        )
+        return token
+
+    def person(self, token: str | None, *, now: dt.datetime) -> Person | None:
+        """Whose session it is; None for none, an unknown one and one that is over."""
+        return self._store.by_session(_digest(token), now=now) if token else None
+
+    def sign_out(self, token: str | None) -> None:
+        """Ends the session at once, on every server process."""
+        if token:
+            self._store.end_session(_digest(token))
+
+    def guest(self, email: str, name: str, zone: str, *, now: dt.datetime) -> Person:
+        """Somebody who files without an account. Never the account of the same address, and never signed in.
+
+        Raises Invalid for an address that is none.
+        """
+        address = email_address(email)
+        if address is None:
+            raise Invalid(_not_an_address(email), field="email")
+        called = _one_line(name)[:200] or address
+        person = Person(0, address, called, Role.CUSTOMER, zone=zone if known_zone(zone) else "UTC", guest=True)
+        kept = self._store.find_or_add_guest(person, now=now)
+        return replace(kept, name=called, zone=person.zone)
+
+    def add(
+        self,
+        email: str,
+        name: str,
+        password: str,
+        *,
+        role: Role | str,
+        organisation: str = "",
+        category: str = "",
+        audience: str | None = None,
+        zone: str = "UTC",
+        now: dt.datetime,
+    ) -> Person:
+        """A new account. Raises Invalid with every field at fault, Conflict when the address has one."""
+        _check_account(email, name, password, role=role, zone=zone)
+        person = Person(
+            id=0,
+            email=email_address(email) or "",
+            name=_one_line(name),
+            role=Role(role),
+            organisation=_one_line(organisation),
+            category=category,
+            audience=audience or ("customers" if role == Role.CUSTOMER else "staff"),
+            zone=zone,
+        )
+        return self._store.add(person, password_hash=self._hasher.hash(password), now=now)
+
+    def by_email(self, email: str) -> Person | None:
+        return self._store.by_email(email_address(email) or "")
+
+    def all(self) -> tuple[Person, ...]:
+        """Every account, by address."""
+        return self._store.all()
+
+    def set_zone(self, person: Person, zone: str) -> Person:
+        """Raises Invalid for a zone that is none."""
+        if not known_zone(zone):
+            raise Invalid(_not_a_zone(zone), field="zone")
+        self._store.set_zone(person.id, zone)
+        return replace(person, zone=zone)
+
+    def demo(self, now: dt.datetime) -> tuple[DemoSignIn, ...]:
+        """Creates the demo accounts that are missing and returns all of them. Never for a real portal."""
+        return tuple(self._demo(demo, now) for demo in DEMO)
+
+    def _demo(self, demo: _Demo, now: dt.datetime) -> DemoSignIn:
+        email, password = f"{demo.first}@example.com", f"{demo.first}-demo"
+        if self._store.by_email(email) is None:
+            person = self.add(
+                email,
+                demo.name,
+                password,
+                role=demo.role,
+                organisation=demo.organisation,
+                category=demo.category,
+                zone=demo.zone,
+                now=now,
+            )
+            if demo.coupon:
+                until = now + dt.timedelta(days=365)
+                self._store.grant_coupon(person.id, demo.coupon, granted=5, valid_from=now, valid_until=until)
+        return DemoSignIn(email, password, demo.name, demo.role, demo.what)
+
+    def _matches(self, stored: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(stored, password[: PASSWORD_LENGTHS[1] + 1])
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):
+            return False
+
+
+def _check_account(email: str, name: str, password: str, *, role: Role | str, zone: str) -> None:
+    fields: dict[str, str] = {}
+    if email_address(email) is None:
+        fields["email"] = _not_an_address(email)
+    if not _one_line(name) or len(name) > 200:
+        fields["name"] = "A name of 1 to 200 characters is missing."
+    low, high = PASSWORD_LENGTHS
+    if not low <= len(password) <= high or not _encodable(password):
+        fields["password"] = f"A password has {low} to {high} characters."
+    if role not in tuple(Role):
+        fields["role"] = f"{str(role)!r:.40} is no role; give {', '.join(Role)}."
+    if not known_zone(zone):
+        fields["zone"] = _not_a_zone(zone)
+    if fields:
+        raise Invalid(" ".join(fields.values()), fields=fields)
+
+
+def _not_an_address(email: str) -> str:
+    return f"{email.strip()!r:.80} is no e-mail address; write it like alice@example.com."
+
+
+def _not_a_zone(zone: str) -> str:
+    return f"{zone!r:.60} is no time zone; give an IANA name such as Europe/Berlin."
+
+
+def _one_line(words: str) -> str:
+    return " ".join("".join(c if c.isprintable() else " " for c in words).split())
+
+
+def _encodable(words: str) -> bool:
+    return not any("\ud800" <= c <= "\udfff" for c in words)
+
+
+def _digest(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+
+
+def _account_key(email: str) -> str:
+    """Case and +tag variants of an address share one limit."""
+    name, _, domain = email.strip().lower().rpartition("@")
+    return f"{name.split('+')[0]}@{domain}"
+
+
+def _network(address: str) -> str:
+    """An IPv6 client owns its /64, so that is what is counted."""
+    try:
+        parsed = ipaddress.ip_address(address.split("%")[0])
+    except ValueError:
+        return address
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(parsed.ipv4_mapped or ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)

@@ -1,0 +1,202 @@
+"""How are people, their sessions and their failed sign-ins kept?
+
+Rows in, ``Person`` values out; one transaction per verb. Which password is right and who may sign in is decided in
+``kb.tickets.accounts``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from kb.errors import Conflict, TooMany
+from kb.tickets.database import Database
+from kb.tickets.person import Person, Role
+from kb.tickets.schema import ATTEMPTS, COUPONS, ORGANISATIONS, PEOPLE, SESSIONS
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most ``failures`` within ``window`` for one account, and ``per_address`` from one network address."""
+
+    failures: int
+    per_address: int
+    window: dt.timedelta
+
+
+_PERSON = (
+    select(PEOPLE, ORGANISATIONS.c.name.label("organisation"), ORGANISATIONS.c.category.label("organisation_category"))
+    .select_from(PEOPLE.outerjoin(ORGANISATIONS))
+    .where(PEOPLE.c.active)
+)
+
+
+class PeopleStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def by_id(self, person_id: int) -> Person | None:
+        return self._one(PEOPLE.c.id == person_id)
+
+    def by_email(self, email: str, *, guest: bool = False) -> Person | None:
+        return self._one(PEOPLE.c.email == email, PEOPLE.c.guest == guest)
+
+    def by_session(self, token_hash: bytes, *, now: dt.datetime) -> Person | None:
+        open_session = (
+            select(SESSIONS.c.person_id)
+            .where(SESSIONS.c.token_hash == token_hash, SESSIONS.c.expires_at > now)
+            .scalar_subquery()
+        )
+        return self._one(PEOPLE.c.id == open_session)
+
+    def all(self) -> tuple[Person, ...]:
+        """Every account, by address; guests are no accounts."""
+        with self._database.read() as connection:
+            rows = connection.execute(_PERSON.where(PEOPLE.c.guest.is_(False)).order_by(PEOPLE.c.email))
+            return tuple(_person(row) for row in rows.mappings())
+
+    def add(
+        self, person: Person, *, password_hash: str | None, now: dt.datetime, organisation_category: str = ""
+    ) -> Person:
+        """Keeps a new person, and the organisation when it is new. Raises Conflict when the address has an account."""
+        with self._database.write() as connection:
+            organisation_id = _organisation(connection, person.organisation, organisation_category, now)
+            values = {
+                "email": person.email,
+                "guest": person.guest,
+                "name": person.name,
+                "role": person.role.value,
+                "organisation_id": organisation_id,
+                "category": person.category,
+                "audience": person.audience,
+                "zone": person.zone,
+                "password_hash": password_hash,
+                "created_at": now,
+            }
+            try:
+                connection.execute(insert(PEOPLE).values(values))
+            except IntegrityError:
+                sentence = f"There is already an account for {person.email}; sign in with it."
+                raise Conflict(sentence, field="email") from None
+            return _found(connection, PEOPLE.c.email == person.email, PEOPLE.c.guest == person.guest)
+
+    def find_or_add_guest(self, person: Person, *, now: dt.datetime) -> Person:
+        found = self.by_email(person.email, guest=True)
+        if found is not None:
+            return found
+        try:
+            return self.add(person, password_hash=None, now=now)
+        except Conflict:  # somebody was faster
+            with self._database.read() as connection:
+                return _found(connection, PEOPLE.c.email == person.email, PEOPLE.c.guest)
+
+    def set_zone(self, person_id: int, zone: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(zone=zone))
+
+    def begin_attempt(
+        self, email: str, *, account: bytes, address: bytes, limit: Limit, now: dt.datetime
+    ) -> tuple[int, str] | None:
+        """Counts a sign-in as failed before the password is looked at, so that many at once cannot slip through.
+
+        Returns the account's id and password hash, None when there is no such account. Raises TooMany.
+        """
+        with self._database.write() as connection:
+            connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.at <= now - limit.window))
+            _refuse_many(connection, ATTEMPTS.c.account == account, limit.failures, limit, now)
+            _refuse_many(connection, ATTEMPTS.c.address == address, limit.per_address, limit, now)
+            connection.execute(insert(ATTEMPTS).values(account=account, address=address, at=now))
+            row = connection.execute(
+                select(PEOPLE.c.id, PEOPLE.c.password_hash).where(
+                    PEOPLE.c.email == email,
+                    PEOPLE.c.guest.is_(False),
+                    PEOPLE.c.active,
+                    PEOPLE.c.password_hash.is_not(None),
+                )
+            ).first()
+            return (row.id, row.password_hash) if row else None
+
+    def begin_session(
+        self,
+        person_id: int,
+        *,
+        token_hash: bytes,
+        account: bytes,
+        now: dt.datetime,
+        until: dt.datetime,
+        password_hash: str | None = None,
+    ) -> None:
+        """Signs in: the account's failures are forgotten; ``password_hash`` replaces one made with older costs."""
+        with self._database.write() as connection:
+            connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.account == account))
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
+            connection.execute(
+                insert(SESSIONS).values(token_hash=token_hash, person_id=person_id, created_at=now, expires_at=until)
+            )
+            if password_hash is not None:
+                change = update(PEOPLE).where(PEOPLE.c.id == person_id).values(password_hash=password_hash)
+                connection.execute(change)
+
+    def end_session(self, token_hash: bytes) -> None:
+        with self._database.write() as connection:
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.token_hash == token_hash))
+
+    def grant_coupon(
+        self, person_id: int, code: str, *, granted: int, valid_from: dt.datetime, valid_until: dt.datetime
+    ) -> None:
+        """Gives a person ``granted`` uses of a code; a second grant of the same code changes nothing."""
+        with self._database.write() as connection:
+            if connection.execute(select(COUPONS.c.id).where(COUPONS.c.code == code)).first() is None:
+                connection.execute(
+                    insert(COUPONS).values(
+                        code=code, person_id=person_id, valid_from=valid_from, valid_until=valid_until, granted=granted
+                    )
+                )
+
+    def _one(self, *conditions: ColumnElement[bool]) -> Person | None:
+        with self._database.read() as connection:
+            row = connection.execute(_PERSON.where(*conditions)).mappings().first()
+            return _person(row) if row else None
+
+
+def _found(connection: Connection, *conditions: ColumnElement[bool]) -> Person:
+    return _person(connection.execute(_PERSON.where(*conditions)).mappings().one())
+
+
+def _person(row: Any) -> Person:
+    return Person(
+        id=row["id"],
+        email=row["email"],
+        name=row["name"],
+        role=Role(row["role"]),
+        organisation_id=row["organisation_id"],
+        organisation=row["organisation"] or "",
+        category=row["category"] or row["organisation_category"] or "",
+        audience=row["audience"],
+        zone=row["zone"],
+        guest=row["guest"],
+    )
+
+
+def _organisation(connection: Connection, name: str, category: str, now: dt.datetime) -> int | None:
+    if not name:
+        return None
+    folded = " ".join(name.casefold().split())
+    found = connection.execute(select(ORGANISATIONS.c.id).where(ORGANISATIONS.c.folded == folded)).scalar()
+    if found is not None:
+        return int(found)
+    values = {"name": name, "folded": folded, "category": category, "created_at": now}
+    key = connection.execute(insert(ORGANISATIONS).values(values)).inserted_primary_key
+    return int(key[0]) if key else None
+
+
+def _refuse_many(connection: Connection, whose: ColumnElement[bool], most: int, limit: Limit, now: dt.datetime) -> None:
+    count, oldest = connection.execute(select(func.count(), func.min(ATTEMPTS.c.at)).where(whose)).one()
+    if count < most:
+        return
+    wait = max(1, int((oldest + limit.window - now).total_seconds()))
+    raise TooMany(f"Too many sign-ins failed; try again in {-(-wait // 60)} minutes.", retry_after=wait)

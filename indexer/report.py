@@ -1,0 +1,105 @@
+"""What happened in this run, and what should an editor mend?
+
+A ``Finding`` names file, line and one sentence; a ``Report`` counts and prints. Not for deciding anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+#: Findings printed in full; ``--json`` lists them all.
+SHOWN = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """``line`` is 0 when it is the whole file; ``skipped`` when the file's content is not in the index."""
+
+    source: str
+    line: int
+    sentence: str
+    skipped: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}: {self.sentence}" if self.line else f"{self.source}: {self.sentence}"
+
+    def row(self) -> list[Any]:
+        return [self.source, self.line, self.sentence, self.skipped]
+
+
+@dataclass(slots=True)
+class Report:
+    """Counts of a run. ``seconds`` is the wall time, ``reading_seconds`` the part spent reading files."""
+
+    files: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    read: int = 0
+    documents: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    reading_seconds: float = 0.0
+    generation: str = ""
+    published: bool = False
+
+    @property
+    def skipped(self) -> list[Finding]:
+        return [finding for finding in self.findings if finding.skipped]
+
+    @property
+    def rate(self) -> float:
+        """Files read per second of reading."""
+        return self.read / self.reading_seconds if self.reading_seconds else 0.0
+
+    def json(self) -> dict[str, Any]:
+        """The report as JSON-ready values."""
+        return {
+            "generation": self.generation,
+            "published": self.published,
+            "files": {name: getattr(self, name) for name in ("files", "added", "changed", "removed", "unchanged")},
+            "documents": self.documents,
+            "kinds": dict(sorted(self.kinds.items())),
+            "seconds": round(self.seconds, 3),
+            "files_per_second": round(self.rate, 1),
+            "skipped": [_values(finding) for finding in self.findings if finding.skipped],
+            "findings": [_values(finding) for finding in self.findings if not finding.skipped],
+            "notes": self.notes,
+        }
+
+    def lines(self) -> Iterable[str]:
+        """The report for people."""
+        kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(self.kinds.items()))
+        yield from self.notes
+        yield from _listed("Left out", self.skipped)
+        yield from _listed("To mend", [finding for finding in self.findings if not finding.skipped])
+        yield (
+            f"{self.files} files: {self.added} added, {self.changed} changed, {self.removed} removed, "
+            f"{self.unchanged} unchanged; {len(self.skipped)} left out."
+        )
+        if self.read:
+            yield f"Read {self.read} files in {self.reading_seconds:.1f} s ({self.rate:.0f} a second)."
+        if self.published:
+            yield f"Published generation {self.generation}: {self.documents} documents ({kinds})."
+        elif self.generation:
+            yield f"Nothing was published; generation {self.generation} stays."
+        else:
+            yield f"Nothing was published. {self.documents} documents ({kinds})."
+
+
+def _values(finding: Finding) -> dict[str, Any]:
+    return {"file": finding.source, "line": finding.line or None, "sentence": finding.sentence}
+
+
+def _listed(title: str, findings: list[Finding]) -> Iterable[str]:
+    if findings:
+        yield f"{title} ({len(findings)}):"
+        yield from (f"  {finding}" for finding in findings[:SHOWN])
+    if len(findings) > SHOWN:
+        yield f"  and {len(findings) - SHOWN} more; `kb index --json` lists them all."

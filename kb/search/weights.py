@@ -28,6 +28,10 @@ MIX = MappingProxyType({"words": 0.55, "passage": 0.20, "letters": 0.25})
 KIND_BONUS = 0.3
 UNSOLVED = 0.85  # an unsolved topic keeps this share of its score
 
+#: A suggestion is shown when coverage + this * title cosine of the best candidate reaches DOUBT.
+LETTERS_IN_DOUBT = 1.0
+DOUBT = 0.45
+
 COMPLETIONS = 100  # most frequent words that an open last word may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter
 CANDIDATES = 100  # of each kind, from the lexical lane

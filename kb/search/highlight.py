@@ -1,0 +1,72 @@
+"""Which part of a passage does one show, and what in it matched?
+
+Text and spans, never HTML: only a template or a text node turns spans into marks. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from kb.search.analysis import Token, tokens
+from kb.search.results import Passage
+
+WIDTH = 240
+_SPACE = re.compile(r"\s+")
+
+
+def excerpt(
+    text: str, matches: Callable[[str], bool], *, width: int = WIDTH
+) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """At most about ``width`` characters around the densest matches, and the half-open spans that matched.
+
+    ``matches`` is asked once for each folded word. White space is shortened; an ellipsis marks a cut.
+    """
+    text = _SPACE.sub(" ", text).strip()
+    found = _merged([token for token in tokens(text) if matches(token.text)])
+    start, end = _window(text, found, width)
+    before, after = ("… " if start else ""), (" …" if end < len(text) else "")
+    shift = len(before) - start
+    spans = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)
+    return before + text[start:end] + after, spans
+
+
+def _merged(found: list[Token]) -> list[tuple[int, int]]:
+    """Spans in order; overlapping ones (pairs of unspaced scripts) become one."""
+    spans: list[tuple[int, int]] = []
+    for token in found:
+        if spans and token.start <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], token.end))
+        else:
+            spans.append((token.start, token.end))
+    return spans
+
+
+def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
+    if len(text) <= width:
+        return 0, len(text)
+    best, most = 0, -1
+    for i, (start, _) in enumerate(spans):
+        inside = len({text[a:b].lower() for a, b in spans[i:] if b <= start + width - 40})
+        if inside > most:
+            best, most = start, inside
+    start = _word_start(text, max(0, best - 40)) if best > width // 3 else 0
+    return start, _word_end(text, min(len(text), start + width))
+
+
+def _word_start(text: str, at: int) -> int:
+    space = text.find(" ", at, at + 30)
+    return space + 1 if at and space >= 0 else at
+
+
+def _word_end(text: str, at: int) -> int:
+    if at >= len(text):
+        return len(text)
+    space = text.rfind(" ", max(0, at - 30), at)
+    return space if space > 0 else at
+
+
+def passage(text: str, anchor: str, path: tuple[str, ...], matches: Callable[[str], bool]) -> Passage:
+    """The passage to show for a hit."""
+    shown, spans = excerpt(text, matches)
+    return Passage(shown, spans, anchor, path)

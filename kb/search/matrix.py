@@ -1,0 +1,311 @@
+"""Which documents fit these words best, among those an audience may see?
+
+The ranking engine: a weighted term-document matrix kept as packed postings (see ``postings``), answered with numpy.
+``Matrix`` understands the words of a query (completion, typos), finds candidates and scores them. A snapshot:
+nothing here changes after opening. Mixing of kinds and boosts is ``ranking``'s business.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.search import weights
+from kb.search.analysis import Analyzer, words
+from kb.search.arrays import Arrays
+from kb.search.postings import KINDS, grams
+from kb.search.spelling import Speller
+from kb.search.vocabulary import Vocabulary
+
+Ints = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+MOST_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """One word of a query, understood: the stems it stands for and how much each counts.
+
+    ``united`` marks an open last word: its stems count as one word with their frequencies summed. ``corrected`` is
+    the word it was read as when it was unknown.
+    """
+
+    word: str
+    stems: tuple[int, ...]
+    shares: tuple[float, ...]
+    united: bool = False
+    corrected: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """A whole query: its meanings, and the words nobody knows."""
+
+    text: str
+    meanings: tuple[Meaning, ...]
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def stems(self) -> frozenset[int]:
+        return frozenset(stem for meaning in self.meanings for stem in meaning.stems)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Documents worth a closer look (ascending numbers), their word scores, and how many matched at all."""
+
+    documents: Ints
+    scores: Floats
+    matched: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+
+class Matrix:
+    """One audience's partition, open for reading."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._a = arrays
+        self.size = int(arrays["kind"].size)
+        self.surfaces = Vocabulary(arrays, "surface")
+        self.stems = Vocabulary(arrays, "stem")
+        self.speller = Speller(arrays, self.surfaces)
+        self.analyzer = Analyzer()
+        self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
+        bounds = np.searchsorted(arrays["kind"], np.arange(len(KINDS) + 1))
+        self.kind_ranges = [(int(a), int(b)) for a, b in pairwise(bounds)]
+
+    # --- understanding -------------------------------------------------------------------------------------------
+
+    def understand(self, text: str, *, open_ended: bool) -> Understood:
+        """Read ``text`` as words; with ``open_ended`` its last word may be the beginning of longer ones."""
+        found = list(dict.fromkeys(words(text)))[:MOST_WORDS]
+        last = _last_word(text) if open_ended else ""
+        meanings, unknown = [], []
+        for word in found:
+            if word == last:
+                continue
+            if not self.analyzer.stem(word):
+                continue
+            meaning = self._whole(word)
+            meanings.append(meaning) if meaning else unknown.append(word)
+        if last:
+            meaning = self._beginning(last)
+            meanings.append(meaning) if meaning else unknown.append(last)
+        return Understood(text, tuple(meanings), tuple(unknown))
+
+    def _whole(self, word: str) -> Meaning | None:
+        stem = self.stems.find(self.analyzer.stem(word))
+        return Meaning(word, (stem,), (1.0,)) if stem >= 0 else self._corrected(word)
+
+    def _beginning(self, word: str) -> Meaning | None:
+        """The most frequent words that begin with ``word``, as one word whose frequencies are summed."""
+        low, high = self.surfaces.range(word)
+        if low == high:
+            return self._corrected(word)
+        numbers = np.arange(low, high)
+        if high - low > weights.COMPLETIONS:
+            df = self._a["surface_df"][low:high]
+            numbers = low + np.sort(np.argsort(-df, kind="stable")[: weights.COMPLETIONS])
+        stems = np.unique(self._a["surface_stem"][numbers])
+        return Meaning(word, tuple(stems.tolist()), (1.0,) * stems.size, united=True)
+
+    def _corrected(self, word: str) -> Meaning | None:
+        found = self.speller.corrections(word)
+        if not found:
+            return None
+        stems = tuple(int(self._a["surface_stem"][number]) for number, _ in found)
+        return Meaning(word, stems, tuple(share for _, share in found), corrected=self.surfaces.word(found[0][0]))
+
+    # --- the lexical lane ----------------------------------------------------------------------------------------
+
+    def score(self, query: Understood) -> Floats:
+        """BM25F of every document, dense. Exhaustive: each posting of each word is read once."""
+        scores = np.zeros(self.size, dtype=np.float32)
+        for meaning in query.meanings:
+            if meaning.united and len(meaning.stems) > 1:
+                self._add_united(scores, meaning)
+            else:
+                for stem, share in zip(meaning.stems, meaning.shares, strict=True):
+                    docs, codes = self._posting(stem)
+                    scores[docs] += weights.IMPACT[codes] * np.float32(share * self.idf(docs.size))
+        return scores
+
+    def _add_united(self, scores: Floats, meaning: Meaning) -> None:
+        summed = np.zeros(self.size, dtype=np.float32)
+        for stem in meaning.stems:
+            docs, codes = self._posting(stem)
+            summed[docs] += weights.TF[codes]
+        docs = np.flatnonzero(summed)
+        tf = summed[docs]
+        scores[docs] += (weights.K1 + 1) * tf / (weights.K1 + tf) * np.float32(self.idf(docs.size))
+
+    def _posting(self, stem: int) -> tuple[Ints, Ints]:
+        start, end = self._a["pointers"][stem : stem + 2].tolist()
+        return self._a["docs"][start:end], self._a["codes"][start:end]
+
+    def idf(self, df: int) -> float:
+        return float(weights.idf(df, self.size))
+
+    def best(self, scores: Floats, allowed: npt.NDArray[np.bool_] | None = None) -> Candidates:
+        """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
+        matched = np.flatnonzero(scores if allowed is None else (scores > 0) & allowed)
+        chosen = []
+        for low, high in self.kind_ranges:
+            a, b = np.searchsorted(matched, (low, high))
+            chosen.append(_top(matched[a:b], scores[matched[a:b]], weights.CANDIDATES))
+        documents = np.concatenate(chosen) if chosen else matched[:0]
+        return Candidates(documents, scores[documents], matched)
+
+    # --- the character lane --------------------------------------------------------------------------------------
+
+    def letters(self, text: str) -> dict[str, Any] | None:
+        """The query as a unit vector over title n-grams; None when no n-gram is known."""
+        vocabulary = self._a["gram_hashes"]
+        hashed, counts = np.unique(np.array(grams(text[:300]), dtype=np.uint32), return_counts=True)
+        at = vocabulary.searchsorted(hashed)
+        known = at < vocabulary.size
+        known[known] = vocabulary[at[known]] == hashed[known]
+        if not known.any():
+            return None
+        unseen = np.log(1 + self.size) + 1  # idf of an n-gram no title has: it still lengthens the vector
+        weight = counts * np.where(known, self._a["gram_idf"][np.minimum(at, vocabulary.size - 1)], unseen)
+        unit = (weight / np.sqrt((weight**2).sum())).astype(np.float32)
+        return {"pieces": at[known], "weights": unit[known]}
+
+    def letter_candidates(self, vector: dict[str, Any], allowed: npt.NDArray[np.bool_] | None = None) -> Ints:
+        """Documents whose titles look most like the query, from the heaviest postings of its n-grams."""
+        pointers = self._a["gram_pointers"]
+        ranges = [(int(pointers[p]), int(pointers[p + 1])) for p in vector["pieces"].tolist()]
+        docs = np.concatenate([self._a["gram_docs"][a:b] for a, b in ranges])
+        parts = np.concatenate(
+            [self._a["gram_weights"][a:b] * w for (a, b), w in zip(ranges, vector["weights"].tolist(), strict=True)]
+        )
+        distinct, place = np.unique(docs, return_inverse=True)
+        summed = np.bincount(place, weights=parts)
+        if allowed is not None:
+            keep = allowed[distinct]
+            distinct, summed = distinct[keep], summed[keep]
+        return _top(distinct, summed, weights.LETTER_CANDIDATES)
+
+    # --- a closer look at candidates -----------------------------------------------------------------------------
+
+    def letter_scores(self, vector: dict[str, Any] | None, documents: Ints) -> Floats:
+        """The cosine between the query and each document's title, by n-grams."""
+        if vector is None:
+            return np.zeros(documents.size, dtype=np.float32)
+        query = np.zeros(self._a["gram_hashes"].size, dtype=np.float32)
+        query[vector["pieces"]] = vector["weights"]
+        at, owner = _gather(self._a["title_pointers"], documents)
+        parts = query[self._a["title_grams"][at]] * self._a["title_weights"][at]
+        return np.bincount(owner, weights=parts, minlength=documents.size).astype(np.float32)
+
+    def passages(self, query: Understood, documents: Ints) -> Floats:
+        """The BM25 score of each document's best passage (every document has one at least)."""
+        if not documents.size:
+            return np.zeros(0, dtype=np.float32)
+        passages, owner = _gather(self._a["doc_passages"], documents)
+        scores = self._passage_scores(query, passages)
+        starts = np.flatnonzero(np.diff(owner, prepend=-1))
+        return np.asarray(np.maximum.reduceat(scores, starts), dtype=np.float32)
+
+    def best_passage(self, query: Understood, document: int) -> int:
+        """Which passage of ``document`` to show; of a topic with an accepted answer, one of the answer's."""
+        first, end = self._a["doc_passages"][document : document + 2].tolist()
+        low, high = self._a["answer"][document].tolist()
+        scores = self._passage_scores(query, np.arange(first + low, min(end, first + high)))
+        return low + int(scores.argmax()) if scores.size else 0
+
+    def _passage_scores(self, query: Understood, passages: Ints) -> Floats:
+        at, of = _gather(self._a["passage_pointers"], passages)
+        gain = self._gains(query)[self._a["passage_stems"][at]]
+        parts = gain * weights.PASSAGE_IMPACT[self._a["passage_codes"][at]]
+        return np.bincount(of, weights=parts, minlength=passages.size).astype(np.float32)
+
+    def _gains(self, query: Understood) -> Floats:
+        """What a stem in a passage is worth: its idf times its share in the query's words."""
+        gain = np.zeros(max(1, len(self.stems)), dtype=np.float32)
+        df = self._a["df"]
+        for meaning in query.meanings:
+            for stem, share in zip(meaning.stems, meaning.shares, strict=True):
+                gain[stem] = max(float(gain[stem]), share * self.idf(int(df[stem])))
+        return gain
+
+    def coverage(self, query: Understood, documents: Ints) -> Floats:
+        """The idf-weighted share of the query's words (unknown ones included) that each document has."""
+        held = np.zeros(documents.size, dtype=np.float32)
+        rarest = self.idf(0)
+        whole = rarest * len(query.unknown)
+        for meaning in query.meanings:
+            df = max(int(self._a["df"][stem]) for stem in meaning.stems)
+            weight = self.idf(df) * (0.8 if meaning.corrected else 1.0)
+            whole += self.idf(df)
+            has = np.zeros(documents.size, dtype=bool)
+            for stem in meaning.stems:
+                docs, _ = self._posting(stem)
+                at = np.minimum(docs.searchsorted(documents), docs.size - 1)
+                has |= docs[at] == documents
+            held += np.float32(weight) * has
+        return held / np.float32(whole) if whole else held
+
+    # --- columns -------------------------------------------------------------------------------------------------
+
+    def column(self, name: str) -> Ints:
+        """One number a document: kind, day, solved, row, first, key."""
+        return self._a[name]
+
+    def having(self, column: str, value: str) -> npt.NDArray[np.bool_]:
+        """Which documents have ``value`` in ``column`` (product, version, tag)."""
+        mask = np.zeros(self.size, dtype=bool)
+        if value in self.names[column]:
+            places = np.flatnonzero(self._a[f"{column}_codes"] == self.names[column].index(value))
+            mask[self._a[f"{column}_pointers"].searchsorted(places, "right") - 1] = True
+        return mask
+
+    def count(self, column: str, documents: Ints) -> dict[str, int]:
+        """How many of ``documents`` have each value of ``column``, most first."""
+        if not self.names[column]:
+            return {}
+        at, _ = _gather(self._a[f"{column}_pointers"], documents)
+        counts = np.bincount(self._a[f"{column}_codes"][at], minlength=len(self.names[column])).tolist()
+        pairs = [(name, n) for name, n in zip(self.names[column], counts, strict=True) if n]
+        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+    def related(self, document: int, most: int = 24) -> Understood:
+        """A document's own weightiest words, as a query for others like it."""
+        passages = np.arange(*self._a["doc_passages"][document : document + 2].tolist())
+        at, _ = _gather(self._a["passage_pointers"], passages)
+        stems, place = np.unique(self._a["passage_stems"][at], return_inverse=True)
+        tf = np.bincount(place, weights=weights.TF[self._a["passage_codes"][at]], minlength=stems.size)
+        value = np.log1p(tf) * weights.idf(self._a["df"][stems], self.size)
+        top = np.argsort(-value, kind="stable")[:most]
+        share = value[top] / max(float(value[top].max(initial=0.0)), 1e-9)
+        meanings = (Meaning("", (int(s),), (float(w),)) for s, w in zip(stems[top], share, strict=True))
+        return Understood("", tuple(meanings))
+
+
+def _last_word(text: str) -> str:
+    """The word that typing has not ended yet: the last one, when nothing follows it."""
+    found = words(text[-80:].split()[-1]) if text and not text[-1].isspace() and text.split() else []
+    return found[-1] if found and (text[-1].isalnum() or text[-1] in "_") else ""
+
+
+def _top(documents: Ints, scores: Any, most: int) -> Ints:
+    """The ``most`` best documents, in ascending order; among equal scores the smallest numbers win."""
+    if documents.size <= most:
+        return documents
+    least = np.partition(scores, documents.size - most)[documents.size - most]
+    above = documents[scores > least]
+    ties = documents[scores == least][: most - above.size]
+    return np.sort(np.concatenate((above, ties)))
+
+
+def _gather(pointers: Ints, rows: Ints) -> tuple[Ints, Ints]:
+    """The places of all entries of ``rows`` in a pointer-indexed list, and for each the index into ``rows``."""
+    starts, counts = pointers[rows], pointers[rows + 1] - pointers[rows]
+    owner = np.repeat(np.arange(rows.size), counts)
+    offsets = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    return np.arange(int(counts.sum())) + offsets, owner

@@ -1,0 +1,61 @@
+"""In which order are candidates shown, and is any good enough?
+
+Pure functions over arrays of one entry a candidate: each part of a score has a name, its weight stands in
+``weights``, and what it contributed can be shown. Not for finding candidates: that is the matrix.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.search import weights
+from kb.search.documents import Kind
+from kb.search.postings import KINDS
+
+Ints = npt.NDArray[Any]
+Floats = npt.NDArray[Any]
+_FORUM = KINDS.index(Kind.FORUM)
+
+
+def by_best(scores: Floats, group: Ints | None = None) -> Floats:
+    """Each score divided by the best of its group (or of all), so that parts of different scale can be added."""
+    if group is None:
+        best = scores.max(initial=0.0)
+        return np.asarray(scores / best if best > 0 else scores, dtype=np.float64)
+    shared = np.zeros(scores.size, dtype=np.float64)
+    for one in np.unique(group):
+        inside = group == one
+        shared[inside] = by_best(scores[inside])
+    return shared
+
+
+def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints) -> dict[str, Floats]:
+    """What each part contributes to each candidate's score; the sum over parts is the score.
+
+    ``parts`` holds raw scores by name (see ``weights.MIX``). In a mixed index articles and FAQ entries are compared
+    among themselves, topics among themselves, and articles get a bonus: else the forum buries them.
+    """
+    forum = kinds == _FORUM
+    mixed = bool(forum.any()) and not bool(forum.all())
+    group = forum.astype(np.int8) if mixed else None
+    given = {name: weights.MIX[name] * by_best(raw, group) for name, raw in parts.items()}
+    if mixed:
+        # The bonus needs a reason: it grows with the words found, so that an article about nothing gets nothing.
+        given["kind"] = np.where(forum, 0.0, weights.KIND_BONUS) * np.minimum(1.0, 4 * given["words"])
+    total = sum(given.values(), np.zeros(kinds.size))
+    given["unsolved"] = np.where(solved == 0, (weights.UNSOLVED - 1) * total, 0.0)
+    return given
+
+
+def order(score: Floats, documents: Ints) -> Ints:
+    """Best first; equal scores in order of document id (documents are numbered in that order)."""
+    return np.lexsort((documents, -np.round(score, 9)))
+
+
+def good_enough(coverage: float, letters: float) -> bool:
+    """Whether a best candidate is worth showing: enough of the query's words, or a title that looks like it."""
+    return coverage + weights.LETTERS_IN_DOUBT * letters >= weights.DOUBT

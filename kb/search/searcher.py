@@ -1,0 +1,118 @@
+"""What answers a visitor's search, suggestion or article now?
+
+``Searcher`` follows the published generation: it looks at most once a second whether another was published, opens it
+aside and lets requests under way finish on the one they began with. A damaged generation is never opened; the last
+good one goes on answering.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+from kb.errors import Invalid, NotFound, Unavailable
+from kb.search import generations
+from kb.search.documents import PUBLIC, Document, Kind
+from kb.search.results import Hit, Results, Suggestions
+from kb.search.snapshot import WINDOW, Snapshot
+
+LOOK_EVERY = 1.0  # seconds
+_SEARCH_BUDGET = 0.25  # seconds that operators may take
+
+
+class Searcher:
+    """Search, suggestions and articles over the published generation of a data folder; safe to share."""
+
+    def __init__(self, data: Path, *, budget_ms: int = 250) -> None:
+        self._data = data
+        self._budget = budget_ms / 1000
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._name: str | None = None
+        self._looked = float("-inf")
+
+    @property
+    def generation(self) -> str:
+        """The name of the generation that answers. Raises Unavailable when there is none."""
+        return self._now().generation.name
+
+    def ready(self) -> bool:
+        """Whether a search would be answered."""
+        try:
+            self._now()
+        except Unavailable:
+            return False
+        return True
+
+    def search(
+        self, query: str, *, audience: str = PUBLIC, kind: str | None = None, product: str | None = None,
+        version: str | None = None, page: int = 1, per_page: int = 10, explain: bool = False,
+    ) -> Results:  # fmt: skip
+        """One page of results. Raises Invalid for an unknown kind or a page out of reach."""
+        if not 1 <= per_page <= 100 or page < 1 or (page - 1) * per_page >= WINDOW:
+            raise Invalid(f"Results can be paged up to number {WINDOW}; page {page} is out of reach.", field="page")
+        filters = {"kind": _kind(kind), "product": product, "version": version}
+        return self._now().search(
+            query, audience, filters={name: value for name, value in filters.items() if value}, page=page,
+            per_page=per_page, deadline=time.monotonic() + _SEARCH_BUDGET, explain=explain,
+        )  # fmt: skip
+
+    def suggest(self, title: str, *, audience: str = PUBLIC, limit: int = 5, explain: bool = False) -> Suggestions:
+        """At most ``limit`` documents that may answer a half-typed title; none when none is good enough."""
+        if not 1 <= limit <= 20:
+            raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
+        deadline = time.monotonic() + self._budget
+        return self._now().suggest(title, audience, limit=limit, deadline=deadline, explain=explain)
+
+    def article(self, document_id: str, *, audience: str = PUBLIC) -> Document:
+        """A whole document by id or old id. Raises NotFound alike when it is absent and when it is not theirs."""
+        found = self._now().article(document_id, audience)
+        if found is None:
+            raise NotFound("There is no such article; it may have been renamed. Search for it by its title.")
+        return found
+
+    def related(self, document_id: str, *, audience: str = PUBLIC, limit: int = 5) -> tuple[Hit, ...]:
+        """Documents like this one, best first."""
+        snapshot = self._now()
+        found = snapshot.article(document_id, audience)
+        return snapshot.related(found, audience, limit) if found else ()
+
+    def listing(self, audience: str, kind: str, *, page: int = 1, per_page: int = 50) -> tuple[int, tuple[Hit, ...]]:
+        """How many documents of a kind there are, and one page of them by id."""
+        start = (max(1, page) - 1) * per_page
+        return self._now().listing(audience, Kind(_kind(kind) or Kind.DOC), newest=False, start=start, count=per_page)
+
+    def newest(self, audience: str, kind: str, limit: int = 5) -> tuple[Hit, ...]:
+        """The most recently updated documents of a kind."""
+        return self._now().listing(audience, Kind(_kind(kind) or Kind.DOC), newest=True, start=0, count=limit)[1]
+
+    def counts(self, audience: str = PUBLIC) -> dict[str, int]:
+        """How many documents of each kind ``audience`` may see."""
+        return self._now().counts(audience)
+
+    def _now(self) -> Snapshot:
+        if time.monotonic() - self._looked >= LOOK_EVERY:
+            with self._lock:
+                if time.monotonic() - self._looked >= LOOK_EVERY:
+                    self._look()
+                    self._looked = time.monotonic()
+        if self._snapshot is None:
+            self._looked = float("-inf")  # look again at the next request: an index may just have been built
+            raise Unavailable("There is no search index yet; run `kb index`.", retry_after=5)
+        return self._snapshot
+
+    def _look(self) -> None:
+        name = generations.published(self._data)
+        if self._snapshot is not None and name == self._name:
+            return
+        found = generations.current(self._data)
+        if found is not None and (self._snapshot is None or found.name != self._snapshot.generation.name):
+            self._snapshot = Snapshot(found)
+        self._name = name
+
+
+def _kind(kind: str | None) -> str | None:
+    if kind and kind not in set(Kind):
+        raise Invalid(f"kind is doc, faq or forum, not {kind}.", field="kind")
+    return kind

@@ -1,0 +1,275 @@
+"""What does one generation answer to one audience?
+
+``Snapshot`` is a generation opened for reading: it never changes, so an answer never mixes two. It walks a query
+through the engines (``matrix``, ``whoosh_engine``), ``ranking`` and ``highlight`` to hits. Which generation is current
+is the searcher's business.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.search import query as queries
+from kb.search import ranking
+from kb.search.documents import Document, Kind, visible_to
+from kb.search.generations import Generation
+from kb.search.highlight import passage
+from kb.search.matrix import Candidates, Matrix, Understood
+from kb.search.postings import KINDS
+from kb.search.results import Hit, Results, Suggestions
+from kb.search.whoosh_engine import FOLDER, Selector
+
+Ints = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+WINDOW = 1000  # results that can be paged to
+FACETS = ("kind", "product", "version", "tag")
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Documents best first, with the total score and its parts for those that were looked at closely."""
+
+    documents: Ints
+    scores: npt.NDArray[Any]
+    parts: dict[str, npt.NDArray[Any]]
+    partial: bool = False
+
+
+class Snapshot:
+    """One generation, open. Safe to share between threads."""
+
+    def __init__(self, generation: Generation) -> None:
+        self.generation = generation
+        self.store = generation.store
+        self._matrices: dict[str, Matrix] = {}
+        self._selector: Selector | None = None
+
+    def matrix(self, audience: str) -> Matrix:
+        file, arrays = self.generation.arrays_for(audience)
+        if file not in self._matrices:
+            self._matrices[file] = Matrix(arrays)
+        return self._matrices[file]
+
+    def selector(self) -> Selector:
+        if self._selector is None:
+            self._selector = Selector(self.generation.path / FOLDER)
+        return self._selector
+
+    # --- suggestions ---------------------------------------------------------------------------------------------
+
+    def suggest(self, title: str, audience: str, *, limit: int, deadline: float, explain: bool) -> Suggestions:
+        matrix = self.matrix(audience)
+        understood = matrix.understand(title[: queries.LONGEST], open_ended=True)
+        ranked = self._rank(matrix, understood, None, deadline)
+        name = self.generation.name
+        if not ranked.documents.size or not self._worth_showing(matrix, understood, ranked):
+            return Suggestions(title, name, (), ranked.partial)
+        hits = self._hits(matrix, understood, ranked, 0, limit, explain=explain)
+        return Suggestions(title, name, hits, ranked.partial)
+
+    def _worth_showing(self, matrix: Matrix, understood: Understood, ranked: Ranked) -> bool:
+        first = ranked.documents[:3]
+        coverage = matrix.coverage(understood, np.sort(first))
+        letters = matrix.letter_scores(matrix.letters(understood.text), first)
+        return ranking.good_enough(float(coverage.max()), float(letters.max()))
+
+    # --- search --------------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        text: str,
+        audience: str,
+        *,
+        filters: dict[str, str],
+        page: int,
+        per_page: int,
+        deadline: float,
+        explain: bool,
+    ) -> Results:
+        matrix = self.matrix(audience)
+        query = queries.parse(text)
+        understood = matrix.understand(query.words, open_ended=False)
+        selected, notes, in_time = self._selected(matrix, query, deadline)
+        scores = matrix.score(understood)
+        pool = (scores > 0) if selected is None else selected
+        masks = {name: _filter(matrix, name, value) for name, value in filters.items()}
+        allowed = _all([pool, *masks.values()])
+        ranked = self._rank(matrix, understood, allowed, deadline, scores=scores)
+        documents = self._rest(matrix, ranked, scores, allowed)
+        start = (page - 1) * per_page
+        whole = Ranked(documents, ranked.scores, ranked.parts, ranked.partial or not in_time)
+        return Results(
+            query=text,
+            generation=self.generation.name,
+            total=int(np.count_nonzero(allowed)),
+            hits=self._hits(matrix, understood, whole, start, per_page, explain=explain),
+            facets={name: _facet(matrix, name, pool, masks) for name in FACETS},
+            did_you_mean=_did_you_mean(query.words, understood) if not query.operators else None,
+            partial=whole.partial,
+            notes=query.notes + notes,
+            page=page,
+            per_page=per_page,
+        )
+
+    def _selected(
+        self, matrix: Matrix, query: queries.Query, deadline: float
+    ) -> tuple[Mask | None, tuple[str, ...], bool]:
+        """The documents that the operators leave, None when there are no operators."""
+        if not query.operators:
+            return None, (), True
+        wanted, unwanted, in_time = self.selector().select(query.operators, deadline=deadline)
+        keys = matrix.column("key")
+        if wanted is None:  # only exclusions: everything that matches a word, or everything when there are none
+            understood = matrix.understand(query.words, open_ended=False)
+            mask = matrix.score(understood) > 0 if query.words.strip() else np.ones(matrix.size, dtype=bool)
+        else:
+            mask = np.isin(keys, wanted)
+        notes = () if in_time else ("The search took too long and was cut short; use fewer or longer words.",)
+        return mask & ~np.isin(keys, unwanted), notes, in_time
+
+    def _rest(self, matrix: Matrix, ranked: Ranked, scores: npt.NDArray[Any], allowed: Mask) -> Ints:
+        """What was ranked, then all else that is allowed: by word score, then newest first."""
+        others = allowed.copy()
+        others[ranked.documents] = False
+        rest = np.flatnonzero(others)
+        order = np.lexsort((rest, -matrix.column("day")[rest], -scores[rest]))
+        return np.concatenate((ranked.documents, rest[order]))[:WINDOW]
+
+    # --- ranking -------------------------------------------------------------------------------------------------
+
+    def _rank(
+        self, matrix: Matrix, understood: Understood, allowed: Mask | None, deadline: float, *, scores: Any = None
+    ) -> Ranked:
+        """Candidates of both lanes in their final order."""
+        scores = matrix.score(understood) if scores is None else scores
+        found = matrix.best(scores, allowed)
+        if time.monotonic() > deadline:
+            order = ranking.order(found.scores, found.documents)
+            return Ranked(found.documents[order], found.scores[order], {}, partial=True)
+        vector = matrix.letters(understood.text) if understood.text else None
+        documents = _with_letters(matrix, found, vector, allowed)
+        raw = {
+            "words": scores[documents],
+            "passage": matrix.passages(understood, documents),
+            "letters": matrix.letter_scores(vector, documents),
+        }
+        parts = ranking.mix(raw, matrix.column("kind")[documents], matrix.column("solved")[documents])
+        total = sum(parts.values(), np.zeros(documents.size))
+        order = ranking.order(total, documents)
+        return Ranked(documents[order], total[order], {name: part[order] for name, part in parts.items()})
+
+    # --- hits ----------------------------------------------------------------------------------------------------
+
+    def _hits(
+        self, matrix: Matrix, understood: Understood, ranked: Ranked, start: int, count: int, *, explain: bool
+    ) -> tuple[Hit, ...]:
+        matches = _matcher(matrix, understood)
+        hits = []
+        for place, document in enumerate(ranked.documents[start : start + count].tolist(), start):
+            close = place < ranked.scores.size
+            score = float(ranked.scores[place]) if close else 0.0
+            parts = {n: float(p[place]) for n, p in ranked.parts.items() if p[place]} if explain and close else {}
+            best = matrix.best_passage(understood, document)
+            hits.append(self._hit(matrix, document, score, best, matches, parts))
+        return tuple(hits)
+
+    def _hit(
+        self,
+        matrix: Matrix,
+        document: int,
+        score: float,
+        best: int,
+        matches: Callable[[str], bool],
+        parts: dict[str, float],
+    ) -> Hit:
+        row, first = int(matrix.column("row")[document]), int(matrix.column("first")[document])
+        document_id, kind, title, (product, versions, updated, solved) = self.store.shown(row)
+        cut = self.store.passage(first + best)
+        url = f"/help/{document_id}" + (f"#{cut.anchor}" if cut.anchor else "")
+        shown = passage(cut.text, cut.anchor, cut.path, matches)
+        return Hit(document_id, Kind(kind), title, url, score, shown, product, tuple(versions), updated, solved, parts)
+
+    # --- articles ------------------------------------------------------------------------------------------------
+
+    def article(self, document_id: str, audience: str) -> Document | None:
+        """The document, when ``audience`` may see it."""
+        found = self.store.document(document_id)
+        return found if found and found.audience in visible_to(audience) else None
+
+    def related(self, document: Document, audience: str, limit: int) -> tuple[Hit, ...]:
+        matrix = self.matrix(audience)
+        row = self.store.row(document.id)
+        (places,) = np.nonzero(matrix.column("row") == row)
+        if not places.size:
+            return ()
+        understood = matrix.related(int(places[0]))
+        allowed = np.ones(matrix.size, dtype=bool)
+        allowed[places] = False
+        ranked = self._rank(matrix, Understood(document.title, understood.meanings), allowed, time.monotonic() + 1)
+        return self._hits(matrix, understood, ranked, 0, limit, explain=False)
+
+    def listing(
+        self, audience: str, kind: Kind, *, newest: bool, start: int, count: int
+    ) -> tuple[int, tuple[Hit, ...]]:
+        """The documents of one kind, newest first or by id, and how many there are."""
+        matrix = self.matrix(audience)
+        low, high = matrix.kind_ranges[KINDS.index(kind)]
+        places = np.arange(low, high)
+        if newest:
+            places = places[np.argsort(-matrix.column("day")[low:high], kind="stable")]
+        chosen = places[start : start + count].tolist()
+        return high - low, tuple(self._hit(matrix, d, 0.0, 0, lambda _word: False, {}) for d in chosen)
+
+    def counts(self, audience: str) -> dict[str, int]:
+        ranges = self.matrix(audience).kind_ranges
+        return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
+
+
+def _with_letters(matrix: Matrix, found: Candidates, vector: dict[str, Any] | None, allowed: Mask | None) -> Ints:
+    if vector is None:
+        return found.documents
+    return np.union1d(found.documents, matrix.letter_candidates(vector, allowed))
+
+
+def _filter(matrix: Matrix, name: str, value: str) -> Mask:
+    if name == "kind":
+        return np.asarray(matrix.column("kind") == KINDS.index(Kind(value)))
+    return matrix.having(name, value)
+
+
+def _facet(matrix: Matrix, name: str, pool: Mask, masks: dict[str, Mask]) -> dict[str, int]:
+    """Counts under all filters but its own, so that one sees what choosing another value would give."""
+    documents = np.flatnonzero(_all([pool, *(mask for other, mask in masks.items() if other != name)]))
+    if name == "kind":
+        counts = np.bincount(matrix.column("kind")[documents], minlength=len(KINDS)).tolist()
+        return {str(kind): n for kind, n in zip(KINDS, counts, strict=True) if n}
+    return matrix.count(name, documents)
+
+
+def _all(masks: list[Mask]) -> Mask:
+    return np.asarray(np.logical_and.reduce(masks))
+
+
+def _matcher(matrix: Matrix, understood: Understood) -> Callable[[str], bool]:
+    """Whether a word of a passage is one the query stands for."""
+    stems = {matrix.stems.word(stem) for m in understood.meanings if not m.united for stem in m.stems}
+    beginnings = tuple(m.word for m in understood.meanings if m.united)
+    stem = matrix.analyzer.stem
+    return lambda word: stem(word) in stems or (bool(beginnings) and word.startswith(beginnings))
+
+
+def _did_you_mean(text: str, understood: Understood) -> str | None:
+    """The query with its unknown words corrected, from words the asker may see; None when nothing was."""
+    changed = text
+    for meaning in understood.meanings:
+        if meaning.corrected:
+            at = changed.lower().find(meaning.word)
+            if at >= 0:
+                changed = changed[:at] + meaning.corrected + changed[at + len(meaning.word) :]
+    return changed if changed != text else None

@@ -46,7 +46,9 @@ class Person:
         return self.role in (Role.AGENT, Role.ADMIN)
 
 
-_EMAIL = re.compile(r"[^\s@<>()\[\],:;\\\"\x00-\x20\x7f]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}")
+_EMAIL = re.compile(
+    r"[^\s@<>()\[\],:;\\\"\x00-\x20\x7f\ud800-\udfff]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}"
+)
 
 
 def email_address(words: str) -> str | None:

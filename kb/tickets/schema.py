@@ -155,6 +155,7 @@ TICKETS = Table(
     _at("updated_at"),
     _at("closed_at", optional=True),
     _at("next_due", optional=True),  # the earliest running promise, kept with every change
+    _words("next_target"),
     Index(None, "customer_id", "id"),
     Index(None, "assignee_id", "status"),
     # The queue in its own order (urgent lane, due, arrival; what is promised nothing comes last), open tickets only.

@@ -171,6 +171,7 @@ def _tickets() -> None:
         sa.Column("updated_at", sa.Integer(), nullable=False),
         sa.Column("closed_at", sa.Integer(), nullable=True),
         sa.Column("next_due", sa.Integer(), nullable=True),
+        sa.Column("next_target", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(["assignee_id"], ["people.id"], name="fk_tickets_assignee_id"),
         sa.ForeignKeyConstraint(["customer_id"], ["people.id"], name="fk_tickets_customer_id"),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisations.id"], name="fk_tickets_organisation_id"),

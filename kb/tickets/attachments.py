@@ -1,0 +1,75 @@
+"""Where do attached files lie, so that a saved ticket never misses one?
+
+Content-addressed: the name is the hash of the bytes, written aside, fsynced and renamed before the ticket's
+transaction commits; a file whose ticket was never saved is only wasted space. Which files are allowed is decided in
+``kb.tickets.uploads``, who may read one by the desk.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from kb.errors import NotFound, Unavailable
+from kb.tickets import uploads
+from kb.tickets.ticket import Attachment, Upload
+
+
+class Attachments:
+    """The folder of attached files. Two uploads of the same bytes are kept once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def put(self, files: Iterable[Upload]) -> tuple[Attachment, ...]:
+        """Keeps files that are already checked. Raises Unavailable when the disk does not take them."""
+        return tuple(self._put(file) for file in files)
+
+    def path(self, attachment: Attachment) -> Path:
+        """The file to read. Raises NotFound when it is gone."""
+        path = self._path(attachment.key)
+        if not path.is_file():
+            raise NotFound(f"The file {attachment.name} is missing from the store; ask support to restore it.")
+        return path
+
+    def _path(self, key: str) -> Path:
+        return self._folder / key[:2] / key
+
+    def _put(self, file: Upload) -> Attachment:
+        key = hashlib.blake2b(file.data, digest_size=32).hexdigest()
+        path = self._path(key)
+        try:
+            if not path.is_file():
+                _write(path, file.data)
+        except OSError as error:
+            sentence = f"{uploads.safe_name(file.name)} could not be kept ({error.strerror}); nothing was saved."
+            raise Unavailable(sentence, field="attachments", retry_after=60) from error
+        name, media_type = uploads.described(file)
+        return Attachment(secrets.token_urlsafe(16), name, media_type, len(file.data), key)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Whole and on the disk under its name, or not there at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with aside.open("xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+        _sync_folder(path.parent)
+        _sync_folder(path.parent.parent)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

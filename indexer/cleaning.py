@@ -361,13 +361,16 @@ def _number(text: str) -> int:
 # Cutting
 
 
-def cut(root: Element, visit: Visit, *, keep_title: bool = False) -> Cut:
+def cut(root: Element, visit: Visit, *, keep_title: bool = False, anchors: bool = True) -> Cut:
     """Safe HTML and Sections of ``root``; links, images and anchors resolved; the title heading taken out."""
     _remove(root, _GONE)
     _unlink_headers(root)
     title = "" if keep_title else _take_title(root)
     _level(root)
-    _anchor(root)
+    if anchors:
+        _anchor(root)
+    else:
+        _nameless(root)
     _resolve(root, visit)
     _dress(root)
     sections = tuple(_sections(root))
@@ -466,6 +469,13 @@ def _anchor(root: Element) -> None:
     for element in root.iter():
         if isinstance(element.tag, str) and id(element) not in done:
             _other_id(element, taken)
+
+
+def _nameless(root: Element) -> None:
+    """Takes all ids away: the posts of a topic share one page."""
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            element.attrib.pop("id", None)
 
 
 def _other_id(element: Element, taken: set[str]) -> None:

@@ -1,0 +1,70 @@
+"""An HTML page of a manual, a help export or a site becomes one Document.
+
+The chrome comes off (``cleaning.content``), the rest is cut into Sections. Facts come from ``<meta>`` and the front
+matter that some generators leave in. Not for FAQ pages, whose questions become Documents of their own (``faq``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from indexer import cleaning, frontmatter
+from indexer.readers import facts as front
+from indexer.visit import Visit
+from kb.search.documents import Document
+
+_META = {
+    "description": "description", "keywords": "keywords", "author": "author", "product": "product",
+    "version": "version", "audience": "audience", "date": "date", "last-modified": "updated", "uid": "uid",
+    "article:modified_time": "updated", "ms.date": "ms.date", "ms.prod": "ms.prod",
+}  # fmt: skip
+_SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
+
+
+def read(text: str, visit: Visit) -> tuple[Document, ...]:
+    """The document in a page, or nothing (with a finding) when no text is left."""
+    root = cleaning.tree(text, visit)
+    facts = page_facts(root, visit)
+    if facts is None:
+        return ()
+    head = head_title(root)
+    cut = cleaning.cut(cleaning.content(root, visit.library.site(visit.file.absolute)), visit)
+    if not any(section.text for section in cut.sections):
+        visit.note("No text is left when its navigation is taken off.", skipped=True)
+        return ()
+    titles = (facts.title, cut.title, head)
+    return (front.document(visit, facts, cut.sections, titles=titles, html=cut.html),)
+
+
+def page_facts(root: cleaning.Element, visit: Visit) -> front.Facts | None:
+    """What the page's head says; None, with a finding, when it must not surface."""
+    values: dict[str, Any] = {}
+    for meta in root.iter("meta"):
+        name = _META.get((meta.get("name") or meta.get("property") or "").lower())
+        if name and meta.get("content"):
+            values[name] = meta.get("content")
+    page = root if root.tag == "html" else root.find(".//html")
+    if page is not None and page.get("lang"):
+        values["lang"] = page.get("lang")
+    for name in ("date", "updated", "ms.date"):
+        try:
+            frontmatter.date(str(values.get(name, "")))
+        except ValueError:
+            del values[name]
+    reason = front.hidden(values, visit)
+    if reason:
+        visit.note(reason, skipped=True)
+        return None
+    return front.of(values, visit)
+
+
+def head_title(root: cleaning.Element) -> str:
+    """``<title>`` without the site's name: "Installing — Manual 3.1" -> "Installing"."""
+    element = root.find(".//title")
+    if element is None:
+        return ""
+    title = " ".join((element.text or "").split())
+    for separator in _SEPARATORS:
+        if separator in title:
+            return title.split(separator)[0].strip() or title
+    return title

@@ -1,0 +1,36 @@
+"""A Markdown article becomes one Document.
+
+Title: front matter, else the first heading, else the file's name; the others stay findable as aliases. Not for files
+that hold many questions (``faq``) or a forum topic (``topic``).
+"""
+
+from __future__ import annotations
+
+from indexer import cleaning, dialects, rendering
+from indexer.readers import facts as front
+from indexer.visit import Visit
+from kb.search.documents import Document
+
+
+
+def read(text: str, visit: Visit) -> tuple[Document, ...]:
+    """The document in ``text``, or nothing (with a finding) when it may not surface or holds no words."""
+    found = front.read(text, visit)
+    if found is None:
+        return ()
+    facts, body = found
+    cut = cleaning.cut(rendered(body, visit), visit)
+    if not any(section.text for section in cut.sections):
+        if not facts.fields["summary"]:
+            visit.note("It holds no text.", skipped=True)
+            return ()
+        visit.note("It holds no text, only front matter; its summary is indexed.")
+    return (front.document(visit, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html),)
+
+
+def rendered(body: str, visit: Visit) -> cleaning.Element:
+    """The tree of a Markdown text in any dialect."""
+    plain = dialects.plain(body, visit) if not visit.careful else body
+    return cleaning.tree(rendering.to_html(plain, visit), visit)
+
+

@@ -6,40 +6,57 @@ Text and spans, never HTML: only a template or a text node turns spans into mark
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from kb.search.analysis import Token, tokens
+from kb.search.analysis import fold, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
 _SPACE = re.compile(r"\s+")
 
 
-def excerpt(
-    text: str, matches: Callable[[str], bool], *, width: int = WIDTH
-) -> tuple[str, tuple[tuple[int, int], ...]]:
+class Matches:
+    """The words a query stands for: whole words by their stems, an open last word by its beginning."""
+
+    def __init__(self, stems: Iterable[str], beginnings: Iterable[str], stem: Callable[[str], str]) -> None:
+        self._stems = frozenset(stems)
+        self._beginnings = tuple(beginnings)
+        self._stem = stem
+        # Snowball keeps at least the first letters of a word, all but the last of the stem (happily -> happili).
+        starts = {s[:-1] if len(s) > 3 else s for s in self._stems} | set(self._beginnings)
+        ascii_starts = sorted(re.escape(start) for start in starts if start.isascii())
+        self._quick = re.compile(rf"\b(?:{'|'.join(ascii_starts)})\w*", re.IGNORECASE) if ascii_starts else None
+
+    def word(self, folded: str) -> bool:
+        return self._stem(folded) in self._stems or (bool(self._beginnings) and folded.startswith(self._beginnings))
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
+        if text.isascii():
+            found = self._quick.finditer(text) if self._quick else ()
+            return [match.span() for match in found if self.word(fold(match[0]))]
+        spans: list[tuple[int, int]] = []
+        for token in tokens(text):
+            if self.word(token.text):
+                if spans and token.start < spans[-1][1]:
+                    spans[-1] = (spans[-1][0], max(spans[-1][1], token.end))
+                else:
+                    spans.append((token.start, token.end))
+        return spans
+
+
+def excerpt(text: str, matches: Matches, *, width: int = WIDTH) -> tuple[str, tuple[tuple[int, int], ...]]:
     """At most about ``width`` characters around the densest matches, and the half-open spans that matched.
 
-    ``matches`` is asked once for each folded word. White space is shortened; an ellipsis marks a cut.
+    White space is shortened; an ellipsis marks a cut.
     """
     text = _SPACE.sub(" ", text).strip()
-    found = _merged([token for token in tokens(text) if matches(token.text)])
+    found = matches.spans(text)
     start, end = _window(text, found, width)
     before, after = ("… " if start else ""), (" …" if end < len(text) else "")
     shift = len(before) - start
     spans = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)
     return before + text[start:end] + after, spans
-
-
-def _merged(found: list[Token]) -> list[tuple[int, int]]:
-    """Spans in order; overlapping ones (pairs of unspaced scripts) become one."""
-    spans: list[tuple[int, int]] = []
-    for token in found:
-        if spans and token.start <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], token.end))
-        else:
-            spans.append((token.start, token.end))
-    return spans
 
 
 def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
@@ -66,7 +83,7 @@ def _word_end(text: str, at: int) -> int:
     return space if space > 0 else at
 
 
-def passage(text: str, anchor: str, path: tuple[str, ...], matches: Callable[[str], bool]) -> Passage:
+def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
     """The passage to show for a hit."""
     shown, spans = excerpt(text, matches)
     return Passage(shown, spans, anchor, path)

@@ -74,6 +74,7 @@ class Matrix:
         self.stems = Vocabulary(arrays, "stem")
         self.speller = Speller(arrays, self.surfaces)
         self.analyzer = Analyzer()
+        self._idf = weights.idf(arrays["df"], self.size).astype(np.float32)
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
         bounds = np.searchsorted(arrays["kind"], np.arange(len(KINDS) + 1))
         self.kind_ranges = [(int(a), int(b)) for a, b in pairwise(bounds)]
@@ -131,7 +132,7 @@ class Matrix:
             else:
                 for stem, share in zip(meaning.stems, meaning.shares, strict=True):
                     docs, codes = self._posting(stem)
-                    scores[docs] += weights.IMPACT[codes] * np.float32(share * self.idf(docs.size))
+                    scores[docs] += weights.IMPACT[codes] * (self._idf[stem] * np.float32(share))
         return scores
 
     def _add_united(self, scores: Floats, meaning: Meaning) -> None:
@@ -203,35 +204,33 @@ class Matrix:
         parts = query[self._a["title_grams"][at]] * self._a["title_weights"][at]
         return np.bincount(owner, weights=parts, minlength=documents.size).astype(np.float32)
 
-    def passages(self, query: Understood, documents: Ints) -> Floats:
+    def passages(self, gains: Floats, documents: Ints) -> Floats:
         """The BM25 score of each document's best passage (every document has one at least)."""
         if not documents.size:
             return np.zeros(0, dtype=np.float32)
         passages, owner = _gather(self._a["doc_passages"], documents)
-        scores = self._passage_scores(query, passages)
+        scores = self._passage_scores(gains, passages)
         starts = np.flatnonzero(np.diff(owner, prepend=-1))
         return np.asarray(np.maximum.reduceat(scores, starts), dtype=np.float32)
 
-    def best_passage(self, query: Understood, document: int) -> int:
+    def best_passage(self, gains: Floats, document: int) -> int:
         """Which passage of ``document`` to show; of a topic with an accepted answer, one of the answer's."""
         first, end = self._a["doc_passages"][document : document + 2].tolist()
         low, high = self._a["answer"][document].tolist()
-        scores = self._passage_scores(query, np.arange(first + low, min(end, first + high)))
+        scores = self._passage_scores(gains, np.arange(first + low, min(end, first + high)))
         return low + int(scores.argmax()) if scores.size else 0
 
-    def _passage_scores(self, query: Understood, passages: Ints) -> Floats:
+    def _passage_scores(self, gains: Floats, passages: Ints) -> Floats:
         at, of = _gather(self._a["passage_pointers"], passages)
-        gain = self._gains(query)[self._a["passage_stems"][at]]
-        parts = gain * weights.PASSAGE_IMPACT[self._a["passage_codes"][at]]
+        parts = gains[self._a["passage_stems"][at]] * weights.PASSAGE_IMPACT[self._a["passage_codes"][at]]
         return np.bincount(of, weights=parts, minlength=passages.size).astype(np.float32)
 
-    def _gains(self, query: Understood) -> Floats:
-        """What a stem in a passage is worth: its idf times its share in the query's words."""
+    def gains(self, query: Understood) -> Floats:
+        """What each stem in a passage is worth to ``query``: its idf times its share in the query's words."""
         gain = np.zeros(max(1, len(self.stems)), dtype=np.float32)
-        df = self._a["df"]
         for meaning in query.meanings:
-            for stem, share in zip(meaning.stems, meaning.shares, strict=True):
-                gain[stem] = max(float(gain[stem]), share * self.idf(int(df[stem])))
+            stems = list(meaning.stems)
+            gain[stems] = np.maximum(gain[stems], self._idf[stems] * np.array(meaning.shares, dtype=np.float32))
         return gain
 
     def coverage(self, query: Understood, documents: Ints) -> Floats:

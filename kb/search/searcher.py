@@ -14,6 +14,7 @@ from pathlib import Path
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search import generations
 from kb.search.documents import PUBLIC, Document, Kind
+from kb.search.query import parse, plain
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
 
@@ -48,13 +49,18 @@ class Searcher:
     def search(
         self, query: str, *, audience: str = PUBLIC, kind: str | None = None, product: str | None = None,
         version: str | None = None, page: int = 1, per_page: int = 10, explain: bool = False,
+        operators: bool = True,
     ) -> Results:  # fmt: skip
-        """One page of results. Raises Invalid for an unknown kind or a page out of reach."""
+        """One page of results; without ``operators`` every character is words.
+
+        Raises Invalid for an unknown kind or a page out of reach.
+        """
         if not 1 <= per_page <= 100 or page < 1 or (page - 1) * per_page >= WINDOW:
             raise Invalid(f"Results can be paged up to number {WINDOW}; page {page} is out of reach.", field="page")
         filters = {"kind": _kind(kind), "product": product, "version": version}
         return self._now().search(
-            query, audience, filters={name: value for name, value in filters.items() if value}, page=page,
+            parse(query) if operators else plain(query), audience, page=page,
+            filters={name: value for name, value in filters.items() if value},
             per_page=per_page, deadline=time.monotonic() + _SEARCH_BUDGET, explain=explain,
         )  # fmt: skip
 

@@ -8,20 +8,19 @@ is the searcher's business.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import query as queries
 from kb.search import ranking
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
-from kb.search.highlight import passage
+from kb.search.highlight import Matches, passage
 from kb.search.matrix import Candidates, Matrix, Understood
 from kb.search.postings import KINDS
+from kb.search.query import LONGEST, Query
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.whoosh_engine import FOLDER, Selector
 
@@ -65,7 +64,7 @@ class Snapshot:
 
     def suggest(self, title: str, audience: str, *, limit: int, deadline: float, explain: bool) -> Suggestions:
         matrix = self.matrix(audience)
-        understood = matrix.understand(title[: queries.LONGEST], open_ended=True)
+        understood = matrix.understand(title[:LONGEST], open_ended=True)
         ranked = self._rank(matrix, understood, None, deadline)
         name = self.generation.name
         if not ranked.documents.size or not self._worth_showing(matrix, understood, ranked):
@@ -83,7 +82,7 @@ class Snapshot:
 
     def search(
         self,
-        text: str,
+        query: Query,
         audience: str,
         *,
         filters: dict[str, str],
@@ -93,7 +92,6 @@ class Snapshot:
         explain: bool,
     ) -> Results:
         matrix = self.matrix(audience)
-        query = queries.parse(text)
         understood = matrix.understand(query.words, open_ended=False)
         selected, notes, in_time = self._selected(matrix, query, deadline)
         scores = matrix.score(understood)
@@ -105,7 +103,7 @@ class Snapshot:
         start = (page - 1) * per_page
         whole = Ranked(documents, ranked.scores, ranked.parts, ranked.partial or not in_time)
         return Results(
-            query=text,
+            query=query.text,
             generation=self.generation.name,
             total=int(np.count_nonzero(allowed)),
             hits=self._hits(matrix, understood, whole, start, per_page, explain=explain),
@@ -117,9 +115,7 @@ class Snapshot:
             per_page=per_page,
         )
 
-    def _selected(
-        self, matrix: Matrix, query: queries.Query, deadline: float
-    ) -> tuple[Mask | None, tuple[str, ...], bool]:
+    def _selected(self, matrix: Matrix, query: Query, deadline: float) -> tuple[Mask | None, tuple[str, ...], bool]:
         """The documents that the operators leave, None when there are no operators."""
         if not query.operators:
             return None, (), True
@@ -156,7 +152,7 @@ class Snapshot:
         documents = _with_letters(matrix, found, vector, allowed)
         raw = {
             "words": scores[documents],
-            "passage": matrix.passages(understood, documents),
+            "passage": matrix.passages(matrix.gains(understood), documents),
             "letters": matrix.letter_scores(vector, documents),
         }
         parts = ranking.mix(raw, matrix.column("kind")[documents], matrix.column("solved")[documents])
@@ -169,13 +165,13 @@ class Snapshot:
     def _hits(
         self, matrix: Matrix, understood: Understood, ranked: Ranked, start: int, count: int, *, explain: bool
     ) -> tuple[Hit, ...]:
-        matches = _matcher(matrix, understood)
+        matches, gains = _matches(matrix, understood), matrix.gains(understood)
         hits = []
         for place, document in enumerate(ranked.documents[start : start + count].tolist(), start):
             close = place < ranked.scores.size
             score = float(ranked.scores[place]) if close else 0.0
             parts = {n: float(p[place]) for n, p in ranked.parts.items() if p[place]} if explain and close else {}
-            best = matrix.best_passage(understood, document)
+            best = matrix.best_passage(gains, document)
             hits.append(self._hit(matrix, document, score, best, matches, parts))
         return tuple(hits)
 
@@ -185,7 +181,7 @@ class Snapshot:
         document: int,
         score: float,
         best: int,
-        matches: Callable[[str], bool],
+        matches: Matches,
         parts: dict[str, float],
     ) -> Hit:
         row, first = int(matrix.column("row")[document]), int(matrix.column("first")[document])
@@ -223,8 +219,9 @@ class Snapshot:
         places = np.arange(low, high)
         if newest:
             places = places[np.argsort(-matrix.column("day")[low:high], kind="stable")]
+        nothing = Matches((), (), matrix.analyzer.stem)
         chosen = places[start : start + count].tolist()
-        return high - low, tuple(self._hit(matrix, d, 0.0, 0, lambda _word: False, {}) for d in chosen)
+        return high - low, tuple(self._hit(matrix, d, 0.0, 0, nothing, {}) for d in chosen)
 
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges
@@ -256,12 +253,9 @@ def _all(masks: list[Mask]) -> Mask:
     return np.asarray(np.logical_and.reduce(masks))
 
 
-def _matcher(matrix: Matrix, understood: Understood) -> Callable[[str], bool]:
-    """Whether a word of a passage is one the query stands for."""
+def _matches(matrix: Matrix, understood: Understood) -> Matches:
     stems = {matrix.stems.word(stem) for m in understood.meanings if not m.united for stem in m.stems}
-    beginnings = tuple(m.word for m in understood.meanings if m.united)
-    stem = matrix.analyzer.stem
-    return lambda word: stem(word) in stems or (bool(beginnings) and word.startswith(beginnings))
+    return Matches(stems, [m.word for m in understood.meanings if m.united], matrix.analyzer.stem)
 
 
 def _did_you_mean(text: str, understood: Understood) -> str | None:

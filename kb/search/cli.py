@@ -1,0 +1,126 @@
+"""`kb search`, `kb suggest` and `kb eval`: one library call each, and printing.
+
+stdout is the answer (with --json one JSON document), stderr is talk. Exit 1 when nothing was found.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kb.search.documents import PUBLIC, Kind
+from kb.search.results import Hit, Passage, results_json, suggestions_json
+from kb.search.searcher import Searcher
+from kb.settings import load
+
+
+def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--explain", is_flag=True, help="Show what each part of the score contributed."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document, in the shape of the API."),
+        click.option(
+            "--as", "audience", default=PUBLIC, metavar="AUDIENCE", help="Answer as this audience would see it."
+        ),
+        click.option("--data", type=click.Path(path_type=Path), help="The data folder (default: KB_DATA)."),
+    ):
+        command = option(command)
+    return command
+
+
+def _searcher(data: Path | None) -> Searcher:
+    settings = load(data=str(data) if data else None)
+    return Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
+
+
+@click.command()
+@click.argument("query")
+@click.option("--limit", default=10, type=click.IntRange(1, 100), help="How many results.")
+@click.option("--kind", type=click.Choice([str(kind) for kind in Kind]), help="Only this kind.")
+@_shared
+def search(
+    query: str, limit: int, kind: str | None, data: Path | None, audience: str, *, as_json: bool, explain: bool
+) -> int:
+    """Search as a visitor would: plain words, "phrases", -word, title: product: version: kind: tag: before: after:"""
+    answer = _searcher(data).search(query, audience=audience, kind=kind, per_page=limit, explain=explain)
+    if as_json:
+        click.echo(json.dumps(results_json(answer), ensure_ascii=False, indent=1))
+    else:
+        for note in answer.notes:
+            click.echo(note, err=True)
+        if answer.did_you_mean:
+            click.echo(f"Did you mean: {answer.did_you_mean}", err=True)
+        _print(answer.hits, answer.total)
+    return 0 if answer.hits else 1
+
+
+@click.command()
+@click.argument("title")
+@click.option("--limit", default=5, type=click.IntRange(1, 20), help="How many suggestions.")
+@_shared
+def suggest(title: str, limit: int, data: Path | None, audience: str, *, as_json: bool, explain: bool) -> int:
+    """Suggest articles for a half-typed ticket title."""
+    answer = _searcher(data).suggest(title, audience=audience, limit=limit, explain=explain)
+    if as_json:
+        click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))
+    else:
+        _print(answer.hits, len(answer.hits))
+    return 0 if answer.hits else 1
+
+
+def _print(hits: tuple[Hit, ...], total: int) -> None:
+    for hit in hits:
+        click.echo(f"{click.style(hit.title, bold=True)}  [{hit.kind}]  {hit.score:.3f}")
+        click.echo(f"  {hit.url}")
+        if hit.passage.text:
+            click.echo(f"  {_marked(hit.passage)}")
+        if hit.explain:
+            click.echo("  " + "  ".join(f"{name} {value:+.3f}" for name, value in hit.explain.items()))
+    click.echo(f"{len(hits)} of {total} shown." if hits else "Nothing was found.", err=True)
+
+
+def _marked(passage: Passage) -> str:
+    text, at = "", 0
+    for start, end in passage.spans:
+        text += passage.text[at:start] + click.style(passage.text[start:end], underline=True)
+        at = end
+    return text + passage.text[at:]
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--split", help="Which qrels/NAME.tsv to judge by (default: test, else dev).")
+@click.option("--mode", type=click.Choice(["search", "suggest"]), default="search", show_default=True)
+@click.option("--prefix-chars", type=click.IntRange(1), help="Ask only the first N characters of each query.")
+@click.option("--prefix-words", type=click.IntRange(1), help="Ask only the first N words of each query.")
+@click.option("--typos", type=click.IntRange(1), help="Make N slips in each query, the same in every run.")
+@click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def evaluate(
+    folder: Path, split: str | None, mode: str, prefix_chars: int | None, prefix_words: int | None, typos: int | None,
+    run_file: Path | None, *, as_json: bool,
+) -> None:  # fmt: skip
+    """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and latency."""
+    from kb.search import evaluate as evaluation  # brings ir-measures, which searching must not pay for
+
+    given = [
+        (prefix_chars, evaluation.first_characters),
+        (prefix_words, evaluation.first_words),
+        (typos, evaluation.typos),
+    ]
+    changes = [make(count) for count, make in given if count]
+    if len(changes) > 1:
+        raise click.UsageError("Give one of --prefix-chars, --prefix-words and --typos.")
+    report = evaluation.run(evaluation.read(folder, split), mode=mode, change=changes[0] if changes else None)
+    if run_file:
+        run_file.write_text("".join(f"{line}\n" for line in evaluation.trec_lines(report)), "utf-8")
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+        return
+    for name, value in (report.metrics | report.abstain).items():
+        click.echo(f"{name:<20} {value:.4f}")
+    click.echo(f"{'latency ms p50/p99':<20} {report.latency_ms['p50']:.2f} / {report.latency_ms['p99']:.2f}")
+    click.echo(f"{report.queries} queries over {report.documents} documents.", err=True)

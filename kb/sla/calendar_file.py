@@ -1,0 +1,175 @@
+"""What do the ``[calendars.*]`` tables of a policy file say?
+
+Turns each into a BusinessCalendar and notes every mistake with its line. Dates, spans and holidays only; levels and
+the rest of the file are read by ``kb.sla.policy_file``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
+from kb.sla.ics import closures
+from kb.sla.page import Place, Table
+from kb.sla.reckoning import DAY
+
+FIELDS = ("zone", "week", "closed", "open", "holidays", "ics")
+DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+#: The largest calendar of closures that is read.
+ICS_BYTES = 2_000_000
+
+_SPAN = re.compile(r"(\d{2}):(\d{2})\s*[-–]\s*(\d{2}):(\d{2})")
+_DATED = re.compile(r"(?:(\d{4})|yearly)[- ](\d{2})-(\d{2})(?:\s+(\d{2}:\d{2}\s*[-–]\s*\d{2}:\d{2}))?(?:\s+(\D.*))?")
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where the policy file lies, and the day from which ten years must hold an opening."""
+
+    folder: Path
+    today: dt.date
+
+
+def calendar(table: Table, around: Surroundings, sources: list[bytes]) -> BusinessCalendar | None:
+    """None when something is wrong; ``sources`` gains the content of every further file that was read."""
+    before = len(table.page.mistakes)
+    table.only(FIELDS)
+    zone = _zone(table)
+    week = _week(table)
+    closed = _special(table, "closed") + _ics(table, zone, around.folder, sources)
+    holidays = _holidays(table)
+    found = BusinessCalendar(zone, week, closed, _special(table, "open"), holidays, str(table.path[-1]))
+    if len(table.page.mistakes) > before:
+        return None
+    if not found.opens_within_ten_years(around.today):
+        table.wrong(
+            f"{table.name} does not open once in the next ten years; give it opening hours in 'week' or 'open'."
+        )
+        return None
+    return found
+
+
+def _zone(table: Table) -> ZoneInfo:
+    key = table.text("zone")
+    try:
+        return ZoneInfo(key or "UTC")
+    except (ValueError, OSError, LookupError):
+        # ZoneInfo raises ZoneInfoNotFoundError for an unknown name, ValueError or OSError for a name that is a path.
+        table.wrong(f"There is no time zone {key!r}; give an IANA name such as 'Europe/Berlin'.", "zone")
+        return ZoneInfo("UTC")
+
+
+def _week(table: Table) -> tuple[tuple[WallSpan, ...], ...]:
+    if "week" not in table.data and "open" not in table.data:
+        table.wrong(f"{table.name} needs 'week', such as week = {{ mon = [\"09:00-17:00\"] }}.")
+    week = table.table("week")
+    week.only(DAY_NAMES)
+    return tuple(_day(week, name) for name in DAY_NAMES)
+
+
+def _day(week: Table, name: str) -> tuple[WallSpan, ...]:
+    """The spans of one weekday, sorted; touching ones stay apart, overlapping ones are a mistake."""
+    found: list[tuple[WallSpan, Place, str]] = []
+    for place, text in week.words(name):
+        span = wall_span(text)
+        if span is None:
+            week.page.wrong(place, f"{name}: {text!r} is no span; write it like '09:00-17:00', up to 24:00.")
+        else:
+            found.append((span, place, text))
+    found.sort(key=lambda row: row[0])
+    for (one, _, first), (other, place, second) in pairwise(found):
+        if other[0] < one[1]:
+            week.page.wrong(place, f"{name}: {first!r} and {second!r} overlap; make them one span.")
+    return tuple(span for span, _, _ in found)
+
+
+def wall_span(text: str) -> WallSpan | None:
+    """
+    >>> wall_span("22:00-24:00"), wall_span("17:00-09:00")
+    ((79200, 86400), None)
+    """
+    found = _SPAN.fullmatch(text)
+    if found is None:
+        return None
+    h1, m1, h2, m2 = map(int, found.groups())
+    start, end = h1 * 3600 + m1 * 60, h2 * 3600 + m2 * 60
+    return (start, end) if m1 < 60 and m2 < 60 and start < end <= DAY else None
+
+
+def _special(table: Table, key: str) -> tuple[SpecialHours, ...]:
+    found = []
+    for place, text in table.words(key):
+        special = special_hours(text)
+        if special is None:
+            sentence = (
+                f"{text!r} is not understood; write '2026-12-25', '2026-12-24 12:00-24:00' or 'yearly 01-01', "
+                "and a name behind it if you like."
+            )
+            table.page.wrong(place, sentence)
+        else:
+            found.append(special)
+    return tuple(found)
+
+
+def special_hours(text: str) -> SpecialHours | None:
+    """
+    >>> special_hours("yearly 12-31 12:00-24:00 New Year's Eve")
+    SpecialHours(year=None, month=12, day=31, start=43200, end=86400, why="New Year's Eve")
+    """
+    found = _DATED.fullmatch(text.strip())
+    if found is None:
+        return None
+    year, month, day, span, why = found.groups()
+    wall = wall_span(span) if span else (0, DAY)
+    try:
+        # 2028 is a leap year, so that "yearly 02-29" is a date.
+        dt.date(int(year or 2028), int(month), int(day))
+    except ValueError:
+        return None
+    if wall is None:
+        return None
+    return SpecialHours(int(year) if year else None, int(month), int(day), *wall, why=why or "")
+
+
+def _holidays(table: Table) -> Mapping[dt.date, str]:
+    text = table.text("holidays", "")
+    if not text:
+        return {}
+    # Here because the library takes longer to import than most commands take to run.
+    import holidays
+
+    country, _, subdivision = text.partition("-")
+    try:
+        # A HolidayBase is a dict that fills itself year by year as it is asked.
+        found: Mapping[dt.date, str] = holidays.country_holidays(country, subdiv=subdivision or None, language="en_US")
+    except NotImplementedError:
+        sentence = (
+            f"There are no holidays {text!r}; give a country such as 'DE' or a country and region such as 'DE-BE'."
+        )
+        table.wrong(sentence, "holidays")
+        return {}
+    return found
+
+
+def _ics(table: Table, zone: ZoneInfo, folder: Path, sources: list[bytes]) -> tuple[SpecialHours, ...]:
+    name = table.text("ics", "")
+    if not name:
+        return ()
+    try:
+        data = (folder / name).read_bytes()
+        text = data.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        table.wrong(f"Cannot read {name!r} beside the policy file: {reason}.", "ics")
+        return ()
+    if len(data) > ICS_BYTES:
+        table.wrong(f"{name!r} is larger than {ICS_BYTES // 1_000_000} MB; keep only the closures in it.", "ics")
+        return ()
+    sources.append(data)
+    return closures(text, zone, lambda line, sentence: table.wrong(f"{name}, line {line}: {sentence}", "ics"))

@@ -1,0 +1,297 @@
+"""What does ``policies.toml`` promise, and what is wrong with it?
+
+Reads a policy file into an SlaPolicy, or refuses it with every mistake at once, each with its line: nothing starts on
+a broken file. Calendars are read by ``kb.sla.calendar_file``; what the values mean is said in ``kb.sla.policy``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from kb.errors import Misconfigured
+from kb.sla.calendar import BusinessCalendar
+from kb.sla.calendar_file import Surroundings, calendar
+from kb.sla.page import Page, Table, nearest
+from kb.sla.policy import (
+    ANY,
+    FACTS,
+    Change,
+    CouponRule,
+    Development,
+    Entitlement,
+    Goal,
+    Level,
+    Reason,
+    Severity,
+    SlaPolicy,
+    Threshold,
+    TicketType,
+)
+from kb.sla.reckoning import DAY, Budget, Unit
+
+SECTIONS = ("calendars", "levels", "severities", "types", "entitlements", "coupons", "reasons")
+LEVEL_FIELDS = (
+    *("title", "description", "calendar", "first_response", "next_response", "resolution", "warn", "urgent"),
+    *("change", "grace", "handover", "reopen_resets", "development", "support", "updates", "services"),
+)
+#: The largest policy file that is read.
+LARGEST = 1_000_000
+#: A promise longer than this is a mistake rather than a promise.
+LONGEST = 3_650 * DAY
+
+_TIME = re.compile(r"(?:(\d{1,6})h)?\s*(?:(\d{1,7})m)?\s*(?:(\d{1,9})s)?")
+_DAYS = re.compile(r"(\d{1,4})(bd|d)")
+_GOALS = {goal.value.replace(" ", "_"): goal for goal in Goal}
+
+
+def load(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
+    """The promises in ``path``; a calendar must open in the ten years from ``today`` (default: this day in UTC).
+
+    Raises Misconfigured with every mistake as ``file:line: sentence``, one a line.
+    """
+    data = _bytes(path)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise Misconfigured(f"{path}:{line}: This is not UTF-8 text; save the file as UTF-8.") from None
+    page = Page(str(path), text)
+    sources = [data]
+    policy = _policy(page, Surroundings(path.parent, today or dt.datetime.now(dt.UTC).date()), sources)
+    page.refuse()
+    return policy
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST:
+            raise Misconfigured(f"{path}:1: This file is larger than {LARGEST // 1_000_000} MB; is it a policy file?")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise Misconfigured(f"{path}: Cannot read the policy file: {reason}.") from None
+
+
+def _policy(page: Page, around: Surroundings, sources: list[bytes]) -> SlaPolicy:
+    top = page.top
+    top.only(SECTIONS)
+    for section in ("calendars", "levels", "severities"):
+        if not top.data.get(section):
+            top.wrong(f"The file declares no {section}; add at least one [{section}.NAME].")
+    calendars = _calendars(top, around, sources)
+    names = top.table("calendars").data
+    levels = {key: _level(key, table, names) for key, table in top.tables("levels")}
+    severities = {key: _severity(key, table) for key, table in top.tables("severities")}
+    types = {key: _type(key, table) for key, table in _types(top)}
+    coupons = {key: _coupon(key, table, levels) for key, table in top.tables("coupons")}
+    known = {"severity": tuple(severities), "type": tuple(types), "coupon": tuple(coupons)}
+    return SlaPolicy(
+        version=hashlib.blake2b(b"\0".join(sources), digest_size=8).hexdigest(),
+        calendars=MappingProxyType(calendars),
+        levels=MappingProxyType(levels),
+        severities=MappingProxyType(severities),
+        types=MappingProxyType(types),
+        entitlements=_entitlements(top, levels, known),
+        coupons=MappingProxyType(coupons),
+        reasons=MappingProxyType({key: _reason(key, table) for key, table in top.tables("reasons")}),
+    )
+
+
+def _calendars(top: Table, around: Surroundings, sources: list[bytes]) -> dict[str, BusinessCalendar]:
+    found = {key: calendar(table, around, sources) for key, table in top.tables("calendars")}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _title(key: str) -> str:
+    return key.replace("-", " ").replace("_", " ").capitalize()
+
+
+def _level(key: str, table: Table, calendars: Collection[str]) -> Level:
+    table.only(LEVEL_FIELDS)
+    name = table.text("calendar")
+    if name and name not in calendars:
+        table.wrong(f"{table.name} counts on the calendar {name!r}; {nearest(name, calendars)}", "calendar")
+    goals = {field: _budget(table, field) for field in _GOALS}
+    if not any(goals.values()):
+        table.wrong(f"{table.name} promises nothing; give it a first_response, a next_response or a resolution.")
+    return Level(
+        key=key,
+        title=table.text("title", _title(key)),
+        calendar=name,
+        description=table.text("description", ""),
+        first_response=goals["first_response"],
+        next_response=goals["next_response"],
+        resolution=goals["resolution"],
+        warn=_warn(table),
+        urgent=table.flag("urgent"),
+        change=Change(table.choice("change", [*Change], Change.RETROACTIVE)),
+        grace=_seconds(table, "grace", "1h"),
+        handover=table.flag("handover"),
+        reopen_resets=table.flag("reopen_resets"),
+        development=Development(table.choice("development", [*Development], Development.NO)),
+        support=table.text("support", ""),
+        updates=table.text("updates", ""),
+        services=tuple(text for _, text in table.words("services")),
+    )
+
+
+def _budget(table: Table, key: str) -> Budget | None:
+    text = table.text(key, "")
+    if not text:
+        return None
+    found = budget(text)
+    if found is None:
+        table.wrong(f"{text!r} is no time; write '24h', '1h30m', '3bd' (business days) or '14d' (calendar days).", key)
+    return found
+
+
+def budget(text: str) -> Budget | None:
+    """
+    >>> budget("1h30m"), budget("soon")
+    (Budget(amount=5400, unit=<Unit.OPEN_TIME: 'open_time'>), None)
+    >>> budget("3bd")
+    Budget(amount=3, unit=<Unit.BUSINESS_DAYS: 'business_days'>)
+    """
+    days = _DAYS.fullmatch(text)
+    if days is not None:
+        count = int(days[1])
+        return (
+            Budget(count, Unit.BUSINESS_DAYS if days[2] == "bd" else Unit.CALENDAR_DAYS) if 0 < count <= 3650 else None
+        )
+    seconds = _count(text)
+    return Budget(seconds) if seconds is not None else None
+
+
+def _count(text: str) -> int | None:
+    """``1h30m`` as seconds; None when it is no time, nothing, or longer than any promise."""
+    found = _TIME.fullmatch(text)
+    if found is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    total = hours * 3600 + minutes * 60 + seconds
+    return total if 0 < total <= LONGEST else None
+
+
+def _seconds(table: Table, key: str, default: str) -> int:
+    text = table.text(key, default)
+    seconds = _count(text)
+    if seconds is None:
+        table.wrong(f"{text!r} is no time; write '1h', '90m' or '30s'.", key)
+    return seconds or 0
+
+
+def _warn(table: Table) -> tuple[Threshold, ...]:
+    found = []
+    for place, text in table.words("warn"):
+        threshold = _threshold(text)
+        if threshold is None:
+            sentence = (
+                f"{text!r} is no warning; write '50%' of the budget (1% to 99%), or '1h' of open time before it is due."
+            )
+            table.page.wrong(place, sentence)
+        else:
+            found.append(threshold)
+    return tuple(found)
+
+
+def _threshold(text: str) -> Threshold | None:
+    percent = re.fullmatch(r"([1-9]\d?)%", text)
+    if percent is not None:
+        return Threshold(percent=int(percent[1]))
+    lead = _count(text)
+    return Threshold(lead=lead) if lead is not None else None
+
+
+def _severity(key: str, table: Table) -> Severity:
+    table.only(("title", "definition", "urgent", "parameter", "explanation"))
+    parameter = table.choice("parameter", ("", "date"), "")
+    return Severity(
+        key=key,
+        title=table.text("title"),
+        definition=table.text("definition"),
+        urgent=table.flag("urgent"),
+        parameter=parameter or None,
+        explanation_asked=table.flag("explanation"),
+    )
+
+
+def _types(top: Table) -> list[tuple[str, Table]]:
+    """The types of the file, or the three that every site has."""
+    if "types" in top.data:
+        return list(top.tables("types"))
+    return [
+        (key, Table(top.page, ("types", key), {"title": _title(key)})) for key in ("question", "problem", "request")
+    ]
+
+
+def _type(key: str, table: Table) -> TicketType:
+    table.only(("title", "definition"))
+    return TicketType(key, table.text("title"), table.text("definition", ""))
+
+
+def _coupon(key: str, table: Table, levels: Collection[str]) -> CouponRule:
+    table.only(("title", "level", "per_year"))
+    per_year = table.table("per_year")
+    for category, count in per_year.data.items():
+        if type(count) is not int or count < 1:
+            per_year.wrong(f"{category!r} must be a whole number of coupons a year, 1 or more.", category)
+    if not per_year.data:
+        table.wrong(f"{table.name} needs 'per_year', such as per_year = {{ premium = 3 }}.")
+    return CouponRule(
+        key, table.text("title", _title(key)), _known_level(table, levels), MappingProxyType(per_year.data)
+    )
+
+
+def _reason(key: str, table: Table) -> Reason:
+    table.only(("title", "pauses", "until_reply", "closes"))
+    closes = table.flag("closes")
+    pauses = set() if closes or "pauses" in table.data else {Goal.RESOLUTION}
+    for place, text in table.words("pauses"):
+        if text in _GOALS:
+            pauses.add(_GOALS[text])
+        else:
+            table.page.wrong(place, f"{text!r} cannot be paused; {nearest(text, _GOALS)}")
+    return Reason(key, table.text("title"), frozenset(pauses), table.flag("until_reply"), closes)
+
+
+def _known_level(table: Table, levels: Collection[str]) -> str:
+    level = table.text("level")
+    if level and level not in levels:
+        table.wrong(f"There is no level {level!r}; {nearest(level, levels)}", "level")
+    return level
+
+
+def _entitlements(top: Table, levels: Collection[str], known: Mapping[str, Collection[str]]) -> tuple[Entitlement, ...]:
+    tables = top.array("entitlements")
+    if not tables:
+        top.wrong("The file says of no ticket which level it gets; add [[entitlements]] with 'level' and 'why'.")
+    found = [_entitlement(table, levels, known) for table in tables]
+    for number, row in enumerate(found[:-1]):
+        if not row.when:
+            tables[number].wrong(
+                "This entitlement matches every ticket, so those below it never count; move it to the end."
+            )
+    if found and found[-1].when:
+        tables[-1].wrong("The last entitlement must match every ticket; add one without 'when' below this.")
+    return tuple(found)
+
+
+def _entitlement(table: Table, levels: Collection[str], known: Mapping[str, Collection[str]]) -> Entitlement:
+    table.only(("when", "level", "why"))
+    when = table.table("when")
+    when.only(FACTS)
+    rule = {}
+    for fact in when.data:
+        words = when.words(fact)
+        if not words:
+            when.wrong(f"{fact!r} lists no value; name at least one, or '*' for any.", fact)
+        for place, word in words:
+            if word != ANY and fact in known and word not in known[fact]:
+                when.page.wrong(place, f"There is no {fact} {word!r}; {nearest(word, known[fact])}")
+        rule[fact] = frozenset(word.casefold() for _, word in words)
+    return Entitlement(MappingProxyType(rule), _known_level(table, levels), table.text("why"))

@@ -621,7 +621,8 @@ class _Writer:
 
 def _sections(root: Element, *, cutting: bool = True) -> Iterator[Section]:
     """Sections in reading order; a heading without any text below it stays findable through its children's paths."""
-    writer, path, anchor = _Writer(), [], ""  # path: (level, heading)
+    writer, anchor = _Writer(), ""
+    path: list[tuple[str, str]] = []  # (level, heading)
     skipping: Element | None = None
     headings: list[tuple[str, str]] = []
     for event, element in etree.iterwalk(root, events=("start", "end")):

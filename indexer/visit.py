@@ -14,7 +14,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 from urllib.parse import unquote, urlsplit
 
 from indexer import formats
@@ -46,14 +45,18 @@ class Place:
 class Library:
     """What all readers share. ``places`` by absolute path, ``uids`` by uid, ``chrome`` by folder: the texts of the
     blocks that a site repeats on its pages; ``media`` is where images are copied to (None: nowhere); ``today`` decides
-    what is expired; ``careful`` gives up the richer renderers (0, 1 or 2).
+    what is expired.
     """
 
-    places: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
-    uids: Mapping[str, Place] = field(default_factory=lambda: MappingProxyType({}))
-    chrome: Mapping[str, frozenset[int]] = field(default_factory=lambda: MappingProxyType({}))
+    places: Mapping[str, Place] = field(default_factory=dict)
+    uids: Mapping[str, Place] = field(default_factory=dict)
+    chrome: Mapping[str, frozenset[int]] = field(default_factory=dict)
     media: str | None = None
     today: dt.date = dt.date.min
+
+    def place(self, path: str) -> Place | None:
+        """Where the file at ``path`` is found; written in other cases it is found too, as on Windows and macOS."""
+        return self.places.get(path) or self.places.get(path.lower())
 
     def site(self, path: str) -> frozenset[int]:
         """The repeated blocks of the nearest folder above ``path`` that is a site."""
@@ -65,7 +68,7 @@ class Library:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came out of one file. ``includes``: absolute path -> hash; ``links``: what was looked up -> the id found,
+    """What came out of one file. ``includes``: absolute path -> stamp; ``links``: what was looked up -> the id found,
     or ""; ``until``: the day on which reading it again would give something else."""
 
     key: str
@@ -90,7 +93,7 @@ class Visit:
     @property
     def place(self) -> Place:
         found = self.library.places.get(self.file.absolute)
-        return found or Place(ids.document_id(self.file.kind, self.file.path))
+        return found if found else Place(ids.document_id(self.file.kind, self.file.path))
 
     def note(self, sentence: str, *, line: int = 0, skipped: bool = False) -> None:
         finding = Finding(self.file.name, line, sentence, skipped)
@@ -143,7 +146,7 @@ class Visit:
         for folder in self._folders(path):
             wanted = os.path.normpath(f"{folder}/{path.lstrip('/')}")
             for suffix in _PAGE_SUFFIXES:
-                place = self.library.places.get(wanted + suffix)
+                place = self.library.place(wanted + suffix)
                 if place:
                     self.links[wanted + suffix] = place.id
                     return _address(place, anchor)
@@ -171,8 +174,8 @@ class Visit:
             self.includes.setdefault(os.path.normpath(f"{os.path.dirname(self.file.absolute)}/{path}"), "")
             self.note(f"The include of {path} was left out: there is no such file inside {self.file.root}.")
             return None
+        self.includes[found] = stamp(found)
         data = _bytes(found)
-        self.includes[found] = digest(data)
         return formats.decode(data)[0], found
 
     def image(self, src: str) -> str | None:
@@ -182,8 +185,9 @@ class Visit:
         if found is None:
             self.note(f"The image {src[:200]} was left out: there is no such file inside {self.file.root}.")
             return None
+        self.includes[found] = stamp(found)
         data = _bytes(found)
-        self.includes[found] = name = digest(data)
+        name = hashlib.blake2b(data, digest_size=8).hexdigest()
         suffix = picture(data)
         if suffix is None:
             self.note(f"The image {src[:200]} was left out: only PNG, JPEG, GIF and WebP are shown.")
@@ -214,8 +218,13 @@ def fragment(name: str) -> str:
     return f"#{ID_PREFIX}{ids.slug(unquote(name))}" if name.strip() else ""
 
 
-def digest(data: bytes) -> str:
-    return hashlib.blake2b(data, digest_size=8).hexdigest()
+def stamp(path: str) -> str:
+    """What changes when a file does, without reading it; "" when it is not there."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return ""
+    return f"{facts.st_size}:{facts.st_mtime_ns}"
 
 
 def picture(data: bytes) -> str | None:

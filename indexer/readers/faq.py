@@ -83,7 +83,11 @@ def _question_level(tags: list[str], texts: list[str]) -> str | None:
     below the title; None when the file is one question."""
     asked = [tag for tag, text in zip(tags, texts, strict=False) if text.endswith(("?", "？", "؟"))]
     counts = asked if len(asked) > 1 else [tag for tag in tags if tag not in ("h1",)] if tags.count("h1") == 1 else tags
-    if tags.count("h1") == 1 and len(asked) == 1 and tags[texts.index(next(t for t in texts if t.endswith("?")))] == "h1":
+    if (
+        tags.count("h1") == 1
+        and len(asked) == 1
+        and tags[texts.index(next(t for t in texts if t.endswith("?")))] == "h1"
+    ):
         return None  # the title asks, the headings below belong to its answer
     level = max(sorted(set(counts)), key=counts.count, default=None)
     return level if level and counts.count(level) > 1 else None
@@ -93,7 +97,8 @@ def _split(root: Any, level: str) -> Iterator[tuple[str, tuple[str, ...], str, A
     """(question, headings above it, its id, the tree of its answer) for each heading of ``level``."""
     flat = list(_flat(root))
     above: dict[str, str] = {}
-    title, path, anchor, answer = "", (), "", None
+    title, anchor, answer = "", "", None
+    path: tuple[str, ...] = ()
     for element in flat:
         if element.tag in _ALL and element.tag <= level:
             if answer is not None:

@@ -12,7 +12,6 @@ from indexer.visit import Visit
 from kb.search.documents import Document
 
 
-
 def read(text: str, visit: Visit) -> tuple[Document, ...]:
     """The document in ``text``, or nothing (with a finding) when it may not surface or holds no words."""
     found = front.read(text, visit)
@@ -21,10 +20,10 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     facts, body = found
     cut = cleaning.cut(rendered(body, visit), visit)
     if not any(section.text for section in cut.sections):
-        if not facts.fields["summary"]:
+        if not (facts.title or cut.title):
             visit.note("It holds no text.", skipped=True)
             return ()
-        visit.note("It holds no text, only front matter; its summary is indexed.")
+        visit.note("It holds no text; only its title and summary can be found.")
     return (front.document(visit, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html),)
 
 
@@ -32,5 +31,3 @@ def rendered(body: str, visit: Visit) -> cleaning.Element:
     """The tree of a Markdown text in any dialect."""
     plain = dialects.plain(body, visit) if not visit.careful else body
     return cleaning.tree(rendering.to_html(plain, visit), visit)
-
-

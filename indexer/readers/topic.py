@@ -18,7 +18,9 @@ from indexer.readers.posts import Post, topic
 from indexer.visit import Visit
 from kb.search.documents import Document
 
-_POST = re.compile(r"^(?:accepted\s+)?(?:reply|answer|comment)(?:\s+by\s+(.{1,80}?))?(\s*[·(,-]+\s*accepted\)?)?$", re.I)
+_POST = re.compile(
+    r"^(?:accepted\s+)?(?:reply|answer|comment)(?:\s+by\s+(.{1,80}?))?(\s*[·(,-]+\s*accepted\)?)?$", re.I
+)
 
 
 def read(text: str, visit: Visit) -> tuple[Document, ...]:

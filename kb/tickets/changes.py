@@ -84,3 +84,12 @@ class NewTicket:
     event: NewEvent
     promise: Promised
     notices: Callable[[str], tuple[NewNotice, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Coupon:
+    """A request at a better level: ``rule`` is its key in the policy, ``left`` how often it may still be used."""
+
+    id: int
+    rule: str
+    left: int

@@ -146,14 +146,22 @@ class PeopleStore:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.token_hash == token_hash))
 
     def grant_coupon(
-        self, person_id: int, code: str, *, granted: int, valid_from: dt.datetime, valid_until: dt.datetime
+        self, person_id: int, code: str, *, rule: str, granted: int, valid_from: dt.datetime, valid_until: dt.datetime
     ) -> None:
-        """Gives a person ``granted`` uses of a code; a second grant of the same code changes nothing."""
+        """Gives a person ``granted`` uses of a code; a second grant of the same code changes nothing.
+
+        ``rule`` is the key of the coupon in the policy.
+        """
         with self._database.write() as connection:
             if connection.execute(select(COUPONS.c.id).where(COUPONS.c.code == code)).first() is None:
                 connection.execute(
                     insert(COUPONS).values(
-                        code=code, person_id=person_id, valid_from=valid_from, valid_until=valid_until, granted=granted
+                        code=code,
+                        rule=rule,
+                        person_id=person_id,
+                        valid_from=valid_from,
+                        valid_until=valid_until,
+                        granted=granted,
                     )
                 )
 

@@ -256,6 +256,7 @@ COUPONS = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("code", Text, nullable=False, unique=True),
+    Column("rule", Text, nullable=False),  # the key of the policy's coupon
     _to("person_id", "people.id"),
     _at("valid_from"),
     _at("valid_until"),

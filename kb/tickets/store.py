@@ -17,7 +17,7 @@ from kb import ids
 from kb.errors import Invalid
 from kb.tickets import access, promises, reading
 from kb.tickets.access import Ownership
-from kb.tickets.changes import Change, Facts, Key, NewEvent, NewNotice, NewTicket
+from kb.tickets.changes import Change, Coupon, Facts, Key, NewEvent, NewNotice, NewTicket
 from kb.tickets.database import Database
 from kb.tickets.lists import ROWS
 from kb.tickets.promises import Promised
@@ -136,11 +136,10 @@ class TicketStore:
             row = connection.execute(query).first()
             return (row.ticket_id, row.person_id) if row else None
 
-    def coupon_left(self, code: str, person_id: int, *, now: dt.datetime) -> int | None:
-        """How often the code may still be used; None when it is not this person's, or not now."""
+    def coupon(self, code: str, person_id: int, *, now: dt.datetime) -> Coupon | None:
+        """The coupon behind a code; None when it is not this person's, or not now."""
         with self._database.read() as connection:
-            found = _coupon(connection, code, person_id, now)
-            return None if found is None else found[1]
+            return _coupon(connection, code, person_id, now)
 
 
 def _serial_by_key(connection: Connection, key: Key) -> int | None:
@@ -271,7 +270,7 @@ def _put_promises(connection: Connection, serial: int, promised: tuple[Promised,
         connection.execute(put.on_conflict_do_update(index_elements=unique, set_=change))
 
 
-def _coupon(connection: Connection, code: str, person_id: int, now: dt.datetime) -> tuple[int, int] | None:
+def _coupon(connection: Connection, code: str, person_id: int, now: dt.datetime) -> Coupon | None:
     used = (
         select(func.count())
         .select_from(COUPON_USES)
@@ -279,23 +278,27 @@ def _coupon(connection: Connection, code: str, person_id: int, now: dt.datetime)
         .scalar_subquery()
     )
     row = connection.execute(
-        select(COUPONS.c.id, COUPONS.c.granted - used).where(
+        select(COUPONS.c.id, COUPONS.c.rule, COUPONS.c.granted - used).where(
             COUPONS.c.code == code,
             COUPONS.c.person_id == person_id,
             COUPONS.c.valid_from <= now,
             COUPONS.c.valid_until > now,
         )
     ).first()
-    return (row[0], row[1]) if row else None
+    return Coupon(row[0], row[1], row[2]) if row else None
+
+
+def spent() -> Invalid:
+    return Invalid("This coupon is used up or not yours; leave it empty or give another.", field="coupon")
 
 
 def _spend_coupon(connection: Connection, serial: int, new: NewTicket) -> None:
     if not new.draft.coupon:
         return
     found = _coupon(connection, new.draft.coupon, new.customer_id, new.event.at)
-    if found is None or found[1] <= 0:
-        raise Invalid("This coupon is used up or not yours; leave it empty or give another.", field="coupon")
-    connection.execute(insert(COUPON_USES).values(coupon_id=found[0], ticket_id=serial, at=new.event.at))
+    if found is None or found.left <= 0:
+        raise spent()
+    connection.execute(insert(COUPON_USES).values(coupon_id=found.id, ticket_id=serial, at=new.event.at))
 
 
 def _end_episode(connection: Connection, serial: int, new: NewTicket) -> None:

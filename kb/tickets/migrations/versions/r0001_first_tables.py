@@ -117,6 +117,7 @@ def _coupons() -> None:
         "coupons",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("rule", sa.Text(), nullable=False),
         sa.Column("person_id", sa.Integer(), nullable=False),
         sa.Column("valid_from", sa.Integer(), nullable=False),
         sa.Column("valid_until", sa.Integer(), nullable=False),

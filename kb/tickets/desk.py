@@ -21,9 +21,7 @@ from kb.tickets import access, drafts, promises
 from kb.tickets.attachments import Attachments
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.changes import Change, Coupon, Facts, Key, NewEvent, NewNotice, NewTicket
-from kb.tickets.database import Database
-from kb.tickets.lists import ACTIVE, ALL, Filter, TicketLists
-from kb.tickets.people_store import PeopleStore
+from kb.tickets.lists import ACTIVE, ALL, Filter
 from kb.tickets.person import Person, email_address
 from kb.tickets.promises import Promised
 from kb.tickets.store import TicketStore, spent
@@ -49,19 +47,6 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class Stores:
-    """What the desk keeps things in."""
-
-    tickets: TicketStore
-    lists: TicketLists
-    people: PeopleStore
-
-    @classmethod
-    def on(cls, database: Database) -> Stores:
-        return cls(TicketStore(database), TicketLists(database), PeopleStore(database))
-
-
-@dataclass(frozen=True, slots=True)
 class _Act:
     """One verb by one person, before it is decided."""
 
@@ -80,14 +65,14 @@ class Desk:
 
     def __init__(
         self,
-        stores: Stores,
+        store: TicketStore,
         policy: SlaPolicy,
         attachments: Attachments,
         catalogue: Catalogue,
         *,
         limits: drafts.FormLimits | None = None,
     ) -> None:
-        self._stores = stores
+        self._store = store
         self._policy = policy
         self._attachments = attachments
         self._catalogue = catalogue
@@ -139,9 +124,9 @@ class Desk:
         Raises Invalid for a spent coupon, Unavailable when it could not be saved: then nothing is.
         """
         once = Key(customer.id, Verb.OPEN.value, _key(key))
-        known = self._stores.tickets.serial_by_key(once)
+        known = self._store.serial_by_key(once)
         if known is None:
-            known = self._stores.tickets.open(self._new(draft, customer, now.replace(microsecond=0)), once)
+            known = self._store.open(self._new(draft, customer, now.replace(microsecond=0)), once)
         return ids.ticket_number(known)
 
     def reply(
@@ -176,7 +161,7 @@ class Desk:
     def assign(self, number: str, author: Person, agent_email: str, *, key: str = "", now: dt.datetime) -> None:
         """Gives the ticket to an agent. Raises Invalid for an address that is no agent's."""
         self._check(number, author, Verb.ASSIGN)
-        agent = self._stores.people.by_email(email_address(agent_email) or "")
+        agent = self._store.people.by_email(email_address(agent_email) or "")
         if agent is None or not agent.is_staff:
             raise Invalid(f"{agent_email!r:.80} is no agent's address.", field="agent")
         act = _Act(Verb.ASSIGN, author, now, public=False, facts={"agent": agent.name}, assignee_id=agent.id)
@@ -189,7 +174,7 @@ class Desk:
             access.check_see(viewer, owned)
             return access.may_see_internal(viewer, owned)
 
-        return self._stores.tickets.ticket(_serial(number), internal, now=now)
+        return self._store.ticket(_serial(number), internal, now=now)
 
     def mine(
         self,
@@ -208,7 +193,7 @@ class Desk:
         """
         if viewer.guest:
             return 0, ()
-        return self._stores.lists.mine(viewer.id, Filter(status or ALL, words, since=since, until=until), page, now=now)
+        return self._store.lists.mine(viewer.id, Filter(status or ALL, words, since=since, until=until), page, now=now)
 
     def queue(
         self,
@@ -225,11 +210,11 @@ class Desk:
         if not access.may_work_the_queue(viewer):
             raise Forbidden("The queue is for agents; your own tickets are under “My tickets”.")
         narrowed = Filter(status or ACTIVE, words, level=level or "", product=product or "")
-        return self._stores.lists.queue(narrowed, page, now=now)
+        return self._store.lists.queue(narrowed, page, now=now)
 
     def attachment(self, ref: str, viewer: Person) -> tuple[Attachment, Path]:
         """A file and where it lies. Raises NotFound for everybody who may not see what it is attached to."""
-        found = self._stores.tickets.attachment(ref)
+        found = self._store.attachment(ref)
         if found is None:
             raise access.absent()
         owned, public, attachment = found
@@ -244,17 +229,17 @@ class Desk:
         Each call makes another secret; only hashes are kept, so none can be shown twice.
         """
         serial = _serial(number)
-        if not key or self._stores.tickets.serial_by_key(Key(guest.id, Verb.OPEN.value, _key(key))) != serial:
+        if not key or self._store.serial_by_key(Key(guest.id, Verb.OPEN.value, _key(key))) != serial:
             raise access.absent()
         secret = secrets.token_urlsafe(32)
         until = now + LINK_LIFETIME
-        self._stores.tickets.add_link(serial, guest.id, _digest(secret), now=now, until=until)
+        self._store.add_link(serial, guest.id, _digest(secret), now=now, until=until)
         return secret
 
     def holder(self, number: str, secret: str, *, now: dt.datetime) -> Person:
         """The guest behind a secret link, who may see and answer this one ticket. Raises NotFound."""
-        found = self._stores.tickets.link_holder(_digest(secret), now=now) if secret else None
-        person = self._stores.people.by_id(found[1]) if found and found[0] == _serial(number) else None
+        found = self._store.link_holder(_digest(secret), now=now) if secret else None
+        person = self._store.people.by_id(found[1]) if found and found[0] == _serial(number) else None
         if found is None or person is None:
             raise access.absent()
         return replace(person, guest=True, holds=found[0])
@@ -274,7 +259,7 @@ class Desk:
         key: str,
         now: dt.datetime,
     ) -> None:
-        if self._stores.tickets.serial_by_key(_once(number, author, verb, key)) is not None:
+        if self._store.serial_by_key(_once(number, author, verb, key)) is not None:
             return  # sent twice: a double click, a reload, a lost answer
         self._check(number, author, verb)
         said = drafts.comment(body, files, limits=self._limits)
@@ -285,19 +270,19 @@ class Desk:
     def _keep(self, number: str, files: Sequence[Upload]) -> tuple[Attachment, ...]:
         named = [file for file in files if file.data]
         most = self._limits.files.files
-        if named and self._stores.tickets.attachment_count(_serial(number)) + len(named) > most:
+        if named and self._store.attachment_count(_serial(number)) + len(named) > most:
             raise Invalid(f"A ticket takes {most} files; pack these into one ZIP.", field="attachments")
         return self._attachments.put(named)
 
     def _check(self, number: str, person: Person, verb: Verb) -> None:
         """Before any file is written: a stranger learns and leaves nothing."""
-        facts = self._stores.tickets.facts(_serial(number))
+        facts = self._store.facts(_serial(number))
         access.check(person, verb, facts.ownership)
         after(facts.status, verb)
 
     def _do(self, number: str, act: _Act, key: str) -> None:
         once = _once(number, act.person, act.verb, key)
-        self._stores.tickets.change(_serial(number), self._decision(act), once)
+        self._store.change(_serial(number), self._decision(act), once)
 
     def _decision(self, act: _Act) -> Callable[[Facts], Change]:
         """What follows from the act for a ticket as it is then. Raises NotFound, Forbidden or Conflict."""
@@ -367,7 +352,7 @@ class Desk:
     def _coupon(self, code: str, customer: Person | None, now: dt.datetime) -> Coupon | None:
         if not code:
             return None
-        found = self._stores.tickets.coupon(code, customer.id, now=now) if customer else None
+        found = self._store.coupon(code, customer.id, now=now) if customer else None
         if found is None or found.left <= 0:
             raise spent()
         return found

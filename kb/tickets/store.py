@@ -19,7 +19,8 @@ from kb.tickets import access, promises, reading
 from kb.tickets.access import Ownership
 from kb.tickets.changes import Change, Coupon, Facts, Key, NewEvent, NewNotice, NewTicket
 from kb.tickets.database import Database
-from kb.tickets.lists import ROWS
+from kb.tickets.lists import ROWS, TicketLists
+from kb.tickets.people_store import PeopleStore
 from kb.tickets.promises import Promised
 from kb.tickets.schema import (
     ATTACHMENTS,
@@ -40,8 +41,12 @@ from kb.tickets.ticket import Attachment, Consulted, Status, Ticket, Verb
 
 
 class TicketStore:
+    """Tickets in one database, with their ``lists`` and ``people``."""
+
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.lists = TicketLists(database)
+        self.people = PeopleStore(database)
 
     def serial_by_key(self, key: Key) -> int | None:
         """The ticket that this key has already made or changed."""

@@ -233,6 +233,10 @@ class Matrix:
             gain[stems] = np.maximum(gain[stems], self._idf[stems] * np.array(meaning.shares, dtype=np.float32))
         return gain
 
+    def ideal(self, query: Understood) -> float:
+        """The sum of the idfs of all the query's words, unknown ones counting as the rarest."""
+        return sum(float(self._idf[list(m.stems)].max()) for m in query.meanings) + self.idf(0) * len(query.unknown)
+
     def coverage(self, query: Understood, documents: Ints) -> Floats:
         """The idf-weighted share of the query's words (unknown ones included) that each document has."""
         held = np.zeros(documents.size, dtype=np.float32)

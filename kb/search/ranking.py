@@ -6,7 +6,9 @@ Pure functions over arrays of one entry a candidate: each part of a score has a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -56,6 +58,34 @@ def order(score: Floats, documents: Ints) -> Ints:
     return np.lexsort((documents, -np.round(score, 9)))
 
 
-def good_enough(coverage: float, letters: float) -> bool:
-    """Whether a best candidate is worth showing: enough of the query's words, or a title that looks like it."""
-    return coverage + weights.LETTERS_IN_DOUBT * letters >= weights.DOUBT
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known about the best candidates of a query, for ``confidence``.
+
+    ``coverage``: idf-weighted share of the query's words found; ``letters``: cosine of the title; ``words`` and
+    ``passage``: raw scores; ``ideal``: the sum of the idfs of all words; ``known``, ``unknown``: how many words.
+    """
+
+    coverage: float
+    letters: float
+    words: float
+    passage: float
+    ideal: float
+    known: int
+    unknown: int
+
+
+def confidence(evidence: Evidence) -> float:
+    """Log-odds that the best candidate answers the query (weights and where they come from: ``CONFIDENCE``)."""
+    count = evidence.known + evidence.unknown
+    ideal = max(evidence.ideal, 1e-9)
+    features = {
+        "coverage": evidence.coverage,
+        "letters": evidence.letters,
+        "words": evidence.words / ideal / (weights.K1 + 1),
+        "length": min(count, 8) / 8,
+        "passage": evidence.passage / ideal / (weights.PASSAGE_K1 + 1),
+        "unknown": evidence.unknown / max(count, 1),
+        "strength": math.log1p(evidence.words) / 4,
+    }
+    return weights.CONFIDENCE_BIAS + sum(weights.CONFIDENCE[name] * value for name, value in features.items())

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import ranking
+from kb.search import ranking, weights
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
 from kb.search.highlight import Matches, passage
@@ -32,10 +32,11 @@ FACETS = ("kind", "product", "version", "tag")
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Documents best first, with the total score and its parts for those that were looked at closely."""
+    """Documents best first, with the total score, the raw word score and the total's parts."""
 
     documents: Ints
     scores: npt.NDArray[Any]
+    words: npt.NDArray[Any]
     parts: dict[str, npt.NDArray[Any]]
     partial: bool = False
 
@@ -73,10 +74,18 @@ class Snapshot:
         return Suggestions(title, name, hits, ranked.partial)
 
     def _worth_showing(self, matrix: Matrix, understood: Understood, ranked: Ranked) -> bool:
-        first = ranked.documents[:3]
-        coverage = matrix.coverage(understood, np.sort(first))
-        letters = matrix.letter_scores(matrix.letters(understood.text), first)
-        return ranking.good_enough(float(coverage.max()), float(letters.max()))
+        """Whether one of the best three is likely to answer: a box that shows noise teaches people to ignore it."""
+        first = np.sort(ranked.documents[:3])
+        evidence = ranking.Evidence(
+            coverage=float(matrix.coverage(understood, first).max()),
+            letters=float(matrix.letter_scores(matrix.letters(understood.text), first).max()),
+            words=float(ranked.words[:3].max()),
+            passage=float(matrix.passages(matrix.gains(understood), first).max()),
+            ideal=matrix.ideal(understood),
+            known=len(understood.meanings),
+            unknown=len(understood.unknown),
+        )
+        return ranking.confidence(evidence) >= weights.DOUBT
 
     # --- search --------------------------------------------------------------------------------------------------
 
@@ -101,7 +110,7 @@ class Snapshot:
         ranked = self._rank(matrix, understood, allowed, deadline, scores=scores)
         documents = self._rest(matrix, ranked, scores, allowed)
         start = (page - 1) * per_page
-        whole = Ranked(documents, ranked.scores, ranked.parts, ranked.partial or not in_time)
+        whole = Ranked(documents, ranked.scores, ranked.words, ranked.parts, ranked.partial or not in_time)
         return Results(
             query=query.text,
             generation=self.generation.name,
@@ -147,7 +156,7 @@ class Snapshot:
         found = matrix.best(scores, allowed)
         if time.monotonic() > deadline:
             order = ranking.order(found.scores, found.documents)
-            return Ranked(found.documents[order], found.scores[order], {}, partial=True)
+            return Ranked(found.documents[order], found.scores[order], found.scores[order], {}, partial=True)
         vector = matrix.letters(understood.text) if understood.text else None
         documents = _with_letters(matrix, found, vector, allowed)
         raw = {
@@ -158,7 +167,8 @@ class Snapshot:
         parts = ranking.mix(raw, matrix.column("kind")[documents], matrix.column("solved")[documents])
         total = sum(parts.values(), np.zeros(documents.size))
         order = ranking.order(total, documents)
-        return Ranked(documents[order], total[order], {name: part[order] for name, part in parts.items()})
+        shown = {name: part[order] for name, part in parts.items()}
+        return Ranked(documents[order], total[order], raw["words"][order], shown)
 
     # --- hits ----------------------------------------------------------------------------------------------------
 

@@ -80,9 +80,11 @@ class NewTicket:
     severity_title: str
     level_title: str
     level_why: str
+    level: str
+    policy_version: str
     urgent: bool
     event: NewEvent
-    promise: Promised
+    promised: tuple[Promised, ...]
     notices: Callable[[str], tuple[NewNotice, ...]]
 
 

@@ -125,9 +125,7 @@ class Desk:
         """
         once = Key(customer.id, Verb.OPEN.value, _key(key))
         known = self._store.serial_by_key(once)
-        if known is None:
-            known = self._store.open(self._new(draft, customer, now.replace(microsecond=0)), once)
-        return ids.ticket_number(known)
+        return ids.ticket_number(known or self._open(draft, customer, once, now.replace(microsecond=0)))
 
     def reply(
         self, number: str, author: Person, body: str, *, uploads: Sequence[Upload] = (), key: str, now: dt.datetime
@@ -248,6 +246,16 @@ class Desk:
         """Raises NotFound for a wrong or outdated secret."""
         return self.ticket(number, self.holder(number, secret, now=now), now=now)
 
+    def _open(self, draft: Draft, customer: Person, once: Key, now: dt.datetime) -> int:
+        try:
+            return self._store.open(self._new(draft, customer, now), once)
+        except Invalid:
+            # The same form, sent twice at once, spends the last coupon only in the one that came first.
+            known = self._store.serial_by_key(once)
+            if known is None:
+                raise
+            return known
+
     def _say(
         self,
         verb: Verb,
@@ -317,8 +325,8 @@ class Desk:
     def _new(self, draft: Draft, customer: Person, now: dt.datetime) -> NewTicket:
         coupon = self._coupon(draft.coupon, customer, now)
         choice = self._choose(draft.type.value, draft.severity, draft.product, coupon, customer)
-        promised = self._promised(choice.level, Goal.FIRST, now, 1)
-        promise = promised or Promised(promises.FIRST, now, None, choice.level.key, self._policy.version)
+        goals = (self._promised(choice.level, goal, now, 1) for goal in (Goal.FIRST, Goal.RESOLUTION))
+        promised = tuple(one for one in goals if one)
         severity = self._policy.severities.get(draft.severity)
         event = NewEvent(
             verb=Verb.OPEN,
@@ -332,7 +340,8 @@ class Desk:
         )
 
         def notices(number: str) -> tuple[NewNotice, ...]:
-            due = promise.due_at.isoformat() if promise.due_at else ""
+            first = promises.next_due(promised)
+            due = first.due_at.isoformat() if first and first.due_at else ""
             facts = {"number": number, "level": choice.level.title, "due": due}
             return tuple(NewNotice("opened", who, facts) for who in (customer.email, *draft.copy_to))
 
@@ -343,9 +352,11 @@ class Desk:
             severity_title=severity.title if severity else draft.severity,
             level_title=choice.level.title,
             level_why=choice.why,
+            level=choice.level.key,
+            policy_version=self._policy.version,
             urgent=self._policy.urgent(choice.level, draft.severity),
             event=event,
-            promise=promise,
+            promised=promised,
             notices=notices,
         )
 

@@ -39,12 +39,14 @@ def after_verb(
     promised: tuple[Promised, ...], verb: Verb, *, by_agent: bool, at: dt.datetime, start_next: NextResponse
 ) -> tuple[Promised, ...]:
     """All promises of the ticket after ``verb``; what is finished is never touched again."""
-    if verb is Verb.REPLY or (verb is Verb.SOLVE and by_agent):
+    if verb is Verb.SOLVE and by_agent:
         return tuple(_met(one, at) for one in promised)
+    if verb is Verb.REPLY:
+        return tuple(one if one.target == RESOLUTION else _met(one, at) for one in promised)
     if verb in (Verb.SOLVE, Verb.CANCEL):
         return tuple(_ended(one, at) for one in promised)
     # A second comment does not restart what already runs, and nothing starts before the first response is settled.
-    if verb in (Verb.COMMENT, Verb.REOPEN) and not any(one.state == RUNNING for one in promised):
+    if verb in (Verb.COMMENT, Verb.REOPEN) and not any(map(_awaits_answer, promised)):
         cycle = 1 + sum(one.target == NEXT for one in promised)
         started = start_next(at, cycle)
         return (*promised, started) if started else promised
@@ -52,7 +54,7 @@ def after_verb(
 
 
 def _met(one: Promised, at: dt.datetime) -> Promised:
-    if one.state != RUNNING or one.target == RESOLUTION:
+    if one.state != RUNNING:
         return one
     return replace(one, state=BREACHED if _late(one, at) else MET, met_at=at)
 
@@ -62,6 +64,10 @@ def _ended(one: Promised, at: dt.datetime) -> Promised:
     if one.state != RUNNING:
         return one
     return replace(one, state=BREACHED if _late(one, at) else CANCELLED)
+
+
+def _awaits_answer(one: Promised) -> bool:
+    return one.state == RUNNING and one.target != RESOLUTION
 
 
 def _late(one: Promised, at: dt.datetime) -> bool:

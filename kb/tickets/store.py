@@ -66,7 +66,7 @@ class TicketStore:
             connection.execute(insert(TICKETS).values(_ticket_values(new, serial)))
             event_id = _add_event(connection, serial, new.event)
             _add_consulted(connection, serial, new.draft.consulted)
-            _put_promises(connection, serial, (new.promise,))
+            _put_promises(connection, serial, new.promised)
             _spend_coupon(connection, serial, new)
             _end_episode(connection, serial, new)
             _add_notices(connection, serial, event_id, new.notices(ids.ticket_number(serial)), new.event.at)
@@ -171,7 +171,7 @@ def _next_serial(connection: Connection) -> int:
 
 
 def _ticket_values(new: NewTicket, serial: int) -> dict[str, Any]:
-    draft, at, first = new.draft, new.event.at, promises.next_due((new.promise,))
+    draft, at, first = new.draft, new.event.at, promises.next_due(new.promised)
     return {
         "id": serial,
         "customer_id": new.customer_id,
@@ -185,10 +185,10 @@ def _ticket_values(new: NewTicket, serial: int) -> dict[str, Any]:
         "product": draft.product,
         "module": draft.module,
         "version": draft.version,
-        "level": new.promise.level,
+        "level": new.level,
         "level_title": new.level_title,
         "level_why": new.level_why,
-        "policy_version": new.promise.policy_version,
+        "policy_version": new.policy_version,
         "coupon": draft.coupon,
         "episode": draft.episode,
         "copy_to": list(draft.copy_to),

@@ -24,6 +24,7 @@ from kb.search.documents import Section
 Element = Any  # lxml's element: its stubs do not tell elements from comments
 
 DEPTH_LIMIT = 200
+_HARDLY_ANYTHING = 300  # characters
 _HEADINGS = ("h1", "h2", "h3", "h4")
 _ALL_HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _BLOCKS = frozenset(
@@ -108,6 +109,7 @@ _CHROME_NAMES = re.compile(
     r"sphinxsidebar|edit-this-page|page-?actions|share|social\w*|feedback|mobile-nav|indexterm)(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_INLINE_CHROME = re.compile(r"(?:^|[\s_-])(?:headerlink|indexterm|skip-?(?:link|nav)|breadcrumbs?)(?:$|[\s_-])", re.I)
 _LANDMARKS = (
     ".//main", ".//*[@role='main']", ".//article",
     ".//*[contains(concat(' ',normalize-space(@class),' '),' document ')]//*[contains(concat(' ',@class,' '),' body ')]",
@@ -221,14 +223,23 @@ def tree(markup: str, visit: Visit | None = None) -> Element:
     """The body of ``markup``; nested deeper than the limit it is flattened. Never fails; may be empty."""
     root = _parse(markup)
     if root is not None and not _too_deep(root):
-        return root
+        return _unwrapped(root)
     if visit is not None:
         visit.note("The page nests its elements too deeply; it was flattened.")
     flat = re.sub(r"</?(?!h[1-6]\b|p\b|pre\b|br\b)[a-zA-Z][^<>]*>", "\n", markup)
     root = _parse(flat)
     if root is None or _too_deep(root):
         root = _parse("<p>" + re.sub(r"<[^<>]*>?", "\n", markup).replace("<", " ") + "</p>")
-    return root if root is not None else lxml_html.Element("div")
+    return _unwrapped(root) if root is not None else lxml_html.Element("div")
+
+
+def _unwrapped(root: Element) -> Element:
+    """The element itself of a fragment; the whole of a page."""
+    if root.find("head") is None:
+        body = root.find("body")
+        if body is not None:
+            return body[0] if len(body) == 1 and body[0].tag == "div" and not body[0].attrib else body
+    return root
 
 
 def _parse(markup: str) -> Element | None:
@@ -314,14 +325,36 @@ def _alone(anchor: Element) -> bool:
 
 
 def _strip_chrome(root: Element) -> None:
+    kept: set[Element] = set()
     for element in list(root.iter()):
         if not isinstance(element.tag, str) or element is root:
             continue
-        names = f"{element.get('class') or ''} {element.get('id') or ''}"
-        chrome = element.tag in _CHROME_TAGS or (element.get("role") or "") in _CHROME_ROLES
-        if chrome or (names.strip() and element.tag not in _ALL_HEADINGS and _CHROME_NAMES.search(names)):
-            if not _holds_most(element, root):
-                _drop(element)
+        if element.getparent() in kept:
+            kept.add(element)
+        elif _is_contents(element) and _is_all(element, root):
+            kept.add(element)  # the first page of a chapter is nothing but its table of contents
+        elif _is_chrome(element) and not _holds_most(element, root):
+            _drop(element)
+
+
+def _is_contents(element: Element) -> bool:
+    return bool(set((element.get("class") or "").lower().split()) & {"toc", "toctree-wrapper", "contents"})
+
+
+def _is_all(element: Element, root: Element) -> bool:
+    rest = len(_squeeze(root.text_content())) - len(_squeeze(element.text_content()))
+    return rest < _HARDLY_ANYTHING
+
+
+def _is_chrome(element: Element) -> bool:
+    if element.tag in _CHROME_TAGS or (element.get("role") or "") in _CHROME_ROLES:
+        return True
+    names = f"{element.get('class') or ''} {element.get('id') or ''}"
+    if not names.strip() or element.tag in _ALL_HEADINGS:
+        return False
+    # A link in a heading that leads back to the table of contents is still the heading.
+    pattern = _INLINE_CHROME if element.tag in ("a", "span", "em", "strong", "code", "p") else _CHROME_NAMES
+    return bool(pattern.search(names))
 
 
 def _holds_most(element: Element, root: Element) -> bool:
@@ -361,11 +394,12 @@ def _number(text: str) -> int:
 # Cutting
 
 
-def cut(root: Element, visit: Visit, *, keep_title: bool = False, anchors: bool = True) -> Cut:
+def cut(root: Element, visit: Visit, *, keep_title: bool = False, anchors: bool = True, expected: str = "") -> Cut:
     """Safe HTML and Sections of ``root``; links, images and anchors resolved; the title heading taken out."""
     _remove(root, _GONE)
     _unlink_headers(root)
-    title = "" if keep_title else _take_title(root)
+    _callouts(root)
+    title = "" if keep_title else _take_title(root, expected)
     _level(root)
     if anchors:
         _anchor(root)
@@ -419,13 +453,42 @@ def _unlink_headers(root: Element) -> None:
             _drop(anchor)
 
 
-def _take_title(root: Element) -> str:
+def _callouts(root: Element) -> None:
+    """The notes and warnings of DocBook and Sphinx become quotes that open with their name in bold."""
+    for element in list(root.iter("div", "aside")):
+        names = set((element.get("class") or "").lower().split())
+        if not names & _CALLOUT_NAMES:
+            continue
+        element.tag = "blockquote"
+        for image in list(element.iter("img")):
+            if re.fullmatch(r"\[\w+\]", (image.get("alt") or "").strip()):
+                image.drop_tree()
+        for label in list(element.iter(*_ALL_HEADINGS, "p"))[:1]:
+            if label.tag in _ALL_HEADINGS or "title" in (label.get("class") or ""):
+                embolden(label)
+
+
+def embolden(element: Element) -> None:
+    """Turn a heading into a bold line."""
+    element.tag = "p"
+    element.attrib.clear()
+    strong = lxml_html.Element("strong")
+    strong.text, element.text = element.text, None
+    for child in list(element):
+        strong.append(child)
+    element.append(strong)
+
+
+def _take_title(root: Element, expected: str) -> str:
     """The page's title heading, taken out: the portal shows the title itself."""
     heading = next(iter(root.iter("h1")), None)
     if heading is None:
         first = next((element for element in root.iter(*_ALL_HEADINGS)), None)
         # Manuals cut into pages open each page with the heading of its depth.
-        heading = first if first is not None and "title" in (first.get("class") or "") else None
+        if first is not None and (
+            "title" in (first.get("class") or "").split() or _squeeze(first.text_content()) == expected
+        ):
+            heading = first
     if heading is None:
         return ""
     title = _EXPLICIT.sub("", _squeeze(heading.text_content()))
@@ -496,9 +559,14 @@ def _wanted_id(heading: Element, root: Element) -> str:
     if explicit:
         _cut_explicit(heading)
         return ids.slug(explicit[1])
-    given = heading.get("id") or _inner_id(heading) or _outer_id(heading, root)
+    given = next((name for name in (heading.get("id"), _inner_id(heading), _outer_id(heading, root)) if _said(name)), "")
     clause = _CLAUSE.match(words)
     return ids.slug(given or (clause[1] if clause else words))
+
+
+def _said(name: str | None) -> bool:
+    """Whether somebody chose this id: numbers that a tool counted change with every edition."""
+    return bool(name) and not re.fullmatch(r"(?:id|_?toc|section|sec|autoid)?[-_]?[\d.-]+|id[-_]?\w?\d+", name or "", re.I)
 
 
 def _cut_explicit(heading: Element) -> None:
@@ -538,8 +606,10 @@ def _resolve(root: Element, visit: Visit) -> None:
         found = visit.link(href) if href else None
         if found:
             anchor.set("href", found)
-        elif href is not None:
-            del anchor.attrib["href"]
+        elif anchor.get("id"):
+            anchor.attrib.pop("href", None)
+        else:
+            anchor.drop_tag()
     for image in list(root.iter("img")):
         _picture(image, visit)
 
@@ -571,7 +641,10 @@ def _picture(image: Element, visit: Visit) -> None:
 
 
 def _dress(root: Element) -> None:
-    """Code and tables can be scrolled by keyboard; callouts are marked."""
+    """Code and tables can be scrolled by keyboard; callouts are marked; all other classes go."""
+    for element in root.iter():
+        if isinstance(element.tag, str):
+            element.attrib.pop("class", None)
     for pre in root.iter("pre"):
         pre.set("tabindex", "0")
     for quote in root.iter("blockquote"):

@@ -40,7 +40,7 @@ _HUGO_INCLUDE = re.compile(
 )
 _HUGO_VERSION = re.compile(r"\{\{[<%]\s*(new-in|deprecated-in)\s+([\w.]+)\s*/?[%>]\}\}")
 _HUGO_TERM = re.compile(r"""\{\{[<%]\s*(?:glossary-term|eturl|param|kbd|abbr)\s+"?([^"%>}\n]+?)"?\s*/?[%>]\}\}""")
-_HUGO_CODE = re.compile(r"^[ \t]*\{\{[<%]\s*(/?)(code-toggle|highlight|code)\b[^}\n]*?(/?)\s*[%>]\}\}[ \t]*$")
+_HUGO_CODE = re.compile(r"^[ \t]*\{\{[<%]\s*(/?)\s*(code-toggle|highlight|code)\b[^}\n]*?(/?)\s*[%>]\}\}[ \t]*$")
 _HUGO_LITERAL = re.compile(r"\{\{([<%])/\*(.{0,2000}?)\*/([%>])\}\}")
 _HUGO = re.compile(r"\{\{[<%](?!/\*)[^{}\n]{0,1000}[%>]\}\}")
 _LIQUID = re.compile(r"\{%-?[^%{}\n]{0,1000}-?%\}")

@@ -98,9 +98,8 @@ def _no_topic() -> Format:
 
 
 def _html(start: bytes) -> Format:
-    if _PAGE.search(start[:4096]):
-        return Format.HTML
-    if _TEMPLATE.search(start):
+    is_page = _PAGE.search(start[:4096])
+    if _TEMPLATE.search(start[:1500] if is_page else start):
         raise Unreadable("It is a template, not a page.")
     return Format.HTML
 

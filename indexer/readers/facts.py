@@ -140,8 +140,9 @@ def _audience(values: Mapping[str, Any], visit: Visit) -> str:
 
 def language(written: str, visit: Visit) -> str:
     """The language said by the file, else by its name (``page.de.html``) or a folder (``/de/``); "" when unknown."""
-    if written:
-        return written.lower().replace("_", "-")[:20]
+    tag = written.lower().replace("_", "-")
+    if re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}", tag):
+        return tag
     parts = visit.file.path.lower().split("/")
     candidates = [*parts[-1].split(".")[1:-1], *reversed(parts[:-1])]
     return next((part for part in candidates if part in _LANGUAGES), "")

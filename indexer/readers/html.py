@@ -28,7 +28,7 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     if facts is None:
         return ()
     head = head_title(root)
-    cut = cleaning.cut(cleaning.content(root, visit.library.site(visit.file.absolute)), visit)
+    cut = cleaning.cut(cleaning.content(root, visit.library.site(visit.file.absolute)), visit, expected=head)
     if not any(section.text for section in cut.sections):
         visit.note("No text is left when its navigation is taken off.", skipped=True)
         return ()

@@ -67,12 +67,7 @@ def _heading(post: Post) -> str:
 def _body(post: Post, visit: Visit) -> tuple[str, str]:
     """(plain text, HTML) of a post; its headings become bold lines, so that a post stays one Section."""
     for heading in list(post.body.iter(*_ALL)):
-        heading.tag = "p"
-        strong = lxml_html.Element("strong")
-        strong.text, heading.text = heading.text, None
-        for child in list(heading):
-            strong.append(child)
-        heading.append(strong)
+        cleaning.embolden(heading)
     _drop_duplicate_notice(post.body)
     cut = cleaning.cut(post.body, visit, keep_title=True, anchors=False)
     return "\n\n".join(section.text for section in cut.sections), cut.html

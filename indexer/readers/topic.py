@@ -35,7 +35,7 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     if title is not None:
         title.drop_tree()
     author = next(iter(facts.fields["authors"]), "")
-    posts = list(_posts(_container(root), author))
+    posts = list(_posts(root, author))
     if not any(" ".join(post.body.text_content().split()) for post in posts):
         visit.note("It holds no text.", skipped=True)
         return ()
@@ -45,12 +45,6 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     authors = tuple(dict.fromkeys(post.author for post in posts if post.author))
     fields = {**facts.fields, "aliases": named.aliases, "authors": authors}
     return (topic(visit, posts, id=visit.place.id, title=named.title, **fields),)
-
-
-def _container(root: Any) -> Any:
-    body = root.find(".//body")
-    body = root if body is None else body
-    return body[0] if len(body) == 1 and body[0].tag == "div" else body
 
 
 def _posts(root: Any, author: str) -> Iterator[Post]:

@@ -1,0 +1,90 @@
+"""What an editor sees in the help centre's files: front matter, links, code and commands, read without the product.
+
+A second, simple reading, so that a mistake in the product's own readers cannot hide a mistake in a page.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CONTENT = ROOT / "content"
+
+_FENCE = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
+_SPAN = re.compile(r"`([^`\n]+)`")
+_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\n)*)\]\(([^()\s]+)\)")
+_SETTING = re.compile(r"\bKB_[A-Z][A-Z_]+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One file. ``prose`` is the text below the front matter without code."""
+
+    path: Path
+    facts: dict[str, Any]
+    body: str
+
+    @property
+    def name(self) -> str:
+        return self.path.relative_to(CONTENT).as_posix()
+
+    @property
+    def prose(self) -> str:
+        return _SPAN.sub("", _FENCE.sub("", self.body))
+
+    @property
+    def fences(self) -> list[tuple[str, str]]:
+        """(language, text) of each code block."""
+        return [(match[1], match[2]) for match in _FENCE.finditer(self.body)]
+
+    @property
+    def links(self) -> list[tuple[bool, str, str]]:
+        """(is it an image, text, target) of each link."""
+        return [(bool(match[1]), match[2], match[3]) for match in _LINK.finditer(self.prose)]
+
+    @property
+    def headings(self) -> list[str]:
+        return re.findall(r"^#{1,6} (.+)$", _FENCE.sub("", self.body), re.MULTILINE)
+
+    @property
+    def settings(self) -> set[str]:
+        """Every KB_ name in text and code; one that ends with an underscore stands for several."""
+        return {name for name in _SETTING.findall(self.body) if not name.endswith("_")}
+
+    def commands(self) -> Iterator[list[str]]:
+        """The words of every `kb` and `make` command in code blocks and code spans."""
+        shell = [line.strip() for language, text in self.fences if language == "sh" for line in text.splitlines()]
+        spans = _SPAN.findall(_FENCE.sub("", self.body))
+        for line in [*shell, *(span for span in spans if span.startswith(("kb ", "make ")))]:
+            for part in line.split("|"):
+                words = _without_variables(shlex.split(part.strip(), comments=True))
+                if words and words[0] in ("kb", "make"):
+                    yield words
+
+
+def _without_variables(words: list[str]) -> list[str]:
+    while words and re.fullmatch(r"\w+=.*", words[0]):
+        words = words[1:]
+    return words
+
+
+def pages(folder: str) -> list[Page]:
+    """The pages below ``folder`` of the content, by path."""
+    found = []
+    for path in sorted((CONTENT / folder).rglob("*.md")):
+        text = path.read_text("utf-8")
+        assert text.startswith("---\n"), f"{path} has no front matter"
+        head, _, body = text[4:].partition("\n---\n")
+        found.append(Page(path, yaml.safe_load(head), body))
+    return found
+
+
+def everything() -> list[Page]:
+    return [*pages("docs"), *pages("faq"), *pages("forum")]

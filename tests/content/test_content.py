@@ -1,0 +1,165 @@
+"""Is the built-in help centre complete, and does everything it says exist?"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from importlib.metadata import entry_points
+
+import click
+import pytest
+
+from indexer.visit import picture
+from kb import ids
+from kb.cli import kb
+from kb.search.documents import AUDIENCES, Kind
+from kb.settings import SETTINGS
+from kb.tickets import catalogue
+from tests.content.conftest import Centre
+from tests.content.pages import CONTENT, ROOT, Page, everything, pages
+
+ALL = everything()
+DOCS = pages("docs")
+
+
+def _named(page: Page) -> str:
+    return page.name
+
+
+def test_there_is_enough_to_read(centre: Centre) -> None:
+    kinds = [document.kind for document in centre.documents.values()]
+    assert kinds.count(Kind.DOC) >= 28
+    assert kinds.count(Kind.FAQ) >= 42
+    assert kinds.count(Kind.FORUM) >= 16
+
+
+def test_most_topics_are_solved_and_some_are_open(centre: Centre) -> None:
+    topics = [document for document in centre.documents.values() if document.kind == Kind.FORUM]
+    solved = [topic for topic in topics if topic.solved]
+    assert len(solved) >= 13
+    assert 2 <= len(topics) - len(solved) <= 3
+    assert all(topic.answer is not None for topic in solved)
+
+
+def test_the_indexer_leaves_nothing_out_and_finds_nothing_to_mend(centre: Centre) -> None:
+    assert [str(finding) for finding in centre.report.findings] == []
+
+
+@pytest.mark.parametrize("page", DOCS, ids=_named)
+def test_front_matter_is_complete(page: Page) -> None:
+    assert set(page.facts) == {"uid", "title", "summary", "product", "audience", "tags", "updated"}
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", page.facts["uid"])
+    assert page.facts["audience"] in AUDIENCES
+    assert page.facts["updated"] == dt.date(2026, 11, 23)
+    assert page.facts["tags"]
+    assert page.facts["summary"].endswith(".")
+
+
+@pytest.mark.parametrize("page", pages("faq"), ids=_named)
+def test_front_matter_of_questions_is_complete(page: Page) -> None:
+    assert set(page.facts) == {"title", "product", "audience", "tags"}
+
+
+@pytest.mark.parametrize("page", pages("forum"), ids=_named)
+def test_front_matter_of_topics_is_complete(page: Page) -> None:
+    assert set(page.facts) == {"title", "product", "audience", "author", "date", "tags"}
+    assert page.facts["date"] <= dt.date(2026, 11, 23)
+
+
+def test_uids_are_unique() -> None:
+    uids = [page.facts["uid"] for page in DOCS]
+    assert sorted(set(uids)) == sorted(uids)
+
+
+def test_every_article_is_found_under_its_uid(centre: Centre) -> None:
+    assert {f"doc/{page.facts['uid']}" for page in DOCS} <= set(centre.documents)
+
+
+def test_some_pages_are_for_customers_and_some_for_staff_only() -> None:
+    audiences = [page.facts["audience"] for page in DOCS]
+    assert audiences.count("staff") >= 2
+    assert audiences.count("customers") >= 1
+
+
+def test_products_are_in_the_catalogue() -> None:
+    known = {product.key for product in catalogue.load(CONTENT / "catalogue.toml").products}
+    assert {page.facts["product"] for page in ALL} <= known
+
+
+@pytest.mark.parametrize("page", DOCS, ids=_named)
+def test_an_article_opens_with_its_title_and_one_answer(page: Page) -> None:
+    assert page.headings[0] == page.facts["title"]
+    first = page.body.strip().split("\n\n")[1]
+    assert first[0].isalnum() or first[0] in "*`/", first
+    assert len(first) <= 400, "the first paragraph answers the question; it is no introduction"
+
+
+@pytest.mark.parametrize("page", ALL, ids=_named)
+def test_links_lead_to_pages_and_headings_that_exist(page: Page) -> None:
+    for is_image, _, target in page.links:
+        if is_image or target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        other = (page.path.parent / path).resolve() if path else page.path
+        assert other.suffix == ".md", target
+        assert other.is_file(), target
+        if anchor:
+            [found] = [candidate for candidate in ALL if candidate.path == other]
+            assert anchor in {ids.slug(heading) for heading in found.headings}, target
+
+
+@pytest.mark.parametrize("page", ALL, ids=_named)
+def test_images_exist_and_are_described(page: Page) -> None:
+    for is_image, text, target in page.links:
+        if is_image:
+            data = (page.path.parent / target).read_bytes()
+            assert picture(data) == "png"
+            assert len(data) < 200_000
+            assert len(text.split()) >= 5, f"say what {target} shows"
+
+
+def test_every_setting_is_in_the_reference() -> None:
+    [reference] = [page for page in DOCS if page.facts["uid"] == "settings"]
+    rows = re.findall(r"^\| `(KB_\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", reference.body, re.MULTILINE)
+    assert rows == [
+        (f"KB_{row.name.upper()}", f"`{row.default}`" if row.default else "(empty)", row.form, row.help)
+        for row in SETTINGS
+    ]
+
+
+#: Shown as what is refused.
+_MADE_UP = {"KB_COLOUR"}
+
+
+@pytest.mark.parametrize("page", ALL, ids=_named)
+def test_no_unknown_setting_is_named(page: Page) -> None:
+    known = {f"KB_{row.name.upper()}" for row in SETTINGS}
+    assert {name.removesuffix("_FILE") for name in page.settings} <= known | _MADE_UP
+
+
+@pytest.mark.parametrize("page", ALL, ids=_named)
+def test_commands_exist_with_the_options_shown(page: Page) -> None:
+    for words in page.commands():
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE), words
+        else:
+            _accepted(kb, words[1:], words)
+
+
+def _accepted(command: click.Command, rest: list[str], words: list[str]) -> None:
+    """click itself reads the words, types and required options included; nothing is run."""
+    if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
+        chosen = command.get_command(click.Context(command), rest[0])
+        assert chosen is not None, words
+        _accepted(chosen, rest[1:], words)
+    elif isinstance(command, click.Group):
+        known = {name for option in command.get_params(click.Context(command)) for name in option.opts}
+        assert set(rest) <= known, words
+    elif len(rest) > 0:
+        with command.make_context(words[0], list(rest)) as context:
+            assert not context.args, words
+
+
+def test_every_command_is_documented() -> None:
+    shown = {words[1] for page in DOCS for words in page.commands() if words[0] == "kb" and len(words) > 1}
+    assert {entry.name for entry in entry_points(group="kb.commands")} <= shown

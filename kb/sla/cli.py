@@ -1,0 +1,138 @@
+"""`kb sla`: is the policy file sound, and how does a due time come about?
+
+Each command is one library call and printing: results to stdout, exit code 0 good, 1 findings, 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from kb.errors import Invalid, Misconfigured
+from kb.settings import load as load_settings
+from kb.sla.calendar import BusinessCalendar
+from kb.sla.page import nearest
+from kb.sla.policy import SlaPolicy
+from kb.sla.policy_file import budget as read_budget
+from kb.sla.policy_file import load
+from kb.sla.reckoning import Budget, Pause, Reckoning, Span, compact, duration, words
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group()
+def sla() -> None:
+    """Promises: check the policy file, explain a due time."""
+
+
+@sla.command()
+@click.argument("file", type=_FILE)
+@click.pass_context
+def check(ctx: click.Context, file: Path) -> None:
+    """Name every mistake of a policy FILE with its line; exit 1 when there is one."""
+    try:
+        policy = load(file)
+    except Misconfigured as error:
+        click.echo(error.sentence)
+        ctx.exit(1)
+    click.echo(f"{file}: no mistake; {_contents(policy)}.")
+
+
+def _contents(policy: SlaPolicy) -> str:
+    parts = {"calendar": policy.calendars, "level": policy.levels, "severity": policy.severities}
+    counts = [f"{len(values)} {_plural(word, len(values))}" for word, values in parts.items()]
+    return f"{', '.join(counts)}, {len(policy.entitlements)} {_plural('entitlement', len(policy.entitlements))}"
+
+
+def _plural(word: str, count: int) -> str:
+    if count == 1:
+        return word
+    return "severities" if word == "severity" else f"{word}s"
+
+
+@sla.command()
+@click.option("--policies", type=_FILE, help="The policy file; default: the one in the settings.")
+@click.option("--calendar", required=True, metavar="NAME", help="The calendar to count on.")
+@click.option("--budget", required=True, metavar="TIME", help="Such as 8h, 1h30m, 3bd (business days), 14d.")
+@click.option("--start", required=True, metavar="ISO", help="Such as 2026-06-05T09:00:00+02:00.")
+@click.option("--pause", "pauses", multiple=True, metavar="FROM/TO", help="Not counted; without TO: open-ended.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole derivation as JSON.")
+def explain(
+    policies: Path | None, calendar: str, budget: str, start: str, pauses: Sequence[str], *, as_json: bool
+) -> None:
+    """Show when a budget is used up, and every span that counted or did not."""
+    found = _calendar(load(policies or load_settings().policies_file), calendar)
+    reckoning = found.add(_instant(start, "--start"), _budget(budget), [_pause(text) for text in pauses])
+    if as_json:
+        click.echo(json.dumps(_json(reckoning, found.zone), indent=2, ensure_ascii=False))
+    else:
+        click.echo("\n".join(_lines(reckoning, found.zone)))
+
+
+def _calendar(policy: SlaPolicy, name: str) -> BusinessCalendar:
+    if name not in policy.calendars:
+        raise Invalid(f"There is no calendar {name!r}; {nearest(name, policy.calendars)}", field="calendar")
+    return policy.calendars[name]
+
+
+def _budget(text: str) -> Budget:
+    found = read_budget(text)
+    if found is None:
+        raise Invalid(f"--budget: {text!r} is no time; write '8h', '1h30m', '3bd' or '14d'.", field="budget")
+    return found
+
+
+def _instant(text: str, option: str) -> dt.datetime:
+    try:
+        found = dt.datetime.fromisoformat(text)
+        if found.tzinfo is not None:
+            return found.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        pass
+    sentence = f"{option}: {text!r} is no instant; write it like '2026-06-05T09:00:00+02:00', with its offset."
+    raise Invalid(sentence, field=option.removeprefix("--"))
+
+
+def _pause(text: str) -> Pause:
+    start, slash, end = text.partition("/")
+    if not slash:
+        raise Invalid(f"--pause: {text!r} is no pause; write FROM/TO, or FROM/ for an open-ended one.", field="pause")
+    return Pause(_instant(start, "--pause"), _instant(end, "--pause") if end else None)
+
+
+def _json(reckoning: Reckoning, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "start": _iso(reckoning.start, zone),
+        "due": _iso(reckoning.due, zone),
+        "used_seconds": reckoning.used_seconds,
+        "remaining_seconds": reckoning.remaining_seconds,
+        "budget_seconds": reckoning.budget_seconds,
+        "spans": [_span(span, zone) for span in reckoning.spans],
+    }
+
+
+def _span(span: Span, zone: ZoneInfo) -> dict[str, Any]:
+    ends = {"from": _iso(span.start, zone), "to": _iso(span.end, zone)}
+    return ends | {"state": span.state.value, "why": span.why, "seconds": span.seconds}
+
+
+def _iso(moment: dt.datetime | None, zone: ZoneInfo) -> str | None:
+    return None if moment is None else moment.astimezone(zone).isoformat()
+
+
+def _lines(reckoning: Reckoning, zone: ZoneInfo) -> list[str]:
+    remaining = f"none; {duration(reckoning.remaining_seconds)} of {duration(reckoning.budget_seconds)} remain"
+    due = remaining if reckoning.due is None else _shown(reckoning.due, zone)
+    head = [f"Start: {_shown(reckoning.start, zone)}", f"Due:   {due}"]
+    return head + [f"  {words(span, zone)}" for span in compact(reckoning.spans)]
+
+
+def _shown(moment: dt.datetime, zone: ZoneInfo) -> str:
+    local = moment.astimezone(zone)
+    return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S %Z}"

@@ -1,0 +1,382 @@
+"""Which promises of a ticket run, are paused, were met or broken?
+
+A pure function of what happened, the versions of the policy and ``now``; nothing is stored here. The ticket store
+makes ``SlaEvent``s from its rows. Not for telling anybody: ``kb.sla.target`` names the instants at which to.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from kb.sla.calendar import Succession
+from kb.sla.policy import Change, Goal, Level, Reason, SlaPolicy
+from kb.sla.reckoning import FOREVER, Budget, Hours, Pause, Reckoning, Unit, instant, intervals, moment, used_between
+from kb.sla.target import Basis, Standing, Target
+
+
+class Kind(StrEnum):
+    ACCEPTED = "accepted"  # with level; several after a merge: the earliest counts
+    COMMENT = "comment"
+    PAUSED = "paused"  # with reason, perhaps until
+    RESUMED = "resumed"
+    RESOLVED = "resolved"  # by the customer: closed, which ends open targets without a verdict
+    CANCELLED = "cancelled"
+    VOIDED = "voided"  # spam or duplicate: nothing was promised
+    REOPENED = "reopened"
+    LEVEL_CHANGED = "level_changed"  # with level, perhaps change
+    NO_ANSWER_NEEDED = "no_answer_needed"  # a thank-you
+
+
+@dataclass(frozen=True, slots=True)
+class SlaEvent:
+    """Something that happened to a ticket and may matter to its promises."""
+
+    at: dt.datetime
+    kind: Kind
+    level: str = ""
+    reason: str = ""  # the key of a Reason of the policy
+    by_agent: bool = False
+    public: bool = True
+    automatic: bool = False  # an auto-reply or a bot: never an answer, never a question
+    until: dt.datetime | None = None  # the reminder date on which a pause ends by itself
+    change: Change | None = None  # None: as the new level says
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A policy in force from ``effective`` on."""
+
+    effective: dt.datetime
+    policy: SlaPolicy
+
+
+def promise(policy: SlaPolicy, level_key: str, start: dt.datetime) -> Reckoning:
+    """By when a ticket accepted at ``start`` is answered first; no due time when the level promises none.
+
+    Raises Invalid for an unknown level or a time without a zone.
+    """
+    level = policy.level(level_key)
+    if level.first_response is None:
+        at = moment(instant(start))
+        return Reckoning(at, None, (), 0, 0)
+    return policy.calendar(level).add(start, level.first_response)
+
+
+def is_open(policy: SlaPolicy, level_key: str, at: dt.datetime) -> bool:
+    return policy.calendar(policy.level(level_key)).is_open(at)
+
+
+def next_open(policy: SlaPolicy, level_key: str, at: dt.datetime) -> dt.datetime | None:
+    return policy.calendar(policy.level(level_key)).next_open(at)
+
+
+def targets(
+    events: Iterable[SlaEvent], policies: SlaPolicy | Sequence[PolicyVersion], now: dt.datetime
+) -> tuple[Target, ...]:
+    """The targets of one ticket as they stand at ``now``: first responses, next responses, resolutions, by cycle.
+
+    Events may come in any order; those after ``now`` have not happened yet. Levels keep the budget of the policy in
+    force when they were given; calendars follow each new version from its day on. Raises Invalid for a level that
+    the policy in force does not have.
+    """
+    versions = [PolicyVersion(moment(0), policies)] if isinstance(policies, SlaPolicy) else list(policies)
+    history = _History(sorted(versions, key=lambda version: version.effective))
+    until = instant(now)
+    for at, event in sorted(((instant(event.at), event) for event in events), key=lambda pair: pair[0]):
+        if at <= until:
+            HANDLERS[event.kind](history, at, event)
+    order = list(Goal)
+    found = [_target(history, run, until) for run in history.runs]
+    return tuple(sorted(found, key=lambda target: (order.index(target.goal), target.cycle)))
+
+
+@dataclass(slots=True)
+class _Run:
+    """A target while its history is replayed."""
+
+    goal: Goal
+    cycle: int
+    level: Level
+    started: int
+    basis: Basis
+    ended: int | None = None
+    state: Standing | None = None  # None: still open
+    breached_at: int | None = None
+    grace: bool = False
+    original: int | None = None
+    due: int | None = None  # kept from the end on; what happens later cannot move it
+
+
+@dataclass(slots=True)
+class _Pause:
+    start: int
+    end: int
+    reason: Reason
+
+
+@dataclass(slots=True)
+class _History:
+    """What has happened so far."""
+
+    versions: list[PolicyVersion]
+    runs: list[_Run] = field(default_factory=list)
+    pauses: list[_Pause] = field(default_factory=list)
+    level: Level | None = None
+    accepted: int = 0
+    answered: bool = False
+    closed: int | None = None
+    void: bool = False
+
+    def policy(self, at: int) -> SlaPolicy:
+        """The version in force at ``at``; before the first one, the first."""
+        found = [version.policy for version in self.versions if instant(version.effective) <= at]
+        return found[-1] if found else self.versions[0].policy
+
+    def measure(self, level: Level, at: int, budget: Budget) -> tuple[Hours, int, Hours | None]:
+        """Hours on which ``budget`` counts from ``at``, its seconds, and where business days settle."""
+        calendars = [(instant(v.effective), v.policy.calendars.get(level.calendar)) for v in self.versions]
+        known = [(since, calendar) for since, calendar in calendars if calendar is not None]
+        ruling = next((calendar for since, calendar in reversed(known) if since <= at), known[0][1])
+        hours, seconds = ruling.measure(at, budget)
+        settles: Hours | None = ruling if budget.unit is Unit.BUSINESS_DAYS else None
+        if len(known) > 1:
+            hours = Succession(tuple((since, calendar.measure(at, budget)[0]) for since, calendar in known))
+            settles = Succession(tuple(known)) if settles else None
+        return hours, seconds, settles
+
+    def basis(self, level: Level, at: int, budget: Budget) -> Basis:
+        hours, seconds, settles = self.measure(level, at, budget)
+        return Basis(hours, at, seconds, settles=settles)
+
+    def open_runs(self) -> list[_Run]:
+        return [run for run in self.runs if run.state is None]
+
+    def last(self, goal: Goal) -> _Run | None:
+        return next((run for run in reversed(self.runs) if run.goal is goal), None)
+
+    def start(self, goal: Goal, at: int) -> None:
+        """Starts ``goal`` unless it runs already or the level does not promise it."""
+        last = self.last(goal)
+        budget = self.level.budget(goal) if self.level else None
+        if self.level and budget and (last is None or last.state is not None):
+            cycle = last.cycle + 1 if last else 1
+            self.runs.append(_Run(goal, cycle, self.level, at, self.basis(self.level, at, budget)))
+
+    def paused(self, run: _Run) -> Basis:
+        """The basis of ``run`` with the pauses known by now that hold for its goal."""
+        cuts = tuple(
+            Pause(moment(pause.start), None if pause.end == FOREVER else moment(pause.end), pause.reason.title)
+            for pause in self.pauses
+            if run.goal in pause.reason.pauses and pause.end > pause.start
+        )
+        return _with(run.basis, pauses=cuts) if cuts else run.basis
+
+    def finish(self, run: _Run, at: int, state: Standing) -> None:
+        run.basis = self.paused(run)
+        run.due = run.basis.due()
+        if run.breached_at is None and run.due is not None and at > run.due:
+            run.breached_at = run.due
+        run.ended = at
+        run.state = state if run.breached_at is None else Standing.BREACHED
+
+    def resume(self, at: int) -> None:
+        for pause in self.pauses[-1:]:
+            pause.end = min(pause.end, max(at, pause.start))
+
+
+def _with(basis: Basis, *, pauses: tuple[Pause, ...]) -> Basis:
+    return Basis(basis.hours, basis.start, basis.seconds, basis.used_before, pauses, basis.settles)
+
+
+def _accepted(history: _History, at: int, event: SlaEvent) -> None:
+    if history.level is None:
+        history.level = history.policy(at).level(event.level)
+        history.accepted = at
+        history.start(Goal.FIRST, at)
+        history.start(Goal.RESOLUTION, at)
+
+
+def _comment(history: _History, at: int, event: SlaEvent) -> None:
+    if history.level is None or event.automatic or not event.public:
+        return
+    if event.by_agent:
+        history.answered = True
+        for run in history.open_runs():
+            if run.goal is not Goal.RESOLUTION:
+                history.finish(run, at, Standing.MET)
+        return
+    if history.pauses and history.pauses[-1].reason.until_reply:
+        history.resume(at)
+    if history.answered and history.closed is None:
+        history.start(Goal.NEXT, at)
+
+
+def _paused(history: _History, at: int, event: SlaEvent) -> None:
+    if history.level is None or history.closed is not None:
+        return
+    history.resume(at)
+    known = history.policy(at).reasons.get(event.reason)
+    reason = known or Reason(event.reason, event.reason or "paused")
+    end = FOREVER if event.until is None else max(at, instant(event.until))
+    history.pauses.append(_Pause(at, end, reason))
+
+
+def _resumed(history: _History, at: int, _event: SlaEvent) -> None:
+    history.resume(at)
+
+
+def _closed(history: _History, at: int, event: SlaEvent) -> None:
+    if history.level is None or history.closed is not None:
+        return
+    history.resume(at)
+    met = event.kind is Kind.RESOLVED and event.by_agent
+    history.answered = history.answered or met
+    history.closed = at
+    for run in history.open_runs():
+        history.finish(run, at, Standing.MET if met else Standing.CANCELLED)
+
+
+def _voided(history: _History, at: int, event: SlaEvent) -> None:
+    _closed(history, at, event)
+    history.void = True
+
+
+def _reopened(history: _History, at: int, event: SlaEvent) -> None:
+    if history.level is None or history.closed is None:
+        return
+    closed, history.closed = history.closed, None
+    history.pauses.append(_Pause(closed, at, Reason("closed", "solved or closed", frozenset({Goal.RESOLUTION}))))
+    if not history.answered:
+        history.start(Goal.FIRST, at)
+    elif not event.by_agent:
+        history.start(Goal.NEXT, at)
+    _resume_resolution(history, at)
+
+
+def _resume_resolution(history: _History, at: int) -> None:
+    """A new cycle that keeps what was used, and grants grace when less than that is left."""
+    last, level = history.last(Goal.RESOLUTION), history.level
+    if level is None or last is None or level.reopen_resets or level.resolution is None:
+        history.start(Goal.RESOLUTION, at)
+        return
+    run = _Run(Goal.RESOLUTION, last.cycle + 1, last.level, last.started, _with(last.basis, pauses=()))
+    history.runs.append(run)
+    if last.level != level:
+        _move(history, run, at, level, level.change)
+        return
+    used = _used(history.paused(run), at)
+    if run.basis.used_before + run.basis.seconds - used < level.grace:
+        _grant(history, run, at, used)
+
+
+def _level_changed(history: _History, at: int, event: SlaEvent) -> None:
+    if history.level is None:
+        return
+    level = history.level = history.policy(at).level(event.level)
+    change = event.change or level.change
+    for run in history.open_runs():
+        _move(history, run, at, level, change)
+    if history.closed is not None:
+        return
+    since = history.accepted if change is Change.RETROACTIVE else at
+    for goal in (Goal.FIRST, Goal.RESOLUTION):
+        if history.last(goal) is None and not (goal is Goal.FIRST and history.answered):
+            history.start(goal, since)
+    if level.handover and history.answered:
+        history.start(Goal.NEXT, at)
+
+
+def _move(history: _History, run: _Run, at: int, level: Level, change: Change) -> None:
+    """Counts an open target on under another level; a breach that has happened stays one."""
+    before = history.paused(run)
+    due = before.due()
+    if run.breached_at is None and due is not None and at > due:
+        run.breached_at = due
+    budget = level.budget(run.goal)
+    if budget is None:
+        history.finish(run, at, Standing.CANCELLED)
+        return
+    run.level, run.grace, run.original = level, False, None
+    run.basis = history.basis(level, run.started if change is Change.RETROACTIVE else at, budget)
+    if change is Change.PROPORTIONAL:
+        run.basis = _same_share(run.basis, before, at)
+    after = history.paused(run)
+    due = after.due()
+    if due is not None and due <= at:
+        run.original = due
+        _grant(history, run, at, _used(after, at))
+
+
+def _same_share(basis: Basis, before: Basis, at: int) -> Basis:
+    """``basis`` with as much of its budget used as of the budget ``before``."""
+    total = before.used_before + before.seconds
+    used = basis.seconds * min(_used(before, at), total) // total
+    return Basis(basis.hours, basis.start, basis.seconds - used, used, (), basis.settles)
+
+
+def _grant(history: _History, run: _Run, at: int, used: int) -> None:
+    """Some open time from ``at`` on, because what is left is nothing or too little to act."""
+    if run.original is None:
+        run.original = history.paused(run).due()
+    hours, seconds, _ = history.measure(run.level, at, Budget(run.level.grace))
+    run.basis = Basis(hours, at, seconds, used)
+    run.grace = True
+
+
+def _used(basis: Basis, at: int) -> int:
+    return basis.used_before + used_between(basis.hours, basis.start, at, intervals(basis.pauses))
+
+
+def _no_answer_needed(history: _History, at: int, _event: SlaEvent) -> None:
+    for run in history.open_runs():
+        if run.goal is Goal.NEXT:
+            history.finish(run, at, Standing.CANCELLED)
+
+
+HANDLERS: Mapping[Kind, Callable[[_History, int, SlaEvent], None]] = {
+    Kind.ACCEPTED: _accepted,
+    Kind.COMMENT: _comment,
+    Kind.PAUSED: _paused,
+    Kind.RESUMED: _resumed,
+    Kind.RESOLVED: _closed,
+    Kind.CANCELLED: _closed,
+    Kind.VOIDED: _voided,
+    Kind.REOPENED: _reopened,
+    Kind.LEVEL_CHANGED: _level_changed,
+    Kind.NO_ANSWER_NEEDED: _no_answer_needed,
+}
+
+
+def _target(history: _History, run: _Run, now: int) -> Target:
+    basis = run.basis if run.state else history.paused(run)
+    due = run.due if run.state else basis.due()
+    breached = run.breached_at
+    if run.state is None and breached is None and due is not None and now > due:
+        breached = due
+    state = run.state or _standing(basis, now, breached)
+    if history.void:
+        state, breached = Standing.CANCELLED, None
+    return Target(
+        goal=run.goal,
+        cycle=run.cycle,
+        level=run.level,
+        state=state,
+        started=moment(run.started),
+        due=None if due is None or state is Standing.PAUSED else moment(due),
+        ended=None if run.ended is None else moment(run.ended),
+        breached_at=None if breached is None else moment(breached),
+        used_seconds=_used(basis, now if run.ended is None else run.ended),
+        budget_seconds=basis.used_before + basis.seconds,
+        basis=basis,
+        grace=run.grace,
+        original_due=None if run.original is None else moment(run.original),
+    )
+
+
+def _standing(basis: Basis, now: int, breached: int | None) -> Standing:
+    if breached is not None:
+        return Standing.BREACHED
+    return Standing.PAUSED if any(a <= now < b for a, b in intervals(basis.pauses)) else Standing.RUNNING

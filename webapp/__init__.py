@@ -1,0 +1,41 @@
+"""The portal: Flask over ``kb.centre``, for people with and without JavaScript and for programs.
+
+``create_app`` joins the parts; each blueprint is one noun. Nothing here decides about tickets, promises or ranking.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask
+
+from kb.settings import Settings
+from webapp.context import Clock, utc_now
+
+if TYPE_CHECKING:
+    from kb.centre import HelpCentre
+
+
+def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: Clock = utc_now) -> Flask:
+    """The WSGI application. ``centre`` is opened from the settings when none is given.
+
+    Raises Misconfigured when the data folder, the policies or the catalogue cannot be used.
+    """
+    from kb.centre import HelpCentre
+    from webapp import account, api, assets, context, desk, guard, health, machine, problems, tickets, view
+    from webapp import help as reading
+
+    app = Flask(__name__)
+    app.config.update(KB=settings, CLOCK=clock)
+    app.jinja_options["trim_blocks"] = app.jinja_options["lstrip_blocks"] = True
+    app.extensions[context.EXTENSION] = centre or HelpCentre.open(settings)
+    problems.register(app)
+    problems.logging_as(settings)
+    guard.protect(app, settings)
+    view.register(app)
+    assets.register(app)
+    for part in (health, reading, tickets, desk, account, api, machine):
+        app.register_blueprint(part.blueprint)
+    guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin
+    app.context_processor(lambda: {"person": context.person(), "settings": settings, "now": context.now()})
+    return app

@@ -1,0 +1,150 @@
+"""`kb serve`: starts the portal.
+
+Checks first what can be checked (settings, port, data folder, policies), so that a mistake is one sentence and not a
+log; then hands over to the server. It does not index: that is `kb index`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from kb.centre import HelpCentre
+from kb.errors import Misconfigured, Unavailable
+from kb.settings import Settings, load
+from kb.tickets.accounts import DemoSignIn
+from webapp.context import utc_now
+from webapp.guard import kept_key
+
+THREADS = 4  # requests at once in each server process
+
+
+@click.command()
+@click.option("--demo", is_flag=True, help="Create demo accounts and show their sign-ins; never on a real portal.")
+@click.option("--host", help="The address to listen on (KB_HOST).")
+@click.option("--port", help="The port to listen on (KB_PORT).")
+@click.option("--workers", help="Server processes (KB_WORKERS).")
+@click.option("--data", help="The data folder (KB_DATA).")
+def serve(demo: bool, host: str | None, port: str | None, workers: str | None, data: str | None) -> None:
+    """Serve the portal until Ctrl-C."""
+    chosen = "yes" if demo else None
+    settings = load(host=host, port=port, workers=workers, data=data, demo=chosen)
+    settings = replace(settings, base_url=_address(settings))
+    check_port(settings.host, settings.port)
+    sign_ins = prepare(settings)
+    _hand_over(settings)
+    _greet(settings, sign_ins)
+    _run(settings)
+
+
+def _address(settings: Settings) -> str:
+    """Where people reach a portal that nobody gave a public address: at the port it really listens on."""
+    if "KB_BASE_URL" in os.environ or "KB_BASE_URL_FILE" in os.environ:
+        return settings.base_url
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104 - compared, not bound
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+
+
+def check_port(host: str, port: int) -> None:
+    """Raises Unavailable or Misconfigured, saying what to change, when the address cannot be listened on."""
+    try:
+        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(place)
+    except socket.gaierror as error:
+        raise Misconfigured(f"KB_HOST: {host} is no address of this machine; 127.0.0.1 always works.") from error
+    except OSError as error:
+        raise _port_problem(host, port, error) from error
+
+
+def _port_problem(host: str, port: int, error: OSError) -> Misconfigured | Unavailable:
+    if error.errno == errno.EADDRINUSE:
+        return Unavailable(
+            f"Port {port} on {host} is taken by another program; stop that, or choose another: KB_PORT={port + 1}."
+        )
+    if error.errno == errno.EACCES:
+        return Misconfigured(
+            f"Port {port} needs more rights than this user has; choose one from 1024 on: KB_PORT=8000."
+        )
+    return Misconfigured(f"{host}:{port} cannot be listened on ({error.strerror}); check KB_HOST and KB_PORT.")
+
+
+def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
+    """The data folder, the signing key, the ticket store at its newest form and, for a demo, its people."""
+    make_folder(settings.data)
+    kept_key(settings.data)
+    centre = HelpCentre.open(settings)
+    try:
+        return centre.accounts.demo(utc_now()) if settings.demo else ()
+    finally:
+        centre.close()
+
+
+def make_folder(data: Path) -> None:
+    """Readable by the owner only: tickets are nobody else's business. Raises Misconfigured."""
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = data / f".writable.{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise Misconfigured(f"KB_DATA: {data} cannot be written ({error.strerror}); give a folder that can.") from error
+
+
+def _hand_over(settings: Settings) -> None:
+    """The workers read the environment; give them what the options said, and absolute folders."""
+    told = {
+        "KB_HOST": settings.host,
+        "KB_PORT": str(settings.port),
+        "KB_WORKERS": str(settings.workers),
+        "KB_DATA": str(settings.data.resolve()),
+        "KB_BASE_URL": settings.base_url,
+        "KB_DEMO": "yes" if settings.demo else "no",
+    }
+    for name, text in told.items():
+        os.environ.pop(f"{name}_FILE", None)
+        os.environ[name] = text
+
+
+def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:
+    click.echo(f"\n  {settings.portal_name} is at  {click.style(settings.base_url, bold=True)}\n", err=True)
+    if sign_ins:
+        width = max(len(one.email) for one in sign_ins)
+        secret = max(len(one.password) for one in sign_ins)
+        click.echo("  Demo sign-ins (address, password, who that is):", err=True)
+        for one in sign_ins:
+            click.echo(f"    {one.email:<{width}}  {one.password:<{secret}}  {one.what}", err=True)
+        click.echo("", err=True)
+    click.echo("  Ctrl-C stops it.\n", err=True)
+
+
+def _run(settings: Settings) -> None:
+    """The server; it drains what is under way when told to stop. Exit 0 after Ctrl-C, 1 when a worker died."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    server = Granian(
+        "webapp.wsgi:app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=THREADS,
+        backpressure=64,
+        workers_kill_timeout=10,
+        respawn_failed_workers=True,
+        log_level=LogLevels.warning,
+        websockets=False,
+    )
+    try:
+        server.serve()
+    except KeyboardInterrupt:
+        sys.exit(0)

@@ -1,0 +1,78 @@
+"""What does every view need to know: the centre, the time, and who is asking?
+
+Small accessors over Flask's application and request; no rules. The clock is a value of the application, so that a
+test can say what time it is.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
+from zoneinfo import ZoneInfo, available_timezones
+
+from flask import current_app, g, request, session
+
+from kb.search.documents import PUBLIC
+
+if TYPE_CHECKING:
+    from kb.centre import HelpCentre
+    from kb.settings import Settings
+    from kb.tickets.person import Person
+
+EXTENSION = "askfirst"
+Clock = Callable[[], dt.datetime]
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+def centre() -> HelpCentre:
+    return cast("HelpCentre", current_app.extensions[EXTENSION])
+
+
+def settings() -> Settings:
+    return cast("Settings", current_app.config["KB"])
+
+
+def now() -> dt.datetime:
+    """The application's clock, read once a request, so that one page tells one time."""
+    if "now" not in g:
+        g.now = cast("Clock", current_app.config["CLOCK"])()
+    return cast("dt.datetime", g.now)
+
+
+def person() -> Person | None:
+    """Who is signed in; looked up once a request."""
+    if "person" not in g:
+        token = session.get("token")
+        g.person = centre().accounts.person(token, now=now()) if token else None
+    return cast("Person | None", g.person)
+
+
+def audience() -> str:
+    """Which documents the asker may see. A request from another site carries no cookie and is the public's."""
+    someone = person()
+    return someone.audience if someone else PUBLIC
+
+
+def visitor() -> str:
+    """A random name for this browser session, for votes: it says nothing about the person."""
+    someone = person()
+    if someone:
+        return f"person:{someone.id}"
+    if "visitor" not in session:
+        session["visitor"] = secrets.token_urlsafe(12)
+    return f"visitor:{session['visitor']}"
+
+
+def zone() -> ZoneInfo:
+    """The zone to show times in: the person's, else what the browser said in ``zone``, else UTC."""
+    someone = person()
+    return zone_named(someone.zone if someone else request.values.get("zone", "") or session.get("zone", ""))
+
+
+def zone_named(name: str) -> ZoneInfo:
+    return ZoneInfo(name if name in available_timezones() else "UTC")

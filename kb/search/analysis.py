@@ -26,13 +26,15 @@ MAX_TOKEN = 64  # longer runs are binary noise or base64; they are cut, so that 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _UNSPACED_WIDE = "\U00020000-\U0003ffff"
 # Python's \w leaves out combining marks; without them Hebrew points, Arabic and Indic vowel signs would cut words.
-_MARKS = "\u0300-\u036f\u0591-\u05bd\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
+_MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
 _WORD = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
 # Words joined by . - _ / \ : without spaces, where the joint matters: versions, paths, options, error codes.
 _JOINED = re.compile(r"\w+(?:(?:[.\-/\\]|::?|->)\w+)+")
 _CAMEL = re.compile(r"[a-z0-9]+(?=[A-Z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HAS_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+# Points that readers of Hebrew and Arabic leave out when they type, and the dot that lower-casing "İ" leaves behind.
+_OPTIONAL = re.compile("[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0307]")
 _FOLDABLE = re.compile("[\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1fff]")
 
 
@@ -45,7 +47,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKC", text).lower()
-    return _FOLDABLE.sub(_fold_letter, text).replace("ß", "ss").replace("\u0307", "")
+    return _OPTIONAL.sub("", _FOLDABLE.sub(_fold_letter, text).replace("ß", "ss"))
 
 
 def _fold_letter(match: re.Match[str]) -> str:

@@ -43,7 +43,7 @@ def _searcher(data: Path | None) -> Searcher:
 @_shared
 def search(
     query: str, limit: int, kind: str | None, data: Path | None, audience: str, *, as_json: bool, explain: bool
-) -> int:
+) -> None:
     """Search as a visitor would: plain words, "phrases", -word, title: product: version: kind: tag: before: after:"""
     answer = _searcher(data).search(query, audience=audience, kind=kind, per_page=limit, explain=explain)
     if as_json:
@@ -54,21 +54,26 @@ def search(
         if answer.did_you_mean:
             click.echo(f"Did you mean: {answer.did_you_mean}", err=True)
         _print(answer.hits, answer.total)
-    return 0 if answer.hits else 1
+    _end(answer.hits)
 
 
 @click.command()
 @click.argument("title")
 @click.option("--limit", default=5, type=click.IntRange(1, 20), help="How many suggestions.")
 @_shared
-def suggest(title: str, limit: int, data: Path | None, audience: str, *, as_json: bool, explain: bool) -> int:
+def suggest(title: str, limit: int, data: Path | None, audience: str, *, as_json: bool, explain: bool) -> None:
     """Suggest articles for a half-typed ticket title."""
     answer = _searcher(data).suggest(title, audience=audience, limit=limit, explain=explain)
     if as_json:
         click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))
     else:
         _print(answer.hits, len(answer.hits))
-    return 0 if answer.hits else 1
+    _end(answer.hits)
+
+
+def _end(hits: tuple[Hit, ...]) -> None:
+    if not hits:
+        raise click.exceptions.Exit(1)
 
 
 def _print(hits: tuple[Hit, ...], total: int) -> None:

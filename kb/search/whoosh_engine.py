@@ -127,6 +127,8 @@ class Selector:
 
     def _column(self) -> Keys:
         reader = self._searcher.reader()
+        if not reader.doc_count_all():  # Whoosh's empty reader has no columns
+            return np.zeros(0, dtype=np.uint64)
         column = reader.column_reader("key")
         return np.fromiter((column[i] for i in range(reader.doc_count_all())), dtype=np.uint64)
 

@@ -1,0 +1,59 @@
+"""Small corpora for the search tests, published for real in a temporary folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kb.search.documents import Document, Kind, Section
+from kb.search.generations import Builder, Manifest
+from kb.search.searcher import Searcher
+
+
+def document(
+    document_id: str, title: str, text: str = "", *, kind: Kind = Kind.DOC, audience: str = "public", **more: object
+) -> Document:
+    sections = (Section("", (), text),) if text else ()
+    return Document(document_id, kind, title, sections, audience=audience, **more)  # type: ignore[arg-type]  # fields by name
+
+
+ARTICLES = (
+    document(
+        "doc/port", "The port is already in use", "Another program listens on port 8000. Set KB_PORT to another number."
+    ),
+    document(
+        "doc/backup", "Back up and restore", "Stop nothing: copy the data folder with `kb backup`. Restore it anywhere."
+    ),
+    document(
+        "doc/embed",
+        "Embed the suggestion box",
+        "One script tag connects suggestions to any form.",
+        product="Askfirst Embed",
+    ),
+    document(
+        "doc/install", "Install Askfirst", "Installing needs git and Python 3.11. Run make serve.", versions=("0.1",)
+    ),
+    document(
+        "faq/password",
+        "How do I reset my password?",
+        "Ask for a link on the sign-in page.",
+        kind=Kind.FAQ,
+        tags=("account",),
+    ),
+    document("forum/slow", "Suggestions are slow", "They take a second here.", kind=Kind.FORUM, solved=False),
+    document("forum/fast", "Suggestions are fast", "They take no time here.", kind=Kind.FORUM, solved=True),
+    document("doc/runbook", "Runbook for zephyrion outages", "Restart zephyrion by hand.", audience="staff"),
+)
+
+
+def publish(data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True) -> Manifest:
+    with Builder(data, operators=operators) as builder:
+        for one in documents:
+            builder.add(one)
+        return builder.publish(ledger={"sources": {}}, settings={})
+
+
+def searcher(data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True) -> Searcher:
+    publish(data, documents, operators=operators)
+    # Suggestions under test must not end early because the machine is busy.
+    return Searcher(data, budget_ms=60_000)

@@ -20,6 +20,8 @@ CONTENT = ROOT / "content"
 _FENCE = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\n)*)\]\(([^()\s]+)\)")
+#: After variables that are set for it alone.
+_COMMAND = re.compile(r"(?:\w+=\S+ )*((?:kb|make)\b.*)")
 _SETTING = re.compile(r"\bKB_[A-Z][A-Z_]+\b")
 
 
@@ -64,15 +66,9 @@ class Page:
         spans = _SPAN.findall(_FENCE.sub("", self.body))
         for line in [*shell, *(span for span in spans if span.startswith(("kb ", "make ")))]:
             for part in line.split("|"):
-                words = _without_variables(shlex.split(part.strip(), comments=True))
-                if words and words[0] in ("kb", "make"):
-                    yield words
-
-
-def _without_variables(words: list[str]) -> list[str]:
-    while words and re.fullmatch(r"\w+=.*", words[0]):
-        words = words[1:]
-    return words
+                command = _COMMAND.match(part.strip())
+                if command:
+                    yield shlex.split(command[1], comments=True)
 
 
 def pages(folder: str) -> list[Page]:

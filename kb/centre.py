@@ -12,7 +12,7 @@ from kb.search.searcher import Searcher
 from kb.settings import Settings
 from kb.sla import policy_file
 from kb.sla.policy import SlaPolicy
-from kb.tickets import catalogue
+from kb.tickets import catalogue, uploads
 from kb.tickets.accounts import Accounts
 from kb.tickets.attachments import Attachments
 from kb.tickets.catalogue import Catalogue
@@ -47,7 +47,7 @@ class HelpCentre:
         products = catalogue.load(settings.content / "catalogue.toml")
         database = open_database(settings.data)
         attachments = Attachments(settings.data / "attachments")
-        limits = FormLimits(attachment_megabytes=settings.attachment_megabytes)
+        limits = FormLimits(files=uploads.Limits(file_bytes=settings.attachment_megabytes * 1024 * 1024))
         return cls(
             settings=settings,
             searcher=Searcher(settings.data, budget_ms=settings.suggest_budget_ms),

@@ -26,7 +26,10 @@ MAX_TOKEN = 64  # longer runs are binary noise or base64; they are cut, so that 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _UNSPACED_WIDE = "\U00020000-\U0003ffff"
 # Python's \w leaves out combining marks; without them Hebrew points, Arabic and Indic vowel signs would cut words.
-_MARKS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
+_MARKS = (
+    "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
+    "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
+)
 _WORD = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
 # Words joined by . - _ / \ : without spaces, where the joint matters: versions, paths, options, error codes.

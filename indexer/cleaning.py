@@ -559,14 +559,18 @@ def _wanted_id(heading: Element, root: Element) -> str:
     if explicit:
         _cut_explicit(heading)
         return ids.slug(explicit[1])
-    given = next((name for name in (heading.get("id"), _inner_id(heading), _outer_id(heading, root)) if _said(name)), "")
+    given = next(
+        (name for name in (heading.get("id"), _inner_id(heading), _outer_id(heading, root)) if _said(name)), ""
+    )
     clause = _CLAUSE.match(words)
     return ids.slug(given or (clause[1] if clause else words))
 
 
 def _said(name: str | None) -> bool:
     """Whether somebody chose this id: numbers that a tool counted change with every edition."""
-    return bool(name) and not re.fullmatch(r"(?:id|_?toc|section|sec|autoid)?[-_]?[\d.-]+|id[-_]?\w?\d+", name or "", re.I)
+    return bool(name) and not re.fullmatch(
+        r"(?:id|_?toc|section|sec|autoid)?[-_]?[\d.-]+|id[-_]?\w?\d+", name or "", re.I
+    )
 
 
 def _cut_explicit(heading: Element) -> None:

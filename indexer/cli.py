@@ -91,10 +91,15 @@ class Bar:
         if self._terminal:
             filled = self._WIDTH * done // max(total, 1)
             bar = "#" * filled + "-" * (self._WIDTH - filled)
-            click.echo(f"\r\x1b[K{stage} [{bar}] {done}/{total} {rate:.0f}/s {what[-50:]}", err=True, nl=False)
+            self._draw(f"{stage} [{bar}] {done}/{total} {rate:.0f}/s {what[-50:]}")
         else:
             click.echo(f"{stage}: {done} of {total} ({rate:.0f}/s) {what}", err=True)
 
     def end(self) -> None:
         if self._terminal and self._stage:
-            click.echo("\r\x1b[K", err=True, nl=False)
+            self._draw("")
+
+    @staticmethod
+    def _draw(line: str) -> None:
+        sys.stderr.write(f"\r\x1b[K{line}")
+        sys.stderr.flush()

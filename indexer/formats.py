@@ -14,6 +14,7 @@ import zlib
 from enum import StrEnum
 
 SNIFFED = 8192
+_ENOUGH_TO_GUESS = 64  # bytes beyond ASCII
 
 
 class Format(StrEnum):
@@ -133,6 +134,8 @@ def _tidy(text: str) -> str:
 
 
 def _guess(data: bytes) -> str:
+    if sum(byte > 127 for byte in data[: 32 * 1024]) < _ENOUGH_TO_GUESS:
+        return "cp1252"  # a guess from a few letters is worse than the most frequent case
     from charset_normalizer import from_bytes  # slow to import, seldom needed
 
     best = from_bytes(data[: 32 * 1024]).best()

@@ -52,15 +52,17 @@ def read(path: Path, visit: Visit) -> Iterator[Document]:
 
 
 def _rows(path: Path, visit: Visit) -> Iterator[dict[str, str]]:
+    with path.open("rb") as opened:
+        declares = b"<!DOCTYPE" in opened.read(64 * 1024).upper()
+    if declares:
+        visit.note("The dump declares a document type, so it is not read.", skipped=True)
+        return
     context = etree.iterparse(
         str(path), events=("end",), tag="row", resolve_entities=False, no_network=True, load_dtd=False, recover=True,
         huge_tree=True,
     )  # fmt: skip
     try:
         for _, element in context:
-            if element.getroottree().docinfo.internalDTD is not None:
-                visit.note("The dump declares a document type, which is not read.", skipped=True)
-                return
             yield {str(key): str(value) for key, value in element.attrib.items()}
             element.clear()
             while element.getprevious() is not None:

@@ -24,6 +24,7 @@ from kb.sla.reckoning import (
     Pause,
     Reckoning,
     Unit,
+    cuts,
     derive,
     due_at,
     instant,
@@ -85,21 +86,21 @@ class BusinessCalendar:
 
         Raises Invalid for a time without a zone and for a pause that ends before it starts.
         """
-        reasons = tuple(pauses)
-        cuts = intervals(reasons)
+        reasons = cuts(pauses)
+        gaps = intervals(reasons)
         first = instant(start)
         hours, seconds = self.measure(first, budget)
-        end = due_at(hours, first, seconds, cuts)
+        end = due_at(hours, first, seconds, gaps)
         due = self.settle(end, budget)
         spans = derive(hours, first, end, reasons)
         if end is not None and due is not None:
             spans += derive(self, end, due)
-        used = seconds if due is not None else _used_for_ever(hours, first, cuts)
+        used = seconds if due is not None else _used_for_ever(hours, first, gaps)
         return Reckoning(moment(first), None if due is None else moment(due), spans, used, seconds)
 
     def used(self, start: dt.datetime, end: dt.datetime, pauses: Iterable[Pause] = ()) -> int:
         """Seconds open and not paused from ``start`` to ``end``."""
-        return used_between(self, instant(start), instant(end), intervals(pauses))
+        return used_between(self, instant(start), instant(end), intervals(cuts(pauses)))
 
     def is_open(self, at: dt.datetime) -> bool:
         second = instant(at)
@@ -335,6 +336,6 @@ def _by_date(rules: Iterable[SpecialHours]) -> dict[tuple[int, int], list[Specia
     return found
 
 
-def _used_for_ever(hours: Hours, start: int, cuts: Sequence[Interval]) -> int:
+def _used_for_ever(hours: Hours, start: int, gaps: Sequence[Interval]) -> int:
     """What is used before a pause without end, or before the last opening."""
-    return sum(closes - opens for opens, closes in running(hours, start, cuts))
+    return sum(closes - opens for opens, closes in running(hours, start, gaps))

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from kb.sla.calendar import Succession
 from kb.sla.policy import Change, Goal, Level, Reason, SlaPolicy
-from kb.sla.reckoning import FOREVER, Budget, Hours, Pause, Reckoning, Unit, instant, intervals, moment, used_between
+from kb.sla.reckoning import FOREVER, Budget, Cut, Hours, Reckoning, Unit, instant, moment
 from kb.sla.target import Basis, Standing, Target
 
 
@@ -82,8 +82,7 @@ def targets(
     force when they were given; calendars follow each new version from its day on. Raises Invalid for a level that
     the policy in force does not have.
     """
-    versions = [PolicyVersion(moment(0), policies)] if isinstance(policies, SlaPolicy) else list(policies)
-    history = _History(sorted(versions, key=lambda version: version.effective))
+    history = _History(_versions(policies))
     until = instant(now)
     for at, event in sorted(((instant(event.at), event) for event in events), key=lambda pair: pair[0]):
         if at <= until:
@@ -91,6 +90,12 @@ def targets(
     order = list(Goal)
     found = [_target(history, run, until) for run in history.runs]
     return tuple(sorted(found, key=lambda target: (order.index(target.goal), target.cycle)))
+
+
+def _versions(policies: SlaPolicy | Sequence[PolicyVersion]) -> list[tuple[int, SlaPolicy]]:
+    if isinstance(policies, SlaPolicy):
+        return [(0, policies)]
+    return sorted(((instant(v.effective), v.policy) for v in policies), key=lambda version: version[0])
 
 
 @dataclass(slots=True)
@@ -121,7 +126,7 @@ class _Pause:
 class _History:
     """What has happened so far."""
 
-    versions: list[PolicyVersion]
+    versions: list[tuple[int, SlaPolicy]]
     runs: list[_Run] = field(default_factory=list)
     pauses: list[_Pause] = field(default_factory=list)
     level: Level | None = None
@@ -132,12 +137,11 @@ class _History:
 
     def policy(self, at: int) -> SlaPolicy:
         """The version in force at ``at``; before the first one, the first."""
-        found = [version.policy for version in self.versions if instant(version.effective) <= at]
-        return found[-1] if found else self.versions[0].policy
+        return next((policy for since, policy in reversed(self.versions) if since <= at), self.versions[0][1])
 
     def measure(self, level: Level, at: int, budget: Budget) -> tuple[Hours, int, Hours | None]:
         """Hours on which ``budget`` counts from ``at``, its seconds, and where business days settle."""
-        calendars = [(instant(v.effective), v.policy.calendars.get(level.calendar)) for v in self.versions]
+        calendars = [(since, policy.calendars.get(level.calendar)) for since, policy in self.versions]
         known = [(since, calendar) for since, calendar in calendars if calendar is not None]
         ruling = next((calendar for since, calendar in reversed(known) if since <= at), known[0][1])
         hours, seconds = ruling.measure(at, budget)
@@ -168,7 +172,7 @@ class _History:
     def paused(self, run: _Run) -> Basis:
         """The basis of ``run`` with the pauses known by now that hold for its goal."""
         cuts = tuple(
-            Pause(moment(pause.start), None if pause.end == FOREVER else moment(pause.end), pause.reason.title)
+            (pause.start, pause.end, pause.reason.title)
             for pause in self.pauses
             if run.goal in pause.reason.pauses and pause.end > pause.start
         )
@@ -187,7 +191,7 @@ class _History:
             pause.end = min(pause.end, max(at, pause.start))
 
 
-def _with(basis: Basis, *, pauses: tuple[Pause, ...]) -> Basis:
+def _with(basis: Basis, *, pauses: tuple[Cut, ...]) -> Basis:
     return Basis(basis.hours, basis.start, basis.seconds, basis.used_before, pauses, basis.settles)
 
 
@@ -267,7 +271,7 @@ def _resume_resolution(history: _History, at: int) -> None:
     if last.level != level:
         _move(history, run, at, level, level.change)
         return
-    used = _used(history.paused(run), at)
+    used = history.paused(run).used(at)
     if run.basis.used_before + run.basis.seconds - used < level.grace:
         _grant(history, run, at, used)
 
@@ -307,13 +311,13 @@ def _move(history: _History, run: _Run, at: int, level: Level, change: Change) -
     due = after.due()
     if due is not None and due <= at:
         run.original = due
-        _grant(history, run, at, _used(after, at))
+        _grant(history, run, at, after.used(at))
 
 
 def _same_share(basis: Basis, before: Basis, at: int) -> Basis:
     """``basis`` with as much of its budget used as of the budget ``before``."""
     total = before.used_before + before.seconds
-    used = basis.seconds * min(_used(before, at), total) // total
+    used = basis.seconds * min(before.used(at), total) // total
     return Basis(basis.hours, basis.start, basis.seconds - used, used, (), basis.settles)
 
 
@@ -324,10 +328,6 @@ def _grant(history: _History, run: _Run, at: int, used: int) -> None:
     hours, seconds, _ = history.measure(run.level, at, Budget(run.level.grace))
     run.basis = Basis(hours, at, seconds, used)
     run.grace = True
-
-
-def _used(basis: Basis, at: int) -> int:
-    return basis.used_before + used_between(basis.hours, basis.start, at, intervals(basis.pauses))
 
 
 def _no_answer_needed(history: _History, at: int, _event: SlaEvent) -> None:
@@ -368,7 +368,7 @@ def _target(history: _History, run: _Run, now: int) -> Target:
         due=None if due is None or state is Standing.PAUSED else moment(due),
         ended=None if run.ended is None else moment(run.ended),
         breached_at=None if breached is None else moment(breached),
-        used_seconds=_used(basis, now if run.ended is None else run.ended),
+        used_seconds=basis.used(now if run.ended is None else run.ended),
         budget_seconds=basis.used_before + basis.seconds,
         basis=basis,
         grace=run.grace,
@@ -379,4 +379,4 @@ def _target(history: _History, run: _Run, now: int) -> Target:
 def _standing(basis: Basis, now: int, breached: int | None) -> Standing:
     if breached is not None:
         return Standing.BREACHED
-    return Standing.PAUSED if any(a <= now < b for a, b in intervals(basis.pauses)) else Standing.RUNNING
+    return Standing.PAUSED if any(start <= now < end for start, end, _ in basis.pauses) else Standing.RUNNING

@@ -117,8 +117,8 @@ def _level(key: str, table: Table, calendars: Collection[str]) -> Level:
     if name and name not in calendars:
         table.wrong(f"{table.name} counts on the calendar {name!r}; {nearest(name, calendars)}", "calendar")
     goals = {field: _budget(table, field) for field in _GOALS}
-    if not any(goals.values()):
-        table.wrong(f"{table.name} promises nothing; give it a first_response, a next_response or a resolution.")
+    if not any(field in table.data for field in _GOALS):
+        table.wrong(f'{table.name} names no goal; give it a first_response, or "" when it promises none on purpose.')
     return Level(
         key=key,
         title=table.text("title", _title(key)),

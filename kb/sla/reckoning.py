@@ -20,6 +20,8 @@ from kb.errors import Invalid
 
 #: Half-open, in seconds since 1970 UTC.
 Interval = tuple[int, int]
+#: A pause as start, end and reason.
+Cut = tuple[int, int, str]
 
 DAY = 86_400
 #: The end of an open-ended pause; later than any date the datetime type can hold.
@@ -117,26 +119,28 @@ def moment(at: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(at, dt.UTC)
 
 
-def intervals(pauses: Iterable[Pause]) -> tuple[Interval, ...]:
-    """Pauses as disjoint sorted intervals, so that splitting or repeating one changes nothing.
+def cuts(pauses: Iterable[Pause]) -> tuple[Cut, ...]:
+    """Pauses in order of start. Raises Invalid when one ends before it starts."""
+    return tuple(sorted(_cut(pause) for pause in pauses))
 
-    Raises Invalid when a pause ends before it starts.
-    """
+
+def _cut(pause: Pause) -> Cut:
+    start = instant(pause.start)
+    end = FOREVER if pause.end is None else instant(pause.end)
+    if end < start:
+        raise Invalid(f"A pause ends at {moment(end).isoformat()}, before it starts at {moment(start).isoformat()}.")
+    return start, end, pause.why
+
+
+def intervals(cuts: Iterable[Cut]) -> tuple[Interval, ...]:
+    """Sorted cuts as disjoint intervals, so that splitting or repeating a pause changes nothing."""
     found: list[Interval] = []
-    for start, end in sorted(_interval(pause) for pause in pauses):
+    for start, end, _ in cuts:
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))
         elif end > start:
             found.append((start, end))
     return tuple(found)
-
-
-def _interval(pause: Pause) -> Interval:
-    start = instant(pause.start)
-    end = FOREVER if pause.end is None else instant(pause.end)
-    if end < start:
-        raise Invalid(f"A pause ends at {moment(end).isoformat()}, before it starts at {moment(start).isoformat()}.")
-    return start, end
 
 
 def running(hours: Hours, start: int, pauses: Sequence[Interval] = ()) -> Iterator[Interval]:
@@ -187,12 +191,11 @@ def used_between(hours: Hours, start: int, end: int, pauses: Sequence[Interval] 
     return total
 
 
-def derive(hours: Hours, start: int, end: int | None, pauses: Sequence[Pause] = ()) -> tuple[Span, ...]:
+def derive(hours: Hours, start: int, end: int | None, cuts: Sequence[Cut] = ()) -> tuple[Span, ...]:
     """Every second from ``start`` to ``end`` as spans without a hole; ``end`` None: as far as anything is known.
 
     Closed time stays closed also under a pause: only open time can be lost to one.
     """
-    cuts = sorted((*_interval(pause), pause.why) for pause in pauses)
     if end is not None:
         return tuple(_spans(hours, start, end, cuts)[0])
     for begins, ends, why in cuts:
@@ -204,7 +207,7 @@ def derive(hours: Hours, start: int, end: int | None, pauses: Sequence[Pause] = 
     return (*spans, Span(moment(cursor), None, State.CLOSED, "no opening in the ten years that follow", 0))
 
 
-def _spans(hours: Hours, start: int, end: int, cuts: Sequence[tuple[int, int, str]]) -> tuple[list[Span], int]:
+def _spans(hours: Hours, start: int, end: int, cuts: Sequence[Cut]) -> tuple[list[Span], int]:
     """The spans, and the instant they reach: ``end``, or the last closing when ``end`` is FOREVER."""
     spans: list[Span] = []
     cursor = start
@@ -221,7 +224,7 @@ def _spans(hours: Hours, start: int, end: int, cuts: Sequence[tuple[int, int, st
     return spans, cursor
 
 
-def _open(spans: list[Span], hours: Hours, opening: Interval, cuts: Sequence[tuple[int, int, str]]) -> None:
+def _open(spans: list[Span], hours: Hours, opening: Interval, cuts: Sequence[Cut]) -> None:
     cursor, until = opening
     why = hours.why(cursor)
     for begins, ends, reason in cuts:

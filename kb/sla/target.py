@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kb.sla.policy import Goal, Level, Threshold
-from kb.sla.reckoning import Hours, Pause, Span, derive, due_at, instant, intervals, moment
+from kb.sla.reckoning import Cut, Hours, Span, derive, due_at, instant, intervals, moment, used_between
 
 
 class Standing(StrEnum):
@@ -35,12 +35,16 @@ class Basis:
     start: int
     seconds: int
     used_before: int = 0
-    pauses: tuple[Pause, ...] = ()
+    pauses: tuple[Cut, ...] = ()
     settles: Hours | None = None
 
     def due(self) -> int | None:
         end = due_at(self.hours, self.start, self.seconds, intervals(self.pauses))
         return end if end is None else self.settled(end)
+
+    def used(self, at: int) -> int:
+        """Seconds used from the start of the count to ``at``, and before."""
+        return self.used_before + used_between(self.hours, self.start, at, intervals(self.pauses))
 
     def settled(self, end: int) -> int | None:
         if self.settles is None:

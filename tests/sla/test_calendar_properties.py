@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
 from kb.sla.reckoning import Budget, Pause, Unit, derive, due_at, instant, intervals, used_between
+from kb.sla.reckoning import cuts as as_cuts
 
 from .calendars import HOUR, calendar, hours
 
@@ -87,10 +88,10 @@ def test_the_time_used_until_the_due_time_is_the_budget(
     hours_: BusinessCalendar, start: dt.datetime, budget: Budget, cuts: list[Pause]
 ) -> None:
     counted, seconds = hours_.measure(instant(start), budget)
-    due = due_at(counted, instant(start), seconds, intervals(cuts))
+    due = due_at(counted, instant(start), seconds, intervals(as_cuts(cuts)))
     assert due is not None
-    assert used_between(counted, instant(start), due, intervals(cuts)) == seconds
-    spans = derive(counted, instant(start), due, cuts)
+    assert used_between(counted, instant(start), due, intervals(as_cuts(cuts))) == seconds
+    spans = derive(counted, instant(start), due, as_cuts(cuts))
     assert sum(span.seconds for span in spans if span.state == "open") == seconds
     assert sum(span.seconds for span in spans) == due - instant(start)
 

@@ -190,9 +190,12 @@ def test_an_entitlement_below_one_for_all_is_refused(tmp_path: Path) -> None:
     assert "never count" in found[0][1]
 
 
-def test_a_level_that_promises_nothing_is_refused(tmp_path: Path) -> None:
-    text = GOOD.replace('first_response = "24h"', "").replace('next_response = "3bd"', "")
-    assert "promises nothing" in mistakes(tmp_path, text)[0][1]
+def test_a_level_promises_nothing_only_on_purpose(tmp_path: Path) -> None:
+    text = GOOD.replace('next_response = "3bd"', "")
+    level = read(tmp_path, text.replace('"24h"', '""')).levels["commercial"]
+    assert [level.budget(goal) for goal in Goal] == [None, None, None]
+    text = text.replace('first_response = "24h"', "").replace('resolution = ""', "")
+    assert "[levels.commercial] names no goal" in mistakes(tmp_path, text)[0][1]
 
 
 def test_an_empty_file_names_what_is_missing(tmp_path: Path) -> None:

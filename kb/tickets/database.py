@@ -118,8 +118,11 @@ def version(path: Path) -> str | None:
 def migrate(path: Path) -> None:
     """Brings the file's schema to HEAD in one transaction, one process at a time. Raises Unavailable."""
     with locked(path.with_suffix(".migration"), _MIGRATION_DEADLINE):
-        if version(path) == HEAD:
+        found = version(path)
+        if found == HEAD:
             return
+        if found is not None and found > HEAD:
+            raise Unavailable(f"{path} was written by a newer Askfirst; install that one, or restore an older backup.")
         # Alembic takes 0.2 s to import; a database that is up to date never pays for it.
         from kb.tickets.migrations.upgrade import upgrade
 

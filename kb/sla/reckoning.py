@@ -109,9 +109,11 @@ class Hours(Protocol):
 
 
 def instant(moment: dt.datetime) -> int:
-    """Seconds since 1970 UTC. Raises Invalid for a time without a zone: it names no instant."""
+    """Seconds since 1970 UTC. Raises Invalid for a time without a zone, and for one that no calendar reaches."""
     if moment.tzinfo is None:
         raise Invalid(f"{moment.isoformat()} names no zone; add an offset such as +02:00 or Z.")
+    if not 1900 <= moment.year <= 9998:
+        raise Invalid(f"{moment.isoformat()} is out of reach; give a time between the years 1900 and 9998.")
     return int(moment.timestamp() // 1)
 
 
@@ -251,7 +253,7 @@ def _append(spans: list[Span], start: int, end: int, state: State, why: str) -> 
     if end <= start:
         return
     if spans and spans[-1].state is state and spans[-1].why == why:
-        start = instant(spans.pop().start)
+        start -= spans.pop().seconds
     spans.append(Span(moment(start), moment(end), state, why, end - start))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from kb.errors import Invalid
 from kb.sla.calendar import BusinessCalendar, SpecialHours, Succession
-from kb.sla.reckoning import Budget, Pause, State, compact, due_at, duration, instant, words
+from kb.sla.reckoning import Budget, Pause, State, Unit, compact, due_at, duration, instant, words
 
 from .calendars import (
     BERLIN,
@@ -209,6 +209,19 @@ def test_a_time_without_a_zone_is_refused_with_a_sentence() -> None:
     naive = at("2026-06-05 09:00").replace(tzinfo=None)
     with pytest.raises(Invalid, match="names no zone"):
         office().add(naive, open_time(1))
+
+
+@pytest.mark.parametrize("year", [1, 1899, 9999])
+def test_a_time_that_no_calendar_reaches_is_refused_with_a_sentence(year: int) -> None:
+    with pytest.raises(Invalid, match="out of reach"):
+        office().add(dt.datetime(year, 6, 5, tzinfo=dt.UTC), open_time(1))
+
+
+def test_the_last_year_that_is_reached_ends_without_a_due_time() -> None:
+    edge = dt.datetime(9998, 12, 31, tzinfo=dt.UTC)
+    assert office().add(edge, Budget(3650, Unit.CALENDAR_DAYS)).due is None
+    assert office().add(edge, Budget(3650, Unit.BUSINESS_DAYS)).due is None
+    assert office().add(edge, open_time(87_600)).due is None
 
 
 def test_a_pause_that_ends_before_it_starts_is_refused_with_a_sentence() -> None:

@@ -24,7 +24,7 @@ def sign_in() -> str | BaseResponse:
     return _page(target)
 
 
-@blueprint.post("/sign-in", endpoint="sign_in")
+@blueprint.post("/sign-in")
 def check_sign_in() -> tuple[str, int] | BaseResponse:
     target = safe_next(request.form.get("next"))
     email, password = request.form.get("email", ""), request.form.get("password", "")

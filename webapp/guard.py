@@ -147,7 +147,7 @@ def _make_key(path: Path) -> None:
 def _limit_body() -> None:
     """Uploads may be large, everything else is small (kept by Werkzeug while it reads)."""
     if request.endpoint in UPLOADS:
-        request.max_content_length = settings().attachment_megabytes * FILES_PER_TICKET * 1_000_000 + SMALL_BODY
+        request.max_content_length = settings().attachment_megabytes * FILES_PER_TICKET * 1024 * 1024 + SMALL_BODY
 
 
 def _check_access() -> BaseResponse | None:

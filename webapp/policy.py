@@ -50,7 +50,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("desk.assign", "POST"): Access.STAFF,
         ("desk.solve", "POST"): Access.STAFF,
         ("account.sign_in", "GET"): Access.ANYONE,
-        ("account.sign_in", "POST"): Access.ANYONE,
+        ("account.check_sign_in", "POST"): Access.ANYONE,
         ("account.sign_out", "POST"): Access.ANYONE,
         ("api.suggest", "GET"): Access.ANYONE,
         ("api.search", "GET"): Access.ANYONE,
@@ -79,7 +79,7 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("tickets.review", "POST"): "suggest",
         ("tickets.comment", "POST"): "ticket",
         ("tickets.reopen", "POST"): "ticket",
-        ("account.sign_in", "POST"): "sign-in",
+        ("account.check_sign_in", "POST"): "sign-in",
     }
 )
 

@@ -92,9 +92,13 @@ async function promise() {
     const response = await fetch(`${form.dataset.promise}?${new URLSearchParams(facts)}`, { signal: request.signal, headers: { Accept: "application/json" } });
     if (!response.ok) throw new Error(String(response.status));
     const answer = await response.json();
-    if (request === promiseRequest) promised.replaceChildren(...words(answer));
+    if (request !== promiseRequest) return;
+    promised.replaceChildren(...words(answer));
+    form.querySelector("[data-promise-line]").textContent = `${answer.text}.`;
   } catch (error) {
-    if (error.name !== "AbortError") promised.replaceChildren(line("p", "meta", "We tell you the time on the next page."));
+    if (error.name === "AbortError") return;
+    promised.replaceChildren(line("p", "meta", "We tell you the time on the next page."));
+    form.querySelector("[data-promise-line]").textContent = "";
   }
 }
 
@@ -240,7 +244,7 @@ window.addEventListener("pagehide", keep);
 window.addEventListener("pageshow", () => setBusy(false));
 
 function chosen(input) {
-  const limit = Number(input.dataset.megabytes) * 1e6;
+  const limit = Number(input.dataset.megabytes) * 1024 * 1024;
   const list = form.querySelector("[data-chosen]");
   const files = [...input.files];
   list.hidden = !files.length;

@@ -22,8 +22,8 @@ VERSION = 1
 class Entry:
     """One file as it was: ``mtime_ns`` in nanoseconds, ``digest`` the blake2b of its bytes, ``ids`` of its documents;
     ``place`` is the id that links to the file lead to, ``many`` that each of its headings is a document;
-    ``includes`` (absolute path -> stamp of size and time, "" where there was none) and ``links`` (looked-up name -> id, or "") are what
-    its documents were made of besides; ``until`` is the day on which it must be read again."""
+    ``includes`` (absolute path -> stamp of size and time, "" where there was none) and ``links`` (looked-up name -> id,
+    or "") are what its documents were made of besides; ``until`` is the day on which it must be read again."""
 
     size: int
     mtime_ns: int

@@ -19,7 +19,8 @@ LIMIT = 1024 * 1024
 #: Python-Markdown is quadratic in some inputs, so that it is given shorter texts.
 PYTHON_MARKDOWN_LIMIT = 64 * 1024
 _OWN_MARKS = re.compile(
-    r"^(?:!!! ?\w|\?\?\?\+? ?\w|=== \"|\*\[[^\]\n]+\]: )|^\{: ?[#.\w]|\{: ?[#.][\w-]+ ?\}$|^\[TOC\]$|<\w+[^>\n]* markdown(?:=|>)",
+    r"^(?:!!! ?\w|\?\?\?\+? ?\w|=== \"|\*\[[^\]\n]+\]: )|^\{: ?[#.\w]"
+    r"|\{: ?[#.][\w-]+ ?\}$|^\[TOC\]$|<\w+[^>\n]* markdown(?:=|>)",
     re.M,
 )
 _PLUGINS = ("table", "strikethrough", "footnotes", "def_list", "task_lists", "url")

@@ -83,9 +83,9 @@ def path_id(file: SourceFile) -> str:
 
 
 def _free(wanted: str, key: str, old: Entry | None, had: Mapping[str, str], taken: Mapping[str, str]) -> str:
-    if old is not None and had.get(old.place) == key and old.place not in taken:
-        if old.place == wanted or re.fullmatch(re.escape(wanted) + r"-\d+", old.place):
-            return old.place
+    kept = old is not None and had.get(old.place) == key and old.place not in taken
+    if old is not None and kept and re.fullmatch(re.escape(wanted) + r"(?:-\d+)?", old.place):
+        return old.place
     name, number = wanted, 1
     while name in taken or had.get(name, key) != key:
         number += 1

@@ -219,10 +219,10 @@ def _read(task: Task, library: Library) -> Iterator[Done]:
 
 
 def _blocks(task: Task) -> Iterator[Done]:
-    from indexer import cleaning, formats
+    from indexer import cleaning, formats, markup
 
     blocks: set[int] = set()
     with contextlib.suppress(OSError, formats.Unreadable, RecursionError, MemoryError, ValueError):
         data = formats.bare(Path(task.file.absolute).read_bytes(), task.file.size + 10 * 1024 * 1024)
-        blocks = cleaning.blocks(cleaning.tree(formats.decode(data)[0]))
+        blocks = cleaning.blocks(markup.tree(formats.decode(data)[0]))
     yield Done(task.file, blocks=frozenset(blocks))

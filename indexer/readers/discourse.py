@@ -12,7 +12,7 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from indexer import cleaning
+from indexer import markup
 from indexer.formats import scrubbed
 from indexer.readers import facts
 from indexer.readers.posts import Post, topic
@@ -74,7 +74,7 @@ def _topic(data: dict[str, Any], posts: list[dict[str, Any]], visit: Visit) -> D
 
 
 def _post(post: dict[str, Any], accepted: Any, visit: Visit) -> Post:
-    body = cleaning.tree(_text(post, "cooked"), visit)
+    body = markup.tree(_text(post, "cooked"), visit)
     _tidy(body)
     number = _text(post, "post_number")
     author = _text(post, "name") or _text(post, "username")

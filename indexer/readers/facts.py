@@ -18,11 +18,11 @@ from indexer.visit import Visit
 from kb import ids
 from kb.search.documents import AUDIENCES, PUBLIC, Document, Kind, Section
 
-_LANGUAGES = frozenset(
-    ("ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id")
-    + ("it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr")
-    + ("uk", "vi", "zh", "pt-br", "pt-pt", "zh-cn", "zh-tw", "zh-hans", "zh-hant", "en-us", "en-gb", "de-de", "fr-fr")
-)
+_LANGUAGES = frozenset({
+    "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id",
+    "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr",
+    "uk", "vi", "zh", "pt-br", "pt-pt", "zh-cn", "zh-tw", "zh-hans", "zh-hant", "en-us", "en-gb", "de-de", "fr-fr",
+})  # fmt: skip
 _RETIRED_STATUS = frozenset({"draft", "archived", "archive", "expired", "unpublished", "retired", "hidden"})
 _GROUP = re.compile(r"[\w][\w .-]{0,63}")
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from indexer import cleaning
+from indexer import cleaning, cutting, markup
 from indexer.readers import facts as front
 from indexer.readers import html as page
 from indexer.readers import markdown
@@ -44,7 +44,7 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
 
 def read_page(text: str, visit: Visit) -> tuple[Document, ...]:
     """The questions of an HTML page."""
-    root = cleaning.tree(text, visit)
+    root = markup.tree(text, visit)
     facts = page.page_facts(root, visit)
     if facts is None:
         return ()
@@ -60,7 +60,7 @@ def _documents(root: Any, facts: front.Facts, visit: Visit, names: tuple[str, ..
     headings = list(root.iter(*_ALL))
     level = _question_level([heading.tag for heading in headings], [_text(heading) for heading in headings])
     if level is None:
-        cut = cleaning.cut(root, visit)
+        cut = cutting.cut(root, visit)
         if not any(section.text for section in cut.sections):
             visit.note("It holds no answer.", skipped=True)
             return ()
@@ -127,7 +127,7 @@ def _flat(root: Any) -> Iterator[Any]:
 def _question(
     title: str, answer: Any, facts: front.Facts, visit: Visit, path: tuple[str, ...], *, anchor: str = ""
 ) -> Document:
-    cut = cleaning.cut(answer, visit, keep_title=True)
+    cut = cutting.cut(answer, visit, keep_title=True)
     title = _NUMBER.sub("", title) or title
     del anchor
     extra = {**facts.fields.get("extra", {}), "topic": " › ".join(part for part in path if part)}
@@ -172,8 +172,8 @@ def _questions(data: Any, depth: int) -> Iterator[tuple[str, Any]]:
         if data.get("@type") == "Question" and isinstance(answer, dict):
             name, text = str(data.get("name") or ""), str(answer.get("text") or "")
             if name.strip() and text.strip():
-                title = " ".join(cleaning.tree(name).text_content().split())
-                yield title, cleaning.tree(text)
+                title = " ".join(markup.tree(name).text_content().split())
+                yield title, markup.tree(text)
             return
         for name in ("@graph", "mainEntity", "hasPart"):
             yield from _questions(data.get(name), depth + 1)

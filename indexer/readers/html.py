@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from indexer import cleaning, frontmatter
+from indexer import cleaning, cutting, frontmatter, markup
 from indexer.readers import facts as front
 from indexer.visit import Visit
 from kb.search.documents import Document
@@ -23,12 +23,12 @@ _SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
 
 def read(text: str, visit: Visit) -> tuple[Document, ...]:
     """The document in a page, or nothing (with a finding) when no text is left."""
-    root = cleaning.tree(text, visit)
+    root = markup.tree(text, visit)
     facts = page_facts(root, visit)
     if facts is None:
         return ()
     head = head_title(root)
-    cut = cleaning.cut(cleaning.content(root, visit.library.site(visit.file.absolute)), visit, expected=head)
+    cut = cutting.cut(cleaning.content(root, visit.library.site(visit.file.absolute)), visit, expected=head)
     if not any(section.text for section in cut.sections):
         visit.note("No text is left when its navigation is taken off.", skipped=True)
         return ()
@@ -36,7 +36,7 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     return (front.document(visit, facts, cut.sections, titles=titles, html=cut.html),)
 
 
-def page_facts(root: cleaning.Element, visit: Visit) -> front.Facts | None:
+def page_facts(root: markup.Element, visit: Visit) -> front.Facts | None:
     """What the page's head says; None, with a finding, when it must not surface."""
     values: dict[str, Any] = {}
     for meta in root.iter("meta"):
@@ -58,7 +58,7 @@ def page_facts(root: cleaning.Element, visit: Visit) -> front.Facts | None:
     return front.of(values, visit)
 
 
-def head_title(root: cleaning.Element) -> str:
+def head_title(root: markup.Element) -> str:
     """``<title>`` without the site's name: "Installing — Manual 3.1" -> "Installing"."""
     element = root.find(".//title")
     if element is None:

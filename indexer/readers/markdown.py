@@ -6,7 +6,7 @@ that hold many questions (``faq``) or a forum topic (``topic``).
 
 from __future__ import annotations
 
-from indexer import cleaning, dialects, rendering
+from indexer import cutting, dialects, markup, rendering
 from indexer.readers import facts as front
 from indexer.visit import Visit
 from kb.search.documents import Document
@@ -18,7 +18,7 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     if found is None:
         return ()
     facts, body = found
-    cut = cleaning.cut(rendered(body, visit), visit)
+    cut = cutting.cut(rendered(body, visit), visit)
     if not any(section.text for section in cut.sections):
         if not (facts.title or cut.title):
             visit.note("It holds no text.", skipped=True)
@@ -27,7 +27,7 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     return (front.document(visit, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html),)
 
 
-def rendered(body: str, visit: Visit) -> cleaning.Element:
+def rendered(body: str, visit: Visit) -> markup.Element:
     """The tree of a Markdown text in any dialect."""
     plain = dialects.plain(body, visit) if not visit.careful else body
-    return cleaning.tree(rendering.to_html(plain, visit), visit)
+    return markup.tree(rendering.to_html(plain, visit), visit)

@@ -13,9 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lxml import html as lxml_html
-
-from indexer import cleaning
+from indexer import cutting, markup, sanitising
 from indexer.visit import ID_PREFIX, Visit
 from kb.search.documents import Document, Kind, Section
 
@@ -54,7 +52,7 @@ def topic(visit: Visit, posts: Sequence[Post], *, id: str, title: str, **fields:
     fields.setdefault("updated", max((post.date for post in posts if post.date), default=None))
     fields.setdefault("authors", tuple(dict.fromkeys(post.author for post in posts if post.author))[:20])
     return Document(
-        id=id, kind=Kind.FORUM, title=title, sections=tuple(sections), html=cleaning.sanitised("\n".join(parts)),
+        id=id, kind=Kind.FORUM, title=title, sections=tuple(sections), html=sanitising.sanitised("\n".join(parts)),
         solved=answer is not None, answer=answer, **fields,
     )  # fmt: skip
 
@@ -67,9 +65,9 @@ def _heading(post: Post) -> str:
 def _body(post: Post, visit: Visit) -> tuple[str, str]:
     """(plain text, HTML) of a post; its headings become bold lines, so that a post stays one Section."""
     for heading in list(post.body.iter(*_ALL)):
-        cleaning.embolden(heading)
+        markup.embolden(heading)
     _drop_duplicate_notice(post.body)
-    cut = cleaning.cut(post.body, visit, keep_title=True, anchors=False)
+    cut = cutting.cut(post.body, visit, keep_title=True, anchors=False)
     return "\n\n".join(section.text for section in cut.sections), cut.html
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from lxml import etree
 
-from indexer import cleaning
+from indexer import markup
 from indexer.readers.posts import Post, topic
 from indexer.visit import Visit
 from kb.search.documents import Document
@@ -126,7 +126,7 @@ def _tree(body: str, visit: Visit) -> Any:
     """The body as a tree; a body that was escaped twice is taken at its word."""
     if "<" not in body and re.search(r"&lt;(?:p|div|ul|ol|pre|blockquote|h\d)\b", body):
         body = html.unescape(body)
-    return cleaning.tree(body, visit)
+    return markup.tree(body, visit)
 
 
 def _number(text: str | None) -> int | None:

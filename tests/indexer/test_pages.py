@@ -2,7 +2,7 @@ import gzip
 
 import pytest
 
-from indexer import cleaning
+from indexer import cleaning, markup, plaintext
 from tests.indexer.conftest import Read
 
 _PAGE = """<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE html><html lang="de"><head><title>{title} — Manual</title>
@@ -32,10 +32,10 @@ def test_a_page_is_its_content_without_the_chrome(read: Read) -> None:
 
 
 def test_blocks_that_a_site_repeats_are_boilerplate() -> None:
-    pages = {name: cleaning.tree(text) for name, text in _pages(10).items()}
+    pages = {name: markup.tree(text) for name, text in _pages(10).items()}
     chrome = cleaning.repeated(cleaning.blocks(page) for page in pages.values())
-    content = cleaning.content(cleaning.tree(_pages(4)["p3.html"]), chrome)
-    text = cleaning.text_of(content)
+    content = cleaning.content(markup.tree(_pages(4)["p3.html"]), chrome)
+    text = plaintext.text_of(content)
     assert "edition 3" not in text
     assert "All chapters" not in text
     assert "Copyright" not in text
@@ -101,8 +101,8 @@ def test_a_faq_file_may_be_one_question(read: Read) -> None:
 
 
 def test_extraction_keeps_the_main_text_without_landmarks() -> None:
-    pages = {name: cleaning.tree(text.replace("navheader", "x")) for name, text in _pages(12).items()}
+    pages = {name: markup.tree(text.replace("navheader", "x")) for name, text in _pages(12).items()}
     chrome = cleaning.repeated(cleaning.blocks(page) for page in pages.values())
-    kept = cleaning.text_of(cleaning.content(cleaning.tree(_pages(12)["p7.html"].replace("navheader", "x")), chrome))
+    kept = plaintext.text_of(cleaning.content(markup.tree(_pages(12)["p7.html"].replace("navheader", "x")), chrome))
     assert "Mind Topic 7." in kept
     assert "Home" not in kept

@@ -11,7 +11,8 @@ help:
 	@echo "make lock    resolve pyproject.toml anew into requirements*.lock (needs uv)"
 
 serve: $(VENV)/.serve
-	@$(BIN)/kb serve --demo
+	@$(BIN)/kb index
+	@exec $(BIN)/kb serve --demo
 
 test: $(VENV)/.test
 	@.ci/browser $(CACHE)/chromium

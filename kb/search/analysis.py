@@ -96,6 +96,11 @@ def _spread(word: str) -> Iterator[str]:
         yield from (word[i : i + 2] for i in range(len(word) - 1))
 
 
+def is_spaced(word: str) -> bool:
+    """Whether ``word`` is of a script that writes spaces between words."""
+    return word.isascii() or not _UNSPACED_RUN.search(word)
+
+
 def _parts(text: str) -> Iterator[str]:
     """The parts of camelCase and snake_case words; the whole word is a plain word already."""
     if "_" in text:

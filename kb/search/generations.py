@@ -71,15 +71,11 @@ class Generation:
         noted: dict[str, Any] = json.loads((self.path / "ledger.json").read_text("utf-8"))
         return noted
 
-    def arrays_for(self, audience: str) -> tuple[str, arrays.Arrays]:
-        """The file and arrays of what ``audience`` may see; an unknown group sees what customers see."""
+    def partition(self, audience: str) -> Path:
+        """The file of what ``audience`` may see; an unknown group sees what customers see."""
         partitions = self.manifest.partitions
-        file = (
-            partitions.get(audience)
-            or partitions.get("customers" if audience != PUBLIC else PUBLIC)
-            or partitions[PUBLIC]
-        )
-        return file, arrays.load(self.path / file)
+        wider = partitions["customers"] if audience != PUBLIC else partitions[PUBLIC]
+        return self.path / partitions.get(audience, wider)
 
 
 def folder(data: Path) -> Path:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
-from kb.search.analysis import fold, tokens
+from kb.search.analysis import fold, is_spaced, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
@@ -24,17 +24,19 @@ class Matches:
         self._stem = stem
         # Snowball keeps at least the first letters of a word, all but the last of the stem (happily -> happili).
         starts = {s[:-1] if len(s) > 3 else s for s in self._stems} | set(self._beginnings)
-        ascii_starts = sorted(re.escape(start) for start in starts if start.isascii())
-        self._quick = re.compile(rf"\b(?:{'|'.join(ascii_starts)})\w*", re.IGNORECASE) if ascii_starts else None
+        self._spaced = all(is_spaced(start) for start in starts)
+        self._quick = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(starts)))})\w*") if starts else None
 
     def word(self, folded: str) -> bool:
         return self._stem(folded) in self._stems or (bool(self._beginnings) and folded.startswith(self._beginnings))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
-        if text.isascii():
-            found = self._quick.finditer(text) if self._quick else ()
-            return [match.span() for match in found if self.word(fold(match[0]))]
+        if self._quick is None:
+            return []
+        folded = fold(text)
+        if self._spaced and len(folded) == len(text):
+            return [match.span() for match in self._quick.finditer(folded) if self.word(match[0])]
         spans: list[tuple[int, int]] = []
         for token in tokens(text):
             if self.word(token.text):

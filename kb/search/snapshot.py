@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import ranking, weights
+from kb.search import arrays, ranking, weights
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
 from kb.search.highlight import Matches, passage
@@ -32,11 +33,11 @@ FACETS = ("kind", "product", "version", "tag")
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Documents best first, with the total score, the raw word score and the total's parts."""
+    """Documents best first; for those looked at closely the total score, the raw scores and the total's parts."""
 
     documents: Ints
     scores: npt.NDArray[Any]
-    words: npt.NDArray[Any]
+    raw: dict[str, npt.NDArray[Any]]
     parts: dict[str, npt.NDArray[Any]]
     partial: bool = False
 
@@ -47,13 +48,13 @@ class Snapshot:
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
         self.store = generation.store
-        self._matrices: dict[str, Matrix] = {}
+        self._matrices: dict[Path, Matrix] = {}
         self._selector: Selector | None = None
 
     def matrix(self, audience: str) -> Matrix:
-        file, arrays = self.generation.arrays_for(audience)
+        file = self.generation.partition(audience)
         if file not in self._matrices:
-            self._matrices[file] = Matrix(arrays)
+            self._matrices[file] = Matrix(arrays.load(file))
         return self._matrices[file]
 
     def selector(self) -> Selector:
@@ -75,12 +76,11 @@ class Snapshot:
 
     def _worth_showing(self, matrix: Matrix, understood: Understood, ranked: Ranked) -> bool:
         """Whether one of the best three is likely to answer: a box that shows noise teaches people to ignore it."""
-        first = np.sort(ranked.documents[:3])
+        if not ranked.raw:
+            return True  # time was up before a closer look; better a guess than nothing
         evidence = ranking.Evidence(
-            coverage=float(matrix.coverage(understood, first).max()),
-            letters=float(matrix.letter_scores(matrix.letters(understood.text), first).max()),
-            words=float(ranked.words[:3].max()),
-            passage=float(matrix.passages(matrix.gains(understood), first).max()),
+            coverage=float(matrix.coverage(understood, np.sort(ranked.documents[:3])).max()),
+            **{name: float(raw[:3].max()) for name, raw in ranked.raw.items()},
             ideal=matrix.ideal(understood),
             known=len(understood.meanings),
             unknown=len(understood.unknown),
@@ -110,7 +110,7 @@ class Snapshot:
         ranked = self._rank(matrix, understood, allowed, deadline, scores=scores)
         documents = self._rest(matrix, ranked, scores, allowed)
         start = (page - 1) * per_page
-        whole = Ranked(documents, ranked.scores, ranked.words, ranked.parts, ranked.partial or not in_time)
+        whole = Ranked(documents, ranked.scores, ranked.raw, ranked.parts, ranked.partial or not in_time)
         return Results(
             query=query.text,
             generation=self.generation.name,
@@ -156,7 +156,7 @@ class Snapshot:
         found = matrix.best(scores, allowed)
         if time.monotonic() > deadline:
             order = ranking.order(found.scores, found.documents)
-            return Ranked(found.documents[order], found.scores[order], found.scores[order], {}, partial=True)
+            return Ranked(found.documents[order], found.scores[order], {}, {}, partial=True)
         vector = matrix.letters(understood.text) if understood.text else None
         documents = _with_letters(matrix, found, vector, allowed)
         raw = {
@@ -167,8 +167,8 @@ class Snapshot:
         parts = ranking.mix(raw, matrix.column("kind")[documents], matrix.column("solved")[documents])
         total = sum(parts.values(), np.zeros(documents.size))
         order = ranking.order(total, documents)
-        shown = {name: part[order] for name, part in parts.items()}
-        return Ranked(documents[order], total[order], raw["words"][order], shown)
+        in_order = {name: values[order] for name, values in raw.items()}
+        return Ranked(documents[order], total[order], in_order, {name: part[order] for name, part in parts.items()})
 
     # --- hits ----------------------------------------------------------------------------------------------------
 

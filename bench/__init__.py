@@ -1,0 +1,1 @@
+"""The numbers in the README, re-runnable: see bench/README.md."""

@@ -1,0 +1,132 @@
+"""How long does a suggestion take, in process and over HTTP?
+
+    python -m bench.suggest [--sizes 1000 10000] [--queries 500]
+
+Types real titles letter by letter (every third letter) against corpora of each size; prints p50 and p99 in
+milliseconds. HTTP: one client with a kept-alive connection against `kb serve` with two workers, beside a no-op route
+of the same server (/healthz) in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import os
+import platform
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from bench import corpora
+from kb.search.generations import Builder
+from kb.search.searcher import Searcher
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--queries", type=int, default=500)
+    given = parser.parse_args()
+    source = "labelled sets" if corpora.data() else "content/"
+    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; corpus from {source}")
+    print(
+        f"{'documents':>10} {'build s':>8} | {'in process ms':>15} {'CPU ms':>13} | {'HTTP ms':>13} {'no-op ms':>13}   (p50/p99)"
+    )
+    for size in given.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            print(_row(Path(folder), size, _typed(given.queries)), flush=True)
+
+
+def _typed(count: int) -> list[str]:
+    """Half-typed titles: of each title every third letter up to forty."""
+    typed = [title[:n] for title in corpora.titles(count) for n in range(3, min(len(title), 40), 3)]
+    return typed[:: max(1, len(typed) // count)][:count]
+
+
+def _row(data: Path, size: int, typed: list[str]) -> str:
+    begun = time.perf_counter()
+    with Builder(data, operators=False) as builder:
+        for document in corpora.documents(size):
+            builder.add(document)
+        builder.publish(ledger={}, settings={})
+    built = time.perf_counter() - begun
+    searcher = Searcher(data)
+    _timed(searcher.suggest, typed[:50], time.perf_counter)
+    wall = _timed(searcher.suggest, typed, time.perf_counter)
+    cpu = _timed(searcher.suggest, typed, time.process_time)
+    with _server(data) as get:
+        _timed(get, [_route(q) for q in typed[:100]], time.perf_counter)
+        over_http = _timed(get, [_route(q) for q in typed], time.perf_counter)
+        no_op = _timed(get, ["/healthz"] * len(typed), time.perf_counter)
+    return f"{size:>10} {built:>8.1f} | {_pair(wall):>13} {_pair(cpu):>13} | {_pair(over_http):>13} {_pair(no_op):>13}"
+
+
+def _route(typed: str) -> str:
+    return f"/api/v1/suggest?q={urllib.parse.quote(typed)}"
+
+
+def _timed(call: Callable[[str], object], arguments: list[str], clock: Callable[[], float]) -> list[float]:
+    times = []
+    for argument in arguments:
+        begun = clock()
+        call(argument)
+        times.append((clock() - begun) * 1000)
+    return times
+
+
+def _pair(times: list[float]) -> str:
+    p50, p99 = np.percentile(times, [50, 99])
+    return f"{p50:.2f}/{p99:.2f}"
+
+
+@contextmanager
+def _server(data: Path) -> Iterator[Callable[[str], None]]:
+    """`kb serve` on a free port; yields a function that gets a path over one kept connection."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    settings = {"KB_PORT": str(port), "KB_BASE_URL": f"http://127.0.0.1:{port}", "KB_SUGGEST_PER_MINUTE": "100000"}
+    kb = Path(sys.executable).with_name("kb")
+    command = [str(kb), "serve", "--data", str(data)]
+    server = subprocess.Popen(command, env=os.environ | settings, cwd=corpora.ROOT, stderr=subprocess.DEVNULL)
+    try:
+        connection = _connected(port)
+
+        def get(path: str) -> None:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 200:
+                raise RuntimeError(f"{path} answered {answer.status}")
+
+        yield get
+        connection.close()
+    finally:
+        server.terminate()
+        server.wait(timeout=20)
+
+
+def _connected(port: int) -> http.client.HTTPConnection:
+    give_up = time.monotonic() + 30
+    while True:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        try:
+            connection.request("GET", "/healthz")
+            connection.getresponse().read()
+            return connection
+        except OSError:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    main()

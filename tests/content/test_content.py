@@ -47,7 +47,7 @@ def test_the_indexer_leaves_nothing_out_and_finds_nothing_to_mend(centre: Centre
 
 @pytest.mark.parametrize("page", DOCS, ids=_named)
 def test_front_matter_is_complete(page: Page) -> None:
-    assert set(page.facts) == {"uid", "title", "summary", "product", "audience", "tags", "updated"}
+    assert set(page.facts) == {"uid", "title", "summary", "product", "versions", "audience", "tags", "updated"}
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", page.facts["uid"])
     assert page.facts["audience"] in AUDIENCES
     assert page.facts["updated"] == dt.date(2026, 11, 23)
@@ -81,9 +81,11 @@ def test_some_pages_are_for_customers_and_some_for_staff_only() -> None:
     assert audiences.count("customers") >= 1
 
 
-def test_products_are_in_the_catalogue() -> None:
-    known = {product.key for product in catalogue.load(CONTENT / "catalogue.toml").products}
-    assert {page.facts["product"] for page in ALL} <= known
+def test_products_and_versions_are_in_the_catalogue() -> None:
+    products = {product.key: product for product in catalogue.load(CONTENT / "catalogue.toml").products}
+    for page in ALL:
+        names = {version.name for version in products[page.facts["product"]].versions}
+        assert set(page.facts.get("versions", ())) <= names, page.name
 
 
 @pytest.mark.parametrize("page", DOCS, ids=_named)

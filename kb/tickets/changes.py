@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from kb.sla.clock import SlaEvent
 from kb.tickets.access import Ownership
 from kb.tickets.promises import Promised
 from kb.tickets.ticket import Attachment, Draft, Status, Verb
@@ -57,6 +58,7 @@ class Facts:
     copy_to: tuple[str, ...]
     last_at: dt.datetime  # of the newest event: a clock that went back must not put an event before its cause
     promised: tuple[Promised, ...]
+    history: tuple[SlaEvent, ...]  # what the clock has heard of it
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,4 +90,15 @@ def _bounded(payload: Mapping[str, Any]) -> dict[str, Any]:
         raise Invalid("The payload is no JSON object.", field="payload") from None
     if len(text) > PAYLOAD_LIMIT:
         raise TooLarge(f"The payload has more than {PAYLOAD_LIMIT} characters.", field="payload")
-    return {key: scrub(value) if isinstance(value, str) else value for key, value in json.loads(text).items()}
+    return {key: _scrubbed(value) for key, value in json.loads(text).items()}
+
+
+def _scrubbed(value: Any) -> Any:
+    """Every text in it scrubbed, however deep; the size is bounded before."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, list):
+        return [_scrubbed(one) for one in value]
+    if isinstance(value, dict):
+        return {key: _scrubbed(one) for key, one in value.items()}
+    return value

@@ -15,15 +15,13 @@ from pathlib import Path
 
 from kb import ids
 from kb.errors import Forbidden, Invalid
-from kb.sla.policy import Choice, Goal, Level, SlaPolicy
-from kb.sla.reckoning import compact
+from kb.sla.policy import Choice, Goal, SlaPolicy
 from kb.tickets import access, drafts, promises
 from kb.tickets.attachments import Attachments
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.changes import Change, Coupon, Facts, Key, NewEvent, NewNotice, NewTicket
 from kb.tickets.lists import ACTIVE, ALL, Filter
 from kb.tickets.person import Person, email_address
-from kb.tickets.promises import Promised
 from kb.tickets.store import TicketStore, spent
 from kb.tickets.ticket import Attachment, Draft, Ticket, TicketRow, Upload, Verb, after
 
@@ -108,12 +106,13 @@ class Desk:
             raise Invalid(f"{severity!r:.40} is no severity.", field="severity")
         found = self._coupon(coupon, customer, now)
         choice = self._choose(type, severity, product, found, customer)
-        promised = self._promised(choice.level, Goal.FIRST, now.replace(microsecond=0), 1)
+        promised = promises.at_acceptance(self._policy, choice.level.key, now.replace(microsecond=0))
+        first = next((one for one in promised if one.target == Goal.FIRST), None)
         return Promise(
             level_title=choice.level.title,
             why=choice.why,
-            due=promised.due_at if promised else None,
-            ledger=promised.ledger if promised else (),
+            due=first.due_at if first else None,
+            ledger=first.ledger if first else (),
             support_ends=self._catalogue.support_ends(product, version),
             coupons_left=found.left if found else None,
         )
@@ -301,11 +300,15 @@ class Desk:
             at = max(act.now.replace(microsecond=0), facts.last_at)
             by_agent = access.side(act.person, facts.ownership) == access.STAFF
 
-            def start_next(start: dt.datetime, cycle: int) -> Promised | None:
-                level = self._policy.levels.get(facts.level)
-                return self._promised(level, Goal.NEXT, start, cycle) if level else None
-
-            promised = promises.after_verb(facts.promised, act.verb, by_agent=by_agent, at=at, start_next=start_next)
+            promised = promises.after_verb(
+                facts.promised,
+                facts.history,
+                self._policy,
+                act.verb,
+                by_agent=by_agent,
+                level=facts.level,
+                at=at,
+            )
             event = NewEvent(
                 verb=act.verb,
                 at=at,
@@ -325,8 +328,7 @@ class Desk:
     def _new(self, draft: Draft, customer: Person, now: dt.datetime) -> NewTicket:
         coupon = self._coupon(draft.coupon, customer, now)
         choice = self._choose(draft.type.value, draft.severity, draft.product, coupon, customer)
-        goals = (self._promised(choice.level, goal, now, 1) for goal in (Goal.FIRST, Goal.RESOLUTION))
-        promised = tuple(one for one in goals if one)
+        promised = promises.at_acceptance(self._policy, choice.level.key, now)
         severity = self._policy.severities.get(draft.severity)
         event = NewEvent(
             verb=Verb.OPEN,
@@ -385,23 +387,6 @@ class Desk:
             "channel": "web",
         }
         return self._policy.choose(facts)
-
-    def _promised(self, level: Level, goal: Goal, start: dt.datetime, cycle: int) -> Promised | None:
-        budget = level.budget(goal)
-        if budget is None:
-            return None
-        reckoned = self._policy.calendar(level).add(start, budget)
-        ledger = tuple(
-            {
-                "from": span.start.isoformat(),
-                "to": span.end.isoformat() if span.end else "",
-                "state": span.state.value,
-                "why": span.why,
-                "seconds": str(span.seconds),
-            }
-            for span in compact(reckoned.spans)
-        )
-        return Promised(goal.value, start, reckoned.due, level.key, self._policy.version, cycle, ledger=ledger)
 
 
 def _notices(number: str, act: _Act, facts: Facts) -> tuple[NewNotice, ...]:

@@ -31,7 +31,8 @@ def facts(connection: Connection, serial: int) -> Facts:
     row = connection.execute(query).first()
     if row is None:
         raise access.absent()
-    newest = select(EVENTS.c.at).where(EVENTS.c.ticket_id == serial).order_by(EVENTS.c.id.desc()).limit(1)
+    happened = select(EVENTS.c.at, EVENTS.c.verb, EVENTS.c.by_agent).where(EVENTS.c.ticket_id == serial)
+    events = connection.execute(happened.order_by(EVENTS.c.id)).all()
     return Facts(
         ownership=Ownership(row.id, row.customer_id, row.organisation_id),
         status=Status(row.status),
@@ -39,8 +40,13 @@ def facts(connection: Connection, serial: int) -> Facts:
         customer_email=row.customer_email,
         assignee_email=row.assignee_email or "",
         copy_to=tuple(row.copy_to),
-        last_at=connection.execute(newest).scalar_one(),
+        last_at=events[-1].at,
         promised=_promised(connection, serial),
+        history=tuple(
+            told
+            for event in events
+            for told in promises.told(Verb(event.verb), event.at, by_agent=event.by_agent, level=row.level)
+        ),
     )
 
 

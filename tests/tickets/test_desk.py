@@ -6,15 +6,19 @@ import datetime as dt
 import itertools
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kb.errors import Conflict, Forbidden, Invalid, NotFound
+from kb.tickets.attachments import Attachments
+from kb.tickets.desk import Desk
 from kb.tickets.person import Person
+from kb.tickets.store import TicketStore
 from kb.tickets.ticket import Consulted, Status, Upload, Verb
 
-from .world import DAY, FRIDAY, HOUR, World, draft
+from .world import CATALOGUE, DAY, FRIDAY, HOUR, World, draft
 
 MONDAY = FRIDAY + 3 * DAY  # 15:00 in Berlin, eight open hours after FRIDAY
 LOG = Upload("print.log", b"Printer on fire")
@@ -174,6 +178,26 @@ def test_reopening_needs_a_reason_and_starts_the_next_response(world: World, num
     ticket = world.desk.ticket(number, world.alice, now=FRIDAY)
     assert (ticket.row.status, ticket.events[-1].body) == (Status.OPEN, "It burns again.")
     assert [(due.target, due.state) for due in ticket.dues] == [("first response", "met"), ("next response", "running")]
+
+
+def test_a_level_that_has_left_the_policies_keeps_nobody_from_answering(world: World, number: str) -> None:
+    left = {key: level for key, level in world.policy.levels.items() if key != "commercial"}
+    changed = replace(world.policy, levels=left, version="later")
+    desk = Desk(TicketStore(world.database), changed, Attachments(world.data / "attachments"), CATALOGUE)
+    desk.reply(number, world.bob, "Here.", key="r", now=FRIDAY)
+    desk.comment(number, world.alice, "And now?", key="c", now=FRIDAY)
+    assert [due.state for due in desk.ticket(number, world.alice, now=FRIDAY).dues] == ["met"]
+
+
+def test_a_changed_calendar_does_not_move_what_was_told(world: World, number: str) -> None:
+    always = {"office": world.policy.calendars["always"], "always": world.policy.calendars["always"]}
+    changed = replace(world.policy, calendars=always, version="later")
+    desk = Desk(TicketStore(world.database), changed, Attachments(world.data / "attachments"), CATALOGUE)
+    desk.comment(number, world.alice, "Also red.", key="c", now=FRIDAY)
+    desk.reply(number, world.bob, "Plug?", key="r", now=MONDAY)
+    desk.comment(number, world.alice, "Yes.", key="c2", now=MONDAY)
+    dues = desk.ticket(number, world.alice, now=MONDAY).dues
+    assert [(due.due, due.state) for due in dues] == [(MONDAY, "met"), (MONDAY + 8 * HOUR, "running")]
 
 
 @pytest.mark.parametrize("verb", ["reply", "note", "comment"])

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from kb.errors import Conflict, Forbidden, KbError, NotFound
+from kb.sla.clock import targets
 from kb.tickets import access, promises
-from kb.tickets.promises import FIRST, NEXT, RUNNING, Promised
 from kb.tickets.ticket import TRANSITIONS, Status, Ticket, Verb, after
 
-from .world import DAY, FRIDAY, HOUR, World, build, draft
+from .world import FRIDAY, HOUR, World, build, draft
 
 PEOPLE = ("alice", "anton", "bob", "charlie", "erin", "vera")
 
@@ -103,7 +103,25 @@ class Life(RuleBasedStateMachine):
         if ticket.row.status is not Status.OPEN:
             assert ticket.row.due is None
             assert "running" not in {due.state for due in ticket.dues}
-        assert [due.target for due in ticket.dues] == [FIRST] + [NEXT] * (len(ticket.dues) - 1)
+
+    @invariant()
+    def the_rows_are_what_the_clock_makes_of_the_whole_history(self) -> None:
+        now = FRIDAY + self.step * HOUR
+        events = [
+            told
+            for event in self.seen().events
+            for told in promises.told(event.verb, event.at, by_agent=event.by_agent, level="commercial")
+        ]
+        counted = {
+            (target.goal.value, target.started, target.due, target.state.value)
+            for target in targets(events, self.world.policy, now)
+        }
+        facts = self.world.desk._store.facts(1001)
+        kept = {
+            (one.target, one.started_at, one.due_at, promises.due(one.target, one.state, one.due_at, None, now).state)
+            for one in facts.promised
+        }
+        assert kept == counted
 
     def teardown(self) -> None:
         self.world.database.close()
@@ -114,39 +132,3 @@ def test_the_life_of_a_ticket_follows_the_table(template: Path) -> None:
     Life.template = template
     calm = settings(max_examples=12, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck))
     run_state_machine_as_test(Life, settings=calm)
-
-
-def promise_at(hour: int, cycle: int = 1, target: str = NEXT) -> Promised:
-    start = FRIDAY + hour * HOUR
-    return Promised(target, start, start + DAY, "commercial", "v1", cycle)
-
-
-ACTS = st.lists(
-    st.tuples(st.sampled_from(sorted(set(Verb) - {Verb.OPEN})), st.booleans(), st.integers(0, 30)), max_size=12
-)
-
-
-@given(ACTS)
-def test_finished_promises_never_change_and_at_most_one_runs(acts: list[tuple[Verb, bool, int]]) -> None:
-    promised: tuple[Promised, ...] = (promise_at(0, target=FIRST),)
-    hour = 0
-    for verb, by_agent, later in acts:
-        hour += later
-        before = promised
-        promised = promises.after_verb(
-            before,
-            verb,
-            by_agent=by_agent,
-            at=FRIDAY + hour * HOUR,
-            start_next=lambda at, cycle: promise_at(int((at - FRIDAY) / HOUR), cycle),
-        )
-        assert [new for old, new in zip(before, promised, strict=False) if old.state != RUNNING] == [
-            old for old in before if old.state != RUNNING
-        ]
-        assert sum(one.state == RUNNING for one in promised) <= 1
-        assert len({(one.target, one.cycle) for one in promised}) == len(promised)
-        for one in promised:
-            if one.state == "met":
-                assert one.met_at
-                assert one.due_at
-                assert one.started_at <= one.met_at <= one.due_at

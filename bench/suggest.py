@@ -37,9 +37,8 @@ def main() -> None:
     given = parser.parse_args()
     source = "labelled sets" if corpora.data() else "content/"
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; corpus from {source}")
-    print(
-        f"{'documents':>10} {'build s':>8} | {'in process ms':>15} {'CPU ms':>13} | {'HTTP ms':>13} {'no-op ms':>13}   (p50/p99)"
-    )
+    print("p50/p99 in ms")
+    print(f"{'documents':>10} {'build s':>8} | {'in process':>13} {'CPU':>13} | {'HTTP':>13} {'HTTP no-op':>13}")
     for size in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
             print(_row(Path(folder), size, _typed(given.queries)), flush=True)

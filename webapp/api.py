@@ -14,8 +14,8 @@ from flask import Blueprint, Response, jsonify, make_response, request, url_for
 from kb.errors import Forbidden, Invalid
 from kb.search.results import results_json, suggestions_json
 from kb.tickets.desk import Promise
-from webapp import filing
 from webapp.context import audience, centre, now, person, settings, visitor, zone
+from webapp.filing import check, file_once, read, receipts
 from webapp.guard import own_site
 from webapp.help import found
 from webapp.view import day, moment, zone_name
@@ -98,10 +98,10 @@ def _support(ends: dt.date | None) -> str:
 @blueprint.post("/tickets")
 def file() -> Response:
     """Files a ticket (capability X18); with the same ``Idempotency-Key`` only once. Attachments go by form."""
-    form = filing.read(_body())
+    form = read(_body())
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
-    number = filing.file(filing.check(form, ()))
-    secret = filing.receipts().get(number)
+    number = file_once(check(form, ()))
+    secret = receipts().get(number)
     path = (
         url_for("tickets.show", number=number, key=secret)
         if secret and not person()

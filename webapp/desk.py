@@ -14,9 +14,10 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Forbidden, Invalid, TooLarge, Unavailable
 from kb.tickets.person import Person
-from webapp import filing, problems
 from webapp.context import centre, now, person
+from webapp.filing import uploads
 from webapp.help import page_number
+from webapp.problems import wants_json
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 PER_PAGE = 25
@@ -78,7 +79,7 @@ def _do(
     try:
         act(_agent())
     except (Invalid, Conflict, TooLarge, Unavailable) as error:
-        if problems.wants_json():
+        if wants_json():
             raise
         return _page(number, sentence=error.sentence, typed=typed, typing=typing), error.status
     return redirect(url_for("desk.show", number=number), 303)
@@ -86,7 +87,7 @@ def _do(
 
 @blueprint.post("/<number>/replies")
 def reply(number: str) -> BaseResponse | tuple[str, int]:
-    body, key, files = request.form.get("body", ""), request.form.get("key", ""), filing.uploads(request)
+    body, key, files = request.form.get("body", ""), request.form.get("key", ""), uploads(request)
     desk, at = centre().desk, now()
     return _do(
         number,
@@ -98,7 +99,7 @@ def reply(number: str) -> BaseResponse | tuple[str, int]:
 
 @blueprint.post("/<number>/notes")
 def note(number: str) -> BaseResponse | tuple[str, int]:
-    body, key, files = request.form.get("body", ""), request.form.get("key", ""), filing.uploads(request)
+    body, key, files = request.form.get("body", ""), request.form.get("key", ""), uploads(request)
     desk, at = centre().desk, now()
     return _do(
         number,

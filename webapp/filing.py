@@ -21,7 +21,7 @@ from kb.search.documents import Document
 from kb.search.results import Hit
 from kb.tickets.person import Person, email_address
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
-from webapp import context
+from webapp.context import audience, centre, now, person, zone_named
 
 #: Names of the form's fields; nothing else of a request is read (no mass assignment).
 FIELDS = (
@@ -114,7 +114,7 @@ def trail(text: str) -> str:
 
 def _document(name: str) -> Document | None:
     try:
-        return context.centre().searcher.article(name, audience=context.audience())
+        return centre().searcher.article(name, audience=audience())
     except KbError:
         return None
 
@@ -126,11 +126,11 @@ def shown(hits: Sequence[Hit]) -> str:
 
 def check(form: Mapping[str, str], files: tuple[Upload, ...]) -> Filing:
     """The draft and its customer. Raises Invalid with one sentence for every field at fault, the guest's included."""
-    someone = context.person()
+    someone = person()
     fields = {} if someone else _guest_faults(form)
     draft = None
     try:
-        draft = context.centre().desk.check(form, files, trail(form["consulted"]), now=context.now())
+        draft = centre().desk.check(form, files, trail(form["consulted"]), now=now())
     except Invalid as error:
         fields = {**error.fields, **fields} or {"": error.sentence}
     if draft is None or fields:
@@ -149,16 +149,16 @@ def _guest_faults(form: Mapping[str, str]) -> dict[str, str]:
 
 
 def _guest(form: Mapping[str, str]) -> Person:
-    zone = context.zone_named(form["zone"]).key
-    return context.centre().accounts.guest(form["email"], form["name"], zone, now=context.now())
+    zone = zone_named(form["zone"]).key
+    return centre().accounts.guest(form["email"], form["name"], zone, now=now())
 
 
-def file(filing: Filing) -> str:
+def file_once(filing: Filing) -> str:
     """Files it and returns the number; a guest's browser keeps the link. The same key gives the same number."""
-    desk, now = context.centre().desk, context.now()
-    number = desk.open(filing.draft, filing.customer, key=filing.key, now=now)
+    desk, at = centre().desk, now()
+    number = desk.open(filing.draft, filing.customer, key=filing.key, now=at)
     if filing.customer.guest:
-        remember(number, desk.receipt(number, filing.customer, key=filing.key, now=now), filing.customer)
+        remember(number, desk.receipt(number, filing.customer, key=filing.key, now=at), filing.customer)
     return number
 
 

@@ -20,9 +20,11 @@ from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooLarge,
 from kb.search.results import Hit
 from kb.tickets.person import Person
 from kb.tickets.ticket import Attachment, Type
-from webapp import filing, guard, problems
 from webapp.context import audience, centre, now, person, settings, zone
+from webapp.filing import Filing, blank, check, file_once, read, receipts, remember, shown, uploads
+from webapp.guard import FILES_PER_TICKET, count
 from webapp.help import page_number
+from webapp.problems import LOG, of_csrf, of_kb_error, wants_json
 
 blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25
@@ -35,13 +37,13 @@ EXPIRED = (
 
 @blueprint.get("/tickets/new")
 def new() -> str:
-    return form_page(filing.blank(request.args))
+    return form_page(blank(request.args))
 
 
 @blueprint.post("/tickets/edit")
 def edit() -> str:
     """Back from the review step, with everything that was typed."""
-    return form_page(filing.read(request.form))
+    return form_page(read(request.form))
 
 
 def form_page(form: Mapping[str, str], *, sentence: str = "", errors: Mapping[str, str] | None = None) -> str:
@@ -57,7 +59,7 @@ def form_page(form: Mapping[str, str], *, sentence: str = "", errors: Mapping[st
         severities=policy.severities.values(),
         catalogue=catalogue,
         known_products={product.key for product in catalogue.products},
-        files_limit=guard.FILES_PER_TICKET,
+        files_limit=FILES_PER_TICKET,
     )
 
 
@@ -67,14 +69,14 @@ def review() -> str | Response | BaseResponse:
 
     Files cannot travel through a second form, so a ticket with files is filed at once; so is one without suggestions.
     """
-    form, files = filing.read(request.form), filing.uploads(request)
-    checked = filing.check(form, files)
+    form, files = read(request.form), uploads(request)
+    checked = check(form, files)
     hits = () if files else _suggestions(checked.draft.title)
     if not hits:
-        guard.count("ticket")
+        count("ticket")
         return _filed(checked)
     _record(form["episode"], "shown", {"ids": [hit.id for hit in hits]})
-    return render_template("ticket_review.html", form={**form, "consulted": filing.shown(hits)}, hits=hits)
+    return render_template("ticket_review.html", form={**form, "consulted": shown(hits)}, hits=hits)
 
 
 def _suggestions(title: str) -> tuple[Hit, ...]:
@@ -89,18 +91,18 @@ def _record(episode: str, kind: str, payload: Mapping[str, object]) -> None:
     try:
         centre().deflection.record(episode, kind, payload, now=now())
     except KbError as error:
-        problems.LOG.info("episode not counted: %s", error.sentence)
+        LOG.info("episode not counted: %s", error.sentence)
 
 
 @blueprint.post("/tickets")
 def file() -> Response | BaseResponse:
-    return _filed(filing.check(filing.read(request.form), filing.uploads(request)))
+    return _filed(check(read(request.form), uploads(request)))
 
 
-def _filed(checked: filing.Filing) -> Response | BaseResponse:
-    number = filing.file(checked)
+def _filed(checked: Filing) -> Response | BaseResponse:
+    number = file_once(checked)
     target = url_for("tickets.show", number=number, filed=1)
-    if problems.wants_json():
+    if wants_json():
         return make_response(jsonify(number=number, url=target), 201)
     return redirect(target, 303)
 
@@ -108,18 +110,18 @@ def _filed(checked: filing.Filing) -> Response | BaseResponse:
 @blueprint.errorhandler(KbError)
 def form_again(error: KbError) -> Response:
     """A form that could not be filed comes back with everything typed and a sentence at every field."""
-    if request.endpoint not in ("tickets.file", "tickets.review") or problems.wants_json():
-        return problems.of_kb_error(error)
+    if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
+        return of_kb_error(error)
     fields = error.fields if isinstance(error, Invalid) else {}
-    page = form_page(filing.read(request.form), sentence=error.sentence, errors=fields)
+    page = form_page(read(request.form), sentence=error.sentence, errors=fields)
     return make_response(page, error.status)
 
 
 @blueprint.errorhandler(CSRFError)
 def form_expired(error: CSRFError) -> Response:
-    if request.endpoint not in ("tickets.file", "tickets.review") or problems.wants_json():
-        return problems.of_csrf(error)
-    return make_response(form_page(filing.read(request.form), sentence=EXPIRED), 400)
+    if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
+        return of_csrf(error)
+    return make_response(form_page(read(request.form), sentence=EXPIRED), 400)
 
 
 @blueprint.route("/tickets/solved", methods=["GET", "POST"])
@@ -172,7 +174,7 @@ def show(number: str) -> str | BaseResponse:
     secret = request.args.get("key")
     if secret:
         # Out of the address bar, the history and every link that is shared from here on.
-        filing.remember(number, secret, centre().desk.holder(number, secret, now=now()))
+        remember(number, secret, centre().desk.holder(number, secret, now=now()))
         return redirect(url_for("tickets.show", number=number), 303)
     viewer = viewer_of(number)
     if viewer is None:
@@ -183,7 +185,7 @@ def show(number: str) -> str | BaseResponse:
 def viewer_of(number: str) -> Person | None:
     """Who looks: the guest whose link this browser holds, else who is signed in."""
     serial = ids.ticket_serial(number)
-    secret = filing.receipts().get(ids.ticket_number(serial)) if serial is not None else None
+    secret = receipts().get(ids.ticket_number(serial)) if serial is not None else None
     if secret:
         try:
             return centre().desk.holder(number, secret, now=now())
@@ -206,7 +208,7 @@ def _page(number: str, viewer: Person, *, sentence: str = "", typed: str = "") -
 
 
 def _link(number: str) -> str:
-    secret = filing.receipts().get(number, "")
+    secret = receipts().get(number, "")
     return settings().base_url + url_for("tickets.show", number=number, key=secret)
 
 
@@ -218,7 +220,7 @@ def _do(number: str, act: Callable[[Person], None], *, typed: str = "") -> BaseR
     try:
         act(viewer)
     except _AGAIN as error:
-        if problems.wants_json():
+        if wants_json():
             raise
         return _page(number, viewer, sentence=error.sentence, typed=typed), error.status
     return redirect(url_for("tickets.show", number=number), 303)
@@ -226,7 +228,7 @@ def _do(number: str, act: Callable[[Person], None], *, typed: str = "") -> BaseR
 
 @blueprint.post("/tickets/<number>/comments")
 def comment(number: str) -> BaseResponse | tuple[str, int]:
-    body, key, files = request.form.get("body", ""), request.form.get("key", ""), filing.uploads(request)
+    body, key, files = request.form.get("body", ""), request.form.get("key", ""), uploads(request)
     desk, at = centre().desk, now()
     return _do(number, lambda who: desk.comment(number, who, body, uploads=files, key=key, now=at), typed=body)
 
@@ -261,7 +263,7 @@ def attachment(ref: str, name: str) -> Response:
 
 def _attachment(ref: str) -> tuple[Attachment, Path]:
     """By the account, or by one of the tickets whose links this browser holds."""
-    viewers = [one for one in (person(), *map(viewer_of, filing.receipts())) if one]
+    viewers = [one for one in (person(), *map(viewer_of, receipts())) if one]
     for viewer in viewers:
         try:
             return centre().desk.attachment(ref, viewer)

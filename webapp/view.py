@@ -20,7 +20,8 @@ from markupsafe import Markup, escape
 from kb.search.documents import Document
 from kb.search.results import Passage
 from kb.tickets.ticket import Due
-from webapp import context
+from webapp.context import now as request_now
+from webapp.context import zone as request_zone
 
 KIND_TITLES: Mapping[str, str] = MappingProxyType({"doc": "Guide", "faq": "FAQ", "forum": "Forum"})
 KIND_PLACES: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -102,15 +103,15 @@ def zone_name(at: dt.datetime, zone: ZoneInfo) -> str:
 
 
 def zone_label(at: dt.datetime) -> str:
-    return zone_name(at, context.zone())
+    return zone_name(at, request_zone())
 
 
 def when(at: dt.datetime | None, *, zone: bool = True) -> Markup:
     """An instant as ``<time>`` in the reader's zone."""
     if at is None:
         return Markup("—")
-    here = context.zone()
-    text = moment(at, here, context.now()) + (f" {zone_name(at, here)}" if zone else "")
+    here = request_zone()
+    text = moment(at, here, request_now()) + (f" {zone_name(at, here)}" if zone else "")
     utc = at.astimezone(dt.UTC)
     return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
         f"{utc:%Y-%m-%dT%H:%M:%SZ}", f"{utc:%Y-%m-%d %H:%M}", text
@@ -135,7 +136,7 @@ def span_words(span: dt.timedelta) -> str:
 
 def due_tone(due: Due, now: dt.datetime | None = None) -> tuple[str, str, str]:
     """(tone, icon, word) of a promise; colour is never the only carrier."""
-    now = now or context.now()
+    now = now or request_now()
     state = due.state
     if _overdue(due, now):
         state = "late"
@@ -146,7 +147,7 @@ def due_tone(due: Due, now: dt.datetime | None = None) -> tuple[str, str, str]:
 
 def due_words(due: Due, now: dt.datetime | None = None) -> str:
     """``Due in 3 h 20 min``, ``Overdue by 2 h``, ``Paused``, ``Kept``."""
-    now = now or context.now()
+    now = now or request_now()
     if due.due is not None and _overdue(due, now):
         return f"Overdue by {span_words(now - due.due)}"
     if due.state != "running":

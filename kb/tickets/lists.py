@@ -40,7 +40,7 @@ ROWS = (
 )
 _NEWEST = (TICKETS.c.id.desc(),)
 #: Urgent lane, due instant, arrival; the words are those of the index, so that no row is sorted.
-_QUEUE = (text("tickets.urgent DESC"), text("(tickets.next_due IS NULL)"), TICKETS.c.next_due, TICKETS.c.id)
+QUEUE = (text("tickets.urgent DESC"), text("(tickets.next_due IS NULL)"), TICKETS.c.next_due, TICKETS.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class TicketLists:
 
     def queue(self, narrowed: Filter, page: int, *, now: dt.datetime) -> tuple[int, tuple[TicketRow, ...]]:
         """Everybody's tickets in the order to be answered. Raises Invalid for an unknown status or page."""
-        return self._page(and_(true(), *_conditions(narrowed, now, internal=True)), _QUEUE, page, now)
+        return self._page(and_(true(), *_conditions(narrowed, now, internal=True)), QUEUE, page, now)
 
     def _page(
         self, condition: ColumnElement[bool], order: tuple[Any, ...], page: int, now: dt.datetime
@@ -103,7 +103,7 @@ def row_of(found: Any, now: dt.datetime) -> TicketRow:
 
 
 def _conditions(narrowed: Filter, now: dt.datetime, *, internal: bool) -> list[ColumnElement[bool]]:
-    conditions = [_status(narrowed.status or ALL, now)]
+    conditions = [status_is(narrowed.status or ALL, now)]
     if narrowed.level:
         conditions.append(TICKETS.c.level == narrowed.level)
     if narrowed.product:
@@ -116,7 +116,7 @@ def _conditions(narrowed: Filter, now: dt.datetime, *, internal: bool) -> list[C
     return conditions
 
 
-def _status(status: str, now: dt.datetime) -> ColumnElement[bool]:
+def status_is(status: str, now: dt.datetime) -> ColumnElement[bool]:
     if status == ALL:
         return true()
     if status == ACTIVE:

@@ -105,13 +105,13 @@ def safe_name(name: str, *, limit: int = 120) -> str:
     >>> safe_name("..\\\\..\\\\boot.ini"), safe_name("../"), safe_name("a\\u202egpj.exe")
     ('boot.ini', 'file', 'agpj.exe')
     """
-    last = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    kept = "".join(c for c in last if unicodedata.category(c)[0] not in "CZ" or c == " ")
-    kept = " ".join(re.sub(r'[<>:"|?*]', "_", kept).split()).strip(". ")
+    last = re.split(r"[/\\]", name)[-1]
+    shown = "".join(c for c in last if unicodedata.category(c)[0] not in "CZ" or c == " ")
+    kept = re.sub(r'[<>:"|?*]', "_", unicodedata.normalize("NFC", shown)).strip(". ")
     stem, dot, ending = kept.rpartition(".")
     if len(kept) > limit and dot and len(ending) <= 10:
         return f"{stem[: limit - len(ending) - 1]}.{ending}"
-    return kept[:limit] or "file"
+    return kept[:limit].strip(". ") or "file"
 
 
 def _decoded(data: bytes) -> str | None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
+from collections.abc import Callable
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import click
 import pytest
@@ -14,6 +17,7 @@ from kb import ids
 from kb.cli import kb
 from kb.search.documents import AUDIENCES, Kind
 from kb.settings import SETTINGS
+from kb.sla import policy_file
 from kb.tickets import catalogue
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT, ROOT, Page, everything, pages
@@ -24,6 +28,31 @@ DOCS = pages("docs")
 
 def _named(page: Page) -> str:
     return page.name
+
+
+def each(holds: Callable[[Page], object]) -> pytest.MarkDecorator:
+    """A test for each page that holds something of what is tested."""
+    found = [page for page in ALL if holds(page)]
+    assert found, "nothing is tested"
+    return pytest.mark.parametrize("page", found, ids=_named)
+
+
+def _json(page: Page) -> list[str]:
+    return [text for language, text in page.fences if language == "json"]
+
+
+def _asked(page: Page) -> set[str]:
+    """The paths that are asked with curl."""
+    return set(re.findall(r"^curl .*?http://127\.0\.0\.1:8000(/[\w/]+)", page.body, re.MULTILINE))
+
+
+def _inner(page: Page) -> list[str]:
+    """The links to other pages, and to headings of this one."""
+    return [target for is_image, _, target in page.links if not is_image and not target.startswith("https://")]
+
+
+def _images(page: Page) -> list[tuple[str, str]]:
+    return [(text, target) for is_image, text, target in page.links if is_image]
 
 
 def test_there_is_enough_to_read(centre: Centre) -> None:
@@ -96,11 +125,9 @@ def test_an_article_opens_with_its_title_and_one_answer(page: Page) -> None:
     assert len(first) <= 400, "the first paragraph answers the question; it is no introduction"
 
 
-@pytest.mark.parametrize("page", ALL, ids=_named)
+@each(_inner)
 def test_links_lead_to_pages_and_headings_that_exist(page: Page) -> None:
-    for is_image, _, target in page.links:
-        if is_image or target.startswith("https://"):
-            continue
+    for target in _inner(page):
         path, _, anchor = target.partition("#")
         other = (page.path.parent / path).resolve() if path else page.path
         assert other.suffix == ".md", target
@@ -110,14 +137,13 @@ def test_links_lead_to_pages_and_headings_that_exist(page: Page) -> None:
             assert anchor in {ids.slug(heading) for heading in found.headings}, target
 
 
-@pytest.mark.parametrize("page", ALL, ids=_named)
+@each(_images)
 def test_images_exist_and_are_described(page: Page) -> None:
-    for is_image, text, target in page.links:
-        if is_image:
-            data = (page.path.parent / target).read_bytes()
-            assert picture(data) == "png"
-            assert len(data) < 200_000
-            assert len(text.split()) >= 5, f"say what {target} shows"
+    for text, target in _images(page):
+        data = (page.path.parent / target).read_bytes()
+        assert picture(data) == "png"
+        assert len(data) < 200_000
+        assert len(text.split()) >= 5, f"say what {target} shows"
 
 
 def test_every_setting_is_in_the_reference() -> None:
@@ -133,13 +159,13 @@ def test_every_setting_is_in_the_reference() -> None:
 _MADE_UP = {"KB_COLOUR"}
 
 
-@pytest.mark.parametrize("page", ALL, ids=_named)
+@each(lambda page: page.settings)
 def test_no_unknown_setting_is_named(page: Page) -> None:
     known = {f"KB_{row.name.upper()}" for row in SETTINGS}
     assert {name.removesuffix("_FILE") for name in page.settings} <= known | _MADE_UP
 
 
-@pytest.mark.parametrize("page", ALL, ids=_named)
+@each(lambda page: list(page.commands()))
 def test_commands_exist_with_the_options_shown(page: Page) -> None:
     for words in page.commands():
         if words[0] == "make":
@@ -160,6 +186,39 @@ def _accepted(command: click.Command, rest: list[str], words: list[str]) -> None
     elif len(rest) > 0:
         with command.make_context(words[0], list(rest)) as context:
             assert not context.args, words
+
+
+@each(_json)
+def test_json_shown_is_json(page: Page) -> None:
+    for text in _json(page):
+        assert isinstance(json.loads(text), dict)
+
+
+def test_policies_shown_are_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "policies.toml"
+    example, calendar = _toml("policies-file"), _toml("calendars")
+    file.write_text(calendar + example, "utf-8")
+    policy = policy_file.load(file, today=dt.date(2026, 11, 23))
+    assert set(policy.calendars) == {"office", "business-days"}
+    assert policy.choose({"category": "commercial"}).level.key == "commercial"
+    assert policy.choose({}).level.key == "free"
+
+
+def test_the_catalogue_shown_is_accepted(tmp_path: Path) -> None:
+    file = tmp_path / "catalogue.toml"
+    file.write_text(_toml("catalogue-file"), "utf-8")
+    assert [product.key for product in catalogue.load(file).products] == ["shop", "app"]
+
+
+def _toml(uid: str) -> str:
+    [page] = [page for page in DOCS if page.facts["uid"] == uid]
+    return next(text for language, text in page.fences if language == "toml")
+
+
+@each(_asked)
+def test_addresses_asked_with_curl_exist(page: Page) -> None:
+    published = json.loads((ROOT / "webapp" / "openapi.json").read_text("utf-8"))["paths"]
+    assert _asked(page) <= set(published)
 
 
 def test_every_command_is_documented() -> None:

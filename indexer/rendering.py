@@ -12,6 +12,7 @@ import html
 import re
 from collections.abc import Callable
 
+from indexer import tables
 from indexer.visit import Visit
 
 #: Characters. Beyond it a text is shown as plain paragraphs.
@@ -38,7 +39,7 @@ def to_html(text: str, visit: Visit) -> str:
     if visit.careful > 1:
         return paragraphs(text)
     try:
-        return _engine(text, visit)(text)
+        return _engine(text, visit)(text if visit.careful else tables.mended(text))
     except (RecursionError, MemoryError, ValueError, IndexError, KeyError, AttributeError, TypeError) as error:
         visit.note(f"It could not be rendered as Markdown ({type(error).__name__}); a simpler rendering is shown.")
     try:
@@ -58,9 +59,11 @@ def _engine(text: str, visit: Visit) -> Callable[[str], str]:
 @functools.cache
 def _mistune(*, escape: bool) -> Callable[[str], str]:
     import mistune
+    from mistune.plugins.table import table_in_list, table_in_quote
 
     renderer = mistune.HTMLRenderer(escape=escape, allow_harmful_protocols=["xref:"])
-    engine = mistune.create_markdown(escape=escape, renderer=renderer, plugins=list(_PLUGINS))
+    plugins = [*_PLUGINS, table_in_list, table_in_quote]
+    engine = mistune.create_markdown(escape=escape, renderer=renderer, plugins=plugins)
     return lambda text: str(engine(text))
 
 

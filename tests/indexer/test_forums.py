@@ -34,7 +34,11 @@ def test_the_accepted_answer_comes_first_and_is_marked(read: Read) -> None:
 
 
 def test_quotes_are_shown_but_not_indexed_twice(read: Read) -> None:
-    quote = '<aside class="quote"><div class="title">Bob:</div><blockquote><p>Help!</p></blockquote></aside><p>Try <img class="emoji" alt=":x:">this.</p>'
+    quote = (
+        '<aside class="quote"><div '
+        'class="title">Bob:</div><blockquote><p>Help!</p></blockquote></aside><p>Try <img '
+        'class="emoji" alt=":x:">this.</p>'
+    )
     document = read("forum", "t.json", _topic([_post(1, "<p>Help!</p>"), _post(2, quote)]))[0][0]
     assert document.sections[1].text == "Try this."
     assert document.html.count("Help!") == 2
@@ -42,7 +46,11 @@ def test_quotes_are_shown_but_not_indexed_twice(read: Read) -> None:
 
 
 def test_oneboxes_become_links(read: Read) -> None:
-    box = '<aside class="onebox" data-onebox-src="https://example.com/x"><header>example.com</header><article><h3><a href="https://example.com/x">The page</a></h3><p>Long preview.</p></article></aside>'
+    box = (
+        '<aside class="onebox" '
+        'data-onebox-src="https://example.com/x"><header>example.com</header><article><h3><a '
+        'href="https://example.com/x">The page</a></h3><p>Long preview.</p></article></aside>'
+    )
     document = read("forum", "t.json", _topic([_post(1, f"<p>See</p>{box}")]))[0][0]
     assert document.text() == "See\n\nThe page"
     assert 'href="https://example.com/x"' in document.html
@@ -125,7 +133,8 @@ def test_entities_and_document_types_are_never_expanded(read: Read, tmp_path: An
 def test_a_topic_may_be_written_in_markdown(read: Read) -> None:
     text = (
         "---\ntitle: Where is the log?\nproduct: portal\nauthor: Alice\ndate: 2026-01-02\ntags: [log]\n---\n"
-        "I cannot find it.\n\n## Reply by Charlie\n\nMe neither.\n\n## Answer by Bob · accepted\n\nIn **data**.\n\n### Why\n\nSo.\n"
+        "I cannot find it.\n\n## Reply by Charlie\n\nMe neither.\n\n## Answer by Bob · "
+        "accepted\n\nIn **data**.\n\n### Why\n\nSo.\n"
     )
     document = read("forum", "log.md", text)[0][0]
     assert (document.id, document.kind, document.solved, document.answer) == ("forum/log", "forum", True, 1)

@@ -48,9 +48,9 @@ _ATTACKS = [
 ]
 _ALLOWED = frozenset({
     "a", "b", "bdi", "bdo", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del", "details",
-    "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd",
-    "li", "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strong", "sub", "summary", "sup",
-    "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var", "abbr", "time",
+    "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins",
+    "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strong", "sub", "summary",
+    "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var", "abbr", "time",
 })  # fmt: skip
 _ATTRIBUTES = frozenset({
     "id", "href", "rel", "src", "alt", "title", "loading", "class", "tabindex", "start", "colspan", "rowspan", "open",
@@ -77,7 +77,10 @@ def _dangers(markup_: str) -> list[str]:
 @pytest.mark.parametrize("attack", _ATTACKS)
 @pytest.mark.parametrize("kind", ["doc", "faq", "forum"])
 def test_nothing_in_an_article_can_run(read: Read, attack: str, kind: str) -> None:
-    text = f"# Title {attack}\n\n## Is it safe?\n\nWords.\n\n{attack}\n\n> {attack}\n\n- {attack}\n\n## Reply by {attack[:40]}\n\nx"
+    text = (
+        f"# Title {attack}\n\n## Is it safe?\n\nWords.\n\n{attack}\n\n> {attack}\n\n- {attack}\n\n## "
+        f"Reply by {attack[:40]}\n\nx"
+    )
     documents, _ = read(kind, "a.md", text)
     assert documents or "<math>" in attack  # which swallows all that follows
     assert [danger for document in documents for danger in _dangers(document.html)] == []
@@ -85,7 +88,10 @@ def test_nothing_in_an_article_can_run(read: Read, attack: str, kind: str) -> No
 
 @pytest.mark.parametrize("attack", _ATTACKS)
 def test_nothing_in_a_page_can_run(read: Read, attack: str) -> None:
-    page = f"<html><head><title>{attack}</title></head><body>Text. {attack}<p>{attack}</p><pre>{attack}</pre></body></html>"
+    page = (
+        f"<html><head><title>{attack}</title></head><body>Text. "
+        f"{attack}<p>{attack}</p><pre>{attack}</pre></body></html>"
+    )
     documents, _ = read("doc", "a.html", page)
     assert [danger for document in documents for danger in _dangers(document.html)] == []
 
@@ -112,6 +118,7 @@ _BOMBS = {
     "marked brackets": "[TOC]\n\n" + "[" * 30_000,
     "containers": "".join(":" * (3 + n % 50) + "note\n" for n in range(500)),
     "comments": "<!--" * _N,
+    "bars": "|" * 2000 + "\n" + "|-" * 2000 + "\n" + "|a" * 2000,
     "shortcodes": "{{<" * _N + "{%" * _N,
 }
 
@@ -164,7 +171,8 @@ def test_beyond_its_processor_time_a_file_is_rendered_more_simply_or_left_out(ro
     with Crew(1, seconds=0.05) as crew:
         done = list(crew.work([Task("read", _file(root / "a.md"))]))
     assert len(done) == 1
-    assert done[0].failed or any("simpler" in finding.sentence for finding in done[0].reading.findings)  # type: ignore[union-attr]
+    findings = done[0].reading.findings if done[0].reading else ()
+    assert done[0].failed or any("simpler" in finding.sentence for finding in findings)
 
 
 def test_plain_paragraphs_are_the_last_resort(root: Path, library: Library) -> None:
@@ -197,7 +205,8 @@ def test_nothing_outside_the_root_is_read(read: Read, root: Path, target: str) -
     (root / "includes").mkdir()
     (root / "includes" / "link.md").symlink_to(root.parent / "secret.md")
     text = (
-        f'Text.\n\n[!INCLUDE [x]({target})]\n\n![x]({target})\n\n```{{include}} {target}\n```\n\n{{{{% include "{target}" %}}}}'
+        f"Text.\n\n[!INCLUDE [x]({target})]\n\n![x]({target})\n\n```{{include}} "
+        f'{target}\n```\n\n{{{{% include "{target}" %}}}}'
         f'\n\n:::code source="{target}":::\n\n--8<-- "{target}"\n\n[!INCLUDE [x](includes/link.md)]'
     )
     documents, findings = read("doc", "a.md", text)
@@ -211,8 +220,8 @@ def test_nothing_outside_the_root_is_read(read: Read, root: Path, target: str) -
     data=st.one_of(
         st.binary(max_size=400),
         st.text(max_size=400).map(lambda text: text.encode("utf-8", "replace")),
-        st.lists(st.sampled_from(["<p>", "</p>", "# a?\n", "---\n", ":::note\n", "```{note}\n", "|a|\n|-|\n", "[x](y.md)",
-                                  "<div", "&lt;", "> ", "{{< x >}}", "\n\n", "<!--", "a: b\n", "[^1]", "<h2 id=x>",
+        st.lists(st.sampled_from(["<p>", "</p>", "# a?\n", "---\n", ":::note\n", "```{note}\n", "|a|\n|-|\n",
+                                  "[x](y.md)", "<div", "&lt;", "> ", "{{< x >}}", "\n\n", "<!--", "a: b\n", "[^1]", "<h2 id=x>",
                                   "<dt>q?</dt>", "<table><tr>", "</body>", "\ufeff", "*", "`", "<row "]), max_size=30)
         .map(lambda parts: "".join(parts).encode()),
     ),

@@ -1,4 +1,5 @@
 import datetime as dt
+import re
 
 import pytest
 
@@ -15,7 +16,10 @@ def visit(library: Library) -> Visit:
 
 
 def test_an_article_is_cut_at_its_headings(read: Read) -> None:
-    text = "---\ntitle: Reset\n---\n# Reset\n\nIntro.\n\n## By mail\n\nClick.\n\n### Again\n\n```\na\n  b\n```\n\n## By phone\n\nCall."
+    text = (
+        "---\ntitle: Reset\n---\n# Reset\n\nIntro.\n\n## By mail\n\nClick.\n\n### Again\n\n```\na\n "
+        " b\n```\n\n## By phone\n\nCall."
+    )
     document = read("doc", "guides/reset.md", text)[0][0]
     assert document.id == "doc/guides/reset"
     assert document.title == "Reset"
@@ -127,7 +131,10 @@ def test_includes_are_put_in_and_never_leave_the_root(read: Read, root: object) 
         "includes/loop.md": "[!INCLUDE [x](loop.md)]",
         "../secret.md": "secret",
     }
-    text = "Before.\n\n[!INCLUDE [x](includes/a.md)]\n\n[!INCLUDE [x](../secret.md)]\n\n[!INCLUDE [y](includes/loop.md)]\n\nAfter."
+    text = (
+        "Before.\n\n[!INCLUDE [x](includes/a.md)]\n\n[!INCLUDE [x](../secret.md)]\n\n[!INCLUDE "
+        "[y](includes/loop.md)]\n\nAfter."
+    )
     documents, findings = read("doc", "a.md", text, **others)
     assert documents[0].text() == "Before.\n\nIncluded text.\n\nAfter."
     assert len([finding for finding in findings if "include of" in finding.sentence]) == 2
@@ -185,3 +192,23 @@ def test_a_page_that_is_only_a_title_can_still_be_found(read: Read) -> None:
 def test_thirty_thousand_words_are_one_document(read: Read) -> None:
     document = read("doc", "a.md", "# Long\n\n" + "word " * 30_000)[0][0]
     assert len(document.sections[0].text.split()) == 30_000
+
+
+@pytest.mark.parametrize(
+    ("written", "cells"),
+    [
+        ("For example:\n| a | b |\n|---|---|\n| 1 | 2 |", ["a", "b", "1", "2"]),
+        ("| a | b |\n|---|---|\n| 1 |\n| 2 | 3 | 4 |", ["a", "b", "1", "", "2", "3 4"]),
+        ("a | b\n--|--\n`x|y` | z", ["a", "b", "x|y", "z"]),
+        ("- item\n\n  | a | b |\n  |---|---|\n  | 1 | 2 |", ["a", "b", "1", "2"]),
+        ("> | a | b |\n> |---|---|\n> | 1 | 2 |", ["a", "b", "1", "2"]),
+    ],
+)
+def test_tables_are_read_as_people_write_them(read: Read, written: str, cells: list[str]) -> None:
+    html = read("doc", "a.md", written)[0][0].html
+    assert re.findall(r"<t[hd][^>]*>(?:<code>)?(.*?)(?:</code>)?</t[hd]>", html) == cells
+
+
+def test_bars_in_code_are_no_table(read: Read) -> None:
+    text = "```\n| a | b |\n|---|---|\n| 1 |\n```"
+    assert read("doc", "a.md", text)[0][0].text() == "| a | b |\n|---|---|\n| 1 |"

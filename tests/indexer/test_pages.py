@@ -5,7 +5,8 @@ import pytest
 from indexer import cleaning, markup, plaintext
 from tests.indexer.conftest import Read
 
-_PAGE = """<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE html><html lang="de"><head><title>{title} — Manual</title>
+_PAGE = """<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE html><html lang="de"><head>
+<title>{title} — Manual</title>
 <meta name="description" content="About {title}"><link rel="next" href="next.html"></head><body>
 <div class="navheader"><a href="index.html">Home</a></div>
 <p>Our manual, edition 3</p><p><a href="index.html">All chapters</a></p>
@@ -45,7 +46,10 @@ def test_blocks_that_a_site_repeats_are_boilerplate() -> None:
 
 def test_a_landmark_says_where_the_content_is(read: Read) -> None:
     words = "The content. " * 20
-    page = f"<html><body><header>Top</header><div>Side</div><main><h1>T</h1><p>{words}</p><nav>N</nav></main></body></html>"
+    page = (
+        f"<html><body><header>Top</header><div>Side</div><main><h1>T</h1><p>{words}</p><nav>N</nav></"
+        f"main></body></html>"
+    )
     assert read("doc", "a.html", page)[0][0].text().strip() == words.strip()
 
 
@@ -82,8 +86,10 @@ def test_each_question_of_a_faq_page_is_a_document(read: Read, page: str) -> Non
 
 def test_a_faq_file_holds_many_questions(read: Read) -> None:
     text = (
-        "---\nproduct: portal\naudience: customers\n---\n# FAQ\n\nIntro.\n\n## Billing\n\n### How do I pay?\n\nBy card.\n\n"
-        "#### Which?\n\nAny.\n\n### How do I pay?\n\nTwice.\n\n## Accounts\n\n### Can I leave?\n\nYes, see [pay](#how-do-i-pay).\n"
+        "---\nproduct: portal\naudience: customers\n---\n# FAQ\n\nIntro.\n\n## Billing\n\n### "
+        "How do I pay?\n\nBy card.\n\n"
+        "#### Which?\n\nAny.\n\n### How do I pay?\n\nTwice.\n\n## Accounts\n\n### Can I "
+        "leave?\n\nYes, see [pay](#how-do-i-pay).\n"
     )
     documents, findings = read("faq", "billing.md", text)
     assert [document.id for document in documents] == ["faq/billing/how-do-i-pay", "faq/billing/can-i-leave"]

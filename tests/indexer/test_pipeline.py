@@ -169,7 +169,10 @@ def test_checking_publishes_nothing(tmp_path: Path, root: Path) -> None:
 
 
 def test_a_site_loses_its_chrome_also_when_one_page_changes(tmp_path: Path, root: Path) -> None:
-    page = "<html><title>P{0}</title><body><p>Our site <a href='/'>home</a></p><h1>P{0}</h1><p>Words {0}.</p><p>Imprint</p></body></html>"
+    page = (
+        "<html><title>P{0}</title><body><p>Our site <a href='/'>home</a></p><h1>P{0}</h1><p>Words "
+        "{0}.</p><p>Imprint</p></body></html>"
+    )
     _write(root, **{f"p{number}_html": page.format(number) for number in range(12)})
     order = _order(tmp_path, f"doc={root}")
     pipeline.run(order)

@@ -11,6 +11,7 @@ import json
 import random
 import tempfile
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,6 +198,12 @@ def _abstain(
 
 def measure(qrels: dict[str, dict[str, int]], run_: dict[str, list[tuple[str, float]]]) -> dict[str, float]:
     """The metrics by name. Ranks are taken as given: scores only order, so they are rewritten to be distinct."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # ir-measures still names ast.Num, which Python 3.14 drops
+        return _measured(qrels, run_)
+
+
+def _measured(qrels: dict[str, dict[str, int]], run_: dict[str, list[tuple[str, float]]]) -> dict[str, float]:
     try:
         import ir_measures
     except ImportError:

@@ -11,6 +11,7 @@ import functools
 import html
 import re
 from collections.abc import Callable
+from typing import Any
 
 from indexer import tables
 from indexer.visit import Visit
@@ -62,7 +63,7 @@ def _mistune(*, escape: bool) -> Callable[[str], str]:
     from mistune.plugins.table import table_in_list, table_in_quote
 
     renderer = mistune.HTMLRenderer(escape=escape, allow_harmful_protocols=["xref:"])
-    plugins = [*_PLUGINS, table_in_list, table_in_quote]
+    plugins: list[Any] = [*_PLUGINS, table_in_list, table_in_quote]
     engine = mistune.create_markdown(escape=escape, renderer=renderer, plugins=plugins)
     return lambda text: str(engine(text))
 

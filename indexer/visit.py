@@ -29,6 +29,8 @@ INCLUDE_COUNT = 200
 _SCHEMES = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps"})
 _PAGE_SUFFIXES = ("", ".md", ".html", "/index.md", "/_index.md", "/README.md", "/index.html")
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF87a", "gif"), (b"GIF89a", "gif"))
+#: Addresses of the portal itself, which articles may lead to as they are.
+_PORTAL = re.compile(r"/(?:help/.|media/.|search$|tickets(?:/|$)|docs$|faq$|forum$|sign-in$|$)")
 _CONTROLS = re.compile(r"[\x00-\x20\x7f]+")
 
 
@@ -123,6 +125,8 @@ class Visit:
             return f"https:{href}"
         if parts.scheme:
             return href if parts.scheme.lower() in _SCHEMES else None
+        if _PORTAL.match(parts.path):
+            return href
         return self._page(unquote(parts.path), parts.fragment)
 
     def title(self, uid: str) -> str:

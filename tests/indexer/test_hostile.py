@@ -221,7 +221,8 @@ def test_nothing_outside_the_root_is_read(read: Read, root: Path, target: str) -
         st.binary(max_size=400),
         st.text(max_size=400).map(lambda text: text.encode("utf-8", "replace")),
         st.lists(st.sampled_from(["<p>", "</p>", "# a?\n", "---\n", ":::note\n", "```{note}\n", "|a|\n|-|\n",
-                                  "[x](y.md)", "<div", "&lt;", "> ", "{{< x >}}", "\n\n", "<!--", "a: b\n", "[^1]", "<h2 id=x>",
+                                  "[x](y.md)", "<div",
+                                  "&lt;", "> ", "{{< x >}}", "\n\n", "<!--", "a: b\n", "[^1]", "<h2 id=x>",
                                   "<dt>q?</dt>", "<table><tr>", "</body>", "\ufeff", "*", "`", "<row "]), max_size=30)
         .map(lambda parts: "".join(parts).encode()),
     ),

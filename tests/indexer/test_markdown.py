@@ -212,3 +212,10 @@ def test_tables_are_read_as_people_write_them(read: Read, written: str, cells: l
 def test_bars_in_code_are_no_table(read: Read) -> None:
     text = "```\n| a | b |\n|---|---|\n| 1 |\n```"
     assert read("doc", "a.md", text)[0][0].text() == "| a | b |\n|---|---|\n| 1 |"
+
+
+def test_addresses_of_the_portal_stay_as_they_are(read: Read) -> None:
+    html = read("doc", "a.md", "[file](/tickets/new) [b](/help/doc/b#s-c) [r](/other/site) [h](/) [s](/search?q=x)")[0][
+        0
+    ].html
+    assert re.findall(r'href="([^"]*)"', html) == ["/tickets/new", "/help/doc/b#s-c", "/", "/search?q=x"]

@@ -48,7 +48,7 @@ def content(root: Element, chrome: Set[int]) -> Element:
     if chrome and main is None:
         _strip_repeated(found, chrome)
     for anchor in found.xpath(".//a[@href]"):
-        if anchor.get("href") in neighbours and _alone(anchor):
+        if anchor.get("href") in neighbours and _alone(anchor) and not any(map(_is_contents, anchor.iterancestors())):
             drop(anchor)
     return found
 

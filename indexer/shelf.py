@@ -84,13 +84,18 @@ def path_id(file: SourceFile) -> str:
 
 def _free(wanted: str, key: str, old: Entry | None, had: Mapping[str, str], taken: Mapping[str, str]) -> str:
     kept = old is not None and had.get(old.place) == key and old.place not in taken
-    if old is not None and kept and re.fullmatch(re.escape(wanted) + r"(?:-\d+)?", old.place):
+    if old is not None and kept and _numbered(old.place, wanted):
         return old.place
     name, number = wanted, 1
     while name in taken or had.get(name, key) != key:
         number += 1
         name = f"{wanted}-{number}"
     return name
+
+
+def _numbered(id_: str, wanted: str) -> bool:
+    """Whether ``id_`` is ``wanted``, or ``wanted-2`` and so on."""
+    return id_ == wanted or (id_.startswith(f"{wanted}-") and id_[len(wanted) + 1 :].isdecimal())
 
 
 def _named(path: str) -> str:

@@ -104,7 +104,8 @@ class Snapshot:
         understood = matrix.understand(query.words, open_ended=False)
         selected, notes, in_time = self._selected(matrix, query, deadline)
         scores = matrix.score(understood)
-        pool = (scores > 0) if selected is None else selected
+        asked = bool(understood.meanings or understood.unknown)  # besides operators, or words that all texts have
+        pool = np.asarray(scores > 0) if selected is None else selected & ((scores > 0) | (not asked))
         masks = {name: _filter(matrix, name, value) for name, value in filters.items()}
         allowed = _all([pool, *masks.values()])
         ranked = self._rank(matrix, understood, allowed, deadline, scores=scores)
@@ -130,11 +131,7 @@ class Snapshot:
             return None, (), True
         wanted, unwanted, in_time = self.selector().select(query.operators, deadline=deadline)
         keys = matrix.column("key")
-        if wanted is None:  # only exclusions: everything that matches a word, or everything when there are none
-            understood = matrix.understand(query.words, open_ended=False)
-            mask = matrix.score(understood) > 0 if query.words.strip() else np.ones(matrix.size, dtype=bool)
-        else:
-            mask = np.isin(keys, wanted)
+        mask = np.ones(matrix.size, dtype=bool) if wanted is None else np.isin(keys, wanted)
         notes = () if in_time else ("The search took too long and was cut short; use fewer or longer words.",)
         return mask & ~np.isin(keys, unwanted), notes, in_time
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -37,7 +39,8 @@ def accounts() -> None:
 def add(email: str, password_stdin: bool, data: str | None, **about: Any) -> None:
     """Add an account for EMAIL."""
     password = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked()
-    person = _accounts(data).add(email, about.pop("name"), password, now=_now(), **about)
+    with _accounts(data) as known:
+        person = known.add(email, about.pop("name"), password, now=_now(), **about)
     click.echo(f"{person.email} can sign in as {person.role}.", err=True)
 
 
@@ -46,7 +49,8 @@ def add(email: str, password_stdin: bool, data: str | None, **about: Any) -> Non
 @_JSON
 def list_(data: str | None, as_json: bool) -> None:
     """List all accounts, by address."""
-    people = _accounts(data).all()
+    with _accounts(data) as known:
+        people = known.all()
     if as_json:
         click.echo(json.dumps([_shown(person) for person in people], indent=2))
         return
@@ -59,7 +63,8 @@ def list_(data: str | None, as_json: bool) -> None:
 @_JSON
 def demo(data: str | None, as_json: bool) -> None:
     """Add the demo accounts and print their passwords. Never on a real portal."""
-    signs = _accounts(data).demo(_now())
+    with _accounts(data) as known:
+        signs = known.demo(_now())
     if as_json:
         click.echo(json.dumps([asdict(sign) for sign in signs], indent=2))
         return
@@ -67,9 +72,11 @@ def demo(data: str | None, as_json: bool) -> None:
         click.echo(f"{sign.email}  {sign.password}  {sign.what}")
 
 
-def _accounts(data: str | None) -> Accounts:
+@contextlib.contextmanager
+def _accounts(data: str | None) -> Iterator[Accounts]:
     settings = load(data=data)
-    return Accounts(open_database(settings.data), session_hours=settings.session_hours)
+    with contextlib.closing(open_database(settings.data)) as database:
+        yield Accounts(database, session_hours=settings.session_hours)
 
 
 def _asked() -> str:

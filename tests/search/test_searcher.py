@@ -57,6 +57,9 @@ def test_a_solved_topic_stands_above_an_unsolved_one_like_it(centre: Searcher) -
         ("version:0", {"doc/install"}),
         ("tag:account", {"faq/password"}),
         ("kind:faq", {"faq/password"}),
+        ("kind:faq password", {"faq/password"}),
+        ("kind:faq port", set()),
+        ('"in use" -nothing', {"doc/port"}),
         ("-kind:doc -kind:forum", {"faq/password"}),
     ],
 )

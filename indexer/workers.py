@@ -21,6 +21,7 @@ from typing import Any, Self
 
 from indexer.sources import SourceFile
 from indexer.visit import Library, Reading
+from kb.errors import Unavailable
 from kb.search.documents import Document
 
 #: Seconds of processor time for one file, or for ``BATCH`` documents of a dump.
@@ -61,6 +62,7 @@ class _Worker:
     process: Any
     pipe: Connection
     tasks: deque[Task] = field(default_factory=deque)
+    answered: bool = False
     started: bool = False  # the first task has sent a batch already
     heard: float = 0.0
 
@@ -89,7 +91,8 @@ class Crew:
         """What all further files are read with."""
         self._library = library
         for worker in self._workers:
-            worker.pipe.send(library)
+            with contextlib.suppress(OSError):
+                worker.pipe.send(library)
 
     def start(self) -> None:
         """Begin to start the workers, which takes them a moment in which other work can be done."""
@@ -131,7 +134,7 @@ class Crew:
         except (EOFError, OSError):
             yield from self._lost(worker, again)
             return
-        worker.heard = time.monotonic()
+        worker.heard, worker.answered = time.monotonic(), True
         worker.started = not done.last
         if done.last:
             worker.tasks.popleft()
@@ -139,6 +142,12 @@ class Crew:
 
     def _lost(self, worker: _Worker, again: deque[Task]) -> Iterator[Done]:
         """A worker died on its first task: try that in a simpler way, and give the others back."""
+        worker.process.join(timeout=1)
+        if not worker.answered and (worker.process.exitcode or 0) > 0:
+            code = worker.process.exitcode
+            raise Unavailable(
+                f"A reading process ended with code {code} before it read anything; see its message above."
+            )
         culprit, *innocent = worker.tasks
         again.extendleft(reversed(innocent))
         self._stop(worker)
@@ -153,7 +162,8 @@ class Crew:
         process = self._context.Process(target=_serve, args=(theirs, *self._limits), daemon=True, name="kb-reader")
         process.start()
         theirs.close()
-        ours.send(self._library)
+        with contextlib.suppress(OSError):  # one that dies at once is noticed when it is listened to
+            ours.send(self._library)
         return _Worker(process, ours, heard=time.monotonic())
 
     @staticmethod

@@ -12,6 +12,7 @@ from indexer import markup, plaintext, readers, rendering, sources, workers
 from indexer.sources import SourceFile
 from indexer.visit import Library, Visit
 from indexer.workers import Crew, Task
+from kb.errors import Unavailable
 from kb.search.documents import Document, Kind
 from tests.indexer.conftest import TODAY, Read
 
@@ -164,6 +165,17 @@ def test_a_worker_that_dies_costs_only_its_file(root: Path, monkeypatch: pytest.
         seen += list(work)
     assert sorted(done.file.path for done in seen) == [file.path for file in files]
     assert all(done.documents for done in seen)
+
+
+def test_a_worker_that_cannot_start_is_told_and_never_tried_for_ever(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (root / "a.md").write_text("x")
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/bin/false")
+    with Crew(1) as crew, pytest.raises(Unavailable, match="ended with code 1"):
+        list(crew.work([Task("read", _file(root / "a.md"))]))
+    capfd.readouterr()
 
 
 def test_beyond_its_processor_time_a_file_is_rendered_more_simply_or_left_out(root: Path) -> None:

@@ -202,8 +202,12 @@ def _engine(path: Path, deadline: float) -> Engine:
 def _connected(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 - the hook gives both
     # The driver would open transactions late and by itself; SQLAlchemy documents this switch to our own BEGIN.
     connection.isolation_level = None
-    for pragma in ("synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
-        connection.execute(f"PRAGMA {pragma}")
+    try:
+        for pragma in ("synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+            connection.execute(f"PRAGMA {pragma}")
+    except sqlite3.Error:  # a damaged file: the pool forgets a connection whose hook failed
+        connection.close()
+        raise
 
 
 def _begun(connection: Connection) -> None:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,8 +27,10 @@ from .world import FRIDAY, World, draft
 
 
 @pytest.fixture
-def database(data: Path) -> Database:
-    return open_database(data)
+def database(data: Path) -> Iterator[Database]:
+    opened = open_database(data)
+    yield opened
+    opened.close()
 
 
 def test_head_names_the_last_migration() -> None:

@@ -64,7 +64,7 @@ def marked(passage: Passage) -> Markup:
     """
     pieces, at = [], 0
     for start, end in passage.spans:
-        if start < at or end > len(passage.text):
+        if not at <= start <= end <= len(passage.text):
             continue
         pieces += [escape(passage.text[at:start]), Markup("<mark>"), escape(passage.text[start:end]), Markup("</mark>")]
         at = end

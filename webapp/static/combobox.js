@@ -21,7 +21,7 @@ function highlighted(target, passage) {
   const letters = Array.from(passage.text);
   let at = 0;
   for (const [start, end] of passage.spans || []) {
-    if (start < at || end > letters.length) continue;
+    if (start < at || end < start || end > letters.length) continue;
     target.append(letters.slice(at, start).join(""), element("mark", "", letters.slice(start, end).join("")));
     at = end;
   }

@@ -1,0 +1,119 @@
+"""`kb serve`: what goes wrong is one sentence; what goes right stops cleanly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kb.errors import Misconfigured, Unavailable
+from webapp.cli import check_port, make_folder
+
+from .world import settings_of
+
+
+@contextmanager
+def taken_port() -> Iterator[int]:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        held.listen()
+        yield int(held.getsockname()[1])
+
+
+def free_port() -> int:
+    with taken_port() as port:
+        return port
+
+
+def environment(folder: Path) -> dict[str, str]:
+    settings = settings_of(folder)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
+    return {**kept, "KB_DATA": str(settings.data), "KB_CONTENT": str(settings.content)}
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-c", "from kb.cli import main; main()", "serve", *arguments]
+
+
+def test_a_port_in_use_is_named_with_the_setting_that_changes_it() -> None:
+    with taken_port() as port, pytest.raises(Unavailable, match=rf"{port}.*KB_PORT={port + 1}"):
+        check_port("127.0.0.1", port)
+
+
+def test_a_free_port_is_fine_and_an_address_of_nobody_is_told() -> None:
+    check_port("127.0.0.1", free_port())
+    with pytest.raises(Misconfigured, match="KB_HOST"):
+        check_port("nobody.invalid", 8000)
+
+
+def test_the_data_folder_is_made_for_its_owner_only(tmp_path: Path) -> None:
+    make_folder(tmp_path / "deep" / "data")
+    assert stat.S_IMODE((tmp_path / "deep" / "data").stat().st_mode) == 0o700
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Misconfigured, match="KB_DATA"):
+        make_folder(tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"KB_PORT": "many"}, "KB_PORT"),
+        ({"KB_ROCKET": "1"}, "KB_ROCKET"),
+        ({"KB_CONTENT": "/nowhere"}, "policies.toml"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_2(folder: Path, change: dict[str, str], words: str) -> None:
+    done = subprocess.run(
+        command(), env={**environment(folder), **change}, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_it_serves_greets_and_stops_cleanly(folder: Path) -> None:
+    port = free_port()
+    arguments = command("--demo", "--port", str(port), "--workers", "2")
+    server = subprocess.Popen(
+        arguments, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        assert server.stderr
+        greeting = []
+        for line in server.stderr:
+            greeting.append(line)
+            if "Ctrl-C" in line:
+                break
+        with wait_for(f"http://127.0.0.1:{port}/healthz", server) as answer:
+            assert answer.status == 200
+    finally:
+        server.send_signal(signal.SIGINT)
+        rest = server.communicate(timeout=30)
+    said = "".join(greeting)
+    assert f"http://127.0.0.1:{port}" in said
+    assert "alice@example.com" in said
+    assert "alice-demo" in said
+    assert server.returncode == 0
+    assert "Traceback" not in "".join(rest)
+
+
+def wait_for(address: str, server: subprocess.Popen[str]):  # type: ignore[no-untyped-def]  # what urlopen gives
+    """The first answer; gives up when the server does."""
+    while server.poll() is None:
+        try:
+            return urllib.request.urlopen(address, timeout=5)
+        except ConnectionError:
+            continue
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionError):
+                raise
+    raise AssertionError("the server ended")

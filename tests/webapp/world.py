@@ -1,0 +1,187 @@
+"""A whole portal over a temporary folder: a small published index, the people of the tests, and their browsers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from argon2 import PasswordHasher
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import TestResponse, encode_multipart
+
+from kb.centre import HelpCentre
+from kb.search.documents import Document, Kind, Section
+from kb.search.generations import Builder
+from kb.settings import Settings, load
+from kb.tickets.accounts import Accounts
+from webapp import create_app
+
+HERE = Path(__file__).parent
+#: A Monday at 11:00 in Berlin: eight open hours later is Tuesday at 11:00.
+MONDAY = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
+CATALOGUE = """
+[[products]]
+key = "press"
+title = "Press"
+modules = ["print", "fold"]
+versions = [{ name = "2.0", support_ends = 2027-12-31 }, { name = "1.0", support_ends = 2025-12-31 }]
+
+[[products]]
+key = "still"
+title = "Still"
+versions = [{ name = "7" }]
+"""
+
+
+def document(name: str, title: str, *sections: tuple[str, str, str], kind: Kind = Kind.DOC, **more: Any) -> Document:
+    """Sections are (anchor, heading, text); the HTML is made from them, as a reader would."""
+    html = "".join(f'<h2 id="{anchor}">{heading}</h2><p>{text}</p>' for anchor, heading, text in sections)
+    parts = tuple(Section(anchor, (heading,) if heading else (), text) for anchor, heading, text in sections)
+    return Document(f"{kind}/{name}", kind, title, parts, html=html, updated=dt.date(2026, 11, 1), **more)
+
+
+DOCUMENTS = (
+    document(
+        "jam",
+        "Clear a paper jam",
+        ("open", "Open the cover", "Switch the press off and open the front cover."),
+        ("pull", "Pull the paper", "Pull the jammed paper slowly, never backwards."),
+        ("close", "Close the cover", "Close the cover and print a test page."),
+        product="press",
+        versions=("2.0",),
+        summary="What to do when paper is stuck.",
+    ),
+    document("ink", "Change the ink", ("ink", "Ink", "Open the drawer, change the ink cartridge."), product="press"),
+    document("still", "Clean the still", ("s", "Clean", "Rinse the still with warm water."), product="still"),
+    document("password", "How do I reset my password?", ("", "", "Ask for a link on the page."), kind=Kind.FAQ),
+    document("noisy", "The press is noisy when folding", ("", "", "Oil the cartridge."), kind=Kind.FORUM, solved=True),
+    document("secret", "Runbook for zephyrion", ("z", "Zephyrion", "Restart zephyrion."), audience="staff"),
+)
+
+
+def publish(data: Path, documents: tuple[Document, ...] = DOCUMENTS) -> None:
+    with Builder(data) as builder:
+        for one in documents:
+            builder.add(one)
+            if one.id == "doc/jam":
+                builder.alias("doc/paper-jam", one.id)
+        builder.publish(ledger={"sources": {}}, settings={})
+
+
+def settings_of(folder: Path, **more: str) -> Settings:
+    """Over ``folder``/data and ``folder``/content; suggestions never end early because the machine is busy."""
+    content = folder / "content"
+    content.mkdir(parents=True, exist_ok=True)
+    (content / "policies.toml").write_text((HERE / "policies.toml").read_text("utf-8"), "utf-8")
+    (content / "catalogue.toml").write_text(CATALOGUE, "utf-8")
+    given = {
+        "workers": "1",
+        "session_hours": "720",
+        "suggest_budget_ms": "5000",
+        "base_url": "http://localhost",
+        **more,
+    }
+    return load({}, data=str(folder / "data"), content=str(content), **given)
+
+
+def open_centre(settings: Settings) -> HelpCentre:
+    """As it is served, but for passwords that are cheap to check."""
+    centre = HelpCentre.open(settings)
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    accounts = Accounts(centre.database, session_hours=settings.session_hours, hasher=hasher)
+    accounts.demo(MONDAY)
+    return replace(centre, accounts=accounts)
+
+
+@dataclass(slots=True)
+class Clock:
+    now: dt.datetime = MONDAY
+
+    def __call__(self) -> dt.datetime:
+        return self.now
+
+
+@dataclass(slots=True)
+class Browser:
+    """A client that carries form tokens as a browser does."""
+
+    client: FlaskClient
+    token: str = ""
+
+    def get(self, path: str, **more: Any) -> TestResponse:
+        return self.client.get(path, buffered=True, **more)  # buffered: files are closed
+
+    def page(self, path: str) -> str:
+        response = self.client.get(path)
+        assert response.status_code == 200, (path, response.status_code)
+        return response.get_data(as_text=True)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> TestResponse:
+        return self.client.post(path, data={"csrf_token": self.form_token(), **(data or {})}, **more)
+
+    def upload(self, path: str, data: dict[str, Any]) -> TestResponse:
+        """As ``post``, with a body made in memory: the client's own would leave a temporary file open."""
+        files = {name: FileStorage(*value) if isinstance(value, tuple) else value for name, value in data.items()}
+        boundary, body = encode_multipart({"csrf_token": self.form_token(), **files})
+        return self.client.post(path, data=body, content_type=f'multipart/form-data; boundary="{boundary}"')
+
+    def form_token(self) -> str:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.page("/tickets/new"))
+        assert found
+        return found[1]
+
+    def sign_in(self, name: str) -> Browser:
+        response = self.post("/sign-in", {"email": f"{name}@example.com", "password": f"{name}-demo"})
+        assert response.status_code == 303, response.get_data(as_text=True)
+        return self
+
+
+@dataclass(slots=True)
+class Portal:
+    app: Flask
+    centre: HelpCentre
+    clock: Clock = field(default_factory=Clock)
+
+    def browser(self, name: str = "") -> Browser:
+        browser = Browser(self.app.test_client())
+        return browser.sign_in(name) if name else browser
+
+
+def build(settings: Settings) -> Portal:
+    clock, centre = Clock(), open_centre(settings)
+    app = create_app(settings, centre, clock=clock)
+    app.testing = False  # failures are told as they are to people
+    return Portal(app, centre, clock)
+
+
+def ticket(**more: Any) -> dict[str, Any]:
+    """A form that can be filed by somebody who is signed in."""
+    about = {
+        "title": "The press eats paper",
+        "type": "problem",
+        "severity": "question",
+        "description": "Since Monday it eats every second sheet.",
+        "product": "press",
+        "module": "print",
+        "version": "2.0",
+        "key": "key-1",
+        "episode": "episode-1",
+    }
+    return {**about, **more}
+
+
+def guest(**more: Any) -> dict[str, Any]:
+    return ticket(name="Gina Guest", email="gina@example.org", zone="Europe/Berlin", **more)
+
+
+def number_of(response: TestResponse) -> str:
+    """The ticket that a 303 leads to."""
+    assert response.status_code == 303, response.get_data(as_text=True)
+    found = re.search(r"KB-\d+", response.headers["Location"])
+    assert found
+    return found[0]

@@ -210,7 +210,7 @@ def _bound_memory(memory: int) -> None:
 
 
 def _read(task: Task, library: Library) -> Iterator[Done]:
-    from indexer import readers
+    from indexer import reading
     from indexer.visit import Visit
 
     visit = Visit(task.file, library, careful=task.careful)
@@ -218,7 +218,7 @@ def _read(task: Task, library: Library) -> Iterator[Done]:
         visit.note("It took too long or too much memory to render; a simpler rendering is shown.")
     batch: list[Document] = []
     try:
-        for document in readers.read(visit):
+        for document in reading.read(visit):
             batch.append(document)
             if len(batch) >= BATCH:
                 yield Done(task.file, tuple(batch), last=False)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer import readers, shelf, sources
+from indexer import shelf, sources
 from indexer.report import Finding
 from indexer.visit import Library, Visit
 from kb.search.documents import Document
@@ -28,7 +28,7 @@ def root(tmp_path: Path) -> Path:
 def read(root: Path, tmp_path: Path) -> Read:
     """``read("faq", "a.md", text, **others)`` writes the files and gives (documents, findings) of the first."""
 
-    def reading(kind: str, name: str, text: str | bytes, **others: str | bytes) -> tuple[list[Document], list[Finding]]:
+    def written(kind: str, name: str, text: str | bytes, **others: str | bytes) -> tuple[list[Document], list[Finding]]:
         for path, content in {name: text, **others}.items():
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -38,10 +38,10 @@ def read(root: Path, tmp_path: Path) -> Read:
         files = {file.key: file for file in sources.walk(source, findings.append)}
         library = shelf.arrange(files, {}, files).library(files, {}, tmp_path / "media", TODAY)
         visit = Visit(files[f"{kind}=content/{name}"], library)
-        documents = list(readers.read(visit))
+        documents = list(reading.read(visit))
         return documents, findings + visit.findings
 
-    return reading
+    return written
 
 
 @pytest.fixture

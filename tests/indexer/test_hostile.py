@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from indexer import markup, plaintext, readers, rendering, sources, workers
+from indexer import markup, plaintext, reading, rendering, sources, workers
 from indexer.sources import SourceFile
 from indexer.visit import Library, Visit
 from indexer.workers import Crew, Task
@@ -190,7 +190,7 @@ def test_beyond_its_processor_time_a_file_is_rendered_more_simply_or_left_out(ro
 def test_plain_paragraphs_are_the_last_resort(root: Path, library: Library) -> None:
     (root / "a.md").write_text("# T\n\n<script>x</script> & *more*")
     visit = Visit(_file(root / "a.md"), library, careful=2)
-    document = next(iter(readers.read(visit)))
+    document = next(iter(reading.read(visit)))
     assert (document.title, document.text()) == ("T", "<script>x</script> & *more*")
     assert "<script" not in document.html
 
@@ -245,8 +245,8 @@ def test_any_bytes_end_in_documents_or_findings(root: Path, data: bytes, name: s
     for prefix in (b"", b"<posts>", b'{"post_stream": {"posts": [') if name in ("a.xml", "a.json") else (b"",):
         (root / name).write_bytes(prefix + data)
         visit = Visit(_file(root / name, kind), Library(today=TODAY))
-        documents = list(readers.read(visit))
-        again = list(readers.read(Visit(_file(root / name, kind), Library(today=TODAY))))
+        documents = list(reading.read(visit))
+        again = list(reading.read(Visit(_file(root / name, kind), Library(today=TODAY))))
         assert documents == again
         assert all(document.title and document.id.startswith(f"{document.kind}/") for document in documents)
         assert [danger for document in documents for danger in _dangers(document.html)] == []

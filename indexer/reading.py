@@ -1,0 +1,58 @@
+"""Bytes to Documents: which reader makes what of a file?
+
+``read`` looks into one file and yields its Documents as they are made; everything that goes wrong becomes a finding of
+the visit, never an exception. Not for deciding which files are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer import formats
+from indexer.formats import Format, Unreadable
+from indexer.readers import discourse, faq, html, markdown, stackexchange, topic
+from indexer.sources import SIZE_LIMIT
+from indexer.visit import Visit
+from kb.search.documents import Document, Kind
+
+
+def read(visit: Visit) -> Iterator[Document]:
+    """The documents of ``visit.file``. Errors of the file become findings with ``skipped`` set."""
+    try:
+        yield from _read(visit)
+    except Unreadable as reason:
+        visit.note(str(reason), skipped=True)
+    except OSError as error:
+        visit.note(f"It cannot be read: {error.strerror or error}.", skipped=True)
+    except (RecursionError, MemoryError):
+        visit.note("It is nested too deeply or needs too much memory to be read.", skipped=True)
+
+
+def _read(visit: Visit) -> Iterator[Document]:
+    path = Path(visit.file.absolute)
+    with path.open("rb") as opened:
+        head = opened.read(formats.SNIFFED)
+    if head.startswith(b"\x1f\x8b"):
+        head = formats.bare(path.read_bytes(), SIZE_LIMIT)
+    found = formats.sniff(visit.file.path, head)
+    if found is Format.COMPANION:
+        return
+    if found is Format.STACK_EXCHANGE:
+        yield from stackexchange.read(path, visit)
+        return
+    text, encoding = formats.decode(formats.bare(path.read_bytes(), SIZE_LIMIT))
+    if encoding != "utf-8":
+        visit.note(f"It is not UTF-8; it was read as {encoding}.")
+    yield from _text(found, text, visit)
+
+
+def _text(found: Format, text: str, visit: Visit) -> tuple[Document, ...]:
+    kind = visit.file.kind
+    if found is Format.DISCOURSE:
+        return discourse.read(text, visit)
+    if found is Format.HTML:
+        return faq.read_page(text, visit) if kind is Kind.FAQ else html.read(text, visit)
+    if kind is Kind.FAQ:
+        return faq.read(text, visit)
+    return topic.read(text, visit) if kind is Kind.FORUM else markdown.read(text, visit)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer import shelf, sources
+from indexer import reading, shelf, sources
 from indexer.report import Finding
 from indexer.visit import Library, Visit
 from kb.search.documents import Document

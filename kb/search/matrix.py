@@ -1,15 +1,15 @@
 """Which documents fit these words best, among those an audience may see?
 
-The ranking engine: a weighted term-document matrix kept as packed postings (see ``postings``), answered with numpy.
-``Matrix`` understands the words of a query (completion, typos), finds candidates and scores them. A snapshot:
-nothing here changes after opening. Mixing of kinds and boosts is ``ranking``'s business.
+The ranking engine: a weighted term-document matrix kept as packed arrays (see ``postings``), answered with numpy.
+``Matrix`` understands the words of a query (completion, typos), lets ``lexical`` and the letters of titles find
+candidates, and looks at those more closely. A snapshot: nothing here changes after opening. Mixing of kinds and
+boosts is ``ranking``'s business.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,28 +18,14 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.analysis import Analyzer, words
 from kb.search.arrays import Arrays
-from kb.search.postings import KINDS, grams
+from kb.search.lexical import Candidates, Lexical, Meaning, top
+from kb.search.postings import grams
 from kb.search.spelling import Speller
 from kb.search.vocabulary import Vocabulary
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 MOST_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
-
-
-@dataclass(frozen=True, slots=True)
-class Meaning:
-    """One word of a query, understood: the stems it stands for and how much each counts.
-
-    ``united`` marks an open last word: its stems count as one word with their frequencies summed. ``corrected`` is
-    the word it was read as when it was unknown.
-    """
-
-    word: str
-    stems: tuple[int, ...]
-    shares: tuple[float, ...]
-    united: bool = False
-    corrected: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +41,6 @@ class Understood:
         return frozenset(stem for meaning in self.meanings for stem in meaning.stems)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Documents worth a closer look (ascending numbers), their word scores, and how many matched at all."""
-
-    documents: Ints
-    scores: Floats
-    matched: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
-
-
 class Matrix:
     """One audience's partition, open for reading."""
 
@@ -74,10 +51,9 @@ class Matrix:
         self.stems = Vocabulary(arrays, "stem")
         self.speller = Speller(arrays, self.surfaces)
         self.analyzer = Analyzer()
-        self._idf = weights.idf(arrays["df"], self.size).astype(np.float32)
+        self.lexical = Lexical(arrays)
+        self.kind_ranges = self.lexical.kind_ranges
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
-        bounds = np.searchsorted(arrays["kind"], np.arange(len(KINDS) + 1))
-        self.kind_ranges = [(int(a), int(b)) for a, b in pairwise(bounds)]
 
     # --- understanding -------------------------------------------------------------------------------------------
 
@@ -124,42 +100,12 @@ class Matrix:
     # --- the lexical lane ----------------------------------------------------------------------------------------
 
     def score(self, query: Understood) -> Floats:
-        """BM25F of every document, dense. Exhaustive: each posting of each word is read once."""
-        scores = np.zeros(self.size, dtype=np.float32)
-        for meaning in query.meanings:
-            if meaning.united and len(meaning.stems) > 1:
-                self._add_united(scores, meaning)
-            else:
-                for stem, share in zip(meaning.stems, meaning.shares, strict=True):
-                    docs, codes = self._posting(stem)
-                    scores[docs] += weights.IMPACT[codes] * (self._idf[stem] * np.float32(share))
-        return scores
-
-    def _add_united(self, scores: Floats, meaning: Meaning) -> None:
-        summed = np.zeros(self.size, dtype=np.float32)
-        for stem in meaning.stems:
-            docs, codes = self._posting(stem)
-            summed[docs] += weights.TF[codes]
-        docs = np.flatnonzero(summed)
-        tf = summed[docs]
-        scores[docs] += (weights.K1 + 1) * tf / (weights.K1 + tf) * np.float32(self.idf(docs.size))
-
-    def _posting(self, stem: int) -> tuple[Ints, Ints]:
-        start, end = self._a["pointers"][stem : stem + 2].tolist()
-        return self._a["docs"][start:end], self._a["codes"][start:end]
-
-    def idf(self, df: int) -> float:
-        return float(weights.idf(df, self.size))
+        """BM25F of every document, dense."""
+        return self.lexical.score(query.meanings)
 
     def best(self, scores: Floats, allowed: npt.NDArray[np.bool_] | None = None) -> Candidates:
         """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
-        matched = np.flatnonzero(scores if allowed is None else (scores > 0) & allowed)
-        chosen = []
-        for low, high in self.kind_ranges:
-            a, b = np.searchsorted(matched, (low, high))
-            chosen.append(_top(matched[a:b], scores[matched[a:b]], weights.CANDIDATES))
-        documents = np.concatenate(chosen) if chosen else matched[:0]
-        return Candidates(documents, scores[documents], matched)
+        return self.lexical.best(scores, allowed)
 
     # --- the character lane --------------------------------------------------------------------------------------
 
@@ -190,7 +136,7 @@ class Matrix:
         if allowed is not None:
             keep = allowed[distinct]
             distinct, summed = distinct[keep], summed[keep]
-        return _top(distinct, summed, weights.LETTER_CANDIDATES)
+        return top(distinct, summed, weights.LETTER_CANDIDATES)
 
     # --- a closer look at candidates -----------------------------------------------------------------------------
 
@@ -230,25 +176,26 @@ class Matrix:
         gain = np.zeros(max(1, len(self.stems)), dtype=np.float32)
         for meaning in query.meanings:
             stems = list(meaning.stems)
-            gain[stems] = np.maximum(gain[stems], self._idf[stems] * np.array(meaning.shares, dtype=np.float32))
+            gain[stems] = np.maximum(gain[stems], self.lexical.idfs[stems] * np.array(meaning.shares, dtype=np.float32))
         return gain
 
     def ideal(self, query: Understood) -> float:
         """The sum of the idfs of all the query's words, unknown ones counting as the rarest."""
-        return sum(float(self._idf[list(m.stems)].max()) for m in query.meanings) + self.idf(0) * len(query.unknown)
+        known = sum(float(self.lexical.idfs[list(m.stems)].max()) for m in query.meanings)
+        return known + self.lexical.idf(0) * len(query.unknown)
 
     def coverage(self, query: Understood, documents: Ints) -> Floats:
         """The idf-weighted share of the query's words (unknown ones included) that each document has."""
         held = np.zeros(documents.size, dtype=np.float32)
-        rarest = self.idf(0)
+        rarest = self.lexical.idf(0)
         whole = rarest * len(query.unknown)
         for meaning in query.meanings:
             df = max(int(self._a["df"][stem]) for stem in meaning.stems)
-            weight = self.idf(df) * (0.8 if meaning.corrected else 1.0)
-            whole += self.idf(df)
+            weight = self.lexical.idf(df) * (0.8 if meaning.corrected else 1.0)
+            whole += self.lexical.idf(df)
             has = np.zeros(documents.size, dtype=bool)
             for stem in meaning.stems:
-                docs, _ = self._posting(stem)
+                docs, _ = self.lexical.posting(stem)
                 at = np.minimum(docs.searchsorted(documents), docs.size - 1)
                 has |= docs[at] == documents
             held += np.float32(weight) * has
@@ -294,16 +241,6 @@ def _last_word(text: str) -> str:
     """The word that typing has not ended yet: the last one, when nothing follows it."""
     found = words(text[-80:].split()[-1]) if text and not text[-1].isspace() and text.split() else []
     return found[-1] if found and (text[-1].isalnum() or text[-1] in "_") else ""
-
-
-def _top(documents: Ints, scores: Any, most: int) -> Ints:
-    """The ``most`` best documents, in ascending order; among equal scores the smallest numbers win."""
-    if documents.size <= most:
-        return documents
-    least = np.partition(scores, documents.size - most)[documents.size - most]
-    above = documents[scores > least]
-    ties = documents[scores == least][: most - above.size]
-    return np.sort(np.concatenate((above, ties)))
 
 
 def _gather(pointers: Ints, rows: Ints) -> tuple[Ints, Ints]:

@@ -19,7 +19,8 @@ from kb.search import arrays, ranking, weights
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
 from kb.search.highlight import Matches, passage
-from kb.search.matrix import Candidates, Matrix, Understood
+from kb.search.lexical import Candidates
+from kb.search.matrix import Matrix, Understood
 from kb.search.postings import KINDS
 from kb.search.query import LONGEST, Query
 from kb.search.results import Hit, Results, Suggestions

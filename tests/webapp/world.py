@@ -40,7 +40,10 @@ versions = [{ name = "7" }]
 
 def document(name: str, title: str, *sections: tuple[str, str, str], kind: Kind = Kind.DOC, **more: Any) -> Document:
     """Sections are (anchor, heading, text); the HTML is made from them, as a reader would."""
-    html = "".join(f'<h2 id="{anchor}">{heading}</h2><p>{text}</p>' for anchor, heading, text in sections)
+    html = "".join(
+        (f'<h2 id="{anchor}">{heading}</h2>' if heading else "") + f"<p>{text}</p>"
+        for anchor, heading, text in sections
+    )
     parts = tuple(Section(anchor, (heading,) if heading else (), text) for anchor, heading, text in sections)
     return Document(f"{kind}/{name}", kind, title, parts, html=html, updated=dt.date(2026, 11, 1), **more)
 

@@ -191,7 +191,7 @@ function faultLink(name, words) {
 
 // ---- filing
 
-const button = document.getElementById("submit");
+const button = document.getElementById("file-ticket");
 let busy = false;
 
 function setBusy(value) {

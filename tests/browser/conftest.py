@@ -1,0 +1,160 @@
+"""A real portal (`kb serve`, two workers) and a real Chromium, once for each test process."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from kb.centre import HelpCentre
+from kb.settings import Settings
+from tests.webapp.test_cli import command, environment, free_port, wait_for
+from tests.webapp.world import open_centre, publish, settings_of
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+#: Tells every breach of the content security policy to the test.
+WATCH = """window.breaches = [];
+addEventListener('securitypolicyviolation', (e) => window.breaches.push(`${e.violatedDirective} ${e.blockedURI}`));"""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """The running portal, and its store for looking into."""
+
+    address: str
+    centre: HelpCentre
+
+    def tickets(self) -> int:
+        bob = self.centre.accounts.by_email("bob@example.com")
+        assert bob
+        return self.centre.desk.queue(bob, status="all", now=dt.datetime.now(dt.UTC))[0]
+
+
+@pytest.fixture(scope="session")
+def site_port() -> int:
+    """Where the page of another site is served that embeds us."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, site_port: int) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    settings = settings_of(folder)
+    publish(settings.data)
+    port = free_port()
+    limits = {"KB_TICKETS_PER_HOUR": "1000", "KB_SUGGEST_PER_MINUTE": "100000", "KB_SUGGEST_BUDGET_MS": "5000"}
+    told = {**environment(folder), **limits, "KB_EMBED_ORIGINS": f"http://127.0.0.1:{site_port}"}
+    log = (folder / "log").open("w")
+    server = subprocess.Popen(command("--demo", "--port", str(port)), env=told, stdout=log, stderr=log, text=True)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
+        yield from _opened(f"http://127.0.0.1:{port}", settings)
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
+        log.close()
+    assert server.returncode == 0, (folder / "log").read_text()
+    assert "Traceback" not in (folder / "log").read_text()
+
+
+def _opened(address: str, settings: Settings) -> Iterator[Served]:
+    centre = open_centre(settings)
+    yield Served(address, centre)
+    centre.close()
+
+
+def executable() -> str:
+    named = os.environ.get("CHROMIUM", "")
+    found = named or next(filter(None, map(shutil.which, NAMES)), "")
+    if not found:
+        pytest.skip("No Chromium was found; install one, or name it in CHROMIUM.")
+    assert Path(found).exists(), f"CHROMIUM={found} does not exist."
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = executable()
+    arguments = ["--disable-gpu", "--disable-dev-shm-usage"]
+    if sys.platform == "linux" and os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments, headless=True)
+        yield browser
+        browser.close()
+
+
+@dataclass(slots=True)
+class Visitor:
+    """One person at one browser; what the browser complains about is a failure of the test."""
+
+    served: Served
+    context: BrowserContext
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def go(self, path: str) -> Page:
+        self.page.goto(self.served.address + path)
+        return self.page
+
+    def sign_in(self, name: str) -> Page:
+        self.go("/sign-in")
+        self.page.fill("#email", f"{name}@example.com")
+        self.page.fill("#password", f"{name}-demo")
+        self.page.click("form.card button")
+        self.page.wait_for_url(lambda url: "/sign-in" not in url)
+        return self.page
+
+    def close(self) -> None:
+        if not self.page.is_closed():
+            self.complaints += self.page.evaluate("window.breaches || []")
+        self.context.close()
+        assert not self.complaints, self.complaints
+
+
+class Door:
+    """Lets visitors in, and at the end asks each browser what it had to complain about."""
+
+    def __init__(self, served: Served, chromium: Browser) -> None:
+        self._served, self._chromium, self._inside = served, chromium, list[Visitor]()
+
+    def __call__(self, *, script: bool = True, width: int = 1280, dark: bool = False) -> Visitor:
+        context = self._chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            java_script_enabled=script,
+            timezone_id="Europe/Berlin",
+            reduced_motion="reduce",
+        )
+        context.set_default_timeout(20_000)
+        context.add_init_script(WATCH)
+        visitor = Visitor(self._served, context, context.new_page())
+        visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
+        visitor.page.on("console", lambda message: _listen(visitor, message.type, message.text))
+        self._inside.append(visitor)
+        return visitor
+
+    def close(self) -> None:
+        for visitor in self._inside:
+            visitor.close()
+
+
+def _listen(visitor: Visitor, kind: str, text: str) -> None:
+    if kind == "error" and not text.startswith("Failed to load resource"):
+        visitor.complaints.append(text)
+
+
+@pytest.fixture
+def visit(served: Served, chromium: Browser) -> Iterator[Door]:
+    door = Door(served, chromium)
+    yield door
+    door.close()

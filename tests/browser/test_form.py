@@ -1,0 +1,197 @@
+"""The form when things go wrong: double clicks, lost connections, slow or missing suggestions, reloads."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import FilePayload, Route, expect
+
+from .conftest import Door, Served
+from .test_story import FILED, fill, suggest
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_double_click_files_one_ticket(visit: Door, served: Served) -> None:
+    before, page = served.tickets(), visit().go("/tickets/new")
+    page.fill("#title", "Twice is too often")
+    fill(page)
+    page.get_by_role("button", name="File the ticket").dblclick()
+    page.wait_for_url(FILED)
+    assert served.tickets() == before + 1
+
+
+def test_a_double_click_without_javascript_files_one_ticket(visit: Door, served: Served) -> None:
+    before, page = served.tickets(), visit(script=False).go("/tickets/new")
+    page.fill("#title", "xyzzy plugh")
+    fill(page)
+    page.get_by_role("button", name="File the ticket").dblclick()
+    page.wait_for_url(FILED)
+    assert served.tickets() == before + 1
+
+
+def test_a_lost_connection_loses_nothing_and_files_once(visit: Door, served: Served) -> None:
+    before, page = served.tickets(), visit().go("/tickets/new")
+    page.fill("#title", "The line went dead")
+    fill(page)
+
+    def answer_is_lost(route: Route) -> None:
+        route.fetch()  # it reaches the server ...
+        route.abort()  # ... but the answer does not come back
+
+    page.route("**/tickets", answer_is_lost)
+    page.get_by_role("button", name="File the ticket").click()
+    expect(page.locator("#summary")).to_contain_text("Nothing is lost")
+    expect(page.locator("#summary")).to_be_focused()
+    page.unroute("**/tickets")
+    page.get_by_role("button", name="File the ticket").click()
+    page.wait_for_url(FILED)
+    assert served.tickets() == before + 1
+
+
+def test_a_reload_keeps_what_was_typed(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    page.fill("#title", "The press is loud")
+    page.select_option("#product", "press")
+    page.select_option("#module", "fold")
+    page.fill("#description", "Very loud.")
+    key = page.locator("input[name=key]").input_value()
+    page.reload()
+    expect(page.locator("#title")).to_have_value("The press is loud")
+    expect(page.locator("#module")).to_have_value("fold")
+    expect(page.locator("#description")).to_have_value("Very loud.")
+    expect(page.locator("input[name=key]")).to_have_value(key)
+
+
+def test_signing_out_forgets_what_was_typed(visit: Door) -> None:
+    visitor = visit()
+    page = visitor.sign_in("alice")
+    visitor.go("/tickets/new")
+    page.fill("#title", "Not for the next person")
+    visitor.go("/")
+    page.locator("details.menu summary").click()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    visitor.go("/tickets/new")
+    expect(page.locator("#title")).to_have_value("")
+
+
+def test_mistakes_are_told_at_their_fields_and_files_stay_chosen(visit: Door, served: Served) -> None:
+    before, page = served.tickets(), visit().go("/tickets/new")
+    page.locator("#attachments").set_input_files(FilePayload(name="a.txt", mimeType="text/plain", buffer=b"hello"))
+    page.get_by_role("button", name="File the ticket").click()
+    expect(page.locator("#summary")).to_be_focused()
+    expect(page.locator("#title")).to_have_attribute("aria-invalid", "true")
+    page.locator("#summary").get_by_role("link", name=re.compile("A title is missing")).click()
+    expect(page.locator("#title")).to_be_focused()
+    page.fill("#title", "Now with a title")
+    fill(page)
+    page.get_by_role("button", name="File the ticket").click()
+    page.wait_for_url(FILED)
+    expect(page.get_by_role("link", name="a.txt")).to_be_visible()
+    assert served.tickets() == before + 1
+
+
+@pytest.mark.parametrize("trouble", ["refused", "broken", "silent"])
+def test_without_suggestions_a_ticket_files(visit: Door, served: Served, trouble: str) -> None:
+    before, page = served.tickets(), visit().go("/tickets/new")
+
+    def spoil(route: Route) -> None:
+        if trouble == "refused":
+            route.fulfill(status=503, body="{}")
+        elif trouble == "broken":
+            route.fulfill(status=200, body="<html>")
+        # silent: never answered
+
+    for address in ("**/api/v1/suggest*", "**/api/v1/promise*", "**/api/v1/episodes"):
+        page.route(address, spoil)
+    page.locator("#title").press_sequentially("paper jam")
+    fill(page)
+    page.get_by_role("button", name="File the ticket").click()
+    page.wait_for_url(FILED)
+    assert served.tickets() == before + 1
+
+
+def test_an_older_answer_never_replaces_a_newer_one(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    held: list[Route] = []
+    page.route("**/api/v1/suggest?q=ink*", lambda route: held.append(route))
+    with page.expect_request("**/api/v1/suggest?q=ink*"):
+        page.locator("#title").press_sequentially("ink")
+    with page.expect_event("requestfailed") as dropped:
+        page.locator("#title").fill("paper jam")
+    assert "q=ink" in dropped.value.url
+    expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
+    assert held
+
+
+def test_the_version_follows_the_product(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    expect(page.locator("#version")).to_be_disabled()
+    page.select_option("#product", "press")
+    assert page.locator("#version option").all_text_contents()[1:] == [
+        "2.0 (supported until 31 December 2027)",
+        "1.0 (supported until 31 December 2025)",
+    ]
+    page.select_option("#version", "2.0")
+    page.select_option("#product", "still")
+    expect(page.locator("#version")).to_have_value("")
+    expect(page.locator("#module")).to_be_disabled()
+
+
+def test_text_of_documents_is_never_markup(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    answer = {
+        "query": "x",
+        "generation": "1",
+        "partial": False,
+        "suggestions": [
+            {
+                "id": "doc/x",
+                "title": "<img src=x onerror=alert(1)> 😀",
+                "url": "/help/doc/jam",
+                "kind": "doc",
+                "score": 1,
+                "passage": {"text": "😀 <b>bold</b> word", "spans": [[2, 5]]},
+            }
+        ],
+    }
+    page.route("**/api/v1/suggest*", lambda route: route.fulfill(json=answer))
+    page.locator("#title").press_sequentially("anything")
+    option = page.locator(".suggest-option").first
+    expect(option).to_contain_text("<img src=x onerror=alert(1)> 😀")
+    expect(option.locator("mark")).to_have_text("<b>")  # spans count characters, not UTF-16 units
+    assert option.locator("img, b").count() == 0
+
+
+def test_the_reader_takes_long_text_and_links_leave_the_form_alone(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    suggest(page)
+    page.route(
+        "**/help/doc/jam?fragment=1",
+        lambda route: route.fulfill(
+            content_type="text/html",
+            body='<article><a id="title" href="/docs">more</a><script>window.ran = 1</script></article>',
+        ),
+    )
+    page.locator(".suggest-option").first.click()
+    link = page.locator("#reader a", has_text="more")
+    expect(link).to_have_attribute("target", "_blank")
+    assert page.locator("[id=title]").count() == 1
+    assert page.evaluate("window.ran") is None
+
+
+def test_the_search_box_suggests_and_enter_opens_or_searches(visit: Door) -> None:
+    visitor = visit()
+    page = visitor.go("/")
+    page.locator("#q").press_sequentially("paper jam")
+    expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/search\?q=paper\+jam"))
+    page = visitor.go("/")
+    page.locator("#q").press_sequentially("paper jam")
+    expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/help/doc/jam"))

@@ -1,0 +1,121 @@
+"""Every page, in light and dark, at 320 pixels: accessible, no sideways scrolling, nothing the policy forbids."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import Door, Served
+from .test_story import FILED, fill, suggest
+
+pytestmark = pytest.mark.browser
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
+#: Each page in both colour schemes and at both widths; every pair would only take twice as long.
+LOOKS = pytest.mark.parametrize(("width", "dark"), [(1280, False), (320, True)], ids=["wide-light", "narrow-dark"])
+OPEN_TO_ALL = (
+    "/",
+    "/search",
+    "/search?q=paper",
+    "/search?q=qqzzxx",
+    "/search?q=paper&kind=faq&product=press",
+    "/help/doc/jam",
+    "/help/forum/noisy",
+    "/docs",
+    "/faq",
+    "/forum",
+    "/tickets/new",
+    "/tickets/solved",
+    "/sign-in",
+    "/nope",
+)
+
+
+def check(page: Page, what: str) -> None:
+    """axe finds nothing, and nothing sticks out to the right."""
+    if "axe" not in page.evaluate("Object.keys(window).includes('axe') ? ['axe'] : []"):
+        page.evaluate(AXE)
+    found = page.evaluate("axe.run({resultTypes: ['violations']}).then((r) => r.violations)")
+    told = [
+        f"{one['id']}: {node['html'][:120]} {node['failureSummary'][:200]}" for one in found for node in one["nodes"]
+    ]
+    assert not told, f"{what}: " + "\n".join(told)
+    width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1], f"{what} is {width[0]} wide in {width[1]}"
+
+
+def file_one(page: Page, address: str) -> str:
+    page.goto(address + "/tickets/new")
+    page.fill("#title", "A title with averyveryveryverylongwordthatdoesnotfitintoanynarrowcolumnofthispage in it")
+    fill(page)
+    page.get_by_role("button", name="File the ticket").click()
+    page.wait_for_url(FILED)
+    return page.url.split("?")[0].rsplit("/", 1)[1]
+
+
+@LOOKS
+def test_every_public_page(visit: Door, width: int, dark: bool) -> None:
+    visitor = visit(width=width, dark=dark)
+    for path in OPEN_TO_ALL:
+        check(visitor.go(path), f"{path} at {width}")
+
+
+@LOOKS
+def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, dark: bool) -> None:
+    alice, bob = visit(width=width, dark=dark), visit(width=width, dark=dark)
+    page = alice.sign_in("alice")
+    number = file_one(page, served.address)
+    check(page, "the ticket just filed")
+    page.locator(".ledger summary").click()
+    check(page, "the ledger")
+    check(alice.go("/tickets"), "my tickets")
+    check(alice.go("/tickets?words=nothing-at-all"), "my tickets, none")
+    check(alice.go("/desk"), "the desk, forbidden")
+    desk = bob.sign_in("bob")
+    check(desk, "the queue")
+    bob.go(f"/desk/{number}")
+    desk.fill("#note-body", "Between us.")
+    desk.get_by_role("button", name="Keep the note").click()
+    expect(desk.locator(".event.internal")).to_be_visible()
+    check(desk, "the desk's ticket")
+    desk.locator("details.menu summary").click()
+    check(desk, "the open menu")
+    desk.get_by_role("button", name="Mark as solved").dispatch_event("click")
+    expect(desk.locator(".row-meta .status-solved")).to_be_visible()
+    check(alice.go(f"/tickets/{number}"), "the solved ticket")
+
+
+@LOOKS
+def test_the_form_in_each_of_its_states(visit: Door, width: int, dark: bool) -> None:
+    page = visit(width=width, dark=dark).go("/tickets/new")
+    page.get_by_role("button", name="File the ticket").click()
+    expect(page.locator("#summary")).to_be_focused()
+    check(page, "mistakes")
+    suggest(page)
+    page.keyboard.press("ArrowDown")
+    check(page, "suggestions")
+    page.get_by_role("radio", name="Production is down").check()
+    expect(page.locator("[data-promise-line]")).not_to_be_empty()
+    check(page, "the promise")
+    page.locator(".suggest-option").first.click()
+    expect(page.locator("#reader")).to_contain_text("Pull the jammed paper slowly")
+    check(page, "the reader")
+
+
+def test_the_review_step(visit: Door, served: Served) -> None:
+    visitor = visit(width=320)
+    page = visitor.go("/tickets/new")
+    page.fill("#title", "paper jam in the press")
+    fill(page)
+    page.evaluate("document.getElementById('ticket-form').submit()")  # as without JavaScript
+    expect(page.get_by_role("heading", name="One look before you file")).to_be_visible()
+    check(page, "the review step")
+
+
+def test_axe_would_notice(visit: Door) -> None:
+    page = visit().go("/sign-in")
+    page.evaluate("document.querySelector('label[for=email]').remove()")
+    with pytest.raises(AssertionError, match="label"):
+        check(page, "a field without a label")

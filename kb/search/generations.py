@@ -27,12 +27,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from kb.errors import Conflict, KbError, Unavailable
+from kb.errors import Conflict, KbError, NotFound, Unavailable
 from kb.search import arrays, postings
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
 from kb.search.store import FILE as STORE_FILE
 from kb.search.store import DocumentStore, StoreWriter, without_surrogates
 
+CURATIONS_FILE = "curations.json"
 FORMAT = 1  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
 Progress = Callable[[str, int, int], None]
 
@@ -71,6 +72,14 @@ class Generation:
         noted: dict[str, Any] = json.loads((self.path / "ledger.json").read_text("utf-8"))
         return noted
 
+    def curations(self) -> dict[str, Any]:
+        """What editors decided about queries when it was published (see ``kb.search.curations``)."""
+        try:
+            decided: dict[str, Any] = json.loads((self.path / CURATIONS_FILE).read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        return decided
+
     def partition(self, audience: str) -> Path:
         """The file of what ``audience`` may see; an unknown group sees what customers see."""
         partitions = self.manifest.partitions
@@ -103,6 +112,23 @@ def current(data: Path) -> Generation | None:
         with contextlib.suppress(Unavailable):
             return verified(data, name)
     return None
+
+
+def rollback(data: Path, name: str | None = None) -> Generation:
+    """Let generation ``name`` serve again, by default the newest one before the published one.
+
+    Raises NotFound when there is none, Unavailable when it is damaged, Conflict while a build runs.
+    """
+    with _told(), _lock(folder(data) / ".lock"):
+        now = published(data)
+        known = names(data)
+        wanted = name or next((other for other in known if now and other < now), None)
+        if wanted is None or wanted not in known:
+            kept = ", ".join(known) or "none"
+            raise NotFound(f"There is no {f'generation {name}' if name else 'older generation'}; kept are: {kept}.")
+        found = verified(data, wanted)
+        point_to(data, wanted)
+        return found
 
 
 def verified(data: Path, name: str) -> Generation:
@@ -157,6 +183,7 @@ class Builder:
         self._operators = operators
         self.progress: Progress = progress or (lambda _stage, _done, _total: None)
         self.previous: Generation | None = None
+        self.curations: Mapping[str, Any] = {}  # copied into the generation, see ``curations``
         self._kinds: Counter[str] = Counter()
         self._open = contextlib.ExitStack()
 
@@ -192,16 +219,26 @@ class Builder:
         """Let an old id lead to a document that was or will be added."""
         self._store.alias(old, document_id)
 
-    def publish(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Manifest:
-        """Build, verify, sync and publish what was added; returns the new generation's manifest."""
+    def prepare(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Generation:
+        """Build, seal and verify what was added, aside: to be looked at, and then released or left."""
         with _told():
             self._store.close()
             self._whoosh()
             partitions = self._partitions()
             (self._aside / "ledger.json").write_text(json.dumps(ledger, ensure_ascii=False), "utf-8")
+            (self._aside / CURATIONS_FILE).write_text(json.dumps(self.curations, ensure_ascii=False), "utf-8")
             manifest = self._sealed(partitions, settings)
             self._check(manifest)
-            return self._swap(manifest)
+            return Generation(self._aside, manifest)
+
+    def release(self, prepared: Generation) -> Manifest:
+        """Publish what ``prepare`` gave: from now on it is the generation that readers open."""
+        with _told():
+            return self._swap(prepared.manifest)
+
+    def publish(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Manifest:
+        """Build, verify, sync and publish what was added; returns the new generation's manifest."""
+        return self.release(self.prepare(ledger=ledger, settings=settings))
 
     def _whoosh(self) -> None:
         if not self._operators:

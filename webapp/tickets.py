@@ -20,6 +20,7 @@ from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooLarge,
 from kb.search.results import Hit
 from kb.tickets.person import Person
 from kb.tickets.ticket import Attachment, Type
+from kb.tickets.uploads import ALLOWED
 from webapp.context import audience, centre, now, person, settings, zone
 from webapp.filing import Filing, blank, check, file_once, read, receipts, remember, shown, uploads
 from webapp.guard import FILES_PER_TICKET, count
@@ -60,6 +61,7 @@ def form_page(form: Mapping[str, str], *, sentence: str = "", errors: Mapping[st
         catalogue=catalogue,
         known_products={product.key for product in catalogue.products},
         files_limit=FILES_PER_TICKET,
+        files_allowed=ALLOWED,
     )
 
 

@@ -8,20 +8,21 @@ is the searcher's business.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import arrays, ranking, weights
+from kb.search import arrays, curations, ranking, weights
+from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
 from kb.search.highlight import Matches, passage
 from kb.search.lexical import Candidates
 from kb.search.matrix import Matrix, Understood
-from kb.search.postings import KINDS
+from kb.search.postings import KINDS, key_of
 from kb.search.query import LONGEST, Query
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.whoosh_engine import FOLDER, Selector
@@ -49,6 +50,7 @@ class Snapshot:
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
         self.store = generation.store
+        self.curations = Curations(generation.curations())
         self._matrices: dict[Path, Matrix] = {}
         self._selector: Selector | None = None
 
@@ -67,10 +69,13 @@ class Snapshot:
 
     def suggest(self, title: str, audience: str, *, limit: int, deadline: float, explain: bool) -> Suggestions:
         matrix = self.matrix(audience)
-        understood = matrix.understand(title[:LONGEST], open_ended=True)
-        ranked = self._rank(matrix, understood, None, deadline)
+        understood = self._understood(matrix, title[:LONGEST], open_ended=True)
+        steer = self._steering(matrix, title[:LONGEST])
+        ranked = self._rank(matrix, understood, None, deadline, steer=steer)
         name = self.generation.name
         if not ranked.documents.size or not self._worth_showing(matrix, understood, ranked):
+            limit = min(limit, steer.pinned.size if steer is not None else 0)
+        if not limit:
             return Suggestions(title, name, (), ranked.partial)
         hits = self._hits(matrix, understood, ranked, 0, limit, explain=explain)
         return Suggestions(title, name, hits, ranked.partial)
@@ -102,14 +107,17 @@ class Snapshot:
         explain: bool,
     ) -> Results:
         matrix = self.matrix(audience)
-        understood = matrix.understand(query.words, open_ended=False)
+        understood = self._understood(matrix, query.words, open_ended=False)
+        steer = self._steering(matrix, query.words)
         selected, notes, in_time = self._selected(matrix, query, deadline)
         scores = matrix.score(understood)
         asked = bool(understood.meanings or understood.unknown)  # besides operators, or words that all texts have
         pool = np.asarray(scores > 0) if selected is None else selected & ((scores > 0) | (not asked))
         masks = {name: _filter(matrix, name, value) for name, value in filters.items()}
+        if steer is not None:
+            pool = curations.pool(pool, steer, selected)
         allowed = _all([pool, *masks.values()])
-        ranked = self._rank(matrix, understood, allowed, deadline, scores=scores)
+        ranked = self._rank(matrix, understood, allowed, deadline, scores=scores, steer=steer)
         documents = self._rest(matrix, ranked, scores, allowed)
         start = (page - 1) * per_page
         whole = Ranked(documents, ranked.scores, ranked.raw, ranked.parts, ranked.partial or not in_time)
@@ -144,11 +152,24 @@ class Snapshot:
         order = np.lexsort((rest, -matrix.column("day")[rest], -scores[rest]))
         return np.concatenate((ranked.documents, rest[order]))[:WINDOW]
 
+    # --- what editors decided ------------------------------------------------------------------------------------
+
+    def _understood(self, matrix: Matrix, text: str, *, open_ended: bool) -> Understood:
+        understood = matrix.understand(self.curations.trimmed(text), open_ended=open_ended)
+        meanings = self.curations.widened(text, understood.meanings, matrix.stems.find)
+        known = {meaning.word for meaning in meanings}
+        return replace(understood, meanings=meanings, unknown=tuple(w for w in understood.unknown if w not in known))
+
+    def _steering(self, matrix: Matrix, text: str) -> Steering | None:
+        keys = matrix.column("key")
+        return curations.steering(self.curations.decide(text), lambda id_: np.flatnonzero(keys == key_of(id_)).tolist())
+
     # --- ranking -------------------------------------------------------------------------------------------------
 
     def _rank(
-        self, matrix: Matrix, understood: Understood, allowed: Mask | None, deadline: float, *, scores: Any = None
-    ) -> Ranked:
+        self, matrix: Matrix, understood: Understood, allowed: Mask | None, deadline: float, *,
+        scores: Any = None, steer: Steering | None = None,
+    ) -> Ranked:  # fmt: skip
         """Candidates of both lanes in their final order."""
         scores = matrix.score(understood) if scores is None else scores
         found = matrix.best(scores, allowed)
@@ -156,13 +177,14 @@ class Snapshot:
             order = ranking.order(found.scores, found.documents)
             return Ranked(found.documents[order], found.scores[order], {}, {}, partial=True)
         vector = matrix.letters(understood.text) if understood.text else None
-        documents = _with_letters(matrix, found, vector, allowed)
+        documents = curations.candidates(_with_letters(matrix, found, vector, allowed), steer, allowed)
         raw = {
             "words": scores[documents],
             "passage": matrix.passages(matrix.gains(understood), documents),
             "letters": matrix.letter_scores(vector, documents),
         }
         parts = ranking.mix(raw, matrix.column("kind")[documents], matrix.column("solved")[documents])
+        parts = curations.steered(parts, documents, steer)
         total = sum(parts.values(), np.zeros(documents.size))
         order = ranking.order(total, documents)
         in_order = {name: values[order] for name, values in raw.items()}

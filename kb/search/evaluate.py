@@ -6,13 +6,15 @@ as a visitor would. The metrics are ir-measures' (trec_eval's), not our own. Not
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
+import math
 import random
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,17 @@ from typing import Any
 import numpy as np
 
 from kb.errors import Invalid, Unavailable
+from kb.search import weights
 from kb.search.documents import Document, Kind, Section
 from kb.search.generations import Builder
 from kb.search.results import Hit
 from kb.search.searcher import Searcher
+from kb.search.solved import Solved
 
 DEPTH = 20  # hits asked for: the metrics look at ten, and a query's own document is left out
 METRICS = ("nDCG@10", "MRR@10", "R@10", "success@5")
+Qrels = dict[str, dict[str, int]]
+Run = dict[str, list[tuple[str, float]]]
 _MEASURES = {"nDCG@10": "nDCG@10", "MRR@10": "RR@10", "R@10": "R@10", "success@5": "Success@5"}
 
 
@@ -36,7 +42,7 @@ class Judged:
 
     documents: list[Document]
     queries: dict[str, str]
-    qrels: dict[str, dict[str, int]]
+    qrels: Qrels
     out_of_scope: dict[str, str]
 
 
@@ -49,7 +55,7 @@ class Report:
     queries: int
     documents: int
     abstain: dict[str, float] = field(default_factory=dict)
-    run: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
+    run: Run = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         values: dict[str, Any] = {
@@ -70,6 +76,11 @@ def read(folder: Path, split: str | None = None) -> Judged:
         {str(row.get("_id", i)): str(row["text"]) for i, row in enumerate(_rows(beside))} if beside.exists() else {}
     )
     return Judged(corpus, queries, _qrels(folder / "qrels", split), outside)
+
+
+def read_solved(file: Path) -> list[Solved]:
+    """Resolved tickets, one JSON object a line: title, documents (ids), solved_at. Raises Invalid."""
+    return [Solved.from_json(row, where=f"{file}:{line}") for line, row in enumerate(_rows(file), 1)]
 
 
 def _rows(file: Path) -> Iterator[dict[str, Any]]:
@@ -102,12 +113,12 @@ def _document(row: dict[str, Any]) -> Document:
     )
 
 
-def _qrels(folder: Path, split: str | None) -> dict[str, dict[str, int]]:
+def _qrels(folder: Path, split: str | None) -> Qrels:
     files = {file.stem: file for file in folder.glob("*.tsv")}
     chosen = split or next((name for name in ("test", "dev", *sorted(files)) if name in files), "")
     if chosen not in files:
         raise Invalid(f"{folder} has no {split or 'qrels'} file; it has {', '.join(sorted(files)) or 'none'}.")
-    qrels: dict[str, dict[str, int]] = {}
+    qrels: Qrels = {}
     with files[chosen].open(encoding="utf-8", newline="") as opened:
         for row in csv.DictReader(opened, delimiter="\t"):
             qrels.setdefault(row["query-id"], {})[row["corpus-id"]] = int(row["score"])
@@ -153,57 +164,88 @@ def _slip(word: str, dice: random.Random) -> str:
     )
 
 
-def run(judged: Judged, *, mode: str = "search", change: Change | None = None) -> Report:
-    """Index ``judged`` and ask every judged query; ``mode`` is search or suggest. Raises Unavailable without extras."""
-    with tempfile.TemporaryDirectory(prefix="kb-eval-") as aside:
-        data = Path(aside)
-        with Builder(data, operators=False) as builder:
-            for document in judged.documents:
-                builder.add(document)
-            builder.publish(ledger={}, settings={})
-        ask = _asker(Searcher(data), mode)
+Asked = Callable[[str], tuple[tuple[Hit, ...], float]]  # hits before abstaining, and the confidence in them
+
+
+def run(judged: Judged, *, mode: str = "search", change: Change | None = None, solved: Iterable[Solved] = ()) -> Report:
+    """Index ``judged`` and ask every judged query; ``mode`` is search or suggest. Raises Unavailable without extras.
+
+    The order is judged before abstaining, so that half-typed queries compare with engines that always answer;
+    abstaining is reported apart. ``solved`` are resolved tickets that may vote.
+    """
+    change = change or (lambda text: text)
+    with published(judged.documents, solved) as searcher:
+        ask = _asker(searcher, mode)
         ask("warm up")
-        answers, latencies = {}, []
+        answers, latencies, sure = {}, [], {}
         for query_id in judged.qrels:
-            text = judged.queries[query_id]
+            text = change(judged.queries[query_id])
             begun = time.perf_counter()
-            hits = ask(change(text) if change else text)
+            hits, sure[query_id] = ask(text)
             latencies.append((time.perf_counter() - begun) * 1000)
             answers[query_id] = [(hit.id, hit.score) for hit in hits if hit.id != query_id]
-        abstain = _abstain(judged, answers, ask, change) if judged.out_of_scope and mode == "suggest" else {}
+        abstain = {}
+        if judged.out_of_scope and mode == "suggest":
+            outside = [ask(change(text))[1] for text in judged.out_of_scope.values()]
+            abstain = abstaining(sure, outside, _helped(judged.qrels, answers))
     p50, p99 = np.percentile(latencies, [50, 99]).tolist() if latencies else (0.0, 0.0)
     latency = {"p50": p50, "p99": p99}
     return Report(measure(judged.qrels, answers), latency, len(answers), len(judged.documents), abstain, answers)
 
 
-def _asker(searcher: Searcher, mode: str) -> Callable[[str], tuple[Hit, ...]]:
-    if mode == "suggest":
-        return lambda text: searcher.suggest(text, limit=DEPTH).hits
-    return lambda text: searcher.search(text, per_page=DEPTH, operators=False).hits
+@contextlib.contextmanager
+def published(documents: Iterable[Document], solved: Iterable[Solved] = ()) -> Iterator[Searcher]:
+    """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
+    with tempfile.TemporaryDirectory(prefix="kb-eval-") as aside:
+        with Builder(Path(aside), operators=False) as builder:
+            for document in documents:
+                builder.add(document)
+            builder.solved(solved)
+            builder.publish(ledger={}, settings={})
+        yield Searcher(Path(aside), budget_ms=60_000)  # a busy machine must not change the order
 
 
-def _abstain(
-    judged: Judged,
-    answers: dict[str, list[tuple[str, float]]],
-    ask: Callable[[str], tuple[Hit, ...]],
-    change: Change | None,
-) -> dict[str, float]:
-    """How often nothing is shown: rightly (questions out of scope) and wrongly (questions with an answer)."""
-    shown = sum(bool(ask(change(text) if change else text)) for text in judged.out_of_scope.values())
+def _asker(searcher: Searcher, mode: str) -> Asked:
+    if mode == "search":
+        return lambda text: (searcher.search(text, per_page=DEPTH, operators=False).hits, math.inf)
+
+    def suggest(text: str) -> tuple[tuple[Hit, ...], float]:
+        found = searcher.suggest(text, limit=DEPTH, doubt=-math.inf)
+        return found.hits, found.confidence
+
+    return suggest
+
+
+def _helped(qrels: Qrels, answers: Run) -> set[str]:
+    """The queries with a right document among the first five."""
+    return {q for q, hits in answers.items() if any(qrels[q].get(document, 0) > 0 for document, _ in hits[:5])}
+
+
+def abstaining(sure: Mapping[str, float], outside: Sequence[float], helped: Collection[str]) -> dict[str, float]:
+    """What showing nothing costs and saves, from the confidence in each answer.
+
+    At the shipped threshold: ``false_suggestions`` is the share of questions out of scope that were shown something,
+    ``silent_in_scope`` the share of judged queries that were not. ``kept_at_10%`` sweeps the threshold: the share of
+    success@5 that remains when it is set so that a tenth of the questions out of scope are shown something.
+    """
+    inside, beyond = np.array(list(sure.values())), np.sort(np.array(outside))[::-1]
+    threshold = float(beyond[len(beyond) // 10])  # shown above it: a tenth of those out of scope at most
     return {
-        "false_suggestions": shown / len(judged.out_of_scope),
-        "silent_in_scope": sum(not hits for hits in answers.values()) / max(1, len(answers)),
+        "false_suggestions": float((beyond >= weights.DOUBT).mean()),
+        "silent_in_scope": float((inside < weights.DOUBT).mean()) if inside.size else 0.0,
+        "kept_at_10%": sum(sure[query] > threshold for query in helped) / max(1, len(helped)),
+        "threshold_at_10%": threshold,
     }
 
 
-def measure(qrels: dict[str, dict[str, int]], run_: dict[str, list[tuple[str, float]]]) -> dict[str, float]:
+def measure(qrels: Qrels, run_: Run) -> dict[str, float]:
     """The metrics by name. Ranks are taken as given: scores only order, so they are rewritten to be distinct."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # ir-measures still names ast.Num, which Python 3.14 drops
         return _measured(qrels, run_)
 
 
-def _measured(qrels: dict[str, dict[str, int]], run_: dict[str, list[tuple[str, float]]]) -> dict[str, float]:
+def _measured(qrels: Qrels, run_: Run) -> dict[str, float]:
     try:
         import ir_measures
     except ImportError:

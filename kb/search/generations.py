@@ -21,15 +21,16 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
 from kb.errors import Conflict, KbError, NotFound, Unavailable
-from kb.search import arrays, postings
+from kb.search import arrays, postings, solved, topics
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
+from kb.search.solved import Solved
 from kb.search.store import FILE as STORE_FILE
 from kb.search.store import DocumentStore, StoreWriter, without_surrogates
 
@@ -185,6 +186,7 @@ class Builder:
         self.previous: Generation | None = None
         self.curations: Mapping[str, Any] = {}  # copied into the generation, see ``curations``
         self._kinds: Counter[str] = Counter()
+        self._solved: tuple[Solved, ...] = ()
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -218,6 +220,10 @@ class Builder:
     def alias(self, old: str, document_id: str) -> None:
         """Let an old id lead to a document that was or will be added."""
         self._store.alias(old, document_id)
+
+    def solved(self, tickets: Iterable[Solved]) -> None:
+        """Let these resolved tickets vote, and no others: one that is left out has stopped voting."""
+        self._solved = tuple(tickets)
 
     def prepare(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Generation:
         """Build, seal and verify what was added, aside: to be looked at, and then released or left."""
@@ -259,10 +265,16 @@ class Builder:
             visible = frozenset(a for a in visible_to(audience) if present[a])
             if visible not in files:
                 files[visible] = f"part-{len(files)}.arrays"
-                arrays.save(self._aside / files[visible], postings.partition(self._corpus, visible))
+                arrays.save(self._aside / files[visible], self._partition(visible))
             partitions[audience] = files[visible]
         self.progress("ranking", len(audiences), len(audiences))
         return partitions
+
+    def _partition(self, visible: frozenset[str]) -> arrays.Arrays:
+        """Everything that those who see ``visible`` are answered from."""
+        made = postings.partition(self._corpus, visible)
+        place = {self._corpus.facts[row].id: number for number, row in enumerate(made["row"].tolist())}
+        return made | topics.pack(made) | solved.pack(self._solved, self._corpus.analyzer, made, place)
 
     def _sealed(self, partitions: dict[str, str], settings: Mapping[str, Any]) -> Manifest:
         if self._operators:

@@ -9,7 +9,9 @@ boosts is ``ranking``'s business.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,9 @@ from kb.search.analysis import Analyzer, words
 from kb.search.arrays import Arrays
 from kb.search.lexical import Candidates, Lexical, Meaning, top
 from kb.search.postings import grams
+from kb.search.solved import Votes
 from kb.search.spelling import Speller
+from kb.search.topics import Topics
 from kb.search.vocabulary import Vocabulary
 
 Ints = npt.NDArray[Any]
@@ -52,6 +56,8 @@ class Matrix:
         self.speller = Speller(arrays, self.surfaces)
         self.analyzer = Analyzer()
         self.lexical = Lexical(arrays)
+        self.topics = Topics(arrays) if "topic_words" in arrays else None
+        self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
 
@@ -59,24 +65,25 @@ class Matrix:
 
     def understand(self, text: str, *, open_ended: bool) -> Understood:
         """Read ``text`` as words; with ``open_ended`` its last word may be the beginning of longer ones."""
-        found = list(dict.fromkeys(words(text)))[:MOST_WORDS]
+        found = Counter(words(text))
         last = _last_word(text) if open_ended else ""
         meanings, unknown = [], []
-        for word in found:
+        for word, times in islice(found.items(), MOST_WORDS):
             if word == last:
                 continue
             if not self.analyzer.stem(word):
                 continue
-            meaning = self._whole(word)
+            meaning = self._whole(word, times)
             meanings.append(meaning) if meaning else unknown.append(word)
         if last:
             meaning = self._beginning(last)
             meanings.append(meaning) if meaning else unknown.append(last)
         return Understood(text, tuple(meanings), tuple(unknown))
 
-    def _whole(self, word: str) -> Meaning | None:
+    def _whole(self, word: str, times: int) -> Meaning | None:
+        """A word that was said several times counts as often: long questions repeat what they are about."""
         stem = self.stems.find(self.analyzer.stem(word))
-        return Meaning(word, (stem,), (1.0,)) if stem >= 0 else self._corrected(word)
+        return Meaning(word, (stem,), (float(times),)) if stem >= 0 else self._corrected(word)
 
     def _beginning(self, word: str) -> Meaning | None:
         """The most frequent words that begin with ``word``, as one word whose frequencies are summed."""
@@ -158,6 +165,14 @@ class Matrix:
         scores = self._passage_scores(gains, passages)
         starts = np.flatnonzero(np.diff(owner, prepend=-1))
         return np.asarray(np.maximum.reduceat(scores, starts), dtype=np.float32)
+
+    def topic_scores(self, query: Understood, documents: Ints) -> Floats:
+        """The cosine between the topics of the query and of each document's nearest passage."""
+        direction = self.topics.direction(query.meanings) if self.topics else None
+        if self.topics is None or direction is None or not documents.size:
+            return np.zeros(documents.size, dtype=np.float32)
+        passages, owner = _gather(self._a["doc_passages"], documents)
+        return self.topics.cosines(direction, passages, np.flatnonzero(np.diff(owner, prepend=-1)))
 
     def best_passage(self, gains: Floats, document: int) -> int:
         """Which passage of ``document`` to show; of a topic with an accepted answer, one of the answer's."""

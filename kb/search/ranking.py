@@ -44,13 +44,25 @@ def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints) -> dict[str, Flo
     forum = kinds == _FORUM
     mixed = bool(forum.any()) and not bool(forum.all())
     group = forum.astype(np.int8) if mixed else None
-    given = {name: weights.MIX[name] * by_best(raw, group) for name, raw in parts.items()}
+    whole = sum(weights.MIX[name] for name in parts)  # a part without data is left out and changes nothing
+    given = {name: weights.MIX[name] / whole * by_best(raw, group) for name, raw in parts.items()}
     if mixed:
         # The bonus needs a reason: it grows with the words found, so that an article about nothing gets nothing.
         given["kind"] = np.where(forum, 0.0, weights.KIND_BONUS) * np.minimum(1.0, 4 * given["words"])
     total = sum(given.values(), np.zeros(kinds.size))
     given["unsolved"] = np.where(solved == 0, (weights.UNSOLVED - 1) * total, 0.0)
     return given
+
+
+def voted(votes: Floats, voted_for: Ints, documents: Ints) -> dict[str, Floats]:
+    """What resolved tickets add to ``documents``; ``voted_for`` (ascending) are the documents of ``votes``."""
+    if not votes.size:
+        return {}
+    given = np.zeros(documents.size)
+    at = np.minimum(voted_for.searchsorted(documents), voted_for.size - 1)
+    known = voted_for[at] == documents
+    given[known] = weights.VOTES * np.minimum(votes[at[known]], 1.0)
+    return {"votes": given}
 
 
 def order(score: Floats, documents: Ints) -> Ints:

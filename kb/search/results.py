@@ -6,6 +6,7 @@ functions are the one place that knows the published shape. Highlights are text 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,12 +65,16 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """The answer to a half-typed title; empty when nothing is good enough to show."""
+    """The answer to a half-typed title; empty when nothing is good enough to show.
+
+    ``confidence`` is the log-odds that one of the hits answers it (see ``ranking.confidence``).
+    """
 
     query: str
     generation: str
     hits: tuple[Hit, ...]
     partial: bool = False
+    confidence: float = -math.inf
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:

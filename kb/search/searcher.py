@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from kb.errors import Invalid, NotFound, Unavailable
-from kb.search import generations
+from kb.search import generations, weights
 from kb.search.documents import PUBLIC, Document, Kind
 from kb.search.query import parse, plain
 from kb.search.results import Hit, Results, Suggestions
@@ -64,12 +64,17 @@ class Searcher:
             per_page=per_page, deadline=time.monotonic() + _SEARCH_BUDGET, explain=explain,
         )  # fmt: skip
 
-    def suggest(self, title: str, *, audience: str = PUBLIC, limit: int = 5, explain: bool = False) -> Suggestions:
-        """At most ``limit`` documents that may answer a half-typed title; none when none is good enough."""
+    def suggest(
+        self, title: str, *, audience: str = PUBLIC, limit: int = 5, explain: bool = False, doubt: float = weights.DOUBT
+    ) -> Suggestions:
+        """At most ``limit`` documents that may answer a half-typed title; none when none is good enough.
+
+        ``doubt`` is the confidence (log-odds) below which nothing is shown.
+        """
         if not 1 <= limit <= 20:
             raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
         deadline = time.monotonic() + self._budget
-        return self._now().suggest(title, audience, limit=limit, deadline=deadline, explain=explain)
+        return self._now().suggest(title, audience, limit=limit, deadline=deadline, explain=explain, doubt=doubt)
 
     def article(self, document_id: str, *, audience: str = PUBLIC) -> Document:
         """A whole document by id or old id. Raises NotFound alike when it is absent and when it is not theirs."""

@@ -7,6 +7,7 @@ is the searcher's business.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import arrays, curations, ranking, weights
+from kb.search import arrays, curations, ranking
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
@@ -29,6 +30,7 @@ from kb.search.whoosh_engine import FOLDER, Selector
 
 Ints = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
+_NO_VOTES = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
 WINDOW = 1000  # results that can be paged to
 FACETS = ("kind", "product", "version", "tag")
 
@@ -67,31 +69,34 @@ class Snapshot:
 
     # --- suggestions ---------------------------------------------------------------------------------------------
 
-    def suggest(self, title: str, audience: str, *, limit: int, deadline: float, explain: bool) -> Suggestions:
+    def suggest(
+        self, title: str, audience: str, *, limit: int, deadline: float, explain: bool, doubt: float
+    ) -> Suggestions:
         matrix = self.matrix(audience)
         understood = self._understood(matrix, title[:LONGEST], open_ended=True)
         steer = self._steering(matrix, title[:LONGEST])
         ranked = self._rank(matrix, understood, None, deadline, steer=steer)
         name = self.generation.name
-        if not ranked.documents.size or not self._worth_showing(matrix, understood, ranked):
+        sure = self._confidence(matrix, understood, ranked)
+        if sure < doubt:  # a box that shows noise teaches people to ignore it
             limit = min(limit, steer.pinned.size if steer is not None else 0)
-        if not limit:
-            return Suggestions(title, name, (), ranked.partial)
         hits = self._hits(matrix, understood, ranked, 0, limit, explain=explain)
-        return Suggestions(title, name, hits, ranked.partial)
+        return Suggestions(title, name, hits, ranked.partial, sure)
 
-    def _worth_showing(self, matrix: Matrix, understood: Understood, ranked: Ranked) -> bool:
-        """Whether one of the best three is likely to answer: a box that shows noise teaches people to ignore it."""
+    def _confidence(self, matrix: Matrix, understood: Understood, ranked: Ranked) -> float:
+        """The log-odds that one of the best three answers."""
+        if not ranked.documents.size:
+            return -math.inf
         if not ranked.raw:
-            return True  # time was up before a closer look; better a guess than nothing
+            return math.inf  # time was up before a closer look; better a guess than nothing
         evidence = ranking.Evidence(
             coverage=float(matrix.coverage(understood, np.sort(ranked.documents[:3])).max()),
-            **{name: float(raw[:3].max()) for name, raw in ranked.raw.items()},
+            **{name: float(ranked.raw[name][:3].max()) for name in ("words", "passage", "letters")},
             ideal=matrix.ideal(understood),
             known=len(understood.meanings),
             unknown=len(understood.unknown),
         )
-        return ranking.confidence(evidence) >= weights.DOUBT
+        return ranking.confidence(evidence)
 
     # --- search --------------------------------------------------------------------------------------------------
 
@@ -177,13 +182,17 @@ class Snapshot:
             order = ranking.order(found.scores, found.documents)
             return Ranked(found.documents[order], found.scores[order], {}, {}, partial=True)
         vector = matrix.letters(understood.text) if understood.text else None
-        documents = curations.candidates(_with_letters(matrix, found, vector, allowed), steer, allowed)
+        voted, votes = matrix.votes.cast(understood.meanings, understood.unknown) if matrix.votes else _NO_VOTES
+        documents = _with_letters(matrix, found, vector, allowed)
+        documents = np.union1d(documents, voted if allowed is None else voted[allowed[voted]])
+        documents = curations.candidates(documents, steer, allowed)
         raw = {
             "words": scores[documents],
             "passage": matrix.passages(matrix.gains(understood), documents),
             "letters": matrix.letter_scores(vector, documents),
-        }
+        } | ({"topics": matrix.topic_scores(understood, documents)} if matrix.topics else {})
         parts = ranking.mix(raw, matrix.column("kind")[documents], matrix.column("solved")[documents])
+        parts |= ranking.voted(votes, voted, documents)
         parts = curations.steered(parts, documents, steer)
         total = sum(parts.values(), np.zeros(documents.size))
         order = ranking.order(total, documents)

@@ -46,7 +46,7 @@ def bm25f(documents: list[Document], query: str) -> list[float]:
 
     title_norm, body_norm = norms(titles), norms(bodies)
     scores = [0.0] * len(documents)
-    for stem in dict.fromkeys(stems(query)):
+    for stem in stems(query):  # a word said twice counts twice
         df = sum(bool(t[stem] or b[stem]) for t, b in zip(titles, bodies, strict=True))
         idf = math.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
         for i in range(len(documents)):

@@ -139,6 +139,10 @@ class DocumentStore:
             yield from (_document(body) for _, body in rows)
             row = rows[-1][0]
 
+    def audiences(self) -> dict[int, tuple[str, str]]:
+        """The id and the audience of each row."""
+        return {row: (id_, audience) for row, id_, audience in self._query("SELECT row, id, audience FROM document")}
+
     def digests(self) -> dict[str, bytes]:
         """What each document's content is, as 8 bytes: two stores differ where these do."""
         return dict(self._query("SELECT id, digest FROM document"))

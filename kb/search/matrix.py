@@ -20,8 +20,8 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.analysis import Analyzer, words
 from kb.search.arrays import Arrays
+from kb.search.letters import grams
 from kb.search.lexical import Candidates, Lexical, Meaning, top
-from kb.search.postings import grams
 from kb.search.solved import Votes
 from kb.search.spelling import Speller
 from kb.search.topics import Topics
@@ -152,10 +152,11 @@ class Matrix:
         if vector is None:
             return np.zeros(documents.size, dtype=np.float32)
         query = np.zeros(self._a["gram_hashes"].size, dtype=np.float32)
-        query[vector["pieces"]] = vector["weights"]
+        query[vector["pieces"]] = vector["weights"] * self._a["gram_idf"][vector["pieces"]]
         at, owner = _gather(self._a["title_pointers"], documents)
-        parts = query[self._a["title_grams"][at]] * self._a["title_weights"][at]
-        return np.bincount(owner, weights=parts, minlength=documents.size).astype(np.float32)
+        parts = query[self._a["title_grams"][at]] * self._a["title_counts"][at]
+        summed = np.bincount(owner, weights=parts, minlength=documents.size)
+        return (summed / self._a["title_lengths"][documents]).astype(np.float32)
 
     def passages(self, gains: Floats, documents: Ints) -> Floats:
         """The BM25 score of each document's best passage (every document has one at least)."""

@@ -10,21 +10,24 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import spelling, vocabulary, weights
-from kb.search.analysis import Analyzer, fold, words
+from kb.search import letters, spelling, vocabulary, weights
+from kb.search.analysis import Analyzer, words
 from kb.search.arrays import Arrays
 from kb.search.documents import Document, Kind
 from kb.search.passages import Cut
 
 Ints = npt.NDArray[Any]
 KINDS = tuple(Kind)
+_LONG_CHUNK = 64  # characters
+_MOST_CHUNKS = 400_000  # some 60 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,26 @@ class Facts:
     answer: tuple[int, int]  # the passages of the accepted answer, half-open, counted from ``first``
 
 
+class _Known(dict[str, tuple[int, ...]]):
+    """The numbers of the words of each chunk of text without white space, worked out once.
+
+    Texts repeat themselves: nineteen chunks of twenty were seen before, which makes reading a text a walk through a
+    dictionary. Long chunks (of scripts without spaces, of binary noise) come once and are not kept.
+    """
+
+    def __init__(self, analyzer: Analyzer, surfaces: dict[str, int]) -> None:
+        self._stem, self._surfaces = analyzer.stem, surfaces
+
+    def __missing__(self, chunk: str) -> tuple[int, ...]:
+        surfaces, stem = self._surfaces, self._stem
+        numbers = tuple(surfaces.setdefault(word, len(surfaces)) for word in words(chunk) if stem(word))
+        if len(chunk) <= _LONG_CHUNK:
+            if len(self) >= _MOST_CHUNKS:
+                self.clear()
+            self[chunk] = numbers
+        return numbers
+
+
 class Corpus:
     """The words of all documents, as numbers, in order of adding."""
 
@@ -52,27 +75,25 @@ class Corpus:
         self.analyzer = Analyzer()
         self.facts: list[Facts] = []
         self.surfaces: dict[str, int] = {}
-        self.title_words, self.title_doc = array("i"), array("i")
-        self.body_words, self.body_passage = array("i"), array("i")
+        self.title_words, self.title_ends = array("i"), array("q", [0])
+        self.body_words, self.body_ends = array("i"), array("q", [0])
         self.passage_doc = array("i")
+        self._known = _Known(self.analyzer, self.surfaces)
 
     def add(self, document: Document, row: int, cuts: Sequence[Cut]) -> None:
         """Take up one document; ``cuts`` are its passages in the store's order."""
         number, first = len(self.facts), len(self.passage_doc)
-        title = self._numbers(" ".join((document.title, *document.aliases)))
-        self.title_words.extend(title)
-        self.title_doc.extend([number] * len(title))
+        self.title_words.extend(self._numbers(" ".join((document.title, *document.aliases))))
+        self.title_ends.append(len(self.title_words))
         for i, cut in enumerate(cuts):
-            self.passage_doc.append(number)
             extra = [document.summary, *document.tags, document.product] if i == 0 else []
-            text = self._numbers("\n".join((*cut.path[-1:], cut.text, *extra)))
-            self.body_words.extend(text)
-            self.body_passage.extend([first + i] * len(text))
+            self.body_words.extend(self._numbers("\n".join((*cut.path[-1:], cut.text, *extra))))
+            self.body_ends.append(len(self.body_words))
+            self.passage_doc.append(number)
         self.facts.append(_facts(document, row, first, cuts))
 
-    def _numbers(self, text: str) -> list[int]:
-        surfaces, stem = self.surfaces, self.analyzer.stem
-        return [surfaces.setdefault(word, len(surfaces)) for word in words(text) if stem(word)]
+    def _numbers(self, text: str) -> Iterable[int]:
+        return chain.from_iterable(map(self._known.__getitem__, text.split()))
 
 
 def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> Facts:
@@ -100,104 +121,129 @@ def partition(corpus: Corpus, visible: frozenset[str]) -> Arrays:
         **seen.vocabularies(),
         **seen.postings(),
         **seen.passages(),
-        **_letters([f.title for f in rows]),
+        **letters.pack([f.title for f in rows]),
         **_columns(rows),
     }
 
 
 class _Visible:
-    """The part of a corpus that one audience sees, renumbered from 0 in its own order."""
+    """The part of a corpus that one audience sees, as tables of counts, renumbered from 0 in its own order."""
 
     def __init__(self, corpus: Corpus, order: list[int]) -> None:
         self.documents = len(order)
         place = np.full(len(corpus.facts), -1, dtype=np.int64)
         place[order] = np.arange(len(order))
         of_passage = place[_ints(corpus.passage_doc)]
-        self._number_passages(of_passage)
-        body_passage = _ints(corpus.body_passage)
-        body_seen = of_passage[body_passage] >= 0
-        title_doc = place[_ints(corpus.title_doc)]
-        body, title = _ints(corpus.body_words)[body_seen], _ints(corpus.title_words)[title_doc >= 0]
-        self._number_words(corpus, body, title)
-        self.body_doc = of_passage[body_passage][body_seen]
-        self.body_passage = self.passage_place[body_passage][body_seen]
-        self.title_doc = title_doc[title_doc >= 0]
+        passages = np.argsort(of_passage, kind="stable")
+        passages = passages[of_passage[passages] >= 0]
+        self.passage_doc = of_passage[passages]
+        width = max(1, len(corpus.surfaces))
+        title = _table(corpus.title_words, corpus.title_ends, np.array(order, dtype=np.int64), width)
+        body = _table(corpus.body_words, corpus.body_ends, passages, width)
+        self._number_words(corpus, title, body)
 
-    def _number_passages(self, of_passage: Ints) -> None:
-        order = np.argsort(of_passage, kind="stable")
-        order = order[of_passage[order] >= 0]
-        self.passage_place = np.full(of_passage.size, -1, dtype=np.int64)
-        self.passage_place[order] = np.arange(order.size)
-        self.passage_doc = of_passage[order]
-
-    def _number_words(self, corpus: Corpus, body: Ints, title: Ints) -> None:
+    def _number_words(self, corpus: Corpus, title: Any, body: Any) -> None:
         texts = list(corpus.surfaces)
-        used = np.unique(np.concatenate((body, title)))
-        self.surfaces = sorted((texts[i] for i in used), key=lambda word: word.encode("utf-8", "surrogatepass"))
-        number = np.zeros(len(texts), dtype=np.int64)
+        used = np.bincount(np.concatenate((title.indices, body.indices)), minlength=len(texts))
+        self.surfaces = sorted((texts[i] for i in np.flatnonzero(used)), key=_utf8)
+        number = np.zeros(max(1, len(texts)), dtype=np.int32)
         number[[corpus.surfaces[word] for word in self.surfaces]] = np.arange(len(self.surfaces))
         stems = [corpus.analyzer.stem(word) for word in self.surfaces]
-        self.stems = sorted(set(stems), key=lambda word: word.encode("utf-8", "surrogatepass"))
+        self.stems = sorted(set(stems), key=_utf8)
         of_stem = {word: i for i, word in enumerate(self.stems)}
-        self.stem_of = np.array([of_stem[word] for word in stems], dtype=np.int64)
-        self.body, self.title = number[body], number[title]
+        self.stem_of = np.array([of_stem[word] for word in stems], dtype=np.int32)
+        self.title = _renumbered(title, number, len(self.surfaces))
+        self.body = _renumbered(body, number, len(self.surfaces))
 
     def vocabularies(self) -> Arrays:
         """Surface words (for completion and typos), their stems and how many documents have them."""
-        pairs = np.concatenate(
-            (self.body * self.documents + self.body_doc, self.title * self.documents + self.title_doc)
-        )
-        df = np.bincount(np.unique(pairs) // max(1, self.documents), minlength=len(self.surfaces)).astype(np.int32)
+        both = _by_word(self.title) + _merged(_by_word(self.body), self.passage_doc, self.documents)
+        df = np.diff(both.indptr).astype(np.int32)[: len(self.surfaces)]
         return {
             **vocabulary.pack(self.surfaces, "surface"),
             **vocabulary.pack(self.stems, "stem"),
-            "surface_stem": self.stem_of.astype(np.int32),
+            "surface_stem": self.stem_of,
             "surface_df": df,
             **spelling.pack(self.surfaces, df),
         }
 
     def postings(self) -> Arrays:
         """Documents by stem: BM25F's weighted frequency of title and body, one byte each."""
-        n = max(1, self.documents)
-        title_norm = weights.shorten(np.bincount(self.title_doc, minlength=n).astype(np.float64))
-        body_norm = weights.shorten(np.bincount(self.body_doc, minlength=n).astype(np.float64))
-        keys = np.concatenate(
-            (self.stem_of[self.title] * n + self.title_doc, self.stem_of[self.body] * n + self.body_doc)
-        )
-        parts = np.concatenate((weights.TITLE / title_norm[self.title_doc], 1 / body_norm[self.body_doc]))
-        stem_doc, tf = _summed(keys, parts)
-        stems, docs = np.divmod(stem_doc, n)
-        pointers = _pointers(stems, len(self.stems))
+        self.title_stems = _by_word(_renumbered(self.title, self.stem_of, len(self.stems)))
+        self.body_stems = _by_word(_renumbered(self.body, self.stem_of, len(self.stems)))
+        lengths = np.asarray(self.body.sum(axis=1)).ravel()
+        body_length = np.bincount(self.passage_doc, weights=lengths, minlength=self.documents)
+        title = _shortened(self.title_stems, np.asarray(self.title.sum(axis=1)).ravel(), weights.TITLE)
+        by_doc = _merged(self.body_stems, self.passage_doc, self.documents)
+        both = title + _shortened(by_doc, body_length, 1.0)
+        both.sort_indices()
         return {
-            "pointers": pointers,
-            "docs": docs.astype(np.int32),
-            "codes": weights.code(tf),
-            "df": np.diff(pointers).astype(np.int32),
+            "pointers": both.indptr.astype(np.int64)[: len(self.stems) + 1],
+            "docs": both.indices.astype(np.int32),
+            "codes": weights.code(both.data),
+            "df": np.diff(both.indptr).astype(np.int32)[: len(self.stems)],
         }
 
     def passages(self) -> Arrays:
         """Stems by passage (a forward index), title in front: to find the best passage of a candidate."""
-        count, width = self.passage_doc.size, max(1, len(self.stems))
-        of_doc = _pointers(self.passage_doc, self.documents)
-        title_at, title_stem = _repeat_titles(self.title_doc, self.stem_of[self.title], of_doc)
-        passage = np.concatenate((self.body_passage, title_at))
-        stems = np.concatenate((self.stem_of[self.body], title_stem))
-        times = np.concatenate((np.ones(self.body_passage.size), np.full(title_at.size, float(weights.PASSAGE_TITLE))))
-        norm = weights.shorten(np.bincount(passage, weights=times, minlength=count).astype(np.float64))
-        keys, tf = _summed(passage * width + stems, times / norm[passage])
-        passage, stems = np.divmod(keys, width)
+        titles = self.title_stems.tocsr()[self.passage_doc] if self.passage_doc.size else self.body_stems.tocsr()
+        table = self.body_stems.tocsr() + titles * weights.PASSAGE_TITLE
+        table = _shortened(table.tocsc(), np.asarray(table.sum(axis=1)).ravel(), 1.0).tocsr()
         return {
-            "doc_passages": of_doc,
-            "passage_pointers": _pointers(passage, count),
-            "passage_stems": stems.astype(np.int32),
-            "passage_codes": weights.code(tf),
+            "doc_passages": _pointers(self.passage_doc, self.documents),
+            "passage_pointers": table.indptr.astype(np.int64),
+            "passage_stems": table.indices.astype(np.int32),
+            "passage_codes": weights.code(table.data),
         }
 
 
-def _summed(keys: Ints, parts: npt.NDArray[np.float64]) -> tuple[Ints, npt.NDArray[np.float64]]:
-    """Sorted distinct keys and the sum of the parts of each."""
-    distinct, place = np.unique(keys, return_inverse=True)
-    return distinct, np.bincount(place, weights=parts, minlength=distinct.size).astype(np.float64)
+# Tables of counts are scipy's compressed sparse rows or columns: turning one into the other is a counting sort, so a
+# corpus is turned into postings without ever comparing two keys.
+
+
+def _table(entries: array[int], ends: array[int], rows: Ints, width: int) -> Any:
+    """How often each word stands in each of ``rows``, a word once for every time it is there."""
+    from scipy import sparse  # build time only
+
+    pointers = np.frombuffer(ends, dtype=np.int64)
+    table = sparse.csr_matrix((np.ones(len(entries), np.int32), _ints(entries), pointers), (pointers.size - 1, width))
+    return table[rows]
+
+
+def _renumbered(table: Any, number: Ints, width: int) -> Any:
+    """The same rows with other numbers for their words."""
+    made = type(table)(
+        (table.data, number[table.indices] if table.nnz else table.indices, table.indptr),
+        shape=(table.shape[0], max(1, width)),
+    )
+    made.has_sorted_indices = made.has_canonical_format = False
+    return made
+
+
+def _by_word(table: Any) -> Any:
+    """Columns: for each word its rows, ascending, each once, with the count."""
+    turned = table.tocsc()
+    turned.has_sorted_indices = True  # a counting sort keeps the rows in order, equal ones beside each other
+    turned.has_canonical_format = False
+    turned.sum_duplicates()
+    return turned
+
+
+def _merged(columns: Any, group: Ints, groups: int) -> Any:
+    """Rows added up to ``groups`` groups that follow each other."""
+    made = type(columns)(
+        (columns.data.copy(), group[columns.indices].astype(np.int32), columns.indptr.copy()),
+        shape=(groups, columns.shape[1]),
+    )
+    made.has_sorted_indices, made.has_canonical_format = True, False
+    made.sum_duplicates()
+    return made
+
+
+def _shortened(columns: Any, lengths: Ints, weight: float) -> Any:
+    """Counts as BM25's length-normalised frequencies, times ``weight``."""
+    factor = weight / weights.shorten(lengths.astype(np.float64))
+    return type(columns)((columns.data * factor[columns.indices], columns.indices, columns.indptr), columns.shape)
 
 
 def _pointers(sorted_rows: Ints, rows: int) -> Ints:
@@ -205,52 +251,8 @@ def _pointers(sorted_rows: Ints, rows: int) -> Ints:
     return np.concatenate(([0], np.cumsum(np.bincount(sorted_rows, minlength=rows)))).astype(np.int64)
 
 
-def _repeat_titles(title_doc: Ints, stems: Ints, of_doc: Ints) -> tuple[Ints, Ints]:
-    """Each title word once for every passage of its document: (passage, stem)."""
-    counts = (of_doc[1:] - of_doc[:-1])[title_doc]
-    starts = np.repeat(of_doc[title_doc], counts)
-    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-    return starts + within, np.repeat(stems, counts)
-
-
-def grams(text: str) -> list[int]:
-    """Hashes of the 3- and 4-character pieces within each word of ``text``, a space at either end (char_wb)."""
-    found: list[int] = []
-    for word in fold(text).split():
-        padded = f" {word[:40]} ".encode("utf-8", "surrogatepass") if word.isascii() else f" {word[:40]} "
-        for size in (3, 4):
-            pieces = (padded[i : i + size] for i in range(max(1, len(padded) - size + 1)))
-            found.extend(zlib.crc32(p if isinstance(p, bytes) else p.encode("utf-8", "surrogatepass")) for p in pieces)
-    return found
-
-
-def _letters(titles: list[str]) -> Arrays:
-    """TF-IDF over the titles' character pieces, and for each piece the documents where it weighs most."""
-    hashed = [grams(title) for title in titles]
-    doc = np.repeat(np.arange(len(titles)), [len(h) for h in hashed])
-    vocabulary_, piece = np.unique(np.array([g for h in hashed for g in h], dtype=np.uint32), return_inverse=True)
-    width = max(1, vocabulary_.size)
-    keys, counts = np.unique(doc * width + piece, return_counts=True)
-    docs, pieces = np.divmod(keys, width)
-    df = np.bincount(pieces, minlength=vocabulary_.size)
-    # scikit-learn's smooth idf, and unit length, so that a dot product is a cosine.
-    idf = np.log((1 + len(titles)) / (1 + df)) + 1
-    weight = counts * idf[pieces]
-    length = np.sqrt(np.bincount(docs, weights=weight**2, minlength=len(titles)))
-    weight = weight / np.maximum(length[docs], 1e-9)
-    order = np.lexsort((docs, -weight, pieces))
-    rank = np.arange(order.size) - _pointers(pieces[order], vocabulary_.size)[pieces[order]]
-    heavy = order[rank < weights.LETTER_POSTINGS]
-    return {
-        "gram_hashes": vocabulary_,
-        "gram_idf": idf.astype(np.float32),
-        "gram_pointers": _pointers(pieces[heavy], vocabulary_.size),
-        "gram_docs": docs[heavy].astype(np.int32),
-        "gram_weights": weight[heavy].astype(np.float32),
-        "title_pointers": _pointers(docs, len(titles)),
-        "title_grams": pieces.astype(np.int32),
-        "title_weights": weight.astype(np.float32),
-    }
+def _utf8(word: str) -> bytes:
+    return word.encode("utf-8", "surrogatepass")
 
 
 def _columns(rows: list[Facts]) -> Arrays:
@@ -284,4 +286,4 @@ def key_of(document_id: str) -> int:
 
 
 def _ints(numbers: array[int]) -> Ints:
-    return np.frombuffer(numbers, dtype=np.int32).astype(np.int64) if len(numbers) else np.zeros(0, dtype=np.int64)
+    return np.frombuffer(numbers, dtype=np.int32) if len(numbers) else np.zeros(0, dtype=np.int32)

@@ -9,7 +9,10 @@ import datetime as dt
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,35 +22,156 @@ from kb.errors import Invalid
 from kb.settings import Settings, load
 
 
-@click.command()
+class _Index(click.Command):
+    """`kb index KIND=PATH ...`, and what is done about published generations as its first word."""
+
+    verbs: dict[str, click.Command]
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        verb = self.verbs.get(args[0]) if args else None
+        if verb is not None:
+            return verb.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, verb.get_short_help_str(100)) for name, verb in self.verbs.items()])
+
+
+_DATA = click.option("--data", type=click.Path(file_okay=False), help="The data folder; default: KB_DATA.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole answer as one JSON document.")
+
+
+@click.command(cls=_Index)
 @click.argument("words", nargs=-1, metavar="[KIND=PATH]...")
-@click.option("--data", type=click.Path(file_okay=False), help="The data folder; default: KB_DATA.")
+@_DATA
 @click.option("--full", is_flag=True, help="Read every file anew, changed or not.")
-@click.option("--check-only", is_flag=True, help="Read and report, publish nothing; exit 1 when files were left out.")
-@click.option("--json", "as_json", is_flag=True, help="Print the whole report as one JSON document.")
-def index(words: tuple[str, ...], data: str | None, full: bool, check_only: bool, as_json: bool) -> int:
+@click.option("--check-only", is_flag=True, help="Read, build and check, publish nothing; exit 1 on findings.")
+@click.option("--watch", is_flag=True, help="Go on, and publish each edit as soon as it is saved.")
+@click.option("--rollback", "back", is_flag=True, help="The same as `kb index rollback`.")
+@click.option(
+    "--queries", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    help="With --check-only: compare the best suggestions for these queries too, one a line.",
+)  # fmt: skip
+@_JSON
+def index(
+    words: tuple[str, ...], data: str | None, queries: Path | None, *, full: bool, check_only: bool, watch: bool,
+    back: bool, as_json: bool,
+) -> int:  # fmt: skip
     """Read files and publish them for search: KIND is doc, faq or forum, PATH a file or a folder.
 
     What a file is, Markdown, HTML, a Stack Exchange or Discourse export, is found out by itself. Without KIND=PATH the
     sources in KB_SOURCES are read, else docs, faq and forum of the content folder.
     """
     settings = load(data=data)
-    order = pipeline.Order(
-        sources=_sources(words, settings),
+    if back:
+        _roll_back(settings, None)
+        return 0
+    order = replace(_order(settings, words), full=full, check_only=check_only)
+    if queries is not None:
+        from indexer.selfcheck import read_queries
+
+        order = replace(order, queries=read_queries(queries))
+    if watch:
+        return _watch(order)
+    report = _run(order)
+    _print(report, as_json)
+    return 1 if report.refused or (check_only and (report.skipped or report.failed)) else 0
+
+
+@click.command()
+@_DATA
+@_JSON
+def generations(data: str | None, as_json: bool) -> int:
+    """List the published generations that are kept; * marks the one that serves."""
+    from kb.search.history import history
+
+    rows = history(load(data=data).data)
+    if as_json:
+        click.echo(json.dumps([row.json() for row in rows], indent=2))
+        return 0 if rows else 1
+    for row in rows:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in row.kinds)
+        what = f"{row.documents} documents ({kinds})" if row.sound else "damaged; run `kb index --full`"
+        click.echo(f"{'*' if row.serves else ' '} {row.name}  {row.created}  {what}")
+    if not rows:
+        click.echo("There is no generation yet; run `kb index`.", err=True)
+    return 0 if rows else 1
+
+
+@click.command()
+@click.argument("name", required=False)
+@_DATA
+def rollback(name: str | None, data: str | None) -> int:
+    """Let an older generation serve again: NAME, or the one before the one that serves."""
+    _roll_back(load(data=data), name)
+    return 0
+
+
+index.verbs = {"generations": generations, "rollback": rollback}
+
+
+def _roll_back(settings: Settings, name: str | None) -> None:
+    from kb.search import generations as kept
+
+    found = kept.rollback(settings.data, name.zfill(6) if name and name.isdigit() else name)
+    click.echo(f"Generation {found.name} serves again: {found.manifest.documents} documents.")
+    click.echo("The next `kb index` publishes the files as they are then; mend them first.", err=True)
+
+
+def _order(settings: Settings, words: Sequence[str]) -> pipeline.Order:
+    found = _sources(tuple(words), settings)
+    # Someone who names another tree on the command line does not mean the help centre's own queries.
+    content = Path(settings.content).resolve()
+    ours = not words or any(source.path.is_relative_to(content) for source in found)
+    return pipeline.Order(
+        sources=found,
         data=settings.data,
-        today=dt.datetime.now(dt.UTC).date(),
-        full=full,
-        check_only=check_only,
+        today=_today(),
         strict=bool(words or settings.sources),
         keep=settings.generations,
+        golden=_existing(settings.content / "golden.toml") if ours else None,
+        curations=_existing(settings.content / "curations.toml") if ours else None,
+        gate=settings.publish_gate,
+        drop=settings.publish_drop,
     )
+
+
+def _existing(path: Path) -> Path | None:
+    return path if path.exists() else None
+
+
+def _today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
+def _run(order: pipeline.Order) -> Report:
     bar = Bar(sys.stderr.isatty())
     try:
-        report = pipeline.run(order, progress=bar.show)
+        return pipeline.run(order, progress=bar.show)
     finally:
         bar.end()
-    _print(report, as_json)
-    return 1 if check_only and report.skipped else 0
+
+
+def _watch(order: pipeline.Order) -> int:
+    from indexer import watching
+
+    def told(report: Report) -> None:
+        if report.published or report.refused:
+            for line in report.lines():
+                click.echo(line)
+
+    told(_run(order))
+    click.echo("Watching for changes; Ctrl-C ends.", err=True)
+    say: Callable[[str], None] = lambda sentence: click.echo(f"kb: {sentence}", err=True)  # noqa: E731
+    watching.follow(order, watching.changes(order), told=told, failed=say, today=_today)
+    return 0
 
 
 def _sources(words: tuple[str, ...], settings: Settings) -> tuple[sources.Source, ...]:

@@ -65,7 +65,7 @@ def sniff(path: str, head: bytes) -> Format:
         return Format.MARKDOWN
     if lowered.startswith(b"<?xml") or suffix == ".xml":
         return _xml(lowered)
-    if suffix == ".json" or start[:1] in (b"{", b"["):
+    if suffix == ".json" or (not suffix and start[:1] in (b"{", b"[")):
         return _json(head, suffix)
     if suffix in _HTML_SUFFIXES or lowered.startswith((b"<!doctype html", b"<html")):
         return _html(start)

@@ -6,21 +6,21 @@ build aside and publish. Nothing different publishes nothing. Not for formats (`
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-import hashlib
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import cleaning, ledger, shelf, workers
+from indexer import cleaning, editorial, ledger, media, planning, shelf, workers
 from indexer import sources as source_files
-from indexer.ledger import Difference, Entry, Ledger
+from indexer.ledger import Entry, Ledger
+from indexer.planning import Plan
 from indexer.report import Finding, Report
-from indexer.shelf import Shelf
 from indexer.sources import Source, SourceFile
-from indexer.visit import Library, stamp
 from indexer.workers import Crew, Done, Task
 from kb import ids
 from kb.errors import Conflict, Invalid
@@ -30,14 +30,14 @@ if TYPE_CHECKING:
     from kb.search.generations import Builder, Generation
 
 Progress = Callable[[str, int, int, str], None]
-#: Pages of a site that are looked at to find its repeated blocks, and the share of changed pages that asks for it anew.
+#: Pages of a site that are looked at to find its repeated blocks.
 SURVEYED = 400
-_SURVEY_ANEW = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the editor asked for. ``strict``: a source without anything readable is a mistake."""
+    """What the editor asked for. ``strict``: a source without anything readable is a mistake. ``golden`` and
+    ``curations`` are files (None: none); ``gate``, ``drop`` and ``queries`` are those of ``selfcheck.Checks``."""
 
     sources: tuple[Source, ...]
     data: Path
@@ -47,43 +47,60 @@ class Order:
     strict: bool = True
     keep: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
+    golden: Path | None = None
+    curations: Path | None = None
+    gate: str = "off"
+    drop: int = 100
+    queries: tuple[str, ...] = ()
 
 
-def run(order: Order, *, progress: Progress = lambda *_: None) -> Report:
-    """The whole story. Raises Invalid when a source holds nothing readable, Conflict when another build runs."""
+def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None = None) -> Report:
+    """The whole story. ``progress`` is told (stage, done, total, what) from this thread; ``crew`` are processes that
+    are kept for the next run.
+
+    A generation that fails its checks is not published: ``Report.refused`` says why. Raises Invalid when a source
+    holds nothing readable, Misconfigured for a broken golden or curations file, Conflict when another build runs.
+    """
     started = time.monotonic()
     report = Report()
+    decided = editorial.curations(order.curations) if order.curations else editorial.Decided()
     files = _files(order.sources, report)
     previous, before = _before(order, report)
-    plan = _plan(files, before, order)
+    plan = planning.plan(files, before, full=order.full, today=order.today)
     _count(report, files, plan)
-    if not plan.difference.nothing or order.full or previous is None:
-        with Crew(workers.count(len(plan.fresh))) as crew:
-            crew.start()
-            if order.check_only:
-                _Run(order, files, before, plan, report, progress).read(crew, lambda _: None)
-            else:
-                _build(_Run(order, files, before, plan, report, progress), crew, previous)
+    report.stages["looking"] = time.monotonic() - started
+    same = previous is not None and previous.curations() == decided.values
+    work = _Run(order, files, before, plan, report, progress, decided)
+    if plan.difference.nothing and not order.full and previous is not None and same:
+        _stay(work, previous)
     else:
-        report.findings += [finding for key in files for finding in before.entries[key].findings]
-        report.documents = previous.manifest.documents
-        report.kinds.update(previous.manifest.kinds)
+        with _working(crew, plan) as working:
+            _make(work, working, previous)
     report.generation = report.generation or (previous.name if previous else "")
     report.findings.sort(key=lambda finding: (finding.source, finding.line))
     report.seconds = time.monotonic() - started
     return report
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is to be read. ``difference.changed`` includes what is stale."""
+@contextlib.contextmanager
+def _working(crew: Crew | None, plan: Plan) -> Iterator[Crew]:
+    if crew is not None:
+        yield crew
+        return
+    with Crew(workers.count(len(plan.fresh))) as made:
+        if plan.fresh:
+            made.start()
+        yield made
 
-    difference: Difference
-    fresh: tuple[str, ...]
-    shelf: Shelf
-    surveys: Mapping[str, list[SourceFile]]
-    chrome: Mapping[str, frozenset[int]]
-    owners: Mapping[str, str]  # id of a place -> key of its file
+
+def _stay(work: _Run, previous: Generation) -> None:
+    """Nothing differs: what was said about the files still holds."""
+    report = work.report
+    report.findings += [finding for key in work.files for finding in work.before.entries[key].findings]
+    report.documents = previous.manifest.documents
+    report.kinds.update(previous.manifest.kinds)
+    if work.order.check_only:
+        _judge(work, previous, None)
 
 
 def _files(sources: Iterable[Source], report: Report) -> dict[str, SourceFile]:
@@ -108,73 +125,68 @@ def _before(order: Order, report: Report) -> tuple[Generation | None, Ledger]:
     return previous, noted or Ledger()
 
 
-def _plan(files: dict[str, SourceFile], before: Ledger, order: Order) -> _Plan:
-    found = ledger.difference(before.entries, files, digest)
-    if order.full:
-        again = tuple(sorted(found.changed + found.unchanged))
-        found = replace(found, changed=again, unchanged=())
-    shelves = shelf.arrange(files, before.entries, (*found.added, *found.changed))
-    library = shelves.library(files, {}, None, order.today)
-    stale = ledger.stale(
-        before.entries, found.unchanged, found=lambda name: _found(library, name), included=stamp, today=order.today
-    )
-    surveys = _surveys(files, before, {*found.added, *found.changed, *stale})
-    # A page must be cleaned with what its site repeats now.
-    again = tuple(page.key for pages in surveys.values() for page in pages)
-    changed = sorted({*found.changed, *stale, *again} - set(found.added))
-    unchanged = tuple(key for key in found.unchanged if key not in set(changed))
-    found = replace(found, changed=tuple(changed), unchanged=unchanged)
-    chrome = {site: blocks for site, blocks in before.chrome.items() if site not in surveys}
-    owners = {place.id: key for key, place in shelves.places.items()}
-    return _Plan(found, tuple(sorted((*found.added, *changed))), shelves, surveys, chrome, owners)
-
-
-def _found(library: Library, name: str) -> str:
-    place = library.uids.get(name[4:]) if name.startswith("uid:") else library.place(name)
-    return place.id if place else ""
-
-
-def _surveys(files: Mapping[str, SourceFile], before: Ledger, fresh: set[str]) -> dict[str, list[SourceFile]]:
-    """Sites to be surveyed: new ones, and those of which many pages changed."""
-    wanted = {}
-    for site, pages in shelf.sites(files.values()).items():
-        changed = sum(page.key in fresh for page in pages)
-        if changed and (site not in before.chrome or changed > max(2, len(pages) * _SURVEY_ANEW)):
-            wanted[site] = pages
-    return wanted
-
-
-def _count(report: Report, files: Mapping[str, SourceFile], plan: _Plan) -> None:
+def _count(report: Report, files: Mapping[str, SourceFile], plan: Plan) -> None:
     report.files = len(files)
     for name in ("added", "changed", "removed", "unchanged"):
         setattr(report, name, len(getattr(plan.difference, name)))
     report.findings += plan.shelf.findings
 
 
-def digest(file: SourceFile) -> str:
-    """The hash of a file's bytes; "" when it cannot be read."""
-    try:
-        with Path(file.absolute).open("rb") as opened:
-            return hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
-    except OSError:
-        return ""
-
-
-def _build(run_: _Run, crew: Crew, previous: Generation | None) -> None:
+def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
+    """Read, build aside, check, and publish unless that was not asked for or a check fails."""
     from kb.search.generations import Builder
 
-    report, order = run_.report, run_.order
-    with Builder(order.data, keep=order.keep) as builder:
-        if (builder.previous.name if builder.previous else "") != (previous.name if previous else ""):
+    report, order = work.report, work.order
+    with contextlib.ExitStack() as opened:
+        # A check builds elsewhere: it needs no lock, leaves no trace and may run while readers' data is published.
+        data = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kb-check-"))) if order.check_only else None
+        builder = opened.enter_context(Builder(data or order.data, keep=order.keep, operators=data is None))
+        if data is None and (builder.previous.name if builder.previous else "") != (previous.name if previous else ""):
             raise Conflict("Another index build was published meanwhile; run `kb index` again.")
-        builder.progress = lambda stage, done, total: run_.progress(stage, done, total, "")
-        if not run_.take_over(builder):
+        builder.progress = lambda stage, done, total: work.progress(stage, done, total, "")
+        builder.curations = work.decided.values
+        if not work.take_over(builder, previous):
             raise Conflict("The last generation lacks documents that it should hold; run `kb index --full`.")
-        noted = run_.read(crew, builder.add)
-        run_.old_addresses(builder)
-        manifest = builder.publish(ledger=ledger.to_json(noted), settings=dict(order.settings))
+        noted = ledger.to_json(work.read(crew, builder)) | {"media": sorted(work.pictures)}
+        started = time.monotonic()
+        prepared = builder.prepare(ledger=noted, settings=dict(order.settings))
+        report.stages["building"] = time.monotonic() - started
+        _judge(work, prepared, previous)
+        if order.check_only or report.refused:
+            return
+        manifest = builder.release(prepared)
+        media.sweep(order.data)
     report.published, report.generation = True, manifest.name
     report.documents = manifest.documents
+
+
+def _judge(work: _Run, prepared: Generation, previous: Generation | None) -> None:
+    from indexer import selfcheck
+
+    started, order = time.monotonic(), work.order
+    work.progress("checking", 0, 1, "")
+    checks = selfcheck.Checks(
+        drop=order.drop, gate=order.gate, golden=editorial.golden(order.golden) if order.golden else (),
+        source=str(order.golden or ""), queries=order.queries,
+    )  # fmt: skip
+    verdict = selfcheck.judge(prepared, previous, checks, compare=order.check_only)
+    work.report.refused += verdict.refused
+    work.report.findings += verdict.findings + _unknown(work)
+    work.report.changes += verdict.changes
+    work.report.failed = verdict.failed
+    work.progress("checking", 1, 1, "")
+    work.report.stages["checking"] = time.monotonic() - started
+
+
+def _unknown(work: _Run) -> list[Finding]:
+    """Curations that name a document which is not there."""
+    known = work.used or {id_ for entry in work.before.entries.values() for id_ in entry.ids}
+    sentence = "There is no document {}; correct the id or take the line out."
+    return [
+        Finding(str(work.order.curations), line, sentence.format(id_))
+        for id_, line in dict.fromkeys(work.decided.named)
+        if id_ not in known
+    ]
 
 
 @dataclass(slots=True)
@@ -184,44 +196,49 @@ class _Run:
     order: Order
     files: Mapping[str, SourceFile]
     before: Ledger
-    plan: _Plan
+    plan: Plan
     report: Report
     progress: Progress
+    decided: editorial.Decided = field(default_factory=editorial.Decided)
     used: set[str] = field(default_factory=set)
     entries: dict[str, Entry] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
+    pictures: set[str] = field(default_factory=set)
 
-    def take_over(self, builder: Builder) -> bool:
+    def take_over(self, builder: Builder, previous: Generation | None) -> bool:
         """Give ``builder`` the documents of the unchanged files; False when some are missing."""
         wanted = [id_ for key in self.plan.difference.unchanged for id_ in self.before.entries[key].ids]
-        if wanted and builder.previous is not None:
-            count = 0
-            for document in builder.previous.store.documents(wanted):
-                self._note_address(document)
-                builder.add(document)
-                count += 1
-            return count == len(wanted)
-        return not wanted
+        if not wanted or previous is None:
+            return not wanted
+        count, store = 0, previous.store
+        for document in store.documents(wanted):
+            self._note_address(document)
+            builder.add(document)
+            count += 1
+        store.close()
+        return count == len(wanted)
 
-    def read(self, crew: Crew, add: Callable[[Document], None]) -> Ledger:
-        """Read what is fresh, ``add`` its documents, and return the ledger of the whole."""
+    def read(self, crew: Crew, builder: Builder) -> Ledger:
+        """Read what is fresh, add its documents and all old addresses, and return the ledger of the whole."""
         for key in self.plan.difference.unchanged:
             self._keep(key)
         started = time.monotonic()
         chrome = {**self.plan.chrome, **self._survey(crew)}
-        media = None if self.order.check_only else self.order.data / "media"
-        crew.share(self.plan.shelf.library(self.files, chrome, media, self.order.today))
+        kept = None if self.order.check_only else self.order.data / media.FOLDER
+        crew.share(self.plan.shelf.library(self.files, chrome, kept, self.order.today))
         documents: dict[str, list[str]] = {}
         tasks = (Task("read", self.files[key]) for key in self.plan.fresh)
         for done in crew.work(tasks):
-            self._take(done, documents, add)
+            self._take(done, documents, builder.add)
             if done.last:
                 self.report.read += 1
                 self.progress("reading", self.report.read, len(self.plan.fresh), done.file.name)
         self.report.reading_seconds = time.monotonic() - started
         self._must_hold_something()
         self.moved = self._moves()
+        self.old_addresses(builder)
+        self.report.stages["reading"] = time.monotonic() - started
         return Ledger(dict(sorted(self.entries.items())), chrome, self.moved)
 
     def _keep(self, key: str) -> None:
@@ -286,9 +303,10 @@ class _Run:
             sentence = f"Reading stopped after {len(found)} documents" if found else "It could not be read"
             findings.append(Finding(file.name, 0, f"{sentence}: it takes too long or too much memory.", not found))
         place = self.plan.shelf.places[file.key]
+        taken = self.plan.difference.digests.get(file.key) or planning.digest(file)
         entry = Entry(
-            file.size, file.mtime_ns, self.plan.difference.digests.get(file.key) or digest(file), found, place.id,
-            place.many, self.plan.shelf.uids.get(file.key, ""), place.title, findings=tuple(findings),
+            file.size, file.mtime_ns, taken, found, place.id, place.many, self.plan.shelf.uids.get(file.key, ""),
+            place.title, findings=tuple(findings),
         )  # fmt: skip
         if reading is not None:
             entry = replace(entry, includes=reading.includes, links=reading.links, until=reading.until)
@@ -296,6 +314,7 @@ class _Run:
         self.report.findings += findings
 
     def _note_address(self, document: Document) -> None:
+        self.pictures.update(media.named(document.html))
         for old in document.extra.get("old_urls", "").split("\n"):
             if old:
                 self.aliases.setdefault(ids.document_id(document.kind, old.split("#")[0]), document.id)

@@ -30,9 +30,20 @@ class Finding:
         return [self.source, self.line, self.sentence, self.skipped]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The ids of the best suggestions for ``query``, before and after."""
+
+    query: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Report:
-    """Counts of a run. ``seconds`` is the wall time, ``reading_seconds`` the part spent reading files."""
+    """Counts of a run. ``seconds`` is the wall time, ``reading_seconds`` the part spent reading files; ``refused`` says
+    why the new generation was not published, ``changes`` how suggestions would differ, ``stages`` maps the parts of the
+    run to their seconds."""
 
     files: int = 0
     added: int = 0
@@ -44,6 +55,10 @@ class Report:
     kinds: Counter[str] = field(default_factory=Counter)
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    stages: dict[str, float] = field(default_factory=dict)
+    failed: int = 0  # golden queries
     seconds: float = 0.0
     reading_seconds: float = 0.0
     generation: str = ""
@@ -71,6 +86,8 @@ class Report:
             "skipped": [_values(finding) for finding in self.findings if finding.skipped],
             "findings": [_values(finding) for finding in self.findings if not finding.skipped],
             "notes": self.notes,
+            "refused": self.refused,
+            "changes": [{"query": c.query, "before": list(c.before), "after": list(c.after)} for c in self.changes],
         }
 
     def lines(self) -> Iterable[str]:
@@ -79,18 +96,36 @@ class Report:
         yield from self.notes
         yield from _listed("Left out", self.skipped)
         yield from _listed("To mend", [finding for finding in self.findings if not finding.skipped])
+        yield from _compared(self.changes)
         yield (
             f"{self.files} files: {self.added} added, {self.changed} changed, {self.removed} removed, "
             f"{self.unchanged} unchanged; {len(self.skipped)} left out."
         )
         if self.read:
             yield f"Read {self.read} files in {self.reading_seconds:.1f} s ({self.rate:.0f} a second)."
+        yield from (f"Not published: {reason}" for reason in self.refused)
         if self.published:
             yield f"Published generation {self.generation}: {self.documents} documents ({kinds})."
         elif self.generation:
             yield f"Nothing was published; generation {self.generation} stays."
         else:
             yield f"Nothing was published. {self.documents} documents ({kinds})."
+
+
+def _compared(changes: list[Change]) -> Iterable[str]:
+    """The differences of the best suggestions, as a diff."""
+    if changes:
+        yield f"Suggestions that would change ({len(changes)}):"
+    for change in changes[:SHOWN]:
+        yield f"  {change.query}"
+        yield from (f"    - {place}. {id_}" for place, id_ in enumerate(change.before, 1) if id_ not in change.after)
+        for place, id_ in enumerate(change.after, 1):
+            old = change.before.index(id_) + 1 if id_ in change.before else 0
+            yield f"    {' ' if old == place else '+' if not old else '~'} {place}. {id_}" + (
+                f" (was {old})" if old not in (0, place) else ""
+            )
+    if len(changes) > SHOWN:
+        yield f"  and {len(changes) - SHOWN} more; `kb index --check-only --json` lists them all."
 
 
 def _values(finding: Finding) -> dict[str, Any]:

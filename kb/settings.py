@@ -55,6 +55,12 @@ def _level(text: str) -> str:
     return text.upper()
 
 
+def _gate(text: str) -> str:
+    if text.lower() not in ("off", "warn", "refuse"):
+        raise ValueError(text)
+    return text.lower()
+
+
 def _secret(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError(text)
@@ -149,6 +155,20 @@ SETTINGS: tuple[Setting, ...] = (
         "After this time a suggestion answers with what it has.",
     ),
     Setting("generations", "3", _whole(1, 50), "a whole number from 1 to 50", "Published generations to keep."),
+    Setting(
+        "publish_gate",
+        "warn",
+        _gate,
+        "off, warn or refuse",
+        "What happens when a golden query fails: nothing, a finding, or no publish.",
+    ),
+    Setting(
+        "publish_drop",
+        "50",
+        _whole(0, 100),
+        "a whole number from 0 to 100",
+        "The share of documents, in percent, that a publish may take away; beyond it nothing is published.",
+    ),
     Setting("log_level", "INFO", _level, "DEBUG, INFO, WARNING or ERROR", "How much the server tells."),
     Setting("demo", "no", _flag, _YES_NO, "Shows the demo sign-ins on the sign-in page; never on a real portal."),
 )
@@ -178,6 +198,8 @@ class Settings:
     attachment_megabytes: int
     suggest_budget_ms: int
     generations: int
+    publish_gate: str
+    publish_drop: int
     log_level: str
     demo: bool
 

@@ -7,13 +7,17 @@ good one goes on answering.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search import generations, weights
 from kb.search.documents import PUBLIC, Document, Kind
+from kb.search.generations import Generation
 from kb.search.query import parse, plain
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
@@ -32,6 +36,17 @@ class Searcher:
         self._snapshot: Snapshot | None = None
         self._name: str | None = None
         self._looked = float("-inf")
+
+    @classmethod
+    @contextlib.contextmanager
+    def on(cls, generation: Generation, *, budget_ms: int = 60_000) -> Iterator[Self]:
+        """What one generation answers, published or not: for checks that compare, not for visitors."""
+        fixed = cls(generation.path, budget_ms=budget_ms)
+        fixed._snapshot, fixed._looked = Snapshot(generation), float("inf")
+        try:
+            yield fixed
+        finally:
+            fixed._snapshot.store.close()
 
     @property
     def generation(self) -> str:

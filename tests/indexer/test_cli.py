@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from indexer.cli import Bar, index
-from kb.errors import Invalid
+from kb.errors import Invalid, NotFound, Unavailable
 
 
 def _run(*words: str) -> Result:
@@ -62,3 +62,83 @@ def test_the_bar_shows_count_rate_and_file(capsys: pytest.CaptureFixture[str]) -
     assert "2/2" in shown
     assert "b.md" in shown
     assert shown.endswith("\r\x1b[K")
+
+
+def test_generations_are_listed_and_rolled_back_to(tmp_path: Path, root: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    none = _run("generations", *data)
+    assert none.return_value == 1
+    for text in ("One.", "Two, longer."):
+        (root / "a.md").write_text(f"# A\n\n{text}")
+        _run(*data, f"doc={root}")
+    listed = _run("generations", *data).output.splitlines()
+    assert [line[:8] for line in listed] == ["* 000002", "  000001"]
+    assert listed[0].endswith("1 documents (1 doc)")
+    back = _run("rollback", *data)
+    assert back.output.startswith("Generation 000001 serves again: 1 documents.")
+    rows = json.loads(_run("generations", "--json", *data).stdout)
+    assert [(row["name"], row["serves"], row["sound"]) for row in rows] == [
+        ("000002", False, True),
+        ("000001", True, True),
+    ]
+    assert _run("rollback", "2", *data).return_value == 0
+    assert isinstance(_run("rollback", "77", *data).exception, NotFound)
+    assert _run("--rollback", *data).return_value == 0
+    assert isinstance(_run("rollback", *data).exception, NotFound)
+
+
+def test_a_damaged_generation_is_listed_as_such_and_never_rolled_back_to(tmp_path: Path, root: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    for text in ("One.", "Two, longer."):
+        (root / "a.md").write_text(f"# A\n\n{text}")
+        _run(*data, f"doc={root}")
+    (tmp_path / "data" / "index" / "gen-000001" / "ledger.json").write_text("{}")
+    assert "damaged" in _run("generations", *data).output
+    refused = _run("rollback", "000001", *data)
+    assert isinstance(refused.exception, Unavailable)
+    assert _run("generations", *data).output.startswith("* 000002")
+
+
+def test_a_refused_publish_says_why_and_exits_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = tmp_path / "content"
+    (content / "docs").mkdir(parents=True)
+    (content / "docs" / "a.md").write_text("# A\n\nText.")
+    (content / "golden.toml").write_text('[[queries]]\nquery = "zebra"\nexpect = "doc/zebra"\n')
+    monkeypatch.setenv("KB_CONTENT", str(content))
+    monkeypatch.setenv("KB_PUBLISH_GATE", "refuse")
+    done = _run("--data", str(tmp_path / "data"))
+    assert done.return_value == 1
+    assert "Not published: 1 of 1 golden queries fail" in done.output
+    assert "should show doc/zebra" in done.output
+    monkeypatch.setenv("KB_PUBLISH_GATE", "warn")
+    assert _run("--data", str(tmp_path / "data"), "--check-only").return_value == 1
+    assert _run("--data", str(tmp_path / "data")).return_value == 0
+
+
+def test_another_tree_is_not_asked_the_help_centres_queries(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    centre = tmp_path / "centre"
+    centre.mkdir()
+    (centre / "golden.toml").write_text('[[queries]]\nquery = "zebra"\nexpect = "doc/zebra"\n')
+    (root / "a.md").write_text("# A\n\nText.")
+    monkeypatch.setenv("KB_CONTENT", str(centre))
+    assert "zebra" not in _run("--data", str(tmp_path / "data"), f"doc={root}").output
+
+
+def test_check_only_compares_the_queries_of_a_file(tmp_path: Path, root: Path) -> None:
+    data = ("--data", str(tmp_path / "data"))
+    (root / "a.md").write_text("# Reset your password\n\nText.")
+    _run(*data, f"doc={root}")
+    (root / "a.md").rename(root / "b.md")
+    (tmp_path / "asked.txt").write_text("reset your password\n")
+    done = _run(*data, "--check-only", "--queries", str(tmp_path / "asked.txt"), f"doc={root}")
+    assert "+ 1. doc/b" in done.output
+    assert done.return_value == 0
+
+
+def test_help_names_the_verbs() -> None:
+    shown = CliRunner().invoke(index, ["--help"]).output
+    assert "generations" in shown
+    assert "rollback" in shown
+    assert "--watch" in shown

@@ -1,0 +1,46 @@
+"""Which generations are there, and which of them serves?
+
+For people who decide about a rollback: every kept generation with its counts and whether each byte is as published.
+Not for opening one to search in: see ``generations.current``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kb.errors import Unavailable
+from kb.search import generations
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """One kept generation: ``created`` as ISO 8601 in UTC, ``serves`` for the one readers open, ``sound`` when no byte
+    was changed since; the counts of one that is not sound are 0."""
+
+    name: str
+    serves: bool
+    sound: bool
+    created: str = ""
+    documents: int = 0
+    kinds: tuple[tuple[str, int], ...] = ()
+
+    def json(self) -> dict[str, Any]:
+        return asdict(self) | {"kinds": dict(self.kinds)}
+
+
+def history(data: Path) -> tuple[Past, ...]:
+    """All kept generations, newest first."""
+    current = generations.current(data)
+    serving = current.name if current else ""
+    return tuple(_past(data, name, serves=name == serving) for name in generations.names(data))
+
+
+def _past(data: Path, name: str, *, serves: bool) -> Past:
+    try:
+        manifest = generations.verified(data, name).manifest
+    except Unavailable:
+        return Past(name, serves, sound=False)
+    kinds = tuple(sorted(manifest.kinds.items()))
+    return Past(name, serves, sound=True, created=manifest.created, documents=manifest.documents, kinds=kinds)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import click
+from flask import Flask
 
 from kb.centre import HelpCentre
 from kb.errors import Misconfigured, Unavailable
@@ -145,6 +147,17 @@ def _run(settings: Settings) -> None:
         websockets=False,
     )
     try:
-        server.serve()
+        server.serve(target_loader=_load)
     except KeyboardInterrupt:
         sys.exit(0)
+
+
+def _load(target: str) -> Flask:
+    """The application, in a worker. Ctrl-C in a terminal reaches every process at once, and a worker that is told to
+    stop twice hangs until it is killed; so only the main process listens to it, and tells the workers."""
+    del target
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    from webapp.wsgi import app
+
+    return app

@@ -80,11 +80,16 @@ def test_a_mistake_is_one_sentence_and_exit_2(folder: Path, change: dict[str, st
     assert "Traceback" not in done.stderr
 
 
-def test_it_serves_greets_and_stops_cleanly(folder: Path) -> None:
+def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_processes_to_stop(folder: Path) -> None:
     port = free_port()
     arguments = command("--demo", "--port", str(port), "--workers", "2")
     server = subprocess.Popen(
-        arguments, env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        arguments,
+        env=environment(folder),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     )
     try:
         assert server.stderr
@@ -96,7 +101,7 @@ def test_it_serves_greets_and_stops_cleanly(folder: Path) -> None:
         with wait_for(f"http://127.0.0.1:{port}/healthz", server) as answer:
             assert answer.status == 200
     finally:
-        server.send_signal(signal.SIGINT)
+        os.killpg(server.pid, signal.SIGINT)
         rest = server.communicate(timeout=30)
     said = "".join(greeting)
     assert f"http://127.0.0.1:{port}" in said
@@ -104,6 +109,7 @@ def test_it_serves_greets_and_stops_cleanly(folder: Path) -> None:
     assert "alice-demo" in said
     assert server.returncode == 0
     assert "Traceback" not in "".join(rest)
+    assert "Killing" not in "".join(rest)  # what the server says when a worker did not stop by itself
 
 
 def wait_for(address: str, server: subprocess.Popen[str]):  # type: ignore[no-untyped-def]  # what urlopen gives

@@ -78,7 +78,9 @@ def test_a_module_imports_only_what_it_may(path: Path) -> None:
 def test_no_modules_import_each_other_in_a_circle() -> None:
     known = {module_of(path): path for path in FILES}
     arrows = {
-        module: {target for _, name in imports_of(path) for target in (name, name.rpartition(".")[0]) if target in known}
+        module: {
+            target for _, name in imports_of(path) for target in (name, name.rpartition(".")[0]) if target in known
+        }
         - {module}
         for module, path in known.items()
     }

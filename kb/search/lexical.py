@@ -1,12 +1,17 @@
 """Which documents hold these words, and how much do the words weigh there?
 
-BM25F over postings kept as packed, mapped arrays: of each stem the documents that hold it (ascending) and one byte of
+BM25F over postings kept as packed, mapped arrays: of each term the documents that hold it (ascending) and one byte of
 weighted frequency. An open last word is one word whose frequencies are summed over a range of the vocabulary. Not for
 reading a query (``matrix``) nor for the final order (``ranking``): this lane finds candidates.
+
+Scores are whole numbers of 1/65,536, so that a sum is the same in whatever order it is made, and the best can be found
+without reading every posting: MaxScore (Turtle and Flood 1995), rare words first, until no other document can reach
+the best hundred; of the common words that are left only these documents are looked up.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -16,11 +21,17 @@ import numpy.typing as npt
 
 from kb.search import weights
 from kb.search.arrays import Arrays
-from kb.search.postings import KINDS
+from kb.search.documents import Kind
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
+_UNIT = 65_536  # a score of 1; the 48 words of a query, all rare, reach a quarter of what 32 bits hold
+_IMPACT = weights.IMPACT.astype(np.float64) * _UNIT
+_LEAST = (weights.IMPACT > 0).astype(np.float64)
+_TF = np.rint(weights.TF.astype(np.float64) * _UNIT)
+_DENSE = 4  # a term in one of four documents takes less room with a byte for every document
+_WORTH_A_LOOK = 4096  # postings; adding fewer costs less than finding out whether they are needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +39,7 @@ class Meaning:
     """One word of a query, understood: the stems it stands for and how much each counts.
 
     ``united`` marks an open last word: its stems count as one word with their frequencies summed. ``corrected`` is
-    the word it was read as when it was unknown.
+    the word it was read as when it was unknown. ``term`` is where the postings of a short beginning stand ready.
     """
 
     word: str
@@ -36,6 +47,7 @@ class Meaning:
     shares: tuple[float, ...]
     united: bool = False
     corrected: str = ""
+    term: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,45 +59,113 @@ class Candidates:
     matched: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
+@dataclass(frozen=True, slots=True)
+class _Term:
+    """The postings of a term and what each code is worth. ``row`` has a code for every document, when that is less."""
+
+    docs: Ints
+    codes: Ints
+    row: Ints | None
+    worth: Ints
+    most: int
+    df: int
+
+    def add(self, sums: Ints, low: int, high: int) -> None:
+        """Add what this term is worth to the documents from ``low`` to ``high``."""
+        if self.row is not None:
+            sums[low:high] += self.worth[self.row[low:high]]
+        elif high - low == sums.size:
+            sums[self.docs] += self.worth[self.codes]
+        else:
+            a, b = self.docs.searchsorted(np.array((low, high), dtype=self.docs.dtype)).tolist()
+            sums[self.docs[a:b]] += self.worth[self.codes[a:b]]
+
+    def of(self, documents: Ints) -> Ints:
+        """What this term is worth to each of ``documents``."""
+        if self.row is not None:
+            return np.asarray(self.worth[self.row[documents]])
+        if not self.docs.size:
+            return np.zeros(documents.size, dtype=np.int32)
+        # Of another type, numpy would convert the whole list to look up a few.
+        at = np.minimum(self.docs.searchsorted(documents.astype(self.docs.dtype)), self.docs.size - 1)
+        return np.where(self.docs[at] == documents, self.worth[self.codes[at]], 0)
+
+
+def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int) -> Arrays:
+    """Arrays for the postings of all terms; a term that a quarter of the documents have becomes a row of codes."""
+    df = np.diff(pointers)
+    dense = (df * _DENSE >= documents) & (df > 0)
+    rows = np.zeros((int(dense.sum()), documents), dtype=np.uint8)
+    for row, term in enumerate(np.flatnonzero(dense).tolist()):
+        rows[row, docs[pointers[term] : pointers[term + 1]]] = codes[pointers[term] : pointers[term + 1]]
+    sparse = ~np.repeat(dense, df)
+    return {
+        "pointers": np.concatenate(([0], np.cumsum(np.where(dense, 0, df)))).astype(np.int64),
+        "docs": docs[sparse].astype(np.int32),
+        "codes": codes[sparse],
+        "rows": rows,
+        "row_of": np.where(dense, np.cumsum(dense) - 1, -1).astype(np.int32),
+        "term_df": df.astype(np.int32),
+        "peaks": _peaks(pointers, codes),
+    }
+
+
+def _peaks(pointers: Ints, codes: Ints) -> Ints:
+    """The largest code of each term."""
+    peaks = np.zeros(pointers.size - 1, dtype=np.uint8)
+    held = np.flatnonzero(np.diff(pointers))
+    if held.size:
+        peaks[held] = np.maximum.reduceat(codes, pointers[held])
+    return peaks
+
+
+def united(postings: Sequence[tuple[Ints, Ints]], documents: int) -> tuple[Ints, Ints]:
+    """The postings of several words as those of one: frequencies summed, each document once."""
+    docs = np.concatenate([d for d, _ in postings])
+    parts = _TF[np.concatenate([c for _, c in postings])]
+    summed = np.bincount(docs, weights=parts, minlength=documents)  # whole numbers: exact in any order
+    found = np.flatnonzero(summed)
+    return found.astype(np.int32), weights.code(summed[found] / _UNIT)
+
+
 class Lexical:
     """The postings of one audience's partition."""
 
-    def __init__(self, arrays: Arrays) -> None:
+    def __init__(self, arrays: Arrays, *, worth_a_look: int = _WORTH_A_LOOK) -> None:
+        self._worth_a_look = worth_a_look
         self.size = int(arrays["kind"].size)
         self.df = arrays["df"]
         self._pointers, self._docs, self._codes = arrays["pointers"], arrays["docs"], arrays["codes"]
+        self._rows, self._row_of = arrays["rows"], arrays["row_of"]
+        self._term_df, self._peaks = arrays["term_df"], arrays["peaks"]
         self.idfs = weights.idf(self.df, self.size).astype(np.float32)
-        bounds = np.searchsorted(arrays["kind"], np.arange(len(KINDS) + 1))
+        bounds = np.searchsorted(arrays["kind"], np.arange(len(Kind) + 1))
         self.kind_ranges = [(int(a), int(b)) for a, b in pairwise(bounds)]
 
-    def posting(self, stem: int) -> tuple[Ints, Ints]:
-        """The documents that hold ``stem``, ascending, and the code of its weighted frequency in each."""
-        start, end = self._pointers[stem : stem + 2].tolist()
+    def posting(self, term: int) -> tuple[Ints, Ints]:
+        """The documents that hold ``term``, ascending, and the code of its weighted frequency in each."""
+        row = int(self._row_of[term])
+        if row >= 0:
+            docs = np.flatnonzero(self._rows[row]).astype(np.int32)
+            return docs, self._rows[row][docs]
+        start, end = self._pointers[term : term + 2].tolist()
         return self._docs[start:end], self._codes[start:end]
+
+    def holds(self, stem: int, documents: Ints) -> Mask:
+        """Which of ``documents`` hold ``stem``."""
+        return np.asarray(self._term(stem, 1.0).of(documents) > 0)
 
     def idf(self, df: int) -> float:
         return float(weights.idf(df, self.size))
 
-    def score(self, meanings: tuple[Meaning, ...]) -> Floats:
-        """BM25F of every document, dense. Exhaustive: each posting of each word is read once."""
-        scores = np.zeros(self.size, dtype=np.float32)
-        for meaning in meanings:
-            if meaning.united and len(meaning.stems) > 1:
-                self._add_united(scores, meaning)
-            else:
-                for stem, share in zip(meaning.stems, meaning.shares, strict=True):
-                    docs, codes = self.posting(stem)
-                    scores[docs] += weights.IMPACT[codes] * (self.idfs[stem] * np.float32(share))
-        return scores
+    # --- exhaustive ----------------------------------------------------------------------------------------------
 
-    def _add_united(self, scores: Floats, meaning: Meaning) -> None:
-        summed = np.zeros(self.size, dtype=np.float32)
-        for stem in meaning.stems:
-            docs, codes = self.posting(stem)
-            summed[docs] += weights.TF[codes]
-        docs = np.flatnonzero(summed)
-        tf = summed[docs]
-        scores[docs] += (weights.K1 + 1) * tf / (weights.K1 + tf) * np.float32(self.idf(docs.size))
+    def score(self, meanings: Sequence[Meaning]) -> Floats:
+        """BM25F of every document, dense. Each posting of each word is read once."""
+        sums = np.zeros(self.size, dtype=np.int32)
+        for term in self._terms(meanings):
+            term.add(sums, 0, self.size)
+        return _points(sums)
 
     def best(self, scores: Floats, allowed: Mask | None = None) -> Candidates:
         """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
@@ -96,6 +176,91 @@ class Lexical:
             chosen.append(top(matched[a:b], scores[matched[a:b]], weights.CANDIDATES))
         documents = np.concatenate(chosen) if chosen else matched[:0]
         return Candidates(documents, scores[documents], matched)
+
+    # --- the best alone ------------------------------------------------------------------------------------------
+
+    def candidates(self, meanings: Sequence[Meaning], *, most: int = weights.CANDIDATES) -> Ints:
+        """The documents of ``best(score(meanings))``, without reading all postings."""
+        terms = self._terms(meanings)
+        sums = np.zeros(self.size, dtype=np.int32)
+        rest = np.cumsum([term.most for term in reversed(terms)])[::-1].tolist()
+        kinds = ranges = [(low, high) for low, high in self.kind_ranges if high > low]
+        chosen: list[Ints] = []
+        for i, term in enumerate(terms):
+            if i and term.df > self._worth_a_look:
+                ranges = [r for r in ranges if not self._closed(sums, r, terms[i:], rest[i], most, chosen)]
+            if len(ranges) == len(kinds):
+                term.add(sums, 0, self.size)
+            else:
+                for low, high in ranges:
+                    term.add(sums, low, high)
+        for low, high in ranges:
+            found = low + np.flatnonzero(sums[low:high])
+            chosen.append(top(found, sums[found], most))
+        return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)
+
+    @staticmethod
+    def _closed(
+        sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], rest: int, most: int, chosen: list[Ints]
+    ) -> bool:
+        """Whether the best of a kind are among those found so far; if so they are looked up and ``chosen``."""
+        found = kind[0] + np.flatnonzero(sums[kind[0] : kind[1]])
+        if found.size < most:
+            return False
+        so_far = sums[found]
+        least = int(np.partition(so_far, found.size - most)[found.size - most])
+        if least <= rest:  # a document without any of the words so far could still be among them
+            return False
+        near = so_far >= least - rest
+        found, so_far = found[near], so_far[near]
+        for term in terms:
+            so_far = so_far + term.of(found)
+        chosen.append(top(found, so_far, most))
+        return True
+
+    def score_of(self, meanings: Sequence[Meaning], documents: Ints) -> Floats:
+        """``score(meanings)[documents]``, by looking up these documents alone."""
+        sums = np.zeros(documents.size, dtype=np.int32)
+        for term in self._terms(meanings):
+            sums += term.of(documents)
+        return _points(sums)
+
+    # --- terms ---------------------------------------------------------------------------------------------------
+
+    def _terms(self, meanings: Sequence[Meaning]) -> list[_Term]:
+        """What is to be added up, rare ones first."""
+        terms = []
+        for meaning in meanings:
+            if meaning.term >= 0:
+                terms.append(self._term(meaning.term, self.idf(int(self._term_df[meaning.term]))))
+            elif meaning.united and len(meaning.stems) > 1:
+                terms.append(self._united(meaning.stems))
+            else:
+                worth = zip(meaning.stems, meaning.shares, strict=True)
+                terms.extend(self._term(stem, float(self.idfs[stem]) * share) for stem, share in worth)
+        return sorted(terms, key=lambda term: term.df)
+
+    def _term(self, term: int, weight: float) -> _Term:
+        start, end = self._pointers[term : term + 2].tolist()
+        row = int(self._row_of[term])
+        worth = _worth(weight)
+        most = int(worth[self._peaks[term]])
+        dense = self._rows[row] if row >= 0 else None
+        return _Term(self._docs[start:end], self._codes[start:end], dense, worth, most, int(self._term_df[term]))
+
+    def _united(self, stems: Sequence[int]) -> _Term:
+        docs, codes = united([self.posting(stem) for stem in stems], self.size)
+        worth = _worth(self.idf(docs.size))
+        return _Term(docs, codes, None, worth, int(worth[codes.max(initial=0)]), docs.size)
+
+
+def _worth(weight: float) -> Ints:
+    """What each code of a term of this weight adds to a score: 1 at least, so that whatever has a word is found."""
+    return np.maximum(np.rint(_IMPACT * weight), _LEAST).astype(np.int32)
+
+
+def _points(sums: Ints) -> Floats:
+    return sums.astype(np.float32) * np.float32(1 / _UNIT)
 
 
 def top(documents: Ints, scores: Any, most: int) -> Ints:

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.analysis import Analyzer, words
 from kb.search.arrays import Arrays
+from kb.search.beginnings import Beginnings, complete
 from kb.search.letters import grams
 from kb.search.lexical import Candidates, Lexical, Meaning, top
 from kb.search.solved import Votes
@@ -56,6 +57,7 @@ class Matrix:
         self.speller = Speller(arrays, self.surfaces)
         self.analyzer = Analyzer()
         self.lexical = Lexical(arrays)
+        self.beginnings = Beginnings(arrays)
         self.topics = Topics(arrays) if "topic_words" in arrays else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
@@ -87,14 +89,13 @@ class Matrix:
 
     def _beginning(self, word: str) -> Meaning | None:
         """The most frequent words that begin with ``word``, as one word whose frequencies are summed."""
+        ready = self.beginnings.find(word)
+        if ready is not None:
+            return ready
         low, high = self.surfaces.range(word)
         if low == high:
             return self._corrected(word)
-        numbers = np.arange(low, high)
-        if high - low > weights.COMPLETIONS:
-            df = self._a["surface_df"][low:high]
-            numbers = low + np.sort(np.argsort(-df, kind="stable")[: weights.COMPLETIONS])
-        stems = np.unique(self._a["surface_stem"][numbers])
+        stems = complete(low, high, self._a["surface_df"], self._a["surface_stem"])
         return Meaning(word, tuple(stems.tolist()), (1.0,) * stems.size, united=True)
 
     def _corrected(self, word: str) -> Meaning | None:
@@ -113,6 +114,14 @@ class Matrix:
     def best(self, scores: Floats, allowed: npt.NDArray[np.bool_] | None = None) -> Candidates:
         """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
         return self.lexical.best(scores, allowed)
+
+    def candidates(self, query: Understood) -> Ints:
+        """The documents of ``best``, found without scoring every document."""
+        return self.lexical.candidates(query.meanings)
+
+    def score_of(self, query: Understood, documents: Ints) -> Floats:
+        """BM25F of some documents: what ``score`` has at their places."""
+        return self.lexical.score_of(query.meanings, documents)
 
     # --- the character lane --------------------------------------------------------------------------------------
 
@@ -211,9 +220,7 @@ class Matrix:
             whole += self.lexical.idf(df)
             has = np.zeros(documents.size, dtype=bool)
             for stem in meaning.stems:
-                docs, _ = self.lexical.posting(stem)
-                at = np.minimum(docs.searchsorted(documents), docs.size - 1)
-                has |= docs[at] == documents
+                has |= self.lexical.holds(stem, documents)
             held += np.float32(weight) * has
         return held / np.float32(whole) if whole else held
 

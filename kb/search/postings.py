@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import letters, spelling, vocabulary, weights
-from kb.search.analysis import Analyzer, words
+from kb.search import beginnings, letters, spelling, vocabulary, weights
+from kb.search.analysis import MAX_TOKEN, Analyzer, words
 from kb.search.arrays import Arrays
 from kb.search.documents import Document, Kind
 from kb.search.passages import Cut
@@ -28,6 +28,7 @@ Ints = npt.NDArray[Any]
 KINDS = tuple(Kind)
 _LONG_CHUNK = 64  # characters
 _MOST_CHUNKS = 400_000  # some 60 MB
+_AROUND = "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~"  # ASCII that is never part of a word at its ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,23 @@ class _Known(dict[str, tuple[int, ...]]):
         self._stem, self._surfaces = analyzer.stem, surfaces
 
     def __missing__(self, chunk: str) -> tuple[int, ...]:
-        surfaces, stem = self._surfaces, self._stem
-        numbers = tuple(surfaces.setdefault(word, len(surfaces)) for word in words(chunk) if stem(word))
+        bare = chunk.strip(_AROUND) if chunk.isascii() else chunk
+        numbers = self[bare] if bare != chunk else self._read(chunk)
         if len(chunk) <= _LONG_CHUNK:
             if len(self) >= _MOST_CHUNKS:
                 self.clear()
             self[chunk] = numbers
         return numbers
+
+    def _read(self, chunk: str) -> tuple[int, ...]:
+        surfaces, stem = self._surfaces, self._stem
+        found = [chunk[:MAX_TOKEN]] if _plain(chunk) else words(chunk)
+        return tuple(surfaces.setdefault(word, len(surfaces)) for word in found if stem(word))
+
+
+def _plain(chunk: str) -> bool:
+    """Whether ``words(chunk)`` is sure to be the chunk itself."""
+    return len(chunk) > 1 and chunk.isascii() and chunk.isalpha() and chunk.islower()
 
 
 class Corpus:
@@ -117,9 +128,10 @@ def partition(corpus: Corpus, visible: frozenset[str]) -> Arrays:
     facts.sort(key=lambda pair: (KINDS.index(pair[1].kind), pair[1].id))
     seen = _Visible(corpus, [i for i, _ in facts])
     rows = [f for _, f in facts]
+    vocabularies = seen.vocabularies()
     return {
-        **seen.vocabularies(),
-        **seen.postings(),
+        **vocabularies,
+        **seen.postings(vocabularies),
         **seen.passages(),
         **letters.pack([f.title for f in rows]),
         **_columns(rows),
@@ -167,8 +179,8 @@ class _Visible:
             **spelling.pack(self.surfaces, df),
         }
 
-    def postings(self) -> Arrays:
-        """Documents by stem: BM25F's weighted frequency of title and body, one byte each."""
+    def postings(self, words: Arrays) -> Arrays:
+        """Documents by stem: BM25F's weighted frequency of title and body, one byte each. ``words``: vocabularies."""
         self.title_stems = _by_word(_renumbered(self.title, self.stem_of, len(self.stems)))
         self.body_stems = _by_word(_renumbered(self.body, self.stem_of, len(self.stems)))
         lengths = np.asarray(self.body.sum(axis=1)).ravel()
@@ -177,12 +189,10 @@ class _Visible:
         by_doc = _merged(self.body_stems, self.passage_doc, self.documents)
         both = title + _shortened(by_doc, body_length, 1.0)
         both.sort_indices()
-        return {
-            "pointers": both.indptr.astype(np.int64)[: len(self.stems) + 1],
-            "docs": both.indices.astype(np.int32),
-            "codes": weights.code(both.data),
-            "df": np.diff(both.indptr).astype(np.int32)[: len(self.stems)],
-        }
+        pointers = both.indptr.astype(np.int64)[: len(self.stems) + 1]
+        stems = (pointers, both.indices.astype(np.int32), weights.code(both.data))
+        df = np.diff(pointers).astype(np.int32)
+        return {"df": df, **beginnings.pack(self.surfaces, words, stems, self.documents)}
 
     def passages(self) -> Arrays:
         """Stems by passage (a forward index), title in front: to find the best passage of a candidate."""

@@ -21,7 +21,6 @@ from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
 from kb.search.highlight import Matches, passage
-from kb.search.lexical import Candidates
 from kb.search.matrix import Matrix, Understood
 from kb.search.postings import KINDS, key_of
 from kb.search.query import LONGEST, Query
@@ -176,18 +175,20 @@ class Snapshot:
         scores: Any = None, steer: Steering | None = None,
     ) -> Ranked:  # fmt: skip
         """Candidates of both lanes in their final order."""
-        scores = matrix.score(understood) if scores is None else scores
-        found = matrix.best(scores, allowed)
+        if scores is None and allowed is not None:
+            scores = matrix.score(understood)
+        found = matrix.candidates(understood) if scores is None else matrix.best(scores, allowed).documents
         if time.monotonic() > deadline:
-            order = ranking.order(found.scores, found.documents)
-            return Ranked(found.documents[order], found.scores[order], {}, {}, partial=True)
+            words = _words(matrix, understood, found, scores)
+            order = ranking.order(words, found)
+            return Ranked(found[order], words[order], {}, {}, partial=True)
         vector = matrix.letters(understood.text) if understood.text else None
         voted, votes = matrix.votes.cast(understood.meanings, understood.unknown) if matrix.votes else _NO_VOTES
         documents = _with_letters(matrix, found, vector, allowed)
         documents = np.union1d(documents, voted if allowed is None else voted[allowed[voted]])
         documents = curations.candidates(documents, steer, allowed)
         raw = {
-            "words": scores[documents],
+            "words": _words(matrix, understood, documents, scores),
             "passage": matrix.passages(matrix.gains(understood), documents),
             "letters": matrix.letter_scores(vector, documents),
         } | ({"topics": matrix.topic_scores(understood, documents)} if matrix.topics else {})
@@ -267,10 +268,13 @@ class Snapshot:
         return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
 
 
-def _with_letters(matrix: Matrix, found: Candidates, vector: dict[str, Any] | None, allowed: Mask | None) -> Ints:
-    if vector is None:
-        return found.documents
-    return np.union1d(found.documents, matrix.letter_candidates(vector, allowed))
+def _words(matrix: Matrix, understood: Understood, documents: Ints, scores: Any) -> npt.NDArray[Any]:
+    """The word scores of ``documents``: from those of all, when these are known."""
+    return np.asarray(matrix.score_of(understood, documents) if scores is None else scores[documents])
+
+
+def _with_letters(matrix: Matrix, found: Ints, vector: dict[str, Any] | None, allowed: Mask | None) -> Ints:
+    return found if vector is None else np.union1d(found, matrix.letter_candidates(vector, allowed))
 
 
 def _filter(matrix: Matrix, name: str, value: str) -> Mask:

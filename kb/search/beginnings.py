@@ -1,0 +1,92 @@
+"""Which words may one or two letters become?
+
+The most frequent completions of a short beginning are chosen, and their postings united, when the index is built: a
+beginning that many words share would cost the most just when somebody types its first letters. Longer beginnings are
+worked out as they are typed. From one audience's words alone, like all completion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.search import lexical, vocabulary, weights
+from kb.search.arrays import Arrays
+from kb.search.lexical import Meaning
+from kb.search.vocabulary import Vocabulary
+
+Ints = npt.NDArray[Any]
+_LONGEST = 5  # characters; fewer words share a longer beginning
+_MANY_POSTINGS = 8192
+_MANY_WORDS = 1000
+
+
+def complete(low: int, high: int, surface_df: Ints, surface_stem: Ints) -> Ints:
+    """The distinct stems of the most frequent of the words from ``low`` to ``high``."""
+    numbers = np.arange(low, high)
+    if numbers.size > weights.COMPLETIONS:
+        numbers = low + np.argsort(-surface_df[low:high], kind="stable")[: weights.COMPLETIONS]
+    return np.unique(surface_stem[numbers])
+
+
+def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], documents: int) -> Arrays:
+    """Arrays for the beginnings of the sorted ``words``, and the postings of all terms: stems, then beginnings.
+
+    ``made`` has the words' stems and frequencies; ``postings`` are the (pointers, docs, codes) of the stems.
+    """
+    pointers, docs, codes = postings
+    df = np.diff(pointers)
+    texts: list[str] = []
+    stems_of: list[Ints] = []
+    united: list[tuple[Ints, Ints]] = []
+    for text, (low, high) in sorted(_ranges(words).items(), key=lambda item: item[0].encode("utf-8", "surrogatepass")):
+        stems = complete(low, high, made["surface_df"], made["surface_stem"])
+        if stems.size < 2 or (df[stems].sum() < max(_MANY_POSTINGS, documents // 8) and high - low < _MANY_WORDS):
+            continue
+        texts.append(text)
+        stems_of.append(stems)
+        lists = [(docs[a:b], codes[a:b]) for a, b in zip(pointers[stems], pointers[stems + 1], strict=True)]
+        united.append(lexical.united(lists, documents))
+    ends = pointers[-1] + np.cumsum([d.size for d, _ in united])
+    return {
+        **vocabulary.pack(texts, "begin"),
+        "begin_pointers": np.concatenate(([0], np.cumsum([s.size for s in stems_of]))).astype(np.int64),
+        "begin_stems": np.concatenate([*stems_of, np.zeros(0)]).astype(np.int32),
+        **lexical.pack(
+            np.concatenate((pointers, ends)).astype(np.int64),
+            np.concatenate((docs, *(d for d, _ in united))),
+            np.concatenate((codes, *(c for _, c in united))),
+            documents,
+        ),
+    }
+
+
+def _ranges(words: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """The words that share each short beginning, as half-open ranges; beginnings of a single word are left out."""
+    found: dict[str, tuple[int, int]] = {}
+    for number, word in enumerate(words):
+        for size in range(1, min(_LONGEST, len(word)) + 1):
+            beginning = word[:size]
+            low, _ = found.get(beginning, (number, 0))
+            found[beginning] = (low, number + 1)
+    return {text: (low, high) for text, (low, high) in found.items() if high - low > 1}
+
+
+class Beginnings:
+    """The beginnings that were worked out when the index was built."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._texts = Vocabulary(arrays, "begin")
+        self._pointers, self._stems = arrays["begin_pointers"], arrays["begin_stems"]
+        self._first = int(arrays["df"].size)
+
+    def find(self, text: str) -> Meaning | None:
+        """What ``text`` begins, when it stands ready."""
+        number = self._texts.find(text)
+        if number < 0:
+            return None
+        stems = self._stems[self._pointers[number] : self._pointers[number + 1]].tolist()
+        return Meaning(text, tuple(stems), (1.0,) * len(stems), united=True, term=self._first + number)

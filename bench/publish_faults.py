@@ -1,0 +1,438 @@
+"""Does a publish survive whatever happens to it?
+
+    python -m bench.publish_faults [--kills 1000] [--publishes 50] [--damages 5000] [--seed N]
+
+kill -9 at each operation on files and at random times, power loss after every prefix of what was written (unsynced
+data and names lost, or names kept and data lost), the n-th operation failing with ENOSPC and EIO, and files truncated,
+zeroed and flipped. After each: the old or the new generation opens with every byte checked, no lock is left, and the
+next publish leaves no litter. The short loops of ``tests/indexer/test_faults.py`` call the same functions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import contextlib
+import errno
+import io
+import multiprocessing
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kb.errors import KbError, Unavailable
+from kb.search import generations
+from kb.search.documents import Document, Kind, Section
+from kb.search.generations import Builder
+
+Hook = Callable[[str], None]
+_WORDS = ("widget", "invoice", "password", "reset", "ticket", "answer", "promise", "calendar", "portal", "search")
+
+
+def library(count: int, *, seed: int = 1) -> Iterator[Document]:
+    """``count`` small documents, a few of them for staff only."""
+    dice = random.Random(seed)
+    for number in range(count):
+        text = " ".join(dice.choices(_WORDS, k=30))
+        audience = "staff" if number % 5 == 4 else "public"
+        sections = (Section("a", ("First",), text), Section("b", ("Second",), text[::-1]))
+        yield Document(f"doc/{number:03}", Kind.DOC, f"{text[:20]} {number}", sections, audience=audience)
+
+
+def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = False) -> str:
+    """One publish; the name of the new generation."""
+    with Builder(data, operators=operators) as builder:
+        for document in library(count, seed=seed):
+            builder.add(document)
+        return builder.publish(ledger={"seed": seed}, settings={}).name
+
+
+# --- operations on files, seen before they happen ------------------------------------------------------------------
+
+
+class _Written:
+    """A file open for writing whose writes are told."""
+
+    def __init__(self, file: Any, hook: Hook) -> None:
+        self._file, self._hook = file, hook
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    def __enter__(self) -> _Written:
+        self._file.__enter__()
+        return self
+
+    def __exit__(self, *given: Any) -> None:
+        self._file.__exit__(*given)
+
+    def write(self, data: Any) -> Any:
+        self._hook("write")
+        return self._file.write(data)
+
+
+@contextlib.contextmanager
+def watched(hook: Hook, *, after: Hook = lambda _: None, writes: bool = True) -> Iterator[None]:
+    """``hook`` is called with its name before each operation that changes a file or a folder, ``after`` behind it."""
+
+    def told(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*given: Any, **more: Any) -> Any:
+            hook(name)
+            done = real(*given, **more)
+            after(name)
+            return done
+
+        return call
+
+    real_open, real_connect = io.open, sqlite3.connect
+
+    def opened(file: Any, mode: str = "r", *given: Any, **more: Any) -> Any:
+        if set(mode) & set("wax+"):
+            hook("open")
+            made = real_open(file, mode, *given, **more)
+            return _Written(made, hook) if writes and "b" in mode else made
+        return real_open(file, mode, *given, **more)
+
+    def connected(*given: Any, **more: Any) -> Any:
+        return real_connect(*given, **({"factory": _connection(hook)} | more))
+
+    names = ("fsync", "rename", "replace", "unlink", "remove", "mkdir", "rmdir")
+    with contextlib.ExitStack() as undo:
+        for name in names:
+            undo.callback(setattr, os, name, getattr(os, name))
+            setattr(os, name, told(name, getattr(os, name)))
+        for module, name, made in ((io, "open", opened), (builtins, "open", opened), (sqlite3, "connect", connected)):
+            undo.callback(setattr, module, name, getattr(module, name))
+            setattr(module, name, made)
+        yield
+
+
+def _connection(hook: Hook) -> type[sqlite3.Connection]:
+    def checked() -> None:
+        try:
+            hook("sqlite")
+        except OSError as error:
+            full = error.errno == errno.ENOSPC
+            raise sqlite3.OperationalError("database or disk is full" if full else "disk I/O error") from error
+
+    class Connection(sqlite3.Connection):
+        def executescript(self, sql: str, /) -> sqlite3.Cursor:
+            checked()
+            return super().executescript(sql)
+
+        def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:
+            checked()
+            return super().executemany(sql, rows)
+
+        def commit(self) -> None:
+            checked()
+            super().commit()
+
+    return Connection
+
+
+@dataclass(slots=True)
+class Counter:
+    """Counts operations, and does ``act`` at the one numbered ``at`` (from 1)."""
+
+    at: int = 0
+    act: Callable[[], None] = lambda: None
+    seen: list[str] = field(default_factory=list)
+
+    def __call__(self, name: str) -> None:
+        self.seen.append(name)
+        if len(self.seen) == self.at:
+            self.act()
+
+
+def operations(data: Path, **how: Any) -> list[str]:
+    """The operations of one publish on ``data``, which is left as it was."""
+    with tempfile.TemporaryDirectory() as aside:
+        copy = Path(aside) / "data"
+        shutil.copytree(data, copy)
+        counter = Counter()
+        with watched(counter):
+            publish(copy, **how)
+        return counter.seen
+
+
+# --- what must hold after anything ---------------------------------------------------------------------------------
+
+
+def sound(data: Path, allowed: set[str]) -> str:
+    """The name of the generation that serves: one of ``allowed``, every byte checked. Raises AssertionError."""
+    found = generations.current(data)
+    if found is None or found.name not in allowed:
+        raise AssertionError(f"{found.name if found else 'nothing'} serves, not one of {sorted(allowed)}")
+    kept = sum(1 for _ in found.store.all())
+    if kept != found.manifest.documents:
+        raise AssertionError(f"{found.name} holds {kept} documents, not {found.manifest.documents}")
+    return found.name
+
+
+def clean(data: Path) -> None:
+    """A publish that nothing disturbs works, and leaves nothing but generations."""
+    name = publish(data, seed=7)
+    sound(data, {name})
+    left = [p.name for p in (data / "index").iterdir() if not p.name.startswith("gen-")]
+    if sorted(left) != [".lock", "CURRENT"] or len(generations.names(data)) > 3:
+        raise AssertionError(f"left behind: {left}, {generations.names(data)}")
+
+
+# --- R1: kill -9 ---------------------------------------------------------------------------------------------------
+
+
+def _die_at(data: str, at: int, operators: bool) -> None:
+    with watched(Counter(at, lambda: os.kill(os.getpid(), signal.SIGKILL))):
+        publish(Path(data), seed=at, operators=operators)
+
+
+def processes() -> Any:
+    """Children are forked from a server that has the modules loaded already, so that one costs milliseconds."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bench.publish_faults", "kb.search.postings", "kb.search.whoosh_build"])
+    return context
+
+
+def kill_at(data: Path, at: int, *, operators: bool = False) -> None:
+    """Publish in a process that dies by kill -9 before its ``at``-th operation; check what is left."""
+    before = sound(data, set(generations.names(data)))
+    child = processes().Process(target=_die_at, args=(str(data), at, operators))
+    child.start()
+    child.join()
+    acknowledged = child.exitcode == 0
+    child.close()
+    newest = f"{int(max(generations.names(data))):06}"
+    sound(data, {newest} if acknowledged else {before, newest})
+
+
+def kill_after(data: Path, seconds: float) -> bool:
+    """Publish in a process that is killed from outside after ``seconds``; whether it was killed in time."""
+    before = sound(data, set(generations.names(data)))
+    child = processes().Process(target=_die_at, args=(str(data), -1, True))
+    child.start()
+    child.join(seconds)
+    child.kill()
+    child.join()
+    acknowledged = child.exitcode == 0
+    child.close()
+    newest = f"{int(max(generations.names(data))):06}"
+    sound(data, {newest} if acknowledged else {before, newest})
+    return not acknowledged
+
+
+# --- R3: power loss ------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Disk:
+    """What of a tree is on disk: names of folders and bytes of files only once they were synced."""
+
+    root: Path
+    names: dict[int, dict[str, int]] = field(default_factory=dict)  # folder -> {name: inode}
+    bytes: dict[int, bytes] = field(default_factory=dict)
+    folders: set[int] = field(default_factory=set)
+
+    def all(self) -> None:
+        """Everything that lies there now is on disk."""
+        for path in [self.root, *self.root.rglob("*")]:
+            self.synced(path)
+
+    def synced(self, path: Path) -> None:
+        inode = path.stat().st_ino
+        if path.is_dir():
+            self.folders.add(inode)
+            self.names[inode] = {child.name: child.stat().st_ino for child in path.iterdir()}
+            self.folders |= {child.stat().st_ino for child in path.iterdir() if child.is_dir()}
+        else:
+            self.bytes[inode] = path.read_bytes()
+
+    def lost(self, target: Path) -> None:
+        """The tree after the loss, when no unsynced name survived."""
+        self._folder(self.root.stat().st_ino, target)
+
+    def _folder(self, inode: int, target: Path) -> None:
+        target.mkdir()
+        for name, child in self.names.get(inode, {}).items():
+            if child in self.folders:
+                self._folder(child, target / name)
+            else:
+                (target / name).write_bytes(self.bytes.get(child, b""))
+
+    def torn(self, target: Path) -> None:
+        """The tree after the loss, when all names survived, but no unsynced byte."""
+        target.mkdir()
+        for path in sorted(self.root.rglob("*")):
+            copy = target / path.relative_to(self.root)
+            if path.is_dir():
+                copy.mkdir()
+            else:
+                copy.write_bytes(self.bytes.get(path.stat().st_ino, b""))
+
+
+def lose_power(data: Path, *, operators: bool = False) -> int:
+    """One publish with a power loss after each of its operations, in both ways; how many losses there were."""
+    before = sound(data, set(generations.names(data)))
+    disk, losses = Disk(data), 0
+    disk.all()
+    paths: dict[int, Path] = {}
+    real_open = os.open
+
+    def opening(path: Any, *given: Any, **more: Any) -> int:
+        handle = real_open(path, *given, **more)
+        if isinstance(path, str | os.PathLike):
+            paths[handle] = Path(path)
+        return handle
+
+    def survived(allowed: set[str]) -> None:
+        nonlocal losses
+        for way in (disk.lost, disk.torn):
+            with tempfile.TemporaryDirectory() as aside:
+                way(Path(aside) / "data")
+                sound(Path(aside) / "data", allowed)
+            losses += 1
+
+    real_fsync = os.fsync
+
+    def syncing(fd: Any) -> None:
+        real_fsync(fd)
+        disk.synced(paths[fd])
+
+    looking = False
+
+    def done(name: str) -> None:
+        nonlocal looking
+        if name not in ("rmdir", "unlink") and not looking:  # what is pruned is older than any that may serve
+            looking = True
+            survived({before, newest})
+            looking = False
+
+    newest = f"{int(max(generations.names(data))) + 1:06}"
+    os.open, os.fsync = opening, syncing
+    try:
+        with watched(lambda _: None, after=done, writes=False):
+            published = publish(data, seed=2, operators=operators)
+    finally:
+        os.open, os.fsync = real_open, real_fsync
+    survived({published})
+    return losses
+
+
+# --- R4: a failing disk --------------------------------------------------------------------------------------------
+
+
+def fail_at(data: Path, at: int, code: int, *, operators: bool = False) -> bool:
+    """Publish while the ``at``-th operation fails; whether the publish was refused. Checks what is left."""
+
+    def fail() -> None:
+        raise OSError(code, os.strerror(code))
+
+    before = sound(data, set(generations.names(data)))
+    refused = False
+    try:
+        with watched(Counter(at, fail)):
+            publish(data, seed=at, operators=operators)
+    except KbError as error:
+        refused = True
+        if "\n" in error.sentence or not error.sentence.endswith("."):
+            raise AssertionError(f"no sentence: {error.sentence!r}") from error
+    newest = max(generations.names(data))
+    sound(data, {before, newest} if refused else {newest})
+    return refused
+
+
+# --- R6: damage ----------------------------------------------------------------------------------------------------
+
+
+def damage(data: Path, dice: random.Random) -> str:
+    """Damage one file of the newest generation, check that it is refused, and mend it; what was done."""
+    newest = generations.folder(data) / f"gen-{max(generations.names(data))}"
+    file = dice.choice(sorted(p for p in newest.rglob("*") if p.is_file() and p.stat().st_size))
+    whole = file.read_bytes()
+    kind = dice.choice(("truncate", "zero", "flip", "grow"))
+    at = dice.randrange(len(whole))
+    changed = {
+        "truncate": whole[:at],
+        "zero": whole[:at] + bytes(min(4096, len(whole) - at)) + whole[at + 4096 :],
+        "flip": whole[:at] + bytes([whole[at] ^ 1 << dice.randrange(8)]) + whole[at + 1 :],
+        "grow": whole + b"\0",
+    }[kind]
+    if changed == whole:
+        return "nothing"
+    file.write_bytes(changed)
+    try:
+        generations.verified(data, newest.name.removeprefix("gen-"))
+    except Unavailable:
+        sound(data, set(generations.names(data)[1:]))
+        return kind
+    finally:
+        file.write_bytes(whole)
+    raise AssertionError(f"{kind} at byte {at} of {file.name} went unnoticed")
+
+
+# --- the long run --------------------------------------------------------------------------------------------------
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=1000)
+    parser.add_argument("--publishes", type=int, default=50, help="publishes with power losses")
+    parser.add_argument("--damages", type=int, default=5000)
+    parser.add_argument("--seed", type=int, default=random.randrange(10**6))
+    given = parser.parse_args()
+    dice = random.Random(given.seed)
+    print(f"seed {given.seed}")
+    with tempfile.TemporaryDirectory() as aside:
+        data = Path(aside) / "data"
+        publish(data, operators=True)
+        _kills(data, given.kills, dice)
+        _power(data, given.publishes)
+        _failures(data)
+        publish(data, seed=3)
+        counts: dict[str, int] = {}
+        for _ in range(given.damages):
+            kind = damage(data, dice)
+            counts[kind] = counts.get(kind, 0) + 1
+        print(f"damage: {given.damages} cases refused {counts}")
+
+
+def _kills(data: Path, kills: int, dice: random.Random) -> None:
+    total = len(operations(data, operators=True))
+    slowest = 0.0
+    for number in range(kills):
+        if number % 2:
+            kill_after(data, dice.uniform(0.02, 0.6))
+        else:
+            kill_at(data, dice.randint(1, total), operators=True)
+        started = time.perf_counter()
+        sound(data, set(generations.names(data)))
+        slowest = max(slowest, time.perf_counter() - started)
+        if number % 10 == 9:
+            clean(data)
+    clean(data)
+    print(f"kill -9: {kills} kills, half before one of {total} operations, half at random; ready in {slowest:.3f} s")
+
+
+def _power(data: Path, publishes: int) -> None:
+    losses = sum(lose_power(data, operators=number % 5 == 0) for number in range(publishes))
+    print(f"power loss: {publishes} publishes, {losses} losses survived")
+
+
+def _failures(data: Path) -> None:
+    for code in (errno.ENOSPC, errno.EIO):
+        total = len(operations(data, operators=True))
+        refused = sum(fail_at(data, at, code, operators=True) for at in range(1, total + 2))
+        clean(data)
+        print(f"{errno.errorcode[code]}: each of {total} operations failed once; {refused} publishes were refused")
+
+
+if __name__ == "__main__":
+    main()

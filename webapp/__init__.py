@@ -27,6 +27,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
 
     app = Flask(__name__)
     app.config.update(KB=settings, CLOCK=clock)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the order of the published contract
     app.jinja_options["trim_blocks"] = app.jinja_options["lstrip_blocks"] = True
     app.extensions[context.EXTENSION] = centre or HelpCentre.open(settings)
     problems.register(app)

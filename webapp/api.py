@@ -14,6 +14,8 @@ from flask import Blueprint, Response, jsonify, make_response, request, url_for
 from kb.errors import Forbidden, Invalid
 from kb.search.results import results_json, suggestions_json
 from kb.tickets.desk import Promise
+from kb.tickets.person import Person
+from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, now, person, settings, visitor, zone
 from webapp.filing import check, file_once, read, receipts
 from webapp.guard import own_site
@@ -79,7 +81,7 @@ def promise_json(answer: Promise) -> dict[str, Any]:
     return {
         "level": answer.level_title,
         "why": answer.why,
-        "due": answer.due.astimezone(dt.UTC).isoformat().replace("+00:00", "Z") if answer.due else None,
+        "due": _instant(answer.due),
         "due_text": due_text,
         "text": f"{answer.level_title} level{until}",
         "support_ends": answer.support_ends.isoformat() if answer.support_ends else None,
@@ -87,6 +89,10 @@ def promise_json(answer: Promise) -> dict[str, Any]:
         "coupons_left": answer.coupons_left,
         "ledger": [dict(line) for line in answer.ledger],
     }
+
+
+def _instant(at: dt.datetime | None) -> str | None:
+    return at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
 def _support(ends: dt.date | None) -> str:
@@ -103,16 +109,27 @@ def file() -> Response:
     """Files a ticket (capability X18); with the same ``Idempotency-Key`` only once. Attachments go by form."""
     form = read(_body())
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
-    number = file_once(check(form, ()))
+    filing = check(form, ())
+    number = file_once(filing)
     secret = receipts().get(number)
     path = (
         url_for("tickets.show", number=number, key=secret)
         if secret and not person()
         else url_for("tickets.show", number=number)
     )
-    response = make_response(jsonify(number=number, url=settings().base_url + path), 201)
+    row = _seen(number, filing.customer, secret).row
+    promised = {"level": row.level, "due": _instant(row.due.due if row.due else None)}
+    response = make_response(jsonify(number=number, url=settings().base_url + path, **promised), 201)
     response.headers["Location"] = path
     return response
+
+
+def _seen(number: str, customer: Person, secret: str | None) -> Ticket:
+    """The ticket as the one who filed it sees it; a guest sees it by the link."""
+    desk = centre().desk
+    if customer.guest and secret:
+        return desk.ticket_by_secret(number, secret, now())
+    return desk.ticket(number, customer, now=now())
 
 
 @blueprint.post("/episodes")

@@ -10,12 +10,12 @@ import errno
 import os
 import signal
 import socket
-import sys
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import click
-from flask import Flask
 
 from kb.centre import HelpCentre
 from kb.errors import Misconfigured, Unavailable
@@ -146,18 +146,22 @@ def _run(settings: Settings) -> None:
         log_level=LogLevels.warning,
         websockets=False,
     )
-    try:
-        server.serve(target_loader=_load)
-    except KeyboardInterrupt:
-        sys.exit(0)
+    _only_here(signal.SIGINT, server.signal_handler_interrupt)
+    server.serve()
 
 
-def _load(target: str) -> Flask:
-    """The application, in a worker. Ctrl-C in a terminal reaches every process at once, and a worker that is told to
-    stop twice hangs until it is killed; so only the main process listens to it, and tells the workers."""
-    del target
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    from webapp.wsgi import app
+def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:
+    """Take a signal in this process alone, from now on.
 
-    return app
+    Ctrl-C in a terminal reaches every process at once, and a worker that is told to stop twice, or while it starts,
+    hangs until it is killed. A blocked signal stays blocked in the processes that are started later; here a thread
+    waits for it, and the workers are told once, by us.
+    """
+
+    def wait() -> None:
+        while True:
+            signal.sigwait({number})
+            handle()
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
+    threading.Thread(target=wait, daemon=True).start()

@@ -54,6 +54,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals |= {"KIND_TITLES": KIND_TITLES, "KIND_PLACES": KIND_PLACES, "STATUS_TITLES": STATUS_TITLES}
     app.add_template_global(with_query, "with_query")
     app.add_template_global(contents, "contents")
+    app.add_template_global(opens_with_text, "opens_with_text")
 
 
 def marked(passage: Passage) -> Markup:
@@ -184,6 +185,11 @@ def with_query(**changes: Any) -> str:
         if value not in (None, ""):
             values[name] = str(value)
     return f"{request.path}?{urlencode(values)}" if values else request.path
+
+
+def opens_with_text(document: Document) -> bool:
+    """Whether an article begins with a paragraph of its own; its summary would say the same twice."""
+    return bool(document.sections) and not document.sections[0].path and bool(document.sections[0].text)
 
 
 def contents(document: Document) -> list[tuple[int, str, str]]:

@@ -89,6 +89,7 @@ def test_the_promise_before_sending_is_the_promise_after_it(alice: Browser) -> N
     assert answer["support_text"] == "This version is supported until 31 December 2027."
     filed = alice.client.post("/api/v1/tickets", json=ticket()).json
     assert filed
+    assert (filed["level"], filed["due"]) == ("Commercial", answer["due"])
     assert "Tue 24 Nov 11:00 CET" in alice.page(f"/tickets/{filed['number']}")
 
 

@@ -5,6 +5,7 @@ The only place where they are put together: settings in, a ``HelpCentre`` out. N
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,7 +13,7 @@ from kb.search.searcher import Searcher
 from kb.settings import Settings
 from kb.sla import policy_file
 from kb.sla.policy import SlaPolicy
-from kb.tickets import catalogue, uploads
+from kb.tickets import book, catalogue, uploads
 from kb.tickets.accounts import Accounts
 from kb.tickets.attachments import Attachments
 from kb.tickets.catalogue import Catalogue
@@ -37,8 +38,8 @@ class HelpCentre:
     database: Database
 
     @classmethod
-    def open(cls, settings: Settings) -> Self:
-        """Put the parts together; migrates the ticket store.
+    def open(cls, settings: Settings, *, now: dt.datetime | None = None) -> Self:
+        """Put the parts together; migrates the ticket store, and notes since when (``now``) a new policy holds.
 
         Raises Misconfigured for a broken policy or catalogue, Unavailable when the data folder cannot be used. A
         missing index is not an error: tickets can be filed without one.
@@ -46,6 +47,7 @@ class HelpCentre:
         policy = policy_file.load(settings.policies_file)
         products = catalogue.load(settings.content / "catalogue.toml")
         database = open_database(settings.data)
+        versions = book.record(database, policy, settings.policies_file, now or dt.datetime.now(dt.UTC))
         attachments = Attachments(settings.data / "attachments")
         limits = FormLimits(files=uploads.Limits(file_bytes=settings.attachment_megabytes * 1024 * 1024))
         return cls(
@@ -54,7 +56,7 @@ class HelpCentre:
             policy=policy,
             catalogue=products,
             accounts=Accounts(database, session_hours=settings.session_hours),
-            desk=Desk(TicketStore(database), policy, attachments, products, limits=limits),
+            desk=Desk(TicketStore(database), policy, attachments, products, limits=limits, versions=versions),
             deflection=Deflection(database),
             database=database,
         )

@@ -223,9 +223,14 @@ def _paused(history: _History, at: int, event: SlaEvent) -> None:
         return
     history.resume(at)
     known = history.policy(at).reasons.get(event.reason)
-    reason = known or Reason(event.reason, event.reason or "paused")
+    reason = known or (_CUSTOMER if event.reason == CUSTOMER else Reason(event.reason, event.reason or "paused"))
     end = FOREVER if event.until is None else max(at, instant(event.until))
     history.pauses.append(_Pause(at, end, reason))
+
+
+#: The reason that every site has, whether its policies list one or not.
+CUSTOMER = "customer"
+_CUSTOMER = Reason(CUSTOMER, "waiting for the customer", until_reply=True)
 
 
 def _resumed(history: _History, at: int, _event: SlaEvent) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kb.errors import Forbidden, NotFound
-from kb.tickets.person import Person
+from kb.tickets.person import ContactRole, Person, Role
 from kb.tickets.ticket import Verb
 
 
@@ -22,35 +22,57 @@ class Ownership:
     serial: int
     customer_id: int
     organisation_id: int | None = None
+    shared: bool = False  # the organisation's contacts see each other's tickets (B34)
 
 
-STAFF, OWNER = "staff", "owner"
+STAFF, OWNER, COLLEAGUE = "staff", "owner", "colleague"
+_STAFF, _OWNER, _BOTH = frozenset({STAFF}), frozenset({OWNER}), frozenset({STAFF, OWNER})
 
 #: Which sides may do what. What is not here nobody may.
 ALLOWED: Mapping[Verb, frozenset[str]] = MappingProxyType(
     {
-        Verb.REPLY: frozenset({STAFF}),
-        Verb.COMMENT: frozenset({OWNER}),
-        Verb.NOTE: frozenset({STAFF}),
-        Verb.ASSIGN: frozenset({STAFF}),
-        Verb.SOLVE: frozenset({STAFF, OWNER}),
-        Verb.CANCEL: frozenset({STAFF, OWNER}),
-        Verb.REOPEN: frozenset({STAFF, OWNER}),
+        Verb.REPLY: _STAFF,
+        Verb.LINK: _STAFF,
+        Verb.COMMENT: frozenset({OWNER, COLLEAGUE}),
+        Verb.NOTE: _STAFF,
+        Verb.ASSIGN: _STAFF,
+        Verb.COPY: _BOTH,
+        Verb.AWAIT: _STAFF,
+        Verb.PAUSE: _STAFF,
+        Verb.RESUME: _STAFF,
+        Verb.DISMISS: _STAFF,
+        Verb.MOVE: _STAFF,
+        Verb.PROPOSE: _STAFF,
+        Verb.AGREE: _OWNER,
+        Verb.DECLINE: _OWNER,
+        Verb.ESCALATE: _OWNER,
+        Verb.SOLVE: _BOTH,
+        Verb.CANCEL: _BOTH,
+        Verb.REOPEN: _BOTH,
+        Verb.RATE: _OWNER,
+        Verb.MERGE: _STAFF,
+        Verb.ABSORB: _STAFF,
+        Verb.SPLIT: _STAFF,
+        Verb.VOID: _STAFF,
     }
 )
 
 
 def side(person: Person, ticket: Ownership) -> str | None:
-    """``staff``, ``owner``, or None for somebody who must not know that the ticket exists.
+    """``staff``, ``owner``, ``colleague``, or None for somebody who must not know that the ticket exists.
 
-    Accounts are independent (capability B33): a colleague of the same organisation is a stranger too. A guest is
-    known by the secret link alone, because anybody can type somebody else's address.
+    Accounts are independent (capability B33): a colleague of the same organisation is a stranger too, unless the
+    organisation shares its view. A guest is known by the secret link alone, because anybody can type somebody else's
+    address.
     """
     if person.guest:
         return OWNER if person.holds == ticket.serial else None
     if person.is_staff:
         return STAFF
-    return OWNER if person.id == ticket.customer_id else None
+    if person.id == ticket.customer_id:
+        return OWNER
+    shares = ticket.shared and person.role == Role.CUSTOMER and person.organisation_id is not None
+    return COLLEAGUE if shares and person.organisation_id == ticket.organisation_id else None
 
 
 def may_see(person: Person, ticket: Ownership) -> bool:
@@ -68,6 +90,16 @@ def may(person: Person, verb: Verb, ticket: Ownership) -> bool:
 
 def may_work_the_queue(person: Person) -> bool:
     return person.is_staff and not person.guest
+
+
+def may_manage(person: Person, organisation_id: int | None) -> bool:
+    """Whether they look after the contacts of an organisation: its administrator (B30), or ours."""
+    if person.guest:
+        return False
+    if person.role == Role.ADMIN:
+        return True
+    own = organisation_id is not None and person.organisation_id == organisation_id
+    return own and ContactRole.ADMINISTRATOR in person.contact_roles
 
 
 def check_see(person: Person, ticket: Ownership) -> None:

@@ -19,7 +19,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from kb.errors import Conflict, Forbidden, Invalid
 from kb.tickets.database import Database
 from kb.tickets.people_store import Limit, PeopleStore
-from kb.tickets.person import Person, Role, email_address, known_zone
+from kb.tickets.person import Person, Role, account_key, email_address, known_zone
 
 __all__ = ["DEMO", "Accounts", "DemoSignIn", "Person", "Role"]
 
@@ -94,7 +94,7 @@ class Accounts:
 
         Raises Forbidden, in the same words for an unknown address and a wrong password, and TooMany.
         """
-        account = _digest(_account_key(email))
+        account = _digest(account_key(email))
         known = self._store.begin_attempt(
             email_address(email) or "", account=account, address=_digest(_network(address)), limit=LIMIT, now=now
         )
@@ -244,12 +244,6 @@ def _encodable(words: str) -> bool:
 
 def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
-
-
-def _account_key(email: str) -> str:
-    """Case and +tag variants of an address share one limit."""
-    name, _, domain = email.strip().lower().rpartition("@")
-    return f"{name.split('+')[0]}@{domain}"
 
 
 def _network(address: str) -> str:

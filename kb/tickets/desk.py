@@ -9,24 +9,26 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kb import ids
 from kb.errors import Forbidden, Invalid
-from kb.sla.policy import Choice, Goal, SlaPolicy
-from kb.tickets import access, drafts, promises
-from kb.tickets.attachments import Attachments
-from kb.tickets.catalogue import Catalogue
-from kb.tickets.changes import Change, Coupon, Facts, Key, NewEvent, NewNotice, NewTicket
-from kb.tickets.lists import ACTIVE, ALL, Filter
-from kb.tickets.person import Person, email_address
-from kb.tickets.store import TicketStore, spent
-from kb.tickets.ticket import Attachment, Draft, Ticket, TicketRow, Upload, Verb, after
+from kb.sla.clock import Kind, SlaEvent
+from kb.sla.policy import Choice, Goal
+from kb.sla.target import Target
+from kb.tickets import access, drafts, promises, telling
+from kb.tickets.acting import Act, Outcome
+from kb.tickets.changes import Coupon, Key, Limit, NewEvent, NewTicket
+from kb.tickets.handling import key_of, once_of, serial_of
+from kb.tickets.lists import ALL, Filter
+from kb.tickets.overview import Overview, seen_by
+from kb.tickets.person import Person, account_key, email_address
+from kb.tickets.store import spent
+from kb.tickets.ticket import Attachment, Draft, Due, Status, Ticket, TicketRow, Upload, Verb
 
 LINK_LIFETIME = dt.timedelta(days=90)
-_KEY_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,36 +47,17 @@ class Promise:
 
 
 @dataclass(frozen=True, slots=True)
-class _Act:
-    """One verb by one person, before it is decided."""
+class Explanation:
+    """One target of a ticket and every span of its derivation."""
 
-    verb: Verb
-    person: Person
-    now: dt.datetime
-    body: str = ""
-    public: bool = True
-    facts: Mapping[str, str] | None = None
-    attachments: tuple[Attachment, ...] = ()
-    assignee_id: int | None = None
+    due: Due
+    level: str
+    started: dt.datetime
+    lines: tuple[Mapping[str, str], ...]
 
 
-class Desk:
+class Desk(Overview):
     """The ticket side of the help centre. Safe for many threads and processes."""
-
-    def __init__(
-        self,
-        store: TicketStore,
-        policy: SlaPolicy,
-        attachments: Attachments,
-        catalogue: Catalogue,
-        *,
-        limits: drafts.FormLimits | None = None,
-    ) -> None:
-        self._store = store
-        self._policy = policy
-        self._attachments = attachments
-        self._catalogue = catalogue
-        self._limits = limits or drafts.FormLimits()
 
     def check(
         self, form: Mapping[str, str], files: Sequence[Upload] = (), consulted: str = "", *, now: dt.datetime
@@ -105,14 +88,16 @@ class Desk:
         if severity not in self._policy.severities:
             raise Invalid(f"{severity!r:.40} is no severity.", field="severity")
         found = self._coupon(coupon, customer, now)
-        choice = self._choose(type, severity, product, found, customer)
-        promised = promises.at_acceptance(self._policy, choice.level.key, now.replace(microsecond=0))
+        choice = self._choose(type, severity, product, found, customer, now)
+        at = now.replace(microsecond=0)
+        history = (SlaEvent(at, Kind.ACCEPTED, level=choice.level.key),)
+        promised = promises.outlook((), history, self._versions, at).promised
         first = next((one for one in promised if one.target == Goal.FIRST), None)
         return Promise(
             level_title=choice.level.title,
             why=choice.why,
             due=first.due_at if first else None,
-            ledger=first.ledger if first else (),
+            ledger=promises.ledger(history, self._versions, at) if first else (),
             support_ends=self._catalogue.support_ends(product, version),
             coupons_left=found.left if found else None,
         )
@@ -122,7 +107,7 @@ class Desk:
 
         Raises Invalid for a spent coupon, Unavailable when it could not be saved: then nothing is.
         """
-        once = Key(customer.id, Verb.OPEN.value, _key(key))
+        once = Key(customer.id, Verb.OPEN.value, key_of(key))
         known = self._store.serial_by_key(once)
         return ids.ticket_number(known or self._open(draft, customer, once, now.replace(microsecond=0)))
 
@@ -144,16 +129,17 @@ class Desk:
         """A word among agents; the customer never sees it, nor its files."""
         self._say(Verb.NOTE, number, author, body, uploads, key=key, now=now)
 
-    def solve(self, number: str, author: Person, *, key: str = "", now: dt.datetime) -> None:
-        self._do(number, _Act(Verb.SOLVE, author, now), key)
+    def solve(self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime) -> None:
+        """``reason`` is a closing reason of the policies (X28), or empty. Raises Invalid for another."""
+        self._do(number, Act(Verb.SOLVE, author, now, facts=self._closing(reason)), key)
 
-    def cancel(self, number: str, author: Person, *, key: str = "", now: dt.datetime) -> None:
-        self._do(number, _Act(Verb.CANCEL, author, now), key)
+    def cancel(self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime) -> None:
+        self._do(number, Act(Verb.CANCEL, author, now, facts=self._closing(reason)), key)
 
     def reopen(self, number: str, author: Person, reason: str, *, key: str = "", now: dt.datetime) -> None:
         """Opens a closed ticket again; the question is to be restated (X31). Raises Invalid without a reason."""
         said = drafts.comment(reason, limits=self._limits)
-        self._do(number, _Act(Verb.REOPEN, author, now, body=said), key)
+        self._do(number, Act(Verb.REOPEN, author, now, body=said), key)
 
     def assign(self, number: str, author: Person, agent_email: str, *, key: str = "", now: dt.datetime) -> None:
         """Gives the ticket to an agent. Raises Invalid for an address that is no agent's."""
@@ -161,17 +147,38 @@ class Desk:
         agent = self._store.people.by_email(email_address(agent_email) or "")
         if agent is None or not agent.is_staff:
             raise Invalid(f"{agent_email!r:.80} is no agent's address.", field="agent")
-        act = _Act(Verb.ASSIGN, author, now, public=False, facts={"agent": agent.name}, assignee_id=agent.id)
+        tells = () if agent.id == author.id else (agent.email,)
+        given = Outcome({}, {"assignee_id": agent.id})
+        about = {"agent": agent.name}
+        act = Act(Verb.ASSIGN, author, now, public=False, facts=about, outcome=given, tells=tells)
         self._do(number, act, key)
 
     def ticket(self, number: str, viewer: Person, *, now: dt.datetime) -> Ticket:
         """The ticket as ``viewer`` may see it. Raises NotFound for one that is not there or not theirs."""
+        serial = serial_of(number)
+        ticket = self._store.ticket(serial, seen_by(viewer), viewer_id=viewer.id, now=now)
+        history = self._store.histories({serial: ticket.level_key})[serial]
+        return replace(
+            ticket, ledger=promises.ledger(history, self._versions, now), waiting_for=self._waiting_for(ticket)
+        )
 
-        def internal(owned: access.Ownership) -> bool:
-            access.check_see(viewer, owned)
-            return access.may_see_internal(viewer, owned)
+    def explain(self, number: str, viewer: Person, *, now: dt.datetime) -> tuple[Explanation, ...]:
+        """Every target of the ticket with its derivation, in the order of first, next, resolution and cycle.
 
-        return self._store.ticket(_serial(number), internal, now=now)
+        Raises NotFound for one that is not there or not theirs.
+        """
+        ticket = self.ticket(number, viewer, now=now)
+        serial = serial_of(number)
+        history = self._store.histories({serial: ticket.level_key})[serial]
+        return tuple(_explained(target) for target in promises.targets(history, self._versions, now))
+
+    def _waiting_for(self, ticket: Ticket) -> str:
+        if ticket.row.status not in (Status.WAITING, Status.PAUSED):
+            return ""
+        asked = [event for event in ticket.events if event.verb in (Verb.AWAIT, Verb.PAUSE)]
+        key = asked[-1].facts.get("reason", "") if asked else ""
+        known = self._policy.reasons.get(key)
+        return known.title if known else key
 
     def mine(
         self,
@@ -181,33 +188,23 @@ class Desk:
         words: str = "",
         since: dt.datetime | None = None,
         until: dt.datetime | None = None,
+        company: bool = False,
         page: int = 1,
         now: dt.datetime,
     ) -> tuple[int, tuple[TicketRow, ...]]:
         """How many tickets the viewer filed, and one page of them, newest first.
 
-        ``status`` is a Status, ``active`` (not closed), ``recent`` (also closed in the last 30 days) or all.
+        ``status`` is a Status, ``active`` (not closed), ``recent`` (also closed in the last 30 days) or all. With
+        ``company``, those of all colleagues: Forbidden unless the organisation shares its view (B34). The number is
+        exact up to a thousand past the page; longer lists say that.
         """
         if viewer.guest:
             return 0, ()
-        return self._store.lists.mine(viewer.id, Filter(status or ALL, words, since=since, until=until), page, now=now)
-
-    def queue(
-        self,
-        viewer: Person,
-        *,
-        status: str | None = None,
-        level: str = "",
-        product: str = "",
-        words: str = "",
-        page: int = 1,
-        now: dt.datetime,
-    ) -> tuple[int, tuple[TicketRow, ...]]:
-        """What is to be answered next: urgent lane, due instant, arrival. Raises Forbidden for customers."""
-        if not access.may_work_the_queue(viewer):
-            raise Forbidden("The queue is for agents; your own tickets are under “My tickets”.")
-        narrowed = Filter(status or ACTIVE, words, level=level or "", product=product or "")
-        return self._store.lists.queue(narrowed, page, now=now)
+        narrowed = Filter(status or ALL, words, since=since, until=until)
+        shared = viewer.organisation_id if company and self._store.people.shares(viewer.organisation_id) else None
+        if company and shared is None:
+            raise Forbidden("Your organisation keeps its contacts' tickets apart; here are only your own.")
+        return self._store.lists.mine(viewer.id, narrowed, page, organisation_id=shared, now=now)
 
     def attachment(self, ref: str, viewer: Person) -> tuple[Attachment, Path]:
         """A file and where it lies. Raises NotFound for everybody who may not see what it is attached to."""
@@ -225,8 +222,8 @@ class Desk:
 
         Each call makes another secret; only hashes are kept, so none can be shown twice.
         """
-        serial = _serial(number)
-        if not key or self._store.serial_by_key(Key(guest.id, Verb.OPEN.value, _key(key))) != serial:
+        serial = serial_of(number)
+        if not key or self._store.serial_by_key(Key(guest.id, Verb.OPEN.value, key_of(key))) != serial:
             raise access.absent()
         secret = secrets.token_urlsafe(32)
         until = now + LINK_LIFETIME
@@ -236,7 +233,7 @@ class Desk:
     def holder(self, number: str, secret: str, *, now: dt.datetime) -> Person:
         """The guest behind a secret link, who may see and answer this one ticket. Raises NotFound."""
         found = self._store.link_holder(_digest(secret), now=now) if secret else None
-        person = self._store.people.by_id(found[1]) if found and found[0] == _serial(number) else None
+        person = self._store.people.by_id(found[1]) if found and found[0] == serial_of(number) else None
         if found is None or person is None:
             raise access.absent()
         return replace(person, guest=True, holds=found[0])
@@ -266,69 +263,26 @@ class Desk:
         key: str,
         now: dt.datetime,
     ) -> None:
-        if self._store.serial_by_key(_once(number, author, verb, key)) is not None:
+        if self._store.serial_by_key(once_of(number, author, verb, key)) is not None:
             return  # sent twice: a double click, a reload, a lost answer
         self._check(number, author, verb)
         said = drafts.comment(body, files, limits=self._limits)
         kept = self._keep(number, files)
-        act = _Act(verb, author, now, body=said, public=verb is not Verb.NOTE, attachments=kept)
+        act = Act(verb, author, now, body=said, public=verb is not Verb.NOTE, attachments=kept)
         self._do(number, act, key)
 
-    def _keep(self, number: str, files: Sequence[Upload]) -> tuple[Attachment, ...]:
-        named = [file for file in files if file.data]
-        most = self._limits.files.files
-        if named and self._store.attachment_count(_serial(number)) + len(named) > most:
-            raise Invalid(f"A ticket takes {most} files; pack these into one ZIP.", field="attachments")
-        return self._attachments.put(named)
-
-    def _check(self, number: str, person: Person, verb: Verb) -> None:
-        """Before any file is written: a stranger learns and leaves nothing."""
-        facts = self._store.facts(_serial(number))
-        access.check(person, verb, facts.ownership)
-        after(facts.status, verb)
-
-    def _do(self, number: str, act: _Act, key: str) -> None:
-        once = _once(number, act.person, act.verb, key)
-        self._store.change(_serial(number), self._decision(act), once)
-
-    def _decision(self, act: _Act) -> Callable[[Facts], Change]:
-        """What follows from the act for a ticket as it is then. Raises NotFound, Forbidden or Conflict."""
-
-        def decide(facts: Facts) -> Change:
-            access.check(act.person, act.verb, facts.ownership)
-            status = after(facts.status, act.verb)
-            at = max(act.now.replace(microsecond=0), facts.last_at)
-            by_agent = access.side(act.person, facts.ownership) == access.STAFF
-
-            promised = promises.after_verb(
-                facts.promised,
-                facts.history,
-                self._policy,
-                act.verb,
-                by_agent=by_agent,
-                level=facts.level,
-                at=at,
-            )
-            event = NewEvent(
-                verb=act.verb,
-                at=at,
-                actor_id=act.person.id,
-                actor=act.person.name,
-                by_agent=by_agent,
-                public=act.public,
-                body=act.body,
-                facts=act.facts or {},
-                attachments=act.attachments,
-            )
-            number = ids.ticket_number(facts.ownership.serial)
-            return Change(event, status, promised, _notices(number, act, facts), act.assignee_id)
-
-        return decide
+    def _closing(self, reason: str) -> Mapping[str, str]:
+        known = self._policy.reasons.get(reason)
+        if reason and (known is None or not known.closes):
+            choices = ", ".join(one.key for one in self._policy.reasons.values() if one.closes) or "none"
+            raise Invalid(f"{reason!r:.60} is no reason to close; give {choices}.", field="reason")
+        return {"reason": reason, "title": known.title} if known else {}
 
     def _new(self, draft: Draft, customer: Person, now: dt.datetime) -> NewTicket:
         coupon = self._coupon(draft.coupon, customer, now)
-        choice = self._choose(draft.type.value, draft.severity, draft.product, coupon, customer)
-        promised = promises.at_acceptance(self._policy, choice.level.key, now)
+        choice = self._choose(draft.type.value, draft.severity, draft.product, coupon, customer, now)
+        history = (SlaEvent(now, Kind.ACCEPTED, level=choice.level.key),)
+        outlook = promises.outlook((), history, self._versions, now)
         severity = self._policy.severities.get(draft.severity)
         event = NewEvent(
             verb=Verb.OPEN,
@@ -338,14 +292,9 @@ class Desk:
             by_agent=False,
             public=True,
             body=draft.description,
+            facts={"level": choice.level.key, "why": choice.why},
             attachments=self._attachments.put(draft.attachments),
         )
-
-        def notices(number: str) -> tuple[NewNotice, ...]:
-            first = promises.next_due(promised)
-            due = first.due_at.isoformat() if first and first.due_at else ""
-            facts = {"number": number, "level": choice.level.title, "due": due}
-            return tuple(NewNotice("opened", who, facts) for who in (customer.email, *draft.copy_to))
 
         return NewTicket(
             draft=draft,
@@ -358,8 +307,9 @@ class Desk:
             policy_version=self._policy.version,
             urgent=self._policy.urgent(choice.level, draft.severity),
             event=event,
-            promised=promised,
-            notices=notices,
+            outlook=outlook,
+            notices=lambda number: telling.accepted(number, draft, customer, choice.level.title, outlook),
+            limit=_unverified(customer),
         )
 
     def _coupon(self, code: str, customer: Person | None, now: dt.datetime) -> Coupon | None:
@@ -377,9 +327,12 @@ class Desk:
         product: str,
         coupon: Coupon | None,
         customer: Person | None,
+        now: dt.datetime,
     ) -> Choice:
+        category, licence = self._store.people.entitled(customer, now) if customer else ("", "")
         facts = {
-            "category": customer.category if customer else "",
+            "category": category,
+            "licence": licence,
             "severity": severity,
             "type": type_,
             "product": product,
@@ -389,33 +342,22 @@ class Desk:
         return self._policy.choose(facts)
 
 
-def _notices(number: str, act: _Act, facts: Facts) -> tuple[NewNotice, ...]:
-    """Who hears of it: the customer and the copies of public acts of others, the agent in charge of the customer's."""
-    told = {"number": number}
-    if act.person.id == facts.ownership.customer_id and act.verb is not Verb.NOTE:
-        side = {facts.assignee_email} - {""}
-        copies = set(facts.copy_to) if act.verb in (Verb.SOLVE, Verb.CANCEL, Verb.REOPEN) else set()
-        return tuple(NewNotice(act.verb.value, who, told) for who in sorted(side | copies))
-    if act.public:
-        return tuple(NewNotice(act.verb.value, who, told) for who in (facts.customer_email, *facts.copy_to))
-    return ()
+#: Goal S7: from an address that nobody has proved to be theirs.
+UNVERIFIED_PER_HOUR = 10
 
 
-def _serial(number: str) -> int:
-    serial = ids.ticket_serial(number)
-    if serial is None:
-        raise access.absent()
-    return serial
+def _unverified(customer: Person) -> Limit | None:
+    if not customer.guest:
+        return None
+    sentence = "Too many tickets came from this address; try again in {minutes} minutes, or sign in."
+    key = _digest(account_key(customer.email))
+    return Limit("unverified ticket", key, UNVERIFIED_PER_HOUR, dt.timedelta(hours=1), sentence)
 
 
-def _once(number: str, person: Person, verb: Verb, key: str) -> Key:
-    return Key(person.id, f"{verb}/{_serial(number)}", _key(key))
-
-
-def _key(key: str) -> str:
-    if len(key) > _KEY_LENGTH:
-        raise Invalid(f"An idempotency key has at most {_KEY_LENGTH} characters.", field="key")
-    return drafts.plain(key)
+def _explained(target: Target) -> Explanation:
+    state = target.state.value
+    due = Due(target.goal.value, state, target.due, target.met_at, target.cycle, target.grace)
+    return Explanation(due, target.level.title, target.started, promises.lines(target))
 
 
 def _digest(secret: str) -> bytes:

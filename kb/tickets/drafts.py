@@ -98,6 +98,15 @@ def comment(words: str, files: Sequence[Upload] = (), *, limits: FormLimits | No
     return text
 
 
+def part(title: str, description: str, *, limits: FormLimits | None = None) -> tuple[str, str]:
+    """Title and description of a ticket that staff split off. Raises Invalid by field."""
+    read = _Form({"title": title, "description": description}, limits or FormLimits())
+    said = _title(read), body(read, "description", "Say what this part is about.")
+    if read.wrong:
+        raise Invalid(" ".join(read.wrong.values()), fields=read.wrong)
+    return said
+
+
 def plain(words: str) -> str:
     """The text without control characters and half letters; line ends as one newline."""
     text = words.replace("\r\n", "\n").replace("\r", "\n")

@@ -10,21 +10,25 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select, text, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text, true
 
 from kb import ids
 from kb.errors import Invalid
-from kb.tickets import promises
+from kb.tickets import promises, words
 from kb.tickets.database import Database
-from kb.tickets.schema import EVENTS, ORGANISATIONS, PEOPLE, TICKETS
+from kb.tickets.schema import ORGANISATIONS, PEOPLE, TICKETS
+from kb.tickets.ticket import ACTIVE as STILL_OPEN
 from kb.tickets.ticket import Status, TicketRow
 
 PER_PAGE = 25
-_LAST_PAGE = 10_000
+#: Pages end here; who looks for more narrows the list.
+LAST_PAGE = 400
+#: Totals are counted up to here; a list that is longer says this number.
+MOST = PER_PAGE * LAST_PAGE
 RECENTLY = dt.timedelta(days=30)
 #: Besides the single statuses: everything, what is not closed, and that with what was closed lately (B25).
 ALL, ACTIVE, RECENT = "all", "active", "recent"
-_OPEN = (Status.OPEN.value, Status.WAITING.value)
+_OPEN = tuple(status.value for status in STILL_OPEN)
 
 _ASSIGNEE = PEOPLE.alias("assignee")
 ROWS = (
@@ -32,12 +36,15 @@ ROWS = (
         TICKETS,
         PEOPLE.c.name.label("customer"),
         ORGANISATIONS.c.name.label("organisation"),
+        ORGANISATIONS.c.shared_view,
         _ASSIGNEE.c.name.label("assignee"),
     )
     .select_from(TICKETS.join(PEOPLE, TICKETS.c.customer_id == PEOPLE.c.id))
     .outerjoin(ORGANISATIONS, TICKETS.c.organisation_id == ORGANISATIONS.c.id)
     .outerjoin(_ASSIGNEE, TICKETS.c.assignee_id == _ASSIGNEE.c.id)
 )
+#: How far past the page that is shown a total is counted.
+AHEAD = 1_000
 _NEWEST = (TICKETS.c.id.desc(),)
 #: Urgent lane, due instant, arrival; the words are those of the index, so that no row is sorted.
 QUEUE = (text("tickets.urgent DESC"), text("(tickets.next_due IS NULL)"), TICKETS.c.next_due, TICKETS.c.id)
@@ -53,6 +60,7 @@ class Filter:
     product: str = ""
     since: dt.datetime | None = None
     until: dt.datetime | None = None
+    assignee: int | None = None  # a person's id; 0: nobody's
 
 
 class TicketLists:
@@ -60,25 +68,85 @@ class TicketLists:
         self._database = database
 
     def mine(
-        self, person_id: int, narrowed: Filter, page: int, *, now: dt.datetime
+        self, person_id: int, narrowed: Filter, page: int, *, organisation_id: int | None = None, now: dt.datetime
     ) -> tuple[int, tuple[TicketRow, ...]]:
-        """The person's own tickets, newest first. Raises Invalid for an unknown status or page."""
-        conditions = (TICKETS.c.customer_id == person_id, *_conditions(narrowed, now, internal=False))
-        return self._page(and_(*conditions), _NEWEST, page, now)
+        """The person's own tickets, newest first, or all of the organisation's.
+
+        Raises Invalid for an unknown status or page.
+        """
+        whose = TICKETS.c.customer_id == person_id
+        if organisation_id is not None:
+            whose = TICKETS.c.organisation_id == organisation_id
+        return self._page(whose, narrowed, _NEWEST, page, now, internal=False)
 
     def queue(self, narrowed: Filter, page: int, *, now: dt.datetime) -> tuple[int, tuple[TicketRow, ...]]:
-        """Everybody's tickets in the order to be answered. Raises Invalid for an unknown status or page."""
-        return self._page(and_(true(), *_conditions(narrowed, now, internal=True)), QUEUE, page, now)
+        """Everybody's tickets: those still open in the order to be answered, lists with closed ones newest first.
+
+        Raises Invalid for an unknown status or page.
+        """
+        order = QUEUE if narrowed.status in (ACTIVE, *_OPEN) else _NEWEST
+        return self._page(true(), narrowed, order, page, now, internal=True)
+
+    def overdue(self, most: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
+        """What has been breached and still runs, the longest first."""
+        late = ROWS.where(status_is(ACTIVE, now), TICKETS.c.next_due < now)
+        return self._rows(late.order_by(TICKETS.c.next_due, TICKETS.c.id).limit(most), now)
+
+    def coming(self, most: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
+        """What will be breached next, the soonest first."""
+        soon = ROWS.where(status_is(ACTIVE, now), TICKETS.c.next_due >= now)
+        return self._rows(soon.order_by(TICKETS.c.next_due, TICKETS.c.id).limit(most), now)
+
+    def similar(self, line: str, but: int, most: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
+        """Solved tickets that share the rarest words of ``line``, the likest first."""
+        with self._database.read() as connection:
+            asked = words.telling(connection, line)
+            if not asked:
+                return ()
+            found = [row.id for row in connection.execute(words.LIKE, {"asked": asked, "but": but, "most": most})]
+            rows = {
+                row["id"]: row_of(row, now)
+                for row in connection.execute(ROWS.where(TICKETS.c.id.in_(found))).mappings()
+            }
+            return tuple(rows[serial] for serial in found)
+
+    def _rows(self, query: Select[Any], now: dt.datetime) -> tuple[TicketRow, ...]:
+        with self._database.read() as connection:
+            return tuple(row_of(row, now) for row in connection.execute(query).mappings())
 
     def _page(
-        self, condition: ColumnElement[bool], order: tuple[Any, ...], page: int, now: dt.datetime
+        self,
+        whose: ColumnElement[bool],
+        narrowed: Filter,
+        order: tuple[Any, ...],
+        page: int,
+        now: dt.datetime,
+        *,
+        internal: bool,
     ) -> tuple[int, tuple[TicketRow, ...]]:
-        if not 1 <= page <= _LAST_PAGE:
-            raise Invalid(f"There is no page {page}; pages count from 1 to {_LAST_PAGE}.", field="page")
-        query = ROWS.where(condition).order_by(*order).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
+        if not 1 <= page <= LAST_PAGE:
+            raise Invalid(f"There is no page {page}; pages count from 1 to {LAST_PAGE}.", field="page")
+        conditions = _conditions(narrowed, now)
         with self._database.read() as connection:
-            total = connection.execute(select(func.count()).select_from(TICKETS).where(condition)).scalar_one()
-            return total, tuple(row_of(row, now) for row in connection.execute(query).mappings())
+            if narrowed.words.strip():
+                conditions.append(words.saying(connection, narrowed.words, internal=internal))
+            condition = and_(whose, *conditions)
+            query = ROWS.where(condition).order_by(*order).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
+            rows = tuple(row_of(row, now) for row in connection.execute(query).mappings())
+            return self._total(connection, condition, order, page, len(rows)), rows
+
+    @staticmethod
+    def _total(
+        connection: Connection, condition: ColumnElement[bool], order: tuple[Any, ...], page: int, shown: int
+    ) -> int:
+        """Counted only as far as somebody would turn pages; a short page tells the total by itself."""
+        before = (page - 1) * PER_PAGE
+        if 0 < shown < PER_PAGE or (page == 1 and not shown):
+            return before + shown
+        # A few pages ahead are enough for a pager; counting a million tickets for its last page is not.
+        reach = min(MOST, before + AHEAD)
+        counted = select(TICKETS.c.id).where(condition).order_by(*order).limit(reach).subquery()
+        return int(connection.execute(select(func.count()).select_from(counted)).scalar_one())
 
 
 def row_of(found: Any, now: dt.datetime) -> TicketRow:
@@ -99,10 +167,11 @@ def row_of(found: Any, now: dt.datetime) -> TicketRow:
         due=due,
         product=found["product"],
         urgent=found["urgent"],
+        escalated=found["escalated_at"] is not None,
     )
 
 
-def _conditions(narrowed: Filter, now: dt.datetime, *, internal: bool) -> list[ColumnElement[bool]]:
+def _conditions(narrowed: Filter, now: dt.datetime) -> list[ColumnElement[bool]]:
     conditions = [status_is(narrowed.status or ALL, now)]
     if narrowed.level:
         conditions.append(TICKETS.c.level == narrowed.level)
@@ -112,7 +181,10 @@ def _conditions(narrowed: Filter, now: dt.datetime, *, internal: bool) -> list[C
         conditions.append(TICKETS.c.created_at >= narrowed.since)
     if narrowed.until:
         conditions.append(TICKETS.c.created_at < narrowed.until)
-    conditions += [_word(word, internal=internal) for word in narrowed.words[:200].split()[:10]]
+    if narrowed.assignee is not None:
+        conditions.append(
+            TICKETS.c.assignee_id == narrowed.assignee if narrowed.assignee else TICKETS.c.assignee_id.is_(None)
+        )
     return conditions
 
 
@@ -120,25 +192,12 @@ def status_is(status: str, now: dt.datetime) -> ColumnElement[bool]:
     if status == ALL:
         return true()
     if status == ACTIVE:
-        return text("tickets.status IN ('open', 'waiting')")  # type: ignore[return-value]  # the index's own words
+        return text("tickets.status IN ('open', 'waiting', 'paused')")  # type: ignore[return-value]  # the index's own words
     if status == RECENT:
         return or_(TICKETS.c.status.in_(_OPEN), TICKETS.c.closed_at > now - RECENTLY)
     if status not in tuple(Status):
         known = ", ".join((ALL, ACTIVE, RECENT, *Status))
         raise Invalid(f"{status!r:.40} is no status; give {known}.", field="status")
+    if status in _OPEN:
+        return and_(status_is(ACTIVE, now), TICKETS.c.status == status)
     return TICKETS.c.status == status
-
-
-def _word(word: str, *, internal: bool) -> ColumnElement[bool]:
-    """In the number, the title, or a comment (of the reader's side: notes are searched for agents only)."""
-    said = and_(
-        EVENTS.c.ticket_id == TICKETS.c.id,
-        EVENTS.c.body.icontains(word, autoescape=True),
-        true() if internal else EVENTS.c.public,
-    )
-    serial = ids.ticket_serial(word)
-    return or_(
-        TICKETS.c.title.icontains(word, autoescape=True),
-        TICKETS.c.id == serial if serial is not None else false(),
-        select(EVENTS.c.id).where(said).exists(),
-    )

@@ -35,6 +35,31 @@ _PERSON = (
 )
 
 
+_ENTITLED = select(
+    PEOPLE.c.email,
+    PEOPLE.c.category.label("own_category"),
+    ORGANISATIONS.c.category.label("organisation_category"),
+    ORGANISATIONS.c.licence_addresses,
+    ORGANISATIONS.c.contract_from,
+    ORGANISATIONS.c.contract_until,
+).select_from(PEOPLE.outerjoin(ORGANISATIONS))
+
+
+def entitled(row: Any, email: str, at: dt.datetime) -> tuple[str, str]:
+    """Customer category, and category by licence address, while the contract holds (capabilities V20, X26).
+
+    ``row`` has the columns that ``_ENTITLED`` names but for the address.
+    """
+    held = row.organisation_category or ""
+    if (row.contract_from and at < row.contract_from) or (row.contract_until and at >= row.contract_until):
+        held = ""
+    return row.own_category or held, held if email in (row.licence_addresses or ()) else ""
+
+
+def _entitled(row: Any, now: dt.datetime) -> tuple[str, str]:
+    return entitled(row, row.email, now)
+
+
 class PeopleStore:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -58,6 +83,31 @@ class PeopleStore:
         with self._database.read() as connection:
             rows = connection.execute(_PERSON.where(PEOPLE.c.guest.is_(False)).order_by(PEOPLE.c.email))
             return tuple(_person(row) for row in rows.mappings())
+
+    def staff(self) -> tuple[Person, ...]:
+        """Agents and administrators who are active, by name."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                _PERSON.where(PEOPLE.c.role.in_(("agent", "admin")), PEOPLE.c.guest.is_(False)).order_by(PEOPLE.c.name)
+            )
+            return tuple(_person(row) for row in rows.mappings())
+
+    def entitled(self, person: Person, now: dt.datetime) -> tuple[str, str]:
+        """The customer category now, and the category of a licence that names the very address (X26).
+
+        Neither for a guest: anybody can type an address.
+        """
+        if person.guest:
+            return "", ""
+        with self._database.read() as connection:
+            row = connection.execute(_ENTITLED.where(PEOPLE.c.id == person.id)).first()
+        return _entitled(row, now) if row else (person.category, "")
+
+    def shares(self, organisation_id: int | None) -> bool:
+        """Whether the organisation's contacts see each other's tickets (B34)."""
+        query = select(ORGANISATIONS.c.shared_view).where(ORGANISATIONS.c.id == organisation_id)
+        with self._database.read() as connection:
+            return bool(connection.execute(query).scalar())
 
     def add(
         self, person: Person, *, password_hash: str | None, now: dt.datetime, organisation_category: str = ""

@@ -19,6 +19,15 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
+class ContactRole(StrEnum):
+    """What a customer's contact looks after; one may have several (B36)."""
+
+    ADMINISTRATOR = "administrator"  # the organisation's other contacts
+    SUPPORT = "support"
+    BILLING = "billing"
+    LICENCE = "licence"
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """One account, or one address that filed without an account (``guest``).
@@ -39,6 +48,7 @@ class Person:
     zone: str = "UTC"
     guest: bool = False
     holds: int | None = None
+    contact_roles: tuple[str, ...] = ()
 
     @property
     def is_staff(self) -> bool:
@@ -59,6 +69,16 @@ def email_address(words: str) -> str | None:
     """
     address = words.strip().lower()
     return address if len(address) <= 254 and _EMAIL.fullmatch(address) else None
+
+
+def account_key(email: str) -> str:
+    """Case and +tag variants of an address share one limit.
+
+    >>> account_key("Alice+spam@Example.com")
+    'alice@example.com'
+    """
+    name, _, domain = email.strip().lower().rpartition("@")
+    return f"{name.split('+')[0]}@{domain}"
 
 
 def known_zone(name: str) -> bool:

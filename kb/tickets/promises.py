@@ -1,7 +1,8 @@
 """What has a ticket been promised, and what does each verb do to that?
 
-The bridge between the life of a ticket and ``kb.sla.clock``: the clock says which promises start and end, the rows
-kept here stay as they were told to the customer. Pure; keeping the rows is the business of the store.
+The bridge between the life of a ticket and ``kb.sla.clock``: events become what the clock hears, its targets become
+rows. What has ended is frozen with its verdict; what runs is counted anew each time. Pure; keeping the rows is the
+business of the store.
 """
 
 from __future__ import annotations
@@ -11,21 +12,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from kb.errors import Invalid
 from kb.sla import clock
-from kb.sla.clock import Kind, SlaEvent
-from kb.sla.policy import SlaPolicy
+from kb.sla.clock import Kind, PolicyVersion, SlaEvent
+from kb.sla.policy import Change, SlaPolicy
 from kb.sla.reckoning import Span, compact
-from kb.sla.target import Target
-from kb.tickets.ticket import Due, Verb
+from kb.sla.target import Standing, Target
+from kb.tickets.ticket import Alarm, Due, Verb
 
-RUNNING, MET, BREACHED, CANCELLED = "running", "met", "breached", "cancelled"
+RUNNING, PAUSED, MET, BREACHED, CANCELLED = "running", "paused", "met", "breached", "cancelled"
+#: Broken, and given another due time by a move since: it still runs, and stays broken.
+LATE = "late"
+OPEN_STATES = (RUNNING, PAUSED, LATE)
+BREACH = "breach"
+_SECOND = dt.timedelta(seconds=1)
+
+Versions = Sequence[PolicyVersion]
 
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """One promise of one ticket. ``ledger`` derives the due instant: from, to, state, why, seconds.
+    """One promise of one ticket, as a row. ``state`` stays running, late or not, until the promise ends.
 
-    ``state`` is judged when the promise ends; until then it is running, late or not.
+    ``version_at`` is the instant since which it is due at ``due_at``.
     """
 
     target: str
@@ -36,80 +45,167 @@ class Promised:
     cycle: int = 1
     state: str = RUNNING
     met_at: dt.datetime | None = None
-    ledger: tuple[Mapping[str, str], ...] = ()
+    version_at: dt.datetime | None = None
+    grace: bool = False
 
     @property
     def key(self) -> tuple[str, int]:
         return self.target, self.cycle
 
 
-#: What the clock calls the verbs that matter to it.
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """All promises of a ticket at one instant, the alarms that had fallen by then, and when to look again."""
+
+    promised: tuple[Promised, ...]
+    alarms: tuple[Alarm, ...]
+    next_at: dt.datetime | None
+
+
+#: What the clock calls the verbs that always mean one thing to it; the rest are in ``heard``.
 KINDS: Mapping[Verb, Kind] = MappingProxyType(
     {
         Verb.OPEN: Kind.ACCEPTED,
         Verb.REPLY: Kind.COMMENT,
+        Verb.LINK: Kind.COMMENT,
         Verb.COMMENT: Kind.COMMENT,
+        Verb.ESCALATE: Kind.COMMENT,
+        Verb.AWAIT: Kind.PAUSED,
+        Verb.PAUSE: Kind.PAUSED,
+        Verb.RESUME: Kind.RESUMED,
+        Verb.DISMISS: Kind.NO_ANSWER_NEEDED,
         Verb.SOLVE: Kind.RESOLVED,
         Verb.CANCEL: Kind.CANCELLED,
+        Verb.MERGE: Kind.CANCELLED,
+        Verb.VOID: Kind.VOIDED,
         Verb.REOPEN: Kind.REOPENED,
     }
 )
+#: What a ticket takes over from one that is merged into it, and from the one it was split from.
+FROM_MERGED = frozenset({Kind.ACCEPTED, Kind.COMMENT, Kind.PAUSED, Kind.RESUMED})
+FROM_WHOLE = frozenset({Kind.PAUSED, Kind.RESUMED})
 
 
-def told(verb: Verb, at: dt.datetime, *, by_agent: bool, level: str) -> tuple[SlaEvent, ...]:
-    """The verb as the clock hears it; nothing for a verb that moves no promise."""
+def heard(
+    verb: Verb, at: dt.datetime, *, by_agent: bool, facts: Mapping[str, str], level: str = ""
+) -> tuple[SlaEvent, ...]:
+    """The event as the clock hears it; nothing for one that moves no promise. ``level`` is for events without one."""
+    if verb in (Verb.MOVE, Verb.AGREE):
+        moved = facts.get("level", "")
+        change = Change(facts["change"]) if facts.get("change") else None
+        return (SlaEvent(at, Kind.LEVEL_CHANGED, level=moved, by_agent=by_agent, change=change),) if moved else ()
     kind = KINDS.get(verb)
-    return (SlaEvent(at, kind, level=level, by_agent=by_agent),) if kind else ()
+    if kind is None:
+        return ()
+    until = dt.datetime.fromisoformat(facts["until"]) if facts.get("until") else None
+    reason = facts.get("reason", "")
+    one = SlaEvent(at, kind, level=facts.get("level", level), reason=reason, by_agent=by_agent, until=until)
+    answers = verb is Verb.AWAIT and facts.get("said") == "yes"
+    return (SlaEvent(at, Kind.COMMENT, by_agent=True), one) if answers else (one,)
 
 
-def at_acceptance(policy: SlaPolicy, level: str, now: dt.datetime) -> tuple[Promised, ...]:
-    """What a ticket of ``level`` is promised when it is filed at ``now``."""
-    accepted = told(Verb.OPEN, now, by_agent=False, level=level)
-    return tuple(_begun(target, policy) for target in clock.targets(accepted, policy, now))
+def outlook(before: Sequence[Promised], history: Iterable[SlaEvent], versions: Versions, at: dt.datetime) -> Outlook:
+    """What ``history`` promises at ``at``. What ended ``before`` keeps its verdict, unless the ticket was voided."""
+    events = tuple(history)
+    try:
+        found = clock.targets(events, versions, at)
+    except Invalid:
+        # A level that has left the policies can promise nothing more, but must not keep anybody from answering.
+        return Outlook(_abandoned(before, events, at), (), None)
+    kept = {one.key: one for one in before}
+    void = any(event.kind is Kind.VOIDED for event in events)
+    rows = tuple(_row(target, kept.get((target.goal.value, target.cycle)), versions, at, void) for target in found)
+    alarms = sorted((a for t, row in zip(found, rows, strict=True) for a in _alarms(t, row, at)), key=lambda a: a.at)
+    return Outlook(rows, tuple(alarms), _next_at(found, at))
 
 
-def after_verb(
-    before: Sequence[Promised],
-    history: Iterable[SlaEvent],
-    policy: SlaPolicy,
-    verb: Verb,
-    *,
-    by_agent: bool,
-    level: str,
-    at: dt.datetime,
-) -> tuple[Promised, ...]:
-    """All promises of the ticket after ``verb``. What was told keeps its due time, what is finished its verdict."""
-    if verb not in KINDS:
-        return tuple(before)
-    # A level that has left the policies can promise nothing more, but must not keep anybody from answering.
-    events = (*history, *told(verb, at, by_agent=by_agent, level=level))
-    targets = clock.targets(events, policy, at) if level in policy.levels else ()
-    found = {(target.goal.value, target.cycle): target for target in targets}
-    answered = verb is Verb.REPLY or (verb is Verb.SOLVE and by_agent)
-    kept = tuple(_settled(one, found.pop(one.key, None), at, answered=answered) for one in before)
-    return kept + tuple(_begun(target, policy) for target in found.values())
-
-
-def _settled(one: Promised, target: Target | None, at: dt.datetime, *, answered: bool) -> Promised:
-    if one.state != RUNNING or (target is not None and target.ended is None):
-        return one
-    late = one.due_at is not None and at > one.due_at
-    if answered:
-        return replace(one, state=BREACHED if late else MET, met_at=at)
-    # Closed by the customer: neither met nor missed, but what was already late stays a breach.
-    return replace(one, state=BREACHED if late else CANCELLED)
-
-
-def _begun(target: Target, policy: SlaPolicy) -> Promised:
+def _row(target: Target, before: Promised | None, versions: Versions, at: dt.datetime, void: bool) -> Promised:
+    if before is not None and before.state not in OPEN_STATES and not void:
+        return before
+    since = before.version_at if before is not None and before.due_at == target.due else None
+    ended = target.ended is not None
+    state = target.state.value if ended else _running(target)
     return Promised(
         target=target.goal.value,
         started_at=target.started,
         due_at=target.due,
         level=target.level.key,
-        policy_version=policy.version,
+        policy_version=_ruling(versions, at).version,
         cycle=target.cycle,
-        ledger=tuple(_line(span) for span in compact(target.spans())),
+        state=CANCELLED if void else state,
+        met_at=None if void else target.met_at,
+        version_at=since or (at if before is not None else target.started),
+        grace=target.grace,
     )
+
+
+def _running(target: Target) -> str:
+    if target.state is Standing.PAUSED:
+        return PAUSED
+    return LATE if target.breached_at is not None and target.breached_at != target.due else RUNNING
+
+
+def _alarms(target: Target, row: Promised, at: dt.datetime) -> list[Alarm]:
+    """Breaches that have come, and for what still runs the warnings since it is due when it is."""
+    name = (target.goal.value, target.cycle)
+    if target.breached_at is not None and target.state is not Standing.CANCELLED:
+        return [Alarm(*name, BREACH, target.breached_at, target.breached_at), *_warnings(target, row, at)]
+    return _warnings(target, row, at)
+
+
+def _warnings(target: Target, row: Promised, at: dt.datetime) -> list[Alarm]:
+    if target.ended is not None or target.due is None:
+        return []
+    since, name = row.version_at or row.started_at, (target.goal.value, target.cycle)
+    fallen = [notice for notice in target.notices() if since <= notice.at <= at]
+    return [Alarm(*name, str(notice.threshold), target.due, notice.at) for notice in fallen]
+
+
+def _next_at(targets: Sequence[Target], at: dt.datetime) -> dt.datetime | None:
+    """A target is breached from the second after its due instant on, so that is when to look."""
+    running = [target for target in targets if target.state is Standing.RUNNING]
+    moments = [target.due + _SECOND for target in running if target.due is not None]
+    moments += [notice.at for target in running for notice in target.notices()]
+    return min((moment for moment in moments if moment > at), default=None)
+
+
+def _ruling(versions: Versions, at: dt.datetime) -> SlaPolicy:
+    ordered = sorted(versions, key=lambda version: version.effective)
+    return next((v.policy for v in reversed(ordered) if v.effective <= at), ordered[0].policy)
+
+
+def _abandoned(before: Sequence[Promised], events: Sequence[SlaEvent], at: dt.datetime) -> tuple[Promised, ...]:
+    last = events[-1] if events else None
+    answered = last is not None and last.by_agent and last.kind in (Kind.COMMENT, Kind.RESOLVED)
+    closed = last is not None and last.kind in (Kind.RESOLVED, Kind.CANCELLED, Kind.VOIDED)
+    return tuple(_settled(one, at, answered=answered, closed=closed) for one in before)
+
+
+def _settled(one: Promised, at: dt.datetime, *, answered: bool, closed: bool) -> Promised:
+    if one.state not in OPEN_STATES or not (answered or closed):
+        return one
+    late = one.due_at is not None and at > one.due_at
+    if answered:
+        return replace(one, state=BREACHED if late else MET, met_at=at)
+    return replace(one, state=BREACHED if late else CANCELLED)
+
+
+def targets(history: Iterable[SlaEvent], versions: Versions, now: dt.datetime) -> tuple[Target, ...]:
+    """As the clock counts them; none at a level that has left the policies."""
+    try:
+        return clock.targets(history, versions, now)
+    except Invalid:
+        return ()
+
+
+def ledger(history: Iterable[SlaEvent], versions: Versions, now: dt.datetime) -> tuple[Mapping[str, str], ...]:
+    """The derivation of the first due time: from, to, state, why, seconds; empty when nothing is promised."""
+    found = targets(history, versions, now)
+    return lines(found[0]) if found else ()
+
+
+def lines(target: Target) -> tuple[Mapping[str, str], ...]:
+    return tuple(_line(span) for span in compact(target.spans()))
 
 
 def _line(span: Span) -> Mapping[str, str]:
@@ -124,11 +220,20 @@ def _line(span: Span) -> Mapping[str, str]:
 
 def next_due(promised: Iterable[Promised]) -> Promised | None:
     """The running promise that is due first; None when nothing runs or nothing running has an end."""
-    running = [one for one in promised if one.state == RUNNING and one.due_at is not None]
+    running = [one for one in promised if one.state in (RUNNING, LATE) and one.due_at is not None]
     return min(running, key=lambda one: one.due_at or one.started_at, default=None)
 
 
-def due(target: str, state: str, due_at: dt.datetime | None, met_at: dt.datetime | None, now: dt.datetime) -> Due:
+def due(
+    target: str,
+    state: str,
+    due_at: dt.datetime | None,
+    met_at: dt.datetime | None,
+    now: dt.datetime,
+    *,
+    cycle: int = 1,
+    grace: bool = False,
+) -> Due:
     """A promise as people see it at ``now``: a running one whose time has passed is breached."""
-    late = state == RUNNING and due_at is not None and now > due_at
-    return Due(target, BREACHED if late else state, due_at, met_at)
+    late = state == LATE or (state == RUNNING and due_at is not None and now > due_at)
+    return Due(target, BREACHED if late else state, due_at, met_at, cycle, grace)

@@ -54,19 +54,19 @@ METADATA = MetaData(
 )
 
 
-def _words(name: str) -> Column[str]:
+def words_column(name: str) -> Column[str]:
     return Column(name, Text, nullable=False, server_default="")
 
 
-def _flag(name: str) -> Column[bool]:
+def flag_column(name: str) -> Column[bool]:
     return Column(name, Boolean, nullable=False, server_default=text("0"))
 
 
-def _at(name: str, *, optional: bool = False) -> Column[dt.datetime]:
+def at_column(name: str, *, optional: bool = False) -> Column[dt.datetime]:
     return Column(name, Instant, nullable=optional)
 
 
-def _to(name: str, target: str, *, optional: bool = False) -> Column[int]:
+def link_column(name: str, target: str, *, optional: bool = False) -> Column[int]:
     return Column(name, Integer, ForeignKey(target), nullable=optional)
 
 
@@ -76,8 +76,14 @@ ORGANISATIONS = Table(
     Column("id", Integer, primary_key=True),
     Column("name", Text, nullable=False),
     Column("folded", Text, nullable=False, unique=True),
-    _words("category"),
-    _at("created_at"),
+    words_column("category"),
+    at_column("created_at"),
+    flag_column("shared_view"),  # contacts see each other's tickets (B34)
+    Column("licence_addresses", JSON, nullable=False, server_default=text("'[]'")),
+    at_column("contract_from", optional=True),
+    at_column("contract_until", optional=True),
+    words_column("location"),
+    words_column("phone"),
 )
 
 PEOPLE = Table(
@@ -85,16 +91,18 @@ PEOPLE = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("email", Text, nullable=False),
-    _flag("guest"),  # an address somebody typed: never the account of the same address
-    _words("name"),
+    flag_column("guest"),  # an address somebody typed: never the account of the same address
+    words_column("name"),
     Column("role", Text, nullable=False),
-    _to("organisation_id", "organisations.id", optional=True),
-    _words("category"),
+    link_column("organisation_id", "organisations.id", optional=True),
+    words_column("category"),
     Column("audience", Text, nullable=False, server_default="public"),
     Column("zone", Text, nullable=False, server_default="UTC"),
     Column("password_hash", Text),
     Column("active", Boolean, nullable=False, server_default=text("1")),
-    _at("created_at"),
+    at_column("created_at"),
+    words_column("location"),  # empty: the organisation's
+    words_column("phone"),
     UniqueConstraint("email", "guest"),
     Index(None, "organisation_id"),
 )
@@ -104,8 +112,9 @@ SESSIONS = Table(
     METADATA,
     Column("token_hash", LargeBinary, primary_key=True),
     Column("person_id", Integer, ForeignKey("people.id", ondelete="CASCADE"), nullable=False, index=True),
-    _at("created_at"),
+    at_column("created_at"),
     Column("expires_at", Instant, nullable=False, index=True),
+    words_column("client"),  # what the browser called itself, for its owner to recognise
 )
 
 ATTEMPTS = Table(
@@ -130,33 +139,38 @@ TICKETS = Table(
     "tickets",
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=False),  # the serial of the number
-    _to("customer_id", "people.id"),
-    _to("organisation_id", "organisations.id", optional=True),
-    _to("assignee_id", "people.id", optional=True),
+    link_column("customer_id", "people.id"),
+    link_column("organisation_id", "organisations.id", optional=True),
+    link_column("assignee_id", "people.id", optional=True),
     Column("title", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("status", Text, nullable=False),
     Column("severity", Text, nullable=False),
-    _words("severity_title"),
-    _words("severity_detail"),
-    _words("product"),
-    _words("module"),
-    _words("version"),
+    words_column("severity_title"),
+    words_column("severity_detail"),
+    words_column("product"),
+    words_column("module"),
+    words_column("version"),
     Column("level", Text, nullable=False),
-    _words("level_title"),
-    _words("level_why"),
-    _words("policy_version"),
-    _words("coupon"),
-    _words("episode"),
+    words_column("level_title"),
+    words_column("level_why"),
+    words_column("policy_version"),
+    words_column("coupon"),
+    words_column("episode"),
     Column("source", Text, nullable=False, server_default="web"),
     Column("copy_to", JSON, nullable=False),
-    _flag("urgent"),
-    _at("created_at"),
-    _at("updated_at"),
-    _at("closed_at", optional=True),
-    _at("next_due", optional=True),  # the earliest running promise, kept with every change
-    _words("next_target"),
+    flag_column("urgent"),
+    at_column("created_at"),
+    at_column("updated_at"),
+    at_column("closed_at", optional=True),
+    at_column("next_due", optional=True),  # the earliest running promise, kept with every change
+    words_column("next_target"),
+    at_column("next_at", optional=True),  # the next warning, breach or reminder
+    at_column("remind_at", optional=True),  # when a pause ends by itself
+    at_column("escalated_at", optional=True),
+    Column("merged_into", Integer),
     Index(None, "customer_id", "id"),
+    Index(None, "organisation_id", "id", sqlite_where=text("organisation_id IS NOT NULL")),
     Index(None, "assignee_id", "status"),
     # The queue in its own order (urgent lane, due, arrival; what is promised nothing comes last), open tickets only.
     Index(
@@ -165,40 +179,42 @@ TICKETS = Table(
         text("(next_due IS NULL)"),
         "next_due",
         "id",
-        sqlite_where=text("status IN ('open', 'waiting')"),
+        sqlite_where=text("status IN ('open', 'waiting', 'paused')"),
     ),
-    Index("ix_tickets_next_due", "next_due", sqlite_where=text("next_due IS NOT NULL")),
+    Index("ix_tickets_next_at", "next_at", sqlite_where=text("next_at IS NOT NULL")),
 )
 
 TARGETS = Table(
     "targets",
     METADATA,
     Column("id", Integer, primary_key=True),
-    _to("ticket_id", "tickets.id"),
+    link_column("ticket_id", "tickets.id"),
     Column("target", Text, nullable=False),  # first response, next response, resolution
     Column("cycle", Integer, nullable=False, server_default=text("1")),
     Column("level", Text, nullable=False),
-    _words("policy_version"),
-    _at("started_at"),
-    _at("due_at", optional=True),
-    _at("met_at", optional=True),
-    Column("state", Text, nullable=False),  # running, met, breached, cancelled
-    Column("ledger", JSON, nullable=False),
+    words_column("policy_version"),
+    at_column("started_at"),
+    at_column("due_at", optional=True),
+    at_column("version_at", optional=True),  # since when it is due then
+    at_column("met_at", optional=True),
+    Column("state", Text, nullable=False),  # running, late, paused, met, breached, cancelled
+    flag_column("grace"),
     UniqueConstraint("ticket_id", "target", "cycle"),
+    Index("ix_targets_kept", "due_at", "level", "state", sqlite_where=text("state IN ('met', 'breached')")),
 )
 
 EVENTS = Table(
     "events",
     METADATA,
     Column("id", Integer, primary_key=True),
-    _to("ticket_id", "tickets.id"),
-    _at("at"),
+    link_column("ticket_id", "tickets.id"),
+    at_column("at"),
     Column("verb", Text, nullable=False),
-    _to("actor_id", "people.id", optional=True),
+    link_column("actor_id", "people.id", optional=True),
     Column("actor", Text, nullable=False),  # the name as it was
-    _flag("by_agent"),
-    _flag("public"),
-    _words("body"),
+    flag_column("by_agent"),
+    flag_column("public"),
+    words_column("body"),
     Column("facts", JSON, nullable=False),
     Index(None, "ticket_id", "id"),
 )
@@ -207,8 +223,8 @@ ATTACHMENTS = Table(
     "attachments",
     METADATA,
     Column("ref", Text, primary_key=True),
-    _to("ticket_id", "tickets.id"),
-    _to("event_id", "events.id"),
+    link_column("ticket_id", "tickets.id"),
+    link_column("event_id", "events.id"),
     Column("position", Integer, nullable=False),
     Column("name", Text, nullable=False),
     Column("media_type", Text, nullable=False),
@@ -221,7 +237,7 @@ ATTACHMENTS = Table(
 CONSULTED = Table(
     "consulted",
     METADATA,
-    _to("ticket_id", "tickets.id"),
+    link_column("ticket_id", "tickets.id"),
     Column("position", Integer, nullable=False),
     Column("document_id", Text, nullable=False),
     Column("title", Text, nullable=False),
@@ -233,11 +249,11 @@ CONSULTED = Table(
 KEYS = Table(
     "idempotency_keys",
     METADATA,
-    _to("person_id", "people.id"),
+    link_column("person_id", "people.id"),
     Column("key", Text, nullable=False),
-    _to("ticket_id", "tickets.id"),
-    _to("event_id", "events.id"),
-    _at("at"),
+    link_column("ticket_id", "tickets.id"),
+    link_column("event_id", "events.id"),
+    at_column("at"),
     PrimaryKeyConstraint("person_id", "key"),
 )
 
@@ -246,9 +262,9 @@ LINKS = Table(
     METADATA,
     Column("token_hash", LargeBinary, primary_key=True),
     Column("ticket_id", Integer, ForeignKey("tickets.id"), nullable=False, index=True),
-    _to("person_id", "people.id"),
-    _at("created_at"),
-    _at("expires_at"),
+    link_column("person_id", "people.id"),
+    at_column("created_at"),
+    at_column("expires_at"),
 )
 
 COUPONS = Table(
@@ -257,9 +273,9 @@ COUPONS = Table(
     Column("id", Integer, primary_key=True),
     Column("code", Text, nullable=False, unique=True),
     Column("rule", Text, nullable=False),  # the key of the policy's coupon
-    _to("person_id", "people.id"),
-    _at("valid_from"),
-    _at("valid_until"),
+    link_column("person_id", "people.id"),
+    at_column("valid_from"),
+    at_column("valid_until"),
     Column("granted", Integer, nullable=False),
     CheckConstraint("granted >= 0", name="granted"),
 )
@@ -267,10 +283,10 @@ COUPONS = Table(
 COUPON_USES = Table(
     "coupon_uses",
     METADATA,
-    _to("coupon_id", "coupons.id"),
-    _to("ticket_id", "tickets.id"),
-    _at("at"),
-    _at("released_at", optional=True),
+    link_column("coupon_id", "coupons.id"),
+    link_column("ticket_id", "tickets.id"),
+    at_column("at"),
+    at_column("released_at", optional=True),
     PrimaryKeyConstraint("coupon_id", "ticket_id"),
 )
 
@@ -279,26 +295,29 @@ NOTICES = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("key", Text, nullable=False, unique=True),  # the same cause never makes a second notice
-    _to("ticket_id", "tickets.id"),
-    _to("event_id", "events.id"),
+    link_column("ticket_id", "tickets.id", optional=True),  # none: it is about an account
     Column("kind", Text, nullable=False),
     Column("recipient", Text, nullable=False),
     Column("facts", JSON, nullable=False),
     Column("state", Text, nullable=False, server_default="pending"),  # pending, sent, failed
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    _at("due_at"),
-    _at("sent_at", optional=True),
+    at_column("made_at"),
+    at_column("due_at"),
+    at_column("leased_until", optional=True),
+    at_column("sent_at", optional=True),
+    words_column("error"),
     Index("ix_notices_pending", "due_at", sqlite_where=text("state = 'pending'")),
+    Index("ix_notices_failed", "due_at", sqlite_where=text("state = 'failed'")),
 )
 
 EPISODES = Table(
     "episodes",
     METADATA,
     Column("id", Text, primary_key=True),
-    _at("started_at"),
+    at_column("started_at"),
     Column("last_at", Instant, nullable=False, index=True),
-    _to("person_id", "people.id", optional=True),
-    _to("ticket_id", "tickets.id", optional=True),
+    link_column("person_id", "people.id", optional=True),
+    link_column("ticket_id", "tickets.id", optional=True),
     Column("events", Integer, nullable=False, server_default=text("0")),
 )
 
@@ -308,7 +327,7 @@ EPISODE_EVENTS = Table(
     Column("id", Integer, primary_key=True),
     Column("episode_id", Text, ForeignKey("episodes.id", ondelete="CASCADE"), nullable=False, index=True),
     Column("kind", Text, nullable=False),
-    _at("at"),
+    at_column("at"),
     Column("facts", JSON, nullable=False),
 )
 
@@ -318,6 +337,6 @@ FEEDBACK = Table(
     Column("document_id", Text, nullable=False),
     Column("voter", Text, nullable=False),
     Column("helpful", Boolean, nullable=False),
-    _at("at"),
+    at_column("at"),
     PrimaryKeyConstraint("document_id", "voter"),
 )

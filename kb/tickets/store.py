@@ -7,51 +7,39 @@ promise, files, notices) are saved together. Lists are in ``kb.tickets.lists``; 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kb import ids
-from kb.errors import Invalid
-from kb.tickets import access, promises, reading
+from kb.sla.clock import SlaEvent
+from kb.tickets import access, reading, saving
 from kb.tickets.access import Ownership
-from kb.tickets.changes import Change, Coupon, Facts, Key, NewEvent, NewNotice, NewTicket
+from kb.tickets.changes import Change, Coupon, Facts, Key, NewTicket
 from kb.tickets.database import Database
 from kb.tickets.lists import ROWS, TicketLists
 from kb.tickets.people_store import PeopleStore
-from kb.tickets.promises import Promised
-from kb.tickets.schema import (
-    ATTACHMENTS,
-    CONSULTED,
-    COUNTERS,
-    COUPON_USES,
-    COUPONS,
-    EPISODE_EVENTS,
-    EPISODES,
-    EVENTS,
-    KEYS,
-    LINKS,
-    NOTICES,
-    TARGETS,
-    TICKETS,
-)
-from kb.tickets.ticket import Attachment, Consulted, Status, Ticket, Verb
+from kb.tickets.saving import spent
+from kb.tickets.schema import ATTACHMENTS, EVENTS, LINKS, ORGANISATIONS, TICKETS
+from kb.tickets.ticket import Attachment, Ticket
+from kb.tickets.workplace import Workplace
+
+__all__ = ["TicketStore", "spent"]
 
 
 class TicketStore:
-    """Tickets in one database, with their ``lists`` and ``people``."""
+    """Tickets in one database, with their ``lists``, ``people`` and the agents' ``workplace``."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self.lists = TicketLists(database)
+        self.workplace = Workplace(database)
         self.people = PeopleStore(database)
 
     def serial_by_key(self, key: Key) -> int | None:
         """The ticket that this key has already made or changed."""
         with self._database.read() as connection:
-            return _serial_by_key(connection, key)
+            return saving.serial_by_key(connection, key)
 
     def open(self, new: NewTicket, key: Key) -> int:
         """Saves a ticket and returns its serial; with a key seen before, only that ticket's serial.
@@ -59,19 +47,18 @@ class TicketStore:
         Raises Invalid when the coupon is spent, Unavailable when nothing could be saved.
         """
         with self._database.write() as connection:
-            known = _serial_by_key(connection, key)
+            known = saving.serial_by_key(connection, key)
+            return known if known is not None else _opened(connection, new, key)
+
+    def split(self, serial: int, new: NewTicket, decide: Callable[[Facts], Change], key: Key) -> int:
+        """Saves ``new`` as a part of the ticket ``serial``, and what ``decide`` makes of that, or neither."""
+        with self._database.write() as connection:
+            known = saving.serial_by_key(connection, key)
             if known is not None:
                 return known
-            serial = _next_serial(connection)
-            connection.execute(insert(TICKETS).values(_ticket_values(new, serial)))
-            event_id = _add_event(connection, serial, new.event)
-            _add_consulted(connection, serial, new.draft.consulted)
-            _put_promises(connection, serial, new.promised)
-            _spend_coupon(connection, serial, new)
-            _end_episode(connection, serial, new)
-            _add_notices(connection, serial, event_id, new.notices(ids.ticket_number(serial)), new.event.at)
-            _keep_key(connection, key, serial, event_id, new.event.at)
-            return serial
+            part = _opened(connection, new, key)
+            _changed(connection, serial, decide)
+            return part
 
     def change(self, serial: int, decide: Callable[[Facts], Change], key: Key) -> None:
         """Saves what ``decide`` makes of the ticket as it is now; an error of ``decide`` leaves no trace.
@@ -79,36 +66,50 @@ class TicketStore:
         Raises NotFound, and does nothing for a key seen before.
         """
         with self._database.write() as connection:
-            facts = reading.facts(connection, serial)
-            if _serial_by_key(connection, key) is not None:
+            reading.facts(connection, serial)
+            if saving.serial_by_key(connection, key) is None:
+                saving.keep_key(connection, key, serial, *_changed(connection, serial, decide))
+
+    def change_two(self, steps: Sequence[tuple[int, Callable[[Facts], Change]]], key: Key) -> None:
+        """As ``change``, for several tickets in one transaction: all of it or nothing."""
+        with self._database.write() as connection:
+            if saving.serial_by_key(connection, key) is not None:
                 return
-            change = decide(facts)
-            at = change.event.at
-            event_id = _add_event(connection, serial, change.event)
-            _put_promises(connection, serial, change.promised)
-            connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(_changed_values(change, at)))
-            _add_notices(connection, serial, event_id, change.notices, at)
-            _keep_key(connection, key, serial, event_id, at)
+            done = [(serial, *_changed(connection, serial, decide)) for serial, decide in steps]
+            saving.keep_key(connection, key, *done[0])
 
     def facts(self, serial: int) -> Facts:
         """Raises NotFound."""
         with self._database.read() as connection:
             return reading.facts(connection, serial)
 
-    def ticket(self, serial: int, internal: Callable[[Ownership], bool], *, now: dt.datetime) -> Ticket:
+    def ticket(
+        self, serial: int, internal: Callable[[Ownership], bool], *, viewer_id: int = 0, now: dt.datetime
+    ) -> Ticket:
         """The whole ticket. ``internal`` says whether its reader sees notes, or raises NotFound."""
         with self._database.read() as connection:
             found = connection.execute(ROWS.where(TICKETS.c.id == serial)).mappings().first()
             if found is None:
                 raise access.absent()
-            whole = internal(Ownership(found["id"], found["customer_id"], found["organisation_id"]))
-            return reading.ticket(connection, found, whole, now)
+            owned = Ownership(found["id"], found["customer_id"], found["organisation_id"], bool(found["shared_view"]))
+            return reading.ticket(connection, found, internal(owned), now, owner=viewer_id == owned.customer_id)
+
+    def histories(self, levels: Mapping[int, str]) -> dict[int, tuple[SlaEvent, ...]]:
+        with self._database.read() as connection:
+            return reading.histories(connection, levels)
 
     def attachment(self, ref: str) -> tuple[Ownership, bool, Attachment] | None:
         """Whose it is, whether its event is public, and what it is."""
         query = (
-            select(ATTACHMENTS, TICKETS.c.customer_id, TICKETS.c.organisation_id, EVENTS.c.public)
+            select(
+                ATTACHMENTS,
+                TICKETS.c.customer_id,
+                TICKETS.c.organisation_id,
+                EVENTS.c.public,
+                ORGANISATIONS.c.shared_view,
+            )
             .select_from(ATTACHMENTS.join(TICKETS, ATTACHMENTS.c.ticket_id == TICKETS.c.id))
+            .outerjoin(ORGANISATIONS, TICKETS.c.organisation_id == ORGANISATIONS.c.id)
             .join(EVENTS, ATTACHMENTS.c.event_id == EVENTS.c.id)
             .where(ATTACHMENTS.c.ref == ref)
         )
@@ -116,7 +117,19 @@ class TicketStore:
             row = connection.execute(query).first()
         if row is None:
             return None
-        return Ownership(row.ticket_id, row.customer_id, row.organisation_id), row.public, reading.attachment(row)
+        owned = Ownership(row.ticket_id, row.customer_id, row.organisation_id, bool(row.shared_view))
+        return owned, row.public, reading.attachment(row)
+
+    def attachment_keys(self) -> frozenset[str]:
+        """The contents that a ticket refers to."""
+        with self._database.read() as connection:
+            return frozenset(connection.execute(select(ATTACHMENTS.c.key).distinct()).scalars())
+
+    def said_at(self, serial: int, event_id: int) -> dt.datetime | None:
+        """When a word of the ticket was said; None for an event that is none of its."""
+        query = select(EVENTS.c.at).where(EVENTS.c.ticket_id == serial, EVENTS.c.id == event_id)
+        with self._database.read() as connection:
+            return connection.execute(query).scalar()
 
     def attachment_count(self, serial: int) -> int:
         with self._database.read() as connection:
@@ -144,193 +157,36 @@ class TicketStore:
     def coupon(self, code: str, person_id: int, *, now: dt.datetime) -> Coupon | None:
         """The coupon behind a code; None when it is not this person's, or not now."""
         with self._database.read() as connection:
-            return _coupon(connection, code, person_id, now)
+            return saving.coupon(connection, code, person_id, now)
 
 
-def _serial_by_key(connection: Connection, key: Key) -> int | None:
-    if not key.key:
-        return None
-    query = select(KEYS.c.ticket_id).where(KEYS.c.person_id == key.person_id, KEYS.c.key == _key_text(key))
-    return connection.execute(query).scalar()
+def _opened(connection: Connection, new: NewTicket, key: Key) -> int:
+    at = new.event.at
+    saving.count_use(connection, new.limit, at)
+    serial = saving.next_serial(connection)
+    connection.execute(insert(TICKETS).values(saving.ticket_values(new, serial)))
+    event_id = saving.add_event(connection, serial, new.event, title=new.draft.title)
+    saving.add_consulted(connection, serial, new.draft.consulted)
+    saving.put_promises(connection, ((serial, one) for one in new.outlook.promised))
+    saving.spend_coupon(connection, serial, new)
+    saving.end_episode(connection, serial, new)
+    saving.add_kin(connection, serial, new.kin, at)
+    saving.add_notices(connection, serial, str(event_id), new.notices(ids.ticket_number(serial)), at)
+    saving.keep_key(connection, key, serial, event_id, at)
+    return serial
 
 
-def _key_text(key: Key) -> str:
-    return f"{key.scope}/{key.key}"
-
-
-def _keep_key(connection: Connection, key: Key, serial: int, event_id: int, at: dt.datetime) -> None:
-    if key.key:
-        values = {"person_id": key.person_id, "key": _key_text(key), "ticket_id": serial, "event_id": event_id}
-        connection.execute(insert(KEYS).values(**values, at=at))
-
-
-def _next_serial(connection: Connection) -> int:
-    ours = COUNTERS.c.name == "ticket"
-    connection.execute(update(COUNTERS).where(ours).values(value=COUNTERS.c.value + 1))
-    return int(connection.execute(select(COUNTERS.c.value).where(ours)).scalar_one())
-
-
-def _ticket_values(new: NewTicket, serial: int) -> dict[str, Any]:
-    draft, at, first = new.draft, new.event.at, promises.next_due(new.promised)
-    return {
-        "id": serial,
-        "customer_id": new.customer_id,
-        "organisation_id": new.organisation_id,
-        "title": draft.title,
-        "type": draft.type.value,
-        "status": Status.OPEN.value,
-        "severity": draft.severity,
-        "severity_title": new.severity_title,
-        "severity_detail": draft.severity_detail,
-        "product": draft.product,
-        "module": draft.module,
-        "version": draft.version,
-        "level": new.level,
-        "level_title": new.level_title,
-        "level_why": new.level_why,
-        "policy_version": new.policy_version,
-        "coupon": draft.coupon,
-        "episode": draft.episode,
-        "copy_to": list(draft.copy_to),
-        "urgent": new.urgent,
-        "created_at": at,
-        "updated_at": at,
-        "next_due": first.due_at if first else None,
-        "next_target": first.target if first else "",
-    }
-
-
-def _changed_values(change: Change, at: dt.datetime) -> dict[str, Any]:
-    first = promises.next_due(change.promised)
-    closed = change.status in (Status.SOLVED, Status.CANCELLED)
-    values: dict[str, Any] = {
-        "status": change.status.value,
-        "updated_at": at,
-        "next_due": first.due_at if first else None,
-        "next_target": first.target if first else "",
-    }
-    if change.event.verb is not Verb.NOTE:  # a note on a closed ticket does not make it newly closed
-        values["closed_at"] = at if closed else None
-    if change.event.verb is Verb.ASSIGN:
-        values["assignee_id"] = change.assignee_id
-    return values
-
-
-def _add_event(connection: Connection, serial: int, event: NewEvent) -> int:
-    key = connection.execute(
-        insert(EVENTS).values(
-            ticket_id=serial,
-            at=event.at,
-            verb=event.verb.value,
-            actor_id=event.actor_id,
-            actor=event.actor,
-            by_agent=event.by_agent,
-            public=event.public,
-            body=event.body,
-            facts=dict(event.facts),
-        )
-    ).inserted_primary_key
-    event_id = int(key[0]) if key else 0
-    for position, file in enumerate(event.attachments):
-        connection.execute(
-            insert(ATTACHMENTS).values(
-                ref=file.ref,
-                ticket_id=serial,
-                event_id=event_id,
-                position=position,
-                name=file.name,
-                media_type=file.media_type,
-                size=file.size,
-                key=file.key,
-            )
-        )
-    return event_id
-
-
-def _add_consulted(connection: Connection, serial: int, consulted: tuple[Consulted, ...]) -> None:
-    for position, one in enumerate(consulted):
-        connection.execute(
-            insert(CONSULTED).values(
-                ticket_id=serial, position=position, document_id=one.document_id, title=one.title, outcome=one.outcome
-            )
-        )
-
-
-def _put_promises(connection: Connection, serial: int, promised: tuple[Promised, ...]) -> None:
-    for one in promised:
-        change = {"state": one.state, "met_at": one.met_at}
-        values = {
-            "ticket_id": serial,
-            "target": one.target,
-            "cycle": one.cycle,
-            "level": one.level,
-            "policy_version": one.policy_version,
-            "started_at": one.started_at,
-            "due_at": one.due_at,
-            "ledger": [dict(line) for line in one.ledger],
-            **change,
-        }
-        put = upsert(TARGETS).values(values)
-        unique = (TARGETS.c.ticket_id, TARGETS.c.target, TARGETS.c.cycle)
-        connection.execute(put.on_conflict_do_update(index_elements=unique, set_=change))
-
-
-def _coupon(connection: Connection, code: str, person_id: int, now: dt.datetime) -> Coupon | None:
-    used = (
-        select(func.count())
-        .select_from(COUPON_USES)
-        .where(COUPON_USES.c.coupon_id == COUPONS.c.id, COUPON_USES.c.released_at.is_(None))
-        .scalar_subquery()
-    )
-    row = connection.execute(
-        select(COUPONS.c.id, COUPONS.c.rule, COUPONS.c.granted - used).where(
-            COUPONS.c.code == code,
-            COUPONS.c.person_id == person_id,
-            COUPONS.c.valid_from <= now,
-            COUPONS.c.valid_until > now,
-        )
-    ).first()
-    return Coupon(row[0], row[1], row[2]) if row else None
-
-
-def spent() -> Invalid:
-    return Invalid("This coupon is used up or not yours; leave it empty or give another.", field="coupon")
-
-
-def _spend_coupon(connection: Connection, serial: int, new: NewTicket) -> None:
-    if not new.draft.coupon:
-        return
-    found = _coupon(connection, new.draft.coupon, new.customer_id, new.event.at)
-    if found is None or found.left <= 0:
-        raise spent()
-    connection.execute(insert(COUPON_USES).values(coupon_id=found.id, ticket_id=serial, at=new.event.at))
-
-
-def _end_episode(connection: Connection, serial: int, new: NewTicket) -> None:
-    episode, at = new.draft.episode, new.event.at
-    if not episode:
-        return
-    values = {"id": episode, "started_at": at, "last_at": at, "person_id": new.customer_id, "ticket_id": serial}
-    ends = {"last_at": at, "person_id": new.customer_id, "ticket_id": serial}
-    connection.execute(upsert(EPISODES).values(values).on_conflict_do_update(index_elements=["id"], set_=ends))
-    facts = {"ticket": ids.ticket_number(serial)}
-    connection.execute(insert(EPISODE_EVENTS).values(episode_id=episode, kind="submit", at=at, facts=facts))
-
-
-def _add_notices(
-    connection: Connection, serial: int, event_id: int, notices: tuple[NewNotice, ...], at: dt.datetime
-) -> None:
-    for notice in notices:
-        connection.execute(
-            upsert(NOTICES)
-            .values(
-                key=f"{notice.kind}/{serial}/{event_id}/{notice.recipient}",
-                ticket_id=serial,
-                event_id=event_id,
-                kind=notice.kind,
-                recipient=notice.recipient,
-                facts=dict(notice.facts),
-                due_at=at,
-            )
-            .on_conflict_do_nothing(index_elements=["key"])
-        )
+def _changed(connection: Connection, serial: int, decide: Callable[[Facts], Change]) -> tuple[int, dt.datetime]:
+    """The id and instant of the event. An error of ``decide`` leaves no trace, as the transaction ends with it."""
+    facts = reading.facts(connection, serial)
+    change = decide(facts)
+    at, before = change.event.at, set(facts.promised)
+    event_id = saving.add_event(connection, serial, change.event)
+    saving.put_promises(connection, ((serial, one) for one in change.outlook.promised if one not in before))
+    values = saving.changed_values(change, at)
+    if facts.next_at is not None and facts.next_at <= at:
+        values["next_at"] = facts.next_at  # the sweeper is behind: what fell before this is still to be told
+    connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(values))
+    saving.add_rest(connection, serial, event_id, change)
+    saving.add_notices(connection, serial, str(event_id), change.notices, at)
+    return event_id, at

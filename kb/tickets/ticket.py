@@ -26,8 +26,11 @@ class Type(StrEnum):
 class Status(StrEnum):
     OPEN = "open"  # the next word is ours
     WAITING = "waiting"  # a public reply was given; the next word is the customer's
+    PAUSED = "paused"  # a third party or a release is awaited (X10)
     SOLVED = "solved"
     CANCELLED = "cancelled"
+    VOID = "void"  # spam, or filed twice: nothing was promised
+    MERGED = "merged"  # goes on in another ticket
 
 
 class Verb(StrEnum):
@@ -35,35 +38,68 @@ class Verb(StrEnum):
 
     OPEN = "opened"
     REPLY = "replied"  # a public comment by an agent
+    LINK = "linked"  # an answer that is a link to articles (X27)
     COMMENT = "commented"  # a public comment by the customer
     NOTE = "noted"  # an internal note
     ASSIGN = "assigned"
+    COPY = "copied"  # other addresses get the notices
+    AWAIT = "awaited"  # the customer's answer, with a reason
+    PAUSE = "paused"
+    RESUME = "resumed"
+    DISMISS = "dismissed"  # a word that needs no answer: a thank-you
+    MOVE = "moved"  # to another level
+    PROPOSE = "proposed"  # another severity (B10)
+    AGREE = "agreed"
+    DECLINE = "declined"
+    ESCALATE = "escalated"  # a word to the supervisor (X32)
     SOLVE = "solved"
     CANCEL = "cancelled"
     REOPEN = "reopened"
+    RATE = "rated"  # X30
+    MERGE = "merged"  # into another ticket
+    ABSORB = "absorbed"  # another ticket
+    SPLIT = "split"  # a part became its own ticket
+    VOID = "voided"
 
 
+_O, _W, _P, _S, _C = Status.OPEN, Status.WAITING, Status.PAUSED, Status.SOLVED, Status.CANCELLED
+_FROM = (_O, _W, _P, _S, _C)
+#: What each verb makes of a status: the columns are open, waiting, paused, solved, cancelled; None: refused.
+_MOVES: Mapping[Verb, tuple[Status | None, ...]] = {
+    Verb.REPLY: (_W, _W, _P, None, None),
+    Verb.LINK: (_W, _W, _P, None, None),
+    Verb.COMMENT: (_O, _O, _P, None, None),
+    Verb.NOTE: (_O, _W, _P, _S, _C),
+    Verb.ASSIGN: (_O, _W, _P, None, None),
+    Verb.COPY: (_O, _W, _P, None, None),
+    Verb.AWAIT: (_W, _W, _W, None, None),
+    Verb.PAUSE: (_P, _P, _P, None, None),
+    Verb.RESUME: (None, _O, _O, None, None),
+    Verb.DISMISS: (_W, None, None, None, None),
+    Verb.MOVE: (_O, _W, _P, None, None),
+    Verb.PROPOSE: (_O, _W, _P, None, None),
+    Verb.AGREE: (_O, _W, _P, None, None),
+    Verb.DECLINE: (_O, _W, _P, None, None),
+    Verb.ESCALATE: (_O, _O, _P, _S, _C),
+    Verb.SOLVE: (_S, _S, _S, None, None),
+    Verb.CANCEL: (_C, _C, _C, None, None),
+    Verb.REOPEN: (None, None, None, _O, _O),
+    Verb.RATE: (None, None, None, _S, _C),
+    Verb.MERGE: (Status.MERGED, Status.MERGED, Status.MERGED, None, None),
+    Verb.ABSORB: (_O, _W, _P, None, None),
+    Verb.SPLIT: (_O, _W, _P, None, None),
+    Verb.VOID: (Status.VOID, Status.VOID, Status.VOID, None, None),
+}
 #: (status, verb) -> the status after. What is not here is refused and changes nothing.
 TRANSITIONS: Mapping[tuple[Status, Verb], Status] = MappingProxyType(
     {
-        (Status.OPEN, Verb.REPLY): Status.WAITING,
-        (Status.OPEN, Verb.COMMENT): Status.OPEN,
-        (Status.OPEN, Verb.NOTE): Status.OPEN,
-        (Status.OPEN, Verb.ASSIGN): Status.OPEN,
-        (Status.OPEN, Verb.SOLVE): Status.SOLVED,
-        (Status.OPEN, Verb.CANCEL): Status.CANCELLED,
-        (Status.WAITING, Verb.REPLY): Status.WAITING,
-        (Status.WAITING, Verb.COMMENT): Status.OPEN,
-        (Status.WAITING, Verb.NOTE): Status.WAITING,
-        (Status.WAITING, Verb.ASSIGN): Status.WAITING,
-        (Status.WAITING, Verb.SOLVE): Status.SOLVED,
-        (Status.WAITING, Verb.CANCEL): Status.CANCELLED,
-        (Status.SOLVED, Verb.NOTE): Status.SOLVED,
-        (Status.SOLVED, Verb.REOPEN): Status.OPEN,
-        (Status.CANCELLED, Verb.NOTE): Status.CANCELLED,
-        (Status.CANCELLED, Verb.REOPEN): Status.OPEN,
+        **{(s, verb): to for verb, row in _MOVES.items() for s, to in zip(_FROM, row, strict=True) if to is not None},
+        (Status.VOID, Verb.NOTE): Status.VOID,
+        (Status.MERGED, Verb.NOTE): Status.MERGED,
     }
 )
+#: Still to be ended.
+ACTIVE = (Status.OPEN, Status.WAITING, Status.PAUSED)
 
 
 def after(status: Status, verb: Verb) -> Status:
@@ -71,7 +107,19 @@ def after(status: Status, verb: Verb) -> Status:
     try:
         return TRANSITIONS[status, verb]
     except KeyError:
-        raise Conflict(f"A {status} ticket cannot be {verb}; re-open it first.") from None
+        raise Conflict(
+            _REFUSED.get(status, "A {status} ticket cannot be {verb}.").format(status=status, verb=verb)
+        ) from None
+
+
+_REFUSED: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.SOLVED: "A {status} ticket cannot be {verb}; re-open it first.",
+        Status.CANCELLED: "A {status} ticket cannot be {verb}; re-open it first.",
+        Status.MERGED: "A {status} ticket cannot be {verb}; go on in the ticket that it was merged into.",
+        Status.VOID: "A {status} ticket cannot be {verb}; file a new one.",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +176,7 @@ class Event:
     body: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +198,8 @@ class Due:
     state: str
     due: dt.datetime | None
     met_at: dt.datetime | None = None
+    cycle: int = 1
+    grace: bool = False  # put off, because a move or a re-opening would have been late at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +219,38 @@ class TicketRow:
     due: Due | None  # the earliest running promise
     product: str = ""
     urgent: bool = False
+    escalated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """Another severity that support proposes and the customer agrees to or not. ``state`` is open while asked."""
+
+    severity: str
+    detail: str
+    why: str
+    at: dt.datetime
+    state: str = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """1 (bad) to 5 (good) stars by the customer, and perhaps a few words."""
+
+    score: int
+    words: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A warning or breach of a target at its computed instant; ``threshold`` is breach, 50% or 3600s."""
+
+    target: str
+    cycle: int
+    threshold: str
+    due: dt.datetime
+    at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +269,17 @@ class Ticket:
     ledger: tuple[Mapping[str, str], ...]  # the derivation of the first due time: from, to, state, why
     consulted: tuple[Consulted, ...]
     events: tuple[Event, ...]
+    level_key: str = ""
+    severity: str = ""
+    proposal: Proposal | None = None  # only one that is open
+    rating: Rating | None = None
+    remind_at: dt.datetime | None = None  # when a pause ends by itself
+    waiting_for: str = ""  # the title of the reason, while it waits or is paused
+    merged_into: str = ""  # a number
+    related: tuple[str, ...] = ()  # numbers merged into this one, split from it, or it was split from
+    coupon: str = ""  # for its owner and staff: the code that was used, empty once released
+    alarms: tuple[Alarm, ...] = ()  # for staff
+    watchers: tuple[str, ...] = ()  # for staff: names
 
     @property
     def number(self) -> str:

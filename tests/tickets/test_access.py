@@ -25,8 +25,9 @@ PEOPLE = {
     "agent as a guest": Person(14, "bob@example.com", "Bob?", Role.AGENT, guest=True),
 }
 STAFF, OWNERS = {"bob", "ada"}, {"alice", "guest with the link"}
-OWNERS_MAY = {Verb.COMMENT, Verb.SOLVE, Verb.CANCEL, Verb.REOPEN}
-STAFF_MAY = {Verb.REPLY, Verb.NOTE, Verb.ASSIGN, Verb.SOLVE, Verb.CANCEL, Verb.REOPEN}
+OWNERS_ONLY = {Verb.COMMENT, Verb.AGREE, Verb.DECLINE, Verb.ESCALATE, Verb.RATE}
+OWNERS_MAY = OWNERS_ONLY | {Verb.COPY, Verb.SOLVE, Verb.CANCEL, Verb.REOPEN}
+STAFF_MAY = set(Verb) - {Verb.OPEN} - OWNERS_ONLY
 
 
 @pytest.mark.parametrize("name", PEOPLE)

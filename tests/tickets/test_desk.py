@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from kb.errors import Conflict, Forbidden, Invalid, NotFound
+from kb.sla.clock import PolicyVersion
 from kb.tickets import lists
 from kb.tickets.attachments import Attachments
 from kb.tickets.desk import Desk
@@ -191,15 +192,20 @@ def test_a_level_that_has_left_the_policies_keeps_nobody_from_answering(world: W
     assert [due.state for due in desk.ticket(number, world.alice, now=FRIDAY).dues] == ["met"]
 
 
-def test_a_changed_calendar_does_not_move_what_was_told(world: World, number: str) -> None:
+def test_a_changed_calendar_counts_from_its_day_on_and_what_has_ended_stays(world: World, number: str) -> None:
+    ended = world.desk.open(draft(), world.alice, key="ended", now=FRIDAY)
+    world.desk.reply(ended, world.bob, "Plug?", key="r", now=FRIDAY + HOUR)
+    before = world.desk.ticket(ended, world.alice, now=FRIDAY).dues
     always = {"office": world.policy.calendars["always"], "always": world.policy.calendars["always"]}
     changed = replace(world.policy, calendars=always, version="later")
-    desk = Desk(TicketStore(world.database), changed, Attachments(world.data / "attachments"), CATALOGUE)
-    desk.comment(number, world.alice, "Also red.", key="c", now=FRIDAY)
-    desk.reply(number, world.bob, "Plug?", key="r", now=MONDAY)
-    desk.comment(number, world.alice, "Yes.", key="c2", now=MONDAY)
-    dues = desk.ticket(number, world.alice, now=MONDAY).dues
-    assert [(due.due, due.state) for due in dues] == [(MONDAY, "met"), (MONDAY + 8 * HOUR, "running")]
+    versions = (PolicyVersion(FRIDAY - DAY, world.policy), PolicyVersion(FRIDAY + DAY, changed))
+    files = Attachments(world.data / "attachments")
+    desk = Desk(TicketStore(world.database), changed, files, CATALOGUE, versions=versions)
+    desk.note(number, world.bob, "Look.", key="n", now=FRIDAY + DAY)
+    desk.note(ended, world.bob, "Look.", key="n", now=FRIDAY + DAY)
+    # Two hours were open on Friday, the other six follow on Saturday from 15:00 on.
+    assert [due.due for due in desk.ticket(number, world.alice, now=FRIDAY + DAY).dues] == [FRIDAY + DAY + 6 * HOUR]
+    assert desk.ticket(ended, world.alice, now=FRIDAY + DAY).dues == before
 
 
 @pytest.mark.parametrize("verb", ["reply", "note", "comment"])

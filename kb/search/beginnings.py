@@ -44,7 +44,7 @@ def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], 
     united: list[tuple[Ints, Ints]] = []
     for text, (low, high) in sorted(_ranges(words).items(), key=lambda item: item[0].encode("utf-8", "surrogatepass")):
         stems = complete(low, high, made["surface_df"], made["surface_stem"])
-        if stems.size < 2 or (df[stems].sum() < max(_MANY_POSTINGS, documents // 8) and high - low < _MANY_WORDS):
+        if stems.size < 2 or (df[stems].sum() < max(_MANY_POSTINGS, documents // 3) and high - low < _MANY_WORDS):
             continue
         texts.append(text)
         stems_of.append(stems)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.arrays import Arrays
 from kb.search.documents import Kind
+from kb.search.kernels import Kernels, kernels
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -31,6 +32,9 @@ _IMPACT = weights.IMPACT.astype(np.float64) * _UNIT
 _LEAST = (weights.IMPACT > 0).astype(np.float64)
 _TF = np.rint(weights.TF.astype(np.float64) * _UNIT)
 _DENSE = 4  # a term in one of four documents takes less room with a byte for every document
+_SAMPLE = 2048
+_LOOK_UP = 8  # what looking a document up costs, in postings read one after another
+_COMPILED = 25  # a compiled loop is that much the less worth a look whether it can be ended
 _WORTH_A_LOOK = 4096  # postings; adding fewer costs less than finding out whether they are needed
 
 
@@ -70,25 +74,25 @@ class _Term:
     most: int
     df: int
 
-    def add(self, sums: Ints, low: int, high: int) -> None:
+    def add(self, run: Kernels, sums: Ints, low: int, high: int) -> None:
         """Add what this term is worth to the documents from ``low`` to ``high``."""
         if self.row is not None:
-            sums[low:high] += self.worth[self.row[low:high]]
+            run.add_row(sums[low:high], self.row[low:high], self.worth)
         elif high - low == sums.size:
-            sums[self.docs] += self.worth[self.codes]
+            run.add(sums, self.docs, self.codes, self.worth)
         else:
             a, b = self.docs.searchsorted(np.array((low, high), dtype=self.docs.dtype)).tolist()
-            sums[self.docs[a:b]] += self.worth[self.codes[a:b]]
+            run.add(sums, self.docs[a:b], self.codes[a:b], self.worth)
 
     def of(self, documents: Ints) -> Ints:
         """What this term is worth to each of ``documents``."""
         if self.row is not None:
-            return np.asarray(self.worth[self.row[documents]])
+            return np.asarray(self.worth.take(self.row.take(documents)))
         if not self.docs.size:
             return np.zeros(documents.size, dtype=np.int32)
         # Of another type, numpy would convert the whole list to look up a few.
         at = np.minimum(self.docs.searchsorted(documents.astype(self.docs.dtype)), self.docs.size - 1)
-        return np.where(self.docs[at] == documents, self.worth[self.codes[at]], 0)
+        return np.where(self.docs.take(at) == documents, self.worth.take(self.codes.take(at)), 0)
 
 
 def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int) -> Arrays:
@@ -124,15 +128,17 @@ def united(postings: Sequence[tuple[Ints, Ints]], documents: int) -> tuple[Ints,
     docs = np.concatenate([d for d, _ in postings])
     parts = _TF[np.concatenate([c for _, c in postings])]
     summed = np.bincount(docs, weights=parts, minlength=documents)  # whole numbers: exact in any order
-    found = np.flatnonzero(summed)
+    found = np.flatnonzero(summed > 0)
     return found.astype(np.int32), weights.code(summed[found] / _UNIT)
 
 
 class Lexical:
     """The postings of one audience's partition."""
 
-    def __init__(self, arrays: Arrays, *, worth_a_look: int = _WORTH_A_LOOK) -> None:
+    def __init__(self, arrays: Arrays, *, run: Kernels | None = None, worth_a_look: int = _WORTH_A_LOOK) -> None:
         self._worth_a_look = worth_a_look
+        self._run = run or kernels()
+        self._last: tuple[Sequence[Meaning], list[_Term]] = ((), [])
         self.size = int(arrays["kind"].size)
         self.df = arrays["df"]
         self._pointers, self._docs, self._codes = arrays["pointers"], arrays["docs"], arrays["codes"]
@@ -164,7 +170,7 @@ class Lexical:
         """BM25F of every document, dense. Each posting of each word is read once."""
         sums = np.zeros(self.size, dtype=np.int32)
         for term in self._terms(meanings):
-            term.add(sums, 0, self.size)
+            term.add(self._run, sums, 0, self.size)
         return _points(sums)
 
     def best(self, scores: Floats, allowed: Mask | None = None) -> Candidates:
@@ -186,36 +192,43 @@ class Lexical:
         rest = np.cumsum([term.most for term in reversed(terms)])[::-1].tolist()
         kinds = ranges = [(low, high) for low, high in self.kind_ranges if high > low]
         chosen: list[Ints] = []
+        look = self._worth_a_look * (_COMPILED if self._run.best is not None else 1)
         for i, term in enumerate(terms):
-            if i and term.df > self._worth_a_look:
-                ranges = [r for r in ranges if not self._closed(sums, r, terms[i:], rest[i], most, chosen)]
+            if term.df > look and rest[0] - rest[i] > rest[i]:
+                ranges = [r for r in ranges if not self._closed(sums, r, terms, i, rest[i], most, chosen)]
             if len(ranges) == len(kinds):
-                term.add(sums, 0, self.size)
+                term.add(self._run, sums, 0, self.size)
             else:
                 for low, high in ranges:
-                    term.add(sums, low, high)
-        for low, high in ranges:
-            found = low + np.flatnonzero(sums[low:high])
-            chosen.append(top(found, sums[found], most))
+                    term.add(self._run, sums, low, high)
+        chosen.extend(self._best(sums, kind, terms, most) for kind in ranges)
         return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)
+
+    def _best(self, sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], most: int) -> Ints:
+        if self._run.best is not None:
+            return self._run.best(sums, *kind, most)
+        found = kind[0] + np.flatnonzero(sums[kind[0] : kind[1]] >= _floor(sums, kind, terms, most))
+        return top(found, sums[found], most)
 
     @staticmethod
     def _closed(
-        sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], rest: int, most: int, chosen: list[Ints]
+        sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], at: int, rest: int, most: int, chosen: list[Ints]
     ) -> bool:
-        """Whether the best of a kind are among those found so far; if so they are looked up and ``chosen``."""
-        found = kind[0] + np.flatnonzero(sums[kind[0] : kind[1]])
+        """Whether the best of a kind are among those that the terms before ``at`` found; if so they are ``chosen``."""
+        low, high = kind
+        found = sums[low:high][sums[low:high] >= _floor(sums, kind, terms[:at], most)]
         if found.size < most:
             return False
-        so_far = sums[found]
-        least = int(np.partition(so_far, found.size - most)[found.size - most])
+        least = int(np.sort(found)[found.size - most])
         if least <= rest:  # a document without any of the words so far could still be among them
             return False
-        near = so_far >= least - rest
-        found, so_far = found[near], so_far[near]
-        for term in terms:
-            so_far = so_far + term.of(found)
-        chosen.append(top(found, so_far, most))
+        near = low + np.flatnonzero(sums[low:high] >= least - rest)
+        if near.size * _LOOK_UP * (len(terms) - at) > (high - low):
+            return False
+        full = sums[near]
+        for term in terms[at:]:
+            full = full + term.of(near)
+        chosen.append(top(near, full, most))
         return True
 
     def score_of(self, meanings: Sequence[Meaning], documents: Ints) -> Floats:
@@ -228,7 +241,14 @@ class Lexical:
     # --- terms ---------------------------------------------------------------------------------------------------
 
     def _terms(self, meanings: Sequence[Meaning]) -> list[_Term]:
-        """What is to be added up, rare ones first."""
+        """What is to be added up, rare ones first. The last answer is kept: candidates are scored after being found."""
+        known, terms = self._last
+        if known is not meanings:
+            terms = self._worked_out(meanings)
+            self._last = (meanings, terms)  # one assignment: safe between threads
+        return terms
+
+    def _worked_out(self, meanings: Sequence[Meaning]) -> list[_Term]:
         terms = []
         for meaning in meanings:
             if meaning.term >= 0:
@@ -252,6 +272,25 @@ class Lexical:
         docs, codes = united([self.posting(stem) for stem in stems], self.size)
         worth = _worth(self.idf(docs.size))
         return _Term(docs, codes, None, worth, int(worth[codes.max(initial=0)]), docs.size)
+
+
+def _floor(sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], most: int) -> int:
+    """A sum, 1 at least, that the best ``most`` of a kind reach for sure: what the best of some of them reach.
+
+    To find the best among a few that are good enough costs a tenth of sorting out all that have any of the words.
+    """
+    low, high = kind
+    sample = sums[low : high : -(-(high - low) // _SAMPLE)]
+    floor = int(np.sort(sample)[sample.size - most]) if sample.size >= most else 0
+    for term in terms:
+        if term.row is None and term.docs.size >= most:
+            a, b = term.docs.searchsorted(np.array(kind, dtype=term.docs.dtype)).tolist()
+            if b - a >= most:
+                sample = sums[term.docs[a : b : -(-(b - a) // _SAMPLE)]]
+                if sample.size >= most:
+                    floor = max(floor, int(np.sort(sample)[sample.size - most]))
+                break  # the rarest word that enough of them have: mostly these are the best
+    return max(1, floor)
 
 
 def _worth(weight: float) -> Ints:

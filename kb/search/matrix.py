@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search import weights
-from kb.search.analysis import Analyzer, words
+from kb.search.analysis import Analyzer, hyphenated, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
+from kb.search.kernels import gather, kernels
 from kb.search.letters import grams
 from kb.search.lexical import Candidates, Lexical, Meaning, top
 from kb.search.solved import Votes
@@ -56,6 +57,7 @@ class Matrix:
         self.stems = Vocabulary(arrays, "stem")
         self.speller = Speller(arrays, self.surfaces)
         self.analyzer = Analyzer()
+        self._run = kernels()
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
         self.topics = Topics(arrays) if "topic_words" in arrays else None
@@ -67,7 +69,7 @@ class Matrix:
 
     def understand(self, text: str, *, open_ended: bool) -> Understood:
         """Read ``text`` as words; with ``open_ended`` its last word may be the beginning of longer ones."""
-        found = Counter(words(text))
+        found = Counter(words(text, asked=True))
         last = _last_word(text) if open_ended else ""
         meanings, unknown = [], []
         for word, times in islice(found.items(), MOST_WORDS):
@@ -76,7 +78,10 @@ class Matrix:
             if not self.analyzer.stem(word):
                 continue
             meaning = self._whole(word, times)
-            meanings.append(meaning) if meaning else unknown.append(word)
+            if meaning:
+                meanings.append(meaning)
+            elif not hyphenated(word):
+                unknown.append(word)
         if last:
             meaning = self._beginning(last)
             meanings.append(meaning) if meaning else unknown.append(last)
@@ -144,11 +149,12 @@ class Matrix:
         pointers = self._a["gram_pointers"]
         ranges = [(int(pointers[p]), int(pointers[p + 1])) for p in vector["pieces"].tolist()]
         docs = np.concatenate([self._a["gram_docs"][a:b] for a, b in ranges])
-        parts = np.concatenate(
-            [self._a["gram_weights"][a:b] * w for (a, b), w in zip(ranges, vector["weights"].tolist(), strict=True)]
-        )
-        distinct, place = np.unique(docs, return_inverse=True)
-        summed = np.bincount(place, weights=parts)
+        counts = np.array([b - a for a, b in ranges])
+        parts = np.concatenate([self._a["gram_weights"][a:b] for a, b in ranges]) * np.repeat(vector["weights"], counts)
+        order = np.argsort(docs, kind="stable")  # radix sort: the quickest way to bring equal ones together
+        docs = docs[order]
+        starts = np.flatnonzero(np.diff(docs, prepend=-1))
+        distinct, summed = docs[starts], np.add.reduceat(parts[order], starts)
         if allowed is not None:
             keep = allowed[distinct]
             distinct, summed = distinct[keep], summed[keep]
@@ -162,26 +168,28 @@ class Matrix:
             return np.zeros(documents.size, dtype=np.float32)
         query = np.zeros(self._a["gram_hashes"].size, dtype=np.float32)
         query[vector["pieces"]] = vector["weights"] * self._a["gram_idf"][vector["pieces"]]
-        at, owner = _gather(self._a["title_pointers"], documents)
-        parts = query[self._a["title_grams"][at]] * self._a["title_counts"][at]
-        summed = np.bincount(owner, weights=parts, minlength=documents.size)
-        return (summed / self._a["title_lengths"][documents]).astype(np.float32)
+        summed = np.zeros(documents.size, dtype=np.float32)
+        a = self._a
+        self._run.rows_sum(a["title_pointers"], a["title_grams"], query, a["title_counts"], documents, summed)
+        return np.asarray(summed / a["title_lengths"][documents], dtype=np.float32)
 
     def passages(self, gains: Floats, documents: Ints) -> Floats:
         """The BM25 score of each document's best passage (every document has one at least)."""
         if not documents.size:
             return np.zeros(0, dtype=np.float32)
-        passages, owner = _gather(self._a["doc_passages"], documents)
-        scores = self._passage_scores(gains, passages)
-        starts = np.flatnonzero(np.diff(owner, prepend=-1))
-        return np.asarray(np.maximum.reduceat(scores, starts), dtype=np.float32)
+        scores, a = np.zeros(documents.size, dtype=np.float32), self._a
+        self._run.rows_best(
+            a["doc_passages"], a["passage_pointers"], a["passage_stems"], gains, weights.PASSAGE_IMPACT,
+            a["passage_codes"], documents, scores,
+        )  # fmt: skip
+        return scores
 
     def topic_scores(self, query: Understood, documents: Ints) -> Floats:
         """The cosine between the topics of the query and of each document's nearest passage."""
         direction = self.topics.direction(query.meanings) if self.topics else None
         if self.topics is None or direction is None or not documents.size:
             return np.zeros(documents.size, dtype=np.float32)
-        passages, owner = _gather(self._a["doc_passages"], documents)
+        passages, owner = gather(self._a["doc_passages"], documents)
         return self.topics.cosines(direction, passages, np.flatnonzero(np.diff(owner, prepend=-1)))
 
     def best_passage(self, gains: Floats, document: int) -> int:
@@ -192,7 +200,7 @@ class Matrix:
         return low + int(scores.argmax()) if scores.size else 0
 
     def _passage_scores(self, gains: Floats, passages: Ints) -> Floats:
-        at, of = _gather(self._a["passage_pointers"], passages)
+        at, of = gather(self._a["passage_pointers"], passages)
         parts = gains[self._a["passage_stems"][at]] * weights.PASSAGE_IMPACT[self._a["passage_codes"][at]]
         return np.bincount(of, weights=parts, minlength=passages.size).astype(np.float32)
 
@@ -201,7 +209,10 @@ class Matrix:
         gain = np.zeros(max(1, len(self.stems)), dtype=np.float32)
         for meaning in query.meanings:
             stems = list(meaning.stems)
-            gain[stems] = np.maximum(gain[stems], self.lexical.idfs[stems] * np.array(meaning.shares, dtype=np.float32))
+            idf = self.lexical.idfs[stems]
+            if meaning.united:  # one word: none of its completions is worth more than all together
+                idf = np.float32(self.lexical.idf(min(int(self._a["df"][stems].sum()), self.size)))
+            gain[stems] = np.maximum(gain[stems], idf * np.array(meaning.shares, dtype=np.float32))
         return gain
 
     def ideal(self, query: Understood) -> float:
@@ -242,7 +253,7 @@ class Matrix:
         """How many of ``documents`` have each value of ``column``, most first."""
         if not self.names[column]:
             return {}
-        at, _ = _gather(self._a[f"{column}_pointers"], documents)
+        at, _ = gather(self._a[f"{column}_pointers"], documents)
         counts = np.bincount(self._a[f"{column}_codes"][at], minlength=len(self.names[column])).tolist()
         pairs = [(name, n) for name, n in zip(self.names[column], counts, strict=True) if n]
         return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
@@ -250,7 +261,7 @@ class Matrix:
     def related(self, document: int, most: int = 24) -> Understood:
         """A document's own weightiest words, as a query for others like it."""
         passages = np.arange(*self._a["doc_passages"][document : document + 2].tolist())
-        at, _ = _gather(self._a["passage_pointers"], passages)
+        at, _ = gather(self._a["passage_pointers"], passages)
         stems, place = np.unique(self._a["passage_stems"][at], return_inverse=True)
         tf = np.bincount(place, weights=weights.TF[self._a["passage_codes"][at]], minlength=stems.size)
         value = np.log1p(tf) * weights.idf(self._a["df"][stems], self.size)
@@ -264,11 +275,3 @@ def _last_word(text: str) -> str:
     """The word that typing has not ended yet: the last one, when nothing follows it."""
     found = words(text[-80:].split()[-1]) if text and not text[-1].isspace() and text.split() else []
     return found[-1] if found and (text[-1].isalnum() or text[-1] in "_") else ""
-
-
-def _gather(pointers: Ints, rows: Ints) -> tuple[Ints, Ints]:
-    """The places of all entries of ``rows`` in a pointer-indexed list, and for each the index into ``rows``."""
-    starts, counts = pointers[rows], pointers[rows + 1] - pointers[rows]
-    owner = np.repeat(np.arange(rows.size), counts)
-    offsets = np.repeat(starts - (np.cumsum(counts) - counts), counts)
-    return np.arange(int(counts.sum())) + offsets, owner

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search import lexical, weights
-from kb.search.lexical import Lexical, Meaning, top
+from kb.search.kernels import Kernels
+from kb.search.lexical import Ints, Lexical, Meaning, top
 
 CODES = st.integers(1, 255)
 
@@ -128,18 +129,18 @@ def test_a_word_that_all_have_still_finds_them() -> None:
 
 
 def test_common_words_are_looked_up_for_the_best_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    index = Index([0] * 1000, [dict.fromkeys(range(500, 700), 250), dict.fromkeys(range(0, 1000, 2), 1)])
+    index = Index([0] * 20_000, [dict.fromkeys(range(500, 700), 250), dict.fromkeys(range(0, 20_000, 5), 1)])
     read: list[int] = []
     add_all = lexical._Term.add
 
-    def counted(term: lexical._Term, sums: np.ndarray, low: int, high: int) -> None:
+    def counted(term: lexical._Term, run: Kernels, sums: Ints, low: int, high: int) -> None:
         read.append(term.df)
-        add_all(term, sums, low, high)
+        add_all(term, run, sums, low, high)
 
     monkeypatch.setattr(lexical._Term, "add", counted)
     rare, common = (Meaning("", (n,), (1.0,)) for n in range(2))
     chosen = index.opened().candidates([common, rare], most=10)
-    assert chosen.tolist() == list(range(500, 520, 2))
+    assert chosen.tolist() == list(range(500, 550, 5))
     assert read == [200]
 
 

@@ -6,12 +6,11 @@ file (or in ``NUMBA_CACHE_DIR``), so that it is compiled once in the life of an 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
-
-from kb.search.kernels import Kernels
 
 _loop = numba.njit(cache=True, nogil=True, boundscheck=False)
 
@@ -88,8 +87,8 @@ def best(sums: Any, low: int, high: int, most: int) -> Any:
     return np.sort(heap[:held])
 
 
-def compiled() -> Kernels:
-    """All of them, compiled for the types that an index has."""
+def loops() -> dict[str, Callable[..., Any]]:
+    """All of them by name, compiled for the types that an index has."""
     sums, pointers = np.zeros(1, np.int32), _mapped(np.array([0, 1], np.int64))
     docs, codes, worth = np.zeros(1, np.int32), np.ones(1, np.uint8), np.zeros(256, np.int32)
     value, rows, out = np.ones(256, np.float32), np.zeros(1, np.int64), np.zeros(1, np.float32)
@@ -99,7 +98,7 @@ def compiled() -> Kernels:
     best(sums, 0, 1, 1)
     rows_best(pointers, pointers, _mapped(docs), value, value, _mapped(codes), rows, out)
     rows_sum(pointers, _mapped(docs), value, _mapped(codes), rows, out)
-    return Kernels(add, add_row, rows_best, rows_sum, best)
+    return {"add": add, "add_row": add_row, "rows_best": rows_best, "rows_sum": rows_sum, "best": best}
 
 
 def _mapped(array: Any) -> Any:

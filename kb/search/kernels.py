@@ -80,9 +80,8 @@ def kernels() -> Kernels:
 
 def _upgrade(chosen: Kernels) -> None:
     try:
-        from kb.search.compiled import compiled
+        from kb.search import compiled
     except ImportError:
         return  # without the extra
-    faster = compiled()
-    for name in ("add", "add_row", "rows_best", "rows_sum", "best"):
-        setattr(chosen, name, getattr(faster, name))
+    for name, loop in compiled.loops().items():
+        setattr(chosen, name, loop)

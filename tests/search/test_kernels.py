@@ -12,9 +12,9 @@ from kb.search.lexical import top
 @pytest.fixture(scope="module")
 def compiled() -> Kernels:
     pytest.importorskip("numba", reason="the fast extra is not installed")
-    from kb.search.compiled import compiled
+    from kb.search.compiled import loops
 
-    return compiled()
+    return Kernels(**loops())
 
 
 def test_entries_of_rows_are_gathered_in_order() -> None:

@@ -32,8 +32,10 @@ _MARKS = (
 )
 _WORD = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
-# Words joined by . - _ / \ : without spaces, where the joint matters: versions, paths, options, error codes.
+# Words joined by . - _ / \ : without spaces, where the joint matters: versions, paths, options, error codes; but not
+# prose: "high-speed" and "and/or" are two words, and a third would only make texts longer.
 _JOINED = re.compile(r"\w+(?:(?:[.\-/\\]|::?|->)\w+)+")
+_PROSE = re.compile(r"[A-Z]?[a-z]+(?:-[a-z]+)+|[A-Za-z]+/[A-Za-z]+")
 _CAMEL = re.compile(r"[a-z0-9]+(?=[A-Z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HAS_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
 # Points that readers of Hebrew and Arabic leave out when they type, and the dot that lower-casing "İ" leaves behind.
@@ -66,8 +68,15 @@ class Token:
     end: int
 
 
-def words(text: str) -> list[str]:
+def hyphenated(word: str) -> bool:
+    """Whether ``word`` is joined prose, whose parts are words by themselves."""
+    return _PROSE.fullmatch(word) is not None
+
+
+def words(text: str, *, asked: bool = False) -> list[str]:
     """All index words of ``text`` in order: plain words, pairs of unspaced scripts, identifiers and their parts.
+
+    In a query (``asked``) hyphenated prose is kept as well: "get-process" may be meant for Get-Process.
 
     >>> words("Get-ChildItem v9.1.9")
     ['get', 'childitem', 'v9', 'child', 'item', 'get-childitem', 'v9.1.9']
@@ -81,7 +90,8 @@ def words(text: str) -> list[str]:
         else:
             found.extend(_spread(word))
     found.extend(_parts(text))
-    found.extend(match[:MAX_TOKEN] for match in _JOINED.findall(folded))
+    joined = _JOINED.findall(text)
+    found.extend(fold(match)[:MAX_TOKEN] for match in joined if asked or not _PROSE.fullmatch(match))
     return found
 
 

@@ -1,15 +1,16 @@
 """Which titles look like what was typed, letter by letter?
 
 The character lane: TF-IDF over the 3- and 4-character pieces of titles finds a title in spite of typos, endings and
-compounds. Each piece keeps only the titles where it weighs most, so that finding candidates is bounded; candidates
-are compared by the whole of their titles. Not for bodies: there, pieces of letters match everything.
+compounds; pieces across two words tell how a question is put. Each piece keeps only the titles where it weighs most,
+so that finding candidates is bounded; candidates are compared by the whole of their titles. Not for bodies: there,
+pieces of letters match everything.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,14 +24,22 @@ Ints = npt.NDArray[Any]
 
 
 def grams(text: str) -> list[int]:
-    """Hashes of the 3- and 4-character pieces within each word of ``text``, a space at either end (char_wb)."""
-    return [piece for word in fold(text).split() for piece in _pieces(word)]
+    """Hashes of the 3- and 4-character pieces within each word of ``text``, a space at either end (char_wb), and of
+    the 6-character pieces across each two words."""
+    return [piece for entry in _entries(text) for piece in _pieces(entry)]
 
 
-def _pieces(word: str) -> list[int]:
+def _entries(text: str) -> list[str]:
+    """The words of ``text``, and where two meet: the end of one, a space, the beginning of the next."""
+    found = fold(text).split()
+    return found + [f"{f' {a}'[-4:]} {f'{b} '[:4]}" for a, b in pairwise(found)]
+
+
+def _pieces(entry: str) -> list[int]:
     found: list[int] = []
-    padded = f" {word[:40]} "
-    for size in (3, 4):
+    joint = " " in entry
+    padded = entry if joint else f" {entry[:40]} "
+    for size in (6,) if joint else (3, 4):
         pieces = (padded[i : i + size] for i in range(max(1, len(padded) - size + 1)))
         found.extend(zlib.crc32(piece.encode("utf-8", "surrogatepass")) for piece in pieces)
     return found
@@ -66,9 +75,9 @@ def pack(titles: Sequence[str]) -> Arrays:
 
 
 def _numbered(titles: Sequence[str]) -> tuple[list[str], tuple[Ints, Ints]]:
-    """The distinct words of all titles; and the number of each word of each title, with how many a title has."""
+    """The distinct entries of all titles; and the number of each entry of each title, with how many a title has."""
     number: dict[str, int] = {}
-    rows = [[number.setdefault(word, len(number)) for word in fold(title).split()] for title in titles]
+    rows = [[number.setdefault(entry, len(number)) for entry in _entries(title)] for title in titles]
     counts = np.array([len(row) for row in rows], dtype=np.int64)
     return list(number), (np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(counts.sum())), counts)
 

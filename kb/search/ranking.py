@@ -20,35 +20,45 @@ from kb.search.postings import KINDS
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
 _FORUM = KINDS.index(Kind.FORUM)
 
 
-def by_best(scores: Floats, group: Ints | None = None) -> Floats:
-    """Each score divided by the best of its group (or of all), so that parts of different scale can be added."""
-    if group is None:
-        best = scores.max(initial=0.0)
-        return np.asarray(scores / best if best > 0 else scores, dtype=np.float64)
-    shared = np.zeros(scores.size, dtype=np.float64)
-    for one in np.unique(group):
-        inside = group == one
-        shared[inside] = by_best(scores[inside])
-    return shared
+def by_best(scores: Floats, forum: Mask | None = None, chatter: float = 0.0) -> Floats:
+    """Each score divided by the best, so that parts of different scale can be added.
+
+    In a mixed index topics are divided by the best topic and articles by the best article as far as ``chatter`` says
+    (0 to 1: how much of the index is forum), and by the best of all for the rest.
+    """
+    best = _best(scores)
+    if forum is None or best == 0:
+        return np.asarray(scores / (best or 1.0), dtype=np.float64)
+    of_kind = np.where(forum, _best(scores[forum]), _best(scores[~forum]))
+    return np.asarray(scores / (np.maximum(of_kind, 1e-9) ** chatter * best ** (1 - chatter)), dtype=np.float64)
 
 
-def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints) -> dict[str, Floats]:
+def _best(scores: Floats) -> float:
+    return float(scores.max(initial=0.0))
+
+
+def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints, chatter: float) -> dict[str, Floats]:
     """What each part contributes to each candidate's score; the sum over parts is the score.
 
-    ``parts`` holds raw scores by name (see ``weights.MIX``). In a mixed index articles and FAQ entries are compared
-    among themselves, topics among themselves, and articles get a bonus: else the forum buries them.
+    ``parts`` holds raw scores by name (see ``weights.MIX``). Where a forum outnumbers articles and FAQ entries, these
+    are compared among themselves, topics among themselves, and articles get a bonus: else the forum buries them.
+    Where it does not, all are compared alike and articles, which are edited, get a small one. ``chatter`` is the forum's share of the documents; without a forum, or with nothing else, it has no effect.
     """
     forum = kinds == _FORUM
     mixed = bool(forum.any()) and not bool(forum.all())
-    group = forum.astype(np.int8) if mixed else None
     whole = sum(weights.MIX[name] for name in parts)  # a part without data is left out and changes nothing
-    given = {name: weights.MIX[name] / whole * by_best(raw, group) for name, raw in parts.items()}
+    given = {
+        name: weights.MIX[name] / whole * by_best(raw, forum if mixed else None, chatter) for name, raw in parts.items()
+    }
     if mixed:
         # The bonus needs a reason: it grows with the words found, so that an article about nothing gets nothing.
-        given["kind"] = np.where(forum, 0.0, weights.KIND_BONUS) * np.minimum(1.0, 4 * given["words"])
+        given["kind"] = np.where(forum, 0.0, np.interp(chatter, (0, 1), weights.KIND_BONUS)) * np.minimum(
+            1.0, 4 * given["words"]
+        )
     total = sum(given.values(), np.zeros(kinds.size))
     given["unsolved"] = np.where(solved == 0, (weights.UNSOLVED - 1) * total, 0.0)
     return given

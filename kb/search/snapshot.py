@@ -192,7 +192,8 @@ class Snapshot:
             "passage": matrix.passages(matrix.gains(understood), documents),
             "letters": matrix.letter_scores(vector, documents),
         } | ({"topics": matrix.topic_scores(understood, documents)} if matrix.topics else {})
-        parts = ranking.mix(raw, matrix.column("kind")[documents], matrix.column("solved")[documents])
+        kinds, solved = matrix.column("kind")[documents], matrix.column("solved")[documents]
+        parts = ranking.mix(raw, kinds, solved, _chatter(matrix))
         parts |= ranking.voted(votes, voted, documents)
         parts = curations.steered(parts, documents, steer)
         total = sum(parts.values(), np.zeros(documents.size))
@@ -275,6 +276,12 @@ def _words(matrix: Matrix, understood: Understood, documents: Ints, scores: Any)
 
 def _with_letters(matrix: Matrix, found: Ints, vector: dict[str, Any] | None, allowed: Mask | None) -> Ints:
     return found if vector is None else np.union1d(found, matrix.letter_candidates(vector, allowed))
+
+
+def _chatter(matrix: Matrix) -> float:
+    """The forum's share of what the asker may see."""
+    low, high = matrix.kind_ranges[KINDS.index(Kind.FORUM)]
+    return (high - low) / max(1, matrix.size)
 
 
 def _filter(matrix: Matrix, name: str, value: str) -> Mask:

@@ -20,15 +20,16 @@ K1 = 2.0
 B = 0.75
 TITLE = 3.0  # a title word counts as three words of the body
 PASSAGE_TITLE = 2  # the title stands in front of each passage, twice
-PASSAGE_K1 = 1.2
+PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how often
 
 #: The convex sum over scores that were each divided by their best candidate. The optimum is flat.
-MIX = MappingProxyType({"words": 0.50, "passage": 0.15, "letters": 0.20, "topics": 0.15})
+MIX = MappingProxyType({"words": 0.45, "passage": 0.20, "letters": 0.20, "topics": 0.15})
 #: Added for documents that the answers to tickets like this one linked, divided by the most wanted one.
 VOTES = 0.6
 NEAREST = 20  # resolved tickets that vote
-#: Added to articles and FAQ entries in a mixed index, so that chatter does not bury the article.
-KIND_BONUS = 0.3
+#: Added to articles and FAQ entries in a mixed index, from one of few topics to one of almost nothing else, so that
+#: chatter does not bury the article.
+KIND_BONUS = (0.1, 0.3)
 UNSOLVED = 0.85  # an unsolved topic keeps this share of its score
 
 #: Logistic regression for "is the best candidate worth showing", over the features of ``ranking.confidence``; fitted

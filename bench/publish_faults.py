@@ -21,6 +21,7 @@ import random
 import shutil
 import signal
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -390,6 +391,7 @@ def main() -> None:
     given = parser.parse_args()
     dice = random.Random(given.seed)
     print(f"seed {given.seed}")
+    sys.modules["__main__"].__spec__ = None  # else each child warns that this module was loaded before it was run
     with tempfile.TemporaryDirectory() as aside:
         data = Path(aside) / "data"
         publish(data, operators=True)

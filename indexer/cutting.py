@@ -63,12 +63,31 @@ def _callouts(root: Element) -> None:
         if not names & CALLOUTS:
             continue
         element.tag = "blockquote"
+        if "admonitionblock" in names:
+            _asciidoctor(element)
         for image in list(element.iter("img")):
             if re.fullmatch(r"\[\w+\]", (image.get("alt") or "").strip()):
                 image.drop_tree()
         for label in list(element.iter(*HEADINGS, "p"))[:1]:
             if label.tag in HEADINGS or "title" in (label.get("class") or ""):
                 embolden(label)
+
+
+def _asciidoctor(element: Element) -> None:
+    """A callout of asciidoctor is a table of its label and its text."""
+    label, content = element.find(".//td[@class='icon']"), element.find(".//td[@class='content']")
+    if label is None or content is None:
+        return
+    icon = label.find(".//i")
+    words = squeeze(label.text_content()) or (icon.get("title", "") if icon is not None else "") or "Note"
+    for child in list(element):
+        element.remove(child)
+    paragraph = lxml_html.Element("p", attrib={"class": "title"})
+    paragraph.text = words
+    content.tag = "div"
+    element.text = None
+    element.append(paragraph)
+    element.append(content)
 
 
 def _take_title(root: Element, expected: str) -> str:

@@ -22,6 +22,12 @@ class Format(StrEnum):
     HTML = "html"
     STACK_EXCHANGE = "stack exchange"
     DISCOURSE = "discourse"
+    MBOX = "mbox"
+    RST = "reStructuredText"
+    PDF = "pdf"
+    DOCX = "docx"
+    YAML_FAQ = "YAML FAQ"
+    REDIRECTS = "redirects"  # old addresses: they lead to documents, and make none
     COMPANION = "companion"  # read together with another file, never alone
 
 
@@ -30,6 +36,8 @@ class Unreadable(Exception):
 
 
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd", ".mdx", ".txt"})
+_RST_SUFFIXES = frozenset({".rst", ".rest"})
+_YAML_SUFFIXES = frozenset({".yml", ".yaml"})
 _HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
 _PAGE = re.compile(rb"<!doctype\s+html|<html[\s>]|<body[\s>]", re.IGNORECASE)
 _TEMPLATE = re.compile(rb"\{\{[-%<]?\s*(?:define|end|if|range|with|partial|block|template|\$|\.)|\{%-?\s*\w+")
@@ -55,14 +63,18 @@ def sniff(path: str, head: bytes) -> Format:
     """The format of a file by its first bytes. Raises Unreadable with the reason."""
     suffix = os.path.splitext(path.lower().removesuffix(".gz"))[1]
     head = head[:SNIFFED]
+    packed = _packed(head, suffix)
+    if packed:
+        return packed
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         head = head.decode("utf-16", "replace").encode()
     elif head.count(0) > len(head) // 100:
         raise Unreadable("It is a binary file, not text.")
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     lowered = start.lower()
-    if suffix in _MARKDOWN_SUFFIXES:
-        return Format.MARKDOWN
+    told = _by_name(path, suffix, start)
+    if told:
+        return told
     if lowered.startswith(b"<?xml") or suffix == ".xml":
         return _xml(lowered)
     if suffix == ".json" or (not suffix and start[:1] in (b"{", b"[")):
@@ -71,8 +83,51 @@ def sniff(path: str, head: bytes) -> Format:
         return _html(start)
     if not suffix and start.startswith((b"# ", b"---\n", b"+++\n")):
         return Format.MARKDOWN
+    known = _OTHERS.get(suffix)
+    if known:
+        raise Unreadable(known)
     named = f"{suffix} files are not read" if suffix else "it has no suffix and does not look like Markdown or HTML"
     raise Unreadable(f"Neither Markdown, HTML nor a forum export: {named}.")
+
+
+_OTHERS = {
+    ".adoc": "AsciiDoc is read through its HTML; convert it (asciidoctor page.adoc) and point to the result.",
+    ".asciidoc": "AsciiDoc is read through its HTML; convert it (asciidoctor page.asciidoc) and point to the result.",
+    ".doc": "Word's old format is not read; save it as DOCX.",
+    ".chm": "A compiled help file is not read; unpack it (7z x) and point to its HTML.",
+}
+
+
+def _packed(head: bytes, suffix: str) -> Format | None:
+    """Formats that are binary, by their first bytes."""
+    if head.startswith(b"%PDF-") or (suffix == ".pdf" and b"%PDF-" in head[:1024]):
+        return Format.PDF
+    return Format.DOCX if head.startswith(b"PK\x03\x04") and suffix == ".docx" else None
+
+
+def redirects_named(path: str) -> bool:
+    """Whether a file of this name holds old addresses (DocFX, Netlify)."""
+    name = os.path.basename(path)
+    return name == "_redirects" or (name.startswith(".openpublishing.redirection") and name.endswith(".json"))
+
+
+def _by_name(path: str, suffix: str, start: bytes) -> Format | None:
+    """Formats that the name tells, as far as the content does not object."""
+    if redirects_named(path):
+        return Format.REDIRECTS
+    if suffix in _MARKDOWN_SUFFIXES:
+        return Format.MBOX if _MAILBOX.match(start) else Format.MARKDOWN
+    if suffix in _RST_SUFFIXES:
+        return Format.RST
+    if suffix == ".mbox" or (not suffix and _MAILBOX.match(start)):
+        return Format.MBOX
+    if suffix in _YAML_SUFFIXES and _FAQ_PAGE.search(start):
+        return Format.YAML_FAQ
+    return None
+
+
+_MAILBOX = re.compile(rb"From \S+.{0,80}\d\d:\d\d.{0,40}\n(?:[\w-]+:|>?From )")
+_FAQ_PAGE = re.compile(rb"\A#{2,4} ?YamlMime: ?FAQ\b|^[ \t]*-?[ \t]*questions?:[ \t]*", re.MULTILINE)
 
 
 def _xml(lowered: bytes) -> Format:
@@ -129,8 +184,12 @@ def decode(data: bytes) -> tuple[str, str]:
     return _tidy(data.decode("latin-1")), "latin-1"
 
 
+#: What no text means and no tree can hold: control characters but tab, line feed and carriage return.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
 def _tidy(text: str) -> str:
-    return text.replace("\x00", "").replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+    return _CONTROLS.sub("", text).replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
 
 
 def _guess(data: bytes) -> str:
@@ -143,5 +202,5 @@ def _guess(data: bytes) -> str:
 
 
 def scrubbed(text: str) -> str:
-    """``text`` without what cannot be stored: NUL and lone surrogates (JSON may hold both)."""
-    return text.replace("\x00", "").encode("utf-8", "replace").decode("utf-8")
+    """``text`` without what cannot be stored: control characters and lone surrogates (JSON may hold both)."""
+    return _CONTROLS.sub("", text).encode("utf-8", "replace").decode("utf-8")

@@ -15,7 +15,7 @@ from indexer.report import Finding
 from indexer.sources import SourceFile
 
 #: Raised when a reader changes, so that everything is read anew.
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import cleaning, editorial, ledger, media, planning, shelf, workers
+from indexer import cleaning, editorial, ledger, media, planning, redirects, shelf, workers
 from indexer import sources as source_files
 from indexer.ledger import Entry, Ledger
 from indexer.planning import Plan
@@ -334,8 +334,9 @@ class _Run:
         for key, entry in self.entries.items():
             if entry.uid and entry.ids == (entry.place,):
                 self.aliases.setdefault(shelf.path_id(self.files[key]), entry.place)
-        for old, new in {**self.moved, **self.aliases}.items():
-            if old not in self.used:
+        listed = redirects.aliases(self.files.values(), self.plan.shelf.places)
+        for old, new in {**listed, **self.moved, **self.aliases}.items():
+            if old not in self.used and new in self.used:
                 builder.alias(old, new)
 
     def _must_hold_something(self) -> None:

@@ -6,12 +6,26 @@ the visit, never an exception. Not for deciding which files are read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
-from indexer import formats
+from indexer import formats, redirects
 from indexer.formats import Format, Unreadable
-from indexer.readers import discourse, faq, html, markdown, stackexchange, topic
+from indexer.readers import (
+    discourse,
+    discussion,
+    docx,
+    faq,
+    html,
+    mailbox,
+    markdown,
+    pdf,
+    rst,
+    stackexchange,
+    topic,
+    yaml_faq,
+)
 from indexer.sources import SIZE_LIMIT
 from indexer.visit import Visit
 from kb.search.documents import Document, Kind
@@ -38,8 +52,14 @@ def _read(visit: Visit) -> Iterator[Document]:
     found = formats.sniff(visit.file.path, head)
     if found is Format.COMPANION:
         return
+    if found is Format.REDIRECTS:
+        _look_at_redirects(path, visit)
+        return
     if found is Format.STACK_EXCHANGE:
         yield from stackexchange.read(path, visit)
+        return
+    if found in _BINARY:
+        yield from _BINARY[found](path.read_bytes(), visit)
         return
     text, encoding = formats.decode(formats.bare(path.read_bytes(), SIZE_LIMIT))
     if encoding != "utf-8":
@@ -47,12 +67,35 @@ def _read(visit: Visit) -> Iterator[Document]:
     yield from _text(found, text, visit)
 
 
+def _look_at_redirects(path: Path, visit: Visit) -> None:
+    try:
+        redirects.pairs(formats.decode(path.read_bytes())[0], visit.file.path)
+    except redirects.Damaged as damaged:
+        visit.note(damaged.sentence, line=damaged.line, skipped=True)
+
+
+#: Formats that are read as bytes.
+_BINARY: Mapping[Format, Callable[[bytes, Visit], Iterable[Document]]] = MappingProxyType(
+    {Format.PDF: pdf.read, Format.DOCX: docx.read, Format.MBOX: mailbox.read}
+)
+
+
 def _text(found: Format, text: str, visit: Visit) -> tuple[Document, ...]:
     kind = visit.file.kind
     if found is Format.DISCOURSE:
         return discourse.read(text, visit)
+    if found is Format.RST:
+        return rst.read(text, visit)
+    if found is Format.YAML_FAQ:
+        return yaml_faq.read(text, visit)
     if found is Format.HTML:
-        return faq.read_page(text, visit) if kind is Kind.FAQ else html.read(text, visit)
+        return _page(text, visit)
     if kind is Kind.FAQ:
         return faq.read(text, visit)
     return topic.read(text, visit) if kind is Kind.FORUM else markdown.read(text, visit)
+
+
+def _page(text: str, visit: Visit) -> tuple[Document, ...]:
+    if visit.file.kind is Kind.FAQ:
+        return faq.read_page(text, visit)
+    return discussion.read(text, visit) or html.read(text, visit)

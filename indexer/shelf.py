@@ -63,7 +63,7 @@ def arrange(files: Mapping[str, SourceFile], before: Mapping[str, Entry], fresh:
             uid, title, many = old.uid, old.title, old.many
         else:
             uid, title, many = _peek(file)
-        wanted = ids.document_id(file.kind, ids.slug(uid) if uid else _named(file.path))
+        wanted = ids.document_id(_kind(file), ids.slug(uid) if uid else _named(file.path))
         id_ = _free(wanted, key, old, had, taken)
         if id_ != wanted:
             other = taken.get(wanted) or had.get(wanted, "")
@@ -79,7 +79,13 @@ def arrange(files: Mapping[str, SourceFile], before: Mapping[str, Entry], fresh:
 
 def path_id(file: SourceFile) -> str:
     """The id that the file's path alone would give."""
-    return ids.document_id(file.kind, _named(file.path))
+    return ids.document_id(_kind(file), _named(file.path))
+
+
+def _kind(file: SourceFile) -> Kind:
+    """A YAML file among articles holds questions; a mailbox holds discussions."""
+    suffix = os.path.splitext(file.path.lower())[1]
+    return {".yml": Kind.FAQ, ".yaml": Kind.FAQ, ".mbox": Kind.FORUM}.get(suffix, file.kind)
 
 
 def _free(wanted: str, key: str, old: Entry | None, had: Mapping[str, str], taken: Mapping[str, str]) -> str:
@@ -108,6 +114,8 @@ def _named(path: str) -> str:
 
 def _peek(file: SourceFile) -> tuple[str, str, bool]:
     """(uid, title, whether each heading is a document) of a Markdown file, from its first lines."""
+    if file.path.lower().endswith((".yml", ".yaml", ".mbox")):
+        return "", "", True
     if not file.path.lower().endswith(_MARKDOWN):
         return "", "", False
     whole = file.kind is Kind.FAQ

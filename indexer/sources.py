@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer import formats
 from indexer.report import Finding
 from kb.errors import Invalid
 from kb.search.documents import Kind
@@ -127,7 +128,7 @@ def _wanted(source: Source, path: str, name: str, skip: Callable[[Finding], None
 
 
 def _entry(source: Source, path: str, entry: os.DirEntry[str], skip: Callable[[Finding], None]) -> Iterator[SourceFile]:
-    if entry.name.startswith("."):
+    if entry.name.startswith(".") and not formats.redirects_named(entry.name):
         return
     try:
         facts = entry.stat(follow_symlinks=False)

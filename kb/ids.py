@@ -26,7 +26,7 @@ def slug(text: str, *, limit: int = 80) -> str:
 
 def document_id(kind: str, name: str) -> str:
     """``doc`` and ``guides/Install.md`` give ``doc/guides/install``: the path inside the portal's ``/help/``."""
-    stem = re.sub(r"\.(md|markdown|html?|json|xml)(\.gz)?$", "", name, flags=re.IGNORECASE)
+    stem = re.sub(r"\.(md|markdown|html?|json|xml|rst|ya?ml|mbox|pdf|docx)(\.gz)?$", "", name, flags=re.IGNORECASE)
     parts = [slug(part) for part in stem.replace("\\", "/").split("/") if part not in ("", ".", "..")]
     return "/".join([kind, *(parts or ["untitled"])])
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer import frontmatter
+from indexer import frontmatter, languages
 from indexer.frontmatter import text, words
 from indexer.visit import Visit
 from kb import ids
@@ -106,8 +106,11 @@ def of(values: Mapping[str, Any], visit: Visit, *, line: int = 1) -> Facts:
         "updated": next(filter(None, (_day(values, name, visit) for name in _DATES)), None),
         "source": visit.file.name,
     }
+    extra = {name: said for name, written in _EXTRA.items() if (said := text(values, *written))}
     if old:
-        fields["extra"] = {"old_urls": "\n".join(old)}
+        extra["old_urls"] = "\n".join(old)
+    if extra:
+        fields["extra"] = extra
     link_title = text(values, "linkTitle", "nav_title", "short_title", "shortTitle", "sidebar_label")
     aliases = (*((link_title,) if link_title else ()), *renamed)
     return Facts(text(values, "title"), text(values, "uid"), line, fields, aliases)
@@ -116,9 +119,26 @@ def of(values: Mapping[str, Any], visit: Visit, *, line: int = 1) -> Facts:
 _DATES = ("updated", "lastmod", "last_updated", "last_modified", "ms.date", "date")
 
 
+#: Facts that have no field of their own, and how houses name them.
+_EXTRA = {
+    "type": ("ms.topic", "content_type", "article_type", "type", "schema"),
+    "subject": ("subject", "category", "area", "ms.subservice"),
+    "reviewed": ("reviewed", "last_reviewed", "review_date"),
+}
+_RENAMED = (
+    "formerly",
+    "formerly_known_as",
+    "formerly known as",
+    "previously",
+    "renamed_from",
+    "old_titles",
+    "old_title",
+)
+
+
 def _aliases(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(old addresses, old names): ``aliases`` holds either."""
-    given = words(values, "aliases", "alias", "redirect_from", "redirects", "formerly", "old_titles")
+    given = words(values, "aliases", "alias", "redirect_from", "redirects", *_RENAMED)
     old = tuple(name for name in given if name.startswith(("/", "http:", "https:")) or name.endswith((".html", ".md")))
     return old, tuple(name for name in given if name not in old)
 
@@ -156,6 +176,8 @@ def document(
     aliases = [name for name in (*named[1:], *facts.aliases) if _same(name) != _same(named[0])]
     fields = {**facts.fields, **more}
     kind = fields.pop("kind", Kind(visit.file.kind))
+    if not fields.get("language"):
+        fields["language"] = languages.told("\n".join((named[0], *(section.text for section in sections[:20]))))
     return Document(
         id=fields.pop("id", visit.place.id), kind=kind, title=named[0], sections=sections, html=html,
         aliases=tuple(dict.fromkeys(aliases)), **fields,

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer import cutting, markup, sanitising
+from indexer import cutting, languages, markup, sanitising
 from indexer.visit import ID_PREFIX, Visit
 from kb.search.documents import Document, Kind, Section
 
@@ -49,6 +49,8 @@ def topic(visit: Visit, posts: Sequence[Post], *, id: str, title: str, **fields:
             answer = len(sections)
         sections.append(Section("" if is_question else ID_PREFIX + post.name, (heading,) if heading else (), text))
         parts.append(markup if is_question else f'<h2 id="{post.name}">{html.escape(heading)}</h2>\n{markup}')
+    if not fields.get("language"):
+        fields["language"] = languages.told("\n".join((title, *(section.text for section in sections[:10]))))
     fields.setdefault("updated", max((post.date for post in posts if post.date), default=None))
     fields.setdefault("authors", tuple(dict.fromkeys(post.author for post in posts if post.author))[:20])
     return Document(

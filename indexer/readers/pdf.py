@@ -1,0 +1,68 @@
+"""A PDF becomes one Document with a Section for each page.
+
+Text only: pictures and layout stay behind. The title comes from the file's own facts, else from its first line. Needs
+the extra ``pdf``.
+"""
+
+from __future__ import annotations
+
+import html
+import io
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from indexer.formats import Unreadable, scrubbed
+from indexer.readers import facts as front
+from indexer.visit import ID_PREFIX, Visit
+from kb.search.documents import Document, Section
+
+PAGES = 1000
+_HYPHEN = re.compile(r"(\w)-\n(?=[a-zß-ÿ])")
+
+
+def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
+    """The document in a PDF. Raises Unreadable when it is locked or damaged, or pypdf is not installed."""
+    try:
+        import pypdf
+    except ImportError:
+        raise Unreadable("PDF files are read with pypdf: pip install 'askfirst[pdf]'.") from None
+    try:
+        reader = pypdf.PdfReader(io.BytesIO(data))
+        if reader.is_encrypted and not reader.decrypt(""):
+            raise Unreadable("The PDF is locked with a password.")
+        pages = list(_pages(reader, visit))
+        title = _title(reader)
+    except (Unreadable, RecursionError, MemoryError):
+        raise
+    except Exception as error:  # pypdf raises whatever its parsers meet
+        raise Unreadable(f"The PDF is damaged ({type(error).__name__}).") from None
+    if not any(text for _, text in pages):
+        visit.note("The PDF holds no text, only pictures of it; give it a text layer (OCR).", skipped=True)
+        return ()
+    sections = tuple(Section(f"{ID_PREFIX}page-{page}", (f"Page {page}",), text) for page, text in pages if text)
+    first = next(text for _, text in pages if text).split("\n")[0][:120]
+    shown = "\n".join(_shown(page, text) for page, text in pages if text)
+    facts = front.of({}, visit)
+    return (front.document(visit, facts, sections, titles=(title, first), html=shown),)
+
+
+def _pages(reader: Any, visit: Visit) -> Iterator[tuple[int, str]]:
+    if len(reader.pages) > PAGES:
+        visit.note(f"Only the first {PAGES} of its {len(reader.pages)} pages were read.")
+    for number, page in enumerate(reader.pages[:PAGES], 1):
+        lines = scrubbed(_HYPHEN.sub(r"\1", page.extract_text() or "")).split("\n")
+        yield number, "\n".join(line.strip() for line in lines).strip()
+
+
+def _title(reader: Any) -> str:
+    title = scrubbed(str((reader.metadata or {}).get("/Title") or ""))
+    title = " ".join(title.split())
+    # Word processors leave the name of the file, or nothing that a reader wrote.
+    return "" if re.search(r"\.\w{2,5}$|^untitled|^microsoft word", title, re.I) else title[:200]
+
+
+def _shown(page: int, text: str) -> str:
+    blocks = (html.escape(block.strip()) for block in re.split(r"\n\s*\n", text))
+    paragraphs = "".join(f"<p>{block}</p>" for block in blocks if block)
+    return f'<h2 id="{ID_PREFIX}page-{page}">Page {page}</h2>\n{paragraphs}'

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Forbidden, KbError, TooMany
 from webapp.context import centre, now, person, settings
-from webapp.guard import address, safe_next
+from webapp.guard import address, edits, safe_next
 
 blueprint = Blueprint("account", __name__)
 
@@ -48,7 +48,9 @@ def _landing(target: str) -> str:
     someone = person()
     if target != "/" or someone is None:
         return target
-    return url_for("desk.queue") if someone.is_staff else url_for("tickets.mine")
+    if someone.is_staff:
+        return url_for("desk.queue")
+    return url_for("editor.overview" if edits(someone) else "tickets.mine")
 
 
 @blueprint.post("/sign-out")

@@ -170,7 +170,14 @@ def _admit(access: Access, someone: Person | None) -> BaseResponse | None:
         raise Forbidden("Your session has ended; sign in again, then repeat what you did.")
     if access is Access.STAFF and not someone.is_staff:
         raise Forbidden("The desk is for support staff; your own tickets are under My tickets.")
+    if access is Access.EDITOR and not edits(someone):
+        raise Forbidden("This page is for the editors of the help centre; search and the articles are open to you.")
     return None
+
+
+def edits(someone: Person | None) -> bool:
+    """Whether they answer for what is published."""
+    return someone is not None and someone.role in ("editor", "admin")
 
 
 class Rates:

@@ -41,7 +41,8 @@ def embed() -> Response:
 
 @blueprint.get("/robots.txt")
 def robots() -> Response:
-    response = make_response("User-agent: *\nDisallow: /tickets\nDisallow: /desk\nDisallow: /api\nDisallow: /sign-in\n")
+    closed = ("/tickets", "/desk", "/editor", "/account", "/api", "/sign-in")
+    response = make_response("User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in closed))
     response.mimetype = "text/plain"
     response.headers["Cache-Control"] = HOUR
     return response

@@ -15,7 +15,8 @@ class Access(StrEnum):
     ANYONE = "anyone"
     HOLDER = "holder"  # a person who is signed in, or a guest with the ticket's own link: the desk decides
     SIGNED_IN = "signed in"
-    STAFF = "staff"
+    STAFF = "staff"  # agents and administrators
+    EDITOR = "editor"  # editors and administrators
 
 
 #: (endpoint, method) -> who may come in. HEAD goes with GET; OPTIONS is answered for everybody.
@@ -49,6 +50,8 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("desk.note", "POST"): Access.STAFF,
         ("desk.assign", "POST"): Access.STAFF,
         ("desk.solve", "POST"): Access.STAFF,
+        ("editor.overview", "GET"): Access.EDITOR,
+        ("editor.rollback", "POST"): Access.EDITOR,
         ("account.sign_in", "GET"): Access.ANYONE,
         ("account.check_sign_in", "POST"): Access.ANYONE,
         ("account.sign_out", "POST"): Access.ANYONE,

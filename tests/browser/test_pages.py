@@ -88,6 +88,20 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
 
 
 @LOOKS
+def test_the_editors_page(visit: Door, width: int, dark: bool) -> None:
+    visitor = visit(width=width, dark=dark)
+    check(visitor.sign_in("erin"), "the editor's page")
+    page = visitor.page
+    page.fill("#try-q", "jammed paper")
+    page.select_option("#try-mode", "search")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.get_by_role("link", name="Clear a paper jam")).to_be_visible()
+    page.get_by_text("What the parts mean").click()
+    check(page, "a query tried out")
+    check(visitor.go("/editor?q=qqzzxx"), "a query without an answer")
+
+
+@LOOKS
 def test_the_form_in_each_of_its_states(visit: Door, width: int, dark: bool) -> None:
     page = visit(width=width, dark=dark).go("/tickets/new")
     page.get_by_role("button", name="File the ticket").click()

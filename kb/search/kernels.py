@@ -44,18 +44,38 @@ def _rows_best(
     groups: Ints, pointers: Ints, stems: Ints, gains: Floats, impact: Floats, codes: Ints, rows: Ints, out: Floats
 ) -> None:
     """The best passage of each of ``rows``: its passages are a range, each with its stems and codes in a range."""
-    passages, owner = gather(groups, rows)
-    at, of = gather(pointers, passages)
-    parts = gains.take(stems.take(at)) * impact.take(codes.take(at))
-    sums = np.bincount(of, weights=parts, minlength=passages.size)
-    out[:] = np.maximum.reduceat(sums, np.flatnonzero(np.diff(owner, prepend=-1)))
+    firsts, lasts = groups[rows], groups[rows + 1]
+    starts = pointers[firsts]
+    entries, ends = _joined(stems, starts, pointers[lasts])
+    worth = gains.take(entries)
+    hits = np.flatnonzero(worth)  # few entries are words of the query
+    row = ends.searchsorted(hits, "right")
+    at = hits + (starts - np.concatenate(([0], ends[:-1])))[row]
+    passages, _ = gather(groups, rows)
+    order = np.argsort(passages, kind="stable")
+    passage = pointers[passages[order]].searchsorted(at, "right") - 1
+    sums = np.bincount(passage, weights=worth[hits] * impact.take(codes[at]), minlength=passages.size)
+    inverse = np.empty_like(order)
+    inverse[order] = np.arange(order.size)
+    counts = lasts - firsts
+    out[:] = np.maximum.reduceat(sums[inverse], np.cumsum(counts) - counts)
 
 
 def _rows_sum(pointers: Ints, entries: Ints, value: Floats, counts: Ints, rows: Ints, out: Floats) -> None:
     """The sum of the values of each row's entries, each as often as it is there."""
-    at, owner = gather(pointers, rows)
-    parts = value.take(entries.take(at)) * counts.take(at)
-    out[:] = np.bincount(owner, weights=parts, minlength=rows.size)
+    starts = pointers[rows]
+    found, ends = _joined(entries, starts, pointers[rows + 1])
+    worth = value.take(found)
+    hits = np.flatnonzero(worth)
+    row = ends.searchsorted(hits, "right")
+    at = hits + (starts - np.concatenate(([0], ends[:-1])))[row]
+    out[:] = np.bincount(row, weights=worth[hits] * counts[at], minlength=rows.size)
+
+
+def _joined(entries: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
+    """The entries of some ranges one after the other, and where each range ends among them."""
+    ranges = zip(starts.tolist(), ends.tolist(), strict=True)
+    return np.concatenate([entries[a:b] for a, b in ranges]), np.cumsum(ends - starts)
 
 
 def gather(pointers: Ints, rows: Ints) -> tuple[Ints, Ints]:

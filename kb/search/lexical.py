@@ -144,9 +144,12 @@ class Lexical:
         self._pointers, self._docs, self._codes = arrays["pointers"], arrays["docs"], arrays["codes"]
         self._rows, self._row_of = arrays["rows"], arrays["row_of"]
         self._term_df, self._peaks = arrays["term_df"], arrays["peaks"]
-        self.idfs = weights.idf(self.df, self.size).astype(np.float32)
+        self.idfs: Floats = arrays["idf"]
         bounds = np.searchsorted(arrays["kind"], np.arange(len(Kind) + 1))
         self.kind_ranges = [(int(a), int(b)) for a, b in pairwise(bounds)]
+
+    def use(self, run: Kernels) -> None:
+        self._run = run
 
     def posting(self, term: int) -> tuple[Ints, Ints]:
         """The documents that hold ``term``, ascending, and the code of its weighted frequency in each."""

@@ -21,7 +21,7 @@ from kb.search import weights
 from kb.search.analysis import Analyzer, hyphenated, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
-from kb.search.kernels import gather, kernels
+from kb.search.kernels import Kernels, gather, kernels
 from kb.search.letters import grams
 from kb.search.lexical import Candidates, Lexical, Meaning, top
 from kb.search.solved import Votes
@@ -64,6 +64,11 @@ class Matrix:
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
+
+    def use(self, run: Kernels) -> None:
+        """Run the loops by ``run`` from now on (for comparing them)."""
+        self._run = run
+        self.lexical.use(run)
 
     # --- understanding -------------------------------------------------------------------------------------------
 
@@ -164,7 +169,7 @@ class Matrix:
 
     def letter_scores(self, vector: dict[str, Any] | None, documents: Ints) -> Floats:
         """The cosine between the query and each document's title, by n-grams."""
-        if vector is None:
+        if vector is None or not documents.size:
             return np.zeros(documents.size, dtype=np.float32)
         query = np.zeros(self._a["gram_hashes"].size, dtype=np.float32)
         query[vector["pieces"]] = vector["weights"] * self._a["gram_idf"][vector["pieces"]]

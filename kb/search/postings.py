@@ -192,7 +192,8 @@ class _Visible:
         pointers = both.indptr.astype(np.int64)[: len(self.stems) + 1]
         stems = (pointers, both.indices.astype(np.int32), weights.code(both.data))
         df = np.diff(pointers).astype(np.int32)
-        return {"df": df, **beginnings.pack(self.surfaces, words, stems, self.documents)}
+        idf = weights.idf(df, self.documents).astype(np.float32)
+        return {"df": df, "idf": idf, **beginnings.pack(self.surfaces, words, stems, self.documents)}
 
     def passages(self) -> Arrays:
         """Stems by passage (a forward index), title in front: to find the best passage of a candidate."""

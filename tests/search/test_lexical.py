@@ -29,7 +29,8 @@ class Index:
         docs = np.array([d for t in self.terms for d in sorted(t)], dtype=np.int32)
         codes = np.array([t[d] for t in self.terms for d in sorted(t)], dtype=np.uint8)
         packed = lexical.pack(pointers, docs, codes, len(self.kinds))
-        arrays = packed | {"df": packed["term_df"], "kind": np.array(self.kinds, dtype=np.uint8)}
+        idf = weights.idf(packed["term_df"], len(self.kinds)).astype(np.float32)
+        arrays = packed | {"df": packed["term_df"], "idf": idf, "kind": np.array(self.kinds, dtype=np.uint8)}
         return Lexical(arrays, worth_a_look=0)
 
 

@@ -1,4 +1,4 @@
-"""`kb index`: read what editors wrote and publish it.
+"""`kb index` and `kb check`: read what editors wrote, publish it, or say what they should mend.
 
 One call into ``pipeline`` and printing. Progress goes to stderr: a bar on a terminal, a line now and then elsewhere.
 """
@@ -10,9 +10,9 @@ import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,12 @@ from indexer import pipeline, sources
 from indexer.report import Report
 from kb.errors import Invalid
 from kb.settings import Settings, load
+
+if TYPE_CHECKING:
+    from indexer.lint import Problem
+
+
+_FOLDERS = (("doc", "docs"), ("faq", "faq"), ("forum", "forum"))
 
 
 class _Index(click.Command):
@@ -56,7 +62,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole an
 @click.option("--watch", is_flag=True, help="Go on, and publish each edit as soon as it is saved.")
 @click.option("--rollback", "back", is_flag=True, help="The same as `kb index rollback`.")
 @click.option(
-    "--queries", type=click.Path(path_type=Path, exists=True, dir_okay=False), metavar="FILE",
+    "--queries", type=click.Path(path_type=Path), metavar="FILE",
     help="With --check-only: compare the best suggestions for these queries too, one a line.",
 )  # fmt: skip
 @_JSON
@@ -77,7 +83,10 @@ def index(
     if queries is not None:
         from indexer.selfcheck import read_queries
 
-        order = replace(order, queries=read_queries(queries))
+        try:
+            order = replace(order, queries=read_queries(queries))
+        except OSError as error:
+            raise Invalid(f"{queries} cannot be read: {error.strerror}; give a file with one query a line.") from None
     if watch:
         return _watch(order)
     report = _run(order)
@@ -115,6 +124,46 @@ def rollback(name: str | None, data: str | None) -> int:
 
 
 index.verbs = {"generations": generations, "rollback": rollback}
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[PATH | KIND=PATH]...")
+@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+def check(words: tuple[str, ...], form: str) -> int:
+    """Look for what editors should mend: links, addresses, pictures, titles, twins, versions. Exit 1 on findings.
+
+    PATH is a file, a folder of articles, or a content folder with docs, faq and forum; without it, what `kb index`
+    reads. Nothing is published. --format github prints annotations for GitHub Actions.
+    """
+    from indexer import lint
+
+    settings = load()
+    order = _order(settings, [word for path in words for word in _checked(path)])
+    bar = Bar(sys.stderr.isatty())
+    try:
+        problems = lint.check(order, catalogue=settings.content / "catalogue.toml", progress=bar.show)
+    finally:
+        bar.end()
+    if form == "json":
+        click.echo(json.dumps([asdict(problem) for problem in problems], ensure_ascii=False, indent=2))
+    for problem in problems if form != "json" else ():
+        click.echo(_annotation(problem) if form == "github" else str(problem))
+    click.echo(f"{len(problems)} to mend." if problems else "Nothing to mend.", err=True)
+    return 1 if problems else 0
+
+
+def _checked(path: str) -> list[str]:
+    if "=" in path:
+        return [path]
+    inside = [f"{kind}={Path(path) / name}" for kind, name in _FOLDERS if (Path(path) / name).is_dir()]
+    return inside or [f"doc={path}"]
+
+
+def _annotation(problem: Problem) -> str:
+    """A workflow command of GitHub Actions."""
+    where = f"file={problem.source}" + (f",line={problem.line}" if problem.line else "")
+    text = f"{problem.sentence} {problem.suggestion}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return f"::warning {where},title={problem.rule}::{text}"
 
 
 def _roll_back(settings: Settings, name: str | None) -> None:
@@ -178,7 +227,7 @@ def _sources(words: tuple[str, ...], settings: Settings) -> tuple[sources.Source
     given = words or settings.sources
     if given:
         return sources.parse(given, content=settings.content)
-    folders = {kind: settings.content / name for kind, name in (("doc", "docs"), ("faq", "faq"), ("forum", "forum"))}
+    folders = {kind: settings.content / name for kind, name in _FOLDERS}
     found = tuple(f"{kind}={folder}" for kind, folder in folders.items() if folder.exists())
     if not found:
         where = Path(settings.content).absolute()

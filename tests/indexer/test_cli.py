@@ -134,6 +134,8 @@ def test_check_only_compares_the_queries_of_a_file(tmp_path: Path, root: Path) -
     (tmp_path / "asked.txt").write_text("reset your password\n")
     done = _run(*data, "--check-only", "--queries", str(tmp_path / "asked.txt"), f"doc={root}")
     assert "+ 1. doc/b" in done.output
+    missing = _run(*data, "--check-only", "--queries", str(tmp_path / "none.txt"), f"doc={root}")
+    assert isinstance(missing.exception, Invalid)
     assert done.return_value == 0
 
 

@@ -6,6 +6,7 @@ table); what each verb means is ``kb.tickets.desk``'s.
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from collections.abc import Callable
 
@@ -14,13 +15,17 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Forbidden, Invalid, TooLarge, Unavailable
 from kb.tickets.person import Person
+from webapp.attainment import BAR, HEIGHT, charts, mondays
 from webapp.context import centre, now, person
 from webapp.filing import uploads
 from webapp.help import page_number
 from webapp.problems import wants_json
+from webapp.view import SOON
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 PER_PAGE = 25
+WEEKS = 8  # on the board
+MOST = 20  # tickets in each list of the board
 
 
 def _agent() -> Person:
@@ -52,6 +57,27 @@ def queue() -> str:
         catalogue=centre().catalogue,
         page=page_number(),
         pages=-(-total // PER_PAGE),
+    )
+
+
+@blueprint.get("/board")
+def board() -> str:
+    """How the promises stand; a lead's first look in the morning."""
+    found = centre().desk.board(_agent(), weeks=WEEKS, most=MOST, now=now())
+    weeks = mondays(now().astimezone(dt.UTC).date(), WEEKS)
+    titles = {key: level.title for key, level in centre().policy.levels.items()}
+    drawn = charts(found.attainment, titles, weeks)
+    return render_template(
+        "board.html",
+        board=found,
+        charts=drawn,
+        weeks=weeks,
+        met=sum(chart.met for chart in drawn),
+        total=sum(chart.total for chart in drawn),
+        soon=sum(1 for row in found.coming if row.due and row.due.due and row.due.due - now() <= SOON),
+        most=MOST,
+        height=HEIGHT,
+        bar_width=BAR,
     )
 
 

@@ -45,6 +45,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("tickets.reopen", "POST"): Access.HOLDER,
         ("tickets.attachment", "GET"): Access.HOLDER,
         ("desk.queue", "GET"): Access.STAFF,
+        ("desk.board", "GET"): Access.STAFF,
         ("desk.show", "GET"): Access.STAFF,
         ("desk.reply", "POST"): Access.STAFF,
         ("desk.note", "POST"): Access.STAFF,

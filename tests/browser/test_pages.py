@@ -75,6 +75,8 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
     check(alice.go("/desk"), "the desk, forbidden")
     desk = bob.sign_in("bob")
     check(desk, "the queue")
+    check(bob.go("/desk/board"), "the board of promises")
+    desk = bob.go("/desk")
     bob.go(f"/desk/{number}")
     desk.fill("#note-body", "Between us.")
     desk.get_by_role("button", name="Keep the note").click()

@@ -74,6 +74,31 @@ def test_a_refused_reply_keeps_the_words(alice: Browser, bob: Browser) -> None:
     assert long.strip() in response.get_data(as_text=True)
 
 
+def test_the_board_shows_what_is_late_what_comes_next_and_the_record(
+    portal: Portal, alice: Browser, bob: Browser
+) -> None:
+    assert "No promise is running." in bob.page("/desk/board")
+    assert "As soon as promises fall due" in bob.page("/desk/board")
+    kept, missed, late, coming = (
+        number_of(alice.post("/tickets", ticket(key=key, title=f"Title {key}"))) for key in ("a", "b", "c", "d")
+    )
+    bob.post(f"/desk/{kept}/replies", {"body": "In time.", "key": "1"})
+    portal.clock.now += dt.timedelta(days=2)
+    bob.post(f"/desk/{missed}/replies", {"body": "Too late.", "key": "2"})
+    bob.post(f"/desk/{coming}/replies", {"body": "Late too.", "key": "3"})
+    portal.clock.now += dt.timedelta(hours=1)
+    alice.post(f"/tickets/{coming}/comments", {"body": "And now?", "key": "4"})
+    page = bob.page("/desk/board")
+    breached, rest = page.split("Has breached", 1)[1].split("Breaches next", 1)
+    assert late in breached
+    assert coming in rest
+    assert coming not in breached
+    assert kept not in page
+    assert 'aria-label="Commercial: 1 of 3 promises kept; the table has each week"' in page
+    assert "1 of 3 <span" in page
+    assert alice.get("/desk/board").status_code == 403
+
+
 def test_the_desk_is_closed_to_customers(alice: Browser, anyone: Browser) -> None:
     number = number_of(alice.post("/tickets", ticket()))
     for path in ("/desk", f"/desk/{number}"):

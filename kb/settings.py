@@ -7,6 +7,7 @@ Not for content: policies, catalogue and curations are files beside the articles
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -65,6 +66,30 @@ def _secret(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError(text)
     return text
+
+
+def _tls(text: str) -> str:
+    return {"starttls": "starttls", "tls": "tls", "no": "no"}[text.lower()]
+
+
+def _address(text: str) -> str:
+    name, at, domain = text.rpartition("@")
+    if text and not (name and at and domain and text.isprintable() and " " not in text):
+        raise ValueError(text)
+    return text
+
+
+def _urls(text: str) -> tuple[str, ...]:
+    return tuple(_url(word) for word in text.split())
+
+
+def _signers(text: str) -> tuple[str, ...]:
+    """Secrets of Standard Webhooks: ``whsec_`` and at least 24 bytes in Base64."""
+    found = tuple(text.split())
+    for word in found:
+        if not word.startswith("whsec_") or len(base64.b64decode(word.removeprefix("whsec_"), validate=True)) < 24:
+            raise ValueError(word)
+    return found
 
 
 def _words(text: str) -> tuple[str, ...]:
@@ -169,6 +194,30 @@ SETTINGS: tuple[Setting, ...] = (
         "a whole number from 0 to 100",
         "The share of documents, in percent, that a publish may take away; beyond it nothing is published.",
     ),
+    Setting("smtp_host", "", str, "a host name, or empty", "The mail server of `kb worker`; empty: no mail is sent."),
+    Setting("smtp_port", "587", _whole(1, 65535), _PORT, "The port of the mail server."),
+    Setting("smtp_user", "", str, "a name, or empty", "Signs in at the mail server; empty: no sign-in."),
+    Setting("smtp_password", "", str, "a password, or empty", "The password for `KB_SMTP_USER`.", secret=True),
+    Setting("smtp_tls", "starttls", _tls, "starttls, tls or no", "How the way to the mail server is encrypted."),
+    Setting(
+        "mail_from",
+        "",
+        _address,
+        "an e-mail address, or empty for noreply at the host of `KB_BASE_URL`",
+        "Whom mails are from; nobody reads the answers.",
+    ),
+    Setting(
+        "webhook_urls", "", _urls, "http or https addresses, separated by spaces", "Who is told of every event by POST."
+    ),
+    Setting(
+        "webhook_secret",
+        "",
+        _signers,
+        "whsec_ and at least 24 bytes in Base64; several separated by spaces while keys change",
+        "Signs webhooks as Standard Webhooks 1.0.0 says.",
+        secret=True,
+    ),
+    Setting("webhook_private", "no", _flag, _YES_NO, "Lets webhooks go to addresses inside your own network."),
     Setting("log_level", "INFO", _level, "DEBUG, INFO, WARNING or ERROR", "How much the server tells."),
     Setting("demo", "no", _flag, _YES_NO, "Shows the demo sign-ins on the sign-in page; never on a real portal."),
 )
@@ -200,6 +249,15 @@ class Settings:
     generations: int
     publish_gate: str
     publish_drop: int
+    smtp_host: str
+    smtp_port: int
+    smtp_user: str
+    smtp_password: str
+    smtp_tls: str
+    mail_from: str
+    webhook_urls: tuple[str, ...]
+    webhook_secret: tuple[str, ...]
+    webhook_private: bool
     log_level: str
     demo: bool
 

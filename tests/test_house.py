@@ -58,7 +58,9 @@ def test_a_module_imports_only_what_it_may(path: Path) -> None:
         f"{path}:{line}: {module} imports {name}"
         for line, name in imports_of(path)
         for importer, banned in FORBIDDEN.items()
-        if within(module, importer) and any(within(name, prefix) for prefix in banned)
+        if within(module, importer)
+        and any(within(name, prefix) for prefix in banned)
+        and not (module.endswith(".cli") and within(name, "kb.centre"))  # commands work on the whole centre
     ]
     broken += [
         f"{path}:{line}: only {', '.join(allowed)} may import {library}"

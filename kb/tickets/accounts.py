@@ -11,22 +11,37 @@ import datetime as dt
 import hashlib
 import ipaddress
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from kb.errors import Conflict, Forbidden, Invalid
+from kb.errors import Conflict, Forbidden, Invalid, NotFound
+from kb.tickets.changes import Limit
+from kb.tickets.contacts import Contacts
 from kb.tickets.database import Database
-from kb.tickets.people_store import Limit, PeopleStore
+from kb.tickets.people_store import Guesses, PeopleStore, Session
 from kb.tickets.person import Person, Role, account_key, email_address, known_zone
 
 __all__ = ["DEMO", "Accounts", "DemoSignIn", "Person", "Role"]
 
 #: Goal S7: five failures in a quarter of an hour for an account, twenty from one address.
-LIMIT = Limit(failures=5, per_address=20, window=dt.timedelta(minutes=15))
+LIMIT = Guesses(failures=5, per_address=20, window=dt.timedelta(minutes=15))
 PASSWORD_LENGTHS = (8, 1000)  # characters (ASVS 6.2.1 and a bound for the work of hashing)
+#: How long a link lives: a reset as short as ASVS asks, what was not asked for longer.
+LINKS = {"reset": dt.timedelta(minutes=15), "register": dt.timedelta(minutes=15), "invite": dt.timedelta(days=7)}
+_DEAD_LINK = "This link was used already or is over; ask for a new one."
 _WRONG = "The address or the password is not right; check both, and mind capital letters."
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A single-use link: for register, invite or reset, of this address."""
+
+    purpose: str
+    email: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +102,11 @@ class Accounts:
         # OWASP's second choice for argon2id: 19 MiB, two passes, one lane; about 40 ms on a small server.
         self._hasher = hasher or PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
         costs = f"m={self._hasher.memory_cost},t={self._hasher.time_cost},p={self._hasher.parallelism}"
+        self.contacts = Contacts(database)
         self._nobody = f"$argon2id$v=19${costs}${'A' * 22}${'A' * 43}"
 
-    def sign_in(self, email: str, password: str, *, address: str, now: dt.datetime) -> str:
-        """A new session's token. ``address`` is the client's network address.
+    def sign_in(self, email: str, password: str, *, address: str, client: str = "", now: dt.datetime) -> str:
+        """A new session's token. ``address`` is the client's network address, ``client`` what it calls itself.
 
         Raises Forbidden, in the same words for an unknown address and a wrong password, and TooMany.
         """
@@ -110,6 +126,7 @@ class Accounts:
             now=now,
             until=now + self._lifetime,
             password_hash=renewed,
+            client=_one_line(client)[:200],
         )
         return token
 
@@ -121,6 +138,84 @@ class Accounts:
         """Ends the session at once, on every server process."""
         if token:
             self._store.end_session(_digest(token))
+
+    def sessions(self, person: Person, token: str | None, *, now: dt.datetime) -> tuple[Session, ...]:
+        """Where the person is signed in, newest first; ``token`` marks the session that asks."""
+        return self._store.sessions(person.id, _digest(token) if token else b"", now=now)
+
+    def end_session(self, person: Person, session_id: str) -> None:
+        """Ends one of one's own sessions, at once. Raises NotFound for another."""
+        if not self._store.end_session_of(person.id, session_id):
+            raise NotFound("There is no such sign-in of yours; it may have ended already.")
+
+    def end_other_sessions(self, person: Person, token: str | None) -> int:
+        """Ends all but the one that asks; how many."""
+        return self._store.end_sessions(person.id, but=_digest(token) if token else b"")
+
+    def change_password(self, person: Person, old: str, new: str, *, token: str | None, now: dt.datetime) -> None:
+        """Ends every other session, and tells by mail. Raises Forbidden for a wrong old one, Invalid, TooMany."""
+        known = self._store.begin_attempt(
+            person.email, account=_digest(account_key(person.email)), address=_digest(f"person {person.id}"),
+            limit=LIMIT, now=now,
+        )  # fmt: skip
+        if known is None or not self._matches(known[1], old):
+            raise Forbidden("The old password is not right; nothing was changed.")
+        self._store.set_password(person.id, self._new_hash(new), but=_digest(token) if token else b"", now=now)
+
+    def ask_registration(self, email: str, name: str, zone: str, *, address: str, now: dt.datetime) -> None:
+        """Sends a link to the address, whoever it belongs to: the answer is the same for everybody (goal S8).
+
+        Raises Invalid for what is no address or name, TooMany.
+        """
+        called = _one_line(name)
+        if email_address(email) is None or not 1 <= len(called) <= 200:
+            _check_account(email, name, "x" * PASSWORD_LENGTHS[0], role=Role.CUSTOMER, zone="UTC")
+        facts = {"name": called, "zone": zone if known_zone(zone) else "UTC"}
+        self._ask(email, ("register", "exists"), facts, address, now)
+
+    def ask_reset(self, email: str, *, address: str, now: dt.datetime) -> None:
+        """Sends a link to the account's address, nothing to any other; the answer is the same. Raises TooMany."""
+        self._ask(email, ("", "reset"), {}, address, now)
+
+    def _ask(self, email: str, kinds: tuple[str, str], facts: dict[str, str], address: str, now: dt.datetime) -> None:
+        """``kinds``: the notice for an address without an account, and for one with one."""
+        limits = (
+            _mails(_digest(account_key(email)), 3, "this address"),
+            _mails(_digest(_network(address)), 20, "this network"),
+            _mails(b"everybody", 200, "here"),
+        )
+        self._store.ask(email_address(email) or "", kinds, facts, limits, now=now)
+
+    def mint(self, purpose: str, email: str, facts: Mapping[str, str], *, now: dt.datetime) -> str:
+        """The secret of a single-use link; only its hash is kept. For the worker, when it writes the mail."""
+        secret = secrets.token_urlsafe(32)
+        kept = {key: facts[key] for key in ("name", "zone") if key in facts}
+        self._store.add_token(_digest(secret), purpose, email, kept, now=now, until=now + LINKS[purpose])
+        return secret
+
+    def link(self, secret: str, *, now: dt.datetime) -> Link:
+        """What a link is for, without using it. Raises NotFound for one that is unknown, used or over."""
+        found = self._store.token(_digest(secret), now=now)
+        if found is None:
+            raise NotFound(_DEAD_LINK)
+        return Link(found[0], found[1], found[2].get("name", ""))
+
+    def use_link(self, secret: str, password: str, *, name: str = "", now: dt.datetime) -> Person:
+        """Sets the password behind a link: the account is made, or gets its new one and loses its sessions.
+
+        Raises NotFound for a link that is unknown, used or over, Invalid for a password that is none.
+        """
+        hashed = self._new_hash(password)
+        person = self._store.use_token(_digest(secret), hashed, _one_line(name)[:200], now=now)
+        if person is None:
+            raise NotFound(_DEAD_LINK)
+        return person
+
+    def _new_hash(self, password: str) -> str:
+        if not _acceptable(password):
+            low, high = PASSWORD_LENGTHS
+            raise Invalid(f"A password has {low} to {high} characters.", field="password")
+        return self._hasher.hash(password)
 
     def guest(self, email: str, name: str, zone: str, *, now: dt.datetime) -> Person:
         """Somebody who files without an account. Never the account of the same address, and never signed in.
@@ -216,7 +311,7 @@ def _check_account(email: str, name: str, password: str, *, role: Role | str, zo
     if not _one_line(name) or len(name) > 200:
         fields["name"] = "A name of 1 to 200 characters is missing."
     low, high = PASSWORD_LENGTHS
-    if not low <= len(password) <= high or not _encodable(password):
+    if not _acceptable(password):
         fields["password"] = f"A password has {low} to {high} characters."
     if role not in tuple(Role):
         fields["role"] = f"{str(role)!r:.40} is no role; give {', '.join(Role)}."
@@ -238,8 +333,14 @@ def _one_line(words: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in words).split())
 
 
-def _encodable(words: str) -> bool:
-    return not any("\ud800" <= c <= "\udfff" for c in words)
+def _acceptable(password: str) -> bool:
+    low, high = PASSWORD_LENGTHS
+    return low <= len(password) <= high and not any("\ud800" <= c <= "\udfff" for c in password)
+
+
+def _mails(key: bytes, most: int, where: str) -> Limit:
+    sentence = f"Too many mails were asked for from {where}; try again in {{minutes}} minutes."
+    return Limit("account mail", key, most, dt.timedelta(hours=1), sentence)
 
 
 def _digest(secret: str) -> bytes:

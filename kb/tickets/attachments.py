@@ -7,10 +7,11 @@ transaction commits; a file whose ticket was never saved is only wasted space. W
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from kb.errors import NotFound, Unavailable
@@ -35,6 +36,18 @@ class Attachments:
             raise NotFound(f"The file {attachment.name} is missing from the store; ask support to restore it.")
         return path
 
+    def sweep(self, kept: Callable[[], frozenset[str]], *, before: dt.datetime) -> int:
+        """Removes files written ``before`` that no ticket refers to; how many.
+
+        ``kept`` is asked after the folder was read, so that a ticket saved meanwhile keeps its files.
+        """
+        old = [path for path in self._folder.glob("*/*") if _written(path) < before.timestamp()]
+        known = kept() if old else frozenset()
+        gone = [path for path in old if path.name not in known]
+        for path in gone:
+            path.unlink(missing_ok=True)
+        return len(gone)
+
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / key
 
@@ -42,13 +55,22 @@ class Attachments:
         key = hashlib.blake2b(file.data, digest_size=32).hexdigest()
         path = self._path(key)
         try:
-            if not path.is_file():
+            if path.is_file():
+                os.utime(path)  # as if it were written now: the sweep of unsaved files leaves it alone for a day
+            else:
                 _write(path, file.data)
         except OSError as error:
             sentence = f"{uploads.safe_name(file.name)} could not be kept ({error.strerror}); nothing was saved."
             raise Unavailable(sentence, field="attachments", retry_after=60) from error
         name, media_type = uploads.described(file)
         return Attachment(secrets.token_urlsafe(16), name, media_type, len(file.data), key)
+
+
+def _written(path: Path) -> float:
+    try:
+        return path.stat().st_mtime if path.is_file() else float("inf")
+    except OSError:  # somebody else removed it
+        return float("inf")
 
 
 def _write(path: Path, data: bytes) -> None:

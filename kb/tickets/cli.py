@@ -1,21 +1,35 @@
-"""`kb accounts`: who can sign in? Each command is one call of ``Accounts`` and printing."""
+"""`kb accounts`: who can sign in? `kb worker`: what is due, and who must be told?
+
+Each command is one call and printing; the worker repeats its call until it is told to stop.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import json
+import signal
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 import click
 
+from kb.centre import HelpCentre
+from kb.errors import Unavailable
 from kb.settings import load
+from kb.tickets import book, letters
 from kb.tickets.accounts import Accounts
+from kb.tickets.attachments import Attachments
 from kb.tickets.database import open_database
+from kb.tickets.delivery import Mailer, Webhooks
+from kb.tickets.outbox import Outbox
 from kb.tickets.person import Person, Role
+from kb.tickets.store import TicketStore
+from kb.tickets.sweeper import Sweeper
+from kb.tickets.worker import Tally, Worker
 
 _DATA = click.option("--data", help="The data folder; default: KB_DATA.")
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -91,3 +105,70 @@ def _shown(person: Person) -> dict[str, Any]:
 
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
+
+
+@click.command()
+@click.option("--once", is_flag=True, help="Do what is due now, then end; exit 1 when something could not be sent.")
+@click.option("--every", type=click.IntRange(1, 3600), default=5, show_default=True, help="Seconds between two looks.")
+@click.option("--failures", is_flag=True, help="Only list what was given up, and end.")
+@_DATA
+@click.pass_context
+def worker(ctx: click.Context, once: bool, every: int, failures: bool, data: str | None) -> None:
+    """Watch the promises, send mails and webhooks."""
+    settings = load(data=data)
+    centre = HelpCentre.open(settings)
+    with contextlib.closing(centre):
+        if failures:
+            ctx.exit(_list_failures(centre))
+        made = _worker(centre)
+        if once:
+            tally = made.round(_now())
+            click.echo(_tallied(tally))
+            ctx.exit(1 if tally.failed else 0)
+        _work(made, every)
+
+
+def _worker(centre: HelpCentre) -> Worker:
+    s = centre.settings
+    mailer = Mailer(s.smtp_host, s.smtp_port, s.smtp_user, s.smtp_password, s.smtp_tls) if s.smtp_host else None
+    if mailer is None:
+        click.echo("KB_SMTP_HOST is not set: mails wait in the outbox.", err=True)
+    versions = book.record(centre.database, centre.policy, s.policies_file, _now())
+    return Worker(
+        TicketStore(centre.database),
+        centre.accounts,
+        Sweeper(centre.database, centre.policy, versions),
+        Outbox(centre.database),
+        letters.sender(s.portal_name, s.base_url, s.mail_from),
+        mailer=mailer,
+        webhooks=Webhooks(s.webhook_secret, s.webhook_private),
+        urls=s.webhook_urls,
+        attachments=Attachments(s.data / "attachments"),
+    )
+
+
+def _work(made: Worker, every: int) -> None:
+    """Until Ctrl-C or a request to end; a database that is busy or full is tried again."""
+    ended = threading.Event()
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda *_: ended.set())
+    while not ended.is_set():
+        try:
+            tally = made.round(_now())
+            if tally:
+                click.echo(_tallied(tally), err=True)
+        except Unavailable as error:
+            click.echo(f"kb worker: {error.sentence}", err=True)
+        ended.wait(every)
+
+
+def _tallied(tally: Tally) -> str:
+    parts = f"{tally.alarms} alarms, {tally.sent} mails and {tally.posted} webhooks sent"
+    return f"{parts}, {tally.failed} not sent; see kb worker --failures" if tally.failed else f"{parts}."
+
+
+def _list_failures(centre: HelpCentre) -> int:
+    found = Outbox(centre.database).failures()
+    for failure in found:
+        click.echo(f"{failure.at:%Y-%m-%d %H:%M}Z  {failure.kind}  {failure.recipient}  {failure.error}")
+    return 1 if found else 0

@@ -7,20 +7,25 @@ Rows in, ``Person`` values out; one transaction per verb. Which password is righ
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kb.errors import Conflict, TooMany
+from kb.tickets import saving
+from kb.tickets.changes import Limit, NewNotice
 from kb.tickets.database import Database
-from kb.tickets.person import Person, Role
+from kb.tickets.person import Person, Role, account_key
 from kb.tickets.schema import ATTEMPTS, COUPONS, ORGANISATIONS, PEOPLE, SESSIONS
+from kb.tickets.schema_life import CONTACT_ROLES, TOKENS
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class Guesses:
     """At most ``failures`` within ``window`` for one account, and ``per_address`` from one network address."""
 
     failures: int
@@ -28,8 +33,30 @@ class Limit:
     window: dt.timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One place where a person is signed in. ``id`` ends it and opens nothing."""
+
+    id: str
+    since: dt.datetime
+    until: dt.datetime
+    client: str
+    this: bool
+
+
+_ROLES = (
+    select(func.group_concat(CONTACT_ROLES.c.role, " "))
+    .where(CONTACT_ROLES.c.person_id == PEOPLE.c.id)
+    .correlate(PEOPLE)
+    .scalar_subquery()
+)
 _PERSON = (
-    select(PEOPLE, ORGANISATIONS.c.name.label("organisation"), ORGANISATIONS.c.category.label("organisation_category"))
+    select(
+        PEOPLE,
+        ORGANISATIONS.c.name.label("organisation"),
+        ORGANISATIONS.c.category.label("organisation_category"),
+        _ROLES.label("contact_roles"),
+    )
     .select_from(PEOPLE.outerjoin(ORGANISATIONS))
     .where(PEOPLE.c.active)
 )
@@ -149,7 +176,7 @@ class PeopleStore:
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(zone=zone))
 
     def begin_attempt(
-        self, email: str, *, account: bytes, address: bytes, limit: Limit, now: dt.datetime
+        self, email: str, *, account: bytes, address: bytes, limit: Guesses, now: dt.datetime
     ) -> tuple[int, str] | None:
         """Counts a sign-in as failed before the password is looked at, so that many at once cannot slip through.
 
@@ -179,13 +206,16 @@ class PeopleStore:
         now: dt.datetime,
         until: dt.datetime,
         password_hash: str | None = None,
+        client: str = "",
     ) -> None:
         """Signs in: the account's failures are forgotten; ``password_hash`` replaces one made with older costs."""
         with self._database.write() as connection:
             connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.account == account))
             connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
             connection.execute(
-                insert(SESSIONS).values(token_hash=token_hash, person_id=person_id, created_at=now, expires_at=until)
+                insert(SESSIONS).values(
+                    token_hash=token_hash, person_id=person_id, created_at=now, expires_at=until, client=client
+                )
             )
             if password_hash is not None:
                 change = update(PEOPLE).where(PEOPLE.c.id == person_id).values(password_hash=password_hash)
@@ -194,6 +224,89 @@ class PeopleStore:
     def end_session(self, token_hash: bytes) -> None:
         with self._database.write() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.token_hash == token_hash))
+
+    def sessions(self, person_id: int, this: bytes, *, now: dt.datetime) -> tuple[Session, ...]:
+        query = select(SESSIONS).where(SESSIONS.c.person_id == person_id, SESSIONS.c.expires_at > now)
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(SESSIONS.c.created_at.desc())).all()
+        return tuple(
+            Session(_handle(row.token_hash), row.created_at, row.expires_at, row.client, row.token_hash == this)
+            for row in rows
+        )
+
+    def end_session_of(self, person_id: int, handle: str) -> bool:
+        with self._database.write() as connection:
+            hashes = connection.execute(
+                select(SESSIONS.c.token_hash).where(SESSIONS.c.person_id == person_id)
+            ).scalars()
+            gone = [one for one in hashes if _handle(one) == handle]
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.token_hash.in_(gone)))
+            return bool(gone)
+
+    def end_sessions(self, person_id: int, *, but: bytes) -> int:
+        with self._database.write() as connection:
+            return _end_sessions(connection, person_id, but)
+
+    def set_password(self, person_id: int, password_hash: str, *, but: bytes, now: dt.datetime) -> None:
+        """Ends every session ``but`` one, forgets failed sign-ins, and tells the person."""
+        with self._database.write() as connection:
+            _set_password(connection, person_id, password_hash, but, now)
+
+    def ask(
+        self, email: str, kinds: tuple[str, str], facts: dict[str, str], limits: Sequence[Limit], *, now: dt.datetime
+    ) -> None:
+        """One notice, of a kind for addresses without an account or with one; an empty kind tells nobody."""
+        with self._database.write() as connection:
+            for limit in limits:
+                saving.count_use(connection, limit, now)
+            mine = (PEOPLE.c.email == email, PEOPLE.c.guest.is_(False))
+            row = connection.execute(select(PEOPLE.c.active).where(*mine)).first()
+            kind = kinds[0] if row is None else kinds[1] if row.active else ""
+            if kind and email:
+                cause = f"{now.timestamp()}"
+                saving.add_notices(connection, None, cause, [NewNotice(kind, email, facts)], now)
+
+    def add_token(
+        self,
+        token_hash: bytes,
+        purpose: str,
+        email: str,
+        facts: dict[str, str],
+        *,
+        now: dt.datetime,
+        until: dt.datetime,
+    ) -> None:
+        with self._database.write() as connection:
+            connection.execute(delete(TOKENS).where(TOKENS.c.expires_at <= now))
+            values = {"token_hash": token_hash, "purpose": purpose, "email": email, "facts": facts}
+            connection.execute(insert(TOKENS).values(**values, created_at=now, expires_at=until))
+
+    def token(self, token_hash: bytes, *, now: dt.datetime) -> tuple[str, str, dict[str, str]] | None:
+        """Purpose, address and facts of a link that is still good."""
+        with self._database.read() as connection:
+            row = connection.execute(_good(token_hash, now)).first()
+            return (row.purpose, row.email, row.facts) if row else None
+
+    def use_token(self, token_hash: bytes, password_hash: str, name: str, *, now: dt.datetime) -> Person | None:
+        """Uses up a link, and every other of the same address; None when it is not good any more."""
+        with self._database.write() as connection:
+            row = connection.execute(_good(token_hash, now)).first()
+            if row is None:
+                return None
+            connection.execute(update(TOKENS).where(TOKENS.c.email == row.email).values(used_at=now))
+            mine = (PEOPLE.c.email == row.email, PEOPLE.c.guest.is_(False))
+            known = connection.execute(select(PEOPLE.c.id, PEOPLE.c.active).where(*mine)).first()
+            if known is not None and not known.active:
+                return None
+            if known is None and row.purpose != "register":
+                return None
+            if known is None:
+                values = {"email": row.email, "name": name or row.facts.get("name") or row.email, "role": "customer"}
+                values |= {"zone": row.facts.get("zone", "UTC"), "audience": "customers"}
+                connection.execute(insert(PEOPLE).values(**values, password_hash=password_hash, created_at=now))
+            else:
+                _set_password(connection, known.id, password_hash, b"", now)
+            return _found(connection, *mine)
 
     def grant_coupon(
         self, person_id: int, code: str, *, rule: str, granted: int, valid_from: dt.datetime, valid_until: dt.datetime
@@ -221,6 +334,31 @@ class PeopleStore:
             return _person(row) if row else None
 
 
+def _handle(token_hash: bytes) -> str:
+    return hashlib.sha256(b"session " + token_hash).hexdigest()[:16]
+
+
+def _good(token_hash: bytes, now: dt.datetime) -> Select[Any]:
+    good = (TOKENS.c.token_hash == token_hash, TOKENS.c.used_at.is_(None), TOKENS.c.expires_at > now)
+    return select(TOKENS).where(*good)
+
+
+def _end_sessions(connection: Connection, person_id: int, but: bytes) -> int:
+    others = (SESSIONS.c.person_id == person_id, SESSIONS.c.token_hash != but)
+    return connection.execute(delete(SESSIONS).where(*others)).rowcount
+
+
+def _set_password(connection: Connection, person_id: int, password_hash: str, but: bytes, now: dt.datetime) -> None:
+    mine = PEOPLE.c.id == person_id
+    first = connection.execute(select(PEOPLE.c.password_hash.is_(None), PEOPLE.c.email).where(mine)).one()
+    connection.execute(update(PEOPLE).where(mine).values(password_hash=password_hash))
+    _end_sessions(connection, person_id, but)
+    key = hashlib.sha256(account_key(first.email).encode()).digest()
+    connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.account == key))
+    if not first[0]:
+        saving.add_notices(connection, None, f"{now.timestamp()}", [NewNotice("changed", first.email)], now)
+
+
 def _found(connection: Connection, *conditions: ColumnElement[bool]) -> Person:
     return _person(connection.execute(_PERSON.where(*conditions)).mappings().one())
 
@@ -237,6 +375,7 @@ def _person(row: Any) -> Person:
         audience=row["audience"],
         zone=row["zone"],
         guest=row["guest"],
+        contact_roles=tuple(sorted((row["contact_roles"] or "").split())),
     )
 
 
@@ -252,7 +391,9 @@ def _organisation(connection: Connection, name: str, category: str, now: dt.date
     return int(key[0]) if key else None
 
 
-def _refuse_many(connection: Connection, whose: ColumnElement[bool], most: int, limit: Limit, now: dt.datetime) -> None:
+def _refuse_many(
+    connection: Connection, whose: ColumnElement[bool], most: int, limit: Guesses, now: dt.datetime
+) -> None:
     count, oldest = connection.execute(select(func.count(), func.min(ATTEMPTS.c.at)).where(whose)).one()
     if count < most:
         return

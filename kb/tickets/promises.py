@@ -104,8 +104,18 @@ def heard(
     return (SlaEvent(at, Kind.COMMENT, by_agent=True), one) if answers else (one,)
 
 
-def outlook(before: Sequence[Promised], history: Iterable[SlaEvent], versions: Versions, at: dt.datetime) -> Outlook:
-    """What ``history`` promises at ``at``. What ended ``before`` keeps its verdict, unless the ticket was voided."""
+def outlook(
+    before: Sequence[Promised],
+    history: Iterable[SlaEvent],
+    versions: Versions,
+    at: dt.datetime,
+    *,
+    since: dt.datetime | None = None,
+) -> Outlook:
+    """What ``history`` promises at ``at``. What ended ``before`` keeps its verdict, unless the ticket was voided.
+
+    A due time that has moved is due then from ``since`` on (default ``at``): warnings before that are not repeated.
+    """
     events = tuple(history)
     try:
         found = clock.targets(events, versions, at)
@@ -114,12 +124,16 @@ def outlook(before: Sequence[Promised], history: Iterable[SlaEvent], versions: V
         return Outlook(_abandoned(before, events, at), (), None)
     kept = {one.key: one for one in before}
     void = any(event.kind is Kind.VOIDED for event in events)
-    rows = tuple(_row(target, kept.get((target.goal.value, target.cycle)), versions, at, void) for target in found)
+    rows = tuple(
+        _row(target, kept.get((target.goal.value, target.cycle)), versions, at, since or at, void) for target in found
+    )
     alarms = sorted((a for t, row in zip(found, rows, strict=True) for a in _alarms(t, row, at)), key=lambda a: a.at)
     return Outlook(rows, tuple(alarms), _next_at(found, at))
 
 
-def _row(target: Target, before: Promised | None, versions: Versions, at: dt.datetime, void: bool) -> Promised:
+def _row(
+    target: Target, before: Promised | None, versions: Versions, at: dt.datetime, moved: dt.datetime, void: bool
+) -> Promised:
     if before is not None and before.state not in OPEN_STATES and not void:
         return before
     since = before.version_at if before is not None and before.due_at == target.due else None
@@ -134,7 +148,7 @@ def _row(target: Target, before: Promised | None, versions: Versions, at: dt.dat
         cycle=target.cycle,
         state=CANCELLED if void else state,
         met_at=None if void else target.met_at,
-        version_at=since or (at if before is not None else target.started),
+        version_at=since or (moved if before is not None else target.started),
         grace=target.grace,
     )
 

@@ -284,7 +284,13 @@ def add_notices(
     connection: Connection, serial: int | None, cause: str, notices: Iterable[NewNotice], at: dt.datetime
 ) -> None:
     """``cause`` names what they are about: the same cause never tells the same person twice."""
-    rows = [
+    rows = notice_rows(serial, cause, notices, at)
+    if rows:
+        connection.execute(NEW_NOTICE, rows)
+
+
+def notice_rows(serial: int | None, cause: str, notices: Iterable[NewNotice], at: dt.datetime) -> list[dict[str, Any]]:
+    return [
         {
             "key": f"{notice.kind}/{serial or 0}/{cause}/{notice.recipient}",
             "ticket_id": serial,
@@ -296,8 +302,6 @@ def add_notices(
         }
         for notice in notices
     ]
-    if rows:
-        connection.execute(_NEW_NOTICE, rows)
 
 
-_NEW_NOTICE = upsert(NOTICES).on_conflict_do_nothing(index_elements=["key"])
+NEW_NOTICE = upsert(NOTICES).on_conflict_do_nothing(index_elements=["key"])

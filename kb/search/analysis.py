@@ -73,6 +73,15 @@ def hyphenated(word: str) -> bool:
     return _PROSE.fullmatch(word) is not None
 
 
+def is_identifier(word: str) -> bool:
+    """Whether a folded ``word`` is a name or a number that is right only as a whole: err_conn_reset, 9.1.9, e2134.
+
+    >>> [is_identifier(word) for word in ("kb_port", "docs/install.md", "2026", "high-speed", "port")]
+    [True, True, True, False, False]
+    """
+    return not word.isalpha() and word.isascii() and not hyphenated(word)
+
+
 def words(text: str, *, asked: bool = False) -> list[str]:
     """All index words of ``text`` in order: plain words, pairs of unspaced scripts, identifiers and their parts.
 

@@ -14,7 +14,7 @@ import click
 
 from kb.search.documents import PUBLIC, Kind
 from kb.search.results import Hit, Passage, results_json, suggestions_json
-from kb.search.searcher import Searcher
+from kb.search.searcher import SORTS, Searcher
 from kb.settings import load
 
 
@@ -40,12 +40,14 @@ def _searcher(data: Path | None) -> Searcher:
 @click.argument("query")
 @click.option("--limit", default=10, type=click.IntRange(1, 100), help="How many results.")
 @click.option("--kind", type=click.Choice([str(kind) for kind in Kind]), help="Only this kind.")
+@click.option("--sort", type=click.Choice(SORTS), default="best", show_default=True, help="best or newest first.")
 @_shared
 def search(
-    query: str, limit: int, kind: str | None, data: Path | None, audience: str, *, as_json: bool, explain: bool
-) -> None:
+    query: str, limit: int, kind: str | None, sort: str, data: Path | None, audience: str, *, as_json: bool,
+    explain: bool,
+) -> None:  # fmt: skip
     """Search as a visitor would: plain words, "phrases", -word, title: product: version: kind: tag: before: after:"""
-    answer = _searcher(data).search(query, audience=audience, kind=kind, per_page=limit, explain=explain)
+    answer = _searcher(data).search(query, audience=audience, kind=kind, per_page=limit, explain=explain, sort=sort)
     if as_json:
         click.echo(json.dumps(results_json(answer), ensure_ascii=False, indent=1))
     else:
@@ -102,13 +104,23 @@ def _marked(passage: Passage) -> str:
 @click.option("--prefix-chars", type=click.IntRange(1), help="Ask only the first N characters of each query.")
 @click.option("--prefix-words", type=click.IntRange(1), help="Ask only the first N words of each query.")
 @click.option("--typos", type=click.IntRange(1), help="Make N slips in each query, the same in every run.")
+@click.option(
+    "--solved", "solved_file", type=click.Path(path_type=Path), help="Resolved tickets that may vote (JSONL)."
+)
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate(
     folder: Path, split: str | None, mode: str, prefix_chars: int | None, prefix_words: int | None, typos: int | None,
-    run_file: Path | None, *, as_json: bool,
+    solved_file: Path | None, run_file: Path | None, *, as_json: bool,
 ) -> None:  # fmt: skip
-    """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and latency."""
+    """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and latency.
+
+    DIR holds corpus.jsonl, queries.jsonl and qrels/NAME.tsv. Every judged query is asked; a hit whose id is the
+    query's own is left out. The order is judged before abstaining, in both modes. With out-of-scope.jsonl, --mode
+    suggest reports abstaining apart: false_suggestions (shown to questions out of scope) and silent_in_scope at the
+    shipped threshold, and kept_at_10%, the share of success@5 that is left when the threshold lets a tenth of the
+    questions out of scope through. --solved: {"title", "documents": [ids], "solved_at"} a line.
+    """
     from kb.search import evaluate as evaluation  # brings ir-measures, which searching must not pay for
 
     given = [
@@ -119,7 +131,9 @@ def evaluate(
     changes = [make(count) for count, make in given if count]
     if len(changes) > 1:
         raise click.UsageError("Give one of --prefix-chars, --prefix-words and --typos.")
-    report = evaluation.run(evaluation.read(folder, split), mode=mode, change=changes[0] if changes else None)
+    solved = evaluation.read_solved(solved_file) if solved_file else ()
+    judged, change = evaluation.read(folder, split), changes[0] if changes else None
+    report = evaluation.run(judged, mode=mode, change=change, solved=solved)
     if run_file:
         run_file.write_text("".join(f"{line}\n" for line in evaluation.trec_lines(report)), "utf-8")
     if as_json:

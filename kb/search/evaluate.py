@@ -173,21 +173,26 @@ def run(judged: Judged, *, mode: str = "search", change: Change | None = None, s
     The order is judged before abstaining, so that half-typed queries compare with engines that always answer;
     abstaining is reported apart. ``solved`` are resolved tickets that may vote.
     """
-    change = change or (lambda text: text)
     with published(judged.documents, solved) as searcher:
-        ask = _asker(searcher, mode)
-        ask("warm up")
-        answers, latencies, sure = {}, [], {}
-        for query_id in judged.qrels:
-            text = change(judged.queries[query_id])
-            begun = time.perf_counter()
-            hits, sure[query_id] = ask(text)
-            latencies.append((time.perf_counter() - begun) * 1000)
-            answers[query_id] = [(hit.id, hit.score) for hit in hits if hit.id != query_id]
-        abstain = {}
-        if judged.out_of_scope and mode == "suggest":
-            outside = [ask(change(text))[1] for text in judged.out_of_scope.values()]
-            abstain = abstaining(sure, outside, _helped(judged.qrels, answers))
+        return asked(searcher, judged, mode=mode, change=change)
+
+
+def asked(searcher: Searcher, judged: Judged, *, mode: str = "search", change: Change | None = None) -> Report:
+    """Ask ``searcher``, which has the documents of ``judged``, every judged query."""
+    change = change or (lambda text: text)
+    ask = _asker(searcher, mode)
+    ask("warm up")
+    answers, latencies, sure = {}, [], {}
+    for query_id in judged.qrels:
+        text = change(judged.queries[query_id])
+        begun = time.perf_counter()
+        hits, sure[query_id] = ask(text)
+        latencies.append((time.perf_counter() - begun) * 1000)
+        answers[query_id] = [(hit.id, hit.score) for hit in hits if hit.id != query_id]
+    abstain = {}
+    if judged.out_of_scope and mode == "suggest":
+        outside = [ask(change(text))[1] for text in judged.out_of_scope.values()]
+        abstain = abstaining(sure, outside, _helped(judged.qrels, answers))
     p50, p99 = np.percentile(latencies, [50, 99]).tolist() if latencies else (0.0, 0.0)
     latency = {"p50": p50, "p99": p99}
     return Report(measure(judged.qrels, answers), latency, len(answers), len(judged.documents), abstain, answers)

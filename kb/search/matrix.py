@@ -18,12 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search import weights
-from kb.search.analysis import Analyzer, hyphenated, words
+from kb.search.analysis import Analyzer, hyphenated, is_identifier, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
 from kb.search.kernels import Kernels, gather, kernels
 from kb.search.letters import grams
 from kb.search.lexical import Candidates, Lexical, Meaning, top
+from kb.search.ranking import fresh
 from kb.search.solved import Votes
 from kb.search.spelling import Speller
 from kb.search.topics import Topics
@@ -63,6 +64,7 @@ class Matrix:
         self.topics = Topics(arrays) if "topic_words" in arrays else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
+        self._newest = int(arrays["day"].max(initial=0))
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
 
     def use(self, run: Kernels) -> None:
@@ -214,15 +216,21 @@ class Matrix:
         gain = np.zeros(max(1, len(self.stems)), dtype=np.float32)
         for meaning in query.meanings:
             stems = list(meaning.stems)
-            idf = self.lexical.idfs[stems]
-            if meaning.united:  # one word: none of its completions is worth more than all together
-                idf = np.float32(self.lexical.idf(min(int(self._a["df"][stems].sum()), self.size)))
-            gain[stems] = np.maximum(gain[stems], idf * np.array(meaning.shares, dtype=np.float32))
+            shares = np.array(meaning.shares, dtype=np.float32)
+            gain[stems] = np.maximum(gain[stems], self._idf(meaning) * shares)
         return gain
+
+    def _idf(self, meaning: Meaning) -> Floats:
+        """The idf of each stem; of an open last word none is worth more than all its completions together."""
+        stems = list(meaning.stems)
+        if not meaning.united:
+            return self.lexical.idfs[stems]
+        together = self.lexical.idf(min(int(self._a["df"][stems].sum()), self.size))
+        return np.full(len(stems), together, dtype=np.float32)
 
     def ideal(self, query: Understood) -> float:
         """The sum of the idfs of all the query's words, unknown ones counting as the rarest."""
-        known = sum(float(self.lexical.idfs[list(m.stems)].max()) for m in query.meanings)
+        known = sum(float((self._idf(m) * max(m.shares)).max()) for m in query.meanings)
         return known + self.lexical.idf(0) * len(query.unknown)
 
     def coverage(self, query: Understood, documents: Ints) -> Floats:
@@ -240,6 +248,21 @@ class Matrix:
             held += np.float32(weight) * has
         return held / np.float32(whole) if whole else held
 
+    def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
+        """What speaks for each document besides likeness, 0 to 1 by name (see ``weights.NUDGES``)."""
+        named = tuple(m for m in query.meanings if is_identifier(m.word) and not m.corrected)
+        given = {}
+        if named:
+            given["exact"] = self.coverage(Understood("", named), documents)
+        for version in set(self.names["version"]) & {m.word for m in query.meanings}:
+            given["version"] = self.having("version", version)[documents].astype(np.float32)
+        if language:
+            given["language"] = self.having("language", language.lower())[documents].astype(np.float32)
+        days = self._a["day"]
+        if self._newest:
+            given["fresh"] = fresh(days[documents], self._newest)
+        return given
+
     # --- columns -------------------------------------------------------------------------------------------------
 
     def column(self, name: str) -> Ints:
@@ -247,9 +270,9 @@ class Matrix:
         return self._a[name]
 
     def having(self, column: str, value: str) -> npt.NDArray[np.bool_]:
-        """Which documents have ``value`` in ``column`` (product, version, tag)."""
+        """Which documents have ``value`` in ``column`` (product, version, tag, language)."""
         mask = np.zeros(self.size, dtype=bool)
-        if value in self.names[column]:
+        if value in self.names.get(column, ()):  # an index of an earlier release has no languages
             places = np.flatnonzero(self._a[f"{column}_codes"] == self.names[column].index(value))
             mask[self._a[f"{column}_pointers"].searchsorted(places, "right") - 1] = True
         return mask

@@ -42,6 +42,7 @@ class Facts:
     product: str
     versions: tuple[str, ...]
     tags: tuple[str, ...]
+    language: str
     day: int
     solved: bool | None
     row: int
@@ -115,7 +116,8 @@ def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> Fac
         answer = (inside[0], inside[-1] + 1) if inside else answer
     return Facts(
         document.id, document.kind, document.audience, document.title, document.product, document.versions,
-        document.tags, document.updated.toordinal() if document.updated else 0, document.solved, row, first, answer,
+        document.tags, document.language.lower(), document.updated.toordinal() if document.updated else 0,
+        document.solved, row, first, answer,
     )  # fmt: skip
 
 
@@ -272,6 +274,7 @@ def _columns(rows: list[Facts]) -> Arrays:
         "product": [[f.product] if f.product else [] for f in rows],
         "version": [list(f.versions) for f in rows],
         "tag": [list(f.tags) for f in rows],
+        "language": [[f.language] if f.language else [] for f in rows],
     }
     names = {column: sorted({v for values in lists for v in values}) for column, lists in named.items()}
     columns: Arrays = {"names": np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)}

@@ -6,7 +6,6 @@ Pure functions over arrays of one entry a candidate: each part of a score has a 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,7 +45,8 @@ def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints, chatter: float) 
 
     ``parts`` holds raw scores by name (see ``weights.MIX``). Where a forum outnumbers articles and FAQ entries, these
     are compared among themselves, topics among themselves, and articles get a bonus: else the forum buries them.
-    Where it does not, all are compared alike and articles, which are edited, get a small one. ``chatter`` is the forum's share of the documents; without a forum, or with nothing else, it has no effect.
+    Where it does not, all are compared alike and articles, which are edited, get a small one. ``chatter`` is the
+    forum's share of the documents; without a forum, or with nothing else, it has no effect.
     """
     forum = kinds == _FORUM
     mixed = bool(forum.any()) and not bool(forum.all())
@@ -75,6 +75,20 @@ def voted(votes: Floats, voted_for: Ints, documents: Ints) -> dict[str, Floats]:
     return {"votes": given}
 
 
+def nudged(signals: Mapping[str, Floats], words: Floats) -> dict[str, Floats]:
+    """What each signal (0 to 1 a candidate, see ``weights.NUDGES``) adds where the ``words`` part gives it a reason."""
+    reason = np.minimum(1.0, 4 * words)
+    return {name: weights.NUDGES[name] * reason * values for name, values in signals.items() if values.any()}
+
+
+def fresh(days: Ints, newest: int) -> Floats:
+    """1 for the newest document of the index, half of it after ``weights.FRESH_DAYS``, 0 without a date.
+
+    Counted from the newest document and not from today, so that an answer does not change while an index does not.
+    """
+    return np.where(days > 0, 0.5 ** ((newest - days) / weights.FRESH_DAYS), 0.0)
+
+
 def order(score: Floats, documents: Ints) -> Ints:
     """Best first; equal scores in order of document id (documents are numbered in that order)."""
     return np.lexsort((documents, -np.round(score, 9)))
@@ -82,32 +96,33 @@ def order(score: Floats, documents: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about the best candidates of a query, for ``confidence``.
+    """What is known about the best three candidates of a query, for ``confidence``.
 
-    ``coverage``: idf-weighted share of the query's words found; ``letters``: cosine of the title; ``words`` and
-    ``passage``: raw scores; ``ideal``: the sum of the idfs of all words; ``known``, ``unknown``: how many words.
+    ``coverage``: idf-weighted share of the query's words found; ``letters``: cosine of the title; ``words``: raw score;
+    ``ideal``: the sum of the idfs of all words; ``known``, ``unknown``: how many words.
     """
 
     coverage: float
     letters: float
     words: float
-    passage: float
     ideal: float
     known: int
     unknown: int
 
 
-def confidence(evidence: Evidence) -> float:
-    """Log-odds that the best candidate answers the query (weights and where they come from: ``CONFIDENCE``)."""
+def features(evidence: Evidence) -> dict[str, float]:
+    """What ``confidence`` weighs, by name: each a share or a cosine, so that none depends on how large an index is."""
     count = evidence.known + evidence.unknown
-    ideal = max(evidence.ideal, 1e-9)
-    features = {
+    return {
         "coverage": evidence.coverage,
         "letters": evidence.letters,
-        "words": evidence.words / ideal / (weights.K1 + 1),
+        "words": evidence.words / max(evidence.ideal, 1e-9) / (weights.K1 + 1),
         "length": min(count, 8) / 8,
-        "passage": evidence.passage / ideal / (weights.PASSAGE_K1 + 1),
         "unknown": evidence.unknown / max(count, 1),
-        "strength": math.log1p(evidence.words) / 4,
     }
-    return weights.CONFIDENCE_BIAS + sum(weights.CONFIDENCE[name] * value for name, value in features.items())
+
+
+def confidence(evidence: Evidence) -> float:
+    """Log-odds that one of the best candidates answers the query (weights and where they are from: ``CONFIDENCE``)."""
+    found = features(evidence)
+    return weights.CONFIDENCE_BIAS + sum(weight * found[name] for name, weight in weights.CONFIDENCE.items())

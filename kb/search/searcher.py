@@ -23,6 +23,7 @@ from kb.search.results import Hit, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
 
 LOOK_EVERY = 1.0  # seconds
+SORTS = ("best", "date")
 _SEARCH_BUDGET = 0.25  # seconds that operators may take
 
 
@@ -64,12 +65,15 @@ class Searcher:
     def search(
         self, query: str, *, audience: str = PUBLIC, kind: str | None = None, product: str | None = None,
         version: str | None = None, page: int = 1, per_page: int = 10, explain: bool = False,
-        operators: bool = True,
+        operators: bool = True, sort: str = "best", language: str = "",
     ) -> Results:  # fmt: skip
         """One page of results; without ``operators`` every character is words.
 
-        Raises Invalid for an unknown kind or a page out of reach.
+        ``sort`` is "best", or "date" for the newest first; ``language`` is the reader's, whose pages come first among
+        alike ones. Raises Invalid for an unknown kind or order, or a page out of reach.
         """
+        if sort not in SORTS:
+            raise Invalid(f"sort is {' or '.join(SORTS)}, not {sort}.", field="sort")
         if not 1 <= per_page <= 100 or page < 1 or (page - 1) * per_page >= WINDOW:
             raise Invalid(f"Results can be paged up to number {WINDOW}; page {page} is out of reach.", field="page")
         filters = {"kind": _kind(kind), "product": product, "version": version}
@@ -77,11 +81,13 @@ class Searcher:
             parse(query) if operators else plain(query), audience, page=page,
             filters={name: value for name, value in filters.items() if value},
             per_page=per_page, deadline=time.monotonic() + _SEARCH_BUDGET, explain=explain,
+            language=language, by_date=sort == "date",
         )  # fmt: skip
 
     def suggest(
-        self, title: str, *, audience: str = PUBLIC, limit: int = 5, explain: bool = False, doubt: float = weights.DOUBT
-    ) -> Suggestions:
+        self, title: str, *, audience: str = PUBLIC, limit: int = 5, explain: bool = False,
+        doubt: float = weights.DOUBT, language: str = "",
+    ) -> Suggestions:  # fmt: skip
         """At most ``limit`` documents that may answer a half-typed title; none when none is good enough.
 
         ``doubt`` is the confidence (log-odds) below which nothing is shown.
@@ -89,7 +95,9 @@ class Searcher:
         if not 1 <= limit <= 20:
             raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
         deadline = time.monotonic() + self._budget
-        return self._now().suggest(title, audience, limit=limit, deadline=deadline, explain=explain, doubt=doubt)
+        return self._now().suggest(
+            title, audience, limit=limit, deadline=deadline, explain=explain, doubt=doubt, language=language
+        )
 
     def article(self, document_id: str, *, audience: str = PUBLIC) -> Document:
         """A whole document by id or old id. Raises NotFound alike when it is absent and when it is not theirs."""

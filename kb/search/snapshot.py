@@ -69,12 +69,12 @@ class Snapshot:
     # --- suggestions ---------------------------------------------------------------------------------------------
 
     def suggest(
-        self, title: str, audience: str, *, limit: int, deadline: float, explain: bool, doubt: float
+        self, title: str, audience: str, *, limit: int, deadline: float, explain: bool, doubt: float, language: str
     ) -> Suggestions:
         matrix = self.matrix(audience)
         understood = self._understood(matrix, title[:LONGEST], open_ended=True)
         steer = self._steering(matrix, title[:LONGEST])
-        ranked = self._rank(matrix, understood, None, deadline, steer=steer)
+        ranked = self._rank(matrix, understood, None, deadline, steer=steer, language=language)
         name = self.generation.name
         sure = self._confidence(matrix, understood, ranked)
         if sure < doubt:  # a box that shows noise teaches people to ignore it
@@ -90,7 +90,7 @@ class Snapshot:
             return math.inf  # time was up before a closer look; better a guess than nothing
         evidence = ranking.Evidence(
             coverage=float(matrix.coverage(understood, np.sort(ranked.documents[:3])).max()),
-            **{name: float(ranked.raw[name][:3].max()) for name in ("words", "passage", "letters")},
+            **{name: float(ranked.raw[name][:3].max()) for name in ("words", "letters")},
             ideal=matrix.ideal(understood),
             known=len(understood.meanings),
             unknown=len(understood.unknown),
@@ -109,6 +109,8 @@ class Snapshot:
         per_page: int,
         deadline: float,
         explain: bool,
+        language: str,
+        by_date: bool,
     ) -> Results:
         matrix = self.matrix(audience)
         understood = self._understood(matrix, query.words, open_ended=False)
@@ -121,8 +123,12 @@ class Snapshot:
         if steer is not None:
             pool = curations.pool(pool, steer, selected)
         allowed = _all([pool, *masks.values()])
-        ranked = self._rank(matrix, understood, allowed, deadline, scores=scores, steer=steer)
-        documents = self._rest(matrix, ranked, scores, allowed)
+        if by_date:
+            ranked = Ranked(_NO_VOTES[0], _NO_VOTES[1], {}, {})
+            documents = self._rest(matrix, ranked, np.zeros_like(scores), allowed)
+        else:
+            ranked = self._rank(matrix, understood, allowed, deadline, scores=scores, steer=steer, language=language)
+            documents = self._rest(matrix, ranked, scores, allowed)
         start = (page - 1) * per_page
         whole = Ranked(documents, ranked.scores, ranked.raw, ranked.parts, ranked.partial or not in_time)
         return Results(
@@ -172,7 +178,7 @@ class Snapshot:
 
     def _rank(
         self, matrix: Matrix, understood: Understood, allowed: Mask | None, deadline: float, *,
-        scores: Any = None, steer: Steering | None = None,
+        scores: Any = None, steer: Steering | None = None, language: str = "",
     ) -> Ranked:  # fmt: skip
         """Candidates of both lanes in their final order."""
         if scores is None and allowed is not None:
@@ -194,6 +200,7 @@ class Snapshot:
         } | ({"topics": matrix.topic_scores(understood, documents)} if matrix.topics else {})
         kinds, solved = matrix.column("kind")[documents], matrix.column("solved")[documents]
         parts = ranking.mix(raw, kinds, solved, _chatter(matrix))
+        parts |= ranking.nudged(matrix.signals(understood, documents, language), parts["words"])
         parts |= ranking.voted(votes, voted, documents)
         parts = curations.steered(parts, documents, steer)
         total = sum(parts.values(), np.zeros(documents.size))

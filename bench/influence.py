@@ -1,0 +1,100 @@
+"""Does anything hidden change one byte of an answer?
+
+    python -m bench.influence [--pairs 1000] [--seed 1]
+
+Publishes pairs of random corpora that differ only in documents hidden from the public (and in resolved tickets that
+link only those), asks both everything that the public can ask, and compares the answers byte by byte: search, suggest,
+related, did-you-mean, explanations, counts, facets, lists. Prints the pairs that differ; ends with 1 if there are any.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import math
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+from kb.search.documents import Document, Kind, Section
+from kb.search.generations import Builder
+from kb.search.results import hit_json, results_json, suggestions_json
+from kb.search.searcher import Searcher
+from kb.search.solved import Solved
+
+WORDS = (
+    *("install", "instal", "update", "upgrade", "password", "port", "error", "timeout", "zephyrion", "vault"),
+    *("KB_PORT", "e2134", "9.1.9", "日本語", "café"),
+)
+AUDIENCES = ("public", "public", "staff", "customers", "partners", "group-a")
+AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pairs", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    given = parser.parse_args()
+    differing = [seed for seed in range(given.seed, given.seed + given.pairs) if not alike(random.Random(seed))]
+    print(f"{given.pairs} pairs from seed {given.seed}: {len(differing)} differ {differing[:20] or ''}")
+    sys.exit(bool(differing))
+
+
+def alike(dice: random.Random) -> bool:
+    """Whether one random pair gives the same answers."""
+    every = [_document(dice, number) for number in range(dice.randint(1, 10))]
+    seen = [one for one in every if one.audience == "public"]
+    visible = {one.id for one in seen}
+    tickets = [_ticket(dice, every) for _ in range(dice.randint(0, 4))]
+    shown = [Solved(t.title, tuple(d for d in t.documents if d in visible), t.solved_at) for t in tickets]
+    queries = [_text(dice, 4) for _ in range(3)]
+    with tempfile.TemporaryDirectory() as folder:
+        left = _answers(_centre(Path(folder) / "a", every, tickets), queries, seen)
+        right = _answers(_centre(Path(folder) / "b", seen, [t for t in shown if t.documents]), queries, seen)
+    return left == right
+
+
+def _document(dice: random.Random, number: int) -> Document:
+    kind, audience = dice.choice(list(Kind)), dice.choice(AUDIENCES)
+    return Document(
+        f"{kind}/{number}", kind, _text(dice, 4), (Section("", (), _text(dice, 12)),), audience=audience,
+        product=dice.choice(("", "Alpha", audience)), versions=dice.choice(((), ("9.1.9",))), tags=(audience,),
+        language=dice.choice(("", "en", "ja")), updated=dice.choice((None, dt.date(2026, 1, dice.randint(1, 28)))),
+        solved=dice.choice((True, False)) if kind is Kind.FORUM else None,
+    )  # fmt: skip
+
+
+def _ticket(dice: random.Random, documents: list[Document]) -> Solved:
+    linked = dice.sample([one.id for one in documents], dice.randint(1, min(2, len(documents))))
+    return Solved(_text(dice, 5), tuple(linked), AT + dt.timedelta(hours=dice.randint(0, 99)))
+
+
+def _text(dice: random.Random, most: int) -> str:
+    return " ".join(dice.choices(WORDS, k=dice.randint(1, most)))
+
+
+def _centre(data: Path, documents: list[Document], tickets: list[Solved]) -> Searcher:
+    with Builder(data, operators=False) as builder:
+        for one in documents:
+            builder.add(one)
+        builder.solved(tickets)
+        builder.publish(ledger={}, settings={})
+    return Searcher(data, budget_ms=60_000)
+
+
+def _answers(found: Searcher, queries: list[str], seen: list[Document]) -> str:
+    got: list[object] = [found.counts()]
+    for text in (q for query in queries for q in (query, query[:5], query.replace("a", "o", 1), "zephyrio")):
+        got.append(results_json(found.search(text, explain=True, operators=False, language="ja")))
+        got.append(results_json(found.search(text, sort="date", operators=False)))
+        got.append(suggestions_json(found.suggest(text, explain=True, doubt=-math.inf)))
+        got.append(found.suggest(text).confidence)
+    got += [[hit_json(hit) for hit in found.related(one.id)] for one in seen]
+    got += [[hit_json(hit) for hit in found.listing("public", str(kind))[1]] for kind in Kind]
+    return json.dumps(got, sort_keys=True)
+
+
+if __name__ == "__main__":
+    main()

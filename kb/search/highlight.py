@@ -13,6 +13,7 @@ from kb.search.results import Passage
 
 WIDTH = 240
 _SPACE = re.compile(r"\s+")
+_FOREIGN = re.compile(r"[^\x00-\x7f]")
 
 
 class Matches:
@@ -34,8 +35,8 @@ class Matches:
         """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
         if self._quick is None:
             return []
-        folded = fold(text)
-        if self._spaced and len(folded) == len(text):
+        folded = _folded(text)
+        if self._spaced:
             return [match.span() for match in self._quick.finditer(folded) if self.word(match[0])]
         spans: list[tuple[int, int]] = []
         for token in tokens(text):
@@ -45,6 +46,19 @@ class Matches:
                 else:
                     spans.append((token.start, token.end))
         return spans
+
+
+def _folded(text: str) -> str:
+    """``text`` folded letter by letter, so that every place in it is a place in ``text``."""
+    lower = text.lower()
+    if text.isascii():
+        return lower
+    return _FOREIGN.sub(_letter, lower if len(lower) == len(text) else text)
+
+
+def _letter(match: re.Match[str]) -> str:
+    folded = fold(match[0])
+    return folded if len(folded) == 1 else match[0]
 
 
 def excerpt(text: str, matches: Matches, *, width: int = WIDTH) -> tuple[str, tuple[tuple[int, int], ...]]:

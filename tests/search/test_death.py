@@ -1,0 +1,48 @@
+"""Queries that have killed search engines are answered, and the work they can cause is bounded."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.search import weights
+from kb.search.matrix import MOST_WORDS
+from kb.search.query import LONGEST, MOST_OPERATORS, parse
+from kb.search.results import results_json, suggestions_json
+from kb.search.searcher import Searcher
+from tests.search.death import QUERIES
+from tests.search.library import document, searcher
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
+    many = [document(f"doc/{i:03}", f"w{i:05} word title", f"Word number w{i:05}, a page of text.") for i in range(300)]
+    return searcher(tmp_path_factory.mktemp("death"), many)
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_every_query_of_death_is_answered(centre: Searcher, query: str) -> None:
+    found = centre.search(query)
+    assert found.total >= len(found.hits)
+    assert len(centre.suggest(query).hits) <= 5
+    for answer in (results_json(found), suggestions_json(centre.suggest(query))):
+        assert json.loads(json.dumps(answer)) == answer
+
+
+@pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
+def test_the_work_of_a_query_is_bounded(centre: Searcher, query: str) -> None:
+    parsed = parse(query)
+    assert len(parsed.words) <= LONGEST
+    assert len(parsed.operators) <= MOST_OPERATORS
+    understood = centre._now().matrix("public").understand(query[:LONGEST], open_ended=True)
+    assert len(understood.meanings) + len(understood.unknown) <= MOST_WORDS + 1
+    assert all(len(meaning.stems) <= weights.COMPLETIONS for meaning in understood.meanings)
+
+
+@given(st.text(max_size=80))
+def test_any_text_is_answered(centre: Searcher, query: str) -> None:
+    assert centre.search(query).total >= 0
+    assert len(centre.suggest(query).hits) <= 5

@@ -132,16 +132,29 @@ def _holds_most(element: Element, root: Element) -> bool:
 
 
 def _strip_repeated(root: Element, chrome: Set[int]) -> None:
-    """Repeated blocks go when they lead somewhere, or stand before or after all of the page's own text."""
+    """The page's own text stands between the site's repeated blocks: what is repeated before and after it goes, with
+    the links among it; within it goes only what is repeated and leads somewhere."""
     leaves = list(_leaves(root))
     known = [_number(text) in chrome for _, text in leaves]
-    own = [index for index, is_known in enumerate(known) if not is_known]
+    strangers = [index for index, is_known in enumerate(known) if not is_known]
+    # A list of links may be a menu that names this page; a heading or a sentence is the page's own.
+    own = [i for i in strangers if leaves[i][0].tag in HEADINGS or not _only_links(*leaves[i])] or strangers
     first, last = (own[0], own[-1]) if own else (len(leaves), -1)
+    before = max((index for index in range(first) if known[index]), default=-1)
+    after = min((index for index in range(last + 1, len(leaves)) if known[index]), default=len(leaves))
     for index, (element, _) in enumerate(leaves):
-        outside = not first <= index <= last
+        outside = not before < index < after
         linked = element.tag == "a" or element.find(".//a[@href]") is not None
-        if known[index] and (outside or linked) and element.tag not in HEADINGS:
+        leading = known[index] and linked and element.tag not in HEADINGS
+        if leading or (outside and element.tag != "h1"):
             drop(element)
+
+
+def _only_links(element: Element, text: str) -> bool:
+    links = [element] if element.tag == "a" else element.findall(".//a[@href]")
+    return bool(links) and squeeze("".join(link.text_content() for link in links)).replace(" ", "") == text.replace(
+        " ", ""
+    )
 
 
 def _leaves(root: Element) -> Iterator[tuple[Element, str]]:

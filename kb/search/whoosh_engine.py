@@ -7,11 +7,13 @@ not verified (Whoosh unpickles its table of contents) and never indexes in place
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +44,16 @@ class Words(analysis.Analyzer):  # type: ignore[misc]  # Whoosh has no types
     def __call__(self, value: str, **options: Any) -> Iterator[Any]:
         one = analysis.Token(**{k: v for k, v in options.items() if k in ("positions", "chars", "removestops", "mode")})
         one.boost, one.stopped = 1.0, False
-        for position, found in enumerate(tokens(value), options.get("start_pos", 0)):
-            one.text, one.original, one.pos = found.text, found.text, position
-            one.startchar, one.endchar = found.start, found.end
+        # No word crosses white space, and texts repeat their chunks: nineteen of twenty are remembered.
+        found = chain.from_iterable(map(_texts, value.split()))
+        for position, text in enumerate(found, options.get("start_pos", 0)):
+            one.text, one.original, one.pos = text, text, position
             yield one
+
+
+@functools.lru_cache(maxsize=100_000)
+def _texts(chunk: str) -> tuple[str, ...]:
+    return tuple(token.text for token in tokens(chunk))
 
 
 def _schema() -> Any:
@@ -137,8 +145,9 @@ class Selector:
 
         ``deadline`` is a ``time.monotonic()`` instant; a selection cut short is marked, not wrong: it holds too few.
         """
-        wanted = [_query(o) for o in operators if not o.excluded]
-        unwanted = [_query(o) for o in operators if o.excluded]
+        asked = dict.fromkeys(operators)  # each once: a phrase of common words costs too much to be matched again
+        wanted = [_query(o) for o in asked if not o.excluded]
+        unwanted = [_query(o) for o in asked if o.excluded]
         keys, in_time = (None, True) if not wanted else self._run(query.And(wanted), deadline)
         without, also = (
             (np.zeros(0, dtype=np.uint64), True) if not unwanted else self._run(query.Or(unwanted), deadline)

@@ -5,6 +5,7 @@ Each command is one library call and printing: results to stdout, exit code 0 go
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Sequence
@@ -14,9 +15,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from kb.centre import HelpCentre
 from kb.errors import Invalid, Misconfigured
 from kb.settings import load as load_settings
+from kb.sla import explain as explain_
 from kb.sla.calendar import BusinessCalendar
+from kb.sla.explain import Difference
 from kb.sla.page import nearest
 from kb.sla.policy import SlaPolicy
 from kb.sla.policy_file import budget as read_budget
@@ -28,7 +32,7 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def sla() -> None:
-    """Promises: check the policy file, explain a due time."""
+    """Promises: check the policy file, explain a due time, try another policy."""
 
 
 @sla.command()
@@ -58,21 +62,90 @@ def _plural(word: str, count: int) -> str:
 
 @sla.command()
 @click.option("--policies", type=_FILE, help="The policy file; default: the one in the settings.")
-@click.option("--calendar", required=True, metavar="NAME", help="The calendar to count on.")
-@click.option("--budget", required=True, metavar="TIME", help="Such as 8h, 1h30m, 3bd (business days), 14d.")
-@click.option("--start", required=True, metavar="ISO", help="Such as 2026-06-05T09:00:00+02:00.")
+@click.option("--ticket", metavar="NUMBER", help="Explain every promise of this ticket instead.")
+@click.option("--calendar", metavar="NAME", help="The calendar to count on.")
+@click.option("--budget", metavar="TIME", help="Such as 8h, 1h30m, 3bd (business days), 14d.")
+@click.option("--start", metavar="ISO", help="Such as 2026-06-05T09:00:00+02:00.")
 @click.option("--pause", "pauses", multiple=True, metavar="FROM/TO", help="Not counted; without TO: open-ended.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole derivation as JSON.")
 def explain(
-    policies: Path | None, calendar: str, budget: str, start: str, pauses: Sequence[str], *, as_json: bool
+    policies: Path | None,
+    ticket: str | None,
+    calendar: str | None,
+    budget: str | None,
+    start: str | None,
+    pauses: Sequence[str],
+    *,
+    as_json: bool,
 ) -> None:
     """Show when a budget is used up, and every span that counted or did not."""
+    if ticket is not None:
+        _explain_ticket(ticket, as_json=as_json)
+        return
+    if calendar is None or budget is None or start is None:
+        raise click.UsageError("Give --ticket, or --calendar, --budget and --start.")
     found = _calendar(load(policies or load_settings().policies_file), calendar)
     reckoning = found.add(_instant(start, "--start"), _budget(budget), [_pause(text) for text in pauses])
     if as_json:
         click.echo(json.dumps(_json(reckoning, found.zone), indent=2, ensure_ascii=False))
     else:
         click.echo("\n".join(_lines(reckoning, found.zone)))
+
+
+def _explain_ticket(number: str, *, as_json: bool) -> None:
+    centre = HelpCentre.open(load_settings())
+    with contextlib.closing(centre):
+        targets, events = centre.desk.history(number, now=_now())
+    if as_json:
+        click.echo(json.dumps([explain_.as_json(target) for target in targets], indent=2, ensure_ascii=False))
+        return
+    for event in events:
+        click.echo(event)
+    for target in targets:
+        click.echo("\n".join(["", *explain_.told(target)]))
+    if not targets:
+        click.echo("Nothing is promised for this ticket.")
+
+
+@sla.command("dry-run")
+@click.option("--policies", required=True, type=_FILE, help="The policy file to try.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_context
+def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
+    """Say which verdicts over all tickets would change under other policies; exit 1 when one does.
+
+    Nothing is written. Levels stay as they were given; due times that move without a change of verdict are counted.
+    """
+    other, changed, moved = load(policies), 0, 0
+    centre = HelpCentre.open(load_settings())
+    with contextlib.closing(centre):
+        for number, found in centre.desk.replay(other, now=_now()):
+            if isinstance(found, str):
+                changed += 1
+                click.echo(json.dumps({"ticket": number, "error": found}) if as_json else f"{number}  {found}")
+                continue
+            moved += sum(not one.verdict for one in found)
+            changed += sum(one.verdict for one in found)
+            for one in found:
+                if one.verdict:
+                    click.echo(_difference_json(number, one) if as_json else _difference(number, one))
+    click.echo(f"Verdicts that would change: {changed}. Due times that would only move: {moved}.", err=as_json)
+    ctx.exit(1 if changed else 0)
+
+
+def _difference(number: str, one: Difference) -> str:
+    dues = f"due {explain_.shown(one.due_before)} -> {explain_.shown(one.due_after)}"
+    return f"{number}  {one.target} {one.cycle}: {one.before or 'nothing'} -> {one.after or 'nothing'} ({dues})"
+
+
+def _difference_json(number: str, one: Difference) -> str:
+    dues = {"due_before": explain_.shown(one.due_before), "due_after": explain_.shown(one.due_after)}
+    values = {"ticket": number, "target": one.target, "cycle": one.cycle, "before": one.before, "after": one.after}
+    return json.dumps(values | dues)
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def _calendar(policy: SlaPolicy, name: str) -> BusinessCalendar:

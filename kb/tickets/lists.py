@@ -129,7 +129,7 @@ class TicketLists:
         conditions = _conditions(narrowed, now)
         with self._database.read() as connection:
             if narrowed.words.strip():
-                conditions.append(words.saying(connection, narrowed.words, internal=internal))
+                conditions.append(words.saying(narrowed.words, internal=internal))
             condition = and_(whose, *conditions)
             query = ROWS.where(condition).order_by(*order).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
             rows = tuple(row_of(row, now) for row in connection.execute(query).mappings())

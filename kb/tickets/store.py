@@ -7,7 +7,7 @@ promise, files, notices) are saved together. Lists are in ``kb.tickets.lists``; 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sqlalchemy import Connection, func, insert, select, update
 
@@ -124,6 +124,18 @@ class TicketStore:
         """The contents that a ticket refers to."""
         with self._database.read() as connection:
             return frozenset(connection.execute(select(ATTACHMENTS.c.key).distinct()).scalars())
+
+    def levels(self, *, batch: int = 500) -> Iterator[dict[int, str]]:
+        """The serials and levels of all tickets, some at a time, oldest first."""
+        last = 0
+        while True:
+            query = select(TICKETS.c.id, TICKETS.c.level).where(TICKETS.c.id > last).order_by(TICKETS.c.id).limit(batch)
+            with self._database.read() as connection:
+                found = {row.id: row.level for row in connection.execute(query)}
+            if not found:
+                return
+            last = max(found)
+            yield found
 
     def said_at(self, serial: int, event_id: int) -> dt.datetime | None:
         """When a word of the ticket was said; None for an event that is none of its."""

@@ -33,12 +33,11 @@ from kb import ids
 from kb.tickets.schema import EVENTS, TICKETS
 
 _UNSPACED = re.compile(r"([\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0eff\u3040-\u30ff])")
-#: Up to here the tickets of a word are gathered first; a word that more say is looked up ticket by ticket.
-GATHERED = 2_000
+#: How many places of one word are looked at, the newest first.
+GATHERED = 10_000
 _PREFIX = 3
 _COMMON = 20_000
 _PUT = text("INSERT INTO words (rowid, title, said) VALUES (:id, :title, :said)")
-_COUNT = text("SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH :asked LIMIT :most)")
 _DOCUMENTS = text("SELECT term, doc FROM words_known WHERE term = :term")
 _MATCH = "words MATCH "
 _ROWID: ColumnElement[int] = literal_column("words.rowid", Integer)
@@ -72,39 +71,26 @@ def asked(word: str) -> str:
     return f'"{terms}"' + (" *" if len(letters) >= _PREFIX else "")
 
 
-def saying(connection: Connection, line: str, *, internal: bool) -> ColumnElement[bool]:
-    """Tickets in which every word of ``line`` occurs: in the number, the title or a comment of the reader's side."""
+def saying(line: str, *, internal: bool) -> ColumnElement[bool]:
+    """Tickets in which every word of ``line`` occurs: in the number, the title or a comment of the reader's side.
+
+    Of a word that is said more than GATHERED times, only the newest places count.
+    """
     wanted = line[:200].split()[:10]
-    found = sorted((_rarity(connection, asked(word)), number, word) for number, word in enumerate(wanted))
-    gathered = bool(found) and found[0][0] < GATHERED
-    conditions = [
-        _says(word, number, internal=internal, gather=gathered and number == found[0][1]) for _, number, word in found
-    ]
-    return and_(true(), *conditions)
+    return and_(true(), *(_says(word, number, internal=internal) for number, word in enumerate(wanted)))
 
 
-def _rarity(connection: Connection, match: str) -> int:
-    return int(connection.execute(_COUNT, {"asked": match, "most": GATHERED}).scalar_one()) if match else 0
-
-
-def _says(word: str, number: int, *, internal: bool, gather: bool) -> ColumnElement[bool]:
+def _says(word: str, number: int, *, internal: bool) -> ColumnElement[bool]:
     serial = ids.ticket_serial(word)
     named = TICKETS.c.id == serial if serial is not None else false()
     match = asked(word)
     if not match:
         return named
-    name = f"asked_{number}"
+    said = select(_ROWID).select_from(text("words")).where(_matches(f"asked_{number}", match))
+    newest: Select[Any] = said.order_by(_ROWID.desc()).limit(GATHERED)
     public = true() if internal else EVENTS.c.public
-    if gather:
-        events: Select[Any] = select(_ROWID).select_from(text("words")).where(_matches(name, match))
-        told = select(EVENTS.c.ticket_id).where(EVENTS.c.id.in_(events), public)
-        return or_(TICKETS.c.id.in_(told), named)
-    one: Select[Any] = (
-        select(literal_column("1"))
-        .select_from(text("words"))
-        .where(_matches(name, match), text("words.rowid = events.id"))
-    )
-    return or_(select(EVENTS.c.id).where(EVENTS.c.ticket_id == TICKETS.c.id, public, one.exists()).exists(), named)
+    told = select(EVENTS.c.ticket_id).where(EVENTS.c.id.in_(newest), public)
+    return or_(TICKETS.c.id.in_(told), named)
 
 
 def _matches(name: str, match: str) -> ColumnElement[bool]:

@@ -1,0 +1,230 @@
+"""How fast is the desk with a million tickets?
+
+    python -m bench.tickets [--tickets 1000000] [--seconds 60] [--data FOLDER]
+
+Fills a database through SQL (with the rows that the desk itself would write), then measures with the desk: filing with
+fsync, pages of the queue, words, a sweep of 10,000 due targets, bytes on disk, and 8 processes filing 50 tickets a
+second together. Prints one line for each, with its goal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import multiprocessing
+import os
+import platform
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kb.errors import KbError
+from kb.sla import policy_file
+from kb.tickets import book, catalogue
+from kb.tickets.accounts import Accounts
+from kb.tickets.attachments import Attachments
+from kb.tickets.database import Database, open_database
+from kb.tickets.desk import Desk
+from kb.tickets.person import Person
+from kb.tickets.store import TicketStore
+from kb.tickets.sweeper import Sweeper
+from kb.tickets.ticket import Draft, Type
+
+CONTENT = Path(__file__).parent.parent / "content"
+NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
+OPEN = 20  # one ticket in so many is still open
+DUE = 10_000
+WORDS = (
+    "printer",
+    "paper",
+    "password",
+    "login",
+    "cluster",
+    "backup",
+    "invoice",
+    "upgrade",
+    "timeout",
+    "report",
+    "mail",
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tickets", type=int, default=1_000_000)
+    parser.add_argument("--seconds", type=int, default=60)
+    parser.add_argument("--data", type=Path)
+    given = parser.parse_args()
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {given.tickets:,} tickets"
+    )
+    with tempfile.TemporaryDirectory(dir=given.data) as folder:
+        _measure(Path(folder), given.tickets, given.seconds)
+
+
+def _measure(data: Path, count: int, seconds: int) -> None:
+    database, desk, people = _world(data)
+    empty = _size(data)
+    texts = _fill(data, count, people["alice"])
+    per_ticket = (_size(data) - empty) / count
+    print(f"on disk: {per_ticket:,.0f} bytes a ticket with its index of words (texts {texts / count:,.0f}); goal 1,200")
+    alice, bob = people["alice"], people["bob"]
+    _row("file a ticket", _times(300, lambda i: desk.open(_draft(i), alice, key=f"b{i}", now=NOW)), 30)
+    _row("queue, first page", _times(300, lambda _: desk.queue(bob, now=NOW)), 30)
+    _row("queue, page 1 to 20", _times(100, lambda i: desk.queue(bob, page=1 + i % 20, now=NOW)), 30)
+    _row("queue of one level", _times(100, lambda _: desk.queue(bob, level="vip", now=NOW)), 30)
+    _row("solved, newest first", _times(100, lambda _: desk.queue(bob, status="solved", now=NOW)), 30)
+    _row("queue, a rare word", _times(100, lambda i: desk.queue(bob, words=f"case{i * 7919 % count}", now=NOW)), 30)
+    _row("queue, a common word", _times(100, lambda i: desk.queue(bob, words=WORDS[i % len(WORDS)], now=NOW)), 30)
+    _row("my tickets", _times(100, lambda _: desk.mine(alice, now=NOW)), 30)
+    _row("similar solved tickets", _times(50, lambda i: desk.similar(f"KB-{1001 + i}", bob, now=NOW)), 100)
+    _row("board", _times(5, lambda _: desk.board(bob, now=NOW)), 1000)
+    _sweep(data, database)
+    database.close()
+    _crowd(data, seconds)
+
+
+def _world(data: Path) -> tuple[Database, Desk, dict[str, Person]]:
+    database = open_database(data)
+    accounts = Accounts(database)
+    accounts.demo(NOW)
+    policy = policy_file.load(CONTENT / "policies.toml")
+    products = catalogue.load(CONTENT / "catalogue.toml")
+    desk = Desk(TicketStore(database), policy, Attachments(data / "attachments"), products)
+    people = {name: person for name in ("alice", "bob") if (person := accounts.by_email(f"{name}@example.com"))}
+    return database, desk, people
+
+
+def _draft(i: int) -> Draft:
+    return Draft(f"Case {i} of the bench", Type.PROBLEM, "non-critical", "It does not print since this morning.")
+
+
+def _size(data: Path) -> int:
+    return sum(path.stat().st_size for path in data.glob("tickets.db*"))
+
+
+def _fill(data: Path, count: int, alice: Person) -> int:
+    """Rows as the desk writes them, in big transactions; the bytes of titles and descriptions."""
+    rng = random.Random(7)
+    connection = sqlite3.connect(data / "tickets.db", isolation_level=None)
+    connection.execute("PRAGMA synchronous=OFF")
+    connection.execute(
+        "INSERT INTO people (email, name, role, created_at) VALUES ('crowd@example.com', 'C', 'customer', 0)"
+    )
+    (crowd,) = connection.execute("SELECT id FROM people WHERE email = 'crowd@example.com'").fetchone()
+    begun, texts = int(NOW.timestamp()) - 2 * count, 0
+    for start in range(0, count, 20_000):
+        connection.execute("BEGIN")
+        for i in range(start, min(start + 20_000, count)):
+            owner = alice.id if i % 5_000 == 0 else crowd
+            texts += _one(connection, rng, i, begun + 2 * i, owner)
+        connection.execute("COMMIT")
+    connection.execute("UPDATE counters SET value = ? WHERE name = 'ticket'", (1000 + count,))
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
+    return texts
+
+
+def _one(connection: sqlite3.Connection, rng: random.Random, i: int, at: int, owner: int) -> int:
+    serial, is_open = 1001 + i, i % OPEN == 0
+    title = f"{rng.choice(WORDS)} {rng.choice(WORDS)} case{i}"
+    body = " ".join(rng.choices(WORDS, k=20))
+    level = ("commercial", "vip", "non-commercial")[i % 3]
+    due = int(NOW.timestamp()) + 86_400 + i % 500_000
+    connection.execute(
+        "INSERT INTO tickets (id, customer_id, title, type, status, severity, severity_title, level, level_title, "
+        "policy_version, copy_to, created_at, updated_at, closed_at, next_due, next_target, next_at) "
+        "VALUES (?, ?, ?, 'problem', ?, 'non-critical', 'Non-critical', ?, ?, 'f00', '[]', ?, ?, ?, ?, ?, ?)",
+        (serial, owner, title, "open" if is_open else "solved", level, level.title(), at, at, None if is_open else at)
+        + ((due, "first response", due + 1) if is_open else (None, "", None)),
+    )
+    facts = json.dumps({"level": level})
+    for verb, words in (("opened", body),) if is_open else (("opened", body), ("solved", "")):
+        key = connection.execute(
+            "INSERT INTO events (ticket_id, at, verb, actor_id, actor, by_agent, public, body, facts) "
+            "VALUES (?, ?, ?, ?, 'C', 0, 1, ?, ?)",
+            (serial, at, verb, owner, words, facts if verb == "opened" else "{}"),
+        ).lastrowid
+        if words:
+            connection.execute("INSERT INTO words (rowid, title, said) VALUES (?, ?, ?)", (key, title, words))
+    connection.execute(
+        "INSERT INTO targets (ticket_id, target, level, policy_version, started_at, due_at, version_at, met_at, state) "
+        "VALUES (?, 'first response', ?, 'f00', ?, ?, ?, ?, ?)",
+        (serial, level, at, due, at, None if is_open else at, "running" if is_open else "met"),
+    )
+    connection.execute(
+        "INSERT INTO idempotency_keys (person_id, key, ticket_id, event_id, at) VALUES (?, ?, ?, ?, ?)",
+        (owner, f"opened/{i:022x}", serial, key, at),
+    )
+    return len(title) + len(body)
+
+
+def _times(count: int, act: Callable[[int], object]) -> list[float]:
+    found = []
+    for i in range(count):
+        begun = time.perf_counter()
+        act(i)
+        found.append((time.perf_counter() - begun) * 1000)
+    return sorted(found)
+
+
+def _row(name: str, times: list[float], goal: float) -> None:
+    p50, p99 = times[len(times) // 2], times[min(len(times) - 1, len(times) * 99 // 100)]
+    print(f"{name:24} p50 {p50:8.1f} ms  p99 {p99:8.1f} ms  goal p99 {goal:,.0f} ms", flush=True)
+
+
+def _sweep(data: Path, database: Database) -> None:
+    """10,000 tickets whose warnings and breaches have all fallen."""
+    with sqlite3.connect(data / "tickets.db") as connection:
+        ids = "SELECT id FROM tickets WHERE status = 'open' AND next_at IS NOT NULL ORDER BY id LIMIT ?"
+        connection.execute(f"UPDATE tickets SET next_at = NULL WHERE id NOT IN ({ids})", (DUE,))
+    connection.close()
+    policy = policy_file.load(CONTENT / "policies.toml")
+    begun = time.perf_counter()
+    alarms = Sweeper(database, policy, book.always(policy)).sweep(NOW + dt.timedelta(days=60))
+    took = time.perf_counter() - begun
+    print(f"sweep of {DUE:,} due tickets: {took:.1f} s, {alarms:,} alarms recorded and told; goal 5 s", flush=True)
+
+
+def _crowd(data: Path, seconds: int) -> None:
+    """8 processes file 50 tickets a second together."""
+    with multiprocessing.get_context("spawn").Pool(8) as pool:
+        found = pool.starmap(_file, [(data, number, seconds) for number in range(8)])
+    times = sorted(one for times, _, _ in found for one in times)
+    numbers = [number for _, filed, _ in found for number in filed]
+    errors = [error for _, _, wrong in found for error in wrong]
+    _row(f"8 processes, {len(times) / seconds:.0f}/s", times, 250)
+    print(f"  max {times[-1]:.0f} ms (goal 2,000), {len(errors)} errors, {len(numbers) - len(set(numbers))} duplicates")
+    for error in sorted(set(errors))[:3]:
+        print(f"  {error}")
+
+
+def _file(data: Path, number: int, seconds: int) -> tuple[list[float], list[str], list[str]]:
+    database, desk, people = _world(data)
+    times: list[float] = []
+    filed: list[str] = []
+    wrong: list[str] = []
+    for i, _ in enumerate(_ticks(seconds, 8 / 50, number)):
+        begun = time.perf_counter()
+        try:
+            filed.append(desk.open(_draft(i), people["alice"], key=f"{number}-{i}", now=NOW))
+        except KbError as error:
+            wrong.append(error.sentence)
+        times.append((time.perf_counter() - begun) * 1000)
+    database.close()
+    return times, filed, wrong
+
+
+def _ticks(seconds: int, every: float, number: int) -> Iterator[None]:
+    begun = time.monotonic() + number * every / 8
+    for i in range(int(seconds / every)):
+        time.sleep(max(0.0, begun + i * every - time.monotonic()))
+        yield
+
+
+if __name__ == "__main__":
+    main()

@@ -30,7 +30,8 @@ _MARKS = (
     "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
     "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
 )
-_WORD = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*")
+_EMOJI = "\U0001f300-\U0001faff\u2600-\u27bf"
+_WORD = re.compile(f"[{_EMOJI}]|[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
 # Words joined by . - _ / \ : without spaces, where the joint matters: versions, paths, options, error codes; but not
 # prose: "high-speed" and "and/or" are two words, and a third would only make texts longer.
@@ -73,13 +74,15 @@ def hyphenated(word: str) -> bool:
     return _PROSE.fullmatch(word) is not None
 
 
-def is_identifier(word: str) -> bool:
-    """Whether a folded ``word`` is a name or a number that is right only as a whole: err_conn_reset, 9.1.9, e2134.
+def identifiers(text: str) -> frozenset[str]:
+    """The folded words of ``text`` that are right only as a whole: names in code, error codes, versions, paths.
 
-    >>> [is_identifier(word) for word in ("kb_port", "docs/install.md", "2026", "high-speed", "port")]
-    [True, True, True, False, False]
+    >>> sorted(identifiers("TypeError E2134 in docs/install.md of a high-speed 9.1.9 port"))
+    ['9.1.9', 'docs/install.md', 'e2134', 'typeerror']
     """
-    return not word.isalpha() and word.isascii() and not hyphenated(word)
+    found = [word for word in _JOINED.findall(text) if not _PROSE.fullmatch(word)]
+    found += [word for word in re.findall(r"\w+", text) if _HAS_CAMEL.search(word) or re.search(r"[\d_]", word)]
+    return frozenset(fold(word)[:MAX_TOKEN] for word in found if len(word) > 1 and not word.isdigit())
 
 
 def words(text: str, *, asked: bool = False) -> list[str]:
@@ -107,7 +110,7 @@ def words(text: str, *, asked: bool = False) -> list[str]:
 def _spread(word: str) -> Iterator[str]:
     """Overlapping pairs of a run without spaces (a lone character as itself); any other word unchanged."""
     if not _UNSPACED_RUN.fullmatch(word):
-        if len(word) > 1:
+        if len(word) > 1 or not word.isalnum():  # one letter says nothing, one emoji does
             yield word[:MAX_TOKEN]
     elif len(word) == 1:
         yield word

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search import weights
-from kb.search.analysis import Analyzer, hyphenated, is_identifier, words
+from kb.search.analysis import Analyzer, fold, hyphenated, identifiers, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
 from kb.search.kernels import Kernels, gather, kernels
@@ -77,7 +77,7 @@ class Matrix:
     def understand(self, text: str, *, open_ended: bool) -> Understood:
         """Read ``text`` as words; with ``open_ended`` its last word may be the beginning of longer ones."""
         found = Counter(words(text, asked=True))
-        last = _last_word(text) if open_ended else ""
+        last = _last_word(text) if open_ended or len(text.strip()) == 1 else ""
         meanings, unknown = [], []
         for word, times in islice(found.items(), MOST_WORDS):
             if word == last:
@@ -250,11 +250,12 @@ class Matrix:
 
     def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
         """What speaks for each document besides likeness, 0 to 1 by name (see ``weights.NUDGES``)."""
-        named = tuple(m for m in query.meanings if is_identifier(m.word) and not m.corrected)
+        exact = identifiers(query.text)
+        named = tuple(m for m in query.meanings if m.word in exact and not m.corrected) if exact else ()
         given = {}
         if named:
             given["exact"] = self.coverage(Understood("", named), documents)
-        for version in set(self.names["version"]) & {m.word for m in query.meanings}:
+        for version in set(self.names["version"]) & {*query.unknown, *(m.word for m in query.meanings)}:
             given["version"] = self.having("version", version)[documents].astype(np.float32)
         if language:
             given["language"] = self.having("language", language.lower())[documents].astype(np.float32)
@@ -300,6 +301,8 @@ class Matrix:
 
 
 def _last_word(text: str) -> str:
-    """The word that typing has not ended yet: the last one, when nothing follows it."""
+    """The word that typing has not ended yet: the last one, when nothing follows it; a lone character begins one."""
+    if len(text.strip()) == 1:
+        return fold(text.strip()) if text.strip().isalnum() else ""
     found = words(text[-80:].split()[-1]) if text and not text[-1].isspace() and text.split() else []
     return found[-1] if found and (text[-1].isalnum() or text[-1] in "_") else ""

@@ -71,7 +71,7 @@ def voted(votes: Floats, voted_for: Ints, documents: Ints) -> dict[str, Floats]:
     given = np.zeros(documents.size)
     at = np.minimum(voted_for.searchsorted(documents), voted_for.size - 1)
     known = voted_for[at] == documents
-    given[known] = weights.VOTES * np.minimum(votes[at[known]], 1.0)
+    given[known] = weights.VOTES * votes[at[known]]
     return {"votes": given}
 
 

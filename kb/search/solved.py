@@ -112,20 +112,21 @@ class Votes:
         self.tickets = int(arrays["solved_link_of"][-1]) + 1
 
     def cast(self, meanings: Sequence[Meaning], unknown: Sequence[str]) -> tuple[Ints, Floats]:
-        """The documents voted for (ascending) and the sum of the votes for each."""
+        """The documents voted for (ascending) and how much for each, 1 for the one that is wanted most."""
         scores, ideal = self._scores(meanings, unknown)
         nearest = top(np.flatnonzero(scores), scores[np.flatnonzero(scores)], weights.NEAREST)
         if not nearest.size:
             return nearest, scores[nearest]
         best = float(scores[nearest].max())
-        # A ticket that shares one word of many is nobody's precedent: votes shrink with what was not found.
-        vote = (scores[nearest] / best) ** 2 * min(1.0, best / ideal)
+        vote = (scores[nearest] / best) ** 2
         starts = self._a["solved_link_of"].searchsorted(nearest)
         counts = self._a["solved_link_of"].searchsorted(nearest, "right") - starts
         owner = np.repeat(np.arange(nearest.size), counts)
         at = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
         documents, place = np.unique(self._a["solved_links"][at], return_inverse=True)
-        return documents.astype(np.int64), np.bincount(place, weights=vote[owner]).astype(np.float32)
+        summed = np.bincount(place, weights=vote[owner]).astype(np.float32)
+        # A ticket that shares one word of many is nobody's precedent: below half of the words' weight votes shrink.
+        return documents.astype(np.int64), summed / summed.max() * np.float32(min(1.0, 2 * best / ideal))
 
     def _scores(self, meanings: Sequence[Meaning], unknown: Sequence[str]) -> tuple[Floats, float]:
         """BM25 of every ticket's title, and what a title of exactly these words would get."""

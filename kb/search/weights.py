@@ -25,7 +25,7 @@ PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how oft
 #: The convex sum over scores that were each divided by their best candidate. The optimum is flat.
 MIX = MappingProxyType({"words": 0.40, "passage": 0.25, "letters": 0.20, "topics": 0.15})
 #: Added for documents that the answers to tickets like this one linked, divided by the most wanted one.
-VOTES = 0.6
+VOTES = 0.8
 NEAREST = 20  # resolved tickets that vote
 #: Added to articles and FAQ entries in a mixed index, from one of few topics to one of almost nothing else, so that
 #: chatter does not bury the article.
@@ -33,7 +33,7 @@ KIND_BONUS = (0.1, 0.3)
 #: Added in full where a document has what the name says; a name that no document has data for changes nothing.
 NUDGES = MappingProxyType(
     {
-        "exact": 0.15,  # the share of the query's identifiers, error codes, paths and versions that it holds
+        "exact": 0.35,  # the share of the query's identifiers, error codes, paths and versions that it holds
         "version": 0.15,  # it is about the version that the query names
         "language": 0.15,  # it is written in the reader's language
         "fresh": 0.02,  # updated lately: hardly more than a tie-break, as old pages are not wrong pages

@@ -149,7 +149,7 @@ TEXT = st.lists(WORD, min_size=1, max_size=8).map(" ".join)
 ROWS = st.lists(st.tuples(TEXT, TEXT, AUDIENCE, st.sampled_from(list(Kind))), min_size=1, max_size=8)
 
 
-@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, TEXT)
 def test_nothing_hidden_changes_one_byte_of_an_answer(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, Kind]], query: str

@@ -77,6 +77,8 @@ def index(
     """
     settings = load(data=data)
     if back:
+        if words:
+            raise click.UsageError("--rollback takes no other words; name a generation with `kb index rollback NAME`.")
         _roll_back(settings, None)
         return 0
     order = replace(_order(settings, words), full=full, check_only=check_only)

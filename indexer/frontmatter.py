@@ -17,6 +17,14 @@ import yaml
 
 LIMIT = 16 * 1024
 _OPENING = re.compile(r"(?:\ufeff|\s|<!--(?:[^-]|-(?!->)){0,4000}-->)*^(---|\+\+\+)[ \t]*\r?\n", re.MULTILINE)
+_CLOSING = {
+    "---": re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.MULTILINE),  # YAML may end in either
+    "+++": re.compile(r"^\+\+\+[ \t]*(?:\r?\n|\Z)", re.MULTILINE),
+}
+# The first line that says something looks like a key; comments and blank lines may stand before it.
+_KEY = re.compile(r"""(?:[ \t]*(?:#[^\n]*)?\n){0,40}["']?[\w.\- ]{1,60}["']?[ \t]*:""")
+_GUARDED = r"audience|draft|published|status|archived|expirydate|expires|unpublishdate|publishdate"
+_GUARD = re.compile(rf"""(?im)^\s*["']?(?:{_GUARDED})["']?\s*[:=]""")
 _FORBIDDEN = (yaml.AliasToken, yaml.AnchorToken, yaml.TagToken)
 
 
@@ -35,9 +43,9 @@ def split(text: str) -> tuple[dict[str, Any], str, int]:
         return {}, text, 1
     fence = opening[1]
     first = text.count("\n", 0, opening.end()) + 1
-    closing = re.compile(rf"^{re.escape(fence)}[ \t]*(?:\r?\n|\Z)", re.MULTILINE).search(text, opening.end())
+    closing = _CLOSING[fence].search(text, opening.end())
     if closing is None:
-        if fence == "---" and not re.match(r"[\w.\- ]+:", text[opening.end() : opening.end() + 80]):
+        if fence == "---" and not _KEY.match(text, opening.end()):
             return {}, text, 1  # a thematic break, not front matter
         raise Broken(f"The front matter is not closed by a line {fence}.", first - 1, text[opening.end() :], first)
     raw, body = text[opening.end() : closing.start()], text[closing.end() :]
@@ -69,11 +77,31 @@ def _yaml(raw: str) -> dict[str, Any] | None:
         raise _Mistake(f"The front matter is not valid YAML: {error.problem or error.context}.", line) from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise _Mistake(f"The front matter is not valid YAML: {_short(error)}.", 0) from None
+    twin = _twin(raw)
+    if twin:
+        raise _Mistake(*twin)
     if isinstance(values, dict):
         return {str(key): value for key, value in values.items()}
     if values is None or values == "":
         return {}
     return None  # two thematic breaks around prose
+
+
+def _twin(raw: str) -> tuple[str, int] | None:
+    """A key that is given twice: which of the two is meant is not for us to guess."""
+    node = yaml.compose(raw, Loader=yaml.CBaseLoader)
+    seen: set[str] = set()
+    for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+        name = str(key.value).lower()
+        if name in seen:
+            return f"The front matter gives {name!r:.60} twice.", key.start_mark.line
+        seen.add(name)
+    return None
+
+
+def guarded(raw: str) -> bool:
+    """Whether broken front matter speaks of an audience or of drafts: it must not make a file public by accident."""
+    return bool(_GUARD.search(raw[:LIMIT]))
 
 
 def _toml(raw: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ def difference(
     unchanged: list[str] = []
     for key in sorted(before.keys() & now.keys()):
         entry, file = before[key], now[key]
-        if (entry.size, entry.mtime_ns) == (file.size, file.mtime_ns):
+        if entry.digest and (entry.size, entry.mtime_ns) == (file.size, file.mtime_ns):  # "" could not be read
             unchanged.append(key)
             continue
         digests[key] = digest(file)

@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from indexer import formats
+from indexer import formats, frontmatter
 from indexer.report import Finding
 from indexer.sources import SIZE_LIMIT, SourceFile
 from kb import ids
-from kb.search.documents import Document
+from kb.search.documents import PUBLIC, Document, visible_to
 
 #: nh3 puts this before every id, so that no article can take the name of a part of the portal.
 ID_PREFIX = "s-"
@@ -90,6 +90,7 @@ class Visit:
         self.includes: dict[str, str] = {}
         self.links: dict[str, str] = {}
         self.until: dt.date | None = None
+        self.audience = PUBLIC  # of the document that is being read; narrower ones may not be included into it
         self._included = 0
 
     @property
@@ -179,8 +180,22 @@ class Visit:
             self.note(f"The include of {path} was left out: there is no such file inside {self.file.root}.")
             return None
         self.includes[found] = stamp(found)
-        data = _bytes(found)
-        return formats.decode(data)[0], found
+        text = formats.decode(_bytes(found))[0]
+        if not self._may_show(text):
+            self.note(f"The include of {path} was left out: it is a draft, or for fewer readers than this page.")
+            return None
+        return text, found
+
+    def _may_show(self, text: str) -> bool:
+        """Whether everyone who may read this file may read ``text``, by what its own front matter says."""
+        try:
+            values = frontmatter.split(text)[0]
+        except frontmatter.Broken:
+            return not frontmatter.guarded(text)
+        if frontmatter.yes(values, "draft") or frontmatter.no(values, "published"):
+            return False
+        said = frontmatter.text(values, "audience").lower()
+        return said in ("", *visible_to(self.audience))
 
     def image(self, src: str) -> str | None:
         """The portal's address of an image, which is copied into the media folder; None with a finding."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 import datetime as dt
 import html
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING, Any
 
 from indexer import markup
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 _LONGEST = 2 * 1024 * 1024  # characters
 _DEPTH = 8
 POSTS_SHOWN = 200
+_ITEMS, _PARTS = 3, 500  # elements looked at: pages may nest them without end
 _POSTINGS = ("DiscussionForumPosting", "SocialMediaPosting")
 _REPLIES = ("comment", "acceptedAnswer", "suggestedAnswer")
 
 
 def read(text: str, visit: Visit) -> tuple[Document, ...]:
     """The discussion on a page; nothing when the page declares none, without a word."""
-    if len(text) > _LONGEST or not any(name in text for name in ("DiscussionForumPosting", "QAPage")):
+    if visit.careful or len(text) > _LONGEST or not any(name in text for name in ("DiscussionForumPosting", "QAPage")):
         return ()
     from bs4 import BeautifulSoup  # not for every page of a manual
 
@@ -108,51 +110,44 @@ def _tree(text: str) -> markup.Element:
 
 def _marked(soup: BeautifulSoup) -> Iterator[tuple[str, list[Post]]]:
     for kind in (*_POSTINGS, "Question"):
-        for item in soup.find_all(itemtype=lambda value, kind=kind: bool(value) and value.endswith(f"/{kind}")):
-            replies = [
-                r for name in _REPLIES for r in item.find_all(itemprop=lambda v, n=name: bool(v) and n in v.split())
-            ]
-            title = _prop(item, ("headline", "name"), replies)
-            body = _prop_tag(item, ("text", "articleBody"), replies)
+        for item in soup.find_all(itemtype=re.compile(rf"/{kind}$"), limit=_ITEMS):
+            replies = [reply for name in _REPLIES for reply in item.find_all(itemprop=name, limit=POSTS_SHOWN)]
+            inside = {id(below) for reply in replies for below in (reply, *reply.find_all(True, limit=_PARTS))}
+            title = _prop_tag(item, ("headline", "name"), inside)
+            body = _prop_tag(item, ("text", "articleBody"), inside)
             if title is None or body is None or (kind == "Question" and not replies):
                 continue
-            posts = [
-                Post("question", markup.tree(body.decode_contents()), _author(item, replies), _when(item, replies))
-            ]
-            posts += [post for n, reply in enumerate(replies, 1) if (post := _reply(reply, n))]
-            yield " ".join(title.split()), posts
+            first = Post("question", markup.tree(body.decode_contents()), _author(item, inside), _when(item, inside))
+            posts = [first, *(post for n, reply in enumerate(replies, 1) if (post := _reply(reply, n)))]
+            yield " ".join(str(title.get("content") or title.get_text(" ")).split()), posts
 
 
 def _reply(item: Tag, number: int) -> Post | None:
-    body = _prop_tag(item, ("text", "articleBody"), [])
+    body = _prop_tag(item, ("text", "articleBody"), set())
     if body is None:
         return None
     accepted = "acceptedAnswer" in str(item.get("itemprop") or "")
-    return Post(f"reply-{number}", markup.tree(body.decode_contents()), _author(item, []), _when(item, []), accepted)
+    return Post(
+        f"reply-{number}", markup.tree(body.decode_contents()), _author(item, set()), _when(item, set()), accepted
+    )
 
 
-def _prop_tag(item: Tag, names: tuple[str, ...], but: list[Tag]) -> Tag | None:
-    """The first element with one of these properties that is not part of one of ``but``."""
-    inside = {id(below) for reply in but for below in (reply, *reply.find_all(True))}
+def _prop_tag(item: Tag, names: tuple[str, ...], but: Set[int]) -> Tag | None:
+    """The first element with one of these properties whose identity is not in ``but``."""
     for name in names:
-        for found in item.find_all(itemprop=name):
-            if id(found) not in inside:
+        for found in item.find_all(itemprop=name, limit=_PARTS):
+            if id(found) not in but:
                 return found
     return None
 
 
-def _prop(item: Tag, names: tuple[str, ...], but: list[Tag]) -> str | None:
-    found = _prop_tag(item, names, but)
-    return None if found is None else str(found.get("content") or found.get_text(" "))
-
-
-def _author(item: Tag, but: list[Tag]) -> str:
+def _author(item: Tag, but: Set[int]) -> str:
     found = _prop_tag(item, ("author",), but)
     named = found.find(itemprop="name") if found is not None else None
     return " ".join((named or found).get_text(" ").split())[:80] if found is not None else ""
 
 
-def _when(item: Tag, but: list[Tag]) -> dt.date | None:
+def _when(item: Tag, but: Set[int]) -> dt.date | None:
     found = _prop_tag(item, ("datePublished", "dateCreated"), but)
     return _day(str(found.get("datetime") or found.get("content") or "")) if found is not None else None
 

@@ -40,24 +40,34 @@ class Facts:
 
 def read(written: str, visit: Visit) -> tuple[Facts, str] | None:
     """(facts, body) of a file; None, with a finding, when it must not surface. Broken front matter is a finding."""
-    try:
-        values, body, line = frontmatter.split(written)
-    except frontmatter.Broken as broken:
-        visit.note(f"{broken.sentence} The text below it was read without it.", line=broken.line)
-        values, body, line = {}, broken.body, broken.body_line
-        if _may_be_hidden(written[: len(written) - len(body)]):
-            visit.note("It may be a draft or not for everybody, so it stays out until that is mended.", skipped=True)
-            return None
-    reason = hidden(values, visit)
-    if reason:
-        visit.note(reason, skipped=True)
+    found = matter(written, visit)
+    if found is None or not admitted(found[0], visit):
         return None
+    values, body, line = found
     return of(values, visit, line=line), body
 
 
-def _may_be_hidden(raw: str) -> bool:
-    """Broken front matter that speaks of an audience or of drafts must not make a file public by accident."""
-    return bool(re.search(r"(?im)^\s*(?:audience|draft|published|status|archived|expiryDate)\b", raw))
+def matter(written: str, visit: Visit) -> tuple[dict[str, Any], str, int] | None:
+    """(values, body, line at which the body begins); None when what cannot be read may keep the file back."""
+    try:
+        return frontmatter.split(written)
+    except frontmatter.Broken as broken:
+        visit.note(f"{broken.sentence} The text below it was read without it.", line=broken.line)
+        # Of front matter that never ends, nobody knows where it ends: then all the beginning counts.
+        raw = written[: len(written) - len(broken.body)]
+        if frontmatter.guarded(raw if raw.strip().count("\n") else written):
+            visit.note("It may be a draft or not for everybody, so it stays out until that is mended.", skipped=True)
+            return None
+        return {}, broken.body, broken.body_line
+
+
+def admitted(values: Mapping[str, Any], visit: Visit) -> bool:
+    """Whether a file with these values may surface today; a finding says why not."""
+    reason = hidden(values, visit)
+    if reason:
+        visit.note(reason, skipped=True)
+    visit.audience = _audience(values, visit)
+    return not reason
 
 
 def hidden(values: Mapping[str, Any], visit: Visit) -> str:

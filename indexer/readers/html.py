@@ -6,6 +6,7 @@ matter that some generators leave in. Not for FAQ pages, whose questions become 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from indexer import cleaning, cutting, frontmatter, markup
@@ -23,8 +24,12 @@ _SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
 
 def read(text: str, visit: Visit) -> tuple[Document, ...]:
     """The document in a page, or nothing (with a finding) when no text is left."""
-    root = markup.tree(text, visit)
-    facts = page_facts(root, visit)
+    found = front.matter(text, visit)
+    if found is None:
+        return ()
+    written, body, _ = found
+    root = markup.tree(body, visit)
+    facts = page_facts(root, visit, written)
     if facts is None:
         return ()
     head = head_title(root)
@@ -36,8 +41,8 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     return (front.document(visit, facts, cut.sections, titles=titles, html=cut.html),)
 
 
-def page_facts(root: markup.Element, visit: Visit) -> front.Facts | None:
-    """What the page's head says; None, with a finding, when it must not surface."""
+def page_facts(root: markup.Element, visit: Visit, written: Mapping[str, Any] | None = None) -> front.Facts | None:
+    """What the page's head says, and front matter (``written``) above it; None when the page must not surface."""
     values: dict[str, Any] = {}
     for meta in root.iter("meta"):
         name = _META.get((meta.get("name") or meta.get("property") or "").lower())
@@ -51,11 +56,8 @@ def page_facts(root: markup.Element, visit: Visit) -> front.Facts | None:
             frontmatter.date(str(values.get(name, "")))
         except ValueError:
             del values[name]
-    reason = front.hidden(values, visit)
-    if reason:
-        visit.note(reason, skipped=True)
-        return None
-    return front.of(values, visit)
+    values |= written or {}
+    return front.of(values, visit) if front.admitted(values, visit) else None
 
 
 def head_title(root: markup.Element) -> str:

@@ -68,16 +68,15 @@ def read(data: bytes, visit: Visit) -> Iterator[Document]:
 
 
 def _documents(threads: dict[str, list[_Mail]], visit: Visit) -> Iterator[Document]:
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     under = f"{Kind.FORUM}/{visit.place.id.partition('/')[2]}"
     for mails in threads.values():
         title = _bare(mails[0].subject) or "Message without a subject"
         name = wanted = f"{under}/{ids.slug(title)}"
-        for number in range(2, MESSAGES):
-            if name not in taken:
-                break
-            name = f"{wanted}-{number}"
-        taken.add(name)
+        while name in taken:
+            taken[wanted] += 1
+            name = f"{wanted}-{taken[wanted]}"
+        taken[name] = 1
         shown = mails[:REPLIES_SHOWN]
         posts = [Post(f"message-{n}", _tree(mail.body), mail.author, mail.date) for n, mail in enumerate(shown, 1)]
         yield topic(visit, posts, id=name, title=title, source=visit.file.name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import io
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -27,6 +28,7 @@ def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
         import pypdf
     except ImportError:
         raise Unreadable("PDF files are read with pypdf: pip install 'askfirst[pdf]'.") from None
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what is wrong becomes a finding
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):

@@ -13,6 +13,7 @@ from typing import Any
 from indexer import cutting, markup
 from indexer.formats import Unreadable
 from indexer.readers import facts as front
+from indexer.rendering import paragraphs
 from indexer.visit import Visit
 from kb.search.documents import Document
 
@@ -37,7 +38,7 @@ _SETTINGS: dict[str, Any] = {
     "raw_enabled": False, "file_insertion_enabled": False, "_disable_config": True, "embed_stylesheet": False,
     "stylesheet_path": None, "report_level": 5, "halt_level": 6, "input_encoding": "unicode",
     "syntax_highlight": "none", "smart_quotes": False, "math_output": "LaTeX", "initial_header_level": 2,
-    "line_length_limit": 50_000, "traceback": False, "sectsubtitle_xform": False, "doctitle_xform": True,
+    "line_length_limit": 50_000, "traceback": True, "sectsubtitle_xform": False, "doctitle_xform": True,
     "warning_stream": io.StringIO(),
 }  # fmt: skip
 
@@ -50,9 +51,7 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     facts, body = found
     values = _fields(body)
     if values:
-        reason = front.hidden(values, visit)
-        if reason:
-            visit.note(reason, skipped=True)
+        if not front.admitted(values, visit):
             return ()
         facts = front.of(values, visit, line=facts.line)
     root = markup.tree(_html(body, visit), visit)
@@ -78,15 +77,13 @@ def _html(body: str, visit: Visit) -> str:
         from docutils.core import publish_parts
     except ImportError:
         raise Unreadable("reStructuredText is read with docutils: pip install 'askfirst[rst]'.") from None
+    if visit.careful:
+        return paragraphs(body)
     for pattern, replacement in _SPHINX:
         body = pattern.sub(replacement, body + "\n")
     try:
         parts = publish_parts(body, writer="html5", settings_overrides=dict(_SETTINGS))
-    except RecursionError:
-        raise
-    except Exception as error:  # docutils raises whatever its directives raise
+    except (Exception, SystemExit) as error:  # docutils raises whatever its directives raise, and would rather exit
         visit.note(f"It could not be read as reStructuredText ({type(error).__name__}); its plain text is shown.")
-        from indexer.rendering import paragraphs
-
         return paragraphs(body)
     return f"<h1>{parts['title']}</h1>{parts['body']}" if parts["title"] else str(parts["body"])

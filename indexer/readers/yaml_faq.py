@@ -30,9 +30,7 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
         return ()
     metadata = values.get("metadata")
     said = {**(metadata if isinstance(metadata, dict) else {}), **values}
-    reason = front.hidden(said, visit)
-    if reason:
-        visit.note(reason, skipped=True)
+    if not front.admitted(said, visit):
         return ()
     facts = front.of(said, visit)
     made: dict[str, Document] = {}

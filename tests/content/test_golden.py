@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from indexer import editorial
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT
 
@@ -25,6 +26,19 @@ def test_there_are_enough_of_each_sort() -> None:
 def test_expected_pages_exist_and_are_public(centre: Centre) -> None:
     public = {name for name, document in centre.documents.items() if document.audience == "public"}
     assert {query["expect"] for query in ANSWERED} <= public
+
+
+def test_the_publisher_reads_the_same_queries() -> None:
+    read = editorial.golden(CONTENT / "golden.toml")
+    assert [(one.query, one.expect) for one in read] == [
+        (query["query"], (query["expect"],) if "expect" in query else ()) for query in QUERIES
+    ]
+
+
+def test_curations_are_accepted_and_name_pages_that_exist(centre: Centre) -> None:
+    decided = editorial.curations(CONTENT / "curations.toml")
+    assert decided.values["synonyms"]
+    assert {id_ for id_, _ in decided.named} <= set(centre.documents)
 
 
 @pytest.mark.parametrize("query", ANSWERED, ids=lambda query: query["query"])

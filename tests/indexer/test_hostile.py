@@ -124,6 +124,31 @@ _BOMBS = {
 }
 
 
+#: Formats of their own, by file name.
+_OTHER_BOMBS: dict[str, str | bytes] = {
+    "nested.rst": "\n".join("  " * level + "* x" for level in range(300)),
+    "marks.rst": "*`_" * 20_000,
+    "substitutions.rst": "".join(f".. |a{n}| replace:: |a{n + 1}| |a{n + 1}|\n" for n in range(40)) + "\n|a0|",
+    "table.rst": ("+" + "-+" * 500 + "\n|" + "a|" * 500 + "\n") * 50,
+    "aliases.yml": "### YamlMime:FAQ\na: &a [x,x]\nb: &b [*a,*a]\nsections: [*b]\n",
+    "deep.yml": "### YamlMime:FAQ\nsections: " + "[" * 20_000,
+    "deep.json": '{"post_stream": ' + "[" * 100_000,
+    "parts.mbox": "From a@b Mon Jan  5 10:00:00 2026\nContent-Type: multipart/mixed; boundary=x\n\n"
+    + "--x\n\n" * 30_000,
+    "many.mbox": "From a@b Mon Jan  5 10:00:00 2026\nSubject: x\n\nx\n\n" * 2_000,
+    "subject.mbox": "From a@b Mon Jan  5 10:00:00 2026\nSubject: " + "re: " * 50_000 + "\n\nx\n",
+    "references.mbox": "From a@b Mon Jan  5 10:00:00 2026\nReferences: " + "<" * 200_000 + "\n\nx\n",
+    "pages.pdf": b"%PDF-1.4\n"
+    + b"1 0 obj<</Type/Pages/Kids[1 0 R]/Count 1>>endobj\ntrailer<</Root<</Pages 1 0 R>>>>\n%%EOF",
+    "noise.pdf": b"%PDF-1.4\n" + b"1 0 obj<<" * 50_000,
+    "declared.html": '<script type="application/ld+json">' + '{"@graph":[' * 5_000 + "</script>QAPage",
+    "marked.html": '<div itemtype="https://schema.org/Question" itemprop="suggestedAnswer">' * 400 + "QAPage",
+    "posts.xml": "<posts>" + '<row Id="1" PostTypeId="1" Title="t" Body="' + "&lt;div&gt;" * 50_000 + '"/></posts>',
+    ".openpublishing.redirection.json": "[" * 100_000,
+    "_redirects": "/a /b\n" * 100_000,
+}
+
+
 def _file(path: Path, kind: Kind = Kind.DOC) -> SourceFile:
     facts = path.stat()
     return SourceFile(kind, path.parent.name, path.name, facts.st_size, facts.st_mtime_ns, str(path), str(path.parent))
@@ -133,6 +158,8 @@ def test_bombs_end_within_their_limits_and_the_good_files_are_read(root: Path) -
     for name, bomb in _BOMBS.items():
         (root / f"{name}.md").write_text(bomb)
         (root / f"{name}.html").write_text(f"<html><body>{bomb}</body></html>")
+    for name, written in _OTHER_BOMBS.items():
+        (root / name).write_bytes(written.encode() if isinstance(written, str) else written)
     (root / "aliases.md").write_text("---\na: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n---\nText.")
     for number in range(5):
         (root / f"good{number}.md").write_text(f"# Good {number}\n\nText.")

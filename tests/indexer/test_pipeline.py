@@ -185,7 +185,7 @@ def test_a_site_loses_its_chrome_also_when_one_page_changes(tmp_path: Path, root
 def test_a_menu_that_names_its_page_goes_and_the_pages_own_words_stay(tmp_path: Path, root: Path) -> None:
     page = (
         "<html><title>P{0}</title><body><div>Manual</div><h3>Contents</h3><ul><li><a href='#a'>Page {0}</a></li><li><a "
-        "href='#b'>Part {0}b</a></li></ul><h4>Next topic</h4><p><a href='p1.html'>Topic {0}</a></p><div>Navigation</div>"
+        "href='#b'>Part {0}b</a></li></ul><h4>Next topic</h4><p><a href='p1.html'>Topic {0}</a></p><div>Menu</div>"
         "<h1>Page {0}</h1><p>Words of {0}.</p><p><a href='p2.html'>See also {0}</a></p><h4>This page</h4>"
         "<p><a href='p3.html'>Previous {0}</a></p><div>Imprint</div></body></html>"
     )

@@ -22,7 +22,21 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     Raises Misconfigured when the data folder, the policies or the catalogue cannot be used.
     """
     from kb.centre import HelpCentre
-    from webapp import account, api, assets, context, desk, editor, guard, health, machine, problems, tickets, view
+    from webapp import (
+        account,
+        api,
+        assets,
+        context,
+        desk,
+        editor,
+        guard,
+        handling,
+        health,
+        machine,
+        problems,
+        tickets,
+        view,
+    )
     from webapp import help as reading
 
     app = Flask(__name__)
@@ -35,7 +49,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     guard.protect(app, settings)
     view.register(app)
     assets.register(app)
-    for part in (health, reading, tickets, desk, editor, account, api, machine):
+    for part in (health, reading, tickets, desk, handling, editor, account, api, machine):
         app.register_blueprint(part.blueprint)
     guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin
     app.context_processor(lambda: {"person": context.person(), "settings": settings, "now": context.now()})

@@ -9,26 +9,34 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Callable
+from urllib.parse import urlencode
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Conflict, Forbidden, Invalid, TooLarge, Unavailable
+from kb.errors import Conflict, Forbidden, Invalid, KbError, TooLarge, Unavailable
+from kb.search.documents import PUBLIC
+from kb.search.results import Hit
+from kb.tickets.overview import VIEWED
 from kb.tickets.person import Person
+from kb.tickets.ticket import Ticket
 from webapp.attainment import BAR, HEIGHT, charts, mondays
-from webapp.context import centre, now, person
+from webapp.context import centre, now, person, settings
 from webapp.filing import uploads
 from webapp.help import page_number
 from webapp.problems import wants_json
+from webapp.replies import ready
+from webapp.tickets import fragment, midnight
 from webapp.view import SOON
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 PER_PAGE = 25
 WEEKS = 8  # on the board
+OFFERED = 5  # articles, and tickets like one
 MOST = 20  # tickets in each list of the board
 
 
-def _agent() -> Person:
+def agent() -> Person:
     someone = person()
     if someone is None:
         raise Forbidden("Your session has ended; sign in again.")
@@ -37,14 +45,17 @@ def _agent() -> Person:
 
 @blueprint.get("")
 def queue() -> str:
-    names = ("words", "status", "level", "product")
-    filters = {name: request.args.get(name, "").strip()[:200] for name in names}
+    filters = {name: request.args.get(name, "").strip()[:200] for name in VIEWED}
+    filters_set = {name: words for name, words in filters.items() if words}
     total, rows = centre().desk.queue(
-        _agent(),
+        agent(),
         status=filters["status"] or None,
         level=filters["level"],
         product=filters["product"],
         words=filters["words"],
+        since=midnight(filters["since"], "since", days=0),
+        until=midnight(filters["until"], "until", days=1),
+        assignee=filters["assignee"],
         page=page_number(),
         now=now(),
     )
@@ -53,17 +64,35 @@ def queue() -> str:
         total=total,
         rows=rows,
         filters=filters,
+        filters_set=filters_set,
         levels=centre().policy.levels,
+        agents=centre().desk.agents(agent()),
+        views=centre().desk.views(agent()),
         catalogue=centre().catalogue,
         page=page_number(),
         pages=-(-total // PER_PAGE),
     )
 
 
+@blueprint.post("/views")
+def save_view() -> BaseResponse:
+    """The filters of the queue under a name of one's own."""
+    narrowed = {name: request.form.get(name, "").strip() for name in VIEWED}
+    narrowed = {name: words for name, words in narrowed.items() if words}
+    centre().desk.save_view(agent(), request.form.get("name", ""), narrowed, shared=bool(request.form.get("shared")))
+    return redirect(f"{url_for('desk.queue')}?{urlencode(narrowed)}", 303)
+
+
+@blueprint.post("/views/<int:view>/drop")
+def drop_view(view: int) -> BaseResponse:
+    centre().desk.drop_view(agent(), view)
+    return redirect(url_for("desk.queue"), 303)
+
+
 @blueprint.get("/board")
 def board() -> str:
     """How the promises stand; a lead's first look in the morning."""
-    found = centre().desk.board(_agent(), weeks=WEEKS, most=MOST, now=now())
+    found = centre().desk.board(agent(), weeks=WEEKS, most=MOST, now=now())
     weeks = mondays(now().astimezone(dt.UTC).date(), WEEKS)
     titles = {key: level.title for key, level in centre().policy.levels.items()}
     drawn = charts(found.attainment, titles, weeks)
@@ -83,31 +112,61 @@ def board() -> str:
 
 @blueprint.get("/<number>")
 def show(number: str) -> str:
-    return _page(number)
+    return page(number)
 
 
-def _page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") -> str:
+def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") -> str:
+    desk, who = centre().desk, agent()
+    ticket = desk.ticket(number, who, now=now())
+    about = {"customer": ticket.row.customer, "number": ticket.number, "agent": who.name}
+    canned = ready(settings().content / "replies", about)
+    wanted = request.args.get("canned", "")
     return render_template(
         "desk_ticket.html",
-        ticket=centre().desk.ticket(number, _agent(), now=now()),
+        ticket=ticket,
+        others=desk.present(number, who, now=now()),
+        similar=desk.similar(number, who, most=OFFERED, now=now()),
+        articles=_articles(ticket),
+        agents=desk.agents(who),
+        canned=canned,
+        levels=centre().policy.levels,
+        severities=centre().policy.severities,
+        reasons=centre().policy.reasons.values(),
         key=secrets.token_urlsafe(18),
         note_key=secrets.token_urlsafe(18),
         sentence=sentence,
-        typed=typed,
-        typing=typing,
+        typed=typed or next((one.words for one in canned if one.name == wanted), ""),
+        typing=typing or ("reply" if wanted else ""),
     )
 
 
-def _do(
+def _articles(ticket: Ticket) -> tuple[Hit, ...]:
+    """What may answer the ticket and everybody may read; none while there is no index."""
+    try:
+        return centre().searcher.suggest(ticket.row.title, audience=PUBLIC, limit=OFFERED).hits
+    except KbError:
+        return ()
+
+
+@blueprint.get("/<number>/live")
+def live(number: str) -> Response:
+    """What changes while the page is open, as a piece of it; also says that the agent is still here."""
+    desk, who = centre().desk, agent()
+    ticket = desk.ticket(number, who, now=now())
+    others = desk.present(number, who, answering=bool(request.args.get("answering")), now=now())
+    return fragment("_live.html", ticket=ticket, others=others, staff=True)
+
+
+def do(
     number: str, act: Callable[[Person], None], *, typed: str = "", typing: str = ""
 ) -> BaseResponse | tuple[str, int]:
     """One verb; what cannot be done comes back with the page and the typed words."""
     try:
-        act(_agent())
+        act(agent())
     except (Invalid, Conflict, TooLarge, Unavailable) as error:
         if wants_json():
             raise
-        return _page(number, sentence=error.sentence, typed=typed, typing=typing), error.status
+        return page(number, sentence=error.sentence, typed=typed, typing=typing), error.status
     return redirect(url_for("desk.show", number=number), 303)
 
 
@@ -115,7 +174,7 @@ def _do(
 def reply(number: str) -> BaseResponse | tuple[str, int]:
     body, key, files = request.form.get("body", ""), request.form.get("key", ""), uploads(request)
     desk, at = centre().desk, now()
-    return _do(
+    return do(
         number,
         lambda who: desk.reply(number, who, body, uploads=files, key=key, now=at),
         typed=body,
@@ -127,7 +186,7 @@ def reply(number: str) -> BaseResponse | tuple[str, int]:
 def note(number: str) -> BaseResponse | tuple[str, int]:
     body, key, files = request.form.get("body", ""), request.form.get("key", ""), uploads(request)
     desk, at = centre().desk, now()
-    return _do(
+    return do(
         number,
         lambda who: desk.note(number, who, body, uploads=files, key=key, now=at),
         typed=body,
@@ -137,9 +196,10 @@ def note(number: str) -> BaseResponse | tuple[str, int]:
 
 @blueprint.post("/<number>/assign")
 def assign(number: str) -> BaseResponse | tuple[str, int]:
-    return _do(number, lambda who: centre().desk.assign(number, who, request.form.get("agent", ""), now=now()))
+    return do(number, lambda who: centre().desk.assign(number, who, request.form.get("agent", ""), now=now()))
 
 
 @blueprint.post("/<number>/solve")
 def solve(number: str) -> BaseResponse | tuple[str, int]:
-    return _do(number, lambda who: centre().desk.solve(number, who, now=now()))
+    reason = request.form.get("reason", "")
+    return do(number, lambda who: centre().desk.solve(number, who, reason=reason, now=now()))

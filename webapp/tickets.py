@@ -31,6 +31,9 @@ blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25
 REVIEWED = 5  # suggestions on the review step
 _AGAIN = (Invalid, Conflict, TooLarge, TooMany, Unavailable)
+FILED_BEFORE = (
+    "A ticket was already filed from this form, with another text. Send it again to file this as a second ticket."
+)
 EXPIRED = (
     "The form had been open for too long or cookies are off; your text is still here: look it over and send it again."
 )
@@ -115,8 +118,12 @@ def form_again(error: KbError) -> Response:
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
         return of_kb_error(error)
     fields = error.fields if isinstance(error, Invalid) else {}
-    page = form_page(read(request.form), sentence=error.sentence, errors=fields)
-    return make_response(page, error.status)
+    form, sentence = read(request.form), error.sentence
+    if error.field == "key" or "key" in fields:
+        form["key"] = secrets.token_urlsafe(18)  # the next try is a ticket of its own
+    if isinstance(error, Conflict) and error.field == "key":
+        sentence = FILED_BEFORE
+    return make_response(form_page(form, sentence=sentence, errors=fields), error.status)
 
 
 @blueprint.errorhandler(CSRFError)
@@ -144,8 +151,8 @@ def mine() -> str:
         _signed_in(),
         status=filters["status"] or None,
         words=filters["words"],
-        since=_midnight(filters["since"], "since", days=0),
-        until=_midnight(filters["until"], "until", days=1),
+        since=midnight(filters["since"], "since", days=0),
+        until=midnight(filters["until"], "until", days=1),
         page=page_number(),
         now=now(),
     )
@@ -160,7 +167,7 @@ def _signed_in() -> Person:
     return someone
 
 
-def _midnight(text: str, field: str, *, days: int) -> dt.datetime | None:
+def midnight(text: str, field: str, *, days: int) -> dt.datetime | None:
     """The begin of a day in the reader's zone, ``days`` later; None for no day."""
     if not text:
         return None
@@ -203,6 +210,7 @@ def _page(number: str, viewer: Person, *, sentence: str = "", typed: str = "") -
         ticket=ticket,
         filed="filed" in request.args,
         link=_link(ticket.number) if viewer.guest else "",
+        severities=centre().policy.severities,
         key=secrets.token_urlsafe(18),
         sentence=sentence,
         typed=typed,
@@ -249,6 +257,41 @@ def cancel(number: str) -> BaseResponse | tuple[str, int]:
 def reopen(number: str) -> BaseResponse | tuple[str, int]:
     reason = request.form.get("reason", "")
     return _do(number, lambda who: centre().desk.reopen(number, who, reason, now=now()), typed=reason)
+
+
+@blueprint.post("/tickets/<number>/<any(agree, decline, escalate, rate):word>")
+def respond(number: str, word: str) -> BaseResponse | tuple[str, int]:
+    """The customer's answer to a proposed severity, a word to the supervisor, a rating."""
+    form, desk, at = request.form.to_dict(), centre().desk, now()
+    body, key = form.get("body", ""), form.get("key", "")
+    acts: dict[str, Callable[[Person], None]] = {
+        "agree": lambda who: desk.agree(number, who, key=key, now=at),
+        "decline": lambda who: desk.decline(number, who, body, key=key, now=at),
+        "escalate": lambda who: desk.escalate(number, who, body, key=key, now=at),
+        "rate": lambda who: desk.rate(number, who, _stars(form.get("score", "")), body, key=key, now=at),
+    }
+    return _do(number, acts[word], typed=body)
+
+
+def _stars(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) == 1 else 0
+
+
+@blueprint.get("/tickets/<number>/live")
+def live(number: str) -> Response:
+    """What changes while the page is open, as a piece of it."""
+    viewer = viewer_of(number)
+    if viewer is None:
+        raise NotFound("Your session has ended; sign in again, or open the link that you kept.")
+    return fragment("_live.html", ticket=centre().desk.ticket(number, viewer, now=now()), others=(), staff=False)
+
+
+def fragment(template: str, **values: object) -> Response:
+    """A piece of a page with its hash as ETag: 304 while it is the same. Asked for by scripts, kept by nobody."""
+    response = make_response(render_template(template, **values))
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/attachments/<ref>/<name>")

@@ -19,7 +19,7 @@ from markupsafe import Markup, escape
 
 from kb.search.documents import Document
 from kb.search.results import Passage
-from kb.tickets.ticket import Due
+from kb.tickets.ticket import Due, Event
 from webapp.context import now as request_now
 from webapp.context import zone as request_zone
 
@@ -28,7 +28,44 @@ KIND_PLACES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {"doc": ("docs", "Guides"), "faq": ("faq", "Questions & answers"), "forum": ("forum", "Forum")}
 )
 STATUS_TITLES: Mapping[str, str] = MappingProxyType(
-    {"open": "With support", "waiting": "Waiting for the customer", "solved": "Solved", "cancelled": "Cancelled"}
+    {
+        "open": "With support",
+        "waiting": "Waiting for the customer",
+        "paused": "Paused",
+        "solved": "Solved",
+        "cancelled": "Cancelled",
+        "merged": "Merged",
+        "void": "Void",
+    }
+)
+#: verb of an event -> what the actor did; names in braces are facts of the event.
+EVENT_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "opened": "filed this ticket",
+        "replied": "replied",
+        "linked": "answered with",
+        "commented": "wrote",
+        "noted": "noted",
+        "assigned": "assigned it to {agent}",
+        "copied": "changed who gets copies",
+        "awaited": "waits for the customer",
+        "paused": "paused it: {title}",
+        "resumed": "took it up again",
+        "dismissed": "saw that no answer is needed",
+        "moved": "moved it to {title}",
+        "proposed": "proposes the severity “{title}”",
+        "agreed": "agreed to the severity “{title}”",
+        "declined": "kept the severity",
+        "escalated": "escalated it to the supervisor",
+        "solved": "marked it solved",
+        "cancelled": "cancelled it",
+        "reopened": "re-opened it",
+        "rated": "rated it {score} of 5",
+        "merged": "merged it into {into}",
+        "absorbed": "merged {from} into it",
+        "split": "made a ticket of its own of a part: {title}",
+        "voided": "voided it: {why}",
+    }
 )
 #: state of a promise -> (tone for the colour, icon, words before the time)
 DUE_TONES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
@@ -44,12 +81,27 @@ DUE_TONES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
 )
 SOON = dt.timedelta(hours=2)
 _LINK = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
+_FACT = re.compile(r"\{(\w+)\}")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def register(app: Flask) -> None:
-    for function in (marked, when, span_words, linked, day, due_tone, due_words, size, zone_label, ledger_moment):
+    for function in (
+        client_words,
+        event_words,
+        documents_of,
+        marked,
+        when,
+        span_words,
+        linked,
+        day,
+        due_tone,
+        due_words,
+        size,
+        zone_label,
+        ledger_moment,
+    ):
         app.template_filter(function.__name__)(function)
     app.jinja_env.globals |= {"KIND_TITLES": KIND_TITLES, "KIND_PLACES": KIND_PLACES, "STATUS_TITLES": STATUS_TITLES}
     app.add_template_global(with_query, "with_query")
@@ -154,6 +206,38 @@ def due_words(due: Due, now: dt.datetime | None = None) -> str:
     if due.state != "running":
         return due_tone(due, now)[2]
     return f"Due in {span_words(due.due - now)}" if due.due else "No time promised"
+
+
+#: What a browser says of itself -> how it is called, the first that fits.
+_BROWSERS = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"))
+
+
+def client_words(client: str) -> str:
+    """``Firefox on Windows``, from what a browser says; else its first word.
+
+    >>> client_words("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+    'Firefox on Linux'
+    """
+    browser = next((name for mark, name in _BROWSERS if mark in client), client.split("/")[0][:40])
+    system = next((name for mark, name in (*_SYSTEMS, ("Linux", "Linux")) if mark in client), "")
+    return " on ".join(filter(None, (browser, system))) or "An unknown program"
+
+
+def event_words(event: Event) -> str:
+    """What somebody did, with the facts of the event; a fact that is missing leaves no brace behind."""
+    if event.facts.get("handed_over"):
+        return f"handed it over to {event.facts['handed_over']}"
+    if event.facts.get("split_from"):
+        return f"made this of a part of {event.facts['split_from']}"
+    words = EVENT_WORDS.get(event.verb, event.verb)
+    return _FACT.sub(lambda found: event.facts.get(found[1], ""), words).strip(" :")
+
+
+def documents_of(event: Event) -> list[tuple[str, str]]:
+    """(id, title) of the articles that an answer links to."""
+    rows = event.facts.get("documents", "").splitlines() if event.verb == "linked" else []
+    return [(id_, title or id_) for id_, _, title in (row.partition("\t") for row in rows)]
 
 
 def _overdue(due: Due, now: dt.datetime) -> bool:

@@ -29,6 +29,8 @@ OPEN_TO_ALL = (
     "/tickets/new",
     "/tickets/solved",
     "/sign-in",
+    "/account/register",
+    "/account/reset",
     "/nope",
 )
 
@@ -72,6 +74,7 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
     check(page, "the ledger")
     check(alice.go("/tickets"), "my tickets")
     check(alice.go("/tickets?words=nothing-at-all"), "my tickets, none")
+    check(alice.go("/account"), "the account")
     check(alice.go("/desk"), "the desk, forbidden")
     desk = bob.sign_in("bob")
     check(desk, "the queue")
@@ -82,6 +85,9 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
     desk.get_by_role("button", name="Keep the note").click()
     expect(desk.locator(".event.internal")).to_be_visible()
     check(desk, "the desk's ticket")
+    for one in desk.locator(".deed summary").all():
+        one.click()
+    check(desk, "the desk's ticket with every form open")
     desk.locator("details.menu summary").click()
     check(desk, "the open menu")
     desk.get_by_role("button", name="Mark as solved").dispatch_event("click")

@@ -22,6 +22,11 @@ ARGUMENTS = {
     "number": "KB-1001",
     "ref": "none",
     "filename": "site.css",
+    "verb": "resume",
+    "word": "agree",
+    "view": 7,
+    "purpose": "reset",
+    "secret": "none",
 }
 
 

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 findings or nothing found, 2 wrong usage or settings.
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib.metadata import EntryPoint, entry_points
 
@@ -54,6 +55,7 @@ def settings() -> None:
 
 def main() -> None:
     """The console script. No traceback reaches a person for an expected failure."""
+    os.umask(0o077)  # tickets, addresses and drafts are nobody else's on this machine
     try:
         code = kb(standalone_mode=False)
         sys.exit(code if isinstance(code, int) else 0)

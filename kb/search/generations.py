@@ -231,7 +231,7 @@ class Builder:
             self._store.close()
             self._whoosh()
             partitions = self._partitions()
-            (self._aside / "ledger.json").write_text(json.dumps(ledger, ensure_ascii=False), "utf-8")
+            (self._aside / "ledger.json").write_text(json.dumps(ledger), "ascii")  # file names may be no UTF-8
             (self._aside / CURATIONS_FILE).write_text(json.dumps(self.curations, ensure_ascii=False), "utf-8")
             manifest = self._sealed(partitions, settings)
             self._check(manifest)

@@ -80,3 +80,7 @@ def test_another_versions_ledger_is_not_trusted() -> None:
     assert ledger.from_json({"version": -1, "files": {}}) is None
     assert ledger.from_json({"version": ledger.VERSION, "files": {"a": [1]}, "chrome": {}, "moved": {}}) is None
     assert ledger.from_json({}) is None
+
+
+def test_a_file_that_could_not_be_read_is_tried_again_though_it_looks_the_same() -> None:
+    assert ledger.difference({"a": Entry(1, 1, "")}, {"a": _file("a", 1, 1)}, lambda _: "h").changed == ("a",)

@@ -61,7 +61,7 @@ class Matrix:
         self._run = kernels()
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
-        self.topics = Topics(arrays) if "topic_words" in arrays else None
+        self.topics = Topics(arrays) if "topic_lengths" in arrays else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
         self._newest = int(arrays["day"].max(initial=0))

@@ -45,7 +45,12 @@ def pack(arrays: Arrays) -> Arrays:
     passages = np.concatenate([_bytes(table[i : i + _BATCH] @ words) for i in range(0, count, _BATCH)])
     place = np.full(arrays["df"].size, -1, dtype=np.int32)
     place[kept] = np.arange(kept.size)
-    return {"topic_place": place, "topic_words": words.astype(np.float16), "topic_passages": passages}
+    return {
+        "topic_place": place,
+        "topic_words": words.astype(np.float16),
+        "topic_passages": passages,
+        "topic_lengths": np.concatenate([_lengths(passages[i : i + _BATCH]) for i in range(0, count, _BATCH)]),
+    }
 
 
 def _table(arrays: Arrays, documents: int) -> Any:
@@ -67,12 +72,16 @@ def _bytes(rows: Floats) -> npt.NDArray[np.int8]:
     return steps.astype(np.int8)
 
 
+def _lengths(rows: npt.NDArray[np.int8]) -> Floats:
+    return np.asarray(np.maximum(np.sqrt((rows.astype(np.float32) ** 2).sum(axis=1)), 1e-9), dtype=np.float32)
+
+
 class Topics:
     """The directions of one audience's partition."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._place, self._words = arrays["topic_place"], arrays["topic_words"]
-        self._passages = arrays["topic_passages"]
+        self._passages, self._lengths = arrays["topic_passages"], arrays["topic_lengths"]
         self._df, self._size = arrays["df"], int(arrays["kind"].size)
 
     def direction(self, meanings: Sequence[Meaning]) -> Floats | None:
@@ -92,7 +101,5 @@ class Topics:
 
     def cosines(self, direction: Floats, passages: Ints, starts: Ints) -> Floats:
         """The best cosine among each document's passages; ``starts`` says where each document's begin."""
-        rows = self._passages[passages].astype(np.float32)
-        length = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-        cosine = (rows @ direction) / np.maximum(length, np.float32(1e-9))
+        cosine = (self._passages[passages].astype(np.float32) @ direction) / self._lengths[passages]
         return np.asarray(np.maximum(np.maximum.reduceat(cosine, starts), 0))

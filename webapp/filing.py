@@ -19,6 +19,7 @@ from kb.errors import Invalid, KbError
 from kb.ids import ticket_number, ticket_serial
 from kb.search.documents import Document
 from kb.search.results import Hit
+from kb.tickets.handling import key_of
 from kb.tickets.person import Person, email_address
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
 from webapp.context import audience, centre, now, person, zone_named
@@ -44,7 +45,6 @@ FIELDS = (
 )
 TRAIL = 20  # documents on one ticket's trail
 TRAIL_TEXT = 20_000  # characters
-KEY_LENGTH = 100
 RECEIPTS = 10  # links of a guest's tickets that one browser session remembers
 
 
@@ -127,7 +127,7 @@ def shown(hits: Sequence[Hit]) -> str:
 def check(form: Mapping[str, str], files: tuple[Upload, ...]) -> Filing:
     """The draft and its customer. Raises Invalid with one sentence for every field at fault, the guest's included."""
     someone = person()
-    fields = {} if someone else _guest_faults(form)
+    fields = _key_faults(form["key"]) | ({} if someone else _guest_faults(form))
     draft = None
     try:
         draft = centre().desk.check(form, files, trail(form["consulted"]), now=now())
@@ -136,7 +136,15 @@ def check(form: Mapping[str, str], files: tuple[Upload, ...]) -> Filing:
     if draft is None or fields:
         count = len(fields)
         raise Invalid(f"{'One field needs' if count == 1 else f'{count} fields need'} another look.", fields=fields)
-    return Filing(draft, someone or _guest(form), form["key"][:KEY_LENGTH] or secrets.token_urlsafe(18))
+    return Filing(draft, someone or _guest(form), form["key"] or secrets.token_urlsafe(18))
+
+
+def _key_faults(key: str) -> dict[str, str]:
+    try:
+        key_of(key)
+    except Invalid as error:
+        return dict(error.fields)
+    return {}
 
 
 def _guest_faults(form: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kb import ids
-from kb.errors import Forbidden, Invalid
+from kb.errors import Conflict, Forbidden, Invalid
 from kb.sla.clock import Kind, SlaEvent
 from kb.sla.explain import Difference, differences
 from kb.sla.policy import Choice, Goal, SlaPolicy
@@ -104,13 +104,21 @@ class Desk(Overview):
         )
 
     def open(self, draft: Draft, customer: Person, *, key: str, now: dt.datetime) -> str:
-        """Files a ticket and returns its number; the same customer and key give the same number.
+        """Files a ticket and returns its number; the same customer, key and draft give the same number.
 
-        Raises Invalid for a spent coupon, Unavailable when it could not be saved: then nothing is.
+        Raises Conflict for a key that filed another draft, Invalid for a spent coupon, Unavailable when it could not
+        be saved: then nothing is.
         """
         once = Key(customer.id, Verb.OPEN.value, key_of(key))
-        known = self._store.serial_by_key(once)
-        return ids.ticket_number(known or self._open(draft, customer, once, now.replace(microsecond=0)))
+        if self._store.filed_as(once) is None:
+            serial = self._open(draft, customer, once, now.replace(microsecond=0))
+            if not once.key:
+                return ids.ticket_number(serial)
+        # Asked after saving, too: of two that were sent at once the other may have come first.
+        found = self._store.filed_as(once)
+        if found is None or found[1] != drafts.fingerprint(draft):
+            raise Conflict("This key was used for another ticket; make a new key.", field="key")
+        return ids.ticket_number(found[0])
 
     def reply(
         self, number: str, author: Person, body: str, *, uploads: Sequence[Upload] = (), key: str, now: dt.datetime
@@ -242,8 +250,9 @@ class Desk(Overview):
         return attachment, self._attachments.path(attachment)
 
     def receipt(self, number: str, guest: Person, *, key: str, now: dt.datetime) -> str:
-        """A secret for the guest's own link, to whoever holds the key the ticket was filed with. Raises NotFound.
+        """A secret for the guest's own link, to whoever has just filed the ticket with this key. Raises NotFound.
 
+        Call it after ``open`` only: that refuses everybody who does not know the whole text of the ticket.
         Each call makes another secret; only hashes are kept, so none can be shown twice.
         """
         serial = serial_of(number)
@@ -316,7 +325,7 @@ class Desk(Overview):
             by_agent=False,
             public=True,
             body=draft.description,
-            facts={"level": choice.level.key, "why": choice.why},
+            facts={"level": choice.level.key, "why": choice.why, "filed_as": drafts.fingerprint(draft)},
             attachments=self._attachments.put(draft.attachments),
         )
 

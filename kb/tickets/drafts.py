@@ -8,6 +8,7 @@ and what they are promised is the desk's business.
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -86,6 +87,17 @@ def check(
     if read.wrong:
         raise Invalid(" ".join(read.wrong.values()), fields=read.wrong)
     return draft
+
+
+def fingerprint(draft: Draft) -> str:
+    """The same for two drafts that say the same: a hash of all that the customer gave, 64 hex digits.
+
+    What they looked at before, and the episode, may grow between two tries and do not count.
+    """
+    files = [(file.name, hashlib.sha256(file.data).hexdigest()) for file in draft.attachments]
+    said = [draft.title, draft.type.value, draft.severity, draft.severity_detail, draft.description, draft.product]
+    said += [draft.module, draft.version, draft.coupon]
+    return hashlib.sha256(json.dumps([said, draft.copy_to, files]).encode("ascii")).hexdigest()
 
 
 def comment(words: str, files: Sequence[Upload] = (), *, limits: FormLimits | None = None) -> str:

@@ -27,7 +27,7 @@ from kb.tickets.promises import OPEN_STATES
 from kb.tickets.store import TicketStore
 from kb.tickets.ticket import Attachment, Proposal, Rating, Upload, Verb, after
 
-_KEY_LENGTH = 200
+_KEY_LENGTH = 100
 _LINKS = 10
 _DOCUMENT = re.compile(r"[\w./-]{1,300}")
 VOID_REASONS = ("spam", "duplicate")
@@ -382,4 +382,7 @@ def once_of(number: str, person: Person, verb: Verb, key: str) -> Key:
 def key_of(key: str) -> str:
     if len(key) > _KEY_LENGTH:
         raise Invalid(f"An idempotency key has at most {_KEY_LENGTH} characters.", field="key")
-    return drafts.plain(key)
+    cleaned = drafts.plain(key)
+    if key and not cleaned.strip():
+        raise Invalid("This idempotency key is blank; give letters or digits, or leave it out.", field="key")
+    return cleaned

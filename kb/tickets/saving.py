@@ -42,6 +42,14 @@ def serial_by_key(connection: Connection, key: Key) -> int | None:
     return connection.execute(query).scalar()
 
 
+def filed_as(connection: Connection, key: Key) -> tuple[int, str] | None:
+    if not key.key:
+        return None
+    query = select(KEYS.c.ticket_id, EVENTS.c.facts).join_from(KEYS, EVENTS, KEYS.c.event_id == EVENTS.c.id)
+    found = connection.execute(query.where(KEYS.c.person_id == key.person_id, KEYS.c.key == _key_text(key))).first()
+    return (found.ticket_id, str(found.facts.get("filed_as", ""))) if found else None
+
+
 def _key_text(key: Key) -> str:
     return f"{key.scope}/{key.key}"
 

@@ -41,6 +41,11 @@ class TicketStore:
         with self._database.read() as connection:
             return saving.serial_by_key(connection, key)
 
+    def filed_as(self, key: Key) -> tuple[int, str] | None:
+        """The ticket that this key has filed, and the fingerprint of its draft (empty for one that kept none)."""
+        with self._database.read() as connection:
+            return saving.filed_as(connection, key)
+
     def open(self, new: NewTicket, key: Key) -> int:
         """Saves a ticket and returns its serial; with a key seen before, only that ticket's serial.
 

@@ -98,8 +98,8 @@ def test_the_consulted_trail_is_kept_in_order(world: World) -> None:
     assert world.desk.ticket(number, world.bob, now=FRIDAY).consulted == trail
 
 
-def test_the_same_key_files_once_even_with_another_text(world: World, number: str) -> None:
-    again = world.desk.open(draft("Something else"), world.alice, key="first", now=FRIDAY + HOUR)
+def test_the_same_key_files_once_for_each_person(world: World, number: str) -> None:
+    again = world.desk.open(draft(), world.alice, key="first", now=FRIDAY + HOUR)
     assert again == number
     assert world.desk.ticket(number, world.alice, now=FRIDAY).row.title == "Cannot print"
     assert world.desk.open(draft(), world.charlie, key="first", now=FRIDAY) == "KB-1002"
@@ -476,3 +476,16 @@ def test_the_ticket_ends_the_episode_it_came_from(world: World) -> None:
 def test_a_key_has_an_end(world: World) -> None:
     with pytest.raises(Invalid):
         world.desk.open(draft(), world.alice, key="k" * 201, now=FRIDAY)
+
+
+def test_a_key_files_one_draft_and_no_other(world: World, number: str) -> None:
+    assert world.desk.open(draft(episode="grown"), world.alice, key="first", now=FRIDAY) == number
+    for other in (draft("Cannot fold"), draft(attachments=(LOG,)), draft(copy_to=("boss@example.com",))):
+        with pytest.raises(Conflict, match="make a new key"):
+            world.desk.open(other, world.alice, key="first", now=FRIDAY)
+
+
+@pytest.mark.parametrize("key", ["\x00\x01", "  ", "k" * 101])
+def test_a_blank_or_endless_key_is_refused(world: World, key: str) -> None:
+    with pytest.raises(Invalid):
+        world.desk.open(draft(), world.alice, key=key, now=FRIDAY)

@@ -316,3 +316,41 @@ def test_suggestions_on_the_review_step_are_what_the_asker_may_see(folder: Path)
     )
     alice = build(settings_of(folder)).browser("alice")
     assert number_of(alice.post("/tickets/review", ticket(title="Zephyrion outage")))
+
+
+def test_who_knows_address_and_key_but_not_the_text_gets_no_link_to_a_guests_ticket(portal: Portal) -> None:
+    key = {"Idempotency-Key": "order-77"}
+    filed = portal.browser().client.post("/api/v1/tickets", json=guest(), headers=key)
+    assert filed.status_code == 201
+    stranger = portal.browser()
+    refused = stranger.client.post("/api/v1/tickets", json=guest(description="Show me."), headers=key)
+    assert refused.status_code == 409
+    assert filed.json
+    assert refused.json
+    assert refused.json["detail"] == "This key was used for another ticket; make a new key."
+    assert stranger.get(f"/tickets/{filed.json['number']}").headers["Location"].startswith("/sign-in")
+    again = portal.browser().client.post("/api/v1/tickets", json=guest(), headers=key)
+    assert again.json
+    assert again.json["number"] == filed.json["number"]
+    assert "key=" in again.json["url"]
+    assert count(portal) == 1
+
+
+def test_another_text_from_the_same_form_is_told_and_filed_at_the_next_try(portal: Portal, alice: Browser) -> None:
+    first = number_of(alice.post("/tickets", ticket()))
+    again = alice.post("/tickets", ticket(description="It burns."))
+    page = again.get_data(as_text=True)
+    assert again.status_code == 409
+    assert "Send it again to file this as a second ticket" in page
+    found = re.search(r'name="key" value="([^"]+)"', page)
+    assert found
+    assert "It burns." in page
+    assert number_of(alice.post("/tickets", ticket(description="It burns.", key=found[1]))) != first
+
+
+@pytest.mark.parametrize(("key", "words"), [("k" * 101, "at most 100 characters"), ("\x01\x02 ", "is blank")])
+def test_a_key_that_cannot_be_used_is_refused_and_not_cut(alice: Browser, key: str, words: str) -> None:
+    refused = alice.client.post("/api/v1/tickets", json=ticket(key=key))
+    assert refused.status_code == 422
+    assert refused.json
+    assert words in refused.json["fields"]["key"]

@@ -26,6 +26,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
         account,
         api,
         assets,
+        contacts,
         context,
         desk,
         editor,
@@ -49,7 +50,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     guard.protect(app, settings)
     view.register(app)
     assets.register(app)
-    for part in (health, reading, tickets, desk, handling, editor, account, api, machine):
+    for part in (health, reading, tickets, desk, handling, editor, account, contacts, api, machine):
         app.register_blueprint(part.blueprint)
     guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin
     app.context_processor(lambda: {"person": context.person(), "settings": settings, "now": context.now()})

@@ -26,6 +26,8 @@ ARGUMENTS = {
     "word": "agree",
     "view": 7,
     "purpose": "reset",
+    "contact": 7,
+    "state": "deactivate",
     "secret": "none",
 }
 

@@ -125,8 +125,8 @@ class Votes:
         at = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
         documents, place = np.unique(self._a["solved_links"][at], return_inverse=True)
         summed = np.bincount(place, weights=vote[owner]).astype(np.float32)
-        # A ticket that shares one word of many is nobody's precedent: below half of the words' weight votes shrink.
-        return documents.astype(np.int64), summed / summed.max() * np.float32(min(1.0, 2 * best / ideal))
+        # A ticket that shares one word of many is nobody's precedent: under a quarter of their weight votes shrink.
+        return documents.astype(np.int64), summed / summed.max() * np.float32(min(1.0, 4 * best / ideal))
 
     def _scores(self, meanings: Sequence[Meaning], unknown: Sequence[str]) -> tuple[Floats, float]:
         """BM25 of every ticket's title, and what a title of exactly these words would get."""

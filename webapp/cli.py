@@ -35,6 +35,7 @@ THREADS = 4  # requests at once in each server process
 @click.option("--data", help="The data folder (KB_DATA).")
 def serve(demo: bool, host: str | None, port: str | None, workers: str | None, data: str | None) -> None:
     """Serve the portal until Ctrl-C."""
+    os.umask(0o077)  # whatever the server writes is for its own user only
     chosen = "yes" if demo else None
     settings = load(host=host, port=port, workers=workers, data=data, demo=chosen)
     settings = replace(settings, base_url=_address(settings))

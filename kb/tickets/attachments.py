@@ -75,10 +75,12 @@ def _written(path: Path) -> float:
 
 def _write(path: Path, data: bytes) -> None:
     """Whole and on the disk under its name, or not there at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # For the owner only, whatever the umask: what customers attach is nobody else's business.
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with aside.open("xb") as file:
+        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import os
 import signal
 import sys
 import threading
@@ -38,6 +39,7 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.group()
 def accounts() -> None:
     """Add people who can sign in, and list them."""
+    os.umask(0o077)
 
 
 @accounts.command()
@@ -115,6 +117,7 @@ def _now() -> dt.datetime:
 @click.pass_context
 def worker(ctx: click.Context, once: bool, every: int, failures: bool, data: str | None) -> None:
     """Watch the promises, send mails and webhooks."""
+    os.umask(0o077)
     settings = load(data=data)
     centre = HelpCentre.open(settings)
     with contextlib.closing(centre):

@@ -90,7 +90,7 @@ def open_database(data: Path, *, deadline: float = _DEADLINE) -> Database:
     """
     path = data / FILE
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         if version(path) != HEAD:
             migrate(path)
     except (OSError, sqlite3.Error) as error:
@@ -127,6 +127,7 @@ def migrate(path: Path) -> None:
         from kb.tickets.migrations.upgrade import upgrade
 
         # The mode is kept in the file. It cannot be changed inside a transaction, and it does not wait for others.
+        _make_private(path)
         with contextlib.closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
         database = Database(path, deadline=_MIGRATION_DEADLINE)
@@ -135,6 +136,11 @@ def migrate(path: Path) -> None:
                 upgrade(writing)
         finally:
             database.close()
+
+
+def _make_private(path: Path) -> None:
+    """An empty file for its owner only, whatever the umask; SQLite gives the -wal and -shm files the same mode."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 @contextlib.contextmanager
@@ -163,6 +169,8 @@ def spoken(error: BaseException | None, path: Path) -> KbError | None:
     if code is None:
         return None
     primary = code & 0xFF
+    if primary == sqlite3.SQLITE_ERROR and "no such table" in str(error):
+        primary = sqlite3.SQLITE_NOTADB  # somebody removed the file while it was served
     if primary in _BUSY:
         return _busy()
     sentence = _SENTENCES.get(primary)

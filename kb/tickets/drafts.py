@@ -11,6 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,6 +126,15 @@ def plain(words: str) -> str:
     return "".join(c for c in text if c in "\n\t" or not _odd(c))
 
 
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol by category, blank to the eye
+
+
+def visible(words: str) -> bool:
+    """Whether there is anything to see: not only blanks, format characters and marks on no letter."""
+    return any(unicodedata.category(c) not in _UNSEEN and c not in _FILLERS for c in words)
+
+
 def _odd(c: str) -> bool:
     return c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or "\u202a" <= c <= "\u202e"
 
@@ -132,7 +142,7 @@ def _odd(c: str) -> bool:
 def _title(form: _Form) -> str:
     title = form.line("title")
     low, high = form.limits.title
-    if not title:
+    if not visible(title):
         form.refuse("title", "A title is missing; say in a few words what it is about.")
     elif len(title) < low:
         form.refuse("title", f"The title is too short; write at least {low} characters.")
@@ -145,7 +155,7 @@ def _title(form: _Form) -> str:
 def body(form: _Form, name: str, missing: str) -> str:
     words = plain(form.values.get(name, "")).strip()
     most = form.limits.description
-    if not words:
+    if not visible(words):
         form.refuse(name, missing)
     elif len(words) > most:
         sentence = f"This text has {len(words):,} characters; keep it to {most:,} and attach the rest as a file."

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from kb.errors import Misconfigured
 
@@ -45,9 +46,28 @@ def _flag(text: str) -> bool:
 
 
 def _url(text: str) -> str:
-    if not text.startswith(("http://", "https://")):
-        raise ValueError(text)
+    _web(text)
     return text.rstrip("/")
+
+
+def _web(text: str) -> SplitResult:
+    """Raises ValueError for anything but http or https with a host, a sound port and no blank."""
+    parts = urlsplit(text)
+    if not text.startswith(("http://", "https://")) or not parts.hostname or parts.port == 0:
+        raise ValueError(text)
+    if not text.isprintable() or " " in text or "\\" in text:
+        raise ValueError(text)
+    return parts
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Scheme, host and port as a browser says them in ``Origin``: small letters, no path."""
+    found = tuple(text.split())
+    for word in found:
+        parts = _web(word)
+        if word != f"{parts.scheme}://{parts.netloc}".lower() or "@" in parts.netloc:
+            raise ValueError(word)
+    return found
 
 
 def _level(text: str) -> str:
@@ -146,8 +166,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "embed_origins",
         "",
-        _words,
-        "web origins, separated by spaces",
+        _origins,
+        "web origins such as https://www.example.com (small letters, nothing behind the host), separated by spaces",
         "Sites that may call suggest and search from their own pages.",
     ),
     Setting("session_hours", "12", _whole(1, 720), "a whole number from 1 to 720", "How long a sign-in lasts."),

@@ -53,6 +53,6 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     for part in (health, reading, tickets, desk, handling, editor, account, contacts, api, machine):
         app.register_blueprint(part.blueprint)
     guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin
-    app.context_processor(lambda: {"person": context.person(), "settings": settings, "now": context.now()})
+    app.context_processor(lambda: {"person": context.asker(), "settings": settings, "now": context.now()})
     app.add_template_global(guard.edits, "edits")
     return app

@@ -17,7 +17,7 @@ from kb.tickets.desk import Promise
 from kb.tickets.person import Person
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, now, person, settings, visitor, zone
-from webapp.filing import check, file_once, read, receipts
+from webapp.filing import check, encodable, file_once, read, receipts
 from webapp.guard import own_site
 from webapp.help import found
 from webapp.view import day, moment, zone_name
@@ -55,7 +55,7 @@ def suggest() -> Response:
 
 def _limit() -> int:
     text = request.args.get("limit", "5")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:4]) <= 20:
+    if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= 20:
         raise Invalid(f"limit is a whole number from 1 to 20, not {text[:20]!r}.", field="limit")
     return int(text)
 
@@ -152,7 +152,7 @@ def feedback() -> tuple[str, int]:
     """A vote on a document: ``{"document": id, "helpful": true}``."""
     body = _body()
     name, helpful = body.get("document"), body.get("helpful")
-    if not isinstance(name, str) or not isinstance(helpful, bool):
+    if not isinstance(name, str) or not encodable(name) or not isinstance(helpful, bool):
         raise Invalid("A vote is {document, helpful}: a document's id, and true or false.")
     document = centre().searcher.article(name, audience=audience())
     centre().deflection.helpful(document.id, helpful, visitor(), now=now())

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from flask import current_app, g, request, session
 
+from kb.errors import Unavailable
 from kb.search.documents import PUBLIC
 
 if TYPE_CHECKING:
@@ -52,9 +53,18 @@ def person() -> Person | None:
     return cast("Person | None", g.person)
 
 
+def asker() -> Person | None:
+    """As ``person``, but nobody while the ticket store cannot be read: pages, search and suggestions go on without."""
+    try:
+        return None if "unreadable" in g else person()
+    except Unavailable:
+        g.unreadable = True
+        return None
+
+
 def audience() -> str:
     """Which documents the asker may see. A request from another site carries no cookie and is the public's."""
-    someone = person()
+    someone = asker()
     return someone.audience if someone else PUBLIC
 
 
@@ -70,7 +80,7 @@ def visitor() -> str:
 
 def zone() -> ZoneInfo:
     """The zone to show times in: the person's, else what the browser said in ``zone``, else UTC."""
-    someone = person()
+    someone = asker()
     return zone_named(someone.zone if someone else request.values.get("zone", "") or session.get("zone", ""))
 
 

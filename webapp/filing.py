@@ -19,10 +19,12 @@ from kb.errors import Invalid, KbError
 from kb.ids import ticket_number, ticket_serial
 from kb.search.documents import Document
 from kb.search.results import Hit
+from kb.tickets.drafts import visible
 from kb.tickets.handling import key_of
 from kb.tickets.person import Person, email_address
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
-from webapp.context import audience, centre, now, person, zone_named
+from webapp.context import audience, centre, now, person, settings, zone_named
+from webapp.guard import FILES_PER_TICKET
 
 #: Names of the form's fields; nothing else of a request is read (no mass assignment).
 FIELDS = (
@@ -87,11 +89,16 @@ def _text(value: object) -> str:
 
 def uploads(request: Request) -> tuple[Upload, ...]:
     """The chosen files; an empty file input sends a nameless file, which is none."""
-    return tuple(_upload(file) for file in request.files.getlist("attachments") if file.filename)
+    files = [file for file in request.files.getlist("attachments") if file.filename]
+    if len(files) > FILES_PER_TICKET:
+        sentence = f"{len(files)} files are too many; attach at most {FILES_PER_TICKET}, or pack them into one ZIP."
+        raise Invalid(sentence, field="attachments")
+    return tuple(_upload(file) for file in files)
 
 
 def _upload(file: FileStorage) -> Upload:
-    return Upload(name=file.filename or "", data=file.stream.read())
+    """One byte more than is allowed shows that a file is too large; the rest is not taken into memory."""
+    return Upload(name=file.filename or "", data=file.stream.read(settings().attachment_megabytes * 1024 * 1024 + 1))
 
 
 def trail(text: str) -> str:
@@ -112,7 +119,14 @@ def trail(text: str) -> str:
     return json.dumps(list(found.values()))
 
 
+def encodable(name: str) -> bool:
+    """Whether UTF-8 can say it: JSON may name half a letter, which no document's id holds."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+
+
 def _document(name: str) -> Document | None:
+    if not encodable(name):
+        return None
     try:
         return centre().searcher.article(name, audience=audience())
     except KbError:
@@ -149,7 +163,7 @@ def _key_faults(key: str) -> dict[str, str]:
 
 def _guest_faults(form: Mapping[str, str]) -> dict[str, str]:
     fields = {}
-    if not form["name"].strip() or len(form["name"]) > 200:
+    if not visible(form["name"]) or len(form["name"]) > 200:
         fields["name"] = "Give your name, up to 200 characters, so that we know whom to answer."
     if email_address(form["email"]) is None:
         fields["email"] = "Give the e-mail address that we should answer to, such as alice@example.com."

@@ -28,7 +28,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Forbidden, Misconfigured, TooMany
 from kb.settings import Settings
-from webapp.context import person, settings
+from webapp.context import asker, person, settings
 from webapp.policy import CACHEABLE, POLICY, RATES, SHARED, UPLOADS, Access
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ SMALL_BODY = 512 * 1024
 #: Text fields of one form, all together: a long description with a pasted log fits.
 FORM_TEXT = 512 * 1024
 FORM_PARTS = 100
+SHORTEST_KEY = 32  # characters of the signing key
 
 CSP = "; ".join(
     (
@@ -107,23 +108,40 @@ def _config(settings: Settings) -> dict[str, object]:
 def trusted_hosts(settings: Settings) -> list[str]:
     """The names this portal answers to: its public address and this machine."""
     public = urlsplit(settings.base_url).hostname or "localhost"
-    return list(dict.fromkeys([public, "localhost", "127.0.0.1", "[::1]"]))
+    names = dict.fromkeys([public, "localhost", "127.0.0.1", "::1"])
+    return [Literal(f"[{name}]") if ":" in name else name for name in names]
+
+
+class Literal(str):
+    """An IPv6 address in brackets. Werkzeug cuts a trusted name at its first colon; this one stays whole."""
+
+    __slots__ = ()
+
+    def partition(self, sep: str, /) -> tuple[str, str, str]:
+        del sep
+        return str(self), "", ""
 
 
 def kept_key(data: Path) -> str:
     """The signing key of ``data``/secret.key, made on first use and readable by the owner only.
 
-    Raises Misconfigured when the folder cannot be written.
+    Raises Misconfigured when the folder cannot be written, or the kept key is too short to sign with.
     """
     path = data / "secret.key"
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make_key(path)
-        return path.read_text(encoding="ascii").strip()
+        key = path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         raise Misconfigured(
             f"The signing key {path} cannot be kept ({error.strerror}); make the folder writable, or set KB_SECRET_KEY."
         ) from error
+    if len(key) < SHORTEST_KEY:
+        raise Misconfigured(
+            f"The signing key {path} has {len(key)} of at least {SHORTEST_KEY} characters; remove the file to get a new"
+            " one (everybody signs in again), or set KB_SECRET_KEY."
+        )
+    return key
 
 
 def _make_key(path: Path) -> None:
@@ -154,13 +172,17 @@ def _check_access() -> BaseResponse | None:
     """The declared policy of the route; an undeclared route is nobody's."""
     if request.endpoint is None or request.method == "OPTIONS":
         return None  # no such page, or a preflight: nothing of ours runs
-    method = "GET" if request.method == "HEAD" else request.method
-    access = POLICY.get((request.endpoint, method))
+    access = POLICY.get((request.endpoint, _method()))
     if access is None:
         raise Forbidden("This door has no declared policy and stays closed; that is a fault of the portal.")
     if access in (Access.ANYONE, Access.HOLDER):
         return None
     return _admit(access, person())
+
+
+def _method() -> str:
+    """HEAD does the work of GET, and counts as it."""
+    return "GET" if request.method == "HEAD" else request.method
 
 
 def _admit(access: Access, someone: Person | None) -> BaseResponse | None:
@@ -201,7 +223,7 @@ class Rates:
 
     def check(self) -> None:
         """Raises TooMany, with the seconds to wait, once the address or person has used up its share."""
-        name = RATES.get((request.endpoint or "", request.method))
+        name = RATES.get((request.endpoint or "", _method()))
         if name:
             self.count(name)
 
@@ -227,7 +249,7 @@ def count(name: str) -> None:
 
 
 def _person_or_address() -> str:
-    someone = person()
+    someone = asker()
     return f"person:{someone.id}" if someone else address()
 
 

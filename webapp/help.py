@@ -23,6 +23,7 @@ from kb.errors import Invalid, KbError, NotFound
 from kb.search.documents import Document, Kind
 from kb.search.results import Hit, Results
 from webapp.context import audience, centre, now, settings, visitor
+from webapp.problems import told
 from webapp.view import KIND_PLACES
 
 blueprint = Blueprint("help", __name__)
@@ -38,7 +39,7 @@ def home() -> str:
         counts = centre().searcher.counts(audience())
         newest = {kind: centre().searcher.newest(audience(), kind, 5) for kind in Kind if counts.get(kind)}
     except KbError as error:
-        return render_template("home.html", counts={}, newest={}, sentence=error.sentence)
+        return render_template("home.html", counts={}, newest={}, sentence=told(error))
     return render_template("home.html", counts=counts, newest=newest, sentence="")
 
 
@@ -53,7 +54,7 @@ def search() -> str:
         raise
     except KbError as error:
         # Search may be down; the way to a person stays open.
-        return render_template("search.html", query=query, results=None, sentence=error.sentence)
+        return render_template("search.html", query=query, results=None, sentence=told(error))
     return render_template("search.html", query=query, results=results, sentence="", pages=page_count(results))
 
 
@@ -74,7 +75,7 @@ def found(query: str) -> Results:
 def page_number() -> int:
     """The page asked for, from 1. Raises Invalid for anything else."""
     text = request.args.get("page", "1")
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:9]) <= 10_000:
+    if not text.isascii() or not text.isdigit() or len(text) > 5 or not 1 <= int(text) <= 10_000:
         raise Invalid(f"There is no page {text[:20]!r}; pages count from 1.", field="page")
     return int(text)
 

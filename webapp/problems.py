@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 
 from kb.errors import KbError
 from kb.settings import Settings
+from webapp.context import asker
 
 LOG = logging.getLogger("askfirst.portal")
 
@@ -27,13 +28,15 @@ SENTENCES: dict[int, tuple[str, str]] = {
     404: ("Nothing here", "There is no page at this address; search for it, or start from the home page."),
     405: ("Not this way", "This address cannot be used like that; go back and try again."),
     409: ("That does not fit", "Something changed meanwhile; reload the page and look again."),
-    413: ("Too large", "What you sent is too large; send smaller or fewer files."),
+    413: ("Too large", "What you sent is too large; send smaller or fewer files, and a very long text as a file."),
     415: ("Unknown format", "Send the request as application/json."),
     422: ("Something needs another look", "Some of what you sent cannot be used as it is."),
     429: ("A little slower, please", "That was too much at once; wait a moment and try again."),
     500: ("That was our fault", "Something went wrong on our side; it is logged. Try again in a moment."),
     503: ("Back in a moment", "A part of the portal is not ready; try again in a moment."),
 }
+
+NOTHING_SAVED = "A part of the portal is not ready or very busy; nothing was saved. Try again in a moment."
 
 
 def register(app: Flask) -> None:
@@ -45,13 +48,24 @@ def register(app: Flask) -> None:
 
 def of_kb_error(error: KbError) -> Response:
     """An expected failure, told as it tells itself."""
-    if error.status >= 500:
-        LOG.error("%s on %s: %s", error.code, request.path, error.sentence)
-    fields = getattr(error, "fields", None) or ({error.field: error.sentence} if error.field else {})
-    response = problem(error.status, error.sentence, code=error.code, fields=fields)
+    sentence = told(error)
+    fields = getattr(error, "fields", None) or ({error.field: sentence} if error.field else {})
+    response = problem(error.status, sentence, code=error.code, fields=fields)
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
+
+
+def told(error: KbError) -> str:
+    """The sentence for whoever asks. The cause of a failure of ours names paths and commands: staff and the log get
+    it, everybody else a plain sentence."""
+    if error.status < 500:
+        return error.sentence
+    LOG.error("%s on %s: %s", error.code, request.path, error.sentence)
+    someone = asker()
+    if someone and someone.is_staff:
+        return error.sentence
+    return NOTHING_SAVED if request.method == "POST" else SENTENCES[503][1]
 
 
 def of_csrf(error: CSRFError) -> Response:
@@ -84,13 +98,22 @@ def problem(status: int, sentence: str, *, code: str, fields: dict[str, str] | N
     if wants_json():
         return _json(status, sentence, code=code, title=title, fields=fields or {})
     try:
-        page = render_template("problem.html", status=status, title=title, sentence=sentence)
+        page = render_template("problem.html", status=status, title=title, sentence=sentence, typed=_typed())
     except Exception:
         # The page itself needs what is broken (an untrusted host, the store): say it plainly.
         LOG.debug("the problem page could not be rendered", exc_info=True)
         g.person = None
         return make_response(f"{title}. {sentence}\n", status, {"Content-Type": "text/plain; charset=utf-8"})
     return make_response(page, status)
+
+
+def _typed() -> str:
+    """The words of a form that was refused, to be given back; nothing when the form itself cannot be read."""
+    names = ("body", "description", "reason") if request.endpoint == "tickets.reopen" else ("body", "description")
+    try:
+        return next((words for name in names if (words := request.form.get(name, ""))), "")
+    except HTTPException:
+        return ""
 
 
 def _json(status: int, sentence: str, *, code: str, title: str, fields: dict[str, str]) -> Response:

@@ -25,7 +25,7 @@ from webapp.context import audience, centre, now, person, settings, zone
 from webapp.filing import Filing, blank, check, file_once, read, receipts, remember, shown, uploads
 from webapp.guard import FILES_PER_TICKET, count
 from webapp.help import page_number
-from webapp.problems import LOG, of_csrf, of_kb_error, wants_json
+from webapp.problems import LOG, of_csrf, of_kb_error, told, wants_json
 
 blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25
@@ -118,7 +118,7 @@ def form_again(error: KbError) -> Response:
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
         return of_kb_error(error)
     fields = error.fields if isinstance(error, Invalid) else {}
-    form, sentence = read(request.form), error.sentence
+    form, sentence = read(request.form), told(error)
     if error.field == "key" or "key" in fields:
         form["key"] = secrets.token_urlsafe(18)  # the next try is a ticket of its own
     if isinstance(error, Conflict) and error.field == "key":
@@ -173,9 +173,9 @@ def midnight(text: str, field: str, *, days: int) -> dt.datetime | None:
         return None
     try:
         date = dt.date.fromisoformat(text) + dt.timedelta(days=days)
+        return dt.datetime.combine(date, dt.time(), tzinfo=zone()).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise Invalid(f"{text[:20]!r} is no day; write it like 2026-11-24.", field=field) from None
-    return dt.datetime.combine(date, dt.time(), tzinfo=zone()).astimezone(dt.UTC)
 
 
 @blueprint.get("/tickets/<number>")
@@ -232,7 +232,7 @@ def _do(number: str, act: Callable[[Person], None], *, typed: str = "") -> BaseR
     except _AGAIN as error:
         if wants_json():
             raise
-        return _page(number, viewer, sentence=error.sentence, typed=typed), error.status
+        return _page(number, viewer, sentence=told(error), typed=typed), error.status
     return redirect(url_for("tickets.show", number=number), 303)
 
 

@@ -141,9 +141,11 @@ def test_a_picture_is_served_and_nothing_beside_it(folder: Path, anyone: Browser
 
 def test_without_an_index_the_pages_say_so_and_lead_to_the_form(folder: Path) -> None:
     shutil.rmtree(folder / "data" / "index")
-    browser = build(settings_of(folder)).browser()
+    portal = build(settings_of(folder))
+    browser, bob = portal.browser(), portal.browser("bob")
     for path in ("/", "/search?q=paper"):
         page = browser.page(path)
-        assert "no search index" in page
+        assert "A part of the portal is not ready" in page
         assert "/tickets/new" in page
+        assert "no search index yet; run `kb index`" in bob.page(path)
     assert browser.get("/docs").status_code == 503

@@ -36,7 +36,7 @@ def test_an_expected_failure_tells_its_sentence_and_status(broken: Portal, kind:
         if kind is not Invalid
         else Invalid("The drawer <b>7</b> is stuck; pull it.", field="drawer")
     )
-    browser = broken.browser()
+    browser = broken.browser("bob")  # of a failure of ours only staff are told the cause
     page, answer = browser.get("/broken"), browser.get("/api/v1/broken")
     assert page.status_code == answer.status_code == kind.status
     assert "The drawer &lt;b&gt;7&lt;/b&gt; is stuck; pull it." in page.get_data(as_text=True)
@@ -50,6 +50,20 @@ def test_an_expected_failure_tells_its_sentence_and_status(broken: Portal, kind:
     assert problem["instance"] == "/api/v1/broken"
     if kind is not Invalid:
         assert page.headers["Retry-After"] == answer.headers["Retry-After"] == "7"
+
+
+def test_a_failure_of_ours_is_told_to_visitors_in_a_plain_sentence_and_logged_in_full(
+    broken: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken.app.config["RAISES"] = Unavailable("/srv/tickets.db is no database; run `kb repair`.", field="drawer")
+    with caplog.at_level(logging.ERROR, logger="askfirst.portal"):
+        for name in ("", "alice"):
+            for path in ("/broken", "/api/v1/broken"):
+                text = broken.browser(name).get(path).get_data(as_text=True)
+                assert "A part of the portal is not ready" in text
+                assert "/srv" not in text
+                assert "kb repair" not in text
+    assert "/srv/tickets.db is no database" in caplog.text
 
 
 def test_a_bug_is_logged_and_told_in_one_sentence(broken: Portal, caplog: pytest.LogCaptureFixture) -> None:

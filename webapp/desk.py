@@ -83,7 +83,7 @@ def save_view() -> BaseResponse:
     return redirect(f"{url_for('desk.queue')}?{urlencode(narrowed)}", 303)
 
 
-@blueprint.post("/views/<int:view>/drop")
+@blueprint.post("/views/<int(max=2147483647):view>/drop")
 def drop_view(view: int) -> BaseResponse:
     centre().desk.drop_view(agent(), view)
     return redirect(url_for("desk.queue"), 303)

@@ -21,6 +21,7 @@ from kb.errors import Conflict, Forbidden, Invalid, NotFound
 from kb.tickets.changes import Limit
 from kb.tickets.contacts import Contacts
 from kb.tickets.database import Database
+from kb.tickets.drafts import visible
 from kb.tickets.people_store import Guesses, PeopleStore, Session
 from kb.tickets.person import Person, Role, account_key, email_address, known_zone
 
@@ -168,7 +169,7 @@ class Accounts:
         Raises Invalid for what is no address or name, TooMany.
         """
         called = _one_line(name)
-        if email_address(email) is None or not 1 <= len(called) <= 200:
+        if email_address(email) is None or not visible(called) or len(called) > 200:
             _check_account(email, name, "x" * PASSWORD_LENGTHS[0], role=Role.CUSTOMER, zone="UTC")
         facts = {"name": called, "zone": zone if known_zone(zone) else "UTC"}
         self._ask(email, ("register", "exists"), facts, address, now)
@@ -308,7 +309,7 @@ def _check_account(email: str, name: str, password: str, *, role: Role | str, zo
     fields: dict[str, str] = {}
     if email_address(email) is None:
         fields["email"] = _not_an_address(email)
-    if not _one_line(name) or len(name) > 200:
+    if not visible(_one_line(name)) or len(name) > 200:
         fields["name"] = "A name of 1 to 200 characters is missing."
     low, high = PASSWORD_LENGTHS
     if not _acceptable(password):

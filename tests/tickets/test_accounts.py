@@ -216,3 +216,10 @@ def test_what_is_no_address_is_none(words: str) -> None:
 
 def test_addresses_of_every_script_are_addresses() -> None:
     assert email_address("Jörg+kb@Bücher.example") == "jörg+kb@bücher.example"
+
+
+def test_a_name_that_nobody_can_see_is_refused(world: World) -> None:
+    with pytest.raises(Invalid, match="name"):
+        world.accounts.add("zoe@example.com", "\u3164\u200b", "zoe-secret-word", role="customer", now=FRIDAY)
+    with pytest.raises(Invalid, match="name"):
+        world.accounts.ask_registration("zoe@example.com", "\u3164", "UTC", address="192.0.2.1", now=FRIDAY)

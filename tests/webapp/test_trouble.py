@@ -129,6 +129,10 @@ def test_days_and_numbers_beyond_all_bounds_are_refused(alice: Browser, path: st
     assert alice.get(path).status_code == 422
 
 
+def test_a_number_that_no_view_can_have_is_no_view(bob: Browser) -> None:
+    assert bob.post(f"/desk/views/{10**20}/drop").status_code == 404
+
+
 def test_a_look_by_head_counts_as_a_look(folder: Path) -> None:
     browser = build(settings_of(folder, suggest_per_minute="2")).browser()
     codes = [browser.client.head("/api/v1/suggest?q=jam").status_code for _ in range(3)]

@@ -13,9 +13,11 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import click
+from flask import Flask
 
 from kb.centre import HelpCentre
 from kb.errors import Misconfigured, Unavailable
@@ -148,7 +150,17 @@ def _run(settings: Settings) -> None:
         websockets=False,
     )
     _only_here(signal.SIGINT, server.signal_handler_interrupt)
-    server.serve()
+    server.serve(target_loader=_load)
+
+
+def _load(target: str) -> Flask:
+    """The application, in a worker. A forked worker keeps our handlers while it starts: it would swallow the word to
+    stop, and hang until it is killed; so until it serves, that word ends it."""
+    del target
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    from webapp.wsgi import app
+
+    return app
 
 
 def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:
@@ -164,5 +176,7 @@ def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:
             signal.sigwait({number})
             handle()
 
+    # multiprocessing starts this helper before its first worker, and unblocks SIGINT and SIGTERM when it has: so now.
+    resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     threading.Thread(target=wait, daemon=True).start()

@@ -12,7 +12,7 @@ import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -184,8 +184,3 @@ def _phrase(field: str, words: list[str]) -> Any:
     if not words:
         return query.NullQuery
     return query.Term(field, words[0]) if len(words) == 1 else query.Phrase(field, words)
-
-
-def keys(ids: Iterable[str]) -> Keys:
-    """Sorted keys of document ids, for tests and benches."""
-    return np.sort(np.fromiter((key_of(i) for i in ids), dtype=np.uint64))

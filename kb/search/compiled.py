@@ -1,7 +1,8 @@
 """The loops of ``kernels``, compiled by numba (the ``fast`` extra).
 
 Imported only by ``kernels``, aside, because importing numba takes half a second. What it compiles is kept beside this
-file (or in ``NUMBA_CACHE_DIR``), so that it is compiled once in the life of an installation.
+file (or in ``NUMBA_CACHE_DIR``), so that it is compiled once in the life of an installation. Inner loops run over
+slices, from 0: only then does the compiler know that no index is negative, and handles eight numbers at a time.
 """
 
 from __future__ import annotations
@@ -13,92 +14,196 @@ import numba
 import numpy as np
 
 _loop = numba.njit(cache=True, nogil=True, boundscheck=False)
+_BLOCK = 64  # documents whose largest sum stands for all of them
+_LOW = 0xFFFFFFFF
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
 def add(sums: Any, docs: Any, codes: Any, worth: Any) -> None:
+    each = np.int32(worth)
     for i in range(docs.size):
-        sums[docs[i]] += worth[codes[i]]
+        sums[docs[i]] += np.int32(codes[i]) * each
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
 def add_row(sums: Any, row: Any, worth: Any) -> None:
+    each = np.int32(worth)
     for i in range(row.size):
-        sums[i] += worth[row[i]]
+        sums[i] += np.int32(row[i]) * each
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def rows_best(groups: Any, pointers: Any, stems: Any, gains: Any, impact: Any, codes: Any, rows: Any, out: Any) -> None:
-    for i in range(rows.size):
-        most = 0.0
-        for passage in range(groups[rows[i]], groups[rows[i] + 1]):
-            summed = 0.0
-            for at in range(pointers[passage], pointers[passage + 1]):
-                gain = gains[stems[at]]
-                if gain:
-                    summed += gain * impact[codes[at]]
-            most = max(most, summed)
-        out[i] = most
+def unite(sums: Any, docs: Any, codes: Any, starts: Any, ends: Any, units: Any, half: int) -> Any:
+    found, held = np.empty(np.sum(ends - starts), np.int32), 0
+    for r in range(starts.size):
+        for i in range(starts[r], ends[r]):
+            doc = docs[i]
+            if sums[doc] == 0:
+                found[held] = doc
+                held += 1
+            sums[doc] += units[codes[i]]
+    found = np.sort(found[:held])
+    united = np.empty(held, np.uint8)
+    for i in range(held):
+        frequency = np.int64(sums[found[i]])
+        sums[found[i]] = 0
+        whole = frequency + half
+        share = (510 * frequency + whole) // (2 * whole)
+        united[i] = min(255, max(1, int(share)))
+    return found, united
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def rows_sum(pointers: Any, entries: Any, value: Any, counts: Any, rows: Any, out: Any) -> None:
+def _offer(heap: Any, held: Any, key: Any) -> Any:
+    """Take ``key`` into a heap that keeps its largest; returns how many it holds."""
+    if held < heap.size:
+        at = held
+        while at > 0 and heap[(at - 1) // 2] > key:
+            heap[at] = heap[(at - 1) // 2]
+            at = (at - 1) // 2
+        heap[at] = key
+        return held + 1
+    at = 0
+    while 2 * at + 1 < heap.size:
+        below = 2 * at + 1
+        if below + 1 < heap.size and heap[below + 1] < heap[below]:
+            below += 1
+        if heap[below] >= key:
+            break
+        heap[at] = heap[below]
+        at = below
+    heap[at] = key
+    return held
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def alike(
+    sums: Any, docs: Any, weights: Any, starts: Any, ends: Any, worth: Any, most: int, allowed: Any
+) -> Any:
+    touched, count = np.empty(np.sum(ends - starts), np.int32), 0
+    for r in range(starts.size):
+        each = worth[r]
+        for i in range(starts[r], ends[r]):
+            doc = docs[i]
+            if sums[doc] == 0:
+                touched[count] = doc
+                count += 1
+            sums[doc] += np.int32(weights[i]) * each
+    heap, held = np.empty(most, np.int64), 0
+    for i in range(count):
+        doc = touched[i]
+        value = np.int64(sums[doc])
+        sums[doc] = 0
+        if value > 0 and (allowed.size == 0 or allowed[doc]):  # a document may be touched twice when all weights are 0
+            key = (value << 32) | (_LOW - doc)
+            if held < most or key > heap[0]:
+                held = _offer(heap, held, key)
+    return np.sort(_LOW - (heap[:held] & _LOW))
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _bits(places: Any, size: int) -> Any:
+    """A bit for each place: an array that stays in the nearest cache, where nearly all look-ups end."""
+    bits = np.zeros((size >> 3) + 1, np.uint8)
+    for place in places:
+        bits[place >> 3] |= np.uint8(1 << (place & 7))
+    return bits
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def rows_best(
+    firsts: Any, lasts: Any, pointers: Any, stems: Any, codes: Any, marks: Any, marked: Any, gains: Any, best: Any,
+    at: Any,
+) -> None:  # fmt: skip
+    bits = _bits(marked, marks.size)
+    for i in range(firsts.size):
+        most, where = np.int64(-1), np.int64(0)
+        for passage in range(firsts[i], lasts[i]):
+            summed = np.int64(0)
+            for entry in range(pointers[passage], pointers[passage + 1]):
+                stem = stems[entry]
+                if bits[stem >> 3] >> (stem & 7) & 1:
+                    summed += np.int64(gains[marks[stem]]) * codes[entry]
+            if summed > most:
+                most, where = summed, passage - firsts[i]
+        best[i], at[i] = most, where
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def rows_sum(pointers: Any, entries: Any, counts: Any, value: Any, valued: Any, rows: Any, out: Any) -> None:
+    bits = _bits(valued, value.size)
     for i in range(rows.size):
-        summed = 0.0
+        summed = np.int64(0)
         for at in range(pointers[rows[i]], pointers[rows[i] + 1]):
-            summed += value[entries[at]] * np.float32(counts[at])
+            entry = entries[at]
+            if bits[entry >> 3] >> (entry & 7) & 1:
+                summed += np.int64(value[entry]) * counts[at]
         out[i] = summed
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
+def rows_near(groups: Any, vectors: Any, lengths: Any, direction: Any, rows: Any, out: Any) -> None:
+    for i in range(rows.size):
+        most = np.float32(0)
+        for passage in range(groups[rows[i]], groups[rows[i] + 1]):
+            vector, dot = vectors[passage], np.int32(0)
+            for d in range(direction.size):
+                dot += np.int32(vector[d]) * np.int32(direction[d])
+            most = max(most, np.float32(dot) / lengths[passage])
+        out[i] = most
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
 def best(sums: Any, low: int, high: int, most: int) -> Any:
-    """The ``most`` documents of the largest sums, ascending; of equal ones the smallest numbers. A heap."""
-    heap, held = np.empty(most, np.int64), 0
-    for document in range(low, high):
-        value = sums[document]
-        if value == 0 or (held == most and value <= sums[heap[0]]):
+    """The ``most`` documents of the largest sums, ascending; of equal ones the smallest numbers.
+
+    The largest sum of each block of documents is found first: what ``most`` of the blocks reach, ``most`` documents
+    reach, so only documents that reach it are sorted.
+    """
+    count = (high - low + _BLOCK - 1) // _BLOCK
+    peaks = np.empty(count, np.int32)
+    for j in range(count):
+        block, peak = sums[low + j * _BLOCK : min(high, low + (j + 1) * _BLOCK)], np.int32(0)
+        for i in range(block.size):
+            peak = max(peak, block[i])
+        peaks[j] = peak
+    floor = np.int32(1)
+    if count >= most:
+        floor = max(floor, np.partition(peaks, count - most)[count - most])
+    keys, held, ties = np.empty((min(count, most) + 1) * _BLOCK + most, np.int64), 0, 0
+    for j in range(count):
+        if peaks[j] < floor:
             continue
-        if held < most:
-            at = held
-            held += 1
-            while at > 0:  # rises while it is worse than the one above: a smaller sum, or as small and later
-                above = (at - 1) // 2
-                if sums[heap[above]] < value or (sums[heap[above]] == value and heap[above] > document):
-                    break
-                heap[at] = heap[above]
-                at = above
-        else:
-            at = 0
-            while True:  # sinks while one of the two below is worse
-                below = 2 * at + 1
-                if below >= most:
-                    break
-                right = below + 1
-                if right < most and (
-                    sums[heap[right]] < sums[heap[below]]
-                    or (sums[heap[right]] == sums[heap[below]] and heap[right] > heap[below])
-                ):
-                    below = right
-                if sums[heap[below]] > value or (sums[heap[below]] == value and heap[below] < document):
-                    break
-                heap[at] = heap[below]
-                at = below
-        heap[at] = document
-    return np.sort(heap[:held])
+        for document in range(low + j * _BLOCK, min(high, low + (j + 1) * _BLOCK)):
+            value = sums[document]
+            if value > floor or (value == floor and ties < most):
+                ties += value == floor
+                keys[held] = (np.int64(value) << 32) | (_LOW - document)
+                held += 1
+    chosen = np.sort(keys[:held])[max(0, held - most) :]
+    return np.sort(_LOW - (chosen & _LOW))
 
 
 def loops() -> dict[str, Callable[..., Any]]:
     """All of them by name, compiled for the types that an index has."""
-    sums, pointers = np.zeros(1, np.int32), _mapped(np.array([0, 1], np.int64))
-    docs, codes, worth = np.zeros(1, np.int32), np.ones(1, np.uint8), np.zeros(256, np.int32)
-    value, rows, out = np.ones(256, np.float32), np.zeros(1, np.int64), np.zeros(1, np.float32)
-    add(sums, docs, codes, worth)
-    add(sums, _mapped(docs), _mapped(codes), worth)
-    add_row(sums, _mapped(codes), worth)
+    sums, pointers = np.zeros(2, np.int32), _mapped(np.array([0, 1], np.int64))
+    docs, bytes_, shorts = _mapped(np.zeros(1, np.int32)), _mapped(np.ones(1, np.uint8)), _mapped(np.ones(1, np.uint16))
+    vectors, lengths = _mapped(np.ones((1, 2), np.int8)), _mapped(np.ones(1, np.float32))
+    starts, ends, out = np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.int64)
+    table, rows = np.ones(256, np.int32), np.zeros(1, np.int64)
+    for some_docs, some_codes in ((docs, bytes_), (docs.copy(), bytes_.copy())):  # mapped, and united just now
+        add(sums, some_docs, some_codes, 1)
+    add_row(sums, bytes_, 1)
     best(sums, 0, 1, 1)
-    rows_best(pointers, pointers, _mapped(docs), value, value, _mapped(codes), rows, out)
-    rows_sum(pointers, _mapped(docs), value, _mapped(codes), rows, out)
-    return {"add": add, "add_row": add_row, "rows_best": rows_best, "rows_sum": rows_sum, "best": best}
+    unite(sums, docs, bytes_, starts, ends, table, 1)
+    alike(sums, docs, shorts, starts, ends, table, 1, np.zeros(0, np.bool_))
+    rows_best(starts, ends, pointers, docs, bytes_, sums, rows, table, out, out)
+    rows_sum(pointers, docs, bytes_, sums, rows, rows, out)
+    rows_near(pointers, vectors, lengths, np.ones(2, np.int8), rows, np.zeros(1, np.float32))
+    return {
+        "add": add, "add_row": add_row, "unite": unite, "alike": alike, "rows_best": rows_best, "rows_sum": rows_sum,
+        "rows_near": rows_near, "best": best,
+    }  # fmt: skip
 
 
 def _mapped(array: Any) -> Any:

@@ -6,14 +6,14 @@ Text and spans, never HTML: only a template or a text node turns spans into mark
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from kb.search.analysis import fold, is_spaced, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
-_SPACE = re.compile(r"\s+")
 _FOREIGN = re.compile(r"[^\x00-\x7f]")
+_REST = re.compile(r"\w*")
 
 
 class Matches:
@@ -24,20 +24,31 @@ class Matches:
         self._beginnings = tuple(beginnings)
         self._stem = stem
         # Snowball keeps at least the first letters of a word, all but the last of the stem (happily -> happili).
-        starts = {s[:-1] if len(s) > 3 else s for s in self._stems} | set(self._beginnings)
-        self._spaced = all(is_spaced(start) for start in starts)
-        self._quick = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(starts)))})\w*") if starts else None
+        self._starts = {s[:-1] if len(s) > 3 else s for s in self._stems} | set(self._beginnings)
+        self._spaced = all(is_spaced(start) for start in self._starts)
 
     def word(self, folded: str) -> bool:
         return self._stem(folded) in self._stems or (bool(self._beginnings) and folded.startswith(self._beginnings))
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
-        if self._quick is None:
-            return []
+        if not self._spaced:
+            return self._pairs(text)
         folded = _folded(text)
-        if self._spaced:
-            return [match.span() for match in self._quick.finditer(folded) if self.word(match[0])]
+        return sorted({span for start in self._starts for span in self._words(folded, start)})
+
+    def _words(self, folded: str, start: str) -> Iterator[tuple[int, int]]:
+        """Where words that begin with ``start`` match. Looking for each beginning is quicker than for any of them."""
+        at = folded.find(start)
+        while at >= 0:
+            end = at + len(start)
+            if not at or not (folded[at - 1].isalnum() or folded[at - 1] == "_"):
+                end = _REST.match(folded, end).end()  # type: ignore[union-attr]  # it always matches
+                if self.word(folded[at:end]):
+                    yield at, end
+            at = folded.find(start, end)
+
+    def _pairs(self, text: str) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []
         for token in tokens(text):
             if self.word(token.text):
@@ -66,7 +77,7 @@ def excerpt(text: str, matches: Matches, *, width: int = WIDTH) -> tuple[str, tu
 
     White space is shortened; an ellipsis marks a cut.
     """
-    text = _SPACE.sub(" ", text).strip()
+    text = " ".join(text.split())
     found = matches.spans(text)
     start, end = _window(text, found, width)
     before, after = ("… " if start else ""), (" …" if end < len(text) else "")

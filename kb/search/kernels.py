@@ -1,8 +1,8 @@
 """How are the innermost loops run: by numpy, or compiled?
 
 The same few loops twice. numpy's are complete and always there; with the ``fast`` extra numba compiles the plain ones
-in the background (or takes them from its cache), and they are used from then on. Both give the same bytes: sums are of
-whole numbers, or are made in the same order. Not for deciding anything: only for running what others decided.
+(see ``compiled``), and a process that lives long asks for them with ``compile_aside``. Both give the same bytes, because
+all sums are of whole numbers. Not for deciding anything: only for running what others decided.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -18,84 +18,164 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+#: A frequency of 1, where frequencies are added up as whole numbers.
+UNIT = 1024
 
 
 @dataclass(slots=True)
 class Kernels:
-    """The loops in use. ``best`` is None where numpy has a better way than a loop."""
+    """The loops in use; what each does stands with numpy's below. ``best`` is None where numpy has a better way."""
 
-    add: Callable[[Ints, Ints, Ints, Ints], None]
-    add_row: Callable[[Ints, Ints, Ints], None]
-    rows_best: Callable[[Ints, Ints, Ints, Floats, Floats, Ints, Ints, Floats], None]
-    rows_sum: Callable[[Ints, Ints, Floats, Ints, Ints, Floats], None]
+    add: Callable[[Ints, Ints, Ints, int], None]
+    add_row: Callable[[Ints, Ints, int], None]
+    unite: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, int], tuple[Ints, Ints]]
+    alike: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, int, Mask], Ints]
+    rows_best: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints], None]
+    rows_sum: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints], None]
+    rows_near: Callable[[Ints, Ints, Floats, Ints, Ints, Floats], None]
     best: Callable[[Ints, int, int, int], Ints] | None = None
 
 
-def _add(sums: Ints, docs: Ints, codes: Ints, worth: Ints) -> None:
-    """To each of ``docs`` add what its code is worth."""
-    np.add.at(sums, docs, worth.take(codes))
+def _add(sums: Ints, docs: Ints, codes: Ints, worth: int) -> None:
+    """To each of ``docs`` add its code times ``worth``."""
+    np.add.at(sums, docs, codes * np.int32(worth))
 
 
-def _add_row(sums: Ints, row: Ints, worth: Ints) -> None:
-    sums += worth.take(row)
+def _add_row(sums: Ints, row: Ints, worth: int) -> None:
+    """The same for a term that has a code for every document."""
+    sums += row * np.int32(worth)
+
+
+def _unite(
+    sums: Ints, docs: Ints, codes: Ints, starts: Ints, ends: Ints, units: Ints, half: int
+) -> tuple[Ints, Ints]:
+    """The documents (ascending) of several ranges of postings, and the code of their frequencies added up.
+
+    ``units`` is what each code is, in 1/1024; ``half`` is the frequency that is saturated by half. ``sums`` has a zero
+    for every document, and has it again afterwards.
+    """
+    at = _places(starts, ends)
+    found = docs[at]
+    np.add.at(sums, found, units.take(codes[at]))
+    distinct = np.flatnonzero(sums).astype(np.int32) if found.size * 8 > sums.size else np.unique(found)
+    frequencies = sums[distinct].astype(np.int64)
+    sums[distinct] = 0
+    return distinct, saturated(frequencies, half)
+
+
+def saturated(frequencies: Ints, half: int) -> Ints:
+    """The code of each frequency in units: its share ``f / (half + f)`` in 255 steps, 1 at least."""
+    whole = frequencies + half
+    return np.asarray(np.clip((510 * frequencies + whole) // (2 * whole), 1, 255), dtype=np.uint8)
+
+
+def _alike(
+    sums: Ints, docs: Ints, weights: Ints, starts: Ints, ends: Ints, worth: Ints, most: int, allowed: Mask
+) -> Ints:
+    """The ``most`` documents (ascending) with the largest sums of weight times ``worth`` over ranges of postings.
+
+    Equal ones go to the smaller number. ``allowed`` has a truth for every document, or none at all. ``sums`` is left
+    as in ``unite``.
+    """
+    at = _places(starts, ends)
+    found = docs[at]
+    np.add.at(sums, found, weights[at] * np.repeat(worth, ends - starts))
+    distinct = np.flatnonzero(sums)
+    scores = sums[distinct]
+    sums[distinct] = 0
+    if allowed.size:
+        keep = allowed[distinct]
+        distinct, scores = distinct[keep], scores[keep]
+    return top(distinct, scores, most)
 
 
 def _rows_best(
-    groups: Ints, pointers: Ints, stems: Ints, gains: Floats, impact: Floats, codes: Ints, rows: Ints, out: Floats
+    firsts: Ints, lasts: Ints, pointers: Ints, stems: Ints, codes: Ints, marks: Ints, marked: Ints, gains: Ints,
+    best: Ints, at: Ints,
+) -> None:  # fmt: skip
+    """Of each range of passages the ``best`` score, and ``at`` which passage, counted from its first.
+
+    A passage is a range of stems with codes; the gain of a stem stands in ``gains`` at its mark, and ``marked`` are
+    the stems that have one. No range is empty.
+    """
+    del marked  # numpy looks all marks up at once
+    passages, counts = _places(firsts, lasts), lasts - firsts
+    owner = np.repeat(np.arange(counts.size), counts)
+    starts, ends = pointers[passages], pointers[passages + 1]
+    entries = _places(starts, ends)
+    mark = marks.take(stems.take(entries))
+    hits = np.flatnonzero(mark)  # few entries are words of the query
+    passage = np.cumsum(ends - starts).searchsorted(hits, "right")
+    worth = gains.take(mark.take(hits)) * codes.take(entries.take(hits))
+    sums = np.bincount(passage, weights=worth, minlength=passages.size).astype(np.int64)  # whole and small: exact
+    best[:] = np.maximum.reduceat(sums, np.cumsum(counts) - counts)
+    are_best = np.flatnonzero(sums == best[owner])[::-1]
+    at[owner[are_best]] = passages[are_best]  # backwards, so that the first one stays
+    at -= firsts
+
+
+def _rows_sum(
+    pointers: Ints, entries: Ints, counts: Ints, value: Ints, valued: Ints, rows: Ints, out: Ints
 ) -> None:
-    """The best passage of each of ``rows``: its passages are a range, each with its stems and codes in a range."""
-    firsts, lasts = groups[rows], groups[rows + 1]
-    starts = pointers[firsts]
-    entries, ends = _joined(stems, starts, pointers[lasts])
-    worth = gains.take(entries)
-    hits = np.flatnonzero(worth)  # few entries are words of the query
-    row = ends.searchsorted(hits, "right")
-    at = hits + (starts - np.concatenate(([0], ends[:-1])))[row]
-    passages, _ = gather(groups, rows)
-    order = np.argsort(passages, kind="stable")
-    passage = pointers[passages[order]].searchsorted(at, "right") - 1
-    sums = np.bincount(passage, weights=worth[hits] * impact.take(codes[at]), minlength=passages.size)
-    inverse = np.empty_like(order)
-    inverse[order] = np.arange(order.size)
-    counts = lasts - firsts
-    out[:] = np.maximum.reduceat(sums[inverse], np.cumsum(counts) - counts)
-
-
-def _rows_sum(pointers: Ints, entries: Ints, value: Floats, counts: Ints, rows: Ints, out: Floats) -> None:
-    """The sum of the values of each row's entries, each as often as it is there."""
-    starts = pointers[rows]
-    found, ends = _joined(entries, starts, pointers[rows + 1])
-    worth = value.take(found)
+    """The sum of the values of each row's entries, each as often as it is there; ``valued`` are those that have one."""
+    del valued
+    starts, ends = pointers[rows], pointers[rows + 1]
+    places = _places(starts, ends)
+    worth = value.take(entries.take(places))
     hits = np.flatnonzero(worth)
-    row = ends.searchsorted(hits, "right")
-    at = hits + (starts - np.concatenate(([0], ends[:-1])))[row]
-    out[:] = np.bincount(row, weights=worth[hits] * counts[at], minlength=rows.size)
+    row = np.cumsum(ends - starts).searchsorted(hits, "right")
+    parts = worth.take(hits).astype(np.int64) * counts.take(places.take(hits))
+    out[:] = np.bincount(row, weights=parts, minlength=rows.size)
 
 
-def _joined(entries: Ints, starts: Ints, ends: Ints) -> tuple[Ints, Ints]:
-    """The entries of some ranges one after the other, and where each range ends among them."""
-    ranges = zip(starts.tolist(), ends.tolist(), strict=True)
-    return np.concatenate([entries[a:b] for a, b in ranges]), np.cumsum(ends - starts)
+def _rows_near(groups: Ints, vectors: Ints, lengths: Floats, direction: Ints, rows: Ints, out: Floats) -> None:
+    """The largest cosine, 0 at least, between ``direction`` and the vectors of each row's group; none is empty."""
+    firsts, lasts = groups[rows], groups[rows + 1]
+    at = _places(firsts, lasts)
+    # 200 products of two bytes stay below 2**24: exact as 32-bit floats, in whatever order BLAS adds them.
+    dots = vectors[at].astype(np.float32) @ direction.astype(np.float32)
+    starts = np.cumsum(lasts - firsts) - (lasts - firsts)
+    out[:] = np.maximum(np.maximum.reduceat(dots / lengths[at], starts), 0)
+
+
+def _places(starts: Ints, ends: Ints) -> Ints:
+    """The places of some ranges, one range after the other."""
+    counts = ends - starts
+    return np.asarray(np.arange(int(counts.sum())) + np.repeat(starts - (np.cumsum(counts) - counts), counts))
 
 
 def gather(pointers: Ints, rows: Ints) -> tuple[Ints, Ints]:
     """The places of all entries of ``rows`` in a pointer-indexed list, and for each the index into ``rows``."""
-    starts, counts = pointers[rows], pointers[rows + 1] - pointers[rows]
-    owner = np.repeat(np.arange(rows.size), counts)
-    offsets = np.repeat(starts - (np.cumsum(counts) - counts), counts)
-    return np.arange(int(counts.sum())) + offsets, owner
+    starts, ends = pointers[rows], pointers[rows + 1]
+    return _places(starts, ends), np.repeat(np.arange(rows.size), ends - starts)
+
+
+def top(documents: Ints, scores: Any, most: int) -> Ints:
+    """The ``most`` best documents, in ascending order; among equal scores the smallest numbers win."""
+    if documents.size <= most:
+        return documents
+    least = np.partition(scores, documents.size - most)[documents.size - most]
+    above = documents[scores > least]
+    ties = documents[scores == least][: most - above.size]
+    return np.sort(np.concatenate((above, ties)))
 
 
 def by_numpy() -> Kernels:
-    return Kernels(_add, _add_row, _rows_best, _rows_sum)
+    return Kernels(_add, _add_row, _unite, _alike, _rows_best, _rows_sum, _rows_near)
 
 
 @functools.cache
 def kernels() -> Kernels:
-    """This process's loops: numpy's at first, the compiled ones as soon as they are ready, if they ever are."""
-    chosen = by_numpy()
-    threading.Thread(target=_upgrade, args=(chosen,), name="kernels", daemon=True).start()
-    return chosen
+    """This process's loops: numpy's, until ``compile_aside`` was called and is done."""
+    return by_numpy()
+
+
+def compile_aside() -> threading.Thread:
+    """Let this process go over to compiled loops as soon as they are ready, if the ``fast`` extra is installed."""
+    thread = threading.Thread(target=_upgrade, args=(kernels(),), name="kernels", daemon=True)
+    thread.start()
+    return thread
 
 
 def _upgrade(chosen: Kernels) -> None:
@@ -103,5 +183,23 @@ def _upgrade(chosen: Kernels) -> None:
         from kb.search import compiled
     except ImportError:
         return  # without the extra
-    for name, loop in compiled.loops().items():
-        setattr(chosen, name, loop)
+    loops = compiled.loops()
+    for field in fields(Kernels):
+        setattr(chosen, field.name, loops[field.name])
+
+
+class Scratch(threading.local):
+    """Arrays of zeros that are used again and again, one set for each thread; who uses one leaves it zero.
+
+    A fresh array for every query would cost more than what is done with it: the system hands memory out page by page.
+    """
+
+    def __init__(self, **sizes: int) -> None:
+        self._sizes = sizes
+        self._arrays: dict[str, Ints] = {}
+
+    def __getitem__(self, name: str) -> Ints:
+        found = self._arrays.get(name)
+        if found is None:
+            found = self._arrays[name] = np.zeros(self._sizes[name], dtype=np.int32)
+        return found

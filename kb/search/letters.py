@@ -8,8 +8,11 @@ pieces of letters match everything.
 
 from __future__ import annotations
 
+import functools
 import zlib
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain, pairwise
 from typing import Any
 
@@ -19,14 +22,15 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.analysis import fold
 from kb.search.arrays import Arrays
+from kb.search.kernels import Kernels, Scratch
 
 Ints = npt.NDArray[Any]
-
-
-def grams(text: str) -> list[int]:
-    """Hashes of the 3- and 4-character pieces within each word of ``text``, a space at either end (char_wb), and of
-    the 6-character pieces across each two words."""
-    return [piece for entry in _entries(text) for piece in _pieces(entry)]
+Floats = npt.NDArray[np.float32]
+Mask = npt.NDArray[np.bool_]
+_ALL: Mask = np.zeros(0, dtype=np.bool_)
+_LONGEST = 300  # characters of a query that are compared
+#: Weights are whole numbers: of pieces in titles 16 bits, of pieces in a query 14, so that a product has room in 31.
+_WEIGHT, _WORTH, _VALUE = 65_535, 16_384, 65_536
 
 
 def _entries(text: str) -> list[str]:
@@ -35,14 +39,17 @@ def _entries(text: str) -> list[str]:
     return found + [f"{f' {a}'[-4:]} {f'{b} '[:4]}" for a, b in pairwise(found)]
 
 
-def _pieces(entry: str) -> list[int]:
+@functools.lru_cache(maxsize=50_000)
+def _pieces(entry: str) -> tuple[int, ...]:
+    """Hashes of the 3- and 4-character pieces of a word, a space at either end (char_wb), or of the 6-character pieces
+    of what lies across two words."""
     found: list[int] = []
     joint = " " in entry
     padded = entry if joint else f" {entry[:40]} "
     for size in (6,) if joint else (3, 4):
         pieces = (padded[i : i + size] for i in range(max(1, len(padded) - size + 1)))
         found.extend(zlib.crc32(piece.encode("utf-8", "surrogatepass")) for piece in pieces)
-    return found
+    return tuple(found)
 
 
 def pack(titles: Sequence[str]) -> Arrays:
@@ -50,7 +57,7 @@ def pack(titles: Sequence[str]) -> Arrays:
     from scipy import sparse  # build time only
 
     words, title_words = _numbered(titles)
-    pieces = [_pieces(word) for word in words] or [[]]  # scipy multiplies no empty tables
+    pieces = [_pieces(word) for word in words] or [()]  # scipy multiplies no empty tables
     hashes, place = np.unique(np.fromiter(chain.from_iterable(pieces), dtype=np.uint32), return_inverse=True)
     of_word = _rows(sparse, place, [len(p) for p in pieces], hashes.size)
     of_title = _rows(sparse, title_words[0], title_words[1], len(words)) @ of_word
@@ -66,7 +73,7 @@ def pack(titles: Sequence[str]) -> Arrays:
         "gram_idf": idf,
         "gram_pointers": pointers,
         "gram_docs": counts.indices[kept].astype(np.int32),
-        "gram_weights": weight[kept],
+        "gram_weights": np.rint(weight[kept] * _WEIGHT).astype(np.uint16),
         "title_pointers": of_title.indptr.astype(np.int64),
         "title_grams": of_title.indices.astype(np.int32),
         "title_counts": np.minimum(of_title.data, 255).astype(np.uint8),
@@ -101,3 +108,69 @@ def _heaviest(pointers: Ints, weight: Ints) -> tuple[Ints, Ints]:
         keep[start + best] = True
     counts = np.minimum(counts, weights.LETTER_POSTINGS)
     return np.flatnonzero(keep), np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """A query as a unit vector over the pieces that titles have, in whole numbers.
+
+    ``pieces`` are their numbers; ``worth`` is the vector, ``values`` the same times each piece's idf.
+    """
+
+    pieces: Ints
+    worth: Ints
+    values: Ints
+
+
+class Letters:
+    """The titles of one audience's partition, by their pieces."""
+
+    def __init__(self, arrays: Arrays, run: Kernels) -> None:
+        self._a = arrays
+        self._run = run
+        titles = int(arrays["title_lengths"].size)
+        self._scratch = Scratch(sums=titles, values=int(arrays["gram_hashes"].size))
+        self._unseen = float(np.log(1 + titles) + 1)  # idf of a piece no title has: it still lengthens the vector
+
+    def use(self, run: Kernels) -> None:
+        self._run = run
+
+    def vector(self, text: str) -> Vector | None:
+        """``text`` as a vector; None when no title has any of its pieces."""
+        counted = Counter(chain.from_iterable(map(_pieces, _entries(text[:_LONGEST]))))
+        vocabulary = self._a["gram_hashes"]
+        hashed = np.array(sorted(counted), dtype=np.uint32)
+        at = vocabulary.searchsorted(hashed)
+        known = at < vocabulary.size
+        known[known] = vocabulary[at[known]] == hashed[known]
+        if not known.any():
+            return None
+        pieces = at[known]
+        counts = np.array([counted[piece] for piece in hashed.tolist()], dtype=np.float64)
+        idf = self._a["gram_idf"][pieces].astype(np.float64)
+        weight = counts * self._unseen
+        weight[known] = counts[known] * idf
+        unit = weight[known] / np.sqrt(weight @ weight)
+        worth, values = np.rint(unit * _WORTH), np.rint(unit * idf * _VALUE)
+        return Vector(pieces, worth.astype(np.int32), values.astype(np.int32))
+
+    def candidates(self, vector: Vector, allowed: Mask | None = None) -> Ints:
+        """Documents whose titles look most like the query, from the heaviest postings of its pieces."""
+        pointers = self._a["gram_pointers"]
+        return self._run.alike(
+            self._scratch["sums"], self._a["gram_docs"], self._a["gram_weights"], pointers[vector.pieces],
+            pointers[vector.pieces + 1], vector.worth, weights.LETTER_CANDIDATES, _ALL if allowed is None else allowed,
+        )  # fmt: skip
+
+    def scores(self, vector: Vector | None, documents: Ints) -> Floats:
+        """The cosine between the query and each document's title."""
+        summed = np.zeros(documents.size, dtype=np.int64)
+        if vector is not None and documents.size:
+            values = self._scratch["values"]
+            values[vector.pieces] = vector.values
+            a = self._a
+            self._run.rows_sum(
+                a["title_pointers"], a["title_grams"], a["title_counts"], values, vector.pieces, documents, summed
+            )
+            values[vector.pieces] = 0
+        return np.asarray(summed / (self._a["title_lengths"][documents] * _VALUE), dtype=np.float32)

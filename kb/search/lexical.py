@@ -11,6 +11,7 @@ the best hundred; of the common words that are left only these documents are loo
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -22,20 +23,21 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.arrays import Arrays
 from kb.search.documents import Kind
-from kb.search.kernels import Kernels, kernels
+from kb.search.kernels import UNIT, Kernels, Scratch, kernels, saturated, top
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-_UNIT = 65_536  # a score of 1; the 48 words of a query, all rare, reach a quarter of what 32 bits hold
-_IMPACT = weights.IMPACT.astype(np.float64) * _UNIT
-_LEAST = (weights.IMPACT > 0).astype(np.float64)
-_TF = np.rint(weights.TF.astype(np.float64) * _UNIT)
-_DENSE = 4  # a term in one of four documents takes less room with a byte for every document
+_POINT = 65_536  # a score of 1; the 48 words of a query, all rare, reach a quarter of what 32 bits hold
+_STEP = (weights.K1 + 1) / weights.STEPS * _POINT  # what one step of a posting's byte is worth at an idf of 1
+_UNITS = np.rint(weights.frequency(np.arange(256, dtype=np.uint8)) * UNIT).astype(np.int32)
+_HALF = int(weights.K1 * UNIT)
+_DENSE = 8  # a term in one of eight documents is read the faster with a byte for every document
 _SAMPLE = 2048
 _LOOK_UP = 8  # what looking a document up costs, in postings read one after another
-_COMPILED = 25  # a compiled loop is that much the less worth a look whether it can be ended
 _WORTH_A_LOOK = 4096  # postings; adding fewer costs less than finding out whether they are needed
+_REMEMBERED = 256  # beginnings; at most some megabytes, as those with many postings stand ready
+_COMPILED = 100  # a compiled loop is that much the less worth a look whether it can be ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +67,12 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """The postings of a term and what each code is worth. ``row`` has a code for every document, when that is less."""
+    """The postings of a term and what a step of its codes is worth; ``row`` has a code for every document instead."""
 
     docs: Ints
     codes: Ints
     row: Ints | None
-    worth: Ints
+    worth: int
     most: int
     df: int
 
@@ -87,12 +89,33 @@ class _Term:
     def of(self, documents: Ints) -> Ints:
         """What this term is worth to each of ``documents``."""
         if self.row is not None:
-            return np.asarray(self.worth.take(self.row.take(documents)))
+            return self.row.take(documents) * np.int32(self.worth)
         if not self.docs.size:
             return np.zeros(documents.size, dtype=np.int32)
         # Of another type, numpy would convert the whole list to look up a few.
         at = np.minimum(self.docs.searchsorted(documents.astype(self.docs.dtype)), self.docs.size - 1)
-        return np.where(self.docs.take(at) == documents, self.worth.take(self.codes.take(at)), 0)
+        return np.asarray((self.docs.take(at) == documents) * self.codes.take(at) * np.int32(self.worth))
+
+
+class Pool:
+    """The candidates of a query, and the scores of these or of any other documents.
+
+    To be used before its thread asks for the next one: the sums stand in memory that is used again.
+    """
+
+    def __init__(self, documents: Ints, terms: Sequence[_Term], sums: Ints | None) -> None:
+        self.documents = documents
+        self._terms = terms
+        self._sums = sums  # of every document; None when not all postings were read
+
+    def scores(self, documents: Ints) -> Floats:
+        """BM25F of ``documents``."""
+        if self._sums is not None:
+            return _points(self._sums[documents])
+        sums = np.zeros(documents.size, dtype=np.int32)
+        for term in self._terms:
+            sums += term.of(documents)
+        return _points(sums)
 
 
 def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int) -> Arrays:
@@ -126,10 +149,10 @@ def _peaks(pointers: Ints, codes: Ints) -> Ints:
 def united(postings: Sequence[tuple[Ints, Ints]], documents: int) -> tuple[Ints, Ints]:
     """The postings of several words as those of one: frequencies summed, each document once."""
     docs = np.concatenate([d for d, _ in postings])
-    parts = _TF[np.concatenate([c for _, c in postings])]
-    summed = np.bincount(docs, weights=parts, minlength=documents)  # whole numbers: exact in any order
-    found = np.flatnonzero(summed > 0)
-    return found.astype(np.int32), weights.code(summed[found] / _UNIT)
+    parts = _UNITS[np.concatenate([c for _, c in postings])]
+    summed = np.bincount(docs, weights=parts, minlength=documents).astype(np.int64)  # whole numbers: exact
+    found = np.flatnonzero(summed)
+    return found.astype(np.int32), saturated(summed[found], _HALF)
 
 
 class Lexical:
@@ -138,8 +161,9 @@ class Lexical:
     def __init__(self, arrays: Arrays, *, run: Kernels | None = None, worth_a_look: int = _WORTH_A_LOOK) -> None:
         self._worth_a_look = worth_a_look
         self._run = run or kernels()
-        self._last: tuple[Sequence[Meaning], list[_Term]] = ((), [])
         self.size = int(arrays["kind"].size)
+        self._scratch = Scratch(sums=self.size, united=self.size)
+        self._united: dict[tuple[int, ...], tuple[Ints, Ints]] = {}
         self.df = arrays["df"]
         self._pointers, self._docs, self._codes = arrays["pointers"], arrays["docs"], arrays["codes"]
         self._rows, self._row_of = arrays["rows"], arrays["row_of"]
@@ -160,12 +184,9 @@ class Lexical:
         start, end = self._pointers[term : term + 2].tolist()
         return self._docs[start:end], self._codes[start:end]
 
-    def holds(self, stem: int, documents: Ints) -> Mask:
-        """Which of ``documents`` hold ``stem``."""
-        return np.asarray(self._term(stem, 1.0).of(documents) > 0)
-
     def idf(self, df: int) -> float:
-        return float(weights.idf(df, self.size))
+        """``weights.idf`` for one word."""
+        return math.log1p((self.size - df + 0.5) / (df + 0.5))
 
     # --- exhaustive ----------------------------------------------------------------------------------------------
 
@@ -188,10 +209,11 @@ class Lexical:
 
     # --- the best alone ------------------------------------------------------------------------------------------
 
-    def candidates(self, meanings: Sequence[Meaning], *, most: int = weights.CANDIDATES) -> Ints:
-        """The documents of ``best(score(meanings))``, without reading all postings."""
+    def pool(self, meanings: Sequence[Meaning], *, most: int = weights.CANDIDATES) -> Pool:
+        """The documents of ``best(score(meanings))``, without reading all postings where these are many."""
         terms = self._terms(meanings)
-        sums = np.zeros(self.size, dtype=np.int32)
+        sums = self._scratch["sums"]
+        sums[:] = 0
         rest = np.cumsum([term.most for term in reversed(terms)])[::-1].tolist()
         kinds = ranges = [(low, high) for low, high in self.kind_ranges if high > low]
         chosen: list[Ints] = []
@@ -205,7 +227,8 @@ class Lexical:
                 for low, high in ranges:
                     term.add(self._run, sums, low, high)
         chosen.extend(self._best(sums, kind, terms, most) for kind in ranges)
-        return np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)
+        documents = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)
+        return Pool(documents, terms, sums if len(ranges) == len(kinds) else None)
 
     def _best(self, sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], most: int) -> Ints:
         if self._run.best is not None:
@@ -234,47 +257,53 @@ class Lexical:
         chosen.append(top(near, full, most))
         return True
 
-    def score_of(self, meanings: Sequence[Meaning], documents: Ints) -> Floats:
-        """``score(meanings)[documents]``, by looking up these documents alone."""
-        sums = np.zeros(documents.size, dtype=np.int32)
-        for term in self._terms(meanings):
-            sums += term.of(documents)
-        return _points(sums)
-
     # --- terms ---------------------------------------------------------------------------------------------------
 
-    def _terms(self, meanings: Sequence[Meaning]) -> list[_Term]:
-        """What is to be added up, rare ones first. The last answer is kept: candidates are scored after being found."""
-        known, terms = self._last
-        if known is not meanings:
-            terms = self._worked_out(meanings)
-            self._last = (meanings, terms)  # one assignment: safe between threads
-        return terms
+    def holds(self, meaning: Meaning, documents: Ints) -> Mask:
+        """Which of ``documents`` hold any word that ``meaning`` stands for."""
+        found = np.zeros(documents.size, dtype=bool)
+        for term in self._of(meaning):
+            found |= term.of(documents) > 0
+        return found
 
-    def _worked_out(self, meanings: Sequence[Meaning]) -> list[_Term]:
-        terms = []
-        for meaning in meanings:
-            if meaning.term >= 0:
-                terms.append(self._term(meaning.term, self.idf(int(self._term_df[meaning.term]))))
-            elif meaning.united and len(meaning.stems) > 1:
-                terms.append(self._united(meaning.stems))
-            else:
-                worth = zip(meaning.stems, meaning.shares, strict=True)
-                terms.extend(self._term(stem, float(self.idfs[stem]) * share) for stem, share in worth)
-        return sorted(terms, key=lambda term: term.df)
+    def _terms(self, meanings: Sequence[Meaning]) -> list[_Term]:
+        """What is to be added up, rare ones first."""
+        return sorted((term for meaning in meanings for term in self._of(meaning)), key=lambda term: term.df)
+
+    def _of(self, meaning: Meaning) -> list[_Term]:
+        if meaning.term >= 0:
+            return [self._term(meaning.term, self.idf(int(self._term_df[meaning.term])))]
+        if meaning.united and len(meaning.stems) > 1:
+            return [self._together(meaning.stems)]
+        worth = zip(meaning.stems, meaning.shares, strict=True)
+        return [self._term(stem, float(self.idfs[stem]) * share) for stem, share in worth]
 
     def _term(self, term: int, weight: float) -> _Term:
         start, end = self._pointers[term : term + 2].tolist()
         row = int(self._row_of[term])
         worth = _worth(weight)
-        most = int(worth[self._peaks[term]])
         dense = self._rows[row] if row >= 0 else None
-        return _Term(self._docs[start:end], self._codes[start:end], dense, worth, most, int(self._term_df[term]))
+        most, df = worth * int(self._peaks[term]), int(self._term_df[term])
+        return _Term(self._docs[start:end], self._codes[start:end], dense, worth, most, df)
 
-    def _united(self, stems: Sequence[int]) -> _Term:
-        docs, codes = united([self.posting(stem) for stem in stems], self.size)
+    def _together(self, stems: tuple[int, ...]) -> _Term:
+        found = self._united.get(stems)
+        if found is None:
+            if len(self._united) >= _REMEMBERED:  # people type the same beginnings
+                self._united.clear()
+            found = self._united[stems] = self._unite(np.array(stems))
+        docs, codes = found
         worth = _worth(self.idf(docs.size))
-        return _Term(docs, codes, None, worth, int(worth[codes.max(initial=0)]), docs.size)
+        return _Term(docs, codes, None, worth, worth * int(codes.max(initial=0)), docs.size)
+
+    def _unite(self, stems: Ints) -> tuple[Ints, Ints]:
+        docs, codes, starts, ends = self._docs, self._codes, self._pointers[stems], self._pointers[stems + 1]
+        if (self._row_of[stems] >= 0).any():  # of some there are no lists
+            lists = [self.posting(stem) for stem in stems.tolist()]
+            docs, codes = np.concatenate([d for d, _ in lists]), np.concatenate([c for _, c in lists])
+            ends = np.cumsum([d.size for d, _ in lists])
+            starts = ends - [d.size for d, _ in lists]
+        return self._run.unite(self._scratch["united"], docs, codes, starts, ends, _UNITS, _HALF)
 
 
 def _floor(sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], most: int) -> int:
@@ -296,20 +325,10 @@ def _floor(sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], most: int)
     return max(1, floor)
 
 
-def _worth(weight: float) -> Ints:
-    """What each code of a term of this weight adds to a score: 1 at least, so that whatever has a word is found."""
-    return np.maximum(np.rint(_IMPACT * weight), _LEAST).astype(np.int32)
+def _worth(weight: float) -> int:
+    """What a step of the codes of a term of this weight adds to a score: 1 at least, so that who has it is found."""
+    return max(1, round(_STEP * weight))
 
 
 def _points(sums: Ints) -> Floats:
-    return sums.astype(np.float32) * np.float32(1 / _UNIT)
-
-
-def top(documents: Ints, scores: Any, most: int) -> Ints:
-    """The ``most`` best documents, in ascending order; among equal scores the smallest numbers win."""
-    if documents.size <= most:
-        return documents
-    least = np.partition(scores, documents.size - most)[documents.size - most]
-    above = documents[scores > least]
-    ties = documents[scores == least][: most - above.size]
-    return np.sort(np.concatenate((above, ties)))
+    return sums.astype(np.float32) * np.float32(1 / _POINT)

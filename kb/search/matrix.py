@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -21,9 +21,9 @@ from kb.search import weights
 from kb.search.analysis import Analyzer, fold, hyphenated, identifiers, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
-from kb.search.kernels import Kernels, gather, kernels
-from kb.search.letters import grams
-from kb.search.lexical import Candidates, Lexical, Meaning, top
+from kb.search.kernels import Kernels, Scratch, gather, kernels
+from kb.search.letters import Letters
+from kb.search.lexical import Candidates, Lexical, Meaning, Pool
 from kb.search.ranking import fresh
 from kb.search.solved import Votes
 from kb.search.spelling import Speller
@@ -33,6 +33,10 @@ from kb.search.vocabulary import Vocabulary
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 MOST_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
+_REMEMBERED = 20_000  # words that were read before; what a stranger types takes at most some megabytes
+_UNREAD = Meaning("", (), ())
+_GAIN = 4096  # a gain of 1: passages are scored in whole numbers
+_PASSAGE_STEP = (weights.PASSAGE_K1 + 1) / weights.STEPS / _GAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,17 @@ class Understood:
         return frozenset(stem for meaning in self.meanings for stem in meaning.stems)
 
 
+@dataclass(frozen=True, slots=True)
+class Gains:
+    """What each stem in a passage is worth to a query: its idf times its share in the query's words, in 1/4,096.
+
+    ``gains`` begins with a zero, for all other stems; then follow those of ``stems``.
+    """
+
+    stems: Ints
+    gains: Ints
+
+
 class Matrix:
     """One audience's partition, open for reading."""
 
@@ -61,16 +76,22 @@ class Matrix:
         self._run = kernels()
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
-        self.topics = Topics(arrays) if "topic_lengths" in arrays else None
+        self.letters = Letters(arrays, self._run)
+        self.topics = Topics(arrays, self._run) if "topic_lengths" in arrays else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
         self._newest = int(arrays["day"].max(initial=0))
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
+        self._versions = frozenset(self.names["version"])
+        self._marks = Scratch(stems=max(1, len(self.stems)))
+        self._read: dict[tuple[str, bool], Meaning | None] = {}
 
     def use(self, run: Kernels) -> None:
         """Run the loops by ``run`` from now on (for comparing them)."""
         self._run = run
-        self.lexical.use(run)
+        for part in (self.lexical, self.letters, self.topics):
+            if part is not None:
+                part.use(run)
 
     # --- understanding -------------------------------------------------------------------------------------------
 
@@ -84,20 +105,31 @@ class Matrix:
                 continue
             if not self.analyzer.stem(word):
                 continue
-            meaning = self._whole(word, times)
+            meaning = self._known(word, open_ended=False)
             if meaning:
-                meanings.append(meaning)
+                # A word that was said several times counts as often: long questions repeat what they are about.
+                again = times > 1 and not meaning.corrected
+                meanings.append(replace(meaning, shares=(float(times),)) if again else meaning)
             elif not hyphenated(word):
                 unknown.append(word)
         if last:
-            meaning = self._beginning(last)
+            meaning = self._known(last, open_ended=True)
             meanings.append(meaning) if meaning else unknown.append(last)
         return Understood(text, tuple(meanings), tuple(unknown))
 
-    def _whole(self, word: str, times: int) -> Meaning | None:
-        """A word that was said several times counts as often: long questions repeat what they are about."""
+    def _known(self, word: str, *, open_ended: bool) -> Meaning | None:
+        """What ``word`` means; the words that were typed lately are remembered."""
+        key = (word, open_ended)
+        found = self._read.get(key, _UNREAD)
+        if found is _UNREAD:
+            if len(self._read) >= _REMEMBERED:
+                self._read.clear()
+            found = self._read[key] = self._beginning(word) if open_ended else self._whole(word)
+        return found
+
+    def _whole(self, word: str) -> Meaning | None:
         stem = self.stems.find(self.analyzer.stem(word))
-        return Meaning(word, (stem,), (float(times),)) if stem >= 0 else self._corrected(word)
+        return Meaning(word, (stem,), (1.0,)) if stem >= 0 else self._corrected(word)
 
     def _beginning(self, word: str) -> Meaning | None:
         """The most frequent words that begin with ``word``, as one word whose frequencies are summed."""
@@ -127,125 +159,80 @@ class Matrix:
         """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
         return self.lexical.best(scores, allowed)
 
-    def candidates(self, query: Understood) -> Ints:
-        """The documents of ``best``, found without scoring every document."""
-        return self.lexical.candidates(query.meanings)
-
-    def score_of(self, query: Understood, documents: Ints) -> Floats:
-        """BM25F of some documents: what ``score`` has at their places."""
-        return self.lexical.score_of(query.meanings, documents)
-
-    # --- the character lane --------------------------------------------------------------------------------------
-
-    def letters(self, text: str) -> dict[str, Any] | None:
-        """The query as a unit vector over title n-grams; None when no n-gram is known."""
-        vocabulary = self._a["gram_hashes"]
-        hashed, counts = np.unique(np.array(grams(text[:300]), dtype=np.uint32), return_counts=True)
-        at = vocabulary.searchsorted(hashed)
-        known = at < vocabulary.size
-        known[known] = vocabulary[at[known]] == hashed[known]
-        if not known.any():
-            return None
-        unseen = np.log(1 + self.size) + 1  # idf of an n-gram no title has: it still lengthens the vector
-        weight = counts * np.where(known, self._a["gram_idf"][np.minimum(at, vocabulary.size - 1)], unseen)
-        unit = (weight / np.sqrt((weight**2).sum())).astype(np.float32)
-        return {"pieces": at[known], "weights": unit[known]}
-
-    def letter_candidates(self, vector: dict[str, Any], allowed: npt.NDArray[np.bool_] | None = None) -> Ints:
-        """Documents whose titles look most like the query, from the heaviest postings of its n-grams."""
-        pointers = self._a["gram_pointers"]
-        ranges = [(int(pointers[p]), int(pointers[p + 1])) for p in vector["pieces"].tolist()]
-        docs = np.concatenate([self._a["gram_docs"][a:b] for a, b in ranges])
-        counts = np.array([b - a for a, b in ranges])
-        parts = np.concatenate([self._a["gram_weights"][a:b] for a, b in ranges]) * np.repeat(vector["weights"], counts)
-        order = np.argsort(docs, kind="stable")  # radix sort: the quickest way to bring equal ones together
-        docs = docs[order]
-        starts = np.flatnonzero(np.diff(docs, prepend=-1))
-        distinct, summed = docs[starts], np.add.reduceat(parts[order], starts)
-        if allowed is not None:
-            keep = allowed[distinct]
-            distinct, summed = distinct[keep], summed[keep]
-        return top(distinct, summed, weights.LETTER_CANDIDATES)
+    def pool(self, query: Understood) -> Pool:
+        """The documents of ``best``, found without scoring more than must be, and what they score."""
+        return self.lexical.pool(query.meanings)
 
     # --- a closer look at candidates -----------------------------------------------------------------------------
 
-    def letter_scores(self, vector: dict[str, Any] | None, documents: Ints) -> Floats:
-        """The cosine between the query and each document's title, by n-grams."""
-        if vector is None or not documents.size:
-            return np.zeros(documents.size, dtype=np.float32)
-        query = np.zeros(self._a["gram_hashes"].size, dtype=np.float32)
-        query[vector["pieces"]] = vector["weights"] * self._a["gram_idf"][vector["pieces"]]
-        summed = np.zeros(documents.size, dtype=np.float32)
-        a = self._a
-        self._run.rows_sum(a["title_pointers"], a["title_grams"], query, a["title_counts"], documents, summed)
-        return np.asarray(summed / a["title_lengths"][documents], dtype=np.float32)
+    def gains(self, query: Understood) -> Gains:
+        found: dict[int, float] = {}
+        for meaning in query.meanings:
+            # Of an open last word no stem is worth more than all its completions together.
+            together = self._together(meaning) if meaning.united else None
+            for stem, share in zip(meaning.stems, meaning.shares, strict=True):
+                gain = (float(self.lexical.idfs[stem]) if together is None else together) * share
+                if gain > found.get(stem, 0.0):
+                    found[stem] = gain
+        gains = np.zeros(len(found) + 1, dtype=np.int32)
+        gains[1:] = np.rint(np.fromiter(found.values(), dtype=np.float64, count=len(found)) * _GAIN)
+        return Gains(np.fromiter(found, dtype=np.int64, count=len(found)), gains)
 
-    def passages(self, gains: Floats, documents: Ints) -> Floats:
+    def passages(self, gains: Gains, documents: Ints) -> Floats:
         """The BM25 score of each document's best passage (every document has one at least)."""
-        if not documents.size:
-            return np.zeros(0, dtype=np.float32)
-        scores, a = np.zeros(documents.size, dtype=np.float32), self._a
-        self._run.rows_best(
-            a["doc_passages"], a["passage_pointers"], a["passage_stems"], gains, weights.PASSAGE_IMPACT,
-            a["passage_codes"], documents, scores,
-        )  # fmt: skip
-        return scores
+        of = self._a["doc_passages"]
+        best, _ = self._best_of(gains, of[documents], of[documents + 1])
+        return np.asarray(best * _PASSAGE_STEP, dtype=np.float32)
+
+    def shown(self, gains: Gains, documents: Ints) -> Ints:
+        """Which passage of each document to show; of a topic with an accepted answer, one of the answer's."""
+        firsts, ends = self._a["doc_passages"][documents], self._a["doc_passages"][documents + 1]
+        answer = self._a["answer"][documents]
+        low = np.minimum(answer[:, 0], ends - firsts - 1)
+        high = np.maximum(np.minimum(answer[:, 1], ends - firsts), low + 1)
+        _, at = self._best_of(gains, firsts + low, firsts + high)
+        return np.asarray(low + at)
+
+    def _best_of(self, gains: Gains, firsts: Ints, lasts: Ints) -> tuple[Ints, Ints]:
+        best, at, a = np.zeros(firsts.size, dtype=np.int64), np.zeros(firsts.size, dtype=np.int64), self._a
+        if firsts.size:
+            marks = self._marks["stems"]
+            marks[gains.stems] = np.arange(1, gains.gains.size)
+            self._run.rows_best(
+                firsts, lasts, a["passage_pointers"], a["passage_stems"], a["passage_codes"], marks, gains.stems,
+                gains.gains, best, at,
+            )  # fmt: skip
+            marks[gains.stems] = 0
+        return best, at
 
     def topic_scores(self, query: Understood, documents: Ints) -> Floats:
         """The cosine between the topics of the query and of each document's nearest passage."""
-        direction = self.topics.direction(query.meanings) if self.topics else None
-        if self.topics is None or direction is None or not documents.size:
+        if self.topics is None:
             return np.zeros(documents.size, dtype=np.float32)
-        passages, owner = gather(self._a["doc_passages"], documents)
-        return self.topics.cosines(direction, passages, np.flatnonzero(np.diff(owner, prepend=-1)))
+        return self.topics.scores(query.meanings, documents)
 
-    def best_passage(self, gains: Floats, document: int) -> int:
-        """Which passage of ``document`` to show; of a topic with an accepted answer, one of the answer's."""
-        first, end = self._a["doc_passages"][document : document + 2].tolist()
-        low, high = self._a["answer"][document].tolist()
-        scores = self._passage_scores(gains, np.arange(first + low, min(end, first + high)))
-        return low + int(scores.argmax()) if scores.size else 0
-
-    def _passage_scores(self, gains: Floats, passages: Ints) -> Floats:
-        at, of = gather(self._a["passage_pointers"], passages)
-        parts = gains[self._a["passage_stems"][at]] * weights.PASSAGE_IMPACT[self._a["passage_codes"][at]]
-        return np.bincount(of, weights=parts, minlength=passages.size).astype(np.float32)
-
-    def gains(self, query: Understood) -> Floats:
-        """What each stem in a passage is worth to ``query``: its idf times its share in the query's words."""
-        gain = np.zeros(max(1, len(self.stems)), dtype=np.float32)
-        for meaning in query.meanings:
-            stems = list(meaning.stems)
-            shares = np.array(meaning.shares, dtype=np.float32)
-            gain[stems] = np.maximum(gain[stems], self._idf(meaning) * shares)
-        return gain
-
-    def _idf(self, meaning: Meaning) -> Floats:
-        """The idf of each stem; of an open last word none is worth more than all its completions together."""
-        stems = list(meaning.stems)
-        if not meaning.united:
-            return self.lexical.idfs[stems]
-        together = self.lexical.idf(min(int(self._a["df"][stems].sum()), self.size))
-        return np.full(len(stems), together, dtype=np.float32)
+    def _together(self, meaning: Meaning) -> float:
+        """The idf of all completions of a word together."""
+        return self.lexical.idf(min(sum(int(self._a["df"][stem]) for stem in meaning.stems), self.size))
 
     def ideal(self, query: Understood) -> float:
         """The sum of the idfs of all the query's words, unknown ones counting as the rarest."""
-        known = sum(float((self._idf(m) * max(m.shares)).max()) for m in query.meanings)
+        known = 0.0
+        for m in query.meanings:
+            if m.united:
+                known += self._together(m)
+            else:
+                known += max(float(self.lexical.idfs[s]) for s in m.stems) * max(m.shares)
         return known + self.lexical.idf(0) * len(query.unknown)
 
     def coverage(self, query: Understood, documents: Ints) -> Floats:
         """The idf-weighted share of the query's words (unknown ones included) that each document has."""
         held = np.zeros(documents.size, dtype=np.float32)
-        rarest = self.lexical.idf(0)
-        whole = rarest * len(query.unknown)
+        whole = self.lexical.idf(0) * len(query.unknown)
         for meaning in query.meanings:
-            df = max(int(self._a["df"][stem]) for stem in meaning.stems)
-            weight = self.lexical.idf(df) * (0.8 if meaning.corrected else 1.0)
-            whole += self.lexical.idf(df)
-            has = np.zeros(documents.size, dtype=bool)
-            for stem in meaning.stems:
-                has |= self.lexical.holds(stem, documents)
-            held += np.float32(weight) * has
+            idf = self.lexical.idf(max(int(self._a["df"][stem]) for stem in meaning.stems))
+            whole += idf
+            held += np.float32(idf * (0.8 if meaning.corrected else 1.0)) * self.lexical.holds(meaning, documents)
         return held / np.float32(whole) if whole else held
 
     def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
@@ -255,7 +242,7 @@ class Matrix:
         given = {}
         if named:
             given["exact"] = self.coverage(Understood("", named), documents)
-        for version in set(self.names["version"]) & {*query.unknown, *(m.word for m in query.meanings)}:
+        for version in self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ():
             given["version"] = self.having("version", version)[documents].astype(np.float32)
         if language:
             given["language"] = self.having("language", language.lower())[documents].astype(np.float32)
@@ -292,7 +279,7 @@ class Matrix:
         passages = np.arange(*self._a["doc_passages"][document : document + 2].tolist())
         at, _ = gather(self._a["passage_pointers"], passages)
         stems, place = np.unique(self._a["passage_stems"][at], return_inverse=True)
-        tf = np.bincount(place, weights=weights.TF[self._a["passage_codes"][at]], minlength=stems.size)
+        tf = np.bincount(place, weights=weights.frequency(self._a["passage_codes"][at], weights.PASSAGE_K1), minlength=stems.size)
         value = np.log1p(tf) * weights.idf(self._a["df"][stems], self.size)
         top = np.argsort(-value, kind="stable")[:most]
         share = value[top] / max(float(value[top].max(initial=0.0)), 1e-9)

@@ -206,7 +206,7 @@ class _Visible:
             "doc_passages": _pointers(self.passage_doc, self.documents),
             "passage_pointers": table.indptr.astype(np.int64),
             "passage_stems": table.indices.astype(np.int32),
-            "passage_codes": weights.code(table.data),
+            "passage_codes": weights.code(table.data, weights.PASSAGE_K1),
         }
 
 

@@ -19,21 +19,23 @@ from kb.search.postings import KINDS
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
-Mask = npt.NDArray[np.bool_]
 _FORUM = KINDS.index(Kind.FORUM)
 
 
-def by_best(scores: Floats, forum: Mask | None = None, chatter: float = 0.0) -> Floats:
-    """Each score divided by the best, so that parts of different scale can be added.
+def by_best(scores: Floats, weight: float = 1.0, forum: int | None = None, chatter: float = 0.0) -> Floats:
+    """Each score divided by the best and times ``weight``, so that parts of different scale can be added.
 
-    In a mixed index topics are divided by the best topic and articles by the best article as far as ``chatter`` says
-    (0 to 1: how much of the index is forum), and by the best of all for the rest.
+    In a mixed index, where the topics begin at place ``forum``, topics are divided by the best topic and articles by
+    the best article as far as ``chatter`` says (0 to 1: how much of the index is forum), and by the best of all for the
+    rest.
     """
     best = _best(scores)
     if forum is None or best == 0:
-        return np.asarray(scores / (best or 1.0), dtype=np.float64)
-    of_kind = np.where(forum, _best(scores[forum]), _best(scores[~forum]))
-    return np.asarray(scores / (np.maximum(of_kind, 1e-9) ** chatter * best ** (1 - chatter)), dtype=np.float64)
+        return np.multiply(scores, weight / (best or 1.0), dtype=np.float64)
+    scaled = scores.astype(np.float64)
+    for part in (scaled[:forum], scaled[forum:]):
+        part *= weight / (max(_best(part), 1e-9) ** chatter * best ** (1 - chatter))
+    return scaled
 
 
 def _best(scores: Floats) -> float:
@@ -43,24 +45,26 @@ def _best(scores: Floats) -> float:
 def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints, chatter: float) -> dict[str, Floats]:
     """What each part contributes to each candidate's score; the sum over parts is the score.
 
-    ``parts`` holds raw scores by name (see ``weights.MIX``). Where a forum outnumbers articles and FAQ entries, these
-    are compared among themselves, topics among themselves, and articles get a bonus: else the forum buries them.
-    Where it does not, all are compared alike and articles, which are edited, get a small one. ``chatter`` is the
-    forum's share of the documents; without a forum, or with nothing else, it has no effect.
+    ``parts`` holds raw scores by name (see ``weights.MIX``); ``kinds`` ascends, so that topics come last. Where a forum
+    outnumbers articles and FAQ entries, these are compared among themselves, topics among themselves, and articles get
+    a bonus: else the forum buries them. Where it does not, all are compared alike and articles, which are edited, get a
+    small one. ``chatter`` is the forum's share of the documents; without a forum, or with nothing else, it has no
+    effect.
     """
-    forum = kinds == _FORUM
-    mixed = bool(forum.any()) and not bool(forum.all())
+    forum = int(kinds.searchsorted(_FORUM))
+    mixed = 0 < forum < kinds.size
     whole = sum(weights.MIX[name] for name in parts)  # a part without data is left out and changes nothing
     given = {
-        name: weights.MIX[name] / whole * by_best(raw, forum if mixed else None, chatter) for name, raw in parts.items()
+        name: by_best(raw, weights.MIX[name] / whole, forum if mixed else None, chatter) for name, raw in parts.items()
     }
     if mixed:
         # The bonus needs a reason: it grows with the words found, so that an article about nothing gets nothing.
-        given["kind"] = np.where(forum, 0.0, np.interp(chatter, (0, 1), weights.KIND_BONUS)) * np.minimum(
-            1.0, 4 * given["words"]
-        )
-    total = sum(given.values(), np.zeros(kinds.size))
-    given["unsolved"] = np.where(solved == 0, (weights.UNSOLVED - 1) * total, 0.0)
+        few, many = weights.KIND_BONUS
+        given["kind"] = np.minimum(1.0, 4 * given["words"]) * (few + (many - few) * chatter)
+        given["kind"][forum:] = 0
+    if not solved.all():
+        total = sum(given.values(), np.zeros(kinds.size))
+        given["unsolved"] = np.where(solved == 0, (weights.UNSOLVED - 1) * total, 0.0)
     return given
 
 
@@ -89,9 +93,9 @@ def fresh(days: Ints, newest: int) -> Floats:
     return np.where(days > 0, 0.5 ** ((newest - days) / weights.FRESH_DAYS), 0.0)
 
 
-def order(score: Floats, documents: Ints) -> Ints:
-    """Best first; equal scores in order of document id (documents are numbered in that order)."""
-    return np.lexsort((documents, -np.round(score, 9)))
+def order(score: Floats) -> Ints:
+    """Best first; equal scores in the order of the candidates, which ascend as their ids do."""
+    return np.argsort(-np.round(score, 9), kind="stable")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,20 +29,32 @@ from kb.search.whoosh_engine import FOLDER, Selector
 
 Ints = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
-_NO_VOTES = (np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))
+_NONE: Ints = np.zeros(0, dtype=np.int64)
+_NO_VOTES = (_NONE, np.zeros(0, dtype=np.float32))
 WINDOW = 1000  # results that can be paged to
 FACETS = ("kind", "product", "version", "tag")
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """Documents best first; for those looked at closely the total score, the raw scores and the total's parts."""
+    """Documents best first; of the first of them, which were looked at closely, the total scores.
+
+    ``raw`` scores and the total's ``parts`` by name are in the order of looking; ``place`` gives, for each document
+    closely looked at, its place there.
+    """
 
     documents: Ints
     scores: npt.NDArray[Any]
+    place: Ints
     raw: dict[str, npt.NDArray[Any]]
     parts: dict[str, npt.NDArray[Any]]
     partial: bool = False
+
+    def explained(self, rank: int) -> dict[str, float]:
+        """What each part contributed to the document at ``rank``; nothing for one not looked at closely."""
+        if rank >= self.place.size:
+            return {}
+        return {name: float(value) for name, part in self.parts.items() if (value := part[self.place[rank]])}
 
 
 class Snapshot:
@@ -90,7 +102,7 @@ class Snapshot:
             return math.inf  # time was up before a closer look; better a guess than nothing
         evidence = ranking.Evidence(
             coverage=float(matrix.coverage(understood, np.sort(ranked.documents[:3])).max()),
-            **{name: float(ranked.raw[name][:3].max()) for name in ("words", "letters")},
+            **{name: float(ranked.raw[name][ranked.place[:3]].max()) for name in ("words", "letters")},
             ideal=matrix.ideal(understood),
             known=len(understood.meanings),
             unknown=len(understood.unknown),
@@ -124,13 +136,13 @@ class Snapshot:
             pool = curations.pool(pool, steer, selected)
         allowed = _all([pool, *masks.values()])
         if by_date:
-            ranked = Ranked(_NO_VOTES[0], _NO_VOTES[1], {}, {})
+            ranked = Ranked(_NONE, _NO_VOTES[1], _NONE, {}, {})
             documents = self._rest(matrix, ranked, np.zeros_like(scores), allowed)
         else:
             ranked = self._rank(matrix, understood, allowed, deadline, scores=scores, steer=steer, language=language)
             documents = self._rest(matrix, ranked, scores, allowed)
         start = (page - 1) * per_page
-        whole = Ranked(documents, ranked.scores, ranked.raw, ranked.parts, ranked.partial or not in_time)
+        whole = replace(ranked, documents=documents, partial=ranked.partial or not in_time)
         return Results(
             query=query.text,
             generation=self.generation.name,
@@ -183,20 +195,21 @@ class Snapshot:
         """Candidates of both lanes in their final order."""
         if scores is None and allowed is not None:
             scores = matrix.score(understood)
-        found = matrix.candidates(understood) if scores is None else matrix.best(scores, allowed).documents
+        pool = matrix.pool(understood) if scores is None else None
+        found = pool.documents if pool else matrix.best(scores, allowed).documents
         if time.monotonic() > deadline:
-            words = _words(matrix, understood, found, scores)
-            order = ranking.order(words, found)
-            return Ranked(found[order], words[order], {}, {}, partial=True)
-        vector = matrix.letters(understood.text) if understood.text else None
+            words = pool.scores(found) if pool else scores[found]
+            order = ranking.order(words)
+            return Ranked(found[order], words[order], order, {}, {}, partial=True)
+        vector = matrix.letters.vector(understood.text) if understood.text else None
         voted, votes = matrix.votes.cast(understood.meanings, understood.unknown) if matrix.votes else _NO_VOTES
-        documents = _with_letters(matrix, found, vector, allowed)
-        documents = np.union1d(documents, voted if allowed is None else voted[allowed[voted]])
+        alike = matrix.letters.candidates(vector, allowed) if vector is not None else _NONE
+        documents = np.unique(np.concatenate((found, alike, voted if allowed is None else voted[allowed[voted]])))
         documents = curations.candidates(documents, steer, allowed)
         raw = {
-            "words": _words(matrix, understood, documents, scores),
+            "words": pool.scores(documents) if pool else scores[documents],
             "passage": matrix.passages(matrix.gains(understood), documents),
-            "letters": matrix.letter_scores(vector, documents),
+            "letters": matrix.letters.scores(vector, documents),
         } | ({"topics": matrix.topic_scores(understood, documents)} if matrix.topics else {})
         kinds, solved = matrix.column("kind")[documents], matrix.column("solved")[documents]
         parts = ranking.mix(raw, kinds, solved, _chatter(matrix))
@@ -204,22 +217,22 @@ class Snapshot:
         parts |= ranking.voted(votes, voted, documents)
         parts = curations.steered(parts, documents, steer)
         total = sum(parts.values(), np.zeros(documents.size))
-        order = ranking.order(total, documents)
-        in_order = {name: values[order] for name, values in raw.items()}
-        return Ranked(documents[order], total[order], in_order, {name: part[order] for name, part in parts.items()})
+        order = ranking.order(total)
+        return Ranked(documents[order], total[order], order, raw, parts)
 
     # --- hits ----------------------------------------------------------------------------------------------------
 
     def _hits(
         self, matrix: Matrix, understood: Understood, ranked: Ranked, start: int, count: int, *, explain: bool
     ) -> tuple[Hit, ...]:
-        matches, gains = _matches(matrix, understood), matrix.gains(understood)
-        hits = []
-        for place, document in enumerate(ranked.documents[start : start + count].tolist(), start):
-            close = place < ranked.scores.size
-            score = float(ranked.scores[place]) if close else 0.0
-            parts = {n: float(p[place]) for n, p in ranked.parts.items() if p[place]} if explain and close else {}
-            best = matrix.best_passage(gains, document)
+        documents = ranked.documents[start : start + count]
+        if not documents.size:
+            return ()
+        shown = zip(documents.tolist(), matrix.shown(matrix.gains(understood), documents).tolist(), strict=True)
+        matches, hits = _matches(matrix, understood), []
+        for rank, (document, best) in enumerate(shown, start):
+            score = float(ranked.scores[rank]) if rank < ranked.scores.size else 0.0
+            parts = ranked.explained(rank) if explain else {}
             hits.append(self._hit(matrix, document, score, best, matches, parts))
         return tuple(hits)
 
@@ -274,15 +287,6 @@ class Snapshot:
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges
         return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
-
-
-def _words(matrix: Matrix, understood: Understood, documents: Ints, scores: Any) -> npt.NDArray[Any]:
-    """The word scores of ``documents``: from those of all, when these are known."""
-    return np.asarray(matrix.score_of(understood, documents) if scores is None else scores[documents])
-
-
-def _with_letters(matrix: Matrix, found: Ints, vector: dict[str, Any] | None, allowed: Mask | None) -> Ints:
-    return found if vector is None else np.union1d(found, matrix.letter_candidates(vector, allowed))
 
 
 def _chatter(matrix: Matrix) -> float:

@@ -22,7 +22,8 @@ from kb.errors import Invalid
 from kb.search import weights
 from kb.search.analysis import Analyzer
 from kb.search.arrays import Arrays
-from kb.search.lexical import Meaning, top
+from kb.search.kernels import top
+from kb.search.lexical import Meaning
 from kb.search.vocabulary import Vocabulary
 
 Ints = npt.NDArray[Any]

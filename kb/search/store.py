@@ -1,7 +1,8 @@
 """Here is a document's row or id: what does it say?
 
-The documents of one generation in a read-only SQLite file: what hits and article pages show, and what the next
-generation takes over unchanged. Plain ``sqlite3``: the file is written once and never changes. Not for ranking.
+The documents of one generation: what hits show, as records by number, and in a read-only SQLite file what article pages
+show and the next generation takes over unchanged. Plain ``sqlite3``: the file is written once and never changes. Not
+for ranking.
 """
 
 from __future__ import annotations
@@ -21,15 +22,16 @@ from kb.errors import Conflict, Unavailable
 from kb.search import documents
 from kb.search.documents import Document
 from kb.search.passages import Cut, cut
+from kb.search.records import Records, RecordWriter
 
 _SCHEMA = """
 CREATE TABLE document (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, audience TEXT NOT NULL, title TEXT NOT NULL,
-    digest BLOB NOT NULL, first INTEGER NOT NULL, shown TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE passage (row INTEGER PRIMARY KEY, anchor TEXT NOT NULL, path TEXT NOT NULL, text TEXT NOT NULL);
+    digest BLOB NOT NULL, body BLOB NOT NULL);
 CREATE TABLE alias (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 FILE = "documents.sqlite"
+_SHOWN, _PASSAGES = "shown.records", "passages.records"  # beside it
 
 
 class StoreWriter:
@@ -39,8 +41,8 @@ class StoreWriter:
         self._db = sqlite3.connect(path)
         # No journal and no sync while building: a half-built generation is thrown away, a whole one synced at the end.
         self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+        self._shown, self._passages = RecordWriter(path.with_name(_SHOWN)), RecordWriter(path.with_name(_PASSAGES))
         self._rows = 0
-        self._passages = 0
         self._closed = False
 
     def add(self, document: Document) -> tuple[int, list[Cut]]:
@@ -48,20 +50,15 @@ class StoreWriter:
         body = json.dumps(documents.to_json(document), ensure_ascii=False, sort_keys=True).encode("utf-8", "replace")
         cuts = cut(document)
         row = (self._rows, document.id, str(document.kind), document.audience, document.title, digest(body))
-        shown = json.dumps([document.product, document.versions, str(document.updated or ""), document.solved])
         try:
-            self._db.execute(
-                "INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?)",
-                (*row, self._passages, shown, zlib.compress(body, 1)),
-            )
+            self._db.execute("INSERT INTO document VALUES (?,?,?,?,?,?,?)", (*row, zlib.compress(body, 1)))
         except sqlite3.IntegrityError:
             raise Conflict(f"Two documents have the id {document.id}; rename one of them.") from None
-        self._db.executemany(
-            "INSERT INTO passage VALUES (?,?,?,?)",
-            [(self._passages + i, c.anchor, json.dumps(c.path), c.text) for i, c in enumerate(cuts)],
-        )
+        facts = (document.product, document.versions, str(document.updated or ""), document.solved)
+        self._shown.add((document.id, str(document.kind), document.title, facts))
+        for one in cuts:
+            self._passages.add((one.anchor, one.path, " ".join(one.text.split())))
         self._rows += 1
-        self._passages += len(cuts)
         return self._rows - 1, cuts
 
     def alias(self, old: str, document_id: str) -> None:
@@ -73,6 +70,8 @@ class StoreWriter:
             self._closed = True
             self._db.commit()
             self._db.close()
+            self._shown.close()
+            self._passages.close()
 
 
 def digest(body: bytes) -> bytes:
@@ -93,6 +92,7 @@ class DocumentStore:
             self._db = sqlite3.connect(uri, uri=True, check_same_thread=False)
         except sqlite3.Error as error:
             raise _unreadable(error) from error
+        self._shown, self._passages = Records(path.with_name(_SHOWN)), Records(path.with_name(_PASSAGES))
         self._lock = threading.Lock()
         self.close = weakref.finalize(self, self._db.close)
 
@@ -105,14 +105,13 @@ class DocumentStore:
 
     def shown(self, row: int) -> tuple[str, str, str, tuple[Any, ...]]:
         """id, kind, title, and (product, versions, updated, solved) of one row, for a hit."""
-        ((document_id, kind, title, shown),) = self._query(
-            "SELECT id, kind, title, shown FROM document WHERE row=?", (row,)
-        )
-        return document_id, kind, title, tuple(json.loads(shown))
+        document_id, kind, title, facts = self._shown[row]
+        return document_id, kind, title, tuple(facts)
 
     def passage(self, row: int) -> Cut:
-        ((anchor, path, text),) = self._query("SELECT anchor, path, text FROM passage WHERE row=?", (row,))
-        return Cut(anchor, tuple(json.loads(path)), text)
+        """One passage, on one line."""
+        anchor, path, text = self._passages[row]
+        return Cut(anchor, tuple(path), text)
 
     def document(self, document_id: str) -> Document | None:
         """The whole document by id, or by an old id that leads to it; None when there is none."""

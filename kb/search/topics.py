@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from kb.search import weights
 from kb.search.arrays import Arrays
+from kb.search.kernels import Kernels
 from kb.search.lexical import Meaning
 
 Ints = npt.NDArray[Any]
@@ -24,6 +25,7 @@ SMALLEST = 400  # passages; fewer say too little about which words belong togeth
 SAMPLE = 20_000  # passages to fit on, evenly spread: more cost time and change little
 COMMONEST = 50_000  # words that have a direction of their own
 _BATCH = 20_000
+_REMEMBERED = 2_000  # words of queries; a kilobyte each
 
 
 def pack(arrays: Arrays) -> Arrays:
@@ -47,7 +49,8 @@ def pack(arrays: Arrays) -> Arrays:
     place[kept] = np.arange(kept.size)
     return {
         "topic_place": place,
-        "topic_words": words.astype(np.float16),
+        "topic_words": _bytes(words),
+        "topic_scales": (np.abs(words).max(axis=1) / 127).astype(np.float32),
         "topic_passages": passages,
         "topic_lengths": np.concatenate([_lengths(passages[i : i + _BATCH]) for i in range(0, count, _BATCH)]),
     }
@@ -58,7 +61,7 @@ def _table(arrays: Arrays, documents: int) -> Any:
     from scipy import sparse
 
     owner = np.repeat(np.arange(arrays["passage_pointers"].size - 1), np.diff(arrays["passage_pointers"]))
-    value = weights.PASSAGE_IMPACT[arrays["passage_codes"]]
+    value = arrays["passage_codes"].astype(np.float32)
     value = value * weights.idf(arrays["df"], documents).astype(np.float32)[arrays["passage_stems"]]
     length = np.sqrt(np.bincount(owner, weights=value**2, minlength=arrays["passage_pointers"].size - 1))
     value = (value / np.maximum(length, 1e-9)[owner]).astype(np.float32)
@@ -79,27 +82,48 @@ def _lengths(rows: npt.NDArray[np.int8]) -> Floats:
 class Topics:
     """The directions of one audience's partition."""
 
-    def __init__(self, arrays: Arrays) -> None:
-        self._place, self._words = arrays["topic_place"], arrays["topic_words"]
+    def __init__(self, arrays: Arrays, run: Kernels) -> None:
+        self._place, self._words, self._scales = arrays["topic_place"], arrays["topic_words"], arrays["topic_scales"]
         self._passages, self._lengths = arrays["topic_passages"], arrays["topic_lengths"]
+        self._of_document = arrays["doc_passages"]
         self._df, self._size = arrays["df"], int(arrays["kind"].size)
+        self._run = run
+        self._known: dict[Meaning, Floats] = {}
 
-    def direction(self, meanings: Sequence[Meaning]) -> Floats | None:
-        """The unit vector of a query; None when it has no word with a direction."""
-        total = np.zeros(DIMENSIONS, dtype=np.float32)
-        for meaning in meanings:
-            stems = np.array(meaning.stems)
-            df = self._df[stems].astype(np.float64)
-            # Completions count by how common they are, and together as one word of their joint idf.
-            share = df / df.sum() if meaning.united else np.array(meaning.shares)
-            idf = weights.idf(df.sum(), self._size) if meaning.united else weights.idf(df, self._size)
-            place = self._place[stems]
-            gain = (share * idf).astype(np.float32)[place >= 0]
-            total += gain @ self._words[place[place >= 0]].astype(np.float32)
-        length = float(np.sqrt(total @ total))
-        return total / np.float32(length) if length > 0 else None
+    def use(self, run: Kernels) -> None:
+        self._run = run
 
-    def cosines(self, direction: Floats, passages: Ints, starts: Ints) -> Floats:
-        """The best cosine among each document's passages; ``starts`` says where each document's begin."""
-        cosine = (self._passages[passages].astype(np.float32) @ direction) / self._lengths[passages]
-        return np.asarray(np.maximum(np.maximum.reduceat(cosine, starts), 0))
+    def direction(self, meanings: Sequence[Meaning]) -> npt.NDArray[np.int8] | None:
+        """The direction of a query, in one byte a component; None when it has no word with a direction."""
+        total = sum(map(self._word, meanings), np.zeros(DIMENSIONS, dtype=np.float32))
+        return _bytes(total[None])[0] if total.any() else None
+
+    def _word(self, meaning: Meaning) -> Floats:
+        """What one word adds to a query's direction; words come again, so the last ones are kept."""
+        found = self._known.get(meaning)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[meaning] = self._worked_out(meaning)
+        return found
+
+    def _worked_out(self, meaning: Meaning) -> Floats:
+        stems = np.array(meaning.stems)
+        df = self._df[stems].astype(np.float64)
+        # Completions count by how common they are, and together as one word of their joint idf.
+        share = df / df.sum() if meaning.united else np.array(meaning.shares)
+        idf = weights.idf(df.sum(), self._size) if meaning.united else weights.idf(df, self._size)
+        place = self._place[stems]
+        known = place[place >= 0]
+        gain = (share * idf).astype(np.float32)[place >= 0] * self._scales[known]
+        return np.asarray(gain @ self._words[known].astype(np.float32))
+
+    def scores(self, meanings: Sequence[Meaning], documents: Ints) -> Floats:
+        """The cosine between a query and each document's nearest passage, 0 at least."""
+        nearest = np.zeros(documents.size, dtype=np.float32)
+        direction = self.direction(meanings)
+        if direction is None or not documents.size:
+            return nearest
+        self._run.rows_near(self._of_document, self._passages, self._lengths, direction, documents, nearest)
+        whole = direction.astype(np.float32)
+        return np.asarray(nearest / np.sqrt(whole @ whole), dtype=np.float32)

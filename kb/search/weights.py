@@ -57,18 +57,21 @@ CANDIDATES = 100  # of each kind, from the lexical lane
 LETTER_CANDIDATES = 60  # from the character lane
 LETTER_POSTINGS = 200  # heaviest documents kept for each character n-gram
 
-# One byte a posting: 255 steps of equal ratio (3.7 %) between the smallest and largest weighted frequency that occur.
-_LOW, _HIGH = 0.01, 100.0
-TF = np.concatenate(([0.0], np.geomspace(_LOW, _HIGH, 255))).astype(np.float32)
-#: Code of a posting -> saturated weight, idf still to be applied.
-IMPACT = ((K1 + 1) * TF / (K1 + TF)).astype(np.float32)
-PASSAGE_IMPACT = ((PASSAGE_K1 + 1) * TF / (PASSAGE_K1 + TF)).astype(np.float32)
+#: One byte a posting: the saturated frequency ``tf / (k1 + tf)``, from 0 to 1, in 255 equal steps. In that form a score
+#: is a sum of whole numbers, byte times weight, which a processor makes eight at a time.
+STEPS = 255
 
 
-def code(tf: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """The one-byte code of each weighted term frequency (0 only for 0)."""
-    steps = np.log(np.clip(tf, _LOW, _HIGH) / _LOW) * (254 / np.log(_HIGH / _LOW))
-    return np.where(tf > 0, np.rint(steps) + 1, 0).astype(np.uint8)
+def code(tf: npt.NDArray[np.float64], k1: float = K1) -> npt.NDArray[np.uint8]:
+    """The one-byte code of each weighted term frequency: 1 at least, and 0 only for 0."""
+    steps = np.rint(STEPS * (tf / (k1 + tf)))
+    return np.where(tf > 0, np.clip(steps, 1, STEPS), 0).astype(np.uint8)
+
+
+def frequency(codes: npt.NDArray[np.uint8], k1: float = K1) -> npt.NDArray[np.float64]:
+    """The weighted term frequency that each code stands for; the last code, for all that is larger, a finite one."""
+    share = np.minimum(codes, STEPS - 0.5) / STEPS
+    return np.asarray(k1 * share / (1 - share))
 
 
 def idf(df: npt.ArrayLike, documents: int) -> npt.NDArray[np.float64]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from kb.search.kernels import Kernels, by_numpy, gather
-from kb.search.lexical import top
+from kb.search.kernels import Ints, Kernels, by_numpy, gather, top
 
 
 @pytest.fixture(scope="module")
@@ -23,24 +24,80 @@ def test_entries_of_rows_are_gathered_in_order() -> None:
     assert owner.tolist() == [0, 0, 0, 1, 1]
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_compiled_loops_give_the_same_bytes(compiled: Kernels, seed: int) -> None:
-    dice = np.random.default_rng(seed)
-    codes = dice.integers(1, 256, 300).astype(np.uint8)
-    docs = np.sort(dice.choice(500, 300, replace=False)).astype(np.int32)
-    worth = dice.integers(0, 40, 256).astype(np.int32)
-    values = dice.random(500).astype(np.float32)
-    pointers = np.linspace(0, 300, 31).astype(np.int64)
-    groups = np.arange(0, 31, 3)
+@pytest.fixture(params=range(20))
+def dice(request: pytest.FixtureRequest) -> np.random.Generator:
+    return np.random.default_rng(request.param)
+
+
+def postings(dice: np.random.Generator, documents: int, terms: int) -> tuple[Ints, Ints, Ints]:
+    """Pointers, documents and codes of made-up terms."""
+    lists = [np.sort(dice.choice(documents, dice.integers(1, documents), replace=False)) for _ in range(terms)]
+    pointers = np.cumsum([0, *(one.size for one in lists)])
+    docs = np.concatenate(lists).astype(np.int32)
+    return pointers, docs, dice.integers(1, 256, docs.size).astype(np.uint8)
+
+
+def test_compiled_sums_are_the_same_and_so_are_the_best(compiled: Kernels, dice: np.random.Generator) -> None:
+    pointers, docs, codes = postings(dice, 700, 3)
+    row = dice.integers(0, 256, 100).astype(np.uint8)
     answers = []
     for run in (by_numpy(), compiled):
-        sums, best, total = np.zeros(500, np.int32), np.zeros(8, np.float32), np.zeros(8, np.float32)
-        run.add(sums, docs, codes, worth)
-        run.add_row(sums[:300], codes, worth)
-        run.rows_best(groups, pointers, docs, values, values[:256], codes, np.arange(8), best)
-        run.rows_sum(pointers, docs, values, codes, np.arange(8), total)
-        answers.append((sums.tobytes(), best.tobytes(), total.tobytes()))
+        sums = np.zeros(700, np.int32)
+        for a, b in pairwise(pointers):
+            run.add(sums, docs[a:b], codes[a:b], 7)
+        run.add_row(sums[:100], row, 5)
+        answers.append(sums.tobytes())
     assert answers[0] == answers[1]
-    found = np.flatnonzero(sums)
     assert compiled.best is not None
-    assert compiled.best(sums, 0, 500, 20).tolist() == top(found, sums[found], 20).tolist()
+    coarse = (sums // 300).astype(np.int32)  # many equal ones
+    for low, high, most in ((0, 700, 5), (0, 700, 100), (130, 650, 20), (3, 4, 9)):
+        found = low + np.flatnonzero(coarse[low:high])
+        assert compiled.best(coarse, low, high, most).tolist() == top(found, coarse[found], most).tolist()
+
+
+def test_compiled_unions_are_the_same_and_leave_no_trace(compiled: Kernels, dice: np.random.Generator) -> None:
+    pointers, docs, codes = postings(dice, 400, 6)
+    units, some = np.arange(256, dtype=np.int32) * 40, np.array([1, 3, 4])
+    answers = []
+    for run in (by_numpy(), compiled):
+        sums = np.zeros(400, np.int32)
+        found, united = run.unite(sums, docs, codes, pointers[some], pointers[some + 1], units, 2048)
+        assert not sums.any()
+        answers.append((found.tolist(), united.tolist()))
+    assert answers[0] == answers[1]
+
+
+@pytest.mark.parametrize("filtered", [False, True])
+def test_compiled_likeness_is_the_same_and_leaves_no_trace(
+    compiled: Kernels, dice: np.random.Generator, filtered: bool
+) -> None:
+    pointers, docs, codes = postings(dice, 400, 6)
+    weights, worth = codes.astype(np.uint16) // 64, np.array([0, 3, 1, 2], dtype=np.int32)
+    allowed = dice.random(400) < 0.5 if filtered else np.zeros(0, dtype=bool)
+    answers = []
+    for run in (by_numpy(), compiled):
+        sums = np.zeros(400, np.int32)
+        found = run.alike(sums, docs, weights, pointers[:4], pointers[1:5], worth, 30, allowed)
+        assert not sums.any()
+        answers.append(found.tolist())
+    assert answers[0] == answers[1]
+
+
+def test_compiled_rows_are_the_same(compiled: Kernels, dice: np.random.Generator) -> None:
+    pointers, stems, codes = postings(dice, 200, 30)
+    groups, rows = np.sort(dice.choice(np.arange(1, 30), 9, replace=False)), np.arange(8)
+    groups[0], groups[-1] = 0, 30
+    marked = dice.choice(200, 12, replace=False)
+    marks = np.zeros(200, np.int32)
+    marks[marked] = np.arange(1, 13)
+    gains = np.concatenate(([0], dice.integers(1, 9, 12))).astype(np.int32)
+    vectors = dice.integers(-127, 128, (30, 200)).astype(np.int8)
+    lengths, direction = dice.random(30).astype(np.float32) + 1, dice.integers(-127, 128, 200).astype(np.int8)
+    answers = []
+    for run in (by_numpy(), compiled):
+        best, at, total, near = (np.zeros(8, t) for t in (np.int64, np.int64, np.int64, np.float32))
+        run.rows_best(groups[:-1], groups[1:], pointers, stems, codes, marks, marked, gains, best, at)
+        run.rows_sum(pointers, stems, codes, marks, marked, rows, total)
+        run.rows_near(groups, vectors, lengths, direction, rows, near)
+        answers.append([one.tobytes() for one in (best, at, total, near)])
+    assert answers[0] == answers[1]

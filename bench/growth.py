@@ -77,14 +77,16 @@ def measured(size: int, count: int) -> dict[str, Any]:
 
 
 def look(matrix: Any, text: str) -> None:
-    """Candidates of both lanes, their passages and titles: what is done before mixing and showing."""
+    """Candidates of both lanes and all that is compared of them: what is done before mixing and showing."""
     query = matrix.understand(text, open_ended=True)
-    found, vector = matrix.candidates(query), matrix.letters(text)
+    pool, vector = matrix.pool(query), matrix.letters.vector(text)
+    found = pool.documents
     if vector is not None:
-        found = np.union1d(found, matrix.letter_candidates(vector))
-    matrix.score_of(query, found)
+        found = np.unique(np.concatenate((found, matrix.letters.candidates(vector))))
+    pool.scores(found)
     matrix.passages(matrix.gains(query), found)
-    matrix.letter_scores(vector, found)
+    matrix.letters.scores(vector, found)
+    matrix.topic_scores(query, found)
 
 
 def _children() -> tuple[float, float]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from bench import corpora
-from kb.search import arrays
+from kb.search import arrays, topics
 from kb.search.kernels import Kernels, by_numpy
 from kb.search.matrix import Matrix
 from kb.search.passages import cut
@@ -64,7 +64,7 @@ def lane(matrix: Matrix, run: Kernels, queries: dict[str, list[str]]) -> dict[st
 
 
 def find(matrix: Matrix, text: str, *, open_ended: bool) -> object:
-    return matrix.candidates(matrix.understand(text, open_ended=open_ended))
+    return matrix.pool(matrix.understand(text, open_ended=open_ended)).documents
 
 
 def main() -> None:
@@ -98,16 +98,16 @@ def _report(size: int, count: int) -> None:
 
 def _parts(matrix: Matrix, texts: list[str], *, open_ended: bool) -> Iterable[str]:
     read = [matrix.understand(text, open_ended=open_ended) for text in texts]
-    found = [(query, matrix.gains(query), matrix.letters(query.text), matrix.candidates(query)) for query in read]
+    found = [(q, matrix.gains(q), matrix.letters.vector(q.text), matrix.pool(q).documents) for q in read]
     vectors = [vector for _, _, vector, _ in found if vector is not None]
     parts: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
         "understand": (lambda text: matrix.understand(text, open_ended=open_ended), texts),
-        "lexical": (matrix.candidates, read),
-        "all scores": (matrix.score, read),
-        "letters": (matrix.letters, texts),
-        "letter lane": (matrix.letter_candidates, vectors),
-        "letter scores": (lambda f: matrix.letter_scores(f[2], f[3]), found),
+        "lexical": (matrix.pool, read),
+        "letters": (matrix.letters.vector, texts),
+        "letter lane": (matrix.letters.candidates, vectors),
+        "letter scores": (lambda f: matrix.letters.scores(f[2], f[3]), found),
         "passages": (lambda f: matrix.passages(f[1], f[3]), found),
+        "topics": (lambda f: matrix.topic_scores(f[0], f[3]), found),
     }
     for name, (call, arguments) in parts.items():
         p50, p99 = np.percentile(timed(call, arguments), [50, 99])
@@ -115,11 +115,12 @@ def _parts(matrix: Matrix, texts: list[str], *, open_ended: bool) -> Iterable[st
 
 
 def built(folder: Path, size: int) -> Path:
-    """The arrays of a corpus, without a store or topics."""
+    """The arrays of a corpus, without a store."""
     corpus = Corpus()
     for row, document in enumerate(corpora.documents(size)):
         corpus.add(document, row, cut(document))
-    arrays.save(folder / "part.arrays", partition(corpus, frozenset({"public"})))
+    made = partition(corpus, frozenset({"public"}))
+    arrays.save(folder / "part.arrays", made | topics.pack(made))
     return folder / "part.arrays"
 
 

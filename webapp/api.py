@@ -16,7 +16,7 @@ from kb.search.results import results_json, suggestions_json
 from kb.tickets.desk import Promise
 from kb.tickets.person import Person
 from kb.tickets.ticket import Ticket
-from webapp.context import audience, centre, now, person, settings, visitor, zone
+from webapp.context import audience, centre, language, now, person, settings, visitor, zone
 from webapp.filing import check, encodable, file_once, read, receipts
 from webapp.guard import own_site
 from webapp.help import found
@@ -49,7 +49,9 @@ def _body() -> dict[str, Any]:
 
 @blueprint.get("/suggest")
 def suggest() -> Response:
-    answer = centre().searcher.suggest(request.args.get("q", ""), audience=audience(), limit=_limit())
+    answer = centre().searcher.suggest(
+        request.args.get("q", ""), audience=audience(), limit=_limit(), language=language()
+    )
     return jsonify(suggestions_json(answer))
 
 

@@ -68,6 +68,12 @@ def audience() -> str:
     return someone.audience if someone else PUBLIC
 
 
+def language() -> str:
+    """The language to read in: ``language`` in the address, else the browser's first; "" for none in particular."""
+    asked = request.args.get("language", "") or next((tag for tag, _ in request.accept_languages), "")
+    return asked if len(asked) <= 35 and asked.replace("-", "").isalnum() else ""  # BCP 47: 35 are enough for any tag
+
+
 def visitor() -> str:
     """A random name for this browser session, for votes: it says nothing about the person."""
     someone = person()

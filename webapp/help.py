@@ -22,7 +22,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb.errors import Invalid, KbError, NotFound
 from kb.search.documents import Document, Kind
 from kb.search.results import Hit, Results
-from webapp.context import audience, centre, now, settings, visitor
+from webapp.context import audience, centre, language, now, settings, visitor
 from webapp.problems import told
 from webapp.view import KIND_PLACES
 
@@ -69,6 +69,8 @@ def found(query: str) -> Results:
         version=chosen["version"],
         page=page_number(),
         per_page=PER_PAGE,
+        sort=request.args.get("sort") or "best",
+        language=language(),
     )
 
 

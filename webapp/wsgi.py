@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from kb.search.kernels import compile_aside
 from kb.settings import load
 from webapp import create_app
 
+compile_aside()  # a server lives long enough to make up for it
 app = create_app(load())

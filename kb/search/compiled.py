@@ -77,9 +77,7 @@ def _offer(heap: Any, held: Any, key: Any) -> Any:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def alike(
-    sums: Any, docs: Any, weights: Any, starts: Any, ends: Any, worth: Any, most: int, allowed: Any
-) -> Any:
+def alike(sums: Any, docs: Any, weights: Any, starts: Any, ends: Any, worth: Any, most: int, allowed: Any) -> Any:
     touched, count = np.empty(np.sum(ends - starts), np.int32), 0
     for r in range(starts.size):
         each = worth[r]

@@ -1,8 +1,8 @@
 """How are the innermost loops run: by numpy, or compiled?
 
 The same few loops twice. numpy's are complete and always there; with the ``fast`` extra numba compiles the plain ones
-(see ``compiled``), and a process that lives long asks for them with ``compile_aside``. Both give the same bytes, because
-all sums are of whole numbers. Not for deciding anything: only for running what others decided.
+(see ``compiled``), and a process that lives long asks for them with ``compile_aside``. Both give the same bytes, as all
+sums are of whole numbers. Not for deciding anything: only for running what others decided.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ def _add_row(sums: Ints, row: Ints, worth: int) -> None:
     sums += row * np.int32(worth)
 
 
-def _unite(
-    sums: Ints, docs: Ints, codes: Ints, starts: Ints, ends: Ints, units: Ints, half: int
-) -> tuple[Ints, Ints]:
+def _unite(sums: Ints, docs: Ints, codes: Ints, starts: Ints, ends: Ints, units: Ints, half: int) -> tuple[Ints, Ints]:
     """The documents (ascending) of several ranges of postings, and the code of their frequencies added up.
 
     ``units`` is what each code is, in 1/1024; ``half`` is the frequency that is saturated by half. ``sums`` has a zero
@@ -115,9 +113,7 @@ def _rows_best(
     at -= firsts
 
 
-def _rows_sum(
-    pointers: Ints, entries: Ints, counts: Ints, value: Ints, valued: Ints, rows: Ints, out: Ints
-) -> None:
+def _rows_sum(pointers: Ints, entries: Ints, counts: Ints, value: Ints, valued: Ints, rows: Ints, out: Ints) -> None:
     """The sum of the values of each row's entries, each as often as it is there; ``valued`` are those that have one."""
     del valued
     starts, ends = pointers[rows], pointers[rows + 1]

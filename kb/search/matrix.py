@@ -236,7 +236,7 @@ class Matrix:
         return held / np.float32(whole) if whole else held
 
     def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
-        """What speaks for each document besides likeness, 0 to 1 by name (see ``weights.NUDGES``)."""
+        """What speaks for or against each document besides likeness, 0 to 1 by name (see ``weights.NUDGES``)."""
         exact = identifiers(query.text)
         named = tuple(m for m in query.meanings if m.word in exact and not m.corrected) if exact else ()
         given = {}
@@ -245,11 +245,23 @@ class Matrix:
         for version in self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ():
             given["version"] = self.having("version", version)[documents].astype(np.float32)
         if language:
-            given["language"] = self.having("language", language.lower())[documents].astype(np.float32)
+            given |= self._foreign(documents, language.lower())
         days = self._a["day"]
         if self._newest:
             given["fresh"] = fresh(days[documents], self._newest)
         return given
+
+    def _foreign(self, documents: Ints, language: str) -> dict[str, Floats]:
+        """Which documents are in another language than the reader's, where there are any in the reader's."""
+        main = language.split("-")[0]
+        spoken = [name for name in self.names.get("language", ()) if name.split("-")[0] == main]
+        if not spoken or len(spoken) == len(self.names["language"]):
+            return {}
+        told = np.diff(self._a["language_pointers"])[documents] > 0  # a short text may not tell its language
+        theirs = np.zeros(documents.size, dtype=bool)
+        for name in spoken:
+            theirs |= self.having("language", name)[documents]
+        return {"language": (told & ~theirs).astype(np.float32)}
 
     # --- columns -------------------------------------------------------------------------------------------------
 
@@ -279,7 +291,9 @@ class Matrix:
         passages = np.arange(*self._a["doc_passages"][document : document + 2].tolist())
         at, _ = gather(self._a["passage_pointers"], passages)
         stems, place = np.unique(self._a["passage_stems"][at], return_inverse=True)
-        tf = np.bincount(place, weights=weights.frequency(self._a["passage_codes"][at], weights.PASSAGE_K1), minlength=stems.size)
+        tf = np.bincount(
+            place, weights=weights.frequency(self._a["passage_codes"][at], weights.PASSAGE_K1), minlength=stems.size
+        )
         value = np.log1p(tf) * weights.idf(self._a["df"][stems], self.size)
         top = np.argsort(-value, kind="stable")[:most]
         share = value[top] / max(float(value[top].max(initial=0.0)), 1e-9)

@@ -35,7 +35,7 @@ NUDGES = MappingProxyType(
     {
         "exact": 0.35,  # the share of the query's identifiers, error codes, paths and versions that it holds
         "version": 0.15,  # it is about the version that the query names
-        "language": 0.15,  # it is written in the reader's language
+        "language": -0.15,  # it is written in another language than the reader's
         "fresh": 0.02,  # updated lately: hardly more than a tie-break, as old pages are not wrong pages
     }
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,31 @@ def test_results_are_paged_and_a_page_that_is_none_is_refused(folder: Path) -> N
     assert 'rel="prev"' in page
     for wrong in ("0", "-1", "x", "1e3", "99999999999999999999", "٣"):
         assert browser.get(f"/search?q=paper&page={wrong}").status_code == 422
+
+
+def test_results_are_ordered_by_date_and_language_on_request(folder: Path) -> None:
+    moves = (
+        replace(document("old", "Move house", ("", "", "Pack the house."), language="en"), updated=dt.date(2020, 1, 1)),
+        document("umzug", "Move house", ("", "", "Pack a box."), language="de"),
+    )
+    shutil.rmtree(folder / "data" / "index")
+    publish(folder / "data", moves)
+    browser = build(settings_of(folder)).browser()
+
+    def first(address: str, speaks: str = "") -> str:
+        answer = browser.get(f"/api/v1/{address}", headers={"Accept-Language": speaks}).json
+        assert answer
+        return str((answer.get("results") or answer["suggestions"])[0]["id"])
+
+    assert first("search?q=move+house&sort=date") == "doc/umzug"
+    assert first("search?q=move+house", "de-AT,en;q=0.5") == "doc/umzug"
+    assert first("search?q=move+house&language=en", "de") == "doc/old"
+    assert first("suggest?q=move+hou", "de") == "doc/umzug"
+    assert 'sort=date" aria-current="true">newest first' in browser.page("/search?q=move+house&sort=date")
+    refused = browser.get("/api/v1/search?q=move+house&sort=votes")
+    assert refused.status_code == 422
+    assert refused.json
+    assert "sort is best or date" in refused.json["detail"]
 
 
 def test_an_article_has_contents_crumbs_date_and_related_pages(anyone: Browser) -> None:

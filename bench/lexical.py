@@ -21,11 +21,12 @@ from typing import Any
 import numpy as np
 
 from bench import corpora
-from kb.search import arrays, topics
+from kb.search import arrays
+from kb.search.corpus import Corpus
 from kb.search.kernels import Kernels, by_numpy
 from kb.search.matrix import Matrix
 from kb.search.passages import cut
-from kb.search.postings import Corpus, partition
+from kb.search.postings import partition
 
 
 def opened(part: Path) -> Matrix:
@@ -119,8 +120,7 @@ def built(folder: Path, size: int) -> Path:
     corpus = Corpus()
     for row, document in enumerate(corpora.documents(size)):
         corpus.add(document, row, cut(document))
-    made = partition(corpus, frozenset({"public"}))
-    arrays.save(folder / "part.arrays", made | topics.pack(made))
+    arrays.save(folder / "part.arrays", partition(corpus, frozenset({"public"})))
     return folder / "part.arrays"
 
 

@@ -15,7 +15,7 @@ from indexer.report import Finding
 from indexer.sources import SourceFile
 
 #: Raised when a reader changes, so that everything is read anew.
-VERSION = 2
+VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,8 @@ class Entry:
     """One file as it was: ``mtime_ns`` in nanoseconds, ``digest`` the blake2b of its bytes, ``ids`` of its documents;
     ``place`` is the id that links to the file lead to, ``many`` that each of its headings is a document;
     ``includes`` (absolute path -> stamp of size and time, "" where there was none) and ``links`` (looked-up name -> id,
-    or "") are what its documents were made of besides; ``until`` is the day on which it must be read again."""
+    or "") are what its documents were made of besides; ``until`` is the day on which it must be read again. Its
+    documents show ``pictures``, and ``old_urls`` lead to them from the ids of old addresses."""
 
     size: int
     mtime_ns: int
@@ -37,6 +38,8 @@ class Entry:
     links: Mapping[str, str] = field(default_factory=dict)
     until: dt.date | None = None
     findings: tuple[Finding, ...] = ()
+    pictures: tuple[str, ...] = ()
+    old_urls: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +127,14 @@ def _row(entry: Entry) -> list[Any]:
     return [
         entry.size, entry.mtime_ns, entry.digest, list(entry.ids), entry.place, entry.many, entry.uid, entry.title,
         dict(entry.includes), dict(entry.links), until, findings,
+        list(entry.pictures), dict(entry.old_urls),
     ]  # fmt: skip
 
 
 def _entry(row: list[Any]) -> Entry:
-    size, mtime_ns, digest, ids, place, many, uid, title, includes, links, until, findings = row
+    size, mtime_ns, digest, ids, place, many, uid, title, includes, links, until, findings, pictures, old_urls = row
     return Entry(
         int(size), int(mtime_ns), str(digest), tuple(ids), place, bool(many), uid, title, dict(includes), dict(links),
         dt.date.fromisoformat(until) if until else None, tuple(Finding(*finding) for finding in findings),
+        tuple(pictures), dict(old_urls),
     )  # fmt: skip

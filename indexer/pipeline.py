@@ -140,7 +140,9 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
     with contextlib.ExitStack() as opened:
         # A check builds elsewhere: it needs no lock, leaves no trace and may run while readers' data is published.
         data = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kb-check-"))) if order.check_only else None
-        builder = opened.enter_context(Builder(data or order.data, keep=order.keep, operators=data is None))
+        builder = opened.enter_context(
+            Builder(data or order.data, keep=order.keep, operators=data is None, previous=previous)
+        )
         if data is None and (builder.previous.name if builder.previous else "") != (previous.name if previous else ""):
             raise Conflict("Another index build was published meanwhile; run `kb index` again.")
         builder.progress = lambda stage, done, total: work.progress(stage, done, total, "")
@@ -189,6 +191,21 @@ def _unknown(work: _Run) -> list[Finding]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What the ledger keeps of a document: its id, the pictures it shows, the ids that its old addresses had."""
+
+    id: str
+    pictures: tuple[str, ...]
+    old: tuple[str, ...]
+
+
+def _noted(document: Document) -> Named:
+    addresses = filter(None, document.extra.get("old_urls", "").split("\n"))
+    old = tuple(ids.document_id(document.kind, address.split("#")[0]) for address in addresses)
+    return Named(document.id, tuple(media.named(document.html)), old)
+
+
 @dataclass(slots=True)
 class _Run:
     """One run's work in progress."""
@@ -211,13 +228,8 @@ class _Run:
         wanted = [id_ for key in self.plan.difference.unchanged for id_ in self.before.entries[key].ids]
         if not wanted or previous is None:
             return not wanted
-        count, store = 0, previous.store
-        for document in store.documents(wanted):
-            self._note_address(document)
-            builder.add(document)
-            count += 1
-        store.close()
-        return count == len(wanted)
+        builder.previous = previous  # a check builds where there is none
+        return builder.keep(wanted) == len(wanted)
 
     def read(self, crew: Crew, builder: Builder) -> Ledger:
         """Read what is fresh, add its documents and all old addresses, and return the ledger of the whole."""
@@ -227,7 +239,7 @@ class _Run:
         chrome = {**self.plan.chrome, **self._survey(crew)}
         kept = None if self.order.check_only else self.order.data / media.FOLDER
         crew.share(self.plan.shelf.library(self.files, chrome, kept, self.order.today))
-        documents: dict[str, list[str]] = {}
+        documents: dict[str, list[Named]] = {}
         tasks = (Task("read", self.files[key]) for key in self.plan.fresh)
         for done in crew.work(tasks):
             self._take(done, documents, builder.add)
@@ -243,6 +255,9 @@ class _Run:
 
     def _keep(self, key: str) -> None:
         entry, file = self.before.entries[key], self.files[key]
+        self.pictures.update(entry.pictures)
+        for old, document_id in entry.old_urls.items():
+            self.aliases.setdefault(old, document_id)
         self.entries[key] = replace(entry, mtime_ns=file.mtime_ns)
         self.used.update(entry.ids)
         self.report.kinds[self._kind(entry.ids, file)] += len(entry.ids)
@@ -265,19 +280,18 @@ class _Run:
             found[site] = cleaning.repeated(seen)
         return found
 
-    def _take(self, done: Done, documents: dict[str, list[str]], add: Callable[[Document], None]) -> None:
+    def _take(self, done: Done, documents: dict[str, list[Named]], add: Callable[[Document], None]) -> None:
         key = done.file.key
         taken = documents.setdefault(key, [])
         clashes: list[Finding] = []
         for document in done.documents:
             named = self._named(document, done.file, clashes)
-            self._note_address(named)
             add(named)
-            taken.append(named.id)
+            taken.append(_noted(named))
             self.report.kinds[named.kind] += 1
             self.report.documents += 1
         if done.last:
-            self._enter(done, tuple(documents.pop(key)), clashes)
+            self._enter(done, documents.pop(key), clashes)
 
     def _named(self, document: Document, file: SourceFile, clashes: list[Finding]) -> Document:
         """The document under an id that no other has."""
@@ -296,7 +310,7 @@ class _Run:
         """Whether another file stands under this name."""
         return self.plan.owners.get(name, file.key) != file.key
 
-    def _enter(self, done: Done, found: tuple[str, ...], clashes: list[Finding]) -> None:
+    def _enter(self, done: Done, found: list[Named], clashes: list[Finding]) -> None:
         file, reading = done.file, done.reading
         findings = list(reading.findings if reading else ()) + clashes
         if done.failed:
@@ -305,19 +319,18 @@ class _Run:
         place = self.plan.shelf.places[file.key]
         taken = self.plan.difference.digests.get(file.key) or planning.digest(file)
         entry = Entry(
-            file.size, file.mtime_ns, taken, found, place.id, place.many, self.plan.shelf.uids.get(file.key, ""),
-            place.title, findings=tuple(findings),
+            file.size, file.mtime_ns, taken, tuple(one.id for one in found), place.id, place.many,
+            self.plan.shelf.uids.get(file.key, ""), place.title, findings=tuple(findings),
+            pictures=tuple(sorted({picture for one in found for picture in one.pictures})),
+            old_urls={old: one.id for one in found for old in one.old},
         )  # fmt: skip
         if reading is not None:
             entry = replace(entry, includes=reading.includes, links=reading.links, until=reading.until)
         self.entries[file.key] = entry
+        self.pictures.update(entry.pictures)
+        for old, document_id in entry.old_urls.items():
+            self.aliases.setdefault(old, document_id)
         self.report.findings += findings
-
-    def _note_address(self, document: Document) -> None:
-        self.pictures.update(media.named(document.html))
-        for old in document.extra.get("old_urls", "").split("\n"):
-            if old:
-                self.aliases.setdefault(ids.document_id(document.kind, old.split("#")[0]), document.id)
 
     def _moves(self) -> dict[str, str]:
         """Old ids that lead to the documents of moved files: files that are gone here and new there, byte by byte."""

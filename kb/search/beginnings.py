@@ -38,13 +38,17 @@ def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], 
     ``made`` has the words' stems and frequencies; ``postings`` are the (pointers, docs, codes) of the stems.
     """
     pointers, docs, codes = postings
-    df = np.diff(pointers)
+    df, of_word = np.diff(pointers), made["surface_stem"]
+    most = np.concatenate(([0], np.cumsum(df[of_word])))  # postings before each word, were each stem a word's own
+    many = max(_MANY_POSTINGS, documents // 3)
     texts: list[str] = []
     stems_of: list[Ints] = []
     united: list[tuple[Ints, Ints]] = []
-    for text, (low, high) in sorted(_ranges(words).items(), key=lambda item: item[0].encode("utf-8", "surrogatepass")):
-        stems = complete(low, high, made["surface_df"], made["surface_stem"])
-        if stems.size < 2 or (df[stems].sum() < max(_MANY_POSTINGS, documents // 3) and high - low < _MANY_WORDS):
+    for text, low, high in _ranges(words):
+        if most[high] - most[low] < many and high - low < _MANY_WORDS:
+            continue
+        stems = complete(low, high, made["surface_df"], of_word)
+        if stems.size < 2 or (df[stems].sum() < many and high - low < _MANY_WORDS):
             continue
         texts.append(text)
         stems_of.append(stems)
@@ -64,15 +68,21 @@ def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], 
     }
 
 
-def _ranges(words: Sequence[str]) -> dict[str, tuple[int, int]]:
-    """The words that share each short beginning, as half-open ranges; beginnings of a single word are left out."""
-    found: dict[str, tuple[int, int]] = {}
-    for number, word in enumerate(words):
-        for size in range(1, min(_LONGEST, len(word)) + 1):
-            beginning = word[:size]
-            low, _ = found.get(beginning, (number, 0))
-            found[beginning] = (low, number + 1)
-    return {text: (low, high) for text, (low, high) in found.items() if high - low > 1}
+def _ranges(words: Sequence[str]) -> list[tuple[str, int, int]]:
+    """The words that share each short beginning, as half-open ranges, sorted by its UTF-8; single words left out."""
+    if not words:
+        return []
+    found = []
+    cut = np.array([word[:_LONGEST] for word in words], dtype=f"U{_LONGEST}")
+    length = np.array([len(word) for word in words], dtype=np.int64)
+    for size in range(1, _LONGEST + 1):
+        beginning = cut.astype(f"U{size}")
+        # Words are sorted: those with the same beginning stand together, and shorter ones before them.
+        bounds = np.flatnonzero(np.concatenate(([True], beginning[1:] != beginning[:-1], [True])))
+        long = length[bounds[:-1]] >= size
+        pairs = zip(bounds[:-1][long].tolist(), bounds[1:][long].tolist(), strict=True)
+        found += [(words[low][:size], low, high) for low, high in pairs if high - low > 1]
+    return sorted(found, key=lambda row: row[0].encode("utf-8", "surrogatepass"))
 
 
 class Beginnings:

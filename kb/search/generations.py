@@ -27,12 +27,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+import numpy as np
+
 from kb.errors import Conflict, KbError, NotFound, Unavailable
-from kb.search import arrays, postings, solved, topics
+from kb.search import arrays, corpus, postings, solved
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
 from kb.search.solved import Solved
 from kb.search.store import FILE as STORE_FILE
 from kb.search.store import DocumentStore, StoreWriter, without_surrogates
+from kb.search.topics import Before
 
 CURATIONS_FILE = "curations.json"
 FORMAT = 5  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
@@ -177,15 +180,20 @@ class Builder:
     trace. A full disk or a file error raises Unavailable, and what was published before goes on serving.
     """
 
-    def __init__(self, data: Path, *, keep: int = 3, progress: Progress | None = None, operators: bool = True) -> None:
+    def __init__(
+        self, data: Path, *, keep: int = 3, progress: Progress | None = None, operators: bool = True,
+        previous: Generation | None = None,
+    ) -> None:  # fmt: skip
+        """``previous`` is the published generation, where the caller has verified it already."""
         self._root = folder(data)
         self._data = data
         self._keep = keep
         self._operators = operators
         self.progress: Progress = progress or (lambda _stage, _done, _total: None)
-        self.previous: Generation | None = None
+        self.previous = previous
         self.curations: Mapping[str, Any] = {}  # copied into the generation, see ``curations``
         self._kinds: Counter[str] = Counter()
+        self._kept: set[str] = set()
         self._solved: tuple[Solved, ...] = ()
         self._open = contextlib.ExitStack()
 
@@ -195,12 +203,13 @@ class Builder:
             opened.enter_context(_lock(self._root / ".lock"))
             for litter in self._root.glob("building-*"):
                 shutil.rmtree(litter, ignore_errors=True)
-            self.previous = current(self._data)
+            if self.previous is None or published(self._data) != self.previous.name:
+                self.previous = current(self._data)
             self._aside = Path(tempfile.mkdtemp(prefix="building-", dir=self._root))
             opened.callback(shutil.rmtree, self._aside, ignore_errors=True)
             self._store = StoreWriter(self._aside / STORE_FILE)
             opened.callback(self._store.close)
-            self._corpus = postings.Corpus()
+            self._corpus = corpus.Corpus()
             self._open = opened.pop_all()
         return self
 
@@ -217,6 +226,23 @@ class Builder:
             self._corpus.add(document, row, cuts)
             self._kinds[document.kind] += 1
 
+    def keep(self, ids: Iterable[str]) -> int:
+        """Take over these documents of the last generation, unread; before anything is added. Returns how many there
+        are; the rest have to be added."""
+        if self.previous is None:
+            return 0
+        with _told(), contextlib.closing(self.previous.store) as store:
+            known = store.rows()
+            rows = sorted(known[id_] for id_ in ids if id_ in known)
+            if not rows:
+                return 0
+            saved = arrays.load(self.previous.path / corpus.FILE)
+            self._corpus.keep(saved, np.array(rows, dtype=np.int64))
+            self._kept = {facts.id for facts in self._corpus.facts}
+            self._kinds.update(str(facts.kind) for facts in self._corpus.facts)
+            self._store.keep(self.previous.path / STORE_FILE, rows, *corpus.ranges(saved, rows))
+        return len(rows)
+
     def alias(self, old: str, document_id: str) -> None:
         """Let an old id lead to a document that was or will be added."""
         self._store.alias(old, document_id)
@@ -230,6 +256,7 @@ class Builder:
         with _told():
             self._store.close()
             self._whoosh()
+            self._corpus.save(self._aside / corpus.FILE)
             partitions = self._partitions()
             (self._aside / "ledger.json").write_text(json.dumps(ledger), "ascii")  # file names may be no UTF-8
             (self._aside / CURATIONS_FILE).write_text(json.dumps(self.curations, ensure_ascii=False), "utf-8")
@@ -265,16 +292,26 @@ class Builder:
             visible = frozenset(a for a in visible_to(audience) if present[a])
             if visible not in files:
                 files[visible] = f"part-{len(files)}.arrays"
-                arrays.save(self._aside / files[visible], self._partition(visible))
+                arrays.save(self._aside / files[visible], self._partition(visible, self._before(audience, visible)))
             partitions[audience] = files[visible]
         self.progress("ranking", len(audiences), len(audiences))
         return partitions
 
-    def _partition(self, visible: frozenset[str]) -> arrays.Arrays:
+    def _partition(self, visible: frozenset[str], before: Before | None) -> arrays.Arrays:
         """Everything that those who see ``visible`` are answered from."""
-        made = postings.partition(self._corpus, visible)
+        made = postings.partition(self._corpus, visible, before)
         place = {self._corpus.facts[row].id: number for number, row in enumerate(made["row"].tolist())}
-        return made | topics.pack(made) | solved.pack(self._solved, self._corpus.analyzer, made, place)
+        return made | solved.pack(self._solved, self._corpus.analyzer, made, place)
+
+    def _before(self, audience: str, visible: frozenset[str]) -> Before | None:
+        """What the last generation had for this audience, when documents were taken over from it."""
+        if not self._kept or self.previous is None or audience not in self.previous.manifest.partitions:
+            return None
+        with contextlib.closing(self.previous.store) as store:
+            then = {id_ for id_, other in store.audiences().values() if other in visible_to(audience)}
+        now = {facts.id for facts in self._corpus.facts if facts.audience in visible}
+        old = arrays.load(self.previous.partition(audience))
+        return Before(old, changed=len(now - self._kept), lost=bool(then - now))
 
     def _sealed(self, partitions: dict[str, str], settings: Mapping[str, Any]) -> Manifest:
         if self._operators:

@@ -53,7 +53,7 @@ def _unite(sums: Ints, docs: Ints, codes: Ints, starts: Ints, ends: Ints, units:
     ``units`` is what each code is, in 1/1024; ``half`` is the frequency that is saturated by half. ``sums`` has a zero
     for every document, and has it again afterwards.
     """
-    at = _places(starts, ends)
+    at = places(starts, ends)
     found = docs[at]
     np.add.at(sums, found, units.take(codes[at]))
     distinct = np.flatnonzero(sums).astype(np.int32) if found.size * 8 > sums.size else np.unique(found)
@@ -76,7 +76,7 @@ def _alike(
     Equal ones go to the smaller number. ``allowed`` has a truth for every document, or none at all. ``sums`` is left
     as in ``unite``.
     """
-    at = _places(starts, ends)
+    at = places(starts, ends)
     found = docs[at]
     np.add.at(sums, found, weights[at] * np.repeat(worth, ends - starts))
     distinct = np.flatnonzero(sums)
@@ -98,10 +98,10 @@ def _rows_best(
     the stems that have one. No range is empty.
     """
     del marked  # numpy looks all marks up at once
-    passages, counts = _places(firsts, lasts), lasts - firsts
+    passages, counts = places(firsts, lasts), lasts - firsts
     owner = np.repeat(np.arange(counts.size), counts)
     starts, ends = pointers[passages], pointers[passages + 1]
-    entries = _places(starts, ends)
+    entries = places(starts, ends)
     mark = marks.take(stems.take(entries))
     hits = np.flatnonzero(mark)  # few entries are words of the query
     passage = np.cumsum(ends - starts).searchsorted(hits, "right")
@@ -117,25 +117,25 @@ def _rows_sum(pointers: Ints, entries: Ints, counts: Ints, value: Ints, valued: 
     """The sum of the values of each row's entries, each as often as it is there; ``valued`` are those that have one."""
     del valued
     starts, ends = pointers[rows], pointers[rows + 1]
-    places = _places(starts, ends)
-    worth = value.take(entries.take(places))
+    at = places(starts, ends)
+    worth = value.take(entries.take(at))
     hits = np.flatnonzero(worth)
     row = np.cumsum(ends - starts).searchsorted(hits, "right")
-    parts = worth.take(hits).astype(np.int64) * counts.take(places.take(hits))
+    parts = worth.take(hits).astype(np.int64) * counts.take(at.take(hits))
     out[:] = np.bincount(row, weights=parts, minlength=rows.size)
 
 
 def _rows_near(groups: Ints, vectors: Ints, lengths: Floats, direction: Ints, rows: Ints, out: Floats) -> None:
     """The largest cosine, 0 at least, between ``direction`` and the vectors of each row's group; none is empty."""
     firsts, lasts = groups[rows], groups[rows + 1]
-    at = _places(firsts, lasts)
+    at = places(firsts, lasts)
     # 200 products of two bytes stay below 2**24: exact as 32-bit floats, in whatever order BLAS adds them.
     dots = vectors[at].astype(np.float32) @ direction.astype(np.float32)
     starts = np.cumsum(lasts - firsts) - (lasts - firsts)
     out[:] = np.maximum(np.maximum.reduceat(dots / lengths[at], starts), 0)
 
 
-def _places(starts: Ints, ends: Ints) -> Ints:
+def places(starts: Ints, ends: Ints) -> Ints:
     """The places of some ranges, one range after the other."""
     counts = ends - starts
     return np.asarray(np.arange(int(counts.sum())) + np.repeat(starts - (np.cumsum(counts) - counts), counts))
@@ -144,7 +144,7 @@ def _places(starts: Ints, ends: Ints) -> Ints:
 def gather(pointers: Ints, rows: Ints) -> tuple[Ints, Ints]:
     """The places of all entries of ``rows`` in a pointer-indexed list, and for each the index into ``rows``."""
     starts, ends = pointers[rows], pointers[rows + 1]
-    return _places(starts, ends), np.repeat(np.arange(rows.size), ends - starts)
+    return places(starts, ends), np.repeat(np.arange(rows.size), ends - starts)
 
 
 def top(documents: Ints, scores: Any, most: int) -> Ints:

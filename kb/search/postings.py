@@ -1,8 +1,8 @@
 """How do documents become the packed arrays that the matrix ranks with?
 
-``Corpus`` collects the words of all documents once; ``partition`` builds, from the documents one audience may see and
-from nothing else, everything that audience's answers are made of: vocabulary, statistics, postings, passages, title
-n-grams. Build time only; reading is ``kb.search.matrix``.
+``partition`` builds, from the documents one audience may see and from nothing else, everything that audience's answers
+are made of: vocabulary, statistics, postings, passages, title n-grams, topics. Build time only; reading is
+``kb.search.matrix``, the words come from ``kb.search.corpus``.
 """
 
 from __future__ import annotations
@@ -10,134 +10,36 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import beginnings, letters, spelling, vocabulary, weights
-from kb.search.analysis import MAX_TOKEN, Analyzer, words
+from kb.search import beginnings, letters, spelling, topics, vocabulary, weights
 from kb.search.arrays import Arrays
-from kb.search.documents import Document, Kind
-from kb.search.passages import Cut
+from kb.search.corpus import Corpus, Facts, ints
+from kb.search.documents import Kind
+from kb.search.topics import Before
 
 Ints = npt.NDArray[Any]
 KINDS = tuple(Kind)
-_LONG_CHUNK = 64  # characters
-_MOST_CHUNKS = 400_000  # some 60 MB
-_AROUND = "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~"  # ASCII that is never part of a word at its ends
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What is kept of a document besides its words. ``row`` and ``first`` lead into the store."""
-
-    id: str
-    kind: Kind
-    audience: str
-    title: str
-    product: str
-    versions: tuple[str, ...]
-    tags: tuple[str, ...]
-    language: str
-    day: int
-    solved: bool | None
-    row: int
-    first: int
-    answer: tuple[int, int]  # the passages of the accepted answer, half-open, counted from ``first``
-
-
-class _Known(dict[str, tuple[int, ...]]):
-    """The numbers of the words of each chunk of text without white space, worked out once.
-
-    Texts repeat themselves: nineteen chunks of twenty were seen before, which makes reading a text a walk through a
-    dictionary. Long chunks (of scripts without spaces, of binary noise) come once and are not kept.
-    """
-
-    def __init__(self, analyzer: Analyzer, surfaces: dict[str, int]) -> None:
-        self._stem, self._surfaces = analyzer.stem, surfaces
-
-    def __missing__(self, chunk: str) -> tuple[int, ...]:
-        bare = chunk.strip(_AROUND) if chunk.isascii() else chunk
-        numbers = self[bare] if bare != chunk else self._read(chunk)
-        if len(chunk) <= _LONG_CHUNK:
-            if len(self) >= _MOST_CHUNKS:
-                self.clear()
-            self[chunk] = numbers
-        return numbers
-
-    def _read(self, chunk: str) -> tuple[int, ...]:
-        surfaces, stem = self._surfaces, self._stem
-        found = [chunk[:MAX_TOKEN]] if _plain(chunk) else words(chunk)
-        return tuple(surfaces.setdefault(word, len(surfaces)) for word in found if stem(word))
-
-
-def _plain(chunk: str) -> bool:
-    """Whether ``words(chunk)`` is sure to be the chunk itself."""
-    return len(chunk) > 1 and chunk.isascii() and chunk.isalpha() and chunk.islower()
-
-
-class Corpus:
-    """The words of all documents, as numbers, in order of adding."""
-
-    def __init__(self) -> None:
-        self.analyzer = Analyzer()
-        self.facts: list[Facts] = []
-        self.surfaces: dict[str, int] = {}
-        self.title_words, self.title_ends = array("i"), array("q", [0])
-        self.body_words, self.body_ends = array("i"), array("q", [0])
-        self.passage_doc = array("i")
-        self._known = _Known(self.analyzer, self.surfaces)
-
-    def add(self, document: Document, row: int, cuts: Sequence[Cut]) -> None:
-        """Take up one document; ``cuts`` are its passages in the store's order."""
-        number, first = len(self.facts), len(self.passage_doc)
-        self.title_words.extend(self._numbers(" ".join((document.title, *document.aliases))))
-        self.title_ends.append(len(self.title_words))
-        for i, cut in enumerate(cuts):
-            extra = [document.summary, *document.tags, document.product] if i == 0 else []
-            self.body_words.extend(self._numbers("\n".join((*cut.path[-1:], cut.text, *extra))))
-            self.body_ends.append(len(self.body_words))
-            self.passage_doc.append(number)
-        self.facts.append(_facts(document, row, first, cuts))
-
-    def _numbers(self, text: str) -> Iterable[int]:
-        return chain.from_iterable(map(self._known.__getitem__, text.split()))
-
-
-def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> Facts:
-    answer = (0, len(cuts))
-    if document.answer is not None:
-        wanted = document.sections[document.answer]
-        inside = [i for i, c in enumerate(cuts) if c.anchor == wanted.anchor and c.path == wanted.path]
-        answer = (inside[0], inside[-1] + 1) if inside else answer
-    return Facts(
-        document.id, document.kind, document.audience, document.title, document.product, document.versions,
-        document.tags, document.language.lower(), document.updated.toordinal() if document.updated else 0,
-        document.solved, row, first, answer,
-    )  # fmt: skip
-
-
-def partition(corpus: Corpus, visible: frozenset[str]) -> Arrays:
+def partition(corpus: Corpus, visible: frozenset[str], before: Before | None = None) -> Arrays:
     """The arrays of the documents whose audience is in ``visible``, sorted by kind and id.
 
-    A document that is not visible leaves no trace: numbers, orders and averages come from what remains.
+    A document that is not visible leaves no trace: numbers, orders and averages come from what remains. ``before`` is
+    the last generation's partition for the same audience: it saves work.
     """
     facts = [(i, f) for i, f in enumerate(corpus.facts) if f.audience in visible]
     facts.sort(key=lambda pair: (KINDS.index(pair[1].kind), pair[1].id))
     seen = _Visible(corpus, [i for i, _ in facts])
     rows = [f for _, f in facts]
-    vocabularies = seen.vocabularies()
-    return {
-        **vocabularies,
-        **seen.postings(vocabularies),
-        **seen.passages(),
-        **letters.pack([f.title for f in rows]),
-        **_columns(rows),
-    }
+    made = seen.vocabularies(before.arrays if before else None)
+    made |= seen.postings(made)
+    made |= seen.passages()
+    made |= topics.pack(seen.passage_counts, made, before)
+    return {**made, **letters.pack([f.title for f in rows]), **_columns(rows)}
 
 
 class _Visible:
@@ -147,7 +49,7 @@ class _Visible:
         self.documents = len(order)
         place = np.full(len(corpus.facts), -1, dtype=np.int64)
         place[order] = np.arange(len(order))
-        of_passage = place[_ints(corpus.passage_doc)]
+        of_passage = place[ints(corpus.passage_doc)]
         passages = np.argsort(of_passage, kind="stable")
         passages = passages[of_passage[passages] >= 0]
         self.passage_doc = of_passage[passages]
@@ -157,19 +59,21 @@ class _Visible:
         self._number_words(corpus, title, body)
 
     def _number_words(self, corpus: Corpus, title: Any, body: Any) -> None:
-        texts = list(corpus.surfaces)
-        used = np.bincount(np.concatenate((title.indices, body.indices)), minlength=len(texts))
-        self.surfaces = sorted((texts[i] for i in np.flatnonzero(used)), key=_utf8)
-        number = np.zeros(max(1, len(texts)), dtype=np.int32)
-        number[[corpus.surfaces[word] for word in self.surfaces]] = np.arange(len(self.surfaces))
-        stems = [corpus.analyzer.stem(word) for word in self.surfaces]
+        texts, stem_texts = list(corpus.surfaces), corpus.stems()
+        used = np.zeros(max(1, len(texts)), dtype=bool)
+        used[title.indices], used[body.indices] = True, True
+        order = sorted(np.flatnonzero(used).tolist(), key=lambda number: _utf8(texts[number]))
+        number = np.zeros(used.size, dtype=np.int32)
+        number[order] = np.arange(len(order))
+        self.surfaces = [texts[i] for i in order]
+        stems = [stem_texts[i] for i in order]
         self.stems = sorted(set(stems), key=_utf8)
         of_stem = {word: i for i, word in enumerate(self.stems)}
         self.stem_of = np.array([of_stem[word] for word in stems], dtype=np.int32)
         self.title = _renumbered(title, number, len(self.surfaces))
         self.body = _renumbered(body, number, len(self.surfaces))
 
-    def vocabularies(self) -> Arrays:
+    def vocabularies(self, before: Arrays | None) -> Arrays:
         """Surface words (for completion and typos), their stems and how many documents have them."""
         both = _by_word(self.title) + _merged(_by_word(self.body), self.passage_doc, self.documents)
         df = np.diff(both.indptr).astype(np.int32)[: len(self.surfaces)]
@@ -178,7 +82,7 @@ class _Visible:
             **vocabulary.pack(self.stems, "stem"),
             "surface_stem": self.stem_of,
             "surface_df": df,
-            **spelling.pack(self.surfaces, df),
+            **spelling.pack(self.surfaces, df, before),
         }
 
     def postings(self, words: Arrays) -> Arrays:
@@ -200,7 +104,7 @@ class _Visible:
     def passages(self) -> Arrays:
         """Stems by passage (a forward index), title in front: to find the best passage of a candidate."""
         titles = self.title_stems.tocsr()[self.passage_doc] if self.passage_doc.size else self.body_stems.tocsr()
-        table = self.body_stems.tocsr() + titles * weights.PASSAGE_TITLE
+        self.passage_counts = table = self.body_stems.tocsr() + titles * weights.PASSAGE_TITLE
         table = _shortened(table.tocsc(), np.asarray(table.sum(axis=1)).ravel(), 1.0).tocsr()
         return {
             "doc_passages": _pointers(self.passage_doc, self.documents),
@@ -219,7 +123,7 @@ def _table(entries: array[int], ends: array[int], rows: Ints, width: int) -> Any
     from scipy import sparse  # build time only
 
     pointers = np.frombuffer(ends, dtype=np.int64)
-    table = sparse.csr_matrix((np.ones(len(entries), np.int32), _ints(entries), pointers), (pointers.size - 1, width))
+    table = sparse.csr_matrix((np.ones(len(entries), np.int32), ints(entries), pointers), (pointers.size - 1, width))
     return table[rows]
 
 
@@ -297,7 +201,3 @@ def key_of(document_id: str) -> int:
     """A number for an id that outlives generations: 63 bits of its CRCs, so that Whoosh can hand back a set."""
     raw = document_id.encode("utf-8", "surrogatepass")
     return (zlib.crc32(raw) << 31) ^ zlib.crc32(raw[::-1])
-
-
-def _ints(numbers: array[int]) -> Ints:
-    return np.frombuffer(numbers, dtype=np.int32) if len(numbers) else np.zeros(0, dtype=np.int32)

@@ -14,6 +14,9 @@ from array import array
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from kb.errors import Unavailable
 
 _MAGIC = b"KBRECORD"
@@ -33,6 +36,12 @@ class RecordWriter:
         raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
         self._file.write(raw)
         self._offsets.append(self._offsets[-1] + len(raw))
+
+    def copy(self, records: Records, first: int, last: int) -> None:
+        """Take over the records from ``first`` to ``last`` (half-open) as they are."""
+        ends = records.ends(first, last)
+        self._file.write(records.raw(first, last))
+        self._offsets.frombytes((ends - (ends[0] - self._offsets[-1]))[1:].tobytes())
 
     def close(self) -> None:
         """End the file; done twice, it changes nothing."""
@@ -63,6 +72,14 @@ class Records:
 
     def __len__(self) -> int:
         return len(self._offsets) - 1
+
+    def ends(self, first: int, last: int) -> npt.NDArray[np.int64]:
+        """Where the records from ``first`` to ``last`` begin in the file, and where the last one ends."""
+        return np.frombuffer(self._offsets[first : last + 1], dtype=np.int64)
+
+    def raw(self, first: int, last: int) -> bytes:
+        """The bytes of the records from ``first`` to ``last``, one after the other."""
+        return self._map[self._offsets[first] : self._offsets[last]]
 
     def __getitem__(self, number: int) -> Any:
         if not 0 <= number < len(self):

@@ -23,19 +23,38 @@ LONGEST = 32
 BEST = 3
 
 
-def pack(words: Sequence[str], df: npt.NDArray[np.int32]) -> Arrays:
-    """Arrays for the sorted vocabulary ``words``; words of one document only are nobody's correction."""
-    hashes, numbers = [], []
-    for number, word in enumerate(words):
-        if df[number] >= 2 and correctable(word):
-            forms = _forms(word)
-            hashes.extend(forms)
-            numbers.extend([number] * len(forms))
-    order = np.argsort(np.array(hashes, dtype=np.uint32), kind="stable")
-    return {
-        "typo_hashes": np.array(hashes, dtype=np.uint32)[order],
-        "typo_words": np.array(numbers, dtype=np.int32)[order],
-    }
+def pack(words: Sequence[str], df: npt.NDArray[np.int32], before: Arrays | None = None) -> Arrays:
+    """Arrays for the sorted vocabulary ``words``; words of one document only are nobody's correction.
+
+    ``before`` are the same audience's arrays of last time: the forms of words that were filed then are not made again.
+    """
+    hashes, numbers = _again(words, df, before)
+    filed = set(numbers.tolist())
+    more_hashes: list[int] = []
+    more_numbers: list[int] = []
+    for number in np.flatnonzero(df >= 2).tolist():
+        if number not in filed and correctable(words[number]):
+            forms = _forms(words[number])
+            more_hashes.extend(forms)
+            more_numbers.extend([number] * len(forms))
+    hashes = np.concatenate((hashes, np.array(more_hashes, dtype=np.uint32)))
+    numbers = np.concatenate((numbers, np.array(more_numbers, dtype=np.int32)))
+    order = np.lexsort((numbers, hashes))
+    return {"typo_hashes": hashes[order], "typo_words": numbers[order]}
+
+
+def _again(
+    words: Sequence[str], df: npt.NDArray[np.int32], before: Arrays | None
+) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
+    """The forms of last time that still count, under the words' new numbers."""
+    if before is None:
+        return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32)
+    now = {word: number for number, word in enumerate(words)}
+    number = np.array([now.get(word, -1) for word in Vocabulary(before, "surface").words()], dtype=np.int32)
+    numbers = number[before["typo_words"]]
+    still = numbers >= 0
+    still[still] = df[numbers[still]] >= 2
+    return before["typo_hashes"][still], numbers[still]
 
 
 def correctable(word: str) -> bool:

@@ -7,6 +7,7 @@ for ranking.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import sqlite3
@@ -38,10 +39,16 @@ class StoreWriter:
     """Writes the documents of a generation being built. ``row`` counts from 0 in order of adding."""
 
     def __init__(self, path: Path) -> None:
-        self._db = sqlite3.connect(path)
-        # No journal and no sync while building: a half-built generation is thrown away, a whole one synced at the end.
-        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
-        self._shown, self._passages = RecordWriter(path.with_name(_SHOWN)), RecordWriter(path.with_name(_PASSAGES))
+        with contextlib.ExitStack() as opened:
+            self._db = sqlite3.connect(path.resolve().as_uri(), uri=True)
+            opened.callback(self._db.close)
+            # No journal, no sync while building: a half-built generation is thrown away, a whole one synced at the end.
+            self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+            self._shown, self._passages = (
+                opened.enter_context(contextlib.closing(RecordWriter(path.with_name(name))))
+                for name in (_SHOWN, _PASSAGES)
+            )
+            self._open = opened.pop_all()
         self._rows = 0
         self._closed = False
 
@@ -61,6 +68,26 @@ class StoreWriter:
         self._rows += 1
         return self._rows - 1, cuts
 
+    def keep(self, previous: Path, rows: Sequence[int], firsts: Sequence[int], passages: Sequence[int]) -> None:
+        """Take over rows (ascending) of the store at ``previous`` as they are; they become the rows 0, 1, 2 ... here.
+
+        ``firsts`` and ``passages`` say where each one's passages begin there, and how many there are.
+        """
+        self._db.execute("ATTACH ? AS old", (_immutable(previous),))
+        self._db.execute("CREATE TEMP TABLE keep (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
+        self._db.executemany("INSERT INTO keep VALUES (?,?)", ((old, new) for new, old in enumerate(rows)))
+        self._db.execute(
+            "INSERT INTO document SELECT keep.new, id, kind, audience, title, digest, body "
+            "FROM keep JOIN old.document ON row = keep.old ORDER BY keep.old"
+        )
+        self._db.commit()
+        self._db.execute("DETACH old")
+        shown, texts = Records(previous.with_name(_SHOWN)), Records(previous.with_name(_PASSAGES))
+        for at, end in _runs(rows):  # neighbours in one go
+            self._shown.copy(shown, rows[at], rows[end - 1] + 1)
+            self._passages.copy(texts, firsts[at], firsts[end - 1] + passages[end - 1])
+        self._rows = len(rows)
+
     def alias(self, old: str, document_id: str) -> None:
         """Let an old id lead to a document; the first to claim it keeps it."""
         self._db.execute("INSERT OR IGNORE INTO alias VALUES (?,?)", (old, document_id))
@@ -68,10 +95,8 @@ class StoreWriter:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._db.commit()
-            self._db.close()
-            self._shown.close()
-            self._passages.close()
+            with self._open:
+                self._db.commit()
 
 
 def digest(body: bytes) -> bytes:
@@ -87,12 +112,11 @@ class DocumentStore:
     """
 
     def __init__(self, path: Path) -> None:
+        self._shown, self._passages = Records(path.with_name(_SHOWN)), Records(path.with_name(_PASSAGES))
         try:
-            uri = f"{path.resolve().as_uri()}?mode=ro&immutable=1"
-            self._db = sqlite3.connect(uri, uri=True, check_same_thread=False)
+            self._db = sqlite3.connect(_immutable(path), uri=True, check_same_thread=False)
         except sqlite3.Error as error:
             raise _unreadable(error) from error
-        self._shown, self._passages = Records(path.with_name(_SHOWN)), Records(path.with_name(_PASSAGES))
         self._lock = threading.Lock()
         self.close = weakref.finalize(self, self._db.close)
 
@@ -138,6 +162,10 @@ class DocumentStore:
             yield from (_document(body) for _, body in rows)
             row = rows[-1][0]
 
+    def rows(self) -> dict[str, int]:
+        """The row of each id."""
+        return dict(self._query("SELECT id, row FROM document"))
+
     def audiences(self) -> dict[int, tuple[str, str]]:
         """The id and the audience of each row."""
         return {row: (id_, audience) for row, id_, audience in self._query("SELECT row, id, audience FROM document")}
@@ -145,6 +173,19 @@ class DocumentStore:
     def digests(self) -> dict[str, bytes]:
         """What each document's content is, as 8 bytes: two stores differ where these do."""
         return dict(self._query("SELECT id, digest FROM document"))
+
+
+def _immutable(path: Path) -> str:
+    return f"{path.resolve().as_uri()}?mode=ro&immutable=1"
+
+
+def _runs(rows: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Half-open ranges of places at which rows follow each other without a gap."""
+    start = 0
+    for place in range(1, len(rows) + 1):
+        if place == len(rows) or rows[place] != rows[place - 1] + 1:
+            yield start, place
+            start = place
 
 
 def _unreadable(error: sqlite3.Error) -> Unavailable:

@@ -8,6 +8,7 @@ scikit-learn's truncated SVD; kept as bytes and mapped. Only candidates are comp
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from kb.search import weights
 from kb.search.arrays import Arrays
 from kb.search.kernels import Kernels
 from kb.search.lexical import Meaning
+from kb.search.vocabulary import Vocabulary
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -24,49 +26,93 @@ DIMENSIONS = 200
 SMALLEST = 400  # passages; fewer say too little about which words belong together
 SAMPLE = 20_000  # passages to fit on, evenly spread: more cost time and change little
 COMMONEST = 50_000  # words that have a direction of their own
+DRIFT = 0.1  # the share of documents that may change before the directions are fitted anew
 _BATCH = 20_000
 _REMEMBERED = 2_000  # words of queries; a kilobyte each
 
 
-def pack(arrays: Arrays) -> Arrays:
-    """Directions of words and passages, from the forward index and document frequencies of a partition."""
-    count, documents = arrays["passage_pointers"].size - 1, arrays["kind"].size
-    if count < SMALLEST:
-        return {}
-    from sklearn.decomposition import TruncatedSVD  # half a second to import: not for small help centres
+@dataclass(frozen=True, slots=True)
+class Before:
+    """The last generation's partition for the same audience, of which ``changed`` documents are new or different now.
 
-    table = _table(arrays, documents)
-    kept = np.flatnonzero(arrays["df"] >= 2)
-    kept = np.sort(kept[np.argsort(-arrays["df"][kept], kind="stable")[:COMMONEST]])
-    table = table[:, kept]
-    if min(table.shape) <= DIMENSIONS:
+    ``lost`` says that a document which that audience saw then is gone or hidden from it now.
+    """
+
+    arrays: Arrays
+    changed: int
+    lost: bool
+
+
+def pack(counts: Any, made: Arrays, before: Before | None = None) -> Arrays:
+    """Directions of words and passages; none for a small help centre.
+
+    ``counts`` says how often each passage (row) has each stem, ``made`` has the stems and their ``df``. Where little
+    changed, the words keep the directions of the last fit, which takes seconds: text that was edited away goes on
+    having had a part in it until a tenth of the documents has changed. What is hidden never has: a lost document
+    means a new fit.
+    """
+    documents = int(made["doc_passages"].size - 1)
+    if counts.shape[0] < SMALLEST:
         return {}
-    sample = table[:: -(-count // SAMPLE)]
-    fitted = TruncatedSVD(DIMENSIONS, n_iter=3, random_state=0).fit(sample)
-    words = fitted.components_.T.astype(np.float32)
-    passages = np.concatenate([_bytes(table[i : i + _BATCH] @ words) for i in range(0, count, _BATCH)])
-    place = np.full(arrays["df"].size, -1, dtype=np.int32)
-    place[kept] = np.arange(kept.size)
+    table = _weighted(counts, made["df"], documents)
+    kept = _kept(made, before, documents)
+    found = kept if kept is not None else _fitted(table, made["df"])
+    if found is None:
+        return {}
+    place, words, drift = found
+    placed = np.flatnonzero(place >= 0)
+    chosen, dense = table[:, placed], words[place[placed]].astype(np.float32)
+    batches = range(0, table.shape[0], _BATCH)
+    passages = np.concatenate([_bytes(chosen[i : i + _BATCH] @ dense) for i in batches])
     return {
         "topic_place": place,
-        "topic_words": _bytes(words),
-        "topic_scales": (np.abs(words).max(axis=1) / 127).astype(np.float32),
+        "topic_words": words,
         "topic_passages": passages,
-        "topic_lengths": np.concatenate([_lengths(passages[i : i + _BATCH]) for i in range(0, count, _BATCH)]),
+        "topic_lengths": np.concatenate([_lengths(passages[i : i + _BATCH]) for i in batches]),
+        "topic_drift": np.array([drift], dtype=np.int64),
     }
 
 
-def _table(arrays: Arrays, documents: int) -> Any:
-    """Passages by stems: saturated frequency times idf, each row of length 1."""
-    from scipy import sparse
+def _weighted(counts: Any, df: Ints, documents: int) -> Any:
+    """Passages by stems as TF-IDF: 1 + ln of the frequency, times scikit-learn's smooth idf, rows of length 1."""
+    table = counts.tocsr().astype(np.float32)
+    table.data = (1 + np.log(table.data)) * _idf(df, documents).astype(np.float32)[table.indices]
+    rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
+    length = np.sqrt(np.bincount(rows, weights=table.data**2, minlength=table.shape[0]))
+    table.data = (table.data / np.maximum(length, 1e-9)[rows]).astype(np.float32)
+    return table
 
-    owner = np.repeat(np.arange(arrays["passage_pointers"].size - 1), np.diff(arrays["passage_pointers"]))
-    value = arrays["passage_codes"].astype(np.float32)
-    value = value * weights.idf(arrays["df"], documents).astype(np.float32)[arrays["passage_stems"]]
-    length = np.sqrt(np.bincount(owner, weights=value**2, minlength=arrays["passage_pointers"].size - 1))
-    value = (value / np.maximum(length, 1e-9)[owner]).astype(np.float32)
-    shape = (arrays["passage_pointers"].size - 1, arrays["df"].size)
-    return sparse.csr_matrix((value, arrays["passage_stems"], arrays["passage_pointers"]), shape=shape)
+
+def _idf(df: Any, documents: int) -> Any:
+    return np.log((1 + documents) / (1 + df)) + 1
+
+
+def _fitted(table: Any, df: Ints) -> tuple[Ints, Ints, int] | None:
+    """For each stem its row among the directions (-1: none), and the directions, fitted now."""
+    from sklearn.decomposition import TruncatedSVD  # half a second to import: not for small help centres
+
+    kept = np.flatnonzero(df >= 2)
+    kept = np.sort(kept[np.argsort(-df[kept], kind="stable")[:COMMONEST]])
+    if min(table.shape[0], kept.size) <= DIMENSIONS:
+        return None
+    sample = table[:: -(-table.shape[0] // SAMPLE)][:, kept]
+    fitted = TruncatedSVD(DIMENSIONS, n_iter=3, random_state=0).fit(sample)
+    place = np.full(df.size, -1, dtype=np.int32)
+    place[kept] = np.arange(kept.size)
+    return place, fitted.components_.T.astype(np.float16), 0
+
+
+def _kept(made: Arrays, before: Before | None, documents: int) -> tuple[Ints, Ints, int] | None:
+    """The same as ``_fitted`` from the last generation; None where that may not be, or is too long ago."""
+    if before is None or before.lost or "topic_drift" not in before.arrays:
+        return None
+    drift = int(before.arrays["topic_drift"][0]) + before.changed
+    if drift > DRIFT * documents:
+        return None
+    old = {word: number for number, word in enumerate(Vocabulary(before.arrays, "stem").words())}
+    known = np.array([old.get(word, -1) for word in Vocabulary(made, "stem").words()], dtype=np.int64)
+    place = np.where(known >= 0, before.arrays["topic_place"][known], -1).astype(np.int32)
+    return place, before.arrays["topic_words"], drift
 
 
 def _bytes(rows: Floats) -> npt.NDArray[np.int8]:
@@ -83,7 +129,7 @@ class Topics:
     """The directions of one audience's partition."""
 
     def __init__(self, arrays: Arrays, run: Kernels) -> None:
-        self._place, self._words, self._scales = arrays["topic_place"], arrays["topic_words"], arrays["topic_scales"]
+        self._place, self._words = arrays["topic_place"], arrays["topic_words"]
         self._passages, self._lengths = arrays["topic_passages"], arrays["topic_lengths"]
         self._of_document = arrays["doc_passages"]
         self._df, self._size = arrays["df"], int(arrays["kind"].size)
@@ -112,10 +158,10 @@ class Topics:
         df = self._df[stems].astype(np.float64)
         # Completions count by how common they are, and together as one word of their joint idf.
         share = df / df.sum() if meaning.united else np.array(meaning.shares)
-        idf = weights.idf(df.sum(), self._size) if meaning.united else weights.idf(df, self._size)
+        idf = weights.idf(df.sum(), self._size) if meaning.united else _idf(df, self._size)
         place = self._place[stems]
         known = place[place >= 0]
-        gain = (share * idf).astype(np.float32)[place >= 0] * self._scales[known]
+        gain = (share * idf).astype(np.float32)[place >= 0]
         return np.asarray(gain @ self._words[known].astype(np.float32))
 
     def scores(self, meanings: Sequence[Meaning], documents: Ints) -> Floats:

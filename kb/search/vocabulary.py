@@ -6,7 +6,9 @@ a file. Look-ups bisect; nothing is loaded. Not for meaning: stems, typos and we
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ class Vocabulary:
     def __init__(self, arrays: Arrays, name: str) -> None:
         self._text = arrays[f"{name}_text"].data
         self._offsets = arrays[f"{name}_offsets"]
-        self._keys = arrays[f"{name}_keys"]
+        self._keys = arrays[f"{name}_keys"].data  # a view: bisecting it makes no arrays
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -44,6 +46,11 @@ class Vocabulary:
     def word(self, number: int) -> str:
         start, end = self._offsets[number : number + 2].tolist()
         return bytes(self._text[start:end]).decode("utf-8", "replace")
+
+    def words(self) -> list[str]:
+        """All of them, in order."""
+        offsets, text = self._offsets.tolist(), bytes(self._text)
+        return [text[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(offsets)]
 
     def find(self, word: str) -> int:
         """The number of ``word``, or -1."""
@@ -75,10 +82,10 @@ class Vocabulary:
         return self._left(key), self._right(key)
 
     def _left(self, key: int) -> int:
-        return int(self._keys.searchsorted(np.uint64(key), "left"))
+        return bisect_left(self._keys, key)
 
     def _right(self, key: int) -> int:
-        return int(self._keys.searchsorted(np.uint64(key), "right"))
+        return bisect_right(self._keys, key)
 
     def _at(self, number: int) -> bytes:
         start, end = self._offsets[number : number + 2].tolist()

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kb.search import postings, weights
 from kb.search.analysis import Analyzer
+from kb.search.corpus import Corpus
 from kb.search.documents import Document, Kind
 from kb.search.matrix import Matrix
 from kb.search.passages import cut
@@ -23,7 +24,7 @@ CORPUS = st.lists(st.tuples(TEXT, TEXT, st.sampled_from(["public", "staff"])), m
 
 
 def matrix(documents: list[Document], audiences: frozenset[str] = frozenset({"public"})) -> Matrix:
-    corpus = postings.Corpus()
+    corpus = Corpus()
     for row, one in enumerate(documents):
         corpus.add(one, row, cut(one))
     return Matrix(postings.partition(corpus, audiences))

@@ -7,6 +7,7 @@ import random
 import numpy as np
 
 from kb.search import postings, topics
+from kb.search.corpus import Corpus
 from kb.search.documents import Document
 from kb.search.matrix import Matrix
 from kb.search.passages import cut
@@ -32,11 +33,10 @@ def corpus(count: int, *, audience: str = "public", seed: int = 1) -> list[Docum
 
 
 def arrays(documents: list[Document]) -> dict[str, np.ndarray]:
-    gathered = postings.Corpus()
+    gathered = Corpus()
     for row, one in enumerate(documents):
         gathered.add(one, row, cut(one))
-    made = postings.partition(gathered, frozenset({"public"}))
-    return made | topics.pack(made)
+    return postings.partition(gathered, frozenset({"public"}))
 
 
 def test_a_small_help_centre_has_none_and_is_answered_without() -> None:

@@ -1,0 +1,211 @@
+"""Which words do the documents have, and which of them were read before?
+
+``Corpus`` collects the words of all documents as numbers, each text read once; what did not change is taken over from
+the last generation without being read again. Of all audiences: what one may see is cut out by ``postings``. Build time
+only.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from itertools import chain
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from kb.search import arrays
+from kb.search.analysis import MAX_TOKEN, Analyzer, words
+from kb.search.arrays import Arrays
+from kb.search.documents import Document, Kind
+from kb.search.kernels import places
+from kb.search.passages import Cut
+
+Ints = npt.NDArray[Any]
+FILE = "words.arrays"
+_LONG_CHUNK = 64  # characters
+_MOST_CHUNKS = 400_000  # some 60 MB
+_AROUND = "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~"  # ASCII that is never part of a word at its ends
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is kept of a document besides its words. ``row`` and ``first`` lead into the store."""
+
+    id: str
+    kind: Kind
+    audience: str
+    title: str
+    product: str
+    versions: tuple[str, ...]
+    tags: tuple[str, ...]
+    language: str
+    day: int
+    solved: bool | None
+    row: int
+    first: int
+    answer: tuple[int, int]  # the passages of the accepted answer, half-open, counted from ``first``
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Self:
+        """The inverse of ``_FACTS``, after JSON."""
+        id_, kind, audience, title, product, versions, tags, language, day, solved, at, first, answer = row
+        return cls(
+            id_, Kind(kind), audience, title, product, tuple(versions), tuple(tags), language, day, solved, at, first,
+            (answer[0], answer[1]),
+        )  # fmt: skip
+
+
+_FACTS = attrgetter(*(field.name for field in fields(Facts)))  # a tuple; dataclasses.astuple copies deeply, and slowly
+
+
+class _Known(dict[str, tuple[int, ...]]):
+    """The numbers of the words of each chunk of text without white space, worked out once.
+
+    Texts repeat themselves: nineteen chunks of twenty were seen before, which makes reading a text a walk through a
+    dictionary. Long chunks (of scripts without spaces, of binary noise) come once and are not kept.
+    """
+
+    def __init__(self, analyzer: Analyzer, surfaces: dict[str, int]) -> None:
+        self._stem, self._surfaces = analyzer.stem, surfaces
+
+    def __missing__(self, chunk: str) -> tuple[int, ...]:
+        bare = chunk.strip(_AROUND) if chunk.isascii() else chunk
+        numbers = self[bare] if bare != chunk else self._read(chunk)
+        if len(chunk) <= _LONG_CHUNK:
+            if len(self) >= _MOST_CHUNKS:
+                self.clear()
+            self[chunk] = numbers
+        return numbers
+
+    def _read(self, chunk: str) -> tuple[int, ...]:
+        surfaces, stem = self._surfaces, self._stem
+        found = [chunk[:MAX_TOKEN]] if _plain(chunk) else words(chunk)
+        return tuple(surfaces.setdefault(word, len(surfaces)) for word in found if stem(word))
+
+
+def _plain(chunk: str) -> bool:
+    """Whether ``words(chunk)`` is sure to be the chunk itself."""
+    return len(chunk) > 1 and chunk.isascii() and chunk.isalpha() and chunk.islower()
+
+
+class Corpus:
+    """The words of all documents, as numbers, in order of adding."""
+
+    def __init__(self) -> None:
+        self.analyzer = Analyzer()
+        self.facts: list[Facts] = []
+        self.surfaces: dict[str, int] = {}
+        self.title_words, self.title_ends = array("i"), array("q", [0])
+        self.body_words, self.body_ends = array("i"), array("q", [0])
+        self.passage_doc = array("i")
+        self._stems: list[str] = []
+        self._known = _Known(self.analyzer, self.surfaces)
+
+    def add(self, document: Document, row: int, cuts: Sequence[Cut]) -> None:
+        """Take up one document; ``cuts`` are its passages in the store's order."""
+        number, first = len(self.facts), len(self.passage_doc)
+        self.title_words.extend(self._numbers(" ".join((document.title, *document.aliases))))
+        self.title_ends.append(len(self.title_words))
+        for i, cut in enumerate(cuts):
+            extra = [document.summary, *document.tags, document.product] if i == 0 else []
+            self.body_words.extend(self._numbers("\n".join((*cut.path[-1:], cut.text, *extra))))
+            self.body_ends.append(len(self.body_words))
+            self.passage_doc.append(number)
+        self.facts.append(_facts(document, row, first, cuts))
+
+    def _numbers(self, text: str) -> Iterable[int]:
+        return chain.from_iterable(map(self._known.__getitem__, text.split()))
+
+    def stems(self) -> list[str]:
+        """The stem of each surface word, in order of their numbers."""
+        texts = list(self.surfaces)
+        self._stems += map(self.analyzer.stem, texts[len(self._stems) :])
+        return self._stems
+
+    # --- taken over from the last generation ---------------------------------------------------------------------
+
+    def keep(self, saved: Arrays, rows: Ints) -> None:
+        """Take over the documents that stood at ``rows`` (ascending) when ``saved`` was written; before any ``add``.
+
+        They get the rows 0, 1, 2 ... here, and their passages follow each other.
+        """
+        self.surfaces.update(zip(_texts(saved["surfaces"]), range(1 << 31), strict=False))
+        self._stems = _texts(saved["stems"])
+        facts = [Facts.from_row(row) for row in json.loads(bytes(saved["facts"]))]
+        firsts, counts = (np.array(one, dtype=np.int64) for one in ranges(saved, rows))
+        passages = places(firsts, firsts + counts)
+        _take(self.title_words, self.title_ends, saved["title_words"], saved["title_ends"], rows)
+        _take(self.body_words, self.body_ends, saved["body_words"], saved["body_ends"], passages)
+        self.passage_doc.frombytes(np.repeat(np.arange(rows.size, dtype=np.int32), counts).tobytes())
+        starts = (np.cumsum(counts) - counts).tolist()
+        for row, (old, first) in enumerate(zip(rows.tolist(), starts, strict=True)):
+            self.facts.append(replace(facts[old], row=row, first=first))
+
+    def save(self, path: Path) -> None:
+        """Write what ``keep`` takes over; words that no document has any more are left out."""
+        title, body = ints(self.title_words), ints(self.body_words)
+        used = np.zeros(len(self.surfaces), dtype=bool)
+        used[title], used[body] = True, True
+        number = np.cumsum(used, dtype=np.int32) - 1
+        chosen = used.tolist()
+        arrays.save(
+            path,
+            {
+                "surfaces": _blob(word for word, is_used in zip(self.surfaces, chosen, strict=True) if is_used),
+                "stems": _blob(stem for stem, is_used in zip(self.stems(), chosen, strict=True) if is_used),
+                "facts": np.frombuffer(json.dumps(list(map(_FACTS, self.facts))).encode(), dtype=np.uint8),
+                "title_words": number[title],
+                "title_ends": np.frombuffer(self.title_ends, dtype=np.int64),
+                "body_words": number[body],
+                "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
+                "firsts": np.array([*(f.first for f in self.facts), len(self.passage_doc)], dtype=np.int64),
+            },
+        )
+
+
+def ranges(saved: Arrays, rows: Ints | Sequence[int]) -> tuple[list[int], list[int]]:
+    """Where the passages of ``rows`` began when ``saved`` was written, and how many there were of each."""
+    at = np.asarray(rows, dtype=np.int64)
+    firsts = saved["firsts"]
+    return firsts[at].tolist(), (firsts[at + 1] - firsts[at]).tolist()
+
+
+def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> Facts:
+    answer = (0, len(cuts))
+    if document.answer is not None:
+        wanted = document.sections[document.answer]
+        inside = [i for i, c in enumerate(cuts) if c.anchor == wanted.anchor and c.path == wanted.path]
+        answer = (inside[0], inside[-1] + 1) if inside else answer
+    return Facts(
+        document.id, document.kind, document.audience, document.title, document.product, document.versions,
+        document.tags, document.language.lower(), document.updated.toordinal() if document.updated else 0,
+        document.solved, row, first, answer,
+    )  # fmt: skip
+
+
+def _take(into: array[int], ends: array[int], words: Ints, old_ends: Ints, texts: Ints) -> None:
+    """Append the words of ``texts``, which are ranges of ``words``, and where each ends."""
+    starts, stops = old_ends[texts], old_ends[texts + 1]
+    ends.frombytes((np.cumsum(stops - starts) + len(into)).astype(np.int64).tobytes())
+    into.frombytes(words[places(starts, stops)].astype(np.int32).tobytes())
+
+
+def ints(numbers: array[int]) -> Ints:
+    """The numbers as an array, not copied."""
+    return np.frombuffer(numbers, dtype=np.int32) if len(numbers) else np.zeros(0, dtype=np.int32)
+
+
+def _blob(texts: Iterable[str]) -> Ints:
+    """Words, none of which has a line break, as bytes."""
+    return np.frombuffer("\n".join(texts).encode("utf-8", "surrogatepass"), dtype=np.uint8)
+
+
+def _texts(blob: Ints) -> list[str]:
+    text = bytes(blob).decode("utf-8", "surrogatepass")
+    return text.split("\n") if text else []

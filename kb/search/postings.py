@@ -38,7 +38,7 @@ def partition(corpus: Corpus, visible: frozenset[str], before: Before | None = N
     made = seen.vocabularies(before.arrays if before else None)
     made |= seen.postings(made)
     made |= seen.passages()
-    made |= topics.pack(seen.passage_counts, made, before)
+    made |= topics.pack(made, before)
     return {**made, **letters.pack([f.title for f in rows]), **_columns(rows)}
 
 
@@ -93,7 +93,7 @@ class _Visible:
         body_length = np.bincount(self.passage_doc, weights=lengths, minlength=self.documents)
         title = _shortened(self.title_stems, np.asarray(self.title.sum(axis=1)).ravel(), weights.TITLE)
         by_doc = _merged(self.body_stems, self.passage_doc, self.documents)
-        both = title + _shortened(by_doc, body_length, 1.0)
+        both = title + _shortened(by_doc, body_length, 1.0, weights.BODY_B)
         both.sort_indices()
         pointers = both.indptr.astype(np.int64)[: len(self.stems) + 1]
         stems = (pointers, both.indices.astype(np.int32), weights.code(both.data))
@@ -104,7 +104,7 @@ class _Visible:
     def passages(self) -> Arrays:
         """Stems by passage (a forward index), title in front: to find the best passage of a candidate."""
         titles = self.title_stems.tocsr()[self.passage_doc] if self.passage_doc.size else self.body_stems.tocsr()
-        self.passage_counts = table = self.body_stems.tocsr() + titles * weights.PASSAGE_TITLE
+        table = self.body_stems.tocsr() + titles * weights.PASSAGE_TITLE
         table = _shortened(table.tocsc(), np.asarray(table.sum(axis=1)).ravel(), 1.0).tocsr()
         return {
             "doc_passages": _pointers(self.passage_doc, self.documents),
@@ -157,9 +157,9 @@ def _merged(columns: Any, group: Ints, groups: int) -> Any:
     return made
 
 
-def _shortened(columns: Any, lengths: Ints, weight: float) -> Any:
+def _shortened(columns: Any, lengths: Ints, weight: float, b: float = weights.B) -> Any:
     """Counts as BM25's length-normalised frequencies, times ``weight``."""
-    factor = weight / weights.shorten(lengths.astype(np.float64))
+    factor = weight / weights.shorten(lengths.astype(np.float64), b)
     return type(columns)((columns.data * factor[columns.indices], columns.indices, columns.indptr), columns.shape)
 
 

@@ -22,19 +22,22 @@ Floats = npt.NDArray[Any]
 _FORUM = KINDS.index(Kind.FORUM)
 
 
-def by_best(scores: Floats, weight: float = 1.0, forum: int | None = None, chatter: float = 0.0) -> Floats:
-    """Each score divided by the best and times ``weight``, so that parts of different scale can be added.
+def by_best(
+    scores: Floats, weight: float = 1.0, forum: int | None = None, chatter: float = 0.0, least: float = 0.0
+) -> Floats:
+    """Each score divided by the best and times ``weight``, so that parts of different scale can be added; divided by
+    ``least`` where the best is less, so that a part in which nothing is good counts little.
 
     In a mixed index, where the topics begin at place ``forum``, topics are divided by the best topic and articles by
     the best article as far as ``chatter`` says (0 to 1: how much of the index is forum), and by the best of all for the
     rest.
     """
-    best = _best(scores)
+    best = max(_best(scores), least)
     if forum is None or best == 0:
         return np.multiply(scores, weight / (best or 1.0), dtype=np.float64)
     scaled = scores.astype(np.float64)
     for part in (scaled[:forum], scaled[forum:]):
-        part *= weight / (max(_best(part), 1e-9) ** chatter * best ** (1 - chatter))
+        part *= weight / (max(_best(part), least, 1e-9) ** chatter * best ** (1 - chatter))
     return scaled
 
 
@@ -55,7 +58,10 @@ def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints, chatter: float) 
     mixed = 0 < forum < kinds.size
     whole = sum(weights.MIX[name] for name in parts)  # a part without data is left out and changes nothing
     given = {
-        name: by_best(raw, weights.MIX[name] / whole, forum if mixed else None, chatter) for name, raw in parts.items()
+        name: by_best(
+            raw, weights.MIX[name] / whole, forum if mixed else None, chatter, weights.LEAST_BEST.get(name, 0.0)
+        )
+        for name, raw in parts.items()
     }
     if mixed:
         # The bonus needs a reason: it grows with the words found, so that an article about nothing gets nothing.
@@ -100,33 +106,41 @@ def order(score: Floats) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about the best three candidates of a query, for ``confidence``.
+    """What is known about the best candidates of a query (``weights.LOOKED_AT``, one at least), for ``confidence``.
 
-    ``coverage``: idf-weighted share of the query's words found; ``letters``: cosine of the title; ``words``: raw score;
-    ``ideal``: the sum of the idfs of all words; ``known``, ``unknown``: how many words.
+    ``letters``: cosine of each one's title; ``words``: each one's raw score; ``topics``: cosine of each one's nearest
+    passage, None in an index without topics; ``ideal``: the sum of the idfs of all the query's words, unknown ones
+    counting as the rarest; ``rarest``: the idf of a word that no document has.
     """
 
-    coverage: float
-    letters: float
-    words: float
+    letters: Floats
+    words: Floats
+    topics: Floats | None
     ideal: float
-    known: int
-    unknown: int
+    rarest: float
 
 
-def features(evidence: Evidence) -> dict[str, float]:
-    """What ``confidence`` weighs, by name: each a share or a cosine, so that none depends on how large an index is."""
-    count = evidence.known + evidence.unknown
+def features(evidence: Evidence) -> dict[str, Floats]:
+    """What ``confidence`` weighs, by name: shares and cosines, so that none depends on how large an index is.
+
+    ``words`` is the share of the query that was found, ``weight`` how much that is, as the logarithm of the number of
+    rarest words it is worth: all of "can you tell me how" is found nearly everywhere, and says nothing.
+    """
+    found = evidence.words / (weights.K1 + 1)
     return {
-        "coverage": evidence.coverage,
         "letters": evidence.letters,
-        "words": evidence.words / max(evidence.ideal, 1e-9) / (weights.K1 + 1),
-        "length": min(count, 8) / 8,
-        "unknown": evidence.unknown / max(count, 1),
+        "words": found / max(evidence.ideal, 1e-9),
+        "weight": np.log(np.maximum(found / evidence.rarest, 0.05)),
+        "topics": np.full(found.size, 0.5) if evidence.topics is None else evidence.topics,
     }
 
 
 def confidence(evidence: Evidence) -> float:
-    """Log-odds that one of the best candidates answers the query (weights and where they are from: ``CONFIDENCE``)."""
-    found = features(evidence)
-    return weights.CONFIDENCE_BIAS + sum(weight * found[name] for name, weight in weights.CONFIDENCE.items())
+    """Log-odds that one of the best candidates answers the query (weights and where they are from: ``CONFIDENCE``).
+
+    The mean over all that are looked at, none counted as more than ``weights.COMPANIONS`` less sure than the best:
+    several that agree are surer than one title that happens to share a rare word, and yet one page may be the only one.
+    """
+    weighed = (weights.CONFIDENCE[name] * values for name, values in features(evidence).items())
+    each = sum(weighed, np.full(evidence.words.size, weights.CONFIDENCE_BIAS))
+    return float(np.maximum(each, each[:3].max() - weights.COMPANIONS).mean())

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import arrays, curations, ranking
+from kb.search import arrays, curations, ranking, weights
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
@@ -95,17 +95,14 @@ class Snapshot:
         return Suggestions(title, name, hits, ranked.partial, sure)
 
     def _confidence(self, matrix: Matrix, understood: Understood, ranked: Ranked) -> float:
-        """The log-odds that one of the best three answers."""
+        """The log-odds that one of the best answers."""
         if not ranked.documents.size:
             return -math.inf
         if not ranked.raw:
             return math.inf  # time was up before a closer look; better a guess than nothing
+        best = {name: raw[ranked.place[: weights.LOOKED_AT]] for name, raw in ranked.raw.items()}
         evidence = ranking.Evidence(
-            coverage=float(matrix.coverage(understood, np.sort(ranked.documents[:3])).max()),
-            **{name: float(ranked.raw[name][ranked.place[:3]].max()) for name in ("words", "letters")},
-            ideal=matrix.ideal(understood),
-            known=len(understood.meanings),
-            unknown=len(understood.unknown),
+            best["letters"], best["words"], best.get("topics"), matrix.ideal(understood), matrix.lexical.idf(0)
         )
         return ranking.confidence(evidence)
 

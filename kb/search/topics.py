@@ -43,18 +43,17 @@ class Before:
     lost: bool
 
 
-def pack(counts: Any, made: Arrays, before: Before | None = None) -> Arrays:
-    """Directions of words and passages; none for a small help centre.
+def pack(made: Arrays, before: Before | None = None) -> Arrays:
+    """Directions of words and passages, from the passages, stems and ``df`` of a partition; none for a small one.
 
-    ``counts`` says how often each passage (row) has each stem, ``made`` has the stems and their ``df``. Where little
-    changed, the words keep the directions of the last fit, which takes seconds: text that was edited away goes on
-    having had a part in it until a tenth of the documents has changed. What is hidden never has: a lost document
-    means a new fit.
+    Where little changed, the words keep the directions of the last fit, which takes seconds: text that was edited away
+    goes on having had a part in it until a tenth of the documents has changed. What is hidden never has: a lost
+    document means a new fit.
     """
     documents = int(made["doc_passages"].size - 1)
-    if counts.shape[0] < SMALLEST:
+    if made["passage_pointers"].size - 1 < SMALLEST:
         return {}
-    table = _weighted(counts, made["df"], documents)
+    table = _weighted(made, documents)
     kept = _kept(made, before, documents)
     found = kept if kept is not None else _fitted(table, made["df"])
     if found is None:
@@ -73,18 +72,21 @@ def pack(counts: Any, made: Arrays, before: Before | None = None) -> Arrays:
     }
 
 
-def _weighted(counts: Any, df: Ints, documents: int) -> Any:
-    """Passages by stems as TF-IDF: 1 + ln of the frequency, times scikit-learn's smooth idf, rows of length 1."""
-    table = counts.tocsr().astype(np.float32)
-    table.data = (1 + np.log(table.data)) * _idf(df, documents).astype(np.float32)[table.indices]
-    rows = np.repeat(np.arange(table.shape[0]), np.diff(table.indptr))
-    length = np.sqrt(np.bincount(rows, weights=table.data**2, minlength=table.shape[0]))
-    table.data = (table.data / np.maximum(length, 1e-9)[rows]).astype(np.float32)
-    return table
+def _weighted(made: Arrays, documents: int) -> Any:
+    """Passages by stems: logarithm of the frequency times idf, each row of length 1.
 
+    Not the saturated frequency of passages: to that, whether a word stands in the title makes hardly a difference.
+    """
+    from scipy import sparse  # build time only
 
-def _idf(df: Any, documents: int) -> Any:
-    return np.log((1 + documents) / (1 + df)) + 1
+    pointers, stems = made["passage_pointers"], made["passage_stems"]
+    frequencies = weights.frequency(np.arange(256, dtype=np.uint8), weights.PASSAGE_K1)
+    value = np.log1p(frequencies).astype(np.float32)[made["passage_codes"]]
+    value *= weights.idf(made["df"], documents).astype(np.float32)[stems]
+    rows = np.repeat(np.arange(pointers.size - 1), np.diff(pointers))
+    length = np.sqrt(np.bincount(rows, weights=value**2, minlength=pointers.size - 1))
+    value = (value / np.maximum(length, 1e-9)[rows]).astype(np.float32)
+    return sparse.csr_matrix((value, stems, pointers), shape=(pointers.size - 1, made["df"].size))
 
 
 def _fitted(table: Any, df: Ints) -> tuple[Ints, Ints, int] | None:
@@ -158,7 +160,7 @@ class Topics:
         df = self._df[stems].astype(np.float64)
         # Completions count by how common they are, and together as one word of their joint idf.
         share = df / df.sum() if meaning.united else np.array(meaning.shares)
-        idf = weights.idf(df.sum(), self._size) if meaning.united else _idf(df, self._size)
+        idf = weights.idf(df.sum(), self._size) if meaning.united else weights.idf(df, self._size)
         place = self._place[stems]
         known = place[place >= 0]
         gain = (share * idf).astype(np.float32)[place >= 0]

@@ -18,12 +18,16 @@ Floats = npt.NDArray[np.float32]
 
 K1 = 2.0
 B = 0.75
+BODY_B = 0.5  # long pages answer many questions, and first letters of words: they are docked less than long titles
 TITLE = 3.0  # a title word counts as three words of the body
 PASSAGE_TITLE = 2  # the title stands in front of each passage, twice
 PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how often
 
 #: The convex sum over scores that were each divided by their best candidate. The optimum is flat.
 MIX = MappingProxyType({"words": 0.40, "passage": 0.25, "letters": 0.20, "topics": 0.15})
+#: A part whose best candidate scores less is divided by this: where no title resembles what was asked, the likest of
+#: them is no find. Only for parts that are cosines; sums of idfs have no scale of their own.
+LEAST_BEST = MappingProxyType({"letters": 0.4})
 #: Added for documents that the answers to tickets like this one linked, divided by the most wanted one.
 VOTES = 0.8
 NEAREST = 20  # resolved tickets that vote
@@ -42,14 +46,16 @@ NUDGES = MappingProxyType(
 FRESH_DAYS = 730  # after so many days a document is half as fresh
 UNSOLVED = 0.85  # an unsolved topic keeps this share of its score
 
-#: Logistic regression for "is one of the best three worth showing", over ``ranking.features``; fitted on whole and
-#: half-typed (25, 15 characters) development queries of clinc150, stackfaq, quora-dup, slicer-docs and slicer-support
-#: against questions out of their scope (clinc150's own, elsewhere queries of the other sets).
-CONFIDENCE = MappingProxyType({"coverage": 1.84, "letters": 5.35, "words": 5.05, "length": 3.89, "unknown": -0.75})
-CONFIDENCE_BIAS = -7.70
-#: Log-odds below which nothing is shown: loses 0 to 10 % of the right answers to whole questions and shows something
-#: to 7 to 38 % of those out of scope. Features carry over between sites, the threshold does not: see `kb eval`.
-DOUBT = -1.5
+LOOKED_AT = 5  # of the best candidates, to tell whether any is worth showing
+#: Logistic regression for "does this candidate answer the query", over ``ranking.features``; fitted on whole and
+#: half-typed (25 characters) development queries of clinc150, stackfaq, quora-dup, slicer-docs and scifact against the
+#: best candidates of questions out of their scope (clinc150's own, elsewhere queries of the other sets). Fitted without
+#: any one of these, it keeps as much of that one.
+CONFIDENCE = MappingProxyType({"letters": 2.04, "words": 7.14, "weight": 1.90, "topics": 1.01})
+CONFIDENCE_BIAS = -3.04
+COMPANIONS = 2.0  # log-odds that the others may lack, beside the best
+#: Log-odds below which nothing is shown. Features carry over between sites, the threshold does not: see `kb eval`.
+DOUBT = -2.0
 
 COMPLETIONS = 100  # most frequent words that an open last word may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter
@@ -80,7 +86,7 @@ def idf(df: npt.ArrayLike, documents: int) -> npt.NDArray[np.float64]:
     return np.asarray(np.log1p((documents - counts + 0.5) / (counts + 0.5)))
 
 
-def shorten(length: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def shorten(length: npt.NDArray[np.float64], b: float = B) -> npt.NDArray[np.float64]:
     """BM25's length normalisation ``1 - b + b * length / average`` for each field length."""
     average = float(length.mean()) if length.size else 0.0
-    return 1 - B + B * length / average if average > 0 else np.ones_like(length)
+    return 1 - b + b * length / average if average > 0 else np.ones_like(length)

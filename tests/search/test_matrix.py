@@ -40,12 +40,12 @@ def bm25f(documents: list[Document], query: str) -> list[float]:
     titles = [Counter(stems(d.title)) for d in documents]
     bodies = [Counter(stems(d.text())) for d in documents]
 
-    def norms(fields: list[Counter[str]]) -> list[float]:
+    def norms(fields: list[Counter[str]], b: float) -> list[float]:
         lengths = [f.total() for f in fields]
         average = sum(lengths) / len(lengths)
-        return [1 - weights.B + weights.B * n / average if average else 1.0 for n in lengths]
+        return [1 - b + b * n / average if average else 1.0 for n in lengths]
 
-    title_norm, body_norm = norms(titles), norms(bodies)
+    title_norm, body_norm = norms(titles, weights.B), norms(bodies, weights.BODY_B)
     scores = [0.0] * len(documents)
     for stem in stems(query):  # a word said twice counts twice
         df = sum(bool(t[stem] or b[stem]) for t, b in zip(titles, bodies, strict=True))

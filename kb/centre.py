@@ -23,6 +23,8 @@ from kb.tickets.desk import Desk
 from kb.tickets.drafts import FormLimits
 from kb.tickets.store import TicketStore
 
+REMEMBERED = 2_000  # suggestions of each server process; two kilobytes each
+
 
 @dataclass(frozen=True, slots=True)
 class HelpCentre:
@@ -52,7 +54,7 @@ class HelpCentre:
         limits = FormLimits(files=uploads.Limits(file_bytes=settings.attachment_megabytes * 1024 * 1024))
         return cls(
             settings=settings,
-            searcher=Searcher(settings.data, budget_ms=settings.suggest_budget_ms),
+            searcher=Searcher(settings.data, budget_ms=settings.suggest_budget_ms, remember=REMEMBERED),
             policy=policy,
             catalogue=products,
             accounts=Accounts(database, session_hours=settings.session_hours),

@@ -6,6 +6,7 @@ Text and spans, never HTML: only a template or a text node turns spans into mark
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 
 from kb.search.analysis import fold, is_spaced, tokens
@@ -89,13 +90,26 @@ def excerpt(text: str, matches: Matches, *, width: int = WIDTH) -> tuple[str, tu
 def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
     if len(text) <= width:
         return 0, len(text)
-    best, most = 0, -1
-    for i, (start, _) in enumerate(spans):
-        inside = len({text[a:b].lower() for a, b in spans[i:] if b <= start + width - 40})
-        if inside > most:
-            best, most = start, inside
+    best = _densest(text, spans, width - 40)
     start = _word_start(text, max(0, best - 40)) if best > width // 3 else 0
     return start, _word_end(text, min(len(text), start + width))
+
+
+def _densest(text: str, spans: list[tuple[int, int]], width: int) -> int:
+    """Where a window of ``width`` characters begins that holds the most different words; the first of equal ones."""
+    words = [text[a:b].lower() for a, b in spans]
+    held: Counter[str] = Counter()
+    best, most, entered = 0, -1, 0
+    for left, (start, _) in enumerate(spans):
+        while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
+            held[words[entered]] += 1
+            entered += 1
+        if len(held) > most:
+            best, most = start, len(held)
+        held[words[left]] -= 1
+        if not held[words[left]]:
+            del held[words[left]]
+    return best
 
 
 def _word_start(text: str, at: int) -> int:

@@ -8,7 +8,7 @@ pieces of letters match everything.
 
 from __future__ import annotations
 
-import functools
+import math
 import zlib
 from collections import Counter
 from collections.abc import Sequence
@@ -28,6 +28,8 @@ Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 _ALL: Mask = np.zeros(0, dtype=np.bool_)
+_UNKNOWN = -1  # the number of a piece that no title has
+_REMEMBERED = 20_000  # entries of queries; some megabytes
 _LONGEST = 300  # characters of a query that are compared
 #: Weights are whole numbers: of pieces in titles 16 bits, of pieces in a query 14, so that a product has room in 31.
 _WEIGHT, _WORTH, _VALUE = 65_535, 16_384, 65_536
@@ -39,7 +41,6 @@ def _entries(text: str) -> list[str]:
     return found + [f"{f' {a}'[-4:]} {f'{b} '[:4]}" for a, b in pairwise(found)]
 
 
-@functools.lru_cache(maxsize=50_000)
 def _pieces(entry: str) -> tuple[int, ...]:
     """Hashes of the 3- and 4-character pieces of a word, a space at either end (char_wb), or of the 6-character pieces
     of what lies across two words."""
@@ -130,29 +131,36 @@ class Letters:
         self._run = run
         titles = int(arrays["title_lengths"].size)
         self._scratch = Scratch(sums=titles, values=int(arrays["gram_hashes"].size))
-        self._unseen = float(np.log(1 + titles) + 1)  # idf of a piece no title has: it still lengthens the vector
+        self._known: dict[str, tuple[int, ...]] = {}
+        self._unseen = math.log(1 + titles) + 1  # idf of a piece no title has: it still lengthens the vector
 
     def use(self, run: Kernels) -> None:
         self._run = run
 
     def vector(self, text: str) -> Vector | None:
         """``text`` as a vector; None when no title has any of its pieces."""
-        counted = Counter(chain.from_iterable(map(_pieces, _entries(text[:_LONGEST]))))
-        vocabulary = self._a["gram_hashes"]
-        hashed = np.array(sorted(counted), dtype=np.uint32)
-        at = vocabulary.searchsorted(hashed)
-        known = at < vocabulary.size
-        known[known] = vocabulary[at[known]] == hashed[known]
-        if not known.any():
+        counted = Counter(chain.from_iterable(map(self._numbers, _entries(text[:_LONGEST]))))
+        unknown = counted.pop(_UNKNOWN, 0)
+        if not counted:
             return None
-        pieces = at[known]
-        counts = np.array([counted[piece] for piece in hashed.tolist()], dtype=np.float64)
+        pieces = np.fromiter(counted, dtype=np.int64, count=len(counted))
         idf = self._a["gram_idf"][pieces].astype(np.float64)
-        weight = counts * self._unseen
-        weight[known] = counts[known] * idf
-        unit = weight[known] / np.sqrt(weight @ weight)
+        weight = np.fromiter(counted.values(), dtype=np.float64, count=len(counted)) * idf
+        unit = weight / math.sqrt(float(weight @ weight) + unknown * self._unseen**2)
         worth, values = np.rint(unit * _WORTH), np.rint(unit * idf * _VALUE)
         return Vector(pieces, worth.astype(np.int32), values.astype(np.int32))
+
+    def _numbers(self, entry: str) -> tuple[int, ...]:
+        """The numbers of an entry's pieces; entries come again while somebody types, so the last ones are kept."""
+        found = self._known.get(entry)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            hashes, vocabulary = np.array(_pieces(entry), dtype=np.uint32), self._a["gram_hashes"]
+            at = np.minimum(vocabulary.searchsorted(hashes), max(0, vocabulary.size - 1))
+            known = vocabulary[at] == hashes if vocabulary.size else np.zeros(hashes.size, dtype=bool)
+            found = self._known[entry] = tuple(np.where(known, at, _UNKNOWN).tolist())
+        return found
 
     def candidates(self, vector: Vector, allowed: Mask | None = None) -> Ints:
         """Documents whose titles look most like the query, from the heaviest postings of its pieces."""

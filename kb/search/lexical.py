@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ _DENSE = 8  # a term in one of eight documents is read the faster with a byte fo
 _SAMPLE = 2048
 _LOOK_UP = 8  # what looking a document up costs, in postings read one after another
 _WORTH_A_LOOK = 4096  # postings; adding fewer costs less than finding out whether they are needed
-_REMEMBERED = 256  # beginnings; at most some megabytes, as those with many postings stand ready
+_REMEMBERED = 1000  # words of queries; some megabytes, as beginnings with many postings stand ready
 _COMPILED = 100  # a compiled loop is that much the less worth a look whether it can be ended
 
 
@@ -163,7 +163,7 @@ class Lexical:
         self._run = run or kernels()
         self.size = int(arrays["kind"].size)
         self._scratch = Scratch(sums=self.size, united=self.size)
-        self._united: dict[tuple[int, ...], tuple[Ints, Ints]] = {}
+        self._known: dict[Meaning, list[_Term]] = {}
         self.df = arrays["df"]
         self._pointers, self._docs, self._codes = arrays["pointers"], arrays["docs"], arrays["codes"]
         self._rows, self._row_of = arrays["rows"], arrays["row_of"]
@@ -214,7 +214,7 @@ class Lexical:
         terms = self._terms(meanings)
         sums = self._scratch["sums"]
         sums[:] = 0
-        rest = np.cumsum([term.most for term in reversed(terms)])[::-1].tolist()
+        rest = list(accumulate(term.most for term in reversed(terms)))[::-1]
         kinds = ranges = [(low, high) for low, high in self.kind_ranges if high > low]
         chosen: list[Ints] = []
         look = self._worth_a_look * (_COMPILED if self._run.best is not None else 1)
@@ -227,7 +227,9 @@ class Lexical:
                 for low, high in ranges:
                     term.add(self._run, sums, low, high)
         chosen.extend(self._best(sums, kind, terms, most) for kind in ranges)
-        documents = np.sort(np.concatenate(chosen)) if chosen else np.zeros(0, dtype=np.int64)
+        documents = np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.int64)
+        if len(ranges) < len(kinds):  # else they came in order
+            documents.sort()
         return Pool(documents, terms, sums if len(ranges) == len(kinds) else None)
 
     def _best(self, sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], most: int) -> Ints:
@@ -271,6 +273,15 @@ class Lexical:
         return sorted((term for meaning in meanings for term in self._of(meaning)), key=lambda term: term.df)
 
     def _of(self, meaning: Meaning) -> list[_Term]:
+        """The terms of a word; words come again, so the last ones are kept."""
+        found = self._known.get(meaning)
+        if found is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            found = self._known[meaning] = self._looked_up(meaning)
+        return found
+
+    def _looked_up(self, meaning: Meaning) -> list[_Term]:
         if meaning.term >= 0:
             return [self._term(meaning.term, self.idf(int(self._term_df[meaning.term])))]
         if meaning.united and len(meaning.stems) > 1:
@@ -287,12 +298,7 @@ class Lexical:
         return _Term(self._docs[start:end], self._codes[start:end], dense, worth, most, df)
 
     def _together(self, stems: tuple[int, ...]) -> _Term:
-        found = self._united.get(stems)
-        if found is None:
-            if len(self._united) >= _REMEMBERED:  # people type the same beginnings
-                self._united.clear()
-            found = self._united[stems] = self._unite(np.array(stems))
-        docs, codes = found
+        docs, codes = self._unite(np.array(stems))
         worth = _worth(self.idf(docs.size))
         return _Term(docs, codes, None, worth, worth * int(codes.max(initial=0)), docs.size)
 

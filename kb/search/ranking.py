@@ -22,27 +22,28 @@ Floats = npt.NDArray[Any]
 _FORUM = KINDS.index(Kind.FORUM)
 
 
-def by_best(
-    scores: Floats, weight: float = 1.0, forum: int | None = None, chatter: float = 0.0, least: float = 0.0
-) -> Floats:
-    """Each score divided by the best and times ``weight``, so that parts of different scale can be added; divided by
-    ``least`` where the best is less, so that a part in which nothing is good counts little.
+def normalised(parts: Mapping[str, Floats], forum: int, chatter: float) -> dict[str, Floats]:
+    """Each score divided by the best of its part and times its weight, so that parts of different scale can be added.
 
-    In a mixed index, where the topics begin at place ``forum``, topics are divided by the best topic and articles by
-    the best article as far as ``chatter`` says (0 to 1: how much of the index is forum), and by the best of all for the
-    rest.
+    Divided by ``weights.LEAST_BEST`` where the best is less, so that a part in which nothing is good counts little. In
+    a mixed index, where topics begin at place ``forum``, topics are divided by the best topic and articles by the best
+    article as far as ``chatter`` says (0 to 1: how much of the index is forum), by the best of all for the rest.
     """
-    best = max(_best(scores), least)
-    if forum is None or best == 0:
-        return np.multiply(scores, weight / (best or 1.0), dtype=np.float64)
-    scaled = scores.astype(np.float64)
-    for part in (scaled[:forum], scaled[forum:]):
-        part *= weight / (max(_best(part), least, 1e-9) ** chatter * best ** (1 - chatter))
-    return scaled
-
-
-def _best(scores: Floats) -> float:
-    return float(scores.max(initial=0.0))
+    scores = np.array(list(parts.values()), dtype=np.float64)
+    if not scores.shape[1]:
+        return dict(zip(parts, scores, strict=True))
+    mixed = 0 < forum < scores.shape[1]
+    best = np.maximum.reduceat(scores, [0, forum] if mixed else [0], axis=1)  # of articles, and of topics
+    best = np.maximum(best, [[weights.LEAST_BEST.get(name, 1e-9)] for name in parts])
+    whole = sum(weights.MIX[name] for name in parts)  # a part without data is left out and changes nothing
+    weight = np.array([[weights.MIX[name] / whole] for name in parts])
+    if mixed:
+        scale = weight / (best**chatter * best.max(axis=1, keepdims=True) ** (1 - chatter))
+        scores[:, :forum] *= scale[:, :1]
+        scores[:, forum:] *= scale[:, 1:]
+    else:
+        scores *= weight / best
+    return dict(zip(parts, scores, strict=True))
 
 
 def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints, chatter: float) -> dict[str, Floats]:
@@ -56,13 +57,7 @@ def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints, chatter: float) 
     """
     forum = int(kinds.searchsorted(_FORUM))
     mixed = 0 < forum < kinds.size
-    whole = sum(weights.MIX[name] for name in parts)  # a part without data is left out and changes nothing
-    given = {
-        name: by_best(
-            raw, weights.MIX[name] / whole, forum if mixed else None, chatter, weights.LEAST_BEST.get(name, 0.0)
-        )
-        for name, raw in parts.items()
-    }
+    given = normalised(parts, forum, chatter)
     if mixed:
         # The bonus needs a reason: it grows with the words found, so that an article about nothing gets nothing.
         few, many = weights.KIND_BONUS

@@ -22,6 +22,7 @@ from kb.errors import Unavailable
 _MAGIC = b"KBRECORD"
 _FOOT = struct.Struct("<8sQ")  # magic, number of records; before it their offsets and the end, 8 bytes each
 _ALIGN = 8
+_decode = json.JSONDecoder().raw_decode  # as json.loads, which looks for encodings and white space first
 
 
 class RecordWriter:
@@ -84,4 +85,5 @@ class Records:
     def __getitem__(self, number: int) -> Any:
         if not 0 <= number < len(self):
             raise IndexError(number)
-        return json.loads(self._map[self._offsets[number] : self._offsets[number + 1]])
+        value, _ = _decode(self._map[self._offsets[number] : self._offsets[number + 1]].decode())
+        return value

@@ -30,8 +30,10 @@ _SEARCH_BUDGET = 0.25  # seconds that operators may take
 class Searcher:
     """Search, suggestions and articles over the published generation of a data folder; safe to share."""
 
-    def __init__(self, data: Path, *, budget_ms: int = 250) -> None:
+    def __init__(self, data: Path, *, budget_ms: int = 250, remember: int = 0) -> None:
+        """``budget_ms`` is what a suggestion may take; the last ``remember`` suggestions are given again as they are."""
         self._data = data
+        self._remember = remember
         self._budget = budget_ms / 1000
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
@@ -142,7 +144,7 @@ class Searcher:
             return
         found = generations.current(self._data)
         if found is not None and (self._snapshot is None or found.name != self._snapshot.generation.name):
-            self._snapshot = Snapshot(found)
+            self._snapshot = Snapshot(found, remember=self._remember)
         self._name = name
 
 

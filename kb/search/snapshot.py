@@ -60,8 +60,10 @@ class Ranked:
 class Snapshot:
     """One generation, open. Safe to share between threads."""
 
-    def __init__(self, generation: Generation) -> None:
+    def __init__(self, generation: Generation, *, remember: int = 0) -> None:
         self.generation = generation
+        self._remember = remember
+        self._answers: dict[tuple[object, ...], Suggestions] = {}
         self.store = generation.store
         self.curations = Curations(generation.curations())
         self._matrices: dict[Path, Matrix] = {}
@@ -82,6 +84,20 @@ class Snapshot:
 
     def suggest(
         self, title: str, audience: str, *, limit: int, deadline: float, explain: bool, doubt: float, language: str
+    ) -> Suggestions:
+        """What was answered lately is answered again: many type the same first letters, and nothing here changes."""
+        key = (title, audience, limit, explain, doubt, language)
+        answer = self._answers.get(key)
+        if answer is None:
+            answer = self._suggest(title, audience, limit, deadline, doubt, language, explain=explain)
+            if not answer.partial and len(title) <= LONGEST and self._remember:
+                if len(self._answers) >= self._remember:
+                    self._answers.clear()
+                self._answers[key] = answer
+        return answer
+
+    def _suggest(
+        self, title: str, audience: str, limit: int, deadline: float, doubt: float, language: str, *, explain: bool
     ) -> Suggestions:
         matrix = self.matrix(audience)
         understood = self._understood(matrix, title[:LONGEST], open_ended=True)
@@ -201,7 +217,7 @@ class Snapshot:
         vector = matrix.letters.vector(understood.text) if understood.text else None
         voted, votes = matrix.votes.cast(understood.meanings, understood.unknown) if matrix.votes else _NO_VOTES
         alike = matrix.letters.candidates(vector, allowed) if vector is not None else _NONE
-        documents = np.unique(np.concatenate((found, alike, voted if allowed is None else voted[allowed[voted]])))
+        documents = _merged(found, alike, voted if allowed is None else voted[allowed[voted]])
         documents = curations.candidates(documents, steer, allowed)
         raw = {
             "words": pool.scores(documents) if pool else scores[documents],
@@ -284,6 +300,16 @@ class Snapshot:
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges
         return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
+
+
+def _merged(*lists: Ints) -> Ints:
+    """The documents of all lists, ascending, each once (np.unique, for the few that there are)."""
+    every = np.concatenate(lists)
+    every.sort(kind="stable")
+    first = np.empty(every.size, dtype=bool)
+    first[:1] = True
+    np.not_equal(every[1:], every[:-1], out=first[1:])
+    return every[first]
 
 
 def _chatter(matrix: Matrix) -> float:

@@ -177,3 +177,18 @@ def _everything(found: Searcher, query: str, seen: list[Document]) -> str:
 def test_any_text_is_answered(centre: Searcher, text: str) -> None:
     assert centre.search(text).query == text
     assert centre.suggest(text).query == text
+
+
+def test_a_suggestion_asked_again_is_the_same_until_something_is_published(tmp_path: Path) -> None:
+    publish(tmp_path, operators=False)
+    found = Searcher(tmp_path, budget_ms=60_000, remember=2)
+    first = found.suggest("reset my pass")
+    assert first.hits
+    assert found.suggest("reset my pass") is first
+    assert found.suggest("reset my pass", audience="staff") is not first
+    for other in ("port", "embed", "backup"):  # more than are remembered
+        found.suggest(other)
+    assert found.suggest("reset my pass") == first
+    publish(tmp_path, [document("doc/new", "Reset my pass")], operators=False)
+    found._looked = float("-inf")
+    assert [hit.id for hit in found.suggest("reset my pass").hits] == ["doc/new"]

@@ -6,7 +6,8 @@ Pure functions over arrays of one entry a candidate: each part of a score has a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -101,41 +102,44 @@ def order(score: Floats) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known about the best candidates of a query (``weights.LOOKED_AT``, one at least), for ``confidence``.
+    """What is known of one of the best candidates of a query (``weights.LOOKED_AT``), for ``confidence``.
 
-    ``letters``: cosine of each one's title; ``words``: each one's raw score; ``topics``: cosine of each one's nearest
-    passage, None in an index without topics; ``ideal``: the sum of the idfs of all the query's words, unknown ones
-    counting as the rarest; ``rarest``: the idf of a word that no document has.
+    ``letters``: cosine of its title; ``words``: its raw score; ``topics``: cosine of its nearest passage, None in an
+    index without topics.
     """
 
-    letters: Floats
-    words: Floats
-    topics: Floats | None
-    ideal: float
-    rarest: float
+    letters: float
+    words: float
+    topics: float | None
 
 
-def features(evidence: Evidence) -> dict[str, Floats]:
+def features(one: Evidence, *, ideal: float, rarest: float) -> dict[str, float]:
     """What ``confidence`` weighs, by name: shares and cosines, so that none depends on how large an index is.
 
-    ``words`` is the share of the query that was found, ``weight`` how much that is, as the logarithm of the number of
-    rarest words it is worth: all of "can you tell me how" is found nearly everywhere, and says nothing.
+    ``ideal`` is the sum of the idfs of all the query's words, unknown ones counting as the rarest; ``rarest`` the idf
+    of a word that no document has. ``words`` is the share of the query that was found, ``weight`` how much that is, as
+    the logarithm of the number of rarest words it is worth: all of "can you tell me how" is found nearly everywhere,
+    and says nothing.
     """
-    found = evidence.words / (weights.K1 + 1)
+    found = one.words / (weights.K1 + 1)
     return {
-        "letters": evidence.letters,
-        "words": found / max(evidence.ideal, 1e-9),
-        "weight": np.log(np.maximum(found / evidence.rarest, 0.05)),
-        "topics": np.full(found.size, 0.5) if evidence.topics is None else evidence.topics,
+        "letters": one.letters,
+        "words": found / max(ideal, 1e-9),
+        "weight": math.log(max(found / rarest, 0.05)),
+        "topics": 0.5 if one.topics is None else one.topics,
     }
 
 
-def confidence(evidence: Evidence) -> float:
+def confidence(best: Sequence[Evidence], *, ideal: float, rarest: float) -> float:
     """Log-odds that one of the best candidates answers the query (weights and where they are from: ``CONFIDENCE``).
 
     The mean over all that are looked at, none counted as more than ``weights.COMPANIONS`` less sure than the best:
     several that agree are surer than one title that happens to share a rare word, and yet one page may be the only one.
     """
-    weighed = (weights.CONFIDENCE[name] * values for name, values in features(evidence).items())
-    each = sum(weighed, np.full(evidence.words.size, weights.CONFIDENCE_BIAS))
-    return float(np.maximum(each, each[:3].max() - weights.COMPANIONS).mean())
+    each = [_log_odds(features(one, ideal=ideal, rarest=rarest)) for one in best]
+    least = max(each[:3]) - weights.COMPANIONS
+    return sum(max(one, least) for one in each) / len(each)
+
+
+def _log_odds(found: Mapping[str, float]) -> float:
+    return weights.CONFIDENCE_BIAS + sum(weight * found[name] for name, weight in weights.CONFIDENCE.items())

@@ -31,7 +31,7 @@ class Searcher:
     """Search, suggestions and articles over the published generation of a data folder; safe to share."""
 
     def __init__(self, data: Path, *, budget_ms: int = 250, remember: int = 0) -> None:
-        """``budget_ms`` is what a suggestion may take; the last ``remember`` suggestions are given again as they are."""
+        """``budget_ms`` is what a suggestion may take; the last ``remember`` of them are given again as they are."""
         self._data = data
         self._remember = remember
         self._budget = budget_ms / 1000

@@ -116,11 +116,11 @@ class Snapshot:
             return -math.inf
         if not ranked.raw:
             return math.inf  # time was up before a closer look; better a guess than nothing
-        best = {name: raw[ranked.place[: weights.LOOKED_AT]] for name, raw in ranked.raw.items()}
-        evidence = ranking.Evidence(
-            best["letters"], best["words"], best.get("topics"), matrix.ideal(understood), matrix.lexical.idf(0)
-        )
-        return ranking.confidence(evidence)
+        at = ranked.place[: weights.LOOKED_AT]
+        letters, words = (ranked.raw[name][at].tolist() for name in ("letters", "words"))
+        topics = ranked.raw["topics"][at].tolist() if matrix.topics else [None] * len(words)
+        best = [ranking.Evidence(*one) for one in zip(letters, words, topics, strict=True)]
+        return ranking.confidence(best, ideal=matrix.ideal(understood), rarest=matrix.lexical.idf(0))
 
     # --- search --------------------------------------------------------------------------------------------------
 

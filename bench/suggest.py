@@ -1,10 +1,11 @@
 """How long does a suggestion take, in process and over HTTP?
 
-    python -m bench.suggest [--sizes 1000 10000] [--queries 500]
+    python -m bench.suggest [--sizes 1000 10000 100000] [--queries 500]
 
 Types real titles letter by letter (every third letter) against corpora of each size; prints p50 and p99 in
-milliseconds. HTTP: one client with a kept-alive connection against `kb serve` with two workers, beside a no-op route
-of the same server (/healthz) in the same run.
+milliseconds: in process by numpy and compiled (with the ``fast`` extra), wall and CPU time of one thread; over HTTP by
+one client with a kept-alive connection against `kb serve` with two workers, for texts that nobody asked before, for
+the same again, and for a no-op route of the same server (/healthz) in the same run.
 """
 
 from __future__ import annotations
@@ -26,19 +27,22 @@ from pathlib import Path
 import numpy as np
 
 from bench import corpora
+from bench.lexical import runs
 from kb.search.generations import Builder
+from kb.search.kernels import compile_aside
 from kb.search.searcher import Searcher
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--queries", type=int, default=500)
     given = parser.parse_args()
     source = "labelled sets" if corpora.data() else "content/"
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; corpus from {source}")
     print("p50/p99 in ms")
-    print(f"{'documents':>10} {'build s':>8} | {'in process':>13} {'CPU':>13} | {'HTTP':>13} {'HTTP no-op':>13}")
+    columns = ("numpy", "numpy CPU", "compiled", "compiled CPU", "HTTP", "HTTP again", "HTTP no-op")
+    print(f"{'documents':>10} {'build s':>8} | " + " ".join(f"{name:>13}" for name in columns))
     for size in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
             print(_row(Path(folder), size, _typed(given.queries)), flush=True)
@@ -58,14 +62,18 @@ def _row(data: Path, size: int, typed: list[str]) -> str:
         builder.publish(ledger={}, settings={})
     built = time.perf_counter() - begun
     searcher = Searcher(data)
-    _timed(searcher.suggest, typed[:50], time.perf_counter)
-    wall = _timed(searcher.suggest, typed, time.perf_counter)
-    cpu = _timed(searcher.suggest, typed, time.process_time)
+    cells = []
+    for run in runs():
+        if run == "compiled":
+            compile_aside().join()
+        _timed(searcher.suggest, typed[:50], time.perf_counter)
+        cells += [_pair(_timed(searcher.suggest, typed, clock)) for clock in (time.perf_counter, time.thread_time)]
+    cells += ["-"] * (4 - len(cells))
     with _server(data) as get:
-        _timed(get, [_route(q) for q in typed[:100]], time.perf_counter)
-        over_http = _timed(get, [_route(q) for q in typed], time.perf_counter)
-        no_op = _timed(get, ["/healthz"] * len(typed), time.perf_counter)
-    return f"{size:>10} {built:>8.1f} | {_pair(wall):>13} {_pair(cpu):>13} | {_pair(over_http):>13} {_pair(no_op):>13}"
+        _timed(get, [_route(f"warm up {q}") for q in typed[:100]], time.perf_counter)
+        routes = list(map(_route, typed))
+        cells += [_pair(_timed(get, paths, time.perf_counter)) for paths in (routes, routes, ["/healthz"] * len(typed))]
+    return f"{size:>10} {built:>8.1f} | " + " ".join(f"{cell:>13}" for cell in cells)
 
 
 def _route(typed: str) -> str:

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 _loop = numba.njit(cache=True, nogil=True, boundscheck=False)
-_BLOCK = 64  # documents whose largest sum stands for all of them
+_BLOCK = 64  # documents, at most, whose largest sum stands for all of them
 _LOW = 0xFFFFFFFF
 
 
@@ -171,21 +171,22 @@ def best(sums: Any, low: int, high: int, most: int) -> Any:
     The largest sum of each block of documents is found first: what ``most`` of the blocks reach, ``most`` documents
     reach, so only documents that reach it are sorted.
     """
-    count = (high - low + _BLOCK - 1) // _BLOCK
+    size = min(_BLOCK, max(1, (high - low) // (4 * most)))
+    count = (high - low + size - 1) // size
     peaks = np.empty(count, np.int32)
     for j in range(count):
-        block, peak = sums[low + j * _BLOCK : min(high, low + (j + 1) * _BLOCK)], np.int32(0)
+        block, peak = sums[low + j * size : min(high, low + (j + 1) * size)], np.int32(0)
         for i in range(block.size):
             peak = max(peak, block[i])
         peaks[j] = peak
     floor = np.int32(1)
     if count >= most:
         floor = max(floor, np.partition(peaks, count - most)[count - most])
-    keys, held, ties = np.empty((min(count, most) + 1) * _BLOCK + most, np.int64), 0, 0
+    keys, held, ties = np.empty((min(count, most) + 1) * size + most, np.int64), 0, 0
     for j in range(count):
         if peaks[j] < floor:
             continue
-        for document in range(low + j * _BLOCK, min(high, low + (j + 1) * _BLOCK)):
+        for document in range(low + j * size, min(high, low + (j + 1) * size)):
             value = sums[document]
             if value > floor or (value == floor and ties < most):
                 ties += value == floor

@@ -78,7 +78,10 @@ def excerpt(text: str, matches: Matches, *, width: int = WIDTH) -> tuple[str, tu
 
     White space is shortened; an ellipsis marks a cut.
     """
-    text = " ".join(text.split())
+    return _cut(" ".join(text.split()), matches, width)
+
+
+def _cut(text: str, matches: Matches, width: int) -> tuple[str, tuple[tuple[int, int], ...]]:
     found = matches.spans(text)
     start, end = _window(text, found, width)
     before, after = ("… " if start else ""), (" …" if end < len(text) else "")
@@ -125,6 +128,6 @@ def _word_end(text: str, at: int) -> int:
 
 
 def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
-    """The passage to show for a hit."""
-    shown, spans = excerpt(text, matches)
+    """The passage to show for a hit; ``text`` is on one line, as the store keeps it."""
+    shown, spans = _cut(text, matches, WIDTH)
     return Passage(shown, spans, anchor, path)

@@ -6,6 +6,7 @@ Pure functions over arrays of one entry a candidate: each part of a score has a 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,9 +36,8 @@ def normalised(parts: Mapping[str, Floats], forum: int, chatter: float) -> dict[
         return dict(zip(parts, scores, strict=True))
     mixed = 0 < forum < scores.shape[1]
     best = np.maximum.reduceat(scores, [0, forum] if mixed else [0], axis=1)  # of articles, and of topics
-    best = np.maximum(best, [[weights.LEAST_BEST.get(name, 1e-9)] for name in parts])
-    whole = sum(weights.MIX[name] for name in parts)  # a part without data is left out and changes nothing
-    weight = np.array([[weights.MIX[name] / whole] for name in parts])
+    weight, least = _columns(tuple(parts))
+    best = np.maximum(best, least)
     if mixed:
         scale = weight / (best**chatter * best.max(axis=1, keepdims=True) ** (1 - chatter))
         scores[:, :forum] *= scale[:, :1]
@@ -45,6 +45,14 @@ def normalised(parts: Mapping[str, Floats], forum: int, chatter: float) -> dict[
     else:
         scores *= weight / best
     return dict(zip(parts, scores, strict=True))
+
+
+@functools.cache
+def _columns(names: tuple[str, ...]) -> tuple[Floats, Floats]:
+    """The weight of each part, and what it is divided by at least; a part without data is left out of the whole."""
+    whole = sum(weights.MIX[name] for name in names)
+    weight = np.array([[weights.MIX[name] / whole] for name in names])
+    return weight, np.array([[weights.LEAST_BEST.get(name, 1e-9)] for name in names])
 
 
 def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints, chatter: float) -> dict[str, Floats]:

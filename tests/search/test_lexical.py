@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -70,7 +71,9 @@ def together(lists: list[dict[int, int]]) -> dict[int, int]:
         return round(float(weights.frequency(np.array([code], dtype=np.uint8))[0]) * 1024)
 
     sums = {d: sum(frequency(one[d]) for one in lists if d in one) for one in lists for d in one}
-    return {d: int(weights.code(np.array([tf / 1024]))[0]) for d, tf in sums.items()}
+    half = Fraction(1, 2)
+    share = {d: Fraction(tf, tf + round(weights.K1 * 1024)) for d, tf in sums.items()}
+    return {d: min(255, max(1, math.floor(255 * s + half))) for d, s in share.items()}
 
 
 def add(scores: list[int], term: dict[int, int], share: float) -> None:

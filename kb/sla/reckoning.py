@@ -154,7 +154,12 @@ def running(hours: Hours, start: int, pauses: Sequence[Interval] = ()) -> Iterat
     for opens, closes in hours.openings(start):
         if closes <= cursor:
             continue
-        cursor = max(opens, cursor)
+        if opens > cursor:
+            cursor = opens
+        if not pauses:
+            yield cursor, closes
+            cursor = closes
+            continue
         for begins, ends in pauses:
             if ends <= cursor:
                 continue

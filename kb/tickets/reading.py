@@ -87,7 +87,7 @@ def facts(connection: Connection, serial: int) -> Facts:
         next_at=row.next_at,
         proposal=_proposal(connection, serial),
         promised=promised(connection, (serial,)).get(serial, ()),
-        history=histories(connection, {serial: row.level})[serial],
+        history=_histories(connection, {serial: row.level}, {serial: events})[serial],
     )
 
 
@@ -112,8 +112,16 @@ def _happened(connection: Connection, serials: Sequence[int]) -> dict[int, list[
 
 def histories(connection: Connection, levels: Mapping[int, str]) -> dict[int, tuple[SlaEvent, ...]]:
     """What the clock hears of each ticket, kin included. ``levels`` holds the serials and their levels of today."""
+    return _histories(connection, levels, _happened(connection, list(levels)))
+
+
+def _histories(
+    connection: Connection, levels: Mapping[int, str], events: Mapping[int, list[Any]]
+) -> dict[int, tuple[SlaEvent, ...]]:
     kin = connection.execute(select(KIN).where(KIN.c.ticket_id.in_(list(levels)))).all()
-    events = _happened(connection, [*levels, *(row.other_id for row in kin if row.other_id not in levels)])
+    others = {row.other_id for row in kin} - set(levels)
+    if others:
+        events = {**events, **_happened(connection, sorted(others))}
     found = {serial: list(_heard(events[serial], level)) for serial, level in levels.items()}
     for row in kin:
         wanted = promises.FROM_MERGED if row.kind == "merged" else promises.FROM_WHOLE

@@ -181,7 +181,7 @@ def _opened(connection: Connection, new: NewTicket, key: Key) -> int:
     at = new.event.at
     saving.count_use(connection, new.limit, at)
     serial = saving.next_serial(connection)
-    connection.execute(insert(TICKETS).values(saving.ticket_values(new, serial)))
+    connection.execute(insert(TICKETS), saving.ticket_values(new, serial))
     event_id = saving.add_event(connection, serial, new.event, title=new.draft.title)
     saving.add_consulted(connection, serial, new.draft.consulted)
     saving.put_promises(connection, ((serial, one) for one in new.outlook.promised))

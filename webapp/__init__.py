@@ -45,6 +45,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the order of the published contract
     app.jinja_options["trim_blocks"] = app.jinja_options["lstrip_blocks"] = True
     app.extensions[context.EXTENSION] = centre or HelpCentre.open(settings)
+    app.before_request(context.renew)
     problems.register(app)
     problems.logging_as(settings)
     guard.protect(app, settings)

@@ -107,6 +107,7 @@ def board() -> str:
         most=MOST,
         height=HEIGHT,
         bar_width=BAR,
+        policy_problem=centre().watch.problem,
     )
 
 

@@ -16,6 +16,7 @@ import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from kb.sla import clock, policy_file
 from kb.sla.clock import Kind, SlaEvent
@@ -42,7 +43,7 @@ def main() -> None:
 
 def ten_events(level: str, other: str) -> tuple[SlaEvent, ...]:
     """What a lively ticket lives through in a week."""
-    steps = (
+    steps: tuple[tuple[int, Kind, dict[str, Any]], ...] = (
         (0, Kind.ACCEPTED, {"level": level}),
         (5, Kind.COMMENT, {"by_agent": True}),
         (8, Kind.COMMENT, {}),
@@ -54,7 +55,7 @@ def ten_events(level: str, other: str) -> tuple[SlaEvent, ...]:
         (98, Kind.RESOLVED, {"by_agent": True}),
         (195, Kind.REOPENED, {}),
     )
-    return tuple(SlaEvent(BEGIN + dt.timedelta(hours=hours), kind, **about) for hours, kind, about in steps)  # type: ignore[arg-type]  # a table of keyword arguments
+    return tuple(SlaEvent(BEGIN + dt.timedelta(hours=hours), kind, **about) for hours, kind, about in steps)
 
 
 def _row(name: str, rounds: int, count: int, act: Callable[[], object]) -> None:

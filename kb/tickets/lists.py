@@ -7,6 +7,7 @@ decided by the desk; single tickets are read by ``kb.tickets.store``.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,7 @@ RECENTLY = dt.timedelta(days=30)
 #: Besides the single statuses: everything, what is not closed, and that with what was closed lately (B25).
 ALL, ACTIVE, RECENT = "all", "active", "recent"
 _OPEN = tuple(status.value for status in STILL_OPEN)
+_ENDED_OTHERWISE = (Status.CANCELLED, Status.VOID, Status.MERGED)
 
 _ASSIGNEE = PEOPLE.alias("assignee")
 ROWS = (
@@ -46,6 +48,7 @@ ROWS = (
 #: How far past the page that is shown a total is counted.
 AHEAD = 1_000
 _NEWEST = (TICKETS.c.id.desc(),)
+_LAST_FILED = (TICKETS.c.created_at.desc(), TICKETS.c.id.desc())
 #: Urgent lane, due instant, arrival; the words are those of the index, so that no row is sorted.
 QUEUE = (text("tickets.urgent DESC"), text("(tickets.next_due IS NULL)"), TICKETS.c.next_due, TICKETS.c.id)
 
@@ -84,7 +87,7 @@ class TicketLists:
 
         Raises Invalid for an unknown status or page.
         """
-        order = QUEUE if narrowed.status in (ACTIVE, *_OPEN) else _NEWEST
+        order = QUEUE if narrowed.status in (ACTIVE, *_OPEN) else _LAST_FILED
         return self._page(true(), narrowed, order, page, now, internal=True)
 
     def overdue(self, most: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
@@ -129,7 +132,10 @@ class TicketLists:
         conditions = _conditions(narrowed, now)
         with self._database.read() as connection:
             if narrowed.words.strip():
-                conditions.append(words.saying(narrowed.words, internal=internal))
+                found = words.tickets(connection, narrowed.words, internal=internal)
+                conditions.append(
+                    TICKETS.c.id.in_(select(func.json_each(json.dumps(sorted(found))).table_valued("value").c.value))
+                )
             condition = and_(whose, *conditions)
             query = ROWS.where(condition).order_by(*order).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
             rows = tuple(row_of(row, now) for row in connection.execute(query).mappings())
@@ -200,4 +206,8 @@ def status_is(status: str, now: dt.datetime) -> ColumnElement[bool]:
         raise Invalid(f"{status!r:.40} is no status; give {known}.", field="status")
     if status in _OPEN:
         return and_(status_is(ACTIVE, now), TICKETS.c.status == status)
+    if status in _ENDED_OTHERWISE:
+        # As above: these are few, and have an index of their own.
+        seldom = text("tickets.status IN ('cancelled', 'void', 'merged')")
+        return and_(seldom, TICKETS.c.status == status)
     return TICKETS.c.status == status

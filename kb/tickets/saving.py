@@ -34,7 +34,6 @@ from kb.tickets.schema import (
 from kb.tickets.schema_life import ANSWERS, KIN, PROPOSALS, RATINGS, USES
 from kb.tickets.ticket import Consulted, Status, Verb
 
-
 # Built once: of a statement that is built for each call, half the time goes into building it.
 _SAME_KEY = (KEYS.c.person_id == bindparam("known_person"), KEYS.c.key == bindparam("known_key"))
 _BY_KEY = select(KEYS.c.ticket_id).where(*_SAME_KEY)

@@ -56,4 +56,5 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin
     app.context_processor(lambda: {"person": context.asker(), "settings": settings, "now": context.now()})
     app.add_template_global(guard.edits, "edits")
+    app.add_template_global(view.support_ends, "support_ends")
     return app

@@ -24,6 +24,7 @@ from kb.settings import load
 from kb.tickets import letters
 from kb.tickets.accounts import Accounts
 from kb.tickets.attachments import Attachments
+from kb.tickets.customers_cli import COMMANDS
 from kb.tickets.database import open_database
 from kb.tickets.delivery import Mailer, Webhooks
 from kb.tickets.outbox import Outbox
@@ -86,6 +87,10 @@ def demo(data: str | None, as_json: bool) -> None:
         return
     for sign in signs:
         click.echo(f"{sign.email}  {sign.password}  {sign.what}")
+
+
+for _command in COMMANDS:
+    accounts.add_command(_command)
 
 
 @contextlib.contextmanager

@@ -215,6 +215,17 @@ def ledger(history: Iterable[SlaEvent], versions: Versions, now: dt.datetime) ->
     return lines(found[0]) if found else ()
 
 
+def derived(dues: Iterable[Due], found: Iterable[Target]) -> tuple[Due, ...]:
+    """``dues`` with their derivations; none for one that was frozen at another instant than is counted now."""
+    known = {(target.goal.value, target.cycle): lines(target) for target in found}
+    return tuple(replace(due, ledger=_fitting(due, known.get((due.target, due.cycle), ()))) for due in dues)
+
+
+def _fitting(due: Due, told: tuple[Mapping[str, str], ...]) -> tuple[Mapping[str, str], ...]:
+    ends = told[-1]["to"] if told else ""
+    return told if due.due is None or ends == due.due.isoformat() else ()
+
+
 def lines(target: Target) -> tuple[Mapping[str, str], ...]:
     return tuple(_line(span) for span in compact(target.spans()))
 

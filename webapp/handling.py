@@ -110,6 +110,10 @@ def _readable(document_id: str) -> tuple[str, str]:
     return document.id, document.title
 
 
+def _reopen(deed: Deed) -> None:
+    deed.desk.reopen(deed.number, deed.who, deed.form.get("body", ""), key=deed.text("key"), now=deed.at)
+
+
 def _merge(deed: Deed) -> None:
     deed.desk.merge(deed.number, deed.who, deed.text("into").upper(), key=deed.text("key"), now=deed.at)
 
@@ -137,6 +141,7 @@ VERBS: Mapping[str, Callable[[Deed], None]] = MappingProxyType(
         "move": _move,
         "severity": _propose,
         "link": _link,
+        "reopen": _reopen,
         "merge": _merge,
         "split": _split,
         "void": _void,
@@ -146,7 +151,7 @@ VERBS: Mapping[str, Callable[[Deed], None]] = MappingProxyType(
 
 
 @blueprint.post(
-    "/<number>/<any(wait, pause, resume, 'no-answer', move, severity, link, merge, split, void, watch):verb>"
+    "/<number>/<any(wait, pause, resume, 'no-answer', move, severity, link, reopen, merge, split, void, watch):verb>"
 )
 def act(number: str, verb: str) -> BaseResponse | tuple[str, int]:
     form, desk, at = request.form.to_dict(), centre().desk, now()

@@ -34,6 +34,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
         handling,
         health,
         machine,
+        oidc,
         problems,
         tickets,
         view,
@@ -53,6 +54,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     assets.register(app)
     for part in (health, reading, tickets, desk, handling, editor, account, contacts, api, machine):
         app.register_blueprint(part.blueprint)
+    oidc.register(app, settings)
     guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin
     app.context_processor(lambda: {"person": context.asker(), "settings": settings, "now": context.now()})
     app.add_template_global(guard.edits, "edits")

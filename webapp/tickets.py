@@ -7,6 +7,7 @@ customer and filing may fail the filing: suggestions, the index and the counting
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -275,18 +276,27 @@ def reopen(number: str) -> BaseResponse | tuple[str, int]:
     return _do(number, lambda who: centre().desk.reopen(number, who, reason, key=key, now=now()), typed=reason)
 
 
-@blueprint.post("/tickets/<number>/<any(agree, decline, escalate, rate):word>")
+@blueprint.post("/tickets/<number>/<any(agree, decline, escalate, rate, copies):word>")
 def respond(number: str, word: str) -> BaseResponse | tuple[str, int]:
-    """The customer's answer to a proposed severity, a word to the supervisor, a rating."""
+    """The customer's answer to a proposed severity, a word to the supervisor, a rating, other copies."""
     form, desk, at = request.form.to_dict(), centre().desk, now()
     body, key = form.get("body", ""), form.get("key", "")
     acts: dict[str, Callable[[Person], None]] = {
         "agree": lambda who: desk.agree(number, who, key=key, now=at),
         "decline": lambda who: desk.decline(number, who, body, key=key, now=at),
         "escalate": lambda who: desk.escalate(number, who, body, key=key, now=at),
+        "copies": lambda who: desk.set_copies(number, who, addresses(form.get("copy_to", "")), key=key, now=at),
         "rate": lambda who: desk.rate(number, who, _stars(form.get("score", "")), body, key=key, now=at),
     }
     return _do(number, acts[word], typed=body)
+
+
+def addresses(text: str) -> list[str]:
+    """
+    >>> addresses("a@example.com, b@example.com;")
+    ['a@example.com', 'b@example.com']
+    """
+    return [word for word in re.split(r"[\s,;]+", text) if word]
 
 
 def _stars(text: str) -> int:

@@ -245,6 +245,7 @@ _PRAGMAS = (
     "trusted_schema=OFF",
     f"wal_autocheckpoint={_LONGEST_LOG}",
     "journal_size_limit=67108864",
+    "cache_size=-16384",
 )
 
 

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from kb import ids
 from kb.sla.clock import Kind, SlaEvent
@@ -55,6 +55,23 @@ _FACTS = (
 )
 #: What the public hears as somebody's word.
 _WORDS = {Verb.REPLY: "agent", Verb.LINK: "agent", Verb.COMMENT: "customer", Verb.ESCALATE: "customer"}
+
+
+_STANDING = (
+    select(
+        TICKETS.c.id, TICKETS.c.customer_id, TICKETS.c.organisation_id, TICKETS.c.status, ORGANISATIONS.c.shared_view
+    )
+    .select_from(TICKETS.outerjoin(ORGANISATIONS, TICKETS.c.organisation_id == ORGANISATIONS.c.id))
+    .where(TICKETS.c.id == bindparam("serial"))
+)
+
+
+def standing(connection: Connection, serial: int) -> tuple[Ownership, Status]:
+    """Raises NotFound."""
+    row = connection.execute(_STANDING, {"serial": serial}).first()
+    if row is None:
+        raise access.absent()
+    return Ownership(row.id, row.customer_id, row.organisation_id, bool(row.shared_view)), Status(row.status)
 
 
 def facts(connection: Connection, serial: int) -> Facts:

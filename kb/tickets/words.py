@@ -20,7 +20,7 @@ from kb import ids
 
 _UNSPACED = re.compile(r"([\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0eff\u3040-\u30ff])")
 #: How many places of one word are looked at, the newest first.
-GATHERED = 4_000
+GATHERED = 3_000
 _PREFIX = 3
 #: A word that is said so often tells nothing about what a ticket is like.
 COMMON = 20_000

@@ -419,3 +419,15 @@ def test_closing_or_reopening_twice_is_done_once(alice: Browser) -> None:
     for path, form in (("solve", {"key": "s"}), ("reopen", {"key": "o", "reason": "It still eats."})):
         assert [alice.post(f"/tickets/{number}/{path}", form).status_code for _ in range(2)] == [303, 303]
     assert alice.page(f"/tickets/{number}").count("It still eats.") == 1
+
+
+def test_who_gets_copies_is_changed_by_either_side(alice: Browser, bob: Browser, charlie: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    assert alice.post(f"/tickets/{number}/copies", {"copy_to": "a@example.org, b@example.org"}).status_code == 303
+    assert "a@example.org, b@example.org" in alice.page(f"/tickets/{number}")
+    refused = alice.post(f"/tickets/{number}/copies", {"copy_to": "a@example.org nobody"})
+    assert refused.status_code == 422
+    assert "nobody" in refused.get_data(as_text=True)
+    assert bob.post(f"/desk/{number}/copies", {"copy_to": "b@example.org"}).status_code == 303
+    assert "a@example.org" not in alice.page(f"/tickets/{number}")
+    assert charlie.post(f"/tickets/{number}/copies", {"copy_to": ""}).status_code == 404

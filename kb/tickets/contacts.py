@@ -169,7 +169,8 @@ class Contacts:
             self._check(connection, manager, contact_id)
             if contact_id == manager.id and ContactRole.ADMINISTRATOR not in chosen:
                 raise Conflict("You would lose the administration; let another administrator do it.", field="roles")
-            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(about))
+            own = _own(about, connection, contact_id)
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(own))
             _set_roles(connection, contact_id, chosen)
             return _contacts(connection, PEOPLE.c.id == contact_id)[0]
 
@@ -193,6 +194,15 @@ class Contacts:
         row = connection.execute(query).first()
         if row is None or not access.may_manage(manager, row.organisation_id):
             raise _absent()
+
+
+def _own(about: Mapping[str, str], connection: Connection, contact_id: int) -> dict[str, str]:
+    """``about`` without what is inherited: a form shows it, but a move of the organisation moves its contacts (B35)."""
+    joined = PEOPLE.join(ORGANISATIONS, PEOPLE.c.organisation_id == ORGANISATIONS.c.id)
+    query = select(ORGANISATIONS.c.location, ORGANISATIONS.c.phone).select_from(joined)
+    found = connection.execute(query.where(PEOPLE.c.id == contact_id)).mappings().first()
+    inherited = dict(found) if found else {}
+    return {name: "" if words == inherited.get(name) else words for name, words in about.items()}
 
 
 def _managed(manager: Person, organisation_id: int | None) -> int:

@@ -83,7 +83,7 @@ class HelpCentre:
         if policy is None:
             return self
         try:
-            versions = book.record(self.database, policy, self.settings.policies_file, now)
+            versions = book.record(self.database, policy, self.settings.policies_file, now, known=self.versions)
         except Unavailable as error:
             LOG.warning("The policies stay as they were for now: %s", error.sentence)
             self.watch.again()

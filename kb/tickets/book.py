@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +41,12 @@ def sources(path: Path) -> dict[str, str]:
     return found
 
 
-def record(database: Database, policy: SlaPolicy, path: Path, now: dt.datetime) -> tuple[PolicyVersion, ...]:
+def record(
+    database: Database, policy: SlaPolicy, path: Path, now: dt.datetime, *, known: Iterable[PolicyVersion] = ()
+) -> tuple[PolicyVersion, ...]:
     """Notes the policy as the one in force from ``now`` on, unless it is already; all versions, oldest first.
+
+    Those that are ``known`` are not read again.
 
     Every open ticket is looked at again by the worker after a change, since its due times may have moved.
     """
@@ -52,7 +56,8 @@ def record(database: Database, policy: SlaPolicy, path: Path, now: dt.datetime) 
         rows = _noted(database)
     if len(rows) == 1:
         return always(policy)
-    return (*_earlier(rows[:-1]), PolicyVersion(rows[-1].effective_at, policy))
+    read = {one.policy.version: one.policy for one in known}
+    return (*_earlier(rows[:-1], read), PolicyVersion(rows[-1].effective_at, policy))
 
 
 def _noted(database: Database) -> Sequence[Any]:
@@ -73,12 +78,13 @@ def _note(database: Database, policy: SlaPolicy, path: Path, now: dt.datetime, *
             connection.execute(update(TICKETS).where(running).values(next_at=now))
 
 
-def _earlier(rows: Iterable[Any]) -> list[PolicyVersion]:
+def _earlier(rows: Iterable[Any], read: Mapping[str, SlaPolicy]) -> list[PolicyVersion]:
     """Those that can still be read; one that a later Askfirst does not understand is left out."""
     found = []
     for row in rows:
         try:
-            found.append(PolicyVersion(row.effective_at, _read(row.sources, row.effective_at.date())))
+            policy = read.get(row.version) or _read(row.sources, row.effective_at.date())
+            found.append(PolicyVersion(row.effective_at, policy))
         except KbError as error:
             LOG.warning("the policy of %s cannot be read any more: %s", row.effective_at.date(), error.sentence)
     return found

@@ -31,7 +31,7 @@ $(VENV)/.test: requirements-dev.lock pyproject.toml
 
 lock:
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra eval --extra fast pyproject.toml .ci/build.in -o requirements.lock
-	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra eval --extra fast --extra rst --extra pdf --extra docx --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --extra eval --extra fast --extra rst --extra pdf --extra docx --extra oidc --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) $(CACHE) data .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,13 +6,18 @@ The only place where they are put together: settings in, a ``HelpCentre`` out. N
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Self
 
+from kb.errors import Misconfigured, Unavailable
 from kb.search.searcher import Searcher
 from kb.settings import Settings
 from kb.sla import policy_file
+from kb.sla.clock import PolicyVersion
 from kb.sla.policy import SlaPolicy
+from kb.sla.watch import PolicyWatch
 from kb.tickets import book, catalogue, uploads
 from kb.tickets.accounts import Accounts
 from kb.tickets.attachments import Attachments
@@ -23,6 +28,7 @@ from kb.tickets.desk import Desk
 from kb.tickets.drafts import FormLimits
 from kb.tickets.store import TicketStore
 
+LOG = logging.getLogger(__name__)
 REMEMBERED = 2_000  # suggestions of each server process; two kilobytes each
 
 
@@ -33,6 +39,8 @@ class HelpCentre:
     settings: Settings
     searcher: Searcher
     policy: SlaPolicy
+    versions: Sequence[PolicyVersion]  # all policies that ever held, the present one last
+    watch: PolicyWatch
     catalogue: Catalogue
     accounts: Accounts
     desk: Desk
@@ -50,19 +58,53 @@ class HelpCentre:
         products = catalogue.load(settings.content / "catalogue.toml")
         database = open_database(settings.data)
         versions = book.record(database, policy, settings.policies_file, now or dt.datetime.now(dt.UTC))
-        attachments = Attachments(settings.data / "attachments")
-        limits = FormLimits(files=uploads.Limits(file_bytes=settings.attachment_megabytes * 1024 * 1024))
         return cls(
             settings=settings,
             searcher=Searcher(settings.data, budget_ms=settings.suggest_budget_ms, remember=REMEMBERED),
             policy=policy,
+            versions=versions,
+            watch=PolicyWatch(settings.policies_file, policy),
             catalogue=products,
             accounts=Accounts(database, session_hours=settings.session_hours),
-            desk=Desk(TicketStore(database), policy, attachments, products, limits=limits, versions=versions),
+            desk=_desk(settings, database, policy, versions, products),
             deflection=Deflection(database),
             database=database,
         )
 
+    def renewed(self, now: dt.datetime) -> Self:
+        """This centre, or one with the promises as the policy file makes them now; whoever gets it, keeps it.
+
+        Never onto a broken file: that is logged once, ``watch.problem`` says what is wrong, and the old promises hold.
+        """
+        try:
+            policy = self.watch.changed(now)
+        except Misconfigured as error:
+            LOG.warning("The policies stay as they were: %s", error.sentence)
+            return self
+        if policy is None:
+            return self
+        try:
+            versions = book.record(self.database, policy, self.settings.policies_file, now, known=self.versions)
+        except Unavailable as error:
+            LOG.warning("The policies stay as they were for now: %s", error.sentence)
+            self.watch.again()
+            return self
+        LOG.info("The policies of %s hold from now on.", self.settings.policies_file)
+        desk = _desk(self.settings, self.database, policy, versions, self.catalogue)
+        return replace(self, policy=policy, versions=versions, desk=desk)
+
     def close(self) -> None:
         """Give the database's connections back."""
         self.database.close()
+
+
+def _desk(
+    settings: Settings,
+    database: Database,
+    policy: SlaPolicy,
+    versions: Sequence[PolicyVersion],
+    products: Catalogue,
+) -> Desk:
+    limits = FormLimits(files=uploads.Limits(file_bytes=settings.attachment_megabytes * 1024 * 1024))
+    attachments = Attachments(settings.data / "attachments")
+    return Desk(TicketStore(database), policy, attachments, products, limits=limits, versions=versions)

@@ -50,6 +50,12 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _optional_url(text: str) -> str:
+    if text:
+        _web(text)
+    return text
+
+
 def _web(text: str) -> SplitResult:
     """Raises ValueError for anything but http or https with a host, a sound port and no blank."""
     parts = urlsplit(text)
@@ -238,6 +244,23 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting("webhook_private", "no", _flag, _YES_NO, "Lets webhooks go to addresses inside your own network."),
+    Setting(
+        "oidc_issuer",
+        "",
+        _optional_url,
+        "an http or https address exactly as the provider names itself, or empty",
+        "The OpenID Connect provider that people may sign in with as well; needs the extra `oidc`; empty: none.",
+    ),
+    Setting("oidc_client_id", "", str, "a name, or empty", "How the provider knows this portal."),
+    Setting(
+        "oidc_client_secret",
+        "",
+        str,
+        "a secret, or empty for a public client",
+        "The secret that the provider gave for `KB_OIDC_CLIENT_ID`.",
+        secret=True,
+    ),
+    Setting("oidc_name", "your organisation", str, "words", "What the button says after “Sign in with”."),
     Setting("log_level", "INFO", _level, "DEBUG, INFO, WARNING or ERROR", "How much the server tells."),
     Setting("demo", "no", _flag, _YES_NO, "Shows the demo sign-ins on the sign-in page; never on a real portal."),
 )
@@ -278,6 +301,10 @@ class Settings:
     webhook_urls: tuple[str, ...]
     webhook_secret: tuple[str, ...]
     webhook_private: bool
+    oidc_issuer: str
+    oidc_client_id: str
+    oidc_client_secret: str
+    oidc_name: str
     log_level: str
     demo: bool
 

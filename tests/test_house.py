@@ -32,6 +32,7 @@ ONLY_IN = {
     "whoosh": ("kb.search.whoosh_engine",),
     "sqlalchemy": ("kb.tickets",),
     "flask": ("webapp",),
+    "jwt": ("kb.tickets.oidc",),
     "kb.centre": ("kb.cli", "kb.tickets.cli", "kb.sla.cli", "webapp", "indexer.cli"),
 }
 STANDARD_ONLY = ("kb.errors", "kb.ids", "kb.settings")

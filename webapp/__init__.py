@@ -34,6 +34,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
         handling,
         health,
         machine,
+        oidc,
         problems,
         tickets,
         view,
@@ -45,6 +46,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the order of the published contract
     app.jinja_options["trim_blocks"] = app.jinja_options["lstrip_blocks"] = True
     app.extensions[context.EXTENSION] = centre or HelpCentre.open(settings)
+    app.before_request(context.renew)
     problems.register(app)
     problems.logging_as(settings)
     guard.protect(app, settings)
@@ -52,7 +54,9 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     assets.register(app)
     for part in (health, reading, tickets, desk, handling, editor, account, contacts, api, machine):
         app.register_blueprint(part.blueprint)
+    oidc.register(app, settings)
     guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin
     app.context_processor(lambda: {"person": context.asker(), "settings": settings, "now": context.now()})
     app.add_template_global(guard.edits, "edits")
+    app.add_template_global(view.support_ends, "support_ends")
     return app

@@ -26,7 +26,7 @@ def sign_in() -> str | BaseResponse:
     target = safe_next(request.args.get("next"))
     if person():
         return redirect(target, 303)
-    return _page(target)
+    return sign_in_page(target)
 
 
 @blueprint.post("/sign-in")
@@ -34,11 +34,11 @@ def check_sign_in() -> tuple[str, int] | BaseResponse:
     target = safe_next(request.form.get("next"))
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
-        token = centre().accounts.sign_in(email, password, address=address(), client=_client(), now=now())
+        token = centre().accounts.sign_in(email, password, address=address(), client=client(), now=now())
     except (Forbidden, TooMany) as error:
-        return _page(target, email=email, problem=error), error.status
+        return sign_in_page(target, email=email, problem=error), error.status
     begin(token)
-    return redirect(_landing(target), 303)
+    return redirect(landing(target), 303)
 
 
 def begin(token: str) -> None:
@@ -49,7 +49,7 @@ def begin(token: str) -> None:
     g.pop("person", None)
 
 
-def _landing(target: str) -> str:
+def landing(target: str) -> str:
     someone = person()
     if target != "/" or someone is None:
         return target
@@ -67,7 +67,7 @@ def sign_out() -> BaseResponse:
     return redirect(url_for("help.home"), 303)
 
 
-def _client() -> str:
+def client() -> str:
     return request.headers.get("User-Agent", "")[:200]
 
 
@@ -176,7 +176,7 @@ def _found(purpose: str, secret: str) -> Link:
     return found
 
 
-def _page(target: str, *, email: str = "", problem: KbError | None = None) -> str:
+def sign_in_page(target: str, *, email: str = "", problem: KbError | None = None) -> str:
     demo = centre().accounts.demo(now()) if settings().demo else ()
     return render_template(
         "sign_in.html", target=target, email=email, problem=problem, demo=demo, done=request.args.get("done", "")

@@ -36,7 +36,8 @@ def _page(who: Person, *, sentence: str = "") -> str:
     return render_template(
         "contacts.html",
         organisation=contacts.organisation(who),
-        contacts=contacts.all(who),
+        contacts=contacts.all(who, active=True),
+        inactive=contacts.all(who, active=False),
         roles=tuple(ContactRole),
         sentence=sentence,
         typed=request.form,

@@ -31,7 +31,18 @@ def utc_now() -> dt.datetime:
 
 
 def centre() -> HelpCentre:
-    return cast("HelpCentre", current_app.extensions[EXTENSION])
+    """The same one for the whole of a request, whatever changes meanwhile."""
+    if "centre" not in g:
+        g.centre = current_app.extensions[EXTENSION]
+    return cast("HelpCentre", g.centre)
+
+
+def renew() -> None:
+    """Before a request: what editors of the policies have changed since the last one."""
+    known = cast("HelpCentre", current_app.extensions[EXTENSION])
+    fresh = known.renewed(now())
+    if fresh is not known:
+        current_app.extensions[EXTENSION] = fresh
 
 
 def settings() -> Settings:

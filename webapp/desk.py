@@ -20,6 +20,7 @@ from kb.search.results import Hit
 from kb.tickets.overview import VIEWED
 from kb.tickets.person import Person
 from kb.tickets.ticket import Ticket
+from kb.tickets.workplace import Presence
 from webapp.attainment import BAR, HEIGHT, charts, mondays
 from webapp.context import centre, now, person, settings
 from webapp.filing import uploads
@@ -107,6 +108,7 @@ def board() -> str:
         most=MOST,
         height=HEIGHT,
         bar_width=BAR,
+        policy_problem=centre().watch.problem,
     )
 
 
@@ -124,7 +126,7 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
     return render_template(
         "desk_ticket.html",
         ticket=ticket,
-        others=desk.present(number, who, now=now()),
+        others=_others(number, who),
         similar=desk.similar(number, who, most=OFFERED, now=now()),
         articles=_articles(ticket),
         agents=desk.agents(who),
@@ -140,6 +142,14 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
     )
 
 
+def _others(number: str, who: Person, *, answering: bool = False) -> tuple[Presence, ...]:
+    """Who else is here, noting that we are; nobody is told while nothing can be written: reading goes on."""
+    try:
+        return centre().desk.present(number, who, answering=answering, now=now())
+    except Unavailable:
+        return ()
+
+
 def _articles(ticket: Ticket) -> tuple[Hit, ...]:
     """What may answer the ticket and everybody may read; none while there is no index."""
     try:
@@ -153,7 +163,7 @@ def live(number: str) -> Response:
     """What changes while the page is open, as a piece of it; also says that the agent is still here."""
     desk, who = centre().desk, agent()
     ticket = desk.ticket(number, who, now=now())
-    others = desk.present(number, who, answering=bool(request.args.get("answering")), now=now())
+    others = _others(number, who, answering=bool(request.args.get("answering")))
     return fragment("_live.html", ticket=ticket, others=others, staff=True)
 
 

@@ -20,7 +20,7 @@ from kb.tickets.desk import Desk
 from kb.tickets.person import Person
 from webapp.context import centre, now
 from webapp.desk import do
-from webapp.tickets import midnight
+from webapp.tickets import addresses, midnight
 
 blueprint = Blueprint("handling", __name__, url_prefix="/desk")
 
@@ -110,6 +110,14 @@ def _readable(document_id: str) -> tuple[str, str]:
     return document.id, document.title
 
 
+def _copies(deed: Deed) -> None:
+    deed.desk.set_copies(deed.number, deed.who, addresses(deed.text("copy_to")), key=deed.text("key"), now=deed.at)
+
+
+def _reopen(deed: Deed) -> None:
+    deed.desk.reopen(deed.number, deed.who, deed.form.get("body", ""), key=deed.text("key"), now=deed.at)
+
+
 def _merge(deed: Deed) -> None:
     deed.desk.merge(deed.number, deed.who, deed.text("into").upper(), key=deed.text("key"), now=deed.at)
 
@@ -137,6 +145,8 @@ VERBS: Mapping[str, Callable[[Deed], None]] = MappingProxyType(
         "move": _move,
         "severity": _propose,
         "link": _link,
+        "copies": _copies,
+        "reopen": _reopen,
         "merge": _merge,
         "split": _split,
         "void": _void,
@@ -146,7 +156,8 @@ VERBS: Mapping[str, Callable[[Deed], None]] = MappingProxyType(
 
 
 @blueprint.post(
-    "/<number>/<any(wait, pause, resume, 'no-answer', move, severity, link, merge, split, void, watch):verb>"
+    "/<number>/<any(wait, pause, resume, 'no-answer', move, severity, link, copies, "
+    "reopen, merge, split, void, watch):verb>"
 )
 def act(number: str, verb: str) -> BaseResponse | tuple[str, int]:
     form, desk, at = request.form.to_dict(), centre().desk, now()

@@ -7,6 +7,7 @@ customer and filing may fail the filing: suggestions, the index and the counting
 from __future__ import annotations
 
 import datetime as dt
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb import ids
 from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooLarge, TooMany, Unavailable
 from kb.search.results import Hit
+from kb.tickets.access import outdated
 from kb.tickets.person import Person
 from kb.tickets.ticket import Attachment, Type
 from kb.tickets.uploads import ALLOWED
@@ -145,7 +147,7 @@ def solved_before_filing() -> str | BaseResponse:
 
 @blueprint.get("/tickets")
 def mine() -> str:
-    names = ("words", "status", "since", "until")
+    names = ("words", "status", "since", "until", "whose")
     filters = {name: request.args.get(name, "").strip()[:200] for name in names}
     total, rows = centre().desk.mine(
         _signed_in(),
@@ -153,11 +155,20 @@ def mine() -> str:
         words=filters["words"],
         since=midnight(filters["since"], "since", days=0),
         until=midnight(filters["until"], "until", days=1),
+        company=filters["whose"] == "company",
         page=page_number(),
         now=now(),
     )
     pages = -(-total // PER_PAGE)
-    return render_template("tickets.html", total=total, rows=rows, filters=filters, page=page_number(), pages=pages)
+    return render_template(
+        "tickets.html",
+        total=total,
+        rows=rows,
+        filters=filters,
+        page=page_number(),
+        pages=pages,
+        shared=centre().desk.shares_view(_signed_in()),
+    )
 
 
 def _signed_in() -> Person:
@@ -186,9 +197,11 @@ def show(number: str) -> str | BaseResponse:
         remember(number, secret, centre().desk.holder(number, secret, now=now()))
         return redirect(url_for("tickets.show", number=number), 303)
     viewer = viewer_of(number)
-    if viewer is None:
-        return redirect(url_for("account.sign_in", next=request.path), 303)
-    return _page(number, viewer)
+    if viewer is not None:
+        return _page(number, viewer)
+    if number in receipts():
+        raise outdated()  # a guest whose link has run out; there is no account to sign in with
+    return redirect(url_for("account.sign_in", next=request.path), 303)
 
 
 def viewer_of(number: str) -> Person | None:
@@ -226,6 +239,8 @@ def _do(number: str, act: Callable[[Person], None], *, typed: str = "") -> BaseR
     """One verb by whoever looks; what cannot be done comes back with the page and the typed words."""
     viewer = viewer_of(number)
     if viewer is None:
+        if number in receipts():
+            raise outdated()
         raise Forbidden("Your session has ended; sign in again, or open the link that you kept.")
     try:
         act(viewer)
@@ -245,32 +260,43 @@ def comment(number: str) -> BaseResponse | tuple[str, int]:
 
 @blueprint.post("/tickets/<number>/solve")
 def solve(number: str) -> BaseResponse | tuple[str, int]:
-    return _do(number, lambda who: centre().desk.solve(number, who, now=now()))
+    key = request.form.get("key", "")
+    return _do(number, lambda who: centre().desk.solve(number, who, key=key, now=now()))
 
 
 @blueprint.post("/tickets/<number>/cancel")
 def cancel(number: str) -> BaseResponse | tuple[str, int]:
-    return _do(number, lambda who: centre().desk.cancel(number, who, now=now()))
+    key = request.form.get("key", "")
+    return _do(number, lambda who: centre().desk.cancel(number, who, key=key, now=now()))
 
 
 @blueprint.post("/tickets/<number>/reopen")
 def reopen(number: str) -> BaseResponse | tuple[str, int]:
-    reason = request.form.get("reason", "")
-    return _do(number, lambda who: centre().desk.reopen(number, who, reason, now=now()), typed=reason)
+    reason, key = request.form.get("reason", ""), request.form.get("key", "")
+    return _do(number, lambda who: centre().desk.reopen(number, who, reason, key=key, now=now()), typed=reason)
 
 
-@blueprint.post("/tickets/<number>/<any(agree, decline, escalate, rate):word>")
+@blueprint.post("/tickets/<number>/<any(agree, decline, escalate, rate, copies):word>")
 def respond(number: str, word: str) -> BaseResponse | tuple[str, int]:
-    """The customer's answer to a proposed severity, a word to the supervisor, a rating."""
+    """The customer's answer to a proposed severity, a word to the supervisor, a rating, other copies."""
     form, desk, at = request.form.to_dict(), centre().desk, now()
     body, key = form.get("body", ""), form.get("key", "")
     acts: dict[str, Callable[[Person], None]] = {
         "agree": lambda who: desk.agree(number, who, key=key, now=at),
         "decline": lambda who: desk.decline(number, who, body, key=key, now=at),
         "escalate": lambda who: desk.escalate(number, who, body, key=key, now=at),
+        "copies": lambda who: desk.set_copies(number, who, addresses(form.get("copy_to", "")), key=key, now=at),
         "rate": lambda who: desk.rate(number, who, _stars(form.get("score", "")), body, key=key, now=at),
     }
     return _do(number, acts[word], typed=body)
+
+
+def addresses(text: str) -> list[str]:
+    """
+    >>> addresses("a@example.com, b@example.com;")
+    ['a@example.com', 'b@example.com']
+    """
+    return [word for word in re.split(r"[\s,;]+", text) if word]
 
 
 def _stars(text: str) -> int:

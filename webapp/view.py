@@ -19,7 +19,9 @@ from markupsafe import Markup, escape
 
 from kb.search.documents import Document
 from kb.search.results import Passage
+from kb.sla.reckoning import duration
 from kb.tickets.ticket import Due, Event
+from webapp.context import centre
 from webapp.context import now as request_now
 from webapp.context import zone as request_zone
 
@@ -93,7 +95,7 @@ def register(app: Flask) -> None:
         documents_of,
         marked,
         when,
-        span_words,
+        seconds_words,
         linked,
         day,
         due_tone,
@@ -101,6 +103,7 @@ def register(app: Flask) -> None:
         size,
         zone_label,
         ledger_moment,
+        span_words,
     ):
         app.template_filter(function.__name__)(function)
     app.jinja_env.globals |= {"KIND_TITLES": KIND_TITLES, "KIND_PLACES": KIND_PLACES, "STATUS_TITLES": STATUS_TITLES}
@@ -174,6 +177,11 @@ def when(at: dt.datetime | None, *, zone: bool = True) -> Markup:
 def day(date: dt.date | None) -> str:
     """``24 November 2026`` without a zone: a date is the same everywhere."""
     return f"{date.day} {date:%B} {date.year}" if date else ""
+
+
+def support_ends(product: str, version: str) -> dt.date | None:
+    """The last day on which a version is supported; None when no end is known (B37)."""
+    return centre().catalogue.support_ends(product, version)
 
 
 def span_words(span: dt.timedelta) -> str:
@@ -250,6 +258,14 @@ def size(count: int) -> str:
     if count < 1000:
         return f"{count} bytes"
     return f"{count / 1000:.0f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+def seconds_words(seconds: str) -> str:
+    """
+    >>> seconds_words("5400")
+    '1 h 30 min'
+    """
+    return duration(int(seconds))
 
 
 def ledger_moment(text: str) -> Markup | str:

@@ -141,6 +141,8 @@ class _History:
 
     def measure(self, level: Level, at: int, budget: Budget) -> tuple[Hours, int, Hours | None]:
         """Hours on which ``budget`` counts from ``at``, its seconds, and where business days settle."""
+        if len(self.versions) == 1 and budget.unit is Unit.OPEN_TIME:  # nearly always, and counted for every event
+            return self.versions[0][1].calendars[level.calendar], budget.amount, None
         calendars = [(since, policy.calendars.get(level.calendar)) for since, policy in self.versions]
         known = [(since, calendar) for since, calendar in calendars if calendar is not None]
         ruling = next((calendar for since, calendar in reversed(known) if since <= at), known[0][1])

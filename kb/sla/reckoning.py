@@ -150,6 +150,9 @@ def running(hours: Hours, start: int, pauses: Sequence[Interval] = ()) -> Iterat
 
     Openings of neighbouring days may overlap in the night when clocks go back, hence the cursor.
     """
+    if not pauses:
+        yield from _unbroken(hours, start)
+        return
     cursor = start
     for opens, closes in hours.openings(start):
         if closes <= cursor:
@@ -167,6 +170,13 @@ def running(hours: Hours, start: int, pauses: Sequence[Interval] = ()) -> Iterat
             return
         if cursor < closes:
             yield cursor, closes
+            cursor = closes
+
+
+def _unbroken(hours: Hours, cursor: int) -> Iterator[Interval]:
+    for opens, closes in hours.openings(cursor):
+        if closes > cursor:
+            yield max(opens, cursor), closes
             cursor = closes
 
 

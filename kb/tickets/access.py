@@ -115,6 +115,14 @@ def check(person: Person, verb: Verb, ticket: Ownership) -> None:
         raise Forbidden(f"You are signed in as {person.name}, who may not do this: the ticket cannot be {verb} by you.")
 
 
+def outdated() -> NotFound:
+    """The same words for a link that has run out, one that was cut off, and one of a ticket that is not there."""
+    return NotFound(
+        "This link opens nothing: it is older than 90 days, or not complete. Each mail about the ticket holds a newer "
+        "one; with an account, sign in."
+    )
+
+
 def absent() -> NotFound:
     """The same words for a ticket that is not there and for one that is not yours."""
     return NotFound("There is no such ticket, or it is not yours; look at the number, or sign in with the account.")

@@ -23,7 +23,7 @@ from kb.tickets.contacts import Contacts
 from kb.tickets.database import Database
 from kb.tickets.drafts import visible
 from kb.tickets.people_store import Guesses, PeopleStore, Session
-from kb.tickets.person import Person, Role, account_key, email_address, known_zone
+from kb.tickets.person import OPERATOR, ContactRole, Person, Role, account_key, email_address, known_zone
 
 __all__ = ["DEMO", "Accounts", "DemoSignIn", "Person", "Role"]
 
@@ -65,6 +65,7 @@ class _Demo:
     category: str = ""
     zone: str = "Europe/Berlin"
     coupon: str = ""
+    looks_after: tuple[str, ...] = ()
 
     @property
     def email(self) -> str:
@@ -81,11 +82,12 @@ DEMO: tuple[_Demo, ...] = (
     _Demo(
         "Vera Vogel",
         Role.CUSTOMER,
-        "a VIP customer of Vantage with five coupons, code VERA-5",
+        "a VIP customer of Vantage with five coupons, code VERA-5, who looks after its contacts",
         "Vantage",
         "ultimate",
         "America/New_York",
         "VERA-5",
+        (ContactRole.ADMINISTRATOR, ContactRole.SUPPORT),
     ),
     _Demo("Charlie Chu", Role.CUSTOMER, "a customer of Globex, who sees no ticket of Acme", "Globex", "commercial"),
     _Demo("Bob Baker", Role.AGENT, "an agent who answers tickets"),
@@ -134,6 +136,25 @@ class Accounts:
     def person(self, token: str | None, *, now: dt.datetime) -> Person | None:
         """Whose session it is; None for none, an unknown one and one that is over."""
         return self._store.by_session(_digest(token), now=now) if token else None
+
+    def sign_in_vouched(self, email: str, *, client: str = "", now: dt.datetime) -> str:
+        """A new session's token for an address that another sign-in service has verified just now.
+
+        Raises Forbidden when there is no active account for it: nobody gets one by signing in.
+        """
+        person = self.by_email(email)
+        if person is None:
+            raise Forbidden("There is no account here for the address that you signed in with; ask us for one.")
+        token = secrets.token_urlsafe(32)
+        self._store.begin_session(
+            person.id,
+            token_hash=_digest(token),
+            account=_digest(account_key(email)),
+            now=now,
+            until=now + self._lifetime,
+            client=client,
+        )
+        return token
 
     def sign_out(self, token: str | None) -> None:
         """Ends the session at once, on every server process."""
@@ -265,6 +286,32 @@ class Accounts:
         """Every account, by address."""
         return self._store.all()
 
+    def category(self, person: Person, now: dt.datetime) -> str:
+        """The customer category that counts now: the person's own, or the organisation's while its contract holds."""
+        return self._store.entitled(person, now)[0]
+
+    def grant_coupon(self, person: Person, code: str, *, rule: str, granted: int, since: dt.datetime) -> None:
+        """Gives ``granted`` uses of a code for a year (``rule``: its key in the policies).
+
+        Raises Invalid for no uses or an unfit code, Conflict for a code that was given before.
+        """
+        if granted < 1:
+            raise Invalid(f"The policies give {person.email} no coupons; say how many with --uses.", field="granted")
+        if not 3 <= len(code) <= 60 or not code.isascii() or not code.isprintable() or " " in code:
+            raise Invalid("A code has 3 to 60 letters, digits or signs, and no blank.", field="code")
+        until = _year_later(since)
+        if not self._store.grant_coupon(
+            person.id, code, rule=rule, granted=granted, valid_from=since, valid_until=until
+        ):
+            raise Conflict(f"The code {code} was given before; choose another.", field="code")
+
+    def replace_password(self, person: Person, new: str, *, now: dt.datetime) -> None:
+        """For whoever operates the place: another password, and every sign-in ends. Raises Invalid."""
+        if not _acceptable(new):
+            low, high = PASSWORD_LENGTHS
+            raise Invalid(f"A password has {low} to {high} characters.", field="password")
+        self._store.set_password(person.id, self._hasher.hash(new), but=b"", now=now)
+
     def set_zone(self, person: Person, zone: str) -> Person:
         """Raises Invalid for a zone that is none."""
         if not known_zone(zone):
@@ -292,6 +339,8 @@ class Accounts:
                 now=now,
             )
         person = self._store.by_email(demo.email)
+        if demo.looks_after and person is not None:
+            self.contacts.set_roles(OPERATOR, person.id, demo.looks_after)
         if demo.coupon and person is not None:
             until = now + dt.timedelta(days=365)
             self._store.grant_coupon(
@@ -337,6 +386,10 @@ def _one_line(words: str) -> str:
 def _acceptable(password: str) -> bool:
     low, high = PASSWORD_LENGTHS
     return low <= len(password) <= high and not any("\ud800" <= c <= "\udfff" for c in password)
+
+
+def _year_later(at: dt.datetime) -> dt.datetime:
+    return at.replace(year=at.year + 1, day=28) if (at.month, at.day) == (2, 29) else at.replace(year=at.year + 1)
 
 
 def _mails(key: bytes, most: int, where: str) -> Limit:

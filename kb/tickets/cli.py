@@ -21,9 +21,10 @@ import click
 from kb.centre import HelpCentre
 from kb.errors import Unavailable
 from kb.settings import load
-from kb.tickets import book, letters
+from kb.tickets import letters
 from kb.tickets.accounts import Accounts
 from kb.tickets.attachments import Attachments
+from kb.tickets.customers_cli import COMMANDS
 from kb.tickets.database import open_database
 from kb.tickets.delivery import Mailer, Webhooks
 from kb.tickets.outbox import Outbox
@@ -88,6 +89,10 @@ def demo(data: str | None, as_json: bool) -> None:
         click.echo(f"{sign.email}  {sign.password}  {sign.what}")
 
 
+for _command in COMMANDS:
+    accounts.add_command(_command)
+
+
 @contextlib.contextmanager
 def _accounts(data: str | None) -> Iterator[Accounts]:
     settings = load(data=data)
@@ -123,24 +128,22 @@ def worker(ctx: click.Context, once: bool, every: int, failures: bool, data: str
     with contextlib.closing(centre):
         if failures:
             ctx.exit(_list_failures(centre))
-        made = _worker(centre)
+        if not settings.smtp_host:
+            click.echo("KB_SMTP_HOST is not set: mails wait in the outbox.", err=True)
         if once:
-            tally = made.round(_now())
+            tally = _worker(centre).round(_now())
             click.echo(_tallied(tally))
             ctx.exit(1 if tally.failed else 0)
-        _work(made, every)
+        _work(centre, every)
 
 
 def _worker(centre: HelpCentre) -> Worker:
     s = centre.settings
     mailer = Mailer(s.smtp_host, s.smtp_port, s.smtp_user, s.smtp_password, s.smtp_tls) if s.smtp_host else None
-    if mailer is None:
-        click.echo("KB_SMTP_HOST is not set: mails wait in the outbox.", err=True)
-    versions = book.record(centre.database, centre.policy, s.policies_file, _now())
     return Worker(
         TicketStore(centre.database),
         centre.accounts,
-        Sweeper(centre.database, centre.policy, versions),
+        Sweeper(centre.database, centre.policy, centre.versions),
         Outbox(centre.database),
         letters.sender(s.portal_name, s.base_url, s.mail_from),
         mailer=mailer,
@@ -150,12 +153,18 @@ def _worker(centre: HelpCentre) -> Worker:
     )
 
 
-def _work(made: Worker, every: int) -> None:
-    """Until Ctrl-C or a request to end; a database that is busy or full is tried again."""
+def _work(centre: HelpCentre, every: int) -> None:
+    """Until Ctrl-C or a request to end, by the policies as they are then; a database that is busy or full is tried
+    again."""
+    made = _worker(centre)
     ended = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: ended.set())
     while not ended.is_set():
+        fresh = centre.renewed(_now())
+        if fresh is not centre:
+            click.echo("The policies have changed; they hold from now on.", err=True)
+            centre, made = fresh, _worker(fresh)
         try:
             tally = made.round(_now())
             if tally:

@@ -18,6 +18,7 @@ from kb.errors import Conflict, Invalid, NotFound
 from kb.tickets import access, saving
 from kb.tickets.changes import NewNotice
 from kb.tickets.database import Database
+from kb.tickets.people_store import folded
 from kb.tickets.person import ContactRole, Person, email_address
 from kb.tickets.schema import ORGANISATIONS, PEOPLE, SESSIONS
 from kb.tickets.schema_life import CONTACT_ROLES
@@ -77,6 +78,16 @@ class Contacts:
             row.phone,
         )
 
+    def named(self, admin: Person, name: str) -> Organisation:
+        """By its name, for an administrator of ours. Raises NotFound."""
+        with self._database.read() as connection:
+            wanted = connection.execute(
+                select(ORGANISATIONS.c.id).where(ORGANISATIONS.c.folded == folded(name))
+            ).scalar()
+        if wanted is None:
+            raise NotFound(f"There is no organisation {name!r:.80}; kb accounts list shows whose accounts there are.")
+        return self.organisation(admin, wanted)
+
     def set_organisation(self, admin: Person, organisation_id: int, **values: Any) -> None:
         """Category, shared_view, licence_addresses, contract_from, contract_until, location, phone: what is sold is
         for our administrators alone; location and phone are for its own too. Raises NotFound, Invalid.
@@ -100,6 +111,23 @@ class Contacts:
         with self._database.read() as connection:
             found = _contacts(connection, PEOPLE.c.organisation_id == wanted)
         return tuple(contact for contact in found if active is None or contact.active == active)
+
+    def by_email(self, admin: Person, email: str) -> Contact:
+        """Any account, active or not, for an administrator of ours. Raises NotFound."""
+        address = email_address(email)
+        with self._database.read() as connection:
+            found = _contacts(connection, PEOPLE.c.email == address)
+            if found:
+                self._check(connection, admin, found[0].id)
+                return found[0]
+        raise NotFound(f"There is no account for {email!r:.80}; kb accounts list shows all that can sign in.")
+
+    def set_roles(self, manager: Person, contact_id: int, roles: Sequence[str]) -> None:
+        """Raises NotFound for a contact of others, Invalid."""
+        chosen = _roles(roles)
+        with self._database.write() as connection:
+            self._check(connection, manager, contact_id)
+            _set_roles(connection, contact_id, chosen)
 
     def invite(
         self,
@@ -141,7 +169,8 @@ class Contacts:
             self._check(connection, manager, contact_id)
             if contact_id == manager.id and ContactRole.ADMINISTRATOR not in chosen:
                 raise Conflict("You would lose the administration; let another administrator do it.", field="roles")
-            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(about))
+            own = _own(about, connection, contact_id)
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(own))
             _set_roles(connection, contact_id, chosen)
             return _contacts(connection, PEOPLE.c.id == contact_id)[0]
 
@@ -165,6 +194,15 @@ class Contacts:
         row = connection.execute(query).first()
         if row is None or not access.may_manage(manager, row.organisation_id):
             raise _absent()
+
+
+def _own(about: Mapping[str, str], connection: Connection, contact_id: int) -> dict[str, str]:
+    """``about`` without what is inherited: a form shows it, but a move of the organisation moves its contacts (B35)."""
+    joined = PEOPLE.join(ORGANISATIONS, PEOPLE.c.organisation_id == ORGANISATIONS.c.id)
+    query = select(ORGANISATIONS.c.location, ORGANISATIONS.c.phone).select_from(joined)
+    found = connection.execute(query.where(PEOPLE.c.id == contact_id)).mappings().first()
+    inherited = dict(found) if found else {}
+    return {name: "" if words == inherited.get(name) else words for name, words in about.items()}
 
 
 def _managed(manager: Person, organisation_id: int | None) -> int:

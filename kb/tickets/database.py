@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import random
 import sqlite3
@@ -29,6 +30,11 @@ FILE = "tickets.db"
 _DEADLINE = 2.0  # seconds a writer waits for its turn (rule 5 of the reliability goals)
 _MIGRATION_DEADLINE = 60.0
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+#: So many transactions of this process are moved from the log into the database aside, while others write. A writer
+#: who had to do it would wait for a second, slower fsync, and one filing in fifty would be that writer.
+_TIDIED = 100
+#: Pages of the log at which a writer does it all the same, because nobody came to tidy up.
+_LONGEST_LOG = 16_000
 
 
 class Database:
@@ -39,8 +45,13 @@ class Database:
         self._deadline = deadline
         self._turn = threading.Lock()
         self._engine = _engine(path, deadline)
+        self._written = itertools.count(1)
+        self._tidying = threading.Lock()
+        self._tidier: threading.Thread | None = None
 
     def close(self) -> None:
+        if self._tidier is not None:
+            self._tidier.join()
         self._engine.dispose()
 
     @contextlib.contextmanager
@@ -56,6 +67,27 @@ class Database:
             writing = connection.execution_options(begin="BEGIN IMMEDIATE")
             with writing.begin():
                 yield writing
+        if next(self._written) % _TIDIED == 0:
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Moves the log into the database in a thread of its own; nothing while one is at it."""
+        if self._tidying.acquire(blocking=False):
+            try:
+                self._tidier = threading.Thread(target=self._checkpoint, daemon=True)
+                self._tidier.start()
+            except RuntimeError:  # no more threads: a writer will do it
+                self._tidying.release()
+
+    def _checkpoint(self) -> None:
+        # PASSIVE waits for nobody. What goes wrong here is found by the next writer, who can say it to somebody; a file
+        # that is gone is not made anew.
+        where = f"{self.path.absolute().as_uri()}?mode=rw"
+        try:
+            with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(where, uri=True)) as connection:
+                connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+        finally:
+            self._tidying.release()
 
     @contextlib.contextmanager
     def _queued(self) -> Iterator[None]:
@@ -207,11 +239,21 @@ def _engine(path: Path, deadline: float) -> Engine:
     return engine
 
 
+_PRAGMAS = (
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "trusted_schema=OFF",
+    f"wal_autocheckpoint={_LONGEST_LOG}",
+    "journal_size_limit=67108864",
+    "cache_size=-16384",
+)
+
+
 def _connected(connection: sqlite3.Connection, record: object) -> None:  # noqa: ARG001 - the hook gives both
     # The driver would open transactions late and by itself; SQLAlchemy documents this switch to our own BEGIN.
     connection.isolation_level = None
     try:
-        for pragma in ("synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+        for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
     except sqlite3.Error:  # a damaged file: the pool forgets a connection whose hook failed
         connection.close()

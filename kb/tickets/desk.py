@@ -167,9 +167,10 @@ class Desk(Overview):
         serial = serial_of(number)
         ticket = self._store.ticket(serial, seen_by(viewer), viewer_id=viewer.id, now=now)
         history = self._store.histories({serial: ticket.level_key})[serial]
-        return replace(
-            ticket, ledger=promises.ledger(history, self._versions, now), waiting_for=self._waiting_for(ticket)
-        )
+        found = promises.targets(history, self._versions, now)
+        dues = promises.derived(ticket.dues, found)
+        ledger = promises.lines(found[0]) if found else ()
+        return replace(ticket, dues=dues, ledger=ledger, waiting_for=self._waiting_for(ticket))
 
     def explain(self, number: str, viewer: Person, *, now: dt.datetime) -> tuple[Explanation, ...]:
         """Every target of the ticket with its derivation, in the order of first, next, resolution and cycle.
@@ -238,6 +239,10 @@ class Desk(Overview):
             raise Forbidden("Your organisation keeps its contacts' tickets apart; here are only your own.")
         return self._store.lists.mine(viewer.id, narrowed, page, organisation_id=shared, now=now)
 
+    def shares_view(self, viewer: Person) -> bool:
+        """Whether the viewer may ask for the tickets of all colleagues (B34)."""
+        return not viewer.guest and self._store.people.shares(viewer.organisation_id)
+
     def attachment(self, ref: str, viewer: Person) -> tuple[Attachment, Path]:
         """A file and where it lies. Raises NotFound for everybody who may not see what it is attached to."""
         found = self._store.attachment(ref)
@@ -268,7 +273,7 @@ class Desk(Overview):
         found = self._store.link_holder(_digest(secret), now=now) if secret else None
         person = self._store.people.by_id(found[1]) if found and found[0] == serial_of(number) else None
         if found is None or person is None:
-            raise access.absent()
+            raise access.outdated()
         return replace(person, guest=True, holds=found[0])
 
     def ticket_by_secret(self, number: str, secret: str, now: dt.datetime) -> Ticket:

@@ -320,9 +320,9 @@ class Handling:
 
     def _check(self, number: str, person: Person, verb: Verb) -> None:
         """Before any file is written: a stranger learns and leaves nothing."""
-        facts = self._store.facts(serial_of(number))
-        access.check(person, verb, facts.ownership)
-        after(facts.status, verb)
+        ownership, status = self._store.standing(serial_of(number))
+        access.check(person, verb, ownership)
+        after(status, verb)
 
     def _keep(self, number: str, files: Sequence[Upload]) -> tuple[Attachment, ...]:
         named = [file for file in files if file.data]

@@ -37,7 +37,7 @@ class Joining(Handling):
         source, target = serial_of(number), serial_of(into)
         if source == target:
             raise Conflict("A ticket cannot be merged into itself; give the number of the other one.")
-        owners = [self._store.facts(serial).ownership for serial in (source, target)]
+        owners = [self._store.standing(serial)[0] for serial in (source, target)]
         for owned, verb in zip(owners, (Verb.MERGE, Verb.ABSORB), strict=True):
             access.check(author, verb, owned)
         if owners[0].customer_id != owners[1].customer_id:

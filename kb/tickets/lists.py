@@ -7,10 +7,11 @@ decided by the desk; single tickets are read by ``kb.tickets.store``.
 from __future__ import annotations
 
 import datetime as dt
+import json
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select, text, true
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true
 
 from kb import ids
 from kb.errors import Invalid
@@ -29,6 +30,7 @@ RECENTLY = dt.timedelta(days=30)
 #: Besides the single statuses: everything, what is not closed, and that with what was closed lately (B25).
 ALL, ACTIVE, RECENT = "all", "active", "recent"
 _OPEN = tuple(status.value for status in STILL_OPEN)
+_ENDED_OTHERWISE = (Status.CANCELLED, Status.VOID, Status.MERGED)
 
 _ASSIGNEE = PEOPLE.alias("assignee")
 ROWS = (
@@ -46,6 +48,7 @@ ROWS = (
 #: How far past the page that is shown a total is counted.
 AHEAD = 1_000
 _NEWEST = (TICKETS.c.id.desc(),)
+_LAST_FILED = (TICKETS.c.created_at.desc(), TICKETS.c.id.desc())
 #: Urgent lane, due instant, arrival; the words are those of the index, so that no row is sorted.
 QUEUE = (text("tickets.urgent DESC"), text("(tickets.next_due IS NULL)"), TICKETS.c.next_due, TICKETS.c.id)
 
@@ -84,7 +87,7 @@ class TicketLists:
 
         Raises Invalid for an unknown status or page.
         """
-        order = QUEUE if narrowed.status in (ACTIVE, *_OPEN) else _NEWEST
+        order = QUEUE if narrowed.status in (ACTIVE, *_OPEN) else _LAST_FILED
         return self._page(true(), narrowed, order, page, now, internal=True)
 
     def overdue(self, most: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
@@ -129,24 +132,19 @@ class TicketLists:
         conditions = _conditions(narrowed, now)
         with self._database.read() as connection:
             if narrowed.words.strip():
-                conditions.append(words.saying(narrowed.words, internal=internal))
-            condition = and_(whose, *conditions)
-            query = ROWS.where(condition).order_by(*order).limit(PER_PAGE).offset((page - 1) * PER_PAGE)
-            rows = tuple(row_of(row, now) for row in connection.execute(query).mappings())
-            return self._total(connection, condition, order, page, len(rows)), rows
-
-    @staticmethod
-    def _total(
-        connection: Connection, condition: ColumnElement[bool], order: tuple[Any, ...], page: int, shown: int
-    ) -> int:
-        """Counted only as far as somebody would turn pages; a short page tells the total by itself."""
-        before = (page - 1) * PER_PAGE
-        if 0 < shown < PER_PAGE or (page == 1 and not shown):
-            return before + shown
-        # A few pages ahead are enough for a pager; counting a million tickets for its last page is not.
-        reach = min(MOST, before + AHEAD)
-        counted = select(TICKETS.c.id).where(condition).order_by(*order).limit(reach).subquery()
-        return int(connection.execute(select(func.count()).select_from(counted)).scalar_one())
+                found = words.tickets(connection, narrowed.words, internal=internal)
+                conditions.append(
+                    TICKETS.c.id.in_(select(func.json_each(json.dumps(sorted(found))).table_valued("value").c.value))
+                )
+            # Which tickets, a few pages ahead for the pager, and then only the rows of this page: for words, whose
+            # tickets lie all over the file, each is looked at once. Nobody counts a million for a last page.
+            before = (page - 1) * PER_PAGE
+            wanted = select(TICKETS.c.id).where(whose, *conditions).order_by(*order).limit(min(MOST, before + AHEAD))
+            serials = connection.execute(wanted).scalars().all()
+            shown = serials[before : before + PER_PAGE]
+            query = ROWS.where(TICKETS.c.id.in_(shown))
+            rows = {row["id"]: row_of(row, now) for row in connection.execute(query).mappings()}
+            return len(serials), tuple(rows[serial] for serial in shown)
 
 
 def row_of(found: Any, now: dt.datetime) -> TicketRow:
@@ -200,4 +198,8 @@ def status_is(status: str, now: dt.datetime) -> ColumnElement[bool]:
         raise Invalid(f"{status!r:.40} is no status; give {known}.", field="status")
     if status in _OPEN:
         return and_(status_is(ACTIVE, now), TICKETS.c.status == status)
+    if status in _ENDED_OTHERWISE:
+        # As above: these are few, and have an index of their own.
+        seldom = text("tickets.status IN ('cancelled', 'void', 'merged')")
+        return and_(seldom, TICKETS.c.status == status)
     return TICKETS.c.status == status

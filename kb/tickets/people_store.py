@@ -310,23 +310,17 @@ class PeopleStore:
 
     def grant_coupon(
         self, person_id: int, code: str, *, rule: str, granted: int, valid_from: dt.datetime, valid_until: dt.datetime
-    ) -> None:
-        """Gives a person ``granted`` uses of a code; a second grant of the same code changes nothing.
+    ) -> bool:
+        """Gives a person ``granted`` uses of a code; False, and nothing changes, for a code that was given before.
 
         ``rule`` is the key of the coupon in the policy.
         """
+        values = {"code": code, "rule": rule, "person_id": person_id, "granted": granted}
         with self._database.write() as connection:
-            if connection.execute(select(COUPONS.c.id).where(COUPONS.c.code == code)).first() is None:
-                connection.execute(
-                    insert(COUPONS).values(
-                        code=code,
-                        rule=rule,
-                        person_id=person_id,
-                        valid_from=valid_from,
-                        valid_until=valid_until,
-                        granted=granted,
-                    )
-                )
+            if connection.execute(select(COUPONS.c.id).where(COUPONS.c.code == code)).first() is not None:
+                return False
+            connection.execute(insert(COUPONS), {**values, "valid_from": valid_from, "valid_until": valid_until})
+            return True
 
     def _one(self, *conditions: ColumnElement[bool]) -> Person | None:
         with self._database.read() as connection:
@@ -379,14 +373,18 @@ def _person(row: Any) -> Person:
     )
 
 
+def folded(name: str) -> str:
+    """An organisation by any spelling of its name."""
+    return " ".join(name.casefold().split())
+
+
 def _organisation(connection: Connection, name: str, category: str, now: dt.datetime) -> int | None:
     if not name:
         return None
-    folded = " ".join(name.casefold().split())
-    found = connection.execute(select(ORGANISATIONS.c.id).where(ORGANISATIONS.c.folded == folded)).scalar()
+    found = connection.execute(select(ORGANISATIONS.c.id).where(ORGANISATIONS.c.folded == folded(name))).scalar()
     if found is not None:
         return int(found)
-    values = {"name": name, "folded": folded, "category": category, "created_at": now}
+    values = {"name": name, "folded": folded(name), "category": category, "created_at": now}
     key = connection.execute(insert(ORGANISATIONS).values(values)).inserted_primary_key
     return int(key[0]) if key else None
 

@@ -56,6 +56,9 @@ class Person:
         return self.role in (Role.AGENT, Role.ADMIN)
 
 
+#: Whoever has the files may do everything.
+OPERATOR = Person(0, "", "operator", Role.ADMIN)
+
 _EMAIL = re.compile(
     r"[^\s@<>()\[\],:;\\\"\x00-\x20\x7f\ud800-\udfff]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}"
 )

@@ -17,7 +17,7 @@ from kb.sla import clock
 from kb.sla.clock import Kind, PolicyVersion, SlaEvent
 from kb.sla.policy import Change, SlaPolicy
 from kb.sla.reckoning import Span, compact
-from kb.sla.target import Standing, Target
+from kb.sla.target import Notice, Standing, Target
 from kb.tickets.ticket import Alarm, Due, Verb
 
 RUNNING, PAUSED, MET, BREACHED, CANCELLED = "running", "paused", "met", "breached", "cancelled"
@@ -127,8 +127,10 @@ def outlook(
     rows = tuple(
         _row(target, kept.get((target.goal.value, target.cycle)), versions, at, since or at, void) for target in found
     )
-    alarms = sorted((a for t, row in zip(found, rows, strict=True) for a in _alarms(t, row, at)), key=lambda a: a.at)
-    return Outlook(rows, tuple(alarms), _next_at(found, at))
+    warned = [target.notices() if target.ended is None and target.due is not None else () for target in found]
+    each = zip(found, rows, warned, strict=True)
+    alarms = sorted((alarm for one in each for alarm in _alarms(*one, at)), key=lambda alarm: alarm.at)
+    return Outlook(rows, tuple(alarms), _next_at(found, warned, at))
 
 
 def _row(
@@ -159,27 +161,22 @@ def _running(target: Target) -> str:
     return LATE if target.breached_at is not None and target.breached_at != target.due else RUNNING
 
 
-def _alarms(target: Target, row: Promised, at: dt.datetime) -> list[Alarm]:
+def _alarms(target: Target, row: Promised, warned: Sequence[Notice], at: dt.datetime) -> list[Alarm]:
     """Breaches that have come, and for what still runs the warnings since it is due when it is."""
     name = (target.goal.value, target.cycle)
+    since, due = row.version_at or row.started_at, target.due
+    fallen = [Alarm(*name, str(one.threshold), due, one.at) for one in warned if due and since <= one.at <= at]
     if target.breached_at is not None and target.state is not Standing.CANCELLED:
-        return [Alarm(*name, BREACH, target.breached_at, target.breached_at), *_warnings(target, row, at)]
-    return _warnings(target, row, at)
+        return [Alarm(*name, BREACH, target.breached_at, target.breached_at), *fallen]
+    return fallen
 
 
-def _warnings(target: Target, row: Promised, at: dt.datetime) -> list[Alarm]:
-    if target.ended is not None or target.due is None:
-        return []
-    since, name = row.version_at or row.started_at, (target.goal.value, target.cycle)
-    fallen = [notice for notice in target.notices() if since <= notice.at <= at]
-    return [Alarm(*name, str(notice.threshold), target.due, notice.at) for notice in fallen]
-
-
-def _next_at(targets: Sequence[Target], at: dt.datetime) -> dt.datetime | None:
+def _next_at(targets: Sequence[Target], warned: Sequence[Sequence[Notice]], at: dt.datetime) -> dt.datetime | None:
     """A target is breached from the second after its due instant on, so that is when to look."""
-    running = [target for target in targets if target.state is Standing.RUNNING]
-    moments = [target.due + _SECOND for target in running if target.due is not None]
-    moments += [notice.at for target in running for notice in target.notices()]
+    moments = []
+    for target, notices in zip(targets, warned, strict=True):
+        if target.state is Standing.RUNNING and target.due is not None:
+            moments += [target.due + _SECOND, *(notice.at for notice in notices)]
     return min((moment for moment in moments if moment > at), default=None)
 
 
@@ -216,6 +213,17 @@ def ledger(history: Iterable[SlaEvent], versions: Versions, now: dt.datetime) ->
     """The derivation of the first due time: from, to, state, why, seconds; empty when nothing is promised."""
     found = targets(history, versions, now)
     return lines(found[0]) if found else ()
+
+
+def derived(dues: Iterable[Due], found: Iterable[Target]) -> tuple[Due, ...]:
+    """``dues`` with their derivations; none for one that was frozen at another instant than is counted now."""
+    known = {(target.goal.value, target.cycle): lines(target) for target in found}
+    return tuple(replace(due, ledger=_fitting(due, known.get((due.target, due.cycle), ()))) for due in dues)
+
+
+def _fitting(due: Due, told: tuple[Mapping[str, str], ...]) -> tuple[Mapping[str, str], ...]:
+    ends = told[-1]["to"] if told else ""
+    return told if due.due is None or ends == due.due.isoformat() else ()
 
 
 def lines(target: Target) -> tuple[Mapping[str, str], ...]:

@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from kb import ids
 from kb.sla.clock import Kind, SlaEvent
@@ -57,6 +57,23 @@ _FACTS = (
 _WORDS = {Verb.REPLY: "agent", Verb.LINK: "agent", Verb.COMMENT: "customer", Verb.ESCALATE: "customer"}
 
 
+_STANDING = (
+    select(
+        TICKETS.c.id, TICKETS.c.customer_id, TICKETS.c.organisation_id, TICKETS.c.status, ORGANISATIONS.c.shared_view
+    )
+    .select_from(TICKETS.outerjoin(ORGANISATIONS, TICKETS.c.organisation_id == ORGANISATIONS.c.id))
+    .where(TICKETS.c.id == bindparam("serial"))
+)
+
+
+def standing(connection: Connection, serial: int) -> tuple[Ownership, Status]:
+    """Raises NotFound."""
+    row = connection.execute(_STANDING, {"serial": serial}).first()
+    if row is None:
+        raise access.absent()
+    return Ownership(row.id, row.customer_id, row.organisation_id, bool(row.shared_view)), Status(row.status)
+
+
 def facts(connection: Connection, serial: int) -> Facts:
     row = connection.execute(_FACTS.where(TICKETS.c.id == serial)).first()
     if row is None:
@@ -87,7 +104,7 @@ def facts(connection: Connection, serial: int) -> Facts:
         next_at=row.next_at,
         proposal=_proposal(connection, serial),
         promised=promised(connection, (serial,)).get(serial, ()),
-        history=histories(connection, {serial: row.level})[serial],
+        history=_histories(connection, {serial: row.level}, {serial: events})[serial],
     )
 
 
@@ -112,8 +129,16 @@ def _happened(connection: Connection, serials: Sequence[int]) -> dict[int, list[
 
 def histories(connection: Connection, levels: Mapping[int, str]) -> dict[int, tuple[SlaEvent, ...]]:
     """What the clock hears of each ticket, kin included. ``levels`` holds the serials and their levels of today."""
+    return _histories(connection, levels, _happened(connection, list(levels)))
+
+
+def _histories(
+    connection: Connection, levels: Mapping[int, str], events: Mapping[int, list[Any]]
+) -> dict[int, tuple[SlaEvent, ...]]:
     kin = connection.execute(select(KIN).where(KIN.c.ticket_id.in_(list(levels)))).all()
-    events = _happened(connection, [*levels, *(row.other_id for row in kin if row.other_id not in levels)])
+    others = {row.other_id for row in kin} - set(levels)
+    if others:
+        events = {**events, **_happened(connection, sorted(others))}
     found = {serial: list(_heard(events[serial], level)) for serial, level in levels.items()}
     for row in kin:
         wanted = promises.FROM_MERGED if row.kind == "merged" else promises.FROM_WHOLE

@@ -173,13 +173,27 @@ TICKETS = Table(
     Index(None, "organisation_id", "id", sqlite_where=text("organisation_id IS NOT NULL")),
     Index(None, "assignee_id", "status"),
     # The queue in its own order (urgent lane, due, arrival; what is promised nothing comes last), open tickets only.
+    # The columns behind that are what it is filtered by: a filter that few pass is judged without reading any ticket.
     Index(
         "ix_tickets_queue",
         text("urgent DESC"),
         text("(next_due IS NULL)"),
         "next_due",
         "id",
+        "status",
+        "level",
+        "product",
+        "assignee_id",
+        "created_at",
         sqlite_where=text("status IN ('open', 'waiting', 'paused')"),
+    ),
+    Index(None, "created_at", "id"),
+    Index(
+        "ix_tickets_ended_otherwise",
+        "status",
+        "created_at",
+        "id",
+        sqlite_where=text("status IN ('cancelled', 'void', 'merged')"),
     ),
     Index("ix_tickets_next_at", "next_at", sqlite_where=text("next_at IS NOT NULL")),
 )

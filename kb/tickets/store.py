@@ -21,7 +21,7 @@ from kb.tickets.lists import ROWS, TicketLists
 from kb.tickets.people_store import PeopleStore
 from kb.tickets.saving import spent
 from kb.tickets.schema import ATTACHMENTS, EVENTS, LINKS, ORGANISATIONS, TICKETS
-from kb.tickets.ticket import Attachment, Ticket
+from kb.tickets.ticket import Attachment, Status, Ticket
 from kb.tickets.workplace import Workplace
 
 __all__ = ["TicketStore", "spent"]
@@ -71,7 +71,6 @@ class TicketStore:
         Raises NotFound, and does nothing for a key seen before.
         """
         with self._database.write() as connection:
-            reading.facts(connection, serial)
             if saving.serial_by_key(connection, key) is None:
                 saving.keep_key(connection, key, serial, *_changed(connection, serial, decide))
 
@@ -87,6 +86,11 @@ class TicketStore:
         """Raises NotFound."""
         with self._database.read() as connection:
             return reading.facts(connection, serial)
+
+    def standing(self, serial: int) -> tuple[Ownership, Status]:
+        """Whose it is and where it stands, which is all that a first check asks. Raises NotFound."""
+        with self._database.read() as connection:
+            return reading.standing(connection, serial)
 
     def ticket(
         self, serial: int, internal: Callable[[Ownership], bool], *, viewer_id: int = 0, now: dt.datetime
@@ -181,7 +185,7 @@ def _opened(connection: Connection, new: NewTicket, key: Key) -> int:
     at = new.event.at
     saving.count_use(connection, new.limit, at)
     serial = saving.next_serial(connection)
-    connection.execute(insert(TICKETS).values(saving.ticket_values(new, serial)))
+    connection.execute(insert(TICKETS), saving.ticket_values(new, serial))
     event_id = saving.add_event(connection, serial, new.event, title=new.draft.title)
     saving.add_consulted(connection, serial, new.draft.consulted)
     saving.put_promises(connection, ((serial, one) for one in new.outlook.promised))

@@ -103,21 +103,51 @@ ACTIVE = (Status.OPEN, Status.WAITING, Status.PAUSED)
 
 
 def after(status: Status, verb: Verb) -> Status:
-    """The status after ``verb``. Raises Conflict, naming both, when the table has no such move."""
+    """The status after ``verb``. Raises Conflict, saying both, when the table has no such move."""
     try:
         return TRANSITIONS[status, verb]
     except KeyError:
-        raise Conflict(
-            _REFUSED.get(status, "A {status} ticket cannot be {verb}.").format(status=status, verb=verb)
-        ) from None
+        done = _DONE.get(verb, f"be {verb.value}")
+        raise Conflict(f"{_IS[status]}, so it cannot {done}; {_INSTEAD[status]}.") from None
 
 
-_REFUSED: Mapping[Status, str] = MappingProxyType(
+#: What is refused, in words that follow "it cannot".
+_DONE: Mapping[Verb, str] = MappingProxyType(
     {
-        Status.SOLVED: "A {status} ticket cannot be {verb}; re-open it first.",
-        Status.CANCELLED: "A {status} ticket cannot be {verb}; re-open it first.",
-        Status.MERGED: "A {status} ticket cannot be {verb}; go on in the ticket that it was merged into.",
-        Status.VOID: "A {status} ticket cannot be {verb}; file a new one.",
+        Verb.REPLY: "be answered",
+        Verb.LINK: "be answered",
+        Verb.COMMENT: "take comments",
+        Verb.COPY: "be copied to others",
+        Verb.AWAIT: "wait for the customer",
+        Verb.DISMISS: "have an answer waived",
+        Verb.MOVE: "move to another level",
+        Verb.PROPOSE: "get another severity",
+        Verb.AGREE: "get another severity",
+        Verb.DECLINE: "keep its severity by declining",
+        Verb.REOPEN: "be re-opened",
+        Verb.ABSORB: "take another ticket in",
+    }
+)
+_IS: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.OPEN: "This ticket is open and the next word is ours",
+        Status.WAITING: "This ticket is open and waits for the customer",
+        Status.PAUSED: "This ticket is paused",
+        Status.SOLVED: "This ticket is solved",
+        Status.CANCELLED: "This ticket is cancelled",
+        Status.MERGED: "This ticket is merged into another",
+        Status.VOID: "This ticket does not count",
+    }
+)
+_INSTEAD: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.OPEN: "nothing was changed",
+        Status.WAITING: "nothing was changed",
+        Status.PAUSED: "nothing was changed",
+        Status.SOLVED: "re-open it first",
+        Status.CANCELLED: "re-open it first",
+        Status.MERGED: "go on in the ticket that it was merged into",
+        Status.VOID: "file a new one",
     }
 )
 
@@ -200,6 +230,8 @@ class Due:
     met_at: dt.datetime | None = None
     cycle: int = 1
     grace: bool = False  # put off, because a move or a re-opening would have been late at once
+    #: Every second of it: from, to, state, why, seconds. A promise is the same whether this is told or not.
+    ledger: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """Which tickets say these words?
 
 The one door to the FTS5 table of the ticket side: what is said goes in with the event that says it, in the same
-transaction; what is asked comes out as conditions for a query on tickets. Not for articles: those are ``kb.search``'s.
+transaction; what is asked comes out as serials of tickets. Not for articles: those are ``kb.search``'s.
 
-Whole words match, and a word of three or more letters matches as a beginning too. Scripts without blanks are kept
-letter by letter and asked as a phrase, so that any part of them is found.
+Whole words match, and a word of three or more letters matches as a beginning too, unless it is said so often by
+itself that the newest places are plenty. Scripts without blanks are kept letter by letter and asked as a phrase, so
+that any part of them is found.
 """
 
 from __future__ import annotations
@@ -12,35 +13,26 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Integer,
-    Select,
-    and_,
-    bindparam,
-    false,
-    literal_column,
-    or_,
-    select,
-    text,
-    true,
-)
+from sqlalchemy import Connection, text
 
 from kb import ids
-from kb.tickets.schema import EVENTS, TICKETS
 
 _UNSPACED = re.compile(r"([\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0eff\u3040-\u30ff])")
 #: How many places of one word are looked at, the newest first.
-GATHERED = 10_000
+GATHERED = 3_000
 _PREFIX = 3
-_COMMON = 20_000
+#: A word that is said so often tells nothing about what a ticket is like.
+COMMON = 20_000
+_TITLE_WORDS = 12
 _PUT = text("INSERT INTO words (rowid, title, said) VALUES (:id, :title, :said)")
-_DOCUMENTS = text("SELECT term, doc FROM words_known WHERE term = :term")
-_MATCH = "words MATCH "
-_ROWID: ColumnElement[int] = literal_column("words.rowid", Integer)
+# Bounded, all of them: counting a word of every ticket takes as long as there are tickets. The newest come first
+# without sorting, as FTS5 keeps its lists by rowid, which is the id of the event.
+_SAID = text(
+    "SELECT DISTINCT events.ticket_id FROM (SELECT rowid AS id FROM words WHERE words MATCH :asked "
+    "ORDER BY rowid DESC LIMIT :most) AS said CROSS JOIN events ON events.id = said.id WHERE :internal OR events.public"
+)
+_PLACES = text("SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH :asked LIMIT :most)")
 
 
 def spaced(words: str) -> str:
@@ -58,54 +50,71 @@ def learn(connection: Connection, said: Iterable[Mapping[str, object]]) -> None:
         connection.execute(_PUT, rows)
 
 
+def exactly(word: str) -> str:
+    """The word as FTS5 asks for it, and no longer one; empty when there is nothing to ask for."""
+    terms = " ".join(re.findall(r"[^\W_]+", spaced(word[:80])))
+    return f'"{terms}"' if terms else ""
+
+
 def asked(word: str) -> str:
-    """The word as FTS5 asks for it; empty when there is nothing to ask for.
+    """The word as FTS5 asks for it, or for one that begins so; empty when there is nothing to ask for.
 
     >>> asked('100%'), asked('jam"'), asked('%')
     ('"100" *', '"jam" *', '')
     """
-    terms = " ".join(re.findall(r"[^\W_]+", spaced(word[:80])))
-    if not terms:
-        return ""
-    letters = terms.split()[-1]
-    return f'"{terms}"' + (" *" if len(letters) >= _PREFIX else "")
+    terms = exactly(word)
+    letters = terms.strip('"').split()[-1:]
+    return f"{terms} *" if letters and len(letters[0]) >= _PREFIX else terms
 
 
-def saying(line: str, *, internal: bool) -> ColumnElement[bool]:
-    """Tickets in which every word of ``line`` occurs: in the number, the title or a comment of the reader's side.
+def tickets(connection: Connection, line: str, *, internal: bool) -> frozenset[int]:
+    """Serials of the tickets in which every word of ``line`` occurs: in the number, the title or a comment of the
+    reader's side.
 
-    Of a word that is said more than GATHERED times, only the newest places count.
+    Of a word that is said more than GATHERED times, only the newest places count, and those at which all the words
+    are said together.
     """
     wanted = line[:200].split()[:10]
-    return and_(true(), *(_says(word, number, internal=internal) for number, word in enumerate(wanted)))
+    if not wanted:
+        return frozenset()
+    terms = [exactly(word) for word in wanted]
+    common = [_places(connection, term, GATHERED) >= GATHERED for term in terms]
+    said = [
+        _said(connection, term if often else asked(word), internal) | _named(word)
+        for word, term, often in zip(wanted, terms, common, strict=True)
+    ]
+    found = frozenset.intersection(*said)
+    together = [term if often else asked(word) for word, term, often in zip(wanted, terms, common, strict=True)]
+    if len(wanted) > 1 and any(common) and all(together):
+        found |= _said(connection, " AND ".join(together), internal)
+    return found
 
 
-def _says(word: str, number: int, *, internal: bool) -> ColumnElement[bool]:
+def _named(word: str) -> frozenset[int]:
     serial = ids.ticket_serial(word)
-    named = TICKETS.c.id == serial if serial is not None else false()
-    match = asked(word)
+    return frozenset() if serial is None else frozenset((serial,))
+
+
+def _said(connection: Connection, match: str, internal: bool) -> frozenset[int]:
     if not match:
-        return named
-    said = select(_ROWID).select_from(text("words")).where(_matches(f"asked_{number}", match))
-    newest: Select[Any] = said.order_by(_ROWID.desc()).limit(GATHERED)
-    public = true() if internal else EVENTS.c.public
-    told = select(EVENTS.c.ticket_id).where(EVENTS.c.id.in_(newest), public)
-    return or_(TICKETS.c.id.in_(told), named)
+        return frozenset()
+    asking = {"asked": match, "most": GATHERED, "internal": internal}
+    return frozenset(connection.execute(_SAID, asking).scalars())
 
 
-def _matches(name: str, match: str) -> ColumnElement[bool]:
-    # The text clause keeps FTS5's own operator; the words themselves are a parameter.
-    return text(f"{_MATCH}:{name}").bindparams(bindparam(name, match))  # type: ignore[return-value]
+def _places(connection: Connection, match: str, most: int) -> int:
+    """How often it is said, counted up to ``most``."""
+    if not match:
+        return 0
+    return int(connection.execute(_PLACES, {"asked": match, "most": most}).scalar_one())
 
 
 def telling(connection: Connection, line: str, *, most: int = 5) -> str:
     """The rarest known words of ``line``, any of which may match; empty when all are unknown or everybody's."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", line[:500].casefold()) if not unicodedata.combining(c))
     terms = dict.fromkeys(re.findall(r"[^\W\d_]{3,}", plain))
-    counted = [
-        (row.doc, row.term) for term in list(terms)[:40] for row in connection.execute(_DOCUMENTS, {"term": term})
-    ]
-    rare = sorted(pair for pair in counted if pair[0] <= _COMMON)[:most]
+    counted = [(_places(connection, f'"{term}"', COMMON + 1), term) for term in list(terms)[:_TITLE_WORDS]]
+    rare = sorted(pair for pair in counted if 0 < pair[0] <= COMMON)[:most]
     return " OR ".join(f'"{term}"' for _, term in rare)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooMany
 from kb.tickets.outbox import Outbox
-from kb.tickets.person import Person
+from kb.tickets.person import OPERATOR, Person
 
 from .world import DAY, FRIDAY, HOUR, World, draft, known
 
@@ -203,3 +203,14 @@ def test_a_deactivated_contacts_tickets_stay(world: World, anton: Person) -> Non
     number = world.desk.open(draft(), world.alice, key="k", now=FRIDAY)
     world.accounts.contacts.deactivate(anton, world.alice.id)
     assert world.desk.ticket(number, world.bob, now=FRIDAY).row.customer == "Alice Archer"
+
+
+def test_what_a_contact_inherits_goes_on_following_the_organisation(world: World, anton: Person) -> None:
+    contacts, acme = world.accounts.contacts, anton.organisation_id
+    assert acme
+    contacts.set_organisation(OPERATOR, acme, location="Oslo", phone="1")
+    shown = contacts.by_email(OPERATOR, anton.email)
+    contacts.change(OPERATOR, anton.id, name="Toni", roles=["support"], location=shown.location, phone="2")
+    contacts.set_organisation(OPERATOR, acme, location="Bergen", phone="3")
+    moved = contacts.by_email(OPERATOR, anton.email)
+    assert (moved.name, moved.location, moved.phone) == ("Toni", "Bergen", "2")

@@ -148,3 +148,25 @@ def test_the_history_cannot_be_rewritten(world: World) -> None:
     for change in (update(EVENTS).values(body="never said"), delete(EVENTS)):
         with pytest.raises(IntegrityError, match="append-only"), world.database.write() as connection:
             connection.execute(change)
+
+
+def test_the_log_is_moved_into_the_database_aside(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb.tickets.database._TIDIED", 1)
+    number = world.desk.open(draft(), world.alice, key="k", now=FRIDAY)
+    tidier = world.database._tidier
+    assert tidier is not None
+    tidier.join()
+    alone = tmp_path / "alone.db"
+    alone.write_bytes(world.database.path.read_bytes())  # without the log beside it
+    with contextlib.closing(sqlite3.connect(alone)) as connection:
+        assert connection.execute("SELECT id FROM tickets").fetchall() == [(int(number.removeprefix("KB-")),)]
+
+
+def test_a_file_that_is_gone_is_not_made_anew_by_tidying(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = open_database(data)
+    database.path.unlink()
+    database._tidy()
+    database.close()
+    assert not database.path.exists()

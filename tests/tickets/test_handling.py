@@ -464,3 +464,18 @@ def test_an_address_nobody_has_proved_files_ten_tickets_an_hour(world: World) ->
         world.desk.open(draft(), guest, key="11", now=FRIDAY)
     assert world.desk.open(draft(), guest, key="9", now=FRIDAY) == "KB-1010"  # sent again
     world.desk.open(draft(), guest, key="11", now=FRIDAY + HOUR)
+
+
+def test_of_a_word_that_everybody_says_the_newest_places_count(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    titles = ("Printer and scanner", "Printer", "Printers", "Printer", "Printer")
+    numbers = [world.desk.open(draft(title), world.alice, key=str(i), now=FRIDAY) for i, title in enumerate(titles)]
+
+    def found(words: str) -> set[str]:
+        return {row.number for row in world.desk.queue(world.bob, words=words, now=FRIDAY)[1]}
+
+    assert found("printer") == set(numbers)
+    monkeypatch.setattr("kb.tickets.words.GATHERED", 3)
+    assert found("printer") == {numbers[1], numbers[3], numbers[4]}, "the word itself, last said"
+    assert found("printers") == {numbers[2]}
+    assert found("scanner printer") == {numbers[0]}, "said together, however long ago"
+    assert found(f"{numbers[0]} scanner") == {numbers[0]}

@@ -45,9 +45,13 @@ def test_a_contact_is_invited_changed_deactivated_and_back(portal: Portal, manag
     assert manager.post(f"/account/contacts/{nora.id}", changed).status_code == 303
     assert "nora@acme.example · licence, support" in manager.page("/account/contacts")
     assert manager.post(f"/account/contacts/{nora.id}/deactivate").status_code == 303
-    assert "Inactive" in manager.page("/account/contacts")
+    page = manager.page("/account/contacts")
+    assert "Yes, reactivate Nora Nilsson" in page
+    assert "Yes, deactivate Nora Nilsson" not in page
     assert manager.post(f"/account/contacts/{nora.id}/reactivate").status_code == 303
-    assert "Inactive" not in manager.page("/account/contacts")
+    page = manager.page("/account/contacts")
+    assert "Yes, deactivate Nora Nilsson" in page, "asked before it is done"
+    assert "Inactive" not in page
 
 
 def test_mistakes_are_told_and_keep_what_was_typed(manager: Browser) -> None:

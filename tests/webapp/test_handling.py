@@ -204,3 +204,13 @@ def test_the_queue_is_narrowed_by_agent_and_day(bob: Browser, number: str) -> No
         assert number not in bob.page(f"/desk?{narrowed}")
     assert bob.get("/desk?assignee=alice@example.com").status_code == 422
     assert bob.get("/desk?since=monday").status_code == 422
+
+
+def test_an_agent_reopens_a_closed_ticket_with_a_reason(alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    bob.post(f"/desk/{number}/solve")
+    assert "Re-open the ticket" in bob.page(f"/desk/{number}")
+    refused = bob.post(f"/desk/{number}/reopen", {"body": " ", "key": "o"})
+    assert refused.status_code == 422
+    assert bob.post(f"/desk/{number}/reopen", {"body": "One sheet is left.", "key": "o"}).status_code == 303
+    assert "One sheet is left." in alice.page(f"/tickets/{number}")

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kb.search.documents import Kind
+from kb.tickets.person import OPERATOR
 
 from .world import Browser, Portal, build, document, guest, number_of, publish, settings_of, ticket
 
@@ -354,3 +355,79 @@ def test_a_key_that_cannot_be_used_is_refused_and_not_cut(alice: Browser, key: s
     assert refused.status_code == 422
     assert refused.json
     assert words in refused.json["fields"]["key"]
+
+
+def test_open_and_recently_closed_tickets_are_one_list(portal: Portal, alice: Browser) -> None:
+    closed = number_of(alice.post("/tickets", ticket(key="closed", title="It folds twice")))
+    alice.post(f"/tickets/{closed}/solve")
+    number_of(alice.post("/tickets", ticket(key="open")))
+    assert "It folds twice" not in alice.page("/tickets?status=active")
+    both = alice.page("/tickets?status=recent")
+    assert "It folds twice" in both
+    assert "The press eats paper" in both
+    portal.clock.now += dt.timedelta(days=31)
+    alice.sign_in("alice")
+    assert "It folds twice" not in alice.page("/tickets?status=recent")
+
+
+def test_colleagues_see_each_others_tickets_only_where_their_organisation_says_so(
+    portal: Portal, alice: Browser, charlie: Browser
+) -> None:
+    accounts = portal.centre.accounts
+    accounts.add("carol@example.com", "Carol", "carol-demo", role="customer", organisation="Acme", now=portal.clock.now)
+    carol = portal.browser("carol")
+    number = number_of(alice.post("/tickets", ticket()))
+    assert 'name="whose"' not in carol.page("/tickets")
+    assert carol.get("/tickets?whose=company").status_code == 403
+    assert carol.get(f"/tickets/{number}").status_code == 404
+    acme = accounts.contacts.named(OPERATOR, "acme")
+    accounts.contacts.set_organisation(OPERATOR, acme.id, shared_view=True)
+    page = carol.page("/tickets?whose=company")
+    assert number in page
+    assert "Alice Archer" in page
+    assert number not in carol.page("/tickets"), "her own are still the default"
+    assert carol.get(f"/tickets/{number}").status_code == 200
+    assert charlie.get("/tickets?whose=company").status_code == 403
+    assert charlie.get(f"/tickets/{number}").status_code == 404
+
+
+def test_every_promise_tells_how_its_time_comes_about(portal: Portal, alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    bob.post(f"/desk/{number}/replies", {"body": "Which sheet?", "key": "r"})
+    alice.post(f"/tickets/{number}/comments", {"body": "The second.", "key": "c"})
+    for page in (alice.page(f"/tickets/{number}"), bob.page(f"/desk/{number}")):
+        assert page.count("How this time comes about") == 2
+        assert "supported until" in page
+
+
+def test_a_link_that_has_run_out_says_so_and_asks_no_guest_to_sign_in(portal: Portal, anyone: Browser) -> None:
+    number = number_of(anyone.post("/tickets", guest()))
+    assert anyone.get(f"/tickets/{number}").status_code == 200
+    portal.clock.now += dt.timedelta(days=91)
+    for response in (
+        anyone.get(f"/tickets/{number}"),
+        anyone.get(f"/tickets/{number}?key=cut-off"),
+        anyone.get("/tickets/KB-9999?key=cut-off"),
+        anyone.post(f"/tickets/{number}/comments", {"body": "Still there?", "key": "late"}),
+    ):
+        assert response.status_code == 404
+        assert "This link opens nothing" in response.get_data(as_text=True)
+
+
+def test_closing_or_reopening_twice_is_done_once(alice: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    for path, form in (("solve", {"key": "s"}), ("reopen", {"key": "o", "reason": "It still eats."})):
+        assert [alice.post(f"/tickets/{number}/{path}", form).status_code for _ in range(2)] == [303, 303]
+    assert alice.page(f"/tickets/{number}").count("It still eats.") == 1
+
+
+def test_who_gets_copies_is_changed_by_either_side(alice: Browser, bob: Browser, charlie: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    assert alice.post(f"/tickets/{number}/copies", {"copy_to": "a@example.org, b@example.org"}).status_code == 303
+    assert "a@example.org, b@example.org" in alice.page(f"/tickets/{number}")
+    refused = alice.post(f"/tickets/{number}/copies", {"copy_to": "a@example.org nobody"})
+    assert refused.status_code == 422
+    assert "nobody" in refused.get_data(as_text=True)
+    assert bob.post(f"/desk/{number}/copies", {"copy_to": "b@example.org"}).status_code == 303
+    assert "a@example.org" not in alice.page(f"/tickets/{number}")
+    assert charlie.post(f"/tickets/{number}/copies", {"copy_to": ""}).status_code == 404

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kb.errors import Misconfigured
-from kb.tickets.database import FILE
+from kb.tickets.database import FILE, locked
 from webapp.guard import FILES_PER_TICKET, kept_key, trusted_hosts
 
 from .world import Browser, Portal, build, guest, number_of, settings_of, ticket
@@ -199,3 +199,15 @@ def test_a_form_with_endless_text_is_told_what_is_too_long(alice: Browser) -> No
     answer = alice.upload("/tickets", ticket(description="x" * 600_000))
     assert answer.status_code == 413
     assert "very long text as a file" in answer.get_data(as_text=True)
+
+
+def test_tickets_are_read_at_the_desk_while_nothing_is_written(portal: Portal, alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    database = portal.centre.database
+    database._deadline = 0.05
+    with locked(database.path.with_suffix(".turn"), 1):
+        for path in (f"/desk/{number}", f"/desk/{number}/live", "/desk", "/desk/board"):
+            assert bob.get(path).status_code == 200, path
+        refused = bob.post(f"/desk/{number}/replies", {"body": "Plug it in.", "key": "r"})
+    assert refused.status_code == 503
+    assert "Plug it in." in refused.get_data(as_text=True)

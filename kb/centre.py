@@ -15,12 +15,14 @@ from kb.sla import policy_file
 from kb.sla.policy import SlaPolicy
 from kb.tickets import book, catalogue, uploads
 from kb.tickets.accounts import Accounts
+from kb.tickets.asked import Asked
 from kb.tickets.attachments import Attachments
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.database import Database, open_database
 from kb.tickets.deflection import Deflection
 from kb.tickets.desk import Desk
 from kb.tickets.drafts import FormLimits
+from kb.tickets.runs import Runs
 from kb.tickets.store import TicketStore
 
 
@@ -35,6 +37,8 @@ class HelpCentre:
     accounts: Accounts
     desk: Desk
     deflection: Deflection
+    asked: Asked
+    runs: Runs
     database: Database
 
     @classmethod
@@ -58,6 +62,8 @@ class HelpCentre:
             accounts=Accounts(database, session_hours=settings.session_hours),
             desk=Desk(TicketStore(database), policy, attachments, products, limits=limits, versions=versions),
             deflection=Deflection(database),
+            asked=Asked(database),
+            runs=Runs(database),
             database=database,
         )
 

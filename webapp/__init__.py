@@ -35,6 +35,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
         health,
         machine,
         problems,
+        publishing,
         tickets,
         view,
     )
@@ -50,7 +51,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     guard.protect(app, settings)
     view.register(app)
     assets.register(app)
-    for part in (health, reading, tickets, desk, handling, editor, account, contacts, api, machine):
+    for part in (health, reading, tickets, desk, handling, editor, publishing, account, contacts, api, machine):
         app.register_blueprint(part.blueprint)
     guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin
     app.context_processor(lambda: {"person": context.asker(), "settings": settings, "now": context.now()})

@@ -30,6 +30,8 @@ CREATE TABLE passage (row INTEGER PRIMARY KEY, anchor TEXT NOT NULL, path TEXT N
 CREATE TABLE alias (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 FILE = "documents.sqlite"
+#: In the data folder: articles of a check, for editors to look at before they publish.
+PREVIEW_FILE = "preview.sqlite"
 
 
 class StoreWriter:

@@ -27,6 +27,8 @@ _PICTURES = frozenset({"image", "figure"})
 _DROPPED = frozenset({"toctree", "contents", "eval-rst", "highlight", "index", "jsonschema", "only", "automodule"})
 _MARKS = re.compile(r":::|\[!|xref:|\{\{[<%]|\{%|```\{|~~~\{|#tab/|\{(?:doc|ref|term|kbd|guilabel|menuselection|file)\}"
                     r"|--8<--|^\([\w-]+\)=|^import |^export |\{\{</\*", re.MULTILINE)  # fmt: skip
+#: Without one of these a line is what it says: no rule below takes it up.
+_TELLING = re.compile(r"```|~~~|:::|\{|--8<--|\[!|#tab/|xref:|^\(|^(?:im|ex)port\s")
 _FENCE = re.compile(r"^([ \t>]*(?:[-*+] |\d+[.)] )?[ \t]*)(`{3,}|~{3,})(.*)$")
 _COLON = re.compile(r"^([ \t]*)(:{3,})[ \t]*(.*?)[ \t]*:{0,10}$")
 _DIRECTIVE = re.compile(r"^\{([\w:-]+)\}[ \t]*(.*)$")
@@ -85,7 +87,9 @@ class _Walk:
         floor = len(self.blocks)
         for line in text.split("\n"):
             top = self.blocks[-1] if len(self.blocks) > floor else None
-            if top and (top.code or top.dropped):
+            if top is None and _TELLING.search(line) is None:
+                yield self._prefixed(line, "")
+            elif top and (top.code or top.dropped):
                 yield from self._in_code(line, top)
             else:
                 yield from self._outside(line, top, beside, depth)

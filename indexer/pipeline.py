@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int, str], None]
 #: Pages of a site that are looked at to find its repeated blocks.
-SURVEYED = 400
+SURVEYED = 200
 
 
 @dataclass(frozen=True, slots=True)

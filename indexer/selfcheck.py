@@ -23,7 +23,8 @@ from kb.search.searcher import Searcher
 GATES = ("off", "warn", "refuse")
 #: Fewer documents than this may always go: a share of a handful says nothing.
 HARDLY_ANY = 10
-PROBES = 50  # documents of narrower audiences whose titles are asked
+#: Hidden documents that are asked for, by each audience; that none is in the audience's partition is checked of all.
+PROBES = 12
 TOP = 3
 
 

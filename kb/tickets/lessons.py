@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from kb.tickets.database import Database
 from kb.tickets.schema import EVENTS, TICKETS
@@ -19,6 +20,9 @@ from kb.tickets.schema_life import ANSWERS
 from kb.tickets.ticket import Verb
 
 _LINK = re.compile(r"/help/((?:doc|faq|forum)/[\w./-]{1,300})")
+#: Events that are looked through, so that an edit is published in a second beside a million tickets too.
+RECENT = 200_000
+_AT_ONCE = 500  # ids in one query
 _MOST_LINKS = 20  # of one ticket: who links everything recommends nothing
 
 
@@ -31,23 +35,32 @@ class Lesson:
 
 def lessons(database: Database, *, most: int) -> tuple[Lesson, ...]:
     """The ``most`` newest solved tickets whose answers linked documents, oldest first."""
-    solved = TICKETS.c.status == "solved", TICKETS.c.closed_at.is_not(None)
-    titles = select(TICKETS.c.id, TICKETS.c.title, TICKETS.c.closed_at).where(*solved)
-    found: dict[int, dict[str, None]] = {}
     with database.read() as connection:
-        for ticket, document in _links(connection):
-            found.setdefault(ticket, {})[document] = None
-        known = {row.id: row for row in connection.execute(titles) if row.id in found}
-    told = [Lesson(row.title, tuple(found[row.id])[:_MOST_LINKS], row.closed_at) for row in known.values()]
+        found = _links(connection)
+        told = [
+            Lesson(row.title, tuple(found[row.id])[:_MOST_LINKS], row.closed_at)
+            for row in _solved(connection, tuple(found))
+        ]
     return tuple(sorted(told, key=lambda one: (one.solved_at, one.title))[-most:])
 
 
-def _links(connection: Connection) -> Iterator[tuple[int, str]]:
-    """(ticket, id of a document), in the order in which they were said."""
-    for row in connection.execute(select(ANSWERS.c.ticket_id, ANSWERS.c.document_id).order_by(ANSWERS.c.event_id)):
-        yield row.ticket_id, row.document_id
-    said = EVENTS.c.verb.in_((Verb.REPLY, Verb.LINK, Verb.SOLVE)), EVENTS.c.public, EVENTS.c.by_agent
-    written = select(EVENTS.c.ticket_id, EVENTS.c.body).where(*said, EVENTS.c.body.contains("/help/"))
-    for row in connection.execute(written.order_by(EVENTS.c.id)):
-        for found in _LINK.finditer(row.body):
-            yield row.ticket_id, found[1].rstrip("./-")
+def _links(connection: Connection) -> dict[int, dict[str, None]]:
+    """Ticket -> ids of documents, in the order in which they were linked."""
+    newest = connection.execute(select(func.max(EVENTS.c.id))).scalar() or 0
+    found: dict[int, dict[str, None]] = {}
+    linked = select(ANSWERS.c.ticket_id, ANSWERS.c.document_id).where(ANSWERS.c.event_id > newest - RECENT)
+    for row in connection.execute(linked.order_by(ANSWERS.c.event_id)):
+        found.setdefault(row.ticket_id, {})[row.document_id] = None
+    said = EVENTS.c.verb.in_((Verb.REPLY, Verb.LINK)), EVENTS.c.public, EVENTS.c.by_agent
+    written = select(EVENTS.c.ticket_id, EVENTS.c.body).where(EVENTS.c.id > newest - RECENT, *said)
+    for row in connection.execute(written.where(EVENTS.c.body.contains("/help/")).order_by(EVENTS.c.id)):
+        for link in _LINK.finditer(row.body):
+            found.setdefault(row.ticket_id, {})[link[1].rstrip("./-")] = None
+    return found
+
+
+def _solved(connection: Connection, ids: Sequence[int]) -> Iterator[Any]:
+    for start in range(0, len(ids), _AT_ONCE):
+        these = TICKETS.c.id.in_(ids[start : start + _AT_ONCE])
+        solved = select(TICKETS.c.id, TICKETS.c.title, TICKETS.c.closed_at).where(these, TICKETS.c.status == "solved")
+        yield from connection.execute(solved.where(TICKETS.c.closed_at.is_not(None)))

@@ -102,8 +102,14 @@ def standing(serving: Generation | None, audiences: Collection[str]) -> Standing
         open=under_way, last=ended, seen=seen, report=report,
         unattended=bool(under_way and under_way.state == "waiting" and now() - under_way.asked_at > PATIENCE),
         changed=_changed(report, serving, audiences), previews=_previews(seen), asked=_asked(audiences),
-        look=under_way is None and (seen is None or now() - (seen.ended_at or seen.asked_at) > FRESH),
+        look=under_way is None and not _known(runs.latest(state="done"), name),
     )  # fmt: skip
+
+
+def _known(last: Run | None, serving: str) -> bool:
+    """Whether it is known what waits: somebody looked lately, or has just published it."""
+    fits = last is not None and last.report.get("generation", "") == serving
+    return fits and last is not None and now() - (last.ended_at or last.asked_at) <= FRESH
 
 
 @blueprint.post("/runs")

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from kb.errors import Conflict, NotFound
+from kb.errors import Conflict
 from kb.tickets.database import Database
 from kb.tickets.schema import PEOPLE
 from kb.tickets.schema_content import RUNS
@@ -65,23 +65,22 @@ class Runs:
         self._database = database
 
     def ask(self, kind: RunKind, person_id: int, *, whole: bool = False, now: dt.datetime) -> Run:
-        """A new run, or the open one of the same kind: a second press orders nothing. One that still waits becomes
-        what is asked now. Raises Conflict while a run of another kind is under way."""
+        """A new run, or the open one when it tells as much: a second press orders nothing.
+
+        A look gives way to what is asked, and so does a check that still waits to a publish. Raises Conflict while
+        another run is open.
+        """
         row = {"kind": kind.value, "whole": whole, "person_id": person_id, "asked_at": now}
         with self._database.write() as connection:
             found = _open(connection)
-            if found is not None and found.kind != kind:
-                if found.state == "running":
-                    raise Conflict("A run is under way already; wait until it has ended, or cancel it.")
-                connection.execute(update(RUNS).where(RUNS.c.id == found.id).values(row))
-            if found is None:
-                connection.execute(insert(RUNS).values(row))
-                newest = select(RUNS.c.id).order_by(RUNS.c.id.desc()).limit(KEPT)
-                connection.execute(delete(RUNS).where(RUNS.c.id.not_in(newest)))
-            asked = _open(connection)
-        if asked is None:
-            raise NotFound("There is no such run any more; order it again.")
-        return asked
+            if found is not None and kind in (found.kind, RunKind.LOOK):
+                return found
+            if found is not None:
+                _give_way(connection, found, kind, now)
+            connection.execute(insert(RUNS).values(row))
+            newest = select(RUNS.c.id).order_by(RUNS.c.id.desc()).limit(KEPT)
+            connection.execute(delete(RUNS).where(RUNS.c.id.not_in(newest)))
+            return _run(connection.execute(_runs().order_by(RUNS.c.id.desc()).limit(1)).one())
 
     def claim(self, now: dt.datetime) -> Run | None:
         """The open run, leased to the caller: one that waits, or whose worker gave no sign of life for LEASE."""
@@ -157,6 +156,13 @@ def _runs() -> Any:
 def _open(connection: Connection) -> Run | None:
     row = connection.execute(_runs().where(RUNS.c.state.in_(_OPEN)).order_by(RUNS.c.id)).first()
     return _run(row) if row else None
+
+
+def _give_way(connection: Connection, found: Run, kind: RunKind, now: dt.datetime) -> None:
+    if not (found.kind is RunKind.LOOK or (kind is RunKind.PUBLISH and found.state == "waiting")):
+        raise Conflict("A run is under way already; wait until it has ended, or cancel it.")
+    ended = {"state": "cancelled", "ended_at": now, "lease": "", "sentence": "Something else was ordered."}
+    connection.execute(update(RUNS).where(RUNS.c.id == found.id).values(ended))
 
 
 def _run(row: Row[Any]) -> Run:

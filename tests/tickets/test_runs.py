@@ -47,15 +47,26 @@ def test_an_order_waits_runs_and_ends_with_what_came_of_it(world: World, runs: R
     assert runs.claim(FRIDAY + 9 * LEASE) is None
 
 
-def test_a_second_press_orders_nothing_and_what_waits_becomes_what_is_asked_last(world: World, runs: Runs) -> None:
-    first = runs.ask(RunKind.LOOK, world.erin.id, now=FRIDAY)
-    assert runs.ask(RunKind.LOOK, world.erin.id, now=FRIDAY).id == first.id
-    other = runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY + SECOND)
-    assert (other.id, other.kind) == (first.id, RunKind.PUBLISH)
+def test_a_second_press_orders_nothing(world: World, runs: Runs) -> None:
+    first = runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    for kind in (RunKind.PUBLISH, RunKind.LOOK):
+        assert runs.ask(kind, world.erin.id, now=FRIDAY).id == first.id
     claimed(runs)
-    assert runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY).id == first.id
+    for kind in (RunKind.PUBLISH, RunKind.LOOK):
+        assert runs.ask(kind, world.erin.id, now=FRIDAY).id == first.id
     with pytest.raises(Conflict, match="under way"):
         runs.ask(RunKind.CHECK, world.erin.id, now=FRIDAY)
+
+
+def test_a_look_gives_way_to_what_changes_something(world: World, runs: Runs) -> None:
+    look = runs.ask(RunKind.LOOK, world.erin.id, now=FRIDAY)
+    taken = claimed(runs)
+    check = runs.ask(RunKind.CHECK, world.erin.id, now=FRIDAY)
+    assert (taken.id, check.state) == (look.id, "waiting")
+    assert not runs.alive(taken, "looking", 1, 2, now=FRIDAY)
+    publish = runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    assert claimed(runs).id == publish.id
+    assert runs.latest(RunKind.CHECK, state="cancelled")
 
 
 def test_a_worker_that_died_loses_its_run_to_the_next_one(world: World, runs: Runs) -> None:

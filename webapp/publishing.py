@@ -89,7 +89,8 @@ def standing(serving: Generation | None, audiences: Collection[str]) -> Standing
     """What the page says about publishing, for an editor who may ask as ``audiences``."""
     runs = centre().runs
     newest = runs.latest()
-    under_way = newest if newest and newest.open else None
+    if newest is not None and newest.open:
+        return _under_way(newest, _asked(audiences))
     ended = max(
         filter(None, (runs.latest(state=state) for state in ("done", "failed", "cancelled"))),
         key=lambda run: run.id, default=None,
@@ -99,11 +100,15 @@ def standing(serving: Generation | None, audiences: Collection[str]) -> Standing
     seen = seen if seen and seen.report.get("generation", "") == name else None
     report = seen.report if seen else {}
     return Standing(
-        open=under_way, last=ended, seen=seen, report=report,
-        unattended=bool(under_way and under_way.state == "waiting" and now() - under_way.asked_at > PATIENCE),
+        open=None, last=ended, seen=seen, report=report, unattended=False,
         changed=_changed(report, serving, audiences), previews=_previews(seen), asked=_asked(audiences),
-        look=under_way is None and not _known(runs.latest(state="done"), name),
+        look=not _known(runs.latest(state="done"), name),
     )  # fmt: skip
+
+
+def _under_way(run: Run, asked: tuple[Frequent, ...] = ()) -> Standing:
+    unattended = run.state == "waiting" and now() - run.asked_at > PATIENCE
+    return Standing(run, None, None, {}, unattended, (), (), asked, look=False)
 
 
 def _known(last: Run | None, serving: str) -> bool:
@@ -139,9 +144,13 @@ def cancel() -> BaseResponse:
 @blueprint.get("/run")
 def progress() -> Response:
     """The part of the page that changes while a run is under way; ``X-Run: ended`` when nothing is."""
-    serving = generations.current(settings().data)
-    known = serving.manifest.partitions if serving else (PUBLIC,)
-    stand = standing(serving, [name for name in known if visible_to(name) <= visible_to(audience())])
+    newest = centre().runs.latest()
+    if newest is not None and newest.open:
+        stand = _under_way(newest)  # asked every second: opening a generation, which verifies it, would cost too much
+    else:
+        serving = generations.current(settings().data)
+        known = serving.manifest.partitions if serving else (PUBLIC,)
+        stand = standing(serving, [name for name in known if visible_to(name) <= visible_to(audience())])
     response = make_response(render_template("_run.html", standing=stand, doing=DOING))
     response.headers["X-Run"] = "open" if stand.open else "ended"
     return response

@@ -18,6 +18,8 @@ _LEAVES = frozenset(
     ("p", "li", "dt", "dd", "td", "th", "div", "h1", "h2", "h3", "h4", "h5", "h6", "caption", "figcaption", "summary")
 )
 _CHROME_TAGS = frozenset({"nav", "footer"})
+#: Elements whose tag or attributes could say that they are chrome.
+_NAMED = "descendant::*[@class or @id or @role or self::nav or self::footer]"
 _CHROME_ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar"})
 _CHROME_NAMES = re.compile(
     r"(?:^|[\s_-])(?:nav(?:bar|header|footer|igation|-content)?|breadcrumbs?|side-?bar\w*|footer|toc(?:tree-wrapper)?|"
@@ -26,13 +28,14 @@ _CHROME_NAMES = re.compile(
     re.IGNORECASE,
 )
 _INLINE_CHROME = re.compile(r"(?:^|[\s_-])(?:headerlink|indexterm|skip-?(?:link|nav)|breadcrumbs?)(?:$|[\s_-])", re.I)
+#: Where the content is, and a class without which it is not there: looking through the names first is cheaper.
 _LANDMARKS = (
-    ".//main", ".//*[@role='main']", ".//article",
-    ".//*[contains(concat(' ',@class,' '),' document ')]//*[contains(concat(' ',@class,' '),' body ')]",
-    ".//div[@itemprop='articleBody']", ".//div[@id='mw-content-text']",
-    ".//*[contains(concat(' ',normalize-space(@class),' '),' markdown-body ')]",
-    ".//*[contains(concat(' ',normalize-space(@class),' '),' rst-content ')]",
-    ".//*[@id='main-content']", ".//*[@id='content']",
+    (".//main", ""), (".//*[@role='main']", ""), (".//article", ""),
+    (".//*[contains(concat(' ',@class,' '),' document ')]//*[contains(concat(' ',@class,' '),' body ')]", "document"),
+    (".//div[@itemprop='articleBody']", ""), (".//div[@id='mw-content-text']", ""),
+    (".//*[contains(concat(' ',normalize-space(@class),' '),' markdown-body ')]", "markdown-body"),
+    (".//*[contains(concat(' ',normalize-space(@class),' '),' rst-content ')]", "rst-content"),
+    (".//*[@id='main-content']", ""), (".//*[@id='content']", ""),
 )  # fmt: skip
 
 
@@ -40,6 +43,7 @@ def content(root: Element, chrome: Set[int]) -> Element:
     """The element of ``root`` that holds the content, with navigation and repeated blocks taken out."""
     body = root.find(".//body")
     body = root if body is None else body
+    held = list(body.iter())  # lxml makes an element anew at each of the passes below unless somebody holds it
     neighbours = _neighbours(root)
     main = _landmark(body)
     # A site that repeats a landmark's wording around its content says where the content is.
@@ -50,6 +54,7 @@ def content(root: Element, chrome: Set[int]) -> Element:
     for anchor in found.xpath(".//a[@href]"):
         if anchor.get("href") in neighbours and _alone(anchor) and not any(map(_is_contents, anchor.iterancestors())):
             drop(anchor)
+    del held
     return found
 
 
@@ -73,8 +78,9 @@ def repeated(pages: Iterable[set[int]]) -> frozenset[int]:
 
 
 def _landmark(body: Element) -> Element | None:
-    for path in _LANDMARKS:
-        found = body.xpath(path)
+    classes = " ".join(body.xpath(".//@class"))
+    for path, named in _LANDMARKS:
+        found = body.xpath(path) if named in classes else []
         if len(found) == 1 and len(found[0].text_content()) > 100:
             return found[0]
     return None
@@ -93,12 +99,10 @@ def _alone(anchor: Element) -> bool:
 
 def _strip_chrome(root: Element) -> None:
     kept: set[Element] = set()
-    for element in list(root.iter()):
-        if not isinstance(element.tag, str) or element is root:
+    for element in root.xpath(_NAMED):
+        if kept and any(ancestor in kept for ancestor in element.iterancestors()):
             continue
-        if element.getparent() in kept:
-            kept.add(element)
-        elif _is_contents(element) and _is_all(element, root):
+        if _is_contents(element) and _is_all(element, root):
             kept.add(element)  # the first page of a chapter is nothing but its table of contents
         elif _is_chrome(element) and not _holds_most(element, root):
             drop(element)

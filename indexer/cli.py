@@ -5,11 +5,12 @@ One call into ``pipeline`` and printing. Progress goes to stderr: a bar on a ter
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,8 @@ import click
 
 from indexer import pipeline, sources
 from indexer.report import Report
-from kb.errors import Invalid
+from kb.errors import Invalid, KbError
+from kb.search.store import PREVIEW_FILE
 from kb.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -59,41 +61,81 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole an
 @_DATA
 @click.option("--full", is_flag=True, help="Read every file anew, changed or not.")
 @click.option("--check-only", is_flag=True, help="Read, build and check, publish nothing; exit 1 on findings.")
+@click.option(
+    "--waiting", "look", is_flag=True, help="Only say what differs from what is published; exit 1 when it does."
+)
 @click.option("--watch", is_flag=True, help="Go on, and publish each edit as soon as it is saved.")
 @click.option("--rollback", "back", is_flag=True, help="The same as `kb index rollback`.")
 @click.option(
     "--queries", type=click.Path(path_type=Path), metavar="FILE",
     help="With --check-only: compare the best suggestions for these queries too, one a line.",
 )  # fmt: skip
+@click.option(
+    "--preview", is_flag=True, help="With --check-only: keep the articles that were read, for the editor's page."
+)
+@click.option("--progress-json", "for_program", is_flag=True, help="Progress as JSON lines on stdout, the report last.")
 @_JSON
 def index(
-    words: tuple[str, ...], data: str | None, queries: Path | None, *, full: bool, check_only: bool, watch: bool,
-    back: bool, as_json: bool,
+    words: tuple[str, ...], data: str | None, queries: Path | None, *, full: bool, check_only: bool, look: bool,
+    watch: bool, back: bool, preview: bool, for_program: bool, as_json: bool,
 ) -> int:  # fmt: skip
     """Read files and publish them for search: KIND is doc, faq or forum, PATH a file or a folder.
 
     What a file is, Markdown, HTML, a Stack Exchange or Discourse export, is found out by itself. Without KIND=PATH the
     sources in KB_SOURCES are read, else docs, faq and forum of the content folder.
     """
-    settings = load(data=data)
-    if back:
-        if words:
-            raise click.UsageError("--rollback takes no other words; name a generation with `kb index rollback NAME`.")
-        _roll_back(settings, None)
-        return 0
-    order = replace(_order(settings, words), full=full, check_only=check_only)
-    if queries is not None:
-        from indexer.selfcheck import read_queries
+    if preview and not check_only:
+        raise click.UsageError("--preview goes with --check-only.")
+    if for_program and watch:
+        raise click.UsageError("--progress-json tells of one run; --watch never ends.")
+    with _told(for_program):
+        settings = load(data=data)
+        if back:
+            if words:
+                raise click.UsageError("--rollback takes no other words; name one with `kb index rollback NAME`.")
+            _roll_back(settings, None)
+            return 0
+        order = replace(_order(settings, words), full=full, check_only=check_only, look=look)
+        order = replace(order, queries=_queries(queries), preview=settings.data / PREVIEW_FILE if preview else None)
+        if watch:
+            return _watch(order)
+        report = pipeline.run(order, progress=Paced(_say).show) if for_program else _run(order)
+    _say_all(report) if for_program else _print(report, as_json)
+    differs = look and any(report.waiting.values())
+    return 1 if report.refused or differs or (check_only and (report.skipped or report.failed)) else 0
 
-        try:
-            order = replace(order, queries=read_queries(queries))
-        except OSError as error:
-            raise Invalid(f"{queries} cannot be read: {error.strerror}; give a file with one query a line.") from None
-    if watch:
-        return _watch(order)
-    report = _run(order)
-    _print(report, as_json)
-    return 1 if report.refused or (check_only and (report.skipped or report.failed)) else 0
+
+def _queries(path: Path | None) -> tuple[str, ...]:
+    from indexer.selfcheck import read_queries
+
+    try:
+        return read_queries(path) if path else ()
+    except OSError as error:
+        raise Invalid(f"{path} cannot be read: {error.strerror}; give a file with one query a line.") from None
+
+
+@contextlib.contextmanager
+def _told(for_program: bool) -> Iterator[None]:
+    """For a program that follows the run, a failure is a line like progress is: {"error": ..., "code": ...}."""
+    try:
+        yield
+    except KbError as error:
+        if for_program:
+            _line({"error": error.sentence, "code": error.code})
+        raise
+
+
+def _say(stage: str, done: int, total: int, what: str) -> None:
+    _line({"stage": stage, "done": done, "total": total, "what": what[:200]})
+
+
+def _say_all(report: Report) -> None:
+    _line({"report": report.json()})
+
+
+def _line(facts: dict[str, Any]) -> None:
+    click.echo(json.dumps(facts))
+    sys.stdout.flush()
 
 
 @click.command()
@@ -243,6 +285,23 @@ def _print(report: Report, as_json: bool) -> None:
         return
     for line in report.lines():
         click.echo(line)
+
+
+class Paced:
+    """Passes progress on, of each stage the first and the last and otherwise a few a second."""
+
+    _EVERY = 0.25  # seconds
+
+    def __init__(self, say: Callable[[str, int, int, str], None]) -> None:
+        self._say = say
+        self._stage, self._said = "", 0.0
+
+    def show(self, stage: str, done: int, total: int, what: str) -> None:
+        now = time.monotonic()
+        if stage == self._stage and done < total and now - self._said < self._EVERY:
+            return
+        self._stage, self._said = stage, now
+        self._say(stage, done, total, what)
 
 
 class Bar:

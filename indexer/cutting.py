@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from lxml import etree
 from lxml import html as lxml_html
 
 from indexer.markup import GONE, HEADINGS, Element, drop, embolden, inner, remove, squeeze
@@ -34,6 +35,7 @@ class Cut:
 
 def cut(root: Element, visit: Visit, *, keep_title: bool = False, anchors: bool = True, expected: str = "") -> Cut:
     """Safe HTML and Sections of ``root``; links, images and anchors resolved; the title heading taken out."""
+    held = list(root.iter())  # lxml makes an element anew at each of the passes below unless somebody holds it
     remove(root, GONE)
     _unlink_headers(root)
     _callouts(root)
@@ -46,6 +48,7 @@ def cut(root: Element, visit: Visit, *, keep_title: bool = False, anchors: bool 
     _resolve(root, visit)
     _dress(root)
     found = tuple(sections(root))
+    del held
     return Cut(title, found, sanitised(inner(root)))
 
 
@@ -147,13 +150,14 @@ def _anchor(root: Element) -> None:
 
 def _nameless(root: Element) -> None:
     """Takes all ids away: the posts of a topic share one page."""
-    for element in root.iter():
-        if isinstance(element.tag, str):
-            element.attrib.pop("id", None)
+    etree.strip_attributes(root, "id")
 
 
 def _other_id(element: Element, taken: set[str]) -> None:
-    given = element.attrib.pop("id", None) or (element.get("name") if element.tag == "a" else None)
+    given = element.get("id")
+    if given is not None:
+        del element.attrib["id"]
+    given = given or (element.get("name") if element.tag == "a" else None)
     if not given and element.tag in ("p", "li", "dt") and element.text:
         clause = _CLAUSE.match(element.text.lstrip()[:40])
         given = clause[1] if clause else None
@@ -257,9 +261,7 @@ def _picture(image: Element, visit: Visit) -> None:
 
 def _dress(root: Element) -> None:
     """Code and tables can be scrolled by keyboard; callouts are marked; all other classes go."""
-    for element in root.iter():
-        if isinstance(element.tag, str):
-            element.attrib.pop("class", None)
+    etree.strip_attributes(root, "class")
     for pre in root.iter("pre"):
         pre.set("tabindex", "0")
     for quote in root.iter("blockquote"):

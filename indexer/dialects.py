@@ -26,13 +26,23 @@ _CODE = frozenset({"code", "code-block", "code-cell", "sourcecode", "prompt", "p
 _PICTURES = frozenset({"image", "figure"})
 _DROPPED = frozenset({"toctree", "contents", "eval-rst", "highlight", "index", "jsonschema", "only", "automodule"})
 _MARKS = re.compile(r":::|\[!|xref:|\{\{[<%]|\{%|```\{|~~~\{|#tab/|\{(?:doc|ref|term|kbd|guilabel|menuselection|file)\}"
-                    r"|--8<--|^\([\w-]+\)=|^import |^export |\{\{</\*", re.MULTILINE)  # fmt: skip
+                    r"|<TabItem|^[ \t]*\{/\*|--8<--|^\([\w-]+\)=|^import |^export |\{\{</\*", re.MULTILINE)  # fmt: skip
+#: Without one of these a line is what it says: no rule below takes it up.
+_TELLING = re.compile(r"```|~~~|:::|\{|--8<--|\[!|#tab/|xref:|<TabItem|^\(|^(?:im|ex)port\s")
 _FENCE = re.compile(r"^([ \t>]*(?:[-*+] |\d+[.)] )?[ \t]*)(`{3,}|~{3,})(.*)$")
 _COLON = re.compile(r"^([ \t]*)(:{3,})[ \t]*(.*?)[ \t]*:{0,10}$")
 _DIRECTIVE = re.compile(r"^\{([\w:-]+)\}[ \t]*(.*)$")
 _DOCFX_INCLUDE = re.compile(r"\[!include\s*\[[^\]\n]*\]\(([^)\n]+)\)\]", re.IGNORECASE)
 _DOCFX_CALLOUT = re.compile(r"^([ \t>]*>[ \t]*)\[!([A-Za-z]+)\][ \t]*(.*)$")
 _DOCFX_OTHER = re.compile(r"^[ \t>]*>[ \t]*\[!(?:div|TABZONE|VIDEO|SELECTOR)[^\]\n]*\][ \t]*$", re.IGNORECASE)
+_DOCFX_CODE = re.compile(r"^[ \t]*\[!code(?:-([\w#+-]{1,30}))?\s*\[[^\]\n]*\]\(([^)\s]+)\)\][ \t]*$", re.IGNORECASE)
+_LINES = re.compile(r"#L(\d{1,6})(?:-L?(\d{1,6}))?$")
+_MDX_COMMENT = re.compile(r"^[ \t]*\{/\*.{0,2000}\*/\}[ \t]*$")
+_MDX_TAB = re.compile(r"""^[ \t]*<TabItem\b[^>\n]{0,500}?\blabel=["'{]+([^"'\n>}]{1,200})["'}]+[^>\n]{0,500}>[ \t]*$""")
+_LIQUID_CODE = re.compile(r"^[ \t]*\{%-?\s*(end)?highlight\b\s*([\w+#-]{0,30})[^%\n]{0,100}%\}[ \t]*$")
+#: Shortcodes and tags that stand for the address of a page.
+_HUGO_REF = re.compile(r"""\{\{[<%]\s*(?:rel)?ref\s+["']?([^"'\s%>]{1,300})["']?\s*[%>]\}\}""")
+_LIQUID_LINK = re.compile(r"\{%-?\s*(?:link|post_url)\s+([^\s%]{1,300})\s*-?%\}")
 _TAB = re.compile(r"^#{1,6}[ \t]*\[([^\]\n]+)\]\(#tab/[^)\n]*\)[ \t]*$")
 _XREF = re.compile(r"<xref:([^<>\s]+)>")
 _HUGO_INCLUDE = re.compile(
@@ -85,7 +95,9 @@ class _Walk:
         floor = len(self.blocks)
         for line in text.split("\n"):
             top = self.blocks[-1] if len(self.blocks) > floor else None
-            if top and (top.code or top.dropped):
+            if top is None and _TELLING.search(line) is None:
+                yield self._prefixed(line, "")
+            elif top and (top.code or top.dropped):
                 yield from self._in_code(line, top)
             else:
                 yield from self._outside(line, top, beside, depth)
@@ -93,12 +105,15 @@ class _Walk:
 
     def _in_code(self, line: str, top: _Block) -> Iterator[str]:
         closed = line.strip().lstrip("> ").startswith(top.closer) and not line.strip().lstrip("> ").strip(top.closer[0])
-        if top.closer.startswith("{{"):
+        if top.closer == "{{":
             closed = bool(_HUGO_CODE.match(line)) and "/" in line
+        elif top.closer == "{%":
+            end = _LIQUID_CODE.match(line)
+            closed = end is not None and bool(end[1])
         if closed:
             self.blocks.pop()
             if not top.dropped:
-                yield self._prefixed(("```" if top.closer.startswith("{{") else line), top.indent)
+                yield self._prefixed(("```" if top.closer in ("{{", "{%") else line), top.indent)
         elif not top.dropped:
             option = top.options and re.match(r"\s*:[\w-]+:", line)
             top.options = bool(option)
@@ -217,23 +232,43 @@ class _Walk:
         code = _HUGO_CODE.match(line)
         if code:
             return self._shortcode(bool(code[1]), bool(code[3]))
+        liquid = _LIQUID_CODE.match(line)
+        if liquid:
+            return self._shortcode(bool(liquid[1]), False, closer="{%", language=liquid[2])
+        snippet = _DOCFX_CODE.match(line)
+        if snippet:
+            return self._snippet(snippet[1] or "", snippet[2], beside)
+        label = _MDX_TAB.match(line)
+        if label:
+            return iter((self._prefixed("", ""), self._prefixed(f"**{label[1]}**", ""), self._prefixed("", "")))
         tab = _TAB.match(line)
         if tab:
             return iter((self._prefixed(f"**{tab[1]}**", ""),))
         label = _LABEL.match(line)
         if label:
             return iter((f'<a id="{label[1]}"></a>', ""))
-        if _ESM.match(line) or _DOCFX_OTHER.match(line):
+        if any(pattern.match(line) for pattern in (_ESM, _DOCFX_OTHER, _MDX_COMMENT)):
             return iter(())
         include = _DOCFX_INCLUDE.search(line)
         return self._spliced(line, include, beside, depth) if include else None
 
-    def _shortcode(self, closing: bool, single: bool) -> Iterator[str]:
+    def _shortcode(self, closing: bool, single: bool, *, closer: str = "{{", language: str = "") -> Iterator[str]:
         if closing or single:
             return iter(())
-        opened = self._prefixed("```", "")
-        self.blocks.append(_Block("{{", "", code=True))
+        opened = self._prefixed(f"```{language}", "")
+        self.blocks.append(_Block(closer, "", code=True))
         return iter((opened,))
+
+    def _snippet(self, language: str, source: str, beside: str) -> Iterator[str]:
+        """A part of a file with code (DocFX): the lines it names, or the whole."""
+        found = self.visit.include(source.split("#")[0].split("?")[0].removeprefix("~/"), beside=beside)
+        if found is None:
+            return iter(())
+        named = _LINES.search(source)
+        lines = found[0].rstrip("\n").split("\n")
+        if named:
+            lines = lines[int(named[1]) - 1 if int(named[1]) else 0 : int(named[2] or named[1])]
+        return iter([self._prefixed(part, "") for part in (f"~~~~{language}", *lines, "~~~~")])
 
     def _spliced(self, line: str, match: re.Match[str], beside: str, depth: int) -> Iterator[str]:
         before, after = line[: match.start()], line[match.end() :]
@@ -281,6 +316,7 @@ class _Walk:
         text = _ROLE.sub(_role, text)
         text = _HUGO_VERSION.sub(lambda m: f"*{'New in' if m[1] == 'new-in' else 'Deprecated in'} {m[2]}*", text)
         text = _HUGO_TERM.sub(r"\1", text)
+        text = _LIQUID_LINK.sub(r"/\1", _HUGO_REF.sub(r"\1", text))
         text = _LIQUID.sub("", _HUGO.sub("", text))
         return _HUGO_LITERAL.sub(r"{{\1\2\3}}", text)
 

@@ -6,6 +6,7 @@ is better than a guess. What a file says itself always wins, see ``readers.facts
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from types import MappingProxyType
@@ -50,8 +51,17 @@ _SMALL = MappingProxyType({
     "vi": "của và là có cho không được trong các một với này để khi người bạn những từ",
     "ca": "el la els les de que i en un una és per amb no del es com més aquest pot al són",
 })  # fmt: skip
-_WORDS = MappingProxyType({name: frozenset(words.split()) for name, words in _SMALL.items()})
 _WORD = re.compile(r"[^\W\d_]+")
+
+
+@functools.cache
+def _users() -> dict[str, list[str]]:
+    """A small word -> the languages that use it."""
+    users: dict[str, list[str]] = {}
+    for name, words in _SMALL.items():
+        for word in set(words.split()):
+            users.setdefault(word, []).append(name)
+    return users
 
 
 def told(text: str) -> str:
@@ -61,13 +71,23 @@ def told(text: str) -> str:
     'de'
     """
     text = text[:_LOOKED_AT].lower()
+    by_script = "" if text.isascii() else _by_script(text)
+    if by_script:
+        return by_script
+    counts = Counter(_WORD.findall(text))
+    heard, users = dict.fromkeys(_SMALL, 0), _users()
+    for word in counts.keys() & users.keys():
+        for user in users[word]:
+            heard[user] += counts[word]
+    (best, name), (second, _) = sorted(((times, name) for name, times in heard.items()), reverse=True)[:2]
+    clear = best >= _LEAST and best >= second * _AHEAD and best * 10 >= counts.total()
+    return name if clear else ""
+
+
+def _by_script(text: str) -> str:
     letters = sum(map(str.isalpha, text))
     for name, pattern in _SCRIPTS:
         found = len(pattern.findall(text))
         if found >= 8 and found * (5 if name in ("ja", "ko", "zh") else 2) > letters:
             return next((other for other, telling in _TELLING.get(name, ()) if re.search(telling, text)), name)
-    counts = Counter(_WORD.findall(text))
-    scores = sorted(((sum(counts[word] for word in words), name) for name, words in _WORDS.items()), reverse=True)
-    (best, name), (second, _) = scores[:2]
-    clear = best >= _LEAST and best >= second * _AHEAD and best * 10 >= counts.total()
-    return name if clear else ""
+    return ""

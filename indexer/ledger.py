@@ -44,11 +44,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All entries by key; ``chrome`` keeps each site's repeated blocks, ``moved`` the old ids of moved files."""
+    """All entries by key; ``chrome`` keeps each site's repeated blocks, ``moved`` the old ids of moved files,
+    ``lessons`` the stamp of the resolved tickets that vote."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     chrome: Mapping[str, frozenset[int]] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
+    lessons: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def to_json(ledger: Ledger) -> dict[str, Any]:
         "files": {key: _row(entry) for key, entry in ledger.entries.items()},
         "chrome": {folder: sorted(blocks) for folder, blocks in ledger.chrome.items()},
         "moved": dict(ledger.moved),
+        "lessons": ledger.lessons,
     }
 
 
@@ -116,7 +119,7 @@ def from_json(values: Mapping[str, Any]) -> Ledger | None:
             return None
         entries = {str(key): _entry(row) for key, row in values["files"].items()}
         chrome = {folder: frozenset(blocks) for folder, blocks in values["chrome"].items()}
-        return Ledger(entries, chrome, dict(values["moved"]))
+        return Ledger(entries, chrome, dict(values["moved"]), str(values.get("lessons", "")))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 

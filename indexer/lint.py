@@ -27,9 +27,12 @@ from kb.search.documents import Document, Kind
 
 _FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|webp|svg|bmp)|(?:image|img|picture|screen ?shot|figure)[-_ ]?\d*", re.I)
 _MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_MAILED = re.compile(r"https?://([\w.+-]+@[\w-]+(?:\.[\w-]+)+)/?$")
 #: What a reader's finding is about, by its words; the first that fits counts.
 _KINDS = (
     ("front-matter", re.compile(r"front matter|is no date|is not understood"), "Correct it."),
+    ("encoding", re.compile(r"is not UTF-8"), "Save it as UTF-8."),
+    ("mail", re.compile(r"a mail address without mailto"), "Write mailto: before the address."),
     ("empty", re.compile(r"holds no (?:text|answer)|has no answer"), "Write it, or remove the page."),
     ("golden", re.compile(r"^“.*” should show"), "Write the words that people type into the page's title, or pin it."),
     ("link", re.compile(r"uid \S+; the link|The link to"), "Correct the address, or remove the link."),
@@ -40,7 +43,7 @@ _KINDS = (
 _NAMED = re.compile(r"(?:uid|link to|image|include of|links? the uid) (\S+?)[;,.]?(?: |$)")
 #: Left out on purpose: nothing to mend.
 _MEANT = re.compile(
-    r"draft|no longer, or not yet|It expired|to be published|never renders|named \w+, so its|parts of pages"
+    r"draft|no longer, or not yet|It expired|to be published|never renders|named \w+, so its|parts? of (?:other )?pages"
 )
 
 
@@ -153,6 +156,11 @@ def _anchors(document: Document) -> set[str]:
 def _link(document: Document, link: Any, anchors: Mapping[str, set[str]], texts: _Texts) -> Iterator[Problem]:
     href, words = str(link.get("href") or ""), " ".join(link.text_content().split())
     where = texts.shown(document.source)
+    mailed = _MAILED.match(href)
+    if mailed and not _MAIL.fullmatch(words):
+        sentence = f"“{words[:60]}” is linked to {href[:80]}, which is a mail address behind http."
+        advice = f"Link it to mailto:{mailed[1]}."
+        yield Problem(where, texts.line(document.source, href, words), "mail", sentence, advice)
     if _MAIL.fullmatch(words) and href.startswith(("http://", "https://")):
         sentence = f"The address {words} is linked to {href[:80]}."
         yield Problem(where, texts.line(document.source, words), "mail", sentence, f"Link it to mailto:{words}.")

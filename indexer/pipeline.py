@@ -15,8 +15,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import cleaning, editorial, ledger, media, planning, redirects, shelf, workers
+from indexer import cleaning, editorial, learned, ledger, media, planning, previews, redirects, shelf, workers
 from indexer import sources as source_files
+from indexer.learned import Learned
 from indexer.ledger import Entry, Ledger
 from indexer.planning import Plan
 from indexer.report import Finding, Report
@@ -31,19 +32,22 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int, str], None]
 #: Pages of a site that are looked at to find its repeated blocks.
-SURVEYED = 400
+SURVEYED = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
     """What the editor asked for. ``strict``: a source without anything readable is a mistake. ``golden`` and
-    ``curations`` are files (None: none); ``gate``, ``drop`` and ``queries`` are those of ``selfcheck.Checks``."""
+    ``curations`` are files (None: none); ``gate``, ``drop`` and ``queries`` are those of ``selfcheck.Checks``;
+    ``look``: only say what differs; ``preview``: with ``check_only``, a store file for what would change."""
 
     sources: tuple[Source, ...]
     data: Path
     today: dt.date
     full: bool = False
     check_only: bool = False
+    look: bool = False
+    preview: Path | None = None
     strict: bool = True
     keep: int = 3
     settings: Mapping[str, Any] = field(default_factory=dict)
@@ -69,9 +73,13 @@ def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None
     plan = planning.plan(files, before, full=order.full, today=order.today)
     _count(report, files, plan)
     report.stages["looking"] = time.monotonic() - started
-    same = previous is not None and previous.curations() == decided.values
-    work = _Run(order, files, before, plan, report, progress, decided)
-    if plan.difference.nothing and not order.full and previous is not None and same:
+    taught = _taught(order, report)
+    other = tuple(_other(previous, before, decided, taught))
+    report.waiting["other"] = other
+    work = _Run(order, files, before, plan, report, progress, decided, taught)
+    if order.preview is not None:
+        order.preview.unlink(missing_ok=True)
+    if order.look or (plan.difference.nothing and not order.full and previous is not None and not other):
         _stay(work, previous)
     else:
         with _working(crew, plan) as working:
@@ -93,14 +101,32 @@ def _working(crew: Crew | None, plan: Plan) -> Iterator[Crew]:
         yield made
 
 
-def _stay(work: _Run, previous: Generation) -> None:
-    """Nothing differs: what was said about the files still holds."""
+def _other(previous: Generation | None, before: Ledger, decided: editorial.Decided, taught: Learned) -> Iterator[str]:
+    """What differs from the last generation besides files."""
+    if previous is not None and previous.curations() != decided.values:
+        yield "Curations were changed."
+    if previous is not None and not taught.note and before.lessons != taught.stamp:
+        yield f"Other resolved tickets vote now ({len(taught.solved)})."
+
+
+def _taught(order: Order, report: Report) -> Learned:
+    """What tickets and visitors taught since."""
+    found = learned.read(order.data, dt.datetime.now(dt.UTC), queries=order.check_only)
+    report.voters = len(found.solved)
+    report.notes += [found.note] if found.note else []
+    return found
+
+
+def _stay(work: _Run, previous: Generation | None) -> None:
+    """Nothing differs, or nobody wants to know more: what was said about the files still holds."""
     report = work.report
-    report.findings += [finding for key in work.files for finding in work.before.entries[key].findings]
-    report.documents = previous.manifest.documents
-    report.kinds.update(previous.manifest.kinds)
-    if work.order.check_only:
-        _judge(work, previous, None)
+    kept = (work.before.entries.get(key) for key in work.files)
+    report.findings += [finding for entry in kept if entry is not None for finding in entry.findings]
+    if previous is not None:
+        report.documents = previous.manifest.documents
+        report.kinds.update(previous.manifest.kinds)
+        if work.order.check_only:
+            _judge(work, previous, None)
 
 
 def _files(sources: Iterable[Source], report: Report) -> dict[str, SourceFile]:
@@ -129,6 +155,10 @@ def _count(report: Report, files: Mapping[str, SourceFile], plan: Plan) -> None:
     report.files = len(files)
     for name in ("added", "changed", "removed", "unchanged"):
         setattr(report, name, len(getattr(plan.difference, name)))
+    report.waiting = {
+        name: tuple(key.partition("=")[2] for key in getattr(plan.difference, name))
+        for name in ("added", "changed", "removed")
+    }
     report.findings += plan.shelf.findings
 
 
@@ -147,6 +177,7 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
             raise Conflict("Another index build was published meanwhile; run `kb index` again.")
         builder.progress = lambda stage, done, total: work.progress(stage, done, total, "")
         builder.curations = work.decided.values
+        builder.solved(work.taught.solved)
         if not work.take_over(builder, previous):
             raise Conflict("The last generation lacks documents that it should hold; run `kb index --full`.")
         noted = ledger.to_json(work.read(crew, builder)) | {"media": sorted(work.pictures)}
@@ -154,6 +185,8 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
         prepared = builder.prepare(ledger=noted, settings=dict(order.settings))
         report.stages["building"] = time.monotonic() - started
         _judge(work, prepared, previous)
+        if order.preview is not None:
+            report.previews = previews.keep(prepared.store, order.preview, work.fresh_ids())
         if order.check_only or report.refused:
             return
         manifest = builder.release(prepared)
@@ -169,13 +202,13 @@ def _judge(work: _Run, prepared: Generation, previous: Generation | None) -> Non
     work.progress("checking", 0, 1, "")
     checks = selfcheck.Checks(
         drop=order.drop, gate=order.gate, golden=editorial.golden(order.golden) if order.golden else (),
-        source=str(order.golden or ""), queries=order.queries,
+        source=str(order.golden or ""), queries=order.queries, asked=work.taught.asked,
     )  # fmt: skip
     verdict = selfcheck.judge(prepared, previous, checks, compare=order.check_only)
     work.report.refused += verdict.refused
     work.report.findings += verdict.findings + _unknown(work)
     work.report.changes += verdict.changes
-    work.report.failed = verdict.failed
+    work.report.failed, work.report.compared = verdict.failed, verdict.compared
     work.progress("checking", 1, 1, "")
     work.report.stages["checking"] = time.monotonic() - started
 
@@ -217,6 +250,7 @@ class _Run:
     report: Report
     progress: Progress
     decided: editorial.Decided = field(default_factory=editorial.Decided)
+    taught: Learned = field(default_factory=Learned)
     used: set[str] = field(default_factory=set)
     entries: dict[str, Entry] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -237,7 +271,8 @@ class _Run:
             self._keep(key)
         started = time.monotonic()
         chrome = {**self.plan.chrome, **self._survey(crew)}
-        kept = None if self.order.check_only else self.order.data / media.FOLDER
+        # Pictures of a preview are shown under names that nobody guesses; the next publish removes those it lacks.
+        kept = self.order.data / media.FOLDER if self.order.preview or not self.order.check_only else None
         crew.share(self.plan.shelf.library(self.files, chrome, kept, self.order.today))
         documents: dict[str, list[Named]] = {}
         tasks = (Task("read", self.files[key]) for key in self.plan.fresh)
@@ -251,7 +286,11 @@ class _Run:
         self.moved = self._moves()
         self.old_addresses(builder)
         self.report.stages["reading"] = time.monotonic() - started
-        return Ledger(dict(sorted(self.entries.items())), chrome, self.moved)
+        return Ledger(dict(sorted(self.entries.items())), chrome, self.moved, self.taught.stamp)
+
+    def fresh_ids(self) -> list[str]:
+        """The documents that were read in this run."""
+        return [id_ for key in self.plan.fresh if key in self.entries for id_ in self.entries[key].ids]
 
     def _keep(self, key: str) -> None:
         entry, file = self.before.entries[key], self.files[key]

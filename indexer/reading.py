@@ -98,4 +98,10 @@ def _text(found: Format, text: str, visit: Visit) -> tuple[Document, ...]:
 def _page(text: str, visit: Visit) -> tuple[Document, ...]:
     if visit.file.kind is Kind.FAQ:
         return faq.read_page(text, visit)
-    return discussion.read(text, visit) or html.read(text, visit)
+    found = discussion.read(text, visit) or html.read(text, visit)
+    if not found and "FAQPage" in text:
+        # The questions are only in what the page tells machines.
+        found = faq.read_page(text, visit)
+        if found:
+            visit.findings[:] = [finding for finding in visit.findings if not finding.skipped]
+    return found

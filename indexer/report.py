@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 #: Findings printed in full; ``--json`` lists them all.
@@ -32,11 +32,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The ids of the best suggestions for ``query``, before and after."""
+    """The ids of the best suggestions for ``query`` as ``audience`` asks it, before and after; ``times`` is how often
+    visitors asked it, 0 for a query of an editor's."""
 
     query: str
     before: tuple[str, ...]
     after: tuple[str, ...]
+    audience: str = "public"
+    times: int = 0
 
 
 @dataclass(slots=True)
@@ -57,6 +60,10 @@ class Report:
     notes: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
+    compared: int = 0  # queries whose best suggestions were compared
+    waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)  # added, changed, removed -> names of files
+    previews: tuple[tuple[str, str], ...] = ()  # ids and titles of articles kept to be looked at
+    voters: int = 0  # resolved tickets that vote
     stages: dict[str, float] = field(default_factory=dict)
     failed: int = 0  # golden queries
     seconds: float = 0.0
@@ -87,7 +94,11 @@ class Report:
             "findings": [_values(finding) for finding in self.findings if not finding.skipped],
             "notes": self.notes,
             "refused": self.refused,
-            "changes": [{"query": c.query, "before": list(c.before), "after": list(c.after)} for c in self.changes],
+            "changes": [asdict(change) for change in self.changes],
+            "compared": self.compared,
+            "waiting": {name: list(files) for name, files in self.waiting.items()},
+            "previews": [{"id": id_, "title": title} for id_, title in self.previews],
+            "voters": self.voters,
         }
 
     def lines(self) -> Iterable[str]:
@@ -101,12 +112,15 @@ class Report:
             f"{self.files} files: {self.added} added, {self.changed} changed, {self.removed} removed, "
             f"{self.unchanged} unchanged; {len(self.skipped)} left out."
         )
+        if self.voters:
+            yield f"{self.voters} resolved tickets vote."
         if self.read:
             yield f"Read {self.read} files in {self.reading_seconds:.1f} s ({self.rate:.0f} a second)."
         yield from (f"Not published: {reason}" for reason in self.refused)
         if self.published:
             yield f"Published generation {self.generation}: {self.documents} documents ({kinds})."
         elif self.generation:
+            yield from self.waiting.get("other", ())
             yield f"Nothing was published; generation {self.generation} stays."
         else:
             yield f"Nothing was published. {self.documents} documents ({kinds})."
@@ -117,7 +131,8 @@ def _compared(changes: list[Change]) -> Iterable[str]:
     if changes:
         yield f"Suggestions that would change ({len(changes)}):"
     for change in changes[:SHOWN]:
-        yield f"  {change.query}"
+        often = f" (asked {change.times} times)" if change.times else ""
+        yield f"  {change.query}{often}"
         yield from (f"    - {place}. {id_}" for place, id_ in enumerate(change.before, 1) if id_ not in change.after)
         for place, id_ in enumerate(change.after, 1):
             old = change.before.index(id_) + 1 if id_ in change.before else 0

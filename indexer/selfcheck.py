@@ -8,7 +8,7 @@ editors' texts (``lint``).
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,20 +23,23 @@ from kb.search.searcher import Searcher
 GATES = ("off", "warn", "refuse")
 #: Fewer documents than this may always go: a share of a handful says nothing.
 HARDLY_ANY = 10
-PROBES = 50  # documents of narrower audiences whose titles are asked
+#: Hidden documents that are asked for, by each audience; that none is in the audience's partition is checked of all.
+PROBES = 12
 TOP = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Checks:
     """What is checked. ``drop`` is the share of documents, in percent, that may be gone; ``gate`` says what a golden
-    query that fails means; ``queries`` are further ones whose best three are compared."""
+    query that fails means; ``queries`` are further ones whose best three are compared, ``asked`` those of visitors as
+    (query, audience, times)."""
 
     drop: int = 100
     gate: str = "off"
     golden: tuple[Golden, ...] = ()
     source: str = "golden.toml"
     queries: tuple[str, ...] = ()
+    asked: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(slots=True)
@@ -47,6 +50,7 @@ class Verdict:
     findings: list[Finding] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     failed: int = 0
+    compared: int = 0
 
 
 def judge(prepared: Generation, previous: Generation | None, checks: Checks, *, compare: bool = False) -> Verdict:
@@ -62,9 +66,10 @@ def judge(prepared: Generation, previous: Generation | None, checks: Checks, *, 
             if failed and checks.gate == "refuse":
                 verdict.refused.append(f"{len(failed)} of {len(checks.golden)} golden queries fail: {failed[0]}")
         if compare and previous is not None:
-            asked = [*((g.query, g.audience) for g in checks.golden), *((query, PUBLIC) for query in checks.queries)]
+            asked = _compared(checks)
+            verdict.compared = len(asked)
             with Searcher.on(previous) as before:
-                verdict.changes += _changes(before, after, dict.fromkeys(asked))
+                verdict.changes += _changes(before, after, asked)
     return verdict
 
 
@@ -122,11 +127,18 @@ def _best(searcher: Searcher, query: str, audience: str, limit: int = TOP) -> tu
     return tuple(hit.id for hit in searcher.suggest(query, audience=audience, limit=limit).hits)
 
 
-def _changes(before: Searcher, after: Searcher, asked: Iterable[tuple[str, str]]) -> Iterator[Change]:
-    for query, audience in asked:
+def _compared(checks: Checks) -> dict[tuple[str, str], int]:
+    """(query, audience) -> how often visitors asked it; editors' own first."""
+    own = [*((g.query, g.audience) for g in checks.golden), *((query, PUBLIC) for query in checks.queries)]
+    times = {(query, audience): times for query, audience, times in checks.asked}
+    return {pair: times.get(pair, 0) for pair in dict.fromkeys((*own, *times))}
+
+
+def _changes(before: Searcher, after: Searcher, asked: Mapping[tuple[str, str], int]) -> Iterator[Change]:
+    for (query, audience), times in asked.items():
         old, new = _best(before, query, audience), _best(after, query, audience)
         if old != new:
-            yield Change(query, old, new)
+            yield Change(query, old, new, audience, times)
 
 
 def read_queries(path: Path, most: int = 1000) -> tuple[str, ...]:

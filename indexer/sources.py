@@ -142,11 +142,18 @@ def _file(
     source: Source, path: str, facts: os.stat_result, absolute: Path, skip: Callable[[Finding], None]
 ) -> Iterator[SourceFile]:
     reason = _refused(path, facts)
+    if reason is None and _is_part(os.path.basename(path)) and absolute != source.path:
+        reason = "Its name begins with _, so that it is a part of other pages."
     if reason is None:
         key = (source.kind, source.name, path, facts.st_size, facts.st_mtime_ns, str(absolute), str(source.limit))
         yield SourceFile(*key)
     elif reason:
         skip(Finding(f"{source.name}/{path}", 0, reason, True))
+
+
+def _is_part(name: str) -> bool:
+    """Site generators keep parts of pages so; ``_index`` is a page of Hugo's."""
+    return name.startswith("_") and not name.startswith("_index.") and not formats.redirects_named(name)
 
 
 def _refused(path: str, facts: os.stat_result) -> str | None:

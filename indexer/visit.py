@@ -27,7 +27,8 @@ ID_PREFIX = "s-"
 INCLUDE_DEPTH = 8
 INCLUDE_COUNT = 200
 _SCHEMES = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps"})
-_PAGE_SUFFIXES = ("", ".md", ".html", "/index.md", "/_index.md", "/README.md", "/index.html")
+_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_PAGE_SUFFIXES = ("", ".md", ".html", ".rst", ".mdx", "/index.md", "/_index.md", "/README.md", "/index.html")
 _MAGIC = ((b"\x89PNG\r\n\x1a\n", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF87a", "gif"), (b"GIF89a", "gif"))
 #: Addresses of the portal itself, which articles may lead to as they are.
 _PORTAL = re.compile(r"/(?:help/.|media/.|search$|tickets(?:/|$)|docs$|faq$|forum$|sign-in$|$)")
@@ -128,6 +129,9 @@ class Visit:
             return href if parts.scheme.lower() in _SCHEMES else None
         if _PORTAL.match(parts.path):
             return href
+        if _MAIL.fullmatch(href):
+            self.note(f"The link to {href} is a mail address without mailto:, which was put before it.")
+            return f"mailto:{href}"
         return self._page(unquote(parts.path), parts.fragment)
 
     def title(self, uid: str) -> str:
@@ -156,7 +160,7 @@ class Visit:
                     self.links[wanted + suffix] = place.id
                     return _address(place, anchor)
         self.links[wanted] = ""
-        if path.lower().endswith((".md", ".markdown")) and not path.startswith("/"):
+        if path.lower().endswith((".md", ".markdown", ".mdx", ".rst")) and not path.startswith("/"):
             self.note(f"The link to {path} leads to no document; it was taken out.")
         return None
 

@@ -20,12 +20,14 @@ from kb.sla.policy import SlaPolicy
 from kb.sla.watch import PolicyWatch
 from kb.tickets import book, catalogue, uploads
 from kb.tickets.accounts import Accounts
+from kb.tickets.asked import Asked
 from kb.tickets.attachments import Attachments
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.database import Database, open_database
 from kb.tickets.deflection import Deflection
 from kb.tickets.desk import Desk
 from kb.tickets.drafts import FormLimits
+from kb.tickets.runs import Runs
 from kb.tickets.store import TicketStore
 
 LOG = logging.getLogger(__name__)
@@ -45,6 +47,8 @@ class HelpCentre:
     accounts: Accounts
     desk: Desk
     deflection: Deflection
+    asked: Asked
+    runs: Runs
     database: Database
 
     @classmethod
@@ -68,6 +72,8 @@ class HelpCentre:
             accounts=Accounts(database, session_hours=settings.session_hours),
             desk=_desk(settings, database, policy, versions, products),
             deflection=Deflection(database),
+            asked=Asked(database),
+            runs=Runs(database),
             database=database,
         )
 

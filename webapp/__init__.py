@@ -36,6 +36,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
         machine,
         oidc,
         problems,
+        publishing,
         tickets,
         view,
     )
@@ -52,7 +53,7 @@ def create_app(settings: Settings, centre: HelpCentre | None = None, *, clock: C
     guard.protect(app, settings)
     view.register(app)
     assets.register(app)
-    for part in (health, reading, tickets, desk, handling, editor, account, contacts, api, machine):
+    for part in (health, reading, tickets, desk, handling, editor, publishing, account, contacts, api, machine):
         app.register_blueprint(part.blueprint)
     oidc.register(app, settings)
     guard.csrf.exempt(api.blueprint)  # JSON of our own origin only, see api.check_origin

@@ -17,6 +17,7 @@ from kb.tickets.desk import Promise
 from kb.tickets.person import Person
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, language, now, person, settings, visitor, zone
+from webapp.counting import settled
 from webapp.filing import check, encodable, file_once, read, receipts
 from webapp.guard import own_site
 from webapp.help import found
@@ -146,6 +147,8 @@ def episode() -> tuple[str, int]:
     ):
         raise Invalid("An event is {episode, kind, payload}: two texts and an object.")
     centre().deflection.record(body["episode"], body["kind"], payload, now=now())
+    if body["kind"] == "query" and isinstance(payload.get("q"), str):
+        settled(payload["q"], by=body["episode"])
     return "", 204
 
 

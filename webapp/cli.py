@@ -6,12 +6,15 @@ log; then hands over to the server. It does not index: that is `kb index`.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -26,6 +29,7 @@ from kb.tickets.accounts import DemoSignIn
 from webapp.context import utc_now
 from webapp.guard import kept_key
 
+WORKER_ENDS = 15.0  # seconds in which the worker beside the portal may end what it does
 THREADS = 4  # requests at once in each server process
 
 
@@ -35,7 +39,10 @@ THREADS = 4  # requests at once in each server process
 @click.option("--port", help="The port to listen on (KB_PORT).")
 @click.option("--workers", help="Server processes (KB_WORKERS).")
 @click.option("--data", help="The data folder (KB_DATA).")
-def serve(demo: bool, host: str | None, port: str | None, workers: str | None, data: str | None) -> None:
+@click.option("--with-worker", is_flag=True, help="Run one `kb worker` beside it, for as long as the portal runs.")
+def serve(
+    demo: bool, host: str | None, port: str | None, workers: str | None, data: str | None, with_worker: bool
+) -> None:
     """Serve the portal until Ctrl-C."""
     os.umask(0o077)  # whatever the server writes is for its own user only
     chosen = "yes" if demo else None
@@ -45,7 +52,8 @@ def serve(demo: bool, host: str | None, port: str | None, workers: str | None, d
     sign_ins = prepare(settings)
     _hand_over(settings)
     _greet(settings, sign_ins)
-    _run(settings)
+    with _beside() if with_worker else contextlib.nullcontext():
+        _run(settings)
 
 
 def _address(settings: Settings) -> str:
@@ -116,6 +124,26 @@ def _hand_over(settings: Settings) -> None:
     for name, text in told.items():
         os.environ.pop(f"{name}_FILE", None)
         os.environ[name] = text
+
+
+@contextlib.contextmanager
+def _beside() -> Iterator[None]:
+    """A worker that ends when its standard input does: with us, however we end."""
+    command = [sys.executable, "-P", "-m", "kb", "worker", "--attached"]
+    # A Ctrl-C in the terminal is for the server alone, which then ends its worker in order.
+    worker = subprocess.Popen(  # noqa: S603 - our own program
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield
+    finally:
+        if worker.stdin is not None:
+            worker.stdin.close()
+        try:
+            worker.wait(WORKER_ENDS)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            worker.wait()
 
 
 def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:

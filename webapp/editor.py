@@ -1,8 +1,8 @@
 """What do visitors find now, why in that order, and what is to be mended?
 
 The editor's page: the published generation and the ones before it, a query tried out with the parts of its scores,
-findings of the last index run, and what editors decided. Rolling back is ``kb.search.generations``'; nothing here
-reads sources or builds an index.
+findings of the last index run, and what editors decided. Rolling back is ``kb.search.generations``'; ordering a run is
+``publishing``'s.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from kb.search.query import LONGEST
 from kb.search.results import Hit
 from webapp.context import audience, centre, settings
 from webapp.problems import LOG
+from webapp.publishing import DOING
+from webapp.publishing import standing as standing_of
 
 blueprint = Blueprint("editor", __name__, url_prefix="/editor")
 FINDINGS = 50  # told on the page; the command lists them all
@@ -94,6 +96,8 @@ def _page(*, sentence: str = "") -> str:
     serving = generations.current(settings().data)
     return render_template(
         "editor.html",
+        standing=standing_of(serving, _may_try(serving)),
+        doing=DOING,
         past=past,
         serving=_past_of(past, serving),
         created={one.name: _moment(one.created) for one in past},

@@ -23,6 +23,7 @@ from kb.errors import Invalid, KbError, NotFound
 from kb.search.documents import Document, Kind
 from kb.search.results import Hit, Results
 from webapp.context import audience, centre, language, now, settings, visitor
+from webapp.counting import settled
 from webapp.problems import told
 from webapp.view import KIND_PLACES
 
@@ -55,7 +56,14 @@ def search() -> str:
     except KbError as error:
         # Search may be down; the way to a person stays open.
         return render_template("search.html", query=query, results=None, sentence=told(error))
+    if not results_narrowed():
+        settled(query)
     return render_template("search.html", query=query, results=results, sentence="", pages=page_count(results))
+
+
+def results_narrowed() -> bool:
+    """Whether it is the same search again, of another page or of fewer kinds."""
+    return any(request.args.get(name) for name in ("kind", "product", "version", "page"))
 
 
 def found(query: str) -> Results:

@@ -7,6 +7,7 @@ A ``Facts`` is the front matter in the words of ``Document``, with a finding for
 from __future__ import annotations
 
 import datetime as dt
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -47,6 +48,10 @@ def read(written: str, visit: Visit) -> tuple[Facts, str] | None:
     return of(values, visit, line=line), body
 
 
+#: The lines of front matter that never ends: readers need not see them.
+_HEAD = re.compile(r"(?:[\w.-]{1,40}:[^\n]*\n|[ \t]*- [^\n]*\n){1,60}(?=\s*\n|#)")
+
+
 def matter(written: str, visit: Visit) -> tuple[dict[str, Any], str, int] | None:
     """(values, body, line at which the body begins); None when what cannot be read may keep the file back."""
     try:
@@ -58,7 +63,8 @@ def matter(written: str, visit: Visit) -> tuple[dict[str, Any], str, int] | None
         if frontmatter.guarded(raw if raw.strip().count("\n") else written):
             visit.note("It may be a draft or not for everybody, so it stays out until that is mended.", skipped=True)
             return None
-        return {}, broken.body, broken.body_line
+        head = _HEAD.match(broken.body) if not raw.strip().count("\n") else None
+        return {}, broken.body[head.end() :] if head else broken.body, broken.body_line
 
 
 def admitted(values: Mapping[str, Any], visit: Visit) -> bool:
@@ -149,6 +155,7 @@ _RENAMED = (
 def _aliases(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(old addresses, old names): ``aliases`` holds either."""
     given = words(values, "aliases", "alias", "redirect_from", "redirects", *_RENAMED)
+    given = (*given, *(name for name in words(values, "permalink", "slug", "url") if name.startswith("/")))
     old = tuple(name for name in given if name.startswith(("/", "http:", "https:")) or name.endswith((".html", ".md")))
     return old, tuple(name for name in given if name not in old)
 
@@ -163,6 +170,12 @@ def _audience(values: Mapping[str, Any], visit: Visit) -> str:
     if found:
         return found
     if _GROUP.fullmatch(written):
+        meant = difflib.get_close_matches(written.lower(), AUDIENCES, 1, 0.75)
+        if meant:
+            sentence = (
+                f"audience: {written} is not understood as {meant[0]} but as a group of its own; nobody else sees it."
+            )
+            visit.note(sentence, line=1)
         return written
     visit.note(f"audience: {lowered['audience']!r:.60} is not understood, so that only staff may see it.", line=1)
     return AUDIENCES[-1]

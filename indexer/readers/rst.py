@@ -25,6 +25,8 @@ _SPHINX = (
     (re.compile(r"^([ \t]*)\.\. deprecated:: *(\S+)", re.M), r"\1**Deprecated since version \2**"),
     (re.compile(r"^([ \t]*)\.\. seealso::", re.M), r"\1.. admonition:: See also"),
     (re.compile(r"^([ \t]*)\.\. code-cell::", re.M), r"\1.. code-block::"),
+    (re.compile(r":doc:`([^`<>]{1,300}?)\s*<([^`<>]{1,300})>`"), r"`\1 <\2>`__"),
+    (re.compile(r":doc:`((?:[^`<>]{0,300}/)?([^`<>/]{1,300}))`"), r"`\2 <\1>`__"),
     (re.compile(r":(?:doc|ref|term|numref|any):`([^`<>]{1,300}?)\s*<([^`<>]{1,300})>`"), r"*\1*"),
     (re.compile(r":(?:doc|ref|term|numref|any):`([^`]{1,300})`"), r"*\1*"),
     (re.compile(r":(?:[a-z]+:)?(?:func|class|mod|meth|attr|data|file|command|option|envvar|kbd|program|exc|samp|pep|rfc)"

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -29,11 +30,14 @@ from kb.tickets.database import open_database
 from kb.tickets.delivery import Mailer, Webhooks
 from kb.tickets.outbox import Outbox
 from kb.tickets.person import Person, Role
+from kb.tickets.runner import Runner
+from kb.tickets.runs import Runs
 from kb.tickets.store import TicketStore
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.worker import Tally, Worker
 
 _DATA = click.option("--data", help="The data folder; default: KB_DATA.")
+_LOOK = 1.0  # seconds: somebody who ordered a run sits there and waits
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -117,11 +121,12 @@ def _now() -> dt.datetime:
 @click.command()
 @click.option("--once", is_flag=True, help="Do what is due now, then end; exit 1 when something could not be sent.")
 @click.option("--every", type=click.IntRange(1, 3600), default=5, show_default=True, help="Seconds between two looks.")
+@click.option("--attached", is_flag=True, help="End when standard input ends: with the program that started it.")
 @click.option("--failures", is_flag=True, help="Only list what was given up, and end.")
 @_DATA
 @click.pass_context
-def worker(ctx: click.Context, once: bool, every: int, failures: bool, data: str | None) -> None:
-    """Watch the promises, send mails and webhooks."""
+def worker(ctx: click.Context, once: bool, every: int, attached: bool, failures: bool, data: str | None) -> None:
+    """Watch the promises, send mails and webhooks, run the index when an editor orders it."""
     os.umask(0o077)
     settings = load(data=data)
     centre = HelpCentre.open(settings)
@@ -130,11 +135,14 @@ def worker(ctx: click.Context, once: bool, every: int, failures: bool, data: str
             ctx.exit(_list_failures(centre))
         if not settings.smtp_host:
             click.echo("KB_SMTP_HOST is not set: mails wait in the outbox.", err=True)
+        runner = Runner(Runs(centre.database), settings.data, clock=_now)
         if once:
+            runner.tend()
             tally = _worker(centre).round(_now())
+            runner.wait()
             click.echo(_tallied(tally))
             ctx.exit(1 if tally.failed else 0)
-        _work(centre, every)
+        _work(centre, runner, every, attached=attached)
 
 
 def _worker(centre: HelpCentre) -> Worker:
@@ -153,25 +161,38 @@ def _worker(centre: HelpCentre) -> Worker:
     )
 
 
-def _work(centre: HelpCentre, every: int) -> None:
+def _work(centre: HelpCentre, runner: Runner, every: int, *, attached: bool) -> None:
     """Until Ctrl-C or a request to end, by the policies as they are then; a database that is busy or full is tried
     again."""
     made = _worker(centre)
     ended = threading.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
         signal.signal(sign, lambda *_: ended.set())
+    if attached:
+        threading.Thread(target=_until_eof, args=(ended,), daemon=True).start()
+    due = 0.0
     while not ended.is_set():
         fresh = centre.renewed(_now())
         if fresh is not centre:
             click.echo("The policies have changed; they hold from now on.", err=True)
             centre, made = fresh, _worker(fresh)
         try:
-            tally = made.round(_now())
-            if tally:
-                click.echo(_tallied(tally), err=True)
+            runner.tend()
+            if time.monotonic() >= due:
+                due = time.monotonic() + every
+                tally = made.round(_now())
+                if tally:
+                    click.echo(_tallied(tally), err=True)
         except Unavailable as error:
             click.echo(f"kb worker: {error.sentence}", err=True)
-        ended.wait(every)
+        ended.wait(min(every, _LOOK))
+    runner.stop()
+
+
+def _until_eof(ended: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    ended.set()
 
 
 def _tallied(tally: Tally) -> str:

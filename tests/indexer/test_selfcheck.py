@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +88,8 @@ def test_a_check_shows_what_would_change_and_publishes_nothing(tmp_path: Path, r
     report = pipeline.run(check)
     assert [(c.query, c.before, c.after) for c in report.changes] == [("reset the password", ("doc/a",), ("doc/c",))]
     assert [line for line in report.lines() if line.startswith("    ")] == ["    - 1. doc/a", "    + 1. doc/c"]
-    assert report.json()["changes"] == [{"query": "reset the password", "before": ["doc/a"], "after": ["doc/c"]}]
+    row = {"query": "reset the password", "before": ["doc/a"], "after": ["doc/c"], "audience": "public", "times": 0}
+    assert json.loads(json.dumps(report.json()))["changes"] == [row]
     assert generations.names(order.data) == ["000001"]
 
 

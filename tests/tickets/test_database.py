@@ -21,6 +21,7 @@ from kb.tickets.database import Database, locked, open_database, version
 from kb.tickets.migrations import HEAD
 from kb.tickets.migrations.upgrade import config
 from kb.tickets.schema import COUNTERS, EVENTS, METADATA, TICKETS
+from kb.tickets.schema_content import RUNS
 from kb.tickets.schema_life import POLICIES
 from kb.tickets.ticket import Upload
 
@@ -44,7 +45,7 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(database: Database) -> 
         # The tables of FTS5 are not SQLAlchemy's.
         ours = {"include_name": lambda name, kind, _: kind != "table" or not str(name).startswith("words")}
         assert compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA) == []
-        assert POLICIES.metadata is METADATA
+        assert POLICIES.metadata is RUNS.metadata is METADATA
 
 
 def test_opening_again_changes_nothing(data: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_mistake_is_one_sentence_and_exit_2(folder: Path, change: dict[str, st
 
 def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_processes_to_stop(folder: Path) -> None:
     port = free_port()
-    arguments = command("--demo", "--port", str(port), "--workers", "2")
+    arguments = command("--demo", "--port", str(port), "--workers", "2", "--with-worker")
     server = subprocess.Popen(
         arguments,
         env=environment(folder),
@@ -102,7 +102,7 @@ def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_proces
             assert answer.status == 200
     finally:
         os.killpg(server.pid, signal.SIGINT)
-        rest = server.communicate(timeout=30)
+        rest = server.communicate(timeout=30)  # the worker holds the same pipes: when it returns, that has ended too
     said = "".join(greeting)
     assert f"http://127.0.0.1:{port}" in said
     assert "alice@example.com" in said

@@ -1,0 +1,108 @@
+"""An editor changes files, previews and publishes them in a real browser, with a real worker beside the portal."""
+
+from __future__ import annotations
+
+import datetime as dt
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from indexer import sources
+from indexer.pipeline import Order, run
+from tests.webapp.test_cli import command, environment, free_port, wait_for
+from tests.webapp.world import open_centre, settings_of
+
+from .conftest import Door, Served
+from .test_pages import check
+
+pytestmark = pytest.mark.browser
+LONG = 60_000  # ms: a run starts processes, and the machine may be busy
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("house")
+    settings = settings_of(folder)
+    docs = settings.content / "docs"
+    docs.mkdir()
+    for name in ("ink", "jam", "oil"):
+        (docs / f"{name}.md").write_text(f"# About the {name}\n\nWhat to do with the {name}.\n", "utf-8")
+    (settings.content / "golden.toml").write_text(
+        '[[queries]]\nquery = "about the jam"\nexpect = ["doc/jam"]\n', "utf-8"
+    )
+    run(Order(sources.parse([f"doc={docs}"], content=settings.content), settings.data, dt.date(2026, 11, 23)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def portal(house: Path) -> Iterator[Served]:
+    port = free_port()
+    with (house / "log").open("w") as log:
+        arguments = command("--demo", "--port", str(port), "--with-worker")
+        server = subprocess.Popen(arguments, env=environment(house), stdout=log, stderr=log, text=True)
+        try:
+            wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
+            centre = open_centre(settings_of(house))
+            yield Served(f"http://127.0.0.1:{port}", centre)
+            centre.close()
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=60)
+    assert "Traceback" not in (house / "log").read_text()
+
+
+@pytest.fixture
+def visit(portal: Served, chromium: Browser) -> Iterator[Door]:
+    door = Door(portal, chromium)
+    yield door
+    door.close()
+
+
+def press(page: Page, words: str) -> None:
+    page.get_by_role("button", name=words, exact=True).click()
+
+
+def test_what_waits_is_seen_previewed_and_published_while_the_page_lies_open(visit: Door, house: Path) -> None:
+    erin = visit()
+    erin.sign_in("erin")
+    page = erin.go("/editor")
+    expect(page.get_by_text("Nothing differs from generation").first).to_be_visible(timeout=LONG)
+    (house / "content" / "docs" / "jam.md").unlink()
+    (house / "content" / "docs" / "new.md").write_text("# Clear a paper jam\n\nPull **slowly**.\n", "utf-8")
+    press(page, "Preview what would change")
+    expect(page.get_by_text("It can be published.").first).to_be_visible(timeout=LONG)
+    expect(page.locator("[data-run-status]")).to_contain_text("It can be published.", timeout=LONG)
+    expect(page.get_by_text("docs/new.md")).to_be_visible()
+    expect(page.locator(".diff .gone")).to_contain_text("About the jam")
+    check(page, "the editor's page with a preview")
+    page.get_by_role("link", name="Clear a paper jam").click()
+    expect(page.get_by_text("only editors see this page")).to_be_visible()
+    check(page, "the preview of an article")
+    page.get_by_role("link", name="Back to the editor's page").click()
+    press(page, "Publish now")
+    expect(page.get_by_text("is published: 3 documents.")).to_be_visible(timeout=LONG)
+    expect(page.get_by_text("Generation 000002,")).to_be_visible()
+    assert "slowly" in erin.go("/help/doc/new").content()
+
+
+def test_without_scripts_the_page_reloads_until_the_run_has_ended(visit: Door, house: Path) -> None:
+    (house / "content" / "docs" / "bare.md").write_text("# Bare\n\nWithout scripts.\n", "utf-8")
+    erin = visit(script=False, width=320, dark=True)
+    erin.sign_in("erin")
+    page = erin.go("/editor")
+    press(page, "Publish now")
+    # Chromium reads <noscript> as if it had scripts when a test takes them away, so nothing reloads by itself here.
+    while page.get_by_role("button", name="See how far it is").count():
+        press(page, "See how far it is")
+    expect(page.get_by_text("is published: ")).to_be_visible()
+    assert "Without scripts." in erin.go("/help/doc/bare").content()
+
+
+def test_the_page_fits_a_narrow_screen_in_the_dark(visit: Door) -> None:
+    erin = visit(width=320, dark=True)
+    erin.sign_in("erin")
+    check(erin.go("/editor"), "the editor's page on a small screen")

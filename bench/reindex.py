@@ -1,0 +1,80 @@
+"""How long until a change is searchable, in a help centre of some size?
+
+    python -m bench.reindex [--sizes 10000 100000] [--no-operators]
+
+For each size: everything built from nothing, then one document changed (twice), then one in a hundred; seconds in the
+builder, and from its first call until a searcher that was already answering shows the change. The directions of topics
+are kept where little changes (see ``kb.search.topics``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import tempfile
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from bench import corpora
+from kb.search.documents import Document, Section
+from kb.search.generations import Builder
+from kb.search.searcher import Searcher
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--no-operators", action="store_true", help="leave the index for phrases and fields out")
+    given = parser.parse_args()
+    print(f"{'documents':>10} {'change':>9} | {'built s':>8} {'CPU s':>7} {'searchable s':>13}")
+    for size in given.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            report(Path(folder), size, operators=not given.no_operators)
+
+
+def report(data: Path, size: int, *, operators: bool) -> None:
+    documents = {one.id: one for one in corpora.documents(size)}
+    line(size, "all", *published(data, (), documents.values(), operators=operators), None)
+    searcher = Searcher(data, budget_ms=60_000)
+    words = (f"zanzibar{number}" for number in itertools.count())
+    for name, count in (("one", 1), ("one", 1), ("1 %", size // 100)):
+        word = next(words)
+        changed = [edited(one, word) for one in itertools.islice(documents.values(), 0, None, size // count)]
+        searcher.suggest("warm up")
+        begun = time.perf_counter()
+        kept = documents.keys() - {one.id for one in changed}
+        built = published(data, kept, changed, operators=operators)
+        shows(searcher, word)
+        line(size, name, *built, time.perf_counter() - begun)
+        documents |= {one.id: one for one in changed}
+
+
+def edited(document: Document, word: str) -> Document:
+    return replace(document, sections=(*document.sections, Section("new", ("New",), f"Since today also {word}.")))
+
+
+def published(data: Path, kept: Iterable[str], added: Iterable[Document], *, operators: bool) -> tuple[float, float]:
+    """Wall and CPU seconds of one publish."""
+    begun, used = time.perf_counter(), time.process_time()
+    with Builder(data, operators=operators) as builder:
+        builder.keep(kept)
+        for document in added:
+            builder.add(document)
+        builder.publish(ledger={}, settings={})
+    return time.perf_counter() - begun, time.process_time() - used
+
+
+def shows(searcher: Searcher, word: str) -> None:
+    while not searcher.search(word).hits:
+        time.sleep(0.01)
+
+
+def line(size: int, name: str, built: float, cpu: float, searchable: float | None) -> None:
+    shown = "-" if searchable is None else f"{searchable:.2f}"
+    print(f"{size:>10} {name:>9} | {built:>8.2f} {cpu:>7.2f} {shown:>13}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -14,6 +14,10 @@ from collections.abc import Iterable, Iterator, Set
 from indexer.markup import BLOCKS, GONE, HEADINGS, Element, drop, remove, squeeze
 
 _HARDLY_ANYTHING = 300  # characters
+#: Breadcrumbs: how many blocks above the first heading may hold them, and how much besides links ("You are here:").
+_ABOVE, _HERE = 12, 15
+_ARROW = re.compile(r"[>»›→]|\s/\s|::")
+_BETWEEN = re.compile(r"[\s>»›→/:|·•-]+")
 _LEAVES = frozenset(
     ("p", "li", "dt", "dd", "td", "th", "div", "h1", "h2", "h3", "h4", "h5", "h6", "caption", "figcaption", "summary")
 )
@@ -49,6 +53,7 @@ def content(root: Element, chrome: Set[int]) -> Element:
     # A site that repeats a landmark's wording around its content says where the content is.
     found = body if main is None else main
     _strip_chrome(found)
+    _strip_crumbs(found)
     if chrome and main is None:
         _strip_repeated(found, chrome)
     for anchor in found.xpath(".//a[@href]"):
@@ -106,6 +111,30 @@ def _strip_chrome(root: Element) -> None:
             kept.add(element)  # the first page of a chapter is nothing but its table of contents
         elif _is_chrome(element) and not _holds_most(element, root):
             drop(element)
+
+
+def _strip_crumbs(root: Element) -> None:
+    """The way to the page, above its first heading: links between arrows, perhaps with the page's own title."""
+    before: list[Element] = []
+    for element, _ in _leaves(root):
+        if element.tag in HEADINGS:
+            own = squeeze(element.text_content())
+            for crumbs in before:
+                if _is_way(crumbs, own):
+                    drop(crumbs)
+            return
+        before.append(element)
+        if len(before) > _ABOVE:
+            return
+
+
+def _is_way(element: Element, own: str) -> bool:
+    text, links = squeeze(element.text_content()), element.findall(".//a[@href]")
+    if not links or not _ARROW.search(text):
+        return False
+    for words in sorted((own, *(squeeze(link.text_content()) for link in links)), key=len, reverse=True):
+        text = text.replace(words, " ", 1) if words else text
+    return len(_BETWEEN.sub("", text)) <= _HERE
 
 
 def _is_contents(element: Element) -> bool:

@@ -43,7 +43,8 @@ _KINDS = (
 _NAMED = re.compile(r"(?:uid|link to|image|include of|links? the uid) (\S+?)[;,.]?(?: |$)")
 #: Left out on purpose: nothing to mend.
 _MEANT = re.compile(
-    r"draft|no longer, or not yet|It expired|to be published|never renders|named \w+, so its|parts? of (?:other )?pages"
+    r"draft|no longer, or not yet|It expired|to be published|never renders|named \w+, so its|only leads on|"
+    r"parts? of (?:other )?pages"
 )
 
 

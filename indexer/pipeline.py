@@ -384,6 +384,9 @@ class _Run:
     def old_addresses(self, builder: Builder) -> None:
         """Let old addresses lead to the documents: those they name, the path of a file with a uid, moved files."""
         for key, entry in self.entries.items():
+            onward = set(entry.links.values()) - {""}
+            if not entry.ids and len(onward) == 1:  # a page that only leads on to another
+                self.aliases.setdefault(entry.place, onward.pop())
             if entry.uid and entry.ids == (entry.place,):
                 self.aliases.setdefault(shelf.path_id(self.files[key]), entry.place)
         listed = redirects.aliases(self.files.values(), self.plan.shelf.places)

@@ -6,12 +6,14 @@ matter that some generators leave in. Not for FAQ pages, whose questions become 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from indexer import cleaning, cutting, frontmatter, markup
 from indexer.readers import facts as front
 from indexer.visit import Visit
+from kb import ids
 from kb.search.documents import Document
 
 _META = {
@@ -19,6 +21,7 @@ _META = {
     "version": "version", "audience": "audience", "date": "date", "last-modified": "updated", "uid": "uid",
     "article:modified_time": "updated", "ms.date": "ms.date", "ms.prod": "ms.prod",
 }  # fmt: skip
+_REFRESH = re.compile(r"""url\s*=\s*["']?([^"'\s>]{1,500})""", re.IGNORECASE)
 _SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
 
 
@@ -33,12 +36,37 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     if facts is None:
         return ()
     head = head_title(root)
+    onward = _onward(root)
     cut = cutting.cut(cleaning.content(root, visit.library.site(visit.file.absolute)), visit, expected=head)
     if not any(section.text for section in cut.sections):
-        visit.note("No text is left when its navigation is taken off.", skipped=True)
+        _leads_on(onward, visit)
         return ()
-    titles = (facts.title, cut.title, head)
+    titles = (facts.title, cut.title, _own(root, cut.title) or head)
     return (front.document(visit, facts, cut.sections, titles=titles, html=cut.html),)
+
+
+def _onward(root: markup.Element) -> str:
+    """The address that a page without text leads on to by itself; "" when it does not."""
+    for meta in root.iter("meta"):
+        if (meta.get("http-equiv") or "").lower() == "refresh":
+            found = _REFRESH.search(meta.get("content") or "")
+            return found[1].strip() if found else ""
+    return ""
+
+
+def _leads_on(onward: str, visit: Visit) -> None:
+    """Its one link is noted, for the old address to lead there too (``pipeline``)."""
+    visit.links.clear()
+    if onward and visit.link(onward):
+        visit.note(f"It only leads on to {onward[:200]}.", skipped=True)
+    else:
+        visit.note("No text is left when its navigation is taken off.", skipped=True)
+
+
+def _own(root: markup.Element, heading: str) -> str:
+    """The part of ``<title>`` that is the page's heading: "Manual - Installing" names the site first."""
+    parts = _parts(root)
+    return next((part for part in parts[1:] if ids.slug(part) == ids.slug(heading)), "") if heading else ""
 
 
 def page_facts(root: markup.Element, visit: Visit, written: Mapping[str, Any] | None = None) -> front.Facts | None:
@@ -62,11 +90,13 @@ def page_facts(root: markup.Element, visit: Visit, written: Mapping[str, Any] | 
 
 def head_title(root: markup.Element) -> str:
     """``<title>`` without the site's name: "Installing — Manual 3.1" -> "Installing"."""
+    return next(iter(_parts(root)), "")
+
+
+def _parts(root: markup.Element) -> list[str]:
+    """What stands between the separators of ``<title>``."""
     element = root.find(".//title")
-    if element is None:
-        return ""
-    title = " ".join((element.text or "").split())
-    for separator in _SEPARATORS:
-        if separator in title:
-            return title.split(separator)[0].strip() or title
-    return title
+    title = " ".join((element.text or "").split()) if element is not None else ""
+    separator = next((one for one in _SEPARATORS if one in title), None)
+    parts = [part.strip() for part in title.split(separator)] if separator else [title]
+    return parts if parts[0] else [title]

@@ -1,6 +1,6 @@
 """How relevant are the answers, beside BM25 on the same queries in the same run?
 
-    python -m bench.relevance [--sets NAME ...] [--queries N]
+    python -m bench.relevance [--sets NAME ...] [--queries N] [--semantic]
 
 Prints the table of goals: nDCG@10 of whole queries, MRR@10 after 15 and 25 characters, the loss to one typo, resolved
 tickets, and abstaining. BM25 is bm25s' (Lucene variant, k1 1.2, b 0.75, Snowball English, Lucene's stop words, title
@@ -55,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", default=[*SINGLE, MIXED], metavar="NAME")
     parser.add_argument("--queries", type=int, metavar="N", help="at most N queries of each set, seeded")
+    parser.add_argument("--semantic", action="store_true", help="compare meanings by a model too (needs that extra)")
     given = parser.parse_args()
     place = corpora.data()
     if place is None:
@@ -63,7 +64,7 @@ def main() -> None:
     print(f"{'':<15} {'full nDCG@10':>20} {'15 chars MRR@10':>20} {'25 chars MRR@10':>20} {'one typo: loss':>15}")
     for name in given.sets:
         judged = sampled(evaluate.read(place / "labelled" / name), given.queries)
-        rows[name] = measured(judged)
+        rows[name] = measured(judged, semantic=given.semantic)
         print(line(name, rows[name]), flush=True)
         if name == MIXED:
             print(
@@ -82,12 +83,12 @@ def sampled(judged: Judged, most: int | None) -> Judged:
     return replace(judged, qrels={query: judged.qrels[query] for query in chosen})
 
 
-def measured(judged: Judged) -> Row:
+def measured(judged: Judged, *, semantic: bool = False) -> Row:
     ours: dict[str, float] = {}
     theirs: dict[str, float] = {}
     abstain: dict[str, dict[str, float]] = {}
     peer = Bm25(judged)
-    with evaluate.published(judged.documents) as searcher:
+    with evaluate.published(judged.documents, semantic=semantic) as searcher:
         for column, change in CHANGES.items():
             mode = "suggest" if column in ("15", "25") else "search"
             found = evaluate.asked(searcher, judged, mode=mode, change=change)

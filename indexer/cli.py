@@ -233,6 +233,7 @@ def _order(settings: Settings, words: Sequence[str]) -> pipeline.Order:
         curations=_existing(settings.content / "curations.toml") if ours else None,
         gate=settings.publish_gate,
         drop=settings.publish_drop,
+        semantic=settings.semantic,
     )
 
 

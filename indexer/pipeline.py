@@ -39,7 +39,8 @@ SURVEYED = 200
 class Order:
     """What the editor asked for. ``strict``: a source without anything readable is a mistake. ``golden`` and
     ``curations`` are files (None: none); ``gate``, ``drop`` and ``queries`` are those of ``selfcheck.Checks``;
-    ``look``: only say what differs; ``preview``: with ``check_only``, a store file for what would change."""
+    ``semantic``: compare meanings by a model too; ``look``: only say what differs; ``preview``: with ``check_only``, a
+    store file for what would change."""
 
     sources: tuple[Source, ...]
     data: Path
@@ -56,6 +57,7 @@ class Order:
     gate: str = "off"
     drop: int = 100
     queries: tuple[str, ...] = ()
+    semantic: bool = False
 
 
 def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None = None) -> Report:
@@ -74,7 +76,7 @@ def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None
     _count(report, files, plan)
     report.stages["looking"] = time.monotonic() - started
     taught = _taught(order, report)
-    other = tuple(_other(previous, before, decided, taught))
+    other = tuple(_other(order, previous, before, decided, taught))
     report.waiting["other"] = other
     work = _Run(order, files, before, plan, report, progress, decided, taught)
     if order.preview is not None:
@@ -101,8 +103,12 @@ def _working(crew: Crew | None, plan: Plan) -> Iterator[Crew]:
         yield made
 
 
-def _other(previous: Generation | None, before: Ledger, decided: editorial.Decided, taught: Learned) -> Iterator[str]:
+def _other(
+    order: Order, previous: Generation | None, before: Ledger, decided: editorial.Decided, taught: Learned
+) -> Iterator[str]:
     """What differs from the last generation besides files."""
+    if previous is not None and bool(previous.manifest.settings.get("semantic")) != order.semantic:
+        yield f"Meanings are {'' if order.semantic else 'not '}compared by a model now."
     if previous is not None and previous.curations() != decided.values:
         yield "Curations were changed."
     if previous is not None and not taught.note and before.lessons != taught.stamp:
@@ -171,7 +177,9 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
         # A check builds elsewhere: it needs no lock, leaves no trace and may run while readers' data is published.
         data = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kb-check-"))) if order.check_only else None
         builder = opened.enter_context(
-            Builder(data or order.data, keep=order.keep, operators=data is None, previous=previous)
+            Builder(
+                data or order.data, keep=order.keep, operators=data is None, previous=previous, semantic=order.semantic
+            )
         )
         if data is None and (builder.previous.name if builder.previous else "") != (previous.name if previous else ""):
             raise Conflict("Another index build was published meanwhile; run `kb index` again.")
@@ -182,7 +190,7 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
             raise Conflict("The last generation lacks documents that it should hold; run `kb index --full`.")
         noted = ledger.to_json(work.read(crew, builder)) | {"media": sorted(work.pictures)}
         started = time.monotonic()
-        prepared = builder.prepare(ledger=noted, settings=dict(order.settings))
+        prepared = builder.prepare(ledger=noted, settings={**order.settings, "semantic": order.semantic})
         report.stages["building"] = time.monotonic() - started
         _judge(work, prepared, previous)
         if order.preview is not None:

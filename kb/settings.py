@@ -205,6 +205,13 @@ SETTINGS: tuple[Setting, ...] = (
         "a whole number from 10 to 5000",
         "After this time a suggestion answers with what it has.",
     ),
+    Setting(
+        "semantic",
+        "no",
+        _flag,
+        _YES_NO,
+        "Also compares meanings by a model that was trained elsewhere; needs the extra of that name.",
+    ),
     Setting("generations", "3", _whole(1, 50), "a whole number from 1 to 50", "Published generations to keep."),
     Setting(
         "publish_gate",
@@ -292,6 +299,7 @@ class Settings:
     generations: int
     publish_gate: str
     publish_drop: int
+    semantic: bool
     smtp_host: str
     smtp_port: int
     smtp_user: str

@@ -107,11 +107,12 @@ def _marked(passage: Passage) -> str:
 @click.option(
     "--solved", "solved_file", type=click.Path(path_type=Path), help="Resolved tickets that may vote (JSONL)."
 )
+@click.option("--semantic", is_flag=True, help="Compare meanings by a model too (needs the extra of that name).")
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate(
     folder: Path, split: str | None, mode: str, prefix_chars: int | None, prefix_words: int | None, typos: int | None,
-    solved_file: Path | None, run_file: Path | None, *, as_json: bool,
+    solved_file: Path | None, run_file: Path | None, *, semantic: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and latency.
 
@@ -133,7 +134,7 @@ def evaluate(
         raise click.UsageError("Give one of --prefix-chars, --prefix-words and --typos.")
     solved = evaluation.read_solved(solved_file) if solved_file else ()
     judged, change = evaluation.read(folder, split), changes[0] if changes else None
-    report = evaluation.run(judged, mode=mode, change=change, solved=solved)
+    report = evaluation.run(judged, mode=mode, change=change, solved=solved, semantic=semantic)
     if run_file:
         run_file.write_text("".join(f"{line}\n" for line in evaluation.trec_lines(report)), "utf-8")
     if as_json:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import chain
 from operator import attrgetter
@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search import arrays
+from kb.search import semantic as semantic_
 from kb.search.analysis import MAX_TOKEN, Analyzer, words
 from kb.search.arrays import Arrays
 from kb.search.documents import Document, Kind
@@ -97,7 +98,9 @@ def _plain(chunk: str) -> bool:
 class Corpus:
     """The words of all documents, as numbers, in order of adding."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, semantic: bool = False) -> None:
+        """With ``semantic``, passages get directions too. Raises Misconfigured when its extra is not installed."""
+        self.directions = [semantic_.none()] if semantic else None
         self.analyzer = Analyzer()
         self.facts: list[Facts] = []
         self.surfaces: dict[str, int] = {}
@@ -117,7 +120,12 @@ class Corpus:
             self.body_words.extend(self._numbers("\n".join((*cut.path[-1:], cut.text, *extra))))
             self.body_ends.append(len(self.body_words))
             self.passage_doc.append(number)
+        self._direct(document.title, cuts)
         self.facts.append(_facts(document, row, first, cuts))
+
+    def _direct(self, title: str, cuts: Sequence[Cut]) -> None:
+        if self.directions is not None:
+            self.directions.append(semantic_.directions([" ".join(f"{title} {cut.text}".split()) for cut in cuts]))
 
     def _numbers(self, text: str) -> Iterable[int]:
         return chain.from_iterable(map(self._known.__getitem__, text.split()))
@@ -130,10 +138,11 @@ class Corpus:
 
     # --- taken over from the last generation ---------------------------------------------------------------------
 
-    def keep(self, saved: Arrays, rows: Ints) -> None:
+    def keep(self, saved: Arrays, rows: Ints, texts: Callable[[int], Cut]) -> None:
         """Take over the documents that stood at ``rows`` (ascending) when ``saved`` was written; before any ``add``.
 
-        They get the rows 0, 1, 2 ... here, and their passages follow each other.
+        They get the rows 0, 1, 2 ... here, and their passages follow each other. ``texts`` gives a passage by the
+        number it had: directions that were not saved are worked out anew.
         """
         self.surfaces.update(zip(_texts(saved["surfaces"]), range(1 << 31), strict=False))
         self._stems = _texts(saved["stems"])
@@ -143,6 +152,11 @@ class Corpus:
         _take(self.title_words, self.title_ends, saved["title_words"], saved["title_ends"], rows)
         _take(self.body_words, self.body_ends, saved["body_words"], saved["body_ends"], passages)
         self.passage_doc.frombytes(np.repeat(np.arange(rows.size, dtype=np.int32), counts).tobytes())
+        if self.directions is not None and "directions" in saved:
+            self.directions.append(saved["directions"][passages])
+        elif self.directions is not None:
+            for old in rows.tolist():
+                self._direct(facts[old].title, [texts(n) for n in range(*saved["firsts"][old : old + 2].tolist())])
         starts = (np.cumsum(counts) - counts).tolist()
         for row, (old, first) in enumerate(zip(rows.tolist(), starts, strict=True)):
             self.facts.append(replace(facts[old], row=row, first=first))
@@ -165,7 +179,8 @@ class Corpus:
                 "body_words": number[body],
                 "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
                 "firsts": np.array([*(f.first for f in self.facts), len(self.passage_doc)], dtype=np.int64),
-            },
+            }
+            | ({} if self.directions is None else {"directions": np.concatenate(self.directions)}),
         )
 
 

@@ -167,13 +167,16 @@ def _slip(word: str, dice: random.Random) -> str:
 Asked = Callable[[str], tuple[tuple[Hit, ...], float]]  # hits before abstaining, and the confidence in them
 
 
-def run(judged: Judged, *, mode: str = "search", change: Change | None = None, solved: Iterable[Solved] = ()) -> Report:
+def run(
+    judged: Judged, *, mode: str = "search", change: Change | None = None, solved: Iterable[Solved] = (),
+    semantic: bool = False,
+) -> Report:  # fmt: skip
     """Index ``judged`` and ask every judged query; ``mode`` is search or suggest. Raises Unavailable without extras.
 
     The order is judged before abstaining, so that half-typed queries compare with engines that always answer;
     abstaining is reported apart. ``solved`` are resolved tickets that may vote.
     """
-    with published(judged.documents, solved) as searcher:
+    with published(judged.documents, solved, semantic=semantic) as searcher:
         return asked(searcher, judged, mode=mode, change=change)
 
 
@@ -199,10 +202,12 @@ def asked(searcher: Searcher, judged: Judged, *, mode: str = "search", change: C
 
 
 @contextlib.contextmanager
-def published(documents: Iterable[Document], solved: Iterable[Solved] = ()) -> Iterator[Searcher]:
+def published(
+    documents: Iterable[Document], solved: Iterable[Solved] = (), *, semantic: bool = False
+) -> Iterator[Searcher]:
     """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
     with tempfile.TemporaryDirectory(prefix="kb-eval-") as aside:
-        with Builder(Path(aside), operators=False) as builder:
+        with Builder(Path(aside), operators=False, semantic=semantic) as builder:
             for document in documents:
                 builder.add(document)
             builder.solved(solved)

@@ -182,15 +182,17 @@ class Builder:
 
     def __init__(
         self, data: Path, *, keep: int = 3, progress: Progress | None = None, operators: bool = True,
-        previous: Generation | None = None,
+        previous: Generation | None = None, semantic: bool = False,
     ) -> None:  # fmt: skip
-        """``previous`` is the published generation, where the caller has verified it already."""
+        """``previous`` is the published generation, where the caller has verified it already; ``semantic`` says that
+        meanings are compared by a model too (see ``kb.search.semantic``)."""
         self._root = folder(data)
         self._data = data
         self._keep = keep
         self._operators = operators
         self.progress: Progress = progress or (lambda _stage, _done, _total: None)
         self.previous = previous
+        self._semantic = semantic
         self.curations: Mapping[str, Any] = {}  # copied into the generation, see ``curations``
         self._kinds: Counter[str] = Counter()
         self._kept: set[str] = set()
@@ -209,7 +211,7 @@ class Builder:
             opened.callback(shutil.rmtree, self._aside, ignore_errors=True)
             self._store = StoreWriter(self._aside / STORE_FILE)
             opened.callback(self._store.close)
-            self._corpus = corpus.Corpus()
+            self._corpus = corpus.Corpus(semantic=self._semantic)
             self._open = opened.pop_all()
         return self
 
@@ -237,7 +239,7 @@ class Builder:
             if not rows:
                 return 0
             saved = arrays.load(self.previous.path / corpus.FILE)
-            self._corpus.keep(saved, np.array(rows, dtype=np.int64))
+            self._corpus.keep(saved, np.array(rows, dtype=np.int64), store.passage)
             self._kept = {facts.id for facts in self._corpus.facts}
             self._kinds.update(str(facts.kind) for facts in self._corpus.facts)
             self._store.keep(self.previous.path / STORE_FILE, rows, *corpus.ranges(saved, rows))

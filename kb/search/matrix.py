@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import weights
+from kb.search import semantic, weights
 from kb.search.analysis import Analyzer, fold, hyphenated, identifiers, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
@@ -25,6 +25,7 @@ from kb.search.kernels import Kernels, Scratch, gather, kernels
 from kb.search.letters import Letters
 from kb.search.lexical import Candidates, Lexical, Meaning, Pool
 from kb.search.ranking import fresh
+from kb.search.semantic import Semantic
 from kb.search.solved import Votes
 from kb.search.spelling import Speller
 from kb.search.topics import Topics
@@ -78,6 +79,7 @@ class Matrix:
         self.beginnings = Beginnings(arrays)
         self.letters = Letters(arrays, self._run)
         self.topics = Topics(arrays, self._run) if "topic_lengths" in arrays else None
+        self.semantic = Semantic(arrays, self._run) if "semantic_lengths" in arrays and semantic.available() else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
         self._newest = int(arrays["day"].max(initial=0))
@@ -89,7 +91,7 @@ class Matrix:
     def use(self, run: Kernels) -> None:
         """Run the loops by ``run`` from now on (for comparing them)."""
         self._run = run
-        for part in (self.lexical, self.letters, self.topics):
+        for part in (self.lexical, self.letters, self.topics, self.semantic):
             if part is not None:
                 part.use(run)
 

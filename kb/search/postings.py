@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import beginnings, letters, spelling, topics, vocabulary, weights
+from kb.search import beginnings, letters, semantic, spelling, topics, vocabulary, weights
 from kb.search.arrays import Arrays
 from kb.search.corpus import Corpus, Facts, ints
 from kb.search.documents import Kind
@@ -39,6 +39,8 @@ def partition(corpus: Corpus, visible: frozenset[str], before: Before | None = N
     made |= seen.postings(made)
     made |= seen.passages()
     made |= topics.pack(made, before)
+    if corpus.directions is not None:
+        made |= semantic.pack(np.concatenate(corpus.directions)[seen.of_corpus])
     places = np.array([before.places.get(f.id, -1) for f in rows], dtype=np.int64) if before else None
     titles = letters.pack([f.title for f in rows], before.arrays if before else None, places)
     return {**made, **titles, **_columns(rows)}
@@ -54,7 +56,7 @@ class _Visible:
         of_passage = place[ints(corpus.passage_doc)]
         passages = np.argsort(of_passage, kind="stable")
         passages = passages[of_passage[passages] >= 0]
-        self.passage_doc = of_passage[passages]
+        self.passage_doc, self.of_corpus = of_passage[passages], passages
         width = max(1, len(corpus.surfaces))
         title = _table(corpus.title_words, corpus.title_ends, np.array(order, dtype=np.int64), width)
         body = _table(corpus.body_words, corpus.body_ends, passages, width)

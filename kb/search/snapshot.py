@@ -223,7 +223,7 @@ class Snapshot:
             "words": pool.scores(documents) if pool else scores[documents],
             "passage": matrix.passages(matrix.gains(understood), documents),
             "letters": matrix.letters.scores(vector, documents),
-        } | ({"topics": matrix.topic_scores(understood, documents)} if matrix.topics else {})
+        } | _of_meaning(matrix, understood, documents)
         kinds, solved = matrix.column("kind")[documents], matrix.column("solved")[documents]
         parts = ranking.mix(raw, kinds, solved, _chatter(matrix))
         parts |= ranking.nudged(matrix.signals(understood, documents, language), parts["words"])
@@ -300,6 +300,16 @@ class Snapshot:
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges
         return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
+
+
+def _of_meaning(matrix: Matrix, understood: Understood, documents: Ints) -> dict[str, npt.NDArray[Any]]:
+    """The raw scores of the parts that need no common word, as far as the index has them."""
+    found = {}
+    if matrix.topics:
+        found["topics"] = matrix.topic_scores(understood, documents)
+    if matrix.semantic and understood.text:
+        found["semantic"] = matrix.semantic.scores(understood.text, documents)
+    return found
 
 
 def _merged(*lists: Ints) -> Ints:

@@ -128,11 +128,15 @@ class Searcher:
         return self._now().counts(audience)
 
     def _now(self) -> Snapshot:
-        if time.monotonic() - self._looked >= LOOK_EVERY:
-            with self._lock:
+        due = time.monotonic() - self._looked >= LOOK_EVERY
+        # While one thread verifies a new generation the others answer from the one they have, if they have one.
+        if due and self._lock.acquire(blocking=self._snapshot is None):
+            try:
                 if time.monotonic() - self._looked >= LOOK_EVERY:
                     self._look()
                     self._looked = time.monotonic()
+            finally:
+                self._lock.release()
         if self._snapshot is None:
             self._looked = float("-inf")  # look again at the next request: an index may just have been built
             raise Unavailable("There is no search index yet; run `kb index`.", retry_after=5)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from kb.errors import Invalid, NotFound, Unavailable
+from kb.search import generations
 from kb.search.documents import Document, Kind
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -192,3 +194,30 @@ def test_a_suggestion_asked_again_is_the_same_until_something_is_published(tmp_p
     publish(tmp_path, [document("doc/new", "Reset my pass")], operators=False)
     found._looked = float("-inf")
     assert [hit.id for hit in found.suggest("reset my pass").hits] == ["doc/new"]
+
+
+def test_others_are_answered_while_one_verifies_what_was_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, operators=False)
+    found = Searcher(tmp_path, budget_ms=60_000)
+    assert found.generation == "000001"
+    publish(tmp_path, operators=False)
+    found._looked = float("-inf")
+    verifying, done = threading.Event(), threading.Event()
+    verify = generations.current
+
+    def slowly(data: Path) -> generations.Generation | None:
+        verifying.set()
+        assert done.wait(60)
+        return verify(data)
+
+    monkeypatch.setattr(generations, "current", slowly)
+    names: list[str] = []
+    first = threading.Thread(target=lambda: names.append(found.generation))
+    first.start()
+    assert verifying.wait(60)
+    names.append(found.generation)  # does not wait for the other
+    done.set()
+    first.join()
+    assert names == ["000001", "000002"]

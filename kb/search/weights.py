@@ -27,7 +27,7 @@ PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how oft
 MIX = MappingProxyType({"words": 0.40, "passage": 0.25, "letters": 0.20, "topics": 0.15, "semantic": 0.15})
 #: A part whose best candidate scores less is divided by this: where no title resembles what was asked, the likest of
 #: them is no find. Only for parts that are cosines; sums of idfs have no scale of their own.
-LEAST_BEST = MappingProxyType({"letters": 0.4})
+LEAST_BEST = MappingProxyType({"letters": 0.3})
 #: Added for documents that the answers to tickets like this one linked, divided by the most wanted one.
 VOTES = 0.8
 NEAREST = 20  # resolved tickets that vote

@@ -21,7 +21,7 @@ from webapp.counting import settled
 from webapp.filing import check, encodable, file_once, read, receipts
 from webapp.guard import own_site
 from webapp.help import found
-from webapp.view import day, moment, zone_name
+from webapp.view import coupon_words, day, moment, zone_name
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -90,6 +90,7 @@ def promise_json(answer: Promise) -> dict[str, Any]:
         "support_ends": answer.support_ends.isoformat() if answer.support_ends else None,
         "support_text": _support(answer.support_ends),
         "coupons_left": answer.coupons_left,
+        "coupon_text": coupon_words(answer.coupons_left),
         "ledger": [dict(line) for line in answer.ledger],
     }
 

@@ -62,8 +62,8 @@ def search() -> str:
 
 
 def results_narrowed() -> bool:
-    """Whether it is the same search again, of another page or of fewer kinds."""
-    return any(request.args.get(name) for name in ("kind", "product", "version", "page"))
+    """Whether it is the same search again, of another page, of fewer kinds or in another order."""
+    return any(request.args.get(name) for name in ("kind", "product", "version", "page", "sort"))
 
 
 def found(query: str) -> Results:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, json, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -98,7 +99,8 @@ def problem(status: int, sentence: str, *, code: str, fields: dict[str, str] | N
     if wants_json():
         return _json(status, sentence, code=code, title=title, fields=fields or {})
     try:
-        page = render_template("problem.html", status=status, title=title, sentence=sentence, typed=_typed())
+        facts = {"status": status, "title": title, "sentence": sentence, "typed": _typed(), "back": _back()}
+        page = render_template("problem.html", **facts)
     except Exception:
         # The page itself needs what is broken (an untrusted host, the store): say it plainly.
         LOG.debug("the problem page could not be rendered", exc_info=True)
@@ -114,6 +116,15 @@ def _typed() -> str:
         return next((words for name in names if (words := request.form.get(name, ""))), "")
     except HTTPException:
         return ""
+
+
+def _back() -> str:
+    """The page of ours that a refused form stood on; empty when the browser does not say, or it was another site's."""
+    if request.method in ("GET", "HEAD"):
+        return ""
+    parts = urlsplit(request.referrer or "")
+    query = f"?{parts.query}" if parts.query else ""
+    return f"/{parts.path.lstrip('/')}{query}" if parts.netloc == request.host else ""
 
 
 def _json(status: int, sentence: str, *, code: str, title: str, fields: dict[str, str]) -> Response:

@@ -20,8 +20,9 @@ from kb import ids
 from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooLarge, TooMany, Unavailable
 from kb.search.results import Hit
 from kb.tickets.access import outdated
+from kb.tickets.desk import Promise
 from kb.tickets.person import Person
-from kb.tickets.ticket import Attachment, Type
+from kb.tickets.ticket import Attachment, Draft, Type
 from kb.tickets.uploads import ALLOWED
 from webapp.context import audience, centre, now, person, settings, zone
 from webapp.filing import Filing, blank, check, file_once, read, receipts, remember, shown, uploads
@@ -83,7 +84,9 @@ def review() -> str | Response | BaseResponse:
         count("ticket")
         return _filed(checked)
     _record(form["episode"], "shown", {"ids": [hit.id for hit in hits]})
-    return render_template("ticket_review.html", form={**form, "consulted": shown(hits)}, hits=hits)
+    return render_template(
+        "ticket_review.html", form={**form, "consulted": shown(hits)}, hits=hits, promise=_promise(checked.draft)
+    )
 
 
 def _suggestions(title: str) -> tuple[Hit, ...]:
@@ -91,6 +94,19 @@ def _suggestions(title: str) -> tuple[Hit, ...]:
         return centre().searcher.suggest(title, audience=audience(), limit=REVIEWED).hits
     except KbError:
         return ()
+
+
+def _promise(draft: Draft) -> Promise | None:
+    """What filing now would promise; None while nobody can say, since the way to a person stays open.
+
+    Raises Invalid for a coupon that is spent or not theirs.
+    """
+    facts = {"severity": draft.severity, "product": draft.product, "version": draft.version, "coupon": draft.coupon}
+    try:
+        return centre().desk.promise(type=draft.type.value, customer=person(), now=now(), **facts)
+    except Unavailable as error:
+        LOG.info("no promise on the review step: %s", error.sentence)
+        return None
 
 
 def _record(episode: str, kind: str, payload: Mapping[str, object]) -> None:

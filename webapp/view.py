@@ -91,6 +91,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 def register(app: Flask) -> None:
     for function in (
         client_words,
+        coupon_words,
         event_words,
         documents_of,
         marked,
@@ -174,9 +175,19 @@ def when(at: dt.datetime | None, *, zone: bool = True) -> Markup:
     )
 
 
-def day(date: dt.date | None) -> str:
-    """``24 November 2026`` without a zone: a date is the same everywhere."""
-    return f"{date.day} {date:%B} {date.year}" if date else ""
+def day(date: dt.date | str | None) -> str:
+    """``24 November 2026`` without a zone: a date is the same everywhere. A hit carries its date in ISO form."""
+    date = dt.date.fromisoformat(date) if isinstance(date, str) and date else date
+    return f"{date.day} {date:%B} {date.year}" if isinstance(date, dt.date) else ""
+
+
+def coupon_words(left: int | None) -> str:
+    """How many priority requests were left before this one; empty without a valid code (X13)."""
+    if left is None:
+        return ""
+    return (
+        "Uses your last priority request." if left == 1 else f"Uses one of the {left} priority requests you have left."
+    )
 
 
 def support_ends(product: str, version: str) -> dt.date | None:

@@ -87,7 +87,8 @@ class Desk(Overview):
     ) -> Promise:
         """What sending now would promise. Raises Invalid for an unknown severity, or a coupon that is spent."""
         if severity not in self._policy.severities:
-            raise Invalid(f"{severity!r:.40} is no severity.", field="severity")
+            known = ", ".join(self._policy.severities)
+            raise Invalid(f"{severity!r:.40} is no severity; give one of {known}.", field="severity")
         found = self._coupon(coupon, customer, now)
         choice = self._choose(type, severity, product, found, customer, now)
         at = now.replace(microsecond=0)

@@ -126,6 +126,37 @@ def test_the_form_in_each_of_its_states(visit: Door, width: int, dark: bool) -> 
     check(page, "the reader")
 
 
+#: The choices of a page that are longer than the closed select shows.
+CLIPPED = """() => [...document.querySelectorAll("select")].filter((select) => {
+  const pen = document.createElement("canvas").getContext("2d"), style = getComputedStyle(select);
+  pen.font = style.font;
+  const longest = Math.max(...[...select.options].map((option) => pen.measureText(option.text).width));
+  return longest > select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 16;
+}).map((select) => select.name)"""  # 16 pixels for the arrow
+
+
+def test_no_choice_is_cut_off_on_a_wide_screen(visit: Door, served: Served) -> None:
+    alice, bob = visit(), visit()
+    number = file_one(alice.sign_in("alice"), served.address)
+    bob.sign_in("bob")
+    for page in (alice.go("/tickets/new"), alice.go("/tickets"), bob.go("/desk"), bob.go(f"/desk/{number}")):
+        for one in page.locator(".deed summary").all():
+            one.click()
+        assert page.evaluate(CLIPPED) == [], page.url
+
+
+def test_a_wrong_priority_code_is_told_beside_the_form_and_a_right_one_says_how_many_are_left(visit: Door) -> None:
+    visitor = visit()
+    visitor.sign_in("vera")
+    page = visitor.go("/tickets/new")
+    page.get_by_role("radio", name="Production is down").check()
+    page.get_by_text("I have a priority request code").click()
+    for code, words in (("NOPE-9", "not yours"), ("VERA-5", "one of the 5 priority requests")):
+        page.fill("#coupon", code)
+        page.locator("#coupon").blur()
+        expect(page.locator("[data-promise-text]")).to_contain_text(words)
+
+
 def test_the_review_step(visit: Door, served: Served) -> None:
     visitor = visit(width=320)
     page = visitor.go("/tickets/new")

@@ -168,6 +168,14 @@ def test_a_link_sets_the_password_once_and_opens_no_session_by_itself(portal: Po
     assert anyone.post("/sign-in", about).headers["Location"] == "/tickets"
 
 
+def test_a_link_that_is_over_leads_to_a_new_one(anyone: Browser) -> None:
+    for purpose in ("register", "reset"):
+        answer = anyone.get(f"/account/{purpose}/gone")
+        assert answer.status_code == 404
+        assert f'href="/account/{purpose}">Ask for a new link' in answer.get_data(as_text=True)
+    assert "Ask for a new link" not in anyone.get("/account/invite/gone").get_data(as_text=True)
+
+
 def test_a_reset_ends_every_sign_in_and_a_link_is_good_for_its_own_purpose_only(portal: Portal, alice: Browser) -> None:
     secret = secret_for(portal, "reset", "alice@example.com")
     anyone = portal.browser()

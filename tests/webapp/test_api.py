@@ -93,6 +93,13 @@ def test_the_promise_before_sending_is_the_promise_after_it(alice: Browser) -> N
     assert "Tue 24 Nov 11:00 CET" in alice.page(f"/tickets/{filed['number']}")
 
 
+def test_a_promise_for_no_severity_says_which_there_are(anyone: Browser) -> None:
+    answer = anyone.get("/api/v1/promise").json
+    assert answer
+    assert "give one of" in answer["detail"]
+    assert "question" in answer["detail"]
+
+
 def test_the_promise_is_told_in_the_zone_of_a_guest(anyone: Browser) -> None:
     answer = anyone.get("/api/v1/promise?severity=question&zone=America/New_York").json
     odd = anyone.get("/api/v1/promise?severity=question&zone=../../etc/passwd").json

@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from kb.cli import kb
 from kb.errors import Misconfigured, Unavailable
 from webapp.cli import check_port, make_folder
 
@@ -42,6 +44,12 @@ def environment(folder: Path) -> dict[str, str]:
 
 def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from kb.cli import main; main()", "serve", *arguments]
+
+
+def test_the_list_of_commands_cuts_no_sentence_short() -> None:
+    shown = CliRunner().invoke(kb, ["--help"]).output.partition("Commands:")[2]
+    assert "Serve the portal until Ctrl-C." in shown
+    assert "..." not in shown
 
 
 def test_a_port_in_use_is_named_with_the_setting_that_changes_it() -> None:

@@ -66,6 +66,13 @@ def test_a_ticket_is_taken_given_and_solved(alice: Browser, bob: Browser) -> Non
     assert late.status_code == 409
 
 
+def test_a_suggested_article_says_what_the_customer_did_with_it(alice: Browser, bob: Browser) -> None:
+    trail = '[{"id": "doc/jam", "outcome": "shown"}]'
+    number = number_of(alice.post("/tickets", ticket(title="Paper jam in the press", consulted=trail)))
+    choice = bob.page(f"/desk/{number}").split('value="doc/jam"')[1].split("</label>")[0]
+    assert '<span class="tag trail-shown">shown</span>' in choice
+
+
 def test_a_refused_reply_keeps_the_words(alice: Browser, bob: Browser) -> None:
     number = number_of(alice.post("/tickets", ticket()))
     long = "word " * 5000

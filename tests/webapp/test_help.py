@@ -40,6 +40,16 @@ def test_facets_keep_the_query_and_name_the_chosen_value(anyone: Browser) -> Non
     assert 'href="/search?q=open"' in page
 
 
+def test_each_result_says_of_when_it_is(anyone: Browser) -> None:
+    assert 'Updated <time datetime="2026-11-01">1 November 2026</time>' in anyone.page("/search?q=paper&sort=date")
+
+
+def test_a_result_list_without_filters_leaves_no_gap_for_them(anyone: Browser) -> None:
+    assert 'class="results-grid no-facets"' in anyone.page("/search?q=qqzzxx")
+    assert 'class="results-grid"' in anyone.page("/search?q=qqzzxx&kind=faq")
+    assert 'class="results-grid"' in anyone.page("/search?q=paper")
+
+
 def test_a_misspelt_word_is_asked_about(portal: Portal, anyone: Browser) -> None:
     answer = portal.centre.searcher.search("cartrige")
     page = anyone.page("/search?q=cartrige")

@@ -130,9 +130,15 @@ def test_the_review_step_shows_what_may_answer_it_and_files_nothing(portal: Port
     hidden = {name: value.replace("&#34;", '"') for name, value in hidden.items()}
     number = number_of(alice.post("/tickets", hidden))
     shown = alice.page(f"/tickets/{number}")
-    assert "What you looked at" in shown
+    assert "What you were shown" in shown
     assert "Clear a paper jam" in shown
     assert "Since Monday it eats every second sheet." in shown
+
+
+def test_the_review_step_tells_the_promise_before_anything_is_filed(alice: Browser) -> None:
+    page = alice.post("/tickets/review", ticket(title="Paper jam in the press")).get_data(as_text=True)
+    assert "Commercial level: first answer by" in page
+    assert "Tue 24 Nov 11:00 CET</time>" in page
 
 
 def test_the_review_step_goes_back_to_the_form_with_everything(alice: Browser) -> None:

@@ -195,6 +195,24 @@ def test_too_many_files_are_counted_before_they_are_read(alice: Browser) -> None
     assert "See the files." in page
 
 
+def test_a_form_that_cannot_be_taken_leads_back_to_its_page(alice: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    for came_from, back in (
+        (f"http://localhost/tickets/{number}?key=x", f"/tickets/{number}?key=x"),
+        ("http://localhost//evil.example/x", "/evil.example/x"),
+        ("http://evil.example/x", ""),
+    ):
+        headers = {"Referer": came_from}
+        answer = alice.client.post(
+            f"/tickets/{number}/comments", data={"body": "Blue", "csrf_token": "-"}, headers=headers
+        )
+        page = answer.get_data(as_text=True)
+        assert answer.status_code == 400
+        assert "Blue</textarea>" in page
+        assert (f'href="{back}">Go back to the page' in page) == bool(back)
+        assert "Go back to the page" in page or not back
+
+
 def test_a_form_with_endless_text_is_told_what_is_too_long(alice: Browser) -> None:
     answer = alice.upload("/tickets", ticket(description="x" * 600_000))
     assert answer.status_code == 413

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kb.search.results import Passage
 from kb.tickets.ticket import Due
-from webapp.view import due_tone, due_words, linked, marked, moment, size, span_words, zone_name
+from webapp.view import coupon_words, due_tone, due_words, linked, marked, moment, size, span_words, zone_name
 
 NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
 TEXT = st.text(max_size=60)
@@ -90,3 +90,9 @@ def test_a_span_is_never_told_longer_than_it_is(span: dt.timedelta) -> None:
 
 def test_sizes_are_told_in_decimal_units() -> None:
     assert [size(n) for n in (0, 999, 1500, 2_500_000)] == ["0 bytes", "999 bytes", "2 kB", "2.5 MB"]
+
+
+def test_what_is_left_of_priority_requests_is_told_in_words() -> None:
+    assert coupon_words(None) == ""
+    assert coupon_words(1) == "Uses your last priority request."
+    assert coupon_words(5) == "Uses one of the 5 priority requests you have left."

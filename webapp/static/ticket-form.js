@@ -90,16 +90,21 @@ async function promise() {
   for (const name of ["type", "product", "version", "coupon", "zone"]) if (field(name).value) facts[name] = field(name).value;
   try {
     const response = await fetch(`${form.dataset.promise}?${new URLSearchParams(facts)}`, { signal: request.signal, headers: { Accept: "application/json" } });
-    if (!response.ok) throw new Error(String(response.status));
     const answer = await response.json();
     if (request !== promiseRequest) return;
+    if (response.status === 422) return unpromised(answer.detail);
+    if (!response.ok) throw new Error(String(response.status));
     promised.replaceChildren(...words(answer));
     form.querySelector("[data-promise-line]").textContent = `${answer.text}.`;
   } catch (error) {
     if (error.name === "AbortError") return;
-    promised.replaceChildren(line("p", "meta", "We tell you the time on the next page."));
-    form.querySelector("[data-promise-line]").textContent = "";
+    unpromised("We tell you the time on the next page.");
   }
+}
+
+function unpromised(why) {
+  promised.replaceChildren(line("p", "meta", why));
+  form.querySelector("[data-promise-line]").textContent = "";
 }
 
 function line(tag, className, text) {
@@ -113,6 +118,7 @@ function words(answer) {
   const lines = [line("p", "promise-level", answer.level)];
   if (answer.due_text) lines.push(line("p", "meta", "First answer by"), line("p", "promise-when", answer.due_text));
   if (answer.why) lines.push(line("p", "meta", answer.why));
+  if (answer.coupon_text) lines.push(line("p", "meta", answer.coupon_text));
   if (answer.support_text) lines.push(line("p", "meta", answer.support_text));
   return lines;
 }
@@ -148,7 +154,9 @@ form.addEventListener("ask:settled", (event) => tell("query", { q: event.detail.
 function showFaults(sentence, fields) {
   const summary = document.getElementById("summary");
   const list = summary.querySelector("[data-summary-list]");
-  summary.querySelector("[data-summary]").textContent = sentence;
+  const told = summary.querySelector("[data-summary]");
+  told.textContent = sentence;
+  told.hidden = Object.keys(fields).length === 1 && Object.values(fields)[0] === sentence; // the list says it
   list.replaceChildren();
   for (const fault of form.querySelectorAll("[data-fault]")) {
     const words = fields[fault.dataset.fault] || "";

@@ -28,7 +28,9 @@ from kb.search.kernels import UNIT, Kernels, Scratch, kernels, saturated, top
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-_POINT = 65_536  # a score of 1; the 48 words of a query, all rare, reach a quarter of what 32 bits hold
+#: A score of 1. The 48 words of a query, each said twelve times and each in one of a million documents, reach three
+#: quarters of what 32 bits hold.
+_POINT = 65_536
 _STEP = (weights.K1 + 1) / weights.STEPS * _POINT  # what one step of a posting's byte is worth at an idf of 1
 _UNITS = np.rint(weights.frequency(np.arange(256, dtype=np.uint8)) * UNIT).astype(np.int32)
 _HALF = int(weights.K1 * UNIT)
@@ -119,7 +121,7 @@ class Pool:
 
 
 def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int) -> Arrays:
-    """Arrays for the postings of all terms; a term that a quarter of the documents have becomes a row of codes."""
+    """Arrays for the postings of all terms; a term that one of eight documents has becomes a row of codes."""
     df = np.diff(pointers)
     dense = (df * _DENSE >= documents) & (df > 0)
     rows = np.zeros((int(dense.sum()), documents), dtype=np.uint8)

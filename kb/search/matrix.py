@@ -33,6 +33,7 @@ from kb.search.vocabulary import Vocabulary
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 MOST_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
+MOST_TIMES = 12  # a word counts as often as it was said, up to this, so that no sum outgrows 32 bits (see ``lexical``)
 _REMEMBERED = 20_000  # words that were read before; what a stranger types takes at most some megabytes
 _UNREAD = Meaning("", (), ())
 _GAIN = 4096  # a gain of 1: passages are scored in whole numbers
@@ -109,7 +110,7 @@ class Matrix:
             if meaning:
                 # A word that was said several times counts as often: long questions repeat what they are about.
                 again = times > 1 and not meaning.corrected
-                meanings.append(replace(meaning, shares=(float(times),)) if again else meaning)
+                meanings.append(replace(meaning, shares=(float(min(times, MOST_TIMES)),)) if again else meaning)
             elif not hyphenated(word):
                 unknown.append(word)
         if last:

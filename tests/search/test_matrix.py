@@ -14,7 +14,8 @@ from kb.search import postings, weights
 from kb.search.analysis import Analyzer
 from kb.search.corpus import Corpus
 from kb.search.documents import Document, Kind
-from kb.search.matrix import Matrix
+from kb.search.lexical import _worth
+from kb.search.matrix import MOST_TIMES, MOST_WORDS, Matrix
 from kb.search.passages import cut
 from tests.search.library import ARTICLES, document
 
@@ -131,6 +132,22 @@ def test_strange_corpora_are_answered(documents: list[Document]) -> None:
     understood = found.understand("日本 anything at all", open_ended=True)
     assert found.score(understood).size == len(documents)
     assert found.letters.vector("日本 anything") is None or documents
+
+
+@pytest.mark.parametrize("query", ["㌖" * 1000, "㌖ " * 500, "メー" * 500, "ab " * 333])
+def test_a_word_said_a_thousand_times_outgrows_no_sum(query: str) -> None:
+    others = [document(f"doc/{i:03}", f"Other {i}", "nothing of interest") for i in range(400)]
+    found = matrix([*others, document("doc/zz", "キロメートル ab", "キロメートル ab " * 30)])
+    understood = found.understand(query, open_ended=False)
+    assert np.flatnonzero(found.score(understood) > 0).tolist() == [400]
+    assert found.pool(understood).documents.tolist() == [400]
+    assert found.passages(found.gains(understood), np.array([400]))[0] > 0
+    assert found.passages(found.gains(understood), np.array([0]))[0] == 0
+
+
+def test_no_query_outgrows_32_bits_in_a_million_documents() -> None:
+    heaviest = _worth(math.log1p((1_000_000 - 0.5) / 1.5) * MOST_TIMES) * weights.STEPS
+    assert heaviest * MOST_WORDS < 2**31
 
 
 def test_facets_count_only_the_documents_asked_for() -> None:

@@ -216,7 +216,9 @@ class Builder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
+        # What is closed here unpublished is thrown away: on a full disk, that it cannot be ended well is no news.
+        with contextlib.suppress(OSError, sqlite3.Error):
+            self._open.close()
 
     def add(self, document: Document) -> None:
         """Take up one document. Raises Conflict when its id was added before."""

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +100,29 @@ def test_a_full_disk_publishes_nothing_and_leaves_the_old_one_serving(
             publish(tmp_path, ARTICLES[:2], operators=False)
     assert Searcher(tmp_path).search("port").hits
     assert not list((tmp_path / "index").glob("building-*"))
+    publish(tmp_path)
+    assert Searcher(tmp_path).ready()
+
+
+def test_a_disk_that_is_full_while_words_are_written_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, ARTICLES, operators=False)
+
+    class Full(io.BytesIO):
+        def write(self, _: Any, /) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    opened = Path.open
+
+    def records_on_a_full_disk(path: Path, *how: Any, **more: Any) -> Any:
+        return Full() if path.suffix == ".records" else opened(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", records_on_a_full_disk)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        publish(tmp_path, [document("doc/a", "Alpha", "beta")], operators=False)
+    monkeypatch.undo()
+    assert left_behind(tmp_path) == ["gen-000001"]
     publish(tmp_path)
     assert Searcher(tmp_path).ready()
 

@@ -20,7 +20,7 @@ import click
 from indexer import pipeline, sources
 from indexer.report import Report
 from kb.errors import Invalid, KbError
-from kb.search.store import PREVIEW_FILE
+from kb.search.previews import FILE as PREVIEW_FILE
 from kb.settings import Settings, load
 
 if TYPE_CHECKING:

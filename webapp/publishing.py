@@ -147,7 +147,7 @@ def progress() -> Response:
     if newest is not None and newest.open:
         stand = _under_way(newest)  # asked every second: opening a generation, which verifies it, would cost too much
     else:
-        serving = generations.current(settings().data)
+        serving = generations.current(settings().data, anew=False)
         known = serving.manifest.partitions if serving else (PUBLIC,)
         stand = standing(serving, [name for name in known if visible_to(name) <= visible_to(audience())])
     response = make_response(render_template("_run.html", standing=stand, doing=DOING))

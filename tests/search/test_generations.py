@@ -11,6 +11,7 @@ import pytest
 from kb.errors import Conflict, Unavailable
 from kb.search import generations
 from kb.search.generations import Builder
+from kb.search.history import history
 from kb.search.searcher import Searcher
 from tests.search.library import ARTICLES, document, publish, searcher
 
@@ -153,3 +154,26 @@ def test_text_that_no_store_can_hold_is_mended(tmp_path: Path) -> None:
     found = searcher(tmp_path, [document("doc/odd", "Lone \ud800 surrogate", "NUL \0 inside")])
     assert found.article("doc/odd").title == "Lone ? surrogate"
     assert found.search("surrogate").total == 1
+
+
+def test_for_a_page_only_what_changed_is_read_again(tmp_path: Path) -> None:
+    publish(tmp_path)
+    publish(tmp_path, ARTICLES[:2], operators=False)
+    hashed = generations._hashed_once.cache_info
+
+    seen, before = history(tmp_path, anew=False), hashed().misses
+    assert history(tmp_path, anew=False) == seen == history(tmp_path)
+    current = generations.current(tmp_path, anew=False)
+    assert current
+    assert current.name == "000002"
+    assert hashed().misses == before
+
+    file = tmp_path / "index" / "gen-000002" / "words.arrays"
+    raw = file.read_bytes()
+    file.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
+    os.utime(file, ns=(0, 0))
+    assert [(one.name, one.serves, one.sound) for one in history(tmp_path, anew=False)] == [
+        ("000002", False, False),
+        ("000001", True, True),
+    ]
+    assert hashed().misses == before + 1

@@ -129,13 +129,13 @@ def _row(entry: Entry) -> list[Any]:
     findings = [finding.row() for finding in entry.findings]
     return [
         entry.size, entry.mtime_ns, entry.digest, list(entry.ids), entry.place, entry.many, entry.uid, entry.title,
-        dict(entry.includes), dict(entry.links), until, findings,
-        list(entry.pictures), dict(entry.old_urls),
+        dict(entry.includes), dict(entry.links), until,
+        list(entry.pictures), dict(entry.old_urls), findings,
     ]  # fmt: skip
 
 
 def _entry(row: list[Any]) -> Entry:
-    size, mtime_ns, digest, ids, place, many, uid, title, includes, links, until, findings, pictures, old_urls = row
+    size, mtime_ns, digest, ids, place, many, uid, title, includes, links, until, pictures, old_urls, findings = row
     return Entry(
         int(size), int(mtime_ns), str(digest), tuple(ids), place, bool(many), uid, title, dict(includes), dict(links),
         dt.date.fromisoformat(until) if until else None, tuple(Finding(*finding) for finding in findings),

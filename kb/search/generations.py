@@ -328,10 +328,13 @@ class Builder:
         if not self._kept or self.previous is None or audience not in self.previous.manifest.partitions:
             return None
         with contextlib.closing(self.previous.store) as store:
-            then = {id_ for id_, other in store.audiences().values() if other in visible_to(audience)}
+            of_row = store.audiences()
+        then = {id_ for id_, other in of_row.values() if other in visible_to(audience)}
         now = {facts.id for facts in self._corpus.facts if facts.audience in visible}
         old = arrays.load(self.previous.partition(audience))
-        return Before(old, changed=len(now - self._kept), lost=bool(then - now))
+        ids = (of_row[row][0] for row in old["row"].tolist())
+        places = {id_: number for number, id_ in enumerate(ids) if id_ in self._kept}
+        return Before(old, changed=len(now - self._kept), lost=bool(then - now), places=places)
 
     def _sealed(self, partitions: dict[str, str], settings: Mapping[str, Any]) -> Manifest:
         if self._operators:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.analysis import fold
 from kb.search.arrays import Arrays
-from kb.search.kernels import Kernels, Scratch
+from kb.search.kernels import Kernels, Scratch, gather
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -53,16 +53,13 @@ def _pieces(entry: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def pack(titles: Sequence[str]) -> Arrays:
-    """TF-IDF over the titles' pieces, and for each piece the titles where it weighs most."""
-    from scipy import sparse  # build time only
+def pack(titles: Sequence[str], before: Arrays | None = None, places: Ints | None = None) -> Arrays:
+    """TF-IDF over the titles' pieces, and for each piece the titles where it weighs most.
 
-    words, title_words = _numbered(titles)
-    pieces = [_pieces(word) for word in words] or [()]  # scipy multiplies no empty tables
-    hashes, place = np.unique(np.fromiter(chain.from_iterable(pieces), dtype=np.uint32), return_inverse=True)
-    of_word = _rows(sparse, place, [len(p) for p in pieces], hashes.size)
-    of_title = _rows(sparse, title_words[0], title_words[1], len(words)) @ of_word
-    of_title.sort_indices()
+    ``before`` are arrays of an earlier partition; ``places`` says for each title which document had the same there, -1
+    for none.
+    """
+    hashes, of_title = _counted(titles) if before is None or places is None else _again(titles, before, places)
     counts = of_title.tocsc()
     # scikit-learn's smooth idf, and unit length, so that a dot product is a cosine.
     idf = (np.log((1 + len(titles)) / (1 + np.diff(counts.indptr))) + 1).astype(np.float32)
@@ -77,9 +74,42 @@ def pack(titles: Sequence[str]) -> Arrays:
         "gram_weights": np.rint(weight[kept] * _WEIGHT).astype(np.uint16),
         "title_pointers": of_title.indptr.astype(np.int64),
         "title_grams": of_title.indices.astype(np.int32),
-        "title_counts": np.minimum(of_title.data, 255).astype(np.uint8),
+        "title_counts": of_title.data.astype(np.uint8),
         "title_lengths": np.maximum(length, 1e-9).astype(np.float32),
     }
+
+
+def _counted(titles: Sequence[str]) -> tuple[Ints, Any]:
+    """The hashes of all pieces, ascending, and how often each title has each, 255 at most."""
+    words, title_words = _numbered(titles)
+    pieces = [_pieces(word) for word in words] or [()]  # scipy multiplies no empty tables
+    hashes, place = np.unique(np.fromiter(chain.from_iterable(pieces), dtype=np.uint32), return_inverse=True)
+    of_word = _rows(place, [len(p) for p in pieces], hashes.size)
+    of_title = _rows(title_words[0], title_words[1], len(words)) @ of_word
+    of_title.data = np.minimum(of_title.data, 255)
+    of_title.sort_indices()
+    return hashes, of_title
+
+
+def _again(titles: Sequence[str], before: Arrays, places: Ints) -> tuple[Ints, Any]:
+    """What ``_counted`` gives, counting only the titles that are new."""
+    from scipy import sparse  # build time only
+
+    same, fresh = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+    new_hashes, counted = _counted([titles[i] for i in fresh.tolist()])
+    at, owner = gather(before["title_pointers"], places[same])
+    old = before["gram_hashes"][before["title_grams"][at]]
+    hashes = np.union1d(np.unique(old), new_hashes)
+    width = max(1, hashes.size)
+    pointers = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=same.size))))
+    values = before["title_counts"][at].astype(np.int32)
+    kept = sparse.csr_matrix((values, hashes.searchsorted(old), pointers), (same.size, width))
+    columns = hashes.searchsorted(new_hashes)[counted.indices] if counted.nnz else counted.indices
+    added = sparse.csr_matrix((counted.data, columns, counted.indptr), (fresh.size, width))
+    order = np.argsort(np.concatenate((same, fresh)), kind="stable")
+    table = sparse.vstack((kept, added), format="csr")[order]
+    table.sort_indices()
+    return hashes, table
 
 
 def _numbered(titles: Sequence[str]) -> tuple[list[str], tuple[Ints, Ints]]:
@@ -90,8 +120,10 @@ def _numbered(titles: Sequence[str]) -> tuple[list[str], tuple[Ints, Ints]]:
     return list(number), (np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(counts.sum())), counts)
 
 
-def _rows(sparse: Any, entries: Ints, counts: Any, width: int) -> Any:
+def _rows(entries: Ints, counts: Any, width: int) -> Any:
     """How often each row has each entry."""
+    from scipy import sparse  # build time only
+
     pointers = np.concatenate(([0], np.cumsum(counts)))
     table = sparse.csr_matrix((np.ones(entries.size, np.int32), entries, pointers), shape=(len(counts), max(1, width)))
     table.sum_duplicates()

@@ -39,7 +39,9 @@ def partition(corpus: Corpus, visible: frozenset[str], before: Before | None = N
     made |= seen.postings(made)
     made |= seen.passages()
     made |= topics.pack(made, before)
-    return {**made, **letters.pack([f.title for f in rows]), **_columns(rows)}
+    places = np.array([before.places.get(f.id, -1) for f in rows], dtype=np.int64) if before else None
+    titles = letters.pack([f.title for f in rows], before.arrays if before else None, places)
+    return {**made, **titles, **_columns(rows)}
 
 
 class _Visible:

@@ -125,7 +125,7 @@ def features(one: Evidence, *, ideal: float, rarest: float) -> dict[str, float]:
     """What ``confidence`` weighs, by name: shares and cosines, so that none depends on how large an index is.
 
     ``ideal`` is the sum of the idfs of all the query's words, unknown ones counting as the rarest; ``rarest`` the idf
-    of a word that no document has. ``words`` is the share of the query that was found, ``weight`` how much that is, as
+    of a word that one document has. ``words`` is the share of the query that was found, ``weight`` how much that is, as
     the logarithm of the number of rarest words it is worth: all of "can you tell me how" is found nearly everywhere,
     and says nothing.
     """

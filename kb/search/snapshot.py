@@ -120,7 +120,7 @@ class Snapshot:
         letters, words = (ranked.raw[name][at].tolist() for name in ("letters", "words"))
         topics = ranked.raw["topics"][at].tolist() if matrix.topics else [None] * len(words)
         best = [ranking.Evidence(*one) for one in zip(letters, words, topics, strict=True)]
-        return ranking.confidence(best, ideal=matrix.ideal(understood), rarest=matrix.lexical.idf(0))
+        return ranking.confidence(best, ideal=matrix.ideal(understood), rarest=matrix.lexical.idf(1))
 
     # --- search --------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ scikit-learn's truncated SVD; kept as bytes and mapped. Only candidates are comp
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,12 +35,14 @@ _REMEMBERED = 2_000  # words of queries; a kilobyte each
 class Before:
     """The last generation's partition for the same audience, of which ``changed`` documents are new or different now.
 
-    ``lost`` says that a document which that audience saw then is gone or hidden from it now.
+    ``lost`` says that a document which that audience saw then is gone or hidden from it now; ``places`` are the numbers
+    that the documents which are the same had then.
     """
 
     arrays: Arrays
     changed: int
     lost: bool
+    places: Mapping[str, int]
 
 
 def pack(made: Arrays, before: Before | None = None) -> Arrays:

@@ -55,7 +55,7 @@ CONFIDENCE = MappingProxyType({"letters": 2.04, "words": 7.14, "weight": 1.90, "
 CONFIDENCE_BIAS = -3.04
 COMPANIONS = 2.0  # log-odds that the others may lack, beside the best
 #: Log-odds below which nothing is shown. Features carry over between sites, the threshold does not: see `kb eval`.
-DOUBT = -2.0
+DOUBT = -1.6
 
 COMPLETIONS = 100  # most frequent words that an open last word may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter

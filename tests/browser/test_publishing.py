@@ -77,7 +77,7 @@ def test_what_waits_is_seen_previewed_and_published_while_the_page_lies_open(vis
     expect(page.get_by_text("It can be published.").first).to_be_visible(timeout=LONG)
     expect(page.locator("[data-run-status]")).to_contain_text("It can be published.", timeout=LONG)
     expect(page.get_by_text("docs/new.md")).to_be_visible()
-    expect(page.locator(".diff .gone")).to_contain_text("About the jam")
+    expect(page.locator(".diff .gone", has_text="About the jam")).to_be_visible()
     check(page, "the editor's page with a preview")
     page.get_by_role("link", name="Clear a paper jam").click()
     expect(page.get_by_text("only editors see this page")).to_be_visible()

@@ -243,8 +243,10 @@ class Matrix:
         given = {}
         if named:
             given["exact"] = self.coverage(Understood("", named), documents)
-        for version in self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ():
-            given["version"] = self.having("version", version)[documents].astype(np.float32)
+        about = self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ()
+        if about:
+            masks = [self.having("version", version)[documents] for version in about]
+            given["version"] = np.logical_or.reduce(masks).astype(np.float32)
         if language:
             given |= self._foreign(documents, language.lower())
         days = self._a["day"]

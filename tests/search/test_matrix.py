@@ -150,6 +150,13 @@ def test_no_query_outgrows_32_bits_in_a_million_documents() -> None:
     assert heaviest * MOST_WORDS < 2**31
 
 
+def test_who_names_two_versions_asks_for_pages_about_either() -> None:
+    pages = [document(f"doc/{n}", "Upgrade", "How to.", versions=(f"4.{n}",)) for n in (10, 11, 12)]
+    found = matrix(pages)
+    signals = found.signals(found.understand("upgrade 4.10 to 4.11", open_ended=False), np.arange(3), "")
+    assert signals["version"].tolist() == [1, 1, 0]
+
+
 def test_facets_count_only_the_documents_asked_for() -> None:
     found = matrix(list(ARTICLES), frozenset({"public", "customers", "partners", "staff"}))
     everything = np.arange(found.size)

@@ -96,8 +96,9 @@ class Searcher:
         """
         if not 1 <= limit <= 20:
             raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
+        now = self._now()  # to open a generation takes longer than an answer, and is no reason for a worse one
         deadline = time.monotonic() + self._budget
-        return self._now().suggest(
+        return now.suggest(
             title, audience, limit=limit, deadline=deadline, explain=explain, doubt=doubt, language=language
         )
 
@@ -128,11 +129,15 @@ class Searcher:
         return self._now().counts(audience)
 
     def _now(self) -> Snapshot:
-        if time.monotonic() - self._looked >= LOOK_EVERY:
-            with self._lock:
+        # One looks, and may open another generation; the others go on with the one that is open.
+        due = time.monotonic() - self._looked >= LOOK_EVERY
+        if due and self._lock.acquire(blocking=self._snapshot is None):
+            try:
                 if time.monotonic() - self._looked >= LOOK_EVERY:
                     self._look()
                     self._looked = time.monotonic()
+            finally:
+                self._lock.release()
         if self._snapshot is None:
             self._looked = float("-inf")  # look again at the next request: an index may just have been built
             raise Unavailable("There is no search index yet; run `kb index`.", retry_after=5)

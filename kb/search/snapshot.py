@@ -66,13 +66,17 @@ class Snapshot:
         self._answers: dict[tuple[object, ...], Suggestions] = {}
         self.store = generation.store
         self.curations = Curations(generation.curations())
+        # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
+        self._partitions = {
+            file: arrays.load(file) for file in map(generation.partition, generation.manifest.partitions)
+        }
         self._matrices: dict[Path, Matrix] = {}
         self._selector: Selector | None = None
 
     def matrix(self, audience: str) -> Matrix:
         file = self.generation.partition(audience)
         if file not in self._matrices:
-            self._matrices[file] = Matrix(arrays.load(file))
+            self._matrices[file] = Matrix(self._partitions[file])
         return self._matrices[file]
 
     def selector(self) -> Selector:

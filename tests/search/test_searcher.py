@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from kb.errors import Invalid, NotFound, Unavailable
+from kb.search import generations
 from kb.search.documents import Document, Kind
+from kb.search.generations import Builder, Generation
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
 from tests.search.library import document, publish, searcher
@@ -141,6 +145,49 @@ def test_an_answer_cut_short_says_so(tmp_path: Path) -> None:
     publish(tmp_path)
     hurried = Searcher(tmp_path, budget_ms=0)
     assert hurried.suggest("port already in use").partial
+
+
+def test_opening_a_generation_takes_nothing_from_the_time_for_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, operators=False)
+    clock, opened = [0.0], generations.current
+
+    def slowly(data: Path) -> Generation | None:
+        clock[0] += 10
+        return opened(data)
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(generations, "current", slowly)
+    assert not Searcher(tmp_path).suggest("port already in use").partial
+    assert clock == [10]
+
+
+def test_while_one_request_opens_a_generation_the_others_are_answered(tmp_path: Path) -> None:
+    publish(tmp_path, operators=False)
+    found = Searcher(tmp_path, budget_ms=60_000)
+    assert found.generation == "000001"
+    publish(tmp_path, operators=False)
+    found._looked = float("-inf")
+    with ThreadPoolExecutor(1) as other:
+        with found._lock:
+            answer = other.submit(found.suggest, "reset my password")
+            try:
+                assert answer.result(timeout=30).generation == "000001"
+            finally:
+                found._looked = float("inf")  # should it wait for the lock, let it go
+        found._looked = float("-inf")
+        assert found.suggest("reset my password").generation == "000002"
+
+
+def test_who_never_asked_before_is_answered_by_a_generation_that_is_no_longer_kept(tmp_path: Path) -> None:
+    publish(tmp_path, operators=False)
+    found = Searcher(tmp_path, budget_ms=60_000)
+    assert found.search("port", operators=False).hits
+    with Builder(tmp_path, keep=1, operators=False) as builder:
+        builder.publish(ledger={}, settings={})
+    found._looked = float("inf")
+    assert ids(found.suggest("zephyrion outages", audience="staff"))[0] == "doc/runbook"
 
 
 AUDIENCE = st.sampled_from(["public", "public", "staff", "customers"])

@@ -69,23 +69,6 @@ def _moved(spans: Iterable[tuple[int, int]], places: Sequence[int]) -> list[tupl
     return moved
 
 
-def excerpt(text: str, matches: Matches, *, width: int = WIDTH) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """At most about ``width`` characters around the densest matches, and the half-open spans that matched.
-
-    White space is shortened; an ellipsis marks a cut.
-    """
-    return _cut(" ".join(text.split()), matches, width)
-
-
-def _cut(text: str, matches: Matches, width: int) -> tuple[str, tuple[tuple[int, int], ...]]:
-    found = matches.spans(text)
-    start, end = _window(text, found, width)
-    before, after = ("… " if start else ""), (" …" if end < len(text) else "")
-    shift = len(before) - start
-    spans = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)
-    return before + text[start:end] + after, spans
-
-
 def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
     if len(text) <= width:
         return 0, len(text)
@@ -124,6 +107,13 @@ def _word_end(text: str, at: int) -> int:
 
 
 def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
-    """The passage to show for a hit; ``text`` is on one line, as the store keeps it."""
-    shown, spans = _cut(text, matches, WIDTH)
-    return Passage(shown, spans, anchor, path)
+    """The passage to show for a hit; ``text`` is on one line, as the store keeps it.
+
+    At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
+    """
+    found = matches.spans(text)
+    start, end = _window(text, found, WIDTH)
+    before, after = ("… " if start else ""), (" …" if end < len(text) else "")
+    shift = len(before) - start
+    spans = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)
+    return Passage(before + text[start:end] + after, spans, anchor, path)

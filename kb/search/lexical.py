@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -56,15 +56,6 @@ class Meaning:
     united: bool = False
     corrected: str = ""
     term: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Documents worth a closer look (ascending numbers), their word scores, and how many matched at all."""
-
-    documents: Ints
-    scores: Floats
-    matched: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,15 +190,14 @@ class Lexical:
             term.add(self._run, sums, 0, self.size)
         return _points(sums)
 
-    def best(self, scores: Floats, allowed: Mask | None = None) -> Candidates:
-        """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
+    def best(self, scores: Floats, allowed: Mask | None = None) -> Ints:
+        """The best documents of each kind that have any score, ascending; ties broken by document id."""
         matched = np.flatnonzero(scores if allowed is None else (scores > 0) & allowed)
         chosen = []
         for low, high in self.kind_ranges:
             a, b = np.searchsorted(matched, (low, high))
             chosen.append(top(matched[a:b], scores[matched[a:b]], weights.CANDIDATES))
-        documents = np.concatenate(chosen) if chosen else matched[:0]
-        return Candidates(documents, scores[documents], matched)
+        return np.concatenate(chosen)
 
     # --- the best alone ------------------------------------------------------------------------------------------
 

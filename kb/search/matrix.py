@@ -23,7 +23,7 @@ from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
 from kb.search.kernels import Kernels, Scratch, gather, kernels
 from kb.search.letters import Letters
-from kb.search.lexical import Candidates, Lexical, Meaning, Pool
+from kb.search.lexical import Lexical, Meaning, Pool
 from kb.search.ranking import fresh
 from kb.search.solved import Votes
 from kb.search.spelling import Speller
@@ -156,8 +156,8 @@ class Matrix:
         """BM25F of every document, dense."""
         return self.lexical.score(query.meanings)
 
-    def best(self, scores: Floats, allowed: npt.NDArray[np.bool_] | None = None) -> Candidates:
-        """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
+    def best(self, scores: Floats, allowed: npt.NDArray[np.bool_] | None = None) -> Ints:
+        """The best documents of each kind that have any score, ascending; ties broken by document id."""
         return self.lexical.best(scores, allowed)
 
     def pool(self, query: Understood) -> Pool:

@@ -213,7 +213,7 @@ class Snapshot:
         if scores is None and allowed is not None:
             scores = matrix.score(understood)
         pool = matrix.pool(understood) if scores is None else None
-        found = pool.documents if pool else matrix.best(scores, allowed).documents
+        found = pool.documents if pool else matrix.best(scores, allowed)
         if time.monotonic() > deadline:
             words = pool.scores(found) if pool else scores[found]
             order = ranking.order(words)

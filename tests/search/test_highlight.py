@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.analysis import Analyzer, fold, placed
-from kb.search.highlight import WIDTH, Matches, excerpt
+from kb.search.highlight import WIDTH, Matches, passage
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
@@ -15,6 +15,11 @@ def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
 def marked(text: str, found: Matches) -> list[str]:
     shown, spans = excerpt(text, found)
     return [shown[start:end] for start, end in spans]
+
+
+def excerpt(text: str, found: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
+    shown = passage(" ".join(text.split()), "", (), found)
+    return shown.text, shown.spans
 
 
 def test_inflections_of_a_word_are_marked() -> None:

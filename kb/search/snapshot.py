@@ -8,6 +8,7 @@ is the searcher's business.
 from __future__ import annotations
 
 import math
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search import arrays, curations, ranking, weights
+from kb.search.analysis import placed
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
@@ -351,7 +353,15 @@ def _did_you_mean(text: str, understood: Understood) -> str | None:
     changed = text
     for meaning in understood.meanings:
         if meaning.corrected:
-            at = changed.lower().find(meaning.word)
-            if at >= 0:
-                changed = changed[:at] + meaning.corrected + changed[at + len(meaning.word) :]
+            changed = _replaced(changed, meaning.word, meaning.corrected)
     return changed if changed != text else None
+
+
+def _replaced(text: str, word: str, other: str) -> str:
+    """``text`` with ``other`` for each ``word``; for parts of words (camelCase) only where it is no whole one."""
+    folded, places = placed(text)
+    plain = re.escape(word)
+    found = [*re.finditer(rf"(?<!\w){plain}(?!\w)", folded)] or [*re.finditer(plain, folded)]
+    for match in reversed(found):
+        text = text[: places[match.start()]] + other + text[places[match.end()] :]
+    return text

@@ -102,6 +102,22 @@ def test_did_you_mean_is_offered_from_words_the_asker_may_see(centre: Searcher) 
     assert centre.search("zephyrio").did_you_mean is None
 
 
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("protocol prot", "protocol port"),
+        ("pasword, Pasword", "password, password"),
+        ("İ pasword", "İ password"),
+        ("ﬁ PASWORD", "ﬁ password"),
+        ("myPasword", "mypassword"),
+        ("pro\u0301tocol pasword", "pro\u0301tocol password"),
+    ],
+)
+def test_did_you_mean_changes_each_unknown_word_and_nothing_else(tmp_path: Path, query: str, meant: str) -> None:
+    pages = [document(f"doc/{i}", "The port and the password", "protocol") for i in range(3)]
+    assert searcher(tmp_path, pages, operators=False).search(query).did_you_mean == meant
+
+
 def test_an_explanation_adds_up_to_the_score(centre: Searcher) -> None:
     for hit in centre.search("slow suggestions", explain=True).hits:
         assert hit.explain

@@ -30,7 +30,8 @@ _POINTS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-
 _MARKS = _POINTS + "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
 _POINTED = re.compile(f"[{_POINTS}]")
 _LETTER = re.compile(f"[\\x00-\\x7f][{_POINTS}]+|[^\\x00-\\x7f][{_POINTS}]*")
-_INSIDE = re.compile(f"[\\w{_MARKS}]*")
+#: What a word goes on with.
+INSIDE = re.compile(f"[\\w{_MARKS}]*")
 _EMOJI = "\U0001f300-\U0001faff\u2600-\u27bf"
 _WORD = re.compile(f"[{_EMOJI}]|[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
@@ -79,11 +80,6 @@ def placed(text: str) -> tuple[str, Sequence[int]]:
     parts.append(lower[done:].lower())
     places += range(done, len(text) + 1)
     return "".join(parts), places
-
-
-def word_end(folded: str, at: int) -> int:
-    """Where the word ends that has its letters around ``at``."""
-    return _INSIDE.match(folded, at).end()  # type: ignore[union-attr]  # it always matches
 
 
 def _fold_letter(match: re.Match[str]) -> str:

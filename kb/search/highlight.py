@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from kb.search.analysis import is_spaced, placed, tokens, word_end
+from kb.search.analysis import INSIDE, is_spaced, placed, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
@@ -33,15 +33,17 @@ class Matches:
         if not self._spaced:
             return self._pairs(text)
         folded, places = placed(text)
-        return _moved(sorted({span for start in self._starts for span in self._words(folded, start)}), places)
+        found = sorted({span for start in self._starts for span in self._words(folded, start)})
+        return found if isinstance(places, range) else _moved(found, places)
 
     def _words(self, folded: str, start: str) -> Iterator[tuple[int, int]]:
         """Where words that begin with ``start`` match. Looking for each beginning is quicker than for any of them."""
         at = folded.find(start)
         while at >= 0:
             end = at + len(start)
-            if not at or word_end(folded, at - 1) < at:
-                end = word_end(folded, end)
+            before = folded[at - 1 : at]
+            if before in ("", " ") or not INSIDE.fullmatch(before):
+                end = INSIDE.match(folded, end).end()  # type: ignore[union-attr]  # it always matches
                 if self.word(folded[at:end]):
                     yield at, end
             at = folded.find(start, end)

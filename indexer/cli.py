@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,7 +21,7 @@ import click
 from indexer import pipeline, sources
 from indexer.report import Report
 from kb.errors import Invalid, KbError
-from kb.search.store import PREVIEW_FILE
+from kb.search.previews import FILE as PREVIEW_FILE
 from kb.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def index(
         raise click.UsageError("--preview goes with --check-only.")
     if for_program and watch:
         raise click.UsageError("--progress-json tells of one run; --watch never ends.")
-    with _told(for_program):
+    with _told(for_program), _tidy():
         settings = load(data=data)
         if back:
             if words:
@@ -123,6 +124,20 @@ def _told(for_program: bool) -> Iterator[None]:
         if for_program:
             _line({"error": error.sentence, "code": error.code})
         raise
+
+
+@contextlib.contextmanager
+def _tidy() -> Iterator[None]:
+    """Who is asked to end (a cancelled run is) takes away what was built aside, like one that a person interrupts."""
+
+    def end(signum: int, _frame: object) -> None:
+        raise SystemExit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _say(stage: str, done: int, total: int, what: str) -> None:

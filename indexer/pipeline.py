@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import cleaning, editorial, learned, ledger, media, planning, previews, redirects, shelf, workers
+from indexer import cleaning, editorial, learned, ledger, media, planning, redirects, shelf, workers
 from indexer import sources as source_files
 from indexer.learned import Learned
 from indexer.ledger import Entry, Ledger
@@ -25,6 +25,7 @@ from indexer.sources import Source, SourceFile
 from indexer.workers import Crew, Done, Task
 from kb import ids
 from kb.errors import Conflict, Invalid
+from kb.search import previews
 from kb.search.documents import Document
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Order:
     """What the editor asked for. ``strict``: a source without anything readable is a mistake. ``golden`` and
     ``curations`` are files (None: none); ``gate``, ``drop`` and ``queries`` are those of ``selfcheck.Checks``;
     ``semantic``: compare meanings by a model too; ``look``: only say what differs; ``preview``: with ``check_only``, a
-    store file for what would change."""
+    file for the articles that would change."""
 
     sources: tuple[Source, ...]
     data: Path
@@ -80,7 +81,7 @@ def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None
     report.waiting["other"] = other
     work = _Run(order, files, before, plan, report, progress, decided, taught)
     if order.preview is not None:
-        order.preview.unlink(missing_ok=True)
+        previews.forget(order.preview)
     if order.look or (plan.difference.nothing and not order.full and previous is not None and not other):
         _stay(work, previous)
     else:
@@ -194,7 +195,8 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
         report.stages["building"] = time.monotonic() - started
         _judge(work, prepared, previous)
         if order.preview is not None:
-            report.previews = previews.keep(prepared.store, order.preview, work.fresh_ids())
+            with contextlib.closing(prepared.store) as store:
+                report.previews = previews.keep(store.documents(work.fresh_ids()), order.preview)
         if order.check_only or report.refused:
             return
         manifest = builder.release(prepared)

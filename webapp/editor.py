@@ -41,9 +41,9 @@ PARTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "topics": ("Topics", "texts about the same things in other words"),
         "kind": ("Kind", "the head start of guides and FAQ over the forum"),
         "unsolved": ("Unsolved", "what a topic without an accepted answer loses"),
-        "identifier": ("Code", "an error code or a name from the text, letter by letter"),
+        "exact": ("Code", "an error code or a name from the text, letter by letter"),
         "version": ("Version", "it is about the version that the query names"),
-        "language": ("Language", "it is written in the reader's language"),
+        "language": ("Language", "what a page in another language than the reader's loses"),
         "fresh": ("Fresh", "it was updated lately; hardly more than a tie-break"),
         "votes": ("Votes", "tickets like this one were solved with it"),
         "boost": ("Boost", "an editor raised or lowered it for this query"),
@@ -92,8 +92,8 @@ def rollback() -> tuple[str, int] | BaseResponse:
 
 
 def _page(*, sentence: str = "") -> str:
-    past = history(settings().data)
-    serving = generations.current(settings().data)
+    past = history(settings().data, anew=False)
+    serving = generations.current(settings().data, anew=False)
     return render_template(
         "editor.html",
         standing=standing_of(serving, _may_try(serving)),

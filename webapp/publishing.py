@@ -7,9 +7,9 @@ worker runs them; nothing here reads sources or builds an index.
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -17,10 +17,9 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Invalid, KbError, NotFound
-from kb.search import generations
-from kb.search.documents import PUBLIC, Document, visible_to
+from kb.search import generations, previews
+from kb.search.documents import PUBLIC, visible_to
 from kb.search.generations import Generation
-from kb.search.store import PREVIEW_FILE, DocumentStore
 from kb.tickets.asked import Frequent
 from kb.tickets.runs import Run, RunKind
 from webapp.context import audience, centre, now, person, settings
@@ -148,7 +147,7 @@ def progress() -> Response:
     if newest is not None and newest.open:
         stand = _under_way(newest)  # asked every second: opening a generation, which verifies it, would cost too much
     else:
-        serving = generations.current(settings().data)
+        serving = generations.current(settings().data, anew=False)
         known = serving.manifest.partitions if serving else (PUBLIC,)
         stand = standing(serving, [name for name in known if visible_to(name) <= visible_to(audience())])
     response = make_response(render_template("_run.html", standing=stand, doing=DOING))
@@ -159,36 +158,23 @@ def progress() -> Response:
 @blueprint.get("/preview/<path:document_id>")
 def preview(document_id: str) -> str:
     """An article as the last check read it. Raises NotFound for one that the editor may not see, too."""
-    document = _kept(document_id)
-    if document is None or document.audience not in visible_to(audience()):
+    document = previews.find(_kept(), document_id, visible_to(audience()))
+    if document is None:
         raise NotFound("There is no preview of this article; prepare the preview anew on the editor's page.")
     return render_template("preview.html", document=document)
 
 
-def _kept(document_id: str) -> Document | None:
-    path = settings().data / PREVIEW_FILE
-    if not path.exists():
-        return None
-    store = DocumentStore(path)
-    try:
-        return store.document(document_id)
-    finally:
-        store.close()
+def _kept() -> Path:
+    return settings().data / previews.FILE
 
 
 def _previews(seen: Run | None) -> tuple[tuple[str, str], ...]:
     """Ids and titles of the articles that the last check kept, of those that the editor may see."""
-    path = settings().data / PREVIEW_FILE
-    if seen is None or seen.kind is not RunKind.CHECK or not path.exists():
+    if seen is None or seen.kind is not RunKind.CHECK:
         return ()
-    may = visible_to(audience())
     try:
-        store = DocumentStore(path)
-        try:
-            return tuple((one.id, one.title) for one in store.all() if one.audience in may)
-        finally:
-            store.close()
-    except (KbError, sqlite3.Error):
+        return previews.listed(_kept(), visible_to(audience()))
+    except KbError:
         return ()
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import Stemmer
@@ -26,10 +26,12 @@ MAX_TOKEN = 64  # longer runs are binary noise or base64; they are cut, so that 
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _UNSPACED_WIDE = "\U00020000-\U0003ffff"
 # Python's \w leaves out combining marks; without them Hebrew points, Arabic and Indic vowel signs would cut words.
-_MARKS = (
-    "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
-    "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
-)
+_POINTS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
+_MARKS = _POINTS + "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
+_POINTED = re.compile(f"[{_POINTS}]")
+_LETTER = re.compile(f"[\\x00-\\x7f][{_POINTS}]+|[^\\x00-\\x7f][{_POINTS}]*")
+#: What a word goes on with.
+INSIDE = re.compile(f"[\\w{_MARKS}]*")
 _EMOJI = "\U0001f300-\U0001faff\u2600-\u27bf"
 _WORD = re.compile(f"[{_EMOJI}]|[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
@@ -54,6 +56,30 @@ def fold(text: str) -> str:
         return text.lower()
     text = unicodedata.normalize("NFKC", text).lower()
     return _OPTIONAL.sub("", _FOLDABLE.sub(_fold_letter, text).replace("ß", "ss"))
+
+
+def placed(text: str) -> tuple[str, Sequence[int]]:
+    """``fold(text)``, and where in ``text`` the letter stands that each of its letters is from; then the end of it.
+
+    >>> placed("Maß")
+    ('mass', [0, 1, 2, 2, 3])
+    """
+    folded = fold(text)
+    if len(folded) == len(text) and not _POINTED.search(text):
+        return folded, range(len(text) + 1)
+    lower = text.lower()  # as a whole: a sigma at the end of a word is another than within
+    lower = lower if len(lower) == len(text) else text
+    parts: list[str] = []
+    places: list[int] = []
+    done = 0
+    for match in _LETTER.finditer(lower):
+        start, letter = match.start(), fold(match[0])
+        parts += (lower[done:start].lower(), letter)
+        places += (*range(done, start), *[start] * len(letter))
+        done = match.end()
+    parts.append(lower[done:].lower())
+    places += range(done, len(text) + 1)
+    return "".join(parts), places
 
 
 def _fold_letter(match: re.Match[str]) -> str:

@@ -14,6 +14,7 @@ import contextlib
 import datetime as dt
 import errno
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -109,12 +110,15 @@ def names(data: Path) -> list[str]:
     return sorted((name for name in found if name.isdigit()), reverse=True)
 
 
-def current(data: Path) -> Generation | None:
-    """The published generation, or the newest other one that verifies; None when there is none at all."""
+def current(data: Path, *, anew: bool = True) -> Generation | None:
+    """The published generation, or the newest other one that verifies; None when there is none at all.
+
+    ``anew`` is that of ``verified``.
+    """
     first = published(data)
     for name in dict.fromkeys([*([first] if first else []), *names(data)]):
         with contextlib.suppress(Unavailable):
-            return verified(data, name)
+            return verified(data, name, anew=anew)
     return None
 
 
@@ -135,12 +139,16 @@ def rollback(data: Path, name: str | None = None) -> Generation:
         return found
 
 
-def verified(data: Path, name: str) -> Generation:
-    """Generation ``name`` with every byte checked. Raises Unavailable naming the file that is wrong."""
+def verified(data: Path, name: str, *, anew: bool = True) -> Generation:
+    """Generation ``name`` with every byte checked. Raises Unavailable naming the file that is wrong.
+
+    Without ``anew``, files are taken as they were when this process checked them last, as long as their sizes and times
+    are the same: for pages that only tell of a generation, never for opening one.
+    """
     path = folder(data) / f"gen-{name}"
     manifest = _manifest(path)
     for file, (size, expected) in manifest.files.items():
-        if not _matches(path / file, size, expected):
+        if not _matches(path / file, size, expected, _sha256 if anew else _known_sha256):
             raise Unavailable(f"Generation {name} is damaged: {file} is not what was published. Run `kb index --full`.")
     return Generation(path, manifest)
 
@@ -161,9 +169,9 @@ def _seal(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
 
-def _matches(file: Path, size: int, expected: str) -> bool:
+def _matches(file: Path, size: int, expected: str, hashed: Callable[[Path], str]) -> bool:
     try:
-        return file.stat().st_size == size and _sha256(file) == expected
+        return file.stat().st_size == size and hashed(file) == expected
     except OSError:
         return False
 
@@ -171,6 +179,16 @@ def _matches(file: Path, size: int, expected: str) -> bool:
 def _sha256(file: Path) -> str:
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _known_sha256(file: Path) -> str:
+    found = file.stat()
+    return _hashed_once(file, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
+
+
+@functools.lru_cache(maxsize=4096)
+def _hashed_once(file: Path, _state: tuple[int, ...]) -> str:
+    return _sha256(file)
 
 
 class Builder:
@@ -218,7 +236,9 @@ class Builder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._open.close()
+        # What is closed here unpublished is thrown away: on a full disk, that it cannot be ended well is no news.
+        with contextlib.suppress(OSError, sqlite3.Error):
+            self._open.close()
 
     def add(self, document: Document) -> None:
         """Take up one document. Raises Conflict when its id was added before."""

@@ -5,16 +5,13 @@ Text and spans, never HTML: only a template or a text node turns spans into mark
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from kb.search.analysis import fold, is_spaced, tokens
+from kb.search.analysis import INSIDE, is_spaced, placed, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
-_FOREIGN = re.compile(r"[^\x00-\x7f]")
-_REST = re.compile(r"\w*")
 
 
 class Matches:
@@ -35,16 +32,18 @@ class Matches:
         """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
         if not self._spaced:
             return self._pairs(text)
-        folded = _folded(text)
-        return sorted({span for start in self._starts for span in self._words(folded, start)})
+        folded, places = placed(text)
+        found = sorted({span for start in self._starts for span in self._words(folded, start)})
+        return found if isinstance(places, range) else _moved(found, places)
 
     def _words(self, folded: str, start: str) -> Iterator[tuple[int, int]]:
         """Where words that begin with ``start`` match. Looking for each beginning is quicker than for any of them."""
         at = folded.find(start)
         while at >= 0:
             end = at + len(start)
-            if not at or not (folded[at - 1].isalnum() or folded[at - 1] == "_"):
-                end = _REST.match(folded, end).end()  # type: ignore[union-attr]  # it always matches
+            before = folded[at - 1 : at]
+            if before in ("", " ") or not INSIDE.fullmatch(before):
+                end = INSIDE.match(folded, end).end()  # type: ignore[union-attr]  # it always matches
                 if self.word(folded[at:end]):
                     yield at, end
             at = folded.find(start, end)
@@ -60,34 +59,16 @@ class Matches:
         return spans
 
 
-def _folded(text: str) -> str:
-    """``text`` folded letter by letter, so that every place in it is a place in ``text``."""
-    lower = text.lower()
-    if text.isascii():
-        return lower
-    return _FOREIGN.sub(_letter, lower if len(lower) == len(text) else text)
-
-
-def _letter(match: re.Match[str]) -> str:
-    folded = fold(match[0])
-    return folded if len(folded) == 1 else match[0]
-
-
-def excerpt(text: str, matches: Matches, *, width: int = WIDTH) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """At most about ``width`` characters around the densest matches, and the half-open spans that matched.
-
-    White space is shortened; an ellipsis marks a cut.
-    """
-    return _cut(" ".join(text.split()), matches, width)
-
-
-def _cut(text: str, matches: Matches, width: int) -> tuple[str, tuple[tuple[int, int], ...]]:
-    found = matches.spans(text)
-    start, end = _window(text, found, width)
-    before, after = ("… " if start else ""), (" …" if end < len(text) else "")
-    shift = len(before) - start
-    spans = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)
-    return before + text[start:end] + after, spans
+def _moved(spans: Iterable[tuple[int, int]], places: Sequence[int]) -> list[tuple[int, int]]:
+    """Spans of folded text where they stand in the text itself; those that share a letter there become one."""
+    moved: list[tuple[int, int]] = []
+    for a, b in spans:
+        start, end = places[a], max(places[b], places[b - 1] + 1)
+        if moved and start < moved[-1][1]:
+            moved[-1] = (moved[-1][0], max(end, moved[-1][1]))
+        else:
+            moved.append((start, end))
+    return moved
 
 
 def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
@@ -128,6 +109,13 @@ def _word_end(text: str, at: int) -> int:
 
 
 def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
-    """The passage to show for a hit; ``text`` is on one line, as the store keeps it."""
-    shown, spans = _cut(text, matches, WIDTH)
-    return Passage(shown, spans, anchor, path)
+    """The passage to show for a hit; ``text`` is on one line, as the store keeps it.
+
+    At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
+    """
+    found = matches.spans(text)
+    start, end = _window(text, found, WIDTH)
+    before, after = ("… " if start else ""), (" …" if end < len(text) else "")
+    shift = len(before) - start
+    spans = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)
+    return Passage(before + text[start:end] + after, spans, anchor, path)

@@ -30,16 +30,16 @@ class Past:
         return asdict(self) | {"kinds": dict(self.kinds)}
 
 
-def history(data: Path) -> tuple[Past, ...]:
-    """All kept generations, newest first."""
-    current = generations.current(data)
+def history(data: Path, *, anew: bool = True) -> tuple[Past, ...]:
+    """All kept generations, newest first; ``anew`` is that of ``generations.verified``."""
+    current = generations.current(data, anew=anew)
     serving = current.name if current else ""
-    return tuple(_past(data, name, serves=name == serving) for name in generations.names(data))
+    return tuple(_past(data, name, serves=name == serving, anew=anew) for name in generations.names(data))
 
 
-def _past(data: Path, name: str, *, serves: bool) -> Past:
+def _past(data: Path, name: str, *, serves: bool, anew: bool) -> Past:
     try:
-        manifest = generations.verified(data, name).manifest
+        manifest = generations.verified(data, name, anew=anew).manifest
     except Unavailable:
         return Past(name, serves, sound=False)
     kinds = tuple(sorted(manifest.kinds.items()))

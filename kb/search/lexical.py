@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -28,7 +28,9 @@ from kb.search.kernels import UNIT, Kernels, Scratch, kernels, saturated, top
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
-_POINT = 65_536  # a score of 1; the 48 words of a query, all rare, reach a quarter of what 32 bits hold
+#: A score of 1. The 48 words of a query, each said twelve times and each in one of a million documents, reach three
+#: quarters of what 32 bits hold.
+_POINT = 65_536
 _STEP = (weights.K1 + 1) / weights.STEPS * _POINT  # what one step of a posting's byte is worth at an idf of 1
 _UNITS = np.rint(weights.frequency(np.arange(256, dtype=np.uint8)) * UNIT).astype(np.int32)
 _HALF = int(weights.K1 * UNIT)
@@ -54,15 +56,6 @@ class Meaning:
     united: bool = False
     corrected: str = ""
     term: int = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Documents worth a closer look (ascending numbers), their word scores, and how many matched at all."""
-
-    documents: Ints
-    scores: Floats
-    matched: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +112,7 @@ class Pool:
 
 
 def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int) -> Arrays:
-    """Arrays for the postings of all terms; a term that a quarter of the documents have becomes a row of codes."""
+    """Arrays for the postings of all terms; a term that one of eight documents has becomes a row of codes."""
     df = np.diff(pointers)
     dense = (df * _DENSE >= documents) & (df > 0)
     rows = np.zeros((int(dense.sum()), documents), dtype=np.uint8)
@@ -197,15 +190,14 @@ class Lexical:
             term.add(self._run, sums, 0, self.size)
         return _points(sums)
 
-    def best(self, scores: Floats, allowed: Mask | None = None) -> Candidates:
-        """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
+    def best(self, scores: Floats, allowed: Mask | None = None) -> Ints:
+        """The best documents of each kind that have any score, ascending; ties broken by document id."""
         matched = np.flatnonzero(scores if allowed is None else (scores > 0) & allowed)
         chosen = []
         for low, high in self.kind_ranges:
             a, b = np.searchsorted(matched, (low, high))
             chosen.append(top(matched[a:b], scores[matched[a:b]], weights.CANDIDATES))
-        documents = np.concatenate(chosen) if chosen else matched[:0]
-        return Candidates(documents, scores[documents], matched)
+        return np.concatenate(chosen)
 
     # --- the best alone ------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
 from kb.search.kernels import Kernels, Scratch, gather, kernels
 from kb.search.letters import Letters
-from kb.search.lexical import Candidates, Lexical, Meaning, Pool
+from kb.search.lexical import Lexical, Meaning, Pool
 from kb.search.ranking import fresh
 from kb.search.semantic import Semantic
 from kb.search.solved import Votes
@@ -34,6 +34,7 @@ from kb.search.vocabulary import Vocabulary
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 MOST_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
+MOST_TIMES = 12  # a word counts as often as it was said, up to this, so that no sum outgrows 32 bits (see ``lexical``)
 _REMEMBERED = 20_000  # words that were read before; what a stranger types takes at most some megabytes
 _UNREAD = Meaning("", (), ())
 _GAIN = 4096  # a gain of 1: passages are scored in whole numbers
@@ -111,7 +112,7 @@ class Matrix:
             if meaning:
                 # A word that was said several times counts as often: long questions repeat what they are about.
                 again = times > 1 and not meaning.corrected
-                meanings.append(replace(meaning, shares=(float(times),)) if again else meaning)
+                meanings.append(replace(meaning, shares=(float(min(times, MOST_TIMES)),)) if again else meaning)
             elif not hyphenated(word):
                 unknown.append(word)
         if last:
@@ -157,8 +158,8 @@ class Matrix:
         """BM25F of every document, dense."""
         return self.lexical.score(query.meanings)
 
-    def best(self, scores: Floats, allowed: npt.NDArray[np.bool_] | None = None) -> Candidates:
-        """The best documents of each kind, ties broken by document id; ``matched`` is all with any score."""
+    def best(self, scores: Floats, allowed: npt.NDArray[np.bool_] | None = None) -> Ints:
+        """The best documents of each kind that have any score, ascending; ties broken by document id."""
         return self.lexical.best(scores, allowed)
 
     def pool(self, query: Understood) -> Pool:
@@ -244,8 +245,10 @@ class Matrix:
         given = {}
         if named:
             given["exact"] = self.coverage(Understood("", named), documents)
-        for version in self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ():
-            given["version"] = self.having("version", version)[documents].astype(np.float32)
+        about = self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ()
+        if about:
+            masks = [self.having("version", version)[documents] for version in about]
+            given["version"] = np.logical_or.reduce(masks).astype(np.float32)
         if language:
             given |= self._foreign(documents, language.lower())
         days = self._a["day"]

@@ -96,8 +96,9 @@ class Searcher:
         """
         if not 1 <= limit <= 20:
             raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
+        now = self._now()  # to open a generation takes longer than an answer, and is no reason for a worse one
         deadline = time.monotonic() + self._budget
-        return self._now().suggest(
+        return now.suggest(
             title, audience, limit=limit, deadline=deadline, explain=explain, doubt=doubt, language=language
         )
 
@@ -128,8 +129,8 @@ class Searcher:
         return self._now().counts(audience)
 
     def _now(self) -> Snapshot:
+        # One looks, and may open another generation; the others go on with the one that is open.
         due = time.monotonic() - self._looked >= LOOK_EVERY
-        # While one thread verifies a new generation the others answer from the one they have, if they have one.
         if due and self._lock.acquire(blocking=self._snapshot is None):
             try:
                 if time.monotonic() - self._looked >= LOOK_EVERY:

@@ -8,6 +8,7 @@ is the searcher's business.
 from __future__ import annotations
 
 import math
+import re
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search import arrays, curations, ranking, weights
+from kb.search.analysis import placed
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
@@ -66,13 +68,17 @@ class Snapshot:
         self._answers: dict[tuple[object, ...], Suggestions] = {}
         self.store = generation.store
         self.curations = Curations(generation.curations())
+        # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
+        self._partitions = {
+            file: arrays.load(file) for file in map(generation.partition, generation.manifest.partitions)
+        }
         self._matrices: dict[Path, Matrix] = {}
         self._selector: Selector | None = None
 
     def matrix(self, audience: str) -> Matrix:
         file = self.generation.partition(audience)
         if file not in self._matrices:
-            self._matrices[file] = Matrix(arrays.load(file))
+            self._matrices[file] = Matrix(self._partitions[file])
         return self._matrices[file]
 
     def selector(self) -> Selector:
@@ -209,7 +215,7 @@ class Snapshot:
         if scores is None and allowed is not None:
             scores = matrix.score(understood)
         pool = matrix.pool(understood) if scores is None else None
-        found = pool.documents if pool else matrix.best(scores, allowed).documents
+        found = pool.documents if pool else matrix.best(scores, allowed)
         if time.monotonic() > deadline:
             words = pool.scores(found) if pool else scores[found]
             order = ranking.order(words)
@@ -357,7 +363,15 @@ def _did_you_mean(text: str, understood: Understood) -> str | None:
     changed = text
     for meaning in understood.meanings:
         if meaning.corrected:
-            at = changed.lower().find(meaning.word)
-            if at >= 0:
-                changed = changed[:at] + meaning.corrected + changed[at + len(meaning.word) :]
+            changed = _replaced(changed, meaning.word, meaning.corrected)
     return changed if changed != text else None
+
+
+def _replaced(text: str, word: str, other: str) -> str:
+    """``text`` with ``other`` for each ``word``; for parts of words (camelCase) only where it is no whole one."""
+    folded, places = placed(text)
+    plain = re.escape(word)
+    found = [*re.finditer(rf"(?<!\w){plain}(?!\w)", folded)] or [*re.finditer(plain, folded)]
+    for match in reversed(found):
+        text = text[: places[match.start()]] + other + text[places[match.end()] :]
+    return text

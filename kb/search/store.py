@@ -33,8 +33,6 @@ CREATE TABLE alias (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
 FILE = "documents.sqlite"
 _SHOWN, _PASSAGES = "shown.records", "passages.records"  # beside it
-#: In the data folder: articles of a check, for editors to look at before they publish.
-PREVIEW_FILE = "preview.sqlite"
 
 
 class StoreWriter:

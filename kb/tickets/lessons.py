@@ -1,6 +1,6 @@
 """Which documents did the answers of solved tickets link?
 
-What search can learn from: answers by link (X27), and links to articles in public answers of agents. A ticket that is
+What search can learn from: answers by link, and links to articles in public answers of agents. A ticket that is
 no longer there, or no longer solved, teaches nothing. Not for who may see a ticket: titles leave here for hashing only.
 """
 

@@ -17,7 +17,7 @@ from kb.tickets.joining import Joining
 from kb.tickets.lists import ACTIVE, Filter
 from kb.tickets.person import Person, email_address
 from kb.tickets.ticket import Ticket, TicketRow
-from kb.tickets.workplace import Attainment, Presence, SolvedLink, View
+from kb.tickets.workplace import Attainment, Presence, View
 
 #: What a view may keep: the queue's arguments, as text.
 VIEWED = ("status", "level", "product", "words", "since", "until", "assignee")
@@ -117,10 +117,6 @@ class Overview(Joining):
         _at_the_desk(viewer)
         if not self._store.workplace.drop_view(viewer.id, view_id):
             raise NotFound("There is no such view of yours.")
-
-    def solved_links(self, *, since: dt.datetime | None = None) -> tuple[SolvedLink, ...]:
-        """Titles of solved tickets and the articles they were answered with, for search to learn from."""
-        return self._store.workplace.solved_links(since=since)
 
     def agents(self, viewer: Person) -> tuple[Person, ...]:
         """To whom a ticket may be given. Raises Forbidden."""

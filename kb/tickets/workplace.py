@@ -14,8 +14,8 @@ from sqlalchemy import delete, insert, or_, select, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kb.tickets.database import Database
-from kb.tickets.schema import EVENTS, PEOPLE, TICKETS
-from kb.tickets.schema_life import ANSWERS, PRESENCE, VIEWS, WATCHERS
+from kb.tickets.schema import PEOPLE
+from kb.tickets.schema_life import PRESENCE, VIEWS, WATCHERS
 
 #: Somebody who was not seen for so long has left.
 AWAY = dt.timedelta(seconds=60)
@@ -55,15 +55,6 @@ class Attainment:
         """Kept of all, 0 to 1; None when nothing fell due."""
         total = self.met + self.breached
         return self.met / total if total else None
-
-
-@dataclass(frozen=True, slots=True)
-class SolvedLink:
-    """A solved ticket that was answered by links: what search can learn from."""
-
-    title: str
-    document_ids: tuple[str, ...]
-    solved_at: dt.datetime
 
 
 # 345,600 s: the first Monday of 1970..
@@ -139,25 +130,6 @@ class Workplace:
                 Attainment(row.level, _monday(row.week), row.met, row.breached)
                 for row in connection.execute(_ATTAINMENT, bounds)
             )
-
-    def solved_links(self, *, since: dt.datetime | None = None) -> tuple[SolvedLink, ...]:
-        """Tickets answered by links and solved, oldest first."""
-        query = (
-            select(TICKETS.c.id, TICKETS.c.title, TICKETS.c.closed_at, ANSWERS.c.document_id)
-            .select_from(ANSWERS.join(TICKETS, ANSWERS.c.ticket_id == TICKETS.c.id))
-            .join(EVENTS, ANSWERS.c.event_id == EVENTS.c.id)
-            .where(TICKETS.c.status == "solved", TICKETS.c.closed_at.is_not(None))
-            .order_by(TICKETS.c.closed_at, TICKETS.c.id, EVENTS.c.id, ANSWERS.c.document_id)
-        )
-        if since is not None:
-            query = query.where(TICKETS.c.closed_at >= since)
-        found: dict[int, SolvedLink] = {}
-        with self._database.read() as connection:
-            for row in connection.execute(query):
-                known = found.get(row.id)
-                documents = dict.fromkeys((*(known.document_ids if known else ()), row.document_id))
-                found[row.id] = SolvedLink(row.title, tuple(documents), row.closed_at)
-        return tuple(found.values())
 
 
 def _monday(week: int) -> dt.date:

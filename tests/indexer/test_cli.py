@@ -1,4 +1,8 @@
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -144,3 +148,24 @@ def test_help_names_the_verbs() -> None:
     assert "generations" in shown
     assert "rollback" in shown
     assert "--watch" in shown
+
+
+def test_a_check_that_is_asked_to_end_leaves_nothing_behind(tmp_path: Path, root: Path) -> None:
+    for number in range(400):
+        (root / f"{number}.md").write_text(f"# Page {number}\n\n" + "Some words about it. " * 200)
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    command = [sys.executable, "-P", "-m", "kb", "index", "--check-only", "--progress-json"]
+    with subprocess.Popen(
+        [*command, "--data", str(tmp_path / "data"), f"doc={root}"],
+        env={**os.environ, "TMPDIR": str(aside)}, stdout=subprocess.PIPE, text=True,
+    ) as run:  # fmt: skip
+        assert run.stdout is not None
+        for line in run.stdout:
+            if '"reading"' in line:
+                assert any(aside.iterdir())
+                run.terminate()
+                break
+        run.stdout.read()
+    assert run.returncode == 128 + signal.SIGTERM
+    assert not any(aside.iterdir())

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kb.errors import Conflict, Unavailable
 from kb.search import generations
 from kb.search.generations import Builder
+from kb.search.history import history
 from kb.search.searcher import Searcher
 from tests.search.library import ARTICLES, document, publish, searcher
 
@@ -102,6 +105,29 @@ def test_a_full_disk_publishes_nothing_and_leaves_the_old_one_serving(
     assert Searcher(tmp_path).ready()
 
 
+def test_a_disk_that_is_full_while_words_are_written_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, ARTICLES, operators=False)
+
+    class Full(io.BytesIO):
+        def write(self, _: Any, /) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    opened = Path.open
+
+    def records_on_a_full_disk(path: Path, *how: Any, **more: Any) -> Any:
+        return Full() if path.suffix == ".records" else opened(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", records_on_a_full_disk)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        publish(tmp_path, [document("doc/a", "Alpha", "beta")], operators=False)
+    monkeypatch.undo()
+    assert left_behind(tmp_path) == ["gen-000001"]
+    publish(tmp_path)
+    assert Searcher(tmp_path).ready()
+
+
 def test_readers_never_see_an_empty_index_while_another_is_built(tmp_path: Path) -> None:
     reader = searcher(tmp_path)
     with Builder(tmp_path) as builder:
@@ -128,3 +154,26 @@ def test_text_that_no_store_can_hold_is_mended(tmp_path: Path) -> None:
     found = searcher(tmp_path, [document("doc/odd", "Lone \ud800 surrogate", "NUL \0 inside")])
     assert found.article("doc/odd").title == "Lone ? surrogate"
     assert found.search("surrogate").total == 1
+
+
+def test_for_a_page_only_what_changed_is_read_again(tmp_path: Path) -> None:
+    publish(tmp_path)
+    publish(tmp_path, ARTICLES[:2], operators=False)
+    hashed = generations._hashed_once.cache_info
+
+    seen, before = history(tmp_path, anew=False), hashed().misses
+    assert history(tmp_path, anew=False) == seen == history(tmp_path)
+    current = generations.current(tmp_path, anew=False)
+    assert current
+    assert current.name == "000002"
+    assert hashed().misses == before
+
+    file = tmp_path / "index" / "gen-000002" / "words.arrays"
+    raw = file.read_bytes()
+    file.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
+    os.utime(file, ns=(0, 0))
+    assert [(one.name, one.serves, one.sound) for one in history(tmp_path, anew=False)] == [
+        ("000002", False, False),
+        ("000001", True, True),
+    ]
+    assert hashed().misses == before + 1

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.analysis import Analyzer
-from kb.search.highlight import WIDTH, Matches, excerpt
+from kb.search.analysis import Analyzer, fold, placed
+from kb.search.highlight import WIDTH, Matches, passage
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
@@ -14,6 +15,11 @@ def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
 def marked(text: str, found: Matches) -> list[str]:
     shown, spans = excerpt(text, found)
     return [shown[start:end] for start, end in spans]
+
+
+def excerpt(text: str, found: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
+    shown = passage(" ".join(text.split()), "", (), found)
+    return shown.text, shown.spans
 
 
 def test_inflections_of_a_word_are_marked() -> None:
@@ -31,6 +37,36 @@ def test_an_open_last_word_marks_its_completions() -> None:
 def test_accents_and_pairs_are_marked_in_place() -> None:
     assert marked("Ein Café hier", matches("cafe")) == ["Café"]
     assert marked("東京の日本語です", matches("日本", "本語")) == ["日本語"]
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "shown"),
+    [
+        ("printer", "Printer in İstanbul", ["Printer"]),
+        ("istanbul", "Printer in İstanbul", ["İstanbul"]),
+        ("cafe", "Das Cafe\u0301 hier", ["Cafe\u0301"]),
+        ("resume", "Your re\u0301sume\u0301 here", ["re\u0301sume\u0301"]),
+        ("strasse", "STRASSE, Straße", ["STRASSE", "Straße"]),
+        ("file", "The ﬁle File™ file", ["ﬁle", "file"]),  # the third letter of its folded form is no word's end
+        ("صلى الله", "ﷺ Printer", ["ﷺ"]),
+        ("שלום", "שָׁלוֹם עולם", ["שָׁלוֹם"]),
+        ("हिन्दी", "यह हिन्दी है", ["हिन्दी"]),
+        ("न्दी", "यह हिन्दी है", []),
+        ("οδος", "Η ΟΔΟΣ εδώ", ["ΟΔΟΣ"]),
+    ],
+)
+def test_words_are_marked_whose_letters_fold_to_more_or_fewer(query: str, text: str, shown: list[str]) -> None:
+    assert marked(text, matches(*Analyzer().stems(query))) == shown
+
+
+@given(st.text(alphabet="aBİßﬁ™…½e\u0301\u0307ָ शि日Σ ", max_size=30))
+def test_every_letter_of_folded_text_has_a_place_in_the_text(text: str) -> None:
+    folded, places = placed(text)
+    assert len(places) == len(folded) + 1
+    assert list(places) == sorted(places)
+    assert places[-1] == len(text)
+    for letter, at in zip(folded, places, strict=False):
+        assert letter in fold(text[at:]) or letter == "ς"
 
 
 def test_the_excerpt_is_cut_around_the_matches() -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search import generations
 from kb.search.documents import Document, Kind
+from kb.search.generations import Builder, Generation
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
 from tests.search.library import document, publish, searcher
@@ -100,6 +102,22 @@ def test_did_you_mean_is_offered_from_words_the_asker_may_see(centre: Searcher) 
     assert centre.search("zephyrio").did_you_mean is None
 
 
+@pytest.mark.parametrize(
+    ("query", "meant"),
+    [
+        ("protocol prot", "protocol port"),
+        ("pasword, Pasword", "password, password"),
+        ("İ pasword", "İ password"),
+        ("ﬁ PASWORD", "ﬁ password"),
+        ("myPasword", "mypassword"),
+        ("pro\u0301tocol pasword", "pro\u0301tocol password"),
+    ],
+)
+def test_did_you_mean_changes_each_unknown_word_and_nothing_else(tmp_path: Path, query: str, meant: str) -> None:
+    pages = [document(f"doc/{i}", "The port and the password", "protocol") for i in range(3)]
+    assert searcher(tmp_path, pages, operators=False).search(query).did_you_mean == meant
+
+
 def test_an_explanation_adds_up_to_the_score(centre: Searcher) -> None:
     for hit in centre.search("slow suggestions", explain=True).hits:
         assert hit.explain
@@ -143,6 +161,49 @@ def test_an_answer_cut_short_says_so(tmp_path: Path) -> None:
     publish(tmp_path)
     hurried = Searcher(tmp_path, budget_ms=0)
     assert hurried.suggest("port already in use").partial
+
+
+def test_opening_a_generation_takes_nothing_from_the_time_for_an_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, operators=False)
+    clock, opened = [0.0], generations.current
+
+    def slowly(data: Path) -> Generation | None:
+        clock[0] += 10
+        return opened(data)
+
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(generations, "current", slowly)
+    assert not Searcher(tmp_path).suggest("port already in use").partial
+    assert clock == [10]
+
+
+def test_while_one_request_opens_a_generation_the_others_are_answered(tmp_path: Path) -> None:
+    publish(tmp_path, operators=False)
+    found = Searcher(tmp_path, budget_ms=60_000)
+    assert found.generation == "000001"
+    publish(tmp_path, operators=False)
+    found._looked = float("-inf")
+    with ThreadPoolExecutor(1) as other:
+        with found._lock:
+            answer = other.submit(found.suggest, "reset my password")
+            try:
+                assert answer.result(timeout=30).generation == "000001"
+            finally:
+                found._looked = float("inf")  # should it wait for the lock, let it go
+        found._looked = float("-inf")
+        assert found.suggest("reset my password").generation == "000002"
+
+
+def test_who_never_asked_before_is_answered_by_a_generation_that_is_no_longer_kept(tmp_path: Path) -> None:
+    publish(tmp_path, operators=False)
+    found = Searcher(tmp_path, budget_ms=60_000)
+    assert found.search("port", operators=False).hits
+    with Builder(tmp_path, keep=1, operators=False) as builder:
+        builder.publish(ledger={}, settings={})
+    found._looked = float("inf")
+    assert ids(found.suggest("zephyrion outages", audience="staff"))[0] == "doc/runbook"
 
 
 AUDIENCE = st.sampled_from(["public", "public", "staff", "customers"])
@@ -194,30 +255,3 @@ def test_a_suggestion_asked_again_is_the_same_until_something_is_published(tmp_p
     publish(tmp_path, [document("doc/new", "Reset my pass")], operators=False)
     found._looked = float("-inf")
     assert [hit.id for hit in found.suggest("reset my pass").hits] == ["doc/new"]
-
-
-def test_others_are_answered_while_one_verifies_what_was_published(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    publish(tmp_path, operators=False)
-    found = Searcher(tmp_path, budget_ms=60_000)
-    assert found.generation == "000001"
-    publish(tmp_path, operators=False)
-    found._looked = float("-inf")
-    verifying, done = threading.Event(), threading.Event()
-    verify = generations.current
-
-    def slowly(data: Path) -> generations.Generation | None:
-        verifying.set()
-        assert done.wait(60)
-        return verify(data)
-
-    monkeypatch.setattr(generations, "current", slowly)
-    names: list[str] = []
-    first = threading.Thread(target=lambda: names.append(found.generation))
-    first.start()
-    assert verifying.wait(60)
-    names.append(found.generation)  # does not wait for the other
-    done.set()
-    first.join()
-    assert names == ["000001", "000002"]

@@ -224,16 +224,11 @@ def test_a_thank_you_needs_no_answer(world: World, number: str) -> None:
     assert seen(world, number).row.status is Status.WAITING
 
 
-def test_an_answer_by_link_answers_and_search_can_learn_from_it(world: World, number: str) -> None:
+def test_an_answer_by_link_answers(world: World, number: str) -> None:
     links = [("doc/jam", "Clear a paper jam"), ("faq/noise", "It is noisy")]
     world.desk.answer_by_link(number, world.bob, links, key="l", now=FRIDAY + HOUR)
     assert states(world, number, FRIDAY + HOUR) == [("first response", "met")]
     assert seen(world, number).events[-1].facts["documents"] == "doc/jam\tClear a paper jam\nfaq/noise\tIt is noisy"
-    assert world.desk.solved_links() == ()
-    world.desk.solve(number, world.alice, now=FRIDAY + 2 * HOUR)
-    (one,) = world.desk.solved_links()
-    assert (one.title, one.document_ids, one.solved_at) == ("Cannot print", ("doc/jam", "faq/noise"), FRIDAY + 2 * HOUR)
-    assert world.desk.solved_links(since=FRIDAY + 3 * HOUR) == ()
 
 
 @pytest.mark.parametrize("links", [[], [("not an id", "x")], [(f"doc/{i}", "x") for i in range(11)]])

@@ -11,9 +11,10 @@ import pytest
 
 from indexer import sources
 from indexer.pipeline import Order, run
-from kb.search import generations
+from kb.search import generations, weights
 from kb.search.generations import Builder
 from kb.tickets.person import Role
+from webapp.editor import PARTS
 
 from .world import DOCUMENTS, MONDAY, Browser, Portal, build, publish, settings_of
 
@@ -62,6 +63,11 @@ def test_a_query_is_tried_with_the_parts_of_each_score(erin: Browser) -> None:
     assert score > 0
     assert "Words" in shown
     assert sum(parts[:5]) == pytest.approx(score, abs=0.03)
+
+
+def test_every_part_of_a_score_is_named_and_none_that_is_not_there() -> None:
+    of_itself = {"kind", "unsolved", "votes", "boost", "pin"}
+    assert set(PARTS) == {*weights.MIX, *weights.NUDGES, *of_itself}
 
 
 def test_it_can_be_asked_as_everybody_who_sees_no_more_than_the_editor(portal: Portal, erin: Browser) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from indexer import sources
 from indexer.pipeline import Order, run
-from kb.search.store import PREVIEW_FILE
+from kb.search.previews import FILE as PREVIEW_FILE
 from kb.tickets.runs import Run, RunKind
 from tests.tickets.test_runner import report
 

@@ -11,7 +11,9 @@ the same again, and for a no-op route of the same server (/healthz) in the same 
 from __future__ import annotations
 
 import argparse
+import functools
 import http.client
+import math
 import os
 import platform
 import socket
@@ -28,9 +30,11 @@ import numpy as np
 
 from bench import corpora
 from bench.lexical import runs
+from kb.search import generations, weights
+from kb.search.documents import PUBLIC
 from kb.search.generations import Builder
-from kb.search.kernels import compile_aside
-from kb.search.searcher import Searcher
+from kb.search.kernels import Kernels
+from kb.search.snapshot import Snapshot
 
 
 def main() -> None:
@@ -48,9 +52,9 @@ def main() -> None:
             print(_row(Path(folder), size, _typed(given.queries)), flush=True)
 
 
-def _typed(count: int) -> list[str]:
+def _typed(count: int, seed: int = 2) -> list[str]:
     """Half-typed titles: of each title every third letter up to forty."""
-    typed = [title[:n] for title in corpora.titles(count) for n in range(3, min(len(title), 40), 3)]
+    typed = [title[:n] for title in corpora.titles(count, seed=seed) for n in range(3, min(len(title), 40), 3)]
     return typed[:: max(1, len(typed) // count)][:count]
 
 
@@ -61,19 +65,33 @@ def _row(data: Path, size: int, typed: list[str]) -> str:
             builder.add(document)
         builder.publish(ledger={}, settings={})
     built = time.perf_counter() - begun
-    searcher = Searcher(data)
-    cells = []
-    for run in runs():
-        if run == "compiled":
-            compile_aside().join()
-        _timed(searcher.suggest, typed[:50], time.perf_counter)
-        cells += [_pair(_timed(searcher.suggest, typed, clock)) for clock in (time.perf_counter, time.thread_time)]
+    cells = [cell for run in runs().values() for cell in _in_process(data, run, typed)]
     cells += ["-"] * (4 - len(cells))
     with _server(data) as get:
-        _timed(get, [_route(f"warm up {q}") for q in typed[:100]], time.perf_counter)
+        _timed(get, [_route(q) for q in _typed(200, seed=3)], time.perf_counter)
         routes = list(map(_route, typed))
         cells += [_pair(_timed(get, paths, time.perf_counter)) for paths in (routes, routes, ["/healthz"] * len(typed))]
     return f"{size:>10} {built:>8.1f} | " + " ".join(f"{cell:>13}" for cell in cells)
+
+
+def _in_process(data: Path, run: Kernels, typed: list[str]) -> Iterator[str]:
+    """Wall and CPU time of texts that were not asked before, by a snapshot that has been asked others."""
+    generation = generations.current(data)
+    assert generation is not None
+    for clock in (time.perf_counter, time.thread_time):
+        snapshot = Snapshot(generation)
+        snapshot.matrix(PUBLIC).use(run)
+        ask = functools.partial(
+            snapshot.suggest,
+            audience=PUBLIC,
+            limit=5,
+            deadline=math.inf,
+            explain=False,
+            doubt=weights.DOUBT,
+            language="",
+        )
+        _timed(ask, _typed(100, seed=3), time.perf_counter)
+        yield _pair(_timed(ask, typed, clock))
 
 
 def _route(typed: str) -> str:

@@ -1,6 +1,7 @@
 """How long does a suggestion take, in process and over HTTP?
 
     python -m bench.suggest [--sizes 1000 10000 100000] [--queries 500]
+    python -m bench.suggest DATA QUERIES.json-text      (for bench.engines: JSON of the CPU times of whole suggestions)
 
 Types real titles letter by letter (every third letter) against corpora of each size; prints p50 and p99 in
 milliseconds: in process by numpy and compiled (with the ``fast`` extra), wall and CPU time of one thread; over HTTP by
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import functools
 import http.client
+import json
 import math
 import os
 import platform
@@ -29,7 +31,7 @@ from pathlib import Path
 import numpy as np
 
 from bench import corpora
-from bench.lexical import runs
+from bench.lexical import runs, timed
 from kb.search import generations, weights
 from kb.search.documents import PUBLIC
 from kb.search.generations import Builder
@@ -38,6 +40,14 @@ from kb.search.snapshot import Snapshot
 
 
 def main() -> None:
+    if len(sys.argv) == 3 and Path(sys.argv[1]).is_dir():
+        asked = json.loads(sys.argv[2])
+        times = {
+            run: {name: timed(asking(Path(sys.argv[1]), kernels), texts) for name, texts in asked.items()}
+            for run, kernels in runs().items()
+        }
+        print(json.dumps(times))
+        return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--queries", type=int, default=500)
@@ -76,22 +86,21 @@ def _row(data: Path, size: int, typed: list[str]) -> str:
 
 def _in_process(data: Path, run: Kernels, typed: list[str]) -> Iterator[str]:
     """Wall and CPU time of texts that were not asked before, by a snapshot that has been asked others."""
+    for clock in (time.perf_counter, time.thread_time):
+        yield _pair(_timed(asking(data, run), typed, clock))
+
+
+def asking(data: Path, run: Kernels) -> Callable[[str], object]:
+    """Whole suggestions by loops of one kind, from a snapshot of its own that nobody else has asked."""
     generation = generations.current(data)
     assert generation is not None
-    for clock in (time.perf_counter, time.thread_time):
-        snapshot = Snapshot(generation)
-        snapshot.matrix(PUBLIC).use(run)
-        ask = functools.partial(
-            snapshot.suggest,
-            audience=PUBLIC,
-            limit=5,
-            deadline=math.inf,
-            explain=False,
-            doubt=weights.DOUBT,
-            language="",
-        )
-        _timed(ask, _typed(100, seed=3), time.perf_counter)
-        yield _pair(_timed(ask, typed, clock))
+    snapshot = Snapshot(generation)
+    snapshot.matrix(PUBLIC).use(run)
+    ask = functools.partial(
+        snapshot.suggest, audience=PUBLIC, limit=5, deadline=math.inf, explain=False, doubt=weights.DOUBT, language=""
+    )
+    _timed(ask, _typed(100, seed=3), time.perf_counter)  # what it remembers of words, somebody has always asked
+    return ask
 
 
 def _route(typed: str) -> str:

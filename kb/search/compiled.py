@@ -42,7 +42,15 @@ def unite(sums: Any, docs: Any, codes: Any, starts: Any, ends: Any, units: Any, 
                 found[held] = doc
                 held += 1
             sums[doc] += units[codes[i]]
-    found = np.sort(found[:held])
+    if held * 16 > sums.size:  # so many are found sooner by looking everywhere than by sorting
+        held = 0
+        for doc in range(sums.size):
+            if sums[doc]:
+                found[held] = doc
+                held += 1
+        found = found[:held]
+    else:
+        found = np.sort(found[:held])
     united = np.empty(held, np.uint8)
     for i in range(held):
         frequency = np.int64(sums[found[i]])

@@ -150,6 +150,8 @@ class Searcher:
         found = generations.current(self._data)
         if found is not None and (self._snapshot is None or found.name != self._snapshot.generation.name):
             self._snapshot = Snapshot(found, remember=self._remember)
+            if self._remember:  # a server that stays
+                threading.Thread(target=self._snapshot.touch, name="touch", daemon=True).start()
         self._name = name
 
 

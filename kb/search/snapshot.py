@@ -75,6 +75,11 @@ class Snapshot:
         self._matrices: dict[Path, Matrix] = {}
         self._selector: Selector | None = None
 
+    def touch(self) -> None:
+        """Bring all arrays near; a generation that was just opened is slower at first."""
+        for part in self._partitions.values():
+            arrays.touch(part)
+
     def matrix(self, audience: str) -> Matrix:
         file = self.generation.partition(audience)
         if file not in self._matrices:

@@ -9,6 +9,13 @@ from kb.errors import Unavailable
 from kb.search import arrays
 
 
+def test_touching_changes_nothing(tmp_path: Path) -> None:
+    arrays.save(tmp_path / "x.arrays", {"a": np.arange(9_000), "none": np.zeros(0), "grid": np.ones((3, 2), np.int8)})
+    opened = arrays.load(tmp_path / "x.arrays")
+    arrays.touch(opened)
+    assert opened["a"].tolist() == list(range(9_000))
+
+
 def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
     given: arrays.Arrays = {
         "a": np.arange(7, dtype=np.int32),

@@ -55,12 +55,15 @@ def test_compiled_sums_are_the_same_and_so_are_the_best(compiled: Kernels, dice:
         assert compiled.best(coarse, low, high, most).tolist() == top(found, coarse[found], most).tolist()
 
 
-def test_compiled_unions_are_the_same_and_leave_no_trace(compiled: Kernels, dice: np.random.Generator) -> None:
-    pointers, docs, codes = postings(dice, 400, 6)
+@pytest.mark.parametrize("documents", [400, 40_000])
+def test_compiled_unions_are_the_same_and_leave_no_trace(
+    compiled: Kernels, dice: np.random.Generator, documents: int
+) -> None:
+    pointers, docs, codes = postings(dice, 400, 6)  # most of all documents, or few of them
     units, some = np.arange(256, dtype=np.int32) * 40, np.array([1, 3, 4])
     answers = []
     for run in (by_numpy(), compiled):
-        sums = np.zeros(400, np.int32)
+        sums = np.zeros(documents, np.int32)
         found, united = run.unite(sums, docs, codes, pointers[some], pointers[some + 1], units, 2048)
         assert not sums.any()
         answers.append((found.tolist(), united.tolist()))

@@ -95,6 +95,7 @@ def asking(data: Path, run: Kernels) -> Callable[[str], object]:
     generation = generations.current(data)
     assert generation is not None
     snapshot = Snapshot(generation)
+    snapshot.touch()  # as a server does aside
     snapshot.matrix(PUBLIC).use(run)
     ask = functools.partial(
         snapshot.suggest, audience=PUBLIC, limit=5, deadline=math.inf, explain=False, doubt=weights.DOUBT, language=""

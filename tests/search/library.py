@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from kb.search import generations
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import Builder, Manifest
+from kb.search.generations import Builder, Generation, Manifest
 from kb.search.searcher import Searcher
 
 
@@ -51,6 +52,19 @@ def publish(data: Path, documents: Iterable[Document] = ARTICLES, *, operators: 
         for one in documents:
             builder.add(one)
         return builder.publish(ledger={"sources": {}}, settings={})
+
+
+def published(data: Path, added: Iterable[Document], kept: Iterable[str] = (), *, semantic: bool = False) -> Generation:
+    """The next generation: some documents of the last one, taken over unread, and others."""
+    ids = list(kept)
+    with Builder(data, operators=False, semantic=semantic) as builder:
+        assert builder.keep(ids) == len(ids)
+        for one in added:
+            builder.add(one)
+        builder.publish(ledger={}, settings={})
+    found = generations.current(data)
+    assert found is not None
+    return found
 
 
 def searcher(data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True) -> Searcher:

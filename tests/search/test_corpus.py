@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kb.search import arrays, corpus, generations, topics
+from kb.search import arrays, corpus, topics
 from kb.search.documents import AUDIENCES, Document, Kind
 from kb.search.generations import Builder, Generation
 from kb.search.searcher import Searcher
-from tests.search.library import document
+from tests.search.library import document, published
 from tests.search.test_topics import corpus as themed
 
 WORDS = ("alpha", "buttons", "gamma", "größe", "日本語", "Get-ChildItem", "v9.1.9", "windows", "window", "the")
@@ -31,18 +31,6 @@ def documents(pages: dict[int, tuple[str, str, str, Kind]]) -> dict[str, Documen
         one = document(f"{kind}/{number:02}", title, text, audience=audience, kind=kind, tags=("a tag",))
         made[one.id] = one
     return made
-
-
-def published(data: Path, kept: Iterable[str], added: Iterable[Document]) -> Generation:
-    with Builder(data, operators=False) as builder:
-        ids = list(kept)
-        assert builder.keep(ids) == len(ids)
-        for one in added:
-            builder.add(one)
-        builder.publish(ledger={}, settings={})
-    found = generations.current(data)
-    assert found is not None
-    return found
 
 
 def same(left: Generation, right: Generation, audiences: Iterable[str] = AUDIENCES) -> None:
@@ -62,9 +50,9 @@ def test_keeping_gives_the_bytes_of_reading_again(
     new = {id_: one for i, (id_, one) in enumerate(new.items()) if i % 5 != 4}  # some are removed
     kept = [id_ for id_, one in new.items() if old.get(id_) == one]
     with tempfile.TemporaryDirectory() as folder:
-        published(Path(folder, "a"), [], old.values())
-        edited = published(Path(folder, "a"), kept, [one for id_, one in new.items() if id_ not in kept])
-        again = published(Path(folder, "b"), [], new.values())
+        published(Path(folder, "a"), old.values())
+        edited = published(Path(folder, "a"), [one for id_, one in new.items() if id_ not in kept], kept)
+        again = published(Path(folder, "b"), new.values())
         same(edited, again)
         assert {one.id: one for one in edited.store.all()} == new
         with Searcher.on(edited) as left, Searcher.on(again) as right:
@@ -75,8 +63,8 @@ def test_keeping_gives_the_bytes_of_reading_again(
 
 
 def test_a_removed_page_leaves_no_word_behind(tmp_path: Path) -> None:
-    published(tmp_path, [], [document("doc/a", "Alpha"), document("doc/b", "Zephyrion", "quarrelsome")])
-    after = published(tmp_path, ["doc/a"], [])
+    published(tmp_path, [document("doc/a", "Alpha"), document("doc/b", "Zephyrion", "quarrelsome")])
+    after = published(tmp_path, [], ["doc/a"])
     for file in (corpus.FILE, "shown.records", "passages.records", "documents.sqlite"):
         raw = (after.path / file).read_bytes().lower()
         assert b"zephyrion" not in raw
@@ -100,9 +88,9 @@ def words_of(generation: Generation) -> bytes:
 def test_an_edit_keeps_the_directions_of_words_and_gives_the_new_page_one(
     tmp_path: Path, themes: list[Document]
 ) -> None:
-    first = published(tmp_path, [], themes)
+    first = published(tmp_path, themes)
     edited = document(themes[0].id, themes[0].title, "invoice payment bill refund charge")
-    after = published(tmp_path, [one.id for one in themes[1:]], [edited])
+    after = published(tmp_path, [edited], [one.id for one in themes[1:]])
     assert words_of(after) == words_of(first)
     made = arrays.load(after.partition("public"))
     assert made["topic_drift"].tolist() == [1]
@@ -114,14 +102,14 @@ def test_an_edit_keeps_the_directions_of_words_and_gives_the_new_page_one(
 def test_directions_are_fitted_anew_when_a_page_is_lost_or_many_change(
     tmp_path: Path, themes: list[Document], change: str
 ) -> None:
-    published(tmp_path, [], themes)
+    published(tmp_path, themes)
     few = len(themes) // 8 if change == "many" else 1
     instead = {
         "removed": [],
         "hidden": [document(themes[0].id, "money", "invoice payment bill refund charge card", audience="staff")],
         "many": [document(one.id, one.title, f"{one.text()} invoice") for one in themes[:few]],
     }[change]
-    after = published(tmp_path, [one.id for one in themes[few:]], instead)
-    again = published(tmp_path / "again", [], [*instead, *themes[few:]])
+    after = published(tmp_path, instead, [one.id for one in themes[few:]])
+    again = published(tmp_path / "again", [*instead, *themes[few:]])
     same(after, again, ["public"])  # from whom it was hidden; to members of staff it is an edit
     assert arrays.load(after.partition("public"))["topic_drift"].tolist() == [0]

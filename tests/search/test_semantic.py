@@ -5,18 +5,16 @@ from __future__ import annotations
 import importlib.util
 import math
 import zlib
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kb.errors import Misconfigured
-from kb.search import arrays, generations, semantic
-from kb.search.documents import Document
-from kb.search.generations import Builder, Generation
+from kb.search import arrays, semantic
+from kb.search.generations import Builder
 from kb.search.searcher import Searcher
-from tests.search.library import document
+from tests.search.library import document, published
 
 PAGES = (
     document("doc/locked", "Locked out", "Ask for a link on the page where you sign in."),
@@ -44,22 +42,11 @@ def model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(semantic, "available", lambda: True)
 
 
-def published(
-    data: Path, added: Iterable[Document], kept: Iterable[str] = (), *, with_model: bool = True
-) -> Generation:
-    with Builder(data, operators=False, semantic=with_model) as builder:
-        builder.keep(kept)
-        for one in added:
-            builder.add(one)
-        builder.publish(ledger={}, settings={})
-    found = generations.current(data)
-    assert found is not None
-    return found
-
-
 @pytest.mark.usefixtures("model")
 def test_another_word_of_the_same_meaning_brings_its_page_forward(tmp_path: Path) -> None:
-    found = published(tmp_path, [*PAGES, document("doc/other", "Sharing", "Send others a link to what you see.")])
+    found = published(
+        tmp_path, [*PAGES, document("doc/other", "Sharing", "Send others a link to what you see.")], semantic=True
+    )
     with Searcher.on(found) as searcher:
         hits = searcher.suggest("password link", explain=True, doubt=-math.inf).hits
     explained = {hit.id: hit.explain.get("semantic", 0.0) for hit in hits}
@@ -69,10 +56,10 @@ def test_another_word_of_the_same_meaning_brings_its_page_forward(tmp_path: Path
 @pytest.mark.usefixtures("model")
 def test_what_is_kept_is_what_would_be_worked_out_again(tmp_path: Path) -> None:
     ids = [one.id for one in PAGES]
-    fresh = published(tmp_path / "a", PAGES)
-    again = published(tmp_path / "a", [], ids)
-    published(tmp_path / "b", PAGES, with_model=False)
-    later = published(tmp_path / "b", [], ids)  # asked for after these documents had been read
+    fresh = published(tmp_path / "a", PAGES, semantic=True)
+    again = published(tmp_path / "a", [], ids, semantic=True)
+    published(tmp_path / "b", PAGES)
+    later = published(tmp_path / "b", [], ids, semantic=True)  # asked for after these documents had been read
     for audience in ("public", "staff"):
         rows = [arrays.load(one.partition(audience))["semantic_passages"].tolist() for one in (fresh, again, later)]
         assert rows[0] == rows[1] == rows[2]
@@ -80,7 +67,7 @@ def test_what_is_kept_is_what_would_be_worked_out_again(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("model")
 def test_what_is_hidden_has_no_part_in_it(tmp_path: Path) -> None:
-    beside, alone = published(tmp_path / "a", PAGES), published(tmp_path / "b", PAGES[:2])
+    beside, alone = published(tmp_path / "a", PAGES, semantic=True), published(tmp_path / "b", PAGES[:2], semantic=True)
     left, right = (arrays.load(one.partition("public"))["semantic_passages"] for one in (beside, alone))
     assert left.tobytes() == right.tobytes()
 
@@ -88,7 +75,7 @@ def test_what_is_hidden_has_no_part_in_it(tmp_path: Path) -> None:
 def test_an_index_with_meanings_is_answered_without_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as installed:
         installed.setattr(semantic, "_model", Model)
-        found = published(tmp_path, PAGES)
+        found = published(tmp_path, PAGES, semantic=True)
     monkeypatch.setattr(semantic, "available", lambda: False)
     with Searcher.on(found) as searcher:
         (hit,) = searcher.suggest("locked out", explain=True).hits

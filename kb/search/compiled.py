@@ -33,8 +33,11 @@ def add_row(sums: Any, row: Any, worth: Any) -> None:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def unite(sums: Any, docs: Any, codes: Any, starts: Any, ends: Any, units: Any, half: int) -> Any:
-    found, held = np.empty(np.sum(ends - starts), np.int32), 0
+def unite(
+    sums: Any, docs: Any, codes: Any, starts: Any, ends: Any, rows: Any, dense: Any, units: Any, half: int
+) -> Any:
+    most = sums.size if dense.size else min(sums.size, np.sum(ends - starts))
+    found, held = np.empty(most, np.int32), 0
     for r in range(starts.size):
         for i in range(starts[r], ends[r]):
             doc = docs[i]
@@ -42,7 +45,11 @@ def unite(sums: Any, docs: Any, codes: Any, starts: Any, ends: Any, units: Any, 
                 found[held] = doc
                 held += 1
             sums[doc] += units[codes[i]]
-    if held * 16 > sums.size:  # so many are found sooner by looking everywhere than by sorting
+    for r in range(dense.size):
+        row = rows[dense[r]]
+        for doc in range(row.size):
+            sums[doc] += units[row[doc]]
+    if dense.size or held * 16 > sums.size:  # so many are found sooner by looking everywhere than by sorting
         held = 0
         for doc in range(sums.size):
             if sums[doc]:
@@ -53,11 +60,9 @@ def unite(sums: Any, docs: Any, codes: Any, starts: Any, ends: Any, units: Any, 
         found = np.sort(found[:held])
     united = np.empty(held, np.uint8)
     for i in range(held):
-        frequency = np.int64(sums[found[i]])
+        frequency = sums[found[i]]
         sums[found[i]] = 0
-        whole = frequency + half
-        share = (510 * frequency + whole) // (2 * whole)
-        united[i] = min(255, max(1, int(share)))
+        united[i] = max(1, int(255.0 * frequency / (half + frequency) + 0.5))
     return found, united
 
 
@@ -215,7 +220,7 @@ def loops() -> dict[str, Callable[..., Any]]:
         add(sums, some_docs, some_codes, 1)
     add_row(sums, bytes_, 1)
     best(sums, 0, 1, 1)
-    unite(sums, docs, bytes_, starts, ends, table, 1)
+    unite(sums, docs, bytes_, starts, ends, _mapped(np.ones((1, 2), np.uint8)), rows, table, 1)
     alike(sums, docs, shorts, starts, ends, table, 1, np.zeros(0, np.bool_))
     rows_best(starts, ends, pointers, docs, bytes_, sums, rows, table, out, out)
     rows_sum(pointers, docs, bytes_, sums, rows, rows, out)

@@ -29,7 +29,7 @@ class Kernels:
 
     add: Callable[[Ints, Ints, Ints, int], None]
     add_row: Callable[[Ints, Ints, int], None]
-    unite: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, int], tuple[Ints, Ints]]
+    unite: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, int], tuple[Ints, Ints]]
     alike: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, int, Mask], Ints]
     rows_best: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints], None]
     rows_sum: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints], None]
@@ -47,25 +47,34 @@ def _add_row(sums: Ints, row: Ints, worth: int) -> None:
     sums += row * np.int32(worth)
 
 
-def _unite(sums: Ints, docs: Ints, codes: Ints, starts: Ints, ends: Ints, units: Ints, half: int) -> tuple[Ints, Ints]:
+def _unite(
+    sums: Ints, docs: Ints, codes: Ints, starts: Ints, ends: Ints, rows: Ints, dense: Ints, units: Ints, half: int
+) -> tuple[Ints, Ints]:
     """The documents (ascending) of several ranges of postings, and the code of their frequencies added up.
 
-    ``units`` is what each code is, in 1/1024; ``half`` is the frequency that is saturated by half. ``sums`` has a zero
-    for every document, and has it again afterwards.
+    ``dense`` are those of ``rows``, each with a code for every document, that belong to them too. ``units`` is what
+    each code is, in 1/1024; ``half`` is the frequency that is saturated by half. ``sums`` has a zero for every
+    document, and has it again afterwards.
     """
     at = places(starts, ends)
     found = docs[at]
     np.add.at(sums, found, units.take(codes[at]))
-    distinct = np.flatnonzero(sums).astype(np.int32) if found.size * 8 > sums.size else np.unique(found)
+    for row in dense.tolist():
+        sums += units.take(rows[row])
+    many = dense.size or found.size * 8 > sums.size
+    distinct = np.flatnonzero(sums).astype(np.int32) if many else np.unique(found)
     frequencies = sums[distinct].astype(np.int64)
     sums[distinct] = 0
     return distinct, saturated(frequencies, half)
 
 
 def saturated(frequencies: Ints, half: int) -> Ints:
-    """The code of each frequency in units: its share ``f / (half + f)`` in 255 steps, 1 at least."""
-    whole = frequencies + half
-    return np.asarray(np.clip((510 * frequencies + whole) // (2 * whole), 1, 255), dtype=np.uint8)
+    """The code of each frequency in units: its share ``f / (half + f)`` in 255 steps, rounded half up, 1 at least.
+
+    Exact: these are whole numbers, and no share is nearer to a half than what 64-bit floats tell apart.
+    """
+    steps = np.floor(255.0 * frequencies / (half + frequencies) + 0.5)
+    return np.asarray(np.maximum(steps, 1), dtype=np.uint8)
 
 
 def _alike(

@@ -295,13 +295,12 @@ class Lexical:
         return _Term(docs, codes, None, worth, worth * int(codes.max(initial=0)), docs.size)
 
     def _unite(self, stems: Ints) -> tuple[Ints, Ints]:
-        docs, codes, starts, ends = self._docs, self._codes, self._pointers[stems], self._pointers[stems + 1]
-        if (self._row_of[stems] >= 0).any():  # of some there are no lists
-            lists = [self.posting(stem) for stem in stems.tolist()]
-            docs, codes = np.concatenate([d for d, _ in lists]), np.concatenate([c for _, c in lists])
-            ends = np.cumsum([d.size for d, _ in lists])
-            starts = ends - [d.size for d, _ in lists]
-        return self._run.unite(self._scratch["united"], docs, codes, starts, ends, _UNITS, _HALF)
+        rows = self._row_of[stems]
+        lists, dense = stems[rows < 0], rows[rows >= 0].astype(np.int64)
+        return self._run.unite(
+            self._scratch["united"], self._docs, self._codes, self._pointers[lists], self._pointers[lists + 1],
+            self._rows, dense, _UNITS, _HALF,
+        )  # fmt: skip
 
 
 def _floor(sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], most: int) -> int:

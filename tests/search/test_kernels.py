@@ -61,10 +61,12 @@ def test_compiled_unions_are_the_same_and_leave_no_trace(
 ) -> None:
     pointers, docs, codes = postings(dice, 400, 6)  # most of all documents, or few of them
     units, some = np.arange(256, dtype=np.int32) * 40, np.array([1, 3, 4])
+    rows = np.maximum(dice.integers(-500, 256, (3, documents)), 0).astype(np.uint8)
+    dense = np.arange(dice.integers(0, 4))
     answers = []
     for run in (by_numpy(), compiled):
         sums = np.zeros(documents, np.int32)
-        found, united = run.unite(sums, docs, codes, pointers[some], pointers[some + 1], units, 2048)
+        found, united = run.unite(sums, docs, codes, pointers[some], pointers[some + 1], rows, dense, units, 2048)
         assert not sums.any()
         answers.append((found.tolist(), united.tolist()))
     assert answers[0] == answers[1]

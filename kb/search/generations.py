@@ -336,7 +336,18 @@ class Builder:
         old = arrays.load(self.previous.partition(audience))
         ids = (of_row[row][0] for row in old["row"].tolist())
         places = {id_: number for number, id_ in enumerate(ids) if id_ in self._kept}
-        return Before(old, changed=len(now - self._kept), lost=bool(then - now), places=places)
+        return Before(old, changed=len(now - self._same), lost=bool(then - now), places=places)
+
+    @functools.cached_property
+    def _same(self) -> set[str]:
+        """The documents that say what they said in the last generation, whether they were read again or not."""
+        assert self.previous is not None
+        with contextlib.closing(self.previous.store) as old, contextlib.closing(self._built()) as new:
+            then = old.digests()
+            return {id_ for id_, digest in new.digests().items() if then.get(id_) == digest}
+
+    def _built(self) -> DocumentStore:
+        return DocumentStore(self._aside / STORE_FILE)
 
     def _sealed(self, partitions: dict[str, str], settings: Mapping[str, Any]) -> Manifest:
         if self._operators:
@@ -366,9 +377,8 @@ class Builder:
 
     def _check(self, manifest: Manifest) -> None:
         """Open what was built as a reader would; a failure publishes nothing."""
-        built = DocumentStore(self._aside / STORE_FILE)
-        counted = len(built.digests())
-        built.close()
+        with contextlib.closing(self._built()) as built:
+            counted = len(built.digests())
         opened = {file: arrays.load(self._aside / file) for file in set(manifest.partitions.values())}
         widest = max((a["kind"].size for a in opened.values()), default=0)
         if counted != manifest.documents or widest > counted:

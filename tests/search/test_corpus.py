@@ -98,6 +98,14 @@ def test_an_edit_keeps_the_directions_of_words_and_gives_the_new_page_one(
     assert made["topic_passages"][passage].any()
 
 
+def test_pages_that_are_read_again_and_say_the_same_do_not_count_as_changed(
+    tmp_path: Path, themes: list[Document]
+) -> None:
+    published(tmp_path, themes)
+    after = published(tmp_path, themes[:200], [one.id for one in themes[200:]])
+    assert arrays.load(after.partition("public"))["topic_drift"].tolist() == [0]
+
+
 @pytest.mark.parametrize("change", ["removed", "hidden", "many"])
 def test_directions_are_fitted_anew_when_a_page_is_lost_or_many_change(
     tmp_path: Path, themes: list[Document], change: str

@@ -304,14 +304,18 @@ class _Run:
 
     def _keep(self, key: str) -> None:
         entry, file = self.before.entries[key], self.files[key]
-        self.pictures.update(entry.pictures)
-        for old, document_id in entry.old_urls.items():
-            self.aliases.setdefault(old, document_id)
+        self._note(entry)
         self.entries[key] = replace(entry, mtime_ns=file.mtime_ns)
         self.used.update(entry.ids)
         self.report.kinds[self._kind(entry.ids, file)] += len(entry.ids)
         self.report.documents += len(entry.ids)
         self.report.findings += entry.findings
+
+    def _note(self, entry: Entry) -> None:
+        """The pictures that a file's documents show, and the old addresses that lead to them."""
+        self.pictures.update(entry.pictures)
+        for old, document_id in entry.old_urls.items():
+            self.aliases.setdefault(old, document_id)
 
     @staticmethod
     def _kind(found: Sequence[str], file: SourceFile) -> str:
@@ -376,9 +380,7 @@ class _Run:
         if reading is not None:
             entry = replace(entry, includes=reading.includes, links=reading.links, until=reading.until)
         self.entries[file.key] = entry
-        self.pictures.update(entry.pictures)
-        for old, document_id in entry.old_urls.items():
-            self.aliases.setdefault(old, document_id)
+        self._note(entry)
         self.report.findings += findings
 
     def _moves(self) -> dict[str, str]:

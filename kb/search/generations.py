@@ -97,7 +97,7 @@ def folder(data: Path) -> Path:
 
 
 def published(data: Path) -> str | None:
-    """The name in CURRENT, unverified; cheap enough to look at once a second."""
+    """The name in CURRENT, unverified; cheap enough to look at ten times a second."""
     try:
         return (folder(data) / "CURRENT").read_text("ascii").strip() or None
     except (OSError, UnicodeDecodeError):

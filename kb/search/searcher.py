@@ -1,8 +1,8 @@
 """What answers a visitor's search, suggestion or article now?
 
-``Searcher`` follows the published generation: it looks at most once a second whether another was published, opens it
-aside and lets requests under way finish on the one they began with. A damaged generation is never opened; the last
-good one goes on answering.
+``Searcher`` follows the published generation: it looks ten times a second at most whether another was published,
+opens it aside and lets requests under way finish on the one they began with. A damaged generation is never opened;
+the last good one goes on answering.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from kb.search.query import parse, plain
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
 
-LOOK_EVERY = 1.0  # seconds
+LOOK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
 SORTS = ("best", "date")
 _SEARCH_BUDGET = 0.25  # seconds that operators may take
 

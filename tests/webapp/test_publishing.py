@@ -62,6 +62,7 @@ def test_a_press_orders_a_run_once_and_the_page_follows_it(portal: Portal, worke
     page = text_of(erin.page("/editor"))
     assert "Publishing ordered by Erin Engel" in page
     assert "Waiting for a worker." in page
+    assert "See how far it is" in page
     assert "Publish now" not in page
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in erin.page("/editor")
     portal.centre.runs.alive(worker.claim(), "reading", 3, 10, now=MONDAY)

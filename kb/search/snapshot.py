@@ -283,7 +283,7 @@ class Snapshot:
         found = self.store.document(document_id)
         return found if found and found.audience in visible_to(audience) else None
 
-    def related(self, document: Document, audience: str, limit: int) -> tuple[Hit, ...]:
+    def related(self, document: Document, audience: str, limit: int, *, deadline: float) -> tuple[Hit, ...]:
         matrix = self.matrix(audience)
         row = self.store.row(document.id)
         (places,) = np.nonzero(matrix.column("row") == row)
@@ -292,7 +292,7 @@ class Snapshot:
         understood = matrix.related(int(places[0]))
         allowed = np.ones(matrix.size, dtype=bool)
         allowed[places] = False
-        ranked = self._rank(matrix, Understood(document.title, understood.meanings), allowed, time.monotonic() + 1)
+        ranked = self._rank(matrix, Understood(document.title, understood.meanings), allowed, deadline)
         return self._hits(matrix, understood, ranked, 0, limit, explain=False)
 
     def listing(

@@ -93,7 +93,8 @@ def test_an_unknown_split_is_told_with_those_there_are(judged: Path) -> None:
         evaluate.read(judged, "train")
 
 
-def test_search_and_suggest_print_the_shape_of_the_api(tmp_path: Path) -> None:
+def test_search_and_suggest_print_the_shape_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_SUGGEST_BUDGET_MS", "5000")
     publish(tmp_path)
     found = CliRunner().invoke(kb, ["suggest", "port already in u", "--data", str(tmp_path), "--json"])
     assert found.exit_code == 0

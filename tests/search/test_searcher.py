@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -161,6 +162,19 @@ def test_an_answer_cut_short_says_so(tmp_path: Path) -> None:
     publish(tmp_path)
     hurried = Searcher(tmp_path, budget_ms=0)
     assert hurried.suggest("port already in use").partial
+
+
+def test_who_gives_suggestions_more_time_gives_it_to_every_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path)
+    seconds = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
+    hurried, patient = Searcher(tmp_path), Searcher(tmp_path, budget_ms=60_000)
+    for query in ("port", '"port 8000" in use'):
+        assert hurried.search(query).partial
+        assert not patient.search(query).partial
+    assert patient.related("forum/slow")
 
 
 def test_opening_a_generation_takes_nothing_from_the_time_for_an_answer(

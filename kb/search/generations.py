@@ -122,6 +122,18 @@ def current(data: Path, *, anew: bool = True) -> Generation | None:
     return None
 
 
+def absence(data: Path) -> str:
+    """Why no generation serves: there is none yet, or what is wrong with the published one, and what to do."""
+    name = published(data) or next(iter(names(data)), None)
+    if name is None:
+        return "There is no search index yet; run `kb index`."
+    try:
+        found = verified(data, name, anew=False)
+    except Unavailable as error:
+        return f"The search index in {folder(data)} is damaged, and no older one can serve. {error.sentence}"
+    return f"Generation {found.name} was published just now; ask again."
+
+
 def rollback(data: Path, name: str | None = None) -> Generation:
     """Let generation ``name`` serve again, by default the newest one before the published one.
 

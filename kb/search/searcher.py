@@ -145,7 +145,7 @@ class Searcher:
                 self._lock.release()
         if self._snapshot is None:
             self._looked = float("-inf")  # look again at the next request: an index may just have been built
-            raise Unavailable("There is no search index yet; run `kb index`.", retry_after=5)
+            raise Unavailable(generations.absence(self._data), retry_after=5)
         return self._snapshot
 
     def _look(self) -> None:

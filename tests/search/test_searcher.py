@@ -164,6 +164,19 @@ def test_an_answer_cut_short_says_so(tmp_path: Path) -> None:
     assert hurried.suggest("port already in use").partial
 
 
+def test_where_the_only_index_is_damaged_the_file_is_named_and_what_to_do(tmp_path: Path) -> None:
+    publish(tmp_path, operators=False)
+    damaged = tmp_path / "index" / "gen-000001" / "words.arrays"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=r"damaged.*000001.*words\.arrays.*`kb index --full`") as told:
+            Searcher(tmp_path).search("port")
+        assert str(tmp_path) in told.value.sentence
+    (damaged.parent / "manifest.json").write_text("{}")
+    with pytest.raises(Unavailable, match=r"damaged.*manifest.*`kb index --full`"):
+        Searcher(tmp_path).search("port")
+
+
 def test_who_gives_suggestions_more_time_gives_it_to_every_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -125,6 +125,11 @@ class Searcher:
         """The most recently updated documents of a kind."""
         return self._now().listing(audience, Kind(_kind(kind) or Kind.DOC), newest=True, start=0, count=limit)[1]
 
+    def audiences(self) -> tuple[str, ...]:
+        """All that documents are for: those that every index knows, and the groups that one of its documents names.
+        For who owns the index; a visitor is never told."""
+        return tuple(self._now().generation.manifest.partitions)
+
     def counts(self, audience: str = PUBLIC) -> dict[str, int]:
         """How many documents of each kind ``audience`` may see."""
         return self._now().counts(audience)

@@ -5,13 +5,24 @@ Text and spans, never HTML: only a template or a text node turns spans into mark
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from kb.search.analysis import INSIDE, is_spaced, placed, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
+#: What stands in code and names of code, and seldom in sentences: signs, words with inner capitals, calls, options,
+#: labels. The rare letters come first and what must stand before them after: so it is found ten times as quickly.
+_SIGNS = r"{}\[\]|=$<>\\;_*#@`~+"
+_ODD = re.compile(rf"[A-Z:(\-{_SIGNS}](?:(?<=[{_SIGNS}])|(?<=[a-z.\-][A-Z])|(?<=\w\()|(?<= -)(?=\w)|(?<=:)(?=[ :]))")
+_ODD_EVERY = 25  # characters: where there is more of it, it is code
+_AROUND = 40  # characters before and after a match
+_SENTENCE = 50  # characters without any of it: there is one
+_END = re.compile(r"[.!?] (?=\w)")
 
 
 class Matches:
@@ -71,29 +82,64 @@ def _moved(spans: Iterable[tuple[int, int]], places: Sequence[int]) -> list[tupl
     return moved
 
 
+def reads_well(text: str) -> bool:
+    """Whether there is a sentence to read in ``text``, besides code, tables of parameters and lists of names."""
+    odd = [found.start() for found in _ODD.finditer(text)]
+    gaps = (end - start for start, end in pairwise((-1, *odd, len(text))))
+    return len(odd) * _ODD_EVERY <= len(text) or max(gaps) > _SENTENCE
+
+
 def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
     if len(text) <= width:
         return 0, len(text)
-    best = _densest(text, spans, width - 40)
-    start = _word_start(text, max(0, best - 40)) if best > width // 3 else 0
+    best, last = _densest(text, spans, width - 40)
+    start = 0 if best <= width // 3 else _start(text, best, last, width)
     return start, _word_end(text, min(len(text), start + width))
 
 
-def _densest(text: str, spans: list[tuple[int, int]], width: int) -> int:
-    """Where a window of ``width`` characters begins that holds the most different words; the first of equal ones."""
+def _densest(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
+    """Where a window of ``width`` characters begins that holds the most different words, and where the last match in
+    it ends; of equal ones the first that begins with prose. A word that stands among code counts half."""
     words = [text[a:b].lower() for a, b in spans]
-    held: Counter[str] = Counter()
-    best, most, entered = 0, -1, 0
+    prose = _among_prose(text, spans)
+    held, read = Counter[str](), Counter[str]()
+    best, most, entered = (0, 0), (-1, False), 0
     for left, (start, _) in enumerate(spans):
         while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
             held[words[entered]] += 1
+            read[words[entered]] += prose[entered]
             entered += 1
-        if len(held) > most:
-            best, most = start, len(held)
+        worth = (len(held) + len(+read), prose[left])
+        if worth > most:
+            best, most = (start, spans[entered - 1][1]), worth
         held[words[left]] -= 1
+        read[words[left]] -= prose[left]
         if not held[words[left]]:
             del held[words[left]]
     return best
+
+
+def _among_prose(text: str, spans: list[tuple[int, int]]) -> list[bool]:
+    """Of each match, whether what stands around it reads well; the match itself may be a name of code."""
+    odd = [found.start() for found in _ODD.finditer(text)]
+    if len(odd) * _ODD_EVERY <= _AROUND:
+        return [True] * len(spans)
+
+    def between(start: int, end: int) -> int:
+        return bisect_left(odd, end) - bisect_left(odd, start)
+
+    around = (between(a - _AROUND, a - 1) + between(b + 1, b + _AROUND) for a, b in spans)
+    return [count * _ODD_EVERY <= 2 * _AROUND for count in around]
+
+
+def _start(text: str, best: int, last: int, width: int) -> int:
+    """Where an excerpt begins that shows what matches from ``best`` to ``last``: with a sentence, if one is near."""
+    rest = len(text) - width
+    begun = [end.end() for end in _END.finditer(text, max(0, min(best - 80, rest), last - width), best)]
+    if begun:
+        return begun[0] if best > rest else begun[-1]  # at the end of a passage there is room for more before
+    before = max(0, min(best - 40, rest))
+    return _word_start(text, best - 40 if _ODD.search(text, before, max(0, best - 40)) else before)
 
 
 def _word_start(text: str, at: int) -> int:

@@ -188,13 +188,18 @@ class Matrix:
         return np.asarray(best * _PASSAGE_STEP, dtype=np.float32)
 
     def shown(self, gains: Gains, documents: Ints) -> Ints:
-        """Which passage of each document to show; of a topic with an accepted answer, one of the answer's."""
-        firsts, ends = self._a["doc_passages"][documents], self._a["doc_passages"][documents + 1]
-        answer = self._a["answer"][documents]
-        low = np.minimum(answer[:, 0], ends - firsts - 1)
-        high = np.maximum(np.minimum(answer[:, 1], ends - firsts), low + 1)
+        """Which passage of each document to show, of those that may be."""
+        firsts, (low, high) = self._a["doc_passages"][documents], self.showable(documents)
         _, at = self._best_of(gains, firsts + low, firsts + high)
         return np.asarray(low + at)
+
+    def showable(self, documents: Ints) -> tuple[Ints, Ints]:
+        """From which to below which passage of each document may be shown: of a topic with an accepted answer, the
+        answer's."""
+        count = self._a["doc_passages"][documents + 1] - self._a["doc_passages"][documents]
+        answer = self._a["answer"][documents]
+        low = np.minimum(answer[:, 0], count - 1)
+        return low, np.maximum(np.minimum(answer[:, 1], count), low + 1)
 
     def _best_of(self, gains: Gains, firsts: Ints, lasts: Ints) -> tuple[Ints, Ints]:
         best, at, a = np.zeros(firsts.size, dtype=np.int64), np.zeros(firsts.size, dtype=np.int64), self._a

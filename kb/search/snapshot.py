@@ -22,17 +22,18 @@ from kb.search.analysis import placed
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
-from kb.search.highlight import Matches, passage
+from kb.search.highlight import Matches, passage, reads_well
 from kb.search.matrix import Matrix, Understood
 from kb.search.postings import KINDS, key_of
 from kb.search.query import LONGEST, Query
-from kb.search.results import Hit, Results, Suggestions
+from kb.search.results import Hit, Passage, Results, Suggestions
 from kb.search.whoosh_engine import FOLDER, Selector
 
 Ints = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 _NONE: Ints = np.zeros(0, dtype=np.int64)
 _NO_VOTES = (_NONE, np.zeros(0, dtype=np.float32))
+NEAR = 3  # passages before and after the best one among which sentences are looked for
 WINDOW = 1000  # results that can be paged to
 FACETS = ("kind", "product", "version", "tag")
 
@@ -252,12 +253,14 @@ class Snapshot:
         documents = ranked.documents[start : start + count]
         if not documents.size:
             return ()
-        shown = zip(documents.tolist(), matrix.shown(matrix.gains(understood), documents).tolist(), strict=True)
+        low, high = matrix.showable(documents)
+        best = matrix.shown(matrix.gains(understood), documents)
+        shown = zip(documents.tolist(), zip(best.tolist(), low.tolist(), high.tolist(), strict=True), strict=True)
         matches, hits = _matches(matrix, understood), []
-        for rank, (document, best) in enumerate(shown, start):
+        for rank, (document, places) in enumerate(shown, start):
             score = float(ranked.scores[rank]) if rank < ranked.scores.size else 0.0
             parts = ranked.explained(rank) if explain else {}
-            hits.append(self._hit(matrix, document, score, best, matches, parts))
+            hits.append(self._hit(matrix, document, score, places, matches, parts))
         return tuple(hits)
 
     def _hit(
@@ -265,16 +268,31 @@ class Snapshot:
         matrix: Matrix,
         document: int,
         score: float,
-        best: int,
+        places: tuple[int, int, int],
         matches: Matches,
         parts: dict[str, float],
     ) -> Hit:
         row, first = int(matrix.column("row")[document]), int(matrix.column("first")[document])
         document_id, kind, title, (product, versions, updated, solved) = self.store.shown(row)
-        cut = self.store.passage(first + best)
-        url = f"/help/{document_id}" + (f"#{cut.anchor}" if cut.anchor else "")
-        shown = passage(cut.text, cut.anchor, cut.path, matches)
+        shown = self._excerpt(first, places, matches)
+        url = f"/help/{document_id}" + (f"#{shown.anchor}" if shown.anchor else "")
         return Hit(document_id, Kind(kind), title, url, score, shown, product, tuple(versions), updated, solved, parts)
+
+    def _excerpt(self, first: int, places: tuple[int, int, int], matches: Matches) -> Passage:
+        """Of the best passage; where that is code or a list, of one near it that says much the same in sentences."""
+        best, low, high = places
+
+        def cut(place: int) -> Passage:
+            found = self.store.passage(first + place)
+            return passage(found.text, found.anchor, found.path, matches)
+
+        shown = cut(best)
+        if not shown.spans or reads_well(shown.text):
+            return shown
+        near = (place for step in range(1, NEAR + 1) for place in (best + step, best - step))
+        others = map(cut, (place for place in near if low <= place < high))
+        words = len(shown.marked())
+        return next((one for one in others if reads_well(one.text) and 2 * len(one.marked()) >= max(words, 1)), shown)
 
     # --- articles ------------------------------------------------------------------------------------------------
 
@@ -306,7 +324,7 @@ class Snapshot:
             places = places[np.argsort(-matrix.column("day")[low:high], kind="stable")]
         nothing = Matches((), (), matrix.analyzer.stem)
         chosen = places[start : start + count].tolist()
-        return high - low, tuple(self._hit(matrix, d, 0.0, 0, nothing, {}) for d in chosen)
+        return high - low, tuple(self._hit(matrix, d, 0.0, (0, 0, 1), nothing, {}) for d in chosen)
 
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges

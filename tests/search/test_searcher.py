@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 import json
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search import generations
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, Kind, Section
 from kb.search.generations import Builder, Generation
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -45,6 +46,20 @@ def test_a_hit_says_where_it_matched_and_leads_there(centre: Searcher) -> None:
     hit = centre.search("listens on port").hits[0]
     assert hit.url == "/help/doc/port"
     assert [hit.passage.text[a:b] for a, b in hit.passage.spans] == ["listens", "port", "KB_PORT"][:2]
+
+
+def test_the_excerpt_is_of_sentences_near_where_the_best_passage_is_code(tmp_path: Path) -> None:
+    sections = (
+        Section("syntax", ("Syntax",), "ConvertTo-Json [-InputObject] <Object> [-Depth <Int32>] [-AsArray]"),
+        Section("about", ("Description",), "It converts an object to JSON down to the depth that you name. " * 5),
+        Section("names", ("Related links",), "ConvertTo-Json ConvertFrom-Json Test-Json"),
+    )
+    found = searcher(tmp_path, [Document("doc/json", Kind.DOC, "ConvertTo-Json", sections)])
+    for hit in (*found.search("convertto json depth").hits, *found.suggest("json test-js", doubt=-math.inf).hits):
+        assert hit.url == "/help/doc/json#about"
+        assert hit.passage.text.startswith("It converts an object to JSON")
+    (only,) = found.search("asarray").hits
+    assert only.url == "/help/doc/json#syntax"  # what is near does not say it
 
 
 def test_a_solved_topic_stands_above_an_unsolved_one_like_it(centre: Searcher) -> None:

@@ -85,8 +85,9 @@ def _moved(spans: Iterable[tuple[int, int]], places: Sequence[int]) -> list[tupl
 def reads_well(text: str) -> bool:
     """Whether there is a sentence to read in ``text``, besides code, tables of parameters and lists of names."""
     odd = [found.start() for found in _ODD.finditer(text)]
-    gaps = (end - start for start, end in pairwise((-1, *odd, len(text))))
-    return len(odd) * _ODD_EVERY <= len(text) or max(gaps) > _SENTENCE
+    if len(odd) * _ODD_EVERY <= len(text):
+        return True
+    return any(end - start > _SENTENCE for start, end in pairwise((-1, *odd, len(text))))
 
 
 def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
@@ -107,23 +108,26 @@ def _densest(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, 
     for left, (start, _) in enumerate(spans):
         while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
             held[words[entered]] += 1
-            read[words[entered]] += prose[entered]
+            if prose:
+                read[words[entered]] += prose[entered]
             entered += 1
-        worth = (len(held) + len(+read), prose[left])
+        worth = (len(held) + len(+read), prose[left]) if prose else (len(held), False)
         if worth > most:
             best, most = (start, spans[entered - 1][1]), worth
         held[words[left]] -= 1
-        read[words[left]] -= prose[left]
+        if prose:
+            read[words[left]] -= prose[left]
         if not held[words[left]]:
             del held[words[left]]
     return best
 
 
 def _among_prose(text: str, spans: list[tuple[int, int]]) -> list[bool]:
-    """Of each match, whether what stands around it reads well; the match itself may be a name of code."""
-    odd = [found.start() for found in _ODD.finditer(text)]
-    if len(odd) * _ODD_EVERY <= _AROUND:
-        return [True] * len(spans)
+    """Of each match, whether what stands around it reads well; the match itself may be a name of code. Empty where
+    there is little code, or nothing to choose from."""
+    odd = [found.start() for found in _ODD.finditer(text)] if len(spans) > 1 else []
+    if 2 * len(odd) * _ODD_EVERY <= len(text):
+        return []
 
     def between(start: int, end: int) -> int:
         return bisect_left(odd, end) - bisect_left(odd, start)

@@ -22,7 +22,8 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.analysis import fold
 from kb.search.arrays import Arrays
-from kb.search.kernels import Kernels, Scratch, gather
+from kb.search.kernels import Kernels, Scratch, Titles, gather
+from kb.search.lately import Lately
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -156,14 +157,16 @@ class Vector:
 
 
 class Letters:
-    """The titles of one audience's partition, by their pieces."""
+    """The titles of one audience's partition, by their pieces; ``pieces`` is how many there are."""
 
     def __init__(self, arrays: Arrays, run: Kernels) -> None:
         self._a = arrays
         self._run = run
+        self.titles = Titles(arrays["title_pointers"], arrays["title_grams"], arrays["title_counts"])
+        self.pieces = int(arrays["gram_hashes"].size)
         titles = int(arrays["title_lengths"].size)
-        self._scratch = Scratch(sums=titles, values=int(arrays["gram_hashes"].size))
-        self._known: dict[str, tuple[int, ...]] = {}
+        self._scratch = Scratch(sums=titles)
+        self._known: Lately[str, tuple[int, ...]] = Lately(_REMEMBERED)
         self._unseen = math.log(1 + titles) + 1  # idf of a piece no title has: it still lengthens the vector
 
     def use(self, run: Kernels) -> None:
@@ -183,15 +186,13 @@ class Letters:
         return Vector(pieces, worth.astype(np.int32), values.astype(np.int32))
 
     def _numbers(self, entry: str) -> tuple[int, ...]:
-        """The numbers of an entry's pieces; entries come again while somebody types, so the last ones are kept."""
+        """The numbers of an entry's pieces; entries come again while somebody types."""
         found = self._known.get(entry)
         if found is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
             hashes, vocabulary = np.array(_pieces(entry), dtype=np.uint32), self._a["gram_hashes"]
             at = np.minimum(vocabulary.searchsorted(hashes), max(0, vocabulary.size - 1))
             known = vocabulary[at] == hashes if vocabulary.size else np.zeros(hashes.size, dtype=bool)
-            found = self._known[entry] = tuple(np.where(known, at, _UNKNOWN).tolist())
+            found = self._known.keep(entry, tuple(np.where(known, at, _UNKNOWN).tolist()))
         return found
 
     def candidates(self, vector: Vector, allowed: Mask | None = None) -> Ints:
@@ -202,15 +203,6 @@ class Letters:
             pointers[vector.pieces + 1], vector.worth, weights.LETTER_CANDIDATES, _ALL if allowed is None else allowed,
         )  # fmt: skip
 
-    def scores(self, vector: Vector | None, documents: Ints) -> Floats:
-        """The cosine between the query and each document's title."""
-        summed = np.zeros(documents.size, dtype=np.int64)
-        if vector is not None and documents.size:
-            values = self._scratch["values"]
-            values[vector.pieces] = vector.values
-            a = self._a
-            self._run.rows_sum(
-                a["title_pointers"], a["title_grams"], a["title_counts"], values, vector.pieces, documents, summed
-            )
-            values[vector.pieces] = 0
-        return np.asarray(summed / (self._a["title_lengths"][documents] * _VALUE), dtype=np.float32)
+    def cosines(self, sums: Ints, documents: Ints) -> Floats:
+        """The cosine between a query and each document's title, of which ``sums`` are the values of its pieces."""
+        return np.asarray(sums / (self._a["title_lengths"][documents] * _VALUE), dtype=np.float32)

@@ -14,6 +14,7 @@ import numba
 import numpy as np
 
 from kb.search.kernels import Asked, Directions, Marks, Passages, Titles
+from kb.search.pieces import ACROSS, BASIS, PRIME, REACH, SPACE
 
 _loop = numba.njit(cache=True, nogil=True, boundscheck=False)
 _BLOCK = 64  # documents, at most, whose largest sum stands for all of them
@@ -229,6 +230,63 @@ def look(documents: Any, passages: Any, titles: Any, topics: Any, asked: Any, ma
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _number(points: Any, low: int, high: int, vocabulary: Any) -> Any:
+    """The place of a piece in the vocabulary, or -1."""
+    value = np.uint32(BASIS)
+    for i in range(low, high):
+        value = np.uint32((value ^ points[i]) * np.uint32(PRIME))
+    first, last = np.int64(0), np.int64(vocabulary.size)
+    while first < last:
+        middle = (first + last) >> 1
+        if vocabulary[middle] < value:
+            first = middle + 1
+        else:
+            last = middle
+    return first if first < vocabulary.size and vocabulary[first] == value else np.int64(-1)
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _meeting(points: Any, at: int) -> Any:
+    """From where to where one looks at the space at ``at`` between two words."""
+    low, high = at - 1, at + 1
+    while at - low < REACH and points[low] != SPACE:
+        low -= 1
+    while high - at < REACH and points[high] != SPACE:
+        high += 1
+    return low, high + 1
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def pieces(points: Any, vocabulary: Any) -> Any:
+    found, held = np.empty(4 * points.size, np.int64), 0
+    for i in range(points.size - 2):
+        if points[i + 1] != SPACE:
+            found[held] = _number(points, i, i + 3, vocabulary)
+            held += 1
+            lone = points[i] == SPACE and points[i + 2] == SPACE
+            if lone:
+                found[held] = found[held - 1]
+                held += 1
+            elif points[i + 2] != SPACE:
+                found[held] = _number(points, i, i + 4, vocabulary)
+                held += 1
+        elif points[i] != SPACE and points[i + 2] != SPACE:
+            low, high = _meeting(points, i + 1)
+            for j in range(low, max(low + 1, high - ACROSS + 1)):
+                found[held] = _number(points, j, min(high, j + ACROSS), vocabulary)
+                held += 1
+    found = np.sort(found[:held])
+    unknown = np.searchsorted(found, 0)
+    numbers, counts, distinct = found[unknown:], np.zeros(held - unknown, np.int64), 0
+    for i in range(numbers.size):
+        if i == 0 or numbers[i] != numbers[distinct - 1]:
+            numbers[distinct] = numbers[i]
+            distinct += 1
+        counts[distinct - 1] += 1
+    return numbers[:distinct], counts[:distinct], unknown
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
 def best(sums: Any, low: int, high: int, most: int) -> Any:
     """The ``most`` documents of the largest sums, ascending; of equal ones the smallest numbers.
 
@@ -279,8 +337,10 @@ def loops() -> dict[str, Callable[..., Any]]:
     for some_rows in (rows, rows.astype(np.int32)):
         look(some_rows, passages, titles, topics, Asked(rows, table, rows, table, direction), Marks(sums, sums))
     near(pointers, topics, direction, rows)
+    pieces(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
     return {
-        "add": add, "add_row": add_row, "unite": unite, "alike": alike, "look": look, "near": near, "best": best,
+        "add": add, "add_row": add_row, "unite": unite, "alike": alike, "look": look, "near": near, "pieces": pieces,
+        "best": best,
     }  # fmt: skip
 
 

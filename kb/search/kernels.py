@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kb.search import pieces
+
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -79,6 +81,7 @@ class Kernels:
     alike: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, int, Mask], Ints]
     look: Callable[[Ints, Passages, Titles, Directions, Asked, Marks], tuple[Ints, Ints, Ints, Floats]]
     near: Callable[[Ints, Directions, Ints, Ints], Floats]
+    pieces: Callable[[Ints, Ints], tuple[Ints, Ints, int]]
     best: Callable[[Ints, int, int, int], Ints] | None = None
 
 
@@ -232,7 +235,7 @@ def top(documents: Ints, scores: Any, most: int) -> Ints:
 
 
 def by_numpy() -> Kernels:
-    return Kernels(_add, _add_row, _unite, _alike, _look, _near)
+    return Kernels(_add, _add_row, _unite, _alike, _look, _near, pieces.numbers)
 
 
 @functools.cache

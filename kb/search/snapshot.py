@@ -22,8 +22,10 @@ from kb.search.analysis import placed
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
-from kb.search.highlight import Matches, passage
+from kb.search.highlight import Matches, Text, passage, read
+from kb.search.lately import Lately
 from kb.search.matrix import Matrix, Understood
+from kb.search.passages import Cut
 from kb.search.postings import KINDS, key_of
 from kb.search.query import LONGEST, Query
 from kb.search.results import Hit, Results, Suggestions
@@ -34,6 +36,7 @@ Mask = npt.NDArray[np.bool_]
 _NONE: Ints = np.zeros(0, dtype=np.int64)
 _NO_VOTES = (_NONE, np.zeros(0, dtype=np.float32))
 WINDOW = 1000  # results that can be paged to
+_KEPT = 1000  # passages that were shown lately; a few kilobytes each
 FACETS = ("kind", "product", "version", "tag")
 
 
@@ -68,6 +71,7 @@ class Snapshot:
         self._remember = remember
         self._answers: dict[tuple[object, ...], Suggestions] = {}
         self.store = generation.store
+        self._cuts: Lately[int, tuple[Cut, Text]] = Lately(_KEPT)
         self.curations = Curations(generation.curations())
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._partitions = {
@@ -274,10 +278,18 @@ class Snapshot:
     ) -> Hit:
         row, first = int(matrix.column("row")[document]), int(matrix.column("first")[document])
         document_id, kind, title, (product, versions, updated, solved) = self.store.shown(row)
-        cut = self.store.passage(first + best)
+        cut, text = self._cut(first + best)
         url = f"/help/{document_id}" + (f"#{cut.anchor}" if cut.anchor else "")
-        shown = passage(cut.text, cut.anchor, cut.path, matches)
+        shown = passage(text, cut.anchor, cut.path, matches)
         return Hit(document_id, Kind(kind), title, url, score, shown, product, tuple(versions), updated, solved, parts)
+
+    def _cut(self, row: int) -> tuple[Cut, Text]:
+        """A passage, ready to look for words in: the next letter that is typed mostly finds the same."""
+        found = self._cuts.get(row)
+        if found is None:
+            cut = self.store.passage(row)
+            found = self._cuts.keep(row, (cut, read(cut.text)))
+        return found
 
     # --- articles ------------------------------------------------------------------------------------------------
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from kb.search.analysis import INSIDE, is_spaced, placed, tokens
 from kb.search.results import Passage
@@ -23,6 +23,20 @@ _ODD_EVERY = 25  # characters: where there is more of it, it is code
 _AROUND = 40  # characters before and after a match
 _SENTENCE = 50  # characters without any of it: there is one
 _END = re.compile(r"[.!?] (?=\w)")
+
+
+class Text(NamedTuple):
+    """A text to look for words in: folded, where in the whole text each folded letter stands (see ``placed``), and
+    where there stands what is seldom in sentences."""
+
+    whole: str
+    folded: str
+    places: Sequence[int]
+    odd: Sequence[int]
+
+
+def read(text: str) -> Text:
+    return Text(text, *placed(text), [found.start() for found in _ODD.finditer(text)])
 
 
 class Matches:
@@ -39,25 +53,22 @@ class Matches:
     def word(self, folded: str) -> bool:
         return self._stem(folded) in self._stems or (bool(self._beginnings) and folded.startswith(self._beginnings))
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
+    def spans(self, text: Text) -> list[tuple[int, int]]:
         """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
         if not self._spaced:
-            return self._pairs(text)
-        folded, places = placed(text)
-        found = sorted({span for start in self._starts for span in self._words(folded, start)})
-        return found if isinstance(places, range) else _moved(found, places)
-
-    def _words(self, folded: str, start: str) -> Iterator[tuple[int, int]]:
-        """Where words that begin with ``start`` match. Looking for each beginning is quicker than for any of them."""
-        at = folded.find(start)
-        while at >= 0:
-            end = at + len(start)
-            before = folded[at - 1 : at]
-            if before in ("", " ") or not INSIDE.fullmatch(before):
-                end = INSIDE.match(folded, end).end()  # type: ignore[union-attr]  # it always matches
-                if self.word(folded[at:end]):
-                    yield at, end
-            at = folded.find(start, end)
+            return self._pairs(text.whole)
+        found: set[tuple[int, int]] = set()
+        for start in self._starts:  # looking for each beginning is quicker than for any of them
+            at = text.folded.find(start)
+            while at >= 0:
+                end = at + len(start)
+                if at == 0 or (before := text.folded[at - 1]) == " " or not _inside(before):
+                    end = INSIDE.match(text.folded, end).end()  # type: ignore[union-attr]  # it always matches
+                    if self.word(text.folded[at:end]):
+                        found.add((at, end))
+                at = text.folded.find(start, end)
+        spans = sorted(found)
+        return spans if isinstance(text.places, range) else _moved(spans, text.places)
 
     def _pairs(self, text: str) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []
@@ -68,6 +79,10 @@ class Matches:
                 else:
                     spans.append((token.start, token.end))
         return spans
+
+
+def _inside(letter: str) -> bool:
+    return letter.isalnum() or INSIDE.fullmatch(letter) is not None
 
 
 def _moved(spans: Iterable[tuple[int, int]], places: Sequence[int]) -> list[tuple[int, int]]:
@@ -90,43 +105,51 @@ def reads_well(text: str) -> bool:
     return any(end - start > _SENTENCE for start, end in pairwise((-1, *odd, len(text))))
 
 
-def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
+def _window(shown: Text, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
+    text = shown.whole
     if len(text) <= width:
         return 0, len(text)
-    best, last = _densest(text, spans, width - 40)
+    best, last = _densest(shown, spans, width - 40)
     start = 0 if best <= width // 3 else _start(text, best, last, width)
     return start, _word_end(text, min(len(text), start + width))
 
 
-def _densest(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
+def _densest(shown: Text, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
     """Where a window of ``width`` characters begins that holds the most different words, and where the last match in
     it ends; of equal ones the first that begins with prose. A word that stands among code counts half."""
-    words = [text[a:b].lower() for a, b in spans]
-    prose = _among_prose(text, spans)
-    held, read = Counter[str](), Counter[str]()
+    prose = _among_prose(shown, spans)
+    if spans and not prose and spans[-1][1] <= spans[0][0] + width:
+        return spans[0][0], spans[-1][1]
+    words = [shown.whole[a:b].lower() for a, b in spans]
+    held: dict[str, int] = {}
+    read: dict[str, int] = {}
     best, most, entered = (0, 0), (-1, False), 0
     for left, (start, _) in enumerate(spans):
         while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
-            held[words[entered]] += 1
-            if prose:
-                read[words[entered]] += prose[entered]
+            held[words[entered]] = held.get(words[entered], 0) + 1
+            if prose and prose[entered]:
+                read[words[entered]] = read.get(words[entered], 0) + 1
             entered += 1
-        worth = (len(held) + len(+read), prose[left]) if prose else (len(held), False)
+        worth = (len(held) + len(read), bool(prose) and prose[left])
         if worth > most:
             best, most = (start, spans[entered - 1][1]), worth
-        held[words[left]] -= 1
-        if prose:
-            read[words[left]] -= prose[left]
-        if not held[words[left]]:
-            del held[words[left]]
+        _drop(held, words[left])
+        if prose and prose[left]:
+            _drop(read, words[left])
     return best
 
 
-def _among_prose(text: str, spans: list[tuple[int, int]]) -> list[bool]:
+def _drop(held: dict[str, int], word: str) -> None:
+    held[word] -= 1
+    if not held[word]:
+        del held[word]
+
+
+def _among_prose(shown: Text, spans: list[tuple[int, int]]) -> list[bool]:
     """Of each match, whether what stands around it reads well; the match itself may be a name of code. Empty where
     there is little code, or nothing to choose from."""
-    odd = [found.start() for found in _ODD.finditer(text)] if len(spans) > 1 else []
-    if 2 * len(odd) * _ODD_EVERY <= len(text):
+    odd = shown.odd
+    if len(spans) < 2 or 2 * len(odd) * _ODD_EVERY <= len(shown.whole):
         return []
 
     def between(start: int, end: int) -> int:
@@ -158,13 +181,13 @@ def _word_end(text: str, at: int) -> int:
     return space if space > 0 else at
 
 
-def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
-    """The passage to show for a hit; ``text`` is on one line, as the store keeps it.
+def passage(shown: Text, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
+    """The passage to show for a hit, of a text on one line, as the store keeps it.
 
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
     """
-    found = matches.spans(text)
-    start, end = _window(text, found, WIDTH)
+    text, found = shown.whole, matches.spans(shown)
+    start, end = _window(shown, found, WIDTH)
     before, after = ("… " if start else ""), (" …" if end < len(text) else "")
     shift = len(before) - start
     spans = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)

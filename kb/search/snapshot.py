@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,10 @@ from kb.search.analysis import placed
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
-from kb.search.highlight import Matches, passage, reads_well
+from kb.search.highlight import Matches, Text, passage, read, reads_well
+from kb.search.lately import Lately
 from kb.search.matrix import Matrix, Understood
+from kb.search.passages import Cut
 from kb.search.postings import KINDS, key_of
 from kb.search.query import LONGEST, Query
 from kb.search.results import Hit, Passage, Results, Suggestions
@@ -35,6 +38,8 @@ _NONE: Ints = np.zeros(0, dtype=np.int64)
 _NO_VOTES = (_NONE, np.zeros(0, dtype=np.float32))
 NEAR = 3  # passages before and after the best one among which sentences are looked for
 WINDOW = 1000  # results that can be paged to
+_KEPT = 1000  # passages that were shown lately; a few kilobytes each
+_FORUM = KINDS.index(Kind.FORUM)
 FACETS = ("kind", "product", "version", "tag")
 
 
@@ -42,8 +47,8 @@ FACETS = ("kind", "product", "version", "tag")
 class Ranked:
     """Documents best first; of the first of them, which were looked at closely, the total scores.
 
-    ``raw`` scores and the total's ``parts`` by name are in the order of looking; ``place`` gives, for each document
-    closely looked at, its place there.
+    ``raw`` scores, the total's ``parts`` by name and the passages to show are in the order of looking; ``place`` gives,
+    for each document closely looked at, its place there.
     """
 
     documents: Ints
@@ -51,6 +56,7 @@ class Ranked:
     place: Ints
     raw: dict[str, npt.NDArray[Any]]
     parts: dict[str, npt.NDArray[Any]]
+    shown: Ints
     partial: bool = False
 
     def explained(self, rank: int) -> dict[str, float]:
@@ -68,6 +74,7 @@ class Snapshot:
         self._remember = remember
         self._answers: dict[tuple[object, ...], Suggestions] = {}
         self.store = generation.store
+        self._cuts: Lately[int, tuple[Cut, Text]] = Lately(_KEPT)
         self.curations = Curations(generation.curations())
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._partitions = {
@@ -114,7 +121,7 @@ class Snapshot:
         matrix = self.matrix(audience)
         understood = self._understood(matrix, title[:LONGEST], open_ended=True)
         steer = self._steering(matrix, title[:LONGEST])
-        ranked = self._rank(matrix, understood, None, deadline, steer=steer, language=language)
+        ranked = self._rank(matrix, understood, None, deadline, steer=steer, language=language, explain=explain)
         name = self.generation.name
         sure = self._confidence(matrix, understood, ranked)
         if sure < doubt:  # a box that shows noise teaches people to ignore it
@@ -161,10 +168,12 @@ class Snapshot:
             pool = curations.pool(pool, steer, selected)
         allowed = _all([pool, *masks.values()])
         if by_date:
-            ranked = Ranked(_NONE, _NO_VOTES[1], _NONE, {}, {})
+            ranked = Ranked(_NONE, _NO_VOTES[1], _NONE, {}, {}, _NONE)
             documents = self._rest(matrix, ranked, np.zeros_like(scores), allowed)
         else:
-            ranked = self._rank(matrix, understood, allowed, deadline, scores=scores, steer=steer, language=language)
+            ranked = self._rank(
+                matrix, understood, allowed, deadline, scores=scores, steer=steer, language=language, explain=explain
+            )
             documents = self._rest(matrix, ranked, scores, allowed)
         start = (page - 1) * per_page
         whole = replace(ranked, documents=documents, partial=ranked.partial or not in_time)
@@ -215,9 +224,9 @@ class Snapshot:
 
     def _rank(
         self, matrix: Matrix, understood: Understood, allowed: Mask | None, deadline: float, *,
-        scores: Any = None, steer: Steering | None = None, language: str = "",
+        scores: Any = None, steer: Steering | None = None, language: str = "", explain: bool = False,
     ) -> Ranked:  # fmt: skip
-        """Candidates of both lanes in their final order."""
+        """Candidates of both lanes in their final order; with what each part contributed only when asked to explain."""
         if scores is None and allowed is not None:
             scores = matrix.score(understood)
         pool = matrix.pool(understood) if scores is None else None
@@ -225,25 +234,33 @@ class Snapshot:
         if time.monotonic() > deadline:
             words = pool.scores(found) if pool else scores[found]
             order = ranking.order(words)
-            return Ranked(found[order], words[order], order, {}, {}, partial=True)
-        vector = matrix.letters.vector(understood.text) if understood.text else None
+            return Ranked(found[order], words[order], order, {}, {}, _NONE, partial=True)
+        question = matrix.question(understood)
         voted, votes = matrix.votes.cast(understood.meanings, understood.unknown) if matrix.votes else _NO_VOTES
-        alike = matrix.letters.candidates(vector, allowed) if vector is not None else _NONE
+        alike = matrix.letters.candidates(question.vector, allowed) if question.vector is not None else _NONE
         documents = _merged(found, alike, voted if allowed is None else voted[allowed[voted]])
         documents = curations.candidates(documents, steer, allowed)
-        raw = {
-            "words": pool.scores(documents) if pool else scores[documents],
-            "passage": matrix.passages(matrix.gains(understood), documents),
-            "letters": matrix.letters.scores(vector, documents),
-        } | _of_meaning(matrix, understood, documents)
-        kinds, solved = matrix.column("kind")[documents], matrix.column("solved")[documents]
-        parts = ranking.mix(raw, kinds, solved, _chatter(matrix))
-        parts |= ranking.nudged(matrix.signals(understood, documents, language), parts["words"])
-        parts |= ranking.voted(votes, voted, documents)
-        parts = curations.steered(parts, documents, steer)
-        total = sum(parts.values(), np.zeros(documents.size))
-        order = ranking.order(total)
-        return Ranked(documents[order], total[order], order, raw, parts)
+        looked = matrix.look(question, documents)
+        raw = {"words": pool.scores(documents) if pool else scores[documents]} | looked.raw
+        if matrix.semantic and understood.text:
+            raw["semantic"] = matrix.semantic.scores(understood.text, documents)
+        forum = int(documents.searchsorted(matrix.kind_ranges[_FORUM][0]))
+        mixed = (raw, forum, matrix.column("solved")[documents], _chatter(matrix))
+        signals, cast = matrix.signals(understood, documents, language), ranking.voted(votes, voted, documents)
+        run = matrix.run
+        if run.weigh is None or run.order is None or explain or steer is not None:
+            parts = ranking.mix(*mixed)
+            parts |= ranking.nudged(signals, parts["words"]) | cast
+            parts = curations.steered(parts, documents, steer)
+            total = sum(parts.values(), np.zeros(documents.size))
+            order = ranking.order(total)
+        else:
+            parts = {}
+            total, of_words = ranking.total(*mixed, run.weigh)
+            for part in (ranking.nudged(signals, of_words) | cast).values():
+                total = total + part
+            order = run.order(total)
+        return Ranked(documents[order], total[order], order, raw, parts, looked.shown)
 
     # --- hits ----------------------------------------------------------------------------------------------------
 
@@ -253,14 +270,15 @@ class Snapshot:
         documents = ranked.documents[start : start + count]
         if not documents.size:
             return ()
-        low, high = matrix.showable(documents)
-        best = matrix.shown(matrix.gains(understood), documents)
-        shown = zip(documents.tolist(), zip(best.tolist(), low.tolist(), high.tolist(), strict=True), strict=True)
+        looked_at = ranked.shown[ranked.place[start : start + count]] if ranked.shown.size else _NONE
+        rest = documents[looked_at.size :]
+        others = matrix.look(matrix.question(understood), rest).shown if rest.size else _NONE
         matches, hits = _matches(matrix, understood), []
-        for rank, (document, places) in enumerate(shown, start):
+        shown = zip(documents.tolist(), (*looked_at.tolist(), *others.tolist()), strict=True)
+        for rank, (document, best) in enumerate(shown, start):
             score = float(ranked.scores[rank]) if rank < ranked.scores.size else 0.0
             parts = ranked.explained(rank) if explain else {}
-            hits.append(self._hit(matrix, document, score, places, matches, parts))
+            hits.append(self._hit(matrix, document, score, best, matches, parts))
         return tuple(hits)
 
     def _hit(
@@ -268,31 +286,36 @@ class Snapshot:
         matrix: Matrix,
         document: int,
         score: float,
-        places: tuple[int, int, int],
+        best: int,
         matches: Matches,
         parts: dict[str, float],
     ) -> Hit:
         row, first = int(matrix.column("row")[document]), int(matrix.column("first")[document])
         document_id, kind, title, (product, versions, updated, solved) = self.store.shown(row)
-        shown = self._excerpt(first, places, matches)
+        shown = self._excerpt(first + best, matches)
+        if shown.spans and not reads_well(shown.text):
+            low, high = (first + place for place in matrix.showable(document))
+            shown = self._sentences(shown, (row for row in _near(first + best) if low <= row < high), matches)
         url = f"/help/{document_id}" + (f"#{shown.anchor}" if shown.anchor else "")
         return Hit(document_id, Kind(kind), title, url, score, shown, product, tuple(versions), updated, solved, parts)
 
-    def _excerpt(self, first: int, places: tuple[int, int, int], matches: Matches) -> Passage:
-        """Of the best passage; where that is code or a list, of one near it that says much the same in sentences."""
-        best, low, high = places
+    def _excerpt(self, row: int, matches: Matches) -> Passage:
+        cut, text = self._cut(row)
+        return passage(text, cut.anchor, cut.path, matches)
 
-        def cut(place: int) -> Passage:
-            found = self.store.passage(first + place)
-            return passage(found.text, found.anchor, found.path, matches)
-
-        shown = cut(best)
-        if not shown.spans or reads_well(shown.text):
-            return shown
-        near = (place for step in range(1, NEAR + 1) for place in (best + step, best - step))
-        others = map(cut, (place for place in near if low <= place < high))
+    def _sentences(self, shown: Passage, rows: Iterable[int], matches: Matches) -> Passage:
+        """The first excerpt of ``rows`` that says much the same in sentences as ``shown``, else that."""
         words = len(shown.marked())
-        return next((one for one in others if reads_well(one.text) and 2 * len(one.marked()) >= max(words, 1)), shown)
+        near = (self._excerpt(row, matches) for row in rows)
+        return next((one for one in near if reads_well(one.text) and 2 * len(one.marked()) >= words), shown)
+
+    def _cut(self, row: int) -> tuple[Cut, Text]:
+        """A passage, ready to look for words in: the next letter that is typed mostly finds the same."""
+        found = self._cuts.get(row)
+        if found is None:
+            cut = self.store.passage(row)
+            found = self._cuts.keep(row, (cut, read(cut.text)))
+        return found
 
     # --- articles ------------------------------------------------------------------------------------------------
 
@@ -324,21 +347,17 @@ class Snapshot:
             places = places[np.argsort(-matrix.column("day")[low:high], kind="stable")]
         nothing = Matches((), (), matrix.analyzer.stem)
         chosen = places[start : start + count].tolist()
-        return high - low, tuple(self._hit(matrix, d, 0.0, (0, 0, 1), nothing, {}) for d in chosen)
+        return high - low, tuple(self._hit(matrix, d, 0.0, 0, nothing, {}) for d in chosen)
 
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges
         return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
 
 
-def _of_meaning(matrix: Matrix, understood: Understood, documents: Ints) -> dict[str, npt.NDArray[Any]]:
-    """The raw scores of the parts that need no common word, as far as the index has them."""
-    found = {}
-    if matrix.topics:
-        found["topics"] = matrix.topic_scores(understood, documents)
-    if matrix.semantic and understood.text:
-        found["semantic"] = matrix.semantic.scores(understood.text, documents)
-    return found
+def _near(row: int) -> Iterator[int]:
+    """Passages after and before this one, the next first."""
+    for step in range(1, NEAR + 1):
+        yield from (row + step, row - step)
 
 
 def _merged(*lists: Ints) -> Ints:
@@ -353,7 +372,7 @@ def _merged(*lists: Ints) -> Ints:
 
 def _chatter(matrix: Matrix) -> float:
     """The forum's share of what the asker may see."""
-    low, high = matrix.kind_ranges[KINDS.index(Kind.FORUM)]
+    low, high = matrix.kind_ranges[_FORUM]
     return (high - low) / max(1, matrix.size)
 
 

@@ -21,12 +21,13 @@ from kb.search import semantic, topics, weights
 from kb.search.analysis import Analyzer, fold, hyphenated, identifiers, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
-from kb.search.kernels import Asked, Directions, Kernels, Marks, Passages, Scratch, gather, kernels
+from kb.search.kernels import Kernels, Scratch, gather, kernels
 from kb.search.lately import Lately
 from kb.search.letters import Letters, Vector
 from kb.search.lexical import Lexical, Meaning, Pool
 from kb.search.ranking import fresh
 from kb.search.semantic import Semantic
+from kb.search.shapes import Asked, Directions, Marks, Passages
 from kb.search.solved import Votes
 from kb.search.spelling import Speller
 from kb.search.topics import Topics

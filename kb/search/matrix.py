@@ -275,6 +275,11 @@ class Matrix:
             theirs |= self.having("language", name)[documents]
         return {"language": (told & ~theirs).astype(np.float32)}
 
+    def weight(self, stem: str) -> float:
+        """The idf of a stem; one that no text has counts as the rarest."""
+        number = self.stems.find(stem)
+        return float(self.lexical.idfs[number]) if number >= 0 else self.lexical.idf(0)
+
     # --- columns -------------------------------------------------------------------------------------------------
 
     def column(self, name: str) -> Ints:

@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from kb.search import pieces, weights
 from kb.search.arrays import Arrays
-from kb.search.kernels import Kernels, Scratch, Titles, gather
+from kb.search.kernels import Kernels, Scratch, gather
+from kb.search.shapes import Titles
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]

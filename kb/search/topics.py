@@ -16,9 +16,9 @@ import numpy.typing as npt
 
 from kb.search import weights
 from kb.search.arrays import Arrays
-from kb.search.kernels import Directions
 from kb.search.lately import Lately
 from kb.search.lexical import Meaning
+from kb.search.shapes import Directions
 from kb.search.vocabulary import Vocabulary
 
 Ints = npt.NDArray[Any]

@@ -23,6 +23,7 @@ from kb.search import weights
 from kb.search.analysis import fold
 from kb.search.arrays import Arrays
 from kb.search.kernels import Kernels, Scratch, gather
+from kb.search.overlap import Then
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -53,13 +54,12 @@ def _pieces(entry: str) -> tuple[int, ...]:
     return tuple(found)
 
 
-def pack(titles: Sequence[str], before: Arrays | None = None, places: Ints | None = None) -> Arrays:
+def pack(titles: Sequence[str], then: Then | None = None) -> Arrays:
     """TF-IDF over the titles' pieces, and for each piece the titles where it weighs most.
 
-    ``before`` are arrays of an earlier partition; ``places`` says for each title which document had the same there, -1
-    for none.
+    ``then`` is what holds of an earlier partition: titles that are the same are not taken to pieces again.
     """
-    hashes, of_title = _counted(titles) if before is None or places is None else _again(titles, before, places)
+    hashes, of_title = _counted(titles) if then is None else _again(titles, then.arrays, then.places)
     counts = of_title.tocsc()
     # scikit-learn's smooth idf, and unit length, so that a dot product is a cosine.
     idf = (np.log((1 + len(titles)) / (1 + np.diff(counts.indptr))) + 1).astype(np.float32)

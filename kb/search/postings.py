@@ -19,7 +19,7 @@ from kb.search import beginnings, letters, semantic, spelling, topics, vocabular
 from kb.search.arrays import Arrays
 from kb.search.corpus import Corpus, Facts, ints
 from kb.search.documents import Kind
-from kb.search.topics import Before
+from kb.search.overlap import Before, overlap
 
 Ints = npt.NDArray[Any]
 KINDS = tuple(Kind)
@@ -33,88 +33,83 @@ def partition(corpus: Corpus, visible: frozenset[str], before: Before | None = N
     """
     facts = [(i, f) for i, f in enumerate(corpus.facts) if f.audience in visible]
     facts.sort(key=lambda pair: (KINDS.index(pair[1].kind), pair[1].id))
-    seen = _Visible(corpus, [i for i, _ in facts])
     rows = [f for _, f in facts]
-    made = seen.vocabularies(before.arrays if before else None)
+    seen = _Visible(corpus, np.array([i for i, _ in facts], dtype=np.int64), before)
+    made = seen.vocabularies()
     made |= seen.postings(made)
     made |= seen.passages()
-    made |= topics.pack(made, before)
+    made |= topics.pack(made, before, seen.then)
     if corpus.directions is not None:
         made |= semantic.pack(np.concatenate(corpus.directions)[seen.of_corpus])
-    places = np.array([before.places.get(f.id, -1) for f in rows], dtype=np.int64) if before else None
-    titles = letters.pack([f.title for f in rows], before.arrays if before else None, places)
-    return {**made, **titles, **_columns(rows)}
+    return {**made, **letters.pack([f.title for f in rows], seen.then), **_columns(rows)}
 
 
 class _Visible:
     """The part of a corpus that one audience sees, as tables of counts, renumbered from 0 in its own order."""
 
-    def __init__(self, corpus: Corpus, order: list[int]) -> None:
-        self.documents = len(order)
+    def __init__(self, corpus: Corpus, order: Ints, before: Before | None) -> None:
+        self.documents = order.size
         place = np.full(len(corpus.facts), -1, dtype=np.int64)
-        place[order] = np.arange(len(order))
+        place[order] = np.arange(order.size)
         of_passage = place[ints(corpus.passage_doc)]
         passages = np.argsort(of_passage, kind="stable")
         passages = passages[of_passage[passages] >= 0]
         self.passage_doc, self.of_corpus = of_passage[passages], passages
         width = max(1, len(corpus.surfaces))
-        title = _table(corpus.title_words, corpus.title_ends, np.array(order, dtype=np.int64), width)
+        title = _table(corpus.title_words, corpus.title_ends, order, width)
         body = _table(corpus.body_words, corpus.body_ends, passages, width)
-        self._number_words(corpus, title, body)
+        self.title_length, self.body_length = np.diff(title.indptr), np.diff(body.indptr)
+        last = overlap(corpus, order, before)
+        df = last.df if last else self._df(title, body)[: len(corpus.surfaces)]
+        self.surfaces, (stems, stem_of) = corpus.words().of(df > 0), corpus.stems()
+        self.stems = stems.of(stem_of[self.surfaces.order])
+        self.surface_df = df[self.surfaces.order].astype(np.int32)
+        self.stem_of = self.stems.number[stem_of[self.surfaces.order]]
+        number = self.stems.number[stem_of]
+        self.title = _by_word(_renumbered(title, number, len(self.stems.texts)))
+        self.body = _by_word(_renumbered(body, number, len(self.stems.texts)))
+        self.then = last.then(self.surfaces, self.stems) if last else None
 
-    def _number_words(self, corpus: Corpus, title: Any, body: Any) -> None:
-        texts, stem_texts = list(corpus.surfaces), corpus.stems()
-        used = np.zeros(max(1, len(texts)), dtype=bool)
-        used[title.indices], used[body.indices] = True, True
-        order = sorted(np.flatnonzero(used).tolist(), key=lambda number: _utf8(texts[number]))
-        number = np.zeros(used.size, dtype=np.int32)
-        number[order] = np.arange(len(order))
-        self.surfaces = [texts[i] for i in order]
-        stems = [stem_texts[i] for i in order]
-        self.stems = sorted(set(stems), key=_utf8)
-        of_stem = {word: i for i, word in enumerate(self.stems)}
-        self.stem_of = np.array([of_stem[word] for word in stems], dtype=np.int32)
-        self.title = _renumbered(title, number, len(self.surfaces))
-        self.body = _renumbered(body, number, len(self.surfaces))
+    def _df(self, title: Any, body: Any) -> Ints:
+        """How many documents have each word of the corpus."""
+        both = _by_word(title) + _merged(_by_word(body), self.passage_doc, self.documents)
+        return np.diff(both.indptr)
 
-    def vocabularies(self, before: Arrays | None) -> Arrays:
+    def vocabularies(self) -> Arrays:
         """Surface words (for completion and typos), their stems and how many documents have them."""
-        both = _by_word(self.title) + _merged(_by_word(self.body), self.passage_doc, self.documents)
-        df = np.diff(both.indptr).astype(np.int32)[: len(self.surfaces)]
+        words, then = self.surfaces.texts, self.then
         return {
-            **vocabulary.pack(self.surfaces, "surface"),
-            **vocabulary.pack(self.stems, "stem"),
+            **vocabulary.pack(words, "surface"),
+            **vocabulary.pack(self.stems.texts, "stem"),
             "surface_stem": self.stem_of,
-            "surface_df": df,
-            **spelling.pack(self.surfaces, df, before),
+            "surface_df": self.surface_df,
+            **spelling.pack(words, self.surface_df, then.arrays if then else None, then.surfaces if then else None),
         }
 
     def postings(self, words: Arrays) -> Arrays:
         """Documents by stem: BM25F's weighted frequency of title and body, one byte each. ``words``: vocabularies."""
-        self.title_stems = _by_word(_renumbered(self.title, self.stem_of, len(self.stems)))
-        self.body_stems = _by_word(_renumbered(self.body, self.stem_of, len(self.stems)))
-        lengths = np.asarray(self.body.sum(axis=1)).ravel()
-        body_length = np.bincount(self.passage_doc, weights=lengths, minlength=self.documents)
-        title = _shortened(self.title_stems, np.asarray(self.title.sum(axis=1)).ravel(), weights.TITLE)
-        by_doc = _merged(self.body_stems, self.passage_doc, self.documents)
-        both = title + _shortened(by_doc, body_length, 1.0, weights.BODY_B)
+        length = np.bincount(self.passage_doc, weights=self.body_length, minlength=self.documents)
+        title = _shortened(self.title, self.title_length, weights.TITLE)
+        by_doc = _merged(self.body, self.passage_doc, self.documents)
+        both = title + _shortened(by_doc, length, 1.0, weights.BODY_B)
         both.sort_indices()
-        pointers = both.indptr.astype(np.int64)[: len(self.stems) + 1]
+        pointers = both.indptr.astype(np.int64)[: len(self.stems.texts) + 1]
         stems = (pointers, both.indices.astype(np.int32), weights.code(both.data))
         df = np.diff(pointers).astype(np.int32)
         idf = weights.idf(df, self.documents).astype(np.float32)
-        return {"df": df, "idf": idf, **beginnings.pack(self.surfaces, words, stems, self.documents)}
+        return {"df": df, "idf": idf, **beginnings.pack(self.surfaces.texts, words, stems, self.documents)}
 
     def passages(self) -> Arrays:
         """Stems by passage (a forward index), title in front: to find the best passage of a candidate."""
-        titles = self.title_stems.tocsr()[self.passage_doc] if self.passage_doc.size else self.body_stems.tocsr()
-        table = self.body_stems.tocsr() + titles * weights.PASSAGE_TITLE
-        table = _shortened(table.tocsc(), np.asarray(table.sum(axis=1)).ravel(), 1.0).tocsr()
+        body = self.body.tocsr()
+        table = body + self.title.tocsr()[self.passage_doc] * weights.PASSAGE_TITLE if self.passage_doc.size else body
+        lengths = np.asarray(table.sum(axis=1)).ravel()
+        frequencies = table.data * np.repeat(1.0 / weights.shorten(lengths.astype(np.float64)), np.diff(table.indptr))
         return {
             "doc_passages": _pointers(self.passage_doc, self.documents),
             "passage_pointers": table.indptr.astype(np.int64),
             "passage_stems": table.indices.astype(np.int32),
-            "passage_codes": weights.code(table.data, weights.PASSAGE_K1),
+            "passage_codes": weights.code(frequencies, weights.PASSAGE_K1),
         }
 
 
@@ -170,10 +165,6 @@ def _shortened(columns: Any, lengths: Ints, weight: float, b: float = weights.B)
 def _pointers(sorted_rows: Ints, rows: int) -> Ints:
     """Where each row begins in a list sorted by row: ``rows + 1`` offsets."""
     return np.concatenate(([0], np.cumsum(np.bincount(sorted_rows, minlength=rows)))).astype(np.int64)
-
-
-def _utf8(word: str) -> bytes:
-    return word.encode("utf-8", "surrogatepass")
 
 
 def _columns(rows: list[Facts]) -> Arrays:

@@ -106,6 +106,17 @@ def test_pages_that_are_read_again_and_say_the_same_do_not_count_as_changed(
     assert arrays.load(after.partition("public"))["topic_drift"].tolist() == [0]
 
 
+def test_whether_an_unchanged_page_was_read_again_shows_nowhere(tmp_path: Path, themes: list[Document]) -> None:
+    edited = document(themes[0].id, themes[0].title, "invoice payment bill refund charge")
+    made = []
+    for name, again in (("kept", 1), ("read", 200)):
+        published(tmp_path / name, themes)
+        after = published(tmp_path / name, [edited, *themes[1:again]], [one.id for one in themes[again:]])
+        made.append(arrays.load(after.partition("public")))
+    for key in made[0].keys() - ELSEWHERE:
+        assert made[0][key].tobytes() == made[1][key].tobytes(), key
+
+
 @pytest.mark.parametrize("change", ["removed", "hidden", "many"])
 def test_directions_are_fitted_anew_when_a_page_is_lost_or_many_change(
     tmp_path: Path, themes: list[Document], change: str

@@ -83,14 +83,12 @@ def measured(size: int, count: int) -> dict[str, Any]:
 def look(matrix: Any, text: str) -> None:
     """Candidates of both lanes and all that is compared of them: what is done before mixing and showing."""
     query = matrix.understand(text, open_ended=True)
-    pool, vector = matrix.pool(query), matrix.letters.vector(text)
+    pool, question = matrix.pool(query), matrix.question(query)
     found = pool.documents
-    if vector is not None:
-        found = np.unique(np.concatenate((found, matrix.letters.candidates(vector))))
+    if question.vector is not None:
+        found = np.unique(np.concatenate((found, matrix.letters.candidates(question.vector))))
     pool.scores(found)
-    matrix.passages(matrix.gains(query), found)
-    matrix.letters.scores(vector, found)
-    matrix.topic_scores(query, found)
+    matrix.look(question, found)
 
 
 def _children() -> tuple[float, float]:

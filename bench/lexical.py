@@ -99,16 +99,14 @@ def _report(size: int, count: int) -> None:
 
 def _parts(matrix: Matrix, texts: list[str], *, open_ended: bool) -> Iterable[str]:
     read = [matrix.understand(text, open_ended=open_ended) for text in texts]
-    found = [(q, matrix.gains(q), matrix.letters.vector(q.text), matrix.pool(q).documents) for q in read]
-    vectors = [vector for _, _, vector, _ in found if vector is not None]
+    found = [(matrix.question(q), matrix.pool(q).documents) for q in read]
+    vectors = [question.vector for question, _ in found if question.vector is not None]
     parts: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
         "understand": (lambda text: matrix.understand(text, open_ended=open_ended), texts),
         "lexical": (matrix.pool, read),
-        "letters": (matrix.letters.vector, texts),
+        "question": (matrix.question, read),
         "letter lane": (matrix.letters.candidates, vectors),
-        "letter scores": (lambda f: matrix.letters.scores(f[2], f[3]), found),
-        "passages": (lambda f: matrix.passages(f[1], f[3]), found),
-        "topics": (lambda f: matrix.topic_scores(f[0], f[3]), found),
+        "look": (lambda f: matrix.look(*f), found),
     }
     for name, (call, arguments) in parts.items():
         p50, p99 = np.percentile(timed(call, arguments), [50, 99])

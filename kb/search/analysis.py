@@ -42,8 +42,11 @@ _PROSE = re.compile(r"[A-Z]?[a-z]+(?:-[a-z]+)+|[A-Za-z]+/[A-Za-z]+")
 _CAMEL = re.compile(r"[a-z0-9]+(?=[A-Z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HAS_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
 # Points that readers of Hebrew and Arabic leave out when they type, and the dot that lower-casing "İ" leaves behind.
-_OPTIONAL = re.compile("[\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0307]")
-_FOLDABLE = re.compile("[\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1fff]")
+_LEFT_OUT = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0307"
+_OPTIONAL = re.compile(f"[{_LEFT_OUT}]")
+_ACCENTED = "\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1fff"
+_FOLDABLE = re.compile(f"[{_ACCENTED}]")
+_CHANGED = re.compile(f"[{_LEFT_OUT}{_ACCENTED}]")
 
 
 def fold(text: str) -> str:
@@ -55,6 +58,8 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKC", text).lower()
+    if not _CHANGED.search(text):
+        return text  # dashes and curly quotation marks are all there is in most texts
     return _OPTIONAL.sub("", _FOLDABLE.sub(_fold_letter, text).replace("ß", "ss"))
 
 
@@ -65,7 +70,7 @@ def placed(text: str) -> tuple[str, Sequence[int]]:
     ('mass', [0, 1, 2, 2, 3])
     """
     folded = fold(text)
-    if len(folded) == len(text) and not _POINTED.search(text):
+    if text.isascii() or (len(folded) == len(text) and not _POINTED.search(text)):
         return folded, range(len(text) + 1)
     lower = text.lower()  # as a whole: a sigma at the end of a word is another than within
     lower = lower if len(lower) == len(text) else text

@@ -13,6 +13,9 @@ from typing import Any
 import numba
 import numpy as np
 
+from kb.search.kernels import Asked, Directions, Marks, Passages, Titles
+from kb.search.pieces import ACROSS, BASIS, PRIME, REACH, SPACE
+
 _loop = numba.njit(cache=True, nogil=True, boundscheck=False)
 _BLOCK = 64  # documents, at most, whose largest sum stands for all of them
 _LOW = 0xFFFFFFFF
@@ -122,59 +125,165 @@ def _bits(places: Any, size: int) -> Any:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _fetched(pointers: Any, entries: Any, firsts: Any, lasts: Any) -> Any:
+def _fetched(documents: Any, passages: Any, titles: Any, topics: Any) -> Any:
     """Touch every line of memory that is about to be read: these loads wait for nothing, so that the processor makes
     many at once (a third of the time at 100,000 documents). Returns what the compiler cannot leave out."""
     touched = np.int64(0)
-    for i in range(firsts.size):
-        for entry in range(pointers[firsts[i]], pointers[lasts[i]], 16):
-            touched ^= entries[entry]
+    for document in documents:
+        touched ^= passages.of_document[document] ^ titles.pointers[document] ^ passages.shown[document, 0]
+    for document in documents:
+        first, last = passages.of_document[document], passages.of_document[document + 1]
+        touched ^= passages.pointers[first] ^ passages.pointers[last]
+        for at in range(titles.pointers[document], titles.pointers[document + 1], 16):
+            touched ^= titles.pieces[at] ^ titles.counts[at]
+        if topics.lengths.size:
+            touched ^= np.int64(topics.lengths[first])
+            rows = topics.vectors[first:last].reshape(-1)
+            for at in range(0, rows.size, 64):
+                touched ^= rows[at]
+    for document in documents:
+        first, last = passages.of_document[document], passages.of_document[document + 1]
+        for at in range(passages.pointers[first], passages.pointers[last], 16):
+            touched ^= passages.stems[at] ^ passages.codes[at]
     return touched
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def rows_best(
-    firsts: Any, lasts: Any, pointers: Any, stems: Any, codes: Any, marks: Any, marked: Any, gains: Any, best: Any,
-    at: Any,
-) -> None:  # fmt: skip
-    bits = _bits(marked, marks.size)
-    best[0] = _fetched(pointers, stems, firsts, lasts)
-    for i in range(firsts.size):
-        most, where = np.int64(-1), np.int64(0)
-        for passage in range(firsts[i], lasts[i]):
-            summed = np.int64(0)
-            for entry in range(pointers[passage], pointers[passage + 1]):
-                stem = stems[entry]
-                if bits[stem >> 3] >> (stem & 7) & 1:
-                    summed += np.int64(gains[marks[stem]]) * codes[entry]
-            if summed > most:
-                most, where = summed, passage - firsts[i]
-        best[i], at[i] = most, where
+def _score(passages: Any, passage: int, bits: Any, gains: Any) -> Any:
+    summed = np.int64(0)
+    for entry in range(passages.pointers[passage], passages.pointers[passage + 1]):
+        stem = passages.stems[entry]
+        if bits[stem >> 3] >> (stem & 7) & 1:
+            summed += np.int64(gains[stem]) * passages.codes[entry]
+    return summed
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def rows_sum(pointers: Any, entries: Any, counts: Any, value: Any, valued: Any, rows: Any, out: Any) -> None:
-    bits = _bits(valued, value.size)
-    out[0] = _fetched(pointers, entries, rows, rows + 1)
-    for i in range(rows.size):
-        summed = np.int64(0)
-        for at in range(pointers[rows[i]], pointers[rows[i] + 1]):
-            entry = entries[at]
-            if bits[entry >> 3] >> (entry & 7) & 1:
-                summed += np.int64(value[entry]) * counts[at]
-        out[i] = summed
+def _nearest(topics: Any, first: int, last: int, direction: Any) -> Any:
+    most = np.float32(0)
+    for passage in range(first, last):
+        vector, dot = topics.vectors[passage], np.int32(0)
+        for d in range(direction.size):
+            dot += np.int32(vector[d]) * np.int32(direction[d])
+        most = max(most, np.float32(dot) / topics.lengths[passage])
+    return most
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def rows_near(groups: Any, vectors: Any, lengths: Any, direction: Any, rows: Any, out: Any) -> None:
-    for i in range(rows.size):
-        most = np.float32(0)
-        for passage in range(groups[rows[i]], groups[rows[i] + 1]):
-            vector, dot = vectors[passage], np.int32(0)
-            for d in range(direction.size):
-                dot += np.int32(vector[d]) * np.int32(direction[d])
-            most = max(most, np.float32(dot) / lengths[passage])
-        out[i] = most
+def _sum(titles: Any, document: int, bits: Any, values: Any) -> Any:
+    summed = np.int64(0)
+    for entry in range(titles.pointers[document], titles.pointers[document + 1]):
+        piece = titles.pieces[entry]
+        if bits[piece >> 3] >> (piece & 7) & 1:
+            summed += np.int64(values[piece]) * titles.counts[entry]
+    return summed
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _read(passages: Any, document: int, bits: Any, gains: Any) -> Any:
+    """The best score of a document's passages, and which may be shown."""
+    first, last = passages.of_document[document], passages.of_document[document + 1]
+    low = min(np.int64(passages.shown[document, 0]), last - first - 1)
+    high = max(min(np.int64(passages.shown[document, 1]), last - first), low + 1)
+    best, most, where = np.int64(-1), np.int64(-1), low
+    for passage in range(first, last):
+        score = _score(passages, passage, bits, gains)
+        best = max(best, score)
+        if score > most and low <= passage - first < high:
+            most, where = score, passage - first
+    return best, where
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _mark(asked: Any, marks: Any) -> None:
+    for i in range(asked.stems.size):
+        marks.stems[asked.stems[i]] = max(marks.stems[asked.stems[i]], asked.gains[i])
+    for i in range(asked.pieces.size):
+        marks.pieces[asked.pieces[i]] = asked.values[i]
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def near(groups: Any, rows: Any, direction: Any, documents: Any) -> Any:
+    found = np.zeros(documents.size, np.float32)
+    if direction.size:
+        for i in range(documents.size):
+            found[i] = _nearest(rows, groups[documents[i]], groups[documents[i] + 1], direction)
+    return found
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def look(documents: Any, passages: Any, titles: Any, topics: Any, asked: Any, marks: Any) -> Any:
+    size = documents.size
+    best, at, alike = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
+    _mark(asked, marks)
+    stems, pieces = _bits(asked.stems, marks.stems.size), _bits(asked.pieces, marks.pieces.size)
+    if size:
+        best[0] = _fetched(documents, passages, titles, topics)
+    for i in range(size):
+        best[i], at[i] = _read(passages, documents[i], stems, marks.stems)
+        alike[i] = _sum(titles, documents[i], pieces, marks.pieces)
+    for stem in asked.stems:
+        marks.stems[stem] = 0
+    for piece in asked.pieces:
+        marks.pieces[piece] = 0
+    return best, at, alike, near(passages.of_document, topics, asked.direction, documents)
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _number(points: Any, low: int, high: int, vocabulary: Any) -> Any:
+    """The place of a piece in the vocabulary, or -1."""
+    value = np.uint32(BASIS)
+    for i in range(low, high):
+        value = np.uint32((value ^ points[i]) * np.uint32(PRIME))
+    first, last = np.int64(0), np.int64(vocabulary.size)
+    while first < last:
+        middle = (first + last) >> 1
+        if vocabulary[middle] < value:
+            first = middle + 1
+        else:
+            last = middle
+    return first if first < vocabulary.size and vocabulary[first] == value else np.int64(-1)
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _meeting(points: Any, at: int) -> Any:
+    """From where to where one looks at the space at ``at`` between two words."""
+    low, high = at - 1, at + 1
+    while at - low < REACH and points[low] != SPACE:
+        low -= 1
+    while high - at < REACH and points[high] != SPACE:
+        high += 1
+    return low, high + 1
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def pieces(points: Any, vocabulary: Any) -> Any:
+    found, held = np.empty(4 * points.size, np.int64), 0
+    for i in range(points.size - 2):
+        if points[i + 1] != SPACE:
+            found[held] = _number(points, i, i + 3, vocabulary)
+            held += 1
+            lone = points[i] == SPACE and points[i + 2] == SPACE
+            if lone:
+                found[held] = found[held - 1]
+                held += 1
+            elif points[i + 2] != SPACE:
+                found[held] = _number(points, i, i + 4, vocabulary)
+                held += 1
+        elif points[i] != SPACE and points[i + 2] != SPACE:
+            low, high = _meeting(points, i + 1)
+            for j in range(low, max(low + 1, high - ACROSS + 1)):
+                found[held] = _number(points, j, min(high, j + ACROSS), vocabulary)
+                held += 1
+    found = np.sort(found[:held])
+    unknown = np.searchsorted(found, 0)
+    numbers, counts, distinct = found[unknown:], np.zeros(held - unknown, np.int64), 0
+    for i in range(numbers.size):
+        if i == 0 or numbers[i] != numbers[distinct - 1]:
+            numbers[distinct] = numbers[i]
+            distinct += 1
+        counts[distinct - 1] += 1
+    return numbers[:distinct], counts[:distinct], unknown
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
@@ -214,7 +323,7 @@ def loops() -> dict[str, Callable[..., Any]]:
     sums, pointers = np.zeros(2, np.int32), _mapped(np.array([0, 1], np.int64))
     docs, bytes_, shorts = _mapped(np.zeros(1, np.int32)), _mapped(np.ones(1, np.uint8)), _mapped(np.ones(1, np.uint16))
     vectors, lengths = _mapped(np.ones((1, 2), np.int8)), _mapped(np.ones(1, np.float32))
-    starts, ends, out = np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.int64)
+    starts, ends = np.zeros(1, np.int64), np.ones(1, np.int64)
     table, rows = np.ones(256, np.int32), np.zeros(1, np.int64)
     for some_docs, some_codes in ((docs, bytes_), (docs.copy(), bytes_.copy())):  # mapped, and united just now
         add(sums, some_docs, some_codes, 1)
@@ -222,12 +331,16 @@ def loops() -> dict[str, Callable[..., Any]]:
     best(sums, 0, 1, 1)
     unite(sums, docs, bytes_, starts, ends, _mapped(np.ones((1, 2), np.uint8)), rows, table, 1)
     alike(sums, docs, shorts, starts, ends, table, 1, np.zeros(0, np.bool_))
-    rows_best(starts, ends, pointers, docs, bytes_, sums, rows, table, out, out)
-    rows_sum(pointers, docs, bytes_, sums, rows, rows, out)
-    rows_near(pointers, vectors, lengths, np.ones(2, np.int8), rows, np.zeros(1, np.float32))
+    passages = Passages(pointers, pointers, docs, bytes_, _mapped(np.ones((1, 2), np.int32)))
+    titles, topics = Titles(pointers, docs, bytes_), Directions(vectors, lengths)
+    direction = np.ones(2, np.int8)
+    for some_rows in (rows, rows.astype(np.int32)):
+        look(some_rows, passages, titles, topics, Asked(rows, table, rows, table, direction), Marks(sums, sums))
+    near(pointers, topics, direction, rows)
+    pieces(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
     return {
-        "add": add, "add_row": add_row, "unite": unite, "alike": alike, "rows_best": rows_best, "rows_sum": rows_sum,
-        "rows_near": rows_near, "best": best,
+        "add": add, "add_row": add_row, "unite": unite, "alike": alike, "look": look, "near": near, "pieces": pieces,
+        "best": best,
     }  # fmt: skip
 
 

@@ -5,13 +5,25 @@ Text and spans, never HTML: only a template or a text node turns spans into mark
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from kb.search.analysis import INSIDE, is_spaced, placed, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
+
+
+class Text(NamedTuple):
+    """A text to look for words in: folded, and where in the whole text each folded letter stands (see ``placed``)."""
+
+    whole: str
+    folded: str
+    places: Sequence[int]
+
+
+def read(text: str) -> Text:
+    return Text(text, *placed(text))
 
 
 class Matches:
@@ -28,25 +40,22 @@ class Matches:
     def word(self, folded: str) -> bool:
         return self._stem(folded) in self._stems or (bool(self._beginnings) and folded.startswith(self._beginnings))
 
-    def spans(self, text: str) -> list[tuple[int, int]]:
+    def spans(self, text: Text) -> list[tuple[int, int]]:
         """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
         if not self._spaced:
-            return self._pairs(text)
-        folded, places = placed(text)
-        found = sorted({span for start in self._starts for span in self._words(folded, start)})
-        return found if isinstance(places, range) else _moved(found, places)
-
-    def _words(self, folded: str, start: str) -> Iterator[tuple[int, int]]:
-        """Where words that begin with ``start`` match. Looking for each beginning is quicker than for any of them."""
-        at = folded.find(start)
-        while at >= 0:
-            end = at + len(start)
-            before = folded[at - 1 : at]
-            if before in ("", " ") or not INSIDE.fullmatch(before):
-                end = INSIDE.match(folded, end).end()  # type: ignore[union-attr]  # it always matches
-                if self.word(folded[at:end]):
-                    yield at, end
-            at = folded.find(start, end)
+            return self._pairs(text.whole)
+        found: set[tuple[int, int]] = set()
+        for start in self._starts:  # looking for each beginning is quicker than for any of them
+            at = text.folded.find(start)
+            while at >= 0:
+                end = at + len(start)
+                if at == 0 or (before := text.folded[at - 1]) == " " or not _inside(before):
+                    end = INSIDE.match(text.folded, end).end()  # type: ignore[union-attr]  # it always matches
+                    if self.word(text.folded[at:end]):
+                        found.add((at, end))
+                at = text.folded.find(start, end)
+        spans = sorted(found)
+        return spans if isinstance(text.places, range) else _moved(spans, text.places)
 
     def _pairs(self, text: str) -> list[tuple[int, int]]:
         spans: list[tuple[int, int]] = []
@@ -57,6 +66,10 @@ class Matches:
                 else:
                     spans.append((token.start, token.end))
         return spans
+
+
+def _inside(letter: str) -> bool:
+    return letter.isalnum() or INSIDE.fullmatch(letter) is not None
 
 
 def _moved(spans: Iterable[tuple[int, int]], places: Sequence[int]) -> list[tuple[int, int]]:
@@ -81,12 +94,14 @@ def _window(text: str, spans: list[tuple[int, int]], width: int) -> tuple[int, i
 
 def _densest(text: str, spans: list[tuple[int, int]], width: int) -> int:
     """Where a window of ``width`` characters begins that holds the most different words; the first of equal ones."""
+    if spans and spans[-1][1] <= spans[0][0] + width:
+        return spans[0][0]
     words = [text[a:b].lower() for a, b in spans]
-    held: Counter[str] = Counter()
+    held: dict[str, int] = {}
     best, most, entered = 0, -1, 0
     for left, (start, _) in enumerate(spans):
         while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
-            held[words[entered]] += 1
+            held[words[entered]] = held.get(words[entered], 0) + 1
             entered += 1
         if len(held) > most:
             best, most = start, len(held)
@@ -108,12 +123,12 @@ def _word_end(text: str, at: int) -> int:
     return space if space > 0 else at
 
 
-def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
-    """The passage to show for a hit; ``text`` is on one line, as the store keeps it.
+def passage(shown: Text, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
+    """The passage to show for a hit, of a text on one line, as the store keeps it.
 
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
     """
-    found = matches.spans(text)
+    text, found = shown.whole, matches.spans(shown)
     start, end = _window(text, found, WIDTH)
     before, after = ("… " if start else ""), (" …" if end < len(text) else "")
     shift = len(before) - start

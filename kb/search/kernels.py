@@ -11,16 +11,64 @@ import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from kb.search import pieces
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 #: A frequency of 1, where frequencies are added up as whole numbers.
 UNIT = 1024
+
+
+class Passages(NamedTuple):
+    """Where each document's passages begin, where each passage's entries begin, and their stems and codes.
+
+    ``shown`` is, for each document, the half-open range of its passages that may be shown, counted from its first.
+    """
+
+    of_document: Ints
+    pointers: Ints
+    stems: Ints
+    codes: Ints
+    shown: Ints
+
+
+class Titles(NamedTuple):
+    """Where each title's entries begin, and their pieces and how often it has them."""
+
+    pointers: Ints
+    pieces: Ints
+    counts: Ints
+
+
+class Directions(NamedTuple):
+    """A row of bytes for each passage, and its length; no rows in an index without."""
+
+    vectors: Ints
+    lengths: Floats
+
+
+class Asked(NamedTuple):
+    """What a query asks of a text: what each of ``stems`` is worth (of one named twice, the more), each of ``pieces``
+    in a title, and a direction, empty where there is none."""
+
+    stems: Ints
+    gains: Ints
+    pieces: Ints
+    values: Ints
+    direction: Ints
+
+
+class Marks(NamedTuple):
+    """A zero for each stem and for each piece, and again after use."""
+
+    stems: Ints
+    pieces: Ints
 
 
 @dataclass(slots=True)
@@ -31,9 +79,9 @@ class Kernels:
     add_row: Callable[[Ints, Ints, int], None]
     unite: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, int], tuple[Ints, Ints]]
     alike: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, int, Mask], Ints]
-    rows_best: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints], None]
-    rows_sum: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints], None]
-    rows_near: Callable[[Ints, Ints, Floats, Ints, Ints, Floats], None]
+    look: Callable[[Ints, Passages, Titles, Directions, Asked, Marks], tuple[Ints, Ints, Ints, Floats]]
+    near: Callable[[Ints, Directions, Ints, Ints], Floats]
+    pieces: Callable[[Ints, Ints], tuple[Ints, Ints, int]]
     best: Callable[[Ints, int, int, int], Ints] | None = None
 
 
@@ -97,51 +145,71 @@ def _alike(
     return top(distinct, scores, most)
 
 
-def _rows_best(
-    firsts: Ints, lasts: Ints, pointers: Ints, stems: Ints, codes: Ints, marks: Ints, marked: Ints, gains: Ints,
-    best: Ints, at: Ints,
-) -> None:  # fmt: skip
-    """Of each range of passages the ``best`` score, and ``at`` which passage, counted from its first.
-
-    A passage is a range of stems with codes; the gain of a stem stands in ``gains`` at its mark, and ``marked`` are
-    the stems that have one. No range is empty.
+def _look(
+    documents: Ints, passages: Passages, titles: Titles, topics: Directions, asked: Asked, marks: Marks
+) -> tuple[Ints, Ints, Ints, Floats]:
+    """Of each document: the score of its best passage; the passage to show, counted from its first; the sum of the
+    values of its title's pieces, each as often as it is there; and what ``near`` says. Every document has a passage.
     """
-    del marked  # numpy looks all marks up at once
-    passages, counts = places(firsts, lasts), lasts - firsts
+    np.maximum.at(marks.stems, asked.stems, asked.gains)
+    marks.pieces[asked.pieces] = asked.values
+    firsts, lasts = passages.of_document[documents], passages.of_document[documents + 1]
+    best, at = _best(firsts, lasts, passages, marks.stems)
+    low, high = _shown(passages.shown[documents], lasts - firsts)
+    some = np.flatnonzero(high - low < lasts - firsts)
+    if some.size:
+        at[some] = low[some] + _best((firsts + low)[some], (firsts + high)[some], passages, marks.stems)[1]
+    alike = _sum(titles, marks.pieces, documents)
+    marks.stems[asked.stems] = 0
+    marks.pieces[asked.pieces] = 0
+    return best, at, alike, _near(passages.of_document, topics, asked.direction, documents)
+
+
+def _shown(ranges: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Which of ``counts`` passages may be shown, as ``ranges`` say; one at least."""
+    low = np.minimum(ranges[:, 0], counts - 1)
+    return low, np.maximum(np.minimum(ranges[:, 1], counts), low + 1)
+
+
+def _best(firsts: Ints, lasts: Ints, passages: Passages, gains: Ints) -> tuple[Ints, Ints]:
+    """Of each range of passages the best score, and the first passage that has it, counted from the range's first."""
+    every, counts = places(firsts, lasts), lasts - firsts
     owner = np.repeat(np.arange(counts.size), counts)
-    starts, ends = pointers[passages], pointers[passages + 1]
+    starts, ends = passages.pointers[every], passages.pointers[every + 1]
     entries = places(starts, ends)
-    mark = marks.take(stems.take(entries))
-    hits = np.flatnonzero(mark)  # few entries are words of the query
+    gain = gains.take(passages.stems.take(entries))
+    hits = np.flatnonzero(gain)  # few entries are words of the query
     passage = np.cumsum(ends - starts).searchsorted(hits, "right")
-    worth = gains.take(mark.take(hits)) * codes.take(entries.take(hits))
-    sums = np.bincount(passage, weights=worth, minlength=passages.size).astype(np.int64)  # whole and small: exact
-    best[:] = np.maximum.reduceat(sums, np.cumsum(counts) - counts)
+    worth = gain.take(hits) * passages.codes.take(entries.take(hits))
+    sums = np.bincount(passage, weights=worth, minlength=every.size).astype(np.int64)  # whole and small: exact
+    best = np.maximum.reduceat(sums, np.cumsum(counts) - counts) if every.size else sums
+    at = np.zeros(counts.size, dtype=np.int64)
     are_best = np.flatnonzero(sums == best[owner])[::-1]
-    at[owner[are_best]] = passages[are_best]  # backwards, so that the first one stays
-    at -= firsts
+    at[owner[are_best]] = every[are_best]  # backwards, so that the first one stays
+    return best, at - firsts
 
 
-def _rows_sum(pointers: Ints, entries: Ints, counts: Ints, value: Ints, valued: Ints, rows: Ints, out: Ints) -> None:
-    """The sum of the values of each row's entries, each as often as it is there; ``valued`` are those that have one."""
-    del valued
-    starts, ends = pointers[rows], pointers[rows + 1]
+def _sum(titles: Titles, values: Ints, rows: Ints) -> Ints:
+    starts, ends = titles.pointers[rows], titles.pointers[rows + 1]
     at = places(starts, ends)
-    worth = value.take(entries.take(at))
+    worth = values.take(titles.pieces.take(at))
     hits = np.flatnonzero(worth)
     row = np.cumsum(ends - starts).searchsorted(hits, "right")
-    parts = worth.take(hits).astype(np.int64) * counts.take(at.take(hits))
-    out[:] = np.bincount(row, weights=parts, minlength=rows.size)
+    parts = worth.take(hits).astype(np.int64) * titles.counts.take(at.take(hits))
+    return np.bincount(row, weights=parts, minlength=rows.size).astype(np.int64)
 
 
-def _rows_near(groups: Ints, vectors: Ints, lengths: Floats, direction: Ints, rows: Ints, out: Floats) -> None:
-    """The largest cosine, 0 at least, between ``direction`` and the vectors of each row's group; none is empty."""
-    firsts, lasts = groups[rows], groups[rows + 1]
+def _near(groups: Ints, rows: Directions, direction: Ints, documents: Ints) -> Floats:
+    """The largest cosine, 0 at least, between ``direction`` and any row of each document's group, times the length of
+    ``direction``; 0 without one. No group is empty."""
+    if not direction.size or not documents.size:
+        return np.zeros(documents.size, dtype=np.float32)
+    firsts, lasts = groups[documents], groups[documents + 1]
     at = places(firsts, lasts)
     # 200 products of two bytes stay below 2**24: exact as 32-bit floats, in whatever order BLAS adds them.
-    dots = vectors[at].astype(np.float32) @ direction.astype(np.float32)
+    dots = rows.vectors[at].astype(np.float32) @ direction.astype(np.float32)
     starts = np.cumsum(lasts - firsts) - (lasts - firsts)
-    out[:] = np.maximum(np.maximum.reduceat(dots / lengths[at], starts), 0)
+    return np.asarray(np.maximum(np.maximum.reduceat(dots / rows.lengths[at], starts), 0), dtype=np.float32)
 
 
 def places(starts: Ints, ends: Ints) -> Ints:
@@ -167,7 +235,7 @@ def top(documents: Ints, scores: Any, most: int) -> Ints:
 
 
 def by_numpy() -> Kernels:
-    return Kernels(_add, _add_row, _unite, _alike, _rows_best, _rows_sum, _rows_near)
+    return Kernels(_add, _add_row, _unite, _alike, _look, _near, pieces.numbers)
 
 
 @functools.cache

@@ -9,49 +9,25 @@ pieces of letters match everything.
 from __future__ import annotations
 
 import math
-import zlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import weights
-from kb.search.analysis import fold
+from kb.search import pieces, weights
 from kb.search.arrays import Arrays
-from kb.search.kernels import Kernels, Scratch, gather
+from kb.search.kernels import Kernels, Scratch, Titles, gather
 from kb.search.overlap import Then
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 _ALL: Mask = np.zeros(0, dtype=np.bool_)
-_UNKNOWN = -1  # the number of a piece that no title has
-_REMEMBERED = 20_000  # entries of queries; some megabytes
 _LONGEST = 300  # characters of a query that are compared
 #: Weights are whole numbers: of pieces in titles 16 bits, of pieces in a query 14, so that a product has room in 31.
 _WEIGHT, _WORTH, _VALUE = 65_535, 16_384, 65_536
-
-
-def _entries(text: str) -> list[str]:
-    """The words of ``text``, and where two meet: the end of one, a space, the beginning of the next."""
-    found = fold(text).split()
-    return found + [f"{f' {a}'[-4:]} {f'{b} '[:4]}" for a, b in pairwise(found)]
-
-
-def _pieces(entry: str) -> tuple[int, ...]:
-    """Hashes of the 3- and 4-character pieces of a word, a space at either end (char_wb), or of the 6-character pieces
-    of what lies across two words."""
-    found: list[int] = []
-    joint = " " in entry
-    padded = entry if joint else f" {entry[:40]} "
-    for size in (6,) if joint else (3, 4):
-        pieces = (padded[i : i + size] for i in range(max(1, len(padded) - size + 1)))
-        found.extend(zlib.crc32(piece.encode("utf-8", "surrogatepass")) for piece in pieces)
-    return tuple(found)
 
 
 def pack(titles: Sequence[str], then: Then | None = None) -> Arrays:
@@ -81,11 +57,14 @@ def pack(titles: Sequence[str], then: Then | None = None) -> Arrays:
 
 def _counted(titles: Sequence[str]) -> tuple[Ints, Any]:
     """The hashes of all pieces, ascending, and how often each title has each, 255 at most."""
-    words, title_words = _numbered(titles)
-    pieces = [_pieces(word) for word in words] or [()]  # scipy multiplies no empty tables
-    hashes, place = np.unique(np.fromiter(chain.from_iterable(pieces), dtype=np.uint32), return_inverse=True)
-    of_word = _rows(place, [len(p) for p in pieces], hashes.size)
-    of_title = _rows(title_words[0], title_words[1], len(words)) @ of_word
+    from scipy import sparse  # build time only
+
+    points, ends = pieces.letters(titles)
+    found, at = pieces.hashes(points)
+    hashes, place = np.unique(found, return_inverse=True)
+    owner = ends.searchsorted(at, "right") - 1
+    ones = np.ones(found.size, dtype=np.int32)
+    of_title = sparse.csr_matrix((ones, (owner, place)), shape=(len(titles), max(1, hashes.size)))
     of_title.data = np.minimum(of_title.data, 255)
     of_title.sort_indices()
     return hashes, of_title
@@ -110,24 +89,6 @@ def _again(titles: Sequence[str], before: Arrays, places: Ints) -> tuple[Ints, A
     table = sparse.vstack((kept, added), format="csr")[order]
     table.sort_indices()
     return hashes, table
-
-
-def _numbered(titles: Sequence[str]) -> tuple[list[str], tuple[Ints, Ints]]:
-    """The distinct entries of all titles; and the number of each entry of each title, with how many a title has."""
-    number: dict[str, int] = {}
-    rows = [[number.setdefault(entry, len(number)) for entry in _entries(title)] for title in titles]
-    counts = np.array([len(row) for row in rows], dtype=np.int64)
-    return list(number), (np.fromiter(chain.from_iterable(rows), dtype=np.int32, count=int(counts.sum())), counts)
-
-
-def _rows(entries: Ints, counts: Any, width: int) -> Any:
-    """How often each row has each entry."""
-    from scipy import sparse  # build time only
-
-    pointers = np.concatenate(([0], np.cumsum(counts)))
-    table = sparse.csr_matrix((np.ones(entries.size, np.int32), entries, pointers), shape=(len(counts), max(1, width)))
-    table.sum_duplicates()
-    return table
 
 
 def _heaviest(pointers: Ints, weight: Ints) -> tuple[Ints, Ints]:
@@ -156,14 +117,15 @@ class Vector:
 
 
 class Letters:
-    """The titles of one audience's partition, by their pieces."""
+    """The titles of one audience's partition, by their pieces; ``pieces`` is how many there are."""
 
     def __init__(self, arrays: Arrays, run: Kernels) -> None:
         self._a = arrays
         self._run = run
+        self.titles = Titles(arrays["title_pointers"], arrays["title_grams"], arrays["title_counts"])
+        self.pieces = int(arrays["gram_hashes"].size)
         titles = int(arrays["title_lengths"].size)
-        self._scratch = Scratch(sums=titles, values=int(arrays["gram_hashes"].size))
-        self._known: dict[str, tuple[int, ...]] = {}
+        self._scratch = Scratch(sums=titles)
         self._unseen = math.log(1 + titles) + 1  # idf of a piece no title has: it still lengthens the vector
 
     def use(self, run: Kernels) -> None:
@@ -171,28 +133,15 @@ class Letters:
 
     def vector(self, text: str) -> Vector | None:
         """``text`` as a vector; None when no title has any of its pieces."""
-        counted = Counter(chain.from_iterable(map(self._numbers, _entries(text[:_LONGEST]))))
-        unknown = counted.pop(_UNKNOWN, 0)
-        if not counted:
+        points, _ = pieces.letters([text[:_LONGEST]])
+        found, counts, unknown = self._run.pieces(points, self._a["gram_hashes"])
+        if not found.size:
             return None
-        pieces = np.fromiter(counted, dtype=np.int64, count=len(counted))
-        idf = self._a["gram_idf"][pieces].astype(np.float64)
-        weight = np.fromiter(counted.values(), dtype=np.float64, count=len(counted)) * idf
+        idf = self._a["gram_idf"][found].astype(np.float64)
+        weight = counts * idf
         unit = weight / math.sqrt(float(weight @ weight) + unknown * self._unseen**2)
         worth, values = np.rint(unit * _WORTH), np.rint(unit * idf * _VALUE)
-        return Vector(pieces, worth.astype(np.int32), values.astype(np.int32))
-
-    def _numbers(self, entry: str) -> tuple[int, ...]:
-        """The numbers of an entry's pieces; entries come again while somebody types, so the last ones are kept."""
-        found = self._known.get(entry)
-        if found is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            hashes, vocabulary = np.array(_pieces(entry), dtype=np.uint32), self._a["gram_hashes"]
-            at = np.minimum(vocabulary.searchsorted(hashes), max(0, vocabulary.size - 1))
-            known = vocabulary[at] == hashes if vocabulary.size else np.zeros(hashes.size, dtype=bool)
-            found = self._known[entry] = tuple(np.where(known, at, _UNKNOWN).tolist())
-        return found
+        return Vector(found, worth.astype(np.int32), values.astype(np.int32))
 
     def candidates(self, vector: Vector, allowed: Mask | None = None) -> Ints:
         """Documents whose titles look most like the query, from the heaviest postings of its pieces."""
@@ -202,15 +151,6 @@ class Letters:
             pointers[vector.pieces + 1], vector.worth, weights.LETTER_CANDIDATES, _ALL if allowed is None else allowed,
         )  # fmt: skip
 
-    def scores(self, vector: Vector | None, documents: Ints) -> Floats:
-        """The cosine between the query and each document's title."""
-        summed = np.zeros(documents.size, dtype=np.int64)
-        if vector is not None and documents.size:
-            values = self._scratch["values"]
-            values[vector.pieces] = vector.values
-            a = self._a
-            self._run.rows_sum(
-                a["title_pointers"], a["title_grams"], a["title_counts"], values, vector.pieces, documents, summed
-            )
-            values[vector.pieces] = 0
-        return np.asarray(summed / (self._a["title_lengths"][documents] * _VALUE), dtype=np.float32)
+    def cosines(self, sums: Ints, documents: Ints) -> Floats:
+        """The cosine between a query and each document's title, of which ``sums`` are the values of its pieces."""
+        return np.asarray(sums / (self._a["title_lengths"][documents] * _VALUE), dtype=np.float32)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -24,6 +24,7 @@ from kb.search import weights
 from kb.search.arrays import Arrays
 from kb.search.documents import Kind
 from kb.search.kernels import UNIT, Kernels, Scratch, kernels, saturated, top
+from kb.search.lately import Lately
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -56,6 +57,14 @@ class Meaning:
     united: bool = False
     corrected: str = ""
     term: int = -1
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.word, self.stems, self.shares, self.united)))
+
+    def __hash__(self) -> int:
+        """Worked out once: an open last word stands for a hundred stems, and is looked up in several places."""
+        return self._hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +165,7 @@ class Lexical:
         self._run = run or kernels()
         self.size = int(arrays["kind"].size)
         self._scratch = Scratch(sums=self.size, united=self.size)
-        self._known: dict[Meaning, list[_Term]] = {}
+        self._known: Lately[Meaning, list[_Term]] = Lately(_REMEMBERED)
         self.df = arrays["df"]
         self._pointers, self._docs, self._codes = arrays["pointers"], arrays["docs"], arrays["codes"]
         self._rows, self._row_of = arrays["rows"], arrays["row_of"]
@@ -265,13 +274,8 @@ class Lexical:
         return sorted((term for meaning in meanings for term in self._of(meaning)), key=lambda term: term.df)
 
     def _of(self, meaning: Meaning) -> list[_Term]:
-        """The terms of a word; words come again, so the last ones are kept."""
         found = self._known.get(meaning)
-        if found is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            found = self._known[meaning] = self._looked_up(meaning)
-        return found
+        return self._known.keep(meaning, self._looked_up(meaning)) if found is None else found
 
     def _looked_up(self, meaning: Meaning) -> list[_Term]:
         if meaning.term >= 0:

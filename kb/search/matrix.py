@@ -12,17 +12,18 @@ import json
 from collections import Counter
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import semantic, weights
+from kb.search import semantic, topics, weights
 from kb.search.analysis import Analyzer, fold, hyphenated, identifiers, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
-from kb.search.kernels import Kernels, Scratch, gather, kernels
-from kb.search.letters import Letters
+from kb.search.kernels import Asked, Directions, Kernels, Marks, Passages, Scratch, gather, kernels
+from kb.search.lately import Lately
+from kb.search.letters import Letters, Vector
 from kb.search.lexical import Lexical, Meaning, Pool
 from kb.search.ranking import fresh
 from kb.search.semantic import Semantic
@@ -39,6 +40,10 @@ _REMEMBERED = 20_000  # words that were read before; what a stranger types takes
 _UNREAD = Meaning("", (), ())
 _GAIN = 4096  # a gain of 1: passages are scored in whole numbers
 _PASSAGE_STEP = (weights.PASSAGE_K1 + 1) / weights.STEPS / _GAIN
+_NOWHERE: Ints = np.zeros(0, dtype=np.int8)
+_NO_ROWS = Directions(np.zeros((0, topics.DIMENSIONS), dtype=np.int8), np.zeros(0, dtype=np.float32))
+for _array in _NO_ROWS:
+    _array.flags.writeable = False  # as mapped ones are: to compiled loops that is another type
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +59,31 @@ class Understood:
         return frozenset(stem for meaning in self.meanings for stem in meaning.stems)
 
 
-@dataclass(frozen=True, slots=True)
-class Gains:
-    """What each stem in a passage is worth to a query: its idf times its share in the query's words, in 1/4,096.
-
-    ``gains`` begins with a zero, for all other stems; then follow those of ``stems``.
-    """
+class _Worth(NamedTuple):
+    """What one word asks of a passage: what each of its stems is worth there, in 1/4,096; and the idf of the word."""
 
     stems: Ints
     gains: Ints
+    idf: float
+
+
+_NO_WORTH = _Worth(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An understood query as numbers; ``vector`` is None when no title has any piece of it."""
+
+    asked: Asked
+    vector: Vector | None
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a closer look at some documents says: raw scores by the name of their part, and the passage to show."""
+
+    raw: dict[str, Floats]
+    shown: Ints
 
 
 class Matrix:
@@ -79,20 +100,25 @@ class Matrix:
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
         self.letters = Letters(arrays, self._run)
-        self.topics = Topics(arrays, self._run) if "topic_lengths" in arrays else None
+        self.topics = Topics(arrays) if "topic_lengths" in arrays else None
         self.semantic = Semantic(arrays, self._run) if "semantic_lengths" in arrays and semantic.available() else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
         self._newest = int(arrays["day"].max(initial=0))
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
         self._versions = frozenset(self.names["version"])
-        self._marks = Scratch(stems=max(1, len(self.stems)))
-        self._read: dict[tuple[str, bool], Meaning | None] = {}
+        self._passages = Passages(
+            arrays["doc_passages"], arrays["passage_pointers"], arrays["passage_stems"], arrays["passage_codes"],
+            arrays["answer"],
+        )  # fmt: skip
+        self._marks = Scratch(stems=max(1, len(self.stems)), pieces=self.letters.pieces)
+        self._read: Lately[tuple[str, bool], Meaning | None] = Lately(_REMEMBERED)
+        self._worths: Lately[Meaning, _Worth] = Lately(_REMEMBERED // 20)
 
     def use(self, run: Kernels) -> None:
         """Run the loops by ``run`` from now on (for comparing them)."""
         self._run = run
-        for part in (self.lexical, self.letters, self.topics, self.semantic):
+        for part in (self.lexical, self.letters, self.semantic):
             if part is not None:
                 part.use(run)
 
@@ -125,9 +151,7 @@ class Matrix:
         key = (word, open_ended)
         found = self._read.get(key, _UNREAD)
         if found is _UNREAD:
-            if len(self._read) >= _REMEMBERED:
-                self._read.clear()
-            found = self._read[key] = self._beginning(word) if open_ended else self._whole(word)
+            found = self._read.keep(key, self._beginning(word) if open_ended else self._whole(word))
         return found
 
     def _whole(self, word: str) -> Meaning | None:
@@ -168,64 +192,46 @@ class Matrix:
 
     # --- a closer look at candidates -----------------------------------------------------------------------------
 
-    def gains(self, query: Understood) -> Gains:
-        found: dict[int, float] = {}
-        for meaning in query.meanings:
-            # Of an open last word no stem is worth more than all its completions together.
-            together = self._together(meaning) if meaning.united else None
-            for stem, share in zip(meaning.stems, meaning.shares, strict=True):
-                gain = (float(self.lexical.idfs[stem]) if together is None else together) * share
-                if gain > found.get(stem, 0.0):
-                    found[stem] = gain
-        gains = np.zeros(len(found) + 1, dtype=np.int32)
-        gains[1:] = np.rint(np.fromiter(found.values(), dtype=np.float64, count=len(found)) * _GAIN)
-        return Gains(np.fromiter(found, dtype=np.int64, count=len(found)), gains)
+    def question(self, query: Understood) -> Question:
+        """What ``look`` asks of candidates, and the letter lane of titles."""
+        worths = [self._worth(meaning) for meaning in query.meanings] or [_NO_WORTH]
+        vector = self.letters.vector(query.text) if query.text else None
+        pieces, values = (vector.pieces, vector.values) if vector else (_NO_WORTH.stems, _NO_WORTH.gains)
+        direction = self.topics.direction(query.meanings) if self.topics else None
+        stems, gains = (np.concatenate([worth[i] for worth in worths]) for i in (0, 1))
+        return Question(Asked(stems, gains, pieces, values, _NOWHERE if direction is None else direction), vector)
 
-    def passages(self, gains: Gains, documents: Ints) -> Floats:
-        """The BM25 score of each document's best passage (every document has one at least)."""
-        of = self._a["doc_passages"]
-        best, _ = self._best_of(gains, of[documents], of[documents + 1])
-        return np.asarray(best * _PASSAGE_STEP, dtype=np.float32)
+    def look(self, question: Question, documents: Ints) -> Looked:
+        """The BM25 score of each document's best passage, the cosine of its title, and (with topics) of the nearest
+        passage; and which passage to show: of a topic with an accepted answer, one of the answer's."""
+        asked, marks = question.asked, Marks(self._marks["stems"], self._marks["pieces"])
+        rows = self.topics.rows if self.topics else _NO_ROWS
+        best, shown, alike, near = self._run.look(documents, self._passages, self.letters.titles, rows, asked, marks)
+        raw = {
+            "passage": np.asarray(best * _PASSAGE_STEP, dtype=np.float32),
+            "letters": self.letters.cosines(alike, documents),
+        }
+        if self.topics:
+            raw["topics"] = topics.cosines(near, asked.direction)
+        return Looked(raw, shown)
 
-    def shown(self, gains: Gains, documents: Ints) -> Ints:
-        """Which passage of each document to show; of a topic with an accepted answer, one of the answer's."""
-        firsts, ends = self._a["doc_passages"][documents], self._a["doc_passages"][documents + 1]
-        answer = self._a["answer"][documents]
-        low = np.minimum(answer[:, 0], ends - firsts - 1)
-        high = np.maximum(np.minimum(answer[:, 1], ends - firsts), low + 1)
-        _, at = self._best_of(gains, firsts + low, firsts + high)
-        return np.asarray(low + at)
+    def _worth(self, meaning: Meaning) -> _Worth:
+        found = self._worths.get(meaning)
+        return found or self._worths.keep(meaning, self._worked_out(meaning))
 
-    def _best_of(self, gains: Gains, firsts: Ints, lasts: Ints) -> tuple[Ints, Ints]:
-        best, at, a = np.zeros(firsts.size, dtype=np.int64), np.zeros(firsts.size, dtype=np.int64), self._a
-        if firsts.size:
-            marks = self._marks["stems"]
-            marks[gains.stems] = np.arange(1, gains.gains.size)
-            self._run.rows_best(
-                firsts, lasts, a["passage_pointers"], a["passage_stems"], a["passage_codes"], marks, gains.stems,
-                gains.gains, best, at,
-            )  # fmt: skip
-            marks[gains.stems] = 0
-        return best, at
-
-    def topic_scores(self, query: Understood, documents: Ints) -> Floats:
-        """The cosine between the topics of the query and of each document's nearest passage."""
-        if self.topics is None:
-            return np.zeros(documents.size, dtype=np.float32)
-        return self.topics.scores(query.meanings, documents)
-
-    def _together(self, meaning: Meaning) -> float:
-        """The idf of all completions of a word together."""
-        return self.lexical.idf(min(sum(int(self._a["df"][stem]) for stem in meaning.stems), self.size))
+    def _worked_out(self, meaning: Meaning) -> _Worth:
+        stems = np.array(meaning.stems, dtype=np.int64)
+        idfs = self.lexical.idfs[stems].astype(np.float64)
+        best = float(idfs.max()) * max(meaning.shares)
+        if meaning.united:  # of an open last word no stem is worth more than all its completions together
+            best = self.lexical.idf(min(int(self._a["df"][stems].sum()), self.size))
+            idfs = np.full(stems.size, best)
+        gains = np.rint(idfs * np.array(meaning.shares) * _GAIN).astype(np.int32)
+        return _Worth(stems, gains, best)
 
     def ideal(self, query: Understood) -> float:
         """The sum of the idfs of all the query's words, unknown ones counting as the rarest."""
-        known = 0.0
-        for m in query.meanings:
-            if m.united:
-                known += self._together(m)
-            else:
-                known += max(float(self.lexical.idfs[s]) for s in m.stems) * max(m.shares)
+        known = sum(self._worth(meaning).idf for meaning in query.meanings)
         return known + self.lexical.idf(0) * len(query.unknown)
 
     def coverage(self, query: Understood, documents: Ints) -> Floats:

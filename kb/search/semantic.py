@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from kb.errors import Misconfigured
 from kb.search.arrays import Arrays
-from kb.search.kernels import Kernels
+from kb.search.kernels import Directions, Kernels
+from kb.search.topics import cosines
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -74,7 +75,7 @@ class Semantic:
 
     def __init__(self, arrays: Arrays, run: Kernels) -> None:
         self._of_document = arrays["doc_passages"]
-        self._passages, self._lengths = arrays["semantic_passages"], arrays["semantic_lengths"]
+        self._rows = Directions(arrays["semantic_passages"], arrays["semantic_lengths"])
         self._run = run
         _model()  # now, and not while somebody waits
 
@@ -83,10 +84,6 @@ class Semantic:
 
     def scores(self, text: str, documents: Ints) -> Floats:
         """The cosine between ``text`` and each document's nearest passage, 0 at least."""
-        nearest = np.zeros(documents.size, dtype=np.float32)
         direction = directions([text])[0]
-        if documents.size and direction.any():
-            self._run.rows_near(self._of_document, self._passages, self._lengths, direction, documents, nearest)
-            whole = direction.astype(np.float32)
-            nearest /= np.sqrt(whole @ whole)
-        return nearest
+        asked = direction if direction.any() else direction[:0]
+        return cosines(self._run.near(self._of_document, self._rows, asked, documents), asked)

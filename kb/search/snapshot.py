@@ -22,8 +22,10 @@ from kb.search.analysis import placed
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
-from kb.search.highlight import Matches, passage
+from kb.search.highlight import Matches, Text, passage, read
+from kb.search.lately import Lately
 from kb.search.matrix import Matrix, Understood
+from kb.search.passages import Cut
 from kb.search.postings import KINDS, key_of
 from kb.search.query import LONGEST, Query
 from kb.search.results import Hit, Results, Suggestions
@@ -34,6 +36,7 @@ Mask = npt.NDArray[np.bool_]
 _NONE: Ints = np.zeros(0, dtype=np.int64)
 _NO_VOTES = (_NONE, np.zeros(0, dtype=np.float32))
 WINDOW = 1000  # results that can be paged to
+_KEPT = 1000  # passages that were shown lately; a few kilobytes each
 FACETS = ("kind", "product", "version", "tag")
 
 
@@ -41,8 +44,8 @@ FACETS = ("kind", "product", "version", "tag")
 class Ranked:
     """Documents best first; of the first of them, which were looked at closely, the total scores.
 
-    ``raw`` scores and the total's ``parts`` by name are in the order of looking; ``place`` gives, for each document
-    closely looked at, its place there.
+    ``raw`` scores, the total's ``parts`` by name and the passages to show are in the order of looking; ``place`` gives,
+    for each document closely looked at, its place there.
     """
 
     documents: Ints
@@ -50,6 +53,7 @@ class Ranked:
     place: Ints
     raw: dict[str, npt.NDArray[Any]]
     parts: dict[str, npt.NDArray[Any]]
+    shown: Ints
     partial: bool = False
 
     def explained(self, rank: int) -> dict[str, float]:
@@ -67,6 +71,7 @@ class Snapshot:
         self._remember = remember
         self._answers: dict[tuple[object, ...], Suggestions] = {}
         self.store = generation.store
+        self._cuts: Lately[int, tuple[Cut, Text]] = Lately(_KEPT)
         self.curations = Curations(generation.curations())
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._partitions = {
@@ -160,7 +165,7 @@ class Snapshot:
             pool = curations.pool(pool, steer, selected)
         allowed = _all([pool, *masks.values()])
         if by_date:
-            ranked = Ranked(_NONE, _NO_VOTES[1], _NONE, {}, {})
+            ranked = Ranked(_NONE, _NO_VOTES[1], _NONE, {}, {}, _NONE)
             documents = self._rest(matrix, ranked, np.zeros_like(scores), allowed)
         else:
             ranked = self._rank(matrix, understood, allowed, deadline, scores=scores, steer=steer, language=language)
@@ -224,17 +229,16 @@ class Snapshot:
         if time.monotonic() > deadline:
             words = pool.scores(found) if pool else scores[found]
             order = ranking.order(words)
-            return Ranked(found[order], words[order], order, {}, {}, partial=True)
-        vector = matrix.letters.vector(understood.text) if understood.text else None
+            return Ranked(found[order], words[order], order, {}, {}, _NONE, partial=True)
+        question = matrix.question(understood)
         voted, votes = matrix.votes.cast(understood.meanings, understood.unknown) if matrix.votes else _NO_VOTES
-        alike = matrix.letters.candidates(vector, allowed) if vector is not None else _NONE
+        alike = matrix.letters.candidates(question.vector, allowed) if question.vector is not None else _NONE
         documents = _merged(found, alike, voted if allowed is None else voted[allowed[voted]])
         documents = curations.candidates(documents, steer, allowed)
-        raw = {
-            "words": pool.scores(documents) if pool else scores[documents],
-            "passage": matrix.passages(matrix.gains(understood), documents),
-            "letters": matrix.letters.scores(vector, documents),
-        } | _of_meaning(matrix, understood, documents)
+        looked = matrix.look(question, documents)
+        raw = {"words": pool.scores(documents) if pool else scores[documents]} | looked.raw
+        if matrix.semantic and understood.text:
+            raw["semantic"] = matrix.semantic.scores(understood.text, documents)
         kinds, solved = matrix.column("kind")[documents], matrix.column("solved")[documents]
         parts = ranking.mix(raw, kinds, solved, _chatter(matrix))
         parts |= ranking.nudged(matrix.signals(understood, documents, language), parts["words"])
@@ -242,7 +246,7 @@ class Snapshot:
         parts = curations.steered(parts, documents, steer)
         total = sum(parts.values(), np.zeros(documents.size))
         order = ranking.order(total)
-        return Ranked(documents[order], total[order], order, raw, parts)
+        return Ranked(documents[order], total[order], order, raw, parts, looked.shown)
 
     # --- hits ----------------------------------------------------------------------------------------------------
 
@@ -252,8 +256,11 @@ class Snapshot:
         documents = ranked.documents[start : start + count]
         if not documents.size:
             return ()
-        shown = zip(documents.tolist(), matrix.shown(matrix.gains(understood), documents).tolist(), strict=True)
+        looked_at = ranked.shown[ranked.place[start : start + count]] if ranked.shown.size else _NONE
+        rest = documents[looked_at.size :]
+        others = matrix.look(matrix.question(understood), rest).shown if rest.size else _NONE
         matches, hits = _matches(matrix, understood), []
+        shown = zip(documents.tolist(), (*looked_at.tolist(), *others.tolist()), strict=True)
         for rank, (document, best) in enumerate(shown, start):
             score = float(ranked.scores[rank]) if rank < ranked.scores.size else 0.0
             parts = ranked.explained(rank) if explain else {}
@@ -271,10 +278,18 @@ class Snapshot:
     ) -> Hit:
         row, first = int(matrix.column("row")[document]), int(matrix.column("first")[document])
         document_id, kind, title, (product, versions, updated, solved) = self.store.shown(row)
-        cut = self.store.passage(first + best)
+        cut, text = self._cut(first + best)
         url = f"/help/{document_id}" + (f"#{cut.anchor}" if cut.anchor else "")
-        shown = passage(cut.text, cut.anchor, cut.path, matches)
+        shown = passage(text, cut.anchor, cut.path, matches)
         return Hit(document_id, Kind(kind), title, url, score, shown, product, tuple(versions), updated, solved, parts)
+
+    def _cut(self, row: int) -> tuple[Cut, Text]:
+        """A passage, ready to look for words in: the next letter that is typed mostly finds the same."""
+        found = self._cuts.get(row)
+        if found is None:
+            cut = self.store.passage(row)
+            found = self._cuts.keep(row, (cut, read(cut.text)))
+        return found
 
     # --- articles ------------------------------------------------------------------------------------------------
 
@@ -311,16 +326,6 @@ class Snapshot:
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges
         return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
-
-
-def _of_meaning(matrix: Matrix, understood: Understood, documents: Ints) -> dict[str, npt.NDArray[Any]]:
-    """The raw scores of the parts that need no common word, as far as the index has them."""
-    found = {}
-    if matrix.topics:
-        found["topics"] = matrix.topic_scores(understood, documents)
-    if matrix.semantic and understood.text:
-        found["semantic"] = matrix.semantic.scores(understood.text, documents)
-    return found
 
 
 def _merged(*lists: Ints) -> Ints:

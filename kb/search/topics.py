@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from kb.search import weights
 from kb.search.arrays import Arrays
-from kb.search.kernels import Kernels, gather
+from kb.search.kernels import Directions, gather
+from kb.search.lately import Lately
 from kb.search.lexical import Meaning
 from kb.search.overlap import Before, Then
 
@@ -131,19 +132,20 @@ def _lengths(rows: npt.NDArray[np.int8]) -> Floats:
     return np.asarray(np.maximum(np.sqrt((rows.astype(np.float32) ** 2).sum(axis=1)), 1e-9), dtype=np.float32)
 
 
+def cosines(near: Floats, direction: Ints) -> Floats:
+    """``near`` divided by the length of ``direction``."""
+    whole = direction.astype(np.float32)
+    return np.asarray(near / np.sqrt(whole @ whole), dtype=np.float32) if whole.size else near
+
+
 class Topics:
-    """The directions of one audience's partition."""
+    """The directions of one audience's partition; ``rows`` are those of its passages."""
 
-    def __init__(self, arrays: Arrays, run: Kernels) -> None:
+    def __init__(self, arrays: Arrays) -> None:
         self._place, self._words = arrays["topic_place"], arrays["topic_words"]
-        self._passages, self._lengths = arrays["topic_passages"], arrays["topic_lengths"]
-        self._of_document = arrays["doc_passages"]
+        self.rows = Directions(arrays["topic_passages"], arrays["topic_lengths"])
         self._df, self._size = arrays["df"], int(arrays["kind"].size)
-        self._run = run
-        self._known: dict[Meaning, Floats] = {}
-
-    def use(self, run: Kernels) -> None:
-        self._run = run
+        self._known: Lately[Meaning, Floats] = Lately(_REMEMBERED)
 
     def direction(self, meanings: Sequence[Meaning]) -> npt.NDArray[np.int8] | None:
         """The direction of a query, in one byte a component; None when it has no word with a direction."""
@@ -151,13 +153,9 @@ class Topics:
         return _bytes(total[None])[0] if total.any() else None
 
     def _word(self, meaning: Meaning) -> Floats:
-        """What one word adds to a query's direction; words come again, so the last ones are kept."""
+        """What one word adds to a query's direction."""
         found = self._known.get(meaning)
-        if found is None:
-            if len(self._known) >= _REMEMBERED:
-                self._known.clear()
-            found = self._known[meaning] = self._worked_out(meaning)
-        return found
+        return self._known.keep(meaning, self._worked_out(meaning)) if found is None else found
 
     def _worked_out(self, meaning: Meaning) -> Floats:
         stems = np.array(meaning.stems)
@@ -169,13 +167,3 @@ class Topics:
         known = place[place >= 0]
         gain = (share * idf).astype(np.float32)[place >= 0]
         return np.asarray(gain @ self._words[known].astype(np.float32))
-
-    def scores(self, meanings: Sequence[Meaning], documents: Ints) -> Floats:
-        """The cosine between a query and each document's nearest passage, 0 at least."""
-        nearest = np.zeros(documents.size, dtype=np.float32)
-        direction = self.direction(meanings)
-        if direction is None or not documents.size:
-            return nearest
-        self._run.rows_near(self._of_document, self._passages, self._lengths, direction, documents, nearest)
-        whole = direction.astype(np.float32)
-        return np.asarray(nearest / np.sqrt(whole @ whole), dtype=np.float32)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.analysis import Analyzer, fold, placed
-from kb.search.highlight import WIDTH, Matches, passage
+from kb.search.highlight import WIDTH, Matches, passage, read
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
@@ -18,7 +18,7 @@ def marked(text: str, found: Matches) -> list[str]:
 
 
 def excerpt(text: str, found: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
-    shown = passage(" ".join(text.split()), "", (), found)
+    shown = passage(read(" ".join(text.split())), "", (), found)
     return shown.text, shown.spans
 
 

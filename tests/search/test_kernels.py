@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from kb.search.kernels import Ints, Kernels, by_numpy, gather, top
+from kb.search.kernels import Asked, Directions, Ints, Kernels, Marks, Passages, Titles, by_numpy, gather, top
 
 
 @pytest.fixture(scope="module")
@@ -88,21 +88,42 @@ def test_compiled_likeness_is_the_same_and_leaves_no_trace(
     assert answers[0] == answers[1]
 
 
-def test_compiled_rows_are_the_same(compiled: Kernels, dice: np.random.Generator) -> None:
+def test_compiled_looks_are_the_same_and_leave_no_trace(compiled: Kernels, dice: np.random.Generator) -> None:
     pointers, stems, codes = postings(dice, 200, 30)
-    groups, rows = np.sort(dice.choice(np.arange(1, 30), 9, replace=False)), np.arange(8)
+    groups = np.sort(dice.choice(np.arange(1, 30), 9, replace=False))
     groups[0], groups[-1] = 0, 30
-    marked = dice.choice(200, 12, replace=False)
-    marks = np.zeros(200, np.int32)
-    marks[marked] = np.arange(1, 13)
-    gains = np.concatenate(([0], dice.integers(1, 9, 12))).astype(np.int32)
+    ranges = np.stack((dice.integers(0, 3, 8), dice.choice([1, 2, 4, 99], 8)), axis=1).astype(np.int32)
+    passages, titles = Passages(groups, pointers, stems, codes, ranges), Titles(pointers[:9], stems, codes)
     vectors = dice.integers(-127, 128, (30, 200)).astype(np.int8)
-    lengths, direction = dice.random(30).astype(np.float32) + 1, dice.integers(-127, 128, 200).astype(np.int8)
+    topics = Directions(vectors, dice.random(30).astype(np.float32) + 1)
+    asked = Asked(
+        dice.integers(0, 200, 12), dice.integers(1, 9, 12).astype(np.int32),  # some stems twice
+        dice.choice(200, 12, replace=False), dice.integers(0, 9, 12).astype(np.int32),
+        dice.integers(-127, 128, 200 * int(dice.integers(0, 2))).astype(np.int8),
+    )  # fmt: skip
+    documents = np.flatnonzero(dice.random(8) < 0.8)
     answers = []
     for run in (by_numpy(), compiled):
-        best, at, total, near = (np.zeros(8, t) for t in (np.int64, np.int64, np.int64, np.float32))
-        run.rows_best(groups[:-1], groups[1:], pointers, stems, codes, marks, marked, gains, best, at)
-        run.rows_sum(pointers, stems, codes, marks, marked, rows, total)
-        run.rows_near(groups, vectors, lengths, direction, rows, near)
-        answers.append([one.tobytes() for one in (best, at, total, near)])
+        marks = Marks(np.zeros(200, np.int32), np.zeros(200, np.int32))
+        found = (
+            *run.look(documents, passages, titles, topics, asked, marks),
+            run.near(groups, topics, asked.direction, documents),
+        )
+        assert not marks.stems.any()
+        assert not marks.pieces.any()
+        answers.append([(one.dtype, one.tobytes()) for one in found])
     assert answers[0] == answers[1]
+
+
+def test_one_looks_at_no_documents(compiled: Kernels) -> None:
+    none, table = np.zeros(0, np.int64), np.zeros(0, np.int32)
+    passages, titles = (
+        Passages(np.zeros(1, np.int64), np.zeros(1, np.int64), none, none, np.zeros((0, 2), np.int32)),
+        Titles(none, none, none),
+    )
+    asked, marks = Asked(none, table, none, table, np.zeros(0, np.int8)), Marks(table, table)
+    for run in (by_numpy(), compiled):
+        found = run.look(
+            none, passages, titles, Directions(np.zeros((0, 200), np.int8), np.zeros(0, np.float32)), asked, marks
+        )
+        assert [one.size for one in found] == [0] * 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 
@@ -45,10 +46,16 @@ def test_a_small_help_centre_has_none_and_is_answered_without() -> None:
     assert Matrix(made).topics is None
 
 
+def of_topics(matrix: Matrix, text: str, count: int) -> Any:
+    """What topics say of the first documents."""
+    question = matrix.question(matrix.understand(text, open_ended=False))
+    return matrix.look(question, np.arange(count)).raw["topics"]
+
+
 def test_a_word_lies_near_texts_of_its_theme_that_do_not_hold_it() -> None:
     documents = corpus(topics.SMALLEST + 200)
     matrix = Matrix(arrays(documents))
-    cosines = matrix.topic_scores(matrix.understand("refund", open_ended=False), np.arange(matrix.size))
+    cosines = of_topics(matrix, "refund", matrix.size)
     places = {one.id: number for number, one in enumerate(sorted(documents, key=lambda d: d.id))}
     silent = [one for one in documents if "refund" not in one.text()]
     of_theme = np.mean([cosines[places[one.id]] for one in silent if "money" in one.id])
@@ -65,4 +72,4 @@ def test_the_same_documents_give_the_same_bytes_whatever_is_hidden_beside_them()
 
 def test_a_query_without_known_words_has_no_direction() -> None:
     matrix = Matrix(arrays(corpus(topics.SMALLEST + 200)))
-    assert matrix.topic_scores(matrix.understand("zzzzzz", open_ended=False), np.arange(5)).tolist() == [0.0] * 5
+    assert of_topics(matrix, "zzzzzz", 5).tolist() == [0.0] * 5

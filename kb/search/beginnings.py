@@ -16,6 +16,7 @@ import numpy.typing as npt
 from kb.search import lexical, vocabulary, weights
 from kb.search.arrays import Arrays
 from kb.search.lexical import Meaning
+from kb.search.spill import Spill
 from kb.search.vocabulary import Vocabulary
 
 Ints = npt.NDArray[Any]
@@ -32,7 +33,7 @@ def complete(low: int, high: int, surface_df: Ints, surface_stem: Ints) -> Ints:
     return np.unique(surface_stem[numbers])
 
 
-def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], documents: int) -> Arrays:
+def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], documents: int, spill: Spill) -> Arrays:
     """Arrays for the beginnings of the sorted ``words``, and the postings of all terms: stems, then beginnings.
 
     ``made`` has the words' stems and frequencies; ``postings`` are the (pointers, docs, codes) of the stems.
@@ -43,7 +44,10 @@ def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], 
     many = max(_MANY_POSTINGS, documents // 3)
     texts: list[str] = []
     stems_of: list[Ints] = []
-    united: list[tuple[Ints, Ints]] = []
+    counts: list[int] = []
+    all_docs, all_codes = spill.run(np.int32), spill.run(np.uint8)
+    all_docs.append(docs)
+    all_codes.append(codes)
     for text, low, high in _ranges(words, most, many):
         stems = complete(low, high, made["surface_df"], of_word)
         if stems.size < 2 or (df[stems].sum() < many and high - low < _MANY_WORDS):
@@ -51,17 +55,17 @@ def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], 
         texts.append(text)
         stems_of.append(stems)
         lists = [(docs[a:b], codes[a:b]) for a, b in zip(pointers[stems], pointers[stems + 1], strict=True)]
-        united.append(lexical.united(lists, documents))
-    ends = pointers[-1] + np.cumsum([d.size for d, _ in united])
+        found, parts = lexical.united(lists, documents)
+        all_docs.append(found)
+        all_codes.append(parts)
+        counts.append(found.size)
+    ends = pointers[-1] + np.cumsum(counts)
     return {
         **vocabulary.pack(texts, "begin"),
         "begin_pointers": np.concatenate(([0], np.cumsum([s.size for s in stems_of]))).astype(np.int64),
         "begin_stems": np.concatenate([*stems_of, np.zeros(0)]).astype(np.int32),
         **lexical.pack(
-            np.concatenate((pointers, ends)).astype(np.int64),
-            np.concatenate((docs, *(d for d, _ in united))),
-            np.concatenate((codes, *(c for _, c in united))),
-            documents,
+            np.concatenate((pointers, ends)).astype(np.int64), all_docs.array(), all_codes.array(), documents, spill
         ),
     }
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from itertools import chain, compress, islice
+from itertools import chain, compress, islice, pairwise
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +26,7 @@ from kb.search.arrays import Arrays
 from kb.search.documents import Document, Kind
 from kb.search.kernels import places
 from kb.search.passages import Cut
+from kb.search.spill import BLOCK, Run, Spill
 
 Ints = npt.NDArray[Any]
 FILE = "words.arrays"
@@ -130,14 +131,16 @@ def _ranked(texts: list[str], order: Ints, before: int) -> Ranked:
 class Corpus:
     """The words of all documents, as numbers, in order of adding."""
 
-    def __init__(self, *, semantic: bool = False) -> None:
-        """With ``semantic``, passages get directions too. Raises Misconfigured when its extra is not installed."""
+    def __init__(self, *, semantic: bool = False, spill: Spill | None = None) -> None:
+        """With ``semantic``, passages get directions too. Raises Misconfigured when its extra is not installed.
+        ``spill`` is where words lie that are too many for memory."""
+        self.spill = spill or Spill()
         self.directions = [semantic_.none()] if semantic else None
         self.analyzer = Analyzer()
         self.facts: list[Facts] = []
         self.surfaces: dict[str, int] = {}
-        self.title_words, self.title_ends = array("i"), array("q", [0])
-        self.body_words, self.body_ends = array("i"), array("q", [0])
+        self.title_words, self.title_ends = self.spill.run(np.int32), array("q", [0])
+        self.body_words, self.body_ends = self.spill.run(np.int32), array("q", [0])
         self.passage_doc = array("i")
         self._stems: dict[str, int] = {}
         self._stem_of = array("i")
@@ -205,12 +208,15 @@ class Corpus:
 
     def save(self, path: Path) -> None:
         """Write what ``keep`` takes over; words that no document has any more are left out."""
-        title, body = ints(self.title_words), ints(self.body_words)
         used = np.zeros(len(self.surfaces), dtype=bool)
-        used[title], used[body] = True, True
+        runs = (self.title_words, self.body_words)
+        for run in runs:
+            for some in pieces(run.array()):
+                used[some] = True
         surfaces = self.words().of(used)
         stems, stem_of = self.stems()
         stems = stems.of(stem_of[surfaces.order])
+        title, body = (self._renumbered(run, surfaces.number) for run in runs)
         arrays.save(
             path,
             {
@@ -218,14 +224,20 @@ class Corpus:
                 "stems": _blob(stems.texts),
                 "stem_of": stems.number[stem_of[surfaces.order]],
                 "facts": np.frombuffer(json.dumps(list(map(_FACTS, self.facts))).encode(), dtype=np.uint8),
-                "title_words": surfaces.number[title],
+                "title_words": title,
                 "title_ends": np.frombuffer(self.title_ends, dtype=np.int64),
-                "body_words": surfaces.number[body],
+                "body_words": body,
                 "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
                 "firsts": np.array([*(f.first for f in self.facts), len(self.passage_doc)], dtype=np.int64),
             }
             | ({} if self.directions is None else {"directions": np.concatenate(self.directions)}),
         )
+
+    def _renumbered(self, run: Run, number: Ints) -> Ints:
+        made = self.spill.run(np.int32)
+        for some in pieces(run.array()):
+            made.append(number[some])
+        return made.array()
 
 
 def ranges(saved: Arrays, rows: Ints | Sequence[int]) -> tuple[list[int], list[int]]:
@@ -248,11 +260,20 @@ def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> Fac
     )  # fmt: skip
 
 
-def _take(into: array[int], ends: array[int], words: Ints, old_ends: Ints, texts: Ints) -> None:
-    """Append the words of ``texts``, which are ranges of ``words``, and where each ends."""
+def _take(into: Run, ends: array[int], words: Ints, old_ends: Ints, texts: Ints) -> None:
+    """Append the words of ``texts``, which are ranges of ``words`` in ascending order, and where each ends."""
     starts, stops = old_ends[texts], old_ends[texts + 1]
     ends.frombytes((np.cumsum(stops - starts) + len(into)).astype(np.int64).tobytes())
-    into.frombytes(words[places(starts, stops)].astype(np.int32).tobytes())
+    gaps = np.flatnonzero(starts[1:] != stops[:-1]) + 1
+    for low, high in pairwise([0, *gaps.tolist(), texts.size]):  # neighbours in one go
+        if high > low:
+            into.append(words[starts[low] : stops[high - 1]])
+
+
+def pieces(words: Ints) -> Iterator[Ints]:
+    """All of them, so many at a time as are worked on at once."""
+    for low in range(0, words.size, BLOCK):
+        yield words[low : low + BLOCK]
 
 
 def ints(numbers: array[int]) -> Ints:

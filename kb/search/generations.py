@@ -33,8 +33,9 @@ import numpy as np
 from kb.errors import Conflict, KbError, NotFound, Unavailable
 from kb.search import arrays, corpus, postings, sealing, solved
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
-from kb.search.overlap import Before
+from kb.search.earlier import Before
 from kb.search.solved import Solved
+from kb.search.spill import Spill
 from kb.search.store import FILE as STORE_FILE
 from kb.search.store import FILES, Difference, DocumentStore, StoreWriter, without_surrogates
 
@@ -207,7 +208,9 @@ class Builder:
             opened.callback(shutil.rmtree, self._aside, ignore_errors=True)
             self._store = StoreWriter(self._aside / STORE_FILE)
             opened.callback(self._store.close)
-            self._corpus = corpus.Corpus(semantic=self._semantic)
+            spill = Spill(self._aside)
+            opened.callback(spill.close)
+            self._corpus = corpus.Corpus(semantic=self._semantic, spill=spill)
             before = (self.previous.path, self.previous.manifest.files) if self.previous else None
             self._sealer = opened.enter_context(sealing.Sealer(self._aside, before))
             self._open = opened.pop_all()
@@ -296,15 +299,17 @@ class Builder:
             visible = frozenset(a for a in visible_to(audience) if present[a])
             if visible not in files:
                 files[visible] = f"part-{len(files)}.arrays"
-                arrays.save(self._aside / files[visible], self._partition(visible, self._before(audience, visible)))
+                with contextlib.closing(Spill(self._aside)) as spill:
+                    made = self._partition(visible, self._before(audience, visible), spill)
+                    arrays.save(self._aside / files[visible], made)
                 self._sealer.begin((files[visible],))
             partitions[audience] = files[visible]
         self.progress("ranking", len(audiences), len(audiences))
         return partitions
 
-    def _partition(self, visible: frozenset[str], before: Before | None) -> arrays.Arrays:
+    def _partition(self, visible: frozenset[str], before: Before | None, spill: Spill) -> arrays.Arrays:
         """Everything that those who see ``visible`` are answered from."""
-        made = postings.partition(self._corpus, visible, before)
+        made = postings.partition(self._corpus, visible, before, spill)
         place = {self._corpus.facts[row].id: number for number, row in enumerate(made["row"].tolist())}
         return made | solved.pack(self._solved, self._corpus.analyzer, made, place)
 

@@ -7,46 +7,15 @@ nothing. From what one audience saw and sees, and from nothing else. Build time 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from kb.search.arrays import Arrays
-from kb.search.corpus import Corpus, Ints, Ranked, ints
+from kb.search.corpus import Corpus, Ints, Ranked, pieces
+from kb.search.earlier import Before, Then
 from kb.search.kernels import places
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """The last generation's partition for the same audience, of which ``changed`` documents are new or different now.
-
-    ``lost`` says that a document which that audience saw then is gone or hidden from it now; ``places`` are the numbers
-    that the documents which are the same had then; ``words`` are those of all documents then (see ``Corpus.save``).
-    """
-
-    arrays: Arrays
-    changed: int
-    lost: bool
-    places: Mapping[str, int]
-    words: Arrays
-
-
-@dataclass(frozen=True, slots=True)
-class Then:
-    """What of ``arrays`` still holds: for each document the place it had (-1: it is new or different), and for each
-    word and stem of then the number it has now, -1 for none."""
-
-    arrays: Arrays
-    places: Ints
-    surfaces: Ints
-    stems: Ints
-
-    def passages(self, doc_passages: Ints) -> tuple[Ints, Ints]:
-        """The passages of the documents that are the same: where they are now, by ``doc_passages``, and were then."""
-        now = np.flatnonzero(self.places >= 0)
-        old, was = self.arrays["doc_passages"], self.places[now]
-        return places(doc_passages[now], doc_passages[now + 1]), places(old[was], old[was + 1])
+from kb.search.spill import BLOCK, blocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +40,7 @@ def overlap(corpus: Corpus, order: Ints, before: Before | None) -> Overlap | Non
     was = np.array([before.places.get(corpus.facts[i].id, -1) for i in order.tolist()], dtype=np.int64)
     then, rows = _saved(before.words), before.arrays["row"].astype(np.int64)
     used = np.zeros(len(corpus.surfaces), dtype=bool)
-    for found in then.of(rows):
-        used[found] = True
+    then.mark(rows, used)
     numbers = np.flatnonzero(used)
     if numbers.size != before.arrays["surface_df"].size:
         return None  # it was made in another way
@@ -94,19 +62,24 @@ class _Texts:
     body_words: Ints
     body_ends: Ints  # of each document, not of each passage
 
-    def of(self, rows: Ints) -> tuple[Ints, Ints]:
-        """All words of the titles and of the bodies of some documents."""
-        if rows.size == self.title_ends.size - 1:
-            return self.title_words, self.body_words
-        title, body = (places(ends[rows], ends[rows + 1]) for ends in (self.title_ends, self.body_ends))
-        return self.title_words[title], self.body_words[body]
+    def mark(self, rows: Ints, used: Ints) -> None:
+        """Set ``used`` for the words of some documents."""
+        every = rows.size == self.title_ends.size - 1
+        for words, ends in ((self.title_words, self.title_ends), (self.body_words, self.body_ends)):
+            if every:
+                for some in pieces(words):
+                    used[some] = True
+                continue
+            lengths = np.concatenate(([0], np.cumsum(ends[rows + 1] - ends[rows])))
+            for low, high in blocks(lengths, BLOCK):
+                used[words[places(ends[rows[low:high]], ends[rows[low:high] + 1])]] = True
 
     def df(self, rows: Ints, words: int) -> Ints:
         """In how many of ``rows`` each of so many words is."""
-        lengths = (ends[rows + 1] - ends[rows] for ends in (self.title_ends, self.body_ends))
-        owner = np.concatenate([np.repeat(np.arange(rows.size), length) for length in lengths])
-        pairs = np.unique(owner * words + np.concatenate(self.of(rows)))
-        return np.bincount(pairs % max(1, words), minlength=words)
+        sides = ((self.title_words, self.title_ends), (self.body_words, self.body_ends))
+        found = np.concatenate([numbers[places(ends[rows], ends[rows + 1])] for numbers, ends in sides])
+        owner = np.concatenate([np.repeat(np.arange(rows.size), ends[rows + 1] - ends[rows]) for _, ends in sides])
+        return np.bincount(np.unique(owner * words + found) % max(1, words), minlength=words)
 
 
 def _saved(words: Arrays) -> _Texts:
@@ -116,4 +89,4 @@ def _saved(words: Arrays) -> _Texts:
 def _now(corpus: Corpus) -> _Texts:
     firsts = np.array([*(facts.first for facts in corpus.facts), len(corpus.passage_doc)], dtype=np.int64)
     title_ends, body_ends = (np.frombuffer(ends, dtype=np.int64) for ends in (corpus.title_ends, corpus.body_ends))
-    return _Texts(ints(corpus.title_words), title_ends, ints(corpus.body_words), body_ends[firsts])
+    return _Texts(corpus.title_words.array(), title_ends, corpus.body_words.array(), body_ends[firsts])

@@ -15,10 +15,11 @@ import numpy.typing as npt
 
 from kb.search import weights
 from kb.search.arrays import Arrays
+from kb.search.earlier import Before, Then
 from kb.search.kernels import Directions, gather
 from kb.search.lately import Lately
 from kb.search.lexical import Meaning
-from kb.search.overlap import Before, Then
+from kb.search.spill import Spill
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -31,52 +32,57 @@ _BATCH = 20_000
 _REMEMBERED = 2_000  # words of queries; a kilobyte each
 
 
-def pack(made: Arrays, before: Before | None = None, then: Then | None = None) -> Arrays:
+def pack(made: Arrays, before: Before | None = None, then: Then | None = None, spill: Spill | None = None) -> Arrays:
     """Directions of words and passages, from the passages, stems and ``df`` of a partition; none for a small one.
 
     Where little changed, the words keep the directions of the last fit, which takes seconds, and the passages of
     unchanged documents theirs: text that was edited away goes on having had a part in it until a tenth of the documents
     has changed. What is hidden never has: a lost document means a new fit.
     """
-    documents = int(made["doc_passages"].size - 1)
-    passages = made["passage_pointers"].size - 1
-    if passages < SMALLEST:
+    if made["passage_pointers"].size - 1 < SMALLEST:
         return {}
-    kept = _kept(made, before, then, documents)
-    found = kept if kept is not None else _fitted(_weighted(made, np.arange(passages), documents), made["df"])
+    kept = _kept(made, before, then)
+    found = kept if kept is not None else _fitted(made)
     if found is None:
         return {}
     place, words, drift = found
-    directions = np.zeros((passages, words.shape[1]), dtype=np.int8)
-    lengths = np.zeros(passages, dtype=np.float32)
-    fresh = np.ones(passages, dtype=bool)
-    if kept is not None and then is not None:
-        now, was = then.passages(made["doc_passages"])
-        directions[now], lengths[now] = then.arrays["topic_passages"][was], then.arrays["topic_lengths"][was]
-        fresh[now] = False
-    _place(made, np.flatnonzero(fresh), place, words, directions, lengths)
     return {
         "topic_place": place,
         "topic_words": words,
-        "topic_passages": directions,
-        "topic_lengths": lengths,
+        **_placed(made, place, words, then if kept is not None else None, spill or Spill()),
         "topic_drift": np.array([drift], dtype=np.int64),
     }
 
 
-def _place(made: Arrays, rows: Ints, place: Ints, words: Ints, directions: Ints, lengths: Floats) -> None:
-    """Work out the directions and lengths of the passages ``rows``, some thousand at a time."""
-    if not rows.size:
-        return
+def _placed(made: Arrays, place: Ints, words: Ints, then: Then | None, spill: Spill) -> Arrays:
+    """The directions and lengths of all passages, those that ``then`` has as they were, some thousand at a time."""
+    passages = made["passage_pointers"].size - 1
+    was = np.full(passages, -1, dtype=np.int64)
+    if then is not None:
+        now, old = then.passages(made["doc_passages"])
+        was[now] = old
+    directions, lengths = spill.run(np.int8), spill.run(np.float32)
     placed = np.flatnonzero(place >= 0)
-    dense = words[place[placed]].astype(np.float32)
-    for some in np.split(rows, range(_BATCH, rows.size, _BATCH)):
-        table = _weighted(made, some, int(made["doc_passages"].size - 1))
-        directions[some] = _bytes(table[:, placed] @ dense)
-        lengths[some] = _lengths(directions[some])
+    dense = words[place[placed]].astype(np.float32) if (was < 0).any() else words
+    for low in range(0, passages, _BATCH):
+        old = was[low : low + _BATCH]
+        rows, length = np.zeros((old.size, words.shape[1]), dtype=np.int8), np.zeros(old.size, dtype=np.float32)
+        same, fresh = np.flatnonzero(old >= 0), np.flatnonzero(old < 0)
+        if then is not None:
+            rows[same] = then.arrays["topic_passages"][old[same]]
+            length[same] = then.arrays["topic_lengths"][old[same]]
+        if fresh.size:
+            rows[fresh] = _bytes(_weighted(made, low + fresh)[:, placed] @ dense)
+            length[fresh] = _lengths(rows[fresh])
+        directions.append(rows)
+        lengths.append(length)
+    return {
+        "topic_passages": directions.array().reshape(passages, words.shape[1]),
+        "topic_lengths": lengths.array(),
+    }
 
 
-def _weighted(made: Arrays, passages: Ints, documents: int) -> Any:
+def _weighted(made: Arrays, passages: Ints) -> Any:
     """Passages by stems: logarithm of the frequency times idf, each row of length 1.
 
     Not the saturated frequency of passages: to that, whether a word stands in the title makes hardly a difference.
@@ -87,34 +93,35 @@ def _weighted(made: Arrays, passages: Ints, documents: int) -> Any:
     stems = made["passage_stems"][at]
     frequencies = weights.frequency(np.arange(256, dtype=np.uint8), weights.PASSAGE_K1)
     value = np.log1p(frequencies).astype(np.float32)[made["passage_codes"][at]]
-    value *= weights.idf(made["df"], documents).astype(np.float32)[stems]
+    value *= weights.idf(made["df"], made["doc_passages"].size - 1).astype(np.float32)[stems]
     length = np.sqrt(np.bincount(rows, weights=value**2, minlength=passages.size))
     value = (value / np.maximum(length, 1e-9)[rows]).astype(np.float32)
     pointers = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=passages.size))))
     return sparse.csr_matrix((value, stems, pointers), shape=(passages.size, made["df"].size))
 
 
-def _fitted(table: Any, df: Ints) -> tuple[Ints, Ints, int] | None:
+def _fitted(made: Arrays) -> tuple[Ints, Ints, int] | None:
     """For each stem its row among the directions (-1: none), and the directions, fitted now."""
     from sklearn.decomposition import TruncatedSVD  # half a second to import: not for small help centres
 
+    df, passages = made["df"], made["passage_pointers"].size - 1
     kept = np.flatnonzero(df >= 2)
     kept = np.sort(kept[np.argsort(-df[kept], kind="stable")[:COMMONEST]])
-    if min(table.shape[0], kept.size) <= DIMENSIONS:
+    if min(passages, kept.size) <= DIMENSIONS:
         return None
-    sample = table[:: -(-table.shape[0] // SAMPLE)][:, kept]
+    sample = _weighted(made, np.arange(0, passages, -(-passages // SAMPLE)))[:, kept]
     fitted = TruncatedSVD(DIMENSIONS, n_iter=3, random_state=0).fit(sample)
     place = np.full(df.size, -1, dtype=np.int32)
     place[kept] = np.arange(kept.size)
     return place, fitted.components_.T.astype(np.float16), 0
 
 
-def _kept(made: Arrays, before: Before | None, then: Then | None, documents: int) -> tuple[Ints, Ints, int] | None:
+def _kept(made: Arrays, before: Before | None, then: Then | None) -> tuple[Ints, Ints, int] | None:
     """The same as ``_fitted`` from the last generation; None where that may not be, or is too long ago."""
     if before is None or then is None or before.lost or "topic_drift" not in before.arrays:
         return None
     drift = int(before.arrays["topic_drift"][0]) + before.changed
-    if drift > DRIFT * documents:
+    if drift > DRIFT * (made["doc_passages"].size - 1):
         return None
     place = np.full(made["df"].size, -1, dtype=np.int32)
     still = then.stems >= 0

@@ -318,6 +318,30 @@ def best(sums: Any, low: int, high: int, most: int) -> Any:
     return np.sort(_LOW - (chosen & _LOW))
 
 
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def weigh(scores: Any, scale: Any, forum: int, bonus: float, solved: Any, unsolved: float) -> Any:
+    total, words = np.zeros(solved.size), np.zeros(solved.size)
+    for i in range(solved.size):
+        kind = 0 if i < forum else 1
+        words[i] = np.float64(scores[0, i]) * scale[0, kind]
+        for part in range(scores.shape[0]):
+            total[i] += np.float64(scores[part, i]) * scale[part, kind]
+        if kind == 0:
+            total[i] += min(1.0, 4 * words[i]) * bonus
+        if solved[i] == 0:
+            total[i] += unsolved * total[i]
+    return total, words
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def order(scores: Any) -> Any:
+    """Best first, of equal billionths the first."""
+    keys = np.empty(scores.size, np.int64)
+    for i in range(scores.size):
+        keys[i] = (np.int64(-np.rint(scores[i] * 1e9)) << 20) | i
+    return np.sort(keys) & 0xFFFFF
+
+
 def loops() -> dict[str, Callable[..., Any]]:
     """All of them by name, compiled for the types that an index has."""
     sums, pointers = np.zeros(2, np.int32), _mapped(np.array([0, 1], np.int64))
@@ -338,9 +362,12 @@ def loops() -> dict[str, Callable[..., Any]]:
         look(some_rows, passages, titles, topics, Asked(rows, table, rows, table, direction), Marks(sums, sums))
     near(pointers, topics, direction, rows)
     pieces(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
+    solved = np.ones(1, np.int8)
+    weigh(np.ones((2, 1), np.float32), np.ones((2, 2)), 1, 0.5, solved, 0.5)
+    order(np.ones(1))
     return {
         "add": add, "add_row": add_row, "unite": unite, "alike": alike, "look": look, "near": near, "pieces": pieces,
-        "best": best,
+        "best": best, "weigh": weigh, "order": order,
     }  # fmt: skip
 
 

@@ -73,7 +73,8 @@ class Marks(NamedTuple):
 
 @dataclass(slots=True)
 class Kernels:
-    """The loops in use; what each does stands with numpy's below. ``best`` is None where numpy has a better way."""
+    """The loops in use; what each does stands with numpy's below. The last ones are None where numpy has a better way:
+    ``best`` (see ``lexical``), ``weigh`` and ``order`` (see ``ranking``)."""
 
     add: Callable[[Ints, Ints, Ints, int], None]
     add_row: Callable[[Ints, Ints, int], None]
@@ -83,6 +84,8 @@ class Kernels:
     near: Callable[[Ints, Directions, Ints, Ints], Floats]
     pieces: Callable[[Ints, Ints], tuple[Ints, Ints, int]]
     best: Callable[[Ints, int, int, int], Ints] | None = None
+    weigh: Callable[[Floats, Floats, int, float, Ints, float], tuple[Floats, Floats]] | None = None
+    order: Callable[[Floats], Ints] | None = None
 
 
 def _add(sums: Ints, docs: Ints, codes: Ints, worth: int) -> None:
@@ -206,7 +209,7 @@ def _near(groups: Ints, rows: Directions, direction: Ints, documents: Ints) -> F
         return np.zeros(documents.size, dtype=np.float32)
     firsts, lasts = groups[documents], groups[documents + 1]
     at = places(firsts, lasts)
-    # 200 products of two bytes stay below 2**24: exact as 32-bit floats, in whatever order BLAS adds them.
+    # A thousand products of two bytes stay below 2**24: exact as 32-bit floats, in whatever order BLAS adds them.
     dots = rows.vectors[at].astype(np.float32) @ direction.astype(np.float32)
     starts = np.cumsum(lasts - firsts) - (lasts - firsts)
     return np.asarray(np.maximum(np.maximum.reduceat(dots / rows.lengths[at], starts), 0), dtype=np.float32)

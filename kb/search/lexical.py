@@ -183,6 +183,8 @@ class Lexical:
         self.idfs: Floats = arrays["idf"]
         bounds = np.searchsorted(arrays["kind"], np.arange(len(Kind) + 1))
         self.kind_ranges = [(int(a), int(b)) for a, b in pairwise(bounds)]
+        several = sum(high > low for low, high in self.kind_ranges) > 1
+        self._most = weights.CANDIDATES_EACH if several else weights.CANDIDATES
 
     def use(self, run: Kernels) -> None:
         self._run = run
@@ -215,14 +217,17 @@ class Lexical:
         chosen = []
         for low, high in self.kind_ranges:
             a, b = np.searchsorted(matched, (low, high))
-            chosen.append(top(matched[a:b], scores[matched[a:b]], weights.CANDIDATES))
+            chosen.append(top(matched[a:b], scores[matched[a:b]], self._most))
         return np.concatenate(chosen)
 
     # --- the best alone ------------------------------------------------------------------------------------------
 
-    def pool(self, meanings: Sequence[Meaning], *, most: int = weights.CANDIDATES) -> Pool:
-        """The documents of ``best(score(meanings))``, without reading all postings where these are many."""
-        terms = self._terms(meanings)
+    def pool(self, meanings: Sequence[Meaning], *, most: int = 0) -> Pool:
+        """The documents of ``best(score(meanings))``, without reading all postings where these are many.
+
+        ``most`` of each kind, if not as many as ``weights`` says.
+        """
+        terms, most = self._terms(meanings), most or self._most
         sums = self._scratch["sums"]
         sums[:] = 0
         rest = list(accumulate(term.most for term in reversed(terms)))[::-1]

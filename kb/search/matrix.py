@@ -96,12 +96,12 @@ class Matrix:
         self.stems = Vocabulary(arrays, "stem")
         self.speller = Speller(arrays, self.surfaces)
         self.analyzer = Analyzer()
-        self._run = kernels()
+        self.run = kernels()
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
-        self.letters = Letters(arrays, self._run)
+        self.letters = Letters(arrays, self.run)
         self.topics = Topics(arrays) if "topic_lengths" in arrays else None
-        self.semantic = Semantic(arrays, self._run) if "semantic_lengths" in arrays and semantic.available() else None
+        self.semantic = Semantic(arrays, self.run) if "semantic_lengths" in arrays and semantic.available() else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
         self.kind_ranges = self.lexical.kind_ranges
         self._newest = int(arrays["day"].max(initial=0))
@@ -117,7 +117,7 @@ class Matrix:
 
     def use(self, run: Kernels) -> None:
         """Run the loops by ``run`` from now on (for comparing them)."""
-        self._run = run
+        self.run = run
         for part in (self.lexical, self.letters, self.semantic):
             if part is not None:
                 part.use(run)
@@ -206,7 +206,7 @@ class Matrix:
         passage; and which passage to show: of a topic with an accepted answer, one of the answer's."""
         asked, marks = question.asked, Marks(self._marks["stems"], self._marks["pieces"])
         rows = self.topics.rows if self.topics else _NO_ROWS
-        best, shown, alike, near = self._run.look(documents, self._passages, self.letters.titles, rows, asked, marks)
+        best, shown, alike, near = self.run.look(documents, self._passages, self.letters.titles, rows, asked, marks)
         raw = {
             "passage": np.asarray(best * _PASSAGE_STEP, dtype=np.float32),
             "letters": self.letters.cosines(alike, documents),

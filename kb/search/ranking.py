@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,35 +16,44 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search import weights
-from kb.search.documents import Kind
-from kb.search.postings import KINDS
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
-_FORUM = KINDS.index(Kind.FORUM)
+#: Raw scores, what they are multiplied by, where topics begin, the articles' bonus, solved, what unsolved ones lose.
+Weigh = Callable[[Floats, Floats, int, float, Ints, float], tuple[Floats, Floats]]
 
 
 def normalised(parts: Mapping[str, Floats], forum: int, chatter: float) -> dict[str, Floats]:
     """Each score divided by the best of its part and times its weight, so that parts of different scale can be added.
 
-    Divided by ``weights.LEAST_BEST`` where the best is less, so that a part in which nothing is good counts little. In
-    a mixed index, where topics begin at place ``forum``, topics are divided by the best topic and articles by the best
-    article as far as ``chatter`` says (0 to 1: how much of the index is forum), by the best of all for the rest.
+    In a mixed index, where topics begin at place ``forum``, topics and articles have each their own best.
     """
     scores = np.array(list(parts.values()), dtype=np.float64)
-    if not scores.shape[1]:
-        return dict(zip(parts, scores, strict=True))
-    mixed = 0 < forum < scores.shape[1]
-    best = np.maximum.reduceat(scores, [0, forum] if mixed else [0], axis=1)  # of articles, and of topics
-    weight, least = _columns(tuple(parts))
-    best = np.maximum(best, least)
-    if mixed:
-        scale = weight / (best**chatter * best.max(axis=1, keepdims=True) ** (1 - chatter))
+    if scores.shape[1]:
+        scale = scales(tuple(parts), peaks(scores, forum), chatter)
         scores[:, :forum] *= scale[:, :1]
         scores[:, forum:] *= scale[:, 1:]
-    else:
-        scores *= weight / best
     return dict(zip(parts, scores, strict=True))
+
+
+def peaks(scores: Floats, forum: int) -> Floats:
+    """The best score of each part (row) among the candidates before place ``forum``, and from there on; where there
+    are none, that of the others."""
+    if not 0 < forum < scores.shape[1]:
+        return np.asarray(scores.max(axis=1, keepdims=True).repeat(2, axis=1))
+    return np.asarray(np.maximum.reduceat(scores, [0, forum], axis=1))
+
+
+def scales(names: tuple[str, ...], best: Floats, chatter: float) -> Floats:
+    """What the scores of each part are multiplied by, those of articles and those of topics (see ``peaks``).
+
+    Its weight divided by the best, or by ``weights.LEAST_BEST`` where the best is less, so that a part in which nothing
+    is good counts little. Topics are divided by the best topic and articles by the best article as far as ``chatter``
+    says (0 to 1: how much of the index is forum), by the best of all for the rest.
+    """
+    weight, least = _columns(names)
+    best = np.maximum(best, least)
+    return np.asarray(weight / (best**chatter * best.max(axis=1, keepdims=True) ** (1 - chatter)))
 
 
 @functools.cache
@@ -55,27 +64,40 @@ def _columns(names: tuple[str, ...]) -> tuple[Floats, Floats]:
     return weight, np.array([[weights.LEAST_BEST.get(name, 1e-9)] for name in names])
 
 
-def mix(parts: Mapping[str, Floats], kinds: Ints, solved: Ints, chatter: float) -> dict[str, Floats]:
-    """What each part contributes to each candidate's score; the sum over parts is the score.
+def mix(parts: Mapping[str, Floats], forum: int, solved: Ints, chatter: float) -> dict[str, Floats]:
+    """What each part contributes to each candidate's score; the sum over parts, in their order, is the score.
 
-    ``parts`` holds raw scores by name (see ``weights.MIX``); ``kinds`` ascends, so that topics come last. Where a forum
+    ``parts`` holds raw scores by name (see ``weights.MIX``); topics begin at place ``forum``. Where a forum
     outnumbers articles and FAQ entries, these are compared among themselves, topics among themselves, and articles get
     a bonus: else the forum buries them. Where it does not, all are compared alike and articles, which are edited, get a
     small one. ``chatter`` is the forum's share of the documents; without a forum, or with nothing else, it has no
     effect.
     """
-    forum = int(kinds.searchsorted(_FORUM))
-    mixed = 0 < forum < kinds.size
     given = normalised(parts, forum, chatter)
-    if mixed:
+    if 0 < forum < solved.size:
         # The bonus needs a reason: it grows with the words found, so that an article about nothing gets nothing.
-        few, many = weights.KIND_BONUS
-        given["kind"] = np.minimum(1.0, 4 * given["words"]) * (few + (many - few) * chatter)
+        given["kind"] = np.minimum(1.0, 4 * given["words"]) * bonus(chatter)
         given["kind"][forum:] = 0
     if not solved.all():
-        total = sum(given.values(), np.zeros(kinds.size))
+        total = sum(given.values(), np.zeros(solved.size))
         given["unsolved"] = np.where(solved == 0, (weights.UNSOLVED - 1) * total, 0.0)
     return given
+
+
+def total(parts: Mapping[str, Floats], forum: int, solved: Ints, chatter: float, weigh: Weigh) -> tuple[Floats, Floats]:
+    """The sum of what ``mix`` gives, to the last bit, and its part "words", in one compiled loop."""
+    scores = np.array(list(parts.values()), dtype=np.float32)
+    if not solved.size:
+        return np.zeros(0), np.zeros(0)
+    scale = scales(tuple(parts), peaks(scores, forum).astype(np.float64), chatter)
+    most = bonus(chatter) if 0 < forum < solved.size else 0.0
+    return weigh(scores, scale, forum, most, solved, weights.UNSOLVED - 1)
+
+
+def bonus(chatter: float) -> float:
+    """What articles get at most in a mixed index, as far as topics outnumber them."""
+    few, many = weights.KIND_BONUS
+    return few + (many - few) * chatter
 
 
 def voted(votes: Floats, voted_for: Ints, documents: Ints) -> dict[str, Floats]:

@@ -37,6 +37,7 @@ _NONE: Ints = np.zeros(0, dtype=np.int64)
 _NO_VOTES = (_NONE, np.zeros(0, dtype=np.float32))
 WINDOW = 1000  # results that can be paged to
 _KEPT = 1000  # passages that were shown lately; a few kilobytes each
+_FORUM = KINDS.index(Kind.FORUM)
 FACETS = ("kind", "product", "version", "tag")
 
 
@@ -118,7 +119,7 @@ class Snapshot:
         matrix = self.matrix(audience)
         understood = self._understood(matrix, title[:LONGEST], open_ended=True)
         steer = self._steering(matrix, title[:LONGEST])
-        ranked = self._rank(matrix, understood, None, deadline, steer=steer, language=language)
+        ranked = self._rank(matrix, understood, None, deadline, steer=steer, language=language, explain=explain)
         name = self.generation.name
         sure = self._confidence(matrix, understood, ranked)
         if sure < doubt:  # a box that shows noise teaches people to ignore it
@@ -168,7 +169,9 @@ class Snapshot:
             ranked = Ranked(_NONE, _NO_VOTES[1], _NONE, {}, {}, _NONE)
             documents = self._rest(matrix, ranked, np.zeros_like(scores), allowed)
         else:
-            ranked = self._rank(matrix, understood, allowed, deadline, scores=scores, steer=steer, language=language)
+            ranked = self._rank(
+                matrix, understood, allowed, deadline, scores=scores, steer=steer, language=language, explain=explain
+            )
             documents = self._rest(matrix, ranked, scores, allowed)
         start = (page - 1) * per_page
         whole = replace(ranked, documents=documents, partial=ranked.partial or not in_time)
@@ -219,9 +222,9 @@ class Snapshot:
 
     def _rank(
         self, matrix: Matrix, understood: Understood, allowed: Mask | None, deadline: float, *,
-        scores: Any = None, steer: Steering | None = None, language: str = "",
+        scores: Any = None, steer: Steering | None = None, language: str = "", explain: bool = False,
     ) -> Ranked:  # fmt: skip
-        """Candidates of both lanes in their final order."""
+        """Candidates of both lanes in their final order; with what each part contributed only when asked to explain."""
         if scores is None and allowed is not None:
             scores = matrix.score(understood)
         pool = matrix.pool(understood) if scores is None else None
@@ -239,13 +242,22 @@ class Snapshot:
         raw = {"words": pool.scores(documents) if pool else scores[documents]} | looked.raw
         if matrix.semantic and understood.text:
             raw["semantic"] = matrix.semantic.scores(understood.text, documents)
-        kinds, solved = matrix.column("kind")[documents], matrix.column("solved")[documents]
-        parts = ranking.mix(raw, kinds, solved, _chatter(matrix))
-        parts |= ranking.nudged(matrix.signals(understood, documents, language), parts["words"])
-        parts |= ranking.voted(votes, voted, documents)
-        parts = curations.steered(parts, documents, steer)
-        total = sum(parts.values(), np.zeros(documents.size))
-        order = ranking.order(total)
+        forum = int(documents.searchsorted(matrix.kind_ranges[_FORUM][0]))
+        mixed = (raw, forum, matrix.column("solved")[documents], _chatter(matrix))
+        signals, cast = matrix.signals(understood, documents, language), ranking.voted(votes, voted, documents)
+        run = matrix.run
+        if run.weigh is None or run.order is None or explain or steer is not None:
+            parts = ranking.mix(*mixed)
+            parts |= ranking.nudged(signals, parts["words"]) | cast
+            parts = curations.steered(parts, documents, steer)
+            total = sum(parts.values(), np.zeros(documents.size))
+            order = ranking.order(total)
+        else:
+            parts = {}
+            total, of_words = ranking.total(*mixed, run.weigh)
+            for part in (ranking.nudged(signals, of_words) | cast).values():
+                total = total + part
+            order = run.order(total)
         return Ranked(documents[order], total[order], order, raw, parts, looked.shown)
 
     # --- hits ----------------------------------------------------------------------------------------------------
@@ -340,7 +352,7 @@ def _merged(*lists: Ints) -> Ints:
 
 def _chatter(matrix: Matrix) -> float:
     """The forum's share of what the asker may see."""
-    low, high = matrix.kind_ranges[KINDS.index(Kind.FORUM)]
+    low, high = matrix.kind_ranges[_FORUM]
     return (high - low) / max(1, matrix.size)
 
 

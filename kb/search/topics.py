@@ -23,7 +23,7 @@ from kb.search.spill import Spill
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
-DIMENSIONS = 200
+DIMENSIONS = 128  # as many as 100 to 400 others: the judged sets are level
 SMALLEST = 400  # passages; fewer say too little about which words belong together
 SAMPLE = 20_000  # passages to fit on, evenly spread: more cost time and change little
 COMMONEST = 50_000  # words that have a direction of their own

@@ -59,7 +59,8 @@ DOUBT = -1.6
 
 COMPLETIONS = 100  # most frequent words that an open last word may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter
-CANDIDATES = 60  # of each kind, from the lexical lane; 100 change no judged set by more than .0003, 40 do
+CANDIDATES = 60  # from the lexical lane; 100 change no judged set by more than .0003, 40 do
+CANDIDATES_EACH = 40  # of each kind where there are several; 60 of each make no judged set better
 LETTER_CANDIDATES = 40  # from the character lane
 LETTER_POSTINGS = 200  # heaviest documents kept for each character n-gram
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from kb.search.kernels import Asked, Directions, Ints, Kernels, Marks, Passages, Titles, by_numpy, gather, top
+from kb.search import generations, ranking
+from kb.search.documents import PUBLIC
+from kb.search.kernels import Asked, Directions, Floats, Ints, Kernels, Marks, Passages, Titles, by_numpy, gather, top
+from kb.search.snapshot import Snapshot
+from tests.search.library import publish
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +134,49 @@ def test_one_looks_at_no_documents(compiled: Kernels) -> None:
             none, passages, titles, Directions(np.zeros((0, 200), np.int8), np.zeros(0, np.float32)), asked, marks
         )
         assert [one.size for one in found] == [0] * 4
+
+
+@pytest.mark.parametrize("forum", [0, 40, 60])
+def test_compiled_totals_are_the_sums_of_what_is_explained(
+    compiled: Kernels, dice: np.random.Generator, forum: int
+) -> None:
+    raw = {name: dice.random(60).astype(np.float32) for name in ("words", "passage", "letters", "topics")}
+    raw["words"] *= dice.integers(0, 9, 60)  # many a zero
+    solved, chatter = dice.integers(-1, 2, 60).astype(np.int8), float(dice.random())
+    parts = ranking.mix(raw, forum, solved, chatter)
+    assert compiled.weigh is not None
+    assert compiled.order is not None
+    total, words = ranking.total(raw, forum, solved, chatter, compiled.weigh)
+    assert total.tobytes() == sum(parts.values(), np.zeros(60)).tobytes()
+    assert words.tobytes() == parts["words"].tobytes()
+    for scores in (total, np.round(total, 1)):
+        assert compiled.order(scores).tolist() == ranking.order(scores).tolist()
+
+
+def test_no_candidates_have_no_totals(compiled: Kernels) -> None:
+    none: dict[str, Floats] = {"words": np.zeros(0, np.float32), "letters": np.zeros(0, np.float32)}
+    assert compiled.weigh is not None
+    assert compiled.order is not None
+    total, _ = ranking.total(none, 0, np.zeros(0, np.int8), 0.5, compiled.weigh)
+    assert compiled.order(total).size == 0
+    assert ranking.mix(none, 0, np.zeros(0, np.int8), 0.5)["words"].size == 0
+
+
+def test_a_whole_answer_is_the_same_by_either_and_explained_or_not(compiled: Kernels, tmp_path: Path) -> None:
+    publish(tmp_path)
+    generation = generations.current(tmp_path)
+    assert generation is not None
+    answers = []
+    for run in (by_numpy(), compiled):
+        snapshot = Snapshot(generation)
+        snapshot.matrix(PUBLIC).use(run)
+        for explain in (False, True):
+            found = [
+                snapshot.suggest(
+                    text, PUBLIC, limit=5, deadline=math.inf, explain=explain, doubt=-math.inf, language="en"
+                )
+                for text in ("sugg", "port 8000 in", "how do I reset my pasword", "kb_port", "zz", "")
+            ]
+            answers.append([(one.confidence, [replace(hit, explain={}) for hit in one.hits]) for one in found])
+    assert answers[0][0][1]
+    assert all(one == answers[0] for one in answers)

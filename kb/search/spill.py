@@ -29,8 +29,9 @@ BLOCK = 1 << 20
 class Spill:
     """Keeps the files of runs in ``folder``, unseen, until it is closed; without a folder, all stays in memory."""
 
-    def __init__(self, folder: Path | None = None, *, small: int = SMALL, block: int = BLOCK) -> None:
-        self.folder, self.small, self.block = folder, small, block
+    def __init__(self, folder: Path | None = None, *, small: int | None = None, block: int = BLOCK) -> None:
+        self.folder, self.block = folder, block
+        self.small = SMALL if small is None else small
         self._files: list[IO[bytes]] = []
 
     def run(self, dtype: npt.DTypeLike) -> Run:

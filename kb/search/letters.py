@@ -26,7 +26,7 @@ Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 _ALL: Mask = np.zeros(0, dtype=np.bool_)
-_BATCH = 20_000  # titles that are taken to pieces at once
+_BATCH = 4_000  # titles that are taken to pieces at once
 _LONGEST = 300  # characters of a query that are compared
 #: Weights are whole numbers: of pieces in titles 16 bits, of pieces in a query 14, so that a product has room in 31.
 _WEIGHT, _WORTH, _VALUE = 65_535, 16_384, 65_536

@@ -28,7 +28,7 @@ SMALLEST = 400  # passages; fewer say too little about which words belong togeth
 SAMPLE = 20_000  # passages to fit on, evenly spread: more cost time and change little
 COMMONEST = 50_000  # words that have a direction of their own
 DRIFT = 0.1  # the share of documents that may change before the directions are fitted anew
-_BATCH = 20_000
+_BATCH = 5_000  # passages whose directions are worked out at once
 _REMEMBERED = 2_000  # words of queries; a kilobyte each
 
 

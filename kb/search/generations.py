@@ -193,6 +193,7 @@ class Builder:
         self.curations: Mapping[str, Any] = {}  # copied into the generation, see ``curations``
         self._kinds: Counter[str] = Counter()
         self._took_over = False
+        self._copied: Callable[[], None] = lambda: None  # waits until the store has what was taken over
         self._solved: tuple[Solved, ...] = ()
         self._open = contextlib.ExitStack()
 
@@ -227,6 +228,7 @@ class Builder:
         """Take up one document. Raises Conflict when its id was added before."""
         with _told():
             document = without_surrogates(document)
+            self._copied()
             row, cuts = self._store.add(document)
             self._corpus.add(document, row, cuts)
             self._kinds[document.kind] += 1
@@ -242,15 +244,20 @@ class Builder:
             if not rows:
                 return 0
             saved = arrays.load(self.previous.path / corpus.FILE)
+            copying = functools.partial(
+                self._store.keep, self.previous.path / STORE_FILE, rows, *corpus.ranges(saved, rows)
+            )
+            self._copied = self._sealer.aside(copying).result
             self._corpus.keep(saved, np.array(rows, dtype=np.int64), store.passage)
             self._took_over = True
             self._kinds.update(str(facts.kind) for facts in self._corpus.facts)
-            self._store.keep(self.previous.path / STORE_FILE, rows, *corpus.ranges(saved, rows))
         return len(rows)
 
     def alias(self, old: str, document_id: str) -> None:
         """Let an old id lead to a document that was or will be added."""
-        self._store.alias(old, document_id)
+        with _told():
+            self._copied()
+            self._store.alias(old, document_id)
 
     def solved(self, tickets: Iterable[Solved]) -> None:
         """Let these resolved tickets vote, and no others: one that is left out has stopped voting."""
@@ -259,6 +266,7 @@ class Builder:
     def prepare(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Generation:
         """Build, seal and verify what was added, aside: to be looked at, and then released or left."""
         with _told():
+            self._copied()
             self._store.close()
             self._sealer.begin(FILES)
             self._whoosh()

@@ -101,6 +101,10 @@ class Sealer:
             if name not in self._begun:
                 self._begun[name] = self._threads.submit(self._seal, name)
 
+    def aside(self, work: Callable[[], None]) -> Future[None]:
+        """Let one of the threads do ``work`` that makes files, and lets other threads run, too."""
+        return self._threads.submit(work)
+
     def seals(self) -> dict[str, Seal]:
         """(size, SHA-256) of every file that is there, when all are on disk. Raises OSError."""
         found = sorted(p.relative_to(self._folder).as_posix() for p in self._folder.rglob("*") if p.is_file())

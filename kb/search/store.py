@@ -52,7 +52,8 @@ class StoreWriter:
 
     def __init__(self, path: Path) -> None:
         with contextlib.ExitStack() as opened:
-            self._db = sqlite3.connect(path.resolve().as_uri(), uri=True)
+            # What is taken over is copied by another thread, while nothing is added.
+            self._db = sqlite3.connect(path.resolve().as_uri(), uri=True, check_same_thread=False)
             opened.callback(self._db.close)
             # No journal, no sync while building: a half-built generation is thrown away, a whole one synced at the end.
             self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)

@@ -16,7 +16,8 @@ from kb.errors import Forbidden, Invalid, KbError, NotFound, TooMany
 from kb.tickets.accounts import Link
 from kb.tickets.person import Person
 from webapp.context import centre, now, person, settings
-from webapp.guard import address, edits, safe_next
+from webapp.guard import edits, safe_next
+from webapp.rates import address
 
 blueprint = Blueprint("account", __name__)
 

@@ -12,7 +12,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, make_response, request, url_for
 
 from kb.errors import Forbidden, Invalid
-from kb.search.results import results_json, suggestions_json
+from kb.search.results import results_json
 from kb.tickets.desk import Promise
 from kb.tickets.person import Person
 from kb.tickets.ticket import Ticket
@@ -53,7 +53,7 @@ def suggest() -> Response:
     answer = centre().searcher.suggest(
         request.args.get("q", ""), audience=audience(), limit=_limit(), language=language()
     )
-    return jsonify(suggestions_json(answer))
+    return Response(answer.body, mimetype="application/json")
 
 
 def _limit() -> int:

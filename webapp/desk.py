@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, redirect, render_template, request, url_for
@@ -19,10 +19,10 @@ from kb.search.documents import PUBLIC
 from kb.search.results import Hit
 from kb.tickets.overview import VIEWED
 from kb.tickets.person import Person
-from kb.tickets.ticket import Ticket
+from kb.tickets.ticket import Ticket, TicketRow
 from kb.tickets.workplace import Presence
 from webapp.attainment import BAR, HEIGHT, charts, mondays
-from webapp.context import centre, now, person, settings
+from webapp.context import audience, centre, now, person, settings
 from webapp.filing import uploads
 from webapp.help import page_number
 from webapp.problems import wants_json
@@ -34,6 +34,7 @@ blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 PER_PAGE = 25
 WEEKS = 8  # on the board
 OFFERED = 5  # articles, and tickets like one
+TWIN = 0.6  # the cosine from which two titles may be of the same problem
 MOST = 20  # tickets in each list of the board
 
 
@@ -127,7 +128,8 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
         "desk_ticket.html",
         ticket=ticket,
         others=_others(number, who),
-        similar=desk.similar(number, who, most=OFFERED, now=now()),
+        similar=[row for _, row in _by_likeness(ticket, desk.similar(number, who, most=OFFERED, now=now()))],
+        twins=_twins(ticket, who),
         articles=_articles(ticket),
         agents=desk.agents(who),
         canned=canned,
@@ -148,6 +150,22 @@ def _others(number: str, who: Person, *, answering: bool = False) -> tuple[Prese
         return centre().desk.present(number, who, answering=answering, now=now())
     except Unavailable:
         return ()
+
+
+def _by_likeness(ticket: Ticket, rows: Sequence[TicketRow]) -> list[tuple[float, TicketRow]]:
+    """The likest titles first, by what words weigh in the help centre; as they came while there is no index."""
+    try:
+        alike = centre().searcher.likeness(ticket.row.title, [row.title for row in rows], audience=audience())
+    except KbError:
+        return [(0.0, row) for row in rows]
+    return sorted(zip(alike, rows, strict=True), key=lambda pair: -pair[0])
+
+
+def _twins(ticket: Ticket, who: Person) -> list[TicketRow]:
+    """Open tickets that may be of the same problem; those of the same customer, which can be merged, first."""
+    rows = centre().desk.alongside(ticket.number, who, most=4 * OFFERED, now=now())
+    near = [row for alike, row in _by_likeness(ticket, rows) if alike >= TWIN]
+    return sorted(near, key=lambda row: row.customer_id != ticket.row.customer_id)[:OFFERED]
 
 
 def _articles(ticket: Ticket) -> tuple[Hit, ...]:

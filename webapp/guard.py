@@ -7,29 +7,24 @@ every response. Not for whose ticket it is: that is ``kb.tickets.access``.
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
-import math
 import os
 import secrets
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, current_app, redirect, request, url_for
+from flask import Flask, Response, redirect, request, url_for
 from flask_wtf.csrf import CSRFProtect
-from limits import RateLimitItem, RateLimitItemPerHour, RateLimitItemPerMinute, RateLimitItemPerSecond
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Forbidden, Misconfigured, TooMany
+from kb.errors import Forbidden, Misconfigured
 from kb.settings import Settings
-from webapp.context import asker, person, settings
-from webapp.policy import CACHEABLE, POLICY, RATES, SHARED, UPLOADS, Access
+from webapp.context import person, settings
+from webapp.policy import CACHEABLE, POLICY, SHARED, UPLOADS, Access
+from webapp.rates import Rates, method
 
 if TYPE_CHECKING:
     from kb.tickets.person import Person
@@ -172,17 +167,12 @@ def _check_access() -> BaseResponse | None:
     """The declared policy of the route; an undeclared route is nobody's."""
     if request.endpoint is None or request.method == "OPTIONS":
         return None  # no such page, or a preflight: nothing of ours runs
-    access = POLICY.get((request.endpoint, _method()))
+    access = POLICY.get((request.endpoint, method()))
     if access is None:
         raise Forbidden("This door has no declared policy and stays closed; that is a fault of the portal.")
     if access in (Access.ANYONE, Access.HOLDER):
         return None
     return _admit(access, person())
-
-
-def _method() -> str:
-    """HEAD does the work of GET, and counts as it."""
-    return "GET" if request.method == "HEAD" else request.method
 
 
 def _admit(access: Access, someone: Person | None) -> BaseResponse | None:
@@ -202,71 +192,6 @@ def edits(someone: Person | None) -> bool:
     return someone is not None and someone.role in ("editor", "admin")
 
 
-class Rates:
-    """Counts requests by address or person in this process; each of the workers takes its share of the limit."""
-
-    def __init__(self, settings: Settings) -> None:
-        def share(limit: int) -> int:
-            return math.ceil(limit / settings.workers)
-
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-        self._items: dict[str, tuple[RateLimitItem, ...]] = {
-            "suggest": (
-                RateLimitItemPerMinute(share(settings.suggest_per_minute), 1),
-                RateLimitItemPerSecond(share(max(40, settings.suggest_per_minute // 15)), 1),
-            ),
-            "ticket": (RateLimitItemPerHour(share(settings.tickets_per_hour), 1),),
-            "vote": (RateLimitItemPerHour(share(120), 1),),
-            # Failures are limited by the accounts; this bounds the work of checking passwords.
-            "sign-in": (RateLimitItemPerMinute(share(100), 15),),
-        }
-
-    def check(self) -> None:
-        """Raises TooMany, with the seconds to wait, once the address or person has used up its share."""
-        name = RATES.get((request.endpoint or "", _method()))
-        if name:
-            self.count(name)
-
-    def count(self, name: str) -> None:
-        """One more of ``name`` for whoever asks now. Raises TooMany."""
-        who = address() if name in ("suggest", "sign-in") else _person_or_address()
-        for item in self._items[name]:
-            if not self._limiter.hit(item, name, who):
-                reset = self._limiter.get_window_stats(item, name, who).reset_time
-                wait = max(1, math.ceil(reset - time.time()))
-                raise TooMany(f"That was too much at once; try again {in_words(wait)}.", retry_after=wait)
-
-
-def in_words(seconds: int) -> str:
-    if seconds < 90:
-        return f"in {seconds} second{'s' if seconds > 1 else ''}"
-    return f"in {math.ceil(seconds / 60)} minutes"
-
-
-def count(name: str) -> None:
-    """For a view that learns late what it does. Raises TooMany."""
-    cast("Rates", current_app.extensions["askfirst.rates"]).count(name)
-
-
-def _person_or_address() -> str:
-    someone = asker()
-    return f"person:{someone.id}" if someone else address()
-
-
-def address() -> str:
-    """The asker's network address; an IPv6 /64 counts as one, because one customer owns all of it."""
-    text = request.remote_addr or "unknown"
-    try:
-        parsed = ipaddress.ip_address(text)
-    except ValueError:
-        return text
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((int(parsed) >> 64 << 64, 64)))
-    return text
-
-
 def _harden(response: Response) -> Response:
     """Headers on every response, errors included; what may be kept and who may read it from elsewhere."""
     for name, value in HEADERS.items():
@@ -282,7 +207,10 @@ def _harden(response: Response) -> Response:
 
 def _share(response: Response) -> None:
     """CORS for the listed origins only, and never with cookies."""
-    response.vary.add("Origin")
+    if "Vary" in response.headers:
+        response.vary.add("Origin")
+    else:  # much the quicker way
+        response.headers["Vary"] = "Origin"
     origin = request.headers.get("Origin", "")
     if origin in settings().embed_origins:
         response.headers["Access-Control-Allow-Origin"] = origin

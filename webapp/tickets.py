@@ -26,9 +26,10 @@ from kb.tickets.ticket import Attachment, Draft, Type
 from kb.tickets.uploads import ALLOWED
 from webapp.context import audience, centre, now, person, settings, zone
 from webapp.filing import Filing, blank, check, file_once, read, receipts, remember, shown, uploads
-from webapp.guard import FILES_PER_TICKET, count
+from webapp.guard import FILES_PER_TICKET
 from webapp.help import page_number
 from webapp.problems import LOG, of_csrf, of_kb_error, told, wants_json
+from webapp.rates import count
 
 blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25

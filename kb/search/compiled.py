@@ -13,8 +13,8 @@ from typing import Any
 import numba
 import numpy as np
 
-from kb.search.kernels import Asked, Directions, Marks, Passages, Titles
 from kb.search.pieces import ACROSS, BASIS, PRIME, REACH, SPACE
+from kb.search.shapes import Asked, Directions, Marks, Passages, Titles
 
 _loop = numba.njit(cache=True, nogil=True, boundscheck=False)
 _BLOCK = 64  # documents, at most, whose largest sum stands for all of them

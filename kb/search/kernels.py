@@ -11,64 +11,19 @@ import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kb.search import pieces
+from kb.search.shapes import Asked, Directions, Marks, Passages, Titles
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 #: A frequency of 1, where frequencies are added up as whole numbers.
 UNIT = 1024
-
-
-class Passages(NamedTuple):
-    """Where each document's passages begin, where each passage's entries begin, and their stems and codes.
-
-    ``shown`` is, for each document, the half-open range of its passages that may be shown, counted from its first.
-    """
-
-    of_document: Ints
-    pointers: Ints
-    stems: Ints
-    codes: Ints
-    shown: Ints
-
-
-class Titles(NamedTuple):
-    """Where each title's entries begin, and their pieces and how often it has them."""
-
-    pointers: Ints
-    pieces: Ints
-    counts: Ints
-
-
-class Directions(NamedTuple):
-    """A row of bytes for each passage, and its length; no rows in an index without."""
-
-    vectors: Ints
-    lengths: Floats
-
-
-class Asked(NamedTuple):
-    """What a query asks of a text: what each of ``stems`` is worth (of one named twice, the more), each of ``pieces``
-    in a title, and a direction, empty where there is none."""
-
-    stems: Ints
-    gains: Ints
-    pieces: Ints
-    values: Ints
-    direction: Ints
-
-
-class Marks(NamedTuple):
-    """A zero for each stem and for each piece, and again after use."""
-
-    stems: Ints
-    pieces: Ints
 
 
 @dataclass(slots=True)

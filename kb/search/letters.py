@@ -19,7 +19,8 @@ import numpy.typing as npt
 from kb.search import pieces, weights
 from kb.search.arrays import Arrays
 from kb.search.earlier import Then
-from kb.search.kernels import Kernels, Scratch, Titles, gather
+from kb.search.kernels import Kernels, Scratch, gather
+from kb.search.shapes import Titles
 from kb.search.spill import Columns, Spill, blocks
 
 Ints = npt.NDArray[Any]

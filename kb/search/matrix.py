@@ -21,12 +21,13 @@ from kb.search import semantic, topics, weights
 from kb.search.analysis import Analyzer, fold, hyphenated, identifiers, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
-from kb.search.kernels import Asked, Directions, Kernels, Marks, Passages, Scratch, gather, kernels
+from kb.search.kernels import Kernels, Scratch, gather, kernels
 from kb.search.lately import Lately
 from kb.search.letters import Letters, Vector
 from kb.search.lexical import Lexical, Meaning, Pool
 from kb.search.ranking import fresh
 from kb.search.semantic import Semantic
+from kb.search.shapes import Asked, Directions, Marks, Passages
 from kb.search.solved import Votes
 from kb.search.spelling import Speller
 from kb.search.topics import Topics
@@ -273,6 +274,11 @@ class Matrix:
         for name in spoken:
             theirs |= self.having("language", name)[documents]
         return {"language": (told & ~theirs).astype(np.float32)}
+
+    def weight(self, stem: str) -> float:
+        """The idf of a stem; one that no text has counts as the rarest."""
+        number = self.stems.find(stem)
+        return float(self.lexical.idfs[number]) if number >= 0 else self.lexical.idf(0)
 
     # --- columns -------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ functions are the one place that knows the published shape. Highlights are text 
 
 from __future__ import annotations
 
+import functools
+import json
 import math
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,11 +65,12 @@ class Results:
     per_page: int = 10
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Suggestions:
     """The answer to a half-typed title; empty when nothing is good enough to show.
 
-    ``confidence`` is the log-odds that one of the hits answers it (see ``ranking.confidence``).
+    ``confidence`` is the log-odds that one of the hits answers it (see ``ranking.confidence``). The same answer is
+    given to many, so its JSON is written once.
     """
 
     query: str
@@ -75,6 +78,11 @@ class Suggestions:
     hits: tuple[Hit, ...]
     partial: bool = False
     confidence: float = -math.inf
+
+    @functools.cached_property
+    def body(self) -> bytes:
+        """``suggestions_json`` as it is sent."""
+        return json.dumps(suggestions_json(self), separators=(",", ":")).encode()
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:

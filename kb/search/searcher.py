@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -114,6 +114,10 @@ class Searcher:
         snapshot = self._now()
         found = snapshot.article(document_id, audience)
         return snapshot.related(found, audience, limit) if found else ()
+
+    def likeness(self, text: str, others: Sequence[str], *, audience: str = PUBLIC) -> tuple[float, ...]:
+        """How like ``text`` each of some other short texts is, 0 to 1, by the weights that words have here."""
+        return self._now().likeness(text, others, audience)
 
     def listing(self, audience: str, kind: str, *, page: int = 1, per_page: int = 50) -> tuple[int, tuple[Hit, ...]]:
         """How many documents of a kind there are, and one page of them by id."""

@@ -19,7 +19,8 @@ import numpy.typing as npt
 
 from kb.errors import Misconfigured
 from kb.search.arrays import Arrays
-from kb.search.kernels import Directions, Kernels
+from kb.search.kernels import Kernels
+from kb.search.shapes import Directions
 from kb.search.topics import cosines
 
 Ints = npt.NDArray[Any]

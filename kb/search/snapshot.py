@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
 from kb.search.highlight import Matches, Text, passage, read
 from kb.search.lately import Lately
+from kb.search.likeness import cosine, vector
 from kb.search.matrix import Matrix, Understood
 from kb.search.passages import Cut
 from kb.search.postings import KINDS, key_of
@@ -321,6 +324,11 @@ class Snapshot:
         allowed[places] = False
         ranked = self._rank(matrix, Understood(document.title, understood.meanings), allowed, time.monotonic() + 1)
         return self._hits(matrix, understood, ranked, 0, limit, explain=False)
+
+    def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:
+        matrix = self.matrix(audience)
+        one, *rest = (vector(Counter(matrix.analyzer.stems(each)), matrix.weight) for each in (text, *others))
+        return tuple(cosine(one, other) for other in rest)
 
     def listing(
         self, audience: str, kind: Kind, *, newest: bool, start: int, count: int

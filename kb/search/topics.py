@@ -16,9 +16,10 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.arrays import Arrays
 from kb.search.earlier import Before, Then
-from kb.search.kernels import Directions, gather
+from kb.search.kernels import gather
 from kb.search.lately import Lately
 from kb.search.lexical import Meaning
+from kb.search.shapes import Directions
 from kb.search.spill import Spill
 
 Ints = npt.NDArray[Any]

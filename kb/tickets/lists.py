@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,13 +101,16 @@ class TicketLists:
         soon = ROWS.where(status_is(ACTIVE, now), TICKETS.c.next_due >= now)
         return self._rows(soon.order_by(TICKETS.c.next_due, TICKETS.c.id).limit(most), now)
 
-    def similar(self, line: str, but: int, most: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
-        """Solved tickets that share the rarest words of ``line``, the likest first."""
+    def similar(
+        self, line: str, but: int, most: int, *, status: Sequence[Status] = (Status.SOLVED,), now: dt.datetime
+    ) -> tuple[TicketRow, ...]:
+        """Tickets of a status that share the rarest words of ``line``, the likest first."""
         with self._database.read() as connection:
             asked = words.telling(connection, line)
             if not asked:
                 return ()
-            found = [row.id for row in connection.execute(words.LIKE, {"asked": asked, "but": but, "most": most})]
+            bounds = {"asked": asked, "but": but, "most": most, "status": status}
+            found = [row.id for row in connection.execute(words.LIKE, bounds)]
             rows = {
                 row["id"]: row_of(row, now)
                 for row in connection.execute(ROWS.where(TICKETS.c.id.in_(found))).mappings()
@@ -163,6 +167,7 @@ def row_of(found: Any, now: dt.datetime) -> TicketRow:
         created=found["created_at"],
         updated=found["updated_at"],
         due=due,
+        customer_id=found["customer_id"],
         product=found["product"],
         urgent=found["urgent"],
         escalated=found["escalated_at"] is not None,

@@ -16,6 +16,7 @@ from kb.tickets.handling import serial_of
 from kb.tickets.joining import Joining
 from kb.tickets.lists import ACTIVE, Filter
 from kb.tickets.person import Person, email_address
+from kb.tickets.ticket import ACTIVE as STILL_OPEN
 from kb.tickets.ticket import Ticket, TicketRow
 from kb.tickets.workplace import Attainment, Presence, View
 
@@ -94,6 +95,11 @@ class Overview(Joining):
         """Solved tickets in like words, the likest first. Raises NotFound, Forbidden for customers."""
         title = self._as_staff(number, viewer, now=now).row.title
         return self._store.lists.similar(title, serial_of(number), most, now=now)
+
+    def alongside(self, number: str, viewer: Person, *, most: int = 5, now: dt.datetime) -> tuple[TicketRow, ...]:
+        """As ``similar``, of tickets that are still open: the same problem may have been filed more than once."""
+        title = self._as_staff(number, viewer, now=now).row.title
+        return self._store.lists.similar(title, serial_of(number), most, status=STILL_OPEN, now=now)
 
     def views(self, viewer: Person) -> tuple[View, ...]:
         """The agent's saved views of the queue and those that colleagues share. Raises Forbidden."""

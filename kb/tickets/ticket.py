@@ -249,6 +249,7 @@ class TicketRow:
     created: dt.datetime
     updated: dt.datetime
     due: Due | None  # the earliest running promise
+    customer_id: int = 0
     product: str = ""
     urgent: bool = False
     escalated: bool = False

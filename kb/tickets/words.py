@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from kb import ids
 
@@ -121,6 +121,6 @@ def telling(connection: Connection, line: str, *, most: int = 5) -> str:
 LIKE = text(
     "SELECT events.ticket_id AS id, min(said.score) AS score FROM (SELECT rowid AS id, bm25(words, 4.0, 1.0) AS score "
     "FROM words WHERE words MATCH :asked ORDER BY score LIMIT 500) AS said JOIN events ON events.id = said.id "
-    "JOIN tickets ON tickets.id = events.ticket_id WHERE tickets.status = 'solved' AND tickets.id != :but "
+    "JOIN tickets ON tickets.id = events.ticket_id WHERE tickets.status IN :status AND tickets.id != :but "
     "GROUP BY events.ticket_id ORDER BY score, events.ticket_id DESC LIMIT :most"
-)
+).bindparams(bindparam("status", expanding=True))

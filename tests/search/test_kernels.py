@@ -12,7 +12,8 @@ import pytest
 
 from kb.search import generations, ranking
 from kb.search.documents import PUBLIC
-from kb.search.kernels import Asked, Directions, Floats, Ints, Kernels, Marks, Passages, Titles, by_numpy, gather, top
+from kb.search.kernels import Floats, Ints, Kernels, by_numpy, gather, top
+from kb.search.shapes import Asked, Directions, Marks, Passages, Titles
 from kb.search.snapshot import Snapshot
 from tests.search.library import publish
 

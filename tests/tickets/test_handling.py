@@ -323,6 +323,7 @@ def test_charlie_and_customers_may_do_nothing_of_what_agents_do(world: World, nu
             lambda: desk.present(number, who, now=now),
             lambda: desk.watch(number, who),
             lambda: desk.similar(number, who, now=now),
+            lambda: desk.alongside(number, who, now=now),
         )
 
     def customers(who: Person) -> tuple[Callable[[], object], ...]:

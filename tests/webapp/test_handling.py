@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from webapp.replies import ready
 
-from .world import Browser, Portal, guest, number_of, ticket
+from .world import Browser, Portal, guest, number_of, settings_of, ticket
 
 
 @pytest.fixture
@@ -166,6 +167,34 @@ def test_tickets_like_it_that_were_solved_are_offered(alice: Browser, bob: Brows
     bob.post(f"/desk/{number}/solve")
     second = number_of(alice.post("/tickets", ticket(key="k2", title="The press eats paper every day")))
     assert "Solved before" in bob.page(f"/desk/{second}")
+    assert f'href="/desk/{number}"' in bob.page(f"/desk/{second}")
+
+
+def test_open_tickets_of_the_same_problem_are_shown_and_that_of_the_customer_can_be_merged(
+    alice: Browser, charlie: Browser, bob: Browser, number: str
+) -> None:
+    title = "The press eats paper"
+    others = [
+        number_of(someone.post("/tickets", ticket(key=f"k{key}", title=words)))
+        for key, (someone, words) in enumerate(
+            ((charlie, "The press is eating paper"), (alice, f"{title} again"), (alice, "Ink for the press"))
+        )
+    ]
+    page = bob.page(f"/desk/{number}")
+    shown = page[page.index("Perhaps the same problem") :]
+    assert shown.index(others[1]) < shown.index(others[0])  # the customer's own first
+    assert "Ink for the press" not in page
+    assert f'placeholder="KB-1042" autocomplete="off" value="{others[1]}"' in page
+    bob.post(f"/desk/{others[1]}/solve")
+    assert others[1] not in bob.page(f"/desk/{number}").split("Solved before")[0]
+
+
+def test_without_an_index_similar_tickets_are_shown_all_the_same(
+    folder: Path, alice: Browser, bob: Browser, number: str
+) -> None:
+    bob.post(f"/desk/{number}/solve")
+    second = number_of(alice.post("/tickets", ticket(key="k2", title="The press eats paper every day")))
+    shutil.rmtree(settings_of(folder).data / "index")
     assert f'href="/desk/{number}"' in bob.page(f"/desk/{second}")
 
 

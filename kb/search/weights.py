@@ -71,8 +71,13 @@ STEPS = 255
 
 def code(tf: npt.NDArray[np.float64], k1: float = K1) -> npt.NDArray[np.uint8]:
     """The one-byte code of each weighted term frequency: 1 at least, and 0 only for 0."""
-    steps = np.rint(STEPS * (tf / (k1 + tf)))
-    return np.where(tf > 0, np.clip(steps, 1, STEPS), 0).astype(np.uint8)
+    steps = k1 + tf
+    np.divide(tf, steps, out=steps)
+    steps *= STEPS
+    np.rint(steps, out=steps)
+    np.maximum(steps, 1, out=steps)
+    steps[tf <= 0] = 0
+    return steps.astype(np.uint8)
 
 
 def frequency(codes: npt.NDArray[np.uint8], k1: float = K1) -> npt.NDArray[np.float64]:

@@ -43,6 +43,7 @@ PARTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "kind": ("Kind", "the head start of guides and FAQ over the forum"),
         "unsolved": ("Unsolved", "what a topic without an accepted answer loses"),
         "exact": ("Code", "an error code or a name from the text, letter by letter"),
+        "phrase": ("Phrase", "a title that has the last words as they were typed, one after another"),
         "version": ("Version", "it is about the version that the query names"),
         "language": ("Language", "what a page in another language than the reader's loses"),
         "fresh": ("Fresh", "it was updated lately; hardly more than a tie-break"),

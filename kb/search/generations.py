@@ -39,7 +39,7 @@ from kb.search.store import DocumentStore, StoreWriter, without_surrogates
 from kb.search.topics import Before
 
 CURATIONS_FILE = "curations.json"
-FORMAT = 7  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
+FORMAT = 8  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
 Progress = Callable[[str, int, int], None]
 
 

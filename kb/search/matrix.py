@@ -25,6 +25,7 @@ from kb.search.kernels import Asked, Directions, Kernels, Marks, Passages, Scrat
 from kb.search.lately import Lately
 from kb.search.letters import Letters, Vector
 from kb.search.lexical import Lexical, Meaning, Pool
+from kb.search.phrases import Phrases
 from kb.search.ranking import fresh
 from kb.search.semantic import Semantic
 from kb.search.solved import Votes
@@ -100,6 +101,7 @@ class Matrix:
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
         self.letters = Letters(arrays, self.run)
+        self.phrases = Phrases(arrays)
         self.topics = Topics(arrays) if "topic_lengths" in arrays else None
         self.semantic = Semantic(arrays, self.run) if "semantic_lengths" in arrays and semantic.available() else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
@@ -249,6 +251,8 @@ class Matrix:
         exact = identifiers(query.text)
         named = tuple(m for m in query.meanings if m.word in exact and not m.corrected) if exact else ()
         given = {}
+        if query.text:
+            given["phrase"] = self.phrases.shares(query.text, documents)
         if named:
             given["exact"] = self.coverage(Understood("", named), documents)
         about = self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ()

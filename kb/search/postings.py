@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import beginnings, letters, semantic, spelling, topics, vocabulary, weights
+from kb.search import beginnings, letters, phrases, semantic, spelling, topics, vocabulary, weights
 from kb.search.arrays import Arrays
 from kb.search.corpus import Corpus, Facts, ints
 from kb.search.documents import Kind
@@ -42,8 +42,9 @@ def partition(corpus: Corpus, visible: frozenset[str], before: Before | None = N
     if corpus.directions is not None:
         made |= semantic.pack(np.concatenate(corpus.directions)[seen.of_corpus])
     places = np.array([before.places.get(f.id, -1) for f in rows], dtype=np.int64) if before else None
-    titles = letters.pack([f.title for f in rows], before.arrays if before else None, places)
-    return {**made, **titles, **_columns(rows)}
+    titles, earlier = [f.title for f in rows], before.arrays if before else None
+    made |= letters.pack(titles, earlier, places) | phrases.pack(titles, earlier, places)
+    return {**made, **_columns(rows)}
 
 
 class _Visible:

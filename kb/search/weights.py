@@ -38,6 +38,7 @@ KIND_BONUS = (0.1, 0.3)
 NUDGES = MappingProxyType(
     {
         "exact": 0.35,  # the share of the query's identifiers, error codes, paths and versions that it holds
+        "phrase": 0.12,  # the share of what was typed, up to its end, that its title holds in one piece
         "version": 0.15,  # it is about the version that the query names
         "language": -0.15,  # it is written in another language than the reader's
         "fresh": 0.02,  # updated lately: hardly more than a tie-break, as old pages are not wrong pages

@@ -39,6 +39,7 @@ PARTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "passage": ("Passage", "many of the words close together, under one heading"),
         "letters": ("Letters", "a title that looks like what was typed, with typos and half words"),
         "topics": ("Topics", "texts about the same things in other words"),
+        "kindred": ("Kindred", "texts about the same things as the three best"),
         "semantic": ("Meaning", "words that mean the same to a model that was trained elsewhere"),
         "kind": ("Kind", "the head start of guides and FAQ over the forum"),
         "unsolved": ("Unsolved", "what a topic without an accepted answer loses"),

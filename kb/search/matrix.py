@@ -246,6 +246,12 @@ class Matrix:
             held += np.float32(idf * (0.8 if meaning.corrected else 1.0)) * self.lexical.holds(meaning, documents)
         return held / np.float32(whole) if whole else held
 
+    def kindred(self, documents: Ints, shown: Ints, leaders: Ints, worth: Floats) -> Floats:
+        """How near in topics the passage that each document would show is to those of the documents at ``leaders``."""
+        if self.topics is None:
+            return np.zeros(documents.size, dtype=np.float32)
+        return self.topics.near_to(self._a["doc_passages"][documents] + shown, leaders, worth)
+
     def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
         """What speaks for or against each document besides likeness, 0 to 1 by name (see ``weights.NUDGES``)."""
         exact = identifiers(query.text)

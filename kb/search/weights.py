@@ -34,6 +34,8 @@ NEAREST = 20  # resolved tickets that vote
 #: Added to articles and FAQ entries in a mixed index, from one of few topics to one of almost nothing else, so that
 #: chatter does not bury the article.
 KIND_BONUS = (0.1, 0.3)
+KINDRED = 0.2  # added for being about the same as the best few, to the nearest of all
+LEADERS = 3  # of the best candidates, that the others are compared with
 #: Added in full where a document has what the name says; a name that no document has data for changes nothing.
 NUDGES = MappingProxyType(
     {

@@ -185,10 +185,12 @@ def confidence(best: Sequence[Evidence], *, ideal: float, rarest: float) -> floa
 
     The mean over all that are looked at, none counted as more than ``weights.COMPANIONS`` less sure than the best:
     several that agree are surer than one title that happens to share a rare word, and yet one page may be the only one.
+    To it is added how like the likest title is: nearly all words are found somewhere, but seldom all in one title.
     """
     each = [_log_odds(features(one, ideal=ideal, rarest=rarest)) for one in best]
     least = max(each[:3]) - weights.COMPANIONS
-    return sum(max(one, least) for one in each) / len(each)
+    likest = max(one.letters for one in best)
+    return sum(max(one, least) for one in each) / len(each) + weights.LIKEST * likest
 
 
 def _log_odds(found: Mapping[str, float]) -> float:

@@ -102,7 +102,7 @@ class Matrix:
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
         self.letters = Letters(arrays, self.run)
-        self.phrases = Phrases(arrays)
+        self.phrases = Phrases(arrays, self.run)
         self.topics = Topics(arrays) if "topic_lengths" in arrays else None
         self.semantic = Semantic(arrays, self.run) if "semantic_lengths" in arrays and semantic.available() else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
@@ -121,7 +121,7 @@ class Matrix:
     def use(self, run: Kernels) -> None:
         """Run the loops by ``run`` from now on (for comparing them)."""
         self.run = run
-        for part in (self.lexical, self.letters, self.semantic):
+        for part in (self.lexical, self.letters, self.phrases, self.semantic):
             if part is not None:
                 part.use(run)
 
@@ -256,10 +256,14 @@ class Matrix:
         return held / np.float32(whole) if whole else held
 
     def kindred(self, documents: Ints, shown: Ints, leaders: Ints, worth: Floats) -> Floats:
-        """How near in topics the passage that each document would show is to those of the documents at ``leaders``."""
-        if self.topics is None:
+        """How near in topics the passage that each document would show is to those of the documents at ``leaders``,
+        each of which counts as its ``worth``; times a length that is the same for all."""
+        if self.topics is None or not documents.size:
             return np.zeros(documents.size, dtype=np.float32)
-        return self.topics.near_to(self._a["doc_passages"][documents] + shown, leaders, worth)
+        passages = self._a["doc_passages"][documents] + shown
+        counts = worth / self.topics.rows.lengths[passages[leaders]]
+        whole = np.rint(counts * (_GAIN / max(float(counts.max()), 1e-9))).astype(np.int64)
+        return self.run.kin(self.topics.rows, passages, leaders, whole)
 
     def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
         """What speaks for or against each document besides likeness, 0 to 1 by name (see ``weights.NUDGES``)."""

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kb.search.analysis import plain
 from kb.search.arrays import Arrays
 from kb.search.earlier import Then
-from kb.search.kernels import places as positions
+from kb.search.kernels import Kernels
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -62,25 +62,20 @@ def tails(text: str) -> list[tuple[bytes, float]]:
 class Phrases:
     """The titles of one audience's partition, as they are written."""
 
-    def __init__(self, arrays: Arrays) -> None:
+    def __init__(self, arrays: Arrays, run: Kernels) -> None:
         self._letters, self._begins = arrays["title_letters"], arrays["title_begins"]
+        self._run = run
+
+    def use(self, run: Kernels) -> None:
+        self._run = run
 
     def shares(self, text: str, documents: Ints) -> Floats:
         """How much of ``text`` stands in the title of each document in one piece, from a word's beginning to the end of
         the text; 0 to 1."""
-        found = np.zeros(documents.size, dtype=np.float32)
-        begins, ends = self._begins[documents], self._begins[documents + 1]
-        titles, bounds = self._letters[positions(begins, ends)].tobytes(), np.cumsum(ends - begins)
-        for tail, share in tails(text):
-            holding = _holding(titles, tail, bounds)
-            if not holding.size:  # nor does any title hold a longer one
-                break
-            found[holding] = share
-        return found
-
-
-def _holding(titles: bytes, tail: bytes, bounds: Ints) -> Ints:
-    """In which of the titles, which end at ``bounds``, the tail stands."""
-    between = titles.split(tail)[:-1]
-    at = np.fromiter(accumulate(map(len, between)), dtype=np.int64, count=len(between))
-    return np.asarray(bounds.searchsorted(at + np.arange(at.size) * len(tail), "right"))
+        found = tails(text)
+        if not found:
+            return np.zeros(documents.size, dtype=np.float32)
+        typed = np.frombuffer(found[-1][0], dtype=np.uint8)  # all the others are ends of it
+        lengths = np.array([len(tail) for tail, _ in found], dtype=np.int64)
+        shares = np.array([0.0, *(share for _, share in found)], dtype=np.float32)
+        return shares[self._run.tails(self._letters, self._begins, documents, typed, lengths)]

@@ -155,16 +155,6 @@ class Topics:
         self._df, self._size = arrays["df"], int(arrays["kind"].size)
         self._known: Lately[Meaning, Floats] = Lately(_REMEMBERED)
 
-    def near_to(self, passages: Ints, leaders: Ints, worth: Floats) -> Floats:
-        """How near each of ``passages`` is to the mean direction of those at the places ``leaders``, 0 at least.
-
-        Each leader counts as its ``worth``. Cosines, times the length of that direction in bytes.
-        """
-        vectors, lengths = self.rows.vectors[passages].astype(np.float32), self.rows.lengths[passages]
-        middle = (worth / lengths[leaders]).astype(np.float32) @ vectors[leaders]
-        # Of whole numbers below 2**24: texts that are alike get the same, wherever they stand.
-        return np.asarray(np.maximum(vectors @ _bytes(middle[None])[0].astype(np.float32), 0.0) / lengths)
-
     def direction(self, meanings: Sequence[Meaning]) -> npt.NDArray[np.int8] | None:
         """The direction of a query, in one byte a component; None when it has no word with a direction."""
         total = sum(map(self._word, meanings), np.zeros(DIMENSIONS, dtype=np.float32))

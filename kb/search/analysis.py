@@ -41,6 +41,9 @@ _JOINED = re.compile(r"(?<!\w)\w+(?:(?:[.\-/\\]|::?|->)\w+)+")
 _PROSE = re.compile(r"[A-Z]?[a-z]+(?:-[a-z]+)+|[A-Za-z]+/[A-Za-z]+")
 _CAMEL = re.compile(r"[a-z0-9]+(?=[A-Z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HAS_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+#: Where there may be a name: a digit, an underscore, a joint between letters, an inner capital.
+_NAMING = re.compile(r"[\d_]|\w[.\-/\\:]+>?\w|[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+_NOTHING: frozenset[str] = frozenset()
 # Points that readers of Hebrew and Arabic leave out when they type, and the dot that lower-casing "İ" leaves behind.
 _LEFT_OUT = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0307"
 _OPTIONAL = re.compile(f"[{_LEFT_OUT}]")
@@ -111,6 +114,8 @@ def identifiers(text: str) -> frozenset[str]:
     >>> sorted(identifiers("TypeError E2134 in docs/install.md of a high-speed 9.1.9 port"))
     ['9.1.9', 'docs/install.md', 'e2134', 'typeerror']
     """
+    if not _NAMING.search(text):
+        return _NOTHING  # as in most questions
     found = [word for word in _JOINED.findall(text) if not _PROSE.fullmatch(word)]
     found += [word for word in re.findall(r"\w+", text) if _HAS_CAMEL.search(word) or re.search(r"[\d_]", word)]
     return frozenset(fold(word)[:MAX_TOKEN] for word in found if len(word) > 1 and not word.isdigit())

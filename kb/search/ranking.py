@@ -117,9 +117,9 @@ def nudged(signals: Mapping[str, Floats], words: Floats) -> dict[str, Floats]:
     return {name: weights.NUDGES[name] * reason * values for name, values in signals.items() if values.any()}
 
 
-def leaders(score: Floats) -> tuple[Ints, Floats]:
+def leaders(score: Floats, order: Ints) -> tuple[Ints, Floats]:
     """The places of the best few candidates, and what each says of what is asked for: the square of its score."""
-    best = order(score)[: weights.LEADERS]
+    best = order[: weights.LEADERS]
     return best, score[best] ** 2
 
 

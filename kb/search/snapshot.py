@@ -253,7 +253,8 @@ class Snapshot:
         if run.weigh is None or run.order is None or explain or steer is not None:
             parts = ranking.mix(*mixed)
             parts |= ranking.nudged(signals, parts["words"]) | cast
-            parts |= self._kindred(matrix, documents, looked, sum(parts.values(), np.zeros(documents.size)))
+            total = sum(parts.values(), np.zeros(documents.size))
+            parts |= _kindred(matrix, documents, looked, total, ranking.order(total))
             parts = curations.steered(parts, documents, steer)
             total = sum(parts.values(), np.zeros(documents.size))
             order = ranking.order(total)
@@ -262,14 +263,10 @@ class Snapshot:
             total, of_words = ranking.total(*mixed, run.weigh)
             for part in (ranking.nudged(signals, of_words) | cast).values():
                 total = total + part
-            for part in self._kindred(matrix, documents, looked, total).values():
+            for part in _kindred(matrix, documents, looked, total, run.order(total)).values():
                 total = total + part
             order = run.order(total)
         return Ranked(documents[order], total[order], order, raw, parts, looked.shown)
-
-    def _kindred(self, matrix: Matrix, documents: Ints, looked: Looked, score: Any) -> dict[str, Any]:
-        likest = float(looked.raw["letters"].max(initial=0.0))
-        return ranking.kindred(matrix.kindred(documents, looked.shown, *ranking.leaders(score)), likest)
 
     # --- hits ----------------------------------------------------------------------------------------------------
 
@@ -372,6 +369,11 @@ def _near(row: int) -> Iterator[int]:
     """Passages after and before this one, the next first."""
     for step in range(1, NEAR + 1):
         yield from (row + step, row - step)
+
+
+def _kindred(matrix: Matrix, documents: Ints, looked: Looked, score: Any, order: Ints) -> dict[str, Any]:
+    likest = float(looked.raw["letters"].max(initial=0.0))
+    return ranking.kindred(matrix.kindred(documents, looked.shown, *ranking.leaders(score, order)), likest)
 
 
 def _merged(*lists: Ints) -> Ints:

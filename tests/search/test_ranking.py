@@ -10,7 +10,8 @@ from kb.search.ranking import Evidence
 
 
 def test_the_best_few_lead_and_speak_by_the_square_of_their_scores() -> None:
-    places, worth = ranking.leaders(np.array([0.1, 0.5, 0.4, 0.5, 0.2]))
+    score = np.array([0.1, 0.5, 0.4, 0.5, 0.2])
+    places, worth = ranking.leaders(score, ranking.order(score))
     assert places.tolist() == [1, 3, 2]
     assert worth == pytest.approx([0.25, 0.25, 0.16])
 

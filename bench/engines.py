@@ -116,7 +116,7 @@ def _ours(folder: Path, size: int, queries: dict[str, list[list[str]]], python: 
 
 
 LEXICAL_ARRAYS = (
-    "pointers", "docs", "codes", "rows", "row_of", "term_df", "peaks",
+    "pointers", "docs", "codes", "rows", "halves", "row_of", "term_df", "peaks",
     "stem_text", "stem_offsets", "stem_keys", "surface_text", "surface_offsets", "surface_keys", "surface_stem",
 )  # fmt: skip
 

@@ -65,7 +65,12 @@ def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], 
         "begin_pointers": np.concatenate(([0], np.cumsum([s.size for s in stems_of]))).astype(np.int64),
         "begin_stems": np.concatenate([*stems_of, np.zeros(0)]).astype(np.int32),
         **lexical.pack(
-            np.concatenate((pointers, ends)).astype(np.int64), all_docs.array(), all_codes.array(), documents, spill
+            np.concatenate((pointers, ends)).astype(np.int64),
+            all_docs.array(),
+            all_codes.array(),
+            documents,
+            spill,
+            coarse=df.size,
         ),
     }
 

@@ -14,7 +14,7 @@ import numba
 import numpy as np
 
 from kb.search.pieces import ACROSS, BASIS, PRIME, REACH, SPACE
-from kb.search.shapes import Asked, Directions, Marks, Passages, Titles
+from kb.search.shapes import HALF_STEP, Asked, Directions, Marks, Passages, Titles
 
 _loop = numba.njit(cache=True, nogil=True, boundscheck=False)
 _BLOCK = 64  # documents, at most, whose largest sum stands for all of them
@@ -33,6 +33,21 @@ def add_row(sums: Any, row: Any, worth: Any) -> None:
     each = np.int32(worth)
     for i in range(row.size):
         sums[i] += np.int32(row[i]) * each
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def add_half(sums: Any, half: Any, worth: Any, low: int, high: int) -> None:
+    each = np.int32(worth * HALF_STEP)
+    if low & 1 and low < high:
+        sums[low] += np.int32(half[low >> 1] >> 4) * each
+        low += 1
+    if high & 1 and low < high:
+        high -= 1
+        sums[high] += np.int32(half[high >> 1] & 15) * each
+    some, pairs = sums[low:high], half[low >> 1 : high >> 1]
+    for i in range(pairs.size):
+        some[2 * i] += np.int32(pairs[i] & 15) * each
+        some[2 * i + 1] += np.int32(pairs[i] >> 4) * each
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
@@ -398,6 +413,7 @@ def loops() -> dict[str, Callable[..., Any]]:
     for some_docs, some_codes in ((docs, bytes_), (docs.copy(), bytes_.copy())):  # mapped, and united just now
         add(sums, some_docs, some_codes, 1)
     add_row(sums, bytes_, 1)
+    add_half(sums, bytes_, 1, 0, 1)
     best(sums, 0, 1, 1)
     unite(sums, docs, bytes_, starts, ends, _mapped(np.ones((1, 2), np.uint8)), rows, table, 1)
     alike(sums, docs, shorts, starts, ends, table, 1, np.zeros(0, np.bool_))
@@ -414,9 +430,8 @@ def loops() -> dict[str, Callable[..., Any]]:
     weigh(np.ones((2, 1), np.float32), np.ones((2, 2)), 1, 0.5, solved, 0.5)
     order(np.ones(1))
     return {
-        "add": add, "add_row": add_row, "unite": unite, "alike": alike, "look": look, "near": near, "pieces": pieces,
-        "tails": tails, "kin": kin,
-        "best": best, "weigh": weigh, "order": order,
+        "add": add, "add_row": add_row, "add_half": add_half, "unite": unite, "alike": alike, "look": look,
+        "near": near, "pieces": pieces, "tails": tails, "kin": kin, "best": best, "weigh": weigh, "order": order,
     }  # fmt: skip
 
 

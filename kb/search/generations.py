@@ -40,7 +40,7 @@ from kb.search.store import FILE as STORE_FILE
 from kb.search.store import FILES, Difference, DocumentStore, StoreWriter, without_surrogates
 
 CURATIONS_FILE = "curations.json"
-FORMAT = 9  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
+FORMAT = 10  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
 Progress = Callable[[str, int, int], None]
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search import pieces
-from kb.search.shapes import Asked, Directions, Marks, Passages, Titles
+from kb.search.shapes import HALF_STEP, Asked, Directions, Marks, Passages, Titles
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
@@ -34,6 +34,7 @@ class Kernels:
 
     add: Callable[[Ints, Ints, Ints, int], None]
     add_row: Callable[[Ints, Ints, int], None]
+    add_half: Callable[[Ints, Ints, int, int, int], None]
     unite: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, int], tuple[Ints, Ints]]
     alike: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, int, Mask], Ints]
     look: Callable[[Ints, Passages, Titles, Directions, Asked, Marks], tuple[Ints, Ints, Ints, Floats]]
@@ -54,6 +55,19 @@ def _add(sums: Ints, docs: Ints, codes: Ints, worth: int) -> None:
 def _add_row(sums: Ints, row: Ints, worth: int) -> None:
     """The same for a term that has a code for every document."""
     sums += row * np.int32(worth)
+
+
+def _add_half(sums: Ints, half: Ints, worth: int, low: int, high: int) -> None:
+    """The same to the documents from ``low`` to ``high``, for a term that has half a byte for every document."""
+    sums[low:high] += opened(half, low, high) * np.int32(worth)
+
+
+def opened(half: Ints, low: int, high: int) -> Ints:
+    """The codes of the documents from ``low`` to ``high``, of which each has half a byte, the even ones the lower."""
+    some = half[low >> 1 : (high + 1) >> 1]
+    codes = np.empty(2 * some.size, dtype=np.uint8)
+    codes[::2], codes[1::2] = (some & 15) * HALF_STEP, (some >> 4) * HALF_STEP
+    return codes[low & 1 :][: high - low]
 
 
 def _unite(
@@ -222,7 +236,7 @@ def top(documents: Ints, scores: Any, most: int) -> Ints:
 
 
 def by_numpy() -> Kernels:
-    return Kernels(_add, _add_row, _unite, _alike, _look, _near, pieces.numbers, _tails, _kin)
+    return Kernels(_add, _add_row, _add_half, _unite, _alike, _look, _near, pieces.numbers, _tails, _kin)
 
 
 @functools.cache

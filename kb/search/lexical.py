@@ -23,8 +23,9 @@ import numpy.typing as npt
 from kb.search import weights
 from kb.search.arrays import Arrays
 from kb.search.documents import Kind
-from kb.search.kernels import UNIT, Kernels, Scratch, kernels, saturated, top
+from kb.search.kernels import UNIT, Kernels, Scratch, kernels, opened, saturated, top
 from kb.search.lately import Lately
+from kb.search.shapes import HALF_STEP
 from kb.search.spill import Spill
 
 Ints = npt.NDArray[Any]
@@ -37,6 +38,7 @@ _STEP = (weights.K1 + 1) / weights.STEPS * _POINT  # what one step of a posting'
 _UNITS = np.rint(weights.frequency(np.arange(256, dtype=np.uint8)) * UNIT).astype(np.int32)
 _HALF = int(weights.K1 * UNIT)
 _DENSE = 8  # a term in one of eight documents is read the faster with a byte for every document
+_LISTED = -1  # the row of a term that has none
 _SAMPLE = 2048
 _LOOK_UP = 8  # what looking a document up costs, in postings read one after another
 _WORTH_A_LOOK = 4096  # postings; adding fewer costs less than finding out whether they are needed
@@ -70,11 +72,13 @@ class Meaning:
 
 @dataclass(frozen=True, slots=True)
 class _Term:
-    """The postings of a term and what a step of its codes is worth; ``row`` has a code for every document instead."""
+    """The postings of a term and what a step of its codes is worth; ``row`` has a code for every document instead,
+    ``half`` half a byte for every one (see ``pack``)."""
 
     docs: Ints
     codes: Ints
     row: Ints | None
+    half: Ints | None
     worth: int
     most: int
     df: int
@@ -83,6 +87,8 @@ class _Term:
         """Add what this term is worth to the documents from ``low`` to ``high``."""
         if self.row is not None:
             run.add_row(sums[low:high], self.row[low:high], self.worth)
+        elif self.half is not None:
+            run.add_half(sums, self.half, self.worth, low, high)
         elif high - low == sums.size:
             run.add(sums, self.docs, self.codes, self.worth)
         else:
@@ -93,6 +99,9 @@ class _Term:
         """What this term is worth to each of ``documents``."""
         if self.row is not None:
             return self.row.take(documents) * np.int32(self.worth)
+        if self.half is not None:
+            steps = self.half.take(documents >> 1) >> (documents & 1) * 4 & 15
+            return np.asarray(steps * HALF_STEP * self.worth, dtype=np.int32)
         if not self.docs.size:
             return np.zeros(documents.size, dtype=np.int32)
         # Of another type, numpy would convert the whole list to look up a few.
@@ -121,13 +130,20 @@ class Pool:
         return _points(sums)
 
 
-def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int, spill: Spill | None = None) -> Arrays:
-    """Arrays for the postings of all terms; a term that one of eight documents has becomes a row of codes."""
+def pack(
+    pointers: Ints, docs: Ints, codes: Ints, documents: int, spill: Spill | None = None, *, coarse: int | None = None
+) -> Arrays:
+    """Arrays for the postings of all terms; a term that one of eight documents has becomes a row of codes.
+
+    From the term ``coarse`` on, all of them if None, rows have half a byte a document: a beginning that so many words
+    have says little, and there are many of them.
+    """
     spill = spill or Spill()
     df = np.diff(pointers)
+    coarse = df.size if coarse is None else coarse
     dense = (df * _DENSE >= documents) & (df > 0)
     lists = (spill.run(np.int32), spill.run(np.uint8))
-    rows = spill.run(np.uint8)
+    rows, halves = spill.run(np.uint8), spill.run(np.uint8)
     last = 0
     for term in [*np.flatnonzero(dense).tolist(), df.size]:
         start, end = pointers[[last, term]].tolist()
@@ -136,17 +152,33 @@ def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int, spill: Spill |
         if term < df.size:
             row, here = np.zeros(documents, dtype=np.uint8), slice(end, int(pointers[term + 1]))
             row[docs[here]] = codes[here]
-            rows.append(row)
+            rows.append(row) if term < coarse else halves.append(_halved(row))
         last = term + 1
+    whole = dense.copy()
+    whole[coarse:] = False
+    half = dense & ~whole
+    peaks = _peaks(pointers, codes)
     return {
         "pointers": np.concatenate(([0], np.cumsum(np.where(dense, 0, df)))).astype(np.int64),
         "docs": lists[0].array(),
         "codes": lists[1].array(),
-        "rows": rows.array().reshape(int(dense.sum()), documents),
-        "row_of": np.where(dense, np.cumsum(dense) - 1, -1).astype(np.int32),
+        "rows": rows.array().reshape(int(whole.sum()), documents),
+        "halves": halves.array().reshape(int(half.sum()), -(-documents // 2)),
+        "row_of": np.where(whole, np.cumsum(whole) - 1, np.where(half, -1 - np.cumsum(half), -1)).astype(np.int32),
         "term_df": df.astype(np.int32),
-        "peaks": _peaks(pointers, codes),
+        "peaks": np.where(half, _coarse(peaks) * HALF_STEP, peaks).astype(np.uint8),
     }
+
+
+def _coarse(codes: Ints) -> Ints:
+    """Codes in 15 steps instead of 255; 1 at least, so that who has a word is found."""
+    return np.asarray(np.where(codes > 0, np.maximum(1, (codes.astype(np.int32) + HALF_STEP // 2) // HALF_STEP), 0))
+
+
+def _halved(row: Ints) -> Ints:
+    """Two documents a byte, that of the even number in the lower half."""
+    steps = _coarse(np.append(row, row[:0] if row.size % 2 == 0 else np.zeros(1, dtype=row.dtype)))
+    return np.asarray(steps[::2] | steps[1::2] << 4, dtype=np.uint8)
 
 
 def _peaks(pointers: Ints, codes: Ints) -> Ints:
@@ -178,7 +210,7 @@ class Lexical:
         self._known: Lately[Meaning, list[_Term]] = Lately(_REMEMBERED)
         self.df = arrays["df"]
         self._pointers, self._docs, self._codes = arrays["pointers"], arrays["docs"], arrays["codes"]
-        self._rows, self._row_of = arrays["rows"], arrays["row_of"]
+        self._rows, self._halves, self._row_of = arrays["rows"], arrays["halves"], arrays["row_of"]
         self._term_df, self._peaks = arrays["term_df"], arrays["peaks"]
         self.idfs: Floats = arrays["idf"]
         bounds = np.searchsorted(arrays["kind"], np.arange(len(Kind) + 1))
@@ -192,9 +224,10 @@ class Lexical:
     def posting(self, term: int) -> tuple[Ints, Ints]:
         """The documents that hold ``term``, ascending, and the code of its weighted frequency in each."""
         row = int(self._row_of[term])
-        if row >= 0:
-            docs = np.flatnonzero(self._rows[row]).astype(np.int32)
-            return docs, self._rows[row][docs]
+        if row != _LISTED:
+            codes = self._rows[row] if row >= 0 else opened(self._halves[_LISTED - 1 - row], 0, self.size)
+            docs = np.flatnonzero(codes).astype(np.int32)
+            return docs, codes[docs]
         start, end = self._pointers[term : term + 2].tolist()
         return self._docs[start:end], self._codes[start:end]
 
@@ -305,13 +338,14 @@ class Lexical:
         row = int(self._row_of[term])
         worth = _worth(weight)
         dense = self._rows[row] if row >= 0 else None
+        half = self._halves[_LISTED - 1 - row] if row < _LISTED else None
         most, df = worth * int(self._peaks[term]), int(self._term_df[term])
-        return _Term(self._docs[start:end], self._codes[start:end], dense, worth, most, df)
+        return _Term(self._docs[start:end], self._codes[start:end], dense, half, worth, most, df)
 
     def _together(self, stems: tuple[int, ...]) -> _Term:
         docs, codes = self._unite(np.array(stems))
         worth = _worth(self.idf(docs.size))
-        return _Term(docs, codes, None, worth, worth * int(codes.max(initial=0)), docs.size)
+        return _Term(docs, codes, None, None, worth, worth * int(codes.max(initial=0)), docs.size)
 
     def _unite(self, stems: Ints) -> tuple[Ints, Ints]:
         rows = self._row_of[stems]

@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
+#: What a step of half a byte is in steps of a byte.
+HALF_STEP = 17
 
 
 class Passages(NamedTuple):

@@ -47,6 +47,8 @@ def test_compiled_sums_are_the_same_and_so_are_the_best(compiled: Kernels, dice:
         for a, b in pairwise(pointers):
             run.add(sums, docs[a:b], codes[a:b], 7)
         run.add_row(sums[:100], row, 5)
+        for low, high in ((0, 200), (3, 3), (3, 4), (4, 5), (17, 190), (18, 191)):
+            run.add_half(sums, row, 3, low, high)
         answers.append(sums.tobytes())
     assert answers[0] == answers[1]
     assert compiled.best is not None

@@ -25,11 +25,11 @@ class Index:
     kinds: list[int]
     terms: list[dict[int, int]]
 
-    def opened(self) -> Lexical:
+    def opened(self, *, coarse: int | None = None) -> Lexical:
         pointers = np.cumsum([0, *(len(t) for t in self.terms)])
         docs = np.array([d for t in self.terms for d in sorted(t)], dtype=np.int32)
         codes = np.array([t[d] for t in self.terms for d in sorted(t)], dtype=np.uint8)
-        packed = lexical.pack(pointers, docs, codes, len(self.kinds))
+        packed = lexical.pack(pointers, docs, codes, len(self.kinds), coarse=coarse)
         idf = weights.idf(packed["term_df"], len(self.kinds)).astype(np.float32)
         arrays = packed | {"df": packed["term_df"], "idf": idf, "kind": np.array(self.kinds, dtype=np.uint8)}
         return Lexical(arrays, worth_a_look=0)
@@ -121,6 +121,31 @@ def test_the_order_of_words_does_not_matter(question: tuple[Index, list[Meaning]
     index, meanings = question
     found = index.opened()
     assert found.score(meanings[::-1]).tobytes() == found.score(meanings).tobytes()
+
+
+@given(questions(), st.integers(0, 6))
+def test_rows_of_half_bytes_answer_as_rows_of_as_coarse_codes(
+    run: Kernels, question: tuple[Index, list[Meaning]], coarse: int
+) -> None:
+    index, meanings = question
+    single = [meaning for meaning in meanings if not meaning.united]
+    halved = index.opened(coarse=coarse)
+    terms = [dict(zip(*map(np.ndarray.tolist, halved.posting(term)), strict=True)) for term in range(len(index.terms))]
+    for term, (was, now) in enumerate(zip(index.terms, terms, strict=True)):
+        assert was.keys() == now.keys()
+        assert all(abs(was[doc] - now[doc]) <= (16 if term >= coarse else 0) for doc in was)
+    whole = Index(index.kinds, terms).opened()
+    for lane in (halved, whole):
+        lane.use(run)
+    assert halved.score(single).tolist() == whole.score(single).tolist()
+    for most in (1, 3, 50):
+        pools = [lane.pool(single, most=most) for lane in (halved, whole)]
+        assert pools[0].documents.tolist() == pools[1].documents.tolist()
+        some = np.arange(len(index.kinds))
+        assert pools[0].scores(some).tolist() == halved.score(single).tolist()
+    for single_one in single:
+        some = np.arange(len(index.kinds))
+        assert halved.holds(single_one, some).tolist() == whole.holds(single_one, some).tolist()
 
 
 @given(indexes())

@@ -23,6 +23,7 @@ import signal
 import sqlite3
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -84,12 +85,15 @@ class _Written:
 def watched(hook: Hook, *, after: Hook = lambda _: None, writes: bool = True) -> Iterator[None]:
     """``hook`` is called with its name before each operation that changes a file or a folder, ``after`` behind it."""
 
+    one_at_a_time = threading.RLock()  # files are sealed in threads
+
     def told(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def call(*given: Any, **more: Any) -> Any:
-            hook(name)
-            done = real(*given, **more)
-            after(name)
-            return done
+            with one_at_a_time:
+                hook(name)
+                done = real(*given, **more)
+                after(name)
+                return done
 
         return call
 
@@ -97,8 +101,9 @@ def watched(hook: Hook, *, after: Hook = lambda _: None, writes: bool = True) ->
 
     def opened(file: Any, mode: str = "r", *given: Any, **more: Any) -> Any:
         if set(mode) & set("wax+"):
-            hook("open")
-            made = real_open(file, mode, *given, **more)
+            with one_at_a_time:
+                hook("open")
+                made = real_open(file, mode, *given, **more)
             return _Written(made, hook) if writes and "b" in mode else made
         return real_open(file, mode, *given, **more)
 

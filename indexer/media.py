@@ -7,6 +7,7 @@ a publish, never before. Not for deciding what is a picture (``visit``).
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import re
 from pathlib import Path
@@ -31,13 +32,10 @@ def sweep(data: Path) -> int:
 
     wanted: set[str] = set()
     for name in generations.names(data):
-        try:
-            noted = json.loads((generations.folder(data) / f"gen-{name}" / "ledger.json").read_text("utf-8"))
-        except (OSError, ValueError):
+        shown = _shown(generations.folder(data) / f"gen-{name}" / "ledger.json")
+        if shown is None:
             return 0  # which pictures this generation shows is not known, so all stay
-        if "media" not in noted:
-            return 0
-        wanted.update(noted["media"])
+        wanted |= shown
     gone = 0
     with contextlib.suppress(OSError):  # what cannot be removed now goes the next time
         for file in (data / FOLDER).iterdir():
@@ -45,3 +43,18 @@ def sweep(data: Path) -> int:
                 file.unlink()
                 gone += 1
     return gone
+
+
+def _shown(ledger: Path) -> frozenset[str] | None:
+    """The pictures that the documents of a generation show, as its ledger says."""
+    try:
+        facts = ledger.stat()
+        return _read(ledger, (facts.st_ino, facts.st_size, facts.st_mtime_ns))
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+@functools.lru_cache(maxsize=8)
+def _read(ledger: Path, _state: tuple[int, ...]) -> frozenset[str]:
+    """A generation never changes, so who publishes all day reads each ledger once."""
+    return frozenset(json.loads(ledger.read_text("utf-8"))["media"])

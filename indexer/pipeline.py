@@ -71,7 +71,7 @@ def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None
     report = Report()
     decided = editorial.curations(order.curations) if order.curations else editorial.Decided()
     files = _files(order.sources, report)
-    previous, before = _before(order, report)
+    previous, before = _before(order, report, anew=crew is None)
     plan = planning.plan(files, before, full=order.full, today=order.today)
     _count(report, files, plan)
     report.stages["looking"] = time.monotonic() - started
@@ -140,11 +140,12 @@ def _files(sources: Iterable[Source], report: Report) -> dict[str, SourceFile]:
     return dict(sorted(files.items()))
 
 
-def _before(order: Order, report: Report) -> tuple[Generation | None, Ledger]:
-    """The last generation and its ledger; an empty ledger when all is to be read anew."""
+def _before(order: Order, report: Report, *, anew: bool) -> tuple[Generation | None, Ledger]:
+    """The last generation and its ledger; an empty ledger when all is to be read anew. ``anew`` is that of
+    ``generations.verified``."""
     from kb.search import generations  # brings numpy, which workers do not need
 
-    previous = generations.current(order.data)
+    previous = generations.current(order.data, anew=anew)
     named = generations.published(order.data)
     if named and (previous is None or previous.name != named):
         report.notes.append(f"Generation {named} is damaged; everything is read anew.")
@@ -304,7 +305,7 @@ class _Run:
     def _keep(self, key: str) -> None:
         entry, file = self.before.entries[key], self.files[key]
         self._note(entry)
-        self.entries[key] = replace(entry, mtime_ns=file.mtime_ns)
+        self.entries[key] = entry if entry.mtime_ns == file.mtime_ns else replace(entry, mtime_ns=file.mtime_ns)
         self.used.update(entry.ids)
         self.report.kinds[self._kind(entry.ids, file)] += len(entry.ids)
         self.report.documents += len(entry.ids)

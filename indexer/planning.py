@@ -63,7 +63,9 @@ def _found(library: Library, name: str) -> str:
 
 def _surveys(files: Mapping[str, SourceFile], before: Ledger, fresh: set[str]) -> dict[str, list[SourceFile]]:
     """Sites to be surveyed: new ones, and those of which many pages changed."""
-    wanted = {}
+    wanted: dict[str, list[SourceFile]] = {}
+    if not any(shelf.is_page(files[key]) for key in fresh):
+        return wanted
     for site, pages in shelf.sites(files.values()).items():
         changed = sum(page.key in fresh for page in pages)
         if changed and (site not in before.chrome or changed > max(2, len(pages) * _SURVEY_ANEW)):

@@ -96,7 +96,7 @@ def _old_ids(old: str, file: SourceFile) -> set[str]:
 def _target(old: str, wanted: Mapping[str, str], tails: Mapping[str, str]) -> str:
     """The document that ``old`` leads to, over as many redirects as it takes; "" when there is none."""
     for _ in range(_HOPS):
-        parts = [ids.slug(part) for part in _path(wanted[old]).split("/") if part]
+        parts = [ids.part(name) for name in _path(wanted[old]).split("/") if name]
         found = next((tails[tail] for n in range(len(parts)) if (tail := "/".join(parts[n:])) in tails), "")
         if found:
             return found

@@ -24,6 +24,7 @@ from kb.search.documents import Kind
 
 _HEAD = frontmatter.LIMIT + 2048
 _MARKDOWN = (".md", ".markdown", ".mdx", ".mkd", ".mdown", ".txt")
+_PAGE = re.compile(r"\.x?html?(\.gz)?$", re.IGNORECASE)
 _FOLDER_PAGE = re.compile(r"(?:^|/)(?:index|_index|readme)(?:\.[a-z]{2})?(\.\w+(?:\.gz)?)$", re.IGNORECASE)
 
 
@@ -133,9 +134,14 @@ def _peek(file: SourceFile) -> tuple[str, str, bool]:
     return frontmatter.text(values, "uid"), title, whole and faq.holds_many(body)
 
 
+def is_page(file: SourceFile) -> bool:
+    """Whether it is an HTML page, by its name."""
+    return _PAGE.search(file.path) is not None
+
+
 def sites(files: Iterable[SourceFile], least: int = 8) -> dict[str, list[SourceFile]]:
     """HTML pages by site: the nearest folder that holds, with all below it, ``least`` pages or more."""
-    pages = [file for file in files if re.search(r"\.x?html?(\.gz)?$", file.path, re.IGNORECASE)]
+    pages = [file for file in files if is_page(file)]
     found: dict[str, list[SourceFile]] = {}
     below: dict[str, int] = {}
     for page in pages:

@@ -6,10 +6,12 @@ or stores anything.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
 TICKET_PREFIX = "KB-"
+_SUFFIX = re.compile(r"\.(md|markdown|html?|json|xml|rst|ya?ml|mbox|pdf|docx)(\.gz)?$", re.IGNORECASE)
 _TICKET = re.compile(r"(?:kb-)?(\d{1,12})", re.IGNORECASE)
 
 
@@ -24,10 +26,16 @@ def slug(text: str, *, limit: int = 80) -> str:
     return "-".join(words)[:limit].strip("-") or "untitled"
 
 
+@functools.lru_cache(maxsize=20_000)
+def part(name: str) -> str:
+    """The slug of a part of a path, remembered: the same folders come again and again."""
+    return slug(name)
+
+
 def document_id(kind: str, name: str) -> str:
     """``doc`` and ``guides/Install.md`` give ``doc/guides/install``: the path inside the portal's ``/help/``."""
-    stem = re.sub(r"\.(md|markdown|html?|json|xml|rst|ya?ml|mbox|pdf|docx)(\.gz)?$", "", name, flags=re.IGNORECASE)
-    parts = [slug(part) for part in stem.replace("\\", "/").split("/") if part not in ("", ".", "..")]
+    stem = _SUFFIX.sub("", name)
+    parts = [part(name) for name in stem.replace("\\", "/").split("/") if name not in ("", ".", "..")]
     return "/".join([kind, *(parts or ["untitled"])])
 
 

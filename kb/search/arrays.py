@@ -37,7 +37,8 @@ def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     with path.open("wb") as file:
         file.write((MAGIC + struct.pack("<I", len(header)) + header).ljust(start, b"\0"))
         for array in flat.values():
-            file.write(array.tobytes() if array.size else b"")
+            if array.size:
+                file.write(array.reshape(-1).view(np.uint8).data)  # as it lies there: a copy could be large
             file.write(b"\0" * (-array.nbytes % _ALIGN))
 
 

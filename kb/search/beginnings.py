@@ -16,6 +16,7 @@ import numpy.typing as npt
 from kb.search import lexical, vocabulary, weights
 from kb.search.arrays import Arrays
 from kb.search.lexical import Meaning
+from kb.search.spill import Spill
 from kb.search.vocabulary import Vocabulary
 
 Ints = npt.NDArray[Any]
@@ -32,7 +33,7 @@ def complete(low: int, high: int, surface_df: Ints, surface_stem: Ints) -> Ints:
     return np.unique(surface_stem[numbers])
 
 
-def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], documents: int) -> Arrays:
+def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], documents: int, spill: Spill) -> Arrays:
     """Arrays for the beginnings of the sorted ``words``, and the postings of all terms: stems, then beginnings.
 
     ``made`` has the words' stems and frequencies; ``postings`` are the (pointers, docs, codes) of the stems.
@@ -43,46 +44,57 @@ def pack(words: Sequence[str], made: Arrays, postings: tuple[Ints, Ints, Ints], 
     many = max(_MANY_POSTINGS, documents // 3)
     texts: list[str] = []
     stems_of: list[Ints] = []
-    united: list[tuple[Ints, Ints]] = []
-    for text, low, high in _ranges(words):
-        if most[high] - most[low] < many and high - low < _MANY_WORDS:
-            continue
+    counts: list[int] = []
+    all_docs, all_codes = spill.run(np.int32), spill.run(np.uint8)
+    all_docs.append(docs)
+    all_codes.append(codes)
+    for text, low, high in _ranges(words, most, many):
         stems = complete(low, high, made["surface_df"], of_word)
         if stems.size < 2 or (df[stems].sum() < many and high - low < _MANY_WORDS):
             continue
         texts.append(text)
         stems_of.append(stems)
         lists = [(docs[a:b], codes[a:b]) for a, b in zip(pointers[stems], pointers[stems + 1], strict=True)]
-        united.append(lexical.united(lists, documents))
-    ends = pointers[-1] + np.cumsum([d.size for d, _ in united])
+        found, parts = lexical.united(lists, documents)
+        all_docs.append(found)
+        all_codes.append(parts)
+        counts.append(found.size)
+    ends = pointers[-1] + np.cumsum(counts)
     return {
         **vocabulary.pack(texts, "begin"),
         "begin_pointers": np.concatenate(([0], np.cumsum([s.size for s in stems_of]))).astype(np.int64),
         "begin_stems": np.concatenate([*stems_of, np.zeros(0)]).astype(np.int32),
         **lexical.pack(
-            np.concatenate((pointers, ends)).astype(np.int64),
-            np.concatenate((docs, *(d for d, _ in united))),
-            np.concatenate((codes, *(c for _, c in united))),
-            documents,
+            np.concatenate((pointers, ends)).astype(np.int64), all_docs.array(), all_codes.array(), documents, spill
         ),
     }
 
 
-def _ranges(words: Sequence[str]) -> list[tuple[str, int, int]]:
-    """The words that share each short beginning, as half-open ranges, sorted by its UTF-8; single words left out."""
+def _ranges(words: Sequence[str], most: Ints, many: int) -> list[tuple[str, int, int]]:
+    """The words that share each short beginning, as half-open ranges, sorted by its UTF-8; where ``most``, the postings
+    before each word, says that they may have ``many``, or where there are many words."""
     if not words:
         return []
     found = []
-    cut = np.array([word[:_LONGEST] for word in words], dtype=f"U{_LONGEST}")
-    length = np.array([len(word) for word in words], dtype=np.int64)
+    letters, length = _letters(words)
+    other = np.logical_or.accumulate(letters[1:] != letters[:-1], axis=1)
     for size in range(1, _LONGEST + 1):
-        beginning = cut.astype(f"U{size}")
         # Words are sorted: those with the same beginning stand together, and shorter ones before them.
-        bounds = np.flatnonzero(np.concatenate(([True], beginning[1:] != beginning[:-1], [True])))
-        long = length[bounds[:-1]] >= size
-        pairs = zip(bounds[:-1][long].tolist(), bounds[1:][long].tolist(), strict=True)
-        found += [(words[low][:size], low, high) for low, high in pairs if high - low > 1]
-    return sorted(found, key=lambda row: row[0].encode("utf-8", "surrogatepass"))
+        bounds = np.flatnonzero(np.concatenate(([True], other[:, size - 1], [True])))
+        low, high = bounds[:-1], bounds[1:]
+        wanted = (
+            (length[low] >= size) & (high - low > 1) & ((most[high] - most[low] >= many) | (high - low >= _MANY_WORDS))
+        )
+        found += [(words[a][:size], a, b) for a, b in zip(low[wanted].tolist(), high[wanted].tolist(), strict=True)]
+    return sorted(found, key=lambda row: row[0])
+
+
+def _letters(words: Sequence[str]) -> tuple[Ints, Ints]:
+    """The first characters of each word, zeros behind a shorter one, and how many characters each has."""
+    text = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    length = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
+    at = (np.cumsum(length) - length)[:, None] + np.arange(_LONGEST)
+    return np.where(np.arange(_LONGEST) < length[:, None], text.take(at, mode="clip"), 0), length
 
 
 class Beginnings:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 from array import array
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain, compress, islice, pairwise
 from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
@@ -26,6 +26,7 @@ from kb.search.arrays import Arrays
 from kb.search.documents import Document, Kind
 from kb.search.kernels import places
 from kb.search.passages import Cut
+from kb.search.spill import BLOCK, Run, Spill
 
 Ints = npt.NDArray[Any]
 FILE = "words.arrays"
@@ -62,7 +63,9 @@ class Facts:
         )  # fmt: skip
 
 
-_FACTS = attrgetter(*(field.name for field in fields(Facts)))  # a tuple; dataclasses.astuple copies deeply, and slowly
+_NAMES = tuple(field.name for field in fields(Facts))
+_TITLE, _ROW = _NAMES.index("title"), _NAMES.index("row")  # behind the row stands the first passage
+_FACTS = attrgetter(*_NAMES)  # a tuple; dataclasses.astuple copies deeply, and slowly
 
 
 class _Known(dict[str, tuple[int, ...]]):
@@ -95,19 +98,53 @@ def _plain(chunk: str) -> bool:
     return len(chunk) > 1 and chunk.isascii() and chunk.isalpha() and chunk.islower()
 
 
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """Words sorted by their UTF-8: their ``texts``, the numbers they had before (``order``), and for each number that
+    there was before the new one, -1 for those left out."""
+
+    texts: list[str]
+    order: Ints
+    number: Ints
+
+    def of(self, chosen: Ints) -> Ranked:
+        """Only the ``chosen`` ones (their numbers, or a truth for each number), renumbered."""
+        used = np.zeros(self.number.size, dtype=bool)
+        used[chosen] = True
+        kept = used[self.order]
+        return _ranked(list(compress(self.texts, kept.tolist())), self.order[kept], self.number.size)
+
+
+def ranked(texts: list[str]) -> Ranked:
+    """All of ``texts``, which are in order of their numbers."""
+    # UTF-8 sorts like the characters do. What was taken over is sorted already, which makes this a walk.
+    order = sorted(range(len(texts)), key=texts.__getitem__)
+    return _ranked([texts[i] for i in order], np.array(order, dtype=np.int64), len(texts))
+
+
+def _ranked(texts: list[str], order: Ints, before: int) -> Ranked:
+    number = np.full(before, -1, dtype=np.int32)
+    number[order] = np.arange(order.size)
+    return Ranked(texts, order, number)
+
+
 class Corpus:
     """The words of all documents, as numbers, in order of adding."""
 
-    def __init__(self, *, semantic: bool = False) -> None:
-        """With ``semantic``, passages get directions too. Raises Misconfigured when its extra is not installed."""
+    def __init__(self, *, semantic: bool = False, spill: Spill | None = None) -> None:
+        """With ``semantic``, passages get directions too. Raises Misconfigured when its extra is not installed.
+        ``spill`` is where words lie that are too many for memory."""
+        self.spill = spill or Spill()
         self.directions = [semantic_.none()] if semantic else None
         self.analyzer = Analyzer()
         self.facts: list[Facts] = []
         self.surfaces: dict[str, int] = {}
-        self.title_words, self.title_ends = array("i"), array("q", [0])
-        self.body_words, self.body_ends = array("i"), array("q", [0])
+        self.title_words, self.title_ends = self.spill.run(np.int32), array("q", [0])
+        self.body_words, self.body_ends = self.spill.run(np.int32), array("q", [0])
         self.passage_doc = array("i")
-        self._stems: list[str] = []
+        self._stems: dict[str, int] = {}
+        self._stem_of = array("i")
+        self._words: Ranked | None = None
         self._known = _Known(self.analyzer, self.surfaces)
 
     def add(self, document: Document, row: int, cuts: Sequence[Cut]) -> None:
@@ -130,11 +167,18 @@ class Corpus:
     def _numbers(self, text: str) -> Iterable[int]:
         return chain.from_iterable(map(self._known.__getitem__, text.split()))
 
-    def stems(self) -> list[str]:
-        """The stem of each surface word, in order of their numbers."""
-        texts = list(self.surfaces)
-        self._stems += map(self.analyzer.stem, texts[len(self._stems) :])
-        return self._stems
+    def words(self) -> Ranked:
+        """All words, those of hidden documents too: to be cut down before anyone sees them."""
+        if self._words is None or self._words.number.size != len(self.surfaces):
+            self._words = ranked(list(self.surfaces))
+        return self._words
+
+    def stems(self) -> tuple[Ranked, Ints]:
+        """The stems of the words, and the number of each word's."""
+        texts = list(islice(self.surfaces, len(self._stem_of), None))
+        numbers, stem = self._stems, self.analyzer.stem
+        self._stem_of.extend([numbers.setdefault(stem(text), len(numbers)) for text in texts])
+        return ranked(list(numbers)), ints(self._stem_of)
 
     # --- taken over from the last generation ---------------------------------------------------------------------
 
@@ -145,8 +189,9 @@ class Corpus:
         number it had: directions that were not saved are worked out anew.
         """
         self.surfaces.update(zip(_texts(saved["surfaces"]), range(1 << 31), strict=False))
-        self._stems = _texts(saved["stems"])
-        facts = [Facts.from_row(row) for row in json.loads(bytes(saved["facts"]))]
+        self._stems.update(zip(_texts(saved["stems"]), range(1 << 31), strict=False))
+        self._stem_of.frombytes(saved["stem_of"].tobytes())
+        facts = json.loads(bytes(saved["facts"]))
         firsts, counts = (np.array(one, dtype=np.int64) for one in ranges(saved, rows))
         passages = places(firsts, firsts + counts)
         _take(self.title_words, self.title_ends, saved["title_words"], saved["title_ends"], rows)
@@ -156,32 +201,43 @@ class Corpus:
             self.directions.append(saved["directions"][passages])
         elif self.directions is not None:
             for old in rows.tolist():
-                self._direct(facts[old].title, [texts(n) for n in range(*saved["firsts"][old : old + 2].tolist())])
+                self._direct(facts[old][_TITLE], [texts(n) for n in range(*saved["firsts"][old : old + 2].tolist())])
         starts = (np.cumsum(counts) - counts).tolist()
         for row, (old, first) in enumerate(zip(rows.tolist(), starts, strict=True)):
-            self.facts.append(replace(facts[old], row=row, first=first))
+            self.facts.append(Facts.from_row((*facts[old][:_ROW], row, first, *facts[old][_ROW + 2 :])))
 
     def save(self, path: Path) -> None:
         """Write what ``keep`` takes over; words that no document has any more are left out."""
-        title, body = ints(self.title_words), ints(self.body_words)
         used = np.zeros(len(self.surfaces), dtype=bool)
-        used[title], used[body] = True, True
-        number = np.cumsum(used, dtype=np.int32) - 1
-        chosen = used.tolist()
+        runs = (self.title_words, self.body_words)
+        for run in runs:
+            for some in pieces(run.array()):
+                used[some] = True
+        surfaces = self.words().of(used)
+        stems, stem_of = self.stems()
+        stems = stems.of(stem_of[surfaces.order])
+        title, body = (self._renumbered(run, surfaces.number) for run in runs)
         arrays.save(
             path,
             {
-                "surfaces": _blob(word for word, is_used in zip(self.surfaces, chosen, strict=True) if is_used),
-                "stems": _blob(stem for stem, is_used in zip(self.stems(), chosen, strict=True) if is_used),
+                "surfaces": _blob(surfaces.texts),
+                "stems": _blob(stems.texts),
+                "stem_of": stems.number[stem_of[surfaces.order]],
                 "facts": np.frombuffer(json.dumps(list(map(_FACTS, self.facts))).encode(), dtype=np.uint8),
-                "title_words": number[title],
+                "title_words": title,
                 "title_ends": np.frombuffer(self.title_ends, dtype=np.int64),
-                "body_words": number[body],
+                "body_words": body,
                 "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
                 "firsts": np.array([*(f.first for f in self.facts), len(self.passage_doc)], dtype=np.int64),
             }
             | ({} if self.directions is None else {"directions": np.concatenate(self.directions)}),
         )
+
+    def _renumbered(self, run: Run, number: Ints) -> Ints:
+        made = self.spill.run(np.int32)
+        for some in pieces(run.array()):
+            made.append(number[some])
+        return made.array()
 
 
 def ranges(saved: Arrays, rows: Ints | Sequence[int]) -> tuple[list[int], list[int]]:
@@ -204,11 +260,20 @@ def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> Fac
     )  # fmt: skip
 
 
-def _take(into: array[int], ends: array[int], words: Ints, old_ends: Ints, texts: Ints) -> None:
-    """Append the words of ``texts``, which are ranges of ``words``, and where each ends."""
+def _take(into: Run, ends: array[int], words: Ints, old_ends: Ints, texts: Ints) -> None:
+    """Append the words of ``texts``, which are ranges of ``words`` in ascending order, and where each ends."""
     starts, stops = old_ends[texts], old_ends[texts + 1]
     ends.frombytes((np.cumsum(stops - starts) + len(into)).astype(np.int64).tobytes())
-    into.frombytes(words[places(starts, stops)].astype(np.int32).tobytes())
+    gaps = np.flatnonzero(starts[1:] != stops[:-1]) + 1
+    for low, high in pairwise([0, *gaps.tolist(), texts.size]):  # neighbours in one go
+        if high > low:
+            into.append(words[starts[low] : stops[high - 1]])
+
+
+def pieces(words: Ints) -> Iterator[Ints]:
+    """All of them, so many at a time as are worked on at once."""
+    for low in range(0, words.size, BLOCK):
+        yield words[low : low + BLOCK]
 
 
 def ints(numbers: array[int]) -> Ints:

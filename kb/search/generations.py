@@ -31,15 +31,16 @@ from typing import IO, Any, Self
 import numpy as np
 
 from kb.errors import Conflict, KbError, NotFound, Unavailable
-from kb.search import arrays, corpus, postings, solved
+from kb.search import arrays, corpus, postings, sealing, solved
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
+from kb.search.earlier import Before
 from kb.search.solved import Solved
+from kb.search.spill import Spill
 from kb.search.store import FILE as STORE_FILE
-from kb.search.store import DocumentStore, StoreWriter, without_surrogates
-from kb.search.topics import Before
+from kb.search.store import FILES, Difference, DocumentStore, StoreWriter, without_surrogates
 
 CURATIONS_FILE = "curations.json"
-FORMAT = 7  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
+FORMAT = 9  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
 Progress = Callable[[str, int, int], None]
 
 
@@ -154,14 +155,14 @@ def rollback(data: Path, name: str | None = None) -> Generation:
 def verified(data: Path, name: str, *, anew: bool = True) -> Generation:
     """Generation ``name`` with every byte checked. Raises Unavailable naming the file that is wrong.
 
-    Without ``anew``, files are taken as they were when this process checked them last, as long as their sizes and times
-    are the same: for pages that only tell of a generation, never for opening one.
+    Without ``anew``, files are taken as they were when this process wrote or checked them last, as long as their sizes
+    and times are the same: for pages that only tell of a generation and for the next build, never for opening one.
     """
     path = folder(data) / f"gen-{name}"
     manifest = _manifest(path)
-    for file, (size, expected) in manifest.files.items():
-        if not _matches(path / file, size, expected, _sha256 if anew else _known_sha256):
-            raise Unavailable(f"Generation {name} is damaged: {file} is not what was published. Run `kb index --full`.")
+    wrong = sealing.differing(path, manifest.files, sealing.sha256 if anew else sealing.known_sha256)
+    if wrong is not None:
+        raise Unavailable(f"Generation {name} is damaged: {wrong} is not what was published. Run `kb index --full`.")
     return Generation(path, manifest)
 
 
@@ -179,28 +180,6 @@ def _manifest(path: Path) -> Manifest:
 
 def _seal(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
-
-
-def _matches(file: Path, size: int, expected: str, hashed: Callable[[Path], str]) -> bool:
-    try:
-        return file.stat().st_size == size and hashed(file) == expected
-    except OSError:
-        return False
-
-
-def _sha256(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _known_sha256(file: Path) -> str:
-    found = file.stat()
-    return _hashed_once(file, (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns))
-
-
-@functools.lru_cache(maxsize=4096)
-def _hashed_once(file: Path, _state: tuple[int, ...]) -> str:
-    return _sha256(file)
 
 
 class Builder:
@@ -225,7 +204,8 @@ class Builder:
         self._semantic = semantic
         self.curations: Mapping[str, Any] = {}  # copied into the generation, see ``curations``
         self._kinds: Counter[str] = Counter()
-        self._kept: set[str] = set()
+        self._took_over = False
+        self._copied: Callable[[], None] = lambda: None  # waits until the store has what was taken over
         self._solved: tuple[Solved, ...] = ()
         self._open = contextlib.ExitStack()
 
@@ -241,7 +221,11 @@ class Builder:
             opened.callback(shutil.rmtree, self._aside, ignore_errors=True)
             self._store = StoreWriter(self._aside / STORE_FILE)
             opened.callback(self._store.close)
-            self._corpus = corpus.Corpus(semantic=self._semantic)
+            spill = Spill(self._aside)
+            opened.callback(spill.close)
+            self._corpus = corpus.Corpus(semantic=self._semantic, spill=spill)
+            before = (self.previous.path, self.previous.manifest.files) if self.previous else None
+            self._sealer = opened.enter_context(sealing.Sealer(self._aside, before))
             self._open = opened.pop_all()
         return self
 
@@ -256,6 +240,7 @@ class Builder:
         """Take up one document. Raises Conflict when its id was added before."""
         with _told():
             document = without_surrogates(document)
+            self._copied()
             row, cuts = self._store.add(document)
             self._corpus.add(document, row, cuts)
             self._kinds[document.kind] += 1
@@ -271,15 +256,20 @@ class Builder:
             if not rows:
                 return 0
             saved = arrays.load(self.previous.path / corpus.FILE)
+            copying = functools.partial(
+                self._store.keep, self.previous.path / STORE_FILE, rows, *corpus.ranges(saved, rows)
+            )
+            self._copied = self._sealer.aside(copying).result
             self._corpus.keep(saved, np.array(rows, dtype=np.int64), store.passage)
-            self._kept = {facts.id for facts in self._corpus.facts}
+            self._took_over = True
             self._kinds.update(str(facts.kind) for facts in self._corpus.facts)
-            self._store.keep(self.previous.path / STORE_FILE, rows, *corpus.ranges(saved, rows))
         return len(rows)
 
     def alias(self, old: str, document_id: str) -> None:
         """Let an old id lead to a document that was or will be added."""
-        self._store.alias(old, document_id)
+        with _told():
+            self._copied()
+            self._store.alias(old, document_id)
 
     def solved(self, tickets: Iterable[Solved]) -> None:
         """Let these resolved tickets vote, and no others: one that is left out has stopped voting."""
@@ -288,10 +278,13 @@ class Builder:
     def prepare(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Generation:
         """Build, seal and verify what was added, aside: to be looked at, and then released or left."""
         with _told():
+            self._copied()
             self._store.close()
+            self._sealer.begin(FILES)
             self._whoosh()
-            self._corpus.save(self._aside / corpus.FILE)
             partitions = self._partitions()
+            self._corpus.save(self._aside / corpus.FILE)
+            self._sealer.begin((corpus.FILE,))
             (self._aside / "ledger.json").write_text(json.dumps(ledger), "ascii")  # file names may be no UTF-8
             (self._aside / CURATIONS_FILE).write_text(json.dumps(self.curations, ensure_ascii=False), "utf-8")
             manifest = self._sealed(partitions, settings)
@@ -313,7 +306,7 @@ class Builder:
         from kb.search import whoosh_build  # spawns a process for large corpora; not needed to read a generation
 
         previous = self.previous.path if self.previous else None
-        self._building = whoosh_build.start(self._aside, previous, documents=self._kinds.total())
+        self._building = whoosh_build.start(self._aside, previous, self._difference, documents=self._kinds.total())
 
     def _partitions(self) -> dict[str, str]:
         """One set of arrays for each distinct set of visible documents: {audience: file}."""
@@ -326,37 +319,43 @@ class Builder:
             visible = frozenset(a for a in visible_to(audience) if present[a])
             if visible not in files:
                 files[visible] = f"part-{len(files)}.arrays"
-                arrays.save(self._aside / files[visible], self._partition(visible, self._before(audience, visible)))
+                with contextlib.closing(Spill(self._aside)) as spill:
+                    made = self._partition(visible, self._before(audience, visible), spill)
+                    arrays.save(self._aside / files[visible], made)
+                self._sealer.begin((files[visible],))
             partitions[audience] = files[visible]
         self.progress("ranking", len(audiences), len(audiences))
         return partitions
 
-    def _partition(self, visible: frozenset[str], before: Before | None) -> arrays.Arrays:
+    def _partition(self, visible: frozenset[str], before: Before | None, spill: Spill) -> arrays.Arrays:
         """Everything that those who see ``visible`` are answered from."""
-        made = postings.partition(self._corpus, visible, before)
+        made = postings.partition(self._corpus, visible, before, spill)
         place = {self._corpus.facts[row].id: number for number, row in enumerate(made["row"].tolist())}
         return made | solved.pack(self._solved, self._corpus.analyzer, made, place)
 
     def _before(self, audience: str, visible: frozenset[str]) -> Before | None:
         """What the last generation had for this audience, when documents were taken over from it."""
-        if not self._kept or self.previous is None or audience not in self.previous.manifest.partitions:
+        if not self._took_over or self.previous is None or audience not in self.previous.manifest.partitions:
             return None
         with contextlib.closing(self.previous.store) as store:
             of_row = store.audiences()
         then = {id_ for id_, other in of_row.values() if other in visible_to(audience)}
         now = {facts.id for facts in self._corpus.facts if facts.audience in visible}
+        fresh = set(self._difference.fresh)
         old = arrays.load(self.previous.partition(audience))
+        words = arrays.load(self.previous.path / corpus.FILE)
         ids = (of_row[row][0] for row in old["row"].tolist())
-        places = {id_: number for number, id_ in enumerate(ids) if id_ in self._kept}
-        return Before(old, changed=len(now - self._same), lost=bool(then - now), places=places)
+        # Whether one that says the same was read again is no matter: that may be for the sake of a hidden one.
+        places = {id_: number for number, id_ in enumerate(ids) if id_ in now and id_ not in fresh}
+        return Before(old, changed=len(now & fresh), lost=bool(then - now), places=places, words=words)
 
     @functools.cached_property
-    def _same(self) -> set[str]:
-        """The documents that say what they said in the last generation, whether they were read again or not."""
-        assert self.previous is not None
-        with contextlib.closing(self.previous.store) as old, contextlib.closing(self._built()) as new:
-            then = old.digests()
-            return {id_ for id_, digest in new.digests().items() if then.get(id_) == digest}
+    def _difference(self) -> Difference:
+        """What differs from the last generation, whether it was read again or not."""
+        with contextlib.ExitStack() as opened:
+            new = opened.enter_context(contextlib.closing(self._built()))
+            old = opened.enter_context(contextlib.closing(self.previous.store)) if self.previous else None
+            return new.difference(old)
 
     def _built(self) -> DocumentStore:
         return DocumentStore(self._aside / STORE_FILE)
@@ -364,10 +363,7 @@ class Builder:
     def _sealed(self, partitions: dict[str, str], settings: Mapping[str, Any]) -> Manifest:
         if self._operators:
             self._building.wait(lambda done, total: self.progress("phrases", done, total))
-        files = {}
-        for file in sorted(p for p in self._aside.rglob("*") if p.is_file()):
-            _sync(file)
-            files[file.relative_to(self._aside).as_posix()] = (file.stat().st_size, _sha256(file))
+        files = self._sealer.seals()
         newest = max([int(n) for n in (*names(self._data), published(self._data) or "0") if n.isdigit()], default=0)
         created = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
         manifest = Manifest(
@@ -382,15 +378,15 @@ class Builder:
         )
         values = json.loads(json.dumps(asdict(manifest)))
         (self._aside / "manifest.json").write_text(json.dumps(values | {"seal": _seal(values)}), "utf-8")
-        _sync(self._aside / "manifest.json")
+        sealing.sync(self._aside / "manifest.json")
         for inner in [*(p for p in self._aside.rglob("*") if p.is_dir()), self._aside]:
-            _sync(inner)
+            sealing.sync(inner)
         return manifest
 
     def _check(self, manifest: Manifest) -> None:
         """Open what was built as a reader would; a failure publishes nothing."""
         with contextlib.closing(self._built()) as built:
-            counted = len(built.digests())
+            counted = len(built)
         opened = {file: arrays.load(self._aside / file) for file in set(manifest.partitions.values())}
         widest = max((a["kind"].size for a in opened.values()), default=0)
         if counted != manifest.documents or widest > counted:
@@ -400,10 +396,12 @@ class Builder:
     def _swap(self, manifest: Manifest) -> Manifest:
         target = self._root / f"gen-{manifest.name}"
         os.rename(self._aside, target)
-        _sync(self._root)
+        sealing.sync(self._root)
         point_to(self._data, manifest.name)
         for name in names(self._data)[self._keep :]:
             shutil.rmtree(self._root / f"gen-{name}", ignore_errors=True)
+        for file, (_, digest) in manifest.files.items():
+            sealing.remember(target / file, digest)
         return manifest
 
 
@@ -411,18 +409,9 @@ def point_to(data: Path, name: str) -> None:
     """Make ``name`` the published generation: written aside, synced, renamed."""
     aside = folder(data) / "CURRENT.new"
     aside.write_text(f"{name}\n", "ascii")
-    _sync(aside)
+    sealing.sync(aside)
     os.replace(aside, folder(data) / "CURRENT")
-    _sync(folder(data))
-
-
-def _sync(path: Path) -> None:
-    # A failed fsync is never tried again: the kernel may have dropped the pages (PostgreSQL's "fsyncgate").
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    sealing.sync(folder(data))
 
 
 @contextlib.contextmanager

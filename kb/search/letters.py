@@ -18,91 +18,122 @@ import numpy.typing as npt
 
 from kb.search import pieces, weights
 from kb.search.arrays import Arrays
+from kb.search.earlier import Then
 from kb.search.kernels import Kernels, Scratch, gather
 from kb.search.shapes import Titles
+from kb.search.spill import Columns, Spill, blocks
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
 _ALL: Mask = np.zeros(0, dtype=np.bool_)
+_BATCH = 4_000  # titles that are taken to pieces at once
 _LONGEST = 300  # characters of a query that are compared
 #: Weights are whole numbers: of pieces in titles 16 bits, of pieces in a query 14, so that a product has room in 31.
 _WEIGHT, _WORTH, _VALUE = 65_535, 16_384, 65_536
 
 
-def pack(titles: Sequence[str], before: Arrays | None = None, places: Ints | None = None) -> Arrays:
+def pack(titles: Sequence[str], then: Then | None = None, spill: Spill | None = None) -> Arrays:
     """TF-IDF over the titles' pieces, and for each piece the titles where it weighs most.
 
-    ``before`` are arrays of an earlier partition; ``places`` says for each title which document had the same there, -1
-    for none.
+    ``then`` is what holds of an earlier partition: titles that are the same are not taken to pieces again.
     """
-    hashes, of_title = _counted(titles) if before is None or places is None else _again(titles, before, places)
-    counts = of_title.tocsc()
+    spill = spill or Spill()
+    hashes, pointers, grams, counts = _counted(titles, then, spill)
+    df = np.zeros(max(1, hashes.size), dtype=np.int64)
+    for low, high in blocks(pointers, spill.block):
+        df += np.bincount(grams[pointers[low] : pointers[high]], minlength=df.size)
     # scikit-learn's smooth idf, and unit length, so that a dot product is a cosine.
-    idf = (np.log((1 + len(titles)) / (1 + np.diff(counts.indptr))) + 1).astype(np.float32)
-    length = np.sqrt(of_title.power(2) @ idf.astype(np.float64) ** 2)
-    weight = (counts.data * np.repeat(idf, np.diff(counts.indptr)) / length[counts.indices]).astype(np.float32)
-    kept, pointers = _heaviest(counts.indptr, weight)
+    idf = (np.log((1 + len(titles)) / (1 + df)) + 1).astype(np.float32)
+    lengths, columns = spill.run(np.float64), Columns(spill, np.int32, np.float32)
+    for low, high in blocks(pointers, spill.block):
+        here = slice(int(pointers[low]), int(pointers[high]))
+        table = _table(grams[here], counts[here], pointers[low : high + 1] - pointers[low], df.size)
+        length = np.sqrt(table.power(2) @ idf.astype(np.float64) ** 2)
+        turned = table.tocsc()
+        weight = turned.data * np.repeat(idf, np.diff(turned.indptr)) / length[turned.indices]
+        columns.add(turned.indptr, turned.indices + low, weight)
+        lengths.append(length)
     return {
         "gram_hashes": hashes,
         "gram_idf": idf,
-        "gram_pointers": pointers,
-        "gram_docs": counts.indices[kept].astype(np.int32),
-        "gram_weights": np.rint(weight[kept] * _WEIGHT).astype(np.uint16),
-        "title_pointers": of_title.indptr.astype(np.int64),
-        "title_grams": of_title.indices.astype(np.int32),
-        "title_counts": of_title.data.astype(np.uint8),
-        "title_lengths": np.maximum(length, 1e-9).astype(np.float32),
+        **_heaviest(columns, df.size, spill),
+        "title_pointers": pointers,
+        "title_grams": grams,
+        "title_counts": counts,
+        "title_lengths": np.maximum(lengths.array(), 1e-9).astype(np.float32),
     }
 
 
-def _counted(titles: Sequence[str]) -> tuple[Ints, Any]:
-    """The hashes of all pieces, ascending, and how often each title has each, 255 at most."""
+def _table(grams: Ints, counts: Ints, pointers: Ints, width: int) -> Any:
     from scipy import sparse  # build time only
 
-    points, ends = pieces.letters(titles)
-    found, at = pieces.hashes(points)
-    hashes, place = np.unique(found, return_inverse=True)
-    owner = ends.searchsorted(at, "right") - 1
-    ones = np.ones(found.size, dtype=np.int32)
-    of_title = sparse.csr_matrix((ones, (owner, place)), shape=(len(titles), max(1, hashes.size)))
-    of_title.data = np.minimum(of_title.data, 255)
-    of_title.sort_indices()
-    return hashes, of_title
+    return sparse.csr_matrix((counts.astype(np.int32), grams, pointers), (pointers.size - 1, width))
 
 
-def _again(titles: Sequence[str], before: Arrays, places: Ints) -> tuple[Ints, Any]:
-    """What ``_counted`` gives, counting only the titles that are new."""
-    from scipy import sparse  # build time only
-
-    same, fresh = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
-    new_hashes, counted = _counted([titles[i] for i in fresh.tolist()])
-    at, owner = gather(before["title_pointers"], places[same])
-    old = before["gram_hashes"][before["title_grams"][at]]
-    hashes = np.union1d(np.unique(old), new_hashes)
-    width = max(1, hashes.size)
-    pointers = np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=same.size))))
-    values = before["title_counts"][at].astype(np.int32)
-    kept = sparse.csr_matrix((values, hashes.searchsorted(old), pointers), (same.size, width))
-    columns = hashes.searchsorted(new_hashes)[counted.indices] if counted.nnz else counted.indices
-    added = sparse.csr_matrix((counted.data, columns, counted.indptr), (fresh.size, width))
-    order = np.argsort(np.concatenate((same, fresh)), kind="stable")
-    table = sparse.vstack((kept, added), format="csr")[order]
-    table.sort_indices()
-    return hashes, table
+def _counted(titles: Sequence[str], then: Then | None, spill: Spill) -> tuple[Ints, Ints, Ints, Ints]:
+    """The hashes of all pieces, ascending; and where each title begins in two lists: which pieces it has, and how often
+    each, 255 times at most."""
+    was = np.full(len(titles), -1, dtype=np.int64) if then is None else then.places
+    hashes, lengths = np.zeros(0, dtype=np.uint32), np.zeros(len(titles), dtype=np.int64)
+    found, counts, grams = spill.run(np.uint32), spill.run(np.uint8), spill.run(np.int32)
+    for low in range(0, len(titles), _BATCH):
+        some = titles[low : low + _BATCH]
+        owner, own, times = _batch(some, was[low : low + _BATCH], then)
+        hashes = np.union1d(hashes, own)
+        lengths[low : low + len(some)] = np.bincount(owner, minlength=len(some))
+        found.append(own)
+        counts.append(times)
+    pointers = np.concatenate(([0], np.cumsum(lengths)))
+    for low, high in blocks(pointers, spill.block):
+        grams.append(hashes.searchsorted(found.array()[pointers[low] : pointers[high]]))
+    return hashes, pointers, grams.array(), counts.array()
 
 
-def _heaviest(pointers: Ints, weight: Ints) -> tuple[Ints, Ints]:
-    """The places of the heaviest entries of each row, and where each row begins among them; ties in order."""
-    counts = np.diff(pointers)
-    long = np.flatnonzero(counts > weights.LETTER_POSTINGS)
+def _batch(titles: Sequence[str], was: Ints, then: Then | None) -> tuple[Ints, Ints, Ints]:
+    """Of each title the hashes of its pieces, ascending, and how often it has each: (title, hash, times)."""
+    same, fresh = np.flatnonzero(was >= 0), np.flatnonzero(was < 0)
+    points, ends = pieces.letters([titles[i] for i in fresh.tolist()])
+    own, at = pieces.hashes(points)
+    keys, times = np.unique(fresh[ends.searchsorted(at, "right") - 1] << 32 | own, return_counts=True)
+    if then is not None and same.size:
+        old = then.arrays
+        at, owner = gather(old["title_pointers"], was[same])
+        kept = same[owner] << 32 | old["gram_hashes"][old["title_grams"][at]].astype(np.int64)
+        keys, times = np.concatenate((kept, keys)), np.concatenate((old["title_counts"][at], times))
+        if fresh.size:
+            order = np.argsort(keys, kind="stable")
+            keys, times = keys[order], times[order]
+    return keys >> 32, (keys & 0xFFFFFFFF).astype(np.uint32), np.minimum(times, 255).astype(np.uint8)
+
+
+def _heaviest(columns: Columns, width: int, spill: Spill) -> Arrays:
+    """Of each piece the titles where it weighs most, ties in order."""
+    found, (titles, weight) = columns.merged()
+    pointers = found if found.size > 1 else np.zeros(width + 1, dtype=np.int64)
+    docs, kept_weights = spill.run(np.int32), spill.run(np.uint16)
+    for low, high in blocks(pointers, spill.block):
+        here = slice(int(pointers[low]), int(pointers[high]))
+        keep = _kept(pointers[low : high + 1] - pointers[low], weight[here])
+        docs.append(titles[here][keep])
+        kept_weights.append(np.rint(weight[here][keep] * _WEIGHT))
+    counts = np.minimum(np.diff(pointers), weights.LETTER_POSTINGS)
+    return {
+        "gram_pointers": np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        "gram_docs": docs.array(),
+        "gram_weights": kept_weights.array(),
+    }
+
+
+def _kept(pointers: Ints, weight: Ints) -> Mask:
+    """Whether each entry is among the heaviest of its row."""
     keep = np.ones(weight.size, dtype=bool)
+    long = np.flatnonzero(np.diff(pointers) > weights.LETTER_POSTINGS)
     for start, end in zip(pointers[long].tolist(), pointers[long + 1].tolist(), strict=True):
         best = np.argsort(-weight[start:end], kind="stable")[: weights.LETTER_POSTINGS]
         keep[start:end] = False
         keep[start + best] = True
-    counts = np.minimum(counts, weights.LETTER_POSTINGS)
-    return np.flatnonzero(keep), np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    return keep
 
 
 @dataclass(frozen=True, slots=True)

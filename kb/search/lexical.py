@@ -25,6 +25,7 @@ from kb.search.arrays import Arrays
 from kb.search.documents import Kind
 from kb.search.kernels import UNIT, Kernels, Scratch, kernels, saturated, top
 from kb.search.lately import Lately
+from kb.search.spill import Spill
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -120,19 +121,28 @@ class Pool:
         return _points(sums)
 
 
-def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int) -> Arrays:
+def pack(pointers: Ints, docs: Ints, codes: Ints, documents: int, spill: Spill | None = None) -> Arrays:
     """Arrays for the postings of all terms; a term that one of eight documents has becomes a row of codes."""
+    spill = spill or Spill()
     df = np.diff(pointers)
     dense = (df * _DENSE >= documents) & (df > 0)
-    rows = np.zeros((int(dense.sum()), documents), dtype=np.uint8)
-    for row, term in enumerate(np.flatnonzero(dense).tolist()):
-        rows[row, docs[pointers[term] : pointers[term + 1]]] = codes[pointers[term] : pointers[term + 1]]
-    sparse = ~np.repeat(dense, df)
+    lists = (spill.run(np.int32), spill.run(np.uint8))
+    rows = spill.run(np.uint8)
+    last = 0
+    for term in [*np.flatnonzero(dense).tolist(), df.size]:
+        start, end = pointers[[last, term]].tolist()
+        for run, values in zip(lists, (docs, codes), strict=True):
+            run.append(values[start:end])
+        if term < df.size:
+            row, here = np.zeros(documents, dtype=np.uint8), slice(end, int(pointers[term + 1]))
+            row[docs[here]] = codes[here]
+            rows.append(row)
+        last = term + 1
     return {
         "pointers": np.concatenate(([0], np.cumsum(np.where(dense, 0, df)))).astype(np.int64),
-        "docs": docs[sparse].astype(np.int32),
-        "codes": codes[sparse],
-        "rows": rows,
+        "docs": lists[0].array(),
+        "codes": lists[1].array(),
+        "rows": rows.array().reshape(int(dense.sum()), documents),
         "row_of": np.where(dense, np.cumsum(dense) - 1, -1).astype(np.int32),
         "term_df": df.astype(np.int32),
         "peaks": _peaks(pointers, codes),

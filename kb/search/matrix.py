@@ -25,6 +25,7 @@ from kb.search.kernels import Kernels, Scratch, gather, kernels
 from kb.search.lately import Lately
 from kb.search.letters import Letters, Vector
 from kb.search.lexical import Lexical, Meaning, Pool
+from kb.search.phrases import Phrases
 from kb.search.ranking import fresh
 from kb.search.semantic import Semantic
 from kb.search.shapes import Asked, Directions, Marks, Passages
@@ -101,6 +102,7 @@ class Matrix:
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
         self.letters = Letters(arrays, self.run)
+        self.phrases = Phrases(arrays)
         self.topics = Topics(arrays) if "topic_lengths" in arrays else None
         self.semantic = Semantic(arrays, self.run) if "semantic_lengths" in arrays and semantic.available() else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
@@ -253,11 +255,19 @@ class Matrix:
             held += np.float32(idf * (0.8 if meaning.corrected else 1.0)) * self.lexical.holds(meaning, documents)
         return held / np.float32(whole) if whole else held
 
+    def kindred(self, documents: Ints, shown: Ints, leaders: Ints, worth: Floats) -> Floats:
+        """How near in topics the passage that each document would show is to those of the documents at ``leaders``."""
+        if self.topics is None:
+            return np.zeros(documents.size, dtype=np.float32)
+        return self.topics.near_to(self._a["doc_passages"][documents] + shown, leaders, worth)
+
     def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
         """What speaks for or against each document besides likeness, 0 to 1 by name (see ``weights.NUDGES``)."""
         exact = identifiers(query.text)
         named = tuple(m for m in query.meanings if m.word in exact and not m.corrected) if exact else ()
         given = {}
+        if query.text:
+            given["phrase"] = self.phrases.shares(query.text, documents)
         if named:
             given["exact"] = self.coverage(Understood("", named), documents)
         about = self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ()

@@ -10,111 +10,164 @@ from __future__ import annotations
 import json
 import zlib
 from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import beginnings, letters, semantic, spelling, topics, vocabulary, weights
+from kb.search import beginnings, letters, phrases, semantic, spelling, topics, vocabulary, weights
 from kb.search.arrays import Arrays
 from kb.search.corpus import Corpus, Facts, ints
 from kb.search.documents import Kind
-from kb.search.topics import Before
+from kb.search.earlier import Before
+from kb.search.kernels import places
+from kb.search.overlap import overlap
+from kb.search.spill import Columns, Run, Spill, blocks
 
 Ints = npt.NDArray[Any]
 KINDS = tuple(Kind)
 
 
-def partition(corpus: Corpus, visible: frozenset[str], before: Before | None = None) -> Arrays:
+def partition(
+    corpus: Corpus, visible: frozenset[str], before: Before | None = None, spill: Spill | None = None
+) -> Arrays:
     """The arrays of the documents whose audience is in ``visible``, sorted by kind and id.
 
     A document that is not visible leaves no trace: numbers, orders and averages come from what remains. ``before`` is
-    the last generation's partition for the same audience: it saves work.
+    the last generation's partition for the same audience: it saves work. ``spill`` is where arrays lie that are too
+    large for memory: they can be read until it is closed. The arrays are the same however little is done at once.
     """
-    facts = [(i, f) for i, f in enumerate(corpus.facts) if f.audience in visible]
-    facts.sort(key=lambda pair: (KINDS.index(pair[1].kind), pair[1].id))
-    seen = _Visible(corpus, [i for i, _ in facts])
-    rows = [f for _, f in facts]
-    made = seen.vocabularies(before.arrays if before else None)
-    made |= seen.postings(made)
-    made |= seen.passages()
-    made |= topics.pack(made, before)
+    spill = spill or Spill()
+    order = [i for i, facts in enumerate(corpus.facts) if facts.audience in visible]
+    order.sort(key=lambda i: (KINDS.index(corpus.facts[i].kind), corpus.facts[i].id))
+    rows = [corpus.facts[i] for i in order]
+    seen = _Visible(corpus, np.array(order, dtype=np.int64), before, spill)
+    made = seen.vocabularies()
+    made |= seen.tables(made)
+    made |= topics.pack(made, before, seen.then, spill)
     if corpus.directions is not None:
         made |= semantic.pack(np.concatenate(corpus.directions)[seen.of_corpus])
-    places = np.array([before.places.get(f.id, -1) for f in rows], dtype=np.int64) if before else None
-    titles = letters.pack([f.title for f in rows], before.arrays if before else None, places)
-    return {**made, **titles, **_columns(rows)}
+    titles = [facts.title for facts in rows]
+    made |= letters.pack(titles, seen.then, spill) | phrases.pack(titles, seen.then)
+    return {**made, **_columns(rows)}
 
 
 class _Visible:
-    """The part of a corpus that one audience sees, as tables of counts, renumbered from 0 in its own order."""
+    """The part of a corpus that one audience sees, renumbered from 0 in its own order."""
 
-    def __init__(self, corpus: Corpus, order: list[int]) -> None:
-        self.documents = len(order)
+    def __init__(self, corpus: Corpus, order: Ints, before: Before | None, spill: Spill) -> None:
+        self._corpus, self._order, self._spill = corpus, order, spill
+        self.documents = order.size
         place = np.full(len(corpus.facts), -1, dtype=np.int64)
-        place[order] = np.arange(len(order))
+        place[order] = np.arange(order.size)
         of_passage = place[ints(corpus.passage_doc)]
         passages = np.argsort(of_passage, kind="stable")
         passages = passages[of_passage[passages] >= 0]
-        self.passage_doc, self.of_corpus = of_passage[passages], passages
-        width = max(1, len(corpus.surfaces))
-        title = _table(corpus.title_words, corpus.title_ends, np.array(order, dtype=np.int64), width)
-        body = _table(corpus.body_words, corpus.body_ends, passages, width)
-        self._number_words(corpus, title, body)
+        self._passage_doc, self.of_corpus = of_passage[passages], passages
+        self._doc_passages = _pointers(self._passage_doc, self.documents)
+        self._titles, self._bodies = _lengths(corpus.title_ends)[order], _lengths(corpus.body_ends)[passages]
+        last = overlap(corpus, order, before)
+        df = last.df if last else self._df()
+        self._surfaces, (stems, stem_of) = corpus.words().of(df > 0), corpus.stems()
+        self._stems = stems.of(stem_of[self._surfaces.order])
+        self._df_of = df[self._surfaces.order].astype(np.int32)
+        self._stem_of = self._stems.number[stem_of[self._surfaces.order]]
+        self._number = self._stems.number[stem_of]  # of each word of the corpus, its stem here
+        self.then = last.then(self._surfaces, self._stems) if last else None
 
-    def _number_words(self, corpus: Corpus, title: Any, body: Any) -> None:
-        texts, stem_texts = list(corpus.surfaces), corpus.stems()
-        used = np.zeros(max(1, len(texts)), dtype=bool)
-        used[title.indices], used[body.indices] = True, True
-        order = sorted(np.flatnonzero(used).tolist(), key=lambda number: _utf8(texts[number]))
-        number = np.zeros(used.size, dtype=np.int32)
-        number[order] = np.arange(len(order))
-        self.surfaces = [texts[i] for i in order]
-        stems = [stem_texts[i] for i in order]
-        self.stems = sorted(set(stems), key=_utf8)
-        of_stem = {word: i for i, word in enumerate(self.stems)}
-        self.stem_of = np.array([of_stem[word] for word in stems], dtype=np.int32)
-        self.title = _renumbered(title, number, len(self.surfaces))
-        self.body = _renumbered(body, number, len(self.surfaces))
+    def _parts(self) -> Iterator[_Part]:
+        """All documents, some at a time."""
+        width = max(1, len(self._corpus.surfaces))
+        lengths = self._titles + np.bincount(self._passage_doc, weights=self._bodies, minlength=self.documents)
+        corpus, ends = self._corpus, np.concatenate(([0], np.cumsum(lengths)))
+        for low, high in blocks(ends, self._spill.block):
+            first, last = self._doc_passages[[low, high]].tolist()
+            title = _table(corpus.title_words, corpus.title_ends, self._order[low:high], width)
+            body = _table(corpus.body_words, corpus.body_ends, self.of_corpus[first:last], width)
+            yield _Part(slice(low, high), slice(first, last), self._passage_doc[first:last] - low, title, body)
 
-    def vocabularies(self, before: Arrays | None) -> Arrays:
+    def _df(self) -> Ints:
+        """How many documents have each word of the corpus."""
+        df = np.zeros(len(self._corpus.surfaces), dtype=np.int64)
+        for part in self._parts():
+            both = _by_word(part.title) + _merged(_by_word(part.body), part.passage_doc, part.title.shape[0])
+            df += np.diff(both.indptr)[: df.size]
+        return df
+
+    def vocabularies(self) -> Arrays:
         """Surface words (for completion and typos), their stems and how many documents have them."""
-        both = _by_word(self.title) + _merged(_by_word(self.body), self.passage_doc, self.documents)
-        df = np.diff(both.indptr).astype(np.int32)[: len(self.surfaces)]
+        words, then = self._surfaces.texts, self.then
         return {
-            **vocabulary.pack(self.surfaces, "surface"),
-            **vocabulary.pack(self.stems, "stem"),
-            "surface_stem": self.stem_of,
-            "surface_df": df,
-            **spelling.pack(self.surfaces, df, before),
+            **vocabulary.pack(words, "surface"),
+            **vocabulary.pack(self._stems.texts, "stem"),
+            "surface_stem": self._stem_of,
+            "surface_df": self._df_of,
+            **spelling.pack(words, self._df_of, then.arrays if then else None, then.surfaces if then else None),
         }
 
-    def postings(self, words: Arrays) -> Arrays:
-        """Documents by stem: BM25F's weighted frequency of title and body, one byte each. ``words``: vocabularies."""
-        self.title_stems = _by_word(_renumbered(self.title, self.stem_of, len(self.stems)))
-        self.body_stems = _by_word(_renumbered(self.body, self.stem_of, len(self.stems)))
-        lengths = np.asarray(self.body.sum(axis=1)).ravel()
-        body_length = np.bincount(self.passage_doc, weights=lengths, minlength=self.documents)
-        title = _shortened(self.title_stems, np.asarray(self.title.sum(axis=1)).ravel(), weights.TITLE)
-        by_doc = _merged(self.body_stems, self.passage_doc, self.documents)
-        both = title + _shortened(by_doc, body_length, 1.0, weights.BODY_B)
-        both.sort_indices()
-        pointers = both.indptr.astype(np.int64)[: len(self.stems) + 1]
-        stems = (pointers, both.indices.astype(np.int32), weights.code(both.data))
+    def tables(self, words: Arrays) -> Arrays:
+        """Documents by stem: BM25F's weighted frequency of title and body, one byte each; and stems by passage (a
+        forward index), title in front: to find the best passage of a candidate. ``words``: vocabularies."""
+        stems, forward = Columns(self._spill, np.int32, np.uint8), _Rows(self._spill)
+        length = np.bincount(self._passage_doc, weights=self._bodies, minlength=self.documents)
+        in_title = weights.TITLE / weights.shorten(self._titles.astype(np.float64))
+        in_body = 1.0 / weights.shorten(length.astype(np.float64), weights.BODY_B)
+        whole = self._bodies + weights.PASSAGE_TITLE * self._titles[self._passage_doc]
+        in_passage = 1.0 / weights.shorten(whole.astype(np.float64))
+        for part in self._parts():
+            title, body = (_by_word(_renumbered(t, self._number, len(self._stems.texts))) for t in part.tables)
+            by_doc = _merged(body, part.passage_doc, title.shape[0])
+            both = _weighted(title, in_title[part.rows]) + _weighted(by_doc, in_body[part.rows])
+            both.sort_indices()
+            stems.add(both.indptr, both.indices + part.rows.start, weights.code(both.data))
+            forward.add(title.tocsr(), body.tocsr(), part.passage_doc, in_passage[part.passages])
+        return self._postings(words, stems) | {"doc_passages": self._doc_passages} | forward.arrays()
+
+    def _postings(self, words: Arrays, stems: Columns) -> Arrays:
+        pointers, (docs, codes) = stems.merged()
+        pointers = pointers[: len(self._stems.texts) + 1]
         df = np.diff(pointers).astype(np.int32)
         idf = weights.idf(df, self.documents).astype(np.float32)
-        return {"df": df, "idf": idf, **beginnings.pack(self.surfaces, words, stems, self.documents)}
+        packed = beginnings.pack(self._surfaces.texts, words, (pointers, docs, codes), self.documents, self._spill)
+        return {"df": df, "idf": idf, **packed}
 
-    def passages(self) -> Arrays:
-        """Stems by passage (a forward index), title in front: to find the best passage of a candidate."""
-        titles = self.title_stems.tocsr()[self.passage_doc] if self.passage_doc.size else self.body_stems.tocsr()
-        table = self.body_stems.tocsr() + titles * weights.PASSAGE_TITLE
-        table = _shortened(table.tocsc(), np.asarray(table.sum(axis=1)).ravel(), 1.0).tocsr()
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some documents (``rows``) and their ``passages``, both as ranges; ``passage_doc`` counts from the first of these
+    documents. The words of titles by document and of bodies by passage, under their numbers in the corpus."""
+
+    rows: slice
+    passages: slice
+    passage_doc: Ints
+    title: Any
+    body: Any
+
+    @property
+    def tables(self) -> tuple[Any, Any]:
+        return self.title, self.body
+
+
+class _Rows:
+    """Stems by passage, written passage by passage."""
+
+    def __init__(self, spill: Spill) -> None:
+        self._counts, self._stems, self._codes = spill.run(np.int64), spill.run(np.int32), spill.run(np.uint8)
+
+    def add(self, title: Any, body: Any, passage_doc: Ints, factor: Ints) -> None:
+        table = body + title[passage_doc] * weights.PASSAGE_TITLE if passage_doc.size else body
+        counts = np.diff(table.indptr)
+        self._counts.append(counts)
+        self._stems.append(table.indices)
+        self._codes.append(weights.code(table.data * np.repeat(factor, counts), weights.PASSAGE_K1))
+
+    def arrays(self) -> Arrays:
         return {
-            "doc_passages": _pointers(self.passage_doc, self.documents),
-            "passage_pointers": table.indptr.astype(np.int64),
-            "passage_stems": table.indices.astype(np.int32),
-            "passage_codes": weights.code(table.data, weights.PASSAGE_K1),
+            "passage_pointers": np.concatenate(([0], np.cumsum(self._counts.array()))).astype(np.int64),
+            "passage_stems": self._stems.array(),
+            "passage_codes": self._codes.array(),
         }
 
 
@@ -122,13 +175,19 @@ class _Visible:
 # corpus is turned into postings without ever comparing two keys.
 
 
-def _table(entries: array[int], ends: array[int], rows: Ints, width: int) -> Any:
+def _table(entries: Run, ends: array[int], rows: Ints, width: int) -> Any:
     """How often each word stands in each of ``rows``, a word once for every time it is there."""
     from scipy import sparse  # build time only
 
-    pointers = np.frombuffer(ends, dtype=np.int64)
-    table = sparse.csr_matrix((np.ones(len(entries), np.int32), ints(entries), pointers), (pointers.size - 1, width))
-    return table[rows]
+    edges = np.frombuffer(ends, dtype=np.int64)
+    starts, stops = edges[rows], edges[rows + 1]
+    words = entries.array()[places(starts, stops)]
+    pointers = np.concatenate(([0], np.cumsum(stops - starts)))
+    return sparse.csr_matrix((np.ones(words.size, np.int32), words, pointers), (rows.size, width))
+
+
+def _lengths(ends: array[int]) -> Ints:
+    return np.diff(np.frombuffer(ends, dtype=np.int64))
 
 
 def _renumbered(table: Any, number: Ints, width: int) -> Any:
@@ -161,19 +220,14 @@ def _merged(columns: Any, group: Ints, groups: int) -> Any:
     return made
 
 
-def _shortened(columns: Any, lengths: Ints, weight: float, b: float = weights.B) -> Any:
-    """Counts as BM25's length-normalised frequencies, times ``weight``."""
-    factor = weight / weights.shorten(lengths.astype(np.float64), b)
+def _weighted(columns: Any, factor: Ints) -> Any:
+    """Counts times the factor of their row."""
     return type(columns)((columns.data * factor[columns.indices], columns.indices, columns.indptr), columns.shape)
 
 
 def _pointers(sorted_rows: Ints, rows: int) -> Ints:
     """Where each row begins in a list sorted by row: ``rows + 1`` offsets."""
     return np.concatenate(([0], np.cumsum(np.bincount(sorted_rows, minlength=rows)))).astype(np.int64)
-
-
-def _utf8(word: str) -> bytes:
-    return word.encode("utf-8", "surrogatepass")
 
 
 def _columns(rows: list[Facts]) -> Arrays:

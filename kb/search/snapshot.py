@@ -27,7 +27,7 @@ from kb.search.generations import Generation
 from kb.search.highlight import Matches, Text, passage, read, reads_well
 from kb.search.lately import Lately
 from kb.search.likeness import cosine, vector
-from kb.search.matrix import Matrix, Understood
+from kb.search.matrix import Looked, Matrix, Understood
 from kb.search.passages import Cut
 from kb.search.postings import KINDS, key_of
 from kb.search.query import LONGEST, Query
@@ -253,6 +253,7 @@ class Snapshot:
         if run.weigh is None or run.order is None or explain or steer is not None:
             parts = ranking.mix(*mixed)
             parts |= ranking.nudged(signals, parts["words"]) | cast
+            parts |= self._kindred(matrix, documents, looked, sum(parts.values(), np.zeros(documents.size)))
             parts = curations.steered(parts, documents, steer)
             total = sum(parts.values(), np.zeros(documents.size))
             order = ranking.order(total)
@@ -261,8 +262,14 @@ class Snapshot:
             total, of_words = ranking.total(*mixed, run.weigh)
             for part in (ranking.nudged(signals, of_words) | cast).values():
                 total = total + part
+            for part in self._kindred(matrix, documents, looked, total).values():
+                total = total + part
             order = run.order(total)
         return Ranked(documents[order], total[order], order, raw, parts, looked.shown)
+
+    def _kindred(self, matrix: Matrix, documents: Ints, looked: Looked, score: Any) -> dict[str, Any]:
+        likest = float(looked.raw["letters"].max(initial=0.0))
+        return ranking.kindred(matrix.kindred(documents, looked.shown, *ranking.leaders(score)), likest)
 
     # --- hits ----------------------------------------------------------------------------------------------------
 

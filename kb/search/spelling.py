@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,38 +24,42 @@ LONGEST = 32
 BEST = 3
 
 
-def pack(words: Sequence[str], df: npt.NDArray[np.int32], before: Arrays | None = None) -> Arrays:
+def pack(
+    words: Sequence[str], df: npt.NDArray[np.int32], before: Arrays | None = None, now: npt.NDArray[Any] | None = None
+) -> Arrays:
     """Arrays for the sorted vocabulary ``words``; words of one document only are nobody's correction.
 
-    ``before`` are the same audience's arrays of last time: the forms of words that were filed then are not made again.
+    ``before`` are the same audience's arrays of last time, and ``now`` the numbers that its words have now (-1 for
+    those that are gone): the forms of words that were filed then are not made again.
     """
-    hashes, numbers = _again(words, df, before)
-    filed = set(numbers.tolist())
+    hashes, numbers = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32)
+    filed = np.zeros(len(words), dtype=bool)
+    if before is not None and now is not None:
+        numbers = now[before["typo_words"]]
+        still = numbers >= 0
+        still[still] = df[numbers[still]] >= 2
+        hashes, numbers = before["typo_hashes"][still], numbers[still]
+        filed[numbers] = True
     more_hashes: list[int] = []
     more_numbers: list[int] = []
-    for number in np.flatnonzero(df >= 2).tolist():
-        if number not in filed and correctable(words[number]):
+    for number in np.flatnonzero((df >= 2) & ~filed).tolist():
+        if correctable(words[number]):
             forms = _forms(words[number])
             more_hashes.extend(forms)
             more_numbers.extend([number] * len(forms))
-    hashes = np.concatenate((hashes, np.array(more_hashes, dtype=np.uint32)))
-    numbers = np.concatenate((numbers, np.array(more_numbers, dtype=np.int32)))
-    order = np.lexsort((numbers, hashes))
-    return {"typo_hashes": hashes[order], "typo_words": numbers[order]}
+    more = np.array(more_hashes, dtype=np.uint32), np.array(more_numbers, dtype=np.int32)
+    order = np.lexsort(more[::-1])
+    # What was filed is in order still: numbers change, but the order of words does not.
+    keys, added = _keys(hashes, numbers), _keys(more[0][order], more[1][order])
+    at = keys.searchsorted(added)
+    return {
+        "typo_hashes": np.insert(hashes, at, more[0][order]),
+        "typo_words": np.insert(numbers, at, more[1][order]),
+    }
 
 
-def _again(
-    words: Sequence[str], df: npt.NDArray[np.int32], before: Arrays | None
-) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.int32]]:
-    """The forms of last time that still count, under the words' new numbers."""
-    if before is None:
-        return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32)
-    now = {word: number for number, word in enumerate(words)}
-    number = np.array([now.get(word, -1) for word in Vocabulary(before, "surface").words()], dtype=np.int32)
-    numbers = number[before["typo_words"]]
-    still = numbers >= 0
-    still[still] = df[numbers[still]] >= 2
-    return before["typo_hashes"][still], numbers[still]
+def _keys(hashes: npt.NDArray[np.uint32], numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    return (hashes.astype(np.int64) << 31) | numbers
 
 
 def correctable(word: str) -> bool:

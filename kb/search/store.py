@@ -15,7 +15,7 @@ import threading
 import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,23 @@ from kb.search.records import Records, RecordWriter
 _SCHEMA = """
 CREATE TABLE document (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, audience TEXT NOT NULL, title TEXT NOT NULL,
-    digest BLOB NOT NULL, body BLOB NOT NULL);
+    digest BLOB NOT NULL);
+CREATE TABLE body (row INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE alias (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
+_BY_ID = "SELECT body FROM document JOIN body USING (row) WHERE id=?"
+_BY_OLD_ID = "SELECT body FROM document JOIN body USING (row) WHERE id=(SELECT id FROM alias WHERE old=?)"
 FILE = "documents.sqlite"
 _SHOWN, _PASSAGES = "shown.records", "passages.records"  # beside it
+FILES = (FILE, _SHOWN, _PASSAGES)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The ids of documents that are ``gone`` or say something else now, and of those that are new or say it."""
+
+    gone: tuple[str, ...]
+    fresh: tuple[str, ...]
 
 
 class StoreWriter:
@@ -40,7 +52,8 @@ class StoreWriter:
 
     def __init__(self, path: Path) -> None:
         with contextlib.ExitStack() as opened:
-            self._db = sqlite3.connect(path.resolve().as_uri(), uri=True)
+            # What is taken over is copied by another thread, while nothing is added.
+            self._db = sqlite3.connect(path.resolve().as_uri(), uri=True, check_same_thread=False)
             opened.callback(self._db.close)
             # No journal, no sync while building: a half-built generation is thrown away, a whole one synced at the end.
             self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
@@ -58,7 +71,8 @@ class StoreWriter:
         cuts = cut(document)
         row = (self._rows, document.id, str(document.kind), document.audience, document.title, digest(body))
         try:
-            self._db.execute("INSERT INTO document VALUES (?,?,?,?,?,?,?)", (*row, zlib.compress(body, 1)))
+            self._db.execute("INSERT INTO document VALUES (?,?,?,?,?,?)", row)
+            self._db.execute("INSERT INTO body VALUES (?,?)", (self._rows, zlib.compress(body, 1)))
         except sqlite3.IntegrityError:
             raise Conflict(f"Two documents have the id {document.id}; rename one of them.") from None
         facts = (document.product, document.versions, str(document.updated or ""), document.solved)
@@ -77,8 +91,11 @@ class StoreWriter:
         self._db.execute("CREATE TEMP TABLE keep (old INTEGER PRIMARY KEY, new INTEGER NOT NULL)")
         self._db.executemany("INSERT INTO keep VALUES (?,?)", ((old, new) for new, old in enumerate(rows)))
         self._db.execute(
-            "INSERT INTO document SELECT keep.new, id, kind, audience, title, digest, body "
+            "INSERT INTO document SELECT keep.new, id, kind, audience, title, digest "
             "FROM keep JOIN old.document ON row = keep.old ORDER BY keep.old"
+        )
+        self._db.execute(
+            "INSERT INTO body SELECT keep.new, body FROM keep JOIN old.body ON row = keep.old ORDER BY keep.old"
         )
         self._db.commit()
         self._db.execute("DETACH old")
@@ -120,6 +137,9 @@ class DocumentStore:
         self._lock = threading.Lock()
         self.close = weakref.finalize(self, self._db.close)
 
+    def __len__(self) -> int:
+        return int(self._query("SELECT count(*) FROM document")[0][0])
+
     def _query(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         try:
             with self._lock:
@@ -139,9 +159,9 @@ class DocumentStore:
 
     def document(self, document_id: str) -> Document | None:
         """The whole document by id, or by an old id that leads to it; None when there is none."""
-        found = self._query("SELECT body FROM document WHERE id=?", (document_id,))
+        found = self._query(_BY_ID, (document_id,))
         if not found:
-            found = self._query("SELECT body FROM document WHERE id=(SELECT id FROM alias WHERE old=?)", (document_id,))
+            found = self._query(_BY_OLD_ID, (document_id,))
         return _document(found[0][0]) if found else None
 
     def row(self, document_id: str) -> int | None:
@@ -151,14 +171,14 @@ class DocumentStore:
     def documents(self, ids: Iterable[str]) -> Iterator[Document]:
         """The documents of ``ids`` in that order; unknown ids are left out."""
         for document_id in ids:
-            found = self._query("SELECT body FROM document WHERE id=?", (document_id,))
+            found = self._query(_BY_ID, (document_id,))
             if found:
                 yield _document(found[0][0])
 
     def all(self) -> Iterator[Document]:
         """Every document, in order of rows, a few in memory at a time."""
         row = -1
-        while rows := self._query("SELECT row, body FROM document WHERE row > ? ORDER BY row LIMIT 100", (row,)):
+        while rows := self._query("SELECT row, body FROM body WHERE row > ? ORDER BY row LIMIT 100", (row,)):
             yield from (_document(body) for _, body in rows)
             row = rows[-1][0]
 
@@ -173,6 +193,12 @@ class DocumentStore:
     def digests(self) -> dict[str, bytes]:
         """What each document's content is, as 8 bytes: two stores differ where these do."""
         return dict(self._query("SELECT id, digest FROM document"))
+
+    def difference(self, before: DocumentStore | None) -> Difference:
+        """What differs from the store of the last generation."""
+        was, now = before.digests() if before else {}, self.digests()
+        gone = tuple(id_ for id_, digest in was.items() if now.get(id_) != digest)
+        return Difference(gone, tuple(id_ for id_, digest in now.items() if was.get(id_) != digest))
 
 
 def _immutable(path: Path) -> str:

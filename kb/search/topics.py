@@ -7,8 +7,7 @@ scikit-learn's truncated SVD; kept as bytes and mapped. Only candidates are comp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,12 @@ import numpy.typing as npt
 
 from kb.search import weights
 from kb.search.arrays import Arrays
+from kb.search.earlier import Before, Then
+from kb.search.kernels import gather
 from kb.search.lately import Lately
 from kb.search.lexical import Meaning
 from kb.search.shapes import Directions
-from kb.search.vocabulary import Vocabulary
+from kb.search.spill import Spill
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -28,95 +29,104 @@ SMALLEST = 400  # passages; fewer say too little about which words belong togeth
 SAMPLE = 20_000  # passages to fit on, evenly spread: more cost time and change little
 COMMONEST = 50_000  # words that have a direction of their own
 DRIFT = 0.1  # the share of documents that may change before the directions are fitted anew
-_BATCH = 20_000
+_BATCH = 5_000  # passages whose directions are worked out at once
 _REMEMBERED = 2_000  # words of queries; a kilobyte each
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
-    """The last generation's partition for the same audience, of which ``changed`` documents are new or different now.
-
-    ``lost`` says that a document which that audience saw then is gone or hidden from it now; ``places`` are the numbers
-    that the documents which are the same had then.
-    """
-
-    arrays: Arrays
-    changed: int
-    lost: bool
-    places: Mapping[str, int]
-
-
-def pack(made: Arrays, before: Before | None = None) -> Arrays:
+def pack(made: Arrays, before: Before | None = None, then: Then | None = None, spill: Spill | None = None) -> Arrays:
     """Directions of words and passages, from the passages, stems and ``df`` of a partition; none for a small one.
 
-    Where little changed, the words keep the directions of the last fit, which takes seconds: text that was edited away
-    goes on having had a part in it until a tenth of the documents has changed. What is hidden never has: a lost
-    document means a new fit.
+    Where little changed, the words keep the directions of the last fit, which takes seconds, and the passages of
+    unchanged documents theirs: text that was edited away goes on having had a part in it until a tenth of the documents
+    has changed. What is hidden never has: a lost document means a new fit.
     """
-    documents = int(made["doc_passages"].size - 1)
     if made["passage_pointers"].size - 1 < SMALLEST:
         return {}
-    table = _weighted(made, documents)
-    kept = _kept(made, before, documents)
-    found = kept if kept is not None else _fitted(table, made["df"])
+    kept = _kept(made, before, then)
+    found = kept if kept is not None else _fitted(made)
     if found is None:
         return {}
     place, words, drift = found
-    placed = np.flatnonzero(place >= 0)
-    chosen, dense = table[:, placed], words[place[placed]].astype(np.float32)
-    batches = range(0, table.shape[0], _BATCH)
-    passages = np.concatenate([_bytes(chosen[i : i + _BATCH] @ dense) for i in batches])
     return {
         "topic_place": place,
         "topic_words": words,
-        "topic_passages": passages,
-        "topic_lengths": np.concatenate([_lengths(passages[i : i + _BATCH]) for i in batches]),
+        **_placed(made, place, words, then if kept is not None else None, spill or Spill()),
         "topic_drift": np.array([drift], dtype=np.int64),
     }
 
 
-def _weighted(made: Arrays, documents: int) -> Any:
+def _placed(made: Arrays, place: Ints, words: Ints, then: Then | None, spill: Spill) -> Arrays:
+    """The directions and lengths of all passages, those that ``then`` has as they were, some thousand at a time."""
+    passages = made["passage_pointers"].size - 1
+    was = np.full(passages, -1, dtype=np.int64)
+    if then is not None:
+        now, old = then.passages(made["doc_passages"])
+        was[now] = old
+    directions, lengths = spill.run(np.int8), spill.run(np.float32)
+    placed = np.flatnonzero(place >= 0)
+    dense = words[place[placed]].astype(np.float32) if (was < 0).any() else words
+    for low in range(0, passages, _BATCH):
+        old = was[low : low + _BATCH]
+        rows, length = np.zeros((old.size, words.shape[1]), dtype=np.int8), np.zeros(old.size, dtype=np.float32)
+        same, fresh = np.flatnonzero(old >= 0), np.flatnonzero(old < 0)
+        if then is not None:
+            rows[same] = then.arrays["topic_passages"][old[same]]
+            length[same] = then.arrays["topic_lengths"][old[same]]
+        if fresh.size:
+            rows[fresh] = _bytes(_weighted(made, low + fresh)[:, placed] @ dense)
+            length[fresh] = _lengths(rows[fresh])
+        directions.append(rows)
+        lengths.append(length)
+    return {
+        "topic_passages": directions.array().reshape(passages, words.shape[1]),
+        "topic_lengths": lengths.array(),
+    }
+
+
+def _weighted(made: Arrays, passages: Ints) -> Any:
     """Passages by stems: logarithm of the frequency times idf, each row of length 1.
 
     Not the saturated frequency of passages: to that, whether a word stands in the title makes hardly a difference.
     """
     from scipy import sparse  # build time only
 
-    pointers, stems = made["passage_pointers"], made["passage_stems"]
+    at, rows = gather(made["passage_pointers"], passages)
+    stems = made["passage_stems"][at]
     frequencies = weights.frequency(np.arange(256, dtype=np.uint8), weights.PASSAGE_K1)
-    value = np.log1p(frequencies).astype(np.float32)[made["passage_codes"]]
-    value *= weights.idf(made["df"], documents).astype(np.float32)[stems]
-    rows = np.repeat(np.arange(pointers.size - 1), np.diff(pointers))
-    length = np.sqrt(np.bincount(rows, weights=value**2, minlength=pointers.size - 1))
+    value = np.log1p(frequencies).astype(np.float32)[made["passage_codes"][at]]
+    value *= weights.idf(made["df"], made["doc_passages"].size - 1).astype(np.float32)[stems]
+    length = np.sqrt(np.bincount(rows, weights=value**2, minlength=passages.size))
     value = (value / np.maximum(length, 1e-9)[rows]).astype(np.float32)
-    return sparse.csr_matrix((value, stems, pointers), shape=(pointers.size - 1, made["df"].size))
+    pointers = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=passages.size))))
+    return sparse.csr_matrix((value, stems, pointers), shape=(passages.size, made["df"].size))
 
 
-def _fitted(table: Any, df: Ints) -> tuple[Ints, Ints, int] | None:
+def _fitted(made: Arrays) -> tuple[Ints, Ints, int] | None:
     """For each stem its row among the directions (-1: none), and the directions, fitted now."""
     from sklearn.decomposition import TruncatedSVD  # half a second to import: not for small help centres
 
+    df, passages = made["df"], made["passage_pointers"].size - 1
     kept = np.flatnonzero(df >= 2)
     kept = np.sort(kept[np.argsort(-df[kept], kind="stable")[:COMMONEST]])
-    if min(table.shape[0], kept.size) <= DIMENSIONS:
+    if min(passages, kept.size) <= DIMENSIONS:
         return None
-    sample = table[:: -(-table.shape[0] // SAMPLE)][:, kept]
+    sample = _weighted(made, np.arange(0, passages, -(-passages // SAMPLE)))[:, kept]
     fitted = TruncatedSVD(DIMENSIONS, n_iter=3, random_state=0).fit(sample)
     place = np.full(df.size, -1, dtype=np.int32)
     place[kept] = np.arange(kept.size)
     return place, fitted.components_.T.astype(np.float16), 0
 
 
-def _kept(made: Arrays, before: Before | None, documents: int) -> tuple[Ints, Ints, int] | None:
+def _kept(made: Arrays, before: Before | None, then: Then | None) -> tuple[Ints, Ints, int] | None:
     """The same as ``_fitted`` from the last generation; None where that may not be, or is too long ago."""
-    if before is None or before.lost or "topic_drift" not in before.arrays:
+    if before is None or then is None or before.lost or "topic_drift" not in before.arrays:
         return None
     drift = int(before.arrays["topic_drift"][0]) + before.changed
-    if drift > DRIFT * documents:
+    if drift > DRIFT * (made["doc_passages"].size - 1):
         return None
-    old = {word: number for number, word in enumerate(Vocabulary(before.arrays, "stem").words())}
-    known = np.array([old.get(word, -1) for word in Vocabulary(made, "stem").words()], dtype=np.int64)
-    place = np.where(known >= 0, before.arrays["topic_place"][known], -1).astype(np.int32)
+    place = np.full(made["df"].size, -1, dtype=np.int32)
+    still = then.stems >= 0
+    place[then.stems[still]] = before.arrays["topic_place"][still]
     return place, before.arrays["topic_words"], drift
 
 
@@ -144,6 +154,16 @@ class Topics:
         self.rows = Directions(arrays["topic_passages"], arrays["topic_lengths"])
         self._df, self._size = arrays["df"], int(arrays["kind"].size)
         self._known: Lately[Meaning, Floats] = Lately(_REMEMBERED)
+
+    def near_to(self, passages: Ints, leaders: Ints, worth: Floats) -> Floats:
+        """How near each of ``passages`` is to the mean direction of those at the places ``leaders``, 0 at least.
+
+        Each leader counts as its ``worth``. Cosines, times the length of that direction in bytes.
+        """
+        vectors, lengths = self.rows.vectors[passages].astype(np.float32), self.rows.lengths[passages]
+        middle = (worth / lengths[leaders]).astype(np.float32) @ vectors[leaders]
+        # Of whole numbers below 2**24: texts that are alike get the same, wherever they stand.
+        return np.asarray(np.maximum(vectors @ _bytes(middle[None])[0].astype(np.float32), 0.0) / lengths)
 
     def direction(self, meanings: Sequence[Meaning]) -> npt.NDArray[np.int8] | None:
         """The direction of a query, in one byte a component; None when it has no word with a direction."""

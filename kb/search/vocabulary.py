@@ -21,15 +21,20 @@ Ints = npt.NDArray[Any]
 
 def pack(words: Sequence[str], name: str) -> Arrays:
     """Arrays for ``words``, which must be sorted by their UTF-8 bytes."""
-    encoded = [word.encode("utf-8", "surrogatepass") for word in words]
-    offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
-    np.cumsum([len(word) for word in encoded], out=offsets[1:])
-    keys = np.frombuffer(b"".join(word[:8].ljust(8, b"\0") for word in encoded), dtype=">u8").astype("<u8")
-    return {
-        f"{name}_text": np.frombuffer(b"".join(encoded), dtype=np.uint8),
-        f"{name}_offsets": offsets,
-        f"{name}_keys": keys,
-    }
+    text = np.frombuffer("".join(words).encode("utf-8", "surrogatepass"), dtype=np.uint8)
+    first = np.append(np.flatnonzero((text & 0xC0) != 0x80), text.size)  # where each character begins
+    ends = np.cumsum(np.fromiter(map(len, words), dtype=np.int64, count=len(words)))
+    offsets = np.concatenate((first[:1], first[ends])).astype(np.int64)
+    return {f"{name}_text": text, f"{name}_offsets": offsets, f"{name}_keys": _keys(text, offsets)}
+
+
+def _keys(text: Ints, offsets: Ints) -> Ints:
+    """The first 8 bytes of each word as a number, zeros behind a shorter one."""
+    at = offsets[:-1, None] + np.arange(8)
+    inside = at < offsets[1:, None]
+    at[~inside] = 0
+    found = np.where(inside, text[at] if text.size else np.uint8(0), np.uint8(0))
+    return np.ascontiguousarray(found, dtype=np.uint8).view(">u8").ravel().astype("<u8")
 
 
 class Vocabulary:
@@ -49,8 +54,10 @@ class Vocabulary:
 
     def words(self) -> list[str]:
         """All of them, in order."""
-        offsets, text = self._offsets.tolist(), bytes(self._text)
-        return [text[a:b].decode("utf-8", "surrogatepass") for a, b in pairwise(offsets)]
+        raw = np.frombuffer(self._text, dtype=np.uint8)
+        text = bytes(self._text).decode("utf-8", "surrogatepass")
+        first = np.append(np.flatnonzero((raw & 0xC0) != 0x80), raw.size)
+        return [text[a:b] for a, b in pairwise(first.searchsorted(self._offsets).tolist())]
 
     def find(self, word: str) -> int:
         """The number of ``word``, or -1."""

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from kb.errors import Unavailable
 from kb.search.store import FILE as STORE_FILE
-from kb.search.store import DocumentStore
+from kb.search.store import Difference, DocumentStore
 
 WORTH_A_PROCESS = 2000  # documents; below, starting one costs more than it saves
+HARDLY_ANY = 50  # changed documents; writing them takes less than to start a process
 
 
 class Building:
@@ -39,26 +40,27 @@ class Building:
         progress(self._total, self._total)
 
 
-def start(aside: Path, previous: Path | None, *, documents: int) -> Building:
-    """Build ``aside/whoosh`` from the store in ``aside``; ``previous`` is the folder of the generation before."""
-    if documents < WORTH_A_PROCESS:
-        build(aside, previous)
+def start(aside: Path, previous: Path | None, changes: Difference, *, documents: int) -> Building:
+    """Build ``aside/whoosh`` from the store in ``aside``; ``previous`` is the folder of the generation before, and
+    ``changes`` are the differences from it."""
+    if documents < WORTH_A_PROCESS or (previous is not None and _hardly_any(previous, changes)):
+        build(aside, previous, changes)
         return Building(None, documents)
-    process = multiprocessing.get_context("spawn").Process(target=build, args=(aside, previous), daemon=True)
+    process = multiprocessing.get_context("spawn").Process(target=build, args=(aside, previous, changes), daemon=True)
     process.start()
     return Building(process, documents)
 
 
-def build(aside: Path, previous: Path | None) -> None:
+def _hardly_any(previous: Path, changes: Difference) -> bool:
+    from kb.search import whoosh_engine
+
+    return len(changes.gone) + len(changes.fresh) <= HARDLY_ANY and (previous / whoosh_engine.FOLDER).is_dir()
+
+
+def build(aside: Path, previous: Path | None, changes: Difference) -> None:
     """What the process does."""
     from kb.search import whoosh_engine
 
-    with contextlib.ExitStack() as opened:
-        store = DocumentStore(aside / STORE_FILE)
-        opened.callback(store.close)
-        before = None
-        if previous is not None:
-            old = DocumentStore(previous / STORE_FILE)
-            opened.callback(old.close)
-            before = (previous / whoosh_engine.FOLDER, old)
-        whoosh_engine.build(aside / whoosh_engine.FOLDER, store, previous=before)
+    with contextlib.closing(DocumentStore(aside / STORE_FILE)) as store:
+        before = previous / whoosh_engine.FOLDER if previous is not None else None
+        whoosh_engine.build(aside / whoosh_engine.FOLDER, store, previous=before, changes=changes)

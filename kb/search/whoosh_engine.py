@@ -25,7 +25,7 @@ from kb.search.analysis import tokens
 from kb.search.documents import Document
 from kb.search.postings import key_of
 from kb.search.query import Operator, day
-from kb.search.store import DocumentStore
+from kb.search.store import Difference, DocumentStore
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # invalid escapes in Whoosh 2.7.4's own strings, seen when first compiled
@@ -68,24 +68,25 @@ def _schema() -> Any:
     )  # fmt: skip
 
 
-def build(folder: Path, store: DocumentStore, *, previous: tuple[Path, DocumentStore] | None = None) -> None:
+def build(
+    folder: Path, store: DocumentStore, *, previous: Path | None = None, changes: Difference | None = None
+) -> None:
     """Index every document of ``store`` into the new ``folder``, taking over what ``previous`` has unchanged.
 
     Segments of a Whoosh index never change, so a small update links the previous generation's files and adds to them.
     """
     folder.mkdir()
-    changes = _changes(store, previous[1]) if previous and previous[0].is_dir() else None
-    if previous and changes is not None:
-        _link(previous[0], folder)
+    if previous is not None and changes is not None and previous.is_dir() and _few(changes, len(store)):
+        _link(previous, folder)
         writer = index.open_dir(folder).writer(limitmb=128)
-        gone, fresh = changes
+        gone, fresh = changes.gone, store.documents(changes.fresh)
     else:
         writer = index.create_in(folder, _schema()).writer(limitmb=256)
-        gone, fresh = [], None
+        gone, fresh = (), store.all()
     try:
         for document_id in gone:
             writer.delete_by_term("key", key_of(document_id))
-        for document in store.all() if fresh is None else store.documents(fresh):
+        for document in fresh:
             writer.add_document(**_row(document))
     except BaseException:
         writer.cancel()
@@ -94,12 +95,9 @@ def build(folder: Path, store: DocumentStore, *, previous: tuple[Path, DocumentS
     (folder / "MAIN_WRITELOCK").unlink(missing_ok=True)
 
 
-def _changes(store: DocumentStore, old: DocumentStore) -> tuple[list[str], list[str]] | None:
-    """(ids to remove, ids to add), or None when starting afresh is cheaper."""
-    was, now = old.digests(), store.digests()
-    fresh = [i for i, digest in now.items() if was.get(i) != digest]
-    gone = [i for i, digest in was.items() if now.get(i) != digest]
-    return (gone, fresh) if len(fresh) + len(gone) < _REBUILD_SHARE * max(1, len(now)) else None
+def _few(changes: Difference, documents: int) -> bool:
+    """Whether to update is cheaper than to start afresh."""
+    return len(changes.fresh) + len(changes.gone) < _REBUILD_SHARE * max(1, documents)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import publish_faults as faults
-from kb.search import generations
+from kb.search import sealing
 
 
 @pytest.fixture
@@ -52,6 +52,6 @@ def test_any_damage_is_noticed_and_the_generation_before_serves(data: Path) -> N
 
 
 def test_a_publish_that_syncs_nothing_would_be_noticed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(generations, "_sync", lambda _: None)
+    monkeypatch.setattr(sealing, "sync", lambda _: None)
     with pytest.raises(AssertionError, match="serves"):
         faults.lose_power(data)

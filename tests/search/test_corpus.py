@@ -106,6 +106,35 @@ def test_pages_that_are_read_again_and_say_the_same_do_not_count_as_changed(
     assert arrays.load(after.partition("public"))["topic_drift"].tolist() == [0]
 
 
+def test_whether_an_unchanged_page_was_read_again_shows_nowhere(tmp_path: Path, themes: list[Document]) -> None:
+    edited = document(themes[0].id, themes[0].title, "invoice payment bill refund charge")
+    made = []
+    for name, again in (("kept", 1), ("read", 200)):
+        published(tmp_path / name, themes)
+        after = published(tmp_path / name, [edited, *themes[1:again]], [one.id for one in themes[again:]])
+        made.append(arrays.load(after.partition("public")))
+    for key in made[0].keys() - ELSEWHERE:
+        assert made[0][key].tobytes() == made[1][key].tobytes(), key
+
+
+def test_an_edit_of_a_hidden_page_changes_no_byte_of_what_the_public_gets(
+    tmp_path: Path, themes: list[Document]
+) -> None:
+    hidden = [
+        document(f"doc/hidden-{n}", "Runbook", f"invoice payment zephyrion {n}", audience="staff") for n in (1, 2)
+    ]
+    published(tmp_path, [*themes, *hidden])
+    edited = document(themes[0].id, themes[0].title, "invoice payment bill refund charge")
+    before = published(tmp_path, [edited], [one.id for one in (*themes[1:], *hidden)])
+    then = {name: array.tobytes() for name, array in arrays.load(before.partition("public")).items()}
+    # The hidden page is another one, and an unchanged public one was read again with it.
+    other = document(hidden[0].id, "Runbook", "refund refund charge quarrelsome", audience="staff")
+    after = published(tmp_path, [other, themes[1]], [edited.id, hidden[1].id, *(one.id for one in themes[2:])])
+    now = arrays.load(after.partition("public"))
+    for name in now.keys() - ELSEWHERE:
+        assert now[name].tobytes() == then[name], name
+
+
 @pytest.mark.parametrize("change", ["removed", "hidden", "many"])
 def test_directions_are_fitted_anew_when_a_page_is_lost_or_many_change(
     tmp_path: Path, themes: list[Document], change: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from indexer.pipeline import Order, Progress
 from indexer.report import Finding
 from indexer.sources import SourceFile, walk
 from kb import ids
+from kb.search import aside
 from kb.search.documents import Document, Kind
 
 _FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|webp|svg|bmp)|(?:image|img|picture|screen ?shot|figure)[-_ ]?\d*", re.I)
@@ -67,11 +67,9 @@ def check(order: Order, *, catalogue: Path | None = None, progress: Progress = l
     """All problems, by file and line. Raises what ``pipeline.run`` raises."""
     from kb.search import generations  # brings numpy
 
-    with tempfile.TemporaryDirectory(prefix="kb-check-") as aside:
-        report = pipeline.run(
-            replace(order, data=Path(aside), full=True, drop=100, gate=_gate(order)), progress=progress
-        )
-        built = generations.current(Path(aside))
+    with aside.folder("kb-check-") as data:
+        report = pipeline.run(replace(order, data=data, full=True, drop=100, gate=_gate(order)), progress=progress)
+        built = generations.current(data)
         documents = list(built.store.all()) if built else []
         if built:
             built.store.close()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +24,7 @@ from indexer.sources import Source, SourceFile
 from indexer.workers import Crew, Done, Task
 from kb import ids
 from kb.errors import Conflict, Invalid
-from kb.search import previews
+from kb.search import aside, previews
 from kb.search.documents import Document
 
 if TYPE_CHECKING:
@@ -177,7 +176,7 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
     report, order = work.report, work.order
     with contextlib.ExitStack() as opened:
         # A check builds elsewhere: it needs no lock, leaves no trace and may run while readers' data is published.
-        data = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="kb-check-"))) if order.check_only else None
+        data = opened.enter_context(aside.folder("kb-check-")) if order.check_only else None
         builder = opened.enter_context(
             Builder(
                 data or order.data, keep=order.keep, operators=data is None, previous=previous, semantic=order.semantic

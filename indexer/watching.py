@@ -24,8 +24,9 @@ _BURST, _STEP = 400, 40
 _EVERY_HOUR = 3_600_000  # without an edit an article may still expire
 
 
-def changes(order: Order, stop: threading.Event | None = None) -> Iterator[None]:
-    """Yields when files below the sources' folders have changed, and every hour. Ends at Ctrl-C or with ``stop``."""
+def changes(order: Order, stop: threading.Event | None = None) -> Iterator[set[Path]]:
+    """Yields the files below the sources' folders that have changed, and every hour none. Ends at Ctrl-C or with
+    ``stop``."""
     from watchfiles import DefaultFilter, watch
 
     data = order.data.resolve()
@@ -40,12 +41,12 @@ def changes(order: Order, stop: threading.Event | None = None) -> Iterator[None]
         *sorted(folders), watch_filter=Ours(), debounce=_BURST, step=_STEP, rust_timeout=_EVERY_HOUR,
         yield_on_timeout=True, stop_event=stop, raise_interrupt=False,
     )  # fmt: skip
-    for _ in seen:
-        yield
+    for batch in seen:
+        yield {Path(path) for _, path in batch}
 
 
 def follow(
-    order: Order, seen: Iterable[None], *, told: Callable[[Report], None], failed: Callable[[str], None],
+    order: Order, seen: Iterable[object], *, told: Callable[[Report], None], failed: Callable[[str], None],
     today: Callable[[], dt.date],
 ) -> None:  # fmt: skip
     """Publish once for each of ``seen``; ``told`` gets each report, ``failed`` the sentence of what went wrong."""

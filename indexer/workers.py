@@ -28,6 +28,8 @@ from kb.search.documents import Document
 SECONDS = 5.0
 #: Seconds on the clock, for a worker that waits instead of working.
 PATIENCE = 60.0
+#: Seconds on the clock until a worker that hung up must have ended, to say with which code.
+_FAREWELL = 10.0
 MEMORY = 1536 * 1024 * 1024
 BATCH = 200
 _AHEAD = 6
@@ -132,6 +134,7 @@ class Crew:
         try:
             done = worker.pipe.recv()
         except (EOFError, OSError):
+            worker.process.join(timeout=_FAREWELL)
             yield from self._lost(worker, again)
             return
         worker.heard, worker.answered = time.monotonic(), True
@@ -142,7 +145,6 @@ class Crew:
 
     def _lost(self, worker: _Worker, again: deque[Task]) -> Iterator[Done]:
         """A worker died on its first task: try that in a simpler way, and give the others back."""
-        worker.process.join(timeout=1)
         if not worker.answered and (worker.process.exitcode or 0) > 0:
             code = worker.process.exitcode
             raise Unavailable(

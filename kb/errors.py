@@ -47,6 +47,12 @@ class TooLarge(KbError):
     code, status = "too-large", 413
 
 
+class UnknownFormat(KbError):
+    """What was sent does not say that it is in a form that is read here."""
+
+    code, status = "unsupported-media-type", 415
+
+
 class TooMany(KbError):
     code, status = "too-many-requests", 429
 

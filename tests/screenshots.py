@@ -19,7 +19,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser.conftest import executable
-from tests.webapp.test_cli import command, free_port, wait_for
+from tests.webapp.test_cli import PATIENCE, command, free_port, wait_for
 
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "content" / "images"
@@ -58,7 +58,7 @@ def portal() -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             server.send_signal(signal.SIGINT)
-            server.wait(timeout=30)
+            server.wait(timeout=PATIENCE)
 
 
 def visitor(chromium: Browser, address: str, name: str = "") -> Page:

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, request, url_for
 
-from kb.errors import Forbidden, Invalid
+from kb.errors import Forbidden, Invalid, UnknownFormat
 from kb.search.results import results_json
 from kb.tickets.desk import Promise
 from kb.tickets.person import Person
@@ -35,7 +35,8 @@ def check_origin() -> None:
     if not own_site():
         raise Forbidden("Pages of other sites may only suggest and search; send this from your own server.")
     if not request.is_json:
-        raise Invalid("Send the request as application/json.", field="Content-Type")
+        sent = f"not as {request.mimetype}" if request.mimetype else "and say so in Content-Type"
+        raise UnknownFormat(f"Send a JSON object as application/json, {sent[:100]}.")
 
 
 def _body() -> dict[str, Any]:

@@ -54,6 +54,8 @@ def of_kb_error(error: KbError) -> Response:
     response = problem(error.status, sentence, code=error.code, fields=fields)
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
+    if error.status == 415:
+        response.headers["Accept"] = "application/json"  # what would have been read (RFC 9110, 15.5.16)
     return response
 
 

@@ -138,6 +138,16 @@ def words(text: str, *, asked: bool = False) -> list[str]:
     return found
 
 
+def plain(text: str) -> Iterator[str]:
+    """The words of ``text`` as they are written, one after another; of a run without spaces, each character.
+
+    >>> list(plain("What's new in 9.1?"))
+    ['what', 's', 'new', 'in', '9', '1']
+    """
+    for word in _WORD.findall(fold(text)):
+        yield from (word,) if is_spaced(word) else word
+
+
 def _spread(word: str) -> Iterator[str]:
     """Overlapping pairs of a run without spaces (a lone character as itself); any other word unchanged."""
     if not _UNSPACED_RUN.fullmatch(word):

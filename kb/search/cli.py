@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from kb.errors import Invalid
 from kb.search.documents import PUBLIC, Kind
 from kb.search.results import Hit, Passage, results_json, suggestions_json
 from kb.search.searcher import SORTS, Searcher
@@ -31,9 +32,16 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _searcher(data: Path | None) -> Searcher:
+def _searcher(data: Path | None, audience: str) -> Searcher:
+    """Raises Invalid for an audience that no document names: a slip would be answered as to a customer."""
     settings = load(data=str(data) if data else None)
-    return Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
+    found = Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
+    known = found.audiences()
+    if audience not in known:
+        named = f"{', '.join(known[:-1])} and {known[-1]}"
+        others = "Other groups see what customers see."
+        raise Invalid(f"--as: no document is for {audience!r}; the audiences are {named}. {others}", field="as")
+    return found
 
 
 @click.command()
@@ -47,7 +55,8 @@ def search(
     explain: bool,
 ) -> None:  # fmt: skip
     """Search as a visitor would: plain words, "phrases", -word, title: product: version: kind: tag: before: after:"""
-    answer = _searcher(data).search(query, audience=audience, kind=kind, per_page=limit, explain=explain, sort=sort)
+    found = _searcher(data, audience)
+    answer = found.search(query, audience=audience, kind=kind, per_page=limit, explain=explain, sort=sort)
     if as_json:
         click.echo(json.dumps(results_json(answer), ensure_ascii=False, indent=1))
     else:
@@ -65,7 +74,7 @@ def search(
 @_shared
 def suggest(title: str, limit: int, data: Path | None, audience: str, *, as_json: bool, explain: bool) -> None:
     """Suggest articles for a half-typed ticket title."""
-    answer = _searcher(data).suggest(title, audience=audience, limit=limit, explain=explain)
+    answer = _searcher(data, audience).suggest(title, audience=audience, limit=limit, explain=explain)
     if as_json:
         click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))
     else:

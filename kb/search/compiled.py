@@ -287,6 +287,52 @@ def pieces(points: Any, vocabulary: Any) -> Any:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _shared(letters: Any, begin: int, end: int, typed: Any) -> Any:
+    """How many letters before ``end``, but none before ``begin``, are the last ones of ``typed``."""
+    most = min(typed.size, end - begin)
+    for i in range(most):
+        if letters[end - 1 - i] != typed[typed.size - 1 - i]:
+            return i
+    return most
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def tails(letters: Any, begins: Any, documents: Any, typed: Any, lengths: Any) -> Any:
+    found, last = np.zeros(documents.size, np.int64), typed[typed.size - 1]
+    for i in range(documents.size):
+        begin, count = begins[documents[i]], 0
+        for end in range(begin + 1, begins[documents[i] + 1] + 1):
+            if letters[end - 1] == last:
+                shared = _shared(letters, begin, end, typed)
+                while count < lengths.size and lengths[count] <= shared:
+                    count += 1
+        found[i] = count
+    return found
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def kin(rows: Any, passages: Any, leaders: Any, worth: Any) -> Any:
+    size = rows.vectors.shape[1]
+    middle, most = np.zeros(size, np.int64), np.int64(1)
+    for i in range(leaders.size):
+        for d in range(size):
+            middle[d] += worth[i] * rows.vectors[passages[leaders[i]], d]
+    for d in range(size):
+        most = max(most, abs(middle[d]))
+    direction = np.empty(size, np.int32)
+    for d in range(size):
+        direction[d] = np.int32(np.rint(middle[d] * (127 / most)))
+    near = np.zeros(passages.size, np.float32)
+    for i in range(passages.size):
+        vector, dot = rows.vectors[passages[i]], np.int32(0)
+        for d in range(size):
+            dot += np.int32(vector[d]) * direction[d]
+        if dot > 0:
+            near[i] = np.float32(dot) / rows.lengths[passages[i]]
+    return near
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
 def best(sums: Any, low: int, high: int, most: int) -> Any:
     """The ``most`` documents of the largest sums, ascending; of equal ones the smallest numbers.
 
@@ -362,11 +408,14 @@ def loops() -> dict[str, Callable[..., Any]]:
         look(some_rows, passages, titles, topics, Asked(rows, table, rows, table, direction), Marks(sums, sums))
     near(pointers, topics, direction, rows)
     pieces(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
+    tails(bytes_, pointers, rows, bytes_, ends)
+    kin(topics, rows, rows, rows)
     solved = np.ones(1, np.int8)
     weigh(np.ones((2, 1), np.float32), np.ones((2, 2)), 1, 0.5, solved, 0.5)
     order(np.ones(1))
     return {
         "add": add, "add_row": add_row, "unite": unite, "alike": alike, "look": look, "near": near, "pieces": pieces,
+        "tails": tails, "kin": kin,
         "best": best, "weigh": weigh, "order": order,
     }  # fmt: skip
 

@@ -11,7 +11,6 @@ import csv
 import json
 import math
 import random
-import tempfile
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from kb.errors import Invalid, Unavailable
-from kb.search import weights
+from kb.search import aside, weights
 from kb.search.documents import Document, Kind, Section
 from kb.search.generations import Builder
 from kb.search.results import Hit
@@ -206,13 +205,13 @@ def published(
     documents: Iterable[Document], solved: Iterable[Solved] = (), *, semantic: bool = False
 ) -> Iterator[Searcher]:
     """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
-    with tempfile.TemporaryDirectory(prefix="kb-eval-") as aside:
-        with Builder(Path(aside), operators=False, semantic=semantic) as builder:
+    with aside.folder("kb-eval-") as data:
+        with Builder(data, operators=False, semantic=semantic) as builder:
             for document in documents:
                 builder.add(document)
             builder.solved(solved)
             builder.publish(ledger={}, settings={})
-        yield Searcher(Path(aside), budget_ms=60_000)  # a busy machine must not change the order
+        yield Searcher(data, budget_ms=60_000)  # a busy machine must not change the order
 
 
 def _asker(searcher: Searcher, mode: str) -> Asked:

@@ -40,7 +40,7 @@ from kb.search.store import FILE as STORE_FILE
 from kb.search.store import FILES, Difference, DocumentStore, StoreWriter, without_surrogates
 
 CURATIONS_FILE = "curations.json"
-FORMAT = 8  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
+FORMAT = 9  # raised when the files or the analysis change, so that an old index is rebuilt, not misread
 Progress = Callable[[str, int, int], None]
 
 
@@ -121,6 +121,18 @@ def current(data: Path, *, anew: bool = True) -> Generation | None:
         with contextlib.suppress(Unavailable):
             return verified(data, name, anew=anew)
     return None
+
+
+def absence(data: Path) -> str:
+    """Why no generation serves: there is none yet, or what is wrong with the published one, and what to do."""
+    name = published(data) or next(iter(names(data)), None)
+    if name is None:
+        return "There is no search index yet; run `kb index`."
+    try:
+        found = verified(data, name, anew=False)
+    except Unavailable as error:
+        return f"The search index in {folder(data)} is damaged, and no older one can serve. {error.sentence}"
+    return f"Generation {found.name} was published just now; ask again."
 
 
 def rollback(data: Path, name: str | None = None) -> Generation:

@@ -11,6 +11,7 @@ import functools
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class Kernels:
     look: Callable[[Ints, Passages, Titles, Directions, Asked, Marks], tuple[Ints, Ints, Ints, Floats]]
     near: Callable[[Ints, Directions, Ints, Ints], Floats]
     pieces: Callable[[Ints, Ints], tuple[Ints, Ints, int]]
+    tails: Callable[[Ints, Ints, Ints, Ints, Ints], Ints]
+    kin: Callable[[Directions, Ints, Ints, Ints], Floats]
     best: Callable[[Ints, int, int, int], Ints] | None = None
     weigh: Callable[[Floats, Floats, int, float, Ints, float], tuple[Floats, Floats]] | None = None
     order: Callable[[Floats], Ints] | None = None
@@ -170,6 +173,32 @@ def _near(groups: Ints, rows: Directions, direction: Ints, documents: Ints) -> F
     return np.asarray(np.maximum(np.maximum.reduceat(dots / rows.lengths[at], starts), 0), dtype=np.float32)
 
 
+def _tails(letters: Ints, begins: Ints, documents: Ints, typed: Ints, lengths: Ints) -> Ints:
+    """How many of the tails of ``typed``, of ascending ``lengths``, stand in the title of each document; titles are
+    ranges of ``letters`` that begin and end with a space, and no tail has two spaces together."""
+    starts, ends = begins[documents], begins[documents + 1]
+    titles, bounds = letters[places(starts, ends)].tobytes(), np.cumsum(ends - starts)
+    found = np.zeros(documents.size, dtype=np.int64)
+    for count, length in enumerate(lengths.tolist(), 1):
+        tail = typed[typed.size - length :].tobytes()
+        between = titles.split(tail)[:-1]
+        if not between:  # nor does any title hold a longer one
+            break
+        at = np.fromiter(accumulate(map(len, between)), dtype=np.int64, count=len(between))
+        found[bounds.searchsorted(at + np.arange(at.size) * length, "right")] = count
+    return found
+
+
+def _kin(rows: Directions, passages: Ints, leaders: Ints, worth: Ints) -> Floats:
+    """The cosine, 0 at least, between each of ``passages`` and the direction of those at the places ``leaders``
+    together, each counted ``worth`` times, as if that direction had a length of 1 (which is the same for all)."""
+    vectors = rows.vectors[passages]
+    middle = worth @ vectors[leaders].astype(np.int64)
+    direction = np.rint(middle * (127 / max(1, np.abs(middle).max()))).astype(np.float32)
+    # Whole numbers below 2**24, as in ``_near``.
+    return np.asarray(np.maximum(vectors.astype(np.float32) @ direction, 0) / rows.lengths[passages], dtype=np.float32)
+
+
 def places(starts: Ints, ends: Ints) -> Ints:
     """The places of some ranges, one range after the other."""
     counts = ends - starts
@@ -193,7 +222,7 @@ def top(documents: Ints, scores: Any, most: int) -> Ints:
 
 
 def by_numpy() -> Kernels:
-    return Kernels(_add, _add_row, _unite, _alike, _look, _near, pieces.numbers)
+    return Kernels(_add, _add_row, _unite, _alike, _look, _near, pieces.numbers, _tails, _kin)
 
 
 @functools.cache

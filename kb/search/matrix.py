@@ -25,6 +25,7 @@ from kb.search.kernels import Kernels, Scratch, gather, kernels
 from kb.search.lately import Lately
 from kb.search.letters import Letters, Vector
 from kb.search.lexical import Lexical, Meaning, Pool
+from kb.search.phrases import Phrases
 from kb.search.ranking import fresh
 from kb.search.semantic import Semantic
 from kb.search.shapes import Asked, Directions, Marks, Passages
@@ -101,6 +102,7 @@ class Matrix:
         self.lexical = Lexical(arrays)
         self.beginnings = Beginnings(arrays)
         self.letters = Letters(arrays, self.run)
+        self.phrases = Phrases(arrays, self.run)
         self.topics = Topics(arrays) if "topic_lengths" in arrays else None
         self.semantic = Semantic(arrays, self.run) if "semantic_lengths" in arrays and semantic.available() else None
         self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
@@ -119,7 +121,7 @@ class Matrix:
     def use(self, run: Kernels) -> None:
         """Run the loops by ``run`` from now on (for comparing them)."""
         self.run = run
-        for part in (self.lexical, self.letters, self.semantic):
+        for part in (self.lexical, self.letters, self.phrases, self.semantic):
             if part is not None:
                 part.use(run)
 
@@ -216,6 +218,14 @@ class Matrix:
             raw["topics"] = topics.cosines(near, asked.direction)
         return Looked(raw, shown)
 
+    def showable(self, document: int) -> tuple[int, int]:
+        """From which to below which passage of a document may be shown: of a topic with an accepted answer, the
+        answer's."""
+        low, high = self._a["answer"][document].tolist()
+        first, end = self._a["doc_passages"][document : document + 2].tolist()
+        low = min(low, end - first - 1)
+        return low, max(min(high, end - first), low + 1)
+
     def _worth(self, meaning: Meaning) -> _Worth:
         found = self._worths.get(meaning)
         return found or self._worths.keep(meaning, self._worked_out(meaning))
@@ -245,11 +255,23 @@ class Matrix:
             held += np.float32(idf * (0.8 if meaning.corrected else 1.0)) * self.lexical.holds(meaning, documents)
         return held / np.float32(whole) if whole else held
 
+    def kindred(self, documents: Ints, shown: Ints, leaders: Ints, worth: Floats) -> Floats:
+        """How near in topics the passage that each document would show is to those of the documents at ``leaders``,
+        each of which counts as its ``worth``; times a length that is the same for all."""
+        if self.topics is None or not documents.size:
+            return np.zeros(documents.size, dtype=np.float32)
+        passages = self._a["doc_passages"][documents] + shown
+        counts = worth / self.topics.rows.lengths[passages[leaders]]
+        whole = np.rint(counts * (_GAIN / max(float(counts.max()), 1e-9))).astype(np.int64)
+        return self.run.kin(self.topics.rows, passages, leaders, whole)
+
     def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
         """What speaks for or against each document besides likeness, 0 to 1 by name (see ``weights.NUDGES``)."""
         exact = identifiers(query.text)
         named = tuple(m for m in query.meanings if m.word in exact and not m.corrected) if exact else ()
         given = {}
+        if query.text:
+            given["phrase"] = self.phrases.shares(query.text, documents)
         if named:
             given["exact"] = self.coverage(Understood("", named), documents)
         about = self._versions & {*query.unknown, *(m.word for m in query.meanings)} if self._versions else ()

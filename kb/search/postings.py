@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import beginnings, letters, semantic, spelling, topics, vocabulary, weights
+from kb.search import beginnings, letters, phrases, semantic, spelling, topics, vocabulary, weights
 from kb.search.arrays import Arrays
 from kb.search.corpus import Corpus, Facts, ints
 from kb.search.documents import Kind
@@ -49,7 +49,9 @@ def partition(
     made |= topics.pack(made, before, seen.then, spill)
     if corpus.directions is not None:
         made |= semantic.pack(np.concatenate(corpus.directions)[seen.of_corpus])
-    return {**made, **letters.pack([f.title for f in rows], seen.then, spill), **_columns(rows)}
+    titles = [facts.title for facts in rows]
+    made |= letters.pack(titles, seen.then, spill) | phrases.pack(titles, seen.then)
+    return {**made, **_columns(rows)}
 
 
 class _Visible:

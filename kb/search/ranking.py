@@ -117,6 +117,26 @@ def nudged(signals: Mapping[str, Floats], words: Floats) -> dict[str, Floats]:
     return {name: weights.NUDGES[name] * reason * values for name, values in signals.items() if values.any()}
 
 
+def leaders(score: Floats) -> tuple[Ints, Floats]:
+    """The places of the best few candidates, and what each says of what is asked for: the square of its score."""
+    best = order(score)[: weights.LEADERS]
+    return best, score[best] ** 2
+
+
+def kindred(near: Floats, likest: float) -> dict[str, Floats]:
+    """What each candidate gains from being about the same as the best few (see ``Matrix.kindred``).
+
+    The less, the more the likest title is what was asked (``likest``: its cosine): then nothing is left to learn.
+
+    Pseudo-relevance feedback (Rocchio 1971) among topics: the best answers say what is asked for in more words than
+    the question has. The words of these answers, added to the question, help less.
+    """
+    most = float(near.max(initial=0.0))
+    if most <= 0:
+        return {}
+    return {"kindred": near.astype(np.float64) * (weights.KINDRED * (1 - min(1.0, likest) ** 4) / most)}
+
+
 def fresh(days: Ints, newest: int) -> Floats:
     """1 for the newest document of the index, half of it after ``weights.FRESH_DAYS``, 0 without a date.
 
@@ -165,10 +185,12 @@ def confidence(best: Sequence[Evidence], *, ideal: float, rarest: float) -> floa
 
     The mean over all that are looked at, none counted as more than ``weights.COMPANIONS`` less sure than the best:
     several that agree are surer than one title that happens to share a rare word, and yet one page may be the only one.
+    To it is added how like the likest title is: nearly all words are found somewhere, but seldom all in one title.
     """
     each = [_log_odds(features(one, ideal=ideal, rarest=rarest)) for one in best]
     least = max(each[:3]) - weights.COMPANIONS
-    return sum(max(one, least) for one in each) / len(each)
+    likest = max(one.letters for one in best)
+    return sum(max(one, least) for one in each) / len(each) + weights.LIKEST * likest
 
 
 def _log_odds(found: Mapping[str, float]) -> float:

@@ -24,6 +24,10 @@ class Passage:
     anchor: str = ""
     path: tuple[str, ...] = ()
 
+    def marked(self) -> set[str]:
+        """The different words that matched."""
+        return {self.text[start:end].lower() for start, end in self.spans}
+
 
 @dataclass(frozen=True, slots=True)
 class Hit:

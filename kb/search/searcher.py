@@ -25,13 +25,15 @@ from kb.search.snapshot import WINDOW, Snapshot
 LOOK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
 SORTS = ("best", "date")
 _SEARCH_BUDGET = 0.25  # seconds that operators may take
+_RELATED_BUDGET = 1.0  # seconds that articles like one may take
 
 
 class Searcher:
     """Search, suggestions and articles over the published generation of a data folder; safe to share."""
 
     def __init__(self, data: Path, *, budget_ms: int = 250, remember: int = 0) -> None:
-        """``budget_ms`` is what a suggestion may take; the last ``remember`` of them are given again as they are."""
+        """``budget_ms`` is what a suggestion may take, and the least that any answer may take; the last ``remember``
+        suggestions are given again as they are."""
         self._data = data
         self._remember = remember
         self._budget = budget_ms / 1000
@@ -82,7 +84,7 @@ class Searcher:
         return self._now().search(
             parse(query) if operators else plain(query), audience, page=page,
             filters={name: value for name, value in filters.items() if value},
-            per_page=per_page, deadline=time.monotonic() + _SEARCH_BUDGET, explain=explain,
+            per_page=per_page, deadline=self._until(_SEARCH_BUDGET), explain=explain,
             language=language, by_date=sort == "date",
         )  # fmt: skip
 
@@ -97,9 +99,8 @@ class Searcher:
         if not 1 <= limit <= 20:
             raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
         now = self._now()  # to open a generation takes longer than an answer, and is no reason for a worse one
-        deadline = time.monotonic() + self._budget
         return now.suggest(
-            title, audience, limit=limit, deadline=deadline, explain=explain, doubt=doubt, language=language
+            title, audience, limit=limit, deadline=self._until(), explain=explain, doubt=doubt, language=language
         )
 
     def article(self, document_id: str, *, audience: str = PUBLIC) -> Document:
@@ -113,7 +114,7 @@ class Searcher:
         """Documents like this one, best first."""
         snapshot = self._now()
         found = snapshot.article(document_id, audience)
-        return snapshot.related(found, audience, limit) if found else ()
+        return snapshot.related(found, audience, limit, deadline=self._until(_RELATED_BUDGET)) if found else ()
 
     def likeness(self, text: str, others: Sequence[str], *, audience: str = PUBLIC) -> tuple[float, ...]:
         """How like ``text`` each of some other short texts is, 0 to 1, by the weights that words have here."""
@@ -128,9 +129,18 @@ class Searcher:
         """The most recently updated documents of a kind."""
         return self._now().listing(audience, Kind(_kind(kind) or Kind.DOC), newest=True, start=0, count=limit)[1]
 
+    def audiences(self) -> tuple[str, ...]:
+        """All that documents are for: those that every index knows, and the groups that one of its documents names.
+        For who owns the index; a visitor is never told."""
+        return tuple(self._now().generation.manifest.partitions)
+
     def counts(self, audience: str = PUBLIC) -> dict[str, int]:
         """How many documents of each kind ``audience`` may see."""
         return self._now().counts(audience)
+
+    def _until(self, seconds: float = 0.0) -> float:
+        """The ``time.monotonic()`` instant after which an answer is given with what it has."""
+        return time.monotonic() + max(seconds, self._budget)
 
     def _now(self) -> Snapshot:
         # One looks, and may open another generation; the others go on with the one that is open.
@@ -144,7 +154,7 @@ class Searcher:
                 self._lock.release()
         if self._snapshot is None:
             self._looked = float("-inf")  # look again at the next request: an index may just have been built
-            raise Unavailable("There is no search index yet; run `kb index`.", retry_after=5)
+            raise Unavailable(generations.absence(self._data), retry_after=5)
         return self._snapshot
 
     def _look(self) -> None:

@@ -11,7 +11,7 @@ import math
 import re
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,20 +24,21 @@ from kb.search.analysis import placed
 from kb.search.curations import Curations, Steering
 from kb.search.documents import Document, Kind, visible_to
 from kb.search.generations import Generation
-from kb.search.highlight import Matches, Text, passage, read
+from kb.search.highlight import Matches, Text, passage, read, reads_well
 from kb.search.lately import Lately
 from kb.search.likeness import cosine, vector
-from kb.search.matrix import Matrix, Understood
+from kb.search.matrix import Looked, Matrix, Understood
 from kb.search.passages import Cut
 from kb.search.postings import KINDS, key_of
 from kb.search.query import LONGEST, Query
-from kb.search.results import Hit, Results, Suggestions
+from kb.search.results import Hit, Passage, Results, Suggestions
 from kb.search.whoosh_engine import FOLDER, Selector
 
 Ints = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
 _NONE: Ints = np.zeros(0, dtype=np.int64)
 _NO_VOTES = (_NONE, np.zeros(0, dtype=np.float32))
+NEAR = 3  # passages before and after the best one among which sentences are looked for
 WINDOW = 1000  # results that can be paged to
 _KEPT = 1000  # passages that were shown lately; a few kilobytes each
 _FORUM = KINDS.index(Kind.FORUM)
@@ -252,6 +253,7 @@ class Snapshot:
         if run.weigh is None or run.order is None or explain or steer is not None:
             parts = ranking.mix(*mixed)
             parts |= ranking.nudged(signals, parts["words"]) | cast
+            parts |= self._kindred(matrix, documents, looked, sum(parts.values(), np.zeros(documents.size)))
             parts = curations.steered(parts, documents, steer)
             total = sum(parts.values(), np.zeros(documents.size))
             order = ranking.order(total)
@@ -260,8 +262,14 @@ class Snapshot:
             total, of_words = ranking.total(*mixed, run.weigh)
             for part in (ranking.nudged(signals, of_words) | cast).values():
                 total = total + part
+            for part in self._kindred(matrix, documents, looked, total).values():
+                total = total + part
             order = run.order(total)
         return Ranked(documents[order], total[order], order, raw, parts, looked.shown)
+
+    def _kindred(self, matrix: Matrix, documents: Ints, looked: Looked, score: Any) -> dict[str, Any]:
+        likest = float(looked.raw["letters"].max(initial=0.0))
+        return ranking.kindred(matrix.kindred(documents, looked.shown, *ranking.leaders(score)), likest)
 
     # --- hits ----------------------------------------------------------------------------------------------------
 
@@ -293,10 +301,22 @@ class Snapshot:
     ) -> Hit:
         row, first = int(matrix.column("row")[document]), int(matrix.column("first")[document])
         document_id, kind, title, (product, versions, updated, solved) = self.store.shown(row)
-        cut, text = self._cut(first + best)
-        url = f"/help/{document_id}" + (f"#{cut.anchor}" if cut.anchor else "")
-        shown = passage(text, cut.anchor, cut.path, matches)
+        shown = self._excerpt(first + best, matches)
+        if shown.spans and not reads_well(shown.text):
+            low, high = (first + place for place in matrix.showable(document))
+            shown = self._sentences(shown, (row for row in _near(first + best) if low <= row < high), matches)
+        url = f"/help/{document_id}" + (f"#{shown.anchor}" if shown.anchor else "")
         return Hit(document_id, Kind(kind), title, url, score, shown, product, tuple(versions), updated, solved, parts)
+
+    def _excerpt(self, row: int, matches: Matches) -> Passage:
+        cut, text = self._cut(row)
+        return passage(text, cut.anchor, cut.path, matches)
+
+    def _sentences(self, shown: Passage, rows: Iterable[int], matches: Matches) -> Passage:
+        """The first excerpt of ``rows`` that says much the same in sentences as ``shown``, else that."""
+        words = len(shown.marked())
+        near = (self._excerpt(row, matches) for row in rows)
+        return next((one for one in near if reads_well(one.text) and 2 * len(one.marked()) >= words), shown)
 
     def _cut(self, row: int) -> tuple[Cut, Text]:
         """A passage, ready to look for words in: the next letter that is typed mostly finds the same."""
@@ -313,7 +333,7 @@ class Snapshot:
         found = self.store.document(document_id)
         return found if found and found.audience in visible_to(audience) else None
 
-    def related(self, document: Document, audience: str, limit: int) -> tuple[Hit, ...]:
+    def related(self, document: Document, audience: str, limit: int, *, deadline: float) -> tuple[Hit, ...]:
         matrix = self.matrix(audience)
         row = self.store.row(document.id)
         (places,) = np.nonzero(matrix.column("row") == row)
@@ -322,7 +342,7 @@ class Snapshot:
         understood = matrix.related(int(places[0]))
         allowed = np.ones(matrix.size, dtype=bool)
         allowed[places] = False
-        ranked = self._rank(matrix, Understood(document.title, understood.meanings), allowed, time.monotonic() + 1)
+        ranked = self._rank(matrix, Understood(document.title, understood.meanings), allowed, deadline)
         return self._hits(matrix, understood, ranked, 0, limit, explain=False)
 
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:
@@ -346,6 +366,12 @@ class Snapshot:
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges
         return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
+
+
+def _near(row: int) -> Iterator[int]:
+    """Passages after and before this one, the next first."""
+    for step in range(1, NEAR + 1):
+        yield from (row + step, row - step)
 
 
 def _merged(*lists: Ints) -> Ints:

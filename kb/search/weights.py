@@ -34,10 +34,13 @@ NEAREST = 20  # resolved tickets that vote
 #: Added to articles and FAQ entries in a mixed index, from one of few topics to one of almost nothing else, so that
 #: chatter does not bury the article.
 KIND_BONUS = (0.1, 0.3)
+KINDRED = 0.2  # added for being about the same as the best few, to the nearest of all
+LEADERS = 3  # of the best candidates, that the others are compared with
 #: Added in full where a document has what the name says; a name that no document has data for changes nothing.
 NUDGES = MappingProxyType(
     {
         "exact": 0.35,  # the share of the query's identifiers, error codes, paths and versions that it holds
+        "phrase": 0.12,  # the share of what was typed, up to its end, that its title holds in one piece
         "version": 0.15,  # it is about the version that the query names
         "language": -0.15,  # it is written in another language than the reader's
         "fresh": 0.02,  # updated lately: hardly more than a tie-break, as old pages are not wrong pages
@@ -52,7 +55,8 @@ LOOKED_AT = 5  # of the best candidates, to tell whether any is worth showing
 #: best candidates of questions out of their scope (clinc150's own, elsewhere queries of the other sets). Fitted without
 #: any one of these, it keeps as much of that one.
 CONFIDENCE = MappingProxyType({"letters": 2.04, "words": 7.14, "weight": 1.90, "topics": 1.01})
-CONFIDENCE_BIAS = -3.04
+CONFIDENCE_BIAS = -3.74
+LIKEST = 3.0  # for the cosine of the likest title, beside the mean; fitted like CONFIDENCE, each set left out once
 COMPANIONS = 2.0  # log-odds that the others may lack, beside the best
 #: Log-odds below which nothing is shown. Features carry over between sites, the threshold does not: see `kb eval`.
 DOUBT = -1.6

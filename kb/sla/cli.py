@@ -36,10 +36,14 @@ def sla() -> None:
 
 
 @sla.command()
-@click.argument("file", type=_FILE)
+@click.argument("file", type=_FILE, required=False)
 @click.pass_context
-def check(ctx: click.Context, file: Path) -> None:
-    """Name every mistake of a policy FILE with its line; exit 1 when there is one."""
+def check(ctx: click.Context, file: Path | None) -> None:
+    """Name every mistake of a policy FILE (default: that of the settings) with its line; exit 1 when there is one."""
+    if file is None:
+        file = load_settings().policies_file
+        if not file.exists():
+            raise Misconfigured(f"There is no policy file {file}; name one, or set KB_POLICIES or KB_CONTENT.")
     try:
         policy = load(file)
     except Misconfigured as error:

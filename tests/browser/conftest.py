@@ -8,22 +8,30 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from kb.centre import HelpCentre
 from kb.settings import Settings
-from tests.webapp.test_cli import command, environment, free_port, wait_for
+from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
 from tests.webapp.world import open_centre, publish, settings_of
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+MOMENT = 60_000  # ms in which anything comes about: the machine may be busy
+expect.set_options(timeout=MOMENT)
 #: Tells every breach of the content security policy to the test.
 WATCH = """window.breaches = [];
 addEventListener('securitypolicyviolation', (e) => window.breaches.push(`${e.violatedDirective} ${e.blockedURI}`));"""
+#: The pages' own patience with an answer is as long as the tests'.
+PATIENT = """{ const timer = setTimeout;
+window.setTimeout = (run, wait, ...rest) => timer(run, wait === 4000 ? 60000 : wait, ...rest);
+AbortSignal.timeout = () => new AbortController().signal; }"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +47,52 @@ class Served:
         return self.centre.desk.queue(bob, status="all", now=dt.datetime.now(dt.UTC))[0]
 
 
-@pytest.fixture(scope="session")
-def site_port() -> int:
-    """Where the page of another site is served that embeds us."""
-    return free_port()
+@dataclass(slots=True)
+class Site:
+    """Another site, whose one page embeds the portal at the address ``portal``, with that site's own strict policy."""
+
+    address: str = ""
+    portal: str = ""
+
+    def page(self) -> str:
+        return f"""<!doctype html><html lang="en"><title>Shop</title><body>
+<form action="/sent" method="get"><label for="subject">Subject</label><input id="subject" name="subject">
+<button>Send</button></form><script src="{self.portal}/embed.js" data-input="#subject" defer></script></body></html>"""
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory, site_port: int) -> Iterator[Served]:
+def site() -> Iterator[Site]:
+    found = Site()
+
+    class Doors(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            policy = f"script-src {found.portal}; connect-src {found.portal}; style-src 'self'"
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html; charset=utf-8")
+            self.send_header("Content-Security-Policy", f"default-src 'self'; {policy}")
+            self.end_headers()
+            self.wfile.write(found.page().encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Doors) as server:
+        found.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield found
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     settings = settings_of(folder)
     publish(settings.data)
     port = free_port()
-    limits = {"KB_TICKETS_PER_HOUR": "1000", "KB_SUGGEST_PER_MINUTE": "100000", "KB_SUGGEST_BUDGET_MS": "5000"}
-    told = {**environment(folder), **limits, "KB_EMBED_ORIGINS": f"http://127.0.0.1:{site_port}"}
+    limits = {"KB_TICKETS_PER_HOUR": "1000", "KB_SUGGEST_PER_MINUTE": "100000"}
+    told = {**environment(folder), **limits, "KB_EMBED_ORIGINS": site.address}
     log = (folder / "log").open("w")
     server = subprocess.Popen(command("--demo", "--port", str(port)), env=told, stdout=log, stderr=log, text=True)
     try:
@@ -60,7 +100,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, site_port: int) -> Iterator
         yield from _opened(f"http://127.0.0.1:{port}", settings)
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(timeout=30)
+        server.wait(timeout=PATIENCE)
         log.close()
     assert server.returncode == 0, (folder / "log").read_text()
     assert "Traceback" not in (folder / "log").read_text()
@@ -135,8 +175,8 @@ class Door:
             timezone_id="Europe/Berlin",
             reduced_motion="reduce",
         )
-        context.set_default_timeout(20_000)
-        context.add_init_script(WATCH)
+        context.set_default_timeout(MOMENT)
+        context.add_init_script(WATCH + PATIENT)
         visitor = Visitor(self._served, context, context.new_page())
         visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
         visitor.page.on("console", lambda message: _listen(visitor, message.type, message.text))

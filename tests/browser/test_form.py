@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import FilePayload, Route, expect
 
 from .conftest import Door, Served
-from .test_story import FILED, fill, suggest
+from .test_story import FILED, fill, suggest, typed
 
 pytestmark = pytest.mark.browser
 
@@ -119,9 +119,8 @@ def test_an_older_answer_never_replaces_a_newer_one(visit: Door) -> None:
     page.route("**/api/v1/suggest?q=ink*", lambda route: held.append(route))
     with page.expect_request("**/api/v1/suggest?q=ink*"):
         page.locator("#title").press_sequentially("ink")
-    with page.expect_event("requestfailed") as dropped:
+    with page.expect_event("requestfailed", lambda request: "q=ink" in request.url):
         page.locator("#title").fill("paper jam")
-    assert "q=ink" in dropped.value.url
     expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
     assert held
 
@@ -185,12 +184,12 @@ def test_the_reader_takes_long_text_and_links_leave_the_form_alone(visit: Door) 
 def test_the_search_box_suggests_and_enter_opens_or_searches(visit: Door) -> None:
     visitor = visit()
     page = visitor.go("/")
-    page.locator("#q").press_sequentially("paper jam")
+    typed(page, "#q", "paper jam")
     expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(r"/search\?q=paper\+jam"))
     page = visitor.go("/")
-    page.locator("#q").press_sequentially("paper jam")
+    typed(page, "#q", "paper jam")
     expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")

@@ -139,7 +139,8 @@ def test_no_choice_is_cut_off_on_a_wide_screen(visit: Door, served: Served) -> N
     alice, bob = visit(), visit()
     number = file_one(alice.sign_in("alice"), served.address)
     bob.sign_in("bob")
-    for page in (alice.go("/tickets/new"), alice.go("/tickets"), bob.go("/desk"), bob.go(f"/desk/{number}")):
+    for who, path in ((alice, "/tickets/new"), (alice, "/tickets"), (bob, "/desk"), (bob, f"/desk/{number}")):
+        page = who.go(path)
         for one in page.locator(".deed summary").all():
             one.click()
         assert page.evaluate(CLIPPED) == [], page.url

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from indexer import sources
 from indexer.pipeline import Order, run
-from tests.webapp.test_cli import command, environment, free_port, wait_for
+from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
 from tests.webapp.world import open_centre, settings_of
 
 from .conftest import Door, Served
@@ -24,9 +24,9 @@ pytestmark = pytest.mark.browser
 LONG = 60_000  # ms: a run starts processes, and the machine may be busy
 
 
-@pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("house")
+@pytest.fixture
+def house(tmp_path: Path) -> Path:
+    folder = tmp_path / "house"
     settings = settings_of(folder)
     docs = settings.content / "docs"
     docs.mkdir()
@@ -39,7 +39,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def portal(house: Path) -> Iterator[Served]:
     port = free_port()
     with (house / "log").open("w") as log:
@@ -52,7 +52,7 @@ def portal(house: Path) -> Iterator[Served]:
             centre.close()
         finally:
             server.send_signal(signal.SIGINT)
-            server.wait(timeout=60)
+            server.wait(timeout=PATIENCE)
     assert "Traceback" not in (house / "log").read_text()
 
 

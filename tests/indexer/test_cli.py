@@ -3,6 +3,8 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -150,22 +152,47 @@ def test_help_names_the_verbs() -> None:
     assert "--watch" in shown
 
 
-def test_a_check_that_is_asked_to_end_leaves_nothing_behind(tmp_path: Path, root: Path) -> None:
-    for number in range(400):
-        (root / f"{number}.md").write_text(f"# Page {number}\n\n" + "Some words about it. " * 200)
-    aside = tmp_path / "aside"
-    aside.mkdir()
+@contextmanager
+def _checking(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A check of ``folder``/content that has built aside and does not end: its golden queries never come."""
     command = [sys.executable, "-P", "-m", "kb", "index", "--check-only", "--progress-json"]
-    with subprocess.Popen(
-        [*command, "--data", str(tmp_path / "data"), f"doc={root}"],
-        env={**os.environ, "TMPDIR": str(aside)}, stdout=subprocess.PIPE, text=True,
-    ) as run:  # fmt: skip
+    told = {"TMPDIR": str(folder / "aside"), "KB_DATA": str(folder / "data"), "KB_CONTENT": str(folder / "content")}
+    with subprocess.Popen(command, env={**os.environ, **told}, stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout is not None
-        for line in run.stdout:
-            if '"reading"' in line:
-                assert any(aside.iterdir())
-                run.terminate()
-                break
-        run.stdout.read()
+        assert any('"checking"' in line for line in run.stdout)
+        try:
+            yield run
+        finally:
+            run.kill()
+
+
+@pytest.fixture
+def endless(tmp_path: Path) -> Path:
+    (tmp_path / "content" / "docs").mkdir(parents=True)
+    (tmp_path / "content" / "docs" / "a.md").write_text("# A page\n\nText.")
+    os.mkfifo(tmp_path / "content" / "golden.toml")
+    (tmp_path / "aside").mkdir()
+    return tmp_path
+
+
+def test_a_check_that_is_asked_to_end_leaves_nothing_behind(endless: Path) -> None:
+    with _checking(endless) as run:
+        assert any((endless / "aside").iterdir())
+        run.terminate()
+        run.wait()
     assert run.returncode == 128 + signal.SIGTERM
-    assert not any(aside.iterdir())
+    assert not any((endless / "aside").iterdir())
+
+
+def test_what_a_killed_check_left_is_cleared_by_the_next_and_what_another_builds_is_not(endless: Path) -> None:
+    aside = endless / "aside"
+    with _checking(endless) as living:
+        (kept,) = aside.iterdir()
+        with _checking(endless) as killed:
+            (left,) = set(aside.iterdir()) - {kept}
+            killed.kill()
+        assert left.is_dir()
+        with _checking(endless):
+            assert not left.exists()
+            assert kept.is_dir()
+        assert living.poll() is None

@@ -122,15 +122,15 @@ def test_curations_are_published_and_a_change_of_them_alone_publishes(tmp_path: 
     assert [f"{f.line} {f.sentence}" for f in report.findings] == [
         "3 There is no document doc/gone; correct the id or take the line out."
     ]
-    assert Searcher(order.data).suggest("widgets").hits[0].id == "doc/p02"
+    assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p02"
     assert not pipeline.run(order).published
     file.write_text('[[queries]]\nquery = "widgets"\npin = ["doc/p01"]\n')
     assert pipeline.run(order).published
-    assert Searcher(order.data).suggest("widgets").hits[0].id == "doc/p01"
+    assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p01"
     file.write_text("[[queries]]\n")
     with pytest.raises(Misconfigured, match=r"curations\.toml:1:"):
         pipeline.run(order)
-    assert Searcher(order.data).suggest("widgets").hits[0].id == "doc/p01"
+    assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p01"
 
 
 def test_queries_come_from_a_file_one_a_line(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kb.cli import kb
+from kb.cli import kb, main
 from kb.errors import Invalid
 from kb.search import evaluate
-from tests.search.library import publish
+from tests.search.library import ARTICLES, document, publish
 
 
 @pytest.fixture
@@ -93,7 +93,8 @@ def test_an_unknown_split_is_told_with_those_there_are(judged: Path) -> None:
         evaluate.read(judged, "train")
 
 
-def test_search_and_suggest_print_the_shape_of_the_api(tmp_path: Path) -> None:
+def test_search_and_suggest_print_the_shape_of_the_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KB_SUGGEST_BUDGET_MS", "5000")
     publish(tmp_path)
     found = CliRunner().invoke(kb, ["suggest", "port already in u", "--data", str(tmp_path), "--json"])
     assert found.exit_code == 0
@@ -104,6 +105,25 @@ def test_search_and_suggest_print_the_shape_of_the_api(tmp_path: Path) -> None:
     answer = json.loads(found.stdout)
     assert {"query", "generation", "total", "partial", "did_you_mean", "facets", "results"} <= set(answer)
     assert answer["results"][0]["explain"]
+
+
+@pytest.mark.parametrize("command", ["search", "suggest"])
+def test_an_audience_that_nobody_named_is_refused_with_those_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    publish(tmp_path, [*ARTICLES, document("doc/pilot", "The pilot port", audience="pilot-2027")])
+
+    def ended(audience: str) -> tuple[object, str]:
+        monkeypatch.setattr("sys.argv", ["kb", command, "pilot port", "--data", str(tmp_path), "--as", audience])
+        with pytest.raises(SystemExit) as code:
+            main()
+        return code.value.code, capsys.readouterr().err
+
+    assert ended("pilot-2027")[0] == ended("staff")[0] == 0
+    code, told = ended("stuff")
+    assert code == 2
+    assert "'stuff'" in told
+    assert "public, customers, partners, staff and pilot-2027" in told
 
 
 def test_nothing_found_is_exit_code_one(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_full_disk_publishes_nothing_and_leaves_the_old_one_serving(
         patched.setattr(os, call, full)
         with pytest.raises(Unavailable, match="the disk is full"):
             publish(tmp_path, ARTICLES[:2], operators=False)
-    assert Searcher(tmp_path).search("port").hits
+    assert Searcher(tmp_path, budget_ms=60_000).search("port").hits
     assert not list((tmp_path / "index").glob("building-*"))
     publish(tmp_path)
     assert Searcher(tmp_path).ready()
@@ -133,9 +133,9 @@ def test_readers_never_see_an_empty_index_while_another_is_built(tmp_path: Path)
     with Builder(tmp_path) as builder:
         builder.add(ARTICLES[0])
         assert reader.search("password").hits[0].id == "faq/password"
-        assert Searcher(tmp_path).search("password").hits[0].id == "faq/password"
+        assert Searcher(tmp_path, budget_ms=60_000).search("password").hits[0].id == "faq/password"
         builder.publish(ledger={}, settings={})
-    assert Searcher(tmp_path).search("password").total == 0
+    assert Searcher(tmp_path, budget_ms=60_000).search("password").total == 0
 
 
 def test_phrases_follow_an_incremental_build(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_phrases_follow_an_incremental_build(tmp_path: Path) -> None:
         *[d for d in many if d.id not in ("doc/03", "doc/04")],
     ]
     publish(tmp_path, changed)
-    found = Searcher(tmp_path).search('"magic words"', per_page=100)
+    found = Searcher(tmp_path, budget_ms=60_000).search('"magic words"', per_page=100)
     assert {hit.id for hit in found.hits} == {d.id for d in many} - {"doc/03", "doc/04"}
 
 

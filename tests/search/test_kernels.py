@@ -10,20 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kb.search import generations, ranking
+from kb.search import generations, phrases, ranking
 from kb.search.documents import PUBLIC
 from kb.search.kernels import Floats, Ints, Kernels, by_numpy, gather, top
+from kb.search.phrases import Phrases
 from kb.search.shapes import Asked, Directions, Marks, Passages, Titles
 from kb.search.snapshot import Snapshot
 from tests.search.library import publish
-
-
-@pytest.fixture(scope="module")
-def compiled() -> Kernels:
-    pytest.importorskip("numba", reason="the fast extra is not installed")
-    from kb.search.compiled import loops
-
-    return Kernels(**loops())
 
 
 def test_entries_of_rows_are_gathered_in_order() -> None:
@@ -135,6 +128,23 @@ def test_one_looks_at_no_documents(compiled: Kernels) -> None:
             none, passages, titles, Directions(np.zeros((0, 200), np.int8), np.zeros(0, np.float32)), asked, marks
         )
         assert [one.size for one in found] == [0] * 4
+
+
+def test_compiled_tails_and_kin_are_the_same(compiled: Kernels, dice: np.random.Generator) -> None:
+    titles = ["".join(dice.choice(list("ab "), dice.integers(0, 20))) for _ in range(40)]
+    packed = phrases.pack([" ".join(title.split()) for title in titles])
+    typed = "".join(dice.choice(list("ab "), 12))
+    documents = np.flatnonzero(dice.random(40) < 0.7)
+    rows = Directions(dice.integers(-127, 128, (90, 128)).astype(np.int8), dice.random(90).astype(np.float32) + 1)
+    passages, leaders, worth = dice.integers(0, 90, 30), np.array([3, 0, 9]), dice.integers(0, 4096, 3)
+    by_hand, other = by_numpy(), compiled
+    assert Phrases(packed, by_hand).shares(typed, documents).tolist() == (
+        Phrases(packed, other).shares(typed, documents).tolist()
+    )
+    for some in (worth, worth * 0):
+        near = by_hand.kin(rows, passages, leaders, some)
+        assert near.tobytes() == other.kin(rows, passages, leaders, some).tobytes()
+        assert near.any() == some.any()
 
 
 @pytest.mark.parametrize("forum", [0, 40, 60])

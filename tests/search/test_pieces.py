@@ -6,13 +6,12 @@ from collections import Counter
 from itertools import pairwise
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search import pieces
 from kb.search.analysis import fold
-from kb.search.kernels import Kernels, by_numpy
+from kb.search.kernels import Kernels
 
 texts = st.text(alphabet="ab cdé ß日\u3000\U0001f600", max_size=40) | st.text(max_size=60)
 
@@ -39,16 +38,6 @@ def test_each_text_has_the_pieces_that_one_cuts_out_by_hand(some: list[str]) -> 
     owner = ends.searchsorted(at, "right") - 1
     for number, text in enumerate(some):
         assert Counter(found[owner == number].tolist()) == Counter(map(fnv, by_hand(text)))
-
-
-@pytest.fixture(scope="module", params=["numpy", "compiled"])
-def run(request: pytest.FixtureRequest) -> Kernels:
-    if request.param == "numpy":
-        return by_numpy()
-    pytest.importorskip("numba", reason="the fast extra is not installed")
-    from kb.search.compiled import loops
-
-    return Kernels(**loops())
 
 
 @given(text=texts, known=texts)

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
+import math
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search import generations
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, Kind, Section
 from kb.search.generations import Builder, Generation
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -44,6 +46,20 @@ def test_a_hit_says_where_it_matched_and_leads_there(centre: Searcher) -> None:
     hit = centre.search("listens on port").hits[0]
     assert hit.url == "/help/doc/port"
     assert [hit.passage.text[a:b] for a, b in hit.passage.spans] == ["listens", "port", "KB_PORT"][:2]
+
+
+def test_the_excerpt_is_of_sentences_near_where_the_best_passage_is_code(tmp_path: Path) -> None:
+    sections = (
+        Section("syntax", ("Syntax",), "ConvertTo-Json [-InputObject] <Object> [-Depth <Int32>] [-AsArray]"),
+        Section("about", ("Description",), "It converts an object to JSON down to the depth that you name. " * 5),
+        Section("names", ("Related links",), "ConvertTo-Json ConvertFrom-Json Test-Json"),
+    )
+    found = searcher(tmp_path, [Document("doc/json", Kind.DOC, "ConvertTo-Json", sections)])
+    for hit in (*found.search("convertto json depth").hits, *found.suggest("json test-js", doubt=-math.inf).hits):
+        assert hit.url == "/help/doc/json#about"
+        assert hit.passage.text.startswith("It converts an object to JSON")
+    (only,) = found.search("asarray").hits
+    assert only.url == "/help/doc/json#syntax"  # what is near does not say it
 
 
 def test_a_solved_topic_stands_above_an_unsolved_one_like_it(centre: Searcher) -> None:
@@ -161,6 +177,32 @@ def test_an_answer_cut_short_says_so(tmp_path: Path) -> None:
     publish(tmp_path)
     hurried = Searcher(tmp_path, budget_ms=0)
     assert hurried.suggest("port already in use").partial
+
+
+def test_where_the_only_index_is_damaged_the_file_is_named_and_what_to_do(tmp_path: Path) -> None:
+    publish(tmp_path, operators=False)
+    damaged = tmp_path / "index" / "gen-000001" / "words.arrays"
+    damaged.write_bytes(damaged.read_bytes()[:-1])
+    for _ in range(2):
+        with pytest.raises(Unavailable, match=r"damaged.*000001.*words\.arrays.*`kb index --full`") as told:
+            Searcher(tmp_path).search("port")
+        assert str(tmp_path) in told.value.sentence
+    (damaged.parent / "manifest.json").write_text("{}")
+    with pytest.raises(Unavailable, match=r"damaged.*manifest.*`kb index --full`"):
+        Searcher(tmp_path).search("port")
+
+
+def test_who_gives_suggestions_more_time_gives_it_to_every_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path)
+    seconds = itertools.count()
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(seconds)))
+    hurried, patient = Searcher(tmp_path), Searcher(tmp_path, budget_ms=60_000)
+    for query in ("port", '"port 8000" in use'):
+        assert hurried.search(query).partial
+        assert not patient.search(query).partial
+    assert patient.related("forum/slow")
 
 
 def test_opening_a_generation_takes_nothing_from_the_time_for_an_answer(

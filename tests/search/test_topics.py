@@ -73,3 +73,21 @@ def test_the_same_documents_give_the_same_bytes_whatever_is_hidden_beside_them()
 def test_a_query_without_known_words_has_no_direction() -> None:
     matrix = Matrix(arrays(corpus(topics.SMALLEST + 200)))
     assert of_topics(matrix, "zzzzzz", 5).tolist() == [0.0] * 5
+
+
+def test_what_is_about_the_same_as_the_best_is_kindred_to_it() -> None:
+    documents = corpus(topics.SMALLEST + 200)
+    matrix = Matrix(arrays(documents))
+    everything, best = np.arange(matrix.size), np.array([0, 1])  # sorted by id: of access
+    near = matrix.kindred(everything, np.zeros_like(everything), best, np.ones(2, dtype=np.float32))
+    ids = sorted(one.id for one in documents)
+    of = {theme: np.mean([near[i] for i, id_ in enumerate(ids) if theme in id_]) for theme in THEMES}
+    assert of["access"] > 2 * max(of["money"], of["speed"])
+    assert near.min() >= 0
+
+
+def test_nothing_is_kindred_in_an_index_without_topics() -> None:
+    matrix = Matrix(arrays(corpus(30)))
+    assert not matrix.kindred(
+        np.arange(3), np.zeros(3, dtype=np.int64), np.array([0]), np.ones(1, dtype=np.float32)
+    ).any()

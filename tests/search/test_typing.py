@@ -83,4 +83,4 @@ def test_newest_first_on_request_and_pages_of_it_are_stable(centre: Searcher) ->
 def test_parts_without_data_change_nothing(tmp_path: Path) -> None:
     plain = searcher(tmp_path, [document("doc/a", "Alpha words"), document("doc/b", "Beta words")], operators=False)
     for hit in plain.search("alpha words", language="fr", explain=True).hits:
-        assert not {"exact", "version", "language", "fresh", "votes", "topics", "kind"} & set(hit.explain)
+        assert not {"exact", "version", "language", "fresh", "votes", "topics", "kindred", "kind"} & set(hit.explain)

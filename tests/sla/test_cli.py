@@ -15,6 +15,7 @@ from kb.sla.cli import sla
 
 from .test_policy_file import GOOD
 
+CONTENT = Path(__file__).parents[2] / "content" / "policies.toml"
 FULL = """
 [calendars.off]
 zone = "Europe/Berlin"
@@ -155,6 +156,22 @@ def test_explain_stops_at_a_broken_file(policies: Path) -> None:
     assert isinstance(explain(policies, "--budget", "1h", "--start", "2026-06-05T13:00Z").exception, Misconfigured)
 
 
+def test_without_a_file_the_one_of_the_settings_is_checked_or_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KB_CONTENT", str(tmp_path))
+    missing = run("check")
+    assert isinstance(missing.exception, Misconfigured)
+    assert str(tmp_path / "policies.toml") in missing.exception.sentence
+    assert "KB_POLICIES" in missing.exception.sentence
+    (tmp_path / "policies.toml").write_text(GOOD + FULL, "utf-8")
+    sound = run("check")
+    assert sound.exit_code == 0, sound.output
+    assert f"{tmp_path / 'policies.toml'}: no mistake" in sound.output
+    (tmp_path / "policies.toml").write_text("[calendars]\nx = 1\n")
+    assert run("check").exit_code == 1
+
+
 def test_the_kb_command_finds_the_promises() -> None:
-    result = CliRunner().invoke(kb, ["sla", "check", str(Path(__file__).parents[2] / "content" / "policies.toml")])
+    result = CliRunner().invoke(kb, ["sla", "check", str(CONTENT)])
     assert result.exit_code == 0, result.output

@@ -18,6 +18,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from kb.tickets import oidc
+
 CLIENT, SECRET = "askfirst", "a secret: with/signs"
 
 
@@ -121,6 +123,7 @@ def handler(house: House) -> type[BaseHTTPRequestHandler]:
 
 @contextlib.contextmanager
 def serving(house: House) -> Iterator[House]:
+    patience, oidc.TIMEOUT = oidc.TIMEOUT, 60.0  # the machine may be busy
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(house))
     house.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -131,3 +134,4 @@ def serving(house: House) -> Iterator[House]:
         server.shutdown()
         thread.join()
         server.server_close()
+        oidc.TIMEOUT = patience

@@ -16,6 +16,7 @@ from kb.tickets.migrations import HEAD
 from .world import FRIDAY, World, draft
 
 TESTS = Path(__file__).parent.parent
+PATIENCE = 300  # seconds: the machine may be busy
 
 
 def filing(data: Path, name: str, count: int) -> subprocess.Popen[str]:
@@ -24,7 +25,7 @@ def filing(data: Path, name: str, count: int) -> subprocess.Popen[str]:
 
 
 def said(process: subprocess.Popen[str]) -> list[str]:
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     return out.split()
 
@@ -73,7 +74,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_once_and_whole(data: Path)
         assert process.stdout
         acknowledged += [process.stdout.readline().strip() for _ in range(lines)]
         os.kill(process.pid, signal.SIGKILL)
-        rest, _ = process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=PATIENCE)
         acknowledged += [line for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     kept = Counter(numbers(data))
     assert all(kept[number.strip()] == 1 for number in acknowledged)

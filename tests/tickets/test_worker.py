@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import datetime as dt
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -59,15 +59,22 @@ class Postman:
         return str(self.mails[number][1].get_content())
 
 
+class Office(Controller):
+    """Listens on a port that the system chooses, and says which."""
+
+    def _trigger_server(self) -> None:
+        assert isinstance(self.server, asyncio.Server)
+        self.port = self.server.sockets[0].getsockname()[1]
+        super()._trigger_server()  # type: ignore[no-untyped-call]  # theirs has no types
+
+
 @pytest.fixture
 def postman() -> Iterator[tuple[Postman, Mailer]]:
     handler = Postman()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
+    controller = Office(handler, hostname="127.0.0.1", port=0, ready_timeout=60)
     controller.start()
     try:
-        yield handler, Mailer("127.0.0.1", port, tls="no")
+        yield handler, Mailer("127.0.0.1", controller.port, tls="no")
     finally:
         controller.stop()
 

@@ -148,13 +148,26 @@ def test_what_cannot_be_filed_is_told_field_by_field(anyone: Browser) -> None:
 def test_only_json_of_our_own_pages_or_of_programs_is_taken(portal: Portal, door: str) -> None:
     client = portal.browser().client
     path = f"/api/v1/{door}"
-    assert client.post(path, data={"title": "a form of another site"}).status_code == 422
+    assert client.post(path, data={"title": "a form of another site"}).status_code == 415
     assert client.post(path, data="[]", content_type="application/json").status_code == 422
     assert client.post(path, data="{", content_type="application/json").status_code == 422
     for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
         refused = client.post(path, json={}, headers=headers)
         assert refused.status_code == 403
         assert refused.mimetype == "application/problem+json"
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "text/plain", "text/json", "x" * 300, ""])
+@pytest.mark.parametrize("door", ["tickets", "episodes", "feedback"])
+def test_what_is_not_sent_as_json_is_told_which_format_is_read(portal: Portal, door: str, kind: str) -> None:
+    answer = portal.browser().client.post(f"/api/v1/{door}", data=b'{"title": "x"}', headers={"Content-Type": kind})
+    assert (answer.status_code, answer.mimetype) == (415, "application/problem+json")
+    assert answer.headers["Accept"] == "application/json"
+    problem = json.loads(answer.data)
+    assert (problem["code"], problem["title"]) == ("unsupported-media-type", "Unsupported Media Type")
+    assert "application/json" in problem["detail"]
+    assert kind[:50] in problem["detail"]
+    assert len(problem["detail"]) < 200
 
 
 def test_an_episode_is_kept_and_bounded(anyone: Browser) -> None:

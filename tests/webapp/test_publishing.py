@@ -18,7 +18,7 @@ from kb.tickets.runs import Run, RunKind
 from tests.tickets.test_runner import report
 
 from .test_editor import text_of
-from .world import MONDAY, Browser, Portal, build, settings_of
+from .world import MONDAY, Browser, Portal, build, same_for, settings_of
 
 ADDED = {"added": ["docs/new.md"], "changed": [], "removed": [], "other": ["Curations were changed."]}
 
@@ -180,7 +180,7 @@ def test_a_preview_is_for_editors_who_may_see_the_article(checked: Portal) -> No
     assert "zephyrion" not in eve.page("/editor")
     hidden, missing = eve.get("/editor/preview/doc/new"), eve.get("/editor/preview/doc/nothing")
     assert hidden.status_code == missing.status_code == 404
-    assert hidden.get_data() == missing.get_data().replace(b"doc/nothing", b"doc/new")
+    assert same_for(hidden, "doc/new") == same_for(missing, "doc/nothing")
     (checked.centre.settings.data / PREVIEW_FILE).write_bytes(b"broken")
     assert eve.get("/editor").status_code == 200
     assert eve.get("/editor/preview/doc/open").status_code == 503

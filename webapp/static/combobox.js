@@ -113,7 +113,7 @@ export class Suggestions {
 
   show(answer) {
     this.hits = answer?.suggestions || [];
-    this.asked = answer ? this.query() : "";
+    this.list.dataset.answers = this.asked = answer ? this.query() : ""; // the text that the list is about
     this.active = -1;
     this.input.removeAttribute("aria-activedescendant");
     this.list.replaceChildren(...this.hits.map((hit, index) => this.option(hit, index)));

@@ -39,7 +39,8 @@ def pack(titles: Sequence[str], then: Then | None = None, spill: Spill | None = 
     ``then`` is what holds of an earlier partition: titles that are the same are not taken to pieces again.
     """
     spill = spill or Spill()
-    hashes, pointers, grams, counts = _counted(titles, then, spill)
+    found = _counted(titles, then, spill)
+    hashes, pointers, grams, counts = found.hashes, found.pointers, found.grams, found.times
     df = np.zeros(max(1, hashes.size), dtype=np.int64)
     for low, high in blocks(pointers, spill.block):
         df += np.bincount(grams[pointers[low] : pointers[high]], minlength=df.size)
@@ -71,40 +72,79 @@ def _table(grams: Ints, counts: Ints, pointers: Ints, width: int) -> Any:
     return sparse.csr_matrix((counts.astype(np.int32), grams, pointers), (pointers.size - 1, width))
 
 
-def _counted(titles: Sequence[str], then: Then | None, spill: Spill) -> tuple[Ints, Ints, Ints, Ints]:
-    """The hashes of all pieces, ascending; and where each title begins in two lists: which pieces it has, and how often
-    each, 255 times at most."""
-    was = np.full(len(titles), -1, dtype=np.int64) if then is None else then.places
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """The ``hashes`` of all pieces, ascending; and where each title begins in two lists: which pieces it has, and how
+    often each, 255 times at most."""
+
+    hashes: Ints
+    pointers: Ints
+    grams: Ints
+    times: Ints
+
+
+def _counted(titles: Sequence[str], then: Then | None, spill: Spill) -> _Counts:
+    if then is None:
+        return _taken_apart(titles, spill)
+    a = then.arrays
+    fresh = np.flatnonzero(then.places < 0)
+    new = _taken_apart([titles[i] for i in fresh.tolist()], spill)
+    old = _Counts(a["gram_hashes"], a["title_pointers"], a["title_grams"], a["title_counts"])
+    same = np.flatnonzero(then.places >= 0)
+    parts = ((same, then.places[same], old), (fresh, np.arange(fresh.size), new))
+    return _without_unused(_joined(parts, len(titles), spill), spill)
+
+
+def _taken_apart(titles: Sequence[str], spill: Spill) -> _Counts:
     hashes, lengths = np.zeros(0, dtype=np.uint32), np.zeros(len(titles), dtype=np.int64)
-    found, counts, grams = spill.run(np.uint32), spill.run(np.uint8), spill.run(np.int32)
+    found, times, grams = spill.run(np.uint32), spill.run(np.uint8), spill.run(np.int32)
     for low in range(0, len(titles), _BATCH):
         some = titles[low : low + _BATCH]
-        owner, own, times = _batch(some, was[low : low + _BATCH], then)
+        points, ends = pieces.letters(some)
+        own, at = pieces.hashes(points)
+        keys, counts = np.unique((ends.searchsorted(at, "right") - 1) << 32 | own, return_counts=True)
+        lengths[low : low + len(some)] = np.bincount(keys >> 32, minlength=len(some))
+        found.append((keys & 0xFFFFFFFF).astype(np.uint32))
+        times.append(np.minimum(counts, 255))
         hashes = np.union1d(hashes, own)
-        lengths[low : low + len(some)] = np.bincount(owner, minlength=len(some))
-        found.append(own)
-        counts.append(times)
     pointers = np.concatenate(([0], np.cumsum(lengths)))
     for low, high in blocks(pointers, spill.block):
         grams.append(hashes.searchsorted(found.array()[pointers[low] : pointers[high]]))
-    return hashes, pointers, grams.array(), counts.array()
+    return _Counts(hashes, pointers, grams.array(), times.array())
 
 
-def _batch(titles: Sequence[str], was: Ints, then: Then | None) -> tuple[Ints, Ints, Ints]:
-    """Of each title the hashes of its pieces, ascending, and how often it has each: (title, hash, times)."""
-    same, fresh = np.flatnonzero(was >= 0), np.flatnonzero(was < 0)
-    points, ends = pieces.letters([titles[i] for i in fresh.tolist()])
-    own, at = pieces.hashes(points)
-    keys, times = np.unique(fresh[ends.searchsorted(at, "right") - 1] << 32 | own, return_counts=True)
-    if then is not None and same.size:
-        old = then.arrays
-        at, owner = gather(old["title_pointers"], was[same])
-        kept = same[owner] << 32 | old["gram_hashes"][old["title_grams"][at]].astype(np.int64)
-        keys, times = np.concatenate((kept, keys)), np.concatenate((old["title_counts"][at], times))
-        if fresh.size:
-            order = np.argsort(keys, kind="stable")
-            keys, times = keys[order], times[order]
-    return keys >> 32, (keys & 0xFFFFFFFF).astype(np.uint32), np.minimum(times, 255).astype(np.uint8)
+def _joined(parts: Sequence[tuple[Ints, Ints, _Counts]], titles: int, spill: Spill) -> _Counts:
+    """Titles from several sources, each as (places here, ascending; places in the source; source)."""
+    hashes = np.unique(np.concatenate([source.hashes for _, _, source in parts]))
+    lengths = np.zeros(titles, dtype=np.int64)
+    for place, was, source in parts:
+        lengths[place] = np.diff(source.pointers)[was]
+    pointers = np.concatenate(([0], np.cumsum(lengths)))
+    grams, times = spill.run(np.int32), spill.run(np.uint8)
+    numbers = [hashes.searchsorted(source.hashes) for _, _, source in parts]
+    for low, high in blocks(pointers, spill.block):
+        here = np.zeros((2, int(pointers[high] - pointers[low])), dtype=np.int32)
+        for (place, was, source), number in zip(parts, numbers, strict=True):
+            a, b = place.searchsorted((low, high)).tolist()
+            at, _ = gather(source.pointers, was[a:b])
+            to, _ = gather(pointers, place[a:b])
+            here[:, to - pointers[low]] = number[source.grams[at]], source.times[at]
+        grams.append(here[0])
+        times.append(here[1])
+    return _Counts(hashes, pointers, grams.array(), times.array())
+
+
+def _without_unused(counts: _Counts, spill: Spill) -> _Counts:
+    """The same without pieces that no title has any more."""
+    used = np.zeros(counts.hashes.size, dtype=bool)
+    for low, high in blocks(counts.pointers, spill.block):
+        used[counts.grams[counts.pointers[low] : counts.pointers[high]]] = True
+    if used.all():
+        return counts
+    number, grams = np.cumsum(used) - 1, spill.run(np.int32)
+    for low, high in blocks(counts.pointers, spill.block):
+        grams.append(number[counts.grams[counts.pointers[low] : counts.pointers[high]]])
+    return _Counts(counts.hashes[used], counts.pointers, grams.array(), counts.times)
 
 
 def _heaviest(columns: Columns, width: int, spill: Spill) -> Arrays:

@@ -84,8 +84,7 @@ def build(
         writer = index.create_in(folder, _schema()).writer(limitmb=256)
         gone, fresh = (), store.all()
     try:
-        for document_id in gone:
-            writer.delete_by_term("key", key_of(document_id))
+        _delete(writer, gone)
         for document in fresh:
             writer.add_document(**_row(document))
     except BaseException:
@@ -93,6 +92,13 @@ def build(
         raise
     writer.commit()
     (folder / "MAIN_WRITELOCK").unlink(missing_ok=True)
+
+
+def _delete(writer: Any, gone: Sequence[str]) -> None:
+    if gone:
+        with writer.searcher() as searcher:  # opened once: that takes longer than to find a document
+            for document_id in gone:
+                writer.delete_by_term("key", key_of(document_id), searcher=searcher)
 
 
 def _few(changes: Difference, documents: int) -> bool:

@@ -24,7 +24,7 @@ PASSAGE_TITLE = 2  # the title stands in front of each passage, twice
 PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how often
 
 #: The convex sum over scores that were each divided by their best candidate. The optimum is flat.
-MIX = MappingProxyType({"words": 0.40, "passage": 0.25, "letters": 0.20, "topics": 0.15, "semantic": 0.15})
+MIX = MappingProxyType({"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "semantic": 0.15})
 #: A part whose best candidate scores less is divided by this: where no title resembles what was asked, the likest of
 #: them is no find. Only for parts that are cosines; sums of idfs have no scale of their own.
 LEAST_BEST = MappingProxyType({"letters": 0.3})

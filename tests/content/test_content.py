@@ -21,6 +21,7 @@ from kb.sla import policy_file
 from kb.tickets import catalogue
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT, ROOT, Page, everything, pages
+from webapp.editor import PARTS
 
 ALL = everything()
 DOCS = pages("docs")
@@ -224,3 +225,9 @@ def test_addresses_asked_with_curl_exist(page: Page) -> None:
 def test_every_command_is_documented() -> None:
     shown = {words[1] for page in DOCS for words in page.commands() if words[0] == "kb" and len(words) > 1}
     assert {entry.name for entry in entry_points(group="kb.commands")} <= shown
+
+
+def test_every_part_of_a_score_is_explained_to_editors() -> None:
+    page = (CONTENT / "docs" / "editors" / "why-is-this-first.md").read_text("utf-8")
+    table = page.split("## What the parts mean")[1].split("\n## ")[0]
+    assert set(re.findall(r"`([a-z]+)`", table)) == set(PARTS)

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from multiprocessing import resource_tracker
@@ -23,7 +24,7 @@ import click
 from flask import Flask
 
 from kb.centre import HelpCentre
-from kb.errors import Misconfigured, Unavailable
+from kb.errors import KbError, Misconfigured, Unavailable
 from kb.settings import Settings, load
 from kb.tickets.accounts import DemoSignIn
 from webapp.context import utc_now
@@ -186,9 +187,19 @@ def _load(target: str) -> Flask:
     stop, and hang until it is killed; so until it serves, that word ends it."""
     del target
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    from webapp.wsgi import app
-
-    return app
+    said = ""
+    while True:
+        try:
+            from webapp.wsgi import app
+        except KbError as error:  # as when a file is half saved just now; a worker that ended would end the server
+            if error.sentence != said:
+                said = error.sentence
+                click.echo(f"A server process cannot start, and tries again every second: {said}", err=True)
+            time.sleep(1)
+        else:
+            if said:
+                click.echo("The server process has started.", err=True)
+            return app
 
 
 def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:

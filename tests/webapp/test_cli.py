@@ -135,6 +135,25 @@ def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_proces
     assert "Killing" not in "".join(rest)  # what the server says when a worker did not stop by itself
 
 
+def test_a_server_process_waits_for_a_half_saved_file_to_be_whole_again(folder: Path) -> None:
+    policies = settings_of(folder).policies_file
+    whole = policies.read_text("utf-8")
+    policies.write_text(whole + "\n[[[", "utf-8")
+    starting = subprocess.Popen(
+        [sys.executable, "-c", "import os; from webapp.cli import _load; print(_load(''), flush=True); os._exit(0)"],
+        env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert starting.stderr
+    said = starting.stderr.readline()
+    assert "cannot start, and tries again every second" in said
+    assert "policies.toml" in said
+    policies.write_text(whole, "utf-8")
+    out, rest = starting.communicate(timeout=PATIENCE)
+    assert out.startswith("<Flask")
+    assert "The server process has started." in rest
+    assert "Traceback" not in rest
+
+
 def wait_for(address: str, server: subprocess.Popen[str]):  # type: ignore[no-untyped-def]  # what urlopen gives
     """The first answer; gives up when the server does."""
     while server.poll() is None:

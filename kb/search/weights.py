@@ -66,7 +66,7 @@ FIRST_LETTER = 0.3  # share of a correction that changes the first letter
 CANDIDATES = 60  # from the lexical lane; 100 change no judged set by more than .0003, 40 do
 CANDIDATES_EACH = 40  # of each kind where there are several; 60 of each make no judged set better
 LETTER_CANDIDATES = 40  # from the character lane
-LETTER_POSTINGS = 200  # heaviest documents kept for each character n-gram
+LETTER_POSTINGS = 100  # heaviest documents kept for each character n-gram; 200 change no judged set
 
 #: One byte a posting: the saturated frequency ``tf / (k1 + tf)``, from 0 to 1, in 255 equal steps. In that form a score
 #: is a sum of whole numbers, byte times weight, which a processor makes eight at a time.

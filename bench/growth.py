@@ -2,9 +2,10 @@
 
     python -m bench.growth [--sizes 1000 10000 100000 1000000] [--queries 300] [--svg bench/growth.svg]
 
-For each size: the lexical lane and its parts over half-typed titles (CPU ms p50/p99, one process, numpy or compiled),
-the matrix built and opened, the private memory (MB) that opening and asking
-adds. The table goes to stdout, the curve into an SVG.
+For each size: the lexical lane alone over half-typed titles nobody asked before, then the same texts, whose words are
+remembered by then, with a closer look at what the lane found (CPU ms p50/p99, one process, numpy or compiled); the
+matrix built and opened, and the private memory (MB) that opening and asking adds. The table goes to stdout, the curve
+into an SVG.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import Browser, Portal, build, open_centre, publish, settings_of
+from .world import OPEN, Browser, Portal, build, open_centre, publish, settings_of
 
 
 @pytest.fixture(scope="session")
@@ -18,6 +18,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     publish(settings.data)
     open_centre(settings).close()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """Every portal of a test is closed with it: a connection that is left open is a warning in Python 3.13."""
+    yield
+    while OPEN:
+        OPEN.pop().close()
 
 
 @pytest.fixture

@@ -162,8 +162,13 @@ class Portal:
         return browser.sign_in(name) if name else browser
 
 
+#: What was opened and is to be closed when the test ends (see conftest).
+OPEN: list[HelpCentre] = []
+
+
 def build(settings: Settings) -> Portal:
     clock, centre = Clock(), open_centre(settings)
+    OPEN.append(centre)
     app = create_app(settings, centre, clock=clock)
     app.testing = False  # failures are told as they are to people
     return Portal(app, centre, clock)

@@ -340,17 +340,13 @@ def kin(rows: Any, passages: Any, leaders: Any, worth: Any) -> Any:
             middle[d] += worth[i] * rows.vectors[passages[leaders[i]], d]
     for d in range(size):
         most = max(most, abs(middle[d]))
-    direction = np.empty(size, np.int32)
+    direction = np.empty(size, np.int8)
     for d in range(size):
-        direction[d] = np.int32(np.rint(middle[d] * (127 / most)))
-    near = np.zeros(passages.size, np.float32)
+        direction[d] = np.int8(np.rint(middle[d] * (127 / most)))
+    found = np.empty(passages.size, np.float32)
     for i in range(passages.size):
-        vector, dot = rows.vectors[passages[i]], np.int32(0)
-        for d in range(size):
-            dot += np.int32(vector[d]) * direction[d]
-        if dot > 0:
-            near[i] = np.float32(dot) / rows.lengths[passages[i]]
-    return near
+        found[i] = _nearest(rows, passages[i], passages[i] + 1, direction)
+    return found
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]

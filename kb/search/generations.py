@@ -30,6 +30,7 @@ from typing import IO, Any, Self
 
 import numpy as np
 
+from kb.disk import sync
 from kb.errors import Conflict, KbError, NotFound, Unavailable
 from kb.search import arrays, corpus, postings, sealing, solved
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
@@ -378,9 +379,9 @@ class Builder:
         )
         values = json.loads(json.dumps(asdict(manifest)))
         (self._aside / "manifest.json").write_text(json.dumps(values | {"seal": _seal(values)}), "utf-8")
-        sealing.sync(self._aside / "manifest.json")
+        sync(self._aside / "manifest.json")
         for inner in [*(p for p in self._aside.rglob("*") if p.is_dir()), self._aside]:
-            sealing.sync(inner)
+            sync(inner)
         return manifest
 
     def _check(self, manifest: Manifest) -> None:
@@ -396,7 +397,7 @@ class Builder:
     def _swap(self, manifest: Manifest) -> Manifest:
         target = self._root / f"gen-{manifest.name}"
         os.rename(self._aside, target)
-        sealing.sync(self._root)
+        sync(self._root)
         point_to(self._data, manifest.name)
         for name in names(self._data)[self._keep :]:
             shutil.rmtree(self._root / f"gen-{name}", ignore_errors=True)
@@ -409,9 +410,9 @@ def point_to(data: Path, name: str) -> None:
     """Make ``name`` the published generation: written aside, synced, renamed."""
     aside = folder(data) / "CURRENT.new"
     aside.write_text(f"{name}\n", "ascii")
-    sealing.sync(aside)
+    sync(aside)
     os.replace(aside, folder(data) / "CURRENT")
-    sealing.sync(folder(data))
+    sync(folder(data))
 
 
 @contextlib.contextmanager

@@ -130,7 +130,7 @@ def _look(
     marks.pieces[asked.pieces] = asked.values
     firsts, lasts = passages.of_document[documents], passages.of_document[documents + 1]
     best, at = _best(firsts, lasts, passages, marks.stems)
-    low, high = _shown(passages.shown[documents], lasts - firsts)
+    low, high = showable(passages.shown[documents], lasts - firsts)
     some = np.flatnonzero(high - low < lasts - firsts)
     if some.size:
         at[some] = low[some] + _best((firsts + low)[some], (firsts + high)[some], passages, marks.stems)[1]
@@ -140,7 +140,7 @@ def _look(
     return best, at, alike, _near(passages.of_document, topics, asked.direction, documents)
 
 
-def _shown(ranges: Ints, counts: Ints) -> tuple[Ints, Ints]:
+def showable(ranges: Ints, counts: Ints) -> tuple[Ints, Ints]:
     """Which of ``counts`` passages may be shown, as ``ranges`` say; one at least."""
     low = np.minimum(ranges[:, 0], counts - 1)
     return low, np.maximum(np.minimum(ranges[:, 1], counts), low + 1)

@@ -21,7 +21,7 @@ from kb.search import semantic, topics, weights
 from kb.search.analysis import Analyzer, fold, hyphenated, identifiers, words
 from kb.search.arrays import Arrays
 from kb.search.beginnings import Beginnings, complete
-from kb.search.kernels import Kernels, Scratch, gather, kernels
+from kb.search.kernels import Kernels, Scratch, gather, kernels, showable
 from kb.search.lately import Lately
 from kb.search.letters import Letters, Vector
 from kb.search.lexical import Lexical, Meaning, Pool
@@ -221,10 +221,9 @@ class Matrix:
     def showable(self, document: int) -> tuple[int, int]:
         """From which to below which passage of a document may be shown: of a topic with an accepted answer, the
         answer's."""
-        low, high = self._a["answer"][document].tolist()
-        first, end = self._a["doc_passages"][document : document + 2].tolist()
-        low = min(low, end - first - 1)
-        return low, max(min(high, end - first), low + 1)
+        counts = np.diff(self._passages.of_document[document : document + 2])
+        low, high = showable(self._passages.shown[[document]], counts)
+        return int(low[0]), int(high[0])
 
     def _worth(self, meaning: Meaning) -> _Worth:
         found = self._worths.get(meaning)

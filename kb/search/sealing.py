@@ -15,6 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from kb.disk import sync
+
 _THREADS = 2
 _MOST_KNOWN = 4096
 #: Hashes that this process took or checked, and of which state of the file.
@@ -67,16 +69,6 @@ def _matches(file: Path, size: int, expected: str, hashed: Callable[[Path], str]
         return file.stat().st_size == size and hashed(file) == expected
     except OSError:
         return False
-
-
-def sync(path: Path) -> None:
-    """Wait until a file or folder is on disk. Raises OSError."""
-    # A failed fsync is never tried again: the kernel may have dropped the pages (PostgreSQL's "fsyncgate").
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Sealer:

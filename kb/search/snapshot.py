@@ -74,7 +74,7 @@ class Snapshot:
     def __init__(self, generation: Generation, *, remember: int = 0) -> None:
         self.generation = generation
         self._remember = remember
-        self._answers: dict[tuple[object, ...], Suggestions] = {}
+        self._answers: Lately[tuple[object, ...], Suggestions] = Lately(remember)
         self.store = generation.store
         self._cuts: Lately[int, tuple[Cut, Text]] = Lately(_KEPT)
         self.curations = Curations(generation.curations())
@@ -112,9 +112,7 @@ class Snapshot:
         if answer is None:
             answer = self._suggest(title, audience, limit, deadline, doubt, language, explain=explain)
             if not answer.partial and len(title) <= LONGEST and self._remember:
-                if len(self._answers) >= self._remember:
-                    self._answers.clear()
-                self._answers[key] = answer
+                self._answers.keep(key, answer)
         return answer
 
     def _suggest(

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from kb.disk import sync
 from kb.errors import NotFound, Unavailable
 from kb.tickets import uploads
 from kb.tickets.ticket import Attachment, Upload
@@ -85,15 +86,7 @@ def _write(path: Path, data: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.rename(path)
-        _sync_folder(path.parent)
-        _sync_folder(path.parent.parent)
+        sync(path.parent)
+        sync(path.parent.parent)
     finally:
         aside.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

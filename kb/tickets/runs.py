@@ -25,7 +25,6 @@ LEASE = dt.timedelta(seconds=60)
 ATTEMPTS = 3
 KEPT = 50  # runs
 _OPEN = ("waiting", "running")
-_NOTHING_DONE = {"stage": "", "done": 0, "total": 0}
 
 
 class RunKind(StrEnum):

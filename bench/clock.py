@@ -2,9 +2,10 @@
 
     python -m bench.clock [--rounds 2000]
 
-A ticket with ten events (accepted, answers and questions, a pause with a reply, a move, solved, re-opened) under the
-help centre's own policies, counted anew from its history as every page and every look of the sweeper does. Prints the
-CPU time of each target, and of its due time with warnings, with the goal.
+A ticket with ten events (accepted, answers and questions, a pause with a reply, a move, solved,
+re-opened) under the help centre's own policies, counted anew from its history as every page and
+every look of the sweeper does. Prints the CPU time of each target, and of its due time with
+warnings, with the goal.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 
 from kb.sla import clock, policy_file
 from kb.sla.clock import Kind, SlaEvent
-from kb.tickets import promises
+from kb.tickets import sla_targets as promises
 
 POLICIES = Path(__file__).parent.parent / "content" / "policies.toml"
 BEGIN = dt.datetime(2026, 11, 23, 9, 0, tzinfo=dt.UTC)
@@ -28,7 +29,9 @@ GOAL = 20.0  # microseconds for a target
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=2_000)
     rounds = parser.parse_args().rounds
     policy = policy_file.load(POLICIES)
@@ -38,7 +41,9 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{len(history)} events, {count} targets")
     _row("targets", rounds, count, lambda: clock.targets(history, policy, now))
-    _row("targets and warnings", rounds, count, lambda: promises.outlook((), history, versions, now))
+    _row(
+        "targets and warnings", rounds, count, lambda: promises.outlook((), history, versions, now)
+    )
 
 
 def ten_events(level: str, other: str) -> tuple[SlaEvent, ...]:
@@ -55,13 +60,16 @@ def ten_events(level: str, other: str) -> tuple[SlaEvent, ...]:
         (98, Kind.RESOLVED, {"by_agent": True}),
         (195, Kind.REOPENED, {}),
     )
-    return tuple(SlaEvent(BEGIN + dt.timedelta(hours=hours), kind, **about) for hours, kind, about in steps)
+    return tuple(
+        SlaEvent(BEGIN + dt.timedelta(hours=hours), kind, **about) for hours, kind, about in steps
+    )
 
 
 def _row(name: str, rounds: int, count: int, act: Callable[[], object]) -> None:
     best = min(_cpu(rounds // 5, act) for _ in range(5))
     print(
-        f"{name:24} {best * 1e6 / count:7.1f} us a target  {best * 1e6:7.0f} us a ticket  goal {GOAL:.0f} us a target"
+        f"{name:24} {best * 1e6 / count:7.1f} us a target  {best * 1e6:7.0f} us a ticket  goal "
+        f"{GOAL:.0f} us a target"
     )
 
 

@@ -1,7 +1,8 @@
 """Corpora of any size for benches, the same for the same seed.
 
-Sections of real documents (``KB_BENCH_DATA``, or the folder ``../shared/data``, or this repository's own ``content``)
-are recombined: a title from one, paragraphs from others. Real words in real proportions, in any number.
+Sections of real documents (``KB_BENCH_DATA``, or the folder ``../shared/data``, or this
+repository's own ``content``) are recombined: a title from one, paragraphs from others. Real words
+in real proportions, in any number.
 """
 
 from __future__ import annotations
@@ -35,7 +36,13 @@ def documents(count: int, *, seed: int = 1) -> Iterator[Document]:
         length = {Kind.DOC: 12, Kind.FAQ: 2, Kind.FORUM: 4}[kind]
         text = "\n\n".join(dice.choices(paragraphs, k=dice.randint(1, length)))
         solved = dice.random() < 0.6 if kind is Kind.FORUM else None
-        yield Document(f"{kind}/{number:07}", kind, dice.choice(titles), (Section("text", (), text),), solved=solved)
+        yield Document(
+            f"{kind}/{number:07}",
+            kind,
+            dice.choice(titles),
+            (Section("text", (), text),),
+            solved=solved,
+        )
 
 
 def titles(count: int, *, seed: int = 2) -> list[str]:
@@ -48,7 +55,9 @@ def _material() -> tuple[list[str], list[str]]:
     place = data()
     rows = list(_labelled(place / "labelled") if place else _content())
     titles = sorted({title for title, _ in rows if len(title) > 15})
-    paragraphs = sorted({p for _, text in rows for p in re.split(r"\n\s*\n", text) if 40 < len(p) < 1500})
+    paragraphs = sorted(
+        {p for _, text in rows for p in re.split(r"\n\s*\n", text) if 40 < len(p) < 1500}
+    )
     return titles, paragraphs
 
 

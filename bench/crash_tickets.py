@@ -2,8 +2,9 @@
 
     python -m bench.crash_tickets [--kills 200] [--writers 3]
 
-Kills writers and a sweeper with SIGKILL at random instants, then opens the database again: every number that was
-printed is there exactly once with its event, promise and notice, no ticket is half there, and SQLite finds no fault.
+Kills writers and a sweeper with SIGKILL at random instants, then opens the database again: every
+number that was printed is there exactly once with its event, promise and notice, no ticket is half
+there, and SQLite finds no fault.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from pathlib import Path
 
 from bench.tickets import CONTENT, _draft, _world
 from kb.sla import policy_file
-from kb.tickets import book
+from kb.tickets import policy_versions as book
 from kb.tickets.sweeper import Sweeper
 
 HALF = (
-    "SELECT count(*) FROM tickets t WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.ticket_id = t.id) "
+    "SELECT count(*) FROM tickets t WHERE NOT EXISTS (SELECT 1 FROM events e WHERE e.ticket_id = "
+    "t.id) "
     "OR NOT EXISTS (SELECT 1 FROM targets g WHERE g.ticket_id = t.id) "
     "OR NOT EXISTS (SELECT 1 FROM notices n WHERE n.ticket_id = t.id AND n.kind = 'opened')"
 )
@@ -55,7 +57,9 @@ def _loop(data: Path, kills: int, writers: int, rng: random.Random) -> None:
     killed = 0
     while killed < kills:
         running = [_start(data, "write") for _ in range(writers)] + [_start(data, "sweep")]
-        acknowledged += [process.stdout.readline() for process in running[:writers] if process.stdout]
+        acknowledged += [
+            process.stdout.readline() for process in running[:writers] if process.stdout
+        ]
         time.sleep(rng.uniform(0.0, 1.0))
         for process in running:
             os.kill(process.pid, signal.SIGKILL)
@@ -63,7 +67,10 @@ def _loop(data: Path, kills: int, writers: int, rng: random.Random) -> None:
             acknowledged += [line for line in said.splitlines(keepends=True) if line.endswith("\n")]
             killed += 1
         _check(data, [line.strip() for line in acknowledged])
-    print(f"{killed} kills, {len(acknowledged):,} acknowledged tickets: none lost, none twice, none half; file sound")
+    print(
+        f"{killed} kills, {len(acknowledged):,} acknowledged tickets: none lost, none twice, none "
+        f"half; file sound"
+    )
 
 
 def _start(data: Path, role: str) -> subprocess.Popen[str]:
@@ -74,7 +81,9 @@ def _start(data: Path, role: str) -> subprocess.Popen[str]:
 def _check(data: Path, numbers: list[str]) -> None:
     with contextlib.closing(sqlite3.connect(data / "tickets.db")) as connection:
         ids = {row[0] for row in connection.execute("SELECT id FROM tickets")}
-        (counter,) = connection.execute("SELECT value FROM counters WHERE name = 'ticket'").fetchone()
+        (counter,) = connection.execute(
+            "SELECT value FROM counters WHERE name = 'ticket'"
+        ).fetchone()
         half = connection.execute(HALF).fetchone()[0]
         sound = connection.execute("PRAGMA integrity_check").fetchone()[0]
         orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
@@ -88,7 +97,9 @@ def _check(data: Path, numbers: list[str]) -> None:
 def _write(data: Path) -> None:
     _, desk, people = _world(data)
     for i in range(1_000_000):
-        number = desk.open(_draft(i), people["alice"], key=f"{os.getpid()}-{i}", now=dt.datetime.now(dt.UTC))
+        number = desk.open(
+            _draft(i), people["alice"], key=f"{os.getpid()}-{i}", now=dt.datetime.now(dt.UTC)
+        )
         print(number, flush=True)
 
 
@@ -96,7 +107,9 @@ def _sweep(data: Path) -> None:
     database = _world(data)[0]
     policy = policy_file.load(CONTENT / "policies.toml")
     for day in range(1_000_000):
-        Sweeper(database, policy, book.always(policy)).sweep(dt.datetime.now(dt.UTC) + dt.timedelta(hours=day))
+        Sweeper(database, policy, book.always(policy)).sweep(
+            dt.datetime.now(dt.UTC) + dt.timedelta(hours=day)
+        )
         time.sleep(0.05)
 
 

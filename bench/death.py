@@ -2,8 +2,8 @@
 
     python -m bench.death [--size 5000]
 
-CPU ms and peak memory of each as a search and as a suggestion; the goal is 500 ms and 64 MB. They are tested for
-being answered in tests/search/test_death.py, which uses the same list.
+CPU ms and peak memory of each as a search and as a suggestion; the goal is 500 ms and 64 MB. They
+are tested for being answered in tests/search/test_death.py, which uses the same list.
 """
 
 from __future__ import annotations
@@ -15,13 +15,15 @@ import tracemalloc
 from pathlib import Path
 
 from bench import corpora
-from kb.search.generations import Builder
+from kb.search.generations.generation import Builder
 from kb.search.searcher import Searcher
 from tests.search.death import QUERIES
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--size", type=int, default=5_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

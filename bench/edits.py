@@ -2,10 +2,11 @@
 
     python -m bench.edits [--edits 8] [KIND=PATH ...]
 
-Copies the trees (by default the three of the bench data: PowerShell's articles, three HTML manuals, a forum dump),
-indexes them, follows them with `kb index --watch` in a process of its own, and saves one word more in one article after
-another. For each edit: seconds until the generation is published, until a searcher that was already answering shows
-the word, and processor seconds of the indexer (Linux).
+Copies the trees (by default the three of the bench data: PowerShell's articles, three HTML manuals,
+a forum dump), indexes them, follows them with `kb index --watch` in a process of its own, and saves
+one word more in one article after another. For each edit: seconds until the generation is
+published, until a searcher that was already answering shows the word, and processor seconds of the
+indexer (Linux).
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import corpora
-from kb.search import generations
+from kb.search.generations import generation as generations
 from kb.search.searcher import Searcher
 
 TREES = ("doc=powershell", "doc=html", "forum=forum-stackexchange")
@@ -30,14 +31,18 @@ _PATIENCE = 120.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--edits", type=int, default=8)
     parser.add_argument("trees", nargs="*", metavar="KIND=PATH")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         words = [copied(word, Path(folder)) for word in given.trees or _trees()]
         data = Path(folder) / "data"
-        subprocess.run(_command(data, words), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            _command(data, words), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         follow(data, words, pages(words), given.edits)
 
 
@@ -45,7 +50,10 @@ def _trees() -> list[str]:
     place = corpora.data()
     if place is None:
         sys.exit("There is no bench data; name trees as KIND=PATH, or set KB_BENCH_DATA.")
-    return [f"{kind}={place / 'content' / path}" for kind, _, path in (tree.partition("=") for tree in TREES)]
+    return [
+        f"{kind}={place / 'content' / path}"
+        for kind, _, path in (tree.partition("=") for tree in TREES)
+    ]
 
 
 def copied(word: str, folder: Path) -> str:
@@ -64,7 +72,9 @@ def _command(data: Path, words: list[str], *more: str) -> list[str]:
 
 def follow(data: Path, words: list[str], articles: list[Path], edits: int) -> None:
     searcher = Searcher(data, budget_ms=60_000)
-    count = sum(1 for word in words for file in Path(word.partition("=")[2]).rglob("*") if file.is_file())
+    count = sum(
+        1 for word in words for file in Path(word.partition("=")[2]).rglob("*") if file.is_file()
+    )
     with subprocess.Popen(
         _command(data, words, "--watch"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as process:
@@ -72,7 +82,10 @@ def follow(data: Path, words: list[str], articles: list[Path], edits: int) -> No
             _warm(data, articles[0])
             print(f"{count} files; seconds after an edit")
             print(f"{'published':>10} {'searchable':>11} {'processor':>10}")
-            rows = [_edit(data, searcher, articles[i * 37 % len(articles)], i, process.pid) for i in range(edits)]
+            rows = [
+                _edit(data, searcher, articles[i * 37 % len(articles)], i, process.pid)
+                for i in range(edits)
+            ]
             print(f"{statistics.median(row[0] for row in rows):>10.2f} "
                   f"{statistics.median(row[1] for row in rows):>11.2f}  (median)")  # fmt: skip
         finally:
@@ -91,7 +104,9 @@ def _warm(data: Path, page: Path) -> None:
     time.sleep(3)
 
 
-def _edit(data: Path, searcher: Searcher, page: Path, number: int, process: int) -> tuple[float, float]:
+def _edit(
+    data: Path, searcher: Searcher, page: Path, number: int, process: int
+) -> tuple[float, float]:
     word, before, used = f"xylograph{number}x", generations.published(data), _processor(process)
     searcher.suggest("warm up")
     text = page.read_text("utf-8")

@@ -2,10 +2,11 @@
 
     python -m bench.engines [--sizes 10000 100000] [--queries 300] [--engines tantivy whoosh ...]
 
-The same documents and the same queries for all: whole titles, and titles cut within a word. CPU ms p50/p99 of the best
-five, one process each, one after another. The peers are installed into bench/.cache (pip; Xapian by apt-get download),
-never into the product's environment; what cannot be installed is said and left out. Our rows: the lexical lane alone
-(the best hundred of each kind) by numpy and compiled, and the whole suggestion with everything that follows.
+The same documents and the same queries for all: whole titles, and titles cut within a word. CPU ms
+p50/p99 of the best five, one process each, one after another. The peers are installed into
+bench/.cache (pip; Xapian by apt-get download), never into the product's environment; what cannot be
+installed is said and left out. Our rows: the lexical lane alone (the best hundred of each kind) by
+numpy and compiled, and the whole suggestion with everything that follows.
 """
 
 from __future__ import annotations
@@ -26,30 +27,44 @@ import numpy as np
 
 from bench import corpora
 from bench.lexical import opened
-from kb.search.analysis import STOP_WORDS
-from kb.search.generations import Builder
+from kb.search.analysis.tokenizer import STOP_WORDS
+from kb.search.generations.generation import Builder
 
 CACHE = Path(__file__).parent / ".cache"
 PEERS = ("tantivy", "bm25s+numba", "xapian", "sqlite-fts5", "whoosh")
-PACKAGES = ("tantivy==0.27.0", "bm25s==0.3.16", "numba==0.68.1", "PyStemmer", "Whoosh==2.7.4", "click")
+PACKAGES = (
+    "tantivy==0.27.0",
+    "bm25s==0.3.16",
+    "numba==0.68.1",
+    "PyStemmer",
+    "Whoosh==2.7.4",
+    "click",
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--engines", nargs="+", default=list(PEERS), choices=PEERS)
     given = parser.parse_args()
     python = _environment()
     print(f"CPU ms p50/p99, best five; {os.cpu_count()} cores, Python {sys.version.split()[0]}")
-    print(f"{'engine':<28} {'documents':>9} | {'full':>14} {'prefix':>14} | {'docs/CPU-s':>10} {'MB':>7}")
+    print(
+        f"{'engine':<28} {'documents':>9} | {'full':>14} {'prefix':>14} | {'docs/CPU-s':>10} "
+        f"{'MB':>7}"
+    )
     for size in given.sizes:
         with tempfile.TemporaryDirectory(prefix="engines-") as folder:
             corpus, queries = _material(Path(folder), size, given.queries)
             for row in _ours(Path(folder), size, queries, python):
                 print(row, flush=True)
             for engine in given.engines:
-                print(_peer(engine, size, corpus, Path(folder) / "queries.json", python), flush=True)
+                print(
+                    _peer(engine, size, corpus, Path(folder) / "queries.json", python), flush=True
+                )
 
 
 def _environment() -> Path:
@@ -71,7 +86,9 @@ def _xapian() -> None:
     debs = CACHE / "deb"
     debs.mkdir(parents=True, exist_ok=True)
     try:
-        subprocess.run(["apt-get", "download", "-q", "python3-xapian", "libxapian30"], cwd=debs, check=True)
+        subprocess.run(
+            ["apt-get", "download", "-q", "python3-xapian", "libxapian30"], cwd=debs, check=True
+        )
         for deb in debs.glob("*.deb"):
             subprocess.run(["dpkg", "-x", str(deb), str(CACHE / "xapian")], check=True)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -83,7 +100,10 @@ def _material(folder: Path, size: int, count: int) -> tuple[Path, dict[str, list
     corpus = folder / "corpus.jsonl"
     with corpus.open("w", encoding="utf-8") as lines:
         for document in corpora.documents(size):
-            lines.write(json.dumps({"id": document.id, "title": document.title, "text": document.text()}) + "\n")
+            lines.write(
+                json.dumps({"id": document.id, "title": document.title, "text": document.text()})
+                + "\n"
+            )
     full = [words for title in corpora.titles(count * 2) if (words := _words(title))][:count]
     prefix = [[*words[:2], words[2 % len(words)][: 1 + i % 5]] for i, words in enumerate(full)]
     queries = {"full": full, "prefix": prefix}
@@ -92,7 +112,9 @@ def _material(folder: Path, size: int, count: int) -> tuple[Path, dict[str, list
 
 
 def _words(title: str) -> list[str]:
-    return [word for word in re.findall(r"[a-z0-9]{2,}", title.lower()) if word not in STOP_WORDS][:16]
+    return [word for word in re.findall(r"[a-z0-9]{2,}", title.lower()) if word not in STOP_WORDS][
+        :16
+    ]
 
 
 def _ours(folder: Path, size: int, queries: dict[str, list[list[str]]], python: Path) -> list[str]:
@@ -107,7 +129,9 @@ def _ours(folder: Path, size: int, queries: dict[str, list[list[str]]], python: 
     lexical = json.loads(_run(python, "bench.lexical", str(part), json.dumps(asked)))
     matrix = opened(part)
     mb = sum(matrix.column(name).nbytes for name in LEXICAL_ARRAYS) / 1e6
-    rows = [_row(f"askfirst lexical, {name}", size, times, None, mb) for name, times in lexical.items()]
+    rows = [
+        _row(f"askfirst lexical, {name}", size, times, None, mb) for name, times in lexical.items()
+    ]
     whole = json.loads(_run(python, "bench.suggest", str(folder / "data"), json.dumps(asked)))
     return rows + [
         _row(f"askfirst suggest, {name}", size, times, size / built, part.stat().st_size / 1e6)
@@ -125,7 +149,9 @@ def _peer(engine: str, size: int, corpus: Path, queries: Path, python: Path) -> 
     try:
         answer = json.loads(_run(python, "bench.peers", engine, str(corpus), str(queries)))
     except subprocess.CalledProcessError as error:
-        return f"{engine:<28} {size:>9} | left out: {(error.stderr or '').strip().splitlines()[-1:]}"
+        return (
+            f"{engine:<28} {size:>9} | left out: {(error.stderr or '').strip().splitlines()[-1:]}"
+        )
     return _row(engine, size, answer, size / answer["build_cpu_s"], answer["mb"])
 
 
@@ -135,16 +161,24 @@ def _run(python: Path, module: str, *arguments: str) -> str:
     path = f"{corpora.ROOT}:{xapian / 'python3' / 'dist-packages'}"
     environment = os.environ | {"PYTHONPATH": path, "LD_LIBRARY_PATH": libraries}
     done = subprocess.run(
-        [python, "-W", "ignore", "-m", module, *arguments], env=environment, capture_output=True, text=True, check=True
+        [python, "-W", "ignore", "-m", module, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return done.stdout
 
 
 def _row(name: str, size: int, times: dict[str, Any], speed: float | None, mb: float) -> str:
     full, prefix = (
-        f"{p50:.2f}/{p99:.2f}" for p50, p99 in (np.percentile(times[n], [50, 99]) for n in ("full", "prefix"))
+        f"{p50:.2f}/{p99:.2f}"
+        for p50, p99 in (np.percentile(times[n], [50, 99]) for n in ("full", "prefix"))
     )
-    return f"{name:<28} {size:>9} | {full:>14} {prefix:>14} | {f'{speed:,.0f}' if speed else '–':>10} {mb:>7.0f}"
+    return (
+        f"{name:<28} {size:>9} | {full:>14} {prefix:>14} | "
+        f"{f'{speed:,.0f}' if speed else '–':>10} {mb:>7.0f}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """What becomes of speed when a help centre grows?
 
-    python -m bench.growth [--sizes 1000 10000 100000 1000000] [--queries 300] [--svg bench/growth.svg]
+    python -m bench.growth [--sizes 1000 10000 100000 1000000] [--queries 300] [--svg
+    bench/growth.svg]
 
-For each size: the lexical lane alone over half-typed titles nobody asked before, then the same texts, whose words are
-remembered by then, with a closer look at what the lane found (CPU ms p50/p99, one process, numpy or compiled); the
-matrix built and opened, and the private memory (MB) that opening and asking adds. The table goes to stdout, the curve
-into an SVG.
+For each size: the lexical lane alone over half-typed titles nobody asked before, then the same
+texts, whose words are remembered by then, with a closer look at what the lane found (CPU ms
+p50/p99, one process, numpy or compiled); the matrix built and opened, and the private memory (MB)
+that opening and asking adds. The table goes to stdout, the curve into an SVG.
 """
 
 from __future__ import annotations
@@ -24,18 +25,26 @@ from typing import Any
 import numpy as np
 
 from bench.lexical import find, runs, timed, typed
-from kb.search import arrays
-from kb.search.matrix import Matrix
+from kb.search.index import array_file as arrays
+from kb.search.partition import Matrix
 
-_BUILD = "import sys, pathlib, bench.lexical as b; b.built(pathlib.Path(sys.argv[1]), int(sys.argv[2]))"
+_BUILD = (
+    "import sys, pathlib, bench.lexical as b; b.built(pathlib.Path(sys.argv[1]), int(sys.argv[2]))"
+)
 Point = tuple[int, float]
 WIDTH, HEIGHT, LEFT, TOP, FOOT = 640, 360, 56, 24, 44
-LINES = (("lexical p50", "#0b6bcb", ""), ("lexical p99", "#0b6bcb", "5 4"),
-         ("with a closer look p50", "#b4541a", ""), ("with a closer look p99", "#b4541a", "5 4"))  # fmt: skip
+LINES = (
+    ("lexical p50", "#0b6bcb", ""),
+    ("lexical p99", "#0b6bcb", "5 4"),
+    ("with a closer look p50", "#b4541a", ""),
+    ("with a closer look p99", "#b4541a", "5 4"),
+)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000, 100_000, 1_000_000])
     parser.add_argument("--queries", type=int, default=300)
     parser.add_argument("--svg", type=Path, default=Path(__file__).parent / "growth.svg")
@@ -50,7 +59,15 @@ def main() -> None:
     )
     rows = []
     for size in given.sizes:
-        command = [sys.executable, "-m", "bench.growth", "--one", str(size), "--queries", str(given.queries)]
+        command = [
+            sys.executable,
+            "-m",
+            "bench.growth",
+            "--one",
+            str(size),
+            "--queries",
+            str(given.queries),
+        ]
         row = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         rows.append(row)
         lexical, closer = (f"{row[n][0]:.2f}/{row[n][1]:.2f}" for n in ("lexical", "closer"))
@@ -82,7 +99,9 @@ def measured(size: int, count: int) -> dict[str, Any]:
 
 
 def look(matrix: Any, text: str) -> None:
-    """Candidates of both lanes and all that is compared of them: what is done before mixing and showing."""
+    """Candidates of both lanes and all that is compared of them: what is done before mixing and
+    showing.
+    """
     query = matrix.understand(text, open_ended=True)
     pool, question = matrix.pool(query), matrix.question(query)
     found = pool.documents
@@ -113,27 +132,49 @@ def private_mb() -> float:
 def chart(rows: list[dict[str, Any]]) -> str:
     """The curves: both axes logarithmic."""
     series = [
-        [(row["size"], row[name][place]) for row in rows] for name in ("lexical", "closer") for place in (0, 1)
+        [(row["size"], row[name][place]) for row in rows]
+        for name in ("lexical", "closer")
+        for place in (0, 1)
     ]  # in the order of LINES
     sizes = [row["size"] for row in rows]
     values = [value for points in series for _, value in points]
     x = _scale(min(sizes), max(sizes), LEFT, WIDTH - 190)
-    y = _scale(10 ** math.floor(math.log10(min(values))), 10 ** math.ceil(math.log10(max(values))), HEIGHT - FOOT, TOP)
+    y = _scale(
+        10 ** math.floor(math.log10(min(values))),
+        10 ** math.ceil(math.log10(max(values))),
+        HEIGHT - FOOT,
+        TOP,
+    )
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="system-ui, sans-serif" '
-        'font-size="12" fill="#333" role="img" aria-label="CPU time of a suggestion by number of documents">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'font-family="system-ui, sans-serif" '
+        'font-size="12" fill="#333" role="img" aria-label="CPU time of a suggestion by number of '
+        'documents">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         f'<text x="{LEFT}" y="14">CPU ms for a half-typed title</text>',
     ]
     for size in sizes:
-        parts.append(f'<text x="{x(size):.0f}" y="{HEIGHT - 22}" text-anchor="middle">{size:,}</text>')
-    parts.append(f'<text x="{(LEFT + WIDTH - 190) / 2:.0f}" y="{HEIGHT - 6}" text-anchor="middle">documents</text>')
-    for tick in (10.0**n for n in range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)):
+        parts.append(
+            f'<text x="{x(size):.0f}" y="{HEIGHT - 22}" text-anchor="middle">{size:,}</text>'
+        )
+    parts.append(
+        f'<text x="{(LEFT + WIDTH - 190) / 2:.0f}" y="{HEIGHT - 6}" '
+        f'text-anchor="middle">documents</text>'
+    )
+    for tick in (
+        10.0**n
+        for n in range(math.floor(math.log10(min(values))), math.ceil(math.log10(max(values))) + 1)
+    ):
         parts.append(f'<path d="M{LEFT} {y(tick):.1f}H{WIDTH - 190}" stroke="#ddd"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
+        parts.append(
+            f'<text x="{LEFT - 6}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>'
+        )
     for at, ((name, colour, dash), points) in enumerate(zip(LINES, series, strict=True)):
         parts += _line(points, x, y, colour, dash)
-        parts.append(f'<path d="M{WIDTH - 178} {TOP + 20 * at + 4}h24" stroke="{colour}" stroke-dasharray="{dash}"/>')
+        parts.append(
+            f'<path d="M{WIDTH - 178} {TOP + 20 * at + 4}h24" stroke="{colour}" '
+            f'stroke-dasharray="{dash}"/>'
+        )
         parts.append(f'<text x="{WIDTH - 148}" y="{TOP + 20 * at + 8}">{name}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
@@ -142,7 +183,8 @@ def _line(points: list[Point], x: Any, y: Any, colour: str, dash: str) -> list[s
     path = " ".join(f"{x(size):.1f},{y(value):.1f}" for size, value in points)
     dots = [f'<circle cx="{x(s):.1f}" cy="{y(v):.1f}" r="3" fill="{colour}"/>' for s, v in points]
     return [
-        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"/>',
+        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2" '
+        f'stroke-dasharray="{dash}"/>',
         *dots,
     ]
 

@@ -2,9 +2,10 @@
 
     python -m bench.influence [--pairs 1000] [--seed 1]
 
-Publishes pairs of random corpora that differ only in documents hidden from the public (and in resolved tickets that
-link only those), asks both everything that the public can ask, and compares the answers byte by byte: search, suggest,
-related, did-you-mean, explanations, counts, facets, lists. Prints the pairs that differ; ends with 1 if there are any.
+Publishes pairs of random corpora that differ only in documents hidden from the public (and in
+resolved tickets that link only those), asks both everything that the public can ask, and compares
+the answers byte by byte: search, suggest, related, did-you-mean, explanations, counts, facets,
+lists. Prints the pairs that differ; ends with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -19,13 +20,24 @@ import tempfile
 from pathlib import Path
 
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import Builder
+from kb.search.generations.generation import Builder
+from kb.search.index.resolved_tickets import Solved
 from kb.search.results import hit_json, results_json, suggestions_json
 from kb.search.searcher import Searcher
-from kb.search.solved import Solved
 
 WORDS = (
-    *("install", "instal", "update", "upgrade", "password", "port", "error", "timeout", "zephyrion", "vault"),
+    *(
+        "install",
+        "instal",
+        "update",
+        "upgrade",
+        "password",
+        "port",
+        "error",
+        "timeout",
+        "zephyrion",
+        "vault",
+    ),
     *("KB_PORT", "e2134", "9.1.9", "日本語", "café"),
 )
 AUDIENCES = ("public", "public", "staff", "customers", "partners", "group-a")
@@ -33,12 +45,21 @@ AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--pairs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
-    differing = [seed for seed in range(given.seed, given.seed + given.pairs) if not alike(random.Random(seed))]
-    print(f"{given.pairs} pairs from seed {given.seed}: {len(differing)} differ {differing[:20] or ''}")
+    differing = [
+        seed
+        for seed in range(given.seed, given.seed + given.pairs)
+        if not alike(random.Random(seed))
+    ]
+    print(
+        f"{given.pairs} pairs from seed {given.seed}: {len(differing)} differ "
+        f"{differing[:20] or ''}"
+    )
     sys.exit(bool(differing))
 
 
@@ -48,14 +69,17 @@ def alike(dice: random.Random) -> bool:
     seen = [one for one in every if one.audience == "public"]
     visible = {one.id for one in seen}
     tickets = [_ticket(dice, every) for _ in range(dice.randint(0, 4))]
-    shown = [Solved(t.title, tuple(d for d in t.documents if d in visible), t.solved_at) for t in tickets]
+    shown = [
+        Solved(t.title, tuple(d for d in t.documents if d in visible), t.solved_at) for t in tickets
+    ]
     queries = [_text(dice, 4) for _ in range(3)]
     with tempfile.TemporaryDirectory() as folder:
         pair = (
             _centre(Path(folder) / "a", every, tickets),
             _centre(Path(folder) / "b", seen, [t for t in shown if t.documents]),
         )
-        # An answer that a busy machine cut short tells of the machine, not of documents: it is asked for again.
+        # An answer that a busy machine cut short tells of the machine, not of documents: it is
+        # asked for again.
         texts = [_answers(one, queries, seen) for one in pair]
         while any('"partial": true' in text for text in texts):
             texts = [_answers(one, queries, seen) for one in pair]
@@ -92,7 +116,9 @@ def _centre(data: Path, documents: list[Document], tickets: list[Solved]) -> Sea
 
 def _answers(found: Searcher, queries: list[str], seen: list[Document]) -> str:
     got: list[object] = [found.counts()]
-    for text in (q for query in queries for q in (query, query[:5], query.replace("a", "o", 1), "zephyrio")):
+    for text in (
+        q for query in queries for q in (query, query[:5], query.replace("a", "o", 1), "zephyrio")
+    ):
         got.append(results_json(found.search(text, explain=True, operators=False, language="ja")))
         got.append(results_json(found.search(text, sort="date", operators=False)))
         got.append(suggestions_json(found.suggest(text, explain=True, doubt=-math.inf)))

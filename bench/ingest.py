@@ -1,10 +1,12 @@
-"""How fast are files read and published, in how much memory, and how well are pages stripped of their chrome?
+"""How fast are files read and published, in how much memory, and how well are pages stripped of
+their chrome?
 
     python -m bench.ingest [--files 10000] [--pages 120]
 
-Trees: those of ``KB_BENCH_DATA`` (or ``../shared/data``), else this repository's ``content``. Wall time depends on what
-else the machine does, so processor seconds (of all processes) stand beside it. Extraction: pages whose main container
-is known, once as published and once with every class, id, role and landmark tag hidden; precision and recall of words.
+Trees: those of ``KB_BENCH_DATA`` (or ``../shared/data``), else this repository's ``content``. Wall
+time depends on what else the machine does, so processor seconds (of all processes) stand beside it.
+Extraction: pages whose main container is known, once as published and once with every class, id,
+role and landmark tag hidden; precision and recall of words.
 """
 
 from __future__ import annotations
@@ -27,10 +29,15 @@ from typing import Any
 from lxml import html as lxml_html
 
 from bench import corpora
-from indexer import cleaning, formats, markup, pipeline, plaintext, sources
+from indexer import pipeline
+from indexer.html import boilerplate as cleaning
+from indexer.html import plaintext
+from indexer.html import tree as markup
 from indexer.pipeline import Order
 from indexer.report import Report
-from indexer.workers import Crew
+from indexer.sources import format_detection as formats
+from indexer.sources import walk as sources
+from indexer.worker_pool import Crew
 from kb.search.searcher import Searcher
 
 TODAY = dt.date(2026, 11, 23)
@@ -42,13 +49,17 @@ _TREES = (
     "forum=forum-stackexchange",
     "forum=forum-discourse",
 )
-#: Where a page of each family says that its own text is (XPath), and what in there is not text (XPath).
+#: Where a page of each family says that its own text is (XPath), and what in there is not text
+#: (XPath).
 _TRUTH = (
     ("python-faq", "//div[@class='body']", ".//a[@class='headerlink']"),
     ("postgresql-doc-15", "//body", ".//div[@class='navheader' or @class='navfooter']"),
     ("debian-reference-en", "//body", ".//div[@class='navheader' or @class='navfooter']"),
 )
-_CONTENTS = ".//*[self::nav or self::div or self::ul][contains(@class,'contents') or contains(@class,'toc')]"
+_CONTENTS = (
+    ".//*[self::nav or self::div or self::ul][contains(@class,'contents') or "
+    "contains(@class,'toc')]"
+)
 _ENOUGH = 50  # words: a page of fewer is a title
 _LANDMARK_TAGS = re.compile(r"(</?)(?:main|article|nav|footer|header|aside|section)\b", re.I)
 
@@ -56,7 +67,9 @@ _LANDMARK_TAGS = re.compile(r"(</?)(?:main|article|nav|footer|header|aside|secti
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--files", type=int, default=10_000, help="of the unchanged tree")
-    parser.add_argument("--pages", type=int, default=120, help="pages of each family whose extraction is judged")
+    parser.add_argument(
+        "--pages", type=int, default=120, help="pages of each family whose extraction is judged"
+    )
     given = parser.parse_args()
     place = corpora.data()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
@@ -70,7 +83,8 @@ def main() -> None:
             _extraction(place / "content" / "html" / family, main_text, but, given.pages)
 
 
-# --- speed and memory ------------------------------------------------------------------------------------------------
+# --- speed and memory
+# ------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -89,7 +103,8 @@ def _processor(*whose: int) -> float:
 def _peak() -> str:
     unit = 1 if platform.system() == "Darwin" else 1024
     own, child = (
-        resource.getrusage(who).ru_maxrss * unit // 1024**2 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        resource.getrusage(who).ru_maxrss * unit // 1024**2
+        for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     )
     return f"peak {own} MB in this process, {child} MB in the largest worker"
 
@@ -101,22 +116,33 @@ def _trees(data: Path, content: Path | None) -> None:
         kind, _, name = word.partition("=")
         path = content / name if content and words else Path(name)
         order = Order(sources.parse([f"{kind}={path}"]), data / path.name, TODAY)
-        started, before, readers = time.perf_counter(), _processor(), _processor(resource.RUSAGE_CHILDREN)
+        started, before, readers = (
+            time.perf_counter(),
+            _processor(),
+            _processor(resource.RUSAGE_CHILDREN),
+        )
         report = pipeline.run(order)
         readers = _processor(resource.RUSAGE_CHILDREN) - readers
         _told(path.name, report, time.perf_counter() - started, _processor() - before, readers)
         read += 0 if report.documents > 2 * report.files else report.files
         spent += 0 if report.documents > 2 * report.files else readers
-    print(f"{read} files are parsed in {spent:.1f} processor seconds: {2 * read / spent:.0f} files/s on two cores")
+    print(
+        f"{read} files are parsed in {spent:.1f} processor seconds: {2 * read / spent:.0f} "
+        f"files/s on two cores"
+    )
     print(_peak())
 
 
 def _told(name: str, report: Report, wall: float, cpu: float, readers: float) -> None:
-    """Reading on the clock includes what the one process does that takes the documents up; readers' time does not."""
+    """Reading on the clock includes what the one process does that takes the documents up; readers'
+    time does not.
+    """
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.stages.items())
     print(
-        f"{name}: {report.files} files -> {report.documents} documents, {len(report.skipped)} left out; "
-        f"{wall:.1f} s wall, {cpu:.1f} s processor ({stages}); reading {report.rate:.0f} files/s on the clock, "
+        f"{name}: {report.files} files -> {report.documents} documents, {len(report.skipped)} "
+        f"left out; "
+        f"{wall:.1f} s wall, {cpu:.1f} s processor ({stages}); reading {report.rate:.0f} files/s "
+        f"on the clock, "
         f"{report.read / readers if readers else 0:.0f} files per processor second of the readers"
     )
 
@@ -126,18 +152,28 @@ def _unchanged(folder: Path, count: int) -> None:
     for number in range(count):
         path = root / f"{number % 100:02}" / f"{number:05}.md"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"# Page {number}\n\nAbout subject {number % 97} and [the next]({number + 1:05}.md).\n")
+        path.write_text(
+            f"# Page {number}\n\nAbout subject {number % 97} and [the next]({number + 1:05}.md).\n"
+        )
     order = Order(sources.parse([f"doc={root}"]), folder / "data", TODAY)
-    with _taken(lambda wall, cpu: print(f"{count} new files: {wall:.1f} s wall, {cpu:.1f} s processor")):
+    with _taken(
+        lambda wall, cpu: print(f"{count} new files: {wall:.1f} s wall, {cpu:.1f} s processor")
+    ):
         pipeline.run(order)
     for _ in range(2):
-        with _taken(lambda wall, cpu: print(f"{count} unchanged files: {wall:.2f} s wall, {cpu:.2f} s processor")):
+        with _taken(
+            lambda wall, cpu: print(
+                f"{count} unchanged files: {wall:.2f} s wall, {cpu:.2f} s processor"
+            )
+        ):
             if pipeline.run(order).published:
                 raise SystemExit("an unchanged tree was published")
 
 
 def _edited(folder: Path) -> None:
-    """From a saved edit in the help centre to an answer that knows it, as `kb index --watch` does it."""
+    """From a saved edit in the help centre to an answer that knows it, as `kb index --watch` does
+    it.
+    """
     root = folder / "content"
     for source in sorted((corpora.ROOT / "content").rglob("*")):
         if source.is_file():
@@ -145,17 +181,27 @@ def _edited(folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     words = [f"doc={root}/docs", f"faq={root}/faq", f"forum={root}/forum"]
-    order = Order(sources.parse(words, content=root), folder / "data", TODAY, curations=root / "curations.toml")
+    order = Order(
+        sources.parse(words, content=root),
+        folder / "data",
+        TODAY,
+        curations=root / "curations.toml",
+    )
     order = replace(order, golden=root / "golden.toml", gate="warn")
     page = root / "docs" / "editors" / "publish.md"
     with Crew(1) as crew:
         crew.start()
         pipeline.run(order, crew=crew)
         for number in range(4):
-            page.write_text(page.read_text("utf-8") + f"\nThe word xylograph{number} is new.\n", "utf-8")
+            page.write_text(
+                page.read_text("utf-8") + f"\nThe word xylograph{number} is new.\n", "utf-8"
+            )
 
             def said(wall: float, cpu: float) -> None:
-                print(f"one edit of the help centre is searchable after {wall:.2f} s wall, {cpu:.2f} s processor")
+                print(
+                    f"one edit of the help centre is searchable after {wall:.2f} s wall, "
+                    f"{cpu:.2f} s processor"
+                )
 
             with _taken(said):
                 stages = pipeline.run(order, crew=crew).stages
@@ -164,13 +210,21 @@ def _edited(folder: Path) -> None:
             print("  " + ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in stages.items()))
 
 
-# --- extraction ------------------------------------------------------------------------------------------------------
+# --- extraction
+# ------------------------------------------------------------------------------------------------------
 
 
 def _extraction(folder: Path, main_text: str, but: str, most: int) -> None:
-    files = [p for p in sorted(folder.rglob("*")) if re.search(r"\.html?(\.gz)?$", p.name) and p.is_file()]
+    files = [
+        p
+        for p in sorted(folder.rglob("*"))
+        if re.search(r"\.html?(\.gz)?$", p.name) and p.is_file()
+    ]
     files = [p for p in files if not p.is_symlink()]
-    pages = [formats.decode(formats.bare(p.read_bytes(), 10**8))[0] for p in files[:: max(1, len(files) // most)]]
+    pages = [
+        formats.decode(formats.bare(p.read_bytes(), 10**8))[0]
+        for p in files[:: max(1, len(files) // most)]
+    ]
     judged = [(page, truth) for page in pages if (truth := _truth(page, main_text, but))]
     if not judged:
         print(f"{folder.name}: no page with a known main text")
@@ -179,7 +233,10 @@ def _extraction(folder: Path, main_text: str, but: str, most: int) -> None:
         texts = [change(page) for page, _ in judged]
         chrome = cleaning.repeated(cleaning.blocks(markup.tree(text)) for text in texts)
         started = time.process_time()
-        found = [Counter(_words(plaintext.text_of(cleaning.content(markup.tree(text), chrome)))) for text in texts]
+        found = [
+            Counter(_words(plaintext.text_of(cleaning.content(markup.tree(text), chrome))))
+            for text in texts
+        ]
         spent = (time.process_time() - started) * 1000 / len(texts)
         precision, recall = _agreement(zip(found, (truth for _, truth in judged), strict=True))
         print(
@@ -189,8 +246,12 @@ def _extraction(folder: Path, main_text: str, but: str, most: int) -> None:
 
 
 def hidden(page: str) -> str:
-    """A page without any class, id, role or landmark tag: what is content must be found by its words alone."""
-    root = lxml_html.document_fromstring(page.encode("utf-8"), parser=lxml_html.HTMLParser(encoding="utf-8"))
+    """A page without any class, id, role or landmark tag: what is content must be found by its
+    words alone.
+    """
+    root = lxml_html.document_fromstring(
+        page.encode("utf-8"), parser=lxml_html.HTMLParser(encoding="utf-8")
+    )
     for element in root.iter():
         for name in ("class", "id", "role", "itemprop", "rel"):
             element.attrib.pop(name, "")
@@ -199,8 +260,12 @@ def hidden(page: str) -> str:
 
 
 def _truth(page: str, main_text: str, but: str) -> tuple[Counter[str], Counter[str]] | None:
-    """The words of the main text without its table of contents, and with it: that one counts neither way."""
-    root: Any = lxml_html.document_fromstring(page.encode("utf-8"), parser=lxml_html.HTMLParser(encoding="utf-8"))
+    """The words of the main text without its table of contents, and with it: that one counts
+    neither way.
+    """
+    root: Any = lxml_html.document_fromstring(
+        page.encode("utf-8"), parser=lxml_html.HTMLParser(encoding="utf-8")
+    )
     found = root.xpath(main_text)
     if len(found) != 1:
         return None
@@ -218,7 +283,9 @@ def _words(text: str) -> list[str]:
     return re.findall(r"\w+", text.lower())
 
 
-def _agreement(pairs: Iterable[tuple[Counter[str], tuple[Counter[str], Counter[str]]]]) -> tuple[float, float]:
+def _agreement(
+    pairs: Iterable[tuple[Counter[str], tuple[Counter[str], Counter[str]]]],
+) -> tuple[float, float]:
     """(precision, recall) of words, averaged over the pages."""
     rows = list(pairs)
     precision = [(found & whole).total() / max(1, found.total()) for found, (_, whole) in rows]

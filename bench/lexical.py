@@ -1,9 +1,10 @@
 """How long do the parts of a suggestion take, in CPU ms?
 
-    python -m bench.lexical [--sizes 10000 100000] [--queries 400]
-    python -m bench.lexical PART.arrays QUERIES.json-text      (for bench.engines: JSON of the lexical lane alone)
+    python -m bench.lexical [--sizes 10000 100000] [--queries 400] python -m bench.lexical
+    PART.arrays QUERIES.json-text      (for bench.engines: JSON of the lexical lane alone)
 
-The parts one by one over half-typed and whole titles, by numpy, and compiled where the ``fast`` extra is installed.
+The parts one by one over half-typed and whole titles, by numpy, and compiled where the ``fast``
+extra is installed.
 """
 
 from __future__ import annotations
@@ -21,12 +22,12 @@ from typing import Any
 import numpy as np
 
 from bench import corpora
-from kb.search import arrays
-from kb.search.corpus import Corpus
-from kb.search.kernels import Kernels, by_numpy
-from kb.search.matrix import Matrix
-from kb.search.passages import cut
-from kb.search.postings import partition
+from kb.search.analysis.passages import cut
+from kb.search.build.forward_index import Corpus
+from kb.search.build.partition_writer import partition
+from kb.search.index import array_file as arrays
+from kb.search.kernels.dispatch import Kernels, by_numpy
+from kb.search.partition import Matrix
 
 
 def opened(part: Path) -> Matrix:
@@ -36,7 +37,7 @@ def opened(part: Path) -> Matrix:
 def runs() -> dict[str, Kernels]:
     """The kinds of loops there are here."""
     try:
-        from kb.search.compiled import loops
+        from kb.search.kernels.numba_loops import loops
     except ImportError:
         return {"numpy": by_numpy()}
     return {"numpy": by_numpy(), "compiled": Kernels(**loops())}
@@ -73,7 +74,9 @@ def main() -> None:
         matrix, queries = opened(Path(sys.argv[1])), json.loads(sys.argv[2])
         print(json.dumps({name: lane(matrix, run, queries) for name, run in runs().items()}))
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--queries", type=int, default=400)
     given = parser.parse_args()
@@ -89,12 +92,19 @@ def _report(size: int, count: int) -> None:
         begun = time.perf_counter()
         matrix = opened(part)
         ready = (time.perf_counter() - begun) * 1000
-        print(f"{size} documents: matrix {size / seconds:,.0f} documents/CPU-s, {part.stat().st_size / 1e6:.0f} MB, "
+        print(f"{size} documents: matrix {size / seconds:,.0f} documents/CPU-s, "
+              f"{part.stat().st_size / 1e6:.0f} MB, "
               f"opens in {ready:.1f} ms")  # fmt: skip
         for name, run in runs().items():
             matrix.use(run)
-            for kind, texts, o in (("typed", typed(count), True), ("whole", corpora.titles(count), False)):
-                print(f"  {name}, {kind}: " + ", ".join(_parts(matrix, texts, open_ended=o)), flush=True)
+            for kind, texts, o in (
+                ("typed", typed(count), True),
+                ("whole", corpora.titles(count), False),
+            ):
+                print(
+                    f"  {name}, {kind}: " + ", ".join(_parts(matrix, texts, open_ended=o)),
+                    flush=True,
+                )
 
 
 def _parts(matrix: Matrix, texts: list[str], *, open_ended: bool) -> Iterable[str]:

@@ -2,10 +2,10 @@
 
     python -m bench.memory [--sizes 10000 100000] [--operators]
 
-For each size, in a process of its own: everything built from nothing, as `kb index` does it once documents are read.
-``own`` is the peak of the process's own memory, ``resident`` that of all its pages, with those of mapped files, which
-the system takes back when it needs them; ``while read`` is the former before anything is built of what was read. Linux
-only.
+For each size, in a process of its own: everything built from nothing, as `kb index` does it once
+documents are read. ``own`` is the peak of the process's own memory, ``resident`` that of all its
+pages, with those of mapped files, which the system takes back when it needs them; ``while read`` is
+the former before anything is built of what was read. Linux only.
 """
 
 from __future__ import annotations
@@ -24,29 +24,55 @@ from bench import corpora
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--operators", action="store_true", help="with the index for phrases and fields")
+    parser.add_argument(
+        "--operators", action="store_true", help="with the index for phrases and fields"
+    )
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         print(json.dumps(measured(given.one, operators=given.operators)))
         return
-    print(f"{'documents':>10} | {'while read MB':>13} {'own MB':>8} {'resident MB':>12} {'index MB':>9} {'CPU s':>7}")
+    print(
+        f"{'documents':>10} | {'while read MB':>13} {'own MB':>8} {'resident MB':>12} "
+        f"{'index MB':>9} {'CPU s':>7}"
+    )
     rows = []
     for size in given.sizes:
-        command = [sys.executable, "-m", "bench.memory", "--one", str(size), *["--operators"] * given.operators]
-        rows.append(json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-        read, own, resident, index, cpu = (rows[-1][name] for name in ("read", "own", "resident", "index", "cpu"))
-        print(f"{size:>10} | {read:>13.0f} {own:>8.0f} {resident:>12.0f} {index:>9.0f} {cpu:>7.1f}", flush=True)
+        command = [
+            sys.executable,
+            "-m",
+            "bench.memory",
+            "--one",
+            str(size),
+            *["--operators"] * given.operators,
+        ]
+        rows.append(
+            json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        )
+        read, own, resident, index, cpu = (
+            rows[-1][name] for name in ("read", "own", "resident", "index", "cpu")
+        )
+        print(
+            f"{size:>10} | {read:>13.0f} {own:>8.0f} {resident:>12.0f} {index:>9.0f} {cpu:>7.1f}",
+            flush=True,
+        )
     for (low, less), (high, more) in zip(
-        zip(given.sizes, rows, strict=True), zip(given.sizes[1:], rows[1:], strict=True), strict=False
+        zip(given.sizes, rows, strict=True),
+        zip(given.sizes[1:], rows[1:], strict=True),
+        strict=False,
     ):
-        print(f"from {low} to {high}: {(more['own'] - less['own']) * 1e6 / (high - low):,.0f} bytes a document")
+        print(
+            f"from {low} to {high}: {(more['own'] - less['own']) * 1e6 / (high - low):,.0f} bytes "
+            f"a document"
+        )
 
 
 def measured(size: int, *, operators: bool) -> dict[str, float]:
-    from kb.search.generations import Builder
+    from kb.search.generations.generation import Builder
 
     with tempfile.TemporaryDirectory() as folder, Watch() as watch:
         used = time.process_time()
@@ -79,7 +105,10 @@ class Watch:
 
     def _look(self) -> None:
         while not self._done.wait(0.02):
-            rows = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text("ascii").splitlines())
+            rows = dict(
+                line.split(":", 1)
+                for line in Path("/proc/self/status").read_text("ascii").splitlines()
+            )
             self.peak = max(self.peak, int(rows["RssAnon"].split()[0]) / 1000)
 
 

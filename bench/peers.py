@@ -1,9 +1,11 @@
-"""One engine of others, built and asked in a process of its own (called by bench.engines in the peers' environment).
+"""One engine of others, built and asked in a process of its own (called by bench.engines in the
+peers' environment).
 
     python bench/peers.py ENGINE CORPUS.jsonl QUERIES.json
 
-Prints one JSON object: CPU ms of each query (top 5, ids only), CPU seconds to build, MB on disk. Every engine gets the
-same words: lower case, OR, English stems where the engine has them; with an open last word where asked.
+Prints one JSON object: CPU ms of each query (top 5, ids only), CPU seconds to build, MB on disk.
+Every engine gets the same words: lower case, OR, English stems where the engine has them; with an
+open last word where asked.
 """
 
 from __future__ import annotations
@@ -44,11 +46,17 @@ def tantivy(rows: list[dict[str, str]], folder: Path) -> Ask:
 
     def ask(words: list[str], open_ended: bool) -> object:
         whole = words[:-1] if open_ended else words
-        parts = [(tantivy.Occur.Should, index.parse_query(" ".join(whole), ["title", "body"]))] if whole else []
+        parts = (
+            [(tantivy.Occur.Should, index.parse_query(" ".join(whole), ["title", "body"]))]
+            if whole
+            else []
+        )
         if open_ended:
             for field in ("title", "body"):
                 pattern = re.escape(words[-1]) + ".*"
-                parts.append((tantivy.Occur.Should, tantivy.Query.regex_query(built, field, pattern)))
+                parts.append(
+                    (tantivy.Occur.Should, tantivy.Query.regex_query(built, field, pattern))
+                )
         found = searcher.search(tantivy.Query.boolean_query(parts), TOP, count=False)
         return [searcher.doc(address)["id"] for _, address in found.hits]
 
@@ -88,8 +96,12 @@ def xapian(rows: list[dict[str, str]], folder: Path) -> Ask:
 
 def sqlite_fts5(rows: list[dict[str, str]], folder: Path) -> Ask:
     database = sqlite3.connect(folder / "index.sqlite")
-    database.execute("CREATE VIRTUAL TABLE t USING fts5(id UNINDEXED, title, body, tokenize='porter unicode61')")
-    database.executemany("INSERT INTO t VALUES (?,?,?)", ((r["id"], r["title"], r["text"]) for r in rows))
+    database.execute(
+        "CREATE VIRTUAL TABLE t USING fts5(id UNINDEXED, title, body, tokenize='porter unicode61')"
+    )
+    database.executemany(
+        "INSERT INTO t VALUES (?,?,?)", ((r["id"], r["title"], r["text"]) for r in rows)
+    )
     database.commit()
 
     def ask(words: list[str], open_ended: bool) -> object:
@@ -133,7 +145,9 @@ def whoosh(rows: list[dict[str, str]], folder: Path) -> Ask:
 
     stem = analysis.StemmingAnalyzer(cachesize=-1)
     schema = fields.Schema(
-        id=fields.STORED, title=fields.TEXT(analyzer=stem, field_boost=3.0), body=fields.TEXT(analyzer=stem)
+        id=fields.STORED,
+        title=fields.TEXT(analyzer=stem, field_boost=3.0),
+        body=fields.TEXT(analyzer=stem),
     )
     writer = index.create_in(str(folder), schema).writer(limitmb=512)
     for row in rows:
@@ -174,7 +188,10 @@ def main() -> None:
     try:
         begun = time.process_time()
         ask = ENGINES[engine](rows, folder)
-        answer: dict[str, Any] = {"build_cpu_s": time.process_time() - begun, "documents": len(rows)}
+        answer: dict[str, Any] = {
+            "build_cpu_s": time.process_time() - begun,
+            "documents": len(rows),
+        }
         answer["mb"] = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file()) / 1e6
         most = 40 if engine == "whoosh" and len(rows) > 20_000 else len(queries["full"])
         for name, open_ended in (("full", False), ("prefix", True)):

@@ -2,10 +2,11 @@
 
     python -m bench.publish_faults [--kills 1000] [--publishes 50] [--damages 5000] [--seed N]
 
-kill -9 at each operation on files and at random times, power loss after every prefix of what was written (unsynced
-data and names lost, or names kept and data lost), the n-th operation failing with ENOSPC and EIO, and files truncated,
-zeroed and flipped. After each: the old or the new generation opens with every byte checked, no lock is left, and the
-next publish leaves no litter. The short loops of ``tests/indexer/test_faults.py`` call the same functions.
+kill -9 at each operation on files and at random times, power loss after every prefix of what was
+written (unsynced data and names lost, or names kept and data lost), the n-th operation failing with
+ENOSPC and EIO, and files truncated, zeroed and flipped. After each: the old or the new generation
+opens with every byte checked, no lock is left, and the next publish leaves no litter. The short
+loops of ``tests/indexer/test_faults.py`` call the same functions.
 """
 
 from __future__ import annotations
@@ -31,12 +32,23 @@ from pathlib import Path
 from typing import Any
 
 from kb.errors import KbError, Unavailable
-from kb.search import generations
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import Builder
+from kb.search.generations import generation as generations
+from kb.search.generations.generation import Builder
 
 Hook = Callable[[str], None]
-_WORDS = ("widget", "invoice", "password", "reset", "ticket", "answer", "promise", "calendar", "portal", "search")
+_WORDS = (
+    "widget",
+    "invoice",
+    "password",
+    "reset",
+    "ticket",
+    "answer",
+    "promise",
+    "calendar",
+    "portal",
+    "search",
+)
 
 
 def library(count: int, *, seed: int = 1) -> Iterator[Document]:
@@ -46,7 +58,9 @@ def library(count: int, *, seed: int = 1) -> Iterator[Document]:
         text = " ".join(dice.choices(_WORDS, k=30))
         audience = "staff" if number % 5 == 4 else "public"
         sections = (Section("a", ("First",), text), Section("b", ("Second",), text[::-1]))
-        yield Document(f"doc/{number:03}", Kind.DOC, f"{text[:20]} {number}", sections, audience=audience)
+        yield Document(
+            f"doc/{number:03}", Kind.DOC, f"{text[:20]} {number}", sections, audience=audience
+        )
 
 
 def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = False) -> str:
@@ -57,7 +71,8 @@ def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = Fals
         return builder.publish(ledger={"seed": seed}, settings={}).name
 
 
-# --- operations on files, seen before they happen ------------------------------------------------------------------
+# --- operations on files, seen before they happen
+# ------------------------------------------------------------------
 
 
 class _Written:
@@ -83,7 +98,9 @@ class _Written:
 
 @contextlib.contextmanager
 def watched(hook: Hook, *, after: Hook = lambda _: None, writes: bool = True) -> Iterator[None]:
-    """``hook`` is called with its name before each operation that changes a file or a folder, ``after`` behind it."""
+    """``hook`` is called with its name before each operation that changes a file or a folder,
+    ``after`` behind it.
+    """
 
     one_at_a_time = threading.RLock()  # files are sealed in threads
 
@@ -115,7 +132,11 @@ def watched(hook: Hook, *, after: Hook = lambda _: None, writes: bool = True) ->
         for name in names:
             undo.callback(setattr, os, name, getattr(os, name))
             setattr(os, name, told(name, getattr(os, name)))
-        for module, name, made in ((io, "open", opened), (builtins, "open", opened), (sqlite3, "connect", connected)):
+        for module, name, made in (
+            (io, "open", opened),
+            (builtins, "open", opened),
+            (sqlite3, "connect", connected),
+        ):
             undo.callback(setattr, module, name, getattr(module, name))
             setattr(module, name, made)
         yield
@@ -127,7 +148,9 @@ def _connection(hook: Hook) -> type[sqlite3.Connection]:
             hook("sqlite")
         except OSError as error:
             full = error.errno == errno.ENOSPC
-            raise sqlite3.OperationalError("database or disk is full" if full else "disk I/O error") from error
+            raise sqlite3.OperationalError(
+                "database or disk is full" if full else "disk I/O error"
+            ) from error
 
     class Connection(sqlite3.Connection):
         def executescript(self, sql: str, /) -> sqlite3.Cursor:
@@ -170,14 +193,19 @@ def operations(data: Path, **how: Any) -> list[str]:
         return counter.seen
 
 
-# --- what must hold after anything ---------------------------------------------------------------------------------
+# --- what must hold after anything
+# ---------------------------------------------------------------------------------
 
 
 def sound(data: Path, allowed: set[str]) -> str:
-    """The name of the generation that serves: one of ``allowed``, every byte checked. Raises AssertionError."""
+    """The name of the generation that serves: one of ``allowed``, every byte checked. Raises
+    AssertionError.
+    """
     found = generations.current(data)
     if found is None or found.name not in allowed:
-        raise AssertionError(f"{found.name if found else 'nothing'} serves, not one of {sorted(allowed)}")
+        raise AssertionError(
+            f"{found.name if found else 'nothing'} serves, not one of {sorted(allowed)}"
+        )
     kept = sum(1 for _ in found.store.all())
     if kept != found.manifest.documents:
         raise AssertionError(f"{found.name} holds {kept} documents, not {found.manifest.documents}")
@@ -193,7 +221,8 @@ def clean(data: Path) -> None:
         raise AssertionError(f"left behind: {left}, {generations.names(data)}")
 
 
-# --- R1: kill -9 ---------------------------------------------------------------------------------------------------
+# --- R1: kill -9
+# ---------------------------------------------------------------------------------------------------
 
 
 def _die_at(data: str, at: int, operators: bool) -> None:
@@ -202,9 +231,13 @@ def _die_at(data: str, at: int, operators: bool) -> None:
 
 
 def processes() -> Any:
-    """Children are forked from a server that has the modules loaded already, so that one costs milliseconds."""
+    """Children are forked from a server that has the modules loaded already, so that one costs
+    milliseconds.
+    """
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bench.publish_faults", "kb.search.postings", "kb.search.whoosh_build"])
+    context.set_forkserver_preload(
+        ["bench.publish_faults", "kb.search.build.partition_writer", "kb.search.whoosh_build"]
+    )
     return context
 
 
@@ -221,7 +254,9 @@ def kill_at(data: Path, at: int, *, operators: bool = False) -> None:
 
 
 def kill_after(data: Path, seconds: float) -> bool:
-    """Publish in a process that is killed from outside after ``seconds``; whether it was killed in time."""
+    """Publish in a process that is killed from outside after ``seconds``; whether it was killed in
+    time.
+    """
     before = sound(data, set(generations.names(data)))
     child = processes().Process(target=_die_at, args=(str(data), -1, True))
     child.start()
@@ -235,7 +270,8 @@ def kill_after(data: Path, seconds: float) -> bool:
     return not acknowledged
 
 
-# --- R3: power loss ------------------------------------------------------------------------------------------------
+# --- R3: power loss
+# ------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -285,7 +321,9 @@ class Disk:
 
 
 def lose_power(data: Path, *, operators: bool = False) -> int:
-    """One publish with a power loss after each of its operations, in both ways; how many losses there were."""
+    """One publish with a power loss after each of its operations, in both ways; how many losses
+    there were.
+    """
     before = sound(data, set(generations.names(data)))
     disk, losses = Disk(data), 0
     disk.all()
@@ -316,7 +354,9 @@ def lose_power(data: Path, *, operators: bool = False) -> int:
 
     def done(name: str) -> None:
         nonlocal looking
-        if name not in ("rmdir", "unlink") and not looking:  # what is pruned is older than any that may serve
+        if (
+            name not in ("rmdir", "unlink") and not looking
+        ):  # what is pruned is older than any that may serve
             looking = True
             survived({before, newest})
             looking = False
@@ -332,11 +372,14 @@ def lose_power(data: Path, *, operators: bool = False) -> int:
     return losses
 
 
-# --- R4: a failing disk --------------------------------------------------------------------------------------------
+# --- R4: a failing disk
+# --------------------------------------------------------------------------------------------
 
 
 def fail_at(data: Path, at: int, code: int, *, operators: bool = False) -> bool:
-    """Publish while the ``at``-th operation fails; whether the publish was refused. Checks what is left."""
+    """Publish while the ``at``-th operation fails; whether the publish was refused. Checks what is
+    left.
+    """
 
     def fail() -> None:
         raise OSError(code, os.strerror(code))
@@ -355,11 +398,14 @@ def fail_at(data: Path, at: int, code: int, *, operators: bool = False) -> bool:
     return refused
 
 
-# --- R6: damage ----------------------------------------------------------------------------------------------------
+# --- R6: damage
+# ----------------------------------------------------------------------------------------------------
 
 
 def damage(data: Path, dice: random.Random) -> str:
-    """Damage one file of the newest generation, check that it is refused, and mend it; what was done."""
+    """Damage one file of the newest generation, check that it is refused, and mend it; what was
+    done.
+    """
     newest = generations.folder(data) / f"gen-{max(generations.names(data))}"
     file = dice.choice(sorted(p for p in newest.rglob("*") if p.is_file() and p.stat().st_size))
     whole = file.read_bytes()
@@ -384,7 +430,8 @@ def damage(data: Path, dice: random.Random) -> str:
     raise AssertionError(f"{kind} at byte {at} of {file.name} went unnoticed")
 
 
-# --- the long run --------------------------------------------------------------------------------------------------
+# --- the long run
+# --------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
@@ -396,7 +443,9 @@ def main() -> None:
     given = parser.parse_args()
     dice = random.Random(given.seed)
     print(f"seed {given.seed}")
-    sys.modules["__main__"].__spec__ = None  # else each child warns that this module was loaded before it was run
+    sys.modules[
+        "__main__"
+    ].__spec__ = None  # else each child warns that this module was loaded before it was run
     with tempfile.TemporaryDirectory() as aside:
         data = Path(aside) / "data"
         publish(data, operators=True)
@@ -425,7 +474,10 @@ def _kills(data: Path, kills: int, dice: random.Random) -> None:
         if number % 10 == 9:
             clean(data)
     clean(data)
-    print(f"kill -9: {kills} kills, half before one of {total} operations, half at random; ready in {slowest:.3f} s")
+    print(
+        f"kill -9: {kills} kills, half before one of {total} operations, half at random; ready in "
+        f"{slowest:.3f} s"
+    )
 
 
 def _power(data: Path, publishes: int) -> None:
@@ -438,7 +490,10 @@ def _failures(data: Path) -> None:
         total = len(operations(data, operators=True))
         refused = sum(fail_at(data, at, code, operators=True) for at in range(1, total + 2))
         clean(data)
-        print(f"{errno.errorcode[code]}: each of {total} operations failed once; {refused} publishes were refused")
+        print(
+            f"{errno.errorcode[code]}: each of {total} operations failed once; {refused} "
+            f"publishes were refused"
+        )
 
 
 if __name__ == "__main__":

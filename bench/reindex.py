@@ -2,9 +2,10 @@
 
     python -m bench.reindex [--sizes 10000 100000] [--no-operators]
 
-For each size: everything built from nothing, then one document changed (twice), then one in a hundred; seconds in the
-builder, and from its first call until a searcher that was already answering shows the change. The directions of topics
-are kept where little changes (see ``kb.search.topics``).
+For each size: everything built from nothing, then one document changed (twice), then one in a
+hundred; seconds in the builder, and from its first call until a searcher that was already answering
+shows the change. The directions of topics are kept where little changes (see
+``kb.search.index.latent_topics``).
 """
 
 from __future__ import annotations
@@ -19,14 +20,18 @@ from pathlib import Path
 
 from bench import corpora
 from kb.search.documents import Document, Section
-from kb.search.generations import Builder
+from kb.search.generations.generation import Builder
 from kb.search.searcher import Searcher
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
-    parser.add_argument("--no-operators", action="store_true", help="leave the index for phrases and fields out")
+    parser.add_argument(
+        "--no-operators", action="store_true", help="leave the index for phrases and fields out"
+    )
     given = parser.parse_args()
     print(f"{'documents':>10} {'change':>9} | {'built s':>8} {'CPU s':>7} {'searchable s':>13}")
     for size in given.sizes:
@@ -41,7 +46,10 @@ def report(data: Path, size: int, *, operators: bool) -> None:
     words = (f"zanzibar{number}" for number in itertools.count())
     for name, count in (("one", 1), ("one", 1), ("1 %", size // 100)):
         word = next(words)
-        changed = [edited(one, word) for one in itertools.islice(documents.values(), 0, None, size // count)]
+        changed = [
+            edited(one, word)
+            for one in itertools.islice(documents.values(), 0, None, size // count)
+        ]
         searcher.suggest("warm up")
         begun = time.perf_counter()
         kept = documents.keys() - {one.id for one in changed}
@@ -52,10 +60,15 @@ def report(data: Path, size: int, *, operators: bool) -> None:
 
 
 def edited(document: Document, word: str) -> Document:
-    return replace(document, sections=(*document.sections, Section("new", ("New",), f"Since today also {word}.")))
+    return replace(
+        document,
+        sections=(*document.sections, Section("new", ("New",), f"Since today also {word}.")),
+    )
 
 
-def published(data: Path, kept: Iterable[str], added: Iterable[Document], *, operators: bool) -> tuple[float, float]:
+def published(
+    data: Path, kept: Iterable[str], added: Iterable[Document], *, operators: bool
+) -> tuple[float, float]:
     """Wall and CPU seconds of one publish."""
     begun, used = time.perf_counter(), time.process_time()
     with Builder(data, operators=operators) as builder:

@@ -2,10 +2,11 @@
 
     python -m bench.relevance [--sets NAME ...] [--queries N] [--semantic]
 
-Prints the table of goals: nDCG@10 of whole queries, MRR@10 after 15 and 25 characters, the loss to one typo, resolved
-tickets, and abstaining. BM25 is bm25s' (Lucene variant, k1 1.2, b 0.75, Snowball English, Lucene's stop words, title
-and text), installed aside on first use. A query's own document is left out of both answers. Whole queries are asked of
-search, half-typed ones of suggest. Needs the judged sets (``KB_BENCH_DATA`` or ../shared/data).
+Prints the table of goals: nDCG@10 of whole queries, MRR@10 after 15 and 25 characters, the loss to
+one typo, resolved tickets, and abstaining. BM25 is bm25s' (Lucene variant, k1 1.2, b 0.75, Snowball
+English, Lucene's stop words, title and text), installed aside on first use. A query's own document
+is left out of both answers. Whole queries are asked of search, half-typed ones of suggest. Needs
+the judged sets (``KB_BENCH_DATA`` or ../shared/data).
 """
 
 from __future__ import annotations
@@ -24,10 +25,10 @@ from typing import Any
 import Stemmer
 
 from bench import corpora
-from kb.search import evaluate
-from kb.search.analysis import STOP_WORDS
-from kb.search.evaluate import DEPTH, Change, Judged, Run
-from kb.search.solved import Solved
+from kb.search import evaluation as evaluate
+from kb.search.analysis.tokenizer import STOP_WORDS
+from kb.search.evaluation import DEPTH, Change, Judged, Run
+from kb.search.index.resolved_tickets import Solved
 
 PEERS = corpora.ROOT / "bench" / ".cache" / "peers"
 SINGLE = ("slicer-docs", "stackfaq", "quora-dup", "clinc150", "scifact", "cranfield", "cacm")
@@ -52,23 +53,35 @@ class Row:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sets", nargs="+", default=[*SINGLE, MIXED], metavar="NAME")
-    parser.add_argument("--queries", type=int, metavar="N", help="at most N queries of each set, seeded")
-    parser.add_argument("--semantic", action="store_true", help="compare meanings by a model too (needs that extra)")
+    parser.add_argument(
+        "--queries", type=int, metavar="N", help="at most N queries of each set, seeded"
+    )
+    parser.add_argument(
+        "--semantic", action="store_true", help="compare meanings by a model too (needs that extra)"
+    )
     given = parser.parse_args()
     place = corpora.data()
     if place is None:
-        sys.exit("The judged sets are not here: set KB_BENCH_DATA to the folder that has labelled/.")
+        sys.exit(
+            "The judged sets are not here: set KB_BENCH_DATA to the folder that has labelled/."
+        )
     rows = {}
-    print(f"{'':<15} {'full nDCG@10':>20} {'15 chars MRR@10':>20} {'25 chars MRR@10':>20} {'one typo: loss':>15}")
+    print(
+        f"{'':<15} {'full nDCG@10':>20} {'15 chars MRR@10':>20} {'25 chars MRR@10':>20} "
+        f"{'one typo: loss':>15}"
+    )
     for name in given.sets:
         judged = sampled(evaluate.read(place / "labelled" / name), given.queries)
         rows[name] = measured(judged, semantic=given.semantic)
         print(line(name, rows[name]), flush=True)
         if name == MIXED:
             print(
-                f"{'  with resolved tickets (half the queries vote, the other half is judged)':<75} {learned(judged)}"
+                f"{'  with resolved tickets (half the queries vote, the other half is judged)':<75} "
+                f"{learned(judged)}"
             )
     summary({name: row for name, row in rows.items() if name != MIXED})
     for name, row in rows.items():
@@ -95,12 +108,16 @@ def measured(judged: Judged, *, semantic: bool = False) -> Row:
             ours[column] = found.metrics[METRIC[column]]
             theirs[column] = evaluate.measure(judged.qrels, peer.run(change))[METRIC[column]]
             if judged.out_of_scope and column in ("full", "25"):
-                abstain[column] = evaluate.asked(searcher, judged, mode="suggest", change=change).abstain
+                abstain[column] = evaluate.asked(
+                    searcher, judged, mode="suggest", change=change
+                ).abstain
     return Row(ours, theirs, abstain)
 
 
 def learned(judged: Judged) -> str:
-    """Half of the judged queries as resolved tickets that vote; the other half asked, without and with the votes."""
+    """Half of the judged queries as resolved tickets that vote; the other half asked, without and
+    with the votes.
+    """
     queries = sorted(judged.qrels)
     random.Random(7).shuffle(queries)
     half = len(queries) // 2
@@ -110,12 +127,16 @@ def learned(judged: Judged) -> str:
         for q in queries[:half]
     ]
     rest = replace(judged, qrels={query: judged.qrels[query] for query in queries[half:]})
-    before, after = (evaluate.run(rest, solved=voting).metrics["nDCG@10"] for voting in ((), tickets))
+    before, after = (
+        evaluate.run(rest, solved=voting).metrics["nDCG@10"] for voting in ((), tickets)
+    )
     return f"nDCG@10 {before:.3f} -> {after:.3f}"
 
 
 def line(name: str, row: Row) -> str:
-    cells = [f"{row.ours[c]:.3f} / {row.theirs[c]:.3f} {row.ours[c] / row.theirs[c]:5.2f}x" for c in GOAL]
+    cells = [
+        f"{row.ours[c]:.3f} / {row.theirs[c]:.3f} {row.ours[c] / row.theirs[c]:5.2f}x" for c in GOAL
+    ]
     losses = [f"{1 - side['typo'] / side['full']:6.1%}" for side in (row.ours, row.theirs)]
     return f"{name:<15} {cells[0]:>20} {cells[1]:>20} {cells[2]:>20} {' / '.join(losses):>15}"
 
@@ -124,11 +145,16 @@ def summary(rows: Mapping[str, Row]) -> None:
     """Geometric means over the sets of one kind, beside the goals."""
     if not rows:
         return
-    means = [mean([row.ours[column] / row.theirs[column] for row in rows.values()]) for column in GOAL]
+    means = [
+        mean([row.ours[column] / row.theirs[column] for row in rows.values()]) for column in GOAL
+    ]
     sides = ([row.ours for row in rows.values()], [row.theirs for row in rows.values()])
     losses = [1 - mean([side["typo"] / side["full"] for side in some]) for some in sides]
     cells = [f"{value:.3f}x" for value in means]
-    print(f"{'geometric mean':<15} {cells[0]:>20} {cells[1]:>20} {cells[2]:>20} {losses[0]:6.1%} / {losses[1]:6.1%}")
+    print(
+        f"{'geometric mean':<15} {cells[0]:>20} {cells[1]:>20} {cells[2]:>20} {losses[0]:6.1%} / "
+        f"{losses[1]:6.1%}"
+    )
     goals = [f"{value:.2f}x" for value in GOAL.values()]
     print(f"{'goal':<15} {goals[0]:>20} {goals[1]:>20} {goals[2]:>20} {'1.5%':>15}")
 
@@ -151,12 +177,16 @@ class Bm25:
 
     def _tokens(self, texts: list[str]) -> Any:
         stop = sorted(STOP_WORDS)
-        return self._bm25s.tokenize(texts, stopwords=stop, stemmer=self._stemmer, show_progress=False)
+        return self._bm25s.tokenize(
+            texts, stopwords=stop, stemmer=self._stemmer, show_progress=False
+        )
 
     def run(self, change: Change) -> Run:
         queries = list(self._judged.qrels)
         asked = self._tokens([change(self._judged.queries[query]) for query in queries])
-        places, scores = self._index.retrieve(asked, k=min(DEPTH, len(self._ids)), show_progress=False)
+        places, scores = self._index.retrieve(
+            asked, k=min(DEPTH, len(self._ids)), show_progress=False
+        )
         return {
             query: [
                 (self._ids[place], float(score))
@@ -170,7 +200,17 @@ class Bm25:
 def _peer(name: str) -> Any:
     """A package that only the benches use, installed beside them and never with the product."""
     if not (PEERS / name).is_dir():
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", str(PEERS), name]
+        command = [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--target",
+            str(PEERS),
+            name,
+        ]
         subprocess.run(command, check=True)
     sys.path.append(str(PEERS))
     return importlib.import_module(name)

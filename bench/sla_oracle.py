@@ -2,8 +2,9 @@
 
     python -m bench.sla_oracle [--calendars 10000] [--seed N]
 
-For each IANA zone both changes of the clock in 2026, and random calendars with closures, openings and pauses: the due
-instant of the engine against one found by walking minute by minute through local time. Prints mismatches, goal 0.
+For each IANA zone both changes of the clock in 2026, and random calendars with closures, openings
+and pauses: the due instant of the engine against one found by walking minute by minute through
+local time. Prints mismatches, goal 0.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import time
 from zoneinfo import ZoneInfo, available_timezones
 
 from kb.sla.calendar import BusinessCalendar, SpecialHours
-from kb.sla.reckoning import Budget, Pause
+from kb.sla.open_time import Budget, Pause
 
 MINUTE = dt.timedelta(minutes=1)
 LONGEST = 60 * 24 * 14  # minutes that the clerk is willing to count
@@ -36,7 +37,10 @@ def main() -> None:
     for zone, at in cases:
         wrong += not _agrees(ZoneInfo(zone), at, rng)
     took = time.perf_counter() - begun
-    print(f"seed {given.seed}: {len(cases):,} cases in {len(zones)} zones, {wrong} mismatches; {took:.0f} s")
+    print(
+        f"seed {given.seed}: {len(cases):,} cases in {len(zones)} zones, {wrong} mismatches; "
+        f"{took:.0f} s"
+    )
 
 
 def _changes(zone: ZoneInfo) -> list[dt.datetime]:
@@ -47,7 +51,9 @@ def _changes(zone: ZoneInfo) -> list[dt.datetime]:
 
 
 def _day(rng: random.Random) -> dt.datetime:
-    return dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(minutes=rng.randrange(3 * 365 * 24 * 60))
+    return dt.datetime(2026, 1, 1, tzinfo=dt.UTC) + dt.timedelta(
+        minutes=rng.randrange(3 * 365 * 24 * 60)
+    )
 
 
 def _agrees(zone: ZoneInfo, at: dt.datetime, rng: random.Random) -> bool:
@@ -58,7 +64,11 @@ def _agrees(zone: ZoneInfo, at: dt.datetime, rng: random.Random) -> bool:
     start = at + dt.timedelta(minutes=rng.randrange(1440))
     budget = rng.randrange(1, 30 * 60)
     begins = start + dt.timedelta(minutes=rng.randrange(3000))
-    pauses = [Pause(begins, begins + dt.timedelta(minutes=rng.randrange(1, 2000)))] if rng.random() < 0.5 else []
+    pauses = (
+        [Pause(begins, begins + dt.timedelta(minutes=rng.randrange(1, 2000)))]
+        if rng.random() < 0.5
+        else []
+    )
     clerk = _counted(calendar, closed, start, budget, pauses)
     if clerk is None:
         return True  # further than the clerk counts
@@ -83,12 +93,18 @@ def _counted(
     budget: int,
     pauses: list[Pause],
 ) -> dt.datetime | None:
-    """Minute by minute: open when the wall shows an open minute, or stands between an opening's ends in a repeat."""
+    """Minute by minute: open when the wall shows an open minute, or stands between an opening's
+    ends in a repeat.
+    """
     left, at = budget, start
     windows: dict[dt.date, list[tuple[dt.datetime, dt.datetime]]] = {}
     for _ in range(LONGEST):
         today = at.astimezone(calendar.zone).date()
-        near = [span for n in (-1, 0) for span in _windows(calendar, closed, today + dt.timedelta(days=n), windows)]
+        near = [
+            span
+            for n in (-1, 0)
+            for span in _windows(calendar, closed, today + dt.timedelta(days=n), windows)
+        ]
         paused = any(p.start <= at < (p.end or at + MINUTE) for p in pauses)
         if not paused and any(opens <= at < closes for opens, closes in near):
             left -= 1
@@ -104,10 +120,16 @@ def _windows(
     day: dt.date,
     known: dict[dt.date, list[tuple[dt.datetime, dt.datetime]]],
 ) -> list[tuple[dt.datetime, dt.datetime]]:
-    """From the first real minute that shows the begin to the last that shows the end, once for each day."""
+    """From the first real minute that shows the begin to the last that shows the end, once for each
+    day.
+    """
     if day not in known:
-        spans = () if any(special.matches(day) for special in closed) else calendar.week[day.weekday()]
-        known[day] = [(_first(calendar.zone, day, s), _last(calendar.zone, day, e)) for s, e in spans]
+        spans = (
+            () if any(special.matches(day) for special in closed) else calendar.week[day.weekday()]
+        )
+        known[day] = [
+            (_first(calendar.zone, day, s), _last(calendar.zone, day, e)) for s, e in spans
+        ]
     return known[day]
 
 

@@ -1,12 +1,13 @@
 """How long does a suggestion take, in process and over HTTP?
 
-    python -m bench.suggest [--sizes 1000 10000 100000] [--queries 500]
-    python -m bench.suggest DATA QUERIES.json-text      (for bench.engines: JSON of the CPU times of whole suggestions)
+    python -m bench.suggest [--sizes 1000 10000 100000] [--queries 500] python -m bench.suggest DATA
+    QUERIES.json-text      (for bench.engines: JSON of the CPU times of whole suggestions)
 
-Types real titles letter by letter (every third letter) against corpora of each size; prints p50 and p99 in
-milliseconds: in process by numpy and compiled (with the ``fast`` extra), wall and CPU time of one thread; over HTTP by
-one client with a kept-alive connection against `kb serve` with two workers, for texts that nobody asked before, for
-the same again, and for a no-op route of the same server (/healthz) in the same run.
+Types real titles letter by letter (every third letter) against corpora of each size; prints p50 and
+p99 in milliseconds: in process by numpy and compiled (with the ``fast`` extra), wall and CPU time
+of one thread; over HTTP by one client with a kept-alive connection against `kb serve` with two
+workers, for texts that nobody asked before, for the same again, and for a no-op route of the same
+server (/healthz) in the same run.
 """
 
 from __future__ import annotations
@@ -32,10 +33,11 @@ import numpy as np
 
 from bench import corpora
 from bench.lexical import runs, timed
-from kb.search import generations, weights
 from kb.search.documents import PUBLIC
-from kb.search.generations import Builder
-from kb.search.kernels import Kernels
+from kb.search.generations import generation as generations
+from kb.search.generations.generation import Builder
+from kb.search.kernels.dispatch import Kernels
+from kb.search.scoring import weights
 from kb.search.snapshot import Snapshot
 
 
@@ -43,17 +45,25 @@ def main() -> None:
     if len(sys.argv) == 3 and Path(sys.argv[1]).is_dir():
         asked = json.loads(sys.argv[2])
         times = {
-            run: {name: timed(asking(Path(sys.argv[1]), kernels), texts) for name, texts in asked.items()}
+            run: {
+                name: timed(asking(Path(sys.argv[1]), kernels), texts)
+                for name, texts in asked.items()
+            }
             for run, kernels in runs().items()
         }
         print(json.dumps(times))
         return
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--queries", type=int, default=500)
     given = parser.parse_args()
     source = "labelled sets" if corpora.data() else "content/"
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; corpus from {source}")
+    print(
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        f"corpus from {source}"
+    )
     print("p50/p99 in ms")
     columns = ("numpy", "numpy CPU", "compiled", "compiled CPU", "HTTP", "HTTP again", "HTTP no-op")
     print(f"{'documents':>10} {'build s':>8} | " + " ".join(f"{name:>13}" for name in columns))
@@ -64,7 +74,11 @@ def main() -> None:
 
 def _typed(count: int, seed: int = 2) -> list[str]:
     """Half-typed titles: of each title every third letter up to forty."""
-    typed = [title[:n] for title in corpora.titles(count, seed=seed) for n in range(3, min(len(title), 40), 3)]
+    typed = [
+        title[:n]
+        for title in corpora.titles(count, seed=seed)
+        for n in range(3, min(len(title), 40), 3)
+    ]
     return typed[:: max(1, len(typed) // count)][:count]
 
 
@@ -80,27 +94,42 @@ def _row(data: Path, size: int, typed: list[str]) -> str:
     with _server(data) as get:
         _timed(get, [_route(q) for q in _typed(200, seed=3)], time.perf_counter)
         routes = list(map(_route, typed))
-        cells += [_pair(_timed(get, paths, time.perf_counter)) for paths in (routes, routes, ["/healthz"] * len(typed))]
+        cells += [
+            _pair(_timed(get, paths, time.perf_counter))
+            for paths in (routes, routes, ["/healthz"] * len(typed))
+        ]
     return f"{size:>10} {built:>8.1f} | " + " ".join(f"{cell:>13}" for cell in cells)
 
 
 def _in_process(data: Path, run: Kernels, typed: list[str]) -> Iterator[str]:
-    """Wall and CPU time of texts that were not asked before, by a snapshot that has been asked others."""
+    """Wall and CPU time of texts that were not asked before, by a snapshot that has been asked
+    others.
+    """
     for clock in (time.perf_counter, time.thread_time):
         yield _pair(_timed(asking(data, run), typed, clock))
 
 
 def asking(data: Path, run: Kernels) -> Callable[[str], object]:
-    """Whole suggestions by loops of one kind, from a snapshot of its own that nobody else has asked."""
+    """Whole suggestions by loops of one kind, from a snapshot of its own that nobody else has
+    asked.
+    """
     generation = generations.current(data)
     assert generation is not None
     snapshot = Snapshot(generation)
     snapshot.touch()  # as a server does aside
     snapshot.matrix(PUBLIC).use(run)
     ask = functools.partial(
-        snapshot.suggest, audience=PUBLIC, limit=5, deadline=math.inf, explain=False, doubt=weights.DOUBT, language=""
+        snapshot.suggest,
+        audience=PUBLIC,
+        limit=5,
+        deadline=math.inf,
+        explain=False,
+        doubt=weights.DOUBT,
+        language="",
     )
-    _timed(ask, _typed(100, seed=3), time.perf_counter)  # what it remembers of words, somebody has always asked
+    _timed(
+        ask, _typed(100, seed=3), time.perf_counter
+    )  # what it remembers of words, somebody has always asked
     return ask
 
 
@@ -108,7 +137,9 @@ def _route(typed: str) -> str:
     return f"/api/v1/suggest?q={urllib.parse.quote(typed)}"
 
 
-def _timed(call: Callable[[str], object], arguments: list[str], clock: Callable[[], float]) -> list[float]:
+def _timed(
+    call: Callable[[str], object], arguments: list[str], clock: Callable[[], float]
+) -> list[float]:
     times = []
     for argument in arguments:
         begun = clock()
@@ -128,10 +159,16 @@ def _server(data: Path) -> Iterator[Callable[[str], None]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    settings = {"KB_PORT": str(port), "KB_BASE_URL": f"http://127.0.0.1:{port}", "KB_SUGGEST_PER_MINUTE": "100000"}
+    settings = {
+        "KB_PORT": str(port),
+        "KB_BASE_URL": f"http://127.0.0.1:{port}",
+        "KB_SUGGEST_PER_MINUTE": "100000",
+    }
     kb = Path(sys.executable).with_name("kb")
     command = [str(kb), "serve", "--data", str(data)]
-    server = subprocess.Popen(command, env=os.environ | settings, cwd=corpora.ROOT, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        command, env=os.environ | settings, cwd=corpora.ROOT, stderr=subprocess.DEVNULL
+    )
     try:
         connection = _connected(port)
 

@@ -2,9 +2,9 @@
 
     python -m bench.tickets [--tickets 1000000] [--seconds 60] [--data FOLDER]
 
-Fills a database through SQL (with the rows that the desk itself would write), then measures with the desk: filing with
-fsync, pages of the queue, words, a sweep of 10,000 due targets, bytes on disk, and 8 processes filing 50 tickets a
-second together. Prints one line for each, with its goal.
+Fills a database through SQL (with the rows that the desk itself would write), then measures with
+the desk: filing with fsync, pages of the queue, words, a sweep of 10,000 due targets, bytes on
+disk, and 8 processes filing 50 tickets a second together. Prints one line for each, with its goal.
 """
 
 from __future__ import annotations
@@ -23,15 +23,16 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from kb.database.sqlite import Database, open_database
 from kb.errors import KbError
+from kb.people.accounts import Accounts
+from kb.people.person import Person
 from kb.sla import policy_file
-from kb.tickets import book, catalogue
-from kb.tickets.accounts import Accounts
-from kb.tickets.attachments import Attachments
-from kb.tickets.database import Database, open_database
+from kb.tickets import catalogue
+from kb.tickets import policy_versions as book
+from kb.tickets.attachments.files import Attachments
 from kb.tickets.desk import Desk
-from kb.tickets.person import Person
-from kb.tickets.store import TicketStore
+from kb.tickets.repository.repository import TicketStore
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.ticket import Draft, Type
 
@@ -61,7 +62,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     given = parser.parse_args()
     print(
-        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {given.tickets:,} tickets"
+        f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
+        f"{given.tickets:,} tickets"
     )
     with tempfile.TemporaryDirectory(dir=given.data) as folder:
         _measure(Path(folder), given.tickets, given.seconds)
@@ -72,24 +74,51 @@ def _measure(data: Path, count: int, seconds: int) -> None:
     empty = _size(data)
     texts = _fill(data, count, people["alice"])
     per_ticket = (_size(data) - empty) / count
-    print(f"on disk: {per_ticket:,.0f} bytes a ticket with its index of words (texts {texts / count:,.0f}); goal 1,200")
+    print(
+        f"on disk: {per_ticket:,.0f} bytes a ticket with its index of words (texts "
+        f"{texts / count:,.0f}); goal 1,200"
+    )
     alice, bob = people["alice"], people["bob"]
     _row("the disk: 100 kB and fsync", _fsyncs(data, 300), 30)
-    _row("file a ticket", _times(300, lambda i: desk.open(_draft(i), alice, key=f"b{i}", now=NOW)), 30)
+    _row(
+        "file a ticket",
+        _times(300, lambda i: desk.open(_draft(i), alice, key=f"b{i}", now=NOW)),
+        30,
+    )
     _row("queue, first page", _times(300, lambda _: desk.queue(bob, now=NOW)), 30)
-    _row("queue, page 1 to 20", _times(100, lambda i: desk.queue(bob, page=1 + i % 20, now=NOW)), 30)
+    _row(
+        "queue, page 1 to 20", _times(100, lambda i: desk.queue(bob, page=1 + i % 20, now=NOW)), 30
+    )
     _row("queue of one level", _times(100, lambda _: desk.queue(bob, level="vip", now=NOW)), 30)
-    _row("queue, nothing passes", _times(100, lambda _: desk.queue(bob, product="none", now=NOW)), 30)
-    _row("solved, last filed first", _times(100, lambda _: desk.queue(bob, status="solved", now=NOW)), 30)
-    _row("cancelled (none is)", _times(100, lambda _: desk.queue(bob, status="cancelled", now=NOW)), 30)
+    _row(
+        "queue, nothing passes", _times(100, lambda _: desk.queue(bob, product="none", now=NOW)), 30
+    )
+    _row(
+        "solved, last filed first",
+        _times(100, lambda _: desk.queue(bob, status="solved", now=NOW)),
+        30,
+    )
+    _row(
+        "cancelled (none is)",
+        _times(100, lambda _: desk.queue(bob, status="cancelled", now=NOW)),
+        30,
+    )
     _row("filed on one old day", _times(100, lambda i: _of_day(desk, bob, count, i)), 30)
     for name, asked in _questions(count).items():
         _row(f"queue, {name}", _times(100, functools.partial(_ask, desk, bob, asked)), 30)
     _row("my tickets", _times(100, lambda _: desk.mine(alice, now=NOW)), 30)
-    _row("a ticket's own page", _times(100, lambda i: desk.ticket(f"KB-{1001 + i * 97}", bob, now=NOW)), 30)
+    _row(
+        "a ticket's own page",
+        _times(100, lambda i: desk.ticket(f"KB-{1001 + i * 97}", bob, now=NOW)),
+        30,
+    )
     newest = 1001 + count - OPEN
     _row("answer a ticket", _times(100, lambda i: _answer(desk, bob, newest - OPEN * i)), 30)
-    _row("similar solved tickets", _times(50, lambda i: desk.similar(f"KB-{1001 + i}", bob, now=NOW)), 100)
+    _row(
+        "similar solved tickets",
+        _times(50, lambda i: desk.similar(f"KB-{1001 + i}", bob, now=NOW)),
+        100,
+    )
     _row("board", _times(5, lambda _: desk.board(bob, now=NOW)), 1000)
     _sweep(data, database)
     database.close()
@@ -145,12 +174,21 @@ def _world(data: Path) -> tuple[Database, Desk, dict[str, Person]]:
     policy = policy_file.load(CONTENT / "policies.toml")
     products = catalogue.load(CONTENT / "catalogue.toml")
     desk = Desk(TicketStore(database), policy, Attachments(data / "attachments"), products)
-    people = {name: person for name in ("alice", "bob") if (person := accounts.by_email(f"{name}@example.com"))}
+    people = {
+        name: person
+        for name in ("alice", "bob")
+        if (person := accounts.by_email(f"{name}@example.com"))
+    }
     return database, desk, people
 
 
 def _draft(i: int) -> Draft:
-    return Draft(f"Case {i} of the bench", Type.PROBLEM, "non-critical", "It does not print since this morning.")
+    return Draft(
+        f"Case {i} of the bench",
+        Type.PROBLEM,
+        "non-critical",
+        "It does not print since this morning.",
+    )
 
 
 def _size(data: Path) -> int:
@@ -163,9 +201,12 @@ def _fill(data: Path, count: int, alice: Person) -> int:
     connection = sqlite3.connect(data / "tickets.db", isolation_level=None)
     connection.execute("PRAGMA synchronous=OFF")
     connection.execute(
-        "INSERT INTO people (email, name, role, created_at) VALUES ('crowd@example.com', 'C', 'customer', 0)"
+        "INSERT INTO people (email, name, role, created_at) VALUES ('crowd@example.com', 'C', "
+        "'customer', 0)"
     )
-    (crowd,) = connection.execute("SELECT id FROM people WHERE email = 'crowd@example.com'").fetchone()
+    (crowd,) = connection.execute(
+        "SELECT id FROM people WHERE email = 'crowd@example.com'"
+    ).fetchone()
     begun, texts = int(NOW.timestamp()) - 2 * count, 0
     for start in range(0, count, 20_000):
         connection.execute("BEGIN")
@@ -183,39 +224,61 @@ def _one(connection: sqlite3.Connection, rng: random.Random, i: int, at: int, ow
     serial, is_open = 1001 + i, i % OPEN == 0
     title = f"{rng.choice(WORDS)} {rng.choice(WORDS)} case{i}"
     words = _vocabulary()
-    body = " ".join(rng.choices(WORDS, k=14) + [words[int(len(words) * rng.random() ** 3)] for _ in range(6)])
+    body = " ".join(
+        rng.choices(WORDS, k=14) + [words[int(len(words) * rng.random() ** 3)] for _ in range(6)]
+    )
     level = ("commercial", "vip", "non-commercial")[i % 3]
     due = int(NOW.timestamp()) + 86_400 + i % 500_000
     connection.execute(
-        "INSERT INTO tickets (id, customer_id, title, type, status, severity, severity_title, level, level_title, "
-        "policy_version, copy_to, created_at, updated_at, closed_at, next_due, next_target, next_at) "
-        "VALUES (?, ?, ?, 'problem', ?, 'non-critical', 'Non-critical', ?, ?, 'f00', '[]', ?, ?, ?, ?, ?, ?)",
-        (serial, owner, title, "open" if is_open else "solved", level, level.title(), at, at, None if is_open else at)
+        "INSERT INTO tickets (id, customer_id, title, type, status, severity, severity_title, "
+        "level, level_title, "
+        "policy_version, copy_to, created_at, updated_at, closed_at, next_due, next_target, "
+        "next_at) "
+        "VALUES (?, ?, ?, 'problem', ?, 'non-critical', 'Non-critical', ?, ?, 'f00', '[]', ?, ?, "
+        "?, ?, ?, ?)",
+        (
+            serial,
+            owner,
+            title,
+            "open" if is_open else "solved",
+            level,
+            level.title(),
+            at,
+            at,
+            None if is_open else at,
+        )
         + ((due, "first response", due + 1) if is_open else (None, "", None)),
     )
     facts = json.dumps({"level": level})
     for verb, said in (("opened", body),) if is_open else (("opened", body), ("solved", "")):
         key = connection.execute(
-            "INSERT INTO events (ticket_id, at, verb, actor_id, actor, by_agent, public, body, facts) "
+            "INSERT INTO events (ticket_id, at, verb, actor_id, actor, by_agent, public, body, "
+            "facts) "
             "VALUES (?, ?, ?, ?, 'C', 0, 1, ?, ?)",
             (serial, at, verb, owner, said, facts if verb == "opened" else "{}"),
         ).lastrowid
         if said:
-            connection.execute("INSERT INTO words (rowid, title, said) VALUES (?, ?, ?)", (key, title, said))
+            connection.execute(
+                "INSERT INTO words (rowid, title, said) VALUES (?, ?, ?)", (key, title, said)
+            )
     connection.execute(
-        "INSERT INTO targets (ticket_id, target, level, policy_version, started_at, due_at, version_at, met_at, state) "
+        "INSERT INTO targets (ticket_id, target, level, policy_version, started_at, due_at, "
+        "version_at, met_at, state) "
         "VALUES (?, 'first response', ?, 'f00', ?, ?, ?, ?, ?)",
         (serial, level, at, due, at, None if is_open else at, "running" if is_open else "met"),
     )
     connection.execute(
-        "INSERT INTO idempotency_keys (person_id, key, ticket_id, event_id, at) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO idempotency_keys (person_id, key, ticket_id, event_id, at) VALUES (?, ?, ?, "
+        "?, ?)",
         (owner, f"opened/{i:022x}", serial, key, at),
     )
     return len(title) + len(body)
 
 
 def _times(count: int, act: Callable[[int], object]) -> tuple[list[float], float]:
-    """Milliseconds of each act, sorted, and those of CPU time of an act, which no neighbour makes longer."""
+    """Milliseconds of each act, sorted, and those of CPU time of an act, which no neighbour makes
+    longer.
+    """
     found, cpu = [], time.process_time()
     for i in range(count):
         begun = time.perf_counter()
@@ -228,20 +291,29 @@ def _row(name: str, measured: tuple[list[float], float], goal: float) -> None:
     times, cpu = measured
     p50, p99 = times[len(times) // 2], times[min(len(times) - 1, len(times) * 99 // 100)]
     busy = f"  CPU {cpu:6.1f} ms" if cpu else ""
-    print(f"{name:30} p50 {p50:8.1f} ms  p99 {p99:8.1f} ms  goal p99 {goal:,.0f} ms{busy}", flush=True)
+    print(
+        f"{name:30} p50 {p50:8.1f} ms  p99 {p99:8.1f} ms  goal p99 {goal:,.0f} ms{busy}", flush=True
+    )
 
 
 def _sweep(data: Path, database: Database) -> None:
     """10,000 tickets whose warnings and breaches have all fallen."""
     with sqlite3.connect(data / "tickets.db") as connection:
-        ids = "SELECT id FROM tickets WHERE status = 'open' AND next_at IS NOT NULL ORDER BY id LIMIT ?"
+        ids = (
+            "SELECT id FROM tickets WHERE status = 'open' AND next_at IS NOT NULL ORDER BY id "
+            "LIMIT ?"
+        )
         connection.execute(f"UPDATE tickets SET next_at = NULL WHERE id NOT IN ({ids})", (DUE,))
     connection.close()
     policy = policy_file.load(CONTENT / "policies.toml")
     begun = time.perf_counter()
     alarms = Sweeper(database, policy, book.always(policy)).sweep(NOW + dt.timedelta(days=60))
     took = time.perf_counter() - begun
-    print(f"sweep of {DUE:,} due tickets: {took:.1f} s, {alarms:,} alarms recorded and told; goal 5 s", flush=True)
+    print(
+        f"sweep of {DUE:,} due tickets: {took:.1f} s, {alarms:,} alarms recorded and told; goal 5 "
+        f"s",
+        flush=True,
+    )
 
 
 def _crowd(data: Path, seconds: int) -> None:
@@ -252,7 +324,10 @@ def _crowd(data: Path, seconds: int) -> None:
     numbers = [number for _, filed, _ in found for number in filed]
     errors = [error for _, _, wrong in found for error in wrong]
     _row(f"8 processes, {len(times) / seconds:.0f}/s", (times, 0), 250)
-    print(f"  max {times[-1]:.0f} ms (goal 2,000), {len(errors)} errors, {len(numbers) - len(set(numbers))} duplicates")
+    print(
+        f"  max {times[-1]:.0f} ms (goal 2,000), {len(errors)} errors, "
+        f"{len(numbers) - len(set(numbers))} duplicates"
+    )
     for error in sorted(set(errors))[:3]:
         print(f"  {error}")
 

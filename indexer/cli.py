@@ -1,6 +1,7 @@
 """`kb index` and `kb check`: read what editors wrote, publish it, or say what they should mend.
 
-One call into ``pipeline`` and printing. Progress goes to stderr: a bar on a terminal, a line now and then elsewhere.
+One call into ``pipeline`` and printing. Progress goes to stderr: a bar on a terminal, a line now
+and then elsewhere.
 """
 
 from __future__ import annotations
@@ -18,14 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer import pipeline, sources
+from indexer import pipeline
 from indexer.report import Report
+from indexer.sources import walk as sources
 from kb.errors import Invalid, KbError
-from kb.search.previews import FILE as PREVIEW_FILE
+from kb.search.generations.previews import FILE as PREVIEW_FILE
 from kb.settings import Settings, load
 
 if TYPE_CHECKING:
-    from indexer.lint import Problem
+    from indexer.lint.lint import Problem
 
 
 _FOLDERS = (("doc", "docs"), ("faq", "faq"), ("forum", "forum"))
@@ -37,7 +39,11 @@ class _Index(click.Command):
     verbs: dict[str, click.Command]
 
     def make_context(
-        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
     ) -> click.Context:
         verb = self.verbs.get(args[0]) if args else None
         if verb is not None:
@@ -50,20 +56,31 @@ class _Index(click.Command):
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl([(name, verb.get_short_help_str(100)) for name, verb in self.verbs.items()])
+            formatter.write_dl(
+                [(name, verb.get_short_help_str(100)) for name, verb in self.verbs.items()]
+            )
 
 
-_DATA = click.option("--data", type=click.Path(file_okay=False), help="The data folder; default: KB_DATA.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole answer as one JSON document.")
+_DATA = click.option(
+    "--data", type=click.Path(file_okay=False), help="The data folder; default: KB_DATA."
+)
+_JSON = click.option(
+    "--json", "as_json", is_flag=True, help="Print the whole answer as one JSON document."
+)
 
 
 @click.command(cls=_Index)
 @click.argument("words", nargs=-1, metavar="[KIND=PATH]...")
 @_DATA
 @click.option("--full", is_flag=True, help="Read every file anew, changed or not.")
-@click.option("--check-only", is_flag=True, help="Read, build and check, publish nothing; exit 1 on findings.")
 @click.option(
-    "--waiting", "look", is_flag=True, help="Only say what differs from what is published; exit 1 when it does."
+    "--check-only", is_flag=True, help="Read, build and check, publish nothing; exit 1 on findings."
+)
+@click.option(
+    "--waiting",
+    "look",
+    is_flag=True,
+    help="Only say what differs from what is published; exit 1 when it does.",
 )
 @click.option("--watch", is_flag=True, help="Go on, and publish each edit as soon as it is saved.")
 @click.option("--rollback", "back", is_flag=True, help="The same as `kb index rollback`.")
@@ -72,9 +89,16 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print the whole an
     help="With --check-only: compare the best suggestions for these queries too, one a line.",
 )  # fmt: skip
 @click.option(
-    "--preview", is_flag=True, help="With --check-only: keep the articles that were read, for the editor's page."
+    "--preview",
+    is_flag=True,
+    help="With --check-only: keep the articles that were read, for the editor's page.",
 )
-@click.option("--progress-json", "for_program", is_flag=True, help="Progress as JSON lines on stdout, the report last.")
+@click.option(
+    "--progress-json",
+    "for_program",
+    is_flag=True,
+    help="Progress as JSON lines on stdout, the report last.",
+)
 @_JSON
 def index(
     words: tuple[str, ...], data: str | None, queries: Path | None, *, full: bool, check_only: bool, look: bool,
@@ -82,8 +106,9 @@ def index(
 ) -> int:  # fmt: skip
     """Read files and publish them for search: KIND is doc, faq or forum, PATH a file or a folder.
 
-    What a file is, Markdown, HTML, a Stack Exchange or Discourse export, is found out by itself. Without KIND=PATH the
-    sources in KB_SOURCES are read, else docs, faq and forum of the content folder.
+    What a file is, Markdown, HTML, a Stack Exchange or Discourse export, is found out by itself.
+    Without KIND=PATH the sources in KB_SOURCES are read, else docs, faq and forum of the content
+    folder.
     """
     if preview and not check_only:
         raise click.UsageError("--preview goes with --check-only.")
@@ -93,31 +118,43 @@ def index(
         settings = load(data=data)
         if back:
             if words:
-                raise click.UsageError("--rollback takes no other words; name one with `kb index rollback NAME`.")
+                raise click.UsageError(
+                    "--rollback takes no other words; name one with `kb index rollback NAME`."
+                )
             _roll_back(settings, None)
             return 0
         order = replace(_order(settings, words), full=full, check_only=check_only, look=look)
-        order = replace(order, queries=_queries(queries), preview=settings.data / PREVIEW_FILE if preview else None)
+        order = replace(
+            order,
+            queries=_queries(queries),
+            preview=settings.data / PREVIEW_FILE if preview else None,
+        )
         if watch:
             return _watch(order)
         report = pipeline.run(order, progress=Paced(_say).show) if for_program else _run(order)
     _say_all(report) if for_program else _print(report, as_json)
     differs = look and any(report.waiting.values())
-    return 1 if report.refused or differs or (check_only and (report.skipped or report.failed)) else 0
+    return (
+        1 if report.refused or differs or (check_only and (report.skipped or report.failed)) else 0
+    )
 
 
 def _queries(path: Path | None) -> tuple[str, ...]:
-    from indexer.selfcheck import read_queries
+    from indexer.publish.gate import read_queries
 
     try:
         return read_queries(path) if path else ()
     except OSError as error:
-        raise Invalid(f"{path} cannot be read: {error.strerror}; give a file with one query a line.") from None
+        raise Invalid(
+            f"{path} cannot be read: {error.strerror}; give a file with one query a line."
+        ) from None
 
 
 @contextlib.contextmanager
 def _told(for_program: bool) -> Iterator[None]:
-    """For a program that follows the run, a failure is a line like progress is: {"error": ..., "code": ...}."""
+    """For a program that follows the run, a failure is a line like progress is: {"error": ...,
+    "code": ...}.
+    """
     try:
         yield
     except KbError as error:
@@ -128,7 +165,9 @@ def _told(for_program: bool) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _tidy() -> Iterator[None]:
-    """Who is asked to end (a cancelled run is) takes away what was built aside, like one that a person interrupts."""
+    """Who is asked to end (a cancelled run is) takes away what was built aside, like one that a
+    person interrupts.
+    """
 
     def end(signum: int, _frame: object) -> None:
         raise SystemExit(128 + signum)
@@ -166,7 +205,11 @@ def generations(data: str | None, as_json: bool) -> int:
         return 0 if rows else 1
     for row in rows:
         kinds = ", ".join(f"{count} {kind}" for kind, count in row.kinds)
-        what = f"{row.documents} documents ({kinds})" if row.sound else "damaged; run `kb index --full`"
+        what = (
+            f"{row.documents} documents ({kinds})"
+            if row.sound
+            else "damaged; run `kb index --full`"
+        )
         click.echo(f"{'*' if row.serves else ' '} {row.name}  {row.created}  {what}")
     if not rows:
         click.echo("There is no generation yet; run `kb index`.", err=True)
@@ -187,24 +230,36 @@ index.verbs = {"generations": generations, "rollback": rollback}
 
 @click.command()
 @click.argument("words", nargs=-1, metavar="[PATH | KIND=PATH]...")
-@click.option("--format", "form", type=click.Choice(["text", "json", "github"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+)
 def check(words: tuple[str, ...], form: str) -> int:
-    """Look for what editors should mend: links, addresses, pictures, titles, twins, versions. Exit 1 on findings.
+    """Look for what editors should mend: links, addresses, pictures, titles, twins, versions. Exit
+    1 on findings.
 
-    PATH is a file, a folder of articles, or a content folder with docs, faq and forum; without it, what `kb index`
-    reads. Nothing is published. --format github prints annotations for GitHub Actions.
+    PATH is a file, a folder of articles, or a content folder with docs, faq and forum; without it,
+    what `kb index` reads. Nothing is published. --format github prints annotations for GitHub
+    Actions.
     """
-    from indexer import lint
+    from indexer.lint import lint
 
     settings = load()
     order = _order(settings, [word for path in words for word in _checked(path)])
     bar = Bar(sys.stderr.isatty())
     try:
-        problems = lint.check(order, catalogue=settings.content / "catalogue.toml", progress=bar.show)
+        problems = lint.check(
+            order, catalogue=settings.content / "catalogue.toml", progress=bar.show
+        )
     finally:
         bar.end()
     if form == "json":
-        click.echo(json.dumps([asdict(problem) for problem in problems], ensure_ascii=False, indent=2))
+        click.echo(
+            json.dumps([asdict(problem) for problem in problems], ensure_ascii=False, indent=2)
+        )
     for problem in problems if form != "json" else ():
         click.echo(_annotation(problem) if form == "github" else str(problem))
     click.echo(f"{len(problems)} to mend." if problems else "Nothing to mend.", err=True)
@@ -214,28 +269,37 @@ def check(words: tuple[str, ...], form: str) -> int:
 def _checked(path: str) -> list[str]:
     if "=" in path:
         return [path]
-    inside = [f"{kind}={Path(path) / name}" for kind, name in _FOLDERS if (Path(path) / name).is_dir()]
+    inside = [
+        f"{kind}={Path(path) / name}" for kind, name in _FOLDERS if (Path(path) / name).is_dir()
+    ]
     return inside or [f"doc={path}"]
 
 
 def _annotation(problem: Problem) -> str:
     """A workflow command of GitHub Actions."""
     where = f"file={problem.source}" + (f",line={problem.line}" if problem.line else "")
-    text = f"{problem.sentence} {problem.suggestion}".replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    text = (
+        f"{problem.sentence} {problem.suggestion}".replace("%", "%25")
+        .replace("\r", "%0D")
+        .replace("\n", "%0A")
+    )
     return f"::warning {where},title={problem.rule}::{text}"
 
 
 def _roll_back(settings: Settings, name: str | None) -> None:
-    from kb.search import generations as kept
+    from kb.search.generations import generation as kept
 
     found = kept.rollback(settings.data, name.zfill(6) if name and name.isdigit() else name)
     click.echo(f"Generation {found.name} serves again: {found.manifest.documents} documents.")
-    click.echo("The next `kb index` publishes the files as they are then; mend them first.", err=True)
+    click.echo(
+        "The next `kb index` publishes the files as they are then; mend them first.", err=True
+    )
 
 
 def _order(settings: Settings, words: Sequence[str]) -> pipeline.Order:
     found = _sources(tuple(words), settings)
-    # Someone who names another tree on the command line does not mean the help centre's own queries.
+    # Someone who names another tree on the command line does not mean the help centre's own
+    # queries.
     content = Path(settings.content).resolve()
     ours = not words or any(source.path.is_relative_to(content) for source in found)
     return pipeline.Order(
@@ -269,7 +333,7 @@ def _run(order: pipeline.Order) -> Report:
 
 
 def _watch(order: pipeline.Order) -> int:
-    from indexer import watching
+    from indexer import watch as watching
 
     def told(report: Report) -> None:
         if report.published or report.refused:
@@ -291,7 +355,10 @@ def _sources(words: tuple[str, ...], settings: Settings) -> tuple[sources.Source
     found = tuple(f"{kind}={folder}" for kind, folder in folders.items() if folder.exists())
     if not found:
         where = Path(settings.content).absolute()
-        raise Invalid(f"{where} holds no docs, faq or forum folder; give KIND=PATH or set KB_CONTENT.", field="source")
+        raise Invalid(
+            f"{where} holds no docs, faq or forum folder; give KIND=PATH or set KB_CONTENT.",
+            field="source",
+        )
     return sources.parse(found, content=settings.content)
 
 
@@ -334,7 +401,9 @@ class Bar:
         now = time.monotonic()
         if stage != self._stage:
             self._stage, self._started, self._shown = stage, now, now if not self._terminal else 0.0
-        if now - self._shown < (0.1 if self._terminal else self._EVERY) and (done < total or not self._terminal):
+        if now - self._shown < (0.1 if self._terminal else self._EVERY) and (
+            done < total or not self._terminal
+        ):
             return
         self._shown = now
         rate = done / (now - self._started) if now > self._started else 0.0

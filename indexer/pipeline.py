@@ -1,7 +1,8 @@
 """What happens, in which order, when an editor runs `kb index`?
 
-Sources -> what differs from the last generation -> read only that -> the rest comes from the last generation's store ->
-build aside and publish. Nothing different publishes nothing. Not for formats (``readers``) or ranking (``kb.search``).
+Sources -> what differs from the last generation -> read only that -> the rest comes from the last
+generation's store -> build aside and publish. Nothing different publishes nothing. Not for formats
+(``readers``) or ranking (``kb.search``).
 """
 
 from __future__ import annotations
@@ -14,21 +15,29 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import cleaning, editorial, learned, ledger, media, planning, redirects, shelf, workers
-from indexer import sources as source_files
-from indexer.learned import Learned
-from indexer.ledger import Entry, Ledger
-from indexer.planning import Plan
+from indexer import worker_pool as workers
+from indexer.html import boilerplate as cleaning
+from indexer.publish import curation_files as editorial
+from indexer.publish import feedback as learned
+from indexer.publish import media
+from indexer.publish.feedback import Learned
 from indexer.report import Finding, Report
-from indexer.sources import Source, SourceFile
-from indexer.workers import Crew, Done, Task
+from indexer.sources import document_ids as shelf
+from indexer.sources import ledger, redirects
+from indexer.sources import plan as planning
+from indexer.sources import walk as source_files
+from indexer.sources.ledger import Entry, Ledger
+from indexer.sources.plan import Plan
+from indexer.sources.walk import Source, SourceFile
+from indexer.worker_pool import Crew, Done, Task
 from kb import ids
+from kb import temporary_folder as aside
 from kb.errors import Conflict, Invalid
-from kb.search import aside, previews
 from kb.search.documents import Document
+from kb.search.generations import previews
 
 if TYPE_CHECKING:
-    from kb.search.generations import Builder, Generation
+    from kb.search.generations.generation import Builder, Generation
 
 Progress = Callable[[str, int, int, str], None]
 #: Pages of a site that are looked at to find its repeated blocks.
@@ -37,10 +46,10 @@ SURVEYED = 200
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What the editor asked for. ``strict``: a source without anything readable is a mistake. ``golden`` and
-    ``curations`` are files (None: none); ``gate``, ``drop`` and ``queries`` are those of ``selfcheck.Checks``;
-    ``semantic``: compare meanings by a model too; ``look``: only say what differs; ``preview``: with ``check_only``, a
-    file for the articles that would change."""
+    """What the editor asked for. ``strict``: a source without anything readable is a mistake.
+    ``golden`` and ``curations`` are files (None: none); ``gate``, ``drop`` and ``queries`` are
+    those of ``selfcheck.Checks``; ``semantic``: compare meanings by a model too; ``look``: only say
+    what differs; ``preview``: with ``check_only``, a file for the articles that would change."""
 
     sources: tuple[Source, ...]
     data: Path
@@ -61,11 +70,12 @@ class Order:
 
 
 def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None = None) -> Report:
-    """The whole story. ``progress`` is told (stage, done, total, what) from this thread; ``crew`` are processes that
-    are kept for the next run.
+    """The whole story. ``progress`` is told (stage, done, total, what) from this thread; ``crew``
+    are processes that are kept for the next run.
 
-    A generation that fails its checks is not published: ``Report.refused`` says why. Raises Invalid when a source
-    holds nothing readable, Misconfigured for a broken golden or curations file, Conflict when another build runs.
+    A generation that fails its checks is not published: ``Report.refused`` says why. Raises Invalid
+    when a source holds nothing readable, Misconfigured for a broken golden or curations file,
+    Conflict when another build runs.
     """
     started = time.monotonic()
     report = Report()
@@ -81,7 +91,9 @@ def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None
     work = _Run(order, files, before, plan, report, progress, decided, taught)
     if order.preview is not None:
         previews.forget(order.preview)
-    if order.look or (plan.difference.nothing and not order.full and previous is not None and not other):
+    if order.look or (
+        plan.difference.nothing and not order.full and previous is not None and not other
+    ):
         _stay(work, previous)
     else:
         with _working(crew, plan) as working:
@@ -104,7 +116,11 @@ def _working(crew: Crew | None, plan: Plan) -> Iterator[Crew]:
 
 
 def _other(
-    order: Order, previous: Generation | None, before: Ledger, decided: editorial.Decided, taught: Learned
+    order: Order,
+    previous: Generation | None,
+    before: Ledger,
+    decided: editorial.Decided,
+    taught: Learned,
 ) -> Iterator[str]:
     """What differs from the last generation besides files."""
     if previous is not None and bool(previous.manifest.settings.get("semantic")) != order.semantic:
@@ -127,7 +143,9 @@ def _stay(work: _Run, previous: Generation | None) -> None:
     """Nothing differs, or nobody wants to know more: what was said about the files still holds."""
     report = work.report
     kept = (work.before.entries.get(key) for key in work.files)
-    report.findings += [finding for entry in kept if entry is not None for finding in entry.findings]
+    report.findings += [
+        finding for entry in kept if entry is not None for finding in entry.findings
+    ]
     if previous is not None:
         report.documents = previous.manifest.documents
         report.kinds.update(previous.manifest.kinds)
@@ -136,14 +154,20 @@ def _stay(work: _Run, previous: Generation | None) -> None:
 
 
 def _files(sources: Iterable[Source], report: Report) -> dict[str, SourceFile]:
-    files = {file.key: file for source in sources for file in source_files.walk(source, report.findings.append)}
+    files = {
+        file.key: file
+        for source in sources
+        for file in source_files.walk(source, report.findings.append)
+    }
     return dict(sorted(files.items()))
 
 
 def _before(order: Order, report: Report, *, anew: bool) -> tuple[Generation | None, Ledger]:
-    """The last generation and its ledger; an empty ledger when all is to be read anew. ``anew`` is that of
-    ``generations.verified``."""
-    from kb.search import generations  # brings numpy, which workers do not need
+    """The last generation and its ledger; an empty ledger when all is to be read anew. ``anew`` is
+    that of ``generations.verified``."""
+    from kb.search.generations import (
+        generation as generations,
+    )  # brings numpy, which workers do not need
 
     previous = generations.current(order.data, anew=anew)
     named = generations.published(order.data)
@@ -154,7 +178,9 @@ def _before(order: Order, report: Report, *, anew: bool) -> tuple[Generation | N
         return None, Ledger()
     noted = ledger.from_json(previous.ledger())
     if noted is None:
-        report.notes.append(f"Generation {previous.name} was made by another version; everything is read anew.")
+        report.notes.append(
+            f"Generation {previous.name} was made by another version; everything is read anew."
+        )
     return previous, noted or Ledger()
 
 
@@ -171,27 +197,38 @@ def _count(report: Report, files: Mapping[str, SourceFile], plan: Plan) -> None:
 
 def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
     """Read, build aside, check, and publish unless that was not asked for or a check fails."""
-    from kb.search.generations import Builder
+    from kb.search.generations.generation import Builder
 
     report, order = work.report, work.order
     with contextlib.ExitStack() as opened:
-        # A check builds elsewhere: it needs no lock, leaves no trace and may run while readers' data is published.
+        # A check builds elsewhere: it needs no lock, leaves no trace and may run while readers'
+        # data is published.
         data = opened.enter_context(aside.folder("kb-check-")) if order.check_only else None
         builder = opened.enter_context(
             Builder(
-                data or order.data, keep=order.keep, operators=data is None, previous=previous, semantic=order.semantic
+                data or order.data,
+                keep=order.keep,
+                operators=data is None,
+                previous=previous,
+                semantic=order.semantic,
             )
         )
-        if data is None and (builder.previous.name if builder.previous else "") != (previous.name if previous else ""):
+        if data is None and (builder.previous.name if builder.previous else "") != (
+            previous.name if previous else ""
+        ):
             raise Conflict("Another index build was published meanwhile; run `kb index` again.")
         builder.progress = lambda stage, done, total: work.progress(stage, done, total, "")
         builder.curations = work.decided.values
         builder.solved(work.taught.solved)
         if not work.take_over(builder, previous):
-            raise Conflict("The last generation lacks documents that it should hold; run `kb index --full`.")
+            raise Conflict(
+                "The last generation lacks documents that it should hold; run `kb index --full`."
+            )
         noted = ledger.to_json(work.read(crew, builder)) | {"media": sorted(work.pictures)}
         started = time.monotonic()
-        prepared = builder.prepare(ledger=noted, settings={**order.settings, "semantic": order.semantic})
+        prepared = builder.prepare(
+            ledger=noted, settings={**order.settings, "semantic": order.semantic}
+        )
         report.stages["building"] = time.monotonic() - started
         _judge(work, prepared, previous)
         if order.preview is not None:
@@ -206,7 +243,7 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
 
 
 def _judge(work: _Run, prepared: Generation, previous: Generation | None) -> None:
-    from indexer import selfcheck
+    from indexer.publish import gate as selfcheck
 
     started, order = time.monotonic(), work.order
     work.progress("checking", 0, 1, "")
@@ -236,7 +273,9 @@ def _unknown(work: _Run) -> list[Finding]:
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """What the ledger keeps of a document: its id, the pictures it shows, the ids that its old addresses had."""
+    """What the ledger keeps of a document: its id, the pictures it shows, the ids that its old
+    addresses had.
+    """
 
     id: str
     pictures: tuple[str, ...]
@@ -269,20 +308,29 @@ class _Run:
 
     def take_over(self, builder: Builder, previous: Generation | None) -> bool:
         """Give ``builder`` the documents of the unchanged files; False when some are missing."""
-        wanted = [id_ for key in self.plan.difference.unchanged for id_ in self.before.entries[key].ids]
+        wanted = [
+            id_ for key in self.plan.difference.unchanged for id_ in self.before.entries[key].ids
+        ]
         if not wanted or previous is None:
             return not wanted
         builder.previous = previous  # a check builds where there is none
         return builder.keep(wanted) == len(wanted)
 
     def read(self, crew: Crew, builder: Builder) -> Ledger:
-        """Read what is fresh, add its documents and all old addresses, and return the ledger of the whole."""
+        """Read what is fresh, add its documents and all old addresses, and return the ledger of the
+        whole.
+        """
         for key in self.plan.difference.unchanged:
             self._keep(key)
         started = time.monotonic()
         chrome = {**self.plan.chrome, **self._survey(crew)}
-        # Pictures of a preview are shown under names that nobody guesses; the next publish removes those it lacks.
-        kept = self.order.data / media.FOLDER if self.order.preview or not self.order.check_only else None
+        # Pictures of a preview are shown under names that nobody guesses; the next publish removes
+        # those it lacks.
+        kept = (
+            self.order.data / media.FOLDER
+            if self.order.preview or not self.order.check_only
+            else None
+        )
         crew.share(self.plan.shelf.library(self.files, chrome, kept, self.order.today))
         documents: dict[str, list[Named]] = {}
         tasks = (Task("read", self.files[key]) for key in self.plan.fresh)
@@ -300,12 +348,16 @@ class _Run:
 
     def fresh_ids(self) -> list[str]:
         """The documents that were read in this run."""
-        return [id_ for key in self.plan.fresh if key in self.entries for id_ in self.entries[key].ids]
+        return [
+            id_ for key in self.plan.fresh if key in self.entries for id_ in self.entries[key].ids
+        ]
 
     def _keep(self, key: str) -> None:
         entry, file = self.before.entries[key], self.files[key]
         self._note(entry)
-        self.entries[key] = entry if entry.mtime_ns == file.mtime_ns else replace(entry, mtime_ns=file.mtime_ns)
+        self.entries[key] = (
+            entry if entry.mtime_ns == file.mtime_ns else replace(entry, mtime_ns=file.mtime_ns)
+        )
         self.used.update(entry.ids)
         self.report.kinds[self._kind(entry.ids, file)] += len(entry.ids)
         self.report.documents += len(entry.ids)
@@ -333,7 +385,9 @@ class _Run:
             found[site] = cleaning.repeated(seen)
         return found
 
-    def _take(self, done: Done, documents: dict[str, list[Named]], add: Callable[[Document], None]) -> None:
+    def _take(
+        self, done: Done, documents: dict[str, list[Named]], add: Callable[[Document], None]
+    ) -> None:
         key = done.file.key
         taken = documents.setdefault(key, [])
         clashes: list[Finding] = []
@@ -355,7 +409,10 @@ class _Run:
         self.used.add(name)
         if name == document.id:
             return document
-        sentence = f"“{document.title[:80]}” has the address of another document; it is found at /help/{name}."
+        sentence = (
+            f"“{document.title[:80]}” has the address of another document; it is found at "
+            f"/help/{name}."
+        )
         clashes.append(Finding(file.name, 0, sentence))
         return replace(document, id=name)
 
@@ -367,8 +424,14 @@ class _Run:
         file, reading = done.file, done.reading
         findings = list(reading.findings if reading else ()) + clashes
         if done.failed:
-            sentence = f"Reading stopped after {len(found)} documents" if found else "It could not be read"
-            findings.append(Finding(file.name, 0, f"{sentence}: it takes too long or too much memory.", not found))
+            sentence = (
+                f"Reading stopped after {len(found)} documents" if found else "It could not be read"
+            )
+            findings.append(
+                Finding(
+                    file.name, 0, f"{sentence}: it takes too long or too much memory.", not found
+                )
+            )
         place = self.plan.shelf.places[file.key]
         taken = self.plan.difference.digests.get(file.key) or planning.digest(file)
         entry = Entry(
@@ -378,14 +441,21 @@ class _Run:
             old_urls={old: one.id for one in found for old in one.old},
         )  # fmt: skip
         if reading is not None:
-            entry = replace(entry, includes=reading.includes, links=reading.links, until=reading.until)
+            entry = replace(
+                entry, includes=reading.includes, links=reading.links, until=reading.until
+            )
         self.entries[file.key] = entry
         self._note(entry)
         self.report.findings += findings
 
     def _moves(self) -> dict[str, str]:
-        """Old ids that lead to the documents of moved files: files that are gone here and new there, byte by byte."""
-        gone = {self.before.entries[key].digest: self.before.entries[key] for key in self.plan.difference.removed}
+        """Old ids that lead to the documents of moved files: files that are gone here and new
+        there, byte by byte.
+        """
+        gone = {
+            self.before.entries[key].digest: self.before.entries[key]
+            for key in self.plan.difference.removed
+        }
         moved = {old: new for old, new in self.before.moved.items() if new in self.used}
         for key in self.plan.difference.added:
             old = gone.get(self.entries[key].digest)
@@ -394,7 +464,9 @@ class _Run:
         return {old: new for old, new in moved.items() if old != new}
 
     def old_addresses(self, builder: Builder) -> None:
-        """Let old addresses lead to the documents: those they name, the path of a file with a uid, moved files."""
+        """Let old addresses lead to the documents: those they name, the path of a file with a uid,
+        moved files.
+        """
         for key, entry in self.entries.items():
             onward = set(entry.links.values()) - {""}
             if not entry.ids and len(onward) == 1:  # a page that only leads on to another
@@ -416,9 +488,12 @@ class _Run:
 
 
 def _nothing(source: Source, findings: list[Finding]) -> str:
-    first = next((f for f in findings if f.skipped and f.source.startswith(f"{source.name}/")), None)
+    first = next(
+        (f for f in findings if f.skipped and f.source.startswith(f"{source.name}/")), None
+    )
     why = f" ({first})" if first else ""
     return (
-        f"{source.kind}={source.path}: nothing here can be read{why}; point to a file or folder of Markdown, HTML, "
+        f"{source.kind}={source.path}: nothing here can be read{why}; point to a file or folder "
+        f"of Markdown, HTML, "
         "a Stack Exchange Posts.xml or Discourse topics."
     )

@@ -1,6 +1,7 @@
 """What happened in this run, and what should an editor mend?
 
-A ``Finding`` names file, line and one sentence; a ``Report`` counts and prints. Not for deciding anything.
+A ``Finding`` names file, line and one sentence; a ``Report`` counts and prints. Not for deciding
+anything.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ SHOWN = 25
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """``line`` is 0 when it is the whole file; ``skipped`` when the file's content is not in the index."""
+    """``line`` is 0 when it is the whole file; ``skipped`` when the file's content is not in the
+    index.
+    """
 
     source: str
     line: int
@@ -24,7 +27,11 @@ class Finding:
     skipped: bool = False
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}: {self.sentence}" if self.line else f"{self.source}: {self.sentence}"
+        return (
+            f"{self.source}:{self.line}: {self.sentence}"
+            if self.line
+            else f"{self.source}: {self.sentence}"
+        )
 
     def row(self) -> list[Any]:
         return [self.source, self.line, self.sentence, self.skipped]
@@ -32,8 +39,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The ids of the best suggestions for ``query`` as ``audience`` asks it, before and after; ``times`` is how often
-    visitors asked it, 0 for a query of an editor's."""
+    """The ids of the best suggestions for ``query`` as ``audience`` asks it, before and after;
+    ``times`` is how often visitors asked it, 0 for a query of an editor's."""
 
     query: str
     before: tuple[str, ...]
@@ -44,9 +51,9 @@ class Change:
 
 @dataclass(slots=True)
 class Report:
-    """Counts of a run. ``seconds`` is the wall time, ``reading_seconds`` the part spent reading files; ``refused`` says
-    why the new generation was not published, ``changes`` how suggestions would differ, ``stages`` maps the parts of the
-    run to their seconds."""
+    """Counts of a run. ``seconds`` is the wall time, ``reading_seconds`` the part spent reading
+    files; ``refused`` says why the new generation was not published, ``changes`` how suggestions
+    would differ, ``stages`` maps the parts of the run to their seconds."""
 
     files: int = 0
     added: int = 0
@@ -61,7 +68,9 @@ class Report:
     refused: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     compared: int = 0  # queries whose best suggestions were compared
-    waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)  # added, changed, removed -> names of files
+    waiting: dict[str, tuple[str, ...]] = field(
+        default_factory=dict
+    )  # added, changed, removed -> names of files
     previews: tuple[tuple[str, str], ...] = ()  # ids and titles of articles kept to be looked at
     voters: int = 0  # resolved tickets that vote
     stages: dict[str, float] = field(default_factory=dict)
@@ -85,7 +94,10 @@ class Report:
         return {
             "generation": self.generation,
             "published": self.published,
-            "files": {name: getattr(self, name) for name in ("files", "added", "changed", "removed", "unchanged")},
+            "files": {
+                name: getattr(self, name)
+                for name in ("files", "added", "changed", "removed", "unchanged")
+            },
             "documents": self.documents,
             "kinds": dict(sorted(self.kinds.items())),
             "seconds": round(self.seconds, 3),
@@ -109,13 +121,17 @@ class Report:
         yield from _listed("To mend", [finding for finding in self.findings if not finding.skipped])
         yield from _compared(self.changes)
         yield (
-            f"{self.files} files: {self.added} added, {self.changed} changed, {self.removed} removed, "
+            f"{self.files} files: {self.added} added, {self.changed} changed, {self.removed} "
+            f"removed, "
             f"{self.unchanged} unchanged; {len(self.skipped)} left out."
         )
         if self.voters:
             yield f"{self.voters} resolved tickets vote."
         if self.read:
-            yield f"Read {self.read} files in {self.reading_seconds:.1f} s ({self.rate:.0f} a second)."
+            yield (
+                f"Read {self.read} files in {self.reading_seconds:.1f} s ({self.rate:.0f} a "
+                f"second)."
+            )
         yield from (f"Not published: {reason}" for reason in self.refused)
         if self.published:
             yield f"Published generation {self.generation}: {self.documents} documents ({kinds})."
@@ -133,7 +149,11 @@ def _compared(changes: list[Change]) -> Iterable[str]:
     for change in changes[:SHOWN]:
         often = f" (asked {change.times} times)" if change.times else ""
         yield f"  {change.query}{often}"
-        yield from (f"    - {place}. {id_}" for place, id_ in enumerate(change.before, 1) if id_ not in change.after)
+        yield from (
+            f"    - {place}. {id_}"
+            for place, id_ in enumerate(change.before, 1)
+            if id_ not in change.after
+        )
         for place, id_ in enumerate(change.after, 1):
             old = change.before.index(id_) + 1 if id_ in change.before else 0
             yield f"    {' ' if old == place else '+' if not old else '~'} {place}. {id_}" + (

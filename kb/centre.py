@@ -11,24 +11,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from kb.analytics.deflection import Deflection
+from kb.analytics.query_log import Asked
+from kb.database.sqlite import Database, open_database
 from kb.errors import Misconfigured, Unavailable
+from kb.jobs.index_runs import Runs
+from kb.people.accounts import Accounts
 from kb.search.searcher import Searcher
 from kb.settings import Settings
 from kb.sla import policy_file
 from kb.sla.clock import PolicyVersion
 from kb.sla.policy import SlaPolicy
-from kb.sla.watch import PolicyWatch
-from kb.tickets import book, catalogue, uploads
-from kb.tickets.accounts import Accounts
-from kb.tickets.asked import Asked
-from kb.tickets.attachments import Attachments
+from kb.sla.policy_reload import PolicyWatch
+from kb.tickets import catalogue
+from kb.tickets import policy_versions as book
+from kb.tickets.attachments import validation as uploads
+from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue
-from kb.tickets.database import Database, open_database
-from kb.tickets.deflection import Deflection
 from kb.tickets.desk import Desk
 from kb.tickets.drafts import FormLimits
-from kb.tickets.runs import Runs
-from kb.tickets.store import TicketStore
+from kb.tickets.repository.repository import TicketStore
 
 LOG = logging.getLogger(__name__)
 REMEMBERED = 2_000  # suggestions of each server process; two kilobytes each
@@ -53,18 +55,23 @@ class HelpCentre:
 
     @classmethod
     def open(cls, settings: Settings, *, now: dt.datetime | None = None) -> Self:
-        """Put the parts together; migrates the ticket store, and notes since when (``now``) a new policy holds.
+        """Put the parts together; migrates the ticket store, and notes since when (``now``) a new
+        policy holds.
 
-        Raises Misconfigured for a broken policy or catalogue, Unavailable when the data folder cannot be used. A
-        missing index is not an error: tickets can be filed without one.
+        Raises Misconfigured for a broken policy or catalogue, Unavailable when the data folder
+        cannot be used. A missing index is not an error: tickets can be filed without one.
         """
         policy = policy_file.load(settings.policies_file)
         products = catalogue.load(settings.content / "catalogue.toml")
         database = open_database(settings.data)
-        versions = book.record(database, policy, settings.policies_file, now or dt.datetime.now(dt.UTC))
+        versions = book.record(
+            database, policy, settings.policies_file, now or dt.datetime.now(dt.UTC)
+        )
         return cls(
             settings=settings,
-            searcher=Searcher(settings.data, budget_ms=settings.suggest_budget_ms, remember=REMEMBERED),
+            searcher=Searcher(
+                settings.data, budget_ms=settings.suggest_budget_ms, remember=REMEMBERED
+            ),
             policy=policy,
             versions=versions,
             watch=PolicyWatch(settings.policies_file, policy),
@@ -78,9 +85,11 @@ class HelpCentre:
         )
 
     def renewed(self, now: dt.datetime) -> Self:
-        """This centre, or one with the promises as the policy file makes them now; whoever gets it, keeps it.
+        """This centre, or one with the promises as the policy file makes them now; whoever gets it,
+        keeps it.
 
-        Never onto a broken file: that is logged once, ``watch.problem`` says what is wrong, and the old promises hold.
+        Never onto a broken file: that is logged once, ``watch.problem`` says what is wrong, and the
+        old promises hold.
         """
         try:
             policy = self.watch.changed(now)
@@ -90,7 +99,9 @@ class HelpCentre:
         if policy is None:
             return self
         try:
-            versions = book.record(self.database, policy, self.settings.policies_file, now, known=self.versions)
+            versions = book.record(
+                self.database, policy, self.settings.policies_file, now, known=self.versions
+            )
         except Unavailable as error:
             LOG.warning("The policies stay as they were for now: %s", error.sentence)
             self.watch.again()
@@ -111,6 +122,10 @@ def _desk(
     versions: Sequence[PolicyVersion],
     products: Catalogue,
 ) -> Desk:
-    limits = FormLimits(files=uploads.Limits(file_bytes=settings.attachment_megabytes * 1024 * 1024))
+    limits = FormLimits(
+        files=uploads.Limits(file_bytes=settings.attachment_megabytes * 1024 * 1024)
+    )
     attachments = Attachments(settings.data / "attachments")
-    return Desk(TicketStore(database), policy, attachments, products, limits=limits, versions=versions)
+    return Desk(
+        TicketStore(database), policy, attachments, products, limits=limits, versions=versions
+    )

@@ -1,4 +1,5 @@
-"""The `kb` command: finds its sub-commands through entry points and turns every KbError into one sentence.
+"""The `kb` command: finds its sub-commands through entry points and turns every KbError into one
+sentence.
 
 Not for any work of its own: each sub-command is one library call and printing.
 Exit codes: 0 done, 1 findings or nothing found, 2 wrong usage or settings.
@@ -18,7 +19,9 @@ from kb.settings import SETTINGS, load
 
 
 class _Commands(click.Group):
-    """Sub-commands by entry point, imported only when one is called: `kb suggest` never pays for Flask."""
+    """Sub-commands by entry point, imported only when one is called: `kb suggest` never pays for
+    Flask.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
@@ -28,7 +31,9 @@ class _Commands(click.Group):
         """Each command's first sentence as a whole: click would cut it to fit one line."""
         commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
         with formatter.section("Commands"):
-            formatter.write_dl([(name, command.get_short_help_str(200)) for name, command in commands if command])
+            formatter.write_dl(
+                [(name, command.get_short_help_str(200)) for name, command in commands if command]
+            )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         del ctx
@@ -54,7 +59,11 @@ def settings() -> None:
     """Print every setting, its value and what it is for; secrets stay hidden."""
     values = load()
     for setting in SETTINGS:
-        value = "(hidden)" if setting.secret and getattr(values, setting.name) else getattr(values, setting.name)
+        value = (
+            "(hidden)"
+            if setting.secret and getattr(values, setting.name)
+            else getattr(values, setting.name)
+        )
         shown = " ".join(value) if isinstance(value, tuple) else str(value)
         click.echo(f"KB_{setting.name.upper()}={shown}\n    {setting.help} Accepts {setting.form}.")
 
@@ -75,6 +84,7 @@ def main() -> None:
         click.echo(f"kb: {error.sentence}", err=True)
         sys.exit(2 if isinstance(error, Misconfigured | Invalid) else 1)
     except BrokenPipeError:
-        # The reader went away (`kb search ... | head`); point stdout nowhere so that closing it stays quiet.
+        # The reader went away (`kb search ... | head`); point stdout nowhere so that closing it
+        # stays quiet.
         sys.stdout = None
         sys.exit(0)

@@ -1,8 +1,8 @@
 """What can go wrong, in words a person can act on?
 
-Every error that may reach a person is a ``KbError``: a stable ``code`` for machines, one ``sentence`` for people
-(what was wrong, where, what to do) and the HTTP ``status`` the web layer should answer with. Not for bugs: those
-stay ordinary exceptions and never reach a person.
+Every error that may reach a person is a ``KbError``: a stable ``code`` for machines, one
+``sentence`` for people (what was wrong, where, what to do) and the HTTP ``status`` the web layer
+should answer with. Not for bugs: those stay ordinary exceptions and never reach a person.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ class KbError(Exception):
     code = "error"
     status = 500
 
-    def __init__(self, sentence: str, *, field: str | None = None, retry_after: int | None = None) -> None:
+    def __init__(
+        self, sentence: str, *, field: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.field = field
@@ -22,11 +24,15 @@ class KbError(Exception):
 
 
 class Invalid(KbError):
-    """Bad input. ``fields`` maps each input at fault to its sentence, for forms that show all at once."""
+    """Bad input. ``fields`` maps each input at fault to its sentence, for forms that show all at
+    once.
+    """
 
     code, status = "invalid", 422
 
-    def __init__(self, sentence: str, *, field: str | None = None, fields: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, sentence: str, *, field: str | None = None, fields: dict[str, str] | None = None
+    ) -> None:
         super().__init__(sentence, field=field)
         self.fields = fields if fields is not None else ({field: sentence} if field else {})
 

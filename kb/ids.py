@@ -1,7 +1,7 @@
 """How are things named so that the name outlives a rename of the title?
 
-Document ids are ``<kind>/<slug>``, section ids add ``#anchor``, ticket numbers are ``KB-1042``. Nothing here reads
-or stores anything.
+Document ids are ``<kind>/<slug>``, section ids add ``#anchor``, ticket numbers are ``KB-1042``.
+Nothing here reads or stores anything.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import re
 import unicodedata
 
 TICKET_PREFIX = "KB-"
-_SUFFIX = re.compile(r"\.(md|markdown|html?|json|xml|rst|ya?ml|mbox|pdf|docx)(\.gz)?$", re.IGNORECASE)
+_SUFFIX = re.compile(
+    r"\.(md|markdown|html?|json|xml|rst|ya?ml|mbox|pdf|docx)(\.gz)?$", re.IGNORECASE
+)
 _TICKET = re.compile(r"(?:kb-)?(\d{1,12})", re.IGNORECASE)
 
 
@@ -33,9 +35,13 @@ def part(name: str) -> str:
 
 
 def document_id(kind: str, name: str) -> str:
-    """``doc`` and ``guides/Install.md`` give ``doc/guides/install``: the path inside the portal's ``/help/``."""
+    """``doc`` and ``guides/Install.md`` give ``doc/guides/install``: the path inside the portal's
+    ``/help/``.
+    """
     stem = _SUFFIX.sub("", name)
-    parts = [part(name) for name in stem.replace("\\", "/").split("/") if name not in ("", ".", "..")]
+    parts = [
+        part(name) for name in stem.replace("\\", "/").split("/") if name not in ("", ".", "..")
+    ]
     return "/".join([kind, *(parts or ["untitled"])])
 
 

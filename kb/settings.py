@@ -1,8 +1,9 @@
 """What can an operator set, and how?
 
-One table. Each setting is read from the environment variable ``KB_<NAME>``, or from the file named by
-``KB_<NAME>_FILE`` (for secrets); an unknown ``KB_`` variable or a malformed value refuses to start with a sentence.
-Not for content: policies, catalogue and curations are files beside the articles.
+One table. Each setting is read from the environment variable ``KB_<NAME>``, or from the file named
+by ``KB_<NAME>_FILE`` (for secrets); an unknown ``KB_`` variable or a malformed value refuses to
+start with a sentence. Not for content: policies, catalogue and curations are files beside the
+articles.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from kb.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row: ``read`` turns the text into a value or raises ValueError; ``form`` says what is accepted."""
+    """One row: ``read`` turns the text into a value or raises ValueError; ``form`` says what is
+    accepted.
+    """
 
     name: str
     default: str
@@ -113,7 +116,10 @@ def _signers(text: str) -> tuple[str, ...]:
     """Secrets of Standard Webhooks: ``whsec_`` and at least 24 bytes in Base64."""
     found = tuple(text.split())
     for word in found:
-        if not word.startswith("whsec_") or len(base64.b64decode(word.removeprefix("whsec_"), validate=True)) < 24:
+        if (
+            not word.startswith("whsec_")
+            or len(base64.b64decode(word.removeprefix("whsec_"), validate=True)) < 24
+        ):
             raise ValueError(word)
     return found
 
@@ -126,14 +132,23 @@ _PORT = "a whole number from 1 to 65535"
 _YES_NO = "yes or no"
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("data", "data", Path, "a folder", "Where the index, the tickets and the attachments live."),
-    Setting("content", "content", Path, "a folder", "The help centre's own folder: articles, policies, catalogue."),
+    Setting(
+        "data", "data", Path, "a folder", "Where the index, the tickets and the attachments live."
+    ),
+    Setting(
+        "content",
+        "content",
+        Path,
+        "a folder",
+        "The help centre's own folder: articles, policies, catalogue.",
+    ),
     Setting(
         "sources",
         "",
         _words,
         "KIND=PATH words, KIND doc, faq or forum",
-        "What `kb index` reads when no source is given; empty means docs, faq and forum of the content folder.",
+        "What `kb index` reads when no source is given; empty means docs, faq and forum of the "
+        "content folder.",
     ),
     Setting(
         "policies",
@@ -161,7 +176,9 @@ SETTINGS: tuple[Setting, ...] = (
         "Signs sessions and forms; empty means one is made and kept in the data folder.",
         secret=True,
     ),
-    Setting("secure_cookies", "no", _flag, _YES_NO, "Set to yes when the portal is served over https."),
+    Setting(
+        "secure_cookies", "no", _flag, _YES_NO, "Set to yes when the portal is served over https."
+    ),
     Setting(
         "trusted_proxies",
         "0",
@@ -173,10 +190,17 @@ SETTINGS: tuple[Setting, ...] = (
         "embed_origins",
         "",
         _origins,
-        "web origins such as https://www.example.com (small letters, nothing behind the host), separated by spaces",
+        "web origins such as https://www.example.com (small letters, nothing behind the host), "
+        "separated by spaces",
         "Sites that may call suggest and search from their own pages.",
     ),
-    Setting("session_hours", "12", _whole(1, 720), "a whole number from 1 to 720", "How long a sign-in lasts."),
+    Setting(
+        "session_hours",
+        "12",
+        _whole(1, 720),
+        "a whole number from 1 to 720",
+        "How long a sign-in lasts.",
+    ),
     Setting(
         "suggest_per_minute",
         "600",
@@ -210,9 +234,16 @@ SETTINGS: tuple[Setting, ...] = (
         "no",
         _flag,
         _YES_NO,
-        "Also compares meanings by a model that was trained elsewhere; needs the extra of that name.",
+        "Also compares meanings by a model that was trained elsewhere; needs the extra of that "
+        "name.",
     ),
-    Setting("generations", "3", _whole(1, 50), "a whole number from 1 to 50", "Published generations to keep."),
+    Setting(
+        "generations",
+        "3",
+        _whole(1, 50),
+        "a whole number from 1 to 50",
+        "Published generations to keep.",
+    ),
     Setting(
         "publish_gate",
         "warn",
@@ -225,13 +256,35 @@ SETTINGS: tuple[Setting, ...] = (
         "50",
         _whole(0, 100),
         "a whole number from 0 to 100",
-        "The share of documents, in percent, that a publish may take away; beyond it nothing is published.",
+        "The share of documents, in percent, that a publish may take away; beyond it nothing is "
+        "published.",
     ),
-    Setting("smtp_host", "", str, "a host name, or empty", "The mail server of `kb worker`; empty: no mail is sent."),
+    Setting(
+        "smtp_host",
+        "",
+        str,
+        "a host name, or empty",
+        "The mail server of `kb worker`; empty: no mail is sent.",
+    ),
     Setting("smtp_port", "587", _whole(1, 65535), _PORT, "The port of the mail server."),
-    Setting("smtp_user", "", str, "a name, or empty", "Signs in at the mail server; empty: no sign-in."),
-    Setting("smtp_password", "", str, "a password, or empty", "The password for `KB_SMTP_USER`.", secret=True),
-    Setting("smtp_tls", "starttls", _tls, "starttls, tls or no", "How the way to the mail server is encrypted."),
+    Setting(
+        "smtp_user", "", str, "a name, or empty", "Signs in at the mail server; empty: no sign-in."
+    ),
+    Setting(
+        "smtp_password",
+        "",
+        str,
+        "a password, or empty",
+        "The password for `KB_SMTP_USER`.",
+        secret=True,
+    ),
+    Setting(
+        "smtp_tls",
+        "starttls",
+        _tls,
+        "starttls, tls or no",
+        "How the way to the mail server is encrypted.",
+    ),
     Setting(
         "mail_from",
         "",
@@ -240,7 +293,11 @@ SETTINGS: tuple[Setting, ...] = (
         "Whom mails are from; nobody reads the answers.",
     ),
     Setting(
-        "webhook_urls", "", _urls, "http or https addresses, separated by spaces", "Who is told of every event by POST."
+        "webhook_urls",
+        "",
+        _urls,
+        "http or https addresses, separated by spaces",
+        "Who is told of every event by POST.",
     ),
     Setting(
         "webhook_secret",
@@ -250,13 +307,20 @@ SETTINGS: tuple[Setting, ...] = (
         "Signs webhooks as Standard Webhooks 1.0.0 says.",
         secret=True,
     ),
-    Setting("webhook_private", "no", _flag, _YES_NO, "Lets webhooks go to addresses inside your own network."),
+    Setting(
+        "webhook_private",
+        "no",
+        _flag,
+        _YES_NO,
+        "Lets webhooks go to addresses inside your own network.",
+    ),
     Setting(
         "oidc_issuer",
         "",
         _optional_url,
         "an http or https address exactly as the provider names itself, or empty",
-        "The OpenID Connect provider that people may sign in with as well; needs the extra `oidc`; empty: none.",
+        "The OpenID Connect provider that people may sign in with as well; needs the extra "
+        "`oidc`; empty: none.",
     ),
     Setting("oidc_client_id", "", str, "a name, or empty", "How the provider knows this portal."),
     Setting(
@@ -267,9 +331,19 @@ SETTINGS: tuple[Setting, ...] = (
         "The secret that the provider gave for `KB_OIDC_CLIENT_ID`.",
         secret=True,
     ),
-    Setting("oidc_name", "your organisation", str, "words", "What the button says after “Sign in with”."),
-    Setting("log_level", "INFO", _level, "DEBUG, INFO, WARNING or ERROR", "How much the server tells."),
-    Setting("demo", "no", _flag, _YES_NO, "Shows the demo sign-ins on the sign-in page; never on a real portal."),
+    Setting(
+        "oidc_name", "your organisation", str, "words", "What the button says after “Sign in with”."
+    ),
+    Setting(
+        "log_level", "INFO", _level, "DEBUG, INFO, WARNING or ERROR", "How much the server tells."
+    ),
+    Setting(
+        "demo",
+        "no",
+        _flag,
+        _YES_NO,
+        "Shows the demo sign-ins on the sign-in page; never on a real portal.",
+    ),
 )
 _BY_NAME: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in SETTINGS})
 
@@ -322,7 +396,8 @@ class Settings:
 
 
 def load(environ: Mapping[str, str] | None = None, **overrides: str | None) -> Settings:
-    """Settings from ``environ`` (default: the process's), then ``overrides`` by name; None overrides nothing.
+    """Settings from ``environ`` (default: the process's), then ``overrides`` by name; None
+    overrides nothing.
 
     Raises Misconfigured, naming the variable and the accepted form.
     """

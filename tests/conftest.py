@@ -1,12 +1,41 @@
-"""Settings for every test."""
+"""Settings for every test, and one world of people and tickets for those that ask for it."""
 
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
-# No time limits on examples: a busy machine is no defect. In CI the examples are the same in every run, so that a
-# failure there is of the change; elsewhere they are new ones, so that they go on finding things.
-settings.register_profile("askfirst", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI")))
+from tests.world import World, build
+
+# No time limits on examples: a busy machine is no defect. In CI the examples are the same in every
+# run, so that a failure there is of the change; elsewhere they are new ones, so that they go on
+# finding things.
+settings.register_profile(
+    "askfirst", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI"))
+)
 settings.load_profile("askfirst")
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated data folder: migrating is what takes time, so that each test copies it."""
+    data = tmp_path_factory.mktemp("template") / "data"
+    build(data).database.close()
+    return data
+
+
+@pytest.fixture
+def data(template: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(template, tmp_path / "data"))
+
+
+@pytest.fixture
+def world(data: Path) -> Iterator[World]:
+    built = build(data)
+    yield built
+    built.database.close()

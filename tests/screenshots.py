@@ -1,7 +1,8 @@
 """How do the pictures in content/images come about? `python -m tests.screenshots` takes them anew.
 
-It serves the built-in help centre from a folder of its own, files three tickets as the demo's people, and photographs
-what the articles describe. Needs a Chromium, as ``tests/browser`` does. Not a test: nothing compares the pictures.
+It serves the built-in help centre from a folder of its own, files three tickets as the demo's
+people, and photographs what the articles describe. Needs a Chromium, as ``tests/browser`` does. Not
+a test: nothing compares the pictures.
 """
 
 from __future__ import annotations
@@ -33,13 +34,20 @@ TICKETS = (
         "Blocks a deployment",
         "Since today.",
     ),
-    ("vera", "Nobody can sign in since the upgrade", "Askfirst", "Production is down", "The page comes back empty."),
+    (
+        "vera",
+        "Nobody can sign in since the upgrade",
+        "Askfirst",
+        "Production is down",
+        "The page comes back empty.",
+    ),
     (
         "alice",
         "Export of the queue stops after 1000 rows",
         "Askfirst",
         "Non-critical problem in production",
-        "Since this morning the export ends after 1000 rows, without an error. I expected all 1,340.",
+        "Since this morning the export ends after 1000 rows, without an error. I expected all "
+        "1,340.",
     ),
 )
 
@@ -49,7 +57,11 @@ def portal() -> Iterator[str]:
     """The address of a portal that is served while somebody looks."""
     with tempfile.TemporaryDirectory() as folder:
         told = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
-        told |= {"KB_DATA": folder, "KB_CONTENT": str(ROOT / "content"), "KB_SUGGEST_BUDGET_MS": "5000"}
+        told |= {
+            "KB_DATA": folder,
+            "KB_CONTENT": str(ROOT / "content"),
+            "KB_SUGGEST_BUDGET_MS": "5000",
+        }
         subprocess.run([sys.executable, "-m", "kb", "index"], env=told, check=True)
         port = free_port()
         server = subprocess.Popen(command("--demo", "--port", str(port)), env=told, text=True)
@@ -116,7 +128,9 @@ def form(page: Page) -> None:
 def main() -> None:
     with portal() as address, sync_playwright() as playwright:
         refuses = sys.platform == "linux" and os.geteuid() == 0  # Chromium's sandbox refuses root
-        chromium = playwright.chromium.launch(executable_path=executable(), args=["--no-sandbox"] if refuses else [])
+        chromium = playwright.chromium.launch(
+            executable_path=executable(), args=["--no-sandbox"] if refuses else []
+        )
         page = visitor(chromium, address)
         page.goto("/search?q=when+is+my+answer+due")
         take(page, "search-results")

@@ -1,7 +1,7 @@
 """Which version of a static file is this?
 
-Adds the hash of a file's content to its address, so that browsers may keep it for a year and still see a change at
-once. Not for content of the help centre: that is ``/media``.
+Adds the hash of a file's content to its address, so that browsers may keep it for a year and still
+see a change at once. Not for content of the help centre: that is ``/media``.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ def _hash(name: str) -> str:
 
 
 def _keep(response: Response) -> Response:
-    """Forever under the hashed address; under the bare one (a module importing another) the browser asks again."""
+    """Forever under the hashed address; under the bare one (a module importing another) the browser
+    asks again.
+    """
     if request.endpoint == "static" and response.status_code in (200, 304):
         name = (request.view_args or {}).get("filename", "")
         if request.args.get("v") == _hash(name):

@@ -1,7 +1,7 @@
 """`kb serve`: starts the portal.
 
-Checks first what can be checked (settings, port, data folder, policies), so that a mistake is one sentence and not a
-log; then hands over to the server. It does not index: that is `kb index`.
+Checks first what can be checked (settings, port, data folder, policies), so that a mistake is one
+sentence and not a log; then hands over to the server. It does not index: that is `kb index`.
 """
 
 from __future__ import annotations
@@ -25,24 +25,37 @@ from flask import Flask
 
 from kb.centre import HelpCentre
 from kb.errors import KbError, Misconfigured, Unavailable
+from kb.people.accounts import DemoSignIn
 from kb.settings import Settings, load
-from kb.tickets.accounts import DemoSignIn
 from webapp.context import utc_now
-from webapp.guard import kept_key
+from webapp.security.guard import kept_key
 
 WORKER_ENDS = 15.0  # seconds in which the worker beside the portal may end what it does
 THREADS = 4  # requests at once in each server process
 
 
 @click.command()
-@click.option("--demo", is_flag=True, help="Create demo accounts and show their sign-ins; never on a real portal.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Create demo accounts and show their sign-ins; never on a real portal.",
+)
 @click.option("--host", help="The address to listen on (KB_HOST).")
 @click.option("--port", help="The port to listen on (KB_PORT).")
 @click.option("--workers", help="Server processes (KB_WORKERS).")
 @click.option("--data", help="The data folder (KB_DATA).")
-@click.option("--with-worker", is_flag=True, help="Run one `kb worker` beside it, for as long as the portal runs.")
+@click.option(
+    "--with-worker",
+    is_flag=True,
+    help="Run one `kb worker` beside it, for as long as the portal runs.",
+)
 def serve(
-    demo: bool, host: str | None, port: str | None, workers: str | None, data: str | None, with_worker: bool
+    demo: bool,
+    host: str | None,
+    port: str | None,
+    workers: str | None,
+    data: str | None,
+    with_worker: bool,
 ) -> None:
     """Serve the portal until Ctrl-C."""
     os.umask(0o077)  # whatever the server writes is for its own user only
@@ -58,7 +71,9 @@ def serve(
 
 
 def _address(settings: Settings) -> str:
-    """Where people reach a portal that nobody gave a public address: at the port it really listens on."""
+    """Where people reach a portal that nobody gave a public address: at the port it really listens
+    on.
+    """
     if "KB_BASE_URL" in os.environ or "KB_BASE_URL_FILE" in os.environ:
         return settings.base_url
     host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104 - compared, not bound
@@ -66,14 +81,18 @@ def _address(settings: Settings) -> str:
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises Unavailable or Misconfigured, saying what to change, when the address cannot be listened on."""
+    """Raises Unavailable or Misconfigured, saying what to change, when the address cannot be
+    listened on.
+    """
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(place)
     except socket.gaierror as error:
-        raise Misconfigured(f"KB_HOST: {host} is no address of this machine; 127.0.0.1 always works.") from error
+        raise Misconfigured(
+            f"KB_HOST: {host} is no address of this machine; 127.0.0.1 always works."
+        ) from error
     except OSError as error:
         raise _port_problem(host, port, error) from error
 
@@ -81,17 +100,23 @@ def check_port(host: str, port: int) -> None:
 def _port_problem(host: str, port: int, error: OSError) -> Misconfigured | Unavailable:
     if error.errno == errno.EADDRINUSE:
         return Unavailable(
-            f"Port {port} on {host} is taken by another program; stop that, or choose another: KB_PORT={port + 1}."
+            f"Port {port} on {host} is taken by another program; stop that, or choose another: "
+            f"KB_PORT={port + 1}."
         )
     if error.errno == errno.EACCES:
         return Misconfigured(
-            f"Port {port} needs more rights than this user has; choose one from 1024 on: KB_PORT=8000."
+            f"Port {port} needs more rights than this user has; choose one from 1024 on: "
+            f"KB_PORT=8000."
         )
-    return Misconfigured(f"{host}:{port} cannot be listened on ({error.strerror}); check KB_HOST and KB_PORT.")
+    return Misconfigured(
+        f"{host}:{port} cannot be listened on ({error.strerror}); check KB_HOST and KB_PORT."
+    )
 
 
 def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
-    """The data folder, the signing key, the ticket store at its newest form and, for a demo, its people."""
+    """The data folder, the signing key, the ticket store at its newest form and, for a demo, its
+    people.
+    """
     make_folder(settings.data)
     kept_key(settings.data)
     centre = HelpCentre.open(settings)
@@ -109,7 +134,9 @@ def make_folder(data: Path) -> None:
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise Misconfigured(f"KB_DATA: {data} cannot be written ({error.strerror}); give a folder that can.") from error
+        raise Misconfigured(
+            f"KB_DATA: {data} cannot be written ({error.strerror}); give a folder that can."
+        ) from error
 
 
 def _hand_over(settings: Settings) -> None:
@@ -148,7 +175,9 @@ def _beside() -> Iterator[None]:
 
 
 def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:
-    click.echo(f"\n  {settings.portal_name} is at  {click.style(settings.base_url, bold=True)}\n", err=True)
+    click.echo(
+        f"\n  {settings.portal_name} is at  {click.style(settings.base_url, bold=True)}\n", err=True
+    )
     if sign_ins:
         width = max(len(one.email) for one in sign_ins)
         secret = max(len(one.password) for one in sign_ins)
@@ -160,7 +189,9 @@ def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:
 
 
 def _run(settings: Settings) -> None:
-    """The server; it drains what is under way when told to stop. Exit 0 after Ctrl-C, 1 when a worker died."""
+    """The server; it drains what is under way when told to stop. Exit 0 after Ctrl-C, 1 when a
+    worker died.
+    """
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
@@ -183,18 +214,21 @@ def _run(settings: Settings) -> None:
 
 
 def _load(target: str) -> Flask:
-    """The application, in a worker. A forked worker keeps our handlers while it starts: it would swallow the word to
-    stop, and hang until it is killed; so until it serves, that word ends it."""
+    """The application, in a worker. A forked worker keeps our handlers while it starts: it would
+    swallow the word to stop, and hang until it is killed; so until it serves, that word ends it."""
     del target
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     said = ""
     while True:
         try:
             from webapp.wsgi import app
-        except KbError as error:  # as when a file is half saved just now; a worker that ended would end the server
+        # as when a file is half saved just now; a worker that ended would end the server
+        except KbError as error:
             if error.sentence != said:
                 said = error.sentence
-                click.echo(f"A server process cannot start, and tries again every second: {said}", err=True)
+                click.echo(
+                    f"A server process cannot start, and tries again every second: {said}", err=True
+                )
             time.sleep(1)
         else:
             if said:
@@ -205,9 +239,9 @@ def _load(target: str) -> Flask:
 def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:
     """Take a signal in this process alone, from now on.
 
-    Ctrl-C in a terminal reaches every process at once, and a worker that is told to stop twice, or while it starts,
-    hangs until it is killed. A blocked signal stays blocked in the processes that are started later; here a thread
-    waits for it, and the workers are told once, by us.
+    Ctrl-C in a terminal reaches every process at once, and a worker that is told to stop twice, or
+    while it starts, hangs until it is killed. A blocked signal stays blocked in the processes that
+    are started later; here a thread waits for it, and the workers are told once, by us.
     """
 
     def wait() -> None:
@@ -215,7 +249,8 @@ def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:
             signal.sigwait({number})
             handle()
 
-    # multiprocessing starts this helper before its first worker, and unblocks SIGINT and SIGTERM when it has: so now.
+    # multiprocessing starts this helper before its first worker, and unblocks SIGINT and SIGTERM
+    # when it has: so now.
     resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     threading.Thread(target=wait, daemon=True).start()

@@ -1,7 +1,7 @@
 """What does every view need to know: the centre, the time, and who is asking?
 
-Small accessors over Flask's application and request; no rules. The clock is a value of the application, so that a
-test can say what time it is.
+Small accessors over Flask's application and request; no rules. The clock is a value of the
+application, so that a test can say what time it is.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from kb.search.documents import PUBLIC
 
 if TYPE_CHECKING:
     from kb.centre import HelpCentre
+    from kb.people.person import Person
     from kb.settings import Settings
-    from kb.tickets.person import Person
 
 EXTENSION = "askfirst"
 Clock = Callable[[], dt.datetime]
@@ -65,7 +65,9 @@ def person() -> Person | None:
 
 
 def asker() -> Person | None:
-    """As ``person``, but nobody while the ticket store cannot be read: pages, search and suggestions go on without."""
+    """As ``person``, but nobody while the ticket store cannot be read: pages, search and
+    suggestions go on without.
+    """
     try:
         return None if "unreadable" in g else person()
     except Unavailable:
@@ -74,15 +76,23 @@ def asker() -> Person | None:
 
 
 def audience() -> str:
-    """Which documents the asker may see. A request from another site carries no cookie and is the public's."""
+    """Which documents the asker may see. A request from another site carries no cookie and is the
+    public's.
+    """
     someone = asker()
     return someone.audience if someone else PUBLIC
 
 
 def language() -> str:
-    """The language to read in: ``language`` in the address, else the browser's first; "" for none in particular."""
-    asked = request.args.get("language", "") or next((tag for tag, _ in request.accept_languages), "")
-    return asked if len(asked) <= 35 and asked.replace("-", "").isalnum() else ""  # BCP 47: 35 are enough for any tag
+    """The language to read in: ``language`` in the address, else the browser's first; "" for none
+    in particular.
+    """
+    asked = request.args.get("language", "") or next(
+        (tag for tag, _ in request.accept_languages), ""
+    )
+    return (
+        asked if len(asked) <= 35 and asked.replace("-", "").isalnum() else ""
+    )  # BCP 47: 35 are enough for any tag
 
 
 def visitor() -> str:
@@ -98,7 +108,9 @@ def visitor() -> str:
 def zone() -> ZoneInfo:
     """The zone to show times in: the person's, else what the browser said in ``zone``, else UTC."""
     someone = asker()
-    return zone_named(someone.zone if someone else request.values.get("zone", "") or session.get("zone", ""))
+    return zone_named(
+        someone.zone if someone else request.values.get("zone", "") or session.get("zone", "")
+    )
 
 
 def zone_named(name: str) -> ZoneInfo:

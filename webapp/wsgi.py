@@ -1,8 +1,10 @@
-"""The application for a WSGI server: ``webapp.wsgi:app``, from the ``KB_*`` variables of the environment."""
+"""The application for a WSGI server: ``webapp.wsgi:app``, from the ``KB_*`` variables of the
+environment.
+"""
 
 from __future__ import annotations
 
-from kb.search.kernels import compile_aside
+from kb.search.kernels.dispatch import compile_aside
 from kb.settings import load
 from webapp import create_app
 

@@ -1,1 +1,3 @@
-"""Bytes to Documents: one module per format family; `indexer.reading` chooses between them."""
+"""Bytes to Documents: one module per format family; `indexer.readers.registry` chooses between
+them.
+"""

@@ -1,7 +1,8 @@
 """A Discourse topic export (JSON) becomes one Document.
 
-Quotes of earlier posts stay visible but are not indexed twice; oneboxes become links, emoji images go, hidden and
-deleted posts and small actions are left out, the accepted answer comes first. Not for lists of topics.
+Quotes of earlier posts stay visible but are not indexed twice; oneboxes become links, emoji images
+go, hidden and deleted posts and small actions are left out, the accepted answer comes first. Not
+for lists of topics.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from indexer import markup
-from indexer.formats import scrubbed
-from indexer.readers import facts
-from indexer.readers.posts import Post, topic
-from indexer.visit import Visit
+from indexer.html import tree as markup
+from indexer.readers import metadata as facts
+from indexer.readers.context import Visit
+from indexer.readers.thread import Post, topic
+from indexer.sources.format_detection import scrubbed
 from kb.search.documents import Document
 
 _REGULAR = 1
@@ -78,7 +79,9 @@ def _post(post: dict[str, Any], accepted: Any, visit: Visit) -> Post:
     _tidy(body)
     number = _text(post, "post_number")
     author = _text(post, "name") or _text(post, "username")
-    is_accepted = post.get("accepted_answer") is True or (accepted is not None and str(accepted) == number)
+    is_accepted = post.get("accepted_answer") is True or (
+        accepted is not None and str(accepted) == number
+    )
     return Post(f"post-{number}", body, " ".join(author.split()), _day(post), is_accepted)
 
 
@@ -121,7 +124,9 @@ def _onebox(aside: Any) -> None:
 
 def _text(values: dict[str, Any], name: str) -> str:
     value = values.get(name)
-    return scrubbed(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    return (
+        scrubbed(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    )
 
 
 def _day(post: dict[str, Any]) -> dt.date | None:

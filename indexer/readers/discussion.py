@@ -1,7 +1,9 @@
-"""A page that declares a discussion (schema.org DiscussionForumPosting or QAPage) becomes one forum Document.
+"""A page that declares a discussion (schema.org DiscussionForumPosting or QAPage) becomes one forum
+Document.
 
-As JSON-LD or as microdata. BeautifulSoup, because here structure counts more than speed: few pages are discussions, and
-the others are told apart by a search for two words. Not for FAQ pages (``faq``).
+As JSON-LD or as microdata. BeautifulSoup, because here structure counts more than speed: few pages
+are discussions, and the others are told apart by a search for two words. Not for FAQ pages
+(``faq``).
 """
 
 from __future__ import annotations
@@ -13,10 +15,10 @@ import re
 from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING, Any
 
-from indexer import markup
-from indexer.readers import facts
-from indexer.readers.posts import Post, topic
-from indexer.visit import Visit
+from indexer.html import tree as markup
+from indexer.readers import metadata as facts
+from indexer.readers.context import Visit
+from indexer.readers.thread import Post, topic
 from kb.search.documents import Document, Kind
 
 if TYPE_CHECKING:
@@ -32,7 +34,11 @@ _REPLIES = ("comment", "acceptedAnswer", "suggestedAnswer")
 
 def read(text: str, visit: Visit) -> tuple[Document, ...]:
     """The discussion on a page; nothing when the page declares none, without a word."""
-    if visit.careful or len(text) > _LONGEST or not any(name in text for name in ("DiscussionForumPosting", "QAPage")):
+    if (
+        visit.careful
+        or len(text) > _LONGEST
+        or not any(name in text for name in ("DiscussionForumPosting", "QAPage"))
+    ):
         return ()
     from bs4 import BeautifulSoup  # not for every page of a manual
 
@@ -90,13 +96,20 @@ def _post(data: dict[str, Any], name: str, *, accepted: bool) -> Post:
     by = _said(author, "name") if isinstance(author, dict) else str(author or "")
     text = data.get("text") or data.get("articleBody") or ""
     return Post(
-        name, _tree(str(text)), " ".join(by.split())[:80], _day(_said(data, "datePublished", "dateCreated")), accepted
+        name,
+        _tree(str(text)),
+        " ".join(by.split())[:80],
+        _day(_said(data, "datePublished", "dateCreated")),
+        accepted,
     )
 
 
 def _said(data: Any, *names: str) -> str:
     values = (data.get(name) for name in names) if isinstance(data, dict) else ()
-    return next((" ".join(value.split()) for value in values if isinstance(value, str) and value.strip()), "")
+    return next(
+        (" ".join(value.split()) for value in values if isinstance(value, str) and value.strip()),
+        "",
+    )
 
 
 def _tree(text: str) -> markup.Element:
@@ -111,14 +124,30 @@ def _tree(text: str) -> markup.Element:
 def _marked(soup: BeautifulSoup) -> Iterator[tuple[str, list[Post]]]:
     for kind in (*_POSTINGS, "Question"):
         for item in soup.find_all(itemtype=re.compile(rf"/{kind}$"), limit=_ITEMS):
-            replies = [reply for name in _REPLIES for reply in item.find_all(itemprop=name, limit=POSTS_SHOWN)]
-            inside = {id(below) for reply in replies for below in (reply, *reply.find_all(True, limit=_PARTS))}
+            replies = [
+                reply
+                for name in _REPLIES
+                for reply in item.find_all(itemprop=name, limit=POSTS_SHOWN)
+            ]
+            inside = {
+                id(below)
+                for reply in replies
+                for below in (reply, *reply.find_all(True, limit=_PARTS))
+            }
             title = _prop_tag(item, ("headline", "name"), inside)
             body = _prop_tag(item, ("text", "articleBody"), inside)
             if title is None or body is None or (kind == "Question" and not replies):
                 continue
-            first = Post("question", markup.tree(body.decode_contents()), _author(item, inside), _when(item, inside))
-            posts = [first, *(post for n, reply in enumerate(replies, 1) if (post := _reply(reply, n)))]
+            first = Post(
+                "question",
+                markup.tree(body.decode_contents()),
+                _author(item, inside),
+                _when(item, inside),
+            )
+            posts = [
+                first,
+                *(post for n, reply in enumerate(replies, 1) if (post := _reply(reply, n))),
+            ]
             yield " ".join(str(title.get("content") or title.get_text(" ")).split()), posts
 
 
@@ -128,7 +157,11 @@ def _reply(item: Tag, number: int) -> Post | None:
         return None
     accepted = "acceptedAnswer" in str(item.get("itemprop") or "")
     return Post(
-        f"reply-{number}", markup.tree(body.decode_contents()), _author(item, set()), _when(item, set()), accepted
+        f"reply-{number}",
+        markup.tree(body.decode_contents()),
+        _author(item, set()),
+        _when(item, set()),
+        accepted,
     )
 
 
@@ -149,7 +182,11 @@ def _author(item: Tag, but: Set[int]) -> str:
 
 def _when(item: Tag, but: Set[int]) -> dt.date | None:
     found = _prop_tag(item, ("datePublished", "dateCreated"), but)
-    return _day(str(found.get("datetime") or found.get("content") or "")) if found is not None else None
+    return (
+        _day(str(found.get("datetime") or found.get("content") or ""))
+        if found is not None
+        else None
+    )
 
 
 def _day(written: str) -> dt.date | None:

@@ -1,6 +1,7 @@
 """A Word document (DOCX) becomes one Document.
 
-mammoth makes HTML of its styles, and that goes the way of every page. Pictures stay behind. Needs the extra ``docx``.
+mammoth makes HTML of its styles, and that goes the way of every page. Pictures stay behind. Needs
+the extra ``docx``.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ import io
 import re
 import zipfile
 
-from indexer import cutting, markup
-from indexer.formats import Unreadable, scrubbed
-from indexer.readers import facts as front
-from indexer.visit import Visit
+from indexer.html import sections as cutting
+from indexer.html import tree as markup
+from indexer.readers import metadata as front
+from indexer.readers.context import Visit
+from indexer.sources.format_detection import Unreadable, scrubbed
 from kb.search.documents import Document
 
 UNPACKED = 100 * 1024 * 1024  # bytes of all parts together: a small file may unpack to anything
@@ -20,15 +22,21 @@ _TITLE = re.compile(rb"<dc:title>([^<]{1,500})</dc:title>")
 
 
 def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
-    """The document in a DOCX. Raises Unreadable when it is damaged or a bomb, or mammoth is not installed."""
+    """The document in a DOCX. Raises Unreadable when it is damaged or a bomb, or mammoth is not
+    installed.
+    """
     try:
         import mammoth
     except ImportError:
-        raise Unreadable("Word documents are read with mammoth: pip install 'askfirst[docx]'.") from None
+        raise Unreadable(
+            "Word documents are read with mammoth: pip install 'askfirst[docx]'."
+        ) from None
     title = _title(data)
     try:
         nothing = mammoth.images.img_element(lambda _image: {"src": ""})
-        made = mammoth.convert_to_html(io.BytesIO(data), convert_image=nothing, external_file_access=False)
+        made = mammoth.convert_to_html(
+            io.BytesIO(data), convert_image=nothing, external_file_access=False
+        )
     except (RecursionError, MemoryError):
         raise
     except Exception as error:  # mammoth raises whatever its parts raise
@@ -42,13 +50,19 @@ def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
 
 
 def _title(data: bytes) -> str:
-    """The title that the document's properties give; checks that it is no bomb and declares no document type."""
+    """The title that the document's properties give; checks that it is no bomb and declares no
+    document type.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             parts = packed.infolist()
             if sum(part.file_size for part in parts) > UNPACKED:
                 raise Unreadable(f"Unpacked it is larger than {UNPACKED // 1024**2} MB.")
-            texts = {part.filename: packed.read(part) for part in parts if part.filename.endswith((".xml", ".rels"))}
+            texts = {
+                part.filename: packed.read(part)
+                for part in parts
+                if part.filename.endswith((".xml", ".rels"))
+            }
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, EOFError, ValueError):
         raise Unreadable("It is a damaged Word document.") from None
     except Exception as error:  # zlib.error and what else a damaged archive raises

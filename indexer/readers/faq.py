@@ -1,7 +1,8 @@
 """A file of questions becomes one Document for each question.
 
-Markdown: each heading of the question level is a question. Pages: schema.org FAQPage, ``dl``, or headings that end
-with a question mark. A file with one question is one Document. Not for articles that happen to hold a question.
+Markdown: each heading of the question level is a question. Pages: schema.org FAQPage, ``dl``, or
+headings that end with a question mark. A file with one question is one Document. Not for articles
+that happen to hold a question.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from indexer import cleaning, cutting, markup
-from indexer.readers import facts as front
+from indexer.html import boilerplate as cleaning
+from indexer.html import sections as cutting
+from indexer.html import tree as markup
 from indexer.readers import html as page
 from indexer.readers import markdown
-from indexer.visit import Place, Visit
+from indexer.readers import metadata as front
+from indexer.readers.context import Place, Visit
 from kb import ids
 from kb.search.documents import Document, Kind
 
@@ -51,21 +54,29 @@ def read_page(text: str, visit: Visit) -> tuple[Document, ...]:
     pairs = list(_schema(root)) or list(_definitions(root))
     head = page.head_title(root)
     if pairs:
-        return _unique(visit, [_question(*pair, facts, visit, (facts.title or head,)) for pair in pairs])
+        return _unique(
+            visit, [_question(*pair, facts, visit, (facts.title or head,)) for pair in pairs]
+        )
     content = cleaning.content(root, visit.library.site(visit.file.absolute))
     return _documents(content, facts, visit, (head,))
 
 
-def _documents(root: Any, facts: front.Facts, visit: Visit, names: tuple[str, ...]) -> tuple[Document, ...]:
+def _documents(
+    root: Any, facts: front.Facts, visit: Visit, names: tuple[str, ...]
+) -> tuple[Document, ...]:
     headings = list(root.iter(*_ALL))
-    level = _question_level([heading.tag for heading in headings], [_text(heading) for heading in headings])
+    level = _question_level(
+        [heading.tag for heading in headings], [_text(heading) for heading in headings]
+    )
     if level is None:
         cut = cutting.cut(root, visit)
         if not any(section.text for section in cut.sections):
             visit.note("It holds no answer.", skipped=True)
             return ()
         titles = (facts.title, cut.title, *names)
-        return (front.document(visit, facts, cut.sections, titles=titles, html=cut.html, kind=Kind.FAQ),)
+        return (
+            front.document(visit, facts, cut.sections, titles=titles, html=cut.html, kind=Kind.FAQ),
+        )
     made = []
     for title, path, anchor, answer in _split(root, level):
         if not answer.text_content().strip() and answer.find(".//img") is None:
@@ -79,10 +90,16 @@ def _documents(root: Any, facts: front.Facts, visit: Visit, names: tuple[str, ..
 
 
 def _question_level(tags: list[str], texts: list[str]) -> str | None:
-    """The heading level whose headings are the questions: the one with most question marks, else the most frequent
-    below the title; None when the file is one question."""
+    """The heading level whose headings are the questions: the one with most question marks, else
+    the most frequent below the title; None when the file is one question."""
     asked = [tag for tag, text in zip(tags, texts, strict=False) if text.endswith(("?", "？", "؟"))]
-    counts = asked if len(asked) > 1 else [tag for tag in tags if tag not in ("h1",)] if tags.count("h1") == 1 else tags
+    counts = (
+        asked
+        if len(asked) > 1
+        else [tag for tag in tags if tag not in ("h1",)]
+        if tags.count("h1") == 1
+        else tags
+    )
     if (
         tags.count("h1") == 1
         and len(asked) == 1
@@ -104,7 +121,9 @@ def _split(root: Any, level: str) -> Iterator[tuple[str, tuple[str, ...], str, A
             if answer is not None:
                 yield title, path, anchor, answer
                 answer = None
-            above = {tag: text for tag, text in above.items() if tag < element.tag} | {element.tag: _text(element)}
+            above = {tag: text for tag, text in above.items() if tag < element.tag} | {
+                element.tag: _text(element)
+            }
             if element.tag == level:
                 answer = lxml_html.Element("div")
                 path = tuple(text for tag, text in sorted(above.items()) if tag < level)
@@ -125,7 +144,13 @@ def _flat(root: Any) -> Iterator[Any]:
 
 
 def _question(
-    title: str, answer: Any, facts: front.Facts, visit: Visit, path: tuple[str, ...], *, anchor: str = ""
+    title: str,
+    answer: Any,
+    facts: front.Facts,
+    visit: Visit,
+    path: tuple[str, ...],
+    *,
+    anchor: str = "",
 ) -> Document:
     cut = cutting.cut(answer, visit, keep_title=True)
     title = _NUMBER.sub("", title) or title
@@ -138,11 +163,15 @@ def _question(
 
 
 def _unique(visit: Visit, documents: list[Document]) -> tuple[Document, ...]:
-    """Two questions with one wording in a file are one mistake: the later one is left out with a finding."""
+    """Two questions with one wording in a file are one mistake: the later one is left out with a
+    finding.
+    """
     seen: dict[str, Document] = {}
     for document in documents:
         if document.id in seen:
-            visit.note(f"The question “{document.title[:80]}” stands here twice; the first answer is kept.")
+            visit.note(
+                f"The question “{document.title[:80]}” stands here twice; the first answer is kept."
+            )
         elif any(section.text for section in document.sections):
             seen[document.id] = document
     return tuple(seen.values())
@@ -183,9 +212,15 @@ def _definitions(root: Any) -> Iterator[tuple[str, Any]]:
     """Questions in ``dl`` lists, when at least half of the terms ask."""
     for terms in root.iter("dl"):
         pairs = [(term, term.getnext()) for term in terms.iter("dt")]
-        pairs = [(term, answer) for term, answer in pairs if answer is not None and answer.tag == "dd"]
+        pairs = [
+            (term, answer) for term, answer in pairs if answer is not None and answer.tag == "dd"
+        ]
         asked = [pair for pair in pairs if _text(pair[0]).endswith("?")]
-        if len(pairs) > 1 and len(asked) * 2 >= len(pairs) and "toc" not in (terms.get("class") or ""):
+        if (
+            len(pairs) > 1
+            and len(asked) * 2 >= len(pairs)
+            and "toc" not in (terms.get("class") or "")
+        ):
             for term, answer in pairs:
                 answer.tag = "div"
                 yield _text(term), answer

@@ -1,7 +1,8 @@
 """An HTML page of a manual, a help export or a site becomes one Document.
 
-The chrome comes off (``cleaning.content``), the rest is cut into Sections. Facts come from ``<meta>`` and the front
-matter that some generators leave in. Not for FAQ pages, whose questions become Documents of their own (``faq``).
+The chrome comes off (``cleaning.content``), the rest is cut into Sections. Facts come from
+``<meta>`` and the front matter that some generators leave in. Not for FAQ pages, whose questions
+become Documents of their own (``faq``).
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from indexer import cleaning, cutting, frontmatter, markup
-from indexer.readers import facts as front
-from indexer.visit import Visit
+from indexer.html import boilerplate as cleaning
+from indexer.html import sections as cutting
+from indexer.html import tree as markup
+from indexer.readers import frontmatter
+from indexer.readers import metadata as front
+from indexer.readers.context import Visit
 from kb import ids
 from kb.search.documents import Document
 
@@ -37,7 +41,9 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
         return ()
     head = head_title(root)
     onward = _onward(root)
-    cut = cutting.cut(cleaning.content(root, visit.library.site(visit.file.absolute)), visit, expected=head)
+    cut = cutting.cut(
+        cleaning.content(root, visit.library.site(visit.file.absolute)), visit, expected=head
+    )
     if not any(section.text for section in cut.sections):
         _leads_on(onward, visit)
         return ()
@@ -64,13 +70,23 @@ def _leads_on(onward: str, visit: Visit) -> None:
 
 
 def _own(root: markup.Element, heading: str) -> str:
-    """The part of ``<title>`` that is the page's heading: "Manual - Installing" names the site first."""
+    """The part of ``<title>`` that is the page's heading: "Manual - Installing" names the site
+    first.
+    """
     parts = _parts(root)
-    return next((part for part in parts[1:] if ids.slug(part) == ids.slug(heading)), "") if heading else ""
+    return (
+        next((part for part in parts[1:] if ids.slug(part) == ids.slug(heading)), "")
+        if heading
+        else ""
+    )
 
 
-def page_facts(root: markup.Element, visit: Visit, written: Mapping[str, Any] | None = None) -> front.Facts | None:
-    """What the page's head says, and front matter (``written``) above it; None when the page must not surface."""
+def page_facts(
+    root: markup.Element, visit: Visit, written: Mapping[str, Any] | None = None
+) -> front.Facts | None:
+    """What the page's head says, and front matter (``written``) above it; None when the page must
+    not surface.
+    """
     values: dict[str, Any] = {}
     for meta in root.iter("meta"):
         name = _META.get((meta.get("name") or meta.get("property") or "").lower())

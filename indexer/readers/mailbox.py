@@ -1,7 +1,8 @@
 """A mailbox (mbox) of a list becomes one Document for each thread.
 
-Threads by Message-ID, References and In-Reply-To, else by subject. Plain text only, quotations and signatures taken
-out, addresses never shown. Not for answering mail: that is the ticket side's business.
+Threads by Message-ID, References and In-Reply-To, else by subject. Plain text only, quotations and
+signatures taken out, addresses never shown. Not for answering mail: that is the ticket side's
+business.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import parseaddr, parsedate_to_datetime
 
-from indexer import markup
-from indexer.formats import scrubbed
-from indexer.readers.posts import Post, topic
-from indexer.visit import Visit
+from indexer.html import tree as markup
+from indexer.readers.context import Visit
+from indexer.readers.thread import Post, topic
+from indexer.sources.format_detection import scrubbed
 from kb import ids
 from kb.search.documents import Document, Kind
 
@@ -27,7 +28,9 @@ MESSAGES = 20_000
 REPLIES_SHOWN = 100
 BODY = 100_000  # characters
 _START = re.compile(rb"^From (?=\S+.{0,80}\d\d:\d\d)", re.MULTILINE)
-_REPLY = re.compile(r"^(?:(?:re|aw|sv|fwd?|antw)(?:\[\d+\])?\s*:\s*|\[[\w .-]{1,40}\]\s*)+", re.IGNORECASE)
+_REPLY = re.compile(
+    r"^(?:(?:re|aw|sv|fwd?|antw)(?:\[\d+\])?\s*:\s*|\[[\w .-]{1,40}\]\s*)+", re.IGNORECASE
+)
 _ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
 _INTRODUCES = re.compile(r"^(?:On |Am |Le |El ).{0,200}(?:wrote|schrieb|écrit|escribió)\s*:?\s*$")
 
@@ -78,7 +81,10 @@ def _documents(threads: dict[str, list[_Mail]], visit: Visit) -> Iterator[Docume
             name = f"{wanted}-{taken[wanted]}"
         taken[name] = 1
         shown = mails[:REPLIES_SHOWN]
-        posts = [Post(f"message-{n}", _tree(mail.body), mail.author, mail.date) for n, mail in enumerate(shown, 1)]
+        posts = [
+            Post(f"message-{n}", _tree(mail.body), mail.author, mail.date)
+            for n, mail in enumerate(shown, 1)
+        ]
         yield topic(visit, posts, id=name, title=title, source=visit.file.name)
 
 
@@ -91,11 +97,24 @@ def _mail(data: bytes, number: int) -> _Mail | None:
         message = email.message_from_bytes(data, policy=email.policy.default)
         assert isinstance(message, EmailMessage)  # the default policy makes nothing else
         body = _own_words(_plain(message))
-        subject, sender = scrubbed(str(message["Subject"] or "")), scrubbed(str(message["From"] or ""))
-        parents = re.findall(r"<[^<>\s]{1,500}>", f"{message['In-Reply-To'] or ''} {message['References'] or ''}")
+        subject, sender = (
+            scrubbed(str(message["Subject"] or "")),
+            scrubbed(str(message["From"] or "")),
+        )
+        parents = re.findall(
+            r"<[^<>\s]{1,500}>", f"{message['In-Reply-To'] or ''} {message['References'] or ''}"
+        )
         name = str(message["Message-ID"] or "").strip() or f"message {number}"
         date = _day(str(message["Date"] or ""))
-    except (ValueError, LookupError, TypeError, AttributeError, IndexError, RecursionError, AssertionError):
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+        AssertionError,
+    ):
         return None  # headers that no parser takes
     if not body:
         return None
@@ -108,7 +127,11 @@ def _plain(message: EmailMessage) -> str:
     if part is not None:
         return scrubbed(str(part.get_content())[:BODY])
     part = message.get_body(preferencelist=("html",))
-    return scrubbed(markup.tree(str(part.get_content())[:BODY]).text_content()) if part is not None else ""
+    return (
+        scrubbed(markup.tree(str(part.get_content())[:BODY]).text_content())
+        if part is not None
+        else ""
+    )
 
 
 def _own_words(body: str) -> str:

@@ -1,7 +1,7 @@
 """A PDF becomes one Document with a Section for each page.
 
-Text only: pictures and layout stay behind. The title comes from the file's own facts, else from its first line. Needs
-the extra ``pdf``.
+Text only: pictures and layout stay behind. The title comes from the file's own facts, else from its
+first line. Needs the extra ``pdf``.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from indexer.formats import Unreadable, scrubbed
-from indexer.readers import facts as front
-from indexer.visit import ID_PREFIX, Visit
+from indexer.readers import metadata as front
+from indexer.readers.context import ID_PREFIX, Visit
+from indexer.sources.format_detection import Unreadable, scrubbed
 from kb.search.documents import Document, Section
 
 PAGES = 1000
@@ -23,7 +23,9 @@ _HYPHEN = re.compile(r"(\w)-\n(?=[a-zß-ÿ])")
 
 
 def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
-    """The document in a PDF. Raises Unreadable when it is locked or damaged, or pypdf is not installed."""
+    """The document in a PDF. Raises Unreadable when it is locked or damaged, or pypdf is not
+    installed.
+    """
     try:
         import pypdf
     except ImportError:
@@ -40,9 +42,13 @@ def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
     except Exception as error:  # pypdf raises whatever its parsers meet
         raise Unreadable(f"The PDF is damaged ({type(error).__name__}).") from None
     if not any(text for _, text in pages):
-        visit.note("The PDF holds no text, only pictures of it; give it a text layer (OCR).", skipped=True)
+        visit.note(
+            "The PDF holds no text, only pictures of it; give it a text layer (OCR).", skipped=True
+        )
         return ()
-    sections = tuple(Section(f"{ID_PREFIX}page-{page}", (f"Page {page}",), text) for page, text in pages if text)
+    sections = tuple(
+        Section(f"{ID_PREFIX}page-{page}", (f"Page {page}",), text) for page, text in pages if text
+    )
     first = next(text for _, text in pages if text).split("\n")[0][:120]
     shown = "\n".join(_shown(page, text) for page, text in pages if text)
     facts = front.of({}, visit)

@@ -1,7 +1,7 @@
 """A reStructuredText file becomes one Document.
 
-docutils renders it without raw HTML and without reading other files; what only Sphinx knows (roles, its directives) is
-brought to plain reStructuredText before. Needs the extra ``rst``.
+docutils renders it without raw HTML and without reading other files; what only Sphinx knows (roles,
+its directives) is brought to plain reStructuredText before. Needs the extra ``rst``.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ import io
 import re
 from typing import Any
 
-from indexer import cutting, markup
-from indexer.formats import Unreadable
-from indexer.readers import facts as front
-from indexer.rendering import paragraphs
-from indexer.visit import Visit
+from indexer.html import sections as cutting
+from indexer.html import tree as markup
+from indexer.markdown.rendering import paragraphs
+from indexer.readers import metadata as front
+from indexer.readers.context import Visit
+from indexer.sources.format_detection import Unreadable
 from kb.search.documents import Document
 
 _DROPPED = "toctree|contents|index|highlight|only|automodule|autoclass|autofunction|raw|include|literalinclude|meta"
@@ -58,34 +59,52 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
         facts = front.of(values, visit, line=facts.line)
     root = markup.tree(_html(body, visit), visit)
     for element in list(root.iter("table", "dl", "div", "p")):
-        if set((element.get("class") or "").split()) & {"docinfo", "system-message", "topic contents"}:
+        if set((element.get("class") or "").split()) & {
+            "docinfo",
+            "system-message",
+            "topic contents",
+        }:
             markup.drop(element)
     cut = cutting.cut(root, visit)
     if not any(section.text for section in cut.sections):
         visit.note("It holds no text.", skipped=True)
         return ()
-    return (front.document(visit, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html),)
+    return (
+        front.document(visit, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html),
+    )
 
 
 def _fields(body: str) -> dict[str, Any]:
     """The field list at the top, below the title, which stands for front matter."""
     head = _HEAD.match(body)
     top = _DOCINFO.match(body, head.end() if head else 0)
-    return {name.strip().lower(): value.strip() for name, value in _FIELD.findall(top[1])} if top else {}
+    return (
+        {name.strip().lower(): value.strip() for name, value in _FIELD.findall(top[1])}
+        if top
+        else {}
+    )
 
 
 def _html(body: str, visit: Visit) -> str:
     try:
         from docutils.core import publish_parts
     except ImportError:
-        raise Unreadable("reStructuredText is read with docutils: pip install 'askfirst[rst]'.") from None
+        raise Unreadable(
+            "reStructuredText is read with docutils: pip install 'askfirst[rst]'."
+        ) from None
     if visit.careful:
         return paragraphs(body)
     for pattern, replacement in _SPHINX:
         body = pattern.sub(replacement, body + "\n")
     try:
         parts = publish_parts(body, writer="html5", settings_overrides=dict(_SETTINGS))
-    except (Exception, SystemExit) as error:  # docutils raises whatever its directives raise, and would rather exit
-        visit.note(f"It could not be read as reStructuredText ({type(error).__name__}); its plain text is shown.")
+    except (
+        Exception,
+        SystemExit,
+    ) as error:  # docutils raises whatever its directives raise, and would rather exit
+        visit.note(
+            f"It could not be read as reStructuredText ({type(error).__name__}); its plain text "
+            f"is shown."
+        )
         return paragraphs(body)
     return f"<h1>{parts['title']}</h1>{parts['body']}" if parts["title"] else str(parts["body"])

@@ -1,8 +1,9 @@
 """A Stack Exchange dump (Posts.xml) becomes one Document for each question.
 
-Streamed: the file is read once, row by row, without entities, DTD or network, into a temporary database on disk, then
-questions are taken out with their answers; memory does not grow with the dump. PostLinks.xml beside it tells whose
-wording is another question's duplicate. Not for wiki posts, tags or deleted posts.
+Streamed: the file is read once, row by row, without entities, DTD or network, into a temporary
+database on disk, then questions are taken out with their answers; memory does not grow with the
+dump. PostLinks.xml beside it tells whose wording is another question's duplicate. Not for wiki
+posts, tags or deleted posts.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Any
 
 from lxml import etree
 
-from indexer import markup
-from indexer.readers.posts import Post, topic
-from indexer.visit import Visit
+from indexer.html import tree as markup
+from indexer.readers.context import Visit
+from indexer.readers.thread import Post, topic
 from kb.search.documents import Document
 
 _QUESTION, _ANSWER, _DUPLICATE = "1", "2", "3"
@@ -43,7 +44,9 @@ def read(path: Path, visit: Visit) -> Iterator[Document]:
         links = path.with_name(re.sub(r"Posts", "PostLinks", path.name))
         if links != path and links.is_file() and not links.is_symlink():
             _load_links(links, visit, database)
-        database.executescript("CREATE INDEX by_parent ON answer (parent); CREATE INDEX by_related ON link (related)")
+        database.executescript(
+            "CREATE INDEX by_parent ON answer (parent); CREATE INDEX by_related ON link (related)"
+        )
         rows = database.execute("SELECT * FROM question ORDER BY id")
         for row in rows:
             yield _document(row, visit, database)
@@ -72,7 +75,9 @@ def _rows(path: Path, visit: Visit) -> Iterator[dict[str, str]]:
         return
     if context.error_log:
         entry = context.error_log[0]
-        visit.note(f"The XML is damaged; what could be read was read: {entry.message}.", line=entry.line)
+        visit.note(
+            f"The XML is damaged; what could be read was read: {entry.message}.", line=entry.line
+        )
 
 
 def _load(path: Path, visit: Visit, database: sqlite3.Connection) -> None:
@@ -105,14 +110,18 @@ def _document(row: tuple[Any, ...], visit: Visit, database: sqlite3.Connection) 
     number, title, body, tags, accepted, author, changed, closed = row
     posts = [Post("question", _tree(body, visit), author, _day(changed))]
     answers = database.execute(
-        "SELECT id, body, author, changed FROM answer WHERE parent = ? ORDER BY id = ? DESC, score DESC, id LIMIT ?",
+        "SELECT id, body, author, changed FROM answer WHERE parent = ? ORDER BY id = ? DESC, "
+        "score DESC, id LIMIT ?",
         (number, accepted, ANSWERS_SHOWN),
     )
     for answer, text, by, day in answers:
-        posts.append(Post(f"answer-{answer}", _tree(text, visit), by, _day(day), answer == accepted))
+        posts.append(
+            Post(f"answer-{answer}", _tree(text, visit), by, _day(day), answer == accepted)
+        )
     # Another question that was closed as a duplicate of this one is this one in other words.
     wordings = database.execute(
-        "SELECT question.title FROM link JOIN question ON question.id = post WHERE related = ?", (number,)
+        "SELECT question.title FROM link JOIN question ON question.id = post WHERE related = ?",
+        (number,),
     )
     title = " ".join(html.unescape(title).split()) or f"Question {number}"
     return topic(

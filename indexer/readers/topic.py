@@ -1,7 +1,8 @@
 """A Markdown file with a question and its answers becomes one forum Document.
 
-Front matter: title, product, audience, author, date, tags. The text is the question; each ``## Reply by NAME`` or
-``## Answer by NAME · accepted`` opens a post, and the accepted one is the answer. The help centre's own format.
+Front matter: title, product, audience, author, date, tags. The text is the question; each ``##
+Reply by NAME`` or ``## Answer by NAME · accepted`` opens a post, and the accepted one is the
+answer. The help centre's own format.
 """
 
 from __future__ import annotations
@@ -12,14 +13,15 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from indexer.readers import facts as front
 from indexer.readers import markdown
-from indexer.readers.posts import Post, topic
-from indexer.visit import Visit
+from indexer.readers import metadata as front
+from indexer.readers.context import Visit
+from indexer.readers.thread import Post, topic
 from kb.search.documents import Document
 
 _POST = re.compile(
-    r"^(?:accepted\s+)?(?:reply|answer|comment)(?:\s+by\s+(.{1,80}?))?(\s*[·(,-]+\s*accepted\)?)?$", re.I
+    r"^(?:accepted\s+)?(?:reply|answer|comment)(?:\s+by\s+(.{1,80}?))?(\s*[·(,-]+\s*accepted\)?)?$",
+    re.I,
 )
 
 

@@ -1,7 +1,8 @@
 """A YAML file of questions (DocFX's FAQ pages) becomes one Document for each question.
 
-``sections`` of ``questions``, each with a ``question`` and an ``answer`` in Markdown; ``title``, ``summary`` and
-``metadata`` stand for front matter. Read without types, aliases and tags, as all YAML here.
+``sections`` of ``questions``, each with a ``question`` and an ``answer`` in Markdown; ``title``,
+``summary`` and ``metadata`` stand for front matter. Read without types, aliases and tags, as all
+YAML here.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from typing import Any
 
 import yaml
 
-from indexer import cutting
-from indexer.readers import facts as front
+from indexer.html import sections as cutting
 from indexer.readers import markdown
-from indexer.visit import Visit
+from indexer.readers import metadata as front
+from indexer.readers.context import Visit
 from kb import ids
 from kb.search.documents import Document, Kind
 
@@ -37,7 +38,9 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     for topic, question, answer in _questions(values):
         document = _document(topic, question, answer, facts, visit)
         if document.id in made:
-            visit.note(f"The question “{question[:80]}” stands here twice; the first answer is kept.")
+            visit.note(
+                f"The question “{question[:80]}” stands here twice; the first answer is kept."
+            )
         elif any(section.text for section in document.sections) and len(made) < QUESTIONS:
             made[document.id] = document
     if not made:
@@ -52,7 +55,10 @@ def _values(text: str, visit: Visit) -> dict[str, Any] | None:
     try:
         for token in () if sentence else yaml.scan(text, Loader=yaml.CBaseLoader):
             if isinstance(token, _FORBIDDEN):
-                sentence, line = "It uses YAML anchors, aliases or tags, which are not read.", token.start_mark.line + 1
+                sentence, line = (
+                    "It uses YAML anchors, aliases or tags, which are not read.",
+                    token.start_mark.line + 1,
+                )
                 break
         values = None if sentence else yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 - makes strings only
     except yaml.MarkedYAMLError as error:
@@ -73,15 +79,25 @@ def _questions(values: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     for section in values["sections"]:
         listed = section.get("questions") if isinstance(section, dict) else None
         for row in listed if isinstance(listed, list) else ():
-            question, answer = (row.get("question"), row.get("answer")) if isinstance(row, dict) else (None, None)
-            if isinstance(question, str) and isinstance(answer, str) and question.strip() and answer.strip():
+            question, answer = (
+                (row.get("question"), row.get("answer")) if isinstance(row, dict) else (None, None)
+            )
+            if (
+                isinstance(question, str)
+                and isinstance(answer, str)
+                and question.strip()
+                and answer.strip()
+            ):
                 name = section.get("name")
                 yield name if isinstance(name, str) else "", " ".join(question.split()), answer
 
 
 def _document(topic: str, question: str, answer: str, facts: front.Facts, visit: Visit) -> Document:
     cut = cutting.cut(markdown.rendered(answer, visit), visit, keep_title=True)
-    extra = {**facts.fields.get("extra", {}), "topic": " › ".join(part for part in (facts.title, topic) if part)}
+    extra = {
+        **facts.fields.get("extra", {}),
+        "topic": " › ".join(part for part in (facts.title, topic) if part),
+    }
     return front.document(
         visit, front.Facts("", "", facts.line, facts.fields, ()), cut.sections, titles=(question,), html=cut.html,
         kind=Kind.FAQ, id=f"{Kind.FAQ}/{visit.place.id.partition('/')[2]}/{ids.slug(question)}", extra=extra,

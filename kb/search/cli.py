@@ -21,26 +21,44 @@ from kb.settings import load
 
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--explain", is_flag=True, help="Show what each part of the score contributed."),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON document, in the shape of the API."),
         click.option(
-            "--as", "audience", default=PUBLIC, metavar="AUDIENCE", help="Answer as this audience would see it."
+            "--explain", is_flag=True, help="Show what each part of the score contributed."
         ),
-        click.option("--data", type=click.Path(path_type=Path), help="The data folder (default: KB_DATA)."),
+        click.option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            help="Print one JSON document, in the shape of the API.",
+        ),
+        click.option(
+            "--as",
+            "audience",
+            default=PUBLIC,
+            metavar="AUDIENCE",
+            help="Answer as this audience would see it.",
+        ),
+        click.option(
+            "--data", type=click.Path(path_type=Path), help="The data folder (default: KB_DATA)."
+        ),
     ):
         command = option(command)
     return command
 
 
 def _searcher(data: Path | None, audience: str) -> Searcher:
-    """Raises Invalid for an audience that no document names: a slip would be answered as to a customer."""
+    """Raises Invalid for an audience that no document names: a slip would be answered as to a
+    customer.
+    """
     settings = load(data=str(data) if data else None)
     found = Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
     known = found.audiences()
     if audience not in known:
         named = f"{', '.join(known[:-1])} and {known[-1]}"
         others = "Other groups see what customers see."
-        raise Invalid(f"--as: no document is for {audience!r}; the audiences are {named}. {others}", field="as")
+        raise Invalid(
+            f"--as: no document is for {audience!r}; the audiences are {named}. {others}",
+            field="as",
+        )
     return found
 
 
@@ -48,15 +66,25 @@ def _searcher(data: Path | None, audience: str) -> Searcher:
 @click.argument("query")
 @click.option("--limit", default=10, type=click.IntRange(1, 100), help="How many results.")
 @click.option("--kind", type=click.Choice([str(kind) for kind in Kind]), help="Only this kind.")
-@click.option("--sort", type=click.Choice(SORTS), default="best", show_default=True, help="best or newest first.")
+@click.option(
+    "--sort",
+    type=click.Choice(SORTS),
+    default="best",
+    show_default=True,
+    help="best or newest first.",
+)
 @_shared
 def search(
     query: str, limit: int, kind: str | None, sort: str, data: Path | None, audience: str, *, as_json: bool,
     explain: bool,
 ) -> None:  # fmt: skip
-    """Search as a visitor would: plain words, "phrases", -word, title: product: version: kind: tag: before: after:"""
+    """Search as a visitor would: plain words, "phrases", -word, title: product: version: kind: tag:
+    before: after:
+    """
     found = _searcher(data, audience)
-    answer = found.search(query, audience=audience, kind=kind, per_page=limit, explain=explain, sort=sort)
+    answer = found.search(
+        query, audience=audience, kind=kind, per_page=limit, explain=explain, sort=sort
+    )
     if as_json:
         click.echo(json.dumps(results_json(answer), ensure_ascii=False, indent=1))
     else:
@@ -72,9 +100,13 @@ def search(
 @click.argument("title")
 @click.option("--limit", default=5, type=click.IntRange(1, 20), help="How many suggestions.")
 @_shared
-def suggest(title: str, limit: int, data: Path | None, audience: str, *, as_json: bool, explain: bool) -> None:
+def suggest(
+    title: str, limit: int, data: Path | None, audience: str, *, as_json: bool, explain: bool
+) -> None:
     """Suggest articles for a half-typed ticket title."""
-    answer = _searcher(data, audience).suggest(title, audience=audience, limit=limit, explain=explain)
+    answer = _searcher(data, audience).suggest(
+        title, audience=audience, limit=limit, explain=explain
+    )
     if as_json:
         click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))
     else:
@@ -94,7 +126,9 @@ def _print(hits: tuple[Hit, ...], total: int) -> None:
         if hit.passage.text:
             click.echo(f"  {_marked(hit.passage)}")
         if hit.explain:
-            click.echo("  " + "  ".join(f"{name} {value:+.3f}" for name, value in hit.explain.items()))
+            click.echo(
+                "  " + "  ".join(f"{name} {value:+.3f}" for name, value in hit.explain.items())
+            )
     click.echo(f"{len(hits)} of {total} shown." if hits else "Nothing was found.", err=True)
 
 
@@ -109,29 +143,48 @@ def _marked(passage: Passage) -> str:
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("--split", help="Which qrels/NAME.tsv to judge by (default: test, else dev).")
-@click.option("--mode", type=click.Choice(["search", "suggest"]), default="search", show_default=True)
-@click.option("--prefix-chars", type=click.IntRange(1), help="Ask only the first N characters of each query.")
-@click.option("--prefix-words", type=click.IntRange(1), help="Ask only the first N words of each query.")
-@click.option("--typos", type=click.IntRange(1), help="Make N slips in each query, the same in every run.")
 @click.option(
-    "--solved", "solved_file", type=click.Path(path_type=Path), help="Resolved tickets that may vote (JSONL)."
+    "--mode", type=click.Choice(["search", "suggest"]), default="search", show_default=True
 )
-@click.option("--semantic", is_flag=True, help="Compare meanings by a model too (needs the extra of that name).")
+@click.option(
+    "--prefix-chars", type=click.IntRange(1), help="Ask only the first N characters of each query."
+)
+@click.option(
+    "--prefix-words", type=click.IntRange(1), help="Ask only the first N words of each query."
+)
+@click.option(
+    "--typos", type=click.IntRange(1), help="Make N slips in each query, the same in every run."
+)
+@click.option(
+    "--solved",
+    "solved_file",
+    type=click.Path(path_type=Path),
+    help="Resolved tickets that may vote (JSONL).",
+)
+@click.option(
+    "--semantic",
+    is_flag=True,
+    help="Compare meanings by a model too (needs the extra of that name).",
+)
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate(
     folder: Path, split: str | None, mode: str, prefix_chars: int | None, prefix_words: int | None, typos: int | None,
     solved_file: Path | None, run_file: Path | None, *, semantic: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and latency.
+    """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and
+    latency.
 
-    DIR holds corpus.jsonl, queries.jsonl and qrels/NAME.tsv. Every judged query is asked; a hit whose id is the
-    query's own is left out. The order is judged before abstaining, in both modes. With out-of-scope.jsonl, --mode
-    suggest reports abstaining apart: false_suggestions (shown to questions out of scope) and silent_in_scope at the
-    shipped threshold, and kept_at_10%, the share of success@5 that is left when the threshold lets a tenth of the
-    questions out of scope through. --solved: {"title", "documents": [ids], "solved_at"} a line.
+    DIR holds corpus.jsonl, queries.jsonl and qrels/NAME.tsv. Every judged query is asked; a hit
+    whose id is the query's own is left out. The order is judged before abstaining, in both modes.
+    With out-of-scope.jsonl, --mode suggest reports abstaining apart: false_suggestions (shown to
+    questions out of scope) and silent_in_scope at the shipped threshold, and kept_at_10%, the share
+    of success@5 that is left when the threshold lets a tenth of the questions out of scope through.
+    --solved: {"title", "documents": [ids], "solved_at"} a line.
     """
-    from kb.search import evaluate as evaluation  # brings ir-measures, which searching must not pay for
+    from kb.search import (
+        evaluation as evaluation,
+    )  # brings ir-measures, which searching must not pay for
 
     given = [
         (prefix_chars, evaluation.first_characters),
@@ -151,5 +204,8 @@ def evaluate(
         return
     for name, value in (report.metrics | report.abstain).items():
         click.echo(f"{name:<20} {value:.4f}")
-    click.echo(f"{'latency ms p50/p99':<20} {report.latency_ms['p50']:.2f} / {report.latency_ms['p99']:.2f}")
+    click.echo(
+        f"{'latency ms p50/p99':<20} {report.latency_ms['p50']:.2f} / "
+        f"{report.latency_ms['p99']:.2f}"
+    )
     click.echo(f"{report.queries} queries over {report.documents} documents.", err=True)

@@ -1,7 +1,8 @@
 """What is indexed, and who may see it?
 
-A ``Document`` is one article, FAQ entry or forum topic; its ``Section``s are the units under one heading that a
-passage and an anchor come from. Values only: reading files is the indexer's work, ranking the engine's.
+A ``Document`` is one article, FAQ entry or forum topic; its ``Section``s are the units under one
+heading that a passage and an anchor come from. Values only: reading files is the indexer's work,
+ranking the engine's.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ class Kind(StrEnum):
 
 
 PUBLIC = "public"
-#: Nested audiences, widest first: each sees its own documents and all before it. Any other name is a group of its
-#: own that sees ``public``, ``customers`` and itself.
+#: Nested audiences, widest first: each sees its own documents and all before it. Any other name is
+#: a group of its own that sees ``public``, ``customers`` and itself.
 AUDIENCES = (PUBLIC, "customers", "partners", "staff")
 
 
@@ -41,8 +42,9 @@ def visible_to(audience: str) -> frozenset[str]:
 class Section:
     """The text under one heading, without the heading itself.
 
-    ``anchor`` is "" for text before the first heading; ``path`` is the headings from the outermost to this one;
-    ``text`` is plain text, paragraphs separated by a blank line, code kept line by line.
+    ``anchor`` is "" for text before the first heading; ``path`` is the headings from the outermost
+    to this one; ``text`` is plain text, paragraphs separated by a blank line, code kept line by
+    line.
     """
 
     anchor: str
@@ -54,10 +56,11 @@ class Section:
 class Document:
     """One article, FAQ entry or forum topic, ready to index and to show.
 
-    ``html`` is already sanitised and is shown as it is; ``sections`` is the same content as plain text. ``source``
-    is the file (relative to its root, with the root's name) that it came from, for editors; ``aliases`` are other
-    titles or old names that must stay findable. ``solved`` is None where the question makes no sense (articles),
-    else whether a topic has an accepted answer. ``answer`` is the index in ``sections`` of the accepted answer.
+    ``html`` is already sanitised and is shown as it is; ``sections`` is the same content as plain
+    text. ``source`` is the file (relative to its root, with the root's name) that it came from, for
+    editors; ``aliases`` are other titles or old names that must stay findable. ``solved`` is None
+    where the question makes no sense (articles), else whether a topic has an accepted answer.
+    ``answer`` is the index in ``sections`` of the accepted answer.
     """
 
     id: str
@@ -86,7 +89,10 @@ class Document:
 
     def text(self) -> str:
         """All sections with their own headings, as one plain text."""
-        parts = (f"{section.path[-1]}\n{section.text}" if section.path else section.text for section in self.sections)
+        parts = (
+            f"{section.path[-1]}\n{section.text}" if section.path else section.text
+            for section in self.sections
+        )
         return "\n\n".join(parts)
 
 
@@ -102,7 +108,9 @@ def from_json(values: dict[str, Any]) -> Document:
     """The inverse of ``to_json``. Raises KeyError or ValueError on anything else."""
     known = dict(values)
     known["kind"] = Kind(values["kind"])
-    known["sections"] = tuple(Section(anchor, tuple(path), text) for anchor, path, text in values["sections"])
+    known["sections"] = tuple(
+        Section(anchor, tuple(path), text) for anchor, path, text in values["sections"]
+    )
     known["updated"] = dt.date.fromisoformat(values["updated"]) if values.get("updated") else None
     for name in ("versions", "tags", "aliases", "authors"):
         known[name] = tuple(values.get(name, ()))

@@ -1,7 +1,8 @@
 """What does an asker get back?
 
-The values between the searcher and everyone who shows them (browser page, JSON routes, terminal). The ``*_json``
-functions are the one place that knows the published shape. Highlights are text and spans, never HTML.
+The values between the searcher and everyone who shows them (browser page, JSON routes, terminal).
+The ``*_json`` functions are the one place that knows the published shape. Highlights are text and
+spans, never HTML.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from kb.search.documents import Kind
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """An excerpt: plain ``text`` and the half-open ``spans`` (in characters of ``text``) that matched."""
+    """An excerpt: plain ``text`` and the half-open ``spans`` (in characters of ``text``) that
+    matched.
+    """
 
     text: str
     spans: tuple[tuple[int, int], ...] = ()
@@ -53,8 +56,9 @@ class Hit:
 class Results:
     """The answer to a search: one page of hits out of ``total``.
 
-    ``facets`` maps kind, product, version and tag to ``{value: count}`` over all hits, not only this page.
-    ``notes`` are sentences about how the query was read, such as an unclosed quotation mark.
+    ``facets`` maps kind, product, version and tag to ``{value: count}`` over all hits, not only
+    this page. ``notes`` are sentences about how the query was read, such as an unclosed quotation
+    mark.
     """
 
     query: str
@@ -73,8 +77,8 @@ class Results:
 class Suggestions:
     """The answer to a half-typed title; empty when nothing is good enough to show.
 
-    ``confidence`` is the log-odds that one of the hits answers it (see ``ranking.confidence``). The same answer is
-    given to many, so its JSON is written once.
+    ``confidence`` is the log-odds that one of the hits answers it (see ``ranking.confidence``). The
+    same answer is given to many, so its JSON is written once.
     """
 
     query: str

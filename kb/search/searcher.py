@@ -1,8 +1,8 @@
 """What answers a visitor's search, suggestion or article now?
 
-``Searcher`` follows the published generation: it looks ten times a second at most whether another was published,
-opens it aside and lets requests under way finish on the one they began with. A damaged generation is never opened;
-the last good one goes on answering.
+``Searcher`` follows the published generation: it looks ten times a second at most whether another
+was published, opens it aside and lets requests under way finish on the one they began with. A
+damaged generation is never opened; the last good one goes on answering.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Self
 
 from kb.errors import Invalid, NotFound, Unavailable
-from kb.search import generations, weights
 from kb.search.documents import PUBLIC, Document, Kind
-from kb.search.generations import Generation
-from kb.search.query import parse, plain
+from kb.search.generations import generation as generations
+from kb.search.generations.generation import Generation
+from kb.search.query.parser import parse, plain
 from kb.search.results import Hit, Results, Suggestions
+from kb.search.scoring import weights
 from kb.search.snapshot import WINDOW, Snapshot
 
 LOOK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
@@ -29,11 +30,13 @@ _RELATED_BUDGET = 1.0  # seconds that articles like one may take
 
 
 class Searcher:
-    """Search, suggestions and articles over the published generation of a data folder; safe to share."""
+    """Search, suggestions and articles over the published generation of a data folder; safe to
+    share.
+    """
 
     def __init__(self, data: Path, *, budget_ms: int = 250, remember: int = 0) -> None:
-        """``budget_ms`` is what a suggestion may take, and the least that any answer may take; the last ``remember``
-        suggestions are given again as they are."""
+        """``budget_ms`` is what a suggestion may take, and the least that any answer may take; the
+        last ``remember`` suggestions are given again as they are."""
         self._data = data
         self._remember = remember
         self._budget = budget_ms / 1000
@@ -73,13 +76,17 @@ class Searcher:
     ) -> Results:  # fmt: skip
         """One page of results; without ``operators`` every character is words.
 
-        ``sort`` is "best", or "date" for the newest first; ``language`` is the reader's, whose pages come first among
-        alike ones. Raises Invalid for an unknown kind or order, or a page out of reach.
+        ``sort`` is "best", or "date" for the newest first; ``language`` is the reader's, whose
+        pages come first among alike ones. Raises Invalid for an unknown kind or order, or a page
+        out of reach.
         """
         if sort not in SORTS:
             raise Invalid(f"sort is {' or '.join(SORTS)}, not {sort}.", field="sort")
         if not 1 <= per_page <= 100 or page < 1 or (page - 1) * per_page >= WINDOW:
-            raise Invalid(f"Results can be paged up to number {WINDOW}; page {page} is out of reach.", field="page")
+            raise Invalid(
+                f"Results can be paged up to number {WINDOW}; page {page} is out of reach.",
+                field="page",
+            )
         filters = {"kind": _kind(kind), "product": product, "version": version}
         return self._now().search(
             parse(query) if operators else plain(query), audience, page=page,
@@ -92,46 +99,75 @@ class Searcher:
         self, title: str, *, audience: str = PUBLIC, limit: int = 5, explain: bool = False,
         doubt: float = weights.DOUBT, language: str = "",
     ) -> Suggestions:  # fmt: skip
-        """At most ``limit`` documents that may answer a half-typed title; none when none is good enough.
+        """At most ``limit`` documents that may answer a half-typed title; none when none is good
+        enough.
 
         ``doubt`` is the confidence (log-odds) below which nothing is shown.
         """
         if not 1 <= limit <= 20:
             raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
-        now = self._now()  # to open a generation takes longer than an answer, and is no reason for a worse one
+        now = (
+            self._now()
+        )  # to open a generation takes longer than an answer, and is no reason for a worse one
         return now.suggest(
-            title, audience, limit=limit, deadline=self._until(), explain=explain, doubt=doubt, language=language
+            title,
+            audience,
+            limit=limit,
+            deadline=self._until(),
+            explain=explain,
+            doubt=doubt,
+            language=language,
         )
 
     def article(self, document_id: str, *, audience: str = PUBLIC) -> Document:
-        """A whole document by id or old id. Raises NotFound alike when it is absent and when it is not theirs."""
+        """A whole document by id or old id. Raises NotFound alike when it is absent and when it is
+        not theirs.
+        """
         found = self._now().article(document_id, audience)
         if found is None:
-            raise NotFound("There is no such article; it may have been renamed. Search for it by its title.")
+            raise NotFound(
+                "There is no such article; it may have been renamed. Search for it by its title."
+            )
         return found
 
-    def related(self, document_id: str, *, audience: str = PUBLIC, limit: int = 5) -> tuple[Hit, ...]:
+    def related(
+        self, document_id: str, *, audience: str = PUBLIC, limit: int = 5
+    ) -> tuple[Hit, ...]:
         """Documents like this one, best first."""
         snapshot = self._now()
         found = snapshot.article(document_id, audience)
-        return snapshot.related(found, audience, limit, deadline=self._until(_RELATED_BUDGET)) if found else ()
+        return (
+            snapshot.related(found, audience, limit, deadline=self._until(_RELATED_BUDGET))
+            if found
+            else ()
+        )
 
-    def likeness(self, text: str, others: Sequence[str], *, audience: str = PUBLIC) -> tuple[float, ...]:
-        """How like ``text`` each of some other short texts is, 0 to 1, by the weights that words have here."""
+    def likeness(
+        self, text: str, others: Sequence[str], *, audience: str = PUBLIC
+    ) -> tuple[float, ...]:
+        """How like ``text`` each of some other short texts is, 0 to 1, by the weights that words
+        have here.
+        """
         return self._now().likeness(text, others, audience)
 
-    def listing(self, audience: str, kind: str, *, page: int = 1, per_page: int = 50) -> tuple[int, tuple[Hit, ...]]:
+    def listing(
+        self, audience: str, kind: str, *, page: int = 1, per_page: int = 50
+    ) -> tuple[int, tuple[Hit, ...]]:
         """How many documents of a kind there are, and one page of them by id."""
         start = (max(1, page) - 1) * per_page
-        return self._now().listing(audience, Kind(_kind(kind) or Kind.DOC), newest=False, start=start, count=per_page)
+        return self._now().listing(
+            audience, Kind(_kind(kind) or Kind.DOC), newest=False, start=start, count=per_page
+        )
 
     def newest(self, audience: str, kind: str, limit: int = 5) -> tuple[Hit, ...]:
         """The most recently updated documents of a kind."""
-        return self._now().listing(audience, Kind(_kind(kind) or Kind.DOC), newest=True, start=0, count=limit)[1]
+        return self._now().listing(
+            audience, Kind(_kind(kind) or Kind.DOC), newest=True, start=0, count=limit
+        )[1]
 
     def audiences(self) -> tuple[str, ...]:
-        """All that documents are for: those that every index knows, and the groups that one of its documents names.
-        For who owns the index; a visitor is never told."""
+        """All that documents are for: those that every index knows, and the groups that one of its
+        documents names. For who owns the index; a visitor is never told."""
         return tuple(self._now().generation.manifest.partitions)
 
     def counts(self, audience: str = PUBLIC) -> dict[str, int]:
@@ -153,7 +189,9 @@ class Searcher:
             finally:
                 self._lock.release()
         if self._snapshot is None:
-            self._looked = float("-inf")  # look again at the next request: an index may just have been built
+            self._looked = float(
+                "-inf"
+            )  # look again at the next request: an index may just have been built
             raise Unavailable(generations.absence(self._data), retry_after=5)
         return self._snapshot
 
@@ -162,7 +200,9 @@ class Searcher:
         if self._snapshot is not None and name == self._name:
             return
         found = generations.current(self._data)
-        if found is not None and (self._snapshot is None or found.name != self._snapshot.generation.name):
+        if found is not None and (
+            self._snapshot is None or found.name != self._snapshot.generation.name
+        ):
             self._snapshot = Snapshot(found, remember=self._remember)
             if self._remember:  # a server that stays
                 threading.Thread(target=self._snapshot.touch, name="touch", daemon=True).start()

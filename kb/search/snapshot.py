@@ -1,8 +1,8 @@
 """What does one generation answer to one audience?
 
-``Snapshot`` is a generation opened for reading: it never changes, so an answer never mixes two. It walks a query
-through the engines (``matrix``, ``whoosh_engine``), ``ranking`` and ``highlight`` to hits. Which generation is current
-is the searcher's business.
+``Snapshot`` is a generation opened for reading: it never changes, so an answer never mixes two. It
+walks a query through the engines (``matrix``, ``whoosh_engine``), ``ranking`` and ``highlight`` to
+hits. Which generation is current is the searcher's business.
 """
 
 from __future__ import annotations
@@ -19,20 +19,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search import arrays, curations, ranking, weights
-from kb.search.analysis import placed
-from kb.search.curations import Curations, Steering
+from kb.search.analysis.passages import Cut
+from kb.search.analysis.similarity import cosine, vector
+from kb.search.analysis.tokenizer import placed
+from kb.search.bounded_cache import Lately
+from kb.search.build.partition_writer import KINDS, key_of
 from kb.search.documents import Document, Kind, visible_to
-from kb.search.generations import Generation
-from kb.search.highlight import Matches, Text, passage, read, reads_well
-from kb.search.lately import Lately
-from kb.search.likeness import cosine, vector
-from kb.search.matrix import Looked, Matrix, Understood
-from kb.search.passages import Cut
-from kb.search.postings import KINDS, key_of
-from kb.search.query import LONGEST, Query
+from kb.search.engines.whoosh import FOLDER, Selector
+from kb.search.generations.generation import Generation
+from kb.search.index import array_file as arrays
+from kb.search.partition import Looked, Matrix, Understood
+from kb.search.query import curations
+from kb.search.query.curations import Curations, Steering
+from kb.search.query.parser import LONGEST, Query
 from kb.search.results import Hit, Passage, Results, Suggestions
-from kb.search.whoosh_engine import FOLDER, Selector
+from kb.search.scoring import fusion as ranking
+from kb.search.scoring import weights
+from kb.search.snippets import Matches, Text, passage, read, reads_well
 
 Ints = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -49,8 +52,8 @@ FACETS = ("kind", "product", "version", "tag")
 class Ranked:
     """Documents best first; of the first of them, which were looked at closely, the total scores.
 
-    ``raw`` scores, the total's ``parts`` by name and the passages to show are in the order of looking; ``place`` gives,
-    for each document closely looked at, its place there.
+    ``raw`` scores, the total's ``parts`` by name and the passages to show are in the order of
+    looking; ``place`` gives, for each document closely looked at, its place there.
     """
 
     documents: Ints
@@ -62,10 +65,16 @@ class Ranked:
     partial: bool = False
 
     def explained(self, rank: int) -> dict[str, float]:
-        """What each part contributed to the document at ``rank``; nothing for one not looked at closely."""
+        """What each part contributed to the document at ``rank``; nothing for one not looked at
+        closely.
+        """
         if rank >= self.place.size:
             return {}
-        return {name: float(value) for name, part in self.parts.items() if (value := part[self.place[rank]])}
+        return {
+            name: float(value)
+            for name, part in self.parts.items()
+            if (value := part[self.place[rank]])
+        }
 
 
 class Snapshot:
@@ -80,7 +89,8 @@ class Snapshot:
         self.curations = Curations(generation.curations())
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._partitions = {
-            file: arrays.load(file) for file in map(generation.partition, generation.manifest.partitions)
+            file: arrays.load(file)
+            for file in map(generation.partition, generation.manifest.partitions)
         }
         self._matrices: dict[Path, Matrix] = {}
         self._selector: Selector | None = None
@@ -101,27 +111,50 @@ class Snapshot:
             self._selector = Selector(self.generation.path / FOLDER)
         return self._selector
 
-    # --- suggestions ---------------------------------------------------------------------------------------------
+    # --- suggestions
+    # ---------------------------------------------------------------------------------------------
 
     def suggest(
-        self, title: str, audience: str, *, limit: int, deadline: float, explain: bool, doubt: float, language: str
+        self,
+        title: str,
+        audience: str,
+        *,
+        limit: int,
+        deadline: float,
+        explain: bool,
+        doubt: float,
+        language: str,
     ) -> Suggestions:
-        """What was answered lately is answered again: many type the same first letters, and nothing here changes."""
+        """What was answered lately is answered again: many type the same first letters, and nothing
+        here changes.
+        """
         key = (title, audience, limit, explain, doubt, language)
         answer = self._answers.get(key)
         if answer is None:
-            answer = self._suggest(title, audience, limit, deadline, doubt, language, explain=explain)
+            answer = self._suggest(
+                title, audience, limit, deadline, doubt, language, explain=explain
+            )
             if not answer.partial and len(title) <= LONGEST and self._remember:
                 self._answers.keep(key, answer)
         return answer
 
     def _suggest(
-        self, title: str, audience: str, limit: int, deadline: float, doubt: float, language: str, *, explain: bool
+        self,
+        title: str,
+        audience: str,
+        limit: int,
+        deadline: float,
+        doubt: float,
+        language: str,
+        *,
+        explain: bool,
     ) -> Suggestions:
         matrix = self.matrix(audience)
         understood = self._understood(matrix, title[:LONGEST], open_ended=True)
         steer = self._steering(matrix, title[:LONGEST])
-        ranked = self._rank(matrix, understood, None, deadline, steer=steer, language=language, explain=explain)
+        ranked = self._rank(
+            matrix, understood, None, deadline, steer=steer, language=language, explain=explain
+        )
         name = self.generation.name
         sure = self._confidence(matrix, understood, ranked)
         if sure < doubt:  # a box that shows noise teaches people to ignore it
@@ -139,9 +172,12 @@ class Snapshot:
         letters, words = (ranked.raw[name][at].tolist() for name in ("letters", "words"))
         topics = ranked.raw["topics"][at].tolist() if matrix.topics else [None] * len(words)
         best = [ranking.Evidence(*one) for one in zip(letters, words, topics, strict=True)]
-        return ranking.confidence(best, ideal=matrix.ideal(understood), rarest=matrix.lexical.idf(1))
+        return ranking.confidence(
+            best, ideal=matrix.ideal(understood), rarest=matrix.lexical.idf(1)
+        )
 
-    # --- search --------------------------------------------------------------------------------------------------
+    # --- search
+    # --------------------------------------------------------------------------------------------------
 
     def search(
         self,
@@ -161,8 +197,12 @@ class Snapshot:
         steer = self._steering(matrix, query.words)
         selected, notes, in_time = self._selected(matrix, query, deadline)
         scores = matrix.score(understood)
-        asked = bool(understood.meanings or understood.unknown)  # besides operators, or words that all texts have
-        pool = np.asarray(scores > 0) if selected is None else selected & ((scores > 0) | (not asked))
+        asked = bool(
+            understood.meanings or understood.unknown
+        )  # besides operators, or words that all texts have
+        pool = (
+            np.asarray(scores > 0) if selected is None else selected & ((scores > 0) | (not asked))
+        )
         masks = {name: _filter(matrix, name, value) for name, value in filters.items()}
         if steer is not None:
             pool = curations.pool(pool, steer, selected)
@@ -172,7 +212,14 @@ class Snapshot:
             documents = self._rest(matrix, ranked, np.zeros_like(scores), allowed)
         else:
             ranked = self._rank(
-                matrix, understood, allowed, deadline, scores=scores, steer=steer, language=language, explain=explain
+                matrix,
+                understood,
+                allowed,
+                deadline,
+                scores=scores,
+                steer=steer,
+                language=language,
+                explain=explain,
             )
             documents = self._rest(matrix, ranked, scores, allowed)
         start = (page - 1) * per_page
@@ -190,17 +237,25 @@ class Snapshot:
             per_page=per_page,
         )
 
-    def _selected(self, matrix: Matrix, query: Query, deadline: float) -> tuple[Mask | None, tuple[str, ...], bool]:
+    def _selected(
+        self, matrix: Matrix, query: Query, deadline: float
+    ) -> tuple[Mask | None, tuple[str, ...], bool]:
         """The documents that the operators leave, None when there are no operators."""
         if not query.operators:
             return None, (), True
         wanted, unwanted, in_time = self.selector().select(query.operators, deadline=deadline)
         keys = matrix.column("key")
         mask = np.ones(matrix.size, dtype=bool) if wanted is None else np.isin(keys, wanted)
-        notes = () if in_time else ("The search took too long and was cut short; use fewer or longer words.",)
+        notes = (
+            ()
+            if in_time
+            else ("The search took too long and was cut short; use fewer or longer words.",)
+        )
         return mask & ~np.isin(keys, unwanted), notes, in_time
 
-    def _rest(self, matrix: Matrix, ranked: Ranked, scores: npt.NDArray[Any], allowed: Mask) -> Ints:
+    def _rest(
+        self, matrix: Matrix, ranked: Ranked, scores: npt.NDArray[Any], allowed: Mask
+    ) -> Ints:
         """What was ranked, then all else that is allowed: by word score, then newest first."""
         others = allowed.copy()
         others[ranked.documents] = False
@@ -208,25 +263,35 @@ class Snapshot:
         order = np.lexsort((rest, -matrix.column("day")[rest], -scores[rest]))
         return np.concatenate((ranked.documents, rest[order]))[:WINDOW]
 
-    # --- what editors decided ------------------------------------------------------------------------------------
+    # --- what editors decided
+    # ------------------------------------------------------------------------------------
 
     def _understood(self, matrix: Matrix, text: str, *, open_ended: bool) -> Understood:
         understood = matrix.understand(self.curations.trimmed(text), open_ended=open_ended)
         meanings = self.curations.widened(text, understood.meanings, matrix.stems.find)
         known = {meaning.word for meaning in meanings}
-        return replace(understood, meanings=meanings, unknown=tuple(w for w in understood.unknown if w not in known))
+        return replace(
+            understood,
+            meanings=meanings,
+            unknown=tuple(w for w in understood.unknown if w not in known),
+        )
 
     def _steering(self, matrix: Matrix, text: str) -> Steering | None:
         keys = matrix.column("key")
-        return curations.steering(self.curations.decide(text), lambda id_: np.flatnonzero(keys == key_of(id_)).tolist())
+        return curations.steering(
+            self.curations.decide(text), lambda id_: np.flatnonzero(keys == key_of(id_)).tolist()
+        )
 
-    # --- ranking -------------------------------------------------------------------------------------------------
+    # --- ranking
+    # -------------------------------------------------------------------------------------------------
 
     def _rank(
         self, matrix: Matrix, understood: Understood, allowed: Mask | None, deadline: float, *,
         scores: Any = None, steer: Steering | None = None, language: str = "", explain: bool = False,
     ) -> Ranked:  # fmt: skip
-        """Candidates of both lanes in their final order; with what each part contributed only when asked to explain."""
+        """Candidates of both lanes in their final order; with what each part contributed only when
+        asked to explain.
+        """
         if scores is None and allowed is not None:
             scores = matrix.score(understood)
         pool = matrix.pool(understood) if scores is None else None
@@ -236,8 +301,16 @@ class Snapshot:
             order = ranking.order(words)
             return Ranked(found[order], words[order], order, {}, {}, _NONE, partial=True)
         question = matrix.question(understood)
-        voted, votes = matrix.votes.cast(understood.meanings, understood.unknown) if matrix.votes else _NO_VOTES
-        alike = matrix.letters.candidates(question.vector, allowed) if question.vector is not None else _NONE
+        voted, votes = (
+            matrix.votes.cast(understood.meanings, understood.unknown)
+            if matrix.votes
+            else _NO_VOTES
+        )
+        alike = (
+            matrix.letters.candidates(question.vector, allowed)
+            if question.vector is not None
+            else _NONE
+        )
         documents = _merged(found, alike, voted if allowed is None else voted[allowed[voted]])
         documents = curations.candidates(documents, steer, allowed)
         looked = matrix.look(question, documents)
@@ -246,7 +319,10 @@ class Snapshot:
             raw["semantic"] = matrix.semantic.scores(understood.text, documents)
         forum = int(documents.searchsorted(matrix.kind_ranges[_FORUM][0]))
         mixed = (raw, forum, matrix.column("solved")[documents], _chatter(matrix))
-        signals, cast = matrix.signals(understood, documents, language), ranking.voted(votes, voted, documents)
+        signals, cast = (
+            matrix.signals(understood, documents, language),
+            ranking.voted(votes, voted, documents),
+        )
         run = matrix.run
         if run.weigh is None or run.order is None or explain or steer is not None:
             parts = ranking.mix(*mixed)
@@ -266,15 +342,25 @@ class Snapshot:
             order = run.order(total)
         return Ranked(documents[order], total[order], order, raw, parts, looked.shown)
 
-    # --- hits ----------------------------------------------------------------------------------------------------
+    # --- hits
+    # ----------------------------------------------------------------------------------------------------
 
     def _hits(
-        self, matrix: Matrix, understood: Understood, ranked: Ranked, start: int, count: int, *, explain: bool
+        self,
+        matrix: Matrix,
+        understood: Understood,
+        ranked: Ranked,
+        start: int,
+        count: int,
+        *,
+        explain: bool,
     ) -> tuple[Hit, ...]:
         documents = ranked.documents[start : start + count]
         if not documents.size:
             return ()
-        looked_at = ranked.shown[ranked.place[start : start + count]] if ranked.shown.size else _NONE
+        looked_at = (
+            ranked.shown[ranked.place[start : start + count]] if ranked.shown.size else _NONE
+        )
         rest = documents[looked_at.size :]
         others = matrix.look(matrix.question(understood), rest).shown if rest.size else _NONE
         matches, hits = _matches(matrix, understood), []
@@ -299,36 +385,59 @@ class Snapshot:
         shown = self._excerpt(first + best, matches)
         if shown.spans and not reads_well(shown.text):
             low, high = (first + place for place in matrix.showable(document))
-            shown = self._sentences(shown, (row for row in _near(first + best) if low <= row < high), matches)
+            shown = self._sentences(
+                shown, (row for row in _near(first + best) if low <= row < high), matches
+            )
         url = f"/help/{document_id}" + (f"#{shown.anchor}" if shown.anchor else "")
-        return Hit(document_id, Kind(kind), title, url, score, shown, product, tuple(versions), updated, solved, parts)
+        return Hit(
+            document_id,
+            Kind(kind),
+            title,
+            url,
+            score,
+            shown,
+            product,
+            tuple(versions),
+            updated,
+            solved,
+            parts,
+        )
 
     def _excerpt(self, row: int, matches: Matches) -> Passage:
         cut, text = self._cut(row)
         return passage(text, cut.anchor, cut.path, matches)
 
     def _sentences(self, shown: Passage, rows: Iterable[int], matches: Matches) -> Passage:
-        """The first excerpt of ``rows`` that says much the same in sentences as ``shown``, else that."""
+        """The first excerpt of ``rows`` that says much the same in sentences as ``shown``, else
+        that.
+        """
         words = len(shown.marked())
         near = (self._excerpt(row, matches) for row in rows)
-        return next((one for one in near if reads_well(one.text) and 2 * len(one.marked()) >= words), shown)
+        return next(
+            (one for one in near if reads_well(one.text) and 2 * len(one.marked()) >= words), shown
+        )
 
     def _cut(self, row: int) -> tuple[Cut, Text]:
-        """A passage, ready to look for words in: the next letter that is typed mostly finds the same."""
+        """A passage, ready to look for words in: the next letter that is typed mostly finds the
+        same.
+        """
         found = self._cuts.get(row)
         if found is None:
             cut = self.store.passage(row)
             found = self._cuts.keep(row, (cut, read(cut.text)))
         return found
 
-    # --- articles ------------------------------------------------------------------------------------------------
+    # --- articles
+    # ------------------------------------------------------------------------------------------------
 
     def article(self, document_id: str, audience: str) -> Document | None:
         """The document, when ``audience`` may see it."""
         found = self.store.document(document_id)
         return found if found and found.audience in visible_to(audience) else None
 
-    def related(self, document: Document, audience: str, limit: int, *, deadline: float) -> tuple[Hit, ...]:
+    def related(
+        self, document: Document, audience: str, limit: int, *, deadline: float
+    ) -> tuple[Hit, ...]:
         matrix = self.matrix(audience)
         row = self.store.row(document.id)
         (places,) = np.nonzero(matrix.column("row") == row)
@@ -337,12 +446,16 @@ class Snapshot:
         understood = matrix.related(int(places[0]))
         allowed = np.ones(matrix.size, dtype=bool)
         allowed[places] = False
-        ranked = self._rank(matrix, Understood(document.title, understood.meanings), allowed, deadline)
+        ranked = self._rank(
+            matrix, Understood(document.title, understood.meanings), allowed, deadline
+        )
         return self._hits(matrix, understood, ranked, 0, limit, explain=False)
 
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:
         matrix = self.matrix(audience)
-        one, *rest = (vector(Counter(matrix.analyzer.stems(each)), matrix.weight) for each in (text, *others))
+        one, *rest = (
+            vector(Counter(matrix.analyzer.stems(each)), matrix.weight) for each in (text, *others)
+        )
         return tuple(cosine(one, other) for other in rest)
 
     def listing(
@@ -369,9 +482,13 @@ def _near(row: int) -> Iterator[int]:
         yield from (row + step, row - step)
 
 
-def _kindred(matrix: Matrix, documents: Ints, looked: Looked, score: Any, order: Ints) -> dict[str, Any]:
+def _kindred(
+    matrix: Matrix, documents: Ints, looked: Looked, score: Any, order: Ints
+) -> dict[str, Any]:
     likest = float(looked.raw["letters"].max(initial=0.0))
-    return ranking.kindred(matrix.kindred(documents, looked.shown, *ranking.leaders(score, order)), likest)
+    return ranking.kindred(
+        matrix.kindred(documents, looked.shown, *ranking.leaders(score, order)), likest
+    )
 
 
 def _merged(*lists: Ints) -> Ints:
@@ -397,8 +514,12 @@ def _filter(matrix: Matrix, name: str, value: str) -> Mask:
 
 
 def _facet(matrix: Matrix, name: str, pool: Mask, masks: dict[str, Mask]) -> dict[str, int]:
-    """Counts under all filters but its own, so that one sees what choosing another value would give."""
-    documents = np.flatnonzero(_all([pool, *(mask for other, mask in masks.items() if other != name)]))
+    """Counts under all filters but its own, so that one sees what choosing another value would
+    give.
+    """
+    documents = np.flatnonzero(
+        _all([pool, *(mask for other, mask in masks.items() if other != name)])
+    )
     if name == "kind":
         counts = np.bincount(matrix.column("kind")[documents], minlength=len(KINDS)).tolist()
         return {str(kind): n for kind, n in zip(KINDS, counts, strict=True) if n}
@@ -410,12 +531,16 @@ def _all(masks: list[Mask]) -> Mask:
 
 
 def _matches(matrix: Matrix, understood: Understood) -> Matches:
-    stems = {matrix.stems.word(stem) for m in understood.meanings if not m.united for stem in m.stems}
+    stems = {
+        matrix.stems.word(stem) for m in understood.meanings if not m.united for stem in m.stems
+    }
     return Matches(stems, [m.word for m in understood.meanings if m.united], matrix.analyzer.stem)
 
 
 def _did_you_mean(text: str, understood: Understood) -> str | None:
-    """The query with its unknown words corrected, from words the asker may see; None when nothing was."""
+    """The query with its unknown words corrected, from words the asker may see; None when nothing
+    was.
+    """
     changed = text
     for meaning in understood.meanings:
         if meaning.corrected:
@@ -424,7 +549,9 @@ def _did_you_mean(text: str, understood: Understood) -> str | None:
 
 
 def _replaced(text: str, word: str, other: str) -> str:
-    """``text`` with ``other`` for each ``word``; for parts of words (camelCase) only where it is no whole one."""
+    """``text`` with ``other`` for each ``word``; for parts of words (camelCase) only where it is no
+    whole one.
+    """
     folded, places = placed(text)
     plain = re.escape(word)
     found = [*re.finditer(rf"(?<!\w){plain}(?!\w)", folded)] or [*re.finditer(plain, folded)]

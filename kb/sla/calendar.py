@@ -1,10 +1,11 @@
 """When is it open, and when is a budget used up?
 
-A ``BusinessCalendar`` is wall-clock rules in one IANA zone: a week, holidays, closures, extra openings. It turns
-them into instants, counts elapsed real seconds and knows nothing of files, tickets or the time now.
+A ``BusinessCalendar`` is wall-clock rules in one IANA zone: a week, holidays, closures, extra
+openings. It turns them into instants, counts elapsed real seconds and knows nothing of files,
+tickets or the time now.
 
-Nights when clocks change: a local time inside the spring gap moves to the first real instant after it; a repeated
-autumn time opens at its first and closes at its last occurrence.
+Nights when clocks change: a local time inside the spring gap moves to the first real instant after
+it; a repeated autumn time opens at its first and closes at its last occurrence.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
-from kb.sla.reckoning import (
+from kb.sla.open_time import (
     DAY,
     FOREVER,
     OUTSIDE,
@@ -61,7 +62,8 @@ class SpecialHours:
 
 @dataclass(frozen=True, slots=True)
 class BusinessCalendar:
-    """Opening hours. ``week`` holds seven tuples of spans, Monday first; ``holidays`` maps dates to names.
+    """Opening hours. ``week`` holds seven tuples of spans, Monday first; ``holidays`` maps dates to
+    names.
 
     Immutable but for a memo of opening spans per local date, which no answer depends on.
     """
@@ -72,9 +74,13 @@ class BusinessCalendar:
     extra: tuple[SpecialHours, ...] = ()
     holidays: Mapping[dt.date, str] = field(default_factory=dict)
     name: str = ""
-    _closed: dict[tuple[int, int], list[SpecialHours]] = field(init=False, repr=False, compare=False)
+    _closed: dict[tuple[int, int], list[SpecialHours]] = field(
+        init=False, repr=False, compare=False
+    )
     _extra: dict[tuple[int, int], list[SpecialHours]] = field(init=False, repr=False, compare=False)
-    _days: dict[int, tuple[Interval, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _days: dict[int, tuple[Interval, ...]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         # A frozen dataclass has no other way to keep what it derives from its fields.
@@ -108,15 +114,18 @@ class BusinessCalendar:
         return opening is not None and opening[0] <= second
 
     def next_open(self, at: dt.datetime) -> dt.datetime | None:
-        """``at`` itself when it is open then, else the next opening; None when there is none in ten years."""
+        """``at`` itself when it is open then, else the next opening; None when there is none in ten
+        years.
+        """
         opens = self._next_open(instant(at))
         return None if opens is None else moment(opens)
 
     def measure(self, start: int, budget: Budget) -> tuple[Hours, int]:
         """``budget`` as seconds, and the hours on which they are counted.
 
-        Days are counted on whole days of this zone, so that "3 business days" is the same time of day whatever the
-        length of a working day; the number of seconds depends on whether clocks change on the way.
+        Days are counted on whole days of this zone, so that "3 business days" is the same time of
+        day whatever the length of a working day; the number of seconds depends on whether clocks
+        change on the way.
         """
         if budget.unit is Unit.OPEN_TIME:
             return self, budget.amount
@@ -135,7 +144,9 @@ class BusinessCalendar:
         return any(self.day(first + n) for n in range(TEN_YEARS))
 
     def openings(self, at: int) -> Iterator[Interval]:
-        """Openings that end after ``at``, in order of start; stops when nothing opens for ten years."""
+        """Openings that end after ``at``, in order of start; stops when nothing opens for ten
+        years.
+        """
         # The day before may reach into this one when its midnight comes twice.
         day = dt.datetime.fromtimestamp(at, self.zone).toordinal() - 1
         last = min(day + CENTURY, _LAST_DAY)
@@ -152,7 +163,9 @@ class BusinessCalendar:
             day += 1
 
     def day(self, ordinal: int) -> tuple[Interval, ...]:
-        """The openings of one local date as instants; a span that lies wholly in a spring gap is gone."""
+        """The openings of one local date as instants; a span that lies wholly in a spring gap is
+        gone.
+        """
         spans = self._days.get(ordinal)
         if spans is None:
             if len(self._days) > CENTURY:
@@ -186,7 +199,10 @@ class BusinessCalendar:
     def _instants(self, date: dt.date) -> tuple[Interval, ...]:
         found = []
         for start, end in self._wall(date):
-            opens, closes = opening_instant(self.zone, date, start), closing_instant(self.zone, date, end)
+            opens, closes = (
+                opening_instant(self.zone, date, start),
+                closing_instant(self.zone, date, end),
+            )
             if closes > opens:
                 found.append((opens, closes))
         return tuple(found)
@@ -242,7 +258,10 @@ class WholeDays:
             empty = 0 if counted else empty + 1
             if counted:
                 date = dt.date.fromordinal(day)
-                opens, closes = opening_instant(self.zone, date, 0), opening_instant(self.zone, date, DAY)
+                opens, closes = (
+                    opening_instant(self.zone, date, 0),
+                    opening_instant(self.zone, date, DAY),
+                )
                 if closes > max(at, opens):
                     yield opens, closes
             day += 1
@@ -266,7 +285,9 @@ class WholeDays:
 
 @dataclass(frozen=True, slots=True)
 class Succession:
-    """Versions of one calendar, each in force from its instant on: an edit never rewrites what has been counted."""
+    """Versions of one calendar, each in force from its instant on: an edit never rewrites what has
+    been counted.
+    """
 
     versions: tuple[tuple[int, Hours], ...]
 
@@ -285,7 +306,9 @@ class Succession:
                 yield max(opens, since), min(closes, end)
 
     def why(self, at: int) -> str:
-        return next((h for since, h in reversed(self.versions) if since <= at), self.versions[0][1]).why(at)
+        return next(
+            (h for since, h in reversed(self.versions) if since <= at), self.versions[0][1]
+        ).why(at)
 
 
 def opening_instant(zone: ZoneInfo, date: dt.date, wall: int) -> int:
@@ -324,7 +347,9 @@ def _without(spans: Iterable[WallSpan], cut: WallSpan) -> tuple[WallSpan, ...]:
     return tuple(span for span in found if span[0] < span[1])
 
 
-def _special(rules: dict[tuple[int, int], list[SpecialHours]], date: dt.date) -> Sequence[SpecialHours]:
+def _special(
+    rules: dict[tuple[int, int], list[SpecialHours]], date: dt.date
+) -> Sequence[SpecialHours]:
     found = rules.get((date.month, date.day))
     return [special for special in found if special.matches(date)] if found else ()
 

@@ -1,7 +1,7 @@
 """What do the ``[calendars.*]`` tables of a policy file say?
 
-Turns each into a BusinessCalendar and notes every mistake with its line. Dates, spans and holidays only; levels and
-the rest of the file are read by ``kb.sla.policy_file``.
+Turns each into a BusinessCalendar and notes every mistake with its line. Dates, spans and holidays
+only; levels and the rest of the file are read by ``kb.sla.policy_file``.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
-from kb.sla.ics import closures
-from kb.sla.page import Place, Table
-from kb.sla.reckoning import DAY
+from kb.sla.icalendar import closures
+from kb.sla.open_time import DAY
+from kb.toml_reader import Place, Table
 
 FIELDS = ("zone", "week", "closed", "open", "holidays", "ics")
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -25,7 +25,9 @@ DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ICS_BYTES = 2_000_000
 
 _SPAN = re.compile(r"(\d{2}):(\d{2})\s*[-–]\s*(\d{2}):(\d{2})")
-_DATED = re.compile(r"(?:(\d{4})|yearly)[- ](\d{2})-(\d{2})(?:\s+(\d{2}:\d{2}\s*[-–]\s*\d{2}:\d{2}))?(?:\s+(\D.*))?")
+_DATED = re.compile(
+    r"(?:(\d{4})|yearly)[- ](\d{2})-(\d{2})(?:\s+(\d{2}:\d{2}\s*[-–]\s*\d{2}:\d{2}))?(?:\s+(\D.*))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +39,24 @@ class Surroundings:
 
 
 def calendar(table: Table, around: Surroundings, sources: list[bytes]) -> BusinessCalendar | None:
-    """None when something is wrong; ``sources`` gains the content of every further file that was read."""
+    """None when something is wrong; ``sources`` gains the content of every further file that was
+    read.
+    """
     before = len(table.page.mistakes)
     table.only(FIELDS)
     zone = _zone(table)
     week = _week(table)
     closed = _special(table, "closed") + _ics(table, zone, around.folder, sources)
     holidays = _holidays(table)
-    found = BusinessCalendar(zone, week, closed, _special(table, "open"), holidays, str(table.path[-1]))
+    found = BusinessCalendar(
+        zone, week, closed, _special(table, "open"), holidays, str(table.path[-1])
+    )
     if len(table.page.mistakes) > before:
         return None
     if not found.opens_within_ten_years(around.today):
         table.wrong(
-            f"{table.name} does not open once in the next ten years; give it opening hours in 'week' or 'open'."
+            f"{table.name} does not open once in the next ten years; give it opening hours in "
+            f"'week' or 'open'."
         )
         return None
     return found
@@ -60,8 +67,11 @@ def _zone(table: Table) -> ZoneInfo:
     try:
         return ZoneInfo(key or "UTC")
     except (ValueError, OSError, LookupError):
-        # ZoneInfo raises ZoneInfoNotFoundError for an unknown name, ValueError or OSError for a name that is a path.
-        table.wrong(f"There is no time zone {key!r}; give an IANA name such as 'Europe/Berlin'.", "zone")
+        # ZoneInfo raises ZoneInfoNotFoundError for an unknown name, ValueError or OSError for a
+        # name that is a path.
+        table.wrong(
+            f"There is no time zone {key!r}; give an IANA name such as 'Europe/Berlin'.", "zone"
+        )
         return ZoneInfo("UTC")
 
 
@@ -79,7 +89,9 @@ def _day(week: Table, name: str) -> tuple[WallSpan, ...]:
     for place, text in week.words(name):
         span = wall_span(text)
         if span is None:
-            week.page.wrong(place, f"{name}: {text!r} is no span; write it like '09:00-17:00', up to 24:00.")
+            week.page.wrong(
+                place, f"{name}: {text!r} is no span; write it like '09:00-17:00', up to 24:00."
+            )
         else:
             found.append((span, place, text))
     found.sort(key=lambda row: row[0])
@@ -108,7 +120,8 @@ def _special(table: Table, key: str) -> tuple[SpecialHours, ...]:
         special = special_hours(text)
         if special is None:
             sentence = (
-                f"{text!r} is not understood; write '2026-12-25', '2026-12-24 12:00-24:00' or 'yearly 01-01', "
+                f"{text!r} is not understood; write '2026-12-25', '2026-12-24 12:00-24:00' or "
+                f"'yearly 01-01', "
                 "and a name behind it if you like."
             )
             table.page.wrong(place, sentence)
@@ -147,17 +160,22 @@ def _holidays(table: Table) -> Mapping[dt.date, str]:
     country, _, subdivision = text.partition("-")
     try:
         # A HolidayBase is a dict that fills itself year by year as it is asked.
-        found: Mapping[dt.date, str] = holidays.country_holidays(country, subdiv=subdivision or None, language="en_US")
+        found: Mapping[dt.date, str] = holidays.country_holidays(
+            country, subdiv=subdivision or None, language="en_US"
+        )
     except NotImplementedError:
         sentence = (
-            f"There are no holidays {text!r}; give a country such as 'DE' or a country and region such as 'DE-BE'."
+            f"There are no holidays {text!r}; give a country such as 'DE' or a country and "
+            f"region such as 'DE-BE'."
         )
         table.wrong(sentence, "holidays")
         return {}
     return found
 
 
-def _ics(table: Table, zone: ZoneInfo, folder: Path, sources: list[bytes]) -> tuple[SpecialHours, ...]:
+def _ics(
+    table: Table, zone: ZoneInfo, folder: Path, sources: list[bytes]
+) -> tuple[SpecialHours, ...]:
     name = table.text("ics", "")
     if not name:
         return ()
@@ -169,7 +187,12 @@ def _ics(table: Table, zone: ZoneInfo, folder: Path, sources: list[bytes]) -> tu
         table.wrong(f"Cannot read {name!r} beside the policy file: {reason}.", "ics")
         return ()
     if len(data) > ICS_BYTES:
-        table.wrong(f"{name!r} is larger than {ICS_BYTES // 1_000_000} MB; keep only the closures in it.", "ics")
+        table.wrong(
+            f"{name!r} is larger than {ICS_BYTES // 1_000_000} MB; keep only the closures in it.",
+            "ics",
+        )
         return ()
     sources.append(data)
-    return closures(text, zone, lambda line, sentence: table.wrong(f"{name}, line {line}: {sentence}", "ics"))
+    return closures(
+        text, zone, lambda line, sentence: table.wrong(f"{name}, line {line}: {sentence}", "ics")
+    )

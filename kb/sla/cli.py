@@ -1,6 +1,7 @@
 """`kb sla`: is the policy file sound, and how does a due time come about?
 
-Each command is one library call and printing: results to stdout, exit code 0 good, 1 findings, 2 wrong usage.
+Each command is one library call and printing: results to stdout, exit code 0 good, 1 findings, 2
+wrong usage.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from kb.settings import load as load_settings
 from kb.sla import explain as explain_
 from kb.sla.calendar import BusinessCalendar
 from kb.sla.explain import Difference
-from kb.sla.page import nearest
+from kb.sla.open_time import Budget, Pause, Reckoning, Span, compact, duration, words
 from kb.sla.policy import SlaPolicy
 from kb.sla.policy_file import budget as read_budget
 from kb.sla.policy_file import load
-from kb.sla.reckoning import Budget, Pause, Reckoning, Span, compact, duration, words
+from kb.toml_reader import nearest
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -39,11 +40,15 @@ def sla() -> None:
 @click.argument("file", type=_FILE, required=False)
 @click.pass_context
 def check(ctx: click.Context, file: Path | None) -> None:
-    """Name every mistake of a policy FILE (default: that of the settings) with its line; exit 1 when there is one."""
+    """Name every mistake of a policy FILE (default: that of the settings) with its line; exit 1
+    when there is one.
+    """
     if file is None:
         file = load_settings().policies_file
         if not file.exists():
-            raise Misconfigured(f"There is no policy file {file}; name one, or set KB_POLICIES or KB_CONTENT.")
+            raise Misconfigured(
+                f"There is no policy file {file}; name one, or set KB_POLICIES or KB_CONTENT."
+            )
     try:
         policy = load(file)
     except Misconfigured as error:
@@ -55,7 +60,10 @@ def check(ctx: click.Context, file: Path | None) -> None:
 def _contents(policy: SlaPolicy) -> str:
     parts = {"calendar": policy.calendars, "level": policy.levels, "severity": policy.severities}
     counts = [f"{len(values)} {_plural(word, len(values))}" for word, values in parts.items()]
-    return f"{', '.join(counts)}, {len(policy.entitlements)} {_plural('entitlement', len(policy.entitlements))}"
+    return (
+        f"{', '.join(counts)}, {len(policy.entitlements)} "
+        f"{_plural('entitlement', len(policy.entitlements))}"
+    )
 
 
 def _plural(word: str, count: int) -> str:
@@ -70,7 +78,13 @@ def _plural(word: str, count: int) -> str:
 @click.option("--calendar", metavar="NAME", help="The calendar to count on.")
 @click.option("--budget", metavar="TIME", help="Such as 8h, 1h30m, 3bd (business days), 14d.")
 @click.option("--start", metavar="ISO", help="Such as 2026-06-05T09:00:00+02:00.")
-@click.option("--pause", "pauses", multiple=True, metavar="FROM/TO", help="Not counted; without TO: open-ended.")
+@click.option(
+    "--pause",
+    "pauses",
+    multiple=True,
+    metavar="FROM/TO",
+    help="Not counted; without TO: open-ended.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the whole derivation as JSON.")
 def explain(
     policies: Path | None,
@@ -89,7 +103,9 @@ def explain(
     if calendar is None or budget is None or start is None:
         raise click.UsageError("Give --ticket, or --calendar, --budget and --start.")
     found = _calendar(load(policies or load_settings().policies_file), calendar)
-    reckoning = found.add(_instant(start, "--start"), _budget(budget), [_pause(text) for text in pauses])
+    reckoning = found.add(
+        _instant(start, "--start"), _budget(budget), [_pause(text) for text in pauses]
+    )
     if as_json:
         click.echo(json.dumps(_json(reckoning, found.zone), indent=2, ensure_ascii=False))
     else:
@@ -101,7 +117,11 @@ def _explain_ticket(number: str, *, as_json: bool) -> None:
     with contextlib.closing(centre):
         targets, events = centre.desk.history(number, now=_now())
     if as_json:
-        click.echo(json.dumps([explain_.as_json(target) for target in targets], indent=2, ensure_ascii=False))
+        click.echo(
+            json.dumps(
+                [explain_.as_json(target) for target in targets], indent=2, ensure_ascii=False
+            )
+        )
         return
     for event in events:
         click.echo(event)
@@ -118,7 +138,8 @@ def _explain_ticket(number: str, *, as_json: bool) -> None:
 def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
     """Say which verdicts over all tickets would change under other policies; exit 1 when one does.
 
-    Nothing is written. Levels stay as they were given; due times that move without a change of verdict are counted.
+    Nothing is written. Levels stay as they were given; due times that move without a change of
+    verdict are counted.
     """
     other, changed, moved = load(policies), 0, 0
     centre = HelpCentre.open(load_settings())
@@ -126,25 +147,46 @@ def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
         for number, found in centre.desk.replay(other, now=_now()):
             if isinstance(found, str):
                 changed += 1
-                click.echo(json.dumps({"ticket": number, "error": found}) if as_json else f"{number}  {found}")
+                click.echo(
+                    json.dumps({"ticket": number, "error": found})
+                    if as_json
+                    else f"{number}  {found}"
+                )
                 continue
             moved += sum(not one.verdict for one in found)
             changed += sum(one.verdict for one in found)
             for one in found:
                 if one.verdict:
-                    click.echo(_difference_json(number, one) if as_json else _difference(number, one))
-    click.echo(f"Verdicts that would change: {changed}. Due times that would only move: {moved}.", err=as_json)
+                    click.echo(
+                        _difference_json(number, one) if as_json else _difference(number, one)
+                    )
+    click.echo(
+        f"Verdicts that would change: {changed}. Due times that would only move: {moved}.",
+        err=as_json,
+    )
     ctx.exit(1 if changed else 0)
 
 
 def _difference(number: str, one: Difference) -> str:
     dues = f"due {explain_.shown(one.due_before)} -> {explain_.shown(one.due_after)}"
-    return f"{number}  {one.target} {one.cycle}: {one.before or 'nothing'} -> {one.after or 'nothing'} ({dues})"
+    return (
+        f"{number}  {one.target} {one.cycle}: {one.before or 'nothing'} -> "
+        f"{one.after or 'nothing'} ({dues})"
+    )
 
 
 def _difference_json(number: str, one: Difference) -> str:
-    dues = {"due_before": explain_.shown(one.due_before), "due_after": explain_.shown(one.due_after)}
-    values = {"ticket": number, "target": one.target, "cycle": one.cycle, "before": one.before, "after": one.after}
+    dues = {
+        "due_before": explain_.shown(one.due_before),
+        "due_after": explain_.shown(one.due_after),
+    }
+    values = {
+        "ticket": number,
+        "target": one.target,
+        "cycle": one.cycle,
+        "before": one.before,
+        "after": one.after,
+    }
     return json.dumps(values | dues)
 
 
@@ -154,14 +196,18 @@ def _now() -> dt.datetime:
 
 def _calendar(policy: SlaPolicy, name: str) -> BusinessCalendar:
     if name not in policy.calendars:
-        raise Invalid(f"There is no calendar {name!r}; {nearest(name, policy.calendars)}", field="calendar")
+        raise Invalid(
+            f"There is no calendar {name!r}; {nearest(name, policy.calendars)}", field="calendar"
+        )
     return policy.calendars[name]
 
 
 def _budget(text: str) -> Budget:
     found = read_budget(text)
     if found is None:
-        raise Invalid(f"--budget: {text!r} is no time; write '8h', '1h30m', '3bd' or '14d'.", field="budget")
+        raise Invalid(
+            f"--budget: {text!r} is no time; write '8h', '1h30m', '3bd' or '14d'.", field="budget"
+        )
     return found
 
 
@@ -172,14 +218,20 @@ def _instant(text: str, option: str) -> dt.datetime:
             return found.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         pass
-    sentence = f"{option}: {text!r} is no instant; write it like '2026-06-05T09:00:00+02:00', with its offset."
+    sentence = (
+        f"{option}: {text!r} is no instant; write it like '2026-06-05T09:00:00+02:00', "
+        f"with its offset."
+    )
     raise Invalid(sentence, field=option.removeprefix("--"))
 
 
 def _pause(text: str) -> Pause:
     start, slash, end = text.partition("/")
     if not slash:
-        raise Invalid(f"--pause: {text!r} is no pause; write FROM/TO, or FROM/ for an open-ended one.", field="pause")
+        raise Invalid(
+            f"--pause: {text!r} is no pause; write FROM/TO, or FROM/ for an open-ended one.",
+            field="pause",
+        )
     return Pause(_instant(start, "--pause"), _instant(end, "--pause") if end else None)
 
 
@@ -204,7 +256,10 @@ def _iso(moment: dt.datetime | None, zone: ZoneInfo) -> str | None:
 
 
 def _lines(reckoning: Reckoning, zone: ZoneInfo) -> list[str]:
-    remaining = f"none; {duration(reckoning.remaining_seconds)} of {duration(reckoning.budget_seconds)} remain"
+    remaining = (
+        f"none; {duration(reckoning.remaining_seconds)} of "
+        f"{duration(reckoning.budget_seconds)} remain"
+    )
     due = remaining if reckoning.due is None else _shown(reckoning.due, zone)
     head = [f"Start: {_shown(reckoning.start, zone)}", f"Due:   {due}"]
     return head + [f"  {words(span, zone)}" for span in compact(reckoning.spans)]

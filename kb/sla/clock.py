@@ -1,7 +1,8 @@
 """Which promises of a ticket run, are paused, were met or broken?
 
-A pure function of what happened, the versions of the policy and ``now``; nothing is stored here. The ticket store
-makes ``SlaEvent``s from its rows. Not for telling anybody: ``kb.sla.target`` names the instants at which to.
+A pure function of what happened, the versions of the policy and ``now``; nothing is stored here.
+The ticket store makes ``SlaEvent``s from its rows. Not for telling anybody: ``kb.sla.target`` names
+the instants at which to.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kb.sla.calendar import Succession
+from kb.sla.open_time import FOREVER, Budget, Cut, Hours, Reckoning, Unit, instant, moment
 from kb.sla.policy import Change, Goal, Level, Reason, SlaPolicy
-from kb.sla.reckoning import FOREVER, Budget, Cut, Hours, Reckoning, Unit, instant, moment
 from kb.sla.target import Basis, Standing, Target
 
 
@@ -54,7 +55,8 @@ class PolicyVersion:
 
 
 def promise(policy: SlaPolicy, level_key: str, start: dt.datetime) -> Reckoning:
-    """By when a ticket accepted at ``start`` is answered first; no due time when the level promises none.
+    """By when a ticket accepted at ``start`` is answered first; no due time when the level promises
+    none.
 
     Raises Invalid for an unknown level or a time without a zone.
     """
@@ -76,15 +78,18 @@ def next_open(policy: SlaPolicy, level_key: str, at: dt.datetime) -> dt.datetime
 def targets(
     events: Iterable[SlaEvent], policies: SlaPolicy | Sequence[PolicyVersion], now: dt.datetime
 ) -> tuple[Target, ...]:
-    """The targets of one ticket as they stand at ``now``: first responses, next responses, resolutions, by cycle.
+    """The targets of one ticket as they stand at ``now``: first responses, next responses,
+    resolutions, by cycle.
 
-    Events may come in any order; those after ``now`` have not happened yet. Levels keep the budget of the policy in
-    force when they were given; calendars follow each new version from its day on. Raises Invalid for a level that
-    the policy in force does not have.
+    Events may come in any order; those after ``now`` have not happened yet. Levels keep the budget
+    of the policy in force when they were given; calendars follow each new version from its day on.
+    Raises Invalid for a level that the policy in force does not have.
     """
     history = _History(_versions(policies))
     until = instant(now)
-    for at, event in sorted(((instant(event.at), event) for event in events), key=lambda pair: pair[0]):
+    for at, event in sorted(
+        ((instant(event.at), event) for event in events), key=lambda pair: pair[0]
+    ):
         if at <= until:
             HANDLERS[event.kind](history, at, event)
     order = list(Goal)
@@ -95,7 +100,9 @@ def targets(
 def _versions(policies: SlaPolicy | Sequence[PolicyVersion]) -> list[tuple[int, SlaPolicy]]:
     if isinstance(policies, SlaPolicy):
         return [(0, policies)]
-    return sorted(((instant(v.effective), v.policy) for v in policies), key=lambda version: version[0])
+    return sorted(
+        ((instant(v.effective), v.policy) for v in policies), key=lambda version: version[0]
+    )
 
 
 @dataclass(slots=True)
@@ -137,19 +144,30 @@ class _History:
 
     def policy(self, at: int) -> SlaPolicy:
         """The version in force at ``at``; before the first one, the first."""
-        return next((policy for since, policy in reversed(self.versions) if since <= at), self.versions[0][1])
+        return next(
+            (policy for since, policy in reversed(self.versions) if since <= at),
+            self.versions[0][1],
+        )
 
     def measure(self, level: Level, at: int, budget: Budget) -> tuple[Hours, int, Hours | None]:
-        """Hours on which ``budget`` counts from ``at``, its seconds, and where business days settle."""
-        if len(self.versions) == 1 and budget.unit is Unit.OPEN_TIME:  # nearly always, and counted for every event
+        """Hours on which ``budget`` counts from ``at``, its seconds, and where business days
+        settle.
+        """
+        if (
+            len(self.versions) == 1 and budget.unit is Unit.OPEN_TIME
+        ):  # nearly always, and counted for every event
             return self.versions[0][1].calendars[level.calendar], budget.amount, None
-        calendars = [(since, policy.calendars.get(level.calendar)) for since, policy in self.versions]
+        calendars = [
+            (since, policy.calendars.get(level.calendar)) for since, policy in self.versions
+        ]
         known = [(since, calendar) for since, calendar in calendars if calendar is not None]
         ruling = next((calendar for since, calendar in reversed(known) if since <= at), known[0][1])
         hours, seconds = ruling.measure(at, budget)
         settles: Hours | None = ruling if budget.unit is Unit.BUSINESS_DAYS else None
         if len(known) > 1:
-            hours = Succession(tuple((since, calendar.measure(at, budget)[0]) for since, calendar in known))
+            hours = Succession(
+                tuple((since, calendar.measure(at, budget)[0]) for since, calendar in known)
+            )
             settles = Succession(tuple(known)) if settles else None
         return hours, seconds, settles
 
@@ -225,7 +243,9 @@ def _paused(history: _History, at: int, event: SlaEvent) -> None:
         return
     history.resume(at)
     known = history.policy(at).reasons.get(event.reason)
-    reason = known or (_CUSTOMER if event.reason == CUSTOMER else Reason(event.reason, event.reason or "paused"))
+    reason = known or (
+        _CUSTOMER if event.reason == CUSTOMER else Reason(event.reason, event.reason or "paused")
+    )
     end = FOREVER if event.until is None else max(at, instant(event.until))
     history.pauses.append(_Pause(at, end, reason))
 
@@ -259,7 +279,9 @@ def _reopened(history: _History, at: int, event: SlaEvent) -> None:
     if history.level is None or history.closed is None:
         return
     closed, history.closed = history.closed, None
-    history.pauses.append(_Pause(closed, at, Reason("closed", "solved or closed", frozenset({Goal.RESOLUTION}))))
+    history.pauses.append(
+        _Pause(closed, at, Reason("closed", "solved or closed", frozenset({Goal.RESOLUTION})))
+    )
     if not history.answered:
         history.start(Goal.FIRST, at)
     elif not event.by_agent:
@@ -273,7 +295,9 @@ def _resume_resolution(history: _History, at: int) -> None:
     if level is None or last is None or level.reopen_resets or level.resolution is None:
         history.start(Goal.RESOLUTION, at)
         return
-    run = _Run(Goal.RESOLUTION, last.cycle + 1, last.level, last.started, _with(last.basis, pauses=()))
+    run = _Run(
+        Goal.RESOLUTION, last.cycle + 1, last.level, last.started, _with(last.basis, pauses=())
+    )
     history.runs.append(run)
     if last.level != level:
         _move(history, run, at, level, level.change)
@@ -386,4 +410,8 @@ def _target(history: _History, run: _Run, now: int) -> Target:
 def _standing(basis: Basis, now: int, breached: int | None) -> Standing:
     if breached is not None:
         return Standing.BREACHED
-    return Standing.PAUSED if any(start <= now < end for start, end, _ in basis.pauses) else Standing.RUNNING
+    return (
+        Standing.PAUSED
+        if any(start <= now < end for start, end, _ in basis.pauses)
+        else Standing.RUNNING
+    )

@@ -1,7 +1,8 @@
-"""How do the promises of one ticket add up, in words, and which verdicts would another policy have given?
+"""How do the promises of one ticket add up, in words, and which verdicts would another policy have
+given?
 
-Pure: targets and histories in, lines and differences out, for `kb sla explain --ticket` and `kb sla dry-run`. Nothing
-is read or written here.
+Pure: targets and histories in, lines and differences out, for `kb sla explain --ticket` and `kb sla
+dry-run`. Nothing is read or written here.
 """
 
 from __future__ import annotations
@@ -15,14 +16,16 @@ from zoneinfo import ZoneInfo
 from kb.errors import Invalid
 from kb.sla import clock
 from kb.sla.clock import PolicyVersion, SlaEvent
+from kb.sla.open_time import compact, duration, words
 from kb.sla.policy import SlaPolicy
-from kb.sla.reckoning import compact, duration, words
 from kb.sla.target import Standing, Target
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One target of one ticket whose verdict or due time another policy changes. Empty: there is no such target."""
+    """One target of one ticket whose verdict or due time another policy changes. Empty: there is no
+    such target.
+    """
 
     target: str
     cycle: int
@@ -40,7 +43,11 @@ class Difference:
 def told(target: Target) -> list[str]:
     """The ledger of one target: what, at which level, how it stands, and every span."""
     zone = target.basis.hours.zone
-    due = _shown(target.due, zone) if target.due else f"none; {duration(max(0, target.remaining_seconds))} remain"
+    due = (
+        _shown(target.due, zone)
+        if target.due
+        else f"none; {duration(max(0, target.remaining_seconds))} remain"
+    )
     head = f"{target.goal.value} {target.cycle}, level {target.level.title}: {target.state.value}"
     lines = [head, f"  from {_shown(target.started, zone)}, due {due}"]
     if target.grace and target.original_due is not None:
@@ -78,17 +85,27 @@ def as_json(target: Target) -> dict[str, Any]:
 
 
 def differences(
-    history: Iterable[SlaEvent], versions: Sequence[PolicyVersion], other: SlaPolicy, now: dt.datetime
+    history: Iterable[SlaEvent],
+    versions: Sequence[PolicyVersion],
+    other: SlaPolicy,
+    now: dt.datetime,
 ) -> tuple[Difference, ...]:
-    """What changes if ``other`` had held all the time. Raises Invalid for a level that ``other`` does not have."""
+    """What changes if ``other`` had held all the time. Raises Invalid for a level that ``other``
+    does not have.
+    """
     events = tuple(history)
     before = {(t.goal.value, t.cycle): t for t in _known(events, versions, now)}
     after = {(t.goal.value, t.cycle): t for t in clock.targets(events, other, now)}
-    found = [_difference(key, before.get(key), after.get(key)) for key in sorted(before.keys() | after.keys())]
+    found = [
+        _difference(key, before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+    ]
     return tuple(one for one in found if one.verdict or one.due_before != one.due_after)
 
 
-def _known(events: Sequence[SlaEvent], versions: Sequence[PolicyVersion], now: dt.datetime) -> tuple[Target, ...]:
+def _known(
+    events: Sequence[SlaEvent], versions: Sequence[PolicyVersion], now: dt.datetime
+) -> tuple[Target, ...]:
     try:
         return clock.targets(events, versions, now)
     except Invalid:  # a level that today's policies do not know any more

@@ -1,8 +1,8 @@
 """Who is promised what?
 
-An ``SlaPolicy`` is everything a support site promises: calendars, levels, severities, and the table of entitlements
-that chooses the level of a ticket from facts. Values and one lookup, pure; the file they come from is read by
-``kb.sla.policy_file`` and the counting is done by ``kb.sla.clock``.
+An ``SlaPolicy`` is everything a support site promises: calendars, levels, severities, and the table
+of entitlements that chooses the level of a ticket from facts. Values and one lookup, pure; the file
+they come from is read by ``kb.sla.policy_file`` and the counting is done by ``kb.sla.clock``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from kb.errors import Invalid
 from kb.sla.calendar import BusinessCalendar
-from kb.sla.reckoning import Budget
+from kb.sla.open_time import Budget
 
 
 class Goal(StrEnum):
@@ -27,7 +27,9 @@ class Goal(StrEnum):
 class Change(StrEnum):
     """How a target that runs already is counted when its ticket moves to a level."""
 
-    RETROACTIVE = "retroactive"  # as if the ticket had been at this level all the time, pauses included
+    RETROACTIVE = (
+        "retroactive"  # as if the ticket had been at this level all the time, pauses included
+    )
     FROM_CHANGE = "from_change"  # the whole budget anew from the move on
     PROPORTIONAL = "proportional"  # the share of the budget that is left stays the same
 
@@ -42,7 +44,9 @@ class Development(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """When to warn: at ``percent`` of the budget, or ``lead`` seconds of open time before the due instant."""
+    """When to warn: at ``percent`` of the budget, or ``lead`` seconds of open time before the due
+    instant.
+    """
 
     percent: int = 0
     lead: int = 0
@@ -65,7 +69,9 @@ class Level:
     warn: tuple[Threshold, ...] = ()
     urgent: bool = False
     change: Change = Change.RETROACTIVE
-    grace: int = 3600  # seconds of open time, after a move or a re-opening that would already be late
+    grace: int = (
+        3600  # seconds of open time, after a move or a re-opening that would already be late
+    )
     handover: bool = False  # the clock starts when a ticket is moved to this level (X16)
     reopen_resets: bool = False
     development: Development = Development.NO
@@ -74,7 +80,11 @@ class Level:
     services: tuple[str, ...] = ()
 
     def budget(self, goal: Goal) -> Budget | None:
-        return {Goal.FIRST: self.first_response, Goal.NEXT: self.next_response, Goal.RESOLUTION: self.resolution}[goal]
+        return {
+            Goal.FIRST: self.first_response,
+            Goal.NEXT: self.next_response,
+            Goal.RESOLUTION: self.resolution,
+        }[goal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +130,25 @@ class CouponRule:
 
 
 #: What may be asked about a ticket before its level is known.
-FACTS = ("category", "group", "licence", "severity", "type", "topic", "product", "coupon", "channel")
+FACTS = (
+    "category",
+    "group",
+    "licence",
+    "severity",
+    "type",
+    "topic",
+    "product",
+    "coupon",
+    "channel",
+)
 ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """One row: when every fact in ``when`` has one of the values, the ticket gets ``level`` because of ``why``."""
+    """One row: when every fact in ``when`` has one of the values, the ticket gets ``level`` because
+    of ``why``.
+    """
 
     when: Mapping[str, frozenset[str]]
     level: str
@@ -163,19 +185,25 @@ class SlaPolicy:
     reasons: Mapping[str, Reason]
 
     def choose(self, facts: Mapping[str, str]) -> Choice:
-        """The level for a ticket of which ``facts`` are known (names in FACTS); the first row that matches wins.
+        """The level for a ticket of which ``facts`` are known (names in FACTS); the first row that
+        matches wins.
 
         ``coupon`` is the key of a coupon that was found valid, never the code somebody typed.
         """
         for row in self.entitlements:
             if row.matches(facts):
                 return Choice(self.levels[row.level], row.why)
-        raise Invalid("No level is promised for this ticket; the last entitlement in the policies must match all.")
+        raise Invalid(
+            "No level is promised for this ticket; the last entitlement in the policies must "
+            "match all."
+        )
 
     def level(self, key: str) -> Level:
         """Raises Invalid for a level that is not in the policies."""
         if key not in self.levels:
-            raise Invalid(f"There is no level {key!r}; there are {', '.join(self.levels)}.", field="level")
+            raise Invalid(
+                f"There is no level {key!r}; there are {', '.join(self.levels)}.", field="level"
+            )
         return self.levels[key]
 
     def calendar(self, level: Level) -> BusinessCalendar:

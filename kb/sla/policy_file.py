@@ -1,7 +1,8 @@
 """What does ``policies.toml`` promise, and what is wrong with it?
 
-Reads a policy file into an SlaPolicy, or refuses it with every mistake at once, each with its line: nothing starts on
-a broken file. Calendars are read by ``kb.sla.calendar_file``; what the values mean is said in ``kb.sla.policy``.
+Reads a policy file into an SlaPolicy, or refuses it with every mistake at once, each with its line:
+nothing starts on a broken file. Calendars are read by ``kb.sla.calendar_file``; what the values
+mean is said in ``kb.sla.policy``.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import MappingProxyType
 from kb.errors import Misconfigured
 from kb.sla.calendar import BusinessCalendar
 from kb.sla.calendar_file import Surroundings, calendar
-from kb.sla.page import Page, Table, nearest
+from kb.sla.open_time import DAY, Budget, Unit
 from kb.sla.policy import (
     ANY,
     FACTS,
@@ -32,12 +33,30 @@ from kb.sla.policy import (
     Threshold,
     TicketType,
 )
-from kb.sla.reckoning import DAY, Budget, Unit
+from kb.toml_reader import Page, Table, nearest
 
 SECTIONS = ("calendars", "levels", "severities", "types", "entitlements", "coupons", "reasons")
 LEVEL_FIELDS = (
-    *("title", "description", "calendar", "first_response", "next_response", "resolution", "warn", "urgent"),
-    *("change", "grace", "handover", "reopen_resets", "development", "support", "updates", "services"),
+    *(
+        "title",
+        "description",
+        "calendar",
+        "first_response",
+        "next_response",
+        "resolution",
+        "warn",
+        "urgent",
+    ),
+    *(
+        "change",
+        "grace",
+        "handover",
+        "reopen_resets",
+        "development",
+        "support",
+        "updates",
+        "services",
+    ),
 )
 #: The largest policy file that is read.
 LARGEST = 1_000_000
@@ -50,7 +69,8 @@ _GOALS = {goal.value.replace(" ", "_"): goal for goal in Goal}
 
 
 def load(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
-    """The promises in ``path``; a calendar must open in the ten years from ``today`` (default: this day in UTC).
+    """The promises in ``path``; a calendar must open in the ten years from ``today`` (default: this
+    day in UTC).
 
     Raises Misconfigured with every mistake as ``file:line: sentence``, one a line.
     """
@@ -59,10 +79,14 @@ def load(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
-        raise Misconfigured(f"{path}:{line}: This is not UTF-8 text; save the file as UTF-8.") from None
+        raise Misconfigured(
+            f"{path}:{line}: This is not UTF-8 text; save the file as UTF-8."
+        ) from None
     page = Page(str(path), text)
     sources = [data]
-    policy = _policy(page, Surroundings(path.parent, today or dt.datetime.now(dt.UTC).date()), sources)
+    policy = _policy(
+        page, Surroundings(path.parent, today or dt.datetime.now(dt.UTC).date()), sources
+    )
     page.refuse()
     return policy
 
@@ -70,7 +94,10 @@ def load(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
 def _bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > LARGEST:
-            raise Misconfigured(f"{path}:1: This file is larger than {LARGEST // 1_000_000} MB; is it a policy file?")
+            raise Misconfigured(
+                f"{path}:1: This file is larger than {LARGEST // 1_000_000} MB; is it a policy "
+                f"file?"
+            )
         return path.read_bytes()
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
@@ -98,11 +125,15 @@ def _policy(page: Page, around: Surroundings, sources: list[bytes]) -> SlaPolicy
         types=MappingProxyType(types),
         entitlements=_entitlements(top, levels, known),
         coupons=MappingProxyType(coupons),
-        reasons=MappingProxyType({key: _reason(key, table) for key, table in top.tables("reasons")}),
+        reasons=MappingProxyType(
+            {key: _reason(key, table) for key, table in top.tables("reasons")}
+        ),
     )
 
 
-def _calendars(top: Table, around: Surroundings, sources: list[bytes]) -> dict[str, BusinessCalendar]:
+def _calendars(
+    top: Table, around: Surroundings, sources: list[bytes]
+) -> dict[str, BusinessCalendar]:
     found = {key: calendar(table, around, sources) for key, table in top.tables("calendars")}
     return {key: value for key, value in found.items() if value is not None}
 
@@ -115,10 +146,15 @@ def _level(key: str, table: Table, calendars: Collection[str]) -> Level:
     table.only(LEVEL_FIELDS)
     name = table.text("calendar")
     if name and name not in calendars:
-        table.wrong(f"{table.name} counts on the calendar {name!r}; {nearest(name, calendars)}", "calendar")
+        table.wrong(
+            f"{table.name} counts on the calendar {name!r}; {nearest(name, calendars)}", "calendar"
+        )
     goals = {field: _budget(table, field) for field in _GOALS}
     if not any(field in table.data for field in _GOALS):
-        table.wrong(f'{table.name} names no goal; give it a first_response, or "" when it promises none on purpose.')
+        table.wrong(
+            f'{table.name} names no goal; give it a first_response, or "" when it promises none '
+            f"on purpose."
+        )
     return Level(
         key=key,
         title=table.text("title", _title(key)),
@@ -146,7 +182,11 @@ def _budget(table: Table, key: str) -> Budget | None:
         return None
     found = budget(text)
     if found is None:
-        table.wrong(f"{text!r} is no time; write '24h', '1h30m', '3bd' (business days) or '14d' (calendar days).", key)
+        table.wrong(
+            f"{text!r} is no time; write '24h', '1h30m', '3bd' (business days) or '14d' (calendar "
+            f"days).",
+            key,
+        )
     return found
 
 
@@ -161,7 +201,9 @@ def budget(text: str) -> Budget | None:
     if days is not None:
         count = int(days[1])
         return (
-            Budget(count, Unit.BUSINESS_DAYS if days[2] == "bd" else Unit.CALENDAR_DAYS) if 0 < count <= 3650 else None
+            Budget(count, Unit.BUSINESS_DAYS if days[2] == "bd" else Unit.CALENDAR_DAYS)
+            if 0 < count <= 3650
+            else None
         )
     seconds = _count(text)
     return Budget(seconds) if seconds is not None else None
@@ -191,7 +233,8 @@ def _warn(table: Table) -> tuple[Threshold, ...]:
         threshold = _threshold(text)
         if threshold is None:
             sentence = (
-                f"{text!r} is no warning; write '50%' of the budget (1% to 99%), or '1h' of open time before it is due."
+                f"{text!r} is no warning; write '50%' of the budget (1% to 99%), or '1h' "
+                f"of open time before it is due."
             )
             table.page.wrong(place, sentence)
         else:
@@ -225,7 +268,8 @@ def _types(top: Table) -> list[tuple[str, Table]]:
     if "types" in top.data:
         return list(top.tables("types"))
     return [
-        (key, Table(top.page, ("types", key), {"title": _title(key)})) for key in ("question", "problem", "request")
+        (key, Table(top.page, ("types", key), {"title": _title(key)}))
+        for key in ("question", "problem", "request")
     ]
 
 
@@ -239,11 +283,16 @@ def _coupon(key: str, table: Table, levels: Collection[str]) -> CouponRule:
     per_year = table.table("per_year")
     for category, count in per_year.data.items():
         if type(count) is not int or count < 1:
-            per_year.wrong(f"{category!r} must be a whole number of coupons a year, 1 or more.", category)
+            per_year.wrong(
+                f"{category!r} must be a whole number of coupons a year, 1 or more.", category
+            )
     if not per_year.data:
         table.wrong(f"{table.name} needs 'per_year', such as per_year = {{ premium = 3 }}.")
     return CouponRule(
-        key, table.text("title", _title(key)), _known_level(table, levels), MappingProxyType(per_year.data)
+        key,
+        table.text("title", _title(key)),
+        _known_level(table, levels),
+        MappingProxyType(per_year.data),
     )
 
 
@@ -266,22 +315,32 @@ def _known_level(table: Table, levels: Collection[str]) -> str:
     return level
 
 
-def _entitlements(top: Table, levels: Collection[str], known: Mapping[str, Collection[str]]) -> tuple[Entitlement, ...]:
+def _entitlements(
+    top: Table, levels: Collection[str], known: Mapping[str, Collection[str]]
+) -> tuple[Entitlement, ...]:
     tables = top.array("entitlements")
     if not tables:
-        top.wrong("The file says of no ticket which level it gets; add [[entitlements]] with 'level' and 'why'.")
+        top.wrong(
+            "The file says of no ticket which level it gets; add [[entitlements]] with 'level' "
+            "and 'why'."
+        )
     found = [_entitlement(table, levels, known) for table in tables]
     for number, row in enumerate(found[:-1]):
         if not row.when:
             tables[number].wrong(
-                "This entitlement matches every ticket, so those below it never count; move it to the end."
+                "This entitlement matches every ticket, so those below it never count; move it to "
+                "the end."
             )
     if found and found[-1].when:
-        tables[-1].wrong("The last entitlement must match every ticket; add one without 'when' below this.")
+        tables[-1].wrong(
+            "The last entitlement must match every ticket; add one without 'when' below this."
+        )
     return tuple(found)
 
 
-def _entitlement(table: Table, levels: Collection[str], known: Mapping[str, Collection[str]]) -> Entitlement:
+def _entitlement(
+    table: Table, levels: Collection[str], known: Mapping[str, Collection[str]]
+) -> Entitlement:
     table.only(("when", "level", "why"))
     when = table.table("when")
     when.only(FACTS)

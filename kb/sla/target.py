@@ -1,7 +1,8 @@
 """Where does one promise of one ticket stand?
 
-The values that ``kb.sla.clock`` answers with, and what can be read off them: the derivation of a due time and the
-instants of its warnings. Nothing here decides; a Target is true for the ``now`` it was made for.
+The values that ``kb.sla.clock`` answers with, and what can be read off them: the derivation of a
+due time and the instants of its warnings. Nothing here decides; a Target is true for the ``now`` it
+was made for.
 """
 
 from __future__ import annotations
@@ -11,8 +12,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kb.sla.open_time import (
+    Cut,
+    Hours,
+    Span,
+    derive,
+    due_at,
+    instant,
+    intervals,
+    moment,
+    used_between,
+)
 from kb.sla.policy import Goal, Level, Threshold
-from kb.sla.reckoning import Cut, Hours, Span, derive, due_at, instant, intervals, moment, used_between
 
 
 class Standing(StrEnum):
@@ -27,8 +38,8 @@ class Standing(StrEnum):
 class Basis:
     """What a due time is counted on: ``seconds`` of ``hours`` from ``start``, minus ``pauses``.
 
-    ``used_before`` was spent earlier, at another level or before a grace; ``settles`` are the opening hours to which
-    a budget of business days moves on when it ends while it is closed.
+    ``used_before`` was spent earlier, at another level or before a grace; ``settles`` are the
+    opening hours to which a budget of business days moves on when it ends while it is closed.
     """
 
     hours: Hours
@@ -56,7 +67,11 @@ class Basis:
         end = due_at(self.hours, self.start, self.seconds, intervals(self.pauses))
         spans = derive(self.hours, self.start, end, self.pauses)
         due = None if end is None else self.settled(end)
-        return spans + derive(self.settles, end, due) if self.settles and end is not None and due is not None else spans
+        return (
+            spans + derive(self.settles, end, due)
+            if self.settles and end is not None and due is not None
+            else spans
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +84,9 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One promise in one cycle. While paused there is no ``due``; ``remaining_seconds`` is negative when late."""
+    """One promise in one cycle. While paused there is no ``due``; ``remaining_seconds`` is negative
+    when late.
+    """
 
     goal: Goal
     cycle: int
@@ -99,7 +116,9 @@ class Target:
         return self.basis.spans()
 
     def notices(self) -> tuple[Notice, ...]:
-        """The warnings of this target, earliest first; those that a pause keeps from coming are missing."""
+        """The warnings of this target, earliest first; those that a pause keeps from coming are
+        missing.
+        """
         basis = self.basis
         cuts = intervals(basis.pauses)
         found = []
@@ -117,7 +136,9 @@ class Target:
 
 
 def next_at(targets: Iterable[Target], now: dt.datetime) -> dt.datetime | None:
-    """The first instant after ``now`` at which a warning or a breach falls if nothing happens; for a scheduler."""
+    """The first instant after ``now`` at which a warning or a breach falls if nothing happens; for
+    a scheduler.
+    """
     running = [target for target in targets if target.state is Standing.RUNNING]
     moments = [target.due for target in running if target.due is not None]
     moments += [notice.at for target in running for notice in target.notices()]

@@ -1,7 +1,8 @@
-"""Which products, modules and versions can a ticket be about, and until when is a version supported?
+"""Which products, modules and versions can a ticket be about, and until when is a version
+supported?
 
-Read from ``catalogue.toml`` in the content folder; a broken file is refused with every mistake at once. Not for who
-may use a product: that is an entitlement, and the policy's.
+Read from ``catalogue.toml`` in the content folder; a broken file is refused with every mistake at
+once. Not for who may use a product: that is an entitlement, and the policy's.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def load(path: Path) -> Catalogue:
         with path.open("rb") as file:
             tables = tomllib.load(file)
     except OSError as error:
-        raise Misconfigured(f"{path}: cannot be read ({error.strerror}); write one with [[products]].") from error
+        raise Misconfigured(
+            f"{path}: cannot be read ({error.strerror}); write one with [[products]]."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path}: {error}.") from error
     mistakes: list[str] = []
@@ -74,12 +77,16 @@ def _product(table: dict[str, Any], number: int, mistakes: list[str]) -> Product
     _only(table, {"key", "title", "modules", "versions"}, where, mistakes)
     key, title = _word(table, "key", where, mistakes), _word(table, "title", where, mistakes)
     modules = table.get("modules", [])
-    if not isinstance(modules, list) or not all(isinstance(module, str) and module for module in modules):
+    if not isinstance(modules, list) or not all(
+        isinstance(module, str) and module for module in modules
+    ):
         mistakes.append(f"{where}: modules is a list of words.")
         modules = []
     versions = table.get("versions", [])
     if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
-        mistakes.append(f'{where}: versions is a list such as [{{ name = "1.0", support_ends = 2027-12-31 }}].')
+        mistakes.append(
+            f'{where}: versions is a list such as [{{ name = "1.0", support_ends = 2027-12-31 }}].'
+        )
         versions = []
     found = tuple(_version(version, where, mistakes) for version in versions)
     _unique(list(modules), f"{where}: module", mistakes)
@@ -92,7 +99,9 @@ def _version(table: dict[str, Any], where: str, mistakes: list[str]) -> Version:
     _only(table, {"name", "support_ends"}, where, mistakes)
     ends = table.get("support_ends")
     if ends is not None and (not isinstance(ends, dt.date) or isinstance(ends, dt.datetime)):
-        mistakes.append(f"{where}: support_ends is a date such as 2027-12-31, without quotation marks.")
+        mistakes.append(
+            f"{where}: support_ends is a date such as 2027-12-31, without quotation marks."
+        )
         ends = None
     return Version(_word(table, "name", where, mistakes), ends)
 
@@ -106,7 +115,10 @@ def _word(table: dict[str, Any], name: str, where: str, mistakes: list[str]) -> 
 
 
 def _only(table: dict[str, Any], known: set[str], where: str, mistakes: list[str]) -> None:
-    mistakes += [f"{where}: {name} is not known; give {', '.join(sorted(known))}." for name in table.keys() - known]
+    mistakes += [
+        f"{where}: {name} is not known; give {', '.join(sorted(known))}."
+        for name in table.keys() - known
+    ]
 
 
 def _unique(names: list[str], what: str, mistakes: list[str]) -> None:

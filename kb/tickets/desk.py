@@ -1,7 +1,8 @@
 """What happens to a ticket, from the form to the last word?
 
-Each verb of the desk goes the same way: may this person do it (``access``), what follows from it (``TRANSITIONS``,
-``promises``), save all of it in one transaction, and tell by a row that a worker sends later. Not for searching.
+Each verb of the desk goes the same way: may this person do it (``access``), what follows from it
+(``TRANSITIONS``, ``promises``), save all of it in one transaction, and tell by a row that a worker
+sends later. Not for searching.
 """
 
 from __future__ import annotations
@@ -15,18 +16,21 @@ from pathlib import Path
 
 from kb import ids
 from kb.errors import Conflict, Forbidden, Invalid
+from kb.people.person import Person, account_key, email_address
 from kb.sla.clock import Kind, SlaEvent
 from kb.sla.explain import Difference, differences
 from kb.sla.policy import Choice, Goal, SlaPolicy
 from kb.sla.target import Target
-from kb.tickets import access, drafts, promises, telling
-from kb.tickets.acting import Act, Outcome
-from kb.tickets.changes import Coupon, Key, Limit, NewEvent, NewTicket
-from kb.tickets.handling import key_of, once_of, serial_of
-from kb.tickets.lists import ALL, Filter
-from kb.tickets.overview import Overview, seen_by
-from kb.tickets.person import Person, account_key, email_address
-from kb.tickets.store import spent
+from kb.tickets import drafts
+from kb.tickets import permissions as access
+from kb.tickets import recipients as telling
+from kb.tickets import sla_targets as promises
+from kb.tickets.actions.handling import key_of, once_of, serial_of
+from kb.tickets.changeset import Coupon, Key, Limit, NewEvent, NewTicket
+from kb.tickets.decision import Act, Outcome
+from kb.tickets.queue import Overview, seen_by
+from kb.tickets.repository.lists import ALL, Filter
+from kb.tickets.repository.repository import spent
 from kb.tickets.ticket import Attachment, Draft, Due, Status, Ticket, TicketRow, Upload, Verb
 
 LINK_LIFETIME = dt.timedelta(days=90)
@@ -36,7 +40,8 @@ LINK_LIFETIME = dt.timedelta(days=90)
 class Promise:
     """What the customer would be promised if they sent the form now.
 
-    ``coupons_left`` counts before sending, None without a valid coupon. ``support_ends`` is the version's.
+    ``coupons_left`` counts before sending, None without a valid coupon. ``support_ends`` is the
+    version's.
     """
 
     level_title: str
@@ -61,9 +66,16 @@ class Desk(Overview):
     """The ticket side of the help centre. Safe for many threads and processes."""
 
     def check(
-        self, form: Mapping[str, str], files: Sequence[Upload] = (), consulted: str = "", *, now: dt.datetime
+        self,
+        form: Mapping[str, str],
+        files: Sequence[Upload] = (),
+        consulted: str = "",
+        *,
+        now: dt.datetime,
     ) -> Draft:
-        """The form as a draft, by this desk's policy, catalogue and limits. Raises Invalid with every field."""
+        """The form as a draft, by this desk's policy, catalogue and limits. Raises Invalid with
+        every field.
+        """
         return drafts.check(
             form,
             files,
@@ -85,10 +97,14 @@ class Desk(Overview):
         customer: Person | None = None,
         now: dt.datetime,
     ) -> Promise:
-        """What sending now would promise. Raises Invalid for an unknown severity, or a coupon that is spent."""
+        """What sending now would promise. Raises Invalid for an unknown severity, or a coupon that
+        is spent.
+        """
         if severity not in self._policy.severities:
             known = ", ".join(self._policy.severities)
-            raise Invalid(f"{severity!r:.40} is no severity; give one of {known}.", field="severity")
+            raise Invalid(
+                f"{severity!r:.40} is no severity; give one of {known}.", field="severity"
+            )
         found = self._coupon(coupon, customer, now)
         choice = self._choose(type, severity, product, found, customer, now)
         at = now.replace(microsecond=0)
@@ -105,10 +121,11 @@ class Desk(Overview):
         )
 
     def open(self, draft: Draft, customer: Person, *, key: str, now: dt.datetime) -> str:
-        """Files a ticket and returns its number; the same customer, key and draft give the same number.
+        """Files a ticket and returns its number; the same customer, key and draft give the same
+        number.
 
-        Raises Conflict for a key that filed another draft, Invalid for a spent coupon, Unavailable when it could not
-        be saved: then nothing is.
+        Raises Conflict for a key that filed another draft, Invalid for a spent coupon, Unavailable
+        when it could not be saved: then nothing is.
         """
         once = Key(customer.id, Verb.OPEN.value, key_of(key))
         if self._store.filed_as(once) is None:
@@ -122,36 +139,69 @@ class Desk(Overview):
         return ids.ticket_number(found[0])
 
     def reply(
-        self, number: str, author: Person, body: str, *, uploads: Sequence[Upload] = (), key: str, now: dt.datetime
+        self,
+        number: str,
+        author: Person,
+        body: str,
+        *,
+        uploads: Sequence[Upload] = (),
+        key: str,
+        now: dt.datetime,
     ) -> None:
         """A public word of an agent; it meets the running response promise."""
         self._say(Verb.REPLY, number, author, body, uploads, key=key, now=now)
 
     def comment(
-        self, number: str, author: Person, body: str, *, uploads: Sequence[Upload] = (), key: str, now: dt.datetime
+        self,
+        number: str,
+        author: Person,
+        body: str,
+        *,
+        uploads: Sequence[Upload] = (),
+        key: str,
+        now: dt.datetime,
     ) -> None:
         """A public word of the customer; after an answer it starts the next-response promise."""
         self._say(Verb.COMMENT, number, author, body, uploads, key=key, now=now)
 
     def note(
-        self, number: str, author: Person, body: str, *, uploads: Sequence[Upload] = (), key: str, now: dt.datetime
+        self,
+        number: str,
+        author: Person,
+        body: str,
+        *,
+        uploads: Sequence[Upload] = (),
+        key: str,
+        now: dt.datetime,
     ) -> None:
         """A word among agents; the customer never sees it, nor its files."""
         self._say(Verb.NOTE, number, author, body, uploads, key=key, now=now)
 
-    def solve(self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime) -> None:
-        """``reason`` is a closing reason of the policies (X28), or empty. Raises Invalid for another."""
+    def solve(
+        self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime
+    ) -> None:
+        """``reason`` is a closing reason of the policies (X28), or empty. Raises Invalid for
+        another.
+        """
         self._do(number, Act(Verb.SOLVE, author, now, facts=self._closing(reason)), key)
 
-    def cancel(self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime) -> None:
+    def cancel(
+        self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime
+    ) -> None:
         self._do(number, Act(Verb.CANCEL, author, now, facts=self._closing(reason)), key)
 
-    def reopen(self, number: str, author: Person, reason: str, *, key: str = "", now: dt.datetime) -> None:
-        """Opens a closed ticket again; the question is to be restated (X31). Raises Invalid without a reason."""
+    def reopen(
+        self, number: str, author: Person, reason: str, *, key: str = "", now: dt.datetime
+    ) -> None:
+        """Opens a closed ticket again; the question is to be restated (X31). Raises Invalid without
+        a reason.
+        """
         said = drafts.comment(reason, limits=self._limits)
         self._do(number, Act(Verb.REOPEN, author, now, body=said), key)
 
-    def assign(self, number: str, author: Person, agent_email: str, *, key: str = "", now: dt.datetime) -> None:
+    def assign(
+        self, number: str, author: Person, agent_email: str, *, key: str = "", now: dt.datetime
+    ) -> None:
         """Gives the ticket to an agent. Raises Invalid for an address that is no agent's."""
         self._check(number, author, Verb.ASSIGN)
         agent = self._store.people.by_email(email_address(agent_email) or "")
@@ -164,7 +214,9 @@ class Desk(Overview):
         self._do(number, act, key)
 
     def ticket(self, number: str, viewer: Person, *, now: dt.datetime) -> Ticket:
-        """The ticket as ``viewer`` may see it. Raises NotFound for one that is not there or not theirs."""
+        """The ticket as ``viewer`` may see it. Raises NotFound for one that is not there or not
+        theirs.
+        """
         serial = serial_of(number)
         ticket = self._store.ticket(serial, seen_by(viewer), viewer_id=viewer.id, now=now)
         history = self._store.histories({serial: ticket.level_key})[serial]
@@ -174,26 +226,39 @@ class Desk(Overview):
         return replace(ticket, dues=dues, ledger=ledger, waiting_for=self._waiting_for(ticket))
 
     def explain(self, number: str, viewer: Person, *, now: dt.datetime) -> tuple[Explanation, ...]:
-        """Every target of the ticket with its derivation, in the order of first, next, resolution and cycle.
+        """Every target of the ticket with its derivation, in the order of first, next, resolution
+        and cycle.
 
         Raises NotFound for one that is not there or not theirs.
         """
         ticket = self.ticket(number, viewer, now=now)
         serial = serial_of(number)
         history = self._store.histories({serial: ticket.level_key})[serial]
-        return tuple(_explained(target) for target in promises.targets(history, self._versions, now))
+        return tuple(
+            _explained(target) for target in promises.targets(history, self._versions, now)
+        )
 
-    def history(self, number: str, *, now: dt.datetime) -> tuple[tuple[Target, ...], tuple[str, ...]]:
-        """For whoever operates the place: the targets of a ticket, and a line for each event. Raises NotFound."""
+    def history(
+        self, number: str, *, now: dt.datetime
+    ) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+        """For whoever operates the place: the targets of a ticket, and a line for each event.
+        Raises NotFound.
+        """
         serial = serial_of(number)
         ticket = self._store.ticket(serial, _operator, now=now)
-        targets = promises.targets(self._store.histories({serial: ticket.level_key})[serial], self._versions, now)
-        said = [f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.verb}  {event.actor}" for event in ticket.events]
+        targets = promises.targets(
+            self._store.histories({serial: ticket.level_key})[serial], self._versions, now
+        )
+        said = [
+            f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.verb}  {event.actor}" for event in ticket.events
+        ]
         return targets, tuple(said)
 
-    def replay(self, other: SlaPolicy, *, now: dt.datetime) -> Iterator[tuple[str, tuple[Difference, ...] | str]]:
-        """For whoever operates the place: what ``other`` policies would change, ticket by ticket; a sentence for one
-        that has a level they do not know. Nothing is written.
+    def replay(
+        self, other: SlaPolicy, *, now: dt.datetime
+    ) -> Iterator[tuple[str, tuple[Difference, ...] | str]]:
+        """For whoever operates the place: what ``other`` policies would change, ticket by ticket; a
+        sentence for one that has a level they do not know. Nothing is written.
         """
         for levels in self._store.levels():
             for serial, history in self._store.histories(levels).items():
@@ -228,16 +293,23 @@ class Desk(Overview):
     ) -> tuple[int, tuple[TicketRow, ...]]:
         """How many tickets the viewer filed, and one page of them, newest first.
 
-        ``status`` is a Status, ``active`` (not closed), ``recent`` (also closed in the last 30 days) or all. With
-        ``company``, those of all colleagues: Forbidden unless the organisation shares its view (B34). The number is
-        exact up to a thousand past the page; longer lists say that.
+        ``status`` is a Status, ``active`` (not closed), ``recent`` (also closed in the last 30
+        days) or all. With ``company``, those of all colleagues: Forbidden unless the organisation
+        shares its view (B34). The number is exact up to a thousand past the page; longer lists say
+        that.
         """
         if viewer.guest:
             return 0, ()
         narrowed = Filter(status or ALL, words, since=since, until=until)
-        shared = viewer.organisation_id if company and self._store.people.shares(viewer.organisation_id) else None
+        shared = (
+            viewer.organisation_id
+            if company and self._store.people.shares(viewer.organisation_id)
+            else None
+        )
         if company and shared is None:
-            raise Forbidden("Your organisation keeps its contacts' tickets apart; here are only your own.")
+            raise Forbidden(
+                "Your organisation keeps its contacts' tickets apart; here are only your own."
+            )
         return self._store.lists.mine(viewer.id, narrowed, page, organisation_id=shared, now=now)
 
     def shares_view(self, viewer: Person) -> bool:
@@ -245,7 +317,9 @@ class Desk(Overview):
         return not viewer.guest and self._store.people.shares(viewer.organisation_id)
 
     def attachment(self, ref: str, viewer: Person) -> tuple[Attachment, Path]:
-        """A file and where it lies. Raises NotFound for everybody who may not see what it is attached to."""
+        """A file and where it lies. Raises NotFound for everybody who may not see what it is
+        attached to.
+        """
         found = self._store.attachment(ref)
         if found is None:
             raise access.absent()
@@ -256,13 +330,17 @@ class Desk(Overview):
         return attachment, self._attachments.path(attachment)
 
     def receipt(self, number: str, guest: Person, *, key: str, now: dt.datetime) -> str:
-        """A secret for the guest's own link, to whoever has just filed the ticket with this key. Raises NotFound.
+        """A secret for the guest's own link, to whoever has just filed the ticket with this key.
+        Raises NotFound.
 
-        Call it after ``open`` only: that refuses everybody who does not know the whole text of the ticket.
-        Each call makes another secret; only hashes are kept, so none can be shown twice.
+        Call it after ``open`` only: that refuses everybody who does not know the whole text of the
+        ticket. Each call makes another secret; only hashes are kept, so none can be shown twice.
         """
         serial = serial_of(number)
-        if not key or self._store.serial_by_key(Key(guest.id, Verb.OPEN.value, key_of(key))) != serial:
+        if (
+            not key
+            or self._store.serial_by_key(Key(guest.id, Verb.OPEN.value, key_of(key))) != serial
+        ):
             raise access.absent()
         secret = secrets.token_urlsafe(32)
         until = now + LINK_LIFETIME
@@ -272,7 +350,9 @@ class Desk(Overview):
     def holder(self, number: str, secret: str, *, now: dt.datetime) -> Person:
         """The guest behind a secret link, who may see and answer this one ticket. Raises NotFound."""
         found = self._store.link_holder(_digest(secret), now=now) if secret else None
-        person = self._store.people.by_id(found[1]) if found and found[0] == serial_of(number) else None
+        person = (
+            self._store.people.by_id(found[1]) if found and found[0] == serial_of(number) else None
+        )
         if found is None or person is None:
             raise access.outdated()
         return replace(person, guest=True, holds=found[0])
@@ -285,7 +365,8 @@ class Desk(Overview):
         try:
             return self._store.open(self._new(draft, customer, now), once)
         except Invalid:
-            # The same form, sent twice at once, spends the last coupon only in the one that came first.
+            # The same form, sent twice at once, spends the last coupon only in the one that came
+            # first.
             known = self._store.serial_by_key(once)
             if known is None:
                 raise
@@ -313,13 +394,17 @@ class Desk(Overview):
     def _closing(self, reason: str) -> Mapping[str, str]:
         known = self._policy.reasons.get(reason)
         if reason and (known is None or not known.closes):
-            choices = ", ".join(one.key for one in self._policy.reasons.values() if one.closes) or "none"
+            choices = (
+                ", ".join(one.key for one in self._policy.reasons.values() if one.closes) or "none"
+            )
             raise Invalid(f"{reason!r:.60} is no reason to close; give {choices}.", field="reason")
         return {"reason": reason, "title": known.title} if known else {}
 
     def _new(self, draft: Draft, customer: Person, now: dt.datetime) -> NewTicket:
         coupon = self._coupon(draft.coupon, customer, now)
-        choice = self._choose(draft.type.value, draft.severity, draft.product, coupon, customer, now)
+        choice = self._choose(
+            draft.type.value, draft.severity, draft.product, coupon, customer, now
+        )
         history = (SlaEvent(now, Kind.ACCEPTED, level=choice.level.key),)
         outlook = promises.outlook((), history, self._versions, now)
         severity = self._policy.severities.get(draft.severity)
@@ -331,7 +416,11 @@ class Desk(Overview):
             by_agent=False,
             public=True,
             body=draft.description,
-            facts={"level": choice.level.key, "why": choice.why, "filed_as": drafts.fingerprint(draft)},
+            facts={
+                "level": choice.level.key,
+                "why": choice.why,
+                "filed_as": drafts.fingerprint(draft),
+            },
             attachments=self._attachments.put(draft.attachments),
         )
 
@@ -347,7 +436,9 @@ class Desk(Overview):
             urgent=self._policy.urgent(choice.level, draft.severity),
             event=event,
             outlook=outlook,
-            notices=lambda number: telling.accepted(number, draft, customer, choice.level.title, outlook),
+            notices=lambda number: telling.accepted(
+                number, draft, customer, choice.level.title, outlook
+            ),
             limit=_unverified(customer),
         )
 
@@ -394,7 +485,9 @@ def _operator(owned: access.Ownership) -> bool:
 def _unverified(customer: Person) -> Limit | None:
     if not customer.guest:
         return None
-    sentence = "Too many tickets came from this address; try again in {minutes} minutes, or sign in."
+    sentence = (
+        "Too many tickets came from this address; try again in {minutes} minutes, or sign in."
+    )
     key = _digest(account_key(customer.email))
     return Limit("unverified ticket", key, UNVERIFIED_PER_HOUR, dt.timedelta(hours=1), sentence)
 

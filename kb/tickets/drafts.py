@@ -1,8 +1,8 @@
 """What may a ticket form hold?
 
-Every field's rule, checked at once: the answer is a ``Draft`` or one ``Invalid`` with a sentence for each field at
-fault. Pure. The customer's words are kept as they are, but for characters that no text holds; who the customer is
-and what they are promised is the desk's business.
+Every field's rule, checked at once: the answer is a ``Draft`` or one ``Invalid`` with a sentence
+for each field at fault. Pure. The customer's words are kept as they are, but for characters that no
+text holds; who the customer is and what they are promised is the desk's business.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kb.errors import Invalid
+from kb.people.person import email_address
 from kb.sla.policy import SlaPolicy
-from kb.tickets import uploads
+from kb.tickets.attachments import validation as uploads
 from kb.tickets.catalogue import Catalogue
-from kb.tickets.person import email_address
 from kb.tickets.ticket import OUTCOMES, Consulted, Draft, Type, Upload
 
 
@@ -63,10 +63,11 @@ def check(
     limits: FormLimits | None = None,
     today: dt.date | None = None,
 ) -> Draft:
-    """The form as a draft. Field names are those of ``Draft``; ``copy_to`` separates addresses by comma or blank.
+    """The form as a draft. Field names are those of ``Draft``; ``copy_to`` separates addresses by
+    comma or blank.
 
-    ``consulted`` is JSON text as the form carries it. ``today`` refuses a severity's date in the past.
-    Raises Invalid with ``fields``: every field at fault and its sentence.
+    ``consulted`` is JSON text as the form carries it. ``today`` refuses a severity's date in the
+    past. Raises Invalid with ``fields``: every field at fault and its sentence.
     """
     read = _Form(form, limits or FormLimits())
     product, module, version = _product(read, catalogue)
@@ -74,7 +75,9 @@ def check(
         title=_title(read),
         type=_type(read, policy),
         severity=_severity(read, policy),
-        description=body(read, "description", "Describe what happens, what you expected and what you tried."),
+        description=body(
+            read, "description", "Describe what happens, what you expected and what you tried."
+        ),
         product=product,
         module=module,
         version=version,
@@ -91,12 +94,20 @@ def check(
 
 
 def fingerprint(draft: Draft) -> str:
-    """The same for two drafts that say the same: a hash of all that the customer gave, 64 hex digits.
+    """The same for two drafts that say the same: a hash of all that the customer gave, 64 hex
+    digits.
 
     What they looked at before, and the episode, may grow between two tries and do not count.
     """
     files = [(file.name, hashlib.sha256(file.data).hexdigest()) for file in draft.attachments]
-    said = [draft.title, draft.type.value, draft.severity, draft.severity_detail, draft.description, draft.product]
+    said = [
+        draft.title,
+        draft.type.value,
+        draft.severity,
+        draft.severity_detail,
+        draft.description,
+        draft.product,
+    ]
     said += [draft.module, draft.version, draft.coupon]
     return hashlib.sha256(json.dumps([said, draft.copy_to, files]).encode("ascii")).hexdigest()
 
@@ -136,7 +147,9 @@ def visible(words: str) -> bool:
 
 
 def _odd(c: str) -> bool:
-    return c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or "\u202a" <= c <= "\u202e"
+    return (
+        c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or "\u202a" <= c <= "\u202e"
+    )
 
 
 def _title(form: _Form) -> str:
@@ -147,7 +160,10 @@ def _title(form: _Form) -> str:
     elif len(title) < low:
         form.refuse("title", f"The title is too short; write at least {low} characters.")
     elif len(title) > high:
-        sentence = f"The title has {len(title):,} characters; keep it to {high} and put the rest into the description."
+        sentence = (
+            f"The title has {len(title):,} characters; keep it to {high} and put the rest "
+            f"into the description."
+        )
         form.refuse("title", sentence)
     return title
 
@@ -158,7 +174,10 @@ def body(form: _Form, name: str, missing: str) -> str:
     if not visible(words):
         form.refuse(name, missing)
     elif len(words) > most:
-        sentence = f"This text has {len(words):,} characters; keep it to {most:,} and attach the rest as a file."
+        sentence = (
+            f"This text has {len(words):,} characters; keep it to {most:,} and attach the "
+            f"rest as a file."
+        )
         form.refuse(name, sentence)
     return words
 
@@ -168,7 +187,12 @@ def _type(form: _Form, policy: SlaPolicy) -> Type:
     known = tuple(policy.types) or tuple(Type)
     if given in tuple(Type) and given in known:
         return Type(given)
-    form.refuse("type", f"{given!r:.40} is no type of ticket; choose {_listed(known)}." if given else "Choose a type.")
+    form.refuse(
+        "type",
+        f"{given!r:.40} is no type of ticket; choose {_listed(known)}."
+        if given
+        else "Choose a type.",
+    )
     return Type.QUESTION
 
 
@@ -176,7 +200,10 @@ def _severity(form: _Form, policy: SlaPolicy) -> str:
     given = form.line("severity")
     if given not in policy.severities:
         known = _listed(tuple(policy.severities))
-        form.refuse("severity", f"{given!r:.40} is no severity; choose {known}." if given else "Choose a severity.")
+        form.refuse(
+            "severity",
+            f"{given!r:.40} is no severity; choose {known}." if given else "Choose a severity.",
+        )
     return given
 
 
@@ -201,21 +228,30 @@ def _date(form: _Form, given: str, title: str, today: dt.date | None) -> str:
         form.refuse("severity_detail", f"“{title}” needs a date such as 2027-01-31.")
         return given
     if today is not None and date < today:
-        form.refuse("severity_detail", f"{date.isoformat()} is over; give a date that is still to come.")
+        form.refuse(
+            "severity_detail", f"{date.isoformat()} is over; give a date that is still to come."
+        )
     return date.isoformat()
 
 
 def _product(form: _Form, catalogue: Catalogue) -> tuple[str, str, str]:
     key, module, version = form.line("product"), form.line("module"), form.line("version")
     if not key:
-        return "", "", ""  # "I do not know" is an answer; module and version mean nothing without a product
+        return (
+            "",
+            "",
+            "",
+        )  # "I do not know" is an answer; module and version mean nothing without a product
     product = catalogue.product(key)
     if product is None:
         known = _listed(tuple(product.key for product in catalogue.products))
         form.refuse("product", f"{key!r:.60} is no product; choose {known}, or leave it empty.")
         return key, module, version
     if module and module not in product.modules:
-        form.refuse("module", f"{product.title} has no module {module!r:.60}; choose {_listed(product.modules)}.")
+        form.refuse(
+            "module",
+            f"{product.title} has no module {module!r:.60}; choose {_listed(product.modules)}.",
+        )
     if version and product.version(version) is None:
         names = _listed(tuple(known.name for known in product.versions))
         form.refuse("version", f"{product.title} has no version {version!r:.60}; choose {names}.")
@@ -227,15 +263,22 @@ def _copy_to(form: _Form) -> tuple[str, ...]:
     found = {word: email_address(word) for word in words}
     bad = [plain(word) for word, address in found.items() if address is None]
     if bad:
-        form.refuse("copy_to", f"{bad[0]!r:.80} is no e-mail address; write it like alice@example.com.")
+        form.refuse(
+            "copy_to", f"{bad[0]!r:.80} is no e-mail address; write it like alice@example.com."
+        )
     addresses = tuple(dict.fromkeys(address for address in found.values() if address))
     if len(addresses) > form.limits.copy_to:
-        form.refuse("copy_to", f"{len(addresses)} addresses are too many; give at most {form.limits.copy_to}.")
+        form.refuse(
+            "copy_to",
+            f"{len(addresses)} addresses are too many; give at most {form.limits.copy_to}.",
+        )
     return addresses
 
 
 def _files(form: _Form, files: Sequence[Upload]) -> tuple[Upload, ...]:
-    named = [file for file in files if file.name or file.data]  # browsers send an empty part for an empty field
+    named = [
+        file for file in files if file.name or file.data
+    ]  # browsers send an empty part for an empty field
     mistakes = uploads.mistakes(named, form.limits.files)
     if mistakes:
         form.refuse("attachments", " ".join(mistakes))
@@ -257,7 +300,8 @@ def _episode(form: _Form) -> str:
 def trail(text: str, limits: FormLimits) -> tuple[Consulted, ...]:
     """The consulted trail from the form's JSON text: a list of {"id", "title", "outcome"}.
 
-    It is a help for agents and no input of the customer's, so whatever is not understood is left out in silence.
+    It is a help for agents and no input of the customer's, so whatever is not understood is left
+    out in silence.
     """
     if len(text) > limits.consulted_text:
         return ()

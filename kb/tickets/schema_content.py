@@ -1,13 +1,21 @@
-"""Which tables keep what editors order and what visitors ask: runs of the index, and queries by week?
+"""Which tables keep what editors order and what visitors ask: runs of the index, and queries by
+week?
 
-In the same METADATA as ``kb.tickets.schema`` and with the same rules. Not for queries.
+In the same METADATA as ``kb.database.metadata`` and with the same rules. Not for queries.
 """
 
 from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Index, Integer, PrimaryKeyConstraint, Table, Text, text
 
-from kb.tickets.schema import METADATA, Instant, at_column, flag_column, link_column, words_column
+from kb.database.metadata import (
+    METADATA,
+    Instant,
+    at_column,
+    flag_column,
+    link_column,
+    words_column,
+)
 
 RUNS = Table(
     "runs",
@@ -17,9 +25,13 @@ RUNS = Table(
     flag_column("whole"),  # every file anew
     link_column("person_id", "people.id"),
     at_column("asked_at"),
-    Column("state", Text, nullable=False, server_default="waiting"),  # waiting, running, done, failed, cancelled
+    Column(
+        "state", Text, nullable=False, server_default="waiting"
+    ),  # waiting, running, done, failed, cancelled
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    words_column("lease"),  # who has it: random, so that a worker that lost it cannot write any more
+    words_column(
+        "lease"
+    ),  # who has it: random, so that a worker that lost it cannot write any more
     at_column("leased_until", optional=True),
     at_column("started_at", optional=True),
     at_column("ended_at", optional=True),

@@ -1,7 +1,9 @@
-"""Which tables keep what happens around a ticket: alarms, deliveries, proposals, ratings, kin, views, contacts?
+"""Which tables keep what happens around a ticket: alarms, deliveries, proposals, ratings, kin,
+views, contacts?
 
-The second half of ``kb.tickets.schema``, in the same METADATA and with the same rules. The words of tickets are in an
-FTS5 table that SQLAlchemy does not know; ``kb.tickets.words`` is the only module that speaks to it.
+The second half of ``kb.database.metadata``, in the same METADATA and with the same rules. The words
+of tickets are in an FTS5 table that SQLAlchemy does not know; ``kb.tickets.repository.fulltext`` is
+the only module that speaks to it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from sqlalchemy import (
     text,
 )
 
-from kb.tickets.schema import METADATA, Instant, at_column, flag_column, link_column, words_column
+from kb.database.metadata import (
+    METADATA,
+    Instant,
+    at_column,
+    flag_column,
+    link_column,
+    words_column,
+)
 
 CONTACT_ROLES = Table(
     "contact_roles",
@@ -94,7 +103,9 @@ PROPOSALS = Table(
     Column("severity", Text, nullable=False),
     words_column("detail"),
     words_column("why"),
-    Column("state", Text, nullable=False, server_default="open"),  # open, agreed, declined, replaced
+    Column(
+        "state", Text, nullable=False, server_default="open"
+    ),  # open, agreed, declined, replaced
     at_column("at"),
     at_column("decided_at", optional=True),
 )

@@ -1,8 +1,9 @@
 """What has fallen due, and who must hear of it?
 
-Looks at the tickets whose next instant has come: warnings and breaches are recorded once each at the instant that the
-clock computes, however late somebody looks, and pauses with a reminder end. All that follows from one look is saved
-in one transaction, in the order in which it fell. Sending is the business of ``kb.tickets.worker``.
+Looks at the tickets whose next instant has come: warnings and breaches are recorded once each at
+the instant that the clock computes, however late somebody looks, and pauses with a reminder end.
+All that follows from one look is saved in one transaction, in the order in which it fell. Sending
+is the business of ``kb.worker.worker``.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from kb import ids
+from kb.database.metadata import EVENTS, PEOPLE, TICKETS
+from kb.database.sqlite import Database
 from kb.sla.clock import Kind, SlaEvent
 from kb.sla.policy import SlaPolicy
-from kb.tickets import promises, reading, saving, telling
-from kb.tickets.changes import NewNotice
-from kb.tickets.database import Database
-from kb.tickets.promises import BREACH, Outlook, Promised, Versions
-from kb.tickets.schema import EVENTS, PEOPLE, TICKETS
+from kb.tickets import recipients as telling
+from kb.tickets import sla_targets as promises
+from kb.tickets.changeset import NewNotice
+from kb.tickets.repository import load as reading
+from kb.tickets.repository import save as saving
 from kb.tickets.schema_life import ALARMS
+from kb.tickets.sla_targets import BREACH, Outlook, Promised, Versions
 from kb.tickets.ticket import Alarm, Status, Verb
 
 BATCH = 250
@@ -47,7 +51,12 @@ _DUE = (
 _UPDATE = (
     update(TICKETS)
     .where(TICKETS.c.id == bindparam("serial"))
-    .values({name: bindparam(f"new_{name}") for name in ("status", "remind_at", "next_at", "next_due", "next_target")})
+    .values(
+        {
+            name: bindparam(f"new_{name}")
+            for name in ("status", "remind_at", "next_at", "next_due", "next_target")
+        }
+    )
 )
 
 
@@ -64,7 +73,9 @@ class _Look:
 
 
 class Sweeper:
-    """Safe to run in several processes: each look is one transaction, and an alarm is recorded once."""
+    """Safe to run in several processes: each look is one transaction, and an alarm is recorded
+    once.
+    """
 
     def __init__(self, database: Database, policy: SlaPolicy, versions: Versions) -> None:
         self._database = database
@@ -72,7 +83,9 @@ class Sweeper:
         self._versions = versions
 
     def sweep(self, now: dt.datetime, *, batch: int = BATCH) -> int:
-        """Records everything that has fallen by ``now``, in order; how many alarms that were. Raises Unavailable."""
+        """Records everything that has fallen by ``now``, in order; how many alarms that were.
+        Raises Unavailable.
+        """
         total = 0
         while True:
             looked, alarms = self._look(now.replace(microsecond=0), batch)
@@ -85,7 +98,8 @@ class Sweeper:
             rows = connection.execute(_DUE.where(TICKETS.c.next_at <= now).limit(batch)).all()
             if not rows:
                 return 0, 0
-            # What falls after the last ticket of a full batch waits for the next one, so that all comes in order.
+            # What falls after the last ticket of a full batch waits for the next one, so that all
+            # comes in order.
             horizon = now if len(rows) < batch else rows[-1].next_at
             looks = _gathered(connection, rows)
             for look in looks:
@@ -97,19 +111,31 @@ class Sweeper:
     def _judge(self, connection: Connection, look: _Look, horizon: dt.datetime) -> None:
         if look.remind_at is not None and look.remind_at <= horizon:
             self._remind(connection, look, look.remind_at)
-        look.outlook = promises.outlook(look.before, look.history, self._versions, horizon, since=look.row.next_at)
+        look.outlook = promises.outlook(
+            look.before, look.history, self._versions, horizon, since=look.row.next_at
+        )
 
     def _remind(self, connection: Connection, look: _Look, at: dt.datetime) -> None:
         """The pause ends by itself; from here on the next word is ours again."""
         if look.status in (Status.WAITING, Status.PAUSED):
-            values = {"ticket_id": look.row.id, "at": at, "verb": Verb.RESUME.value, "actor": SYSTEM, "facts": {}}
+            values = {
+                "ticket_id": look.row.id,
+                "at": at,
+                "verb": Verb.RESUME.value,
+                "actor": SYSTEM,
+                "facts": {},
+            }
             connection.execute(insert(EVENTS).values(**values, by_agent=True, public=False))
             look.status = Status.OPEN.value
             look.history = (*look.history, SlaEvent(at, Kind.RESUMED))
         look.remind_at = None
 
     def _save(
-        self, connection: Connection, looks: Sequence[_Look], alarms: Sequence[tuple[_Look, Alarm]], now: dt.datetime
+        self,
+        connection: Connection,
+        looks: Sequence[_Look],
+        alarms: Sequence[tuple[_Look, Alarm]],
+        now: dt.datetime,
     ) -> None:
         changed: list[tuple[int, Promised]] = []
         updates = []
@@ -121,13 +147,19 @@ class Sweeper:
         saving.put_promises(connection, changed)
         connection.execute(_UPDATE, updates)
         if alarms:
-            connection.execute(insert(ALARMS), [_alarm_row(look.row.id, alarm, now) for look, alarm in alarms])
+            connection.execute(
+                insert(ALARMS), [_alarm_row(look.row.id, alarm, now) for look, alarm in alarms]
+            )
             self._tell(connection, alarms, now)
 
-    def _tell(self, connection: Connection, alarms: Iterable[tuple[_Look, Alarm]], now: dt.datetime) -> None:
+    def _tell(
+        self, connection: Connection, alarms: Iterable[tuple[_Look, Alarm]], now: dt.datetime
+    ) -> None:
         staff = connection.execute(
             select(PEOPLE.c.email, PEOPLE.c.role)
-            .where(PEOPLE.c.role.in_(("agent", "admin")), PEOPLE.c.guest.is_(False), PEOPLE.c.active)
+            .where(
+                PEOPLE.c.role.in_(("agent", "admin")), PEOPLE.c.guest.is_(False), PEOPLE.c.active
+            )
             .order_by(PEOPLE.c.email)
         ).all()
         agents = [row.email for row in staff if row.role == "agent"]
@@ -153,13 +185,18 @@ class Sweeper:
 def _gathered(connection: Connection, rows: Sequence[Any]) -> list[_Look]:
     histories = reading.histories(connection, {row.id: row.level for row in rows})
     before = reading.promised(connection, [row.id for row in rows])
-    return [_Look(row, before.get(row.id, ()), histories[row.id], row.status, row.remind_at) for row in rows]
+    return [
+        _Look(row, before.get(row.id, ()), histories[row.id], row.status, row.remind_at)
+        for row in rows
+    ]
 
 
 def _new_alarms(connection: Connection, looks: Sequence[_Look]) -> list[tuple[_Look, Alarm]]:
     """In the order in which they fell."""
     query = select(ALARMS).where(ALARMS.c.ticket_id.in_([look.row.id for look in looks]))
-    known = {(r.ticket_id, r.target, r.cycle, r.threshold, r.due_at) for r in connection.execute(query)}
+    known = {
+        (r.ticket_id, r.target, r.cycle, r.threshold, r.due_at) for r in connection.execute(query)
+    }
     found = [
         (look, alarm)
         for look in looks

@@ -1,7 +1,8 @@
 """What is a ticket, and what may happen to it?
 
-Values and one table of moves. Pure: nothing here stores, sends or reads a clock. The promise (level, targets) is the
-business of ``kb.sla``; who may see a ticket is decided in ``kb.tickets.access``.
+Values and one table of moves. Pure: nothing here stores, sends or reads a clock. The promise
+(level, targets) is the business of ``kb.sla``; who may see a ticket is decided in
+``kb.tickets.permissions``.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ class Verb(StrEnum):
 
 _O, _W, _P, _S, _C = Status.OPEN, Status.WAITING, Status.PAUSED, Status.SOLVED, Status.CANCELLED
 _FROM = (_O, _W, _P, _S, _C)
-#: What each verb makes of a status: the columns are open, waiting, paused, solved, cancelled; None: refused.
+#: What each verb makes of a status: the columns are open, waiting, paused, solved, cancelled; None:
+#: refused.
 _MOVES: Mapping[Verb, tuple[Status | None, ...]] = {
     Verb.REPLY: (_W, _W, _P, None, None),
     Verb.LINK: (_W, _W, _P, None, None),
@@ -93,7 +95,12 @@ _MOVES: Mapping[Verb, tuple[Status | None, ...]] = {
 #: (status, verb) -> the status after. What is not here is refused and changes nothing.
 TRANSITIONS: Mapping[tuple[Status, Verb], Status] = MappingProxyType(
     {
-        **{(s, verb): to for verb, row in _MOVES.items() for s, to in zip(_FROM, row, strict=True) if to is not None},
+        **{
+            (s, verb): to
+            for verb, row in _MOVES.items()
+            for s, to in zip(_FROM, row, strict=True)
+            if to is not None
+        },
         (Status.VOID, Verb.NOTE): Status.VOID,
         (Status.MERGED, Verb.NOTE): Status.MERGED,
     }
@@ -154,9 +161,11 @@ _INSTEAD: Mapping[Status, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Consulted:
-    """One document that suggestions put before the customer (capability X4, feature "consulted trail").
+    """One document that suggestions put before the customer (capability X4, feature "consulted
+    trail").
 
-    ``outcome`` is the furthest it came: shown, opened or rejected ("I still need help" after reading it).
+    ``outcome`` is the furthest it came: shown, opened or rejected ("I still need help" after
+    reading it).
     """
 
     document_id: str
@@ -222,7 +231,9 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """One promise of a ticket as people see it. ``state`` is running, paused, met, breached or cancelled."""
+    """One promise of a ticket as people see it. ``state`` is running, paused, met, breached or
+    cancelled.
+    """
 
     target: str  # first response, next response, resolution
     state: str
@@ -230,7 +241,8 @@ class Due:
     met_at: dt.datetime | None = None
     cycle: int = 1
     grace: bool = False  # put off, because a move or a re-opening would have been late at once
-    #: Every second of it: from, to, state, why, seconds. A promise is the same whether this is told or not.
+    #: Every second of it: from, to, state, why, seconds. A promise is the same whether this is told
+    #: or not.
     ledger: tuple[Mapping[str, str], ...] = field(default=(), compare=False)
 
 
@@ -257,7 +269,9 @@ class TicketRow:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Another severity that support proposes and the customer agrees to or not. ``state`` is open while asked."""
+    """Another severity that support proposes and the customer agrees to or not. ``state`` is open
+    while asked.
+    """
 
     severity: str
     detail: str
@@ -277,7 +291,9 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """A warning or breach of a target at its computed instant; ``threshold`` is breach, 50% or 3600s."""
+    """A warning or breach of a target at its computed instant; ``threshold`` is breach, 50% or
+    3600s.
+    """
 
     target: str
     cycle: int
@@ -288,7 +304,9 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket as its page shows it; what the viewer may not see (internal notes) is already absent."""
+    """A ticket as its page shows it; what the viewer may not see (internal notes) is already
+    absent.
+    """
 
     row: TicketRow
     type: Type
@@ -299,7 +317,9 @@ class Ticket:
     level_why: str  # the evidence for the level, one sentence
     copy_to: tuple[str, ...]
     dues: tuple[Due, ...]
-    ledger: tuple[Mapping[str, str], ...]  # the derivation of the first due time: from, to, state, why
+    ledger: tuple[
+        Mapping[str, str], ...
+    ]  # the derivation of the first due time: from, to, state, why
     consulted: tuple[Consulted, ...]
     events: tuple[Event, ...]
     level_key: str = ""
@@ -309,7 +329,9 @@ class Ticket:
     remind_at: dt.datetime | None = None  # when a pause ends by itself
     waiting_for: str = ""  # the title of the reason, while it waits or is paused
     merged_into: str = ""  # a number
-    related: tuple[str, ...] = ()  # numbers merged into this one, split from it, or it was split from
+    related: tuple[
+        str, ...
+    ] = ()  # numbers merged into this one, split from it, or it was split from
     coupon: str = ""  # for its owner and staff: the code that was used, empty once released
     alarms: tuple[Alarm, ...] = ()  # for staff
     watchers: tuple[str, ...] = ()  # for staff: names

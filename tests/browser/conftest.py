@@ -49,7 +49,9 @@ class Served:
 
 @dataclass(slots=True)
 class Site:
-    """Another site, whose one page embeds the portal at the address ``portal``, with that site's own strict policy."""
+    """Another site, whose one page embeds the portal at the address ``portal``, with that site's
+    own strict policy.
+    """
 
     address: str = ""
     portal: str = ""
@@ -94,7 +96,9 @@ def served(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Ser
     limits = {"KB_TICKETS_PER_HOUR": "1000", "KB_SUGGEST_PER_MINUTE": "100000"}
     told = {**environment(folder), **limits, "KB_EMBED_ORIGINS": site.address}
     log = (folder / "log").open("w")
-    server = subprocess.Popen(command("--demo", "--port", str(port)), env=told, stdout=log, stderr=log, text=True)
+    server = subprocess.Popen(
+        command("--demo", "--port", str(port)), env=told, stdout=log, stderr=log, text=True
+    )
     try:
         wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
         yield from _opened(f"http://127.0.0.1:{port}", settings)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import Door, Served, Site
+from tests.browser.test_story import typed
 from tests.webapp.test_cli import free_port
-
-from .conftest import Door, Served, Site
-from .test_story import typed
 
 pytestmark = pytest.mark.browser
 
 
-def test_suggestions_come_to_the_form_of_another_site(visit: Door, served: Served, site: Site) -> None:
+def test_suggestions_come_to_the_form_of_another_site(
+    visit: Door, served: Served, site: Site
+) -> None:
     site.portal = served.address
     page = visit().page
     page.goto(site.address)
@@ -30,7 +31,9 @@ def test_suggestions_come_to_the_form_of_another_site(visit: Door, served: Serve
     page.wait_for_url("**/sent?subject=paper+jam")
 
 
-def test_when_the_portal_is_away_the_form_is_what_it_was(visit: Door, served: Served, site: Site) -> None:
+def test_when_the_portal_is_away_the_form_is_what_it_was(
+    visit: Door, served: Served, site: Site
+) -> None:
     site.portal = f"http://127.0.0.1:{free_port()}"
     page = visit().page
     page.goto(site.address)

@@ -1,4 +1,6 @@
-"""The form when things go wrong: double clicks, lost connections, slow or missing suggestions, reloads."""
+"""The form when things go wrong: double clicks, lost connections, slow or missing suggestions,
+reloads.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +9,8 @@ import re
 import pytest
 from playwright.sync_api import FilePayload, Route, expect
 
-from .conftest import Door, Served
-from .test_story import FILED, fill, suggest, typed
+from tests.browser.conftest import Door, Served
+from tests.browser.test_story import FILED, fill, suggest, typed
 
 pytestmark = pytest.mark.browser
 
@@ -77,9 +79,13 @@ def test_signing_out_forgets_what_was_typed(visit: Door) -> None:
     expect(page.locator("#title")).to_have_value("")
 
 
-def test_mistakes_are_told_at_their_fields_and_files_stay_chosen(visit: Door, served: Served) -> None:
+def test_mistakes_are_told_at_their_fields_and_files_stay_chosen(
+    visit: Door, served: Served
+) -> None:
     before, page = served.tickets(), visit().go("/tickets/new")
-    page.locator("#attachments").set_input_files(FilePayload(name="a.txt", mimeType="text/plain", buffer=b"hello"))
+    page.locator("#attachments").set_input_files(
+        FilePayload(name="a.txt", mimeType="text/plain", buffer=b"hello")
+    )
     page.get_by_role("button", name="File the ticket").click()
     expect(page.locator("#summary")).to_be_focused()
     expect(page.locator("#title")).to_have_attribute("aria-invalid", "true")
@@ -171,7 +177,8 @@ def test_the_reader_takes_long_text_and_links_leave_the_form_alone(visit: Door) 
         "**/help/doc/jam?fragment=1",
         lambda route: route.fulfill(
             content_type="text/html",
-            body='<article><a id="title" href="/docs">more</a><script>window.ran = 1</script></article>',
+            body='<article><a id="title" href="/docs">more</a><script>window.ran = '
+            "1</script></article>",
         ),
     )
     page.locator(".suggest-option").first.click()

@@ -1,12 +1,14 @@
-"""An open ticket keeps itself current, notices colleagues, and takes canned replies, in a real browser."""
+"""An open ticket keeps itself current, notices colleagues, and takes canned replies, in a real
+browser.
+"""
 
 from __future__ import annotations
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Door, Served
-from .test_pages import check, file_one
+from tests.browser.conftest import Door, Served
+from tests.browser.test_pages import check, file_one
 
 pytestmark = pytest.mark.browser
 
@@ -60,4 +62,6 @@ def test_a_canned_reply_is_put_into_the_answer(visit: Door, served: Served, scri
     if script:
         desk.fill("#reply-body", "Hello. ")
     desk.get_by_role("button", name="Put into the reply").click()
-    expect(desk.locator("#reply-body")).to_have_value(f"{'Hello. ' if script else ''}Oil it, Alice Archer.")
+    expect(desk.locator("#reply-body")).to_have_value(
+        f"{'Hello. ' if script else ''}Oil it, Alice Archer."
+    )

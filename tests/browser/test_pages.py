@@ -1,4 +1,6 @@
-"""Every page, in light and dark, at 320 pixels: accessible, no sideways scrolling, nothing the policy forbids."""
+"""Every page, in light and dark, at 320 pixels: accessible, no sideways scrolling, nothing the
+policy forbids.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +10,15 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Door, Served
-from .test_story import FILED, fill, suggest
+from tests.browser.conftest import Door, Served
+from tests.browser.test_story import FILED, fill, suggest
 
 pytestmark = pytest.mark.browser
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text("utf-8")
 #: Each page in both colour schemes and at both widths; every pair would only take twice as long.
-LOOKS = pytest.mark.parametrize(("width", "dark"), [(1280, False), (320, True)], ids=["wide-light", "narrow-dark"])
+LOOKS = pytest.mark.parametrize(
+    ("width", "dark"), [(1280, False), (320, True)], ids=["wide-light", "narrow-dark"]
+)
 OPEN_TO_ALL = (
     "/",
     "/search",
@@ -41,7 +45,9 @@ def check(page: Page, what: str) -> None:
         page.evaluate(AXE)
     found = page.evaluate("axe.run({resultTypes: ['violations']}).then((r) => r.violations)")
     told = [
-        f"{one['id']}: {node['html'][:120]} {node['failureSummary'][:200]}" for one in found for node in one["nodes"]
+        f"{one['id']}: {node['html'][:120]} {node['failureSummary'][:200]}"
+        for one in found
+        for node in one["nodes"]
     ]
     assert not told, f"{what}: " + "\n".join(told)
     width = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
@@ -50,7 +56,10 @@ def check(page: Page, what: str) -> None:
 
 def file_one(page: Page, address: str) -> str:
     page.goto(address + "/tickets/new")
-    page.fill("#title", "A title with averyveryveryverylongwordthatdoesnotfitintoanynarrowcolumnofthispage in it")
+    page.fill(
+        "#title",
+        "A title with averyveryveryverylongwordthatdoesnotfitintoanynarrowcolumnofthispage in it",
+    )
     fill(page)
     page.get_by_role("button", name="File the ticket").click()
     page.wait_for_url(FILED)
@@ -139,14 +148,21 @@ def test_no_choice_is_cut_off_on_a_wide_screen(visit: Door, served: Served) -> N
     alice, bob = visit(), visit()
     number = file_one(alice.sign_in("alice"), served.address)
     bob.sign_in("bob")
-    for who, path in ((alice, "/tickets/new"), (alice, "/tickets"), (bob, "/desk"), (bob, f"/desk/{number}")):
+    for who, path in (
+        (alice, "/tickets/new"),
+        (alice, "/tickets"),
+        (bob, "/desk"),
+        (bob, f"/desk/{number}"),
+    ):
         page = who.go(path)
         for one in page.locator(".deed summary").all():
             one.click()
         assert page.evaluate(CLIPPED) == [], page.url
 
 
-def test_a_wrong_priority_code_is_told_beside_the_form_and_a_right_one_says_how_many_are_left(visit: Door) -> None:
+def test_a_wrong_priority_code_is_told_beside_the_form_and_a_right_one_says_how_many_are_left(
+    visit: Door,
+) -> None:
     visitor = visit()
     visitor.sign_in("vera")
     page = visitor.go("/tickets/new")

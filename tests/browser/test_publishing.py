@@ -1,4 +1,6 @@
-"""An editor changes files, previews and publishes them in a real browser, with a real worker beside the portal."""
+"""An editor changes files, previews and publishes them in a real browser, with a real worker beside
+the portal.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from indexer import sources
 from indexer.pipeline import Order, run
+from indexer.sources import walk as sources
+from tests.browser.conftest import Door, Served
+from tests.browser.test_pages import check
 from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
 from tests.webapp.world import open_centre, settings_of
-
-from .conftest import Door, Served
-from .test_pages import check
 
 pytestmark = pytest.mark.browser
 LONG = 60_000  # ms: a run starts processes, and the machine may be busy
@@ -31,11 +32,19 @@ def house(tmp_path: Path) -> Path:
     docs = settings.content / "docs"
     docs.mkdir()
     for name in ("ink", "jam", "oil"):
-        (docs / f"{name}.md").write_text(f"# About the {name}\n\nWhat to do with the {name}.\n", "utf-8")
+        (docs / f"{name}.md").write_text(
+            f"# About the {name}\n\nWhat to do with the {name}.\n", "utf-8"
+        )
     (settings.content / "golden.toml").write_text(
         '[[queries]]\nquery = "about the jam"\nexpect = ["doc/jam"]\n', "utf-8"
     )
-    run(Order(sources.parse([f"doc={docs}"], content=settings.content), settings.data, dt.date(2026, 11, 23)))
+    run(
+        Order(
+            sources.parse([f"doc={docs}"], content=settings.content),
+            settings.data,
+            dt.date(2026, 11, 23),
+        )
+    )
     return folder
 
 
@@ -44,7 +53,9 @@ def portal(house: Path) -> Iterator[Served]:
     port = free_port()
     with (house / "log").open("w") as log:
         arguments = command("--demo", "--port", str(port), "--with-worker")
-        server = subprocess.Popen(arguments, env=environment(house), stdout=log, stderr=log, text=True)
+        server = subprocess.Popen(
+            arguments, env=environment(house), stdout=log, stderr=log, text=True
+        )
         try:
             wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
             centre = open_centre(settings_of(house))
@@ -75,13 +86,17 @@ def reload_until(page: Page, words: str) -> None:
         page.reload()
 
 
-def test_what_waits_is_seen_previewed_and_published_while_the_page_lies_open(visit: Door, house: Path) -> None:
+def test_what_waits_is_seen_previewed_and_published_while_the_page_lies_open(
+    visit: Door, house: Path
+) -> None:
     erin = visit()
     erin.sign_in("erin")
     page = erin.go("/editor")
     expect(page.get_by_text("Nothing differs from generation").first).to_be_visible(timeout=LONG)
     (house / "content" / "docs" / "jam.md").unlink()
-    (house / "content" / "docs" / "new.md").write_text("# Clear a paper jam\n\nPull **slowly**.\n", "utf-8")
+    (house / "content" / "docs" / "new.md").write_text(
+        "# Clear a paper jam\n\nPull **slowly**.\n", "utf-8"
+    )
     press(page, "Preview what would change")
     expect(page.get_by_text("It can be published.").first).to_be_visible(timeout=LONG)
     expect(page.locator("[data-run-status]")).to_contain_text("It can be published.", timeout=LONG)
@@ -105,7 +120,8 @@ def test_without_scripts_the_page_reloads_until_the_run_has_ended(visit: Door, h
     erin.sign_in("erin")
     page = erin.go("/editor")
     press(page, "Publish now")
-    # Chromium reads <noscript> as if it had scripts when a test takes them away, so nothing reloads by itself here.
+    # Chromium reads <noscript> as if it had scripts when a test takes them away, so nothing reloads
+    # by itself here.
     reload_until(page, "is published: 4 documents.")
     erin.go("/help/doc/bare")
     reload_until(page, "Without scripts.")

@@ -1,4 +1,6 @@
-"""Somebody types a title: the whole story, with the mouse, with the keyboard alone, and without JavaScript."""
+"""Somebody types a title: the whole story, with the mouse, with the keyboard alone, and without
+JavaScript.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from .conftest import Door, Served
+from tests.browser.conftest import Door, Served
 
 pytestmark = pytest.mark.browser
 FILED = re.compile(r"/tickets/KB-\d+")
@@ -18,7 +20,9 @@ PROMISED = """async () => {
 
 
 def typed(page: Page, field: str, words: str) -> None:
-    """Types, and waits until what is suggested answers exactly that: an earlier answer's list would be replaced."""
+    """Types, and waits until what is suggested answers exactly that: an earlier answer's list would
+    be replaced.
+    """
     page.locator(field).press_sequentially(words)
     expect(page.locator(f'.suggest-list[data-answers="{words}"]')).to_have_count(1)
 
@@ -67,7 +71,8 @@ def test_who_still_needs_help_gets_a_ticket_with_its_due_time(visit: Door, serve
     page.get_by_role("button", name="File the ticket").click()
     page.wait_for_url(FILED)
     expect(page.locator(".filed")).to_contain_text("We have your ticket: KB-")
-    # The minute may turn between the two, and so may the day: then what is promised now is another day.
+    # The minute may turn between the two, and so may the day: then what is promised now is another
+    # day.
     promised_now = page.evaluate(PROMISED)
     days = {words.rsplit(" ", 2)[0] for words in (promised, promised_now)}
     filed = page.locator(".filed").inner_text()
@@ -132,7 +137,9 @@ def test_the_whole_story_by_keyboard_alone(visit: Door, served: Served) -> None:
     assert served.tickets() == before + 1
 
 
-def test_without_javascript_the_answer_is_shown_once_and_the_ticket_files(visit: Door, served: Served) -> None:
+def test_without_javascript_the_answer_is_shown_once_and_the_ticket_files(
+    visit: Door, served: Served
+) -> None:
     before, page = served.tickets(), visit(script=False).go("/tickets/new")
     page.fill("#title", "paper jam in the press")
     fill(page)

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 
 import pytest
 
-from indexer import pipeline, sources
+from indexer import pipeline
 from indexer.report import Report
-from kb.search import generations
+from indexer.sources import walk as sources
 from kb.search.documents import Document
+from kb.search.generations import generation as generations
 from kb.search.searcher import Searcher
 from tests.content.pages import CONTENT
 
 
 @dataclass(frozen=True, slots=True)
 class Centre:
-    """What came out of `kb index` on the help centre: documents by id, the report, and search over them."""
+    """What came out of `kb index` on the help centre: documents by id, the report, and search over
+    them.
+    """
 
     documents: dict[str, Document]
     report: Report

@@ -1,6 +1,8 @@
-"""What an editor sees in the help centre's files: front matter, links, code and commands, read without the product.
+"""What an editor sees in the help centre's files: front matter, links, code and commands, read
+without the product.
 
-A second, simple reading, so that a mistake in the product's own readers cannot hide a mistake in a page.
+A second, simple reading, so that a mistake in the product's own readers cannot hide a mistake in a
+page.
 """
 
 from __future__ import annotations
@@ -62,7 +64,12 @@ class Page:
 
     def commands(self) -> Iterator[list[str]]:
         """The words of every `kb` and `make` command in code blocks and code spans."""
-        shell = [line.strip() for language, text in self.fences if language == "sh" for line in text.splitlines()]
+        shell = [
+            line.strip()
+            for language, text in self.fences
+            if language == "sh"
+            for line in text.splitlines()
+        ]
         spans = _SPAN.findall(_FENCE.sub("", self.body))
         for line in [*shell, *(span for span in spans if span.startswith(("kb ", "make ")))]:
             for part in line.split("|"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from indexer.visit import picture
+from indexer.readers.context import picture
 from kb import ids
 from kb.cli import kb
 from kb.search.documents import AUDIENCES, Kind
@@ -21,7 +21,7 @@ from kb.sla import policy_file
 from kb.tickets import catalogue
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT, ROOT, Page, everything, pages
-from webapp.editor import PARTS
+from webapp.editor.overview import PARTS
 
 ALL = everything()
 DOCS = pages("docs")
@@ -49,7 +49,11 @@ def _asked(page: Page) -> set[str]:
 
 def _inner(page: Page) -> list[str]:
     """The links to other pages, and to headings of this one."""
-    return [target for is_image, _, target in page.links if not is_image and not target.startswith("https://")]
+    return [
+        target
+        for is_image, _, target in page.links
+        if not is_image and not target.startswith("https://")
+    ]
 
 
 def _images(page: Page) -> list[tuple[str, str]]:
@@ -77,7 +81,16 @@ def test_the_indexer_leaves_nothing_out_and_finds_nothing_to_mend(centre: Centre
 
 @pytest.mark.parametrize("page", DOCS, ids=_named)
 def test_front_matter_is_complete(page: Page) -> None:
-    assert set(page.facts) == {"uid", "title", "summary", "product", "versions", "audience", "tags", "updated"}
+    assert set(page.facts) == {
+        "uid",
+        "title",
+        "summary",
+        "product",
+        "versions",
+        "audience",
+        "tags",
+        "updated",
+    }
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", page.facts["uid"])
     assert page.facts["audience"] in AUDIENCES
     assert page.facts["updated"] == dt.date(2026, 11, 23)
@@ -112,7 +125,9 @@ def test_some_pages_are_for_customers_and_some_for_staff_only() -> None:
 
 
 def test_products_and_versions_are_in_the_catalogue() -> None:
-    products = {product.key: product for product in catalogue.load(CONTENT / "catalogue.toml").products}
+    products = {
+        product.key: product for product in catalogue.load(CONTENT / "catalogue.toml").products
+    }
     for page in ALL:
         names = {version.name for version in products[page.facts["product"]].versions}
         assert set(page.facts.get("versions", ())) <= names, page.name
@@ -149,9 +164,16 @@ def test_images_exist_and_are_described(page: Page) -> None:
 
 def test_every_setting_is_in_the_reference() -> None:
     [reference] = [page for page in DOCS if page.facts["uid"] == "settings"]
-    rows = re.findall(r"^\| `(KB_\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", reference.body, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(KB_\w+)` \| (.+?) \| (.+?) \| (.+?) \|$", reference.body, re.MULTILINE
+    )
     assert rows == [
-        (f"KB_{row.name.upper()}", f"`{row.default}`" if row.default else "(empty)", row.form, row.help)
+        (
+            f"KB_{row.name.upper()}",
+            f"`{row.default}`" if row.default else "(empty)",
+            row.form,
+            row.help,
+        )
         for row in SETTINGS
     ]
 
@@ -170,7 +192,9 @@ def test_no_unknown_setting_is_named(page: Page) -> None:
 def test_commands_exist_with_the_options_shown(page: Page) -> None:
     for words in page.commands():
         if words[0] == "make":
-            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE), words
+            assert re.search(
+                rf"^{words[1]}:", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE
+            ), words
         else:
             _accepted(kb, words[1:], words)
 
@@ -182,7 +206,9 @@ def _accepted(command: click.Command, rest: list[str], words: list[str]) -> None
         assert chosen is not None, words
         _accepted(chosen, rest[1:], words)
     elif isinstance(command, click.Group):
-        known = {name for option in command.get_params(click.Context(command)) for name in option.opts}
+        known = {
+            name for option in command.get_params(click.Context(command)) for name in option.opts
+        }
         assert set(rest) <= known, words
     elif len(rest) > 0:
         with command.make_context(words[0], list(rest)) as context:
@@ -218,12 +244,17 @@ def _toml(uid: str) -> str:
 
 @each(_asked)
 def test_addresses_asked_with_curl_exist(page: Page) -> None:
-    published = json.loads((ROOT / "webapp" / "openapi.json").read_text("utf-8"))["paths"]
+    published = json.loads((ROOT / "webapp" / "api" / "openapi.json").read_text("utf-8"))["paths"]
     assert _asked(page) <= set(published)
 
 
 def test_every_command_is_documented() -> None:
-    shown = {words[1] for page in DOCS for words in page.commands() if words[0] == "kb" and len(words) > 1}
+    shown = {
+        words[1]
+        for page in DOCS
+        for words in page.commands()
+        if words[0] == "kb" and len(words) > 1
+    }
     assert {entry.name for entry in entry_points(group="kb.commands")} <= shown
 
 

@@ -1,4 +1,6 @@
-"""Do real titles still find the page that answers them? content/golden.toml, asked of the indexed help centre."""
+"""Do real titles still find the page that answers them? content/golden.toml, asked of the indexed
+help centre.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from indexer import editorial
+from indexer.publish import curation_files as editorial
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT
 
-QUERIES: list[dict[str, Any]] = tomllib.loads((CONTENT / "golden.toml").read_text("utf-8"))["queries"]
+QUERIES: list[dict[str, Any]] = tomllib.loads((CONTENT / "golden.toml").read_text("utf-8"))[
+    "queries"
+]
 ANSWERED = [query for query in QUERIES if "expect" in query]
 SILENT = [query for query in QUERIES if query.get("nothing")]
 

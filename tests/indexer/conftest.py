@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer import reading, shelf, sources
+from indexer.readers import registry as reading
+from indexer.readers.context import Library, Visit
 from indexer.report import Finding
-from indexer.visit import Library, Visit
+from indexer.sources import document_ids as shelf
+from indexer.sources import walk as sources
 from kb.search.documents import Document
 
 TODAY = dt.date(2026, 11, 23)
@@ -26,9 +28,13 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def read(root: Path, tmp_path: Path) -> Read:
-    """``read("faq", "a.md", text, **others)`` writes the files and gives (documents, findings) of the first."""
+    """``read("faq", "a.md", text, **others)`` writes the files and gives (documents, findings) of
+    the first.
+    """
 
-    def written(kind: str, name: str, text: str | bytes, **others: str | bytes) -> tuple[list[Document], list[Finding]]:
+    def written(
+        kind: str, name: str, text: str | bytes, **others: str | bytes
+    ) -> tuple[list[Document], list[Finding]]:
         for path, content in {name: text, **others}.items():
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)

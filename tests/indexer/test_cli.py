@@ -34,7 +34,11 @@ def test_json_is_one_document(tmp_path: Path, root: Path) -> None:
     (root / "a.md").write_text("# A\n\nText.")
     values = json.loads(_run("--json", "--data", str(tmp_path / "data"), f"doc={root}").stdout)
     assert values["files"] == {"files": 1, "added": 1, "changed": 0, "removed": 0, "unchanged": 0}
-    assert (values["published"], values["generation"], values["kinds"]) == (True, "000001", {"doc": 1})
+    assert (values["published"], values["generation"], values["kinds"]) == (
+        True,
+        "000001",
+        {"doc": 1},
+    )
 
 
 def test_checking_tells_by_its_exit_code(tmp_path: Path, root: Path) -> None:
@@ -50,7 +54,9 @@ def test_a_wrong_path_is_invalid(tmp_path: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_without_sources_the_content_folder_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_sources_the_content_folder_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "content" / "faq").mkdir(parents=True)
     (tmp_path / "content" / "faq" / "a.md").write_text("# Why?\n\nSo.")
     monkeypatch.setenv("KB_CONTENT", str(tmp_path / "content"))
@@ -93,7 +99,9 @@ def test_generations_are_listed_and_rolled_back_to(tmp_path: Path, root: Path) -
     assert isinstance(_run("rollback", *data).exception, NotFound)
 
 
-def test_a_damaged_generation_is_listed_as_such_and_never_rolled_back_to(tmp_path: Path, root: Path) -> None:
+def test_a_damaged_generation_is_listed_as_such_and_never_rolled_back_to(
+    tmp_path: Path, root: Path
+) -> None:
     data = ("--data", str(tmp_path / "data"))
     for text in ("One.", "Two, longer."):
         (root / "a.md").write_text(f"# A\n\n{text}")
@@ -105,7 +113,9 @@ def test_a_damaged_generation_is_listed_as_such_and_never_rolled_back_to(tmp_pat
     assert _run("generations", *data).output.startswith("* 000002")
 
 
-def test_a_refused_publish_says_why_and_exits_1(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_publish_says_why_and_exits_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     content = tmp_path / "content"
     (content / "docs").mkdir(parents=True)
     (content / "docs" / "a.md").write_text("# A\n\nText.")
@@ -154,10 +164,18 @@ def test_help_names_the_verbs() -> None:
 
 @contextmanager
 def _checking(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    """A check of ``folder``/content that has built aside and does not end: its golden queries never come."""
+    """A check of ``folder``/content that has built aside and does not end: its golden queries never
+    come.
+    """
     command = [sys.executable, "-P", "-m", "kb", "index", "--check-only", "--progress-json"]
-    told = {"TMPDIR": str(folder / "aside"), "KB_DATA": str(folder / "data"), "KB_CONTENT": str(folder / "content")}
-    with subprocess.Popen(command, env={**os.environ, **told}, stdout=subprocess.PIPE, text=True) as run:
+    told = {
+        "TMPDIR": str(folder / "aside"),
+        "KB_DATA": str(folder / "data"),
+        "KB_CONTENT": str(folder / "content"),
+    }
+    with subprocess.Popen(
+        command, env={**os.environ, **told}, stdout=subprocess.PIPE, text=True
+    ) as run:
         assert run.stdout is not None
         assert any('"checking"' in line for line in run.stdout)
         try:
@@ -184,7 +202,9 @@ def test_a_check_that_is_asked_to_end_leaves_nothing_behind(endless: Path) -> No
     assert not any((endless / "aside").iterdir())
 
 
-def test_what_a_killed_check_left_is_cleared_by_the_next_and_what_another_builds_is_not(endless: Path) -> None:
+def test_what_a_killed_check_left_is_cleared_by_the_next_and_what_another_builds_is_not(
+    endless: Path,
+) -> None:
     aside = endless / "aside"
     with _checking(endless) as living:
         (kept,) = aside.iterdir()

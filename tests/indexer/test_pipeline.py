@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from indexer import pipeline, sources
+from indexer import pipeline
 from indexer.pipeline import Order
 from indexer.report import Report
+from indexer.sources import walk as sources
 from kb.errors import Invalid
-from kb.search import generations
 from kb.search.documents import Document
+from kb.search.generations import generation as generations
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -179,14 +180,21 @@ def test_a_site_loses_its_chrome_also_when_one_page_changes(tmp_path: Path, root
     _write(root, p3_html=page.format("3 and more"))
     assert pipeline.run(order).read == 1
     texts = [document.text() for document in _documents(tmp_path).values()]
-    assert all("Words" in text and "Our site" not in text and "Imprint" not in text for text in texts)
+    assert all(
+        "Words" in text and "Our site" not in text and "Imprint" not in text for text in texts
+    )
 
 
-def test_a_menu_that_names_its_page_goes_and_the_pages_own_words_stay(tmp_path: Path, root: Path) -> None:
+def test_a_menu_that_names_its_page_goes_and_the_pages_own_words_stay(
+    tmp_path: Path, root: Path
+) -> None:
     page = (
-        "<html><title>P{0}</title><body><div>Manual</div><h3>Contents</h3><ul><li><a href='#a'>Page {0}</a></li><li><a "
-        "href='#b'>Part {0}b</a></li></ul><h4>Next topic</h4><p><a href='p1.html'>Topic {0}</a></p><div>Menu</div>"
-        "<h1>Page {0}</h1><p>Words of {0}.</p><p><a href='p2.html'>See also {0}</a></p><h4>This page</h4>"
+        "<html><title>P{0}</title><body><div>Manual</div><h3>Contents</h3><ul><li><a "
+        "href='#a'>Page {0}</a></li><li><a "
+        "href='#b'>Part {0}b</a></li></ul><h4>Next topic</h4><p><a href='p1.html'>Topic "
+        "{0}</a></p><div>Menu</div>"
+        "<h1>Page {0}</h1><p>Words of {0}.</p><p><a href='p2.html'>See also {0}</a></p><h4>This "
+        "page</h4>"
         "<p><a href='p3.html'>Previous {0}</a></p><div>Imprint</div></body></html>"
     )
     _write(root, **{f"p{number}_html": page.format(number) for number in range(12)})

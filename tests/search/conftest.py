@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from kb.search.kernels import Kernels, by_numpy
+from kb.search.kernels.dispatch import Kernels, by_numpy
 
 
 @pytest.fixture(scope="session")
 def compiled() -> Kernels:
     pytest.importorskip("numba", reason="the fast extra is not installed")
-    from kb.search.compiled import loops
+    from kb.search.kernels.numba_loops import loops
 
     return Kernels(**loops())
 

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from kb.search import generations
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import Builder, Generation, Manifest
+from kb.search.generations import generation as generations
+from kb.search.generations.generation import Builder, Generation, Manifest
 from kb.search.searcher import Searcher
 
 
 def document(
-    document_id: str, title: str, text: str = "", *, kind: Kind = Kind.DOC, audience: str = "public", **more: object
+    document_id: str,
+    title: str,
+    text: str = "",
+    *,
+    kind: Kind = Kind.DOC,
+    audience: str = "public",
+    **more: object,
 ) -> Document:
     sections = (Section("", (), text),) if text else ()
     return Document(document_id, kind, title, sections, audience=audience, **more)  # type: ignore[arg-type]  # fields by name
@@ -20,10 +26,14 @@ def document(
 
 ARTICLES = (
     document(
-        "doc/port", "The port is already in use", "Another program listens on port 8000. Set KB_PORT to another number."
+        "doc/port",
+        "The port is already in use",
+        "Another program listens on port 8000. Set KB_PORT to another number.",
     ),
     document(
-        "doc/backup", "Back up and restore", "Stop nothing: copy the data folder with `kb backup`. Restore it anywhere."
+        "doc/backup",
+        "Back up and restore",
+        "Stop nothing: copy the data folder with `kb backup`. Restore it anywhere.",
     ),
     document(
         "doc/embed",
@@ -32,7 +42,10 @@ ARTICLES = (
         product="Askfirst Embed",
     ),
     document(
-        "doc/install", "Install Askfirst", "Installing needs git and Python 3.11. Run make serve.", versions=("0.1",)
+        "doc/install",
+        "Install Askfirst",
+        "Installing needs git and Python 3.11. Run make serve.",
+        versions=("0.1",),
     ),
     document(
         "faq/password",
@@ -41,20 +54,41 @@ ARTICLES = (
         kind=Kind.FAQ,
         tags=("account",),
     ),
-    document("forum/slow", "Suggestions are slow", "They take a second here.", kind=Kind.FORUM, solved=False),
-    document("forum/fast", "Suggestions are fast", "They take no time here.", kind=Kind.FORUM, solved=True),
-    document("doc/runbook", "Runbook for zephyrion outages", "Restart zephyrion by hand.", audience="staff"),
+    document(
+        "forum/slow",
+        "Suggestions are slow",
+        "They take a second here.",
+        kind=Kind.FORUM,
+        solved=False,
+    ),
+    document(
+        "forum/fast",
+        "Suggestions are fast",
+        "They take no time here.",
+        kind=Kind.FORUM,
+        solved=True,
+    ),
+    document(
+        "doc/runbook",
+        "Runbook for zephyrion outages",
+        "Restart zephyrion by hand.",
+        audience="staff",
+    ),
 )
 
 
-def publish(data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True) -> Manifest:
+def publish(
+    data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True
+) -> Manifest:
     with Builder(data, operators=operators) as builder:
         for one in documents:
             builder.add(one)
         return builder.publish(ledger={"sources": {}}, settings={})
 
 
-def published(data: Path, added: Iterable[Document], kept: Iterable[str] = (), *, semantic: bool = False) -> Generation:
+def published(
+    data: Path, added: Iterable[Document], kept: Iterable[str] = (), *, semantic: bool = False
+) -> Generation:
     """The next generation: some documents of the last one, taken over unread, and others."""
     ids = list(kept)
     with Builder(data, operators=False, semantic=semantic) as builder:
@@ -67,7 +101,9 @@ def published(data: Path, added: Iterable[Document], kept: Iterable[str] = (), *
     return found
 
 
-def searcher(data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True) -> Searcher:
+def searcher(
+    data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True
+) -> Searcher:
     publish(data, documents, operators=operators)
     # Suggestions under test must not end early because the machine is busy.
     return Searcher(data, budget_ms=60_000)

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search import weights
-from kb.search.matrix import MOST_WORDS
-from kb.search.query import LONGEST, MOST_OPERATORS, parse
+from kb.search.partition import MOST_WORDS
+from kb.search.query.parser import LONGEST, MOST_OPERATORS, parse
 from kb.search.results import results_json, suggestions_json
+from kb.search.scoring import weights
 from kb.search.searcher import Searcher
 from tests.search.death import QUERIES
 from tests.search.library import document, searcher
@@ -19,7 +19,10 @@ from tests.search.library import document, searcher
 
 @pytest.fixture(scope="module")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
-    many = [document(f"doc/{i:03}", f"w{i:05} word title", f"Word number w{i:05}, a page of text.") for i in range(300)]
+    many = [
+        document(f"doc/{i:03}", f"w{i:05} word title", f"Word number w{i:05}, a page of text.")
+        for i in range(300)
+    ]
     return searcher(tmp_path_factory.mktemp("death"), many)
 
 

@@ -14,9 +14,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from kb.errors import Invalid, NotFound, Unavailable
-from kb.search import generations
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import Builder, Generation
+from kb.search.generations import generation as generations
+from kb.search.generations.generation import Builder, Generation
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
 from tests.search.library import document, publish, searcher
@@ -39,23 +39,38 @@ def test_a_half_typed_title_suggests_the_article_that_answers_it(centre: Searche
 
 def test_nothing_is_suggested_where_nothing_fits(centre: Searcher) -> None:
     assert ids(centre.suggest("what will the weather be like in paris tomorrow")) == []
-    assert ids(centre.suggest("")) == ids(centre.suggest("   \t")) == ids(centre.suggest("!!!")) == []
+    assert (
+        ids(centre.suggest("")) == ids(centre.suggest("   \t")) == ids(centre.suggest("!!!")) == []
+    )
 
 
 def test_a_hit_says_where_it_matched_and_leads_there(centre: Searcher) -> None:
     hit = centre.search("listens on port").hits[0]
     assert hit.url == "/help/doc/port"
-    assert [hit.passage.text[a:b] for a, b in hit.passage.spans] == ["listens", "port", "KB_PORT"][:2]
+    assert [hit.passage.text[a:b] for a, b in hit.passage.spans] == ["listens", "port", "KB_PORT"][
+        :2
+    ]
 
 
 def test_the_excerpt_is_of_sentences_near_where_the_best_passage_is_code(tmp_path: Path) -> None:
     sections = (
-        Section("syntax", ("Syntax",), "ConvertTo-Json [-InputObject] <Object> [-Depth <Int32>] [-AsArray]"),
-        Section("about", ("Description",), "It converts an object to JSON down to the depth that you name. " * 5),
+        Section(
+            "syntax",
+            ("Syntax",),
+            "ConvertTo-Json [-InputObject] <Object> [-Depth <Int32>] [-AsArray]",
+        ),
+        Section(
+            "about",
+            ("Description",),
+            "It converts an object to JSON down to the depth that you name. " * 5,
+        ),
         Section("names", ("Related links",), "ConvertTo-Json ConvertFrom-Json Test-Json"),
     )
     found = searcher(tmp_path, [Document("doc/json", Kind.DOC, "ConvertTo-Json", sections)])
-    for hit in (*found.search("convertto json depth").hits, *found.suggest("json test-js", doubt=-math.inf).hits):
+    for hit in (
+        *found.search("convertto json depth").hits,
+        *found.suggest("json test-js", doubt=-math.inf).hits,
+    ):
         assert hit.url == "/help/doc/json#about"
         assert hit.passage.text.startswith("It converts an object to JSON")
     (only,) = found.search("asarray").hits
@@ -88,7 +103,9 @@ def test_operators_select(centre: Searcher, query: str, expected: set[str]) -> N
 
 
 def test_dates_select_half_open(tmp_path: Path) -> None:
-    dated = [document(f"doc/{y}", f"Notes of {y}", updated=dt.date(y, 1, 1)) for y in (2024, 2025, 2026)]
+    dated = [
+        document(f"doc/{y}", f"Notes of {y}", updated=dt.date(y, 1, 1)) for y in (2024, 2025, 2026)
+    ]
     found = searcher(tmp_path, dated)
     assert set(ids(found.search("before:2025"))) == {"doc/2024"}
     assert set(ids(found.search("after:2025-01-01"))) == {"doc/2025", "doc/2026"}
@@ -105,7 +122,9 @@ def test_filters_narrow_and_facets_show_what_another_choice_would_give(centre: S
 def test_pages_are_stable_and_out_of_reach_ones_refused(centre: Searcher) -> None:
     whole = ids(centre.search("suggestions port install", per_page=10))
     assert [
-        i for page in (1, 2, 3) for i in ids(centre.search("suggestions port install", page=page, per_page=2))
+        i
+        for page in (1, 2, 3)
+        for i in ids(centre.search("suggestions port install", page=page, per_page=2))
     ] == whole
     with pytest.raises(Invalid, match="page 101"):
         centre.search("x", page=101)
@@ -129,7 +148,9 @@ def test_did_you_mean_is_offered_from_words_the_asker_may_see(centre: Searcher) 
         ("pro\u0301tocol pasword", "pro\u0301tocol password"),
     ],
 )
-def test_did_you_mean_changes_each_unknown_word_and_nothing_else(tmp_path: Path, query: str, meant: str) -> None:
+def test_did_you_mean_changes_each_unknown_word_and_nothing_else(
+    tmp_path: Path, query: str, meant: str
+) -> None:
     pages = [document(f"doc/{i}", "The port and the password", "protocol") for i in range(3)]
     assert searcher(tmp_path, pages, operators=False).search(query).did_you_mean == meant
 
@@ -145,7 +166,9 @@ def test_an_article_is_given_only_to_its_audience(centre: Searcher) -> None:
     for audience in ("public", "customers", "partners", "some-group"):
         with pytest.raises(NotFound):
             centre.article("doc/runbook", audience=audience)
-        assert "doc/runbook" not in json.dumps(results_json(centre.search("zephyrion runbook", audience=audience)))
+        assert "doc/runbook" not in json.dumps(
+            results_json(centre.search("zephyrion runbook", audience=audience))
+        )
     assert "doc/runbook" in ids(centre.search("zephyrion", audience="staff"))
     assert centre.counts("public") == {"doc": 4, "faq": 1, "forum": 2}
     assert centre.counts("staff") == {"doc": 5, "faq": 1, "forum": 2}
@@ -184,7 +207,9 @@ def test_where_the_only_index_is_damaged_the_file_is_named_and_what_to_do(tmp_pa
     damaged = tmp_path / "index" / "gen-000001" / "words.arrays"
     damaged.write_bytes(damaged.read_bytes()[:-1])
     for _ in range(2):
-        with pytest.raises(Unavailable, match=r"damaged.*000001.*words\.arrays.*`kb index --full`") as told:
+        with pytest.raises(
+            Unavailable, match=r"damaged.*000001.*words\.arrays.*`kb index --full`"
+        ) as told:
             Searcher(tmp_path).search("port")
         assert str(tmp_path) in told.value.sentence
     (damaged.parent / "manifest.json").write_text("{}")
@@ -238,7 +263,9 @@ def test_while_one_request_opens_a_generation_the_others_are_answered(tmp_path: 
         assert found.suggest("reset my password").generation == "000002"
 
 
-def test_who_never_asked_before_is_answered_by_a_generation_that_is_no_longer_kept(tmp_path: Path) -> None:
+def test_who_never_asked_before_is_answered_by_a_generation_that_is_no_longer_kept(
+    tmp_path: Path,
+) -> None:
     publish(tmp_path, operators=False)
     found = Searcher(tmp_path, budget_ms=60_000)
     assert found.search("port", operators=False).hits
@@ -251,10 +278,14 @@ def test_who_never_asked_before_is_answered_by_a_generation_that_is_no_longer_ke
 AUDIENCE = st.sampled_from(["public", "public", "staff", "customers"])
 WORD = st.sampled_from(["alpha", "beta", "gamma", "deltas", "delta", "epsilon", "zephyrion"])
 TEXT = st.lists(WORD, min_size=1, max_size=8).map(" ".join)
-ROWS = st.lists(st.tuples(TEXT, TEXT, AUDIENCE, st.sampled_from(list(Kind))), min_size=1, max_size=8)
+ROWS = st.lists(
+    st.tuples(TEXT, TEXT, AUDIENCE, st.sampled_from(list(Kind))), min_size=1, max_size=8
+)
 
 
-@hypothesis_settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(ROWS, TEXT)
 def test_nothing_hidden_changes_one_byte_of_an_answer(
     tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, Kind]], query: str
@@ -264,14 +295,25 @@ def test_nothing_hidden_changes_one_byte_of_an_answer(
         for i, (title, text, audience, kind) in enumerate(rows)
     ]
     seen = [one for one in every if one.audience == "public"]
-    answers = [_everything(searcher(tmp_path_factory.mktemp("d"), some), query, seen) for some in (every, seen)]
+    answers = [
+        _everything(searcher(tmp_path_factory.mktemp("d"), some), query, seen)
+        for some in (every, seen)
+    ]
     assert answers[0] == answers[1]
 
 
 def _everything(found: Searcher, query: str, seen: list[Document]) -> str:
     """All that a public asker can get out of an index, as one text."""
     got: list[object] = [found.counts()]
-    for text in (query, query[:5], query.replace("a", "o", 1), f'"{query}"', f"-{query}", "tag:staff", "zephyrio"):
+    for text in (
+        query,
+        query[:5],
+        query.replace("a", "o", 1),
+        f'"{query}"',
+        f"-{query}",
+        "tag:staff",
+        "zephyrio",
+    ):
         got.append(results_json(found.search(text, explain=True)))
         got.append(suggestions_json(found.suggest(text, explain=True)))
     got += [[hit.id for hit in found.related(one.id)] for one in seen]

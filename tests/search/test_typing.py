@@ -1,4 +1,6 @@
-"""What people really type: identifiers, pasted errors, one character, scripts of every kind, nothing but operators."""
+"""What people really type: identifiers, pasted errors, one character, scripts of every kind,
+nothing but operators.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +21,22 @@ PAGES = (
     document("doc/ar", "إعادة تعيين كلمة المرور", "اضغط على الرابط"),
     document("doc/emoji", "Reactions 👍 in chat", "Use 🎉 to celebrate."),
     document("doc/cafe", "Café opening", "naïve résumé"),
-    document("doc/error", "Builds fail on Windows", f"You see: `{ERROR}` at /usr/lib/app/main.js:42"),
-    document("doc/prose", "Reading types", "Undefined values are read, and errors of properties cannot be found."),
+    document(
+        "doc/error", "Builds fail on Windows", f"You see: `{ERROR}` at /usr/lib/app/main.js:42"
+    ),
+    document(
+        "doc/prose",
+        "Reading types",
+        "Undefined values are read, and errors of properties cannot be found.",
+    ),
     document("doc/en", "Reset a password", "Click the link.", language="en"),
     document("doc/de", "Reset a password", "Klicken Sie.", language="de"),
-    document("doc/v10", "Upgrade guide", "How to.", versions=("4.10",), updated=dt.date(2026, 1, 1)),
-    document("doc/v11", "Upgrade guide", "How to.", versions=("4.11",), updated=dt.date(2024, 1, 1)),
+    document(
+        "doc/v10", "Upgrade guide", "How to.", versions=("4.10",), updated=dt.date(2026, 1, 1)
+    ),
+    document(
+        "doc/v11", "Upgrade guide", "How to.", versions=("4.11",), updated=dt.date(2024, 1, 1)
+    ),
     document("doc/list", "List files", "Get-Process and Get-ChildItem -Recurse, KB_SEARCH_BUDGET"),
 )
 
@@ -64,7 +76,9 @@ def test_words_that_say_nothing_find_nothing(centre: Searcher, query: str) -> No
 
 
 @pytest.mark.parametrize("language", ["en", "de"])
-def test_among_alike_pages_the_readers_language_comes_first(centre: Searcher, language: str) -> None:
+def test_among_alike_pages_the_readers_language_comes_first(
+    centre: Searcher, language: str
+) -> None:
     assert centre.search("reset a password", language=language).hits[0].id == f"doc/{language}"
 
 
@@ -74,13 +88,29 @@ def test_newest_first_on_request_and_pages_of_it_are_stable(centre: Searcher) ->
         "doc/install",
         "doc/v11",
     ]
-    pages = [centre.search("upgrade install", sort="date", page=page, per_page=1).hits[0].id for page in (1, 2, 3)]
+    pages = [
+        centre.search("upgrade install", sort="date", page=page, per_page=1).hits[0].id
+        for page in (1, 2, 3)
+    ]
     assert pages == ["doc/v10", "doc/install", "doc/v11"]
     with pytest.raises(Invalid, match="sort is best or date"):
         centre.search("x", sort="votes")
 
 
 def test_parts_without_data_change_nothing(tmp_path: Path) -> None:
-    plain = searcher(tmp_path, [document("doc/a", "Alpha words"), document("doc/b", "Beta words")], operators=False)
+    plain = searcher(
+        tmp_path,
+        [document("doc/a", "Alpha words"), document("doc/b", "Beta words")],
+        operators=False,
+    )
     for hit in plain.search("alpha words", language="fr", explain=True).hits:
-        assert not {"exact", "version", "language", "fresh", "votes", "topics", "kindred", "kind"} & set(hit.explain)
+        assert not {
+            "exact",
+            "version",
+            "language",
+            "fresh",
+            "votes",
+            "topics",
+            "kindred",
+            "kind",
+        } & set(hit.explain)

@@ -6,7 +6,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
-from kb.sla.reckoning import Budget, Pause, Unit
+from kb.sla.open_time import Budget, Pause, Unit
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -65,7 +65,9 @@ def working_days(count: int) -> Budget:
 
 
 def pause(start: str, end: str | None = None, zone: ZoneInfo = BERLIN) -> Pause:
-    return Pause(at(start, zone), None if end is None else at(end, zone), "waiting for the customer")
+    return Pause(
+        at(start, zone), None if end is None else at(end, zone), "waiting for the customer"
+    )
 
 
 def closing(date: str, start: float = 0, end: float = 24, why: str = "") -> SpecialHours:

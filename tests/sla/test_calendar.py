@@ -9,9 +9,8 @@ import pytest
 
 from kb.errors import Invalid
 from kb.sla.calendar import BusinessCalendar, SpecialHours, Succession
-from kb.sla.reckoning import Budget, Pause, State, Unit, compact, due_at, duration, instant, words
-
-from .calendars import (
+from kb.sla.open_time import Budget, Pause, State, Unit, compact, due_at, duration, instant, words
+from tests.sla.calendars import (
     BERLIN,
     HOUR,
     NEW_YORK,
@@ -32,10 +31,38 @@ Vector = tuple[str, BusinessCalendar, str, Budget, tuple[Pause, ...], str]
 
 SUN_NIGHT = BusinessCalendar(BERLIN, (*[hours((0, 6), (22, 24))] * 7,))
 VECTORS: tuple[Vector, ...] = (
-    ("24x7 over spring DST", always(NEW_YORK), "2026-03-08 00:30", open_time(4), (), "2026-03-08T05:30:00-04:00"),
-    ("24x7 over autumn DST", always(NEW_YORK), "2026-11-01 00:30", open_time(4), (), "2026-11-01T03:30:00-05:00"),
-    ("biz 24 h from Friday", business_days(), "2026-06-05 15:00", open_time(24), (), "2026-06-08T15:00:00+02:00"),
-    ("biz 24 h from Saturday", business_days(), "2026-06-06 11:00", open_time(24), (), "2026-06-09T00:00:00+02:00"),
+    (
+        "24x7 over spring DST",
+        always(NEW_YORK),
+        "2026-03-08 00:30",
+        open_time(4),
+        (),
+        "2026-03-08T05:30:00-04:00",
+    ),
+    (
+        "24x7 over autumn DST",
+        always(NEW_YORK),
+        "2026-11-01 00:30",
+        open_time(4),
+        (),
+        "2026-11-01T03:30:00-05:00",
+    ),
+    (
+        "biz 24 h from Friday",
+        business_days(),
+        "2026-06-05 15:00",
+        open_time(24),
+        (),
+        "2026-06-08T15:00:00+02:00",
+    ),
+    (
+        "biz 24 h from Saturday",
+        business_days(),
+        "2026-06-06 11:00",
+        open_time(24),
+        (),
+        "2026-06-09T00:00:00+02:00",
+    ),
     (
         "biz 48 h, Monday is a holiday",
         business_days(d2026_05_25="Whit Monday"),
@@ -52,8 +79,22 @@ VECTORS: tuple[Vector, ...] = (
         (),
         "2026-12-29T10:00:00+01:00",
     ),
-    ("off, 24 open hours", office(), "2026-06-05 15:00", open_time(24), (), "2026-06-10T15:00:00+02:00"),
-    ("off, Friday 16:30", office(), "2026-06-05 16:30", open_time(1), (), "2026-06-08T09:30:00+02:00"),
+    (
+        "off, 24 open hours",
+        office(),
+        "2026-06-05 15:00",
+        open_time(24),
+        (),
+        "2026-06-10T15:00:00+02:00",
+    ),
+    (
+        "off, Friday 16:30",
+        office(),
+        "2026-06-05 16:30",
+        open_time(1),
+        (),
+        "2026-06-08T09:30:00+02:00",
+    ),
     (
         "split day, Monday 12:30",
         calendar(hours((9, 13), (14, 18))),
@@ -86,10 +127,38 @@ VECTORS: tuple[Vector, ...] = (
         (pause("2026-06-05 18:00", "2026-06-08 08:00"),),
         "2026-06-08T13:00:00+02:00",
     ),
-    ("off, created exactly at closing", office(), "2026-06-05 17:00", open_time(1), (), "2026-06-08T10:00:00+02:00"),
-    ("24x7, two midnights", always(), "2026-06-05 20:00", open_time(30), (), "2026-06-07T02:00:00+02:00"),
-    ("22-06 shift, spring DST", SUN_NIGHT, "2026-03-28 23:00", open_time(4), (), "2026-03-29T04:00:00+02:00"),
-    ("22-06 shift, autumn DST", SUN_NIGHT, "2026-10-24 23:00", open_time(6), (), "2026-10-25T04:00:00+01:00"),
+    (
+        "off, created exactly at closing",
+        office(),
+        "2026-06-05 17:00",
+        open_time(1),
+        (),
+        "2026-06-08T10:00:00+02:00",
+    ),
+    (
+        "24x7, two midnights",
+        always(),
+        "2026-06-05 20:00",
+        open_time(30),
+        (),
+        "2026-06-07T02:00:00+02:00",
+    ),
+    (
+        "22-06 shift, spring DST",
+        SUN_NIGHT,
+        "2026-03-28 23:00",
+        open_time(4),
+        (),
+        "2026-03-29T04:00:00+02:00",
+    ),
+    (
+        "22-06 shift, autumn DST",
+        SUN_NIGHT,
+        "2026-10-24 23:00",
+        open_time(6),
+        (),
+        "2026-10-25T04:00:00+01:00",
+    ),
     (
         "opens at 02:30 inside the spring gap",
         calendar((), hours((2.5, 12))),
@@ -98,8 +167,22 @@ VECTORS: tuple[Vector, ...] = (
         (),
         "2026-03-29T05:00:00+02:00",
     ),
-    ("14 calendar days over spring DST", office(), "2026-03-20 15:00", days(14), (), "2026-04-03T15:00:00+02:00"),
-    ("336 h over spring DST", always(), "2026-03-20 15:00", open_time(336), (), "2026-04-03T16:00:00+02:00"),
+    (
+        "14 calendar days over spring DST",
+        office(),
+        "2026-03-20 15:00",
+        days(14),
+        (),
+        "2026-04-03T15:00:00+02:00",
+    ),
+    (
+        "336 h over spring DST",
+        always(),
+        "2026-03-20 15:00",
+        open_time(336),
+        (),
+        "2026-04-03T16:00:00+02:00",
+    ),
 )
 
 
@@ -152,7 +235,9 @@ def test_an_extra_opening_wins_over_a_closure_and_a_holiday() -> None:
 
 
 def test_a_yearly_closure_returns_and_a_leap_day_only_in_leap_years() -> None:
-    new_year = calendar(hours((9, 17)), closed=(SpecialHours(None, 1, 1), SpecialHours(None, 2, 29)))
+    new_year = calendar(
+        hours((9, 17)), closed=(SpecialHours(None, 1, 1), SpecialHours(None, 2, 29))
+    )
     assert not new_year.is_open(at("2027-01-01 10:00"))
     assert not new_year.is_open(at("2031-01-01 10:00"))
     assert not new_year.is_open(at("2028-02-29 10:00"))
@@ -188,13 +273,17 @@ def test_a_midnight_that_comes_twice_counts_once() -> None:
 
 def test_a_date_that_a_country_skipped_has_no_opening() -> None:
     apia = ZoneInfo("Pacific/Apia")
-    assert always(apia).used(at("2011-12-29 12:00", apia), at("2011-12-31 12:00", apia)) == 24 * HOUR
+    assert (
+        always(apia).used(at("2011-12-29 12:00", apia), at("2011-12-31 12:00", apia)) == 24 * HOUR
+    )
 
 
 def test_start_is_an_instant_whatever_zone_it_is_written_in() -> None:
     start = at("2026-06-05 15:00")
     for zone in ("UTC", "Asia/Kolkata", "America/St_Johns"):
-        assert office().add(start.astimezone(ZoneInfo(zone)), open_time(24)).due == at("2026-06-10 15:00")
+        assert office().add(start.astimezone(ZoneInfo(zone)), open_time(24)).due == at(
+            "2026-06-10 15:00"
+        )
 
 
 def test_the_second_occurrence_of_a_repeated_time_is_a_later_start() -> None:
@@ -226,14 +315,20 @@ def test_the_last_year_that_is_reached_ends_without_a_due_time() -> None:
 
 def test_a_pause_that_ends_before_it_starts_is_refused_with_a_sentence() -> None:
     with pytest.raises(Invalid, match="before it starts"):
-        office().add(at("2026-06-05 09:00"), open_time(1), [pause("2026-06-05 12:00", "2026-06-05 11:00")])
+        office().add(
+            at("2026-06-05 09:00"), open_time(1), [pause("2026-06-05 12:00", "2026-06-05 11:00")]
+        )
 
 
 @pytest.mark.parametrize(
     ("start", "count", "due"),
     [
         ("2026-06-05 15:00", 3, "2026-06-10 15:00"),  # Friday afternoon: Monday, Tuesday, Wednesday
-        ("2026-06-05 17:30", 1, "2026-06-09 09:00"),  # after closing: as if handed in on Monday morning
+        (
+            "2026-06-05 17:30",
+            1,
+            "2026-06-09 09:00",
+        ),  # after closing: as if handed in on Monday morning
         ("2026-06-06 11:00", 1, "2026-06-09 09:00"),  # in the weekend: likewise
         ("2026-06-05 08:00", 1, "2026-06-08 09:00"),  # before opening
         ("2026-05-22 15:00", 1, "2026-05-26 15:00"),  # Whit Monday is not counted
@@ -246,12 +341,16 @@ def test_business_days_end_at_the_same_time_of_day(start: str, count: int, due: 
 
 
 def test_business_days_are_paused_by_the_clock() -> None:
-    reckoning = office().add(at("2026-06-01 10:00"), working_days(2), [pause("2026-06-02 10:00", "2026-06-03 10:00")])
+    reckoning = office().add(
+        at("2026-06-01 10:00"), working_days(2), [pause("2026-06-02 10:00", "2026-06-03 10:00")]
+    )
     assert reckoning.due == at("2026-06-04 10:00")
 
 
 def test_the_derivation_has_no_hole_and_adds_up() -> None:
-    reckoning = office().add(at("2026-06-05 15:00"), open_time(12), [pause("2026-06-08 10:00", "2026-06-08 11:00")])
+    reckoning = office().add(
+        at("2026-06-05 15:00"), open_time(12), [pause("2026-06-08 10:00", "2026-06-08 11:00")]
+    )
     assert reckoning.due == at("2026-06-09 12:00")
     for left, right in zip(reckoning.spans, reckoning.spans[1:], strict=False):
         assert left.end == right.start
@@ -269,14 +368,21 @@ def test_the_derivation_has_no_hole_and_adds_up() -> None:
 
 def test_the_derivation_of_business_days_shows_the_wait_for_the_opening() -> None:
     reckoning = office().add(at("2026-06-05 17:30"), working_days(1))
-    assert sum(span.seconds for span in reckoning.spans if span.state is State.OPEN) == reckoning.budget_seconds
+    assert (
+        sum(span.seconds for span in reckoning.spans if span.state is State.OPEN)
+        == reckoning.budget_seconds
+    )
     assert reckoning.spans[-1].state is State.CLOSED
     assert reckoning.spans[-1].end == at("2026-06-09 09:00")
 
 
 def test_a_holiday_is_called_by_its_name_and_a_weekday_off_too() -> None:
-    short_week = BusinessCalendar(BERLIN, (*[hours((9, 17))] * 4, (), (), ()), holidays={dt.date(2026, 5, 25): "Whit"})
-    whys = [span.why for span in compact(short_week.add(at("2026-05-21 16:00"), open_time(2)).spans)]
+    short_week = BusinessCalendar(
+        BERLIN, (*[hours((9, 17))] * 4, (), (), ()), holidays={dt.date(2026, 5, 25): "Whit"}
+    )
+    whys = [
+        span.why for span in compact(short_week.add(at("2026-05-21 16:00"), open_time(2)).spans)
+    ]
     assert whys == ["opening hours", "closed on Fridays, weekend, Whit", "opening hours"]
 
 
@@ -290,7 +396,8 @@ def test_a_new_version_of_a_calendar_counts_only_from_its_day_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(0, "0 s"), (59, "59 s"), (3600, "1 h"), (5430, "1 h 30 min 30 s"), (90_000, "25 h")]
+    ("seconds", "shown"),
+    [(0, "0 s"), (59, "59 s"), (3600, "1 h"), (5430, "1 h 30 min 30 s"), (90_000, "25 h")],
 )
 def test_a_duration_is_shown_in_hours_minutes_and_seconds(seconds: int, shown: str) -> None:
     assert duration(seconds) == shown

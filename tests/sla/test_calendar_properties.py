@@ -1,6 +1,7 @@
 """What holds for every calendar, and does an independent count by the clock on the wall agree?
 
-The oracle knows nothing of spans: it asks of every minute whether a person looking at the wall clock finds it open.
+The oracle knows nothing of spans: it asks of every minute whether a person looking at the wall
+clock finds it open.
 """
 
 from __future__ import annotations
@@ -15,10 +16,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
-from kb.sla.reckoning import Budget, Pause, Unit, derive, due_at, instant, intervals, used_between
-from kb.sla.reckoning import cuts as as_cuts
-
-from .calendars import HOUR, calendar, hours
+from kb.sla.open_time import Budget, Pause, Unit, derive, due_at, instant, intervals, used_between
+from kb.sla.open_time import cuts as as_cuts
+from tests.sla.calendars import HOUR, calendar, hours
 
 ZONES = (
     "Europe/Berlin",
@@ -47,8 +47,12 @@ def wall_spans(draw: st.DrawFn, most: int = 3) -> tuple[WallSpan, ...]:
 @st.composite
 def special_hours(draw: st.DrawFn) -> SpecialHours:
     date = dt.date(2026, 1, 1) + dt.timedelta(days=draw(st.integers(0, 364)))
-    a, b = sorted(draw(st.tuples(st.integers(0, 96), st.integers(0, 96)).filter(lambda t: t[0] != t[1])))
-    return SpecialHours(draw(st.sampled_from([None, 2026])), date.month, date.day, a * STEP, b * STEP)
+    a, b = sorted(
+        draw(st.tuples(st.integers(0, 96), st.integers(0, 96)).filter(lambda t: t[0] != t[1]))
+    )
+    return SpecialHours(
+        draw(st.sampled_from([None, 2026])), date.month, date.day, a * STEP, b * STEP
+    )
 
 
 @st.composite
@@ -99,7 +103,11 @@ def test_the_time_used_until_the_due_time_is_the_budget(
 @quick
 @given(calendars(), starts, budgets, pauses(), special_hours())
 def test_a_closure_never_makes_a_promise_due_earlier(
-    hours_: BusinessCalendar, start: dt.datetime, budget: Budget, cuts: list[Pause], closure: SpecialHours
+    hours_: BusinessCalendar,
+    start: dt.datetime,
+    budget: Budget,
+    cuts: list[Pause],
+    closure: SpecialHours,
 ) -> None:
     before = hours_.add(start, budget, cuts).due
     after = replace(hours_, closed=(*hours_.closed, closure)).add(start, budget, cuts).due
@@ -111,7 +119,11 @@ def test_a_closure_never_makes_a_promise_due_earlier(
 @quick
 @given(calendars(), starts, budgets, pauses(), pauses())
 def test_a_pause_never_makes_a_promise_due_earlier(
-    hours_: BusinessCalendar, start: dt.datetime, budget: Budget, cuts: list[Pause], more: list[Pause]
+    hours_: BusinessCalendar,
+    start: dt.datetime,
+    budget: Budget,
+    cuts: list[Pause],
+    more: list[Pause],
 ) -> None:
     before = hours_.add(start, budget, cuts).due
     after = hours_.add(start, budget, cuts + more).due
@@ -125,7 +137,9 @@ def test_a_pause_never_makes_a_promise_due_earlier(
 def test_a_larger_budget_is_never_due_earlier(
     hours_: BusinessCalendar, start: dt.datetime, budget: Budget, cuts: list[Pause], more: int
 ) -> None:
-    larger = Budget(budget.amount + (more if budget.unit is Unit.OPEN_TIME else more // HOUR), budget.unit)
+    larger = Budget(
+        budget.amount + (more if budget.unit is Unit.OPEN_TIME else more // HOUR), budget.unit
+    )
     before, after = hours_.add(start, budget, cuts).due, hours_.add(start, larger, cuts).due
     assert before is not None
     assert after is not None
@@ -147,7 +161,12 @@ def test_a_later_start_is_never_due_earlier(
 @quick
 @given(calendars(), starts, budgets, starts, st.integers(0, 50 * HOUR), st.integers(0, 50 * HOUR))
 def test_splitting_a_pause_in_two_changes_nothing(
-    hours_: BusinessCalendar, start: dt.datetime, budget: Budget, begin: dt.datetime, one: int, two: int
+    hours_: BusinessCalendar,
+    start: dt.datetime,
+    budget: Budget,
+    begin: dt.datetime,
+    one: int,
+    two: int,
 ) -> None:
     middle, end = begin + dt.timedelta(seconds=one), begin + dt.timedelta(seconds=one + two)
     whole = hours_.add(start, budget, [Pause(begin, end)])
@@ -165,31 +184,47 @@ def test_another_offset_shifts_the_due_time_by_the_offset(
     there = replace(here, zone=ZoneInfo(f"Etc/GMT{-offset:+d}"))
     start = START + dt.timedelta(seconds=step * STEP)
     shift = dt.timedelta(hours=offset)
-    due, shifted = here.add(start, Budget(seconds)).due, there.add(start - shift, Budget(seconds)).due
+    due, shifted = (
+        here.add(start, Budget(seconds)).due,
+        there.add(start - shift, Budget(seconds)).due,
+    )
     assert due is not None
     assert shifted == due - shift
 
 
 class Oracle:
-    """Minute by minute, by the clock on the wall; a repeated minute is open from its first open to its last."""
+    """Minute by minute, by the clock on the wall; a repeated minute is open from its first open to
+    its last.
+    """
 
     def __init__(self, hours_: BusinessCalendar, first: dt.date, count: int) -> None:
         zone = hours_.zone
         self.open: set[int] = set()
         begin = int(dt.datetime.combine(first, dt.time(), dt.UTC).timestamp()) // 60 - 24 * 60
         self.minutes = range(begin, begin + (count + 2) * 24 * 60)
-        walls = {m: dt.datetime.fromtimestamp(m * 60, zone).replace(tzinfo=None) for m in self.minutes}
+        walls = {
+            m: dt.datetime.fromtimestamp(m * 60, zone).replace(tzinfo=None) for m in self.minutes
+        }
         repeated = {wall for wall, times in Counter(walls.values()).items() if times > 1}
         for n in range(-2, count + 3):
             date = first + dt.timedelta(days=n)
             midnight = dt.datetime.combine(date, dt.time())
             for start, end in self._wall(hours_, date):
-                opens, closes = midnight + dt.timedelta(seconds=start), midnight + dt.timedelta(seconds=end)
+                opens, closes = (
+                    midnight + dt.timedelta(seconds=start),
+                    midnight + dt.timedelta(seconds=end),
+                )
                 inside = [m for m, wall in walls.items() if opens <= wall < closes]
                 if closes in repeated:
-                    inside += range(inside[0], max(m for m, wall in walls.items() if wall == closes)) if inside else ()
+                    inside += (
+                        range(inside[0], max(m for m, wall in walls.items() if wall == closes))
+                        if inside
+                        else ()
+                    )
                 if inside:
-                    self.open.update(range(inside[0], inside[-1] + 1) if opens in repeated else inside)
+                    self.open.update(
+                        range(inside[0], inside[-1] + 1) if opens in repeated else inside
+                    )
 
     @staticmethod
     def _wall(hours_: BusinessCalendar, date: dt.date) -> list[WallSpan]:
@@ -200,13 +235,21 @@ class Oracle:
         for rules, value in ((hours_.closed, False), (hours_.extra, True)):
             for rule in rules:
                 if rule.matches(date):
-                    quarters[rule.start // STEP : rule.end // STEP] = [value] * ((rule.end - rule.start) // STEP)
+                    quarters[rule.start // STEP : rule.end // STEP] = [value] * (
+                        (rule.end - rule.start) // STEP
+                    )
         edges = [n for n in range(97) if (n < 96 and quarters[n]) != (n > 0 and quarters[n - 1])]
         return [(a * STEP, b * STEP) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 CHANGES = {"Australia/Lord_Howe": (dt.date(2026, 4, 5), dt.date(2026, 10, 4))}
-DAYS = (dt.date(2026, 3, 8), dt.date(2026, 3, 29), dt.date(2026, 10, 25), dt.date(2026, 11, 1), dt.date(2026, 2, 28))
+DAYS = (
+    dt.date(2026, 3, 8),
+    dt.date(2026, 3, 29),
+    dt.date(2026, 10, 25),
+    dt.date(2026, 11, 1),
+    dt.date(2026, 2, 28),
+)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -218,13 +261,17 @@ def test_counting_every_minute_by_the_wall_clock_gives_the_same(data: st.DataObj
     for minute in oracle.minutes[12 * 60 : -12 * 60 : 1]:
         at = minute * 60
         expected = 60 if minute in oracle.open else 0
-        assert used_between(hours_, at, at + 60) == expected, dt.datetime.fromtimestamp(at, hours_.zone)
+        assert used_between(hours_, at, at + 60) == expected, dt.datetime.fromtimestamp(
+            at, hours_.zone
+        )
 
 
 @pytest.mark.parametrize("zone", ZONES)
 def test_every_zone_agrees_with_the_wall_clock_over_both_changes(zone: str) -> None:
     hours_ = calendar(
-        hours((0.5, 1.5), (2.25, 3.25), (22, 24)), hours((0, 2.5), (2.75, 6), (23, 24)), zone=ZoneInfo(zone)
+        hours((0.5, 1.5), (2.25, 3.25), (22, 24)),
+        hours((0, 2.5), (2.75, 6), (23, 24)),
+        zone=ZoneInfo(zone),
     )
     for first in (*CHANGES.get(zone, ()), *DAYS[:4]):
         oracle = Oracle(hours_, first, 1)

@@ -12,8 +12,7 @@ from click.testing import CliRunner, Result
 from kb.cli import kb
 from kb.errors import KbError, Misconfigured
 from kb.sla.cli import sla
-
-from .test_policy_file import GOOD
+from tests.sla.test_policy_file import GOOD
 
 CONTENT = Path(__file__).parents[2] / "content" / "policies.toml"
 FULL = """
@@ -53,11 +52,15 @@ def answer(policies: Path, *words: str) -> dict[str, Any]:
 def test_check_says_what_a_good_file_holds(policies: Path) -> None:
     result = run("check", policies)
     assert result.exit_code == 0
-    assert result.stdout.strip().endswith("no mistake; 2 calendars, 1 level, 1 severity, 1 entitlement.")
+    assert result.stdout.strip().endswith(
+        "no mistake; 2 calendars, 1 level, 1 severity, 1 entitlement."
+    )
 
 
 def test_check_names_every_mistake_with_its_line_and_exits_1(policies: Path) -> None:
-    policies.write_text(GOOD.replace("Berlin", "Atlantis").replace('"24h"', '"soon"'), encoding="utf-8")
+    policies.write_text(
+        GOOD.replace("Berlin", "Atlantis").replace('"24h"', '"soon"'), encoding="utf-8"
+    )
     result = run("check", policies)
     assert result.exit_code == 1
     assert [row.split(":")[1] for row in result.stdout.splitlines()] == ["2", "10"]
@@ -78,16 +81,34 @@ def test_explain_prints_the_derivation_as_json(policies: Path) -> None:
         "budget_seconds": 10_800,
         "spans": [
             _span("2026-06-05T15:00:00", "2026-06-05T17:00:00", "open", "opening hours", 7200),
-            _span("2026-06-05T17:00:00", "2026-06-06T00:00:00", "closed", "outside opening hours", 25_200),
+            _span(
+                "2026-06-05T17:00:00",
+                "2026-06-06T00:00:00",
+                "closed",
+                "outside opening hours",
+                25_200,
+            ),
             _span("2026-06-06T00:00:00", "2026-06-08T00:00:00", "closed", "weekend", 172_800),
-            _span("2026-06-08T00:00:00", "2026-06-08T09:00:00", "closed", "outside opening hours", 32_400),
+            _span(
+                "2026-06-08T00:00:00",
+                "2026-06-08T09:00:00",
+                "closed",
+                "outside opening hours",
+                32_400,
+            ),
             _span("2026-06-08T09:00:00", "2026-06-08T10:00:00", "open", "opening hours", 3600),
         ],
     }
 
 
 def _span(start: str, end: str, state: str, why: str, seconds: int) -> dict[str, Any]:
-    return {"from": f"{start}+02:00", "to": f"{end}+02:00", "state": state, "why": why, "seconds": seconds}
+    return {
+        "from": f"{start}+02:00",
+        "to": f"{end}+02:00",
+        "state": state,
+        "why": why,
+        "seconds": seconds,
+    }
 
 
 def test_explain_takes_several_pauses(policies: Path) -> None:
@@ -99,11 +120,21 @@ def test_explain_takes_several_pauses(policies: Path) -> None:
     )
     found = answer(policies, "--budget", "8h", "--start", "2026-06-05T09:00:00+02:00", *pauses)
     assert found["due"] == "2026-06-08T11:30:00+02:00"
-    assert sum(span["seconds"] for span in found["spans"] if span["state"] == "paused") == 2.5 * 3600
+    assert (
+        sum(span["seconds"] for span in found["spans"] if span["state"] == "paused") == 2.5 * 3600
+    )
 
 
 def test_explain_gives_null_for_a_due_time_that_never_comes(policies: Path) -> None:
-    found = answer(policies, "--budget", "8h", "--start", "2026-06-05T07:00:00Z", "--pause", "2026-06-05T08:00:00Z/")
+    found = answer(
+        policies,
+        "--budget",
+        "8h",
+        "--start",
+        "2026-06-05T07:00:00Z",
+        "--pause",
+        "2026-06-05T08:00:00Z/",
+    )
     assert (found["due"], found["used_seconds"], found["remaining_seconds"]) == (None, 3600, 25_200)
     assert found["spans"][-1]["to"] is None
 
@@ -117,7 +148,15 @@ def test_explain_prints_a_ledger_for_people(policies: Path) -> None:
         "  Fri 5 Jun 17:00 to Mon 8 Jun 09:00 closed, 64 h (weekend)",
         "  Mon 8 Jun 09:00 to 10:00 open, 1 h (opening hours)",
     ]
-    never = explain(policies, "--budget", "3h", "--start", "2026-06-05T13:00:00Z", "--pause", "2026-06-05T14:00:00Z/")
+    never = explain(
+        policies,
+        "--budget",
+        "3h",
+        "--start",
+        "2026-06-05T13:00:00Z",
+        "--pause",
+        "2026-06-05T14:00:00Z/",
+    )
     assert "Due:   none; 2 h of 3 h remain" in never.stdout
 
 
@@ -127,10 +166,23 @@ def test_explain_prints_a_ledger_for_people(policies: Path) -> None:
         (("--budget", "soon", "--start", "2026-06-05T13:00:00Z"), "--budget: 'soon' is no time"),
         (("--budget", "3h", "--start", "yesterday"), "--start: 'yesterday' is no instant"),
         (("--budget", "3h", "--start", "2026-06-05T13:00:00"), "with its offset"),
-        (("--budget", "3h", "--start", "2026-06-05T13:00:00Z", "--pause", "lunch"), "write FROM/TO"),
-        (("--budget", "3h", "--start", "2026-06-05T13:00:00Z", "--pause", "a/b"), "--pause: 'a' is no instant"),
         (
-            ("--budget", "3h", "--start", "2026-06-05T13:00Z", "--pause", "2026-06-05T14:00Z/2026-06-05T13:00Z"),
+            ("--budget", "3h", "--start", "2026-06-05T13:00:00Z", "--pause", "lunch"),
+            "write FROM/TO",
+        ),
+        (
+            ("--budget", "3h", "--start", "2026-06-05T13:00:00Z", "--pause", "a/b"),
+            "--pause: 'a' is no instant",
+        ),
+        (
+            (
+                "--budget",
+                "3h",
+                "--start",
+                "2026-06-05T13:00Z",
+                "--pause",
+                "2026-06-05T14:00Z/2026-06-05T13:00Z",
+            ),
             "before it starts",
         ),
     ],
@@ -145,7 +197,15 @@ def test_explain_refuses_what_it_cannot_read_with_one_sentence(
 
 def test_explain_names_the_calendars_there_are(policies: Path) -> None:
     result = run(
-        "explain", "--policies", policies, "--calendar", "of", "--budget", "1h", "--start", "2026-06-05T13:00Z"
+        "explain",
+        "--policies",
+        policies,
+        "--calendar",
+        "of",
+        "--budget",
+        "1h",
+        "--start",
+        "2026-06-05T13:00Z",
     )
     assert isinstance(result.exception, KbError)
     assert result.exception.sentence == "There is no calendar 'of'; did you mean 'off'?"
@@ -153,7 +213,9 @@ def test_explain_names_the_calendars_there_are(policies: Path) -> None:
 
 def test_explain_stops_at_a_broken_file(policies: Path) -> None:
     policies.write_text("[", encoding="utf-8")
-    assert isinstance(explain(policies, "--budget", "1h", "--start", "2026-06-05T13:00Z").exception, Misconfigured)
+    assert isinstance(
+        explain(policies, "--budget", "1h", "--start", "2026-06-05T13:00Z").exception, Misconfigured
+    )
 
 
 def test_without_a_file_the_one_of_the_settings_is_checked_or_said_to_be_missing(

@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from kb.errors import Invalid
 from kb.sla.calendar import BusinessCalendar
 from kb.sla.clock import Kind, PolicyVersion, SlaEvent, is_open, next_open, promise, targets
+from kb.sla.open_time import Budget, State, Unit
 from kb.sla.policy import Change, Goal, Level, Reason, SlaPolicy, Threshold
-from kb.sla.reckoning import Budget, State, Unit
 from kb.sla.target import Standing, Target, next_at
-
-from .calendars import HOUR, always, at, business_days, calendar, hours, office
+from tests.sla.calendars import HOUR, always, at, business_days, calendar, hours, office
 
 H = HOUR
 ALL = frozenset(Goal)
@@ -28,16 +27,37 @@ LEVELS = (
     Level("vip", "VIP", "always", "", Budget(4 * H), Budget(4 * H), Budget(4 * H)),
     Level("first", "First answer only", "office", "", Budget(1 * H)),
     Level(
-        *("development", "Development", "always", "", Budget(14, Unit.CALENDAR_DAYS), Budget(14, Unit.CALENDAR_DAYS)),
+        *(
+            "development",
+            "Development",
+            "always",
+            "",
+            Budget(14, Unit.CALENDAR_DAYS),
+            Budget(14, Unit.CALENDAR_DAYS),
+        ),
         change=Change.FROM_CHANGE,
         handover=True,
     ),
-    Level("warned", "Warned", "eight", "", Budget(3 * H), None, None, (Threshold(lead=H), Threshold(percent=50))),
+    Level(
+        "warned",
+        "Warned",
+        "eight",
+        "",
+        Budget(3 * H),
+        None,
+        None,
+        (Threshold(lead=H), Threshold(percent=50)),
+    ),
     Level("warned4", "Warned", "eight", "", Budget(4 * H), None, None, (Threshold(lead=H),)),
     Level("reset", "Reset", "always", "", None, None, Budget(8 * H), reopen_resets=True),
     Level("days", "Days", "office", "", Budget(2, Unit.BUSINESS_DAYS)),
 )
-CALENDARS = {"always": always(), "office": office(), "business": business_days(), "eight": calendar(hours((8, 18)))}
+CALENDARS = {
+    "always": always(),
+    "office": office(),
+    "business": business_days(),
+    "eight": calendar(hours((8, 18))),
+}
 REASONS = (
     Reason("customer", "waiting for the customer", until_reply=True),
     Reason("vendor", "waiting for a patch", frozenset({Goal.NEXT, Goal.RESOLUTION})),
@@ -90,49 +110,87 @@ def find(goal: Goal, now: str, *events: SlaEvent, cycle: int | None = None) -> T
 
 def test_a_ticket_is_promised_a_first_response_from_its_acceptance() -> None:
     target = find(Goal.FIRST, "2026-06-05 10:00", accepted("2026-06-05 09:00"))
-    assert (target.state, target.due, target.remaining_seconds) == (Standing.RUNNING, at("2026-06-05 13:00"), 3 * H)
+    assert (target.state, target.due, target.remaining_seconds) == (
+        Standing.RUNNING,
+        at("2026-06-05 13:00"),
+        3 * H,
+    )
 
 
 def test_a_public_answer_by_an_agent_meets_the_first_response() -> None:
-    target = find(Goal.FIRST, "2026-06-06 10:00", accepted("2026-06-05 09:00"), agent("2026-06-05 13:00"))
-    assert (target.state, target.met_at, target.used_seconds) == (Standing.MET, at("2026-06-05 13:00"), 4 * H)
+    target = find(
+        Goal.FIRST, "2026-06-06 10:00", accepted("2026-06-05 09:00"), agent("2026-06-05 13:00")
+    )
+    assert (target.state, target.met_at, target.used_seconds) == (
+        Standing.MET,
+        at("2026-06-05 13:00"),
+        4 * H,
+    )
 
 
 def test_one_second_late_is_late_for_ever() -> None:
-    target = find(Goal.FIRST, "2026-06-06 10:00", accepted("2026-06-05 09:00"), agent("2026-06-05 13:00:01"))
+    target = find(
+        Goal.FIRST, "2026-06-06 10:00", accepted("2026-06-05 09:00"), agent("2026-06-05 13:00:01")
+    )
     assert (target.state, target.breached_at) == (Standing.BREACHED, at("2026-06-05 13:00"))
     assert target.met_at == at("2026-06-05 13:00:01")
 
 
-@pytest.mark.parametrize(("now", "state"), [("13:00:00", Standing.RUNNING), ("13:00:01", Standing.BREACHED)])
+@pytest.mark.parametrize(
+    ("now", "state"), [("13:00:00", Standing.RUNNING), ("13:00:01", Standing.BREACHED)]
+)
 def test_a_breach_begins_after_the_due_second(now: str, state: Standing) -> None:
     assert find(Goal.FIRST, f"2026-06-05 {now}", accepted("2026-06-05 09:00")).state is state
 
 
 @pytest.mark.parametrize(
     "reply",
-    [agent("2026-06-05 10:00", public=False), agent("2026-06-05 10:00", automatic=True), customer("2026-06-05 10:00")],
+    [
+        agent("2026-06-05 10:00", public=False),
+        agent("2026-06-05 10:00", automatic=True),
+        customer("2026-06-05 10:00"),
+    ],
 )
 def test_notes_robots_and_customers_are_no_answer(reply: SlaEvent) -> None:
-    assert find(Goal.FIRST, "2026-06-05 11:00", accepted("2026-06-05 09:00"), reply).state is Standing.RUNNING
+    assert (
+        find(Goal.FIRST, "2026-06-05 11:00", accepted("2026-06-05 09:00"), reply).state
+        is Standing.RUNNING
+    )
 
 
 def test_solving_without_a_word_is_an_answer_too() -> None:
     assert (
-        find(Goal.FIRST, "2026-06-05 11:00", accepted("2026-06-05 09:00"), resolved("2026-06-05 10:00")).state == "met"
+        find(
+            Goal.FIRST,
+            "2026-06-05 11:00",
+            accepted("2026-06-05 09:00"),
+            resolved("2026-06-05 10:00"),
+        ).state
+        == "met"
     )
 
 
 def test_a_pause_does_not_stop_the_first_response_unless_its_reason_says_so() -> None:
     start = accepted("2026-06-05 09:00")
-    assert find(Goal.FIRST, "2026-06-05 11:00", start, paused("2026-06-05 10:00")).state is Standing.RUNNING
-    assert find(Goal.FIRST, "2026-06-05 11:00", start, paused("2026-06-05 10:00", "all")).state is Standing.PAUSED
+    assert (
+        find(Goal.FIRST, "2026-06-05 11:00", start, paused("2026-06-05 10:00")).state
+        is Standing.RUNNING
+    )
+    assert (
+        find(Goal.FIRST, "2026-06-05 11:00", start, paused("2026-06-05 10:00", "all")).state
+        is Standing.PAUSED
+    )
 
 
 def test_a_ticket_that_the_customer_closes_is_neither_met_nor_missed() -> None:
     start = accepted("2026-06-05 09:00")
-    for end in (resolved("2026-06-05 10:00", by_agent=False), event("2026-06-05 10:00", Kind.CANCELLED)):
-        assert [t.state for t in targets([start, end], policy(), at("2026-06-06 10:00"))] == [Standing.CANCELLED] * 2
+    for end in (
+        resolved("2026-06-05 10:00", by_agent=False),
+        event("2026-06-05 10:00", Kind.CANCELLED),
+    ):
+        assert [t.state for t in targets([start, end], policy(), at("2026-06-06 10:00"))] == [
+            Standing.CANCELLED
+        ] * 2
     late = find(Goal.FIRST, "2026-06-06 10:00", start, event("2026-06-05 14:00", Kind.CANCELLED))
     assert late.state is Standing.BREACHED
 
@@ -154,30 +212,50 @@ ANSWERED = (accepted("2026-06-05 09:00"), agent("2026-06-05 10:00"))
 
 
 def test_the_next_response_starts_with_the_first_unanswered_word_of_the_customer() -> None:
-    target = find(Goal.NEXT, "2026-06-05 14:00", *ANSWERED, customer("2026-06-05 12:00"), customer("2026-06-05 13:30"))
+    target = find(
+        Goal.NEXT,
+        "2026-06-05 14:00",
+        *ANSWERED,
+        customer("2026-06-05 12:00"),
+        customer("2026-06-05 13:30"),
+    )
     assert (target.started, target.due) == (at("2026-06-05 12:00"), at("2026-06-05 16:00"))
 
 
 def test_the_next_response_is_silent_until_the_first_is_met() -> None:
     events = (accepted("2026-06-05 09:00"), customer("2026-06-05 09:30"))
-    assert [t.goal for t in targets(events, policy(), at("2026-06-05 20:00"))] == [Goal.FIRST, Goal.RESOLUTION]
+    assert [t.goal for t in targets(events, policy(), at("2026-06-05 20:00"))] == [
+        Goal.FIRST,
+        Goal.RESOLUTION,
+    ]
 
 
 def test_every_answer_ends_a_cycle_of_the_next_response() -> None:
-    events = (*ANSWERED, customer("2026-06-05 12:00"), agent("2026-06-05 13:00"), customer("2026-06-05 14:00"))
+    events = (
+        *ANSWERED,
+        customer("2026-06-05 12:00"),
+        agent("2026-06-05 13:00"),
+        customer("2026-06-05 14:00"),
+    )
     assert find(Goal.NEXT, "2026-06-05 15:00", *events, cycle=1).state is Standing.MET
     second = find(Goal.NEXT, "2026-06-05 15:00", *events)
     assert (second.cycle, second.state, second.due) == (2, Standing.RUNNING, at("2026-06-05 18:00"))
 
 
 def test_a_thank_you_ends_the_next_response_without_a_verdict() -> None:
-    thanks = (*ANSWERED, customer("2026-06-05 12:00"), event("2026-06-05 12:30", Kind.NO_ANSWER_NEEDED))
+    thanks = (
+        *ANSWERED,
+        customer("2026-06-05 12:00"),
+        event("2026-06-05 12:30", Kind.NO_ANSWER_NEEDED),
+    )
     assert find(Goal.NEXT, "2026-06-06 15:00", *thanks).state is Standing.CANCELLED
 
 
 def test_a_thank_you_after_solving_starts_nothing() -> None:
     events = (*ANSWERED, resolved("2026-06-05 11:00"), customer("2026-06-05 12:00"))
-    assert Goal.NEXT not in {target.goal for target in targets(events, policy(), at("2026-06-06 10:00"))}
+    assert Goal.NEXT not in {
+        target.goal for target in targets(events, policy(), at("2026-06-06 10:00"))
+    }
 
 
 # Pauses
@@ -191,7 +269,11 @@ def test_while_paused_there_is_no_due_time_but_a_remainder() -> None:
 
 
 def test_a_pause_subtracts_open_time_only() -> None:
-    events = (accepted("2026-06-05 09:00", "office"), paused("2026-06-05 16:00"), customer("2026-06-08 10:00"))
+    events = (
+        accepted("2026-06-05 09:00", "office"),
+        paused("2026-06-05 16:00"),
+        customer("2026-06-08 10:00"),
+    )
     assert find(Goal.RESOLUTION, "2026-06-08 11:00", *events).due == at("2026-06-09 11:00")
 
 
@@ -209,9 +291,16 @@ def test_the_reminder_date_ends_a_pause() -> None:
 
 
 def test_from_pause_to_pause_is_one_pause() -> None:
-    one = (accepted("2026-06-05 09:00"), paused("2026-06-05 10:00"), event("2026-06-05 12:00", Kind.RESUMED))
+    one = (
+        accepted("2026-06-05 09:00"),
+        paused("2026-06-05 10:00"),
+        event("2026-06-05 12:00", Kind.RESUMED),
+    )
     two = (*one[:2], paused("2026-06-05 11:00", "vendor"), one[2])
-    assert find(Goal.RESOLUTION, "2026-06-05 13:00", *one).due == find(Goal.RESOLUTION, "2026-06-05 13:00", *two).due
+    assert (
+        find(Goal.RESOLUTION, "2026-06-05 13:00", *one).due
+        == find(Goal.RESOLUTION, "2026-06-05 13:00", *two).due
+    )
 
 
 def test_a_ticket_created_while_paused_uses_nothing() -> None:
@@ -226,12 +315,20 @@ def test_a_breach_before_a_pause_is_not_undone_by_it() -> None:
 
 
 def test_no_breach_happens_during_a_pause() -> None:
-    events = (accepted("2026-06-05 09:00"), paused("2026-06-05 16:59"), resolved("2026-06-09 10:00"))
+    events = (
+        accepted("2026-06-05 09:00"),
+        paused("2026-06-05 16:59"),
+        resolved("2026-06-09 10:00"),
+    )
     assert find(Goal.RESOLUTION, "2026-06-09 12:00", *events).state is Standing.MET
 
 
 def test_the_derivation_names_the_reason_of_a_pause() -> None:
-    events = (accepted("2026-06-05 09:00"), paused("2026-06-05 10:00"), customer("2026-06-05 12:00"))
+    events = (
+        accepted("2026-06-05 09:00"),
+        paused("2026-06-05 10:00"),
+        customer("2026-06-05 12:00"),
+    )
     spans = find(Goal.RESOLUTION, "2026-06-05 13:00", *events).spans()
     assert [(s.state, s.why) for s in spans][1] == (State.PAUSED, "waiting for the customer")
     assert sum(span.seconds for span in spans if span.state is State.OPEN) == 8 * H
@@ -247,11 +344,19 @@ def test_reopening_keeps_what_was_used_and_not_the_time_between() -> None:
     first = find(Goal.RESOLUTION, "2026-06-12 12:00", *events, cycle=1)
     second = find(Goal.RESOLUTION, "2026-06-12 12:00", *events, cycle=2)
     assert (first.state, first.ended) == (Standing.MET, at("2026-06-05 11:00"))
-    assert (second.state, second.due, second.grace) == (Standing.RUNNING, at("2026-06-12 17:00"), False)
+    assert (second.state, second.due, second.grace) == (
+        Standing.RUNNING,
+        at("2026-06-12 17:00"),
+        False,
+    )
 
 
 def test_reopening_with_little_left_grants_grace_and_says_so() -> None:
-    events = (accepted("2026-06-05 09:00"), resolved("2026-06-05 16:30"), event("2026-06-12 11:00", Kind.REOPENED))
+    events = (
+        accepted("2026-06-05 09:00"),
+        resolved("2026-06-05 16:30"),
+        event("2026-06-12 11:00", Kind.REOPENED),
+    )
     target = find(Goal.RESOLUTION, "2026-06-12 11:30", *events)
     assert (target.due, target.grace) == (at("2026-06-12 12:00"), True)
     assert target.original_due == at("2026-06-12 11:30")
@@ -269,7 +374,11 @@ def test_a_ticket_closed_by_the_customer_before_any_answer_is_promised_one_anew(
 
 
 def test_a_level_may_start_the_resolution_anew() -> None:
-    events = (accepted("2026-06-05 09:00", "reset"), *SOLVED[1:], event("2026-06-12 11:00", Kind.REOPENED))
+    events = (
+        accepted("2026-06-05 09:00", "reset"),
+        *SOLVED[1:],
+        event("2026-06-12 11:00", Kind.REOPENED),
+    )
     assert find(Goal.RESOLUTION, "2026-06-12 12:00", *events).due == at("2026-06-12 19:00")
 
 
@@ -279,7 +388,8 @@ def test_reopening_what_is_open_changes_nothing() -> None:
     assert targets(events, policy(), now) == targets(events[:1], policy(), now)
 
 
-# Moves between levels: created Monday 09:00 at 48 h on business days, Tuesday 15:00 to 4 h around the clock
+# Moves between levels: created Monday 09:00 at 48 h on business days, Tuesday 15:00 to 4 h around
+# the clock
 
 MONDAY = accepted("2026-06-08 09:00", "business")
 
@@ -291,10 +401,13 @@ def test_a_retroactive_move_counts_from_the_start_and_grants_grace_when_that_is_
 
 
 @pytest.mark.parametrize(
-    ("change", "due"), [(Change.FROM_CHANGE, "2026-06-09 19:00"), (Change.PROPORTIONAL, "2026-06-09 16:30")]
+    ("change", "due"),
+    [(Change.FROM_CHANGE, "2026-06-09 19:00"), (Change.PROPORTIONAL, "2026-06-09 16:30")],
 )
 def test_a_move_may_count_from_the_change_or_keep_the_share(change: Change, due: str) -> None:
-    target = find(Goal.RESOLUTION, "2026-06-09 15:30", MONDAY, moved("2026-06-09 15:00", "vip", change))
+    target = find(
+        Goal.RESOLUTION, "2026-06-09 15:30", MONDAY, moved("2026-06-09 15:00", "vip", change)
+    )
     assert (target.due, target.grace) == (at(due), False)
 
 
@@ -310,7 +423,11 @@ def test_a_retroactive_move_keeps_the_pauses() -> None:
 
 
 def test_a_breach_is_never_erased_by_a_move() -> None:
-    events = (accepted("2026-06-08 09:00", "vip"), moved("2026-06-08 14:00", "business"), agent("2026-06-08 15:00"))
+    events = (
+        accepted("2026-06-08 09:00", "vip"),
+        moved("2026-06-08 14:00", "business"),
+        agent("2026-06-08 15:00"),
+    )
     target = find(Goal.FIRST, "2026-06-08 16:00", *events)
     assert (target.state, target.breached_at) == (Standing.BREACHED, at("2026-06-08 13:00"))
 
@@ -343,7 +460,10 @@ def test_a_warning_falls_into_open_time() -> None:
     """glpi PR #22678: never at night."""
     target = find(Goal.FIRST, "2026-06-05 15:30", accepted("2026-06-05 15:30", "warned"))
     assert target.due == at("2026-06-08 08:30")
-    assert [notice.at for notice in target.notices()] == [at("2026-06-05 17:00"), at("2026-06-05 17:30")]
+    assert [notice.at for notice in target.notices()] == [
+        at("2026-06-05 17:00"),
+        at("2026-06-05 17:30"),
+    ]
     monday = find(Goal.FIRST, "2026-06-08 17:00", accepted("2026-06-08 17:00", "warned4"))
     assert (monday.due, monday.notices()[0].at) == (at("2026-06-09 11:00"), at("2026-06-09 10:00"))
 
@@ -360,11 +480,19 @@ def test_the_scheduler_is_told_the_next_instant_only() -> None:
 
 def test_a_new_calendar_counts_from_its_day_and_levels_keep_the_budget_they_were_given() -> None:
     shorter = policy(office=calendar(hours((9, 13))))
-    cheaper = replace(shorter, levels={**shorter.levels, "office": replace(LEVELS[1], first_response=Budget(99 * H))})
-    versions = [PolicyVersion(at("2020-01-01 00:00"), policy()), PolicyVersion(at("2026-06-09 00:00"), cheaper)]
+    cheaper = replace(
+        shorter,
+        levels={**shorter.levels, "office": replace(LEVELS[1], first_response=Budget(99 * H))},
+    )
+    versions = [
+        PolicyVersion(at("2020-01-01 00:00"), policy()),
+        PolicyVersion(at("2026-06-09 00:00"), cheaper),
+    ]
     events = [accepted("2026-06-08 15:00", "office")]
     found = {target.goal: target for target in targets(events, versions, at("2026-06-08 16:00"))}
-    assert found[Goal.FIRST].due == at("2026-06-10 11:00")  # 2 h on Monday, 4 h on Tuesday, 2 h on Wednesday
+    assert found[Goal.FIRST].due == at(
+        "2026-06-10 11:00"
+    )  # 2 h on Monday, 4 h on Tuesday, 2 h on Wednesday
     assert found[Goal.FIRST].budget_seconds == 8 * H
 
 
@@ -382,7 +510,11 @@ def test_a_closed_cycle_keeps_its_verdict_when_the_calendar_changes() -> None:
 
 def test_business_days_settle_on_the_next_opening_in_the_clock_too() -> None:
     target = find(Goal.FIRST, "2026-06-05 18:00", accepted("2026-06-05 17:30", "days"))
-    assert target.due == promise(policy(), "days", at("2026-06-05 17:30")).due == at("2026-06-10 09:00")
+    assert (
+        target.due
+        == promise(policy(), "days", at("2026-06-05 17:30")).due
+        == at("2026-06-10 09:00")
+    )
     assert target.spans()[-1].end == target.due
 
 
@@ -416,7 +548,9 @@ def test_events_without_a_ticket_mean_nothing() -> None:
 
 
 LEVEL_KEYS = [level.key for level in LEVELS]
-MOMENTS = st.integers(0, 20 * 24 * 4).map(lambda n: at("2026-06-05 09:00") + dt.timedelta(minutes=15 * n))
+MOMENTS = st.integers(0, 20 * 24 * 4).map(
+    lambda n: at("2026-06-05 09:00") + dt.timedelta(minutes=15 * n)
+)
 EVENTS = st.builds(
     SlaEvent,
     at=MOMENTS,
@@ -463,8 +597,15 @@ def test_every_target_adds_up(level: str, events: list[SlaEvent], now: dt.dateti
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(EVENTS, max_size=8), st.integers(0, 30), MOMENTS)
-def test_a_pause_written_as_two_changes_nothing(events: list[SlaEvent], gap: int, now: dt.datetime) -> None:
+def test_a_pause_written_as_two_changes_nothing(
+    events: list[SlaEvent], gap: int, now: dt.datetime
+) -> None:
     history = [accepted("2026-06-05 09:00", "office"), *events]
     start = at("2026-06-05 09:00") + dt.timedelta(hours=gap)
-    twice = [SlaEvent(start, Kind.PAUSED, reason="vendor"), SlaEvent(start, Kind.PAUSED, reason="vendor")]
-    assert targets([*history, *twice], policy(), now) == targets([*history, twice[0]], policy(), now)
+    twice = [
+        SlaEvent(start, Kind.PAUSED, reason="vendor"),
+        SlaEvent(start, Kind.PAUSED, reason="vendor"),
+    ]
+    assert targets([*history, *twice], policy(), now) == targets(
+        [*history, twice[0]], policy(), now
+    )

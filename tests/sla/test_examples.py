@@ -1,7 +1,7 @@
 """Do the shipped policies keep the rules of three real sites, each in its own terms?
 
-B is a process-automation vendor, V a data-warehouse vendor, X a site-manager vendor; the default policy of the help
-centre follows X. Numbers name the capabilities that a rule comes from.
+B is a process-automation vendor, V a data-warehouse vendor, X a site-manager vendor; the default
+policy of the help centre follows X. Numbers name the capabilities that a rule comes from.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kb.sla.clock import Kind, SlaEvent, promise, targets
+from kb.sla.open_time import Budget, Unit
 from kb.sla.policy import Change, Development, Goal, SlaPolicy
 from kb.sla.policy_file import load
-from kb.sla.reckoning import Budget, Unit
 from kb.sla.target import Standing
-
-from .calendars import HOUR, at
+from tests.sla.calendars import HOUR, at
 
 CONTENT = Path(__file__).parents[2] / "content"
 TODAY = dt.date(2026, 6, 1)
@@ -49,7 +48,9 @@ def demo() -> SlaPolicy:
 SIX = ("down", "compromised", "deployment", "before a date", "non-critical", "question")
 
 
-def test_b8_six_severities_in_order_each_with_a_written_definition(b: SlaPolicy, demo: SlaPolicy) -> None:
+def test_b8_six_severities_in_order_each_with_a_written_definition(
+    b: SlaPolicy, demo: SlaPolicy
+) -> None:
     for policy in (b, demo):
         titles = [severity.title.lower() for severity in policy.severities.values()]
         assert len(titles) == 6
@@ -66,13 +67,19 @@ def test_b9_one_severity_carries_a_date(b: SlaPolicy, demo: SlaPolicy) -> None:
 def test_b10_a_severity_agreed_anew_moves_the_promise_from_the_start(b: SlaPolicy) -> None:
     events = [
         SlaEvent(at("2026-06-05 09:00", ZoneInfo("America/Bogota")), Kind.ACCEPTED, level="normal"),
-        SlaEvent(at("2026-06-05 09:30", ZoneInfo("America/Bogota")), Kind.LEVEL_CHANGED, level="high"),
+        SlaEvent(
+            at("2026-06-05 09:30", ZoneInfo("America/Bogota")), Kind.LEVEL_CHANGED, level="high"
+        ),
     ]
     (target,) = targets(events, b, at("2026-06-05 10:00", ZoneInfo("America/Bogota")))
-    assert target.due == at("2026-06-05 14:00", ZoneInfo("America/Bogota"))  # 4 h from 9:00, lunch not counted
+    assert target.due == at(
+        "2026-06-05 14:00", ZoneInfo("America/Bogota")
+    )  # 4 h from 9:00, lunch not counted
 
 
-def test_b17_an_explanation_is_asked_for_when_the_severity_is_high(b: SlaPolicy, demo: SlaPolicy) -> None:
+def test_b17_an_explanation_is_asked_for_when_the_severity_is_high(
+    b: SlaPolicy, demo: SlaPolicy
+) -> None:
     for policy in (b, demo):
         asked = {key for key, severity in policy.severities.items() if severity.explanation_asked}
         assert {"production-down", "blocks-deployment"} <= asked
@@ -133,7 +140,14 @@ def test_v20_a_free_product_has_no_guaranteed_support_and_says_so(v: SlaPolicy) 
     choice = v.choose({"product": "free-edition"})
     assert promise(v, choice.level.key, at("2026-06-08 09:00")).due is None
     assert "no guaranteed support" in choice.why
-    assert targets([SlaEvent(at("2026-06-08 09:00"), Kind.ACCEPTED, level="free")], v, at("2026-06-09 09:00")) == ()
+    assert (
+        targets(
+            [SlaEvent(at("2026-06-08 09:00"), Kind.ACCEPTED, level="free")],
+            v,
+            at("2026-06-09 09:00"),
+        )
+        == ()
+    )
 
 
 # X: a site-manager vendor, and the default of this help centre
@@ -230,7 +244,10 @@ def test_x15_a_ticket_moved_to_non_product_counts_from_the_move(x: SlaPolicy) ->
 
 def test_x16_development_counts_14_days_of_the_wall_clock_from_the_hand_over(x: SlaPolicy) -> None:
     level = x.level("development")
-    assert (level.first_response, level.change) == (Budget(14, Unit.CALENDAR_DAYS), Change.FROM_CHANGE)
+    assert (level.first_response, level.change) == (
+        Budget(14, Unit.CALENDAR_DAYS),
+        Change.FROM_CHANGE,
+    )
     events = [
         SlaEvent(at("2026-03-02 09:00"), Kind.ACCEPTED, level="commercial"),
         SlaEvent(at("2026-03-02 12:00"), Kind.COMMENT, by_agent=True),

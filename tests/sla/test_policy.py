@@ -7,10 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kb.errors import Invalid
+from kb.sla.open_time import Budget, Unit
 from kb.sla.policy import Entitlement, Goal, Level, Severity, SlaPolicy, Threshold
-from kb.sla.reckoning import Budget, Unit
-
-from .calendars import business_days
+from tests.sla.calendars import business_days
 
 
 def policy(*rows: Entitlement) -> SlaPolicy:
@@ -18,17 +17,31 @@ def policy(*rows: Entitlement) -> SlaPolicy:
     plain = Level("plain", "Plain", "business", first_response=Budget(7200))
     down = Severity("down", "Down", "Nothing works.", urgent=True)
     return SlaPolicy(
-        "1", {"business": business_days()}, {"gold": gold, "plain": plain}, {"down": down}, {}, rows, {}, {}
+        "1",
+        {"business": business_days()},
+        {"gold": gold, "plain": plain},
+        {"down": down},
+        {},
+        rows,
+        {},
+        {},
     )
 
 
 def row(level: str, why: str = "because", **when: str) -> Entitlement:
-    return Entitlement({fact: frozenset(values.split()) for fact, values in when.items()}, level, why)
+    return Entitlement(
+        {fact: frozenset(values.split()) for fact, values in when.items()}, level, why
+    )
 
 
 def test_the_first_row_that_matches_wins_and_says_why() -> None:
-    choose = policy(row("gold", "A partner.", category="partner"), row("plain", "Everybody.")).choose
-    assert (choose({"category": "partner"}).level.key, choose({"category": "partner"}).why) == ("gold", "A partner.")
+    choose = policy(
+        row("gold", "A partner.", category="partner"), row("plain", "Everybody.")
+    ).choose
+    assert (choose({"category": "partner"}).level.key, choose({"category": "partner"}).why) == (
+        "gold",
+        "A partner.",
+    )
     assert (choose({"category": "guest"}).level.key, choose({}).why) == ("plain", "Everybody.")
 
 
@@ -46,7 +59,12 @@ def test_a_star_means_any_value_but_none() -> None:
 
 
 def test_capitals_and_blanks_make_no_difference() -> None:
-    assert policy(row("gold", category="partner"), row("plain")).choose({"category": " Partner "}).level.key == "gold"
+    assert (
+        policy(row("gold", category="partner"), row("plain"))
+        .choose({"category": " Partner "})
+        .level.key
+        == "gold"
+    )
 
 
 def test_a_policy_without_a_row_for_all_says_so_instead_of_guessing() -> None:

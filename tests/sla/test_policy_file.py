@@ -11,11 +11,10 @@ from hypothesis import strategies as st
 
 from kb.errors import Misconfigured
 from kb.sla.calendar_file import special_hours, wall_span
+from kb.sla.open_time import Budget, Unit
 from kb.sla.policy import Change, Goal, SlaPolicy, Threshold
 from kb.sla.policy_file import budget, load
-from kb.sla.reckoning import Budget, Unit
-
-from .calendars import at
+from tests.sla.calendars import at
 
 GOOD = """\
 [calendars.office]
@@ -65,7 +64,11 @@ def mistakes(folder: Path, text: str) -> list[tuple[int, str]]:
 def test_a_good_file_becomes_a_policy(tmp_path: Path) -> None:
     policy = read(tmp_path, GOOD)
     level = policy.levels["commercial"]
-    assert (level.title, level.first_response, level.resolution) == ("Commercial", Budget(86_400), None)
+    assert (level.title, level.first_response, level.resolution) == (
+        "Commercial",
+        Budget(86_400),
+        None,
+    )
     assert level.next_response == Budget(3, Unit.BUSINESS_DAYS)
     assert level.warn == (Threshold(percent=50), Threshold(lead=3600))
     assert (level.change, level.grace) == (Change.RETROACTIVE, 3600)
@@ -110,7 +113,12 @@ MISTAKES: tuple[tuple[str, str, int, str], ...] = (
     ('"DE-BE"', '"DE-XX"', 6, "There are no holidays 'DE-XX'"),
     ('"DE-BE"', '"Berlin"', 6, "There are no holidays 'Berlin'"),
     ('holidays = "DE-BE"', 'ics = "away.ics"', 6, "Cannot read 'away.ics'"),
-    ('calendar = "office"', 'calendar = "offices"', 9, "counts on the calendar 'offices'; did you mean 'office'?"),
+    (
+        'calendar = "office"',
+        'calendar = "offices"',
+        9,
+        "counts on the calendar 'offices'; did you mean 'office'?",
+    ),
     ('calendar = "office"', "", 8, "[levels.commercial] needs 'calendar'"),
     ('"24h"', '"24 hours"', 10, "'24 hours' is no time"),
     ('"24h"', '"0h"', 10, "'0h' is no time"),
@@ -118,26 +126,76 @@ MISTAKES: tuple[tuple[str, str, int, str], ...] = (
     ('"3bd"', '"999999h"', 11, "'999999h' is no time"),
     ('"50%"', '"150%"', 13, "'150%' is no warning"),
     ("[levels.commercial]", "[levels.commercial]\nurgnet = true", 9, "did you mean 'urgent'?"),
-    ("[levels.commercial]", '[levels.commercial]\nurgent = "yes"', 9, "'urgent' must be true or false"),
-    ("[levels.commercial]", '[levels.commercial]\nchange = "sideways"', 9, "'change' is 'sideways'; known are"),
+    (
+        "[levels.commercial]",
+        '[levels.commercial]\nurgent = "yes"',
+        9,
+        "'urgent' must be true or false",
+    ),
+    (
+        "[levels.commercial]",
+        '[levels.commercial]\nchange = "sideways"',
+        9,
+        "'change' is 'sideways'; known are",
+    ),
     ("[levels.commercial]", '[levels.commercial]\ngrace = "3bd"', 9, "'3bd' is no time"),
     ('title = "Question"', "", 15, "[severities.question] needs 'title'"),
     ('definition = "You want to know."', "", 15, "[severities.question] needs 'definition'"),
-    ('title = "Question"', 'title = "Question"\nparameter = "colour"', 17, "'parameter' is 'colour'"),
-    ('level = "commercial"', 'level = "comercial"', 20, "There is no level 'comercial'; did you mean 'commercial'?"),
+    (
+        'title = "Question"',
+        'title = "Question"\nparameter = "colour"',
+        17,
+        "'parameter' is 'colour'",
+    ),
+    (
+        'level = "commercial"',
+        'level = "comercial"',
+        20,
+        "There is no level 'comercial'; did you mean 'commercial'?",
+    ),
     ('why = "Everybody."', "", 19, "[entitlements.1] needs 'why'"),
-    ("[[entitlements]]", "[[entitlements]]\nwhen = { colour = ['red'] }", 20, "'colour' is not known here"),
-    ("[[entitlements]]", "[[entitlements]]\nwhen = { category = [] }", 20, "'category' lists no value"),
-    ("[[entitlements]]", "[[entitlements]]\nwhen = { severity = ['bad'] }", 20, "There is no severity 'bad'"),
+    (
+        "[[entitlements]]",
+        "[[entitlements]]\nwhen = { colour = ['red'] }",
+        20,
+        "'colour' is not known here",
+    ),
+    (
+        "[[entitlements]]",
+        "[[entitlements]]\nwhen = { category = [] }",
+        20,
+        "'category' lists no value",
+    ),
+    (
+        "[[entitlements]]",
+        "[[entitlements]]\nwhen = { severity = ['bad'] }",
+        20,
+        "There is no severity 'bad'",
+    ),
     (
         "[[entitlements]]",
         "[[entitlements]]\nwhen = { group = ['a'] }",
         19,
         "The last entitlement must match every ticket",
     ),
-    ("[[entitlements]]", "[entitlements]", 19, "'entitlements' must be written as [[entitlements]]"),
-    ("[severities.question]", "[coupons.vip]\nlevel = 'vip'\n[severities.question]", 16, "There is no level 'vip'"),
-    ("[severities.question]", "[coupons.vip]\nlevel = 'commercial'\n[severities.question]", 15, "needs 'per_year'"),
+    (
+        "[[entitlements]]",
+        "[entitlements]",
+        19,
+        "'entitlements' must be written as [[entitlements]]",
+    ),
+    (
+        "[severities.question]",
+        "[coupons.vip]\nlevel = 'vip'\n[severities.question]",
+        16,
+        "There is no level 'vip'",
+    ),
+    (
+        "[severities.question]",
+        "[coupons.vip]\nlevel = 'commercial'\n[severities.question]",
+        15,
+        "needs 'per_year'",
+    ),
     (
         "[severities.question]",
         "[coupons.vip]\nlevel = 'commercial'\nper_year = { premium = 0 }\n[severities.question]",
@@ -154,27 +212,38 @@ MISTAKES: tuple[tuple[str, str, int, str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("good", "bad", "line", "sentence"), MISTAKES, ids=[m[1][:40] + m[3][:30] for m in MISTAKES])
-def test_every_mistake_is_told_with_its_line(tmp_path: Path, good: str, bad: str, line: int, sentence: str) -> None:
+@pytest.mark.parametrize(
+    ("good", "bad", "line", "sentence"), MISTAKES, ids=[m[1][:40] + m[3][:30] for m in MISTAKES]
+)
+def test_every_mistake_is_told_with_its_line(
+    tmp_path: Path, good: str, bad: str, line: int, sentence: str
+) -> None:
     assert good in GOOD
     found = mistakes(tmp_path, GOOD.replace(good, bad, 1))
     assert [place for place, told in found if sentence in told] == [line], found
 
 
 def test_all_mistakes_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
-    text = GOOD.replace("Berlin", "Atlantis").replace('"24h"', '"soon"').replace('why = "Everybody."', "")
+    text = (
+        GOOD.replace("Berlin", "Atlantis")
+        .replace('"24h"', '"soon"')
+        .replace('why = "Everybody."', "")
+    )
     assert [line for line, _ in mistakes(tmp_path, text)] == [2, 10, 19]
 
 
 def test_the_line_of_an_element_in_a_long_list_is_its_own(tmp_path: Path) -> None:
     text = GOOD.replace(
-        'closed = ["2026-12-22", ', 'closed = [ # holidays ["]\n  "2026-12-22",\n  "tomorrow", # not yet\n  '
+        'closed = ["2026-12-22", ',
+        'closed = [ # holidays ["]\n  "2026-12-22",\n  "tomorrow", # not yet\n  ',
     )
     assert [line for line, _ in mistakes(tmp_path, text)] == [6]
 
 
 def test_a_calendar_that_never_opens_is_refused(tmp_path: Path) -> None:
-    text = GOOD.replace(GOOD.splitlines()[2], "week = { mon = [] }").replace('open = ["2026-12-27 10:00-14:00"]', "")
+    text = GOOD.replace(GOOD.splitlines()[2], "week = { mon = [] }").replace(
+        'open = ["2026-12-27 10:00-14:00"]', ""
+    )
     assert mistakes(tmp_path, text) == [(1, mistakes(tmp_path, text)[0][1])]
     assert "does not open once in the next ten years" in mistakes(tmp_path, text)[0][1]
 
@@ -223,9 +292,18 @@ def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_level_may_use_every_field(tmp_path: Path) -> None:
-    more = 'resolution = "2bd"\nchange = "proportional"\ngrace = "90m"\nhandover = true\nservices = ["forum"]'
-    reason = '[reasons.vendor]\ntitle = "Waiting"\npauses = ["next_response", "resolution"]\nuntil_reply = true\n'
-    policy = read(tmp_path, GOOD.replace('resolution = ""', more).replace("[severities", reason + "[severities"))
+    more = (
+        'resolution = "2bd"\nchange = "proportional"\ngrace = "90m"\nhandover = true\nservices '
+        '= ["forum"]'
+    )
+    reason = (
+        '[reasons.vendor]\ntitle = "Waiting"\npauses = ["next_response", '
+        '"resolution"]\nuntil_reply = true\n'
+    )
+    policy = read(
+        tmp_path,
+        GOOD.replace('resolution = ""', more).replace("[severities", reason + "[severities"),
+    )
     level = policy.levels["commercial"]
     assert (level.resolution, level.change) == (Budget(2, Unit.BUSINESS_DAYS), Change.PROPORTIONAL)
     assert (level.grace, level.handover, level.services) == (5400, True, ("forum",))
@@ -253,9 +331,23 @@ def test_a_budget_is_read_or_refused(text: str, found: Budget | None) -> None:
 
 def test_spans_and_dates_that_look_right_but_are_not_are_refused() -> None:
     assert wall_span("00:00-24:00") == (0, 86_400)
-    for text in ("9:00-17:00", "09:00-09:00", "24:00-24:00", "23:00-25:00", "09:00", "٠٩:00-17:00x"):
+    for text in (
+        "9:00-17:00",
+        "09:00-09:00",
+        "24:00-24:00",
+        "23:00-25:00",
+        "09:00",
+        "٠٩:00-17:00x",
+    ):
         assert wall_span(text) is None
-    for text in ("2026-13-01", "2026/12/25", "yearly", "25 December", "2026-12-25 12:00-11:00", "0000-01-01"):
+    for text in (
+        "2026-13-01",
+        "2026/12/25",
+        "yearly",
+        "25 December",
+        "2026-12-25 12:00-11:00",
+        "0000-01-01",
+    ):
         assert special_hours(text) is None
 
 
@@ -263,7 +355,9 @@ ALPHABET = "abz09 -_.=[]{}\",\n#'\\:%\t"
 
 
 @settings(max_examples=150, deadline=None)
-@given(position=st.integers(0, len(GOOD)), text=st.text(ALPHABET, max_size=12), cut=st.integers(0, 20))
+@given(
+    position=st.integers(0, len(GOOD)), text=st.text(ALPHABET, max_size=12), cut=st.integers(0, 20)
+)
 def test_no_damage_to_a_file_gives_anything_but_a_policy_or_sentences(
     tmp_path_factory: pytest.TempPathFactory, position: int, text: str, cut: int
 ) -> None:

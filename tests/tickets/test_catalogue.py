@@ -32,7 +32,9 @@ def test_products_versions_and_their_support_end_are_read(tmp_path: Path) -> Non
     versions = (Version("2.0", dt.date(2027, 12, 31)), Version("1.0"))
     assert loaded.products == (Product("press", "Press", ("print",), versions),)
     assert loaded.support_ends("press", "2.0") == dt.date(2027, 12, 31)
-    assert [loaded.support_ends(*asked) for asked in (("press", "1.0"), ("press", "9"), ("car", "1"))] == [None] * 3
+    assert [
+        loaded.support_ends(*asked) for asked in (("press", "1.0"), ("press", "9"), ("car", "1"))
+    ] == [None] * 3
     assert load(tmp_path, "").products == ()
 
 
@@ -50,8 +52,15 @@ def test_the_built_in_catalogue_is_sound() -> None:
         ("[[products]]\ntitle = 'a'", "product 1: key is missing"),
         ("[[products]]\nkey = 'a'\ntitle = 'A'\nmodules = 'x'", "modules is a list"),
         ("[[products]]\nkey = 'a'\ntitle = 'A'\nversions = ['1.0']", "versions is a list"),
-        ("[[products]]\nkey = 'a'\ntitle = 'A'\nversions = [{name = '1', support_ends = 'soon'}]", "is a date"),
-        ("[[products]]\nkey = 'a'\ntitle = 'A'\nversions = [{name = '1'}, {name = '1'}]", "version 1 is listed twice"),
+        (
+            "[[products]]\nkey = 'a'\ntitle = 'A'\nversions = [{name = '1', support_ends = "
+            "'soon'}]",
+            "is a date",
+        ),
+        (
+            "[[products]]\nkey = 'a'\ntitle = 'A'\nversions = [{name = '1'}, {name = '1'}]",
+            "version 1 is listed twice",
+        ),
         (GOOD + GOOD, "product press is listed twice"),
     ],
 )
@@ -64,7 +73,11 @@ def test_a_mistake_is_named_with_the_file(tmp_path: Path, text: str, words: str)
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured) as refused:
-        load(tmp_path, "[[products]]\nkey = 3\ncolour = 'red'\n[[products]]\nkey = 'b'\ntitle = 'B'\nmodules = [1]")
+        load(
+            tmp_path,
+            "[[products]]\nkey = 3\ncolour = 'red'\n[[products]]\nkey = 'b'\ntitle = 'B'\nmodules "
+            "= [1]",
+        )
     assert len(refused.value.sentence.splitlines()) == 4
 
 

@@ -13,15 +13,14 @@ import pytest
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 
 from kb.errors import Conflict, Forbidden, Invalid, NotFound
+from kb.people.person import Person
 from kb.sla.clock import PolicyVersion
-from kb.tickets import lists
-from kb.tickets.attachments import Attachments
+from kb.tickets.attachments.files import Attachments
 from kb.tickets.desk import Desk
-from kb.tickets.person import Person
-from kb.tickets.store import TicketStore
+from kb.tickets.repository import lists
+from kb.tickets.repository.repository import TicketStore
 from kb.tickets.ticket import Consulted, Status, Upload, Verb
-
-from .world import CATALOGUE, DAY, FRIDAY, HOUR, World, draft
+from tests.world import CATALOGUE, DAY, FRIDAY, HOUR, World, draft
 
 MONDAY = FRIDAY + 3 * DAY  # 15:00 in Berlin, eight open hours after FRIDAY
 LOG = Upload("print.log", b"Printer on fire")
@@ -40,16 +39,34 @@ def number(world: World) -> str:
 
 
 def test_a_filed_ticket_has_its_number_level_and_due_time(world: World) -> None:
-    filed = draft(product="press", module="print", version="2.0", copy_to=("boss@example.com",), attachments=(LOG,))
+    filed = draft(
+        product="press",
+        module="print",
+        version="2.0",
+        copy_to=("boss@example.com",),
+        attachments=(LOG,),
+    )
     number = world.desk.open(filed, world.alice, key="k", now=FRIDAY)
     ticket = world.desk.ticket(number, world.alice, now=FRIDAY)
     assert number == ticket.number == "KB-1001"
-    assert (ticket.row.status, ticket.row.level, ticket.row.urgent) == (Status.OPEN, "Commercial", False)
+    assert (ticket.row.status, ticket.row.level, ticket.row.urgent) == (
+        Status.OPEN,
+        "Commercial",
+        False,
+    )
     assert ticket.level_why == "Your organisation has a commercial licence."
-    assert (ticket.row.customer, ticket.row.organisation, ticket.row.product) == ("Alice Archer", "Acme", "press")
+    assert (ticket.row.customer, ticket.row.organisation, ticket.row.product) == (
+        "Alice Archer",
+        "Acme",
+        "press",
+    )
     assert (ticket.module, ticket.version, ticket.severity_title) == ("print", "2.0", "Question")
     assert ticket.row.due
-    assert (ticket.row.due.target, ticket.row.due.state, ticket.row.due.due) == ("first response", "running", MONDAY)
+    assert (ticket.row.due.target, ticket.row.due.state, ticket.row.due.due) == (
+        "first response",
+        "running",
+        MONDAY,
+    )
     assert ticket.copy_to == ("boss@example.com",)
 
 
@@ -63,7 +80,12 @@ def test_the_due_time_comes_with_its_derivation_without_a_hole(world: World, num
 
 def test_the_promise_before_sending_is_the_one_that_is_kept(world: World) -> None:
     asked = world.desk.promise(
-        type="problem", severity="question", product="press", version="2.0", customer=world.alice, now=FRIDAY
+        type="problem",
+        severity="question",
+        product="press",
+        version="2.0",
+        customer=world.alice,
+        now=FRIDAY,
     )
     number = world.desk.open(draft(), world.alice, key="k", now=FRIDAY)
     ticket = world.desk.ticket(number, world.alice, now=FRIDAY)
@@ -75,8 +97,16 @@ def test_the_promise_before_sending_is_the_one_that_is_kept(world: World) -> Non
 
 def test_a_level_without_a_first_response_promises_only_what_it_has(world: World) -> None:
     guest = world.accounts.guest("gina@example.com", "Gina", "UTC", now=FRIDAY)
-    assert world.desk.promise(type="problem", severity="question", customer=guest, now=FRIDAY).due is None
-    assert world.desk.promise(type="problem", severity="question", customer=None, now=FRIDAY).level_title == "Community"
+    assert (
+        world.desk.promise(type="problem", severity="question", customer=guest, now=FRIDAY).due
+        is None
+    )
+    assert (
+        world.desk.promise(
+            type="problem", severity="question", customer=None, now=FRIDAY
+        ).level_title
+        == "Community"
+    )
     number = world.desk.open(draft(), guest, key="k", now=FRIDAY)
     dues = world.desk.ticket(number, world.bob, now=FRIDAY).dues
     assert [(due.target, due.state) for due in dues] == [("resolution", "running")]
@@ -86,14 +116,22 @@ def test_a_level_without_a_first_response_promises_only_what_it_has(world: World
     assert world.desk.ticket(number, world.bob, now=FRIDAY).dues[0].state == "met"
 
 
-@pytest.mark.parametrize("asked", [{"severity": "none"}, {"coupon": "VERA-5"}, {"coupon": "x" * 500}])
+@pytest.mark.parametrize(
+    "asked", [{"severity": "none"}, {"coupon": "VERA-5"}, {"coupon": "x" * 500}]
+)
 def test_a_promise_for_what_does_not_exist_is_refused(world: World, asked: dict[str, str]) -> None:
     with pytest.raises(Invalid):
-        world.desk.promise(**{"type": "problem", "severity": "question", **asked}, customer=world.alice, now=FRIDAY)
+        world.desk.promise(
+            **{"type": "problem", "severity": "question", **asked}, customer=world.alice, now=FRIDAY
+        )
 
 
 def test_the_consulted_trail_is_kept_in_order(world: World) -> None:
-    trail = (Consulted("doc/a", "A", "opened"), Consulted("faq/b", "B", "rejected"), Consulted("doc/c", "C", "shown"))
+    trail = (
+        Consulted("doc/a", "A", "opened"),
+        Consulted("faq/b", "B", "rejected"),
+        Consulted("doc/c", "C", "shown"),
+    )
     number = world.desk.open(draft(consulted=trail), world.alice, key="k", now=FRIDAY)
     assert world.desk.ticket(number, world.bob, now=FRIDAY).consulted == trail
 
@@ -118,7 +156,12 @@ def test_a_reply_in_time_meets_the_first_response(world: World, number: str) -> 
     assert ticket.row.due is None
     assert [(due.state, due.met_at) for due in ticket.dues] == [("met", MONDAY)]
     said = ticket.events[-1]
-    assert (said.verb, said.actor, said.by_agent, said.body) == (Verb.REPLY, "Bob Baker", True, "Is it plugged in?")
+    assert (said.verb, said.actor, said.by_agent, said.body) == (
+        Verb.REPLY,
+        "Bob Baker",
+        True,
+        "Is it plugged in?",
+    )
     assert [file.name for file in said.attachments] == ["print.log"]
 
 
@@ -126,16 +169,22 @@ def test_a_reply_one_second_late_is_a_breach(world: World, number: str) -> None:
     late = MONDAY + dt.timedelta(seconds=1)
     assert world.desk.ticket(number, world.bob, now=late).dues[0].state == "breached"
     world.desk.reply(number, world.bob, "Sorry.", key="r", now=late)
-    assert [(due.state, due.met_at) for due in world.desk.ticket(number, world.bob, now=late).dues] == [
-        ("breached", late)
-    ]
+    assert [
+        (due.state, due.met_at) for due in world.desk.ticket(number, world.bob, now=late).dues
+    ] == [("breached", late)]
 
 
 def test_a_note_or_an_assignment_answers_nobody(world: World, number: str) -> None:
-    world.desk.note(number, world.bob, "He always forgets the plug.", uploads=[LOG], key="n", now=FRIDAY)
+    world.desk.note(
+        number, world.bob, "He always forgets the plug.", uploads=[LOG], key="n", now=FRIDAY
+    )
     world.desk.assign(number, world.bob, "BOB@example.com", now=FRIDAY)
     ticket = world.desk.ticket(number, world.bob, now=FRIDAY)
-    assert (ticket.row.status, ticket.dues[0].state, ticket.row.assignee) == (Status.OPEN, "running", "Bob Baker")
+    assert (ticket.row.status, ticket.dues[0].state, ticket.row.assignee) == (
+        Status.OPEN,
+        "running",
+        "Bob Baker",
+    )
     assert [event.verb for event in ticket.events] == [Verb.OPEN, Verb.NOTE, Verb.ASSIGN]
 
 
@@ -151,9 +200,16 @@ def test_a_comment_after_an_answer_starts_the_next_response_once(world: World, n
         ("next response", "running", MONDAY + HOUR),
     ]
     world.desk.reply(number, world.bob, "Then I do not know.", key="r2", now=MONDAY)
-    assert [due.state for due in world.desk.ticket(number, world.alice, now=MONDAY).dues] == ["met", "met"]
+    assert [due.state for due in world.desk.ticket(number, world.alice, now=MONDAY).dues] == [
+        "met",
+        "met",
+    ]
     world.desk.comment(number, world.alice, "Oh.", key="c3", now=MONDAY)
-    assert [due.state for due in world.desk.ticket(number, world.alice, now=MONDAY).dues] == ["met", "met", "running"]
+    assert [due.state for due in world.desk.ticket(number, world.alice, now=MONDAY).dues] == [
+        "met",
+        "met",
+        "running",
+    ]
 
 
 def test_an_agent_who_solves_has_answered(world: World, number: str) -> None:
@@ -162,10 +218,16 @@ def test_an_agent_who_solves_has_answered(world: World, number: str) -> None:
     assert (ticket.row.status, ticket.dues[0].state) == (Status.SOLVED, "met")
 
 
-def test_a_customer_who_closes_ends_the_promise_without_a_verdict(world: World, number: str) -> None:
+def test_a_customer_who_closes_ends_the_promise_without_a_verdict(
+    world: World, number: str
+) -> None:
     world.desk.cancel(number, world.alice, now=FRIDAY)
     ticket = world.desk.ticket(number, world.alice, now=MONDAY + DAY)
-    assert (ticket.row.status, ticket.dues[0].state, ticket.dues[0].met_at) == (Status.CANCELLED, "cancelled", None)
+    assert (ticket.row.status, ticket.dues[0].state, ticket.dues[0].met_at) == (
+        Status.CANCELLED,
+        "cancelled",
+        None,
+    )
 
 
 def test_a_breach_stays_when_the_customer_closes(world: World, number: str) -> None:
@@ -180,23 +242,35 @@ def test_reopening_needs_a_reason_and_starts_the_next_response(world: World, num
     world.desk.reopen(number, world.alice, "It burns again.", now=FRIDAY)
     ticket = world.desk.ticket(number, world.alice, now=FRIDAY)
     assert (ticket.row.status, ticket.events[-1].body) == (Status.OPEN, "It burns again.")
-    assert [(due.target, due.state) for due in ticket.dues] == [("first response", "met"), ("next response", "running")]
+    assert [(due.target, due.state) for due in ticket.dues] == [
+        ("first response", "met"),
+        ("next response", "running"),
+    ]
 
 
-def test_a_level_that_has_left_the_policies_keeps_nobody_from_answering(world: World, number: str) -> None:
+def test_a_level_that_has_left_the_policies_keeps_nobody_from_answering(
+    world: World, number: str
+) -> None:
     left = {key: level for key, level in world.policy.levels.items() if key != "commercial"}
     changed = replace(world.policy, levels=left, version="later")
-    desk = Desk(TicketStore(world.database), changed, Attachments(world.data / "attachments"), CATALOGUE)
+    desk = Desk(
+        TicketStore(world.database), changed, Attachments(world.data / "attachments"), CATALOGUE
+    )
     desk.reply(number, world.bob, "Here.", key="r", now=FRIDAY)
     desk.comment(number, world.alice, "And now?", key="c", now=FRIDAY)
     assert [due.state for due in desk.ticket(number, world.alice, now=FRIDAY).dues] == ["met"]
 
 
-def test_a_changed_calendar_counts_from_its_day_on_and_what_has_ended_stays(world: World, number: str) -> None:
+def test_a_changed_calendar_counts_from_its_day_on_and_what_has_ended_stays(
+    world: World, number: str
+) -> None:
     ended = world.desk.open(draft(), world.alice, key="ended", now=FRIDAY)
     world.desk.reply(ended, world.bob, "Plug?", key="r", now=FRIDAY + HOUR)
     before = world.desk.ticket(ended, world.alice, now=FRIDAY).dues
-    always = {"office": world.policy.calendars["always"], "always": world.policy.calendars["always"]}
+    always = {
+        "office": world.policy.calendars["always"],
+        "always": world.policy.calendars["always"],
+    }
     changed = replace(world.policy, calendars=always, version="later")
     versions = (PolicyVersion(FRIDAY - DAY, world.policy), PolicyVersion(FRIDAY + DAY, changed))
     files = Attachments(world.data / "attachments")
@@ -204,7 +278,9 @@ def test_a_changed_calendar_counts_from_its_day_on_and_what_has_ended_stays(worl
     desk.note(number, world.bob, "Look.", key="n", now=FRIDAY + DAY)
     desk.note(ended, world.bob, "Look.", key="n", now=FRIDAY + DAY)
     # Two hours were open on Friday, the other six follow on Saturday from 15:00 on.
-    assert [due.due for due in desk.ticket(number, world.alice, now=FRIDAY + DAY).dues] == [FRIDAY + DAY + 6 * HOUR]
+    assert [due.due for due in desk.ticket(number, world.alice, now=FRIDAY + DAY).dues] == [
+        FRIDAY + DAY + 6 * HOUR
+    ]
     assert desk.ticket(ended, world.alice, now=FRIDAY + DAY).dues == before
 
 
@@ -213,10 +289,14 @@ def test_the_same_key_says_it_once(world: World, number: str, verb: str) -> None
     author = world.alice if verb == "comment" else world.bob
     for body in ("Once.", "Twice?"):
         getattr(world.desk, verb)(number, author, body, key="k", now=FRIDAY)
-    assert [event.body for event in world.desk.ticket(number, world.bob, now=FRIDAY).events[1:]] == ["Once."]
+    assert [
+        event.body for event in world.desk.ticket(number, world.bob, now=FRIDAY).events[1:]
+    ] == ["Once."]
 
 
-def test_a_comment_sent_again_after_the_ticket_was_closed_is_no_error(world: World, number: str) -> None:
+def test_a_comment_sent_again_after_the_ticket_was_closed_is_no_error(
+    world: World, number: str
+) -> None:
     world.desk.comment(number, world.alice, "Thanks.", key="k", now=FRIDAY)
     world.desk.solve(number, world.alice, now=FRIDAY)
     world.desk.comment(number, world.alice, "Thanks.", key="k", now=FRIDAY)
@@ -226,14 +306,22 @@ def test_a_comment_sent_again_after_the_ticket_was_closed_is_no_error(world: Wor
 
 def test_a_refused_word_leaves_no_file_behind(world: World, number: str) -> None:
     world.desk.solve(number, world.alice, now=FRIDAY)
-    for author, error in ((world.alice, Conflict), (world.charlie, NotFound), (world.bob, Forbidden)):
+    for author, error in (
+        (world.alice, Conflict),
+        (world.charlie, NotFound),
+        (world.bob, Forbidden),
+    ):
         with pytest.raises(error):
             world.desk.comment(number, author, "More.", uploads=[LOG], key="k", now=FRIDAY)
     assert not list((world.data / "attachments").glob("*/*"))
 
 
-@pytest.mark.parametrize(("body", "field"), [("", "body"), (" \n\x00", "body"), ("x" * 20_001, "body")])
-def test_a_comment_has_something_in_it_and_an_end(world: World, number: str, body: str, field: str) -> None:
+@pytest.mark.parametrize(
+    ("body", "field"), [("", "body"), (" \n\x00", "body"), ("x" * 20_001, "body")]
+)
+def test_a_comment_has_something_in_it_and_an_end(
+    world: World, number: str, body: str, field: str
+) -> None:
     with pytest.raises(Invalid) as refused:
         world.desk.comment(number, world.alice, body, key="k", now=FRIDAY)
     assert set(refused.value.fields) == {field}
@@ -246,7 +334,9 @@ def test_a_ticket_takes_twenty_files_in_all(world: World, number: str) -> None:
         world.desk.comment(number, world.alice, "More.", uploads=files, key="b", now=FRIDAY)
 
 
-@pytest.mark.parametrize("agent", ["nobody@example.com", "alice@example.com", "erin@example.com", ""])
+@pytest.mark.parametrize(
+    "agent", ["nobody@example.com", "alice@example.com", "erin@example.com", ""]
+)
 def test_only_agents_are_given_tickets(world: World, number: str, agent: str) -> None:
     with pytest.raises(Invalid):
         world.desk.assign(number, world.bob, agent, now=FRIDAY)
@@ -286,7 +376,9 @@ def test_charlie_sees_nothing_of_it_whatever_he_tries(world: World) -> None:
     assert len(desk.ticket(number, world.bob, now=now).events) == 1
 
 
-@pytest.mark.parametrize("number", ["", "KB-", "KB-1", "1e3", "KB-1001x", "9" * 12, "9" * 40, "\x00", "KB-१००१"])
+@pytest.mark.parametrize(
+    "number", ["", "KB-", "KB-1", "1e3", "KB-1001x", "9" * 12, "9" * 40, "\x00", "KB-१००१"]
+)
 def test_a_number_that_is_none_is_not_found(world: World, number: str) -> None:
     with pytest.raises(NotFound):
         world.desk.ticket(number, world.bob, now=FRIDAY)
@@ -310,7 +402,11 @@ def test_a_file_is_found_by_whoever_may_see_its_comment(world: World) -> None:
     ref = world.desk.ticket(number, world.alice, now=FRIDAY).events[0].attachments[0].ref
     for person in (world.alice, world.bob):
         attachment, path = world.desk.attachment(ref, person)
-        assert (attachment.size, attachment.media_type, path.read_bytes()) == (15, "text/plain", LOG.data)
+        assert (attachment.size, attachment.media_type, path.read_bytes()) == (
+            15,
+            "text/plain",
+            LOG.data,
+        )
     with pytest.raises(NotFound):
         world.desk.attachment("unknown", world.alice)
 
@@ -355,7 +451,11 @@ def test_coupons_lift_the_level_and_are_spent_once_each(world: World) -> None:
         number = world.desk.open(with_coupon, world.vera, key=f"k{i}", now=FRIDAY)
         world.desk.open(with_coupon, world.vera, key=f"k{i}", now=FRIDAY)
         row = world.desk.ticket(number, world.vera, now=FRIDAY).row
-        assert (row.level, row.urgent, row.due and row.due.due) == ("VIP coupon", True, FRIDAY + 4 * HOUR)
+        assert (row.level, row.urgent, row.due and row.due.due) == (
+            "VIP coupon",
+            True,
+            FRIDAY + 4 * HOUR,
+        )
     with pytest.raises(Invalid) as refused:
         world.desk.open(with_coupon, world.vera, key="k5", now=FRIDAY)
     assert refused.value.field == "coupon"
@@ -372,7 +472,9 @@ def test_somebody_elses_coupon_is_worth_nothing(world: World, name: str) -> None
 
 def test_the_queue_is_urgent_then_due_then_arrival(world: World) -> None:
     def file(customer: str, at: dt.datetime, **about: Any) -> str:
-        return world.desk.open(draft(**about), getattr(world, customer), key=str(at) + str(about), now=at)
+        return world.desk.open(
+            draft(**about), getattr(world, customer), key=str(at) + str(about), now=at
+        )
 
     late = file("alice", FRIDAY + HOUR)
     early = file("charlie", FRIDAY)
@@ -386,15 +488,25 @@ def test_the_queue_is_urgent_then_due_then_arrival(world: World) -> None:
     total, listed = world.desk.queue(world.bob, now=FRIDAY)
     assert [row.number for row in listed] == [coupon, down, early, same, late, waiting]
     assert total == 6
-    assert [row.number for row in world.desk.queue(world.bob, status="solved", now=FRIDAY)[1]] == [solved]
+    assert [row.number for row in world.desk.queue(world.bob, status="solved", now=FRIDAY)[1]] == [
+        solved
+    ]
     assert world.desk.queue(world.bob, status="all", now=FRIDAY)[0] == 7
-    assert [row.number for row in world.desk.queue(world.bob, level="vip-coupon", now=FRIDAY)[1]] == [coupon]
+    assert [
+        row.number for row in world.desk.queue(world.bob, level="vip-coupon", now=FRIDAY)[1]
+    ] == [coupon]
     assert world.desk.queue(world.bob, words=f"{early} print", now=FRIDAY)[1][0].number == early
 
 
 def test_the_queue_is_read_from_its_index(world: World) -> None:
-    asked = lists.ROWS.where(lists.status_is(lists.ACTIVE, FRIDAY)).order_by(*lists.QUEUE).limit(lists.PER_PAGE)
-    words = str(asked.compile(dialect=sqlite_dialect.dialect(), compile_kwargs={"literal_binds": True}))
+    asked = (
+        lists.ROWS.where(lists.status_is(lists.ACTIVE, FRIDAY))
+        .order_by(*lists.QUEUE)
+        .limit(lists.PER_PAGE)
+    )
+    words = str(
+        asked.compile(dialect=sqlite_dialect.dialect(), compile_kwargs={"literal_binds": True})
+    )
     plan = [line[3] for line in rows(world, f"EXPLAIN QUERY PLAN {words}")]
     assert "ix_tickets_queue" in plan[0]
     assert not [line for line in plan if "TEMP B-TREE" in line]
@@ -404,7 +516,11 @@ def test_my_tickets_are_filtered_by_status_date_and_word(world: World) -> None:
     def file(title: str, at: dt.datetime) -> str:
         return world.desk.open(draft(title), world.alice, key=title, now=at)
 
-    old, new, paper = file("Old thing", FRIDAY), file("New 100% thing", FRIDAY + DAY), file("Paper", FRIDAY + 2 * DAY)
+    old, new, paper = (
+        file("Old thing", FRIDAY),
+        file("New 100% thing", FRIDAY + DAY),
+        file("Paper", FRIDAY + 2 * DAY),
+    )
     world.desk.open(draft("Charlie's thing"), world.charlie, key="c", now=FRIDAY)
     world.desk.solve(old, world.alice, now=FRIDAY + DAY)
 
@@ -426,7 +542,9 @@ def test_my_tickets_are_filtered_by_status_date_and_word(world: World) -> None:
     assert mine(since=FRIDAY + DAY, until=FRIDAY + 2 * DAY) == [new]
 
 
-@pytest.mark.parametrize("narrowed", [{"status": "done"}, {"page": 0}, {"page": -1}, {"page": 10**9}])
+@pytest.mark.parametrize(
+    "narrowed", [{"status": "done"}, {"page": 0}, {"page": -1}, {"page": 10**9}]
+)
 def test_a_list_that_does_not_exist_is_refused(world: World, narrowed: dict[str, Any]) -> None:
     with pytest.raises(Invalid):
         world.desk.mine(world.alice, **narrowed, now=FRIDAY)
@@ -440,7 +558,9 @@ def test_lists_come_in_pages_without_a_gap(world: World) -> None:
     assert len({row.number for _, listed in pages for row in listed}) == 27
 
 
-def test_a_clock_that_goes_back_never_puts_an_answer_before_the_question(world: World, number: str) -> None:
+def test_a_clock_that_goes_back_never_puts_an_answer_before_the_question(
+    world: World, number: str
+) -> None:
     world.desk.reply(number, world.bob, "So early?", key="r", now=FRIDAY - DAY)
     ticket = world.desk.ticket(number, world.bob, now=FRIDAY)
     assert [event.at for event in ticket.events] == [FRIDAY, FRIDAY]
@@ -470,7 +590,10 @@ def test_the_ticket_ends_the_episode_it_came_from(world: World) -> None:
     world.deflection.record("e1", "form_open", {}, now=FRIDAY)
     number = world.desk.open(draft(episode="e1"), world.alice, key="k", now=FRIDAY)
     assert rows(world, "SELECT ticket_id, person_id FROM episodes") == [(1001, world.alice.id)]
-    assert rows(world, "SELECT kind, facts FROM episode_events")[1] == ("submit", f'{{"ticket": "{number}"}}')
+    assert rows(world, "SELECT kind, facts FROM episode_events")[1] == (
+        "submit",
+        f'{{"ticket": "{number}"}}',
+    )
 
 
 def test_a_key_has_an_end(world: World) -> None:
@@ -480,7 +603,11 @@ def test_a_key_has_an_end(world: World) -> None:
 
 def test_a_key_files_one_draft_and_no_other(world: World, number: str) -> None:
     assert world.desk.open(draft(episode="grown"), world.alice, key="first", now=FRIDAY) == number
-    for other in (draft("Cannot fold"), draft(attachments=(LOG,)), draft(copy_to=("boss@example.com",))):
+    for other in (
+        draft("Cannot fold"),
+        draft(attachments=(LOG,)),
+        draft(copy_to=("boss@example.com",)),
+    ):
         with pytest.raises(Conflict, match="make a new key"):
             world.desk.open(other, world.alice, key="first", now=FRIDAY)
 

@@ -16,17 +16,23 @@ from kb.sla import policy_file
 from kb.tickets import drafts
 from kb.tickets.drafts import FormLimits
 from kb.tickets.ticket import Consulted, Draft, Type, Upload
-
-from .world import CATALOGUE, POLICIES
+from tests.world import CATALOGUE, POLICIES
 
 POLICY = policy_file.load(POLICIES)
-GOOD = {"title": "Cannot print", "type": "problem", "severity": "question", "description": "It does not print."}
+GOOD = {
+    "title": "Cannot print",
+    "type": "problem",
+    "severity": "question",
+    "description": "It does not print.",
+}
 NAMES = [field.name for field in fields(Draft)]
 TODAY = dt.date(2026, 6, 5)
 
 
 def check(files: tuple[Upload, ...] = (), consulted: str = "", **form: str) -> Draft:
-    return drafts.check({**GOOD, **form}, files, consulted, policy=POLICY, catalogue=CATALOGUE, today=TODAY)
+    return drafts.check(
+        {**GOOD, **form}, files, consulted, policy=POLICY, catalogue=CATALOGUE, today=TODAY
+    )
 
 
 def wrong(form: dict[str, str], files: tuple[Upload, ...] = ()) -> dict[str, str]:
@@ -36,9 +42,16 @@ def wrong(form: dict[str, str], files: tuple[Upload, ...] = ()) -> dict[str, str
 
 
 def test_a_good_form_is_a_draft() -> None:
-    form = {"product": "press", "module": "print", "version": "2.0", "copy_to": "Boss@example.com; two@example.com"}
+    form = {
+        "product": "press",
+        "module": "print",
+        "version": "2.0",
+        "copy_to": "Boss@example.com; two@example.com",
+    }
     file = Upload("a.txt", b"a")
-    assert check((file, Upload("", b"")), '[{"id":"doc/a","title":"A","outcome":"shown"}]', **form) == Draft(
+    assert check(
+        (file, Upload("", b"")), '[{"id":"doc/a","title":"A","outcome":"shown"}]', **form
+    ) == Draft(
         title="Cannot print",
         type=Type.PROBLEM,
         severity="question",
@@ -100,7 +113,10 @@ def test_files_are_judged_with_the_form() -> None:
 def test_what_another_severity_asked_for_is_dropped() -> None:
     assert check(severity="question", severity_detail="2026-07-01").severity_detail == ""
     assert check(severity="date", severity_detail="2026-06-05").severity_detail == "2026-06-05"
-    assert check(severity="down", severity_detail="The shop is closed.").severity_detail == "The shop is closed."
+    assert (
+        check(severity="down", severity_detail="The shop is closed.").severity_detail
+        == "The shop is closed."
+    )
 
 
 def test_module_and_version_mean_nothing_without_a_product() -> None:
@@ -109,7 +125,9 @@ def test_module_and_version_mean_nothing_without_a_product() -> None:
 
 
 def test_words_stay_as_typed_but_for_what_no_text_holds() -> None:
-    draft = check(title="  Café\t <b> & “x”  ", description="one\r\ntwo\x00\ud800\u202e\n\n  <script>")
+    draft = check(
+        title="  Café\t <b> & “x”  ", description="one\r\ntwo\x00\ud800\u202e\n\n  <script>"
+    )
     assert draft.title == "Café <b> & “x”"
     assert draft.description == "one\ntwo\n\n  <script>"
 
@@ -149,13 +167,29 @@ def test_a_trail_has_an_end() -> None:
 
 
 SOME = st.text(max_size=60) | st.sampled_from(
-    ["question", "problem", "date", "down", "press", "print", "2.0", "2026-07-01", "a@example.com", "VERA-5", "abc"]
+    [
+        "question",
+        "problem",
+        "date",
+        "down",
+        "press",
+        "print",
+        "2.0",
+        "2026-07-01",
+        "a@example.com",
+        "VERA-5",
+        "abc",
+    ]
 )
 
 
-def tried(form: dict[str, str], files: list[Upload], consulted: str) -> tuple[Draft | None, dict[str, str]]:
+def tried(
+    form: dict[str, str], files: list[Upload], consulted: str
+) -> tuple[Draft | None, dict[str, str]]:
     try:
-        return drafts.check(form, files, consulted, policy=POLICY, catalogue=CATALOGUE, today=TODAY), {}
+        return drafts.check(
+            form, files, consulted, policy=POLICY, catalogue=CATALOGUE, today=TODAY
+        ), {}
     except Invalid as error:
         return None, error.fields
 
@@ -183,8 +217,15 @@ def test_any_strings_give_a_draft_or_the_fields_at_fault(
 
 @given(
     st.recursive(
-        st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(["shown", "opened", "doc/a"]),
-        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["id", "title", "outcome"]) | st.text(), inner),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.text()
+        | st.sampled_from(["shown", "opened", "doc/a"]),
+        lambda inner: (
+            st.lists(inner)
+            | st.dictionaries(st.sampled_from(["id", "title", "outcome"]) | st.text(), inner)
+        ),
     )
 )
 def test_any_json_is_a_trail_or_none(value: Any) -> None:

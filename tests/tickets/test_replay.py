@@ -10,8 +10,7 @@ from click.testing import CliRunner, Result
 
 from kb.errors import NotFound
 from kb.sla.cli import sla
-
-from .world import FRIDAY, HOUR, POLICIES, World, draft
+from tests.world import FRIDAY, HOUR, POLICIES, World, draft
 
 CATALOGUE = '[[products]]\nkey = "press"\ntitle = "Press"\n'
 
@@ -45,8 +44,15 @@ def test_a_ticket_is_explained_event_by_event_and_span_by_span(place: Path, numb
     assert "first response 1, level Commercial: met" in shown.stdout
     assert "Fri 5 Jun 15:00 to 17:00 open, 2 h (opening hours)" in shown.stdout
     (target,) = json.loads(run("explain", "--ticket", number, "--json").stdout)
-    assert (target["state"], target["used_seconds"], target["due"]) == ("met", 3600, "2026-06-08T15:00:00+02:00")
-    assert sum(span["seconds"] for span in target["spans"] if span["state"] == "open") == target["budget_seconds"]
+    assert (target["state"], target["used_seconds"], target["due"]) == (
+        "met",
+        3600,
+        "2026-06-08T15:00:00+02:00",
+    )
+    assert (
+        sum(span["seconds"] for span in target["spans"] if span["state"] == "open")
+        == target["budget_seconds"]
+    )
 
 
 def test_a_ticket_that_is_not_there_or_no_question_is_an_error(place: Path) -> None:
@@ -61,7 +67,10 @@ def test_a_dry_run_names_changed_verdicts_and_writes_nothing(
     new.write_text(POLICIES.read_text("utf-8"), "utf-8")
     assert run("dry-run", "--policies", str(new)).exit_code == 0
     before = world.desk.ticket(number, world.bob, now=FRIDAY)
-    new.write_text(POLICIES.read_text("utf-8").replace('first_response = "8h"', 'first_response = "30m"'), "utf-8")
+    new.write_text(
+        POLICIES.read_text("utf-8").replace('first_response = "8h"', 'first_response = "30m"'),
+        "utf-8",
+    )
     tried = run("dry-run", "--policies", str(new))
     assert tried.exit_code == 1
     assert f"{number}  first response 1: met -> breached" in tried.stdout
@@ -71,7 +80,9 @@ def test_a_dry_run_names_changed_verdicts_and_writes_nothing(
     assert world.desk.ticket(number, world.bob, now=FRIDAY) == before
 
 
-def test_a_dry_run_says_which_tickets_have_a_level_that_is_gone(place: Path, number: str, tmp_path: Path) -> None:
+def test_a_dry_run_says_which_tickets_have_a_level_that_is_gone(
+    place: Path, number: str, tmp_path: Path
+) -> None:
     new = tmp_path / "new.toml"
     text = POLICIES.read_text("utf-8").replace("[levels.commercial]", "[levels.business]")
     new.write_text(text.replace('level = "commercial"', 'level = "business"'), "utf-8")

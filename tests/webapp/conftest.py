@@ -1,4 +1,6 @@
-"""One portal for each test, copied from a published and migrated one, since that is what takes time."""
+"""One portal for each test, copied from a published and migrated one, since that is what takes
+time.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import OPEN, Browser, Portal, build, open_centre, publish, settings_of
+from tests.webapp.world import OPEN, Browser, Portal, build, open_centre, publish, settings_of
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +24,9 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def closed() -> Iterator[None]:
-    """Every portal of a test is closed with it: a connection that is left open is a warning in Python 3.13."""
+    """Every portal of a test is closed with it: a connection that is left open is a warning in
+    Python 3.13.
+    """
     yield
     while OPEN:
         OPEN.pop().close()

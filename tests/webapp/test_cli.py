@@ -18,9 +18,8 @@ from click.testing import CliRunner
 
 from kb.cli import kb
 from kb.errors import Misconfigured, Unavailable
+from tests.webapp.world import settings_of
 from webapp.cli import check_port, make_folder
-
-from .world import settings_of
 
 PATIENCE = 120  # seconds for what takes one: the machine may be busy
 
@@ -34,7 +33,8 @@ def taken_port() -> Iterator[int]:
 def free_port() -> int:
     """A port that nobody else is given meanwhile: a connection on it has just ended.
 
-    For a minute the system then gives it only to who asks for it by number and may reuse addresses, as servers do.
+    For a minute the system then gives it only to who asks for it by number and may reuse addresses,
+    as servers do.
     """
     with _listening() as held, socket.create_connection(held.getsockname()):
         held.accept()[0].close()  # who closes first is the one that waits
@@ -93,16 +93,25 @@ def test_the_data_folder_is_made_for_its_owner_only(tmp_path: Path) -> None:
         ({"KB_CONTENT": "/nowhere"}, "policies.toml"),
     ],
 )
-def test_a_mistake_is_one_sentence_and_exit_2(folder: Path, change: dict[str, str], words: str) -> None:
+def test_a_mistake_is_one_sentence_and_exit_2(
+    folder: Path, change: dict[str, str], words: str
+) -> None:
     done = subprocess.run(
-        command(), env={**environment(folder), **change}, capture_output=True, text=True, timeout=PATIENCE, check=False
+        command(),
+        env={**environment(folder), **change},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 2
     assert words in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_processes_to_stop(folder: Path) -> None:
+def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_processes_to_stop(
+    folder: Path,
+) -> None:
     port = free_port()
     arguments = command("--demo", "--port", str(port), "--workers", "2", "--with-worker")
     server = subprocess.Popen(
@@ -132,7 +141,9 @@ def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_proces
     assert "alice-demo" in said
     assert server.returncode == 0
     assert "Traceback" not in "".join(rest)
-    assert "Killing" not in "".join(rest)  # what the server says when a worker did not stop by itself
+    assert "Killing" not in "".join(
+        rest
+    )  # what the server says when a worker did not stop by itself
 
 
 def test_a_server_process_waits_for_a_half_saved_file_to_be_whole_again(folder: Path) -> None:
@@ -140,7 +151,8 @@ def test_a_server_process_waits_for_a_half_saved_file_to_be_whole_again(folder: 
     whole = policies.read_text("utf-8")
     policies.write_text(whole + "\n[[[", "utf-8")
     starting = subprocess.Popen(
-        [sys.executable, "-c", "import os; from webapp.cli import _load; print(_load(''), flush=True); os._exit(0)"],
+        [sys.executable, "-c", "import os; from webapp.cli import _load; print(_load(''), "
+                               "flush=True); os._exit(0)"],
         env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert starting.stderr

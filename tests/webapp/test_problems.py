@@ -7,10 +7,18 @@ import logging
 
 import pytest
 
-from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooLarge, TooMany, Unavailable
-from webapp.policy import POLICY, Access
-
-from .world import Browser, Portal
+from kb.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    KbError,
+    NotFound,
+    TooLarge,
+    TooMany,
+    Unavailable,
+)
+from tests.webapp.world import Browser, Portal
+from webapp.security.access_policy import POLICY, Access
 
 KINDS = [Invalid, NotFound, Forbidden, Conflict, TooLarge, TooMany, Unavailable]
 
@@ -19,7 +27,7 @@ KINDS = [Invalid, NotFound, Forbidden, Conflict, TooLarge, TooMany, Unavailable]
 def broken(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Portal:
     """A portal with two routes that raise what ``Portal.app.config["RAISES"]`` holds."""
     more = {("broken", "GET"): Access.ANYONE, ("api_broken", "GET"): Access.ANYONE}
-    monkeypatch.setattr("webapp.guard.POLICY", {**POLICY, **more})
+    monkeypatch.setattr("webapp.security.guard.POLICY", {**POLICY, **more})
 
     def fail() -> str:
         raise portal.app.config["RAISES"]
@@ -30,7 +38,9 @@ def broken(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Portal:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_expected_failure_tells_its_sentence_and_status(broken: Portal, kind: type[KbError]) -> None:
+def test_an_expected_failure_tells_its_sentence_and_status(
+    broken: Portal, kind: type[KbError]
+) -> None:
     broken.app.config["RAISES"] = (
         kind("The drawer <b>7</b> is stuck; pull it.", field="drawer", retry_after=7)
         if kind is not Invalid
@@ -55,7 +65,9 @@ def test_an_expected_failure_tells_its_sentence_and_status(broken: Portal, kind:
 def test_a_failure_of_ours_is_told_to_visitors_in_a_plain_sentence_and_logged_in_full(
     broken: Portal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    broken.app.config["RAISES"] = Unavailable("/srv/tickets.db is no database; run `kb repair`.", field="drawer")
+    broken.app.config["RAISES"] = Unavailable(
+        "/srv/tickets.db is no database; run `kb repair`.", field="drawer"
+    )
     with caplog.at_level(logging.ERROR, logger="askfirst.portal"):
         for name in ("", "alice"):
             for path in ("/broken", "/api/v1/broken"):
@@ -66,7 +78,9 @@ def test_a_failure_of_ours_is_told_to_visitors_in_a_plain_sentence_and_logged_in
     assert "/srv/tickets.db is no database" in caplog.text
 
 
-def test_a_bug_is_logged_and_told_in_one_sentence(broken: Portal, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bug_is_logged_and_told_in_one_sentence(
+    broken: Portal, caplog: pytest.LogCaptureFixture
+) -> None:
     broken.app.config["RAISES"] = RuntimeError("password=hunter2")
     for path in ("/broken", "/api/v1/broken"):
         with caplog.at_level(logging.ERROR, logger="askfirst.portal"):
@@ -81,9 +95,16 @@ def test_a_bug_is_logged_and_told_in_one_sentence(broken: Portal, caplog: pytest
 
 @pytest.mark.parametrize(
     ("path", "method", "status"),
-    [("/nope", "GET", 404), ("/", "DELETE", 405), ("/api/v1/nope", "GET", 404), ("/api/v1/tickets", "GET", 405)],
+    [
+        ("/nope", "GET", 404),
+        ("/", "DELETE", 405),
+        ("/api/v1/nope", "GET", 404),
+        ("/api/v1/tickets", "GET", 405),
+    ],
 )
-def test_what_is_not_there_is_told_in_the_same_shape(anyone: Browser, path: str, method: str, status: int) -> None:
+def test_what_is_not_there_is_told_in_the_same_shape(
+    anyone: Browser, path: str, method: str, status: int
+) -> None:
     response = anyone.client.open(path, method=method)
     assert response.status_code == status
     if path.startswith("/api/"):

@@ -1,4 +1,6 @@
-"""Promises that change while the portal serves: new ones hold from the next request on, broken ones never."""
+"""Promises that change while the portal serves: new ones hold from the next request on, broken ones
+never.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from .world import Browser, Portal, number_of, ticket
+from tests.webapp.world import Browser, Portal, number_of, ticket
 
 SECOND = dt.timedelta(seconds=1)
 
@@ -34,7 +36,9 @@ def due(alice: Browser, key: str) -> str:
     return alice.page(f"/tickets/{number}")
 
 
-def test_a_changed_promise_holds_from_the_next_request_on(portal: Portal, file: Path, alice: Browser) -> None:
+def test_a_changed_promise_holds_from_the_next_request_on(
+    portal: Portal, file: Path, alice: Browser
+) -> None:
     assert "24 Nov" in due(alice, "before-the-change")
     change(portal, file, 'first_response = "8h"', 'first_response = "2h"')
     page = due(alice, "after-the-change")
@@ -55,7 +59,9 @@ def test_a_broken_change_is_shown_on_the_board_and_holds_nowhere(
     assert "policy file was changed" not in bob.page("/desk/board")
 
 
-def test_the_policy_that_was_taken_is_noted_for_those_who_start_later(portal: Portal, file: Path) -> None:
+def test_the_policy_that_was_taken_is_noted_for_those_who_start_later(
+    portal: Portal, file: Path
+) -> None:
     change(portal, file, 'first_response = "8h"', 'first_response = "2h"')
     with portal.centre.database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM policies").scalar_one() == 2

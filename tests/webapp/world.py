@@ -1,4 +1,6 @@
-"""A whole portal over a temporary folder: a small published index, the people of the tests, and their browsers."""
+"""A whole portal over a temporary folder: a small published index, the people of the tests, and
+their browsers.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,10 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from kb.centre import HelpCentre
+from kb.people.accounts import Accounts
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import Builder
+from kb.search.generations.generation import Builder
 from kb.settings import Settings, load
-from kb.tickets.accounts import Accounts
 from webapp import create_app
 
 HERE = Path(__file__).parent
@@ -38,14 +40,20 @@ versions = [{ name = "7" }]
 """
 
 
-def document(name: str, title: str, *sections: tuple[str, str, str], kind: Kind = Kind.DOC, **more: Any) -> Document:
+def document(
+    name: str, title: str, *sections: tuple[str, str, str], kind: Kind = Kind.DOC, **more: Any
+) -> Document:
     """Sections are (anchor, heading, text); the HTML is made from them, as a reader would."""
     html = "".join(
         (f'<h2 id="{anchor}">{heading}</h2>' if heading else "") + f"<p>{text}</p>"
         for anchor, heading, text in sections
     )
-    parts = tuple(Section(anchor, (heading,) if heading else (), text) for anchor, heading, text in sections)
-    return Document(f"{kind}/{name}", kind, title, parts, html=html, updated=dt.date(2026, 11, 1), **more)
+    parts = tuple(
+        Section(anchor, (heading,) if heading else (), text) for anchor, heading, text in sections
+    )
+    return Document(
+        f"{kind}/{name}", kind, title, parts, html=html, updated=dt.date(2026, 11, 1), **more
+    )
 
 
 DOCUMENTS = (
@@ -59,11 +67,37 @@ DOCUMENTS = (
         versions=("2.0",),
         summary="What to do when paper is stuck.",
     ),
-    document("ink", "Change the ink", ("ink", "Ink", "Open the drawer, change the ink cartridge."), product="press"),
-    document("still", "Clean the still", ("s", "Clean", "Rinse the still with warm water."), product="still"),
-    document("password", "How do I reset my password?", ("", "", "Ask for a link on the page."), kind=Kind.FAQ),
-    document("noisy", "The press is noisy when folding", ("", "", "Oil the cartridge."), kind=Kind.FORUM, solved=True),
-    document("secret", "Runbook for zephyrion", ("z", "Zephyrion", "Restart zephyrion."), audience="staff"),
+    document(
+        "ink",
+        "Change the ink",
+        ("ink", "Ink", "Open the drawer, change the ink cartridge."),
+        product="press",
+    ),
+    document(
+        "still",
+        "Clean the still",
+        ("s", "Clean", "Rinse the still with warm water."),
+        product="still",
+    ),
+    document(
+        "password",
+        "How do I reset my password?",
+        ("", "", "Ask for a link on the page."),
+        kind=Kind.FAQ,
+    ),
+    document(
+        "noisy",
+        "The press is noisy when folding",
+        ("", "", "Oil the cartridge."),
+        kind=Kind.FORUM,
+        solved=True,
+    ),
+    document(
+        "secret",
+        "Runbook for zephyrion",
+        ("z", "Zephyrion", "Restart zephyrion."),
+        audience="staff",
+    ),
 )
 
 
@@ -77,10 +111,15 @@ def publish(data: Path, documents: tuple[Document, ...] = DOCUMENTS) -> None:
 
 
 def settings_of(folder: Path, **more: str) -> Settings:
-    """Over ``folder``/data and ``folder``/content; suggestions never end early because the machine is busy."""
+    """Over ``folder``/data and ``folder``/content; suggestions never end early because the machine
+    is busy.
+    """
     content = folder / "content"
     content.mkdir(parents=True, exist_ok=True)
-    for name, text in (("policies.toml", (HERE / "policies.toml").read_text("utf-8")), ("catalogue.toml", CATALOGUE)):
+    for name, text in (
+        ("policies.toml", (HERE / "policies.toml").read_text("utf-8")),
+        ("catalogue.toml", CATALOGUE),
+    ):
         if not (content / name).exists():  # a server may be reading it
             (content / name).write_text(text, "utf-8")
     given = {
@@ -126,13 +165,22 @@ class Browser:
         return response.get_data(as_text=True)
 
     def post(self, path: str, data: dict[str, Any] | None = None, **more: Any) -> TestResponse:
-        return self.client.post(path, data={"csrf_token": self.form_token(), **(data or {})}, **more)
+        return self.client.post(
+            path, data={"csrf_token": self.form_token(), **(data or {})}, **more
+        )
 
     def upload(self, path: str, data: dict[str, Any]) -> TestResponse:
-        """As ``post``, with a body made in memory: the client's own would leave a temporary file open."""
-        files = {name: FileStorage(*value) if isinstance(value, tuple) else value for name, value in data.items()}
+        """As ``post``, with a body made in memory: the client's own would leave a temporary file
+        open.
+        """
+        files = {
+            name: FileStorage(*value) if isinstance(value, tuple) else value
+            for name, value in data.items()
+        }
         boundary, body = encode_multipart({"csrf_token": self.form_token(), **files})
-        return self.client.post(path, data=body, content_type=f'multipart/form-data; boundary="{boundary}"')
+        return self.client.post(
+            path, data=body, content_type=f'multipart/form-data; boundary="{boundary}"'
+        )
 
     def form_token(self) -> str:
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.page("/tickets/new"))
@@ -140,7 +188,9 @@ class Browser:
         return found[1]
 
     def sign_in(self, name: str) -> Browser:
-        response = self.post("/sign-in", {"email": f"{name}@example.com", "password": f"{name}-demo"})
+        response = self.post(
+            "/sign-in", {"email": f"{name}@example.com", "password": f"{name}-demo"}
+        )
         assert response.status_code == 303, response.get_data(as_text=True)
         return self
 

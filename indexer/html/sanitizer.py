@@ -1,0 +1,46 @@
+"""What may an article's HTML hold at all?
+
+One allow-list for everything that readers see: nothing in it can run, load from elsewhere, or take
+the portal's ids. Not a parser: what comes in may be anything.
+"""
+
+from __future__ import annotations
+
+import nh3
+
+from indexer.readers.context import ID_PREFIX
+
+CALLOUTS = frozenset({"note", "tip", "important", "warning", "caution", "danger", "hint", "info"})
+_TAGS = {
+    "a", "abbr", "b", "bdi", "bdo", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
+    "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img",
+    "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "rp", "rt", "ruby", "s", "samp", "section", "small", "span",
+    "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "tt", "u", "ul",
+    "var", "wbr",
+}  # fmt: skip
+_ATTRIBUTES = {
+    "*": {"id", "lang", "dir", "title"},
+    "a": {"href", "hreflang"},
+    "img": {"src", "alt", "width", "height", "loading"},
+    "ol": {"start", "reversed"},
+    "li": {"value"},
+    "td": {"colspan", "rowspan", "headers"},
+    "th": {"colspan", "rowspan", "scope", "headers"},
+    "pre": {"tabindex"},
+    "div": {"tabindex"},
+    "details": {"open"},
+    "time": {"datetime"},
+    "q": {"cite"},
+}
+_CLASSES = {"blockquote": {"callout", *CALLOUTS}, "div": {"table", "post"}}
+_SCHEMES = {"http", "https", "mailto", "tel", "ftp", "ftps"}
+
+
+def sanitised(markup: str) -> str:
+    """``markup`` through the allow-list: nothing in it can run, load from elsewhere, or take the
+    portal's ids.
+    """
+    return nh3.clean(
+        markup, tags=_TAGS, attributes=_ATTRIBUTES, allowed_classes=_CLASSES, url_schemes=_SCHEMES, id_prefix=ID_PREFIX,
+        link_rel="noopener noreferrer",
+    )  # fmt: skip

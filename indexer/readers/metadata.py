@@ -1,0 +1,265 @@
+"""What does a file's front matter say about its document?
+
+A ``Facts`` is the front matter in the words of ``Document``, with a finding for each value that
+cannot be understood; ``hidden`` says why a file must not surface. Not for the text below the front
+matter.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from indexer.readers import frontmatter
+from indexer.readers import language as languages
+from indexer.readers.context import Visit
+from indexer.readers.frontmatter import text, words
+from kb import ids
+from kb.search.documents import AUDIENCES, PUBLIC, Document, Kind, Section
+
+_LANGUAGES = frozenset({
+    "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id",
+    "it", "ja", "ko", "lt", "lv", "ms", "nb", "nl", "no", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr",
+    "uk", "vi", "zh", "pt-br", "pt-pt", "zh-cn", "zh-tw", "zh-hans", "zh-hant", "en-us", "en-gb", "de-de", "fr-fr",
+})  # fmt: skip
+_RETIRED_STATUS = frozenset(
+    {"draft", "archived", "archive", "expired", "unpublished", "retired", "hidden"}
+)
+_GROUP = re.compile(r"[\w][\w .-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The fields of a Document that front matter decides; ``line`` is where the body begins."""
+
+    title: str = ""
+    uid: str = ""
+    line: int = 1
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+
+
+def read(written: str, visit: Visit) -> tuple[Facts, str] | None:
+    """(facts, body) of a file; None, with a finding, when it must not surface. Broken front matter
+    is a finding.
+    """
+    found = matter(written, visit)
+    if found is None or not admitted(found[0], visit):
+        return None
+    values, body, line = found
+    return of(values, visit, line=line), body
+
+
+#: The lines of front matter that never ends: readers need not see them.
+_HEAD = re.compile(r"(?:[\w.-]{1,40}:[^\n]*\n|[ \t]*- [^\n]*\n){1,60}(?=\s*\n|#)")
+
+
+def matter(written: str, visit: Visit) -> tuple[dict[str, Any], str, int] | None:
+    """(values, body, line at which the body begins); None when what cannot be read may keep the
+    file back.
+    """
+    try:
+        return frontmatter.split(written)
+    except frontmatter.Broken as broken:
+        visit.note(f"{broken.sentence} The text below it was read without it.", line=broken.line)
+        # Of front matter that never ends, nobody knows where it ends: then all the beginning
+        # counts.
+        raw = written[: len(written) - len(broken.body)]
+        if frontmatter.guarded(raw if raw.strip().count("\n") else written):
+            visit.note(
+                "It may be a draft or not for everybody, so it stays out until that is mended.",
+                skipped=True,
+            )
+            return None
+        head = _HEAD.match(broken.body) if not raw.strip().count("\n") else None
+        return {}, broken.body[head.end() :] if head else broken.body, broken.body_line
+
+
+def admitted(values: Mapping[str, Any], visit: Visit) -> bool:
+    """Whether a file with these values may surface today; a finding says why not."""
+    reason = hidden(values, visit)
+    if reason:
+        visit.note(reason, skipped=True)
+    visit.audience = _audience(values, visit)
+    return not reason
+
+
+def hidden(values: Mapping[str, Any], visit: Visit) -> str:
+    """Why this file must not surface today; "" when it may."""
+    today = visit.library.today
+    if frontmatter.yes(values, "draft") or frontmatter.no(values, "published"):
+        return "It is a draft."
+    if (
+        frontmatter.yes(values, "archived")
+        or text(values, "status", "state").lower() in _RETIRED_STATUS
+    ):
+        return "Its front matter says that it is no longer, or not yet, published."
+    for name, verb in (
+        ("expiryDate", "expired"),
+        ("expires", "expired"),
+        ("unpublishDate", "expired"),
+    ):
+        day = _day(values, name, visit)
+        if day and day <= today:
+            return f"It {verb} on {day}."
+        if day:
+            visit.expires(day)
+    day = _day(values, "publishDate", visit)
+    if day and day > today:
+        visit.expires(day)
+        return f"It is to be published on {day}."
+    build = values.get("build")
+    if isinstance(build, dict) and frontmatter.text(build, "render").lower() in ("never", "false"):
+        return "Its site never renders it as a page."
+    return ""
+
+
+def _day(values: Mapping[str, Any], name: str, visit: Visit) -> dt.date | None:
+    written = text(values, name)
+    try:
+        return frontmatter.date(written)
+    except ValueError:
+        visit.note(f"{name}: {written[:40]!r} is no date; write YYYY-MM-DD.", line=1)
+        return None
+
+
+def of(values: Mapping[str, Any], visit: Visit, *, line: int = 1) -> Facts:
+    """Front matter values as Facts."""
+    old, renamed = _aliases(values)
+    fields: dict[str, Any] = {
+        "summary": text(values, "summary", "description", "abstract", "excerpt"),
+        "audience": _audience(values, visit),
+        "product": text(values, "product", "ms.prod", "ms.service", "project"),
+        "versions": words(values, "versions", "version", "product_version"),
+        "tags": words(values, "tags", "keywords", "categories", "tag"),
+        "authors": words(values, "authors", "author", "ms.author"),
+        "language": language(text(values, "language", "lang", "locale"), visit),
+        "updated": next(filter(None, (_day(values, name, visit) for name in _DATES)), None),
+        "source": visit.file.name,
+    }
+    extra = {name: said for name, written in _EXTRA.items() if (said := text(values, *written))}
+    if old:
+        extra["old_urls"] = "\n".join(old)
+    if extra:
+        fields["extra"] = extra
+    link_title = text(
+        values, "linkTitle", "nav_title", "short_title", "shortTitle", "sidebar_label"
+    )
+    aliases = (*((link_title,) if link_title else ()), *renamed)
+    return Facts(text(values, "title"), text(values, "uid"), line, fields, aliases)
+
+
+_DATES = ("updated", "lastmod", "last_updated", "last_modified", "ms.date", "date")
+
+
+#: Facts that have no field of their own, and how houses name them.
+_EXTRA = {
+    "type": ("ms.topic", "content_type", "article_type", "type", "schema"),
+    "subject": ("subject", "category", "area", "ms.subservice"),
+    "reviewed": ("reviewed", "last_reviewed", "review_date"),
+}
+_RENAMED = (
+    "formerly",
+    "formerly_known_as",
+    "formerly known as",
+    "previously",
+    "renamed_from",
+    "old_titles",
+    "old_title",
+)
+
+
+def _aliases(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(old addresses, old names): ``aliases`` holds either."""
+    given = words(values, "aliases", "alias", "redirect_from", "redirects", *_RENAMED)
+    given = (
+        *given,
+        *(name for name in words(values, "permalink", "slug", "url") if name.startswith("/")),
+    )
+    old = tuple(
+        name
+        for name in given
+        if name.startswith(("/", "http:", "https:")) or name.endswith((".html", ".md"))
+    )
+    return old, tuple(name for name in given if name not in old)
+
+
+def _audience(values: Mapping[str, Any], visit: Visit) -> str:
+    """Who may see it: public when nothing is said, staff when it is said in a way that is not
+    understood.
+    """
+    lowered = {key.lower(): value for key, value in values.items()}
+    if "audience" not in lowered or lowered["audience"] in ("", None):
+        return PUBLIC
+    written = text(values, "audience")
+    found = next((name for name in AUDIENCES if name == written.lower()), None)
+    if found:
+        return found
+    if _GROUP.fullmatch(written):
+        meant = difflib.get_close_matches(written.lower(), AUDIENCES, 1, 0.75)
+        if meant:
+            sentence = (
+                f"audience: {written} is not understood as {meant[0]} but as a group of "
+                f"its own; nobody else sees it."
+            )
+            visit.note(sentence, line=1)
+        return written
+    visit.note(
+        f"audience: {lowered['audience']!r:.60} is not understood, so that only staff may see it.",
+        line=1,
+    )
+    return AUDIENCES[-1]
+
+
+def language(written: str, visit: Visit) -> str:
+    """The language said by the file, else by its name (``page.de.html``) or a folder (``/de/``); ""
+    when unknown.
+    """
+    tag = written.lower().replace("_", "-")
+    if re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}", tag):
+        return tag
+    parts = visit.file.path.lower().split("/")
+    candidates = [*parts[-1].split(".")[1:-1], *reversed(parts[:-1])]
+    return next((part for part in candidates if part in _LANGUAGES), "")
+
+
+def document(
+    visit: Visit,
+    facts: Facts,
+    sections: tuple[Section, ...],
+    *,
+    titles: tuple[str, ...],
+    html: str,
+    **more: Any,
+) -> Document:
+    """The one document of a file: the first of ``titles`` is its title, the others stay findable as
+    aliases.
+    """
+    named = [title for title in titles if title] or [_title_from(visit.file.path)]
+    aliases = [name for name in (*named[1:], *facts.aliases) if _same(name) != _same(named[0])]
+    fields = {**facts.fields, **more}
+    kind = fields.pop("kind", Kind(visit.file.kind))
+    if not fields.get("language"):
+        fields["language"] = languages.told(
+            "\n".join((named[0], *(section.text for section in sections[:20])))
+        )
+    return Document(
+        id=fields.pop("id", visit.place.id), kind=kind, title=named[0], sections=sections, html=html,
+        aliases=tuple(dict.fromkeys(aliases)), **fields,
+    )  # fmt: skip
+
+
+def _same(title: str) -> str:
+    return ids.slug(title, limit=300)
+
+
+def _title_from(path: str) -> str:
+    parts = [part for part in path.split("/") if part]
+    stem = re.sub(r"(\.[a-z]{2})?\.\w+(\.gz)?$", "", parts[-1])
+    if stem.lower() in ("index", "_index", "readme") and len(parts) > 1:
+        stem = parts[-2]
+    return " ".join(re.split(r"[-_\s]+", stem)).strip().capitalize() or "Untitled"

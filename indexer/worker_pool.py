@@ -1,0 +1,260 @@
+"""How are files read by several processes, of which any may run away or die?
+
+A ``Crew`` keeps a few worker processes. Each file gets a limit of processor time and memory; a
+worker beyond it dies by the kernel's hand, its file is tried again in a simpler way, and the others
+never notice. Not for what is read how.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from indexer.readers.context import Library, Reading
+from indexer.sources.walk import SourceFile
+from kb.errors import Unavailable
+from kb.search.documents import Document
+
+#: Seconds of processor time for one file, or for ``BATCH`` documents of a dump.
+SECONDS = 5.0
+#: Seconds on the clock, for a worker that waits instead of working.
+PATIENCE = 60.0
+#: Seconds on the clock until a worker that hung up must have ended, to say with which code.
+_FAREWELL = 10.0
+MEMORY = 1536 * 1024 * 1024
+BATCH = 200
+_AHEAD = 6
+#: How a file is read at the first, second and third try (see ``rendering``); after the last it is
+#: left out.
+_TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """``what`` is "read" (Documents) or "blocks" (the repeated-block survey of a page)."""
+
+    what: str
+    file: SourceFile
+    careful: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came back. ``reading`` ends a file; before it, a dump may send batches of ``documents``.
+    ``failed`` says that no worker survived the file."""
+
+    file: SourceFile
+    documents: tuple[Document, ...] = ()
+    reading: Reading | None = None
+    blocks: frozenset[int] = frozenset()
+    last: bool = True
+    failed: bool = False
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: Any
+    pipe: Connection
+    tasks: deque[Task] = field(default_factory=deque)
+    answered: bool = False
+    started: bool = False  # the first task has sent a batch already
+    heard: float = 0.0
+
+
+class Crew:
+    """``with Crew(2) as crew: crew.share(library); for done in crew.work(tasks): ...``"""
+
+    def __init__(self, count: int, *, seconds: float = SECONDS, memory: int = MEMORY) -> None:
+        self._count = max(1, count)
+        self._limits = (seconds, memory)
+        self._context = multiprocessing.get_context("spawn")
+        self._library = Library()
+        self._workers: list[_Worker] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for worker in self._workers:
+            self._stop(worker)
+        self._workers.clear()
+
+    def share(self, library: Library) -> None:
+        """What all further files are read with."""
+        self._library = library
+        for worker in self._workers:
+            with contextlib.suppress(OSError):
+                worker.pipe.send(library)
+
+    def start(self) -> None:
+        """Begin to start the workers, which takes them a moment in which other work can be done."""
+        while len(self._workers) < self._count:
+            self._workers.append(self._hire())
+
+    def work(self, tasks: Iterable[Task]) -> Iterator[Done]:
+        """The results, in the order in which they are ready."""
+        waiting = iter(tasks)
+        again: deque[Task] = deque()
+        self.start()
+        while True:
+            for worker in self._workers:
+                self._feed(worker, waiting, again)
+            busy = [worker for worker in self._workers if worker.tasks]
+            if not busy:
+                return
+            ready = wait([worker.pipe for worker in busy], timeout=PATIENCE)
+            for worker in busy:
+                if worker.pipe in ready:
+                    yield from self._receive(worker, again)
+                elif time.monotonic() - worker.heard > PATIENCE:
+                    yield from self._lost(worker, again)
+
+    def _feed(self, worker: _Worker, waiting: Iterator[Task], again: deque[Task]) -> None:
+        while len(worker.tasks) < _AHEAD:
+            task = again.popleft() if again else next(waiting, None)
+            if task is None:
+                return
+            if not worker.tasks:
+                worker.heard = time.monotonic()
+            worker.tasks.append(task)
+            with contextlib.suppress(OSError):  # a dead worker is noticed when it is listened to
+                worker.pipe.send(task)
+
+    def _receive(self, worker: _Worker, again: deque[Task]) -> Iterator[Done]:
+        try:
+            done = worker.pipe.recv()
+        except (EOFError, OSError):
+            worker.process.join(timeout=_FAREWELL)
+            yield from self._lost(worker, again)
+            return
+        worker.heard, worker.answered = time.monotonic(), True
+        worker.started = not done.last
+        if done.last:
+            worker.tasks.popleft()
+        yield done
+
+    def _lost(self, worker: _Worker, again: deque[Task]) -> Iterator[Done]:
+        """A worker died on its first task: try that in a simpler way, and give the others back."""
+        if not worker.answered and (worker.process.exitcode or 0) > 0:
+            code = worker.process.exitcode
+            raise Unavailable(
+                f"A reading process ended with code {code} before it read anything; see its "
+                f"message above."
+            )
+        culprit, *innocent = worker.tasks
+        again.extendleft(reversed(innocent))
+        self._stop(worker)
+        self._workers[self._workers.index(worker)] = self._hire()
+        if worker.started or culprit.careful + 1 >= _TRIES or culprit.what != "read":
+            yield Done(culprit.file, failed=True)
+        else:
+            again.append(Task(culprit.what, culprit.file, culprit.careful + 1))
+
+    def _hire(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=_serve, args=(theirs, *self._limits), daemon=True, name="kb-reader"
+        )
+        process.start()
+        theirs.close()
+        with contextlib.suppress(
+            OSError
+        ):  # one that dies at once is noticed when it is listened to
+            ours.send(self._library)
+        return _Worker(process, ours, heard=time.monotonic())
+
+    @staticmethod
+    def _stop(worker: _Worker) -> None:
+        worker.pipe.close()
+        worker.process.kill()
+        worker.process.join()
+        worker.process.close()
+
+
+def count(files: int) -> int:
+    """Processes worth starting for so many files."""
+    cores = (
+        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    )
+    return 1 if files < 16 else cores
+
+
+# In the worker
+
+
+def _serve(pipe: Connection, seconds: float, memory: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
+    _bound_memory(memory)
+    library = Library()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            message = pipe.recv()
+            if isinstance(message, Library):
+                library = message
+                continue
+            # Beyond its processor time the kernel ends the process: even inside a library that
+            # never returns.
+            signal.setitimer(signal.ITIMER_PROF, seconds)
+            for done in _blocks(message) if message.what == "blocks" else _read(message, library):
+                signal.setitimer(signal.ITIMER_PROF, seconds)
+                pipe.send(done)
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _bound_memory(memory: int) -> None:
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _read(task: Task, library: Library) -> Iterator[Done]:
+    from indexer.readers import registry as reading
+    from indexer.readers.context import Visit
+
+    visit = Visit(task.file, library, careful=task.careful)
+    if task.careful:
+        visit.note("It took too long or too much memory to render; a simpler rendering is shown.")
+    batch: list[Document] = []
+    try:
+        for document in reading.read(visit):
+            batch.append(document)
+            if len(batch) >= BATCH:
+                yield Done(task.file, tuple(batch), last=False)
+                batch.clear()
+    except Exception as error:
+        visit.note(
+            f"It could not be read ({type(error).__name__}: {error}); please report this.",
+            skipped=True,
+        )
+    yield Done(task.file, tuple(batch), visit.reading(()))
+
+
+def _blocks(task: Task) -> Iterator[Done]:
+    from indexer.html import boilerplate as cleaning
+    from indexer.html import tree as markup
+    from indexer.sources import format_detection as formats
+
+    blocks: set[int] = set()
+    with contextlib.suppress(OSError, formats.Unreadable, RecursionError, MemoryError, ValueError):
+        data = formats.bare(
+            Path(task.file.absolute).read_bytes(), task.file.size + 10 * 1024 * 1024
+        )
+        blocks = cleaning.blocks(markup.tree(formats.decode(data)[0]))
+    yield Done(task.file, blocks=frozenset(blocks))

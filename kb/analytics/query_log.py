@@ -1,0 +1,99 @@
+"""What do visitors ask most?
+
+Settled queries, counted by week and audience: scrubbed, folded, without anything about who asked.
+Only what was asked more than once is ever told. Not for episodes (``deflection``).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from kb.analytics.deflection import scrub
+from kb.database.sqlite import Database
+from kb.tickets.schema_content import ASKED
+
+LONGEST = 120  # characters: what is longer is a story, and asked once
+SHORTEST = 2
+KEPT = dt.timedelta(days=180)
+#: Different queries that are kept for one week; beyond, only known ones are counted.
+MOST = 20_000
+#: What one person alone asked may tell who that was.
+LEAST_TIMES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Frequent:
+    query: str
+    audience: str
+    times: int
+
+
+class Asked:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def count(self, queries: Iterable[tuple[str, str]], *, now: dt.datetime) -> None:
+        """Counts (query, audience) pairs."""
+        found = Counter((told, audience) for query, audience in queries if (told := folded(query)))
+        if found:
+            with self._database.write() as connection:
+                _count(connection, found, now)
+
+    def frequent(
+        self, audiences: Collection[str] | None = None, *, now: dt.datetime, most: int = 50
+    ) -> tuple[Frequent, ...]:
+        """What was asked most in KEPT, by ``audiences`` (None: by all), most frequent first."""
+        times = func.sum(ASKED.c.times)
+        query = (
+            select(ASKED.c.query, ASKED.c.audience, times.label("sum"))
+            .where(ASKED.c.week > now - KEPT)
+            .group_by(ASKED.c.query, ASKED.c.audience)
+            .having(times >= LEAST_TIMES)
+            .order_by(times.desc(), ASKED.c.query, ASKED.c.audience)
+            .limit(most)
+        )
+        if audiences is not None:
+            query = query.where(ASKED.c.audience.in_(audiences))
+        with self._database.read() as connection:
+            return tuple(
+                Frequent(row.query, row.audience, row.sum) for row in connection.execute(query)
+            )
+
+
+def folded(query: str) -> str:
+    """The query as it is counted, "" when it is not.
+
+    >>> folded("  Printer of Alice@Example.com  JAMS ")
+    'printer of [address] jams'
+    """
+    told = " ".join(scrub(" ".join(query.split())).casefold().split())
+    return told if SHORTEST <= len(told) <= LONGEST and told.isprintable() else ""
+
+
+def monday(now: dt.datetime) -> dt.datetime:
+    day = now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day - dt.timedelta(days=day.weekday())
+
+
+def _count(connection: Connection, found: Mapping[tuple[str, str], int], now: dt.datetime) -> None:
+    week = monday(now)
+    connection.execute(delete(ASKED).where(ASKED.c.week <= now - KEPT))
+    this_week = ASKED.c.week == week
+    room = MOST - connection.execute(select(func.count()).where(this_week)).scalar_one()
+    for (query, audience), times in found.items():
+        row = {"query": query, "audience": audience, "week": week, "times": times}
+        known = (ASKED.c.query == query, ASKED.c.audience == audience, this_week)
+        if room <= 0 and connection.execute(select(ASKED.c.times).where(*known)).first() is None:
+            continue
+        put = upsert(ASKED).values(row)
+        again = {"times": ASKED.c.times + times}
+        room -= 1
+        connection.execute(
+            put.on_conflict_do_update(index_elements=["query", "audience", "week"], set_=again)
+        )

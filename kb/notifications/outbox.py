@@ -1,0 +1,265 @@
+"""What is still to be sent, who has taken it, and what could not be sent?
+
+Two tables with the same life: notices (mails) and jobs (webhooks). Whoever claims a row has it
+until its lease ends; then anybody may claim it again, so that a worker that dies loses nothing. At
+least once, never silently given up: a row that failed stays, with its error.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Table, func, insert, or_, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from kb import ids
+from kb.database.metadata import COUNTERS, EVENTS, NOTICES
+from kb.database.sqlite import Database
+from kb.tickets.schema_life import ALARMS, JOBS
+
+LEASE = dt.timedelta(minutes=5)
+#: Tries before giving up, the waits doubling from a minute to four hours: about a day.
+ATTEMPTS = 12
+FIRST_WAIT, LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(hours=4)
+#: What nobody could send for so long is no news any more.
+STALE = dt.timedelta(days=3)
+#: Kinds of notices that go out as one mail for each person.
+DIGESTED = ("warned", "breached")
+_SPREAD = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One row that was claimed. ``key`` is the same whenever it is sent again."""
+
+    id: int
+    key: str
+    kind: str
+    recipient: str
+    facts: dict[str, Any]
+    ticket_id: int | None
+    attempts: int
+    made_at: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What was given up: a sentence about why, for whoever runs the place."""
+
+    kind: str
+    recipient: str
+    error: str
+    attempts: int
+    at: dt.datetime
+
+
+class Outbox:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim_mails(self, now: dt.datetime, most: int = 50) -> list[Parcel]:
+        """Notices that are due, oldest first, and with an alarm all other alarms of the same
+        person.
+        """
+        with self._database.write() as connection:
+            rows = list(connection.execute(_pending(NOTICES, now).limit(most)))
+            people = {row.recipient for row in rows if row.kind in DIGESTED}
+            taken = {row.id for row in rows}
+            if people:
+                more = _pending(NOTICES, now).where(
+                    NOTICES.c.kind.in_(DIGESTED), NOTICES.c.recipient.in_(people)
+                )
+                rows += [row for row in connection.execute(more) if row.id not in taken]
+            _lease(connection, NOTICES, rows, now)
+            return [
+                Parcel(
+                    r.id, r.key, r.kind, r.recipient, r.facts, r.ticket_id, r.attempts, r.made_at
+                )
+                for r in rows
+            ]
+
+    def claim_jobs(self, now: dt.datetime, most: int = 50) -> list[Parcel]:
+        with self._database.write() as connection:
+            rows = list(connection.execute(_pending(JOBS, now).limit(most)))
+            _lease(connection, JOBS, rows, now)
+            return [
+                Parcel(r.id, r.key, r.kind, r.facts["url"], r.facts, None, r.attempts, r.due_at)
+                for r in rows
+            ]
+
+    def mails_sent(self, parcels: Iterable[Parcel], now: dt.datetime) -> None:
+        self._done(
+            NOTICES, parcels, {"state": "sent", "sent_at": now, "leased_until": None, "error": ""}
+        )
+
+    def jobs_done(self, parcels: Iterable[Parcel], now: dt.datetime) -> None:
+        self._done(
+            JOBS, parcels, {"state": "done", "done_at": now, "leased_until": None, "error": ""}
+        )
+
+    def mails_failed(
+        self, parcels: Sequence[Parcel], error: str, now: dt.datetime, *, permanent: bool
+    ) -> None:
+        self._failed(NOTICES, parcels, error, now, permanent=permanent)
+
+    def jobs_failed(
+        self, parcels: Sequence[Parcel], error: str, now: dt.datetime, *, permanent: bool
+    ) -> None:
+        self._failed(JOBS, parcels, error, now, permanent=permanent)
+
+    def failures(self, most: int = 100) -> tuple[Failure, ...]:
+        """What was given up, newest first: mails and webhooks."""
+        mails = (
+            select(NOTICES)
+            .where(NOTICES.c.state == "failed")
+            .order_by(NOTICES.c.due_at.desc())
+            .limit(most)
+        )
+        jobs = (
+            select(JOBS).where(JOBS.c.state == "failed").order_by(JOBS.c.due_at.desc()).limit(most)
+        )
+        with self._database.read() as connection:
+            found = [
+                Failure(r.kind, r.recipient, r.error, r.attempts, r.due_at)
+                for r in connection.execute(mails)
+            ]
+            found += [
+                Failure(r.kind, r.facts["url"], r.error, r.attempts, r.due_at)
+                for r in connection.execute(jobs)
+            ]
+        return tuple(sorted(found, key=lambda failure: failure.at, reverse=True)[:most])
+
+    def waiting(self) -> tuple[int, int]:
+        """How many mails and how many webhooks are still to be sent."""
+        with self._database.read() as connection:
+            counts = [
+                connection.execute(
+                    select(func.count()).where(table.c.state == "pending")
+                ).scalar_one()
+                for table in (NOTICES, JOBS)
+            ]
+        return counts[0], counts[1]
+
+    def spread(self, urls: Sequence[str], now: dt.datetime) -> int:
+        """Makes a job for each new event or alarm and address; how many. History before the first
+        call is not told.
+        """
+        with self._database.write() as connection:
+            made = _spread(connection, "webhook events", EVENTS, urls, now, _event_payload)
+            return made + _spread(connection, "webhook alarms", ALARMS, urls, now, _alarm_payload)
+
+    def _done(self, table: Table, parcels: Iterable[Parcel], values: dict[str, Any]) -> None:
+        with self._database.write() as connection:
+            for parcel in parcels:
+                ours = update(table).where(table.c.id == parcel.id, table.c.state == "pending")
+                connection.execute(ours.values(**values, attempts=parcel.attempts + 1))
+
+    def _failed(
+        self,
+        table: Table,
+        parcels: Sequence[Parcel],
+        error: str,
+        now: dt.datetime,
+        *,
+        permanent: bool,
+    ) -> None:
+        with self._database.write() as connection:
+            for parcel in parcels:
+                tries = parcel.attempts + 1
+                over = permanent or tries >= ATTEMPTS
+                wait = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT)
+                values: dict[str, Any] = {
+                    "attempts": tries,
+                    "error": error[:500],
+                    "leased_until": None,
+                }
+                values |= {"state": "failed"} if over else {"due_at": now + wait}
+                ours = update(table).where(table.c.id == parcel.id, table.c.state == "pending")
+                connection.execute(ours.values(values))
+
+
+def _pending(table: Table, now: dt.datetime) -> Any:
+    free = or_(table.c.leased_until.is_(None), table.c.leased_until <= now)
+    due = select(table).where(table.c.state == "pending", table.c.due_at <= now, free)
+    return due.order_by(table.c.due_at, table.c.id)
+
+
+def _lease(connection: Connection, table: Table, rows: Sequence[Any], now: dt.datetime) -> None:
+    if rows:
+        taken = update(table).where(table.c.id.in_([row.id for row in rows]))
+        connection.execute(taken.values(leased_until=now + LEASE))
+
+
+def _spread(
+    connection: Connection,
+    counter: str,
+    table: Table,
+    urls: Sequence[str],
+    now: dt.datetime,
+    payload: Any,
+) -> int:
+    ours = COUNTERS.c.name == counter
+    cursor = connection.execute(select(COUNTERS.c.value).where(ours)).scalar()
+    if cursor is None:
+        newest = connection.execute(select(func.max(table.c.id))).scalar() or 0
+        connection.execute(insert(COUNTERS).values(name=counter, value=newest))
+        return 0
+    rows = connection.execute(
+        select(table).where(table.c.id > cursor).order_by(table.c.id).limit(_SPREAD)
+    ).all()
+    if not rows:
+        return 0
+    jobs = [_job(payload(row), url, now) for row in rows for url in urls]
+    if jobs:
+        connection.execute(upsert(JOBS).on_conflict_do_nothing(index_elements=["key"]), jobs)
+    connection.execute(update(COUNTERS).where(ours).values(value=rows[-1].id))
+    return len(jobs)
+
+
+def _job(payload: dict[str, Any], url: str, now: dt.datetime) -> dict[str, Any]:
+    where = hashlib.sha256(url.encode()).hexdigest()[:12]
+    return {
+        "kind": "webhook",
+        "key": f"{payload['id']}/{where}",
+        "facts": {
+            "url": url,
+            "id": payload["id"],
+            "body": {k: v for k, v in payload.items() if k != "id"},
+        },
+        "due_at": now,
+    }
+
+
+def _event_payload(row: Any) -> dict[str, Any]:
+    data = {
+        "number": ids.ticket_number(row.ticket_id),
+        "by_agent": row.by_agent,
+        "public": row.public,
+    }
+    return {
+        "id": f"evt_{row.id}",
+        "type": f"ticket.{row.verb}",
+        "timestamp": row.at.isoformat(),
+        "data": data,
+    }
+
+
+def _alarm_payload(row: Any) -> dict[str, Any]:
+    kind = "breached" if row.threshold == "breach" else "warned"
+    data = {
+        "number": ids.ticket_number(row.ticket_id),
+        "target": row.target,
+        "cycle": row.cycle,
+        "threshold": row.threshold,
+        "due": row.due_at.isoformat(),
+    }
+    return {
+        "id": f"alm_{row.id}",
+        "type": f"ticket.{kind}",
+        "timestamp": row.at.isoformat(),
+        "data": data,
+    }

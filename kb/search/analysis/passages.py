@@ -1,0 +1,57 @@
+"""Where may an excerpt of a document be cut?
+
+A passage is at most about 1,000 characters of one section, cut at blank lines (search.md 7.3): long
+enough to be judged by itself, short enough to be read at a glance. Pure; the store keeps the
+passages and the matrix ranks them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kb.search.documents import Document, Section
+
+LENGTH = 1000
+_BLANK = re.compile(r"\n\s*\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A passage with the anchor and heading path of the section it comes from."""
+
+    anchor: str
+    path: tuple[str, ...]
+    text: str
+
+
+def cut(document: Document) -> list[Cut]:
+    """The passages of a document in reading order; at least one, so that a bare title can be shown."""
+    sections = document.sections or (Section("", (), ""),)
+    cuts = [Cut(s.anchor, s.path, text) for s in sections for text in _pieces(s.text)]
+    first = document.summary.strip()
+    return cuts or [Cut("", (), first)]
+
+
+def _pieces(text: str) -> Iterator[str]:
+    piece = ""
+    for paragraph in _BLANK.split(text):
+        for block in _blocks(paragraph.strip()):
+            if piece and len(piece) + len(block) > LENGTH:
+                yield piece
+                piece = ""
+            piece = f"{piece}\n\n{block}" if piece else block
+    if piece:
+        yield piece
+
+
+def _blocks(paragraph: str) -> Iterator[str]:
+    """A paragraph, or its lines and words where it alone is longer than a passage."""
+    while len(paragraph) > LENGTH:
+        at = max(paragraph.rfind("\n", 0, LENGTH), paragraph.rfind(" ", 0, LENGTH))
+        at = at if at > LENGTH // 2 else LENGTH
+        yield paragraph[:at].rstrip()
+        paragraph = paragraph[at:].lstrip()
+    if paragraph:
+        yield paragraph

@@ -1,0 +1,256 @@
+"""Which words does a text have?
+
+The same at index time and at query time: lower case, accents folded, words of every script,
+overlapping pairs of characters where a script writes no spaces, identifiers whole and by their
+parts. Stemming and stop words are applied by ``Analyzer``. Not for language detection, and never a
+filter: no script is stripped.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import Stemmer
+
+#: Lucene's English stop words (StandardAnalyzer, 33 words).
+_STOP = (
+    "a an and are as at be but by for if in into is it no not of on or such that the their then "
+    "there these they this "
+    "to was will with"
+)
+STOP_WORDS = frozenset(_STOP.split())
+# longer runs are binary noise or base64; they are cut, so that a prefix of them is still found
+MAX_TOKEN = 64
+
+# Scripts written without spaces: Thai, Lao, Myanmar, Khmer, kana, Han, and Hangul (spaced, but
+# agglutinating).
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+_UNSPACED_WIDE = "\U00020000-\U0003ffff"
+# Python's \w leaves out combining marks; without them Hebrew points, Arabic and Indic vowel signs
+# would cut words.
+_POINTS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
+_MARKS = _POINTS + "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
+_POINTED = re.compile(f"[{_POINTS}]")
+_LETTER = re.compile(f"[\\x00-\\x7f][{_POINTS}]+|[^\\x00-\\x7f][{_POINTS}]*")
+#: What a word goes on with.
+INSIDE = re.compile(f"[\\w{_MARKS}]*")
+_EMOJI = "\U0001f300-\U0001faff\u2600-\u27bf"
+_WORD = re.compile(
+    f"[{_EMOJI}]|[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*"
+)
+_UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
+# Words joined by . - _ / \ : without spaces, where the joint matters: versions, paths, options,
+# error codes; but not prose: "high-speed" and "and/or" are two words, and a third would only make
+# texts longer.
+_JOINED = re.compile(r"(?<!\w)\w+(?:(?:[.\-/\\]|::?|->)\w+)+")
+_PROSE = re.compile(r"[A-Z]?[a-z]+(?:-[a-z]+)+|[A-Za-z]+/[A-Za-z]+")
+_CAMEL = re.compile(r"[a-z0-9]+(?=[A-Z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
+_HAS_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+#: Where there may be a name: a digit, an underscore, a joint between letters, an inner capital.
+_NAMING = re.compile(r"[\d_]|\w[.\-/\\:]+>?\w|[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+_NOTHING: frozenset[str] = frozenset()
+# Points that readers of Hebrew and Arabic leave out when they type, and the dot that lower-casing
+# "İ" leaves behind.
+_LEFT_OUT = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0307"
+_OPTIONAL = re.compile(f"[{_LEFT_OUT}]")
+_ACCENTED = "\u00c0-\u024f\u0370-\u03ff\u0400-\u04ff\u1e00-\u1fff"
+_FOLDABLE = re.compile(f"[{_ACCENTED}]")
+_CHANGED = re.compile(f"[{_LEFT_OUT}{_ACCENTED}]")
+
+
+def fold(text: str) -> str:
+    """Lower case without accents; letters of scripts where marks carry meaning keep them.
+
+    >>> fold("Überprüfung café")
+    'uberprufung cafe'
+    """
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKC", text).lower()
+    if not _CHANGED.search(text):
+        return text  # dashes and curly quotation marks are all there is in most texts
+    return _OPTIONAL.sub("", _FOLDABLE.sub(_fold_letter, text).replace("ß", "ss"))
+
+
+def placed(text: str) -> tuple[str, Sequence[int]]:
+    """``fold(text)``, and where in ``text`` the letter stands that each of its letters is from;
+    then the end of it.
+
+    >>> placed("Maß")
+    ('mass', [0, 1, 2, 2, 3])
+    """
+    folded = fold(text)
+    if text.isascii() or (len(folded) == len(text) and not _POINTED.search(text)):
+        return folded, range(len(text) + 1)
+    lower = text.lower()  # as a whole: a sigma at the end of a word is another than within
+    lower = lower if len(lower) == len(text) else text
+    parts: list[str] = []
+    places: list[int] = []
+    done = 0
+    for match in _LETTER.finditer(lower):
+        start, letter = match.start(), fold(match[0])
+        parts += (lower[done:start].lower(), letter)
+        places += (*range(done, start), *[start] * len(letter))
+        done = match.end()
+    parts.append(lower[done:].lower())
+    places += range(done, len(text) + 1)
+    return "".join(parts), places
+
+
+def _fold_letter(match: re.Match[str]) -> str:
+    return "".join(
+        char for char in unicodedata.normalize("NFD", match[0]) if not unicodedata.combining(char)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A word as it stands in the (folded) text, with its place in the original when lengths agree."""
+
+    text: str
+    start: int
+    end: int
+
+
+def hyphenated(word: str) -> bool:
+    """Whether ``word`` is joined prose, whose parts are words by themselves."""
+    return _PROSE.fullmatch(word) is not None
+
+
+def identifiers(text: str) -> frozenset[str]:
+    """The folded words of ``text`` that are right only as a whole: names in code, error codes,
+    versions, paths.
+
+    >>> sorted(identifiers("TypeError E2134 in docs/install.md of a high-speed 9.1.9 port"))
+    ['9.1.9', 'docs/install.md', 'e2134', 'typeerror']
+    """
+    if not _NAMING.search(text):
+        return _NOTHING  # as in most questions
+    found = [word for word in _JOINED.findall(text) if not _PROSE.fullmatch(word)]
+    found += [
+        word
+        for word in re.findall(r"\w+", text)
+        if _HAS_CAMEL.search(word) or re.search(r"[\d_]", word)
+    ]
+    return frozenset(
+        fold(word)[:MAX_TOKEN] for word in found if len(word) > 1 and not word.isdigit()
+    )
+
+
+def words(text: str, *, asked: bool = False) -> list[str]:
+    """All index words of ``text`` in order: plain words, pairs of unspaced scripts, identifiers and
+    their parts.
+
+    In a query (``asked``) hyphenated prose is kept as well: "get-process" may be meant for
+    Get-Process.
+
+    >>> words("Get-ChildItem v9.1.9")
+    ['get', 'childitem', 'v9', 'child', 'item', 'get-childitem', 'v9.1.9']
+    """
+    folded = fold(text)
+    found: list[str] = []
+    for word in _WORD.findall(folded):
+        if word.isascii():
+            if len(word) > 1:
+                found.append(word[:MAX_TOKEN])
+        else:
+            found.extend(_spread(word))
+    found.extend(_parts(text))
+    joined = _JOINED.findall(text)
+    found.extend(
+        fold(match)[:MAX_TOKEN] for match in joined if asked or not _PROSE.fullmatch(match)
+    )
+    return found
+
+
+def plain(text: str) -> Iterator[str]:
+    """The words of ``text`` as they are written, one after another; of a run without spaces, each
+    character.
+
+    >>> list(plain("What's new in 9.1?"))
+    ['what', 's', 'new', 'in', '9', '1']
+    """
+    for word in _WORD.findall(fold(text)):
+        yield from (word,) if is_spaced(word) else word
+
+
+def _spread(word: str) -> Iterator[str]:
+    """Overlapping pairs of a run without spaces (a lone character as itself); any other word
+    unchanged.
+    """
+    if not _UNSPACED_RUN.fullmatch(word):
+        if len(word) > 1 or not word.isalnum():  # one letter says nothing, one emoji does
+            yield word[:MAX_TOKEN]
+    elif len(word) == 1:
+        yield word
+    else:
+        yield from (word[i : i + 2] for i in range(len(word) - 1))
+
+
+def is_spaced(word: str) -> bool:
+    """Whether ``word`` is of a script that writes spaces between words."""
+    return word.isascii() or not _UNSPACED_RUN.search(word)
+
+
+def _parts(text: str) -> Iterator[str]:
+    """The parts of camelCase and snake_case words; the whole word is a plain word already."""
+    if "_" in text:
+        for word in re.findall(r"\w*_\w*", text):
+            yield from (fold(part) for part in word.split("_") if len(part) > 1)
+    if _HAS_CAMEL.search(text):
+        for word in re.findall(r"[A-Za-z0-9]+", text):
+            if _HAS_CAMEL.search(word):
+                yield from (part.lower() for part in _CAMEL.findall(word) if len(part) > 1)
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """Plain words with their places in ``text``, for highlighting. Pairs overlap; parts of
+    identifiers are left out.
+
+    Places are those of the folded text; folding that changes the length (ligatures) yields nothing
+    after it rather than a wrong place.
+    """
+    folded = fold(text)
+    if len(folded) != len(text):
+        folded = "".join(one if len(one := fold(char)) == 1 else char for char in text)
+    for match in _WORD.finditer(folded):
+        word = match[0]
+        if word.isascii() or not _UNSPACED_RUN.fullmatch(word) or len(word) == 1:
+            yield Token(word[:MAX_TOKEN], match.start(), match.end())
+        else:
+            yield from (
+                Token(word[i : i + 2], match.start() + i, match.start() + i + 2)
+                for i in range(len(word) - 1)
+            )
+
+
+class Analyzer:
+    """Words to stems, remembering each word's stem (a site's vocabulary is small, its texts are
+    long).
+    """
+
+    def __init__(self) -> None:
+        self._stemmer = Stemmer.Stemmer("english")
+        self._stems: dict[str, str] = {}
+
+    def stem(self, word: str) -> str:
+        """The Snowball (English) stem; "" for a stop word. Words with digits or joints stay whole."""
+        known = self._stems.get(word)
+        if known is None:
+            known = self._stems[word] = self._stem(word)
+            if len(self._stems) > 500_000:  # queries are made by strangers: the memory is bounded
+                self._stems.clear()
+        return known
+
+    def _stem(self, word: str) -> str:
+        if word in STOP_WORDS:
+            return ""
+        stemmed: str = self._stemmer.stemWord(word) if word.isalpha() else word
+        return stemmed
+
+    def stems(self, text: str) -> list[str]:
+        """The stems of ``words(text)``, stop words left out."""
+        return [stem for word in words(text) if (stem := self.stem(word))]

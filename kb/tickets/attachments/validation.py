@@ -1,0 +1,197 @@
+"""Which files may be attached, and what are they really?
+
+The kind is read from the bytes; the name of the client is only a wish. Pure: keeping files is the
+business of ``kb.tickets.attachments.files``. Nothing is ever unpacked: an archive is judged by its
+table of contents.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import unicodedata
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kb.tickets.ticket import Upload
+
+ALLOWED = "PNG, GIF, JPG, PDF, text, log, CSV, JSON, ZIP, RAR and EVTX files"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes. The zip rules hold for the table of contents of one archive."""
+
+    file_bytes: int = 10 * 1024 * 1024
+    files: int = 20
+    zip_entries: int = 2000
+    zip_bytes: int = 500 * 1024 * 1024
+    zip_ratio: int = (
+        200  # unpacked to packed, over the whole file, so that overlapping entries do not hide
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A file type: its magic, the media type it is served with and the endings that suit it, the
+    first by default.
+    """
+
+    magic: bytes
+    media_type: str
+    endings: tuple[str, ...]
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(b"\x89PNG\r\n\x1a\n", "image/png", ("png",)),
+    Kind(b"GIF87a", "image/gif", ("gif",)),
+    Kind(b"GIF89a", "image/gif", ("gif",)),
+    Kind(b"\xff\xd8\xff", "image/jpeg", ("jpg", "jpeg")),
+    Kind(b"%PDF-", "application/pdf", ("pdf",)),
+    Kind(b"PK\x03\x04", "application/zip", ("zip",)),
+    Kind(b"Rar!\x1a\x07", "application/vnd.rar", ("rar",)),
+    Kind(b"ElfFile\x00", "application/octet-stream", ("evtx",)),
+)
+_TEXT = Kind(
+    b"",
+    "text/plain",
+    ("txt", "log", "csv", "json", "md", "ini", "cfg", "conf", "yaml", "yml", "toml"),
+)
+_TEXT_TYPES = {"csv": "text/csv", "json": "application/json"}
+_MARKUP = re.compile(r"\s*<[a-z!?/]", re.IGNORECASE)
+_MAIL = re.compile(
+    r"^(mime-version\s*:|content-type\s*:\s*multipart/)", re.IGNORECASE | re.MULTILINE
+)
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0e-\x1a\x1c-\x1f]"
+)  # all but tab, line ends and the escape of coloured logs
+
+
+def mistakes(uploads: Sequence[Upload], limits: Limits) -> list[str]:
+    """One sentence for every file that may not be attached; empty when all may."""
+    found = []
+    if len(uploads) > limits.files:
+        found.append(
+            f"{len(uploads)} files are too many; attach at most {limits.files}, or pack them into "
+            f"one ZIP."
+        )
+    return found + [
+        sentence for upload in uploads[: limits.files] if (sentence := mistake(upload, limits))
+    ]
+
+
+def mistake(upload: Upload, limits: Limits) -> str | None:
+    """Why this file may not be attached; None when it may."""
+    name = safe_name(upload.name)
+    if not upload.data:
+        return f"{name} is empty; attach it again."
+    if len(upload.data) > limits.file_bytes:
+        return (
+            f"{name} is larger than {limits.file_bytes // (1024 * 1024)} MB; pack it into a "
+            f"ZIP or cut it."
+        )
+    kind = sniff(upload.data)
+    if kind is None:
+        return _refused(name, upload.data)
+    if kind.media_type == "application/zip":
+        return _zip_mistake(name, upload.data, limits)
+    return None
+
+
+def sniff(data: bytes) -> Kind | None:
+    """The kind that the bytes prove, None for one that is not allowed."""
+    for kind in KINDS:
+        if data.startswith(kind.magic):
+            return kind
+    words = _decoded(data)
+    if words is None or _MARKUP.match(words) or _MAIL.search(words[:4096]):
+        return None
+    return _TEXT
+
+
+def described(upload: Upload) -> tuple[str, str]:
+    """The name to keep, whose ending suits the content, and the media type. For an upload without a
+    mistake.
+    """
+    kind = sniff(upload.data) or _TEXT
+    name = safe_name(upload.name)
+    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    if ending not in kind.endings:
+        name, ending = f"{name}.{kind.endings[0]}", kind.endings[0]
+    return name, _TEXT_TYPES.get(ending, kind.media_type) if kind is _TEXT else kind.media_type
+
+
+def safe_name(name: str, *, limit: int = 120) -> str:
+    """The last part of a path, without control or direction characters, never empty or hidden.
+
+    >>> safe_name("..\\\\..\\\\boot.ini"), safe_name("../"), safe_name("a\\u202egpj.exe")
+    ('boot.ini', 'file', 'agpj.exe')
+    """
+    last = re.split(r"[/\\]", name)[-1]
+    shown = "".join(c for c in last if unicodedata.category(c)[0] not in "CZ" or c == " ")
+    kept = re.sub(r'[<>:"|?*]', "_", unicodedata.normalize("NFC", shown)).strip(". ")
+    stem, dot, ending = kept.rpartition(".")
+    if len(kept) > limit and dot and len(ending) <= 10:
+        return f"{stem[: limit - len(ending) - 1]}.{ending}"
+    return kept[:limit].strip(". ") or "file"
+
+
+def _decoded(data: bytes) -> str | None:
+    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    try:
+        words = data.decode(encoding)
+    except UnicodeDecodeError:
+        # Logs of old Windows programs: any byte is a letter there, so the control characters
+        # decide.
+        words = data.decode("latin-1")
+    return None if _CONTROLS.search(words) else words
+
+
+def _refused(name: str, data: bytes) -> str:
+    if data.startswith(b"BM"):
+        return f"{name} is a BMP image; pack it into a ZIP or save it as PNG."
+    words = _decoded(data)
+    if words is not None:
+        return (
+            f"{name} is a web page, SVG, XML or mail, which could carry a script; pack it into "
+            f"a ZIP."
+        )
+    return f"{name} is of a kind that cannot be attached; send {ALLOWED}, or pack it into a ZIP."
+
+
+def _zip_mistake(name: str, data: bytes, limits: Limits) -> str | None:
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError):
+        return f"{name} cannot be read as a ZIP; pack it again."
+    if not entries:
+        return f"{name} is a ZIP with nothing in it; pack it again."
+    if len(entries) > limits.zip_entries:
+        return f"{name} holds {len(entries)} files; pack at most {limits.zip_entries}."
+    total = sum(entry.file_size for entry in entries)
+    if total > limits.zip_bytes or total > len(data) * limits.zip_ratio:
+        return (
+            f"{name} would unpack to {total // (1024 * 1024)} MB, which is too much for its "
+            f"size; pack less into it."
+        )
+    if any(entry.flag_bits & 0x1 for entry in entries):
+        return f"{name} is protected by a password; pack it without one."
+    bad = next((entry for entry in entries if _leads_out(entry)), None)
+    return (
+        f"{name} holds {safe_name(bad.filename)} outside of its own folder; pack it again."
+        if bad
+        else None
+    )
+
+
+def _leads_out(entry: zipfile.ZipInfo) -> bool:
+    path = entry.orig_filename.replace("\\", "/")
+    link = (entry.external_attr >> 16) & 0o170000 == 0o120000
+    return (
+        link
+        or path.startswith("/")
+        or re.match(r"[a-zA-Z]:", path) is not None
+        or ".." in path.split("/")
+    )

@@ -1,0 +1,154 @@
+"""What do agents share at their desks?
+
+Saved views of the queue, who is at which ticket just now, who watches what, how well promises are
+kept. Plain rows; who may ask is decided by the desk.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, insert, or_, select, text
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from kb.database.metadata import PEOPLE
+from kb.database.sqlite import Database
+from kb.tickets.schema_life import PRESENCE, VIEWS, WATCHERS
+
+#: Somebody who was not seen for so long has left.
+AWAY = dt.timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A named narrowing of the queue; ``narrowed`` holds the queue's own arguments as text."""
+
+    id: int
+    name: str
+    narrowed: dict[str, str]
+    shared: bool
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """A colleague who has the same ticket open, perhaps writing an answer."""
+
+    name: str
+    answering: bool
+    seen: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Attainment:
+    """How the promises of one level that fell due in one week were kept. ``week`` is its Monday, in
+    UTC.
+    """
+
+    level: str
+    week: dt.date
+    met: int
+    breached: int
+
+    @property
+    def share(self) -> float | None:
+        """Kept of all, 0 to 1; None when nothing fell due."""
+        total = self.met + self.breached
+        return self.met / total if total else None
+
+
+# 345,600 s: the first Monday of 1970..
+_ATTAINMENT = text(
+    "SELECT level, (due_at - 345600) / 604800 AS week, sum(state = 'met') AS met, sum(state = "
+    "'breached') AS breached "
+    "FROM targets WHERE state IN ('met', 'breached') AND due_at >= :since AND due_at < :until "
+    "GROUP BY 1, 2 "
+    "ORDER BY 2 DESC, 1"
+)
+_WEEK = 604_800
+_MONDAY = 345_600
+
+
+class Workplace:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def views(self, person_id: int) -> tuple[View, ...]:
+        """One's own and those that others share, by name."""
+        query = (
+            select(VIEWS)
+            .where(or_(VIEWS.c.person_id == person_id, VIEWS.c.shared))
+            .order_by(VIEWS.c.name)
+        )
+        with self._database.read() as connection:
+            return tuple(
+                View(row.id, row.name, dict(row.narrowed), row.shared, row.person_id == person_id)
+                for row in connection.execute(query)
+            )
+
+    def save_view(
+        self, person_id: int, name: str, narrowed: dict[str, str], *, shared: bool
+    ) -> None:
+        """Under a name that one has used already, the view is replaced."""
+        put = upsert(VIEWS).values(person_id=person_id, name=name, narrowed=narrowed, shared=shared)
+        again = put.on_conflict_do_update(
+            index_elements=["person_id", "name"], set_={"narrowed": narrowed, "shared": shared}
+        )
+        with self._database.write() as connection:
+            connection.execute(again)
+
+    def drop_view(self, person_id: int, view_id: int) -> bool:
+        """Whether there was such a view of one's own."""
+        with self._database.write() as connection:
+            gone = delete(VIEWS).where(VIEWS.c.id == view_id, VIEWS.c.person_id == person_id)
+            return bool(connection.execute(gone).rowcount)
+
+    def present(
+        self, serial: int, person_id: int, *, answering: bool, now: dt.datetime
+    ) -> tuple[Presence, ...]:
+        """Notes who is there, and says who else is."""
+        seen: dict[str, Any] = {"answering": answering, "at": now}
+        put = upsert(PRESENCE).values(ticket_id=serial, person_id=person_id, **seen)
+        others = (
+            select(PEOPLE.c.name, PRESENCE.c.answering, PRESENCE.c.at)
+            .select_from(PRESENCE.join(PEOPLE, PRESENCE.c.person_id == PEOPLE.c.id))
+            .where(PRESENCE.c.ticket_id == serial, PRESENCE.c.person_id != person_id)
+            .order_by(PEOPLE.c.name)
+        )
+        with self._database.write() as connection:
+            connection.execute(delete(PRESENCE).where(PRESENCE.c.at <= now - AWAY))
+            connection.execute(
+                put.on_conflict_do_update(index_elements=["ticket_id", "person_id"], set_=seen)
+            )
+            return tuple(
+                Presence(row.name, row.answering, row.at) for row in connection.execute(others)
+            )
+
+    def leave(self, serial: int, person_id: int) -> None:
+        with self._database.write() as connection:
+            here = (PRESENCE.c.ticket_id == serial, PRESENCE.c.person_id == person_id)
+            connection.execute(delete(PRESENCE).where(*here))
+
+    def watch(self, serial: int, person_id: int, *, on: bool) -> None:
+        with self._database.write() as connection:
+            here = (WATCHERS.c.ticket_id == serial, WATCHERS.c.person_id == person_id)
+            connection.execute(delete(WATCHERS).where(*here))
+            if on:
+                connection.execute(insert(WATCHERS).values(ticket_id=serial, person_id=person_id))
+
+    def attainment(self, *, since: dt.datetime, until: dt.datetime) -> tuple[Attainment, ...]:
+        """By week and level, newest week first. What is still open past its due instant has no
+        verdict yet.
+        """
+        bounds = {"since": int(since.timestamp()), "until": int(until.timestamp())}
+        with self._database.read() as connection:
+            return tuple(
+                Attainment(row.level, _monday(row.week), row.met, row.breached)
+                for row in connection.execute(_ATTAINMENT, bounds)
+            )
+
+
+def _monday(week: int) -> dt.date:
+    return dt.datetime.fromtimestamp(_MONDAY + week * _WEEK, dt.UTC).date()

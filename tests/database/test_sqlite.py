@@ -1,0 +1,185 @@
+"""The database file: made, repeated, full, damaged, in use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from kb.database.metadata import COUNTERS, EVENTS, METADATA, TICKETS
+from kb.database.migrations import HEAD
+from kb.database.migrations.upgrade import config
+from kb.database.sqlite import Database, locked, open_database, version
+from kb.errors import Unavailable
+from kb.tickets.schema_content import RUNS
+from kb.tickets.schema_life import POLICIES
+from kb.tickets.ticket import Upload
+from tests.world import FRIDAY, World, draft
+
+
+@pytest.fixture
+def database(data: Path) -> Iterator[Database]:
+    opened = open_database(data)
+    yield opened
+    opened.close()
+
+
+def test_head_names_the_last_migration() -> None:
+    assert ScriptDirectory.from_config(config()).get_current_head() == HEAD
+
+
+def test_the_migrations_lead_to_the_tables_of_the_schema(database: Database) -> None:
+    with warnings.catch_warnings(), database.read() as connection:
+        warnings.simplefilter("ignore")  # the expression index of the queue cannot be read back
+        # The tables of FTS5 are not SQLAlchemy's.
+        ours = {
+            "include_name": lambda name, kind, _: (
+                kind != "table" or not str(name).startswith("words")
+            )
+        }
+        assert compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA) == []
+        assert POLICIES.metadata is RUNS.metadata is METADATA
+
+
+def test_opening_again_changes_nothing(data: Path) -> None:
+    before = (data / "tickets.db").stat().st_mtime_ns
+    open_database(data).close()
+    assert version(data / "tickets.db") == HEAD
+    assert (data / "tickets.db").stat().st_mtime_ns == before
+
+
+def test_a_commit_is_on_the_disk_and_relations_are_enforced(database: Database) -> None:
+    with database.read() as connection:
+        pragmas = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys")
+        ]
+    assert pragmas == ["wal", 2, 1]
+
+
+def test_an_error_inside_a_transaction_leaves_no_trace(database: Database) -> None:
+    def write() -> None:
+        with database.write() as connection:
+            connection.execute(insert(COUNTERS).values(name="other", value=1))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        write()
+    with database.read() as connection:
+        assert connection.execute(select(COUNTERS.c.name)).scalars().all() == ["ticket"]
+
+
+def test_who_cannot_write_in_time_is_told_to_try_again(data: Path) -> None:
+    database = Database(data / "tickets.db", deadline=0.01)
+    with (
+        locked(data / "tickets.turn", 1),
+        pytest.raises(Unavailable, match="Try again") as refused,
+        database.write(),
+    ):
+        pass
+    assert refused.value.retry_after
+    with contextlib.closing(sqlite3.connect(data / "tickets.db", isolation_level=None)) as foreign:
+        foreign.execute("BEGIN IMMEDIATE")  # a program that does not know of our queue
+        with pytest.raises(Unavailable, match="Try again"), database.write():
+            pass
+    with database.write() as connection:
+        assert connection.execute(select(COUNTERS.c.value)).scalar() == 1000
+    database.close()
+
+
+def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(world: World) -> None:
+    number = world.desk.open(draft(), world.alice, key="before", now=FRIDAY)
+    with world.database.write() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    small = Database(world.data / "tickets.db")
+    with small.read() as connection:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
+    world.desk._store._database = small
+    with pytest.raises(Unavailable, match="full") as refused:
+        world.desk.open(draft(description="x" * 20_000), world.alice, key="big", now=FRIDAY)
+    assert refused.value.retry_after
+    assert world.desk.ticket(number, world.alice, now=FRIDAY).number == number
+    with small.read() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count = 100000")
+        assert connection.execute(select(TICKETS.c.id)).scalars().all() == [1001]
+    assert world.desk.open(draft(), world.alice, key="big", now=FRIDAY) == "KB-1002"
+    small.close()
+
+
+@pytest.mark.parametrize(
+    "content", [b"this is no database, " * 100, b"SQLite format 3\x00" + b"\xff" * 5000]
+)
+def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "tickets.db"
+    path.write_bytes(content)
+    with pytest.raises(Unavailable, match=r"tickets\.db"):
+        open_database(tmp_path)
+    assert path.read_bytes() == content
+
+
+def test_a_data_folder_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("")
+    with pytest.raises(Unavailable, match="data"):
+        open_database(tmp_path / "data")
+
+
+def test_a_newer_database_is_not_touched(data: Path) -> None:
+    with contextlib.closing(sqlite3.connect(data / "tickets.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+        connection.commit()
+    with pytest.raises(Unavailable, match="newer"):
+        open_database(data)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_database_that_may_not_be_written_is_a_sentence(world: World) -> None:
+    (world.data / "tickets.db").chmod(0o400)
+    world.database.close()
+    with pytest.raises(Unavailable, match="may not be written"):
+        world.desk.open(draft(), world.alice, key="k", now=FRIDAY)
+
+
+def test_the_history_cannot_be_rewritten(world: World) -> None:
+    world.desk.open(draft(attachments=(Upload("a.txt", b"a"),)), world.alice, key="k", now=FRIDAY)
+    for change in (update(EVENTS).values(body="never said"), delete(EVENTS)):
+        with (
+            pytest.raises(IntegrityError, match="append-only"),
+            world.database.write() as connection,
+        ):
+            connection.execute(change)
+
+
+def test_the_log_is_moved_into_the_database_aside(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb.database.sqlite._TIDIED", 1)
+    number = world.desk.open(draft(), world.alice, key="k", now=FRIDAY)
+    tidier = world.database._tidier
+    assert tidier is not None
+    tidier.join()
+    alone = tmp_path / "alone.db"
+    alone.write_bytes(world.database.path.read_bytes())  # without the log beside it
+    with contextlib.closing(sqlite3.connect(alone)) as connection:
+        assert connection.execute("SELECT id FROM tickets").fetchall() == [
+            (int(number.removeprefix("KB-")),)
+        ]
+
+
+def test_a_file_that_is_gone_is_not_made_anew_by_tidying(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = open_database(data)
+    database.path.unlink()
+    database._tidy()
+    database.close()
+    assert not database.path.exists()

@@ -1,0 +1,167 @@
+"""Each rule of `kb check` with the file that breaks it, and the line it names."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from indexer.cli import check
+from indexer.lint import duplicates, lint
+from indexer.lint.lint import Problem
+from indexer.pipeline import Order
+from indexer.sources import walk as sources
+from tests.indexer.conftest import TODAY
+
+PNG = b"\x89PNG\r\n\x1a\n"
+_LONG = (
+    "To reset the password of a portal account open the sign-in page, choose the link below the "
+    "form, type the address "
+    "of the account, wait for the letter, follow its link within one hour and choose a new "
+    "password of 12 letters."
+)
+
+
+def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Problem]:
+    (tmp_path / "catalogue.toml").write_text(catalogue)
+    order = Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY)
+    return lint.check(order, catalogue=tmp_path / "catalogue.toml")
+
+
+@pytest.mark.parametrize(
+    ("text", "rule", "line", "words"),
+    [
+        ("# A\n\nSee [b](gone.md).", "link", 3, "gone.md"),
+        ("# A\n\nText.\n\nSee <xref:no.such>.", "link", 5, "no.such"),
+        ("# A\n\nText.\n\n[x](#nowhere)", "link", 5, "#nowhere"),
+        ("# A\n\n[x](b.md#nowhere)", "link", 3, "#nowhere"),
+        ("# A\n\n[x](/help/doc/none)", "link", 3, "/help/doc/none"),
+        (
+            "# A\n\nWrite to\n[help@example.com](https://example.com).",
+            "mail",
+            4,
+            "mailto:help@example.com",
+        ),
+        ("# A\n\n![](i.png) Text.", "alt", 3, "no alternative text"),
+        ("# A\n\nText.\n\n![image-1.png](i.png)", "alt", 5, "image-1.png"),
+        ("# A\n\n![A dog](gone.png)", "image", 3, "gone.png"),
+        ("# A\n\n## One\n\n## Two\n\nText.", "empty", 3, "“One”"),
+        ("# B\n\nText.", "title", 1, "“B”"),
+        ("---\ntitle: [\n---\n# A\n\nText.", "front-matter", 3, "front matter"),
+        ("---\ntitle: A\ndate: 2024-13-45\n---\nText.", "front-matter", 1, "2024-13-45"),
+        (
+            "---\nproduct: Shop\nversions: [1.0]\n---\n# A\n\nText.",
+            "version",
+            3,
+            "supported until 2020-01-01",
+        ),
+        ("", "unreadable", 0, "empty"),
+    ],
+)
+def test_each_rule_names_file_line_and_what_to_do(
+    tmp_path: Path, root: Path, text: str, rule: str, line: int, words: str
+) -> None:
+    (root / "b.md").write_text("# B\n\nAnother text about something else.")
+    (root / "i.png").write_bytes(PNG)
+    (root / "c.md").write_text(text)
+    catalogue = (
+        '[[products]]\nkey = "Shop"\nversions = [{ name = "1.0", support_ends = '
+        '2020-01-01 }, { name = "2.0" }]\n'
+    )
+    problems = _check(tmp_path, root, catalogue)
+    assert [(problem.rule, problem.line) for problem in problems] == [(rule, line)]
+    assert words in f"{problems[0].sentence} {problems[0].suggestion}"
+    assert problems[0].source.endswith("c.md")
+    assert problems[0].suggestion.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# A\n\nMail [us](mailto:help@example.com), see [b](b.md#more) and [here](#down).\n\n## "
+        "Down\n\nText.",
+        "# A\n\n## Parent\n\n### Child\n\nText.",
+        "# A\n\n## Picture\n\n![The sign-in page with its link](i.png)",
+        "---\ndraft: true\n---\n# A\n\n[x](gone.md)",
+        "---\nproduct: Shop\nversions: [1.0, 2.0]\n---\n# A\n\nText.",
+    ],
+)
+def test_what_is_right_is_left_alone(tmp_path: Path, root: Path, text: str) -> None:
+    (root / "b.md").write_text("# B\n\nText.\n\n## More\n\nOther text.")
+    (root / "i.png").write_bytes(PNG)
+    (root / "c.md").write_text(text)
+    catalogue = (
+        '[[products]]\nkey = "Shop"\nversions = [{ name = "1.0", support_ends = '
+        '2020-01-01 }, { name = "2.0" }]\n'
+    )
+    assert _check(tmp_path, root, catalogue) == []
+
+
+def test_near_duplicates_are_told_once(tmp_path: Path, root: Path) -> None:
+    (root / "a.md").write_text(f"# Reset a password\n\n{_LONG}")
+    (root / "b.md").write_text(f"# Change a password\n\n{_LONG} Then sign in.")
+    (root / "c.md").write_text(
+        "# Invoices\n\n" + "Find every invoice below billing, by month and by order number. " * 5
+    )
+    problems = _check(tmp_path, root)
+    assert [(problem.rule, problem.line) for problem in problems] == [("duplicate", 1)]
+    assert "“Reset a password”" in problems[0].sentence
+
+
+@given(st.dictionaries(st.text("ab", max_size=3), st.text("abc \n", max_size=400), max_size=6))
+def test_cosines_are_between_nothing_and_one(texts: dict[str, str]) -> None:
+    for one, other, cosine in duplicates.near(texts, 0.5):
+        assert one < other
+        assert 0.5 <= cosine <= 1.0
+
+
+def _run(*words: str) -> tuple[int, str]:
+    done = CliRunner().invoke(check, words, standalone_mode=False)
+    if done.exception is not None:
+        raise done.exception
+    return done.return_value, done.stdout
+
+
+def test_the_command_speaks_to_people_machines_and_reviews(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (root / "a.md").write_text("# A\n\n[x](gone.md)")
+    code, text = _run("content")
+    assert code == 1
+    assert text.startswith(
+        "content/a.md:3: The link to gone.md leads to no document; it was taken out."
+    )
+    code, text = _run("content", "--format", "json")
+    assert json.loads(text)[0]["rule"] == "link"
+    code, text = _run("doc=content/a.md", "--format", "github")
+    assert text.startswith("::warning file=content/a.md,line=3,title=link::The link to gone.md")
+    (root / "a.md").write_text("# A\n\nText.")
+    assert _run("content") == (0, "")
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_content_folder_is_checked_as_a_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("docs", "faq"):
+        (tmp_path / "centre" / name).mkdir(parents=True)
+    (tmp_path / "centre" / "docs" / "a.md").write_text("# A\n\n[q](../faq/q.md#why)")
+    (tmp_path / "centre" / "faq" / "q.md").write_text("# FAQ\n\n## Why?\n\nSo.\n\n## How?\n\nThus.")
+    monkeypatch.setenv("KB_CONTENT", str(tmp_path / "centre"))
+    assert _run("centre") == (0, "")
+    assert _run() == (0, "")
+
+
+def test_the_help_centre_itself_has_nothing_to_mend() -> None:
+    content = Path(__file__).parents[3] / "content"
+    words = [f"doc={content}/docs", f"faq={content}/faq", f"forum={content}/forum"]
+    order = Order(sources.parse(words, content=content), content / "none", TODAY)
+    assert [
+        str(problem) for problem in lint.check(order, catalogue=content / "catalogue.toml")
+    ] == []

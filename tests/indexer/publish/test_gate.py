@@ -1,0 +1,168 @@
+"""What is not fit to be published is not published, and the old generation serves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from indexer import pipeline
+from indexer.pipeline import Order
+from indexer.publish import gate as selfcheck
+from indexer.sources import walk as sources
+from kb.errors import Misconfigured
+from kb.search.generations import generation as generations
+from kb.search.generations.generation import Builder
+from kb.search.index import array_file as arrays
+from kb.search.searcher import Searcher
+from tests.indexer.conftest import TODAY
+from tests.search.library import document
+
+
+def _order(tmp_path: Path, root: Path) -> Order:
+    return Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY)
+
+
+def _pages(root: Path, count: int) -> None:
+    for number in range(count):
+        (root / f"p{number:02}.md").write_text(
+            f"# Page {number}\n\nAbout widgets of sort {number}."
+        )
+
+
+def test_losing_most_documents_is_refused_and_the_old_ones_serve(
+    tmp_path: Path, root: Path
+) -> None:
+    _pages(root, 30)
+    order = dataclasses.replace(_order(tmp_path, root), drop=50)
+    pipeline.run(order)
+    for number in range(5, 30):
+        (root / f"p{number:02}.md").unlink()
+    report = pipeline.run(order)
+    assert not report.published
+    assert "holds 5 documents where generation 000001 holds 30" in report.refused[0]
+    assert any(line.startswith("Not published: ") for line in report.lines())
+    assert generations.names(order.data) == ["000001"]
+    assert Searcher(order.data).counts()["doc"] == 30
+    assert pipeline.run(dataclasses.replace(order, drop=100)).published
+
+
+def test_a_handful_may_go(tmp_path: Path, root: Path) -> None:
+    _pages(root, 3)
+    order = dataclasses.replace(_order(tmp_path, root), drop=0)
+    pipeline.run(order)
+    (root / "p01.md").unlink()
+    (root / "p02.md").unlink()
+    assert pipeline.run(order).published
+
+
+@pytest.mark.parametrize(
+    ("gate", "published", "told"), [("off", True, 0), ("warn", True, 2), ("refuse", False, 2)]
+)
+def test_golden_queries_guard_the_publish_as_the_gate_says(
+    tmp_path: Path, root: Path, gate: str, published: bool, told: int
+) -> None:
+    _pages(root, 12)
+    (root / "reset.md").write_text("# Reset your password\n\nUse the link on the sign-in page.")
+    (tmp_path / "golden.toml").write_text(
+        '[[queries]]\nquery = "reset your password now"\nexpect = "doc/reset"\n'
+        '[[queries]]\nquery = "reset password"\nexpect = "doc/gone"\n'
+        '[[queries]]\nquery = "reset your password"\nnothing = true\n'
+    )
+    order = dataclasses.replace(_order(tmp_path, root), golden=tmp_path / "golden.toml", gate=gate)
+    report = pipeline.run(order)
+    assert report.published is published
+    sentences = [str(finding) for finding in report.findings if "golden.toml:" in str(finding)]
+    assert len(sentences) == told == report.failed
+    if told:
+        assert (
+            ":5: “reset password” should show doc/gone among the first 3; it shows doc/reset"
+            in sentences[0]
+        )
+        assert ":8: “reset your password” should show nothing; it shows doc/reset" in sentences[1]
+    if not published:
+        assert "2 of 3 golden queries fail" in report.refused[0]
+        assert generations.current(order.data) is None
+        assert not list((order.data / "index").glob("building-*"))
+
+
+def test_a_check_shows_what_would_change_and_publishes_nothing(tmp_path: Path, root: Path) -> None:
+    (root / "a.md").write_text("# Reset your password\n\nUse the link.")
+    (root / "b.md").write_text("# Find an invoice\n\nUnder billing.")
+    order = _order(tmp_path, root)
+    pipeline.run(order)
+    (root / "a.md").unlink()
+    (root / "c.md").write_text("# Change or reset the password\n\nIn your profile.")
+    check = dataclasses.replace(
+        order, check_only=True, queries=("reset the password", "find an invoice")
+    )
+    report = pipeline.run(check)
+    assert [(c.query, c.before, c.after) for c in report.changes] == [
+        ("reset the password", ("doc/a",), ("doc/c",))
+    ]
+    assert [line for line in report.lines() if line.startswith("    ")] == [
+        "    - 1. doc/a",
+        "    + 1. doc/c",
+    ]
+    row = {
+        "query": "reset the password",
+        "before": ["doc/a"],
+        "after": ["doc/c"],
+        "audience": "public",
+        "times": 0,
+    }
+    assert json.loads(json.dumps(report.json()))["changes"] == [row]
+    assert generations.names(order.data) == ["000001"]
+
+
+def test_a_leak_is_noticed(tmp_path: Path) -> None:
+    with Builder(tmp_path) as builder:
+        builder.add(document("doc/open", "Open page", "Words."))
+        builder.add(document("doc/secret", "Secret page", "Words.", audience="staff"))
+        builder.publish(ledger={}, settings={})
+    found = generations.current(tmp_path)
+    assert found is not None
+    with Searcher.on(found) as searcher:
+        assert list(selfcheck.probes(searcher, found)) == []
+    # A partition of the public that holds the row of the secret page.
+    public = found.partition("public")
+    held = dict(arrays.load(public))
+    rows = found.store.audiences()
+    held["row"] = np.array(
+        [row for row, (id_, _) in rows.items() if id_ == "doc/secret"], dtype=held["row"].dtype
+    )
+    public.unlink()
+    arrays.save(public, held)
+    with Searcher.on(found) as searcher:
+        assert "public could reach doc/secret" in next(iter(selfcheck.probes(searcher, found)))
+
+
+def test_curations_are_published_and_a_change_of_them_alone_publishes(
+    tmp_path: Path, root: Path
+) -> None:
+    _pages(root, 3)
+    file = root.parent / "curations.toml"
+    file.write_text('[[queries]]\nquery = "widgets"\npin = ["doc/p02", "doc/gone"]\n')
+    order = dataclasses.replace(_order(tmp_path, root), curations=file)
+    report = pipeline.run(order)
+    assert [f"{f.line} {f.sentence}" for f in report.findings] == [
+        "3 There is no document doc/gone; correct the id or take the line out."
+    ]
+    assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p02"
+    assert not pipeline.run(order).published
+    file.write_text('[[queries]]\nquery = "widgets"\npin = ["doc/p01"]\n')
+    assert pipeline.run(order).published
+    assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p01"
+    file.write_text("[[queries]]\n")
+    with pytest.raises(Misconfigured, match=r"curations\.toml:1:"):
+        pipeline.run(order)
+    assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p01"
+
+
+def test_queries_come_from_a_file_one_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "queries.txt"
+    file.write_text("reset  password\n\nreset password\ninvoice\n")
+    assert selfcheck.read_queries(file) == ("reset password", "invoice")

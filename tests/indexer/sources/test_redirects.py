@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from indexer import pipeline
+from indexer.pipeline import Order
+from indexer.sources import redirects
+from indexer.sources import walk as sources
+from indexer.sources.redirects import Damaged
+from kb.search.generations import generation as generations
+from tests.indexer.conftest import TODAY, Read
+
+
+def _leads(tmp_path: Path, root: Path) -> dict[str, str]:
+    pipeline.run(Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY))
+    current = generations.current(tmp_path / "data")
+    assert current is not None
+    asked = (
+        "doc/install/old",
+        "doc/guide/older",
+        "doc/gone",
+        "doc/legacy",
+        "doc/a/b",
+        "doc/install/new",
+    )
+    found = {old: current.store.document(old) for old in asked}
+    return {old: document.id for old, document in found.items() if document}
+
+
+def test_lists_of_old_addresses_lead_to_the_documents(tmp_path: Path, root: Path) -> None:
+    (root / "install").mkdir()
+    (root / "install" / "new.md").write_text("# New\n\nText.")
+    (root / "redir").mkdir()
+    rows = [
+        {"source_path": "../install/old.md", "redirect_url": "/product/scripting/install/new"},
+        {
+            "source_path": "../guide/older.md",
+            "redirect_url": "/install/old",
+            "redirect_document_id": True,
+        },
+        {"source_path": "../gone.md", "redirect_url": "https://elsewhere.example/somewhere"},
+        {"source_path": "../install/new.md", "redirect_url": "/other"},
+        "nonsense",
+    ]
+    (root / "redir" / ".openpublishing.redirection.json").write_text(
+        json.dumps({"redirections": rows})
+    )
+    (root / "_redirects").write_text(
+        "# old\n/legacy  /install/new.html 301!\n/a/* /b/:splat\n/a/b id=:id /install/new/ 302\n"
+    )
+    assert _leads(tmp_path, root) == {
+        "doc/install/old": "doc/install/new",
+        "doc/guide/older": "doc/install/new",
+        "doc/legacy": "doc/install/new",
+        "doc/a/b": "doc/install/new",
+        "doc/install/new": "doc/install/new",
+    }
+
+
+def test_a_circle_of_redirects_ends(tmp_path: Path, root: Path) -> None:
+    (root / "a.md").write_text("# A\n\nText.")
+    (root / "_redirects").write_text("/legacy /gone\n/gone /legacy\n")
+    assert _leads(tmp_path, root) == {}
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"redirections": '])
+def test_a_damaged_list_is_one_sentence(text: str) -> None:
+    with pytest.raises(Damaged, match=r"\.$"):
+        redirects.pairs(text, ".openpublishing.redirection.json")
+
+
+def test_a_damaged_list_is_a_finding(read: Read) -> None:
+    documents, findings = read("doc", ".openpublishing.redirection.json", '{\n"redirections": [')
+    assert documents == []
+    assert (findings[0].line, findings[0].skipped) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["formerly", "formerly_known_as", "previously", "renamed_from"])
+def test_a_former_name_stays_findable(read: Read, name: str) -> None:
+    document = read(
+        "doc", "a.md", f"---\n{name}: Web console\nms.topic: how-to\n---\n# Portal\n\nText."
+    )[0][0]
+    assert document.aliases == ("Web console",)
+    assert document.extra["type"] == "how-to"
+
+
+def test_hugo_and_jekyll_aliases_are_old_addresses(read: Read) -> None:
+    hugo = read("doc", "a.md", '+++\ntitle = "A"\naliases = ["/old/", "/older/page"]\n+++\nText.')[
+        0
+    ][0]
+    jekyll = read("doc", "b.md", "---\nredirect_from: /legacy.html\n---\n# B\n\nText.")[0][0]
+    assert hugo.extra["old_urls"].split("\n") == ["/old/", "/older/page"]
+    assert jekyll.extra["old_urls"] == "/legacy.html"

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from indexer import pipeline
+from indexer import watch as watching
+from indexer.pipeline import Order
+from indexer.report import Report
+from indexer.sources import walk as sources
+from kb.search.searcher import Searcher
+from tests.indexer.conftest import TODAY
+
+
+def test_each_change_is_published_and_a_failure_is_told_and_mended(
+    tmp_path: Path, root: Path
+) -> None:
+    (root / "a.md").write_text("# First\n\nText.")
+    decided = tmp_path / "curations.toml"
+    decided.write_text("")
+    order = Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY, curations=decided)
+    pipeline.run(order)
+    reports: list[Report] = []
+    sentences: list[str] = []
+
+    def edits() -> Iterator[None]:
+        yield  # nothing was changed
+        (root / "b.md").write_text("# Second\n\nWords.")
+        yield
+        decided.write_text("[[queries]]\n")
+        yield
+        decided.write_text('[[synonyms]]\nwords = ["second", "zweite"]\n')
+        yield
+
+    watching.follow(
+        order, edits(), told=reports.append, failed=sentences.append, today=lambda: TODAY
+    )
+    assert [report.published for report in reports] == [False, True, True]
+    assert len(sentences) == 1
+    assert "curations.toml:1: [queries.1] needs 'query'" in sentences[0]
+    assert Searcher(order.data, budget_ms=60_000).search("zweite").hits[0].id == "doc/b"
+
+
+def test_saved_files_are_noticed_but_not_the_index_itself(root: Path) -> None:
+    (root / "a.md").write_text("x")
+    data = root / "data"  # inside the watched folder
+    data.mkdir()
+    order = Order(sources.parse([f"doc={root}"]), data, TODAY)
+    noticed = threading.Event()
+
+    def save() -> None:
+        number = 0
+        while not noticed.wait(0.02):  # until the watch has begun
+            number += 1
+            (root / "a.md").write_text("x" * number)
+
+    saver = threading.Thread(target=save)
+    saver.start()
+    seen = watching.changes(order)
+    try:
+        assert {path.name for path in next(seen)} == {"a.md"}
+    finally:
+        noticed.set()
+        saver.join()
+    for number in range(20):
+        (data / f"part-{number}").write_text("x")
+    (root / "last.md").write_text("x")
+    told: set[str] = set()
+    while "last.md" not in told:  # changes are told in their order
+        told |= {path.name for path in next(seen)}
+    assert told <= {"a.md", "last.md"}

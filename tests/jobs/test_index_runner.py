@@ -1,0 +1,205 @@
+"""A worker follows `kb index` in a process of its own, whatever that process does."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kb.jobs.index_runner import LISTED, Runner, outcome
+from kb.jobs.index_runs import LEASE, Run, RunKind, Runs
+from tests.world import FRIDAY, World
+
+
+def report(**more: Any) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "generation": "000002", "published": False, "documents": 7, "refused": [], "changes": [], "compared": 0,
+        "files": {"files": 3, "added": 0, "changed": 0, "removed": 0, "unchanged": 3},
+        "waiting": {"added": [], "changed": [], "removed": [], "other": []}, "findings": [], "skipped": [],
+    }  # fmt: skip
+    return facts | more
+
+
+def program(*lines: object, then: str = "") -> tuple[str, ...]:
+    """A command that says ``lines`` as JSON, whatever arguments follow."""
+    said = "".join(f"print({json.dumps(line)!r}, flush=True);" for line in lines)
+    return (sys.executable, "-c", f"import os, sys, time; {said}{then}")
+
+
+def fifo(folder: Path) -> Path:
+    path = folder / "said"
+    os.mkfifo(path)
+    return path
+
+
+@pytest.fixture
+def runs(world: World) -> Runs:
+    return Runs(world.database)
+
+
+def ran(world: World, runs: Runs, command: tuple[str, ...], kind: RunKind = RunKind.PUBLISH) -> Run:
+    runs.ask(kind, world.erin.id, now=FRIDAY)
+    runner = Runner(runs, world.data, clock=lambda: FRIDAY, command=command)
+    assert runner.tend()
+    runner.wait()
+    ended = runs.latest()
+    assert ended
+    return ended
+
+
+def test_what_came_of_it_is_told(world: World, runs: Runs) -> None:
+    progress = {"stage": "reading", "done": 1, "total": 2, "what": "a.md"}
+    ended = ran(world, runs, program(progress, {"report": report(published=True)}))
+    assert (ended.state, ended.sentence) == ("done", "Generation 000002 is published: 7 documents.")
+    assert ended.report["documents"] == 7
+
+
+def test_a_failure_is_told_in_its_own_words(world: World, runs: Runs) -> None:
+    ended = ran(
+        world,
+        runs,
+        program({"error": "There is no folder docs.", "code": "invalid"}, then="sys.exit(2)"),
+    )
+    assert (ended.state, ended.sentence) == ("failed", "There is no folder docs.")
+
+
+@pytest.mark.parametrize(
+    ("then", "told"),
+    [
+        ("sys.exit(3)", "code 3"),
+        ("os.kill(os.getpid(), 9)", "SIGKILL"),
+        ("print('no JSON')", "code 0"),
+    ],
+)
+def test_a_process_that_ends_without_a_word_is_told(
+    world: World, runs: Runs, then: str, told: str
+) -> None:
+    ended = ran(world, runs, program({"stage": "reading", "done": 1, "total": 2}, then=then))
+    assert ended.state == "failed"
+    assert told in ended.sentence
+    assert "What was published stays." in ended.sentence
+
+
+def test_a_program_that_cannot_be_started_leaves_the_run_to_another_worker(
+    world: World, runs: Runs
+) -> None:
+    assert ran(world, runs, ("/nowhere/kb",)).state == "running"
+    assert runs.claim(FRIDAY + LEASE)
+
+
+def test_while_another_build_goes_on_the_run_waits(world: World, runs: Runs) -> None:
+    words = "Another index build is running."
+    ended = ran(world, runs, program({"error": words, "code": "conflict"}, then="sys.exit(1)"))
+    assert (ended.state, ended.attempts) == ("waiting", 0)
+    assert words in ended.sentence
+
+
+def test_a_worker_that_must_end_stops_the_process_and_gives_the_run_back(
+    world: World, runs: Runs, tmp_path: Path
+) -> None:
+    said = fifo(tmp_path)
+    command = program(then=f"open({str(said)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    runner = Runner(runs, world.data, clock=lambda: FRIDAY, command=command)
+    runner.tend()
+    process = int(said.read_text())  # waits until it is there
+    runner.stop()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, signal.SIG_DFL)
+    left = runs.latest()
+    assert left
+    assert left.state == "waiting"
+
+
+def test_a_cancelled_run_ends_its_process(world: World, runs: Runs, tmp_path: Path) -> None:
+    said = fifo(tmp_path)
+    command = program(then=f"open({str(said)!r}, 'w').write('here'); time.sleep(600)")
+    asked = runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    runner = Runner(runs, world.data, clock=lambda: FRIDAY, command=command)
+    runner.tend()
+    assert said.read_text() == "here"
+    runs.cancel(asked.id, now=FRIDAY)
+    runner.wait()
+    left = runs.latest()
+    assert left
+    assert left.state == "cancelled"
+
+
+def test_the_real_command_runs_and_an_error_of_it_is_a_sentence(
+    world: World, runs: Runs, tmp_path: Path
+) -> None:
+    runs.ask(RunKind.LOOK, world.erin.id, now=FRIDAY)
+    before = {name: os.environ.get(name) for name in ("KB_CONTENT", "KB_SOURCES")}
+    os.environ["KB_CONTENT"] = str(tmp_path / "nothing")
+    os.environ.pop("KB_SOURCES", None)
+    try:
+        runner = Runner(runs, world.data, clock=lambda: FRIDAY + dt.timedelta(seconds=1))
+        assert runner.tend()
+        runner.wait()
+    finally:
+        for name, text in before.items():
+            os.environ.pop(name, None)
+            os.environ |= {name: text} if text is not None else {}
+    ended = runs.latest()
+    assert ended
+    assert ended.state == "failed"
+    assert "holds no docs, faq or forum folder" in ended.sentence
+
+
+WAITING = {
+    "added": ["docs/a.md"],
+    "changed": [],
+    "removed": [],
+    "other": ["Curations were changed."],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "facts", "state", "sentence"),
+    [
+        (RunKind.LOOK, {}, "done", "Nothing differs from generation 000002."),
+        (RunKind.CHECK, {}, "done", "Nothing differs from generation 000002."),
+        (
+            RunKind.LOOK,
+            {"waiting": WAITING, "files": {"added": 1, "changed": 0, "removed": 0}},
+            "done",
+            "1 file differs: 1 added, 0 changed, 0 removed. Curations were changed.",
+        ),
+        (
+            RunKind.CHECK,
+            {"waiting": WAITING, "changes": [{}], "compared": 9},
+            "done",
+            "It can be published. 1 of 9 queries would be answered differently.",
+        ),
+        (
+            RunKind.CHECK,
+            {"waiting": WAITING, "refused": ["Half is gone."]},
+            "done",
+            "It could not be published: Half is gone.",
+        ),
+        (RunKind.PUBLISH, {"refused": ["Half is gone."]}, "failed", "Not published: Half is gone."),
+        (RunKind.PUBLISH, {}, "done", "Nothing differed; generation 000002 stays."),
+    ],
+)
+def test_each_outcome_is_one_sentence(
+    kind: RunKind, facts: dict[str, Any], state: str, sentence: str
+) -> None:
+    assert outcome(kind, {"report": report(**facts)}, 0)[:2] == (state, sentence)
+
+
+def test_a_report_is_kept_short_but_its_counts_are_those_of_the_whole() -> None:
+    many = [str(number) for number in range(5000)]
+    kept = outcome(
+        RunKind.CHECK,
+        {"report": report(findings=many, changes=many, waiting={"added": many, "other": []})},
+        0,
+    )[2]
+    assert [len(kept[name]) for name in ("findings", "changes")] == [LISTED, LISTED]
+    assert len(kept["waiting"]["added"]) == LISTED
+    assert kept["changed_answers"] == 5000

@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import errno
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kb.errors import Conflict, Unavailable
+from kb.search.generations import checksums as sealing
+from kb.search.generations import generation as generations
+from kb.search.generations.generation import Builder
+from kb.search.history import history
+from kb.search.searcher import Searcher
+from tests.search.library import ARTICLES, document, publish, searcher
+
+
+def left_behind(data: Path) -> list[str]:
+    return sorted(p.name for p in (data / "index").iterdir() if p.name not in (".lock", "CURRENT"))
+
+
+def test_publishing_makes_the_next_generation_current(tmp_path: Path) -> None:
+    assert publish(tmp_path).name == "000001"
+    assert publish(tmp_path).name == "000002"
+    found = generations.current(tmp_path)
+    assert found is not None
+    assert found.name == generations.published(tmp_path) == "000002"
+    assert found.manifest.kinds == {"doc": 5, "faq": 1, "forum": 2}
+    assert {d.id for d in found.store.all()} == {d.id for d in ARTICLES}
+
+
+def test_only_the_newest_generations_are_kept(tmp_path: Path) -> None:
+    for _ in range(5):
+        publish(tmp_path, operators=False)
+    assert generations.names(tmp_path) == ["000005", "000004", "000003"]
+
+
+def test_leaving_without_publishing_leaves_no_trace(tmp_path: Path) -> None:
+    publish(tmp_path)
+    with pytest.raises(RuntimeError, match="boom"), Builder(tmp_path) as builder:  # noqa: PT012 - the point is the leaving
+        builder.add(ARTICLES[0])
+        raise RuntimeError("boom")
+    assert left_behind(tmp_path) == ["gen-000001"]
+
+
+def test_litter_of_a_killed_build_is_removed_by_the_next(tmp_path: Path) -> None:
+    litter = tmp_path / "index" / "building-dead"
+    litter.mkdir(parents=True)
+    (litter / "documents.sqlite").write_bytes(b"half")
+    publish(tmp_path)
+    assert left_behind(tmp_path) == ["gen-000001"]
+
+
+def test_a_second_build_at_the_same_time_is_refused(tmp_path: Path) -> None:
+    with (
+        Builder(tmp_path),
+        pytest.raises(Conflict, match="Another index build is running"),
+        Builder(tmp_path),
+    ):
+        pass
+    publish(tmp_path)
+
+
+def test_two_documents_with_one_id_are_refused(tmp_path: Path) -> None:
+    with Builder(tmp_path) as builder:
+        builder.add(ARTICLES[0])
+        with pytest.raises(Conflict, match="doc/port"):
+            builder.add(ARTICLES[0])
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove"])
+def test_a_damaged_generation_is_refused_and_the_one_before_serves(
+    tmp_path: Path, damage: str
+) -> None:
+    publish(tmp_path)
+    publish(tmp_path, ARTICLES[:3])
+    newest = tmp_path / "index" / "gen-000002"
+    for file in sorted(p for p in newest.rglob("*") if p.is_file()):
+        whole = file.read_bytes()
+        if damage == "flip":
+            middle = len(whole) // 2
+            file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 4]) + whole[middle + 1 :])
+        elif damage == "cut":
+            file.write_bytes(whole[: len(whole) // 2])
+        else:
+            file.unlink()
+        with pytest.raises(Unavailable, match="kb index --full"):
+            generations.verified(tmp_path, "000002")
+        assert Searcher(tmp_path).generation == "000001", file
+        file.write_bytes(whole)
+    assert Searcher(tmp_path).generation == "000002"
+
+
+@pytest.mark.parametrize("call", ["fsync", "rename", "replace"])
+def test_a_full_disk_publishes_nothing_and_leaves_the_old_one_serving(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    publish(tmp_path)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, call, full)
+        with pytest.raises(Unavailable, match="the disk is full"):
+            publish(tmp_path, ARTICLES[:2], operators=False)
+    assert Searcher(tmp_path, budget_ms=60_000).search("port").hits
+    assert not list((tmp_path / "index").glob("building-*"))
+    publish(tmp_path)
+    assert Searcher(tmp_path).ready()
+
+
+def test_a_disk_that_is_full_while_words_are_written_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path, ARTICLES, operators=False)
+
+    class Full(io.BytesIO):
+        def write(self, _: Any, /) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    opened = Path.open
+
+    def records_on_a_full_disk(path: Path, *how: Any, **more: Any) -> Any:
+        return Full() if path.suffix == ".records" else opened(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", records_on_a_full_disk)
+    with pytest.raises(Unavailable, match="the disk is full"):
+        publish(tmp_path, [document("doc/a", "Alpha", "beta")], operators=False)
+    monkeypatch.undo()
+    assert left_behind(tmp_path) == ["gen-000001"]
+    publish(tmp_path)
+    assert Searcher(tmp_path).ready()
+
+
+def test_readers_never_see_an_empty_index_while_another_is_built(tmp_path: Path) -> None:
+    reader = searcher(tmp_path)
+    with Builder(tmp_path) as builder:
+        builder.add(ARTICLES[0])
+        assert reader.search("password").hits[0].id == "faq/password"
+        assert Searcher(tmp_path, budget_ms=60_000).search("password").hits[0].id == "faq/password"
+        builder.publish(ledger={}, settings={})
+    assert Searcher(tmp_path, budget_ms=60_000).search("password").total == 0
+
+
+def test_phrases_follow_an_incremental_build(tmp_path: Path) -> None:
+    many = [
+        document(f"doc/{i:02}", f"Article {i}", f"the magic words of number {i}") for i in range(40)
+    ]
+    publish(tmp_path, many)
+    changed = [
+        document("doc/03", "Article 3", "other words entirely"),
+        *[d for d in many if d.id not in ("doc/03", "doc/04")],
+    ]
+    publish(tmp_path, changed)
+    found = Searcher(tmp_path, budget_ms=60_000).search('"magic words"', per_page=100)
+    assert {hit.id for hit in found.hits} == {d.id for d in many} - {"doc/03", "doc/04"}
+
+
+def test_text_that_no_store_can_hold_is_mended(tmp_path: Path) -> None:
+    found = searcher(tmp_path, [document("doc/odd", "Lone \ud800 surrogate", "NUL \0 inside")])
+    assert found.article("doc/odd").title == "Lone ? surrogate"
+    assert found.search("surrogate").total == 1
+
+
+def test_for_a_page_only_what_changed_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(tmp_path)
+    publish(tmp_path, ARTICLES[:2], operators=False)
+    seen, sha256 = history(tmp_path), sealing.sha256
+    hashed: list[Path] = []
+
+    def told(file: Path) -> str:
+        hashed.append(file)
+        return sha256(file)
+
+    monkeypatch.setattr(sealing, "sha256", told)
+    assert history(tmp_path, anew=False) == seen
+    current = generations.current(tmp_path, anew=False)
+    assert current
+    assert current.name == "000002"
+    assert hashed == []  # what this process wrote itself, it knows
+
+    file = tmp_path / "index" / "gen-000002" / "words.arrays"
+    raw = file.read_bytes()
+    file.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
+    os.utime(file, ns=(0, 0))
+    assert [(one.name, one.serves, one.sound) for one in history(tmp_path, anew=False)] == [
+        ("000002", False, False),
+        ("000001", True, True),
+    ]
+    assert hashed == [file]

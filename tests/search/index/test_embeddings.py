@@ -1,0 +1,128 @@
+"""Meanings by a model: their way through an index, with a small model of our own, and the real one
+where there is.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kb.errors import Misconfigured
+from kb.search.generations.generation import Builder
+from kb.search.index import array_file as arrays
+from kb.search.index import embeddings as semantic
+from kb.search.searcher import Searcher
+from tests.search.library import document, published
+
+PAGES = (
+    document("doc/locked", "Locked out", "Ask for a link on the page where you sign in."),
+    document("doc/money", "Invoices", "They are sent to the address of the account."),
+    document("doc/secret", "Vault", "For members of staff.", audience="staff"),
+)
+
+
+class Model:
+    """Says that "password" means what "locked" means; all other words mean only themselves."""
+
+    def embed(self, texts: list[str]) -> np.ndarray:
+        return np.stack(
+            [self._mean(text.lower().replace("password", "locked").split()) for text in texts]
+        )
+
+    def _mean(self, words: list[str]) -> np.ndarray:
+        rows: list[np.ndarray] = [
+            np.random.default_rng(zlib.crc32(word.encode())).normal(size=semantic.DIMENSIONS)
+            for word in words
+        ]
+        return np.asarray(np.mean(rows or [np.zeros(semantic.DIMENSIONS)], axis=0))
+
+
+@pytest.fixture
+def model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(semantic, "_model", Model)
+    monkeypatch.setattr(semantic, "available", lambda: True)
+
+
+@pytest.mark.usefixtures("model")
+def test_another_word_of_the_same_meaning_brings_its_page_forward(tmp_path: Path) -> None:
+    found = published(
+        tmp_path,
+        [*PAGES, document("doc/other", "Sharing", "Send others a link to what you see.")],
+        semantic=True,
+    )
+    with Searcher.on(found) as searcher:
+        hits = searcher.suggest("password link", explain=True, doubt=-math.inf).hits
+    explained = {hit.id: hit.explain.get("semantic", 0.0) for hit in hits}
+    assert max(explained, key=lambda id_: explained[id_]) == "doc/locked"
+
+
+@pytest.mark.usefixtures("model")
+def test_what_is_kept_is_what_would_be_worked_out_again(tmp_path: Path) -> None:
+    ids = [one.id for one in PAGES]
+    fresh = published(tmp_path / "a", PAGES, semantic=True)
+    again = published(tmp_path / "a", [], ids, semantic=True)
+    published(tmp_path / "b", PAGES)
+    later = published(
+        tmp_path / "b", [], ids, semantic=True
+    )  # asked for after these documents had been read
+    for audience in ("public", "staff"):
+        rows = [
+            arrays.load(one.partition(audience))["semantic_passages"].tolist()
+            for one in (fresh, again, later)
+        ]
+        assert rows[0] == rows[1] == rows[2]
+
+
+@pytest.mark.usefixtures("model")
+def test_what_is_hidden_has_no_part_in_it(tmp_path: Path) -> None:
+    beside, alone = (
+        published(tmp_path / "a", PAGES, semantic=True),
+        published(tmp_path / "b", PAGES[:2], semantic=True),
+    )
+    left, right = (
+        arrays.load(one.partition("public"))["semantic_passages"] for one in (beside, alone)
+    )
+    assert left.tobytes() == right.tobytes()
+
+
+def test_an_index_with_meanings_is_answered_without_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as installed:
+        installed.setattr(semantic, "_model", Model)
+        found = published(tmp_path, PAGES, semantic=True)
+    monkeypatch.setattr(semantic, "available", lambda: False)
+    with Searcher.on(found) as searcher:
+        (hit,) = searcher.suggest("locked out", explain=True).hits
+    assert "semantic" not in hit.explain
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("wordllama") is not None, reason="the semantic extra is installed"
+)
+def test_asking_for_meanings_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
+    with (
+        pytest.raises(Misconfigured, match="askfirst\\[semantic\\]"),
+        Builder(tmp_path, semantic=True),
+    ):
+        pass
+
+
+def test_the_real_model_knows_words_that_mean_the_same() -> None:
+    pytest.importorskip("wordllama", reason="the semantic extra is not installed")
+    asked, near, far, empty = semantic.directions(
+        ["reset my password", "forgot login credentials", "ship parcels", ""]
+    )
+
+    def cosine(left: np.ndarray, right: np.ndarray) -> float:
+        return float(
+            left.astype(float) @ right / np.linalg.norm(left.astype(float)) / np.linalg.norm(right)
+        )
+
+    assert cosine(asked, near) > cosine(asked, far) + 0.2
+    assert not empty.any() or empty.dtype == np.int8

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.search.query.parser import LONGEST, Operator, parse, plain
+
+
+def test_plain_words_are_just_words() -> None:
+    assert parse("  how do I reset it? ").words == "how do I reset it?"
+    assert parse("error: it's broken").operators == ()
+
+
+def test_operators_are_understood() -> None:
+    query = parse(
+        'install "port in use" -docker title:setup product:"Askfirst Embed" after:2026-01'
+    )
+    assert query.operators == (
+        Operator("", "port in use", excluded=False, exact=True),
+        Operator("", "docker", excluded=True, exact=False),
+        Operator("title", "setup", excluded=False, exact=False),
+        Operator("product", "Askfirst Embed", excluded=False, exact=True),
+        Operator("after", "2026-01", excluded=False, exact=False),
+    )
+    assert query.words == "install port in use setup"
+    assert query.notes == ()
+
+
+def test_malformed_operators_are_read_as_words_with_a_note() -> None:
+    open_quote = parse('say "hello')
+    assert open_quote.operators == ()
+    assert "not closed" in open_quote.notes[0]
+    no_date = parse("before:soon")
+    assert no_date.operators == ()
+    assert "before:2026-01-31" in no_date.notes[0]
+    assert parse('- -" : title:').operators == ()
+
+
+def test_a_hyphen_inside_a_word_excludes_nothing() -> None:
+    assert parse("sign-in e-mail").operators == ()
+
+
+def test_a_title_has_no_operators() -> None:
+    assert plain('what does "-x" mean').operators == ()
+
+
+@given(st.text(max_size=3000))
+def test_every_text_is_a_query_of_bounded_length(text: str) -> None:
+    query = parse(text)
+    assert query.text == text
+    assert len(query.words) <= 2 * LONGEST
+    assert len(query.operators) <= 16

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kb.cli import kb, main
+from kb.errors import Invalid
+from kb.search import evaluation as evaluate
+from tests.search.library import ARTICLES, document, publish
+
+
+@pytest.fixture
+def judged(tmp_path: Path) -> Path:
+    corpus = [
+        {
+            "_id": "d1",
+            "title": "Reset a password",
+            "text": "Ask for a link.",
+            "metadata": {"kind": "faq"},
+        },
+        {
+            "_id": "d2",
+            "title": "Install on Linux",
+            "text": "Run make serve.",
+            "metadata": {"kind": "doc"},
+        },
+        {
+            "_id": "d3",
+            "title": "Billing",
+            "text": "Invoices are sent monthly.",
+            "metadata": {"kind": "faq:money"},
+        },
+    ]
+    queries = [
+        {"_id": "q1", "text": "reset my password please"},
+        {"_id": "d2", "text": "install on linux"},
+    ]
+    for name, rows in (
+        ("corpus", corpus),
+        ("queries", queries),
+        ("out-of-scope", [{"_id": "o", "text": "weather in paris"}]),
+    ):
+        (tmp_path / f"{name}.jsonl").write_text(
+            "".join(json.dumps(row) + "\n" for row in rows), "utf-8"
+        )
+    (tmp_path / "qrels").mkdir()
+    (tmp_path / "qrels" / "dev.tsv").write_text(
+        "query-id\tcorpus-id\tscore\nq1\td1\t1\nd2\td3\t1\n", "utf-8"
+    )
+    return tmp_path
+
+
+def test_a_perfect_answer_scores_one_and_a_querys_own_document_is_left_out(judged: Path) -> None:
+    report = evaluate.run(evaluate.read(judged))
+    assert report.run["q1"][0][0] == "d1"
+    assert "d2" not in [document for document, _ in report.run["d2"]]
+    assert report.metrics["success@5"] == 0.5
+    assert report.documents == 3
+    assert 0 < report.latency_ms["p50"] <= report.latency_ms["p99"]
+
+
+def test_metrics_are_those_of_trec_eval() -> None:
+    run = {"q": [("a", 1.0), ("b", 1.0), ("c", 1.0)]}
+    found = evaluate.measure({"q": {"b": 1}}, run)
+    assert found["MRR@10"] == 0.5
+    assert found["nDCG@10"] == pytest.approx(0.6309, abs=1e-4)
+    assert found["R@10"] == found["success@5"] == 1.0
+
+
+def test_slips_are_the_same_every_time_and_leave_short_words_alone() -> None:
+    slip = evaluate.typos(1)
+    assert slip("forgot my password") == slip("forgot my password") != "forgot my password"
+    assert slip("a b cd efg") == "a b cd efg"
+    assert evaluate.first_characters(9)("forgot my password") == "forgot my"
+    assert evaluate.first_words(2)("forgot my password") == "forgot my"
+
+
+def test_the_command_prints_one_json_document_and_a_run_file(judged: Path, tmp_path: Path) -> None:
+    arguments = [
+        "eval",
+        str(judged),
+        "--mode",
+        "suggest",
+        "--prefix-chars",
+        "14",
+        "--run",
+        str(tmp_path / "run"),
+        "--json",
+    ]
+    found = CliRunner().invoke(kb, arguments)
+    assert found.exit_code == 0, found.output
+    report = json.loads(found.stdout)
+    assert set(report["metrics"]) == set(evaluate.METRICS)
+    assert set(report["latency_ms"]) == {"p50", "p99"}
+    assert set(report["abstain"]) == {
+        "false_suggestions",
+        "silent_in_scope",
+        "kept_at_10%",
+        "threshold_at_10%",
+    }
+    assert report["abstain"]["false_suggestions"] == 0.0
+    assert (tmp_path / "run").read_text().startswith("q1 Q0 d1 1 ")
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("corpus.jsonl", "{broken\n", r"corpus.jsonl:1: not a JSON object"),
+        ("queries.jsonl", "[]\n", "queries.jsonl:1"),
+    ],
+)
+def test_a_broken_set_is_named_with_its_line(
+    judged: Path, file: str, content: str, sentence: str
+) -> None:
+    (judged / file).write_text(content, "utf-8")
+    with pytest.raises(Invalid, match=sentence):
+        evaluate.read(judged)
+
+
+def test_an_unknown_split_is_told_with_those_there_are(judged: Path) -> None:
+    with pytest.raises(Invalid, match="it has dev"):
+        evaluate.read(judged, "train")
+
+
+def test_search_and_suggest_print_the_shape_of_the_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KB_SUGGEST_BUDGET_MS", "5000")
+    publish(tmp_path)
+    found = CliRunner().invoke(
+        kb, ["suggest", "port already in u", "--data", str(tmp_path), "--json"]
+    )
+    assert found.exit_code == 0
+    answer = json.loads(found.stdout)
+    assert set(answer) == {"query", "generation", "partial", "suggestions"}
+    assert set(answer["suggestions"][0]) == {"id", "title", "url", "kind", "score", "passage"}
+    found = CliRunner().invoke(
+        kb, ["search", "port", "--data", str(tmp_path), "--json", "--explain"]
+    )
+    answer = json.loads(found.stdout)
+    assert {"query", "generation", "total", "partial", "did_you_mean", "facets", "results"} <= set(
+        answer
+    )
+    assert answer["results"][0]["explain"]
+
+
+@pytest.mark.parametrize("command", ["search", "suggest"])
+def test_an_audience_that_nobody_named_is_refused_with_those_there_are(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    publish(tmp_path, [*ARTICLES, document("doc/pilot", "The pilot port", audience="pilot-2027")])
+
+    def ended(audience: str) -> tuple[object, str]:
+        monkeypatch.setattr(
+            "sys.argv", ["kb", command, "pilot port", "--data", str(tmp_path), "--as", audience]
+        )
+        with pytest.raises(SystemExit) as code:
+            main()
+        return code.value.code, capsys.readouterr().err
+
+    assert ended("pilot-2027")[0] == ended("staff")[0] == 0
+    code, told = ended("stuff")
+    assert code == 2
+    assert "'stuff'" in told
+    assert "public, customers, partners, staff and pilot-2027" in told
+
+
+def test_nothing_found_is_exit_code_one(tmp_path: Path) -> None:
+    publish(tmp_path)
+    found = CliRunner().invoke(kb, ["search", "zzzzzz", "--data", str(tmp_path)])
+    assert found.exit_code == 1
+    assert "Nothing was found." in found.stderr

@@ -1,0 +1,198 @@
+"""The matrix against a scorer written from the formula, document by document."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.search.analysis.passages import cut
+from kb.search.analysis.tokenizer import Analyzer
+from kb.search.build import partition_writer as postings
+from kb.search.build.forward_index import Corpus
+from kb.search.documents import Document, Kind
+from kb.search.partition import MOST_TIMES, MOST_WORDS, Matrix
+from kb.search.scoring import weights
+from kb.search.scoring.bm25 import _worth
+from tests.search.library import ARTICLES, document
+
+WORDS = ("alpha", "button", "gamma", "delta", "epsilon", "window", "kappa")  # no two an edit apart
+TEXT = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
+CORPUS = st.lists(
+    st.tuples(TEXT, TEXT, st.sampled_from(["public", "staff"])), min_size=1, max_size=12
+)
+
+
+def matrix(documents: list[Document], audiences: frozenset[str] = frozenset({"public"})) -> Matrix:
+    corpus = Corpus()
+    for row, one in enumerate(documents):
+        corpus.add(one, row, cut(one))
+    return Matrix(postings.partition(corpus, audiences))
+
+
+def corpus_of(rows: list[tuple[str, str, str]]) -> list[Document]:
+    return [
+        document(f"doc/{i:03}", title, text, audience=a) for i, (title, text, a) in enumerate(rows)
+    ]
+
+
+def bm25f(documents: list[Document], query: str) -> list[float]:
+    """Robertson, Zaragoza and Taylor 2004, straight from the paper."""
+    stems = Analyzer().stems
+    titles = [Counter(stems(d.title)) for d in documents]
+    bodies = [Counter(stems(d.text())) for d in documents]
+
+    def norms(fields: list[Counter[str]], b: float) -> list[float]:
+        lengths = [f.total() for f in fields]
+        average = sum(lengths) / len(lengths)
+        return [1 - b + b * n / average if average else 1.0 for n in lengths]
+
+    title_norm, body_norm = norms(titles, weights.B), norms(bodies, weights.BODY_B)
+    scores = [0.0] * len(documents)
+    for stem in stems(query):  # a word said twice counts twice
+        df = sum(bool(t[stem] or b[stem]) for t, b in zip(titles, bodies, strict=True))
+        idf = math.log(1 + (len(documents) - df + 0.5) / (df + 0.5))
+        for i in range(len(documents)):
+            tf = weights.TITLE * titles[i][stem] / title_norm[i] + bodies[i][stem] / body_norm[i]
+            scores[i] += idf * (weights.K1 + 1) * tf / (weights.K1 + tf)
+    return scores
+
+
+@given(CORPUS, TEXT)
+def test_scores_are_bm25f_within_the_step_of_a_posting(
+    rows: list[tuple[str, str, str]], query: str
+) -> None:
+    visible = [d for d in corpus_of(rows) if d.audience == "public"]
+    found = matrix(corpus_of(rows))
+    scores = found.score(found.understand(query, open_ended=False))
+    # Each word is off by half a step of its posting's byte at most: 1/510 of what it is worth when
+    # saturated.
+    steps = (
+        sum(3 / 510 * math.log(1 + (len(visible) + 0.5) / 0.5) for _ in Analyzer().stems(query))
+        + 1e-3
+    )
+    np.testing.assert_allclose(scores, bm25f(visible, query) if visible else [], atol=steps)
+
+
+@given(CORPUS, TEXT)
+def test_hidden_documents_do_not_change_one_byte(
+    rows: list[tuple[str, str, str]], query: str
+) -> None:
+    alone = [row for row in rows if row[2] == "public"]
+    all_documents = corpus_of(rows)
+    with_hidden = matrix(all_documents)
+    without = matrix([d for d in all_documents if d.audience == "public"])
+    assert with_hidden.size == len(alone)
+    for text, open_ended in ((query, False), (query[:9], True)):
+        left, right = (
+            m.score(m.understand(text, open_ended=open_ended)) for m in (with_hidden, without)
+        )
+        assert left.tobytes() == right.tobytes()
+
+
+def test_an_open_last_word_stands_for_all_words_it_begins() -> None:
+    found = matrix(
+        [
+            document("doc/a", "Reinstalling modules"),
+            document("doc/b", "Recovery"),
+            document("doc/c", "Other"),
+        ]
+    )
+    scores = found.score(found.understand("re", open_ended=True))
+    assert (scores > 0).tolist() == [True, True, False]
+    assert found.score(found.understand("re ", open_ended=True)).max() == 0
+
+
+def test_an_unknown_word_is_read_as_its_nearest_neighbour() -> None:
+    found = matrix(
+        [
+            document("doc/a", "Reset password"),
+            document("doc/b", "Password rules"),
+            document("doc/c", "Other"),
+        ]
+    )
+    understood = found.understand("pasword", open_ended=False)
+    assert [m.corrected for m in understood.meanings] == ["password"]
+    assert (found.score(understood) > 0).tolist() == [True, True, False]
+
+
+def test_a_known_word_is_never_corrected() -> None:
+    found = matrix(
+        [document("doc/a", "Hover"), document("doc/b", "Cover cover"), document("doc/c", "Cover")]
+    )
+    assert (found.score(found.understand("hover", open_ended=False)) > 0).tolist() == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_a_title_that_looks_alike_is_a_candidate_without_any_common_word() -> None:
+    found = matrix([document("doc/a", "Reconfiguration"), document("doc/b", "Billing")])
+    vector = found.letters.vector("configure")
+    assert vector is not None
+    assert found.letters.candidates(vector).tolist() == [0]
+
+
+def test_equal_scores_are_cut_in_order_of_id() -> None:
+    many = [document(f"doc/{i:04}", "same words") for i in range(weights.CANDIDATES + 50)]
+    found = matrix(many)
+    best = found.best(found.score(found.understand("same", open_ended=False)))
+    assert best.tolist() == list(range(weights.CANDIDATES))
+
+
+def test_each_kind_has_candidates_of_its_own() -> None:
+    topics = [document(f"forum/{i:04}", "slow slow slow", kind=Kind.FORUM) for i in range(200)]
+    found = matrix([*topics, document("doc/a", "why it is slow sometimes and what to do")])
+    best = found.best(found.score(found.understand("slow", open_ended=False)))
+    assert 0 in best.tolist()
+
+
+@pytest.mark.parametrize(
+    "documents",
+    [[], [document("doc/a", "")], [document("doc/a", "!!!", "...")], [document("doc/a", "日本語")]],
+)
+def test_strange_corpora_are_answered(documents: list[Document]) -> None:
+    found = matrix(documents)
+    understood = found.understand("日本 anything at all", open_ended=True)
+    assert found.score(understood).size == len(documents)
+    assert found.letters.vector("日本 anything") is None or documents
+
+
+@pytest.mark.parametrize("query", ["㌖" * 1000, "㌖ " * 500, "メー" * 500, "ab " * 333])
+def test_a_word_said_a_thousand_times_outgrows_no_sum(query: str) -> None:
+    others = [document(f"doc/{i:03}", f"Other {i}", "nothing of interest") for i in range(400)]
+    found = matrix([*others, document("doc/zz", "キロメートル ab", "キロメートル ab " * 30)])
+    understood = found.understand(query, open_ended=False)
+    assert np.flatnonzero(found.score(understood) > 0).tolist() == [400]
+    assert found.pool(understood).documents.tolist() == [400]
+    passages = found.look(found.question(understood), np.array([0, 400])).raw["passage"]
+    assert passages[0] == 0
+    assert passages[1] > 0
+
+
+def test_no_query_outgrows_32_bits_in_a_million_documents() -> None:
+    heaviest = _worth(math.log1p((1_000_000 - 0.5) / 1.5) * MOST_TIMES) * weights.STEPS
+    assert heaviest * MOST_WORDS < 2**31
+
+
+def test_who_names_two_versions_asks_for_pages_about_either() -> None:
+    pages = [document(f"doc/{n}", "Upgrade", "How to.", versions=(f"4.{n}",)) for n in (10, 11, 12)]
+    found = matrix(pages)
+    signals = found.signals(
+        found.understand("upgrade 4.10 to 4.11", open_ended=False), np.arange(3), ""
+    )
+    assert signals["version"].tolist() == [1, 1, 0]
+
+
+def test_facets_count_only_the_documents_asked_for() -> None:
+    found = matrix(list(ARTICLES), frozenset({"public", "customers", "partners", "staff"}))
+    everything = np.arange(found.size)
+    assert found.count("product", everything) == {"Askfirst Embed": 1}
+    assert found.count("version", everything[:0]) == {}
+    assert np.flatnonzero(found.having("tag", "account")).size == 1
+    assert not found.having("tag", "no such tag").any()

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.search.analysis.tokenizer import Analyzer, fold, placed
+from kb.search.snippets import WIDTH, Matches, passage, read, reads_well
+
+
+def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
+    return Matches(stems, beginnings, Analyzer().stem)
+
+
+def marked(text: str, found: Matches) -> list[str]:
+    shown, spans = excerpt(text, found)
+    return [shown[start:end] for start, end in spans]
+
+
+def excerpt(text: str, found: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
+    shown = passage(read(" ".join(text.split())), "", (), found)
+    return shown.text, shown.spans
+
+
+def test_inflections_of_a_word_are_marked() -> None:
+    assert marked("Installing it: install, installed; reinstall.", matches("instal")) == [
+        "Installing",
+        "install",
+        "installed",
+    ]
+
+
+def test_an_open_last_word_marks_its_completions() -> None:
+    assert marked("Suggestions suggest", matches(beginnings=("sugg",))) == [
+        "Suggestions",
+        "suggest",
+    ]
+
+
+def test_accents_and_pairs_are_marked_in_place() -> None:
+    assert marked("Ein Café hier", matches("cafe")) == ["Café"]
+    assert marked("東京の日本語です", matches("日本", "本語")) == ["日本語"]
+
+
+@pytest.mark.parametrize(
+    ("query", "text", "shown"),
+    [
+        ("printer", "Printer in İstanbul", ["Printer"]),
+        ("istanbul", "Printer in İstanbul", ["İstanbul"]),
+        ("cafe", "Das Cafe\u0301 hier", ["Cafe\u0301"]),
+        ("resume", "Your re\u0301sume\u0301 here", ["re\u0301sume\u0301"]),
+        ("strasse", "STRASSE, Straße", ["STRASSE", "Straße"]),
+        (
+            "file",
+            "The ﬁle File™ file",
+            ["ﬁle", "file"],
+        ),  # the third letter of its folded form is no word's end
+        ("صلى الله", "ﷺ Printer", ["ﷺ"]),
+        ("שלום", "שָׁלוֹם עולם", ["שָׁלוֹם"]),
+        ("हिन्दी", "यह हिन्दी है", ["हिन्दी"]),
+        ("न्दी", "यह हिन्दी है", []),
+        ("οδος", "Η ΟΔΟΣ εδώ", ["ΟΔΟΣ"]),
+    ],
+)
+def test_words_are_marked_whose_letters_fold_to_more_or_fewer(
+    query: str, text: str, shown: list[str]
+) -> None:
+    assert marked(text, matches(*Analyzer().stems(query))) == shown
+
+
+@given(st.text(alphabet="aBİßﬁ™…½e\u0301\u0307ָ शि日Σ ", max_size=30))
+def test_every_letter_of_folded_text_has_a_place_in_the_text(text: str) -> None:
+    folded, places = placed(text)
+    assert len(places) == len(folded) + 1
+    assert list(places) == sorted(places)
+    assert places[-1] == len(text)
+    for letter, at in zip(folded, places, strict=False):
+        assert letter in fold(text[at:]) or letter == "ς"
+
+
+def test_the_excerpt_is_cut_around_the_matches() -> None:
+    text = "nothing here " * 60 + "the needle lies there " + "and more " * 60
+    shown, spans = excerpt(text, matches("needl"))
+    assert [shown[a:b] for a, b in spans] == ["needle"]
+    assert shown.startswith("… ")
+    assert shown.endswith(" …")
+
+
+CODE = (
+    "$all = Get-ChildItem -Path C:\\logs | Where-Object { $_.Length -gt 5 } | Remove-Item "
+    "-Recurse -Force; $all[0] "
+)
+
+
+def test_sentences_are_shown_rather_than_code_that_holds_as_many_of_the_words() -> None:
+    text = (
+        CODE * 3
+        + "This deletes whatever is there. Remove an item only when nobody needs it. "
+        + "More. " * 60
+    )
+    shown, spans = excerpt(text, matches("remov", "item"))
+    assert (
+        "This deletes whatever is there. Remove an item only when nobody needs it. " in shown[:90]
+    )
+    assert {shown[a:b] for a, b in spans} == {"Remove", "item"}
+
+
+def test_code_is_shown_where_only_code_holds_the_words() -> None:
+    shown, spans = excerpt(
+        "Nothing to see here, please walk on. " * 12 + CODE * 3, matches("recurs")
+    )
+    assert {shown[a:b] for a, b in spans} == {"Recurse"}
+
+
+def test_at_the_end_of_a_text_an_excerpt_has_no_less_to_read() -> None:
+    shown, _ = excerpt("First this is told. " * 40 + "The last word is needle.", matches("needl"))
+    assert len(shown) > WIDTH // 2
+    assert shown.startswith("… First this is told.")
+
+
+@pytest.mark.parametrize(
+    ("text", "well"),
+    [
+        ("Pull the jammed paper slowly, never backwards; then close the cover.", True),
+        (
+            "Unlike Copy-Item, the Filter parameter applies to the items discovered during "
+            "recursion.",
+            True,
+        ),
+        ("パスワードをリセットする方法。", True),
+        ("Ask for a link.", True),
+        ("ConvertTo-Json ConvertFrom-Json Invoke-WebRequest", False),
+        (
+            "ConvertTo-Json [-InputObject] <Object> [-Depth <Int32>] [-Compress] "
+            "[<CommonParameters>]",
+            False,
+        ),
+        ("Type: System.Int32 Aliases: Required: False Position: Named Default value: None", False),
+        (CODE, False),
+        (CODE + "It removes what is large and lies in the folder of logs.", True),
+    ],
+)
+def test_sentences_are_told_from_code_and_lists_of_names(text: str, well: bool) -> None:
+    assert reads_well(text) is well
+
+
+@given(
+    st.text(max_size=2000), st.lists(st.text(alphabet="abé日", min_size=1, max_size=3), max_size=4)
+)
+def test_spans_lie_in_range_in_order_and_apart(text: str, stems: list[str]) -> None:
+    shown, spans = excerpt(text, matches(*stems))
+    assert len(shown) <= WIDTH + 4
+    end = 0
+    for start, stop in spans:
+        assert end <= start < stop <= len(shown)
+        end = stop

@@ -1,0 +1,186 @@
+"""The life of a ticket as a state machine: legal moves do what the table says, illegal ones change
+nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from kb.errors import Conflict, Forbidden, KbError, NotFound
+from kb.sla.clock import targets
+from kb.tickets import permissions as access
+from kb.tickets import sla_targets as promises
+from kb.tickets.ticket import ACTIVE, TRANSITIONS, Status, Ticket, Verb, after
+from tests.world import FRIDAY, HOUR, World, build, draft
+
+PEOPLE = ("alice", "anton", "bob", "charlie", "erin", "vera")
+
+
+def test_every_status_can_be_left_and_reached() -> None:
+    assert {status for status, _ in TRANSITIONS} == set(Status)
+    assert set(TRANSITIONS.values()) == set(Status)
+    assert {verb for _, verb in TRANSITIONS} == set(Verb) - {Verb.OPEN}
+
+
+@given(st.sampled_from(Status), st.sampled_from(Verb))
+def test_what_is_not_in_the_table_is_a_conflict_that_says_so(status: Status, verb: Verb) -> None:
+    assume((status, verb) not in TRANSITIONS)
+    with pytest.raises(Conflict, match="so it cannot"):
+        after(status, verb)
+
+
+def do(world: World, number: str, verb: Verb, name: str, step: int, other: str) -> None:
+    person, now, desk = getattr(world, name), FRIDAY + step * HOUR, world.desk
+    once: dict[str, Any] = {"key": str(step), "now": now}
+    acts: dict[Verb, Callable[[], object]] = {
+        Verb.REPLY: lambda: desk.reply(number, person, "Word.", **once),
+        Verb.LINK: lambda: desk.answer_by_link(number, person, [("doc/a", "A")], **once),
+        Verb.COMMENT: lambda: desk.comment(number, person, "Word.", **once),
+        Verb.NOTE: lambda: desk.note(number, person, "Word.", **once),
+        Verb.ASSIGN: lambda: desk.assign(number, person, "bob@example.com", now=now),
+        Verb.COPY: lambda: desk.set_copies(number, person, ["boss@example.com"], now=now),
+        Verb.AWAIT: lambda: desk.await_customer(number, person, "Which one?", now=now),
+        Verb.PAUSE: lambda: desk.pause(number, person, "release", now=now),
+        Verb.RESUME: lambda: desk.resume(number, person, now=now),
+        Verb.DISMISS: lambda: desk.no_answer_needed(number, person, now=now),
+        Verb.MOVE: lambda: desk.move(number, person, LEVELS[step % 2], "So be it.", now=now),
+        Verb.PROPOSE: lambda: desk.propose_severity(number, person, "down", "Worse.", now=now),
+        Verb.AGREE: lambda: desk.agree(number, person, now=now),
+        Verb.DECLINE: lambda: desk.decline(number, person, now=now),
+        Verb.ESCALATE: lambda: desk.escalate(number, person, "Hurry.", **once),
+        Verb.SOLVE: lambda: desk.solve(number, person, now=now),
+        Verb.CANCEL: lambda: desk.cancel(number, person, now=now),
+        Verb.REOPEN: lambda: desk.reopen(number, person, "Again.", now=now),
+        Verb.RATE: lambda: desk.rate(number, person, 5, now=now),
+        Verb.MERGE: lambda: desk.merge(number, person, other, now=now),
+        Verb.ABSORB: lambda: desk.merge(other, person, number, now=now),
+        Verb.SPLIT: lambda: desk.split(number, person, "A part", "Of it.", **once),
+        Verb.VOID: lambda: desk.void(number, person, "spam", now=now),
+    }
+    acts[verb]()
+
+
+LEVELS = ("vip-coupon", "commercial")
+
+
+class Life(RuleBasedStateMachine):
+    """One ticket under any sequence of verbs by anybody, beside a model of a dozen lines."""
+
+    template: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.world = build(Path(shutil.copytree(self.template, self.folder / "data")))
+        self.number = self.world.desk.open(draft(), self.world.alice, key="k", now=FRIDAY)
+        self.status, self.verbs, self.step = Status.OPEN, [Verb.OPEN], 0
+
+    def seen(self) -> Ticket:
+        return self.world.desk.ticket(self.number, self.world.bob, now=self.now)
+
+    @property
+    def now(self) -> dt.datetime:
+        return FRIDAY + self.step * HOUR
+
+    @rule(verb=st.sampled_from(sorted(set(Verb) - {Verb.OPEN})), name=st.sampled_from(PEOPLE))
+    def anybody_does_anything(self, verb: Verb, name: str) -> None:
+        self.step += 1
+        other = ""
+        if verb in (Verb.MERGE, Verb.ABSORB):
+            other = self.world.desk.open(
+                draft("Another"), self.world.alice, key=f"o{self.step}", now=self.now
+            )
+        owned = access.Ownership(1001, self.world.alice.id, self.world.alice.organisation_id)
+        side = access.side(getattr(self.world, name), owned)
+        move = TRANSITIONS.get((self.status, verb))
+        expected: tuple[type[KbError], ...] = ()
+        if side is None:
+            expected = (NotFound,)
+        elif side not in access.ALLOWED[verb]:
+            expected = (Forbidden,)
+        elif move is None:
+            expected = (Conflict,)
+        before = self.seen()
+        try:
+            do(self.world, self.number, verb, name, self.step, other)
+            refused = None
+        except KbError as error:
+            refused = error
+        # What the table allows may still be refused for what the ticket is: nothing proposed,
+        # already there.
+        assert refused is not None or not expected
+        if refused is not None:
+            assert isinstance(refused, expected or (Conflict,)), refused.sentence
+            assert self.seen() == before
+        elif move is not None:
+            self.status = move
+            self.verbs.append(verb)
+
+    @precondition(lambda self: self.step)
+    @invariant()
+    def the_ticket_is_as_the_table_says(self) -> None:
+        ticket = self.seen()
+        assert ticket.row.status is self.status
+        assert [event.verb for event in ticket.events] == self.verbs
+        listed = {row.number for row in self.world.desk.queue(self.world.bob, now=FRIDAY)[1]}
+        assert (self.number in listed) == (self.status in ACTIVE)
+
+    @invariant()
+    def nothing_runs_when_it_is_closed_or_the_customer_has_the_word(self) -> None:
+        ticket = self.seen()
+        running = {due.target for due in ticket.dues if due.state in ("running", "paused")}
+        if ticket.row.status not in ACTIVE:
+            assert ticket.row.due is None
+            assert not running
+        if ticket.row.status is Status.WAITING:
+            assert running <= {"resolution"}
+
+    @invariant()
+    def the_rows_are_what_the_clock_makes_of_the_whole_history(self) -> None:
+        facts = self.world.desk._store.facts(1001)
+        counted = {
+            (target.goal.value, target.cycle, target.started, target.due, target.state.value)
+            for target in targets(facts.history, self.world.policy, self.now)
+        }
+        kept = {
+            (
+                one.target,
+                one.cycle,
+                one.started_at,
+                one.due_at,
+                promises.due(one.target, one.state, one.due_at, None, self.now).state,
+            )
+            for one in facts.promised
+        }
+        assert kept == counted
+
+    def teardown(self) -> None:
+        self.world.database.close()
+        shutil.rmtree(self.folder)
+
+
+def test_the_life_of_a_ticket_follows_the_table(template: Path) -> None:
+    Life.template = template
+    calm = settings(
+        max_examples=12,
+        stateful_step_count=15,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Life, settings=calm)

@@ -1,0 +1,61 @@
+"""The choke point: every person, every verb."""
+
+from __future__ import annotations
+
+import pytest
+
+from kb.errors import Forbidden, NotFound
+from kb.people.person import Person, Role
+from kb.tickets import permissions as access
+from kb.tickets.permissions import Ownership
+from kb.tickets.ticket import Verb
+
+ACME, GLOBEX = 1, 2
+TICKET = Ownership(serial=1001, customer_id=10, organisation_id=ACME)
+PEOPLE = {
+    "alice": Person(10, "alice@example.com", "Alice", Role.CUSTOMER, ACME),
+    "colleague": Person(11, "anton@example.com", "Anton", Role.CUSTOMER, ACME),
+    "charlie": Person(12, "charlie@example.com", "Charlie", Role.CUSTOMER, GLOBEX),
+    "erin": Person(13, "erin@example.com", "Erin", Role.EDITOR),
+    "bob": Person(14, "bob@example.com", "Bob", Role.AGENT),
+    "ada": Person(15, "ada@example.com", "Ada", Role.ADMIN),
+    "guest with her id": Person(10, "alice@example.com", "Alice?", Role.CUSTOMER, guest=True),
+    "guest with the link": Person(
+        16, "gina@example.com", "Gina", Role.CUSTOMER, guest=True, holds=1001
+    ),
+    "guest with another link": Person(
+        10, "gina@example.com", "Gina", Role.CUSTOMER, guest=True, holds=1002
+    ),
+    "agent as a guest": Person(14, "bob@example.com", "Bob?", Role.AGENT, guest=True),
+}
+STAFF, OWNERS = {"bob", "ada"}, {"alice", "guest with the link"}
+OWNERS_ONLY = {Verb.COMMENT, Verb.AGREE, Verb.DECLINE, Verb.ESCALATE, Verb.RATE}
+OWNERS_MAY = OWNERS_ONLY | {Verb.COPY, Verb.SOLVE, Verb.CANCEL, Verb.REOPEN}
+STAFF_MAY = set(Verb) - {Verb.OPEN} - OWNERS_ONLY
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_only_the_owner_and_staff_see_a_ticket(name: str) -> None:
+    person = PEOPLE[name]
+    assert access.may_see(person, TICKET) == (name in STAFF | OWNERS)
+    assert access.may_see_internal(person, TICKET) == (name in STAFF)
+    assert access.may_work_the_queue(person) == (name in STAFF)
+
+
+@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize("name", PEOPLE)
+def test_each_may_do_what_their_side_does_and_strangers_learn_nothing(
+    name: str, verb: Verb
+) -> None:
+    person = PEOPLE[name]
+    allowed = (name in STAFF and verb in STAFF_MAY) or (name in OWNERS and verb in OWNERS_MAY)
+    assert access.may(person, verb, TICKET) == allowed
+    if allowed:
+        access.check(person, verb, TICKET)
+        return
+    with pytest.raises(Forbidden if name in STAFF | OWNERS else NotFound):
+        access.check(person, verb, TICKET)
+
+
+def test_every_verb_but_opening_is_somebodys() -> None:
+    assert set(access.ALLOWED) == set(Verb) - {Verb.OPEN}

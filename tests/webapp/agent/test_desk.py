@@ -1,0 +1,130 @@
+"""What agents see and do."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from tests.webapp.world import Browser, Portal, number_of, ticket
+
+
+def test_the_queue_is_by_due_time_and_says_in_words_what_colour_says(
+    portal: Portal, alice: Browser, bob: Browser
+) -> None:
+    first = number_of(alice.post("/tickets", ticket()))
+    portal.clock.now += dt.timedelta(hours=3)
+    second = number_of(alice.post("/tickets", ticket(title="Ink is green", key="k2")))
+    page = bob.page("/desk")
+    assert page.index(first) < page.index(second)
+    assert "Due in 21 h" in page
+    assert "Tue 24 Nov 11:00 CET" in page
+    portal.clock.now += dt.timedelta(hours=20)
+    assert "Due in 1 h" in bob.page("/desk")
+    assert "due-warn" in bob.page("/desk")
+    portal.clock.now += dt.timedelta(hours=3)
+    late = bob.page("/desk")
+    assert "Overdue by 2 h" in late
+    assert "due-bad" in late
+
+
+def test_the_queue_can_be_narrowed(alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    assert number in bob.page("/desk?words=eats&level=commercial&product=press&status=open")
+    for narrowed in ("words=green", "level=community", "product=still", "status=solved"):
+        assert number not in bob.page(f"/desk?{narrowed}")
+    assert bob.get("/desk?page=0").status_code == 422
+
+
+def test_a_public_reply_stops_the_clock_and_is_read_by_the_customer(
+    alice: Browser, bob: Browser
+) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    for _ in range(2):
+        assert (
+            bob.post(f"/desk/{number}/replies", {"body": "Oil it.", "key": "same"}).status_code
+            == 303
+        )
+    page = alice.page(f"/tickets/{number}")
+    assert page.count("Oil it.") == 1
+    assert "Kept" in page
+    assert "Waiting for you" in page
+
+
+def test_an_internal_note_is_never_seen_by_the_customer_and_stops_no_clock(
+    alice: Browser, bob: Browser
+) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    assert (
+        bob.post(f"/desk/{number}/notes", {"body": "Difficult one", "key": "k"}).status_code == 303
+    )
+    assert "Difficult one" in bob.page(f"/desk/{number}")
+    page = alice.page(f"/tickets/{number}")
+    assert "Difficult one" not in page
+    assert "Kept" not in page
+
+
+def test_a_ticket_is_taken_given_and_solved(alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    assert bob.post(f"/desk/{number}/assign", {"agent": "bob@example.com"}).status_code == 303
+    assert "assigned it to Bob Baker" in bob.page(f"/desk/{number}")
+    refused = bob.post(f"/desk/{number}/assign", {"agent": "alice@example.com"})
+    assert refused.status_code == 422
+    assert "no agent" in refused.get_data(as_text=True)
+    assert bob.post(f"/desk/{number}/solve").status_code == 303
+    assert "Solved" in alice.page(f"/tickets/{number}")
+    late = bob.post(f"/desk/{number}/replies", {"body": "One more thing", "key": "k"})
+    assert late.status_code == 409
+
+
+def test_a_suggested_article_says_what_the_customer_did_with_it(
+    alice: Browser, bob: Browser
+) -> None:
+    trail = '[{"id": "doc/jam", "outcome": "shown"}]'
+    number = number_of(
+        alice.post("/tickets", ticket(title="Paper jam in the press", consulted=trail))
+    )
+    choice = bob.page(f"/desk/{number}").split('value="doc/jam"')[1].split("</label>")[0]
+    assert '<span class="tag trail-shown">shown</span>' in choice
+
+
+def test_a_refused_reply_keeps_the_words(alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    long = "word " * 5000
+    response = bob.post(f"/desk/{number}/replies", {"body": long, "key": "k"})
+    assert response.status_code == 422
+    assert long.strip() in response.get_data(as_text=True)
+
+
+def test_the_board_shows_what_is_late_what_comes_next_and_the_record(
+    portal: Portal, alice: Browser, bob: Browser
+) -> None:
+    assert "No promise is running." in bob.page("/desk/board")
+    assert "As soon as promises fall due" in bob.page("/desk/board")
+    kept, missed, late, coming = (
+        number_of(alice.post("/tickets", ticket(key=key, title=f"Title {key}")))
+        for key in ("a", "b", "c", "d")
+    )
+    bob.post(f"/desk/{kept}/replies", {"body": "In time.", "key": "1"})
+    portal.clock.now += dt.timedelta(days=2)
+    bob.post(f"/desk/{missed}/replies", {"body": "Too late.", "key": "2"})
+    bob.post(f"/desk/{coming}/replies", {"body": "Late too.", "key": "3"})
+    portal.clock.now += dt.timedelta(hours=1)
+    alice.post(f"/tickets/{coming}/comments", {"body": "And now?", "key": "4"})
+    page = bob.page("/desk/board")
+    breached, rest = page.split("Has breached", 1)[1].split("Breaches next", 1)
+    assert late in breached
+    assert coming in rest
+    assert coming not in breached
+    assert kept not in page
+    assert 'aria-label="Commercial: 1 of 3 promises kept; the table has each week"' in page
+    assert "1 of 3 <span" in page
+    assert alice.get("/desk/board").status_code == 403
+
+
+def test_the_desk_is_closed_to_customers(alice: Browser, anyone: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    for path in ("/desk", f"/desk/{number}"):
+        assert alice.get(path).status_code == 403
+        assert anyone.get(path).headers["Location"].startswith("/sign-in?next=/desk")
+    for verb in ("replies", "notes", "assign", "solve"):
+        assert alice.post(f"/desk/{number}/{verb}", {"body": "x", "key": "k"}).status_code == 403
+        assert anyone.post(f"/desk/{number}/{verb}", {"body": "x", "key": "k"}).status_code == 403

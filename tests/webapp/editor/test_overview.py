@@ -1,0 +1,187 @@
+"""The editor's page: what is published, why it is in that order, what is to be mended, and the way
+back.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from indexer.pipeline import Order, run
+from indexer.sources import walk as sources
+from kb.people.person import Role
+from kb.search.generations import generation as generations
+from kb.search.generations.generation import Builder
+from kb.search.scoring import weights
+from tests.webapp.world import DOCUMENTS, MONDAY, Browser, Portal, build, publish, settings_of
+from webapp.editor.overview import PARTS
+
+CURATIONS = {
+    "queries": [
+        {
+            "query": ["oil it"],
+            "match": "contains",
+            "pin": ["doc/ink"],
+            "hide": ["doc/still"],
+            "boost": {"doc/jam": 2.0},
+        }
+    ],
+    "synonyms": [{"words": ["ink", "toner"]}, {"from": ["stuck"], "to": ["jam"]}],
+    "stop_phrases": ["please help"],
+}
+
+
+@pytest.fixture
+def erin(portal: Portal) -> Browser:
+    return portal.browser("erin")
+
+
+def text_of(page: str) -> str:
+    """A page's words, without its marks."""
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def test_it_says_what_is_published_and_who_may_see_how_much(erin: Browser) -> None:
+    page = text_of(erin.page("/editor"))
+    assert "6 documents Generation 000001" in page
+    assert "Public 3 1 1 5" in page
+    assert "Staff 4 1 1 6" in page
+    assert "No published file has anything to mend." in page
+
+
+def test_editors_and_the_administrator_come_in_and_find_it(
+    portal: Portal, alice: Browser, bob: Browser
+) -> None:
+    signed = portal.browser().post(
+        "/sign-in", {"email": "erin@example.com", "password": "erin-demo"}
+    )
+    assert signed.headers["Location"] == "/editor"
+    assert '<a href="/editor"' in portal.browser("ada").page("/desk")
+    for other in (alice, bob):
+        assert '<a href="/editor"' not in other.page("/tickets")
+        assert other.get("/editor").status_code == 403
+        assert other.post("/editor/rollback", {"name": "000001"}).status_code == 403
+
+
+def test_a_query_is_tried_with_the_parts_of_each_score(erin: Browser) -> None:
+    page = erin.page("/editor?q=jammed+paper&as=public&mode=search")
+    assert page.index('href="/help/doc/jam') < page.index("What the parts mean")
+    shown = text_of(page)
+    score, *parts = [
+        float(found) for found in re.findall(r"[+-]?\d\.\d\d", shown.split("doc/jam", 1)[1])
+    ][:6]
+    assert score > 0
+    assert "Words" in shown
+    assert sum(parts[:5]) == pytest.approx(score, abs=0.03)
+
+
+def test_every_part_of_a_score_is_named_and_none_that_is_not_there() -> None:
+    of_itself = {"kind", "kindred", "unsolved", "votes", "boost", "pin"}
+    assert set(PARTS) == {*weights.MIX, *weights.NUDGES, *of_itself}
+
+
+def test_it_can_be_asked_as_everybody_who_sees_no_more_than_the_editor(
+    portal: Portal, erin: Browser
+) -> None:
+    assert "Runbook" in erin.page("/editor?q=zephyrion&as=staff&mode=search")
+    assert "Runbook" not in erin.page("/editor?q=zephyrion&as=public&mode=search")
+    portal.centre.accounts.add(
+        "eve@example.com",
+        "Eve",
+        "eve-demo-password",
+        role=Role.EDITOR,
+        audience="customers",
+        now=MONDAY,
+    )
+    eve = portal.browser()
+    eve.post("/sign-in", {"email": "eve@example.com", "password": "eve-demo-password"})
+    assert "Staff" not in text_of(eve.page("/editor")).split("Footer")[0].split("Editor What", 1)[1]
+    assert eve.get("/editor?q=zephyrion&as=staff").status_code == 422
+    assert "Runbook" not in eve.page("/editor?q=zephyrion&as=customers&mode=search")
+
+
+def test_nothing_good_enough_is_told_and_leads_to_the_search(erin: Browser) -> None:
+    page = erin.page("/editor?q=qqzzxx&as=public")
+    assert "Nothing is shown for" in page
+    assert "/editor?q=qqzzxx&amp;as=public&amp;mode=search#try-title" in page
+    assert erin.get("/editor?q=ink&mode=else").status_code == 422
+
+
+def test_another_generation_serves_at_the_press_of_a_button(folder: Path) -> None:
+    data = folder / "data"
+    publish(data, DOCUMENTS[:2])
+    portal = build(settings_of(folder))
+    erin = portal.browser("erin")
+    page = erin.page("/editor")
+    assert "Generation 000002" in page
+    assert "Roll back" in page
+    answer = erin.post("/editor/rollback", {"name": "000001"})
+    assert answer.headers["Location"] == "/editor?served=000001"
+    serving = generations.current(data)
+    assert serving
+    assert serving.name == "000001"
+    after = erin.page("/editor?served=000001")
+    assert "Generation 000001 serves again." in after
+    assert "Roll forward" in after
+    assert "serves again" not in erin.page("/editor?served=000002")
+    portal.centre.close()
+
+
+def test_what_cannot_serve_is_said_and_changes_nothing(folder: Path) -> None:
+    data = folder / "data"
+    publish(data, DOCUMENTS[:2])
+    (data / "index" / "gen-000001" / "ledger.json").write_text("{}")
+    portal = build(settings_of(folder))
+    erin = portal.browser("erin")
+    assert "Damaged" in erin.page("/editor")
+    for name, status in (("000001", 503), ("000009", 404), ("../..", 404)):
+        answer = erin.post("/editor/rollback", {"name": name})
+        assert answer.status_code == status
+        assert 'role="alert"' in answer.get_data(as_text=True)
+    with Builder(data):
+        assert erin.post("/editor/rollback", {"name": "000001"}).status_code == 409
+    assert generations.published(data) == "000002"
+    portal.centre.close()
+
+
+def test_without_an_index_the_page_says_how_to_get_one(folder: Path) -> None:
+    shutil.rmtree(folder / "data" / "index")
+    portal = build(settings_of(folder))
+    assert "Nothing is published yet" in portal.browser("erin").page("/editor?q=ink")
+    portal.centre.close()
+
+
+def test_what_the_indexer_found_is_listed_with_its_place(folder: Path, tmp_path: Path) -> None:
+    source = tmp_path / "docs"
+    source.mkdir()
+    (source / "good.md").write_text("# Good\n\nSee [the other](missing.md).\n", "utf-8")
+    (source / "bad.md").write_text("---\ntitle: [\n---\n\n# Bad\n\nText.\n", "utf-8")
+    report = run(Order(sources.parse([f"doc={source}"]), folder / "data", dt.date(2026, 11, 23)))
+    assert report.findings
+    portal = build(settings_of(folder))
+    page = text_of(portal.browser("erin").page("/editor"))
+    for finding in report.findings:
+        assert (f"{finding.source}:{finding.line}" if finding.line else finding.source) in page
+        assert " ".join(finding.sentence.split()[:3]) in page
+    portal.centre.close()
+
+
+def test_what_editors_decided_is_shown_as_it_is_in_force(folder: Path) -> None:
+    with Builder(folder / "data") as builder:
+        for one in DOCUMENTS:
+            builder.add(one)
+        builder.curations = CURATIONS
+        builder.publish(ledger={}, settings={})
+    portal = build(settings_of(folder))
+    page = portal.browser("erin").page("/editor?q=how+to+oil+it&as=public&mode=search")
+    words = text_of(page)
+    assert "oil it and longer On top doc/ink Hidden doc/still × 2.0 doc/jam" in words
+    assert "ink = toner" in words
+    assert "stuck → also finds jam" in words
+    assert "please help" in words
+    assert words.index("Pin") < words.index("Change the ink")
+    portal.centre.close()

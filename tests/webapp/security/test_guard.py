@@ -1,0 +1,313 @@
+"""The access matrix, headers on every route, sessions, limits and hosts."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+from werkzeug.routing import Rule
+
+from kb.errors import Misconfigured
+from tests.webapp.world import Browser, Portal, build, number_of, settings_of, ticket
+from webapp.security.access_policy import POLICY, RATES, SHARED, UPLOADS, Access
+from webapp.security.guard import CSP, kept_key
+
+ARGUMENTS = {
+    "document_id": "doc/jam",
+    "place": "docs",
+    "name": "x.png",
+    "number": "KB-1001",
+    "ref": "none",
+    "filename": "site.css",
+    "verb": "resume",
+    "word": "agree",
+    "view": 7,
+    "purpose": "reset",
+    "contact": 7,
+    "state": "deactivate",
+    "secret": "none",
+}
+
+
+def doors(portal: Portal) -> list[tuple[Rule, str]]:
+    """Every route and method of the URL map."""
+    return [
+        (rule, method)
+        for rule in portal.app.url_map.iter_rules()
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+    ]
+
+
+def path_of(portal: Portal, rule: Rule) -> str:
+    built = portal.app.url_map.bind("localhost").build(
+        rule.endpoint, {name: ARGUMENTS[name] for name in rule.arguments}
+    )
+    return str(built)
+
+
+def test_every_route_and_method_has_a_declared_policy(portal: Portal) -> None:
+    served = {(rule.endpoint, method) for rule, method in doors(portal)}
+    assert served == set(POLICY)
+    assert set(RATES) <= served
+    assert {endpoint for endpoint, _ in served} >= UPLOADS | SHARED
+
+
+def test_an_undeclared_route_is_nobodys(portal: Portal) -> None:
+    portal.app.add_url_rule("/backdoor", "backdoor", lambda: "open")
+    assert portal.browser("bob").get("/backdoor").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["", "alice", "charlie", "bob", "erin", "ada"])
+def test_the_access_matrix(portal: Portal, name: str) -> None:
+    number_of(portal.browser("alice").post("/tickets", ticket()))
+    browser = portal.browser(name)
+    for rule, method in doors(portal):
+        access, path = POLICY[rule.endpoint, method], path_of(portal, rule)
+        if rule.endpoint.startswith(("account.", "api.")) and method == "POST":
+            continue  # told apart in their own tests
+        response = browser.get(path) if method == "GET" else browser.post(path)
+        inside = {
+            Access.SIGNED_IN: bool(name),
+            Access.STAFF: name in ("bob", "ada"),
+            Access.EDITOR: name in ("erin", "ada"),
+        }
+        allowed = inside.get(access, True)
+        if access is Access.HOLDER:
+            assert response.status_code in _of_a_ticket(name, method), (path, method)
+        elif allowed:
+            assert response.status_code not in (401, 403), (path, method, response.status_code)
+            assert "/sign-in" not in response.headers.get("Location", ""), path
+        elif not name and method == "GET":
+            assert response.headers["Location"].startswith("/sign-in?next="), path
+        else:
+            assert response.status_code == 403, (path, method)
+
+
+def _of_a_ticket(name: str, method: str) -> set[int]:
+    """What somebody may be answered about Alice's ticket and a file that does not exist."""
+    if not name:
+        return {303, 404} if method == "GET" else {403}
+    if name in ("charlie", "erin"):
+        return {404}
+    # Alice and Bob come in: a page, a redirect, or a sentence about an empty form; Bob may not
+    # comment as a customer.
+    return {200, 303, 403, 404, 409, 422}
+
+
+def test_every_answer_carries_every_header(portal: Portal) -> None:
+    number_of(portal.browser("alice").post("/tickets", ticket()))
+    for name in ("", "alice", "bob"):
+        browser = portal.browser(name)
+        for rule, method in doors(portal):
+            if rule.endpoint.startswith("account."):
+                continue
+            path = path_of(portal, rule)
+            response = browser.get(path) if method == "GET" else browser.client.post(path, data={})
+            check_headers(path, response.headers)
+    for path in ("/nope", "/help/none", "/search?page=x", "/static/none.css"):
+        check_headers(path, portal.browser().get(path).headers)
+    check_headers("TRACE", portal.browser().client.open("/", method="TRACE").headers)
+
+
+def check_headers(path: str, headers: object) -> None:
+    found = dict(headers)  # type: ignore[call-overload]  # werkzeug's headers are pairs
+    policy = found["Content-Security-Policy"]
+    assert policy == CSP or "sandbox" in policy, path
+    assert "unsafe-eval" not in policy
+    assert "frame-ancestors 'none'" in CSP
+    assert found["X-Content-Type-Options"] == "nosniff", path
+    assert found["Referrer-Policy"] == "same-origin", path
+    assert found["Cross-Origin-Opener-Policy"] == "same-origin", path
+    assert "camera=()" in found["Permissions-Policy"], path
+    assert found["Cache-Control"], path
+
+
+def test_no_page_has_inline_script_or_style(portal: Portal, alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    paths = (
+        "/",
+        "/search?q=paper",
+        "/help/doc/jam",
+        "/docs",
+        "/tickets/new",
+        "/sign-in",
+        "/nope",
+        "/tickets/solved",
+    )
+    pages = [
+        alice.get(path).get_data(as_text=True)
+        for path in (*paths, "/tickets", f"/tickets/{number}")
+    ]
+    pages += [
+        bob.page("/desk"),
+        bob.page(f"/desk/{number}"),
+        portal.browser("erin").page("/editor?q=paper"),
+    ]
+    for page in pages:
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=|javascript:", page)
+
+
+def test_personal_pages_and_errors_are_kept_by_nobody(alice: Browser, anyone: Browser) -> None:
+    for response in (
+        alice.get("/tickets"),
+        alice.get("/"),
+        anyone.get("/nope"),
+        anyone.get("/static/none.css"),
+    ):
+        assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_static_files_are_kept_for_a_year_under_their_hash_only(anyone: Browser) -> None:
+    found = re.search(r'href="(/static/site\.css\?v=\w+)"', anyone.page("/"))
+    assert found
+    assert "immutable" in anyone.get(found[1]).headers["Cache-Control"]
+    assert anyone.get("/static/site.css").headers["Cache-Control"] == "no-cache"
+    assert anyone.get("/static/site.css?v=0").headers["Cache-Control"] == "no-cache"
+
+
+def test_the_session_cookie_is_hidden_from_scripts_and_other_sites(
+    folder: Path, anyone: Browser
+) -> None:
+    cookie = anyone.get("/tickets/new").headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert "Secure" not in cookie
+    secure = build(settings_of(folder, secure_cookies="yes")).browser().get("/tickets/new").headers
+    assert secure["Set-Cookie"].startswith("__Host-")
+    assert "Secure" in secure["Set-Cookie"]
+    assert "Path=/" in secure["Set-Cookie"]
+    assert "Domain" not in secure["Set-Cookie"]
+    assert secure["Strict-Transport-Security"].startswith("max-age=31536000")
+
+
+def test_a_form_without_its_token_changes_nothing(portal: Portal, alice: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    for rule, method in doors(portal):
+        if method == "POST" and not rule.endpoint.startswith("api."):
+            response = alice.client.post(
+                path_of(portal, rule).replace("KB-1001", number), data={"body": "x"}
+            )
+            assert response.status_code in (400, 403), rule.rule
+
+
+def test_a_token_of_another_session_is_refused(alice: Browser, charlie: Browser) -> None:
+    stolen = charlie.form_token()
+    assert alice.client.post("/sign-out", data={"csrf_token": stolen}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:80"]
+)
+def test_only_known_hosts_are_answered(anyone: Browser, host: str) -> None:
+    response = anyone.get("/", headers={"Host": host})
+    assert response.status_code == 400
+    assert "evil" not in response.get_data(as_text=True)
+
+
+def test_a_forwarded_host_is_never_believed(anyone: Browser) -> None:
+    page = anyone.get("/", headers={"X-Forwarded-Host": "evil.example"}).get_data(as_text=True)
+    assert "evil.example" not in page
+
+
+def test_suggestions_are_limited_by_address_whatever_a_header_says(folder: Path) -> None:
+    browser = build(settings_of(folder, suggest_per_minute="3")).browser()
+    statuses = [
+        browser.get("/api/v1/suggest?q=ink", headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code
+        for n in range(5)
+    ]
+    assert statuses == [200, 200, 200, 429, 429]
+    limited = browser.get("/api/v1/suggest?q=ink")
+    assert 1 <= int(limited.headers["Retry-After"]) <= 60
+    assert limited.mimetype == "application/problem+json"
+
+
+def test_the_limit_is_shared_among_the_workers(folder: Path) -> None:
+    browser = build(settings_of(folder, suggest_per_minute="4", workers="2")).browser()
+    assert [browser.get("/api/v1/suggest?q=ink").status_code for _ in range(3)] == [200, 200, 429]
+
+
+def test_behind_a_proxy_its_word_for_the_address_counts_and_an_ipv6_network_is_one(
+    folder: Path,
+) -> None:
+    browser = build(settings_of(folder, suggest_per_minute="2", trusted_proxies="1")).browser()
+
+    def ask(address: str) -> int:
+        return browser.get(
+            "/api/v1/suggest?q=ink", headers={"X-Forwarded-For": f"6.6.6.6, {address}"}
+        ).status_code
+
+    assert [ask("192.0.2.1"), ask("192.0.2.1"), ask("192.0.2.1"), ask("192.0.2.2")] == [
+        200,
+        200,
+        429,
+        200,
+    ]
+    assert [ask("2001:db8::1"), ask("2001:db8::2"), ask("2001:db8::3"), ask("2001:db8:1::1")] == [
+        200,
+        200,
+        429,
+        200,
+    ]
+
+
+def test_tickets_are_limited_by_person_and_what_was_typed_comes_back(folder: Path) -> None:
+    portal = build(settings_of(folder, tickets_per_hour="1"))
+    alice, charlie = portal.browser("alice"), portal.browser("charlie")
+    number_of(alice.post("/tickets", ticket()))
+    refused = alice.post("/tickets", ticket(key="k2", title="My second ticket"))
+    assert refused.status_code == 429
+    assert "My second ticket" in refused.get_data(as_text=True)
+    assert number_of(charlie.post("/tickets", ticket()))
+
+
+def test_only_listed_origins_read_suggestions_and_never_with_cookies(folder: Path) -> None:
+    browser = build(
+        settings_of(folder, embed_origins="https://shop.example https://www.example")
+    ).browser()
+    for path in ("/api/v1/suggest?q=ink", "/api/v1/search?q=ink", "/api/v1/search?page=x"):
+        allowed = browser.get(path, headers={"Origin": "https://shop.example"}).headers
+        assert allowed["Access-Control-Allow-Origin"] == "https://shop.example"
+        assert "Origin" in allowed["Vary"]
+        assert "Access-Control-Allow-Credentials" not in allowed
+        for origin in (
+            "https://evil.example",
+            "null",
+            "https://shop.example.evil",
+            "http://shop.example",
+            "*",
+        ):
+            assert (
+                "Access-Control-Allow-Origin"
+                not in browser.get(path, headers={"Origin": origin}).headers
+            )
+    for path in ("/api/v1/promise?severity=question", "/", "/tickets/new", "/healthz"):
+        headers = browser.get(path, headers={"Origin": "https://shop.example"}).headers
+        assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_a_body_that_is_too_large_is_refused(anyone: Browser) -> None:
+    token = anyone.form_token()
+    assert (
+        anyone.client.post("/feedback", data={"csrf_token": token, "x": "x" * 600_000}).status_code
+        == 413
+    )
+    many = {f"k{n}": "v" for n in range(200)}
+    refused = anyone.client.post(
+        "/tickets", data={"csrf_token": token, **many}, content_type="multipart/form-data"
+    )
+    assert refused.status_code == 413
+    deep = "[" * 100_000
+    answer = anyone.client.post("/api/v1/episodes", data=deep, content_type="application/json")
+    assert answer.status_code == 422
+
+
+def test_the_signing_key_is_made_once_and_only_the_owner_reads_it(tmp_path: Path) -> None:
+    first = kept_key(tmp_path / "data")
+    assert kept_key(tmp_path / "data") == first
+    assert len(first) >= 32
+    assert stat.S_IMODE((tmp_path / "data" / "secret.key").stat().st_mode) == 0o600
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(Misconfigured, match="KB_SECRET_KEY"):
+        kept_key(tmp_path / "file")

@@ -1,0 +1,135 @@
+"""Values on a page."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from html import unescape
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.search.results import Passage
+from kb.tickets.ticket import Due
+from webapp.formatting import (
+    coupon_words,
+    due_tone,
+    due_words,
+    linked,
+    marked,
+    moment,
+    size,
+    span_words,
+    zone_name,
+)
+
+NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
+TEXT = st.text(max_size=60)
+
+
+@given(TEXT, st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=6))
+def test_a_highlight_is_the_text_with_marks_and_nothing_else(
+    text: str, spans: list[tuple[int, int]]
+) -> None:
+    shown = str(marked(Passage(text, tuple(spans))))
+    assert unescape(re.sub(r"</?mark>", "", shown)) == unescape(str(marked(Passage(text))))
+    assert not re.search(r"<(?!/?mark>)", shown)
+
+
+@given(TEXT)
+def test_linked_text_is_the_text(text: str) -> None:
+    shown = str(linked(text))
+    assert not re.search(r"<(?!a href=\"https?://|/a>)", shown)
+    assert unescape(re.sub(r"<[^>]*>", "", shown)) == unescape(
+        re.sub(r"<[^>]*>", "", str(linked(text)))
+    )
+
+
+def test_an_address_in_a_text_becomes_a_link_without_the_full_stop() -> None:
+    assert str(linked("See https://example.org/a?b=1&c=2.")) == (
+        'See <a href="https://example.org/a?b=1&amp;c=2" rel="nofollow noopener ugc">https://example.org/a?b=1&amp;c=2</a>.'
+    )
+    assert "<a" not in linked("javascript:alert(1) data:text/html,x")
+
+
+@pytest.mark.parametrize(
+    ("zone", "text"),
+    [
+        ("Europe/Berlin", "Mon 23 Nov 11:00 CET"),
+        ("Asia/Kolkata", "Mon 23 Nov 15:30 IST"),
+        ("America/Sao_Paulo", "Mon 23 Nov 07:00 UTC−3"),
+        ("Asia/Kathmandu", "Mon 23 Nov 15:45 UTC+5:45"),
+        ("Pacific/Kiritimati", "Tue 24 Nov 00:00 UTC+14"),
+    ],
+)
+def test_an_instant_is_told_in_the_readers_zone(zone: str, text: str) -> None:
+    assert f"{moment(NOW, ZoneInfo(zone), NOW)} {zone_name(NOW, ZoneInfo(zone))}" == text
+
+
+def test_summer_time_is_told_for_the_instant_and_the_year_when_it_is_another() -> None:
+    june = dt.datetime(2027, 6, 7, 10, 0, tzinfo=dt.UTC)
+    berlin = ZoneInfo("Europe/Berlin")
+    assert f"{moment(june, berlin, NOW)} {zone_name(june, berlin)}" == "Mon 7 Jun 2027 12:00 CEST"
+
+
+@pytest.mark.parametrize(
+    ("due", "words", "tone"),
+    [
+        (
+            Due("first response", "running", NOW + dt.timedelta(hours=3, minutes=20)),
+            "Due in 3 h 20 min",
+            "calm",
+        ),
+        (Due("first response", "running", NOW + dt.timedelta(minutes=59)), "Due in 59 min", "warn"),
+        (
+            Due("first response", "running", NOW + dt.timedelta(days=2, hours=4)),
+            "Due in 2 days 4 h",
+            "calm",
+        ),
+        (
+            Due("first response", "running", NOW - dt.timedelta(seconds=5)),
+            "Overdue by less than a minute",
+            "bad",
+        ),
+        (Due("first response", "breached", NOW - dt.timedelta(days=1)), "Overdue by 1 day", "bad"),
+        (
+            Due("first response", "breached", NOW - dt.timedelta(days=1), met_at=NOW),
+            "Missed",
+            "bad",
+        ),
+        (Due("first response", "met", NOW, met_at=NOW), "Kept", "good"),
+        (Due("first response", "paused", NOW), "Paused", "quiet"),
+        (Due("first response", "cancelled", NOW), "Ended", "quiet"),
+        (Due("first response", "running", None), "No time promised", "calm"),
+    ],
+)
+def test_a_promise_is_told_in_words_and_in_tone(due: Due, words: str, tone: str) -> None:
+    assert due_words(due, NOW) == words
+    assert due_tone(due, NOW)[0] == tone
+
+
+@given(st.timedeltas(min_value=dt.timedelta(0), max_value=dt.timedelta(days=999)))
+def test_a_span_is_never_told_longer_than_it_is(span: dt.timedelta) -> None:
+    units = {"day": 1440, "days": 1440, "h": 60, "min": 1}
+    told = sum(
+        int(n) * units[unit] for n, unit in re.findall(r"(\d+) (days?|h|min)", span_words(span))
+    )
+    minutes = span.total_seconds() // 60
+    assert told <= minutes < told + (60 if span.days else 1)
+
+
+def test_sizes_are_told_in_decimal_units() -> None:
+    assert [size(n) for n in (0, 999, 1500, 2_500_000)] == [
+        "0 bytes",
+        "999 bytes",
+        "2 kB",
+        "2.5 MB",
+    ]
+
+
+def test_what_is_left_of_priority_requests_is_told_in_words() -> None:
+    assert coupon_words(None) == ""
+    assert coupon_words(1) == "Uses your last priority request."
+    assert coupon_words(5) == "Uses one of the 5 priority requests you have left."

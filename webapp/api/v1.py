@@ -1,0 +1,179 @@
+"""What can a program ask?
+
+The JSON routes under /api/v1, in the published shapes (see /openapi.json); errors are RFC 9457
+documents. The forms of the portal do not need these to work, only to be quick.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, request, url_for
+
+from kb.errors import Forbidden, Invalid, UnknownFormat
+from kb.people.person import Person
+from kb.search.results import results_json
+from kb.tickets.desk import Promise
+from kb.tickets.ticket import Ticket
+from webapp.context import audience, centre, language, now, person, settings, visitor, zone
+from webapp.customer.help import found
+from webapp.customer.ticket_form import check, encodable, file_once, read, receipts
+from webapp.formatting import coupon_words, day, moment, zone_name
+from webapp.query_counter import settled
+from webapp.security.guard import own_site
+
+blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+
+@blueprint.before_request
+def check_origin() -> None:
+    """These routes carry no form token: what changes something must be JSON (which a foreign form
+    cannot send) and must not come from a page of another site."""
+    if request.method != "POST":
+        return
+    if not own_site():
+        raise Forbidden(
+            "Pages of other sites may only suggest and search; send this from your own server."
+        )
+    if not request.is_json:
+        sent = f"not as {request.mimetype}" if request.mimetype else "and say so in Content-Type"
+        raise UnknownFormat(f"Send a JSON object as application/json, {sent[:100]}.")
+
+
+def _body() -> dict[str, Any]:
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # a tower of brackets
+        body = None
+    if not isinstance(body, dict):
+        raise Invalid("The body is no JSON object.")
+    return body
+
+
+@blueprint.get("/suggest")
+def suggest() -> Response:
+    answer = centre().searcher.suggest(
+        request.args.get("q", ""), audience=audience(), limit=_limit(), language=language()
+    )
+    return Response(answer.body, mimetype="application/json")
+
+
+def _limit() -> int:
+    text = request.args.get("limit", "5")
+    if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= 20:
+        raise Invalid(f"limit is a whole number from 1 to 20, not {text[:20]!r}.", field="limit")
+    return int(text)
+
+
+@blueprint.get("/search")
+def search() -> Response:
+    return jsonify(results_json(found(request.args.get("q", ""))))
+
+
+@blueprint.get("/promise")
+def promise() -> Response:
+    """What would be promised if the form were sent now; the same code that promises it then."""
+    facts = {
+        name: request.args.get(name, "")[:200]
+        for name in ("severity", "product", "version", "coupon")
+    }
+    answer = centre().desk.promise(
+        type=request.args.get("type", "question")[:200], customer=person(), now=now(), **facts
+    )
+    return jsonify(promise_json(answer))
+
+
+def promise_json(answer: Promise) -> dict[str, Any]:
+    due_text = (
+        f"{moment(answer.due, zone(), now())} {zone_name(answer.due, zone())}" if answer.due else ""
+    )
+    until = f": first answer by {due_text}" if due_text else ""
+    return {
+        "level": answer.level_title,
+        "why": answer.why,
+        "due": _instant(answer.due),
+        "due_text": due_text,
+        "text": f"{answer.level_title} level{until}",
+        "support_ends": answer.support_ends.isoformat() if answer.support_ends else None,
+        "support_text": _support(answer.support_ends),
+        "coupons_left": answer.coupons_left,
+        "coupon_text": coupon_words(answer.coupons_left),
+        "ledger": [dict(line) for line in answer.ledger],
+    }
+
+
+def _instant(at: dt.datetime | None) -> str | None:
+    return at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z") if at else None
+
+
+def _support(ends: dt.date | None) -> str:
+    if ends is None:
+        return ""
+    over = ends < now().astimezone(zone()).date()
+    return (
+        f"Support for this version ended on {day(ends)}."
+        if over
+        else f"This version is supported until {day(ends)}."
+    )
+
+
+@blueprint.post("/tickets")
+def file() -> Response:
+    """Files a ticket (capability X18); with the same ``Idempotency-Key`` only once. Attachments go
+    by form.
+    """
+    form = read(_body())
+    form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
+    filing = check(form, ())
+    number = file_once(filing)
+    secret = receipts().get(number)
+    path = (
+        url_for("tickets.show", number=number, key=secret)
+        if secret and not person()
+        else url_for("tickets.show", number=number)
+    )
+    row = _seen(number, filing.customer, secret).row
+    promised = {"level": row.level, "due": _instant(row.due.due if row.due else None)}
+    response = make_response(
+        jsonify(number=number, url=settings().base_url + path, **promised), 201
+    )
+    response.headers["Location"] = path
+    return response
+
+
+def _seen(number: str, customer: Person, secret: str | None) -> Ticket:
+    """The ticket as the one who filed it sees it; a guest sees it by the link."""
+    desk = centre().desk
+    if customer.guest and secret:
+        return desk.ticket_by_secret(number, secret, now())
+    return desk.ticket(number, customer, now=now())
+
+
+@blueprint.post("/episodes")
+def episode() -> tuple[str, int]:
+    """One event of an episode, told by the form's script."""
+    body = _body()
+    payload = body.get("payload", {})
+    if (
+        not isinstance(payload, dict)
+        or not isinstance(body.get("episode"), str)
+        or not isinstance(body.get("kind"), str)
+    ):
+        raise Invalid("An event is {episode, kind, payload}: two texts and an object.")
+    centre().deflection.record(body["episode"], body["kind"], payload, now=now())
+    if body["kind"] == "query" and isinstance(payload.get("q"), str):
+        settled(payload["q"], by=body["episode"])
+    return "", 204
+
+
+@blueprint.post("/feedback")
+def feedback() -> tuple[str, int]:
+    """A vote on a document: ``{"document": id, "helpful": true}``."""
+    body = _body()
+    name, helpful = body.get("document"), body.get("helpful")
+    if not isinstance(name, str) or not encodable(name) or not isinstance(helpful, bool):
+        raise Invalid("A vote is {document, helpful}: a document's id, and true or false.")
+    document = centre().searcher.article(name, audience=audience())
+    centre().deflection.helpful(document.id, helpful, visitor(), now=now())
+    return "", 204

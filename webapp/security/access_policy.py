@@ -1,0 +1,137 @@
+"""Who may come to which door, how often, and with how much?
+
+Three tables, nothing else. A route that is not in ``POLICY`` is refused, and a test generated from
+the URL map fails on it. Whose ticket it is gets decided behind the door, by
+``kb.tickets.permissions``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Access(StrEnum):
+    ANYONE = "anyone"
+    # a person who is signed in, or a guest with the ticket's own link: the desk decides
+    HOLDER = "holder"
+    SIGNED_IN = "signed in"
+    STAFF = "staff"  # agents and administrators
+    EDITOR = "editor"  # editors and administrators
+
+
+#: (endpoint, method) -> who may come in. HEAD goes with GET; OPTIONS is answered for everybody.
+POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
+    {
+        ("static", "GET"): Access.ANYONE,
+        ("health.healthz", "GET"): Access.ANYONE,
+        ("health.readyz", "GET"): Access.ANYONE,
+        ("help.home", "GET"): Access.ANYONE,
+        ("help.search", "GET"): Access.ANYONE,
+        ("help.article", "GET"): Access.ANYONE,
+        ("help.listing", "GET"): Access.ANYONE,
+        ("help.feedback", "POST"): Access.ANYONE,
+        ("help.media", "GET"): Access.ANYONE,
+        ("tickets.new", "GET"): Access.ANYONE,
+        ("tickets.review", "POST"): Access.ANYONE,
+        ("tickets.edit", "POST"): Access.ANYONE,
+        ("tickets.file", "POST"): Access.ANYONE,
+        ("tickets.solved_before_filing", "GET"): Access.ANYONE,
+        ("tickets.solved_before_filing", "POST"): Access.ANYONE,
+        ("tickets.mine", "GET"): Access.SIGNED_IN,
+        ("tickets.show", "GET"): Access.HOLDER,
+        ("tickets.comment", "POST"): Access.HOLDER,
+        ("tickets.solve", "POST"): Access.HOLDER,
+        ("tickets.cancel", "POST"): Access.HOLDER,
+        ("tickets.reopen", "POST"): Access.HOLDER,
+        ("tickets.respond", "POST"): Access.HOLDER,
+        ("tickets.live", "GET"): Access.HOLDER,
+        ("tickets.attachment", "GET"): Access.HOLDER,
+        ("desk.queue", "GET"): Access.STAFF,
+        ("desk.board", "GET"): Access.STAFF,
+        ("desk.save_view", "POST"): Access.STAFF,
+        ("desk.drop_view", "POST"): Access.STAFF,
+        ("desk.show", "GET"): Access.STAFF,
+        ("desk.live", "GET"): Access.STAFF,
+        ("handling.act", "POST"): Access.STAFF,
+        ("desk.reply", "POST"): Access.STAFF,
+        ("desk.note", "POST"): Access.STAFF,
+        ("desk.assign", "POST"): Access.STAFF,
+        ("desk.solve", "POST"): Access.STAFF,
+        ("editor.overview", "GET"): Access.EDITOR,
+        ("editor.rollback", "POST"): Access.EDITOR,
+        ("publishing.order", "POST"): Access.EDITOR,
+        ("publishing.cancel", "POST"): Access.EDITOR,
+        ("publishing.progress", "GET"): Access.EDITOR,
+        ("publishing.preview", "GET"): Access.EDITOR,
+        ("account.sign_in", "GET"): Access.ANYONE,
+        ("account.check_sign_in", "POST"): Access.ANYONE,
+        ("oidc.out", "GET"): Access.ANYONE,
+        ("oidc.back", "GET"): Access.ANYONE,
+        ("account.sign_out", "POST"): Access.ANYONE,
+        ("account.overview", "GET"): Access.SIGNED_IN,
+        ("account.set_zone", "POST"): Access.SIGNED_IN,
+        ("account.set_password", "POST"): Access.SIGNED_IN,
+        ("account.end_session", "POST"): Access.SIGNED_IN,
+        ("contacts.overview", "GET"): Access.SIGNED_IN,
+        ("contacts.invite", "POST"): Access.SIGNED_IN,
+        ("contacts.change", "POST"): Access.SIGNED_IN,
+        ("contacts.switch", "POST"): Access.SIGNED_IN,
+        ("account.ask", "GET"): Access.ANYONE,
+        ("account.send_link", "POST"): Access.ANYONE,
+        ("account.link", "GET"): Access.ANYONE,
+        ("account.use_link", "POST"): Access.ANYONE,
+        ("api.suggest", "GET"): Access.ANYONE,
+        ("api.search", "GET"): Access.ANYONE,
+        ("api.promise", "GET"): Access.ANYONE,
+        ("api.file", "POST"): Access.ANYONE,
+        ("api.episode", "POST"): Access.ANYONE,
+        ("api.feedback", "POST"): Access.ANYONE,
+        ("machine.openapi", "GET"): Access.ANYONE,
+        ("machine.embed", "GET"): Access.ANYONE,
+        ("machine.robots", "GET"): Access.ANYONE,
+    }
+)
+
+#: (endpoint, method) -> which rate it counts against. The figures are made from the settings, in
+#: ``guard``.
+RATES: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("api.suggest", "GET"): "suggest",
+        ("api.search", "GET"): "suggest",
+        ("help.search", "GET"): "suggest",
+        ("api.promise", "GET"): "suggest",
+        ("api.episode", "POST"): "suggest",
+        ("api.feedback", "POST"): "vote",
+        ("help.feedback", "POST"): "vote",
+        ("publishing.order", "POST"): "vote",
+        ("api.file", "POST"): "ticket",
+        ("tickets.file", "POST"): "ticket",
+        ("tickets.review", "POST"): "suggest",
+        ("tickets.comment", "POST"): "ticket",
+        ("tickets.reopen", "POST"): "ticket",
+        ("tickets.respond", "POST"): "ticket",
+        ("account.check_sign_in", "POST"): "sign-in",
+        ("oidc.out", "GET"): "sign-in",
+        ("oidc.back", "GET"): "sign-in",
+        ("account.set_password", "POST"): "sign-in",
+        ("contacts.invite", "POST"): "ticket",
+        ("account.send_link", "POST"): "sign-in",
+        ("account.link", "GET"): "sign-in",
+        ("account.use_link", "POST"): "sign-in",
+    }
+)
+
+#: Endpoints that take files; every other body is small.
+UPLOADS = frozenset(
+    {"tickets.review", "tickets.file", "tickets.comment", "desk.reply", "desk.note"}
+)
+
+#: Endpoints that pages of ``settings.embed_origins`` may read; never with cookies.
+SHARED = frozenset({"api.suggest", "api.search"})
+
+#: Endpoints whose answer is the same for everybody and may be kept by caches.
+CACHEABLE = frozenset(
+    {"static", "help.media", "machine.embed", "machine.openapi", "machine.robots"}
+)

@@ -1,0 +1,261 @@
+"""What stands between the network and a view?
+
+Sessions, CSRF, headers, trusted hosts, body and rate limits, and the access table of ``policy``, in
+one place and for every response. Not for whose ticket it is: that is ``kb.tickets.permissions``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, redirect, request, url_for
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.wrappers import Response as BaseResponse
+
+from kb.errors import Forbidden, Misconfigured
+from kb.settings import Settings
+from webapp.context import person, settings
+from webapp.security.access_policy import CACHEABLE, POLICY, SHARED, UPLOADS, Access
+from webapp.security.rate_limits import Rates, method
+
+if TYPE_CHECKING:
+    from kb.people.person import Person
+
+#: A ticket takes this many files (the form and the store say the same).
+FILES_PER_TICKET = 20
+SMALL_BODY = 512 * 1024
+#: Text fields of one form, all together: a long description with a pasted log fits.
+FORM_TEXT = 512 * 1024
+FORM_PARTS = 100
+SHORTEST_KEY = 32  # characters of the signing key
+
+CSP = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+        "form-action 'self'",
+        "require-trusted-types-for 'script'",
+        "trusted-types askfirst",
+    )
+)
+
+HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        "Content-Security-Policy": CSP,
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+)
+
+#: Cookies go with requests of our own pages only, and GET changes nothing; forms carry a token on
+#: top.
+csrf = CSRFProtect()
+
+
+def protect(app: Flask, settings: Settings) -> None:
+    """Everything below, joined to ``app``. Raises Misconfigured when the signing key cannot be
+    kept.
+    """
+    app.config.update(_config(settings))
+    app.secret_key = settings.secret_key or kept_key(settings.data)
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]  # Flask's documented way to wrap
+    rates = app.extensions["askfirst.rates"] = Rates(settings)
+    app.before_request(_limit_body)
+    app.before_request(_check_access)
+    app.before_request(rates.check)
+    csrf.init_app(app)
+    app.after_request(_harden)
+
+
+def _config(settings: Settings) -> dict[str, object]:
+    return {
+        "SESSION_COOKIE_NAME": "__Host-askfirst" if settings.secure_cookies else "askfirst",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.secure_cookies,
+        "SESSION_COOKIE_PATH": "/",
+        "PERMANENT_SESSION_LIFETIME": dt.timedelta(hours=settings.session_hours),
+        "MAX_CONTENT_LENGTH": SMALL_BODY,
+        "MAX_FORM_MEMORY_SIZE": FORM_TEXT,
+        "MAX_FORM_PARTS": FORM_PARTS,
+        "TRUSTED_HOSTS": trusted_hosts(settings),
+        # A form may lie open for a day; the token lives as long as the session that it is bound to.
+        "WTF_CSRF_TIME_LIMIT": None,
+    }
+
+
+def trusted_hosts(settings: Settings) -> list[str]:
+    """The names this portal answers to: its public address and this machine."""
+    public = urlsplit(settings.base_url).hostname or "localhost"
+    names = dict.fromkeys([public, "localhost", "127.0.0.1", "::1"])
+    return [Literal(f"[{name}]") if ":" in name else name for name in names]
+
+
+class Literal(str):
+    """An IPv6 address in brackets. Werkzeug cuts a trusted name at its first colon; this one stays
+    whole.
+    """
+
+    __slots__ = ()
+
+    def partition(self, sep: str, /) -> tuple[str, str, str]:
+        del sep
+        return str(self), "", ""
+
+
+def kept_key(data: Path) -> str:
+    """The signing key of ``data``/secret.key, made on first use and readable by the owner only.
+
+    Raises Misconfigured when the folder cannot be written, or the kept key is too short to sign
+    with.
+    """
+    path = data / "secret.key"
+    try:
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_key(path)
+        key = path.read_text(encoding="ascii", errors="replace").strip()
+    except OSError as error:
+        raise Misconfigured(
+            f"The signing key {path} cannot be kept ({error.strerror}); make the folder writable, "
+            f"or set KB_SECRET_KEY."
+        ) from error
+    if len(key) < SHORTEST_KEY:
+        raise Misconfigured(
+            f"The signing key {path} has {len(key)} of at least {SHORTEST_KEY} characters; remove "
+            f"the file to get a new"
+            " one (everybody signs in again), or set KB_SECRET_KEY."
+        )
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Written aside and linked into place: of two processes that start together one wins, and both
+    read its key.
+    """
+    if path.exists():
+        return
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="ascii") as file:
+        file.write(secrets.token_urlsafe(48))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        pass
+    finally:
+        aside.unlink()
+
+
+def _limit_body() -> None:
+    """Uploads may be large, everything else is small (kept by Werkzeug while it reads)."""
+    if request.endpoint in UPLOADS:
+        request.max_content_length = (
+            settings().attachment_megabytes * FILES_PER_TICKET * 1024 * 1024 + SMALL_BODY
+        )
+
+
+def _check_access() -> BaseResponse | None:
+    """The declared policy of the route; an undeclared route is nobody's."""
+    if request.endpoint is None or request.method == "OPTIONS":
+        return None  # no such page, or a preflight: nothing of ours runs
+    access = POLICY.get((request.endpoint, method()))
+    if access is None:
+        raise Forbidden(
+            "This door has no declared policy and stays closed; that is a fault of the portal."
+        )
+    if access in (Access.ANYONE, Access.HOLDER):
+        return None
+    return _admit(access, person())
+
+
+def _admit(access: Access, someone: Person | None) -> BaseResponse | None:
+    if someone is None:
+        if request.method in ("GET", "HEAD"):
+            return redirect(url_for("account.sign_in", next=request.full_path.rstrip("?")), 303)
+        raise Forbidden("Your session has ended; sign in again, then repeat what you did.")
+    if access is Access.STAFF and not someone.is_staff:
+        raise Forbidden("The desk is for support staff; your own tickets are under My tickets.")
+    if access is Access.EDITOR and not edits(someone):
+        raise Forbidden(
+            "This page is for the editors of the help centre; search and the articles are open to "
+            "you."
+        )
+    return None
+
+
+def edits(someone: Person | None) -> bool:
+    """Whether they answer for what is published."""
+    return someone is not None and someone.role in ("editor", "admin")
+
+
+def _harden(response: Response) -> Response:
+    """Headers on every response, errors included; what may be kept and who may read it from
+    elsewhere.
+    """
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if settings().secure_cookies:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    if request.endpoint not in CACHEABLE or response.status_code >= 400:
+        response.headers["Cache-Control"] = "no-store"
+    if request.endpoint in SHARED:
+        _share(response)
+    return response
+
+
+def _share(response: Response) -> None:
+    """CORS for the listed origins only, and never with cookies."""
+    if "Vary" in response.headers:
+        response.vary.add("Origin")
+    else:  # much the quicker way
+        response.headers["Vary"] = "Origin"
+    origin = request.headers.get("Origin", "")
+    if origin in settings().embed_origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        response.headers["Access-Control-Max-Age"] = "600"
+
+
+def own_site() -> bool:
+    """Whether a JSON request comes from our own pages or from a program, not from a page of another
+    site.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+    return origin in (request.host_url.rstrip("/"), settings().base_url)
+
+
+def safe_next(target: str | None) -> str:
+    """A path on this site to go to after signing in; anything else is the home page.
+
+    >>> safe_next("//evil.example"), safe_next("/tickets?page=2")
+    ('/', '/tickets?page=2')
+    """
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return "/"
+    if "\\" in target or any(character <= " " or character == "\x7f" for character in target):
+        return "/"
+    parts = urlsplit(target)
+    return "/" if parts.scheme or parts.netloc else target

@@ -42,7 +42,7 @@ def main() -> None:
     print(f"{len(history)} events, {count} targets")
     _row("targets", rounds, count, lambda: clock.targets(history, policy, now))
     _row(
-        "targets and warnings", rounds, count, lambda: promises.outlook((), history, versions, now)
+        "targets and warnings", rounds, count, lambda: promises.forecast((), history, versions, now)
     )
 
 

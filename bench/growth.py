@@ -26,7 +26,7 @@ import numpy as np
 
 from bench.lexical import find, runs, timed, typed
 from kb.search.index import array_file as arrays
-from kb.search.partition import Matrix
+from kb.search.partition import Partition
 
 _BUILD = (
     "import sys, pathlib, bench.lexical as b; b.built(pathlib.Path(sys.argv[1]), int(sys.argv[2]))"
@@ -86,7 +86,7 @@ def measured(size: int, count: int) -> dict[str, Any]:
         texts, before = typed(count), private_mb()
         begun = time.perf_counter()
         loaded = arrays.load(part)
-        matrix = Matrix(loaded)
+        matrix = Partition(loaded)
         open_ms = (time.perf_counter() - begun) * 1000
         arrays.touch(loaded)  # as a server does aside
         matrix.use(list(runs().values())[-1])
@@ -102,7 +102,7 @@ def look(matrix: Any, text: str) -> None:
     """Candidates of both lanes and all that is compared of them: what is done before mixing and
     showing.
     """
-    query = matrix.understand(text, open_ended=True)
+    query = matrix.expand(text, open_ended=True)
     pool, question = matrix.pool(query), matrix.question(query)
     found = pool.documents
     if question.vector is not None:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kb.search.documents import Document, Kind, Section
 from kb.search.generations.generation import Builder
-from kb.search.index.resolved_tickets import Solved
+from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import hit_json, results_json, suggestions_json
 from kb.search.searcher import Searcher
 
@@ -70,7 +70,8 @@ def alike(dice: random.Random) -> bool:
     visible = {one.id for one in seen}
     tickets = [_ticket(dice, every) for _ in range(dice.randint(0, 4))]
     shown = [
-        Solved(t.title, tuple(d for d in t.documents if d in visible), t.solved_at) for t in tickets
+        ResolvedTicket(t.title, tuple(d for d in t.documents if d in visible), t.solved_at)
+        for t in tickets
     ]
     queries = [_text(dice, 4) for _ in range(3)]
     with tempfile.TemporaryDirectory() as folder:
@@ -96,16 +97,18 @@ def _document(dice: random.Random, number: int) -> Document:
     )  # fmt: skip
 
 
-def _ticket(dice: random.Random, documents: list[Document]) -> Solved:
+def _ticket(dice: random.Random, documents: list[Document]) -> ResolvedTicket:
     linked = dice.sample([one.id for one in documents], dice.randint(1, min(2, len(documents))))
-    return Solved(_text(dice, 5), tuple(linked), AT + dt.timedelta(hours=dice.randint(0, 99)))
+    return ResolvedTicket(
+        _text(dice, 5), tuple(linked), AT + dt.timedelta(hours=dice.randint(0, 99))
+    )
 
 
 def _text(dice: random.Random, most: int) -> str:
     return " ".join(dice.choices(WORDS, k=dice.randint(1, most)))
 
 
-def _centre(data: Path, documents: list[Document], tickets: list[Solved]) -> Searcher:
+def _centre(data: Path, documents: list[Document], tickets: list[ResolvedTicket]) -> Searcher:
     with Builder(data, operators=False) as builder:
         for one in documents:
             builder.add(one)

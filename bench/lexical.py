@@ -23,15 +23,15 @@ import numpy as np
 
 from bench import corpora
 from kb.search.analysis.passages import cut
-from kb.search.build.forward_index import Corpus
+from kb.search.build.forward_index import ForwardIndex
 from kb.search.build.partition_writer import partition
 from kb.search.index import array_file as arrays
 from kb.search.kernels.dispatch import Kernels, by_numpy
-from kb.search.partition import Matrix
+from kb.search.partition import Partition
 
 
-def opened(part: Path) -> Matrix:
-    return Matrix(arrays.load(part))
+def opened(part: Path) -> Partition:
+    return Partition(arrays.load(part))
 
 
 def runs() -> dict[str, Kernels]:
@@ -56,7 +56,7 @@ def timed(call: Callable[[Any], object], arguments: Iterable[Any]) -> list[float
     return times
 
 
-def lane(matrix: Matrix, run: Kernels, queries: dict[str, list[str]]) -> dict[str, list[float]]:
+def lane(matrix: Partition, run: Kernels, queries: dict[str, list[str]]) -> dict[str, list[float]]:
     """Text to the best hundred of each kind."""
     matrix.use(run)
     return {
@@ -65,8 +65,8 @@ def lane(matrix: Matrix, run: Kernels, queries: dict[str, list[str]]) -> dict[st
     }
 
 
-def find(matrix: Matrix, text: str, *, open_ended: bool) -> object:
-    return matrix.pool(matrix.understand(text, open_ended=open_ended)).documents
+def find(matrix: Partition, text: str, *, open_ended: bool) -> object:
+    return matrix.pool(matrix.expand(text, open_ended=open_ended)).documents
 
 
 def main() -> None:
@@ -107,12 +107,12 @@ def _report(size: int, count: int) -> None:
                 )
 
 
-def _parts(matrix: Matrix, texts: list[str], *, open_ended: bool) -> Iterable[str]:
-    read = [matrix.understand(text, open_ended=open_ended) for text in texts]
+def _parts(matrix: Partition, texts: list[str], *, open_ended: bool) -> Iterable[str]:
+    read = [matrix.expand(text, open_ended=open_ended) for text in texts]
     found = [(matrix.question(q), matrix.pool(q).documents) for q in read]
     vectors = [question.vector for question, _ in found if question.vector is not None]
     parts: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
-        "understand": (lambda text: matrix.understand(text, open_ended=open_ended), texts),
+        "understand": (lambda text: matrix.expand(text, open_ended=open_ended), texts),
         "lexical": (matrix.pool, read),
         "question": (matrix.question, read),
         "letter lane": (matrix.letters.candidates, vectors),
@@ -125,7 +125,7 @@ def _parts(matrix: Matrix, texts: list[str], *, open_ended: bool) -> Iterable[st
 
 def built(folder: Path, size: int) -> Path:
     """The arrays of a corpus, without a store."""
-    corpus = Corpus()
+    corpus = ForwardIndex()
     for row, document in enumerate(corpora.documents(size)):
         corpus.add(document, row, cut(document))
     arrays.save(folder / "part.arrays", partition(corpus, frozenset({"public"})))

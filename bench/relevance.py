@@ -28,7 +28,7 @@ from bench import corpora
 from kb.search import evaluation as evaluate
 from kb.search.analysis.tokenizer import STOP_WORDS
 from kb.search.evaluation import DEPTH, Change, Judged, Run
-from kb.search.index.resolved_tickets import Solved
+from kb.search.index.resolved_tickets import ResolvedTicket
 
 PEERS = corpora.ROOT / "bench" / ".cache" / "peers"
 SINGLE = ("slicer-docs", "stackfaq", "quora-dup", "clinc150", "scifact", "cranfield", "cacm")
@@ -123,7 +123,9 @@ def learned(judged: Judged) -> str:
     half = len(queries) // 2
     at = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     tickets = [
-        Solved(judged.queries[q], tuple(d for d, score in judged.qrels[q].items() if score > 0), at)
+        ResolvedTicket(
+            judged.queries[q], tuple(d for d, score in judged.qrels[q].items() if score > 0), at
+        )
         for q in queries[:half]
     ]
     rest = replace(judged, qrels={query: judged.qrels[query] for query in queries[half:]})

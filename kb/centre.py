@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from kb.analytics.deflection import Deflection
-from kb.analytics.query_log import Asked
+from kb.analytics.query_log import QueryLog
 from kb.database.sqlite import Database, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runs import Runs
@@ -49,7 +49,7 @@ class HelpCentre:
     accounts: Accounts
     desk: Desk
     deflection: Deflection
-    asked: Asked
+    asked: QueryLog
     runs: Runs
     database: Database
 
@@ -79,7 +79,7 @@ class HelpCentre:
             accounts=Accounts(database, session_hours=settings.session_hours),
             desk=_desk(settings, database, policy, versions, products),
             deflection=Deflection(database),
-            asked=Asked(database),
+            asked=QueryLog(database),
             runs=Runs(database),
             database=database,
         )

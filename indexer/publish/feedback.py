@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kb.errors import KbError
-from kb.search.index.resolved_tickets import Solved
+from kb.search.index.resolved_tickets import ResolvedTicket
 
 #: The newest resolved tickets that vote: what was linked years ago is not what one links now, and
 #: each costs every publish a tenth of a millisecond.
@@ -29,7 +29,7 @@ class Learned:
     """``asked`` are (query, audience, times), most frequent first; ``note`` says why there is
     nothing, if that is no matter of course."""
 
-    solved: tuple[Solved, ...] = ()
+    solved: tuple[ResolvedTicket, ...] = ()
     asked: tuple[tuple[str, str, int], ...] = ()
     note: str = ""
 
@@ -49,17 +49,17 @@ def read(data: Path, now: dt.datetime, *, queries: bool = False) -> Learned:
     if not (data / _FILE).exists():
         return Learned()
     # Brings SQLAlchemy, which a help centre without tickets never pays for.
-    from kb.analytics.query_log import Asked
+    from kb.analytics.query_log import QueryLog
     from kb.database.sqlite import open_database
-    from kb.tickets.reports.resolved_links import lessons
+    from kb.tickets.reports.resolved_links import resolved_links
 
     try:
         with contextlib.closing(open_database(data)) as database:
             solved = tuple(
-                Solved(one.title, one.document_ids, one.solved_at)
-                for one in lessons(database, most=VOTERS)
+                ResolvedTicket(one.title, one.document_ids, one.solved_at)
+                for one in resolved_links(database, most=VOTERS)
             )
-            found = Asked(database).frequent(now=now, most=QUERIES) if queries else ()
+            found = QueryLog(database).frequent(now=now, most=QUERIES) if queries else ()
     except KbError as error:
         return Learned(note=f"Resolved tickets do not vote in this run: {error.sentence}")
     # A mask stands for what nobody else may read: asking with it would find nothing anybody finds.

@@ -34,7 +34,7 @@ class Frequent:
     times: int
 
 
-class Asked:
+class QueryLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 

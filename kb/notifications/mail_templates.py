@@ -18,7 +18,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from kb.notifications.outbox import Parcel
+from kb.notifications.outbox import ClaimedMessage
 from kb.people.person import known_zone
 
 _MAIL = SMTP.clone(max_line_length=998)
@@ -107,7 +107,7 @@ WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
 _TOKENS = ("register", "invite", "reset")
 
 
-def letter(parcel: Parcel, who: Sender, *, secret: str = "") -> EmailMessage:
+def mail_of(parcel: ClaimedMessage, who: Sender, *, secret: str = "") -> EmailMessage:
     """One notice as a mail. ``secret`` opens the ticket for a guest, or is the single-use link of
     an account.
     """
@@ -125,7 +125,7 @@ def letter(parcel: Parcel, who: Sender, *, secret: str = "") -> EmailMessage:
     return message
 
 
-def digest(parcels: Sequence[Parcel], who: Sender, zone: str) -> EmailMessage:
+def digest(parcels: Sequence[ClaimedMessage], who: Sender, zone: str) -> EmailMessage:
     """All warnings and breaches for one person in one mail, in the order in which they fell."""
     ordered = sorted(parcels, key=lambda parcel: (parcel.facts["at"], parcel.id))
     lines = [_alarm(parcel, zone) for parcel in ordered]
@@ -148,7 +148,7 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}" if number else ""
 
 
-def _alarm(parcel: Parcel, zone: str) -> str:
+def _alarm(parcel: ClaimedMessage, zone: str) -> str:
     facts = parcel.facts
     state = "was due" if parcel.kind == "breached" else f"due ({facts['threshold']})"
     late = "; noticed late" if facts.get("late") else ""
@@ -176,7 +176,7 @@ def _moment(iso: str, zone: str) -> str:
     return f"{local:%a} {local.day} {local:%b %Y %H:%M} ({local.tzname()})"
 
 
-def _link(parcel: Parcel, who: Sender, number: str, secret: str) -> list[str]:
+def _link(parcel: ClaimedMessage, who: Sender, number: str, secret: str) -> list[str]:
     if parcel.kind in _TOKENS:
         return [
             f"{who.base_url}/account/{parcel.kind}/{secret}",

@@ -33,7 +33,7 @@ _SPREAD = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ClaimedMessage:
     """One row that was claimed. ``key`` is the same whenever it is sent again."""
 
     id: int
@@ -61,7 +61,7 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim_mails(self, now: dt.datetime, most: int = 50) -> list[Parcel]:
+    def claim_mails(self, now: dt.datetime, most: int = 50) -> list[ClaimedMessage]:
         """Notices that are due, oldest first, and with an alarm all other alarms of the same
         person.
         """
@@ -76,38 +76,40 @@ class Outbox:
                 rows += [row for row in connection.execute(more) if row.id not in taken]
             _lease(connection, NOTICES, rows, now)
             return [
-                Parcel(
+                ClaimedMessage(
                     r.id, r.key, r.kind, r.recipient, r.facts, r.ticket_id, r.attempts, r.made_at
                 )
                 for r in rows
             ]
 
-    def claim_jobs(self, now: dt.datetime, most: int = 50) -> list[Parcel]:
+    def claim_jobs(self, now: dt.datetime, most: int = 50) -> list[ClaimedMessage]:
         with self._database.write() as connection:
             rows = list(connection.execute(_pending(JOBS, now).limit(most)))
             _lease(connection, JOBS, rows, now)
             return [
-                Parcel(r.id, r.key, r.kind, r.facts["url"], r.facts, None, r.attempts, r.due_at)
+                ClaimedMessage(
+                    r.id, r.key, r.kind, r.facts["url"], r.facts, None, r.attempts, r.due_at
+                )
                 for r in rows
             ]
 
-    def mails_sent(self, parcels: Iterable[Parcel], now: dt.datetime) -> None:
+    def mails_sent(self, parcels: Iterable[ClaimedMessage], now: dt.datetime) -> None:
         self._done(
             NOTICES, parcels, {"state": "sent", "sent_at": now, "leased_until": None, "error": ""}
         )
 
-    def jobs_done(self, parcels: Iterable[Parcel], now: dt.datetime) -> None:
+    def jobs_done(self, parcels: Iterable[ClaimedMessage], now: dt.datetime) -> None:
         self._done(
             JOBS, parcels, {"state": "done", "done_at": now, "leased_until": None, "error": ""}
         )
 
     def mails_failed(
-        self, parcels: Sequence[Parcel], error: str, now: dt.datetime, *, permanent: bool
+        self, parcels: Sequence[ClaimedMessage], error: str, now: dt.datetime, *, permanent: bool
     ) -> None:
         self._failed(NOTICES, parcels, error, now, permanent=permanent)
 
     def jobs_failed(
-        self, parcels: Sequence[Parcel], error: str, now: dt.datetime, *, permanent: bool
+        self, parcels: Sequence[ClaimedMessage], error: str, now: dt.datetime, *, permanent: bool
     ) -> None:
         self._failed(JOBS, parcels, error, now, permanent=permanent)
 
@@ -152,7 +154,9 @@ class Outbox:
             made = _spread(connection, "webhook events", EVENTS, urls, now, _event_payload)
             return made + _spread(connection, "webhook alarms", ALARMS, urls, now, _alarm_payload)
 
-    def _done(self, table: Table, parcels: Iterable[Parcel], values: dict[str, Any]) -> None:
+    def _done(
+        self, table: Table, parcels: Iterable[ClaimedMessage], values: dict[str, Any]
+    ) -> None:
         with self._database.write() as connection:
             for parcel in parcels:
                 ours = update(table).where(table.c.id == parcel.id, table.c.state == "pending")
@@ -161,7 +165,7 @@ class Outbox:
     def _failed(
         self,
         table: Table,
-        parcels: Sequence[Parcel],
+        parcels: Sequence[ClaimedMessage],
         error: str,
         now: dt.datetime,
         *,

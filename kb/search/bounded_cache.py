@@ -14,7 +14,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-class Lately(dict[K, V]):
+class BoundedCache(dict[K, V]):
     """A dictionary of ``most`` entries. Safe to share between threads: at worst something is worked
     out twice.
     """

@@ -25,7 +25,7 @@ from kb import temporary_folder as aside
 from kb.errors import Invalid, Unavailable
 from kb.search.documents import Document, Kind, Section
 from kb.search.generations.generation import Builder
-from kb.search.index.resolved_tickets import Solved
+from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import Hit
 from kb.search.scoring import weights
 from kb.search.searcher import Searcher
@@ -89,10 +89,11 @@ def read(folder: Path, split: str | None = None) -> Judged:
     return Judged(corpus, queries, _qrels(folder / "qrels", split), outside)
 
 
-def read_solved(file: Path) -> list[Solved]:
+def read_solved(file: Path) -> list[ResolvedTicket]:
     """Resolved tickets, one JSON object a line: title, documents (ids), solved_at. Raises Invalid."""
     return [
-        Solved.from_json(row, where=f"{file}:{line}") for line, row in enumerate(_rows(file), 1)
+        ResolvedTicket.from_json(row, where=f"{file}:{line}")
+        for line, row in enumerate(_rows(file), 1)
     ]
 
 
@@ -187,7 +188,7 @@ Asked = Callable[
 
 
 def run(
-    judged: Judged, *, mode: str = "search", change: Change | None = None, solved: Iterable[Solved] = (),
+    judged: Judged, *, mode: str = "search", change: Change | None = None, solved: Iterable[ResolvedTicket] = (),
     semantic: bool = False,
 ) -> Report:  # fmt: skip
     """Index ``judged`` and ask every judged query; ``mode`` is search or suggest. Raises
@@ -232,7 +233,7 @@ def asked(
 
 @contextlib.contextmanager
 def published(
-    documents: Iterable[Document], solved: Iterable[Solved] = (), *, semantic: bool = False
+    documents: Iterable[Document], solved: Iterable[ResolvedTicket] = (), *, semantic: bool = False
 ) -> Iterator[Searcher]:
     """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
     with aside.folder("kb-eval-") as data:

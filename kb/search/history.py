@@ -15,7 +15,7 @@ from kb.search.generations import generation as generations
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class PastGeneration:
     """One kept generation: ``created`` as ISO 8601 in UTC, ``serves`` for the one readers open,
     ``sound`` when no byte was changed since; the counts of one that is not sound are 0."""
 
@@ -30,7 +30,7 @@ class Past:
         return asdict(self) | {"kinds": dict(self.kinds)}
 
 
-def history(data: Path, *, anew: bool = True) -> tuple[Past, ...]:
+def history(data: Path, *, anew: bool = True) -> tuple[PastGeneration, ...]:
     """All kept generations, newest first; ``anew`` is that of ``generations.verified``."""
     current = generations.current(data, anew=anew)
     serving = current.name if current else ""
@@ -39,13 +39,13 @@ def history(data: Path, *, anew: bool = True) -> tuple[Past, ...]:
     )
 
 
-def _past(data: Path, name: str, *, serves: bool, anew: bool) -> Past:
+def _past(data: Path, name: str, *, serves: bool, anew: bool) -> PastGeneration:
     try:
         manifest = generations.verified(data, name, anew=anew).manifest
     except Unavailable:
-        return Past(name, serves, sound=False)
+        return PastGeneration(name, serves, sound=False)
     kinds = tuple(sorted(manifest.kinds.items()))
-    return Past(
+    return PastGeneration(
         name,
         serves,
         sound=True,

@@ -1,7 +1,7 @@
 """Which documents fit these words best, among those an audience may see?
 
 The ranking engine: a weighted term-document matrix kept as packed arrays (see ``postings``),
-answered with numpy. ``Matrix`` understands the words of a query (completion, typos), lets
+answered with numpy. ``Partition`` understands the words of a query (completion, typos), lets
 ``lexical`` and the letters of titles find candidates, and looks at those more closely. A snapshot:
 nothing here changes after opening. Mixing of kinds and boosts is ``ranking``'s business.
 """
@@ -18,22 +18,22 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search.analysis.tokenizer import Analyzer, fold, hyphenated, identifiers, words
-from kb.search.bounded_cache import Lately
+from kb.search.bounded_cache import BoundedCache
 from kb.search.index import embeddings as semantic
 from kb.search.index import latent_topics as topics
 from kb.search.index.array_file import Arrays
-from kb.search.index.embeddings import Semantic
-from kb.search.index.latent_topics import Topics
-from kb.search.index.prefix_postings import Beginnings, complete
-from kb.search.index.resolved_tickets import Votes
-from kb.search.index.term_dictionary import Vocabulary
-from kb.search.index.title_ngrams import Letters, Vector
-from kb.search.index.title_text import Phrases
+from kb.search.index.embeddings import Embeddings
+from kb.search.index.latent_topics import LatentTopics
+from kb.search.index.prefix_postings import PrefixPostings, complete
+from kb.search.index.resolved_tickets import ResolvedTicketVotes
+from kb.search.index.term_dictionary import TermDictionary
+from kb.search.index.title_ngrams import TitleNgrams, Vector
+from kb.search.index.title_text import TitleText
 from kb.search.kernels.dispatch import Kernels, Scratch, gather, kernels, showable
-from kb.search.kernels.layout import Asked, Directions, Marks, Passages
+from kb.search.kernels.layout import Asked, Directions, Passages, ScratchMarks
 from kb.search.query.spelling import Speller
 from kb.search.scoring import weights
-from kb.search.scoring.bm25 import Lexical, Meaning, Pool
+from kb.search.scoring.bm25 import Bm25, Candidates, QueryTerm
 from kb.search.scoring.fusion import fresh
 
 Ints = npt.NDArray[Any]
@@ -45,7 +45,7 @@ MOST_TIMES = 12
 _REMEMBERED = (
     20_000  # words that were read before; what a stranger types takes at most some megabytes
 )
-_UNREAD = Meaning("", (), ())
+_UNREAD = QueryTerm("", (), ())
 _GAIN = 4096  # a gain of 1: passages are scored in whole numbers
 _PASSAGE_STEP = (weights.PASSAGE_K1 + 1) / weights.STEPS / _GAIN
 _NOWHERE: Ints = np.zeros(0, dtype=np.int8)
@@ -57,11 +57,11 @@ for _array in _NO_ROWS:
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ExpandedQuery:
     """A whole query: its meanings, and the words nobody knows."""
 
     text: str
-    meanings: tuple[Meaning, ...]
+    meanings: tuple[QueryTerm, ...]
     unknown: tuple[str, ...] = ()
 
     @property
@@ -91,7 +91,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
+class Rescored:
     """What a closer look at some documents says: raw scores by the name of their part, and the
     passage to show.
     """
@@ -100,28 +100,30 @@ class Looked:
     shown: Ints
 
 
-class Matrix:
+class Partition:
     """One audience's partition, open for reading."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._a = arrays
         self.size = int(arrays["kind"].size)
-        self.surfaces = Vocabulary(arrays, "surface")
-        self.stems = Vocabulary(arrays, "stem")
+        self.surfaces = TermDictionary(arrays, "surface")
+        self.stems = TermDictionary(arrays, "stem")
         self.speller = Speller(arrays, self.surfaces)
         self.analyzer = Analyzer()
         self.run = kernels()
-        self.lexical = Lexical(arrays)
-        self.beginnings = Beginnings(arrays)
-        self.letters = Letters(arrays, self.run)
-        self.phrases = Phrases(arrays, self.run)
-        self.topics = Topics(arrays) if "topic_lengths" in arrays else None
+        self.lexical = Bm25(arrays)
+        self.beginnings = PrefixPostings(arrays)
+        self.letters = TitleNgrams(arrays, self.run)
+        self.phrases = TitleText(arrays, self.run)
+        self.topics = LatentTopics(arrays) if "topic_lengths" in arrays else None
         self.semantic = (
-            Semantic(arrays, self.run)
+            Embeddings(arrays, self.run)
             if "semantic_lengths" in arrays and semantic.available()
             else None
         )
-        self.votes = Votes(arrays, self.analyzer) if "solved_links" in arrays else None
+        self.votes = (
+            ResolvedTicketVotes(arrays, self.analyzer) if "solved_links" in arrays else None
+        )
         self.kind_ranges = self.lexical.kind_ranges
         self._newest = int(arrays["day"].max(initial=0))
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
@@ -131,8 +133,8 @@ class Matrix:
             arrays["answer"],
         )  # fmt: skip
         self._marks = Scratch(stems=max(1, len(self.stems)), pieces=self.letters.pieces)
-        self._read: Lately[tuple[str, bool], Meaning | None] = Lately(_REMEMBERED)
-        self._worths: Lately[Meaning, _Worth] = Lately(_REMEMBERED // 20)
+        self._read: BoundedCache[tuple[str, bool], QueryTerm | None] = BoundedCache(_REMEMBERED)
+        self._worths: BoundedCache[QueryTerm, _Worth] = BoundedCache(_REMEMBERED // 20)
 
     def use(self, run: Kernels) -> None:
         """Run the loops by ``run`` from now on (for comparing them)."""
@@ -144,7 +146,7 @@ class Matrix:
     # --- understanding
     # -------------------------------------------------------------------------------------------
 
-    def understand(self, text: str, *, open_ended: bool) -> Understood:
+    def expand(self, text: str, *, open_ended: bool) -> ExpandedQuery:
         """Read ``text`` as words; with ``open_ended`` its last word may be the beginning of longer
         ones.
         """
@@ -169,9 +171,9 @@ class Matrix:
         if last:
             meaning = self._known(last, open_ended=True)
             meanings.append(meaning) if meaning else unknown.append(last)
-        return Understood(text, tuple(meanings), tuple(unknown))
+        return ExpandedQuery(text, tuple(meanings), tuple(unknown))
 
-    def _known(self, word: str, *, open_ended: bool) -> Meaning | None:
+    def _known(self, word: str, *, open_ended: bool) -> QueryTerm | None:
         """What ``word`` means; the words that were typed lately are remembered."""
         key = (word, open_ended)
         found = self._read.get(key, _UNREAD)
@@ -179,11 +181,11 @@ class Matrix:
             found = self._read.keep(key, self._beginning(word) if open_ended else self._whole(word))
         return found
 
-    def _whole(self, word: str) -> Meaning | None:
+    def _whole(self, word: str) -> QueryTerm | None:
         stem = self.stems.find(self.analyzer.stem(word))
-        return Meaning(word, (stem,), (1.0,)) if stem >= 0 else self._corrected(word)
+        return QueryTerm(word, (stem,), (1.0,)) if stem >= 0 else self._corrected(word)
 
-    def _beginning(self, word: str) -> Meaning | None:
+    def _beginning(self, word: str) -> QueryTerm | None:
         """The most frequent words that begin with ``word``, as one word whose frequencies are
         summed.
         """
@@ -194,14 +196,14 @@ class Matrix:
         if low == high:
             return self._corrected(word)
         stems = complete(low, high, self._a["surface_df"], self._a["surface_stem"])
-        return Meaning(word, tuple(stems.tolist()), (1.0,) * stems.size, united=True)
+        return QueryTerm(word, tuple(stems.tolist()), (1.0,) * stems.size, prefix=True)
 
-    def _corrected(self, word: str) -> Meaning | None:
+    def _corrected(self, word: str) -> QueryTerm | None:
         found = self.speller.corrections(word)
         if not found:
             return None
         stems = tuple(int(self._a["surface_stem"][number]) for number, _ in found)
-        return Meaning(
+        return QueryTerm(
             word,
             stems,
             tuple(share for _, share in found),
@@ -211,7 +213,7 @@ class Matrix:
     # --- the lexical lane
     # ----------------------------------------------------------------------------------------
 
-    def score(self, query: Understood) -> Floats:
+    def score(self, query: ExpandedQuery) -> Floats:
         """BM25F of every document, dense."""
         return self.lexical.score(query.meanings)
 
@@ -221,14 +223,14 @@ class Matrix:
         """
         return self.lexical.best(scores, allowed)
 
-    def pool(self, query: Understood) -> Pool:
+    def pool(self, query: ExpandedQuery) -> Candidates:
         """The documents of ``best``, found without scoring more than must be, and what they score."""
         return self.lexical.pool(query.meanings)
 
     # --- a closer look at candidates
     # -----------------------------------------------------------------------------
 
-    def question(self, query: Understood) -> Question:
+    def question(self, query: ExpandedQuery) -> Question:
         """What ``look`` asks of candidates, and the letter lane of titles."""
         worths = [self._worth(meaning) for meaning in query.meanings] or [_NO_WORTH]
         vector = self.letters.vector(query.text) if query.text else None
@@ -242,11 +244,11 @@ class Matrix:
             vector,
         )
 
-    def look(self, question: Question, documents: Ints) -> Looked:
+    def look(self, question: Question, documents: Ints) -> Rescored:
         """The BM25 score of each document's best passage, the cosine of its title, and (with
         topics) of the nearest passage; and which passage to show: of a topic with an accepted
         answer, one of the answer's."""
-        asked, marks = question.asked, Marks(self._marks["stems"], self._marks["pieces"])
+        asked, marks = question.asked, ScratchMarks(self._marks["stems"], self._marks["pieces"])
         rows = self.topics.rows if self.topics else _NO_ROWS
         best, shown, alike, near = self.run.look(
             documents, self._passages, self.letters.titles, rows, asked, marks
@@ -257,7 +259,7 @@ class Matrix:
         }
         if self.topics:
             raw["topics"] = topics.cosines(near, asked.direction)
-        return Looked(raw, shown)
+        return Rescored(raw, shown)
 
     def showable(self, document: int) -> tuple[int, int]:
         """From which to below which passage of a document may be shown: of a topic with an accepted
@@ -266,28 +268,28 @@ class Matrix:
         low, high = showable(self._passages.shown[[document]], counts)
         return int(low[0]), int(high[0])
 
-    def _worth(self, meaning: Meaning) -> _Worth:
+    def _worth(self, meaning: QueryTerm) -> _Worth:
         found = self._worths.get(meaning)
         return found or self._worths.keep(meaning, self._worked_out(meaning))
 
-    def _worked_out(self, meaning: Meaning) -> _Worth:
+    def _worked_out(self, meaning: QueryTerm) -> _Worth:
         stems = np.array(meaning.stems, dtype=np.int64)
         idfs = self.lexical.idfs[stems].astype(np.float64)
         best = float(idfs.max()) * max(meaning.shares)
         if (
-            meaning.united
+            meaning.prefix
         ):  # of an open last word no stem is worth more than all its completions together
             best = self.lexical.idf(min(int(self._a["df"][stems].sum()), self.size))
             idfs = np.full(stems.size, best)
         gains = np.rint(idfs * np.array(meaning.shares) * _GAIN).astype(np.int32)
         return _Worth(stems, gains, best)
 
-    def ideal(self, query: Understood) -> float:
+    def ideal(self, query: ExpandedQuery) -> float:
         """The sum of the idfs of all the query's words, unknown ones counting as the rarest."""
         known = sum(self._worth(meaning).idf for meaning in query.meanings)
         return known + self.lexical.idf(0) * len(query.unknown)
 
-    def coverage(self, query: Understood, documents: Ints) -> Floats:
+    def coverage(self, query: ExpandedQuery, documents: Ints) -> Floats:
         """The idf-weighted share of the query's words (unknown ones included) that each document
         has.
         """
@@ -301,18 +303,20 @@ class Matrix:
             )
         return held / np.float32(whole) if whole else held
 
-    def kindred(self, documents: Ints, shown: Ints, leaders: Ints, worth: Floats) -> Floats:
+    def relevance_feedback(
+        self, documents: Ints, shown: Ints, feedback_documents: Ints, worth: Floats
+    ) -> Floats:
         """How near in topics the passage that each document would show is to those of the documents
-        at ``leaders``, each of which counts as its ``worth``; times a length that is the same for
+        at ``feedback_documents``, each of which counts as its ``worth``; times a length that is the same for
         all."""
         if self.topics is None or not documents.size:
             return np.zeros(documents.size, dtype=np.float32)
         passages = self._a["doc_passages"][documents] + shown
-        counts = worth / self.topics.rows.lengths[passages[leaders]]
+        counts = worth / self.topics.rows.lengths[passages[feedback_documents]]
         whole = np.rint(counts * (_GAIN / max(float(counts.max()), 1e-9))).astype(np.int64)
-        return self.run.kin(self.topics.rows, passages, leaders, whole)
+        return self.run.kin(self.topics.rows, passages, feedback_documents, whole)
 
-    def signals(self, query: Understood, documents: Ints, language: str) -> dict[str, Floats]:
+    def signals(self, query: ExpandedQuery, documents: Ints, language: str) -> dict[str, Floats]:
         """What speaks for or against each document besides likeness, 0 to 1 by name (see
         ``weights.NUDGES``).
         """
@@ -324,7 +328,7 @@ class Matrix:
         if query.text:
             given["phrase"] = self.phrases.shares(query.text, documents)
         if named:
-            given["exact"] = self.coverage(Understood("", named), documents)
+            given["exact"] = self.coverage(ExpandedQuery("", named), documents)
         about = (
             self._versions & {*query.unknown, *(m.word for m in query.meanings)}
             if self._versions
@@ -387,7 +391,7 @@ class Matrix:
         pairs = [(name, n) for name, n in zip(self.names[column], counts, strict=True) if n]
         return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
-    def related(self, document: int, most: int = 24) -> Understood:
+    def related(self, document: int, most: int = 24) -> ExpandedQuery:
         """A document's own weightiest words, as a query for others like it."""
         passages = np.arange(*self._a["doc_passages"][document : document + 2].tolist())
         at, _ = gather(self._a["passage_pointers"], passages)
@@ -401,9 +405,9 @@ class Matrix:
         top = np.argsort(-value, kind="stable")[:most]
         share = value[top] / max(float(value[top].max(initial=0.0)), 1e-9)
         meanings = (
-            Meaning("", (int(s),), (float(w),)) for s, w in zip(stems[top], share, strict=True)
+            QueryTerm("", (int(s),), (float(w),)) for s, w in zip(stems[top], share, strict=True)
         )
-        return Understood("", tuple(meanings))
+        return ExpandedQuery("", tuple(meanings))
 
 
 def _last_word(text: str) -> str:

@@ -22,15 +22,15 @@ import numpy.typing as npt
 from kb.search.analysis.passages import Cut
 from kb.search.analysis.similarity import cosine, vector
 from kb.search.analysis.tokenizer import placed
-from kb.search.bounded_cache import Lately
+from kb.search.bounded_cache import BoundedCache
 from kb.search.build.partition_writer import KINDS, key_of
 from kb.search.documents import Document, Kind, visible_to
-from kb.search.engines.whoosh import FOLDER, Selector
+from kb.search.engines.whoosh import FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation
 from kb.search.index import array_file as arrays
-from kb.search.partition import Looked, Matrix, Understood
+from kb.search.partition import ExpandedQuery, Partition, Rescored
 from kb.search.query import curations
-from kb.search.query.curations import Curations, Steering
+from kb.search.query.curations import Curated, Curations
 from kb.search.query.parser import LONGEST, Query
 from kb.search.results import Hit, Passage, Results, Suggestions
 from kb.search.scoring import fusion as ranking
@@ -83,32 +83,32 @@ class Snapshot:
     def __init__(self, generation: Generation, *, remember: int = 0) -> None:
         self.generation = generation
         self._remember = remember
-        self._answers: Lately[tuple[object, ...], Suggestions] = Lately(remember)
+        self._answers: BoundedCache[tuple[object, ...], Suggestions] = BoundedCache(remember)
         self.store = generation.store
-        self._cuts: Lately[int, tuple[Cut, Text]] = Lately(_KEPT)
+        self._cuts: BoundedCache[int, tuple[Cut, Text]] = BoundedCache(_KEPT)
         self.curations = Curations(generation.curations())
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._partitions = {
             file: arrays.load(file)
             for file in map(generation.partition, generation.manifest.partitions)
         }
-        self._matrices: dict[Path, Matrix] = {}
-        self._selector: Selector | None = None
+        self._matrices: dict[Path, Partition] = {}
+        self._selector: OperatorSearch | None = None
 
     def touch(self) -> None:
         """Bring all arrays near; a generation that was just opened is slower at first."""
         for part in self._partitions.values():
             arrays.touch(part)
 
-    def matrix(self, audience: str) -> Matrix:
+    def matrix(self, audience: str) -> Partition:
         file = self.generation.partition(audience)
         if file not in self._matrices:
-            self._matrices[file] = Matrix(self._partitions[file])
+            self._matrices[file] = Partition(self._partitions[file])
         return self._matrices[file]
 
-    def selector(self) -> Selector:
+    def selector(self) -> OperatorSearch:
         if self._selector is None:
-            self._selector = Selector(self.generation.path / FOLDER)
+            self._selector = OperatorSearch(self.generation.path / FOLDER)
         return self._selector
 
     # --- suggestions
@@ -150,19 +150,19 @@ class Snapshot:
         explain: bool,
     ) -> Suggestions:
         matrix = self.matrix(audience)
-        understood = self._understood(matrix, title[:LONGEST], open_ended=True)
+        expanded = self._understood(matrix, title[:LONGEST], open_ended=True)
         steer = self._steering(matrix, title[:LONGEST])
         ranked = self._rank(
-            matrix, understood, None, deadline, steer=steer, language=language, explain=explain
+            matrix, expanded, None, deadline, steer=steer, language=language, explain=explain
         )
         name = self.generation.name
-        sure = self._confidence(matrix, understood, ranked)
+        sure = self._confidence(matrix, expanded, ranked)
         if sure < doubt:  # a box that shows noise teaches people to ignore it
             limit = min(limit, steer.pinned.size if steer is not None else 0)
-        hits = self._hits(matrix, understood, ranked, 0, limit, explain=explain)
+        hits = self._hits(matrix, expanded, ranked, 0, limit, explain=explain)
         return Suggestions(title, name, hits, ranked.partial, sure)
 
-    def _confidence(self, matrix: Matrix, understood: Understood, ranked: Ranked) -> float:
+    def _confidence(self, matrix: Partition, expanded: ExpandedQuery, ranked: Ranked) -> float:
         """The log-odds that one of the best answers."""
         if not ranked.documents.size:
             return -math.inf
@@ -172,9 +172,7 @@ class Snapshot:
         letters, words = (ranked.raw[name][at].tolist() for name in ("letters", "words"))
         topics = ranked.raw["topics"][at].tolist() if matrix.topics else [None] * len(words)
         best = [ranking.Evidence(*one) for one in zip(letters, words, topics, strict=True)]
-        return ranking.confidence(
-            best, ideal=matrix.ideal(understood), rarest=matrix.lexical.idf(1)
-        )
+        return ranking.confidence(best, ideal=matrix.ideal(expanded), rarest=matrix.lexical.idf(1))
 
     # --- search
     # --------------------------------------------------------------------------------------------------
@@ -193,12 +191,12 @@ class Snapshot:
         by_date: bool,
     ) -> Results:
         matrix = self.matrix(audience)
-        understood = self._understood(matrix, query.words, open_ended=False)
+        expanded = self._understood(matrix, query.words, open_ended=False)
         steer = self._steering(matrix, query.words)
         selected, notes, in_time = self._selected(matrix, query, deadline)
-        scores = matrix.score(understood)
+        scores = matrix.score(expanded)
         asked = bool(
-            understood.meanings or understood.unknown
+            expanded.meanings or expanded.unknown
         )  # besides operators, or words that all texts have
         pool = (
             np.asarray(scores > 0) if selected is None else selected & ((scores > 0) | (not asked))
@@ -213,7 +211,7 @@ class Snapshot:
         else:
             ranked = self._rank(
                 matrix,
-                understood,
+                expanded,
                 allowed,
                 deadline,
                 scores=scores,
@@ -228,9 +226,9 @@ class Snapshot:
             query=query.text,
             generation=self.generation.name,
             total=int(np.count_nonzero(allowed)),
-            hits=self._hits(matrix, understood, whole, start, per_page, explain=explain),
+            hits=self._hits(matrix, expanded, whole, start, per_page, explain=explain),
             facets={name: _facet(matrix, name, pool, masks) for name in FACETS},
-            did_you_mean=_did_you_mean(query.words, understood) if not query.operators else None,
+            did_you_mean=_did_you_mean(query.words, expanded) if not query.operators else None,
             partial=whole.partial,
             notes=query.notes + notes,
             page=page,
@@ -238,7 +236,7 @@ class Snapshot:
         )
 
     def _selected(
-        self, matrix: Matrix, query: Query, deadline: float
+        self, matrix: Partition, query: Query, deadline: float
     ) -> tuple[Mask | None, tuple[str, ...], bool]:
         """The documents that the operators leave, None when there are no operators."""
         if not query.operators:
@@ -254,7 +252,7 @@ class Snapshot:
         return mask & ~np.isin(keys, unwanted), notes, in_time
 
     def _rest(
-        self, matrix: Matrix, ranked: Ranked, scores: npt.NDArray[Any], allowed: Mask
+        self, matrix: Partition, ranked: Ranked, scores: npt.NDArray[Any], allowed: Mask
     ) -> Ints:
         """What was ranked, then all else that is allowed: by word score, then newest first."""
         others = allowed.copy()
@@ -266,17 +264,17 @@ class Snapshot:
     # --- what editors decided
     # ------------------------------------------------------------------------------------
 
-    def _understood(self, matrix: Matrix, text: str, *, open_ended: bool) -> Understood:
-        understood = matrix.understand(self.curations.trimmed(text), open_ended=open_ended)
-        meanings = self.curations.widened(text, understood.meanings, matrix.stems.find)
+    def _understood(self, matrix: Partition, text: str, *, open_ended: bool) -> ExpandedQuery:
+        expanded = matrix.expand(self.curations.trimmed(text), open_ended=open_ended)
+        meanings = self.curations.widened(text, expanded.meanings, matrix.stems.find)
         known = {meaning.word for meaning in meanings}
         return replace(
-            understood,
+            expanded,
             meanings=meanings,
-            unknown=tuple(w for w in understood.unknown if w not in known),
+            unknown=tuple(w for w in expanded.unknown if w not in known),
         )
 
-    def _steering(self, matrix: Matrix, text: str) -> Steering | None:
+    def _steering(self, matrix: Partition, text: str) -> Curated | None:
         keys = matrix.column("key")
         return curations.steering(
             self.curations.decide(text), lambda id_: np.flatnonzero(keys == key_of(id_)).tolist()
@@ -286,25 +284,23 @@ class Snapshot:
     # -------------------------------------------------------------------------------------------------
 
     def _rank(
-        self, matrix: Matrix, understood: Understood, allowed: Mask | None, deadline: float, *,
-        scores: Any = None, steer: Steering | None = None, language: str = "", explain: bool = False,
+        self, matrix: Partition, expanded: ExpandedQuery, allowed: Mask | None, deadline: float, *,
+        scores: Any = None, steer: Curated | None = None, language: str = "", explain: bool = False,
     ) -> Ranked:  # fmt: skip
         """Candidates of both lanes in their final order; with what each part contributed only when
         asked to explain.
         """
         if scores is None and allowed is not None:
-            scores = matrix.score(understood)
-        pool = matrix.pool(understood) if scores is None else None
+            scores = matrix.score(expanded)
+        pool = matrix.pool(expanded) if scores is None else None
         found = pool.documents if pool else matrix.best(scores, allowed)
         if time.monotonic() > deadline:
             words = pool.scores(found) if pool else scores[found]
             order = ranking.order(words)
             return Ranked(found[order], words[order], order, {}, {}, _NONE, partial=True)
-        question = matrix.question(understood)
+        question = matrix.question(expanded)
         voted, votes = (
-            matrix.votes.cast(understood.meanings, understood.unknown)
-            if matrix.votes
-            else _NO_VOTES
+            matrix.votes.cast(expanded.meanings, expanded.unknown) if matrix.votes else _NO_VOTES
         )
         alike = (
             matrix.letters.candidates(question.vector, allowed)
@@ -315,12 +311,12 @@ class Snapshot:
         documents = curations.candidates(documents, steer, allowed)
         looked = matrix.look(question, documents)
         raw = {"words": pool.scores(documents) if pool else scores[documents]} | looked.raw
-        if matrix.semantic and understood.text:
-            raw["semantic"] = matrix.semantic.scores(understood.text, documents)
+        if matrix.semantic and expanded.text:
+            raw["semantic"] = matrix.semantic.scores(expanded.text, documents)
         forum = int(documents.searchsorted(matrix.kind_ranges[_FORUM][0]))
         mixed = (raw, forum, matrix.column("solved")[documents], _chatter(matrix))
         signals, cast = (
-            matrix.signals(understood, documents, language),
+            matrix.signals(expanded, documents, language),
             ranking.voted(votes, voted, documents),
         )
         run = matrix.run
@@ -347,8 +343,8 @@ class Snapshot:
 
     def _hits(
         self,
-        matrix: Matrix,
-        understood: Understood,
+        matrix: Partition,
+        expanded: ExpandedQuery,
         ranked: Ranked,
         start: int,
         count: int,
@@ -362,8 +358,8 @@ class Snapshot:
             ranked.shown[ranked.place[start : start + count]] if ranked.shown.size else _NONE
         )
         rest = documents[looked_at.size :]
-        others = matrix.look(matrix.question(understood), rest).shown if rest.size else _NONE
-        matches, hits = _matches(matrix, understood), []
+        others = matrix.look(matrix.question(expanded), rest).shown if rest.size else _NONE
+        matches, hits = _matches(matrix, expanded), []
         shown = zip(documents.tolist(), (*looked_at.tolist(), *others.tolist()), strict=True)
         for rank, (document, best) in enumerate(shown, start):
             score = float(ranked.scores[rank]) if rank < ranked.scores.size else 0.0
@@ -373,7 +369,7 @@ class Snapshot:
 
     def _hit(
         self,
-        matrix: Matrix,
+        matrix: Partition,
         document: int,
         score: float,
         best: int,
@@ -443,13 +439,13 @@ class Snapshot:
         (places,) = np.nonzero(matrix.column("row") == row)
         if not places.size:
             return ()
-        understood = matrix.related(int(places[0]))
+        expanded = matrix.related(int(places[0]))
         allowed = np.ones(matrix.size, dtype=bool)
         allowed[places] = False
         ranked = self._rank(
-            matrix, Understood(document.title, understood.meanings), allowed, deadline
+            matrix, ExpandedQuery(document.title, expanded.meanings), allowed, deadline
         )
-        return self._hits(matrix, understood, ranked, 0, limit, explain=False)
+        return self._hits(matrix, expanded, ranked, 0, limit, explain=False)
 
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:
         matrix = self.matrix(audience)
@@ -483,11 +479,14 @@ def _near(row: int) -> Iterator[int]:
 
 
 def _kindred(
-    matrix: Matrix, documents: Ints, looked: Looked, score: Any, order: Ints
+    matrix: Partition, documents: Ints, looked: Rescored, score: Any, order: Ints
 ) -> dict[str, Any]:
     likest = float(looked.raw["letters"].max(initial=0.0))
-    return ranking.kindred(
-        matrix.kindred(documents, looked.shown, *ranking.leaders(score, order)), likest
+    return ranking.relevance_feedback(
+        matrix.relevance_feedback(
+            documents, looked.shown, *ranking.feedback_documents(score, order)
+        ),
+        likest,
     )
 
 
@@ -501,19 +500,19 @@ def _merged(*lists: Ints) -> Ints:
     return every[first]
 
 
-def _chatter(matrix: Matrix) -> float:
+def _chatter(matrix: Partition) -> float:
     """The forum's share of what the asker may see."""
     low, high = matrix.kind_ranges[_FORUM]
     return (high - low) / max(1, matrix.size)
 
 
-def _filter(matrix: Matrix, name: str, value: str) -> Mask:
+def _filter(matrix: Partition, name: str, value: str) -> Mask:
     if name == "kind":
         return np.asarray(matrix.column("kind") == KINDS.index(Kind(value)))
     return matrix.having(name, value)
 
 
-def _facet(matrix: Matrix, name: str, pool: Mask, masks: dict[str, Mask]) -> dict[str, int]:
+def _facet(matrix: Partition, name: str, pool: Mask, masks: dict[str, Mask]) -> dict[str, int]:
     """Counts under all filters but its own, so that one sees what choosing another value would
     give.
     """
@@ -530,19 +529,17 @@ def _all(masks: list[Mask]) -> Mask:
     return np.asarray(np.logical_and.reduce(masks))
 
 
-def _matches(matrix: Matrix, understood: Understood) -> Matches:
-    stems = {
-        matrix.stems.word(stem) for m in understood.meanings if not m.united for stem in m.stems
-    }
-    return Matches(stems, [m.word for m in understood.meanings if m.united], matrix.analyzer.stem)
+def _matches(matrix: Partition, expanded: ExpandedQuery) -> Matches:
+    stems = {matrix.stems.word(stem) for m in expanded.meanings if not m.prefix for stem in m.stems}
+    return Matches(stems, [m.word for m in expanded.meanings if m.prefix], matrix.analyzer.stem)
 
 
-def _did_you_mean(text: str, understood: Understood) -> str | None:
+def _did_you_mean(text: str, expanded: ExpandedQuery) -> str | None:
     """The query with its unknown words corrected, from words the asker may see; None when nothing
     was.
     """
     changed = text
-    for meaning in understood.meanings:
+    for meaning in expanded.meanings:
         if meaning.corrected:
             changed = _replaced(changed, meaning.word, meaning.corrected)
     return changed if changed != text else None

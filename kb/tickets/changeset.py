@@ -13,7 +13,7 @@ from typing import Any
 
 from kb.sla.clock import SlaEvent
 from kb.tickets.permissions import Ownership
-from kb.tickets.sla_targets import Outlook, Promised
+from kb.tickets.sla_targets import Forecast, TargetRow
 from kb.tickets.ticket import Attachment, Draft, Proposal, Rating, Status, Verb
 
 
@@ -54,7 +54,7 @@ class NewNotice:
 
 
 @dataclass(frozen=True, slots=True)
-class Kin:
+class LinkedTicket:
     """Another ticket whose history counts for this one: ``merged`` into it, or ``split`` from it,
     ``since`` then.
     """
@@ -92,7 +92,7 @@ class Facts:
     remind_at: dt.datetime | None
     next_at: dt.datetime | None
     proposal: Proposal | None
-    promised: tuple[Promised, ...]
+    target_rows: tuple[TargetRow, ...]
     history: tuple[SlaEvent, ...]  # what the clock has heard of it
 
 
@@ -102,7 +102,7 @@ class Change:
 
     event: NewEvent
     status: Status
-    outlook: Outlook
+    forecast: Forecast
     notices: tuple[NewNotice, ...] = ()
     values: Mapping[str, Any] = field(default_factory=dict)
     releases_coupon: bool = False
@@ -110,7 +110,7 @@ class Change:
     decides: str = ""  # agreed or declined: the state of the open proposal after this
     rating: Rating | None = None
     answers: tuple[tuple[str, str], ...] = ()  # ids and titles of linked documents
-    kin: Kin | None = None
+    kin: LinkedTicket | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +127,10 @@ class NewTicket:
     policy_version: str
     urgent: bool
     event: NewEvent
-    outlook: Outlook
+    forecast: Forecast
     notices: Callable[[str], tuple[NewNotice, ...]]
     limit: Limit | None = None
-    kin: Kin | None = None
+    kin: LinkedTicket | None = None
     source: str = "web"
 
 

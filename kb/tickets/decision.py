@@ -18,13 +18,13 @@ from kb.sla.policy import SlaPolicy
 from kb.tickets import permissions as access
 from kb.tickets import recipients as telling
 from kb.tickets import sla_targets as promises
-from kb.tickets.changeset import Change, Facts, Kin, NewEvent
+from kb.tickets.changeset import Change, Facts, LinkedTicket, NewEvent
 from kb.tickets.sla_targets import Versions
 from kb.tickets.ticket import Attachment, Proposal, Rating, Status, Verb, after
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class Effects:
     """What a verb does besides leaving its event: facts for the event, columns for the ticket, and
     rows.
     """
@@ -36,15 +36,15 @@ class Outcome:
     decides: str = ""
     rating: Rating | None = None
     answers: tuple[tuple[str, str], ...] = ()
-    kin: Kin | None = None
+    kin: LinkedTicket | None = None
     history: tuple[SlaEvent, ...] = ()  # taken over from kin
 
 
-NOTHING = Outcome()
+NOTHING = Effects()
 
 
 @dataclass(frozen=True, slots=True)
-class Act:
+class Command:
     """One verb by one person, before it is decided. ``resolve`` looks at the ticket as it is then,
     and may refuse.
     """
@@ -56,12 +56,12 @@ class Act:
     public: bool = True
     facts: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
-    resolve: Callable[[Facts, dt.datetime], Outcome] | None = None
-    outcome: Outcome = NOTHING  # when it does not depend on the ticket
+    resolve: Callable[[Facts, dt.datetime], Effects] | None = None
+    outcome: Effects = NOTHING  # when it does not depend on the ticket
     tells: tuple[str, ...] = ()  # staff who hear of it besides those who always do
 
 
-def decide(act: Act, facts: Facts, policy: SlaPolicy, versions: Versions) -> Change:
+def decide(act: Command, facts: Facts, policy: SlaPolicy, versions: Versions) -> Change:
     """Raises NotFound for a stranger, Forbidden, Conflict for a move that is not in the table, and
     what resolves.
     """
@@ -72,8 +72,8 @@ def decide(act: Act, facts: Facts, policy: SlaPolicy, versions: Versions) -> Cha
     outcome = act.resolve(facts, at) if act.resolve else act.outcome
     told = {**act.facts, **outcome.facts}
     heard = promises.heard(act.verb, at, by_agent=by_agent, facts=told)
-    outlook = promises.outlook(
-        facts.promised, (*facts.history, *outcome.history, *heard), versions, at
+    forecast = promises.forecast(
+        facts.target_rows, (*facts.history, *outcome.history, *heard), versions, at
     )
     event = NewEvent(
         verb=act.verb,
@@ -89,8 +89,8 @@ def decide(act: Act, facts: Facts, policy: SlaPolicy, versions: Versions) -> Cha
     return Change(
         event=event,
         status=status,
-        outlook=outlook,
-        notices=telling.notices(event, facts, outlook, policy, act.tells),
+        forecast=forecast,
+        notices=telling.notices(event, facts, forecast, policy, act.tells),
         values={**_reminder(status, facts), **outcome.values},
         releases_coupon=outcome.releases_coupon,
         proposal=outcome.proposal,

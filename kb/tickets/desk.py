@@ -27,7 +27,7 @@ from kb.tickets import recipients as telling
 from kb.tickets import sla_targets as promises
 from kb.tickets.actions.handling import key_of, once_of, serial_of
 from kb.tickets.changeset import Coupon, Key, Limit, NewEvent, NewTicket
-from kb.tickets.decision import Act, Outcome
+from kb.tickets.decision import Command, Effects
 from kb.tickets.queue import Overview, seen_by
 from kb.tickets.repository.lists import ALL, Filter
 from kb.tickets.repository.repository import spent
@@ -109,8 +109,8 @@ class Desk(Overview):
         choice = self._choose(type, severity, product, found, customer, now)
         at = now.replace(microsecond=0)
         history = (SlaEvent(at, Kind.ACCEPTED, level=choice.level.key),)
-        promised = promises.outlook((), history, self._versions, at).promised
-        first = next((one for one in promised if one.target == Goal.FIRST), None)
+        target_rows = promises.forecast((), history, self._versions, at).target_rows
+        first = next((one for one in target_rows if one.target == Goal.FIRST), None)
         return Promise(
             level_title=choice.level.title,
             why=choice.why,
@@ -183,12 +183,12 @@ class Desk(Overview):
         """``reason`` is a closing reason of the policies (X28), or empty. Raises Invalid for
         another.
         """
-        self._do(number, Act(Verb.SOLVE, author, now, facts=self._closing(reason)), key)
+        self._do(number, Command(Verb.SOLVE, author, now, facts=self._closing(reason)), key)
 
     def cancel(
         self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime
     ) -> None:
-        self._do(number, Act(Verb.CANCEL, author, now, facts=self._closing(reason)), key)
+        self._do(number, Command(Verb.CANCEL, author, now, facts=self._closing(reason)), key)
 
     def reopen(
         self, number: str, author: Person, reason: str, *, key: str = "", now: dt.datetime
@@ -197,7 +197,7 @@ class Desk(Overview):
         a reason.
         """
         said = drafts.comment(reason, limits=self._limits)
-        self._do(number, Act(Verb.REOPEN, author, now, body=said), key)
+        self._do(number, Command(Verb.REOPEN, author, now, body=said), key)
 
     def assign(
         self, number: str, author: Person, agent_email: str, *, key: str = "", now: dt.datetime
@@ -208,9 +208,11 @@ class Desk(Overview):
         if agent is None or not agent.is_staff:
             raise Invalid(f"{agent_email!r:.80} is no agent's address.", field="agent")
         tells = () if agent.id == author.id else (agent.email,)
-        given = Outcome({}, {"assignee_id": agent.id})
+        given = Effects({}, {"assignee_id": agent.id})
         about = {"agent": agent.name}
-        act = Act(Verb.ASSIGN, author, now, public=False, facts=about, outcome=given, tells=tells)
+        act = Command(
+            Verb.ASSIGN, author, now, public=False, facts=about, outcome=given, tells=tells
+        )
         self._do(number, act, key)
 
     def ticket(self, number: str, viewer: Person, *, now: dt.datetime) -> Ticket:
@@ -388,7 +390,7 @@ class Desk(Overview):
         self._check(number, author, verb)
         said = drafts.comment(body, files, limits=self._limits)
         kept = self._keep(number, files)
-        act = Act(verb, author, now, body=said, public=verb is not Verb.NOTE, attachments=kept)
+        act = Command(verb, author, now, body=said, public=verb is not Verb.NOTE, attachments=kept)
         self._do(number, act, key)
 
     def _closing(self, reason: str) -> Mapping[str, str]:
@@ -406,7 +408,7 @@ class Desk(Overview):
             draft.type.value, draft.severity, draft.product, coupon, customer, now
         )
         history = (SlaEvent(now, Kind.ACCEPTED, level=choice.level.key),)
-        outlook = promises.outlook((), history, self._versions, now)
+        forecast = promises.forecast((), history, self._versions, now)
         severity = self._policy.severities.get(draft.severity)
         event = NewEvent(
             verb=Verb.OPEN,
@@ -435,9 +437,9 @@ class Desk(Overview):
             policy_version=self._policy.version,
             urgent=self._policy.urgent(choice.level, draft.severity),
             event=event,
-            outlook=outlook,
+            forecast=forecast,
             notices=lambda number: telling.accepted(
-                number, draft, customer, choice.level.title, outlook
+                number, draft, customer, choice.level.title, forecast
             ),
             limit=_unverified(customer),
         )

@@ -17,7 +17,7 @@ from kb.sla import clock
 from kb.sla.policy import SlaPolicy
 from kb.tickets import sla_targets as promises
 from kb.tickets.changeset import Facts, NewEvent, NewNotice
-from kb.tickets.sla_targets import Outlook
+from kb.tickets.sla_targets import Forecast
 from kb.tickets.ticket import Draft, Verb
 
 #: What the customer's side does that its own copies hear of too (B15).
@@ -27,10 +27,10 @@ _SILENT = frozenset({Verb.COPY, Verb.RATE, Verb.ABSORB, Verb.DISMISS})
 
 
 def accepted(
-    number: str, draft: Draft, customer: Person, level: str, outlook: Outlook
+    number: str, draft: Draft, customer: Person, level: str, forecast: Forecast
 ) -> tuple[NewNotice, ...]:
     """The receipt: number, level and due time, and nothing that somebody typed (X21, X22)."""
-    first = promises.next_due(outlook.promised)
+    first = promises.next_due(forecast.target_rows)
     due = first.due_at.isoformat() if first and first.due_at else ""
     facts = {"number": number, "level": level, "due": due, "zone": customer.zone}
     own = {**facts, "guest": "yes"} if customer.guest else facts
@@ -41,12 +41,12 @@ def accepted(
 
 
 def notices(
-    event: NewEvent, facts: Facts, outlook: Outlook, policy: SlaPolicy, tells: Iterable[str] = ()
+    event: NewEvent, facts: Facts, forecast: Forecast, policy: SlaPolicy, tells: Iterable[str] = ()
 ) -> tuple[NewNotice, ...]:
     """One for everybody concerned but for whoever did it."""
     if event.verb in _SILENT or event.facts.get("why") == "spam":
         return ()
-    del outlook
+    del forecast
     number = ids.ticket_number(facts.ownership.serial)
     told = {"number": number}
     kind = event.verb.value

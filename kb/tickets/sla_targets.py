@@ -31,7 +31,7 @@ Versions = Sequence[PolicyVersion]
 
 
 @dataclass(frozen=True, slots=True)
-class Promised:
+class TargetRow:
     """One promise of one ticket, as a row. ``state`` stays running, late or not, until the promise
     ends.
 
@@ -55,12 +55,12 @@ class Promised:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class Forecast:
     """All promises of a ticket at one instant, the alarms that had fallen by then, and when to look
     again.
     """
 
-    promised: tuple[Promised, ...]
+    target_rows: tuple[TargetRow, ...]
     alarms: tuple[Alarm, ...]
     next_at: dt.datetime | None
 
@@ -115,14 +115,14 @@ def heard(
     return (SlaEvent(at, Kind.COMMENT, by_agent=True), one) if answers else (one,)
 
 
-def outlook(
-    before: Sequence[Promised],
+def forecast(
+    before: Sequence[TargetRow],
     history: Iterable[SlaEvent],
     versions: Versions,
     at: dt.datetime,
     *,
     since: dt.datetime | None = None,
-) -> Outlook:
+) -> Forecast:
     """What ``history`` promises at ``at``. What ended ``before`` keeps its verdict, unless the
     ticket was voided.
 
@@ -135,7 +135,7 @@ def outlook(
     except Invalid:
         # A level that has left the policies can promise nothing more, but must not keep anybody
         # from answering.
-        return Outlook(_abandoned(before, events, at), (), None)
+        return Forecast(_abandoned(before, events, at), (), None)
     kept = {one.key: one for one in before}
     void = any(event.kind is Kind.VOIDED for event in events)
     rows = tuple(
@@ -150,23 +150,23 @@ def outlook(
     alarms = sorted(
         (alarm for one in each for alarm in _alarms(*one, at)), key=lambda alarm: alarm.at
     )
-    return Outlook(rows, tuple(alarms), _next_at(found, warned, at))
+    return Forecast(rows, tuple(alarms), _next_at(found, warned, at))
 
 
 def _row(
     target: Target,
-    before: Promised | None,
+    before: TargetRow | None,
     versions: Versions,
     at: dt.datetime,
     moved: dt.datetime,
     void: bool,
-) -> Promised:
+) -> TargetRow:
     if before is not None and before.state not in OPEN_STATES and not void:
         return before
     since = before.version_at if before is not None and before.due_at == target.due else None
     ended = target.ended is not None
     state = target.state.value if ended else _running(target)
-    return Promised(
+    return TargetRow(
         target=target.goal.value,
         started_at=target.started,
         due_at=target.due,
@@ -187,7 +187,7 @@ def _running(target: Target) -> str:
 
 
 def _alarms(
-    target: Target, row: Promised, warned: Sequence[Notice], at: dt.datetime
+    target: Target, row: TargetRow, warned: Sequence[Notice], at: dt.datetime
 ) -> list[Alarm]:
     """Breaches that have come, and for what still runs the warnings since it is due when it is."""
     name = (target.goal.value, target.cycle)
@@ -219,15 +219,15 @@ def _ruling(versions: Versions, at: dt.datetime) -> SlaPolicy:
 
 
 def _abandoned(
-    before: Sequence[Promised], events: Sequence[SlaEvent], at: dt.datetime
-) -> tuple[Promised, ...]:
+    before: Sequence[TargetRow], events: Sequence[SlaEvent], at: dt.datetime
+) -> tuple[TargetRow, ...]:
     last = events[-1] if events else None
     answered = last is not None and last.by_agent and last.kind in (Kind.COMMENT, Kind.RESOLVED)
     closed = last is not None and last.kind in (Kind.RESOLVED, Kind.CANCELLED, Kind.VOIDED)
     return tuple(_settled(one, at, answered=answered, closed=closed) for one in before)
 
 
-def _settled(one: Promised, at: dt.datetime, *, answered: bool, closed: bool) -> Promised:
+def _settled(one: TargetRow, at: dt.datetime, *, answered: bool, closed: bool) -> TargetRow:
     if one.state not in OPEN_STATES or not (answered or closed):
         return one
     late = one.due_at is not None and at > one.due_at
@@ -285,9 +285,11 @@ def _line(span: Span) -> Mapping[str, str]:
     }
 
 
-def next_due(promised: Iterable[Promised]) -> Promised | None:
+def next_due(target_rows: Iterable[TargetRow]) -> TargetRow | None:
     """The running promise that is due first; None when nothing runs or nothing running has an end."""
-    running = [one for one in promised if one.state in (RUNNING, LATE) and one.due_at is not None]
+    running = [
+        one for one in target_rows if one.state in (RUNNING, LATE) and one.due_at is not None
+    ]
     return min(running, key=lambda one: one.due_at or one.started_at, default=None)
 
 

@@ -26,7 +26,7 @@ from kb.tickets.changeset import NewNotice
 from kb.tickets.repository import load as reading
 from kb.tickets.repository import save as saving
 from kb.tickets.schema_life import ALARMS
-from kb.tickets.sla_targets import BREACH, Outlook, Promised, Versions
+from kb.tickets.sla_targets import BREACH, Forecast, TargetRow, Versions
 from kb.tickets.ticket import Alarm, Status, Verb
 
 BATCH = 250
@@ -65,11 +65,11 @@ class _Look:
     """One ticket that is looked at."""
 
     row: Any
-    before: tuple[Promised, ...]
+    before: tuple[TargetRow, ...]
     history: tuple[SlaEvent, ...]
     status: str
     remind_at: dt.datetime | None
-    outlook: Outlook | None = None
+    forecast: Forecast | None = None
 
 
 class Sweeper:
@@ -111,7 +111,7 @@ class Sweeper:
     def _judge(self, connection: Connection, look: _Look, horizon: dt.datetime) -> None:
         if look.remind_at is not None and look.remind_at <= horizon:
             self._remind(connection, look, look.remind_at)
-        look.outlook = promises.outlook(
+        look.forecast = promises.forecast(
             look.before, look.history, self._versions, horizon, since=look.row.next_at
         )
 
@@ -137,13 +137,13 @@ class Sweeper:
         alarms: Sequence[tuple[_Look, Alarm]],
         now: dt.datetime,
     ) -> None:
-        changed: list[tuple[int, Promised]] = []
+        changed: list[tuple[int, TargetRow]] = []
         updates = []
         for look in looks:
-            outlook = look.outlook or Outlook((), (), None)
+            forecast = look.forecast or Forecast((), (), None)
             known = set(look.before)
-            changed += [(look.row.id, one) for one in outlook.promised if one not in known]
-            updates.append(_columns(look, outlook))
+            changed += [(look.row.id, one) for one in forecast.target_rows if one not in known]
+            updates.append(_columns(look, forecast))
         saving.put_promises(connection, changed)
         connection.execute(_UPDATE, updates)
         if alarms:
@@ -184,7 +184,7 @@ class Sweeper:
 
 def _gathered(connection: Connection, rows: Sequence[Any]) -> list[_Look]:
     histories = reading.histories(connection, {row.id: row.level for row in rows})
-    before = reading.promised(connection, [row.id for row in rows])
+    before = reading.target_rows(connection, [row.id for row in rows])
     return [
         _Look(row, before.get(row.id, ()), histories[row.id], row.status, row.remind_at)
         for row in rows
@@ -200,17 +200,17 @@ def _new_alarms(connection: Connection, looks: Sequence[_Look]) -> list[tuple[_L
     found = [
         (look, alarm)
         for look in looks
-        for alarm in (look.outlook.alarms if look.outlook else ())
+        for alarm in (look.forecast.alarms if look.forecast else ())
         if (look.row.id, alarm.target, alarm.cycle, alarm.threshold, alarm.due) not in known
     ]
     return sorted(found, key=lambda pair: (pair[1].at, pair[0].row.id))
 
 
-def _columns(look: _Look, outlook: Outlook) -> dict[str, Any]:
+def _columns(look: _Look, forecast: Forecast) -> dict[str, Any]:
     remind = look.remind_at
     if remind is not None:
-        outlook = replace(outlook, next_at=min(remind, outlook.next_at or remind))
-    values = {"status": look.status, "remind_at": remind, **saving.foreseen(outlook)}
+        forecast = replace(forecast, next_at=min(remind, forecast.next_at or remind))
+    values = {"status": look.status, "remind_at": remind, **saving.foreseen(forecast)}
     return {"serial": look.row.id, **{f"new_{name}": value for name, value in values.items()}}
 
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 from kb.notifications import mail_templates as letters
-from kb.notifications.channels.mail import Mailer, Undelivered, Webhooks
+from kb.notifications.channels.mail import DeliveryFailed, Mailer, Webhooks
 from kb.notifications.mail_templates import Sender
-from kb.notifications.outbox import DIGESTED, STALE, Outbox, Parcel
+from kb.notifications.outbox import DIGESTED, STALE, ClaimedMessage, Outbox
 from kb.people.accounts import Accounts
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.repository.repository import TicketStore
@@ -97,7 +97,7 @@ class Worker:
                 sent, failed = sent + done, failed + (not done)
         return sent, failed
 
-    def _mail(self, group: Sequence[Parcel], now: dt.datetime) -> bool:
+    def _mail(self, group: Sequence[ClaimedMessage], now: dt.datetime) -> bool:
         first = group[0]
         if now - first.made_at > STALE:
             sentence = "Nobody could send it for three days; it is no news any more."
@@ -110,21 +110,21 @@ class Worker:
         try:
             if self._mailer is not None:
                 self._mailer.send(message, bounces_to=bounces)
-        except Undelivered as error:
+        except DeliveryFailed as error:
             LOG.warning("mail %s to %s: %s", first.kind, first.recipient, error.sentence)
             self._outbox.mails_failed(group, error.sentence, now, permanent=error.permanent)
             return False
         self._outbox.mails_sent(group, now)
         return True
 
-    def _written(self, group: Sequence[Parcel], now: dt.datetime) -> EmailMessage:
+    def _written(self, group: Sequence[ClaimedMessage], now: dt.datetime) -> EmailMessage:
         first = group[0]
         if first.kind in DIGESTED:
             person = self._store.people.by_email(first.recipient)
             return letters.digest(group, self._sender, person.zone if person else "UTC")
-        return letters.letter(first, self._sender, secret=self._secret(first, now))
+        return letters.mail_of(first, self._sender, secret=self._secret(first, now))
 
-    def _secret(self, parcel: Parcel, now: dt.datetime) -> str:
+    def _secret(self, parcel: ClaimedMessage, now: dt.datetime) -> str:
         """Made when the mail is written and kept as a hash only: what waits to be sent opens
         nothing.
         """
@@ -150,11 +150,11 @@ class Worker:
                 sent, failed = sent + done, failed + (not done)
         return sent, failed
 
-    def _post(self, parcel: Parcel, now: dt.datetime) -> bool:
+    def _post(self, parcel: ClaimedMessage, now: dt.datetime) -> bool:
         facts = parcel.facts
         try:
             self._webhooks.post(facts["url"], facts["id"], facts["body"], now=now)
-        except Undelivered as error:
+        except DeliveryFailed as error:
             LOG.warning("webhook %s: %s", facts["id"], error.sentence)
             self._outbox.jobs_failed([parcel], error.sentence, now, permanent=error.permanent)
             return False
@@ -162,9 +162,9 @@ class Worker:
         return True
 
 
-def _groups(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
+def _groups(parcels: Iterable[ClaimedMessage]) -> list[list[ClaimedMessage]]:
     """All alarms of a person together, everything else by itself, in the order of what comes first."""
-    found: dict[tuple[str, int], list[Parcel]] = {}
+    found: dict[tuple[str, int], list[ClaimedMessage]] = {}
     for parcel in parcels:
         name = (parcel.recipient, 0) if parcel.kind in DIGESTED else ("", parcel.id)
         found.setdefault(name, []).append(parcel)

@@ -9,20 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.analytics import query_log as module
-from kb.analytics.query_log import KEPT, LONGEST, Asked, folded, monday
+from kb.analytics.query_log import KEPT, LONGEST, QueryLog, folded, monday
 from tests.world import DAY, FRIDAY, World
 
 
 @pytest.fixture
-def asked(world: World) -> Asked:
-    return Asked(world.database)
+def asked(world: World) -> QueryLog:
+    return QueryLog(world.database)
 
 
-def told(asked: Asked, *audiences: str) -> list[tuple[str, int]]:
+def told(asked: QueryLog, *audiences: str) -> list[tuple[str, int]]:
     return [(one.query, one.times) for one in asked.frequent(audiences or None, now=FRIDAY)]
 
 
-def test_the_same_words_count_together_and_what_was_asked_once_is_not_told(asked: Asked) -> None:
+def test_the_same_words_count_together_and_what_was_asked_once_is_not_told(asked: QueryLog) -> None:
     asked.count(
         [("Reset  password", "public"), ("reset PASSWORD", "public"), ("my secret plan", "public")],
         now=FRIDAY,
@@ -31,13 +31,13 @@ def test_the_same_words_count_together_and_what_was_asked_once_is_not_told(asked
     assert told(asked) == [("ink", 3), ("reset password", 2)]
 
 
-def test_audiences_are_counted_apart(asked: Asked) -> None:
+def test_audiences_are_counted_apart(asked: QueryLog) -> None:
     asked.count([("runbook", "staff")] * 4 + [("runbook", "public")] * 2, now=FRIDAY)
     assert told(asked, "public") == [("runbook", 2)]
     assert told(asked, "public", "staff") == [("runbook", 4), ("runbook", 2)]
 
 
-def test_addresses_numbers_and_secrets_are_never_kept(world: World, asked: Asked) -> None:
+def test_addresses_numbers_and_secrets_are_never_kept(world: World, asked: QueryLog) -> None:
     words = "charlie@example.com pays 4111 1111 1111 1111 with AKIA4EXAMPLE12345678Z9"
     asked.count([(words, "public")] * 2, now=FRIDAY)
     assert told(asked) == [("[address] pays [number] with [secret]", 2)]
@@ -46,7 +46,7 @@ def test_addresses_numbers_and_secrets_are_never_kept(world: World, asked: Asked
     assert b"AKIA4" not in whole.upper()
 
 
-def test_after_half_a_year_it_is_forgotten(world: World, asked: Asked) -> None:
+def test_after_half_a_year_it_is_forgotten(world: World, asked: QueryLog) -> None:
     asked.count([("ink", "public")] * 2, now=FRIDAY - KEPT - 7 * DAY)
     assert told(asked) == []
     asked.count([("jam", "public")] * 2, now=FRIDAY)
@@ -55,7 +55,7 @@ def test_after_half_a_year_it_is_forgotten(world: World, asked: Asked) -> None:
 
 
 def test_a_flood_of_different_queries_is_bounded_and_known_ones_still_count(
-    asked: Asked, monkeypatch: pytest.MonkeyPatch
+    asked: QueryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "MOST", 3)
     asked.count([("ink", "public")], now=FRIDAY)

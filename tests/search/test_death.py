@@ -40,9 +40,9 @@ def test_the_work_of_a_query_is_bounded(centre: Searcher, query: str) -> None:
     parsed = parse(query)
     assert len(parsed.words) <= LONGEST
     assert len(parsed.operators) <= MOST_OPERATORS
-    understood = centre._now().matrix("public").understand(query[:LONGEST], open_ended=True)
-    assert len(understood.meanings) + len(understood.unknown) <= MOST_WORDS + 1
-    assert all(len(meaning.stems) <= weights.COMPLETIONS for meaning in understood.meanings)
+    expanded = centre._now().matrix("public").expand(query[:LONGEST], open_ended=True)
+    assert len(expanded.meanings) + len(expanded.unknown) <= MOST_WORDS + 1
+    assert all(len(meaning.stems) <= weights.COMPLETIONS for meaning in expanded.meanings)
 
 
 @given(st.text(max_size=80))

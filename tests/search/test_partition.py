@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from kb.search.analysis.passages import cut
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.build import partition_writer as postings
-from kb.search.build.forward_index import Corpus
+from kb.search.build.forward_index import ForwardIndex
 from kb.search.documents import Document, Kind
-from kb.search.partition import MOST_TIMES, MOST_WORDS, Matrix
+from kb.search.partition import MOST_TIMES, MOST_WORDS, Partition
 from kb.search.scoring import weights
 from kb.search.scoring.bm25 import _worth
 from tests.search.library import ARTICLES, document
@@ -27,11 +27,13 @@ CORPUS = st.lists(
 )
 
 
-def matrix(documents: list[Document], audiences: frozenset[str] = frozenset({"public"})) -> Matrix:
-    corpus = Corpus()
+def matrix(
+    documents: list[Document], audiences: frozenset[str] = frozenset({"public"})
+) -> Partition:
+    corpus = ForwardIndex()
     for row, one in enumerate(documents):
         corpus.add(one, row, cut(one))
-    return Matrix(postings.partition(corpus, audiences))
+    return Partition(postings.partition(corpus, audiences))
 
 
 def corpus_of(rows: list[tuple[str, str, str]]) -> list[Document]:
@@ -68,7 +70,7 @@ def test_scores_are_bm25f_within_the_step_of_a_posting(
 ) -> None:
     visible = [d for d in corpus_of(rows) if d.audience == "public"]
     found = matrix(corpus_of(rows))
-    scores = found.score(found.understand(query, open_ended=False))
+    scores = found.score(found.expand(query, open_ended=False))
     # Each word is off by half a step of its posting's byte at most: 1/510 of what it is worth when
     # saturated.
     steps = (
@@ -89,7 +91,7 @@ def test_hidden_documents_do_not_change_one_byte(
     assert with_hidden.size == len(alone)
     for text, open_ended in ((query, False), (query[:9], True)):
         left, right = (
-            m.score(m.understand(text, open_ended=open_ended)) for m in (with_hidden, without)
+            m.score(m.expand(text, open_ended=open_ended)) for m in (with_hidden, without)
         )
         assert left.tobytes() == right.tobytes()
 
@@ -102,9 +104,9 @@ def test_an_open_last_word_stands_for_all_words_it_begins() -> None:
             document("doc/c", "Other"),
         ]
     )
-    scores = found.score(found.understand("re", open_ended=True))
+    scores = found.score(found.expand("re", open_ended=True))
     assert (scores > 0).tolist() == [True, True, False]
-    assert found.score(found.understand("re ", open_ended=True)).max() == 0
+    assert found.score(found.expand("re ", open_ended=True)).max() == 0
 
 
 def test_an_unknown_word_is_read_as_its_nearest_neighbour() -> None:
@@ -115,16 +117,16 @@ def test_an_unknown_word_is_read_as_its_nearest_neighbour() -> None:
             document("doc/c", "Other"),
         ]
     )
-    understood = found.understand("pasword", open_ended=False)
-    assert [m.corrected for m in understood.meanings] == ["password"]
-    assert (found.score(understood) > 0).tolist() == [True, True, False]
+    expanded = found.expand("pasword", open_ended=False)
+    assert [m.corrected for m in expanded.meanings] == ["password"]
+    assert (found.score(expanded) > 0).tolist() == [True, True, False]
 
 
 def test_a_known_word_is_never_corrected() -> None:
     found = matrix(
         [document("doc/a", "Hover"), document("doc/b", "Cover cover"), document("doc/c", "Cover")]
     )
-    assert (found.score(found.understand("hover", open_ended=False)) > 0).tolist() == [
+    assert (found.score(found.expand("hover", open_ended=False)) > 0).tolist() == [
         True,
         False,
         False,
@@ -141,14 +143,14 @@ def test_a_title_that_looks_alike_is_a_candidate_without_any_common_word() -> No
 def test_equal_scores_are_cut_in_order_of_id() -> None:
     many = [document(f"doc/{i:04}", "same words") for i in range(weights.CANDIDATES + 50)]
     found = matrix(many)
-    best = found.best(found.score(found.understand("same", open_ended=False)))
+    best = found.best(found.score(found.expand("same", open_ended=False)))
     assert best.tolist() == list(range(weights.CANDIDATES))
 
 
 def test_each_kind_has_candidates_of_its_own() -> None:
     topics = [document(f"forum/{i:04}", "slow slow slow", kind=Kind.FORUM) for i in range(200)]
     found = matrix([*topics, document("doc/a", "why it is slow sometimes and what to do")])
-    best = found.best(found.score(found.understand("slow", open_ended=False)))
+    best = found.best(found.score(found.expand("slow", open_ended=False)))
     assert 0 in best.tolist()
 
 
@@ -158,8 +160,8 @@ def test_each_kind_has_candidates_of_its_own() -> None:
 )
 def test_strange_corpora_are_answered(documents: list[Document]) -> None:
     found = matrix(documents)
-    understood = found.understand("日本 anything at all", open_ended=True)
-    assert found.score(understood).size == len(documents)
+    expanded = found.expand("日本 anything at all", open_ended=True)
+    assert found.score(expanded).size == len(documents)
     assert found.letters.vector("日本 anything") is None or documents
 
 
@@ -167,10 +169,10 @@ def test_strange_corpora_are_answered(documents: list[Document]) -> None:
 def test_a_word_said_a_thousand_times_outgrows_no_sum(query: str) -> None:
     others = [document(f"doc/{i:03}", f"Other {i}", "nothing of interest") for i in range(400)]
     found = matrix([*others, document("doc/zz", "キロメートル ab", "キロメートル ab " * 30)])
-    understood = found.understand(query, open_ended=False)
-    assert np.flatnonzero(found.score(understood) > 0).tolist() == [400]
-    assert found.pool(understood).documents.tolist() == [400]
-    passages = found.look(found.question(understood), np.array([0, 400])).raw["passage"]
+    expanded = found.expand(query, open_ended=False)
+    assert np.flatnonzero(found.score(expanded) > 0).tolist() == [400]
+    assert found.pool(expanded).documents.tolist() == [400]
+    passages = found.look(found.question(expanded), np.array([0, 400])).raw["passage"]
     assert passages[0] == 0
     assert passages[1] > 0
 
@@ -184,7 +186,7 @@ def test_who_names_two_versions_asks_for_pages_about_either() -> None:
     pages = [document(f"doc/{n}", "Upgrade", "How to.", versions=(f"4.{n}",)) for n in (10, 11, 12)]
     found = matrix(pages)
     signals = found.signals(
-        found.understand("upgrade 4.10 to 4.11", open_ended=False), np.arange(3), ""
+        found.expand("upgrade 4.10 to 4.11", open_ended=False), np.arange(3), ""
     )
     assert signals["version"].tolist() == [1, 1, 0]
 

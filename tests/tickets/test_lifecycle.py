@@ -166,7 +166,7 @@ class Life(RuleBasedStateMachine):
                 one.due_at,
                 promises.due(one.target, one.state, one.due_at, None, self.now).state,
             )
-            for one in facts.promised
+            for one in facts.target_rows
         }
         assert kept == counted
 

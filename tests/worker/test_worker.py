@@ -20,7 +20,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from kb.notifications import mail_templates as letters
-from kb.notifications.channels.mail import Mailer, Undelivered, Webhooks, signature
+from kb.notifications.channels.mail import DeliveryFailed, Mailer, Webhooks, signature
 from kb.notifications.outbox import ATTEMPTS, LEASE, Outbox
 from kb.sla.clock import PolicyVersion
 from kb.tickets import policy_versions as book
@@ -318,7 +318,7 @@ def test_a_worker_that_dies_with_a_mail_in_hand_leaves_it_to_the_next(
     assert box.claim_mails(FRIDAY + LEASE - SECOND) == []
     (again,) = box.claim_mails(FRIDAY + LEASE)
     assert again == first
-    one, two = (letters.letter(parcel, WHO)["Message-ID"] for parcel in (first, again))
+    one, two = (letters.mail_of(parcel, WHO)["Message-ID"] for parcel in (first, again))
     assert one == two
 
 
@@ -393,7 +393,7 @@ def test_a_webhook_that_fails_is_tried_again_unless_it_is_gone(
 )
 def test_a_webhook_never_reaches_into_the_own_network(hook: Hook, host: str) -> None:
     port = hook.url.split(":")[2].split("/")[0]
-    with pytest.raises(Undelivered) as refused:
+    with pytest.raises(DeliveryFailed) as refused:
         Webhooks().post(f"http://{host}:{port}/", "evt_1", {}, now=FRIDAY)
     assert refused.value.permanent
     assert hook.got == []
@@ -401,7 +401,7 @@ def test_a_webhook_never_reaches_into_the_own_network(hook: Hook, host: str) -> 
 
 @pytest.mark.parametrize("url", ["http://", "http://x.invalid/", "http://127.0.0.1:1/"])
 def test_a_webhook_that_cannot_be_reached_is_a_sentence(url: str) -> None:
-    with pytest.raises(Undelivered, match="cannot be reached"):
+    with pytest.raises(DeliveryFailed, match="cannot be reached"):
         Webhooks(private=True).post(url, "evt_1", {}, now=FRIDAY)
 
 

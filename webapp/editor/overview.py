@@ -20,7 +20,7 @@ from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
 from kb.search.documents import PUBLIC, visible_to
 from kb.search.generations import generation as generations
 from kb.search.generations.generation import Generation
-from kb.search.history import Past, history
+from kb.search.history import PastGeneration, history
 from kb.search.query.parser import LONGEST
 from kb.search.results import Hit
 from webapp.context import audience, centre, settings
@@ -124,7 +124,7 @@ def _page(*, sentence: str = "") -> str:
     )
 
 
-def _past_of(past: Sequence[Past], serving: Generation | None) -> Past | None:
+def _past_of(past: Sequence[PastGeneration], serving: Generation | None) -> PastGeneration | None:
     return next((one for one in past if serving and one.name == serving.name), None)
 
 

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 TIMEOUT = 20.0  # seconds
 
 
-class Undelivered(Exception):
+class DeliveryFailed(Exception):
     """``sentence`` says what went wrong; ``permanent``: trying again will not help."""
 
     def __init__(self, sentence: str, *, permanent: bool) -> None:
@@ -56,19 +56,19 @@ class Mailer:
                 server.send_message(message, from_addr=bounces_to or "<>", to_addrs=[recipient])
         except smtplib.SMTPRecipientsRefused as error:
             code, said = next(iter(error.recipients.values()), (550, b""))
-            raise Undelivered(
+            raise DeliveryFailed(
                 f"{recipient} was refused: {code} {_text(said)}", permanent=code >= 500
             ) from None
         except smtplib.SMTPAuthenticationError as error:
             sentence = f"{self.host} does not accept the user and password: {error.smtp_code}"
-            raise Undelivered(
+            raise DeliveryFailed(
                 sentence, permanent=False
             ) from None  # a setting, which will be mended
         except smtplib.SMTPResponseException as error:
             sentence = f"{self.host}: {error.smtp_code} {_text(error.smtp_error)}"
-            raise Undelivered(sentence, permanent=error.smtp_code >= 500) from None
+            raise DeliveryFailed(sentence, permanent=error.smtp_code >= 500) from None
         except (smtplib.SMTPException, OSError) as error:
-            raise Undelivered(
+            raise DeliveryFailed(
                 f"{self.host}:{self.port} cannot be reached: {error}", permanent=False
             ) from None
 
@@ -132,9 +132,9 @@ class Webhooks:
         try:
             status = self._posted(url, data, headers)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise Undelivered(f"{url} cannot be reached: {error}", permanent=False) from None
+            raise DeliveryFailed(f"{url} cannot be reached: {error}", permanent=False) from None
         if not 200 <= status < 300:
-            raise Undelivered(f"{url} answered {status}", permanent=status == http.client.GONE)
+            raise DeliveryFailed(f"{url} answered {status}", permanent=status == http.client.GONE)
 
     def _posted(self, url: str, data: bytes, headers: Mapping[str, str]) -> int:
         parts = urlsplit(url)
@@ -165,7 +165,7 @@ class Webhooks:
                 f"{url} leads into a private network; set KB_WEBHOOK_PRIVATE to yes when "
                 f"that is meant"
             )
-            raise Undelivered(sentence, permanent=True)
+            raise DeliveryFailed(sentence, permanent=True)
         return addresses[0], port
 
 

@@ -1,6 +1,6 @@
 """Which words do the documents have, and which of them were read before?
 
-``Corpus`` collects the words of all documents as numbers, each text read once; what did not change
+``ForwardIndex`` collects the words of all documents as numbers, each text read once; what did not change
 is taken over from the last generation without being read again. Of all audiences: what one may see
 is cut out by ``postings``. Build time only.
 """
@@ -148,7 +148,7 @@ def _ranked(texts: list[str], order: Ints, before: int) -> Ranked:
     return Ranked(texts, order, number)
 
 
-class Corpus:
+class ForwardIndex:
     """The words of all documents, as numbers, in order of adding."""
 
     def __init__(self, *, semantic: bool = False, spill: Spill | None = None) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.build.forward_index import Corpus, Facts, ints
-from kb.search.build.reuse import overlap
+from kb.search.build.forward_index import Facts, ForwardIndex, ints
+from kb.search.build.reuse import find_reuse
 from kb.search.documents import Kind
 from kb.search.index import embeddings as semantic
 from kb.search.index import latent_topics as topics
@@ -28,7 +28,7 @@ from kb.search.index import term_dictionary as vocabulary
 from kb.search.index import title_ngrams as letters
 from kb.search.index import title_text as phrases
 from kb.search.index.array_file import Arrays
-from kb.search.index.previous import Before
+from kb.search.index.previous import PreviousPartition
 from kb.search.index.spill import Columns, Run, Spill, blocks
 from kb.search.kernels.dispatch import places
 from kb.search.query import spelling
@@ -39,9 +39,9 @@ KINDS = tuple(Kind)
 
 
 def partition(
-    corpus: Corpus,
+    corpus: ForwardIndex,
     visible: frozenset[str],
-    before: Before | None = None,
+    before: PreviousPartition | None = None,
     spill: Spill | None = None,
 ) -> Arrays:
     """The arrays of the documents whose audience is in ``visible``, sorted by kind and id.
@@ -69,7 +69,9 @@ def partition(
 class _Visible:
     """The part of a corpus that one audience sees, renumbered from 0 in its own order."""
 
-    def __init__(self, corpus: Corpus, order: Ints, before: Before | None, spill: Spill) -> None:
+    def __init__(
+        self, corpus: ForwardIndex, order: Ints, before: PreviousPartition | None, spill: Spill
+    ) -> None:
         self._corpus, self._order, self._spill = corpus, order, spill
         self.documents = order.size
         place = np.full(len(corpus.facts), -1, dtype=np.int64)
@@ -83,7 +85,7 @@ class _Visible:
             _lengths(corpus.title_ends)[order],
             _lengths(corpus.body_ends)[passages],
         )
-        last = overlap(corpus, order, before)
+        last = find_reuse(corpus, order, before)
         df = last.df if last else self._df()
         self._surfaces, (stems, stem_of) = corpus.words().of(df > 0), corpus.stems()
         self._stems = stems.of(stem_of[self._surfaces.order])

@@ -12,31 +12,31 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kb.search.build.forward_index import Corpus, Ints, Ranked, pieces
+from kb.search.build.forward_index import ForwardIndex, Ints, Ranked, pieces
 from kb.search.index.array_file import Arrays
-from kb.search.index.previous import Before, Then
+from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import BLOCK, blocks
 from kb.search.kernels.dispatch import places
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
+class Reuse:
     """``df`` has for each word of the corpus how many documents hold it now; ``numbers`` are the
     words' numbers in the corpus, in the order of the last partition's vocabulary."""
 
-    before: Before
+    before: PreviousPartition
     places: Ints
     numbers: Ints
     df: Ints
 
-    def then(self, surfaces: Ranked, stems: Ranked) -> Then:
+    def then(self, surfaces: Ranked, stems: Ranked) -> CarriedOver:
         of_corpus = np.unique(self.before.words["stem_of"][self.numbers])
-        return Then(
+        return CarriedOver(
             self.before.arrays, self.places, surfaces.number[self.numbers], stems.number[of_corpus]
         )
 
 
-def overlap(corpus: Corpus, order: Ints, before: Before | None) -> Overlap | None:
+def find_reuse(corpus: ForwardIndex, order: Ints, before: PreviousPartition | None) -> Reuse | None:
     """What the documents ``order`` of ``corpus`` have in common with ``before``; None where that is
     not known.
     """
@@ -57,7 +57,7 @@ def overlap(corpus: Corpus, order: Ints, before: Before | None) -> Overlap | Non
     gone[was[was >= 0]] = False
     df -= then.df(rows[gone], df.size)
     df += _now(corpus).df(order[was < 0], df.size)
-    return Overlap(before, was, numbers, df)
+    return Reuse(before, was, numbers, df)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _saved(words: Arrays) -> _Texts:
     )
 
 
-def _now(corpus: Corpus) -> _Texts:
+def _now(corpus: ForwardIndex) -> _Texts:
     firsts = np.array(
         [*(facts.first for facts in corpus.facts), len(corpus.passage_doc)], dtype=np.int64
     )

@@ -154,7 +154,7 @@ def _row(document: Document) -> dict[str, Any]:
     }
 
 
-class Selector:
+class OperatorSearch:
     """A verified Whoosh index, open for reading; a snapshot, safe to share between threads."""
 
     def __init__(self, folder: Path) -> None:

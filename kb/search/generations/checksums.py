@@ -76,7 +76,7 @@ def _matches(file: Path, size: int, expected: str, hashed: Callable[[Path], str]
         return False
 
 
-class Sealer:
+class ChecksumWriter:
     """Syncs and hashes the files below ``folder``; ``before`` is a sealed folder of which some may
     be links.
     """

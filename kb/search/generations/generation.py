@@ -47,8 +47,8 @@ from kb.search.index.document_store import (
     StoreWriter,
     without_surrogates,
 )
-from kb.search.index.previous import Before
-from kb.search.index.resolved_tickets import Solved
+from kb.search.index.previous import PreviousPartition
+from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.index.spill import Spill
 
 CURATIONS_FILE = "curations.json"
@@ -246,7 +246,7 @@ class Builder:
         self._copied: Callable[[], None] = lambda: (
             None
         )  # waits until the store has what was taken over
-        self._solved: tuple[Solved, ...] = ()
+        self._solved: tuple[ResolvedTicket, ...] = ()
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -263,9 +263,9 @@ class Builder:
             opened.callback(self._store.close)
             spill = Spill(self._aside)
             opened.callback(spill.close)
-            self._corpus = corpus.Corpus(semantic=self._semantic, spill=spill)
+            self._corpus = corpus.ForwardIndex(semantic=self._semantic, spill=spill)
             before = (self.previous.path, self.previous.manifest.files) if self.previous else None
-            self._sealer = opened.enter_context(sealing.Sealer(self._aside, before))
+            self._sealer = opened.enter_context(sealing.ChecksumWriter(self._aside, before))
             self._open = opened.pop_all()
         return self
 
@@ -315,7 +315,7 @@ class Builder:
             self._copied()
             self._store.alias(old, document_id)
 
-    def solved(self, tickets: Iterable[Solved]) -> None:
+    def solved(self, tickets: Iterable[ResolvedTicket]) -> None:
         """Let these resolved tickets vote, and no others: one that is left out has stopped voting."""
         self._solved = tuple(tickets)
 
@@ -380,7 +380,7 @@ class Builder:
         return partitions
 
     def _partition(
-        self, visible: frozenset[str], before: Before | None, spill: Spill
+        self, visible: frozenset[str], before: PreviousPartition | None, spill: Spill
     ) -> arrays.Arrays:
         """Everything that those who see ``visible`` are answered from."""
         made = postings.partition(self._corpus, visible, before, spill)
@@ -389,7 +389,7 @@ class Builder:
         }
         return made | solved.pack(self._solved, self._corpus.analyzer, made, place)
 
-    def _before(self, audience: str, visible: frozenset[str]) -> Before | None:
+    def _before(self, audience: str, visible: frozenset[str]) -> PreviousPartition | None:
         """What the last generation had for this audience, when documents were taken over from it."""
         if (
             not self._took_over
@@ -408,7 +408,7 @@ class Builder:
         # Whether one that says the same was read again is no matter: that may be for the sake of a
         # hidden one.
         places = {id_: number for number, id_ in enumerate(ids) if id_ in now and id_ not in fresh}
-        return Before(
+        return PreviousPartition(
             old, changed=len(now & fresh), lost=bool(then - now), places=places, words=words
         )
 

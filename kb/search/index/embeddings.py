@@ -79,7 +79,7 @@ def pack(rows: npt.NDArray[np.int8]) -> Arrays:
     }
 
 
-class Semantic:
+class Embeddings:
     """The directions of one audience's partition."""
 
     def __init__(self, arrays: Arrays, run: Kernels) -> None:

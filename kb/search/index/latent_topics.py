@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.bounded_cache import Lately
+from kb.search.bounded_cache import BoundedCache
 from kb.search.index.array_file import Arrays
-from kb.search.index.previous import Before, Then
+from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import Spill
 from kb.search.kernels.dispatch import gather
 from kb.search.kernels.layout import Directions
 from kb.search.scoring import weights
-from kb.search.scoring.bm25 import Meaning
+from kb.search.scoring.bm25 import QueryTerm
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -35,7 +35,10 @@ _REMEMBERED = 2_000  # words of queries; a kilobyte each
 
 
 def pack(
-    made: Arrays, before: Before | None = None, then: Then | None = None, spill: Spill | None = None
+    made: Arrays,
+    before: PreviousPartition | None = None,
+    then: CarriedOver | None = None,
+    spill: Spill | None = None,
 ) -> Arrays:
     """Directions of words and passages, from the passages, stems and ``df`` of a partition; none
     for a small one.
@@ -60,7 +63,9 @@ def pack(
     }
 
 
-def _placed(made: Arrays, place: Ints, words: Ints, then: Then | None, spill: Spill) -> Arrays:
+def _placed(
+    made: Arrays, place: Ints, words: Ints, then: CarriedOver | None, spill: Spill
+) -> Arrays:
     """The directions and lengths of all passages, those that ``then`` has as they were, some
     thousand at a time.
     """
@@ -130,7 +135,9 @@ def _fitted(made: Arrays) -> tuple[Ints, Ints, int] | None:
     return place, fitted.components_.T.astype(np.float16), 0
 
 
-def _kept(made: Arrays, before: Before | None, then: Then | None) -> tuple[Ints, Ints, int] | None:
+def _kept(
+    made: Arrays, before: PreviousPartition | None, then: CarriedOver | None
+) -> tuple[Ints, Ints, int] | None:
     """The same as ``_fitted`` from the last generation; None where that may not be, or is too long
     ago.
     """
@@ -165,33 +172,33 @@ def cosines(near: Floats, direction: Ints) -> Floats:
     return np.asarray(near / np.sqrt(whole @ whole), dtype=np.float32) if whole.size else near
 
 
-class Topics:
+class LatentTopics:
     """The directions of one audience's partition; ``rows`` are those of its passages."""
 
     def __init__(self, arrays: Arrays) -> None:
         self._place, self._words = arrays["topic_place"], arrays["topic_words"]
         self.rows = Directions(arrays["topic_passages"], arrays["topic_lengths"])
         self._df, self._size = arrays["df"], int(arrays["kind"].size)
-        self._known: Lately[Meaning, Floats] = Lately(_REMEMBERED)
+        self._known: BoundedCache[QueryTerm, Floats] = BoundedCache(_REMEMBERED)
 
-    def direction(self, meanings: Sequence[Meaning]) -> npt.NDArray[np.int8] | None:
+    def direction(self, meanings: Sequence[QueryTerm]) -> npt.NDArray[np.int8] | None:
         """The direction of a query, in one byte a component; None when it has no word with a
         direction.
         """
         total = sum(map(self._word, meanings), np.zeros(DIMENSIONS, dtype=np.float32))
         return _bytes(total[None])[0] if total.any() else None
 
-    def _word(self, meaning: Meaning) -> Floats:
+    def _word(self, meaning: QueryTerm) -> Floats:
         """What one word adds to a query's direction."""
         found = self._known.get(meaning)
         return self._known.keep(meaning, self._worked_out(meaning)) if found is None else found
 
-    def _worked_out(self, meaning: Meaning) -> Floats:
+    def _worked_out(self, meaning: QueryTerm) -> Floats:
         stems = np.array(meaning.stems)
         df = self._df[stems].astype(np.float64)
         # Completions count by how common they are, and together as one word of their joint idf.
-        share = df / df.sum() if meaning.united else np.array(meaning.shares)
-        idf = weights.idf(df.sum(), self._size) if meaning.united else weights.idf(df, self._size)
+        share = df / df.sum() if meaning.prefix else np.array(meaning.shares)
+        idf = weights.idf(df.sum(), self._size) if meaning.prefix else weights.idf(df, self._size)
         place = self._place[stems]
         known = place[place >= 0]
         gain = (share * idf).astype(np.float32)[place >= 0]

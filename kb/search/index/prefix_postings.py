@@ -17,10 +17,10 @@ import numpy.typing as npt
 from kb.search.index import term_dictionary as vocabulary
 from kb.search.index.array_file import Arrays
 from kb.search.index.spill import Spill
-from kb.search.index.term_dictionary import Vocabulary
+from kb.search.index.term_dictionary import TermDictionary
 from kb.search.scoring import bm25 as lexical
 from kb.search.scoring import weights
-from kb.search.scoring.bm25 import Meaning
+from kb.search.scoring.bm25 import QueryTerm
 
 Ints = npt.NDArray[Any]
 _LONGEST = 5  # characters; fewer words share a longer beginning
@@ -71,7 +71,7 @@ def pack(
             (docs[a:b], codes[a:b])
             for a, b in zip(pointers[stems], pointers[stems + 1], strict=True)
         ]
-        found, parts = lexical.united(lists, documents)
+        found, parts = lexical.prefix(lists, documents)
         all_docs.append(found)
         all_codes.append(parts)
         counts.append(found.size)
@@ -129,20 +129,20 @@ def _letters(words: Sequence[str]) -> tuple[Ints, Ints]:
     return np.where(np.arange(_LONGEST) < length[:, None], text.take(at, mode="clip"), 0), length
 
 
-class Beginnings:
+class PrefixPostings:
     """The beginnings that were worked out when the index was built."""
 
     def __init__(self, arrays: Arrays) -> None:
-        self._texts = Vocabulary(arrays, "begin")
+        self._texts = TermDictionary(arrays, "begin")
         self._pointers, self._stems = arrays["begin_pointers"], arrays["begin_stems"]
         self._first = int(arrays["df"].size)
 
-    def find(self, text: str) -> Meaning | None:
+    def find(self, text: str) -> QueryTerm | None:
         """What ``text`` begins, when it stands ready."""
         number = self._texts.find(text)
         if number < 0:
             return None
         stems = self._stems[self._pointers[number] : self._pointers[number + 1]].tolist()
-        return Meaning(
-            text, tuple(stems), (1.0,) * len(stems), united=True, term=self._first + number
+        return QueryTerm(
+            text, tuple(stems), (1.0,) * len(stems), prefix=True, term=self._first + number
         )

@@ -1,7 +1,7 @@
 """What did the last generation have for the same audience?
 
 What a new partition may take over is told by these values, to all who make parts of it. Not for
-finding it out (``overlap``).
+finding it out (``find_reuse``).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ Ints = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class PreviousPartition:
     """The last generation's partition for the same audience, of which ``changed`` documents are new
     or different now.
 
     ``lost`` says that a document which that audience saw then is gone or hidden from it now;
     ``places`` are the numbers that the documents which are the same had then; ``words`` are those
-    of all documents then (see ``Corpus.save``).
+    of all documents then (see ``ForwardIndex.save``).
     """
 
     arrays: Arrays
@@ -37,7 +37,7 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class CarriedOver:
     """What of ``arrays`` still holds: for each document the place it had (-1: it is new or
     different), and for each word and stem of then the number it has now, -1 for none."""
 

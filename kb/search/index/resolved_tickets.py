@@ -21,17 +21,17 @@ import numpy.typing as npt
 from kb.errors import Invalid
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.index.array_file import Arrays
-from kb.search.index.term_dictionary import Vocabulary
+from kb.search.index.term_dictionary import TermDictionary
 from kb.search.kernels.dispatch import top
 from kb.search.scoring import weights
-from kb.search.scoring.bm25 import Meaning
+from kb.search.scoring.bm25 import QueryTerm
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Solved:
+class ResolvedTicket:
     """A resolved ticket: its title, the ids of the documents that its answer linked, and when it
     was solved.
     """
@@ -41,7 +41,7 @@ class Solved:
     solved_at: dt.datetime
 
     @classmethod
-    def from_json(cls, row: Mapping[str, Any], *, where: str) -> Solved:
+    def from_json(cls, row: Mapping[str, Any], *, where: str) -> ResolvedTicket:
         """From {"title", "documents", "solved_at"}. Raises Invalid naming ``where`` it stands."""
         try:
             at = dt.datetime.fromisoformat(str(row["solved_at"]))
@@ -60,7 +60,7 @@ class Solved:
 
 
 def pack(
-    tickets: Iterable[Solved], analyzer: Analyzer, arrays: Arrays, place: Mapping[str, int]
+    tickets: Iterable[ResolvedTicket], analyzer: Analyzer, arrays: Arrays, place: Mapping[str, int]
 ) -> Arrays:
     """Arrays of the tickets that link a visible document, to stand beside a partition's ``arrays``.
 
@@ -75,7 +75,7 @@ def pack(
     linked = [(Counter(analyzer.stems(title)), ids) for _, title, ids in rows if ids]
     terms = sorted({stem for words, _ in linked for stem in words})
     number = {stem: i for i, stem in enumerate(terms)}
-    stems = Vocabulary(arrays, "stem")
+    stems = TermDictionary(arrays, "stem")
     of_stem = np.full(len(stems), -1, dtype=np.int32)
     private = []
     for stem in terms:
@@ -120,7 +120,7 @@ def _hash(stem: str) -> int:
     return zlib.crc32(stem.encode("utf-8", "surrogatepass"))
 
 
-class Votes:
+class ResolvedTicketVotes:
     """The resolved tickets of one audience's partition, as voters."""
 
     def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
@@ -128,7 +128,7 @@ class Votes:
         self._stem = analyzer.stem
         self.tickets = int(arrays["solved_link_of"][-1]) + 1
 
-    def cast(self, meanings: Sequence[Meaning], unknown: Sequence[str]) -> tuple[Ints, Floats]:
+    def cast(self, meanings: Sequence[QueryTerm], unknown: Sequence[str]) -> tuple[Ints, Floats]:
         """The documents voted for (ascending) and how much for each, 1 for the one that is wanted
         most.
         """
@@ -150,7 +150,9 @@ class Votes:
             min(1.0, 4 * best / ideal)
         )
 
-    def _scores(self, meanings: Sequence[Meaning], unknown: Sequence[str]) -> tuple[Floats, float]:
+    def _scores(
+        self, meanings: Sequence[QueryTerm], unknown: Sequence[str]
+    ) -> tuple[Floats, float]:
         """BM25 of every ticket's title, and what a title of exactly these words would get."""
         scores = np.zeros(self.tickets, dtype=np.float32)
         ideal = 1e-9
@@ -176,7 +178,7 @@ class Votes:
         scores[distinct] += most * np.float32(idf)
         return idf
 
-    def _terms(self, meaning: Meaning) -> Ints:
+    def _terms(self, meaning: QueryTerm) -> Ints:
         """The words of titles that ``meaning`` stands for; a word that tickets know is not read as
         another.
         """

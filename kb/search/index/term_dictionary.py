@@ -40,7 +40,7 @@ def _keys(text: Ints, offsets: Ints) -> Ints:
     return np.ascontiguousarray(found, dtype=np.uint8).view(">u8").ravel().astype("<u8")
 
 
-class Vocabulary:
+class TermDictionary:
     """The words packed under ``name``; a word's number is its place in sorted order."""
 
     def __init__(self, arrays: Arrays, name: str) -> None:

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from kb.search.analysis import char_ngrams as pieces
 from kb.search.index.array_file import Arrays
-from kb.search.index.previous import Then
+from kb.search.index.previous import CarriedOver
 from kb.search.index.spill import Columns, Spill, blocks
 from kb.search.kernels.dispatch import Kernels, Scratch, gather
 from kb.search.kernels.layout import Titles
@@ -35,7 +35,9 @@ _LONGEST = 300  # characters of a query that are compared
 _WEIGHT, _WORTH, _VALUE = 65_535, 16_384, 65_536
 
 
-def pack(titles: Sequence[str], then: Then | None = None, spill: Spill | None = None) -> Arrays:
+def pack(
+    titles: Sequence[str], then: CarriedOver | None = None, spill: Spill | None = None
+) -> Arrays:
     """TF-IDF over the titles' pieces, and for each piece the titles where it weighs most.
 
     ``then`` is what holds of an earlier partition: titles that are the same are not taken to pieces
@@ -86,7 +88,7 @@ class _Counts:
     times: Ints
 
 
-def _counted(titles: Sequence[str], then: Then | None, spill: Spill) -> _Counts:
+def _counted(titles: Sequence[str], then: CarriedOver | None, spill: Spill) -> _Counts:
     if then is None:
         return _taken_apart(titles, spill)
     a = then.arrays
@@ -194,7 +196,7 @@ class Vector:
     values: Ints
 
 
-class Letters:
+class TitleNgrams:
     """The titles of one audience's partition, by their pieces; ``pieces`` is how many there are."""
 
     def __init__(self, arrays: Arrays, run: Kernels) -> None:

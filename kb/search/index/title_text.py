@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from kb.search.analysis.tokenizer import plain
 from kb.search.index.array_file import Arrays
-from kb.search.index.previous import Then
+from kb.search.index.previous import CarriedOver
 from kb.search.kernels.dispatch import Kernels
 
 Ints = npt.NDArray[Any]
@@ -26,7 +26,7 @@ _LONGEST = 200  # letters of a title, and of what was typed, that are compared
 _MOST = 12  # words that a tail may have
 
 
-def pack(titles: Sequence[str], then: Then | None = None) -> Arrays:
+def pack(titles: Sequence[str], then: CarriedOver | None = None) -> Arrays:
     """The words of all titles in UTF-8, and where each title begins among them, and the last one
     ends; ``then`` is the last generation's partition."""
     if then is None:
@@ -66,7 +66,7 @@ def tails(text: str) -> list[tuple[bytes, float]]:
     ]
 
 
-class Phrases:
+class TitleText:
     """The titles of one audience's partition, as they are written."""
 
     def __init__(self, arrays: Arrays, run: Kernels) -> None:

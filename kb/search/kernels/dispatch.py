@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search.analysis import char_ngrams as pieces
-from kb.search.kernels.layout import HALF_STEP, Asked, Directions, Marks, Passages, Titles
+from kb.search.kernels.layout import HALF_STEP, Asked, Directions, Passages, ScratchMarks, Titles
 
 Ints = npt.NDArray[Any]
 Floats = npt.NDArray[Any]
@@ -40,7 +40,7 @@ class Kernels:
     unite: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, Ints, Ints, int], tuple[Ints, Ints]]
     alike: Callable[[Ints, Ints, Ints, Ints, Ints, Ints, int, Mask], Ints]
     look: Callable[
-        [Ints, Passages, Titles, Directions, Asked, Marks], tuple[Ints, Ints, Ints, Floats]
+        [Ints, Passages, Titles, Directions, Asked, ScratchMarks], tuple[Ints, Ints, Ints, Floats]
     ]
     near: Callable[[Ints, Directions, Ints, Ints], Floats]
     pieces: Callable[[Ints, Ints], tuple[Ints, Ints, int]]
@@ -153,7 +153,7 @@ def _look(
     titles: Titles,
     topics: Directions,
     asked: Asked,
-    marks: Marks,
+    marks: ScratchMarks,
 ) -> tuple[Ints, Ints, Ints, Floats]:
     """Of each document: the score of its best passage; the passage to show, counted from its first;
     the sum of the values of its title's pieces, each as often as it is there; and what ``near``
@@ -246,12 +246,12 @@ def _tails(letters: Ints, begins: Ints, documents: Ints, typed: Ints, lengths: I
     return found
 
 
-def _kin(rows: Directions, passages: Ints, leaders: Ints, worth: Ints) -> Floats:
+def _kin(rows: Directions, passages: Ints, feedback_documents: Ints, worth: Ints) -> Floats:
     """The cosine, 0 at least, between each of ``passages`` and the direction of those at the places
-    ``leaders`` together, each counted ``worth`` times, as if that direction had a length of 1
+    ``feedback_documents`` together, each counted ``worth`` times, as if that direction had a length of 1
     (which is the same for all)."""
     vectors = rows.vectors[passages]
-    middle = worth @ vectors[leaders].astype(np.int64)
+    middle = worth @ vectors[feedback_documents].astype(np.int64)
     direction = np.rint(middle * (127 / max(1, np.abs(middle).max()))).astype(np.float32)
     # Whole numbers below 2**24, as in ``_near``.
     return np.asarray(

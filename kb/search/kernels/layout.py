@@ -58,7 +58,7 @@ class Asked(NamedTuple):
     direction: Ints
 
 
-class Marks(NamedTuple):
+class ScratchMarks(NamedTuple):
     """A zero for each stem and for each piece, and again after use."""
 
     stems: Ints

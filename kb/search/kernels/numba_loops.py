@@ -15,7 +15,7 @@ import numba
 import numpy as np
 
 from kb.search.analysis.char_ngrams import ACROSS, BASIS, PRIME, REACH, SPACE
-from kb.search.kernels.layout import HALF_STEP, Asked, Directions, Marks, Passages, Titles
+from kb.search.kernels.layout import HALF_STEP, Asked, Directions, Passages, ScratchMarks, Titles
 
 _loop = numba.njit(cache=True, nogil=True, boundscheck=False)
 _BLOCK = 64  # documents, at most, whose largest sum stands for all of them
@@ -87,12 +87,12 @@ def unite(
         found = found[:held]
     else:
         found = np.sort(found[:held])
-    united = np.empty(held, np.uint8)
+    prefix = np.empty(held, np.uint8)
     for i in range(held):
         frequency = sums[found[i]]
         sums[found[i]] = 0
-        united[i] = max(1, int(255.0 * frequency / (half + frequency) + 0.5))
-    return found, united
+        prefix[i] = max(1, int(255.0 * frequency / (half + frequency) + 0.5))
+    return found, prefix
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
@@ -354,12 +354,12 @@ def tails(letters: Any, begins: Any, documents: Any, typed: Any, lengths: Any) -
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def kin(rows: Any, passages: Any, leaders: Any, worth: Any) -> Any:
+def kin(rows: Any, passages: Any, feedback_documents: Any, worth: Any) -> Any:
     size = rows.vectors.shape[1]
     middle, most = np.zeros(size, np.int64), np.int64(1)
-    for i in range(leaders.size):
+    for i in range(feedback_documents.size):
         for d in range(size):
-            middle[d] += worth[i] * rows.vectors[passages[leaders[i]], d]
+            middle[d] += worth[i] * rows.vectors[passages[feedback_documents[i]], d]
     for d in range(size):
         most = max(most, abs(middle[d]))
     direction = np.empty(size, np.int8)
@@ -458,7 +458,7 @@ def loops() -> dict[str, Callable[..., Any]]:
             titles,
             topics,
             Asked(rows, table, rows, table, direction),
-            Marks(sums, sums),
+            ScratchMarks(sums, sums),
         )
     near(pointers, topics, direction, rows)
     pieces(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search.analysis.tokenizer import Analyzer, words
-from kb.search.scoring.bm25 import Meaning
+from kb.search.scoring.bm25 import QueryTerm
 
 Floats = npt.NDArray[Any]
 Ints = npt.NDArray[Any]
@@ -43,7 +43,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Decisions:
+class CurationRules:
     """What holds for one query: ids to pin (in order), to hide, and factors by id."""
 
     pin: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Decisions:
 
 
 @dataclass(frozen=True, slots=True)
-class Steering:
+class Curated:
     """Decisions about documents of one partition, by number; ``pinned`` in the order of showing."""
 
     pinned: Ints
@@ -108,10 +108,10 @@ class Curations:
         rest = self._stop.sub(" ", text)
         return rest if words(rest) else text
 
-    def decide(self, text: str) -> Decisions:
+    def decide(self, text: str) -> CurationRules:
         """All rules that hold for a query, the first pin first."""
         if not self.rules:
-            return Decisions()
+            return CurationRules()
         asked = self._stems(text)
         held = [
             rule
@@ -122,13 +122,13 @@ class Curations:
         for rule in held:
             boost |= {id_: boost.get(id_, 1.0) * factor for id_, factor in rule.boost.items()}
         pin = tuple(dict.fromkeys(id_ for rule in held for id_ in rule.pin))
-        return Decisions(
+        return CurationRules(
             pin, frozenset(id_ for rule in held for id_ in rule.hide) - set(pin), boost
         )
 
     def widened(
-        self, text: str, meanings: tuple[Meaning, ...], number: Callable[[str], int]
-    ) -> tuple[Meaning, ...]:
+        self, text: str, meanings: tuple[QueryTerm, ...], number: Callable[[str], int]
+    ) -> tuple[QueryTerm, ...]:
         """``meanings`` with the synonyms of the words in ``text``; ``number`` gives a word's stem,
         -1 for none.
         """
@@ -146,7 +146,7 @@ class Curations:
         # What stood for a stop word ("log in"), or for a word nobody wrote, becomes a word of its
         # own.
         found += [
-            Meaning(word, tuple(s), (SYNONYM,) * len(s))
+            QueryTerm(word, tuple(s), (SYNONYM,) * len(s))
             for word, stems in more.items()
             if (s := _new(stems, ()))
         ]
@@ -161,23 +161,23 @@ def _new(stems: Sequence[int], known: Sequence[int]) -> list[int]:
     return [stem for stem in dict.fromkeys(stems) if stem not in known]
 
 
-def _with(meaning: Meaning, stems: Sequence[int]) -> Meaning:
+def _with(meaning: QueryTerm, stems: Sequence[int]) -> QueryTerm:
     added = _new(stems, meaning.stems)
     if not added:
         return meaning
     if meaning.corrected:  # editors know this word: it was no slip
-        return Meaning(meaning.word, tuple(added), (SYNONYM,) * len(added))
+        return QueryTerm(meaning.word, tuple(added), (SYNONYM,) * len(added))
     shares = (*meaning.shares, *(SYNONYM for _ in added))
     return replace(meaning, stems=(*meaning.stems, *added), shares=shares)
 
 
-def steering(decisions: Decisions, places: Callable[[str], Sequence[int]]) -> Steering | None:
+def steering(decisions: CurationRules, places: Callable[[str], Sequence[int]]) -> Curated | None:
     """``decisions`` about the documents of a partition; ``places`` gives the numbers of an id, none
     when it is hidden from the asker. None when nothing was decided."""
     if not decisions:
         return None
     boosted = [(place, factor) for id_, factor in decisions.boost.items() for place in places(id_)]
-    return Steering(
+    return Curated(
         pinned=np.array([place for id_ in decisions.pin for place in places(id_)], dtype=np.int64),
         hidden=np.array([place for id_ in decisions.hide for place in places(id_)], dtype=np.int64),
         boosted=np.array([place for place, _ in boosted], dtype=np.int64),
@@ -186,7 +186,7 @@ def steering(decisions: Decisions, places: Callable[[str], Sequence[int]]) -> St
 
 
 def pool(
-    found: npt.NDArray[np.bool_], steer: Steering, selected: npt.NDArray[np.bool_] | None
+    found: npt.NDArray[np.bool_], steer: Curated, selected: npt.NDArray[np.bool_] | None
 ) -> npt.NDArray[np.bool_]:
     """What a search may show: with what is pinned (and selected by operators), without what is
     hidden.
@@ -198,7 +198,7 @@ def pool(
 
 
 def candidates(
-    documents: Ints, steer: Steering | None, allowed: npt.NDArray[np.bool_] | None
+    documents: Ints, steer: Curated | None, allowed: npt.NDArray[np.bool_] | None
 ) -> Ints:
     """The candidates with what is pinned (and allowed) and without what is hidden, ascending."""
     if steer is None:
@@ -208,7 +208,7 @@ def candidates(
 
 
 def steered(
-    parts: Mapping[str, Floats], documents: Ints, steer: Steering | None
+    parts: Mapping[str, Floats], documents: Ints, steer: Curated | None
 ) -> dict[str, Floats]:
     """The parts of the candidates' scores with "boost" and "pin" added where editors decided so."""
     made = dict(parts)

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search.index.array_file import Arrays
-from kb.search.index.term_dictionary import Vocabulary
+from kb.search.index.term_dictionary import TermDictionary
 from kb.search.scoring import weights
 
 SHORTEST = 4
@@ -75,7 +75,7 @@ def correctable(word: str) -> bool:
 class Speller:
     """Corrections for unknown words, best first, with weights that sum to 1."""
 
-    def __init__(self, arrays: Arrays, surfaces: Vocabulary) -> None:
+    def __init__(self, arrays: Arrays, surfaces: TermDictionary) -> None:
         self._hashes, self._words = arrays["typo_hashes"], arrays["typo_words"]
         self._df = arrays["surface_df"]
         self._surfaces = surfaces

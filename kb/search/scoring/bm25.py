@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.bounded_cache import Lately
+from kb.search.bounded_cache import BoundedCache
 from kb.search.documents import Kind
 from kb.search.index.array_file import Arrays
 from kb.search.index.spill import Spill
@@ -51,10 +51,10 @@ _COMPILED = 100  # a compiled loop is that much the less worth a look whether it
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class QueryTerm:
     """One word of a query, understood: the stems it stands for and how much each counts.
 
-    ``united`` marks an open last word: its stems count as one word with their frequencies summed.
+    ``prefix`` marks an open last word: its stems count as one word with their frequencies summed.
     ``corrected`` is the word it was read as when it was unknown. ``term`` is where the postings of
     a short beginning stand ready.
     """
@@ -62,13 +62,13 @@ class Meaning:
     word: str
     stems: tuple[int, ...]
     shares: tuple[float, ...]
-    united: bool = False
+    prefix: bool = False
     corrected: str = ""
     term: int = -1
     _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.word, self.stems, self.shares, self.united)))
+        object.__setattr__(self, "_hash", hash((self.word, self.stems, self.shares, self.prefix)))
 
     def __hash__(self) -> int:
         """Worked out once: an open last word stands for a hundred stems, and is looked up in
@@ -120,7 +120,7 @@ class _Term:
         )
 
 
-class Pool:
+class Candidates:
     """The candidates of a query, and the scores of these or of any other documents.
 
     To be used before its thread asks for the next one: the sums stand in memory that is used again.
@@ -214,7 +214,7 @@ def _peaks(pointers: Ints, codes: Ints) -> Ints:
     return peaks
 
 
-def united(postings: Sequence[tuple[Ints, Ints]], documents: int) -> tuple[Ints, Ints]:
+def prefix(postings: Sequence[tuple[Ints, Ints]], documents: int) -> tuple[Ints, Ints]:
     """The postings of several words as those of one: frequencies summed, each document once."""
     docs = np.concatenate([d for d, _ in postings])
     parts = _UNITS[np.concatenate([c for _, c in postings])]
@@ -225,7 +225,7 @@ def united(postings: Sequence[tuple[Ints, Ints]], documents: int) -> tuple[Ints,
     return found.astype(np.int32), saturated(summed[found], _HALF)
 
 
-class Lexical:
+class Bm25:
     """The postings of one audience's partition."""
 
     def __init__(
@@ -234,8 +234,8 @@ class Lexical:
         self._worth_a_look = worth_a_look
         self._run = run or kernels()
         self.size = int(arrays["kind"].size)
-        self._scratch = Scratch(sums=self.size, united=self.size)
-        self._known: Lately[Meaning, list[_Term]] = Lately(_REMEMBERED)
+        self._scratch = Scratch(sums=self.size, union=self.size)
+        self._known: BoundedCache[QueryTerm, list[_Term]] = BoundedCache(_REMEMBERED)
         self.df = arrays["df"]
         self._pointers, self._docs, self._codes = (
             arrays["pointers"],
@@ -276,7 +276,7 @@ class Lexical:
     # --- exhaustive
     # ----------------------------------------------------------------------------------------------
 
-    def score(self, meanings: Sequence[Meaning]) -> Floats:
+    def score(self, meanings: Sequence[QueryTerm]) -> Floats:
         """BM25F of every document, dense. Each posting of each word is read once."""
         sums = np.zeros(self.size, dtype=np.int32)
         for term in self._terms(meanings):
@@ -297,7 +297,7 @@ class Lexical:
     # --- the best alone
     # ------------------------------------------------------------------------------------------
 
-    def pool(self, meanings: Sequence[Meaning], *, most: int = 0) -> Pool:
+    def pool(self, meanings: Sequence[QueryTerm], *, most: int = 0) -> Candidates:
         """The documents of ``best(score(meanings))``, without reading all postings where these are
         many.
 
@@ -324,7 +324,7 @@ class Lexical:
         documents = np.concatenate(chosen) if chosen else np.zeros(0, dtype=np.int64)
         if len(ranges) < len(kinds):  # else they came in order
             documents.sort()
-        return Pool(documents, terms, sums if len(ranges) == len(kinds) else None)
+        return Candidates(documents, terms, sums if len(ranges) == len(kinds) else None)
 
     def _best(self, sums: Ints, kind: tuple[int, int], terms: Sequence[_Term], most: int) -> Ints:
         if self._run.best is not None:
@@ -364,27 +364,27 @@ class Lexical:
     # --- terms
     # ---------------------------------------------------------------------------------------------------
 
-    def holds(self, meaning: Meaning, documents: Ints) -> Mask:
+    def holds(self, meaning: QueryTerm, documents: Ints) -> Mask:
         """Which of ``documents`` hold any word that ``meaning`` stands for."""
         found = np.zeros(documents.size, dtype=bool)
         for term in self._of(meaning):
             found |= term.of(documents) > 0
         return found
 
-    def _terms(self, meanings: Sequence[Meaning]) -> list[_Term]:
+    def _terms(self, meanings: Sequence[QueryTerm]) -> list[_Term]:
         """What is to be added up, rare ones first."""
         return sorted(
             (term for meaning in meanings for term in self._of(meaning)), key=lambda term: term.df
         )
 
-    def _of(self, meaning: Meaning) -> list[_Term]:
+    def _of(self, meaning: QueryTerm) -> list[_Term]:
         found = self._known.get(meaning)
         return self._known.keep(meaning, self._looked_up(meaning)) if found is None else found
 
-    def _looked_up(self, meaning: Meaning) -> list[_Term]:
+    def _looked_up(self, meaning: QueryTerm) -> list[_Term]:
         if meaning.term >= 0:
             return [self._term(meaning.term, self.idf(int(self._term_df[meaning.term])))]
-        if meaning.united and len(meaning.stems) > 1:
+        if meaning.prefix and len(meaning.stems) > 1:
             return [self._together(meaning.stems)]
         worth = zip(meaning.stems, meaning.shares, strict=True)
         return [self._term(stem, float(self.idfs[stem]) * share) for stem, share in worth]
@@ -407,7 +407,7 @@ class Lexical:
         rows = self._row_of[stems]
         lists, dense = stems[rows < 0], rows[rows >= 0].astype(np.int64)
         return self._run.unite(
-            self._scratch["united"], self._docs, self._codes, self._pointers[lists], self._pointers[lists + 1],
+            self._scratch["union"], self._docs, self._codes, self._pointers[lists], self._pointers[lists + 1],
             self._rows, dense, _UNITS, _HALF,
         )  # fmt: skip
 

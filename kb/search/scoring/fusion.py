@@ -137,7 +137,7 @@ def nudged(signals: Mapping[str, Floats], words: Floats) -> dict[str, Floats]:
     }
 
 
-def leaders(score: Floats, order: Ints) -> tuple[Ints, Floats]:
+def feedback_documents(score: Floats, order: Ints) -> tuple[Ints, Floats]:
     """The places of the best few candidates, and what each says of what is asked for: the square of
     its score.
     """
@@ -145,8 +145,8 @@ def leaders(score: Floats, order: Ints) -> tuple[Ints, Floats]:
     return best, score[best] ** 2
 
 
-def kindred(near: Floats, likest: float) -> dict[str, Floats]:
-    """What each candidate gains from being about the same as the best few (see ``Matrix.kindred``).
+def relevance_feedback(near: Floats, likest: float) -> dict[str, Floats]:
+    """What each candidate gains from being about the same as the best few (see ``Partition.kindred``).
 
     The less, the more the likest title is what was asked (``likest``: its cosine): then nothing is
     left to learn.

@@ -26,7 +26,7 @@ from kb.tickets import policy_versions as book
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.changeset import Change, Facts, Key
-from kb.tickets.decision import Act, Outcome
+from kb.tickets.decision import Command, Effects
 from kb.tickets.repository.repository import TicketStore
 from kb.tickets.sla_targets import OPEN_STATES
 from kb.tickets.ticket import Attachment, Proposal, Rating, Upload, Verb, after
@@ -100,15 +100,15 @@ class Handling:
         said = drafts.comment(body, uploads, limits=self._limits) if body.strip() or uploads else ""
         kept = self._keep(number, uploads)
 
-        def resolve(facts: Facts, at: dt.datetime) -> Outcome:
+        def resolve(facts: Facts, at: dt.datetime) -> Effects:
             if not said and facts.last_word != "agent":
                 raise Conflict(
                     "The customer spoke last; say publicly what you wait for, then wait."
                 )
-            return Outcome({**_until(until, at), "reason": reason}, {"remind_at": until})
+            return Effects({**_until(until, at), "reason": reason}, {"remind_at": until})
 
         about = {"said": "yes"} if said else {}
-        self._do(number, Act(Verb.AWAIT, author, now, said, True, about, kept, resolve), key)
+        self._do(number, Command(Verb.AWAIT, author, now, said, True, about, kept, resolve), key)
 
     def pause(
         self,
@@ -135,18 +135,20 @@ class Handling:
                 f"{reason!r:.60} is no reason to pause; give {_listed(choices)}.", field="reason"
             )
 
-        def resolve(facts: Facts, at: dt.datetime) -> Outcome:
+        def resolve(facts: Facts, at: dt.datetime) -> Effects:
             del facts
-            return Outcome(
+            return Effects(
                 {**_until(until, at), "reason": reason, "title": known.title}, {"remind_at": until}
             )
 
         self._do(
-            number, Act(Verb.PAUSE, author, now, drafts.plain(note).strip(), resolve=resolve), key
+            number,
+            Command(Verb.PAUSE, author, now, drafts.plain(note).strip(), resolve=resolve),
+            key,
         )
 
     def resume(self, number: str, author: Person, *, key: str = "", now: dt.datetime) -> None:
-        self._do(number, Act(Verb.RESUME, author, now, public=False), key)
+        self._do(number, Command(Verb.RESUME, author, now, public=False), key)
 
     def no_answer_needed(
         self, number: str, author: Person, *, key: str = "", now: dt.datetime
@@ -156,7 +158,7 @@ class Handling:
 
         Raises Conflict before the first answer: that is promised whatever the customer says.
         """
-        self._do(number, Act(Verb.DISMISS, author, now, public=False, resolve=_dismissed), key)
+        self._do(number, Command(Verb.DISMISS, author, now, public=False, resolve=_dismissed), key)
 
     def move(
         self,
@@ -183,12 +185,12 @@ class Handling:
             )
         said = drafts.comment(why, limits=self._limits)
 
-        def resolve(facts: Facts, at: dt.datetime) -> Outcome:
+        def resolve(facts: Facts, at: dt.datetime) -> Effects:
             del at
             if facts.level == to.key:
                 raise Conflict(f"The ticket is at the level {to.title} already.")
             if to.handover and not self._changes_level(facts):
-                return Outcome({"handed_over": to.title})
+                return Effects({"handed_over": to.title})
             releases = bool(facts.coupon) and to.key != facts.coupon_level
             about = {
                 "level": to.key,
@@ -196,9 +198,9 @@ class Handling:
                 "title": to.title,
                 "change": change,
             }
-            return Outcome(about, self._level_values(facts, to, said), releases_coupon=releases)
+            return Effects(about, self._level_values(facts, to, said), releases_coupon=releases)
 
-        self._do(number, Act(Verb.MOVE, author, now, said, resolve=resolve), key)
+        self._do(number, Command(Verb.MOVE, author, now, said, resolve=resolve), key)
 
     def _changes_level(self, facts: Facts) -> bool:
         """Whether handing over to development changes the level. Raises Conflict when it may not
@@ -237,22 +239,24 @@ class Handling:
         said = drafts.comment(why, limits=self._limits)
         about = {"severity": severity, "title": known.title}
 
-        def resolve(facts: Facts, at: dt.datetime) -> Outcome:
+        def resolve(facts: Facts, at: dt.datetime) -> Effects:
             if facts.severity == severity:
                 raise Conflict(f"The severity is “{known.title}” already.")
-            return Outcome(
+            return Effects(
                 proposal=Proposal(severity, drafts.plain(detail)[: self._limits.detail], said, at)
             )
 
-        self._do(number, Act(Verb.PROPOSE, author, now, said, True, about, resolve=resolve), key)
+        self._do(
+            number, Command(Verb.PROPOSE, author, now, said, True, about, resolve=resolve), key
+        )
 
     def agree(self, number: str, author: Person, *, key: str = "", now: dt.datetime) -> None:
         """The customer agrees to the proposed severity, and the level follows. Raises Conflict
         without a proposal.
         """
-        self._do(number, Act(Verb.AGREE, author, now, resolve=self._agreed), key)
+        self._do(number, Command(Verb.AGREE, author, now, resolve=self._agreed), key)
 
-    def _agreed(self, facts: Facts, at: dt.datetime) -> Outcome:
+    def _agreed(self, facts: Facts, at: dt.datetime) -> Effects:
         del at
         asked = _asked(facts)
         known = self._severity(asked.severity)
@@ -271,20 +275,22 @@ class Handling:
             values |= self._level_values(facts, new.level, new.why, known.key)
         elif facts.level in self._policy.levels:
             values["urgent"] = self._policy.urgent(self._policy.levels[facts.level], known.key)
-        return Outcome(about, values, decides="agreed")
+        return Effects(about, values, decides="agreed")
 
     def decline(
         self, number: str, author: Person, reason: str = "", *, key: str = "", now: dt.datetime
     ) -> None:
         """The customer keeps the severity. Raises Conflict without a proposal."""
 
-        def resolve(facts: Facts, at: dt.datetime) -> Outcome:
+        def resolve(facts: Facts, at: dt.datetime) -> Effects:
             del at
-            return Outcome({"severity": _asked(facts).severity}, decides="declined")
+            return Effects({"severity": _asked(facts).severity}, decides="declined")
 
         self._do(
             number,
-            Act(Verb.DECLINE, author, now, drafts.plain(reason).strip()[:2000], resolve=resolve),
+            Command(
+                Verb.DECLINE, author, now, drafts.plain(reason).strip()[:2000], resolve=resolve
+            ),
             key,
         )
 
@@ -300,7 +306,7 @@ class Handling:
         supervisors = tuple(
             one.email for one in self._store.people.staff() if one.role == Role.ADMIN
         )
-        act = Act(Verb.ESCALATE, author, now, said, resolve=_escalated, tells=supervisors)
+        act = Command(Verb.ESCALATE, author, now, said, resolve=_escalated, tells=supervisors)
         self._do(number, act, key)
 
     def rate(
@@ -318,11 +324,11 @@ class Handling:
             raise Invalid("A rating is a number from 1 (bad) to 5 (good).", field="score")
         said = drafts.plain(words).strip()[:2000]
 
-        def resolve(facts: Facts, at: dt.datetime) -> Outcome:
+        def resolve(facts: Facts, at: dt.datetime) -> Effects:
             del facts
-            return Outcome({"score": str(score)}, rating=Rating(score, said, at))
+            return Effects({"score": str(score)}, rating=Rating(score, said, at))
 
-        self._do(number, Act(Verb.RATE, author, now, said, resolve=resolve), key)
+        self._do(number, Command(Verb.RATE, author, now, said, resolve=resolve), key)
 
     def set_copies(
         self,
@@ -346,7 +352,7 @@ class Handling:
         if len(found) > self._limits.copy_to:
             raise Invalid(f"Give at most {self._limits.copy_to} addresses.", field="copy_to")
         copies = list(dict.fromkeys(address for address in found.values() if address))
-        act = Act(Verb.COPY, author, now, outcome=Outcome({}, {"copy_to": copies}))
+        act = Command(Verb.COPY, author, now, outcome=Effects({}, {"copy_to": copies}))
         self._do(number, act, key)
 
     def void(
@@ -363,11 +369,13 @@ class Handling:
                 field="why",
             )
 
-        def resolve(facts: Facts, at: dt.datetime) -> Outcome:
+        def resolve(facts: Facts, at: dt.datetime) -> Effects:
             del at
-            return Outcome({"why": why}, releases_coupon=bool(facts.coupon))
+            return Effects({"why": why}, releases_coupon=bool(facts.coupon))
 
-        self._do(number, Act(Verb.VOID, author, now, public=why != "spam", resolve=resolve), key)
+        self._do(
+            number, Command(Verb.VOID, author, now, public=why != "spam", resolve=resolve), key
+        )
 
     def answer_by_link(
         self,
@@ -390,7 +398,7 @@ class Handling:
         named = tuple((one, " ".join(drafts.plain(title).split())[:300]) for one, title in links)
         said = drafts.comment(body, limits=self._limits) if body.strip() else ""
         about = {"documents": "\n".join(f"{one}\t{title}" for one, title in named)}
-        act = Act(Verb.LINK, author, now, said, True, about, outcome=Outcome(answers=named))
+        act = Command(Verb.LINK, author, now, said, True, about, outcome=Effects(answers=named))
         self._do(number, act, key)
 
     def _severity(self, key: str) -> Severity:
@@ -437,25 +445,25 @@ class Handling:
             )
         return self._attachments.put(named)
 
-    def _do(self, number: str, act: Act, key: str) -> None:
+    def _do(self, number: str, act: Command, key: str) -> None:
         self._store.change(
             serial_of(number), self._decision(act), once_of(number, act.person, act.verb, key)
         )
 
-    def _decision(self, act: Act) -> Callable[[Facts], Change]:
+    def _decision(self, act: Command) -> Callable[[Facts], Change]:
         return lambda facts: acting.decide(act, facts, self._policy, self._versions)
 
 
-def _dismissed(facts: Facts, at: dt.datetime) -> Outcome:
+def _dismissed(facts: Facts, at: dt.datetime) -> Effects:
     del at
-    if any(one.state in OPEN_STATES and one.target == Goal.FIRST for one in facts.promised):
+    if any(one.state in OPEN_STATES and one.target == Goal.FIRST for one in facts.target_rows):
         raise Conflict("The ticket waits for its first answer; reply to it.")
-    return Outcome()
+    return Effects()
 
 
-def _escalated(facts: Facts, at: dt.datetime) -> Outcome:
+def _escalated(facts: Facts, at: dt.datetime) -> Effects:
     del facts
-    return Outcome({}, {"escalated_at": at})
+    return Effects({}, {"escalated_at": at})
 
 
 def _asked(facts: Facts) -> Proposal:

@@ -17,8 +17,8 @@ from kb.tickets import drafts
 from kb.tickets import permissions as access
 from kb.tickets import sla_targets as promises
 from kb.tickets.actions.handling import Handling, once_of, serial_of
-from kb.tickets.changeset import Facts, Kin, NewEvent, NewNotice, NewTicket
-from kb.tickets.decision import Act, Outcome
+from kb.tickets.changeset import Facts, LinkedTicket, NewEvent, NewNotice, NewTicket
+from kb.tickets.decision import Command, Effects
 from kb.tickets.ticket import Draft, Type, Verb
 
 
@@ -54,20 +54,20 @@ class Joining(Handling):
             )
         taken: list[Facts] = []
 
-        def leaves(facts: Facts, at: dt.datetime) -> Outcome:
+        def leaves(facts: Facts, at: dt.datetime) -> Effects:
             del at
             taken.append(facts)
-            return Outcome({"into": ids.ticket_number(target)}, {"merged_into": target})
+            return Effects({"into": ids.ticket_number(target)}, {"merged_into": target})
 
-        def absorbs(facts: Facts, at: dt.datetime) -> Outcome:
+        def absorbs(facts: Facts, at: dt.datetime) -> Effects:
             del at
             history = _as_kin(taken[-1].history, facts)
-            kin = Kin(source, "merged", taken[-1].created)
-            return Outcome({"from": ids.ticket_number(source)}, kin=kin, history=history)
+            kin = LinkedTicket(source, "merged", taken[-1].created)
+            return Effects({"from": ids.ticket_number(source)}, kin=kin, history=history)
 
         steps = (
-            (source, self._decision(Act(Verb.MERGE, author, now, resolve=leaves))),
-            (target, self._decision(Act(Verb.ABSORB, author, now, resolve=absorbs))),
+            (source, self._decision(Command(Verb.MERGE, author, now, resolve=leaves))),
+            (target, self._decision(Command(Verb.ABSORB, author, now, resolve=absorbs))),
         )
         self._store.change_two(steps, once_of(number, author, Verb.MERGE, key))
 
@@ -103,7 +103,7 @@ class Joining(Handling):
             facts, author, _part_draft(facts, title, description, self._limits), since, now
         )
         decide = self._decision(
-            Act(Verb.SPLIT, author, now, public=False, facts={"title": new.draft.title})
+            Command(Verb.SPLIT, author, now, public=False, facts={"title": new.draft.title})
         )
         part = self._store.split(serial, new, decide, once_of(number, author, Verb.SPLIT, key))
         return ids.ticket_number(part)
@@ -140,9 +140,9 @@ class Joining(Handling):
             urgent=level in self._policy.levels
             and self._policy.urgent(self._policy.levels[level], facts.severity),
             event=event,
-            outlook=promises.outlook((), history, self._versions, at),
+            forecast=promises.forecast((), history, self._versions, at),
             notices=_silent,
-            kin=Kin(facts.ownership.serial, "split", since),
+            kin=LinkedTicket(facts.ownership.serial, "split", since),
             source="split",
         )
 

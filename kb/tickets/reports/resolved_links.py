@@ -29,18 +29,18 @@ _MOST_LINKS = 20  # of one ticket: who links everything recommends nothing
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class ResolvedLinks:
     title: str
     document_ids: tuple[str, ...]
     solved_at: dt.datetime
 
 
-def lessons(database: Database, *, most: int) -> tuple[Lesson, ...]:
+def resolved_links(database: Database, *, most: int) -> tuple[ResolvedLinks, ...]:
     """The ``most`` newest solved tickets whose answers linked documents, oldest first."""
     with database.read() as connection:
         found = _links(connection)
         told = [
-            Lesson(row.title, tuple(found[row.id])[:_MOST_LINKS], row.closed_at)
+            ResolvedLinks(row.title, tuple(found[row.id])[:_MOST_LINKS], row.closed_at)
             for row in _solved(connection, tuple(found))
         ]
     return tuple(sorted(told, key=lambda one: (one.solved_at, one.title))[-most:])

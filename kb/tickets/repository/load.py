@@ -31,7 +31,7 @@ from kb.tickets.changeset import Facts
 from kb.tickets.permissions import Ownership
 from kb.tickets.repository.lists import row_of
 from kb.tickets.schema_life import ALARMS, KIN, PROPOSALS, RATINGS, WATCHERS
-from kb.tickets.sla_targets import Promised
+from kb.tickets.sla_targets import TargetRow
 from kb.tickets.ticket import (
     Alarm,
     Attachment,
@@ -126,7 +126,7 @@ def facts(connection: Connection, serial: int) -> Facts:
         remind_at=row.remind_at,
         next_at=row.next_at,
         proposal=_proposal(connection, serial),
-        promised=promised(connection, (serial,)).get(serial, ()),
+        target_rows=target_rows(connection, (serial,)).get(serial, ()),
         history=_histories(connection, {serial: row.level}, {serial: events})[serial],
     )
 
@@ -207,11 +207,11 @@ def _first_level(events: Sequence[Any], level: str) -> str:
     return level
 
 
-def promised(connection: Connection, serials: Sequence[int]) -> dict[int, tuple[Promised, ...]]:
+def target_rows(connection: Connection, serials: Sequence[int]) -> dict[int, tuple[TargetRow, ...]]:
     query = select(TARGETS).where(TARGETS.c.ticket_id.in_(serials)).order_by(TARGETS.c.id)
-    found: dict[int, list[Promised]] = {}
+    found: dict[int, list[TargetRow]] = {}
     for row in connection.execute(query):
-        one = Promised(
+        one = TargetRow(
             target=row.target,
             started_at=row.started_at,
             due_at=row.due_at,
@@ -248,7 +248,7 @@ def ticket(
 ) -> Ticket:
     """The whole ticket, without its ledger: that is derived from the policies by the desk."""
     serial = found["id"]
-    rows = promised(connection, (serial,)).get(serial, ())
+    rows = target_rows(connection, (serial,)).get(serial, ())
     dues = tuple(
         promises.due(
             one.target, one.state, one.due_at, one.met_at, now, cycle=one.cycle, grace=one.grace

@@ -233,7 +233,7 @@ def _opened(connection: Connection, new: NewTicket, key: Key) -> int:
     connection.execute(insert(TICKETS), saving.ticket_values(new, serial))
     event_id = saving.add_event(connection, serial, new.event, title=new.draft.title)
     saving.add_consulted(connection, serial, new.draft.consulted)
-    saving.put_promises(connection, ((serial, one) for one in new.outlook.promised))
+    saving.put_promises(connection, ((serial, one) for one in new.forecast.target_rows))
     saving.spend_coupon(connection, serial, new)
     saving.end_episode(connection, serial, new)
     saving.add_kin(connection, serial, new.kin, at)
@@ -252,10 +252,10 @@ def _changed(
     """
     facts = reading.facts(connection, serial)
     change = decide(facts)
-    at, before = change.event.at, set(facts.promised)
+    at, before = change.event.at, set(facts.target_rows)
     event_id = saving.add_event(connection, serial, change.event)
     saving.put_promises(
-        connection, ((serial, one) for one in change.outlook.promised if one not in before)
+        connection, ((serial, one) for one in change.forecast.target_rows if one not in before)
     )
     values = saving.changed_values(change, at)
     if facts.next_at is not None and facts.next_at <= at:

@@ -30,10 +30,19 @@ from kb.database.metadata import (
 )
 from kb.errors import Invalid, TooMany
 from kb.tickets import sla_targets as promises
-from kb.tickets.changeset import Change, Coupon, Key, Kin, Limit, NewEvent, NewNotice, NewTicket
+from kb.tickets.changeset import (
+    Change,
+    Coupon,
+    Key,
+    Limit,
+    LinkedTicket,
+    NewEvent,
+    NewNotice,
+    NewTicket,
+)
 from kb.tickets.repository import fulltext as words
 from kb.tickets.schema_life import ANSWERS, KIN, PROPOSALS, RATINGS, USES
-from kb.tickets.sla_targets import Outlook, Promised
+from kb.tickets.sla_targets import Forecast, TargetRow
 from kb.tickets.ticket import Consulted, Status, Verb
 
 # Built once: of a statement that is built for each call, half the time goes into building it.
@@ -87,7 +96,7 @@ def next_serial(connection: Connection) -> int:
 
 
 def ticket_values(new: NewTicket, serial: int) -> dict[str, Any]:
-    draft, at, first = new.draft, new.event.at, promises.next_due(new.outlook.promised)
+    draft, at, first = new.draft, new.event.at, promises.next_due(new.forecast.target_rows)
     return {
         "id": serial,
         "customer_id": new.customer_id,
@@ -113,7 +122,7 @@ def ticket_values(new: NewTicket, serial: int) -> dict[str, Any]:
         "updated_at": at,
         "next_due": first.due_at if first else None,
         "next_target": first.target if first else "",
-        "next_at": new.outlook.next_at,
+        "next_at": new.forecast.next_at,
         "source": new.source,
     }
 
@@ -122,7 +131,7 @@ def changed_values(change: Change, at: dt.datetime) -> dict[str, Any]:
     values: dict[str, Any] = {
         "status": change.status.value,
         "updated_at": at,
-        **foreseen(change.outlook),
+        **foreseen(change.forecast),
     }
     if change.status in (Status.OPEN, Status.WAITING, Status.PAUSED):
         values["closed_at"] = None
@@ -138,13 +147,13 @@ def changed_values(change: Change, at: dt.datetime) -> dict[str, Any]:
 ENDING = (Verb.SOLVE, Verb.CANCEL, Verb.VOID, Verb.MERGE)
 
 
-def foreseen(outlook: Outlook) -> dict[str, Any]:
+def foreseen(forecast: Forecast) -> dict[str, Any]:
     """The columns of a ticket that its promises decide."""
-    first = promises.next_due(outlook.promised)
+    first = promises.next_due(forecast.target_rows)
     return {
         "next_due": first.due_at if first else None,
         "next_target": first.target if first else "",
-        "next_at": outlook.next_at,
+        "next_at": forecast.next_at,
     }
 
 
@@ -193,14 +202,14 @@ def add_consulted(connection: Connection, serial: int, consulted: tuple[Consulte
         )
 
 
-def put_promises(connection: Connection, promised: Iterable[tuple[int, Promised]]) -> None:
-    """``promised``: serials and their rows, new ones and those that changed."""
-    rows = [_target_values(serial, one) for serial, one in promised]
+def put_promises(connection: Connection, target_rows: Iterable[tuple[int, TargetRow]]) -> None:
+    """``target_rows``: serials and their rows, new ones and those that changed."""
+    rows = [_target_values(serial, one) for serial, one in target_rows]
     if rows:
         connection.execute(_PUT_TARGET, rows)
 
 
-def _target_values(serial: int, one: Promised) -> dict[str, Any]:
+def _target_values(serial: int, one: TargetRow) -> dict[str, Any]:
     return {
         "ticket_id": serial,
         "target": one.target,
@@ -235,7 +244,7 @@ _PUT_TARGET = _NEW_TARGET.on_conflict_do_update(
 )
 
 
-def add_kin(connection: Connection, serial: int, kin: Kin | None, at: dt.datetime) -> None:
+def add_kin(connection: Connection, serial: int, kin: LinkedTicket | None, at: dt.datetime) -> None:
     if kin is not None:
         values = {
             "ticket_id": serial,

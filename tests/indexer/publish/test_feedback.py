@@ -16,7 +16,7 @@ from indexer import pipeline
 from indexer.pipeline import Order
 from indexer.publish import feedback as learned
 from indexer.sources import walk as sources
-from kb.analytics.query_log import Asked
+from kb.analytics.query_log import QueryLog
 from kb.search.generations import generation as generations
 from kb.search.searcher import Searcher
 from tests.world import FRIDAY, HOUR, World, build, draft
@@ -107,8 +107,10 @@ def test_what_visitors_ask_most_is_compared_in_a_check(order: Order) -> None:
     pipeline.run(order)
     world = build(order.data)
     now = dt.datetime.now(dt.UTC)
-    Asked(world.database).count([("oil the roller", "public")] * 3 + [("once", "public")], now=now)
-    Asked(world.database).count([("mail of alice@example.com", "public")] * 5, now=now)
+    QueryLog(world.database).count(
+        [("oil the roller", "public")] * 3 + [("once", "public")], now=now
+    )
+    QueryLog(world.database).count([("mail of alice@example.com", "public")] * 5, now=now)
     world.database.close()
     (order.sources[0].path / "oil.md").unlink()
     report = pipeline.run(replace(order, check_only=True))

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from kb.search.generations import checksums as sealing
-from kb.search.generations.checksums import Sealer
+from kb.search.generations.checksums import ChecksumWriter
 
 
 def test_every_file_below_the_folder_is_sealed(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     (tmp_path / "one").write_bytes(b"1")
-    with Sealer(tmp_path) as sealer:
+    with ChecksumWriter(tmp_path) as sealer:
         sealer.begin(("one",))
         (tmp_path / "below" / "two").write_bytes(b"22")
         assert sealer.seals() == {
@@ -32,7 +32,7 @@ def test_a_link_to_a_sealed_file_keeps_its_seal_and_a_copy_is_sealed_anew(tmp_pa
         (before / name).write_bytes(b"the same")
     os.link(before / "linked", now / "linked")
     (now / "copied").write_bytes(b"the same")
-    with Sealer(
+    with ChecksumWriter(
         now, (before, dict.fromkeys(("linked", "copied"), (8, "as it was sealed")))
     ) as sealer:
         assert sealer.seals() == {
@@ -49,7 +49,7 @@ def test_a_disk_that_fails_while_sealing_is_told_to_who_waits(
 
     (tmp_path / "one").write_bytes(b"1")
     monkeypatch.setattr(sealing, "sync", full)
-    with Sealer(tmp_path) as sealer:
+    with ChecksumWriter(tmp_path) as sealer:
         sealer.begin(("one",))
         with pytest.raises(OSError, match="no space"):
             sealer.seals()

@@ -11,10 +11,10 @@ import numpy as np
 
 from kb.search.analysis.passages import cut
 from kb.search.build import partition_writer as postings
-from kb.search.build.forward_index import Corpus
+from kb.search.build.forward_index import ForwardIndex
 from kb.search.documents import Document
 from kb.search.index import latent_topics as topics
-from kb.search.partition import Matrix
+from kb.search.partition import Partition
 from tests.search.library import document
 
 THEMES = {
@@ -41,7 +41,7 @@ def corpus(count: int, *, audience: str = "public", seed: int = 1) -> list[Docum
 
 
 def arrays(documents: list[Document]) -> dict[str, np.ndarray]:
-    gathered = Corpus()
+    gathered = ForwardIndex()
     for row, one in enumerate(documents):
         gathered.add(one, row, cut(one))
     return postings.partition(gathered, frozenset({"public"}))
@@ -50,18 +50,18 @@ def arrays(documents: list[Document]) -> dict[str, np.ndarray]:
 def test_a_small_help_centre_has_none_and_is_answered_without() -> None:
     made = arrays(corpus(30))
     assert "topic_words" not in made
-    assert Matrix(made).topics is None
+    assert Partition(made).topics is None
 
 
-def of_topics(matrix: Matrix, text: str, count: int) -> Any:
+def of_topics(matrix: Partition, text: str, count: int) -> Any:
     """What topics say of the first documents."""
-    question = matrix.question(matrix.understand(text, open_ended=False))
+    question = matrix.question(matrix.expand(text, open_ended=False))
     return matrix.look(question, np.arange(count)).raw["topics"]
 
 
 def test_a_word_lies_near_texts_of_its_theme_that_do_not_hold_it() -> None:
     documents = corpus(topics.SMALLEST + 200)
-    matrix = Matrix(arrays(documents))
+    matrix = Partition(arrays(documents))
     cosines = of_topics(matrix, "refund", matrix.size)
     places = {one.id: number for number, one in enumerate(sorted(documents, key=lambda d: d.id))}
     silent = [one for one in documents if "refund" not in one.text()]
@@ -78,15 +78,17 @@ def test_the_same_documents_give_the_same_bytes_whatever_is_hidden_beside_them()
 
 
 def test_a_query_without_known_words_has_no_direction() -> None:
-    matrix = Matrix(arrays(corpus(topics.SMALLEST + 200)))
+    matrix = Partition(arrays(corpus(topics.SMALLEST + 200)))
     assert of_topics(matrix, "zzzzzz", 5).tolist() == [0.0] * 5
 
 
 def test_what_is_about_the_same_as_the_best_is_kindred_to_it() -> None:
     documents = corpus(topics.SMALLEST + 200)
-    matrix = Matrix(arrays(documents))
+    matrix = Partition(arrays(documents))
     everything, best = np.arange(matrix.size), np.array([0, 1])  # sorted by id: of access
-    near = matrix.kindred(everything, np.zeros_like(everything), best, np.ones(2, dtype=np.float32))
+    near = matrix.relevance_feedback(
+        everything, np.zeros_like(everything), best, np.ones(2, dtype=np.float32)
+    )
     ids = sorted(one.id for one in documents)
     of = {
         theme: np.mean([near[i] for i, id_ in enumerate(ids) if theme in id_]) for theme in THEMES
@@ -96,7 +98,7 @@ def test_what_is_about_the_same_as_the_best_is_kindred_to_it() -> None:
 
 
 def test_nothing_is_kindred_in_an_index_without_topics() -> None:
-    matrix = Matrix(arrays(corpus(30)))
-    assert not matrix.kindred(
+    matrix = Partition(arrays(corpus(30)))
+    assert not matrix.relevance_feedback(
         np.arange(3), np.zeros(3, dtype=np.int64), np.array([0]), np.ones(1, dtype=np.float32)
     ).any()

@@ -16,7 +16,7 @@ from kb.errors import Invalid
 from kb.search import evaluation as evaluate
 from kb.search.documents import Document
 from kb.search.generations.generation import Builder
-from kb.search.index.resolved_tickets import Solved
+from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
 from tests.search.library import document
@@ -27,12 +27,12 @@ CENTRE = (
     document("doc/billing", "Invoices", "They are sent monthly to the address of the account."),
     document("doc/vault", "Vault keys", "For members of staff.", audience="staff"),
 )
-LOCKED_OUT = Solved("xylophone keeps me locked out", ("doc/sign-in",), NOON)
-SECRET = Solved("quarrelsome vault of Charlie", ("doc/vault",), NOON)
+LOCKED_OUT = ResolvedTicket("xylophone keeps me locked out", ("doc/sign-in",), NOON)
+SECRET = ResolvedTicket("quarrelsome vault of Charlie", ("doc/vault",), NOON)
 
 
 def centre(
-    data: Path, tickets: Iterable[Solved], documents: Iterable[Document] = CENTRE
+    data: Path, tickets: Iterable[ResolvedTicket], documents: Iterable[Document] = CENTRE
 ) -> Searcher:
     with Builder(data, operators=False) as builder:
         for one in documents:
@@ -80,11 +80,11 @@ def test_a_title_is_never_shown_completed_or_offered(tmp_path: Path) -> None:
 
 
 def test_links_to_hidden_documents_change_no_byte(tmp_path: Path) -> None:
-    both = Solved("cannot open the vault or sign in", ("doc/vault", "doc/sign-in"), NOON)
+    both = ResolvedTicket("cannot open the vault or sign in", ("doc/vault", "doc/sign-in"), NOON)
     with_hidden = centre(tmp_path / "a", [both, SECRET])
     without = centre(
         tmp_path / "b",
-        [Solved(both.title, ("doc/sign-in",), NOON)],
+        [ResolvedTicket(both.title, ("doc/sign-in",), NOON)],
         [one for one in CENTRE if one.audience == "public"],
     )
     for text in ("open the vault", "quarrelsome charlie", "sign in", "locked"):
@@ -102,7 +102,7 @@ def test_the_file_of_an_evaluation_is_read_and_its_mistakes_are_told_with_their_
     file = tmp_path / "solved.jsonl"
     row = {"title": "a", "documents": ["doc/sign-in"], "solved_at": "2026-03-01T12:00:00"}
     file.write_text(json.dumps(row) + "\n", "utf-8")
-    assert evaluate.read_solved(file) == [Solved("a", ("doc/sign-in",), NOON)]
+    assert evaluate.read_solved(file) == [ResolvedTicket("a", ("doc/sign-in",), NOON)]
     file.write_text(
         json.dumps(row) + '\n{"title": "b", "documents": "doc/sign-in", "solved_at": "2026"}\n',
         "utf-8",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kb.errors import Unavailable
 from kb.search.analysis.passages import cut
-from kb.search.build.forward_index import Corpus
+from kb.search.build.forward_index import ForwardIndex
 from kb.search.build.partition_writer import partition
 from kb.search.documents import Document
 from kb.search.index import array_file as arrays
@@ -32,7 +32,7 @@ EVERYTHING = frozenset({"public", "staff"})
 
 
 def made(documents: list[Document], space: Spill) -> dict[str, bytes]:
-    corpus = Corpus(spill=space)
+    corpus = ForwardIndex(spill=space)
     for row, one in enumerate(documents):
         corpus.add(one, row, cut(one))
     return {

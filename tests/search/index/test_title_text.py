@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.index import title_text as phrases
-from kb.search.index.previous import Then
-from kb.search.index.title_text import Phrases, tails
+from kb.search.index.previous import CarriedOver
+from kb.search.index.title_text import TitleText, tails
 from kb.search.kernels.dispatch import Kernels
 
 TITLES = (
@@ -30,7 +30,7 @@ Shares = Callable[..., list[float]]
 @pytest.fixture(scope="module")
 def shares(run: Kernels) -> Shares:
     def found(text: str, titles: tuple[str, ...] = TITLES) -> list[float]:
-        parts = Phrases(phrases.pack(titles), run).shares(text, np.arange(len(titles)))
+        parts = TitleText(phrases.pack(titles), run).shares(text, np.arange(len(titles)))
         return [round(float(share), 2) for share in parts]
 
     return found
@@ -70,13 +70,13 @@ def test_it_is_what_looking_into_each_title_says(
         for title in titles
     ]
     assert np.allclose(
-        Phrases(phrases.pack(titles), run).shares(text, np.arange(len(titles))), held
+        TitleText(phrases.pack(titles), run).shares(text, np.arange(len(titles))), held
     )
 
 
 def test_titles_that_stayed_are_taken_over() -> None:
     none = np.zeros(0, dtype=np.int64)
-    then = Then(phrases.pack(TITLES), np.array([-1, 1]), surfaces=none, stems=none)
+    then = CarriedOver(phrases.pack(TITLES), np.array([-1, 1]), surfaces=none, stems=none)
     again = phrases.pack(("New one", TITLES[1]), then)
     whole = phrases.pack(("New one", TITLES[1]))
     assert {name: value.tobytes() for name, value in again.items()} == {

@@ -13,9 +13,9 @@ import pytest
 from kb.search.documents import PUBLIC
 from kb.search.generations import generation as generations
 from kb.search.index import title_text as phrases
-from kb.search.index.title_text import Phrases
+from kb.search.index.title_text import TitleText
 from kb.search.kernels.dispatch import Floats, Ints, Kernels, by_numpy, gather, top
-from kb.search.kernels.layout import Asked, Directions, Marks, Passages, Titles
+from kb.search.kernels.layout import Asked, Directions, Passages, ScratchMarks, Titles
 from kb.search.scoring import fusion as ranking
 from kb.search.snapshot import Snapshot
 from tests.search.library import publish
@@ -79,11 +79,11 @@ def test_compiled_unions_are_the_same_and_leave_no_trace(
     answers = []
     for run in (by_numpy(), compiled):
         sums = np.zeros(documents, np.int32)
-        found, united = run.unite(
+        found, prefix = run.unite(
             sums, docs, codes, pointers[some], pointers[some + 1], rows, dense, units, 2048
         )
         assert not sums.any()
-        answers.append((found.tolist(), united.tolist()))
+        answers.append((found.tolist(), prefix.tolist()))
     assert answers[0] == answers[1]
 
 
@@ -126,7 +126,7 @@ def test_compiled_looks_are_the_same_and_leave_no_trace(
     documents = np.flatnonzero(dice.random(8) < 0.8)
     answers = []
     for run in (by_numpy(), compiled):
-        marks = Marks(np.zeros(200, np.int32), np.zeros(200, np.int32))
+        marks = ScratchMarks(np.zeros(200, np.int32), np.zeros(200, np.int32))
         found = (
             *run.look(documents, passages, titles, topics, asked, marks),
             run.near(groups, topics, asked.direction, documents),
@@ -145,7 +145,7 @@ def test_one_looks_at_no_documents(compiled: Kernels) -> None:
         ),
         Titles(none, none, none),
     )
-    asked, marks = Asked(none, table, none, table, np.zeros(0, np.int8)), Marks(table, table)
+    asked, marks = Asked(none, table, none, table, np.zeros(0, np.int8)), ScratchMarks(table, table)
     for run in (by_numpy(), compiled):
         found = run.look(
             none,
@@ -166,18 +166,18 @@ def test_compiled_tails_and_kin_are_the_same(compiled: Kernels, dice: np.random.
     rows = Directions(
         dice.integers(-127, 128, (90, 128)).astype(np.int8), dice.random(90).astype(np.float32) + 1
     )
-    passages, leaders, worth = (
+    passages, feedback_documents, worth = (
         dice.integers(0, 90, 30),
         np.array([3, 0, 9]),
         dice.integers(0, 4096, 3),
     )
     by_hand, other = by_numpy(), compiled
-    assert Phrases(packed, by_hand).shares(typed, documents).tolist() == (
-        Phrases(packed, other).shares(typed, documents).tolist()
+    assert TitleText(packed, by_hand).shares(typed, documents).tolist() == (
+        TitleText(packed, other).shares(typed, documents).tolist()
     )
     for some in (worth, worth * 0):
-        near = by_hand.kin(rows, passages, leaders, some)
-        assert near.tobytes() == other.kin(rows, passages, leaders, some).tobytes()
+        near = by_hand.kin(rows, passages, feedback_documents, some)
+        assert near.tobytes() == other.kin(rows, passages, feedback_documents, some).tobytes()
         assert near.any() == some.any()
 
 

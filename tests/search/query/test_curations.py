@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kb.search.documents import Document
 from kb.search.generations.generation import Builder
 from kb.search.query.curations import Curations
-from kb.search.scoring.bm25 import Meaning
+from kb.search.scoring.bm25 import QueryTerm
 from kb.search.searcher import Searcher
 from tests.search.library import document
 
@@ -113,7 +113,7 @@ def test_stop_phrases_do_not_rank_but_never_leave_nothing() -> None:
 
 def test_without_decisions_nothing_changes(tmp_path: Path) -> None:
     none = Curations({})
-    meanings = (Meaning("a", (1,), (1.0,)),)
+    meanings = (QueryTerm("a", (1,), (1.0,)),)
     assert none.widened("a b", meanings, lambda _: 3) is meanings
     assert not none.decide("a b")
     assert none.trimmed("a b") == "a b"
@@ -124,7 +124,7 @@ def test_any_query_and_any_words_are_read(text: str, same: list[str]) -> None:
     decided = Curations(
         {"synonyms": [{"words": same}], "stop_phrases": [w for w in same if w.strip()]}
     )
-    meanings = decided.widened(text, (Meaning("a", (1,), (1.0,)),), lambda word: len(word))
+    meanings = decided.widened(text, (QueryTerm("a", (1,), (1.0,)),), lambda word: len(word))
     assert all(
         len(meaning.stems) == len(meaning.shares) == len(set(meaning.stems)) for meaning in meanings
     )

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.index.term_dictionary import Vocabulary
+from kb.search.index.term_dictionary import TermDictionary
 from kb.search.index.term_dictionary import pack as pack_words
 from kb.search.query.spelling import Speller, one_edit, pack
 
@@ -13,7 +13,7 @@ def speller(**df: int) -> Speller:
     words = sorted(df)
     counts = np.array([df[word] for word in words], dtype=np.int32)
     arrays = {**pack_words(words, "surface"), **pack(words, counts), "surface_df": counts}
-    return Speller(arrays, Vocabulary(arrays, "surface"))
+    return Speller(arrays, TermDictionary(arrays, "surface"))
 
 
 def test_a_slip_finds_the_word_that_was_meant() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kb.search.kernels.dispatch import Kernels, top
 from kb.search.scoring import bm25 as lexical
 from kb.search.scoring import weights
-from kb.search.scoring.bm25 import Ints, Lexical, Meaning
+from kb.search.scoring.bm25 import Bm25, Ints, QueryTerm
 
 CODES = st.integers(1, 255)
 
@@ -28,7 +28,7 @@ class Index:
     kinds: list[int]
     terms: list[dict[int, int]]
 
-    def opened(self, *, coarse: int | None = None) -> Lexical:
+    def opened(self, *, coarse: int | None = None) -> Bm25:
         pointers = np.cumsum([0, *(len(t) for t in self.terms)])
         docs = np.array([d for t in self.terms for d in sorted(t)], dtype=np.int32)
         codes = np.array([t[d] for t in self.terms for d in sorted(t)], dtype=np.uint8)
@@ -39,7 +39,7 @@ class Index:
             "idf": idf,
             "kind": np.array(self.kinds, dtype=np.uint8),
         }
-        return Lexical(arrays, worth_a_look=0)
+        return Bm25(arrays, worth_a_look=0)
 
 
 @st.composite
@@ -50,22 +50,22 @@ def indexes(draw: st.DrawFn) -> Index:
 
 
 @st.composite
-def questions(draw: st.DrawFn) -> tuple[Index, list[Meaning]]:
+def questions(draw: st.DrawFn) -> tuple[Index, list[QueryTerm]]:
     index = draw(indexes())
     number = st.integers(0, len(index.terms) - 1)
     share = st.sampled_from([0.1, 0.3, 1.0, 2.0])
-    single = st.builds(lambda n, s: Meaning("", (n,), (s,)), number, share)
+    single = st.builds(lambda n, s: QueryTerm("", (n,), (s,)), number, share)
     several = st.lists(number, min_size=1, max_size=4, unique=True).map(sorted).map(tuple)
-    whole = several.map(lambda n: Meaning("", n, (1.0,) * len(n), united=True))
+    whole = several.map(lambda n: QueryTerm("", n, (1.0,) * len(n), prefix=True))
     return index, draw(st.lists(st.one_of(single, whole), max_size=5))
 
 
-def exhaustive(index: Index, meanings: list[Meaning]) -> list[int]:
+def exhaustive(index: Index, meanings: list[QueryTerm]) -> list[int]:
     """Every document's score in units of 1/65,536."""
     scores = [0] * len(index.kinds)
     for meaning in meanings:
         lists = [index.terms[n] for n in meaning.stems]
-        if meaning.united and len(lists) > 1:
+        if meaning.prefix and len(lists) > 1:
             add(scores, together(lists), 1.0)
         else:
             for one, share in zip(lists, meaning.shares, strict=True):
@@ -101,7 +101,7 @@ def best(index: Index, scores: list[int], most: int) -> list[int]:
 
 @given(questions(), st.integers(1, 6))
 def test_ending_early_never_changes_the_best(
-    question: tuple[Index, list[Meaning]], most: int
+    question: tuple[Index, list[QueryTerm]], most: int
 ) -> None:
     index, meanings = question
     found = index.opened()
@@ -110,14 +110,14 @@ def test_ending_early_never_changes_the_best(
 
 
 @given(questions())
-def test_every_score_is_the_formula(question: tuple[Index, list[Meaning]]) -> None:
+def test_every_score_is_the_formula(question: tuple[Index, list[QueryTerm]]) -> None:
     index, meanings = question
     scores = index.opened().score(meanings) * 65536
     np.testing.assert_allclose(scores, exhaustive(index, meanings), rtol=1e-6)
 
 
 @given(questions())
-def test_looking_documents_up_gives_their_scores(question: tuple[Index, list[Meaning]]) -> None:
+def test_looking_documents_up_gives_their_scores(question: tuple[Index, list[QueryTerm]]) -> None:
     index, meanings = question
     found = index.opened()
     some = np.arange(len(index.kinds))[::2]
@@ -129,7 +129,7 @@ def test_looking_documents_up_gives_their_scores(question: tuple[Index, list[Mea
 
 
 @given(questions())
-def test_the_order_of_words_does_not_matter(question: tuple[Index, list[Meaning]]) -> None:
+def test_the_order_of_words_does_not_matter(question: tuple[Index, list[QueryTerm]]) -> None:
     index, meanings = question
     found = index.opened()
     assert found.score(meanings[::-1]).tobytes() == found.score(meanings).tobytes()
@@ -137,10 +137,10 @@ def test_the_order_of_words_does_not_matter(question: tuple[Index, list[Meaning]
 
 @given(questions(), st.integers(0, 6))
 def test_rows_of_half_bytes_answer_as_rows_of_as_coarse_codes(
-    run: Kernels, question: tuple[Index, list[Meaning]], coarse: int
+    run: Kernels, question: tuple[Index, list[QueryTerm]], coarse: int
 ) -> None:
     index, meanings = question
-    single = [meaning for meaning in meanings if not meaning.united]
+    single = [meaning for meaning in meanings if not meaning.prefix]
     halved = index.opened(coarse=coarse)
     terms = [
         dict(zip(*map(np.ndarray.tolist, halved.posting(term)), strict=True))
@@ -173,7 +173,7 @@ def test_packed_postings_are_what_was_packed(index: Index) -> None:
 
 def test_a_word_that_all_have_still_finds_them() -> None:
     found = Index([0] * 200_000, [dict.fromkeys(range(200_000), 1)]).opened()
-    assert found.pool([Meaning("", (0,), (1.0,))]).documents.tolist() == list(
+    assert found.pool([QueryTerm("", (0,), (1.0,))]).documents.tolist() == list(
         range(weights.CANDIDATES)
     )
 
@@ -190,7 +190,7 @@ def test_common_words_are_looked_up_for_the_best_alone(monkeypatch: pytest.Monke
         add_all(term, run, sums, low, high)
 
     monkeypatch.setattr(lexical._Term, "add", counted)
-    rare, common = (Meaning("", (n,), (1.0,)) for n in range(2))
+    rare, common = (QueryTerm("", (n,), (1.0,)) for n in range(2))
     chosen = index.opened().pool([common, rare], most=10).documents
     assert chosen.tolist() == list(range(500, 550, 5))
     assert read == [200]

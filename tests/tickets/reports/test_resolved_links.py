@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kb.tickets.reports.resolved_links import lessons
+from kb.tickets.reports.resolved_links import resolved_links
 from tests.world import FRIDAY, HOUR, World, draft
 
 
@@ -13,7 +13,7 @@ def opened(world: World, title: str = "Cannot print") -> str:
 
 
 def taught(world: World, most: int = 100) -> list[tuple[str, tuple[str, ...]]]:
-    return [(one.title, one.document_ids) for one in lessons(world.database, most=most)]
+    return [(one.title, one.document_ids) for one in resolved_links(world.database, most=most)]
 
 
 def test_links_in_public_answers_of_agents_teach_once_the_ticket_is_solved(world: World) -> None:

@@ -1,0 +1,122 @@
+"""The glossary rules the words of every page, mail, command and message: none of the phrases that
+its second table rejects appears in any of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.content.pages import CONTENT, ROOT
+
+GLOSSARY = CONTENT / "docs" / "start" / "glossary.md"
+#: Read as text: what a person sees stands in them as it is.
+_TEXTS = (
+    "webapp/templates/**/*.html",
+    "webapp/static/**/*.js",
+    "content/docs/**/*.md",
+    "content/faq/**/*.md",
+    "content/replies/**/*.md",
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "bench/README.md",
+)
+#: Read as Python: only string literals count, without docstrings and comments.
+_CODE = ("kb/**/*.py", "indexer/**/*.py", "webapp/**/*.py")
+
+
+def rejected_phrases() -> list[str]:
+    """The phrases in the right-hand column of "Say this, not that"."""
+    table = GLOSSARY.read_text("utf-8").split("## Say this, not that")[1]
+    rows = re.findall(r"^\| (?!-)(.+?) \| (.+?) \|$", table, re.MULTILINE)
+    return [phrase for _, cell in rows for phrase in re.findall(r"`([^`]+)`", cell)]
+
+
+def pattern(phrase: str) -> re.Pattern[str]:
+    """Whole words, in any case, across line breaks; an ellipsis stands for one word.
+
+    "There is no page" and "is no longer" are good English, unlike "`x` is no date".
+    """
+    words = [r"\w+" if word == "…" else re.escape(word) for word in phrase.split()]
+    start = r"(?<!\w)" if phrase[0].isalnum() else ""
+    end = r"(?!\w)" if phrase[-1].isalnum() or phrase[-1] == "…" else ""
+    text = start + r"\s+".join(words) + end
+    if phrase == "is no …":
+        text = r"(?<!there )(?<!there\s)\bis\s+no\s+(?!longer\b|more\b|different\b|need\b)\w+"
+    return re.compile(text, re.IGNORECASE)
+
+
+def literals(path: Path) -> Iterator[str]:
+    """The string literals of a module, the parts of an f-string joined by a gap."""
+    tree = ast.parse(path.read_text("utf-8"))
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            skipped.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+            skipped |= {id(part) for part in node.values}
+            yield "".join(str(part) for part in parts)
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in skipped
+        ):
+            yield node.value
+
+
+def _without_comments(path: Path) -> str:
+    text = path.read_text("utf-8")
+    return re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE) if path.suffix == ".js" else text
+
+
+@cache
+def texts() -> dict[str, str]:
+    """Everything that the glossary rules, by file."""
+    ruled = {
+        path.relative_to(ROOT).as_posix(): _without_comments(path)
+        for glob in _TEXTS
+        for path in sorted(ROOT.glob(glob))
+        if path != GLOSSARY
+    }
+    for glob in _CODE:
+        for path in sorted(ROOT.glob(glob)):
+            ruled[path.relative_to(ROOT).as_posix()] = "\n\n".join(literals(path))
+    return ruled
+
+
+#: Still in use somewhere; shrinks as pages get their new words, until it is gone.
+_NOT_YET = frozenset(rejected_phrases())
+
+
+def test_every_file_that_the_glossary_rules_is_read() -> None:
+    for needed in ("webapp/templates/base.html", "kb/notifications/mail_templates.py", "README.md"):
+        assert texts()[needed].strip(), needed
+
+
+def test_each_term_is_defined_once_in_one_sentence() -> None:
+    table = GLOSSARY.read_text("utf-8").split("## Terms")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (?!-|Term )(.+?) \| (.+?) \|$", table, re.MULTILINE)
+    assert len(rows) > 40
+    assert len({term for term, _ in rows}) == len(rows)
+    for term, meaning in rows:
+        assert meaning.endswith("."), term
+        assert ". " not in meaning, term
+
+
+@pytest.mark.parametrize("phrase", [p for p in rejected_phrases() if p not in _NOT_YET])
+def test_no_page_mail_or_message_uses_a_rejected_phrase(phrase: str) -> None:
+    wanted = pattern(phrase)
+    uses = [
+        f"{name}: {text[max(0, match.start() - 30) : match.end() + 30]!r}"
+        for name, text in texts().items()
+        for match in wanted.finditer(text)
+    ]
+    assert not uses, "\n".join(uses)

@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from kb.database.metadata import EPISODE_EVENTS, EPISODES, FEEDBACK
+from kb.analytics.tables import EPISODE_EVENTS, EPISODES, FEEDBACK
 from kb.database.sqlite import Database
 from kb.errors import Invalid, TooLarge, TooMany
 

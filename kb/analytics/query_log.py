@@ -15,8 +15,8 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kb.analytics.deflection import scrub
+from kb.analytics.tables import QUERY_COUNTS
 from kb.database.sqlite import Database
-from kb.tickets.schema_content import ASKED
 
 LONGEST = 120  # characters: what is longer is a story, and asked once
 SHORTEST = 2
@@ -49,17 +49,17 @@ class QueryLog:
         self, audiences: Collection[str] | None = None, *, now: dt.datetime, most: int = 50
     ) -> tuple[Frequent, ...]:
         """What was asked most in KEPT, by ``audiences`` (None: by all), most frequent first."""
-        times = func.sum(ASKED.c.times)
+        times = func.sum(QUERY_COUNTS.c.times)
         query = (
-            select(ASKED.c.query, ASKED.c.audience, times.label("sum"))
-            .where(ASKED.c.week > now - KEPT)
-            .group_by(ASKED.c.query, ASKED.c.audience)
+            select(QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience, times.label("sum"))
+            .where(QUERY_COUNTS.c.week > now - KEPT)
+            .group_by(QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience)
             .having(times >= LEAST_TIMES)
-            .order_by(times.desc(), ASKED.c.query, ASKED.c.audience)
+            .order_by(times.desc(), QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience)
             .limit(most)
         )
         if audiences is not None:
-            query = query.where(ASKED.c.audience.in_(audiences))
+            query = query.where(QUERY_COUNTS.c.audience.in_(audiences))
         with self._database.read() as connection:
             return tuple(
                 Frequent(row.query, row.audience, row.sum) for row in connection.execute(query)
@@ -83,16 +83,19 @@ def monday(now: dt.datetime) -> dt.datetime:
 
 def _count(connection: Connection, found: Mapping[tuple[str, str], int], now: dt.datetime) -> None:
     week = monday(now)
-    connection.execute(delete(ASKED).where(ASKED.c.week <= now - KEPT))
-    this_week = ASKED.c.week == week
+    connection.execute(delete(QUERY_COUNTS).where(QUERY_COUNTS.c.week <= now - KEPT))
+    this_week = QUERY_COUNTS.c.week == week
     room = MOST - connection.execute(select(func.count()).where(this_week)).scalar_one()
     for (query, audience), times in found.items():
         row = {"query": query, "audience": audience, "week": week, "times": times}
-        known = (ASKED.c.query == query, ASKED.c.audience == audience, this_week)
-        if room <= 0 and connection.execute(select(ASKED.c.times).where(*known)).first() is None:
+        known = (QUERY_COUNTS.c.query == query, QUERY_COUNTS.c.audience == audience, this_week)
+        if (
+            room <= 0
+            and connection.execute(select(QUERY_COUNTS.c.times).where(*known)).first() is None
+        ):
             continue
-        put = upsert(ASKED).values(row)
-        again = {"times": ASKED.c.times + times}
+        put = upsert(QUERY_COUNTS).values(row)
+        again = {"times": QUERY_COUNTS.c.times + times}
         room -= 1
         connection.execute(
             put.on_conflict_do_update(index_elements=["query", "audience", "week"], set_=again)

@@ -15,10 +15,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from kb.database.metadata import PEOPLE
 from kb.database.sqlite import Database
 from kb.errors import Conflict
-from kb.tickets.schema_content import RUNS
+from kb.jobs.tables import INDEX_RUNS
+from kb.people.tables import PEOPLE
 
 LEASE = dt.timedelta(seconds=60)
 #: A run whose worker died so often is given up: its content may be what kills it.
@@ -76,17 +76,19 @@ class Runs:
                 return found
             if found is not None:
                 _give_way(connection, found, kind, now)
-            connection.execute(insert(RUNS).values(row))
-            newest = select(RUNS.c.id).order_by(RUNS.c.id.desc()).limit(KEPT)
-            connection.execute(delete(RUNS).where(RUNS.c.id.not_in(newest)))
-            return _run(connection.execute(_runs().order_by(RUNS.c.id.desc()).limit(1)).one())
+            connection.execute(insert(INDEX_RUNS).values(row))
+            newest = select(INDEX_RUNS.c.id).order_by(INDEX_RUNS.c.id.desc()).limit(KEPT)
+            connection.execute(delete(INDEX_RUNS).where(INDEX_RUNS.c.id.not_in(newest)))
+            return _run(connection.execute(_runs().order_by(INDEX_RUNS.c.id.desc()).limit(1)).one())
 
     def claim(self, now: dt.datetime) -> Run | None:
         """The open run, leased to the caller: one that waits, or whose worker gave no sign of life
         for LEASE.
         """
-        free = or_(RUNS.c.state == "waiting", RUNS.c.leased_until <= now)
-        due = select(RUNS).where(RUNS.c.state.in_(_OPEN), free).order_by(RUNS.c.id)
+        free = or_(INDEX_RUNS.c.state == "waiting", INDEX_RUNS.c.leased_until <= now)
+        due = (
+            select(INDEX_RUNS).where(INDEX_RUNS.c.state.in_(_OPEN), free).order_by(INDEX_RUNS.c.id)
+        )
         with (
             self._database.read() as connection
         ):  # asked every second, so it must not wait for writers
@@ -96,7 +98,7 @@ class Runs:
             row = connection.execute(due).first()
             if row is None:
                 return None
-            this = update(RUNS).where(RUNS.c.id == row.id)
+            this = update(INDEX_RUNS).where(INDEX_RUNS.c.id == row.id)
             if row.attempts >= ATTEMPTS:
                 sentence = (
                     f"It was begun {ATTEMPTS} times and its process died each time; see "
@@ -151,7 +153,9 @@ class Runs:
     def cancel(self, run_id: int, *, now: dt.datetime) -> bool:
         """Ends an open run; a worker on it stops at its next sign of life. Whether there was one."""
         with self._database.write() as connection:
-            this = update(RUNS).where(RUNS.c.id == run_id, RUNS.c.state.in_(_OPEN))
+            this = update(INDEX_RUNS).where(
+                INDEX_RUNS.c.id == run_id, INDEX_RUNS.c.state.in_(_OPEN)
+            )
             ended = {
                 "state": "cancelled",
                 "ended_at": now,
@@ -162,29 +166,33 @@ class Runs:
 
     def latest(self, *kinds: RunKind, state: str = "") -> Run | None:
         """The newest run, of ``kinds`` and in ``state`` only when given."""
-        query = _runs().order_by(RUNS.c.id.desc()).limit(1)
+        query = _runs().order_by(INDEX_RUNS.c.id.desc()).limit(1)
         if kinds:
-            query = query.where(RUNS.c.kind.in_(kinds))
+            query = query.where(INDEX_RUNS.c.kind.in_(kinds))
         if state:
-            query = query.where(RUNS.c.state == state)
+            query = query.where(INDEX_RUNS.c.state == state)
         with self._database.read() as connection:
             row = connection.execute(query).first()
         return _run(row) if row else None
 
     def _mine(self, run: Run, facts: Mapping[str, Any]) -> bool:
         with self._database.write() as connection:
-            this = update(RUNS).where(
-                RUNS.c.id == run.id, RUNS.c.state == "running", RUNS.c.lease == run.lease
+            this = update(INDEX_RUNS).where(
+                INDEX_RUNS.c.id == run.id,
+                INDEX_RUNS.c.state == "running",
+                INDEX_RUNS.c.lease == run.lease,
             )
             return bool(connection.execute(this.values(**facts)).rowcount)
 
 
 def _runs() -> Any:
-    return select(RUNS, PEOPLE.c.name).join(PEOPLE, RUNS.c.person_id == PEOPLE.c.id)
+    return select(INDEX_RUNS, PEOPLE.c.name).join(PEOPLE, INDEX_RUNS.c.person_id == PEOPLE.c.id)
 
 
 def _open(connection: Connection) -> Run | None:
-    row = connection.execute(_runs().where(RUNS.c.state.in_(_OPEN)).order_by(RUNS.c.id)).first()
+    row = connection.execute(
+        _runs().where(INDEX_RUNS.c.state.in_(_OPEN)).order_by(INDEX_RUNS.c.id)
+    ).first()
     return _run(row) if row else None
 
 
@@ -197,7 +205,7 @@ def _give_way(connection: Connection, found: Run, kind: RunKind, now: dt.datetim
         "lease": "",
         "sentence": "Something else was ordered.",
     }
-    connection.execute(update(RUNS).where(RUNS.c.id == found.id).values(ended))
+    connection.execute(update(INDEX_RUNS).where(INDEX_RUNS.c.id == found.id).values(ended))
 
 
 def _run(row: Row[Any]) -> Run:

@@ -17,9 +17,10 @@ from sqlalchemy import Connection, Table, func, insert, or_, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kb import ids
-from kb.database.metadata import COUNTERS, EVENTS, NOTICES
+from kb.database.metadata import COUNTERS
 from kb.database.sqlite import Database
-from kb.tickets.schema_life import ALARMS, JOBS
+from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
+from kb.tickets.tables import ALARMS, EVENTS
 
 LEASE = dt.timedelta(minutes=5)
 #: Tries before giving up, the waits doubling from a minute to four hours: about a day.
@@ -84,8 +85,8 @@ class Outbox:
 
     def claim_jobs(self, now: dt.datetime, most: int = 50) -> list[ClaimedMessage]:
         with self._database.write() as connection:
-            rows = list(connection.execute(_pending(JOBS, now).limit(most)))
-            _lease(connection, JOBS, rows, now)
+            rows = list(connection.execute(_pending(WEBHOOK_JOBS, now).limit(most)))
+            _lease(connection, WEBHOOK_JOBS, rows, now)
             return [
                 ClaimedMessage(
                     r.id, r.key, r.kind, r.facts["url"], r.facts, None, r.attempts, r.due_at
@@ -100,7 +101,9 @@ class Outbox:
 
     def jobs_done(self, parcels: Iterable[ClaimedMessage], now: dt.datetime) -> None:
         self._done(
-            JOBS, parcels, {"state": "done", "done_at": now, "leased_until": None, "error": ""}
+            WEBHOOK_JOBS,
+            parcels,
+            {"state": "done", "done_at": now, "leased_until": None, "error": ""},
         )
 
     def mails_failed(
@@ -111,7 +114,7 @@ class Outbox:
     def jobs_failed(
         self, parcels: Sequence[ClaimedMessage], error: str, now: dt.datetime, *, permanent: bool
     ) -> None:
-        self._failed(JOBS, parcels, error, now, permanent=permanent)
+        self._failed(WEBHOOK_JOBS, parcels, error, now, permanent=permanent)
 
     def failures(self, most: int = 100) -> tuple[Failure, ...]:
         """What was given up, newest first: mails and webhooks."""
@@ -122,7 +125,10 @@ class Outbox:
             .limit(most)
         )
         jobs = (
-            select(JOBS).where(JOBS.c.state == "failed").order_by(JOBS.c.due_at.desc()).limit(most)
+            select(WEBHOOK_JOBS)
+            .where(WEBHOOK_JOBS.c.state == "failed")
+            .order_by(WEBHOOK_JOBS.c.due_at.desc())
+            .limit(most)
         )
         with self._database.read() as connection:
             found = [
@@ -142,7 +148,7 @@ class Outbox:
                 connection.execute(
                     select(func.count()).where(table.c.state == "pending")
                 ).scalar_one()
-                for table in (NOTICES, JOBS)
+                for table in (NOTICES, WEBHOOK_JOBS)
             ]
         return counts[0], counts[1]
 
@@ -219,7 +225,9 @@ def _spread(
         return 0
     jobs = [_job(payload(row), url, now) for row in rows for url in urls]
     if jobs:
-        connection.execute(upsert(JOBS).on_conflict_do_nothing(index_elements=["key"]), jobs)
+        connection.execute(
+            upsert(WEBHOOK_JOBS).on_conflict_do_nothing(index_elements=["key"]), jobs
+        )
     connection.execute(update(COUNTERS).where(ours).values(value=rows[-1].id))
     return len(jobs)
 

@@ -14,15 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from kb.database.metadata import ORGANISATIONS, PEOPLE, SESSIONS
 from kb.database.sqlite import Database
 from kb.errors import Conflict, Invalid, NotFound
 from kb.people.person import ContactRole, Person, email_address
 from kb.people.repository import folded
+from kb.people.tables import CONTACT_ROLES, ORGANISATIONS, PEOPLE, SESSIONS
 from kb.tickets import permissions as access
 from kb.tickets.changeset import NewNotice
 from kb.tickets.repository import save as saving
-from kb.tickets.schema_life import CONTACT_ROLES
 
 _LENGTH = 200
 

@@ -15,13 +15,20 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kb.database.metadata import ATTEMPTS, COUPONS, ORGANISATIONS, PEOPLE, SESSIONS
 from kb.database.sqlite import Database
 from kb.errors import Conflict, TooMany
 from kb.people.person import Person, Role, account_key
+from kb.people.tables import (
+    CONTACT_ROLES,
+    COUPONS,
+    ORGANISATIONS,
+    PEOPLE,
+    SESSIONS,
+    SIGN_IN_ATTEMPTS,
+    TOKENS,
+)
 from kb.tickets.changeset import Limit, NewNotice
 from kb.tickets.repository import save as saving
-from kb.tickets.schema_life import CONTACT_ROLES, TOKENS
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,10 +213,18 @@ class PeopleStore:
         TooMany.
         """
         with self._database.write() as connection:
-            connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.at <= now - limit.window))
-            _refuse_many(connection, ATTEMPTS.c.account == account, limit.failures, limit, now)
-            _refuse_many(connection, ATTEMPTS.c.address == address, limit.per_address, limit, now)
-            connection.execute(insert(ATTEMPTS).values(account=account, address=address, at=now))
+            connection.execute(
+                delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.at <= now - limit.window)
+            )
+            _refuse_many(
+                connection, SIGN_IN_ATTEMPTS.c.account == account, limit.failures, limit, now
+            )
+            _refuse_many(
+                connection, SIGN_IN_ATTEMPTS.c.address == address, limit.per_address, limit, now
+            )
+            connection.execute(
+                insert(SIGN_IN_ATTEMPTS).values(account=account, address=address, at=now)
+            )
             row = connection.execute(
                 select(PEOPLE.c.id, PEOPLE.c.password_hash).where(
                     PEOPLE.c.email == email,
@@ -235,7 +250,9 @@ class PeopleStore:
         older costs.
         """
         with self._database.write() as connection:
-            connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.account == account))
+            connection.execute(
+                delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account == account)
+            )
             connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
             connection.execute(
                 insert(SESSIONS).values(
@@ -432,7 +449,7 @@ def _set_password(
     connection.execute(update(PEOPLE).where(mine).values(password_hash=password_hash))
     _end_sessions(connection, person_id, but)
     key = hashlib.sha256(account_key(first.email).encode()).digest()
-    connection.execute(delete(ATTEMPTS).where(ATTEMPTS.c.account == key))
+    connection.execute(delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account == key))
     if not first[0]:
         saving.add_notices(
             connection, None, f"{now.timestamp()}", [NewNotice("changed", first.email)], now
@@ -481,7 +498,7 @@ def _refuse_many(
     connection: Connection, whose: ColumnElement[bool], most: int, limit: Guesses, now: dt.datetime
 ) -> None:
     count, oldest = connection.execute(
-        select(func.count(), func.min(ATTEMPTS.c.at)).where(whose)
+        select(func.count(), func.min(SIGN_IN_ATTEMPTS.c.at)).where(whose)
     ).one()
     if count < most:
         return

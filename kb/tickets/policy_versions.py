@@ -16,14 +16,13 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from kb.database.metadata import TICKETS
 from kb.database.sqlite import Database
 from kb.errors import KbError
 from kb.sla import policy_file
 from kb.sla import policy_reload as watch
 from kb.sla.clock import PolicyVersion
 from kb.sla.policy import SlaPolicy
-from kb.tickets.schema_life import POLICIES
+from kb.tickets.tables import POLICIES, TICKETS
 
 LOG = logging.getLogger(__name__)
 _FIRST = "policies.toml"

@@ -16,8 +16,8 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from kb import ids
-from kb.database.metadata import EVENTS, PEOPLE, TICKETS
 from kb.database.sqlite import Database
+from kb.people.tables import PEOPLE
 from kb.sla.clock import Kind, SlaEvent
 from kb.sla.policy import SlaPolicy
 from kb.tickets import recipients as telling
@@ -25,8 +25,8 @@ from kb.tickets import sla_targets as promises
 from kb.tickets.changeset import NewNotice
 from kb.tickets.repository import load as reading
 from kb.tickets.repository import save as saving
-from kb.tickets.schema_life import ALARMS
 from kb.tickets.sla_targets import BREACH, Forecast, TargetRow, Versions
+from kb.tickets.tables import ALARMS, EVENTS, TICKETS
 from kb.tickets.ticket import Alarm, Status, Verb
 
 BATCH = 250

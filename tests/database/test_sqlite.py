@@ -16,13 +16,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kb.database.metadata import COUNTERS, EVENTS, METADATA, TICKETS
+from kb.database.metadata import COUNTERS, METADATA
 from kb.database.migrations import HEAD
 from kb.database.migrations.upgrade import config
 from kb.database.sqlite import Database, locked, open_database, version
 from kb.errors import Unavailable
-from kb.tickets.schema_content import RUNS
-from kb.tickets.schema_life import POLICIES
+from kb.jobs.tables import INDEX_RUNS
+from kb.tickets.tables import EVENTS, POLICIES, TICKETS
 from kb.tickets.ticket import Upload
 from tests.world import FRIDAY, World, draft
 
@@ -48,7 +48,7 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(database: Database) -> 
             )
         }
         assert compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA) == []
-        assert POLICIES.metadata is RUNS.metadata is METADATA
+        assert POLICIES.metadata is INDEX_RUNS.metadata is METADATA
 
 
 def test_opening_again_changes_nothing(data: Path) -> None:

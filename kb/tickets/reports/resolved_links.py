@@ -15,9 +15,8 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from kb.database.metadata import EVENTS, TICKETS
 from kb.database.sqlite import Database
-from kb.tickets.schema_life import ANSWERS
+from kb.tickets.tables import ANSWER_LINKS, EVENTS, TICKETS
 from kb.tickets.ticket import Verb
 
 _LINK = re.compile(r"/help/((?:doc|faq|forum)/[\w./-]{1,300})")
@@ -50,10 +49,10 @@ def _links(connection: Connection) -> dict[int, dict[str, None]]:
     """Ticket -> ids of documents, in the order in which they were linked."""
     newest = connection.execute(select(func.max(EVENTS.c.id))).scalar() or 0
     found: dict[int, dict[str, None]] = {}
-    linked = select(ANSWERS.c.ticket_id, ANSWERS.c.document_id).where(
-        ANSWERS.c.event_id > newest - RECENT
+    linked = select(ANSWER_LINKS.c.ticket_id, ANSWER_LINKS.c.document_id).where(
+        ANSWER_LINKS.c.event_id > newest - RECENT
     )
-    for row in connection.execute(linked.order_by(ANSWERS.c.event_id)):
+    for row in connection.execute(linked.order_by(ANSWER_LINKS.c.event_id)):
         found.setdefault(row.ticket_id, {})[row.document_id] = None
     said = EVENTS.c.verb.in_((Verb.REPLY, Verb.LINK)), EVENTS.c.public, EVENTS.c.by_agent
     written = select(EVENTS.c.ticket_id, EVENTS.c.body).where(EVENTS.c.id > newest - RECENT, *said)

@@ -13,9 +13,9 @@ from typing import Any
 from sqlalchemy import delete, insert, or_, select, text
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from kb.database.metadata import PEOPLE
 from kb.database.sqlite import Database
-from kb.tickets.schema_life import PRESENCE, VIEWS, WATCHERS
+from kb.people.tables import PEOPLE
+from kb.tickets.tables import PRESENCE, SAVED_VIEWS, WATCHERS
 
 #: Somebody who was not seen for so long has left.
 AWAY = dt.timedelta(seconds=60)
@@ -78,9 +78,9 @@ class Workplace:
     def views(self, person_id: int) -> tuple[View, ...]:
         """One's own and those that others share, by name."""
         query = (
-            select(VIEWS)
-            .where(or_(VIEWS.c.person_id == person_id, VIEWS.c.shared))
-            .order_by(VIEWS.c.name)
+            select(SAVED_VIEWS)
+            .where(or_(SAVED_VIEWS.c.person_id == person_id, SAVED_VIEWS.c.shared))
+            .order_by(SAVED_VIEWS.c.name)
         )
         with self._database.read() as connection:
             return tuple(
@@ -92,7 +92,9 @@ class Workplace:
         self, person_id: int, name: str, narrowed: dict[str, str], *, shared: bool
     ) -> None:
         """Under a name that one has used already, the view is replaced."""
-        put = upsert(VIEWS).values(person_id=person_id, name=name, narrowed=narrowed, shared=shared)
+        put = upsert(SAVED_VIEWS).values(
+            person_id=person_id, name=name, narrowed=narrowed, shared=shared
+        )
         again = put.on_conflict_do_update(
             index_elements=["person_id", "name"], set_={"narrowed": narrowed, "shared": shared}
         )
@@ -102,7 +104,9 @@ class Workplace:
     def drop_view(self, person_id: int, view_id: int) -> bool:
         """Whether there was such a view of one's own."""
         with self._database.write() as connection:
-            gone = delete(VIEWS).where(VIEWS.c.id == view_id, VIEWS.c.person_id == person_id)
+            gone = delete(SAVED_VIEWS).where(
+                SAVED_VIEWS.c.id == view_id, SAVED_VIEWS.c.person_id == person_id
+            )
             return bool(connection.execute(gone).rowcount)
 
     def present(

@@ -15,11 +15,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true
 
 from kb import ids
-from kb.database.metadata import ORGANISATIONS, PEOPLE, TICKETS
 from kb.database.sqlite import Database
 from kb.errors import Invalid
+from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.tickets import sla_targets as promises
 from kb.tickets.repository import fulltext as words
+from kb.tickets.tables import TICKETS
 from kb.tickets.ticket import ACTIVE as STILL_OPEN
 from kb.tickets.ticket import Status, TicketRow
 

@@ -13,25 +13,28 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from kb import ids
-from kb.database.metadata import (
-    ATTACHMENTS,
-    CONSULTED,
-    COUPON_USES,
-    EVENTS,
-    ORGANISATIONS,
-    PEOPLE,
-    TARGETS,
-    TICKETS,
-)
 from kb.people.repository import entitled
+from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.sla.clock import Kind, SlaEvent
 from kb.tickets import permissions as access
 from kb.tickets import sla_targets as promises
 from kb.tickets.changeset import Facts
 from kb.tickets.permissions import Ownership
 from kb.tickets.repository.lists import row_of
-from kb.tickets.schema_life import ALARMS, KIN, PROPOSALS, RATINGS, WATCHERS
 from kb.tickets.sla_targets import TargetRow
+from kb.tickets.tables import (
+    ALARMS,
+    ATTACHMENTS,
+    CONSULTED,
+    COUPON_USES,
+    EVENTS,
+    PROPOSALS,
+    RATINGS,
+    TARGETS,
+    TICKET_LINKS,
+    TICKETS,
+    WATCHERS,
+)
 from kb.tickets.ticket import (
     Alarm,
     Attachment,
@@ -160,7 +163,9 @@ def histories(connection: Connection, levels: Mapping[int, str]) -> dict[int, tu
 def _histories(
     connection: Connection, levels: Mapping[int, str], events: Mapping[int, list[Any]]
 ) -> dict[int, tuple[SlaEvent, ...]]:
-    kin = connection.execute(select(KIN).where(KIN.c.ticket_id.in_(list(levels)))).all()
+    kin = connection.execute(
+        select(TICKET_LINKS).where(TICKET_LINKS.c.ticket_id.in_(list(levels)))
+    ).all()
     others = {row.other_id for row in kin} - set(levels)
     if others:
         events = {**events, **_happened(connection, sorted(others))}
@@ -290,8 +295,8 @@ def _coupon(connection: Connection, serial: int, code: str) -> str:
 
 
 def _related(connection: Connection, serial: int) -> tuple[str, ...]:
-    kin = select(KIN.c.ticket_id, KIN.c.other_id).where(
-        or_(KIN.c.ticket_id == serial, KIN.c.other_id == serial)
+    kin = select(TICKET_LINKS.c.ticket_id, TICKET_LINKS.c.other_id).where(
+        or_(TICKET_LINKS.c.ticket_id == serial, TICKET_LINKS.c.other_id == serial)
     )
     others = {one for row in connection.execute(kin) for one in row if one != serial}
     return tuple(ids.ticket_number(other) for other in sorted(others))

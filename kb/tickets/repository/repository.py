@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from sqlalchemy import Connection, func, insert, select, update
 
 from kb import ids
-from kb.database.metadata import ATTACHMENTS, EVENTS, LINKS, ORGANISATIONS, TICKETS
 from kb.database.sqlite import Database
 from kb.people.repository import PeopleStore
+from kb.people.tables import ORGANISATIONS
 from kb.sla.clock import SlaEvent
 from kb.tickets import permissions as access
 from kb.tickets.changeset import Change, Coupon, Facts, Key, NewTicket
@@ -25,6 +25,7 @@ from kb.tickets.repository import save as saving
 from kb.tickets.repository.agent_tools import Workplace
 from kb.tickets.repository.lists import ROWS, TicketLists
 from kb.tickets.repository.save import spent
+from kb.tickets.tables import ATTACHMENTS, EVENTS, GUEST_LINKS, TICKETS
 from kb.tickets.ticket import Attachment, Status, Ticket
 
 __all__ = ["TicketStore", "spent"]
@@ -202,7 +203,7 @@ class TicketStore:
         """Keeps the hash of a secret that opens this one ticket."""
         with self._database.write() as connection:
             connection.execute(
-                insert(LINKS).values(
+                insert(GUEST_LINKS).values(
                     token_hash=token_hash,
                     ticket_id=serial,
                     person_id=person_id,
@@ -213,8 +214,8 @@ class TicketStore:
 
     def link_holder(self, token_hash: bytes, *, now: dt.datetime) -> tuple[int, int] | None:
         """The serial and the person that a secret stands for; None when it is unknown or over."""
-        query = select(LINKS.c.ticket_id, LINKS.c.person_id).where(
-            LINKS.c.token_hash == token_hash, LINKS.c.expires_at > now
+        query = select(GUEST_LINKS.c.ticket_id, GUEST_LINKS.c.person_id).where(
+            GUEST_LINKS.c.token_hash == token_hash, GUEST_LINKS.c.expires_at > now
         )
         with self._database.read() as connection:
             row = connection.execute(query).first()

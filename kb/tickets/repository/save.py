@@ -15,20 +15,11 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kb import ids
-from kb.database.metadata import (
-    ATTACHMENTS,
-    CONSULTED,
-    COUNTERS,
-    COUPON_USES,
-    COUPONS,
-    EPISODE_EVENTS,
-    EPISODES,
-    EVENTS,
-    KEYS,
-    NOTICES,
-    TARGETS,
-)
+from kb.analytics.tables import EPISODE_EVENTS, EPISODES
+from kb.database.metadata import COUNTERS, USAGE
 from kb.errors import Invalid, TooMany
+from kb.notifications.tables import NOTICES
+from kb.people.tables import COUPONS
 from kb.tickets import sla_targets as promises
 from kb.tickets.changeset import (
     Change,
@@ -41,16 +32,30 @@ from kb.tickets.changeset import (
     NewTicket,
 )
 from kb.tickets.repository import fulltext as words
-from kb.tickets.schema_life import ANSWERS, KIN, PROPOSALS, RATINGS, USES
 from kb.tickets.sla_targets import Forecast, TargetRow
+from kb.tickets.tables import (
+    ANSWER_LINKS,
+    ATTACHMENTS,
+    CONSULTED,
+    COUPON_USES,
+    EVENTS,
+    IDEMPOTENCY_KEYS,
+    PROPOSALS,
+    RATINGS,
+    TARGETS,
+    TICKET_LINKS,
+)
 from kb.tickets.ticket import Consulted, Status, Verb
 
 # Built once: of a statement that is built for each call, half the time goes into building it.
-_SAME_KEY = (KEYS.c.person_id == bindparam("known_person"), KEYS.c.key == bindparam("known_key"))
-_BY_KEY = select(KEYS.c.ticket_id).where(*_SAME_KEY)
+_SAME_KEY = (
+    IDEMPOTENCY_KEYS.c.person_id == bindparam("known_person"),
+    IDEMPOTENCY_KEYS.c.key == bindparam("known_key"),
+)
+_BY_KEY = select(IDEMPOTENCY_KEYS.c.ticket_id).where(*_SAME_KEY)
 _FILED_AS = (
-    select(KEYS.c.ticket_id, EVENTS.c.facts)
-    .join_from(KEYS, EVENTS, KEYS.c.event_id == EVENTS.c.id)
+    select(IDEMPOTENCY_KEYS.c.ticket_id, EVENTS.c.facts)
+    .join_from(IDEMPOTENCY_KEYS, EVENTS, IDEMPOTENCY_KEYS.c.event_id == EVENTS.c.id)
     .where(*_SAME_KEY)
 )
 _OURS = COUNTERS.c.name == "ticket"
@@ -87,7 +92,7 @@ def keep_key(connection: Connection, key: Key, serial: int, event_id: int, at: d
             "ticket_id": serial,
             "event_id": event_id,
         }
-        connection.execute(insert(KEYS), {**values, "at": at})
+        connection.execute(insert(IDEMPOTENCY_KEYS), {**values, "at": at})
 
 
 def next_serial(connection: Connection) -> int:
@@ -253,7 +258,7 @@ def add_kin(connection: Connection, serial: int, kin: LinkedTicket | None, at: d
             "since": kin.since,
             "at": at,
         }
-        connection.execute(upsert(KIN).values(values).on_conflict_do_nothing())
+        connection.execute(upsert(TICKET_LINKS).values(values).on_conflict_do_nothing())
 
 
 def add_rest(connection: Connection, serial: int, event_id: int, change: Change) -> None:
@@ -274,7 +279,7 @@ def add_rest(connection: Connection, serial: int, event_id: int, change: Change)
             "document_id": document_id,
             "title": title,
         }
-        connection.execute(insert(ANSWERS).values(linked))
+        connection.execute(insert(ANSWER_LINKS).values(linked))
     add_kin(connection, serial, change.kin, at)
 
 
@@ -299,13 +304,15 @@ def count_use(connection: Connection, limit: Limit | None, now: dt.datetime) -> 
     """Raises TooMany when the limit is reached, and counts one more otherwise."""
     if limit is None:
         return
-    connection.execute(delete(USES).where(USES.c.at <= now - dt.timedelta(hours=1)))
-    ours = (USES.c.scope == limit.scope, USES.c.key == limit.key, USES.c.at > now - limit.window)
-    count, oldest = connection.execute(select(func.count(), func.min(USES.c.at)).where(*ours)).one()
+    connection.execute(delete(USAGE).where(USAGE.c.at <= now - dt.timedelta(hours=1)))
+    ours = (USAGE.c.scope == limit.scope, USAGE.c.key == limit.key, USAGE.c.at > now - limit.window)
+    count, oldest = connection.execute(
+        select(func.count(), func.min(USAGE.c.at)).where(*ours)
+    ).one()
     if count >= limit.most:
         wait = max(1, int((oldest + limit.window - now).total_seconds()))
         raise TooMany(limit.sentence.format(minutes=-(-wait // 60)), retry_after=wait)
-    connection.execute(insert(USES).values(scope=limit.scope, key=limit.key, at=now))
+    connection.execute(insert(USAGE).values(scope=limit.scope, key=limit.key, at=now))
 
 
 def coupon(connection: Connection, code: str, person_id: int, now: dt.datetime) -> Coupon | None:

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import insert
 
 from kb.people.person import ContactRole
-from kb.tickets.schema_life import CONTACT_ROLES
+from kb.people.tables import CONTACT_ROLES
 from tests.webapp.world import Browser, Portal
 
 

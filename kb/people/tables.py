@@ -1,0 +1,129 @@
+"""Tables of people: organisations, accounts, sessions, sign-in attempts, coupons, single-use links.
+
+Secrets are stored as hashes only. Queries live in ``repository`` and ``contacts``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from kb.database.metadata import (
+    METADATA,
+    Instant,
+    flag_column,
+    instant_column,
+    reference_column,
+    text_column,
+)
+
+ORGANISATIONS = Table(
+    "organisations",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False, unique=True),
+    text_column("category"),
+    instant_column("created_at"),
+    flag_column("shared_view"),  # contacts see each other's tickets
+    Column("licence_addresses", JSON, nullable=False, server_default=text("'[]'")),
+    instant_column("contract_from", optional=True),
+    instant_column("contract_until", optional=True),
+    text_column("location"),
+    text_column("phone"),
+)
+
+PEOPLE = Table(
+    "people",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("email", Text, nullable=False),
+    # A guest is an unverified address that somebody typed, never the account of that address.
+    flag_column("guest"),
+    text_column("name"),
+    Column("role", Text, nullable=False),
+    reference_column("organisation_id", "organisations.id", optional=True),
+    text_column("category"),
+    Column("audience", Text, nullable=False, server_default="public"),
+    Column("zone", Text, nullable=False, server_default="UTC"),
+    Column("password_hash", Text),
+    flag_column("active", default=True),
+    instant_column("created_at"),
+    text_column("location"),  # empty: that of the organisation
+    text_column("phone"),
+    UniqueConstraint("email", "guest"),
+    Index(None, "organisation_id"),
+)
+
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column(
+        "person_id",
+        Integer,
+        ForeignKey("people.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    instant_column("created_at"),
+    Column("expires_at", Instant, nullable=False, index=True),
+    text_column("client"),  # the browser's own name, so that its owner recognizes it
+)
+
+SIGN_IN_ATTEMPTS = Table(
+    "attempts",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    # Hashes: the address of a failed sign-in is often a mistyped password.
+    Column("account", LargeBinary, nullable=False),
+    Column("address", LargeBinary, nullable=False),
+    Column("at", Instant, nullable=False, index=True),
+    Index(None, "account", "at"),
+    Index(None, "address", "at"),
+)
+
+COUPONS = Table(
+    "coupons",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("code", Text, nullable=False, unique=True),
+    Column("rule", Text, nullable=False),  # the key of the policy's coupon
+    reference_column("person_id", "people.id"),
+    instant_column("valid_from"),
+    instant_column("valid_until"),
+    Column("granted", Integer, nullable=False),
+    CheckConstraint("granted >= 0", name="granted"),
+)
+
+CONTACT_ROLES = Table(
+    "contact_roles",
+    METADATA,
+    reference_column("person_id", "people.id"),
+    Column("role", Text, nullable=False),
+    PrimaryKeyConstraint("person_id", "role"),
+)
+
+TOKENS = Table(
+    "tokens",
+    METADATA,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("purpose", Text, nullable=False),  # register, invite, reset
+    Column("email", Text, nullable=False, index=True),
+    Column("facts", JSON, nullable=False),
+    instant_column("created_at"),
+    instant_column("expires_at"),
+    instant_column("used_at", optional=True),
+)

@@ -1,0 +1,290 @@
+"""Tables of tickets: the ticket, its events, SLA targets, alarms and everything that hangs on them.
+
+Events are append-only, which a trigger in the migrations enforces. The words of tickets are in a
+full-text table that SQLAlchemy does not know: see ``kb.tickets.repository.fulltext``.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from kb.database.metadata import (
+    METADATA,
+    flag_column,
+    instant_column,
+    partial_index,
+    reference_column,
+    text_column,
+)
+
+TICKETS = Table(
+    "tickets",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # the serial of the number
+    reference_column("customer_id", "people.id"),
+    reference_column("organisation_id", "organisations.id", optional=True),
+    reference_column("assignee_id", "people.id", optional=True),
+    Column("title", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("severity", Text, nullable=False),
+    text_column("severity_title"),
+    text_column("severity_detail"),
+    text_column("product"),
+    text_column("module"),
+    text_column("version"),
+    Column("level", Text, nullable=False),
+    text_column("level_title"),
+    text_column("level_why"),
+    text_column("policy_version"),
+    text_column("coupon"),
+    text_column("episode"),
+    Column("source", Text, nullable=False, server_default="web"),
+    Column("copy_to", JSON, nullable=False),
+    flag_column("urgent"),
+    instant_column("created_at"),
+    instant_column("updated_at"),
+    instant_column("closed_at", optional=True),
+    instant_column("next_due", optional=True),  # the earliest running target
+    text_column("next_target"),
+    instant_column("next_at", optional=True),  # the next warning, breach or reminder
+    instant_column("remind_at", optional=True),  # when a pause ends by itself
+    instant_column("escalated_at", optional=True),
+    Column("merged_into", Integer),
+    Index(None, "customer_id", "id"),
+    partial_index(None, "organisation_id", "id", where="organisation_id IS NOT NULL"),
+    Index(None, "assignee_id", "status"),
+    # Open tickets in the order of the queue: urgent first, then by due time, those without one last,
+    # then by arrival. The columns behind these are filters: the index alone decides them.
+    partial_index(
+        "ix_tickets_queue",
+        text("urgent DESC"),
+        text("(next_due IS NULL)"),
+        "next_due",
+        "id",
+        "status",
+        "level",
+        "product",
+        "assignee_id",
+        "created_at",
+        where="status IN ('open', 'waiting', 'paused')",
+    ),
+    Index(None, "created_at", "id"),
+    partial_index(
+        "ix_tickets_ended_otherwise",
+        "status",
+        "created_at",
+        "id",
+        where="status IN ('cancelled', 'void', 'merged')",
+    ),
+    partial_index("ix_tickets_next_at", "next_at", where="next_at IS NOT NULL"),
+)
+
+TARGETS = Table(
+    "targets",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    reference_column("ticket_id", "tickets.id"),
+    Column("target", Text, nullable=False),  # first response, next response, resolution
+    Column("cycle", Integer, nullable=False, server_default=text("1")),
+    Column("level", Text, nullable=False),
+    text_column("policy_version"),
+    instant_column("started_at"),
+    instant_column("due_at", optional=True),
+    instant_column("version_at", optional=True),  # when this due time was computed
+    instant_column("met_at", optional=True),
+    Column("state", Text, nullable=False),  # running, late, paused, met, breached, cancelled
+    flag_column("grace"),
+    UniqueConstraint("ticket_id", "target", "cycle"),
+    partial_index(
+        "ix_targets_kept", "due_at", "level", "state", where="state IN ('met', 'breached')"
+    ),
+)
+
+EVENTS = Table(
+    "events",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    reference_column("ticket_id", "tickets.id"),
+    instant_column("at"),
+    Column("verb", Text, nullable=False),
+    reference_column("actor_id", "people.id", optional=True),
+    Column("actor", Text, nullable=False),  # the name as it was
+    flag_column("by_agent"),
+    flag_column("public"),
+    text_column("body"),
+    Column("facts", JSON, nullable=False),
+    Index(None, "ticket_id", "id"),
+)
+
+ATTACHMENTS = Table(
+    "attachments",
+    METADATA,
+    Column("ref", Text, primary_key=True),
+    reference_column("ticket_id", "tickets.id"),
+    reference_column("event_id", "events.id"),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("key", Text, nullable=False, index=True),
+    Index(None, "ticket_id"),
+    Index(None, "event_id"),
+)
+
+CONSULTED = Table(
+    "consulted",
+    METADATA,
+    reference_column("ticket_id", "tickets.id"),
+    Column("position", Integer, nullable=False),
+    Column("document_id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    PrimaryKeyConstraint("ticket_id", "document_id"),
+    Index(None, "document_id"),
+)
+
+IDEMPOTENCY_KEYS = Table(
+    "idempotency_keys",
+    METADATA,
+    reference_column("person_id", "people.id"),
+    Column("key", Text, nullable=False),
+    reference_column("ticket_id", "tickets.id"),
+    reference_column("event_id", "events.id"),
+    instant_column("at"),
+    PrimaryKeyConstraint("person_id", "key"),
+)
+
+GUEST_LINKS = Table(
+    "links",
+    METADATA,
+    Column("token_hash", LargeBinary, primary_key=True),
+    Column("ticket_id", Integer, ForeignKey("tickets.id"), nullable=False, index=True),
+    reference_column("person_id", "people.id"),
+    instant_column("created_at"),
+    instant_column("expires_at"),
+)
+
+COUPON_USES = Table(
+    "coupon_uses",
+    METADATA,
+    reference_column("coupon_id", "coupons.id"),
+    reference_column("ticket_id", "tickets.id"),
+    instant_column("at"),
+    instant_column("released_at", optional=True),
+    PrimaryKeyConstraint("coupon_id", "ticket_id"),
+)
+
+RATINGS = Table(
+    "ratings",
+    METADATA,
+    Column("ticket_id", Integer, ForeignKey("tickets.id"), primary_key=True, autoincrement=False),
+    reference_column("person_id", "people.id"),
+    Column("score", Integer, nullable=False),
+    text_column("words"),
+    instant_column("at"),
+    CheckConstraint("score BETWEEN 1 AND 5", name="score"),
+)
+
+#: Tickets whose history belongs to another one: merged into it, or the one it was split from.
+TICKET_LINKS = Table(
+    "kin",
+    METADATA,
+    reference_column("ticket_id", "tickets.id"),
+    reference_column("other_id", "tickets.id"),
+    Column("kind", Text, nullable=False),  # merged, split
+    instant_column("since"),
+    instant_column("at"),
+    PrimaryKeyConstraint("ticket_id", "other_id"),
+    Index(None, "other_id"),
+)
+
+WATCHERS = Table(
+    "watchers",
+    METADATA,
+    reference_column("ticket_id", "tickets.id"),
+    reference_column("person_id", "people.id"),
+    PrimaryKeyConstraint("ticket_id", "person_id"),
+)
+
+PROPOSALS = Table(
+    "proposals",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("ticket_id", Integer, ForeignKey("tickets.id"), nullable=False, index=True),
+    Column("severity", Text, nullable=False),
+    text_column("detail"),
+    text_column("why"),
+    # open, agreed, declined, replaced
+    Column("state", Text, nullable=False, server_default="open"),
+    instant_column("at"),
+    instant_column("decided_at", optional=True),
+)
+
+ANSWER_LINKS = Table(
+    "answers",
+    METADATA,
+    reference_column("event_id", "events.id"),
+    Column("ticket_id", Integer, ForeignKey("tickets.id"), nullable=False, index=True),
+    Column("document_id", Text, nullable=False),
+    text_column("title"),
+    PrimaryKeyConstraint("event_id", "document_id"),
+)
+
+ALARMS = Table(
+    "alarms",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    reference_column("ticket_id", "tickets.id"),
+    Column("target", Text, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("threshold", Text, nullable=False),  # breach, or the warning's: 50%, 3600s
+    instant_column("due_at"),  # the version of the due time it is about
+    instant_column("at"),  # the computed instant
+    instant_column("noticed_at"),
+    UniqueConstraint("ticket_id", "target", "cycle", "threshold", "due_at"),
+)
+
+POLICIES = Table(
+    "policies",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("version", Text, nullable=False),
+    instant_column("effective_at"),
+    Column("sources", JSON, nullable=False),  # file name to text, the policy file first
+)
+
+SAVED_VIEWS = Table(
+    "views",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    reference_column("person_id", "people.id"),
+    Column("name", Text, nullable=False),
+    Column("narrowed", JSON, nullable=False),
+    flag_column("shared"),
+    UniqueConstraint("person_id", "name"),
+)
+
+PRESENCE = Table(
+    "presence",
+    METADATA,
+    reference_column("ticket_id", "tickets.id"),
+    reference_column("person_id", "people.id"),
+    Column("answering", Boolean, nullable=False),
+    instant_column("at"),
+    PrimaryKeyConstraint("ticket_id", "person_id"),
+)

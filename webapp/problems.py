@@ -133,7 +133,7 @@ def problem(
             "typed": _typed(),
             "back": _back(),
         }
-        page = render_template("problem.html", **facts)
+        page = render_template("shared/problem.html", **facts)
     except Exception:
         # The page itself needs what is broken (an untrusted host, the store): say it plainly.
         LOG.debug("the problem page could not be rendered", exc_info=True)

@@ -62,7 +62,7 @@ def queue() -> str:
         now=now(),
     )
     return render_template(
-        "desk.html",
+        "agent/queue.html",
         total=total,
         rows=rows,
         filters=filters,
@@ -101,7 +101,7 @@ def board() -> str:
     titles = {key: level.title for key, level in centre().policy.levels.items()}
     drawn = charts(found.attainment, titles, weeks)
     return render_template(
-        "board.html",
+        "agent/board.html",
         board=found,
         charts=drawn,
         weeks=weeks,
@@ -129,7 +129,7 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
     canned = ready(settings().content / "replies", about)
     wanted = request.args.get("canned", "")
     return render_template(
-        "desk_ticket.html",
+        "agent/ticket.html",
         ticket=ticket,
         others=_others(number, who),
         similar=[
@@ -199,7 +199,7 @@ def live(number: str) -> Response:
     desk, who = centre().desk, agent()
     ticket = desk.ticket(number, who, now=now())
     others = _others(number, who, answering=bool(request.args.get("answering")))
-    return fragment("_live.html", ticket=ticket, others=others, staff=True)
+    return fragment("shared/live.html", ticket=ticket, others=others, staff=True)
 
 
 def do(

@@ -31,8 +31,12 @@ def embed() -> Response:
     takes.
     """
     static = Path(current_app.static_folder or "")
-    listing = (static / "combobox.js").read_text(encoding="utf-8").replace("export class", "class")
-    main = (static / "embed-main.js").read_text(encoding="utf-8")
+    listing = (
+        (static / "shared" / "combobox.js")
+        .read_text(encoding="utf-8")
+        .replace("export class", "class")
+    )
+    main = (static / "embed" / "main.js").read_text(encoding="utf-8")
     response = make_response(f"(() => {{\n{listing}\n{main}\n}})();\n")
     response.mimetype = "text/javascript"
     response.headers["Cache-Control"] = HOUR

@@ -91,7 +91,7 @@ def _signed_in() -> Person:
 
 def _account(who: Person, *, problem: KbError | None = None, place: str = "") -> str:
     return render_template(
-        "account.html",
+        "customer/account.html",
         sessions=centre().accounts.sessions(who, session.get("token"), now=now()),
         zones=sorted(name for name in available_timezones() if "/" in name or name == "UTC"),
         problem=problem,
@@ -137,7 +137,7 @@ def end_session() -> tuple[str, int] | BaseResponse:
 
 @blueprint.get("/account/<any(register, reset):purpose>")
 def ask(purpose: str) -> str:
-    return render_template("account_ask.html", purpose=purpose, sent=False)
+    return render_template("customer/account_request.html", purpose=purpose, sent=False)
 
 
 @blueprint.post("/account/<any(register, reset):purpose>")
@@ -153,10 +153,15 @@ def send_link(purpose: str) -> tuple[str, int] | str:
             accounts.ask_reset(email, address=address(), now=now())
     except (Invalid, TooMany) as error:
         page = render_template(
-            "account_ask.html", purpose=purpose, sent=False, email=email, name=name, problem=error
+            "customer/account_request.html",
+            purpose=purpose,
+            sent=False,
+            email=email,
+            name=name,
+            problem=error,
         )
         return page, error.status
-    return render_template("account_ask.html", purpose=purpose, sent=True, email=email)
+    return render_template("customer/account_request.html", purpose=purpose, sent=True, email=email)
 
 
 @blueprint.get("/account/<any(register, reset, invite):purpose>/<secret>")
@@ -181,7 +186,7 @@ def use_link(purpose: str, secret: str) -> tuple[str, int] | BaseResponse:
 def _link_page(purpose: str, secret: str, *, problem: KbError | None = None) -> str:
     found = _found(purpose, secret)
     return render_template(
-        "account_link.html", purpose=purpose, secret=secret, found=found, problem=problem
+        "customer/account_link.html", purpose=purpose, secret=secret, found=found, problem=problem
     )
 
 
@@ -195,7 +200,7 @@ def _found(purpose: str, secret: str) -> Link:
 def sign_in_page(target: str, *, email: str = "", problem: KbError | None = None) -> str:
     demo = centre().accounts.demo(now()) if settings().demo else ()
     return render_template(
-        "sign_in.html",
+        "customer/sign_in.html",
         target=target,
         email=email,
         problem=problem,

@@ -35,7 +35,7 @@ def overview() -> str:
 def _page(who: Person, *, sentence: str = "") -> str:
     contacts = centre().accounts.contacts
     return render_template(
-        "contacts.html",
+        "customer/contacts.html",
         organisation=contacts.organisation(who),
         contacts=contacts.all(who, active=True),
         inactive=contacts.all(who, active=False),

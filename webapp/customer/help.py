@@ -42,26 +42,28 @@ def home() -> str:
             kind: centre().searcher.newest(audience(), kind, 5) for kind in Kind if counts.get(kind)
         }
     except KbError as error:
-        return render_template("home.html", counts={}, newest={}, sentence=told(error))
-    return render_template("home.html", counts=counts, newest=newest, sentence="")
+        return render_template("customer/home.html", counts={}, newest={}, sentence=told(error))
+    return render_template("customer/home.html", counts=counts, newest=newest, sentence="")
 
 
 @blueprint.get("/search")
 def search() -> str:
     query = request.args.get("q", "").strip()
     if not query:
-        return render_template("search.html", query="", results=None, sentence="")
+        return render_template("customer/search.html", query="", results=None, sentence="")
     try:
         results = found(query)
     except Invalid:
         raise
     except KbError as error:
         # Search may be down; the way to a person stays open.
-        return render_template("search.html", query=query, results=None, sentence=told(error))
+        return render_template(
+            "customer/search.html", query=query, results=None, sentence=told(error)
+        )
     if not results_narrowed():
         settled(query)
     return render_template(
-        "search.html", query=query, results=results, sentence="", pages=page_count(results)
+        "customer/search.html", query=query, results=results, sentence="", pages=page_count(results)
     )
 
 
@@ -108,8 +110,8 @@ def article(document_id: str) -> Response | BaseResponse | str:
         query = f"?{request.query_string.decode()}" if request.query_string else ""
         return redirect(url_for("help.article", document_id=document.id) + query, 301)
     if request.args.get("fragment"):
-        return make_response(render_template("fragment.html", document=document))
-    return render_template("article.html", document=document, related=_related(document))
+        return make_response(render_template("customer/article_fragment.html", document=document))
+    return render_template("customer/article.html", document=document, related=_related(document))
 
 
 def _related(document: Document) -> tuple[Hit, ...]:
@@ -128,7 +130,7 @@ def listing(place: str) -> str:
         raise NotFound(f"There is no page {page} here; the first page has what there is.")
     pages = -(-total // PER_LISTING)
     return render_template(
-        "listing.html", kind=kind, total=total, hits=hits, page=page, pages=pages
+        "customer/listing.html", kind=kind, total=total, hits=hits, page=page, pages=pages
     )
 
 

@@ -91,7 +91,7 @@ def form_page(
 ) -> str:
     policy, catalogue = centre().policy, centre().catalogue
     return render_template(
-        "ticket_new.html",
+        "customer/ticket_form.html",
         form=form,
         sentence=sentence,
         errors=errors or {},
@@ -123,7 +123,7 @@ def review() -> str | Response | BaseResponse:
         return _filed(checked)
     _record(form["episode"], "shown", {"ids": [hit.id for hit in hits]})
     return render_template(
-        "ticket_review.html",
+        "customer/ticket_review.html",
         form={**form, "consulted": shown(hits)},
         hits=hits,
         promise=_promise(checked.draft),
@@ -207,7 +207,7 @@ def solved_before_filing() -> str | BaseResponse:
         document = request.form.get("document", "")
         _record(request.form.get("episode", ""), "helped", {"id": document[:300], "yes": True})
         return redirect(url_for("tickets.solved_before_filing"), 303)
-    return render_template("solved.html")
+    return render_template("customer/solved.html")
 
 
 @blueprint.get("/tickets")
@@ -226,7 +226,7 @@ def mine() -> str:
     )
     pages = -(-total // PER_PAGE)
     return render_template(
-        "tickets.html",
+        "customer/tickets.html",
         total=total,
         rows=rows,
         filters=filters,
@@ -284,7 +284,7 @@ def viewer_of(number: str) -> Person | None:
 def _page(number: str, viewer: Person, *, sentence: str = "", typed: str = "") -> str:
     ticket = centre().desk.ticket(number, viewer, now=now())
     return render_template(
-        "ticket.html",
+        "customer/ticket.html",
         ticket=ticket,
         filed="filed" in request.args,
         link=_link(ticket.number) if viewer.guest else "",
@@ -391,7 +391,10 @@ def live(number: str) -> Response:
     if viewer is None:
         raise NotFound("Your session has ended; sign in again, or open the link that you kept.")
     return fragment(
-        "_live.html", ticket=centre().desk.ticket(number, viewer, now=now()), others=(), staff=False
+        "shared/live.html",
+        ticket=centre().desk.ticket(number, viewer, now=now()),
+        others=(),
+        staff=False,
     )
 
 

@@ -106,7 +106,7 @@ def _page(*, sentence: str = "") -> str:
     past = history(settings().data, anew=False)
     serving = generations.current(settings().data, anew=False)
     return render_template(
-        "editor.html",
+        "editor/overview.html",
         standing=standing_of(serving, _may_try(serving)),
         doing=DOING,
         past=past,

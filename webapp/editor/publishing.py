@@ -173,7 +173,7 @@ def progress() -> Response:
         stand = standing(
             serving, [name for name in known if visible_to(name) <= visible_to(audience())]
         )
-    response = make_response(render_template("_run.html", standing=stand, doing=DOING))
+    response = make_response(render_template("editor/run.html", standing=stand, doing=DOING))
     response.headers["X-Run"] = "open" if stand.open else "ended"
     return response
 
@@ -188,7 +188,7 @@ def preview(document_id: str) -> str:
         raise NotFound(
             "There is no preview of this article; prepare the preview anew on the editor's page."
         )
-    return render_template("preview.html", document=document)
+    return render_template("editor/preview.html", document=document)
 
 
 def _kept() -> Path:

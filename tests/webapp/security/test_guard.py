@@ -20,7 +20,7 @@ ARGUMENTS = {
     "name": "x.png",
     "number": "KB-1001",
     "ref": "none",
-    "filename": "site.css",
+    "filename": "shared/site.css",
     "verb": "resume",
     "word": "agree",
     "view": 7,
@@ -160,11 +160,11 @@ def test_personal_pages_and_errors_are_kept_by_nobody(alice: Browser, anyone: Br
 
 
 def test_static_files_are_kept_for_a_year_under_their_hash_only(anyone: Browser) -> None:
-    found = re.search(r'href="(/static/site\.css\?v=\w+)"', anyone.page("/"))
+    found = re.search(r'href="(/static/shared/site\.css\?v=\w+)"', anyone.page("/"))
     assert found
     assert "immutable" in anyone.get(found[1]).headers["Cache-Control"]
-    assert anyone.get("/static/site.css").headers["Cache-Control"] == "no-cache"
-    assert anyone.get("/static/site.css?v=0").headers["Cache-Control"] == "no-cache"
+    assert anyone.get("/static/shared/site.css").headers["Cache-Control"] == "no-cache"
+    assert anyone.get("/static/shared/site.css?v=0").headers["Cache-Control"] == "no-cache"
 
 
 def test_the_session_cookie_is_hidden_from_scripts_and_other_sites(

@@ -30,14 +30,11 @@ from lxml import html as lxml_html
 
 from bench import corpora
 from indexer import pipeline
-from indexer.html import boilerplate as cleaning
-from indexer.html import plaintext
-from indexer.html import tree as markup
-from indexer.pipeline import Order
+from indexer.html import boilerplate, plaintext, tree
+from indexer.pipeline import IndexOptions
 from indexer.report import Report
-from indexer.sources import format_detection as formats
-from indexer.sources import walk as sources
-from indexer.worker_pool import Crew
+from indexer.sources import format_detection, walk
+from indexer.worker_pool import WorkerPool
 from kb.search.searcher import Searcher
 
 TODAY = dt.date(2026, 11, 23)
@@ -115,13 +112,13 @@ def _trees(data: Path, content: Path | None) -> None:
     for word in words or [f"doc={corpora.ROOT / 'content'}"]:
         kind, _, name = word.partition("=")
         path = content / name if content and words else Path(name)
-        order = Order(sources.parse([f"{kind}={path}"]), data / path.name, TODAY)
+        order = IndexOptions(walk.parse_sources([f"{kind}={path}"]), data / path.name, TODAY)
         started, before, readers = (
             time.perf_counter(),
             _processor(),
             _processor(resource.RUSAGE_CHILDREN),
         )
-        report = pipeline.run(order)
+        report = pipeline.run_index(order)
         readers = _processor(resource.RUSAGE_CHILDREN) - readers
         _told(path.name, report, time.perf_counter() - started, _processor() - before, readers)
         read += 0 if report.documents > 2 * report.files else report.files
@@ -155,18 +152,18 @@ def _unchanged(folder: Path, count: int) -> None:
         path.write_text(
             f"# Page {number}\n\nAbout subject {number % 97} and [the next]({number + 1:05}.md).\n"
         )
-    order = Order(sources.parse([f"doc={root}"]), folder / "data", TODAY)
+    order = IndexOptions(walk.parse_sources([f"doc={root}"]), folder / "data", TODAY)
     with _taken(
         lambda wall, cpu: print(f"{count} new files: {wall:.1f} s wall, {cpu:.1f} s processor")
     ):
-        pipeline.run(order)
+        pipeline.run_index(order)
     for _ in range(2):
         with _taken(
             lambda wall, cpu: print(
                 f"{count} unchanged files: {wall:.2f} s wall, {cpu:.2f} s processor"
             )
         ):
-            if pipeline.run(order).published:
+            if pipeline.run_index(order).published:
                 raise SystemExit("an unchanged tree was published")
 
 
@@ -181,17 +178,17 @@ def _edited(folder: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(source.read_bytes())
     words = [f"doc={root}/docs", f"faq={root}/faq", f"forum={root}/forum"]
-    order = Order(
-        sources.parse(words, content=root),
+    order = IndexOptions(
+        walk.parse_sources(words, content=root),
         folder / "data",
         TODAY,
         curations=root / "curations.toml",
     )
     order = replace(order, golden=root / "golden.toml", gate="warn")
     page = root / "docs" / "editors" / "publish.md"
-    with Crew(1) as crew:
-        crew.start()
-        pipeline.run(order, crew=crew)
+    with WorkerPool(1) as pool:
+        pool.start()
+        pipeline.run_index(order, pool=pool)
         for number in range(4):
             page.write_text(
                 page.read_text("utf-8") + f"\nThe word xylograph{number} is new.\n", "utf-8"
@@ -204,7 +201,7 @@ def _edited(folder: Path) -> None:
                 )
 
             with _taken(said):
-                stages = pipeline.run(order, crew=crew).stages
+                stages = pipeline.run_index(order, pool=pool).stages
                 if not Searcher(order.data).search(f"xylograph{number}").hits:
                     raise SystemExit("the edit is not searchable")
             print("  " + ", ".join(f"{stage} {seconds:.3f} s" for stage, seconds in stages.items()))
@@ -222,7 +219,7 @@ def _extraction(folder: Path, main_text: str, but: str, most: int) -> None:
     ]
     files = [p for p in files if not p.is_symlink()]
     pages = [
-        formats.decode(formats.bare(p.read_bytes(), 10**8))[0]
+        format_detection.decode_text(format_detection.decompress(p.read_bytes(), 10**8))[0]
         for p in files[:: max(1, len(files) // most)]
     ]
     judged = [(page, truth) for page in pages if (truth := _truth(page, main_text, but))]
@@ -231,10 +228,18 @@ def _extraction(folder: Path, main_text: str, but: str, most: int) -> None:
         return
     for name, change in (("as published", lambda page: page), ("landmarks hidden", hidden)):
         texts = [change(page) for page, _ in judged]
-        chrome = cleaning.repeated(cleaning.blocks(markup.tree(text)) for text in texts)
+        boilerplate_blocks = boilerplate.repeated_blocks(
+            boilerplate.block_hashes(tree.parse_html(text)) for text in texts
+        )
         started = time.process_time()
         found = [
-            Counter(_words(plaintext.text_of(cleaning.content(markup.tree(text), chrome))))
+            Counter(
+                _words(
+                    plaintext.to_text(
+                        boilerplate.main_content(tree.parse_html(text), boilerplate_blocks)
+                    )
+                )
+            )
             for text in texts
         ]
         spent = (time.process_time() - started) * 1000 / len(texts)
@@ -271,11 +276,11 @@ def _truth(page: str, main_text: str, but: str) -> tuple[Counter[str], Counter[s
         return None
     for element in found[0].xpath(but):
         element.drop_tree()
-    markup.remove(found[0], markup.GONE)
-    whole = Counter(_words(plaintext.text_of(found[0])))
+    tree.remove_tags(found[0], tree.GONE)
+    whole = Counter(_words(plaintext.to_text(found[0])))
     for element in found[0].xpath(_CONTENTS):
-        markup.drop(element)
-    truth = Counter(_words(plaintext.text_of(found[0])))
+        tree.drop(element)
+    truth = Counter(_words(plaintext.to_text(found[0])))
     return (truth, whole) if truth.total() >= _ENOUGH else None
 
 

@@ -21,13 +21,13 @@ import click
 
 from indexer import pipeline
 from indexer.report import Report
-from indexer.sources import walk as sources
+from indexer.sources import walk
 from kb.errors import Invalid, KbError
 from kb.search.generations.previews import FILE as PREVIEW_FILE
 from kb.settings import Settings, load
 
 if TYPE_CHECKING:
-    from indexer.lint.lint import Problem
+    from indexer.lint.lint import Issue
 
 
 _FOLDERS = (("doc", "docs"), ("faq", "faq"), ("forum", "forum"))
@@ -131,7 +131,9 @@ def index(
         )
         if watch:
             return _watch(order)
-        report = pipeline.run(order, progress=Paced(_say).show) if for_program else _run(order)
+        report = (
+            pipeline.run_index(order, progress=Paced(_say).show) if for_program else _run(order)
+        )
     _say_all(report) if for_program else _print(report, as_json)
     differs = look and any(report.waiting.values())
     return (
@@ -275,7 +277,7 @@ def _checked(path: str) -> list[str]:
     return inside or [f"doc={path}"]
 
 
-def _annotation(problem: Problem) -> str:
+def _annotation(problem: Issue) -> str:
     """A workflow command of GitHub Actions."""
     where = f"file={problem.source}" + (f",line={problem.line}" if problem.line else "")
     text = (
@@ -296,13 +298,13 @@ def _roll_back(settings: Settings, name: str | None) -> None:
     )
 
 
-def _order(settings: Settings, words: Sequence[str]) -> pipeline.Order:
+def _order(settings: Settings, words: Sequence[str]) -> pipeline.IndexOptions:
     found = _sources(tuple(words), settings)
     # Someone who names another tree on the command line does not mean the help centre's own
     # queries.
     content = Path(settings.content).resolve()
     ours = not words or any(source.path.is_relative_to(content) for source in found)
-    return pipeline.Order(
+    return pipeline.IndexOptions(
         sources=found,
         data=settings.data,
         today=_today(),
@@ -324,16 +326,16 @@ def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
-def _run(order: pipeline.Order) -> Report:
+def _run(order: pipeline.IndexOptions) -> Report:
     bar = Bar(sys.stderr.isatty())
     try:
-        return pipeline.run(order, progress=bar.show)
+        return pipeline.run_index(order, progress=bar.show)
     finally:
         bar.end()
 
 
-def _watch(order: pipeline.Order) -> int:
-    from indexer import watch as watching
+def _watch(order: pipeline.IndexOptions) -> int:
+    from indexer import watch
 
     def told(report: Report) -> None:
         if report.published or report.refused:
@@ -343,14 +345,14 @@ def _watch(order: pipeline.Order) -> int:
     told(_run(order))
     click.echo("Watching for changes; Ctrl-C ends.", err=True)
     say: Callable[[str], None] = lambda sentence: click.echo(f"kb: {sentence}", err=True)  # noqa: E731
-    watching.follow(order, watching.changes(order), told=told, failed=say, today=_today)
+    watch.publish_changes(order, watch.watch_changes(order), told=told, failed=say, today=_today)
     return 0
 
 
-def _sources(words: tuple[str, ...], settings: Settings) -> tuple[sources.Source, ...]:
+def _sources(words: tuple[str, ...], settings: Settings) -> tuple[walk.Source, ...]:
     given = words or settings.sources
     if given:
-        return sources.parse(given, content=settings.content)
+        return walk.parse_sources(given, content=settings.content)
     folders = {kind: settings.content / name for kind, name in _FOLDERS}
     found = tuple(f"{kind}={folder}" for kind, folder in folders.items() if folder.exists())
     if not found:
@@ -359,7 +361,7 @@ def _sources(words: tuple[str, ...], settings: Settings) -> tuple[sources.Source
             f"{where} holds no docs, faq or forum folder; give KIND=PATH or set KB_CONTENT.",
             field="source",
         )
-    return sources.parse(found, content=settings.content)
+    return walk.parse_sources(found, content=settings.content)
 
 
 def _print(report: Report, as_json: bool) -> None:

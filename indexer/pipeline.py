@@ -15,21 +15,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from indexer import worker_pool as workers
-from indexer.html import boilerplate as cleaning
-from indexer.publish import curation_files as editorial
-from indexer.publish import feedback as learned
-from indexer.publish import media
-from indexer.publish.feedback import Learned
+from indexer import worker_pool
+from indexer.html import boilerplate
+from indexer.publish import curation_files, feedback, media
+from indexer.publish.feedback import SearchFeedback
 from indexer.report import Finding, Report
-from indexer.sources import document_ids as shelf
-from indexer.sources import ledger, redirects
-from indexer.sources import plan as planning
-from indexer.sources import walk as source_files
+from indexer.sources import document_ids, ledger, redirects, walk
 from indexer.sources.ledger import Entry, Ledger
-from indexer.sources.plan import Plan
+from indexer.sources.plan import ReadingPlan, file_digest, plan_reading
 from indexer.sources.walk import Source, SourceFile
-from indexer.worker_pool import Crew, Done, Task
+from indexer.worker_pool import ReadTask, TaskResult, WorkerPool
 from kb import ids
 from kb import temporary_folder as aside
 from kb.errors import Conflict, Invalid
@@ -45,10 +40,10 @@ SURVEYED = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class IndexOptions:
     """What the editor asked for. ``strict``: a source without anything readable is a mistake.
     ``golden`` and ``curations`` are files (None: none); ``gate``, ``drop`` and ``queries`` are
-    those of ``selfcheck.Checks``; ``semantic``: compare meanings by a model too; ``look``: only say
+    those of ``gate.GateSettings``; ``semantic``: compare meanings by a model too; ``look``: only say
     what differs; ``preview``: with ``check_only``, a file for the articles that would change."""
 
     sources: tuple[Source, ...]
@@ -69,8 +64,10 @@ class Order:
     semantic: bool = False
 
 
-def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None = None) -> Report:
-    """The whole story. ``progress`` is told (stage, done, total, what) from this thread; ``crew``
+def run_index(
+    order: IndexOptions, *, progress: Progress = lambda *_: None, pool: WorkerPool | None = None
+) -> Report:
+    """The whole story. ``progress`` is told (stage, done, total, what) from this thread; ``pool``
     are processes that are kept for the next run.
 
     A generation that fails its checks is not published: ``Report.refused`` says why. Raises Invalid
@@ -79,16 +76,20 @@ def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None
     """
     started = time.monotonic()
     report = Report()
-    decided = editorial.curations(order.curations) if order.curations else editorial.Decided()
+    decided = (
+        curation_files.read_curations(order.curations)
+        if order.curations
+        else curation_files.CurationRules()
+    )
     files = _files(order.sources, report)
-    previous, before = _before(order, report, anew=crew is None)
-    plan = planning.plan(files, before, full=order.full, today=order.today)
+    previous, before = _before(order, report, anew=pool is None)
+    plan = plan_reading(files, before, full=order.full, today=order.today)
     _count(report, files, plan)
     report.stages["looking"] = time.monotonic() - started
     taught = _taught(order, report)
     other = tuple(_other(order, previous, before, decided, taught))
     report.waiting["other"] = other
-    work = _Run(order, files, before, plan, report, progress, decided, taught)
+    work = _IndexRun(order, files, before, plan, report, progress, decided, taught)
     if order.preview is not None:
         previews.forget(order.preview)
     if order.look or (
@@ -96,7 +97,7 @@ def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None
     ):
         _stay(work, previous)
     else:
-        with _working(crew, plan) as working:
+        with _working(pool, plan) as working:
             _make(work, working, previous)
     report.generation = report.generation or (previous.name if previous else "")
     report.findings.sort(key=lambda finding: (finding.source, finding.line))
@@ -105,22 +106,22 @@ def run(order: Order, *, progress: Progress = lambda *_: None, crew: Crew | None
 
 
 @contextlib.contextmanager
-def _working(crew: Crew | None, plan: Plan) -> Iterator[Crew]:
-    if crew is not None:
-        yield crew
+def _working(pool: WorkerPool | None, plan: ReadingPlan) -> Iterator[WorkerPool]:
+    if pool is not None:
+        yield pool
         return
-    with Crew(workers.count(len(plan.fresh))) as made:
+    with WorkerPool(worker_pool.worker_count(len(plan.fresh))) as made:
         if plan.fresh:
             made.start()
         yield made
 
 
 def _other(
-    order: Order,
+    order: IndexOptions,
     previous: Generation | None,
     before: Ledger,
-    decided: editorial.Decided,
-    taught: Learned,
+    decided: curation_files.CurationRules,
+    taught: SearchFeedback,
 ) -> Iterator[str]:
     """What differs from the last generation besides files."""
     if previous is not None and bool(previous.manifest.settings.get("semantic")) != order.semantic:
@@ -131,15 +132,15 @@ def _other(
         yield f"Other resolved tickets vote now ({len(taught.solved)})."
 
 
-def _taught(order: Order, report: Report) -> Learned:
+def _taught(order: IndexOptions, report: Report) -> SearchFeedback:
     """What tickets and visitors taught since."""
-    found = learned.read(order.data, dt.datetime.now(dt.UTC), queries=order.check_only)
+    found = feedback.read_feedback(order.data, dt.datetime.now(dt.UTC), queries=order.check_only)
     report.voters = len(found.solved)
     report.notes += [found.note] if found.note else []
     return found
 
 
-def _stay(work: _Run, previous: Generation | None) -> None:
+def _stay(work: _IndexRun, previous: Generation | None) -> None:
     """Nothing differs, or nobody wants to know more: what was said about the files still holds."""
     report = work.report
     kept = (work.before.entries.get(key) for key in work.files)
@@ -157,12 +158,12 @@ def _files(sources: Iterable[Source], report: Report) -> dict[str, SourceFile]:
     files = {
         file.key: file
         for source in sources
-        for file in source_files.walk(source, report.findings.append)
+        for file in walk.walk_files(source, report.findings.append)
     }
     return dict(sorted(files.items()))
 
 
-def _before(order: Order, report: Report, *, anew: bool) -> tuple[Generation | None, Ledger]:
+def _before(order: IndexOptions, report: Report, *, anew: bool) -> tuple[Generation | None, Ledger]:
     """The last generation and its ledger; an empty ledger when all is to be read anew. ``anew`` is
     that of ``generations.verified``."""
     from kb.search.generations import (
@@ -184,7 +185,7 @@ def _before(order: Order, report: Report, *, anew: bool) -> tuple[Generation | N
     return previous, noted or Ledger()
 
 
-def _count(report: Report, files: Mapping[str, SourceFile], plan: Plan) -> None:
+def _count(report: Report, files: Mapping[str, SourceFile], plan: ReadingPlan) -> None:
     report.files = len(files)
     for name in ("added", "changed", "removed", "unchanged"):
         setattr(report, name, len(getattr(plan.difference, name)))
@@ -192,10 +193,10 @@ def _count(report: Report, files: Mapping[str, SourceFile], plan: Plan) -> None:
         name: tuple(key.partition("=")[2] for key in getattr(plan.difference, name))
         for name in ("added", "changed", "removed")
     }
-    report.findings += plan.shelf.findings
+    report.findings += plan.ids.findings
 
 
-def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
+def _make(work: _IndexRun, pool: WorkerPool, previous: Generation | None) -> None:
     """Read, build aside, check, and publish unless that was not asked for or a check fails."""
     from kb.search.generations.generation import Builder
 
@@ -224,7 +225,7 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
             raise Conflict(
                 "The last generation lacks documents that it should hold; run `kb index --full`."
             )
-        noted = ledger.to_json(work.read(crew, builder)) | {"media": sorted(work.pictures)}
+        noted = ledger.to_json(work.read(pool, builder)) | {"media": sorted(work.pictures)}
         started = time.monotonic()
         prepared = builder.prepare(
             ledger=noted, settings={**order.settings, "semantic": order.semantic}
@@ -237,21 +238,25 @@ def _make(work: _Run, crew: Crew, previous: Generation | None) -> None:
         if order.check_only or report.refused:
             return
         manifest = builder.release(prepared)
-        media.sweep(order.data)
+        media.remove_unused(order.data)
     report.published, report.generation = True, manifest.name
     report.documents = manifest.documents
 
 
-def _judge(work: _Run, prepared: Generation, previous: Generation | None) -> None:
-    from indexer.publish import gate as selfcheck
+def _judge(work: _IndexRun, prepared: Generation, previous: Generation | None) -> None:
+    from indexer.publish import gate
 
     started, order = time.monotonic(), work.order
     work.progress("checking", 0, 1, "")
-    checks = selfcheck.Checks(
-        drop=order.drop, gate=order.gate, golden=editorial.golden(order.golden) if order.golden else (),
-        source=str(order.golden or ""), queries=order.queries, asked=work.taught.asked,
-    )  # fmt: skip
-    verdict = selfcheck.judge(prepared, previous, checks, compare=order.check_only)
+    checks = gate.GateSettings(
+        drop=order.drop,
+        gate=order.gate,
+        golden=curation_files.read_golden_queries(order.golden) if order.golden else (),
+        source=str(order.golden or ""),
+        queries=order.queries,
+        asked=work.taught.asked,
+    )
+    verdict = gate.check_generation(prepared, previous, checks, compare=order.check_only)
     work.report.refused += verdict.refused
     work.report.findings += verdict.findings + _unknown(work)
     work.report.changes += verdict.changes
@@ -260,7 +265,7 @@ def _judge(work: _Run, prepared: Generation, previous: Generation | None) -> Non
     work.report.stages["checking"] = time.monotonic() - started
 
 
-def _unknown(work: _Run) -> list[Finding]:
+def _unknown(work: _IndexRun) -> list[Finding]:
     """Curations that name a document which is not there."""
     known = work.used or {id_ for entry in work.before.entries.values() for id_ in entry.ids}
     sentence = "There is no document {}; correct the id or take the line out."
@@ -285,21 +290,21 @@ class Named:
 def _noted(document: Document) -> Named:
     addresses = filter(None, document.extra.get("old_urls", "").split("\n"))
     old = tuple(ids.document_id(document.kind, address.split("#")[0]) for address in addresses)
-    return Named(document.id, tuple(media.named(document.html)), old)
+    return Named(document.id, tuple(media.image_names(document.html)), old)
 
 
 @dataclass(slots=True)
-class _Run:
+class _IndexRun:
     """One run's work in progress."""
 
-    order: Order
+    order: IndexOptions
     files: Mapping[str, SourceFile]
     before: Ledger
-    plan: Plan
+    plan: ReadingPlan
     report: Report
     progress: Progress
-    decided: editorial.Decided = field(default_factory=editorial.Decided)
-    taught: Learned = field(default_factory=Learned)
+    decided: curation_files.CurationRules = field(default_factory=curation_files.CurationRules)
+    taught: SearchFeedback = field(default_factory=SearchFeedback)
     used: set[str] = field(default_factory=set)
     entries: dict[str, Entry] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -316,25 +321,25 @@ class _Run:
         builder.previous = previous  # a check builds where there is none
         return builder.keep(wanted) == len(wanted)
 
-    def read(self, crew: Crew, builder: Builder) -> Ledger:
+    def read(self, pool: WorkerPool, builder: Builder) -> Ledger:
         """Read what is fresh, add its documents and all old addresses, and return the ledger of the
         whole.
         """
         for key in self.plan.difference.unchanged:
             self._keep(key)
         started = time.monotonic()
-        chrome = {**self.plan.chrome, **self._survey(crew)}
+        boilerplate_blocks = {**self.plan.boilerplate, **self._survey(pool)}
         # Pictures of a preview are shown under names that nobody guesses; the next publish removes
         # those it lacks.
         kept = (
-            self.order.data / media.FOLDER
+            self.order.data / media.MEDIA_FOLDER
             if self.order.preview or not self.order.check_only
             else None
         )
-        crew.share(self.plan.shelf.library(self.files, chrome, kept, self.order.today))
+        pool.share(self.plan.ids.site_index(self.files, boilerplate_blocks, kept, self.order.today))
         documents: dict[str, list[Named]] = {}
-        tasks = (Task("read", self.files[key]) for key in self.plan.fresh)
-        for done in crew.work(tasks):
+        tasks = (ReadTask("read", self.files[key]) for key in self.plan.fresh)
+        for done in pool.work(tasks):
             self._take(done, documents, builder.add)
             if done.last:
                 self.report.read += 1
@@ -344,7 +349,9 @@ class _Run:
         self.moved = self._moves()
         self.old_addresses(builder)
         self.report.stages["reading"] = time.monotonic() - started
-        return Ledger(dict(sorted(self.entries.items())), chrome, self.moved, self.taught.stamp)
+        return Ledger(
+            dict(sorted(self.entries.items())), boilerplate_blocks, self.moved, self.taught.stamp
+        )
 
     def fresh_ids(self) -> list[str]:
         """The documents that were read in this run."""
@@ -373,20 +380,20 @@ class _Run:
     def _kind(found: Sequence[str], file: SourceFile) -> str:
         return found[0].split("/")[0] if found else str(file.kind)
 
-    def _survey(self, crew: Crew) -> dict[str, frozenset[int]]:
+    def _survey(self, pool: WorkerPool) -> dict[str, frozenset[int]]:
         """The repeated blocks of each site that is to be surveyed."""
         found = {}
         for site, pages in self.plan.surveys.items():
             sample = pages[:: max(1, len(pages) // SURVEYED)]
             seen = []
-            for done in crew.work(Task("blocks", page) for page in sample):
+            for done in pool.work(ReadTask("blocks", page) for page in sample):
                 seen.append(set(done.blocks))
                 self.progress("comparing pages", len(seen), len(sample), done.file.name)
-            found[site] = cleaning.repeated(seen)
+            found[site] = boilerplate.repeated_blocks(seen)
         return found
 
     def _take(
-        self, done: Done, documents: dict[str, list[Named]], add: Callable[[Document], None]
+        self, done: TaskResult, documents: dict[str, list[Named]], add: Callable[[Document], None]
     ) -> None:
         key = done.file.key
         taken = documents.setdefault(key, [])
@@ -420,7 +427,7 @@ class _Run:
         """Whether another file stands under this name."""
         return self.plan.owners.get(name, file.key) != file.key
 
-    def _enter(self, done: Done, found: list[Named], clashes: list[Finding]) -> None:
+    def _enter(self, done: TaskResult, found: list[Named], clashes: list[Finding]) -> None:
         file, reading = done.file, done.reading
         findings = list(reading.findings if reading else ()) + clashes
         if done.failed:
@@ -432,14 +439,21 @@ class _Run:
                     file.name, 0, f"{sentence}: it takes too long or too much memory.", not found
                 )
             )
-        place = self.plan.shelf.places[file.key]
-        taken = self.plan.difference.digests.get(file.key) or planning.digest(file)
+        place = self.plan.ids.pages[file.key]
+        taken = self.plan.difference.digests.get(file.key) or file_digest(file)
         entry = Entry(
-            file.size, file.mtime_ns, taken, tuple(one.id for one in found), place.id, place.many,
-            self.plan.shelf.uids.get(file.key, ""), place.title, findings=tuple(findings),
+            file.size,
+            file.mtime_ns,
+            taken,
+            tuple(one.id for one in found),
+            place.id,
+            place.collection,
+            self.plan.ids.uids.get(file.key, ""),
+            place.title,
+            findings=tuple(findings),
             pictures=tuple(sorted({picture for one in found for picture in one.pictures})),
             old_urls={old: one.id for one in found for old in one.old},
-        )  # fmt: skip
+        )
         if reading is not None:
             entry = replace(
                 entry, includes=reading.includes, links=reading.links, until=reading.until
@@ -470,10 +484,10 @@ class _Run:
         for key, entry in self.entries.items():
             onward = set(entry.links.values()) - {""}
             if not entry.ids and len(onward) == 1:  # a page that only leads on to another
-                self.aliases.setdefault(entry.place, onward.pop())
-            if entry.uid and entry.ids == (entry.place,):
-                self.aliases.setdefault(shelf.path_id(self.files[key]), entry.place)
-        listed = redirects.aliases(self.files.values(), self.plan.shelf.places)
+                self.aliases.setdefault(entry.page_id, onward.pop())
+            if entry.uid and entry.ids == (entry.page_id,):
+                self.aliases.setdefault(document_ids.path_id(self.files[key]), entry.page_id)
+        listed = redirects.redirect_aliases(self.files.values(), self.plan.ids.pages)
         for old, new in {**listed, **self.moved, **self.aliases}.items():
             if old not in self.used and new in self.used:
                 builder.alias(old, new)

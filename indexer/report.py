@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 #: Findings printed in full; ``--json`` lists them all.
-SHOWN = 25
+MAX_LISTED = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SuggestionChange:
     """The ids of the best suggestions for ``query`` as ``audience`` asks it, before and after;
     ``times`` is how often visitors asked it, 0 for a query of an editor's."""
 
@@ -66,7 +66,7 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[SuggestionChange] = field(default_factory=list)
     compared: int = 0  # queries whose best suggestions were compared
     waiting: dict[str, tuple[str, ...]] = field(
         default_factory=dict
@@ -142,11 +142,11 @@ class Report:
             yield f"Nothing was published. {self.documents} documents ({kinds})."
 
 
-def _compared(changes: list[Change]) -> Iterable[str]:
+def _compared(changes: list[SuggestionChange]) -> Iterable[str]:
     """The differences of the best suggestions, as a diff."""
     if changes:
         yield f"Suggestions that would change ({len(changes)}):"
-    for change in changes[:SHOWN]:
+    for change in changes[:MAX_LISTED]:
         often = f" (asked {change.times} times)" if change.times else ""
         yield f"  {change.query}{often}"
         yield from (
@@ -159,8 +159,8 @@ def _compared(changes: list[Change]) -> Iterable[str]:
             yield f"    {' ' if old == place else '+' if not old else '~'} {place}. {id_}" + (
                 f" (was {old})" if old not in (0, place) else ""
             )
-    if len(changes) > SHOWN:
-        yield f"  and {len(changes) - SHOWN} more; `kb index --check-only --json` lists them all."
+    if len(changes) > MAX_LISTED:
+        yield f"  and {len(changes) - MAX_LISTED} more; `kb index --check-only --json` lists them all."
 
 
 def _values(finding: Finding) -> dict[str, Any]:
@@ -170,6 +170,6 @@ def _values(finding: Finding) -> dict[str, Any]:
 def _listed(title: str, findings: list[Finding]) -> Iterable[str]:
     if findings:
         yield f"{title} ({len(findings)}):"
-        yield from (f"  {finding}" for finding in findings[:SHOWN])
-    if len(findings) > SHOWN:
-        yield f"  and {len(findings) - SHOWN} more; `kb index --json` lists them all."
+        yield from (f"  {finding}" for finding in findings[:MAX_LISTED])
+    if len(findings) > MAX_LISTED:
+        yield f"  and {len(findings) - MAX_LISTED} more; `kb index --json` lists them all."

@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from indexer import pipeline
-from indexer.pipeline import Order
+from indexer.pipeline import IndexOptions
 from indexer.report import Report
-from indexer.worker_pool import Crew
+from indexer.worker_pool import WorkerPool
 from kb.errors import KbError
 
 #: Milliseconds: a burst of saves (a branch checked out) is one publish, a single save waits for no
@@ -26,7 +26,7 @@ _BURST, _STEP = 400, 40
 _EVERY_HOUR = 3_600_000  # without an edit an article may still expire
 
 
-def changes(order: Order, stop: threading.Event | None = None) -> Iterator[set[Path]]:
+def watch_changes(order: IndexOptions, stop: threading.Event | None = None) -> Iterator[set[Path]]:
     """Yields the files below the sources' folders that have changed, and every hour none. Ends at
     Ctrl-C or with ``stop``."""
     from watchfiles import DefaultFilter, watch
@@ -47,25 +47,25 @@ def changes(order: Order, stop: threading.Event | None = None) -> Iterator[set[P
         yield {Path(path) for _, path in batch}
 
 
-def follow(
-    order: Order, seen: Iterable[object], *, told: Callable[[Report], None], failed: Callable[[str], None],
+def publish_changes(
+    order: IndexOptions, seen: Iterable[object], *, told: Callable[[Report], None], failed: Callable[[str], None],
     today: Callable[[], dt.date],
 ) -> None:  # fmt: skip
     """Publish once for each of ``seen``; ``told`` gets each report, ``failed`` the sentence of what
     went wrong.
     """
     with contextlib.ExitStack() as opened:
-        crew = _crew(opened)
+        pool = _crew(opened)
         for _ in seen:
             try:
-                told(pipeline.run(replace(order, today=today(), full=False), crew=crew))
+                told(pipeline.run_index(replace(order, today=today(), full=False), pool=pool))
             except KbError as error:
                 failed(error.sentence)
-                crew = _crew(opened)  # the old one may still be reading what was asked
+                pool = _crew(opened)  # the old one may still be reading what was asked
 
 
-def _crew(opened: contextlib.ExitStack) -> Crew:
+def _crew(opened: contextlib.ExitStack) -> WorkerPool:
     opened.close()
-    crew = opened.enter_context(Crew(1))
-    crew.start()
-    return crew
+    pool = opened.enter_context(WorkerPool(1))
+    pool.start()
+    return pool

@@ -1,6 +1,6 @@
 """How are files read by several processes, of which any may run away or die?
 
-A ``Crew`` keeps a few worker processes. Each file gets a limit of processor time and memory; a
+A ``WorkerPool`` keeps a few worker processes. Each file gets a limit of processor time and memory; a
 worker beyond it dies by the kernel's hand, its file is tried again in a simpler way, and the others
 never notice. Not for what is read how.
 """
@@ -20,7 +20,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from indexer.readers.context import Library, Reading
+from indexer.readers.context import Reading
+from indexer.readers.site_index import SiteIndex
 from indexer.sources.walk import SourceFile
 from kb.errors import Unavailable
 from kb.search.documents import Document
@@ -40,7 +41,7 @@ _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class ReadTask:
     """``what`` is "read" (Documents) or "blocks" (the repeated-block survey of a page)."""
 
     what: str
@@ -49,7 +50,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class TaskResult:
     """What came back. ``reading`` ends a file; before it, a dump may send batches of ``documents``.
     ``failed`` says that no worker survived the file."""
 
@@ -65,20 +66,20 @@ class Done:
 class _Worker:
     process: Any
     pipe: Connection
-    tasks: deque[Task] = field(default_factory=deque)
+    tasks: deque[ReadTask] = field(default_factory=deque)
     answered: bool = False
     started: bool = False  # the first task has sent a batch already
     heard: float = 0.0
 
 
-class Crew:
-    """``with Crew(2) as crew: crew.share(library); for done in crew.work(tasks): ...``"""
+class WorkerPool:
+    """``with WorkerPool(2) as crew: crew.share(library); for done in crew.work(tasks): ...``"""
 
     def __init__(self, count: int, *, seconds: float = SECONDS, memory: int = MEMORY) -> None:
         self._count = max(1, count)
         self._limits = (seconds, memory)
         self._context = multiprocessing.get_context("spawn")
-        self._library = Library()
+        self._library = SiteIndex()
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -94,22 +95,22 @@ class Crew:
             self._stop(worker)
         self._workers.clear()
 
-    def share(self, library: Library) -> None:
+    def share(self, site: SiteIndex) -> None:
         """What all further files are read with."""
-        self._library = library
+        self._library = site
         for worker in self._workers:
             with contextlib.suppress(OSError):
-                worker.pipe.send(library)
+                worker.pipe.send(site)
 
     def start(self) -> None:
         """Begin to start the workers, which takes them a moment in which other work can be done."""
         while len(self._workers) < self._count:
             self._workers.append(self._hire())
 
-    def work(self, tasks: Iterable[Task]) -> Iterator[Done]:
+    def work(self, tasks: Iterable[ReadTask]) -> Iterator[TaskResult]:
         """The results, in the order in which they are ready."""
         waiting = iter(tasks)
-        again: deque[Task] = deque()
+        again: deque[ReadTask] = deque()
         self.start()
         while True:
             for worker in self._workers:
@@ -124,7 +125,7 @@ class Crew:
                 elif time.monotonic() - worker.heard > PATIENCE:
                     yield from self._lost(worker, again)
 
-    def _feed(self, worker: _Worker, waiting: Iterator[Task], again: deque[Task]) -> None:
+    def _feed(self, worker: _Worker, waiting: Iterator[ReadTask], again: deque[ReadTask]) -> None:
         while len(worker.tasks) < _AHEAD:
             task = again.popleft() if again else next(waiting, None)
             if task is None:
@@ -135,7 +136,7 @@ class Crew:
             with contextlib.suppress(OSError):  # a dead worker is noticed when it is listened to
                 worker.pipe.send(task)
 
-    def _receive(self, worker: _Worker, again: deque[Task]) -> Iterator[Done]:
+    def _receive(self, worker: _Worker, again: deque[ReadTask]) -> Iterator[TaskResult]:
         try:
             done = worker.pipe.recv()
         except (EOFError, OSError):
@@ -148,7 +149,7 @@ class Crew:
             worker.tasks.popleft()
         yield done
 
-    def _lost(self, worker: _Worker, again: deque[Task]) -> Iterator[Done]:
+    def _lost(self, worker: _Worker, again: deque[ReadTask]) -> Iterator[TaskResult]:
         """A worker died on its first task: try that in a simpler way, and give the others back."""
         if not worker.answered and (worker.process.exitcode or 0) > 0:
             code = worker.process.exitcode
@@ -161,9 +162,9 @@ class Crew:
         self._stop(worker)
         self._workers[self._workers.index(worker)] = self._hire()
         if worker.started or culprit.careful + 1 >= _TRIES or culprit.what != "read":
-            yield Done(culprit.file, failed=True)
+            yield TaskResult(culprit.file, failed=True)
         else:
-            again.append(Task(culprit.what, culprit.file, culprit.careful + 1))
+            again.append(ReadTask(culprit.what, culprit.file, culprit.careful + 1))
 
     def _hire(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -186,7 +187,7 @@ class Crew:
         worker.process.close()
 
 
-def count(files: int) -> int:
+def worker_count(files: int) -> int:
     """Processes worth starting for so many files."""
     cores = (
         len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -200,17 +201,17 @@ def count(files: int) -> int:
 def _serve(pipe: Connection, seconds: float, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
     _bound_memory(memory)
-    library = Library()
+    site = SiteIndex()
     with contextlib.suppress(EOFError, OSError):
         while True:
             message = pipe.recv()
-            if isinstance(message, Library):
-                library = message
+            if isinstance(message, SiteIndex):
+                site = message
                 continue
             # Beyond its processor time the kernel ends the process: even inside a library that
             # never returns.
             signal.setitimer(signal.ITIMER_PROF, seconds)
-            for done in _blocks(message) if message.what == "blocks" else _read(message, library):
+            for done in _blocks(message) if message.what == "blocks" else _read(message, site):
                 signal.setitimer(signal.ITIMER_PROF, seconds)
                 pipe.send(done)
             signal.setitimer(signal.ITIMER_PROF, 0)
@@ -224,37 +225,38 @@ def _bound_memory(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _read(task: Task, library: Library) -> Iterator[Done]:
-    from indexer.readers import registry as reading
-    from indexer.readers.context import Visit
+def _read(task: ReadTask, site: SiteIndex) -> Iterator[TaskResult]:
+    from indexer.readers import registry
+    from indexer.readers.context import ReadContext
 
-    visit = Visit(task.file, library, careful=task.careful)
+    context = ReadContext(task.file, site, careful=task.careful)
     if task.careful:
-        visit.note("It took too long or too much memory to render; a simpler rendering is shown.")
+        context.note("It took too long or too much memory to render; a simpler rendering is shown.")
     batch: list[Document] = []
     try:
-        for document in reading.read(visit):
+        for document in registry.read_file(context):
             batch.append(document)
             if len(batch) >= BATCH:
-                yield Done(task.file, tuple(batch), last=False)
+                yield TaskResult(task.file, tuple(batch), last=False)
                 batch.clear()
     except Exception as error:
-        visit.note(
+        context.note(
             f"It could not be read ({type(error).__name__}: {error}); please report this.",
             skipped=True,
         )
-    yield Done(task.file, tuple(batch), visit.reading(()))
+    yield TaskResult(task.file, tuple(batch), context.reading(()))
 
 
-def _blocks(task: Task) -> Iterator[Done]:
-    from indexer.html import boilerplate as cleaning
-    from indexer.html import tree as markup
-    from indexer.sources import format_detection as formats
+def _blocks(task: ReadTask) -> Iterator[TaskResult]:
+    from indexer.html import boilerplate, tree
+    from indexer.sources import format_detection
 
     blocks: set[int] = set()
-    with contextlib.suppress(OSError, formats.Unreadable, RecursionError, MemoryError, ValueError):
-        data = formats.bare(
+    with contextlib.suppress(
+        OSError, format_detection.Unreadable, RecursionError, MemoryError, ValueError
+    ):
+        data = format_detection.decompress(
             Path(task.file.absolute).read_bytes(), task.file.size + 10 * 1024 * 1024
         )
-        blocks = cleaning.blocks(markup.tree(formats.decode(data)[0]))
-    yield Done(task.file, blocks=frozenset(blocks))
+        blocks = boilerplate.block_hashes(tree.parse_html(format_detection.decode_text(data)[0]))
+    yield TaskResult(task.file, blocks=frozenset(blocks))

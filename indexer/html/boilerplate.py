@@ -11,7 +11,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
-from indexer.html.tree import BLOCKS, GONE, HEADINGS, Element, drop, remove, squeeze
+from indexer.html.tree import BLOCKS, GONE, HEADINGS, Element, drop, remove_tags, squeeze_space
 
 _HARDLY_ANYTHING = 300  # characters
 #: Breadcrumbs: how many blocks above the first heading may hold them, and how much besides links
@@ -67,7 +67,7 @@ _LANDMARKS = (
 )  # fmt: skip
 
 
-def content(root: Element, chrome: Set[int]) -> Element:
+def main_content(root: Element, boilerplate_blocks: Set[int]) -> Element:
     """The element of ``root`` that holds the content, with navigation and repeated blocks taken
     out.
     """
@@ -82,8 +82,8 @@ def content(root: Element, chrome: Set[int]) -> Element:
     found = body if main is None else main
     _strip_chrome(found)
     _strip_crumbs(found)
-    if chrome and main is None:
-        _strip_repeated(found, chrome)
+    if boilerplate_blocks and main is None:
+        _strip_repeated(found, boilerplate_blocks)
     for anchor in found.xpath(".//a[@href]"):
         if (
             anchor.get("href") in neighbours
@@ -95,15 +95,15 @@ def content(root: Element, chrome: Set[int]) -> Element:
     return found
 
 
-def blocks(root: Element) -> set[int]:
+def block_hashes(root: Element) -> set[int]:
     """The texts of a page's blocks, as numbers, to find out which ones a site repeats."""
     body = root.find(".//body")
     body = root if body is None else body
-    remove(body, GONE)
+    remove_tags(body, GONE)
     return {_number(text) for _, text in _leaves(body) if text}
 
 
-def repeated(pages: Iterable[set[int]]) -> frozenset[int]:
+def repeated_blocks(pages: Iterable[set[int]]) -> frozenset[int]:
     """The blocks on more than 20 % of the pages, and on three at least."""
     counts: Counter[int] = Counter()
     total = 0
@@ -133,7 +133,9 @@ def _neighbours(root: Element) -> set[str]:
 
 def _alone(anchor: Element) -> bool:
     parent = anchor.getparent()
-    return parent is not None and squeeze(parent.text_content()) == squeeze(anchor.text_content())
+    return parent is not None and squeeze_space(parent.text_content()) == squeeze_space(
+        anchor.text_content()
+    )
 
 
 def _strip_chrome(root: Element) -> None:
@@ -154,7 +156,7 @@ def _strip_crumbs(root: Element) -> None:
     before: list[Element] = []
     for element, _ in _leaves(root):
         if element.tag in HEADINGS:
-            own = squeeze(element.text_content())
+            own = squeeze_space(element.text_content())
             for crumbs in before:
                 if _is_way(crumbs, own):
                     drop(crumbs)
@@ -165,11 +167,11 @@ def _strip_crumbs(root: Element) -> None:
 
 
 def _is_way(element: Element, own: str) -> bool:
-    text, links = squeeze(element.text_content()), element.findall(".//a[@href]")
+    text, links = squeeze_space(element.text_content()), element.findall(".//a[@href]")
     if not links or not _ARROW.search(text):
         return False
     for words in sorted(
-        (own, *(squeeze(link.text_content()) for link in links)), key=len, reverse=True
+        (own, *(squeeze_space(link.text_content()) for link in links)), key=len, reverse=True
     ):
         text = text.replace(words, " ", 1) if words else text
     return len(_BETWEEN.sub("", text)) <= _HERE
@@ -182,7 +184,7 @@ def _is_contents(element: Element) -> bool:
 
 
 def _is_all(element: Element, root: Element) -> bool:
-    rest = len(squeeze(root.text_content())) - len(squeeze(element.text_content()))
+    rest = len(squeeze_space(root.text_content())) - len(squeeze_space(element.text_content()))
     return rest < _HARDLY_ANYTHING
 
 
@@ -208,12 +210,12 @@ def _holds_most(element: Element, root: Element) -> bool:
     return len(element.text_content()) * 2 > len(root.text_content()) > 0
 
 
-def _strip_repeated(root: Element, chrome: Set[int]) -> None:
+def _strip_repeated(root: Element, boilerplate_blocks: Set[int]) -> None:
     """The page's own text stands between the site's repeated blocks: what is repeated before and
     after it goes, with the links among it; within it goes only what is repeated and leads
     somewhere."""
     leaves = list(_leaves(root))
-    known = [_number(text) in chrome for _, text in leaves]
+    known = [_number(text) in boilerplate_blocks for _, text in leaves]
     strangers = [index for index, is_known in enumerate(known) if not is_known]
     # A list of links may be a menu that names this page; a heading or a sentence is the page's own.
     own = [
@@ -234,7 +236,7 @@ def _strip_repeated(root: Element, chrome: Set[int]) -> None:
 
 def _only_links(element: Element, text: str) -> bool:
     links = [element] if element.tag == "a" else element.findall(".//a[@href]")
-    return bool(links) and squeeze("".join(link.text_content() for link in links)).replace(
+    return bool(links) and squeeze_space("".join(link.text_content() for link in links)).replace(
         " ", ""
     ) == text.replace(" ", "")
 
@@ -245,7 +247,7 @@ def _leaves(root: Element) -> Iterator[tuple[Element, str]]:
         if element.tag in _LEAVES and not any(
             child.tag in BLOCKS for child in element.iterchildren()
         ):
-            text = squeeze(element.text_content())
+            text = squeeze_space(element.text_content())
             if text:
                 yield element, text
 

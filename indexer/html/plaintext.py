@@ -10,19 +10,19 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from indexer.html.tree import BLOCKS, Element, squeeze
-from indexer.readers.context import ID_PREFIX
+from indexer.html.tree import BLOCKS, Element, squeeze_space
+from indexer.readers.site_index import ID_PREFIX
 from kb.search.documents import Section
 
 _CUTTING = ("h1", "h2", "h3", "h4")
 
 
-def text_of(root: Element) -> str:
+def to_text(root: Element) -> str:
     """All text of ``root`` as paragraphs."""
-    return "\n\n".join(section.text for section in sections(root, cutting=False)).strip()
+    return "\n\n".join(section.text for section in to_sections(root, cutting=False)).strip()
 
 
-def sections(root: Element, *, cutting: bool = True) -> Iterator[Section]:
+def to_sections(root: Element, *, cutting: bool = True) -> Iterator[Section]:
     """Sections in reading order; a heading without any text below it stays findable through its
     children's paths.
     """
@@ -43,7 +43,7 @@ def sections(root: Element, *, cutting: bool = True) -> Iterator[Section]:
             text = writer.take()
             if text or anchor:
                 yield Section(anchor, tuple(heading for _, heading in path), text)
-            words = squeeze(element.text_content())
+            words = squeeze_space(element.text_content())
             path = [step for step in path if step[0] < tag] + [(tag, words)]
             anchor = ID_PREFIX + element.get("id", "") if element.get("id") else ""
             skipping = element
@@ -90,7 +90,7 @@ class _Writer:
         if not self._line:
             return
         text = "".join(self._line)
-        text = text.strip("\n").rstrip() if self.code else squeeze(text)
+        text = text.strip("\n").rstrip() if self.code else squeeze_space(text)
         if text.strip():
             self.paragraphs.append(text)
         self._line.clear()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import nh3
 
-from indexer.readers.context import ID_PREFIX
+from indexer.readers.site_index import ID_PREFIX
 
 CALLOUTS = frozenset({"note", "tip", "important", "warning", "caution", "danger", "hint", "info"})
 _TAGS = {
@@ -36,7 +36,7 @@ _CLASSES = {"blockquote": {"callout", *CALLOUTS}, "div": {"table", "post"}}
 _SCHEMES = {"http", "https", "mailto", "tel", "ftp", "ftps"}
 
 
-def sanitised(markup: str) -> str:
+def sanitize(markup: str) -> str:
     """``markup`` through the allow-list: nothing in it can run, load from elsewhere, or take the
     portal's ids.
     """

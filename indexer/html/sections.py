@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from lxml import etree
 from lxml import html as lxml_html
 
-from indexer.html.plaintext import sections
-from indexer.html.sanitizer import CALLOUTS, sanitised
-from indexer.html.tree import GONE, HEADINGS, Element, drop, embolden, inner, remove, squeeze
-from indexer.readers.context import Visit
+from indexer.html.plaintext import to_sections
+from indexer.html.sanitizer import CALLOUTS, sanitize
+from indexer.html.tree import (
+    GONE,
+    HEADINGS,
+    Element,
+    drop,
+    embolden,
+    inner_html,
+    remove_tags,
+    squeeze_space,
+)
+from indexer.readers.context import ReadContext
 from kb import ids
 from kb.search.documents import Section
 
@@ -25,7 +34,7 @@ _PILCROWS = "¶§#🔗"
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class ArticleBody:
     """A page cut up: ``title`` is its first top heading, taken out of ``html``."""
 
     title: str
@@ -33,21 +42,21 @@ class Cut:
     html: str
 
 
-def cut(
+def to_article(
     root: Element,
-    visit: Visit,
+    context: ReadContext,
     *,
     keep_title: bool = False,
     anchors: bool = True,
     expected: str = "",
-) -> Cut:
+) -> ArticleBody:
     """Safe HTML and Sections of ``root``; links, images and anchors resolved; the title heading
     taken out.
     """
     held = list(
         root.iter()
     )  # lxml makes an element anew at each of the passes below unless somebody holds it
-    remove(root, GONE)
+    remove_tags(root, GONE)
     _unlink_headers(root)
     _callouts(root)
     title = "" if keep_title else _take_title(root, expected)
@@ -56,11 +65,11 @@ def cut(
         _anchor(root)
     else:
         _nameless(root)
-    _resolve(root, visit)
+    _resolve(root, context)
     _dress(root)
-    found = tuple(sections(root))
+    found = tuple(to_sections(root))
     del held
-    return Cut(title, found, sanitised(inner(root)))
+    return ArticleBody(title, found, sanitize(inner_html(root)))
 
 
 def _unlink_headers(root: Element) -> None:
@@ -94,7 +103,7 @@ def _asciidoctor(element: Element) -> None:
         return
     icon = label.find(".//i")
     words = (
-        squeeze(label.text_content())
+        squeeze_space(label.text_content())
         or (icon.get("title", "") if icon is not None else "")
         or "Note"
     )
@@ -116,12 +125,12 @@ def _take_title(root: Element, expected: str) -> str:
         # Manuals cut into pages open each page with the heading of its depth.
         if first is not None and (
             "title" in (first.get("class") or "").split()
-            or squeeze(first.text_content()) == expected
+            or squeeze_space(first.text_content()) == expected
         ):
             heading = first
     if heading is None:
         return ""
-    title = _EXPLICIT.sub("", squeeze(heading.text_content()))
+    title = _EXPLICIT.sub("", squeeze_space(heading.text_content()))
     if heading.tag == "h1" and len(list(root.iter("h1"))) > 1 and _text_before(root, heading):
         return title
     drop(heading)
@@ -132,7 +141,7 @@ def _text_before(root: Element, heading: Element) -> bool:
     for element in root.iter():
         if element is heading:
             return False
-        if element.tag in ("p", "li", "pre") and squeeze(element.text_content()):
+        if element.tag in ("p", "li", "pre") and squeeze_space(element.text_content()):
             return True
     return False
 
@@ -187,7 +196,7 @@ def _other_id(element: Element, taken: set[str]) -> None:
 
 
 def _wanted_id(heading: Element, root: Element) -> str:
-    words = squeeze(heading.text_content())
+    words = squeeze_space(heading.text_content())
     explicit = _EXPLICIT.search(words)
     if explicit:
         _cut_explicit(heading)
@@ -242,10 +251,10 @@ def _outer_id(heading: Element, root: Element) -> str | None:
     return None
 
 
-def _resolve(root: Element, visit: Visit) -> None:
+def _resolve(root: Element, context: ReadContext) -> None:
     for anchor in list(root.iter("a")):
         href = anchor.get("href")
-        found = visit.link(href) if href else None
+        found = context.link(href) if href else None
         if found:
             anchor.set("href", found)
         elif anchor.get("id"):
@@ -253,11 +262,11 @@ def _resolve(root: Element, visit: Visit) -> None:
         else:
             anchor.drop_tag()
     for image in list(root.iter("img")):
-        _picture(image, visit)
+        _picture(image, context)
 
 
-def _picture(image: Element, visit: Visit) -> None:
-    src, alt = (image.get("src") or "").strip(), squeeze(image.get("alt") or "")
+def _picture(image: Element, context: ReadContext) -> None:
+    src, alt = (image.get("src") or "").strip(), squeeze_space(image.get("alt") or "")
     lowered = src.lower()
     if lowered.startswith(("http://", "https://", "//")):
         # A reader's browser asks no other site for anything; the picture is one click away.
@@ -271,7 +280,7 @@ def _picture(image: Element, visit: Visit) -> None:
         elif parent is not None:
             parent.replace(image, link)
         return
-    found = None if not src or lowered.startswith(("data:", "javascript:")) else visit.image(src)
+    found = None if not src or lowered.startswith(("data:", "javascript:")) else context.image(src)
     if found is None:
         image.tag = "span"
         image.attrib.clear()
@@ -289,7 +298,7 @@ def _dress(root: Element) -> None:
         pre.set("tabindex", "0")
     for quote in root.iter("blockquote"):
         first = next(iter(quote.iter("strong")), None)
-        label = squeeze(first.text_content()).lower() if first is not None else ""
+        label = squeeze_space(first.text_content()).lower() if first is not None else ""
         if label in CALLOUTS:
             quote.set("class", f"callout {label}")
     for table in list(root.iter("table")):

@@ -12,7 +12,7 @@ from typing import Any
 from lxml import etree
 from lxml import html as lxml_html
 
-from indexer.readers.context import Visit
+from indexer.readers.context import ReadContext
 
 Element = Any  # lxml's element: its stubs do not tell elements from comments
 
@@ -31,15 +31,15 @@ GONE = (
 _SPACE = re.compile(r"[ \t\r\n\f\v\xa0]+")
 
 
-def tree(markup: str, visit: Visit | None = None) -> Element:
+def parse_html(markup: str, context: ReadContext | None = None) -> Element:
     """The body of ``markup``; nested deeper than the limit it is flattened. Never fails; may be
     empty.
     """
     root = _parse(markup)
     if root is not None and not _too_deep(root):
         return _unwrapped(root)
-    if visit is not None:
-        visit.note("The page nests its elements too deeply; it was flattened.")
+    if context is not None:
+        context.note("The page nests its elements too deeply; it was flattened.")
     flat = re.sub(r"</?(?!h[1-6]\b|p\b|pre\b|br\b)[a-zA-Z][^<>]*>", "\n", markup)
     root = _parse(flat)
     if root is None or _too_deep(root):
@@ -84,7 +84,7 @@ def _too_deep(root: Element) -> bool:
     return False
 
 
-def inner(root: Element) -> str:
+def inner_html(root: Element) -> str:
     inner = [_escape(root.text or "")] + [
         etree.tostring(child, encoding="unicode", method="html", with_tail=True) for child in root
     ]
@@ -95,7 +95,7 @@ def _escape(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def remove(root: Element, tags: tuple[str, ...]) -> None:
+def remove_tags(root: Element, tags: tuple[str, ...]) -> None:
     for element in list(root.iter(*tags)):
         if element is not root:
             drop(element)
@@ -117,5 +117,5 @@ def embolden(element: Element) -> None:
     element.append(strong)
 
 
-def squeeze(text: str) -> str:
+def squeeze_space(text: str) -> str:
     return _SPACE.sub(" ", text).strip()

@@ -19,7 +19,7 @@ _WEIGHTIEST, _SHARED = 12, 6
 _CROWD = 50  # a word that more texts hold among their weightiest tells nothing
 
 
-def near(texts: Mapping[str, str], least: float = 0.9) -> list[tuple[str, str, float]]:
+def near_duplicates(texts: Mapping[str, str], least: float = 0.9) -> list[tuple[str, str, float]]:
     """(id, id, cosine) of the pairs with a cosine of ``least`` or more, the most alike first."""
     analyzer = Analyzer()
     counted = {id_: Counter(analyzer.stems(text)) for id_, text in texts.items()}

@@ -1,7 +1,7 @@
 """What should editors mend before they publish?
 
 Reads the sources as `kb index` does, into a folder that is thrown away, and looks at the documents:
-links, addresses, pictures, titles, sections, twins, versions. Each ``Problem`` names its rule,
+links, addresses, pictures, titles, sections, twins, versions. Each ``Issue`` names its rule,
 file, line and what to do. Not for what visitors ask (golden queries come with the report of the
 pipeline).
 """
@@ -20,9 +20,9 @@ from lxml import html as lxml_html
 
 from indexer import pipeline
 from indexer.lint import duplicates
-from indexer.pipeline import Order, Progress
+from indexer.pipeline import IndexOptions, Progress
 from indexer.report import Finding
-from indexer.sources.walk import SourceFile, walk
+from indexer.sources.walk import SourceFile, walk_files
 from kb import ids
 from kb import temporary_folder as aside
 from kb.search.documents import Document, Kind
@@ -55,7 +55,7 @@ _MEANT = re.compile(
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Problem:
+class Issue:
     """``source`` is the file as editors know it, ``line`` 0 when it is the whole file."""
 
     source: str
@@ -70,13 +70,13 @@ class Problem:
 
 
 def check(
-    order: Order, *, catalogue: Path | None = None, progress: Progress = lambda *_: None
-) -> list[Problem]:
-    """All problems, by file and line. Raises what ``pipeline.run`` raises."""
+    order: IndexOptions, *, catalogue: Path | None = None, progress: Progress = lambda *_: None
+) -> list[Issue]:
+    """All problems, by file and line. Raises what ``pipeline.run_index`` raises."""
     from kb.search.generations import generation as generations  # brings numpy
 
     with aside.folder("kb-check-") as data:
-        report = pipeline.run(
+        report = pipeline.run_index(
             replace(order, data=data, full=True, drop=100, gate=_gate(order)), progress=progress
         )
         built = generations.current(data)
@@ -89,15 +89,15 @@ def check(
     return sorted(found)
 
 
-def _gate(order: Order) -> str:
+def _gate(order: IndexOptions) -> str:
     return "warn" if order.golden else "off"
 
 
 class _Texts:
     """The lines of the sources, to find where a problem stands."""
 
-    def __init__(self, order: Order) -> None:
-        files = (file for source in order.sources for file in walk(source, lambda _: None))
+    def __init__(self, order: IndexOptions) -> None:
+        files = (file for source in order.sources for file in walk_files(source, lambda _: None))
         self._files: dict[str, SourceFile] = {file.name: file for file in files}
         self._kept: tuple[str, str] = ("", "")
 
@@ -131,7 +131,7 @@ class _Texts:
         return self._kept[1]
 
 
-def _read(findings: Iterable[Finding], texts: _Texts) -> Iterator[Problem]:
+def _read(findings: Iterable[Finding], texts: _Texts) -> Iterator[Issue]:
     """What the readers noted."""
     for finding in findings:
         if _MEANT.search(finding.sentence):
@@ -146,7 +146,7 @@ def _read(findings: Iterable[Finding], texts: _Texts) -> Iterator[Problem]:
         )
         named = _NAMED.search(finding.sentence)
         line = finding.line or texts.line(finding.source, *([named[1]] if named else []))
-        yield Problem(
+        yield Issue(
             texts.shown(finding.source),
             line,
             rule,
@@ -155,7 +155,7 @@ def _read(findings: Iterable[Finding], texts: _Texts) -> Iterator[Problem]:
         )
 
 
-def _written(documents: list[Document], texts: _Texts) -> Iterator[Problem]:
+def _written(documents: list[Document], texts: _Texts) -> Iterator[Issue]:
     """What stands in each document: links, addresses, pictures, empty sections."""
     anchors = {document.id: _anchors(document) for document in documents}
     for document in documents:
@@ -175,17 +175,17 @@ def _anchors(document: Document) -> set[str]:
 
 def _link(
     document: Document, link: Any, anchors: Mapping[str, set[str]], texts: _Texts
-) -> Iterator[Problem]:
+) -> Iterator[Issue]:
     href, words = str(link.get("href") or ""), " ".join(link.text_content().split())
     where = texts.shown(document.source)
     mailed = _MAILED.match(href)
     if mailed and not _MAIL.fullmatch(words):
         sentence = f"“{words[:60]}” is linked to {href[:80]}, which is a mail address behind http."
         advice = f"Link it to mailto:{mailed[1]}."
-        yield Problem(where, texts.line(document.source, href, words), "mail", sentence, advice)
+        yield Issue(where, texts.line(document.source, href, words), "mail", sentence, advice)
     if _MAIL.fullmatch(words) and href.startswith(("http://", "https://")):
         sentence = f"The address {words} is linked to {href[:80]}."
-        yield Problem(
+        yield Issue(
             where,
             texts.line(document.source, words),
             "mail",
@@ -206,17 +206,17 @@ def _link(
             f"“{words[:60]}” leads to a heading #{anchor.removeprefix('s-')} that {target} "
             f"does not have."
         )
-        yield Problem(
+        yield Issue(
             where, line, "link", sentence, "Link to a heading that is there, or to the page."
         )
     if path.startswith("/help/") and target not in anchors and target.split("/")[0] in tuple(Kind):
         line = texts.line(document.source, path, words)
-        yield Problem(
+        yield Issue(
             where, line, "link", f"There is no page {path}.", "Link to the file of the page."
         )
 
 
-def _image(document: Document, alt: str, texts: _Texts) -> Iterator[Problem]:
+def _image(document: Document, alt: str, texts: _Texts) -> Iterator[Issue]:
     alt = " ".join(alt.split())
     if not alt:
         sentence = "A picture has no alternative text."
@@ -229,10 +229,10 @@ def _image(document: Document, alt: str, texts: _Texts) -> Iterator[Problem]:
     else:
         return
     suggestion = "Say in a few words what the picture shows."
-    yield Problem(texts.shown(document.source), line, "alt", sentence, suggestion)
+    yield Issue(texts.shown(document.source), line, "alt", sentence, suggestion)
 
 
-def _empty(document: Document, texts: _Texts) -> Iterator[Problem]:
+def _empty(document: Document, texts: _Texts) -> Iterator[Issue]:
     paths = [section.path for section in document.sections]
     for number, section in enumerate(document.sections):
         below = paths[number + 1][: len(section.path)] if number + 1 < len(paths) else ()
@@ -246,7 +246,7 @@ def _empty(document: Document, texts: _Texts) -> Iterator[Problem]:
         heading = section.path[-1]
         sentence = f"There is nothing under the heading “{heading[:80]}”."
         line = texts.line(document.source, f"# {heading}", heading)
-        yield Problem(
+        yield Issue(
             texts.shown(document.source),
             line,
             "empty",
@@ -261,7 +261,7 @@ def _after(document: Document, anchor: str) -> str:
     return re.split(r"<h[2-6]\b", rest)[0]
 
 
-def _twins(documents: list[Document], texts: _Texts) -> Iterator[Problem]:
+def _twins(documents: list[Document], texts: _Texts) -> Iterator[Issue]:
     """Titles that two articles or questions share."""
     first: dict[tuple[str, str], Document] = {}
     for document in documents:
@@ -273,12 +273,12 @@ def _twins(documents: list[Document], texts: _Texts) -> Iterator[Problem]:
             sentence = f"“{document.title[:80]}” is also the title of {texts.shown(other.source)}."
             line = texts.line(document.source, document.title)
             advice = "Say in the title what sets it apart, or merge the two."
-            yield Problem(texts.shown(document.source), line, "title", sentence, advice)
+            yield Issue(texts.shown(document.source), line, "title", sentence, advice)
 
 
-def _alike(documents: list[Document], texts: _Texts) -> Iterator[Problem]:
+def _alike(documents: list[Document], texts: _Texts) -> Iterator[Issue]:
     by_id = {document.id: document for document in documents if document.kind is not Kind.FORUM}
-    for one, other, cosine in duplicates.near(
+    for one, other, cosine in duplicates.near_duplicates(
         {id_: document.text() for id_, document in by_id.items()}
     ):
         source, twin = by_id[other].source, texts.shown(by_id[one].source)
@@ -287,12 +287,12 @@ def _alike(documents: list[Document], texts: _Texts) -> Iterator[Problem]:
             f"“{by_id[one].title[:80]}” in {twin} ({cosine:.2f})."
         )
         line = texts.line(source, by_id[other].title)
-        yield Problem(texts.shown(source), line, "duplicate", sentence, "Keep one and link to it.")
+        yield Issue(texts.shown(source), line, "duplicate", sentence, "Keep one and link to it.")
 
 
 def _outdated(
     documents: list[Document], texts: _Texts, catalogue: Path | None, today: dt.date
-) -> Iterator[Problem]:
+) -> Iterator[Issue]:
     """Articles that are only about versions whose support has ended."""
     ends = _support(catalogue)
     for document in documents:
@@ -304,7 +304,7 @@ def _outdated(
                 f"supported until {max(past)}."
             )
             line = texts.line(document.source, "versions:", "version:")
-            yield Problem(
+            yield Issue(
                 texts.shown(document.source),
                 line,
                 "version",

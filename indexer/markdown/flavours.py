@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from indexer.readers import frontmatter
-from indexer.readers.context import Visit
+from indexer.readers.context import ReadContext
 
 CALLOUTS = {
     "note": "Note", "tip": "Tip", "important": "Important", "warning": "Warning", "caution": "Caution",
@@ -101,18 +101,18 @@ class _Block:
     options: bool = False  # MyST: the first lines may be :option: value
 
 
-def plain(text: str, visit: Visit) -> str:
+def to_commonmark(text: str, context: ReadContext) -> str:
     """``text`` as plain CommonMark with the includes put in."""
     if not _MARKS.search(text):
         return text
-    return "\n".join(_Walk(visit).lines(text, visit.file.absolute, 0))
+    return "\n".join(_Walk(context).lines(text, context.file.absolute, 0))
 
 
 class _Walk:
     """One pass over the lines of a file and of what it includes."""
 
-    def __init__(self, visit: Visit) -> None:
-        self.visit = visit
+    def __init__(self, context: ReadContext) -> None:
+        self.context = context
         self.blocks: list[_Block] = []
 
     def lines(self, text: str, beside: str, depth: int) -> Iterator[str]:
@@ -263,7 +263,7 @@ class _Walk:
         if name == "image":
             return iter((self._prefixed(f"![{values.get('alt-text', '')}]({source})", ""),))
         if name == "code" and source:
-            found = self.visit.include(source, beside=beside)
+            found = self.context.include(source, beside=beside)
             lines = found[0].split("\n") if found else []
             return iter(
                 [
@@ -319,7 +319,7 @@ class _Walk:
 
     def _snippet(self, language: str, source: str, beside: str) -> Iterator[str]:
         """A part of a file with code (DocFX): the lines it names, or the whole."""
-        found = self.visit.include(
+        found = self.context.include(
             source.split("#")[0].split("?")[0].removeprefix("~/"), beside=beside
         )
         if found is None:
@@ -354,13 +354,13 @@ class _Walk:
         return iter(made + rest[1:])
 
     def _included(self, path: str, beside: str, depth: int) -> Iterator[str]:
-        found = self.visit.include(path.strip(), beside=beside, depth=depth)
+        found = self.context.include(path.strip(), beside=beside, depth=depth)
         if found is None:
             return
         text, absolute = found
         try:
-            text = frontmatter.split(text)[1]
-        except frontmatter.Broken as broken:
+            text = frontmatter.split_front_matter(text)[1]
+        except frontmatter.FrontMatterError as broken:
             text = broken.body
         outer, self.blocks = self.blocks, [block for block in self.blocks if block.prefix]
         yield from self.lines(text.strip("\n"), absolute, depth + 1)
@@ -382,7 +382,7 @@ class _Walk:
         return self._spans(line)
 
     def _spans(self, text: str) -> str:
-        text = _XREF.sub(lambda m: f"[{self.visit.title(m[1])}](xref:{m[1]})", text)
+        text = _XREF.sub(lambda m: f"[{self.context.title(m[1])}](xref:{m[1]})", text)
         if "{" not in text:
             return text
         text = _ROLE.sub(_role, text)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from indexer.markdown import tables
-from indexer.readers.context import Visit
+from indexer.readers.context import ReadContext
 
 #: Characters. Beyond it a text is shown as plain paragraphs.
 LIMIT = 1024 * 1024
@@ -33,19 +33,19 @@ _EXTENSIONS = (
 )  # fmt: skip
 
 
-def to_html(text: str, visit: Visit) -> str:
-    """HTML of ``text``, not yet safe. ``visit.careful`` 1 escapes raw HTML, 2 renders plain
+def to_html(text: str, context: ReadContext) -> str:
+    """HTML of ``text``, not yet safe. ``context.careful`` 1 escapes raw HTML, 2 renders plain
     paragraphs.
     """
     if len(text) > LIMIT:
-        visit.note(
+        context.note(
             f"The text is longer than {LIMIT // 1024**2} MB, so it is shown without its formatting."
         )
-        return paragraphs(text)
-    if visit.careful > 1:
-        return paragraphs(text)
+        return plain_paragraphs(text)
+    if context.careful > 1:
+        return plain_paragraphs(text)
     try:
-        return _engine(text, visit)(text if visit.careful else tables.mended(text))
+        return _engine(text, context)(text if context.careful else tables.normalize_tables(text))
     except (
         RecursionError,
         MemoryError,
@@ -55,7 +55,7 @@ def to_html(text: str, visit: Visit) -> str:
         AttributeError,
         TypeError,
     ) as error:
-        visit.note(
+        context.note(
             f"It could not be rendered as Markdown ({type(error).__name__}); a simpler rendering "
             f"is shown."
         )
@@ -70,11 +70,11 @@ def to_html(text: str, visit: Visit) -> str:
         AttributeError,
         TypeError,
     ):
-        return paragraphs(text)
+        return plain_paragraphs(text)
 
 
-def _engine(text: str, visit: Visit) -> Callable[[str], str]:
-    if visit.careful:
+def _engine(text: str, context: ReadContext) -> Callable[[str], str]:
+    if context.careful:
         return _mistune(escape=True)
     if len(text) <= PYTHON_MARKDOWN_LIMIT and _OWN_MARKS.search(text):
         return _python_markdown()
@@ -104,10 +104,10 @@ def _python_markdown() -> Callable[[str], str]:
     return lambda text: engine.reset().convert(text)
 
 
-def paragraphs(text: str) -> str:
+def plain_paragraphs(text: str) -> str:
     """Plain paragraphs and headings, each escaped: linear, and cannot fail.
 
-    >>> paragraphs("# A\\n\\nb < c")
+    >>> plain_paragraphs("# A\\n\\nb < c")
     '<h1>A</h1>\\n<p>b &lt; c</p>'
     """
     parts = []

@@ -18,7 +18,7 @@ _INDENT = re.compile(r"^[ \t>]*")
 _LONGEST = 4000  # characters of a line
 
 
-def mended(text: str) -> str:
+def normalize_tables(text: str) -> str:
     """``text`` with its pipe tables made regular."""
     if "|" not in text or not re.search(r"-[ \t:]*\||\|[ \t:]*-", text):
         return text

@@ -21,7 +21,7 @@ _FACTORS = (0.01, 100.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Golden:
+class GoldenQuery:
     """``query`` must show one of ``expect`` among the first ``top`` suggestions; without
     ``expect``, nothing at all.
     """
@@ -34,7 +34,7 @@ class Golden:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class CurationRules:
     """Curations as plain values for a generation; ``named`` are the ids of documents in them, each
     with its line.
     """
@@ -43,7 +43,7 @@ class Decided:
     named: tuple[tuple[str, int], ...] = ()
 
 
-def golden(path: Path) -> tuple[Golden, ...]:
+def read_golden_queries(path: Path) -> tuple[GoldenQuery, ...]:
     """The golden queries in ``path``. Raises Misconfigured with every mistake as ``file:line:
     sentence``.
     """
@@ -54,7 +54,7 @@ def golden(path: Path) -> tuple[Golden, ...]:
     return tuple(found)
 
 
-def _golden(table: Table) -> Golden:
+def _golden(table: Table) -> GoldenQuery:
     table.only(("query", "expect", "top", "nothing", "audience"))
     query, expect = table.text("query"), tuple(text for _, text in _texts(table, "expect"))
     top = table.data.get("top", 3)
@@ -63,7 +63,7 @@ def _golden(table: Table) -> Golden:
         top = 3
     if bool(expect) == table.flag("nothing"):
         table.wrong("A golden query says either 'expect' or 'nothing = true'.")
-    return Golden(
+    return GoldenQuery(
         query,
         expect,
         top,
@@ -72,7 +72,7 @@ def _golden(table: Table) -> Golden:
     )
 
 
-def curations(path: Path) -> Decided:
+def read_curations(path: Path) -> CurationRules:
     """The decisions in ``path``. Raises Misconfigured with every mistake as ``file:line:
     sentence``.
     """
@@ -86,7 +86,7 @@ def curations(path: Path) -> Decided:
         "stop_phrases": [text for _, text in _filled(top, "stop_phrases")],
     }
     page.refuse()
-    return Decided({name: value for name, value in values.items() if value}, tuple(named))
+    return CurationRules({name: value for name, value in values.items() if value}, tuple(named))
 
 
 def _rule(table: Table, named: list[tuple[str, int]]) -> dict[str, Any]:

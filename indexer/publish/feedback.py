@@ -25,7 +25,7 @@ _FILE = "tickets.db"
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class SearchFeedback:
     """``asked`` are (query, audience, times), most frequent first; ``note`` says why there is
     nothing, if that is no matter of course."""
 
@@ -44,10 +44,10 @@ class Learned:
         return told.hexdigest()
 
 
-def read(data: Path, now: dt.datetime, *, queries: bool = False) -> Learned:
+def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> SearchFeedback:
     """What the ticket database of ``data`` teaches; ``queries``: what is asked most, too."""
     if not (data / _FILE).exists():
-        return Learned()
+        return SearchFeedback()
     # Brings SQLAlchemy, which a help centre without tickets never pays for.
     from kb.analytics.query_log import QueryLog
     from kb.database.sqlite import open_database
@@ -61,8 +61,8 @@ def read(data: Path, now: dt.datetime, *, queries: bool = False) -> Learned:
             )
             found = QueryLog(database).frequent(now=now, most=QUERIES) if queries else ()
     except KbError as error:
-        return Learned(note=f"Resolved tickets do not vote in this run: {error.sentence}")
+        return SearchFeedback(note=f"Resolved tickets do not vote in this run: {error.sentence}")
     # A mask stands for what nobody else may read: asking with it would find nothing anybody finds.
-    return Learned(
+    return SearchFeedback(
         solved, tuple((one.query, one.audience, one.times) for one in found if "[" not in one.query)
     )

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from indexer.publish.curation_files import Golden
-from indexer.report import Change, Finding
+from indexer.publish.curation_files import GoldenQuery
+from indexer.report import Finding, SuggestionChange
 from kb.errors import NotFound
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
 from kb.search.generations.generation import Generation
@@ -30,14 +30,14 @@ TOP = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Checks:
+class GateSettings:
     """What is checked. ``drop`` is the share of documents, in percent, that may be gone; ``gate``
     says what a golden query that fails means; ``queries`` are further ones whose best three are
     compared, ``asked`` those of visitors as (query, audience, times)."""
 
     drop: int = 100
     gate: str = "off"
-    golden: tuple[Golden, ...] = ()
+    golden: tuple[GoldenQuery, ...] = ()
     source: str = "golden.toml"
     queries: tuple[str, ...] = ()
     asked: tuple[tuple[str, str, int], ...] = ()
@@ -51,19 +51,23 @@ class Verdict:
 
     refused: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
-    changes: list[Change] = field(default_factory=list)
+    changes: list[SuggestionChange] = field(default_factory=list)
     failed: int = 0
     compared: int = 0
 
 
-def judge(
-    prepared: Generation, previous: Generation | None, checks: Checks, *, compare: bool = False
+def check_generation(
+    prepared: Generation,
+    previous: Generation | None,
+    checks: GateSettings,
+    *,
+    compare: bool = False,
 ) -> Verdict:
     """All checks on a prepared generation; with ``compare`` also the best three before and after."""
     verdict = Verdict()
     verdict.refused += _counts(prepared, previous, checks.drop)
     with Searcher.on(prepared) as after:
-        verdict.refused += probes(after, prepared)
+        verdict.refused += find_leaks(after, prepared)
         if checks.gate != "off":
             failed = list(_golden(after, checks))
             verdict.findings += failed
@@ -94,7 +98,7 @@ def _counts(prepared: Generation, previous: Generation | None, drop: int) -> Ite
         )
 
 
-def probes(searcher: Searcher, generation: Generation) -> Iterator[str]:
+def find_leaks(searcher: Searcher, generation: Generation) -> Iterator[str]:
     """Sentences about documents that an audience could reach although it may not see them; none
     when all is well.
     """
@@ -129,7 +133,7 @@ def _reached(searcher: Searcher, document: Document, audience: str) -> dict[str,
     return dict.fromkeys(found)
 
 
-def _golden(searcher: Searcher, checks: Checks) -> Iterator[Finding]:
+def _golden(searcher: Searcher, checks: GateSettings) -> Iterator[Finding]:
     for one in checks.golden:
         shown = _best(searcher, one.query, one.audience, one.top)
         first = ", ".join(shown[:TOP]) or "nothing"
@@ -149,7 +153,7 @@ def _best(searcher: Searcher, query: str, audience: str, limit: int = TOP) -> tu
     return tuple(hit.id for hit in searcher.suggest(query, audience=audience, limit=limit).hits)
 
 
-def _compared(checks: Checks) -> dict[tuple[str, str], int]:
+def _compared(checks: GateSettings) -> dict[tuple[str, str], int]:
     """(query, audience) -> how often visitors asked it; editors' own first."""
     own = [
         *((g.query, g.audience) for g in checks.golden),
@@ -161,11 +165,11 @@ def _compared(checks: Checks) -> dict[tuple[str, str], int]:
 
 def _changes(
     before: Searcher, after: Searcher, asked: Mapping[tuple[str, str], int]
-) -> Iterator[Change]:
+) -> Iterator[SuggestionChange]:
     for (query, audience), times in asked.items():
         old, new = _best(before, query, audience), _best(after, query, audience)
         if old != new:
-            yield Change(query, old, new, audience, times)
+            yield SuggestionChange(query, old, new, audience, times)
 
 
 def read_queries(path: Path, most: int = 1000) -> tuple[str, ...]:

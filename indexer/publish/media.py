@@ -12,21 +12,21 @@ import json
 import re
 from pathlib import Path
 
-FOLDER = "media"
+MEDIA_FOLDER = "media"
 _NAMED = re.compile(r"/media/([0-9a-f]{16}\.(?:png|jpg|gif|webp))")
 _OURS = re.compile(r"[0-9a-f]{16}\.(?:png|jpg|gif|webp)|\.[0-9a-f]{16}\.\w+\.\d+")
 
 
-def named(html: str) -> list[str]:
+def image_names(html: str) -> list[str]:
     """The names of the pictures in an article.
 
-    >>> named('<img src="/media/0123456789abcdef.png">')
+    >>> image_names('<img src="/media/0123456789abcdef.png">')
     ['0123456789abcdef.png']
     """
     return _NAMED.findall(html) if "/media/" in html else []
 
 
-def sweep(data: Path) -> int:
+def remove_unused(data: Path) -> int:
     """Remove the pictures that no kept generation names; how many there were. Called while the
     index is locked.
     """
@@ -42,7 +42,7 @@ def sweep(data: Path) -> int:
         wanted |= shown
     gone = 0
     with contextlib.suppress(OSError):  # what cannot be removed now goes the next time
-        for file in (data / FOLDER).iterdir():
+        for file in (data / MEDIA_FOLDER).iterdir():
             if _OURS.fullmatch(file.name) and file.name not in wanted:
                 file.unlink()
                 gone += 1

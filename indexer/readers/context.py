@@ -1,8 +1,8 @@
-"""What may the reader of one file know of the other files, and what did it learn?
+"""ReadContext: what the reader of one file may know of other files, and what it reports.
 
-A ``Library`` says where every file of the run will be found in the portal; a ``Visit`` is one file
-being read: it resolves links, includes and images, never outside the file's limit, and collects
-findings. Not for parsing anything.
+Links, includes, and images are resolved here; no path leaves the source's limit, neither through
+``..`` nor through a symbolic link. Everything that was looked up is noted, so that a later run
+knows when the file must be read again. Nothing is parsed here.
 """
 
 from __future__ import annotations
@@ -18,18 +18,30 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from indexer.readers import frontmatter
+from indexer.readers.site_index import SiteIndex, SitePage, portal_fragment
 from indexer.report import Finding
-from indexer.sources import format_detection as formats
+from indexer.sources.format_detection import decode_text
 from indexer.sources.walk import SIZE_LIMIT, SourceFile
 from kb import ids
 from kb.search.documents import PUBLIC, Document, visible_to
 
-#: nh3 puts this before every id, so that no article can take the name of a part of the portal.
-ID_PREFIX = "s-"
 INCLUDE_DEPTH = 8
 INCLUDE_COUNT = 200
-_SCHEMES = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps"})
-_MAIL = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+
+#: A finding that was reported among so many last ones is not repeated.
+_RECENT_FINDINGS = 50
+_MAX_PATH = 1000  # characters
+
+_URL_SCHEMES = frozenset({"http", "https", "mailto", "tel", "ftp", "ftps"})
+_MAIL_ADDRESS = re.compile(r"[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+_CONTROLS = re.compile(r"[\x00-\x20\x7f]+")
+
+#: Addresses of the portal itself, which articles may link to as they are.
+_PORTAL_PATH = re.compile(
+    r"/(?:help/.|media/.|search$|tickets(?:/|$)|docs$|faq$|forum$|sign-in$|$)"
+)
+
+#: A link without a suffix, or to a folder, means one of these files.
 _PAGE_SUFFIXES = (
     "",
     ".md",
@@ -41,60 +53,24 @@ _PAGE_SUFFIXES = (
     "/README.md",
     "/index.html",
 )
-_MAGIC = (
+_PAGE_EXTENSIONS = (".md", ".markdown", ".mdx", ".rst")
+
+_IMAGE_SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "png"),
     (b"\xff\xd8\xff", "jpg"),
     (b"GIF87a", "gif"),
     (b"GIF89a", "gif"),
 )
-#: Addresses of the portal itself, which articles may lead to as they are.
-_PORTAL = re.compile(r"/(?:help/.|media/.|search$|tickets(?:/|$)|docs$|faq$|forum$|sign-in$|$)")
-_CONTROLS = re.compile(r"[\x00-\x20\x7f]+")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a file is found: its document's id, its title for ``xref``; ``many`` when each heading
-    is a document.
-    """
-
-    id: str
-    title: str = ""
-    many: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Library:
-    """What all readers share. ``places`` by absolute path, ``uids`` by uid, ``chrome`` by folder:
-    the texts of the blocks that a site repeats on its pages; ``media`` is where images are copied
-    to (None: nowhere); ``today`` decides what is expired.
-    """
-
-    places: Mapping[str, Place] = field(default_factory=dict)
-    uids: Mapping[str, Place] = field(default_factory=dict)
-    chrome: Mapping[str, frozenset[int]] = field(default_factory=dict)
-    media: str | None = None
-    today: dt.date = dt.date.min
-
-    def place(self, path: str) -> Place | None:
-        """Where the file at ``path`` is found; written in other cases it is found too, as on
-        Windows and macOS.
-        """
-        return self.places.get(path) or self.places.get(path.lower())
-
-    def site(self, path: str) -> frozenset[int]:
-        """The repeated blocks of the nearest folder above ``path`` that is a site."""
-        for folder in Path(path).parents:
-            if str(folder) in self.chrome:
-                return self.chrome[str(folder)]
-        return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What came out of one file. ``includes``: absolute path -> stamp; ``links``: what was looked
-    up -> the id found, or ""; ``until``: the day on which reading it again would give something
-    else."""
+    """What came out of one file.
+
+    ``includes`` maps the absolute path of each included file to its stamp, ``links`` each target
+    that was looked up to the document ID, or "" when there was none. Reading the file again on the
+    day ``until`` gives something else.
+    """
 
     key: str
     documents: tuple[Document, ...] = ()
@@ -104,53 +80,52 @@ class Reading:
     until: dt.date | None = None
 
 
-class Visit:
-    """One file being read. ``line`` is added to the line of a finding: bodies begin after their
-    front matter.
-    """
+class ReadContext:
+    """One file while it is read. ``careful`` 1 and 2 ask for simpler rendering (see ``markdown``)."""
 
-    def __init__(self, file: SourceFile, library: Library, *, careful: int = 0) -> None:
-        self.file, self.library, self.careful = file, library, careful
+    def __init__(self, file: SourceFile, site_index: SiteIndex, *, careful: int = 0) -> None:
+        self.file = file
+        self.site_index = site_index
+        self.careful = careful
         self.findings: list[Finding] = []
         self.includes: dict[str, str] = {}
         self.links: dict[str, str] = {}
         self.until: dt.date | None = None
-        self.audience = (
-            PUBLIC  # of the document that is being read; narrower ones may not be included into it
-        )
-        self._included = 0
+        #: Of the document that is being read: a narrower one may not be included into it.
+        self.audience = PUBLIC
+        self._include_count = 0
 
     @property
-    def place(self) -> Place:
-        found = self.library.places.get(self.file.absolute)
-        return found if found else Place(ids.document_id(self.file.kind, self.file.path))
+    def page(self) -> SitePage:
+        page = self.site_index.pages.get(self.file.absolute)
+        return page or SitePage(ids.document_id(self.file.kind, self.file.path))
 
     def note(self, sentence: str, *, line: int = 0, skipped: bool = False) -> None:
         finding = Finding(self.file.name, line, sentence, skipped)
-        if finding not in self.findings[-50:]:
+        if finding not in self.findings[-_RECENT_FINDINGS:]:
             self.findings.append(finding)
 
     def expires(self, day: dt.date) -> None:
         self.until = min(day, self.until or day)
 
     def reading(self, documents: tuple[Document, ...]) -> Reading:
-        return Reading(
-            self.file.key, documents, tuple(self.findings), self.includes, self.links, self.until
-        )
+        findings = tuple(self.findings)
+        return Reading(self.file.key, documents, findings, self.includes, self.links, self.until)
 
-    # Links
+    # --- links
 
     def link(self, href: str) -> str | None:
         """Where ``href`` leads in the portal, or None when it leads nowhere a reader may go."""
-        href = (
-            _CONTROLS.sub("", href)
-            if _CONTROLS.search(href.strip()) and ":" in href[:30]
-            else href.strip()
-        )
+        # Browsers ignore control characters in a scheme: "java\tscript:" runs.
+        if ":" in href[:30]:
+            href = _CONTROLS.sub("", href)
+        href = href.strip()
+
         if href.startswith("#"):
-            return fragment(href[1:]) or None
+            return portal_fragment(href[1:]) or None
         if href.lower().startswith("xref:"):
-            return self._uid(href[5:])
+            return self._link_to_uid(href[len("xref:") :])
+
         try:
             parts = urlsplit(href)
         except ValueError:
@@ -158,152 +133,154 @@ class Visit:
         if href.startswith("//"):
             return f"https:{href}"
         if parts.scheme:
-            return href if parts.scheme.lower() in _SCHEMES else None
-        if _PORTAL.match(parts.path):
+            return href if parts.scheme.lower() in _URL_SCHEMES else None
+        if _PORTAL_PATH.match(parts.path):
             return href
-        if _MAIL.fullmatch(href):
+        if _MAIL_ADDRESS.fullmatch(href):
             self.note(
                 f"The link to {href} is a mail address without mailto:, which was put before it."
             )
             return f"mailto:{href}"
-        return self._page(unquote(parts.path), parts.fragment)
+        return self._link_to_file(unquote(parts.path), parts.fragment)
 
     def title(self, uid: str) -> str:
-        """The title of the article that ``uid`` names, or the uid itself."""
-        place = self.library.uids.get(_bare_uid(uid).lower())
-        return place.title if place and place.title else _bare_uid(uid)
+        """The title of the article with this ``uid``, or the uid itself."""
+        uid = _without_query(uid)
+        page = self.site_index.uids.get(uid.lower())
+        return page.title if page and page.title else uid
 
-    def _uid(self, uid: str) -> str | None:
-        name, _, anchor = uid.partition("#")
-        name = _bare_uid(name)
-        place = self.library.uids.get(name.lower())
-        self.links[f"uid:{name.lower()}"] = place.id if place else ""
-        if place is None:
-            self.note(f"No article has the uid {name}; the link was taken out.")
+    def _link_to_uid(self, target: str) -> str | None:
+        uid, _, anchor = target.partition("#")
+        uid = _without_query(uid)
+        page = self.site_index.uids.get(uid.lower())
+        self.links[f"uid:{uid.lower()}"] = page.id if page else ""
+        if page is None:
+            self.note(f"No article has the uid {uid}; the link was taken out.")
             return None
-        return f"/help/{place.id}{fragment(anchor)}"
+        return f"/help/{page.id}{portal_fragment(anchor)}"
 
-    def _page(self, path: str, anchor: str) -> str | None:
+    def _link_to_file(self, path: str, anchor: str) -> str | None:
         if not path:
             return None
-        for folder in self._folders(path):
-            wanted = os.path.normpath(f"{folder}/{path.lstrip('/')}")
+
+        if path.startswith("/"):
+            root = self.file.absolute.removesuffix(self.file.path).rstrip("/") or "/"
+            folders = [root, self.file.limit]
+        else:
+            folders = [os.path.dirname(self.file.absolute)]
+
+        for folder in folders:
+            target = os.path.normpath(f"{folder}/{path.lstrip('/')}")
             for suffix in _PAGE_SUFFIXES:
-                place = self.library.place(wanted + suffix)
-                if place:
-                    self.links[wanted + suffix] = place.id
-                    return _address(place, anchor)
-        self.links[wanted] = ""
-        if path.lower().endswith((".md", ".markdown", ".mdx", ".rst")) and not path.startswith("/"):
+                page = self.site_index.page(target + suffix)
+                if page:
+                    self.links[target + suffix] = page.id
+                    return page.url(anchor)
+
+        # Noted as missing, so that the page is read again when the target appears.
+        self.links[target] = ""
+        if path.lower().endswith(_PAGE_EXTENSIONS) and not path.startswith("/"):
             self.note(f"The link to {path} leads to no document; it was taken out.")
         return None
 
-    def _folders(self, path: str) -> tuple[str, ...]:
-        if path.startswith("/"):
-            root = self.file.absolute.removesuffix(self.file.path).rstrip("/") or "/"
-            return (root, self.file.limit)
-        return (os.path.dirname(self.file.absolute),)
-
-    # Other files
+    # --- other files
 
     def include(self, path: str, *, beside: str = "", depth: int = 0) -> tuple[str, str] | None:
-        """(text, absolute path) of a file to be included into this one; None with a finding."""
-        self._included += 1
-        if depth >= INCLUDE_DEPTH or self._included > INCLUDE_COUNT:
+        """(text, absolute path) of a file to include, searched from the file ``beside`` upwards;
+        None with a finding."""
+        self._include_count += 1
+        if depth >= INCLUDE_DEPTH or self._include_count > INCLUDE_COUNT:
             self.note(
                 f"The include of {path} is nested too deeply or one of too many; it was left out."
             )
             return None
-        found = self._inside(path, beside or self.file.absolute, anywhere=True)
-        if found is None:
-            self.includes.setdefault(
-                os.path.normpath(f"{os.path.dirname(self.file.absolute)}/{path}"), ""
-            )
+
+        included = self._resolve(path, beside or self.file.absolute, search_parents=True)
+        if included is None:
+            missing = os.path.normpath(f"{os.path.dirname(self.file.absolute)}/{path}")
+            self.includes.setdefault(missing, "")
             self.note(
                 f"The include of {path} was left out: there is no such file inside "
                 f"{self.file.root}."
             )
             return None
-        self.includes[found] = stamp(found)
-        text = formats.decode(_bytes(found))[0]
-        if not self._may_show(text):
+
+        self.includes[included] = file_stamp(included)
+        text, _ = decode_text(_read_bytes(included))
+        if not self._may_include(text):
             self.note(
                 f"The include of {path} was left out: it is a draft, or for fewer readers than "
                 f"this page."
             )
             return None
-        return text, found
+        return text, included
 
-    def _may_show(self, text: str) -> bool:
-        """Whether everyone who may read this file may read ``text``, by what its own front matter
-        says.
-        """
+    def _may_include(self, text: str) -> bool:
+        """Whether everyone who may read this file may read ``text``, by its own front matter."""
         try:
-            values = frontmatter.split(text)[0]
-        except frontmatter.Broken:
-            return not frontmatter.guarded(text)
-        if frontmatter.yes(values, "draft") or frontmatter.no(values, "published"):
+            values, _, _ = frontmatter.split_front_matter(text)
+        except frontmatter.FrontMatterError:
+            return not frontmatter.restricts_visibility(text)
+        if frontmatter.is_true(values, "draft") or frontmatter.is_false(values, "published"):
             return False
-        said = frontmatter.text(values, "audience").lower()
-        return said in ("", *visible_to(self.audience))
+        audience = frontmatter.text(values, "audience").lower()
+        return not audience or audience in visible_to(self.audience)
 
     def image(self, src: str) -> str | None:
         """The portal's address of an image, which is copied into the media folder; None with a
-        finding.
-        """
+        finding."""
         path = unquote(src.strip().split("?")[0].split("#")[0])
-        found = self._inside(path, self.file.absolute, anywhere=False)
-        if found is None:
+        file = self._resolve(path, self.file.absolute, search_parents=False)
+        if file is None:
             self.note(
                 f"The image {src[:200]} was left out: there is no such file inside "
                 f"{self.file.root}."
             )
             return None
-        self.includes[found] = stamp(found)
-        data = _bytes(found)
-        name = hashlib.blake2b(data, digest_size=8).hexdigest()
-        suffix = picture(data)
+
+        self.includes[file] = file_stamp(file)
+        data = _read_bytes(file)
+        suffix = image_suffix(data)
         if suffix is None:
             self.note(
                 f"The image {src[:200]} was left out: only PNG, JPEG, GIF and WebP are shown."
             )
             return None
-        if self.library.media:
-            _keep(Path(self.library.media) / f"{name}.{suffix}", data)
-        return f"/media/{name}.{suffix}"
 
-    def _inside(self, path: str, beside: str, *, anywhere: bool) -> str | None:
-        """The real file that ``path`` means, only when no symbolic link or ``..`` leads out of the
-        limit.
+        name = f"{hashlib.blake2b(data, digest_size=8).hexdigest()}.{suffix}"
+        if self.site_index.media:
+            _write_once(Path(self.site_index.media) / name, data)
+        return f"/media/{name}"
+
+    def _resolve(self, path: str, beside: str, *, search_parents: bool) -> str | None:
+        """The real file that ``path`` means beside ``beside``; None outside the limit.
+
+        With ``search_parents``, and for paths that begin with ``/``, the folders above are tried
+        too: site generators resolve them against a root that is not known here.
         """
         limit = self.file.limit
-        if "\x00" in path or len(path) > 1000:
+        if "\x00" in path or len(path) > _MAX_PATH:
             return None
+
         folders = [os.path.dirname(beside)]
-        if path.startswith("/") or anywhere:
-            folders += [
-                str(parent) for parent in Path(beside).parents if str(parent).startswith(limit)
-            ]
+        if path.startswith("/") or search_parents:
+            parents = map(str, Path(beside).parents)
+            folders += [parent for parent in parents if parent.startswith(limit)]
+
         for folder in folders:
-            wanted = os.path.normpath(posixpath.join(folder, path.lstrip("/")))
-            if not wanted.startswith(limit.rstrip("/") + "/"):
-                continue
+            candidate = os.path.normpath(posixpath.join(folder, path.lstrip("/")))
             if (
-                os.path.isfile(wanted)
-                and os.path.realpath(wanted) == wanted
-                and os.path.getsize(wanted) <= SIZE_LIMIT
+                candidate.startswith(limit.rstrip("/") + "/")
+                and os.path.isfile(candidate)
+                and os.path.realpath(candidate) == candidate
+                and os.path.getsize(candidate) <= SIZE_LIMIT
             ):
-                return wanted
+                return candidate
         return None
 
 
-def fragment(name: str) -> str:
-    """``#Release notes`` in a source -> ``#s-release-notes`` in the portal."""
-    return f"#{ID_PREFIX}{ids.slug(unquote(name))}" if name.strip() else ""
-
-
-def stamp(path: str) -> str:
-    """What changes when a file does, without reading it; "" when it is not there."""
+def file_stamp(path: str) -> str:
+    """What changes when a file does, without reading it; "" when there is no file."""
     try:
         facts = os.lstat(path)
     except OSError:
@@ -311,38 +288,32 @@ def stamp(path: str) -> str:
     return f"{facts.st_size}:{facts.st_mtime_ns}"
 
 
-def picture(data: bytes) -> str | None:
-    """The suffix of an image by its first bytes, or None."""
+def image_suffix(data: bytes) -> str | None:
+    """The suffix of an image by its first bytes; None for anything that is not shown."""
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "webp"
-    return next((suffix for magic, suffix in _MAGIC if data.startswith(magic)), None)
+    for signature, suffix in _IMAGE_SIGNATURES:
+        if data.startswith(signature):
+            return suffix
+    return None
 
 
-def _bytes(path: str) -> bytes:
+def _read_bytes(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError:
         return b""
 
 
-def _keep(path: Path, data: bytes) -> None:
+def _write_once(path: Path, data: bytes) -> None:
+    """Write a file whose name is the hash of its content: another process may do the same."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(data)
-    aside.replace(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
 
 
-def _bare_uid(uid: str) -> str:
+def _without_query(uid: str) -> str:
     return unquote(uid.split("?")[0].strip())
-
-
-def _address(place: Place, anchor: str) -> str:
-    if place.many:
-        return (
-            f"/help/{place.id}/{ids.slug(unquote(anchor))}"
-            if anchor
-            else f"/{place.id.split('/')[0]}"
-        )
-    return f"/help/{place.id}{fragment(anchor)}"

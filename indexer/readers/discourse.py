@@ -13,39 +13,39 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from indexer.html import tree as markup
-from indexer.readers import metadata as facts
-from indexer.readers.context import Visit
-from indexer.readers.thread import Post, topic
-from indexer.sources.format_detection import scrubbed
+from indexer.html import tree
+from indexer.readers import metadata
+from indexer.readers.context import ReadContext
+from indexer.readers.thread import Post, thread_document
+from indexer.sources.format_detection import remove_control_characters
 from kb.search.documents import Document
 
 _REGULAR = 1
 POSTS_SHOWN = 200
 
 
-def read(text: str, visit: Visit) -> tuple[Document, ...]:
+def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The topic in a JSON text, or nothing, with a finding."""
     try:
         data = json.loads(text)
     except RecursionError:
-        visit.note("The JSON is nested too deeply.", skipped=True)
+        context.note("The JSON is nested too deeply.", skipped=True)
         return ()
     except ValueError as error:
         line = getattr(error, "lineno", 0)
-        visit.note(f"The JSON is damaged: {str(error).split(':')[0]}.", line=line, skipped=True)
+        context.note(f"The JSON is damaged: {str(error).split(':')[0]}.", line=line, skipped=True)
         return ()
     stream = data.get("post_stream") if isinstance(data, dict) else None
     listed = stream.get("posts") if isinstance(stream, dict) else None
     if not isinstance(listed, list):
-        visit.note("It is JSON, but no Discourse topic.", skipped=True)
+        context.note("It is JSON, but no Discourse topic.", skipped=True)
         return ()
     reason = _hidden(data)
     posts = [post for post in listed if isinstance(post, dict) and _shown(post)]
     if reason or not posts or _text(posts[0], "post_number") not in ("1", ""):
-        visit.note(reason or "Its first post is hidden or deleted.", skipped=True)
+        context.note(reason or "Its first post is hidden or deleted.", skipped=True)
         return ()
-    return (_topic(data, posts[:POSTS_SHOWN], visit),)
+    return (_topic(data, posts[:POSTS_SHOWN], context),)
 
 
 def _hidden(data: dict[str, Any]) -> str:
@@ -61,21 +61,26 @@ def _shown(post: dict[str, Any]) -> bool:
     return not gone and post.get("post_type", _REGULAR) == _REGULAR and bool(_text(post, "cooked"))
 
 
-def _topic(data: dict[str, Any], posts: list[dict[str, Any]], visit: Visit) -> Document:
+def _topic(data: dict[str, Any], posts: list[dict[str, Any]], context: ReadContext) -> Document:
     accepted = data.get("accepted_answer")
     number = accepted.get("post_number") if isinstance(accepted, dict) else None
-    made = [_post(post, number, visit) for post in posts]
+    made = [_post(post, number, context) for post in posts]
     title = " ".join(_text(data, "title").split()) or "Untitled topic"
     tags = [tag.get("name") if isinstance(tag, dict) else tag for tag in data.get("tags") or []]
-    return topic(
-        visit, made, id=visit.place.id, title=title, source=visit.file.name, language=facts.language("", visit),
-        tags=tuple(scrubbed(tag) for tag in tags if isinstance(tag, str)),
+    return thread_document(
+        context,
+        made,
+        id=context.page.id,
+        title=title,
+        source=context.file.name,
+        language=metadata.declared_language("", context),
+        tags=tuple(remove_control_characters(tag) for tag in tags if isinstance(tag, str)),
         extra={"closed": "yes"} if data.get("closed") else {},
-    )  # fmt: skip
+    )
 
 
-def _post(post: dict[str, Any], accepted: Any, visit: Visit) -> Post:
-    body = markup.tree(_text(post, "cooked"), visit)
+def _post(post: dict[str, Any], accepted: Any, context: ReadContext) -> Post:
+    body = tree.parse_html(_text(post, "cooked"), context)
     _tidy(body)
     number = _text(post, "post_number")
     author = _text(post, "name") or _text(post, "username")
@@ -125,7 +130,11 @@ def _onebox(aside: Any) -> None:
 def _text(values: dict[str, Any], name: str) -> str:
     value = values.get(name)
     return (
-        scrubbed(value) if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+        remove_control_characters(value)
+        if isinstance(value, str)
+        else str(value)
+        if isinstance(value, int)
+        else ""
     )
 
 

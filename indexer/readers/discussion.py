@@ -15,10 +15,10 @@ import re
 from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING, Any
 
-from indexer.html import tree as markup
-from indexer.readers import metadata as facts
-from indexer.readers.context import Visit
-from indexer.readers.thread import Post, topic
+from indexer.html import tree
+from indexer.readers import metadata
+from indexer.readers.context import ReadContext
+from indexer.readers.thread import Post, thread_document
 from kb.search.documents import Document, Kind
 
 if TYPE_CHECKING:
@@ -32,10 +32,10 @@ _POSTINGS = ("DiscussionForumPosting", "SocialMediaPosting")
 _REPLIES = ("comment", "acceptedAnswer", "suggestedAnswer")
 
 
-def read(text: str, visit: Visit) -> tuple[Document, ...]:
+def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The discussion on a page; nothing when the page declares none, without a word."""
     if (
-        visit.careful
+        context.careful
         or len(text) > _LONGEST
         or not any(name in text for name in ("DiscussionForumPosting", "QAPage"))
     ):
@@ -50,9 +50,15 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     posts = [post for post in posts if " ".join(post.body.text_content().split())][:POSTS_SHOWN]
     if not posts or not title:
         return ()
-    name = f"{Kind.FORUM}/{visit.place.id.partition('/')[2]}"
-    language = facts.language(str(soup.html.get("lang") or "") if soup.html else "", visit)
-    return (topic(visit, posts, id=name, title=title, source=visit.file.name, language=language),)
+    name = f"{Kind.FORUM}/{context.page.id.partition('/')[2]}"
+    language = metadata.declared_language(
+        str(soup.html.get("lang") or "") if soup.html else "", context
+    )
+    return (
+        thread_document(
+            context, posts, id=name, title=title, source=context.file.name, language=language
+        ),
+    )
 
 
 # JSON-LD
@@ -112,10 +118,10 @@ def _said(data: Any, *names: str) -> str:
     )
 
 
-def _tree(text: str) -> markup.Element:
+def _tree(text: str) -> tree.Element:
     if "<" not in text:
         text = "".join(f"<p>{html.escape(block)}</p>" for block in text.split("\n\n"))
-    return markup.tree(text)
+    return tree.parse_html(text)
 
 
 # Microdata
@@ -140,7 +146,7 @@ def _marked(soup: BeautifulSoup) -> Iterator[tuple[str, list[Post]]]:
                 continue
             first = Post(
                 "question",
-                markup.tree(body.decode_contents()),
+                tree.parse_html(body.decode_contents()),
                 _author(item, inside),
                 _when(item, inside),
             )
@@ -158,7 +164,7 @@ def _reply(item: Tag, number: int) -> Post | None:
     accepted = "acceptedAnswer" in str(item.get("itemprop") or "")
     return Post(
         f"reply-{number}",
-        markup.tree(body.decode_contents()),
+        tree.parse_html(body.decode_contents()),
         _author(item, set()),
         _when(item, set()),
         accepted,

@@ -10,18 +10,17 @@ import io
 import re
 import zipfile
 
-from indexer.html import sections as cutting
-from indexer.html import tree as markup
-from indexer.readers import metadata as front
-from indexer.readers.context import Visit
-from indexer.sources.format_detection import Unreadable, scrubbed
+from indexer.html import sections, tree
+from indexer.readers import metadata
+from indexer.readers.context import ReadContext
+from indexer.sources.format_detection import Unreadable, remove_control_characters
 from kb.search.documents import Document
 
 UNPACKED = 100 * 1024 * 1024  # bytes of all parts together: a small file may unpack to anything
 _TITLE = re.compile(rb"<dc:title>([^<]{1,500})</dc:title>")
 
 
-def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
+def read(data: bytes, context: ReadContext) -> tuple[Document, ...]:
     """The document in a DOCX. Raises Unreadable when it is damaged or a bomb, or mammoth is not
     installed.
     """
@@ -41,12 +40,18 @@ def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
         raise
     except Exception as error:  # mammoth raises whatever its parts raise
         raise Unreadable(f"The Word document is damaged ({type(error).__name__}).") from None
-    cut = cutting.cut(markup.tree(scrubbed(made.value), visit), visit)
+    cut = sections.to_article(
+        tree.parse_html(remove_control_characters(made.value), context), context
+    )
     if not any(section.text for section in cut.sections):
-        visit.note("It holds no text.", skipped=True)
+        context.note("It holds no text.", skipped=True)
         return ()
-    facts = front.of({}, visit)
-    return (front.document(visit, facts, cut.sections, titles=(title, cut.title), html=cut.html),)
+    facts = metadata.parse_metadata({}, context)
+    return (
+        metadata.make_document(
+            context, facts, cut.sections, titles=(title, cut.title), html=cut.html
+        ),
+    )
 
 
 def _title(data: bytes) -> str:

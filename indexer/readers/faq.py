@@ -14,13 +14,11 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from indexer.html import boilerplate as cleaning
-from indexer.html import sections as cutting
-from indexer.html import tree as markup
+from indexer.html import boilerplate, sections, tree
 from indexer.readers import html as page
-from indexer.readers import markdown
-from indexer.readers import metadata as front
-from indexer.readers.context import Place, Visit
+from indexer.readers import markdown, metadata
+from indexer.readers.context import ReadContext
+from indexer.readers.site_index import SitePage
 from kb import ids
 from kb.search.documents import Document, Kind
 
@@ -36,57 +34,61 @@ def holds_many(body: str) -> bool:
     return _question_level([f"h{level}" for level in levels], []) is not None
 
 
-def read(text: str, visit: Visit) -> tuple[Document, ...]:
+def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The questions of a Markdown file."""
-    found = front.read(text, visit)
+    found = metadata.split_metadata(text, context)
     if found is None:
         return ()
     facts, body = found
-    return _documents(markdown.rendered(body, visit), facts, visit, ())
+    return _documents(markdown.rendered(body, context), facts, context, ())
 
 
-def read_page(text: str, visit: Visit) -> tuple[Document, ...]:
+def read_page(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The questions of an HTML page."""
-    root = markup.tree(text, visit)
-    facts = page.page_facts(root, visit)
+    root = tree.parse_html(text, context)
+    facts = page.page_facts(root, context)
     if facts is None:
         return ()
     pairs = list(_schema(root)) or list(_definitions(root))
     head = page.head_title(root)
     if pairs:
         return _unique(
-            visit, [_question(*pair, facts, visit, (facts.title or head,)) for pair in pairs]
+            context, [_question(*pair, facts, context, (facts.title or head,)) for pair in pairs]
         )
-    content = cleaning.content(root, visit.library.site(visit.file.absolute))
-    return _documents(content, facts, visit, (head,))
+    content = boilerplate.main_content(
+        root, context.site_index.boilerplate_of(context.file.absolute)
+    )
+    return _documents(content, facts, context, (head,))
 
 
 def _documents(
-    root: Any, facts: front.Facts, visit: Visit, names: tuple[str, ...]
+    root: Any, facts: metadata.Metadata, context: ReadContext, names: tuple[str, ...]
 ) -> tuple[Document, ...]:
     headings = list(root.iter(*_ALL))
     level = _question_level(
         [heading.tag for heading in headings], [_text(heading) for heading in headings]
     )
     if level is None:
-        cut = cutting.cut(root, visit)
+        cut = sections.to_article(root, context)
         if not any(section.text for section in cut.sections):
-            visit.note("It holds no answer.", skipped=True)
+            context.note("It holds no answer.", skipped=True)
             return ()
         titles = (facts.title, cut.title, *names)
         return (
-            front.document(visit, facts, cut.sections, titles=titles, html=cut.html, kind=Kind.FAQ),
+            metadata.make_document(
+                context, facts, cut.sections, titles=titles, html=cut.html, kind=Kind.FAQ
+            ),
         )
     made = []
     for title, path, anchor, answer in _split(root, level):
         if not answer.text_content().strip() and answer.find(".//img") is None:
             if title.endswith("?"):
-                visit.note(f"The question “{title[:80]}” has no answer.")
+                context.note(f"The question “{title[:80]}” has no answer.")
             continue
-        made.append(_question(title, answer, facts, visit, path, anchor=anchor))
+        made.append(_question(title, answer, facts, context, path, anchor=anchor))
     if not made:
-        visit.note("It holds no answer.", skipped=True)
-    return _unique(visit, made)
+        context.note("It holds no answer.", skipped=True)
+    return _unique(context, made)
 
 
 def _question_level(tags: list[str], texts: list[str]) -> str | None:
@@ -146,30 +148,30 @@ def _flat(root: Any) -> Iterator[Any]:
 def _question(
     title: str,
     answer: Any,
-    facts: front.Facts,
-    visit: Visit,
+    facts: metadata.Metadata,
+    context: ReadContext,
     path: tuple[str, ...],
     *,
     anchor: str = "",
 ) -> Document:
-    cut = cutting.cut(answer, visit, keep_title=True)
+    cut = sections.to_article(answer, context, keep_title=True)
     title = _NUMBER.sub("", title) or title
     del anchor
     extra = {**facts.fields.get("extra", {}), "topic": " › ".join(part for part in path if part)}
-    return front.document(
-        visit, front.Facts("", "", facts.line, facts.fields, ()), cut.sections, titles=(title,), html=cut.html,
-        kind=Kind.FAQ, id=f"{visit.place.id}/{ids.slug(title)}", extra=extra,
+    return metadata.make_document(
+        context, metadata.Metadata("", "", facts.line, facts.fields, ()), cut.sections, titles=(title,), html=cut.html,
+        kind=Kind.FAQ, id=f"{context.page.id}/{ids.slug(title)}", extra=extra,
     )  # fmt: skip
 
 
-def _unique(visit: Visit, documents: list[Document]) -> tuple[Document, ...]:
+def _unique(context: ReadContext, documents: list[Document]) -> tuple[Document, ...]:
     """Two questions with one wording in a file are one mistake: the later one is left out with a
     finding.
     """
     seen: dict[str, Document] = {}
     for document in documents:
         if document.id in seen:
-            visit.note(
+            context.note(
                 f"The question “{document.title[:80]}” stands here twice; the first answer is kept."
             )
         elif any(section.text for section in document.sections):
@@ -201,8 +203,8 @@ def _questions(data: Any, depth: int) -> Iterator[tuple[str, Any]]:
         if data.get("@type") == "Question" and isinstance(answer, dict):
             name, text = str(data.get("name") or ""), str(answer.get("text") or "")
             if name.strip() and text.strip():
-                title = " ".join(markup.tree(name).text_content().split())
-                yield title, markup.tree(text)
+                title = " ".join(tree.parse_html(name).text_content().split())
+                yield title, tree.parse_html(text)
             return
         for name in ("@graph", "mainEntity", "hasPart"):
             yield from _questions(data.get(name), depth + 1)
@@ -230,6 +232,6 @@ def _text(heading: Any) -> str:
     return " ".join(heading.text_content().split()).rstrip("¶§# ")
 
 
-def place(visit_id: str, title: str, body: str) -> Place:
+def place(visit_id: str, title: str, body: str) -> SitePage:
     """Where links to a FAQ file lead."""
-    return Place(visit_id, title, holds_many(body))
+    return SitePage(visit_id, title, holds_many(body))

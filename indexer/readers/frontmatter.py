@@ -2,7 +2,7 @@
 
 Splits YAML (``---``) or TOML (``+++``) front matter from the body and gives its values as strings,
 lists and maps of strings: YAML is read without types, so ``uid: 0123`` stays "0123". Aliases,
-anchors and tags are refused. Broken front matter raises ``Broken`` with its line and the body, so
+anchors and tags are refused. FrontMatterError front matter raises ``FrontMatterError`` with its line and the body, so
 that the body can still be read.
 """
 
@@ -31,7 +31,7 @@ _GUARD = re.compile(rf"""(?im)^\s*["']?(?:{_GUARDED})["']?\s*[:=]""")
 _FORBIDDEN = (yaml.AliasToken, yaml.AnchorToken, yaml.TagToken)
 
 
-class Broken(Exception):
+class FrontMatterError(Exception):
     """Front matter that cannot be read: ``line`` counts from 1 in the file, ``body`` is the text
     after it.
     """
@@ -41,9 +41,9 @@ class Broken(Exception):
         self.sentence, self.line, self.body, self.body_line = sentence, line, body, body_line
 
 
-def split(text: str) -> tuple[dict[str, Any], str, int]:
+def split_front_matter(text: str) -> tuple[dict[str, Any], str, int]:
     """(values, body, line at which the body begins). Without front matter: ({}, text, 1). Raises
-    Broken.
+    FrontMatterError.
     """
     opening = _OPENING.match(text)
     if opening is None:
@@ -54,7 +54,7 @@ def split(text: str) -> tuple[dict[str, Any], str, int]:
     if closing is None:
         if fence == "---" and not _KEY.match(text, opening.end()):
             return {}, text, 1  # a thematic break, not front matter
-        raise Broken(
+        raise FrontMatterError(
             f"The front matter is not closed by a line {fence}.",
             first - 1,
             text[opening.end() :],
@@ -65,7 +65,7 @@ def split(text: str) -> tuple[dict[str, Any], str, int]:
     try:
         values = _yaml(raw) if fence == "---" else _toml(raw)
     except _Mistake as mistake:
-        raise Broken(mistake.args[0], first + mistake.args[1], body, line) from None
+        raise FrontMatterError(mistake.args[0], first + mistake.args[1], body, line) from None
     if values is None:
         return {}, text, 1
     return values, body, line
@@ -115,7 +115,7 @@ def _twin(raw: str) -> tuple[str, int] | None:
     return None
 
 
-def guarded(raw: str) -> bool:
+def restricts_visibility(raw: str) -> bool:
     """Whether broken front matter speaks of an audience or of drafts: it must not make a file
     public by accident.
     """
@@ -158,7 +158,7 @@ def text(values: Mapping[str, Any], *names: str) -> str:
     return ""
 
 
-def words(values: Mapping[str, Any], *names: str) -> tuple[str, ...]:
+def text_list(values: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     """All of ``names`` as one list: a YAML list, or a text separated by commas."""
     lowered = {key.lower(): value for key, value in values.items()}
     found: dict[str, None] = {}
@@ -173,11 +173,11 @@ def words(values: Mapping[str, Any], *names: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def yes(values: Mapping[str, Any], name: str) -> bool:
+def is_true(values: Mapping[str, Any], name: str) -> bool:
     return text(values, name).lower() in ("true", "yes", "on", "1", "y")
 
 
-def no(values: Mapping[str, Any], name: str) -> bool:
+def is_false(values: Mapping[str, Any], name: str) -> bool:
     return text(values, name).lower() in ("false", "no", "off", "0", "n")
 
 
@@ -189,11 +189,11 @@ _DATES = (
 )
 
 
-def date(written: str) -> dt.date | None:
+def parse_date(written: str) -> dt.date | None:
     """YYYY-MM-DD (with or without a time), MM/DD/YYYY or DD.MM.YYYY; raises ValueError for any
     other text.
 
-    >>> date("06/09/2017")
+    >>> parse_date("06/09/2017")
     datetime.date(2017, 6, 9)
     """
     if not written.strip():

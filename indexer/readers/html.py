@@ -1,6 +1,6 @@
 """An HTML page of a manual, a help export or a site becomes one Document.
 
-The chrome comes off (``cleaning.content``), the rest is cut into Sections. Facts come from
+The chrome comes off (``boilerplate.main_content``), the rest is cut into Sections. Facts come from
 ``<meta>`` and the front matter that some generators leave in. Not for FAQ pages, whose questions
 become Documents of their own (``faq``).
 """
@@ -11,12 +11,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from indexer.html import boilerplate as cleaning
-from indexer.html import sections as cutting
-from indexer.html import tree as markup
-from indexer.readers import frontmatter
-from indexer.readers import metadata as front
-from indexer.readers.context import Visit
+from indexer.html import boilerplate, sections, tree
+from indexer.readers import frontmatter, metadata
+from indexer.readers.context import ReadContext
 from kb import ids
 from kb.search.documents import Document
 
@@ -29,29 +26,31 @@ _REFRESH = re.compile(r"""url\s*=\s*["']?([^"'\s>]{1,500})""", re.IGNORECASE)
 _SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
 
 
-def read(text: str, visit: Visit) -> tuple[Document, ...]:
+def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The document in a page, or nothing (with a finding) when no text is left."""
-    found = front.matter(text, visit)
+    found = metadata.split_front_matter(text, context)
     if found is None:
         return ()
     written, body, _ = found
-    root = markup.tree(body, visit)
-    facts = page_facts(root, visit, written)
+    root = tree.parse_html(body, context)
+    facts = page_facts(root, context, written)
     if facts is None:
         return ()
     head = head_title(root)
     onward = _onward(root)
-    cut = cutting.cut(
-        cleaning.content(root, visit.library.site(visit.file.absolute)), visit, expected=head
+    cut = sections.to_article(
+        boilerplate.main_content(root, context.site_index.boilerplate_of(context.file.absolute)),
+        context,
+        expected=head,
     )
     if not any(section.text for section in cut.sections):
-        _leads_on(onward, visit)
+        _leads_on(onward, context)
         return ()
     titles = (facts.title, cut.title, _own(root, cut.title) or head)
-    return (front.document(visit, facts, cut.sections, titles=titles, html=cut.html),)
+    return (metadata.make_document(context, facts, cut.sections, titles=titles, html=cut.html),)
 
 
-def _onward(root: markup.Element) -> str:
+def _onward(root: tree.Element) -> str:
     """The address that a page without text leads on to by itself; "" when it does not."""
     for meta in root.iter("meta"):
         if (meta.get("http-equiv") or "").lower() == "refresh":
@@ -60,16 +59,16 @@ def _onward(root: markup.Element) -> str:
     return ""
 
 
-def _leads_on(onward: str, visit: Visit) -> None:
+def _leads_on(onward: str, context: ReadContext) -> None:
     """Its one link is noted, for the old address to lead there too (``pipeline``)."""
-    visit.links.clear()
-    if onward and visit.link(onward):
-        visit.note(f"It only leads on to {onward[:200]}.", skipped=True)
+    context.links.clear()
+    if onward and context.link(onward):
+        context.note(f"It only leads on to {onward[:200]}.", skipped=True)
     else:
-        visit.note("No text is left when its navigation is taken off.", skipped=True)
+        context.note("No text is left when its navigation is taken off.", skipped=True)
 
 
-def _own(root: markup.Element, heading: str) -> str:
+def _own(root: tree.Element, heading: str) -> str:
     """The part of ``<title>`` that is the page's heading: "Manual - Installing" names the site
     first.
     """
@@ -82,8 +81,8 @@ def _own(root: markup.Element, heading: str) -> str:
 
 
 def page_facts(
-    root: markup.Element, visit: Visit, written: Mapping[str, Any] | None = None
-) -> front.Facts | None:
+    root: tree.Element, context: ReadContext, written: Mapping[str, Any] | None = None
+) -> metadata.Metadata | None:
     """What the page's head says, and front matter (``written``) above it; None when the page must
     not surface.
     """
@@ -97,19 +96,21 @@ def page_facts(
         values["lang"] = page.get("lang")
     for name in ("date", "updated", "ms.date"):
         try:
-            frontmatter.date(str(values.get(name, "")))
+            frontmatter.parse_date(str(values.get(name, "")))
         except ValueError:
             del values[name]
     values |= written or {}
-    return front.of(values, visit) if front.admitted(values, visit) else None
+    return (
+        metadata.parse_metadata(values, context) if metadata.may_publish(values, context) else None
+    )
 
 
-def head_title(root: markup.Element) -> str:
+def head_title(root: tree.Element) -> str:
     """``<title>`` without the site's name: "Installing — Manual 3.1" -> "Installing"."""
     return next(iter(_parts(root)), "")
 
 
-def _parts(root: markup.Element) -> list[str]:
+def _parts(root: tree.Element) -> list[str]:
     """What stands between the separators of ``<title>``."""
     element = root.find(".//title")
     title = " ".join((element.text or "").split()) if element is not None else ""

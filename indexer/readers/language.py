@@ -74,10 +74,10 @@ def _users() -> dict[str, list[str]]:
     return users
 
 
-def told(text: str) -> str:
+def detect_language(text: str) -> str:
     """The two-letter code of the language of ``text``, "" when it is not clear.
 
-    >>> told("Wie setze ich das Passwort zurück, wenn ich die Mail nicht bekomme und der Link nicht
+    >>> detect_language("Wie setze ich das Passwort zurück, wenn ich die Mail nicht bekomme und der Link nicht
     mit mir spricht?") 'de'
     """
     text = text[:_LOOKED_AT].lower()

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import parseaddr, parsedate_to_datetime
 
-from indexer.html import tree as markup
-from indexer.readers.context import Visit
-from indexer.readers.thread import Post, topic
-from indexer.sources.format_detection import scrubbed
+from indexer.html import tree
+from indexer.readers.context import ReadContext
+from indexer.readers.thread import Post, thread_document
+from indexer.sources.format_detection import remove_control_characters
 from kb import ids
 from kb.search.documents import Document, Kind
 
@@ -45,11 +45,11 @@ class _Mail:
     parents: list[str] = field(default_factory=list)
 
 
-def read(data: bytes, visit: Visit) -> Iterator[Document]:
+def read(data: bytes, context: ReadContext) -> Iterator[Document]:
     """The threads of a mailbox, in order of their first messages."""
     starts = [match.start() for match in _START.finditer(data)]
     if len(starts) > MESSAGES:
-        visit.note(f"Only the first {MESSAGES} of its {len(starts)} messages were read.")
+        context.note(f"Only the first {MESSAGES} of its {len(starts)} messages were read.")
         starts = starts[: MESSAGES + 1]
     threads: dict[str, list[_Mail]] = {}
     thread_of: dict[str, str] = {}
@@ -66,13 +66,13 @@ def read(data: bytes, visit: Visit) -> Iterator[Document]:
         thread_of.setdefault(by_subject, name)
         threads.setdefault(name, []).append(mail)
     if not threads:
-        visit.note("It holds no message with a text.", skipped=True)
-    yield from _documents(threads, visit)
+        context.note("It holds no message with a text.", skipped=True)
+    yield from _documents(threads, context)
 
 
-def _documents(threads: dict[str, list[_Mail]], visit: Visit) -> Iterator[Document]:
+def _documents(threads: dict[str, list[_Mail]], context: ReadContext) -> Iterator[Document]:
     taken: dict[str, int] = {}
-    under = f"{Kind.FORUM}/{visit.place.id.partition('/')[2]}"
+    under = f"{Kind.FORUM}/{context.page.id.partition('/')[2]}"
     for mails in threads.values():
         title = _bare(mails[0].subject) or "Message without a subject"
         name = wanted = f"{under}/{ids.slug(title)}"
@@ -85,7 +85,7 @@ def _documents(threads: dict[str, list[_Mail]], visit: Visit) -> Iterator[Docume
             Post(f"message-{n}", _tree(mail.body), mail.author, mail.date)
             for n, mail in enumerate(shown, 1)
         ]
-        yield topic(visit, posts, id=name, title=title, source=visit.file.name)
+        yield thread_document(context, posts, id=name, title=title, source=context.file.name)
 
 
 def _bare(subject: str) -> str:
@@ -98,8 +98,8 @@ def _mail(data: bytes, number: int) -> _Mail | None:
         assert isinstance(message, EmailMessage)  # the default policy makes nothing else
         body = _own_words(_plain(message))
         subject, sender = (
-            scrubbed(str(message["Subject"] or "")),
-            scrubbed(str(message["From"] or "")),
+            remove_control_characters(str(message["Subject"] or "")),
+            remove_control_characters(str(message["From"] or "")),
         )
         parents = re.findall(
             r"<[^<>\s]{1,500}>", f"{message['In-Reply-To'] or ''} {message['References'] or ''}"
@@ -125,10 +125,10 @@ def _mail(data: bytes, number: int) -> _Mail | None:
 def _plain(message: EmailMessage) -> str:
     part = message.get_body(preferencelist=("plain",))
     if part is not None:
-        return scrubbed(str(part.get_content())[:BODY])
+        return remove_control_characters(str(part.get_content())[:BODY])
     part = message.get_body(preferencelist=("html",))
     return (
-        scrubbed(markup.tree(str(part.get_content())[:BODY]).text_content())
+        remove_control_characters(tree.parse_html(str(part.get_content())[:BODY]).text_content())
         if part is not None
         else ""
     )
@@ -145,9 +145,9 @@ def _own_words(body: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", _ADDRESS.sub("(address)", "\n".join(kept))).strip()
 
 
-def _tree(body: str) -> markup.Element:
+def _tree(body: str) -> tree.Element:
     blocks = (html.escape(block) for block in re.split(r"\n\s*\n", body))
-    return markup.tree("".join(f"<p>{block}</p>" for block in blocks))
+    return tree.parse_html("".join(f"<p>{block}</p>" for block in blocks))
 
 
 def _day(written: str) -> dt.date | None:

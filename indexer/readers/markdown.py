@@ -6,35 +6,35 @@ aliases. Not for files that hold many questions (``faq``) or a forum topic (``to
 
 from __future__ import annotations
 
-from indexer.html import sections as cutting
-from indexer.html import tree as markup
-from indexer.markdown import flavours as dialects
-from indexer.markdown import rendering
-from indexer.readers import metadata as front
-from indexer.readers.context import Visit
+from indexer.html import sections, tree
+from indexer.markdown import flavours, rendering
+from indexer.readers import metadata
+from indexer.readers.context import ReadContext
 from kb.search.documents import Document
 
 
-def read(text: str, visit: Visit) -> tuple[Document, ...]:
+def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The document in ``text``, or nothing (with a finding) when it may not surface or holds no
     words.
     """
-    found = front.read(text, visit)
+    found = metadata.split_metadata(text, context)
     if found is None:
         return ()
     facts, body = found
-    cut = cutting.cut(rendered(body, visit), visit)
+    cut = sections.to_article(rendered(body, context), context)
     if not any(section.text for section in cut.sections):
         if not (facts.title or cut.title):
-            visit.note("It holds no text.", skipped=True)
+            context.note("It holds no text.", skipped=True)
             return ()
-        visit.note("It holds no text; only its title and summary can be found.")
+        context.note("It holds no text; only its title and summary can be found.")
     return (
-        front.document(visit, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html),
+        metadata.make_document(
+            context, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html
+        ),
     )
 
 
-def rendered(body: str, visit: Visit) -> markup.Element:
+def rendered(body: str, context: ReadContext) -> tree.Element:
     """The tree of a Markdown text in any dialect."""
-    plain = dialects.plain(body, visit) if not visit.careful else body
-    return markup.tree(rendering.to_html(plain, visit), visit)
+    plain = flavours.to_commonmark(body, context) if not context.careful else body
+    return tree.parse_html(rendering.to_html(plain, context), context)

@@ -1,6 +1,6 @@
 """What does a file's front matter say about its document?
 
-A ``Facts`` is the front matter in the words of ``Document``, with a finding for each value that
+A ``Metadata`` is the front matter in the words of ``Document``, with a finding for each value that
 cannot be understood; ``hidden`` says why a file must not surface. Not for the text below the front
 matter.
 """
@@ -14,10 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer.readers import frontmatter
-from indexer.readers import language as languages
-from indexer.readers.context import Visit
-from indexer.readers.frontmatter import text, words
+from indexer.readers import frontmatter, language
+from indexer.readers.context import ReadContext
+from indexer.readers.frontmatter import text, text_list
 from kb import ids
 from kb.search.documents import AUDIENCES, PUBLIC, Document, Kind, Section
 
@@ -33,7 +32,7 @@ _GROUP = re.compile(r"[\w][\w .-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Metadata:
     """The fields of a Document that front matter decides; ``line`` is where the body begins."""
 
     title: str = ""
@@ -43,34 +42,36 @@ class Facts:
     aliases: tuple[str, ...] = ()
 
 
-def read(written: str, visit: Visit) -> tuple[Facts, str] | None:
+def split_metadata(written: str, context: ReadContext) -> tuple[Metadata, str] | None:
     """(facts, body) of a file; None, with a finding, when it must not surface. Broken front matter
     is a finding.
     """
-    found = matter(written, visit)
-    if found is None or not admitted(found[0], visit):
+    found = split_front_matter(written, context)
+    if found is None or not may_publish(found[0], context):
         return None
     values, body, line = found
-    return of(values, visit, line=line), body
+    return parse_metadata(values, context, line=line), body
 
 
 #: The lines of front matter that never ends: readers need not see them.
 _HEAD = re.compile(r"(?:[\w.-]{1,40}:[^\n]*\n|[ \t]*- [^\n]*\n){1,60}(?=\s*\n|#)")
 
 
-def matter(written: str, visit: Visit) -> tuple[dict[str, Any], str, int] | None:
+def split_front_matter(
+    written: str, context: ReadContext
+) -> tuple[dict[str, Any], str, int] | None:
     """(values, body, line at which the body begins); None when what cannot be read may keep the
     file back.
     """
     try:
-        return frontmatter.split(written)
-    except frontmatter.Broken as broken:
-        visit.note(f"{broken.sentence} The text below it was read without it.", line=broken.line)
+        return frontmatter.split_front_matter(written)
+    except frontmatter.FrontMatterError as broken:
+        context.note(f"{broken.sentence} The text below it was read without it.", line=broken.line)
         # Of front matter that never ends, nobody knows where it ends: then all the beginning
         # counts.
         raw = written[: len(written) - len(broken.body)]
-        if frontmatter.guarded(raw if raw.strip().count("\n") else written):
-            visit.note(
+        if frontmatter.restricts_visibility(raw if raw.strip().count("\n") else written):
+            context.note(
                 "It may be a draft or not for everybody, so it stays out until that is mended.",
                 skipped=True,
             )
@@ -79,22 +80,22 @@ def matter(written: str, visit: Visit) -> tuple[dict[str, Any], str, int] | None
         return {}, broken.body[head.end() :] if head else broken.body, broken.body_line
 
 
-def admitted(values: Mapping[str, Any], visit: Visit) -> bool:
+def may_publish(values: Mapping[str, Any], context: ReadContext) -> bool:
     """Whether a file with these values may surface today; a finding says why not."""
-    reason = hidden(values, visit)
+    reason = unpublished_reason(values, context)
     if reason:
-        visit.note(reason, skipped=True)
-    visit.audience = _audience(values, visit)
+        context.note(reason, skipped=True)
+    context.audience = _audience(values, context)
     return not reason
 
 
-def hidden(values: Mapping[str, Any], visit: Visit) -> str:
+def unpublished_reason(values: Mapping[str, Any], context: ReadContext) -> str:
     """Why this file must not surface today; "" when it may."""
-    today = visit.library.today
-    if frontmatter.yes(values, "draft") or frontmatter.no(values, "published"):
+    today = context.site_index.today
+    if frontmatter.is_true(values, "draft") or frontmatter.is_false(values, "published"):
         return "It is a draft."
     if (
-        frontmatter.yes(values, "archived")
+        frontmatter.is_true(values, "archived")
         or text(values, "status", "state").lower() in _RETIRED_STATUS
     ):
         return "Its front matter says that it is no longer, or not yet, published."
@@ -103,14 +104,14 @@ def hidden(values: Mapping[str, Any], visit: Visit) -> str:
         ("expires", "expired"),
         ("unpublishDate", "expired"),
     ):
-        day = _day(values, name, visit)
+        day = _day(values, name, context)
         if day and day <= today:
             return f"It {verb} on {day}."
         if day:
-            visit.expires(day)
-    day = _day(values, "publishDate", visit)
+            context.expires(day)
+    day = _day(values, "publishDate", context)
     if day and day > today:
-        visit.expires(day)
+        context.expires(day)
         return f"It is to be published on {day}."
     build = values.get("build")
     if isinstance(build, dict) and frontmatter.text(build, "render").lower() in ("never", "false"):
@@ -118,28 +119,28 @@ def hidden(values: Mapping[str, Any], visit: Visit) -> str:
     return ""
 
 
-def _day(values: Mapping[str, Any], name: str, visit: Visit) -> dt.date | None:
+def _day(values: Mapping[str, Any], name: str, context: ReadContext) -> dt.date | None:
     written = text(values, name)
     try:
-        return frontmatter.date(written)
+        return frontmatter.parse_date(written)
     except ValueError:
-        visit.note(f"{name}: {written[:40]!r} is no date; write YYYY-MM-DD.", line=1)
+        context.note(f"{name}: {written[:40]!r} is no date; write YYYY-MM-DD.", line=1)
         return None
 
 
-def of(values: Mapping[str, Any], visit: Visit, *, line: int = 1) -> Facts:
-    """Front matter values as Facts."""
+def parse_metadata(values: Mapping[str, Any], context: ReadContext, *, line: int = 1) -> Metadata:
+    """Front matter values as Metadata."""
     old, renamed = _aliases(values)
     fields: dict[str, Any] = {
         "summary": text(values, "summary", "description", "abstract", "excerpt"),
-        "audience": _audience(values, visit),
+        "audience": _audience(values, context),
         "product": text(values, "product", "ms.prod", "ms.service", "project"),
-        "versions": words(values, "versions", "version", "product_version"),
-        "tags": words(values, "tags", "keywords", "categories", "tag"),
-        "authors": words(values, "authors", "author", "ms.author"),
-        "language": language(text(values, "language", "lang", "locale"), visit),
-        "updated": next(filter(None, (_day(values, name, visit) for name in _DATES)), None),
-        "source": visit.file.name,
+        "versions": text_list(values, "versions", "version", "product_version"),
+        "tags": text_list(values, "tags", "keywords", "categories", "tag"),
+        "authors": text_list(values, "authors", "author", "ms.author"),
+        "language": declared_language(text(values, "language", "lang", "locale"), context),
+        "updated": next(filter(None, (_day(values, name, context) for name in _DATES)), None),
+        "source": context.file.name,
     }
     extra = {name: said for name, written in _EXTRA.items() if (said := text(values, *written))}
     if old:
@@ -150,13 +151,13 @@ def of(values: Mapping[str, Any], visit: Visit, *, line: int = 1) -> Facts:
         values, "linkTitle", "nav_title", "short_title", "shortTitle", "sidebar_label"
     )
     aliases = (*((link_title,) if link_title else ()), *renamed)
-    return Facts(text(values, "title"), text(values, "uid"), line, fields, aliases)
+    return Metadata(text(values, "title"), text(values, "uid"), line, fields, aliases)
 
 
 _DATES = ("updated", "lastmod", "last_updated", "last_modified", "ms.date", "date")
 
 
-#: Facts that have no field of their own, and how houses name them.
+#: Metadata that have no field of their own, and how houses name them.
 _EXTRA = {
     "type": ("ms.topic", "content_type", "article_type", "type", "schema"),
     "subject": ("subject", "category", "area", "ms.subservice"),
@@ -175,10 +176,10 @@ _RENAMED = (
 
 def _aliases(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(old addresses, old names): ``aliases`` holds either."""
-    given = words(values, "aliases", "alias", "redirect_from", "redirects", *_RENAMED)
+    given = text_list(values, "aliases", "alias", "redirect_from", "redirects", *_RENAMED)
     given = (
         *given,
-        *(name for name in words(values, "permalink", "slug", "url") if name.startswith("/")),
+        *(name for name in text_list(values, "permalink", "slug", "url") if name.startswith("/")),
     )
     old = tuple(
         name
@@ -188,7 +189,7 @@ def _aliases(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...
     return old, tuple(name for name in given if name not in old)
 
 
-def _audience(values: Mapping[str, Any], visit: Visit) -> str:
+def _audience(values: Mapping[str, Any], context: ReadContext) -> str:
     """Who may see it: public when nothing is said, staff when it is said in a way that is not
     understood.
     """
@@ -206,30 +207,30 @@ def _audience(values: Mapping[str, Any], visit: Visit) -> str:
                 f"audience: {written} is not understood as {meant[0]} but as a group of "
                 f"its own; nobody else sees it."
             )
-            visit.note(sentence, line=1)
+            context.note(sentence, line=1)
         return written
-    visit.note(
+    context.note(
         f"audience: {lowered['audience']!r:.60} is not understood, so that only staff may see it.",
         line=1,
     )
     return AUDIENCES[-1]
 
 
-def language(written: str, visit: Visit) -> str:
+def declared_language(written: str, context: ReadContext) -> str:
     """The language said by the file, else by its name (``page.de.html``) or a folder (``/de/``); ""
     when unknown.
     """
     tag = written.lower().replace("_", "-")
     if re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}", tag):
         return tag
-    parts = visit.file.path.lower().split("/")
+    parts = context.file.path.lower().split("/")
     candidates = [*parts[-1].split(".")[1:-1], *reversed(parts[:-1])]
     return next((part for part in candidates if part in _LANGUAGES), "")
 
 
-def document(
-    visit: Visit,
-    facts: Facts,
+def make_document(
+    context: ReadContext,
+    facts: Metadata,
     sections: tuple[Section, ...],
     *,
     titles: tuple[str, ...],
@@ -239,16 +240,16 @@ def document(
     """The one document of a file: the first of ``titles`` is its title, the others stay findable as
     aliases.
     """
-    named = [title for title in titles if title] or [_title_from(visit.file.path)]
+    named = [title for title in titles if title] or [_title_from(context.file.path)]
     aliases = [name for name in (*named[1:], *facts.aliases) if _same(name) != _same(named[0])]
     fields = {**facts.fields, **more}
-    kind = fields.pop("kind", Kind(visit.file.kind))
+    kind = fields.pop("kind", Kind(context.file.kind))
     if not fields.get("language"):
-        fields["language"] = languages.told(
+        fields["language"] = language.detect_language(
             "\n".join((named[0], *(section.text for section in sections[:20])))
         )
     return Document(
-        id=fields.pop("id", visit.place.id), kind=kind, title=named[0], sections=sections, html=html,
+        id=fields.pop("id", context.page.id), kind=kind, title=named[0], sections=sections, html=html,
         aliases=tuple(dict.fromkeys(aliases)), **fields,
     )  # fmt: skip
 

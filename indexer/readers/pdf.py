@@ -13,16 +13,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from indexer.readers import metadata as front
-from indexer.readers.context import ID_PREFIX, Visit
-from indexer.sources.format_detection import Unreadable, scrubbed
+from indexer.readers import metadata
+from indexer.readers.context import ReadContext
+from indexer.readers.site_index import ID_PREFIX
+from indexer.sources.format_detection import Unreadable, remove_control_characters
 from kb.search.documents import Document, Section
 
 PAGES = 1000
 _HYPHEN = re.compile(r"(\w)-\n(?=[a-zß-ÿ])")
 
 
-def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
+def read(data: bytes, context: ReadContext) -> tuple[Document, ...]:
     """The document in a PDF. Raises Unreadable when it is locked or damaged, or pypdf is not
     installed.
     """
@@ -35,14 +36,14 @@ def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("The PDF is locked with a password.")
-        pages = list(_pages(reader, visit))
+        pages = list(_pages(reader, context))
         title = _title(reader)
     except (Unreadable, RecursionError, MemoryError):
         raise
     except Exception as error:  # pypdf raises whatever its parsers meet
         raise Unreadable(f"The PDF is damaged ({type(error).__name__}).") from None
     if not any(text for _, text in pages):
-        visit.note(
+        context.note(
             "The PDF holds no text, only pictures of it; give it a text layer (OCR).", skipped=True
         )
         return ()
@@ -51,20 +52,20 @@ def read(data: bytes, visit: Visit) -> tuple[Document, ...]:
     )
     first = next(text for _, text in pages if text).split("\n")[0][:120]
     shown = "\n".join(_shown(page, text) for page, text in pages if text)
-    facts = front.of({}, visit)
-    return (front.document(visit, facts, sections, titles=(title, first), html=shown),)
+    facts = metadata.parse_metadata({}, context)
+    return (metadata.make_document(context, facts, sections, titles=(title, first), html=shown),)
 
 
-def _pages(reader: Any, visit: Visit) -> Iterator[tuple[int, str]]:
+def _pages(reader: Any, context: ReadContext) -> Iterator[tuple[int, str]]:
     if len(reader.pages) > PAGES:
-        visit.note(f"Only the first {PAGES} of its {len(reader.pages)} pages were read.")
+        context.note(f"Only the first {PAGES} of its {len(reader.pages)} pages were read.")
     for number, page in enumerate(reader.pages[:PAGES], 1):
-        lines = scrubbed(_HYPHEN.sub(r"\1", page.extract_text() or "")).split("\n")
+        lines = remove_control_characters(_HYPHEN.sub(r"\1", page.extract_text() or "")).split("\n")
         yield number, "\n".join(line.strip() for line in lines).strip()
 
 
 def _title(reader: Any) -> str:
-    title = scrubbed(str((reader.metadata or {}).get("/Title") or ""))
+    title = remove_control_characters(str((reader.metadata or {}).get("/Title") or ""))
     title = " ".join(title.split())
     # Word processors leave the name of the file, or nothing that a reader wrote.
     return "" if re.search(r"\.\w{2,5}$|^untitled|^microsoft word", title, re.I) else title[:200]

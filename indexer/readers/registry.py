@@ -24,85 +24,88 @@ from indexer.readers import (
     topic,
     yaml_faq,
 )
-from indexer.readers.context import Visit
-from indexer.sources import format_detection as formats
-from indexer.sources import redirects
+from indexer.readers.context import ReadContext
+from indexer.sources import format_detection, redirects
 from indexer.sources.format_detection import Format, Unreadable
 from indexer.sources.walk import SIZE_LIMIT
 from kb.search.documents import Document, Kind
 
 
-def read(visit: Visit) -> Iterator[Document]:
-    """The documents of ``visit.file``. Errors of the file become findings with ``skipped`` set."""
+def read_file(context: ReadContext) -> Iterator[Document]:
+    """The documents of ``context.file``. Errors of the file become findings with ``skipped`` set."""
     try:
-        yield from _read(visit)
+        yield from _read(context)
     except Unreadable as reason:
-        visit.note(str(reason), skipped=True)
+        context.note(str(reason), skipped=True)
     except OSError as error:
-        visit.note(f"It cannot be read: {error.strerror or error}.", skipped=True)
+        context.note(f"It cannot be read: {error.strerror or error}.", skipped=True)
     except (RecursionError, MemoryError):
-        visit.note("It is nested too deeply or needs too much memory to be read.", skipped=True)
+        context.note("It is nested too deeply or needs too much memory to be read.", skipped=True)
 
 
-def _read(visit: Visit) -> Iterator[Document]:
-    path = Path(visit.file.absolute)
+def _read(context: ReadContext) -> Iterator[Document]:
+    path = Path(context.file.absolute)
     with path.open("rb") as opened:
-        head = opened.read(formats.SNIFFED)
+        head = opened.read(format_detection.SNIFF_BYTES)
     if head.startswith(b"\x1f\x8b"):
-        head = formats.bare(path.read_bytes(), SIZE_LIMIT)
-    found = formats.sniff(visit.file.path, head)
+        head = format_detection.decompress(path.read_bytes(), SIZE_LIMIT)
+    found = format_detection.detect_format(context.file.path, head)
     if found is Format.COMPANION:
         return
     if found is Format.REDIRECTS:
-        _look_at_redirects(path, visit)
+        _look_at_redirects(path, context)
         return
     if found is Format.STACK_EXCHANGE:
-        yield from stackexchange.read(path, visit)
+        yield from stackexchange.read(path, context)
         return
     if found in _BINARY:
-        yield from _BINARY[found](path.read_bytes(), visit)
+        yield from _BINARY[found](path.read_bytes(), context)
         return
-    text, encoding = formats.decode(formats.bare(path.read_bytes(), SIZE_LIMIT))
+    text, encoding = format_detection.decode_text(
+        format_detection.decompress(path.read_bytes(), SIZE_LIMIT)
+    )
     if encoding != "utf-8":
-        visit.note(f"It is not UTF-8; it was read as {encoding}.")
-    yield from _text(found, text, visit)
+        context.note(f"It is not UTF-8; it was read as {encoding}.")
+    yield from _text(found, text, context)
 
 
-def _look_at_redirects(path: Path, visit: Visit) -> None:
+def _look_at_redirects(path: Path, context: ReadContext) -> None:
     try:
-        redirects.pairs(formats.decode(path.read_bytes())[0], visit.file.path)
-    except redirects.Damaged as damaged:
-        visit.note(damaged.sentence, line=damaged.line, skipped=True)
+        redirects.parse_redirects(
+            format_detection.decode_text(path.read_bytes())[0], context.file.path
+        )
+    except redirects.RedirectsError as damaged:
+        context.note(damaged.sentence, line=damaged.line, skipped=True)
 
 
 #: Formats that are read as bytes.
-_BINARY: Mapping[Format, Callable[[bytes, Visit], Iterable[Document]]] = MappingProxyType(
+_BINARY: Mapping[Format, Callable[[bytes, ReadContext], Iterable[Document]]] = MappingProxyType(
     {Format.PDF: pdf.read, Format.DOCX: docx.read, Format.MBOX: mailbox.read}
 )
 
 
-def _text(found: Format, text: str, visit: Visit) -> tuple[Document, ...]:
-    kind = visit.file.kind
+def _text(found: Format, text: str, context: ReadContext) -> tuple[Document, ...]:
+    kind = context.file.kind
     if found is Format.DISCOURSE:
-        return discourse.read(text, visit)
+        return discourse.read(text, context)
     if found is Format.RST:
-        return rst.read(text, visit)
+        return rst.read(text, context)
     if found is Format.YAML_FAQ:
-        return yaml_faq.read(text, visit)
+        return yaml_faq.read(text, context)
     if found is Format.HTML:
-        return _page(text, visit)
+        return _page(text, context)
     if kind is Kind.FAQ:
-        return faq.read(text, visit)
-    return topic.read(text, visit) if kind is Kind.FORUM else markdown.read(text, visit)
+        return faq.read(text, context)
+    return topic.read(text, context) if kind is Kind.FORUM else markdown.read(text, context)
 
 
-def _page(text: str, visit: Visit) -> tuple[Document, ...]:
-    if visit.file.kind is Kind.FAQ:
-        return faq.read_page(text, visit)
-    found = discussion.read(text, visit) or html.read(text, visit)
+def _page(text: str, context: ReadContext) -> tuple[Document, ...]:
+    if context.file.kind is Kind.FAQ:
+        return faq.read_page(text, context)
+    found = discussion.read(text, context) or html.read(text, context)
     if not found and "FAQPage" in text:
         # The questions are only in what the page tells machines.
-        found = faq.read_page(text, visit)
+        found = faq.read_page(text, context)
         if found:
-            visit.findings[:] = [finding for finding in visit.findings if not finding.skipped]
+            context.findings[:] = [finding for finding in context.findings if not finding.skipped]
     return found

@@ -10,11 +10,10 @@ import io
 import re
 from typing import Any
 
-from indexer.html import sections as cutting
-from indexer.html import tree as markup
-from indexer.markdown.rendering import paragraphs
-from indexer.readers import metadata as front
-from indexer.readers.context import Visit
+from indexer.html import sections, tree
+from indexer.markdown.rendering import plain_paragraphs
+from indexer.readers import metadata
+from indexer.readers.context import ReadContext
 from indexer.sources.format_detection import Unreadable
 from kb.search.documents import Document
 
@@ -46,31 +45,33 @@ _SETTINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def read(text: str, visit: Visit) -> tuple[Document, ...]:
+def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The document in ``text``. Raises Unreadable when docutils is not installed."""
-    found = front.read(text, visit)
+    found = metadata.split_metadata(text, context)
     if found is None:
         return ()
     facts, body = found
     values = _fields(body)
     if values:
-        if not front.admitted(values, visit):
+        if not metadata.may_publish(values, context):
             return ()
-        facts = front.of(values, visit, line=facts.line)
-    root = markup.tree(_html(body, visit), visit)
+        facts = metadata.parse_metadata(values, context, line=facts.line)
+    root = tree.parse_html(_html(body, context), context)
     for element in list(root.iter("table", "dl", "div", "p")):
         if set((element.get("class") or "").split()) & {
             "docinfo",
             "system-message",
             "topic contents",
         }:
-            markup.drop(element)
-    cut = cutting.cut(root, visit)
+            tree.drop(element)
+    cut = sections.to_article(root, context)
     if not any(section.text for section in cut.sections):
-        visit.note("It holds no text.", skipped=True)
+        context.note("It holds no text.", skipped=True)
         return ()
     return (
-        front.document(visit, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html),
+        metadata.make_document(
+            context, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html
+        ),
     )
 
 
@@ -85,15 +86,15 @@ def _fields(body: str) -> dict[str, Any]:
     )
 
 
-def _html(body: str, visit: Visit) -> str:
+def _html(body: str, context: ReadContext) -> str:
     try:
         from docutils.core import publish_parts
     except ImportError:
         raise Unreadable(
             "reStructuredText is read with docutils: pip install 'askfirst[rst]'."
         ) from None
-    if visit.careful:
-        return paragraphs(body)
+    if context.careful:
+        return plain_paragraphs(body)
     for pattern, replacement in _SPHINX:
         body = pattern.sub(replacement, body + "\n")
     try:
@@ -102,9 +103,9 @@ def _html(body: str, visit: Visit) -> str:
         Exception,
         SystemExit,
     ) as error:  # docutils raises whatever its directives raise, and would rather exit
-        visit.note(
+        context.note(
             f"It could not be read as reStructuredText ({type(error).__name__}); its plain text "
             f"is shown."
         )
-        return paragraphs(body)
+        return plain_paragraphs(body)
     return f"<h1>{parts['title']}</h1>{parts['body']}" if parts["title"] else str(parts["body"])

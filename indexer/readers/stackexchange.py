@@ -18,9 +18,9 @@ from typing import Any
 
 from lxml import etree
 
-from indexer.html import tree as markup
-from indexer.readers.context import Visit
-from indexer.readers.thread import Post, topic
+from indexer.html import tree
+from indexer.readers.context import ReadContext
+from indexer.readers.thread import Post, thread_document
 from kb.search.documents import Document
 
 _QUESTION, _ANSWER, _DUPLICATE = "1", "2", "3"
@@ -35,53 +35,53 @@ CREATE TABLE link (post INTEGER, related INTEGER);
 _TAGS = re.compile(r"[<|]([^<>|]+)(?=[>|])")
 
 
-def read(path: Path, visit: Visit) -> Iterator[Document]:
+def read(path: Path, context: ReadContext) -> Iterator[Document]:
     """The questions of the dump at ``path``, in order of their numbers."""
     database = sqlite3.connect("")  # a temporary file of SQLite's own, gone when it is closed
     try:
         database.executescript(_SCHEMA)
-        _load(path, visit, database)
+        _load(path, context, database)
         links = path.with_name(re.sub(r"Posts", "PostLinks", path.name))
         if links != path and links.is_file() and not links.is_symlink():
-            _load_links(links, visit, database)
+            _load_links(links, context, database)
         database.executescript(
             "CREATE INDEX by_parent ON answer (parent); CREATE INDEX by_related ON link (related)"
         )
         rows = database.execute("SELECT * FROM question ORDER BY id")
         for row in rows:
-            yield _document(row, visit, database)
+            yield _document(row, context, database)
     finally:
         database.close()
 
 
-def _rows(path: Path, visit: Visit) -> Iterator[dict[str, str]]:
+def _rows(path: Path, context: ReadContext) -> Iterator[dict[str, str]]:
     with path.open("rb") as opened:
         declares = b"<!DOCTYPE" in opened.read(64 * 1024).upper()
     if declares:
-        visit.note("The dump declares a document type, so it is not read.", skipped=True)
+        context.note("The dump declares a document type, so it is not read.", skipped=True)
         return
-    context = etree.iterparse(
+    rows = etree.iterparse(
         str(path), events=("end",), tag="row", resolve_entities=False, no_network=True, load_dtd=False, recover=True,
         huge_tree=True,
     )  # fmt: skip
     try:
-        for _, element in context:
+        for _, element in rows:
             yield {str(key): str(value) for key, value in element.attrib.items()}
             element.clear()
             while element.getprevious() is not None:
                 del element.getparent()[0]
     except etree.XMLSyntaxError as error:
-        visit.note(f"The XML is damaged from here on: {error.msg}.", line=error.lineno or 0)
+        context.note(f"The XML is damaged from here on: {error.msg}.", line=error.lineno or 0)
         return
-    if context.error_log:
-        entry = context.error_log[0]
-        visit.note(
+    if rows.error_log:
+        entry = rows.error_log[0]
+        context.note(
             f"The XML is damaged; what could be read was read: {entry.message}.", line=entry.line
         )
 
 
-def _load(path: Path, visit: Visit, database: sqlite3.Connection) -> None:
-    for row in _rows(path, visit):
+def _load(path: Path, context: ReadContext, database: sqlite3.Connection) -> None:
+    for row in _rows(path, context):
         number = _number(row.get("Id"))
         if number is None or row.get("DeletionDate"):
             continue
@@ -99,16 +99,16 @@ def _load(path: Path, visit: Visit, database: sqlite3.Connection) -> None:
                              (number, parent, body, score, author, changed))  # fmt: skip
 
 
-def _load_links(path: Path, visit: Visit, database: sqlite3.Connection) -> None:
-    for row in _rows(path, visit):
+def _load_links(path: Path, context: ReadContext, database: sqlite3.Connection) -> None:
+    for row in _rows(path, context):
         if row.get("LinkTypeId") == _DUPLICATE:
             link = (_number(row.get("PostId")), _number(row.get("RelatedPostId")))
             database.execute("INSERT INTO link VALUES (?,?)", link)
 
 
-def _document(row: tuple[Any, ...], visit: Visit, database: sqlite3.Connection) -> Document:
+def _document(row: tuple[Any, ...], context: ReadContext, database: sqlite3.Connection) -> Document:
     number, title, body, tags, accepted, author, changed, closed = row
-    posts = [Post("question", _tree(body, visit), author, _day(changed))]
+    posts = [Post("question", _tree(body, context), author, _day(changed))]
     answers = database.execute(
         "SELECT id, body, author, changed FROM answer WHERE parent = ? ORDER BY id = ? DESC, "
         "score DESC, id LIMIT ?",
@@ -116,7 +116,7 @@ def _document(row: tuple[Any, ...], visit: Visit, database: sqlite3.Connection) 
     )
     for answer, text, by, day in answers:
         posts.append(
-            Post(f"answer-{answer}", _tree(text, visit), by, _day(day), answer == accepted)
+            Post(f"answer-{answer}", _tree(text, context), by, _day(day), answer == accepted)
         )
     # Another question that was closed as a duplicate of this one is this one in other words.
     wordings = database.execute(
@@ -124,18 +124,18 @@ def _document(row: tuple[Any, ...], visit: Visit, database: sqlite3.Connection) 
         (number,),
     )
     title = " ".join(html.unescape(title).split()) or f"Question {number}"
-    return topic(
-        visit, posts, id=f"{visit.place.id}/{number}", title=title, tags=tuple(_TAGS.findall(html.unescape(tags))),
+    return thread_document(
+        context, posts, id=f"{context.page.id}/{number}", title=title, tags=tuple(_TAGS.findall(html.unescape(tags))),
         aliases=tuple(dict.fromkeys(other for (other,) in wordings if other and other != title)),
-        source=visit.file.name, extra={"closed": closed[:10]} if closed else {},
+        source=context.file.name, extra={"closed": closed[:10]} if closed else {},
     )  # fmt: skip
 
 
-def _tree(body: str, visit: Visit) -> Any:
+def _tree(body: str, context: ReadContext) -> Any:
     """The body as a tree; a body that was escaped twice is taken at its word."""
     if "<" not in body and re.search(r"&lt;(?:p|div|ul|ol|pre|blockquote|h\d)\b", body):
         body = html.unescape(body)
-    return markup.tree(body, visit)
+    return tree.parse_html(body, context)
 
 
 def _number(text: str | None) -> int | None:

@@ -14,11 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.html import sanitizer as sanitising
-from indexer.html import sections as cutting
-from indexer.html import tree as markup
-from indexer.readers import language as languages
-from indexer.readers.context import ID_PREFIX, Visit
+from indexer.html import sanitizer, sections, tree
+from indexer.readers import language
+from indexer.readers.context import ReadContext
+from indexer.readers.site_index import ID_PREFIX
 from kb.search.documents import Document, Kind, Section
 
 _ALL = ("h1", "h2", "h3", "h4", "h5", "h6")
@@ -36,7 +35,14 @@ class Post:
     accepted: bool = False
 
 
-def topic(visit: Visit, posts: Sequence[Post], *, id: str, title: str, **fields: Any) -> Document:  # noqa: A002
+def thread_document(
+    context: ReadContext,
+    posts: Sequence[Post],
+    *,
+    id: str,  # noqa: A002 - the Document's field
+    title: str,
+    **fields: Any,
+) -> Document:
     """One Document from a topic's posts, the question first. ``fields`` are further fields of the
     Document.
     """
@@ -48,7 +54,7 @@ def topic(visit: Visit, posts: Sequence[Post], *, id: str, title: str, **fields:
     for post in (question, *replies):
         is_question = post is question
         heading = "" if is_question else _heading(post)
-        text, markup = _body(post, visit)
+        text, markup = _body(post, context)
         if not text and not is_question:
             continue
         if post.accepted and answer is None and not is_question:
@@ -62,7 +68,7 @@ def topic(visit: Visit, posts: Sequence[Post], *, id: str, title: str, **fields:
             markup if is_question else f'<h2 id="{post.name}">{html.escape(heading)}</h2>\n{markup}'
         )
     if not fields.get("language"):
-        fields["language"] = languages.told(
+        fields["language"] = language.detect_language(
             "\n".join((title, *(section.text for section in sections[:10])))
         )
     fields.setdefault("updated", max((post.date for post in posts if post.date), default=None))
@@ -70,9 +76,15 @@ def topic(visit: Visit, posts: Sequence[Post], *, id: str, title: str, **fields:
         "authors", tuple(dict.fromkeys(post.author for post in posts if post.author))[:20]
     )
     return Document(
-        id=id, kind=Kind.FORUM, title=title, sections=tuple(sections), html=sanitising.sanitised("\n".join(parts)),
-        solved=answer is not None, answer=answer, **fields,
-    )  # fmt: skip
+        id=id,
+        kind=Kind.FORUM,
+        title=title,
+        sections=tuple(sections),
+        html=sanitizer.sanitize("\n".join(parts)),
+        solved=answer is not None,
+        answer=answer,
+        **fields,
+    )
 
 
 def _heading(post: Post) -> str:
@@ -80,14 +92,14 @@ def _heading(post: Post) -> str:
     return f"{kind} by {post.author}" if post.author else kind
 
 
-def _body(post: Post, visit: Visit) -> tuple[str, str]:
+def _body(post: Post, context: ReadContext) -> tuple[str, str]:
     """(plain text, HTML) of a post; its headings become bold lines, so that a post stays one
     Section.
     """
     for heading in list(post.body.iter(*_ALL)):
-        markup.embolden(heading)
+        tree.embolden(heading)
     _drop_duplicate_notice(post.body)
-    cut = cutting.cut(post.body, visit, keep_title=True, anchors=False)
+    cut = sections.to_article(post.body, context, keep_title=True, anchors=False)
     return "\n\n".join(section.text for section in cut.sections), cut.html
 
 

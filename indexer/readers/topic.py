@@ -13,10 +13,9 @@ from typing import Any
 
 from lxml import html as lxml_html
 
-from indexer.readers import markdown
-from indexer.readers import metadata as front
-from indexer.readers.context import Visit
-from indexer.readers.thread import Post, topic
+from indexer.readers import markdown, metadata
+from indexer.readers.context import ReadContext
+from indexer.readers.thread import Post, thread_document
 from kb.search.documents import Document
 
 _POST = re.compile(
@@ -25,13 +24,13 @@ _POST = re.compile(
 )
 
 
-def read(text: str, visit: Visit) -> tuple[Document, ...]:
+def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The topic in a Markdown text, or nothing, with a finding."""
-    found = front.read(text, visit)
+    found = metadata.split_metadata(text, context)
     if found is None:
         return ()
     facts, body = found
-    root = markdown.rendered(body, visit)
+    root = markdown.rendered(body, context)
     title = root.find(".//h1")
     heading = " ".join(title.text_content().split()) if title is not None else ""
     if title is not None:
@@ -39,14 +38,14 @@ def read(text: str, visit: Visit) -> tuple[Document, ...]:
     author = next(iter(facts.fields["authors"]), "")
     posts = list(_posts(root, author))
     if not any(" ".join(post.body.text_content().split()) for post in posts):
-        visit.note("It holds no text.", skipped=True)
+        context.note("It holds no text.", skipped=True)
         return ()
     if sum(post.accepted for post in posts) > 1:
-        visit.note("More than one answer is marked as accepted; the first one counts.")
-    named = front.document(visit, facts, (), titles=(facts.title, heading), html="")
+        context.note("More than one answer is marked as accepted; the first one counts.")
+    named = metadata.make_document(context, facts, (), titles=(facts.title, heading), html="")
     authors = tuple(dict.fromkeys(post.author for post in posts if post.author))
     fields = {**facts.fields, "aliases": named.aliases, "authors": authors}
-    return (topic(visit, posts, id=visit.place.id, title=named.title, **fields),)
+    return (thread_document(context, posts, id=context.page.id, title=named.title, **fields),)
 
 
 def _posts(root: Any, author: str) -> Iterator[Post]:

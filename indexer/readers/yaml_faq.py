@@ -12,10 +12,9 @@ from typing import Any
 
 import yaml
 
-from indexer.html import sections as cutting
-from indexer.readers import markdown
-from indexer.readers import metadata as front
-from indexer.readers.context import Visit
+from indexer.html import sections
+from indexer.readers import markdown, metadata
+from indexer.readers.context import ReadContext
 from kb import ids
 from kb.search.documents import Document, Kind
 
@@ -24,31 +23,31 @@ QUESTIONS = 2000
 _FORBIDDEN = (yaml.AliasToken, yaml.AnchorToken, yaml.TagToken)
 
 
-def read(text: str, visit: Visit) -> tuple[Document, ...]:
+def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The questions in ``text``, or nothing, with a finding."""
-    values = _values(text, visit)
+    values = _values(text, context)
     if values is None:
         return ()
-    metadata = values.get("metadata")
-    said = {**(metadata if isinstance(metadata, dict) else {}), **values}
-    if not front.admitted(said, visit):
+    declared = values.get("metadata")
+    said = {**(declared if isinstance(declared, dict) else {}), **values}
+    if not metadata.may_publish(said, context):
         return ()
-    facts = front.of(said, visit)
+    facts = metadata.parse_metadata(said, context)
     made: dict[str, Document] = {}
     for topic, question, answer in _questions(values):
-        document = _document(topic, question, answer, facts, visit)
+        document = _document(topic, question, answer, facts, context)
         if document.id in made:
-            visit.note(
+            context.note(
                 f"The question “{question[:80]}” stands here twice; the first answer is kept."
             )
         elif any(section.text for section in document.sections) and len(made) < QUESTIONS:
             made[document.id] = document
     if not made:
-        visit.note("It holds no question with an answer.", skipped=True)
+        context.note("It holds no question with an answer.", skipped=True)
     return tuple(made.values())
 
 
-def _values(text: str, visit: Visit) -> dict[str, Any] | None:
+def _values(text: str, context: ReadContext) -> dict[str, Any] | None:
     sentence, line = "", 0
     if len(text) > LIMIT:
         sentence = f"It is longer than {LIMIT // 1024**2} MB; split it."
@@ -69,7 +68,7 @@ def _values(text: str, visit: Visit) -> dict[str, Any] | None:
     if not sentence and not (isinstance(values, dict) and isinstance(values.get("sections"), list)):
         sentence = "It is YAML, but no page of questions (sections of questions)."
     if sentence or values is None:
-        visit.note(sentence, line=line, skipped=True)
+        context.note(sentence, line=line, skipped=True)
         return None
     return {str(key): value for key, value in values.items()}
 
@@ -92,13 +91,21 @@ def _questions(values: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
                 yield name if isinstance(name, str) else "", " ".join(question.split()), answer
 
 
-def _document(topic: str, question: str, answer: str, facts: front.Facts, visit: Visit) -> Document:
-    cut = cutting.cut(markdown.rendered(answer, visit), visit, keep_title=True)
+def _document(
+    topic: str, question: str, answer: str, facts: metadata.Metadata, context: ReadContext
+) -> Document:
+    cut = sections.to_article(markdown.rendered(answer, context), context, keep_title=True)
     extra = {
         **facts.fields.get("extra", {}),
         "topic": " › ".join(part for part in (facts.title, topic) if part),
     }
-    return front.document(
-        visit, front.Facts("", "", facts.line, facts.fields, ()), cut.sections, titles=(question,), html=cut.html,
-        kind=Kind.FAQ, id=f"{Kind.FAQ}/{visit.place.id.partition('/')[2]}/{ids.slug(question)}", extra=extra,
-    )  # fmt: skip
+    return metadata.make_document(
+        context,
+        metadata.Metadata(line=facts.line, fields=facts.fields),
+        cut.sections,
+        titles=(question,),
+        html=cut.html,
+        kind=Kind.FAQ,
+        id=f"{Kind.FAQ}/{context.page.id.partition('/')[2]}/{ids.slug(question)}",
+        extra=extra,
+    )

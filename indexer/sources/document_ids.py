@@ -1,8 +1,8 @@
-"""Under which id does each file stand, and is it still the id of last time?
+"""Document IDs: every file of a run gets one, and keeps it from run to run.
 
-A file's id comes from its uid, else from its path; two files that want one id get it in the order
-of their paths, and whoever had an id keeps it. Gives the ``Library`` that readers resolve links
-with. Not for reading texts.
+An ID comes from the file's uid, else from its path. Two files that want the same ID get it in the
+order of their paths, and whoever had an ID keeps it. Only the first lines of files are read here,
+for the uid and the title.
 """
 
 from __future__ import annotations
@@ -15,166 +15,200 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.readers import faq, frontmatter
-from indexer.readers.context import Library, Place
+from indexer.readers.site_index import SiteIndex, SitePage
 from indexer.report import Finding
 from indexer.sources.ledger import Entry
 from indexer.sources.walk import SourceFile
 from kb import ids
 from kb.search.documents import Kind
 
-_HEAD = frontmatter.LIMIT + 2048
-_MARKDOWN = (".md", ".markdown", ".mdx", ".mkd", ".mdown", ".txt")
-_PAGE = re.compile(r"\.x?html?(\.gz)?$", re.IGNORECASE)
-_FOLDER_PAGE = re.compile(
+#: Bytes that hold the front matter and the first heading.
+_HEAD_SIZE = frontmatter.LIMIT + 2048
+_MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx", ".mkd", ".mdown", ".txt")
+_COLLECTION_SUFFIXES = (".yml", ".yaml", ".mbox")
+_HTML_PAGE = re.compile(r"\.x?html?(\.gz)?$", re.IGNORECASE)
+_HEADING = re.compile(r"^#[ \t]+(.{1,300})$", re.MULTILINE)
+
+#: ``guides/index.md`` is the page of its folder.
+_INDEX_PAGE = re.compile(
     r"(?:^|/)(?:index|_index|readme)(?:\.[a-z]{2})?(\.\w+(?:\.gz)?)$", re.IGNORECASE
 )
 
+#: Fewer HTML pages than this are no site with repeated blocks.
+_MIN_SITE_PAGES = 8
+
 
 @dataclass(frozen=True, slots=True)
-class Shelf:
-    """``places`` and ``uids`` by the file's key."""
+class DocumentIds:
+    """The pages and uids of all files, by the files' keys, and what is wrong with them."""
 
-    places: Mapping[str, Place]
+    pages: Mapping[str, SitePage]
     uids: Mapping[str, str]
     findings: tuple[Finding, ...]
 
-    def library(
+    def site_index(
         self,
         files: Mapping[str, SourceFile],
-        chrome: Mapping[str, frozenset[int]],
+        boilerplate: Mapping[str, frozenset[int]],
         media: Path | None,
         today: dt.date,
-    ) -> Library:
+    ) -> SiteIndex:
         """What the readers share."""
-        by_path: dict[str, Place] = {}
-        for key, place in self.places.items():
-            by_path.setdefault(files[key].absolute.lower(), place)
-        by_path |= {files[key].absolute: place for key, place in self.places.items()}
-        by_uid: dict[str, Place] = {}
+        pages: dict[str, SitePage] = {}
+        for key, page in self.pages.items():
+            pages.setdefault(files[key].absolute.lower(), page)
+        # The exact path wins over another file's path in lower case.
+        for key, page in self.pages.items():
+            pages[files[key].absolute] = page
+
+        uids: dict[str, SitePage] = {}
         for key, uid in self.uids.items():
-            by_uid.setdefault(uid.lower(), self.places[key])
-        return Library(by_path, by_uid, chrome, str(media) if media else None, today)
+            uids.setdefault(uid.lower(), self.pages[key])
+
+        return SiteIndex(pages, uids, boilerplate, str(media) if media else None, today)
 
 
-def arrange(
-    files: Mapping[str, SourceFile], before: Mapping[str, Entry], fresh: Iterable[str]
-) -> Shelf:
-    """A place for every file; ``fresh`` are the keys whose heads must be looked into."""
-    looked = set(fresh)
-    places: dict[str, Place] = {}
+def assign_ids(
+    files: Mapping[str, SourceFile], previous: Mapping[str, Entry], fresh: Iterable[str]
+) -> DocumentIds:
+    """A page for every file; ``fresh`` are the keys of the files whose heads must be read."""
+    must_peek = set(fresh)
+    previous_owners = {entry.page_id: key for key, entry in previous.items() if key in files}
+
+    pages: dict[str, SitePage] = {}
     uids: dict[str, str] = {}
+    owners: dict[str, str] = {}
     findings: list[Finding] = []
-    had = {entry.place: key for key, entry in before.items() if key in files}
-    taken: dict[str, str] = {}
+
     for key, file in files.items():
-        old = before.get(key)
-        if old is not None and key not in looked:
-            uid, title, many = old.uid, old.title, old.many
+        entry = previous.get(key)
+        if entry is not None and key not in must_peek:
+            uid, title, collection = entry.uid, entry.title, entry.collection
         else:
-            uid, title, many = _peek(file)
-        wanted = ids.document_id(_kind(file), ids.slug(uid) if uid else _named(file.path))
-        id_ = _free(wanted, key, old, had, taken)
-        if id_ != wanted:
-            other = taken.get(wanted) or had.get(wanted, "")
-            what = f"The uid {uid}" if uid else "This path"
+            uid, title, collection = _peek(file)
+
+        wanted = ids.document_id(_kind(file), ids.slug(uid)) if uid else path_id(file)
+        page_id = _free_id(wanted, key, entry, previous_owners, owners)
+        if page_id != wanted:
+            other = owners.get(wanted) or previous_owners.get(wanted, "")
+            reason = f"The uid {uid}" if uid else "This path"
             sentence = (
-                f"{what} gives the same address as {other.partition('=')[2]}; this one is "
-                f"found at /help/{id_}."
+                f"{reason} gives the same address as {other.partition('=')[2]}; this one is "
+                f"found at /help/{page_id}."
             )
             findings.append(Finding(file.name, 0, sentence))
-        taken[id_] = key
-        places[key] = Place(id_, title, many)
+
+        owners[page_id] = key
+        pages[key] = SitePage(page_id, title, collection)
         if uid:
             uids[key] = uid
-    return Shelf(places, uids, tuple(findings))
+
+    return DocumentIds(pages, uids, tuple(findings))
 
 
 def path_id(file: SourceFile) -> str:
-    """The id that the file's path alone would give."""
-    return ids.document_id(_kind(file), _named(file.path))
+    """The ID that the file's path alone gives."""
+    path = _INDEX_PAGE.sub(r"\1", file.path)
+    if path.startswith("."):  # index.md at the root: there is no folder to name it after
+        path = file.path
+    return ids.document_id(_kind(file), path)
 
 
 def _kind(file: SourceFile) -> Kind:
     """A YAML file among articles holds questions; a mailbox holds discussions."""
     suffix = os.path.splitext(file.path.lower())[1]
-    return {".yml": Kind.FAQ, ".yaml": Kind.FAQ, ".mbox": Kind.FORUM}.get(suffix, file.kind)
+    if suffix in (".yml", ".yaml"):
+        return Kind.FAQ
+    return Kind.FORUM if suffix == ".mbox" else file.kind
 
 
-def _free(
-    wanted: str, key: str, old: Entry | None, had: Mapping[str, str], taken: Mapping[str, str]
+def _free_id(
+    wanted: str,
+    key: str,
+    entry: Entry | None,
+    previous_owners: Mapping[str, str],
+    owners: Mapping[str, str],
 ) -> str:
-    kept = old is not None and had.get(old.place) == key and old.place not in taken
-    if old is not None and kept and _numbered(old.place, wanted):
-        return old.place
-    name, number = wanted, 1
-    while name in taken or had.get(name, key) != key:
+    """``wanted``, or with a number behind it when another file has or had it."""
+    if entry is not None:
+        kept = entry.page_id
+        is_ours = previous_owners.get(kept) == key and kept not in owners
+        if is_ours and _is_numbered(kept, wanted):
+            return kept
+
+    candidate, number = wanted, 1
+    while candidate in owners or previous_owners.get(candidate, key) != key:
         number += 1
-        name = f"{wanted}-{number}"
-    return name
+        candidate = f"{wanted}-{number}"
+    return candidate
 
 
-def _numbered(id_: str, wanted: str) -> bool:
-    """Whether ``id_`` is ``wanted``, or ``wanted-2`` and so on."""
-    return id_ == wanted or (id_.startswith(f"{wanted}-") and id_[len(wanted) + 1 :].isdecimal())
-
-
-def _named(path: str) -> str:
-    """The path that the id is made of: ``guides/index.md`` stands for its folder."""
-    folder = _FOLDER_PAGE.sub(r"\1", path)
-    if folder == path or folder.startswith("."):
-        return path
-    return folder
+def _is_numbered(page_id: str, wanted: str) -> bool:
+    """Whether ``page_id`` is ``wanted``, or ``wanted-2`` and so on."""
+    if page_id == wanted:
+        return True
+    return page_id.startswith(f"{wanted}-") and page_id[len(wanted) + 1 :].isdecimal()
 
 
 def _peek(file: SourceFile) -> tuple[str, str, bool]:
-    """(uid, title, whether each heading is a document) of a Markdown file, from its first lines."""
-    if file.path.lower().endswith((".yml", ".yaml", ".mbox")):
+    """(uid, title, whether each heading is a document), from the first lines of a file."""
+    path = file.path.lower()
+    if path.endswith(_COLLECTION_SUFFIXES):
         return "", "", True
-    if not file.path.lower().endswith(_MARKDOWN):
+    if not path.endswith(_MARKDOWN_SUFFIXES):
         return "", "", False
-    whole = file.kind is Kind.FAQ
+
+    # The questions of a FAQ file may begin anywhere.
+    is_faq = file.kind is Kind.FAQ
     try:
         with Path(file.absolute).open("rb") as opened:
-            text = (
-                opened.read(-1 if whole else _HEAD).decode("utf-8", "replace").replace("\r\n", "\n")
-            )
+            data = opened.read(-1 if is_faq else _HEAD_SIZE)
     except OSError:
         return "", "", False
+
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
     try:
-        values, body, _ = frontmatter.split(text)
-    except frontmatter.Broken as broken:
-        values, body = {}, broken.body
-    heading = re.search(r"^#[ \t]+(.{1,300})$", body, re.MULTILINE)
-    title = frontmatter.text(values, "title") or (heading[1].strip() if heading else "")
-    return frontmatter.text(values, "uid"), title, whole and faq.holds_many(body)
+        values, body, _ = frontmatter.split_front_matter(text)
+    except frontmatter.FrontMatterError as error:
+        values, body = {}, error.body
+
+    title = frontmatter.text(values, "title")
+    heading = _HEADING.search(body)
+    if not title and heading:
+        title = heading[1].strip()
+    return frontmatter.text(values, "uid"), title, is_faq and faq.holds_many(body)
 
 
-def is_page(file: SourceFile) -> bool:
+def is_html_page(file: SourceFile) -> bool:
     """Whether it is an HTML page, by its name."""
-    return _PAGE.search(file.path) is not None
+    return _HTML_PAGE.search(file.path) is not None
 
 
-def sites(files: Iterable[SourceFile], least: int = 8) -> dict[str, list[SourceFile]]:
-    """HTML pages by site: the nearest folder that holds, with all below it, ``least`` pages or
-    more.
-    """
-    pages = [file for file in files if is_page(file)]
-    found: dict[str, list[SourceFile]] = {}
-    below: dict[str, int] = {}
+def group_sites(files: Iterable[SourceFile]) -> dict[str, list[SourceFile]]:
+    """HTML pages by site: the nearest folder that holds enough pages, with all below it."""
+    pages = [file for file in files if is_html_page(file)]
+
+    page_counts: dict[str, int] = {}
     for page in pages:
         for folder in _folders(page):
-            below[folder] = below.get(folder, 0) + 1
+            page_counts[folder] = page_counts.get(folder, 0) + 1
+
+    sites: dict[str, list[SourceFile]] = {}
     for page in pages:
-        site = next((folder for folder in _folders(page) if below[folder] >= least), None)
-        if site:
-            found.setdefault(site, []).append(page)
-    return found
+        for folder in _folders(page):
+            if page_counts[folder] >= _MIN_SITE_PAGES:
+                sites.setdefault(folder, []).append(page)
+                break
+    return sites
 
 
 def _folders(page: SourceFile) -> list[str]:
+    """The folders above ``page`` within its root, the nearest first."""
     root = page.absolute.removesuffix(page.path).rstrip("/")
-    folders, folder = [], os.path.dirname(page.absolute)
+    folders = []
+    folder = os.path.dirname(page.absolute)
     while folder.startswith(root) and len(folder) >= len(root):
         folders.append(folder)
-        folder = os.path.dirname(folder) if folder != os.path.dirname(folder) else ""
+        parent = os.path.dirname(folder)
+        folder = parent if parent != folder else ""
     return folders

@@ -14,7 +14,7 @@ import re
 import zlib
 from enum import StrEnum
 
-SNIFFED = 8192
+SNIFF_BYTES = 8192
 _ENOUGH_TO_GUESS = 64  # bytes beyond ASCII
 
 
@@ -60,7 +60,7 @@ _BOMS = (
 )
 
 
-def bare(data: bytes, limit: int) -> bytes:
+def decompress(data: bytes, limit: int) -> bytes:
     """``data`` unpacked when it is gzip, at most ``limit`` bytes. Raises Unreadable beyond it or
     when it is damaged.
     """
@@ -76,10 +76,10 @@ def bare(data: bytes, limit: int) -> bytes:
     return unpacked
 
 
-def sniff(path: str, head: bytes) -> Format:
+def detect_format(path: str, head: bytes) -> Format:
     """The format of a file by its first bytes. Raises Unreadable with the reason."""
     suffix = os.path.splitext(path.lower().removesuffix(".gz"))[1]
-    head = head[:SNIFFED]
+    head = head[:SNIFF_BYTES]
     packed = _packed(head, suffix)
     if packed:
         return packed
@@ -132,7 +132,7 @@ def _packed(head: bytes, suffix: str) -> Format | None:
     return Format.DOCX if head.startswith(b"PK\x03\x04") and suffix == ".docx" else None
 
 
-def redirects_named(path: str) -> bool:
+def is_redirect_list(path: str) -> bool:
     """Whether a file of this name holds old addresses (DocFX, Netlify)."""
     name = os.path.basename(path)
     return name == "_redirects" or (
@@ -142,7 +142,7 @@ def redirects_named(path: str) -> bool:
 
 def _by_name(path: str, suffix: str, start: bytes) -> Format | None:
     """Formats that the name tells, as far as the content does not object."""
-    if redirects_named(path):
+    if is_redirect_list(path):
         return Format.REDIRECTS
     if suffix in _MARKDOWN_SUFFIXES:
         return Format.MBOX if _MAILBOX.match(start) else Format.MARKDOWN
@@ -177,7 +177,9 @@ def _json(head: bytes, suffix: str) -> Format:
     if suffix == ".json" and head[:1] in (b"{", b"["):
         # The key may come late in a long topic; the reader looks again at the whole.
         return (
-            Format.DISCOURSE if len(head) == SNIFFED and b'"posts_count"' in head else _no_topic()
+            Format.DISCOURSE
+            if len(head) == SNIFF_BYTES and b'"posts_count"' in head
+            else _no_topic()
         )
     return _no_topic()
 
@@ -199,7 +201,7 @@ _DECLARED = re.compile(
 )
 
 
-def decode(data: bytes) -> tuple[str, str]:
+def decode_text(data: bytes) -> tuple[str, str]:
     """(text, encoding): BOM, then UTF-8, then what the page declares, then a guess; never fails;
     NUL removed.
     """
@@ -238,7 +240,7 @@ def _guess(data: bytes) -> str:
     return best.encoding if best else ""
 
 
-def scrubbed(text: str) -> str:
+def remove_control_characters(text: str) -> str:
     """``text`` without what cannot be stored: control characters and lone surrogates (JSON may hold
     both).
     """

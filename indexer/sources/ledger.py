@@ -22,7 +22,7 @@ VERSION = 4
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One file as it was: ``mtime_ns`` in nanoseconds, ``digest`` the blake2b of its bytes, ``ids``
-    of its documents; ``place`` is the id that links to the file lead to, ``many`` that each of its
+    of its documents; ``page_id`` is the id that links to the file lead to, ``collection`` that each of its
     headings is a document; ``includes`` (absolute path -> stamp of size and time, "" where there
     was none) and ``links`` (looked-up name -> id, or "") are what its documents were made of
     besides; ``until`` is the day on which it must be read again. Its documents show ``pictures``,
@@ -32,8 +32,8 @@ class Entry:
     mtime_ns: int
     digest: str
     ids: tuple[str, ...] = ()
-    place: str = ""
-    many: bool = False
+    page_id: str = ""
+    collection: bool = False
     uid: str = ""
     title: str = ""
     includes: Mapping[str, str] = field(default_factory=dict)
@@ -46,11 +46,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All entries by key; ``chrome`` keeps each site's repeated blocks, ``moved`` the old ids of
+    """All entries by key; ``boilerplate`` keeps each site's repeated blocks, ``moved`` the old ids of
     moved files, ``lessons`` the stamp of the resolved tickets that vote."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
-    chrome: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    boilerplate: Mapping[str, frozenset[int]] = field(default_factory=dict)
     moved: Mapping[str, str] = field(default_factory=dict)
     lessons: str = ""
 
@@ -94,18 +94,22 @@ def difference(
 
 
 def stale(
-    entries: Mapping[str, Entry], keys: Iterable[str], *,
-    found: Callable[[str], str], included: Callable[[str], str], today: dt.date,
-) -> list[str]:  # fmt: skip
+    entries: Mapping[str, Entry],
+    keys: Iterable[str],
+    *,
+    resolve: Callable[[str], str],
+    stamp: Callable[[str], str],
+    today: dt.date,
+) -> list[str]:
     """Of ``keys``, those whose own bytes are the same but whose surroundings are not: a link now
-    leads elsewhere (``found``: name -> id), an included file differs (``included``: path -> stamp),
+    leads elsewhere (``resolve``: name -> id), an included file differs (``stamp``: path -> stamp),
     or their day has come."""
     return [
         key
         for key in keys
         if (entries[key].until is not None and entries[key].until <= today)  # type: ignore[operator] # not None here
-        or any(found(name) != id_ for name, id_ in entries[key].links.items())
-        or any(included(path) != stamp for path, stamp in entries[key].includes.items())
+        or any(resolve(name) != id_ for name, id_ in entries[key].links.items())
+        or any(stamp(path) != kept for path, kept in entries[key].includes.items())
     ]
 
 
@@ -114,7 +118,7 @@ def to_json(ledger: Ledger) -> dict[str, Any]:
     return {
         "version": VERSION,
         "files": {key: _row(entry) for key, entry in ledger.entries.items()},
-        "chrome": {folder: sorted(blocks) for folder, blocks in ledger.chrome.items()},
+        "chrome": {folder: sorted(blocks) for folder, blocks in ledger.boilerplate.items()},
         "moved": dict(ledger.moved),
         "lessons": ledger.lessons,
     }
@@ -126,8 +130,8 @@ def from_json(values: Mapping[str, Any]) -> Ledger | None:
         if values["version"] != VERSION:
             return None
         entries = {str(key): _entry(row) for key, row in values["files"].items()}
-        chrome = {folder: frozenset(blocks) for folder, blocks in values["chrome"].items()}
-        return Ledger(entries, chrome, dict(values["moved"]), str(values.get("lessons", "")))
+        boilerplate = {folder: frozenset(blocks) for folder, blocks in values["chrome"].items()}
+        return Ledger(entries, boilerplate, dict(values["moved"]), str(values.get("lessons", "")))
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
@@ -136,11 +140,22 @@ def _row(entry: Entry) -> list[Any]:
     until = entry.until.isoformat() if entry.until else ""
     findings = [finding.row() for finding in entry.findings]
     return [
-        entry.size, entry.mtime_ns, entry.digest, list(entry.ids), entry.place, entry.many, entry.uid, entry.title,
-        dict(entry.includes), dict(entry.links), until,
+        entry.size,
+        entry.mtime_ns,
+        entry.digest,
+        list(entry.ids),
+        entry.page_id,
+        entry.collection,
+        entry.uid,
+        entry.title,
+        dict(entry.includes),
+        dict(entry.links),
+        until,
         # last: there the editor's page looks for them
-        list(entry.pictures), dict(entry.old_urls), findings,
-    ]  # fmt: skip
+        list(entry.pictures),
+        dict(entry.old_urls),
+        findings,
+    ]
 
 
 def _entry(row: list[Any]) -> Entry:
@@ -149,8 +164,8 @@ def _entry(row: list[Any]) -> Entry:
         mtime_ns,
         digest,
         ids,
-        place,
-        many,
+        page_id,
+        collection,
         uid,
         title,
         includes,
@@ -161,7 +176,18 @@ def _entry(row: list[Any]) -> Entry:
         findings,
     ) = row
     return Entry(
-        int(size), int(mtime_ns), str(digest), tuple(ids), place, bool(many), uid, title, dict(includes), dict(links),
-        dt.date.fromisoformat(until) if until else None, tuple(Finding(*finding) for finding in findings),
-        tuple(pictures), dict(old_urls),
-    )  # fmt: skip
+        int(size),
+        int(mtime_ns),
+        str(digest),
+        tuple(ids),
+        page_id,
+        bool(collection),
+        uid,
+        title,
+        dict(includes),
+        dict(links),
+        dt.date.fromisoformat(until) if until else None,
+        tuple(Finding(*finding) for finding in findings),
+        tuple(pictures),
+        dict(old_urls),
+    )

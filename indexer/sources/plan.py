@@ -1,7 +1,8 @@
-"""Which files must be read in this run, and why?
+"""ReadingPlan: which files must be read in this run.
 
-Compares what lies there with the ledger of the last generation, and adds what is stale: pages whose
-links, includes, day or site have changed. Not for reading anything but heads.
+Files that were added or changed since the last generation, and files that are stale although their
+bytes are the same: pages whose links, included files, expiry day, or site have changed. Only the
+heads of files are read here (for their IDs).
 """
 
 from __future__ import annotations
@@ -12,75 +13,94 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from indexer.readers.context import Library, stamp
-from indexer.sources import document_ids as shelf
-from indexer.sources import ledger
-from indexer.sources.document_ids import Shelf
+from indexer.readers.context import file_stamp
+from indexer.sources import document_ids, ledger
+from indexer.sources.document_ids import DocumentIds
 from indexer.sources.ledger import Difference, Ledger
 from indexer.sources.walk import SourceFile
 
-#: The share of changed pages of a site that asks for its repeated blocks anew.
-_SURVEY_ANEW = 0.1
+#: When so many of a site's pages have changed, its repeated blocks are counted again.
+_RESURVEY_SHARE = 0.1
+_RESURVEY_PAGES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is to be read. ``difference.changed`` includes what is stale."""
+class ReadingPlan:
+    """What is read, by the keys of files.
+
+    ``difference.changed`` includes what is stale; ``fresh`` is all that is read. ``surveys`` are
+    the sites whose repeated blocks are counted anew, ``boilerplate`` the blocks of the others.
+    ``owners`` maps the ID of each page to the key of its file.
+    """
 
     difference: Difference
     fresh: tuple[str, ...]
-    shelf: Shelf
+    ids: DocumentIds
     surveys: Mapping[str, list[SourceFile]]
-    chrome: Mapping[str, frozenset[int]]
-    owners: Mapping[str, str]  # id of a place -> key of its file
+    boilerplate: Mapping[str, frozenset[int]]
+    owners: Mapping[str, str]
 
 
-def plan(files: dict[str, SourceFile], before: Ledger, *, full: bool, today: dt.date) -> Plan:
-    """What differs from ``before``, and what must be read therefore; ``full`` reads everything."""
-    found = ledger.difference(before.entries, files, digest)
+def plan_reading(
+    files: dict[str, SourceFile], previous: Ledger, *, full: bool, today: dt.date
+) -> ReadingPlan:
+    """What differs from ``previous``, and what must be read therefore; ``full`` reads everything."""
+    difference = ledger.difference(previous.entries, files, file_digest)
     if full:
-        again = tuple(sorted(found.changed + found.unchanged))
-        found = replace(found, changed=again, unchanged=())
-    shelves = shelf.arrange(files, before.entries, (*found.added, *found.changed))
-    library = shelves.library(files, {}, None, today)
-    stale = ledger.stale(
-        before.entries,
-        found.unchanged,
-        found=lambda name: _found(library, name),
-        included=stamp,
-        today=today,
+        everything = sorted(difference.changed + difference.unchanged)
+        difference = replace(difference, changed=tuple(everything), unchanged=())
+
+    document_ids_ = document_ids.assign_ids(
+        files, previous.entries, (*difference.added, *difference.changed)
     )
-    surveys = _surveys(files, before, {*found.added, *found.changed, *stale})
-    # A page must be cleaned with what its site repeats now.
-    again = tuple(page.key for pages in surveys.values() for page in pages)
-    changed = sorted({*found.changed, *stale, *again} - set(found.added))
-    unchanged = tuple(key for key in found.unchanged if key not in set(changed))
-    found = replace(found, changed=tuple(changed), unchanged=unchanged)
-    chrome = {site: blocks for site, blocks in before.chrome.items() if site not in surveys}
-    owners = {place.id: key for key, place in shelves.places.items()}
-    return Plan(found, tuple(sorted((*found.added, *changed))), shelves, surveys, chrome, owners)
+    site_index = document_ids_.site_index(files, {}, None, today)
+
+    def resolve(name: str) -> str:
+        """The document that a noted link target leads to now; "" when there is none."""
+        uid = name.removeprefix("uid:")
+        page = site_index.uids.get(uid) if uid != name else site_index.page(name)
+        return page.id if page else ""
+
+    stale = ledger.stale(
+        previous.entries, difference.unchanged, resolve=resolve, stamp=file_stamp, today=today
+    )
+
+    surveys = _sites_to_survey(files, previous, {*difference.added, *difference.changed, *stale})
+    # The pages of a surveyed site are cleaned with what the site repeats now: all are read.
+    surveyed = {page.key for pages in surveys.values() for page in pages}
+    changed = {*difference.changed, *stale, *surveyed} - set(difference.added)
+    unchanged = tuple(key for key in difference.unchanged if key not in changed)
+    difference = replace(difference, changed=tuple(sorted(changed)), unchanged=unchanged)
+
+    return ReadingPlan(
+        difference=difference,
+        fresh=tuple(sorted((*difference.added, *difference.changed))),
+        ids=document_ids_,
+        surveys=surveys,
+        boilerplate={
+            site: blocks for site, blocks in previous.boilerplate.items() if site not in surveys
+        },
+        owners={page.id: key for key, page in document_ids_.pages.items()},
+    )
 
 
-def _found(library: Library, name: str) -> str:
-    place = library.uids.get(name[4:]) if name.startswith("uid:") else library.place(name)
-    return place.id if place else ""
-
-
-def _surveys(
-    files: Mapping[str, SourceFile], before: Ledger, fresh: set[str]
+def _sites_to_survey(
+    files: Mapping[str, SourceFile], previous: Ledger, fresh: set[str]
 ) -> dict[str, list[SourceFile]]:
-    """Sites to be surveyed: new ones, and those of which many pages changed."""
-    wanted: dict[str, list[SourceFile]] = {}
-    if not any(shelf.is_page(files[key]) for key in fresh):
-        return wanted
-    for site, pages in shelf.sites(files.values()).items():
+    """New sites, and sites of which many pages have changed."""
+    if not any(document_ids.is_html_page(files[key]) for key in fresh):
+        return {}  # spares a pass over all files when only Markdown was edited
+
+    surveys = {}
+    for site, pages in document_ids.group_sites(files.values()).items():
         changed = sum(page.key in fresh for page in pages)
-        if changed and (site not in before.chrome or changed > max(2, len(pages) * _SURVEY_ANEW)):
-            wanted[site] = pages
-    return wanted
+        many = changed > max(_RESURVEY_PAGES, len(pages) * _RESURVEY_SHARE)
+        if changed and (many or site not in previous.boilerplate):
+            surveys[site] = pages
+    return surveys
 
 
-def digest(file: SourceFile) -> str:
+def file_digest(file: SourceFile) -> str:
     """The hash of a file's bytes; "" when it cannot be read."""
     try:
         with Path(file.absolute).open("rb") as opened:

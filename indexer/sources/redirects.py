@@ -14,17 +14,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from indexer.readers.context import Place
-from indexer.sources import format_detection as formats
+from indexer.readers.site_index import SitePage
+from indexer.sources import format_detection
 from indexer.sources.walk import SourceFile
 from kb import ids
 
-MOST = 50_000
+MAX_REDIRECTS = 50_000
 _HOPS = 10
 _STATUS = re.compile(r"\d{3}!?")
 
 
-class Damaged(Exception):
+class RedirectsError(Exception):
     """Why a list cannot be read, as one sentence; ``line`` is 0 when it is the whole."""
 
     def __init__(self, sentence: str, line: int = 0) -> None:
@@ -32,20 +32,20 @@ class Damaged(Exception):
         self.sentence, self.line = sentence, line
 
 
-def pairs(text: str, name: str) -> list[tuple[str, str]]:
-    """(old path, new address) of a list. Raises Damaged."""
+def parse_redirects(text: str, name: str) -> list[tuple[str, str]]:
+    """(old path, new address) of a list. Raises RedirectsError."""
     found = list(_lines(text) if os.path.basename(name) == "_redirects" else _docfx(text))
-    return found[:MOST]
+    return found[:MAX_REDIRECTS]
 
 
 def _docfx(text: str) -> Iterator[tuple[str, str]]:
     try:
         data = json.loads(text)
     except RecursionError:
-        raise Damaged("The JSON is nested too deeply.") from None
+        raise RedirectsError("The JSON is nested too deeply.") from None
     except ValueError as error:
         line = getattr(error, "lineno", 0)
-        raise Damaged(f"The JSON is damaged: {str(error).split(':')[0]}.", line) from None
+        raise RedirectsError(f"The JSON is damaged: {str(error).split(':')[0]}.", line) from None
     listed = data.get("redirections") if isinstance(data, dict) else None
     for row in listed if isinstance(listed, list) else ():
         if isinstance(row, dict):
@@ -66,11 +66,11 @@ def _lines(text: str) -> Iterator[tuple[str, str]]:
                 yield words[0], target
 
 
-def aliases(files: Iterable[SourceFile], places: Mapping[str, Place]) -> dict[str, str]:
+def redirect_aliases(files: Iterable[SourceFile], places: Mapping[str, SitePage]) -> dict[str, str]:
     """Old id -> id of a document, from all lists among ``files``; ``places`` are those of all
     files, by key.
     """
-    lists = [file for file in files if formats.redirects_named(file.path)]
+    lists = [file for file in files if format_detection.is_redirect_list(file.path)]
     if not lists:
         return {}
     known = {place.id for place in places.values()}
@@ -78,11 +78,11 @@ def aliases(files: Iterable[SourceFile], places: Mapping[str, Place]) -> dict[st
     wanted: dict[str, str] = {}
     for file in lists:
         try:
-            text = formats.decode(Path(file.absolute).read_bytes())[0]
-            for old, new in pairs(text, file.path):
+            text = format_detection.decode_text(Path(file.absolute).read_bytes())[0]
+            for old, new in parse_redirects(text, file.path):
                 for id_ in _old_ids(old, file):
                     wanted.setdefault(id_, new)
-        except (OSError, Damaged):
+        except (OSError, RedirectsError):
             continue  # told by the reader
     found = {old: _target(old, wanted, tails) for old in wanted if old not in known}
     return {old: new for old, new in found.items() if new and new != old}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from indexer.report import Finding
-from indexer.sources import format_detection as formats
+from indexer.sources import format_detection
 from kb.errors import Invalid
 from kb.search.documents import Kind
 
@@ -70,7 +70,7 @@ class SourceFile:
         return f"{self.root}/{self.path}"
 
 
-def parse(words: Iterable[str], *, content: Path | None = None) -> tuple[Source, ...]:
+def parse_sources(words: Iterable[str], *, content: Path | None = None) -> tuple[Source, ...]:
     """``KIND=PATH`` words to Sources. Raises Invalid with one sentence when a word or its path is
     wrong.
     """
@@ -110,7 +110,7 @@ def _unique(name: str, taken: set[str]) -> str:
     return next(candidate for candidate in candidates if candidate not in taken)
 
 
-def walk(source: Source, skip: Callable[[Finding], None]) -> Iterator[SourceFile]:
+def walk_files(source: Source, skip: Callable[[Finding], None]) -> Iterator[SourceFile]:
     """The files of ``source`` in a fixed order; each one left alone is told to ``skip``. Images are
     not told.
     """
@@ -158,7 +158,7 @@ def _wanted(source: Source, path: str, name: str, skip: Callable[[Finding], None
 def _entry(
     source: Source, path: str, entry: os.DirEntry[str], skip: Callable[[Finding], None]
 ) -> Iterator[SourceFile]:
-    if entry.name.startswith(".") and not formats.redirects_named(entry.name):
+    if entry.name.startswith(".") and not format_detection.is_redirect_list(entry.name):
         return
     try:
         facts = entry.stat(follow_symlinks=False)
@@ -200,7 +200,7 @@ def _is_part(name: str) -> bool:
     return (
         name.startswith("_")
         and not name.startswith("_index.")
-        and not formats.redirects_named(name)
+        and not format_detection.is_redirect_list(name)
     )
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from indexer.pipeline import Order, run
-from indexer.sources import walk as sources
+from indexer.pipeline import IndexOptions, run_index
+from indexer.sources import walk
 from tests.browser.conftest import Door, Served
 from tests.browser.test_pages import check
 from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
@@ -38,9 +38,9 @@ def house(tmp_path: Path) -> Path:
     (settings.content / "golden.toml").write_text(
         '[[queries]]\nquery = "about the jam"\nexpect = ["doc/jam"]\n', "utf-8"
     )
-    run(
-        Order(
-            sources.parse([f"doc={docs}"], content=settings.content),
+    run_index(
+        IndexOptions(
+            walk.parse_sources([f"doc={docs}"], content=settings.content),
             settings.data,
             dt.date(2026, 11, 23),
         )

@@ -9,7 +9,7 @@ import pytest
 
 from indexer import pipeline
 from indexer.report import Report
-from indexer.sources import walk as sources
+from indexer.sources import walk
 from kb.search.documents import Document
 from kb.search.generations import generation as generations
 from kb.search.searcher import Searcher
@@ -31,8 +31,10 @@ class Centre:
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Centre:
     data = tmp_path_factory.mktemp("help-centre")
     words = (f"doc={CONTENT / 'docs'}", f"faq={CONTENT / 'faq'}", f"forum={CONTENT / 'forum'}")
-    order = pipeline.Order(sources.parse(words, content=CONTENT), data, today=dt.date(2026, 11, 23))
-    report = pipeline.run(order)
+    order = pipeline.IndexOptions(
+        walk.parse_sources(words, content=CONTENT), data, today=dt.date(2026, 11, 23)
+    )
+    report = pipeline.run_index(order)
     generation = generations.current(data)
     assert generation is not None
     documents = {document.id: document for document in generation.store.all()}

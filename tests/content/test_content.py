@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from indexer.readers.context import picture
+from indexer.readers.context import image_suffix
 from kb import ids
 from kb.cli import kb
 from kb.search.documents import AUDIENCES, Kind
@@ -157,7 +157,7 @@ def test_links_lead_to_pages_and_headings_that_exist(page: Page) -> None:
 def test_images_exist_and_are_described(page: Page) -> None:
     for text, target in _images(page):
         data = (page.path.parent / target).read_bytes()
-        assert picture(data) == "png"
+        assert image_suffix(data) == "png"
         assert len(data) < 200_000
         assert len(text.split()) >= 5, f"say what {target} shows"
 

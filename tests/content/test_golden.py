@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from indexer.publish import curation_files as editorial
+from indexer.publish import curation_files
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT
 
@@ -33,14 +33,14 @@ def test_expected_pages_exist_and_are_public(centre: Centre) -> None:
 
 
 def test_the_publisher_reads_the_same_queries() -> None:
-    read = editorial.golden(CONTENT / "golden.toml")
+    read = curation_files.read_golden_queries(CONTENT / "golden.toml")
     assert [(one.query, one.expect) for one in read] == [
         (query["query"], (query["expect"],) if "expect" in query else ()) for query in QUERIES
     ]
 
 
 def test_curations_are_accepted_and_name_pages_that_exist(centre: Centre) -> None:
-    decided = editorial.curations(CONTENT / "curations.toml")
+    decided = curation_files.read_curations(CONTENT / "curations.toml")
     assert decided.values["synonyms"]
     assert {id_ for id_, _ in decided.named} <= set(centre.documents)
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from indexer.readers import registry as reading
-from indexer.readers.context import Library, Visit
+from indexer.readers import registry
+from indexer.readers.context import ReadContext
+from indexer.readers.site_index import SiteIndex
 from indexer.report import Finding
-from indexer.sources import document_ids as shelf
-from indexer.sources import walk as sources
+from indexer.sources import document_ids, walk
 from kb.search.documents import Document
 
 TODAY = dt.date(2026, 11, 23)
@@ -40,16 +40,18 @@ def read(root: Path, tmp_path: Path) -> Read:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content.encode() if isinstance(content, str) else content)
         findings: list[Finding] = []
-        source = sources.parse([f"{kind}={root}"])[0]
-        files = {file.key: file for file in sources.walk(source, findings.append)}
-        library = shelf.arrange(files, {}, files).library(files, {}, tmp_path / "media", TODAY)
-        visit = Visit(files[f"{kind}=content/{name}"], library)
-        documents = list(reading.read(visit))
-        return documents, findings + visit.findings
+        source = walk.parse_sources([f"{kind}={root}"])[0]
+        files = {file.key: file for file in walk.walk_files(source, findings.append)}
+        site_index = document_ids.assign_ids(files, {}, files).site_index(
+            files, {}, tmp_path / "media", TODAY
+        )
+        context = ReadContext(files[f"{kind}=content/{name}"], site_index)
+        documents = list(registry.read_file(context))
+        return documents, findings + context.findings
 
     return written
 
 
 @pytest.fixture
-def library() -> Library:
-    return Library(today=TODAY)
+def site_index() -> SiteIndex:
+    return SiteIndex(today=TODAY)

@@ -3,13 +3,14 @@ import datetime as dt
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from indexer import pipeline
-from indexer.pipeline import Order
+from indexer.pipeline import IndexOptions
 from indexer.report import Report
-from indexer.sources import walk as sources
+from indexer.sources import walk
 from kb.errors import Invalid
 from kb.search.documents import Document
 from kb.search.generations import generation as generations
@@ -26,8 +27,8 @@ def _write(root: Path, **files: str) -> None:
         os.utime(path, ns=(zlib.crc32(text.encode()),) * 2)
 
 
-def _order(tmp_path: Path, *words: str, **more: object) -> Order:
-    return dataclasses.replace(Order(sources.parse(words), tmp_path / "data", TODAY), **more)  # type: ignore[arg-type]
+def _options(tmp_path: Path, *words: str, **more: Any) -> IndexOptions:
+    return IndexOptions(walk.parse_sources(words), tmp_path / "data", TODAY, **more)
 
 
 def _documents(tmp_path: Path) -> dict[str, Document]:
@@ -42,10 +43,10 @@ def _counts(report: Report) -> tuple[int, int, int, int]:
 
 def test_a_second_run_changes_nothing(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", b_md="# B\n\nText.")
-    order = _order(tmp_path, f"doc={root}")
-    first = pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    first = pipeline.run_index(options)
     before = _documents(tmp_path)
-    second = pipeline.run(order)
+    second = pipeline.run_index(options)
     assert (first.published, first.generation, _counts(first)) == (True, "000001", (2, 0, 0, 0))
     assert (second.published, second.generation, _counts(second)) == (False, "000001", (0, 0, 0, 2))
     assert (second.documents, second.kinds) == (2, {"doc": 2})
@@ -54,11 +55,11 @@ def test_a_second_run_changes_nothing(tmp_path: Path, root: Path) -> None:
 
 def test_only_what_changed_is_read_and_the_rest_is_taken_over(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nOld.", b_md="# B\n\nText.", c_md="# C\n\nText.")
-    order = _order(tmp_path, f"doc={root}")
-    pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    pipeline.run_index(options)
     _write(root, a_md="# A\n\nNew words.", d_md="# D\n\nText.")
     (root / "c.md").unlink()
-    report = pipeline.run(order)
+    report = pipeline.run_index(options)
     assert (_counts(report), report.read) == ((1, 1, 1, 1), 2)
     documents = _documents(tmp_path)
     assert sorted(documents) == ["doc/a", "doc/b", "doc/d"]
@@ -67,12 +68,12 @@ def test_only_what_changed_is_read_and_the_rest_is_taken_over(tmp_path: Path, ro
 
 def test_an_incremental_run_equals_a_full_one(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\n[b](b.md) [c](c.md)", b_md="# B\n\nText.")
-    order = _order(tmp_path, f"doc={root}")
-    pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    pipeline.run_index(options)
     _write(root, c_md="---\nuid: see\n---\n# C\n\nText.", b_md="---\nuid: bee\n---\n# B\n\nText.")
-    pipeline.run(order)
+    pipeline.run_index(options)
     step_by_step = _documents(tmp_path)
-    report = pipeline.run(dataclasses.replace(order, full=True))
+    report = pipeline.run_index(dataclasses.replace(options, full=True))
     assert report.read == 3
     assert _documents(tmp_path) == step_by_step
     assert '"/help/doc/bee"' in step_by_step["doc/a"].html
@@ -81,35 +82,37 @@ def test_an_incremental_run_equals_a_full_one(tmp_path: Path, root: Path) -> Non
 
 def test_a_changed_part_makes_what_includes_it_stale(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\n[!INCLUDE [x](includes/p.md)]", includes__p_md="Old part.")
-    order = _order(tmp_path, f"doc={root}")
-    pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    pipeline.run_index(options)
     _write(root, includes__p_md="The new part.")
-    report = pipeline.run(order)
+    report = pipeline.run_index(options)
     assert _counts(report) == (0, 1, 0, 0)
     assert _documents(tmp_path)["doc/a"].text() == "The new part."
 
 
 def test_what_expires_goes_on_its_day_without_an_edit(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", b_md="---\nexpiryDate: 2026-12-01\n---\n# B\n\nText.")
-    order = _order(tmp_path, f"doc={root}")
-    pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    pipeline.run_index(options)
     assert sorted(_documents(tmp_path)) == ["doc/a", "doc/b"]
-    pipeline.run(dataclasses.replace(order, today=dt.date(2026, 12, 1)))
+    pipeline.run_index(dataclasses.replace(options, today=dt.date(2026, 12, 1)))
     assert sorted(_documents(tmp_path)) == ["doc/a"]
-    assert not pipeline.run(dataclasses.replace(order, today=dt.date(2026, 12, 2))).published
+    assert not pipeline.run_index(
+        dataclasses.replace(options, today=dt.date(2026, 12, 2))
+    ).published
 
 
 def test_two_files_with_one_uid_both_stay_and_keep_their_ids(tmp_path: Path, root: Path) -> None:
     _write(root, b_md="---\nuid: x\n---\nB text.", c_md="---\nuid: x\n---\nC text.")
-    order = _order(tmp_path, f"doc={root}")
-    report = pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    report = pipeline.run_index(options)
     assert {id_: document.source for id_, document in _documents(tmp_path).items()} == {
         "doc/x": "content/b.md",
         "doc/x-2": "content/c.md",
     }
     assert any("uid x" in finding.sentence for finding in report.findings)
     _write(root, a_md="---\nuid: x\n---\nA text.")
-    pipeline.run(order)
+    pipeline.run_index(options)
     assert {document.source: id_ for id_, document in _documents(tmp_path).items()} == {
         "content/a.md": "doc/x-3",
         "content/b.md": "doc/x",
@@ -119,13 +122,13 @@ def test_two_files_with_one_uid_both_stay_and_keep_their_ids(tmp_path: Path, roo
 
 def test_a_moved_file_is_found_under_its_old_address(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", b_md="# B\n\nOther.")
-    order = _order(tmp_path, f"doc={root}")
-    pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    pipeline.run_index(options)
     (root / "guides").mkdir()
     (root / "a.md").rename(root / "guides" / "a.md")
-    pipeline.run(order)
+    pipeline.run_index(options)
     _write(root, b_md="# B\n\nAnother.")
-    pipeline.run(order)
+    pipeline.run_index(options)
     current = generations.current(tmp_path / "data")
     assert current is not None
     found = current.store.document("doc/a")
@@ -136,27 +139,27 @@ def test_a_moved_file_is_found_under_its_old_address(tmp_path: Path, root: Path)
 def test_one_bad_file_never_stops_the_others(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", bad_md="\x00\x01" * 300, worse_html="<html>")
     (root / "unreadable.json").write_text('{"post_stream": ')
-    report = pipeline.run(_order(tmp_path, f"doc={root}"))
+    report = pipeline.run_index(_options(tmp_path, f"doc={root}"))
     assert report.published
     assert report.documents == 1
     assert len(report.skipped) == 3
-    again = pipeline.run(_order(tmp_path, f"doc={root}"))
+    again = pipeline.run_index(_options(tmp_path, f"doc={root}"))
     assert again.findings == report.findings
 
 
 def test_a_source_without_anything_readable_is_one_sentence(tmp_path: Path, root: Path) -> None:
     (root / "a.yml").write_text("a: b")
     with pytest.raises(Invalid, match=r"nothing here can be read \(content/a.yml: .*; point to"):
-        pipeline.run(_order(tmp_path, f"doc={root}"))
+        pipeline.run_index(_options(tmp_path, f"doc={root}"))
     assert generations.current(tmp_path / "data") is None
 
 
 def test_a_damaged_generation_is_rebuilt(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.")
-    order = _order(tmp_path, f"doc={root}")
-    pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    pipeline.run_index(options)
     (tmp_path / "data" / "index" / "gen-000001" / "ledger.json").write_text("{")
-    report = pipeline.run(order)
+    report = pipeline.run_index(options)
     assert report.published
     assert report.notes == ["Generation 000001 is damaged; everything is read anew."]
     assert sorted(_documents(tmp_path)) == ["doc/a"]
@@ -164,7 +167,7 @@ def test_a_damaged_generation_is_rebuilt(tmp_path: Path, root: Path) -> None:
 
 def test_checking_publishes_nothing(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\n![x](gone.png)")
-    report = pipeline.run(_order(tmp_path, f"doc={root}", check_only=True))
+    report = pipeline.run_index(_options(tmp_path, f"doc={root}", check_only=True))
     assert (report.published, report.documents, len(report.findings)) == (False, 1, 1)
     assert not (tmp_path / "data").exists()
 
@@ -175,10 +178,10 @@ def test_a_site_loses_its_chrome_also_when_one_page_changes(tmp_path: Path, root
         "{0}.</p><p>Imprint</p></body></html>"
     )
     _write(root, **{f"p{number}_html": page.format(number) for number in range(12)})
-    order = _order(tmp_path, f"doc={root}")
-    pipeline.run(order)
+    options = _options(tmp_path, f"doc={root}")
+    pipeline.run_index(options)
     _write(root, p3_html=page.format("3 and more"))
-    assert pipeline.run(order).read == 1
+    assert pipeline.run_index(options).read == 1
     texts = [document.text() for document in _documents(tmp_path).values()]
     assert all(
         "Words" in text and "Our site" not in text and "Imprint" not in text for text in texts
@@ -198,7 +201,7 @@ def test_a_menu_that_names_its_page_goes_and_the_pages_own_words_stay(
         "<p><a href='p3.html'>Previous {0}</a></p><div>Imprint</div></body></html>"
     )
     _write(root, **{f"p{number}_html": page.format(number) for number in range(12)})
-    pipeline.run(_order(tmp_path, f"doc={root}"))
+    pipeline.run_index(_options(tmp_path, f"doc={root}"))
     document = _documents(tmp_path)["doc/p4"]
     assert (document.title, document.text()) == ("Page 4", "Words of 4.\n\nSee also 4")
 
@@ -211,8 +214,10 @@ def test_kinds_and_roots_live_side_by_side(tmp_path: Path) -> None:
     (tmp_path / "c" / "forum" / "a.md").write_text("# T\n\nQ.\n\n## Answer by Bob · accepted\n\nA.")
     (tmp_path / "c" / "i.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     words = [f"doc={tmp_path}/c/docs", f"faq={tmp_path}/c/faq", f"forum={tmp_path}/c/forum"]
-    order = Order(sources.parse(words, content=tmp_path / "c"), tmp_path / "data", TODAY)
-    report = pipeline.run(order)
+    options = IndexOptions(
+        walk.parse_sources(words, content=tmp_path / "c"), tmp_path / "data", TODAY
+    )
+    report = pipeline.run_index(options)
     assert report.kinds == {"doc": 1, "faq": 2, "forum": 1}
     html = _documents(tmp_path)["doc/a"].html
     assert 'href="/help/faq/a/how-so"' in html

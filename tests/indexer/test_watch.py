@@ -4,11 +4,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from indexer import pipeline
-from indexer import watch as watching
-from indexer.pipeline import Order
+from indexer import pipeline, watch
+from indexer.pipeline import IndexOptions
 from indexer.report import Report
-from indexer.sources import walk as sources
+from indexer.sources import walk
 from kb.search.searcher import Searcher
 from tests.indexer.conftest import TODAY
 
@@ -19,8 +18,10 @@ def test_each_change_is_published_and_a_failure_is_told_and_mended(
     (root / "a.md").write_text("# First\n\nText.")
     decided = tmp_path / "curations.toml"
     decided.write_text("")
-    order = Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY, curations=decided)
-    pipeline.run(order)
+    order = IndexOptions(
+        walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY, curations=decided
+    )
+    pipeline.run_index(order)
     reports: list[Report] = []
     sentences: list[str] = []
 
@@ -33,7 +34,7 @@ def test_each_change_is_published_and_a_failure_is_told_and_mended(
         decided.write_text('[[synonyms]]\nwords = ["second", "zweite"]\n')
         yield
 
-    watching.follow(
+    watch.publish_changes(
         order, edits(), told=reports.append, failed=sentences.append, today=lambda: TODAY
     )
     assert [report.published for report in reports] == [False, True, True]
@@ -46,7 +47,7 @@ def test_saved_files_are_noticed_but_not_the_index_itself(root: Path) -> None:
     (root / "a.md").write_text("x")
     data = root / "data"  # inside the watched folder
     data.mkdir()
-    order = Order(sources.parse([f"doc={root}"]), data, TODAY)
+    order = IndexOptions(walk.parse_sources([f"doc={root}"]), data, TODAY)
     noticed = threading.Event()
 
     def save() -> None:
@@ -57,7 +58,7 @@ def test_saved_files_are_noticed_but_not_the_index_itself(root: Path) -> None:
 
     saver = threading.Thread(target=save)
     saver.start()
-    seen = watching.changes(order)
+    seen = watch.watch_changes(order)
     try:
         assert {path.name for path in next(seen)} == {"a.md"}
     finally:

@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from indexer import worker_pool as workers
-from indexer.html import plaintext
-from indexer.html import tree as markup
+from indexer import worker_pool
+from indexer.html import plaintext, tree
 from indexer.markdown import rendering
-from indexer.readers import registry as reading
-from indexer.readers.context import Library, Visit
-from indexer.sources import walk as sources
+from indexer.readers import registry
+from indexer.readers.context import ReadContext
+from indexer.readers.site_index import SiteIndex
+from indexer.sources import walk
 from indexer.sources.walk import SourceFile
-from indexer.worker_pool import Crew, Task
+from indexer.worker_pool import ReadTask, WorkerPool
 from kb.errors import Unavailable
 from kb.search.documents import Document, Kind
 from tests.indexer.conftest import TODAY, Read
@@ -190,12 +190,12 @@ def test_bombs_end_within_their_limits_and_the_good_files_are_read(root: Path) -
     (root / "aliases.md").write_text("---\na: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n---\nText.")
     for number in range(5):
         (root / f"good{number}.md").write_text(f"# Good {number}\n\nText.")
-    files = list(sources.walk(sources.parse([f"doc={root}"])[0], lambda _: None))
+    files = list(walk.walk_files(walk.parse_sources([f"doc={root}"])[0], lambda _: None))
     found: dict[str, list[Document]] = {}
     ended = set()
-    with Crew(2, seconds=3.0) as crew:
-        crew.share(Library(today=TODAY))
-        for done in crew.work(Task("read", file) for file in files):
+    with WorkerPool(2, seconds=3.0) as pool:
+        pool.share(SiteIndex(today=TODAY))
+        for done in pool.work(ReadTask("read", file) for file in files):
             found.setdefault(done.file.path, []).extend(done.documents)
             if done.last:
                 ended.add(done.file.path)
@@ -211,12 +211,12 @@ def test_a_worker_that_dies_costs_only_its_file(
     for number in range(12):
         (root / f"{number:02}.md").write_text(f"Text {number}. " * 2000)
     files = [_file(path) for path in sorted(root.iterdir())]
-    crew = Crew(2)
-    monkeypatch.setattr(workers, "_AHEAD", 3)
-    with crew:
-        work = crew.work(Task("read", file) for file in files)
+    pool = WorkerPool(2)
+    monkeypatch.setattr(worker_pool, "_AHEAD", 3)
+    with pool:
+        work = pool.work(ReadTask("read", file) for file in files)
         seen = [next(work)]
-        for worker in crew._workers:
+        for worker in pool._workers:
             os.kill(worker.process.pid, 9)
         seen += list(work)
     assert sorted(done.file.path for done in seen) == [file.path for file in files]
@@ -229,38 +229,38 @@ def test_a_worker_that_cannot_start_is_told_and_never_tried_for_ever(
     (root / "a.md").write_text("x")
     monkeypatch.setattr("sys.executable", "/bin/false")
     monkeypatch.setattr("multiprocessing.spawn._python_exe", b"/bin/false")
-    with Crew(1) as crew, pytest.raises(Unavailable, match="ended with code 1"):
-        list(crew.work([Task("read", _file(root / "a.md"))]))
+    with WorkerPool(1) as pool, pytest.raises(Unavailable, match="ended with code 1"):
+        list(pool.work([ReadTask("read", _file(root / "a.md"))]))
     capfd.readouterr()
 
 
 def test_beyond_its_processor_time_a_file_is_rendered_more_simply_or_left_out(root: Path) -> None:
     (root / "a.md").write_text("# Title\n\n" + "word *word* `word` [x](y) " * 20_000)
-    with Crew(1, seconds=0.05) as crew:
-        done = list(crew.work([Task("read", _file(root / "a.md"))]))
+    with WorkerPool(1, seconds=0.05) as pool:
+        done = list(pool.work([ReadTask("read", _file(root / "a.md"))]))
     assert len(done) == 1
     findings = done[0].reading.findings if done[0].reading else ()
     assert done[0].failed or any("simpler" in finding.sentence for finding in findings)
 
 
-def test_plain_paragraphs_are_the_last_resort(root: Path, library: Library) -> None:
+def test_plain_paragraphs_are_the_last_resort(root: Path, site_index: SiteIndex) -> None:
     (root / "a.md").write_text("# T\n\n<script>x</script> & *more*")
-    visit = Visit(_file(root / "a.md"), library, careful=2)
-    document = next(iter(reading.read(visit)))
+    context = ReadContext(_file(root / "a.md"), site_index, careful=2)
+    document = next(iter(registry.read_file(context)))
     assert (document.title, document.text()) == ("T", "<script>x</script> & *more*")
     assert "<script" not in document.html
 
 
-def test_a_text_beyond_the_limit_keeps_its_words(root: Path, library: Library) -> None:
-    visit = Visit(SourceFile(Kind.DOC, "r", "a.md", 1, 1, "/r/a.md", "/r"), library)
-    assert rendering.to_html("word " * 300_000, visit).startswith("<p>word")
-    assert "longer than 1 MB" in visit.findings[0].sentence
+def test_a_text_beyond_the_limit_keeps_its_words(root: Path, site_index: SiteIndex) -> None:
+    context = ReadContext(SourceFile(Kind.DOC, "r", "a.md", 1, 1, "/r/a.md", "/r"), site_index)
+    assert rendering.to_html("word " * 300_000, context).startswith("<p>word")
+    assert "longer than 1 MB" in context.findings[0].sentence
 
 
 @pytest.mark.parametrize("depth", [150, 300, 3000, 50_000])
 def test_deep_pages_keep_their_words(depth: int) -> None:
     deep = "<div><b>" * depth + "core" + "</b></div>" * depth + "<h2>Head</h2><p>after</p>"
-    text = plaintext.text_of(markup.tree(deep))
+    text = plaintext.to_text(tree.parse_html(deep))
     assert "core" in text
     assert "after" in text
 
@@ -314,9 +314,11 @@ def test_any_bytes_end_in_documents_or_findings(
         (b"", b"<posts>", b'{"post_stream": {"posts": [') if name in ("a.xml", "a.json") else (b"",)
     ):
         (root / name).write_bytes(prefix + data)
-        visit = Visit(_file(root / name, kind), Library(today=TODAY))
-        documents = list(reading.read(visit))
-        again = list(reading.read(Visit(_file(root / name, kind), Library(today=TODAY))))
+        context = ReadContext(_file(root / name, kind), SiteIndex(today=TODAY))
+        documents = list(registry.read_file(context))
+        again = list(
+            registry.read_file(ReadContext(_file(root / name, kind), SiteIndex(today=TODAY)))
+        )
         assert documents == again
         assert all(
             document.title and document.id.startswith(f"{document.kind}/") for document in documents

@@ -2,9 +2,7 @@ import gzip
 
 import pytest
 
-from indexer.html import boilerplate as cleaning
-from indexer.html import plaintext
-from indexer.html import tree as markup
+from indexer.html import boilerplate, plaintext, tree
 from tests.indexer.conftest import Read
 
 _PAGE = """<?xml version="1.0" encoding="ISO-8859-1"?><!DOCTYPE html><html lang="de"><head>
@@ -39,10 +37,12 @@ def test_a_page_is_its_content_without_the_chrome(read: Read) -> None:
 
 
 def test_blocks_that_a_site_repeats_are_boilerplate() -> None:
-    pages = {name: markup.tree(text) for name, text in _pages(10).items()}
-    chrome = cleaning.repeated(cleaning.blocks(page) for page in pages.values())
-    content = cleaning.content(markup.tree(_pages(4)["p3.html"]), chrome)
-    text = plaintext.text_of(content)
+    pages = {name: tree.parse_html(text) for name, text in _pages(10).items()}
+    boilerplate_blocks = boilerplate.repeated_blocks(
+        boilerplate.block_hashes(page) for page in pages.values()
+    )
+    content = boilerplate.main_content(tree.parse_html(_pages(4)["p3.html"]), boilerplate_blocks)
+    text = plaintext.to_text(content)
     assert "edition 3" not in text
     assert "All chapters" not in text
     assert "Copyright" not in text
@@ -128,10 +128,16 @@ def test_a_faq_file_may_be_one_question(read: Read) -> None:
 
 
 def test_extraction_keeps_the_main_text_without_landmarks() -> None:
-    pages = {name: markup.tree(text.replace("navheader", "x")) for name, text in _pages(12).items()}
-    chrome = cleaning.repeated(cleaning.blocks(page) for page in pages.values())
-    kept = plaintext.text_of(
-        cleaning.content(markup.tree(_pages(12)["p7.html"].replace("navheader", "x")), chrome)
+    pages = {
+        name: tree.parse_html(text.replace("navheader", "x")) for name, text in _pages(12).items()
+    }
+    boilerplate_blocks = boilerplate.repeated_blocks(
+        boilerplate.block_hashes(page) for page in pages.values()
+    )
+    kept = plaintext.to_text(
+        boilerplate.main_content(
+            tree.parse_html(_pages(12)["p7.html"].replace("navheader", "x")), boilerplate_blocks
+        )
     )
     assert "Mind Topic 7." in kept
     assert "Home" not in kept

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from indexer.cli import check
 from indexer.lint import duplicates, lint
-from indexer.lint.lint import Problem
-from indexer.pipeline import Order
-from indexer.sources import walk as sources
+from indexer.lint.lint import Issue
+from indexer.pipeline import IndexOptions
+from indexer.sources import walk
 from tests.indexer.conftest import TODAY
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -26,9 +26,9 @@ _LONG = (
 )
 
 
-def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Problem]:
+def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Issue]:
     (tmp_path / "catalogue.toml").write_text(catalogue)
-    order = Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY)
+    order = IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY)
     return lint.check(order, catalogue=tmp_path / "catalogue.toml")
 
 
@@ -114,7 +114,7 @@ def test_near_duplicates_are_told_once(tmp_path: Path, root: Path) -> None:
 
 @given(st.dictionaries(st.text("ab", max_size=3), st.text("abc \n", max_size=400), max_size=6))
 def test_cosines_are_between_nothing_and_one(texts: dict[str, str]) -> None:
-    for one, other, cosine in duplicates.near(texts, 0.5):
+    for one, other, cosine in duplicates.near_duplicates(texts, 0.5):
         assert one < other
         assert 0.5 <= cosine <= 1.0
 
@@ -161,7 +161,7 @@ def test_a_content_folder_is_checked_as_a_whole(
 def test_the_help_centre_itself_has_nothing_to_mend() -> None:
     content = Path(__file__).parents[3] / "content"
     words = [f"doc={content}/docs", f"faq={content}/faq", f"forum={content}/forum"]
-    order = Order(sources.parse(words, content=content), content / "none", TODAY)
+    order = IndexOptions(walk.parse_sources(words, content=content), content / "none", TODAY)
     assert [
         str(problem) for problem in lint.check(order, catalogue=content / "catalogue.toml")
     ] == []

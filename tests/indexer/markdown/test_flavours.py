@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer.readers.language import told
+from indexer.readers.language import detect_language
 from tests.indexer.conftest import Read
 from tests.indexer.lint.test_lint import _check
 
@@ -142,12 +142,12 @@ def test_addresses_in_links_are_mended_or_told(tmp_path: Path, root: Path) -> No
 
 
 def test_a_language_is_told_by_letters_or_by_small_words() -> None:
-    assert told("紙が詰まったときはカバーを開けて紙を取り除いてください。") == "ja"
+    assert detect_language("紙が詰まったときはカバーを開けて紙を取り除いてください。") == "ja"
     assert (
-        told(
+        detect_language(
             "This is what you do when it will not print and the paper is stuck in the tray of the "
             "printer."
         )
         == "en"
     )
-    assert told("print paper tray") == ""
+    assert detect_language("print paper tray") == ""

@@ -3,17 +3,19 @@ import re
 
 import pytest
 
-from indexer.markdown import flavours as dialects
-from indexer.markdown import rendering
-from indexer.readers.context import Library, Visit
+from indexer.markdown import flavours, rendering
+from indexer.readers.context import ReadContext
+from indexer.readers.site_index import SiteIndex
 from indexer.sources.walk import SourceFile
 from kb.search.documents import Kind
 from tests.indexer.conftest import Read
 
 
 @pytest.fixture
-def visit(library: Library) -> Visit:
-    return Visit(SourceFile(Kind.DOC, "docs", "a.md", 1, 1, "/docs/a.md", "/docs"), library)
+def context(site_index: SiteIndex) -> ReadContext:
+    return ReadContext(
+        SourceFile(Kind.DOC, "docs", "a.md", 1, 1, "/docs/a.md", "/docs"), site_index
+    )
 
 
 def test_an_article_is_cut_at_its_headings(read: Read) -> None:
@@ -190,16 +192,16 @@ def test_every_dialect_becomes_plain_text(read: Read, written: str, expected: st
     assert read("doc", "a.md", written)[0][0].text() == expected
 
 
-def test_nested_containers_keep_their_order(visit: Visit) -> None:
+def test_nested_containers_keep_their_order(context: ReadContext) -> None:
     text = "::::note\nOne.\n:::{tip}\nTwo.\n:::\nThree.\n::::\nFour."
-    lines = [line for line in dialects.plain(text, visit).split("\n") if line.strip("> ")]
+    lines = [line for line in flavours.to_commonmark(text, context).split("\n") if line.strip("> ")]
     assert lines == ["> **Note**", "> One.", "> > **Tip**", "> > Two.", "> Three.", "Four."]
 
 
-def test_python_markdowns_own_marks_get_its_engine(visit: Visit) -> None:
-    assert "<details" in rendering.to_html('??? note "More"\n    Hidden.', visit)
-    assert "<table>" in rendering.to_html("| a | b |\n|---|---|\n| 1 | 2 |", visit)
-    assert "<li><p>two" in rendering.to_html("1. one\n\n   ```\n   x\n   ```\n2. two", visit)
+def test_python_markdowns_own_marks_get_its_engine(context: ReadContext) -> None:
+    assert "<details" in rendering.to_html('??? note "More"\n    Hidden.', context)
+    assert "<table>" in rendering.to_html("| a | b |\n|---|---|\n| 1 | 2 |", context)
+    assert "<li><p>two" in rendering.to_html("1. one\n\n   ```\n   x\n   ```\n2. two", context)
 
 
 def test_headings_have_unique_anchors_that_last(read: Read) -> None:

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.publish import curation_files as editorial
-from indexer.publish.curation_files import Golden
+from indexer.publish import curation_files
+from indexer.publish.curation_files import GoldenQuery
 from kb.errors import Misconfigured
 
 
@@ -23,9 +23,9 @@ def test_golden_queries_are_read_with_their_lines(tmp_path: Path) -> None:
         '# why\n[[queries]]\nquery = "reset"\nexpect = "doc/reset"\ntop = 2\n\n'
         '[[queries]]\nquery = "weather"\nnothing = true\naudience = "staff"\n'
     )
-    assert editorial.golden(_file(tmp_path, text)) == (
-        Golden("reset", ("doc/reset",), 2, "public", 3),
-        Golden("weather", (), 3, "staff", 8),
+    assert curation_files.read_golden_queries(_file(tmp_path, text)) == (
+        GoldenQuery("reset", ("doc/reset",), 2, "public", 3),
+        GoldenQuery("weather", (), 3, "staff", 8),
     )
 
 
@@ -52,7 +52,7 @@ def test_a_mistake_in_a_golden_query_names_its_line(
     tmp_path: Path, text: str, sentence: str
 ) -> None:
     with pytest.raises(Misconfigured, match=sentence):
-        editorial.golden(_file(tmp_path, text))
+        curation_files.read_golden_queries(_file(tmp_path, text))
 
 
 def test_curations_become_plain_values_and_name_their_documents(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_curations_become_plain_values_and_name_their_documents(tmp_path: Path) 
         'hide = ["doc/b"]\nboost = { "doc/c" = 2 }\n[[synonyms]]\nwords = ["log in", "sign in"]\n'
         '[[synonyms]]\nfrom = ["SSO"]\nto = ["single sign-on"]\n'
     )
-    found = editorial.curations(_file(tmp_path, text))
+    found = curation_files.read_curations(_file(tmp_path, text))
     rule = {
         "query": ["reset password"],
         "match": "contains",
@@ -86,7 +86,7 @@ def test_every_mistake_in_a_curations_file_is_told_at_once(tmp_path: Path) -> No
         '["one"]\n[[synonyms]]\nfrom = ["x"]\n'
     )
     with pytest.raises(Misconfigured) as caught:
-        editorial.curations(_file(tmp_path, text))
+        curation_files.read_curations(_file(tmp_path, text))
     told = str(caught.value).replace(str(tmp_path), "")
     assert told.splitlines() == [
         "/x.toml:1: [queries.1] decides nothing; give 'pin', 'hide' or 'boost'.",
@@ -103,9 +103,9 @@ def test_every_mistake_in_a_curations_file_is_told_at_once(tmp_path: Path) -> No
 def test_a_file_that_is_no_text_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(Misconfigured, match="not UTF-8"):
-        editorial.curations(tmp_path / "x.toml")
+        curation_files.read_curations(tmp_path / "x.toml")
     with pytest.raises(Misconfigured, match="Cannot read"):
-        editorial.golden(tmp_path / "none.toml")
+        curation_files.read_golden_queries(tmp_path / "none.toml")
 
 
 _LINES = (
@@ -120,7 +120,7 @@ def test_any_file_is_read_or_refused_with_lines(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str]
 ) -> None:
     path = _file(tmp_path_factory.getbasetemp(), "\n".join(lines))
-    for read in (editorial.golden, editorial.curations):
+    for read in (curation_files.read_golden_queries, curation_files.read_curations):
         told = _mistakes(read, path)
         assert all(line.startswith(f"{path}:") for line in told.splitlines())
 

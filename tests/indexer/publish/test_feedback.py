@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from indexer import pipeline
-from indexer.pipeline import Order
-from indexer.publish import feedback as learned
-from indexer.sources import walk as sources
+from indexer.pipeline import IndexOptions
+from indexer.publish import feedback
+from indexer.sources import walk
 from kb.analytics.query_log import QueryLog
 from kb.search.generations import generation as generations
 from kb.search.searcher import Searcher
@@ -26,7 +26,7 @@ PRIVATE = "zanzibar contraption of Alice hums quixotically"
 
 
 @pytest.fixture
-def order(tmp_path: Path) -> Order:
+def order(tmp_path: Path) -> IndexOptions:
     docs = tmp_path / "docs"
     docs.mkdir()
     for name, text in (
@@ -35,7 +35,7 @@ def order(tmp_path: Path) -> Order:
         ("oil", "Oil the roller"),
     ):
         (docs / f"{name}.md").write_text(f"# {text}\n\n{text}, slowly.\n", "utf-8")
-    return Order(sources.parse([f"doc={docs}"]), tmp_path / "data", TODAY)
+    return IndexOptions(walk.parse_sources([f"doc={docs}"]), tmp_path / "data", TODAY)
 
 
 def solved(world: World, title: str, document: str) -> str:
@@ -45,32 +45,34 @@ def solved(world: World, title: str, document: str) -> str:
     return number
 
 
-def found(order: Order, query: str) -> list[str]:
+def found(order: IndexOptions, query: str) -> list[str]:
     searcher = Searcher(order.data, budget_ms=60_000)  # a busy machine must not change the order
     return [hit.id for hit in searcher.suggest(query, doubt=-math.inf).hits]
 
 
-def test_a_ticket_votes_for_what_its_answer_linked_until_it_is_solved_no_more(order: Order) -> None:
-    first = pipeline.run(order)
+def test_a_ticket_votes_for_what_its_answer_linked_until_it_is_solved_no_more(
+    order: IndexOptions,
+) -> None:
+    first = pipeline.run_index(order)
     assert (first.published, first.voters) == (True, 0)
     assert found(order, "contraption hums") == []
     world = build(order.data)
     with contextlib.closing(world.database):
         number = solved(world, PRIVATE, "doc/oil")
-        taught = pipeline.run(order)
+        taught = pipeline.run_index(order)
         assert (taught.published, taught.voters, taught.read) == (True, 1, 0)
         assert found(order, "my contraption hums") == ["doc/oil"]
-        assert not pipeline.run(order).published
+        assert not pipeline.run_index(order).published
         world.desk.reopen(number, world.alice, "It hums again.", now=FRIDAY + 2 * HOUR)
-        assert pipeline.run(order).published
+        assert pipeline.run_index(order).published
         assert found(order, "my contraption hums") == []
 
 
-def test_no_word_of_a_private_title_is_in_the_index(order: Order) -> None:
+def test_no_word_of_a_private_title_is_in_the_index(order: IndexOptions) -> None:
     world = build(order.data)
     solved(world, PRIVATE, "doc/oil")
     world.database.close()
-    assert pipeline.run(order).voters == 1
+    assert pipeline.run_index(order).voters == 1
     current = generations.current(order.data)
     assert current
     whole = b"".join(path.read_bytes() for path in current.path.rglob("*") if path.is_file())
@@ -78,33 +80,33 @@ def test_no_word_of_a_private_title_is_in_the_index(order: Order) -> None:
         assert word not in whole
 
 
-def test_a_link_to_what_is_not_there_teaches_nothing(order: Order) -> None:
+def test_a_link_to_what_is_not_there_teaches_nothing(order: IndexOptions) -> None:
     world = build(order.data)
     solved(world, PRIVATE, "doc/gone")
     world.database.close()
-    assert pipeline.run(order).published
+    assert pipeline.run_index(order).published
     assert found(order, "contraption hums") == []
 
 
-def test_without_a_ticket_database_nothing_is_missed(order: Order) -> None:
-    assert learned.read(order.data, FRIDAY, queries=True) == learned.Learned()
-    assert pipeline.run(order).notes == []
+def test_without_a_ticket_database_nothing_is_missed(order: IndexOptions) -> None:
+    assert feedback.read_feedback(order.data, FRIDAY, queries=True) == feedback.SearchFeedback()
+    assert pipeline.run_index(order).notes == []
     assert not (order.data / "tickets.db").exists()
 
 
 def test_a_ticket_database_that_cannot_be_read_is_told_and_search_is_published(
-    order: Order,
+    order: IndexOptions,
 ) -> None:
     order.data.mkdir()
     (order.data / "tickets.db").write_bytes(b"this is no database, " * 100)
-    report = pipeline.run(order)
+    report = pipeline.run_index(order)
     assert report.published
     assert any("do not vote" in note for note in report.notes)
-    assert not pipeline.run(order).published
+    assert not pipeline.run_index(order).published
 
 
-def test_what_visitors_ask_most_is_compared_in_a_check(order: Order) -> None:
-    pipeline.run(order)
+def test_what_visitors_ask_most_is_compared_in_a_check(order: IndexOptions) -> None:
+    pipeline.run_index(order)
     world = build(order.data)
     now = dt.datetime.now(dt.UTC)
     QueryLog(world.database).count(
@@ -113,7 +115,7 @@ def test_what_visitors_ask_most_is_compared_in_a_check(order: Order) -> None:
     QueryLog(world.database).count([("mail of alice@example.com", "public")] * 5, now=now)
     world.database.close()
     (order.sources[0].path / "oil.md").unlink()
-    report = pipeline.run(replace(order, check_only=True))
+    report = pipeline.run_index(replace(order, check_only=True))
     assert report.compared == 1
     (change,) = report.changes
     assert (change.query, change.times, change.before[0]) == ("oil the roller", 3, "doc/oil")

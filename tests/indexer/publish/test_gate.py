@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from indexer import pipeline
-from indexer.pipeline import Order
-from indexer.publish import gate as selfcheck
-from indexer.sources import walk as sources
+from indexer.pipeline import IndexOptions
+from indexer.publish import gate
+from indexer.sources import walk
 from kb.errors import Misconfigured
 from kb.search.generations import generation as generations
 from kb.search.generations.generation import Builder
@@ -22,8 +22,8 @@ from tests.indexer.conftest import TODAY
 from tests.search.library import document
 
 
-def _order(tmp_path: Path, root: Path) -> Order:
-    return Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY)
+def _order(tmp_path: Path, root: Path) -> IndexOptions:
+    return IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY)
 
 
 def _pages(root: Path, count: int) -> None:
@@ -38,25 +38,25 @@ def test_losing_most_documents_is_refused_and_the_old_ones_serve(
 ) -> None:
     _pages(root, 30)
     order = dataclasses.replace(_order(tmp_path, root), drop=50)
-    pipeline.run(order)
+    pipeline.run_index(order)
     for number in range(5, 30):
         (root / f"p{number:02}.md").unlink()
-    report = pipeline.run(order)
+    report = pipeline.run_index(order)
     assert not report.published
     assert "holds 5 documents where generation 000001 holds 30" in report.refused[0]
     assert any(line.startswith("Not published: ") for line in report.lines())
     assert generations.names(order.data) == ["000001"]
     assert Searcher(order.data).counts()["doc"] == 30
-    assert pipeline.run(dataclasses.replace(order, drop=100)).published
+    assert pipeline.run_index(dataclasses.replace(order, drop=100)).published
 
 
 def test_a_handful_may_go(tmp_path: Path, root: Path) -> None:
     _pages(root, 3)
     order = dataclasses.replace(_order(tmp_path, root), drop=0)
-    pipeline.run(order)
+    pipeline.run_index(order)
     (root / "p01.md").unlink()
     (root / "p02.md").unlink()
-    assert pipeline.run(order).published
+    assert pipeline.run_index(order).published
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_golden_queries_guard_the_publish_as_the_gate_says(
         '[[queries]]\nquery = "reset your password"\nnothing = true\n'
     )
     order = dataclasses.replace(_order(tmp_path, root), golden=tmp_path / "golden.toml", gate=gate)
-    report = pipeline.run(order)
+    report = pipeline.run_index(order)
     assert report.published is published
     sentences = [str(finding) for finding in report.findings if "golden.toml:" in str(finding)]
     assert len(sentences) == told == report.failed
@@ -93,13 +93,13 @@ def test_a_check_shows_what_would_change_and_publishes_nothing(tmp_path: Path, r
     (root / "a.md").write_text("# Reset your password\n\nUse the link.")
     (root / "b.md").write_text("# Find an invoice\n\nUnder billing.")
     order = _order(tmp_path, root)
-    pipeline.run(order)
+    pipeline.run_index(order)
     (root / "a.md").unlink()
     (root / "c.md").write_text("# Change or reset the password\n\nIn your profile.")
     check = dataclasses.replace(
         order, check_only=True, queries=("reset the password", "find an invoice")
     )
-    report = pipeline.run(check)
+    report = pipeline.run_index(check)
     assert [(c.query, c.before, c.after) for c in report.changes] == [
         ("reset the password", ("doc/a",), ("doc/c",))
     ]
@@ -126,7 +126,7 @@ def test_a_leak_is_noticed(tmp_path: Path) -> None:
     found = generations.current(tmp_path)
     assert found is not None
     with Searcher.on(found) as searcher:
-        assert list(selfcheck.probes(searcher, found)) == []
+        assert list(gate.find_leaks(searcher, found)) == []
     # A partition of the public that holds the row of the secret page.
     public = found.partition("public")
     held = dict(arrays.load(public))
@@ -137,7 +137,7 @@ def test_a_leak_is_noticed(tmp_path: Path) -> None:
     public.unlink()
     arrays.save(public, held)
     with Searcher.on(found) as searcher:
-        assert "public could reach doc/secret" in next(iter(selfcheck.probes(searcher, found)))
+        assert "public could reach doc/secret" in next(iter(gate.find_leaks(searcher, found)))
 
 
 def test_curations_are_published_and_a_change_of_them_alone_publishes(
@@ -147,22 +147,22 @@ def test_curations_are_published_and_a_change_of_them_alone_publishes(
     file = root.parent / "curations.toml"
     file.write_text('[[queries]]\nquery = "widgets"\npin = ["doc/p02", "doc/gone"]\n')
     order = dataclasses.replace(_order(tmp_path, root), curations=file)
-    report = pipeline.run(order)
+    report = pipeline.run_index(order)
     assert [f"{f.line} {f.sentence}" for f in report.findings] == [
         "3 There is no document doc/gone; correct the id or take the line out."
     ]
     assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p02"
-    assert not pipeline.run(order).published
+    assert not pipeline.run_index(order).published
     file.write_text('[[queries]]\nquery = "widgets"\npin = ["doc/p01"]\n')
-    assert pipeline.run(order).published
+    assert pipeline.run_index(order).published
     assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p01"
     file.write_text("[[queries]]\n")
     with pytest.raises(Misconfigured, match=r"curations\.toml:1:"):
-        pipeline.run(order)
+        pipeline.run_index(order)
     assert Searcher(order.data, budget_ms=60_000).suggest("widgets").hits[0].id == "doc/p01"
 
 
 def test_queries_come_from_a_file_one_a_line(tmp_path: Path) -> None:
     file = tmp_path / "queries.txt"
     file.write_text("reset  password\n\nreset password\ninvoice\n")
-    assert selfcheck.read_queries(file) == ("reset password", "invoice")
+    assert gate.read_queries(file) == ("reset password", "invoice")

@@ -4,9 +4,9 @@ import dataclasses
 from pathlib import Path
 
 from indexer import pipeline
-from indexer.pipeline import Order
+from indexer.pipeline import IndexOptions
 from indexer.publish import media
-from indexer.sources import walk as sources
+from indexer.sources import walk
 from tests.indexer.conftest import TODAY
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -21,19 +21,19 @@ def test_pictures_go_with_the_last_generation_that_shows_them(tmp_path: Path, ro
     (root / "a.md").write_text("# A\n\n![i](i.png)")
     (root / "b.md").write_text("# B\n\nText.")
     order = dataclasses.replace(
-        Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY), keep=2
+        IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY), keep=2
     )
-    pipeline.run(order)
+    pipeline.run_index(order)
     (root / "i.png").write_bytes(PNG + b"22")
     (tmp_path / "data" / "media" / "somebody-elses.txt").write_bytes(PNG + b"0")
-    pipeline.run(order)
+    pipeline.run_index(order)
     assert _pictures(order.data) == [b"0", b"1", b"22"]  # the generation before may serve again
     (root / "b.md").write_text("# B\n\nOther text.")
-    pipeline.run(order)
+    pipeline.run_index(order)
     assert _pictures(order.data) == [b"0", b"22"]
     (root / "a.md").unlink()
-    pipeline.run(order)
-    pipeline.run(dataclasses.replace(order, full=True))
+    pipeline.run_index(order)
+    pipeline.run_index(dataclasses.replace(order, full=True))
     assert _pictures(order.data) == [b"0"]
 
 
@@ -42,7 +42,7 @@ def test_nothing_goes_while_a_generation_does_not_say_what_it_shows(
 ) -> None:
     (root / "i.png").write_bytes(PNG)
     (root / "a.md").write_text("# A\n\n![i](i.png)")
-    pipeline.run(Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY))
+    pipeline.run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
     (tmp_path / "data" / "index" / "gen-000001" / "ledger.json").write_text("{}")
-    assert media.sweep(tmp_path / "data") == 0
+    assert media.remove_unused(tmp_path / "data") == 0
     assert _pictures(tmp_path / "data") == [b""]

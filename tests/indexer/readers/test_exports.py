@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from indexer import pipeline
-from indexer.pipeline import Order
-from indexer.sources import walk as sources
+from indexer.pipeline import IndexOptions
+from indexer.sources import walk
 from kb.search.searcher import Searcher
 from tests.indexer.conftest import Read
 
@@ -83,8 +83,10 @@ def test_a_page_that_only_leads_on_leads_on(tmp_path: Path) -> None:
     )
     (docs / "old.html").write_text(onward.format("new.html#top"))
     (docs / "gone.html").write_text(onward.format("missing.html"))
-    order = Order(sources.parse([f"doc={docs}"]), tmp_path / "data", dt.date(2026, 11, 23))
-    report = pipeline.run(order)
+    order = IndexOptions(
+        walk.parse_sources([f"doc={docs}"]), tmp_path / "data", dt.date(2026, 11, 23)
+    )
+    report = pipeline.run_index(order)
     assert [(one.source, one.sentence) for one in report.skipped] == [
         ("docs/gone.html", "No text is left when its navigation is taken off."),
         ("docs/old.html", "It only leads on to new.html#top."),
@@ -92,5 +94,5 @@ def test_a_page_that_only_leads_on_leads_on(tmp_path: Path) -> None:
     searcher = Searcher(order.data)
     assert searcher.article("doc/old").id == "doc/new"
     (docs / "new.html").write_text(PAGE.format("Newer", ""))
-    pipeline.run(order)
+    pipeline.run_index(order)
     assert Searcher(order.data).article("doc/old").id == "doc/new"

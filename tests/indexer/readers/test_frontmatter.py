@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.readers import frontmatter
-from indexer.readers.frontmatter import Broken
+from indexer.readers.frontmatter import FrontMatterError
 
 
 def test_values_stay_the_text_that_was_written() -> None:
-    values, body, line = frontmatter.split(
+    values, body, line = frontmatter.split_front_matter(
         "---\nuid: 0123\nversion: 1.10\ndraft: no\ntime: 12:30:45\n---\nText"
     )
     assert values == {"uid": "0123", "version": "1.10", "draft": "no", "time": "12:30:45"}
@@ -18,11 +18,11 @@ def test_values_stay_the_text_that_was_written() -> None:
 
 def test_it_may_stand_below_blank_lines_and_comments() -> None:
     text = "\ufeff\n\n<!-- markdownlint-disable -->\n---\ntitle: Reset\n---\n# Reset"
-    assert frontmatter.split(text)[:2] == ({"title": "Reset"}, "# Reset")
+    assert frontmatter.split_front_matter(text)[:2] == ({"title": "Reset"}, "# Reset")
 
 
 def test_toml_is_read_too() -> None:
-    values, body, _ = frontmatter.split(
+    values, body, _ = frontmatter.split_front_matter(
         '+++\ntitle = "Reset"\ndate = 2024-01-02\ndraft = true\n+++\nText'
     )
     assert values == {"title": "Reset", "date": "2024-01-02", "draft": "true"}
@@ -34,7 +34,7 @@ def test_toml_is_read_too() -> None:
     ["No front matter", "---\n\nA rule, then prose\n\n---\nmore", "# Title\n\n---\na: b\n---"],
 )
 def test_prose_between_rules_is_not_front_matter(text: str) -> None:
-    assert frontmatter.split(text) == ({}, text, 1)
+    assert frontmatter.split_front_matter(text) == ({}, text, 1)
 
 
 @pytest.mark.parametrize(
@@ -49,16 +49,16 @@ def test_prose_between_rules_is_not_front_matter(text: str) -> None:
     ],
 )
 def test_what_is_broken_names_its_line_and_keeps_the_body(raw: str, line: int) -> None:
-    with pytest.raises(Broken) as caught:
-        frontmatter.split(f"---\n{raw}\n---\nBody")
+    with pytest.raises(FrontMatterError) as caught:
+        frontmatter.split_front_matter(f"---\n{raw}\n---\nBody")
     assert caught.value.body == "Body"
     assert 2 <= caught.value.line <= line
     assert caught.value.sentence.endswith(".")
 
 
 def test_front_matter_that_never_ends_is_broken() -> None:
-    with pytest.raises(Broken, match="not closed"):
-        frontmatter.split("---\ntitle: a\n\n# Body")
+    with pytest.raises(FrontMatterError, match="not closed"):
+        frontmatter.split_front_matter("---\ntitle: a\n\n# Body")
 
 
 @pytest.mark.parametrize(
@@ -67,21 +67,21 @@ def test_front_matter_that_never_ends_is_broken() -> None:
      ("24.12.2025", (2025, 12, 24))],
 )  # fmt: skip
 def test_dates_are_read_as_people_write_them(written: str, day: tuple[int, int, int]) -> None:
-    assert frontmatter.date(written) == dt.date(*day)
+    assert frontmatter.parse_date(written) == dt.date(*day)
 
 
 @pytest.mark.parametrize("written", ["2024-13-45", "2023-02-29", "tomorrow", "1/2"])
 def test_days_that_do_not_exist_are_refused(written: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        frontmatter.date(written)
+        frontmatter.parse_date(written)
 
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(max_size=300), st.sampled_from(["---\n", "+++\n", "\ufeff---\n", "<!-- -->\n---\n"]))
 def test_any_text_is_read_or_broken(text: str, opening: str) -> None:
     try:
-        _, body, line = frontmatter.split(f"{opening}{text}\n{opening[-4:]}end")
-    except Broken as broken:
+        _, body, line = frontmatter.split_front_matter(f"{opening}{text}\n{opening[-4:]}end")
+    except FrontMatterError as broken:
         body, line = broken.body, broken.line
     assert line >= 1
     assert body == "" or body in f"{opening}{text}\n{opening[-4:]}end"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.readers import language as languages
+from indexer.readers.language import detect_language
 from tests.indexer.conftest import Read
 
 _SAID = {
@@ -34,19 +34,19 @@ _SAID = {
 
 @pytest.mark.parametrize("language", sorted(_SAID))
 def test_twenty_languages_are_told_apart(language: str) -> None:
-    assert languages.told(_SAID[language]) == language
+    assert detect_language(_SAID[language]) == language
 
 
 @pytest.mark.parametrize(
     "text", ["", "Reset", "kb index --full", "x" * 5000, "42 " * 100, "der the le la het"]
 )
 def test_what_is_not_clear_has_no_language(text: str) -> None:
-    assert languages.told(text) == ""
+    assert detect_language(text) == ""
 
 
 @given(st.text(max_size=300))
 def test_any_text_is_looked_at(text: str) -> None:
-    assert len(languages.told(text)) in (0, 2)
+    assert len(detect_language(text)) in (0, 2)
 
 
 def test_what_a_file_says_wins_then_its_name_then_its_words(read: Read) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from indexer.sources import format_detection as formats
+from indexer.sources import format_detection
 from indexer.sources.format_detection import Format, Unreadable
 from tests.indexer.conftest import Read
 from tests.indexer.html.test_hostile import _dangers
@@ -440,13 +440,13 @@ def test_asciidoc_itself_says_how_it_is_read(read: Read) -> None:
     ],
 )
 def test_the_format_is_told_by_name_and_content(path: str, head: bytes, expected: Format) -> None:
-    assert formats.sniff(path, head) is expected
+    assert format_detection.detect_format(path, head) is expected
 
 
 @pytest.mark.parametrize("path", ["a.adoc", "a.doc", "a.chm", "a.zip"])
 def test_what_is_not_read_says_what_to_do(path: str) -> None:
     with pytest.raises(Unreadable, match=r"\.$"):
-        formats.sniff(path, b"some text")
+        format_detection.detect_format(path, b"some text")
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from indexer import pipeline
-from indexer.pipeline import Order
+from indexer.pipeline import IndexOptions
 from indexer.readers import frontmatter
 from indexer.report import Report
-from indexer.sources import walk as sources
+from indexer.sources import walk
 from kb.search.analysis.tokenizer import words
 from kb.search.generations import generation as generations
 from tests.indexer.conftest import Read
@@ -37,7 +37,7 @@ def test_front_matter_that_cannot_be_trusted_keeps_the_page_out(read: Read, slip
 
 
 def test_yaml_may_end_in_dots() -> None:
-    values, body, line = frontmatter.split("---\naudience: staff\n...\n\nText.\n")
+    values, body, line = frontmatter.split_front_matter("---\naudience: staff\n...\n\nText.\n")
     assert (values, body.strip(), line) == ({"audience": "staff"}, "Text.", 4)
 
 
@@ -80,8 +80,8 @@ def test_a_thematic_break_is_no_front_matter(read: Read) -> None:
 
 
 def run(tmp_path: Path, root: Path) -> Report:
-    order = Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY)
-    return pipeline.run(dataclasses.replace(order))
+    order = IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY)
+    return pipeline.run_index(dataclasses.replace(order))
 
 
 def test_a_file_name_that_is_no_utf8_stops_nothing(tmp_path: Path, root: Path) -> None:

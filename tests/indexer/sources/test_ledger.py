@@ -70,7 +70,7 @@ def test_what_a_document_was_made_of_makes_it_stale() -> None:
         "day": Entry(1, 1, "h", until=day),
     }
     stale = ledger.stale(
-        entries, entries, found=lambda _: "doc/x", included=lambda _: "1:1", today=day
+        entries, entries, resolve=lambda _: "doc/x", stamp=lambda _: "1:1", today=day
     )
     assert stale == ["link", "include", "day"]
 

@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 
 from indexer import pipeline
-from indexer.pipeline import Order
-from indexer.sources import redirects
-from indexer.sources import walk as sources
-from indexer.sources.redirects import Damaged
+from indexer.pipeline import IndexOptions
+from indexer.sources import redirects, walk
+from indexer.sources.redirects import RedirectsError
 from kb.search.generations import generation as generations
 from tests.indexer.conftest import TODAY, Read
 
 
 def _leads(tmp_path: Path, root: Path) -> dict[str, str]:
-    pipeline.run(Order(sources.parse([f"doc={root}"]), tmp_path / "data", TODAY))
+    pipeline.run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
     current = generations.current(tmp_path / "data")
     assert current is not None
     asked = (
@@ -68,8 +67,8 @@ def test_a_circle_of_redirects_ends(tmp_path: Path, root: Path) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"redirections": '])
 def test_a_damaged_list_is_one_sentence(text: str) -> None:
-    with pytest.raises(Damaged, match=r"\.$"):
-        redirects.pairs(text, ".openpublishing.redirection.json")
+    with pytest.raises(RedirectsError, match=r"\.$"):
+        redirects.parse_redirects(text, ".openpublishing.redirection.json")
 
 
 def test_a_damaged_list_is_a_finding(read: Read) -> None:

@@ -5,15 +5,14 @@ from pathlib import Path
 import pytest
 
 from indexer.report import Finding
-from indexer.sources import format_detection as formats
-from indexer.sources import walk as sources
+from indexer.sources import format_detection, walk
 from indexer.sources.format_detection import Format, Unreadable
 from kb.errors import Invalid
 
 
 def _walk(root: Path) -> tuple[list[str], dict[str, str]]:
     skipped: list[Finding] = []
-    files = sources.walk(sources.parse([f"doc={root}"])[0], skipped.append)
+    files = walk.walk_files(walk.parse_sources([f"doc={root}"])[0], skipped.append)
     return [file.path for file in files], {finding.source: finding.sentence for finding in skipped}
 
 
@@ -60,7 +59,7 @@ def test_hidden_and_part_folders_hold_no_pages(root: Path) -> None:
 
 def test_what_is_too_large_or_empty_says_so(root: Path) -> None:
     with (root / "big.md").open("wb") as big:
-        big.truncate(sources.SIZE_LIMIT + 1)
+        big.truncate(walk.SIZE_LIMIT + 1)
     (root / "empty.md").write_text("")
     (root / "picture.png").write_bytes(b"\x89PNG")
     files, skipped = _walk(root)
@@ -74,7 +73,7 @@ def test_what_is_too_large_or_empty_says_so(root: Path) -> None:
 @pytest.mark.parametrize("word", ["docs", "page=x", "doc=", "doc=/no/such/place", "doc=/dev/null"])
 def test_a_wrong_source_is_one_sentence(word: str) -> None:
     with pytest.raises(Invalid) as caught:
-        sources.parse([word])
+        walk.parse_sources([word])
     assert word in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -82,7 +81,7 @@ def test_a_wrong_source_is_one_sentence(word: str) -> None:
 def test_two_roots_of_one_name_stay_apart(tmp_path: Path) -> None:
     for name in ("a/docs", "b/docs"):
         (tmp_path / name).mkdir(parents=True)
-    named = sources.parse([f"doc={tmp_path}/a/docs", f"doc={tmp_path}/b/docs"])
+    named = walk.parse_sources([f"doc={tmp_path}/a/docs", f"doc={tmp_path}/b/docs"])
     assert [source.name for source in named] == ["docs", "docs-2"]
 
 
@@ -100,7 +99,7 @@ def test_two_roots_of_one_name_stay_apart(tmp_path: Path) -> None:
     ],
 )
 def test_the_format_is_found_in_the_content(path: str, head: bytes, expected: Format) -> None:
-    assert formats.sniff(path, head) is expected
+    assert format_detection.detect_format(path, head) is expected
 
 
 @pytest.mark.parametrize(
@@ -116,15 +115,15 @@ def test_the_format_is_found_in_the_content(path: str, head: bytes, expected: Fo
 )
 def test_what_is_not_read_says_why(path: str, head: bytes) -> None:
     with pytest.raises(Unreadable, match=r"^\w.*\.$"):
-        formats.sniff(path, head)
+        format_detection.detect_format(path, head)
 
 
 def test_a_packed_page_is_unpacked_within_bounds() -> None:
-    assert formats.bare(gzip.compress(b"<html>"), 100) == b"<html>"
+    assert format_detection.decompress(gzip.compress(b"<html>"), 100) == b"<html>"
     with pytest.raises(Unreadable, match="larger"):
-        formats.bare(gzip.compress(b"x" * 5_000_000), 1024 * 1024)
+        format_detection.decompress(gzip.compress(b"x" * 5_000_000), 1024 * 1024)
     with pytest.raises(Unreadable, match="damaged"):
-        formats.bare(b"\x1f\x8b\x08broken", 100)
+        format_detection.decompress(b"\x1f\x8b\x08broken", 100)
 
 
 @pytest.mark.parametrize(
@@ -138,4 +137,4 @@ def test_a_packed_page_is_unpacked_within_bounds() -> None:
     ],
 )
 def test_bytes_become_text_whatever_their_encoding(data: bytes, text: str) -> None:
-    assert formats.decode(data)[0] == text
+    assert format_detection.decode_text(data)[0] == text

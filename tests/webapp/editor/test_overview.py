@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from indexer.pipeline import Order, run
-from indexer.sources import walk as sources
+from indexer.pipeline import IndexOptions, run_index
+from indexer.sources import walk
 from kb.people.person import Role
 from kb.search.generations import generation as generations
 from kb.search.generations.generation import Builder
@@ -160,7 +160,9 @@ def test_what_the_indexer_found_is_listed_with_its_place(folder: Path, tmp_path:
     source.mkdir()
     (source / "good.md").write_text("# Good\n\nSee [the other](missing.md).\n", "utf-8")
     (source / "bad.md").write_text("---\ntitle: [\n---\n\n# Bad\n\nText.\n", "utf-8")
-    report = run(Order(sources.parse([f"doc={source}"]), folder / "data", dt.date(2026, 11, 23)))
+    report = run_index(
+        IndexOptions(walk.parse_sources([f"doc={source}"]), folder / "data", dt.date(2026, 11, 23))
+    )
     assert report.findings
     portal = build(settings_of(folder))
     page = text_of(portal.browser("erin").page("/editor"))

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from indexer.pipeline import Order, run
-from indexer.sources import walk as sources
+from indexer.pipeline import IndexOptions, run_index
+from indexer.sources import walk
 from kb.jobs.index_runs import Run, RunKind
 from kb.search.generations.previews import FILE as PREVIEW_FILE
 from tests.jobs.test_index_runner import report
@@ -169,16 +169,16 @@ def checked(folder: Path, tmp_path: Path) -> Iterator[Portal]:
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "open.md").write_text("# Open\n\nFor everybody.\n", "utf-8")
-    made = Order(sources.parse([f"doc={docs}"]), folder / "data", dt.date(2026, 11, 23))
-    run(made)
+    made = IndexOptions(walk.parse_sources([f"doc={docs}"]), folder / "data", dt.date(2026, 11, 23))
+    run_index(made)
     (docs / "open.md").write_text(
         "# Open\n\nFor everybody, <script>alert(1)</script> **anew**.\n", "utf-8"
     )
     (docs / "new.md").write_text(
         "---\naudience: staff\n---\n# Runbook for zephyrion\n\nFor staff.\n", "utf-8"
     )
-    found = run(
-        Order(
+    found = run_index(
+        IndexOptions(
             made.sources, made.data, made.today, check_only=True, preview=made.data / PREVIEW_FILE
         )
     )

@@ -1,0 +1,79 @@
+"""SiteIndex: the portal's address of every file of a run, shared by all readers.
+
+Readers resolve links with it before the target has been read. Document IDs are assigned elsewhere
+(``indexer.sources.document_ids``); this module only answers lookups.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from kb import ids
+
+#: nh3 puts this before every id, so that no article can take the name of a part of the portal.
+ID_PREFIX = "s-"
+
+
+@dataclass(frozen=True, slots=True)
+class SitePage:
+    """The page of one file: the ``id`` of its document and its ``title``, for ``xref`` links.
+
+    ``collection`` is true for a file in which each heading is a document of its own; ``id`` is then
+    the prefix of their IDs.
+    """
+
+    id: str
+    title: str = ""
+    collection: bool = False
+
+    def url(self, anchor: str) -> str:
+        """The portal's address of ``anchor`` on this page."""
+        if not self.collection:
+            return f"/help/{self.id}{portal_fragment(anchor)}"
+        if anchor:
+            return f"/help/{self.id}/{ids.slug(unquote(anchor))}"
+
+        # A collection has no page of its own: the list of its kind is the closest there is.
+        kind, _, _ = self.id.partition("/")
+        return f"/{kind}"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteIndex:
+    """All pages of a run.
+
+    ``pages`` maps absolute paths, and lower-cased ones, to pages; ``uids`` maps lower-cased uids.
+    ``boilerplate`` maps the folder of a site to the hashes of the blocks that it repeats on its
+    pages. Images are copied to ``media`` (None: nowhere); ``today`` decides what has expired.
+    """
+
+    pages: Mapping[str, SitePage] = field(default_factory=dict)
+    uids: Mapping[str, SitePage] = field(default_factory=dict)
+    boilerplate: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    media: str | None = None
+    today: dt.date = dt.date.min
+
+    def page(self, path: str) -> SitePage | None:
+        """The page of the file at ``path``, in any case: links are often written on systems that
+        ignore it."""
+        return self.pages.get(path) or self.pages.get(path.lower())
+
+    def boilerplate_of(self, path: str) -> frozenset[int]:
+        """The repeated blocks of the nearest folder above ``path`` that is a site."""
+        for folder in Path(path).parents:
+            if str(folder) in self.boilerplate:
+                return self.boilerplate[str(folder)]
+        return frozenset()
+
+
+def portal_fragment(anchor: str) -> str:
+    """The fragment of a heading's anchor in the portal.
+
+    >>> portal_fragment("Release notes")
+    '#s-release-notes'
+    """
+    return f"#{ID_PREFIX}{ids.slug(unquote(anchor))}" if anchor.strip() else ""

@@ -23,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kb.database.sqlite import Database, open_database
+from kb.database import Database, open_database
 from kb.errors import KbError
 from kb.people.accounts import Accounts
 from kb.people.person import Person

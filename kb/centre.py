@@ -13,7 +13,7 @@ from typing import Self
 
 from kb.analytics.deflection import Deflection
 from kb.analytics.query_log import QueryLog
-from kb.database.sqlite import Database, open_database
+from kb.database import Database, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runs import Runs
 from kb.people.accounts import Accounts

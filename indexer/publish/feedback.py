@@ -50,7 +50,7 @@ def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> Sea
         return SearchFeedback()
     # Brings SQLAlchemy, which a help centre without tickets never pays for.
     from kb.analytics.query_log import QueryLog
-    from kb.database.sqlite import open_database
+    from kb.database import open_database
     from kb.tickets.reports.resolved_links import resolved_links
 
     try:

@@ -13,11 +13,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, insert, select, update
 
+from kb import ids
 from kb.analytics.tables import EPISODE_EVENTS, EPISODES, FEEDBACK
-from kb.database.sqlite import Database
+from kb.database import Database
+from kb.database.statements import upsert
 from kb.errors import Invalid, TooLarge, TooMany
 
 KINDS = ("form_open", "query", "shown", "open", "helped", "submit", "close")
@@ -52,8 +53,8 @@ class Deflection:
             )
         facts = _bounded(payload)
         with self._database.write() as connection:
-            begun = upsert(EPISODES).values(id=episode, started_at=now, last_at=now, events=0)
-            connection.execute(begun.on_conflict_do_nothing(index_elements=["id"]))
+            begun = {"id": episode, "started_at": now, "last_at": now, "events": 0}
+            upsert(connection, EPISODES, begun, keys=("id",))
             this = EPISODES.c.id == episode
             if (
                 connection.execute(select(EPISODES.c.events).where(this)).scalar_one()
@@ -74,12 +75,14 @@ class Deflection:
         if not 1 <= len(voter) <= 200 or not voter.isprintable():
             raise Invalid("A vote needs a voter of 1 to 200 characters.", field="voter")
         vote = {"document_id": document_id, "voter": voter, "helpful": yes, "at": now}
-        put = upsert(FEEDBACK).values(vote)
-        again = put.on_conflict_do_update(
-            index_elements=["document_id", "voter"], set_={"helpful": yes, "at": now}
-        )
         with self._database.write() as connection:
-            connection.execute(again)
+            upsert(
+                connection,
+                FEEDBACK,
+                vote,
+                keys=("document_id", "voter"),
+                update=("helpful", "at"),
+            )
 
     def votes(self, document_id: str) -> tuple[int, int]:
         """How many said yes, and how many no."""
@@ -87,6 +90,24 @@ class Deflection:
         with self._database.read() as connection:
             said = connection.execute(query).scalars().all()
         return sum(said), len(said) - sum(said)
+
+
+def end_episode(
+    connection: Connection, episode: str, person_id: int, ticket_id: int, now: dt.datetime
+) -> None:
+    """Notes that an episode ended with a ticket, in the transaction that files it."""
+    row = {
+        "id": episode,
+        "started_at": now,
+        "last_at": now,
+        "person_id": person_id,
+        "ticket_id": ticket_id,
+    }
+    upsert(connection, EPISODES, row, keys=("id",), update=("last_at", "person_id", "ticket_id"))
+    facts = {"ticket": ids.ticket_number(ticket_id)}
+    connection.execute(
+        insert(EPISODE_EVENTS).values(episode_id=episode, kind="submit", at=now, facts=facts)
+    )
 
 
 def scrub(words: str) -> str:

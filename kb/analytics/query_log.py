@@ -12,11 +12,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kb.analytics.deflection import scrub
 from kb.analytics.tables import QUERY_COUNTS
-from kb.database.sqlite import Database
+from kb.database import Database
+from kb.database.statements import upsert
 
 LONGEST = 120  # characters: what is longer is a story, and asked once
 SHORTEST = 2
@@ -94,9 +94,11 @@ def _count(connection: Connection, found: Mapping[tuple[str, str], int], now: dt
             and connection.execute(select(QUERY_COUNTS.c.times).where(*known)).first() is None
         ):
             continue
-        put = upsert(QUERY_COUNTS).values(row)
-        again = {"times": QUERY_COUNTS.c.times + times}
-        room -= 1
-        connection.execute(
-            put.on_conflict_do_update(index_elements=["query", "audience", "week"], set_=again)
+        upsert(
+            connection,
+            QUERY_COUNTS,
+            row,
+            keys=("query", "audience", "week"),
+            add=("times",),
         )
+        room -= 1

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, or_, select, update
 
-from kb.database.sqlite import Database
+from kb.database import Database
 from kb.errors import Conflict
 from kb.jobs.tables import INDEX_RUNS
 from kb.people.tables import PEOPLE

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from kb.notifications.outbox import ClaimedMessage
-from kb.people.person import known_zone
+from kb.timezones import time_zone_or_utc
 
 _MAIL = SMTP.clone(max_line_length=998)
 
@@ -172,7 +172,7 @@ def _receipt(facts: Mapping[str, str], number: str) -> tuple[str, str]:
 
 
 def _moment(iso: str, zone: str) -> str:
-    local = dt.datetime.fromisoformat(iso).astimezone(ZoneInfo(zone if known_zone(zone) else "UTC"))
+    local = dt.datetime.fromisoformat(iso).astimezone(ZoneInfo(time_zone_or_utc(zone)))
     return f"{local:%a} {local.day} {local:%b %Y %H:%M} ({local.tzname()})"
 
 

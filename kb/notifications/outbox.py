@@ -8,19 +8,15 @@ least once, never silently given up: a row that failed stays, with its error.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, insert, or_, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Select, Table, func, select, update
 
-from kb import ids
-from kb.database.metadata import COUNTERS
-from kb.database.sqlite import Database
+from kb.database import Database
+from kb.database.statements import claim
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
-from kb.tickets.tables import ALARMS, EVENTS
 
 LEASE = dt.timedelta(minutes=5)
 #: Tries before giving up, the waits doubling from a minute to four hours: about a day.
@@ -30,7 +26,6 @@ FIRST_WAIT, LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(hours=4)
 STALE = dt.timedelta(days=3)
 #: Kinds of notices that go out as one mail for each person.
 DIGESTED = ("warned", "breached")
-_SPREAD = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +62,14 @@ class Outbox:
         person.
         """
         with self._database.write() as connection:
-            rows = list(connection.execute(_pending(NOTICES, now).limit(most)))
-            people = {row.recipient for row in rows if row.kind in DIGESTED}
-            taken = {row.id for row in rows}
-            if people:
-                more = _pending(NOTICES, now).where(
-                    NOTICES.c.kind.in_(DIGESTED), NOTICES.c.recipient.in_(people)
+            query = _due(NOTICES, now)
+            rows = list(claim(connection, query.limit(most), lease=LEASE, now=now))
+            recipients = {row.recipient for row in rows if row.kind in DIGESTED}
+            if recipients:
+                others = query.where(
+                    NOTICES.c.kind.in_(DIGESTED), NOTICES.c.recipient.in_(recipients)
                 )
-                rows += [row for row in connection.execute(more) if row.id not in taken]
-            _lease(connection, NOTICES, rows, now)
+                rows += claim(connection, others, lease=LEASE, now=now)
             return [
                 ClaimedMessage(
                     r.id, r.key, r.kind, r.recipient, r.facts, r.ticket_id, r.attempts, r.made_at
@@ -85,8 +79,8 @@ class Outbox:
 
     def claim_jobs(self, now: dt.datetime, most: int = 50) -> list[ClaimedMessage]:
         with self._database.write() as connection:
-            rows = list(connection.execute(_pending(WEBHOOK_JOBS, now).limit(most)))
-            _lease(connection, WEBHOOK_JOBS, rows, now)
+            query = _due(WEBHOOK_JOBS, now).limit(most)
+            rows = claim(connection, query, lease=LEASE, now=now)
             return [
                 ClaimedMessage(
                     r.id, r.key, r.kind, r.facts["url"], r.facts, None, r.attempts, r.due_at
@@ -152,14 +146,6 @@ class Outbox:
             ]
         return counts[0], counts[1]
 
-    def spread(self, urls: Sequence[str], now: dt.datetime) -> int:
-        """Makes a job for each new event or alarm and address; how many. History before the first
-        call is not told.
-        """
-        with self._database.write() as connection:
-            made = _spread(connection, "webhook events", EVENTS, urls, now, _event_payload)
-            return made + _spread(connection, "webhook alarms", ALARMS, urls, now, _alarm_payload)
-
     def _done(
         self, table: Table, parcels: Iterable[ClaimedMessage], values: dict[str, Any]
     ) -> None:
@@ -192,86 +178,6 @@ class Outbox:
                 connection.execute(ours.values(values))
 
 
-def _pending(table: Table, now: dt.datetime) -> Any:
-    free = or_(table.c.leased_until.is_(None), table.c.leased_until <= now)
-    due = select(table).where(table.c.state == "pending", table.c.due_at <= now, free)
+def _due(table: Table, now: dt.datetime) -> Select[Any]:
+    due = select(table).where(table.c.state == "pending", table.c.due_at <= now)
     return due.order_by(table.c.due_at, table.c.id)
-
-
-def _lease(connection: Connection, table: Table, rows: Sequence[Any], now: dt.datetime) -> None:
-    if rows:
-        taken = update(table).where(table.c.id.in_([row.id for row in rows]))
-        connection.execute(taken.values(leased_until=now + LEASE))
-
-
-def _spread(
-    connection: Connection,
-    counter: str,
-    table: Table,
-    urls: Sequence[str],
-    now: dt.datetime,
-    payload: Any,
-) -> int:
-    ours = COUNTERS.c.name == counter
-    cursor = connection.execute(select(COUNTERS.c.value).where(ours)).scalar()
-    if cursor is None:
-        newest = connection.execute(select(func.max(table.c.id))).scalar() or 0
-        connection.execute(insert(COUNTERS).values(name=counter, value=newest))
-        return 0
-    rows = connection.execute(
-        select(table).where(table.c.id > cursor).order_by(table.c.id).limit(_SPREAD)
-    ).all()
-    if not rows:
-        return 0
-    jobs = [_job(payload(row), url, now) for row in rows for url in urls]
-    if jobs:
-        connection.execute(
-            upsert(WEBHOOK_JOBS).on_conflict_do_nothing(index_elements=["key"]), jobs
-        )
-    connection.execute(update(COUNTERS).where(ours).values(value=rows[-1].id))
-    return len(jobs)
-
-
-def _job(payload: dict[str, Any], url: str, now: dt.datetime) -> dict[str, Any]:
-    where = hashlib.sha256(url.encode()).hexdigest()[:12]
-    return {
-        "kind": "webhook",
-        "key": f"{payload['id']}/{where}",
-        "facts": {
-            "url": url,
-            "id": payload["id"],
-            "body": {k: v for k, v in payload.items() if k != "id"},
-        },
-        "due_at": now,
-    }
-
-
-def _event_payload(row: Any) -> dict[str, Any]:
-    data = {
-        "number": ids.ticket_number(row.ticket_id),
-        "by_agent": row.by_agent,
-        "public": row.public,
-    }
-    return {
-        "id": f"evt_{row.id}",
-        "type": f"ticket.{row.verb}",
-        "timestamp": row.at.isoformat(),
-        "data": data,
-    }
-
-
-def _alarm_payload(row: Any) -> dict[str, Any]:
-    kind = "breached" if row.threshold == "breach" else "warned"
-    data = {
-        "number": ids.ticket_number(row.ticket_id),
-        "target": row.target,
-        "cycle": row.cycle,
-        "threshold": row.threshold,
-        "due": row.due_at.isoformat(),
-    }
-    return {
-        "id": f"alm_{row.id}",
-        "type": f"ticket.{kind}",
-        "timestamp": row.at.isoformat(),
-        "data": data,
-    }

@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from kb.database.sqlite import Database
+from kb.database import Database
+from kb.database.usage_limits import UsageLimit
 from kb.errors import Conflict, Forbidden, Invalid, NotFound
 from kb.people.contacts import Contacts
 from kb.people.person import (
@@ -28,11 +29,10 @@ from kb.people.person import (
     Role,
     account_key,
     email_address,
-    known_zone,
 )
 from kb.people.repository import Guesses, PeopleStore, Session
-from kb.tickets.changeset import Limit
-from kb.tickets.drafts import visible
+from kb.text import has_visible_text, single_line
+from kb.timezones import is_time_zone, time_zone_or_utc
 
 __all__ = ["DEMO", "Accounts", "DemoSignIn", "Person", "Role"]
 
@@ -163,7 +163,7 @@ class Accounts:
             now=now,
             until=now + self._lifetime,
             password_hash=renewed,
-            client=_one_line(client)[:200],
+            client=single_line(client)[:200],
         )
         return token
 
@@ -236,10 +236,10 @@ class Accounts:
 
         Raises Invalid for what is no address or name, TooMany.
         """
-        called = _one_line(name)
-        if email_address(email) is None or not visible(called) or len(called) > 200:
+        called = single_line(name)
+        if email_address(email) is None or not has_visible_text(called) or len(called) > 200:
             _check_account(email, name, "x" * PASSWORD_LENGTHS[0], role=Role.CUSTOMER, zone="UTC")
-        facts = {"name": called, "zone": zone if known_zone(zone) else "UTC"}
+        facts = {"name": called, "zone": time_zone_or_utc(zone)}
         self._ask(email, ("register", "exists"), facts, address, now)
 
     def ask_reset(self, email: str, *, address: str, now: dt.datetime) -> None:
@@ -292,7 +292,7 @@ class Accounts:
         none.
         """
         hashed = self._new_hash(password)
-        person = self._store.use_token(_digest(secret), hashed, _one_line(name)[:200], now=now)
+        person = self._store.use_token(_digest(secret), hashed, single_line(name)[:200], now=now)
         if person is None:
             raise NotFound(_DEAD_LINK)
         return person
@@ -312,10 +312,8 @@ class Accounts:
         address = email_address(email)
         if address is None:
             raise Invalid(_not_an_address(email), field="email")
-        called = _one_line(name)[:200] or address
-        person = Person(
-            0, address, called, Role.CUSTOMER, zone=zone if known_zone(zone) else "UTC", guest=True
-        )
+        called = single_line(name)[:200] or address
+        person = Person(0, address, called, Role.CUSTOMER, zone=time_zone_or_utc(zone), guest=True)
         kept = self._store.find_or_add_guest(person, now=now)
         return replace(kept, name=called, zone=person.zone)
 
@@ -339,9 +337,9 @@ class Accounts:
         person = Person(
             id=0,
             email=email_address(email) or "",
-            name=_one_line(name),
+            name=single_line(name),
             role=Role(role),
-            organisation=_one_line(organisation),
+            organisation=single_line(organisation),
             category=category,
             audience=audience or ("customers" if role == Role.CUSTOMER else "staff"),
             zone=zone,
@@ -392,7 +390,7 @@ class Accounts:
 
     def set_zone(self, person: Person, zone: str) -> Person:
         """Raises Invalid for a zone that is none."""
-        if not known_zone(zone):
+        if not is_time_zone(zone):
             raise Invalid(_not_a_zone(zone), field="zone")
         self._store.set_zone(person.id, zone)
         return replace(person, zone=zone)
@@ -445,14 +443,14 @@ def _check_account(email: str, name: str, password: str, *, role: Role | str, zo
     fields: dict[str, str] = {}
     if email_address(email) is None:
         fields["email"] = _not_an_address(email)
-    if not visible(_one_line(name)) or len(name) > 200:
+    if not has_visible_text(single_line(name)) or len(name) > 200:
         fields["name"] = "A name of 1 to 200 characters is missing."
     low, high = PASSWORD_LENGTHS
     if not _acceptable(password):
         fields["password"] = f"A password has {low} to {high} characters."
     if role not in tuple(Role):
         fields["role"] = f"{str(role)!r:.40} is no role; give {', '.join(Role)}."
-    if not known_zone(zone):
+    if not is_time_zone(zone):
         fields["zone"] = _not_a_zone(zone)
     if fields:
         raise Invalid(" ".join(fields.values()), fields=fields)
@@ -464,10 +462,6 @@ def _not_an_address(email: str) -> str:
 
 def _not_a_zone(zone: str) -> str:
     return f"{zone!r:.60} is no time zone; give an IANA name such as Europe/Berlin."
-
-
-def _one_line(words: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in words).split())
 
 
 def _acceptable(password: str) -> bool:
@@ -483,9 +477,9 @@ def _year_later(at: dt.datetime) -> dt.datetime:
     )
 
 
-def _mails(key: bytes, most: int, where: str) -> Limit:
+def _mails(key: bytes, most: int, where: str) -> UsageLimit:
     sentence = f"Too many mails were asked for from {where}; try again in {{minutes}} minutes."
-    return Limit("account mail", key, most, dt.timedelta(hours=1), sentence)
+    return UsageLimit("account mail", key, most, dt.timedelta(hours=1), sentence)
 
 
 def _digest(secret: str) -> bytes:

@@ -17,7 +17,7 @@ from typing import Any
 
 import click
 
-from kb.database.sqlite import open_database
+from kb.database import open_database
 from kb.errors import Invalid, NotFound
 from kb.people.accounts import Accounts
 from kb.people.contacts import Contact, Organisation

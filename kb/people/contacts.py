@@ -14,14 +14,14 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from kb.database.sqlite import Database
+from kb.database import Database
 from kb.errors import Conflict, Invalid, NotFound
+from kb.notifications.queue import NewNotice, add_notices
+from kb.people.permissions import may_manage
 from kb.people.person import ContactRole, Person, email_address
 from kb.people.repository import folded
 from kb.people.tables import CONTACT_ROLES, ORGANISATIONS, PEOPLE, SESSIONS
-from kb.tickets import permissions as access
-from kb.tickets.changeset import NewNotice
-from kb.tickets.repository import save as saving
+from kb.text import single_line
 
 _LENGTH = 200
 
@@ -186,9 +186,7 @@ class Contacts:
             ).inserted_primary_key
             person_id = int(key[0]) if key else 0
             _set_roles(connection, person_id, chosen)
-            saving.add_notices(
-                connection, None, f"{now.timestamp()}", [NewNotice("invite", address)], now
-            )
+            add_notices(connection, None, f"{now.timestamp()}", [NewNotice("invite", address)], now)
             return _contacts(connection, PEOPLE.c.id == person_id)[0]
 
     def change(
@@ -239,7 +237,7 @@ class Contacts:
     def _check(self, connection: Connection, manager: Person, contact_id: int) -> None:
         query = select(PEOPLE.c.organisation_id).where(PEOPLE.c.id == contact_id, ~PEOPLE.c.guest)
         row = connection.execute(query).first()
-        if row is None or not access.may_manage(manager, row.organisation_id):
+        if row is None or not may_manage(manager, row.organisation_id):
             raise _absent()
 
 
@@ -256,7 +254,7 @@ def _own(about: Mapping[str, str], connection: Connection, contact_id: int) -> d
 
 def _managed(manager: Person, organisation_id: int | None) -> int:
     wanted = manager.organisation_id if organisation_id is None else organisation_id
-    if wanted is None or not access.may_manage(manager, wanted):
+    if wanted is None or not may_manage(manager, wanted):
         raise _absent()
     return wanted
 
@@ -313,10 +311,7 @@ def _roles(given: Sequence[str]) -> list[str]:
 
 def _checked(name: str, location: str, phone: str) -> Mapping[str, str]:
     given = {"name": name, "location": location, "phone": phone}
-    found = {
-        key: " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        for key, text in given.items()
-    }
+    found = {key: single_line(text) for key, text in given.items()}
     wrong = {
         key: f"Keep it to {_LENGTH} characters."
         for key, text in found.items()

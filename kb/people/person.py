@@ -8,7 +8,6 @@ decided in ``kb.tickets.permissions``.
 from __future__ import annotations
 
 import re
-import zoneinfo
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,12 +84,3 @@ def account_key(email: str) -> str:
     """
     name, _, domain = email.strip().lower().rpartition("@")
     return f"{name.split('+')[0]}@{domain}"
-
-
-def known_zone(name: str) -> bool:
-    """Whether ``name`` is an IANA zone that this machine knows."""
-    try:
-        zoneinfo.ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # unknown, outside of the database, or a folder of it
-        return False
-    return bool(name)

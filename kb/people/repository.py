@@ -15,8 +15,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from kb.database.sqlite import Database
+from kb.database import Database
+from kb.database.usage_limits import UsageLimit, count_use
 from kb.errors import Conflict, TooMany
+from kb.notifications.queue import NewNotice, add_notices
 from kb.people.person import Person, Role, account_key
 from kb.people.tables import (
     CONTACT_ROLES,
@@ -27,8 +29,6 @@ from kb.people.tables import (
     SIGN_IN_ATTEMPTS,
     TOKENS,
 )
-from kb.tickets.changeset import Limit, NewNotice
-from kb.tickets.repository import save as saving
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +317,7 @@ class PeopleStore:
         email: str,
         kinds: tuple[str, str],
         facts: dict[str, str],
-        limits: Sequence[Limit],
+        limits: Sequence[UsageLimit],
         *,
         now: dt.datetime,
     ) -> None:
@@ -326,13 +326,13 @@ class PeopleStore:
         """
         with self._database.write() as connection:
             for limit in limits:
-                saving.count_use(connection, limit, now)
+                count_use(connection, limit, now)
             mine = (PEOPLE.c.email == email, PEOPLE.c.guest.is_(False))
             row = connection.execute(select(PEOPLE.c.active).where(*mine)).first()
             kind = kinds[0] if row is None else kinds[1] if row.active else ""
             if kind and email:
                 cause = f"{now.timestamp()}"
-                saving.add_notices(connection, None, cause, [NewNotice(kind, email, facts)], now)
+                add_notices(connection, None, cause, [NewNotice(kind, email, facts)], now)
 
     def add_token(
         self,
@@ -451,7 +451,7 @@ def _set_password(
     key = hashlib.sha256(account_key(first.email).encode()).digest()
     connection.execute(delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account == key))
     if not first[0]:
-        saving.add_notices(
+        add_notices(
             connection, None, f"{now.timestamp()}", [NewNotice("changed", first.email)], now
         )
 

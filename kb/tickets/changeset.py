@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kb.database.usage_limits import UsageLimit
+from kb.notifications.queue import NewNotice
 from kb.sla.clock import SlaEvent
 from kb.tickets.permissions import Ownership
 from kb.tickets.sla_targets import Forecast, TargetRow
@@ -37,20 +39,6 @@ class NewEvent:
     body: str = ""
     facts: Mapping[str, str] = field(default_factory=dict)
     attachments: tuple[Attachment, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class NewNotice:
-    """Somebody to be told. ``facts`` never holds what a customer typed: notices must not carry a
-    stranger's words.
-
-    ``due`` is when to tell, None for at once: staff hear only while the level is open.
-    """
-
-    kind: str
-    recipient: str
-    facts: Mapping[str, str] = field(default_factory=dict)
-    due: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +117,9 @@ class NewTicket:
     event: NewEvent
     forecast: Forecast
     notices: Callable[[str], tuple[NewNotice, ...]]
-    limit: Limit | None = None
+    limit: UsageLimit | None = None
     kin: LinkedTicket | None = None
     source: str = "web"
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """At most ``most`` uses of ``key`` in ``scope`` within ``window``."""
-
-    scope: str
-    key: bytes
-    most: int
-    window: dt.timedelta
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kb import ids
+from kb.database.usage_limits import UsageLimit
 from kb.errors import Conflict, Forbidden, Invalid
 from kb.people.person import Person, account_key, email_address
 from kb.sla.clock import Kind, SlaEvent
@@ -26,7 +27,7 @@ from kb.tickets import permissions as access
 from kb.tickets import recipients as telling
 from kb.tickets import sla_targets as promises
 from kb.tickets.actions.handling import key_of, once_of, serial_of
-from kb.tickets.changeset import Coupon, Key, Limit, NewEvent, NewTicket
+from kb.tickets.changeset import Coupon, Key, NewEvent, NewTicket
 from kb.tickets.decision import Command, Effects
 from kb.tickets.queue import Overview, seen_by
 from kb.tickets.repository.lists import ALL, Filter
@@ -484,14 +485,16 @@ def _operator(owned: access.Ownership) -> bool:
     return True
 
 
-def _unverified(customer: Person) -> Limit | None:
+def _unverified(customer: Person) -> UsageLimit | None:
     if not customer.guest:
         return None
     sentence = (
         "Too many tickets came from this address; try again in {minutes} minutes, or sign in."
     )
     key = _digest(account_key(customer.email))
-    return Limit("unverified ticket", key, UNVERIFIED_PER_HOUR, dt.timedelta(hours=1), sentence)
+    return UsageLimit(
+        "unverified ticket", key, UNVERIFIED_PER_HOUR, dt.timedelta(hours=1), sentence
+    )
 
 
 def _explained(target: Target) -> Explanation:

@@ -11,7 +11,6 @@ import datetime as dt
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +18,7 @@ from typing import Any
 from kb.errors import Invalid
 from kb.people.person import email_address
 from kb.sla.policy import SlaPolicy
+from kb.text import clean_text, has_visible_text
 from kb.tickets.attachments import validation as uploads
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.ticket import OUTCOMES, Consulted, Draft, Type, Upload
@@ -47,7 +47,7 @@ class _Form:
     wrong: dict[str, str] = field(default_factory=dict)
 
     def line(self, name: str) -> str:
-        return " ".join(plain(self.values.get(name, "")).split())
+        return " ".join(clean_text(self.values.get(name, "")).split())
 
     def refuse(self, name: str, sentence: str) -> None:
         self.wrong.setdefault(name, sentence)
@@ -131,31 +131,10 @@ def part(title: str, description: str, *, limits: FormLimits | None = None) -> t
     return said
 
 
-def plain(words: str) -> str:
-    """The text without control characters and half letters; line ends as one newline."""
-    text = words.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(c for c in text if c in "\n\t" or not _odd(c))
-
-
-_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
-_FILLERS = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol by category, blank to the eye
-
-
-def visible(words: str) -> bool:
-    """Whether there is anything to see: not only blanks, format characters and marks on no letter."""
-    return any(unicodedata.category(c) not in _UNSEEN and c not in _FILLERS for c in words)
-
-
-def _odd(c: str) -> bool:
-    return (
-        c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or "\u202a" <= c <= "\u202e"
-    )
-
-
 def _title(form: _Form) -> str:
     title = form.line("title")
     low, high = form.limits.title
-    if not visible(title):
+    if not has_visible_text(title):
         form.refuse("title", "A title is missing; say in a few words what it is about.")
     elif len(title) < low:
         form.refuse("title", f"The title is too short; write at least {low} characters.")
@@ -169,9 +148,9 @@ def _title(form: _Form) -> str:
 
 
 def body(form: _Form, name: str, missing: str) -> str:
-    words = plain(form.values.get(name, "")).strip()
+    words = clean_text(form.values.get(name, "")).strip()
     most = form.limits.description
-    if not visible(words):
+    if not has_visible_text(words):
         form.refuse(name, missing)
     elif len(words) > most:
         sentence = (
@@ -261,7 +240,7 @@ def _product(form: _Form, catalogue: Catalogue) -> tuple[str, str, str]:
 def _copy_to(form: _Form) -> tuple[str, ...]:
     words = [word for word in re.split(r"[\s,;]+", form.values.get("copy_to", "")[:10_000]) if word]
     found = {word: email_address(word) for word in words}
-    bad = [plain(word) for word, address in found.items() if address is None]
+    bad = [clean_text(word) for word, address in found.items() if address is None]
     if bad:
         form.refuse(
             "copy_to", f"{bad[0]!r:.80} is no e-mail address; write it like alice@example.com."
@@ -323,9 +302,9 @@ def _consulted(entry: Any) -> Consulted | None:
     document_id, title, outcome = entry.get("id"), entry.get("title"), entry.get("outcome")
     if not (isinstance(document_id, str) and isinstance(title, str) and outcome in OUTCOMES):
         return None
-    if not re.fullmatch(r"[\w./-]{1,300}", plain(document_id)):
+    if not re.fullmatch(r"[\w./-]{1,300}", clean_text(document_id)):
         return None
-    return Consulted(document_id, " ".join(plain(title).split())[:300], outcome)
+    return Consulted(document_id, " ".join(clean_text(title).split())[:300], outcome)
 
 
 def _further(one: Consulted, before: Consulted | None) -> bool:

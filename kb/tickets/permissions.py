@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kb.errors import Forbidden, NotFound
-from kb.people.person import ContactRole, Person, Role
+from kb.people.person import Person, Role
 from kb.tickets.ticket import Verb
 
 
@@ -92,16 +92,6 @@ def may(person: Person, verb: Verb, ticket: Ownership) -> bool:
 
 def may_work_the_queue(person: Person) -> bool:
     return person.is_staff and not person.guest
-
-
-def may_manage(person: Person, organisation_id: int | None) -> bool:
-    """Whether they look after the contacts of an organisation: its administrator (B30), or ours."""
-    if person.guest:
-        return False
-    if person.role == Role.ADMIN:
-        return True
-    own = organisation_id is not None and person.organisation_id == organisation_id
-    return own and ContactRole.ADMINISTRATOR in person.contact_roles
 
 
 def check_see(person: Person, ticket: Ownership) -> None:

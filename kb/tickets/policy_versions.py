@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import insert, select, update
 
-from kb.database.sqlite import Database
+from kb.database import Database
 from kb.errors import KbError
 from kb.sla import policy_file
 from kb.sla import policy_reload as watch

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from kb.errors import Forbidden, Invalid, NotFound
 from kb.people.person import Person, email_address
-from kb.tickets import drafts
+from kb.text import clean_text
 from kb.tickets import permissions as access
 from kb.tickets.actions.handling import serial_of
 from kb.tickets.actions.merge_split import Joining
@@ -136,7 +136,7 @@ class Overview(Joining):
         is none.
         """
         _at_the_desk(viewer)
-        named = " ".join(drafts.plain(name).split())
+        named = " ".join(clean_text(name).split())
         if not 1 <= len(named) <= 60:
             raise Invalid("A view has a name of 1 to 60 characters.", field="name")
         unknown = set(narrowed) - set(VIEWED)
@@ -144,7 +144,7 @@ class Overview(Joining):
             raise Invalid(
                 f"A view keeps {', '.join(VIEWED)}, each up to 200 characters.", field="narrowed"
             )
-        kept = {key: drafts.plain(words) for key, words in narrowed.items() if words}
+        kept = {key: clean_text(words) for key, words in narrowed.items() if words}
         self._store.workplace.save_view(viewer.id, named, kept, shared=shared)
 
     def drop_view(self, viewer: Person, view_id: int) -> None:

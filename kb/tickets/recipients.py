@@ -12,11 +12,12 @@ from collections.abc import Iterable
 
 from kb import ids
 from kb.errors import Invalid
+from kb.notifications.queue import NewNotice
 from kb.people.person import Person
 from kb.sla import clock
 from kb.sla.policy import SlaPolicy
 from kb.tickets import sla_targets as promises
-from kb.tickets.changeset import Facts, NewEvent, NewNotice
+from kb.tickets.changeset import Facts, NewEvent
 from kb.tickets.sla_targets import Forecast
 from kb.tickets.ticket import Draft, Verb
 

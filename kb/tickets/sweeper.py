@@ -16,13 +16,13 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from kb import ids
-from kb.database.sqlite import Database
+from kb.database import Database
+from kb.notifications.queue import NewNotice, insert_notices, notice_rows
 from kb.people.tables import PEOPLE
 from kb.sla.clock import Kind, SlaEvent
 from kb.sla.policy import SlaPolicy
 from kb.tickets import recipients as telling
 from kb.tickets import sla_targets as promises
-from kb.tickets.changeset import NewNotice
 from kb.tickets.repository import load as reading
 from kb.tickets.repository import save as saving
 from kb.tickets.sla_targets import BREACH, Forecast, TargetRow, Versions
@@ -177,9 +177,8 @@ class Sweeper:
             facts = _told(look, alarm, now)
             kind = "breached" if alarm.threshold == BREACH else "warned"
             notices = [NewNotice(kind, one, facts, opens[level]) for one in who]
-            rows += saving.notice_rows(look.row.id, cause, notices, now)
-        if rows:
-            connection.execute(saving.NEW_NOTICE, rows)
+            rows += notice_rows(look.row.id, cause, notices, now)
+        insert_notices(connection, rows)
 
 
 def _gathered(connection: Connection, rows: Sequence[Any]) -> list[_Look]:

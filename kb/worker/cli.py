@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from kb.centre import HelpCentre
-from kb.database.sqlite import open_database
+from kb.database import open_database
 from kb.errors import Unavailable
 from kb.jobs.index_runner import Runner
 from kb.jobs.index_runs import Runs
@@ -33,6 +33,7 @@ from kb.people.person import Person, Role
 from kb.settings import load
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.repository.repository import TicketStore
+from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.worker.worker import Tally, Worker
 
@@ -192,6 +193,7 @@ def _worker(centre: HelpCentre) -> Worker:
         centre.accounts,
         Sweeper(centre.database, centre.policy, centre.versions),
         Outbox(centre.database),
+        WebhookFeed(centre.database),
         letters.sender(s.portal_name, s.base_url, s.mail_from),
         mailer=mailer,
         webhooks=Webhooks(s.webhook_secret, s.webhook_private),

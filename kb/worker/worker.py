@@ -22,6 +22,7 @@ from kb.notifications.outbox import DIGESTED, STALE, ClaimedMessage, Outbox
 from kb.people.accounts import Accounts
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.repository.repository import TicketStore
+from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 
 LOG = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Worker:
         accounts: Accounts,
         sweeper: Sweeper,
         outbox: Outbox,
+        feed: WebhookFeed,
         sender: Sender,
         *,
         mailer: Mailer | None = None,
@@ -62,6 +64,7 @@ class Worker:
         self._accounts = accounts
         self._sweeper = sweeper
         self._outbox = outbox
+        self._feed = feed
         self._sender = sender
         self._mailer = mailer
         self._webhooks = webhooks or Webhooks()
@@ -141,7 +144,7 @@ class Worker:
         return secret
 
     def _posts(self, now: dt.datetime) -> tuple[int, int]:
-        while self._outbox.spread(self._urls, now):
+        while self._feed.enqueue_new(self._urls, now):
             pass
         sent = failed = 0
         while parcels := self._outbox.claim_jobs(now):

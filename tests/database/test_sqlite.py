@@ -16,10 +16,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from kb.database import DATABASE_FILE, open_database
 from kb.database.metadata import COUNTERS, METADATA
 from kb.database.migrations import HEAD
 from kb.database.migrations.upgrade import config
-from kb.database.sqlite import Database, locked, open_database, version
+from kb.database.sqlite import SqliteDatabase, file_lock, open_file, schema_revision
 from kb.errors import Unavailable
 from kb.jobs.tables import INDEX_RUNS
 from kb.tickets.tables import EVENTS, POLICIES, TICKETS
@@ -28,8 +29,8 @@ from tests.world import FRIDAY, World, draft
 
 
 @pytest.fixture
-def database(data: Path) -> Iterator[Database]:
-    opened = open_database(data)
+def database(data: Path) -> Iterator[SqliteDatabase]:
+    opened = open_file(data / DATABASE_FILE)
     yield opened
     opened.close()
 
@@ -38,7 +39,7 @@ def test_head_names_the_last_migration() -> None:
     assert ScriptDirectory.from_config(config()).get_current_head() == HEAD
 
 
-def test_the_migrations_lead_to_the_tables_of_the_schema(database: Database) -> None:
+def test_the_migrations_lead_to_the_tables_of_the_schema(database: SqliteDatabase) -> None:
     with warnings.catch_warnings(), database.read() as connection:
         warnings.simplefilter("ignore")  # the expression index of the queue cannot be read back
         # The tables of FTS5 are not SQLAlchemy's.
@@ -54,11 +55,11 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(database: Database) -> 
 def test_opening_again_changes_nothing(data: Path) -> None:
     before = (data / "tickets.db").stat().st_mtime_ns
     open_database(data).close()
-    assert version(data / "tickets.db") == HEAD
+    assert schema_revision(data / "tickets.db") == HEAD
     assert (data / "tickets.db").stat().st_mtime_ns == before
 
 
-def test_a_commit_is_on_the_disk_and_relations_are_enforced(database: Database) -> None:
+def test_a_commit_is_on_the_disk_and_relations_are_enforced(database: SqliteDatabase) -> None:
     with database.read() as connection:
         pragmas = [
             connection.exec_driver_sql(f"PRAGMA {name}").scalar()
@@ -67,7 +68,7 @@ def test_a_commit_is_on_the_disk_and_relations_are_enforced(database: Database) 
     assert pragmas == ["wal", 2, 1]
 
 
-def test_an_error_inside_a_transaction_leaves_no_trace(database: Database) -> None:
+def test_an_error_inside_a_transaction_leaves_no_trace(database: SqliteDatabase) -> None:
     def write() -> None:
         with database.write() as connection:
             connection.execute(insert(COUNTERS).values(name="other", value=1))
@@ -80,9 +81,9 @@ def test_an_error_inside_a_transaction_leaves_no_trace(database: Database) -> No
 
 
 def test_who_cannot_write_in_time_is_told_to_try_again(data: Path) -> None:
-    database = Database(data / "tickets.db", deadline=0.01)
+    database = SqliteDatabase(data / "tickets.db", deadline=0.01)
     with (
-        locked(data / "tickets.turn", 1),
+        file_lock(data / "tickets.turn", 1),
         pytest.raises(Unavailable, match="Try again") as refused,
         database.write(),
     ):
@@ -101,7 +102,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(world: World) -> 
     number = world.desk.open(draft(), world.alice, key="before", now=FRIDAY)
     with world.database.write() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    small = Database(world.data / "tickets.db")
+    small = SqliteDatabase(world.data / "tickets.db")
     with small.read() as connection:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
     world.desk._store._database = small
@@ -162,11 +163,11 @@ def test_the_history_cannot_be_rewritten(world: World) -> None:
 def test_the_log_is_moved_into_the_database_aside(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kb.database.sqlite._TIDIED", 1)
+    monkeypatch.setattr("kb.database.sqlite._CHECKPOINT_INTERVAL", 1)
     number = world.desk.open(draft(), world.alice, key="k", now=FRIDAY)
-    tidier = world.database._tidier
-    assert tidier is not None
-    tidier.join()
+    checkpointer = world.database._checkpointer
+    assert checkpointer is not None
+    checkpointer.join()
     alone = tmp_path / "alone.db"
     alone.write_bytes(world.database.path.read_bytes())  # without the log beside it
     with contextlib.closing(sqlite3.connect(alone)) as connection:
@@ -178,8 +179,8 @@ def test_the_log_is_moved_into_the_database_aside(
 def test_a_file_that_is_gone_is_not_made_anew_by_tidying(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = open_database(data)
+    database = open_file(data / DATABASE_FILE)
     database.path.unlink()
-    database._tidy()
+    database._start_checkpoint()
     database.close()
     assert not database.path.exists()

@@ -26,6 +26,7 @@ from kb.sla.clock import PolicyVersion
 from kb.tickets import policy_versions as book
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.repository.repository import TicketStore
+from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.ticket import Status, Upload, Verb
 from kb.worker.worker import Worker
@@ -124,7 +125,14 @@ def worker(world: World, mailer: Mailer | None = None, **more: Any) -> Worker:
     store = TicketStore(world.database)
     sweeper = Sweeper(world.database, world.policy, book.always(world.policy))
     return Worker(
-        store, world.accounts, sweeper, Outbox(world.database), WHO, mailer=mailer, **more
+        store,
+        world.accounts,
+        sweeper,
+        Outbox(world.database),
+        WebhookFeed(world.database),
+        WHO,
+        mailer=mailer,
+        **more,
     )
 
 

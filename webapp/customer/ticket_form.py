@@ -21,8 +21,8 @@ from kb.ids import ticket_number, ticket_serial
 from kb.people.person import Person, email_address
 from kb.search.documents import Document
 from kb.search.results import Hit
+from kb.text import has_visible_text
 from kb.tickets.actions.handling import key_of
-from kb.tickets.drafts import visible
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
 from webapp.context import audience, centre, now, person, settings, zone_named
 from webapp.security.guard import FILES_PER_TICKET
@@ -191,7 +191,7 @@ def _key_faults(key: str) -> dict[str, str]:
 
 def _guest_faults(form: Mapping[str, str]) -> dict[str, str]:
     fields = {}
-    if not visible(form["name"]) or len(form["name"]) > 200:
+    if not has_visible_text(form["name"]) or len(form["name"]) > 200:
         fields["name"] = "Give your name, up to 200 characters, so that we know whom to answer."
     if email_address(form["email"]) is None:
         fields["email"] = (

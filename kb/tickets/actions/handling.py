@@ -19,6 +19,7 @@ from kb.people.person import Person, Role, email_address
 from kb.sla.clock import CUSTOMER, PolicyVersion
 from kb.sla.policy import Change as LevelChange
 from kb.sla.policy import Choice, Development, Goal, Level, Severity, SlaPolicy
+from kb.text import clean_text
 from kb.tickets import decision as acting
 from kb.tickets import drafts
 from kb.tickets import permissions as access
@@ -143,7 +144,7 @@ class Handling:
 
         self._do(
             number,
-            Command(Verb.PAUSE, author, now, drafts.plain(note).strip(), resolve=resolve),
+            Command(Verb.PAUSE, author, now, clean_text(note).strip(), resolve=resolve),
             key,
         )
 
@@ -243,7 +244,7 @@ class Handling:
             if facts.severity == severity:
                 raise Conflict(f"The severity is “{known.title}” already.")
             return Effects(
-                proposal=Proposal(severity, drafts.plain(detail)[: self._limits.detail], said, at)
+                proposal=Proposal(severity, clean_text(detail)[: self._limits.detail], said, at)
             )
 
         self._do(
@@ -288,9 +289,7 @@ class Handling:
 
         self._do(
             number,
-            Command(
-                Verb.DECLINE, author, now, drafts.plain(reason).strip()[:2000], resolve=resolve
-            ),
+            Command(Verb.DECLINE, author, now, clean_text(reason).strip()[:2000], resolve=resolve),
             key,
         )
 
@@ -322,7 +321,7 @@ class Handling:
         """1 to 5 after the ticket was closed (X30); a later rating replaces it. Raises Invalid."""
         if not 1 <= score <= 5:
             raise Invalid("A rating is a number from 1 (bad) to 5 (good).", field="score")
-        said = drafts.plain(words).strip()[:2000]
+        said = clean_text(words).strip()[:2000]
 
         def resolve(facts: Facts, at: dt.datetime) -> Effects:
             del facts
@@ -395,7 +394,7 @@ class Handling:
         links = tuple(dict(documents).items())
         if not 1 <= len(links) <= _LINKS or not all(_DOCUMENT.fullmatch(one) for one, _ in links):
             raise Invalid(f"Answer with 1 to {_LINKS} articles by their ids.", field="documents")
-        named = tuple((one, " ".join(drafts.plain(title).split())[:300]) for one, title in links)
+        named = tuple((one, " ".join(clean_text(title).split())[:300]) for one, title in links)
         said = drafts.comment(body, limits=self._limits) if body.strip() else ""
         about = {"documents": "\n".join(f"{one}\t{title}" for one, title in named)}
         act = Command(Verb.LINK, author, now, said, True, about, outcome=Effects(answers=named))
@@ -500,7 +499,7 @@ def once_of(number: str, person: Person, verb: Verb, key: str) -> Key:
 def key_of(key: str) -> str:
     if len(key) > _KEY_LENGTH:
         raise Invalid(f"An idempotency key has at most {_KEY_LENGTH} characters.", field="key")
-    cleaned = drafts.plain(key)
+    cleaned = clean_text(key)
     if key and not cleaned.strip():
         raise Invalid(
             "This idempotency key is blank; give letters or digits, or leave it out.", field="key"

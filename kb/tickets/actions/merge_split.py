@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from kb import ids
 from kb.errors import Conflict, Invalid
+from kb.notifications.queue import NewNotice
 from kb.people.person import Person
 from kb.sla.clock import Kind, SlaEvent
 from kb.tickets import drafts
 from kb.tickets import permissions as access
 from kb.tickets import sla_targets as promises
 from kb.tickets.actions.handling import Handling, once_of, serial_of
-from kb.tickets.changeset import Facts, LinkedTicket, NewEvent, NewNotice, NewTicket
+from kb.tickets.changeset import Facts, LinkedTicket, NewEvent, NewTicket
 from kb.tickets.decision import Command, Effects
 from kb.tickets.ticket import Draft, Type, Verb
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
-from kb.database.sqlite import Database
+from kb.database import Database
 from kb.tickets.tables import ANSWER_LINKS, EVENTS, TICKETS
 from kb.tickets.ticket import Verb
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import delete, insert, or_, select, text
-from sqlalchemy.dialects.sqlite import insert as upsert
 
-from kb.database.sqlite import Database
+from kb.database import Database
+from kb.database.statements import upsert
 from kb.people.tables import PEOPLE
 from kb.tickets.tables import PRESENCE, SAVED_VIEWS, WATCHERS
 
@@ -92,14 +91,15 @@ class Workplace:
         self, person_id: int, name: str, narrowed: dict[str, str], *, shared: bool
     ) -> None:
         """Under a name that one has used already, the view is replaced."""
-        put = upsert(SAVED_VIEWS).values(
-            person_id=person_id, name=name, narrowed=narrowed, shared=shared
-        )
-        again = put.on_conflict_do_update(
-            index_elements=["person_id", "name"], set_={"narrowed": narrowed, "shared": shared}
-        )
+        view = {"person_id": person_id, "name": name, "narrowed": narrowed, "shared": shared}
         with self._database.write() as connection:
-            connection.execute(again)
+            upsert(
+                connection,
+                SAVED_VIEWS,
+                view,
+                keys=("person_id", "name"),
+                update=("narrowed", "shared"),
+            )
 
     def drop_view(self, person_id: int, view_id: int) -> bool:
         """Whether there was such a view of one's own."""
@@ -113,8 +113,12 @@ class Workplace:
         self, serial: int, person_id: int, *, answering: bool, now: dt.datetime
     ) -> tuple[Presence, ...]:
         """Notes who is there, and says who else is."""
-        seen: dict[str, Any] = {"answering": answering, "at": now}
-        put = upsert(PRESENCE).values(ticket_id=serial, person_id=person_id, **seen)
+        presence = {
+            "ticket_id": serial,
+            "person_id": person_id,
+            "answering": answering,
+            "at": now,
+        }
         others = (
             select(PEOPLE.c.name, PRESENCE.c.answering, PRESENCE.c.at)
             .select_from(PRESENCE.join(PEOPLE, PRESENCE.c.person_id == PEOPLE.c.id))
@@ -123,8 +127,12 @@ class Workplace:
         )
         with self._database.write() as connection:
             connection.execute(delete(PRESENCE).where(PRESENCE.c.at <= now - AWAY))
-            connection.execute(
-                put.on_conflict_do_update(index_elements=["ticket_id", "person_id"], set_=seen)
+            upsert(
+                connection,
+                PRESENCE,
+                presence,
+                keys=("ticket_id", "person_id"),
+                update=("answering", "at"),
             )
             return tuple(
                 Presence(row.name, row.answering, row.at) for row in connection.execute(others)

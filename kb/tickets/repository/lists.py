@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true
 
 from kb import ids
-from kb.database.sqlite import Database
+from kb.database import Database
 from kb.errors import Invalid
 from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.tickets import sla_targets as promises

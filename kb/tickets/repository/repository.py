@@ -13,7 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from sqlalchemy import Connection, func, insert, select, update
 
 from kb import ids
-from kb.database.sqlite import Database
+from kb.analytics.deflection import end_episode
+from kb.database import Database
+from kb.database.usage_limits import count_use
+from kb.notifications.queue import add_notices
 from kb.people.repository import PeopleStore
 from kb.people.tables import ORGANISATIONS
 from kb.sla.clock import SlaEvent
@@ -229,18 +232,18 @@ class TicketStore:
 
 def _opened(connection: Connection, new: NewTicket, key: Key) -> int:
     at = new.event.at
-    saving.count_use(connection, new.limit, at)
+    if new.limit is not None:
+        count_use(connection, new.limit, at)
     serial = saving.next_serial(connection)
     connection.execute(insert(TICKETS), saving.ticket_values(new, serial))
     event_id = saving.add_event(connection, serial, new.event, title=new.draft.title)
     saving.add_consulted(connection, serial, new.draft.consulted)
     saving.put_promises(connection, ((serial, one) for one in new.forecast.target_rows))
     saving.spend_coupon(connection, serial, new)
-    saving.end_episode(connection, serial, new)
+    if new.draft.episode:
+        end_episode(connection, new.draft.episode, new.customer_id, serial, at)
     saving.add_kin(connection, serial, new.kin, at)
-    saving.add_notices(
-        connection, serial, str(event_id), new.notices(ids.ticket_number(serial)), at
-    )
+    add_notices(connection, serial, str(event_id), new.notices(ids.ticket_number(serial)), at)
     saving.keep_key(connection, key, serial, event_id, at)
     return serial
 
@@ -265,5 +268,5 @@ def _changed(
         )  # the sweeper is behind: what fell before this is still to be told
     connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(values))
     saving.add_rest(connection, serial, event_id, change)
-    saving.add_notices(connection, serial, str(event_id), change.notices, at)
+    add_notices(connection, serial, str(event_id), change.notices, at)
     return event_id, at

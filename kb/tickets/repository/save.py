@@ -11,24 +11,19 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from kb import ids
-from kb.analytics.tables import EPISODE_EVENTS, EPISODES
-from kb.database.metadata import COUNTERS, USAGE
-from kb.errors import Invalid, TooMany
-from kb.notifications.tables import NOTICES
+from kb.database.metadata import COUNTERS
+from kb.database.statements import upsert
+from kb.errors import Invalid
 from kb.people.tables import COUPONS
 from kb.tickets import sla_targets as promises
 from kb.tickets.changeset import (
     Change,
     Coupon,
     Key,
-    Limit,
     LinkedTicket,
     NewEvent,
-    NewNotice,
     NewTicket,
 )
 from kb.tickets.repository import fulltext as words
@@ -210,8 +205,22 @@ def add_consulted(connection: Connection, serial: int, consulted: tuple[Consulte
 def put_promises(connection: Connection, target_rows: Iterable[tuple[int, TargetRow]]) -> None:
     """``target_rows``: serials and their rows, new ones and those that changed."""
     rows = [_target_values(serial, one) for serial, one in target_rows]
-    if rows:
-        connection.execute(_PUT_TARGET, rows)
+    upsert(
+        connection,
+        TARGETS,
+        rows,
+        keys=("ticket_id", "target", "cycle"),
+        update=(
+            "level",
+            "policy_version",
+            "started_at",
+            "due_at",
+            "version_at",
+            "met_at",
+            "state",
+            "grace",
+        ),
+    )
 
 
 def _target_values(serial: int, one: TargetRow) -> dict[str, Any]:
@@ -230,25 +239,6 @@ def _target_values(serial: int, one: TargetRow) -> dict[str, Any]:
     }
 
 
-_NEW_TARGET = upsert(TARGETS)
-_PUT_TARGET = _NEW_TARGET.on_conflict_do_update(
-    index_elements=(TARGETS.c.ticket_id, TARGETS.c.target, TARGETS.c.cycle),
-    set_={
-        name: _NEW_TARGET.excluded[name]
-        for name in (
-            "level",
-            "policy_version",
-            "started_at",
-            "due_at",
-            "version_at",
-            "met_at",
-            "state",
-            "grace",
-        )
-    },
-)
-
-
 def add_kin(connection: Connection, serial: int, kin: LinkedTicket | None, at: dt.datetime) -> None:
     if kin is not None:
         values = {
@@ -258,7 +248,7 @@ def add_kin(connection: Connection, serial: int, kin: LinkedTicket | None, at: d
             "since": kin.since,
             "at": at,
         }
-        connection.execute(upsert(TICKET_LINKS).values(values).on_conflict_do_nothing())
+        upsert(connection, TICKET_LINKS, values, keys=("ticket_id", "other_id"))
 
 
 def add_rest(connection: Connection, serial: int, event_id: int, change: Change) -> None:
@@ -269,9 +259,14 @@ def add_rest(connection: Connection, serial: int, event_id: int, change: Change)
         connection.execute(update(COUPON_USES).where(*mine).values(released_at=at))
     _decide_proposal(connection, serial, change)
     if change.rating is not None:
-        ours = {"score": change.rating.score, "words": change.rating.words, "at": at}
-        rated = upsert(RATINGS).values(ticket_id=serial, person_id=change.event.actor_id, **ours)
-        connection.execute(rated.on_conflict_do_update(index_elements=["ticket_id"], set_=ours))
+        rating = {
+            "ticket_id": serial,
+            "person_id": change.event.actor_id,
+            "score": change.rating.score,
+            "words": change.rating.words,
+            "at": at,
+        }
+        upsert(connection, RATINGS, rating, keys=("ticket_id",), update=("score", "words", "at"))
     for document_id, title in change.answers:
         linked = {
             "event_id": event_id,
@@ -298,21 +293,6 @@ def _decide_proposal(connection: Connection, serial: int, change: Change) -> Non
             "at": at,
         }
         connection.execute(insert(PROPOSALS).values(values))
-
-
-def count_use(connection: Connection, limit: Limit | None, now: dt.datetime) -> None:
-    """Raises TooMany when the limit is reached, and counts one more otherwise."""
-    if limit is None:
-        return
-    connection.execute(delete(USAGE).where(USAGE.c.at <= now - dt.timedelta(hours=1)))
-    ours = (USAGE.c.scope == limit.scope, USAGE.c.key == limit.key, USAGE.c.at > now - limit.window)
-    count, oldest = connection.execute(
-        select(func.count(), func.min(USAGE.c.at)).where(*ours)
-    ).one()
-    if count >= limit.most:
-        wait = max(1, int((oldest + limit.window - now).total_seconds()))
-        raise TooMany(limit.sentence.format(minutes=-(-wait // 60)), retry_after=wait)
-    connection.execute(insert(USAGE).values(scope=limit.scope, key=limit.key, at=now))
 
 
 def coupon(connection: Connection, code: str, person_id: int, now: dt.datetime) -> Coupon | None:
@@ -348,57 +328,3 @@ def spend_coupon(connection: Connection, serial: int, new: NewTicket) -> None:
     connection.execute(
         insert(COUPON_USES).values(coupon_id=found.id, ticket_id=serial, at=new.event.at)
     )
-
-
-def end_episode(connection: Connection, serial: int, new: NewTicket) -> None:
-    episode, at = new.draft.episode, new.event.at
-    if not episode:
-        return
-    values = {
-        "id": episode,
-        "started_at": at,
-        "last_at": at,
-        "person_id": new.customer_id,
-        "ticket_id": serial,
-    }
-    ends = {"last_at": at, "person_id": new.customer_id, "ticket_id": serial}
-    connection.execute(
-        upsert(EPISODES).values(values).on_conflict_do_update(index_elements=["id"], set_=ends)
-    )
-    facts = {"ticket": ids.ticket_number(serial)}
-    connection.execute(
-        insert(EPISODE_EVENTS).values(episode_id=episode, kind="submit", at=at, facts=facts)
-    )
-
-
-def add_notices(
-    connection: Connection,
-    serial: int | None,
-    cause: str,
-    notices: Iterable[NewNotice],
-    at: dt.datetime,
-) -> None:
-    """``cause`` names what they are about: the same cause never tells the same person twice."""
-    rows = notice_rows(serial, cause, notices, at)
-    if rows:
-        connection.execute(NEW_NOTICE, rows)
-
-
-def notice_rows(
-    serial: int | None, cause: str, notices: Iterable[NewNotice], at: dt.datetime
-) -> list[dict[str, Any]]:
-    return [
-        {
-            "key": f"{notice.kind}/{serial or 0}/{cause}/{notice.recipient}",
-            "ticket_id": serial,
-            "kind": notice.kind,
-            "recipient": notice.recipient,
-            "facts": dict(notice.facts),
-            "made_at": at,
-            "due_at": notice.due or at,
-        }
-        for notice in notices
-    ]
-
-
-NEW_NOTICE = upsert(NOTICES).on_conflict_do_nothing(index_elements=["key"])

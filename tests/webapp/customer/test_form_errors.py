@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kb.database.sqlite import FILE, locked
+from kb.database import DATABASE_FILE
+from kb.database.sqlite import SqliteDatabase, file_lock
 from kb.errors import Misconfigured
 from tests.webapp.world import Browser, Portal, build, guest, number_of, settings_of, ticket
 from webapp.security.guard import FILES_PER_TICKET, kept_key, trusted_hosts
@@ -35,9 +36,9 @@ def test_tickets_and_attachments_are_readable_by_their_owner_only(tmp_path: Path
 def spoil(portal: Portal, folder: Path) -> None:
     """The ticket store is no database any more."""
     portal.centre.close()
-    for path in (folder / "data").glob(f"{FILE}*"):
+    for path in (folder / "data").glob(f"{DATABASE_FILE}*"):
         path.unlink()
-    (folder / "data" / FILE).write_bytes(b"no database at all" * 1000)
+    (folder / "data" / DATABASE_FILE).write_bytes(b"no database at all" * 1000)
 
 
 def test_while_the_ticket_store_is_unreadable_reading_goes_on_and_the_form_keeps_its_text(
@@ -60,7 +61,7 @@ def test_a_ticket_file_that_was_removed_while_served_is_told_and_no_fault(
     portal: Portal, folder: Path, alice: Browser
 ) -> None:
     portal.centre.close()
-    for path in (folder / "data").glob(f"{FILE}*"):
+    for path in (folder / "data").glob(f"{DATABASE_FILE}*"):
         path.unlink()
     assert alice.get("/").status_code == 200
     assert alice.get("/tickets").status_code == 503
@@ -240,8 +241,9 @@ def test_tickets_are_read_at_the_desk_while_nothing_is_written(
 ) -> None:
     number = number_of(alice.post("/tickets", ticket()))
     database = portal.centre.database
+    assert isinstance(database, SqliteDatabase)
     database._deadline = 0.05
-    with locked(database.path.with_suffix(".turn"), 1):
+    with file_lock(database.path.with_suffix(".turn"), 1):
         for path in (f"/desk/{number}", f"/desk/{number}/live", "/desk", "/desk/board"):
             assert bob.get(path).status_code == 200, path
         refused = bob.post(f"/desk/{number}/replies", {"body": "Plug it in.", "key": "r"})

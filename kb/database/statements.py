@@ -1,0 +1,67 @@
+"""Statements that SQL leaves to each database: upsert, and claim for leased queues.
+
+They work on the connection of a transaction, so that repositories need no other handle. Statements
+that are plain SQL belong to the repositories.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection, Executable, Row, Select, Table, or_, update
+
+from kb.database import sqlite
+
+Builder = Callable[[Table, tuple[str, ...], tuple[str, ...], tuple[str, ...]], Executable]
+_BUILDERS: Mapping[str, Builder] = {"sqlite": sqlite.build_upsert}
+
+
+def upsert(
+    connection: Connection,
+    table: Table,
+    rows: Mapping[str, Any] | Sequence[Mapping[str, Any]],
+    *,
+    keys: Sequence[str],
+    update: Sequence[str] = (),
+    add: Sequence[str] = (),
+) -> None:
+    """Inserts ``rows``; where one with the same ``keys`` exists, changes that one instead.
+
+    Columns in ``update`` take the new value, those in ``add`` grow by it; with neither, the
+    existing row stays as it is. All rows have the same columns, and ``keys`` name a unique
+    constraint.
+    """
+    if rows:
+        statement = _upsert(connection.dialect.name, table, tuple(keys), tuple(update), tuple(add))
+        connection.execute(statement, rows)
+
+
+@lru_cache(maxsize=64)  # building a statement takes as long as executing it
+def _upsert(
+    dialect: str, table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
+) -> Executable:
+    return _BUILDERS[dialect](table, keys, update, add)
+
+
+def claim(
+    connection: Connection, query: Select[Any], *, lease: dt.timedelta, now: dt.datetime
+) -> Sequence[Row[Any]]:
+    """Leases the rows of ``query`` that nobody holds until ``now + lease``, and returns them.
+
+    ``query`` selects one table with the columns ``id`` and ``leased_until``. A worker that dies
+    loses nothing: once its lease is over, anybody may claim the row again. Two workers never claim
+    the same row, because the rows are locked (PostgreSQL, which skips those that others have
+    locked) or the whole transaction is (SQLite, which ignores FOR UPDATE).
+    """
+    (table,) = query.get_final_froms()
+    free = or_(table.c.leased_until.is_(None), table.c.leased_until <= now)
+    rows = connection.execute(query.where(free).with_for_update(skip_locked=True)).all()
+
+    if rows:
+        claimed = update(table).where(table.c.id.in_([row.id for row in rows]))  # type: ignore[arg-type]
+        connection.execute(claimed.values(leased_until=now + lease))
+
+    return rows

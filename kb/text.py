@@ -1,0 +1,36 @@
+"""Checks and clean-up of text that people type: control characters, invisible text, line breaks."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # by category letters and a symbol, yet blank
+
+
+def clean_text(text: str) -> str:
+    """``text`` without control characters and lone surrogates, and with newlines as line ends."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return "".join(c for c in text if c in "\n\t" or not _is_control(c))
+
+
+def _is_control(c: str) -> bool:
+    bidirectional = "\u202a" <= c <= "\u202e"  # could show the text in another order
+    return c < " " or "\x7f" <= c <= "\x9f" or "\ud800" <= c <= "\udfff" or bidirectional
+
+
+def has_visible_text(text: str) -> bool:
+    """Whether there is anything to see: not only blanks, format characters and stray marks."""
+    return any(
+        unicodedata.category(c) not in _INVISIBLE_CATEGORIES and c not in _BLANK_LETTERS
+        for c in text
+    )
+
+
+def single_line(text: str) -> str:
+    """The printable characters of ``text`` in one line, with single blanks between words.
+
+    >>> single_line(" Alice\\n  Archer ")
+    'Alice Archer'
+    """
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

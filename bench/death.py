@@ -15,7 +15,7 @@ import tracemalloc
 from pathlib import Path
 
 from bench import corpora
-from kb.search.generations.generation import Builder
+from kb.search.build.builder import IndexBuilder
 from kb.search.searcher import Searcher
 from tests.search.death import QUERIES
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=5_000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        with Builder(Path(folder)) as builder:
+        with IndexBuilder(Path(folder)) as builder:
             for document in corpora.documents(given.size):
                 builder.add(document)
             builder.publish(ledger={}, settings={})

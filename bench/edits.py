@@ -23,7 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bench import corpora
-from kb.search.generations import generation as generations
+from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 
 TREES = ("doc=powershell", "doc=html", "forum=forum-stackexchange")
@@ -94,8 +94,8 @@ def follow(data: Path, words: list[str], articles: list[Path], edits: int) -> No
 
 def _warm(data: Path, page: Path) -> None:
     """Edit a page until it is noticed: only then is the tree watched."""
-    before, begun = generations.published(data), time.monotonic()
-    while generations.published(data) == before:
+    before, begun = Generations(data).published_name(), time.monotonic()
+    while Generations(data).published_name() == before:
         with page.open("a", encoding="utf-8") as file:
             file.write("\nIt is watched.\n")
         time.sleep(2)
@@ -107,12 +107,16 @@ def _warm(data: Path, page: Path) -> None:
 def _edit(
     data: Path, searcher: Searcher, page: Path, number: int, process: int
 ) -> tuple[float, float]:
-    word, before, used = f"xylograph{number}x", generations.published(data), _processor(process)
+    word, before, used = (
+        f"xylograph{number}x",
+        Generations(data).published_name(),
+        _processor(process),
+    )
     searcher.suggest("warm up")
     text = page.read_text("utf-8")
     begun = time.perf_counter()
     page.write_text(f"{text}\nThe word {word} is new.\n", "utf-8")
-    published = _until(lambda: generations.published(data) != before) - begun
+    published = _until(lambda: Generations(data).published_name() != before) - begun
     searchable = _until(lambda: bool(searcher.search(word).hits)) - begun
     time.sleep(1)
     print(f"{published:>10.2f} {searchable:>11.2f} {_processor(process) - used:>10.2f}", flush=True)

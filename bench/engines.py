@@ -28,7 +28,7 @@ import numpy as np
 from bench import corpora
 from bench.lexical import opened
 from kb.search.analysis.tokenizer import STOP_WORDS
-from kb.search.generations.generation import Builder
+from kb.search.build.builder import IndexBuilder
 
 CACHE = Path(__file__).parent / ".cache"
 PEERS = ("tantivy", "bm25s+numba", "xapian", "sqlite-fts5", "whoosh")
@@ -119,7 +119,7 @@ def _words(title: str) -> list[str]:
 
 def _ours(folder: Path, size: int, queries: dict[str, list[list[str]]], python: Path) -> list[str]:
     begun = time.process_time()
-    with Builder(folder / "data", operators=False) as builder:
+    with IndexBuilder(folder / "data", operators=False) as builder:
         for document in corpora.documents(size):
             builder.add(document)
         builder.publish(ledger={}, settings={})

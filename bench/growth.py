@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from bench.lexical import find, runs, timed, typed
-from kb.search.index import array_file as arrays
+from kb.search.index.array_file import load_arrays, touch_arrays
 from kb.search.partition import Partition
 
 _BUILD = (
@@ -85,10 +85,10 @@ def measured(size: int, count: int) -> dict[str, Any]:
         part = Path(folder) / "part.arrays"
         texts, before = typed(count), private_mb()
         begun = time.perf_counter()
-        loaded = arrays.load(part)
+        loaded = load_arrays(part)
         matrix = Partition(loaded)
         open_ms = (time.perf_counter() - begun) * 1000
-        arrays.touch(loaded)  # as a server does aside
+        touch_arrays(loaded)  # as a server does aside
         matrix.use(list(runs().values())[-1])
         lexical = timed(lambda text: find(matrix, text, open_ended=True), texts)
         closer = timed(lambda text: look(matrix, text), texts)

@@ -19,8 +19,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations.generation import Builder
 from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import hit_json, results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -109,10 +109,10 @@ def _text(dice: random.Random, most: int) -> str:
 
 
 def _centre(data: Path, documents: list[Document], tickets: list[ResolvedTicket]) -> Searcher:
-    with Builder(data, operators=False) as builder:
+    with IndexBuilder(data, operators=False) as builder:
         for one in documents:
             builder.add(one)
-        builder.solved(tickets)
+        builder.resolved_tickets(tickets)
         builder.publish(ledger={}, settings={})
     return Searcher(data, budget_ms=60_000)
 

@@ -24,14 +24,14 @@ import numpy as np
 from bench import corpora
 from kb.search.analysis.passages import cut
 from kb.search.build.forward_index import ForwardIndex
-from kb.search.build.partition_writer import partition
-from kb.search.index import array_file as arrays
+from kb.search.build.partition_writer import partition_arrays
+from kb.search.index.array_file import load_arrays, save_arrays
 from kb.search.kernels.dispatch import Kernels, by_numpy
 from kb.search.partition import Partition
 
 
 def opened(part: Path) -> Partition:
-    return Partition(arrays.load(part))
+    return Partition(load_arrays(part))
 
 
 def runs() -> dict[str, Kernels]:
@@ -128,7 +128,7 @@ def built(folder: Path, size: int) -> Path:
     corpus = ForwardIndex()
     for row, document in enumerate(corpora.documents(size)):
         corpus.add(document, row, cut(document))
-    arrays.save(folder / "part.arrays", partition(corpus, frozenset({"public"})))
+    save_arrays(folder / "part.arrays", partition_arrays(corpus, frozenset({"public"})))
     return folder / "part.arrays"
 
 

@@ -72,11 +72,11 @@ def main() -> None:
 
 
 def measured(size: int, *, operators: bool) -> dict[str, float]:
-    from kb.search.generations.generation import Builder
+    from kb.search.build.builder import IndexBuilder
 
     with tempfile.TemporaryDirectory() as folder, Watch() as watch:
         used = time.process_time()
-        with Builder(Path(folder), operators=operators) as builder:
+        with IndexBuilder(Path(folder), operators=operators) as builder:
             for document in corpora.documents(size):
                 builder.add(document)
             read = watch.peak

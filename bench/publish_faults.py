@@ -32,9 +32,9 @@ from pathlib import Path
 from typing import Any
 
 from kb.errors import KbError, Unavailable
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Builder
+from kb.search.generations.generation import Generations
 
 Hook = Callable[[str], None]
 _WORDS = (
@@ -65,7 +65,7 @@ def library(count: int, *, seed: int = 1) -> Iterator[Document]:
 
 def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = False) -> str:
     """One publish; the name of the new generation."""
-    with Builder(data, operators=operators) as builder:
+    with IndexBuilder(data, operators=operators) as builder:
         for document in library(count, seed=seed):
             builder.add(document)
         return builder.publish(ledger={"seed": seed}, settings={}).name
@@ -201,7 +201,7 @@ def sound(data: Path, allowed: set[str]) -> str:
     """The name of the generation that serves: one of ``allowed``, every byte checked. Raises
     AssertionError.
     """
-    found = generations.current(data)
+    found = Generations(data).current()
     if found is None or found.name not in allowed:
         raise AssertionError(
             f"{found.name if found else 'nothing'} serves, not one of {sorted(allowed)}"
@@ -217,8 +217,8 @@ def clean(data: Path) -> None:
     name = publish(data, seed=7)
     sound(data, {name})
     left = [p.name for p in (data / "index").iterdir() if not p.name.startswith("gen-")]
-    if sorted(left) != [".lock", "CURRENT"] or len(generations.names(data)) > 3:
-        raise AssertionError(f"left behind: {left}, {generations.names(data)}")
+    if sorted(left) != [".lock", "CURRENT"] or len(Generations(data).names()) > 3:
+        raise AssertionError(f"left behind: {left}, {Generations(data).names()}")
 
 
 # --- R1: kill -9
@@ -236,20 +236,20 @@ def processes() -> Any:
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["bench.publish_faults", "kb.search.build.partition_writer", "kb.search.whoosh_build"]
+        ["bench.publish_faults", "kb.search.build.partition_writer", "kb.search.engines.whoosh"]
     )
     return context
 
 
 def kill_at(data: Path, at: int, *, operators: bool = False) -> None:
     """Publish in a process that dies by kill -9 before its ``at``-th operation; check what is left."""
-    before = sound(data, set(generations.names(data)))
+    before = sound(data, set(Generations(data).names()))
     child = processes().Process(target=_die_at, args=(str(data), at, operators))
     child.start()
     child.join()
     acknowledged = child.exitcode == 0
     child.close()
-    newest = f"{int(max(generations.names(data))):06}"
+    newest = f"{int(max(Generations(data).names())):06}"
     sound(data, {newest} if acknowledged else {before, newest})
 
 
@@ -257,7 +257,7 @@ def kill_after(data: Path, seconds: float) -> bool:
     """Publish in a process that is killed from outside after ``seconds``; whether it was killed in
     time.
     """
-    before = sound(data, set(generations.names(data)))
+    before = sound(data, set(Generations(data).names()))
     child = processes().Process(target=_die_at, args=(str(data), -1, True))
     child.start()
     child.join(seconds)
@@ -265,7 +265,7 @@ def kill_after(data: Path, seconds: float) -> bool:
     child.join()
     acknowledged = child.exitcode == 0
     child.close()
-    newest = f"{int(max(generations.names(data))):06}"
+    newest = f"{int(max(Generations(data).names())):06}"
     sound(data, {newest} if acknowledged else {before, newest})
     return not acknowledged
 
@@ -324,7 +324,7 @@ def lose_power(data: Path, *, operators: bool = False) -> int:
     """One publish with a power loss after each of its operations, in both ways; how many losses
     there were.
     """
-    before = sound(data, set(generations.names(data)))
+    before = sound(data, set(Generations(data).names()))
     disk, losses = Disk(data), 0
     disk.all()
     paths: dict[int, Path] = {}
@@ -361,7 +361,7 @@ def lose_power(data: Path, *, operators: bool = False) -> int:
             survived({before, newest})
             looking = False
 
-    newest = f"{int(max(generations.names(data))) + 1:06}"
+    newest = f"{int(max(Generations(data).names())) + 1:06}"
     os.open, os.fsync = opening, syncing
     try:
         with watched(lambda _: None, after=done, writes=False):
@@ -384,7 +384,7 @@ def fail_at(data: Path, at: int, code: int, *, operators: bool = False) -> bool:
     def fail() -> None:
         raise OSError(code, os.strerror(code))
 
-    before = sound(data, set(generations.names(data)))
+    before = sound(data, set(Generations(data).names()))
     refused = False
     try:
         with watched(Counter(at, fail)):
@@ -393,7 +393,7 @@ def fail_at(data: Path, at: int, code: int, *, operators: bool = False) -> bool:
         refused = True
         if "\n" in error.sentence or not error.sentence.endswith("."):
             raise AssertionError(f"no sentence: {error.sentence!r}") from error
-    newest = max(generations.names(data))
+    newest = max(Generations(data).names())
     sound(data, {before, newest} if refused else {newest})
     return refused
 
@@ -406,7 +406,7 @@ def damage(data: Path, dice: random.Random) -> str:
     """Damage one file of the newest generation, check that it is refused, and mend it; what was
     done.
     """
-    newest = generations.folder(data) / f"gen-{max(generations.names(data))}"
+    newest = Generations(data).folder / f"gen-{max(Generations(data).names())}"
     file = dice.choice(sorted(p for p in newest.rglob("*") if p.is_file() and p.stat().st_size))
     whole = file.read_bytes()
     kind = dice.choice(("truncate", "zero", "flip", "grow"))
@@ -421,9 +421,9 @@ def damage(data: Path, dice: random.Random) -> str:
         return "nothing"
     file.write_bytes(changed)
     try:
-        generations.verified(data, newest.name.removeprefix("gen-"))
+        Generations(data).verified(newest.name.removeprefix("gen-"))
     except Unavailable:
-        sound(data, set(generations.names(data)[1:]))
+        sound(data, set(Generations(data).names()[1:]))
         return kind
     finally:
         file.write_bytes(whole)
@@ -469,7 +469,7 @@ def _kills(data: Path, kills: int, dice: random.Random) -> None:
         else:
             kill_at(data, dice.randint(1, total), operators=True)
         started = time.perf_counter()
-        sound(data, set(generations.names(data)))
+        sound(data, set(Generations(data).names()))
         slowest = max(slowest, time.perf_counter() - started)
         if number % 10 == 9:
             clean(data)

@@ -19,8 +19,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench import corpora
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, Section
-from kb.search.generations.generation import Builder
 from kb.search.searcher import Searcher
 
 
@@ -71,8 +71,8 @@ def published(
 ) -> tuple[float, float]:
     """Wall and CPU seconds of one publish."""
     begun, used = time.perf_counter(), time.process_time()
-    with Builder(data, operators=operators) as builder:
-        builder.keep(kept)
+    with IndexBuilder(data, operators=operators) as builder:
+        builder.carry_over(kept)
         for document in added:
             builder.add(document)
         builder.publish(ledger={}, settings={})

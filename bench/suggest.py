@@ -33,9 +33,9 @@ import numpy as np
 
 from bench import corpora
 from bench.lexical import runs, timed
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import PUBLIC
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Builder
+from kb.search.generations.generation import Generations
 from kb.search.kernels.dispatch import Kernels
 from kb.search.scoring import weights
 from kb.search.snapshot import Snapshot
@@ -84,7 +84,7 @@ def _typed(count: int, seed: int = 2) -> list[str]:
 
 def _row(data: Path, size: int, typed: list[str]) -> str:
     begun = time.perf_counter()
-    with Builder(data, operators=False) as builder:
+    with IndexBuilder(data, operators=False) as builder:
         for document in corpora.documents(size):
             builder.add(document)
         builder.publish(ledger={}, settings={})
@@ -113,7 +113,7 @@ def asking(data: Path, run: Kernels) -> Callable[[str], object]:
     """Whole suggestions by loops of one kind, from a snapshot of its own that nobody else has
     asked.
     """
-    generation = generations.current(data)
+    generation = Generations(data).current()
     assert generation is not None
     snapshot = Snapshot(generation)
     snapshot.touch()  # as a server does aside

@@ -23,7 +23,7 @@ from indexer import pipeline
 from indexer.report import Report
 from indexer.sources import walk
 from kb.errors import Invalid, KbError
-from kb.search.generations.previews import FILE as PREVIEW_FILE
+from kb.search.generations.previews import PreviewFile
 from kb.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def index(
         order = replace(
             order,
             queries=_queries(queries),
-            preview=settings.data / PREVIEW_FILE if preview else None,
+            preview=PreviewFile.in_folder(settings.data).path if preview else None,
         )
         if watch:
             return _watch(order)
@@ -199,9 +199,9 @@ def _line(facts: dict[str, Any]) -> None:
 @_JSON
 def generations(data: str | None, as_json: bool) -> int:
     """List the published generations that are kept; * marks the one that serves."""
-    from kb.search.history import history
+    from kb.search.generations.generation import Generations
 
-    rows = history(load(data=data).data)
+    rows = Generations(load(data=data).data).history()
     if as_json:
         click.echo(json.dumps([row.json() for row in rows], indent=2))
         return 0 if rows else 1
@@ -289,9 +289,10 @@ def _annotation(problem: Issue) -> str:
 
 
 def _roll_back(settings: Settings, name: str | None) -> None:
-    from kb.search.generations import generation as kept
+    from kb.search.generations.generation import Generations
 
-    found = kept.rollback(settings.data, name.zfill(6) if name and name.isdigit() else name)
+    padded = name.zfill(6) if name and name.isdigit() else name
+    found = Generations(settings.data).rollback(padded)
     click.echo(f"Generation {found.name} serves again: {found.manifest.documents} documents.")
     click.echo(
         "The next `kb index` publishes the files as they are then; mend them first.", err=True

@@ -29,10 +29,11 @@ from kb import ids
 from kb import temporary_folder as aside
 from kb.errors import Conflict, Invalid
 from kb.search.documents import Document
-from kb.search.generations import previews
+from kb.search.generations.previews import PreviewFile
 
 if TYPE_CHECKING:
-    from kb.search.generations.generation import Builder, Generation
+    from kb.search.build.builder import IndexBuilder
+    from kb.search.generations.generation import Generation
 
 Progress = Callable[[str, int, int, str], None]
 #: Pages of a site that are looked at to find its repeated blocks.
@@ -82,7 +83,7 @@ def run_index(
         else curation_files.CurationRules()
     )
     files = _files(order.sources, report)
-    previous, before = _before(order, report, anew=pool is None)
+    previous, before = _before(order, report, trusted=pool is not None)
     plan = plan_reading(files, before, full=order.full, today=order.today)
     _count(report, files, plan)
     report.stages["looking"] = time.monotonic() - started
@@ -91,7 +92,7 @@ def run_index(
     report.waiting["other"] = other
     work = _IndexRun(order, files, before, plan, report, progress, decided, taught)
     if order.preview is not None:
-        previews.forget(order.preview)
+        PreviewFile(order.preview).clear()
     if order.look or (
         plan.difference.nothing and not order.full and previous is not None and not other
     ):
@@ -163,15 +164,16 @@ def _files(sources: Iterable[Source], report: Report) -> dict[str, SourceFile]:
     return dict(sorted(files.items()))
 
 
-def _before(order: IndexOptions, report: Report, *, anew: bool) -> tuple[Generation | None, Ledger]:
-    """The last generation and its ledger; an empty ledger when all is to be read anew. ``anew`` is
-    that of ``generations.verified``."""
-    from kb.search.generations import (
-        generation as generations,
-    )  # brings numpy, which workers do not need
+def _before(
+    order: IndexOptions, report: Report, *, trusted: bool
+) -> tuple[Generation | None, Ledger]:
+    """The last generation and its ledger; an empty ledger when all is to be read anew. ``trusted`` is
+    that of ``Generations``."""
+    # Brings numpy, which workers do not need.
+    from kb.search.generations.generation import Generations
 
-    previous = generations.current(order.data, anew=anew)
-    named = generations.published(order.data)
+    previous = Generations(order.data).current(trusted=trusted)
+    named = Generations(order.data).published_name()
     if named and (previous is None or previous.name != named):
         report.notes.append(f"Generation {named} is damaged; everything is read anew.")
         return previous, Ledger()
@@ -198,7 +200,7 @@ def _count(report: Report, files: Mapping[str, SourceFile], plan: ReadingPlan) -
 
 def _make(work: _IndexRun, pool: WorkerPool, previous: Generation | None) -> None:
     """Read, build aside, check, and publish unless that was not asked for or a check fails."""
-    from kb.search.generations.generation import Builder
+    from kb.search.build.builder import IndexBuilder
 
     report, order = work.report, work.order
     with contextlib.ExitStack() as opened:
@@ -206,7 +208,7 @@ def _make(work: _IndexRun, pool: WorkerPool, previous: Generation | None) -> Non
         # data is published.
         data = opened.enter_context(aside.folder("kb-check-")) if order.check_only else None
         builder = opened.enter_context(
-            Builder(
+            IndexBuilder(
                 data or order.data,
                 keep=order.keep,
                 operators=data is None,
@@ -220,7 +222,7 @@ def _make(work: _IndexRun, pool: WorkerPool, previous: Generation | None) -> Non
             raise Conflict("Another index build was published meanwhile; run `kb index` again.")
         builder.progress = lambda stage, done, total: work.progress(stage, done, total, "")
         builder.curations = work.decided.values
-        builder.solved(work.taught.solved)
+        builder.resolved_tickets(work.taught.solved)
         if not work.take_over(builder, previous):
             raise Conflict(
                 "The last generation lacks documents that it should hold; run `kb index --full`."
@@ -228,13 +230,16 @@ def _make(work: _IndexRun, pool: WorkerPool, previous: Generation | None) -> Non
         noted = ledger.to_json(work.read(pool, builder)) | {"media": sorted(work.pictures)}
         started = time.monotonic()
         prepared = builder.prepare(
-            ledger=noted, settings={**order.settings, "semantic": order.semantic}
+            ledger=noted,
+            settings={**order.settings, "semantic": order.semantic},
+            findings=report.findings,
         )
         report.stages["building"] = time.monotonic() - started
         _judge(work, prepared, previous)
         if order.preview is not None:
             with contextlib.closing(prepared.store) as store:
-                report.previews = previews.keep(store.documents(work.fresh_ids()), order.preview)
+                articles = store.documents(work.fresh_ids())
+                report.previews = PreviewFile(order.preview).replace(articles)
         if order.check_only or report.refused:
             return
         manifest = builder.release(prepared)
@@ -311,7 +316,7 @@ class _IndexRun:
     moved: dict[str, str] = field(default_factory=dict)
     pictures: set[str] = field(default_factory=set)
 
-    def take_over(self, builder: Builder, previous: Generation | None) -> bool:
+    def take_over(self, builder: IndexBuilder, previous: Generation | None) -> bool:
         """Give ``builder`` the documents of the unchanged files; False when some are missing."""
         wanted = [
             id_ for key in self.plan.difference.unchanged for id_ in self.before.entries[key].ids
@@ -319,9 +324,9 @@ class _IndexRun:
         if not wanted or previous is None:
             return not wanted
         builder.previous = previous  # a check builds where there is none
-        return builder.keep(wanted) == len(wanted)
+        return builder.carry_over(wanted) == len(wanted)
 
-    def read(self, pool: WorkerPool, builder: Builder) -> Ledger:
+    def read(self, pool: WorkerPool, builder: IndexBuilder) -> Ledger:
         """Read what is fresh, add its documents and all old addresses, and return the ledger of the
         whole.
         """
@@ -477,7 +482,7 @@ class _IndexRun:
                 moved |= dict(zip(old.ids, self.entries[key].ids, strict=True))
         return {old: new for old, new in moved.items() if old != new}
 
-    def old_addresses(self, builder: Builder) -> None:
+    def old_addresses(self, builder: IndexBuilder) -> None:
         """Let old addresses lead to the documents: those they name, the path of a file with a uid,
         moved files.
         """

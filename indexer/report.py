@@ -11,30 +11,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from kb.search.generations.findings import Finding as Finding
+
 #: Findings printed in full; ``--json`` lists them all.
 MAX_LISTED = 25
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """``line`` is 0 when it is the whole file; ``skipped`` when the file's content is not in the
-    index.
-    """
-
-    source: str
-    line: int
-    sentence: str
-    skipped: bool = False
-
-    def __str__(self) -> str:
-        return (
-            f"{self.source}:{self.line}: {self.sentence}"
-            if self.line
-            else f"{self.source}: {self.sentence}"
-        )
-
-    def row(self) -> list[Any]:
-        return [self.source, self.line, self.sentence, self.skipped]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from kb.database import Database, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runs import Runs
 from kb.people.accounts import Accounts
+from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from kb.settings import Settings
 from kb.sla import policy_file
@@ -42,6 +43,7 @@ class HelpCentre:
 
     settings: Settings
     searcher: Searcher
+    index: Generations
     policy: SlaPolicy
     versions: Sequence[PolicyVersion]  # all policies that ever held, the present one last
     watch: PolicyWatch
@@ -72,6 +74,7 @@ class HelpCentre:
             searcher=Searcher(
                 settings.data, budget_ms=settings.suggest_budget_ms, remember=REMEMBERED
             ),
+            index=Generations(settings.data),
             policy=policy,
             versions=versions,
             watch=PolicyWatch(settings.policies_file, policy),

@@ -1,7 +1,7 @@
-"""How are things named so that the name outlives a rename of the title?
+"""Ids that outlive a change of title: documents, tickets, and the slugs that they are made of.
 
-Document ids are ``<kind>/<slug>``, section ids add ``#anchor``, ticket numbers are ``KB-1042``.
-Nothing here reads or stores anything.
+Document ids are ``<kind>/<slug>``; ``#anchor`` behind one names a section. Ticket numbers are
+``KB-1042``. Nothing here reads or stores anything.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+import zlib
 
 TICKET_PREFIX = "KB-"
 _SUFFIX = re.compile(
@@ -29,28 +30,46 @@ def slug(text: str, *, limit: int = 80) -> str:
 
 
 @functools.lru_cache(maxsize=20_000)
-def part(name: str) -> str:
-    """The slug of a part of a path, remembered: the same folders come again and again."""
+def path_part_slug(name: str) -> str:
+    """The slug of a part of a path, cached: the same folders come again and again."""
     return slug(name)
 
 
 def document_id(kind: str, name: str) -> str:
-    """``doc`` and ``guides/Install.md`` give ``doc/guides/install``: the path inside the portal's
-    ``/help/``.
+    """The id of the document in file ``name``, and its path below the portal's ``/help/``.
+
+    >>> document_id("doc", "guides/Install.md")
+    'doc/guides/install'
     """
     stem = _SUFFIX.sub("", name)
     parts = [
-        part(name) for name in stem.replace("\\", "/").split("/") if name not in ("", ".", "..")
+        path_part_slug(part)
+        for part in stem.replace("\\", "/").split("/")
+        if part not in ("", ".", "..")
     ]
     return "/".join([kind, *(parts or ["untitled"])])
 
 
+def document_key(document_id: str) -> int:
+    """A number of 63 bits for an id, the same in every generation: two CRC-32s of it."""
+    raw = document_id.encode("utf-8", "surrogatepass")
+    return (zlib.crc32(raw) << 31) ^ zlib.crc32(raw[::-1])
+
+
 def ticket_number(serial: int) -> str:
-    """1042 -> ``KB-1042``."""
+    """The number that people see.
+
+    >>> ticket_number(1042)
+    'KB-1042'
+    """
     return f"{TICKET_PREFIX}{serial}"
 
 
 def ticket_serial(number: str) -> int | None:
-    """``KB-1042``, ``kb-1042`` or ``1042`` -> 1042; anything else -> None."""
+    """The serial of ``KB-1042``, ``kb-1042`` or ``1042``; None for anything else.
+
+    >>> ticket_serial("kb-1042")
+    1042
+    """
     match = _TICKET.fullmatch(number.strip())
     return int(match[1]) if match else None

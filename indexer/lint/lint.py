@@ -73,13 +73,13 @@ def check(
     order: IndexOptions, *, catalogue: Path | None = None, progress: Progress = lambda *_: None
 ) -> list[Issue]:
     """All problems, by file and line. Raises what ``pipeline.run_index`` raises."""
-    from kb.search.generations import generation as generations  # brings numpy
+    from kb.search.generations.generation import Generations  # brings numpy
 
     with aside.folder("kb-check-") as data:
         report = pipeline.run_index(
             replace(order, data=data, full=True, drop=100, gate=_gate(order)), progress=progress
         )
-        built = generations.current(data)
+        built = Generations(data).current()
         documents = list(built.store.all()) if built else []
         if built:
             built.store.close()

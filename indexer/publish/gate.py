@@ -17,7 +17,7 @@ from indexer.report import Finding, SuggestionChange
 from kb.errors import NotFound
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
 from kb.search.generations.generation import Generation
-from kb.search.index import array_file as arrays
+from kb.search.index.array_file import load_arrays
 from kb.search.searcher import Searcher
 
 GATES = ("off", "warn", "refuse")
@@ -106,7 +106,7 @@ def find_leaks(searcher: Searcher, generation: Generation) -> Iterator[str]:
     kept = store.audiences()
     for audience in dict.fromkeys((*AUDIENCES, *(audience for _, audience in kept.values()))):
         allowed = visible_to(audience)
-        rows = arrays.load(generation.partition(audience))["row"].tolist()
+        rows = load_arrays(generation.partition(audience))["row"].tolist()
         leaked = [kept[row][0] for row in rows if kept[row][1] not in allowed]
         hidden = [id_ for id_, other in kept.values() if other not in allowed]
         for document in store.documents(hidden[:: max(1, len(hidden) // PROBES)]):

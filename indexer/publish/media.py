@@ -30,13 +30,13 @@ def remove_unused(data: Path) -> int:
     """Remove the pictures that no kept generation names; how many there were. Called while the
     index is locked.
     """
-    from kb.search.generations import (
-        generation as generations,
-    )  # brings numpy, which workers do not need
+    # Brings numpy, which workers do not need.
+    from kb.search.generations.generation import LEDGER_FILE, Generations
 
     wanted: set[str] = set()
-    for name in generations.names(data):
-        shown = _shown(generations.folder(data) / f"gen-{name}" / "ledger.json")
+    generations = Generations(data)
+    for name in generations.names():
+        shown = _shown(generations.path(name) / LEDGER_FILE)
         if shown is None:
             return 0  # which pictures this generation shows is not known, so all stay
         wanted |= shown

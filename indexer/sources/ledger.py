@@ -151,7 +151,6 @@ def _row(entry: Entry) -> list[Any]:
         dict(entry.includes),
         dict(entry.links),
         until,
-        # last: there the editor's page looks for them
         list(entry.pictures),
         dict(entry.old_urls),
         findings,

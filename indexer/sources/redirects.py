@@ -105,7 +105,7 @@ def _target(old: str, wanted: Mapping[str, str], tails: Mapping[str, str]) -> st
     none.
     """
     for _ in range(_HOPS):
-        parts = [ids.part(name) for name in _path(wanted[old]).split("/") if name]
+        parts = [ids.path_part_slug(name) for name in _path(wanted[old]).split("/") if name]
         found = next(
             (tails[tail] for n in range(len(parts)) if (tail := "/".join(parts[n:])) in tails), ""
         )

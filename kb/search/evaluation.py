@@ -23,8 +23,8 @@ import numpy as np
 
 from kb import temporary_folder as aside
 from kb.errors import Invalid, Unavailable
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations.generation import Builder
 from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import Hit
 from kb.search.scoring import weights
@@ -237,10 +237,10 @@ def published(
 ) -> Iterator[Searcher]:
     """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
     with aside.folder("kb-eval-") as data:
-        with Builder(data, operators=False, semantic=semantic) as builder:
+        with IndexBuilder(data, operators=False, semantic=semantic) as builder:
             for document in documents:
                 builder.add(document)
-            builder.solved(solved)
+            builder.resolved_tickets(solved)
             builder.publish(ledger={}, settings={})
         yield Searcher(data, budget_ms=60_000)  # a busy machine must not change the order
 

@@ -16,8 +16,7 @@ from typing import Self
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search.documents import PUBLIC, Document, Kind
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Generation
+from kb.search.generations.generation import Generation, Generations
 from kb.search.query.parser import parse, plain
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.scoring import weights
@@ -192,14 +191,14 @@ class Searcher:
             self._looked = float(
                 "-inf"
             )  # look again at the next request: an index may just have been built
-            raise Unavailable(generations.absence(self._data), retry_after=5)
+            raise Unavailable(Generations(self._data).absence(), retry_after=5)
         return self._snapshot
 
     def _look(self) -> None:
-        name = generations.published(self._data)
+        name = Generations(self._data).published_name()
         if self._snapshot is not None and name == self._name:
             return
-        found = generations.current(self._data)
+        found = Generations(self._data).current()
         if found is not None and (
             self._snapshot is None or found.name != self._snapshot.generation.name
         ):

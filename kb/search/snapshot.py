@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kb.ids import document_key
 from kb.search.analysis.passages import Cut
 from kb.search.analysis.similarity import cosine, vector
 from kb.search.analysis.tokenizer import placed
 from kb.search.bounded_cache import BoundedCache
-from kb.search.build.partition_writer import KINDS, key_of
+from kb.search.build.partition_writer import KINDS
 from kb.search.documents import Document, Kind, visible_to
-from kb.search.engines.whoosh import FOLDER, OperatorSearch
+from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation
-from kb.search.index import array_file as arrays
+from kb.search.index.array_file import load_arrays, touch_arrays
 from kb.search.partition import ExpandedQuery, Partition, Rescored
 from kb.search.query import curations
 from kb.search.query.curations import Curated, Curations
@@ -89,7 +90,7 @@ class Snapshot:
         self.curations = Curations(generation.curations())
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._partitions = {
-            file: arrays.load(file)
+            file: load_arrays(file)
             for file in map(generation.partition, generation.manifest.partitions)
         }
         self._matrices: dict[Path, Partition] = {}
@@ -98,7 +99,7 @@ class Snapshot:
     def touch(self) -> None:
         """Bring all arrays near; a generation that was just opened is slower at first."""
         for part in self._partitions.values():
-            arrays.touch(part)
+            touch_arrays(part)
 
     def matrix(self, audience: str) -> Partition:
         file = self.generation.partition(audience)
@@ -108,7 +109,7 @@ class Snapshot:
 
     def selector(self) -> OperatorSearch:
         if self._selector is None:
-            self._selector = OperatorSearch(self.generation.path / FOLDER)
+            self._selector = OperatorSearch(self.generation.path / WHOOSH_FOLDER)
         return self._selector
 
     # --- suggestions
@@ -277,7 +278,8 @@ class Snapshot:
     def _steering(self, matrix: Partition, text: str) -> Curated | None:
         keys = matrix.column("key")
         return curations.steering(
-            self.curations.decide(text), lambda id_: np.flatnonzero(keys == key_of(id_)).tolist()
+            self.curations.decide(text),
+            lambda id_: np.flatnonzero(keys == document_key(id_)).tolist(),
         )
 
     # --- ranking

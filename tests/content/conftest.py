@@ -11,7 +11,7 @@ from indexer import pipeline
 from indexer.report import Report
 from indexer.sources import walk
 from kb.search.documents import Document
-from kb.search.generations import generation as generations
+from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from tests.content.pages import CONTENT
 
@@ -35,7 +35,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Centre:
         walk.parse_sources(words, content=CONTENT), data, today=dt.date(2026, 11, 23)
     )
     report = pipeline.run_index(order)
-    generation = generations.current(data)
+    generation = Generations(data).current()
     assert generation is not None
     documents = {document.id: document for document in generation.store.all()}
     return Centre(documents, report, Searcher(data, budget_ms=5000))

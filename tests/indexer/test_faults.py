@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bench import publish_faults as faults
-from kb.search.generations import checksums as sealing
+from kb.search.generations import checksums
 
 
 @pytest.fixture
@@ -62,6 +62,6 @@ def test_any_damage_is_noticed_and_the_generation_before_serves(data: Path) -> N
 def test_a_publish_that_syncs_nothing_would_be_noticed(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sealing, "sync", lambda _: None)
+    monkeypatch.setattr(checksums, "sync", lambda _: None)
     with pytest.raises(AssertionError, match="serves"):
         faults.lose_power(data)

@@ -13,7 +13,7 @@ from indexer.report import Report
 from indexer.sources import walk
 from kb.errors import Invalid
 from kb.search.documents import Document
-from kb.search.generations import generation as generations
+from kb.search.generations.generation import Generations
 
 TODAY = dt.date(2026, 11, 23)
 
@@ -32,7 +32,7 @@ def _options(tmp_path: Path, *words: str, **more: Any) -> IndexOptions:
 
 
 def _documents(tmp_path: Path) -> dict[str, Document]:
-    current = generations.current(tmp_path / "data")
+    current = Generations(tmp_path / "data").current()
     assert current is not None
     return {document.id: document for document in current.store.all()}
 
@@ -129,7 +129,7 @@ def test_a_moved_file_is_found_under_its_old_address(tmp_path: Path, root: Path)
     pipeline.run_index(options)
     _write(root, b_md="# B\n\nAnother.")
     pipeline.run_index(options)
-    current = generations.current(tmp_path / "data")
+    current = Generations(tmp_path / "data").current()
     assert current is not None
     found = current.store.document("doc/a")
     assert found is not None
@@ -151,7 +151,7 @@ def test_a_source_without_anything_readable_is_one_sentence(tmp_path: Path, root
     (root / "a.yml").write_text("a: b")
     with pytest.raises(Invalid, match=r"nothing here can be read \(content/a.yml: .*; point to"):
         pipeline.run_index(_options(tmp_path, f"doc={root}"))
-    assert generations.current(tmp_path / "data") is None
+    assert Generations(tmp_path / "data").current() is None
 
 
 def test_a_damaged_generation_is_rebuilt(tmp_path: Path, root: Path) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Builder, Generation, Manifest
+from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.searcher import Searcher
 
 
@@ -80,7 +80,7 @@ ARTICLES = (
 def publish(
     data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True
 ) -> Manifest:
-    with Builder(data, operators=operators) as builder:
+    with IndexBuilder(data, operators=operators) as builder:
         for one in documents:
             builder.add(one)
         return builder.publish(ledger={"sources": {}}, settings={})
@@ -91,12 +91,12 @@ def published(
 ) -> Generation:
     """The next generation: some documents of the last one, taken over unread, and others."""
     ids = list(kept)
-    with Builder(data, operators=False, semantic=semantic) as builder:
-        assert builder.keep(ids) == len(ids)
+    with IndexBuilder(data, operators=False, semantic=semantic) as builder:
+        assert builder.carry_over(ids) == len(ids)
         for one in added:
             builder.add(one)
         builder.publish(ledger={}, settings={})
-    found = generations.current(data)
+    found = Generations(data).current()
     assert found is not None
     return found
 

@@ -33,7 +33,7 @@ def matrix(
     corpus = ForwardIndex()
     for row, one in enumerate(documents):
         corpus.add(one, row, cut(one))
-    return Partition(postings.partition(corpus, audiences))
+    return Partition(postings.partition_arrays(corpus, audiences))
 
 
 def corpus_of(rows: list[tuple[str, str, str]]) -> list[Document]:

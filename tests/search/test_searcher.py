@@ -14,9 +14,9 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from kb.errors import Invalid, NotFound, Unavailable
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Builder, Generation
+from kb.search.generations.generation import Generation, Generations
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
 from tests.search.library import document, publish, searcher
@@ -234,14 +234,14 @@ def test_opening_a_generation_takes_nothing_from_the_time_for_an_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path, operators=False)
-    clock, opened = [0.0], generations.current
+    clock, opened = [0.0], Generations.current
 
-    def slowly(data: Path) -> Generation | None:
+    def slowly(generations: Generations) -> Generation | None:
         clock[0] += 10
-        return opened(data)
+        return opened(generations)
 
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(generations, "current", slowly)
+    monkeypatch.setattr(Generations, "current", slowly)
     assert not Searcher(tmp_path).suggest("port already in use").partial
     assert clock == [10]
 
@@ -269,7 +269,7 @@ def test_who_never_asked_before_is_answered_by_a_generation_that_is_no_longer_ke
     publish(tmp_path, operators=False)
     found = Searcher(tmp_path, budget_ms=60_000)
     assert found.search("port", operators=False).hits
-    with Builder(tmp_path, keep=1, operators=False) as builder:
+    with IndexBuilder(tmp_path, keep=1, operators=False) as builder:
         builder.publish(ledger={}, settings={})
     found._looked = float("inf")
     assert ids(found.suggest("zephyrion outages", audience="staff"))[0] == "doc/runbook"

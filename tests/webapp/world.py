@@ -18,8 +18,8 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from kb.centre import HelpCentre
 from kb.people.accounts import Accounts
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, Kind, Section
-from kb.search.generations.generation import Builder
 from kb.settings import Settings, load
 from webapp import create_app
 
@@ -102,7 +102,7 @@ DOCUMENTS = (
 
 
 def publish(data: Path, documents: tuple[Document, ...] = DOCUMENTS) -> None:
-    with Builder(data) as builder:
+    with IndexBuilder(data) as builder:
         for one in documents:
             builder.add(one)
             if one.id == "doc/jam":

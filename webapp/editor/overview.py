@@ -1,29 +1,26 @@
 """What do visitors find now, why in that order, and what is to be mended?
 
 The editor's page: the published generation and the ones before it, a query tried out with the parts
-of its scores, findings of the last index run, and what editors decided. Rolling back is
-``kb.search.generations.generation``'; ordering a run is ``publishing``'s.
+of its scores, findings of the last index run, and what editors decided. All of it comes from ``centre.index`` and
+``centre.searcher``; ordering a run is ``publishing``'s.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
 from kb.search.documents import PUBLIC, visible_to
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Generation
-from kb.search.history import PastGeneration, history
+from kb.search.generations.generation import Generation, PastGeneration
 from kb.search.query.parser import LONGEST
 from kb.search.results import Hit
-from webapp.context import audience, centre, settings
+from webapp.context import audience, centre
 from webapp.editor.publishing import DOING
 from webapp.editor.publishing import standing as standing_of
 from webapp.problems import LOG
@@ -62,18 +59,6 @@ PARTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Mend:
-    """One finding of the last run, as the index kept it; ``skipped`` when the file is not in the
-    index.
-    """
-
-    source: str
-    line: int
-    sentence: str
-    skipped: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Tried:
     """A query as ``audience`` is answered; ``parts`` are the names of score parts that occur."""
 
@@ -95,7 +80,7 @@ def rollback() -> tuple[str, int] | BaseResponse:
     """Another kept generation serves from now on; a later publish goes on from it."""
     name = request.form.get("name", "")
     try:
-        serves = generations.rollback(settings().data, name[:20])
+        serves = centre().index.rollback(name[:20])
     except (NotFound, Unavailable, Conflict) as error:
         return _page(sentence=error.sentence), error.status
     LOG.info("generation %s serves again, by the editor's page", serves.name)
@@ -103,8 +88,9 @@ def rollback() -> tuple[str, int] | BaseResponse:
 
 
 def _page(*, sentence: str = "") -> str:
-    past = history(settings().data, anew=False)
-    serving = generations.current(settings().data, anew=False)
+    index = centre().index
+    past = index.history(trusted=True)
+    serving = index.current(trusted=True)
     return render_template(
         "editor/overview.html",
         standing=standing_of(serving, _may_try(serving)),
@@ -113,7 +99,7 @@ def _page(*, sentence: str = "") -> str:
         serving=_past_of(past, serving),
         created={one.name: _moment(one.created) for one in past},
         seen=_seen(serving) if serving else {},
-        findings=findings(serving) if serving else (),
+        findings=serving.findings() if serving else (),
         shown=FINDINGS,
         decided=serving.curations() if serving else {},
         audiences=_may_try(serving),
@@ -148,23 +134,6 @@ def _seen(serving: Generation) -> dict[str, dict[str, int]]:
         return {name: centre().searcher.counts(name) for name in _may_try(serving)}
     except KbError:
         return {}
-
-
-def findings(serving: Generation) -> tuple[Mend, ...]:
-    """What the index kept about each file: [source, line, sentence, skipped] at the end of its row;
-    else nothing.
-    """
-    files = serving.ledger().get("files", {})
-    rows = files.values() if isinstance(files, dict) else ()
-    return tuple(sorted(_mends(rows), key=lambda one: (not one.skipped, one.source, one.line)))
-
-
-def _mends(rows: Any) -> Iterator[Mend]:
-    for row in rows:
-        kept = row[-1] if isinstance(row, list) and row else ()
-        for one in kept if isinstance(kept, list) else ():
-            if isinstance(one, list) and len(one) == len(Mend.__slots__):
-                yield Mend(str(one[0]), int(one[1]), str(one[2]), bool(one[3]))
 
 
 def _tried(serving: Generation | None) -> Tried | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -20,10 +19,8 @@ from kb.analytics.query_log import Frequent
 from kb.errors import Invalid, KbError, NotFound
 from kb.jobs.index_runs import Run, RunKind
 from kb.search.documents import PUBLIC, visible_to
-from kb.search.generations import generation as generations
-from kb.search.generations import previews
 from kb.search.generations.generation import Generation
-from webapp.context import audience, centre, now, person, settings
+from webapp.context import audience, centre, now, person
 from webapp.problems import LOG
 from webapp.query_counter import save as save_queries
 
@@ -168,7 +165,7 @@ def progress() -> Response:
             newest
         )  # asked every second: opening a generation, which verifies it, would cost too much
     else:
-        serving = generations.current(settings().data, anew=False)
+        serving = centre().index.current(trusted=True)
         known = serving.manifest.partitions if serving else (PUBLIC,)
         stand = standing(
             serving, [name for name in known if visible_to(name) <= visible_to(audience())]
@@ -183,7 +180,7 @@ def preview(document_id: str) -> str:
     """An article as the last check read it. Raises NotFound for one that the editor may not see,
     too.
     """
-    document = previews.find(_kept(), document_id, visible_to(audience()))
+    document = centre().index.previews.article(document_id, visible_to(audience()))
     if document is None:
         raise NotFound(
             "There is no preview of this article; prepare the preview anew on the editor's page."
@@ -191,16 +188,12 @@ def preview(document_id: str) -> str:
     return render_template("editor/preview.html", document=document)
 
 
-def _kept() -> Path:
-    return settings().data / previews.FILE
-
-
 def _previews(seen: Run | None) -> tuple[tuple[str, str], ...]:
     """Ids and titles of the articles that the last check kept, of those that the editor may see."""
     if seen is None or seen.kind is not RunKind.CHECK:
         return ()
     try:
-        return previews.listed(_kept(), visible_to(audience()))
+        return centre().index.previews.listing(visible_to(audience()))
     except KbError:
         return ()
 

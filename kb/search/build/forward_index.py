@@ -22,21 +22,20 @@ import numpy.typing as npt
 from kb.search.analysis.passages import Cut
 from kb.search.analysis.tokenizer import MAX_TOKEN, Analyzer, words
 from kb.search.documents import Document, Kind
-from kb.search.index import array_file as arrays
 from kb.search.index import embeddings as semantic_
-from kb.search.index.array_file import Arrays
+from kb.search.index.array_file import Arrays, save_arrays
 from kb.search.index.spill import BLOCK, Run, Spill
 from kb.search.kernels.dispatch import places
 
 Ints = npt.NDArray[Any]
-FILE = "words.arrays"
+FORWARD_INDEX_FILE = "words.arrays"
 _LONG_CHUNK = 64  # characters
 _MOST_CHUNKS = 400_000  # some 60 MB
 _AROUND = "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~"  # ASCII that is never part of a word at its ends
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class DocumentFacts:
     """What is kept of a document besides its words. ``row`` and ``first`` lead into the store."""
 
     id: str
@@ -79,7 +78,7 @@ class Facts:
         )  # fmt: skip
 
 
-_NAMES = tuple(field.name for field in fields(Facts))
+_NAMES = tuple(field.name for field in fields(DocumentFacts))
 _TITLE, _ROW = _NAMES.index("title"), _NAMES.index("row")  # behind the row stands the first passage
 _FACTS = attrgetter(*_NAMES)  # a tuple; dataclasses.astuple copies deeply, and slowly
 
@@ -157,7 +156,7 @@ class ForwardIndex:
         self.spill = spill or Spill()
         self.directions = [semantic_.none()] if semantic else None
         self.analyzer = Analyzer()
-        self.facts: list[Facts] = []
+        self.documents: list[DocumentFacts] = []
         self.surfaces: dict[str, int] = {}
         self.title_words, self.title_ends = self.spill.run(np.int32), array("q", [0])
         self.body_words, self.body_ends = self.spill.run(np.int32), array("q", [0])
@@ -169,7 +168,7 @@ class ForwardIndex:
 
     def add(self, document: Document, row: int, cuts: Sequence[Cut]) -> None:
         """Take up one document; ``cuts`` are its passages in the store's order."""
-        number, first = len(self.facts), len(self.passage_doc)
+        number, first = len(self.documents), len(self.passage_doc)
         self.title_words.extend(self._numbers(" ".join((document.title, *document.aliases))))
         self.title_ends.append(len(self.title_words))
         for i, cut in enumerate(cuts):
@@ -178,7 +177,7 @@ class ForwardIndex:
             self.body_ends.append(len(self.body_words))
             self.passage_doc.append(number)
         self._direct(document.title, cuts)
-        self.facts.append(_facts(document, row, first, cuts))
+        self.documents.append(_facts(document, row, first, cuts))
 
     def _direct(self, title: str, cuts: Sequence[Cut]) -> None:
         if self.directions is not None:
@@ -205,7 +204,7 @@ class ForwardIndex:
     # --- taken over from the last generation
     # ---------------------------------------------------------------------
 
-    def keep(self, saved: Arrays, rows: Ints, texts: Callable[[int], Cut]) -> None:
+    def carry_over(self, saved: Arrays, rows: Ints, texts: Callable[[int], Cut]) -> None:
         """Take over the documents that stood at ``rows`` (ascending) when ``saved`` was written;
         before any ``add``.
 
@@ -215,8 +214,8 @@ class ForwardIndex:
         self.surfaces.update(zip(_texts(saved["surfaces"]), range(1 << 31), strict=False))
         self._stems.update(zip(_texts(saved["stems"]), range(1 << 31), strict=False))
         self._stem_of.frombytes(saved["stem_of"].tobytes())
-        facts = json.loads(bytes(saved["facts"]))
-        firsts, counts = (np.array(one, dtype=np.int64) for one in ranges(saved, rows))
+        documents = json.loads(bytes(saved["facts"]))
+        firsts, counts = (np.array(one, dtype=np.int64) for one in passage_ranges(saved, rows))
         passages = places(firsts, firsts + counts)
         _take(self.title_words, self.title_ends, saved["title_words"], saved["title_ends"], rows)
         _take(self.body_words, self.body_ends, saved["body_words"], saved["body_ends"], passages)
@@ -228,17 +227,19 @@ class ForwardIndex:
         elif self.directions is not None:
             for old in rows.tolist():
                 self._direct(
-                    facts[old][_TITLE],
+                    documents[old][_TITLE],
                     [texts(n) for n in range(*saved["firsts"][old : old + 2].tolist())],
                 )
         starts = (np.cumsum(counts) - counts).tolist()
         for row, (old, first) in enumerate(zip(rows.tolist(), starts, strict=True)):
-            self.facts.append(
-                Facts.from_row((*facts[old][:_ROW], row, first, *facts[old][_ROW + 2 :]))
+            self.documents.append(
+                DocumentFacts.from_row(
+                    (*documents[old][:_ROW], row, first, *documents[old][_ROW + 2 :])
+                )
             )
 
     def save(self, path: Path) -> None:
-        """Write what ``keep`` takes over; words that no document has any more are left out."""
+        """Write what ``carry_over`` takes over; words that no document has any more are left out."""
         used = np.zeros(len(self.surfaces), dtype=bool)
         runs = (self.title_words, self.body_words)
         for run in runs:
@@ -248,21 +249,21 @@ class ForwardIndex:
         stems, stem_of = self.stems()
         stems = stems.of(stem_of[surfaces.order])
         title, body = (self._renumbered(run, surfaces.number) for run in runs)
-        arrays.save(
+        save_arrays(
             path,
             {
                 "surfaces": _blob(surfaces.texts),
                 "stems": _blob(stems.texts),
                 "stem_of": stems.number[stem_of[surfaces.order]],
                 "facts": np.frombuffer(
-                    json.dumps(list(map(_FACTS, self.facts))).encode(), dtype=np.uint8
+                    json.dumps(list(map(_FACTS, self.documents))).encode(), dtype=np.uint8
                 ),
                 "title_words": title,
                 "title_ends": np.frombuffer(self.title_ends, dtype=np.int64),
                 "body_words": body,
                 "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
                 "firsts": np.array(
-                    [*(f.first for f in self.facts), len(self.passage_doc)], dtype=np.int64
+                    [*(f.first for f in self.documents), len(self.passage_doc)], dtype=np.int64
                 ),
             }
             | ({} if self.directions is None else {"directions": np.concatenate(self.directions)}),
@@ -275,7 +276,7 @@ class ForwardIndex:
         return made.array()
 
 
-def ranges(saved: Arrays, rows: Ints | Sequence[int]) -> tuple[list[int], list[int]]:
+def passage_ranges(saved: Arrays, rows: Ints | Sequence[int]) -> tuple[list[int], list[int]]:
     """Where the passages of ``rows`` began when ``saved`` was written, and how many there were of
     each.
     """
@@ -284,7 +285,7 @@ def ranges(saved: Arrays, rows: Ints | Sequence[int]) -> tuple[list[int], list[i
     return firsts[at].tolist(), (firsts[at + 1] - firsts[at]).tolist()
 
 
-def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> Facts:
+def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> DocumentFacts:
     answer = (0, len(cuts))
     if document.answer is not None:
         wanted = document.sections[document.answer]
@@ -292,7 +293,7 @@ def _facts(document: Document, row: int, first: int, cuts: Sequence[Cut]) -> Fac
             i for i, c in enumerate(cuts) if c.anchor == wanted.anchor and c.path == wanted.path
         ]
         answer = (inside[0], inside[-1] + 1) if inside else answer
-    return Facts(
+    return DocumentFacts(
         document.id, document.kind, document.audience, document.title, document.product, document.versions,
         document.tags, document.language.lower(), document.updated.toordinal() if document.updated else 0,
         document.solved, row, first, answer,

@@ -1,6 +1,6 @@
 """How do documents become the packed arrays that the matrix ranks with?
 
-``partition`` builds, from the documents one audience may see and from nothing else, everything that
+``partition_arrays`` builds, from the documents one audience may see and from nothing else, everything that
 audience's answers are made of: vocabulary, statistics, postings, passages, title n-grams, topics.
 Build time only; reading is ``kb.search.partition``, the words come from
 ``kb.search.build.forward_index``.
@@ -9,7 +9,6 @@ Build time only; reading is ``kb.search.partition``, the words come from
 from __future__ import annotations
 
 import json
-import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.build.forward_index import Facts, ForwardIndex, ints
+from kb.ids import document_key
+from kb.search.build.forward_index import DocumentFacts, ForwardIndex, ints
 from kb.search.build.reuse import find_reuse
 from kb.search.documents import Kind
 from kb.search.index import embeddings as semantic
@@ -38,7 +38,7 @@ Ints = npt.NDArray[Any]
 KINDS = tuple(Kind)
 
 
-def partition(
+def partition_arrays(
     corpus: ForwardIndex,
     visible: frozenset[str],
     before: PreviousPartition | None = None,
@@ -52,9 +52,9 @@ def partition(
     closed. The arrays are the same however little is done at once.
     """
     spill = spill or Spill()
-    order = [i for i, facts in enumerate(corpus.facts) if facts.audience in visible]
-    order.sort(key=lambda i: (KINDS.index(corpus.facts[i].kind), corpus.facts[i].id))
-    rows = [corpus.facts[i] for i in order]
+    order = [i for i, facts in enumerate(corpus.documents) if facts.audience in visible]
+    order.sort(key=lambda i: (KINDS.index(corpus.documents[i].kind), corpus.documents[i].id))
+    rows = [corpus.documents[i] for i in order]
     seen = _Visible(corpus, np.array(order, dtype=np.int64), before, spill)
     made = seen.vocabularies()
     made |= seen.tables(made)
@@ -74,7 +74,7 @@ class _Visible:
     ) -> None:
         self._corpus, self._order, self._spill = corpus, order, spill
         self.documents = order.size
-        place = np.full(len(corpus.facts), -1, dtype=np.int64)
+        place = np.full(len(corpus.documents), -1, dtype=np.int64)
         place[order] = np.arange(order.size)
         of_passage = place[ints(corpus.passage_doc)]
         passages = np.argsort(of_passage, kind="stable")
@@ -279,7 +279,7 @@ def _pointers(sorted_rows: Ints, rows: int) -> Ints:
     )
 
 
-def _columns(rows: list[Facts]) -> Arrays:
+def _columns(rows: list[DocumentFacts]) -> Arrays:
     """One value or list of values a document, for filters, facets and the way back to the store."""
     named = {
         "product": [[f.product] if f.product else [] for f in rows],
@@ -308,13 +308,5 @@ def _columns(rows: list[Facts]) -> Arrays:
         "row": np.array([f.row for f in rows], dtype=np.int32),
         "first": np.array([f.first for f in rows], dtype=np.int32),
         "answer": np.array([f.answer for f in rows], dtype=np.int32).reshape(-1, 2),
-        "key": np.array([key_of(f.id) for f in rows], dtype=np.uint64),
+        "key": np.array([document_key(f.id) for f in rows], dtype=np.uint64),
     }
-
-
-def key_of(document_id: str) -> int:
-    """A number for an id that outlives generations: 63 bits of its CRCs, so that Whoosh can hand
-    back a set.
-    """
-    raw = document_id.encode("utf-8", "surrogatepass")
-    return (zlib.crc32(raw) << 31) ^ zlib.crc32(raw[::-1])

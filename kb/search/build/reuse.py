@@ -30,7 +30,7 @@ class Reuse:
     df: Ints
 
     def then(self, surfaces: Ranked, stems: Ranked) -> CarriedOver:
-        of_corpus = np.unique(self.before.words["stem_of"][self.numbers])
+        of_corpus = np.unique(self.before.forward_index["stem_of"][self.numbers])
         return CarriedOver(
             self.before.arrays, self.places, surfaces.number[self.numbers], stems.number[of_corpus]
         )
@@ -43,9 +43,9 @@ def find_reuse(corpus: ForwardIndex, order: Ints, before: PreviousPartition | No
     if before is None:
         return None
     was = np.array(
-        [before.places.get(corpus.facts[i].id, -1) for i in order.tolist()], dtype=np.int64
+        [before.numbers.get(corpus.documents[i].id, -1) for i in order.tolist()], dtype=np.int64
     )
-    then, rows = _saved(before.words), before.arrays["row"].astype(np.int64)
+    then, rows = _saved(before.forward_index), before.arrays["row"].astype(np.int64)
     used = np.zeros(len(corpus.surfaces), dtype=bool)
     then.mark(rows, used)
     numbers = np.flatnonzero(used)
@@ -104,7 +104,7 @@ def _saved(words: Arrays) -> _Texts:
 
 def _now(corpus: ForwardIndex) -> _Texts:
     firsts = np.array(
-        [*(facts.first for facts in corpus.facts), len(corpus.passage_doc)], dtype=np.int64
+        [*(facts.first for facts in corpus.documents), len(corpus.passage_doc)], dtype=np.int64
     )
     title_ends, body_ends = (
         np.frombuffer(ends, dtype=np.int64) for ends in (corpus.title_ends, corpus.body_ends)

@@ -1,1 +1,1 @@
-"""Engines."""
+"""Search engines other than our own ranking: today Whoosh, for phrases and fields."""

@@ -1,106 +1,129 @@
-"""Which documents satisfy these operators?
+"""Whoosh: the documents that match the operators of a query (phrases, exclusions, fields).
 
-Phrases, exclusions and fields through Whoosh: the answer is a *set* of document keys, never an
-order (the matrix orders). The only module that knows Whoosh. It never parses a visitor's text,
-never opens anything the manifest has not verified (Whoosh unpickles its table of contents) and
-never indexes in place: each generation has its own folder.
+The answer is a set of document keys, never an order; ranking is the partition's. The only module
+that imports Whoosh. It never parses a visitor's text, never opens a file that the manifest has not
+verified (Whoosh unpickles its table of contents), and never indexes in place: each generation has
+a folder of its own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import multiprocessing
 import os
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.errors import Unavailable
+from kb.ids import document_key
 from kb.search.analysis.tokenizer import tokens
-from kb.search.build.partition_writer import key_of
 from kb.search.documents import Document
-from kb.search.index.document_store import Difference, DocumentStore
+from kb.search.index.document_store import STORE_FILE, DocumentStore, StoreDifference
 from kb.search.query.parser import Operator, day
 
 with warnings.catch_warnings():
-    warnings.simplefilter(
-        "ignore"
-    )  # invalid escapes in Whoosh 2.7.4's own strings, seen when first compiled
+    # Invalid escapes in string literals of Whoosh 2.7.4, reported when it is first compiled.
+    warnings.simplefilter("ignore")
     from whoosh import analysis, fields, index, query
     from whoosh.filedb.filestore import FileStorage
 
-Keys = npt.NDArray[np.uint64]
-FOLDER = "whoosh"
-_REBUILD_SHARE = (
-    0.2  # from this share of changed documents on, a fresh index is faster than an update
-)
-_MOST_WORDS = 16
+DocumentKeys = NDArray[np.uint64]  # [documents], ascending
+
+WHOOSH_FOLDER = "whoosh"
+#: From this share of changed documents on, a fresh index is faster than an update.
+_REBUILD_SHARE = 0.2
+#: From this many documents on, a process of its own saves more than starting it costs.
+_MIN_DOCUMENTS_FOR_PROCESS = 2000
+#: Up to this many changed documents, writing them takes less time than starting a process.
+_MAX_CHANGES_WITHOUT_PROCESS = 50
+_MAX_PHRASE_WORDS = 16
+_DOCUMENTS_PER_DEADLINE_CHECK = 256
 
 
-class Words(analysis.Analyzer):  # type: ignore[misc]  # Whoosh has no types
-    """Our own words for Whoosh: folded, with positions, stop words kept so that every phrase can be
-    matched.
+# --- building
+
+
+class WhooshBuild:
+    """A Whoosh build that is under way in another process, or already done."""
+
+    def __init__(self, process: BaseProcess | None, documents: int) -> None:
+        self._process = process
+        self._documents = documents
+
+    def wait(self, progress: Callable[[int, int], None]) -> None:
+        """Return when it has ended. Raises Unavailable when it failed."""
+        progress(0, self._documents)
+        if self._process is not None:
+            self._process.join()
+            if self._process.exitcode != 0:
+                raise Unavailable(
+                    "The index for phrases and fields could not be built (exit "
+                    f"{self._process.exitcode}); what was published before still serves."
+                )
+        progress(self._documents, self._documents)
+
+
+def start_build(
+    folder: Path, previous: Path | None, changes: StoreDifference, *, documents: int
+) -> WhooshBuild:
+    """Index the document store in ``folder``; ``previous`` is the folder of the generation before,
+    from which the documents differ by ``changes``.
+
+    Whoosh takes nine tenths of the time of a full build, so a large one runs in a process of its
+    own, while the partitions are written in this one.
     """
+    changed = len(changes.gone) + len(changes.fresh)
+    is_small_update = (
+        changed <= _MAX_CHANGES_WITHOUT_PROCESS
+        and previous is not None
+        and (previous / WHOOSH_FOLDER).is_dir()
+    )
+    if documents < _MIN_DOCUMENTS_FOR_PROCESS or is_small_update:
+        build_folder(folder, previous, changes)
+        return WhooshBuild(None, documents)
 
-    def __call__(self, value: str, **options: Any) -> Iterator[Any]:
-        one = analysis.Token(
-            **{
-                k: v
-                for k, v in options.items()
-                if k in ("positions", "chars", "removestops", "mode")
-            }
-        )
-        one.boost, one.stopped = 1.0, False
-        # No word crosses white space, and texts repeat their chunks: nineteen of twenty are
-        # remembered.
-        found = chain.from_iterable(map(_texts, value.split()))
-        for position, text in enumerate(found, options.get("start_pos", 0)):
-            one.text, one.original, one.pos = text, text, position
-            yield one
-
-
-@functools.lru_cache(maxsize=100_000)
-def _texts(chunk: str) -> tuple[str, ...]:
-    return tuple(token.text for token in tokens(chunk))
+    process = multiprocessing.get_context("spawn").Process(
+        target=build_folder, args=(folder, previous, changes), daemon=True
+    )
+    process.start()
+    return WhooshBuild(process, documents)
 
 
-def _schema() -> Any:
-    def text() -> Any:
-        return fields.TEXT(analyzer=Words(), stored=False)
-
-    return fields.Schema(
-        key=fields.NUMERIC(int, bits=64, signed=False, unique=True, sortable=True),
-        body=text(), title=text(), product=text(), tag=text(),
-        version=fields.KEYWORD(commas=True, lowercase=True), kind=fields.ID(),
-        day=fields.NUMERIC(int, bits=32, signed=True),
-    )  # fmt: skip
+def build_folder(folder: Path, previous: Path | None, changes: StoreDifference) -> None:
+    """Index the document store in ``folder`` into its subfolder, in this process."""
+    with contextlib.closing(DocumentStore(folder / STORE_FILE)) as store:
+        previous_index = previous / WHOOSH_FOLDER if previous is not None else None
+        build_whoosh(folder / WHOOSH_FOLDER, store, previous=previous_index, changes=changes)
 
 
-def build(
+def build_whoosh(
     folder: Path,
     store: DocumentStore,
     *,
     previous: Path | None = None,
-    changes: Difference | None = None,
+    changes: StoreDifference | None = None,
 ) -> None:
-    """Index every document of ``store`` into the new ``folder``, taking over what ``previous`` has
-    unchanged.
+    """Index every document of ``store`` into the new ``folder``.
 
-    Segments of a Whoosh index never change, so a small update links the previous generation's files
-    and adds to them.
+    Segments of a Whoosh index never change, so a small update links the files of the ``previous``
+    index and adds a segment.
     """
     folder.mkdir()
     if (
         previous is not None
-        and changes is not None
         and previous.is_dir()
-        and _few(changes, len(store))
+        and changes is not None
+        and len(changes.fresh) + len(changes.gone) < _REBUILD_SHARE * max(1, len(store))
     ):
         _link(previous, folder)
         writer = index.open_dir(folder).writer(limitmb=128)
@@ -108,29 +131,21 @@ def build(
     else:
         writer = index.create_in(folder, _schema()).writer(limitmb=256)
         gone, fresh = (), store.all()
+
     try:
-        _delete(writer, gone)
+        if gone:
+            # One searcher for all: opening it takes longer than finding a document.
+            with writer.searcher() as searcher:
+                for document_id in gone:
+                    writer.delete_by_term("key", document_key(document_id), searcher=searcher)
         for document in fresh:
-            writer.add_document(**_row(document))
+            writer.add_document(**_whoosh_fields(document))
     except BaseException:
         writer.cancel()
         raise
+
     writer.commit()
     (folder / "MAIN_WRITELOCK").unlink(missing_ok=True)
-
-
-def _delete(writer: Any, gone: Sequence[str]) -> None:
-    if gone:
-        with (
-            writer.searcher() as searcher
-        ):  # opened once: that takes longer than to find a document
-            for document_id in gone:
-                writer.delete_by_term("key", key_of(document_id), searcher=searcher)
-
-
-def _few(changes: Difference, documents: int) -> bool:
-    """Whether to update is cheaper than to start afresh."""
-    return len(changes.fresh) + len(changes.gone) < _REBUILD_SHARE * max(1, documents)
 
 
 def _link(source: Path, target: Path) -> None:
@@ -141,17 +156,58 @@ def _link(source: Path, target: Path) -> None:
             shutil.copy2(file, target / file.name)
 
 
-def _row(document: Document) -> dict[str, Any]:
+class WhooshAnalyzer(analysis.Analyzer):  # type: ignore[misc]  # Whoosh has no types
+    """Our tokenizer for Whoosh: folded words with positions. Stop words stay, so that every phrase
+    can be matched.
+    """
+
+    def __call__(self, value: str, **options: Any) -> Iterator[Any]:
+        names = ("positions", "chars", "removestops", "mode")
+        token = analysis.Token(**{k: v for k, v in options.items() if k in names})
+        token.boost, token.stopped = 1.0, False
+
+        # No word crosses white space, and texts repeat their chunks: nineteen of twenty are cached.
+        words = chain.from_iterable(map(_chunk_words, value.split()))
+        for position, word in enumerate(words, options.get("start_pos", 0)):
+            token.text, token.original, token.pos = word, word, position
+            yield token
+
+
+@functools.lru_cache(maxsize=100_000)
+def _chunk_words(chunk: str) -> tuple[str, ...]:
+    return tuple(token.text for token in tokens(chunk))
+
+
+def _schema() -> Any:
+    def text() -> Any:
+        return fields.TEXT(analyzer=WhooshAnalyzer(), stored=False)
+
+    return fields.Schema(
+        key=fields.NUMERIC(int, bits=64, signed=False, unique=True, sortable=True),
+        body=text(),
+        title=text(),
+        product=text(),
+        tag=text(),
+        version=fields.KEYWORD(commas=True, lowercase=True),
+        kind=fields.ID(),
+        day=fields.NUMERIC(int, bits=32, signed=True),
+    )
+
+
+def _whoosh_fields(document: Document) -> dict[str, Any]:
     return {
-        "key": key_of(document.id),
+        "key": document_key(document.id),
         "title": "\n".join((document.title, *document.aliases)),
         "body": f"{document.title}\n{document.summary}\n{document.text()}",
         "product": document.product,
         "tag": "\n".join(document.tags),
-        "version": ",".join(v.replace(",", " ") for v in document.versions),
+        "version": ",".join(version.replace(",", " ") for version in document.versions),
         "kind": str(document.kind),
         "day": document.updated.toordinal() if document.updated else 0,
     }
+
+
+# --- searching
 
 
 class OperatorSearch:
@@ -160,50 +216,48 @@ class OperatorSearch:
     def __init__(self, folder: Path) -> None:
         try:
             self._searcher = FileStorage(str(folder), readonly=True).open_index().searcher()
-        except (
-            Exception
-        ) as error:  # a verified folder that Whoosh cannot read: its errors are of a dozen kinds
+        except Exception as error:  # Whoosh raises a dozen kinds of errors for an unreadable folder
             raise Unavailable(
                 f"The index for phrases and fields cannot be opened: {error}."
             ) from error
-        self._keys = self._column()
 
-    def _column(self) -> Keys:
+        self._keys: DocumentKeys = np.zeros(0, dtype=np.uint64)
         reader = self._searcher.reader()
-        if not reader.doc_count_all():  # Whoosh's empty reader has no columns
-            return np.zeros(0, dtype=np.uint64)
-        column = reader.column_reader("key")
-        return np.fromiter((column[i] for i in range(reader.doc_count_all())), dtype=np.uint64)
+        if reader.doc_count_all():  # Whoosh's empty reader has no columns
+            column = reader.column_reader("key")
+            keys = (column[number] for number in range(reader.doc_count_all()))
+            self._keys = np.fromiter(keys, dtype=np.uint64)
 
     def select(
         self, operators: Sequence[Operator], *, deadline: float
-    ) -> tuple[Keys | None, Keys, bool]:
-        """(keys that satisfy every wanted operator or None when none is wanted, keys excluded,
-        whether in time).
+    ) -> tuple[DocumentKeys | None, DocumentKeys, bool]:
+        """The keys that satisfy every required operator (None when none is required), the excluded
+        keys, and whether all of it was done by ``deadline``, a ``time.monotonic()`` instant.
 
-        ``deadline`` is a ``time.monotonic()`` instant; a selection cut short is marked, not wrong:
-        it holds too few.
+        A selection that was cut short holds too few keys, but no wrong ones.
         """
-        asked = dict.fromkeys(
-            operators
-        )  # each once: a phrase of common words costs too much to be matched again
-        wanted = [_query(o) for o in asked if not o.excluded]
-        unwanted = [_query(o) for o in asked if o.excluded]
-        keys, in_time = (None, True) if not wanted else self._run(query.And(wanted), deadline)
-        without, also = (
-            (np.zeros(0, dtype=np.uint64), True)
-            if not unwanted
-            else self._run(query.Or(unwanted), deadline)
-        )
-        return keys, without, in_time and also
+        # Each operator once: a phrase of common words costs too much to be matched again.
+        distinct = dict.fromkeys(operators)
+        required = [_query(operator) for operator in distinct if not operator.excluded]
+        forbidden = [_query(operator) for operator in distinct if operator.excluded]
 
-    def _run(self, wanted: Any, deadline: float) -> tuple[Keys, bool]:
-        found: list[int] = []
+        included: DocumentKeys | None = None
+        excluded: DocumentKeys = np.zeros(0, dtype=np.uint64)
+        included_in_time = excluded_in_time = True
+        if required:
+            included, included_in_time = self._run(query.And(required), deadline)
+        if forbidden:
+            excluded, excluded_in_time = self._run(query.Or(forbidden), deadline)
+        return included, excluded, included_in_time and excluded_in_time
+
+    def _run(self, wanted: Any, deadline: float) -> tuple[DocumentKeys, bool]:
+        numbers: list[int] = []
         for number in self._searcher.docs_for_query(wanted):
-            found.append(number)
-            if len(found) % 256 == 0 and time.monotonic() > deadline:
-                return np.sort(self._keys[found]), False
-        return np.sort(self._keys[found]), True
+            numbers.append(number)
+            is_check_due = len(numbers) % _DOCUMENTS_PER_DEADLINE_CHECK == 0
+            if is_check_due and time.monotonic() > deadline:
+                return np.sort(self._keys[numbers]), False
+        return np.sort(self._keys[numbers]), True
 
     def close(self) -> None:
         self._searcher.close()
@@ -215,15 +269,15 @@ def _query(operator: Operator) -> Any:
         number = day(operator.text) or 0
         low, high = (1, number - 1) if field == "before" else (number, None)
         return query.NumericRange("day", low, high)
+
     if field == "kind":
         return query.Term("kind", operator.text.lower())
+
     if field == "version":
         text = operator.text.lower()
         return query.Or([query.Term("version", text), query.Prefix("version", f"{text}.")])
-    return _phrase(field, [t.text for t in tokens(operator.text)][:_MOST_WORDS])
 
-
-def _phrase(field: str, words: list[str]) -> Any:
+    words = [token.text for token in tokens(operator.text)][:_MAX_PHRASE_WORDS]
     if not words:
         return query.NullQuery
     return query.Term(field, words[0]) if len(words) == 1 else query.Phrase(field, words)

@@ -1,8 +1,8 @@
-"""What is in a file, told by its SHA-256, and is it on disk?
+"""Checksums: the size and SHA-256 of each file of a generation, and whether it is on disk.
 
-Files of a generation being built are synced and hashed in threads while the rest of it is still
-worked out: both let other threads run. Not for deciding what belongs to a generation
-(``generations``).
+Files of a generation being built are synced and hashed by threads while the rest of it is still
+being computed; both let other threads run. Which files belong to a generation is decided in
+``generation``.
 """
 
 from __future__ import annotations
@@ -18,55 +18,60 @@ from typing import Self
 
 from kb.disk import sync
 
+FileChecksum = tuple[int, str]  # size, SHA-256
+
 _THREADS = 2
-_MOST_KNOWN = 4096
-#: Hashes that this process took or checked, and of which state of the file.
-_known: dict[Path, tuple[tuple[int, ...], str]] = {}
-Seal = tuple[int, str]
+_MAX_REMEMBERED = 4096
+
+#: Digests that this process computed or verified, each with the state of the file at that time.
+_remembered: dict[Path, tuple[tuple[int, ...], str]] = {}
 
 
 def sha256(file: Path) -> str:
-    """Of every byte that is there now. Raises OSError."""
+    """The digest of the bytes that are there now. Raises OSError."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def known_sha256(file: Path) -> str:
-    """The same, unless this process knows it and the file's size and times are what they were.
+    """The remembered digest while the file's size and times are unchanged, else a fresh one.
+
     Raises OSError.
     """
-    state, found = _state(file), _known.get(file)
-    if found is not None and found[0] == state:
-        return found[1]
+    state = _state(file)
+    remembered = _remembered.get(file)
+    if remembered is not None and remembered[0] == state:
+        return remembered[1]
+
     digest = sha256(file)
-    _keep(file, state, digest)
+    _remember(file, state, digest)
     return digest
 
 
-def remember(file: Path, digest: str) -> None:
-    """Let ``known_sha256`` know what this process has just written to ``file``."""
+def remember_sha256(file: Path, digest: str) -> None:
+    """Let ``known_sha256`` trust what this process has just written to ``file``."""
     with contextlib.suppress(OSError):
-        _keep(file, _state(file), digest)
+        _remember(file, _state(file), digest)
 
 
-def _keep(file: Path, state: tuple[int, ...], digest: str) -> None:
-    if len(_known) >= _MOST_KNOWN:
-        _known.clear()
-    _known[file] = state, digest
+def _remember(file: Path, state: tuple[int, ...], digest: str) -> None:
+    if len(_remembered) >= _MAX_REMEMBERED:
+        _remembered.clear()
+    _remembered[file] = state, digest
 
 
 def _state(file: Path) -> tuple[int, ...]:
-    found = file.stat()
-    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+    stat = file.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
 
-def differing(folder: Path, files: Mapping[str, Seal], hashed: Callable[[Path], str]) -> str | None:
-    """The first of ``files`` that is not in ``folder`` as its (size, SHA-256) says; None when all
-    are.
-    """
+def differing(
+    folder: Path, files: Mapping[str, FileChecksum], hashed: Callable[[Path], str]
+) -> str | None:
+    """The first of ``files`` whose size or digest differs in ``folder``; None when all match."""
     with ThreadPoolExecutor(_THREADS) as threads:
-        good = threads.map(lambda name: _matches(folder / name, *files[name], hashed), files)
-        return next((name for name, is_good in zip(files, good, strict=True) if not is_good), None)
+        matches = threads.map(lambda name: _matches(folder / name, *files[name], hashed), files)
+        return next((name for name, match in zip(files, matches, strict=True) if not match), None)
 
 
 def _matches(file: Path, size: int, expected: str, hashed: Callable[[Path], str]) -> bool:
@@ -77,14 +82,18 @@ def _matches(file: Path, size: int, expected: str, hashed: Callable[[Path], str]
 
 
 class ChecksumWriter:
-    """Syncs and hashes the files below ``folder``; ``before`` is a sealed folder of which some may
-    be links.
+    """Syncs and hashes the files below ``folder`` in background threads.
+
+    ``previous`` is the folder of the generation before with its checksums: a file that is a hard
+    link to one of these is neither synced nor read again.
     """
 
-    def __init__(self, folder: Path, before: tuple[Path, Mapping[str, Seal]] | None = None) -> None:
-        self._folder, self._before = folder, before
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="sealing")
-        self._begun: dict[str, Future[Seal]] = {}
+    def __init__(
+        self, folder: Path, previous: tuple[Path, Mapping[str, FileChecksum]] | None = None
+    ) -> None:
+        self._folder, self._previous = folder, previous
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="checksums")
+        self._pending: dict[str, Future[FileChecksum]] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -98,38 +107,31 @@ class ChecksumWriter:
         self._threads.shutdown(cancel_futures=True)
 
     def begin(self, names: Iterable[str]) -> None:
-        """These files will not change any more."""
+        """Begin with these files, which will not change any more."""
         for name in names:
-            if name not in self._begun:
-                self._begun[name] = self._threads.submit(self._seal, name)
+            if name not in self._pending:
+                self._pending[name] = self._threads.submit(self._checksum, name)
 
-    def aside(self, work: Callable[[], None]) -> Future[None]:
-        """Let one of the threads do ``work`` that makes files, and lets other threads run, too."""
+    def run_in_background(self, work: Callable[[], None]) -> Future[None]:
+        """Let one of the threads run ``work``, which writes files and lets other threads run."""
         return self._threads.submit(work)
 
-    def seals(self) -> dict[str, Seal]:
-        """(size, SHA-256) of every file that is there, when all are on disk. Raises OSError."""
-        found = sorted(
-            p.relative_to(self._folder).as_posix() for p in self._folder.rglob("*") if p.is_file()
-        )
-        self.begin(found)
-        return {name: self._begun[name].result() for name in found}
+    def checksums(self) -> dict[str, FileChecksum]:
+        """The checksum of every file that is there, when all are on disk. Raises OSError."""
+        files = (path for path in self._folder.rglob("*") if path.is_file())
+        names = sorted(path.relative_to(self._folder).as_posix() for path in files)
+        self.begin(names)
+        return {name: self._pending[name].result() for name in names}
 
-    def _seal(self, name: str) -> Seal:
+    def _checksum(self, name: str) -> FileChecksum:
         file = self._folder / name
-        linked = self._linked(file, name)
-        if linked is not None:
-            return linked
+
+        # A link to a file of the previous generation: that was synced then, and never changes.
+        if self._previous is not None and name in self._previous[1]:
+            folder, checksums = self._previous
+            with contextlib.suppress(OSError):
+                if os.path.samefile(file, folder / name):
+                    return checksums[name]
+
         sync(file)
         return file.stat().st_size, sha256(file)
-
-    def _linked(self, file: Path, name: str) -> Seal | None:
-        """The seal of a file that is the very one of the folder before: it was on disk then, and
-        never changes.
-        """
-        if self._before is None or name not in self._before[1]:
-            return None
-        with contextlib.suppress(OSError):
-            if os.path.samefile(file, self._before[0] / name):
-                return self._before[1][name]
-        return None

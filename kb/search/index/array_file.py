@@ -26,7 +26,7 @@ _PAGE = 4096
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
     """Write ``arrays`` to ``path``; syncing it to disk is left to the generation."""
     flat = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     rows, offset = [], 0
@@ -45,7 +45,7 @@ def save(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
             file.write(b"\0" * (-array.nbytes % _ALIGN))
 
 
-def load(path: Path) -> Arrays:
+def load_arrays(path: Path) -> Arrays:
     """Map ``path`` and return its arrays, read-only. Raises Unavailable when it is not such a file
     or is cut short.
     """
@@ -64,7 +64,7 @@ def load(path: Path) -> Arrays:
         ) from error
 
 
-def touch(arrays: Arrays) -> None:
+def touch_arrays(arrays: Arrays) -> None:
     """Read one byte of every page, so that nobody's query waits for the system to find them (other
     threads run on).
     """

@@ -36,13 +36,15 @@ _BY_ID = "SELECT body FROM document JOIN body USING (row) WHERE id=?"
 _BY_OLD_ID = (
     "SELECT body FROM document JOIN body USING (row) WHERE id=(SELECT id FROM alias WHERE old=?)"
 )
-FILE = "documents.sqlite"
+STORE_FILE = "documents.sqlite"
 _SHOWN, _PASSAGES = "shown.records", "passages.records"  # beside it
-FILES = (FILE, _SHOWN, _PASSAGES)
+STORE_FILES = (STORE_FILE, _SHOWN, _PASSAGES)
+#: What writing a store raises when the disk is full or fails.
+STORE_WRITE_ERRORS = (OSError, sqlite3.Error)
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class StoreDifference:
     """The ids of documents that are ``gone`` or say something else now, and of those that are new
     or say it.
     """
@@ -100,7 +102,7 @@ class StoreWriter:
         self._rows += 1
         return self._rows - 1, cuts
 
-    def keep(
+    def carry_over(
         self, previous: Path, rows: Sequence[int], firsts: Sequence[int], passages: Sequence[int]
     ) -> None:
         """Take over rows (ascending) of the store at ``previous`` as they are; they become the rows
@@ -227,11 +229,13 @@ class DocumentStore:
         """What each document's content is, as 8 bytes: two stores differ where these do."""
         return dict(self._query("SELECT id, digest FROM document"))
 
-    def difference(self, before: DocumentStore | None) -> Difference:
+    def difference(self, before: DocumentStore | None) -> StoreDifference:
         """What differs from the store of the last generation."""
         was, now = before.digests() if before else {}, self.digests()
         gone = tuple(id_ for id_, digest in was.items() if now.get(id_) != digest)
-        return Difference(gone, tuple(id_ for id_, digest in now.items() if was.get(id_) != digest))
+        return StoreDifference(
+            gone, tuple(id_ for id_, digest in now.items() if was.get(id_) != digest)
+        )
 
 
 def _immutable(path: Path) -> str:

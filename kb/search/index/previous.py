@@ -1,55 +1,57 @@
-"""What did the last generation have for the same audience?
+"""What the previous generation had for the same audience: the values that say what can be reused.
 
-What a new partition may take over is told by these values, to all who make parts of it. Not for
-finding it out (``find_reuse``).
+Passed to every writer of a part of the new partition. Finding out what still holds belongs to
+``kb.search.build.reuse``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.search.index.array_file import Arrays
 from kb.search.kernels.dispatch import places
 
-Ints = npt.NDArray[Any]
-
 
 @dataclass(frozen=True, slots=True)
 class PreviousPartition:
-    """The last generation's partition for the same audience, of which ``changed`` documents are new
-    or different now.
+    """The previous generation's partition for the same audience.
 
-    ``lost`` says that a document which that audience saw then is gone or hidden from it now;
-    ``places`` are the numbers that the documents which are the same had then; ``words`` are those
-    of all documents then (see ``ForwardIndex.save``).
+    ``changed`` documents are new or different now; ``lost`` says that a document which the audience
+    could see then is gone or hidden now. ``numbers`` gives the number that each unchanged document
+    had. ``forward_index`` holds the words of all documents then (see ``ForwardIndex.save``).
     """
 
     arrays: Arrays
     changed: int
     lost: bool
-    places: Mapping[str, int]
-    words: Arrays
+    numbers: Mapping[str, int]
+    forward_index: Arrays
 
 
 @dataclass(frozen=True, slots=True)
 class CarriedOver:
-    """What of ``arrays`` still holds: for each document the place it had (-1: it is new or
-    different), and for each word and stem of then the number it has now, -1 for none."""
+    """What of the previous partition's ``arrays`` still holds."""
 
     arrays: Arrays
-    places: Ints
-    surfaces: Ints
-    stems: Ints
+    places: NDArray[np.int64]  # [documents], the number each had; -1 for a new or changed one
+    surfaces: NDArray[np.int32]  # [words then], the number each has now, or -1
+    stems: NDArray[np.int32]  # [stems then], the number each has now, or -1
 
-    def passages(self, doc_passages: Ints) -> tuple[Ints, Ints]:
-        """The passages of the documents that are the same: where they are now, by ``doc_passages``,
-        and were then.
+    def passages(
+        self, doc_passages: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The passages of the unchanged documents: their numbers now and their numbers then.
+
+        ``doc_passages`` says where the passages of each document begin now.
         """
         now = np.flatnonzero(self.places >= 0)
-        old, was = self.arrays["doc_passages"], self.places[now]
-        return places(doc_passages[now], doc_passages[now + 1]), places(old[was], old[was + 1])
+        then = self.places[now]
+        old_doc_passages = self.arrays["doc_passages"]
+        return (
+            places(doc_passages[now], doc_passages[now + 1]),
+            places(old_doc_passages[then], old_doc_passages[then + 1]),
+        )

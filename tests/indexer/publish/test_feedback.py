@@ -17,7 +17,7 @@ from indexer.pipeline import IndexOptions
 from indexer.publish import feedback
 from indexer.sources import walk
 from kb.analytics.query_log import QueryLog
-from kb.search.generations import generation as generations
+from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from tests.world import FRIDAY, HOUR, World, build, draft
 
@@ -73,7 +73,7 @@ def test_no_word_of_a_private_title_is_in_the_index(order: IndexOptions) -> None
     solved(world, PRIVATE, "doc/oil")
     world.database.close()
     assert pipeline.run_index(order).voters == 1
-    current = generations.current(order.data)
+    current = Generations(order.data).current()
     assert current
     whole = b"".join(path.read_bytes() for path in current.path.rglob("*") if path.is_file())
     for word in (b"zanzibar", b"quixot", b"contrapt"):

@@ -14,9 +14,9 @@ from indexer.pipeline import IndexOptions
 from indexer.publish import gate
 from indexer.sources import walk
 from kb.errors import Misconfigured
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Builder
-from kb.search.index import array_file as arrays
+from kb.search.build.builder import IndexBuilder
+from kb.search.generations.generation import Generations
+from kb.search.index.array_file import load_arrays, save_arrays
 from kb.search.searcher import Searcher
 from tests.indexer.conftest import TODAY
 from tests.search.library import document
@@ -45,7 +45,7 @@ def test_losing_most_documents_is_refused_and_the_old_ones_serve(
     assert not report.published
     assert "holds 5 documents where generation 000001 holds 30" in report.refused[0]
     assert any(line.startswith("Not published: ") for line in report.lines())
-    assert generations.names(order.data) == ["000001"]
+    assert Generations(order.data).names() == ["000001"]
     assert Searcher(order.data).counts()["doc"] == 30
     assert pipeline.run_index(dataclasses.replace(order, drop=100)).published
 
@@ -85,7 +85,7 @@ def test_golden_queries_guard_the_publish_as_the_gate_says(
         assert ":8: “reset your password” should show nothing; it shows doc/reset" in sentences[1]
     if not published:
         assert "2 of 3 golden queries fail" in report.refused[0]
-        assert generations.current(order.data) is None
+        assert Generations(order.data).current() is None
         assert not list((order.data / "index").glob("building-*"))
 
 
@@ -115,27 +115,27 @@ def test_a_check_shows_what_would_change_and_publishes_nothing(tmp_path: Path, r
         "times": 0,
     }
     assert json.loads(json.dumps(report.json()))["changes"] == [row]
-    assert generations.names(order.data) == ["000001"]
+    assert Generations(order.data).names() == ["000001"]
 
 
 def test_a_leak_is_noticed(tmp_path: Path) -> None:
-    with Builder(tmp_path) as builder:
+    with IndexBuilder(tmp_path) as builder:
         builder.add(document("doc/open", "Open page", "Words."))
         builder.add(document("doc/secret", "Secret page", "Words.", audience="staff"))
         builder.publish(ledger={}, settings={})
-    found = generations.current(tmp_path)
+    found = Generations(tmp_path).current()
     assert found is not None
     with Searcher.on(found) as searcher:
         assert list(gate.find_leaks(searcher, found)) == []
     # A partition of the public that holds the row of the secret page.
     public = found.partition("public")
-    held = dict(arrays.load(public))
+    held = dict(load_arrays(public))
     rows = found.store.audiences()
     held["row"] = np.array(
         [row for row, (id_, _) in rows.items() if id_ == "doc/secret"], dtype=held["row"].dtype
     )
     public.unlink()
-    arrays.save(public, held)
+    save_arrays(public, held)
     with Searcher.on(found) as searcher:
         assert "public could reach doc/secret" in next(iter(gate.find_leaks(searcher, found)))
 

@@ -15,7 +15,7 @@ from indexer.readers import frontmatter
 from indexer.report import Report
 from indexer.sources import walk
 from kb.search.analysis.tokenizer import words
-from kb.search.generations import generation as generations
+from kb.search.generations.generation import Generations
 from tests.indexer.conftest import Read
 
 TODAY = dt.date(2026, 11, 23)
@@ -93,7 +93,7 @@ def test_a_file_name_that_is_no_utf8_stops_nothing(tmp_path: Path, root: Path) -
     except OSError:
         pytest.skip("this file system takes no such name")
     run(tmp_path, root)
-    found = generations.current(tmp_path / "data")
+    found = Generations(tmp_path / "data").current()
     assert found is not None
     assert found.manifest.documents == 2
     assert run(tmp_path, root).unchanged == 2
@@ -108,7 +108,7 @@ def test_a_file_that_could_not_be_read_is_tried_again(tmp_path: Path, root: Path
     run(tmp_path, root)
     (root / "b.md").chmod(0o644)
     run(tmp_path, root)
-    found = generations.current(tmp_path / "data")
+    found = Generations(tmp_path / "data").current()
     assert found is not None
     assert found.manifest.documents == 2
 

@@ -9,13 +9,13 @@ from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.sources import redirects, walk
 from indexer.sources.redirects import RedirectsError
-from kb.search.generations import generation as generations
+from kb.search.generations.generation import Generations
 from tests.indexer.conftest import TODAY, Read
 
 
 def _leads(tmp_path: Path, root: Path) -> dict[str, str]:
     pipeline.run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
-    current = generations.current(tmp_path / "data")
+    current = Generations(tmp_path / "data").current()
     assert current is not None
     asked = (
         "doc/install/old",

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kb.search.build import forward_index as corpus
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import AUDIENCES, Document, Kind
-from kb.search.generations.generation import Builder, Generation
-from kb.search.index import array_file as arrays
+from kb.search.generations.generation import Generation
 from kb.search.index import latent_topics as topics
+from kb.search.index.array_file import load_arrays
 from kb.search.searcher import Searcher
 from tests.search.index.test_latent_topics import corpus as themed
 from tests.search.library import document, published
@@ -53,7 +54,7 @@ def documents(pages: dict[int, tuple[str, str, str, Kind]]) -> dict[str, Documen
 
 def same(left: Generation, right: Generation, audiences: Iterable[str] = AUDIENCES) -> None:
     for audience in audiences:
-        one, other = (arrays.load(generation.partition(audience)) for generation in (left, right))
+        one, other = (load_arrays(generation.partition(audience)) for generation in (left, right))
         assert one.keys() == other.keys()
         for name in one.keys() - ELSEWHERE:
             assert one[name].tobytes() == other[name].tobytes(), (audience, name)
@@ -88,15 +89,20 @@ def test_keeping_gives_the_bytes_of_reading_again(
 def test_a_removed_page_leaves_no_word_behind(tmp_path: Path) -> None:
     published(tmp_path, [document("doc/a", "Alpha"), document("doc/b", "Zephyrion", "quarrelsome")])
     after = published(tmp_path, [], ["doc/a"])
-    for file in (corpus.FILE, "shown.records", "passages.records", "documents.sqlite"):
+    for file in (
+        corpus.FORWARD_INDEX_FILE,
+        "shown.records",
+        "passages.records",
+        "documents.sqlite",
+    ):
         raw = (after.path / file).read_bytes().lower()
         assert b"zephyrion" not in raw
         assert b"quarrelsome" not in raw
 
 
 def test_nothing_is_kept_of_an_index_that_is_not_there(tmp_path: Path) -> None:
-    with Builder(tmp_path) as builder:
-        assert builder.keep(["doc/a"]) == 0
+    with IndexBuilder(tmp_path) as builder:
+        assert builder.carry_over(["doc/a"]) == 0
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +111,7 @@ def themes() -> list[Document]:
 
 
 def words_of(generation: Generation) -> bytes:
-    return arrays.load(generation.partition("public"))["topic_words"].tobytes()
+    return load_arrays(generation.partition("public"))["topic_words"].tobytes()
 
 
 def test_an_edit_keeps_the_directions_of_words_and_gives_the_new_page_one(
@@ -115,7 +121,7 @@ def test_an_edit_keeps_the_directions_of_words_and_gives_the_new_page_one(
     edited = document(themes[0].id, themes[0].title, "invoice payment bill refund charge")
     after = published(tmp_path, [edited], [one.id for one in themes[1:]])
     assert words_of(after) == words_of(first)
-    made = arrays.load(after.partition("public"))
+    made = load_arrays(after.partition("public"))
     assert made["topic_drift"].tolist() == [1]
     passage = int(made["doc_passages"][np.flatnonzero(made["row"] == len(themes) - 1)[0]])
     assert made["topic_passages"][passage].any()
@@ -126,7 +132,7 @@ def test_pages_that_are_read_again_and_say_the_same_do_not_count_as_changed(
 ) -> None:
     published(tmp_path, themes)
     after = published(tmp_path, themes[:200], [one.id for one in themes[200:]])
-    assert arrays.load(after.partition("public"))["topic_drift"].tolist() == [0]
+    assert load_arrays(after.partition("public"))["topic_drift"].tolist() == [0]
 
 
 def test_whether_an_unchanged_page_was_read_again_shows_nowhere(
@@ -139,7 +145,7 @@ def test_whether_an_unchanged_page_was_read_again_shows_nowhere(
         after = published(
             tmp_path / name, [edited, *themes[1:again]], [one.id for one in themes[again:]]
         )
-        made.append(arrays.load(after.partition("public")))
+        made.append(load_arrays(after.partition("public")))
     for key in made[0].keys() - ELSEWHERE:
         assert made[0][key].tobytes() == made[1][key].tobytes(), key
 
@@ -155,14 +161,14 @@ def test_an_edit_of_a_hidden_page_changes_no_byte_of_what_the_public_gets(
     edited = document(themes[0].id, themes[0].title, "invoice payment bill refund charge")
     before = published(tmp_path, [edited], [one.id for one in (*themes[1:], *hidden)])
     then = {
-        name: array.tobytes() for name, array in arrays.load(before.partition("public")).items()
+        name: array.tobytes() for name, array in load_arrays(before.partition("public")).items()
     }
     # The hidden page is another one, and an unchanged public one was read again with it.
     other = document(hidden[0].id, "Runbook", "refund refund charge quarrelsome", audience="staff")
     after = published(
         tmp_path, [other, themes[1]], [edited.id, hidden[1].id, *(one.id for one in themes[2:])]
     )
-    now = arrays.load(after.partition("public"))
+    now = load_arrays(after.partition("public"))
     for name in now.keys() - ELSEWHERE:
         assert now[name].tobytes() == then[name], name
 
@@ -185,4 +191,4 @@ def test_directions_are_fitted_anew_when_a_page_is_lost_or_many_change(
     after = published(tmp_path, instead, [one.id for one in themes[few:]])
     again = published(tmp_path / "again", [*instead, *themes[few:]])
     same(after, again, ["public"])  # from whom it was hidden; to members of staff it is an edit
-    assert arrays.load(after.partition("public"))["topic_drift"].tolist() == [0]
+    assert load_arrays(after.partition("public"))["topic_drift"].tolist() == [0]

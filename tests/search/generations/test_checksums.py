@@ -8,17 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from kb.search.generations import checksums as sealing
+from kb.search.generations import checksums
 from kb.search.generations.checksums import ChecksumWriter
 
 
 def test_every_file_below_the_folder_is_sealed(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     (tmp_path / "one").write_bytes(b"1")
-    with ChecksumWriter(tmp_path) as sealer:
-        sealer.begin(("one",))
+    with ChecksumWriter(tmp_path) as writer:
+        writer.begin(("one",))
         (tmp_path / "below" / "two").write_bytes(b"22")
-        assert sealer.seals() == {
+        assert writer.checksums() == {
             "below/two": (2, hashlib.sha256(b"22").hexdigest()),
             "one": (1, hashlib.sha256(b"1").hexdigest()),
         }
@@ -34,8 +34,8 @@ def test_a_link_to_a_sealed_file_keeps_its_seal_and_a_copy_is_sealed_anew(tmp_pa
     (now / "copied").write_bytes(b"the same")
     with ChecksumWriter(
         now, (before, dict.fromkeys(("linked", "copied"), (8, "as it was sealed")))
-    ) as sealer:
-        assert sealer.seals() == {
+    ) as writer:
+        assert writer.checksums() == {
             "copied": (8, hashlib.sha256(b"the same").hexdigest()),
             "linked": (8, "as it was sealed"),
         }
@@ -48,28 +48,30 @@ def test_a_disk_that_fails_while_sealing_is_told_to_who_waits(
         raise OSError("no space")
 
     (tmp_path / "one").write_bytes(b"1")
-    monkeypatch.setattr(sealing, "sync", full)
-    with ChecksumWriter(tmp_path) as sealer:
-        sealer.begin(("one",))
+    monkeypatch.setattr(checksums, "sync", full)
+    with ChecksumWriter(tmp_path) as writer:
+        writer.begin(("one",))
         with pytest.raises(OSError, match="no space"):
-            sealer.seals()
+            writer.checksums()
 
 
 def test_what_is_known_of_a_file_holds_until_its_size_or_times_change(tmp_path: Path) -> None:
     file = tmp_path / "one"
     file.write_bytes(b"1")
-    sealing.remember(file, "as this process wrote it")
-    assert sealing.known_sha256(file) == "as this process wrote it"
+    checksums.remember_sha256(file, "as this process wrote it")
+    assert checksums.known_sha256(file) == "as this process wrote it"
     os.utime(file, ns=(0, 0))
-    assert sealing.known_sha256(file) == hashlib.sha256(b"1").hexdigest() == sealing.sha256(file)
+    assert (
+        checksums.known_sha256(file) == hashlib.sha256(b"1").hexdigest() == checksums.sha256(file)
+    )
 
 
 def test_the_first_file_that_differs_is_named(tmp_path: Path) -> None:
     files = {}
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(name)
-        files[name] = (1, sealing.sha256(tmp_path / name))
-    assert sealing.differing(tmp_path, files, sealing.sha256) is None
+        files[name] = (1, checksums.sha256(tmp_path / name))
+    assert checksums.differing(tmp_path, files, checksums.sha256) is None
     (tmp_path / "b").write_text("x")
     (tmp_path / "c").unlink()
-    assert sealing.differing(tmp_path, files, sealing.sha256) == "b"
+    assert checksums.differing(tmp_path, files, checksums.sha256) == "b"

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from kb.errors import Conflict, Unavailable
-from kb.search.generations import checksums as sealing
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Builder
-from kb.search.history import history
+from kb.search.build.builder import IndexBuilder
+from kb.search.generations import checksums
+from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from tests.search.library import ARTICLES, document, publish, searcher
 
@@ -24,9 +23,9 @@ def left_behind(data: Path) -> list[str]:
 def test_publishing_makes_the_next_generation_current(tmp_path: Path) -> None:
     assert publish(tmp_path).name == "000001"
     assert publish(tmp_path).name == "000002"
-    found = generations.current(tmp_path)
+    found = Generations(tmp_path).current()
     assert found is not None
-    assert found.name == generations.published(tmp_path) == "000002"
+    assert found.name == Generations(tmp_path).published_name() == "000002"
     assert found.manifest.kinds == {"doc": 5, "faq": 1, "forum": 2}
     assert {d.id for d in found.store.all()} == {d.id for d in ARTICLES}
 
@@ -34,12 +33,12 @@ def test_publishing_makes_the_next_generation_current(tmp_path: Path) -> None:
 def test_only_the_newest_generations_are_kept(tmp_path: Path) -> None:
     for _ in range(5):
         publish(tmp_path, operators=False)
-    assert generations.names(tmp_path) == ["000005", "000004", "000003"]
+    assert Generations(tmp_path).names() == ["000005", "000004", "000003"]
 
 
 def test_leaving_without_publishing_leaves_no_trace(tmp_path: Path) -> None:
     publish(tmp_path)
-    with pytest.raises(RuntimeError, match="boom"), Builder(tmp_path) as builder:  # noqa: PT012 - the point is the leaving
+    with pytest.raises(RuntimeError, match="boom"), IndexBuilder(tmp_path) as builder:  # noqa: PT012 - the point is the leaving
         builder.add(ARTICLES[0])
         raise RuntimeError("boom")
     assert left_behind(tmp_path) == ["gen-000001"]
@@ -55,16 +54,16 @@ def test_litter_of_a_killed_build_is_removed_by_the_next(tmp_path: Path) -> None
 
 def test_a_second_build_at_the_same_time_is_refused(tmp_path: Path) -> None:
     with (
-        Builder(tmp_path),
+        IndexBuilder(tmp_path),
         pytest.raises(Conflict, match="Another index build is running"),
-        Builder(tmp_path),
+        IndexBuilder(tmp_path),
     ):
         pass
     publish(tmp_path)
 
 
 def test_two_documents_with_one_id_are_refused(tmp_path: Path) -> None:
-    with Builder(tmp_path) as builder:
+    with IndexBuilder(tmp_path) as builder:
         builder.add(ARTICLES[0])
         with pytest.raises(Conflict, match="doc/port"):
             builder.add(ARTICLES[0])
@@ -87,7 +86,7 @@ def test_a_damaged_generation_is_refused_and_the_one_before_serves(
         else:
             file.unlink()
         with pytest.raises(Unavailable, match="kb index --full"):
-            generations.verified(tmp_path, "000002")
+            Generations(tmp_path).verified("000002")
         assert Searcher(tmp_path).generation == "000001", file
         file.write_bytes(whole)
     assert Searcher(tmp_path).generation == "000002"
@@ -137,7 +136,7 @@ def test_a_disk_that_is_full_while_words_are_written_is_told_in_a_sentence(
 
 def test_readers_never_see_an_empty_index_while_another_is_built(tmp_path: Path) -> None:
     reader = searcher(tmp_path)
-    with Builder(tmp_path) as builder:
+    with IndexBuilder(tmp_path) as builder:
         builder.add(ARTICLES[0])
         assert reader.search("password").hits[0].id == "faq/password"
         assert Searcher(tmp_path, budget_ms=60_000).search("password").hits[0].id == "faq/password"
@@ -170,16 +169,16 @@ def test_for_a_page_only_what_changed_is_read_again(
 ) -> None:
     publish(tmp_path)
     publish(tmp_path, ARTICLES[:2], operators=False)
-    seen, sha256 = history(tmp_path), sealing.sha256
+    seen, sha256 = Generations(tmp_path).history(), checksums.sha256
     hashed: list[Path] = []
 
     def told(file: Path) -> str:
         hashed.append(file)
         return sha256(file)
 
-    monkeypatch.setattr(sealing, "sha256", told)
-    assert history(tmp_path, anew=False) == seen
-    current = generations.current(tmp_path, anew=False)
+    monkeypatch.setattr(checksums, "sha256", told)
+    assert Generations(tmp_path).history(trusted=True) == seen
+    current = Generations(tmp_path).current(trusted=True)
     assert current
     assert current.name == "000002"
     assert hashed == []  # what this process wrote itself, it knows
@@ -188,7 +187,9 @@ def test_for_a_page_only_what_changed_is_read_again(
     raw = file.read_bytes()
     file.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
     os.utime(file, ns=(0, 0))
-    assert [(one.name, one.serves, one.sound) for one in history(tmp_path, anew=False)] == [
+    assert [
+        (one.name, one.serves, one.sound) for one in Generations(tmp_path).history(trusted=True)
+    ] == [
         ("000002", False, False),
         ("000001", True, True),
     ]

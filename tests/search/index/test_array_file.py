@@ -6,27 +6,27 @@ import numpy as np
 import pytest
 
 from kb.errors import Unavailable
-from kb.search.index import array_file as arrays
+from kb.search.index.array_file import Arrays, load_arrays, save_arrays, touch_arrays
 
 
 def test_touching_changes_nothing(tmp_path: Path) -> None:
-    arrays.save(
+    save_arrays(
         tmp_path / "x.arrays",
         {"a": np.arange(9_000), "none": np.zeros(0), "grid": np.ones((3, 2), np.int8)},
     )
-    opened = arrays.load(tmp_path / "x.arrays")
-    arrays.touch(opened)
+    opened = load_arrays(tmp_path / "x.arrays")
+    touch_arrays(opened)
     assert opened["a"].tolist() == list(range(9_000))
 
 
 def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
-    given: arrays.Arrays = {
+    given: Arrays = {
         "a": np.arange(7, dtype=np.int32),
         "empty": np.zeros(0, np.uint8),
         "two": np.ones((3, 2), np.float32),
     }
-    arrays.save(tmp_path / "x.arrays", given)
-    found = arrays.load(tmp_path / "x.arrays")
+    save_arrays(tmp_path / "x.arrays", given)
+    found = load_arrays(tmp_path / "x.arrays")
     assert list(found) == list(given)
     for name, array in given.items():
         np.testing.assert_array_equal(found[name], array)
@@ -34,9 +34,9 @@ def test_arrays_come_back_as_they_were(tmp_path: Path) -> None:
 
 
 def test_loaded_arrays_cannot_be_written(tmp_path: Path) -> None:
-    arrays.save(tmp_path / "x.arrays", {"a": np.arange(3)})
+    save_arrays(tmp_path / "x.arrays", {"a": np.arange(3)})
     with pytest.raises(ValueError, match="read-only"):
-        arrays.load(tmp_path / "x.arrays")["a"][0] = 1
+        load_arrays(tmp_path / "x.arrays")["a"][0] = 1
 
 
 @pytest.mark.parametrize(
@@ -45,12 +45,12 @@ def test_loaded_arrays_cannot_be_written(tmp_path: Path) -> None:
 def test_another_file_is_refused_with_a_sentence(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x.arrays").write_bytes(content)
     with pytest.raises(Unavailable, match="kb index --full"):
-        arrays.load(tmp_path / "x.arrays")
+        load_arrays(tmp_path / "x.arrays")
 
 
 def test_a_file_cut_short_is_refused(tmp_path: Path) -> None:
-    arrays.save(tmp_path / "x.arrays", {"a": np.arange(1000)})
+    save_arrays(tmp_path / "x.arrays", {"a": np.arange(1000)})
     whole = (tmp_path / "x.arrays").read_bytes()
     (tmp_path / "x.arrays").write_bytes(whole[:300])
     with pytest.raises(Unavailable, match="damaged"):
-        arrays.load(tmp_path / "x.arrays")
+        load_arrays(tmp_path / "x.arrays")

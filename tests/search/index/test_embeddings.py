@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from kb.errors import Misconfigured
-from kb.search.generations.generation import Builder
-from kb.search.index import array_file as arrays
+from kb.search.build.builder import IndexBuilder
 from kb.search.index import embeddings as semantic
+from kb.search.index.array_file import load_arrays
 from kb.search.searcher import Searcher
 from tests.search.library import document, published
 
@@ -72,7 +72,7 @@ def test_what_is_kept_is_what_would_be_worked_out_again(tmp_path: Path) -> None:
     )  # asked for after these documents had been read
     for audience in ("public", "staff"):
         rows = [
-            arrays.load(one.partition(audience))["semantic_passages"].tolist()
+            load_arrays(one.partition(audience))["semantic_passages"].tolist()
             for one in (fresh, again, later)
         ]
         assert rows[0] == rows[1] == rows[2]
@@ -85,7 +85,7 @@ def test_what_is_hidden_has_no_part_in_it(tmp_path: Path) -> None:
         published(tmp_path / "b", PAGES[:2], semantic=True),
     )
     left, right = (
-        arrays.load(one.partition("public"))["semantic_passages"] for one in (beside, alone)
+        load_arrays(one.partition("public"))["semantic_passages"] for one in (beside, alone)
     )
     assert left.tobytes() == right.tobytes()
 
@@ -108,7 +108,7 @@ def test_an_index_with_meanings_is_answered_without_the_model(
 def test_asking_for_meanings_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
     with (
         pytest.raises(Misconfigured, match="askfirst\\[semantic\\]"),
-        Builder(tmp_path, semantic=True),
+        IndexBuilder(tmp_path, semantic=True),
     ):
         pass
 

@@ -44,7 +44,7 @@ def arrays(documents: list[Document]) -> dict[str, np.ndarray]:
     gathered = ForwardIndex()
     for row, one in enumerate(documents):
         gathered.add(one, row, cut(one))
-    return postings.partition(gathered, frozenset({"public"}))
+    return postings.partition_arrays(gathered, frozenset({"public"}))
 
 
 def test_a_small_help_centre_has_none_and_is_answered_without() -> None:

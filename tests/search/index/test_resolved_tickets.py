@@ -14,8 +14,8 @@ import pytest
 
 from kb.errors import Invalid
 from kb.search import evaluation as evaluate
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document
-from kb.search.generations.generation import Builder
 from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -34,10 +34,10 @@ SECRET = ResolvedTicket("quarrelsome vault of Charlie", ("doc/vault",), NOON)
 def centre(
     data: Path, tickets: Iterable[ResolvedTicket], documents: Iterable[Document] = CENTRE
 ) -> Searcher:
-    with Builder(data, operators=False) as builder:
+    with IndexBuilder(data, operators=False) as builder:
         for one in documents:
             builder.add(one)
-        builder.solved(tickets)
+        builder.resolved_tickets(tickets)
         builder.publish(ledger={}, settings={})
     return Searcher(data, budget_ms=60_000)
 

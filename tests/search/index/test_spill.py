@@ -17,10 +17,10 @@ from hypothesis import strategies as st
 from kb.errors import Unavailable
 from kb.search.analysis.passages import cut
 from kb.search.build.forward_index import ForwardIndex
-from kb.search.build.partition_writer import partition
+from kb.search.build.partition_writer import partition_arrays
 from kb.search.documents import Document
-from kb.search.index import array_file as arrays
 from kb.search.index import spill
+from kb.search.index.array_file import save_arrays
 from kb.search.index.spill import Columns, Spill, blocks
 from tests.search.index.test_latent_topics import corpus as themed
 from tests.search.library import ARTICLES, document, publish
@@ -36,7 +36,8 @@ def made(documents: list[Document], space: Spill) -> dict[str, bytes]:
     for row, one in enumerate(documents):
         corpus.add(one, row, cut(one))
     return {
-        name: array.tobytes() for name, array in partition(corpus, EVERYTHING, None, space).items()
+        name: array.tobytes()
+        for name, array in partition_arrays(corpus, EVERYTHING, None, space).items()
     }
 
 
@@ -102,7 +103,7 @@ def test_saving_what_lies_in_a_file_gives_the_same_file(tmp_path: Path) -> None:
     with contextlib.closing(Spill(tmp_path, small=0)) as space:
         run = space.run(np.float32)
         run.append(np.arange(100, dtype=np.float32))
-        arrays.save(
+        save_arrays(
             tmp_path / "one",
             {
                 "a": run.array(),
@@ -110,6 +111,6 @@ def test_saving_what_lies_in_a_file_gives_the_same_file(tmp_path: Path) -> None:
                 "c": np.array([[1], [2]], np.float16),
             },
         )
-    arrays.save(tmp_path / "two", {"a": np.arange(100, dtype=np.float32), "b": np.zeros((0, 3), np.int8),
+    save_arrays(tmp_path / "two", {"a": np.arange(100, dtype=np.float32), "b": np.zeros((0, 3), np.int8),
                                    "c": np.array([[1], [2]], np.float16)})  # fmt: skip
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()

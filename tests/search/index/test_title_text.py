@@ -75,7 +75,7 @@ def test_it_is_what_looking_into_each_title_says(
 
 
 def test_titles_that_stayed_are_taken_over() -> None:
-    none = np.zeros(0, dtype=np.int64)
+    none = np.zeros(0, dtype=np.int32)
     then = CarriedOver(phrases.pack(TITLES), np.array([-1, 1]), surfaces=none, stems=none)
     again = phrases.pack(("New one", TITLES[1]), then)
     whole = phrases.pack(("New one", TITLES[1]))

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kb.search.documents import PUBLIC
-from kb.search.generations import generation as generations
+from kb.search.generations.generation import Generations
 from kb.search.index import title_text as phrases
 from kb.search.index.title_text import TitleText
 from kb.search.kernels.dispatch import Floats, Ints, Kernels, by_numpy, gather, top
@@ -214,7 +214,7 @@ def test_a_whole_answer_is_the_same_by_either_and_explained_or_not(
     compiled: Kernels, tmp_path: Path
 ) -> None:
     publish(tmp_path)
-    generation = generations.current(tmp_path)
+    generation = Generations(tmp_path).current()
     assert generation is not None
     answers = []
     for run in (by_numpy(), compiled):

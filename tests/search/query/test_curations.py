@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document
-from kb.search.generations.generation import Builder
 from kb.search.query.curations import Curations
 from kb.search.scoring.bm25 import QueryTerm
 from kb.search.searcher import Searcher
@@ -24,7 +24,7 @@ PAGES = [
 
 
 def _searcher(data: Path, decided: dict[str, Any], pages: list[Document] = PAGES) -> Searcher:
-    with Builder(data) as builder:
+    with IndexBuilder(data) as builder:
         for page in pages:
             builder.add(page)
         builder.curations = decided

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,9 @@ import pytest
 from indexer.pipeline import IndexOptions, run_index
 from indexer.sources import walk
 from kb.people.person import Role
-from kb.search.generations import generation as generations
-from kb.search.generations.generation import Builder
+from kb.search.build.builder import IndexBuilder
+from kb.search.generations.findings import FindingsFile
+from kb.search.generations.generation import Generations
 from kb.search.scoring import weights
 from tests.webapp.world import DOCUMENTS, MONDAY, Browser, Portal, build, publish, settings_of
 from webapp.editor.overview import PARTS
@@ -46,11 +48,12 @@ def text_of(page: str) -> str:
 
 
 def test_it_says_what_is_published_and_who_may_see_how_much(erin: Browser) -> None:
-    page = text_of(erin.page("/editor"))
+    html = erin.page("/editor")
+    page = text_of(html)
+    assert 'data-findings="none"' in html
     assert "6 documents Generation 000001" in page
     assert "Public 3 1 1 5" in page
     assert "Staff 4 1 1 6" in page
-    assert "No published file has anything to mend." in page
 
 
 def test_editors_and_the_administrator_come_in_and_find_it(
@@ -121,7 +124,7 @@ def test_another_generation_serves_at_the_press_of_a_button(folder: Path) -> Non
     assert "Roll back" in page
     answer = erin.post("/editor/rollback", {"name": "000001"})
     assert answer.headers["Location"] == "/editor?served=000001"
-    serving = generations.current(data)
+    serving = Generations(data).current()
     assert serving
     assert serving.name == "000001"
     after = erin.page("/editor?served=000001")
@@ -142,9 +145,9 @@ def test_what_cannot_serve_is_said_and_changes_nothing(folder: Path) -> None:
         answer = erin.post("/editor/rollback", {"name": name})
         assert answer.status_code == status
         assert 'role="alert"' in answer.get_data(as_text=True)
-    with Builder(data):
+    with IndexBuilder(data):
         assert erin.post("/editor/rollback", {"name": "000001"}).status_code == 409
-    assert generations.published(data) == "000002"
+    assert Generations(data).published_name() == "000002"
     portal.centre.close()
 
 
@@ -165,15 +168,32 @@ def test_what_the_indexer_found_is_listed_with_its_place(folder: Path, tmp_path:
     )
     assert report.findings
     portal = build(settings_of(folder))
-    page = text_of(portal.browser("erin").page("/editor"))
+    html = portal.browser("erin").page("/editor")
+    page = text_of(html)
+    assert html.count("data-finding=") == len(report.findings)
+    assert html.count('data-finding="skipped"') == len(report.skipped)
     for finding in report.findings:
         assert (f"{finding.source}:{finding.line}" if finding.line else finding.source) in page
         assert " ".join(finding.sentence.split()[:3]) in page
     portal.centre.close()
 
 
+def test_an_index_of_an_earlier_version_shows_no_findings_and_says_so(folder: Path) -> None:
+    published = Generations(folder / "data").current()
+    assert published
+    (published.path / FindingsFile.NAME).unlink()
+    files = {k: v for k, v in published.manifest.files.items() if k != FindingsFile.NAME}
+    replace(published.manifest, files=files).write(published.path)
+
+    portal = build(settings_of(folder))
+    page = portal.browser("erin").page("/editor")
+    assert 'data-findings="unknown"' in page
+    assert "data-finding=" not in page
+    portal.centre.close()
+
+
 def test_what_editors_decided_is_shown_as_it_is_in_force(folder: Path) -> None:
-    with Builder(folder / "data") as builder:
+    with IndexBuilder(folder / "data") as builder:
         for one in DOCUMENTS:
             builder.add(one)
         builder.curations = CURATIONS

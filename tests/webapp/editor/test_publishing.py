@@ -14,7 +14,7 @@ import pytest
 from indexer.pipeline import IndexOptions, run_index
 from indexer.sources import walk
 from kb.jobs.index_runs import Run, RunKind
-from kb.search.generations.previews import FILE as PREVIEW_FILE
+from kb.search.generations.previews import PreviewFile
 from tests.jobs.test_index_runner import report
 from tests.webapp.editor.test_overview import text_of
 from tests.webapp.world import MONDAY, Browser, Portal, build, same_for, settings_of
@@ -179,7 +179,11 @@ def checked(folder: Path, tmp_path: Path) -> Iterator[Portal]:
     )
     found = run_index(
         IndexOptions(
-            made.sources, made.data, made.today, check_only=True, preview=made.data / PREVIEW_FILE
+            made.sources,
+            made.data,
+            made.today,
+            check_only=True,
+            preview=PreviewFile.in_folder(made.data).path,
         )
     )
     portal = build(settings_of(folder))
@@ -221,7 +225,7 @@ def test_a_preview_is_for_editors_who_may_see_the_article(checked: Portal) -> No
     hidden, missing = eve.get("/editor/preview/doc/new"), eve.get("/editor/preview/doc/nothing")
     assert hidden.status_code == missing.status_code == 404
     assert same_for(hidden, "doc/new") == same_for(missing, "doc/nothing")
-    (checked.centre.settings.data / PREVIEW_FILE).write_bytes(b"broken")
+    checked.centre.index.previews.path.write_bytes(b"broken")
     assert eve.get("/editor").status_code == 200
     assert eve.get("/editor/preview/doc/open").status_code == 503
 

@@ -1,0 +1,360 @@
+"""IndexBuilder: documents in, the next generation out.
+
+Builds in a folder beside the published generations, so that readers go on undisturbed, and takes
+over from the previous generation what did not change. Which documents there are is the indexer's
+business; the arrays of one audience are made in ``partition_writer``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import json
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+
+from kb.disk import sync
+from kb.errors import Unavailable
+from kb.search.build.forward_index import FORWARD_INDEX_FILE, ForwardIndex, passage_ranges
+from kb.search.build.partition_writer import partition_arrays
+from kb.search.documents import AUDIENCES, Document, visible_to
+from kb.search.generations import checksums
+from kb.search.generations.checksums import ChecksumWriter
+from kb.search.generations.findings import Finding, FindingsFile
+from kb.search.generations.generation import (
+    CURATIONS_FILE,
+    INDEX_FORMAT,
+    LEDGER_FILE,
+    Generation,
+    Generations,
+    Manifest,
+    write_errors_as_unavailable,
+)
+from kb.search.index import resolved_tickets
+from kb.search.index.array_file import Arrays, load_arrays, save_arrays
+from kb.search.index.document_store import (
+    STORE_FILE,
+    STORE_FILES,
+    STORE_WRITE_ERRORS,
+    DocumentStore,
+    StoreDifference,
+    StoreWriter,
+    without_surrogates,
+)
+from kb.search.index.previous import PreviousPartition
+from kb.search.index.resolved_tickets import ResolvedTicket
+from kb.search.index.spill import Spill
+
+#: Called with the stage, how much of it is done, and how much there is to do.
+BuildProgress = Callable[[str, int, int], None]
+
+
+class IndexBuilder:
+    """Builds the next generation: ``with IndexBuilder(data) as b: b.add(...); b.publish(...)``.
+
+    One at a time: a second builder on the same data folder raises Conflict. Leaving without
+    ``publish`` leaves no trace. A full disk or a file error raises Unavailable, and what was
+    published before goes on serving.
+    """
+
+    def __init__(
+        self,
+        data: Path,
+        *,
+        keep: int = 3,
+        progress: BuildProgress | None = None,
+        operators: bool = True,
+        previous: Generation | None = None,
+        semantic: bool = False,
+    ) -> None:
+        """``keep`` generations stay after publishing. ``operators`` says that phrases and fields
+        are indexed too; ``semantic``, that meanings are compared by a model (see
+        ``kb.search.index.embeddings``). ``previous`` is the published generation, where the caller
+        has verified it already.
+        """
+        self._generations = Generations(data)
+        self._keep = keep
+        self._operators = operators
+        self._semantic = semantic
+        self.progress: BuildProgress = progress or (lambda _stage, _done, _total: None)
+        self.previous = previous
+        self.curations: Mapping[str, Any] = {}  # see ``Generation.curations``
+
+        self._kinds: Counter[str] = Counter()
+        self._carried_over = False
+        self._finish_copying: Callable[[], None] = lambda: None
+        self._resolved_tickets: tuple[ResolvedTicket, ...] = ()
+        self._open = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        with write_errors_as_unavailable(), contextlib.ExitStack() as opened:
+            root = self._generations.folder
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)
+            opened.enter_context(self._generations.lock())
+            for leftover in root.glob("building-*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+
+            if self.previous is None or self._generations.published_name() != self.previous.name:
+                self.previous = self._generations.current()
+
+            self._folder = Path(tempfile.mkdtemp(prefix="building-", dir=root))
+            opened.callback(shutil.rmtree, self._folder, ignore_errors=True)
+
+            self._store = StoreWriter(self._folder / STORE_FILE)
+            opened.callback(self._store.close)
+            spill = Spill(self._folder)
+            opened.callback(spill.close)
+            self._forward_index = ForwardIndex(semantic=self._semantic, spill=spill)
+
+            before = (self.previous.path, self.previous.manifest.files) if self.previous else None
+            self._checksums = opened.enter_context(ChecksumWriter(self._folder, before))
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # What is closed here unpublished is thrown away: that it cannot be finished well on a full
+        # disk is no news.
+        with contextlib.suppress(*STORE_WRITE_ERRORS):
+            self._open.close()
+
+    def add(self, document: Document) -> None:
+        """Index one document. Raises Conflict when its id was added before."""
+        with write_errors_as_unavailable():
+            self._finish_copying()
+            document = without_surrogates(document)
+            row, passages = self._store.add(document)
+            self._forward_index.add(document, row, passages)
+            self._kinds[document.kind] += 1
+
+    def carry_over(self, ids: Iterable[str]) -> int:
+        """Take over these documents of the previous generation, unread; before anything is added.
+
+        Returns how many of them it has; the others have to be added.
+        """
+        if self.previous is None:
+            return 0
+
+        with write_errors_as_unavailable(), contextlib.closing(self.previous.store) as store:
+            row_of = store.rows()
+            rows = sorted(row_of[document_id] for document_id in ids if document_id in row_of)
+            if not rows:
+                return 0
+
+            # The store is copied by another thread while the forward index is taken over here.
+            saved = load_arrays(self.previous.path / FORWARD_INDEX_FILE)
+            copy_store = functools.partial(
+                self._store.carry_over,
+                self.previous.path / STORE_FILE,
+                rows,
+                *passage_ranges(saved, rows),
+            )
+            self._finish_copying = self._checksums.run_in_background(copy_store).result
+            self._forward_index.carry_over(saved, np.array(rows, dtype=np.int64), store.passage)
+
+            self._carried_over = True
+            self._kinds.update(str(facts.kind) for facts in self._forward_index.documents)
+        return len(rows)
+
+    def alias(self, old: str, document_id: str) -> None:
+        """Let an old id lead to a document that was or will be added."""
+        with write_errors_as_unavailable():
+            self._finish_copying()
+            self._store.alias(old, document_id)
+
+    def resolved_tickets(self, tickets: Iterable[ResolvedTicket]) -> None:
+        """Let these resolved tickets vote, and no others: one that is left out stops voting."""
+        self._resolved_tickets = tuple(tickets)
+
+    def prepare(
+        self,
+        *,
+        ledger: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        findings: Iterable[Finding] = (),
+    ) -> Generation:
+        """Build and verify what was added, aside: to be inspected, then released or dropped."""
+        with write_errors_as_unavailable():
+            self._finish_copying()
+            self._store.close()
+            self._checksums.begin(STORE_FILES)
+            if self._operators:
+                self._start_whoosh()
+
+            partitions = self._write_partitions()
+            self._forward_index.save(self._folder / FORWARD_INDEX_FILE)
+            self._checksums.begin((FORWARD_INDEX_FILE,))
+
+            # ASCII, as names of files need not be valid UTF-8.
+            (self._folder / LEDGER_FILE).write_text(json.dumps(ledger), "ascii")
+            FindingsFile(self._folder).write(findings)
+            curations = json.dumps(self.curations, ensure_ascii=False)
+            (self._folder / CURATIONS_FILE).write_text(curations, "utf-8")
+
+            manifest = self._write_manifest(partitions, settings)
+            self._verify(manifest)
+            return Generation(self._folder, manifest)
+
+    def release(self, prepared: Generation) -> Manifest:
+        """Publish what ``prepare`` returned: from now on it is the generation that readers open."""
+        manifest = prepared.manifest
+        with write_errors_as_unavailable():
+            target = self._generations.path(manifest.name)
+            os.rename(self._folder, target)
+            sync(self._generations.folder)
+            self._generations.point_to(manifest.name)
+
+            for name in self._generations.names()[self._keep :]:
+                shutil.rmtree(self._generations.path(name), ignore_errors=True)
+            for file, (_, digest) in manifest.files.items():
+                checksums.remember_sha256(target / file, digest)
+            return manifest
+
+    def publish(
+        self,
+        *,
+        ledger: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        findings: Iterable[Finding] = (),
+    ) -> Manifest:
+        """Build, verify, sync and publish what was added."""
+        return self.release(self.prepare(ledger=ledger, settings=settings, findings=findings))
+
+    def _start_whoosh(self) -> None:
+        from kb.search.engines.whoosh import start_build  # brings Whoosh
+
+        self._whoosh = start_build(
+            self._folder,
+            self.previous.path if self.previous else None,
+            self._difference,
+            documents=self._kinds.total(),
+        )
+
+    def _write_partitions(self) -> dict[str, str]:
+        """One file of arrays for each distinct set of visible documents: {audience: file}."""
+        present = Counter(facts.audience for facts in self._forward_index.documents)
+        audiences = [*AUDIENCES, *sorted(set(present) - set(AUDIENCES))]
+
+        files: dict[frozenset[str], str] = {}
+        partitions = {}
+        for done, audience in enumerate(audiences):
+            self.progress("ranking", done, len(audiences))
+            visible = frozenset(name for name in visible_to(audience) if present[name])
+            if visible not in files:
+                files[visible] = f"part-{len(files)}.arrays"
+                with contextlib.closing(Spill(self._folder)) as spill:
+                    previous = self._previous_partition(audience, visible)
+                    arrays = self._partition(visible, previous, spill)
+                    save_arrays(self._folder / files[visible], arrays)
+                self._checksums.begin((files[visible],))
+            partitions[audience] = files[visible]
+        self.progress("ranking", len(audiences), len(audiences))
+
+        return partitions
+
+    def _partition(
+        self, visible: frozenset[str], previous: PreviousPartition | None, spill: Spill
+    ) -> Arrays:
+        """Everything that those who see ``visible`` are answered from."""
+        arrays = partition_arrays(self._forward_index, visible, previous, spill)
+        facts = self._forward_index.documents
+        number_of = {facts[row].id: number for number, row in enumerate(arrays["row"].tolist())}
+        return arrays | resolved_tickets.pack(
+            self._resolved_tickets, self._forward_index.analyzer, arrays, number_of
+        )
+
+    def _previous_partition(
+        self, audience: str, visible: frozenset[str]
+    ) -> PreviousPartition | None:
+        """What the previous generation had for this audience, when documents were carried over."""
+        if (
+            not self._carried_over
+            or self.previous is None
+            or audience not in self.previous.manifest.partitions
+        ):
+            return None
+
+        with contextlib.closing(self.previous.store) as store:
+            of_row = store.audiences()
+        visible_then = {id_ for id_, other in of_row.values() if other in visible_to(audience)}
+        visible_now = {f.id for f in self._forward_index.documents if f.audience in visible}
+        fresh = set(self._difference.fresh)
+
+        arrays = load_arrays(self.previous.partition(audience))
+        ids = [of_row[row][0] for row in arrays["row"].tolist()]
+        # A document that was read again but says the same counts as unchanged: it may have been
+        # read only because of a hidden one, and that must leave no trace.
+        numbers = {
+            document_id: number
+            for number, document_id in enumerate(ids)
+            if document_id in visible_now and document_id not in fresh
+        }
+        return PreviousPartition(
+            arrays,
+            changed=len(visible_now & fresh),
+            lost=bool(visible_then - visible_now),
+            numbers=numbers,
+            forward_index=load_arrays(self.previous.path / FORWARD_INDEX_FILE),
+        )
+
+    @functools.cached_property
+    def _difference(self) -> StoreDifference:
+        """What differs from the previous generation, whether it was read again or not."""
+        with contextlib.ExitStack() as opened:
+            built = opened.enter_context(contextlib.closing(self._built_store()))
+            previous = None
+            if self.previous is not None:
+                previous = opened.enter_context(contextlib.closing(self.previous.store))
+            return built.difference(previous)
+
+    def _built_store(self) -> DocumentStore:
+        return DocumentStore(self._folder / STORE_FILE)
+
+    def _write_manifest(self, partitions: dict[str, str], settings: Mapping[str, Any]) -> Manifest:
+        if self._operators:
+            self._whoosh.wait(lambda done, total: self.progress("phrases", done, total))
+        files = self._checksums.checksums()
+
+        names = (*self._generations.names(), self._generations.published_name() or "0")
+        newest = max((int(name) for name in names if name.isdigit()), default=0)
+        manifest = Manifest(
+            name=f"{newest + 1:06}",
+            format=INDEX_FORMAT,
+            created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            documents=self._kinds.total(),
+            kinds=dict(self._kinds),
+            partitions=partitions,
+            settings=dict(settings),
+            files=files,
+        )
+        manifest.write(self._folder)
+
+        for folder in [*(p for p in self._folder.rglob("*") if p.is_dir()), self._folder]:
+            sync(folder)
+        return manifest
+
+    def _verify(self, manifest: Manifest) -> None:
+        """Open what was built as a reader would; a failure publishes nothing."""
+        with contextlib.closing(self._built_store()) as store:
+            stored = len(store)
+        partitions = [load_arrays(self._folder / f) for f in set(manifest.partitions.values())]
+        widest = max((arrays["kind"].size for arrays in partitions), default=0)
+
+        if stored != manifest.documents or widest > stored:
+            raise Unavailable(
+                f"The new generation holds {stored} documents where {manifest.documents} were "
+                "added; it was not published."
+            )

@@ -4,13 +4,17 @@ reloads.
 
 from __future__ import annotations
 
+import datetime as dt
 import re
+import secrets
 
 import pytest
-from playwright.sync_api import FilePayload, Route, expect
+from playwright.sync_api import FilePayload, Page, Route, expect
 
+from kb.tickets.desk import UNVERIFIED_PER_HOUR
 from tests.browser.conftest import Door, Served
-from tests.browser.test_story import FILED, fill, suggest, typed
+from tests.browser.test_story import FILED, fill, guest_address, suggest, typed
+from tests.world import draft
 
 pytestmark = pytest.mark.browser
 
@@ -44,12 +48,91 @@ def test_a_lost_connection_loses_nothing_and_files_once(visit: Door, served: Ser
 
     page.route("**/tickets", answer_is_lost)
     page.get_by_role("button", name="File the ticket").click()
-    expect(page.locator("#summary")).to_contain_text("Nothing is lost")
-    expect(page.locator("#summary")).to_be_focused()
+    expect(page.locator("#refusal")).to_be_focused()
+    expect(page.locator("#title")).to_have_value("The line went dead")
     page.unroute("**/tickets")
     page.get_by_role("button", name="File the ticket").click()
     page.wait_for_url(FILED)
     assert served.tickets() == before + 1
+
+
+def use_up(served: Served, email: str) -> None:
+    """Files as many tickets of this address as it may file in an hour."""
+    now = dt.datetime.now(dt.UTC)
+    gina = served.centre.accounts.guest(email, "Gina Guest", "UTC", now=now)
+    for number in range(UNVERIFIED_PER_HOUR):
+        served.centre.desk.open(
+            draft(f"Number {number}"), gina, key=secrets.token_urlsafe(18), now=now
+        )
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with-script", "without-script"])
+def test_a_ticket_too_many_is_told_at_the_button_and_nothing_is_lost(
+    visit: Door, served: Served, script: bool
+) -> None:
+    email = guest_address()
+    use_up(served, email)
+    before, page = served.tickets(), visit(script=script).go("/tickets/new")
+    page.fill("#title", "xyzzy plugh")
+    fill(page, email=email)
+    page.locator("#file-ticket").press("Enter")
+    refusal = page.locator("#refusal")
+    expect(refusal).to_be_focused()
+    expect(refusal).to_be_in_viewport()
+    expect(refusal).to_have_attribute("role", "alert")
+    assert refusal.inner_text().strip()
+    expect(page.locator("#file-ticket")).to_be_in_viewport()
+    expect(page.locator("#summary")).to_be_hidden()
+    expect(page.locator("#title")).to_have_value("xyzzy plugh")
+    expect(page.locator("#description")).to_have_value("It eats every second sheet.")
+    expect(page.locator("#email")).to_have_value(email)
+    page.fill("#email", guest_address())  # an address that is free files at once
+    page.locator("#file-ticket").press("Enter")
+    page.wait_for_url(FILED)
+    assert served.tickets() == before + 1
+
+
+def read_first(page: Page) -> None:
+    suggest(page)
+    page.locator(".suggest-option").first.click()
+    expect(page.locator("#reader")).to_contain_text("Pull the jammed paper slowly")
+
+
+def after_closing(page: Page, act: str) -> None:
+    """Acts at once after the reader has closed, before the browser says so, as somebody who types
+    quickly does.
+    """
+    page.evaluate(
+        """act => new Promise((done) => {
+          const reader = document.querySelector("#reader");
+          reader.addEventListener("close", () => requestAnimationFrame(done), { once: true });
+          reader.querySelector("[data-rejected]").click();
+          document.querySelector(act).focus();
+          document.querySelector(act).click();
+        })""",
+        act,
+    )
+
+
+def test_who_goes_on_at_once_after_reading_stays_in_the_field(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    read_first(page)
+    after_closing(page, "#description")
+    expect(page.locator("#description")).to_be_focused()
+    expect(page.locator(".suggest-option").first).to_have_class(re.compile("suggest-rejected"))
+
+
+def test_who_reads_again_at_once_gets_the_document_again(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    read_first(page)
+    page.route(
+        "**/help/doc/jam?fragment=1",
+        lambda route: route.fulfill(content_type="text/html", body="<p>Once more.</p>"),
+    )
+    after_closing(page, ".suggest-option")
+    expect(page.locator("#reader")).to_contain_text("Once more.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#title")).to_be_focused()
 
 
 def test_a_reload_keeps_what_was_typed(visit: Door) -> None:

@@ -32,13 +32,14 @@ export class Reader {
   }
 
   async open(hit, from) {
+    this.ended(); // the reading before: its close event may still be on its way
     this.hit = hit;
-    this.from = from;
     this.since = performance.now();
     this.title.textContent = hit.title;
     this.dialog.querySelector("[data-full]").href = hit.url;
     this.body.replaceChildren(document.createTextNode("One moment …"));
     this.dialog.returnValue = "";
+    from.focus(); // when the dialog closes, the browser returns the focus to where it was
     this.dialog.showModal();
     this.title.focus();
     const address = new URL(hit.url, location.href);
@@ -62,14 +63,13 @@ export class Reader {
     this.told.closed(hit, Math.round(performance.now() - this.since));
   }
 
+  // The close event comes after the dialog has closed and the focus is back. By then somebody who is quick is in
+  // another field, or reads the next document: nothing here may move the focus or end what is open.
   ended() {
+    if (this.dialog.open || !this.hit) return;
     const hit = this.hit;
     this.left();
-    if (!hit) return;
     if (this.dialog.returnValue === "solved") this.told.solved(hit);
-    else {
-      if (this.dialog.returnValue === "rejected") this.told.rejected(hit);
-      this.from?.focus();
-    }
+    if (this.dialog.returnValue === "rejected") this.told.rejected(hit);
   }
 }

@@ -151,8 +151,23 @@ form.addEventListener("ask:settled", (event) => tell("query", { q: event.detail.
 
 // ---- mistakes
 
+const summary = document.getElementById("summary");
+const refusal = document.getElementById("refusal");
+
+function present(note) {
+  note.hidden = false;
+  note.focus();
+  note.scrollIntoView({ block: "center" });
+}
+
+function fail(sentence, fields = {}) {
+  if (Object.keys(fields).some((name) => inputsOf(name).length)) return showFaults(sentence, fields);
+  // No field can mend a limit or a lost connection: the person reads about it at the button that they pressed.
+  refusal.querySelector("[data-refusal]").textContent = sentence;
+  present(refusal);
+}
+
 function showFaults(sentence, fields) {
-  const summary = document.getElementById("summary");
   const list = summary.querySelector("[data-summary-list]");
   const told = summary.querySelector("[data-summary]");
   told.textContent = sentence;
@@ -168,9 +183,7 @@ function showFaults(sentence, fields) {
     }
   }
   for (const [name, words] of Object.entries(fields)) list.append(faultLink(name, words));
-  summary.hidden = false;
-  summary.focus();
-  summary.scrollIntoView({ block: "center" });
+  present(summary);
 }
 
 function inputsOf(name) {
@@ -212,6 +225,7 @@ async function file(event) {
   event.preventDefault();
   if (busy) return;
   setBusy(true);
+  refusal.hidden = true;
   keep();
   try {
     const response = await fetch(form.dataset.file, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
@@ -220,9 +234,9 @@ async function file(event) {
       location.assign(answer.url);
       return; // the button stays busy until the next page is there
     }
-    showFaults(answer.detail || "The ticket could not be filed.", answer.fields || {});
+    fail(answer.detail || "The ticket could not be filed.", answer.fields);
   } catch {
-    showFaults("The server could not be reached. Nothing is lost: wait a moment and press the button again, you will not file it twice.", {});
+    fail("The server could not be reached. Nothing is lost: wait a moment and press the button again, you will not file it twice.");
   }
   setBusy(false);
 }

@@ -126,7 +126,7 @@ def build_whoosh(
         and len(changes.fresh) + len(changes.gone) < _REBUILD_SHARE * max(1, len(store))
     ):
         _link(previous, folder)
-        writer = index.open_dir(folder).writer(limitmb=128)
+        writer = index.open_dir(folder, schema=_schema()).writer(limitmb=128)
         gone, fresh = changes.gone, store.documents(changes.fresh)
     else:
         writer = index.create_in(folder, _schema()).writer(limitmb=256)
@@ -215,7 +215,10 @@ class OperatorSearch:
 
     def __init__(self, folder: Path) -> None:
         try:
-            self._searcher = FileStorage(str(folder), readonly=True).open_index().searcher()
+            # With a schema, Whoosh does not unpickle the stored one, which names a class of ours
+            # by the module that it lived in when the index was written.
+            storage = FileStorage(str(folder), readonly=True)
+            self._searcher = storage.open_index(schema=_schema()).searcher()
         except Exception as error:  # Whoosh raises a dozen kinds of errors for an unreadable folder
             raise Unavailable(
                 f"The index for phrases and fields cannot be opened: {error}."

@@ -234,8 +234,6 @@ STILL: dict[str, frozenset[str]] = {
     ),
     "notes": frozenset(
         {
-            "content",
-            "content/examples",
             "kb/people",
             "kb/search/analysis",
             "kb/search/index",

@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kb.search.documents import Document, Kind, Section
+from kb.search.documents import Document, DocumentKind, Section
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,10 +32,12 @@ def documents(count: int, *, seed: int = 1) -> Iterator[Document]:
     titles, paragraphs = _material()
     dice = random.Random(seed)
     for number in range(count):
-        kind = dice.choices((Kind.DOC, Kind.FAQ, Kind.FORUM), (15, 15, 70))[0]
-        length = {Kind.DOC: 12, Kind.FAQ: 2, Kind.FORUM: 4}[kind]
+        kind = dice.choices((DocumentKind.DOC, DocumentKind.FAQ, DocumentKind.FORUM), (15, 15, 70))[
+            0
+        ]
+        length = {DocumentKind.DOC: 12, DocumentKind.FAQ: 2, DocumentKind.FORUM: 4}[kind]
         text = "\n\n".join(dice.choices(paragraphs, k=dice.randint(1, length)))
-        solved = dice.random() < 0.6 if kind is Kind.FORUM else None
+        solved = dice.random() < 0.6 if kind is DocumentKind.FORUM else None
         yield Document(
             f"{kind}/{number:07}",
             kind,

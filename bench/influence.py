@@ -20,7 +20,7 @@ import tempfile
 from pathlib import Path
 
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, Kind, Section
+from kb.search.documents import Document, DocumentKind, Section
 from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import hit_json, results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -88,12 +88,12 @@ def alike(dice: random.Random) -> bool:
 
 
 def _document(dice: random.Random, number: int) -> Document:
-    kind, audience = dice.choice(list(Kind)), dice.choice(AUDIENCES)
+    kind, audience = dice.choice(list(DocumentKind)), dice.choice(AUDIENCES)
     return Document(
         f"{kind}/{number}", kind, _text(dice, 4), (Section("", (), _text(dice, 12)),), audience=audience,
         product=dice.choice(("", "Alpha", audience)), versions=dice.choice(((), ("9.1.9",))), tags=(audience,),
         language=dice.choice(("", "en", "ja")), updated=dice.choice((None, dt.date(2026, 1, dice.randint(1, 28)))),
-        solved=dice.choice((True, False)) if kind is Kind.FORUM else None,
+        solved=dice.choice((True, False)) if kind is DocumentKind.FORUM else None,
     )  # fmt: skip
 
 
@@ -127,7 +127,9 @@ def _answers(found: Searcher, queries: list[str], seen: list[Document]) -> str:
         got.append(suggestions_json(found.suggest(text, explain=True, doubt=-math.inf)))
         got.append(found.suggest(text).confidence)
     got += [[hit_json(hit) for hit in found.related(one.id)] for one in seen]
-    got += [[hit_json(hit) for hit in found.listing("public", str(kind))[1]] for kind in Kind]
+    got += [
+        [hit_json(hit) for hit in found.listing("public", str(kind))[1]] for kind in DocumentKind
+    ]
     return json.dumps(got, sort_keys=True)
 
 

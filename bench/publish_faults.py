@@ -33,7 +33,7 @@ from typing import Any
 
 from kb.errors import KbError, Unavailable
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, Kind, Section
+from kb.search.documents import Document, DocumentKind, Section
 from kb.search.generations.generation import Generations
 
 Hook = Callable[[str], None]
@@ -59,7 +59,11 @@ def library(count: int, *, seed: int = 1) -> Iterator[Document]:
         audience = "staff" if number % 5 == 4 else "public"
         sections = (Section("a", ("First",), text), Section("b", ("Second",), text[::-1]))
         yield Document(
-            f"doc/{number:03}", Kind.DOC, f"{text[:20]} {number}", sections, audience=audience
+            f"doc/{number:03}",
+            DocumentKind.DOC,
+            f"{text[:20]} {number}",
+            sections,
+            audience=audience,
         )
 
 

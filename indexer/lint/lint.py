@@ -25,7 +25,7 @@ from indexer.report import Finding
 from indexer.sources.walk import SourceFile, walk_files
 from kb import ids
 from kb import temporary_folder as aside
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 
 _FILE_NAME = re.compile(
     r"\S+\.(?:png|jpe?g|gif|webp|svg|bmp)|(?:image|img|picture|screen ?shot|figure)[-_ ]?\d*", re.I
@@ -159,7 +159,7 @@ def _written(documents: list[Document], texts: _Texts) -> Iterator[Issue]:
     """What stands in each document: links, addresses, pictures, empty sections."""
     anchors = {document.id: _anchors(document) for document in documents}
     for document in documents:
-        if document.kind is Kind.FORUM:
+        if document.kind is DocumentKind.FORUM:
             continue  # written by visitors
         root = lxml_html.fromstring(f"<div>{document.html}</div>")
         for link in root.iter("a"):
@@ -209,7 +209,11 @@ def _link(
         yield Issue(
             where, line, "link", sentence, "Link to a heading that is there, or to the page."
         )
-    if path.startswith("/help/") and target not in anchors and target.split("/")[0] in tuple(Kind):
+    if (
+        path.startswith("/help/")
+        and target not in anchors
+        and target.split("/")[0] in tuple(DocumentKind)
+    ):
         line = texts.line(document.source, path, words)
         yield Issue(
             where, line, "link", f"There is no page {path}.", "Link to the file of the page."
@@ -265,7 +269,7 @@ def _twins(documents: list[Document], texts: _Texts) -> Iterator[Issue]:
     """Titles that two articles or questions share."""
     first: dict[tuple[str, str], Document] = {}
     for document in documents:
-        if document.kind is Kind.FORUM:
+        if document.kind is DocumentKind.FORUM:
             continue
         key = (ids.slug(document.title, limit=300), document.language)
         other = first.setdefault(key, document)
@@ -277,7 +281,9 @@ def _twins(documents: list[Document], texts: _Texts) -> Iterator[Issue]:
 
 
 def _alike(documents: list[Document], texts: _Texts) -> Iterator[Issue]:
-    by_id = {document.id: document for document in documents if document.kind is not Kind.FORUM}
+    by_id = {
+        document.id: document for document in documents if document.kind is not DocumentKind.FORUM
+    }
     for one, other, cosine in duplicates.near_duplicates(
         {id_: document.text() for id_, document in by_id.items()}
     ):

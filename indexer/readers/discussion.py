@@ -19,7 +19,7 @@ from indexer.html import tree
 from indexer.readers import metadata
 from indexer.readers.context import ReadContext
 from indexer.readers.thread import Post, thread_document
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 
 if TYPE_CHECKING:
     from bs4 import BeautifulSoup, Tag
@@ -50,7 +50,7 @@ def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     posts = [post for post in posts if " ".join(post.body.text_content().split())][:POSTS_SHOWN]
     if not posts or not title:
         return ()
-    name = f"{Kind.FORUM}/{context.page.id.partition('/')[2]}"
+    name = f"{DocumentKind.FORUM}/{context.page.id.partition('/')[2]}"
     language = metadata.declared_language(
         str(soup.html.get("lang") or "") if soup.html else "", context
     )

@@ -20,7 +20,7 @@ from indexer.readers import markdown, metadata
 from indexer.readers.context import ReadContext
 from indexer.readers.site_index import SitePage
 from kb import ids
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 
 _HEADING = re.compile(r"^(#{1,6})[ \t]+(.+?)[ \t]*#*$", re.MULTILINE)
 _FENCED = re.compile(r"^[ \t]*(```|~~~).*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
@@ -76,7 +76,7 @@ def _documents(
         titles = (facts.title, cut.title, *names)
         return (
             metadata.make_document(
-                context, facts, cut.sections, titles=titles, html=cut.html, kind=Kind.FAQ
+                context, facts, cut.sections, titles=titles, html=cut.html, kind=DocumentKind.FAQ
             ),
         )
     made = []
@@ -160,7 +160,7 @@ def _question(
     extra = {**facts.fields.get("extra", {}), "topic": " › ".join(part for part in path if part)}
     return metadata.make_document(
         context, metadata.Metadata("", "", facts.line, facts.fields, ()), cut.sections, titles=(title,), html=cut.html,
-        kind=Kind.FAQ, id=f"{context.page.id}/{ids.slug(title)}", extra=extra,
+        kind=DocumentKind.FAQ, id=f"{context.page.id}/{ids.slug(title)}", extra=extra,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ from indexer.readers.context import ReadContext
 from indexer.readers.thread import Post, thread_document
 from indexer.sources.format_detection import remove_control_characters
 from kb import ids
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 
 MESSAGES = 20_000
 REPLIES_SHOWN = 100
@@ -72,7 +72,7 @@ def read(data: bytes, context: ReadContext) -> Iterator[Document]:
 
 def _documents(threads: dict[str, list[_Mail]], context: ReadContext) -> Iterator[Document]:
     taken: dict[str, int] = {}
-    under = f"{Kind.FORUM}/{context.page.id.partition('/')[2]}"
+    under = f"{DocumentKind.FORUM}/{context.page.id.partition('/')[2]}"
     for mails in threads.values():
         title = _bare(mails[0].subject) or "Message without a subject"
         name = wanted = f"{under}/{ids.slug(title)}"

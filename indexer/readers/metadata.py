@@ -18,7 +18,7 @@ from indexer.readers import frontmatter, language
 from indexer.readers.context import ReadContext
 from indexer.readers.frontmatter import text, text_list
 from kb import ids
-from kb.search.documents import AUDIENCES, PUBLIC, Document, Kind, Section
+from kb.search.documents import AUDIENCES, PUBLIC, Document, DocumentKind, Section
 
 _LANGUAGES = frozenset({
     "ar", "bg", "bn", "ca", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi", "fr", "he", "hi", "hr", "hu", "id",
@@ -243,7 +243,7 @@ def make_document(
     named = [title for title in titles if title] or [_title_from(context.file.path)]
     aliases = [name for name in (*named[1:], *facts.aliases) if _same(name) != _same(named[0])]
     fields = {**facts.fields, **more}
-    kind = fields.pop("kind", Kind(context.file.kind))
+    kind = fields.pop("kind", DocumentKind(context.file.kind))
     if not fields.get("language"):
         fields["language"] = language.detect_language(
             "\n".join((named[0], *(section.text for section in sections[:20])))

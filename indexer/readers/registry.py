@@ -28,7 +28,7 @@ from indexer.readers.context import ReadContext
 from indexer.sources import format_detection, redirects
 from indexer.sources.format_detection import Format, Unreadable
 from indexer.sources.walk import SIZE_LIMIT
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 
 
 def read_file(context: ReadContext) -> Iterator[Document]:
@@ -94,13 +94,13 @@ def _text(found: Format, text: str, context: ReadContext) -> tuple[Document, ...
         return yaml_faq.read(text, context)
     if found is Format.HTML:
         return _page(text, context)
-    if kind is Kind.FAQ:
+    if kind is DocumentKind.FAQ:
         return faq.read(text, context)
-    return topic.read(text, context) if kind is Kind.FORUM else markdown.read(text, context)
+    return topic.read(text, context) if kind is DocumentKind.FORUM else markdown.read(text, context)
 
 
 def _page(text: str, context: ReadContext) -> tuple[Document, ...]:
-    if context.file.kind is Kind.FAQ:
+    if context.file.kind is DocumentKind.FAQ:
         return faq.read_page(text, context)
     found = discussion.read(text, context) or html.read(text, context)
     if not found and "FAQPage" in text:

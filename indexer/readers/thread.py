@@ -18,7 +18,7 @@ from indexer.html import sanitizer, sections, tree
 from indexer.readers import language
 from indexer.readers.context import ReadContext
 from indexer.readers.site_index import ID_PREFIX
-from kb.search.documents import Document, Kind, Section
+from kb.search.documents import Document, DocumentKind, Section
 
 _ALL = ("h1", "h2", "h3", "h4", "h5", "h6")
 _POSSIBLE_DUPLICATE = re.compile(r"^\s*possible duplicates?:", re.IGNORECASE)
@@ -77,7 +77,7 @@ def thread_document(
     )
     return Document(
         id=id,
-        kind=Kind.FORUM,
+        kind=DocumentKind.FORUM,
         title=title,
         sections=tuple(sections),
         html=sanitizer.sanitize("\n".join(parts)),

@@ -16,7 +16,7 @@ from indexer.html import sections
 from indexer.readers import markdown, metadata
 from indexer.readers.context import ReadContext
 from kb import ids
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 
 LIMIT = 1024 * 1024  # characters
 QUESTIONS = 2000
@@ -105,7 +105,7 @@ def _document(
         cut.sections,
         titles=(question,),
         html=cut.html,
-        kind=Kind.FAQ,
-        id=f"{Kind.FAQ}/{context.page.id.partition('/')[2]}/{ids.slug(question)}",
+        kind=DocumentKind.FAQ,
+        id=f"{DocumentKind.FAQ}/{context.page.id.partition('/')[2]}/{ids.slug(question)}",
         extra=extra,
     )

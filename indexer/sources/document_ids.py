@@ -20,7 +20,7 @@ from indexer.report import Finding
 from indexer.sources.ledger import Entry
 from indexer.sources.walk import SourceFile
 from kb import ids
-from kb.search.documents import Kind
+from kb.search.documents import DocumentKind
 
 #: Bytes that hold the front matter and the first heading.
 _HEAD_SIZE = frontmatter.LIMIT + 2048
@@ -114,12 +114,12 @@ def path_id(file: SourceFile) -> str:
     return ids.document_id(_kind(file), path)
 
 
-def _kind(file: SourceFile) -> Kind:
+def _kind(file: SourceFile) -> DocumentKind:
     """A YAML file among articles holds questions; a mailbox holds discussions."""
     suffix = os.path.splitext(file.path.lower())[1]
     if suffix in (".yml", ".yaml"):
-        return Kind.FAQ
-    return Kind.FORUM if suffix == ".mbox" else file.kind
+        return DocumentKind.FAQ
+    return DocumentKind.FORUM if suffix == ".mbox" else file.kind
 
 
 def _free_id(
@@ -159,7 +159,7 @@ def _peek(file: SourceFile) -> tuple[str, str, bool]:
         return "", "", False
 
     # The questions of a FAQ file may begin anywhere.
-    is_faq = file.kind is Kind.FAQ
+    is_faq = file.kind is DocumentKind.FAQ
     try:
         with Path(file.absolute).open("rb") as opened:
             data = opened.read(-1 if is_faq else _HEAD_SIZE)

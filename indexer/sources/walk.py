@@ -16,7 +16,7 @@ from pathlib import Path
 from indexer.report import Finding
 from indexer.sources import format_detection
 from kb.errors import Invalid
-from kb.search.documents import Kind
+from kb.search.documents import DocumentKind
 
 #: Bytes. A dump of a whole forum is streamed and may be larger (see ``DUMP_LIMIT``).
 SIZE_LIMIT = 10 * 1024 * 1024
@@ -39,7 +39,7 @@ class Source:
     not leave.
     """
 
-    kind: Kind
+    kind: DocumentKind
     name: str
     path: Path
     limit: Path
@@ -51,7 +51,7 @@ class SourceFile:
     where it lies.
     """
 
-    kind: Kind
+    kind: DocumentKind
     root: str
     path: str
     size: int
@@ -77,18 +77,22 @@ def parse_sources(words: Iterable[str], *, content: Path | None = None) -> tuple
     sources: list[Source] = []
     for word in words:
         kind, equals, path = word.partition("=")
-        if not equals or kind not in tuple(Kind) or not path:
+        if not equals or kind not in tuple(DocumentKind) or not path:
             raise Invalid(
                 f"{word!r} is no source; give KIND=PATH with KIND doc, faq or forum.",
                 field="source",
             )
         sources.append(
-            _source(Kind(kind), Path(path), word, content, {source.name for source in sources})
+            _source(
+                DocumentKind(kind), Path(path), word, content, {source.name for source in sources}
+            )
         )
     return tuple(sources)
 
 
-def _source(kind: Kind, path: Path, word: str, content: Path | None, taken: set[str]) -> Source:
+def _source(
+    kind: DocumentKind, path: Path, word: str, content: Path | None, taken: set[str]
+) -> Source:
     path = Path(os.path.abspath(path))
     if not path.exists():
         raise Invalid(f"{word}: there is no file or folder {path}; check the path.", field="source")

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from kb.errors import Invalid
-from kb.search.documents import PUBLIC, Kind
+from kb.search.documents import PUBLIC, DocumentKind
 from kb.search.results import Hit, Passage, results_json, suggestions_json
 from kb.search.searcher import SORTS, Searcher
 from kb.settings import load
@@ -65,7 +65,9 @@ def _searcher(data: Path | None, audience: str) -> Searcher:
 @click.command()
 @click.argument("query")
 @click.option("--limit", default=10, type=click.IntRange(1, 100), help="How many results.")
-@click.option("--kind", type=click.Choice([str(kind) for kind in Kind]), help="Only this kind.")
+@click.option(
+    "--kind", type=click.Choice([str(kind) for kind in DocumentKind]), help="Only this kind."
+)
 @click.option(
     "--sort",
     type=click.Choice(SORTS),

@@ -1,25 +1,28 @@
-"""What is indexed, and who may see it?
+"""Documents: what is indexed, and who may see it.
 
-A ``Document`` is one article, FAQ entry or forum topic; its ``Section``s are the units under one
-heading that a passage and an anchor come from. Values only: reading files is the indexer's work,
-ranking the engine's.
+A ``Document`` is one article, FAQ entry or forum topic; a ``Section`` is the part under one heading
+that passages and anchors come from. Values only: the indexer reads files, ``kb.search`` ranks.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 
-class Kind(StrEnum):
-    """Where a document comes from; results are filtered and mixed by it."""
+class DocumentKind(StrEnum):
+    """The source of a document; results are filtered and mixed by it."""
 
     DOC = "doc"
     FAQ = "faq"
     FORUM = "forum"
 
+
+#: In the order of their codes in a partition's arrays.
+DOCUMENT_KINDS = tuple(DocumentKind)
 
 PUBLIC = "public"
 #: Nested audiences, widest first: each sees its own documents and all before it. Any other name is
@@ -57,14 +60,14 @@ class Document:
     """One article, FAQ entry or forum topic, ready to index and to show.
 
     ``html`` is already sanitised and is shown as it is; ``sections`` is the same content as plain
-    text. ``source`` is the file (relative to its root, with the root's name) that it came from, for
-    editors; ``aliases`` are other titles or old names that must stay findable. ``solved`` is None
-    where the question makes no sense (articles), else whether a topic has an accepted answer.
-    ``answer`` is the index in ``sections`` of the accepted answer.
+    text. ``source`` is the file that it came from, relative to its root and with the root's name,
+    for editors; ``aliases`` are other titles or old names that have to stay findable. ``solved``
+    says whether a forum topic has an accepted answer and is None for everything else; ``answer`` is
+    the index of that answer in ``sections``.
     """
 
     id: str
-    kind: Kind
+    kind: DocumentKind
     title: str
     sections: tuple[Section, ...]
     html: str = ""
@@ -84,7 +87,7 @@ class Document:
 
     @property
     def url(self) -> str:
-        """Where the portal shows it, from the portal's root."""
+        """Its path in the portal."""
         return f"/help/{self.id}"
 
     def text(self) -> str:
@@ -95,23 +98,23 @@ class Document:
         )
         return "\n\n".join(parts)
 
+    def to_json(self) -> dict[str, Any]:
+        """The document as JSON-ready values; ``from_json`` is the inverse."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        values["sections"] = [[s.anchor, list(s.path), s.text] for s in self.sections]
+        values["updated"] = self.updated.isoformat() if self.updated else None
+        return values
 
-def to_json(document: Document) -> dict[str, Any]:
-    """A document as JSON-ready values; ``from_json`` gives the same document back."""
-    values = {f.name: getattr(document, f.name) for f in fields(document)}
-    values["sections"] = [[s.anchor, list(s.path), s.text] for s in document.sections]
-    values["updated"] = document.updated.isoformat() if document.updated else None
-    return values
-
-
-def from_json(values: dict[str, Any]) -> Document:
-    """The inverse of ``to_json``. Raises KeyError or ValueError on anything else."""
-    known = dict(values)
-    known["kind"] = Kind(values["kind"])
-    known["sections"] = tuple(
-        Section(anchor, tuple(path), text) for anchor, path, text in values["sections"]
-    )
-    known["updated"] = dt.date.fromisoformat(values["updated"]) if values.get("updated") else None
-    for name in ("versions", "tags", "aliases", "authors"):
-        known[name] = tuple(values.get(name, ()))
-    return Document(**known)
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Self:
+        """The inverse of ``to_json``. Raises KeyError or ValueError for anything else."""
+        typed = dict(values)
+        typed["kind"] = DocumentKind(values["kind"])
+        typed["sections"] = tuple(
+            Section(anchor, tuple(path), text) for anchor, path, text in values["sections"]
+        )
+        updated = values.get("updated")
+        typed["updated"] = dt.date.fromisoformat(updated) if updated else None
+        for name in ("versions", "tags", "aliases", "authors"):
+            typed[name] = tuple(values.get(name, ()))
+        return cls(**typed)

@@ -24,7 +24,7 @@ import numpy as np
 from kb import temporary_folder as aside
 from kb.errors import Invalid, Unavailable
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, Kind, Section
+from kb.search.documents import Document, DocumentKind, Section
 from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import Hit
 from kb.search.scoring import weights
@@ -123,7 +123,7 @@ def _document(row: dict[str, Any]) -> Document:
     kind = str((row.get("metadata") or {}).get("kind", "doc")).split(":")[0]
     return Document(
         id=str(row["_id"]),
-        kind=Kind(kind) if kind in set(Kind) else Kind.DOC,
+        kind=DocumentKind(kind) if kind in set(DocumentKind) else DocumentKind.DOC,
         title=str(row.get("title", "")),
         sections=(Section("", (), str(row.get("text", ""))),),
     )

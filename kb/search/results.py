@@ -13,7 +13,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from kb.search.documents import Kind
+from kb.search.documents import DocumentKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Hit:
     """
 
     id: str
-    kind: Kind
+    kind: DocumentKind
     title: str
     url: str
     score: float

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from kb.errors import Invalid, NotFound, Unavailable
-from kb.search.documents import PUBLIC, Document, Kind
+from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.generations.generation import Generation, Generations
 from kb.search.query.parser import parse, plain
 from kb.search.results import Hit, Results, Suggestions
@@ -155,13 +155,21 @@ class Searcher:
         """How many documents of a kind there are, and one page of them by id."""
         start = (max(1, page) - 1) * per_page
         return self._now().listing(
-            audience, Kind(_kind(kind) or Kind.DOC), newest=False, start=start, count=per_page
+            audience,
+            DocumentKind(_kind(kind) or DocumentKind.DOC),
+            newest=False,
+            start=start,
+            count=per_page,
         )
 
     def newest(self, audience: str, kind: str, limit: int = 5) -> tuple[Hit, ...]:
         """The most recently updated documents of a kind."""
         return self._now().listing(
-            audience, Kind(_kind(kind) or Kind.DOC), newest=True, start=0, count=limit
+            audience,
+            DocumentKind(_kind(kind) or DocumentKind.DOC),
+            newest=True,
+            start=0,
+            count=limit,
         )[1]
 
     def audiences(self) -> tuple[str, ...]:
@@ -209,6 +217,6 @@ class Searcher:
 
 
 def _kind(kind: str | None) -> str | None:
-    if kind and kind not in set(Kind):
+    if kind and kind not in set(DocumentKind):
         raise Invalid(f"kind is doc, faq or forum, not {kind}.", field="kind")
     return kind

@@ -24,8 +24,7 @@ from kb.search.analysis.passages import Cut
 from kb.search.analysis.similarity import cosine, vector
 from kb.search.analysis.tokenizer import placed
 from kb.search.bounded_cache import BoundedCache
-from kb.search.build.partition_writer import KINDS
-from kb.search.documents import Document, Kind, visible_to
+from kb.search.documents import DOCUMENT_KINDS, Document, DocumentKind, visible_to
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation
 from kb.search.index.array_file import load_arrays, touch_arrays
@@ -45,7 +44,7 @@ _NO_VOTES = (_NONE, np.zeros(0, dtype=np.float32))
 NEAR = 3  # passages before and after the best one among which sentences are looked for
 WINDOW = 1000  # results that can be paged to
 _KEPT = 1000  # passages that were shown lately; a few kilobytes each
-_FORUM = KINDS.index(Kind.FORUM)
+_FORUM = DOCUMENT_KINDS.index(DocumentKind.FORUM)
 FACETS = ("kind", "product", "version", "tag")
 
 
@@ -389,7 +388,7 @@ class Snapshot:
         url = f"/help/{document_id}" + (f"#{shown.anchor}" if shown.anchor else "")
         return Hit(
             document_id,
-            Kind(kind),
+            DocumentKind(kind),
             title,
             url,
             score,
@@ -457,11 +456,11 @@ class Snapshot:
         return tuple(cosine(one, other) for other in rest)
 
     def listing(
-        self, audience: str, kind: Kind, *, newest: bool, start: int, count: int
+        self, audience: str, kind: DocumentKind, *, newest: bool, start: int, count: int
     ) -> tuple[int, tuple[Hit, ...]]:
         """The documents of one kind, newest first or by id, and how many there are."""
         matrix = self.matrix(audience)
-        low, high = matrix.kind_ranges[KINDS.index(kind)]
+        low, high = matrix.kind_ranges[DOCUMENT_KINDS.index(kind)]
         places = np.arange(low, high)
         if newest:
             places = places[np.argsort(-matrix.column("day")[low:high], kind="stable")]
@@ -471,7 +470,9 @@ class Snapshot:
 
     def counts(self, audience: str) -> dict[str, int]:
         ranges = self.matrix(audience).kind_ranges
-        return {str(kind): high - low for kind, (low, high) in zip(KINDS, ranges, strict=True)}
+        return {
+            str(kind): high - low for kind, (low, high) in zip(DOCUMENT_KINDS, ranges, strict=True)
+        }
 
 
 def _near(row: int) -> Iterator[int]:
@@ -510,7 +511,7 @@ def _chatter(matrix: Partition) -> float:
 
 def _filter(matrix: Partition, name: str, value: str) -> Mask:
     if name == "kind":
-        return np.asarray(matrix.column("kind") == KINDS.index(Kind(value)))
+        return np.asarray(matrix.column("kind") == DOCUMENT_KINDS.index(DocumentKind(value)))
     return matrix.having(name, value)
 
 
@@ -522,8 +523,10 @@ def _facet(matrix: Partition, name: str, pool: Mask, masks: dict[str, Mask]) -> 
         _all([pool, *(mask for other, mask in masks.items() if other != name)])
     )
     if name == "kind":
-        counts = np.bincount(matrix.column("kind")[documents], minlength=len(KINDS)).tolist()
-        return {str(kind): n for kind, n in zip(KINDS, counts, strict=True) if n}
+        counts = np.bincount(
+            matrix.column("kind")[documents], minlength=len(DOCUMENT_KINDS)
+        ).tolist()
+        return {str(kind): n for kind, n in zip(DOCUMENT_KINDS, counts, strict=True) if n}
     return matrix.count(name, documents)
 
 

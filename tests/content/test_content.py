@@ -15,7 +15,7 @@ import pytest
 from indexer.readers.context import image_suffix
 from kb import ids
 from kb.cli import kb
-from kb.search.documents import AUDIENCES, Kind
+from kb.search.documents import AUDIENCES, DocumentKind
 from kb.settings import SETTINGS
 from kb.sla import policy_file
 from kb.tickets import catalogue
@@ -62,13 +62,15 @@ def _images(page: Page) -> list[tuple[str, str]]:
 
 def test_there_is_enough_to_read(centre: Centre) -> None:
     kinds = [document.kind for document in centre.documents.values()]
-    assert kinds.count(Kind.DOC) >= 28
-    assert kinds.count(Kind.FAQ) >= 42
-    assert kinds.count(Kind.FORUM) >= 16
+    assert kinds.count(DocumentKind.DOC) >= 28
+    assert kinds.count(DocumentKind.FAQ) >= 42
+    assert kinds.count(DocumentKind.FORUM) >= 16
 
 
 def test_most_topics_are_solved_and_some_are_open(centre: Centre) -> None:
-    topics = [document for document in centre.documents.values() if document.kind == Kind.FORUM]
+    topics = [
+        document for document in centre.documents.values() if document.kind == DocumentKind.FORUM
+    ]
     solved = [topic for topic in topics if topic.solved]
     assert len(solved) >= 13
     assert 2 <= len(topics) - len(solved) <= 3

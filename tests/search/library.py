@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, Kind, Section
+from kb.search.documents import Document, DocumentKind, Section
 from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.searcher import Searcher
 
@@ -16,7 +16,7 @@ def document(
     title: str,
     text: str = "",
     *,
-    kind: Kind = Kind.DOC,
+    kind: DocumentKind = DocumentKind.DOC,
     audience: str = "public",
     **more: object,
 ) -> Document:
@@ -51,21 +51,21 @@ ARTICLES = (
         "faq/password",
         "How do I reset my password?",
         "Ask for a link on the sign-in page.",
-        kind=Kind.FAQ,
+        kind=DocumentKind.FAQ,
         tags=("account",),
     ),
     document(
         "forum/slow",
         "Suggestions are slow",
         "They take a second here.",
-        kind=Kind.FORUM,
+        kind=DocumentKind.FORUM,
         solved=False,
     ),
     document(
         "forum/fast",
         "Suggestions are fast",
         "They take no time here.",
-        kind=Kind.FORUM,
+        kind=DocumentKind.FORUM,
         solved=True,
     ),
     document(

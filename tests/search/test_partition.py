@@ -14,7 +14,7 @@ from kb.search.analysis.passages import cut
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.build import partition_writer as postings
 from kb.search.build.forward_index import ForwardIndex
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 from kb.search.partition import MOST_TIMES, MOST_WORDS, Partition
 from kb.search.scoring import weights
 from kb.search.scoring.bm25 import _worth
@@ -148,7 +148,9 @@ def test_equal_scores_are_cut_in_order_of_id() -> None:
 
 
 def test_each_kind_has_candidates_of_its_own() -> None:
-    topics = [document(f"forum/{i:04}", "slow slow slow", kind=Kind.FORUM) for i in range(200)]
+    topics = [
+        document(f"forum/{i:04}", "slow slow slow", kind=DocumentKind.FORUM) for i in range(200)
+    ]
     found = matrix([*topics, document("doc/a", "why it is slow sometimes and what to do")])
     best = found.best(found.score(found.expand("slow", open_ended=False)))
     assert 0 in best.tolist()

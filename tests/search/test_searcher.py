@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, Kind, Section
+from kb.search.documents import Document, DocumentKind, Section
 from kb.search.generations.generation import Generation, Generations
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -66,7 +66,7 @@ def test_the_excerpt_is_of_sentences_near_where_the_best_passage_is_code(tmp_pat
         ),
         Section("names", ("Related links",), "ConvertTo-Json ConvertFrom-Json Test-Json"),
     )
-    found = searcher(tmp_path, [Document("doc/json", Kind.DOC, "ConvertTo-Json", sections)])
+    found = searcher(tmp_path, [Document("doc/json", DocumentKind.DOC, "ConvertTo-Json", sections)])
     for hit in (
         *found.search("convertto json depth").hits,
         *found.suggest("json test-js", doubt=-math.inf).hits,
@@ -279,7 +279,7 @@ AUDIENCE = st.sampled_from(["public", "public", "staff", "customers"])
 WORD = st.sampled_from(["alpha", "beta", "gamma", "deltas", "delta", "epsilon", "zephyrion"])
 TEXT = st.lists(WORD, min_size=1, max_size=8).map(" ".join)
 ROWS = st.lists(
-    st.tuples(TEXT, TEXT, AUDIENCE, st.sampled_from(list(Kind))), min_size=1, max_size=8
+    st.tuples(TEXT, TEXT, AUDIENCE, st.sampled_from(list(DocumentKind))), min_size=1, max_size=8
 )
 
 
@@ -288,7 +288,9 @@ ROWS = st.lists(
 )
 @given(ROWS, TEXT)
 def test_nothing_hidden_changes_one_byte_of_an_answer(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str, str, Kind]], query: str
+    tmp_path_factory: pytest.TempPathFactory,
+    rows: list[tuple[str, str, str, DocumentKind]],
+    query: str,
 ) -> None:
     every = [
         document(f"{kind}/{i}", title, text, kind=kind, audience=audience, tags=(audience,))

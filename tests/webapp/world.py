@@ -19,7 +19,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from kb.centre import HelpCentre
 from kb.people.accounts import Accounts
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, Kind, Section
+from kb.search.documents import Document, DocumentKind, Section
 from kb.settings import Settings, load
 from webapp import create_app
 
@@ -41,7 +41,11 @@ versions = [{ name = "7" }]
 
 
 def document(
-    name: str, title: str, *sections: tuple[str, str, str], kind: Kind = Kind.DOC, **more: Any
+    name: str,
+    title: str,
+    *sections: tuple[str, str, str],
+    kind: DocumentKind = DocumentKind.DOC,
+    **more: Any,
 ) -> Document:
     """Sections are (anchor, heading, text); the HTML is made from them, as a reader would."""
     html = "".join(
@@ -83,13 +87,13 @@ DOCUMENTS = (
         "password",
         "How do I reset my password?",
         ("", "", "Ask for a link on the page."),
-        kind=Kind.FAQ,
+        kind=DocumentKind.FAQ,
     ),
     document(
         "noisy",
         "The press is noisy when folding",
         ("", "", "Oil the cartridge."),
-        kind=Kind.FORUM,
+        kind=DocumentKind.FORUM,
         solved=True,
     ),
     document(

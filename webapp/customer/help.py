@@ -20,7 +20,7 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Invalid, KbError, NotFound
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 from kb.search.results import Hit, Results
 from webapp.context import audience, centre, language, now, settings, visitor
 from webapp.formatting import KIND_PLACES
@@ -39,7 +39,9 @@ def home() -> str:
     try:
         counts = centre().searcher.counts(audience())
         newest = {
-            kind: centre().searcher.newest(audience(), kind, 5) for kind in Kind if counts.get(kind)
+            kind: centre().searcher.newest(audience(), kind, 5)
+            for kind in DocumentKind
+            if counts.get(kind)
         }
     except KbError as error:
         return render_template("customer/home.html", counts={}, newest={}, sentence=told(error))

@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from kb.search.analysis.passages import Cut
 from kb.search.analysis.tokenizer import MAX_TOKEN, Analyzer, words
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 from kb.search.index import embeddings as semantic_
 from kb.search.index.array_file import Arrays, save_arrays
 from kb.search.index.spill import BLOCK, Run, Spill
@@ -39,7 +39,7 @@ class DocumentFacts:
     """What is kept of a document besides its words. ``row`` and ``first`` lead into the store."""
 
     id: str
-    kind: Kind
+    kind: DocumentKind
     audience: str
     title: str
     product: str
@@ -57,25 +57,23 @@ class DocumentFacts:
     @classmethod
     def from_row(cls, row: Sequence[Any]) -> Self:
         """The inverse of ``_FACTS``, after JSON."""
-        (
+        id_, kind, audience, title, product, versions, tags, *numbers = row
+        language, day, solved, store_row, first, answer = numbers
+        return cls(
             id_,
-            kind,
+            DocumentKind(kind),
             audience,
             title,
             product,
-            versions,
-            tags,
+            tuple(versions),
+            tuple(tags),
             language,
             day,
             solved,
-            at,
+            store_row,
             first,
-            answer,
-        ) = row
-        return cls(
-            id_, Kind(kind), audience, title, product, tuple(versions), tuple(tags), language, day, solved, at, first,
             (answer[0], answer[1]),
-        )  # fmt: skip
+        )
 
 
 _NAMES = tuple(field.name for field in fields(DocumentFacts))

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from kb.ids import document_key
 from kb.search.build.forward_index import DocumentFacts, ForwardIndex, ints
 from kb.search.build.reuse import find_reuse
-from kb.search.documents import Kind
+from kb.search.documents import DOCUMENT_KINDS
 from kb.search.index import embeddings as semantic
 from kb.search.index import latent_topics as topics
 from kb.search.index import prefix_postings as beginnings
@@ -35,7 +35,6 @@ from kb.search.query import spelling
 from kb.search.scoring import weights
 
 Ints = npt.NDArray[Any]
-KINDS = tuple(Kind)
 
 
 def partition_arrays(
@@ -53,7 +52,9 @@ def partition_arrays(
     """
     spill = spill or Spill()
     order = [i for i, facts in enumerate(corpus.documents) if facts.audience in visible]
-    order.sort(key=lambda i: (KINDS.index(corpus.documents[i].kind), corpus.documents[i].id))
+    order.sort(
+        key=lambda i: (DOCUMENT_KINDS.index(corpus.documents[i].kind), corpus.documents[i].id)
+    )
     rows = [corpus.documents[i] for i in order]
     seen = _Visible(corpus, np.array(order, dtype=np.int64), before, spill)
     made = seen.vocabularies()
@@ -300,7 +301,7 @@ def _columns(rows: list[DocumentFacts]) -> Arrays:
             [code[v] for values in lists for v in values], dtype=np.int32
         )
     return columns | {
-        "kind": np.array([KINDS.index(f.kind) for f in rows], dtype=np.uint8),
+        "kind": np.array([DOCUMENT_KINDS.index(f.kind) for f in rows], dtype=np.uint8),
         "day": np.array([f.day for f in rows], dtype=np.int32),
         "solved": np.array(
             [-1 if f.solved is None else int(f.solved) for f in rows], dtype=np.int8

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Self
 
 from kb.errors import Unavailable
-from kb.search import documents
 from kb.search.documents import Document
 from kb.search.index.record_file import Records, RecordWriter
 
@@ -51,7 +50,7 @@ class PreviewFile:
 
             with contextlib.closing(RecordWriter(draft)) as writer:
                 for article in islice(articles, MAX_PREVIEWS):
-                    writer.add(documents.to_json(article))
+                    writer.add(article.to_json())
                     listing.append((article.id, article.title, article.audience))
                 writer.add(listing)  # last, as records are written front to back
 
@@ -88,7 +87,7 @@ class PreviewFile:
         records, rows = self._open()
         for number, (row_id, _, audience) in enumerate(rows):
             if row_id == document_id and audience in audiences and records is not None:
-                return documents.from_json(records[number])
+                return Document.from_json(records[number])
         return None
 
     def _open(self) -> tuple[Records | None, list[tuple[str, str, str]]]:

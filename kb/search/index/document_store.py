@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from kb.errors import Conflict, Unavailable
-from kb.search import documents
 from kb.search.analysis.passages import Cut, cut
 from kb.search.documents import Document
 from kb.search.index.record_file import Records, RecordWriter
@@ -76,7 +75,7 @@ class StoreWriter:
         """Store one document and return its row and its passages. Raises Conflict when its id is
         there already.
         """
-        body = json.dumps(documents.to_json(document), ensure_ascii=False, sort_keys=True).encode(
+        body = json.dumps(document.to_json(), ensure_ascii=False, sort_keys=True).encode(
             "utf-8", "replace"
         )
         cuts = cut(document)
@@ -256,7 +255,7 @@ def _unreadable(error: sqlite3.Error) -> Unavailable:
 
 
 def _document(body: bytes) -> Document:
-    return documents.from_json(json.loads(zlib.decompress(body)))
+    return Document.from_json(json.loads(zlib.decompress(body)))
 
 
 def without_surrogates(document: Document) -> Document:

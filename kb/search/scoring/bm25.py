@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.search.bounded_cache import BoundedCache
-from kb.search.documents import Kind
+from kb.search.documents import DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.spill import Spill
 from kb.search.kernels.dispatch import UNIT, Kernels, Scratch, kernels, opened, saturated, top
@@ -245,7 +245,7 @@ class Bm25:
         self._rows, self._halves, self._row_of = arrays["rows"], arrays["halves"], arrays["row_of"]
         self._term_df, self._peaks = arrays["term_df"], arrays["peaks"]
         self.idfs: Floats = arrays["idf"]
-        bounds = np.searchsorted(arrays["kind"], np.arange(len(Kind) + 1))
+        bounds = np.searchsorted(arrays["kind"], np.arange(len(DocumentKind) + 1))
         self.kind_ranges = [(int(a), int(b)) for a, b in pairwise(bounds)]
         several = sum(high > low for low, high in self.kind_ranges) > 1
         self._most = weights.CANDIDATES_EACH if several else weights.CANDIDATES

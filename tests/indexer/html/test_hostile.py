@@ -20,7 +20,7 @@ from indexer.sources import walk
 from indexer.sources.walk import SourceFile
 from indexer.worker_pool import ReadTask, WorkerPool
 from kb.errors import Unavailable
-from kb.search.documents import Document, Kind
+from kb.search.documents import Document, DocumentKind
 from tests.indexer.conftest import TODAY, Read
 
 _ATTACKS = [
@@ -168,7 +168,7 @@ _OTHER_BOMBS: dict[str, str | bytes] = {
 }
 
 
-def _file(path: Path, kind: Kind = Kind.DOC) -> SourceFile:
+def _file(path: Path, kind: DocumentKind = DocumentKind.DOC) -> SourceFile:
     facts = path.stat()
     return SourceFile(
         kind,
@@ -252,7 +252,9 @@ def test_plain_paragraphs_are_the_last_resort(root: Path, site_index: SiteIndex)
 
 
 def test_a_text_beyond_the_limit_keeps_its_words(root: Path, site_index: SiteIndex) -> None:
-    context = ReadContext(SourceFile(Kind.DOC, "r", "a.md", 1, 1, "/r/a.md", "/r"), site_index)
+    context = ReadContext(
+        SourceFile(DocumentKind.DOC, "r", "a.md", 1, 1, "/r/a.md", "/r"), site_index
+    )
     assert rendering.to_html("word " * 300_000, context).startswith("<p>word")
     assert "longer than 1 MB" in context.findings[0].sentence
 
@@ -305,10 +307,10 @@ def test_nothing_outside_the_root_is_read(read: Read, root: Path, target: str) -
         .map(lambda parts: "".join(parts).encode()),
     ),
     name=st.sampled_from(["a.md", "a.html", "a.xml", "a.json", "a", "a.html.gz"]),
-    kind=st.sampled_from(list(Kind)),
+    kind=st.sampled_from(list(DocumentKind)),
 )  # fmt: skip
 def test_any_bytes_end_in_documents_or_findings(
-    root: Path, data: bytes, name: str, kind: Kind
+    root: Path, data: bytes, name: str, kind: DocumentKind
 ) -> None:
     for prefix in (
         (b"", b"<posts>", b'{"post_stream": {"posts": [') if name in ("a.xml", "a.json") else (b"",)

@@ -7,14 +7,14 @@ from indexer.markdown import flavours, rendering
 from indexer.readers.context import ReadContext
 from indexer.readers.site_index import SiteIndex
 from indexer.sources.walk import SourceFile
-from kb.search.documents import Kind
+from kb.search.documents import DocumentKind
 from tests.indexer.conftest import Read
 
 
 @pytest.fixture
 def context(site_index: SiteIndex) -> ReadContext:
     return ReadContext(
-        SourceFile(Kind.DOC, "docs", "a.md", 1, 1, "/docs/a.md", "/docs"), site_index
+        SourceFile(DocumentKind.DOC, "docs", "a.md", 1, 1, "/docs/a.md", "/docs"), site_index
     )
 
 

@@ -7,7 +7,7 @@ from indexer.report import Finding
 from indexer.sources import ledger
 from indexer.sources.ledger import Entry, Ledger
 from indexer.sources.walk import SourceFile
-from kb.search.documents import Kind
+from kb.search.documents import DocumentKind
 
 _TREES = st.dictionaries(
     st.text("abc/.", min_size=1, max_size=6),
@@ -16,7 +16,7 @@ _TREES = st.dictionaries(
 
 
 def _file(key: str, size: int, mtime: int) -> SourceFile:
-    return SourceFile(Kind.DOC, "root", key, size, mtime, f"/root/{key}", "/root")
+    return SourceFile(DocumentKind.DOC, "root", key, size, mtime, f"/root/{key}", "/root")
 
 
 def _files(tree: dict[str, tuple[int, int, str]]) -> dict[str, SourceFile]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kb.search.build import forward_index as corpus
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import AUDIENCES, Document, Kind
+from kb.search.documents import AUDIENCES, Document, DocumentKind
 from kb.search.generations.generation import Generation
 from kb.search.index import latent_topics as topics
 from kb.search.index.array_file import load_arrays
@@ -34,7 +34,7 @@ WORDS = (
     "the",
 )
 TEXT = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
-PAGE = st.tuples(TEXT, TEXT, st.sampled_from(AUDIENCES), st.sampled_from(list(Kind)))
+PAGE = st.tuples(TEXT, TEXT, st.sampled_from(AUDIENCES), st.sampled_from(list(DocumentKind)))
 PAGES = st.dictionaries(st.integers(0, 12), PAGE, max_size=8)
 ELSEWHERE = {
     "row",
@@ -42,7 +42,7 @@ ELSEWHERE = {
 }  # they lead into the store, where each generation has an order of its own
 
 
-def documents(pages: dict[int, tuple[str, str, str, Kind]]) -> dict[str, Document]:
+def documents(pages: dict[int, tuple[str, str, str, DocumentKind]]) -> dict[str, Document]:
     made = {}
     for number, (title, text, audience, kind) in pages.items():
         one = document(
@@ -63,7 +63,8 @@ def same(left: Generation, right: Generation, audiences: Iterable[str] = AUDIENC
 @given(PAGES, PAGES)
 @settings(max_examples=40, deadline=None)
 def test_keeping_gives_the_bytes_of_reading_again(
-    before: dict[int, tuple[str, str, str, Kind]], edits: dict[int, tuple[str, str, str, Kind]]
+    before: dict[int, tuple[str, str, str, DocumentKind]],
+    edits: dict[int, tuple[str, str, str, DocumentKind]],
 ) -> None:
     old, new = documents(before), documents({**before, **edits})
     new = {id_: one for i, (id_, one) in enumerate(new.items()) if i % 5 != 4}  # some are removed

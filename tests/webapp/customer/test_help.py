@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.search.documents import Kind
+from kb.search.documents import DocumentKind
 from tests.webapp.world import Browser, Portal, build, document, publish, same_for, settings_of
 
 
@@ -167,7 +167,7 @@ def test_titles_and_queries_are_shown_as_text(folder: Path) -> None:
     shutil.rmtree(folder / "data" / "index")
     publish(
         folder / "data",
-        (document("bad", f"Bad {bad} title", ("", "", f"Text {bad} here"), kind=Kind.DOC),),
+        (document("bad", f"Bad {bad} title", ("", "", f"Text {bad} here"), kind=DocumentKind.DOC),),
     )
     browser = build(settings_of(folder)).browser()
     for path in (

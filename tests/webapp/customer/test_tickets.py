@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from kb.people.person import OPERATOR
-from kb.search.documents import Kind
+from kb.search.documents import DocumentKind
 from tests.webapp.world import (
     Browser,
     Portal,
@@ -378,7 +378,15 @@ def test_suggestions_on_the_review_step_are_what_the_asker_may_see(folder: Path)
     shutil.rmtree(folder / "data" / "index")
     publish(
         folder / "data",
-        (document("s", "Zephyrion outage", ("", "", "Restart."), audience="staff", kind=Kind.DOC),),
+        (
+            document(
+                "s",
+                "Zephyrion outage",
+                ("", "", "Restart."),
+                audience="staff",
+                kind=DocumentKind.DOC,
+            ),
+        ),
     )
     alice = build(settings_of(folder)).browser("alice")
     assert number_of(alice.post("/tickets/review", ticket(title="Zephyrion outage")))

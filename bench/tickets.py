@@ -26,6 +26,7 @@ from pathlib import Path
 from kb.database import Database, open_database
 from kb.errors import KbError
 from kb.people.accounts import Accounts
+from kb.people.demo import add_demo_accounts
 from kb.people.person import Person
 from kb.sla import policy_file
 from kb.tickets import catalogue
@@ -170,7 +171,7 @@ def _fsyncs(data: Path, count: int) -> tuple[list[float], float]:
 def _world(data: Path) -> tuple[Database, Desk, dict[str, Person]]:
     database = open_database(data)
     accounts = Accounts(database)
-    accounts.demo(NOW)
+    add_demo_accounts(accounts, NOW)
     policy = policy_file.load(CONTENT / "policies.toml")
     products = catalogue.load(CONTENT / "catalogue.toml")
     desk = Desk(TicketStore(database), policy, Attachments(data / "attachments"), products)

@@ -184,14 +184,12 @@ STILL: dict[str, frozenset[str]] = {
     ),
     "only in": frozenset(
         {
-            "kb.people.contacts",
             "kb.tickets.policy_versions",
             "kb.tickets.sweeper",
         }
     ),
     "sqlite": frozenset(
         {
-            "kb.people.repository",
             "kb.tickets.repository.lists",
         }
     ),
@@ -200,12 +198,7 @@ STILL: dict[str, frozenset[str]] = {
             "indexer/readers",
         }
     ),
-    "class size": frozenset(
-        {
-            "kb.people.accounts.Accounts",
-            "kb.people.repository.PeopleStore",
-        }
-    ),
+    "class size": frozenset({}),
     "base class": frozenset(
         {
             "kb.tickets.actions.merge_split.Joining",
@@ -234,7 +227,6 @@ STILL: dict[str, frozenset[str]] = {
     ),
     "notes": frozenset(
         {
-            "kb/people",
             "kb/search/analysis",
             "kb/search/index",
             "kb/sla",

@@ -14,6 +14,7 @@ from kb.database import DATABASE_FILE
 from kb.database.sqlite import SqliteDatabase, open_file
 from kb.errors import Conflict
 from kb.people.accounts import Accounts
+from kb.people.demo import add_demo_accounts
 from kb.people.person import Person
 from kb.sla import policy_file
 from kb.sla.policy import SlaPolicy
@@ -62,7 +63,7 @@ def build(data: Path) -> World:
     database = open_file(data / DATABASE_FILE, deadline=60)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts = Accounts(database, session_hours=12, hasher=hasher)
-    accounts.demo(FRIDAY)
+    add_demo_accounts(accounts, FRIDAY)
     with contextlib.suppress(Conflict):  # two processes of a test may build at once
         accounts.add(
             "anton@example.com",

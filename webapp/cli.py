@@ -25,7 +25,7 @@ from flask import Flask
 
 from kb.centre import HelpCentre
 from kb.errors import KbError, Misconfigured, Unavailable
-from kb.people.accounts import DemoSignIn
+from kb.people.demo import DemoSignIn, add_demo_accounts
 from kb.settings import Settings, load
 from webapp.context import utc_now
 from webapp.security.guard import kept_key
@@ -121,7 +121,7 @@ def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
     kept_key(settings.data)
     centre = HelpCentre.open(settings)
     try:
-        return centre.accounts.demo(utc_now()) if settings.demo else ()
+        return add_demo_accounts(centre.accounts, utc_now()) if settings.demo else ()
     finally:
         centre.close()
 

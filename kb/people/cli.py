@@ -1,8 +1,7 @@
-"""`kb accounts organisation`, `contact`, `coupon` and `password`: what is sold to whom, and who
-looks after it?
+"""`kb accounts`: the people who can sign in, their organisations, contact roles and coupons.
 
-The part of `kb accounts` for whoever operates the place: each command is one call and printing.
-What a customer's own administrator may do is on the portal's pages (``kb.people.contacts``).
+For the operator of the help centre: each command is one call and printing. A customer's own
+administrator manages contacts on the portal's pages (``kb.people.contacts``).
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -17,26 +17,115 @@ from typing import Any
 
 import click
 
+from kb.cli_options import data_option, json_option
 from kb.database import open_database
 from kb.errors import Invalid, NotFound
 from kb.people.accounts import Accounts
 from kb.people.contacts import Contact, Organisation
-from kb.people.person import OPERATOR, ContactRole
+from kb.people.demo import add_demo_accounts
+from kb.people.person import OPERATOR, ContactRole, Person, Role
 from kb.settings import Settings, load
 from kb.sla import policy_file
 
-_DATA = click.option("--data", help="The data folder; default: KB_DATA.")
-_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _DAY = click.DateTime(["%Y-%m-%d"])
-_ROLES = click.Choice([role.value for role in ContactRole])
-
-
-@click.command()
-@click.argument("name")
-@click.option(
-    "--category",
-    help="What is sold, as policies.toml names customer categories; empty for nothing.",
+_password_option = click.option(
+    "--password-stdin",
+    is_flag=True,
+    help="Read the password from standard input. Default: ask for it.",
 )
+
+
+@click.group()
+def accounts() -> None:
+    """Manage accounts, organisations, contact roles and coupons."""
+    os.umask(0o077)
+
+
+# --- accounts
+
+
+@accounts.command()
+@click.argument("email")
+@click.option("--name", required=True, help="The name that others see.")
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in Role]),
+    default="customer",
+    show_default=True,
+    help="What the person may do.",
+)
+@click.option("--organisation", default="", help="The company. Created if it does not exist.")
+@click.option(
+    "--category", default="", help="The customer category in policies.toml, such as commercial."
+)
+@click.option(
+    "--audience",
+    help="The documents that the person may read. Default: customers for customers, staff for "
+    "all other roles.",
+)
+@click.option("--zone", default="UTC", show_default=True, help="The person's IANA time zone.")
+@_password_option
+@data_option
+def add(email: str, password_stdin: bool, data: str | None, **profile: Any) -> None:
+    """Add an account for EMAIL."""
+    password = _read_password(password_stdin)
+    with _open_accounts(data) as (_, accounts):
+        person = accounts.add(email, profile.pop("name"), password, now=_now(), **profile)
+    click.echo(f"Added {person.email} with the role {person.role}.", err=True)
+
+
+@accounts.command("list")
+@data_option
+@json_option
+def list_(data: str | None, as_json: bool) -> None:
+    """List all accounts that can sign in, ordered by address."""
+    with _open_accounts(data) as (_, accounts):
+        people = accounts.all()
+
+    if as_json:
+        click.echo(json.dumps([_person_as_json(person) for person in people], indent=2))
+        return
+
+    for person in people:
+        columns = (person.email, person.role, person.name, person.organisation)
+        click.echo("  ".join(column for column in columns if column))
+
+
+@accounts.command()
+@data_option
+@json_option
+def demo(data: str | None, as_json: bool) -> None:
+    """Add the demo accounts and print their passwords. Never use this on a public portal."""
+    with _open_accounts(data) as (_, accounts):
+        sign_ins = add_demo_accounts(accounts, _now())
+
+    if as_json:
+        click.echo(json.dumps([asdict(sign_in) for sign_in in sign_ins], indent=2))
+        return
+
+    for sign_in in sign_ins:
+        click.echo(f"{sign_in.email}  {sign_in.password}  {sign_in.what}")
+
+
+@accounts.command()
+@click.argument("email")
+@_password_option
+@data_option
+def password(email: str, password_stdin: bool, data: str | None) -> None:
+    """Set the password of the account EMAIL and sign it out everywhere."""
+    new_password = _read_password(password_stdin)
+    with _open_accounts(data) as (_, accounts):
+        person = _account(accounts, email)
+        accounts.replace_password(person, new_password, now=_now())
+    click.echo(f"{person.email} has a new password and is signed out everywhere.", err=True)
+
+
+# --- organisations, contact roles, coupons
+
+
+@accounts.command()
+@click.argument("name")
+@click.option("--category", help="The customer category in policies.toml. Empty: none.")
 @click.option(
     "--shared-view/--own-view", default=None, help="Whether contacts see each other's tickets."
 )
@@ -44,139 +133,131 @@ _ROLES = click.Choice([role.value for role in ContactRole])
     "--licence",
     "licences",
     multiple=True,
-    help="An address that the licence names; again for more.",
+    help="An address that the licence names. Repeat it for more.",
 )
 @click.option("--contract-from", type=_DAY, help="The first day of the contract (UTC).")
 @click.option("--contract-until", type=_DAY, help="The last day of the contract (UTC).")
-@click.option("--location", help="Where it is; contacts inherit it.")
-@click.option("--phone", help="Its number; contacts inherit it.")
-@_DATA
-@_JSON
-def organisation(name: str, data: str | None, as_json: bool, **given: Any) -> None:
-    """Show the organisation NAME, after changing what is given."""
-    values = {key: value for key, value in given.items() if value is not None and value != ()}
-    if "licences" in values:
-        values["licence_addresses"] = values.pop("licences")
-    for key, later in (("contract_from", 0), ("contract_until", 1)):
-        if key in values:
-            values[key] = values[key].replace(tzinfo=dt.UTC) + dt.timedelta(days=later)
-    with _accounts(data) as (_, known):
-        contacts = known.contacts
-        found = contacts.named(OPERATOR, name)
-        if values:
-            contacts.set_organisation(OPERATOR, found.id, **values)
-            found = contacts.organisation(OPERATOR, found.id)
-        people = contacts.all(OPERATOR, found.id)
-    click.echo(
-        json.dumps(_as_json(found, people), indent=2)
-        if as_json
-        else "\n".join(_as_text(found, people))
-    )
+@click.option("--location", help="The location. Contacts inherit it.")
+@click.option("--phone", help="The phone number. Contacts inherit it.")
+@data_option
+@json_option
+def organisation(name: str, data: str | None, as_json: bool, **options: Any) -> None:
+    """Show the organisation NAME, after changing what the options give."""
+    changes = {key: value for key, value in options.items() if value is not None and value != ()}
+    if "licences" in changes:
+        changes["licence_addresses"] = changes.pop("licences")
+    if "contract_from" in changes:
+        changes["contract_from"] = changes["contract_from"].replace(tzinfo=dt.UTC)
+    if "contract_until" in changes:  # stored as the first instant after the last day
+        last_day = changes["contract_until"].replace(tzinfo=dt.UTC)
+        changes["contract_until"] = last_day + dt.timedelta(days=1)
+
+    with _open_accounts(data) as (_, accounts):
+        contacts = accounts.contacts
+        company = contacts.named(OPERATOR, name)
+        if changes:
+            contacts.set_organisation(OPERATOR, company.id, **changes)
+            company = contacts.organisation(OPERATOR, company.id)
+        people = contacts.all(OPERATOR, company.id)
+
+    if as_json:
+        click.echo(json.dumps(_organisation_as_json(company, people), indent=2))
+    else:
+        click.echo("\n".join(_organisation_as_text(company, people)))
 
 
-@click.command()
+@accounts.command()
 @click.argument("email")
 @click.option(
     "--role",
     "roles",
-    type=_ROLES,
+    type=click.Choice([role.value for role in ContactRole]),
     multiple=True,
-    help="What the contact looks after; again for more.",
+    help="A contact role. Repeat it for more. The given roles replace all present ones.",
 )
 @click.option(
-    "--deactivate", "active", flag_value="no", help="Sign out everywhere, and let nobody sign in."
+    "--deactivate", "active", flag_value="no", help="Sign the contact out and block new sign-ins."
 )
-@click.option("--reactivate", "active", flag_value="yes", help="Let the account sign in again.")
-@_DATA
+@click.option("--reactivate", "active", flag_value="yes", help="Allow sign-ins again.")
+@data_option
 def contact(email: str, roles: Sequence[str], active: str | None, data: str | None) -> None:
-    """Give the account EMAIL other contact roles (they replace the old ones), or deactivate or
-    reactivate it.
-    """
+    """Change the contact roles of the account EMAIL, or deactivate or reactivate it."""
     if not roles and active is None:
         raise click.UsageError("Give --role, --deactivate or --reactivate.")
-    with _accounts(data) as (_, known):
-        found = known.contacts.by_email(OPERATOR, email)
+
+    with _open_accounts(data) as (_, accounts):
+        contacts = accounts.contacts
+        contact = contacts.by_email(OPERATOR, email)
         if roles:
-            known.contacts.set_roles(OPERATOR, found.id, roles)
+            contacts.set_roles(OPERATOR, contact.id, roles)
         if active == "no":
-            known.contacts.deactivate(OPERATOR, found.id)
+            contacts.deactivate(OPERATOR, contact.id)
         elif active == "yes":
-            known.contacts.reactivate(OPERATOR, found.id)
-        found = known.contacts.by_email(OPERATOR, email)
-    click.echo(_line(found), err=True)
+            contacts.reactivate(OPERATOR, contact.id)
+        contact = contacts.by_email(OPERATOR, email)
+
+    click.echo(_contact_line(contact), err=True)
 
 
-@click.command()
+@accounts.command()
 @click.argument("email")
 @click.argument("code")
 @click.option(
     "--rule",
     default="",
-    help="Which [coupons] of policies.toml; may be left out when there is one.",
+    help="The key in [coupons] of policies.toml. Not needed when there is only one.",
 )
 @click.option(
     "--uses",
     type=click.IntRange(1, 1000),
-    help="How many; default: what the policies give the category.",
+    help="How many uses to grant. Default: what the policies give the customer's category.",
 )
 @click.option(
-    "--from", "since", type=_DAY, help="The first day of the contract year (UTC); default: today."
+    "--from", "since", type=_DAY, help="The first day of the contract year (UTC). Default: today."
 )
-@_DATA
+@data_option
 def coupon(
     email: str, code: str, rule: str, uses: int | None, since: dt.datetime | None, data: str | None
 ) -> None:
-    """Give the account EMAIL the coupon CODE for a contract year."""
-    begin = since.replace(tzinfo=dt.UTC) if since else _now()
-    with _accounts(data) as (settings, known):
-        person = known.by_email(email)
-        if person is None:
-            raise NotFound(f"There is no account for {email!r:.80} that can sign in.")
-        rules = policy_file.load(settings.policies_file).coupons
-        key = rule or (next(iter(rules)) if len(rules) == 1 else "")
-        if key not in rules:
-            raise Invalid(
-                f"{rule!r:.40} is no coupon of the policies; give --rule "
-                f"{', '.join(rules) or '(none)'}."
-            )
-        granted = uses or rules[key].per_year.get(known.category(person, _now()), 0)
-        known.grant_coupon(person, code, rule=key, granted=granted, since=begin)
+    """Grant the account EMAIL the coupon CODE for one contract year."""
+    start = since.replace(tzinfo=dt.UTC) if since else _now()
+    with _open_accounts(data) as (settings, accounts):
+        person = _account(accounts, email)
+        coupons = policy_file.load(settings.policies_file).coupons
+        key = rule or (next(iter(coupons)) if len(coupons) == 1 else "")
+        if key not in coupons:
+            keys = ", ".join(coupons) or "(none)"
+            raise Invalid(f"{rule!r:.40} is not a coupon in policies.toml. Give --rule {keys}.")
+        granted = uses or coupons[key].per_year.get(accounts.category(person, _now()), 0)
+        accounts.grant_coupon(person, code, rule=key, granted=granted, since=start)
+
     click.echo(
-        f"{person.email} may use {code} {granted} times from {begin:%Y-%m-%d} on, for a year.",
+        f"Granted {person.email} {granted} uses of {code}, valid for one year from "
+        f"{start:%Y-%m-%d}.",
         err=True,
     )
 
 
-@click.command()
-@click.argument("email")
-@click.option(
-    "--password-stdin",
-    is_flag=True,
-    help="Read the password from standard input; default: ask for it.",
-)
-@_DATA
-def password(email: str, password_stdin: bool, data: str | None) -> None:
-    """Set the password of the account EMAIL; every sign-in of it ends."""
-    new = sys.stdin.readline().rstrip("\r\n") if password_stdin else _asked()
-    with _accounts(data) as (_, known):
-        person = known.by_email(email)
-        if person is None:
-            raise NotFound(f"There is no account for {email!r:.80} that can sign in.")
-        known.replace_password(person, new, now=_now())
-    click.echo(f"{person.email} signs in with the new password from now on.", err=True)
-
-
-COMMANDS: tuple[click.Command, ...] = (organisation, contact, coupon, password)
+# --- helpers
 
 
 @contextlib.contextmanager
-def _accounts(data: str | None) -> Iterator[tuple[Settings, Accounts]]:
+def _open_accounts(data: str | None) -> Iterator[tuple[Settings, Accounts]]:
     settings = load(data=data)
     with contextlib.closing(open_database(settings.data)) as database:
         yield settings, Accounts(database, session_hours=settings.session_hours)
 
 
-def _asked() -> str:
+def _account(accounts: Accounts, email: str) -> Person:
+    person = accounts.by_email(email)
+    if person is None:
+        raise NotFound(f"No active account exists for {email!r:.80}.")
+    return person
+
+
+def _read_password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
 
 
@@ -184,37 +265,43 @@ def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
 
-def _as_json(found: Organisation, people: Sequence[Contact]) -> dict[str, Any]:
-    shown = {**asdict(found), "contacts": [asdict(one) for one in people]}
+def _person_as_json(person: Person) -> dict[str, Any]:
+    fields = asdict(person)
+    del fields["guest"], fields["holds"]  # never set for an account
+    return fields
+
+
+def _organisation_as_json(company: Organisation, people: Sequence[Contact]) -> dict[str, Any]:
+    fields = {**asdict(company), "contacts": [asdict(contact) for contact in people]}
     return {
         key: value.isoformat() if isinstance(value, dt.datetime) else value
-        for key, value in shown.items()
+        for key, value in fields.items()
     }
 
 
-def _as_text(found: Organisation, people: Sequence[Contact]) -> Iterator[str]:
-    yield found.name
-    about = {
-        "category": found.category or "none",
-        "view": "all contacts see all tickets"
-        if found.shared_view
-        else "each contact sees their own tickets",
-        "licence": ", ".join(found.licence_addresses) or "names no address",
-        "contract": _bounds(found),
-        "location": found.location,
-        "phone": found.phone,
+def _organisation_as_text(company: Organisation, people: Sequence[Contact]) -> Iterator[str]:
+    yield company.name
+    view = "all tickets of the organisation" if company.shared_view else "own tickets only"
+    fields = {
+        "category": company.category or "none",
+        "view": view,
+        "licence": ", ".join(company.licence_addresses) or "no addresses",
+        "contract": _contract_dates(company),
+        "location": company.location,
+        "phone": company.phone,
     }
-    yield from (f"  {key:<9} {words}" for key, words in about.items() if words)
-    yield from (f"  contact   {_line(one)}" for one in people)
+    yield from (f"  {label:<9} {value}" for label, value in fields.items() if value)
+    yield from (f"  contact   {_contact_line(contact)}" for contact in people)
 
 
-def _bounds(found: Organisation) -> str:
-    last = found.contract_until - dt.timedelta(days=1) if found.contract_until else None
-    since = f"from {found.contract_from:%Y-%m-%d}" if found.contract_from else ""
-    until = f"until {last:%Y-%m-%d}" if last else ""
-    return " ".join(word for word in (since, until) if word) or "without end"
+def _contract_dates(company: Organisation) -> str:
+    first, end = company.contract_from, company.contract_until
+    since = f"from {first:%Y-%m-%d}" if first else ""
+    until = f"until {end - dt.timedelta(days=1):%Y-%m-%d}" if end else ""
+    return f"{since} {until}".strip() or "unlimited"
 
 
-def _line(one: Contact) -> str:
-    state = "" if one.active else "inactive"
-    return "  ".join(word for word in (one.email, one.name, ", ".join(one.roles), state) if word)
+def _contact_line(contact: Contact) -> str:
+    state = "" if contact.active else "inactive"
+    columns = (contact.email, contact.name, ", ".join(contact.roles), state)
+    return "  ".join(column for column in columns if column)

@@ -1,150 +1,91 @@
-"""Who are an organisation's contacts, and who may change that?
+"""The contacts of an organisation, and who may manage them.
 
-The administrator of an organisation (or ours) lists its contacts, invites, changes, deactivates and
-reactivates them (capabilities B30 to B36). A stranger's organisation does not exist: NotFound.
-Passwords are the business of ``kb.people.accounts``.
+The organisation's own administrator, or one of the help centre, lists, invites, changes,
+deactivates and reactivates contacts. To everybody else the organisation does not exist: NotFound.
+Passwords are in ``accounts``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
-
-from sqlalchemy import Connection, delete, insert, select, update
 
 from kb.database import Database
 from kb.errors import Conflict, Invalid, NotFound
-from kb.notifications.queue import NewNotice, add_notices
-from kb.people.permissions import may_manage
-from kb.people.person import ContactRole, Person, email_address
-from kb.people.repository import folded
-from kb.people.tables import CONTACT_ROLES, ORGANISATIONS, PEOPLE, SESSIONS
+from kb.people.permissions import check_manage, contact_not_found, may_manage
+from kb.people.person import INVALID_NAME, ContactRole, Person, email_address, invalid_email
+from kb.people.repository.contacts import Contact, ContactStore, Organisation
 from kb.text import single_line
 
-_LENGTH = 200
+__all__ = ["Contact", "Contacts", "Organisation"]
 
-
-@dataclass(frozen=True, slots=True)
-class Contact:
-    """One account of an organisation. ``location`` and ``phone`` are the organisation's unless they
-    have their own.
-    """
-
-    id: int
-    email: str
-    name: str
-    roles: tuple[str, ...]
-    location: str
-    phone: str
-    active: bool
-    invited: bool  # has not set a password yet
-
-
-@dataclass(frozen=True, slots=True)
-class Organisation:
-    """``contract_from`` and ``contract_until`` bound the time in which ``category`` counts."""
-
-    id: int
-    name: str
-    category: str
-    shared_view: bool
-    licence_addresses: tuple[str, ...]
-    contract_from: dt.datetime | None
-    contract_until: dt.datetime | None
-    location: str
-    phone: str
+_MAX_LENGTH = 200  # characters of a name, location or phone number
+_OWN_FIELDS = frozenset({"location", "phone"})
+_CONTRACT_FIELDS = frozenset(
+    {"category", "shared_view", "licence_addresses", "contract_from", "contract_until"}
+)
 
 
 class Contacts:
+    """Every method raises NotFound for an organisation or a contact that ``manager`` may not
+    manage.
+    """
+
     def __init__(self, database: Database) -> None:
-        self._database = database
+        self._store = ContactStore(database)
+
+    # --- organisations
 
     def organisation(self, manager: Person, organisation_id: int | None = None) -> Organisation:
-        """One's own, or for an administrator of ours any. Raises NotFound."""
-        wanted = _managed(manager, organisation_id)
-        with self._database.read() as connection:
-            row = connection.execute(
-                select(ORGANISATIONS).where(ORGANISATIONS.c.id == wanted)
-            ).first()
-        if row is None:
-            raise _absent()
-        return Organisation(
-            row.id,
-            row.name,
-            row.category,
-            row.shared_view,
-            tuple(row.licence_addresses),
-            row.contract_from,
-            row.contract_until,
-            row.location,
-            row.phone,
-        )
+        """The manager's own organisation, or any for an administrator of the help centre."""
+        organisation = self._store.organisation(_managed(manager, organisation_id))
+        if organisation is None:
+            raise contact_not_found()
+        return organisation
 
     def named(self, admin: Person, name: str) -> Organisation:
-        """By its name, for an administrator of ours. Raises NotFound."""
-        with self._database.read() as connection:
-            wanted = connection.execute(
-                select(ORGANISATIONS.c.id).where(ORGANISATIONS.c.folded == folded(name))
-            ).scalar()
-        if wanted is None:
+        """The organisation with this name."""
+        organisation_id = self._store.organisation_id(name)
+        if organisation_id is None:
             raise NotFound(
-                f"There is no organisation {name!r:.80}; kb accounts list shows whose accounts "
-                f"there are."
+                f"Organisation {name!r:.80} not found. kb accounts list shows all accounts and "
+                f"their organisations."
             )
-        return self.organisation(admin, wanted)
+        return self.organisation(admin, organisation_id)
 
-    def set_organisation(self, admin: Person, organisation_id: int, **values: Any) -> None:
-        """Category, shared_view, licence_addresses, contract_from, contract_until, location, phone:
-        what is sold is for our administrators alone; location and phone are for its own too. Raises
-        NotFound, Invalid.
-        """
-        wanted = _managed(admin, organisation_id)
-        ours = {"category", "shared_view", "licence_addresses", "contract_from", "contract_until"}
-        known = {"location", "phone"} | (ours if admin.is_staff else set())
-        wrong = sorted(set(values) - known)
-        if wrong:
+    def set_organisation(self, manager: Person, organisation_id: int, **values: Any) -> None:
+        """Sets location and phone; what belongs to the contract only for staff. Raises Invalid."""
+        managed_id = _managed(manager, organisation_id)
+        fields = _OWN_FIELDS | _CONTRACT_FIELDS if manager.is_staff else _OWN_FIELDS
+        refused = sorted(set(values) - fields)
+        if refused:
             raise Invalid(
-                f"{', '.join(wrong)} cannot be set here; give {', '.join(sorted(known))}.",
-                field=wrong[0],
+                f"{', '.join(refused)} cannot be set here. Give {', '.join(sorted(fields))}.",
+                field=refused[0],
             )
+
         if "licence_addresses" in values:
-            values["licence_addresses"] = _addresses(values["licence_addresses"])
-        with self._database.write() as connection:
-            connection.execute(
-                update(ORGANISATIONS).where(ORGANISATIONS.c.id == wanted).values(**values)
-            )
+            values["licence_addresses"] = _check_addresses(values["licence_addresses"])
+        self._store.update_organisation(managed_id, values)
+
+    # --- contacts
 
     def all(
         self, manager: Person, organisation_id: int | None = None, *, active: bool | None = None
     ) -> tuple[Contact, ...]:
-        """The organisation's contacts by name; ``active`` False: the inactive list (B32). Raises
-        NotFound.
-        """
-        wanted = _managed(manager, organisation_id)
-        with self._database.read() as connection:
-            found = _contacts(connection, PEOPLE.c.organisation_id == wanted)
-        return tuple(contact for contact in found if active is None or contact.active == active)
+        """The organisation's contacts by name; ``active`` selects the active or inactive ones."""
+        contacts = self._store.of_organisation(_managed(manager, organisation_id))
+        return tuple(contact for contact in contacts if active in (None, contact.active))
 
     def by_email(self, admin: Person, email: str) -> Contact:
-        """Any account, active or not, for an administrator of ours. Raises NotFound."""
-        address = email_address(email)
-        with self._database.read() as connection:
-            found = _contacts(connection, PEOPLE.c.email == address)
-            if found:
-                self._check(connection, admin, found[0].id)
-                return found[0]
-        raise NotFound(
-            f"There is no account for {email!r:.80}; kb accounts list shows all that can sign in."
-        )
-
-    def set_roles(self, manager: Person, contact_id: int, roles: Sequence[str]) -> None:
-        """Raises NotFound for a contact of others, Invalid."""
-        chosen = _roles(roles)
-        with self._database.write() as connection:
-            self._check(connection, manager, contact_id)
-            _set_roles(connection, contact_id, chosen)
+        """The account of an address, active or not."""
+        contact = self._store.by_email(admin, email_address(email))
+        if contact is None:
+            raise NotFound(
+                f"Account {email!r:.80} not found. kb accounts list shows all active accounts."
+            )
+        return contact
 
     def invite(
         self,
@@ -158,36 +99,13 @@ class Contacts:
         organisation_id: int | None = None,
         now: dt.datetime,
     ) -> Contact:
-        """A new contact, told by a mail whose link sets the password. Raises NotFound, Invalid,
-        Conflict.
-        """
-        wanted = _managed(manager, organisation_id)
+        """A new contact, who sets the password by a link in a mail. Raises Invalid, Conflict."""
+        managed_id = _managed(manager, organisation_id)
         address = email_address(email)
         if address is None:
-            raise Invalid(
-                f"{email.strip()!r:.80} is no e-mail address; write it like alice@example.com.",
-                field="email",
-            )
-        about = _checked(name, location, phone)
-        chosen = _roles(roles)
-        with self._database.write() as connection:
-            if connection.execute(
-                select(PEOPLE.c.id).where(PEOPLE.c.email == address, ~PEOPLE.c.guest)
-            ).first():
-                raise Conflict(f"There is already an account for {address}.", field="email")
-            values = {
-                "email": address,
-                "role": "customer",
-                "audience": "customers",
-                "organisation_id": wanted,
-            }
-            key = connection.execute(
-                insert(PEOPLE).values(**values, **about, created_at=now)
-            ).inserted_primary_key
-            person_id = int(key[0]) if key else 0
-            _set_roles(connection, person_id, chosen)
-            add_notices(connection, None, f"{now.timestamp()}", [NewNotice("invite", address)], now)
-            return _contacts(connection, PEOPLE.c.id == person_id)[0]
+            raise Invalid(invalid_email(email), field="email")
+        values = _check_profile(name, location, phone)
+        return self._store.add(managed_id, address, values, _check_roles(roles), now=now)
 
     def change(
         self,
@@ -199,136 +117,71 @@ class Contacts:
         location: str = "",
         phone: str = "",
     ) -> Contact:
-        """Raises NotFound for a contact of others, Invalid, Conflict for taking away one's own
-        administration.
-        """
-        about, chosen = _checked(name, location, phone), _roles(roles)
-        with self._database.write() as connection:
-            self._check(connection, manager, contact_id)
-            if contact_id == manager.id and ContactRole.ADMINISTRATOR not in chosen:
-                raise Conflict(
-                    "You would lose the administration; let another administrator do it.",
-                    field="roles",
-                )
-            own = _own(about, connection, contact_id)
-            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(own))
-            _set_roles(connection, contact_id, chosen)
-            return _contacts(connection, PEOPLE.c.id == contact_id)[0]
+        """Raises Invalid, and Conflict when managers would remove their own administrator role."""
+        values, new_roles = _check_profile(name, location, phone), _check_roles(roles)
+        if contact_id == manager.id and ContactRole.ADMINISTRATOR not in new_roles:
+            check_manage(manager, manager.organisation_id)
+            raise Conflict(
+                "You cannot remove your own administrator role. Ask another administrator.",
+                field="roles",
+            )
+        return self._store.change(manager, contact_id, values, new_roles)
+
+    def set_roles(self, manager: Person, contact_id: int, roles: Sequence[str]) -> None:
+        """Raises Invalid."""
+        self._store.set_roles(manager, contact_id, _check_roles(roles))
 
     def deactivate(self, manager: Person, contact_id: int) -> None:
-        """Signs the contact out everywhere at once; their tickets stay. Raises NotFound, Conflict
-        for oneself.
-        """
+        """Signs the contact out everywhere at once; the tickets stay. Raises Conflict for oneself."""
         if contact_id == manager.id:
-            raise Conflict(
-                "You cannot deactivate your own account; let another administrator do it."
-            )
-        with self._database.write() as connection:
-            self._check(connection, manager, contact_id)
-            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(active=False))
-            connection.execute(delete(SESSIONS).where(SESSIONS.c.person_id == contact_id))
+            raise Conflict("You cannot deactivate your own account. Ask another administrator.")
+        self._store.set_active(manager, contact_id, active=False)
 
     def reactivate(self, manager: Person, contact_id: int) -> None:
-        """Raises NotFound for a contact of others."""
-        with self._database.write() as connection:
-            self._check(connection, manager, contact_id)
-            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(active=True))
-
-    def _check(self, connection: Connection, manager: Person, contact_id: int) -> None:
-        query = select(PEOPLE.c.organisation_id).where(PEOPLE.c.id == contact_id, ~PEOPLE.c.guest)
-        row = connection.execute(query).first()
-        if row is None or not may_manage(manager, row.organisation_id):
-            raise _absent()
-
-
-def _own(about: Mapping[str, str], connection: Connection, contact_id: int) -> dict[str, str]:
-    """``about`` without what is inherited: a form shows it, but a move of the organisation moves
-    its contacts (B35).
-    """
-    joined = PEOPLE.join(ORGANISATIONS, PEOPLE.c.organisation_id == ORGANISATIONS.c.id)
-    query = select(ORGANISATIONS.c.location, ORGANISATIONS.c.phone).select_from(joined)
-    found = connection.execute(query.where(PEOPLE.c.id == contact_id)).mappings().first()
-    inherited = dict(found) if found else {}
-    return {name: "" if words == inherited.get(name) else words for name, words in about.items()}
+        self._store.set_active(manager, contact_id, active=True)
 
 
 def _managed(manager: Person, organisation_id: int | None) -> int:
-    wanted = manager.organisation_id if organisation_id is None else organisation_id
-    if wanted is None or not may_manage(manager, wanted):
-        raise _absent()
-    return wanted
+    managed_id = manager.organisation_id if organisation_id is None else organisation_id
+    if managed_id is None or not may_manage(manager, managed_id):
+        raise contact_not_found()
+    return managed_id
 
 
-def _absent() -> NotFound:
-    return NotFound("There is no such organisation or contact, or it is not yours to look after.")
-
-
-def _contacts(connection: Connection, condition: Any) -> list[Contact]:
-    joined = PEOPLE.outerjoin(ORGANISATIONS, PEOPLE.c.organisation_id == ORGANISATIONS.c.id)
-    query = select(
-        PEOPLE,
-        ORGANISATIONS.c.location.label("its_location"),
-        ORGANISATIONS.c.phone.label("its_phone"),
-    ).select_from(joined)
-    rows = connection.execute(
-        query.where(condition, ~PEOPLE.c.guest).order_by(PEOPLE.c.name, PEOPLE.c.id)
-    ).all()
-    held: dict[int, list[str]] = {}
-    for row in connection.execute(
-        select(CONTACT_ROLES).where(CONTACT_ROLES.c.person_id.in_([r.id for r in rows]))
-    ):
-        held.setdefault(row.person_id, []).append(row.role)
-    return [
-        Contact(
-            row.id,
-            row.email,
-            row.name,
-            tuple(sorted(held.get(row.id, ()))),
-            row.location or row.its_location or "",
-            row.phone or row.its_phone or "",
-            row.active,
-            row.password_hash is None,
-        )
-        for row in rows
-    ]
-
-
-def _set_roles(connection: Connection, person_id: int, roles: Sequence[str]) -> None:
-    connection.execute(delete(CONTACT_ROLES).where(CONTACT_ROLES.c.person_id == person_id))
-    for role in roles:
-        connection.execute(insert(CONTACT_ROLES).values(person_id=person_id, role=role))
-
-
-def _roles(given: Sequence[str]) -> list[str]:
-    unknown = [role for role in given if role not in tuple(ContactRole)]
+def _check_roles(roles: Sequence[str]) -> list[str]:
+    unknown = [role for role in roles if role not in tuple(ContactRole)]
     if unknown:
         raise Invalid(
-            f"{unknown[0]!r:.40} is no role of a contact; give {', '.join(ContactRole)}.",
+            f"{unknown[0]!r:.40} is not a valid contact role. Give one of "
+            f"{', '.join(ContactRole)}.",
             field="roles",
         )
-    return sorted({str(role) for role in given})
+    return sorted({str(role) for role in roles})
 
 
-def _checked(name: str, location: str, phone: str) -> Mapping[str, str]:
-    given = {"name": name, "location": location, "phone": phone}
-    found = {key: single_line(text) for key, text in given.items()}
-    wrong = {
-        key: f"Keep it to {_LENGTH} characters."
-        for key, text in found.items()
-        if len(text) > _LENGTH
+def _check_profile(name: str, location: str, phone: str) -> dict[str, str]:
+    values = {
+        "name": single_line(name),
+        "location": single_line(location),
+        "phone": single_line(phone),
     }
-    if not found["name"]:
-        wrong["name"] = "A name of 1 to 200 characters is missing."
-    if wrong:
-        raise Invalid(" ".join(wrong.values()), fields=wrong)
-    return found
+    mistakes = {
+        field: f"Keep it to {_MAX_LENGTH} characters."
+        for field, value in values.items()
+        if len(value) > _MAX_LENGTH
+    }
+    if not values["name"]:
+        mistakes["name"] = INVALID_NAME
+    if mistakes:
+        raise Invalid(" ".join(mistakes.values()), fields=mistakes)
+    return values
 
 
-def _addresses(given: Sequence[str]) -> list[str]:
-    found = [email_address(one) for one in given]
-    if not all(found):
+def _check_addresses(texts: Sequence[str]) -> list[str]:
+    addresses = {email_address(text) for text in texts}
+    if None in addresses:
         raise Invalid(
-            "A licence names e-mail addresses, such as alice@example.com.",
+            "A licence names e-mail addresses. Example: alice@example.com.",
             field="licence_addresses",
         )
-    return sorted({one for one in found if one})
+    return sorted(address for address in addresses if address)

@@ -5,6 +5,7 @@ What a person may do to a ticket is decided in ``kb.tickets.permissions``.
 
 from __future__ import annotations
 
+from kb.errors import NotFound
 from kb.people.person import ContactRole, Person, Role
 
 
@@ -17,3 +18,14 @@ def may_manage(person: Person, organisation_id: int | None) -> bool:
 
     is_own = organisation_id is not None and person.organisation_id == organisation_id
     return is_own and ContactRole.ADMINISTRATOR in person.contact_roles
+
+
+def check_manage(person: Person, organisation_id: int | None) -> None:
+    """Raises NotFound: a stranger must not learn which organisations and contacts exist."""
+    if not may_manage(person, organisation_id):
+        raise contact_not_found()
+
+
+def contact_not_found() -> NotFound:
+    """The same words for what does not exist and what the person may not manage."""
+    return NotFound("Organisation or contact not found, or you are not its administrator.")

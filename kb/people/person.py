@@ -1,8 +1,7 @@
-"""Who is a person to the help centre?
+"""The person: role, organisation, category and audience, on which every permission rests.
 
-The value that every check is made on: role, company, category, audience. Pure; signing in and
-keeping people is the business of ``kb.people.accounts``, what a person may do to a ticket is
-decided in ``kb.tickets.permissions``.
+Pure values. Signing in is in ``accounts``; what a person may do to a ticket is decided in
+``kb.tickets.permissions``.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+from kb.text import has_visible_text, single_line
 
 
 class Role(StrEnum):
@@ -20,9 +21,9 @@ class Role(StrEnum):
 
 
 class ContactRole(StrEnum):
-    """What a customer's contact looks after; one may have several (B36)."""
+    """What a contact of a customer is responsible for; one contact may have several roles."""
 
-    ADMINISTRATOR = "administrator"  # the organisation's other contacts
+    ADMINISTRATOR = "administrator"  # manages the organisation's other contacts
     SUPPORT = "support"
     BILLING = "billing"
     LICENCE = "licence"
@@ -30,12 +31,12 @@ class ContactRole(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One account, or one address that filed without an account (``guest``).
+    """An account, or an address that filed without an account (``guest``).
 
-    ``category`` is the customer category that the policy knows ("commercial"), from the person or
-    the organisation. ``audience`` names the documents they may see. ``zone`` is an IANA name, for
-    showing times. ``holds`` is the serial of the one ticket that a guest's secret link opened; a
-    guest without it may see no ticket at all.
+    ``category`` is the customer category of the policies ("commercial"), of the person or the
+    organisation. ``audience`` names the documents that the person may read. ``zone`` is an IANA
+    name, for displaying times. ``holds`` is the serial of the one ticket that a guest's secret link
+    opened; a guest without it may see no ticket at all.
     """
 
     id: int
@@ -53,31 +54,42 @@ class Person:
 
     @property
     def is_staff(self) -> bool:
-        """Whether they work on tickets: agents and administrators."""
+        """Whether the person works on tickets: agents and administrators."""
         return self.role in (Role.AGENT, Role.ADMIN)
 
 
-#: Whoever has the files may do everything.
+#: Commands act as the operator: whoever has access to the files may do everything.
 OPERATOR = Person(0, "", "operator", Role.ADMIN)
 
+INVALID_NAME = "Enter a name of 1 to 200 characters."
 _EMAIL = re.compile(
-    r"[^\s@<>()\[\],:;\\\"\x00-\x20\x7f\ud800-\udfff]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}"
+    r"[^\s@<>()\[\],:;\\\"\x00-\x20\x7f\ud800-\udfff]{1,64}"
+    r"@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}"
 )
 
 
-def email_address(words: str) -> str | None:
-    """The address in lower case, None when it is none; never with blanks, line breaks or a display
-    name.
+def email_address(text: str) -> str | None:
+    """The address in lower case, None for anything that is not a bare address in one line.
 
     >>> email_address(" Alice@Example.com ")
     'alice@example.com'
     """
-    address = words.strip().lower()
+    address = text.strip().lower()
     return address if len(address) <= 254 and _EMAIL.fullmatch(address) else None
 
 
+def invalid_email(text: str) -> str:
+    """The message for a text that is not an address."""
+    return f"{text.strip()!r:.80} is not a valid e-mail address. Example: alice@example.com."
+
+
+def is_valid_name(name: str) -> bool:
+    name = single_line(name)
+    return has_visible_text(name) and len(name) <= 200
+
+
 def account_key(email: str) -> str:
-    """Case and +tag variants of an address share one limit.
+    """The same for all spellings of an address, by case or +tag: they share one limit.
 
     >>> account_key("Alice+spam@Example.com")
     'alice@example.com'

@@ -132,7 +132,7 @@ class Worker:
         nothing.
         """
         if parcel.kind in TOKENS:
-            return self._accounts.mint(parcel.kind, parcel.recipient, parcel.facts, now=now)
+            return self._accounts.links.issue(parcel.kind, parcel.recipient, parcel.facts, now=now)
         if not parcel.facts.get("guest") or parcel.ticket_id is None:
             return ""
         guest = self._store.people.by_email(parcel.recipient, guest=True)

@@ -10,7 +10,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from kb.errors import Conflict, Forbidden, Invalid, TooMany
-from kb.people.accounts import DEMO, LIMIT, Accounts
+from kb.people.accounts import SIGN_IN_LIMIT, Accounts
+from kb.people.demo import DEMO_ACCOUNTS, add_demo_accounts
 from kb.people.person import Role, email_address
 from kb.timezones import is_time_zone
 from tests.world import DAY, FRIDAY, HOUR, World
@@ -103,9 +104,9 @@ def test_after_five_failures_even_the_right_password_waits_a_quarter_of_an_hour(
         sign_in(world)
     assert refused.value.retry_after == 15 * 60
     later = world.accounts.sign_in(
-        "alice@example.com", "alice-demo", address="192.0.2.1", now=FRIDAY + LIMIT.window
+        "alice@example.com", "alice-demo", address="192.0.2.1", now=FRIDAY + SIGN_IN_LIMIT.window
     )
-    assert world.accounts.person(later, now=FRIDAY + LIMIT.window) == world.alice
+    assert world.accounts.person(later, now=FRIDAY + SIGN_IN_LIMIT.window) == world.alice
 
 
 def test_the_limit_holds_for_unknown_addresses_too(world: World) -> None:
@@ -215,8 +216,8 @@ def test_the_zone_can_be_changed_to_a_real_one(world: World) -> None:
 
 
 def test_the_demo_can_be_asked_for_again_and_every_sign_in_works(world: World) -> None:
-    signs = world.accounts.demo(FRIDAY + DAY)
-    assert [sign.name for sign in signs] == [demo.name for demo in DEMO]
+    signs = add_demo_accounts(world.accounts, FRIDAY + DAY)
+    assert [sign.name for sign in signs] == [demo.name for demo in DEMO_ACCOUNTS]
     for sign in signs:
         token = world.accounts.sign_in(sign.email, sign.password, address="192.0.2.1", now=FRIDAY)
         person = world.accounts.person(token, now=FRIDAY)
@@ -248,6 +249,6 @@ def test_a_name_that_nobody_can_see_is_refused(world: World) -> None:
             "zoe@example.com", "\u3164\u200b", "zoe-secret-word", role="customer", now=FRIDAY
         )
     with pytest.raises(Invalid, match="name"):
-        world.accounts.ask_registration(
+        world.accounts.links.request_registration(
             "zoe@example.com", "\u3164", "UTC", address="192.0.2.1", now=FRIDAY
         )

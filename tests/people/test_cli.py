@@ -1,15 +1,18 @@
-"""What is sold to whom, on the command line: organisations, contacts, coupons, passwords."""
+"""`kb accounts` on a real data folder."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
+from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from kb.errors import Conflict, Invalid, KbError, NotFound
-from kb.worker.cli import accounts
+from kb.people.cli import accounts
+from kb.people.demo import DEMO_ACCOUNTS
 from tests.world import POLICIES, World
 
 TODAY = dt.datetime.now(dt.UTC)
@@ -21,88 +24,143 @@ def site(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def run(world: World, *words: str, typed: str = "") -> Result:
-    return CliRunner().invoke(
-        accounts, [words[0], "--data", str(world.data), *words[1:]], input=typed
-    )
+def run(data: Path, command: str, *arguments: str, stdin: str = "") -> Result:
+    return CliRunner().invoke(accounts, [command, "--data", str(data), *arguments], input=stdin)
 
 
-def done(world: World, *words: str, typed: str = "") -> Result:
-    result = run(world, *words, typed=typed)
+def succeed(data: Path, command: str, *arguments: str, stdin: str = "") -> Result:
+    result = run(data, command, *arguments, stdin=stdin)
     assert result.exit_code == 0, (result.output, result.exception)
     return result
 
 
+def organisation(world: World, *arguments: str) -> dict[str, Any]:
+    shown = succeed(world.data, "organisation", "acme", "--json", *arguments)
+    fields: dict[str, Any] = json.loads(shown.stdout)
+    return fields
+
+
+def test_an_added_account_is_listed_and_its_password_is_not_printed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    dora = ("Dora@example.com", "--name", "Dora", "--organisation", "Acme")
+    prompted = succeed(data, "add", *dora, stdin="a secret\na secret\n")
+    ben = ("ben@example.com", "--name", "Ben", "--role", "agent", "--password-stdin")
+    piped = succeed(data, "add", *ben, stdin="a secret\n")
+
+    people = json.loads(succeed(data, "list", "--json").stdout)
+    assert [(person["email"], person["audience"]) for person in people] == [
+        ("ben@example.com", "staff"),
+        ("dora@example.com", "customers"),
+    ]
+    lines = succeed(data, "list").stdout.splitlines()
+    assert lines == ["ben@example.com  agent  Ben", "dora@example.com  customer  Dora  Acme"]
+    assert "a secret" not in prompted.output + piped.output
+
+
+def test_the_demo_prints_the_same_sign_ins_each_time(tmp_path: Path) -> None:
+    first, second = succeed(tmp_path, "demo"), succeed(tmp_path, "demo", "--json")
+    assert len(first.stdout.splitlines()) == len(DEMO_ACCOUNTS)
+    assert "alice@example.com  alice-demo" in first.stdout
+    names = [sign_in["name"] for sign_in in json.loads(second.stdout)]
+    assert names == [demo.name for demo in DEMO_ACCOUNTS]
+
+
 def test_an_organisation_is_shown_and_changed(site: World) -> None:
-    assert "each contact sees their own tickets" in done(site, "organisation", "ACME").stdout
+    assert organisation(site)["shared_view"] is False
     contract = ("--contract-from", "2026-01-01", "--contract-until", "2026-12-31")
     licence = ("--licence", "alice@example.com", "--licence", "Boss@example.com")
-    shown = done(
-        site, "organisation", "acme", "--shared-view", *contract, *licence, "--phone", "+49 1"
-    ).stdout
-    assert "all contacts see all tickets" in shown
-    assert "from 2026-01-01 until 2026-12-31" in shown
-    assert "alice@example.com, boss@example.com" in shown
-    found = json.loads(done(site, "organisation", "Acme", "--json").stdout)
-    assert found["contract_until"] == "2027-01-01T00:00:00+00:00", "the last day counts as a whole"
-    assert "alice@example.com" in [one["email"] for one in found["contacts"]]
+    changed = organisation(site, "--shared-view", *contract, *licence, "--phone", "+49 1")
+    assert changed["shared_view"] is True
+    assert changed["contract_from"] == "2026-01-01T00:00:00+00:00"
+    assert changed["contract_until"] == "2027-01-01T00:00:00+00:00", "the last day counts as well"
+    assert changed["licence_addresses"] == ["alice@example.com", "boss@example.com"]
+    assert changed["phone"] == "+49 1"
+    assert "alice@example.com" in [contact["email"] for contact in changed["contacts"]]
+
+    text = succeed(site.data, "organisation", "ACME").stdout
+    assert "2026-01-01" in text
+    assert "2026-12-31" in text
+    assert "alice@example.com, boss@example.com" in text
 
 
-def test_a_contact_becomes_the_administrator_and_is_deactivated_and_back(site: World) -> None:
-    done(site, "contact", "alice@example.com", "--role", "administrator", "--role", "billing")
+def test_a_contact_becomes_the_administrator_and_is_deactivated_and_reactivated(
+    site: World,
+) -> None:
+    succeed(
+        site.data, "contact", "alice@example.com", "--role", "administrator", "--role", "billing"
+    )
     alice = site.accounts.by_email("alice@example.com")
     assert alice
     assert alice.contact_roles == ("administrator", "billing")
-    assert "inactive" in done(site, "contact", "alice@example.com", "--deactivate").output
+
+    succeed(site.data, "contact", "alice@example.com", "--deactivate")
     assert site.accounts.by_email("alice@example.com") is None
-    done(site, "contact", "alice@example.com", "--reactivate")
+    succeed(site.data, "contact", "alice@example.com", "--reactivate")
     assert site.accounts.by_email("alice@example.com") == alice
 
 
-def test_coupons_are_as_many_as_the_policies_give_the_category(site: World) -> None:
-    done(site, "coupon", "vera@example.com", "VERA-NEXT")
-    vera = site.accounts.by_email("vera@example.com")
-    assert vera
+@pytest.mark.parametrize(
+    ("email", "options", "uses"),
+    [("vera@example.com", (), 5), ("vera@example.com", ("--uses", "3"), 3)],
+)
+def test_a_coupon_has_the_uses_of_the_option_or_of_the_policies(
+    site: World, email: str, options: tuple[str, ...], uses: int
+) -> None:
+    succeed(site.data, "coupon", email, "CODE-1", *options)
     promise = site.desk.promise(
         type="problem",
         severity="question",
-        coupon="VERA-NEXT",
-        customer=vera,
+        coupon="CODE-1",
+        customer=site.accounts.by_email(email),
         now=TODAY + dt.timedelta(days=300),
     )
-    assert promise.coupons_left == 5
-    assert "3 times" in done(site, "coupon", "alice@example.com", "ALICE", "--uses", "3").output
+    assert promise.coupons_left == uses
 
 
-def test_a_password_is_set_and_every_sign_in_ends(site: World) -> None:
+def test_a_new_password_ends_every_session(site: World) -> None:
     token = site.accounts.sign_in("alice@example.com", "alice-demo", address="::1", now=TODAY)
-    done(site, "password", "alice@example.com", "--password-stdin", typed="correct horse\n")
+    options = ("alice@example.com", "--password-stdin")
+    succeed(site.data, "password", *options, stdin="correct horse\n")
     assert site.accounts.person(token, now=TODAY) is None
     assert site.accounts.sign_in("alice@example.com", "correct horse", address="::1", now=TODAY)
 
 
 @pytest.mark.parametrize(
-    ("words", "error"),
+    ("arguments", "error"),
     [
+        (("add", "dora", "--name", "Dora", "--password-stdin"), Invalid),
+        (("add", "zoe@example.com", "--name", "Zoe", "--password-stdin"), Invalid),
         (("organisation", "Nobody Inc"), NotFound),
+        (("organisation", "Acme", "--licence", "nobody"), Invalid),
         (("contact", "nobody@example.com", "--role", "billing"), NotFound),
         (("coupon", "nobody@example.com", "X-1"), NotFound),
         (("coupon", "alice@example.com", "X-1"), Invalid),
         (("coupon", "alice@example.com", "X 1", "--uses", "3"), Invalid),
         (("coupon", "alice@example.com", "VERA-5", "--uses", "3"), Conflict),
         (("coupon", "vera@example.com", "X-1", "--rule", "gold"), Invalid),
-        (("organisation", "Acme", "--licence", "nobody"), Invalid),
         (("password", "alice@example.com", "--password-stdin"), Invalid),
         (("password", "nobody@example.com", "--password-stdin"), NotFound),
     ],
 )
-def test_a_mistake_is_a_sentence_and_changes_nothing(
-    site: World, words: tuple[str, ...], error: type[KbError]
+def test_a_mistake_raises_its_error(
+    site: World, arguments: tuple[str, ...], error: type[KbError]
 ) -> None:
-    assert isinstance(run(site, *words, typed="short\n").exception, error)
+    assert isinstance(run(site.data, *arguments, stdin="short\n").exception, error)
 
 
-def test_a_contact_with_nothing_to_change_is_told_what_to_give(site: World) -> None:
-    result = run(site, "contact", "alice@example.com")
+def test_an_address_that_has_an_account_cannot_be_added(site: World) -> None:
+    options = ("alice@example.com", "--name", "Alice", "--password-stdin")
+    result = run(site.data, "add", *options, stdin="long enough\n")
+    assert isinstance(result.exception, Conflict)
+
+
+def test_a_contact_without_a_change_is_a_usage_error_that_names_the_options(site: World) -> None:
+    result = run(site.data, "contact", "alice@example.com")
     assert result.exit_code == 2
     assert "--role" in result.output
+
+
+@pytest.mark.parametrize("name", accounts.commands)
+def test_every_command_has_help(name: str) -> None:
+    assert accounts.commands[name].help
+    assert CliRunner().invoke(accounts, [name, "--help"]).exit_code == 0

@@ -31,17 +31,17 @@ def anton(world: World) -> Person:
 
 
 def test_a_registration_is_a_link_and_then_an_account(world: World) -> None:
-    world.accounts.ask_registration(
+    world.accounts.links.request_registration(
         "Dora@example.com", "Dora", "Europe/Paris", address="192.0.2.1", now=FRIDAY
     )
     assert asked(world) == [("register", "dora@example.com")]
-    secret = world.accounts.mint(
+    secret = world.accounts.links.issue(
         "register", "dora@example.com", {"name": "Dora", "zone": "Europe/Paris"}, now=FRIDAY
     )
-    assert world.accounts.link(secret, now=FRIDAY).email == "dora@example.com"
+    assert world.accounts.links.get(secret, now=FRIDAY).email == "dora@example.com"
     with pytest.raises(Invalid):
-        world.accounts.use_link(secret, "short", now=FRIDAY)
-    dora = world.accounts.use_link(secret, "a good password", now=FRIDAY + MINUTE)
+        world.accounts.links.use(secret, "short", now=FRIDAY)
+    dora = world.accounts.links.use(secret, "a good password", now=FRIDAY + MINUTE)
     assert (dora.name, dora.role, dora.zone, dora.organisation_id) == (
         "Dora",
         "customer",
@@ -52,13 +52,15 @@ def test_a_registration_is_a_link_and_then_an_account(world: World) -> None:
         "dora@example.com", "a good password", address="192.0.2.1", now=FRIDAY
     )
     with pytest.raises(NotFound, match="used already"):
-        world.accounts.use_link(secret, "another password", now=FRIDAY + MINUTE)
+        world.accounts.links.use(secret, "another password", now=FRIDAY + MINUTE)
 
 
 def test_nobody_learns_whether_an_address_has_an_account(world: World) -> None:
     for email in ("alice@example.com", "nobody@example.com"):
-        world.accounts.ask_reset(email, address="192.0.2.1", now=FRIDAY)
-        world.accounts.ask_registration(email, "Somebody", "UTC", address="192.0.2.1", now=FRIDAY)
+        world.accounts.links.request_reset(email, address="192.0.2.1", now=FRIDAY)
+        world.accounts.links.request_registration(
+            email, "Somebody", "UTC", address="192.0.2.1", now=FRIDAY
+        )
     assert asked(world) == [
         ("reset", "alice@example.com"),
         ("exists", "alice@example.com"),
@@ -73,18 +75,22 @@ def test_an_address_gets_three_mails_an_hour_however_it_is_written(
     world: World, variant: str
 ) -> None:
     for _ in range(3):
-        world.accounts.ask_reset("alice@example.com", address="192.0.2.1", now=FRIDAY)
+        world.accounts.links.request_reset("alice@example.com", address="192.0.2.1", now=FRIDAY)
     with pytest.raises(TooMany) as refused:
-        world.accounts.ask_reset(variant, address="192.0.2.2", now=FRIDAY)
+        world.accounts.links.request_reset(variant, address="192.0.2.2", now=FRIDAY)
     assert refused.value.retry_after == 3600
-    world.accounts.ask_reset(variant, address="192.0.2.2", now=FRIDAY + HOUR)
+    world.accounts.links.request_reset(variant, address="192.0.2.2", now=FRIDAY + HOUR)
 
 
 def test_one_network_cannot_flood_many_addresses(world: World) -> None:
     for i in range(20):
-        world.accounts.ask_reset(f"a{i}@example.com", address=f"2001:db8::{i}", now=FRIDAY)
+        world.accounts.links.request_reset(
+            f"a{i}@example.com", address=f"2001:db8::{i}", now=FRIDAY
+        )
     with pytest.raises(TooMany):
-        world.accounts.ask_reset("another@example.com", address="2001:db8::ffff", now=FRIDAY)
+        world.accounts.links.request_reset(
+            "another@example.com", address="2001:db8::ffff", now=FRIDAY
+        )
 
 
 def test_a_reset_ends_every_session_and_every_other_link(world: World) -> None:
@@ -92,23 +98,23 @@ def test_a_reset_ends_every_session_and_every_other_link(world: World) -> None:
         "alice@example.com", "alice-demo", address="192.0.2.1", now=FRIDAY
     )
     first, second = (
-        world.accounts.mint("reset", "alice@example.com", {}, now=FRIDAY) for _ in range(2)
+        world.accounts.links.issue("reset", "alice@example.com", {}, now=FRIDAY) for _ in range(2)
     )
-    world.accounts.use_link(first, "a new password", now=FRIDAY)
+    world.accounts.links.use(first, "a new password", now=FRIDAY)
     assert world.accounts.person(token, now=FRIDAY) is None
     for secret in (first, second, "nonsense", ""):
         with pytest.raises(NotFound):
-            world.accounts.use_link(secret, "yet another one", now=FRIDAY)
+            world.accounts.links.use(secret, "yet another one", now=FRIDAY)
     assert asked(world) == [("changed", "alice@example.com")]
     with pytest.raises(Forbidden):
         world.accounts.sign_in("alice@example.com", "alice-demo", address="192.0.2.1", now=FRIDAY)
-    late = world.accounts.mint("reset", "alice@example.com", {}, now=FRIDAY)
+    late = world.accounts.links.issue("reset", "alice@example.com", {}, now=FRIDAY)
     with pytest.raises(NotFound):
-        world.accounts.link(late, now=FRIDAY + 15 * MINUTE)
+        world.accounts.links.get(late, now=FRIDAY + 15 * MINUTE)
 
 
 def test_a_link_is_kept_as_a_hash_only(world: World) -> None:
-    secret = world.accounts.mint("reset", "alice@example.com", {}, now=FRIDAY)
+    secret = world.accounts.links.issue("reset", "alice@example.com", {}, now=FRIDAY)
     world.database.close()
     assert secret.encode() not in b"".join(
         path.read_bytes() for path in world.data.glob("tickets.db*")
@@ -171,8 +177,8 @@ def test_an_administrator_invites_changes_and_deactivates_contacts(
         True,
     )
     assert asked(world) == [("invite", "dora@example.com")]
-    secret = world.accounts.mint("invite", "dora@example.com", {}, now=FRIDAY)
-    person = world.accounts.use_link(secret, "a good password", now=FRIDAY + 6 * DAY)
+    secret = world.accounts.links.issue("invite", "dora@example.com", {}, now=FRIDAY)
+    person = world.accounts.links.use(secret, "a good password", now=FRIDAY + 6 * DAY)
     assert (person.organisation, person.contact_roles) == ("Acme", ("billing", "support"))
     changed = contacts.change(anton, dora.id, name="Dora D.", roles=["licence"], phone="+49 30 2")
     assert (changed.name, changed.roles, changed.phone) == ("Dora D.", ("licence",), "+49 30 2")
@@ -182,7 +188,7 @@ def test_an_administrator_invites_changes_and_deactivates_contacts(
     contacts.deactivate(anton, dora.id)
     assert world.accounts.person(token, now=FRIDAY) is None
     assert [contact.name for contact in contacts.all(anton, active=False)] == ["Dora D."]
-    world.accounts.ask_reset("dora@example.com", address="192.0.2.1", now=FRIDAY)
+    world.accounts.links.request_reset("dora@example.com", address="192.0.2.1", now=FRIDAY)
     assert asked(world) == []
     contacts.reactivate(anton, dora.id)
     assert world.accounts.sign_in(

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from kb.centre import HelpCentre
 from kb.people.accounts import Accounts
+from kb.people.demo import add_demo_accounts
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, Section
 from kb.settings import Settings, load
@@ -141,7 +142,7 @@ def open_centre(settings: Settings) -> HelpCentre:
     centre = HelpCentre.open(settings)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts = Accounts(centre.database, session_hours=settings.session_hours, hasher=hasher)
-    accounts.demo(MONDAY)
+    add_demo_accounts(accounts, MONDAY)
     return replace(centre, accounts=accounts)
 
 

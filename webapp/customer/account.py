@@ -14,7 +14,8 @@ from flask import Blueprint, g, redirect, render_template, request, session, url
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Forbidden, Invalid, KbError, NotFound, TooMany
-from kb.people.accounts import Link
+from kb.people.account_links import AccountLink
+from kb.people.demo import add_demo_accounts
 from kb.people.person import Person
 from webapp.context import centre, now, person, settings
 from webapp.security.guard import edits, safe_next
@@ -148,9 +149,9 @@ def send_link(purpose: str) -> tuple[str, int] | str:
     try:
         if purpose == "register":
             zone = request.form.get("zone", "")
-            accounts.ask_registration(email, name, zone, address=address(), now=now())
+            accounts.links.request_registration(email, name, zone, address=address(), now=now())
         else:
-            accounts.ask_reset(email, address=address(), now=now())
+            accounts.links.request_reset(email, address=address(), now=now())
     except (Invalid, TooMany) as error:
         page = render_template(
             "customer/account_request.html",
@@ -177,7 +178,7 @@ def use_link(purpose: str, secret: str) -> tuple[str, int] | BaseResponse:
     password, name = request.form.get("password", ""), request.form.get("name", "")
     _found(purpose, secret)
     try:
-        centre().accounts.use_link(secret, password, name=name, now=now())
+        centre().accounts.links.use(secret, password, name=name, now=now())
     except Invalid as error:
         return _link_page(purpose, secret, problem=error), error.status
     return redirect(url_for("account.sign_in", done=purpose), 303)
@@ -190,15 +191,15 @@ def _link_page(purpose: str, secret: str, *, problem: KbError | None = None) -> 
     )
 
 
-def _found(purpose: str, secret: str) -> Link:
-    found = centre().accounts.link(secret, now=now())
+def _found(purpose: str, secret: str) -> AccountLink:
+    found = centre().accounts.links.get(secret, now=now())
     if found.purpose != purpose:
         raise NotFound("This link is for something else; open it as it stands in the mail.")
     return found
 
 
 def sign_in_page(target: str, *, email: str = "", problem: KbError | None = None) -> str:
-    demo = centre().accounts.demo(now()) if settings().demo else ()
+    demo = add_demo_accounts(centre().accounts, now()) if settings().demo else ()
     return render_template(
         "customer/sign_in.html",
         target=target,

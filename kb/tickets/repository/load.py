@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from kb import ids
-from kb.people.repository import entitled
+from kb.people.repository.people import entitled
 from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.sla.clock import Kind, SlaEvent
 from kb.tickets import permissions as access

@@ -17,7 +17,7 @@ from kb.analytics.deflection import end_episode
 from kb.database import Database
 from kb.database.usage_limits import count_use
 from kb.notifications.queue import add_notices
-from kb.people.repository import PeopleStore
+from kb.people.repository.people import PeopleStore
 from kb.people.tables import ORGANISATIONS
 from kb.sla.clock import SlaEvent
 from kb.tickets import permissions as access

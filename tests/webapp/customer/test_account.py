@@ -93,7 +93,7 @@ def test_demo_people_are_shown_on_a_demo_portal_only(folder: Path, anyone: Brows
 
 def secret_for(portal: Portal, purpose: str, email: str) -> str:
     """The secret of a link, as the worker mints it when it writes the mail."""
-    return portal.centre.accounts.mint(
+    return portal.centre.accounts.links.issue(
         purpose, email, {"name": "Nora", "zone": "UTC"}, now=portal.clock.now
     )
 

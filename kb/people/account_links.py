@@ -1,0 +1,137 @@
+"""Single-use links by mail: to register, to accept an invitation, to reset a password.
+
+A person asks for a link; the worker issues it when it writes the mail, so that a mail which waits
+in the outbox opens nothing; using it sets the password. Nobody learns here whether an address has
+an account: the answer is the same for all.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kb.database import Database
+from kb.database.usage_limits import UsageLimit
+from kb.errors import Invalid, NotFound
+from kb.people.credentials import Passwords, client_network, digest, new_secret
+from kb.people.person import (
+    INVALID_NAME,
+    Person,
+    account_key,
+    email_address,
+    invalid_email,
+    is_valid_name,
+)
+from kb.people.repository.account_links import AccountLinkStore
+from kb.text import single_line
+from kb.timezones import time_zone_or_utc
+
+#: A reset is as short as OWASP's ASVS asks; nobody has asked for an invitation and waits for it.
+LINK_LIFETIMES = {
+    "reset": dt.timedelta(minutes=15),
+    "register": dt.timedelta(minutes=15),
+    "invite": dt.timedelta(days=7),
+}
+_EXPIRED = "This link was used already or has expired. Request a new one."
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLink:
+    """``purpose`` is register, invite or reset."""
+
+    purpose: str
+    email: str
+    name: str
+
+
+class AccountLinks:
+    def __init__(self, database: Database, passwords: Passwords) -> None:
+        self._store = AccountLinkStore(database)
+        self._passwords = passwords
+
+    def request_registration(
+        self, email: str, name: str, zone: str, *, address: str, now: dt.datetime
+    ) -> None:
+        """Sends a link to the address, or a reminder that it has an account already.
+
+        Raises Invalid for an address or name that is not valid, TooMany.
+        """
+        fields: dict[str, str] = {}
+        if email_address(email) is None:
+            fields["email"] = invalid_email(email)
+        if not is_valid_name(name):
+            fields["name"] = INVALID_NAME
+        if fields:
+            raise Invalid(" ".join(fields.values()), fields=fields)
+
+        facts = {"name": single_line(name), "zone": time_zone_or_utc(zone)}
+        self._request(
+            email,
+            facts,
+            address,
+            now,
+            notice_without_account="register",
+            notice_with_account="exists",
+        )
+
+    def request_reset(self, email: str, *, address: str, now: dt.datetime) -> None:
+        """Sends a link to the account's address, and nothing to any other. Raises TooMany."""
+        self._request(
+            email, {}, address, now, notice_without_account="", notice_with_account="reset"
+        )
+
+    def _request(
+        self,
+        email: str,
+        facts: dict[str, str],
+        address: str,
+        now: dt.datetime,
+        *,
+        notice_without_account: str,
+        notice_with_account: str,
+    ) -> None:
+        limits = (
+            _mail_limit(digest(account_key(email)), 3, "this address"),
+            _mail_limit(digest(client_network(address)), 20, "this network"),
+            _mail_limit(b"everybody", 200, "this portal"),
+        )
+        self._store.request(
+            email_address(email) or "",
+            facts,
+            limits,
+            now=now,
+            notice_without_account=notice_without_account,
+            notice_with_account=notice_with_account,
+        )
+
+    def issue(self, purpose: str, email: str, facts: Mapping[str, str], *, now: dt.datetime) -> str:
+        """The secret of a new link, of which only the hash is stored."""
+        secret = new_secret()
+        profile = {key: facts[key] for key in ("name", "zone") if key in facts}
+        until = now + LINK_LIFETIMES[purpose]
+        self._store.add(digest(secret), purpose, email, profile, now=now, until=until)
+        return secret
+
+    def get(self, secret: str, *, now: dt.datetime) -> AccountLink:
+        """What a link is for, without using it. Raises NotFound once it was used or has expired."""
+        row = self._store.get(digest(secret), now=now)
+        if row is None:
+            raise NotFound(_EXPIRED)
+        return AccountLink(row.purpose, row.email, row.facts.get("name", ""))
+
+    def use(self, secret: str, password: str, *, name: str = "", now: dt.datetime) -> Person:
+        """Sets the password: of a new account, or of the existing one, whose sessions then end.
+
+        Raises NotFound once the link was used or has expired, Invalid for an unsuitable password.
+        """
+        password_hash = self._passwords.hash(password)
+        person = self._store.use(digest(secret), password_hash, single_line(name)[:200], now=now)
+        if person is None:
+            raise NotFound(_EXPIRED)
+        return person
+
+
+def _mail_limit(key: bytes, maximum: int, whose: str) -> UsageLimit:
+    message = f"Too many mails were requested from {whose}. Try again in {{minutes}} minutes."
+    return UsageLimit("account mail", key, maximum, dt.timedelta(hours=1), message)

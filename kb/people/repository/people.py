@@ -1,0 +1,231 @@
+"""People and organisations as rows: accounts, guests, entitlements, coupons."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from kb.database import Database
+from kb.errors import Conflict
+from kb.people.person import Person, Role
+from kb.people.tables import CONTACT_ROLES, COUPONS, ORGANISATIONS, PEOPLE, SESSIONS
+
+_CONTACT_ROLES = (
+    select(func.aggregate_strings(CONTACT_ROLES.c.role, " "))
+    .where(CONTACT_ROLES.c.person_id == PEOPLE.c.id)
+    .correlate(PEOPLE)
+    .scalar_subquery()
+)
+_ACTIVE_PERSON = (
+    select(
+        PEOPLE,
+        ORGANISATIONS.c.name.label("organisation"),
+        ORGANISATIONS.c.category.label("organisation_category"),
+        _CONTACT_ROLES.label("contact_roles"),
+    )
+    .select_from(PEOPLE.outerjoin(ORGANISATIONS))
+    .where(PEOPLE.c.active)
+)
+_ENTITLEMENT = select(
+    PEOPLE.c.email,
+    PEOPLE.c.category.label("own_category"),
+    ORGANISATIONS.c.category.label("organisation_category"),
+    ORGANISATIONS.c.licence_addresses,
+    ORGANISATIONS.c.contract_from,
+    ORGANISATIONS.c.contract_until,
+).select_from(PEOPLE.outerjoin(ORGANISATIONS))
+
+
+def entitled(row: Any, email: str, at: dt.datetime) -> tuple[str, str]:
+    """The customer category in force, and the category of a licence that names the address.
+
+    An organisation's category counts while its contract runs. ``row`` has the columns of
+    ``_ENTITLEMENT``, perhaps without the address.
+    """
+    has_begun = not row.contract_from or at >= row.contract_from
+    has_ended = row.contract_until and at >= row.contract_until
+    organisation_category = row.organisation_category or ""
+    if not has_begun or has_ended:
+        organisation_category = ""
+
+    is_licensed = email in (row.licence_addresses or ())
+    return row.own_category or organisation_category, organisation_category if is_licensed else ""
+
+
+class PeopleStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def by_id(self, person_id: int) -> Person | None:
+        return self._first(PEOPLE.c.id == person_id)
+
+    def by_email(self, email: str, *, guest: bool = False) -> Person | None:
+        return self._first(PEOPLE.c.email == email, PEOPLE.c.guest == guest)
+
+    def by_session(self, token_hash: bytes, *, now: dt.datetime) -> Person | None:
+        session_owner = (
+            select(SESSIONS.c.person_id)
+            .where(SESSIONS.c.token_hash == token_hash, SESSIONS.c.expires_at > now)
+            .scalar_subquery()
+        )
+        return self._first(PEOPLE.c.id == session_owner)
+
+    def all(self) -> tuple[Person, ...]:
+        """Every active account, by address; a guest is not an account."""
+        query = _ACTIVE_PERSON.where(PEOPLE.c.guest.is_(False)).order_by(PEOPLE.c.email)
+        with self._database.read() as connection:
+            return tuple(to_person(row) for row in connection.execute(query).mappings())
+
+    def staff(self) -> tuple[Person, ...]:
+        """Active agents and administrators, by name."""
+        query = _ACTIVE_PERSON.where(
+            PEOPLE.c.role.in_(("agent", "admin")), PEOPLE.c.guest.is_(False)
+        ).order_by(PEOPLE.c.name)
+        with self._database.read() as connection:
+            return tuple(to_person(row) for row in connection.execute(query).mappings())
+
+    def entitled(self, person: Person, now: dt.datetime) -> tuple[str, str]:
+        """``entitled`` of a person; nothing for a guest, who may have typed anybody's address."""
+        if person.guest:
+            return "", ""
+        with self._database.read() as connection:
+            row = connection.execute(_ENTITLEMENT.where(PEOPLE.c.id == person.id)).first()
+        return entitled(row, row.email, now) if row else (person.category, "")
+
+    def shares(self, organisation_id: int | None) -> bool:
+        """Whether the organisation's contacts see each other's tickets."""
+        query = select(ORGANISATIONS.c.shared_view).where(ORGANISATIONS.c.id == organisation_id)
+        with self._database.read() as connection:
+            return bool(connection.execute(query).scalar())
+
+    def add(
+        self,
+        person: Person,
+        *,
+        password_hash: str | None,
+        now: dt.datetime,
+        organisation_category: str = "",
+    ) -> Person:
+        """Stores a new person, and the organisation when it is new.
+
+        Raises Conflict when the address has an account.
+        """
+        with self._database.write() as connection:
+            organisation_id = _find_or_add_organisation(
+                connection, person.organisation, organisation_category, now
+            )
+            values = {
+                "email": person.email,
+                "guest": person.guest,
+                "name": person.name,
+                "role": person.role.value,
+                "organisation_id": organisation_id,
+                "category": person.category,
+                "audience": person.audience,
+                "zone": person.zone,
+                "password_hash": password_hash,
+                "created_at": now,
+            }
+            try:
+                connection.execute(insert(PEOPLE).values(values))
+            except IntegrityError:
+                message = f"An account for {person.email} exists already. Sign in with it."
+                raise Conflict(message, field="email") from None
+            return get_person(
+                connection, PEOPLE.c.email == person.email, PEOPLE.c.guest == person.guest
+            )
+
+    def find_or_add_guest(self, person: Person, *, now: dt.datetime) -> Person:
+        guest = self.by_email(person.email, guest=True)
+        if guest is not None:
+            return guest
+        try:
+            return self.add(person, password_hash=None, now=now)
+        except Conflict:  # another request was faster
+            with self._database.read() as connection:
+                return get_person(connection, PEOPLE.c.email == person.email, PEOPLE.c.guest)
+
+    def set_zone(self, person_id: int, zone: str) -> None:
+        with self._database.write() as connection:
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(zone=zone))
+
+    def grant_coupon(
+        self,
+        person_id: int,
+        code: str,
+        *,
+        rule: str,
+        granted: int,
+        valid_from: dt.datetime,
+        valid_until: dt.datetime,
+    ) -> bool:
+        """Grants uses of a new code; False, and nothing changes, when the code exists.
+
+        ``rule`` is the key of the coupon in the policies.
+        """
+        exists = select(COUPONS.c.id).where(COUPONS.c.code == code)
+        values = {
+            "code": code,
+            "rule": rule,
+            "person_id": person_id,
+            "granted": granted,
+            "valid_from": valid_from,
+            "valid_until": valid_until,
+        }
+        with self._database.write() as connection:
+            if connection.execute(exists).first() is not None:
+                return False
+            connection.execute(insert(COUPONS), values)
+            return True
+
+    def _first(self, *conditions: ColumnElement[bool]) -> Person | None:
+        with self._database.read() as connection:
+            row = connection.execute(_ACTIVE_PERSON.where(*conditions)).mappings().first()
+            return to_person(row) if row else None
+
+
+def get_person(connection: Connection, *conditions: ColumnElement[bool]) -> Person:
+    """The one person whom the conditions select."""
+    return to_person(connection.execute(_ACTIVE_PERSON.where(*conditions)).mappings().one())
+
+
+def to_person(row: Any) -> Person:
+    return Person(
+        id=row["id"],
+        email=row["email"],
+        name=row["name"],
+        role=Role(row["role"]),
+        organisation_id=row["organisation_id"],
+        organisation=row["organisation"] or "",
+        category=row["category"] or row["organisation_category"] or "",
+        audience=row["audience"],
+        zone=row["zone"],
+        guest=row["guest"],
+        contact_roles=tuple(sorted((row["contact_roles"] or "").split())),
+    )
+
+
+def organisation_key(name: str) -> str:
+    """The same for all spellings of an organisation's name, by case and blanks."""
+    return " ".join(name.casefold().split())
+
+
+def _find_or_add_organisation(
+    connection: Connection, name: str, category: str, now: dt.datetime
+) -> int | None:
+    if not name:
+        return None
+
+    key = organisation_key(name)
+    organisation_id = connection.execute(
+        select(ORGANISATIONS.c.id).where(ORGANISATIONS.c.folded == key)
+    ).scalar()
+    if organisation_id is not None:
+        return int(organisation_id)
+
+    values = {"name": name, "folded": key, "category": category, "created_at": now}
+    new_id = connection.execute(insert(ORGANISATIONS).values(values)).inserted_primary_key
+    return int(new_id[0]) if new_id else None

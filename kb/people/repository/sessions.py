@@ -1,0 +1,198 @@
+"""Sessions, sign-in attempts and passwords as rows."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+
+from kb.database import Database
+from kb.errors import TooMany
+from kb.notifications.queue import NewNotice, add_notices
+from kb.people.credentials import digest
+from kb.people.person import account_key
+from kb.people.tables import PEOPLE, SESSIONS, SIGN_IN_ATTEMPTS
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLimit:
+    """How many sign-ins may fail within ``window``: for one account, and from one network."""
+
+    per_account: int
+    per_network: int
+    window: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One place where a person is signed in. ``id`` can end the session but opens nothing."""
+
+    id: str
+    since: dt.datetime
+    until: dt.datetime
+    client: str
+    this: bool
+
+
+class SessionStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def begin_attempt(
+        self, email: str, *, account: bytes, network: bytes, limit: AttemptLimit, now: dt.datetime
+    ) -> tuple[int, str] | None:
+        """The account's id and password hash, None when there is no such account.
+
+        The attempt counts as failed before the password is verified, so that many at once cannot
+        evade the limit; ``begin`` clears it. Raises TooMany.
+        """
+        with self._database.write() as connection:
+            expired = SIGN_IN_ATTEMPTS.c.at <= now - limit.window
+            connection.execute(delete(SIGN_IN_ATTEMPTS).where(expired))
+            of_account = SIGN_IN_ATTEMPTS.c.account == account
+            of_network = SIGN_IN_ATTEMPTS.c.address == network
+            _check_attempts(connection, of_account, limit.per_account, limit.window, now)
+            _check_attempts(connection, of_network, limit.per_network, limit.window, now)
+            connection.execute(
+                insert(SIGN_IN_ATTEMPTS).values(account=account, address=network, at=now)
+            )
+
+            row = connection.execute(
+                select(PEOPLE.c.id, PEOPLE.c.password_hash).where(
+                    PEOPLE.c.email == email,
+                    PEOPLE.c.guest.is_(False),
+                    PEOPLE.c.active,
+                    PEOPLE.c.password_hash.is_not(None),
+                )
+            ).first()
+            return (row.id, row.password_hash) if row else None
+
+    def begin(
+        self,
+        person_id: int,
+        *,
+        token_hash: bytes,
+        account: bytes,
+        now: dt.datetime,
+        until: dt.datetime,
+        password_hash: str | None = None,
+        client: str = "",
+    ) -> None:
+        """Starts a session and clears the account's failed attempts.
+
+        ``password_hash`` replaces one that was made with other costs.
+        """
+        with self._database.write() as connection:
+            connection.execute(
+                delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account == account)
+            )
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
+            connection.execute(
+                insert(SESSIONS).values(
+                    token_hash=token_hash,
+                    person_id=person_id,
+                    created_at=now,
+                    expires_at=until,
+                    client=client,
+                )
+            )
+            if password_hash is not None:
+                this_person = update(PEOPLE).where(PEOPLE.c.id == person_id)
+                connection.execute(this_person.values(password_hash=password_hash))
+
+    def all(
+        self, person_id: int, present_token_hash: bytes, *, now: dt.datetime
+    ) -> tuple[Session, ...]:
+        """The person's open sessions, newest first."""
+        query = (
+            select(SESSIONS)
+            .where(SESSIONS.c.person_id == person_id, SESSIONS.c.expires_at > now)
+            .order_by(SESSIONS.c.created_at.desc())
+        )
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        return tuple(
+            Session(
+                _session_id(row.token_hash),
+                row.created_at,
+                row.expires_at,
+                row.client,
+                row.token_hash == present_token_hash,
+            )
+            for row in rows
+        )
+
+    def end(self, token_hash: bytes) -> None:
+        with self._database.write() as connection:
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.token_hash == token_hash))
+
+    def end_of_person(self, person_id: int, session_id: str) -> bool:
+        """Ends the person's session with this id; whether there was one."""
+        with self._database.write() as connection:
+            hashes = connection.execute(
+                select(SESSIONS.c.token_hash).where(SESSIONS.c.person_id == person_id)
+            ).scalars()
+            ended = [token_hash for token_hash in hashes if _session_id(token_hash) == session_id]
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.token_hash.in_(ended)))
+            return bool(ended)
+
+    def end_all(self, person_id: int, *, but: bytes) -> int:
+        """Ends the person's sessions but one; returns how many."""
+        with self._database.write() as connection:
+            return _end_sessions(connection, person_id, but)
+
+    def set_password(
+        self, person_id: int, password_hash: str, *, but: bytes, now: dt.datetime
+    ) -> None:
+        """Ends every session ``but`` one, clears failed attempts, and notifies the person."""
+        with self._database.write() as connection:
+            save_password(connection, person_id, password_hash, but=but, now=now)
+
+
+def save_password(
+    connection: Connection, person_id: int, password_hash: str, *, but: bytes, now: dt.datetime
+) -> None:
+    """``SessionStore.set_password`` in the caller's transaction."""
+    this_person = PEOPLE.c.id == person_id
+    person = connection.execute(
+        select(PEOPLE.c.password_hash.is_(None).label("is_first"), PEOPLE.c.email).where(
+            this_person
+        )
+    ).one()
+
+    connection.execute(update(PEOPLE).where(this_person).values(password_hash=password_hash))
+    _end_sessions(connection, person_id, but)
+    account = digest(account_key(person.email))
+    connection.execute(delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account == account))
+
+    if not person.is_first:  # nobody is surprised by the first password of a new account
+        notice = NewNotice("changed", person.email)
+        add_notices(connection, None, f"{now.timestamp()}", [notice], now)
+
+
+def _session_id(token_hash: bytes) -> str:
+    return hashlib.sha256(b"session " + token_hash).hexdigest()[:16]
+
+
+def _end_sessions(connection: Connection, person_id: int, but: bytes) -> int:
+    others = (SESSIONS.c.person_id == person_id, SESSIONS.c.token_hash != but)
+    return connection.execute(delete(SESSIONS).where(*others)).rowcount
+
+
+def _check_attempts(
+    connection: Connection,
+    condition: ColumnElement[bool],
+    maximum: int,
+    window: dt.timedelta,
+    now: dt.datetime,
+) -> None:
+    count, oldest = connection.execute(
+        select(func.count(), func.min(SIGN_IN_ATTEMPTS.c.at)).where(condition)
+    ).one()
+    if count < maximum:
+        return
+    wait = max(1, int((oldest + window - now).total_seconds()))
+    minutes = -(-wait // 60)
+    raise TooMany(f"Too many failed sign-ins. Try again in {minutes} minutes.", retry_after=wait)

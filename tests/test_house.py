@@ -329,7 +329,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/tickets",
             "kb/worker",
             "tests",
-            "tests/content",
             "tests/search",
             "tests/sla",
             "webapp",

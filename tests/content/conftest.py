@@ -1,4 +1,4 @@
-"""The help centre, indexed once by the product's own code, for all tests about it."""
+"""Fixtures for the tests of the built-in help centre, which is indexed once for all of them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,7 @@ from tests.content.pages import CONTENT
 
 @dataclass(frozen=True, slots=True)
 class Centre:
-    """What came out of `kb index` on the help centre: documents by id, the report, and search over
-    them.
-    """
+    """The outcome of `kb index` on the help centre: documents by id, report and searcher."""
 
     documents: dict[str, Document]
     report: Report

@@ -1,8 +1,6 @@
-"""What an editor sees in the help centre's files: front matter, links, code and commands, read
-without the product.
+"""The files of the help centre as an editor sees them: front matter, links, code and commands.
 
-A second, simple reading, so that a mistake in the product's own readers cannot hide a mistake in a
-page.
+They are parsed without the product, so that a bug in its readers cannot hide a mistake in a page.
 """
 
 from __future__ import annotations
@@ -22,14 +20,14 @@ CONTENT = ROOT / "content"
 _FENCE = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
 _LINK = re.compile(r"(!?)\[((?:[^\[\]]|\n)*)\]\(([^()\s]+)\)")
-#: After variables that are set for it alone.
+#: A command, possibly after variables that are set for it alone.
 _COMMAND = re.compile(r"(?:\w+=\S+ )*((?:kb|make)\b.*)")
 _SETTING = re.compile(r"\bKB_[A-Z][A-Z_]+\b")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One file. ``prose`` is the text below the front matter without code."""
+    """One file: its front matter (``facts``) and the text below it (``body``)."""
 
     path: Path
     facts: dict[str, Any]
@@ -41,6 +39,7 @@ class Page:
 
     @property
     def prose(self) -> str:
+        """The body without code."""
         return _SPAN.sub("", _FENCE.sub("", self.body))
 
     @property
@@ -50,7 +49,7 @@ class Page:
 
     @property
     def links(self) -> list[tuple[bool, str, str]]:
-        """(is it an image, text, target) of each link."""
+        """(whether it is an image, text, target) of each link."""
         return [(bool(match[1]), match[2], match[3]) for match in _LINK.finditer(self.prose)]
 
     @property
@@ -59,7 +58,7 @@ class Page:
 
     @property
     def settings(self) -> set[str]:
-        """Every KB_ name in text and code; one that ends with an underscore stands for several."""
+        """Every KB_ name in text and code, except prefixes such as ``KB_SMTP_``."""
         return {name for name in _SETTING.findall(self.body) if not name.endswith("_")}
 
     def commands(self) -> Iterator[list[str]]:
@@ -79,14 +78,14 @@ class Page:
 
 
 def pages(folder: str) -> list[Page]:
-    """The pages below ``folder`` of the content, by path."""
-    found = []
+    """The pages below ``folder`` of the content, sorted by path."""
+    result = []
     for path in sorted((CONTENT / folder).rglob("*.md")):
         text = path.read_text("utf-8")
         assert text.startswith("---\n"), f"{path} has no front matter"
         head, _, body = text[4:].partition("\n---\n")
-        found.append(Page(path, yaml.safe_load(head), body))
-    return found
+        result.append(Page(path, yaml.safe_load(head), body))
+    return result
 
 
 def everything() -> list[Page]:

@@ -1,4 +1,4 @@
-"""Is the built-in help centre complete, and does everything it says exist?"""
+"""The built-in help centre is complete, and every command, setting and link in it exists."""
 
 from __future__ import annotations
 
@@ -32,23 +32,23 @@ def _named(page: Page) -> str:
 
 
 def each(holds: Callable[[Page], object]) -> pytest.MarkDecorator:
-    """A test for each page that holds something of what is tested."""
-    found = [page for page in ALL if holds(page)]
-    assert found, "nothing is tested"
-    return pytest.mark.parametrize("page", found, ids=_named)
+    """Run a test for each page that contains what is tested."""
+    chosen = [page for page in ALL if holds(page)]
+    assert chosen, "nothing is tested"
+    return pytest.mark.parametrize("page", chosen, ids=_named)
 
 
 def _json(page: Page) -> list[str]:
     return [text for language, text in page.fences if language == "json"]
 
 
-def _asked(page: Page) -> set[str]:
-    """The paths that are asked with curl."""
+def _curl_paths(page: Page) -> set[str]:
+    """The paths of the portal that the page requests with curl."""
     return set(re.findall(r"^curl .*?http://127\.0\.0\.1:8000(/[\w/]+)", page.body, re.MULTILINE))
 
 
-def _inner(page: Page) -> list[str]:
-    """The links to other pages, and to headings of this one."""
+def _internal_links(page: Page) -> list[str]:
+    """The links to other pages and to headings of this page."""
     return [
         target
         for is_image, _, target in page.links
@@ -67,17 +67,17 @@ def test_there_is_enough_to_read(centre: Centre) -> None:
     assert kinds.count(DocumentKind.FORUM) >= 16
 
 
-def test_most_topics_are_solved_and_some_are_open(centre: Centre) -> None:
-    topics = [
+def test_most_threads_are_solved_and_some_are_not(centre: Centre) -> None:
+    threads = [
         document for document in centre.documents.values() if document.kind == DocumentKind.FORUM
     ]
-    solved = [topic for topic in topics if topic.solved]
+    solved = [thread for thread in threads if thread.solved]
     assert len(solved) >= 13
-    assert 2 <= len(topics) - len(solved) <= 3
-    assert all(topic.answer is not None for topic in solved)
+    assert 2 <= len(threads) - len(solved) <= 3
+    assert all(thread.answer is not None for thread in solved)
 
 
-def test_the_indexer_leaves_nothing_out_and_finds_nothing_to_mend(centre: Centre) -> None:
+def test_the_indexer_skips_nothing_and_reports_no_issue(centre: Centre) -> None:
     assert [str(finding) for finding in centre.report.findings] == []
 
 
@@ -101,12 +101,12 @@ def test_front_matter_is_complete(page: Page) -> None:
 
 
 @pytest.mark.parametrize("page", pages("faq"), ids=_named)
-def test_front_matter_of_questions_is_complete(page: Page) -> None:
+def test_front_matter_of_faq_files_is_complete(page: Page) -> None:
     assert set(page.facts) == {"title", "product", "audience", "tags"}
 
 
 @pytest.mark.parametrize("page", pages("forum"), ids=_named)
-def test_front_matter_of_topics_is_complete(page: Page) -> None:
+def test_front_matter_of_threads_is_complete(page: Page) -> None:
     assert set(page.facts) == {"title", "product", "audience", "author", "date", "tags"}
     assert page.facts["date"] <= dt.date(2026, 11, 23)
 
@@ -143,16 +143,16 @@ def test_an_article_opens_with_its_title_and_one_answer(page: Page) -> None:
     assert len(first) <= 400, "the first paragraph answers the question; it is no introduction"
 
 
-@each(_inner)
+@each(_internal_links)
 def test_links_lead_to_pages_and_headings_that_exist(page: Page) -> None:
-    for target in _inner(page):
+    for target in _internal_links(page):
         path, _, anchor = target.partition("#")
         other = (page.path.parent / path).resolve() if path else page.path
         assert other.suffix == ".md", target
         assert other.is_file(), target
         if anchor:
-            [found] = [candidate for candidate in ALL if candidate.path == other]
-            assert anchor in {ids.slug(heading) for heading in found.headings}, target
+            [linked] = [candidate for candidate in ALL if candidate.path == other]
+            assert anchor in {ids.slug(heading) for heading in linked.headings}, target
 
 
 @each(_images)
@@ -180,14 +180,14 @@ def test_every_setting_is_in_the_reference() -> None:
     ]
 
 
-#: Shown as what is refused.
+#: The example of a setting that is refused.
 _MADE_UP = {"KB_COLOUR"}
 
 
 @each(lambda page: page.settings)
 def test_no_unknown_setting_is_named(page: Page) -> None:
-    known = {f"KB_{row.name.upper()}" for row in SETTINGS}
-    assert {name.removesuffix("_FILE") for name in page.settings} <= known | _MADE_UP
+    names = {f"KB_{row.name.upper()}" for row in SETTINGS}
+    assert {name.removesuffix("_FILE") for name in page.settings} <= names | _MADE_UP
 
 
 @each(lambda page: list(page.commands()))
@@ -202,16 +202,16 @@ def test_commands_exist_with_the_options_shown(page: Page) -> None:
 
 
 def _accepted(command: click.Command, rest: list[str], words: list[str]) -> None:
-    """click itself reads the words, types and required options included; nothing is run."""
+    """Parse the words with click, including types and required options, without running them."""
     if isinstance(command, click.Group) and rest and not rest[0].startswith("-"):
         chosen = command.get_command(click.Context(command), rest[0])
         assert chosen is not None, words
         _accepted(chosen, rest[1:], words)
     elif isinstance(command, click.Group):
-        known = {
+        options = {
             name for option in command.get_params(click.Context(command)) for name in option.opts
         }
-        assert set(rest) <= known, words
+        assert set(rest) <= options, words
     elif len(rest) > 0:
         with command.make_context(words[0], list(rest)) as context:
             assert not context.args, words
@@ -244,10 +244,10 @@ def _toml(uid: str) -> str:
     return next(text for language, text in page.fences if language == "toml")
 
 
-@each(_asked)
-def test_addresses_asked_with_curl_exist(page: Page) -> None:
+@each(_curl_paths)
+def test_addresses_requested_with_curl_exist(page: Page) -> None:
     published = json.loads((ROOT / "webapp" / "api" / "openapi.json").read_text("utf-8"))["paths"]
-    assert _asked(page) <= set(published)
+    assert _curl_paths(page) <= set(published)
 
 
 def test_every_command_is_documented() -> None:

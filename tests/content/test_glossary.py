@@ -1,6 +1,4 @@
-"""The glossary rules the words of every page, mail, command and message: none of the phrases that
-its second table rejects appears in any of them.
-"""
+"""Pages, mails, commands and messages use none of the phrases that the glossary rejects."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ import pytest
 from tests.content.pages import CONTENT, ROOT
 
 GLOSSARY = CONTENT / "docs" / "start" / "glossary.md"
-#: Read as text: what a person sees stands in them as it is.
+#: Files that contain text for people.
 _TEXTS = (
     "webapp/templates/**/*.html",
     "webapp/static/**/*.js",
@@ -28,7 +26,7 @@ _TEXTS = (
     "SECURITY.md",
     "bench/README.md",
 )
-#: Read as Python: only string literals count, without docstrings and comments.
+#: Modules whose string literals are checked, but not their docstrings and comments.
 _CODE = ("kb/**/*.py", "indexer/**/*.py", "webapp/**/*.py")
 
 
@@ -40,7 +38,7 @@ def rejected_phrases() -> list[str]:
 
 
 def pattern(phrase: str) -> re.Pattern[str]:
-    """Whole words, in any case, across line breaks; an ellipsis stands for one word.
+    """Matches whole words in any case and across line breaks; an ellipsis stands for one word.
 
     "There is no page" and "is no longer" are good English, unlike "`x` is no date".
     """
@@ -54,7 +52,7 @@ def pattern(phrase: str) -> re.Pattern[str]:
 
 
 def literals(path: Path) -> Iterator[str]:
-    """The string literals of a module, the parts of an f-string joined by a gap."""
+    """The string literals of a module, with ``{}`` for the expressions of an f-string."""
     tree = ast.parse(path.read_text("utf-8"))
     skipped: set[int] = set()
     for node in ast.walk(tree):
@@ -79,8 +77,8 @@ def _without_comments(path: Path) -> str:
 
 @cache
 def texts() -> dict[str, str]:
-    """Everything that the glossary rules, by file."""
-    ruled = {
+    """The text that the glossary applies to, by file."""
+    by_file = {
         path.relative_to(ROOT).as_posix(): _without_comments(path)
         for glob in _TEXTS
         for path in sorted(ROOT.glob(glob))
@@ -88,15 +86,15 @@ def texts() -> dict[str, str]:
     }
     for glob in _CODE:
         for path in sorted(ROOT.glob(glob)):
-            ruled[path.relative_to(ROOT).as_posix()] = "\n\n".join(literals(path))
-    return ruled
+            by_file[path.relative_to(ROOT).as_posix()] = "\n\n".join(literals(path))
+    return by_file
 
 
 #: Still in use somewhere; shrinks as pages get their new words, until it is gone.
 _NOT_YET = frozenset(rejected_phrases())
 
 
-def test_every_file_that_the_glossary_rules_is_read() -> None:
+def test_the_pages_that_the_glossary_applies_to_are_read() -> None:
     for needed in (
         "webapp/templates/shared/base.html",
         "kb/notifications/mail_templates.py",

@@ -1,6 +1,4 @@
-"""Do real titles still find the page that answers them? content/golden.toml, asked of the indexed
-help centre.
-"""
+"""The golden queries of content/golden.toml find their pages in the indexed help centre."""
 
 from __future__ import annotations
 
@@ -20,7 +18,7 @@ ANSWERED = [query for query in QUERIES if "expect" in query]
 SILENT = [query for query in QUERIES if query.get("nothing")]
 
 
-def test_there_are_enough_of_each_sort() -> None:
+def test_there_are_enough_queries_with_and_without_an_answer() -> None:
     assert len(QUERIES) >= 40
     assert len(SILENT) >= 5
     assert len(ANSWERED) + len(SILENT) == len(QUERIES)
@@ -34,15 +32,15 @@ def test_expected_pages_exist_and_are_public(centre: Centre) -> None:
 
 def test_the_publisher_reads_the_same_queries() -> None:
     read = curation_files.read_golden_queries(CONTENT / "golden.toml")
-    assert [(one.query, one.expect) for one in read] == [
+    assert [(golden.query, golden.expect) for golden in read] == [
         (query["query"], (query["expect"],) if "expect" in query else ()) for query in QUERIES
     ]
 
 
 def test_curations_are_accepted_and_name_pages_that_exist(centre: Centre) -> None:
-    decided = curation_files.read_curations(CONTENT / "curations.toml")
-    assert decided.values["synonyms"]
-    assert {id_ for id_, _ in decided.named} <= set(centre.documents)
+    curations = curation_files.read_curations(CONTENT / "curations.toml")
+    assert curations.values["synonyms"]
+    assert {id_ for id_, _ in curations.named} <= set(centre.documents)
 
 
 @pytest.mark.parametrize("query", ANSWERED, ids=lambda query: query["query"])

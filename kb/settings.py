@@ -133,21 +133,25 @@ _YES_NO = "yes or no"
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
-        "data", "data", Path, "a folder", "Where the index, the tickets and the attachments live."
+        "data",
+        "data",
+        Path,
+        "a folder",
+        "The folder for the index, the tickets and the attachments.",
     ),
     Setting(
         "content",
         "content",
         Path,
         "a folder",
-        "The help centre's own folder: articles, policies, catalogue.",
+        "The folder with the articles, the policies and the catalogue.",
     ),
     Setting(
         "sources",
         "",
         _words,
-        "KIND=PATH words, KIND doc, faq or forum",
-        "What `kb index` reads when no source is given; empty means docs, faq and forum of the "
+        "KIND=PATH, separated by spaces; KIND is doc, faq or forum",
+        "The sources that `kb index` reads if you name none; empty: docs, faq and forum in the "
         "content folder.",
     ),
     Setting(
@@ -155,120 +159,133 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         str,
         "a file, or empty for policies.toml in the content folder",
-        "The promises: calendars, levels, severities.",
+        "The SLA policies: calendars, levels, severities.",
     ),
-    Setting("portal_name", "Askfirst", str, "words", "The name at the top of every page."),
+    Setting("portal_name", "Askfirst", str, "text", "The name at the top of every page."),
     Setting(
         "base_url",
         "http://127.0.0.1:8000",
         _url,
         "an http or https address",
-        "The portal's public address; links in notices are built from it, never from a request.",
+        "The public address of the portal; links in mails are built from it, never from a request.",
     ),
-    Setting("host", "127.0.0.1", str, "an address", "Where `kb serve` listens."),
-    Setting("port", "8000", _whole(1, 65535), _PORT, "The port `kb serve` listens on."),
-    Setting("workers", "2", _whole(1, 64), "a whole number from 1 to 64", "Server processes."),
+    Setting("host", "127.0.0.1", str, "an address", "The address that `kb serve` listens on."),
+    Setting("port", "8000", _whole(1, 65535), _PORT, "The port that `kb serve` listens on."),
+    Setting(
+        "workers",
+        "2",
+        _whole(1, 64),
+        "a whole number from 1 to 64",
+        "The number of server processes.",
+    ),
     Setting(
         "secret_key",
         "",
         _secret,
         "at least 32 characters, or empty",
-        "Signs sessions and forms; empty means one is made and kept in the data folder.",
+        "The key that signs sessions and forms; empty: one is created in the data folder.",
         secret=True,
     ),
     Setting(
-        "secure_cookies", "no", _flag, _YES_NO, "Set to yes when the portal is served over https."
+        "secure_cookies",
+        "no",
+        _flag,
+        _YES_NO,
+        "Set this to yes if the portal is served over https.",
     ),
     Setting(
         "trusted_proxies",
         "0",
         _whole(0, 5),
         "a whole number from 0 to 5",
-        "How many proxies in front may set X-Forwarded-For.",
+        "The number of proxies in front whose X-Forwarded-For is trusted.",
     ),
     Setting(
         "embed_origins",
         "",
         _origins,
-        "web origins such as https://www.example.com (small letters, nothing behind the host), "
-        "separated by spaces",
-        "Sites that may call suggest and search from their own pages.",
+        "web origins such as https://www.example.com (lower case, no path), separated by spaces",
+        "The sites whose pages can call suggest and search.",
     ),
     Setting(
         "session_hours",
         "12",
         _whole(1, 720),
         "a whole number from 1 to 720",
-        "How long a sign-in lasts.",
+        "How long a sign-in is valid.",
     ),
     Setting(
         "suggest_per_minute",
         "600",
         _whole(1, 100000),
         "a whole number from 1 to 100000",
-        "Suggest and search requests that one address may make each minute.",
+        "Suggest and search requests that one network address can make each minute.",
     ),
     Setting(
         "tickets_per_hour",
         "30",
         _whole(1, 10000),
         "a whole number from 1 to 10000",
-        "Tickets and comments that one person may send each hour.",
+        "Tickets and comments that one person can send each hour.",
     ),
     Setting(
         "attachment_megabytes",
         "10",
         _whole(1, 1024),
         "a whole number from 1 to 1024",
-        "The largest attachment; a ticket takes 20.",
+        "The maximum size of an attachment; a ticket can have 20.",
     ),
     Setting(
         "suggest_budget_ms",
         "250",
         _whole(10, 5000),
         "a whole number from 10 to 5000",
-        "After this time a suggestion answers with what it has.",
+        "The time limit of a suggestion; after it, the response contains the results so far.",
     ),
     Setting(
         "semantic",
         "no",
         _flag,
         _YES_NO,
-        "Also compares meanings by a model that was trained elsewhere; needs the extra of that "
-        "name.",
+        "Whether search also compares meanings with a pretrained model; needs the extra "
+        "`semantic`.",
     ),
     Setting(
         "generations",
         "3",
         _whole(1, 50),
         "a whole number from 1 to 50",
-        "Published generations to keep.",
+        "The number of published generations to keep.",
     ),
     Setting(
         "publish_gate",
         "warn",
         _gate,
         "off, warn or refuse",
-        "What happens when a golden query fails: nothing, a finding, or no publish.",
+        "What happens if a golden query fails: nothing, an issue in the report, or no publish.",
     ),
     Setting(
         "publish_drop",
         "50",
         _whole(0, 100),
         "a whole number from 0 to 100",
-        "The share of documents, in percent, that a publish may take away; beyond it nothing is "
-        "published.",
+        "The percentage of documents that a publish can remove; if more would be removed, nothing "
+        "is published.",
     ),
     Setting(
         "smtp_host",
         "",
         str,
         "a host name, or empty",
-        "The mail server of `kb worker`; empty: no mail is sent.",
+        "The mail server that `kb worker` uses; empty: no mail is sent.",
     ),
     Setting("smtp_port", "587", _whole(1, 65535), _PORT, "The port of the mail server."),
     Setting(
-        "smtp_user", "", str, "a name, or empty", "Signs in at the mail server; empty: no sign-in."
+        "smtp_user",
+        "",
+        str,
+        "a name, or empty",
+        "The user name on the mail server; empty: no sign-in.",
     ),
     Setting(
         "smtp_password",
@@ -283,28 +300,28 @@ SETTINGS: tuple[Setting, ...] = (
         "starttls",
         _tls,
         "starttls, tls or no",
-        "How the way to the mail server is encrypted.",
+        "The encryption of the connection to the mail server.",
     ),
     Setting(
         "mail_from",
         "",
         _address,
         "an e-mail address, or empty for noreply at the host of `KB_BASE_URL`",
-        "Whom mails are from; nobody reads the answers.",
+        "The sender of mails; replies to it are not read.",
     ),
     Setting(
         "webhook_urls",
         "",
         _urls,
         "http or https addresses, separated by spaces",
-        "Who is told of every event by POST.",
+        "The addresses that receive every event as a POST request.",
     ),
     Setting(
         "webhook_secret",
         "",
         _signers,
-        "whsec_ and at least 24 bytes in Base64; several separated by spaces while keys change",
-        "Signs webhooks as Standard Webhooks 1.0.0 says.",
+        "whsec_ and at least 24 bytes in Base64; several, separated by spaces, while you change keys",
+        "The secret that signs webhooks according to Standard Webhooks 1.0.0.",
         secret=True,
     ),
     Setting(
@@ -312,37 +329,51 @@ SETTINGS: tuple[Setting, ...] = (
         "no",
         _flag,
         _YES_NO,
-        "Lets webhooks go to addresses inside your own network.",
+        "Whether webhooks can go to addresses in your own network.",
     ),
     Setting(
         "oidc_issuer",
         "",
         _optional_url,
-        "an http or https address exactly as the provider names itself, or empty",
-        "The OpenID Connect provider that people may sign in with as well; needs the extra "
-        "`oidc`; empty: none.",
+        "an http or https address, exactly the issuer of the provider, or empty",
+        "The OpenID Connect provider that people can also sign in with; needs the extra `oidc`; "
+        "empty: none.",
     ),
-    Setting("oidc_client_id", "", str, "a name, or empty", "How the provider knows this portal."),
+    Setting(
+        "oidc_client_id",
+        "",
+        str,
+        "a name, or empty",
+        "The client id of this portal at the provider.",
+    ),
     Setting(
         "oidc_client_secret",
         "",
         str,
         "a secret, or empty for a public client",
-        "The secret that the provider gave for `KB_OIDC_CLIENT_ID`.",
+        "The client secret that belongs to `KB_OIDC_CLIENT_ID`.",
         secret=True,
     ),
     Setting(
-        "oidc_name", "your organisation", str, "words", "What the button says after “Sign in with”."
+        "oidc_name",
+        "your organisation",
+        str,
+        "text",
+        "The name on the button after “Sign in with”.",
     ),
     Setting(
-        "log_level", "INFO", _level, "DEBUG, INFO, WARNING or ERROR", "How much the server tells."
+        "log_level",
+        "INFO",
+        _level,
+        "DEBUG, INFO, WARNING or ERROR",
+        "The level of the server's log.",
     ),
     Setting(
         "demo",
         "no",
         _flag,
         _YES_NO,
-        "Shows the demo sign-ins on the sign-in page; never on a real portal.",
+        "Whether the sign-in page shows the demo accounts; never use it on a production portal.",
     ),
 )
 _BY_NAME: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in SETTINGS})
@@ -418,7 +449,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
         elif name.removesuffix("_file") in _BY_NAME and name.endswith("_file"):
             texts[name.removesuffix("_file")] = _file(variable, text)
         else:
-            raise Misconfigured(f"{variable} is no setting; `kb settings` lists them all.")
+            raise Misconfigured(f"{variable} is not a setting; `kb settings` lists them all.")
     return texts
 
 

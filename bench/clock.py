@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kb.sla import clock, policy_file
-from kb.sla.clock import Kind, SlaEvent
+from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.tickets import sla_targets as promises
 
 POLICIES = Path(__file__).parent.parent / "content" / "policies.toml"
@@ -34,13 +34,13 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=2_000)
     rounds = parser.parse_args().rounds
-    policy = policy_file.load(POLICIES)
+    policy = policy_file.load_policy(POLICIES)
     history, now = ten_events("commercial", "vip"), BEGIN + dt.timedelta(days=9)
-    count = len(clock.targets(history, policy, now))
+    count = len(clock.targets_at(history, policy, now))
     versions = (clock.PolicyVersion(dt.datetime(1970, 1, 1, tzinfo=dt.UTC), policy),)
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{len(history)} events, {count} targets")
-    _row("targets", rounds, count, lambda: clock.targets(history, policy, now))
+    _row("targets", rounds, count, lambda: clock.targets_at(history, policy, now))
     _row(
         "targets and warnings", rounds, count, lambda: promises.forecast((), history, versions, now)
     )
@@ -48,17 +48,17 @@ def main() -> None:
 
 def ten_events(level: str, other: str) -> tuple[SlaEvent, ...]:
     """What a lively ticket lives through in a week."""
-    steps: tuple[tuple[int, Kind, dict[str, Any]], ...] = (
-        (0, Kind.ACCEPTED, {"level": level}),
-        (5, Kind.COMMENT, {"by_agent": True}),
-        (8, Kind.COMMENT, {}),
-        (26, Kind.COMMENT, {"by_agent": True}),
-        (26, Kind.PAUSED, {"by_agent": True, "reason": clock.CUSTOMER}),
-        (50, Kind.COMMENT, {}),
-        (52, Kind.LEVEL_CHANGED, {"level": other, "by_agent": True}),
-        (75, Kind.COMMENT, {"by_agent": True}),
-        (98, Kind.RESOLVED, {"by_agent": True}),
-        (195, Kind.REOPENED, {}),
+    steps: tuple[tuple[int, SlaEventKind, dict[str, Any]], ...] = (
+        (0, SlaEventKind.ACCEPTED, {"level": level}),
+        (5, SlaEventKind.COMMENT, {"by_agent": True}),
+        (8, SlaEventKind.COMMENT, {}),
+        (26, SlaEventKind.COMMENT, {"by_agent": True}),
+        (26, SlaEventKind.PAUSED, {"by_agent": True, "reason": clock.CUSTOMER}),
+        (50, SlaEventKind.COMMENT, {}),
+        (52, SlaEventKind.LEVEL_CHANGED, {"level": other, "by_agent": True}),
+        (75, SlaEventKind.COMMENT, {"by_agent": True}),
+        (98, SlaEventKind.RESOLVED, {"by_agent": True}),
+        (195, SlaEventKind.REOPENED, {}),
     )
     return tuple(
         SlaEvent(BEGIN + dt.timedelta(hours=hours), kind, **about) for hours, kind, about in steps

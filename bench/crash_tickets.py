@@ -105,7 +105,7 @@ def _write(data: Path) -> None:
 
 def _sweep(data: Path) -> None:
     database = _world(data)[0]
-    policy = policy_file.load(CONTENT / "policies.toml")
+    policy = policy_file.load_policy(CONTENT / "policies.toml")
     for day in range(1_000_000):
         Sweeper(database, policy, book.always(policy)).sweep(
             dt.datetime.now(dt.UTC) + dt.timedelta(hours=day)

@@ -19,7 +19,7 @@ from kb.sla.calendar import BusinessCalendar, SpecialHours
 from kb.sla.open_time import Budget, Pause
 
 MINUTE = dt.timedelta(minutes=1)
-LONGEST = 60 * 24 * 14  # minutes that the clerk is willing to count
+MAX_BUDGET_SECONDS = 60 * 24 * 14  # minutes that the clerk is willing to count
 Spans = list[tuple[int, int]]
 
 
@@ -98,7 +98,7 @@ def _counted(
     """
     left, at = budget, start
     windows: dict[dt.date, list[tuple[dt.datetime, dt.datetime]]] = {}
-    for _ in range(LONGEST):
+    for _ in range(MAX_BUDGET_SECONDS):
         today = at.astimezone(calendar.zone).date()
         near = [
             span

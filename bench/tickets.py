@@ -172,7 +172,7 @@ def _world(data: Path) -> tuple[Database, Desk, dict[str, Person]]:
     database = open_database(data)
     accounts = Accounts(database)
     add_demo_accounts(accounts, NOW)
-    policy = policy_file.load(CONTENT / "policies.toml")
+    policy = policy_file.load_policy(CONTENT / "policies.toml")
     products = catalogue.load(CONTENT / "catalogue.toml")
     desk = Desk(TicketStore(database), policy, Attachments(data / "attachments"), products)
     people = {
@@ -306,7 +306,7 @@ def _sweep(data: Path, database: Database) -> None:
         )
         connection.execute(f"UPDATE tickets SET next_at = NULL WHERE id NOT IN ({ids})", (DUE,))
     connection.close()
-    policy = policy_file.load(CONTENT / "policies.toml")
+    policy = policy_file.load_policy(CONTENT / "policies.toml")
     begun = time.perf_counter()
     alarms = Sweeper(database, policy, book.always(policy)).sweep(NOW + dt.timedelta(days=60))
     took = time.perf_counter() - begun

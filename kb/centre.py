@@ -63,7 +63,7 @@ class HelpCentre:
         Raises Misconfigured for a broken policy or catalogue, Unavailable when the data folder
         cannot be used. A missing index is not an error: tickets can be filed without one.
         """
-        policy = policy_file.load(settings.policies_file)
+        policy = policy_file.load_policy(settings.policies_file)
         products = catalogue.load(settings.content / "catalogue.toml")
         database = open_database(settings.data)
         versions = book.record(

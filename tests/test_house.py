@@ -198,7 +198,7 @@ STILL: dict[str, frozenset[str]] = {
             "indexer/readers",
         }
     ),
-    "class size": frozenset({}),
+    "class size": frozenset(),
     "base class": frozenset(
         {
             "kb.tickets.actions.merge_split.Joining",
@@ -220,7 +220,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/search/kernels",
             "kb/search/query",
             "kb/search/scoring",
-            "kb/sla",
             "kb/tickets",
             "kb/worker",
         }

@@ -73,7 +73,7 @@ def build(data: Path) -> World:
             organisation="ACME",
             now=FRIDAY,
         )
-    policy = policy_file.load(POLICIES)
+    policy = policy_file.load_policy(POLICIES)
     desk = Desk(TicketStore(database), policy, Attachments(data / "attachments"), CATALOGUE)
     people = {
         name: known(accounts, name) for name in ("alice", "anton", "bob", "charlie", "erin", "vera")

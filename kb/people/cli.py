@@ -223,7 +223,7 @@ def coupon(
     start = since.replace(tzinfo=dt.UTC) if since else _now()
     with _open_accounts(data) as (settings, accounts):
         person = _account(accounts, email)
-        coupons = policy_file.load(settings.policies_file).coupons
+        coupons = policy_file.load_policy(settings.policies_file).coupons
         key = rule or (next(iter(coupons)) if len(coupons) == 1 else "")
         if key not in coupons:
             keys = ", ".join(coupons) or "(none)"

@@ -20,18 +20,18 @@ from kb.sla.open_time import (
     FOREVER,
     OUTSIDE,
     Budget,
+    Derivation,
     Hours,
     Interval,
     Pause,
-    Reckoning,
     Unit,
-    cuts,
     derive,
+    disjoint,
     due_at,
-    instant,
-    intervals,
-    moment,
+    pause_intervals,
     running,
+    to_datetime,
+    to_timestamp,
     used_between,
 )
 
@@ -87,14 +87,14 @@ class BusinessCalendar:
         object.__setattr__(self, "_closed", _by_date(self.closed))
         object.__setattr__(self, "_extra", _by_date(self.extra))
 
-    def add(self, start: dt.datetime, budget: Budget, pauses: Iterable[Pause] = ()) -> Reckoning:
+    def add(self, start: dt.datetime, budget: Budget, pauses: Iterable[Pause] = ()) -> Derivation:
         """The instant at which ``budget`` is used up, counted from ``start``, and why.
 
         Raises Invalid for a time without a zone and for a pause that ends before it starts.
         """
-        reasons = cuts(pauses)
-        gaps = intervals(reasons)
-        first = instant(start)
+        reasons = pause_intervals(pauses)
+        gaps = disjoint(reasons)
+        first = to_timestamp(start)
         hours, seconds = self.measure(first, budget)
         end = due_at(hours, first, seconds, gaps)
         due = self.settle(end, budget)
@@ -102,14 +102,18 @@ class BusinessCalendar:
         if end is not None and due is not None:
             spans += derive(self, end, due)
         used = seconds if due is not None else _used_for_ever(hours, first, gaps)
-        return Reckoning(moment(first), None if due is None else moment(due), spans, used, seconds)
+        return Derivation(
+            to_datetime(first), None if due is None else to_datetime(due), spans, used, seconds
+        )
 
     def used(self, start: dt.datetime, end: dt.datetime, pauses: Iterable[Pause] = ()) -> int:
         """Seconds open and not paused from ``start`` to ``end``."""
-        return used_between(self, instant(start), instant(end), intervals(cuts(pauses)))
+        return used_between(
+            self, to_timestamp(start), to_timestamp(end), disjoint(pause_intervals(pauses))
+        )
 
     def is_open(self, at: dt.datetime) -> bool:
-        second = instant(at)
+        second = to_timestamp(at)
         opening = next(self.openings(second), None)
         return opening is not None and opening[0] <= second
 
@@ -117,8 +121,8 @@ class BusinessCalendar:
         """``at`` itself when it is open then, else the next opening; None when there is none in ten
         years.
         """
-        opens = self._next_open(instant(at))
-        return None if opens is None else moment(opens)
+        opens = self._next_open(to_timestamp(at))
+        return None if opens is None else to_datetime(opens)
 
     def measure(self, start: int, budget: Budget) -> tuple[Hours, int]:
         """``budget`` as seconds, and the hours on which they are counted.
@@ -284,7 +288,7 @@ class WholeDays:
 
 
 @dataclass(frozen=True, slots=True)
-class Succession:
+class CalendarVersions:
     """Versions of one calendar, each in force from its instant on: an edit never rewrites what has
     been counted.
     """

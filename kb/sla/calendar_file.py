@@ -15,14 +15,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
-from kb.sla.icalendar import closures
+from kb.sla.icalendar import read_closures
 from kb.sla.open_time import DAY
 from kb.toml_reader import Place, Table
 
-FIELDS = ("zone", "week", "closed", "open", "holidays", "ics")
+CALENDAR_FIELDS = ("zone", "week", "closed", "open", "holidays", "ics")
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 #: The largest calendar of closures that is read.
-ICS_BYTES = 2_000_000
+MAX_ICS_BYTES = 2_000_000
 
 _SPAN = re.compile(r"(\d{2}):(\d{2})\s*[-–]\s*(\d{2}):(\d{2})")
 _DATED = re.compile(
@@ -31,19 +31,21 @@ _DATED = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class PolicyFileContext:
     """Where the policy file lies, and the day from which ten years must hold an opening."""
 
     folder: Path
     today: dt.date
 
 
-def calendar(table: Table, around: Surroundings, sources: list[bytes]) -> BusinessCalendar | None:
+def read_calendar(
+    table: Table, around: PolicyFileContext, sources: list[bytes]
+) -> BusinessCalendar | None:
     """None when something is wrong; ``sources`` gains the content of every further file that was
     read.
     """
     before = len(table.page.mistakes)
-    table.only(FIELDS)
+    table.only(CALENDAR_FIELDS)
     zone = _zone(table)
     week = _week(table)
     closed = _special(table, "closed") + _ics(table, zone, around.folder, sources)
@@ -87,7 +89,7 @@ def _day(week: Table, name: str) -> tuple[WallSpan, ...]:
     """The spans of one weekday, sorted; touching ones stay apart, overlapping ones are a mistake."""
     found: list[tuple[WallSpan, Place, str]] = []
     for place, text in week.words(name):
-        span = wall_span(text)
+        span = parse_wall_span(text)
         if span is None:
             week.page.wrong(
                 place, f"{name}: {text!r} is no span; write it like '09:00-17:00', up to 24:00."
@@ -101,7 +103,7 @@ def _day(week: Table, name: str) -> tuple[WallSpan, ...]:
     return tuple(span for span, _, _ in found)
 
 
-def wall_span(text: str) -> WallSpan | None:
+def parse_wall_span(text: str) -> WallSpan | None:
     """
     >>> wall_span("22:00-24:00"), wall_span("17:00-09:00")
     ((79200, 86400), None)
@@ -117,7 +119,7 @@ def wall_span(text: str) -> WallSpan | None:
 def _special(table: Table, key: str) -> tuple[SpecialHours, ...]:
     found = []
     for place, text in table.words(key):
-        special = special_hours(text)
+        special = parse_special_hours(text)
         if special is None:
             sentence = (
                 f"{text!r} is not understood; write '2026-12-25', '2026-12-24 12:00-24:00' or "
@@ -130,7 +132,7 @@ def _special(table: Table, key: str) -> tuple[SpecialHours, ...]:
     return tuple(found)
 
 
-def special_hours(text: str) -> SpecialHours | None:
+def parse_special_hours(text: str) -> SpecialHours | None:
     """
     >>> special_hours("yearly 12-31 12:00-24:00 New Year's Eve")
     SpecialHours(year=None, month=12, day=31, start=43200, end=86400, why="New Year's Eve")
@@ -139,7 +141,7 @@ def special_hours(text: str) -> SpecialHours | None:
     if found is None:
         return None
     year, month, day, span, why = found.groups()
-    wall = wall_span(span) if span else (0, DAY)
+    wall = parse_wall_span(span) if span else (0, DAY)
     try:
         # 2028 is a leap year, so that "yearly 02-29" is a date.
         dt.date(int(year or 2028), int(month), int(day))
@@ -186,13 +188,13 @@ def _ics(
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         table.wrong(f"Cannot read {name!r} beside the policy file: {reason}.", "ics")
         return ()
-    if len(data) > ICS_BYTES:
+    if len(data) > MAX_ICS_BYTES:
         table.wrong(
-            f"{name!r} is larger than {ICS_BYTES // 1_000_000} MB; keep only the closures in it.",
+            f"{name!r} is larger than {MAX_ICS_BYTES // 1_000_000} MB; keep only the closures in it.",
             "ics",
         )
         return ()
     sources.append(data)
-    return closures(
+    return read_closures(
         text, zone, lambda line, sentence: table.wrong(f"{name}, line {line}: {sentence}", "ics")
     )

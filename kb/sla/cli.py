@@ -19,13 +19,12 @@ import click
 from kb.centre import HelpCentre
 from kb.errors import Invalid, Misconfigured
 from kb.settings import load as load_settings
-from kb.sla import explain as explain_
+from kb.sla import explain
 from kb.sla.calendar import BusinessCalendar
-from kb.sla.explain import Difference
-from kb.sla.open_time import Budget, Pause, Reckoning, Span, compact, duration, words
+from kb.sla.explain import VerdictChange
+from kb.sla.open_time import Budget, Derivation, Pause, Span, compact, duration, span_text
 from kb.sla.policy import SlaPolicy
-from kb.sla.policy_file import budget as read_budget
-from kb.sla.policy_file import load
+from kb.sla.policy_file import load_policy, parse_budget
 from kb.toml_reader import nearest
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -36,10 +35,10 @@ def sla() -> None:
     """Promises: check the policy file, explain a due time, try another policy."""
 
 
-@sla.command()
+@sla.command("check")
 @click.argument("file", type=_FILE, required=False)
 @click.pass_context
-def check(ctx: click.Context, file: Path | None) -> None:
+def check_policy(ctx: click.Context, file: Path | None) -> None:
     """Name every mistake of a policy FILE (default: that of the settings) with its line; exit 1
     when there is one.
     """
@@ -50,7 +49,7 @@ def check(ctx: click.Context, file: Path | None) -> None:
                 f"There is no policy file {file}; name one, or set KB_POLICIES or KB_CONTENT."
             )
     try:
-        policy = load(file)
+        policy = load_policy(file)
     except Misconfigured as error:
         click.echo(error.sentence)
         ctx.exit(1)
@@ -72,7 +71,7 @@ def _plural(word: str, count: int) -> str:
     return "severities" if word == "severity" else f"{word}s"
 
 
-@sla.command()
+@sla.command("explain")
 @click.option("--policies", type=_FILE, help="The policy file; default: the one in the settings.")
 @click.option("--ticket", metavar="NUMBER", help="Explain every promise of this ticket instead.")
 @click.option("--calendar", metavar="NAME", help="The calendar to count on.")
@@ -86,7 +85,7 @@ def _plural(word: str, count: int) -> str:
     help="Not counted; without TO: open-ended.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole derivation as JSON.")
-def explain(
+def explain_due_time(
     policies: Path | None,
     ticket: str | None,
     calendar: str | None,
@@ -102,7 +101,7 @@ def explain(
         return
     if calendar is None or budget is None or start is None:
         raise click.UsageError("Give --ticket, or --calendar, --budget and --start.")
-    found = _calendar(load(policies or load_settings().policies_file), calendar)
+    found = _calendar(load_policy(policies or load_settings().policies_file), calendar)
     reckoning = found.add(
         _instant(start, "--start"), _budget(budget), [_pause(text) for text in pauses]
     )
@@ -119,14 +118,14 @@ def _explain_ticket(number: str, *, as_json: bool) -> None:
     if as_json:
         click.echo(
             json.dumps(
-                [explain_.as_json(target) for target in targets], indent=2, ensure_ascii=False
+                [explain.target_json(target) for target in targets], indent=2, ensure_ascii=False
             )
         )
         return
     for event in events:
         click.echo(event)
     for target in targets:
-        click.echo("\n".join(["", *explain_.told(target)]))
+        click.echo("\n".join(["", *explain.target_lines(target)]))
     if not targets:
         click.echo("Nothing is promised for this ticket.")
 
@@ -141,7 +140,7 @@ def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
     Nothing is written. Levels stay as they were given; due times that move without a change of
     verdict are counted.
     """
-    other, changed, moved = load(policies), 0, 0
+    other, changed, moved = load_policy(policies), 0, 0
     centre = HelpCentre.open(load_settings())
     with contextlib.closing(centre):
         for number, found in centre.desk.replay(other, now=_now()):
@@ -167,18 +166,18 @@ def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
     ctx.exit(1 if changed else 0)
 
 
-def _difference(number: str, one: Difference) -> str:
-    dues = f"due {explain_.shown(one.due_before)} -> {explain_.shown(one.due_after)}"
+def _difference(number: str, one: VerdictChange) -> str:
+    dues = f"due {explain.utc_text(one.due_before)} -> {explain.utc_text(one.due_after)}"
     return (
         f"{number}  {one.target} {one.cycle}: {one.before or 'nothing'} -> "
         f"{one.after or 'nothing'} ({dues})"
     )
 
 
-def _difference_json(number: str, one: Difference) -> str:
+def _difference_json(number: str, one: VerdictChange) -> str:
     dues = {
-        "due_before": explain_.shown(one.due_before),
-        "due_after": explain_.shown(one.due_after),
+        "due_before": explain.utc_text(one.due_before),
+        "due_after": explain.utc_text(one.due_after),
     }
     values = {
         "ticket": number,
@@ -203,7 +202,7 @@ def _calendar(policy: SlaPolicy, name: str) -> BusinessCalendar:
 
 
 def _budget(text: str) -> Budget:
-    found = read_budget(text)
+    found = parse_budget(text)
     if found is None:
         raise Invalid(
             f"--budget: {text!r} is no time; write '8h', '1h30m', '3bd' or '14d'.", field="budget"
@@ -235,7 +234,7 @@ def _pause(text: str) -> Pause:
     return Pause(_instant(start, "--pause"), _instant(end, "--pause") if end else None)
 
 
-def _json(reckoning: Reckoning, zone: ZoneInfo) -> dict[str, Any]:
+def _json(reckoning: Derivation, zone: ZoneInfo) -> dict[str, Any]:
     return {
         "start": _iso(reckoning.start, zone),
         "due": _iso(reckoning.due, zone),
@@ -255,14 +254,14 @@ def _iso(moment: dt.datetime | None, zone: ZoneInfo) -> str | None:
     return None if moment is None else moment.astimezone(zone).isoformat()
 
 
-def _lines(reckoning: Reckoning, zone: ZoneInfo) -> list[str]:
+def _lines(reckoning: Derivation, zone: ZoneInfo) -> list[str]:
     remaining = (
         f"none; {duration(reckoning.remaining_seconds)} of "
         f"{duration(reckoning.budget_seconds)} remain"
     )
     due = remaining if reckoning.due is None else _shown(reckoning.due, zone)
     head = [f"Start: {_shown(reckoning.start, zone)}", f"Due:   {due}"]
-    return head + [f"  {words(span, zone)}" for span in compact(reckoning.spans)]
+    return head + [f"  {span_text(span, zone)}" for span in compact(reckoning.spans)]
 
 
 def _shown(moment: dt.datetime, zone: ZoneInfo) -> str:

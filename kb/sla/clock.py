@@ -12,13 +12,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kb.sla.calendar import Succession
-from kb.sla.open_time import FOREVER, Budget, Cut, Hours, Reckoning, Unit, instant, moment
-from kb.sla.policy import Change, Goal, Level, Reason, SlaPolicy
-from kb.sla.target import Basis, Standing, Target
+from kb.sla.calendar import CalendarVersions
+from kb.sla.open_time import (
+    FOREVER,
+    Budget,
+    Derivation,
+    Hours,
+    PauseInterval,
+    Unit,
+    to_datetime,
+    to_timestamp,
+)
+from kb.sla.policy import Goal, Level, LevelChange, Reason, SlaPolicy
+from kb.sla.target import Basis, Target, TargetState
 
 
-class Kind(StrEnum):
+class SlaEventKind(StrEnum):
     ACCEPTED = "accepted"  # with level; several after a merge: the earliest counts
     COMMENT = "comment"
     PAUSED = "paused"  # with reason, perhaps until
@@ -36,14 +45,14 @@ class SlaEvent:
     """Something that happened to a ticket and may matter to its promises."""
 
     at: dt.datetime
-    kind: Kind
+    kind: SlaEventKind
     level: str = ""
     reason: str = ""  # the key of a Reason of the policy
     by_agent: bool = False
     public: bool = True
     automatic: bool = False  # an auto-reply or a bot: never an answer, never a question
     until: dt.datetime | None = None  # the reminder date on which a pause ends by itself
-    change: Change | None = None  # None: as the new level says
+    change: LevelChange | None = None  # None: as the new level says
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +63,7 @@ class PolicyVersion:
     policy: SlaPolicy
 
 
-def promise(policy: SlaPolicy, level_key: str, start: dt.datetime) -> Reckoning:
+def first_response_due(policy: SlaPolicy, level_key: str, start: dt.datetime) -> Derivation:
     """By when a ticket accepted at ``start`` is answered first; no due time when the level promises
     none.
 
@@ -62,8 +71,8 @@ def promise(policy: SlaPolicy, level_key: str, start: dt.datetime) -> Reckoning:
     """
     level = policy.level(level_key)
     if level.first_response is None:
-        at = moment(instant(start))
-        return Reckoning(at, None, (), 0, 0)
+        at = to_datetime(to_timestamp(start))
+        return Derivation(at, None, (), 0, 0)
     return policy.calendar(level).add(start, level.first_response)
 
 
@@ -75,7 +84,7 @@ def next_open(policy: SlaPolicy, level_key: str, at: dt.datetime) -> dt.datetime
     return policy.calendar(policy.level(level_key)).next_open(at)
 
 
-def targets(
+def targets_at(
     events: Iterable[SlaEvent], policies: SlaPolicy | Sequence[PolicyVersion], now: dt.datetime
 ) -> tuple[Target, ...]:
     """The targets of one ticket as they stand at ``now``: first responses, next responses,
@@ -86,12 +95,12 @@ def targets(
     Raises Invalid for a level that the policy in force does not have.
     """
     history = _History(_versions(policies))
-    until = instant(now)
+    until = to_timestamp(now)
     for at, event in sorted(
-        ((instant(event.at), event) for event in events), key=lambda pair: pair[0]
+        ((to_timestamp(event.at), event) for event in events), key=lambda pair: pair[0]
     ):
         if at <= until:
-            HANDLERS[event.kind](history, at, event)
+            _HANDLERS[event.kind](history, at, event)
     order = list(Goal)
     found = [_target(history, run, until) for run in history.runs]
     return tuple(sorted(found, key=lambda target: (order.index(target.goal), target.cycle)))
@@ -101,7 +110,7 @@ def _versions(policies: SlaPolicy | Sequence[PolicyVersion]) -> list[tuple[int, 
     if isinstance(policies, SlaPolicy):
         return [(0, policies)]
     return sorted(
-        ((instant(v.effective), v.policy) for v in policies), key=lambda version: version[0]
+        ((to_timestamp(v.effective), v.policy) for v in policies), key=lambda version: version[0]
     )
 
 
@@ -115,7 +124,7 @@ class _Run:
     started: int
     basis: Basis
     ended: int | None = None
-    state: Standing | None = None  # None: still open
+    state: TargetState | None = None  # None: still open
     breached_at: int | None = None
     grace: bool = False
     original: int | None = None
@@ -165,10 +174,10 @@ class _History:
         hours, seconds = ruling.measure(at, budget)
         settles: Hours | None = ruling if budget.unit is Unit.BUSINESS_DAYS else None
         if len(known) > 1:
-            hours = Succession(
+            hours = CalendarVersions(
                 tuple((since, calendar.measure(at, budget)[0]) for since, calendar in known)
             )
-            settles = Succession(tuple(known)) if settles else None
+            settles = CalendarVersions(tuple(known)) if settles else None
         return hours, seconds, settles
 
     def basis(self, level: Level, at: int, budget: Budget) -> Basis:
@@ -191,27 +200,27 @@ class _History:
 
     def paused(self, run: _Run) -> Basis:
         """The basis of ``run`` with the pauses known by now that hold for its goal."""
-        cuts = tuple(
+        pauses = tuple(
             (pause.start, pause.end, pause.reason.title)
             for pause in self.pauses
             if run.goal in pause.reason.pauses and pause.end > pause.start
         )
-        return _with(run.basis, pauses=cuts) if cuts else run.basis
+        return _with(run.basis, pauses=pauses) if pauses else run.basis
 
-    def finish(self, run: _Run, at: int, state: Standing) -> None:
+    def finish(self, run: _Run, at: int, state: TargetState) -> None:
         run.basis = self.paused(run)
         run.due = run.basis.due()
         if run.breached_at is None and run.due is not None and at > run.due:
             run.breached_at = run.due
         run.ended = at
-        run.state = state if run.breached_at is None else Standing.BREACHED
+        run.state = state if run.breached_at is None else TargetState.BREACHED
 
     def resume(self, at: int) -> None:
         for pause in self.pauses[-1:]:
             pause.end = min(pause.end, max(at, pause.start))
 
 
-def _with(basis: Basis, *, pauses: tuple[Cut, ...]) -> Basis:
+def _with(basis: Basis, *, pauses: tuple[PauseInterval, ...]) -> Basis:
     return Basis(basis.hours, basis.start, basis.seconds, basis.used_before, pauses, basis.settles)
 
 
@@ -230,7 +239,7 @@ def _comment(history: _History, at: int, event: SlaEvent) -> None:
         history.answered = True
         for run in history.open_runs():
             if run.goal is not Goal.RESOLUTION:
-                history.finish(run, at, Standing.MET)
+                history.finish(run, at, TargetState.MET)
         return
     if history.pauses and history.pauses[-1].reason.until_reply:
         history.resume(at)
@@ -246,7 +255,7 @@ def _paused(history: _History, at: int, event: SlaEvent) -> None:
     reason = known or (
         _CUSTOMER if event.reason == CUSTOMER else Reason(event.reason, event.reason or "paused")
     )
-    end = FOREVER if event.until is None else max(at, instant(event.until))
+    end = FOREVER if event.until is None else max(at, to_timestamp(event.until))
     history.pauses.append(_Pause(at, end, reason))
 
 
@@ -263,11 +272,11 @@ def _closed(history: _History, at: int, event: SlaEvent) -> None:
     if history.level is None or history.closed is not None:
         return
     history.resume(at)
-    met = event.kind is Kind.RESOLVED and event.by_agent
+    met = event.kind is SlaEventKind.RESOLVED and event.by_agent
     history.answered = history.answered or met
     history.closed = at
     for run in history.open_runs():
-        history.finish(run, at, Standing.MET if met else Standing.CANCELLED)
+        history.finish(run, at, TargetState.MET if met else TargetState.CANCELLED)
 
 
 def _voided(history: _History, at: int, event: SlaEvent) -> None:
@@ -316,7 +325,7 @@ def _level_changed(history: _History, at: int, event: SlaEvent) -> None:
         _move(history, run, at, level, change)
     if history.closed is not None:
         return
-    since = history.accepted if change is Change.RETROACTIVE else at
+    since = history.accepted if change is LevelChange.RETROACTIVE else at
     for goal in (Goal.FIRST, Goal.RESOLUTION):
         if history.last(goal) is None and not (goal is Goal.FIRST and history.answered):
             history.start(goal, since)
@@ -324,7 +333,7 @@ def _level_changed(history: _History, at: int, event: SlaEvent) -> None:
         history.start(Goal.NEXT, at)
 
 
-def _move(history: _History, run: _Run, at: int, level: Level, change: Change) -> None:
+def _move(history: _History, run: _Run, at: int, level: Level, change: LevelChange) -> None:
     """Counts an open target on under another level; a breach that has happened stays one."""
     before = history.paused(run)
     due = before.due()
@@ -332,11 +341,13 @@ def _move(history: _History, run: _Run, at: int, level: Level, change: Change) -
         run.breached_at = due
     budget = level.budget(run.goal)
     if budget is None:
-        history.finish(run, at, Standing.CANCELLED)
+        history.finish(run, at, TargetState.CANCELLED)
         return
     run.level, run.grace, run.original = level, False, None
-    run.basis = history.basis(level, run.started if change is Change.RETROACTIVE else at, budget)
-    if change is Change.PROPORTIONAL:
+    run.basis = history.basis(
+        level, run.started if change is LevelChange.RETROACTIVE else at, budget
+    )
+    if change is LevelChange.PROPORTIONAL:
         run.basis = _same_share(run.basis, before, at)
     after = history.paused(run)
     due = after.due()
@@ -364,20 +375,20 @@ def _grant(history: _History, run: _Run, at: int, used: int) -> None:
 def _no_answer_needed(history: _History, at: int, _event: SlaEvent) -> None:
     for run in history.open_runs():
         if run.goal is Goal.NEXT:
-            history.finish(run, at, Standing.CANCELLED)
+            history.finish(run, at, TargetState.CANCELLED)
 
 
-HANDLERS: Mapping[Kind, Callable[[_History, int, SlaEvent], None]] = {
-    Kind.ACCEPTED: _accepted,
-    Kind.COMMENT: _comment,
-    Kind.PAUSED: _paused,
-    Kind.RESUMED: _resumed,
-    Kind.RESOLVED: _closed,
-    Kind.CANCELLED: _closed,
-    Kind.VOIDED: _voided,
-    Kind.REOPENED: _reopened,
-    Kind.LEVEL_CHANGED: _level_changed,
-    Kind.NO_ANSWER_NEEDED: _no_answer_needed,
+_HANDLERS: Mapping[SlaEventKind, Callable[[_History, int, SlaEvent], None]] = {
+    SlaEventKind.ACCEPTED: _accepted,
+    SlaEventKind.COMMENT: _comment,
+    SlaEventKind.PAUSED: _paused,
+    SlaEventKind.RESUMED: _resumed,
+    SlaEventKind.RESOLVED: _closed,
+    SlaEventKind.CANCELLED: _closed,
+    SlaEventKind.VOIDED: _voided,
+    SlaEventKind.REOPENED: _reopened,
+    SlaEventKind.LEVEL_CHANGED: _level_changed,
+    SlaEventKind.NO_ANSWER_NEEDED: _no_answer_needed,
 }
 
 
@@ -389,29 +400,29 @@ def _target(history: _History, run: _Run, now: int) -> Target:
         breached = due
     state = run.state or _standing(basis, now, breached)
     if history.void:
-        state, breached = Standing.CANCELLED, None
+        state, breached = TargetState.CANCELLED, None
     return Target(
         goal=run.goal,
         cycle=run.cycle,
         level=run.level,
         state=state,
-        started=moment(run.started),
-        due=None if due is None or state is Standing.PAUSED else moment(due),
-        ended=None if run.ended is None else moment(run.ended),
-        breached_at=None if breached is None else moment(breached),
+        started=to_datetime(run.started),
+        due=None if due is None or state is TargetState.PAUSED else to_datetime(due),
+        ended=None if run.ended is None else to_datetime(run.ended),
+        breached_at=None if breached is None else to_datetime(breached),
         used_seconds=basis.used(now if run.ended is None else run.ended),
         budget_seconds=basis.used_before + basis.seconds,
         basis=basis,
         grace=run.grace,
-        original_due=None if run.original is None else moment(run.original),
+        original_due=None if run.original is None else to_datetime(run.original),
     )
 
 
-def _standing(basis: Basis, now: int, breached: int | None) -> Standing:
+def _standing(basis: Basis, now: int, breached: int | None) -> TargetState:
     if breached is not None:
-        return Standing.BREACHED
+        return TargetState.BREACHED
     return (
-        Standing.PAUSED
+        TargetState.PAUSED
         if any(start <= now < end for start, end, _ in basis.pauses)
-        else Standing.RUNNING
+        else TargetState.RUNNING
     )

@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 from kb.errors import Invalid
 from kb.sla import clock
 from kb.sla.clock import PolicyVersion, SlaEvent
-from kb.sla.open_time import compact, duration, words
+from kb.sla.open_time import compact, duration, span_text
 from kb.sla.policy import SlaPolicy
-from kb.sla.target import Standing, Target
+from kb.sla.target import Target, TargetState
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class VerdictChange:
     """One target of one ticket whose verdict or due time another policy changes. Empty: there is no
     such target.
     """
@@ -40,7 +40,7 @@ class Difference:
         return self.before != self.after
 
 
-def told(target: Target) -> list[str]:
+def target_lines(target: Target) -> list[str]:
     """The ledger of one target: what, at which level, how it stands, and every span."""
     zone = target.basis.hours.zone
     due = (
@@ -55,10 +55,10 @@ def told(target: Target) -> list[str]:
     if target.ended is not None:
         lines.append(f"  ended {_shown(target.ended, zone)}")
     used = f"  used {duration(target.used_seconds)} of {duration(target.budget_seconds)}"
-    return [*lines, used, *(f"    {words(span, zone)}" for span in compact(target.spans()))]
+    return [*lines, used, *(f"    {span_text(span, zone)}" for span in compact(target.spans()))]
 
 
-def as_json(target: Target) -> dict[str, Any]:
+def target_json(target: Target) -> dict[str, Any]:
     zone = target.basis.hours.zone
     return {
         "target": target.goal.value,
@@ -84,18 +84,18 @@ def as_json(target: Target) -> dict[str, Any]:
     }
 
 
-def differences(
+def verdict_changes(
     history: Iterable[SlaEvent],
     versions: Sequence[PolicyVersion],
     other: SlaPolicy,
     now: dt.datetime,
-) -> tuple[Difference, ...]:
+) -> tuple[VerdictChange, ...]:
     """What changes if ``other`` had held all the time. Raises Invalid for a level that ``other``
     does not have.
     """
     events = tuple(history)
     before = {(t.goal.value, t.cycle): t for t in _known(events, versions, now)}
-    after = {(t.goal.value, t.cycle): t for t in clock.targets(events, other, now)}
+    after = {(t.goal.value, t.cycle): t for t in clock.targets_at(events, other, now)}
     found = [
         _difference(key, before.get(key), after.get(key))
         for key in sorted(before.keys() | after.keys())
@@ -107,13 +107,13 @@ def _known(
     events: Sequence[SlaEvent], versions: Sequence[PolicyVersion], now: dt.datetime
 ) -> tuple[Target, ...]:
     try:
-        return clock.targets(events, versions, now)
+        return clock.targets_at(events, versions, now)
     except Invalid:  # a level that today's policies do not know any more
         return ()
 
 
-def _difference(key: tuple[str, int], before: Target | None, after: Target | None) -> Difference:
-    return Difference(
+def _difference(key: tuple[str, int], before: Target | None, after: Target | None) -> VerdictChange:
+    return VerdictChange(
         *key,
         _verdict(before),
         _verdict(after),
@@ -125,10 +125,10 @@ def _difference(key: tuple[str, int], before: Target | None, after: Target | Non
 def _verdict(target: Target | None) -> str:
     if target is None:
         return ""
-    return "running" if target.state is Standing.PAUSED else target.state.value
+    return "running" if target.state is TargetState.PAUSED else target.state.value
 
 
-def shown(moment: dt.datetime | None) -> str:
+def utc_text(moment: dt.datetime | None) -> str:
     return "none" if moment is None else f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M}Z"
 
 

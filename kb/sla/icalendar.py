@@ -17,7 +17,7 @@ from kb.sla.calendar import SpecialHours
 from kb.sla.open_time import DAY
 
 #: The longest closure: a longer one is a mistake in the file rather than a holiday.
-LONGEST_DAYS = 366
+MAX_CLOSURE_DAYS = 366
 _DURATION = re.compile(
     r"P(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:\d{1,4}S)?)?"
 )
@@ -39,7 +39,7 @@ class _Event:
         return self.fields.get(name, (0, "", ""))[2]
 
 
-def closures(text: str, zone: ZoneInfo, wrong: Wrong) -> tuple[SpecialHours, ...]:
+def read_closures(text: str, zone: ZoneInfo, wrong: Wrong) -> tuple[SpecialHours, ...]:
     """The closures of ``text`` in ``zone``; ``wrong(line, sentence)`` is told of every event that
     cannot be read.
     """
@@ -95,7 +95,7 @@ def _closures(event: _Event, zone: ZoneInfo) -> list[SpecialHours]:
         or "closed"
     )
     days = (end - dt.timedelta(microseconds=1)).date() - start.date()
-    if not 0 <= days.days < LONGEST_DAYS:
+    if not 0 <= days.days < MAX_CLOSURE_DAYS:
         raise ValueError("it must end after it starts and last a year at most")
     found = []
     for n in range(days.days + 1):

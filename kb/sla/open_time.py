@@ -21,14 +21,14 @@ from kb.errors import Invalid
 #: Half-open, in seconds since 1970 UTC.
 Interval = tuple[int, int]
 #: A pause as start, end and reason.
-Cut = tuple[int, int, str]
+PauseInterval = tuple[int, int, str]
 
 DAY = 86_400
 #: The end of an open-ended pause; later than any date the datetime type can hold.
 FOREVER = 1 << 60
 
 
-class State(StrEnum):
+class SpanState(StrEnum):
     OPEN = "open"
     CLOSED = "closed"
     PAUSED = "paused"
@@ -73,13 +73,13 @@ class Span:
 
     start: dt.datetime
     end: dt.datetime | None
-    state: State
+    state: SpanState
     why: str
     seconds: int
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoning:
+class Derivation:
     """A due instant and how it came about. ``due`` None: never, as things stand; ``used_seconds``
     until then.
     """
@@ -112,7 +112,7 @@ class Hours(Protocol):
         ...
 
 
-def instant(moment: dt.datetime) -> int:
+def to_timestamp(moment: dt.datetime) -> int:
     """Seconds since 1970 UTC. Raises Invalid for a time without a zone, and for one that no
     calendar reaches.
     """
@@ -125,30 +125,30 @@ def instant(moment: dt.datetime) -> int:
     return int(moment.timestamp() // 1)
 
 
-def moment(at: int) -> dt.datetime:
+def to_datetime(at: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(at, dt.UTC)
 
 
-def cuts(pauses: Iterable[Pause]) -> tuple[Cut, ...]:
+def pause_intervals(pauses: Iterable[Pause]) -> tuple[PauseInterval, ...]:
     """Pauses in order of start. Raises Invalid when one ends before it starts."""
     return tuple(sorted(_cut(pause) for pause in pauses))
 
 
-def _cut(pause: Pause) -> Cut:
-    start = instant(pause.start)
-    end = FOREVER if pause.end is None else instant(pause.end)
+def _cut(pause: Pause) -> PauseInterval:
+    start = to_timestamp(pause.start)
+    end = FOREVER if pause.end is None else to_timestamp(pause.end)
     if end < start:
         raise Invalid(
-            f"A pause ends at {moment(end).isoformat()}, before it starts at "
-            f"{moment(start).isoformat()}."
+            f"A pause ends at {to_datetime(end).isoformat()}, before it starts at "
+            f"{to_datetime(start).isoformat()}."
         )
     return start, end, pause.why
 
 
-def intervals(cuts: Iterable[Cut]) -> tuple[Interval, ...]:
+def disjoint(pauses: Iterable[PauseInterval]) -> tuple[Interval, ...]:
     """Sorted cuts as disjoint intervals, so that splitting or repeating a pause changes nothing."""
     found: list[Interval] = []
-    for start, end, _ in cuts:
+    for start, end, _ in pauses:
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))
         elif end > start:
@@ -214,27 +214,37 @@ def used_between(hours: Hours, start: int, end: int, pauses: Sequence[Interval] 
     return total
 
 
-def derive(hours: Hours, start: int, end: int | None, cuts: Sequence[Cut] = ()) -> tuple[Span, ...]:
+def derive(
+    hours: Hours, start: int, end: int | None, pauses: Sequence[PauseInterval] = ()
+) -> tuple[Span, ...]:
     """Every second from ``start`` to ``end`` as spans without a hole; ``end`` None: as far as
     anything is known.
 
     Closed time stays closed also under a pause: only open time can be lost to one.
     """
     if end is not None:
-        return tuple(_spans(hours, start, end, cuts)[0])
-    for begins, ends, why in cuts:
+        return tuple(_spans(hours, start, end, pauses)[0])
+    for begins, ends, why in pauses:
         if ends == FOREVER:
             begins = max(begins, start)
-            spans, _ = _spans(hours, start, begins, cuts)
-            return (*spans, Span(moment(begins), None, State.PAUSED, why, 0))
-    spans, cursor = _spans(hours, start, FOREVER, cuts)
+            spans, _ = _spans(hours, start, begins, pauses)
+            return (*spans, Span(to_datetime(begins), None, SpanState.PAUSED, why, 0))
+    spans, cursor = _spans(hours, start, FOREVER, pauses)
     return (
         *spans,
-        Span(moment(cursor), None, State.CLOSED, "no opening in the ten years that follow", 0),
+        Span(
+            to_datetime(cursor),
+            None,
+            SpanState.CLOSED,
+            "no opening in the ten years that follow",
+            0,
+        ),
     )
 
 
-def _spans(hours: Hours, start: int, end: int, cuts: Sequence[Cut]) -> tuple[list[Span], int]:
+def _spans(
+    hours: Hours, start: int, end: int, pauses: Sequence[PauseInterval]
+) -> tuple[list[Span], int]:
     """The spans, and the instant they reach: ``end``, or the last closing when ``end`` is FOREVER."""
     spans: list[Span] = []
     cursor = start
@@ -244,42 +254,44 @@ def _spans(hours: Hours, start: int, end: int, cuts: Sequence[Cut]) -> tuple[lis
         if closes > cursor:
             _closed(spans, hours, cursor, opens)
             opens, cursor = max(opens, cursor), min(closes, end)
-            _open(spans, hours, (opens, cursor), cuts)
+            _open(spans, hours, (opens, cursor), pauses)
     if end < FOREVER:
         _closed(spans, hours, cursor, end)
         cursor = max(cursor, end)
     return spans, cursor
 
 
-def _open(spans: list[Span], hours: Hours, opening: Interval, cuts: Sequence[Cut]) -> None:
+def _open(
+    spans: list[Span], hours: Hours, opening: Interval, pauses: Sequence[PauseInterval]
+) -> None:
     cursor, until = opening
     why = hours.why(cursor)
-    for begins, ends, reason in cuts:
+    for begins, ends, reason in pauses:
         if begins >= until:
             break
         if ends <= cursor:
             continue
-        _append(spans, cursor, begins, State.OPEN, why)
+        _append(spans, cursor, begins, SpanState.OPEN, why)
         cursor = max(cursor, begins)
         stop = min(ends, until)
-        _append(spans, cursor, stop, State.PAUSED, reason)
+        _append(spans, cursor, stop, SpanState.PAUSED, reason)
         cursor = stop
-    _append(spans, cursor, until, State.OPEN, why)
+    _append(spans, cursor, until, SpanState.OPEN, why)
 
 
 def _closed(spans: list[Span], hours: Hours, cursor: int, until: int) -> None:
     while cursor < until:
         stop = min(until, _next_midnight(hours.zone, cursor))
-        _append(spans, cursor, stop, State.CLOSED, hours.why(cursor))
+        _append(spans, cursor, stop, SpanState.CLOSED, hours.why(cursor))
         cursor = stop
 
 
-def _append(spans: list[Span], start: int, end: int, state: State, why: str) -> None:
+def _append(spans: list[Span], start: int, end: int, state: SpanState, why: str) -> None:
     if end <= start:
         return
     if spans and spans[-1].state is state and spans[-1].why == why:
         start -= spans.pop().seconds
-    spans.append(Span(moment(start), moment(end), state, why, end - start))
+    spans.append(Span(to_datetime(start), to_datetime(end), state, why, end - start))
 
 
 def _next_midnight(zone: ZoneInfo, at: int) -> int:
@@ -301,7 +313,7 @@ def compact(spans: Iterable[Span]) -> tuple[Span, ...]:
         if (
             last is None
             or last.state is not span.state
-            or (span.state is State.PAUSED and last.why != span.why)
+            or (span.state is SpanState.PAUSED and last.why != span.why)
         ):
             found.append(span)
         else:
@@ -321,7 +333,7 @@ def _both(one: str, other: str) -> str:
     return ", ".join(named) or OUTSIDE
 
 
-def words(span: Span, zone: ZoneInfo) -> str:
+def span_text(span: Span, zone: ZoneInfo) -> str:
     """One line of the ledger: ``Fri 5 Jun 15:00 to 17:00 open, 2 h (opening hours)``, in local
     time.
     """

@@ -24,7 +24,7 @@ class Goal(StrEnum):
     RESOLUTION = "resolution"
 
 
-class Change(StrEnum):
+class LevelChange(StrEnum):
     """How a target that runs already is counted when its ticket moves to a level."""
 
     RETROACTIVE = (
@@ -68,7 +68,7 @@ class Level:
     resolution: Budget | None = None
     warn: tuple[Threshold, ...] = ()
     urgent: bool = False
-    change: Change = Change.RETROACTIVE
+    change: LevelChange = LevelChange.RETROACTIVE
     grace: int = (
         3600  # seconds of open time, after a move or a re-opening that would already be late
     )
@@ -130,7 +130,7 @@ class CouponRule:
 
 
 #: What may be asked about a ticket before its level is known.
-FACTS = (
+ENTITLEMENT_FACTS = (
     "category",
     "group",
     "licence",
@@ -141,7 +141,7 @@ FACTS = (
     "coupon",
     "channel",
 )
-ANY = "*"
+ANY_VALUE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +160,11 @@ class Entitlement:
 
 def _holds(values: frozenset[str], fact: str) -> bool:
     folded = fact.strip().casefold()
-    return folded in values or (ANY in values and bool(folded))
+    return folded in values or (ANY_VALUE in values and bool(folded))
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class LevelChoice:
     """A level and the sentence that customer and agent see as its evidence."""
 
     level: Level
@@ -184,7 +184,7 @@ class SlaPolicy:
     coupons: Mapping[str, CouponRule]
     reasons: Mapping[str, Reason]
 
-    def choose(self, facts: Mapping[str, str]) -> Choice:
+    def choose(self, facts: Mapping[str, str]) -> LevelChoice:
         """The level for a ticket of which ``facts`` are known (names in FACTS); the first row that
         matches wins.
 
@@ -192,7 +192,7 @@ class SlaPolicy:
         """
         for row in self.entitlements:
             if row.matches(facts):
-                return Choice(self.levels[row.level], row.why)
+                return LevelChoice(self.levels[row.level], row.why)
         raise Invalid(
             "No level is promised for this ticket; the last entitlement in the policies must "
             "match all."

@@ -16,17 +16,17 @@ from types import MappingProxyType
 
 from kb.errors import Misconfigured
 from kb.sla.calendar import BusinessCalendar
-from kb.sla.calendar_file import Surroundings, calendar
+from kb.sla.calendar_file import PolicyFileContext, read_calendar
 from kb.sla.open_time import DAY, Budget, Unit
 from kb.sla.policy import (
-    ANY,
-    FACTS,
-    Change,
+    ANY_VALUE,
+    ENTITLEMENT_FACTS,
     CouponRule,
     Development,
     Entitlement,
     Goal,
     Level,
+    LevelChange,
     Reason,
     Severity,
     SlaPolicy,
@@ -59,16 +59,16 @@ LEVEL_FIELDS = (
     ),
 )
 #: The largest policy file that is read.
-LARGEST = 1_000_000
+MAX_POLICY_BYTES = 1_000_000
 #: A promise longer than this is a mistake rather than a promise.
-LONGEST = 3_650 * DAY
+MAX_BUDGET_SECONDS = 3_650 * DAY
 
 _TIME = re.compile(r"(?:(\d{1,6})h)?\s*(?:(\d{1,7})m)?\s*(?:(\d{1,9})s)?")
 _DAYS = re.compile(r"(\d{1,4})(bd|d)")
 _GOALS = {goal.value.replace(" ", "_"): goal for goal in Goal}
 
 
-def load(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
+def load_policy(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
     """The promises in ``path``; a calendar must open in the ten years from ``today`` (default: this
     day in UTC).
 
@@ -85,7 +85,7 @@ def load(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
     page = Page(str(path), text)
     sources = [data]
     policy = _policy(
-        page, Surroundings(path.parent, today or dt.datetime.now(dt.UTC).date()), sources
+        page, PolicyFileContext(path.parent, today or dt.datetime.now(dt.UTC).date()), sources
     )
     page.refuse()
     return policy
@@ -93,9 +93,9 @@ def load(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
 
 def _bytes(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LARGEST:
+        if path.stat().st_size > MAX_POLICY_BYTES:
             raise Misconfigured(
-                f"{path}:1: This file is larger than {LARGEST // 1_000_000} MB; is it a policy "
+                f"{path}:1: This file is larger than {MAX_POLICY_BYTES // 1_000_000} MB; is it a policy "
                 f"file?"
             )
         return path.read_bytes()
@@ -104,7 +104,7 @@ def _bytes(path: Path) -> bytes:
         raise Misconfigured(f"{path}: Cannot read the policy file: {reason}.") from None
 
 
-def _policy(page: Page, around: Surroundings, sources: list[bytes]) -> SlaPolicy:
+def _policy(page: Page, around: PolicyFileContext, sources: list[bytes]) -> SlaPolicy:
     top = page.top
     top.only(SECTIONS)
     for section in ("calendars", "levels", "severities"):
@@ -132,9 +132,9 @@ def _policy(page: Page, around: Surroundings, sources: list[bytes]) -> SlaPolicy
 
 
 def _calendars(
-    top: Table, around: Surroundings, sources: list[bytes]
+    top: Table, around: PolicyFileContext, sources: list[bytes]
 ) -> dict[str, BusinessCalendar]:
-    found = {key: calendar(table, around, sources) for key, table in top.tables("calendars")}
+    found = {key: read_calendar(table, around, sources) for key, table in top.tables("calendars")}
     return {key: value for key, value in found.items() if value is not None}
 
 
@@ -165,7 +165,7 @@ def _level(key: str, table: Table, calendars: Collection[str]) -> Level:
         resolution=goals["resolution"],
         warn=_warn(table),
         urgent=table.flag("urgent"),
-        change=Change(table.choice("change", [*Change], Change.RETROACTIVE)),
+        change=LevelChange(table.choice("change", [*LevelChange], LevelChange.RETROACTIVE)),
         grace=_seconds(table, "grace", "1h"),
         handover=table.flag("handover"),
         reopen_resets=table.flag("reopen_resets"),
@@ -180,7 +180,7 @@ def _budget(table: Table, key: str) -> Budget | None:
     text = table.text(key, "")
     if not text:
         return None
-    found = budget(text)
+    found = parse_budget(text)
     if found is None:
         table.wrong(
             f"{text!r} is no time; write '24h', '1h30m', '3bd' (business days) or '14d' (calendar "
@@ -190,11 +190,11 @@ def _budget(table: Table, key: str) -> Budget | None:
     return found
 
 
-def budget(text: str) -> Budget | None:
+def parse_budget(text: str) -> Budget | None:
     """
-    >>> budget("1h30m"), budget("soon")
+    >>> parse_budget("1h30m"), parse_budget("soon")
     (Budget(amount=5400, unit=<Unit.OPEN_TIME: 'open_time'>), None)
-    >>> budget("3bd")
+    >>> parse_budget("3bd")
     Budget(amount=3, unit=<Unit.BUSINESS_DAYS: 'business_days'>)
     """
     days = _DAYS.fullmatch(text)
@@ -216,7 +216,7 @@ def _count(text: str) -> int | None:
         return None
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     total = hours * 3600 + minutes * 60 + seconds
-    return total if 0 < total <= LONGEST else None
+    return total if 0 < total <= MAX_BUDGET_SECONDS else None
 
 
 def _seconds(table: Table, key: str, default: str) -> int:
@@ -343,14 +343,14 @@ def _entitlement(
 ) -> Entitlement:
     table.only(("when", "level", "why"))
     when = table.table("when")
-    when.only(FACTS)
+    when.only(ENTITLEMENT_FACTS)
     rule = {}
     for fact in when.data:
         words = when.words(fact)
         if not words:
             when.wrong(f"{fact!r} lists no value; name at least one, or '*' for any.", fact)
         for place, word in words:
-            if word != ANY and fact in known and word not in known[fact]:
+            if word != ANY_VALUE and fact in known and word not in known[fact]:
                 when.page.wrong(place, f"There is no {fact} {word!r}; {nearest(word, known[fact])}")
         rule[fact] = frozenset(word.casefold() for _, word in words)
     return Entitlement(MappingProxyType(rule), _known_level(table, levels), table.text("why"))

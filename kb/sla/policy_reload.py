@@ -18,11 +18,11 @@ from kb.sla.policy import SlaPolicy
 
 #: The file is looked at so often; a change counts when it looks the same twice, as editors write in
 #: several steps.
-EVERY = dt.timedelta(seconds=1)
+CHECK_INTERVAL = dt.timedelta(seconds=1)
 
 #: What a file looks like from outside: inode, size and time of its last change; empty for one that
 #: is not there.
-_Look = tuple[tuple[int, ...], ...]
+_FileStamps = tuple[tuple[int, ...], ...]
 
 
 class PolicyWatch:
@@ -33,7 +33,7 @@ class PolicyWatch:
     def __init__(self, path: Path, policy: SlaPolicy) -> None:
         self._path = path
         self._version = policy.version
-        self._names = closures(path)
+        self._names = closure_files(path)
         self._read = self._noticed = self._look()
         self._looked = dt.datetime.min.replace(tzinfo=dt.UTC)
         self._turn = threading.Lock()
@@ -49,7 +49,7 @@ class PolicyWatch:
         if not self._turn.acquire(blocking=False):
             return None
         try:
-            if abs(now - self._looked) < EVERY:
+            if abs(now - self._looked) < CHECK_INTERVAL:
                 return None
             self._looked = now
             return self._settled()
@@ -66,26 +66,26 @@ class PolicyWatch:
             return None
         self._read = self._noticed
         try:
-            policy = policy_file.load(self._path)
+            policy = policy_file.load_policy(self._path)
         except Misconfigured as error:
             self.problem = error.sentence
             raise
         self.problem = ""
-        self._names = closures(self._path)
+        self._names = closure_files(self._path)
         self._read = self._noticed = self._look()
         if policy.version == self._version:
             return None
         self._version = policy.version
         return policy
 
-    def _look(self) -> _Look:
+    def _look(self) -> _FileStamps:
         return tuple(
             _looks(path)
             for path in (self._path, *(self._path.parent / name for name in self._names))
         )
 
 
-def closures(path: Path) -> tuple[str, ...]:
+def closure_files(path: Path) -> tuple[str, ...]:
     """The calendars of closures that a policy file names, relative to it; none for a file that
     cannot be read.
     """

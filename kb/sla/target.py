@@ -13,20 +13,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from kb.sla.open_time import (
-    Cut,
     Hours,
+    PauseInterval,
     Span,
     derive,
+    disjoint,
     due_at,
-    instant,
-    intervals,
-    moment,
+    to_datetime,
+    to_timestamp,
     used_between,
 )
 from kb.sla.policy import Goal, Level, Threshold
 
 
-class Standing(StrEnum):
+class TargetState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     MET = "met"
@@ -46,16 +46,16 @@ class Basis:
     start: int
     seconds: int
     used_before: int = 0
-    pauses: tuple[Cut, ...] = ()
+    pauses: tuple[PauseInterval, ...] = ()
     settles: Hours | None = None
 
     def due(self) -> int | None:
-        end = due_at(self.hours, self.start, self.seconds, intervals(self.pauses))
+        end = due_at(self.hours, self.start, self.seconds, disjoint(self.pauses))
         return end if end is None else self.settled(end)
 
     def used(self, at: int) -> int:
         """Seconds used from the start of the count to ``at``, and before."""
-        return self.used_before + used_between(self.hours, self.start, at, intervals(self.pauses))
+        return self.used_before + used_between(self.hours, self.start, at, disjoint(self.pauses))
 
     def settled(self, end: int) -> int | None:
         if self.settles is None:
@@ -64,7 +64,7 @@ class Basis:
 
     def spans(self) -> tuple[Span, ...]:
         """The derivation from the start to the due instant, or as far as anything is known."""
-        end = due_at(self.hours, self.start, self.seconds, intervals(self.pauses))
+        end = due_at(self.hours, self.start, self.seconds, disjoint(self.pauses))
         spans = derive(self.hours, self.start, end, self.pauses)
         due = None if end is None else self.settled(end)
         return (
@@ -75,7 +75,7 @@ class Basis:
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class SlaWarning:
     """A warning that falls at ``at``: the instant at which ``threshold`` is reached in open time."""
 
     threshold: Threshold
@@ -91,7 +91,7 @@ class Target:
     goal: Goal
     cycle: int
     level: Level
-    state: Standing
+    state: TargetState
     started: dt.datetime
     due: dt.datetime | None
     ended: dt.datetime | None
@@ -109,24 +109,24 @@ class Target:
     @property
     def met_at(self) -> dt.datetime | None:
         """When it was answered, in time or late."""
-        return None if self.state is Standing.CANCELLED else self.ended
+        return None if self.state is TargetState.CANCELLED else self.ended
 
     def spans(self) -> tuple[Span, ...]:
         """Every second between the start of the count and the due instant."""
         return self.basis.spans()
 
-    def notices(self) -> tuple[Notice, ...]:
+    def warnings(self) -> tuple[SlaWarning, ...]:
         """The warnings of this target, earliest first; those that a pause keeps from coming are
         missing.
         """
         basis = self.basis
-        cuts = intervals(basis.pauses)
+        pauses = disjoint(basis.pauses)
         found = []
         for threshold in self.level.warn:
             seconds = self._used_at(threshold) - basis.used_before
-            at = due_at(basis.hours, basis.start, seconds, cuts) if seconds > 0 else None
+            at = due_at(basis.hours, basis.start, seconds, pauses) if seconds > 0 else None
             if at is not None:
-                found.append(Notice(threshold, moment(at)))
+                found.append(SlaWarning(threshold, to_datetime(at)))
         return tuple(sorted(found, key=lambda notice: notice.at))
 
     def _used_at(self, threshold: Threshold) -> int:
@@ -139,7 +139,7 @@ def next_at(targets: Iterable[Target], now: dt.datetime) -> dt.datetime | None:
     """The first instant after ``now`` at which a warning or a breach falls if nothing happens; for
     a scheduler.
     """
-    running = [target for target in targets if target.state is Standing.RUNNING]
+    running = [target for target in targets if target.state is TargetState.RUNNING]
     moments = [target.due for target in running if target.due is not None]
-    moments += [notice.at for target in running for notice in target.notices()]
-    return min((at for at in moments if instant(at) > instant(now)), default=None)
+    moments += [notice.at for target in running for notice in target.warnings()]
+    return min((at for at in moments if to_timestamp(at) > to_timestamp(now)), default=None)

@@ -18,9 +18,9 @@ from kb import ids
 from kb.database.usage_limits import UsageLimit
 from kb.errors import Conflict, Forbidden, Invalid
 from kb.people.person import Person, account_key, email_address
-from kb.sla.clock import Kind, SlaEvent
-from kb.sla.explain import Difference, differences
-from kb.sla.policy import Choice, Goal, SlaPolicy
+from kb.sla.clock import SlaEvent, SlaEventKind
+from kb.sla.explain import VerdictChange, verdict_changes
+from kb.sla.policy import Goal, LevelChoice, SlaPolicy
 from kb.sla.target import Target
 from kb.tickets import drafts
 from kb.tickets import permissions as access
@@ -109,7 +109,7 @@ class Desk(Overview):
         found = self._coupon(coupon, customer, now)
         choice = self._choose(type, severity, product, found, customer, now)
         at = now.replace(microsecond=0)
-        history = (SlaEvent(at, Kind.ACCEPTED, level=choice.level.key),)
+        history = (SlaEvent(at, SlaEventKind.ACCEPTED, level=choice.level.key),)
         target_rows = promises.forecast((), history, self._versions, at).target_rows
         first = next((one for one in target_rows if one.target == Goal.FIRST), None)
         return Promise(
@@ -259,7 +259,7 @@ class Desk(Overview):
 
     def replay(
         self, other: SlaPolicy, *, now: dt.datetime
-    ) -> Iterator[tuple[str, tuple[Difference, ...] | str]]:
+    ) -> Iterator[tuple[str, tuple[VerdictChange, ...] | str]]:
         """For whoever operates the place: what ``other`` policies would change, ticket by ticket; a
         sentence for one that has a level they do not know. Nothing is written.
         """
@@ -267,7 +267,7 @@ class Desk(Overview):
             for serial, history in self._store.histories(levels).items():
                 number = ids.ticket_number(serial)
                 try:
-                    found = differences(history, self._versions, other, now)
+                    found = verdict_changes(history, self._versions, other, now)
                 except Invalid as error:
                     yield number, error.sentence
                     continue
@@ -408,7 +408,7 @@ class Desk(Overview):
         choice = self._choose(
             draft.type.value, draft.severity, draft.product, coupon, customer, now
         )
-        history = (SlaEvent(now, Kind.ACCEPTED, level=choice.level.key),)
+        history = (SlaEvent(now, SlaEventKind.ACCEPTED, level=choice.level.key),)
         forecast = promises.forecast((), history, self._versions, now)
         severity = self._policy.severities.get(draft.severity)
         event = NewEvent(
@@ -461,7 +461,7 @@ class Desk(Overview):
         coupon: Coupon | None,
         customer: Person | None,
         now: dt.datetime,
-    ) -> Choice:
+    ) -> LevelChoice:
         category, licence = self._store.people.entitled(customer, now) if customer else ("", "")
         facts = {
             "category": category,

@@ -39,7 +39,7 @@ def sources(path: Path) -> dict[str, str]:
     without a mistake.
     """
     found = {_FIRST: path.read_text("utf-8-sig")}
-    for name in watch.closures(path):
+    for name in watch.closure_files(path):
         found[name] = (path.parent / name).read_text("utf-8", "replace")
     return found
 
@@ -118,4 +118,4 @@ def _read(texts: dict[str, str], today: dt.date) -> SlaPolicy:
             if path.is_relative_to(root):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(text, "utf-8")
-        return policy_file.load(root / _FIRST, today=today)
+        return policy_file.load_policy(root / _FIRST, today=today)

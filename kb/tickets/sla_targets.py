@@ -14,10 +14,10 @@ from types import MappingProxyType
 
 from kb.errors import Invalid
 from kb.sla import clock
-from kb.sla.clock import Kind, PolicyVersion, SlaEvent
+from kb.sla.clock import PolicyVersion, SlaEvent, SlaEventKind
 from kb.sla.open_time import Span, compact
-from kb.sla.policy import Change, SlaPolicy
-from kb.sla.target import Notice, Standing, Target
+from kb.sla.policy import LevelChange, SlaPolicy
+from kb.sla.target import SlaWarning, Target, TargetState
 from kb.tickets.ticket import Alarm, Due, Verb
 
 RUNNING, PAUSED, MET, BREACHED, CANCELLED = "running", "paused", "met", "breached", "cancelled"
@@ -66,27 +66,29 @@ class Forecast:
 
 
 #: What the clock calls the verbs that always mean one thing to it; the rest are in ``heard``.
-KINDS: Mapping[Verb, Kind] = MappingProxyType(
+KINDS: Mapping[Verb, SlaEventKind] = MappingProxyType(
     {
-        Verb.OPEN: Kind.ACCEPTED,
-        Verb.REPLY: Kind.COMMENT,
-        Verb.LINK: Kind.COMMENT,
-        Verb.COMMENT: Kind.COMMENT,
-        Verb.ESCALATE: Kind.COMMENT,
-        Verb.AWAIT: Kind.PAUSED,
-        Verb.PAUSE: Kind.PAUSED,
-        Verb.RESUME: Kind.RESUMED,
-        Verb.DISMISS: Kind.NO_ANSWER_NEEDED,
-        Verb.SOLVE: Kind.RESOLVED,
-        Verb.CANCEL: Kind.CANCELLED,
-        Verb.MERGE: Kind.CANCELLED,
-        Verb.VOID: Kind.VOIDED,
-        Verb.REOPEN: Kind.REOPENED,
+        Verb.OPEN: SlaEventKind.ACCEPTED,
+        Verb.REPLY: SlaEventKind.COMMENT,
+        Verb.LINK: SlaEventKind.COMMENT,
+        Verb.COMMENT: SlaEventKind.COMMENT,
+        Verb.ESCALATE: SlaEventKind.COMMENT,
+        Verb.AWAIT: SlaEventKind.PAUSED,
+        Verb.PAUSE: SlaEventKind.PAUSED,
+        Verb.RESUME: SlaEventKind.RESUMED,
+        Verb.DISMISS: SlaEventKind.NO_ANSWER_NEEDED,
+        Verb.SOLVE: SlaEventKind.RESOLVED,
+        Verb.CANCEL: SlaEventKind.CANCELLED,
+        Verb.MERGE: SlaEventKind.CANCELLED,
+        Verb.VOID: SlaEventKind.VOIDED,
+        Verb.REOPEN: SlaEventKind.REOPENED,
     }
 )
 #: What a ticket takes over from one that is merged into it, and from the one it was split from.
-FROM_MERGED = frozenset({Kind.ACCEPTED, Kind.COMMENT, Kind.PAUSED, Kind.RESUMED})
-FROM_WHOLE = frozenset({Kind.PAUSED, Kind.RESUMED})
+FROM_MERGED = frozenset(
+    {SlaEventKind.ACCEPTED, SlaEventKind.COMMENT, SlaEventKind.PAUSED, SlaEventKind.RESUMED}
+)
+FROM_WHOLE = frozenset({SlaEventKind.PAUSED, SlaEventKind.RESUMED})
 
 
 def heard(
@@ -97,9 +99,13 @@ def heard(
     """
     if verb in (Verb.MOVE, Verb.AGREE):
         moved = facts.get("level", "")
-        change = Change(facts["change"]) if facts.get("change") else None
+        change = LevelChange(facts["change"]) if facts.get("change") else None
         return (
-            (SlaEvent(at, Kind.LEVEL_CHANGED, level=moved, by_agent=by_agent, change=change),)
+            (
+                SlaEvent(
+                    at, SlaEventKind.LEVEL_CHANGED, level=moved, by_agent=by_agent, change=change
+                ),
+            )
             if moved
             else ()
         )
@@ -112,7 +118,7 @@ def heard(
         at, kind, level=facts.get("level", level), reason=reason, by_agent=by_agent, until=until
     )
     answers = verb is Verb.AWAIT and facts.get("said") == "yes"
-    return (SlaEvent(at, Kind.COMMENT, by_agent=True), one) if answers else (one,)
+    return (SlaEvent(at, SlaEventKind.COMMENT, by_agent=True), one) if answers else (one,)
 
 
 def forecast(
@@ -131,19 +137,19 @@ def forecast(
     """
     events = tuple(history)
     try:
-        found = clock.targets(events, versions, at)
+        found = clock.targets_at(events, versions, at)
     except Invalid:
         # A level that has left the policies can promise nothing more, but must not keep anybody
         # from answering.
         return Forecast(_abandoned(before, events, at), (), None)
     kept = {one.key: one for one in before}
-    void = any(event.kind is Kind.VOIDED for event in events)
+    void = any(event.kind is SlaEventKind.VOIDED for event in events)
     rows = tuple(
         _row(target, kept.get((target.goal.value, target.cycle)), versions, at, since or at, void)
         for target in found
     )
     warned = [
-        target.notices() if target.ended is None and target.due is not None else ()
+        target.warnings() if target.ended is None and target.due is not None else ()
         for target in found
     ]
     each = zip(found, rows, warned, strict=True)
@@ -181,13 +187,13 @@ def _row(
 
 
 def _running(target: Target) -> str:
-    if target.state is Standing.PAUSED:
+    if target.state is TargetState.PAUSED:
         return PAUSED
     return LATE if target.breached_at is not None and target.breached_at != target.due else RUNNING
 
 
 def _alarms(
-    target: Target, row: TargetRow, warned: Sequence[Notice], at: dt.datetime
+    target: Target, row: TargetRow, warned: Sequence[SlaWarning], at: dt.datetime
 ) -> list[Alarm]:
     """Breaches that have come, and for what still runs the warnings since it is due when it is."""
     name = (target.goal.value, target.cycle)
@@ -197,19 +203,19 @@ def _alarms(
         for one in warned
         if due and since <= one.at <= at
     ]
-    if target.breached_at is not None and target.state is not Standing.CANCELLED:
+    if target.breached_at is not None and target.state is not TargetState.CANCELLED:
         return [Alarm(*name, BREACH, target.breached_at, target.breached_at), *fallen]
     return fallen
 
 
 def _next_at(
-    targets: Sequence[Target], warned: Sequence[Sequence[Notice]], at: dt.datetime
+    targets: Sequence[Target], warned: Sequence[Sequence[SlaWarning]], at: dt.datetime
 ) -> dt.datetime | None:
     """A target is breached from the second after its due instant on, so that is when to look."""
     moments = []
-    for target, notices in zip(targets, warned, strict=True):
-        if target.state is Standing.RUNNING and target.due is not None:
-            moments += [target.due + _SECOND, *(notice.at for notice in notices)]
+    for target, warnings in zip(targets, warned, strict=True):
+        if target.state is TargetState.RUNNING and target.due is not None:
+            moments += [target.due + _SECOND, *(notice.at for notice in warnings)]
     return min((moment for moment in moments if moment > at), default=None)
 
 
@@ -222,8 +228,16 @@ def _abandoned(
     before: Sequence[TargetRow], events: Sequence[SlaEvent], at: dt.datetime
 ) -> tuple[TargetRow, ...]:
     last = events[-1] if events else None
-    answered = last is not None and last.by_agent and last.kind in (Kind.COMMENT, Kind.RESOLVED)
-    closed = last is not None and last.kind in (Kind.RESOLVED, Kind.CANCELLED, Kind.VOIDED)
+    answered = (
+        last is not None
+        and last.by_agent
+        and last.kind in (SlaEventKind.COMMENT, SlaEventKind.RESOLVED)
+    )
+    closed = last is not None and last.kind in (
+        SlaEventKind.RESOLVED,
+        SlaEventKind.CANCELLED,
+        SlaEventKind.VOIDED,
+    )
     return tuple(_settled(one, at, answered=answered, closed=closed) for one in before)
 
 
@@ -241,7 +255,7 @@ def targets(
 ) -> tuple[Target, ...]:
     """As the clock counts them; none at a level that has left the policies."""
     try:
-        return clock.targets(history, versions, now)
+        return clock.targets_at(history, versions, now)
     except Invalid:
         return ()
 

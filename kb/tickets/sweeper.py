@@ -19,7 +19,7 @@ from kb import ids
 from kb.database import Database
 from kb.notifications.queue import NewNotice, insert_notices, notice_rows
 from kb.people.tables import PEOPLE
-from kb.sla.clock import Kind, SlaEvent
+from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.sla.policy import SlaPolicy
 from kb.tickets import recipients as telling
 from kb.tickets import sla_targets as promises
@@ -127,7 +127,7 @@ class Sweeper:
             }
             connection.execute(insert(EVENTS).values(**values, by_agent=True, public=False))
             look.status = Status.OPEN.value
-            look.history = (*look.history, SlaEvent(at, Kind.RESUMED))
+            look.history = (*look.history, SlaEvent(at, SlaEventKind.RESUMED))
         look.remind_at = None
 
     def _save(

@@ -227,7 +227,7 @@ def test_policies_shown_are_accepted(tmp_path: Path) -> None:
     file = tmp_path / "policies.toml"
     example, calendar = _toml("policies-file"), _toml("calendars")
     file.write_text(calendar + example, "utf-8")
-    policy = policy_file.load(file, today=dt.date(2026, 11, 23))
+    policy = policy_file.load_policy(file, today=dt.date(2026, 11, 23))
     assert set(policy.calendars) == {"office", "business-days"}
     assert policy.choose({"category": "commercial"}).level.key == "commercial"
     assert policy.choose({}).level.key == "free"

@@ -8,8 +8,18 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kb.errors import Invalid
-from kb.sla.calendar import BusinessCalendar, SpecialHours, Succession
-from kb.sla.open_time import Budget, Pause, State, Unit, compact, due_at, duration, instant, words
+from kb.sla.calendar import BusinessCalendar, CalendarVersions, SpecialHours
+from kb.sla.open_time import (
+    Budget,
+    Pause,
+    SpanState,
+    Unit,
+    compact,
+    due_at,
+    duration,
+    span_text,
+    to_timestamp,
+)
 from tests.sla.calendars import (
     BERLIN,
     HOUR,
@@ -201,7 +211,7 @@ def test_an_open_ended_pause_leaves_no_due_time_but_what_remains() -> None:
     assert reckoning.due is None
     assert reckoning.remaining_seconds == 7 * HOUR
     assert reckoning.spans[-1].end is None
-    assert reckoning.spans[-1].state is State.PAUSED
+    assert reckoning.spans[-1].state is SpanState.PAUSED
 
 
 def test_a_calendar_that_never_opens_gives_no_due_time_and_ends() -> None:
@@ -354,8 +364,10 @@ def test_the_derivation_has_no_hole_and_adds_up() -> None:
     assert reckoning.due == at("2026-06-09 12:00")
     for left, right in zip(reckoning.spans, reckoning.spans[1:], strict=False):
         assert left.end == right.start
-    assert sum(span.seconds for span in reckoning.spans if span.state is State.OPEN) == 12 * HOUR
-    assert [words(span, BERLIN) for span in compact(reckoning.spans)] == [
+    assert (
+        sum(span.seconds for span in reckoning.spans if span.state is SpanState.OPEN) == 12 * HOUR
+    )
+    assert [span_text(span, BERLIN) for span in compact(reckoning.spans)] == [
         "Fri 5 Jun 15:00 to 17:00 open, 2 h (opening hours)",
         "Fri 5 Jun 17:00 to Mon 8 Jun 09:00 closed, 64 h (weekend)",
         "Mon 8 Jun 09:00 to 10:00 open, 1 h (opening hours)",
@@ -369,10 +381,10 @@ def test_the_derivation_has_no_hole_and_adds_up() -> None:
 def test_the_derivation_of_business_days_shows_the_wait_for_the_opening() -> None:
     reckoning = office().add(at("2026-06-05 17:30"), working_days(1))
     assert (
-        sum(span.seconds for span in reckoning.spans if span.state is State.OPEN)
+        sum(span.seconds for span in reckoning.spans if span.state is SpanState.OPEN)
         == reckoning.budget_seconds
     )
-    assert reckoning.spans[-1].state is State.CLOSED
+    assert reckoning.spans[-1].state is SpanState.CLOSED
     assert reckoning.spans[-1].end == at("2026-06-09 09:00")
 
 
@@ -387,11 +399,11 @@ def test_a_holiday_is_called_by_its_name_and_a_weekday_off_too() -> None:
 
 
 def test_a_new_version_of_a_calendar_counts_only_from_its_day_on() -> None:
-    change = instant(at("2026-06-09 00:00"))
-    edited = Succession(((0, office()), (change, calendar(hours((9, 13))))))
-    start = instant(at("2026-06-08 09:00"))
-    assert due_at(edited, start, 8 * HOUR) == instant(at("2026-06-08 17:00"))
-    assert due_at(edited, start, 16 * HOUR) == instant(at("2026-06-10 13:00"))
+    change = to_timestamp(at("2026-06-09 00:00"))
+    edited = CalendarVersions(((0, office()), (change, calendar(hours((9, 13))))))
+    start = to_timestamp(at("2026-06-08 09:00"))
+    assert due_at(edited, start, 8 * HOUR) == to_timestamp(at("2026-06-08 17:00"))
+    assert due_at(edited, start, 16 * HOUR) == to_timestamp(at("2026-06-10 13:00"))
     assert edited.why(change - 8 * HOUR) == "opening hours"
 
 

@@ -16,8 +16,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
-from kb.sla.open_time import Budget, Pause, Unit, derive, due_at, instant, intervals, used_between
-from kb.sla.open_time import cuts as as_cuts
+from kb.sla.open_time import (
+    Budget,
+    Pause,
+    Unit,
+    derive,
+    disjoint,
+    due_at,
+    to_timestamp,
+    used_between,
+)
+from kb.sla.open_time import pause_intervals as as_cuts
 from tests.sla.calendars import HOUR, calendar, hours
 
 ZONES = (
@@ -45,7 +54,7 @@ def wall_spans(draw: st.DrawFn, most: int = 3) -> tuple[WallSpan, ...]:
 
 
 @st.composite
-def special_hours(draw: st.DrawFn) -> SpecialHours:
+def parse_special_hours(draw: st.DrawFn) -> SpecialHours:
     date = dt.date(2026, 1, 1) + dt.timedelta(days=draw(st.integers(0, 364)))
     a, b = sorted(
         draw(st.tuples(st.integers(0, 96), st.integers(0, 96)).filter(lambda t: t[0] != t[1]))
@@ -61,8 +70,8 @@ def calendars(draw: st.DrawFn) -> BusinessCalendar:
     return BusinessCalendar(
         ZoneInfo(draw(st.sampled_from(ZONES))),
         (hours((9, 17)), *week[1:]),
-        tuple(draw(st.lists(special_hours(), max_size=3))),
-        tuple(draw(st.lists(special_hours(), max_size=2))),
+        tuple(draw(st.lists(parse_special_hours(), max_size=3))),
+        tuple(draw(st.lists(parse_special_hours(), max_size=2))),
     )
 
 
@@ -89,28 +98,33 @@ quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthC
 @quick
 @given(calendars(), starts, budgets, pauses())
 def test_the_time_used_until_the_due_time_is_the_budget(
-    hours_: BusinessCalendar, start: dt.datetime, budget: Budget, cuts: list[Pause]
+    hours_: BusinessCalendar, start: dt.datetime, budget: Budget, pause_intervals: list[Pause]
 ) -> None:
-    counted, seconds = hours_.measure(instant(start), budget)
-    due = due_at(counted, instant(start), seconds, intervals(as_cuts(cuts)))
+    counted, seconds = hours_.measure(to_timestamp(start), budget)
+    due = due_at(counted, to_timestamp(start), seconds, disjoint(as_cuts(pause_intervals)))
     assert due is not None
-    assert used_between(counted, instant(start), due, intervals(as_cuts(cuts))) == seconds
-    spans = derive(counted, instant(start), due, as_cuts(cuts))
+    assert (
+        used_between(counted, to_timestamp(start), due, disjoint(as_cuts(pause_intervals)))
+        == seconds
+    )
+    spans = derive(counted, to_timestamp(start), due, as_cuts(pause_intervals))
     assert sum(span.seconds for span in spans if span.state == "open") == seconds
-    assert sum(span.seconds for span in spans) == due - instant(start)
+    assert sum(span.seconds for span in spans) == due - to_timestamp(start)
 
 
 @quick
-@given(calendars(), starts, budgets, pauses(), special_hours())
+@given(calendars(), starts, budgets, pauses(), parse_special_hours())
 def test_a_closure_never_makes_a_promise_due_earlier(
     hours_: BusinessCalendar,
     start: dt.datetime,
     budget: Budget,
-    cuts: list[Pause],
+    pause_intervals: list[Pause],
     closure: SpecialHours,
 ) -> None:
-    before = hours_.add(start, budget, cuts).due
-    after = replace(hours_, closed=(*hours_.closed, closure)).add(start, budget, cuts).due
+    before = hours_.add(start, budget, pause_intervals).due
+    after = (
+        replace(hours_, closed=(*hours_.closed, closure)).add(start, budget, pause_intervals).due
+    )
     assert before is not None
     assert after is not None
     assert after >= before
@@ -122,11 +136,11 @@ def test_a_pause_never_makes_a_promise_due_earlier(
     hours_: BusinessCalendar,
     start: dt.datetime,
     budget: Budget,
-    cuts: list[Pause],
+    pause_intervals: list[Pause],
     more: list[Pause],
 ) -> None:
-    before = hours_.add(start, budget, cuts).due
-    after = hours_.add(start, budget, cuts + more).due
+    before = hours_.add(start, budget, pause_intervals).due
+    after = hours_.add(start, budget, pause_intervals + more).due
     assert before is not None
     assert after is not None
     assert after >= before
@@ -135,12 +149,19 @@ def test_a_pause_never_makes_a_promise_due_earlier(
 @quick
 @given(calendars(), starts, budgets, pauses(), st.integers(0, 5 * HOUR))
 def test_a_larger_budget_is_never_due_earlier(
-    hours_: BusinessCalendar, start: dt.datetime, budget: Budget, cuts: list[Pause], more: int
+    hours_: BusinessCalendar,
+    start: dt.datetime,
+    budget: Budget,
+    pause_intervals: list[Pause],
+    more: int,
 ) -> None:
     larger = Budget(
         budget.amount + (more if budget.unit is Unit.OPEN_TIME else more // HOUR), budget.unit
     )
-    before, after = hours_.add(start, budget, cuts).due, hours_.add(start, larger, cuts).due
+    before, after = (
+        hours_.add(start, budget, pause_intervals).due,
+        hours_.add(start, larger, pause_intervals).due,
+    )
     assert before is not None
     assert after is not None
     assert after >= before
@@ -149,10 +170,14 @@ def test_a_larger_budget_is_never_due_earlier(
 @quick
 @given(calendars(), starts, st.integers(1, 200 * HOUR), st.integers(0, 100 * HOUR), pauses())
 def test_a_later_start_is_never_due_earlier(
-    hours_: BusinessCalendar, start: dt.datetime, seconds: int, later: int, cuts: list[Pause]
+    hours_: BusinessCalendar,
+    start: dt.datetime,
+    seconds: int,
+    later: int,
+    pause_intervals: list[Pause],
 ) -> None:
-    before = hours_.add(start, Budget(seconds), cuts).due
-    after = hours_.add(start + dt.timedelta(seconds=later), Budget(seconds), cuts).due
+    before = hours_.add(start, Budget(seconds), pause_intervals).due
+    after = hours_.add(start + dt.timedelta(seconds=later), Budget(seconds), pause_intervals).due
     assert before is not None
     assert after is not None
     assert after >= before

@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 
 from kb.errors import Invalid
 from kb.sla.calendar import BusinessCalendar
-from kb.sla.clock import Kind, PolicyVersion, SlaEvent, is_open, next_open, promise, targets
-from kb.sla.open_time import Budget, State, Unit
-from kb.sla.policy import Change, Goal, Level, Reason, SlaPolicy, Threshold
-from kb.sla.target import Standing, Target, next_at
+from kb.sla.clock import (
+    PolicyVersion,
+    SlaEvent,
+    SlaEventKind,
+    first_response_due,
+    is_open,
+    next_open,
+    targets_at,
+)
+from kb.sla.open_time import Budget, SpanState, Unit
+from kb.sla.policy import Goal, Level, LevelChange, Reason, SlaPolicy, Threshold
+from kb.sla.target import Target, TargetState, next_at
 from tests.sla.calendars import HOUR, always, at, business_days, calendar, hours, office
 
 H = HOUR
@@ -35,7 +43,7 @@ LEVELS = (
             Budget(14, Unit.CALENDAR_DAYS),
             Budget(14, Unit.CALENDAR_DAYS),
         ),
-        change=Change.FROM_CHANGE,
+        change=LevelChange.FROM_CHANGE,
         handover=True,
     ),
     Level(
@@ -72,36 +80,40 @@ def policy(**calendars: BusinessCalendar) -> SlaPolicy:
 
 
 def accepted(when: str, level: str = "always") -> SlaEvent:
-    return SlaEvent(at(when), Kind.ACCEPTED, level=level)
+    return SlaEvent(at(when), SlaEventKind.ACCEPTED, level=level)
 
 
 def agent(when: str, *, public: bool = True, automatic: bool = False) -> SlaEvent:
-    return SlaEvent(at(when), Kind.COMMENT, by_agent=True, public=public, automatic=automatic)
+    return SlaEvent(
+        at(when), SlaEventKind.COMMENT, by_agent=True, public=public, automatic=automatic
+    )
 
 
 def customer(when: str) -> SlaEvent:
-    return SlaEvent(at(when), Kind.COMMENT)
+    return SlaEvent(at(when), SlaEventKind.COMMENT)
 
 
-def event(when: str, kind: Kind) -> SlaEvent:
+def event(when: str, kind: SlaEventKind) -> SlaEvent:
     return SlaEvent(at(when), kind)
 
 
 def resolved(when: str, *, by_agent: bool = True) -> SlaEvent:
-    return SlaEvent(at(when), Kind.RESOLVED, by_agent=by_agent)
+    return SlaEvent(at(when), SlaEventKind.RESOLVED, by_agent=by_agent)
 
 
 def paused(when: str, reason: str = "customer", until: str | None = None) -> SlaEvent:
-    return SlaEvent(at(when), Kind.PAUSED, reason=reason, until=at(until) if until else None)
+    return SlaEvent(
+        at(when), SlaEventKind.PAUSED, reason=reason, until=at(until) if until else None
+    )
 
 
-def moved(when: str, level: str, change: Change | None = None) -> SlaEvent:
-    return SlaEvent(at(when), Kind.LEVEL_CHANGED, level=level, change=change)
+def moved(when: str, level: str, change: LevelChange | None = None) -> SlaEvent:
+    return SlaEvent(at(when), SlaEventKind.LEVEL_CHANGED, level=level, change=change)
 
 
 def find(goal: Goal, now: str, *events: SlaEvent, cycle: int | None = None) -> Target:
     """The newest target of ``goal``, or the one of ``cycle``."""
-    found = [target for target in targets(events, policy(), at(now)) if target.goal is goal]
+    found = [target for target in targets_at(events, policy(), at(now)) if target.goal is goal]
     return found[-1] if cycle is None else found[cycle - 1]
 
 
@@ -111,7 +123,7 @@ def find(goal: Goal, now: str, *events: SlaEvent, cycle: int | None = None) -> T
 def test_a_ticket_is_promised_a_first_response_from_its_acceptance() -> None:
     target = find(Goal.FIRST, "2026-06-05 10:00", accepted("2026-06-05 09:00"))
     assert (target.state, target.due, target.remaining_seconds) == (
-        Standing.RUNNING,
+        TargetState.RUNNING,
         at("2026-06-05 13:00"),
         3 * H,
     )
@@ -122,7 +134,7 @@ def test_a_public_answer_by_an_agent_meets_the_first_response() -> None:
         Goal.FIRST, "2026-06-06 10:00", accepted("2026-06-05 09:00"), agent("2026-06-05 13:00")
     )
     assert (target.state, target.met_at, target.used_seconds) == (
-        Standing.MET,
+        TargetState.MET,
         at("2026-06-05 13:00"),
         4 * H,
     )
@@ -132,14 +144,14 @@ def test_one_second_late_is_late_for_ever() -> None:
     target = find(
         Goal.FIRST, "2026-06-06 10:00", accepted("2026-06-05 09:00"), agent("2026-06-05 13:00:01")
     )
-    assert (target.state, target.breached_at) == (Standing.BREACHED, at("2026-06-05 13:00"))
+    assert (target.state, target.breached_at) == (TargetState.BREACHED, at("2026-06-05 13:00"))
     assert target.met_at == at("2026-06-05 13:00:01")
 
 
 @pytest.mark.parametrize(
-    ("now", "state"), [("13:00:00", Standing.RUNNING), ("13:00:01", Standing.BREACHED)]
+    ("now", "state"), [("13:00:00", TargetState.RUNNING), ("13:00:01", TargetState.BREACHED)]
 )
-def test_a_breach_begins_after_the_due_second(now: str, state: Standing) -> None:
+def test_a_breach_begins_after_the_due_second(now: str, state: TargetState) -> None:
     assert find(Goal.FIRST, f"2026-06-05 {now}", accepted("2026-06-05 09:00")).state is state
 
 
@@ -154,7 +166,7 @@ def test_a_breach_begins_after_the_due_second(now: str, state: Standing) -> None
 def test_notes_robots_and_customers_are_no_answer(reply: SlaEvent) -> None:
     assert (
         find(Goal.FIRST, "2026-06-05 11:00", accepted("2026-06-05 09:00"), reply).state
-        is Standing.RUNNING
+        is TargetState.RUNNING
     )
 
 
@@ -174,11 +186,11 @@ def test_a_pause_does_not_stop_the_first_response_unless_its_reason_says_so() ->
     start = accepted("2026-06-05 09:00")
     assert (
         find(Goal.FIRST, "2026-06-05 11:00", start, paused("2026-06-05 10:00")).state
-        is Standing.RUNNING
+        is TargetState.RUNNING
     )
     assert (
         find(Goal.FIRST, "2026-06-05 11:00", start, paused("2026-06-05 10:00", "all")).state
-        is Standing.PAUSED
+        is TargetState.PAUSED
     )
 
 
@@ -186,19 +198,23 @@ def test_a_ticket_that_the_customer_closes_is_neither_met_nor_missed() -> None:
     start = accepted("2026-06-05 09:00")
     for end in (
         resolved("2026-06-05 10:00", by_agent=False),
-        event("2026-06-05 10:00", Kind.CANCELLED),
+        event("2026-06-05 10:00", SlaEventKind.CANCELLED),
     ):
-        assert [t.state for t in targets([start, end], policy(), at("2026-06-06 10:00"))] == [
-            Standing.CANCELLED
+        assert [t.state for t in targets_at([start, end], policy(), at("2026-06-06 10:00"))] == [
+            TargetState.CANCELLED
         ] * 2
-    late = find(Goal.FIRST, "2026-06-06 10:00", start, event("2026-06-05 14:00", Kind.CANCELLED))
-    assert late.state is Standing.BREACHED
+    late = find(
+        Goal.FIRST, "2026-06-06 10:00", start, event("2026-06-05 14:00", SlaEventKind.CANCELLED)
+    )
+    assert late.state is TargetState.BREACHED
 
 
 def test_spam_and_duplicates_have_no_verdict_at_all() -> None:
-    voided = event("2026-06-05 20:00", Kind.VOIDED)
-    for target in targets([accepted("2026-06-05 09:00"), voided], policy(), at("2026-06-06 10:00")):
-        assert (target.state, target.breached_at) == (Standing.CANCELLED, None)
+    voided = event("2026-06-05 20:00", SlaEventKind.VOIDED)
+    for target in targets_at(
+        [accepted("2026-06-05 09:00"), voided], policy(), at("2026-06-06 10:00")
+    ):
+        assert (target.state, target.breached_at) == (TargetState.CANCELLED, None)
 
 
 def test_after_a_merge_the_earliest_acceptance_counts() -> None:
@@ -224,7 +240,7 @@ def test_the_next_response_starts_with_the_first_unanswered_word_of_the_customer
 
 def test_the_next_response_is_silent_until_the_first_is_met() -> None:
     events = (accepted("2026-06-05 09:00"), customer("2026-06-05 09:30"))
-    assert [t.goal for t in targets(events, policy(), at("2026-06-05 20:00"))] == [
+    assert [t.goal for t in targets_at(events, policy(), at("2026-06-05 20:00"))] == [
         Goal.FIRST,
         Goal.RESOLUTION,
     ]
@@ -237,24 +253,28 @@ def test_every_answer_ends_a_cycle_of_the_next_response() -> None:
         agent("2026-06-05 13:00"),
         customer("2026-06-05 14:00"),
     )
-    assert find(Goal.NEXT, "2026-06-05 15:00", *events, cycle=1).state is Standing.MET
+    assert find(Goal.NEXT, "2026-06-05 15:00", *events, cycle=1).state is TargetState.MET
     second = find(Goal.NEXT, "2026-06-05 15:00", *events)
-    assert (second.cycle, second.state, second.due) == (2, Standing.RUNNING, at("2026-06-05 18:00"))
+    assert (second.cycle, second.state, second.due) == (
+        2,
+        TargetState.RUNNING,
+        at("2026-06-05 18:00"),
+    )
 
 
 def test_a_thank_you_ends_the_next_response_without_a_verdict() -> None:
     thanks = (
         *ANSWERED,
         customer("2026-06-05 12:00"),
-        event("2026-06-05 12:30", Kind.NO_ANSWER_NEEDED),
+        event("2026-06-05 12:30", SlaEventKind.NO_ANSWER_NEEDED),
     )
-    assert find(Goal.NEXT, "2026-06-06 15:00", *thanks).state is Standing.CANCELLED
+    assert find(Goal.NEXT, "2026-06-06 15:00", *thanks).state is TargetState.CANCELLED
 
 
 def test_a_thank_you_after_solving_starts_nothing() -> None:
     events = (*ANSWERED, resolved("2026-06-05 11:00"), customer("2026-06-05 12:00"))
     assert Goal.NEXT not in {
-        target.goal for target in targets(events, policy(), at("2026-06-06 10:00"))
+        target.goal for target in targets_at(events, policy(), at("2026-06-06 10:00"))
     }
 
 
@@ -264,7 +284,7 @@ def test_a_thank_you_after_solving_starts_nothing() -> None:
 def test_while_paused_there_is_no_due_time_but_a_remainder() -> None:
     events = (accepted("2026-06-05 09:00", "office"), paused("2026-06-05 16:00"))
     target = find(Goal.RESOLUTION, "2026-06-09 12:00", *events)
-    assert (target.state, target.due, target.remaining_seconds) == (Standing.PAUSED, None, 9 * H)
+    assert (target.state, target.due, target.remaining_seconds) == (TargetState.PAUSED, None, 9 * H)
     assert next_at([target], at("2026-06-09 12:00")) is None
 
 
@@ -279,14 +299,14 @@ def test_a_pause_subtracts_open_time_only() -> None:
 
 def test_only_a_pause_for_the_customer_ends_with_the_customers_word() -> None:
     start = accepted("2026-06-05 09:00")
-    for reason, state in (("customer", Standing.RUNNING), ("vendor", Standing.PAUSED)):
+    for reason, state in (("customer", TargetState.RUNNING), ("vendor", TargetState.PAUSED)):
         events = (start, paused("2026-06-05 10:00", reason), customer("2026-06-05 11:00"))
         assert find(Goal.RESOLUTION, "2026-06-05 12:00", *events).state is state
 
 
 def test_the_reminder_date_ends_a_pause() -> None:
     events = (accepted("2026-06-05 09:00"), paused("2026-06-05 10:00", until="2026-06-05 15:00"))
-    assert find(Goal.RESOLUTION, "2026-06-05 14:59", *events).state is Standing.PAUSED
+    assert find(Goal.RESOLUTION, "2026-06-05 14:59", *events).state is TargetState.PAUSED
     assert find(Goal.RESOLUTION, "2026-06-05 15:00", *events).due == at("2026-06-05 22:00")
 
 
@@ -294,7 +314,7 @@ def test_from_pause_to_pause_is_one_pause() -> None:
     one = (
         accepted("2026-06-05 09:00"),
         paused("2026-06-05 10:00"),
-        event("2026-06-05 12:00", Kind.RESUMED),
+        event("2026-06-05 12:00", SlaEventKind.RESUMED),
     )
     two = (*one[:2], paused("2026-06-05 11:00", "vendor"), one[2])
     assert (
@@ -311,7 +331,7 @@ def test_a_ticket_created_while_paused_uses_nothing() -> None:
 def test_a_breach_before_a_pause_is_not_undone_by_it() -> None:
     events = (accepted("2026-06-05 09:00"), paused("2026-06-05 18:00"))
     target = find(Goal.RESOLUTION, "2026-06-05 19:00", *events)
-    assert (target.state, target.breached_at) == (Standing.BREACHED, at("2026-06-05 17:00"))
+    assert (target.state, target.breached_at) == (TargetState.BREACHED, at("2026-06-05 17:00"))
 
 
 def test_no_breach_happens_during_a_pause() -> None:
@@ -320,7 +340,7 @@ def test_no_breach_happens_during_a_pause() -> None:
         paused("2026-06-05 16:59"),
         resolved("2026-06-09 10:00"),
     )
-    assert find(Goal.RESOLUTION, "2026-06-09 12:00", *events).state is Standing.MET
+    assert find(Goal.RESOLUTION, "2026-06-09 12:00", *events).state is TargetState.MET
 
 
 def test_the_derivation_names_the_reason_of_a_pause() -> None:
@@ -330,8 +350,8 @@ def test_the_derivation_names_the_reason_of_a_pause() -> None:
         customer("2026-06-05 12:00"),
     )
     spans = find(Goal.RESOLUTION, "2026-06-05 13:00", *events).spans()
-    assert [(s.state, s.why) for s in spans][1] == (State.PAUSED, "waiting for the customer")
-    assert sum(span.seconds for span in spans if span.state is State.OPEN) == 8 * H
+    assert [(s.state, s.why) for s in spans][1] == (SpanState.PAUSED, "waiting for the customer")
+    assert sum(span.seconds for span in spans if span.state is SpanState.OPEN) == 8 * H
 
 
 # Re-opening
@@ -340,12 +360,12 @@ SOLVED = (accepted("2026-06-05 09:00"), resolved("2026-06-05 11:00"))
 
 
 def test_reopening_keeps_what_was_used_and_not_the_time_between() -> None:
-    events = (*SOLVED, event("2026-06-12 11:00", Kind.REOPENED))
+    events = (*SOLVED, event("2026-06-12 11:00", SlaEventKind.REOPENED))
     first = find(Goal.RESOLUTION, "2026-06-12 12:00", *events, cycle=1)
     second = find(Goal.RESOLUTION, "2026-06-12 12:00", *events, cycle=2)
-    assert (first.state, first.ended) == (Standing.MET, at("2026-06-05 11:00"))
+    assert (first.state, first.ended) == (TargetState.MET, at("2026-06-05 11:00"))
     assert (second.state, second.due, second.grace) == (
-        Standing.RUNNING,
+        TargetState.RUNNING,
         at("2026-06-12 17:00"),
         False,
     )
@@ -355,7 +375,7 @@ def test_reopening_with_little_left_grants_grace_and_says_so() -> None:
     events = (
         accepted("2026-06-05 09:00"),
         resolved("2026-06-05 16:30"),
-        event("2026-06-12 11:00", Kind.REOPENED),
+        event("2026-06-12 11:00", SlaEventKind.REOPENED),
     )
     target = find(Goal.RESOLUTION, "2026-06-12 11:30", *events)
     assert (target.due, target.grace) == (at("2026-06-12 12:00"), True)
@@ -363,13 +383,17 @@ def test_reopening_with_little_left_grants_grace_and_says_so() -> None:
 
 
 def test_reopening_starts_the_next_response() -> None:
-    target = find(Goal.NEXT, "2026-06-12 12:00", *SOLVED, event("2026-06-12 11:00", Kind.REOPENED))
+    target = find(
+        Goal.NEXT, "2026-06-12 12:00", *SOLVED, event("2026-06-12 11:00", SlaEventKind.REOPENED)
+    )
     assert target.due == at("2026-06-12 15:00")
 
 
 def test_a_ticket_closed_by_the_customer_before_any_answer_is_promised_one_anew() -> None:
     closed = (accepted("2026-06-05 09:00"), resolved("2026-06-05 10:00", by_agent=False))
-    target = find(Goal.FIRST, "2026-06-12 12:00", *closed, event("2026-06-12 11:00", Kind.REOPENED))
+    target = find(
+        Goal.FIRST, "2026-06-12 12:00", *closed, event("2026-06-12 11:00", SlaEventKind.REOPENED)
+    )
     assert (target.cycle, target.due) == (2, at("2026-06-12 15:00"))
 
 
@@ -377,15 +401,15 @@ def test_a_level_may_start_the_resolution_anew() -> None:
     events = (
         accepted("2026-06-05 09:00", "reset"),
         *SOLVED[1:],
-        event("2026-06-12 11:00", Kind.REOPENED),
+        event("2026-06-12 11:00", SlaEventKind.REOPENED),
     )
     assert find(Goal.RESOLUTION, "2026-06-12 12:00", *events).due == at("2026-06-12 19:00")
 
 
 def test_reopening_what_is_open_changes_nothing() -> None:
-    events = [accepted("2026-06-05 09:00"), event("2026-06-05 10:00", Kind.REOPENED)]
+    events = [accepted("2026-06-05 09:00"), event("2026-06-05 10:00", SlaEventKind.REOPENED)]
     now = at("2026-06-05 11:00")
-    assert targets(events, policy(), now) == targets(events[:1], policy(), now)
+    assert targets_at(events, policy(), now) == targets_at(events[:1], policy(), now)
 
 
 # Moves between levels: created Monday 09:00 at 48 h on business days, Tuesday 15:00 to 4 h around
@@ -397,14 +421,14 @@ MONDAY = accepted("2026-06-08 09:00", "business")
 def test_a_retroactive_move_counts_from_the_start_and_grants_grace_when_that_is_past() -> None:
     target = find(Goal.RESOLUTION, "2026-06-09 15:30", MONDAY, moved("2026-06-09 15:00", "vip"))
     assert (target.original_due, target.grace) == (at("2026-06-08 13:00"), True)
-    assert (target.due, target.state) == (at("2026-06-09 16:00"), Standing.RUNNING)
+    assert (target.due, target.state) == (at("2026-06-09 16:00"), TargetState.RUNNING)
 
 
 @pytest.mark.parametrize(
     ("change", "due"),
-    [(Change.FROM_CHANGE, "2026-06-09 19:00"), (Change.PROPORTIONAL, "2026-06-09 16:30")],
+    [(LevelChange.FROM_CHANGE, "2026-06-09 19:00"), (LevelChange.PROPORTIONAL, "2026-06-09 16:30")],
 )
-def test_a_move_may_count_from_the_change_or_keep_the_share(change: Change, due: str) -> None:
+def test_a_move_may_count_from_the_change_or_keep_the_share(change: LevelChange, due: str) -> None:
     target = find(
         Goal.RESOLUTION, "2026-06-09 15:30", MONDAY, moved("2026-06-09 15:00", "vip", change)
     )
@@ -415,7 +439,7 @@ def test_a_retroactive_move_keeps_the_pauses() -> None:
     events = (
         MONDAY,
         paused("2026-06-08 10:00"),
-        event("2026-06-09 14:00", Kind.RESUMED),
+        event("2026-06-09 14:00", SlaEventKind.RESUMED),
         moved("2026-06-09 15:00", "vip"),
     )
     target = find(Goal.RESOLUTION, "2026-06-09 15:30", *events)
@@ -429,18 +453,18 @@ def test_a_breach_is_never_erased_by_a_move() -> None:
         agent("2026-06-08 15:00"),
     )
     target = find(Goal.FIRST, "2026-06-08 16:00", *events)
-    assert (target.state, target.breached_at) == (Standing.BREACHED, at("2026-06-08 13:00"))
+    assert (target.state, target.breached_at) == (TargetState.BREACHED, at("2026-06-08 13:00"))
 
 
 def test_a_first_response_that_was_met_is_not_opened_again_by_a_move() -> None:
     events = (MONDAY, agent("2026-06-09 14:00"), moved("2026-06-09 15:00", "vip"))
     target = find(Goal.FIRST, "2026-06-10 16:00", *events)
-    assert (target.state, target.level.key) == (Standing.MET, "business")
+    assert (target.state, target.level.key) == (TargetState.MET, "business")
 
 
 def test_a_level_without_a_goal_cancels_it_and_one_with_it_starts_it() -> None:
     without = (accepted("2026-06-05 09:00"), moved("2026-06-05 10:00", "first"))
-    assert find(Goal.RESOLUTION, "2026-06-05 11:00", *without).state is Standing.CANCELLED
+    assert find(Goal.RESOLUTION, "2026-06-05 11:00", *without).state is TargetState.CANCELLED
     with_it = (accepted("2026-06-05 09:00", "first"), moved("2026-06-05 09:30", "always"))
     assert find(Goal.RESOLUTION, "2026-06-05 11:00", *with_it).due == at("2026-06-05 17:00")
 
@@ -460,16 +484,16 @@ def test_a_warning_falls_into_open_time() -> None:
     """glpi PR #22678: never at night."""
     target = find(Goal.FIRST, "2026-06-05 15:30", accepted("2026-06-05 15:30", "warned"))
     assert target.due == at("2026-06-08 08:30")
-    assert [notice.at for notice in target.notices()] == [
+    assert [notice.at for notice in target.warnings()] == [
         at("2026-06-05 17:00"),
         at("2026-06-05 17:30"),
     ]
     monday = find(Goal.FIRST, "2026-06-08 17:00", accepted("2026-06-08 17:00", "warned4"))
-    assert (monday.due, monday.notices()[0].at) == (at("2026-06-09 11:00"), at("2026-06-09 10:00"))
+    assert (monday.due, monday.warnings()[0].at) == (at("2026-06-09 11:00"), at("2026-06-09 10:00"))
 
 
 def test_the_scheduler_is_told_the_next_instant_only() -> None:
-    found = targets([accepted("2026-06-05 15:30", "warned")], policy(), at("2026-06-05 17:10"))
+    found = targets_at([accepted("2026-06-05 15:30", "warned")], policy(), at("2026-06-05 17:10"))
     assert next_at(found, at("2026-06-05 17:10")) == at("2026-06-05 17:30")
     assert next_at(found, at("2026-06-05 17:30")) == at("2026-06-08 08:30")
     assert next_at((), at("2026-06-05 17:30")) is None
@@ -489,7 +513,7 @@ def test_a_new_calendar_counts_from_its_day_and_levels_keep_the_budget_they_were
         PolicyVersion(at("2026-06-09 00:00"), cheaper),
     ]
     events = [accepted("2026-06-08 15:00", "office")]
-    found = {target.goal: target for target in targets(events, versions, at("2026-06-08 16:00"))}
+    found = {target.goal: target for target in targets_at(events, versions, at("2026-06-08 16:00"))}
     assert found[Goal.FIRST].due == at(
         "2026-06-10 11:00"
     )  # 2 h on Monday, 4 h on Tuesday, 2 h on Wednesday
@@ -503,8 +527,8 @@ def test_a_closed_cycle_keeps_its_verdict_when_the_calendar_changes() -> None:
     ]
     events = [accepted("2026-06-08 09:00", "office"), agent("2026-06-08 10:00")]
     now = at("2026-08-01 10:00")
-    assert targets(events, versions, now)[0] == replace(
-        targets(events, policy(), now)[0], basis=targets(events, versions, now)[0].basis
+    assert targets_at(events, versions, now)[0] == replace(
+        targets_at(events, policy(), now)[0], basis=targets_at(events, versions, now)[0].basis
     )
 
 
@@ -512,17 +536,19 @@ def test_business_days_settle_on_the_next_opening_in_the_clock_too() -> None:
     target = find(Goal.FIRST, "2026-06-05 18:00", accepted("2026-06-05 17:30", "days"))
     assert (
         target.due
-        == promise(policy(), "days", at("2026-06-05 17:30")).due
+        == first_response_due(policy(), "days", at("2026-06-05 17:30")).due
         == at("2026-06-10 09:00")
     )
     assert target.spans()[-1].end == target.due
 
 
 def test_a_promise_is_the_first_response_of_a_ticket_that_is_not_there_yet() -> None:
-    assert promise(policy(), "always", at("2026-06-05 09:00")).due == at("2026-06-05 13:00")
-    assert promise(policy(), "reset", at("2026-06-05 09:00")).due is None
+    assert first_response_due(policy(), "always", at("2026-06-05 09:00")).due == at(
+        "2026-06-05 13:00"
+    )
+    assert first_response_due(policy(), "reset", at("2026-06-05 09:00")).due is None
     with pytest.raises(Invalid, match="There is no level 'gold'"):
-        promise(policy(), "gold", at("2026-06-05 09:00"))
+        first_response_due(policy(), "gold", at("2026-06-05 09:00"))
 
 
 def test_a_level_is_open_when_its_calendar_is() -> None:
@@ -533,8 +559,8 @@ def test_a_level_is_open_when_its_calendar_is() -> None:
 
 def test_what_lies_in_the_future_has_not_happened_yet() -> None:
     events = [accepted("2026-06-05 09:00"), agent("2026-06-05 10:00")]
-    assert targets(events, policy(), at("2026-06-05 08:00")) == ()
-    assert targets(events, policy(), at("2026-06-05 09:30"))[0].state is Standing.RUNNING
+    assert targets_at(events, policy(), at("2026-06-05 08:00")) == ()
+    assert targets_at(events, policy(), at("2026-06-05 09:30"))[0].state is TargetState.RUNNING
 
 
 def test_events_without_a_ticket_mean_nothing() -> None:
@@ -544,7 +570,7 @@ def test_events_without_a_ticket_mean_nothing() -> None:
         resolved("2026-06-05 10:00"),
         moved("2026-06-05 10:00", "vip"),
     ]
-    assert targets(lonely, policy(), at("2026-06-06 10:00")) == ()
+    assert targets_at(lonely, policy(), at("2026-06-06 10:00")) == ()
 
 
 LEVEL_KEYS = [level.key for level in LEVELS]
@@ -554,14 +580,16 @@ MOMENTS = st.integers(0, 20 * 24 * 4).map(
 EVENTS = st.builds(
     SlaEvent,
     at=MOMENTS,
-    kind=st.sampled_from([kind for kind in Kind if kind not in (Kind.ACCEPTED, Kind.VOIDED)]),
+    kind=st.sampled_from(
+        [kind for kind in SlaEventKind if kind not in (SlaEventKind.ACCEPTED, SlaEventKind.VOIDED)]
+    ),
     level=st.sampled_from(LEVEL_KEYS),
     reason=st.sampled_from(["customer", "vendor", "all", "other"]),
     by_agent=st.booleans(),
     public=st.booleans(),
     automatic=st.booleans(),
     until=st.one_of(st.none(), MOMENTS),
-    change=st.one_of(st.none(), st.sampled_from(Change)),
+    change=st.one_of(st.none(), st.sampled_from(LevelChange)),
 )
 
 
@@ -572,8 +600,8 @@ def test_a_verdict_once_given_is_never_changed_by_what_comes_later(
 ) -> None:
     history = [accepted("2026-06-05 09:00", level), *sorted(events, key=lambda e: e.at)]
     earlier, later = sorted((one, two))
-    before = targets(history, policy(), earlier)
-    after = {(t.goal, t.cycle): t for t in targets(history, policy(), later)}
+    before = targets_at(history, policy(), earlier)
+    after = {(t.goal, t.cycle): t for t in targets_at(history, policy(), later)}
     for target in before:
         now = after[target.goal, target.cycle]
         if target.ended is not None:
@@ -585,13 +613,13 @@ def test_a_verdict_once_given_is_never_changed_by_what_comes_later(
 @settings(max_examples=200, deadline=None)
 @given(st.sampled_from(LEVEL_KEYS), st.lists(EVENTS, max_size=12), MOMENTS)
 def test_every_target_adds_up(level: str, events: list[SlaEvent], now: dt.datetime) -> None:
-    for target in targets([accepted("2026-06-05 09:00", level), *events], policy(), now):
+    for target in targets_at([accepted("2026-06-05 09:00", level), *events], policy(), now):
         assert target.used_seconds + target.remaining_seconds == target.budget_seconds
-        assert (target.state is Standing.PAUSED) <= (target.due is None)
+        assert (target.state is TargetState.PAUSED) <= (target.due is None)
         if target.ended is None and target.due is not None and target.breached_at is None:
             assert target.due >= now
         if target.due is not None and target.basis.settles is None:
-            counted = sum(span.seconds for span in target.spans() if span.state is State.OPEN)
+            counted = sum(span.seconds for span in target.spans() if span.state is SpanState.OPEN)
             assert counted + target.basis.used_before == target.budget_seconds
 
 
@@ -603,9 +631,9 @@ def test_a_pause_written_as_two_changes_nothing(
     history = [accepted("2026-06-05 09:00", "office"), *events]
     start = at("2026-06-05 09:00") + dt.timedelta(hours=gap)
     twice = [
-        SlaEvent(start, Kind.PAUSED, reason="vendor"),
-        SlaEvent(start, Kind.PAUSED, reason="vendor"),
+        SlaEvent(start, SlaEventKind.PAUSED, reason="vendor"),
+        SlaEvent(start, SlaEventKind.PAUSED, reason="vendor"),
     ]
-    assert targets([*history, *twice], policy(), now) == targets(
+    assert targets_at([*history, *twice], policy(), now) == targets_at(
         [*history, twice[0]], policy(), now
     )

@@ -12,11 +12,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kb.sla.clock import Kind, SlaEvent, promise, targets
+from kb.sla.clock import SlaEvent, SlaEventKind, first_response_due, targets_at
 from kb.sla.open_time import Budget, Unit
-from kb.sla.policy import Change, Development, Goal, SlaPolicy
-from kb.sla.policy_file import load
-from kb.sla.target import Standing
+from kb.sla.policy import Development, Goal, LevelChange, SlaPolicy
+from kb.sla.policy_file import load_policy
+from kb.sla.target import TargetState
 from tests.sla.calendars import HOUR, at
 
 CONTENT = Path(__file__).parents[2] / "content"
@@ -25,22 +25,22 @@ TODAY = dt.date(2026, 6, 1)
 
 @pytest.fixture(scope="module")
 def b() -> SlaPolicy:
-    return load(CONTENT / "examples" / "policies-process-automation.toml", today=TODAY)
+    return load_policy(CONTENT / "examples" / "policies-process-automation.toml", today=TODAY)
 
 
 @pytest.fixture(scope="module")
 def v() -> SlaPolicy:
-    return load(CONTENT / "examples" / "policies-data-warehouse.toml", today=TODAY)
+    return load_policy(CONTENT / "examples" / "policies-data-warehouse.toml", today=TODAY)
 
 
 @pytest.fixture(scope="module", params=["policies.toml", "examples/policies-site-manager.toml"])
 def x(request: pytest.FixtureRequest) -> SlaPolicy:
-    return load(CONTENT / request.param, today=TODAY)
+    return load_policy(CONTENT / request.param, today=TODAY)
 
 
 @pytest.fixture(scope="module")
 def demo() -> SlaPolicy:
-    return load(CONTENT / "policies.toml", today=TODAY)
+    return load_policy(CONTENT / "policies.toml", today=TODAY)
 
 
 # B: a process-automation vendor
@@ -66,12 +66,18 @@ def test_b9_one_severity_carries_a_date(b: SlaPolicy, demo: SlaPolicy) -> None:
 
 def test_b10_a_severity_agreed_anew_moves_the_promise_from_the_start(b: SlaPolicy) -> None:
     events = [
-        SlaEvent(at("2026-06-05 09:00", ZoneInfo("America/Bogota")), Kind.ACCEPTED, level="normal"),
         SlaEvent(
-            at("2026-06-05 09:30", ZoneInfo("America/Bogota")), Kind.LEVEL_CHANGED, level="high"
+            at("2026-06-05 09:00", ZoneInfo("America/Bogota")),
+            SlaEventKind.ACCEPTED,
+            level="normal",
+        ),
+        SlaEvent(
+            at("2026-06-05 09:30", ZoneInfo("America/Bogota")),
+            SlaEventKind.LEVEL_CHANGED,
+            level="high",
         ),
     ]
-    (target,) = targets(events, b, at("2026-06-05 10:00", ZoneInfo("America/Bogota")))
+    (target,) = targets_at(events, b, at("2026-06-05 10:00", ZoneInfo("America/Bogota")))
     assert target.due == at(
         "2026-06-05 14:00", ZoneInfo("America/Bogota")
     )  # 4 h from 9:00, lunch not counted
@@ -93,7 +99,7 @@ def test_b24_what_is_about_an_implementation_is_out_of_scope(b: SlaPolicy) -> No
 def test_b_production_down_is_answered_within_an_hour_by_night(b: SlaPolicy) -> None:
     choice = b.choose({"severity": "production-down"})
     start = at("2026-06-06 23:30", ZoneInfo("America/Bogota"))
-    assert promise(b, choice.level.key, start).due == start + dt.timedelta(hours=1)
+    assert first_response_due(b, choice.level.key, start).due == start + dt.timedelta(hours=1)
     assert b.urgent(choice.level, "question")
 
 
@@ -111,14 +117,14 @@ def test_v17_the_customer_closes_as_resolved_or_as_cancelled(v: SlaPolicy) -> No
 def test_v19_a_case_that_waits_for_a_patch_is_paused_until_it_is_there(v: SlaPolicy) -> None:
     copenhagen = ZoneInfo("Europe/Copenhagen")
     events = [
-        SlaEvent(at("2026-06-08 09:00", copenhagen), Kind.ACCEPTED, level="subscription"),
-        SlaEvent(at("2026-06-08 10:00", copenhagen), Kind.COMMENT, by_agent=True),
-        SlaEvent(at("2026-06-08 11:00", copenhagen), Kind.COMMENT),
-        SlaEvent(at("2026-06-08 12:00", copenhagen), Kind.PAUSED, reason="patch"),
-        SlaEvent(at("2026-06-15 13:00", copenhagen), Kind.COMMENT),
+        SlaEvent(at("2026-06-08 09:00", copenhagen), SlaEventKind.ACCEPTED, level="subscription"),
+        SlaEvent(at("2026-06-08 10:00", copenhagen), SlaEventKind.COMMENT, by_agent=True),
+        SlaEvent(at("2026-06-08 11:00", copenhagen), SlaEventKind.COMMENT),
+        SlaEvent(at("2026-06-08 12:00", copenhagen), SlaEventKind.PAUSED, reason="patch"),
+        SlaEvent(at("2026-06-15 13:00", copenhagen), SlaEventKind.COMMENT),
     ]
-    waiting = targets(events, v, at("2026-06-16 09:00", copenhagen))[-1]
-    assert (waiting.goal, waiting.state, waiting.due) == (Goal.NEXT, Standing.PAUSED, None)
+    waiting = targets_at(events, v, at("2026-06-16 09:00", copenhagen))[-1]
+    assert (waiting.goal, waiting.state, waiting.due) == (Goal.NEXT, TargetState.PAUSED, None)
     assert waiting.remaining_seconds == 7 * HOUR
 
 
@@ -138,11 +144,11 @@ def test_v20_priority_follows_the_contract(v: SlaPolicy, facts: dict[str, str], 
 
 def test_v20_a_free_product_has_no_guaranteed_support_and_says_so(v: SlaPolicy) -> None:
     choice = v.choose({"product": "free-edition"})
-    assert promise(v, choice.level.key, at("2026-06-08 09:00")).due is None
+    assert first_response_due(v, choice.level.key, at("2026-06-08 09:00")).due is None
     assert "no guaranteed support" in choice.why
     assert (
-        targets(
-            [SlaEvent(at("2026-06-08 09:00"), Kind.ACCEPTED, level="free")],
+        targets_at(
+            [SlaEvent(at("2026-06-08 09:00"), SlaEventKind.ACCEPTED, level="free")],
             v,
             at("2026-06-09 09:00"),
         )
@@ -215,7 +221,7 @@ def test_x10_customer_host_and_update_are_reasons_to_wait(x: SlaPolicy) -> None:
 def test_each_level_answers_a_question_of_friday_15_00_in_its_time(
     x: SlaPolicy, number: str, level: str, due: str
 ) -> None:
-    assert promise(x, level, at("2026-06-05 15:00")).due == at(due), number
+    assert first_response_due(x, level, at("2026-06-05 15:00")).due == at(due), number
 
 
 def test_x12_a_vip_ticket_goes_to_development_without_changing_level(x: SlaPolicy) -> None:
@@ -230,15 +236,15 @@ def test_x13_premium_has_3_coupons_a_year_and_ultimate_5(x: SlaPolicy) -> None:
 
 
 def test_x13_a_coupon_holds_on_sunday_night_when_clocks_change(x: SlaPolicy) -> None:
-    assert promise(x, "vip-coupon", at("2026-10-25 00:30")).due == at("2026-10-25 03:30")
+    assert first_response_due(x, "vip-coupon", at("2026-10-25 00:30")).due == at("2026-10-25 03:30")
 
 
 def test_x15_a_ticket_moved_to_non_product_counts_from_the_move(x: SlaPolicy) -> None:
     events = [
-        SlaEvent(at("2026-06-08 09:00"), Kind.ACCEPTED, level="commercial"),
-        SlaEvent(at("2026-06-08 12:00"), Kind.LEVEL_CHANGED, level="non-product"),
+        SlaEvent(at("2026-06-08 09:00"), SlaEventKind.ACCEPTED, level="commercial"),
+        SlaEvent(at("2026-06-08 12:00"), SlaEventKind.LEVEL_CHANGED, level="non-product"),
     ]
-    (target,) = targets(events, x, at("2026-06-08 13:00"))
+    (target,) = targets_at(events, x, at("2026-06-08 13:00"))
     assert target.due == at("2026-06-11 12:00")
 
 
@@ -246,14 +252,14 @@ def test_x16_development_counts_14_days_of_the_wall_clock_from_the_hand_over(x: 
     level = x.level("development")
     assert (level.first_response, level.change) == (
         Budget(14, Unit.CALENDAR_DAYS),
-        Change.FROM_CHANGE,
+        LevelChange.FROM_CHANGE,
     )
     events = [
-        SlaEvent(at("2026-03-02 09:00"), Kind.ACCEPTED, level="commercial"),
-        SlaEvent(at("2026-03-02 12:00"), Kind.COMMENT, by_agent=True),
-        SlaEvent(at("2026-03-20 15:00"), Kind.LEVEL_CHANGED, level="development"),
+        SlaEvent(at("2026-03-02 09:00"), SlaEventKind.ACCEPTED, level="commercial"),
+        SlaEvent(at("2026-03-02 12:00"), SlaEventKind.COMMENT, by_agent=True),
+        SlaEvent(at("2026-03-20 15:00"), SlaEventKind.LEVEL_CHANGED, level="development"),
     ]
-    target = targets(events, x, at("2026-03-21 13:00"))[-1]
+    target = targets_at(events, x, at("2026-03-21 13:00"))[-1]
     assert (target.goal, target.due) == (Goal.NEXT, at("2026-04-03 15:00"))
 
 
@@ -269,7 +275,7 @@ def test_x28_reasons_that_end_a_consultation_are_named(x: SlaPolicy) -> None:
 
 
 def test_x33_a_published_technical_break_is_not_counted() -> None:
-    policy = load(CONTENT / "examples" / "policies-site-manager.toml", today=TODAY)
-    reckoning = promise(policy, "commercial", at("2026-09-11 12:00"))
+    policy = load_policy(CONTENT / "examples" / "policies-site-manager.toml", today=TODAY)
+    reckoning = first_response_due(policy, "commercial", at("2026-09-11 12:00"))
     assert reckoning.due == at("2026-09-14 16:00")
     assert "Technical break" in [span.why for span in reckoning.spans]

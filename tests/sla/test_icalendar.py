@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kb.errors import Misconfigured
 from kb.sla.calendar import SpecialHours
-from kb.sla.icalendar import closures
-from kb.sla.policy_file import load
+from kb.sla.icalendar import read_closures
+from kb.sla.policy_file import load_policy
 from tests.sla.calendars import BERLIN, HOUR, at
 from tests.sla.test_policy_file import GOOD
 
@@ -24,7 +24,7 @@ def calendar(*events: str) -> str:
 
 def read(*events: str) -> tuple[SpecialHours, ...]:
     told: list[str] = []
-    found = closures(
+    found = read_closures(
         calendar(*events), BERLIN, lambda line, sentence: told.append(f"{line}: {sentence}")
     )
     assert told == []
@@ -33,7 +33,7 @@ def read(*events: str) -> tuple[SpecialHours, ...]:
 
 def refused(*events: str) -> list[tuple[int, str]]:
     told: list[tuple[int, str]] = []
-    closures(calendar(*events), BERLIN, lambda line, sentence: told.append((line, sentence)))
+    read_closures(calendar(*events), BERLIN, lambda line, sentence: told.append((line, sentence)))
     return told
 
 
@@ -101,17 +101,19 @@ def test_the_policy_file_takes_closures_from_beside_it_and_tells_their_mistakes(
     (tmp_path / "away.ics").write_text(
         calendar("DTSTART;VALUE=DATE:20260608\r\nSUMMARY:Outing"), encoding="utf-8"
     )
-    policy = load(tmp_path / "policies.toml", today=dt.date(2026, 6, 1))
+    policy = load_policy(tmp_path / "policies.toml", today=dt.date(2026, 6, 1))
     assert not policy.calendars["office"].is_open(at("2026-06-08 10:00"))
     (tmp_path / "away.ics").write_text("hello", encoding="utf-8")
     with pytest.raises(
         Misconfigured, match=r"policies\.toml:6: away\.ics, line 1: This is no iCalendar file"
     ):
-        load(tmp_path / "policies.toml", today=dt.date(2026, 6, 1))
+        load_policy(tmp_path / "policies.toml", today=dt.date(2026, 6, 1))
     (tmp_path / "away.ics").write_text(
         calendar("DTSTART;VALUE=DATE:20260608T000000\r\nDTEND:20260609T000000")
     )
-    assert load(tmp_path / "policies.toml", today=dt.date(2026, 6, 1)).version != policy.version
+    assert (
+        load_policy(tmp_path / "policies.toml", today=dt.date(2026, 6, 1)).version != policy.version
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -119,6 +121,6 @@ def test_the_policy_file_takes_closures_from_beside_it_and_tells_their_mistakes(
 def test_no_event_however_odd_ends_in_a_traceback(lines: list[str]) -> None:
     told: list[int] = []
     text = calendar("\r\n".join(["DTSTART:20260608T110000Z", *lines]), "\r\n".join(lines))
-    found = closures(text, BERLIN, lambda line, sentence: told.append(line))
+    found = read_closures(text, BERLIN, lambda line, sentence: told.append(line))
     assert all(1 <= line <= text.count("\n") for line in told)
     assert all(0 <= special.start < special.end <= 86_400 for special in found)

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kb.errors import Misconfigured
-from kb.sla.calendar_file import special_hours, wall_span
+from kb.sla.calendar_file import parse_special_hours, parse_wall_span
 from kb.sla.open_time import Budget, Unit
-from kb.sla.policy import Change, Goal, SlaPolicy, Threshold
-from kb.sla.policy_file import budget, load
+from kb.sla.policy import Goal, LevelChange, SlaPolicy, Threshold
+from kb.sla.policy_file import load_policy, parse_budget
 from tests.sla.calendars import at
 
 GOOD = """\
@@ -45,7 +45,7 @@ TODAY = dt.date(2026, 6, 1)
 def read(folder: Path, text: str) -> SlaPolicy:
     file = folder / "policies.toml"
     file.write_text(text, encoding="utf-8")
-    return load(file, today=TODAY)
+    return load_policy(file, today=TODAY)
 
 
 def mistakes(folder: Path, text: str) -> list[tuple[int, str]]:
@@ -71,7 +71,7 @@ def test_a_good_file_becomes_a_policy(tmp_path: Path) -> None:
     )
     assert level.next_response == Budget(3, Unit.BUSINESS_DAYS)
     assert level.warn == (Threshold(percent=50), Threshold(lead=3600))
-    assert (level.change, level.grace) == (Change.RETROACTIVE, 3600)
+    assert (level.change, level.grace) == (LevelChange.RETROACTIVE, 3600)
     assert list(policy.types) == ["question", "problem", "request"]
     assert policy.choose({}).why == "Everybody."
     assert len(policy.version) == 16
@@ -282,13 +282,13 @@ def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.toml", tmp_path):
         with pytest.raises(Misconfigured, match="Cannot read the policy file"):
-            load(path)
+            load_policy(path)
     (tmp_path / "latin.toml").write_bytes(b"# one\n# caf\xe9\n")
     with pytest.raises(Misconfigured, match=r"latin\.toml:2: This is not UTF-8"):
-        load(tmp_path / "latin.toml")
+        load_policy(tmp_path / "latin.toml")
     (tmp_path / "huge.toml").write_bytes(b"#" * 1_000_001)
     with pytest.raises(Misconfigured, match="larger than"):
-        load(tmp_path / "huge.toml")
+        load_policy(tmp_path / "huge.toml")
 
 
 def test_a_level_may_use_every_field(tmp_path: Path) -> None:
@@ -305,7 +305,10 @@ def test_a_level_may_use_every_field(tmp_path: Path) -> None:
         GOOD.replace('resolution = ""', more).replace("[severities", reason + "[severities"),
     )
     level = policy.levels["commercial"]
-    assert (level.resolution, level.change) == (Budget(2, Unit.BUSINESS_DAYS), Change.PROPORTIONAL)
+    assert (level.resolution, level.change) == (
+        Budget(2, Unit.BUSINESS_DAYS),
+        LevelChange.PROPORTIONAL,
+    )
     assert (level.grace, level.handover, level.services) == (5400, True, ("forum",))
     assert policy.reasons["vendor"].pauses == {Goal.NEXT, Goal.RESOLUTION}
 
@@ -326,11 +329,11 @@ def test_a_level_may_use_every_field(tmp_path: Path) -> None:
     ],
 )
 def test_a_budget_is_read_or_refused(text: str, found: Budget | None) -> None:
-    assert budget(text) == found
+    assert parse_budget(text) == found
 
 
 def test_spans_and_dates_that_look_right_but_are_not_are_refused() -> None:
-    assert wall_span("00:00-24:00") == (0, 86_400)
+    assert parse_wall_span("00:00-24:00") == (0, 86_400)
     for text in (
         "9:00-17:00",
         "09:00-09:00",
@@ -339,7 +342,7 @@ def test_spans_and_dates_that_look_right_but_are_not_are_refused() -> None:
         "09:00",
         "٠٩:00-17:00x",
     ):
-        assert wall_span(text) is None
+        assert parse_wall_span(text) is None
     for text in (
         "2026-13-01",
         "2026/12/25",
@@ -348,7 +351,7 @@ def test_spans_and_dates_that_look_right_but_are_not_are_refused() -> None:
         "2026-12-25 12:00-11:00",
         "0000-01-01",
     ):
-        assert special_hours(text) is None
+        assert parse_special_hours(text) is None
 
 
 ALPHABET = "abz09 -_.=[]{}\",\n#'\\:%\t"

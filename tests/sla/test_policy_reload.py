@@ -28,7 +28,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def watch(file: Path) -> PolicyWatch:
-    return PolicyWatch(file, policy_file.load(file))
+    return PolicyWatch(file, policy_file.load_policy(file))
 
 
 def write(file: Path, text: str) -> None:
@@ -90,7 +90,7 @@ def test_the_calendar_of_closures_is_watched_too(file: Path) -> None:
     closures = file.parent / "closed.ics"
     begin, end = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n", "END:VEVENT\r\nEND:VCALENDAR\r\n"
     closures.write_text(f"{begin}DTSTART;VALUE=DATE:20261126\r\n{end}", "utf-8", newline="")
-    watch = PolicyWatch(file, policy_file.load(file))
+    watch = PolicyWatch(file, policy_file.load_policy(file))
     assert watch.changed(NOW) is None
     write(closures, f"{begin}DTSTART;VALUE=DATE:20261127\r\n{end}")
     assert [watch.changed(NOW + n * SECOND) is None for n in (1, 2)] == [True, False]

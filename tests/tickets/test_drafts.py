@@ -18,7 +18,7 @@ from kb.tickets.drafts import FormLimits
 from kb.tickets.ticket import Consulted, Draft, Type, Upload
 from tests.world import CATALOGUE, POLICIES
 
-POLICY = policy_file.load(POLICIES)
+POLICY = policy_file.load_policy(POLICIES)
 GOOD = {
     "title": "Cannot print",
     "type": "problem",

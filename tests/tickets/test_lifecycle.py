@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from kb.errors import Conflict, Forbidden, KbError, NotFound
-from kb.sla.clock import targets
+from kb.sla.clock import targets_at
 from kb.tickets import permissions as access
 from kb.tickets import sla_targets as promises
 from kb.tickets.ticket import ACTIVE, TRANSITIONS, Status, Ticket, Verb, after
@@ -156,7 +156,7 @@ class Life(RuleBasedStateMachine):
         facts = self.world.desk._store.facts(1001)
         counted = {
             (target.goal.value, target.cycle, target.started, target.due, target.state.value)
-            for target in targets(facts.history, self.world.policy, self.now)
+            for target in targets_at(facts.history, self.world.policy, self.now)
         }
         kept = {
             (

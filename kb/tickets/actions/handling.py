@@ -17,8 +17,7 @@ from kb import ids
 from kb.errors import Conflict, Invalid
 from kb.people.person import Person, Role, email_address
 from kb.sla.clock import CUSTOMER, PolicyVersion
-from kb.sla.policy import Change as LevelChange
-from kb.sla.policy import Choice, Development, Goal, Level, Severity, SlaPolicy
+from kb.sla.policy import Development, Goal, Level, LevelChange, LevelChoice, Severity, SlaPolicy
 from kb.text import clean_text
 from kb.tickets import decision as acting
 from kb.tickets import drafts
@@ -408,7 +407,7 @@ class Handling:
             )
         return self._policy.severities[key]
 
-    def _rechosen(self, facts: Facts, severity: str) -> Choice:
+    def _rechosen(self, facts: Facts, severity: str) -> LevelChoice:
         """The level that a ticket like this gets today with ``severity``."""
         rule = next(
             (one.key for one in self._policy.coupons.values() if one.level == facts.coupon_level),

@@ -13,7 +13,7 @@ from kb import ids
 from kb.errors import Conflict, Invalid
 from kb.notifications.queue import NewNotice
 from kb.people.person import Person
-from kb.sla.clock import Kind, SlaEvent
+from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.tickets import drafts
 from kb.tickets import permissions as access
 from kb.tickets import sla_targets as promises
@@ -128,7 +128,7 @@ class Joining(Handling):
         pauses = [
             one for one in facts.history if one.kind in promises.FROM_WHOLE and one.at >= since
         ]
-        history = (SlaEvent(since, Kind.ACCEPTED, level=level), *pauses)
+        history = (SlaEvent(since, SlaEventKind.ACCEPTED, level=level), *pauses)
         return NewTicket(
             draft=draft,
             customer_id=facts.ownership.customer_id,
@@ -154,7 +154,8 @@ def _as_kin(history: Sequence[SlaEvent], facts: Facts) -> tuple[SlaEvent, ...]:
     """
     taken = [one for one in history if one.kind in promises.FROM_MERGED]
     return tuple(
-        SlaEvent(o.at, o.kind, level=facts.level) if o.kind is Kind.ACCEPTED else o for o in taken
+        SlaEvent(o.at, o.kind, level=facts.level) if o.kind is SlaEventKind.ACCEPTED else o
+        for o in taken
     )
 
 

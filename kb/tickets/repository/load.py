@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, or_, select
 from kb import ids
 from kb.people.repository.people import entitled
 from kb.people.tables import ORGANISATIONS, PEOPLE
-from kb.sla.clock import Kind, SlaEvent
+from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.tickets import permissions as access
 from kb.tickets import sla_targets as promises
 from kb.tickets.changeset import Facts
@@ -175,7 +175,11 @@ def _histories(
         level = levels[row.ticket_id]
         if row.kind == "split":
             found[row.ticket_id].append(
-                SlaEvent(row.since, Kind.ACCEPTED, level=_first_level(events[row.ticket_id], level))
+                SlaEvent(
+                    row.since,
+                    SlaEventKind.ACCEPTED,
+                    level=_first_level(events[row.ticket_id], level),
+                )
             )
         taken = [
             one
@@ -188,7 +192,7 @@ def _histories(
 
 def _as(one: SlaEvent, level: str) -> SlaEvent:
     """An acceptance of kin counts for its time, not for its level."""
-    return SlaEvent(one.at, one.kind, level=level) if one.kind is Kind.ACCEPTED else one
+    return SlaEvent(one.at, one.kind, level=level) if one.kind is SlaEventKind.ACCEPTED else one
 
 
 def _heard(events: Sequence[Any], level: str) -> list[SlaEvent]:

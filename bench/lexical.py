@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from bench import corpora
-from kb.search.analysis.passages import cut
+from kb.search.analysis.passages import split_passages
 from kb.search.build.forward_index import ForwardIndex
 from kb.search.build.partition_writer import partition_arrays
 from kb.search.index.array_file import load_arrays, save_arrays
@@ -127,7 +127,7 @@ def built(folder: Path, size: int) -> Path:
     """The arrays of a corpus, without a store."""
     corpus = ForwardIndex()
     for row, document in enumerate(corpora.documents(size)):
-        corpus.add(document, row, cut(document))
+        corpus.add(document, row, split_passages(document))
     save_arrays(folder / "part.arrays", partition_arrays(corpus, frozenset({"public"})))
     return folder / "part.arrays"
 

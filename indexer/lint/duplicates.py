@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from itertools import combinations
 
-from kb.search.analysis.similarity import cosine, vector
+from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import Analyzer
 
 LEAST_WORDS = 20  # besides stop words; shorter texts look alike by accident
@@ -26,7 +26,7 @@ def near_duplicates(texts: Mapping[str, str], least: float = 0.9) -> list[tuple[
     counted = {id_: counts for id_, counts in counted.items() if counts.total() >= LEAST_WORDS}
     df: Counter[str] = Counter(stem for counts in counted.values() for stem in counts)
     idf = {stem: math.log1p(len(counted) / n) for stem, n in df.items()}
-    vectors = {id_: vector(counts, idf.__getitem__) for id_, counts in counted.items()}
+    vectors = {id_: tfidf_vector(counts, idf.__getitem__) for id_, counts in counted.items()}
     alike = (
         (one, other, cosine(vectors[one], vectors[other]))
         for one, other in sorted(_candidates(vectors))

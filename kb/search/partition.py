@@ -17,7 +17,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.analysis.tokenizer import Analyzer, fold, hyphenated, identifiers, words
+from kb.search.analysis.tokenizer import (
+    Analyzer,
+    fold,
+    identifiers,
+    index_words,
+    is_hyphenated_prose,
+)
 from kb.search.bounded_cache import BoundedCache
 from kb.search.index import embeddings as semantic
 from kb.search.index import latent_topics as topics
@@ -150,7 +156,7 @@ class Partition:
         """Read ``text`` as words; with ``open_ended`` its last word may be the beginning of longer
         ones.
         """
-        found = Counter(words(text, asked=True))
+        found = Counter(index_words(text, asked=True))
         last = _last_word(text) if open_ended or len(text.strip()) == 1 else ""
         meanings, unknown = [], []
         for word, times in islice(found.items(), MOST_WORDS):
@@ -166,7 +172,7 @@ class Partition:
                 meanings.append(
                     replace(meaning, shares=(float(min(times, MOST_TIMES)),)) if again else meaning
                 )
-            elif not hyphenated(word):
+            elif not is_hyphenated_prose(word):
                 unknown.append(word)
         if last:
             meaning = self._known(last, open_ended=True)
@@ -417,6 +423,8 @@ def _last_word(text: str) -> str:
     if len(text.strip()) == 1:
         return fold(text.strip()) if text.strip().isalnum() else ""
     found = (
-        words(text[-80:].split()[-1]) if text and not text[-1].isspace() and text.split() else []
+        index_words(text[-80:].split()[-1])
+        if text and not text[-1].isspace() and text.split()
+        else []
     )
     return found[-1] if found and (text[-1].isalnum() or text[-1] in "_") else ""

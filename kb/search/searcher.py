@@ -17,7 +17,7 @@ from typing import Self
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.generations.generation import Generation, Generations
-from kb.search.query.parser import parse, plain
+from kb.search.query.parser import parse_query, plain_query
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.scoring import weights
 from kb.search.snapshot import WINDOW, Snapshot
@@ -88,7 +88,7 @@ class Searcher:
             )
         filters = {"kind": _kind(kind), "product": product, "version": version}
         return self._now().search(
-            parse(query) if operators else plain(query), audience, page=page,
+            parse_query(query) if operators else plain_query(query), audience, page=page,
             filters={name: value for name, value in filters.items() if value},
             per_page=per_page, deadline=self._until(_SEARCH_BUDGET), explain=explain,
             language=language, by_date=sort == "date",

@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kb.ids import document_key
-from kb.search.analysis.passages import Cut
-from kb.search.analysis.similarity import cosine, vector
-from kb.search.analysis.tokenizer import placed
+from kb.search.analysis.passages import SectionPassage
+from kb.search.analysis.similarity import cosine, tfidf_vector
+from kb.search.analysis.tokenizer import fold_with_offsets
 from kb.search.bounded_cache import BoundedCache
 from kb.search.documents import DOCUMENT_KINDS, Document, DocumentKind, visible_to
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
@@ -31,11 +31,11 @@ from kb.search.index.array_file import load_arrays, touch_arrays
 from kb.search.partition import ExpandedQuery, Partition, Rescored
 from kb.search.query import curations
 from kb.search.query.curations import Curated, Curations
-from kb.search.query.parser import LONGEST, Query
+from kb.search.query.parser import MAX_QUERY_LENGTH, Query
 from kb.search.results import Hit, Passage, Results, Suggestions
 from kb.search.scoring import fusion as ranking
 from kb.search.scoring import weights
-from kb.search.snippets import Matches, Text, passage, read, reads_well
+from kb.search.snippets import FoldedText, Matches, fold_text, passage, reads_well
 
 Ints = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -85,7 +85,7 @@ class Snapshot:
         self._remember = remember
         self._answers: BoundedCache[tuple[object, ...], Suggestions] = BoundedCache(remember)
         self.store = generation.store
-        self._cuts: BoundedCache[int, tuple[Cut, Text]] = BoundedCache(_KEPT)
+        self._cuts: BoundedCache[int, tuple[SectionPassage, FoldedText]] = BoundedCache(_KEPT)
         self.curations = Curations(generation.curations())
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._partitions = {
@@ -134,7 +134,7 @@ class Snapshot:
             answer = self._suggest(
                 title, audience, limit, deadline, doubt, language, explain=explain
             )
-            if not answer.partial and len(title) <= LONGEST and self._remember:
+            if not answer.partial and len(title) <= MAX_QUERY_LENGTH and self._remember:
                 self._answers.keep(key, answer)
         return answer
 
@@ -150,8 +150,8 @@ class Snapshot:
         explain: bool,
     ) -> Suggestions:
         matrix = self.matrix(audience)
-        expanded = self._understood(matrix, title[:LONGEST], open_ended=True)
-        steer = self._steering(matrix, title[:LONGEST])
+        expanded = self._understood(matrix, title[:MAX_QUERY_LENGTH], open_ended=True)
+        steer = self._steering(matrix, title[:MAX_QUERY_LENGTH])
         ranked = self._rank(
             matrix, expanded, None, deadline, steer=steer, language=language, explain=explain
         )
@@ -401,8 +401,8 @@ class Snapshot:
         )
 
     def _excerpt(self, row: int, matches: Matches) -> Passage:
-        cut, text = self._cut(row)
-        return passage(text, cut.anchor, cut.path, matches)
+        stored, text = self._cut(row)
+        return passage(text, stored.anchor, stored.path, matches)
 
     def _sentences(self, shown: Passage, rows: Iterable[int], matches: Matches) -> Passage:
         """The first excerpt of ``rows`` that says much the same in sentences as ``shown``, else
@@ -414,14 +414,14 @@ class Snapshot:
             (one for one in near if reads_well(one.text) and 2 * len(one.marked()) >= words), shown
         )
 
-    def _cut(self, row: int) -> tuple[Cut, Text]:
+    def _cut(self, row: int) -> tuple[SectionPassage, FoldedText]:
         """A passage, ready to look for words in: the next letter that is typed mostly finds the
         same.
         """
         found = self._cuts.get(row)
         if found is None:
-            cut = self.store.passage(row)
-            found = self._cuts.keep(row, (cut, read(cut.text)))
+            stored = self.store.passage(row)
+            found = self._cuts.keep(row, (stored, fold_text(stored.text)))
         return found
 
     # --- articles
@@ -451,7 +451,8 @@ class Snapshot:
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:
         matrix = self.matrix(audience)
         one, *rest = (
-            vector(Counter(matrix.analyzer.stems(each)), matrix.weight) for each in (text, *others)
+            tfidf_vector(Counter(matrix.analyzer.stems(each)), matrix.weight)
+            for each in (text, *others)
         )
         return tuple(cosine(one, other) for other in rest)
 
@@ -554,7 +555,7 @@ def _replaced(text: str, word: str, other: str) -> str:
     """``text`` with ``other`` for each ``word``; for parts of words (camelCase) only where it is no
     whole one.
     """
-    folded, places = placed(text)
+    folded, places = fold_with_offsets(text)
     plain = re.escape(word)
     found = [*re.finditer(rf"(?<!\w){plain}(?!\w)", folded)] or [*re.finditer(plain, folded)]
     for match in reversed(found):

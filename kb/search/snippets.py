@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from kb.search.analysis.tokenizer import INSIDE, is_spaced, placed, tokens
+from kb.search.analysis.tokenizer import WORD_CONTINUATION, fold_with_offsets, is_spaced, tokens
 from kb.search.results import Passage
 
 WIDTH = 240
@@ -29,9 +29,9 @@ _SENTENCE = 50  # characters without any of it: there is one
 _END = re.compile(r"[.!?] (?=\w)")
 
 
-class Text(NamedTuple):
+class FoldedText(NamedTuple):
     """A text to look for words in: folded, where in the whole text each folded letter stands (see
-    ``placed``), and where there stands what is seldom in sentences."""
+    ``fold_with_offsets``), and where there stands what is seldom in sentences."""
 
     whole: str
     folded: str
@@ -39,8 +39,10 @@ class Text(NamedTuple):
     odd: Sequence[int]
 
 
-def read(text: str) -> Text:
-    return Text(text, *placed(text), [found.start() for found in _ODD.finditer(text)])
+def fold_text(text: str) -> FoldedText:
+    return FoldedText(
+        text, *fold_with_offsets(text), [found.start() for found in _ODD.finditer(text)]
+    )
 
 
 class Matches:
@@ -62,7 +64,7 @@ class Matches:
             bool(self._beginnings) and folded.startswith(self._beginnings)
         )
 
-    def spans(self, text: Text) -> list[tuple[int, int]]:
+    def spans(self, text: FoldedText) -> list[tuple[int, int]]:
         """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
         if not self._spaced:
             return self._pairs(text.whole)
@@ -72,7 +74,7 @@ class Matches:
             while at >= 0:
                 end = at + len(start)
                 if at == 0 or (before := text.folded[at - 1]) == " " or not _inside(before):
-                    end = INSIDE.match(text.folded, end).end()  # type: ignore[union-attr]  # it always matches
+                    end = WORD_CONTINUATION.match(text.folded, end).end()  # type: ignore[union-attr]  # it always matches
                     if self.word(text.folded[at:end]):
                         found.add((at, end))
                 at = text.folded.find(start, end)
@@ -91,7 +93,7 @@ class Matches:
 
 
 def _inside(letter: str) -> bool:
-    return letter.isalnum() or INSIDE.fullmatch(letter) is not None
+    return letter.isalnum() or WORD_CONTINUATION.fullmatch(letter) is not None
 
 
 def _moved(spans: Iterable[tuple[int, int]], places: Sequence[int]) -> list[tuple[int, int]]:
@@ -118,7 +120,7 @@ def reads_well(text: str) -> bool:
     return any(end - start > _SENTENCE for start, end in pairwise((-1, *odd, len(text))))
 
 
-def _window(shown: Text, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
+def _window(shown: FoldedText, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
     text = shown.whole
     if len(text) <= width:
         return 0, len(text)
@@ -127,7 +129,7 @@ def _window(shown: Text, spans: list[tuple[int, int]], width: int) -> tuple[int,
     return start, _word_end(text, min(len(text), start + width))
 
 
-def _densest(shown: Text, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
+def _densest(shown: FoldedText, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
     """Where a window of ``width`` characters begins that holds the most different words, and where
     the last match in it ends; of equal ones the first that begins with prose. A word that stands
     among code counts half."""
@@ -136,20 +138,20 @@ def _densest(shown: Text, spans: list[tuple[int, int]], width: int) -> tuple[int
         return spans[0][0], spans[-1][1]
     words = [shown.whole[a:b].lower() for a, b in spans]
     held: dict[str, int] = {}
-    read: dict[str, int] = {}
+    marked: dict[str, int] = {}
     best, most, entered = (0, 0), (-1, False), 0
     for left, (start, _) in enumerate(spans):
         while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
             held[words[entered]] = held.get(words[entered], 0) + 1
             if prose and prose[entered]:
-                read[words[entered]] = read.get(words[entered], 0) + 1
+                marked[words[entered]] = marked.get(words[entered], 0) + 1
             entered += 1
-        worth = (len(held) + len(read), bool(prose) and prose[left])
+        worth = (len(held) + len(marked), bool(prose) and prose[left])
         if worth > most:
             best, most = (start, spans[entered - 1][1]), worth
         _drop(held, words[left])
         if prose and prose[left]:
-            _drop(read, words[left])
+            _drop(marked, words[left])
     return best
 
 
@@ -159,7 +161,7 @@ def _drop(held: dict[str, int], word: str) -> None:
         del held[word]
 
 
-def _among_prose(shown: Text, spans: list[tuple[int, int]]) -> list[bool]:
+def _among_prose(shown: FoldedText, spans: list[tuple[int, int]]) -> list[bool]:
     """Of each match, whether what stands around it reads well; the match itself may be a name of
     code. Empty where there is little code, or nothing to choose from."""
     odd = shown.odd
@@ -201,7 +203,7 @@ def _word_end(text: str, at: int) -> int:
     return space if space > 0 else at
 
 
-def passage(shown: Text, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
+def passage(shown: FoldedText, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
     """The passage to show for a hit, of a text on one line, as the store keeps it.
 
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.partition import MOST_WORDS
-from kb.search.query.parser import LONGEST, MOST_OPERATORS, parse
+from kb.search.query.parser import MAX_OPERATORS, MAX_QUERY_LENGTH, parse_query
 from kb.search.results import results_json, suggestions_json
 from kb.search.scoring import weights
 from kb.search.searcher import Searcher
@@ -37,10 +37,10 @@ def test_every_query_of_death_is_answered(centre: Searcher, query: str) -> None:
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
 def test_the_work_of_a_query_is_bounded(centre: Searcher, query: str) -> None:
-    parsed = parse(query)
-    assert len(parsed.words) <= LONGEST
-    assert len(parsed.operators) <= MOST_OPERATORS
-    expanded = centre._now().matrix("public").expand(query[:LONGEST], open_ended=True)
+    parsed = parse_query(query)
+    assert len(parsed.words) <= MAX_QUERY_LENGTH
+    assert len(parsed.operators) <= MAX_OPERATORS
+    expanded = centre._now().matrix("public").expand(query[:MAX_QUERY_LENGTH], open_ended=True)
     assert len(expanded.meanings) + len(expanded.unknown) <= MOST_WORDS + 1
     assert all(len(meaning.stems) <= weights.COMPLETIONS for meaning in expanded.meanings)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.analysis.passages import cut
+from kb.search.analysis.passages import split_passages
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.build import partition_writer as postings
 from kb.search.build.forward_index import ForwardIndex
@@ -32,7 +32,7 @@ def matrix(
 ) -> Partition:
     corpus = ForwardIndex()
     for row, one in enumerate(documents):
-        corpus.add(one, row, cut(one))
+        corpus.add(one, row, split_passages(one))
     return Partition(postings.partition_arrays(corpus, audiences))
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.analysis.tokenizer import Analyzer, fold, placed
-from kb.search.snippets import WIDTH, Matches, passage, read, reads_well
+from kb.search.analysis.tokenizer import Analyzer, fold, fold_with_offsets
+from kb.search.snippets import WIDTH, Matches, fold_text, passage, reads_well
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
@@ -18,7 +18,7 @@ def marked(text: str, found: Matches) -> list[str]:
 
 
 def excerpt(text: str, found: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
-    shown = passage(read(" ".join(text.split())), "", (), found)
+    shown = passage(fold_text(" ".join(text.split())), "", (), found)
     return shown.text, shown.spans
 
 
@@ -70,7 +70,7 @@ def test_words_are_marked_whose_letters_fold_to_more_or_fewer(
 
 @given(st.text(alphabet="aBİßﬁ™…½e\u0301\u0307ָ शि日Σ ", max_size=30))
 def test_every_letter_of_folded_text_has_a_place_in_the_text(text: str) -> None:
-    folded, places = placed(text)
+    folded, places = fold_with_offsets(text)
     assert len(places) == len(folded) + 1
     assert list(places) == sorted(places)
     assert places[-1] == len(text)

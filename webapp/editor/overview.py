@@ -18,7 +18,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
 from kb.search.documents import PUBLIC, visible_to
 from kb.search.generations.generation import Generation, PastGeneration
-from kb.search.query.parser import LONGEST
+from kb.search.query.parser import MAX_QUERY_LENGTH
 from kb.search.results import Hit
 from webapp.context import audience, centre
 from webapp.editor.publishing import DOING
@@ -138,7 +138,7 @@ def _seen(serving: Generation) -> dict[str, dict[str, int]]:
 
 def _tried(serving: Generation | None) -> Tried | None:
     """What the address asks for. Raises Invalid for an audience that the editor may not ask as."""
-    query = request.args.get("q", "").strip()[:LONGEST]
+    query = request.args.get("q", "").strip()[:MAX_QUERY_LENGTH]
     if not query:
         return None
     asker, mode = request.args.get("as", PUBLIC), request.args.get("mode", "suggest")

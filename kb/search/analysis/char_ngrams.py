@@ -3,7 +3,7 @@
 Of each word the pieces of 3 and 4 letters, a space at either end (scikit-learn's char_wb), and
 where two words meet the pieces of 6 letters across them, up to 4 letters of either side: these tell
 how a question is put. A piece is known by a hash of its letters, so that a vocabulary of pieces is
-a sorted list of numbers. Not for weighing them (``letters``).
+a sorted list of numbers. Not for weighing them (``code_points``).
 """
 
 from __future__ import annotations
@@ -18,25 +18,27 @@ from kb.search.analysis.tokenizer import fold
 
 Ints = npt.NDArray[Any]
 SPACE = 32
-LONGEST_WORD = 40  # letters; of a longer one the beginning is looked at
+MAX_WORD_LENGTH = 40  # letters; of a longer one the beginning is looked at
 #: FNV-1a over code points, with 32 bits (Fowler, Noll, Vo 1991; constants of the reference).
 BASIS, PRIME = 0x811C9DC5, 0x01000193
 REACH = 4  # letters on either side of where two words meet
 ACROSS = 6  # letters of a piece there
 
 
-def letters(texts: Sequence[str]) -> tuple[Ints, Ints]:
+def code_points(texts: Sequence[str]) -> tuple[Ints, Ints]:
     """The code points of all texts, folded, a space at either end of each text and one between
     words; and where each text begins among them, and the last one ends."""
-    spaced = [f" {' '.join(word[:LONGEST_WORD] for word in fold(text).split())} " for text in texts]
+    spaced = [
+        f" {' '.join(word[:MAX_WORD_LENGTH] for word in fold(text).split())} " for text in texts
+    ]
     ends = np.cumsum([0, *map(len, spaced)])
     return np.frombuffer(
         "".join(spaced).encode("utf-32-le", "surrogatepass"), dtype=np.uint32
     ), ends
 
 
-def hashes(points: Ints) -> tuple[Ints, Ints]:
-    """The hash of each piece of ``letters``, as often as it is there, and where the piece begins."""
+def ngram_hashes(points: Ints) -> tuple[Ints, Ints]:
+    """The hash of each piece of ``code_points``, as often as it is there, and where the piece begins."""
     if points.size < 3:
         return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
     by_size = _by_size(points)
@@ -70,10 +72,10 @@ def _by_size(points: Ints) -> dict[int, Ints]:
     return found
 
 
-def numbers(points: Ints, vocabulary: Ints) -> tuple[Ints, Ints, int]:
+def ngram_numbers(points: Ints, vocabulary: Ints) -> tuple[Ints, Ints, int]:
     """The places in ``vocabulary`` (hashes, ascending) of the pieces that it has, ascending, how
     often each is there, and how many pieces it has not."""
-    found, _ = hashes(points)
+    found, _ = ngram_hashes(points)
     if not vocabulary.size:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), found.size
     at = np.minimum(vocabulary.searchsorted(found), vocabulary.size - 1)

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 from kb.search.documents import Document, Section
 
-LENGTH = 1000
+MAX_PASSAGE_LENGTH = 1000
 _BLANK = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class SectionPassage:
     """A passage with the anchor and heading path of the section it comes from."""
 
     anchor: str
@@ -26,19 +26,19 @@ class Cut:
     text: str
 
 
-def cut(document: Document) -> list[Cut]:
+def split_passages(document: Document) -> list[SectionPassage]:
     """The passages of a document in reading order; at least one, so that a bare title can be shown."""
     sections = document.sections or (Section("", (), ""),)
-    cuts = [Cut(s.anchor, s.path, text) for s in sections for text in _pieces(s.text)]
+    cuts = [SectionPassage(s.anchor, s.path, text) for s in sections for text in _pieces(s.text)]
     first = document.summary.strip()
-    return cuts or [Cut("", (), first)]
+    return cuts or [SectionPassage("", (), first)]
 
 
 def _pieces(text: str) -> Iterator[str]:
     piece = ""
     for paragraph in _BLANK.split(text):
         for block in _blocks(paragraph.strip()):
-            if piece and len(piece) + len(block) > LENGTH:
+            if piece and len(piece) + len(block) > MAX_PASSAGE_LENGTH:
                 yield piece
                 piece = ""
             piece = f"{piece}\n\n{block}" if piece else block
@@ -48,9 +48,12 @@ def _pieces(text: str) -> Iterator[str]:
 
 def _blocks(paragraph: str) -> Iterator[str]:
     """A paragraph, or its lines and words where it alone is longer than a passage."""
-    while len(paragraph) > LENGTH:
-        at = max(paragraph.rfind("\n", 0, LENGTH), paragraph.rfind(" ", 0, LENGTH))
-        at = at if at > LENGTH // 2 else LENGTH
+    while len(paragraph) > MAX_PASSAGE_LENGTH:
+        at = max(
+            paragraph.rfind("\n", 0, MAX_PASSAGE_LENGTH),
+            paragraph.rfind(" ", 0, MAX_PASSAGE_LENGTH),
+        )
+        at = at if at > MAX_PASSAGE_LENGTH // 2 else MAX_PASSAGE_LENGTH
         yield paragraph[:at].rstrip()
         paragraph = paragraph[at:].lstrip()
     if paragraph:

@@ -11,16 +11,16 @@ import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-Vector = Mapping[str, float]
+TfidfVector = Mapping[str, float]
 
 
-def vector(counts: Counter[str], idf: Callable[[str], float]) -> Vector:
+def tfidf_vector(counts: Counter[str], idf: Callable[[str], float]) -> TfidfVector:
     """Stem -> ``(1 + ln tf) * idf``, of length 1; empty for a text without words."""
     weights = {stem: (1 + math.log(n)) * idf(stem) for stem, n in counts.items()}
     length = math.sqrt(sum(weight * weight for weight in weights.values()))
     return {stem: weight / length for stem, weight in weights.items()} if length else {}
 
 
-def cosine(one: Vector, other: Vector) -> float:
+def cosine(one: TfidfVector, other: TfidfVector) -> float:
     """Between 0 and 1."""
     return min(1.0, sum(weight * other.get(stem, 0.0) for stem, weight in one.items()))

@@ -36,7 +36,7 @@ _MARKS = _POINTS + "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
 _POINTED = re.compile(f"[{_POINTS}]")
 _LETTER = re.compile(f"[\\x00-\\x7f][{_POINTS}]+|[^\\x00-\\x7f][{_POINTS}]*")
 #: What a word goes on with.
-INSIDE = re.compile(f"[\\w{_MARKS}]*")
+WORD_CONTINUATION = re.compile(f"[\\w{_MARKS}]*")
 _EMOJI = "\U0001f300-\U0001faff\u2600-\u27bf"
 _WORD = re.compile(
     f"[{_EMOJI}]|[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*"
@@ -75,7 +75,7 @@ def fold(text: str) -> str:
     return _OPTIONAL.sub("", _FOLDABLE.sub(_fold_letter, text).replace("ß", "ss"))
 
 
-def placed(text: str) -> tuple[str, Sequence[int]]:
+def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
     """``fold(text)``, and where in ``text`` the letter stands that each of its letters is from;
     then the end of it.
 
@@ -115,7 +115,7 @@ class Token:
     end: int
 
 
-def hyphenated(word: str) -> bool:
+def is_hyphenated_prose(word: str) -> bool:
     """Whether ``word`` is joined prose, whose parts are words by themselves."""
     return _PROSE.fullmatch(word) is not None
 
@@ -140,7 +140,7 @@ def identifiers(text: str) -> frozenset[str]:
     )
 
 
-def words(text: str, *, asked: bool = False) -> list[str]:
+def index_words(text: str, *, asked: bool = False) -> list[str]:
     """All index words of ``text`` in order: plain words, pairs of unspaced scripts, identifiers and
     their parts.
 
@@ -166,7 +166,7 @@ def words(text: str, *, asked: bool = False) -> list[str]:
     return found
 
 
-def plain(text: str) -> Iterator[str]:
+def written_words(text: str) -> Iterator[str]:
     """The words of ``text`` as they are written, one after another; of a run without spaces, each
     character.
 
@@ -252,5 +252,5 @@ class Analyzer:
         return stemmed
 
     def stems(self, text: str) -> list[str]:
-        """The stems of ``words(text)``, stop words left out."""
-        return [stem for word in words(text) if (stem := self.stem(word))]
+        """The stems of ``index_words(text)``, stop words left out."""
+        return [stem for word in index_words(text) if (stem := self.stem(word))]

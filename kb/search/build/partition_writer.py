@@ -1,9 +1,8 @@
-"""How do documents become the packed arrays that the matrix ranks with?
+"""Partition writer: the arrays that one audience's answers are made of.
 
-``partition_arrays`` builds, from the documents one audience may see and from nothing else, everything that
-audience's answers are made of: vocabulary, statistics, postings, passages, title n-grams, topics.
-Build time only; reading is ``kb.search.partition``, the words come from
-``kb.search.build.forward_index``.
+``partition_arrays`` builds them from the documents that this audience may see, and from nothing
+else: term dictionaries, statistics, postings, passages, title n-grams, latent topics. The words
+come from ``forward_index``; ``kb.search.partition`` reads the arrays. Build time only.
 """
 
 from __future__ import annotations
@@ -15,299 +14,344 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.ids import document_key
-from kb.search.build.forward_index import DocumentFacts, ForwardIndex, ints
+from kb.search.build.forward_index import DocumentFacts, ForwardIndex, TextEnds, as_int32
 from kb.search.build.reuse import find_reuse
 from kb.search.documents import DOCUMENT_KINDS
-from kb.search.index import embeddings as semantic
-from kb.search.index import latent_topics as topics
-from kb.search.index import prefix_postings as beginnings
-from kb.search.index import term_dictionary as vocabulary
-from kb.search.index import title_ngrams as letters
-from kb.search.index import title_text as phrases
+from kb.search.index import embeddings, latent_topics, prefix_postings, title_ngrams, title_text
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import PreviousPartition
-from kb.search.index.spill import Columns, Run, Spill, blocks
+from kb.search.index.spill import Columns, Pointers, Spill, SpilledArray, blocks
+from kb.search.index.term_dictionary import TermDictionary
 from kb.search.kernels.dispatch import places
-from kb.search.query import spelling
+from kb.search.query.spelling import Speller
 from kb.search.scoring import weights
 
-Ints = npt.NDArray[Any]
+DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
+PassageDocs = NDArray[np.int64]  # [passages], the document of each, ascending
+#: A scipy sparse table of counts: documents or passages by words. scipy has no types.
+CountTable = Any
 
 
 def partition_arrays(
-    corpus: ForwardIndex,
+    forward_index: ForwardIndex,
     visible: frozenset[str],
-    before: PreviousPartition | None = None,
+    previous: PreviousPartition | None = None,
     spill: Spill | None = None,
 ) -> Arrays:
     """The arrays of the documents whose audience is in ``visible``, sorted by kind and id.
 
-    A document that is not visible leaves no trace: numbers, orders and averages come from what
-    remains. ``before`` is the last generation's partition for the same audience: it saves work.
-    ``spill`` is where arrays lie that are too large for memory: they can be read until it is
-    closed. The arrays are the same however little is done at once.
+    A document that is not visible leaves no trace: numbers, orders and averages come from the
+    others. ``previous`` is the previous generation's partition for the same audience: it saves
+    work. ``spill`` holds arrays that are too large for memory; they can be read until it is closed.
+    The result does not depend on how much is worked on at once.
     """
     spill = spill or Spill()
-    order = [i for i, facts in enumerate(corpus.documents) if facts.audience in visible]
-    order.sort(
-        key=lambda i: (DOCUMENT_KINDS.index(corpus.documents[i].kind), corpus.documents[i].id)
-    )
-    rows = [corpus.documents[i] for i in order]
-    seen = _Visible(corpus, np.array(order, dtype=np.int64), before, spill)
-    made = seen.vocabularies()
-    made |= seen.tables(made)
-    made |= topics.pack(made, before, seen.then, spill)
-    if corpus.directions is not None:
-        made |= semantic.pack(np.concatenate(corpus.directions)[seen.of_corpus])
+    documents = [n for n, facts in enumerate(forward_index.documents) if facts.audience in visible]
+
+    def kind_and_id(number: int) -> tuple[int, str]:
+        facts = forward_index.documents[number]
+        return DOCUMENT_KINDS.index(facts.kind), facts.id
+
+    documents.sort(key=kind_and_id)
+    rows = [forward_index.documents[number] for number in documents]
     titles = [facts.title for facts in rows]
-    made |= letters.pack(titles, seen.then, spill) | phrases.pack(titles, seen.then)
-    return {**made, **_columns(rows)}
+    writer = _PartitionWriter(forward_index, np.array(documents, dtype=np.int64), previous, spill)
+
+    arrays = writer.term_dictionaries()
+    arrays |= writer.postings_and_passages(arrays)
+    arrays |= latent_topics.pack(arrays, previous, writer.carried_over, spill)
+    if forward_index.embeddings is not None:
+        passages = np.concatenate(forward_index.embeddings)[writer.passages]
+        arrays |= embeddings.pack(passages)
+    arrays |= title_ngrams.pack(titles, writer.carried_over, spill)
+    arrays |= title_text.pack(titles, writer.carried_over)
+    return arrays | _doc_values(rows)
 
 
-class _Visible:
-    """The part of a corpus that one audience sees, renumbered from 0 in its own order."""
+class _PartitionWriter:
+    """The part of a forward index that one audience sees, renumbered from 0 in its own order."""
 
     def __init__(
-        self, corpus: ForwardIndex, order: Ints, before: PreviousPartition | None, spill: Spill
+        self,
+        forward_index: ForwardIndex,
+        documents: DocumentNumbers,
+        previous: PreviousPartition | None,
+        spill: Spill,
     ) -> None:
-        self._corpus, self._order, self._spill = corpus, order, spill
-        self.documents = order.size
-        place = np.full(len(corpus.documents), -1, dtype=np.int64)
-        place[order] = np.arange(order.size)
-        of_passage = place[ints(corpus.passage_doc)]
-        passages = np.argsort(of_passage, kind="stable")
-        passages = passages[of_passage[passages] >= 0]
-        self._passage_doc, self.of_corpus = of_passage[passages], passages
-        self._doc_passages = _pointers(self._passage_doc, self.documents)
-        self._titles, self._bodies = (
-            _lengths(corpus.title_ends)[order],
-            _lengths(corpus.body_ends)[passages],
-        )
-        last = find_reuse(corpus, order, before)
-        df = last.df if last else self._df()
-        self._surfaces, (stems, stem_of) = corpus.words().of(df > 0), corpus.stems()
-        self._stems = stems.of(stem_of[self._surfaces.order])
-        self._df_of = df[self._surfaces.order].astype(np.int32)
-        self._stem_of = self._stems.number[stem_of[self._surfaces.order]]
-        self._number = self._stems.number[stem_of]  # of each word of the corpus, its stem here
-        self.then = last.then(self._surfaces, self._stems) if last else None
+        self._forward_index, self._documents, self._spill = forward_index, documents, spill
+        self._count = documents.size
 
-    def _parts(self) -> Iterator[_Part]:
+        number_of = np.full(len(forward_index.documents), -1, dtype=np.int64)
+        number_of[documents] = np.arange(documents.size)
+        doc_of_passage = number_of[as_int32(forward_index.passage_doc)]
+        passages = np.argsort(doc_of_passage, kind="stable")
+        #: The passages, by their numbers in the forward index.
+        self.passages = passages[doc_of_passage[passages] >= 0]
+        self._passage_doc = doc_of_passage[self.passages]
+        self._doc_passages = _pointers(self._passage_doc, self._count)
+
+        self._title_lengths = _lengths(forward_index.title_ends)[documents]
+        self._passage_lengths = _lengths(forward_index.body_ends)[self.passages]
+
+        reuse = find_reuse(forward_index, documents, previous)
+        df = reuse.df if reuse else self._document_frequencies()
+        all_stems, stem_of = forward_index.stems()
+        self._surfaces = forward_index.words().select(df > 0)
+        self._stems = all_stems.select(stem_of[self._surfaces.order])
+        self._surface_df = df[self._surfaces.order].astype(np.int32)
+        self._surface_stem = self._stems.number[stem_of[self._surfaces.order]]
+        #: The number here of the stem of each word of the forward index.
+        self._stem_of_word = self._stems.number[stem_of]
+        self.carried_over = reuse.carried_over(self._surfaces, self._stems) if reuse else None
+
+    def _batches(self) -> Iterator[_Batch]:
         """All documents, some at a time."""
-        width = max(1, len(self._corpus.surfaces))
-        lengths = self._titles + np.bincount(
-            self._passage_doc, weights=self._bodies, minlength=self.documents
-        )
-        corpus, ends = self._corpus, np.concatenate(([0], np.cumsum(lengths)))
+        index = self._forward_index
+        width = max(1, len(index.surfaces))
+        lengths = self._title_lengths + self._body_lengths()
+        ends = np.concatenate(([0], np.cumsum(lengths)))
+
         for low, high in blocks(ends, self._spill.block):
             first, last = self._doc_passages[[low, high]].tolist()
-            title = _table(corpus.title_words, corpus.title_ends, self._order[low:high], width)
-            body = _table(corpus.body_words, corpus.body_ends, self.of_corpus[first:last], width)
-            yield _Part(
+            yield _Batch(
                 slice(low, high),
                 slice(first, last),
                 self._passage_doc[first:last] - low,
-                title,
-                body,
+                _counts(index.title_words, index.title_ends, self._documents[low:high], width),
+                _counts(index.body_words, index.body_ends, self.passages[first:last], width),
             )
 
-    def _df(self) -> Ints:
-        """How many documents have each word of the corpus."""
-        df = np.zeros(len(self._corpus.surfaces), dtype=np.int64)
-        for part in self._parts():
-            both = _by_word(part.title) + _merged(
-                _by_word(part.body), part.passage_doc, part.title.shape[0]
-            )
-            df += np.diff(both.indptr)[: df.size]
+    def _body_lengths(self) -> NDArray[np.float64]:
+        lengths = np.bincount(
+            self._passage_doc, weights=self._passage_lengths, minlength=self._count
+        )
+        return lengths.astype(np.float64, copy=False)
+
+    def _document_frequencies(self) -> NDArray[np.int64]:
+        """How many documents have each word of the forward index."""
+        df = np.zeros(len(self._forward_index.surfaces), dtype=np.int64)
+        for batch in self._batches():
+            titles, bodies = _by_word(batch.titles), _by_word(batch.bodies)
+            documents = titles + _grouped(bodies, batch.passage_doc, batch.titles.shape[0])
+            df += np.diff(documents.indptr)[: df.size]
         return df
 
-    def vocabularies(self) -> Arrays:
-        """Surface words (for completion and typos), their stems and how many documents have them."""
-        words, then = self._surfaces.texts, self.then
+    def term_dictionaries(self) -> Arrays:
+        """Surface words (for completion and typos), their stems, and their document frequencies."""
+        words, carried_over = self._surfaces.texts, self.carried_over
         return {
-            **vocabulary.pack(words, "surface"),
-            **vocabulary.pack(self._stems.texts, "stem"),
-            "surface_stem": self._stem_of,
-            "surface_df": self._df_of,
-            **spelling.pack(
-                words, self._df_of, then.arrays if then else None, then.surfaces if then else None
+            **TermDictionary.pack(words, "surface"),
+            **TermDictionary.pack(self._stems.texts, "stem"),
+            "surface_stem": self._surface_stem,
+            "surface_df": self._surface_df,
+            **Speller.pack(
+                words,
+                self._surface_df,
+                carried_over.arrays if carried_over else None,
+                carried_over.surfaces if carried_over else None,
             ),
         }
 
-    def tables(self, words: Arrays) -> Arrays:
-        """Documents by stem: BM25F's weighted frequency of title and body, one byte each; and stems
-        by passage (a forward index), title in front: to find the best passage of a candidate.
-        ``words``: vocabularies."""
-        stems, forward = Columns(self._spill, np.int32, np.uint8), _Rows(self._spill)
-        length = np.bincount(self._passage_doc, weights=self._bodies, minlength=self.documents)
-        in_title = weights.TITLE / weights.shorten(self._titles.astype(np.float64))
-        in_body = 1.0 / weights.shorten(length.astype(np.float64), weights.BODY_B)
-        whole = self._bodies + weights.PASSAGE_TITLE * self._titles[self._passage_doc]
-        in_passage = 1.0 / weights.shorten(whole.astype(np.float64))
-        for part in self._parts():
-            title, body = (
-                _by_word(_renumbered(t, self._number, len(self._stems.texts))) for t in part.tables
-            )
-            by_doc = _merged(body, part.passage_doc, title.shape[0])
-            both = _weighted(title, in_title[part.rows]) + _weighted(by_doc, in_body[part.rows])
-            both.sort_indices()
-            stems.add(both.indptr, both.indices + part.rows.start, weights.code(both.data))
-            forward.add(title.tocsr(), body.tocsr(), part.passage_doc, in_passage[part.passages])
-        return (
-            self._postings(words, stems) | {"doc_passages": self._doc_passages} | forward.arrays()
-        )
+    def postings_and_passages(self, dictionaries: Arrays) -> Arrays:
+        """Documents by stem, with BM25F's weighted frequency of title and body in one byte each;
+        and stems by passage, the title included, to find the best passage of a candidate.
+        """
+        stems = Columns(self._spill, np.int32, np.uint8)
+        passages = _PassageStems(self._spill)
 
-    def _postings(self, words: Arrays, stems: Columns) -> Arrays:
+        title_factor = weights.TITLE / weights.shorten(self._title_lengths.astype(np.float64))
+        body_factor = 1.0 / weights.shorten(self._body_lengths(), weights.BODY_B)
+        passage_lengths = (
+            self._passage_lengths + weights.PASSAGE_TITLE * self._title_lengths[self._passage_doc]
+        )
+        passage_factor = 1.0 / weights.shorten(passage_lengths.astype(np.float64))
+
+        for batch in self._batches():
+            titles, bodies = (
+                _by_word(_renumbered(table, self._stem_of_word, len(self._stems.texts)))
+                for table in (batch.titles, batch.bodies)
+            )
+            body_counts = _grouped(bodies, batch.passage_doc, titles.shape[0])
+            frequencies = _scaled(titles, title_factor[batch.documents]) + _scaled(
+                body_counts, body_factor[batch.documents]
+            )
+            frequencies.sort_indices()
+            stems.add(
+                frequencies.indptr,
+                frequencies.indices + batch.documents.start,
+                weights.code(frequencies.data),
+            )
+            passages.add(
+                titles.tocsr(), bodies.tocsr(), batch.passage_doc, passage_factor[batch.passages]
+            )
+
+        return {
+            **self._postings(dictionaries, stems),
+            "doc_passages": self._doc_passages,
+            **passages.arrays(),
+        }
+
+    def _postings(self, dictionaries: Arrays, stems: Columns) -> Arrays:
         pointers, (docs, codes) = stems.merged()
         pointers = pointers[: len(self._stems.texts) + 1]
         df = np.diff(pointers).astype(np.int32)
-        idf = weights.idf(df, self.documents).astype(np.float32)
-        packed = beginnings.pack(
-            self._surfaces.texts, words, (pointers, docs, codes), self.documents, self._spill
+        packed = prefix_postings.pack(
+            self._surfaces.texts, dictionaries, (pointers, docs, codes), self._count, self._spill
         )
-        return {"df": df, "idf": idf, **packed}
+        return {"df": df, "idf": weights.idf(df, self._count).astype(np.float32), **packed}
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Some documents (``rows``) and their ``passages``, both as ranges; ``passage_doc`` counts from
-    the first of these documents. The words of titles by document and of bodies by passage, under
-    their numbers in the corpus."""
+class _Batch:
+    """Some documents and their passages, as ranges of those of the partition.
 
-    rows: slice
+    ``titles`` (by document) and ``bodies`` (by passage) count the words of the forward index;
+    ``passage_doc`` numbers the documents from the first of the batch.
+    """
+
+    documents: slice
     passages: slice
-    passage_doc: Ints
-    title: Any
-    body: Any
-
-    @property
-    def tables(self) -> tuple[Any, Any]:
-        return self.title, self.body
+    passage_doc: PassageDocs
+    titles: CountTable
+    bodies: CountTable
 
 
-class _Rows:
+class _PassageStems:
     """Stems by passage, written passage by passage."""
 
     def __init__(self, spill: Spill) -> None:
-        self._counts, self._stems, self._codes = (
-            spill.run(np.int64),
-            spill.run(np.int32),
-            spill.run(np.uint8),
-        )
+        self._counts = spill.array(np.int64)
+        self._stems = spill.array(np.int32)
+        self._codes = spill.array(np.uint8)
 
-    def add(self, title: Any, body: Any, passage_doc: Ints, factor: Ints) -> None:
-        table = body + title[passage_doc] * weights.PASSAGE_TITLE if passage_doc.size else body
+    def add(
+        self,
+        titles: CountTable,
+        bodies: CountTable,
+        passage_doc: PassageDocs,
+        factor: NDArray[np.float64],
+    ) -> None:
+        table = bodies
+        if passage_doc.size:
+            table = bodies + titles[passage_doc] * weights.PASSAGE_TITLE
         counts = np.diff(table.indptr)
+        frequencies = table.data * np.repeat(factor, counts)
         self._counts.append(counts)
         self._stems.append(table.indices)
-        self._codes.append(weights.code(table.data * np.repeat(factor, counts), weights.PASSAGE_K1))
+        self._codes.append(weights.code(frequencies, weights.PASSAGE_K1))
 
     def arrays(self) -> Arrays:
+        pointers = np.concatenate(([0], np.cumsum(self._counts.array())))
         return {
-            "passage_pointers": np.concatenate(([0], np.cumsum(self._counts.array()))).astype(
-                np.int64
-            ),
+            "passage_pointers": pointers.astype(np.int64),
             "passage_stems": self._stems.array(),
             "passage_codes": self._codes.array(),
         }
 
 
-# Tables of counts are scipy's compressed sparse rows or columns: turning one into the other is a
-# counting sort, so a corpus is turned into postings without ever comparing two keys.
+# --- tables of counts
+#
+# They are scipy's compressed sparse rows or columns: turning one into the other is a counting sort,
+# so the forward index becomes postings without ever comparing two keys.
 
 
-def _table(entries: Run, ends: array[int], rows: Ints, width: int) -> Any:
-    """How often each word stands in each of ``rows``, a word once for every time it is there."""
+def _counts(
+    words: SpilledArray, text_ends: array[int], texts: NDArray[np.int64], width: int
+) -> CountTable:
+    """Each word of each of ``texts``: one entry of 1 for each occurrence."""
     from scipy import sparse  # build time only
 
-    edges = np.frombuffer(ends, dtype=np.int64)
-    starts, stops = edges[rows], edges[rows + 1]
-    words = entries.array()[places(starts, stops)]
+    ends = np.frombuffer(text_ends, dtype=np.int64)
+    starts, stops = ends[texts], ends[texts + 1]
+    columns = words.array()[places(starts, stops)]
     pointers = np.concatenate(([0], np.cumsum(stops - starts)))
-    return sparse.csr_matrix((np.ones(words.size, np.int32), words, pointers), (rows.size, width))
+    ones = np.ones(columns.size, np.int32)
+    return sparse.csr_matrix((ones, columns, pointers), (texts.size, width))
 
 
-def _lengths(ends: array[int]) -> Ints:
-    return np.diff(np.frombuffer(ends, dtype=np.int64))
-
-
-def _renumbered(table: Any, number: Ints, width: int) -> Any:
+def _renumbered(table: CountTable, number: NDArray[np.int32], width: int) -> CountTable:
     """The same rows with other numbers for their words."""
-    made = type(table)(
-        (table.data, number[table.indices] if table.nnz else table.indices, table.indptr),
-        shape=(table.shape[0], max(1, width)),
+    columns = number[table.indices] if table.nnz else table.indices
+    renumbered = type(table)(
+        (table.data, columns, table.indptr), shape=(table.shape[0], max(1, width))
     )
-    made.has_sorted_indices = made.has_canonical_format = False
-    return made
+    renumbered.has_sorted_indices = renumbered.has_canonical_format = False
+    return renumbered
 
 
-def _by_word(table: Any) -> Any:
+def _by_word(table: CountTable) -> CountTable:
     """Columns: for each word its rows, ascending, each once, with the count."""
-    turned = table.tocsc()
-    turned.has_sorted_indices = (
-        True  # a counting sort keeps the rows in order, equal ones beside each other
+    columns = table.tocsc()
+    # A counting sort keeps the rows in order, equal ones beside each other.
+    columns.has_sorted_indices = True
+    columns.has_canonical_format = False
+    columns.sum_duplicates()
+    return columns
+
+
+def _grouped(columns: CountTable, group_of: PassageDocs, groups: int) -> CountTable:
+    """The rows added up to ``groups`` groups that follow each other."""
+    rows = group_of[columns.indices].astype(np.int32)
+    grouped = type(columns)(
+        (columns.data.copy(), rows, columns.indptr.copy()), shape=(groups, columns.shape[1])
     )
-    turned.has_canonical_format = False
-    turned.sum_duplicates()
-    return turned
+    grouped.has_sorted_indices, grouped.has_canonical_format = True, False
+    grouped.sum_duplicates()
+    return grouped
 
 
-def _merged(columns: Any, group: Ints, groups: int) -> Any:
-    """Rows added up to ``groups`` groups that follow each other."""
-    made = type(columns)(
-        (columns.data.copy(), group[columns.indices].astype(np.int32), columns.indptr.copy()),
-        shape=(groups, columns.shape[1]),
-    )
-    made.has_sorted_indices, made.has_canonical_format = True, False
-    made.sum_duplicates()
-    return made
+def _scaled(columns: CountTable, factor: NDArray[np.float64]) -> CountTable:
+    """Counts multiplied by the factor of their row."""
+    scaled = columns.data * factor[columns.indices]
+    return type(columns)((scaled, columns.indices, columns.indptr), columns.shape)
 
 
-def _weighted(columns: Any, factor: Ints) -> Any:
-    """Counts times the factor of their row."""
-    return type(columns)(
-        (columns.data * factor[columns.indices], columns.indices, columns.indptr), columns.shape
-    )
+def _lengths(text_ends: array[int]) -> NDArray[np.int64]:
+    """How many words each text has."""
+    ends: TextEnds = np.frombuffer(text_ends, dtype=np.int64)
+    return np.diff(ends)
 
 
-def _pointers(sorted_rows: Ints, rows: int) -> Ints:
-    """Where each row begins in a list sorted by row: ``rows + 1`` offsets."""
-    return np.concatenate(([0], np.cumsum(np.bincount(sorted_rows, minlength=rows)))).astype(
-        np.int64
-    )
+def _pointers(sorted_rows: PassageDocs, rows: int) -> Pointers:
+    """Where each row begins in a list that is sorted by row, and where the last one ends."""
+    counts = np.bincount(sorted_rows, minlength=rows)
+    return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
 
 
-def _columns(rows: list[DocumentFacts]) -> Arrays:
-    """One value or list of values a document, for filters, facets and the way back to the store."""
-    named = {
-        "product": [[f.product] if f.product else [] for f in rows],
-        "version": [list(f.versions) for f in rows],
-        "tag": [list(f.tags) for f in rows],
-        "language": [[f.language] if f.language else [] for f in rows],
+def _doc_values(rows: list[DocumentFacts]) -> Arrays:
+    """One value or list of values for each document: for filters, facets, and the way back to the
+    document store.
+    """
+    lists_of = {
+        "product": [[facts.product] if facts.product else [] for facts in rows],
+        "version": [list(facts.versions) for facts in rows],
+        "tag": [list(facts.tags) for facts in rows],
+        "language": [[facts.language] if facts.language else [] for facts in rows],
     }
     names = {
-        column: sorted({v for values in lists for v in values}) for column, lists in named.items()
+        column: sorted({value for values in lists for value in values})
+        for column, lists in lists_of.items()
     }
     columns: Arrays = {"names": np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)}
-    for column, lists in named.items():
-        code = {name: i for i, name in enumerate(names[column])}
-        columns[f"{column}_pointers"] = np.concatenate(
-            ([0], np.cumsum([len(v) for v in lists]))
-        ).astype(np.int64)
-        columns[f"{column}_codes"] = np.array(
-            [code[v] for values in lists for v in values], dtype=np.int32
-        )
+    for column, lists in lists_of.items():
+        code_of = {name: code for code, name in enumerate(names[column])}
+        codes = [code_of[value] for values in lists for value in values]
+        lengths = [len(values) for values in lists]
+        pointers = np.concatenate(([0], np.cumsum(lengths)))
+        columns[f"{column}_pointers"] = pointers.astype(np.int64)
+        columns[f"{column}_codes"] = np.array(codes, dtype=np.int32)
+
+    kinds = [DOCUMENT_KINDS.index(facts.kind) for facts in rows]
+    solved = [-1 if facts.solved is None else int(facts.solved) for facts in rows]
     return columns | {
-        "kind": np.array([DOCUMENT_KINDS.index(f.kind) for f in rows], dtype=np.uint8),
-        "day": np.array([f.day for f in rows], dtype=np.int32),
-        "solved": np.array(
-            [-1 if f.solved is None else int(f.solved) for f in rows], dtype=np.int8
-        ),
-        "row": np.array([f.row for f in rows], dtype=np.int32),
-        "first": np.array([f.first for f in rows], dtype=np.int32),
-        "answer": np.array([f.answer for f in rows], dtype=np.int32).reshape(-1, 2),
-        "key": np.array([document_key(f.id) for f in rows], dtype=np.uint64),
+        "kind": np.array(kinds, dtype=np.uint8),
+        "day": np.array([facts.day for facts in rows], dtype=np.int32),
+        "solved": np.array(solved, dtype=np.int8),
+        "row": np.array([facts.row for facts in rows], dtype=np.int32),
+        "first": np.array([facts.first for facts in rows], dtype=np.int32),
+        "answer": np.array([facts.answer for facts in rows], dtype=np.int32).reshape(-1, 2),
+        "key": np.array([document_key(facts.id) for facts in rows], dtype=np.uint64),
     }

@@ -1,8 +1,8 @@
-"""Which part of the last generation's partition still holds?
+"""Reuse: what of the previous generation's partition still holds.
 
-The same words under other numbers, the same documents at other places, and how many documents have
-each word now, reckoned from how many had it then: so that a partition of many documents, of which
-few changed, is not made from nothing. From what one audience saw and sees, and from nothing else.
+The same words under other numbers, the same documents under other numbers, and how many documents
+have each word now, computed from how many had it then: so a partition of many documents, of which
+few changed, is not built from nothing. From what one audience saw and sees, and nothing else.
 Build time only.
 """
 
@@ -11,104 +11,128 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from kb.search.build.forward_index import ForwardIndex, Ints, Ranked, pieces
+from kb.search.build.forward_index import (
+    ForwardIndex,
+    SortedWords,
+    TextEnds,
+    WordNumbers,
+    word_blocks,
+)
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, PreviousPartition
-from kb.search.index.spill import BLOCK, blocks
+from kb.search.index.spill import BLOCK_SIZE, blocks
 from kb.search.kernels.dispatch import places
 
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """``df`` has for each word of the corpus how many documents hold it now; ``numbers`` are the
-    words' numbers in the corpus, in the order of the last partition's vocabulary."""
+    """What documents have in common with a previous partition."""
 
-    before: PreviousPartition
-    places: Ints
-    numbers: Ints
-    df: Ints
+    previous: PreviousPartition
+    places: NDArray[np.int64]  # [documents], the number each had then, or -1
+    words: NDArray[np.int64]  # [words then], the number of each in the forward index now
+    df: NDArray[np.int64]  # [words of the forward index], how many documents hold each now
 
-    def then(self, surfaces: Ranked, stems: Ranked) -> CarriedOver:
-        of_corpus = np.unique(self.before.forward_index["stem_of"][self.numbers])
+    def carried_over(self, surfaces: SortedWords, stems: SortedWords) -> CarriedOver:
+        stem_of = self.previous.forward_index["stem_of"]
+        stems_then = np.unique(stem_of[self.words])
         return CarriedOver(
-            self.before.arrays, self.places, surfaces.number[self.numbers], stems.number[of_corpus]
+            self.previous.arrays,
+            self.places,
+            surfaces.number[self.words],
+            stems.number[stems_then],
         )
 
 
-def find_reuse(corpus: ForwardIndex, order: Ints, before: PreviousPartition | None) -> Reuse | None:
-    """What the documents ``order`` of ``corpus`` have in common with ``before``; None where that is
-    not known.
+def find_reuse(
+    forward_index: ForwardIndex, documents: NDArray[np.int64], previous: PreviousPartition | None
+) -> Reuse | None:
+    """What ``documents`` of ``forward_index`` have in common with ``previous``; None when that
+    cannot be known.
     """
-    if before is None:
+    if previous is None:
         return None
-    was = np.array(
-        [before.numbers.get(corpus.documents[i].id, -1) for i in order.tolist()], dtype=np.int64
-    )
-    then, rows = _saved(before.forward_index), before.arrays["row"].astype(np.int64)
-    used = np.zeros(len(corpus.surfaces), dtype=bool)
-    then.mark(rows, used)
-    numbers = np.flatnonzero(used)
-    if numbers.size != before.arrays["surface_df"].size:
-        return None  # it was made in another way
+
+    ids = [forward_index.documents[number].id for number in documents.tolist()]
+    numbers_then = np.array([previous.numbers.get(id_, -1) for id_ in ids], dtype=np.int64)
+    texts_then = _texts_of_saved(previous.forward_index)
+    rows_then = previous.arrays["row"].astype(np.int64)
+
+    used = np.zeros(len(forward_index.surfaces), dtype=bool)
+    texts_then.mark_words(rows_then, used)
+    words = np.flatnonzero(used)
+    if words.size != previous.arrays["surface_df"].size:
+        return None  # the partition was built in another way
+
+    # Document frequencies: those of then, less the documents that are gone or changed, plus those
+    # that are new or changed.
     df = np.zeros(used.size, dtype=np.int64)
-    df[numbers] = before.arrays["surface_df"]
-    gone = np.ones(rows.size, dtype=bool)
-    gone[was[was >= 0]] = False
-    df -= then.df(rows[gone], df.size)
-    df += _now(corpus).df(order[was < 0], df.size)
-    return Reuse(before, was, numbers, df)
+    df[words] = previous.arrays["surface_df"]
+    gone = np.ones(rows_then.size, dtype=bool)
+    gone[numbers_then[numbers_then >= 0]] = False
+    df -= texts_then.document_frequencies(rows_then[gone], df.size)
+    df += _texts_of(forward_index).document_frequencies(documents[numbers_then < 0], df.size)
+
+    return Reuse(previous, numbers_then, words, df)
 
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
     """The words of documents, and where those of each title and of each body end."""
 
-    title_words: Ints
-    title_ends: Ints
-    body_words: Ints
-    body_ends: Ints  # of each document, not of each passage
+    title_words: WordNumbers
+    title_ends: TextEnds
+    body_words: WordNumbers
+    body_ends: TextEnds  # of each document, not of each passage
 
-    def mark(self, rows: Ints, used: Ints) -> None:
+    def mark_words(self, rows: NDArray[np.int64], used: NDArray[np.bool_]) -> None:
         """Set ``used`` for the words of some documents."""
-        every = rows.size == self.title_ends.size - 1
+        is_every_document = rows.size == self.title_ends.size - 1
         for words, ends in ((self.title_words, self.title_ends), (self.body_words, self.body_ends)):
-            if every:
-                for some in pieces(words):
-                    used[some] = True
+            if is_every_document:
+                for block in word_blocks(words):
+                    used[block] = True
                 continue
+
             lengths = np.concatenate(([0], np.cumsum(ends[rows + 1] - ends[rows])))
-            for low, high in blocks(lengths, BLOCK):
+            for low, high in blocks(lengths, BLOCK_SIZE):
                 used[words[places(ends[rows[low:high]], ends[rows[low:high] + 1])]] = True
 
-    def df(self, rows: Ints, words: int) -> Ints:
+    def document_frequencies(self, rows: NDArray[np.int64], words: int) -> NDArray[np.int64]:
         """In how many of ``rows`` each of so many words is."""
-        sides = ((self.title_words, self.title_ends), (self.body_words, self.body_ends))
-        found = np.concatenate(
-            [numbers[places(ends[rows], ends[rows + 1])] for numbers, ends in sides]
-        )
-        owner = np.concatenate(
-            [np.repeat(np.arange(rows.size), ends[rows + 1] - ends[rows]) for _, ends in sides]
-        )
-        return np.bincount(np.unique(owner * words + found) % max(1, words), minlength=words)
+        numbers, owners = [], []
+        for occurrences, ends in (
+            (self.title_words, self.title_ends),
+            (self.body_words, self.body_ends),
+        ):
+            starts, stops = ends[rows], ends[rows + 1]
+            numbers.append(occurrences[places(starts, stops)])
+            owners.append(np.repeat(np.arange(rows.size), stops - starts))
+
+        distinct = np.unique(np.concatenate(owners) * words + np.concatenate(numbers))
+        return np.bincount(distinct % max(1, words), minlength=words)
 
 
-def _saved(words: Arrays) -> _Texts:
+def _texts_of_saved(saved: Arrays) -> _Texts:
     return _Texts(
-        words["title_words"],
-        words["title_ends"],
-        words["body_words"],
-        words["body_ends"][words["firsts"]],
+        saved["title_words"],
+        saved["title_ends"],
+        saved["body_words"],
+        saved["body_ends"][saved["firsts"]],
     )
 
 
-def _now(corpus: ForwardIndex) -> _Texts:
-    firsts = np.array(
-        [*(facts.first for facts in corpus.documents), len(corpus.passage_doc)], dtype=np.int64
-    )
-    title_ends, body_ends = (
-        np.frombuffer(ends, dtype=np.int64) for ends in (corpus.title_ends, corpus.body_ends)
-    )
+def _texts_of(forward_index: ForwardIndex) -> _Texts:
+    firsts = [
+        *(facts.first for facts in forward_index.documents),
+        len(forward_index.passage_doc),
+    ]
+    body_ends = np.frombuffer(forward_index.body_ends, dtype=np.int64)
     return _Texts(
-        corpus.title_words.array(), title_ends, corpus.body_words.array(), body_ends[firsts]
+        forward_index.title_words.array(),
+        np.frombuffer(forward_index.title_ends, dtype=np.int64),
+        forward_index.body_words.array(),
+        body_ends[np.array(firsts, dtype=np.int64)],
     )

@@ -29,7 +29,7 @@ from kb.ids import document_key
 from kb.search.analysis.tokenizer import tokens
 from kb.search.documents import Document
 from kb.search.index.document_store import STORE_FILE, DocumentStore, StoreDifference
-from kb.search.query.parser import Operator, day
+from kb.search.query.parser import Operator, day_number
 
 with warnings.catch_warnings():
     # Invalid escapes in string literals of Whoosh 2.7.4, reported when it is first compiled.
@@ -269,7 +269,7 @@ class OperatorSearch:
 def _query(operator: Operator) -> Any:
     field = operator.field or "body"
     if field in ("before", "after"):
-        number = day(operator.text) or 0
+        number = day_number(operator.text) or 0
         low, high = (1, number - 1) if field == "before" else (number, None)
         return query.NumericRange("day", low, high)
 

@@ -1,9 +1,9 @@
-"""How are many arrays kept in one file that opens in a millisecond?
+"""Array file: many arrays in one file that opens in a millisecond.
 
 A header (JSON: name, dtype, shape, offset) and then the arrays, each on a 64-byte boundary. The
-file is mapped, not read: all server processes share its pages. Our own because ``.npz`` cannot be
-mapped and ``.npy`` costs one file an array; nothing in the file can run code. Checksums are the
-generation's business.
+file is mapped, not read, so all server processes share its pages. Our own format, because ``.npz``
+cannot be mapped and ``.npy`` takes one file for each array; nothing in the file can run code.
+Checksums belong to the generation.
 """
 
 from __future__ import annotations
@@ -16,37 +16,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.errors import Unavailable
 
-MAGIC = b"KBARRAY1"
-_ALIGN = 64
-_PAGE = 4096
-Arrays = dict[str, npt.NDArray[Any]]
+Arrays = dict[str, NDArray[Any]]  # by name; each writer documents dtypes and shapes of its own
+
+_MAGIC = b"KBARRAY1"
+_HEADER_LENGTH = struct.Struct("<I")
+_HEADER_START = len(_MAGIC) + _HEADER_LENGTH.size
+_ALIGNMENT = 64
+_PAGE_SIZE = 4096
 
 
-def save_arrays(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write ``arrays`` to ``path``; syncing it to disk is left to the generation."""
-    flat = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     rows, offset = [], 0
-    for name, array in flat.items():
+    for name, array in contiguous.items():
         rows.append([name, array.dtype.str, list(array.shape), offset])
-        offset += -(-array.nbytes // _ALIGN) * _ALIGN
+        offset += _aligned(array.nbytes)
+
     header = json.dumps(rows).encode()
-    start = -(-(len(MAGIC) + 4 + len(header)) // _ALIGN) * _ALIGN
+    head = _MAGIC + _HEADER_LENGTH.pack(len(header)) + header
     with path.open("wb") as file:
-        file.write((MAGIC + struct.pack("<I", len(header)) + header).ljust(start, b"\0"))
-        for array in flat.values():
+        file.write(head.ljust(_aligned(len(head)), b"\0"))
+        for array in contiguous.values():
             if array.size:
-                file.write(
-                    array.reshape(-1).view(np.uint8).data
-                )  # as it lies there: a copy could be large
-            file.write(b"\0" * (-array.nbytes % _ALIGN))
+                # From where it lies: a copy could be large.
+                file.write(array.reshape(-1).view(np.uint8).data)
+            file.write(b"\0" * (-array.nbytes % _ALIGNMENT))
 
 
 def load_arrays(path: Path) -> Arrays:
-    """Map ``path`` and return its arrays, read-only. Raises Unavailable when it is not such a file
+    """Map ``path`` and return its arrays, read-only. Raises Unavailable when it is not an array file
     or is cut short.
     """
     try:
@@ -56,8 +59,17 @@ def load_arrays(path: Path) -> Arrays:
         raise Unavailable(
             f"The index file {path.name} cannot be read: {error}. Run `kb index --full`."
         ) from error
+
     try:
-        return _arrays(view)
+        if view[: len(_MAGIC)] != _MAGIC:
+            raise ValueError("not an array file")
+        (length,) = _HEADER_LENGTH.unpack_from(view, len(_MAGIC))
+        header_end = _HEADER_START + length
+        rows = json.loads(bytes(view[_HEADER_START:header_end]))
+        start = _aligned(header_end)
+        return {
+            name: _array(view, start + offset, dtype, shape) for name, dtype, shape, offset in rows
+        }
     except (ValueError, TypeError, KeyError, struct.error) as error:
         raise Unavailable(
             f"The index file {path.name} is damaged. Run `kb index --full`."
@@ -65,27 +77,21 @@ def load_arrays(path: Path) -> Arrays:
 
 
 def touch_arrays(arrays: Arrays) -> None:
-    """Read one byte of every page, so that nobody's query waits for the system to find them (other
-    threads run on).
+    """Read one byte of every page, so that no query waits for the disk; other threads run
+    meanwhile.
     """
     for array in arrays.values():
         if array.nbytes:
-            array.reshape(-1).view(np.uint8)[::_PAGE].max()
+            array.reshape(-1).view(np.uint8)[::_PAGE_SIZE].max()
 
 
-def _arrays(view: memoryview) -> Arrays:
-    if view[: len(MAGIC)] != MAGIC:
-        raise ValueError("not an array file")
-    (length,) = struct.unpack_from("<I", view, len(MAGIC))
-    head = len(MAGIC) + 4
-    rows = json.loads(bytes(view[head : head + length]))
-    start = -(-(head + length) // _ALIGN) * _ALIGN
-    return {name: _array(view, start + offset, dtype, shape) for name, dtype, shape, offset in rows}
-
-
-def _array(view: memoryview, start: int, dtype: str, shape: list[int]) -> npt.NDArray[Any]:
-    kind = np.dtype(dtype)
-    if kind.hasobject:
-        raise ValueError("objects are never stored")
+def _array(view: memoryview, start: int, dtype_name: str, shape: list[int]) -> NDArray[Any]:
+    dtype = np.dtype(dtype_name)
+    if dtype.hasobject:
+        raise ValueError("objects are never stored")  # they would be unpickled
     count = int(np.prod(shape)) if shape else 1
-    return np.frombuffer(view, dtype=kind, count=count, offset=start).reshape(shape)
+    return np.frombuffer(view, dtype=dtype, count=count, offset=start).reshape(shape)
+
+
+def _aligned(size: int) -> int:
+    return -(-size // _ALIGNMENT) * _ALIGNMENT

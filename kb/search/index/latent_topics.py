@@ -74,7 +74,7 @@ def _placed(
     if then is not None:
         now, old = then.passages(made["doc_passages"])
         was[now] = old
-    directions, lengths = spill.run(np.int8), spill.run(np.float32)
+    directions, lengths = spill.array(np.int8), spill.array(np.float32)
     placed = np.flatnonzero(place >= 0)
     dense = words[place[placed]].astype(np.float32) if (was < 0).any() else words
     for low in range(0, passages, _BATCH):

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.index import term_dictionary as vocabulary
 from kb.search.index.array_file import Arrays
 from kb.search.index.spill import Spill
 from kb.search.index.term_dictionary import TermDictionary
@@ -58,7 +57,7 @@ def pack(
     texts: list[str] = []
     stems_of: list[Ints] = []
     counts: list[int] = []
-    all_docs, all_codes = spill.run(np.int32), spill.run(np.uint8)
+    all_docs, all_codes = spill.array(np.int32), spill.array(np.uint8)
     all_docs.append(docs)
     all_codes.append(codes)
     for text, low, high in _ranges(words, most, many):
@@ -77,7 +76,7 @@ def pack(
         counts.append(found.size)
     ends = pointers[-1] + np.cumsum(counts)
     return {
-        **vocabulary.pack(texts, "begin"),
+        **TermDictionary.pack(texts, "begin"),
         "begin_pointers": np.concatenate(([0], np.cumsum([s.size for s in stems_of]))).astype(
             np.int64
         ),

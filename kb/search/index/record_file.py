@@ -1,8 +1,7 @@
-"""Here is a number: what was written under it?
+"""Record file: values by number, in one mapped file from which each is read in a microsecond.
 
-Values in the order of their numbers, in one file that is mapped and read in a microsecond: what
-hits show of a document and of a passage. Written front to back while a generation is built, so that
-memory is bounded by one record. Not for finding a number: that is the matrix.
+Holds what hits show of a document and of a passage. Written front to back while a generation is
+built, so memory is bounded by one record. Finding a number is the partition's work.
 """
 
 from __future__ import annotations
@@ -15,22 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.errors import Unavailable
 
 _MAGIC = b"KBRECORD"
-_FOOT = struct.Struct(
-    "<8sQ"
-)  # magic, number of records; before it their offsets and the end, 8 bytes each
-_ALIGN = 8
-_decode = (
-    json.JSONDecoder().raw_decode
-)  # as json.loads, which looks for encodings and white space first
+#: Magic and number of records; before it the offset of each record and of the end, 8 bytes each.
+_FOOTER = struct.Struct("<8sQ")
+_OFFSET_SIZE = 8
+# Like json.loads, but that looks for encodings and white space first.
+_decode = json.JSONDecoder().raw_decode
 
 
 class RecordWriter:
-    """Writes one record after the other; the first has the number 0. Syncing is left to the
+    """Writes one record after the other; the first has number 0. Syncing is left to the
     generation.
     """
 
@@ -39,40 +36,41 @@ class RecordWriter:
         self._offsets = array("q", [0])
 
     def add(self, value: Any) -> None:
-        """Take up one value that JSON can hold."""
+        """Write one value that JSON can hold."""
         raw = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
         self._file.write(raw)
         self._offsets.append(self._offsets[-1] + len(raw))
 
     def copy(self, records: Records, first: int, last: int) -> None:
-        """Take over the records from ``first`` to ``last`` (half-open) as they are."""
-        ends = records.ends(first, last)
+        """Copy the records from ``first`` to ``last`` (half-open) as they are."""
+        offsets = records.offsets(first, last)
         self._file.write(records.raw(first, last))
-        self._offsets.frombytes((ends - (ends[0] - self._offsets[-1]))[1:].tobytes())
+        shift = self._offsets[-1] - offsets[0]
+        self._offsets.frombytes((offsets + shift)[1:].tobytes())
 
     def close(self) -> None:
-        """End the file; done twice, it changes nothing."""
+        """Write the footer; closing twice changes nothing."""
         if self._file.closed:
             return
         with self._file as file:
-            file.write(b"\0" * (-self._offsets[-1] % _ALIGN))
+            file.write(b"\0" * (-self._offsets[-1] % _OFFSET_SIZE))
             file.write(self._offsets.tobytes())
-            file.write(_FOOT.pack(_MAGIC, len(self._offsets) - 1))
+            file.write(_FOOTER.pack(_MAGIC, len(self._offsets) - 1))
 
 
 class Records:
     """The records of one file, by number; safe to share between threads."""
 
     def __init__(self, path: Path) -> None:
-        """Raises Unavailable when ``path`` is not such a file or is cut short."""
+        """Raises Unavailable when ``path`` is not a record file or is cut short."""
         try:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-            magic, count = _FOOT.unpack(self._map[-_FOOT.size :])
-            end = len(self._map) - _FOOT.size
-            start = end - 8 * (count + 1)
+            magic, count = _FOOTER.unpack(self._map[-_FOOTER.size :])
+            end = len(self._map) - _FOOTER.size
+            start = end - _OFFSET_SIZE * (count + 1)
             if magic != _MAGIC or start < 0:
-                raise ValueError("not a file of records")
+                raise ValueError("not a record file")
         except (OSError, ValueError, struct.error) as error:
             raise Unavailable(
                 f"The index file {path.name} cannot be read: {error}. Run `kb index --full`."
@@ -82,18 +80,18 @@ class Records:
     def __len__(self) -> int:
         return len(self._offsets) - 1
 
-    def ends(self, first: int, last: int) -> npt.NDArray[np.int64]:
-        """Where the records from ``first`` to ``last`` begin in the file, and where the last one
-        ends.
-        """
-        return np.frombuffer(self._offsets[first : last + 1], dtype=np.int64)
-
-    def raw(self, first: int, last: int) -> bytes:
-        """The bytes of the records from ``first`` to ``last``, one after the other."""
-        return self._map[self._offsets[first] : self._offsets[last]]
-
     def __getitem__(self, number: int) -> Any:
         if not 0 <= number < len(self):
             raise IndexError(number)
         value, _ = _decode(self._map[self._offsets[number] : self._offsets[number + 1]].decode())
         return value
+
+    def offsets(self, first: int, last: int) -> NDArray[np.int64]:
+        """Where the records from ``first`` to ``last`` (half-open) begin in the file, and where the
+        last of them ends.
+        """
+        return np.frombuffer(self._offsets[first : last + 1], dtype=np.int64)
+
+    def raw(self, first: int, last: int) -> bytes:
+        """The bytes of the records from ``first`` to ``last`` (half-open)."""
+        return self._map[self._offsets[first] : self._offsets[last]]

@@ -1,9 +1,9 @@
-"""Where do numbers lie while an index is built, so that memory is bounded by a batch of documents?
+"""Spill: arrays that are written front to back while an index is built, in memory or on disk.
 
-A ``Run`` is written front to back, into a file without a name as soon as it is large, and then read
-like an array: its pages are the system's, which takes them back when it needs them. ``Columns``
-puts tables together whose rows came batch by batch. Build time only; what a generation keeps is
-written by ``arrays``.
+A ``SpilledArray`` moves into a file without a name as soon as it is large, and is then read like an
+array: the system takes its pages back when it needs them, so memory is bounded by a batch of
+documents. ``Columns`` puts sparse tables together whose rows come batch by batch. Build time only;
+what a generation keeps is written by ``array_file``.
 """
 
 from __future__ import annotations
@@ -17,53 +17,56 @@ from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.search.kernels.dispatch import places
 
-Ints = npt.NDArray[Any]
-#: Bytes of a run that stay in memory.
-SMALL = 4 * 1024 * 1024
+Numbers = NDArray[Any]  # of the type that the array was made for
+Pointers = NDArray[np.int64]  # [lists + 1], where each list begins, and where the last one ends
+
+#: Bytes of an array that stay in memory.
+MAX_IN_MEMORY = 4 * 1024 * 1024
 #: Numbers that are worked on at once.
-BLOCK = 1 << 20
+BLOCK_SIZE = 1 << 20
 
 
 class Spill:
-    """Keeps the files of runs in ``folder``, unseen, until it is closed; without a folder, all
-    stays in memory.
+    """Owns the files of arrays in ``folder`` until it is closed; without a folder, everything stays
+    in memory.
     """
 
     def __init__(
-        self, folder: Path | None = None, *, small: int | None = None, block: int = BLOCK
+        self, folder: Path | None = None, *, small: int | None = None, block: int = BLOCK_SIZE
     ) -> None:
         self.folder, self.block = folder, block
-        self.small = SMALL if small is None else small
+        self.small = MAX_IN_MEMORY if small is None else small
         self._files: list[IO[bytes]] = []
 
-    def run(self, dtype: npt.DTypeLike) -> Run:
-        return Run(self, np.dtype(dtype))
+    def array(self, dtype: npt.DTypeLike) -> SpilledArray:
+        return SpilledArray(self, np.dtype(dtype))
 
     def file(self) -> IO[bytes]:
-        made: IO[bytes] = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 # closed with the others
-        self._files.append(made)
-        return made
+        file: IO[bytes] = tempfile.TemporaryFile(dir=self.folder)  # noqa: SIM115 # see close
+        self._files.append(file)
+        return file
 
     def close(self) -> None:
-        """Give the room on the disk back; arrays that are still read stay readable."""
+        """Give the space on disk back; arrays that are still read stay readable."""
         while self._files:
             self._files.pop().close()
 
 
-class Run:
+class SpilledArray:
     """Numbers of one type, in order of writing. Raises OSError when the disk is full."""
 
     def __init__(self, spill: Spill, dtype: np.dtype[Any]) -> None:
         self._spill, self._dtype = spill, dtype
-        self._recent = array(dtype.char)
-        self._parts: list[Ints] = []
-        self._held = 0  # bytes of parts
+        self._recent = array(dtype.char)  # written one by one
+        self._parts: list[Numbers] = []  # written as arrays, and not yet to the file
+        self._part_bytes = 0
         self._file: IO[bytes] | None = None
         self._written = 0
-        self._array: Ints | None = None
+        self._array: Numbers | None = None
 
     def __len__(self) -> int:
         return self._written + len(self._recent)
@@ -72,101 +75,111 @@ class Run:
         """Write a few numbers, one by one."""
         self._recent.extend(numbers)
         if len(self._recent) * self._dtype.itemsize >= self._spill.small:
-            self._settle()
+            self._flush_recent()
 
-    def append(self, values: Ints) -> None:
+    def append(self, values: Numbers) -> None:
         """Write an array; of several dimensions, row by row. It must not change afterwards."""
-        self._settle()
+        self._flush_recent()
         flat = np.ascontiguousarray(values, dtype=self._dtype).reshape(-1)
         if not flat.size:
             return
+
         self._array = None
         self._written += flat.size
         self._parts.append(flat)
-        self._held += flat.nbytes
-        if self._spill.folder is not None and (
-            self._file is not None or self._held > self._spill.small
-        ):
+        self._part_bytes += flat.nbytes
+
+        is_large = self._file is not None or self._part_bytes > self._spill.small
+        if self._spill.folder is not None and is_large:
             self._file = self._file or self._spill.file()
             for part in self._parts:
                 self._file.write(part.view(np.uint8).data)
-            self._parts, self._held = [], 0
+            self._parts, self._part_bytes = [], 0
 
-    def _settle(self) -> None:
+    def _flush_recent(self) -> None:
         if self._recent:
             recent, self._recent = self._recent, array(self._dtype.char)
             self.append(np.frombuffer(recent, dtype=self._dtype))
 
-    def array(self) -> Ints:
-        """All that was written, read-only."""
-        self._settle()
+    def array(self) -> Numbers:
+        """Everything that was written, read-only."""
+        self._flush_recent()
         if self._array is None:
-            self._array = self._whole()
+            self._array = self._read()
         return self._array
 
-    def _whole(self) -> Ints:
+    def _read(self) -> Numbers:
         if self._file is not None:
             self._file.flush()
-            return np.frombuffer(
-                mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ), dtype=self._dtype
-            )
+            mapped = mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ)
+            return np.frombuffer(mapped, dtype=self._dtype)
+
         if len(self._parts) != 1:
             self._parts = [np.concatenate([np.zeros(0, dtype=self._dtype), *self._parts])]
         return self._parts[0]
 
 
 class Columns:
-    """Sparse columns of which the rows come in batches: for each column its rows, ascending, and
-    values beside them.
+    """Sparse columns whose rows come in batches: for each column its rows, ascending, with values
+    beside them.
     """
 
     def __init__(self, spill: Spill, *dtypes: npt.DTypeLike) -> None:
         self._spill, self._dtypes = spill, dtypes
-        self._pointers = spill.run(np.int64)
-        self._values = [spill.run(dtype) for dtype in dtypes]
-        self._ends = [0]
+        self._pointers = spill.array(np.int64)  # of every batch, one after the other
+        self._values = [spill.array(dtype) for dtype in dtypes]
+        self._batch_ends = [0]
 
-    def add(self, pointers: Ints, *values: Ints) -> None:
-        """The next batch, of the same columns: where each begins among ``values``, of which there
-        are as many lists as types."""
+    def add(self, pointers: Pointers, *values: Numbers) -> None:
+        """Add the next batch, which has the same columns: ``pointers`` says where each one begins
+        among ``values``, one list for each of the types.
+        """
         self._pointers.append(pointers)
-        for run, numbers in zip(self._values, values, strict=True):
-            run.append(numbers)
-        self._ends.append(len(self._values[0]))
+        for column, numbers in zip(self._values, values, strict=True):
+            column.append(numbers)
+        self._batch_ends.append(len(self._values[0]))
 
-    def merged(self) -> tuple[Ints, list[Ints]]:
-        """Where each column begins, and the values of all batches: of each column those of the
+    def merged(self) -> tuple[Pointers, list[Numbers]]:
+        """Where each column begins, and the values of all batches: in each column those of the
         first batch first.
         """
-        batches = len(self._ends) - 1
-        if batches <= 1:
-            pointers = self._pointers.array()
-            return pointers if batches else np.zeros(1, dtype=np.int64), [
-                run.array() for run in self._values
-            ]
+        batches = len(self._batch_ends) - 1
+        if batches == 0:
+            return np.zeros(1, dtype=np.int64), [column.array() for column in self._values]
+        if batches == 1:
+            return self._pointers.array(), [column.array() for column in self._values]
+
         table = self._pointers.array().reshape(batches, -1)
         pointers = np.concatenate(([0], np.cumsum(sum(np.diff(row) for row in table))))
-        made = [self._spill.run(dtype) for dtype in self._dtypes]
-        for low, high in blocks(
-            pointers, self._spill.block, most=max(1, self._spill.block // batches)
-        ):
-            begin, counts = table[:, low:high], np.diff(table[:, low : high + 1])
-            first = pointers[low:high] - pointers[low] + np.cumsum(counts, axis=0) - counts
-            at = places(first.ravel(), (first + counts).ravel())
+        merged = [self._spill.array(dtype) for dtype in self._dtypes]
+        max_lists = max(1, self._spill.block // batches)
+
+        for low, high in blocks(pointers, self._spill.block, most=max_lists):
+            # Of each batch (row) and column: where it begins, how long it is, where it goes.
+            begins = table[:, low:high]
+            counts = np.diff(table[:, low : high + 1])
+            targets = pointers[low:high] - pointers[low] + np.cumsum(counts, axis=0) - counts
+            order = places(targets.ravel(), (targets + counts).ravel())
+
             edges = [
-                (end + a, end + b)
-                for end, a, b in zip(self._ends, begin[:, 0], table[:, high], strict=False)
+                (offset + first, offset + last)
+                for offset, first, last in zip(
+                    self._batch_ends, begins[:, 0], table[:, high], strict=False
+                )
             ]
-            for run, old in zip(made, (run.array() for run in self._values), strict=True):
-                block = np.empty(at.size, dtype=old.dtype)
-                block[at] = np.concatenate([old[a:b] for a, b in edges])
-                run.append(block)
-        return pointers, [run.array() for run in made]
+            for target, source in zip(merged, self._values, strict=True):
+                values = source.array()
+                block = np.empty(order.size, dtype=values.dtype)
+                block[order] = np.concatenate([values[first:last] for first, last in edges])
+                target.append(block)
+
+        return pointers, [column.array() for column in merged]
 
 
-def blocks(pointers: Ints, size: int, *, most: int = BLOCK) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of the lists that ``pointers`` tell the beginnings of, each of up to
-    ``size`` entries and ``most`` lists, and one list at least."""
+def blocks(pointers: Pointers, size: int, *, most: int = BLOCK_SIZE) -> Iterator[tuple[int, int]]:
+    """Half-open ranges of lists that are worked on together: up to ``size`` entries and ``most``
+    lists, and at least one list.
+    """
     low, last = 0, pointers.size - 1
     while low < last:
         high = int(np.searchsorted(pointers, pointers[low] + size, "right")) - 1

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.analysis import char_ngrams as pieces
+from kb.search.analysis import char_ngrams
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
 from kb.search.index.spill import Columns, Spill, blocks
@@ -51,7 +51,7 @@ def pack(
         df += np.bincount(grams[pointers[low] : pointers[high]], minlength=df.size)
     # scikit-learn's smooth idf, and unit length, so that a dot product is a cosine.
     idf = (np.log((1 + len(titles)) / (1 + df)) + 1).astype(np.float32)
-    lengths, columns = spill.run(np.float64), Columns(spill, np.int32, np.float32)
+    lengths, columns = spill.array(np.float64), Columns(spill, np.int32, np.float32)
     for low, high in blocks(pointers, spill.block):
         here = slice(int(pointers[low]), int(pointers[high]))
         table = _table(grams[here], counts[here], pointers[low : high + 1] - pointers[low], df.size)
@@ -102,11 +102,11 @@ def _counted(titles: Sequence[str], then: CarriedOver | None, spill: Spill) -> _
 
 def _taken_apart(titles: Sequence[str], spill: Spill) -> _Counts:
     hashes, lengths = np.zeros(0, dtype=np.uint32), np.zeros(len(titles), dtype=np.int64)
-    found, times, grams = spill.run(np.uint32), spill.run(np.uint8), spill.run(np.int32)
+    found, times, grams = spill.array(np.uint32), spill.array(np.uint8), spill.array(np.int32)
     for low in range(0, len(titles), _BATCH):
         some = titles[low : low + _BATCH]
-        points, ends = pieces.letters(some)
-        own, at = pieces.hashes(points)
+        points, ends = char_ngrams.code_points(some)
+        own, at = char_ngrams.ngram_hashes(points)
         keys, counts = np.unique(
             (ends.searchsorted(at, "right") - 1) << 32 | own, return_counts=True
         )
@@ -127,7 +127,7 @@ def _joined(parts: Sequence[tuple[Ints, Ints, _Counts]], titles: int, spill: Spi
     for place, was, source in parts:
         lengths[place] = np.diff(source.pointers)[was]
     pointers = np.concatenate(([0], np.cumsum(lengths)))
-    grams, times = spill.run(np.int32), spill.run(np.uint8)
+    grams, times = spill.array(np.int32), spill.array(np.uint8)
     numbers = [hashes.searchsorted(source.hashes) for _, _, source in parts]
     for low, high in blocks(pointers, spill.block):
         here = np.zeros((2, int(pointers[high] - pointers[low])), dtype=np.int32)
@@ -148,7 +148,7 @@ def _without_unused(counts: _Counts, spill: Spill) -> _Counts:
         used[counts.grams[counts.pointers[low] : counts.pointers[high]]] = True
     if used.all():
         return counts
-    number, grams = np.cumsum(used) - 1, spill.run(np.int32)
+    number, grams = np.cumsum(used) - 1, spill.array(np.int32)
     for low, high in blocks(counts.pointers, spill.block):
         grams.append(number[counts.grams[counts.pointers[low] : counts.pointers[high]]])
     return _Counts(counts.hashes[used], counts.pointers, grams.array(), counts.times)
@@ -158,7 +158,7 @@ def _heaviest(columns: Columns, width: int, spill: Spill) -> Arrays:
     """Of each piece the titles where it weighs most, ties in order."""
     found, (titles, weight) = columns.merged()
     pointers = found if found.size > 1 else np.zeros(width + 1, dtype=np.int64)
-    docs, kept_weights = spill.run(np.int32), spill.run(np.uint16)
+    docs, kept_weights = spill.array(np.int32), spill.array(np.uint16)
     for low, high in blocks(pointers, spill.block):
         here = slice(int(pointers[low]), int(pointers[high]))
         keep = _kept(pointers[low : high + 1] - pointers[low], weight[here])
@@ -217,7 +217,7 @@ class TitleNgrams:
 
     def vector(self, text: str) -> Vector | None:
         """``text`` as a vector; None when no title has any of its pieces."""
-        points, _ = pieces.letters([text[:_LONGEST]])
+        points, _ = char_ngrams.code_points([text[:_LONGEST]])
         found, counts, unknown = self._run.pieces(points, self._a["gram_hashes"])
         if not found.size:
             return None

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.analysis.tokenizer import plain
+from kb.search.analysis.tokenizer import written_words
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
 from kb.search.kernels.dispatch import Kernels
@@ -47,7 +47,7 @@ def _written(title: str) -> bytes:
     """The words of a title, a space before, between and behind them: two spaces stand only between
     titles.
     """
-    return f" {' '.join(plain(title))[:_LONGEST]} ".encode("utf-8", "surrogatepass")
+    return f" {' '.join(written_words(title))[:_LONGEST]} ".encode("utf-8", "surrogatepass")
 
 
 def tails(text: str) -> list[tuple[bytes, float]]:
@@ -57,7 +57,7 @@ def tails(text: str) -> list[tuple[bytes, float]]:
     >>> tails("reset my pa")
     [(b' pa', 0.2), (b' my pa', 0.5), (b' reset my pa', 1.0)]
     """
-    words = list(plain(text[:_LONGEST]))
+    words = list(written_words(text[:_LONGEST]))
     whole = len(" ".join(words))
     end = "" if text[-1:].isalnum() else " "
     longer = accumulate(reversed(words[-_MOST:]), lambda tail, word: f"{word} {tail}")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.analysis import char_ngrams as pieces
+from kb.search.analysis import char_ngrams
 from kb.search.kernels.layout import HALF_STEP, Asked, Directions, Passages, ScratchMarks, Titles
 
 Ints = npt.NDArray[Any]
@@ -288,7 +288,16 @@ def top(documents: Ints, scores: Any, most: int) -> Ints:
 
 def by_numpy() -> Kernels:
     return Kernels(
-        _add, _add_row, _add_half, _unite, _alike, _look, _near, pieces.numbers, _tails, _kin
+        _add,
+        _add_row,
+        _add_half,
+        _unite,
+        _alike,
+        _look,
+        _near,
+        char_ngrams.ngram_numbers,
+        _tails,
+        _kin,
     )
 
 

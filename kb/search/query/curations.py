@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kb.search.analysis.tokenizer import Analyzer, words
+from kb.search.analysis.tokenizer import Analyzer, index_words
 from kb.search.scoring.bm25 import QueryTerm
 
 Floats = npt.NDArray[Any]
@@ -93,9 +93,14 @@ class Curations:
         pairs = []
         for row in rows:
             same = row.get("words", ())
-            pairs += [(words(one), words(other)) for one in same for other in same if one != other]
             pairs += [
-                (words(one), words(other))
+                (index_words(one), index_words(other))
+                for one in same
+                for other in same
+                if one != other
+            ]
+            pairs += [
+                (index_words(one), index_words(other))
                 for one in row.get("from", ())
                 for other in row.get("to", ())
             ]
@@ -106,7 +111,7 @@ class Curations:
         if self._stop is None:
             return text
         rest = self._stop.sub(" ", text)
-        return rest if words(rest) else text
+        return rest if index_words(rest) else text
 
     def decide(self, text: str) -> CurationRules:
         """All rules that hold for a query, the first pin first."""
@@ -134,7 +139,7 @@ class Curations:
         """
         if not self._synonyms:
             return meanings
-        typed = words(text)
+        typed = index_words(text)
         more: dict[str, list[int]] = {}
         for one, other in self._synonyms:
             if one and _holds(typed, one):

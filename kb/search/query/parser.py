@@ -11,12 +11,14 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
-LONGEST = 1000  # characters; a pasted error message fits, a pasted log does not
-MOST_OPERATORS = 16
-FIELDS = ("title", "product", "version", "kind", "tag", "before", "after")
+MAX_QUERY_LENGTH = 1000  # characters; a pasted error message fits, a pasted log does not
+MAX_OPERATORS = 16
+OPERATOR_FIELDS = ("title", "product", "version", "kind", "tag", "before", "after")
 _DATES = ("before", "after")
 _PIECE = re.compile(
-    r"""(?:(?<=\s)|^)(?P<minus>-(?=[\w"]))?(?:(?P<field>""" + "|".join(FIELDS) + r"""):(?=\S))?"""
+    r"""(?:(?<=\s)|^)(?P<minus>-(?=[\w"]))?(?:(?P<field>"""
+    + "|".join(OPERATOR_FIELDS)
+    + r"""):(?=\S))?"""
     r"""(?:"(?P<phrase>[^"]*)"|(?P<word>\S+))""",
     re.IGNORECASE,
 )
@@ -44,17 +46,17 @@ class Query:
     notes: tuple[str, ...] = ()
 
 
-def plain(text: str) -> Query:
+def plain_query(text: str) -> Query:
     """A title or a question: every character is words."""
     return Query(text, _bounded(text))
 
 
-def parse(text: str) -> Query:
+def parse_query(text: str) -> Query:
     """A search with operators, if there are any. Never raises; every string is a query."""
     bounded = _bounded(text)
     notes = (
-        [f"Only the first {LONGEST} characters were searched."]
-        if len(text.strip()) > LONGEST
+        [f"Only the first {MAX_QUERY_LENGTH} characters were searched."]
+        if len(text.strip()) > MAX_QUERY_LENGTH
         else []
     )
     if bounded.count('"') % 2:
@@ -64,7 +66,7 @@ def parse(text: str) -> Query:
     operators: list[Operator] = []
     for match in _PIECE.finditer(bounded):
         operator = _operator(match, notes)
-        if operator is None or len(operators) == MOST_OPERATORS:
+        if operator is None or len(operators) == MAX_OPERATORS:
             words.append(match["phrase"] or match["word"] or "")
         else:
             operators.append(operator)
@@ -79,7 +81,7 @@ def parse(text: str) -> Query:
 
 
 def _bounded(text: str) -> str:
-    return text.strip()[:LONGEST].replace("\0", " ")
+    return text.strip()[:MAX_QUERY_LENGTH].replace("\0", " ")
 
 
 def _operator(match: re.Match[str], notes: list[str]) -> Operator | None:
@@ -92,7 +94,7 @@ def _operator(match: re.Match[str], notes: list[str]) -> Operator | None:
     text = (phrase if phrase is not None else word).strip()
     if not (minus or field or phrase is not None) or not re.search(r"\w", text):
         return None
-    if field in _DATES and not day(text):
+    if field in _DATES and not day_number(text):
         notes.append(
             f"{field}: takes a date such as {field}:2026-01-31; it was read as plain words."
         )
@@ -104,7 +106,7 @@ def _ranks(operator: Operator) -> bool:
     return not operator.excluded and operator.field in ("", "title")
 
 
-def day(text: str) -> int | None:
+def day_number(text: str) -> int | None:
     """``2026``, ``2026-01`` or ``2026-01-31`` as a day number (the first day meant); None for
     anything else.
     """

@@ -1,122 +1,125 @@
-"""Which known word did someone mean?
+"""Spelling: the known words that somebody may have meant.
 
-Corrections at distance 1 by deletes in common (Garbe's SymSpell): every word of four letters or
-more is filed under itself and under itself less each one letter, as hashes in two sorted arrays.
-Our own, because symspellpy builds for seconds at every start and cannot be mapped. The words are
-those of one audience, so a correction never tells of others' documents.
+Corrections at edit distance 1 by deletes in common (SymSpell, W. Garbe 2012): every word of four
+letters or more is filed under itself and under itself less each one letter, as hashes in two sorted
+arrays. Our own, because symspellpy builds for seconds at every start and cannot be mapped. The
+words are those of one audience, so a correction never reveals what others wrote.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.search.index.array_file import Arrays
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.scoring import weights
 
-SHORTEST = 4
-LONGEST = 32
-BEST = 3
+FormHashes = NDArray[np.uint32]  # [forms], ascending
+FormWords = NDArray[np.int32]  # [forms], the number of the word, ascending within a hash
 
-
-def pack(
-    words: Sequence[str],
-    df: npt.NDArray[np.int32],
-    before: Arrays | None = None,
-    now: npt.NDArray[Any] | None = None,
-) -> Arrays:
-    """Arrays for the sorted vocabulary ``words``; words of one document only are nobody's
-    correction.
-
-    ``before`` are the same audience's arrays of last time, and ``now`` the numbers that its words
-    have now (-1 for those that are gone): the forms of words that were filed then are not made
-    again.
-    """
-    hashes, numbers = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32)
-    filed = np.zeros(len(words), dtype=bool)
-    if before is not None and now is not None:
-        numbers = now[before["typo_words"]]
-        still = numbers >= 0
-        still[still] = df[numbers[still]] >= 2
-        hashes, numbers = before["typo_hashes"][still], numbers[still]
-        filed[numbers] = True
-    more_hashes: list[int] = []
-    more_numbers: list[int] = []
-    for number in np.flatnonzero((df >= 2) & ~filed).tolist():
-        if correctable(words[number]):
-            forms = _forms(words[number])
-            more_hashes.extend(forms)
-            more_numbers.extend([number] * len(forms))
-    more = np.array(more_hashes, dtype=np.uint32), np.array(more_numbers, dtype=np.int32)
-    order = np.lexsort(more[::-1])
-    # What was filed is in order still: numbers change, but the order of words does not.
-    keys, added = _keys(hashes, numbers), _keys(more[0][order], more[1][order])
-    at = keys.searchsorted(added)
-    return {
-        "typo_hashes": np.insert(hashes, at, more[0][order]),
-        "typo_words": np.insert(numbers, at, more[1][order]),
-    }
-
-
-def _keys(hashes: npt.NDArray[np.uint32], numbers: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    return (hashes.astype(np.int64) << 31) | numbers
-
-
-def correctable(word: str) -> bool:
-    """Prose only: identifiers, numbers and versions are matched exactly or not at all."""
-    return SHORTEST <= len(word) <= LONGEST and word.isalpha()
+_MIN_LENGTH = 4
+_MAX_LENGTH = 32
+_MAX_CORRECTIONS = 3
+#: A word of a single document corrects nobody.
+_MIN_DOCUMENTS = 2
 
 
 class Speller:
     """Corrections for unknown words, best first, with weights that sum to 1."""
 
     def __init__(self, arrays: Arrays, surfaces: TermDictionary) -> None:
-        self._hashes, self._words = arrays["typo_hashes"], arrays["typo_words"]
+        self._hashes: FormHashes = arrays["typo_hashes"]
+        self._words: FormWords = arrays["typo_words"]
         self._df = arrays["surface_df"]
         self._surfaces = surfaces
 
+    @staticmethod
+    def pack(
+        words: Sequence[str],
+        df: NDArray[np.int32],
+        previous: Arrays | None = None,
+        numbers_now: NDArray[np.int32] | None = None,
+    ) -> Arrays:
+        """The arrays of the sorted vocabulary ``words``.
+
+        ``previous`` are the same audience's arrays of the previous generation, and ``numbers_now``
+        the numbers that its words have now (-1 for those that are gone): the forms of words that
+        were filed then are not made again.
+        """
+        hashes, numbers = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32)
+        is_filed = np.zeros(len(words), dtype=bool)
+        if previous is not None and numbers_now is not None:
+            numbers = numbers_now[previous["typo_words"]]
+            kept = numbers >= 0
+            kept[kept] = df[numbers[kept]] >= _MIN_DOCUMENTS
+            hashes, numbers = previous["typo_hashes"][kept], numbers[kept]
+            is_filed[numbers] = True
+
+        new_hashes: list[int] = []
+        new_numbers: list[int] = []
+        for number in np.flatnonzero((df >= _MIN_DOCUMENTS) & ~is_filed).tolist():
+            if is_correctable(words[number]):
+                forms = _forms(words[number])
+                new_hashes.extend(forms)
+                new_numbers.extend([number] * len(forms))
+
+        added_hashes = np.array(new_hashes, dtype=np.uint32)
+        added_numbers = np.array(new_numbers, dtype=np.int32)
+        order = np.lexsort((added_numbers, added_hashes))
+        added_hashes, added_numbers = added_hashes[order], added_numbers[order]
+
+        # What was filed then is still in order: numbers change, but the order of words does not.
+        keys = _sort_keys(hashes, numbers)
+        positions = keys.searchsorted(_sort_keys(added_hashes, added_numbers))
+        return {
+            "typo_hashes": np.insert(hashes, positions, added_hashes),
+            "typo_words": np.insert(numbers, positions, added_numbers),
+        }
+
     def corrections(self, word: str) -> list[tuple[int, float]]:
-        """(number of the surface word, weight) for an unknown ``word``; at most three, by document
+        """(number of the surface word, weight) for an unknown ``word``: at most three, by document
         frequency.
         """
-        if not correctable(word):
+        if not is_correctable(word):
             return []
+
         forms = np.array(_forms(word), dtype=np.uint32)
-        starts, ends = (
-            self._hashes.searchsorted(forms, "left"),
-            self._hashes.searchsorted(forms, "right"),
-        )
-        near = {
-            int(n) for start, end in zip(starts, ends, strict=True) for n in self._words[start:end]
+        starts = self._hashes.searchsorted(forms, "left")
+        ends = self._hashes.searchsorted(forms, "right")
+        numbers = {
+            int(number)
+            for start, end in zip(starts, ends, strict=True)
+            for number in self._words[start:end]
         }
-        scored = [
-            (
-                number,
-                float(self._df[number]) * (1.0 if known[0] == word[0] else weights.FIRST_LETTER),
-            )
-            for number in near
-            if one_edit(word, known := self._surfaces.word(number))
-        ]
-        best = sorted(scored, key=lambda pair: (-pair[1], pair[0]))[:BEST]
+
+        scores = []
+        for number in numbers:
+            surface = self._surfaces.word(number)
+            if is_one_edit(word, surface):
+                factor = 1.0 if surface[0] == word[0] else weights.FIRST_LETTER
+                scores.append((number, float(self._df[number]) * factor))
+
+        best = sorted(scores, key=lambda pair: (-pair[1], pair[0]))[:_MAX_CORRECTIONS]
         total = sum(score for _, score in best)
         return [(number, score / total) for number, score in best]
 
 
-def _forms(word: str) -> list[int]:
-    shorter = {word[:i] + word[i + 1 :] for i in range(len(word))}
-    return [zlib.crc32(form.encode("utf-8", "surrogatepass")) for form in sorted({word, *shorter})]
+def is_correctable(word: str) -> bool:
+    """Whether ``word`` is prose: identifiers, numbers and versions are matched exactly or not at
+    all.
+    """
+    return _MIN_LENGTH <= len(word) <= _MAX_LENGTH and word.isalpha()
 
 
-def one_edit(a: str, b: str) -> bool:
-    """Whether one letter inserted, deleted, changed, or two neighbours swapped, makes ``b`` of
-    ``a``.
+def is_one_edit(a: str, b: str) -> bool:
+    """Whether one letter inserted, deleted or changed, or two neighbours swapped, turns ``a`` into
+    ``b``.
 
-    >>> one_edit("recieve", "receive"), one_edit("cat", "dogs")
+    >>> is_one_edit("recieve", "receive"), is_one_edit("cat", "dogs")
     (True, False)
     """
     if len(a) > len(b):
@@ -124,8 +127,19 @@ def one_edit(a: str, b: str) -> bool:
     i = 0
     while i < len(a) and a[i] == b[i]:
         i += 1
+
     if len(a) < len(b):
         return a[i:] == b[i + 1 :]
-    return a[i + 1 :] == b[i + 1 :] or (
-        a[i : i + 2] == b[i : i + 2][::-1] and a[i + 2 :] == b[i + 2 :]
-    )
+    is_changed = a[i + 1 :] == b[i + 1 :]
+    is_swapped = a[i : i + 2] == b[i : i + 2][::-1] and a[i + 2 :] == b[i + 2 :]
+    return is_changed or is_swapped
+
+
+def _forms(word: str) -> list[int]:
+    """The hashes of ``word`` and of ``word`` less each one letter."""
+    shorter = {word[:i] + word[i + 1 :] for i in range(len(word))}
+    return [zlib.crc32(form.encode("utf-8", "surrogatepass")) for form in sorted({word, *shorter})]
+
+
+def _sort_keys(hashes: FormHashes, numbers: FormWords) -> NDArray[np.int64]:
+    return (hashes.astype(np.int64) << 31) | numbers

@@ -160,8 +160,8 @@ def pack(
     df = np.diff(pointers)
     coarse = df.size if coarse is None else coarse
     dense = (df * _DENSE >= documents) & (df > 0)
-    lists = (spill.run(np.int32), spill.run(np.uint8))
-    rows, halves = spill.run(np.uint8), spill.run(np.uint8)
+    lists = (spill.array(np.int32), spill.array(np.uint8))
+    rows, halves = spill.array(np.uint8), spill.array(np.uint8)
     last = 0
     for term in [*np.flatnonzero(dense).tolist(), df.size]:
         start, end = pointers[[last, term]].tolist()

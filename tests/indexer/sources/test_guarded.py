@@ -14,7 +14,7 @@ from indexer.pipeline import IndexOptions
 from indexer.readers import frontmatter
 from indexer.report import Report
 from indexer.sources import walk
-from kb.search.analysis.tokenizer import words
+from kb.search.analysis.tokenizer import index_words
 from kb.search.generations.generation import Generations
 from tests.indexer.conftest import Read
 
@@ -115,5 +115,5 @@ def test_a_file_that_could_not_be_read_is_tried_again(tmp_path: Path, root: Path
 
 def test_a_word_without_end_is_cut_and_costs_no_more_than_its_length() -> None:
     # Quadratic matching took 17 s for 20,000 letters; this is ten times as long.
-    assert words("T" * 200_000) == ["t" * 64]
-    assert len(words("a." * 50_000)) == 1
+    assert index_words("T" * 200_000) == ["t" * 64]
+    assert len(index_words("a." * 50_000)) == 1

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.analysis import char_ngrams as pieces
+from kb.search.analysis import char_ngrams
 from kb.search.analysis.tokenizer import fold
 from kb.search.kernels.dispatch import Kernels
 
@@ -20,7 +20,7 @@ def by_hand(text: str) -> list[str]:
     """Pieces of 3 and 4 letters of each word, and of 6 where two meet; of what is shorter, the
     whole.
     """
-    words = [word[: pieces.LONGEST_WORD] for word in fold(text).split()]
+    words = [word[: char_ngrams.MAX_WORD_LENGTH] for word in fold(text).split()]
     joints = [f"{f' {a}'[-4:]} {f'{b} '[:4]}" for a, b in pairwise(words)]
     wanted = [(f" {word} ", size) for word in words for size in (3, 4)] + [
         (joint, 6) for joint in joints
@@ -31,16 +31,16 @@ def by_hand(text: str) -> list[str]:
 
 
 def fnv(piece: str) -> int:
-    value = pieces.BASIS
+    value = char_ngrams.BASIS
     for letter in piece:
-        value = (value ^ ord(letter)) * pieces.PRIME & 0xFFFFFFFF
+        value = (value ^ ord(letter)) * char_ngrams.PRIME & 0xFFFFFFFF
     return value
 
 
 @given(st.lists(texts, max_size=5))
 def test_each_text_has_the_pieces_that_one_cuts_out_by_hand(some: list[str]) -> None:
-    points, ends = pieces.letters(some)
-    found, at = pieces.hashes(points)
+    points, ends = char_ngrams.code_points(some)
+    found, at = char_ngrams.ngram_hashes(points)
     owner = ends.searchsorted(at, "right") - 1
     for number, text in enumerate(some):
         assert Counter(found[owner == number].tolist()) == Counter(map(fnv, by_hand(text)))
@@ -51,7 +51,7 @@ def test_known_pieces_are_numbered_and_counted_and_the_others_only_counted(
     run: Kernels, text: str, known: str
 ) -> None:
     vocabulary = np.array(sorted(set(map(fnv, by_hand(known)))), dtype=np.uint32)
-    points, _ = pieces.letters([text])
+    points, _ = char_ngrams.code_points([text])
     numbers, counts, unknown = run.pieces(points, vocabulary)
     wanted = Counter(fnv(piece) for piece in by_hand(text))
     assert dict(zip(vocabulary[numbers].tolist(), counts.tolist(), strict=True)) == {

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.analysis.similarity import cosine, vector
+from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.searcher import Searcher
 from tests.search.library import document, publish
 
@@ -16,12 +16,14 @@ counts = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 9)).map(Count
 
 @given(counts, counts)
 def test_a_cosine_is_a_share_and_the_same_both_ways(one: Counter[str], other: Counter[str]) -> None:
-    found = cosine(vector(one, lambda _: 1.5), vector(other, lambda _: 1.5))
+    found = cosine(tfidf_vector(one, lambda _: 1.5), tfidf_vector(other, lambda _: 1.5))
     assert 0 <= found <= 1
-    assert found == pytest.approx(cosine(vector(other, lambda _: 1.5), vector(one, lambda _: 1.5)))
-    assert cosine(vector(one, lambda _: 1.5), vector(one, lambda _: 1.5)) == pytest.approx(
-        1.0 if one else 0.0
+    assert found == pytest.approx(
+        cosine(tfidf_vector(other, lambda _: 1.5), tfidf_vector(one, lambda _: 1.5))
     )
+    assert cosine(
+        tfidf_vector(one, lambda _: 1.5), tfidf_vector(one, lambda _: 1.5)
+    ) == pytest.approx(1.0 if one else 0.0)
 
 
 def test_words_that_the_help_centre_says_all_the_time_tell_little(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kb.search.analysis.passages import cut
+from kb.search.analysis.passages import split_passages
 from kb.search.build import partition_writer as postings
 from kb.search.build.forward_index import ForwardIndex
 from kb.search.documents import Document
@@ -43,7 +43,7 @@ def corpus(count: int, *, audience: str = "public", seed: int = 1) -> list[Docum
 def arrays(documents: list[Document]) -> dict[str, np.ndarray]:
     gathered = ForwardIndex()
     for row, one in enumerate(documents):
-        gathered.add(one, row, cut(one))
+        gathered.add(one, row, split_passages(one))
     return postings.partition_arrays(gathered, frozenset({"public"}))
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.errors import Unavailable
-from kb.search.analysis.passages import cut
+from kb.search.analysis.passages import split_passages
 from kb.search.build.forward_index import ForwardIndex
 from kb.search.build.partition_writer import partition_arrays
 from kb.search.documents import Document
@@ -34,7 +34,7 @@ EVERYTHING = frozenset({"public", "staff"})
 def made(documents: list[Document], space: Spill) -> dict[str, bytes]:
     corpus = ForwardIndex(spill=space)
     for row, one in enumerate(documents):
-        corpus.add(one, row, cut(one))
+        corpus.add(one, row, split_passages(one))
     return {
         name: array.tobytes()
         for name, array in partition_arrays(corpus, EVERYTHING, None, space).items()
@@ -77,7 +77,7 @@ def test_blocks_cover_every_list_once(lengths: list[int], size: int, most: int) 
 
 def test_a_run_can_be_read_while_it_is_written(tmp_path: Path) -> None:
     with contextlib.closing(Spill(tmp_path, small=8)) as space:
-        run = space.run(np.int32)
+        run = space.array(np.int32)
         assert run.array().tolist() == []
         for number in range(20):
             run.extend([number])
@@ -92,7 +92,7 @@ def test_a_disk_that_is_full_of_what_lies_aside_is_told_in_a_sentence(
     def full(_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(spill, "SMALL", 0)
+    monkeypatch.setattr(spill, "MAX_IN_MEMORY", 0)
     monkeypatch.setattr(Spill, "file", full)
     with pytest.raises(Unavailable, match="the disk is full"):
         publish(tmp_path, operators=False)
@@ -101,7 +101,7 @@ def test_a_disk_that_is_full_of_what_lies_aside_is_told_in_a_sentence(
 
 def test_saving_what_lies_in_a_file_gives_the_same_file(tmp_path: Path) -> None:
     with contextlib.closing(Spill(tmp_path, small=0)) as space:
-        run = space.run(np.float32)
+        run = space.array(np.float32)
         run.append(np.arange(100, dtype=np.float32))
         save_arrays(
             tmp_path / "one",

@@ -3,14 +3,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.index.term_dictionary import TermDictionary, pack
+from kb.search.index.term_dictionary import TermDictionary
 
 WORDS = st.lists(st.text(alphabet="abcé日x0", min_size=1, max_size=14), max_size=40, unique=True)
 
 
 def vocabulary(words: list[str]) -> tuple[list[str], TermDictionary]:
     ordered = sorted(words, key=lambda word: word.encode())
-    return ordered, TermDictionary(pack(ordered, "v"), "v")
+    return ordered, TermDictionary(TermDictionary.pack(ordered, "v"), "v")
 
 
 @given(WORDS, st.text(alphabet="abcé日x0", max_size=14))

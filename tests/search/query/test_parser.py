@@ -3,16 +3,16 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.query.parser import LONGEST, Operator, parse, plain
+from kb.search.query.parser import MAX_QUERY_LENGTH, Operator, parse_query, plain_query
 
 
 def test_plain_words_are_just_words() -> None:
-    assert parse("  how do I reset it? ").words == "how do I reset it?"
-    assert parse("error: it's broken").operators == ()
+    assert parse_query("  how do I reset it? ").words == "how do I reset it?"
+    assert parse_query("error: it's broken").operators == ()
 
 
 def test_operators_are_understood() -> None:
-    query = parse(
+    query = parse_query(
         'install "port in use" -docker title:setup product:"Askfirst Embed" after:2026-01'
     )
     assert query.operators == (
@@ -27,26 +27,26 @@ def test_operators_are_understood() -> None:
 
 
 def test_malformed_operators_are_read_as_words_with_a_note() -> None:
-    open_quote = parse('say "hello')
+    open_quote = parse_query('say "hello')
     assert open_quote.operators == ()
     assert "not closed" in open_quote.notes[0]
-    no_date = parse("before:soon")
+    no_date = parse_query("before:soon")
     assert no_date.operators == ()
     assert "before:2026-01-31" in no_date.notes[0]
-    assert parse('- -" : title:').operators == ()
+    assert parse_query('- -" : title:').operators == ()
 
 
 def test_a_hyphen_inside_a_word_excludes_nothing() -> None:
-    assert parse("sign-in e-mail").operators == ()
+    assert parse_query("sign-in e-mail").operators == ()
 
 
 def test_a_title_has_no_operators() -> None:
-    assert plain('what does "-x" mean').operators == ()
+    assert plain_query('what does "-x" mean').operators == ()
 
 
 @given(st.text(max_size=3000))
 def test_every_text_is_a_query_of_bounded_length(text: str) -> None:
-    query = parse(text)
+    query = parse_query(text)
     assert query.text == text
-    assert len(query.words) <= 2 * LONGEST
+    assert len(query.words) <= 2 * MAX_QUERY_LENGTH
     assert len(query.operators) <= 16

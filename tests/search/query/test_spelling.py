@@ -5,14 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.index.term_dictionary import pack as pack_words
-from kb.search.query.spelling import Speller, one_edit, pack
+from kb.search.query.spelling import Speller, is_one_edit
 
 
 def speller(**df: int) -> Speller:
     words = sorted(df)
     counts = np.array([df[word] for word in words], dtype=np.int32)
-    arrays = {**pack_words(words, "surface"), **pack(words, counts), "surface_df": counts}
+    arrays = {
+        **TermDictionary.pack(words, "surface"),
+        **Speller.pack(words, counts),
+        "surface_df": counts,
+    }
     return Speller(arrays, TermDictionary(arrays, "surface"))
 
 
@@ -53,6 +56,6 @@ def test_one_edit_is_symmetric_and_knows_every_single_edit(word: str, data: st.D
         word[:at] + letter + word[at + 1 :],
         swapped,
     ):
-        assert one_edit(word, other)
-        assert one_edit(other, word)
-    assert not one_edit(word, word + "xy")
+        assert is_one_edit(word, other)
+        assert is_one_edit(other, word)
+    assert not is_one_edit(word, word + "xy")

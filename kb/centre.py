@@ -15,7 +15,7 @@ from kb.analytics.deflection import Deflection
 from kb.analytics.query_log import QueryLog
 from kb.database import Database, open_database
 from kb.errors import Misconfigured, Unavailable
-from kb.jobs.index_runs import Runs
+from kb.jobs.index_runs import IndexRuns
 from kb.people.accounts import Accounts
 from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
@@ -51,8 +51,8 @@ class HelpCentre:
     accounts: Accounts
     desk: Desk
     deflection: Deflection
-    asked: QueryLog
-    runs: Runs
+    query_log: QueryLog
+    index_runs: IndexRuns
     database: Database
 
     @classmethod
@@ -82,8 +82,8 @@ class HelpCentre:
             accounts=Accounts(database, session_hours=settings.session_hours),
             desk=_desk(settings, database, policy, versions, products),
             deflection=Deflection(database),
-            asked=QueryLog(database),
-            runs=Runs(database),
+            query_log=QueryLog(database),
+            index_runs=IndexRuns(database),
             database=database,
         )
 

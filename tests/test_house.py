@@ -210,8 +210,6 @@ STILL: dict[str, frozenset[str]] = {
         {
             "kb",
             "kb/analytics",
-            "kb/jobs",
-            "kb/notifications",
             "kb/people",
             "kb/search",
             "kb/search/analysis",
@@ -220,7 +218,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/search/query",
             "kb/search/scoring",
             "kb/tickets",
-            "kb/worker",
         }
     ),
     "notes": frozenset(
@@ -255,7 +252,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/search/scoring",
             "kb/sla",
             "kb/tickets",
-            "kb/worker",
             "tests/browser",
             "tests/indexer",
             "tests/jobs",
@@ -312,8 +308,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb",
             "kb/analytics",
             "kb/database",
-            "kb/jobs",
-            "kb/notifications",
             "kb/people",
             "kb/search",
             "kb/search/analysis",
@@ -323,7 +317,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/search/scoring",
             "kb/sla",
             "kb/tickets",
-            "kb/worker",
             "tests",
             "tests/search",
             "tests/sla",

@@ -84,6 +84,6 @@ def _queries() -> Queries:
 
 def _save(due: tuple[Settled, ...]) -> None:
     try:
-        centre().asked.count(((one.query, one.audience) for one in due), now=now())
+        centre().query_log.count(((one.query, one.audience) for one in due), now=now())
     except KbError as error:
         LOG.info("queries not counted: %s", error.sentence)

@@ -11,7 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Connection, Executable, Row, Select, Table, or_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    FromClause,
+    Row,
+    Select,
+    Table,
+    or_,
+    update,
+)
 
 from kb.database import sqlite
 
@@ -46,6 +56,11 @@ def _upsert(
     return _BUILDERS[dialect](table, keys, update, add)
 
 
+def is_unclaimed(table: FromClause, now: dt.datetime) -> ColumnElement[bool]:
+    """The rows of a leased queue that nobody holds: never claimed, or their lease is over."""
+    return or_(table.c.leased_until.is_(None), table.c.leased_until <= now)
+
+
 def claim(
     connection: Connection, query: Select[Any], *, lease: dt.timedelta, now: dt.datetime
 ) -> Sequence[Row[Any]]:
@@ -57,8 +72,8 @@ def claim(
     locked) or the whole transaction is (SQLite, which ignores FOR UPDATE).
     """
     (table,) = query.get_final_froms()
-    free = or_(table.c.leased_until.is_(None), table.c.leased_until <= now)
-    rows = connection.execute(query.where(free).with_for_update(skip_locked=True)).all()
+    unclaimed = query.where(is_unclaimed(table, now))
+    rows = connection.execute(unclaimed.with_for_update(skip_locked=True)).all()
 
     if rows:
         claimed = update(table).where(table.c.id.in_([row.id for row in rows]))  # type: ignore[arg-type]

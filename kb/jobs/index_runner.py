@@ -1,8 +1,8 @@
-"""How does a worker run the index for an editor, without knowing the indexer?
+"""The index runner: carries out an editor's index run as a process of its own, `kb index`.
 
-`kb index` in a process of its own, followed line by line: it may take all memory or die, and mails
-go on. Its lease is renewed while it lives; when it is cancelled, or the worker must end, it is
-stopped, and what was published stays. Not for what an index run does.
+A process may use up the memory or die while mails go on. It is followed line by line: each sign of
+life renews the lease of the run. A run that is cancelled, or whose worker must end, is stopped, and
+what was published before stays live. What an index run does is the business of ``indexer``.
 """
 
 from __future__ import annotations
@@ -23,223 +23,229 @@ from pathlib import Path
 from typing import IO, Any
 
 from kb.errors import Unavailable
-from kb.jobs.index_runs import Run, RunKind, Runs
+from kb.jobs.index_runs import IndexRun, IndexRunKind, IndexRuns
 
 LOG = logging.getLogger(__name__)
-#: `kb` under this very Python, whatever lies in the folder where the worker was started.
-KB = (sys.executable, "-P", "-m", "kb")
-ARGUMENTS: Mapping[RunKind, tuple[str, ...]] = {
-    RunKind.LOOK: ("index", "--waiting"),
-    RunKind.CHECK: ("index", "--check-only", "--preview"),
-    RunKind.PUBLISH: ("index",),
+#: `kb` under this very Python, whatever is in the folder where the worker was started.
+KB_COMMAND = (sys.executable, "-P", "-m", "kb")
+_ARGUMENTS: Mapping[IndexRunKind, tuple[str, ...]] = {
+    IndexRunKind.LOOK: ("index", "--waiting"),
+    IndexRunKind.CHECK: ("index", "--check-only", "--preview"),
+    IndexRunKind.PUBLISH: ("index",),
 }
-_BEAT = 1.0  # seconds between two notes of progress
-_PATIENCE = 10.0  # seconds in which a process that was asked to end may do so
-LISTED = 200  # files, findings and changed answers that a report keeps
-_LONGEST_LINE = 64 * 1024 * 1024
+_PROGRESS_INTERVAL = 1.0  # seconds
+_TERMINATION_TIMEOUT = 10.0  # seconds for the process to end when it is asked to
+MAX_REPORTED_ITEMS = 200  # of each list in a report: files, issues, changed answers
+_MAX_LINE_LENGTH = 64 * 1024 * 1024  # bytes
 
 
-class Runner:
-    """One run at a time, in a thread. ``clock`` tells the time while it is under way."""
+class IndexRunner:
+    """One run at a time, in a thread. ``clock`` gives the time while it is in progress."""
 
     def __init__(
         self,
-        runs: Runs,
+        runs: IndexRuns,
         data: Path,
         *,
         clock: Callable[[], dt.datetime],
-        command: Sequence[str] = KB,
+        command: Sequence[str] = KB_COMMAND,
     ) -> None:
         self._runs = runs
         self._data = data
         self._clock = clock
         self._command = tuple(command)
-        self._ending = threading.Event()
+        self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def tend(self) -> bool:
-        """Begins the run that waits, if one does; whether one is under way. Raises Unavailable."""
+    def start_waiting_run(self) -> bool:
+        """Starts the run that waits, if any; whether a run is in progress. Raises Unavailable."""
         if self._thread is not None and self._thread.is_alive():
             return True
+
         run = self._runs.claim(self._clock())
         if run is None:
             return False
-        LOG.info("%s, ordered by %s, begins", run.kind, run.by)
-        self._thread = threading.Thread(target=self._follow, args=(run,), name="kb-run")
+
+        LOG.info("Starting %s, ordered by %s", run.kind, run.by)
+        self._thread = threading.Thread(target=self._carry_out, args=(run,), name="kb-index-run")
         self._thread.start()
         return True
 
     def wait(self) -> None:
-        """Returns when no run is under way."""
+        """Returns once no run is in progress."""
         if self._thread is not None:
             self._thread.join()
 
     def stop(self) -> None:
-        """Ends what is under way; it waits for another worker."""
-        self._ending.set()
+        """Stops the run in progress, which then waits for another worker."""
+        self._stopping.set()
         self.wait()
 
-    def _follow(self, run: Run) -> None:
+    def _carry_out(self, run: IndexRun) -> None:
         try:
-            self._ended(run, *self._run(run))
+            last_line, exit_code = self._follow_process(run)
+            self._save_result(run, last_line, exit_code)
         except (OSError, Unavailable) as error:
-            # The lease runs out, and whoever claims the run then does it anew.
-            LOG.warning("%s could not be followed: %s", run.kind, error)
+            # The lease runs out, and the worker that claims the run then starts it again.
+            LOG.warning("Lost track of %s: %s", run.kind, error)
 
-    def _run(self, run: Run) -> tuple[dict[str, Any], int]:
-        """The last line that the process said, and how it ended: its exit code, or minus the number
-        of a signal.
-        """
-        arguments = [*ARGUMENTS[run.kind], *(["--full"] if run.whole else [])]
-        command = [
-            *self._command,
-            *arguments,
-            "--progress-json",
-            "--data",
-            str(self._data.resolve()),
-        ]
-        # A Ctrl-C in the terminal is for the worker alone, which then ends its run in order.
-        child = subprocess.Popen(  # noqa: S603 - our own program; nothing in it comes from a request
+    def _follow_process(self, run: IndexRun) -> tuple[dict[str, Any] | None, int]:
+        """The last line of the process, None when we stopped it, and its exit code."""
+        command = [*self._command, *_ARGUMENTS[run.kind]]
+        if run.whole:
+            command.append("--full")
+        command += ["--progress-json", "--data", str(self._data.resolve())]
+
+        # In a session of its own: Ctrl-C in the terminal ends the worker, which ends its run.
+        process = subprocess.Popen(  # noqa: S603 - our own program; no argument is from a request
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
         )
-        last: dict[str, Any] = {}
-        with child:
-            if child.stdout is not None:
-                for line in _lines(child.stdout):
-                    last = line or last
-                    if not self._goes_on(run, last):
-                        return {"stopped": True}, _end(child)
-        return last, child.returncode
+        last_line: dict[str, Any] = {}
+        with process:
+            if process.stdout is not None:
+                for line in _progress_lines(process.stdout):
+                    last_line = line or last_line
+                    if not self._renew(run, last_line):
+                        return None, _terminate(process)
+        return last_line, process.returncode
 
-    def _goes_on(self, run: Run, line: Mapping[str, Any]) -> bool:
-        if self._ending.is_set():
+    def _renew(self, run: IndexRun, line: Mapping[str, Any]) -> bool:
+        if self._stopping.is_set():
             return False
+        stage, done, total = line.get("stage", ""), line.get("done", 0), line.get("total", 0)
         try:
-            stage, done, total = (
-                str(line.get("stage", "")),
-                int(line.get("done", 0)),
-                int(line.get("total", 0)),
-            )
-            return self._runs.alive(run, stage, done, total, now=self._clock())
+            return self._runs.renew(run, str(stage), int(done), int(total), now=self._clock())
         except Unavailable as error:
-            LOG.warning("the progress of %s was not saved: %s", run.kind, error.sentence)
+            LOG.warning("The progress of %s was not saved: %s", run.kind, error.sentence)
             return True
 
-    def _ended(self, run: Run, last: Mapping[str, Any], code: int) -> None:
-        if "stopped" in last:
-            self._runs.give_back(run, "Its worker was stopped; the next one begins it anew.")
-        elif last.get("code") == "conflict":
-            self._runs.give_back(run, f"{last['error']} This run waits for it.")
+    def _save_result(
+        self, run: IndexRun, last_line: Mapping[str, Any] | None, exit_code: int
+    ) -> None:
+        if last_line is None:
+            self._runs.release(run, "The worker was stopped. The next one starts the run again.")
+        elif last_line.get("code") == "conflict":
+            self._runs.release(run, f"{last_line['error']} This run waits for it.")
         else:
-            state, sentence, report = outcome(run.kind, last, code)
-            LOG.info("%s: %s", run.kind, sentence)
-            self._runs.finish(run, state, sentence, report, now=self._clock())
+            state, message, report = run_result(run.kind, last_line, exit_code)
+            LOG.info("%s: %s", run.kind, message)
+            self._runs.finish(run, state, message, report, now=self._clock())
 
 
-def outcome(kind: RunKind, last: Mapping[str, Any], code: int) -> tuple[str, str, dict[str, Any]]:
-    """(state, sentence, report) from the ``last`` line that the process said and how it ended."""
-    if "error" in last:
-        return "failed", str(last["error"]), {}
-    report = last.get("report")
+def run_result(
+    kind: IndexRunKind, last_line: Mapping[str, Any], exit_code: int
+) -> tuple[str, str, dict[str, Any]]:
+    """State, message and report of a run whose process has ended.
+
+    ``exit_code`` is minus the number of a signal for a process that was killed.
+    """
+    if "error" in last_line:
+        return "failed", str(last_line["error"]), {}
+
+    report = last_line.get("report")
     if not isinstance(report, dict):
+        cause = f"ended early with exit code {exit_code}"
         with contextlib.suppress(ValueError):
-            name = signal.Signals(-code).name
-            return (
-                "failed",
-                f"The run was ended by {name}; see the log of kb worker. What was published stays.",
-                {},
-            )
-        sentence = f"The run ended with code {code} before it was done; see the log of kb worker."
-        return "failed", f"{sentence} What was published stays.", {}
+            cause = f"was killed by {signal.Signals(-exit_code).name}"
+        return (
+            "failed",
+            f"The run {cause}. See the log of kb worker. Published content stays live.",
+            {},
+        )
+
     refused = report.get("refused", [])
-    if kind is RunKind.PUBLISH and refused:
-        return "failed", f"Not published: {refused[0]}", _bounded(report)
-    return "done", _SENTENCES[kind](report), _bounded(report)
+    if kind is IndexRunKind.PUBLISH and refused:
+        return "failed", f"Not published: {refused[0]}", _shortened(report)
+    return "done", _MESSAGES[kind](report), _shortened(report)
 
 
-def _looked(report: Mapping[str, Any]) -> str:
-    files, other = report["files"], report["waiting"].get("other", [])
-    differ = files["added"] + files["changed"] + files["removed"]
-    if not differ and not other:
-        return f"Nothing differs from generation {report['generation']}."
-    counts = ", ".join(f"{files[name]} {name}" for name in ("added", "changed", "removed"))
-    said = (
-        f"{differ} {'file differs' if differ == 1 else 'files differ'}: {counts}."
-        if differ
-        else "No file differs."
-    )
-    return " ".join((said, *other))
+def _look_message(report: Mapping[str, Any]) -> str:
+    files, notes = report["files"], report["waiting"].get("other", [])
+    changed = files["added"] + files["changed"] + files["removed"]
+    if not changed and not notes:
+        return f"No changes since generation {report['generation']}."
+
+    if changed:
+        counts = ", ".join(f"{files[name]} {name}" for name in ("added", "changed", "removed"))
+        message = f"{changed} {'file' if changed == 1 else 'files'} changed: {counts}."
+    else:
+        message = "No files changed."
+    return " ".join((message, *notes))
 
 
-def _checked(report: Mapping[str, Any]) -> str:
+def _check_message(report: Mapping[str, Any]) -> str:
     if report["refused"]:
-        return f"It could not be published: {report['refused'][0]}"
+        return f"Cannot be published: {report['refused'][0]}"
     if not any(report["waiting"].values()):
-        return _looked(report)
+        return _look_message(report)
+
     changed, compared = len(report["changes"]), report["compared"]
     if not compared:
-        return "It can be published. There was no query to compare; golden.toml names some."
-    return f"It can be published. {changed} of {compared} queries would be answered differently."
+        return "Ready to publish. There were no queries to compare; add some to golden.toml."
+    return f"Ready to publish. The results of {changed} of {compared} queries would change."
 
 
-def _published(report: Mapping[str, Any]) -> str:
+def _publish_message(report: Mapping[str, Any]) -> str:
     if report["published"]:
-        return f"Generation {report['generation']} is published: {report['documents']} documents."
-    return f"Nothing differed; generation {report['generation']} stays."
+        return f"Published generation {report['generation']} with {report['documents']} documents."
+    return f"No changes; generation {report['generation']} stays live."
 
 
-_SENTENCES: Mapping[RunKind, Callable[[Mapping[str, Any]], str]] = {
-    RunKind.LOOK: _looked,
-    RunKind.CHECK: _checked,
-    RunKind.PUBLISH: _published,
+_MESSAGES: Mapping[IndexRunKind, Callable[[Mapping[str, Any]], str]] = {
+    IndexRunKind.LOOK: _look_message,
+    IndexRunKind.CHECK: _check_message,
+    IndexRunKind.PUBLISH: _publish_message,
 }
 
 
-def _bounded(report: Mapping[str, Any]) -> dict[str, Any]:
-    """A report that fits into a row; the counts in it stay those of the whole."""
-    kept = {
-        name: value[:LISTED] if isinstance(value, list) else value for name, value in report.items()
+def _shortened(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report with lists that fit into a row; its counts stay those of the whole."""
+    shortened: dict[str, Any] = {
+        name: value[:MAX_REPORTED_ITEMS] if isinstance(value, list) else value
+        for name, value in report.items()
     }
-    waiting = {name: files[:LISTED] for name, files in report.get("waiting", {}).items()}
-    return kept | {"waiting": waiting, "changed_answers": len(report.get("changes", []))}
+    shortened["waiting"] = {
+        name: files[:MAX_REPORTED_ITEMS] for name, files in report.get("waiting", {}).items()
+    }
+    shortened["changed_answers"] = len(report.get("changes", []))
+    return shortened
 
 
-def _lines(pipe: IO[bytes]) -> Iterator[dict[str, Any]]:
-    """JSON objects as they are said, and at least once in a beat: an empty one when there is
-    nothing new.
-    """
-    waiting, told = bytearray(), 0.0
+def _progress_lines(pipe: IO[bytes]) -> Iterator[dict[str, Any]]:
+    """The newest JSON object of the process in each interval, an empty one when there is none."""
+    buffer, yielded_at = b"", 0.0
     newest: dict[str, Any] = {}
     while True:
-        ready, _, _ = select.select([pipe], [], [], _BEAT)
+        ready, _, _ = select.select([pipe], [], [], _PROGRESS_INTERVAL)
         data = os.read(pipe.fileno(), 1 << 16) if ready else None
         if data == b"":
             if newest:
                 yield newest
             return
-        waiting += data or b""
-        *whole, rest = bytes(waiting).split(b"\n")
-        waiting = bytearray(rest[:_LONGEST_LINE])
-        for line in whole:
-            newest = _object(line) or newest
-        if time.monotonic() - told >= _BEAT:
-            told = time.monotonic()
+
+        *lines, buffer = (buffer + (data or b"")).split(b"\n")
+        buffer = buffer[:_MAX_LINE_LENGTH]
+        for line in lines:
+            newest = _json_object(line) or newest
+
+        if time.monotonic() - yielded_at >= _PROGRESS_INTERVAL:
+            yielded_at = time.monotonic()
             yield newest
             newest = {}
 
 
-def _object(line: bytes) -> dict[str, Any]:
+def _json_object(line: bytes) -> dict[str, Any]:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
-def _end(child: subprocess.Popen[bytes]) -> int:
-    child.terminate()
+def _terminate(process: subprocess.Popen[bytes]) -> int:
+    process.terminate()
     try:
-        return child.wait(_PATIENCE)
+        return process.wait(_TERMINATION_TIMEOUT)
     except subprocess.TimeoutExpired:
-        child.kill()
-        return child.wait()
+        process.kill()
+        return process.wait()

@@ -1,7 +1,8 @@
-"""Which run of the index did an editor order, who works on it, and what came of it?
+"""Index runs: which one an editor ordered, which worker carries it out, and its result.
 
-One run is open at a time. Whoever claims it has it until the lease ends, renewed with every sign of
-life; then anybody may claim it again. Not for running anything: ``kb.jobs.index_runner`` does.
+One run is open at a time. Its worker renews the lease while the run makes progress; once the lease
+is over, any worker may claim the run again. Running the indexer is the business of
+``index_runner``.
 """
 
 from __future__ import annotations
@@ -13,33 +14,36 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
 from kb.database import Database
+from kb.database.statements import claim, is_unclaimed
 from kb.errors import Conflict
 from kb.jobs.tables import INDEX_RUNS
 from kb.people.tables import PEOPLE
 
-LEASE = dt.timedelta(seconds=60)
-#: A run whose worker died so often is given up: its content may be what kills it.
-ATTEMPTS = 3
-KEPT = 50  # runs
-_OPEN = ("waiting", "running")
+INDEX_RUN_LEASE = dt.timedelta(seconds=60)
+#: A run whose worker died so often is given up: its content may be what kills the process.
+MAX_INDEX_RUN_ATTEMPTS = 3
+_STORED_RUNS = 50
+_MAX_MESSAGE_LENGTH = 2000  # characters
+_OPEN_STATES = ("waiting", "running")
 
 
-class RunKind(StrEnum):
-    LOOK = "look"  # which files differ?
-    CHECK = "check"  # and what would change for visitors?
+class IndexRunKind(StrEnum):
+    LOOK = "look"  # lists the files that differ
+    CHECK = "check"  # also says what would change for visitors
     PUBLISH = "publish"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """``state`` is waiting, running, done, failed or cancelled; ``done`` of ``total`` count in
-    ``stage``; ``sentence`` says what came of it, ``report`` is that of ``kb index``."""
+class IndexRun:
+    """``state`` is waiting, running, done, failed or cancelled; ``done`` of ``total`` count within
+    ``stage``; ``sentence`` is the result for people, ``report`` that of ``kb index``.
+    """
 
     id: int
-    kind: RunKind
+    kind: IndexRunKind
     whole: bool
     by: str
     asked_at: dt.datetime
@@ -56,160 +60,188 @@ class Run:
 
     @property
     def open(self) -> bool:
-        return self.state in _OPEN
+        return self.state in _OPEN_STATES
 
 
-class Runs:
+class IndexRuns:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def ask(self, kind: RunKind, person_id: int, *, whole: bool = False, now: dt.datetime) -> Run:
-        """A new run, or the open one when it tells as much: a second press orders nothing.
+    # --- for editors
 
-        A look gives way to what is asked, and so does a check that still waits to a publish. Raises
+    def order(
+        self, kind: IndexRunKind, person_id: int, *, whole: bool = False, now: dt.datetime
+    ) -> IndexRun:
+        """A new run, or the open one when it answers the same: a second press orders nothing.
+
+        A look gives way to any other run, and a check that still waits to a publish. Raises
         Conflict while another run is open.
         """
-        row = {"kind": kind.value, "whole": whole, "person_id": person_id, "asked_at": now}
         with self._database.write() as connection:
-            found = _open(connection)
-            if found is not None and kind in (found.kind, RunKind.LOOK):
-                return found
-            if found is not None:
-                _give_way(connection, found, kind, now)
-            connection.execute(insert(INDEX_RUNS).values(row))
-            newest = select(INDEX_RUNS.c.id).order_by(INDEX_RUNS.c.id.desc()).limit(KEPT)
+            open_run = _open_run(connection)
+            if open_run is not None:
+                if kind in (open_run.kind, IndexRunKind.LOOK):
+                    return open_run
+                _replace(connection, open_run, kind, now)
+
+            connection.execute(
+                insert(INDEX_RUNS).values(
+                    kind=kind.value, whole=whole, person_id=person_id, asked_at=now
+                )
+            )
+            newest = select(INDEX_RUNS.c.id).order_by(INDEX_RUNS.c.id.desc()).limit(_STORED_RUNS)
             connection.execute(delete(INDEX_RUNS).where(INDEX_RUNS.c.id.not_in(newest)))
-            return _run(connection.execute(_runs().order_by(INDEX_RUNS.c.id.desc()).limit(1)).one())
 
-    def claim(self, now: dt.datetime) -> Run | None:
-        """The open run, leased to the caller: one that waits, or whose worker gave no sign of life
-        for LEASE.
-        """
-        free = or_(INDEX_RUNS.c.state == "waiting", INDEX_RUNS.c.leased_until <= now)
-        due = (
-            select(INDEX_RUNS).where(INDEX_RUNS.c.state.in_(_OPEN), free).order_by(INDEX_RUNS.c.id)
-        )
-        with (
-            self._database.read() as connection
-        ):  # asked every second, so it must not wait for writers
-            if connection.execute(due).first() is None:
-                return None
-        with self._database.write() as connection:
-            row = connection.execute(due).first()
-            if row is None:
-                return None
-            this = update(INDEX_RUNS).where(INDEX_RUNS.c.id == row.id)
-            if row.attempts >= ATTEMPTS:
-                sentence = (
-                    f"It was begun {ATTEMPTS} times and its process died each time; see "
-                    f"the log of kb worker."
-                )
-                connection.execute(
-                    this.values(state="failed", ended_at=now, lease="", sentence=sentence)
-                )
-                return None
-            taken = {"state": "running", "lease": secrets.token_hex(8), "leased_until": now + LEASE}
-            begun = {
-                "attempts": row.attempts + 1,
-                "started_at": now,
-                "stage": "",
-                "done": 0,
-                "total": 0,
-                "sentence": "",
-            }
-            connection.execute(this.values(**taken, **begun))
-            return _open(connection)
-
-    def alive(self, run: Run, stage: str, done: int, total: int, *, now: dt.datetime) -> bool:
-        """Renews the lease and notes how far it is; False when the run is no longer the caller's:
-        stop it.
-        """
-        facts = {"stage": stage[:100], "done": done, "total": total, "leased_until": now + LEASE}
-        return self._mine(run, facts)
-
-    def finish(
-        self, run: Run, state: str, sentence: str, report: Mapping[str, Any], *, now: dt.datetime
-    ) -> bool:
-        """Notes what came of it; False when the run is no longer the caller's."""
-        facts = {
-            "state": state,
-            "sentence": sentence[:2000],
-            "report": dict(report),
-            "ended_at": now,
-            "lease": "",
-        }
-        return self._mine(run, facts)
-
-    def give_back(self, run: Run, why: str) -> bool:
-        """It cannot be done just now: it waits again, and this try does not count."""
-        waits = {
-            "state": "waiting",
-            "lease": "",
-            "leased_until": None,
-            "attempts": max(0, run.attempts - 1),
-        }
-        return self._mine(run, waits | {"sentence": why[:2000]})
+            query = _select_runs().order_by(INDEX_RUNS.c.id.desc()).limit(1)
+            return _to_run(connection.execute(query).one())
 
     def cancel(self, run_id: int, *, now: dt.datetime) -> bool:
-        """Ends an open run; a worker on it stops at its next sign of life. Whether there was one."""
+        """Ends an open run, whose worker stops when it next renews the lease; whether it was open."""
         with self._database.write() as connection:
-            this = update(INDEX_RUNS).where(
-                INDEX_RUNS.c.id == run_id, INDEX_RUNS.c.state.in_(_OPEN)
+            is_open = (INDEX_RUNS.c.id == run_id, INDEX_RUNS.c.state.in_(_OPEN_STATES))
+            values = _ended("cancelled", "Cancelled.", now)
+            return bool(
+                connection.execute(update(INDEX_RUNS).where(*is_open).values(values)).rowcount
             )
-            ended = {
-                "state": "cancelled",
-                "ended_at": now,
-                "lease": "",
-                "sentence": "It was cancelled.",
-            }
-            return bool(connection.execute(this.values(ended)).rowcount)
 
-    def latest(self, *kinds: RunKind, state: str = "") -> Run | None:
-        """The newest run, of ``kinds`` and in ``state`` only when given."""
-        query = _runs().order_by(INDEX_RUNS.c.id.desc()).limit(1)
+    def latest(self, *kinds: IndexRunKind, state: str = "") -> IndexRun | None:
+        """The newest run, of these kinds and in this state when they are given."""
+        query = _select_runs().order_by(INDEX_RUNS.c.id.desc()).limit(1)
         if kinds:
             query = query.where(INDEX_RUNS.c.kind.in_(kinds))
         if state:
             query = query.where(INDEX_RUNS.c.state == state)
         with self._database.read() as connection:
             row = connection.execute(query).first()
-        return _run(row) if row else None
+        return _to_run(row) if row else None
 
-    def _mine(self, run: Run, facts: Mapping[str, Any]) -> bool:
+    # --- for workers
+
+    def claim(self, now: dt.datetime) -> IndexRun | None:
+        """The open run, leased to the caller, when no worker has it or its lease is over."""
+        open_runs = select(INDEX_RUNS).where(INDEX_RUNS.c.state.in_(_OPEN_STATES))
+        with self._database.read() as connection:
+            # Workers ask every second and must not queue with the writers for it.
+            unclaimed = open_runs.where(is_unclaimed(INDEX_RUNS, now))
+            if connection.execute(unclaimed).first() is None:
+                return None
+
         with self._database.write() as connection:
-            this = update(INDEX_RUNS).where(
-                INDEX_RUNS.c.id == run.id,
-                INDEX_RUNS.c.state == "running",
-                INDEX_RUNS.c.lease == run.lease,
+            first = open_runs.order_by(INDEX_RUNS.c.id).limit(1)
+            rows = claim(connection, first, lease=INDEX_RUN_LEASE, now=now)
+            if not rows:
+                return None
+
+            run = rows[0]
+            this_run = update(INDEX_RUNS).where(INDEX_RUNS.c.id == run.id)
+            if run.attempts >= MAX_INDEX_RUN_ATTEMPTS:
+                message = (
+                    f"The run was started {MAX_INDEX_RUN_ATTEMPTS} times, and its process died "
+                    f"each time. See the log of kb worker."
+                )
+                connection.execute(this_run.values(_ended("failed", message, now)))
+                return None
+
+            connection.execute(
+                this_run.values(
+                    state="running",
+                    lease=secrets.token_hex(8),
+                    attempts=run.attempts + 1,
+                    started_at=now,
+                    stage="",
+                    done=0,
+                    total=0,
+                    sentence="",
+                )
             )
-            return bool(connection.execute(this.values(**facts)).rowcount)
+            return _open_run(connection)
+
+    def renew(self, run: IndexRun, stage: str, done: int, total: int, *, now: dt.datetime) -> bool:
+        """Renews the lease and saves the progress; False once the run is no longer the caller's,
+        who must stop it.
+        """
+        return self._update_leased(
+            run,
+            stage=stage[:100],
+            done=done,
+            total=total,
+            leased_until=now + INDEX_RUN_LEASE,
+        )
+
+    def finish(
+        self,
+        run: IndexRun,
+        state: str,
+        message: str,
+        report: Mapping[str, Any],
+        *,
+        now: dt.datetime,
+    ) -> bool:
+        """Saves the result; False once the run is no longer the caller's."""
+        values = _ended(state, message[:_MAX_MESSAGE_LENGTH], now)
+        return self._update_leased(run, report=dict(report), **values)
+
+    def release(self, run: IndexRun, reason: str) -> bool:
+        """Lets the run wait again, because it cannot be done now; the attempt does not count."""
+        return self._update_leased(
+            run,
+            state="waiting",
+            lease="",
+            leased_until=None,
+            attempts=max(0, run.attempts - 1),
+            sentence=reason[:_MAX_MESSAGE_LENGTH],
+        )
+
+    def _update_leased(self, run: IndexRun, **values: Any) -> bool:
+        is_leased = (
+            INDEX_RUNS.c.id == run.id,
+            INDEX_RUNS.c.state == "running",
+            INDEX_RUNS.c.lease == run.lease,
+        )
+        with self._database.write() as connection:
+            statement = update(INDEX_RUNS).where(*is_leased).values(values)
+            return bool(connection.execute(statement).rowcount)
 
 
-def _runs() -> Any:
+def _ended(state: str, message: str, now: dt.datetime) -> dict[str, Any]:
+    return {"state": state, "ended_at": now, "lease": "", "sentence": message}
+
+
+def _replace(
+    connection: Connection, open_run: IndexRun, kind: IndexRunKind, now: dt.datetime
+) -> None:
+    waits_for_less = kind is IndexRunKind.PUBLISH and open_run.state == "waiting"
+    if open_run.kind is not IndexRunKind.LOOK and not waits_for_less:
+        raise Conflict("Another run is in progress. Wait until it has ended, or cancel it.")
+    values = _ended("cancelled", "Replaced by another run.", now)
+    connection.execute(update(INDEX_RUNS).where(INDEX_RUNS.c.id == open_run.id).values(values))
+
+
+def _select_runs() -> Select[Any]:
     return select(INDEX_RUNS, PEOPLE.c.name).join(PEOPLE, INDEX_RUNS.c.person_id == PEOPLE.c.id)
 
 
-def _open(connection: Connection) -> Run | None:
-    row = connection.execute(
-        _runs().where(INDEX_RUNS.c.state.in_(_OPEN)).order_by(INDEX_RUNS.c.id)
-    ).first()
-    return _run(row) if row else None
+def _open_run(connection: Connection) -> IndexRun | None:
+    query = _select_runs().where(INDEX_RUNS.c.state.in_(_OPEN_STATES)).order_by(INDEX_RUNS.c.id)
+    row = connection.execute(query).first()
+    return _to_run(row) if row else None
 
 
-def _give_way(connection: Connection, found: Run, kind: RunKind, now: dt.datetime) -> None:
-    if not (found.kind is RunKind.LOOK or (kind is RunKind.PUBLISH and found.state == "waiting")):
-        raise Conflict("A run is under way already; wait until it has ended, or cancel it.")
-    ended = {
-        "state": "cancelled",
-        "ended_at": now,
-        "lease": "",
-        "sentence": "Something else was ordered.",
-    }
-    connection.execute(update(INDEX_RUNS).where(INDEX_RUNS.c.id == found.id).values(ended))
-
-
-def _run(row: Row[Any]) -> Run:
-    return Run(
-        row.id, RunKind(row.kind), row.whole, row.name, row.asked_at, row.state, row.attempts, row.lease,
-        row.started_at, row.ended_at, row.stage, row.done, row.total, row.sentence, row.report,
-    )  # fmt: skip
+def _to_run(row: Row[Any]) -> IndexRun:
+    return IndexRun(
+        id=row.id,
+        kind=IndexRunKind(row.kind),
+        whole=row.whole,
+        by=row.name,
+        asked_at=row.asked_at,
+        state=row.state,
+        attempts=row.attempts,
+        lease=row.lease,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        stage=row.stage,
+        done=row.done,
+        total=row.total,
+        sentence=row.sentence,
+        report=row.report,
+    )

@@ -1,8 +1,8 @@
-"""What does a notice say, as a mail?
+"""Mail templates: the subject and the text of every kind of notice.
 
-Pure: the facts of notices in, an ``EmailMessage`` out, with the headers that keep robots from
-answering robots (RFC 3834). Nothing that somebody typed is ever in it, so that nobody can send
-their words through us to others.
+Pure: the facts of a notice in, an ``EmailMessage`` out, with the headers that keep robots from
+answering robots (RFC 3834). A mail never contains what somebody typed, so that nobody can send
+their words through the portal to others.
 """
 
 from __future__ import annotations
@@ -21,12 +21,13 @@ from zoneinfo import ZoneInfo
 from kb.notifications.outbox import ClaimedMessage
 from kb.timezones import time_zone_or_utc
 
-_MAIL = SMTP.clone(max_line_length=998)
+#: The longest line that RFC 5322 allows: nothing is folded, since some clients unfold badly.
+_MAIL_POLICY = SMTP.clone(max_line_length=998)
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who writes: the portal's name and address on the web, and the mail address."""
+    """The portal as the sender: its name, its public URL and its mail address."""
 
     name: str
     base_url: str
@@ -37,179 +38,188 @@ class Sender:
         return self.address.rpartition("@")[2]
 
 
-def sender(name: str, base_url: str, address: str) -> Sender:
-    """``address`` empty: noreply at the host of the portal."""
+def mail_sender(name: str, base_url: str, address: str) -> Sender:
+    """An empty ``address`` stands for noreply at the host of the portal."""
     host = urlsplit(base_url).hostname or "localhost"
     return Sender(name, base_url, address or f"noreply@{host}")
 
 
-#: kind of a notice -> what the subject says, and what the mail says.
-WORDS: Mapping[str, tuple[str, str]] = MappingProxyType(
+#: Kind of notice -> subject and text.
+MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "replied": ("Support has answered", "Support has answered your ticket."),
-        "linked": ("Support has answered", "Support has answered your ticket with articles."),
-        "awaited": (
-            "Support waits for your answer",
-            "Support needs to know something from you to go on.",
+        # to customers
+        "replied": ("New reply from support", "Support replied to your ticket."),
+        "linked": (
+            "New reply from support",
+            "Support replied to your ticket with links to articles.",
         ),
-        "commented": ("The customer has answered", "The customer has written in this ticket."),
+        "awaited": (
+            "Waiting for your reply",
+            "Support needs more information from you to continue.",
+        ),
         "paused": (
-            "Your ticket is on hold",
-            "Support waits for somebody else; the page of the ticket says for whom.",
+            "Ticket on hold",
+            "The ticket is on hold. The ticket page shows the reason.",
         ),
         "moved": (
-            "The level has changed",
-            "Your ticket has another level now; its page says which and why.",
+            "Support level changed",
+            "The support level of the ticket has changed. The ticket page shows the new level and "
+            "the reason.",
         ),
         "proposed": (
-            "Another severity is proposed",
-            "Support proposes another severity; please agree or decline.",
+            "Please confirm a new severity",
+            "Support proposes another severity for your ticket. Please agree or decline on the "
+            "ticket page.",
         ),
-        "agreed": ("The severity was agreed", "The customer has agreed to the proposed severity."),
-        "declined": ("The severity was declined", "The customer keeps the severity."),
-        "escalated": (
-            "A customer asks for a supervisor",
-            "A customer has written to the supervisor about a ticket.",
+        "solved": (
+            "Resolved",
+            "The ticket is resolved. If the problem persists, reopen it on the ticket page.",
         ),
-        "solved": ("Solved", "The ticket is solved. Its page lets you re-open it."),
-        "cancelled": ("Closed", "The ticket is closed. Its page lets you re-open it."),
-        "reopened": ("Opened again", "The ticket is open again."),
+        "cancelled": (
+            "Closed",
+            "The ticket is closed. If you still need help, reopen it on the ticket page.",
+        ),
         "merged": (
-            "Your ticket goes on in another one",
-            "Two tickets are about the same; its page says which.",
+            "Ticket merged",
+            "The ticket was merged into another one about the same issue. The ticket page shows "
+            "its number.",
         ),
-        "voided": ("Closed as a duplicate", "The ticket was filed twice and is closed."),
-        "assigned": ("A ticket is yours now", "A ticket was given to you."),
-        "noted": ("A colleague has left a note", "There is a new note in a ticket that you watch."),
-        "resumed": ("A pause has ended", "The ticket is open again."),
-        "split": ("A ticket was split", "A part of a ticket that you watch is its own ticket now."),
+        "voided": ("Closed as a duplicate", "The ticket was filed twice, and this copy is closed."),
+        # to agents
+        "commented": ("New message from the requester", "The requester replied to the ticket."),
+        "agreed": ("Severity agreed", "The requester agreed to the proposed severity."),
+        "declined": ("Severity declined", "The requester declined the proposed severity."),
+        "escalated": ("Ticket escalated", "The requester escalated a ticket to a supervisor."),
+        "assigned": ("Ticket assigned to you", "You are the new assignee of a ticket."),
+        "noted": ("New internal note", "A colleague added an internal note to a ticket."),
+        "split": ("Ticket split", "Part of a ticket that you watch is now a separate ticket."),
+        # to both
+        "reopened": ("Reopened", "The ticket is open again."),
+        "resumed": ("Ticket resumed", "The ticket is open again."),
+        # about an account
         "register": (
-            "Finish your registration",
-            "Somebody, probably you, wants an account for this address.",
+            "Complete your registration",
+            "We received a request to create an account for this address.\n"
+            "If you did not make it, ignore this mail.",
         ),
         "exists": (
-            "You have an account already",
-            "Somebody, probably you, wanted an account for this address, which has one.\n"
-            "If you do not know the password, ask for a new one on the sign-in page.",
+            "You already have an account",
+            "We received a request to create an account for this address, which has one already.\n"
+            "If you do not know your password, request a new one on the sign-in page.",
         ),
-        "invite": ("You are invited", "Your organisation gives you an account."),
+        "invite": ("You are invited", "Your organisation created an account for you."),
         "reset": (
-            "Set a new password",
-            "Somebody, probably you, wants a new password for this address.",
+            "Reset your password",
+            "We received a request to reset the password of your account.\n"
+            "If you did not make it, ignore this mail.",
         ),
         "changed": (
             "Your password was changed",
-            "Your password was changed and every other sign-in has ended.\n"
-            "If this was not you, ask for a new one on the sign-in page at once.",
+            "Your password was changed, and you were signed out everywhere else.\n"
+            "If this was not you, request a new password on the sign-in page at once.",
         ),
     }
 )
-_TOKENS = ("register", "invite", "reset")
+_OTHER_EVENT = ("Ticket updated", "There is a new event on a ticket.")
+_ACCOUNT_LINKS = ("register", "invite", "reset")
 
 
-def mail_of(parcel: ClaimedMessage, who: Sender, *, secret: str = "") -> EmailMessage:
+def notice_mail(notice: ClaimedMessage, sender: Sender, *, secret: str = "") -> EmailMessage:
     """One notice as a mail. ``secret`` opens the ticket for a guest, or is the single-use link of
     an account.
     """
-    number = parcel.facts.get("number", "")
-    if parcel.kind == "opened":
-        subject, said = _receipt(parcel.facts, number)
+    number = notice.facts.get("number", "")
+    is_receipt = notice.kind == "opened"
+    if is_receipt:
+        subject, text = _receipt(notice.facts, number)
     else:
-        subject, said = WORDS.get(
-            parcel.kind, ("Something has happened", "Something has happened in a ticket.")
-        )
-    lines = [said, "", *_link(parcel, who, number, secret), "", *_foot(who)]
-    head = f"[#{number}] {subject}" if number else subject
-    message = _message(who, parcel.recipient, head, "\n".join(lines), parcel.key, number)
-    message["Auto-Submitted"] = "auto-replied" if parcel.kind == "opened" else "auto-generated"
-    return message
+        subject, text = MAIL_TEXTS.get(notice.kind, _OTHER_EVENT)
+
+    body = "\n".join([text, "", *_link(notice, sender, number, secret), "", *_footer(sender)])
+    if number:
+        subject = f"[#{number}] {subject}"
+    mail = _mail(sender, notice.recipient, subject, body, notice.key, number)
+    mail["Auto-Submitted"] = "auto-replied" if is_receipt else "auto-generated"
+    return mail
 
 
-def digest(parcels: Sequence[ClaimedMessage], who: Sender, zone: str) -> EmailMessage:
-    """All warnings and breaches for one person in one mail, in the order in which they fell."""
-    ordered = sorted(parcels, key=lambda parcel: (parcel.facts["at"], parcel.id))
-    lines = [_alarm(parcel, zone) for parcel in ordered]
-    breaches = sum(parcel.kind == "breached" for parcel in ordered)
-    warnings = len(ordered) - breaches
-    parts = [
-        _count(breaches, "promise broken", "promises broken"),
-        _count(warnings, "due soon", "due soon"),
-    ]
-    subject = ", ".join(part for part in parts if part)
-    text = "\n".join([*lines, "", f"{who.base_url}/desk", "", *_foot(who)])
-    message = _message(
-        who, ordered[0].recipient, subject, text, "+".join(parcel.key for parcel in ordered), ""
-    )
-    message["Auto-Submitted"] = "auto-generated"
-    return message
+def digest_mail(notices: Sequence[ClaimedMessage], sender: Sender, zone: str) -> EmailMessage:
+    """All SLA warnings and breaches for one person in one mail, in the order of their times."""
+    notices = sorted(notices, key=lambda notice: (notice.facts["at"], notice.id))
+    breaches = sum(notice.kind == "breached" for notice in notices)
+    warnings = len(notices) - breaches
+    counts = []
+    if breaches:
+        counts.append(f"{breaches} SLA {'target' if breaches == 1 else 'targets'} breached")
+    if warnings:
+        counts.append(f"{warnings} at risk")
+
+    lines = [_alarm_line(notice, zone) for notice in notices]
+    body = "\n".join([*lines, "", f"{sender.base_url}/desk", "", *_footer(sender)])
+    key = "+".join(notice.key for notice in notices)
+    mail = _mail(sender, notices[0].recipient, ", ".join(counts), body, key, "")
+    mail["Auto-Submitted"] = "auto-generated"
+    return mail
 
 
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}" if number else ""
-
-
-def _alarm(parcel: ClaimedMessage, zone: str) -> str:
-    facts = parcel.facts
-    state = "was due" if parcel.kind == "breached" else f"due ({facts['threshold']})"
-    late = "; noticed late" if facts.get("late") else ""
-    return (
-        f"{facts['number']}  {facts['target']} {state} {_moment(facts['due'], zone)}, "
-        f"{facts['level']}{late}"
-    )
+def _alarm_line(notice: ClaimedMessage, zone: str) -> str:
+    facts = notice.facts
+    state = "breached, was due"
+    if notice.kind == "warned":
+        state = f"at risk ({facts['threshold']}), due"
+    delay = " (recorded late)" if facts.get("late") else ""
+    due = _local_time(facts["due"], zone)
+    return f"{facts['number']}  {facts['target']} {state} {due}, {facts['level']}{delay}"
 
 
 def _receipt(facts: Mapping[str, str], number: str) -> tuple[str, str]:
+    text = f"We received your ticket {number}. Its support level is {facts.get('level', '')}."
     due = facts.get("due", "")
-    by = (
-        f"You get an answer by {_moment(due, facts.get('zone', 'UTC'))}."
-        if due
-        else "No time is promised for it."
-    )
-    return (
-        "Your ticket is accepted",
-        f"Ticket {number} is accepted at the level {facts.get('level', '')}.\n{by}",
-    )
+    if due:
+        reply_by = _local_time(due, facts.get("zone", "UTC"))
+        text += f"\nOur promise: you get a reply by {reply_by}."
+    else:
+        text += "\nThis support level has no promised response time."
+    return "We received your ticket", text
 
 
-def _moment(iso: str, zone: str) -> str:
+def _local_time(iso: str, zone: str) -> str:
     local = dt.datetime.fromisoformat(iso).astimezone(ZoneInfo(time_zone_or_utc(zone)))
     return f"{local:%a} {local.day} {local:%b %Y %H:%M} ({local.tzname()})"
 
 
-def _link(parcel: ClaimedMessage, who: Sender, number: str, secret: str) -> list[str]:
-    if parcel.kind in _TOKENS:
-        return [
-            f"{who.base_url}/account/{parcel.kind}/{secret}",
-            "",
-            "The link works once, and soon no more.",
-        ]
+def _link(notice: ClaimedMessage, sender: Sender, number: str, secret: str) -> list[str]:
+    if notice.kind in _ACCOUNT_LINKS:
+        url = f"{sender.base_url}/account/{notice.kind}/{secret}"
+        return [url, "", "The link works once and expires soon."]
     if not number:
-        return [f"{who.base_url}/sign-in"]
-    if parcel.facts.get("staff"):
-        return [f"{who.base_url}/desk/{number}"]
-    return [f"{who.base_url}/tickets/{number}" + (f"?key={secret}" if secret else "")]
+        return [f"{sender.base_url}/sign-in"]
+    if notice.facts.get("staff"):
+        return [f"{sender.base_url}/desk/{number}"]
+    return [f"{sender.base_url}/tickets/{number}" + (f"?key={secret}" if secret else "")]
 
 
-def _foot(who: Sender) -> list[str]:
+def _footer(sender: Sender) -> list[str]:
     return [
         "-- ",
-        f"{who.name}. Nobody reads answers to this mail; please write on the page above.",
+        f"{sender.name}. This reply-to address is not monitored; please use the page linked above.",
     ]
 
 
-def _message(
-    who: Sender, recipient: str, subject: str, text: str, key: str, number: str
+def _mail(
+    sender: Sender, recipient: str, subject: str, text: str, key: str, number: str
 ) -> EmailMessage:
-    message = EmailMessage(policy=_MAIL)
-    message["From"] = Address(who.name, addr_spec=who.address)
-    message["To"] = Address(addr_spec=recipient)
-    message["Subject"] = subject
-    message["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{who.domain}>"
-    if number:  # one thread for each ticket, whatever comes first
-        root = f"<{number}@{who.domain}>"
-        message["In-Reply-To"] = root
-        message["References"] = root
-    message["Precedence"] = "bulk"
-    message["X-Auto-Response-Suppress"] = "All"
-    message.set_content(text + "\n", charset="utf-8")
-    return message
+    mail = EmailMessage(policy=_MAIL_POLICY)
+    mail["From"] = Address(sender.name, addr_spec=sender.address)
+    mail["To"] = Address(addr_spec=recipient)
+    mail["Subject"] = subject
+    # The same key always gives the same id, so that a mail that is sent twice is shown once.
+    mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{sender.domain}>"
+    if number:  # one thread for each ticket, whichever mail comes first
+        thread = f"<{number}@{sender.domain}>"
+        mail["In-Reply-To"] = thread
+        mail["References"] = thread
+    mail["Precedence"] = "bulk"
+    mail["X-Auto-Response-Suppress"] = "All"
+    mail.set_content(text + "\n", charset="utf-8")
+    return mail

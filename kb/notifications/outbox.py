@@ -1,36 +1,33 @@
-"""What is still to be sent, who has taken it, and what could not be sent?
+"""The outbox: messages that wait to be sent, as leased queues with one life for all channels.
 
-Two tables with the same life: notices (mails) and jobs (webhooks). Whoever claims a row has it
-until its lease ends; then anybody may claim it again, so that a worker that dies loses nothing. At
-least once, never silently given up: a row that failed stays, with its error.
+A worker claims messages, sends them, and marks them sent or failed. A claim ends with its lease, so
+a worker that dies loses nothing; a message is sent at least once, and one that is given up stays
+with its error. ``queue`` is the way into the outbox, ``channels`` are the ways out.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Table, func, select, update
+from sqlalchemy import Row, Table, func, select, update
 
 from kb.database import Database
 from kb.database.statements import claim
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 
-LEASE = dt.timedelta(minutes=5)
-#: Tries before giving up, the waits doubling from a minute to four hours: about a day.
-ATTEMPTS = 12
-FIRST_WAIT, LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(hours=4)
-#: What nobody could send for so long is no news any more.
-STALE = dt.timedelta(days=3)
-#: Kinds of notices that go out as one mail for each person.
-DIGESTED = ("warned", "breached")
+MESSAGE_LEASE = dt.timedelta(minutes=5)
+#: Attempts before giving up. The waits double from a minute to four hours: about a day in all.
+MAX_SEND_ATTEMPTS = 12
+_FIRST_WAIT, _LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(hours=4)
+_MAX_ERROR_LENGTH = 500  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimedMessage:
-    """One row that was claimed. ``key`` is the same whenever it is sent again."""
+    """A message that this worker has claimed. ``key`` is the same whenever it is sent again."""
 
     id: int
     key: str
@@ -39,12 +36,12 @@ class ClaimedMessage:
     facts: dict[str, Any]
     ticket_id: int | None
     attempts: int
-    made_at: dt.datetime
+    created_at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """What was given up: a sentence about why, for whoever runs the place."""
+class FailedMessage:
+    """A message that was given up, and why; for operators."""
 
     kind: str
     recipient: str
@@ -53,131 +50,148 @@ class Failure:
     at: dt.datetime
 
 
+@dataclass(frozen=True, slots=True)
+class MessageQueue:
+    """The queue of one channel: a table whose rows are pending until they are sent or failed.
+
+    ``combined_kinds`` are those of which one recipient gets all in one message.
+    """
+
+    name: str
+    table: Table
+    to_message: Callable[[Row[Any]], ClaimedMessage]
+    sent_state: str
+    sent_column: str
+    combined_kinds: tuple[str, ...] = ()
+
+
+def _notice(row: Row[Any]) -> ClaimedMessage:
+    return ClaimedMessage(
+        row.id,
+        row.key,
+        row.kind,
+        row.recipient,
+        row.facts,
+        row.ticket_id,
+        row.attempts,
+        row.made_at,
+    )
+
+
+def _webhook_job(row: Row[Any]) -> ClaimedMessage:
+    return ClaimedMessage(
+        row.id, row.key, row.kind, row.facts["url"], row.facts, None, row.attempts, row.due_at
+    )
+
+
+MAIL_QUEUE = MessageQueue(
+    "mail", NOTICES, _notice, "sent", "sent_at", combined_kinds=("warned", "breached")
+)
+WEBHOOK_QUEUE = MessageQueue("webhook", WEBHOOK_JOBS, _webhook_job, "done", "done_at")
+QUEUES = (MAIL_QUEUE, WEBHOOK_QUEUE)
+
+
 class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def claim_mails(self, now: dt.datetime, most: int = 50) -> list[ClaimedMessage]:
-        """Notices that are due, oldest first, and with an alarm all other alarms of the same
-        person.
+    def claim(
+        self, queue: MessageQueue, now: dt.datetime, limit: int = 50
+    ) -> list[list[ClaimedMessage]]:
+        """Messages that are due, oldest first, in batches that are sent as one message each.
+
+        With a message of a combined kind come all others of its recipient, beyond the limit.
         """
+        table = queue.table
+        due = (
+            select(table)
+            .where(table.c.state == "pending", table.c.due_at <= now)
+            .order_by(table.c.due_at, table.c.id)
+        )
         with self._database.write() as connection:
-            query = _due(NOTICES, now)
-            rows = list(claim(connection, query.limit(most), lease=LEASE, now=now))
-            recipients = {row.recipient for row in rows if row.kind in DIGESTED}
-            if recipients:
-                others = query.where(
-                    NOTICES.c.kind.in_(DIGESTED), NOTICES.c.recipient.in_(recipients)
+            rows = list(claim(connection, due.limit(limit), lease=MESSAGE_LEASE, now=now))
+            if any(row.kind in queue.combined_kinds for row in rows):
+                recipients = {row.recipient for row in rows if row.kind in queue.combined_kinds}
+                others = due.where(
+                    table.c.kind.in_(queue.combined_kinds), table.c.recipient.in_(recipients)
                 )
-                rows += claim(connection, others, lease=LEASE, now=now)
-            return [
-                ClaimedMessage(
-                    r.id, r.key, r.kind, r.recipient, r.facts, r.ticket_id, r.attempts, r.made_at
-                )
-                for r in rows
-            ]
+                rows += claim(connection, others, lease=MESSAGE_LEASE, now=now)
 
-    def claim_jobs(self, now: dt.datetime, most: int = 50) -> list[ClaimedMessage]:
-        with self._database.write() as connection:
-            query = _due(WEBHOOK_JOBS, now).limit(most)
-            rows = claim(connection, query, lease=LEASE, now=now)
-            return [
-                ClaimedMessage(
-                    r.id, r.key, r.kind, r.facts["url"], r.facts, None, r.attempts, r.due_at
-                )
-                for r in rows
-            ]
+        batches: dict[tuple[str, int], list[ClaimedMessage]] = {}
+        for message in map(queue.to_message, rows):
+            is_combined = message.kind in queue.combined_kinds
+            batch = (message.recipient, 0) if is_combined else ("", message.id)
+            batches.setdefault(batch, []).append(message)
+        return list(batches.values())
 
-    def mails_sent(self, parcels: Iterable[ClaimedMessage], now: dt.datetime) -> None:
-        self._done(
-            NOTICES, parcels, {"state": "sent", "sent_at": now, "leased_until": None, "error": ""}
-        )
-
-    def jobs_done(self, parcels: Iterable[ClaimedMessage], now: dt.datetime) -> None:
-        self._done(
-            WEBHOOK_JOBS,
-            parcels,
-            {"state": "done", "done_at": now, "leased_until": None, "error": ""},
-        )
-
-    def mails_failed(
-        self, parcels: Sequence[ClaimedMessage], error: str, now: dt.datetime, *, permanent: bool
+    def mark_sent(
+        self, queue: MessageQueue, messages: Sequence[ClaimedMessage], now: dt.datetime
     ) -> None:
-        self._failed(NOTICES, parcels, error, now, permanent=permanent)
+        values = {
+            "state": queue.sent_state,
+            queue.sent_column: now,
+            "leased_until": None,
+            "error": "",
+        }
+        self._update(queue, [(message, values) for message in messages])
 
-    def jobs_failed(
-        self, parcels: Sequence[ClaimedMessage], error: str, now: dt.datetime, *, permanent: bool
-    ) -> None:
-        self._failed(WEBHOOK_JOBS, parcels, error, now, permanent=permanent)
-
-    def failures(self, most: int = 100) -> tuple[Failure, ...]:
-        """What was given up, newest first: mails and webhooks."""
-        mails = (
-            select(NOTICES)
-            .where(NOTICES.c.state == "failed")
-            .order_by(NOTICES.c.due_at.desc())
-            .limit(most)
-        )
-        jobs = (
-            select(WEBHOOK_JOBS)
-            .where(WEBHOOK_JOBS.c.state == "failed")
-            .order_by(WEBHOOK_JOBS.c.due_at.desc())
-            .limit(most)
-        )
-        with self._database.read() as connection:
-            found = [
-                Failure(r.kind, r.recipient, r.error, r.attempts, r.due_at)
-                for r in connection.execute(mails)
-            ]
-            found += [
-                Failure(r.kind, r.facts["url"], r.error, r.attempts, r.due_at)
-                for r in connection.execute(jobs)
-            ]
-        return tuple(sorted(found, key=lambda failure: failure.at, reverse=True)[:most])
-
-    def waiting(self) -> tuple[int, int]:
-        """How many mails and how many webhooks are still to be sent."""
-        with self._database.read() as connection:
-            counts = [
-                connection.execute(
-                    select(func.count()).where(table.c.state == "pending")
-                ).scalar_one()
-                for table in (NOTICES, WEBHOOK_JOBS)
-            ]
-        return counts[0], counts[1]
-
-    def _done(
-        self, table: Table, parcels: Iterable[ClaimedMessage], values: dict[str, Any]
-    ) -> None:
-        with self._database.write() as connection:
-            for parcel in parcels:
-                ours = update(table).where(table.c.id == parcel.id, table.c.state == "pending")
-                connection.execute(ours.values(**values, attempts=parcel.attempts + 1))
-
-    def _failed(
+    def mark_failed(
         self,
-        table: Table,
-        parcels: Sequence[ClaimedMessage],
+        queue: MessageQueue,
+        messages: Sequence[ClaimedMessage],
         error: str,
         now: dt.datetime,
         *,
         permanent: bool,
     ) -> None:
+        """Schedules the next attempt, or gives up when the failure is ``permanent`` or the last."""
+        updates: list[tuple[ClaimedMessage, Mapping[str, Any]]] = []
+        for message in messages:
+            values: dict[str, Any] = {"leased_until": None, "error": error[:_MAX_ERROR_LENGTH]}
+            if permanent or message.attempts + 1 >= MAX_SEND_ATTEMPTS:
+                values["state"] = "failed"
+            else:
+                values["due_at"] = now + min(_FIRST_WAIT * 2**message.attempts, _LONGEST_WAIT)
+            updates.append((message, values))
+        self._update(queue, updates)
+
+    def failures(self, limit: int = 100) -> tuple[FailedMessage, ...]:
+        """Messages of all channels that were given up, newest first."""
+        failures: list[FailedMessage] = []
+        with self._database.read() as connection:
+            for queue in QUEUES:
+                table = queue.table
+                query = select(table).where(table.c.state == "failed")
+                for row in connection.execute(query.order_by(table.c.due_at.desc()).limit(limit)):
+                    recipient = queue.to_message(row).recipient
+                    failures.append(
+                        FailedMessage(row.kind, recipient, row.error, row.attempts, row.due_at)
+                    )
+        return tuple(sorted(failures, key=lambda failure: failure.at, reverse=True)[:limit])
+
+    def pending(self) -> dict[str, int]:
+        """How many messages wait to be sent, by the name of their queue."""
+        with self._database.read() as connection:
+            return {
+                queue.name: connection.execute(
+                    select(func.count())
+                    .select_from(queue.table)
+                    .where(queue.table.c.state == "pending")
+                ).scalar_one()
+                for queue in QUEUES
+            }
+
+    def _update(
+        self,
+        queue: MessageQueue,
+        updates: Sequence[tuple[ClaimedMessage, Mapping[str, Any]]],
+    ) -> None:
+        table = queue.table
         with self._database.write() as connection:
-            for parcel in parcels:
-                tries = parcel.attempts + 1
-                over = permanent or tries >= ATTEMPTS
-                wait = min(FIRST_WAIT * 2 ** (tries - 1), LONGEST_WAIT)
-                values: dict[str, Any] = {
-                    "attempts": tries,
-                    "error": error[:500],
-                    "leased_until": None,
-                }
-                values |= {"state": "failed"} if over else {"due_at": now + wait}
-                ours = update(table).where(table.c.id == parcel.id, table.c.state == "pending")
-                connection.execute(ours.values(values))
-
-
-def _due(table: Table, now: dt.datetime) -> Select[Any]:
-    due = select(table).where(table.c.state == "pending", table.c.due_at <= now)
-    return due.order_by(table.c.due_at, table.c.id)
+            for message, values in updates:
+                still_pending = (table.c.id == message.id, table.c.state == "pending")
+                connection.execute(
+                    update(table)
+                    .where(*still_pending)
+                    .values(attempts=message.attempts + 1, **values)
+                )

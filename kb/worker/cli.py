@@ -1,7 +1,4 @@
-"""`kb accounts`: who can sign in? `kb worker`: what is due, and who must be told?
-
-Each command is one call and printing; the worker repeats its call until it is told to stop.
-"""
+"""`kb worker`: repeats rounds of the worker, and starts index runs, until it is told to stop."""
 
 from __future__ import annotations
 
@@ -17,50 +14,41 @@ import click
 from kb.centre import HelpCentre
 from kb.cli_options import data_option
 from kb.errors import Unavailable
-from kb.jobs.index_runner import Runner
-from kb.jobs.index_runs import Runs
-from kb.notifications import mail_templates as letters
-from kb.notifications.channels.mail import Mailer, Webhooks
-from kb.notifications.outbox import Outbox
+from kb.jobs.index_runner import IndexRunner
+from kb.notifications.outbox import MAIL_QUEUE, WEBHOOK_QUEUE, Outbox
 from kb.settings import load
-from kb.tickets.attachments.files import Attachments
-from kb.tickets.repository.repository import TicketStore
-from kb.tickets.repository.webhook_feed import WebhookFeed
-from kb.tickets.sweeper import Sweeper
-from kb.worker.worker import Tally, Worker
+from kb.worker.assembly import build_worker
+from kb.worker.worker import RoundResult
 
-_LOOK = 1.0  # seconds: somebody who ordered a run sits there and waits
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
+#: Seconds between looks for an index run: the editor who ordered one is waiting.
+_INDEX_RUN_INTERVAL = 1.0
 
 
 @click.command()
 @click.option(
     "--once",
     is_flag=True,
-    help="Do what is due now, then end; exit 1 when something could not be sent.",
+    help="Do what is due now and exit. The exit code is 1 if something could not be sent.",
 )
 @click.option(
     "--every",
     type=click.IntRange(1, 3600),
     default=5,
     show_default=True,
-    help="Seconds between two looks.",
+    help="Seconds between two rounds.",
 )
 @click.option(
     "--attached",
     is_flag=True,
-    help="End when standard input ends: with the program that started it.",
+    help="Exit when standard input ends, together with the program that started the worker.",
 )
-@click.option("--failures", is_flag=True, help="Only list what was given up, and end.")
+@click.option("--failures", is_flag=True, help="List messages that were given up, and exit.")
 @data_option
 @click.pass_context
 def worker(
     ctx: click.Context, once: bool, every: int, attached: bool, failures: bool, data: str | None
 ) -> None:
-    """Watch the promises, send mails and webhooks, run the index when an editor orders it."""
+    """Watch SLA targets, send mails and webhooks, and run the indexer for editors."""
     os.umask(0o077)
     settings = load(data=data)
     centre = HelpCentre.open(settings)
@@ -68,85 +56,72 @@ def worker(
         if failures:
             ctx.exit(_list_failures(centre))
         if not settings.smtp_host:
-            click.echo("KB_SMTP_HOST is not set: mails wait in the outbox.", err=True)
-        runner = Runner(Runs(centre.database), settings.data, clock=_now)
+            click.echo("KB_SMTP_HOST is not set: mails stay in the outbox.", err=True)
+
+        index_runner = IndexRunner(centre.index_runs, settings.data, clock=_now)
         if once:
-            runner.tend()
-            tally = _worker(centre).round(_now())
-            runner.wait()
-            click.echo(_tallied(tally))
-            ctx.exit(1 if tally.failed else 0)
-        _work(centre, runner, every, attached=attached)
+            index_runner.start_waiting_run()
+            result = build_worker(centre).round(_now())
+            index_runner.wait()
+            click.echo(_summary(result))
+            ctx.exit(1 if result.failed else 0)
+        _run_until_stopped(centre, index_runner, every, attached=attached)
 
 
-def _worker(centre: HelpCentre) -> Worker:
-    s = centre.settings
-    mailer = (
-        Mailer(s.smtp_host, s.smtp_port, s.smtp_user, s.smtp_password, s.smtp_tls)
-        if s.smtp_host
-        else None
-    )
-    return Worker(
-        TicketStore(centre.database),
-        centre.accounts,
-        Sweeper(centre.database, centre.policy, centre.versions),
-        Outbox(centre.database),
-        WebhookFeed(centre.database),
-        letters.sender(s.portal_name, s.base_url, s.mail_from),
-        mailer=mailer,
-        webhooks=Webhooks(s.webhook_secret, s.webhook_private),
-        urls=s.webhook_urls,
-        attachments=Attachments(s.data / "attachments"),
-    )
-
-
-def _work(centre: HelpCentre, runner: Runner, every: int, *, attached: bool) -> None:
-    """Until Ctrl-C or a request to end, by the policies as they are then; a database that is busy
-    or full is tried again."""
-    made = _worker(centre)
-    ended = threading.Event()
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, lambda *_: ended.set())
+def _run_until_stopped(
+    centre: HelpCentre, index_runner: IndexRunner, every: int, *, attached: bool
+) -> None:
+    """Until Ctrl-C or SIGTERM. A busy or full database is tried again in the next round."""
+    stopped = threading.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stopped.set())
     if attached:
-        threading.Thread(target=_until_eof, args=(ended,), daemon=True).start()
-    due = 0.0
-    while not ended.is_set():
-        fresh = centre.renewed(_now())
-        if fresh is not centre:
-            click.echo("The policies have changed; they hold from now on.", err=True)
-            centre, made = fresh, _worker(fresh)
+        threading.Thread(target=_stop_at_end_of_input, args=(stopped,), daemon=True).start()
+
+    worker = build_worker(centre)
+    next_round = 0.0
+    while not stopped.is_set():
+        renewed = centre.renewed(_now())
+        if renewed is not centre:
+            click.echo("Loaded the changed policies.", err=True)
+            centre, worker = renewed, build_worker(renewed)
+
         try:
-            runner.tend()
-            if time.monotonic() >= due:
-                due = time.monotonic() + every
-                tally = made.round(_now())
-                if tally:
-                    click.echo(_tallied(tally), err=True)
+            index_runner.start_waiting_run()
+            if time.monotonic() >= next_round:
+                next_round = time.monotonic() + every
+                result = worker.round(_now())
+                if result:
+                    click.echo(_summary(result), err=True)
         except Unavailable as error:
             click.echo(f"kb worker: {error.sentence}", err=True)
-        ended.wait(min(every, _LOOK))
-    runner.stop()
+        stopped.wait(min(every, _INDEX_RUN_INTERVAL))
+
+    index_runner.stop()
 
 
-def _until_eof(ended: threading.Event) -> None:
+def _stop_at_end_of_input(stopped: threading.Event) -> None:
     while os.read(0, 4096):
         pass
-    ended.set()
+    stopped.set()
 
 
-def _tallied(tally: Tally) -> str:
-    parts = f"{tally.alarms} alarms, {tally.sent} mails and {tally.posted} webhooks sent"
-    return (
-        f"{parts}, {tally.failed} not sent; see kb worker --failures"
-        if tally.failed
-        else f"{parts}."
-    )
+def _summary(result: RoundResult) -> str:
+    mails = result.sent.get(MAIL_QUEUE.name, 0)
+    webhooks = result.sent.get(WEBHOOK_QUEUE.name, 0)
+    summary = f"{result.alarms} SLA alarms recorded, {mails} mails and {webhooks} webhooks sent"
+    if result.failed:
+        return f"{summary}, {result.failed} not sent; see kb worker --failures."
+    return f"{summary}."
 
 
 def _list_failures(centre: HelpCentre) -> int:
-    found = Outbox(centre.database).failures()
-    for failure in found:
-        click.echo(
-            f"{failure.at:%Y-%m-%d %H:%M}Z  {failure.kind}  {failure.recipient}  {failure.error}"
-        )
-    return 1 if found else 0
+    failures = Outbox(centre.database).failures()
+    for failure in failures:
+        at = f"{failure.at:%Y-%m-%d %H:%M}Z"
+        click.echo(f"{at}  {failure.kind}  {failure.recipient}  {failure.error}")
+    return 1 if failures else 0
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

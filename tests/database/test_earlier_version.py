@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from kb.analytics.tables import EPISODE_EVENTS
-from kb.notifications.outbox import Outbox
+from kb.notifications.outbox import MAIL_QUEUE, Outbox
 from kb.tickets.desk import Desk
 from kb.tickets.reports.resolved_links import resolved_links
 from tests.earlier_version import EXPECTED, NOW, extract
@@ -68,8 +68,8 @@ def test_sessions_mails_votes_and_episodes_go_on(portal: Portal) -> None:
     assert person is not None
     assert person.email == "alice@example.com"
 
-    assert list(Outbox(centre.database).waiting()) == EXPECTED["mails_waiting"]
-    assert len(Outbox(centre.database).claim_mails(NOW)) > 0
+    assert list(Outbox(centre.database).pending().values()) == EXPECTED["mails_waiting"]
+    assert len(Outbox(centre.database).claim(MAIL_QUEUE, NOW)) > 0
     assert list(centre.deflection.votes("doc/ink")) == EXPECTED["votes"]
 
     links = resolved_links(centre.database, most=10)

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from kb.jobs.index_runner import LISTED, Runner, outcome
-from kb.jobs.index_runs import LEASE, Run, RunKind, Runs
+from kb.jobs.index_runner import MAX_REPORTED_ITEMS, IndexRunner, run_result
+from kb.jobs.index_runs import INDEX_RUN_LEASE, IndexRun, IndexRunKind, IndexRuns
 from tests.world import FRIDAY, World
 
 
@@ -39,28 +39,33 @@ def fifo(folder: Path) -> Path:
 
 
 @pytest.fixture
-def runs(world: World) -> Runs:
-    return Runs(world.database)
+def runs(world: World) -> IndexRuns:
+    return IndexRuns(world.database)
 
 
-def ran(world: World, runs: Runs, command: tuple[str, ...], kind: RunKind = RunKind.PUBLISH) -> Run:
-    runs.ask(kind, world.erin.id, now=FRIDAY)
-    runner = Runner(runs, world.data, clock=lambda: FRIDAY, command=command)
-    assert runner.tend()
+def ran(
+    world: World,
+    runs: IndexRuns,
+    command: tuple[str, ...],
+    kind: IndexRunKind = IndexRunKind.PUBLISH,
+) -> IndexRun:
+    runs.order(kind, world.erin.id, now=FRIDAY)
+    runner = IndexRunner(runs, world.data, clock=lambda: FRIDAY, command=command)
+    assert runner.start_waiting_run()
     runner.wait()
     ended = runs.latest()
     assert ended
     return ended
 
 
-def test_what_came_of_it_is_told(world: World, runs: Runs) -> None:
+def test_the_report_of_the_process_is_saved(world: World, runs: IndexRuns) -> None:
     progress = {"stage": "reading", "done": 1, "total": 2, "what": "a.md"}
     ended = ran(world, runs, program(progress, {"report": report(published=True)}))
-    assert (ended.state, ended.sentence) == ("done", "Generation 000002 is published: 7 documents.")
+    assert ended.state == "done"
     assert ended.report["documents"] == 7
 
 
-def test_a_failure_is_told_in_its_own_words(world: World, runs: Runs) -> None:
+def test_the_error_of_the_process_is_the_message(world: World, runs: IndexRuns) -> None:
     ended = ran(
         world,
         runs,
@@ -70,30 +75,29 @@ def test_a_failure_is_told_in_its_own_words(world: World, runs: Runs) -> None:
 
 
 @pytest.mark.parametrize(
-    ("then", "told"),
+    ("then", "cause"),
     [
         ("sys.exit(3)", "code 3"),
         ("os.kill(os.getpid(), 9)", "SIGKILL"),
         ("print('no JSON')", "code 0"),
     ],
 )
-def test_a_process_that_ends_without_a_word_is_told(
-    world: World, runs: Runs, then: str, told: str
+def test_a_process_that_ends_without_a_report_has_failed_and_the_cause_is_named(
+    world: World, runs: IndexRuns, then: str, cause: str
 ) -> None:
     ended = ran(world, runs, program({"stage": "reading", "done": 1, "total": 2}, then=then))
     assert ended.state == "failed"
-    assert told in ended.sentence
-    assert "What was published stays." in ended.sentence
+    assert cause in ended.sentence
 
 
 def test_a_program_that_cannot_be_started_leaves_the_run_to_another_worker(
-    world: World, runs: Runs
+    world: World, runs: IndexRuns
 ) -> None:
     assert ran(world, runs, ("/nowhere/kb",)).state == "running"
-    assert runs.claim(FRIDAY + LEASE)
+    assert runs.claim(FRIDAY + INDEX_RUN_LEASE)
 
 
-def test_while_another_build_goes_on_the_run_waits(world: World, runs: Runs) -> None:
+def test_while_another_build_goes_on_the_run_waits(world: World, runs: IndexRuns) -> None:
     words = "Another index build is running."
     ended = ran(world, runs, program({"error": words, "code": "conflict"}, then="sys.exit(1)"))
     assert (ended.state, ended.attempts) == ("waiting", 0)
@@ -101,13 +105,13 @@ def test_while_another_build_goes_on_the_run_waits(world: World, runs: Runs) -> 
 
 
 def test_a_worker_that_must_end_stops_the_process_and_gives_the_run_back(
-    world: World, runs: Runs, tmp_path: Path
+    world: World, runs: IndexRuns, tmp_path: Path
 ) -> None:
     said = fifo(tmp_path)
     command = program(then=f"open({str(said)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
-    runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
-    runner = Runner(runs, world.data, clock=lambda: FRIDAY, command=command)
-    runner.tend()
+    runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    runner = IndexRunner(runs, world.data, clock=lambda: FRIDAY, command=command)
+    runner.start_waiting_run()
     process = int(said.read_text())  # waits until it is there
     runner.stop()
     with pytest.raises(ProcessLookupError):
@@ -117,12 +121,12 @@ def test_a_worker_that_must_end_stops_the_process_and_gives_the_run_back(
     assert left.state == "waiting"
 
 
-def test_a_cancelled_run_ends_its_process(world: World, runs: Runs, tmp_path: Path) -> None:
+def test_a_cancelled_run_ends_its_process(world: World, runs: IndexRuns, tmp_path: Path) -> None:
     said = fifo(tmp_path)
     command = program(then=f"open({str(said)!r}, 'w').write('here'); time.sleep(600)")
-    asked = runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
-    runner = Runner(runs, world.data, clock=lambda: FRIDAY, command=command)
-    runner.tend()
+    asked = runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    runner = IndexRunner(runs, world.data, clock=lambda: FRIDAY, command=command)
+    runner.start_waiting_run()
     assert said.read_text() == "here"
     runs.cancel(asked.id, now=FRIDAY)
     runner.wait()
@@ -132,15 +136,15 @@ def test_a_cancelled_run_ends_its_process(world: World, runs: Runs, tmp_path: Pa
 
 
 def test_the_real_command_runs_and_an_error_of_it_is_a_sentence(
-    world: World, runs: Runs, tmp_path: Path
+    world: World, runs: IndexRuns, tmp_path: Path
 ) -> None:
-    runs.ask(RunKind.LOOK, world.erin.id, now=FRIDAY)
+    runs.order(IndexRunKind.LOOK, world.erin.id, now=FRIDAY)
     before = {name: os.environ.get(name) for name in ("KB_CONTENT", "KB_SOURCES")}
     os.environ["KB_CONTENT"] = str(tmp_path / "nothing")
     os.environ.pop("KB_SOURCES", None)
     try:
-        runner = Runner(runs, world.data, clock=lambda: FRIDAY + dt.timedelta(seconds=1))
-        assert runner.tend()
+        runner = IndexRunner(runs, world.data, clock=lambda: FRIDAY + dt.timedelta(seconds=1))
+        assert runner.start_waiting_run()
         runner.wait()
     finally:
         for name, text in before.items():
@@ -161,45 +165,52 @@ WAITING = {
 
 
 @pytest.mark.parametrize(
-    ("kind", "facts", "state", "sentence"),
+    ("kind", "facts", "state", "named"),
     [
-        (RunKind.LOOK, {}, "done", "Nothing differs from generation 000002."),
-        (RunKind.CHECK, {}, "done", "Nothing differs from generation 000002."),
+        (IndexRunKind.LOOK, {}, "done", ["000002"]),
+        (IndexRunKind.CHECK, {}, "done", ["000002"]),
         (
-            RunKind.LOOK,
+            IndexRunKind.LOOK,
             {"waiting": WAITING, "files": {"added": 1, "changed": 0, "removed": 0}},
             "done",
-            "1 file differs: 1 added, 0 changed, 0 removed. Curations were changed.",
+            ["1 added", "0 changed", "0 removed", "Curations were changed."],
         ),
         (
-            RunKind.CHECK,
+            IndexRunKind.CHECK,
             {"waiting": WAITING, "changes": [{}], "compared": 9},
             "done",
-            "It can be published. 1 of 9 queries would be answered differently.",
+            ["1 of 9"],
         ),
+        (IndexRunKind.CHECK, {"waiting": WAITING}, "done", ["golden.toml"]),
         (
-            RunKind.CHECK,
+            IndexRunKind.CHECK,
             {"waiting": WAITING, "refused": ["Half is gone."]},
             "done",
-            "It could not be published: Half is gone.",
+            ["Half is gone."],
         ),
-        (RunKind.PUBLISH, {"refused": ["Half is gone."]}, "failed", "Not published: Half is gone."),
-        (RunKind.PUBLISH, {}, "done", "Nothing differed; generation 000002 stays."),
+        (IndexRunKind.PUBLISH, {"refused": ["Half is gone."]}, "failed", ["Half is gone."]),
+        (IndexRunKind.PUBLISH, {}, "done", ["000002"]),
+        (IndexRunKind.PUBLISH, {"published": True}, "done", ["000002", "7 documents"]),
     ],
 )
-def test_each_outcome_is_one_sentence(
-    kind: RunKind, facts: dict[str, Any], state: str, sentence: str
+def test_each_result_names_what_it_is_about(
+    kind: IndexRunKind, facts: dict[str, Any], state: str, named: list[str]
 ) -> None:
-    assert outcome(kind, {"report": report(**facts)}, 0)[:2] == (state, sentence)
+    result_state, message, _ = run_result(kind, {"report": report(**facts)}, 0)
+    assert result_state == state
+    assert [fact for fact in named if fact not in message] == []
 
 
 def test_a_report_is_kept_short_but_its_counts_are_those_of_the_whole() -> None:
     many = [str(number) for number in range(5000)]
-    kept = outcome(
-        RunKind.CHECK,
+    kept = run_result(
+        IndexRunKind.CHECK,
         {"report": report(findings=many, changes=many, waiting={"added": many, "other": []})},
         0,
     )[2]
-    assert [len(kept[name]) for name in ("findings", "changes")] == [LISTED, LISTED]
-    assert len(kept["waiting"]["added"]) == LISTED
+    assert [len(kept[name]) for name in ("findings", "changes")] == [
+        MAX_REPORTED_ITEMS,
+        MAX_REPORTED_ITEMS,
+    ]
+    assert len(kept["waiting"]["added"]) == MAX_REPORTED_ITEMS
     assert kept["changed_answers"] == 5000

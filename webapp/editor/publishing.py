@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.analytics.query_log import Frequent
 from kb.errors import Invalid, KbError, NotFound
-from kb.jobs.index_runs import Run, RunKind
+from kb.jobs.index_runs import IndexRun, IndexRunKind
 from kb.search.documents import PUBLIC, visible_to
 from kb.search.generations.generation import Generation
 from webapp.context import audience, centre, now, person
@@ -32,11 +32,11 @@ FRESH = dt.timedelta(minutes=5)
 CHANGES, ASKED = 20, 12  # told on the page; the command lists them all
 
 #: What each kind of run is called while it goes on.
-DOING: Mapping[RunKind, str] = MappingProxyType(
+DOING: Mapping[IndexRunKind, str] = MappingProxyType(
     {
-        RunKind.LOOK: "Looking for changes",
-        RunKind.CHECK: "Preparing the preview",
-        RunKind.PUBLISH: "Publishing",
+        IndexRunKind.LOOK: "Looking for changes",
+        IndexRunKind.CHECK: "Preparing the preview",
+        IndexRunKind.PUBLISH: "Publishing",
     }
 )
 WAITING: Mapping[str, str] = MappingProxyType(
@@ -74,9 +74,9 @@ class Standing:
     that says what waits, None when something was published since; ``report`` is that of
     ``seen``."""
 
-    open: Run | None
-    last: Run | None
-    seen: Run | None
+    open: IndexRun | None
+    last: IndexRun | None
+    seen: IndexRun | None
     report: Mapping[str, Any]
     unattended: bool
     changed: tuple[Changed, ...]
@@ -97,7 +97,7 @@ class Standing:
 
 def standing(serving: Generation | None, audiences: Collection[str]) -> Standing:
     """What the page says about publishing, for an editor who may ask as ``audiences``."""
-    runs = centre().runs
+    runs = centre().index_runs
     newest = runs.latest()
     if newest is not None and newest.open:
         return _under_way(newest, _asked(audiences))
@@ -105,7 +105,7 @@ def standing(serving: Generation | None, audiences: Collection[str]) -> Standing
         filter(None, (runs.latest(state=state) for state in ("done", "failed", "cancelled"))),
         key=lambda run: run.id, default=None,
     )  # fmt: skip
-    seen = runs.latest(RunKind.LOOK, RunKind.CHECK, state="done")
+    seen = runs.latest(IndexRunKind.LOOK, IndexRunKind.CHECK, state="done")
     name = serving.name if serving else ""
     seen = seen if seen and seen.report.get("generation", "") == name else None
     report = seen.report if seen else {}
@@ -116,12 +116,12 @@ def standing(serving: Generation | None, audiences: Collection[str]) -> Standing
     )  # fmt: skip
 
 
-def _under_way(run: Run, asked: tuple[Frequent, ...] = ()) -> Standing:
+def _under_way(run: IndexRun, asked: tuple[Frequent, ...] = ()) -> Standing:
     unattended = run.state == "waiting" and now() - run.asked_at > PATIENCE
     return Standing(run, None, None, {}, unattended, (), (), asked, look=False)
 
 
-def _known(last: Run | None, serving: str) -> bool:
+def _known(last: IndexRun | None, serving: str) -> bool:
     """Whether it is known what waits: somebody looked lately, or has just published it."""
     fits = last is not None and last.report.get("generation", "") == serving
     return fits and last is not None and now() - (last.ended_at or last.asked_at) <= FRESH
@@ -131,13 +131,15 @@ def _known(last: Run | None, serving: str) -> bool:
 def order() -> BaseResponse:
     """Orders a run; a second press while it is open orders nothing more."""
     try:
-        kind = RunKind(request.form.get("kind", ""))
+        kind = IndexRunKind(request.form.get("kind", ""))
     except ValueError:
         raise Invalid("Choose: look for changes, preview, or publish.", field="kind") from None
     someone = person()
     if someone is None:
         raise NotFound("Your session has ended; sign in again.")
-    run = centre().runs.ask(kind, someone.id, whole=bool(request.form.get("whole")), now=now())
+    run = centre().index_runs.order(
+        kind, someone.id, whole=bool(request.form.get("whole")), now=now()
+    )
     LOG.info("%s was ordered by the editor's page", run.kind)
     return redirect(url_for("editor.overview", _anchor="publish-title"), 303)
 
@@ -150,7 +152,7 @@ def cancel() -> BaseResponse:
         not text.isascii()
         or not text.isdigit()
         or len(text) > 12
-        or not centre().runs.cancel(int(text), now=now())
+        or not centre().index_runs.cancel(int(text), now=now())
     ):
         raise NotFound("That run has ended already; the page says what came of it.")
     return redirect(url_for("editor.overview", _anchor="publish-title"), 303)
@@ -159,7 +161,7 @@ def cancel() -> BaseResponse:
 @blueprint.get("/run")
 def progress() -> Response:
     """The part of the page that changes while a run is under way; ``X-Run: ended`` when nothing is."""
-    newest = centre().runs.latest()
+    newest = centre().index_runs.latest()
     if newest is not None and newest.open:
         stand = _under_way(
             newest
@@ -188,9 +190,9 @@ def preview(document_id: str) -> str:
     return render_template("editor/preview.html", document=document)
 
 
-def _previews(seen: Run | None) -> tuple[tuple[str, str], ...]:
+def _previews(seen: IndexRun | None) -> tuple[tuple[str, str], ...]:
     """Ids and titles of the articles that the last check kept, of those that the editor may see."""
-    if seen is None or seen.kind is not RunKind.CHECK:
+    if seen is None or seen.kind is not IndexRunKind.CHECK:
         return ()
     try:
         return centre().index.previews.listing(visible_to(audience()))
@@ -200,7 +202,7 @@ def _previews(seen: Run | None) -> tuple[tuple[str, str], ...]:
 
 def _asked(audiences: Collection[str]) -> tuple[Frequent, ...]:
     save_queries()
-    return centre().asked.frequent(audiences, now=now(), most=ASKED)
+    return centre().query_log.frequent(audiences, now=now(), most=ASKED)
 
 
 def _changed(

@@ -13,7 +13,7 @@ import pytest
 
 from indexer.pipeline import IndexOptions, run_index
 from indexer.sources import walk
-from kb.jobs.index_runs import Run, RunKind
+from kb.jobs.index_runs import IndexRun, IndexRunKind
 from kb.search.generations.previews import PreviewFile
 from tests.jobs.test_index_runner import report
 from tests.webapp.editor.test_overview import text_of
@@ -37,14 +37,16 @@ class Worker:
 
     portal: Portal
 
-    def claim(self) -> Run:
-        run = self.portal.centre.runs.claim(self.portal.clock.now)
+    def claim(self) -> IndexRun:
+        run = self.portal.centre.index_runs.claim(self.portal.clock.now)
         assert run
         return run
 
     def end(self, sentence: str, told: dict[str, Any], state: str = "done") -> None:
         run = self.claim()
-        assert self.portal.centre.runs.finish(run, state, sentence, told, now=self.portal.clock.now)
+        assert self.portal.centre.index_runs.finish(
+            run, state, sentence, told, now=self.portal.clock.now
+        )
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_a_press_orders_a_run_once_and_the_page_follows_it(
     assert "See how far it is" in page
     assert "Publish now" not in page
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in erin.page("/editor")
-    portal.centre.runs.alive(worker.claim(), "reading", 3, 10, now=MONDAY)
+    portal.centre.index_runs.renew(worker.claim(), "reading", 3, 10, now=MONDAY)
     answer = erin.get("/editor/run")
     assert answer.headers["X-Run"] == "open"
     assert '<progress aria-label="Publishing" max="10" value="3">' in answer.get_data(as_text=True)
@@ -99,8 +101,11 @@ def test_a_run_is_cancelled_once(portal: Portal, worker: Worker, erin: Browser) 
     order(erin, "publish")
     run = worker.claim()
     assert erin.post("/editor/runs/cancel", {"run": str(run.id)}).status_code == 303
-    assert not portal.centre.runs.alive(run, "reading", 1, 2, now=MONDAY)
-    assert "It was cancelled." in text_of(erin.page("/editor"))
+    assert not portal.centre.index_runs.renew(run, "reading", 1, 2, now=MONDAY)
+    ended = portal.centre.index_runs.latest()
+    assert ended
+    assert ended.state == "cancelled"
+    assert ended.sentence in text_of(erin.page("/editor"))
     for number in (str(run.id), "", "x", "9" * 40, "²"):
         assert erin.post("/editor/runs/cancel", {"run": number}).status_code == 404
 
@@ -189,7 +194,7 @@ def checked(folder: Path, tmp_path: Path) -> Iterator[Portal]:
     portal = build(settings_of(folder))
     erin = portal.centre.accounts.by_email("erin@example.com")
     assert erin
-    portal.centre.runs.ask(RunKind.CHECK, erin.id, now=MONDAY)
+    portal.centre.index_runs.order(IndexRunKind.CHECK, erin.id, now=MONDAY)
     Worker(portal).end("It can be published.", {**found.json(), "changed_answers": 0})
     yield portal
     portal.centre.close()

@@ -1,0 +1,125 @@
+"""The webhook channel: events as signed POST requests to the operator's URLs.
+
+Signed according to Standard Webhooks 1.0.0. A webhook never reaches into the operator's own network
+unless a setting allows it.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import json
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from kb.notifications.channels import DELIVERY_TIMEOUT, DeliveryFailed
+from kb.notifications.outbox import WEBHOOK_QUEUE, ClaimedMessage
+
+
+class WebhookChannel:
+    """``allow_private`` permits addresses inside the operator's own network."""
+
+    queue = WEBHOOK_QUEUE
+
+    def __init__(self, secrets: Sequence[str] = (), *, allow_private: bool = False) -> None:
+        self._secrets = tuple(secrets)
+        self._allow_private = allow_private
+
+    def deliver(self, batch: Sequence[ClaimedMessage], now: dt.datetime) -> None:
+        (job,) = batch
+        self.post(job.facts["url"], job.facts["id"], job.facts["body"], now=now)
+
+    def post(self, url: str, message_id: str, body: Mapping[str, Any], *, now: dt.datetime) -> None:
+        """Raises DeliveryFailed; a redirect is a failure, because it may lead anywhere."""
+        data = json.dumps(body, separators=(",", ":")).encode()
+        timestamp = int(now.timestamp())
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": message_id,
+            "webhook-timestamp": str(timestamp),
+        }
+        if self._secrets:
+            headers["webhook-signature"] = sign_webhook(self._secrets, message_id, timestamp, data)
+
+        try:
+            status = self._send(url, data, headers)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            raise DeliveryFailed(f"{url} cannot be reached: {error}", permanent=False) from None
+        if not 200 <= status < 300:
+            # Gone is how a receiver unsubscribes.
+            raise DeliveryFailed(f"{url} answered {status}", permanent=status == http.client.GONE)
+
+    def _send(self, url: str, data: bytes, headers: Mapping[str, str]) -> int:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        is_secure = parts.scheme == "https"
+        port = parts.port or (443 if is_secure else 80)
+        connection = http.client.HTTPConnection(host, port, timeout=DELIVERY_TIMEOUT)
+        # Connects to the very address that was checked: a name that resolves to another one in
+        # between gains nothing.
+        connection.sock = _connect(self._resolve(url, host, port), host, is_secure=is_secure)
+        try:
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+            headers = {**headers, "host": parts.netloc.rpartition("@")[2]}
+            connection.request("POST", path, body=data, headers=headers)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def _resolve(self, url: str, host: str, port: int) -> tuple[str, int]:
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        addresses = [str(entry[4][0]).split("%")[0] for entry in entries]
+        if not self._allow_private and not all(is_public_address(each) for each in addresses):
+            raise DeliveryFailed(
+                f"{url} is in a private network. Set KB_WEBHOOK_PRIVATE to yes to allow this.",
+                permanent=True,
+            )
+        return addresses[0], port
+
+
+def sign_webhook(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes) -> str:
+    """One ``v1,`` signature for each secret, so that keys can be rotated without a gap.
+
+    >>> sign_webhook(["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"], "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    ...              1614265330, b'{"test": 2432232314}')
+    'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
+    """
+    content = f"{message_id}.{timestamp}.".encode() + body
+    signatures = []
+    for secret in secrets:
+        key = base64.b64decode(secret.removeprefix("whsec_"))
+        digest = hmac.new(key, content, hashlib.sha256).digest()
+        signatures.append("v1," + base64.b64encode(digest).decode())
+    return " ".join(signatures)
+
+
+def is_public_address(address: str) -> bool:
+    """Whether an IP address belongs to the public internet.
+
+    >>> [is_public_address(each) for each in ("127.0.0.1", "::ffff:10.0.0.1", "169.254.169.254")]
+    [False, False, False]
+    >>> is_public_address("1.1.1.1")
+    True
+    """
+    parsed = ipaddress.ip_address(address)
+    if isinstance(parsed, ipaddress.IPv6Address):
+        parsed = parsed.ipv4_mapped or parsed.sixtofour or parsed
+    return parsed.is_global and not parsed.is_multicast
+
+
+def _connect(address: tuple[str, int], host: str, *, is_secure: bool) -> socket.socket:
+    plain = socket.create_connection(address, timeout=DELIVERY_TIMEOUT)
+    if not is_secure:
+        return plain
+    try:
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    except BaseException:
+        plain.close()
+        raise

@@ -1,0 +1,97 @@
+"""Assembly of the worker: its channels, as the settings configure them, and its other parts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+
+from kb.centre import HelpCentre
+from kb.notifications.channels import Channel
+from kb.notifications.channels.mail import MailChannel, MailServer
+from kb.notifications.channels.webhook import WebhookChannel
+from kb.notifications.mail_templates import mail_sender
+from kb.notifications.outbox import ClaimedMessage, Outbox
+from kb.people.account_links import LINK_LIFETIMES, AccountLinks
+from kb.people.credentials import new_secret
+from kb.tickets.attachments.files import Attachments
+from kb.tickets.repository.repository import TicketStore
+from kb.tickets.repository.webhook_feed import WebhookFeed
+from kb.tickets.sweeper import Sweeper
+from kb.worker.worker import Worker
+
+_GUEST_LINK_LIFETIME = dt.timedelta(days=90)
+#: Files are saved before their ticket; one that is so old belongs to a ticket that never was.
+_ORPHAN_AGE = dt.timedelta(days=1)
+
+
+def build_worker(centre: HelpCentre) -> Worker:
+    settings, database = centre.settings, centre.database
+    tickets = TicketStore(database)
+    attachments = Attachments(settings.data / "attachments")
+    feed = WebhookFeed(database)
+
+    def enqueue_events(now: dt.datetime) -> int:
+        return feed.enqueue_new(settings.webhook_urls, now)
+
+    return Worker(
+        Sweeper(database, centre.policy, centre.versions),
+        Outbox(database),
+        tuple(_channels(centre, tickets)),
+        enqueue_events=enqueue_events if settings.webhook_urls else None,
+        remove_orphans=partial(remove_orphans, attachments, tickets),
+    )
+
+
+def remove_orphans(attachments: Attachments, tickets: TicketStore, now: dt.datetime) -> int:
+    """Removes files whose ticket was never saved; returns how many."""
+    return attachments.sweep(tickets.attachment_keys, before=now - _ORPHAN_AGE)
+
+
+def _channels(centre: HelpCentre, tickets: TicketStore) -> Iterator[Channel]:
+    settings = centre.settings
+    if settings.smtp_host:
+        secrets = LinkSecrets(centre.accounts.links, tickets)
+        server = MailServer(
+            settings.smtp_host,
+            settings.smtp_port,
+            settings.smtp_user,
+            settings.smtp_password,
+            settings.smtp_tls,
+        )
+        sender = mail_sender(settings.portal_name, settings.base_url, settings.mail_from)
+        yield MailChannel(server, sender, link_secret=secrets.issue, time_zone=secrets.time_zone)
+    if settings.webhook_urls:
+        yield WebhookChannel(settings.webhook_secret, allow_private=settings.webhook_private)
+
+
+class LinkSecrets:
+    """Issues the secrets of links when the mail is written, and stores only their hashes.
+
+    A mail that waits in the outbox therefore opens nothing.
+    """
+
+    def __init__(self, links: AccountLinks, tickets: TicketStore) -> None:
+        self._links = links
+        self._tickets = tickets
+
+    def issue(self, notice: ClaimedMessage, now: dt.datetime) -> str:
+        """The secret that a notice's link needs; "" for links that need a sign-in instead."""
+        if notice.kind in LINK_LIFETIMES:
+            return self._links.issue(notice.kind, notice.recipient, notice.facts, now=now)
+
+        if not notice.facts.get("guest") or notice.ticket_id is None:
+            return ""
+        guest = self._tickets.people.by_email(notice.recipient, guest=True)
+        if guest is None:
+            return ""
+        secret = new_secret()
+        digest = hashlib.sha256(secret.encode()).digest()
+        until = now + _GUEST_LINK_LIFETIME
+        self._tickets.add_link(notice.ticket_id, guest.id, digest, now=now, until=until)
+        return secret
+
+    def time_zone(self, email: str) -> str:
+        person = self._tickets.people.by_email(email)
+        return person.zone if person else "UTC"

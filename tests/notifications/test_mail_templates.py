@@ -1,0 +1,75 @@
+"""Mail templates: every kind has a text, headers keep robots from answering, ids are stable."""
+
+from __future__ import annotations
+
+import pytest
+
+from kb.notifications.mail_templates import MAIL_TEXTS, digest_mail, mail_sender, notice_mail
+from kb.notifications.outbox import ClaimedMessage
+from kb.people.account_links import LINK_LIFETIMES
+from kb.tickets.ticket import Verb
+from tests.world import FRIDAY
+
+SENDER = mail_sender("Help", "https://help.example.com", "")
+#: Verbs that notify nobody by mail.
+SILENT = {"rated", "copied", "absorbed", "dismissed"}
+
+
+def notice(kind: str, facts: dict[str, str] | None = None, *, notice_id: int = 1) -> ClaimedMessage:
+    key = f"{kind}/{notice_id}"
+    return ClaimedMessage(notice_id, key, kind, "alice@example.com", facts or {}, 1, 0, FRIDAY)
+
+
+@pytest.mark.parametrize("kind", [verb.value for verb in Verb])
+def test_every_verb_that_notifies_has_a_text(kind: str) -> None:
+    assert kind == "opened" or kind in MAIL_TEXTS or kind in SILENT
+
+
+@pytest.mark.parametrize("kind", MAIL_TEXTS)
+def test_a_mail_says_that_a_robot_wrote_it_and_has_a_stable_id(kind: str) -> None:
+    mail = notice_mail(notice(kind, {"number": "KB-1001"}), SENDER)
+    assert (mail["Auto-Submitted"], mail["Precedence"]) == ("auto-generated", "bulk")
+    assert mail["From"].addresses[0].addr_spec == "noreply@help.example.com"
+    again = notice_mail(notice(kind, {"number": "KB-1001"}), SENDER)
+    assert mail["Message-ID"] == again["Message-ID"]
+
+
+def test_a_mail_about_a_ticket_is_in_its_thread_and_links_to_the_readers_page() -> None:
+    for facts, path in (
+        ({}, "/tickets/KB-1001"),
+        ({"staff": "yes"}, "/desk/KB-1001"),
+    ):
+        mail = notice_mail(notice("replied", {"number": "KB-1001", **facts}), SENDER)
+        assert mail["Subject"].startswith("[#KB-1001] ")
+        assert mail["References"] == mail["In-Reply-To"] == "<KB-1001@help.example.com>"
+        assert f"https://help.example.com{path}\n" in mail.get_content()
+
+
+@pytest.mark.parametrize("kind", LINK_LIFETIMES)
+def test_a_mail_about_an_account_has_its_single_use_link(kind: str) -> None:
+    mail = notice_mail(notice(kind), SENDER, secret="s3cret")
+    assert f"https://help.example.com/account/{kind}/s3cret\n" in mail.get_content()
+
+
+def test_a_receipt_gives_the_due_time_in_the_customers_zone() -> None:
+    facts = {"number": "KB-1001", "level": "Gold", "zone": "Europe/Berlin"}
+    due = notice_mail(notice("opened", {**facts, "due": "2026-06-08T13:00:00+00:00"}), SENDER)
+    assert "Mon 8 Jun 2026 15:00 (CEST)" in due.get_content()
+    assert due["Auto-Submitted"] == "auto-replied"
+    assert "2026" not in notice_mail(notice("opened", {**facts, "due": ""}), SENDER).get_content()
+
+
+def test_a_digest_lists_alarms_by_time_in_the_readers_zone() -> None:
+    facts = {
+        "target": "first response",
+        "threshold": "50%",
+        "level": "Gold",
+        "due": "2026-06-08T13:00:00+00:00",
+    }
+    breached = notice("breached", {**facts, "number": "KB-1", "at": "2"}, notice_id=1)
+    warned = notice("warned", {**facts, "number": "KB-2", "at": "1"}, notice_id=2)
+    mail = digest_mail([breached, warned], SENDER, "Europe/Berlin")
+    lines = mail.get_content().splitlines()
+    assert [line.split()[0] for line in lines[:2]] == ["KB-2", "KB-1"]
+    assert all("15:00 (CEST)" in line for line in lines[:2])
+    assert "https://help.example.com/desk" in lines

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,19 @@ settings.register_profile(
     "askfirst", deadline=None, max_examples=60, derandomize=bool(os.environ.get("CI"))
 )
 settings.load_profile("askfirst")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--shuffle", metavar="SEED", help="Run the tests in a random order.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """No test may lean on another: any order must do. Processes of one run share the seed, since
+    they must agree on the order.
+    """
+    seed = config.getoption("--shuffle")
+    if seed is not None:
+        random.Random(seed).shuffle(items)
 
 
 @pytest.fixture(scope="session")

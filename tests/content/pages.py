@@ -5,6 +5,7 @@ They are parsed without the product, so that a bug in its readers cannot hide a 
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 from collections.abc import Iterator
@@ -90,3 +91,31 @@ def pages(folder: str) -> list[Page]:
 
 def everything() -> list[Page]:
     return [*pages("docs"), *pages("faq"), *pages("forum")]
+
+
+def modules() -> list[Path]:
+    """The modules of the product, sorted by path."""
+    return [
+        path
+        for package in ("indexer", "kb", "webapp")
+        for path in sorted((ROOT / package).rglob("*.py"))
+    ]
+
+
+def literals(path: Path) -> Iterator[str]:
+    """The string literals of a module, with ``{}`` for the expressions of an f-string."""
+    tree = ast.parse(path.read_text("utf-8"))
+    skipped: set[int] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            skipped.add(id(node.value))
+        elif isinstance(node, ast.JoinedStr):
+            parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
+            skipped |= {id(part) for part in node.values}
+            yield "".join(str(part) for part in parts)
+        elif (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in skipped
+        ):
+            yield node.value

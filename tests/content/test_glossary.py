@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.content.pages import CONTENT, ROOT
+from tests.content.pages import CONTENT, ROOT, literals, modules
 
 GLOSSARY = CONTENT / "docs" / "start" / "glossary.md"
 #: Files that contain text for people.
@@ -26,8 +24,6 @@ _TEXTS = (
     "SECURITY.md",
     "bench/README.md",
 )
-#: Modules whose string literals are checked, but not their docstrings and comments.
-_CODE = ("kb/**/*.py", "indexer/**/*.py", "webapp/**/*.py")
 
 
 def rejected_phrases() -> list[str]:
@@ -51,25 +47,6 @@ def pattern(phrase: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def literals(path: Path) -> Iterator[str]:
-    """The string literals of a module, with ``{}`` for the expressions of an f-string."""
-    tree = ast.parse(path.read_text("utf-8"))
-    skipped: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-            skipped.add(id(node.value))
-        elif isinstance(node, ast.JoinedStr):
-            parts = [part.value if isinstance(part, ast.Constant) else "{}" for part in node.values]
-            skipped |= {id(part) for part in node.values}
-            yield "".join(str(part) for part in parts)
-        elif (
-            isinstance(node, ast.Constant)
-            and isinstance(node.value, str)
-            and id(node) not in skipped
-        ):
-            yield node.value
-
-
 def _without_comments(path: Path) -> str:
     text = path.read_text("utf-8")
     return re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE) if path.suffix == ".js" else text
@@ -84,9 +61,8 @@ def texts() -> dict[str, str]:
         for path in sorted(ROOT.glob(glob))
         if path != GLOSSARY
     }
-    for glob in _CODE:
-        for path in sorted(ROOT.glob(glob)):
-            by_file[path.relative_to(ROOT).as_posix()] = "\n\n".join(literals(path))
+    for path in modules():
+        by_file[path.relative_to(ROOT).as_posix()] = "\n\n".join(literals(path))
     return by_file
 
 

@@ -18,6 +18,10 @@ _TEXTS = (
     "content/docs/**/*.md",
     "content/faq/**/*.md",
     "content/replies/**/*.md",
+    "content/policies.toml",
+    "content/catalogue.toml",
+    "content/examples/*.toml",
+    "webapp/api/openapi.json",
     "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
@@ -47,22 +51,34 @@ def pattern(phrase: str) -> re.Pattern[str]:
     return re.compile(text, re.IGNORECASE)
 
 
-def _without_comments(path: Path) -> str:
+def _shown(path: Path) -> str:
+    """The text of a file for people, without comments, and without code in guides."""
     text = path.read_text("utf-8")
-    return re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE) if path.suffix == ".js" else text
+    if path.suffix == ".html":
+        return re.sub(r"\{#.*?#\}", "", text, flags=re.DOTALL)
+    if path.suffix == ".js":
+        return re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
+    return re.sub(r"`[^`\n]+`", "", text) if path.suffix == ".md" else text
+
+
+def _is_key(literal: str) -> bool:
+    """Single lower-case words are stored values and names of fields, not text for people."""
+    return re.fullmatch(r"[a-z_]*", literal) is not None
 
 
 @cache
 def texts() -> dict[str, str]:
     """The text that the glossary applies to, by file."""
     by_file = {
-        path.relative_to(ROOT).as_posix(): _without_comments(path)
+        path.relative_to(ROOT).as_posix(): _shown(path)
         for glob in _TEXTS
         for path in sorted(ROOT.glob(glob))
         if path != GLOSSARY
     }
     for path in modules():
-        by_file[path.relative_to(ROOT).as_posix()] = "\n\n".join(literals(path))
+        by_file[path.relative_to(ROOT).as_posix()] = "\n\n".join(
+            literal for literal in literals(path) if not _is_key(literal)
+        )
     return by_file
 
 

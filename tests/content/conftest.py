@@ -29,10 +29,13 @@ class Centre:
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Centre:
     data = tmp_path_factory.mktemp("help-centre")
     words = (f"doc={CONTENT / 'docs'}", f"faq={CONTENT / 'faq'}", f"forum={CONTENT / 'forum'}")
-    order = pipeline.IndexOptions(
-        walk.parse_sources(words, content=CONTENT), data, today=dt.date(2026, 11, 23)
+    options = pipeline.IndexOptions(
+        walk.parse_sources(words, content=CONTENT),
+        data,
+        today=dt.date(2026, 11, 23),
+        curations=CONTENT / "curations.toml",
     )
-    report = pipeline.run_index(order)
+    report = pipeline.run_index(options)
     generation = Generations(data).current()
     assert generation is not None
     documents = {document.id: document for document in generation.store.all()}

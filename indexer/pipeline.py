@@ -26,10 +26,10 @@ from indexer.sources.plan import ReadingPlan, file_digest, plan_reading
 from indexer.sources.walk import Source, SourceFile
 from indexer.worker_pool import ReadTask, TaskResult, WorkerPool
 from kb import ids
-from kb import temporary_folder as aside
 from kb.errors import Conflict, Invalid
 from kb.search.documents import Document
 from kb.search.generations.previews import PreviewFile
+from kb.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
     from kb.search.build.builder import IndexBuilder
@@ -206,7 +206,7 @@ def _make(work: _IndexRun, pool: WorkerPool, previous: Generation | None) -> Non
     with contextlib.ExitStack() as opened:
         # A check builds elsewhere: it needs no lock, leaves no trace and may run while readers'
         # data is published.
-        data = opened.enter_context(aside.folder("kb-check-")) if order.check_only else None
+        data = opened.enter_context(temporary_folder("kb-check-")) if order.check_only else None
         builder = opened.enter_context(
             IndexBuilder(
                 data or order.data,

@@ -1,7 +1,7 @@
-"""Is it on disk?
+"""Durability: waiting until a file or a folder is on disk.
 
-What must survive a power loss is synced before anybody is told of it, and then the folder that
-names it. Not for what is written where: that is its owner's business.
+What has to survive a power loss is synced before anybody is told of it, and then the folder that
+names it. What is written where is its owner's business.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from pathlib import Path
 def sync(path: Path) -> None:
     """Wait until a file or folder is on disk. Raises OSError."""
     # A failed fsync is never tried again: the kernel may have dropped the pages (PostgreSQL's
-    # "fsyncgate").
-    handle = os.open(path, os.O_RDONLY)
+    # "fsyncgate" of 2018).
+    descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)

@@ -1,8 +1,8 @@
-"""Where is an index built that nobody is to read?
+"""Temporary folders that outlive no process: where a check or an evaluation builds its index.
 
-In a folder of the temporary folder, held by a lock as long as its process lives. A process that is
-killed cannot tidy up, so whoever comes next takes away what the dead left. Not for what is
-published (``generations``).
+A lock holds each folder for as long as its process lives. A process that is killed cannot clean up,
+so the next one removes what dead processes left. Published generations live elsewhere
+(``kb.search.generations``).
 """
 
 from __future__ import annotations
@@ -17,42 +17,45 @@ from pathlib import Path
 
 
 @contextlib.contextmanager
-def folder(prefix: str) -> Iterator[Path]:
-    """An empty folder for this process alone, that is gone afterwards; what dead ones left under
-    ``prefix`` is gone too. A lock and not a number tells who lives: numbers of processes are given
-    again, and containers share none."""
-    for left in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        _clear(left)
-    made, held = _made(prefix)
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """An empty folder for this process alone, removed afterwards; what dead processes left under
+    ``prefix`` is removed too.
+    """
+    # A lock, not a process id, tells who lives: ids are given again, and containers share none.
+    for leftover in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        _remove_if_abandoned(leftover)
+
+    folder, descriptor = _create(prefix)
     try:
-        yield made
+        yield folder
     finally:
-        shutil.rmtree(made, ignore_errors=True)
-        os.close(held)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(descriptor)
 
 
-def _clear(left: Path) -> None:
+def _remove_if_abandoned(folder: Path) -> None:
     with contextlib.suppress(OSError):
-        held = _opened(left)
+        descriptor = _open(folder)
         try:
-            if os.fstat(held).st_uid == os.geteuid():  # others may write there too
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where somebody holds it
-                shutil.rmtree(left, ignore_errors=True)
+            if os.fstat(descriptor).st_uid == os.geteuid():  # others may write there too
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises when it is held
+                shutil.rmtree(folder, ignore_errors=True)
         finally:
-            os.close(held)
+            os.close(descriptor)
 
 
-def _made(prefix: str) -> tuple[Path, int]:
+def _create(prefix: str) -> tuple[Path, int]:
     """The folder, and the descriptor that holds its lock."""
     while True:
-        made = Path(tempfile.mkdtemp(prefix=prefix))
-        with contextlib.suppress(FileNotFoundError):  # somebody tidied up before it was held
-            held = _opened(made)
-            fcntl.flock(held, fcntl.LOCK_EX)
-            if made.exists():
-                return made, held
-            os.close(held)
+        folder = Path(tempfile.mkdtemp(prefix=prefix))
+        # Another process may remove the folder before it is locked; then try again.
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = _open(folder)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if folder.exists():
+                return folder, descriptor
+            os.close(descriptor)
 
 
-def _opened(path: Path) -> int:
-    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)

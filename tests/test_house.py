@@ -222,7 +222,6 @@ STILL: dict[str, frozenset[str]] = {
     ),
     "notes": frozenset(
         {
-            "kb/search/analysis",
             "kb/search/index",
             "kb/sla",
             "kb/tickets",
@@ -310,7 +309,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/database",
             "kb/people",
             "kb/search",
-            "kb/search/analysis",
             "kb/search/index",
             "kb/search/kernels",
             "kb/search/query",

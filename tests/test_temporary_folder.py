@@ -1,4 +1,4 @@
-"""A folder aside is one's own while one lives, and litter afterwards."""
+"""A temporary folder belongs to its process while it lives, and is removed afterwards."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kb import temporary_folder as aside
+from kb.temporary_folder import temporary_folder
 
 
 @pytest.fixture
@@ -16,21 +16,21 @@ def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_it_is_gone_afterwards_and_another_ones_stays(shared: Path) -> None:
-    with aside.folder("kb-test-") as one:
-        with aside.folder("kb-test-") as other:
-            assert sorted(shared.iterdir()) == sorted((one, other))
-        assert list(shared.iterdir()) == [one]
+def test_a_folder_is_removed_afterwards_and_that_of_another_stays(shared: Path) -> None:
+    with temporary_folder("kb-test-") as first:
+        with temporary_folder("kb-test-") as second:
+            assert sorted(shared.iterdir()) == sorted((first, second))
+        assert list(shared.iterdir()) == [first]
     assert not list(shared.iterdir())
 
 
-def test_what_the_dead_left_is_cleared_and_what_only_looks_like_it_is_not(shared: Path) -> None:
+def test_folders_of_dead_processes_are_removed_and_lookalikes_are_not(shared: Path) -> None:
     for name in ("kb-test-dead", "kb-other", "elsewhere"):
         (shared / name).mkdir()
         (shared / name / "words.arrays").write_bytes(b"x")
     (shared / "kb-test-link").symlink_to(shared / "elsewhere")
     (shared / "kb-test-file").write_text("x")
-    with aside.folder("kb-test-") as made:
+    with temporary_folder("kb-test-") as made:
         left = {path.name for path in shared.iterdir()} - {made.name}
     assert left == {"kb-other", "elsewhere", "kb-test-link", "kb-test-file"}
     assert (shared / "elsewhere" / "words.arrays").exists()

@@ -24,8 +24,8 @@ from indexer.pipeline import IndexOptions, Progress
 from indexer.report import Finding
 from indexer.sources.walk import SourceFile, walk_files
 from kb import ids
-from kb import temporary_folder as aside
 from kb.search.documents import Document, DocumentKind
+from kb.temporary_folder import temporary_folder
 
 _FILE_NAME = re.compile(
     r"\S+\.(?:png|jpe?g|gif|webp|svg|bmp)|(?:image|img|picture|screen ?shot|figure)[-_ ]?\d*", re.I
@@ -75,7 +75,7 @@ def check(
     """All problems, by file and line. Raises what ``pipeline.run_index`` raises."""
     from kb.search.generations.generation import Generations  # brings numpy
 
-    with aside.folder("kb-check-") as data:
+    with temporary_folder("kb-check-") as data:
         report = pipeline.run_index(
             replace(order, data=data, full=True, drop=100, gate=_gate(order)), progress=progress
         )

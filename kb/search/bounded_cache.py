@@ -1,30 +1,29 @@
-"""What was worked out lately?
+"""Bounded cache: results by key, all dropped when it is full.
 
-Words come again while somebody types, and what they mean in an index never changes: it is worked
-out once and kept. Bounded, as queries are made by strangers: when ``most`` are held, all are
-forgotten, which costs less than knowing which was used last. Not for answers: those are the
-snapshot's.
+Queries are made by strangers, so memory is bounded; dropping everything costs less than knowing
+which entry was used last. For what a key always gives the same result for, such as the terms of a
+query in one index.
 """
 
 from __future__ import annotations
 
 from typing import TypeVar
 
-K = TypeVar("K")
-V = TypeVar("V")
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
-class BoundedCache(dict[K, V]):
-    """A dictionary of ``most`` entries. Safe to share between threads: at worst something is worked
-    out twice.
+class BoundedCache(dict[_Key, _Value]):
+    """A dictionary of at most ``most`` entries. Safe to share between threads: at worst something
+    is computed twice.
     """
 
     def __init__(self, most: int) -> None:
         super().__init__()
         self._most = most
 
-    def keep(self, key: K, value: V) -> V:
-        """Take up ``value``, and give it back."""
+    def keep(self, key: _Key, value: _Value) -> _Value:
+        """Store ``value``, and return it."""
         if len(self) >= self._most:
             self.clear()
         self[key] = value

@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 
-from kb import temporary_folder as aside
 from kb.errors import Invalid, Unavailable
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, Section
@@ -29,6 +28,7 @@ from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.results import Hit
 from kb.search.scoring import weights
 from kb.search.searcher import Searcher
+from kb.temporary_folder import temporary_folder
 
 DEPTH = 20  # hits asked for: the metrics look at ten, and a query's own document is left out
 METRICS = ("nDCG@10", "MRR@10", "R@10", "success@5")
@@ -236,7 +236,7 @@ def published(
     documents: Iterable[Document], solved: Iterable[ResolvedTicket] = (), *, semantic: bool = False
 ) -> Iterator[Searcher]:
     """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
-    with aside.folder("kb-eval-") as data:
+    with temporary_folder("kb-eval-") as data:
         with IndexBuilder(data, operators=False, semantic=semantic) as builder:
             for document in documents:
                 builder.add(document)

@@ -1,6 +1,7 @@
-"""Which part of a passage does one show, and what in it matched?
+"""Snippets: the part of a passage to show for a hit, and what in it matched.
 
-Text and spans, never HTML: only a template or a text node turns spans into marks. Pure.
+Text and spans, never HTML: only a template or a text node turns spans into marks. Choosing the
+passage belongs to ``scoring``. Pure.
 """
 
 from __future__ import annotations
@@ -15,74 +16,104 @@ from kb.search.analysis.tokenizer import WORD_CONTINUATION, fold_with_offsets, i
 from kb.search.results import Passage
 
 WIDTH = 240
-#: What stands in code and names of code, and seldom in sentences: signs, words with inner capitals,
-#: calls, options, labels. The rare letters come first and what must stand before them after: so it
-#: is found ten times as quickly.
+_CONTEXT = 40  # characters before and after a match
+_MIN_SENTENCE = 50  # characters without any sign of code
+_MAX_WORD_SHIFT = 30  # characters by which an end moves so that no word is cut
+#: From one sign of code in so many characters on, a text is code.
+_CODE_SIGN_EVERY = 25
+
 _SIGNS = r"{}\[\]|=$<>\\;_*#@`~+"
-_ODD = re.compile(
-    rf"[A-Z:(\-{_SIGNS}](?:(?<=[{_SIGNS}])|(?<=[a-z.\-][A-Z])|(?<=\w\()|(?<= -)(?=\w)|(?<=:)(?=[ "
-    rf":]))"
+#: What stands in code and names of code, and seldom in sentences: signs, words with inner capitals,
+#: calls, options, labels. The rare characters come first, and what must stand before them is looked
+#: at afterwards, which makes it ten times as fast.
+_CODE_SIGN = re.compile(
+    rf"[A-Z:(\-{_SIGNS}](?:(?<=[{_SIGNS}])|(?<=[a-z.\-][A-Z])|(?<=\w\()|(?<= -)(?=\w)|"
+    r"(?<=:)(?=[ :]))"
 )
-_ODD_EVERY = 25  # characters: where there is more of it, it is code
-_AROUND = 40  # characters before and after a match
-_SENTENCE = 50  # characters without any of it: there is one
-_END = re.compile(r"[.!?] (?=\w)")
+_SENTENCE_END = re.compile(r"[.!?] (?=\w)")
+
+TextSpan = tuple[int, int]  # half-open, in characters
 
 
 class FoldedText(NamedTuple):
-    """A text to look for words in: folded, where in the whole text each folded letter stands (see
-    ``fold_with_offsets``), and where there stands what is seldom in sentences."""
+    """A text to find words in. ``places`` gives the position in ``original`` of each folded letter
+    (see ``fold_with_offsets``), ``code_signs`` where there are signs of code.
+    """
 
-    whole: str
+    original: str
     folded: str
     places: Sequence[int]
-    odd: Sequence[int]
+    code_signs: Sequence[int]
 
 
 def fold_text(text: str) -> FoldedText:
-    return FoldedText(
-        text, *fold_with_offsets(text), [found.start() for found in _ODD.finditer(text)]
-    )
+    return FoldedText(text, *fold_with_offsets(text), _code_signs(text))
+
+
+def _code_signs(text: str) -> list[int]:
+    return [match.start() for match in _CODE_SIGN.finditer(text)]
+
+
+def reads_well(text: str) -> bool:
+    """Whether ``text`` has a sentence to read, besides code, tables of parameters and lists of
+    names.
+    """
+    signs = _code_signs(text)
+    if len(signs) * _CODE_SIGN_EVERY <= len(text):
+        return True
+    return any(end - start > _MIN_SENTENCE for start, end in pairwise((-1, *signs, len(text))))
 
 
 class Matches:
-    """The words a query stands for: whole words by their stems, an open last word by its beginning."""
+    """The words that a query stands for: whole words by their stems, an open last word by its
+    beginning.
+    """
 
     def __init__(
         self, stems: Iterable[str], beginnings: Iterable[str], stem: Callable[[str], str]
     ) -> None:
         self._stems = frozenset(stems)
-        self._beginnings = tuple(beginnings)
+        self._prefixes = tuple(beginnings)
         self._stem = stem
-        # Snowball keeps at least the first letters of a word, all but the last of the stem (happily
-        # -> happili).
-        self._starts = {s[:-1] if len(s) > 3 else s for s in self._stems} | set(self._beginnings)
-        self._spaced = all(is_spaced(start) for start in self._starts)
+
+        # Snowball keeps the first letters of a word, all but the last of the stem: happily ->
+        # happili.
+        starts = {stem[:-1] if len(stem) > 3 else stem for stem in self._stems}
+        self._starts = starts | set(self._prefixes)
+        self._is_spaced = all(is_spaced(start) for start in self._starts)
 
     def word(self, folded: str) -> bool:
+        """Whether the query stands for this word."""
         return self._stem(folded) in self._stems or (
-            bool(self._beginnings) and folded.startswith(self._beginnings)
+            bool(self._prefixes) and folded.startswith(self._prefixes)
         )
 
-    def spans(self, text: FoldedText) -> list[tuple[int, int]]:
-        """Half-open spans in order; overlapping ones (pairs of unspaced scripts) are merged."""
-        if not self._spaced:
-            return self._pairs(text.whole)
-        found: set[tuple[int, int]] = set()
-        for start in self._starts:  # looking for each beginning is quicker than for any of them
-            at = text.folded.find(start)
-            while at >= 0:
-                end = at + len(start)
-                if at == 0 or (before := text.folded[at - 1]) == " " or not _inside(before):
-                    end = WORD_CONTINUATION.match(text.folded, end).end()  # type: ignore[union-attr]  # it always matches
-                    if self.word(text.folded[at:end]):
-                        found.add((at, end))
-                at = text.folded.find(start, end)
-        spans = sorted(found)
-        return spans if isinstance(text.places, range) else _moved(spans, text.places)
+    def spans(self, text: FoldedText) -> list[TextSpan]:
+        """What matches in the original text, in order; overlapping spans are merged."""
+        if not self._is_spaced:
+            return self._spans_of_tokens(text.original)
 
-    def _pairs(self, text: str) -> list[tuple[int, int]]:
-        spans: list[tuple[int, int]] = []
+        spans: set[TextSpan] = set()
+        folded = text.folded
+        # One search for each start is faster than one regular expression for all.
+        for start in self._starts:
+            offset = folded.find(start)
+            while offset >= 0:
+                end = offset + len(start)
+                before = folded[offset - 1] if offset else " "
+                if before == " " or not _is_inside_word(before):
+                    continuation = WORD_CONTINUATION.match(folded, end)
+                    end = continuation.end() if continuation else end
+                    if self.word(folded[offset:end]):
+                        spans.add((offset, end))
+                offset = folded.find(start, end)
+
+        ordered = sorted(spans)
+        return ordered if isinstance(text.places, range) else _in_original(ordered, text.places)
+
+    def _spans_of_tokens(self, text: str) -> list[TextSpan]:
+        """For scripts without spaces, whose tokens are overlapping pairs of characters."""
+        spans: list[TextSpan] = []
         for token in tokens(text):
             if self.word(token.text):
                 if spans and token.start < spans[-1][1]:
@@ -92,125 +123,120 @@ class Matches:
         return spans
 
 
-def _inside(letter: str) -> bool:
+def _is_inside_word(letter: str) -> bool:
     return letter.isalnum() or WORD_CONTINUATION.fullmatch(letter) is not None
 
 
-def _moved(spans: Iterable[tuple[int, int]], places: Sequence[int]) -> list[tuple[int, int]]:
-    """Spans of folded text where they stand in the text itself; those that share a letter there
-    become one.
-    """
-    moved: list[tuple[int, int]] = []
-    for a, b in spans:
-        start, end = places[a], max(places[b], places[b - 1] + 1)
-        if moved and start < moved[-1][1]:
-            moved[-1] = (moved[-1][0], max(end, moved[-1][1]))
+def _in_original(spans: Iterable[TextSpan], places: Sequence[int]) -> list[TextSpan]:
+    """Spans of folded text as spans of the original; those that share a letter there are merged."""
+    originals: list[TextSpan] = []
+    for folded_start, folded_end in spans:
+        start = places[folded_start]
+        end = max(places[folded_end], places[folded_end - 1] + 1)
+        if originals and start < originals[-1][1]:
+            originals[-1] = (originals[-1][0], max(end, originals[-1][1]))
         else:
-            moved.append((start, end))
-    return moved
-
-
-def reads_well(text: str) -> bool:
-    """Whether there is a sentence to read in ``text``, besides code, tables of parameters and lists
-    of names.
-    """
-    odd = [found.start() for found in _ODD.finditer(text)]
-    if len(odd) * _ODD_EVERY <= len(text):
-        return True
-    return any(end - start > _SENTENCE for start, end in pairwise((-1, *odd, len(text))))
-
-
-def _window(shown: FoldedText, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
-    text = shown.whole
-    if len(text) <= width:
-        return 0, len(text)
-    best, last = _densest(shown, spans, width - 40)
-    start = 0 if best <= width // 3 else _start(text, best, last, width)
-    return start, _word_end(text, min(len(text), start + width))
-
-
-def _densest(shown: FoldedText, spans: list[tuple[int, int]], width: int) -> tuple[int, int]:
-    """Where a window of ``width`` characters begins that holds the most different words, and where
-    the last match in it ends; of equal ones the first that begins with prose. A word that stands
-    among code counts half."""
-    prose = _among_prose(shown, spans)
-    if spans and not prose and spans[-1][1] <= spans[0][0] + width:
-        return spans[0][0], spans[-1][1]
-    words = [shown.whole[a:b].lower() for a, b in spans]
-    held: dict[str, int] = {}
-    marked: dict[str, int] = {}
-    best, most, entered = (0, 0), (-1, False), 0
-    for left, (start, _) in enumerate(spans):
-        while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
-            held[words[entered]] = held.get(words[entered], 0) + 1
-            if prose and prose[entered]:
-                marked[words[entered]] = marked.get(words[entered], 0) + 1
-            entered += 1
-        worth = (len(held) + len(marked), bool(prose) and prose[left])
-        if worth > most:
-            best, most = (start, spans[entered - 1][1]), worth
-        _drop(held, words[left])
-        if prose and prose[left]:
-            _drop(marked, words[left])
-    return best
-
-
-def _drop(held: dict[str, int], word: str) -> None:
-    held[word] -= 1
-    if not held[word]:
-        del held[word]
-
-
-def _among_prose(shown: FoldedText, spans: list[tuple[int, int]]) -> list[bool]:
-    """Of each match, whether what stands around it reads well; the match itself may be a name of
-    code. Empty where there is little code, or nothing to choose from."""
-    odd = shown.odd
-    if len(spans) < 2 or 2 * len(odd) * _ODD_EVERY <= len(shown.whole):
-        return []
-
-    def between(start: int, end: int) -> int:
-        return bisect_left(odd, end) - bisect_left(odd, start)
-
-    around = (between(a - _AROUND, a - 1) + between(b + 1, b + _AROUND) for a, b in spans)
-    return [count * _ODD_EVERY <= 2 * _AROUND for count in around]
-
-
-def _start(text: str, best: int, last: int, width: int) -> int:
-    """Where an excerpt begins that shows what matches from ``best`` to ``last``: with a sentence,
-    if one is near.
-    """
-    rest = len(text) - width
-    begun = [
-        end.end() for end in _END.finditer(text, max(0, min(best - 80, rest), last - width), best)
-    ]
-    if begun:
-        return (
-            begun[0] if best > rest else begun[-1]
-        )  # at the end of a passage there is room for more before
-    before = max(0, min(best - 40, rest))
-    return _word_start(text, best - 40 if _ODD.search(text, before, max(0, best - 40)) else before)
-
-
-def _word_start(text: str, at: int) -> int:
-    space = text.find(" ", at, at + 30)
-    return space + 1 if at and space >= 0 else at
-
-
-def _word_end(text: str, at: int) -> int:
-    if at >= len(text):
-        return len(text)
-    space = text.rfind(" ", max(0, at - 30), at)
-    return space if space > 0 else at
+            originals.append((start, end))
+    return originals
 
 
 def passage(shown: FoldedText, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
-    """The passage to show for a hit, of a text on one line, as the store keeps it.
+    """The passage to show for a hit, from a text on one line, as the document store keeps it.
 
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
     """
-    text, found = shown.whole, matches.spans(shown)
-    start, end = _window(shown, found, WIDTH)
+    text, spans = shown.original, matches.spans(shown)
+    start, end = 0, len(text)
+    if len(text) > WIDTH:
+        first, last = _densest_window(shown, spans, WIDTH - _CONTEXT)
+        start = 0 if first <= WIDTH // 3 else _snippet_start(text, first, last)
+        end = _word_end_before(text, min(len(text), start + WIDTH))
+
     before, after = ("… " if start else ""), (" …" if end < len(text) else "")
     shift = len(before) - start
-    spans = tuple((a + shift, b + shift) for a, b in found if a >= start and b <= end)
-    return Passage(before + text[start:end] + after, spans, anchor, path)
+    shown_spans = tuple(
+        (first + shift, last + shift) for first, last in spans if first >= start and last <= end
+    )
+    return Passage(before + text[start:end] + after, shown_spans, anchor, path)
+
+
+def _densest_window(shown: FoldedText, spans: list[TextSpan], width: int) -> TextSpan:
+    """From the first to the last match of the window of ``width`` characters that holds the most
+    different words; of equal windows the first that begins in prose. A word among code counts half.
+    """
+    in_prose = _among_prose(shown, spans)
+    if spans and not in_prose and spans[-1][1] <= spans[0][0] + width:
+        return spans[0][0], spans[-1][1]
+
+    words = [shown.original[start:end].lower() for start, end in spans]
+    counts: dict[str, int] = {}  # of the words in the window
+    prose_counts: dict[str, int] = {}  # of those among prose
+    best, best_worth = (0, 0), (-1, False)
+    entered = 0
+    for left, (start, _) in enumerate(spans):
+        while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
+            counts[words[entered]] = counts.get(words[entered], 0) + 1
+            if in_prose and in_prose[entered]:
+                prose_counts[words[entered]] = prose_counts.get(words[entered], 0) + 1
+            entered += 1
+
+        worth = (len(counts) + len(prose_counts), bool(in_prose) and in_prose[left])
+        if worth > best_worth:
+            best, best_worth = (start, spans[entered - 1][1]), worth
+
+        _remove_one(counts, words[left])
+        if in_prose and in_prose[left]:
+            _remove_one(prose_counts, words[left])
+    return best
+
+
+def _remove_one(counts: dict[str, int], word: str) -> None:
+    counts[word] -= 1
+    if not counts[word]:
+        del counts[word]
+
+
+def _among_prose(shown: FoldedText, spans: list[TextSpan]) -> list[bool]:
+    """For each match, whether what surrounds it reads well; the match itself may be a name of code.
+    Empty where there is little code, or nothing to choose from.
+    """
+    signs = shown.code_signs
+    if len(spans) < 2 or 2 * len(signs) * _CODE_SIGN_EVERY <= len(shown.original):
+        return []
+
+    def signs_between(start: int, end: int) -> int:
+        return bisect_left(signs, end) - bisect_left(signs, start)
+
+    around = (
+        signs_between(start - _CONTEXT, start - 1) + signs_between(end + 1, end + _CONTEXT)
+        for start, end in spans
+    )
+    return [count * _CODE_SIGN_EVERY <= 2 * _CONTEXT for count in around]
+
+
+def _snippet_start(text: str, first: int, last: int) -> int:
+    """Where a snippet begins that shows the matches from ``first`` to ``last``: with a sentence, if
+    one begins near.
+    """
+    latest = len(text) - WIDTH  # a snippet that begins later has less to read
+    earliest_match_end = max(0, min(first - 2 * _CONTEXT, latest), last - WIDTH)
+    sentences = [end.end() for end in _SENTENCE_END.finditer(text, earliest_match_end, first)]
+    if sentences:
+        return sentences[0] if first > latest else sentences[-1]
+
+    start = max(0, min(first - _CONTEXT, latest))
+    if _CODE_SIGN.search(text, start, max(0, first - _CONTEXT)):
+        start = first - _CONTEXT
+    return _word_start_after(text, start)
+
+
+def _word_start_after(text: str, offset: int) -> int:
+    space = text.find(" ", offset, offset + _MAX_WORD_SHIFT)
+    return space + 1 if offset and space >= 0 else offset
+
+
+def _word_end_before(text: str, offset: int) -> int:
+    if offset >= len(text):
+        return len(text)
+    space = text.rfind(" ", max(0, offset - _MAX_WORD_SHIFT), offset)
+    return space if space > 0 else offset

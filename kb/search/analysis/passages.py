@@ -1,8 +1,7 @@
-"""Where may an excerpt of a document be cut?
+"""Passages: a document split into excerpts of at most about 1,000 characters.
 
-A passage is at most about 1,000 characters of one section, cut at blank lines (search.md 7.3): long
-enough to be judged by itself, short enough to be read at a glance. Pure; the store keeps the
-passages and the matrix ranks them.
+A passage belongs to one section and is cut at blank lines: long enough to be judged by itself,
+short enough to be read at a glance. Pure; the document store keeps passages, scoring ranks them.
 """
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ from dataclasses import dataclass
 
 from kb.search.documents import Document, Section
 
-MAX_PASSAGE_LENGTH = 1000
-_BLANK = re.compile(r"\n\s*\n")
+MAX_PASSAGE_LENGTH = 1000  # characters
+_BLANK_LINES = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True, slots=True)
 class SectionPassage:
-    """A passage with the anchor and heading path of the section it comes from."""
+    """A passage with the anchor and the heading path of its section."""
 
     anchor: str
     path: tuple[str, ...]
@@ -27,34 +26,39 @@ class SectionPassage:
 
 
 def split_passages(document: Document) -> list[SectionPassage]:
-    """The passages of a document in reading order; at least one, so that a bare title can be shown."""
+    """The passages of a document in reading order; at least one, so that a bare title can be
+    shown.
+    """
     sections = document.sections or (Section("", (), ""),)
-    cuts = [SectionPassage(s.anchor, s.path, text) for s in sections for text in _pieces(s.text)]
-    first = document.summary.strip()
-    return cuts or [SectionPassage("", (), first)]
+    passages = [
+        SectionPassage(section.anchor, section.path, text)
+        for section in sections
+        for text in _split_text(section.text)
+    ]
+    return passages or [SectionPassage("", (), document.summary.strip())]
 
 
-def _pieces(text: str) -> Iterator[str]:
-    piece = ""
-    for paragraph in _BLANK.split(text):
-        for block in _blocks(paragraph.strip()):
-            if piece and len(piece) + len(block) > MAX_PASSAGE_LENGTH:
-                yield piece
-                piece = ""
-            piece = f"{piece}\n\n{block}" if piece else block
-    if piece:
-        yield piece
+def _split_text(text: str) -> Iterator[str]:
+    passage = ""
+    for paragraph in _BLANK_LINES.split(text):
+        for block in _split_paragraph(paragraph.strip()):
+            if passage and len(passage) + len(block) > MAX_PASSAGE_LENGTH:
+                yield passage
+                passage = ""
+            passage = f"{passage}\n\n{block}" if passage else block
+    if passage:
+        yield passage
 
 
-def _blocks(paragraph: str) -> Iterator[str]:
-    """A paragraph, or its lines and words where it alone is longer than a passage."""
+def _split_paragraph(paragraph: str) -> Iterator[str]:
+    """A paragraph; its lines or words where it is longer than a passage."""
     while len(paragraph) > MAX_PASSAGE_LENGTH:
-        at = max(
-            paragraph.rfind("\n", 0, MAX_PASSAGE_LENGTH),
-            paragraph.rfind(" ", 0, MAX_PASSAGE_LENGTH),
-        )
-        at = at if at > MAX_PASSAGE_LENGTH // 2 else MAX_PASSAGE_LENGTH
-        yield paragraph[:at].rstrip()
-        paragraph = paragraph[at:].lstrip()
+        line_end = paragraph.rfind("\n", 0, MAX_PASSAGE_LENGTH)
+        word_end = paragraph.rfind(" ", 0, MAX_PASSAGE_LENGTH)
+        end = max(line_end, word_end)
+        if end <= MAX_PASSAGE_LENGTH // 2:
+            end = MAX_PASSAGE_LENGTH
+        yield paragraph[:end].rstrip()
+        paragraph = paragraph[end:].lstrip()
     if paragraph:
         yield paragraph

@@ -1,9 +1,8 @@
-"""Which words does a text have?
+"""Tokenizer: text to lower-case, folded words, the same at index time and at query time.
 
-The same at index time and at query time: lower case, accents folded, words of every script,
-overlapping pairs of characters where a script writes no spaces, identifiers whole and by their
-parts. Stemming and stop words are applied by ``Analyzer``. Not for language detection, and never a
-filter: no script is stripped.
+Accents are folded, words of every script are found, scripts without spaces become overlapping pairs
+of characters, and identifiers are indexed whole and by their parts. Stemming and stop words live in
+``Analyzer``. No language is detected, and no script is dropped.
 """
 
 from __future__ import annotations
@@ -22,20 +21,23 @@ _STOP = (
     "to was will with"
 )
 STOP_WORDS = frozenset(_STOP.split())
-# longer runs are binary noise or base64; they are cut, so that a prefix of them is still found
+#: Longer runs are binary noise or base64; they are cut, so that a prefix of them is still found.
 MAX_TOKEN = 64
 
 # Scripts written without spaces: Thai, Lao, Myanmar, Khmer, kana, Han, and Hangul (spaced, but
 # agglutinating).
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
+    "\uf900-\ufaff\uac00-\ud7af"
+)
 _UNSPACED_WIDE = "\U00020000-\U0003ffff"
-# Python's \w leaves out combining marks; without them Hebrew points, Arabic and Indic vowel signs
-# would cut words.
+# Python's \w leaves out combining marks: without these ranges, Hebrew points and Arabic and Indic
+# vowel signs would cut words.
 _POINTS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-\u061a\u064b-\u065f"
 _MARKS = _POINTS + "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
 _POINTED = re.compile(f"[{_POINTS}]")
 _LETTER = re.compile(f"[\\x00-\\x7f][{_POINTS}]+|[^\\x00-\\x7f][{_POINTS}]*")
-#: What a word goes on with.
+#: The rest of a word, from any place inside it.
 WORD_CONTINUATION = re.compile(f"[\\w{_MARKS}]*")
 _EMOJI = "\U0001f300-\U0001faff\u2600-\u27bf"
 _WORD = re.compile(
@@ -43,15 +45,16 @@ _WORD = re.compile(
 )
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
 # Words joined by . - _ / \ : without spaces, where the joint matters: versions, paths, options,
-# error codes; but not prose: "high-speed" and "and/or" are two words, and a third would only make
+# error codes. Not prose: "high-speed" and "and/or" are two words, and a third one would only make
 # texts longer.
 _JOINED = re.compile(r"(?<!\w)\w+(?:(?:[.\-/\\]|::?|->)\w+)+")
 _PROSE = re.compile(r"[A-Z]?[a-z]+(?:-[a-z]+)+|[A-Za-z]+/[A-Za-z]+")
 _CAMEL = re.compile(r"[a-z0-9]+(?=[A-Z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HAS_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
-#: Where there may be a name: a digit, an underscore, a joint between letters, an inner capital.
-_NAMING = re.compile(r"[\d_]|\w[.\-/\\:]+>?\w|[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
-_NOTHING: frozenset[str] = frozenset()
+#: A sign that there may be an identifier: a digit, an underscore, a joint between letters, an inner
+#: capital.
+_IDENTIFIER_SIGN = re.compile(r"[\d_]|\w[.\-/\\:]+>?\w|[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+_NO_IDENTIFIERS: frozenset[str] = frozenset()
 # Points that readers of Hebrew and Arabic leave out when they type, and the dot that lower-casing
 # "İ" leaves behind.
 _LEFT_OUT = "\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u064b-\u0652\u0307"
@@ -76,28 +79,30 @@ def fold(text: str) -> str:
 
 
 def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
-    """``fold(text)``, and where in ``text`` the letter stands that each of its letters is from;
-    then the end of it.
+    """``fold(text)``, and for each of its letters the offset in ``text`` of the letter that it
+    comes from; the last offset is the end of ``text``.
 
-    >>> placed("Maß")
+    >>> fold_with_offsets("Maß")
     ('mass', [0, 1, 2, 2, 3])
     """
     folded = fold(text)
     if text.isascii() or (len(folded) == len(text) and not _POINTED.search(text)):
         return folded, range(len(text) + 1)
-    lower = text.lower()  # as a whole: a sigma at the end of a word is another than within
+
+    # Lower-cased as a whole: a sigma at the end of a word is another one than within.
+    lower = text.lower()
     lower = lower if len(lower) == len(text) else text
     parts: list[str] = []
-    places: list[int] = []
+    offsets: list[int] = []
     done = 0
     for match in _LETTER.finditer(lower):
         start, letter = match.start(), fold(match[0])
         parts += (lower[done:start].lower(), letter)
-        places += (*range(done, start), *[start] * len(letter))
+        offsets += (*range(done, start), *[start] * len(letter))
         done = match.end()
     parts.append(lower[done:].lower())
-    places += range(done, len(text) + 1)
-    return "".join(parts), places
+    offsets += range(done, len(text) + 1)
+    return "".join(parts), offsets
 
 
 def _fold_letter(match: re.Match[str]) -> str:
@@ -108,7 +113,7 @@ def _fold_letter(match: re.Match[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A word as it stands in the (folded) text, with its place in the original when lengths agree."""
+    """A folded word, with its half-open range in the text."""
 
     text: str
     start: int
@@ -121,65 +126,64 @@ def is_hyphenated_prose(word: str) -> bool:
 
 
 def identifiers(text: str) -> frozenset[str]:
-    """The folded words of ``text`` that are right only as a whole: names in code, error codes,
+    """The folded words of ``text`` that match only as a whole: names in code, error codes,
     versions, paths.
 
     >>> sorted(identifiers("TypeError E2134 in docs/install.md of a high-speed 9.1.9 port"))
     ['9.1.9', 'docs/install.md', 'e2134', 'typeerror']
     """
-    if not _NAMING.search(text):
-        return _NOTHING  # as in most questions
-    found = [word for word in _JOINED.findall(text) if not _PROSE.fullmatch(word)]
-    found += [
-        word
-        for word in re.findall(r"\w+", text)
-        if _HAS_CAMEL.search(word) or re.search(r"[\d_]", word)
-    ]
+    if not _IDENTIFIER_SIGN.search(text):
+        return _NO_IDENTIFIERS  # as in most questions
+
+    names = [word for word in _JOINED.findall(text) if not _PROSE.fullmatch(word)]
+    for word in re.findall(r"\w+", text):
+        if _HAS_CAMEL.search(word) or re.search(r"[\d_]", word):
+            names.append(word)
     return frozenset(
-        fold(word)[:MAX_TOKEN] for word in found if len(word) > 1 and not word.isdigit()
+        fold(name)[:MAX_TOKEN] for name in names if len(name) > 1 and not name.isdigit()
     )
 
 
 def index_words(text: str, *, asked: bool = False) -> list[str]:
-    """All index words of ``text`` in order: plain words, pairs of unspaced scripts, identifiers and
-    their parts.
+    """The words of ``text`` that are indexed, in order: plain words, pairs of unspaced scripts,
+    identifiers and their parts.
 
-    In a query (``asked``) hyphenated prose is kept as well: "get-process" may be meant for
+    In a query (``asked``) hyphenated prose is kept whole as well: "get-process" may stand for
     Get-Process.
 
-    >>> words("Get-ChildItem v9.1.9")
+    >>> index_words("Get-ChildItem v9.1.9")
     ['get', 'childitem', 'v9', 'child', 'item', 'get-childitem', 'v9.1.9']
     """
     folded = fold(text)
-    found: list[str] = []
+    words: list[str] = []
     for word in _WORD.findall(folded):
         if word.isascii():
             if len(word) > 1:
-                found.append(word[:MAX_TOKEN])
+                words.append(word[:MAX_TOKEN])
         else:
-            found.extend(_spread(word))
-    found.extend(_parts(text))
-    joined = _JOINED.findall(text)
-    found.extend(
-        fold(match)[:MAX_TOKEN] for match in joined if asked or not _PROSE.fullmatch(match)
-    )
-    return found
+            words.extend(_pairs(word))
+
+    words.extend(_identifier_parts(text))
+    for joined in _JOINED.findall(text):
+        if asked or not _PROSE.fullmatch(joined):
+            words.append(fold(joined)[:MAX_TOKEN])
+    return words
 
 
 def written_words(text: str) -> Iterator[str]:
-    """The words of ``text`` as they are written, one after another; of a run without spaces, each
-    character.
+    """The words of ``text`` as they are written, one after the other; each character of a script
+    without spaces.
 
-    >>> list(plain("What's new in 9.1?"))
+    >>> list(written_words("What's new in 9.1?"))
     ['what', 's', 'new', 'in', '9', '1']
     """
     for word in _WORD.findall(fold(text)):
         yield from (word,) if is_spaced(word) else word
 
 
-def _spread(word: str) -> Iterator[str]:
-    """Overlapping pairs of a run without spaces (a lone character as itself); any other word
-    unchanged.
+def _pairs(word: str) -> Iterator[str]:
+    """Overlapping pairs of characters of a script without spaces (a lone one as itself); any other
+    word unchanged.
     """
     if not _UNSPACED_RUN.fullmatch(word):
         if len(word) > 1 or not word.isalnum():  # one letter says nothing, one emoji does
@@ -195,7 +199,7 @@ def is_spaced(word: str) -> bool:
     return word.isascii() or not _UNSPACED_RUN.search(word)
 
 
-def _parts(text: str) -> Iterator[str]:
+def _identifier_parts(text: str) -> Iterator[str]:
     """The parts of camelCase and snake_case words; the whole word is a plain word already."""
     if "_" in text:
         for word in re.findall(r"\w*_\w*", text):
@@ -207,15 +211,14 @@ def _parts(text: str) -> Iterator[str]:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Plain words with their places in ``text``, for highlighting. Pairs overlap; parts of
+    """Plain words with their ranges in ``text``, for highlighting. Pairs overlap; the parts of
     identifiers are left out.
-
-    Places are those of the folded text; folding that changes the length (ligatures) yields nothing
-    after it rather than a wrong place.
     """
     folded = fold(text)
-    if len(folded) != len(text):
-        folded = "".join(one if len(one := fold(char)) == 1 else char for char in text)
+    if len(folded) != len(text):  # ligatures: character by character, so that ranges stay right
+        folded = "".join(
+            folded_char if len(folded_char := fold(char)) == 1 else char for char in text
+        )
     for match in _WORD.finditer(folded):
         word = match[0]
         if word.isascii() or not _UNSPACED_RUN.fullmatch(word) or len(word) == 1:
@@ -227,9 +230,13 @@ def tokens(text: str) -> Iterator[Token]:
             )
 
 
+_MAX_CACHED_STEMS = 500_000
+
+
 class Analyzer:
-    """Words to stems, remembering each word's stem (a site's vocabulary is small, its texts are
-    long).
+    """Words to stems, with stop words left out.
+
+    Each word's stem is cached: the vocabulary of a site is small, its texts are long.
     """
 
     def __init__(self) -> None:
@@ -238,12 +245,13 @@ class Analyzer:
 
     def stem(self, word: str) -> str:
         """The Snowball (English) stem; "" for a stop word. Words with digits or joints stay whole."""
-        known = self._stems.get(word)
-        if known is None:
-            known = self._stems[word] = self._stem(word)
-            if len(self._stems) > 500_000:  # queries are made by strangers: the memory is bounded
+        stem = self._stems.get(word)
+        if stem is None:
+            stem = self._stems[word] = self._stem(word)
+            # Queries are made by strangers: the memory is bounded.
+            if len(self._stems) > _MAX_CACHED_STEMS:
                 self._stems.clear()
-        return known
+        return stem
 
     def _stem(self, word: str) -> str:
         if word in STOP_WORDS:

@@ -21,7 +21,7 @@ from typing import Any
 
 from kb.sla import clock, policy_file
 from kb.sla.clock import SlaEvent, SlaEventKind
-from kb.tickets import sla_targets as promises
+from kb.tickets.sla_targets import forecast
 
 POLICIES = Path(__file__).parent.parent / "content" / "policies.toml"
 BEGIN = dt.datetime(2026, 11, 23, 9, 0, tzinfo=dt.UTC)
@@ -41,9 +41,7 @@ def main() -> None:
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"{len(history)} events, {count} targets")
     _row("targets", rounds, count, lambda: clock.targets_at(history, policy, now))
-    _row(
-        "targets and warnings", rounds, count, lambda: promises.forecast((), history, versions, now)
-    )
+    _row("targets and warnings", rounds, count, lambda: forecast((), history, versions, now))
 
 
 def ten_events(level: str, other: str) -> tuple[SlaEvent, ...]:

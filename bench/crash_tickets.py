@@ -24,7 +24,7 @@ from pathlib import Path
 
 from bench.tickets import CONTENT, _draft, _world
 from kb.sla import policy_file
-from kb.tickets import policy_versions as book
+from kb.tickets.repository import policy_versions as book
 from kb.tickets.sweeper import Sweeper
 
 HALF = (
@@ -97,7 +97,7 @@ def _check(data: Path, numbers: list[str]) -> None:
 def _write(data: Path) -> None:
     _, desk, people = _world(data)
     for i in range(1_000_000):
-        number = desk.open(
+        number = desk.file(
             _draft(i), people["alice"], key=f"{os.getpid()}-{i}", now=dt.datetime.now(dt.UTC)
         )
         print(number, flush=True)

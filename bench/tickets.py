@@ -29,11 +29,12 @@ from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
 from kb.people.person import Person
 from kb.sla import policy_file
-from kb.tickets import catalogue
-from kb.tickets import policy_versions as book
+from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
+from kb.tickets.catalogue import load_catalogue
 from kb.tickets.desk import Desk
-from kb.tickets.repository.repository import TicketStore
+from kb.tickets.repository import policy_versions as book
+from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.ticket import Draft, Type
 
@@ -83,25 +84,33 @@ def _measure(data: Path, count: int, seconds: int) -> None:
     _row("the disk: 100 kB and fsync", _fsyncs(data, 300), 30)
     _row(
         "file a ticket",
-        _times(300, lambda i: desk.open(_draft(i), alice, key=f"b{i}", now=NOW)),
+        _times(300, lambda i: desk.file(_draft(i), alice, key=f"b{i}", now=NOW)),
         30,
     )
-    _row("queue, first page", _times(300, lambda _: desk.queue(bob, now=NOW)), 30)
+    _row("queue, first page", _times(300, lambda _: desk.queue.tickets(bob, now=NOW)), 30)
     _row(
-        "queue, page 1 to 20", _times(100, lambda i: desk.queue(bob, page=1 + i % 20, now=NOW)), 30
+        "queue, page 1 to 20",
+        _times(100, lambda i: desk.queue.tickets(bob, page=1 + i % 20, now=NOW)),
+        30,
     )
-    _row("queue of one level", _times(100, lambda _: desk.queue(bob, level="vip", now=NOW)), 30)
     _row(
-        "queue, nothing passes", _times(100, lambda _: desk.queue(bob, product="none", now=NOW)), 30
+        "queue of one level",
+        _times(100, lambda _: desk.queue.tickets(bob, level="vip", now=NOW)),
+        30,
+    )
+    _row(
+        "queue, nothing passes",
+        _times(100, lambda _: desk.queue.tickets(bob, product="none", now=NOW)),
+        30,
     )
     _row(
         "solved, last filed first",
-        _times(100, lambda _: desk.queue(bob, status="solved", now=NOW)),
+        _times(100, lambda _: desk.queue.tickets(bob, status="solved", now=NOW)),
         30,
     )
     _row(
         "cancelled (none is)",
-        _times(100, lambda _: desk.queue(bob, status="cancelled", now=NOW)),
+        _times(100, lambda _: desk.queue.tickets(bob, status="cancelled", now=NOW)),
         30,
     )
     _row("filed on one old day", _times(100, lambda i: _of_day(desk, bob, count, i)), 30)
@@ -117,26 +126,34 @@ def _measure(data: Path, count: int, seconds: int) -> None:
     _row("answer a ticket", _times(100, lambda i: _answer(desk, bob, newest - OPEN * i)), 30)
     _row(
         "similar solved tickets",
-        _times(50, lambda i: desk.similar(f"KB-{1001 + i}", bob, now=NOW)),
+        _times(50, lambda i: desk.queue.similar(f"KB-{1001 + i}", bob, now=NOW)),
         100,
     )
-    _row("board", _times(5, lambda _: desk.board(bob, now=NOW)), 1000)
+    _row("board", _times(5, lambda _: desk.queue.board(bob, now=NOW)), 1000)
     _sweep(data, database)
     database.close()
     _crowd(data, seconds)
 
 
 def _ask(desk: Desk, agent: Person, asked: Callable[[int], str], i: int) -> None:
-    desk.queue(agent, words=asked(i), now=NOW)
+    desk.queue.tickets(agent, words=asked(i), now=NOW)
 
 
 def _answer(desk: Desk, agent: Person, serial: int) -> None:
-    desk.reply(f"KB-{serial}", agent, "Please turn it off and on again.", key=str(serial), now=NOW)
+    desk.act(
+        f"KB-{serial}",
+        agent,
+        actions.reply("Please turn it off and on again."),
+        key=str(serial),
+        now=NOW,
+    )
 
 
 def _of_day(desk: Desk, agent: Person, count: int, i: int) -> None:
     since = NOW - dt.timedelta(seconds=2 * count - i * 1000)
-    desk.queue(agent, status="all", since=since, until=since + dt.timedelta(days=1), now=NOW)
+    desk.queue.tickets(
+        agent, status="all", since=since, until=since + dt.timedelta(days=1), now=NOW
+    )
 
 
 def _questions(count: int) -> dict[str, Callable[[int], str]]:
@@ -173,8 +190,8 @@ def _world(data: Path) -> tuple[Database, Desk, dict[str, Person]]:
     accounts = Accounts(database)
     add_demo_accounts(accounts, NOW)
     policy = policy_file.load_policy(CONTENT / "policies.toml")
-    products = catalogue.load(CONTENT / "catalogue.toml")
-    desk = Desk(TicketStore(database), policy, Attachments(data / "attachments"), products)
+    products = load_catalogue(CONTENT / "catalogue.toml")
+    desk = Desk(TicketRepository(database), policy, Attachments(data / "attachments"), products)
     people = {
         name: person
         for name in ("alice", "bob")
@@ -341,7 +358,7 @@ def _file(data: Path, number: int, seconds: int) -> tuple[list[float], list[str]
     for i, _ in enumerate(_ticks(seconds, 8 / 50, number)):
         begun = time.perf_counter()
         try:
-            filed.append(desk.open(_draft(i), people["alice"], key=f"{number}-{i}", now=NOW))
+            filed.append(desk.file(_draft(i), people["alice"], key=f"{number}-{i}", now=NOW))
         except KbError as error:
             wrong.append(error.sentence)
         times.append((time.perf_counter() - begun) * 1000)

@@ -24,14 +24,13 @@ from kb.sla import policy_file
 from kb.sla.clock import PolicyVersion
 from kb.sla.policy import SlaPolicy
 from kb.sla.policy_reload import PolicyWatch
-from kb.tickets import catalogue
-from kb.tickets import policy_versions as book
-from kb.tickets.attachments import validation as uploads
 from kb.tickets.attachments.files import Attachments
-from kb.tickets.catalogue import Catalogue
+from kb.tickets.attachments.validation import AttachmentLimits
+from kb.tickets.catalogue import Catalogue, load_catalogue
 from kb.tickets.desk import Desk
 from kb.tickets.drafts import FormLimits
-from kb.tickets.repository.repository import TicketStore
+from kb.tickets.repository.policy_versions import record_policy
+from kb.tickets.repository.repository import TicketRepository
 
 LOG = logging.getLogger(__name__)
 REMEMBERED = 2_000  # suggestions of each server process; two kilobytes each
@@ -64,9 +63,9 @@ class HelpCentre:
         cannot be used. A missing index is not an error: tickets can be filed without one.
         """
         policy = policy_file.load_policy(settings.policies_file)
-        products = catalogue.load(settings.content / "catalogue.toml")
+        products = load_catalogue(settings.content / "catalogue.toml")
         database = open_database(settings.data)
-        versions = book.record(
+        versions = record_policy(
             database, policy, settings.policies_file, now or dt.datetime.now(dt.UTC)
         )
         return cls(
@@ -102,8 +101,8 @@ class HelpCentre:
         if policy is None:
             return self
         try:
-            versions = book.record(
-                self.database, policy, self.settings.policies_file, now, known=self.versions
+            versions = record_policy(
+                self.database, policy, self.settings.policies_file, now, loaded=self.versions
             )
         except Unavailable as error:
             LOG.warning("The policies stay as they were for now: %s", error.sentence)
@@ -126,9 +125,9 @@ def _desk(
     products: Catalogue,
 ) -> Desk:
     limits = FormLimits(
-        files=uploads.Limits(file_bytes=settings.attachment_megabytes * 1024 * 1024)
+        files=AttachmentLimits(file_bytes=settings.attachment_megabytes * 1024 * 1024)
     )
     attachments = Attachments(settings.data / "attachments")
     return Desk(
-        TicketStore(database), policy, attachments, products, limits=limits, versions=versions
+        TicketRepository(database), policy, attachments, products, limits=limits, versions=versions
     )

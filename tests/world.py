@@ -19,9 +19,9 @@ from kb.people.person import Person
 from kb.sla import policy_file
 from kb.sla.policy import SlaPolicy
 from kb.tickets.attachments.files import Attachments
-from kb.tickets.catalogue import Catalogue, Product, Version
+from kb.tickets.catalogue import Catalogue, Product, ProductVersion
 from kb.tickets.desk import Desk
-from kb.tickets.repository.repository import TicketStore
+from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.ticket import Draft, Type
 
 #: A Friday at 15:00 in Berlin: eight open hours later is Monday at 15:00.
@@ -34,7 +34,7 @@ CATALOGUE = Catalogue(
             "press",
             "Press",
             ("print", "fold"),
-            (Version("2.0", dt.date(2027, 12, 31)), Version("1.0")),
+            (ProductVersion("2.0", dt.date(2027, 12, 31)), ProductVersion("1.0")),
         ),
         Product("still", "Still"),
     )
@@ -74,7 +74,7 @@ def build(data: Path) -> World:
             now=FRIDAY,
         )
     policy = policy_file.load_policy(POLICIES)
-    desk = Desk(TicketStore(database), policy, Attachments(data / "attachments"), CATALOGUE)
+    desk = Desk(TicketRepository(database), policy, Attachments(data / "attachments"), CATALOGUE)
     people = {
         name: known(accounts, name) for name in ("alice", "anton", "bob", "charlie", "erin", "vera")
     }

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from kb.search.documents import Document
 from kb.search.results import Passage
 from kb.sla.open_time import duration
-from kb.tickets.ticket import Due, Event
+from kb.tickets.ticket import Event, TargetView
 from webapp.context import centre
 from webapp.context import now as request_now
 from webapp.context import zone as request_zone
@@ -222,10 +222,10 @@ def span_words(span: dt.timedelta) -> str:
     return " ".join(parts) or "less than a minute"
 
 
-def due_tone(due: Due, now: dt.datetime | None = None) -> tuple[str, str, str]:
+def due_tone(due: TargetView, now: dt.datetime | None = None) -> tuple[str, str, str]:
     """(tone, icon, word) of a promise; colour is never the only carrier."""
     now = now or request_now()
-    state = due.state
+    state: str = due.state
     if _overdue(due, now):
         state = "late"
     elif state == "running" and due.due is not None and due.due - now <= SOON:
@@ -233,7 +233,7 @@ def due_tone(due: Due, now: dt.datetime | None = None) -> tuple[str, str, str]:
     return DUE_TONES.get(state, DUE_TONES["running"])
 
 
-def due_words(due: Due, now: dt.datetime | None = None) -> str:
+def due_words(due: TargetView, now: dt.datetime | None = None) -> str:
     """``Due in 3 h 20 min``, ``Overdue by 2 h``, ``Paused``, ``Kept``."""
     now = now or request_now()
     if due.due is not None and _overdue(due, now):
@@ -289,7 +289,7 @@ def documents_of(event: Event) -> list[tuple[str, str]]:
     return [(id_, title or id_) for id_, _, title in (row.partition("\t") for row in rows)]
 
 
-def _overdue(due: Due, now: dt.datetime) -> bool:
+def _overdue(due: TargetView, now: dt.datetime) -> bool:
     """Late and still not answered; a promise that was kept too late is "missed"."""
     return (
         due.state in ("running", "breached")

@@ -44,59 +44,9 @@ def mail_sender(name: str, base_url: str, address: str) -> Sender:
     return Sender(name, base_url, address or f"noreply@{host}")
 
 
-#: Kind of notice -> subject and text.
-MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+#: Kind of notice about an account -> subject and text. Those about tickets are handed in.
+ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        # to customers
-        "replied": ("New reply from support", "Support replied to your ticket."),
-        "linked": (
-            "New reply from support",
-            "Support replied to your ticket with links to articles.",
-        ),
-        "awaited": (
-            "Waiting for your reply",
-            "Support needs more information from you to continue.",
-        ),
-        "paused": (
-            "Ticket on hold",
-            "The ticket is on hold. The ticket page shows the reason.",
-        ),
-        "moved": (
-            "Support level changed",
-            "The support level of the ticket has changed. The ticket page shows the new level and "
-            "the reason.",
-        ),
-        "proposed": (
-            "Please confirm a new severity",
-            "Support proposes another severity for your ticket. Please agree or decline on the "
-            "ticket page.",
-        ),
-        "solved": (
-            "Resolved",
-            "The ticket is resolved. If the problem persists, reopen it on the ticket page.",
-        ),
-        "cancelled": (
-            "Closed",
-            "The ticket is closed. If you still need help, reopen it on the ticket page.",
-        ),
-        "merged": (
-            "Ticket merged",
-            "The ticket was merged into another one about the same issue. The ticket page shows "
-            "its number.",
-        ),
-        "voided": ("Closed as a duplicate", "The ticket was filed twice, and this copy is closed."),
-        # to agents
-        "commented": ("New message from the requester", "The requester replied to the ticket."),
-        "agreed": ("Severity agreed", "The requester agreed to the proposed severity."),
-        "declined": ("Severity declined", "The requester declined the proposed severity."),
-        "escalated": ("Ticket escalated", "The requester escalated a ticket to a supervisor."),
-        "assigned": ("Ticket assigned to you", "You are the new assignee of a ticket."),
-        "noted": ("New internal note", "A colleague added an internal note to a ticket."),
-        "split": ("Ticket split", "Part of a ticket that you watch is now a separate ticket."),
-        # to both
-        "reopened": ("Reopened", "The ticket is open again."),
-        "resumed": ("Ticket resumed", "The ticket is open again."),
-        # about an account
         "register": (
             "Complete your registration",
             "We received a request to create an account for this address.\n"
@@ -124,16 +74,23 @@ _OTHER_EVENT = ("Ticket updated", "There is a new event on a ticket.")
 _ACCOUNT_LINKS = ("register", "invite", "reset")
 
 
-def notice_mail(notice: ClaimedMessage, sender: Sender, *, secret: str = "") -> EmailMessage:
-    """One notice as a mail. ``secret`` opens the ticket for a guest, or is the single-use link of
-    an account.
+def notice_mail(
+    notice: ClaimedMessage,
+    sender: Sender,
+    texts: Mapping[str, tuple[str, str]] = ACCOUNT_MAIL_TEXTS,
+    *,
+    secret: str = "",
+) -> EmailMessage:
+    """One notice as a mail, with the subject and the text that ``texts`` has for its kind.
+
+    ``secret`` opens the ticket for a guest, or is the single-use link of an account.
     """
     number = notice.facts.get("number", "")
     is_receipt = notice.kind == "opened"
     if is_receipt:
         subject, text = _receipt(notice.facts, number)
     else:
-        subject, text = MAIL_TEXTS.get(notice.kind, _OTHER_EVENT)
+        subject, text = texts.get(notice.kind, _OTHER_EVENT)
 
     body = "\n".join([text, "", *_link(notice, sender, number, secret), "", *_footer(sender)])
     if number:

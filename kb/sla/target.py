@@ -32,6 +32,7 @@ class TargetState(StrEnum):
     MET = "met"
     BREACHED = "breached"  # late, whether answered by now or not
     CANCELLED = "cancelled"  # ended without a verdict: neither met nor missed
+    LATE = "late"  # breached, then given a later due time: still running. Only in stored rows
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
-"""Which products, modules and versions can a ticket be about, and until when is a version
-supported?
+"""Catalogue: the products, modules and versions that a ticket can be about.
 
-Read from ``catalogue.toml`` in the content folder; a broken file is refused with every mistake at
-once. Not for who may use a product: that is an entitlement, and the policy's.
+Read from ``catalogue.toml`` in the content folder; a broken file is refused with all its errors at
+once. Who may use a product is an entitlement, and a matter of the SLA policies.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from kb.errors import Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class ProductVersion:
     """``support_ends`` is the last day of support, None when no end is set."""
 
     name: str
@@ -29,9 +28,9 @@ class Product:
     key: str
     title: str
     modules: tuple[str, ...] = ()
-    versions: tuple[Version, ...] = ()
+    versions: tuple[ProductVersion, ...] = ()
 
-    def version(self, name: str) -> Version | None:
+    def version(self, name: str) -> ProductVersion | None:
         return next((version for version in self.versions if version.name == name), None)
 
 
@@ -44,83 +43,83 @@ class Catalogue:
 
     def support_ends(self, product: str, version: str) -> dt.date | None:
         """The last day of support of a version; None when it is unknown or has no end."""
-        found = self.product(product)
-        known = found.version(version) if found else None
-        return known.support_ends if known else None
+        known_product = self.product(product)
+        known_version = known_product.version(version) if known_product else None
+        return known_version.support_ends if known_version else None
 
 
-def load(path: Path) -> Catalogue:
-    """The catalogue in the file. Raises Misconfigured with every mistake, one a line."""
+def load_catalogue(path: Path) -> Catalogue:
+    """Raises Misconfigured with every error in the file, one on each line."""
     try:
         with path.open("rb") as file:
             tables = tomllib.load(file)
     except OSError as error:
         raise Misconfigured(
-            f"{path}: cannot be read ({error.strerror}); write one with [[products]]."
+            f"{path}: cannot be read ({error.strerror}). Write one with [[products]]."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path}: {error}.") from error
-    mistakes: list[str] = []
-    _only(tables, {"products"}, "the file", mistakes)
+    errors: list[str] = []
+    _only(tables, {"products"}, "the file", errors)
     listed = tables.get("products", [])
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise Misconfigured(f"{path}: products are written as [[products]].")
-    products = tuple(_product(table, number, mistakes) for number, table in enumerate(listed, 1))
-    _unique([product.key for product in products], "product", mistakes)
-    if mistakes:
-        raise Misconfigured("\n".join(f"{path}: {mistake}" for mistake in mistakes))
+    if not isinstance(listed, list) or not all(isinstance(table, dict) for table in listed):
+        raise Misconfigured(f"{path}: write products as [[products]].")
+    products = tuple(_product(table, number, errors) for number, table in enumerate(listed, 1))
+    _unique([product.key for product in products], "product", errors)
+    if errors:
+        raise Misconfigured("\n".join(f"{path}: {error}" for error in errors))
     return Catalogue(products)
 
 
-def _product(table: dict[str, Any], number: int, mistakes: list[str]) -> Product:
+def _product(table: dict[str, Any], number: int, errors: list[str]) -> Product:
     where = f"product {table.get('key') or number}"
-    _only(table, {"key", "title", "modules", "versions"}, where, mistakes)
-    key, title = _word(table, "key", where, mistakes), _word(table, "title", where, mistakes)
+    _only(table, {"key", "title", "modules", "versions"}, where, errors)
+    key, title = _text(table, "key", where, errors), _text(table, "title", where, errors)
     modules = table.get("modules", [])
     if not isinstance(modules, list) or not all(
         isinstance(module, str) and module for module in modules
     ):
-        mistakes.append(f"{where}: modules is a list of words.")
+        errors.append(f"{where}: modules is not a list of names.")
         modules = []
     versions = table.get("versions", [])
     if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
-        mistakes.append(
-            f'{where}: versions is a list such as [{{ name = "1.0", support_ends = 2027-12-31 }}].'
+        errors.append(
+            f'{where}: versions is not a list such as [{{ name = "1.0", support_ends = 2027-12-31 }}].'
         )
         versions = []
-    found = tuple(_version(version, where, mistakes) for version in versions)
-    _unique(list(modules), f"{where}: module", mistakes)
-    _unique([version.name for version in found], f"{where}: version", mistakes)
-    return Product(key, title, tuple(modules), found)
+    parsed = tuple(_version(version, where, errors) for version in versions)
+    _unique(list(modules), f"{where}: module", errors)
+    _unique([version.name for version in parsed], f"{where}: version", errors)
+    return Product(key, title, tuple(modules), parsed)
 
 
-def _version(table: dict[str, Any], where: str, mistakes: list[str]) -> Version:
+def _version(table: dict[str, Any], where: str, errors: list[str]) -> ProductVersion:
     where = f"{where}, version {table.get('name', '?')}"
-    _only(table, {"name", "support_ends"}, where, mistakes)
+    _only(table, {"name", "support_ends"}, where, errors)
     ends = table.get("support_ends")
     if ends is not None and (not isinstance(ends, dt.date) or isinstance(ends, dt.datetime)):
-        mistakes.append(
-            f"{where}: support_ends is a date such as 2027-12-31, without quotation marks."
+        errors.append(
+            f"{where}: support_ends is not a date such as 2027-12-31, without quotation marks."
         )
         ends = None
-    return Version(_word(table, "name", where, mistakes), ends)
+    return ProductVersion(_text(table, "name", where, errors), ends)
 
 
-def _word(table: dict[str, Any], name: str, where: str, mistakes: list[str]) -> str:
+def _text(table: dict[str, Any], name: str, where: str, errors: list[str]) -> str:
     value = table.get(name)
     if isinstance(value, str) and value.strip():
         return value.strip()
-    mistakes.append(f"{where}: {name} is missing or no word.")
+    errors.append(f"{where}: {name} is missing or not a text.")
     return ""
 
 
-def _only(table: dict[str, Any], known: set[str], where: str, mistakes: list[str]) -> None:
-    mistakes += [
-        f"{where}: {name} is not known; give {', '.join(sorted(known))}."
+def _only(table: dict[str, Any], known: set[str], where: str, errors: list[str]) -> None:
+    errors += [
+        f"{where}: {name} is not known. Available: {', '.join(sorted(known))}."
         for name in table.keys() - known
     ]
 
 
-def _unique(names: list[str], what: str, mistakes: list[str]) -> None:
-    twice = sorted({name for name in names if name and names.count(name) > 1})
-    mistakes += [f"{what} {name} is listed twice." for name in twice]
+def _unique(names: list[str], what: str, errors: list[str]) -> None:
+    repeated = sorted({name for name in names if name and names.count(name) > 1})
+    errors += [f"{what} {name} is listed twice." for name in repeated]

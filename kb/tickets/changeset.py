@@ -1,7 +1,7 @@
-"""What is handed to the store to be saved, and what a decision is made from?
+"""Changeset: what a decision is made from, and what it hands to the repository.
 
-Values only, between the desk (which decides) and ``kb.tickets.repository.repository`` (which saves
-each in one transaction).
+Values only. ``TicketFacts`` are read inside the transaction that saves the ``Change`` made from
+them, so that two people who act at once are decided one after the other.
 """
 
 from __future__ import annotations
@@ -14,18 +14,19 @@ from typing import Any
 from kb.database.usage_limits import UsageLimit
 from kb.notifications.queue import NewNotice
 from kb.sla.clock import SlaEvent
+from kb.tickets.lifecycle import Status, Verb
 from kb.tickets.permissions import Ownership
 from kb.tickets.sla_targets import Forecast, TargetRow
-from kb.tickets.ticket import Attachment, Draft, Proposal, Rating, Status, Verb
+from kb.tickets.ticket import Attachment, Draft, Proposal, Rating
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class IdempotencyKey:
     """Names one intention of one person: the same key never does the same thing twice."""
 
     person_id: int
-    scope: str  # what it is for: "opened", or a ticket's number
-    key: str
+    scope: str  # "opened", or a verb and the serial of a ticket
+    key: str  # empty: every request is its own intention
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,7 @@ class NewEvent:
 
 @dataclass(frozen=True, slots=True)
 class LinkedTicket:
-    """Another ticket whose history counts for this one: ``merged`` into it, or ``split`` from it,
-    ``since`` then.
-    """
+    """A ticket whose history counts for this one from ``since`` on: ``merged`` or ``split``."""
 
     other: int
     kind: str
@@ -53,8 +52,8 @@ class LinkedTicket:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What a decision about a ticket may rest on, read inside the transaction that saves it."""
+class TicketFacts:
+    """What a decision about a ticket may depend on."""
 
     ownership: Ownership
     status: Status
@@ -66,44 +65,53 @@ class Facts:
     category: str
     licence: str
     coupon: str  # the code, empty once released
-    coupon_level: str  # the level that the ticket was filed at, when it was filed with a coupon
+    coupon_level: str  # the level that the ticket was filed at with a coupon
     customer_email: str
     customer_guest: bool
     assignee_email: str
     watchers: tuple[str, ...]
     copy_to: tuple[str, ...]
     created: dt.datetime
-    last_at: (
-        dt.datetime
-    )  # of the newest event: a clock that went back must not put an event before its cause
-    last_word: str  # who spoke last in public: agent or customer
+    last_at: dt.datetime  # of the newest event: a clock set back must not reorder events
+    last_speaker: str  # in public: agent or customer
     remind_at: dt.datetime | None
     next_at: dt.datetime | None
     proposal: Proposal | None
     target_rows: tuple[TargetRow, ...]
-    history: tuple[SlaEvent, ...]  # what the clock has heard of it
+    history: tuple[SlaEvent, ...]  # what the SLA clock has heard
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """What a verb does besides leaving its event."""
+
+    facts: Mapping[str, str] = field(default_factory=dict)  # of the event
+    values: Mapping[str, Any] = field(default_factory=dict)  # columns of the ticket
+    silent: bool = False  # nobody is notified, and the customer does not see the event
+    releases_coupon: bool = False
+    proposal: Proposal | None = None
+    decision: str = ""  # on the open proposal: agreed or declined
+    rating: Rating | None = None
+    answers: tuple[tuple[str, str], ...] = ()  # ids and titles of linked documents
+    link: LinkedTicket | None = None
+    history: tuple[SlaEvent, ...] = ()  # taken over from the linked ticket
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One verb, decided. ``values`` are further columns of the ticket."""
+    """One verb, decided: everything that is saved in one transaction."""
 
     event: NewEvent
     status: Status
     forecast: Forecast
+    effects: Effects
+    values: Mapping[str, Any]
     notices: tuple[NewNotice, ...] = ()
-    values: Mapping[str, Any] = field(default_factory=dict)
-    releases_coupon: bool = False
-    proposal: Proposal | None = None  # asked now
-    decides: str = ""  # agreed or declined: the state of the open proposal after this
-    rating: Rating | None = None
-    answers: tuple[tuple[str, str], ...] = ()  # ids and titles of linked documents
-    kin: LinkedTicket | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """A ticket to be, without its number. ``notices`` are made once the number is known."""
+    """A ticket without its number. ``notices`` are made once the number is known."""
 
     draft: Draft
     customer_id: int
@@ -118,15 +126,13 @@ class NewTicket:
     forecast: Forecast
     notices: Callable[[str], tuple[NewNotice, ...]]
     limit: UsageLimit | None = None
-    kin: LinkedTicket | None = None
+    link: LinkedTicket | None = None
     source: str = "web"
 
 
 @dataclass(frozen=True, slots=True)
 class Coupon:
-    """A request at a better level: ``rule`` is its key in the policy, ``left`` how often it may
-    still be used.
-    """
+    """A priority request: ``rule`` is its key in the policies, ``left`` how often it may be used."""
 
     id: int
     rule: str

@@ -1,106 +1,114 @@
-"""What follows from one act of one person on one ticket?
+"""Decision: what follows from one verb of one person on one ticket.
 
-May they (``access``), what is it then (``TRANSITIONS``), what is promised then (``promises``), who
-hears of it (``telling``): one pure function over the facts of the ticket. Saving what it answers is
-the business of the store.
+``decide`` is one pure function over the facts of the ticket: may they, which status is next, what
+do the SLA targets become, who is notified. Its answer is saved by the repository in the transaction
+in which the facts were read.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from kb.people.person import Person
-from kb.sla.clock import SlaEvent
 from kb.sla.policy import SlaPolicy
-from kb.tickets import permissions as access
-from kb.tickets import recipients as telling
-from kb.tickets import sla_targets as promises
-from kb.tickets.changeset import Change, Facts, LinkedTicket, NewEvent
-from kb.tickets.sla_targets import Versions
-from kb.tickets.ticket import Attachment, Proposal, Rating, Status, Verb, after
+from kb.tickets import recipients
+from kb.tickets.changeset import Change, Effects, NewEvent, TicketFacts
+from kb.tickets.drafts import FormLimits
+from kb.tickets.lifecycle import VERBS, Side, Status, Verb, next_status
+from kb.tickets.permissions import check_use, side_of
+from kb.tickets.sla_targets import PolicyVersions, clock_events, forecast
+from kb.tickets.ticket import Attachment, Upload
 
 
 @dataclass(frozen=True, slots=True)
-class Effects:
-    """What a verb does besides leaving its event: facts for the event, columns for the ticket, and
-    rows.
-    """
+class Rules:
+    """What decisions go by: the policy in force, all that ever were, and the form's limits."""
 
-    facts: Mapping[str, str] = field(default_factory=dict)
-    values: Mapping[str, Any] = field(default_factory=dict)
-    releases_coupon: bool = False
-    proposal: Proposal | None = None
-    decides: str = ""
-    rating: Rating | None = None
-    answers: tuple[tuple[str, str], ...] = ()
-    kin: LinkedTicket | None = None
-    history: tuple[SlaEvent, ...] = ()  # taken over from kin
+    policy: SlaPolicy
+    versions: PolicyVersions
+    limits: FormLimits
 
 
-NOTHING = Effects()
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a verb's effects may depend on besides the ticket. ``body`` is the checked message."""
+
+    at: dt.datetime
+    body: str
+    policy: SlaPolicy
+    limits: FormLimits
+
+
+def no_effects(ticket: TicketFacts, context: Context) -> Effects:
+    del ticket, context
+    return Effects()
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One verb by one person, before it is decided. ``resolve`` looks at the ticket as it is then,
-    and may refuse.
+    """One verb with what the person gave for it, made by the verb's function in ``actions``.
+
+    ``effects`` looks at the ticket as it is when the command is decided, and may refuse it.
     """
 
     verb: Verb
-    person: Person
-    now: dt.datetime
+    effects: Callable[[TicketFacts, Context], Effects] = no_effects
     body: str = ""
-    public: bool = True
-    facts: Mapping[str, str] = field(default_factory=dict)
-    attachments: tuple[Attachment, ...] = ()
-    resolve: Callable[[Facts, dt.datetime], Effects] | None = None
-    outcome: Effects = NOTHING  # when it does not depend on the ticket
-    tells: tuple[str, ...] = ()  # staff who hear of it besides those who always do
+    uploads: Sequence[Upload] = ()
+    notify: tuple[str, ...] = ()  # staff addresses besides those of the verb's audience
 
 
-def decide(act: Command, facts: Facts, policy: SlaPolicy, versions: Versions) -> Change:
-    """Raises NotFound for a stranger, Forbidden, Conflict for a move that is not in the table, and
-    what resolves.
-    """
-    access.check(act.person, act.verb, facts.ownership)
-    status = after(facts.status, act.verb)
-    at = max(act.now.replace(microsecond=0), facts.last_at)
-    by_agent = access.side(act.person, facts.ownership) == access.STAFF
-    outcome = act.resolve(facts, at) if act.resolve else act.outcome
-    told = {**act.facts, **outcome.facts}
-    heard = promises.heard(act.verb, at, by_agent=by_agent, facts=told)
-    forecast = promises.forecast(
-        facts.target_rows, (*facts.history, *outcome.history, *heard), versions, at
-    )
+def decide(
+    command: Command,
+    person: Person,
+    ticket: TicketFacts,
+    rules: Rules,
+    now: dt.datetime,
+    *,
+    attachments: tuple[Attachment, ...] = (),
+    supervisors: Sequence[str] = (),
+) -> Change:
+    """Raises NotFound for a stranger, Forbidden, Conflict, and what ``command.effects`` raises."""
+    check_use(person, command.verb, ticket.ownership)
+    status = next_status(ticket.status, command.verb)
+
+    at = max(now.replace(microsecond=0), ticket.last_at)
+    by_agent = side_of(person, ticket.ownership) is Side.STAFF
+    context = Context(at, command.body, rules.policy, rules.limits)
+    effects = command.effects(ticket, context)
+    heard = clock_events(command.verb, at, by_agent=by_agent, facts=effects.facts)
     event = NewEvent(
-        verb=act.verb,
+        verb=command.verb,
         at=at,
-        actor_id=act.person.id,
-        actor=act.person.name,
+        actor_id=person.id,
+        actor=person.name,
         by_agent=by_agent,
-        public=act.public,
-        body=act.body,
-        facts=told,
-        attachments=act.attachments,
+        public=VERBS[command.verb].public and not effects.silent,
+        body=command.body,
+        facts=effects.facts,
+        attachments=attachments,
     )
+    # A reminder ends with the pause that it belongs to.
+    paused = status in (Status.WAITING, Status.PAUSED)
     return Change(
         event=event,
         status=status,
-        forecast=forecast,
-        notices=telling.notices(event, facts, forecast, policy, act.tells),
-        values={**_reminder(status, facts), **outcome.values},
-        releases_coupon=outcome.releases_coupon,
-        proposal=outcome.proposal,
-        decides=outcome.decides,
-        rating=outcome.rating,
-        answers=outcome.answers,
-        kin=outcome.kin,
+        forecast=forecast(
+            ticket.target_rows,
+            (*ticket.history, *effects.history, *heard),
+            rules.versions,
+            at,
+        ),
+        effects=effects,
+        values={"remind_at": ticket.remind_at if paused else None, **effects.values},
+        notices=recipients.notices(
+            event,
+            ticket,
+            rules.policy,
+            actor_email=person.email,
+            silent=effects.silent,
+            also=(*command.notify, *supervisors),
+        ),
     )
-
-
-def _reminder(status: Status, facts: Facts) -> dict[str, Any]:
-    """A reminder ends with the pause that it belongs to."""
-    return {"remind_at": facts.remind_at if status in (Status.WAITING, Status.PAUSED) else None}

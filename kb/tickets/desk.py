@@ -1,70 +1,79 @@
-"""What happens to a ticket, from the form to the last word?
+"""The desk: everything that requesters, guests and agents do with tickets.
 
-Each verb of the desk goes the same way: may this person do it (``access``), what follows from it
-(``TRANSITIONS``, ``promises``), save all of it in one transaction, and tell by a row that a worker
-sends later. Not for searching.
+``Desk`` joins its parts. A verb goes one way: its function in ``kb.tickets.actions`` makes a
+``Command``, ``Desk.act`` checks it and keeps its files, ``kb.tickets.decision`` decides what
+follows, and the repository saves that in one transaction. Notices are rows of the same transaction,
+which a worker sends later.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kb import ids
-from kb.database.usage_limits import UsageLimit
-from kb.errors import Conflict, Forbidden, Invalid
-from kb.people.person import Person, account_key, email_address
-from kb.sla.clock import SlaEvent, SlaEventKind
+from kb.errors import Forbidden, Invalid
+from kb.people.person import Person, Role
+from kb.sla.clock import PolicyVersion
 from kb.sla.explain import VerdictChange, verdict_changes
-from kb.sla.policy import Goal, LevelChoice, SlaPolicy
+from kb.sla.policy import SlaPolicy
 from kb.sla.target import Target
 from kb.tickets import drafts
-from kb.tickets import permissions as access
-from kb.tickets import recipients as telling
-from kb.tickets import sla_targets as promises
-from kb.tickets.actions.handling import key_of, once_of, serial_of
-from kb.tickets.changeset import Coupon, Key, NewEvent, NewTicket
-from kb.tickets.decision import Command, Effects
-from kb.tickets.queue import Overview, seen_by
-from kb.tickets.repository.lists import ALL, Filter
-from kb.tickets.repository.repository import spent
-from kb.tickets.ticket import Attachment, Draft, Due, Status, Ticket, TicketRow, Upload, Verb
-
-LINK_LIFETIME = dt.timedelta(days=90)
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What the customer would be promised if they sent the form now.
-
-    ``coupons_left`` counts before sending, None without a valid coupon. ``support_ends`` is the
-    version's.
-    """
-
-    level_title: str
-    why: str
-    due: dt.datetime | None
-    ledger: tuple[Mapping[str, str], ...]
-    support_ends: dt.date | None
-    coupons_left: int | None = None
+from kb.tickets.actions import file_ticket, merge_split
+from kb.tickets.actions.file_ticket import Promise
+from kb.tickets.actions.idempotency import verb_key
+from kb.tickets.attachments.files import Attachments
+from kb.tickets.catalogue import Catalogue
+from kb.tickets.decision import Command, Rules, decide
+from kb.tickets.drafts import FormLimits
+from kb.tickets.guest_links import GuestLinks
+from kb.tickets.lifecycle import VERBS, Audience, Status, Verb, next_status
+from kb.tickets.permissions import Ownership, check_use, sees_internal, ticket_not_found
+from kb.tickets.queue import AgentQueue
+from kb.tickets.repository.lists import ANY_STATUS, TicketFilter
+from kb.tickets.repository.policy_versions import always
+from kb.tickets.repository.repository import TicketRepository
+from kb.tickets.sla_targets import computed_targets, ledger_of, with_ledgers
+from kb.tickets.ticket import Attachment, Draft, TargetView, Ticket, TicketRow, Upload
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One target of a ticket and every span of its derivation."""
+    """One SLA target of a ticket and how its due time was calculated."""
 
-    due: Due
+    due: TargetView
     level: str
     started: dt.datetime
     lines: tuple[Mapping[str, str], ...]
 
 
-class Desk(Overview):
-    """The ticket side of the help centre. Safe for many threads and processes."""
+class Desk:
+    """The ticket side of the help centre. Safe for many threads and processes.
+
+    ``queue`` is the agents' side, ``links`` are the secret links of guests.
+    """
+
+    def __init__(
+        self,
+        repository: TicketRepository,
+        policy: SlaPolicy,
+        attachments: Attachments,
+        catalogue: Catalogue,
+        *,
+        limits: FormLimits | None = None,
+        versions: Sequence[PolicyVersion] | None = None,
+    ) -> None:
+        """``versions`` are all policies that ever held; by default ``policy`` always has."""
+        self._repository = repository
+        self._rules = Rules(policy, tuple(versions or always(policy)), limits or FormLimits())
+        self._attachments = attachments
+        self._catalogue = catalogue
+        self.queue = AgentQueue(repository)
+        self.links = GuestLinks(repository)
+
+    # --- Filing
 
     def check(
         self,
@@ -74,16 +83,14 @@ class Desk(Overview):
         *,
         now: dt.datetime,
     ) -> Draft:
-        """The form as a draft, by this desk's policy, catalogue and limits. Raises Invalid with
-        every field.
-        """
+        """The form as a draft. Raises Invalid with a sentence for every field at fault."""
         return drafts.check(
             form,
             files,
             consulted,
-            policy=self._policy,
+            policy=self._rules.policy,
             catalogue=self._catalogue,
-            limits=self._limits,
+            limits=self._rules.limits,
             today=now.date(),
         )
 
@@ -98,189 +105,148 @@ class Desk(Overview):
         customer: Person | None = None,
         now: dt.datetime,
     ) -> Promise:
-        """What sending now would promise. Raises Invalid for an unknown severity, or a coupon that
-        is spent.
-        """
-        if severity not in self._policy.severities:
-            known = ", ".join(self._policy.severities)
-            raise Invalid(
-                f"{severity!r:.40} is no severity; give one of {known}.", field="severity"
-            )
-        found = self._coupon(coupon, customer, now)
-        choice = self._choose(type, severity, product, found, customer, now)
-        at = now.replace(microsecond=0)
-        history = (SlaEvent(at, SlaEventKind.ACCEPTED, level=choice.level.key),)
-        target_rows = promises.forecast((), history, self._versions, at).target_rows
-        first = next((one for one in target_rows if one.target == Goal.FIRST), None)
-        return Promise(
-            level_title=choice.level.title,
-            why=choice.why,
-            due=first.due_at if first else None,
-            ledger=promises.ledger(history, self._versions, at) if first else (),
-            support_ends=self._catalogue.support_ends(product, version),
-            coupons_left=found.left if found else None,
+        """The SLA that the ticket would get if it were filed now. Raises Invalid."""
+        return file_ticket.promise(
+            self._repository,
+            self._catalogue,
+            self._rules,
+            type=type,
+            severity=severity,
+            product=product,
+            version=version,
+            coupon=coupon,
+            customer=customer,
+            now=now,
         )
 
-    def open(self, draft: Draft, customer: Person, *, key: str, now: dt.datetime) -> str:
-        """Files a ticket and returns its number; the same customer, key and draft give the same
-        number.
+    def file(self, draft: Draft, customer: Person, *, key: str, now: dt.datetime) -> str:
+        """Files a ticket and returns its number; the same customer, key and draft file it once.
 
-        Raises Conflict for a key that filed another draft, Invalid for a spent coupon, Unavailable
-        when it could not be saved: then nothing is.
+        Raises Conflict for a key that filed another draft, Invalid for a coupon that is used up,
+        TooMany, and Unavailable when it could not be saved: then nothing is.
         """
-        once = Key(customer.id, Verb.OPEN.value, key_of(key))
-        if self._store.filed_as(once) is None:
-            serial = self._open(draft, customer, once, now.replace(microsecond=0))
-            if not once.key:
-                return ids.ticket_number(serial)
-        # Asked after saving, too: of two that were sent at once the other may have come first.
-        found = self._store.filed_as(once)
-        if found is None or found[1] != drafts.fingerprint(draft):
-            raise Conflict("This key was used for another ticket; make a new key.", field="key")
-        return ids.ticket_number(found[0])
-
-    def reply(
-        self,
-        number: str,
-        author: Person,
-        body: str,
-        *,
-        uploads: Sequence[Upload] = (),
-        key: str,
-        now: dt.datetime,
-    ) -> None:
-        """A public word of an agent; it meets the running response promise."""
-        self._say(Verb.REPLY, number, author, body, uploads, key=key, now=now)
-
-    def comment(
-        self,
-        number: str,
-        author: Person,
-        body: str,
-        *,
-        uploads: Sequence[Upload] = (),
-        key: str,
-        now: dt.datetime,
-    ) -> None:
-        """A public word of the customer; after an answer it starts the next-response promise."""
-        self._say(Verb.COMMENT, number, author, body, uploads, key=key, now=now)
-
-    def note(
-        self,
-        number: str,
-        author: Person,
-        body: str,
-        *,
-        uploads: Sequence[Upload] = (),
-        key: str,
-        now: dt.datetime,
-    ) -> None:
-        """A word among agents; the customer never sees it, nor its files."""
-        self._say(Verb.NOTE, number, author, body, uploads, key=key, now=now)
-
-    def solve(
-        self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime
-    ) -> None:
-        """``reason`` is a closing reason of the policies (X28), or empty. Raises Invalid for
-        another.
-        """
-        self._do(number, Command(Verb.SOLVE, author, now, facts=self._closing(reason)), key)
-
-    def cancel(
-        self, number: str, author: Person, *, reason: str = "", key: str = "", now: dt.datetime
-    ) -> None:
-        self._do(number, Command(Verb.CANCEL, author, now, facts=self._closing(reason)), key)
-
-    def reopen(
-        self, number: str, author: Person, reason: str, *, key: str = "", now: dt.datetime
-    ) -> None:
-        """Opens a closed ticket again; the question is to be restated (X31). Raises Invalid without
-        a reason.
-        """
-        said = drafts.comment(reason, limits=self._limits)
-        self._do(number, Command(Verb.REOPEN, author, now, body=said), key)
-
-    def assign(
-        self, number: str, author: Person, agent_email: str, *, key: str = "", now: dt.datetime
-    ) -> None:
-        """Gives the ticket to an agent. Raises Invalid for an address that is no agent's."""
-        self._check(number, author, Verb.ASSIGN)
-        agent = self._store.people.by_email(email_address(agent_email) or "")
-        if agent is None or not agent.is_staff:
-            raise Invalid(f"{agent_email!r:.80} is no agent's address.", field="agent")
-        tells = () if agent.id == author.id else (agent.email,)
-        given = Effects({}, {"assignee_id": agent.id})
-        about = {"agent": agent.name}
-        act = Command(
-            Verb.ASSIGN, author, now, public=False, facts=about, outcome=given, tells=tells
+        serial = file_ticket.file_ticket(
+            self._repository, self._attachments, self._rules, draft, customer, key=key, now=now
         )
-        self._do(number, act, key)
+        return ids.ticket_number(serial)
+
+    # --- Verbs
+
+    def act(
+        self, number: str, person: Person, command: Command, *, key: str = "", now: dt.datetime
+    ) -> None:
+        """Does what ``command`` says, once for each ``key`` however often it is sent.
+
+        Raises NotFound for a stranger, Forbidden, Conflict for a verb that the ticket's status
+        refuses, Invalid by field, and Unavailable when nothing could be saved.
+        """
+        serial, verb = _serial(number), command.verb
+        once = verb_key(person, verb, serial, key)
+        if self._repository.serial_by_key(once) is not None:
+            return
+
+        # Checked before any file is written: a stranger learns nothing and leaves nothing.
+        ownership, status = self._repository.ownership(serial)
+        check_use(person, verb, ownership)
+        next_status(status, verb)
+        body = drafts.message(
+            command.body,
+            command.uploads,
+            required=VERBS[verb].message,
+            limits=self._rules.limits,
+        )
+        attachments = self._keep(serial, command.uploads)
+
+        supervisors: list[str] = []
+        if Audience.SUPERVISORS in VERBS[verb].audience:
+            staff = self._repository.people.staff()
+            supervisors = [member.email for member in staff if member.role == Role.ADMIN]
+
+        checked = replace(command, body=body)
+        self._repository.change(
+            serial,
+            lambda ticket: decide(
+                checked,
+                person,
+                ticket,
+                self._rules,
+                now,
+                attachments=attachments,
+                supervisors=supervisors,
+            ),
+            once,
+        )
+
+    def merge(
+        self, number: str, person: Person, into: str, *, key: str = "", now: dt.datetime
+    ) -> None:
+        """The ticket continues in another one of the same requester.
+
+        Raises NotFound, Forbidden, and Conflict for tickets that cannot be merged.
+        """
+        source, target = _serial(number), _serial(into)
+        merge_split.merge(self._repository, self._rules, person, source, target, key=key, now=now)
+
+    def split(
+        self,
+        number: str,
+        person: Person,
+        title: str,
+        description: str,
+        *,
+        event: int | None = None,
+        key: str,
+        now: dt.datetime,
+    ) -> str:
+        """Makes a part of a ticket its own ticket, and returns its number.
+
+        ``event`` is the id of the message that asked for it. Raises NotFound, Forbidden, Conflict,
+        Invalid.
+        """
+        part = merge_split.split(
+            self._repository,
+            self._rules,
+            person,
+            _serial(number),
+            title,
+            description,
+            event=event,
+            key=key,
+            now=now,
+        )
+        return ids.ticket_number(part)
+
+    # --- Reading
 
     def ticket(self, number: str, viewer: Person, *, now: dt.datetime) -> Ticket:
-        """The ticket as ``viewer`` may see it. Raises NotFound for one that is not there or not
-        theirs.
-        """
-        serial = serial_of(number)
-        ticket = self._store.ticket(serial, seen_by(viewer), viewer_id=viewer.id, now=now)
-        history = self._store.histories({serial: ticket.level_key})[serial]
-        found = promises.targets(history, self._versions, now)
-        dues = promises.derived(ticket.dues, found)
-        ledger = promises.lines(found[0]) if found else ()
-        return replace(ticket, dues=dues, ledger=ledger, waiting_for=self._waiting_for(ticket))
+        """The ticket as ``viewer`` may see it. Raises NotFound for a stranger."""
+        ticket, targets = self._ticket(number, viewer, now)
+        return replace(
+            ticket,
+            dues=with_ledgers(ticket.dues, targets),
+            ledger=ledger_of(targets[0]) if targets else (),
+            waiting_for=self._waiting_for(ticket),
+        )
 
     def explain(self, number: str, viewer: Person, *, now: dt.datetime) -> tuple[Explanation, ...]:
-        """Every target of the ticket with its derivation, in the order of first, next, resolution
-        and cycle.
-
-        Raises NotFound for one that is not there or not theirs.
-        """
-        ticket = self.ticket(number, viewer, now=now)
-        serial = serial_of(number)
-        history = self._store.histories({serial: ticket.level_key})[serial]
+        """Every SLA target with its calculation, first, next, resolution. Raises NotFound."""
+        _, targets = self._ticket(number, viewer, now)
         return tuple(
-            _explained(target) for target in promises.targets(history, self._versions, now)
+            Explanation(
+                TargetView(
+                    target.goal.value,
+                    target.state,
+                    target.due,
+                    target.met_at,
+                    target.cycle,
+                    target.grace,
+                ),
+                target.level.title,
+                target.started,
+                ledger_of(target),
+            )
+            for target in targets
         )
-
-    def history(
-        self, number: str, *, now: dt.datetime
-    ) -> tuple[tuple[Target, ...], tuple[str, ...]]:
-        """For whoever operates the place: the targets of a ticket, and a line for each event.
-        Raises NotFound.
-        """
-        serial = serial_of(number)
-        ticket = self._store.ticket(serial, _operator, now=now)
-        targets = promises.targets(
-            self._store.histories({serial: ticket.level_key})[serial], self._versions, now
-        )
-        said = [
-            f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.verb}  {event.actor}" for event in ticket.events
-        ]
-        return targets, tuple(said)
-
-    def replay(
-        self, other: SlaPolicy, *, now: dt.datetime
-    ) -> Iterator[tuple[str, tuple[VerdictChange, ...] | str]]:
-        """For whoever operates the place: what ``other`` policies would change, ticket by ticket; a
-        sentence for one that has a level they do not know. Nothing is written.
-        """
-        for levels in self._store.levels():
-            for serial, history in self._store.histories(levels).items():
-                number = ids.ticket_number(serial)
-                try:
-                    found = verdict_changes(history, self._versions, other, now)
-                except Invalid as error:
-                    yield number, error.sentence
-                    continue
-                if found:
-                    yield number, found
-
-    def _waiting_for(self, ticket: Ticket) -> str:
-        if ticket.row.status not in (Status.WAITING, Status.PAUSED):
-            return ""
-        asked = [event for event in ticket.events if event.verb in (Verb.AWAIT, Verb.PAUSE)]
-        key = asked[-1].facts.get("reason", "") if asked else ""
-        known = self._policy.reasons.get(key)
-        return known.title if known else key
 
     def mine(
         self,
@@ -298,210 +264,100 @@ class Desk(Overview):
 
         ``status`` is a Status, ``active`` (not closed), ``recent`` (also closed in the last 30
         days) or all. With ``company``, those of all colleagues: Forbidden unless the organisation
-        shares its view (B34). The number is exact up to a thousand past the page; longer lists say
+        shares its tickets. The number is exact up to a thousand past the page; longer lists say
         that.
         """
         if viewer.guest:
             return 0, ()
-        narrowed = Filter(status or ALL, words, since=since, until=until)
-        shared = (
-            viewer.organisation_id
-            if company and self._store.people.shares(viewer.organisation_id)
-            else None
+        organisation_id = viewer.organisation_id if company else None
+        if company and not self.shares_tickets(viewer):
+            raise Forbidden("Your organisation does not share its tickets among colleagues.")
+        narrowed = TicketFilter(status or ANY_STATUS, words, since=since, until=until)
+        return self._repository.lists.mine(
+            viewer.id, narrowed, page, organisation_id=organisation_id, now=now
         )
-        if company and shared is None:
-            raise Forbidden(
-                "Your organisation keeps its contacts' tickets apart; here are only your own."
-            )
-        return self._store.lists.mine(viewer.id, narrowed, page, organisation_id=shared, now=now)
 
-    def shares_view(self, viewer: Person) -> bool:
-        """Whether the viewer may ask for the tickets of all colleagues (B34)."""
-        return not viewer.guest and self._store.people.shares(viewer.organisation_id)
+    def shares_tickets(self, viewer: Person) -> bool:
+        """Whether the viewer may see the tickets of all colleagues."""
+        return not viewer.guest and self._repository.people.shares(viewer.organisation_id)
 
     def attachment(self, ref: str, viewer: Person) -> tuple[Attachment, Path]:
-        """A file and where it lies. Raises NotFound for everybody who may not see what it is
-        attached to.
-        """
-        found = self._store.attachment(ref)
-        if found is None:
-            raise access.absent()
-        owned, public, attachment = found
-        access.check_see(viewer, owned)
-        if not public and not access.may_see_internal(viewer, owned):
-            raise access.absent()
+        """A file and its path. Raises NotFound for whoever may not see what it is attached to."""
+        attached = self._repository.attachment(ref)
+        if attached is None:
+            raise ticket_not_found()
+        ownership, public, attachment = attached
+        if not sees_internal(viewer, ownership) and not public:
+            raise ticket_not_found()
         return attachment, self._attachments.path(attachment)
 
-    def receipt(self, number: str, guest: Person, *, key: str, now: dt.datetime) -> str:
-        """A secret for the guest's own link, to whoever has just filed the ticket with this key.
-        Raises NotFound.
+    # --- For the operator of the help centre
 
-        Call it after ``open`` only: that refuses everybody who does not know the whole text of the
-        ticket. Each call makes another secret; only hashes are kept, so none can be shown twice.
+    def history(
+        self, number: str, *, now: dt.datetime
+    ) -> tuple[tuple[Target, ...], tuple[str, ...]]:
+        """The SLA targets of a ticket, and a line for each event. Raises NotFound."""
+        ticket, targets = self._ticket(number, None, now)
+        lines = [
+            f"{event.at:%Y-%m-%d %H:%M:%S}Z  {event.verb}  {event.actor}" for event in ticket.events
+        ]
+        return targets, tuple(lines)
+
+    def replay(
+        self, other: SlaPolicy, *, now: dt.datetime
+    ) -> Iterator[tuple[str, tuple[VerdictChange, ...] | str]]:
+        """What ``other`` policies would change, ticket by ticket; nothing is written.
+
+        A sentence instead of differences for a ticket whose level they do not have.
         """
-        serial = serial_of(number)
-        if (
-            not key
-            or self._store.serial_by_key(Key(guest.id, Verb.OPEN.value, key_of(key))) != serial
-        ):
-            raise access.absent()
-        secret = secrets.token_urlsafe(32)
-        until = now + LINK_LIFETIME
-        self._store.add_link(serial, guest.id, _digest(secret), now=now, until=until)
-        return secret
+        for levels in self._repository.levels():
+            for serial, history in self._repository.histories(levels).items():
+                number = ids.ticket_number(serial)
+                try:
+                    changed = verdict_changes(history, self._rules.versions, other, now)
+                except Invalid as error:
+                    yield number, error.sentence
+                    continue
+                if changed:
+                    yield number, changed
 
-    def holder(self, number: str, secret: str, *, now: dt.datetime) -> Person:
-        """The guest behind a secret link, who may see and answer this one ticket. Raises NotFound."""
-        found = self._store.link_holder(_digest(secret), now=now) if secret else None
-        person = (
-            self._store.people.by_id(found[1]) if found and found[0] == serial_of(number) else None
-        )
-        if found is None or person is None:
-            raise access.outdated()
-        return replace(person, guest=True, holds=found[0])
-
-    def ticket_by_secret(self, number: str, secret: str, now: dt.datetime) -> Ticket:
-        """Raises NotFound for a wrong or outdated secret."""
-        return self.ticket(number, self.holder(number, secret, now=now), now=now)
-
-    def _open(self, draft: Draft, customer: Person, once: Key, now: dt.datetime) -> int:
-        try:
-            return self._store.open(self._new(draft, customer, now), once)
-        except Invalid:
-            # The same form, sent twice at once, spends the last coupon only in the one that came
-            # first.
-            known = self._store.serial_by_key(once)
-            if known is None:
-                raise
-            return known
-
-    def _say(
-        self,
-        verb: Verb,
-        number: str,
-        author: Person,
-        body: str,
-        files: Sequence[Upload],
-        *,
-        key: str,
-        now: dt.datetime,
-    ) -> None:
-        if self._store.serial_by_key(once_of(number, author, verb, key)) is not None:
-            return  # sent twice: a double click, a reload, a lost answer
-        self._check(number, author, verb)
-        said = drafts.comment(body, files, limits=self._limits)
-        kept = self._keep(number, files)
-        act = Command(verb, author, now, body=said, public=verb is not Verb.NOTE, attachments=kept)
-        self._do(number, act, key)
-
-    def _closing(self, reason: str) -> Mapping[str, str]:
-        known = self._policy.reasons.get(reason)
-        if reason and (known is None or not known.closes):
-            choices = (
-                ", ".join(one.key for one in self._policy.reasons.values() if one.closes) or "none"
+    def _keep(self, serial: int, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
+        files = [file for file in uploads if file.data]
+        limit = self._rules.limits.files.files
+        if files and self._repository.attachment_count(serial) + len(files) > limit:
+            raise Invalid(
+                f"A ticket can have {limit} files. Pack these into one ZIP.", field="attachments"
             )
-            raise Invalid(f"{reason!r:.60} is no reason to close; give {choices}.", field="reason")
-        return {"reason": reason, "title": known.title} if known else {}
+        return self._attachments.put(files)
 
-    def _new(self, draft: Draft, customer: Person, now: dt.datetime) -> NewTicket:
-        coupon = self._coupon(draft.coupon, customer, now)
-        choice = self._choose(
-            draft.type.value, draft.severity, draft.product, coupon, customer, now
+    def _ticket(
+        self, number: str, viewer: Person | None, now: dt.datetime
+    ) -> tuple[Ticket, tuple[Target, ...]]:
+        """The stored ticket and its computed targets. Without a viewer, all of it."""
+
+        def internal(ownership: Ownership) -> bool:
+            return viewer is None or sees_internal(viewer, ownership)
+
+        serial = _serial(number)
+        ticket = self._repository.ticket(
+            serial, internal, viewer_id=viewer.id if viewer else 0, now=now
         )
-        history = (SlaEvent(now, SlaEventKind.ACCEPTED, level=choice.level.key),)
-        forecast = promises.forecast((), history, self._versions, now)
-        severity = self._policy.severities.get(draft.severity)
-        event = NewEvent(
-            verb=Verb.OPEN,
-            at=now,
-            actor_id=customer.id,
-            actor=customer.name,
-            by_agent=False,
-            public=True,
-            body=draft.description,
-            facts={
-                "level": choice.level.key,
-                "why": choice.why,
-                "filed_as": drafts.fingerprint(draft),
-            },
-            attachments=self._attachments.put(draft.attachments),
-        )
+        history = self._repository.histories({serial: ticket.level_key})[serial]
+        return ticket, computed_targets(history, self._rules.versions, now)
 
-        return NewTicket(
-            draft=draft,
-            customer_id=customer.id,
-            organisation_id=customer.organisation_id,
-            severity_title=severity.title if severity else draft.severity,
-            level_title=choice.level.title,
-            level_why=choice.why,
-            level=choice.level.key,
-            policy_version=self._policy.version,
-            urgent=self._policy.urgent(choice.level, draft.severity),
-            event=event,
-            forecast=forecast,
-            notices=lambda number: telling.accepted(
-                number, draft, customer, choice.level.title, forecast
-            ),
-            limit=_unverified(customer),
-        )
-
-    def _coupon(self, code: str, customer: Person | None, now: dt.datetime) -> Coupon | None:
-        if not code:
-            return None
-        found = self._store.coupon(code, customer.id, now=now) if customer else None
-        if found is None or found.left <= 0:
-            raise spent()
-        return found
-
-    def _choose(
-        self,
-        type_: str,
-        severity: str,
-        product: str,
-        coupon: Coupon | None,
-        customer: Person | None,
-        now: dt.datetime,
-    ) -> LevelChoice:
-        category, licence = self._store.people.entitled(customer, now) if customer else ("", "")
-        facts = {
-            "category": category,
-            "licence": licence,
-            "severity": severity,
-            "type": type_,
-            "product": product,
-            "coupon": coupon.rule if coupon else "",
-            "channel": "web",
-        }
-        return self._policy.choose(facts)
+    def _waiting_for(self, ticket: Ticket) -> str:
+        """The title of the reason for which the ticket is pending or on hold."""
+        if ticket.row.status not in (Status.WAITING, Status.PAUSED):
+            return ""
+        pauses = [event for event in ticket.events if event.verb in (Verb.AWAIT, Verb.PAUSE)]
+        key = pauses[-1].facts.get("reason", "") if pauses else ""
+        reason = self._rules.policy.reasons.get(key)
+        return reason.title if reason else key
 
 
-#: Goal S7: from an address that nobody has proved to be theirs.
-UNVERIFIED_PER_HOUR = 10
-
-
-def _operator(owned: access.Ownership) -> bool:
-    """Whoever has the files sees everything."""
-    del owned
-    return True
-
-
-def _unverified(customer: Person) -> UsageLimit | None:
-    if not customer.guest:
-        return None
-    sentence = (
-        "Too many tickets came from this address; try again in {minutes} minutes, or sign in."
-    )
-    key = _digest(account_key(customer.email))
-    return UsageLimit(
-        "unverified ticket", key, UNVERIFIED_PER_HOUR, dt.timedelta(hours=1), sentence
-    )
-
-
-def _explained(target: Target) -> Explanation:
-    state = target.state.value
-    due = Due(target.goal.value, state, target.due, target.met_at, target.cycle, target.grace)
-    return Explanation(due, target.level.title, target.started, promises.lines(target))
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()
+def _serial(number: str) -> int:
+    """Raises NotFound for what is not a ticket number."""
+    serial = ids.ticket_serial(number)
+    if serial is None:
+        raise ticket_not_found()
+    return serial

@@ -1,8 +1,8 @@
-"""What may a ticket form hold?
+"""Drafts: the rules of every field of the ticket form, and of the messages on a ticket.
 
-Every field's rule, checked at once: the answer is a ``Draft`` or one ``Invalid`` with a sentence
-for each field at fault. Pure. The customer's words are kept as they are, but for characters that no
-text holds; who the customer is and what they are promised is the desk's business.
+All fields are checked at once: the result is a ``Draft``, or one ``Invalid`` with a sentence for
+each field at fault. Pure. What people write stays as it is, except for characters that no text
+needs; who the requester is and which SLA applies is decided in ``kb.tickets.actions.file_ticket``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import datetime as dt
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,9 @@ from kb.errors import Invalid
 from kb.people.person import email_address
 from kb.sla.policy import SlaPolicy
 from kb.text import clean_text, has_visible_text
-from kb.tickets.attachments import validation as uploads
+from kb.tickets.attachments import validation
 from kb.tickets.catalogue import Catalogue
+from kb.tickets.lifecycle import Message
 from kb.tickets.ticket import OUTCOMES, Consulted, Draft, Type, Upload
 
 
@@ -35,7 +36,7 @@ class FormLimits:
     consulted_text: int = 100_000
     coupon: int = 64
     detail: int = 200
-    files: uploads.Limits = field(default_factory=uploads.Limits)
+    files: validation.AttachmentLimits = field(default_factory=validation.AttachmentLimits)
 
 
 @dataclass(slots=True)
@@ -44,17 +45,22 @@ class _Form:
 
     values: Mapping[str, str]
     limits: FormLimits
-    wrong: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
 
     def line(self, name: str) -> str:
         return " ".join(clean_text(self.values.get(name, "")).split())
 
     def refuse(self, name: str, sentence: str) -> None:
-        self.wrong.setdefault(name, sentence)
+        self.errors.setdefault(name, sentence)
+
+    def check(self) -> None:
+        """Raises Invalid with every field at fault."""
+        if self.errors:
+            raise Invalid(" ".join(self.errors.values()), fields=self.errors)
 
 
 def check(
-    form: Mapping[str, str],
+    values: Mapping[str, str],
     files: Sequence[Upload] = (),
     consulted: str = "",
     *,
@@ -63,152 +69,179 @@ def check(
     limits: FormLimits | None = None,
     today: dt.date | None = None,
 ) -> Draft:
-    """The form as a draft. Field names are those of ``Draft``; ``copy_to`` separates addresses by
-    comma or blank.
+    """The form as a draft. Field names are those of ``Draft``.
 
-    ``consulted`` is JSON text as the form carries it. ``today`` refuses a severity's date in the
-    past. Raises Invalid with ``fields``: every field at fault and its sentence.
+    ``copy_to`` separates addresses by commas or blanks, ``consulted`` is JSON text as the form
+    carries it, and a date before ``today`` is refused. Raises Invalid with ``fields``: every field
+    at fault and its sentence.
     """
-    read = _Form(form, limits or FormLimits())
-    product, module, version = _product(read, catalogue)
+    form = _Form(values, limits or FormLimits())
+    product, module, version = _product(form, catalogue)
     draft = Draft(
-        title=_title(read),
-        type=_type(read, policy),
-        severity=_severity(read, policy),
-        description=body(
-            read, "description", "Describe what happens, what you expected and what you tried."
+        title=_title(form),
+        type=_type(form, policy),
+        severity=_severity(form, policy),
+        description=_text(
+            form,
+            "description",
+            "Describe what happens, what you expected and what you have tried.",
         ),
         product=product,
         module=module,
         version=version,
-        severity_detail=_detail(read, policy, today),
-        copy_to=_copy_to(read),
-        attachments=_files(read, files),
-        consulted=trail(consulted, read.limits),
-        coupon=_coupon(read),
-        episode=_episode(read),
+        severity_detail=_severity_detail(form, policy, today),
+        copy_to=_copy_to(form),
+        attachments=_files(form, files),
+        consulted=consulted_trail(consulted, form.limits),
+        coupon=_coupon(form),
+        episode=_episode(form),
     )
-    if read.wrong:
-        raise Invalid(" ".join(read.wrong.values()), fields=read.wrong)
+    form.check()
     return draft
 
 
 def fingerprint(draft: Draft) -> str:
-    """The same for two drafts that say the same: a hash of all that the customer gave, 64 hex
-    digits.
+    """A hash of everything that the requester gave, 64 hex digits: the same for the same ticket.
 
-    What they looked at before, and the episode, may grow between two tries and do not count.
+    The consulted articles and the episode may grow between two attempts and do not count.
     """
-    files = [(file.name, hashlib.sha256(file.data).hexdigest()) for file in draft.attachments]
-    said = [
+    values = [
         draft.title,
         draft.type.value,
         draft.severity,
         draft.severity_detail,
         draft.description,
         draft.product,
+        draft.module,
+        draft.version,
+        draft.coupon,
     ]
-    said += [draft.module, draft.version, draft.coupon]
-    return hashlib.sha256(json.dumps([said, draft.copy_to, files]).encode("ascii")).hexdigest()
+    files = [(file.name, hashlib.sha256(file.data).hexdigest()) for file in draft.attachments]
+    return hashlib.sha256(json.dumps([values, draft.copy_to, files]).encode("ascii")).hexdigest()
 
 
-def comment(words: str, files: Sequence[Upload] = (), *, limits: FormLimits | None = None) -> str:
-    """The text of a reply, comment or note. Raises Invalid for field ``body`` or ``attachments``."""
-    read = _Form({"body": words}, limits or FormLimits())
-    text = body(read, "body", "Write something first; nothing was sent.")
-    _files(read, files)
-    if read.wrong:
-        raise Invalid(" ".join(read.wrong.values()), fields=read.wrong)
+def message(
+    body: str,
+    files: Sequence[Upload] = (),
+    *,
+    required: Message = Message.REQUIRED,
+    limits: FormLimits | None = None,
+) -> str:
+    """The message of a verb, checked with its files. Raises Invalid for ``body``, ``attachments``.
+
+    An optional message becomes required when it carries files.
+    """
+    form = _Form({"body": body}, limits or FormLimits())
+    if required is Message.NONE or (
+        required is Message.OPTIONAL and not files and not body.strip()
+    ):
+        return ""
+    text = _text(form, "body", "Write a message. Nothing was sent.")
+    _files(form, files)
+    form.check()
     return text
 
 
-def part(title: str, description: str, *, limits: FormLimits | None = None) -> tuple[str, str]:
+def split_texts(
+    title: str, description: str, *, limits: FormLimits | None = None
+) -> tuple[str, str]:
     """Title and description of a ticket that staff split off. Raises Invalid by field."""
-    read = _Form({"title": title, "description": description}, limits or FormLimits())
-    said = _title(read), body(read, "description", "Say what this part is about.")
-    if read.wrong:
-        raise Invalid(" ".join(read.wrong.values()), fields=read.wrong)
-    return said
+    form = _Form({"title": title, "description": description}, limits or FormLimits())
+    texts = _title(form), _text(form, "description", "Describe what the new ticket is about.")
+    form.check()
+    return texts
+
+
+def available(values: Iterable[object]) -> str:
+    """``Available: a, b.`` for the end of a message about a wrong value."""
+    return f"Available: {', '.join(str(value) for value in values) or 'none'}."
 
 
 def _title(form: _Form) -> str:
     title = form.line("title")
-    low, high = form.limits.title
+    shortest, longest = form.limits.title
     if not has_visible_text(title):
-        form.refuse("title", "A title is missing; say in a few words what it is about.")
-    elif len(title) < low:
-        form.refuse("title", f"The title is too short; write at least {low} characters.")
-    elif len(title) > high:
-        sentence = (
-            f"The title has {len(title):,} characters; keep it to {high} and put the rest "
-            f"into the description."
+        form.refuse("title", "Enter a title that says in a few words what the ticket is about.")
+    elif len(title) < shortest:
+        form.refuse("title", f"The title is too short. Enter at least {shortest} characters.")
+    elif len(title) > longest:
+        form.refuse(
+            "title",
+            f"The title has {len(title):,} characters, the limit is {longest}. Put the rest into "
+            f"the description.",
         )
-        form.refuse("title", sentence)
     return title
 
 
-def body(form: _Form, name: str, missing: str) -> str:
-    words = clean_text(form.values.get(name, "")).strip()
-    most = form.limits.description
-    if not has_visible_text(words):
+def _text(form: _Form, name: str, missing: str) -> str:
+    text = clean_text(form.values.get(name, "")).strip()
+    longest = form.limits.description
+    if not has_visible_text(text):
         form.refuse(name, missing)
-    elif len(words) > most:
-        sentence = (
-            f"This text has {len(words):,} characters; keep it to {most:,} and attach the "
-            f"rest as a file."
+    elif len(text) > longest:
+        form.refuse(
+            name,
+            f"This text has {len(text):,} characters, the limit is {longest:,}. Attach the rest "
+            f"as a file.",
         )
-        form.refuse(name, sentence)
-    return words
+    return text
 
 
 def _type(form: _Form, policy: SlaPolicy) -> Type:
-    given = form.line("type")
-    known = tuple(policy.types) or tuple(Type)
-    if given in tuple(Type) and given in known:
-        return Type(given)
-    form.refuse(
-        "type",
-        f"{given!r:.40} is no type of ticket; choose {_listed(known)}."
-        if given
-        else "Choose a type.",
-    )
+    value = form.line("type")
+    choices = tuple(policy.types) or tuple(Type)
+    if value in tuple(Type) and value in choices:
+        return Type(value)
+
+    unknown = f"Unknown type {value!r:.40}. {available(choices)}"
+    form.refuse("type", unknown if value else "Choose a type.")
     return Type.QUESTION
 
 
 def _severity(form: _Form, policy: SlaPolicy) -> str:
-    given = form.line("severity")
-    if given not in policy.severities:
-        known = _listed(tuple(policy.severities))
+    value = form.line("severity")
+    if value not in policy.severities:
         form.refuse(
             "severity",
-            f"{given!r:.40} is no severity; choose {known}." if given else "Choose a severity.",
+            unknown_severity(value, policy).sentence if value else "Choose a severity.",
         )
-    return given
+    return value
 
 
-def _detail(form: _Form, policy: SlaPolicy, today: dt.date | None) -> str:
+def unknown_severity(severity: str, policy: SlaPolicy) -> Invalid:
+    return Invalid(
+        f"Unknown severity {severity!r:.40}. {available(policy.severities)}", field="severity"
+    )
+
+
+def _severity_detail(form: _Form, policy: SlaPolicy, today: dt.date | None) -> str:
     severity = policy.severities.get(form.line("severity"))
-    given = form.line("severity_detail")
+    value = form.line("severity_detail")
     if severity is None or not (severity.parameter or severity.explanation_asked):
-        return ""  # left over from a severity chosen before
+        return ""  # left over from a severity that was chosen before
     if severity.parameter == "date":
-        return _date(form, given, severity.title, today)
-    if severity.parameter and not given:
-        form.refuse("severity_detail", f"“{severity.title}” needs {severity.parameter}.")
-    if len(given) > form.limits.detail:
-        form.refuse("severity_detail", f"Keep the explanation to {form.limits.detail} characters.")
-    return given
+        return _date(form, value, severity.title, today)
+
+    if severity.parameter and not value:
+        form.refuse(
+            "severity_detail", f"The severity “{severity.title}” needs a {severity.parameter}."
+        )
+    if len(value) > form.limits.detail:
+        form.refuse("severity_detail", f"The limit is {form.limits.detail} characters.")
+    return value
 
 
-def _date(form: _Form, given: str, title: str, today: dt.date | None) -> str:
+def _date(form: _Form, value: str, severity: str, today: dt.date | None) -> str:
     try:
-        date = dt.date.fromisoformat(given)
+        date = dt.date.fromisoformat(value)
     except ValueError:
-        form.refuse("severity_detail", f"“{title}” needs a date such as 2027-01-31.")
-        return given
+        form.refuse(
+            "severity_detail", f"The severity “{severity}” needs a date such as 2027-01-31."
+        )
+        return value
     if today is not None and date < today:
         form.refuse(
-            "severity_detail", f"{date.isoformat()} is over; give a date that is still to come."
+            "severity_detail", f"{date.isoformat()} is in the past. Enter a date from today on."
         )
     return date.isoformat()
 
@@ -216,84 +249,98 @@ def _date(form: _Form, given: str, title: str, today: dt.date | None) -> str:
 def _product(form: _Form, catalogue: Catalogue) -> tuple[str, str, str]:
     key, module, version = form.line("product"), form.line("module"), form.line("version")
     if not key:
-        return (
-            "",
-            "",
-            "",
-        )  # "I do not know" is an answer; module and version mean nothing without a product
+        # "I do not know" is an answer; module and version mean nothing without a product.
+        return "", "", ""
+
     product = catalogue.product(key)
     if product is None:
-        known = _listed(tuple(product.key for product in catalogue.products))
-        form.refuse("product", f"{key!r:.60} is no product; choose {known}, or leave it empty.")
+        keys = available(product.key for product in catalogue.products)
+        form.refuse("product", f"Unknown product {key!r:.60}. {keys} You can leave it empty.")
         return key, module, version
     if module and module not in product.modules:
         form.refuse(
             "module",
-            f"{product.title} has no module {module!r:.60}; choose {_listed(product.modules)}.",
+            f"{product.title} does not have a module {module!r:.60}. {available(product.modules)}",
         )
     if version and product.version(version) is None:
-        names = _listed(tuple(known.name for known in product.versions))
-        form.refuse("version", f"{product.title} has no version {version!r:.60}; choose {names}.")
+        names = available(known.name for known in product.versions)
+        form.refuse("version", f"{product.title} does not have a version {version!r:.60}. {names}")
     return key, module, version
 
 
 def _copy_to(form: _Form) -> tuple[str, ...]:
-    words = [word for word in re.split(r"[\s,;]+", form.values.get("copy_to", "")[:10_000]) if word]
-    found = {word: email_address(word) for word in words}
-    bad = [clean_text(word) for word, address in found.items() if address is None]
-    if bad:
-        form.refuse(
-            "copy_to", f"{bad[0]!r:.80} is no e-mail address; write it like alice@example.com."
+    text = form.values.get("copy_to", "")[:10_000]
+    try:
+        return copy_addresses(re.split(r"[\s,;]+", text), form.limits)
+    except Invalid as error:
+        form.refuse("copy_to", error.sentence)
+        return ()
+
+
+def copy_addresses(texts: Iterable[str], limits: FormLimits) -> tuple[str, ...]:
+    """The addresses that get copies, each once. Raises Invalid for ``copy_to``."""
+    addresses: dict[str, None] = {}
+    for text in filter(None, map(str.strip, texts)):
+        address = email_address(text)
+        if address is None:
+            raise Invalid(
+                f"{clean_text(text)!r:.80} is not a valid e-mail address. Write it like "
+                f"alice@example.com.",
+                field="copy_to",
+            )
+        addresses[address] = None
+    if len(addresses) > limits.copy_to:
+        raise Invalid(
+            f"{len(addresses)} addresses are too many. The limit is {limits.copy_to}.",
+            field="copy_to",
         )
-    addresses = tuple(dict.fromkeys(address for address in found.values() if address))
-    if len(addresses) > form.limits.copy_to:
-        form.refuse(
-            "copy_to",
-            f"{len(addresses)} addresses are too many; give at most {form.limits.copy_to}.",
-        )
-    return addresses
+    return tuple(addresses)
 
 
 def _files(form: _Form, files: Sequence[Upload]) -> tuple[Upload, ...]:
-    named = [
-        file for file in files if file.name or file.data
-    ]  # browsers send an empty part for an empty field
-    mistakes = uploads.mistakes(named, form.limits.files)
-    if mistakes:
-        form.refuse("attachments", " ".join(mistakes))
+    # Browsers send an empty part for an empty file field.
+    named = [file for file in files if file.name or file.data]
+    errors = validation.errors(named, form.limits.files)
+    if errors:
+        form.refuse("attachments", " ".join(errors))
     return tuple(named)
 
 
 def _coupon(form: _Form) -> str:
     coupon = form.line("coupon")
     if len(coupon) > form.limits.coupon:
-        form.refuse("coupon", "This is no coupon code; leave it empty when you have none.")
+        form.refuse("coupon", "This is not a coupon code. Leave the field empty without one.")
     return coupon
 
 
 def _episode(form: _Form) -> str:
-    given = form.values.get("episode", "")
-    return given if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", given) else ""
+    value = form.values.get("episode", "")
+    return value if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", value) else ""
 
 
-def trail(text: str, limits: FormLimits) -> tuple[Consulted, ...]:
-    """The consulted trail from the form's JSON text: a list of {"id", "title", "outcome"}.
+def consulted_trail(text: str, limits: FormLimits) -> tuple[Consulted, ...]:
+    """The consulted articles from the form's JSON text: a list of {"id", "title", "outcome"}.
 
-    It is a help for agents and no input of the customer's, so whatever is not understood is left
-    out in silence.
+    They help agents and are not the requester's own input, so what is malformed is left out without
+    an error.
     """
     if len(text) > limits.consulted_text:
         return ()
     try:
-        listed = json.loads(text or "[]")
+        entries = json.loads(text or "[]")
     except (ValueError, RecursionError):
         return ()
-    found: dict[str, Consulted] = {}
-    for entry in listed[:1000] if isinstance(listed, list) else ():
-        one = _consulted(entry)
-        if one is not None and _further(one, found.get(one.document_id)):
-            found[one.document_id] = one
-    return tuple(found.values())[: limits.consulted]
+
+    documents: dict[str, Consulted] = {}
+    for entry in entries[:1000] if isinstance(entries, list) else ():
+        document = _consulted(entry)
+        if document is None:
+            continue
+        before = documents.get(document.document_id)
+        furthest = OUTCOMES.index(before.outcome) if before else -1
+        if OUTCOMES.index(document.outcome) > furthest:
+            documents[document.document_id] = document
+    return tuple(documents.values())[: limits.consulted]
 
 
 def _consulted(entry: Any) -> Consulted | None:
@@ -305,11 +352,3 @@ def _consulted(entry: Any) -> Consulted | None:
     if not re.fullmatch(r"[\w./-]{1,300}", clean_text(document_id)):
         return None
     return Consulted(document_id, " ".join(clean_text(title).split())[:300], outcome)
-
-
-def _further(one: Consulted, before: Consulted | None) -> bool:
-    return before is None or OUTCOMES.index(one.outcome) > OUTCOMES.index(before.outcome)
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names) if names else "nothing"

@@ -1,8 +1,8 @@
-"""What has a ticket been promised, and what does each verb do to that?
+"""SLA targets of a ticket: from its events to the SLA clock, and from the clock to rows and alarms.
 
-The bridge between the life of a ticket and ``kb.sla.clock``: events become what the clock hears,
-its targets become rows. What has ended is frozen with its verdict; what runs is counted anew each
-time. Pure; keeping the rows is the business of the store.
+``clock_events`` translates what happened for ``kb.sla.clock``; ``forecast`` turns the answer into
+the rows to store, the alarms that have come due and the instant to look again. A target that has
+ended keeps its verdict; one that runs is computed again each time. Pure: the repository stores.
 """
 
 from __future__ import annotations
@@ -10,30 +10,28 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from kb.errors import Invalid
 from kb.sla import clock
 from kb.sla.clock import PolicyVersion, SlaEvent, SlaEventKind
-from kb.sla.open_time import Span, compact
+from kb.sla.open_time import compact
 from kb.sla.policy import LevelChange, SlaPolicy
 from kb.sla.target import SlaWarning, Target, TargetState
-from kb.tickets.ticket import Alarm, Due, Verb
+from kb.tickets.lifecycle import VERBS, Verb
+from kb.tickets.ticket import Alarm, TargetView
 
-RUNNING, PAUSED, MET, BREACHED, CANCELLED = "running", "paused", "met", "breached", "cancelled"
-#: Broken, and given another due time by a move since: it still runs, and stays broken.
-LATE = "late"
-OPEN_STATES = (RUNNING, PAUSED, LATE)
+#: Standings of a target that has not ended.
+RUNNING_STATES = (TargetState.RUNNING, TargetState.PAUSED, TargetState.LATE)
+#: The threshold of the alarm that a target is breached.
 BREACH = "breach"
 _SECOND = dt.timedelta(seconds=1)
 
-Versions = Sequence[PolicyVersion]
+PolicyVersions = Sequence[PolicyVersion]
 
 
 @dataclass(frozen=True, slots=True)
 class TargetRow:
-    """One promise of one ticket, as a row. ``state`` stays running, late or not, until the promise
-    ends.
+    """One target as it is stored: running, paused or late until it ends.
 
     ``version_at`` is the instant since which it is due at ``due_at``.
     """
@@ -44,7 +42,7 @@ class TargetRow:
     level: str
     policy_version: str
     cycle: int = 1
-    state: str = RUNNING
+    state: TargetState = TargetState.RUNNING
     met_at: dt.datetime | None = None
     version_at: dt.datetime | None = None
     grace: bool = False
@@ -56,177 +54,167 @@ class TargetRow:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """All promises of a ticket at one instant, the alarms that had fallen by then, and when to look
-    again.
-    """
+    """All targets of a ticket at one instant, the alarms so far, and when to look again."""
 
     target_rows: tuple[TargetRow, ...]
     alarms: tuple[Alarm, ...]
     next_at: dt.datetime | None
 
 
-#: What the clock calls the verbs that always mean one thing to it; the rest are in ``heard``.
-KINDS: Mapping[Verb, SlaEventKind] = MappingProxyType(
-    {
-        Verb.OPEN: SlaEventKind.ACCEPTED,
-        Verb.REPLY: SlaEventKind.COMMENT,
-        Verb.LINK: SlaEventKind.COMMENT,
-        Verb.COMMENT: SlaEventKind.COMMENT,
-        Verb.ESCALATE: SlaEventKind.COMMENT,
-        Verb.AWAIT: SlaEventKind.PAUSED,
-        Verb.PAUSE: SlaEventKind.PAUSED,
-        Verb.RESUME: SlaEventKind.RESUMED,
-        Verb.DISMISS: SlaEventKind.NO_ANSWER_NEEDED,
-        Verb.SOLVE: SlaEventKind.RESOLVED,
-        Verb.CANCEL: SlaEventKind.CANCELLED,
-        Verb.MERGE: SlaEventKind.CANCELLED,
-        Verb.VOID: SlaEventKind.VOIDED,
-        Verb.REOPEN: SlaEventKind.REOPENED,
-    }
-)
-#: What a ticket takes over from one that is merged into it, and from the one it was split from.
-FROM_MERGED = frozenset(
+#: What counts for the other ticket after a merge, and after a split.
+MERGED_EVENTS = frozenset(
     {SlaEventKind.ACCEPTED, SlaEventKind.COMMENT, SlaEventKind.PAUSED, SlaEventKind.RESUMED}
 )
-FROM_WHOLE = frozenset({SlaEventKind.PAUSED, SlaEventKind.RESUMED})
+SPLIT_EVENTS = frozenset({SlaEventKind.PAUSED, SlaEventKind.RESUMED})
 
 
-def heard(
+def clock_events(
     verb: Verb, at: dt.datetime, *, by_agent: bool, facts: Mapping[str, str], level: str = ""
 ) -> tuple[SlaEvent, ...]:
-    """The event as the clock hears it; nothing for one that moves no promise. ``level`` is for
-    events without one.
+    """What the clock hears of one event; nothing when it moves no target.
+
+    ``level`` is for events that do not name one.
     """
-    if verb in (Verb.MOVE, Verb.AGREE):
-        moved = facts.get("level", "")
-        change = LevelChange(facts["change"]) if facts.get("change") else None
-        return (
-            (
-                SlaEvent(
-                    at, SlaEventKind.LEVEL_CHANGED, level=moved, by_agent=by_agent, change=change
-                ),
-            )
-            if moved
-            else ()
-        )
-    kind = KINDS.get(verb)
+    kind = VERBS[verb].clock
     if kind is None:
         return ()
-    until = dt.datetime.fromisoformat(facts["until"]) if facts.get("until") else None
-    reason = facts.get("reason", "")
-    one = SlaEvent(
-        at, kind, level=facts.get("level", level), reason=reason, by_agent=by_agent, until=until
+
+    if kind is SlaEventKind.LEVEL_CHANGED:
+        if not facts.get("level"):
+            return ()
+        change = LevelChange(facts["change"]) if facts.get("change") else None
+        return (SlaEvent(at, kind, level=facts["level"], by_agent=by_agent, change=change),)
+
+    event = SlaEvent(
+        at,
+        kind,
+        level=facts.get("level", level),
+        reason=facts.get("reason", ""),
+        by_agent=by_agent,
+        until=dt.datetime.fromisoformat(facts["until"]) if facts.get("until") else None,
     )
-    answers = verb is Verb.AWAIT and facts.get("said") == "yes"
-    return (SlaEvent(at, SlaEventKind.COMMENT, by_agent=True), one) if answers else (one,)
+    if (
+        kind is SlaEventKind.PAUSED and facts.get("said") == "yes"
+    ):  # the question that we now wait for
+        return (SlaEvent(at, SlaEventKind.COMMENT, by_agent=True), event)
+    return (event,)
+
+
+def as_merged(event: SlaEvent, level: str) -> SlaEvent:
+    """An event of a merged ticket as the other one counts it: its level is not taken over."""
+    return (
+        SlaEvent(event.at, event.kind, level=level)
+        if event.kind is SlaEventKind.ACCEPTED
+        else event
+    )
 
 
 def forecast(
     before: Sequence[TargetRow],
     history: Iterable[SlaEvent],
-    versions: Versions,
+    versions: PolicyVersions,
     at: dt.datetime,
     *,
     since: dt.datetime | None = None,
 ) -> Forecast:
-    """What ``history`` promises at ``at``. What ended ``before`` keeps its verdict, unless the
-    ticket was voided.
+    """The targets of ``history`` at ``at``.
 
-    A due time that has moved is due then from ``since`` on (default ``at``): warnings before that
-    are not repeated.
+    What ended ``before`` keeps its verdict, unless the ticket was closed as spam or a duplicate. A
+    due time that has moved holds from ``since`` on (default ``at``): earlier warnings do not come
+    again.
     """
     events = tuple(history)
     try:
-        found = clock.targets_at(events, versions, at)
+        targets = clock.targets_at(events, versions, at)
     except Invalid:
-        # A level that has left the policies can promise nothing more, but must not keep anybody
-        # from answering.
-        return Forecast(_abandoned(before, events, at), (), None)
-    kept = {one.key: one for one in before}
+        # A level that is no longer in the policies commits to nothing more, but it must not keep
+        # anybody from answering.
+        return Forecast(_without_level(before, events, at), (), None)
+
+    stored = {row.key: row for row in before}
     void = any(event.kind is SlaEventKind.VOIDED for event in events)
-    rows = tuple(
-        _row(target, kept.get((target.goal.value, target.cycle)), versions, at, since or at, void)
-        for target in found
+    rows: list[TargetRow] = []
+    alarms: list[Alarm] = []
+    looks: list[dt.datetime] = []
+    for target in targets:
+        warnings = target.warnings() if target.ended is None and target.due is not None else ()
+        row = _row(
+            target,
+            stored.get((target.goal.value, target.cycle)),
+            _policy_at(versions, at).version,
+            since or at,
+            void=void,
+        )
+        rows.append(row)
+        alarms += _alarms(target, row, warnings, at)
+        if target.state is TargetState.RUNNING and target.due is not None:
+            # A target is breached from the second after its due instant on.
+            looks += [target.due + _SECOND, *(warning.at for warning in warnings)]
+
+    return Forecast(
+        tuple(rows),
+        tuple(sorted(alarms, key=lambda alarm: alarm.at)),
+        min((look for look in looks if look > at), default=None),
     )
-    warned = [
-        target.warnings() if target.ended is None and target.due is not None else ()
-        for target in found
-    ]
-    each = zip(found, rows, warned, strict=True)
-    alarms = sorted(
-        (alarm for one in each for alarm in _alarms(*one, at)), key=lambda alarm: alarm.at
-    )
-    return Forecast(rows, tuple(alarms), _next_at(found, warned, at))
 
 
 def _row(
     target: Target,
     before: TargetRow | None,
-    versions: Versions,
-    at: dt.datetime,
-    moved: dt.datetime,
+    policy_version: str,
+    moved_at: dt.datetime,
+    *,
     void: bool,
 ) -> TargetRow:
-    if before is not None and before.state not in OPEN_STATES and not void:
+    if before is not None and before.state not in RUNNING_STATES and not void:
         return before
-    since = before.version_at if before is not None and before.due_at == target.due else None
-    ended = target.ended is not None
-    state = target.state.value if ended else _running(target)
+
+    state = target.state
+    if target.ended is None and state is not TargetState.PAUSED:
+        postponed = target.breached_at is not None and target.breached_at != target.due
+        state = TargetState.LATE if postponed else TargetState.RUNNING
+
+    unmoved = before is not None and before.due_at == target.due
+    version_at = before.version_at if before is not None and unmoved else None
     return TargetRow(
         target=target.goal.value,
         started_at=target.started,
         due_at=target.due,
         level=target.level.key,
-        policy_version=_ruling(versions, at).version,
+        policy_version=policy_version,
         cycle=target.cycle,
-        state=CANCELLED if void else state,
+        state=TargetState.CANCELLED if void else state,
         met_at=None if void else target.met_at,
-        version_at=since or (moved if before is not None else target.started),
+        version_at=version_at or (moved_at if before is not None else target.started),
         grace=target.grace,
     )
 
 
-def _running(target: Target) -> str:
-    if target.state is TargetState.PAUSED:
-        return PAUSED
-    return LATE if target.breached_at is not None and target.breached_at != target.due else RUNNING
-
-
 def _alarms(
-    target: Target, row: TargetRow, warned: Sequence[SlaWarning], at: dt.datetime
+    target: Target, row: TargetRow, warnings: Sequence[SlaWarning], at: dt.datetime
 ) -> list[Alarm]:
-    """Breaches that have come, and for what still runs the warnings since it is due when it is."""
-    name = (target.goal.value, target.cycle)
-    since, due = row.version_at or row.started_at, target.due
-    fallen = [
-        Alarm(*name, str(one.threshold), due, one.at)
-        for one in warned
-        if due and since <= one.at <= at
+    """The breach if it has happened, and the warnings since the due time is what it is."""
+    name, since, due = target.goal.value, row.version_at or row.started_at, target.due
+    alarms = [
+        Alarm(name, target.cycle, str(warning.threshold), due, warning.at)
+        for warning in warnings
+        if due and since <= warning.at <= at
     ]
-    if target.breached_at is not None and target.state is not TargetState.CANCELLED:
-        return [Alarm(*name, BREACH, target.breached_at, target.breached_at), *fallen]
-    return fallen
+    breached_at = target.breached_at
+    if breached_at is not None and target.state is not TargetState.CANCELLED:
+        alarms.append(Alarm(name, target.cycle, BREACH, breached_at, breached_at))
+    return alarms
 
 
-def _next_at(
-    targets: Sequence[Target], warned: Sequence[Sequence[SlaWarning]], at: dt.datetime
-) -> dt.datetime | None:
-    """A target is breached from the second after its due instant on, so that is when to look."""
-    moments = []
-    for target, warnings in zip(targets, warned, strict=True):
-        if target.state is TargetState.RUNNING and target.due is not None:
-            moments += [target.due + _SECOND, *(notice.at for notice in warnings)]
-    return min((moment for moment in moments if moment > at), default=None)
-
-
-def _ruling(versions: Versions, at: dt.datetime) -> SlaPolicy:
+def _policy_at(versions: PolicyVersions, at: dt.datetime) -> SlaPolicy:
     ordered = sorted(versions, key=lambda version: version.effective)
     return next((v.policy for v in reversed(ordered) if v.effective <= at), ordered[0].policy)
 
 
-def _abandoned(
+def _without_level(
     before: Sequence[TargetRow], events: Sequence[SlaEvent], at: dt.datetime
 ) -> tuple[TargetRow, ...]:
+    """The stored targets, ended by an answer or by closing; nothing can be computed for them."""
     last = events[-1] if events else None
     answered = (
         last is not None
@@ -238,85 +226,81 @@ def _abandoned(
         SlaEventKind.CANCELLED,
         SlaEventKind.VOIDED,
     )
-    return tuple(_settled(one, at, answered=answered, closed=closed) for one in before)
+    if not (answered or closed):
+        return tuple(before)
+
+    rows = []
+    for row in before:
+        if row.state in RUNNING_STATES:
+            late = row.due_at is not None and at > row.due_at
+            verdict = TargetState.MET if answered else TargetState.CANCELLED
+            row = replace(
+                row,
+                state=TargetState.BREACHED if late else verdict,
+                met_at=at if answered else row.met_at,
+            )
+        rows.append(row)
+    return tuple(rows)
 
 
-def _settled(one: TargetRow, at: dt.datetime, *, answered: bool, closed: bool) -> TargetRow:
-    if one.state not in OPEN_STATES or not (answered or closed):
-        return one
-    late = one.due_at is not None and at > one.due_at
-    if answered:
-        return replace(one, state=BREACHED if late else MET, met_at=at)
-    return replace(one, state=BREACHED if late else CANCELLED)
-
-
-def targets(
-    history: Iterable[SlaEvent], versions: Versions, now: dt.datetime
+def computed_targets(
+    history: Iterable[SlaEvent], versions: PolicyVersions, now: dt.datetime
 ) -> tuple[Target, ...]:
-    """As the clock counts them; none at a level that has left the policies."""
+    """As the clock computes them; none at a level that is no longer in the policies."""
     try:
         return clock.targets_at(history, versions, now)
     except Invalid:
         return ()
 
 
-def ledger(
-    history: Iterable[SlaEvent], versions: Versions, now: dt.datetime
-) -> tuple[Mapping[str, str], ...]:
-    """The derivation of the first due time: from, to, state, why, seconds; empty when nothing is
-    promised.
-    """
-    found = targets(history, versions, now)
-    return lines(found[0]) if found else ()
-
-
-def derived(dues: Iterable[Due], found: Iterable[Target]) -> tuple[Due, ...]:
-    """``dues`` with their derivations; none for one that was frozen at another instant than is
-    counted now.
-    """
-    known = {(target.goal.value, target.cycle): lines(target) for target in found}
+def ledger_of(target: Target) -> tuple[Mapping[str, str], ...]:
+    """How the due time was calculated: from, to, state, why, seconds."""
     return tuple(
-        replace(due, ledger=_fitting(due, known.get((due.target, due.cycle), ()))) for due in dues
+        {
+            "from": span.start.isoformat(),
+            "to": span.end.isoformat() if span.end else "",
+            "state": span.state.value,
+            "why": span.why,
+            "seconds": str(span.seconds),
+        }
+        for span in compact(target.spans())
     )
 
 
-def _fitting(due: Due, told: tuple[Mapping[str, str], ...]) -> tuple[Mapping[str, str], ...]:
-    ends = told[-1]["to"] if told else ""
-    return told if due.due is None or ends == due.due.isoformat() else ()
+def with_ledgers(views: Iterable[TargetView], targets: Iterable[Target]) -> tuple[TargetView, ...]:
+    """``views`` with their ledgers; none for a due time that was frozen at another instant."""
+    ledgers = {(target.goal.value, target.cycle): ledger_of(target) for target in targets}
+    explained = []
+    for view in views:
+        ledger = ledgers.get((view.target, view.cycle), ())
+        ends = ledger[-1]["to"] if ledger else ""
+        fits = view.due is None or ends == view.due.isoformat()
+        explained.append(replace(view, ledger=ledger if fits else ()))
+    return tuple(explained)
 
 
-def lines(target: Target) -> tuple[Mapping[str, str], ...]:
-    return tuple(_line(span) for span in compact(target.spans()))
-
-
-def _line(span: Span) -> Mapping[str, str]:
-    return {
-        "from": span.start.isoformat(),
-        "to": span.end.isoformat() if span.end else "",
-        "state": span.state.value,
-        "why": span.why,
-        "seconds": str(span.seconds),
-    }
-
-
-def next_due(target_rows: Iterable[TargetRow]) -> TargetRow | None:
-    """The running promise that is due first; None when nothing runs or nothing running has an end."""
+def first_due(target_rows: Iterable[TargetRow]) -> TargetRow | None:
+    """The running target that is due first; None when nothing runs towards a due time."""
     running = [
-        one for one in target_rows if one.state in (RUNNING, LATE) and one.due_at is not None
+        row
+        for row in target_rows
+        if row.state in (TargetState.RUNNING, TargetState.LATE) and row.due_at is not None
     ]
-    return min(running, key=lambda one: one.due_at or one.started_at, default=None)
+    return min(running, key=lambda row: row.due_at or row.started_at, default=None)
 
 
-def due(
+def target_view(
     target: str,
-    state: str,
-    due_at: dt.datetime | None,
+    state: TargetState,
+    due: dt.datetime | None,
     met_at: dt.datetime | None,
     now: dt.datetime,
     *,
     cycle: int = 1,
     grace: bool = False,
-) -> Due:
-    """A promise as people see it at ``now``: a running one whose time has passed is breached."""
-    late = state == LATE or (state == RUNNING and due_at is not None and now > due_at)
-    return Due(target, BREACHED if late else state, due_at, met_at, cycle, grace)
+) -> TargetView:
+    """A stored target at ``now``: a running one whose due time has passed is breached."""
+    late = state is TargetState.LATE or (
+        state is TargetState.RUNNING and due is not None and now > due
+    )
+    return TargetView(target, TargetState.BREACHED if late else state, due, met_at, cycle, grace)

@@ -1,238 +1,141 @@
-"""What has fallen due, and who must hear of it?
+"""Sweeper: records what has come due, and whom to notify of it.
 
-Looks at the tickets whose next instant has come: warnings and breaches are recorded once each at
-the instant that the clock computes, however late somebody looks, and pauses with a reminder end.
-All that follows from one look is saved in one transaction, in the order in which it fell. Sending
-is the business of ``kb.worker.worker``.
+It takes the tickets whose next instant has come. Warnings and breaches are recorded once each, at
+the instant that the SLA clock computes, however late somebody looks; pauses whose reminder has come
+end. Everything that follows from one batch is saved in one transaction, in the order in which it
+came due. Sending is the business of ``kb.worker.worker``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
-
-from sqlalchemy import Connection, bindparam, insert, select, update
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 
 from kb import ids
 from kb.database import Database
-from kb.notifications.queue import NewNotice, insert_notices, notice_rows
-from kb.people.tables import PEOPLE
+from kb.notifications.queue import NewNotice
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.sla.policy import SlaPolicy
-from kb.tickets import recipients as telling
-from kb.tickets import sla_targets as promises
-from kb.tickets.repository import load as reading
-from kb.tickets.repository import save as saving
-from kb.tickets.sla_targets import BREACH, Forecast, TargetRow, Versions
-from kb.tickets.tables import ALARMS, EVENTS, TICKETS
-from kb.tickets.ticket import Alarm, Status, Verb
+from kb.tickets.lifecycle import Status
+from kb.tickets.recipients import next_business_hour
+from kb.tickets.repository.due_tickets import DueTicket, DueTickets
+from kb.tickets.sla_targets import BREACH, Forecast, PolicyVersions, forecast
+from kb.tickets.ticket import Alarm
 
-BATCH = 250
+_BATCH = 250
 #: An alarm that is noticed later than this is marked late.
-PROMPT = dt.timedelta(minutes=2)
-SYSTEM = "Askfirst"
-_ASSIGNEE = PEOPLE.alias("assignee")
-_DUE = (
-    select(
-        TICKETS.c.id,
-        TICKETS.c.level,
-        TICKETS.c.level_title,
-        TICKETS.c.status,
-        TICKETS.c.next_at,
-        TICKETS.c.remind_at,
-        TICKETS.c.updated_at,
-        _ASSIGNEE.c.email.label("assignee"),
-    )
-    .select_from(TICKETS.outerjoin(_ASSIGNEE, TICKETS.c.assignee_id == _ASSIGNEE.c.id))
-    .order_by(TICKETS.c.next_at, TICKETS.c.id)
-)
-_UPDATE = (
-    update(TICKETS)
-    .where(TICKETS.c.id == bindparam("serial"))
-    .values(
-        {
-            name: bindparam(f"new_{name}")
-            for name in ("status", "remind_at", "next_at", "next_due", "next_target")
-        }
-    )
-)
+_PUNCTUAL = dt.timedelta(minutes=2)
 
 
-@dataclass(slots=True)
-class _Look:
-    """One ticket that is looked at."""
+@dataclass(frozen=True, slots=True)
+class _Swept:
+    """A due ticket and what became of it."""
 
-    row: Any
-    before: tuple[TargetRow, ...]
-    history: tuple[SlaEvent, ...]
-    status: str
+    ticket: DueTicket
+    status: Status
     remind_at: dt.datetime | None
-    forecast: Forecast | None = None
+    forecast: Forecast
 
 
 class Sweeper:
-    """Safe to run in several processes: each look is one transaction, and an alarm is recorded
-    once.
-    """
+    """Safe to run in several processes: each batch is one transaction, each alarm recorded once."""
 
-    def __init__(self, database: Database, policy: SlaPolicy, versions: Versions) -> None:
+    def __init__(self, database: Database, policy: SlaPolicy, versions: PolicyVersions) -> None:
         self._database = database
         self._policy = policy
         self._versions = versions
 
-    def sweep(self, now: dt.datetime, *, batch: int = BATCH) -> int:
-        """Records everything that has fallen by ``now``, in order; how many alarms that were.
+    def sweep(self, now: dt.datetime, *, batch: int = _BATCH) -> int:
+        """Records everything that has come due by ``now``; returns the number of alarms.
+
         Raises Unavailable.
         """
         total = 0
         while True:
-            looked, alarms = self._look(now.replace(microsecond=0), batch)
+            tickets, alarms = self._sweep_batch(now.replace(microsecond=0), batch)
             total += alarms
-            if looked < batch:
+            if tickets < batch:
                 return total
 
-    def _look(self, now: dt.datetime, batch: int) -> tuple[int, int]:
+    def _sweep_batch(self, now: dt.datetime, batch: int) -> tuple[int, int]:
+        """How many tickets were due, and how many alarms they caused."""
         with self._database.write() as connection:
-            rows = connection.execute(_DUE.where(TICKETS.c.next_at <= now).limit(batch)).all()
-            if not rows:
+            due = DueTickets(connection)
+            tickets = due.load(now, batch)
+            if not tickets:
                 return 0, 0
-            # What falls after the last ticket of a full batch waits for the next one, so that all
-            # comes in order.
-            horizon = now if len(rows) < batch else rows[-1].next_at
-            looks = _gathered(connection, rows)
-            for look in looks:
-                self._judge(connection, look, horizon)
-            alarms = _new_alarms(connection, looks)
-            self._save(connection, looks, alarms, now)
-            return len(rows), len(alarms)
+            # What comes due after the last ticket of a full batch waits for the next batch, so that
+            # everything is recorded in order.
+            horizon = now if len(tickets) < batch else tickets[-1].next_at
+            swept = [self._judge(due, ticket, horizon) for ticket in tickets]
+            due.save((one.ticket, one.status, one.remind_at, one.forecast) for one in swept)
 
-    def _judge(self, connection: Connection, look: _Look, horizon: dt.datetime) -> None:
-        if look.remind_at is not None and look.remind_at <= horizon:
-            self._remind(connection, look, look.remind_at)
-        look.forecast = promises.forecast(
-            look.before, look.history, self._versions, horizon, since=look.row.next_at
+            recorded = due.recorded_alarms([ticket.serial for ticket in tickets])
+            alarms = _new_alarms(swept, recorded)
+            due.add_alarms(((ticket.serial, alarm) for ticket, alarm in alarms), now)
+            if alarms:
+                self._notify(due, alarms, now)
+            return len(tickets), len(alarms)
+
+    def _judge(self, due: DueTickets, ticket: DueTicket, horizon: dt.datetime) -> _Swept:
+        status, remind_at, history = ticket.status, ticket.remind_at, ticket.history
+        if remind_at is not None and remind_at <= horizon:
+            # The pause ends by itself; from here on the next reply is ours.
+            if status in (Status.WAITING, Status.PAUSED):
+                due.add_resumption(ticket.serial, remind_at)
+                history = (*history, SlaEvent(remind_at, SlaEventKind.RESUMED))
+                status = Status.OPEN
+            remind_at = None
+        now_due = forecast(
+            ticket.target_rows, history, self._versions, horizon, since=ticket.next_at
         )
+        return _Swept(ticket, status, remind_at, now_due)
 
-    def _remind(self, connection: Connection, look: _Look, at: dt.datetime) -> None:
-        """The pause ends by itself; from here on the next word is ours again."""
-        if look.status in (Status.WAITING, Status.PAUSED):
-            values = {
-                "ticket_id": look.row.id,
-                "at": at,
-                "verb": Verb.RESUME.value,
-                "actor": SYSTEM,
-                "facts": {},
-            }
-            connection.execute(insert(EVENTS).values(**values, by_agent=True, public=False))
-            look.status = Status.OPEN.value
-            look.history = (*look.history, SlaEvent(at, SlaEventKind.RESUMED))
-        look.remind_at = None
-
-    def _save(
-        self,
-        connection: Connection,
-        looks: Sequence[_Look],
-        alarms: Sequence[tuple[_Look, Alarm]],
-        now: dt.datetime,
+    def _notify(
+        self, due: DueTickets, alarms: Sequence[tuple[DueTicket, Alarm]], now: dt.datetime
     ) -> None:
-        changed: list[tuple[int, TargetRow]] = []
-        updates = []
-        for look in looks:
-            forecast = look.forecast or Forecast((), (), None)
-            known = set(look.before)
-            changed += [(look.row.id, one) for one in forecast.target_rows if one not in known]
-            updates.append(_columns(look, forecast))
-        saving.put_promises(connection, changed)
-        connection.execute(_UPDATE, updates)
-        if alarms:
-            connection.execute(
-                insert(ALARMS), [_alarm_row(look.row.id, alarm, now) for look, alarm in alarms]
-            )
-            self._tell(connection, alarms, now)
-
-    def _tell(
-        self, connection: Connection, alarms: Iterable[tuple[_Look, Alarm]], now: dt.datetime
-    ) -> None:
-        staff = connection.execute(
-            select(PEOPLE.c.email, PEOPLE.c.role)
-            .where(
-                PEOPLE.c.role.in_(("agent", "admin")), PEOPLE.c.guest.is_(False), PEOPLE.c.active
-            )
-            .order_by(PEOPLE.c.email)
-        ).all()
-        agents = [row.email for row in staff if row.role == "agent"]
-        supervisors = [row.email for row in staff if row.role == "admin"]
+        """The assignee, or all agents without one; of a breach the supervisors too."""
+        agents, supervisors = due.staff_addresses()
         opens: dict[str, dt.datetime] = {}
-        rows: list[dict[str, Any]] = []
-        for look, alarm in alarms:
-            level = look.row.level
-            if level not in opens:
-                opens[level] = telling.working(self._policy, level, now)
-            who = dict.fromkeys([look.row.assignee] if look.row.assignee else agents or supervisors)
-            if alarm.threshold == BREACH:
-                who |= dict.fromkeys(supervisors)
+        notices: list[tuple[int, str, list[NewNotice]]] = []
+        for ticket, alarm in alarms:
+            if ticket.level not in opens:
+                opens[ticket.level] = next_business_hour(self._policy, ticket.level, now)
+            breach = alarm.threshold == BREACH
+            addresses = [ticket.assignee] if ticket.assignee else agents or supervisors
+            if breach:
+                addresses = [*addresses, *supervisors]
+
+            kind = "breached" if breach else "warned"
             cause = f"{alarm.target}/{alarm.cycle}/{alarm.threshold}/{int(alarm.due.timestamp())}"
-            facts = _told(look, alarm, now)
-            kind = "breached" if alarm.threshold == BREACH else "warned"
-            notices = [NewNotice(kind, one, facts, opens[level]) for one in who]
-            rows += notice_rows(look.row.id, cause, notices, now)
-        insert_notices(connection, rows)
+            facts = {
+                "number": ids.ticket_number(ticket.serial),
+                "level": ticket.level_title,
+                "target": alarm.target,
+                "threshold": alarm.threshold,
+                "due": alarm.due.isoformat(),
+                "at": alarm.at.isoformat(),
+                "late": "yes" if now - alarm.at > _PUNCTUAL else "",
+                "staff": "yes",
+            }
+            of_cause = [
+                NewNotice(kind, address, facts, opens[ticket.level])
+                for address in dict.fromkeys(addresses)
+            ]
+            notices.append((ticket.serial, cause, of_cause))
+        due.add_notices(notices, now)
 
 
-def _gathered(connection: Connection, rows: Sequence[Any]) -> list[_Look]:
-    histories = reading.histories(connection, {row.id: row.level for row in rows})
-    before = reading.target_rows(connection, [row.id for row in rows])
-    return [
-        _Look(row, before.get(row.id, ()), histories[row.id], row.status, row.remind_at)
-        for row in rows
+def _new_alarms(
+    swept: Sequence[_Swept], recorded: Container[tuple[int, str, int, str, dt.datetime]]
+) -> list[tuple[DueTicket, Alarm]]:
+    """In the order in which they came due."""
+    alarms = [
+        (one.ticket, alarm)
+        for one in swept
+        for alarm in one.forecast.alarms
+        if (one.ticket.serial, alarm.target, alarm.cycle, alarm.threshold, alarm.due)
+        not in recorded
     ]
-
-
-def _new_alarms(connection: Connection, looks: Sequence[_Look]) -> list[tuple[_Look, Alarm]]:
-    """In the order in which they fell."""
-    query = select(ALARMS).where(ALARMS.c.ticket_id.in_([look.row.id for look in looks]))
-    known = {
-        (r.ticket_id, r.target, r.cycle, r.threshold, r.due_at) for r in connection.execute(query)
-    }
-    found = [
-        (look, alarm)
-        for look in looks
-        for alarm in (look.forecast.alarms if look.forecast else ())
-        if (look.row.id, alarm.target, alarm.cycle, alarm.threshold, alarm.due) not in known
-    ]
-    return sorted(found, key=lambda pair: (pair[1].at, pair[0].row.id))
-
-
-def _columns(look: _Look, forecast: Forecast) -> dict[str, Any]:
-    remind = look.remind_at
-    if remind is not None:
-        forecast = replace(forecast, next_at=min(remind, forecast.next_at or remind))
-    values = {"status": look.status, "remind_at": remind, **saving.foreseen(forecast)}
-    return {"serial": look.row.id, **{f"new_{name}": value for name, value in values.items()}}
-
-
-def _alarm_row(serial: int, alarm: Alarm, now: dt.datetime) -> dict[str, Any]:
-    return {
-        "ticket_id": serial,
-        "target": alarm.target,
-        "cycle": alarm.cycle,
-        "threshold": alarm.threshold,
-        "due_at": alarm.due,
-        "at": alarm.at,
-        "noticed_at": now,
-    }
-
-
-def _told(look: _Look, alarm: Alarm, now: dt.datetime) -> dict[str, str]:
-    return {
-        "number": ids.ticket_number(look.row.id),
-        "level": look.row.level_title or look.row.level,
-        "target": alarm.target,
-        "threshold": alarm.threshold,
-        "due": alarm.due.isoformat(),
-        "at": alarm.at.isoformat(),
-        "late": "yes" if now - alarm.at > PROMPT else "",
-        "staff": "yes",
-    }
+    return sorted(alarms, key=lambda pair: (pair[1].at, pair[0].serial))

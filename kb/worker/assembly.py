@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections.abc import Iterator
 from functools import partial
 
@@ -11,24 +10,24 @@ from kb.centre import HelpCentre
 from kb.notifications.channels import Channel
 from kb.notifications.channels.mail import MailChannel, MailServer
 from kb.notifications.channels.webhook import WebhookChannel
-from kb.notifications.mail_templates import mail_sender
+from kb.notifications.mail_templates import ACCOUNT_MAIL_TEXTS, mail_sender
 from kb.notifications.outbox import ClaimedMessage, Outbox
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
-from kb.people.credentials import new_secret
 from kb.tickets.attachments.files import Attachments
-from kb.tickets.repository.repository import TicketStore
+from kb.tickets.guest_links import GuestLinks
+from kb.tickets.lifecycle import TICKET_MAIL_TEXTS
+from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.worker.worker import Worker
 
-_GUEST_LINK_LIFETIME = dt.timedelta(days=90)
 #: Files are saved before their ticket; one that is so old belongs to a ticket that never was.
 _ORPHAN_AGE = dt.timedelta(days=1)
 
 
 def build_worker(centre: HelpCentre) -> Worker:
     settings, database = centre.settings, centre.database
-    tickets = TicketStore(database)
+    tickets = TicketRepository(database)
     attachments = Attachments(settings.data / "attachments")
     feed = WebhookFeed(database)
 
@@ -44,12 +43,12 @@ def build_worker(centre: HelpCentre) -> Worker:
     )
 
 
-def remove_orphans(attachments: Attachments, tickets: TicketStore, now: dt.datetime) -> int:
+def remove_orphans(attachments: Attachments, tickets: TicketRepository, now: dt.datetime) -> int:
     """Removes files whose ticket was never saved; returns how many."""
     return attachments.sweep(tickets.attachment_keys, before=now - _ORPHAN_AGE)
 
 
-def _channels(centre: HelpCentre, tickets: TicketStore) -> Iterator[Channel]:
+def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel]:
     settings = centre.settings
     if settings.smtp_host:
         secrets = LinkSecrets(centre.accounts.links, tickets)
@@ -61,7 +60,10 @@ def _channels(centre: HelpCentre, tickets: TicketStore) -> Iterator[Channel]:
             settings.smtp_tls,
         )
         sender = mail_sender(settings.portal_name, settings.base_url, settings.mail_from)
-        yield MailChannel(server, sender, link_secret=secrets.issue, time_zone=secrets.time_zone)
+        texts = {**ACCOUNT_MAIL_TEXTS, **TICKET_MAIL_TEXTS}
+        yield MailChannel(
+            server, sender, texts, link_secret=secrets.issue, time_zone=secrets.time_zone
+        )
     if settings.webhook_urls:
         yield WebhookChannel(settings.webhook_secret, allow_private=settings.webhook_private)
 
@@ -72,7 +74,7 @@ class LinkSecrets:
     A mail that waits in the outbox therefore opens nothing.
     """
 
-    def __init__(self, links: AccountLinks, tickets: TicketStore) -> None:
+    def __init__(self, links: AccountLinks, tickets: TicketRepository) -> None:
         self._links = links
         self._tickets = tickets
 
@@ -86,11 +88,7 @@ class LinkSecrets:
         guest = self._tickets.people.by_email(notice.recipient, guest=True)
         if guest is None:
             return ""
-        secret = new_secret()
-        digest = hashlib.sha256(secret.encode()).digest()
-        until = now + _GUEST_LINK_LIFETIME
-        self._tickets.add_link(notice.ticket_id, guest.id, digest, now=now, until=until)
-        return secret
+        return GuestLinks(self._tickets).create(notice.ticket_id, guest.id, now=now)
 
     def time_zone(self, email: str) -> str:
         person = self._tickets.people.by_email(email)

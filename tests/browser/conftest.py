@@ -44,7 +44,7 @@ class Served:
     def tickets(self) -> int:
         bob = self.centre.accounts.by_email("bob@example.com")
         assert bob
-        return self.centre.desk.queue(bob, status="all", now=dt.datetime.now(dt.UTC))[0]
+        return self.centre.desk.queue.tickets(bob, status="all", now=dt.datetime.now(dt.UTC))[0]
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from kb.cli import kb
 from kb.search.documents import AUDIENCES, DocumentKind
 from kb.settings import SETTINGS
 from kb.sla import policy_file
-from kb.tickets import catalogue
+from kb.tickets.catalogue import load_catalogue
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT, ROOT, Page, everything, pages
 from webapp.editor.overview import PARTS
@@ -128,7 +128,7 @@ def test_some_pages_are_for_customers_and_some_for_staff_only() -> None:
 
 def test_products_and_versions_are_in_the_catalogue() -> None:
     products = {
-        product.key: product for product in catalogue.load(CONTENT / "catalogue.toml").products
+        product.key: product for product in load_catalogue(CONTENT / "catalogue.toml").products
     }
     for page in ALL:
         names = {version.name for version in products[page.facts["product"]].versions}
@@ -236,7 +236,7 @@ def test_policies_shown_are_accepted(tmp_path: Path) -> None:
 def test_the_catalogue_shown_is_accepted(tmp_path: Path) -> None:
     file = tmp_path / "catalogue.toml"
     file.write_text(_toml("catalogue-file"), "utf-8")
-    assert [product.key for product in catalogue.load(file).products] == ["shop", "app"]
+    assert [product.key for product in load_catalogue(file).products] == ["shop", "app"]
 
 
 def _toml(uid: str) -> str:

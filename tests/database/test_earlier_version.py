@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from kb.analytics.tables import EPISODE_EVENTS
 from kb.notifications.outbox import MAIL_QUEUE, Outbox
+from kb.tickets import actions
 from kb.tickets.desk import Desk
 from kb.tickets.reports.resolved_links import resolved_links
 from tests.earlier_version import EXPECTED, NOW, extract
@@ -89,12 +90,12 @@ def test_work_on_a_ticket_goes_on(portal: Portal) -> None:
     bob, alice = known(accounts, "bob"), known(accounts, "alice")
     later = NOW + dt.timedelta(hours=1)
 
-    desk.comment("KB-1002", alice, "The black one.", key="c2", now=later)
+    desk.act("KB-1002", alice, actions.comment("The black one."), key="c2", now=later)
     assert str(desk.ticket("KB-1002", bob, now=later).row.status) == "open"
 
-    desk.reopen("KB-1003", alice, "The stain is back.", now=later)
+    desk.act("KB-1003", alice, actions.reopen("The stain is back."), now=later)
     assert str(desk.ticket("KB-1003", bob, now=later).row.status) == "open"
-    desk.reply("KB-1001", bob, "Solved now?", key="r9", now=later)
+    desk.act("KB-1001", bob, actions.reply("Solved now?"), key="r9", now=later)
     assert (
         len(desk.ticket("KB-1001", bob, now=later).events)
         == len(EXPECTED["tickets"]["KB-1001"]["verbs"]) + 1

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
+from kb.tickets import actions
 from kb.tickets.repository import lists
-from kb.tickets.repository.lists import Filter, TicketLists
+from kb.tickets.repository.lists import TicketFilter, TicketLists
 from tests.world import FRIDAY, HOUR, World, draft
 
 
@@ -36,21 +37,21 @@ def counted(world: World) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("act", "most"),
     [
-        (lambda world, number: world.desk.open(draft(), world.alice, key="b", now=FRIDAY), 12),
+        (lambda world, number: world.desk.file(draft(), world.alice, key="b", now=FRIDAY), 12),
         (
-            lambda world, number: world.desk.comment(
-                number, world.alice, "More.", key="c", now=FRIDAY
+            lambda world, number: world.desk.act(
+                number, world.alice, actions.comment("More."), key="c", now=FRIDAY
             ),
             16,
         ),
         (
-            lambda world, number: world.desk.reply(
-                number, world.bob, "Plug it in.", key="r", now=FRIDAY
+            lambda world, number: world.desk.act(
+                number, world.bob, actions.reply("Plug it in."), key="r", now=FRIDAY
             ),
             17,
         ),
         (lambda world, number: world.desk.ticket(number, world.bob, now=FRIDAY), 12),
-        (lambda world, number: world.desk.queue(world.bob, now=FRIDAY), 2),
+        (lambda world, number: world.desk.queue.tickets(world.bob, now=FRIDAY), 2),
         (lambda world, number: world.desk.mine(world.alice, now=FRIDAY), 2),
     ],
     ids=["open", "comment", "reply", "ticket", "queue", "mine"],
@@ -58,13 +59,13 @@ def counted(world: World) -> Iterator[list[str]]:
 def test_a_verb_takes_few_statements(
     world: World, act: Callable[[World, str], object], most: int
 ) -> None:
-    number = world.desk.open(draft(), world.alice, key="a", now=FRIDAY - HOUR)
+    number = world.desk.file(draft(), world.alice, key="a", now=FRIDAY - HOUR)
     with counted(world) as said:
         act(world, number)
     assert 0 < len(said) <= most, "\n".join(said)
 
 
-def plan(world: World, narrowed: Filter, *, mine: bool = False) -> str:
+def plan(world: World, narrowed: TicketFilter, *, mine: bool = False) -> str:
     """How SQLite goes about a page of a list."""
     with counted(world) as said:
         if mine:
@@ -81,19 +82,23 @@ def plan(world: World, narrowed: Filter, *, mine: bool = False) -> str:
 @pytest.mark.parametrize(
     ("narrowed", "mine", "index"),
     [
-        (Filter(lists.ACTIVE), False, "ix_tickets_queue"),
-        (Filter("waiting", level="vip", product="press"), False, "ix_tickets_queue"),
-        (Filter(lists.ACTIVE, since=FRIDAY), False, "ix_tickets_queue"),
-        (Filter(lists.ALL), False, "ix_tickets_created_at_id"),
-        (Filter("solved"), False, "ix_tickets_created_at_id"),
-        (Filter(lists.ALL, since=FRIDAY, until=FRIDAY + HOUR), False, "ix_tickets_created_at_id"),
-        (Filter("cancelled"), False, "ix_tickets_ended_otherwise"),
-        (Filter(lists.ALL), True, "ix_tickets_customer_id_id"),
+        (TicketFilter(lists.ACTIVE_STATUSES), False, "ix_tickets_queue"),
+        (TicketFilter("waiting", level="vip", product="press"), False, "ix_tickets_queue"),
+        (TicketFilter(lists.ACTIVE_STATUSES, since=FRIDAY), False, "ix_tickets_queue"),
+        (TicketFilter(lists.ANY_STATUS), False, "ix_tickets_created_at_id"),
+        (TicketFilter("solved"), False, "ix_tickets_created_at_id"),
+        (
+            TicketFilter(lists.ANY_STATUS, since=FRIDAY, until=FRIDAY + HOUR),
+            False,
+            "ix_tickets_created_at_id",
+        ),
+        (TicketFilter("cancelled"), False, "ix_tickets_ended_otherwise"),
+        (TicketFilter(lists.ANY_STATUS), True, "ix_tickets_customer_id_id"),
     ],
     ids=str,
 )
 def test_a_page_is_read_in_the_order_of_an_index_and_never_sorted(
-    world: World, narrowed: Filter, mine: bool, index: str
+    world: World, narrowed: TicketFilter, mine: bool, index: str
 ) -> None:
     found = plan(world, narrowed, mine=mine)
     assert index in found

@@ -10,6 +10,7 @@ from click.testing import CliRunner, Result
 
 from kb.errors import NotFound
 from kb.sla.cli import sla
+from kb.tickets import actions
 from tests.world import FRIDAY, HOUR, POLICIES, World, draft
 
 CATALOGUE = '[[products]]\nkey = "press"\ntitle = "Press"\n'
@@ -28,8 +29,8 @@ def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.fixture
 def number(world: World) -> str:
-    made = world.desk.open(draft(), world.alice, key="k", now=FRIDAY)
-    world.desk.reply(made, world.bob, "Plug?", key="r", now=FRIDAY + HOUR)
+    made = world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
+    world.desk.act(made, world.bob, actions.reply("Plug?"), key="r", now=FRIDAY + HOUR)
     return made
 
 

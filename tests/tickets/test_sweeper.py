@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from kb.sla.clock import PolicyVersion
-from kb.tickets import policy_versions as book
+from kb.tickets import actions
+from kb.tickets.lifecycle import Status, Verb
+from kb.tickets.repository import policy_versions as book
 from kb.tickets.sweeper import Sweeper
-from kb.tickets.ticket import Status, Verb
 from tests.world import DAY, FRIDAY, HOUR, World, draft
 
 MONDAY = FRIDAY + 3 * DAY
@@ -26,7 +27,7 @@ def alarms(world: World, number: str, now: dt.datetime) -> list[tuple[str, dt.da
 
 @pytest.fixture
 def number(world: World) -> str:
-    return world.desk.open(draft(), world.alice, key="first", now=FRIDAY)
+    return world.desk.file(draft(), world.alice, key="first", now=FRIDAY)
 
 
 def test_warnings_and_breaches_fall_once_at_their_instants(world: World, number: str) -> None:
@@ -43,7 +44,7 @@ def test_warnings_and_breaches_fall_once_at_their_instants(world: World, number:
 def test_after_downtime_everything_comes_in_order_at_its_computed_instant(
     world: World, number: str
 ) -> None:
-    later = world.desk.open(draft(), world.alice, key="later", now=FRIDAY + HOUR)
+    later = world.desk.file(draft(), world.alice, key="later", now=FRIDAY + HOUR)
     for batch in (1, 250):
         Sweeper(world.database, world.policy, book.always(world.policy)).sweep(
             MONDAY + DAY, batch=batch
@@ -65,23 +66,26 @@ def test_after_downtime_everything_comes_in_order_at_its_computed_instant(
 def test_what_was_answered_late_while_nobody_looked_is_still_a_breach_that_is_told(
     world: World, number: str
 ) -> None:
-    world.desk.reply(number, world.bob, "Sorry.", key="r", now=MONDAY + HOUR)
+    world.desk.act(number, world.bob, actions.reply("Sorry."), key="r", now=MONDAY + HOUR)
     assert Sweeper(world.database, world.policy, book.always(world.policy)).sweep(MONDAY + DAY) == 1
     assert alarms(world, number, MONDAY + DAY) == [("breach", MONDAY)]
 
 
 def test_no_alarm_falls_while_a_ticket_is_answered_closed_or_void(world: World) -> None:
-    for i, verb in enumerate(("reply", "cancel", "void")):
-        number = world.desk.open(draft(), world.alice, key=str(i), now=FRIDAY)
-        more = {"reply": ("So.",), "void": ("spam",)}.get(verb, ())
-        getattr(world.desk, verb)(
-            number, world.alice if verb == "cancel" else world.bob, *more, key="k", now=FRIDAY
-        )
+    for person, command in (
+        (world.bob, actions.reply("So.")),
+        (world.alice, actions.cancel()),
+        (world.bob, actions.void("spam")),
+    ):
+        number = world.desk.file(draft(), world.alice, key=command.verb, now=FRIDAY)
+        world.desk.act(number, person, command, key="k", now=FRIDAY)
     assert Sweeper(world.database, world.policy, book.always(world.policy)).sweep(MONDAY + DAY) == 0
 
 
 def test_a_reminder_ends_the_wait_by_itself(world: World, number: str) -> None:
-    world.desk.await_customer(number, world.bob, "Which one?", until=FRIDAY + DAY, now=FRIDAY)
+    world.desk.act(
+        number, world.bob, actions.await_customer("Which one?", until=FRIDAY + DAY), now=FRIDAY
+    )
     sweeper = Sweeper(world.database, world.policy, book.always(world.policy))
     sweeper.sweep(FRIDAY + DAY - SECOND)
     assert world.desk.ticket(number, world.bob, now=FRIDAY).row.status is Status.WAITING

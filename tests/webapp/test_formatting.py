@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.results import Passage
-from kb.tickets.ticket import Due
+from kb.sla.target import TargetState
+from kb.tickets.ticket import TargetView
 from webapp.formatting import (
     coupon_words,
     due_tone,
@@ -78,34 +79,46 @@ def test_summer_time_is_told_for_the_instant_and_the_year_when_it_is_another() -
     ("due", "words", "tone"),
     [
         (
-            Due("first response", "running", NOW + dt.timedelta(hours=3, minutes=20)),
+            TargetView(
+                "first response", TargetState.RUNNING, NOW + dt.timedelta(hours=3, minutes=20)
+            ),
             "Due in 3 h 20 min",
             "calm",
         ),
-        (Due("first response", "running", NOW + dt.timedelta(minutes=59)), "Due in 59 min", "warn"),
         (
-            Due("first response", "running", NOW + dt.timedelta(days=2, hours=4)),
+            TargetView("first response", TargetState.RUNNING, NOW + dt.timedelta(minutes=59)),
+            "Due in 59 min",
+            "warn",
+        ),
+        (
+            TargetView("first response", TargetState.RUNNING, NOW + dt.timedelta(days=2, hours=4)),
             "Due in 2 days 4 h",
             "calm",
         ),
         (
-            Due("first response", "running", NOW - dt.timedelta(seconds=5)),
+            TargetView("first response", TargetState.RUNNING, NOW - dt.timedelta(seconds=5)),
             "Overdue by less than a minute",
             "bad",
         ),
-        (Due("first response", "breached", NOW - dt.timedelta(days=1)), "Overdue by 1 day", "bad"),
         (
-            Due("first response", "breached", NOW - dt.timedelta(days=1), met_at=NOW),
+            TargetView("first response", TargetState.BREACHED, NOW - dt.timedelta(days=1)),
+            "Overdue by 1 day",
+            "bad",
+        ),
+        (
+            TargetView(
+                "first response", TargetState.BREACHED, NOW - dt.timedelta(days=1), met_at=NOW
+            ),
             "Missed",
             "bad",
         ),
-        (Due("first response", "met", NOW, met_at=NOW), "Kept", "good"),
-        (Due("first response", "paused", NOW), "Paused", "quiet"),
-        (Due("first response", "cancelled", NOW), "Ended", "quiet"),
-        (Due("first response", "running", None), "No time promised", "calm"),
+        (TargetView("first response", TargetState.MET, NOW, met_at=NOW), "Kept", "good"),
+        (TargetView("first response", TargetState.PAUSED, NOW), "Paused", "quiet"),
+        (TargetView("first response", TargetState.CANCELLED, NOW), "Ended", "quiet"),
+        (TargetView("first response", TargetState.RUNNING, None), "No time promised", "calm"),
     ],
 )
-def test_a_promise_is_told_in_words_and_in_tone(due: Due, words: str, tone: str) -> None:
+def test_a_promise_is_told_in_words_and_in_tone(due: TargetView, words: str, tone: str) -> None:
     assert due_words(due, NOW) == words
     assert due_tone(due, NOW)[0] == tone
 

@@ -15,9 +15,11 @@ from kb.notifications.channels.mail import MailChannel, MailServer
 from kb.notifications.channels.webhook import WebhookChannel, sign_webhook
 from kb.notifications.mail_templates import mail_sender
 from kb.notifications.outbox import Outbox
-from kb.tickets import policy_versions as book
+from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
-from kb.tickets.repository.repository import TicketStore
+from kb.tickets.lifecycle import TICKET_MAIL_TEXTS
+from kb.tickets.repository import policy_versions as book
+from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.ticket import Upload
@@ -32,8 +34,10 @@ SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 
 
 def mail_worker(world: World, server: MailServer) -> Worker:
-    secrets = LinkSecrets(world.accounts.links, TicketStore(world.database))
-    channel = MailChannel(server, SENDER, link_secret=secrets.issue, time_zone=secrets.time_zone)
+    secrets = LinkSecrets(world.accounts.links, TicketRepository(world.database))
+    channel = MailChannel(
+        server, SENDER, TICKET_MAIL_TEXTS, link_secret=secrets.issue, time_zone=secrets.time_zone
+    )
     return worker(world, [channel])
 
 
@@ -59,7 +63,7 @@ def post() -> Iterator[tuple[Mailbox, MailServer]]:
 
 @pytest.fixture
 def number(world: World) -> str:
-    return world.desk.open(draft(), world.alice, key="first", now=FRIDAY)
+    return world.desk.file(draft(), world.alice, key="first", now=FRIDAY)
 
 
 # --- mails
@@ -72,7 +76,7 @@ def test_the_receipt_has_number_level_and_due_time_and_nothing_that_was_typed(
     spam = draft(
         "Buy cheap pills", description="at http://evil.example", copy_to=("boss@example.com",)
     )
-    number = world.desk.open(spam, world.alice, key="k", now=FRIDAY)
+    number = world.desk.file(spam, world.alice, key="k", now=FRIDAY)
     result = mail_worker(world, server).round(FRIDAY)
     assert (result.sent, result.failed) == ({"mail": 2}, 0)
     recipients = {str(mail["To"]) for _, mail in mailbox.mails}
@@ -93,10 +97,15 @@ def test_a_guests_mail_has_a_link_that_opens_the_ticket(
 ) -> None:
     mailbox, server = post
     guest = world.accounts.guest("gina@example.com", "Gina", "UTC", now=FRIDAY)
-    number = world.desk.open(draft(), guest, key="k", now=FRIDAY)
+    number = world.desk.file(draft(), guest, key="k", now=FRIDAY)
     mail_worker(world, server).round(FRIDAY)
     secret = mailbox.text().split("?key=")[1].split()[0]
-    assert world.desk.ticket_by_secret(number, secret, FRIDAY).number == number
+    assert (
+        world.desk.ticket(
+            number, world.desk.links.holder(number, secret, now=FRIDAY), now=FRIDAY
+        ).number
+        == number
+    )
 
 
 def test_the_link_of_a_reset_mail_sets_the_password(
@@ -114,9 +123,9 @@ def test_each_agent_gets_one_digest_in_service_hours_only(
 ) -> None:
     mailbox, server = post
     mine, other = (
-        world.desk.open(draft(), world.alice, key=str(i), now=FRIDAY + i * HOUR) for i in range(2)
+        world.desk.file(draft(), world.alice, key=str(i), now=FRIDAY + i * HOUR) for i in range(2)
     )
-    world.desk.assign(mine, world.bob, "bob@example.com", now=FRIDAY)
+    world.desk.act(mine, world.bob, actions.assign(world.bob), now=FRIDAY)
     mails = mail_worker(world, server)
     night = MONDAY + 8 * HOUR
     mails.round(night)
@@ -187,8 +196,8 @@ def test_every_event_is_posted_once_and_signed(
     webhooks = webhook_worker(world, receiver.url)
     assert webhooks.round(FRIDAY).sent == {"webhook": 0}, "events from before stay unsent"
 
-    world.desk.reply(number, world.bob, "Secret words.", key="r", now=FRIDAY)
-    world.desk.comment(number, world.alice, "More.", key="c", now=FRIDAY)
+    world.desk.act(number, world.bob, actions.reply("Secret words."), key="r", now=FRIDAY)
+    world.desk.act(number, world.alice, actions.comment("More."), key="c", now=FRIDAY)
     assert webhooks.round(FRIDAY + HOUR).sent == {"webhook": 2}
     assert webhooks.round(FRIDAY + HOUR).sent == {"webhook": 0}
     headers, body = receiver.requests[0]
@@ -210,7 +219,7 @@ def test_a_webhook_that_fails_is_tried_again_unless_the_url_is_gone(
 ) -> None:
     webhooks = webhook_worker(world, receiver.url)
     webhooks.round(FRIDAY)
-    world.desk.note(number, world.bob, "x", key="n", now=FRIDAY)
+    world.desk.act(number, world.bob, actions.note("x"), key="n", now=FRIDAY)
     receiver.status = status
     assert webhooks.round(FRIDAY).failed == 1
     assert len(Outbox(world.database).failures()) == failures
@@ -225,12 +234,12 @@ def test_a_webhook_that_fails_is_tried_again_unless_the_url_is_gone(
 
 def test_files_of_tickets_that_were_never_saved_go_after_a_day(world: World) -> None:
     files = Attachments(world.data / "attachments")
-    world.desk.open(
+    world.desk.file(
         draft(attachments=(Upload("a.txt", b"kept"),)), world.alice, key="k", now=FRIDAY
     )
     (lost,) = files.put([Upload("b.txt", b"lost")])
     now = dt.datetime.now(dt.UTC)
-    store = TicketStore(world.database)
+    store = TicketRepository(world.database)
     assert remove_orphans(files, store, now) == 0
     assert remove_orphans(files, store, now + 2 * DAY) == 1
     assert not (world.data / "attachments" / lost.key[:2] / lost.key).exists()

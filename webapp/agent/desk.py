@@ -18,15 +18,17 @@ from kb.errors import Conflict, Forbidden, Invalid, KbError, TooLarge, Unavailab
 from kb.people.person import Person
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit
-from kb.tickets.queue import VIEWED
+from kb.tickets import actions
+from kb.tickets.queue import VIEW_FILTERS
 from kb.tickets.repository.agent_tools import Presence
 from kb.tickets.ticket import Ticket, TicketRow
 from webapp.agent.canned_replies import ready
 from webapp.agent.sla_chart import BAR, HEIGHT, charts, mondays
 from webapp.context import audience, centre, now, person, settings
+from webapp.customer.action_forms import midnight
 from webapp.customer.help import page_number
 from webapp.customer.ticket_form import uploads
-from webapp.customer.tickets import fragment, midnight
+from webapp.customer.tickets import fragment
 from webapp.formatting import SOON
 from webapp.problems import wants_json
 
@@ -47,9 +49,9 @@ def agent() -> Person:
 
 @blueprint.get("")
 def queue() -> str:
-    filters = {name: request.args.get(name, "").strip()[:200] for name in VIEWED}
+    filters = {name: request.args.get(name, "").strip()[:200] for name in VIEW_FILTERS}
     filters_set = {name: words for name, words in filters.items() if words}
-    total, rows = centre().desk.queue(
+    total, rows = centre().desk.queue.tickets(
         agent(),
         status=filters["status"] or None,
         level=filters["level"],
@@ -68,8 +70,8 @@ def queue() -> str:
         filters=filters,
         filters_set=filters_set,
         levels=centre().policy.levels,
-        agents=centre().desk.agents(agent()),
-        views=centre().desk.views(agent()),
+        agents=centre().desk.queue.agents(agent()),
+        views=centre().desk.queue.views(agent()),
         catalogue=centre().catalogue,
         page=page_number(),
         pages=-(-total // PER_PAGE),
@@ -79,9 +81,9 @@ def queue() -> str:
 @blueprint.post("/views")
 def save_view() -> BaseResponse:
     """The filters of the queue under a name of one's own."""
-    narrowed = {name: request.form.get(name, "").strip() for name in VIEWED}
+    narrowed = {name: request.form.get(name, "").strip() for name in VIEW_FILTERS}
     narrowed = {name: words for name, words in narrowed.items() if words}
-    centre().desk.save_view(
+    centre().desk.queue.save_view(
         agent(), request.form.get("name", ""), narrowed, shared=bool(request.form.get("shared"))
     )
     return redirect(f"{url_for('desk.queue')}?{urlencode(narrowed)}", 303)
@@ -89,14 +91,14 @@ def save_view() -> BaseResponse:
 
 @blueprint.post("/views/<int(max=2147483647):view>/drop")
 def drop_view(view: int) -> BaseResponse:
-    centre().desk.drop_view(agent(), view)
+    centre().desk.queue.delete_view(agent(), view)
     return redirect(url_for("desk.queue"), 303)
 
 
 @blueprint.get("/board")
 def board() -> str:
     """How the promises stand; a lead's first look in the morning."""
-    found = centre().desk.board(agent(), weeks=WEEKS, most=MOST, now=now())
+    found = centre().desk.queue.board(agent(), weeks=WEEKS, limit=MOST, now=now())
     weeks = mondays(now().astimezone(dt.UTC).date(), WEEKS)
     titles = {key: level.title for key, level in centre().policy.levels.items()}
     drawn = charts(found.attainment, titles, weeks)
@@ -134,11 +136,13 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
         others=_others(number, who),
         similar=[
             row
-            for _, row in _by_likeness(ticket, desk.similar(number, who, most=OFFERED, now=now()))
+            for _, row in _by_likeness(
+                ticket, desk.queue.similar(number, who, limit=OFFERED, now=now())
+            )
         ],
         twins=_twins(ticket, who),
         articles=_articles(ticket),
-        agents=desk.agents(who),
+        agents=desk.queue.agents(who),
         canned=canned,
         levels=centre().policy.levels,
         severities=centre().policy.severities,
@@ -156,7 +160,7 @@ def _others(number: str, who: Person, *, answering: bool = False) -> tuple[Prese
     goes on.
     """
     try:
-        return centre().desk.present(number, who, answering=answering, now=now())
+        return centre().desk.queue.present(number, who, answering=answering, now=now())
     except Unavailable:
         return ()
 
@@ -178,7 +182,7 @@ def _twins(ticket: Ticket, who: Person) -> list[TicketRow]:
     """Open tickets that may be of the same problem; those of the same customer, which can be
     merged, first.
     """
-    rows = centre().desk.alongside(ticket.number, who, most=4 * OFFERED, now=now())
+    rows = centre().desk.queue.similar_active(ticket.number, who, limit=4 * OFFERED, now=now())
     near = [row for alike, row in _by_likeness(ticket, rows) if alike >= TWIN]
     return sorted(near, key=lambda row: row.customer_id != ticket.row.customer_id)[:OFFERED]
 
@@ -221,7 +225,7 @@ def reply(number: str) -> BaseResponse | tuple[str, int]:
     desk, at = centre().desk, now()
     return do(
         number,
-        lambda who: desk.reply(number, who, body, uploads=files, key=key, now=at),
+        lambda who: desk.act(number, who, actions.reply(body, files), key=key, now=at),
         typed=body,
         typing="reply",
     )
@@ -233,7 +237,7 @@ def note(number: str) -> BaseResponse | tuple[str, int]:
     desk, at = centre().desk, now()
     return do(
         number,
-        lambda who: desk.note(number, who, body, uploads=files, key=key, now=at),
+        lambda who: desk.act(number, who, actions.note(body, files), key=key, now=at),
         typed=body,
         typing="note",
     )
@@ -241,13 +245,19 @@ def note(number: str) -> BaseResponse | tuple[str, int]:
 
 @blueprint.post("/<number>/assign")
 def assign(number: str) -> BaseResponse | tuple[str, int]:
-    return do(
-        number,
-        lambda who: centre().desk.assign(number, who, request.form.get("agent", ""), now=now()),
-    )
+    desk = centre().desk
+
+    def give(who: Person) -> None:
+        assignee = desk.queue.agent(who, request.form.get("agent", ""))
+        desk.act(number, who, actions.assign(assignee), now=now())
+
+    return do(number, give)
 
 
 @blueprint.post("/<number>/solve")
 def solve(number: str) -> BaseResponse | tuple[str, int]:
     reason = request.form.get("reason", "")
-    return do(number, lambda who: centre().desk.solve(number, who, reason=reason, now=now()))
+    return do(
+        number,
+        lambda who: centre().desk.act(number, who, actions.solve(reason), now=now()),
+    )

@@ -1,7 +1,7 @@
 """How does the record of kept promises look as a picture?
 
 A row of bars for each level, a bar for each week, in the units of an SVG; and the same figures as a
-table. Pure: what was kept and what was missed is counted by ``kb.tickets.repository.agent_tools``.
+table. Pure: what was kept and what was missed is counted by ``kb.tickets.reports.sla_attainment``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kb.tickets.repository.agent_tools import Attainment
+from kb.tickets.reports.sla_attainment import Attainment
 
 #: The picture's units: a bar and the step to the next one, and how high "all kept" is.
 BAR, STEP, HEIGHT = 22, 32, 60

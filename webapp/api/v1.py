@@ -14,7 +14,7 @@ from flask import Blueprint, Response, jsonify, make_response, request, url_for
 from kb.errors import Forbidden, Invalid, UnknownFormat
 from kb.people.person import Person
 from kb.search.results import results_json
-from kb.tickets.desk import Promise
+from kb.tickets.actions.file_ticket import Promise
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, language, now, person, settings, visitor, zone
 from webapp.customer.help import found
@@ -145,9 +145,10 @@ def file() -> Response:
 def _seen(number: str, customer: Person, secret: str | None) -> Ticket:
     """The ticket as the one who filed it sees it; a guest sees it by the link."""
     desk = centre().desk
+    viewer = customer
     if customer.guest and secret:
-        return desk.ticket_by_secret(number, secret, now())
-    return desk.ticket(number, customer, now=now())
+        viewer = desk.links.holder(number, secret, now=now())
+    return desk.ticket(number, viewer, now=now())
 
 
 @blueprint.post("/episodes")

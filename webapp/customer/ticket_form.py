@@ -22,7 +22,7 @@ from kb.people.person import Person, email_address
 from kb.search.documents import Document
 from kb.search.results import Hit
 from kb.text import has_visible_text
-from kb.tickets.actions.handling import key_of
+from kb.tickets.actions.idempotency import checked_key
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
 from webapp.context import audience, centre, now, person, settings, zone_named
 from webapp.security.guard import FILES_PER_TICKET
@@ -183,7 +183,7 @@ def check(form: Mapping[str, str], files: tuple[Upload, ...]) -> Filing:
 
 def _key_faults(key: str) -> dict[str, str]:
     try:
-        key_of(key)
+        checked_key(key)
     except Invalid as error:
         return dict(error.fields)
     return {}
@@ -210,11 +210,10 @@ def file_once(filing: Filing) -> str:
     same number.
     """
     desk, at = centre().desk, now()
-    number = desk.open(filing.draft, filing.customer, key=filing.key, now=at)
+    number = desk.file(filing.draft, filing.customer, key=filing.key, now=at)
     if filing.customer.guest:
-        remember(
-            number, desk.receipt(number, filing.customer, key=filing.key, now=at), filing.customer
-        )
+        secret = desk.links.for_new_ticket(number, filing.customer, key=filing.key, now=at)
+        remember(number, secret, filing.customer)
     return number
 
 

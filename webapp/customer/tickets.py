@@ -7,10 +7,8 @@ of episodes are all optional here.
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from flask import (
@@ -40,11 +38,14 @@ from kb.errors import (
 )
 from kb.people.person import Person
 from kb.search.results import Hit
-from kb.tickets.attachments.validation import ALLOWED
-from kb.tickets.desk import Promise
-from kb.tickets.permissions import outdated
+from kb.tickets import actions
+from kb.tickets.actions.file_ticket import Promise
+from kb.tickets.attachments.validation import ALLOWED_FILES
+from kb.tickets.decision import Command
+from kb.tickets.permissions import link_not_found
 from kb.tickets.ticket import Attachment, Draft, Type
-from webapp.context import audience, centre, now, person, settings, zone
+from webapp.context import audience, centre, now, person, settings
+from webapp.customer.action_forms import command_of, midnight
 from webapp.customer.help import page_number
 from webapp.customer.ticket_form import (
     Filing,
@@ -104,7 +105,7 @@ def form_page(
         catalogue=catalogue,
         known_products={product.key for product in catalogue.products},
         files_limit=FILES_PER_TICKET,
-        files_allowed=ALLOWED,
+        files_allowed=ALLOWED_FILES,
     )
 
 
@@ -232,7 +233,7 @@ def mine() -> str:
         filters=filters,
         page=page_number(),
         pages=pages,
-        shared=centre().desk.shares_view(_signed_in()),
+        shared=centre().desk.shares_tickets(_signed_in()),
     )
 
 
@@ -243,29 +244,18 @@ def _signed_in() -> Person:
     return someone
 
 
-def midnight(text: str, field: str, *, days: int) -> dt.datetime | None:
-    """The begin of a day in the reader's zone, ``days`` later; None for no day."""
-    if not text:
-        return None
-    try:
-        date = dt.date.fromisoformat(text) + dt.timedelta(days=days)
-        return dt.datetime.combine(date, dt.time(), tzinfo=zone()).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise Invalid(f"{text[:20]!r} is no day; write it like 2026-11-24.", field=field) from None
-
-
 @blueprint.get("/tickets/<number>")
 def show(number: str) -> str | BaseResponse:
     secret = request.args.get("key")
     if secret:
         # Out of the address bar, the history and every link that is shared from here on.
-        remember(number, secret, centre().desk.holder(number, secret, now=now()))
+        remember(number, secret, centre().desk.links.holder(number, secret, now=now()))
         return redirect(url_for("tickets.show", number=number), 303)
     viewer = viewer_of(number)
     if viewer is not None:
         return _page(number, viewer)
     if number in receipts():
-        raise outdated()  # a guest whose link has run out; there is no account to sign in with
+        raise link_not_found()  # a guest whose link has run out; there is no account to sign in with
     return redirect(url_for("account.sign_in", next=request.path), 303)
 
 
@@ -275,7 +265,7 @@ def viewer_of(number: str) -> Person | None:
     secret = receipts().get(ids.ticket_number(serial)) if serial is not None else None
     if secret:
         try:
-            return centre().desk.holder(number, secret, now=now())
+            return centre().desk.links.holder(number, secret, now=now())
         except NotFound:
             pass  # the link has run out
     return person()
@@ -300,17 +290,17 @@ def _link(number: str) -> str:
     return settings().base_url + url_for("tickets.show", number=number, key=secret)
 
 
-def _do(
-    number: str, act: Callable[[Person], None], *, typed: str = ""
+def _act(
+    number: str, command: Command, *, typed: str = "", key: str = ""
 ) -> BaseResponse | tuple[str, int]:
-    """One verb by whoever looks; what cannot be done comes back with the page and the typed words."""
+    """One verb by whoever looks; what cannot be done comes back with the page and what was typed."""
     viewer = viewer_of(number)
     if viewer is None:
         if number in receipts():
-            raise outdated()
+            raise link_not_found()
         raise Forbidden("Your session has ended; sign in again, or open the link that you kept.")
     try:
-        act(viewer)
+        centre().desk.act(number, viewer, command, key=key, now=now())
     except _AGAIN as error:
         if wants_json():
             raise
@@ -320,68 +310,33 @@ def _do(
 
 @blueprint.post("/tickets/<number>/comments")
 def comment(number: str) -> BaseResponse | tuple[str, int]:
-    body, key, files = request.form.get("body", ""), request.form.get("key", ""), uploads(request)
-    desk, at = centre().desk, now()
-    return _do(
-        number,
-        lambda who: desk.comment(number, who, body, uploads=files, key=key, now=at),
-        typed=body,
-    )
+    body, key = request.form.get("body", ""), request.form.get("key", "")
+    return _act(number, actions.comment(body, uploads(request)), typed=body, key=key)
 
 
 @blueprint.post("/tickets/<number>/solve")
 def solve(number: str) -> BaseResponse | tuple[str, int]:
-    key = request.form.get("key", "")
-    return _do(number, lambda who: centre().desk.solve(number, who, key=key, now=now()))
+    return _act(number, actions.solve(), key=request.form.get("key", ""))
 
 
 @blueprint.post("/tickets/<number>/cancel")
 def cancel(number: str) -> BaseResponse | tuple[str, int]:
-    key = request.form.get("key", "")
-    return _do(number, lambda who: centre().desk.cancel(number, who, key=key, now=now()))
+    return _act(number, actions.cancel(), key=request.form.get("key", ""))
 
 
 @blueprint.post("/tickets/<number>/reopen")
 def reopen(number: str) -> BaseResponse | tuple[str, int]:
     reason, key = request.form.get("reason", ""), request.form.get("key", "")
-    return _do(
-        number,
-        lambda who: centre().desk.reopen(number, who, reason, key=key, now=now()),
-        typed=reason,
-    )
+    return _act(number, actions.reopen(reason), typed=reason, key=key)
 
 
 @blueprint.post("/tickets/<number>/<any(agree, decline, escalate, rate, copies):word>")
 def respond(number: str, word: str) -> BaseResponse | tuple[str, int]:
-    """The customer's answer to a proposed severity, a word to the supervisor, a rating, other
-    copies.
-    """
-    form, desk, at = request.form.to_dict(), centre().desk, now()
-    body, key = form.get("body", ""), form.get("key", "")
-    acts: dict[str, Callable[[Person], None]] = {
-        "agree": lambda who: desk.agree(number, who, key=key, now=at),
-        "decline": lambda who: desk.decline(number, who, body, key=key, now=at),
-        "escalate": lambda who: desk.escalate(number, who, body, key=key, now=at),
-        "copies": lambda who: desk.set_copies(
-            number, who, addresses(form.get("copy_to", "")), key=key, now=at
-        ),
-        "rate": lambda who: desk.rate(
-            number, who, _stars(form.get("score", "")), body, key=key, now=at
-        ),
-    }
-    return _do(number, acts[word], typed=body)
-
-
-def addresses(text: str) -> list[str]:
-    """
-    >>> addresses("a@example.com, b@example.com;")
-    ['a@example.com', 'b@example.com']
-    """
-    return [word for word in re.split(r"[\s,;]+", text) if word]
-
-
-def _stars(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) == 1 else 0
+    """The other verbs of requesters: each reads the fields of its form."""
+    command = command_of(word, request.form)
+    return _act(
+        number, command, typed=request.form.get("body", ""), key=request.form.get("key", "")
+    )
 
 
 @blueprint.get("/tickets/<number>/live")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import smtplib
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 
@@ -80,7 +80,9 @@ class MailServer:
 
 
 class MailChannel:
-    """``link_secret`` issues the secret for the link in a mail, when there is one to issue;
+    """Sends notices as mails; ``texts`` are subject and text of each kind.
+
+    ``link_secret`` issues the secret for the link in a mail, when there is one to issue, and
     ``time_zone`` names the zone of a recipient.
     """
 
@@ -90,12 +92,14 @@ class MailChannel:
         self,
         server: MailServer,
         sender: Sender,
+        texts: Mapping[str, tuple[str, str]],
         *,
         link_secret: Callable[[ClaimedMessage, dt.datetime], str],
         time_zone: Callable[[str], str],
     ) -> None:
         self._server = server
         self._sender = sender
+        self._texts = texts
         self._link_secret = link_secret
         self._time_zone = time_zone
 
@@ -108,7 +112,9 @@ class MailChannel:
         if first.kind in self.queue.combined_kinds:
             mail = digest_mail(batch, self._sender, self._time_zone(first.recipient))
         else:
-            mail = notice_mail(first, self._sender, secret=self._link_secret(first, now))
+            mail = notice_mail(
+                first, self._sender, self._texts, secret=self._link_secret(first, now)
+            )
         bounces_to = "" if first.kind == "opened" else self._sender.address
         self._server.send(mail, bounces_to=bounces_to)
 

@@ -1,1 +1,69 @@
-"""Actions."""
+"""Actions: one function for each verb, which makes the command that ``Desk.act`` carries out.
+
+A function takes what the person gives for the verb; its parameters are the fields of the verb's
+form in ``kb.tickets.lifecycle``. What the verb changes, and when it refuses, is the function inside
+it. Verbs that touch two tickets are in ``merge_split``, filing is in ``file_ticket``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from kb.tickets.actions.assignment import assign, set_copies
+from kb.tickets.actions.closing import cancel, rate, reopen, solve, void
+from kb.tickets.actions.conversation import answer_by_link, comment, escalate, note, reply
+from kb.tickets.actions.level_severity import agree, decline, move, propose_severity
+from kb.tickets.actions.waiting import await_customer, no_answer_needed, pause, resume
+from kb.tickets.decision import Command
+from kb.tickets.lifecycle import Verb
+
+__all__ = [
+    "COMMANDS",
+    "agree",
+    "answer_by_link",
+    "assign",
+    "await_customer",
+    "cancel",
+    "comment",
+    "decline",
+    "escalate",
+    "move",
+    "no_answer_needed",
+    "note",
+    "pause",
+    "propose_severity",
+    "rate",
+    "reopen",
+    "reply",
+    "resume",
+    "set_copies",
+    "solve",
+    "void",
+]
+
+#: Verb -> its function.
+COMMANDS: Mapping[Verb, Callable[..., Command]] = MappingProxyType(
+    {
+        Verb.REPLY: reply,
+        Verb.LINK: answer_by_link,
+        Verb.COMMENT: comment,
+        Verb.NOTE: note,
+        Verb.ASSIGN: assign,
+        Verb.COPY: set_copies,
+        Verb.AWAIT: await_customer,
+        Verb.PAUSE: pause,
+        Verb.RESUME: resume,
+        Verb.DISMISS: no_answer_needed,
+        Verb.MOVE: move,
+        Verb.PROPOSE: propose_severity,
+        Verb.AGREE: agree,
+        Verb.DECLINE: decline,
+        Verb.ESCALATE: escalate,
+        Verb.SOLVE: solve,
+        Verb.CANCEL: cancel,
+        Verb.REOPEN: reopen,
+        Verb.RATE: rate,
+        Verb.VOID: void,
+    }
+)

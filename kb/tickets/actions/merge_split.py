@@ -1,13 +1,12 @@
-"""How do two tickets become one, or one two?
+"""Merge and split: two tickets become one, or a part of a ticket becomes its own.
 
-Merging and splitting: verbs of ``kb.tickets.desk.Desk`` that touch two tickets in one transaction.
-The promise is never lost on the way: the earliest start counts, and so do the pauses.
+Both touch two tickets in one transaction. No SLA time is lost on the way: the earliest start
+counts, and so do the pauses.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 
 from kb import ids
 from kb.errors import Conflict, Invalid
@@ -15,152 +14,171 @@ from kb.notifications.queue import NewNotice
 from kb.people.person import Person
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.tickets import drafts
-from kb.tickets import permissions as access
-from kb.tickets import sla_targets as promises
-from kb.tickets.actions.handling import Handling, once_of, serial_of
-from kb.tickets.changeset import Facts, LinkedTicket, NewEvent, NewTicket
-from kb.tickets.decision import Command, Effects
-from kb.tickets.ticket import Draft, Type, Verb
+from kb.tickets.actions.idempotency import verb_key
+from kb.tickets.changeset import (
+    Change,
+    Effects,
+    LinkedTicket,
+    NewEvent,
+    NewTicket,
+    TicketFacts,
+)
+from kb.tickets.decision import Command, Context, Rules, decide
+from kb.tickets.lifecycle import Verb, next_status
+from kb.tickets.permissions import check_use
+from kb.tickets.repository.repository import TicketRepository
+from kb.tickets.sla_targets import MERGED_EVENTS, SPLIT_EVENTS, as_merged, forecast
+from kb.tickets.ticket import Draft, Type
 
 
-def _silent(number: str) -> tuple[NewNotice, ...]:
-    """The customer reads of a part in the ticket it came from."""
-    del number
-    return ()
+def merge(
+    repository: TicketRepository,
+    rules: Rules,
+    person: Person,
+    source: int,
+    target: int,
+    *,
+    key: str,
+    now: dt.datetime,
+) -> None:
+    """``source`` continues in ``target``, where the earliest start and all pauses count.
 
+    Raises NotFound, Forbidden, and Conflict for tickets of two requesters and for one ticket.
+    """
+    if source == target:
+        raise Conflict("A ticket cannot be merged into itself. Enter the number of another one.")
+    owners = []
+    for serial, verb in ((source, Verb.MERGE), (target, Verb.ABSORB)):
+        ownership, _ = repository.ownership(serial)
+        check_use(person, verb, ownership)
+        owners.append(ownership.customer_id)
+    if owners[0] != owners[1]:
+        raise Conflict(
+            "These tickets belong to two requesters, who must not read each other's. Answer them "
+            "separately."
+        )
 
-class Joining(Handling):
-    """As ``Handling``, for two tickets."""
-
-    def merge(
-        self, number: str, author: Person, into: str, *, key: str = "", now: dt.datetime
-    ) -> None:
-        """Goes on in another ticket of the same customer; the earliest start and all pauses count
-        there.
-
-        Raises Conflict for a ticket of somebody else, and for itself.
-        """
-        source, target = serial_of(number), serial_of(into)
-        if source == target:
-            raise Conflict(
-                "A ticket cannot be merged into itself; give the number of the other one."
-            )
-        owners = [self._store.standing(serial)[0] for serial in (source, target)]
-        for owned, verb in zip(owners, (Verb.MERGE, Verb.ABSORB), strict=True):
-            access.check(author, verb, owned)
-        if owners[0].customer_id != owners[1].customer_id:
-            raise Conflict(
-                "These are tickets of two customers; one must not read the other's. Answer them "
-                "apart."
-            )
-        taken: list[Facts] = []
-
-        def leaves(facts: Facts, at: dt.datetime) -> Effects:
-            del at
-            taken.append(facts)
+    def leave(ticket: TicketFacts) -> Change:
+        def effects(ticket: TicketFacts, context: Context) -> Effects:
+            del ticket, context
             return Effects({"into": ids.ticket_number(target)}, {"merged_into": target})
 
-        def absorbs(facts: Facts, at: dt.datetime) -> Effects:
-            del at
-            history = _as_kin(taken[-1].history, facts)
-            kin = LinkedTicket(source, "merged", taken[-1].created)
-            return Effects({"from": ids.ticket_number(source)}, kin=kin, history=history)
+        return decide(Command(Verb.MERGE, effects), person, ticket, rules, now)
 
-        steps = (
-            (source, self._decision(Command(Verb.MERGE, author, now, resolve=leaves))),
-            (target, self._decision(Command(Verb.ABSORB, author, now, resolve=absorbs))),
-        )
-        self._store.change_two(steps, once_of(number, author, Verb.MERGE, key))
-
-    def split(
-        self,
-        number: str,
-        author: Person,
-        title: str,
-        description: str,
-        *,
-        event: int | None = None,
-        key: str,
-        now: dt.datetime,
-    ) -> str:
-        """Makes a part of a ticket its own ticket for the same customer, and returns its number.
-
-        ``event`` is the id of the word in which the part was asked: its promise counts from then,
-        default from the start, and pauses since then count too. Raises Invalid for a title or text
-        that no form would take.
-        """
-        serial = serial_of(number)
-        known = self._store.serial_by_key(once_of(number, author, Verb.SPLIT, key))
-        if known is not None:
-            return ids.ticket_number(known)
-        self._check(number, author, Verb.SPLIT)
-        facts = self._store.facts(serial)
-        since = self._store.said_at(serial, event) if event is not None else facts.created
-        if since is None:
-            raise Invalid(
-                "There is no such word in the ticket; choose one of its comments.", field="event"
+    def absorb(ticket: TicketFacts, merged: TicketFacts) -> Change:
+        def effects(ticket: TicketFacts, context: Context) -> Effects:
+            del context
+            return Effects(
+                {"from": ids.ticket_number(source)},
+                link=LinkedTicket(source, "merged", merged.created),
+                history=tuple(
+                    as_merged(event, ticket.level)
+                    for event in merged.history
+                    if event.kind in MERGED_EVENTS
+                ),
             )
-        new = self._part(
-            facts, author, _part_draft(facts, title, description, self._limits), since, now
-        )
-        decide = self._decision(
-            Command(Verb.SPLIT, author, now, public=False, facts={"title": new.draft.title})
-        )
-        part = self._store.split(serial, new, decide, once_of(number, author, Verb.SPLIT, key))
-        return ids.ticket_number(part)
 
-    def _part(
-        self, facts: Facts, author: Person, draft: Draft, since: dt.datetime, now: dt.datetime
-    ) -> NewTicket:
-        at = max(now.replace(microsecond=0), facts.last_at)
-        level, severity = facts.level, self._policy.severities.get(facts.severity)
-        number = ids.ticket_number(facts.ownership.serial)
-        event = NewEvent(
-            Verb.OPEN,
-            at,
-            author.id,
-            author.name,
-            True,
-            True,
-            draft.description,
-            {"level": level, "split_from": number},
-        )
-        pauses = [
-            one for one in facts.history if one.kind in promises.FROM_WHOLE and one.at >= since
-        ]
-        history = (SlaEvent(since, SlaEventKind.ACCEPTED, level=level), *pauses)
-        return NewTicket(
-            draft=draft,
-            customer_id=facts.ownership.customer_id,
-            organisation_id=facts.ownership.organisation_id,
-            severity_title=severity.title if severity else facts.severity,
-            level_title=facts.level_title,
-            level_why=f"Split from {number}.",
-            level=level,
-            policy_version=self._policy.version,
-            urgent=level in self._policy.levels
-            and self._policy.urgent(self._policy.levels[level], facts.severity),
-            event=event,
-            forecast=promises.forecast((), history, self._versions, at),
-            notices=_silent,
-            kin=LinkedTicket(facts.ownership.serial, "split", since),
-            source="split",
-        )
+        return decide(Command(Verb.ABSORB, effects), person, ticket, rules, now)
+
+    repository.merge(source, target, leave, absorb, verb_key(person, Verb.MERGE, source, key))
 
 
-def _as_kin(history: Sequence[SlaEvent], facts: Facts) -> tuple[SlaEvent, ...]:
-    """What a ticket that is merged brings: its acceptance for the time only, its words and its
-    pauses.
+def split(
+    repository: TicketRepository,
+    rules: Rules,
+    person: Person,
+    serial: int,
+    title: str,
+    description: str,
+    *,
+    event: int | None,
+    key: str,
+    now: dt.datetime,
+) -> int:
+    """Makes a part of a ticket its own ticket of the same requester; returns its serial.
+
+    ``event`` is the id of the message that asked for the part: its SLA counts from then, by default
+    from the start, and pauses since then count too. Raises NotFound, Forbidden, Conflict, and
+    Invalid for a title or description that no form would take.
     """
-    taken = [one for one in history if one.kind in promises.FROM_MERGED]
-    return tuple(
-        SlaEvent(o.at, o.kind, level=facts.level) if o.kind is SlaEventKind.ACCEPTED else o
-        for o in taken
+    once = verb_key(person, Verb.SPLIT, serial, key)
+    made_before = repository.serial_by_key(once)
+    if made_before is not None:
+        return made_before
+    ownership, status = repository.ownership(serial)
+    check_use(person, Verb.SPLIT, ownership)
+    next_status(status, Verb.SPLIT)
+
+    ticket = repository.facts(serial)
+    since = ticket.created if event is None else repository.event_at(serial, event)
+    if since is None:
+        raise Invalid("The ticket has no such message. Choose one of its comments.", field="event")
+    named, text = drafts.split_texts(title, description, limits=rules.limits)
+    draft = Draft(
+        named,
+        Type(ticket.type),
+        ticket.severity,
+        text,
+        product=ticket.product,
+        copy_to=ticket.copy_to,
+    )
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        del ticket, context
+        return Effects({"title": named})
+
+    return repository.split(
+        serial,
+        _part(ticket, person, draft, since, rules, now),
+        lambda ticket: decide(Command(Verb.SPLIT, effects), person, ticket, rules, now),
+        once,
     )
 
 
-def _part_draft(facts: Facts, title: str, description: str, limits: drafts.FormLimits) -> Draft:
-    named, said = drafts.part(title, description, limits=limits)
-    return Draft(
-        named, Type(facts.type), facts.severity, said, product=facts.product, copy_to=facts.copy_to
+def _part(
+    ticket: TicketFacts,
+    person: Person,
+    draft: Draft,
+    since: dt.datetime,
+    rules: Rules,
+    now: dt.datetime,
+) -> NewTicket:
+    at = max(now.replace(microsecond=0), ticket.last_at)
+    policy = rules.policy
+    severity = policy.severities.get(ticket.severity)
+    level = policy.levels.get(ticket.level)
+    number = ids.ticket_number(ticket.ownership.serial)
+    event = NewEvent(
+        Verb.OPEN,
+        at,
+        person.id,
+        person.name,
+        by_agent=True,
+        public=True,
+        body=draft.description,
+        facts={"level": ticket.level, "split_from": number},
     )
+    pauses = [event for event in ticket.history if event.kind in SPLIT_EVENTS and event.at >= since]
+    history = (SlaEvent(since, SlaEventKind.ACCEPTED, level=ticket.level), *pauses)
+    return NewTicket(
+        draft=draft,
+        customer_id=ticket.ownership.customer_id,
+        organisation_id=ticket.ownership.organisation_id,
+        severity_title=severity.title if severity else ticket.severity,
+        level_title=ticket.level_title,
+        level_why=f"Split from {number}.",
+        level=ticket.level,
+        policy_version=policy.version,
+        urgent=level is not None and policy.urgent(level, ticket.severity),
+        event=event,
+        forecast=forecast((), history, rules.versions, at),
+        notices=_no_notices,
+        link=LinkedTicket(ticket.ownership.serial, "split", since),
+        source="split",
+    )
+
+
+def _no_notices(number: str) -> tuple[NewNotice, ...]:
+    """The requester reads of the split in the ticket that it came from."""
+    del number
+    return ()

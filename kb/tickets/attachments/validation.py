@@ -1,8 +1,7 @@
-"""Which files may be attached, and what are they really?
+"""Validation of attachments: which files are allowed, judged by their bytes.
 
-The kind is read from the bytes; the name of the client is only a wish. Pure: keeping files is the
-business of ``kb.tickets.attachments.files``. Nothing is ever unpacked: an archive is judged by its
-table of contents.
+The client's file name is only a wish. Nothing is ever unpacked: an archive is judged by its table
+of contents. Pure; storing files is the business of ``kb.tickets.attachments.files``.
 """
 
 from __future__ import annotations
@@ -16,26 +15,26 @@ from dataclasses import dataclass
 
 from kb.tickets.ticket import Upload
 
-ALLOWED = "PNG, GIF, JPG, PDF, text, log, CSV, JSON, ZIP, RAR and EVTX files"
+ALLOWED_FILES = "PNG, GIF, JPG, PDF, text, log, CSV, JSON, ZIP, RAR and EVTX files"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class AttachmentLimits:
     """Sizes in bytes. The zip rules hold for the table of contents of one archive."""
 
     file_bytes: int = 10 * 1024 * 1024
     files: int = 20
     zip_entries: int = 2000
     zip_bytes: int = 500 * 1024 * 1024
-    zip_ratio: int = (
-        200  # unpacked to packed, over the whole file, so that overlapping entries do not hide
-    )
+    #: Unpacked to packed, over the whole file, so that overlapping entries do not hide.
+    zip_ratio: int = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A file type: its magic, the media type it is served with and the endings that suit it, the
-    first by default.
+class FileKind:
+    """A file type: its magic bytes, the media type it is served with, and its endings.
+
+    The first ending is the default.
     """
 
     magic: bytes
@@ -43,17 +42,17 @@ class Kind:
     endings: tuple[str, ...]
 
 
-KINDS: tuple[Kind, ...] = (
-    Kind(b"\x89PNG\r\n\x1a\n", "image/png", ("png",)),
-    Kind(b"GIF87a", "image/gif", ("gif",)),
-    Kind(b"GIF89a", "image/gif", ("gif",)),
-    Kind(b"\xff\xd8\xff", "image/jpeg", ("jpg", "jpeg")),
-    Kind(b"%PDF-", "application/pdf", ("pdf",)),
-    Kind(b"PK\x03\x04", "application/zip", ("zip",)),
-    Kind(b"Rar!\x1a\x07", "application/vnd.rar", ("rar",)),
-    Kind(b"ElfFile\x00", "application/octet-stream", ("evtx",)),
+_FILE_KINDS: tuple[FileKind, ...] = (
+    FileKind(b"\x89PNG\r\n\x1a\n", "image/png", ("png",)),
+    FileKind(b"GIF87a", "image/gif", ("gif",)),
+    FileKind(b"GIF89a", "image/gif", ("gif",)),
+    FileKind(b"\xff\xd8\xff", "image/jpeg", ("jpg", "jpeg")),
+    FileKind(b"%PDF-", "application/pdf", ("pdf",)),
+    FileKind(b"PK\x03\x04", "application/zip", ("zip",)),
+    FileKind(b"Rar!\x1a\x07", "application/vnd.rar", ("rar",)),
+    FileKind(b"ElfFile\x00", "application/octet-stream", ("evtx",)),
 )
-_TEXT = Kind(
+_TEXT = FileKind(
     b"",
     "text/plain",
     ("txt", "log", "csv", "json", "md", "ini", "cfg", "conf", "yaml", "yml", "toml"),
@@ -63,45 +62,46 @@ _MARKUP = re.compile(r"\s*<[a-z!?/]", re.IGNORECASE)
 _MAIL = re.compile(
     r"^(mime-version\s*:|content-type\s*:\s*multipart/)", re.IGNORECASE | re.MULTILINE
 )
-_CONTROLS = re.compile(
-    r"[\x00-\x08\x0e-\x1a\x1c-\x1f]"
-)  # all but tab, line ends and the escape of coloured logs
+#: All but tab, line ends, and the escape character of coloured logs.
+_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
-def mistakes(uploads: Sequence[Upload], limits: Limits) -> list[str]:
-    """One sentence for every file that may not be attached; empty when all may."""
-    found = []
+def errors(uploads: Sequence[Upload], limits: AttachmentLimits) -> list[str]:
+    """One sentence for every file that cannot be attached; empty when all can."""
+    sentences = []
     if len(uploads) > limits.files:
-        found.append(
-            f"{len(uploads)} files are too many; attach at most {limits.files}, or pack them into "
+        sentences.append(
+            f"{len(uploads)} files are too many. Attach up to {limits.files}, or pack them into "
             f"one ZIP."
         )
-    return found + [
-        sentence for upload in uploads[: limits.files] if (sentence := mistake(upload, limits))
-    ]
+    for upload in uploads[: limits.files]:
+        sentence = error_of(upload, limits)
+        if sentence:
+            sentences.append(sentence)
+    return sentences
 
 
-def mistake(upload: Upload, limits: Limits) -> str | None:
-    """Why this file may not be attached; None when it may."""
+def error_of(upload: Upload, limits: AttachmentLimits) -> str | None:
+    """Why this file cannot be attached; None when it can."""
     name = safe_name(upload.name)
     if not upload.data:
-        return f"{name} is empty; attach it again."
+        return f"{name} is empty. Attach it again."
     if len(upload.data) > limits.file_bytes:
         return (
-            f"{name} is larger than {limits.file_bytes // (1024 * 1024)} MB; pack it into a "
-            f"ZIP or cut it."
+            f"{name} is larger than {limits.file_bytes // (1024 * 1024)} MB. Pack it into a ZIP, "
+            f"or attach a part of it."
         )
     kind = sniff(upload.data)
     if kind is None:
         return _refused(name, upload.data)
     if kind.media_type == "application/zip":
-        return _zip_mistake(name, upload.data, limits)
+        return _zip_error(name, upload.data, limits)
     return None
 
 
-def sniff(data: bytes) -> Kind | None:
-    """The kind that the bytes prove, None for one that is not allowed."""
-    for kind in KINDS:
+def sniff(data: bytes) -> FileKind | None:
+    """The kind that the bytes show; None for one that is not allowed."""
+    for kind in _FILE_KINDS:
         if data.startswith(kind.magic):
             return kind
     words = _decoded(data)
@@ -110,9 +110,10 @@ def sniff(data: bytes) -> Kind | None:
     return _TEXT
 
 
-def described(upload: Upload) -> tuple[str, str]:
-    """The name to keep, whose ending suits the content, and the media type. For an upload without a
-    mistake.
+def name_and_type(upload: Upload) -> tuple[str, str]:
+    """The name to store, with an ending that suits the content, and the media type.
+
+    For an upload without an error.
     """
     kind = sniff(upload.data) or _TEXT
     name = safe_name(upload.name)
@@ -142,48 +143,46 @@ def _decoded(data: bytes) -> str | None:
     try:
         words = data.decode(encoding)
     except UnicodeDecodeError:
-        # Logs of old Windows programs: any byte is a letter there, so the control characters
-        # decide.
+        # Logs of old Windows programs, in which any byte is a letter: control characters decide.
         words = data.decode("latin-1")
     return None if _CONTROLS.search(words) else words
 
 
 def _refused(name: str, data: bytes) -> str:
     if data.startswith(b"BM"):
-        return f"{name} is a BMP image; pack it into a ZIP or save it as PNG."
+        return f"{name} is a BMP image. Pack it into a ZIP, or save it as PNG."
     words = _decoded(data)
     if words is not None:
         return (
-            f"{name} is a web page, SVG, XML or mail, which could carry a script; pack it into "
-            f"a ZIP."
+            f"{name} is a web page, SVG, XML or mail, which can contain a script. Pack it into a "
+            f"ZIP."
         )
-    return f"{name} is of a kind that cannot be attached; send {ALLOWED}, or pack it into a ZIP."
+    return f"{name} cannot be attached. Attach {ALLOWED_FILES}, or pack it into a ZIP."
 
 
-def _zip_mistake(name: str, data: bytes, limits: Limits) -> str | None:
+def _zip_error(name: str, data: bytes, limits: AttachmentLimits) -> str | None:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError):
-        return f"{name} cannot be read as a ZIP; pack it again."
+        return f"{name} is not a readable ZIP. Pack it again."
     if not entries:
-        return f"{name} is a ZIP with nothing in it; pack it again."
+        return f"{name} is an empty ZIP. Pack it again."
     if len(entries) > limits.zip_entries:
-        return f"{name} holds {len(entries)} files; pack at most {limits.zip_entries}."
+        return f"{name} contains {len(entries)} files. The limit is {limits.zip_entries}."
     total = sum(entry.file_size for entry in entries)
     if total > limits.zip_bytes or total > len(data) * limits.zip_ratio:
         return (
             f"{name} would unpack to {total // (1024 * 1024)} MB, which is too much for its "
-            f"size; pack less into it."
+            f"size. Pack fewer files into it."
         )
     if any(entry.flag_bits & 0x1 for entry in entries):
-        return f"{name} is protected by a password; pack it without one."
-    bad = next((entry for entry in entries if _leads_out(entry)), None)
-    return (
-        f"{name} holds {safe_name(bad.filename)} outside of its own folder; pack it again."
-        if bad
-        else None
-    )
+        return f"{name} is protected by a password. Pack it without one."
+    outside = next((entry for entry in entries if _leads_out(entry)), None)
+    if outside is not None:
+        inner = safe_name(outside.filename)
+        return f"{name} contains {inner} outside of its own folder. Pack it again."
+    return None
 
 
 def _leads_out(entry: zipfile.ZipInfo) -> bool:

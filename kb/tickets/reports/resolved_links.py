@@ -1,30 +1,26 @@
-"""Which documents did the answers of solved tickets link?
+"""Resolved links: which documents the replies of resolved tickets linked.
 
-What search can learn from: answers by link, and links to articles in public answers of agents. A
-ticket that is no longer there, or no longer solved, teaches nothing. Not for who may see a ticket:
-titles leave here for hashing only.
+Search learns from them: from replies with articles, and from links to articles in public replies.
+A ticket that was deleted or reopened teaches nothing. Titles leave this module only to be hashed.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import Connection, func, select
 
 from kb.database import Database
+from kb.tickets.lifecycle import Status, Verb
 from kb.tickets.tables import ANSWER_LINKS, EVENTS, TICKETS
-from kb.tickets.ticket import Verb
 
 _LINK = re.compile(r"/help/((?:doc|faq|forum)/[\w./-]{1,300})")
-#: Events that are looked through, so that an edit is published in a second beside a million tickets
-#: too.
-RECENT = 200_000
-_AT_ONCE = 500  # ids in one query
-_MOST_LINKS = 20  # of one ticket: who links everything recommends nothing
+#: So many events are read, the newest: publishing takes a second beside a million tickets too.
+_MAX_EVENTS = 200_000
+_IDS_PER_QUERY = 500
+_MAX_LINKS = 20  # of one ticket: a reply that links everything recommends nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,39 +31,47 @@ class ResolvedLinks:
 
 
 def resolved_links(database: Database, *, most: int) -> tuple[ResolvedLinks, ...]:
-    """The ``most`` newest solved tickets whose answers linked documents, oldest first."""
+    """The ``most`` newest resolved tickets whose replies linked documents, oldest first."""
     with database.read() as connection:
-        found = _links(connection)
-        told = [
-            ResolvedLinks(row.title, tuple(found[row.id])[:_MOST_LINKS], row.closed_at)
-            for row in _solved(connection, tuple(found))
-        ]
-    return tuple(sorted(told, key=lambda one: (one.solved_at, one.title))[-most:])
+        links = _links_by_ticket(connection)
+        serials = list(links)
+        resolved = []
+        for start in range(0, len(serials), _IDS_PER_QUERY):
+            query = select(TICKETS.c.id, TICKETS.c.title, TICKETS.c.closed_at).where(
+                TICKETS.c.id.in_(serials[start : start + _IDS_PER_QUERY]),
+                TICKETS.c.status == Status.SOLVED.value,
+                TICKETS.c.closed_at.is_not(None),
+            )
+            for row in connection.execute(query):
+                document_ids = tuple(links[row.id])[:_MAX_LINKS]
+                resolved.append(ResolvedLinks(row.title, document_ids, row.closed_at))
+    return tuple(sorted(resolved, key=lambda ticket: (ticket.solved_at, ticket.title))[-most:])
 
 
-def _links(connection: Connection) -> dict[int, dict[str, None]]:
-    """Ticket -> ids of documents, in the order in which they were linked."""
+def _links_by_ticket(connection: Connection) -> dict[int, dict[str, None]]:
+    """Serial -> ids of documents, in the order in which they were linked."""
     newest = connection.execute(select(func.max(EVENTS.c.id))).scalar() or 0
-    found: dict[int, dict[str, None]] = {}
-    linked = select(ANSWER_LINKS.c.ticket_id, ANSWER_LINKS.c.document_id).where(
-        ANSWER_LINKS.c.event_id > newest - RECENT
+    links: dict[int, dict[str, None]] = {}
+    answers = (
+        select(ANSWER_LINKS.c.ticket_id, ANSWER_LINKS.c.document_id)
+        .where(ANSWER_LINKS.c.event_id > newest - _MAX_EVENTS)
+        .order_by(ANSWER_LINKS.c.event_id)
     )
-    for row in connection.execute(linked.order_by(ANSWER_LINKS.c.event_id)):
-        found.setdefault(row.ticket_id, {})[row.document_id] = None
-    said = EVENTS.c.verb.in_((Verb.REPLY, Verb.LINK)), EVENTS.c.public, EVENTS.c.by_agent
-    written = select(EVENTS.c.ticket_id, EVENTS.c.body).where(EVENTS.c.id > newest - RECENT, *said)
-    for row in connection.execute(
-        written.where(EVENTS.c.body.contains("/help/")).order_by(EVENTS.c.id)
-    ):
-        for link in _LINK.finditer(row.body):
-            found.setdefault(row.ticket_id, {})[link[1].rstrip("./-")] = None
-    return found
+    for row in connection.execute(answers):
+        links.setdefault(row.ticket_id, {})[row.document_id] = None
 
-
-def _solved(connection: Connection, ids: Sequence[int]) -> Iterator[Any]:
-    for start in range(0, len(ids), _AT_ONCE):
-        these = TICKETS.c.id.in_(ids[start : start + _AT_ONCE])
-        solved = select(TICKETS.c.id, TICKETS.c.title, TICKETS.c.closed_at).where(
-            these, TICKETS.c.status == "solved"
+    replies = (
+        select(EVENTS.c.ticket_id, EVENTS.c.body)
+        .where(
+            EVENTS.c.id > newest - _MAX_EVENTS,
+            EVENTS.c.verb.in_((Verb.REPLY.value, Verb.LINK.value)),
+            EVENTS.c.public,
+            EVENTS.c.by_agent,
+            EVENTS.c.body.contains("/help/"),
         )
-        yield from connection.execute(solved.where(TICKETS.c.closed_at.is_not(None)))
+        .order_by(EVENTS.c.id)
+    )
+    for row in connection.execute(replies):
+        for link in _LINK.finditer(row.body):
+            links.setdefault(row.ticket_id, {})[link[1].rstrip("./-")] = None
+    return links

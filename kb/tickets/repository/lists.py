@@ -1,40 +1,40 @@
-"""Which tickets, in what order?
+"""Lists of tickets: the requester's own and the agents' queue, filtered and paged by the database.
 
-The customer's own list and the agents' queue, filtered and paged by the database. Who may ask for
-which list is decided by the desk; single tickets are read by ``kb.tickets.repository.repository``.
+Who may ask for which list is decided in ``kb.tickets.desk`` and ``kb.tickets.queue``. Single
+tickets are loaded by ``kb.tickets.repository.repository``.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, true
+from sqlalchemy import ColumnElement, Select, and_, or_, select, text, true
 
 from kb import ids
 from kb.database import Database
 from kb.errors import Invalid
 from kb.people.tables import ORGANISATIONS, PEOPLE
-from kb.tickets import sla_targets as promises
-from kb.tickets.repository import fulltext as words
+from kb.sla.target import TargetState
+from kb.tickets.lifecycle import ACTIVE, Status
+from kb.tickets.repository import fulltext
+from kb.tickets.sla_targets import target_view
 from kb.tickets.tables import TICKETS
-from kb.tickets.ticket import ACTIVE as STILL_OPEN
-from kb.tickets.ticket import Status, TicketRow
+from kb.tickets.ticket import TicketRow
 
-PER_PAGE = 25
-#: Pages end here; who looks for more narrows the list.
+TICKETS_PER_PAGE = 25
+#: Pages end here; whoever needs more narrows the list.
 LAST_PAGE = 400
-#: Totals are counted up to here; a list that is longer says this number.
-MOST = PER_PAGE * LAST_PAGE
-RECENTLY = dt.timedelta(days=30)
-#: Besides the single statuses: everything, what is not closed, and that with what was closed lately
-#: (B25).
-ALL, ACTIVE, RECENT = "all", "active", "recent"
-_OPEN = tuple(status.value for status in STILL_OPEN)
-_ENDED_OTHERWISE = (Status.CANCELLED, Status.VOID, Status.MERGED)
+_MAX_LISTED = TICKETS_PER_PAGE * LAST_PAGE
+#: A total is counted so far past the page that is shown.
+_COUNTED_AHEAD = 1_000
+_RECENTLY = dt.timedelta(days=30)
+#: Besides single statuses: everything, what is not closed, and that with what was closed recently.
+ANY_STATUS, ACTIVE_STATUSES, RECENT_STATUSES = "all", "active", "recent"
+_ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
+_SELDOM = (Status.CANCELLED, Status.VOID, Status.MERGED)
 
 _ASSIGNEE = PEOPLE.alias("assignee")
 ROWS = (
@@ -49,12 +49,10 @@ ROWS = (
     .outerjoin(ORGANISATIONS, TICKETS.c.organisation_id == ORGANISATIONS.c.id)
     .outerjoin(_ASSIGNEE, TICKETS.c.assignee_id == _ASSIGNEE.c.id)
 )
-#: How far past the page that is shown a total is counted.
-AHEAD = 1_000
 _NEWEST = (TICKETS.c.id.desc(),)
 _LAST_FILED = (TICKETS.c.created_at.desc(), TICKETS.c.id.desc())
-#: Urgent lane, due instant, arrival; the words are those of the index, so that no row is sorted.
-QUEUE = (
+#: Urgent tickets, due instant, arrival. Worded as its index is, so that no row is sorted.
+QUEUE_ORDER = (
     text("tickets.urgent DESC"),
     text("(tickets.next_due IS NULL)"),
     TICKETS.c.next_due,
@@ -63,18 +61,16 @@ QUEUE = (
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
-    """What a list is narrowed to; empty words narrow nothing. ``since`` and ``until`` are creation
-    instants.
-    """
+class TicketFilter:
+    """What a list shows; empty values filter nothing. ``since`` and ``until`` are for filing."""
 
-    status: str = ALL
+    status: str = ANY_STATUS
     words: str = ""
     level: str = ""
     product: str = ""
     since: dt.datetime | None = None
     until: dt.datetime | None = None
-    assignee: int | None = None  # a person's id; 0: nobody's
+    assignee: int | None = None  # a person's id; 0: unassigned
 
 
 class TicketLists:
@@ -84,7 +80,7 @@ class TicketLists:
     def mine(
         self,
         person_id: int,
-        narrowed: Filter,
+        narrowed: TicketFilter,
         page: int,
         *,
         organisation_id: int | None = None,
@@ -100,56 +96,57 @@ class TicketLists:
         return self._page(whose, narrowed, _NEWEST, page, now, internal=False)
 
     def queue(
-        self, narrowed: Filter, page: int, *, now: dt.datetime
+        self, narrowed: TicketFilter, page: int, *, now: dt.datetime
     ) -> tuple[int, tuple[TicketRow, ...]]:
-        """Everybody's tickets: those still open in the order to be answered, lists with closed ones
-        newest first.
+        """Everybody's tickets: active ones in the order to answer them, others newest first.
 
         Raises Invalid for an unknown status or page.
         """
-        order = QUEUE if narrowed.status in (ACTIVE, *_OPEN) else _LAST_FILED
+        active = narrowed.status in (ACTIVE_STATUSES, *_ACTIVE_VALUES)
+        order = QUEUE_ORDER if active else _LAST_FILED
         return self._page(true(), narrowed, order, page, now, internal=True)
 
-    def overdue(self, most: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
-        """What has been breached and still runs, the longest first."""
-        late = ROWS.where(status_is(ACTIVE, now), TICKETS.c.next_due < now)
-        return self._rows(late.order_by(TICKETS.c.next_due, TICKETS.c.id).limit(most), now)
+    def breached(self, limit: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
+        """What is past its due time and still runs, the longest first."""
+        return self._by_due(TICKETS.c.next_due < now, limit, now)
 
-    def coming(self, most: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
-        """What will be breached next, the soonest first."""
-        soon = ROWS.where(status_is(ACTIVE, now), TICKETS.c.next_due >= now)
-        return self._rows(soon.order_by(TICKETS.c.next_due, TICKETS.c.id).limit(most), now)
+    def due_next(self, limit: int, *, now: dt.datetime) -> tuple[TicketRow, ...]:
+        """What is due next, the soonest first."""
+        return self._by_due(TICKETS.c.next_due >= now, limit, now)
 
     def similar(
         self,
-        line: str,
-        but: int,
-        most: int,
+        serial: int,
+        limit: int,
         *,
         status: Sequence[Status] = (Status.SOLVED,),
         now: dt.datetime,
     ) -> tuple[TicketRow, ...]:
-        """Tickets of a status that share the rarest words of ``line``, the likest first."""
+        """Other tickets of a status that share the rarest words of this title, closest first."""
         with self._database.read() as connection:
-            asked = words.telling(connection, line)
-            if not asked:
-                return ()
-            bounds = {"asked": asked, "but": but, "most": most, "status": status}
-            found = [row.id for row in connection.execute(words.LIKE, bounds)]
-            rows = {
-                row["id"]: row_of(row, now)
-                for row in connection.execute(ROWS.where(TICKETS.c.id.in_(found))).mappings()
-            }
-            return tuple(rows[serial] for serial in found)
+            title = connection.execute(
+                select(TICKETS.c.title).where(TICKETS.c.id == serial)
+            ).scalar_one()
+            serials = fulltext.similar_tickets(connection, title, serial, limit, status)
+            query = ROWS.where(TICKETS.c.id.in_(serials))
+            rows = {row["id"]: row_of(row, now) for row in connection.execute(query).mappings()}
+            return tuple(rows[serial] for serial in serials)
 
-    def _rows(self, query: Select[Any], now: dt.datetime) -> tuple[TicketRow, ...]:
+    def _by_due(
+        self, condition: ColumnElement[bool], limit: int, now: dt.datetime
+    ) -> tuple[TicketRow, ...]:
+        query: Select[Any] = (
+            ROWS.where(status_condition(ACTIVE_STATUSES, now), condition)
+            .order_by(TICKETS.c.next_due, TICKETS.c.id)
+            .limit(limit)
+        )
         with self._database.read() as connection:
             return tuple(row_of(row, now) for row in connection.execute(query).mappings())
 
     def _page(
         self,
         whose: ColumnElement[bool],
-        narrowed: Filter,
+        narrowed: TicketFilter,
         order: tuple[Any, ...],
         page: int,
         now: dt.datetime,
@@ -158,65 +155,58 @@ class TicketLists:
     ) -> tuple[int, tuple[TicketRow, ...]]:
         if not 1 <= page <= LAST_PAGE:
             raise Invalid(
-                f"There is no page {page}; pages count from 1 to {LAST_PAGE}.", field="page"
+                f"There is no page {page}. Pages are numbered from 1 to {LAST_PAGE}.",
+                field="page",
             )
         conditions = _conditions(narrowed, now)
         with self._database.read() as connection:
             if narrowed.words.strip():
-                found = words.tickets(connection, narrowed.words, internal=internal)
-                conditions.append(
-                    TICKETS.c.id.in_(
-                        select(
-                            func.json_each(json.dumps(sorted(found))).table_valued("value").c.value
-                        )
-                    )
-                )
-            # Which tickets, a few pages ahead for the pager, and then only the rows of this page:
-            # for words, whose tickets lie all over the file, each is looked at once. Nobody counts
-            # a million for a last page.
-            before = (page - 1) * PER_PAGE
-            wanted = (
+                serials = fulltext.matching_tickets(connection, narrowed.words, internal=internal)
+                conditions.append(fulltext.one_of(TICKETS.c.id, serials))
+
+            # First the serials, a few pages ahead for the pager, and then the rows of this page
+            # only: tickets with a word lie all over the file, and each is read once. Nobody counts
+            # a million rows for a last page.
+            start = (page - 1) * TICKETS_PER_PAGE
+            query = (
                 select(TICKETS.c.id)
                 .where(whose, *conditions)
                 .order_by(*order)
-                .limit(min(MOST, before + AHEAD))
+                .limit(min(_MAX_LISTED, start + _COUNTED_AHEAD))
             )
-            serials = connection.execute(wanted).scalars().all()
-            shown = serials[before : before + PER_PAGE]
-            query = ROWS.where(TICKETS.c.id.in_(shown))
-            rows = {row["id"]: row_of(row, now) for row in connection.execute(query).mappings()}
-            return len(serials), tuple(rows[serial] for serial in shown)
+            listed = connection.execute(query).scalars().all()
+            shown = listed[start : start + TICKETS_PER_PAGE]
+            page_rows = connection.execute(ROWS.where(TICKETS.c.id.in_(shown))).mappings()
+            rows = {row["id"]: row_of(row, now) for row in page_rows}
+            return len(listed), tuple(rows[serial] for serial in shown)
 
 
-def row_of(found: Any, now: dt.datetime) -> TicketRow:
-    """A row of ``ROWS`` as a value; its due promise is judged at ``now``."""
-    running = found["next_due"] is not None
-    due = (
-        promises.due(found["next_target"], promises.RUNNING, found["next_due"], None, now)
-        if running
-        else None
-    )
+def row_of(row: Any, now: dt.datetime) -> TicketRow:
+    """A row of ``ROWS`` as a value; its SLA target is judged at ``now``."""
+    due = None
+    if row["next_due"] is not None:
+        due = target_view(row["next_target"], TargetState.RUNNING, row["next_due"], None, now)
     return TicketRow(
-        number=ids.ticket_number(found["id"]),
-        title=found["title"],
-        status=Status(found["status"]),
-        severity=found["severity"],
-        level=found["level_title"] or found["level"],
-        customer=found["customer"],
-        organisation=found["organisation"] or "",
-        assignee=found["assignee"] or "",
-        created=found["created_at"],
-        updated=found["updated_at"],
+        number=ids.ticket_number(row["id"]),
+        title=row["title"],
+        status=Status(row["status"]),
+        severity=row["severity"],
+        level=row["level_title"] or row["level"],
+        customer=row["customer"],
+        organisation=row["organisation"] or "",
+        assignee=row["assignee"] or "",
+        created=row["created_at"],
+        updated=row["updated_at"],
         due=due,
-        customer_id=found["customer_id"],
-        product=found["product"],
-        urgent=found["urgent"],
-        escalated=found["escalated_at"] is not None,
+        customer_id=row["customer_id"],
+        product=row["product"],
+        urgent=row["urgent"],
+        escalated=row["escalated_at"] is not None,
     )
 
 
-def _conditions(narrowed: Filter, now: dt.datetime) -> list[ColumnElement[bool]]:
-    conditions = [status_is(narrowed.status or ALL, now)]
+def _conditions(narrowed: TicketFilter, now: dt.datetime) -> list[ColumnElement[bool]]:
+    conditions = [status_condition(narrowed.status or ANY_STATUS, now)]
     if narrowed.level:
         conditions.append(TICKETS.c.level == narrowed.level)
     if narrowed.product:
@@ -234,20 +224,21 @@ def _conditions(narrowed: Filter, now: dt.datetime) -> list[ColumnElement[bool]]
     return conditions
 
 
-def status_is(status: str, now: dt.datetime) -> ColumnElement[bool]:
-    if status == ALL:
+def status_condition(status: str, now: dt.datetime) -> ColumnElement[bool]:
+    """Raises Invalid for an unknown status."""
+    if status == ANY_STATUS:
         return true()
-    if status == ACTIVE:
-        return text("tickets.status IN ('open', 'waiting', 'paused')")  # type: ignore[return-value]  # the index's own words
-    if status == RECENT:
-        return or_(TICKETS.c.status.in_(_OPEN), TICKETS.c.closed_at > now - RECENTLY)
+    if status == ACTIVE_STATUSES:
+        return text("tickets.status IN ('open', 'waiting', 'paused')")  # type: ignore[return-value]  # worded as its index is
+    if status == RECENT_STATUSES:
+        return or_(TICKETS.c.status.in_(_ACTIVE_VALUES), TICKETS.c.closed_at > now - _RECENTLY)
     if status not in tuple(Status):
-        known = ", ".join((ALL, ACTIVE, RECENT, *Status))
-        raise Invalid(f"{status!r:.40} is no status; give {known}.", field="status")
-    if status in _OPEN:
-        return and_(status_is(ACTIVE, now), TICKETS.c.status == status)
-    if status in _ENDED_OTHERWISE:
-        # As above: these are few, and have an index of their own.
+        choices = ", ".join((ANY_STATUS, ACTIVE_STATUSES, RECENT_STATUSES, *Status))
+        raise Invalid(f"Unknown status {status!r:.40}. Available: {choices}.", field="status")
+
+    if status in _ACTIVE_VALUES:
+        return and_(status_condition(ACTIVE_STATUSES, now), TICKETS.c.status == status)
+    if status in _SELDOM:  # these have an index of their own, worded like this
         seldom = text("tickets.status IN ('cancelled', 'void', 'merged')")
         return and_(seldom, TICKETS.c.status == status)
     return TICKETS.c.status == status

@@ -1,7 +1,7 @@
-"""How do rows become a ticket again?
+"""Load: how rows become a ticket again, and the facts that decisions are made from.
 
-Functions on an open connection, so that whoever calls them reads one consistent snapshot. Lists of
-tickets are the business of ``kb.tickets.repository.lists``; nothing here writes.
+Functions on an open connection, so that their caller reads one consistent snapshot. Nothing here
+writes. Lists of tickets are in ``kb.tickets.repository.lists``.
 """
 
 from __future__ import annotations
@@ -16,12 +16,19 @@ from kb import ids
 from kb.people.repository.people import entitled
 from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.sla.clock import SlaEvent, SlaEventKind
-from kb.tickets import permissions as access
-from kb.tickets import sla_targets as promises
-from kb.tickets.changeset import Facts
-from kb.tickets.permissions import Ownership
+from kb.sla.target import TargetState
+from kb.tickets.changeset import TicketFacts
+from kb.tickets.lifecycle import VERBS, Status, Verb
+from kb.tickets.permissions import Ownership, ticket_not_found
 from kb.tickets.repository.lists import row_of
-from kb.tickets.sla_targets import TargetRow
+from kb.tickets.sla_targets import (
+    MERGED_EVENTS,
+    SPLIT_EVENTS,
+    TargetRow,
+    as_merged,
+    clock_events,
+    target_view,
+)
 from kb.tickets.tables import (
     ALARMS,
     ATTACHMENTS,
@@ -42,10 +49,8 @@ from kb.tickets.ticket import (
     Event,
     Proposal,
     Rating,
-    Status,
     Ticket,
     Type,
-    Verb,
 )
 
 _ASSIGNEE = PEOPLE.alias("assignee")
@@ -68,16 +73,7 @@ _FACTS = (
     .outerjoin(_ASSIGNEE, TICKETS.c.assignee_id == _ASSIGNEE.c.id)
     .outerjoin(COUPON_USES, COUPON_USES.c.ticket_id == TICKETS.c.id)
 )
-#: What the public hears as somebody's word.
-_WORDS = {
-    Verb.REPLY: "agent",
-    Verb.LINK: "agent",
-    Verb.COMMENT: "customer",
-    Verb.ESCALATE: "customer",
-}
-
-
-_STANDING = (
+_OWNERSHIP = (
     select(
         TICKETS.c.id,
         TICKETS.c.customer_id,
@@ -90,23 +86,26 @@ _STANDING = (
 )
 
 
-def standing(connection: Connection, serial: int) -> tuple[Ownership, Status]:
+# --- Facts for a decision
+
+
+def ownership(connection: Connection, serial: int) -> tuple[Ownership, Status]:
     """Raises NotFound."""
-    row = connection.execute(_STANDING, {"serial": serial}).first()
+    row = connection.execute(_OWNERSHIP, {"serial": serial}).first()
     if row is None:
-        raise access.absent()
-    return Ownership(row.id, row.customer_id, row.organisation_id, bool(row.shared_view)), Status(
-        row.status
-    )
+        raise ticket_not_found()
+    owner = Ownership(row.id, row.customer_id, row.organisation_id, bool(row.shared_view))
+    return owner, Status(row.status)
 
 
-def facts(connection: Connection, serial: int) -> Facts:
+def ticket_facts(connection: Connection, serial: int) -> TicketFacts:
+    """Raises NotFound."""
     row = connection.execute(_FACTS.where(TICKETS.c.id == serial)).first()
     if row is None:
-        raise access.absent()
-    events = _happened(connection, (serial,))[serial]
+        raise ticket_not_found()
+    events = _events_by_ticket(connection, (serial,))
     category, licence = entitled(row, row.customer_email, row.created_at)
-    return Facts(
+    return TicketFacts(
         ownership=Ownership(row.id, row.customer_id, row.organisation_id, bool(row.shared_view)),
         status=Status(row.status),
         level=row.level,
@@ -117,97 +116,95 @@ def facts(connection: Connection, serial: int) -> Facts:
         category=category,
         licence=licence,
         coupon=row.coupon if row.released_at is None else "",
-        coupon_level=_first_level(events, row.level) if row.coupon else "",
+        coupon_level=_first_level(events[serial], row.level) if row.coupon else "",
         customer_email=row.customer_email,
         customer_guest=row.customer_guest,
         assignee_email=row.assignee_email or "",
-        watchers=watchers(connection, serial, "email"),
+        watchers=_watchers(connection, serial, "email"),
         copy_to=tuple(row.copy_to),
         created=row.created_at,
-        last_at=events[-1].at,
-        last_word=_last_word(events),
+        last_at=events[serial][-1].at,
+        last_speaker=_last_speaker(events[serial]),
         remind_at=row.remind_at,
         next_at=row.next_at,
-        proposal=_proposal(connection, serial),
-        target_rows=target_rows(connection, (serial,)).get(serial, ()),
-        history=_histories(connection, {serial: row.level}, {serial: events})[serial],
+        proposal=_open_proposal(connection, serial),
+        target_rows=stored_targets(connection, (serial,)).get(serial, ()),
+        history=_histories(connection, {serial: row.level}, events)[serial],
     )
 
 
-def _last_word(events: Sequence[Any]) -> str:
+def _last_speaker(events: Sequence[Any]) -> str:
+    """Who wrote last in public: agent or customer."""
     for event in reversed(events):
-        if event.verb == Verb.AWAIT and event.facts.get("said"):
+        verb = Verb(event.verb)
+        if verb is Verb.AWAIT and event.facts.get("said"):
             return "agent"
-        if event.public and Verb(event.verb) in _WORDS:
-            return _WORDS[Verb(event.verb)]
+        if event.public and VERBS[verb].clock is SlaEventKind.COMMENT:
+            return "agent" if event.by_agent else "customer"
     return "customer"
 
 
-def _happened(connection: Connection, serials: Sequence[int]) -> dict[int, list[Any]]:
-    """The events of each ticket without their texts."""
+# --- What the SLA clock hears
+
+
+def clock_histories(
+    connection: Connection, levels: Mapping[int, str]
+) -> dict[int, tuple[SlaEvent, ...]]:
+    """The history of each ticket, with that of linked ones. ``levels``: serials, levels of today."""
+    return _histories(connection, levels, _events_by_ticket(connection, list(levels)))
+
+
+def _events_by_ticket(connection: Connection, serials: Sequence[int]) -> dict[int, list[Any]]:
+    """The events of each ticket without their texts, oldest first."""
     c = EVENTS.c
     query = select(c.id, c.ticket_id, c.at, c.verb, c.by_agent, c.public, c.facts)
-    found: dict[int, list[Any]] = {serial: [] for serial in serials}
+    events: dict[int, list[Any]] = {serial: [] for serial in serials}
     for row in connection.execute(query.where(c.ticket_id.in_(serials)).order_by(c.id)):
-        found[row.ticket_id].append(row)
-    return found
-
-
-def histories(connection: Connection, levels: Mapping[int, str]) -> dict[int, tuple[SlaEvent, ...]]:
-    """What the clock hears of each ticket, kin included. ``levels`` holds the serials and their
-    levels of today.
-    """
-    return _histories(connection, levels, _happened(connection, list(levels)))
+        events[row.ticket_id].append(row)
+    return events
 
 
 def _histories(
     connection: Connection, levels: Mapping[int, str], events: Mapping[int, list[Any]]
 ) -> dict[int, tuple[SlaEvent, ...]]:
-    kin = connection.execute(
+    links = connection.execute(
         select(TICKET_LINKS).where(TICKET_LINKS.c.ticket_id.in_(list(levels)))
     ).all()
-    others = {row.other_id for row in kin} - set(levels)
+    others = {link.other_id for link in links} - set(levels)
     if others:
-        events = {**events, **_happened(connection, sorted(others))}
-    found = {serial: list(_heard(events[serial], level)) for serial, level in levels.items()}
-    for row in kin:
-        wanted = promises.FROM_MERGED if row.kind == "merged" else promises.FROM_WHOLE
-        level = levels[row.ticket_id]
-        if row.kind == "split":
-            found[row.ticket_id].append(
-                SlaEvent(
-                    row.since,
-                    SlaEventKind.ACCEPTED,
-                    level=_first_level(events[row.ticket_id], level),
-                )
-            )
-        taken = [
-            one
-            for one in _heard(events[row.other_id], level)
-            if one.kind in wanted and one.at <= row.at
+        events = {**events, **_events_by_ticket(connection, sorted(others))}
+
+    histories = {serial: _heard(events[serial], level) for serial, level in levels.items()}
+    for link in links:
+        history, level = histories[link.ticket_id], levels[link.ticket_id]
+        if link.kind == "split":
+            first_level = _first_level(events[link.ticket_id], level)
+            history.append(SlaEvent(link.since, SlaEventKind.ACCEPTED, level=first_level))
+        kinds = MERGED_EVENTS if link.kind == "merged" else SPLIT_EVENTS
+        history += [
+            as_merged(event, level)
+            for event in _heard(events[link.other_id], level)
+            if event.kind in kinds and event.at <= link.at
         ]
-        found[row.ticket_id] += [_as(one, level) for one in taken]
-    return {serial: tuple(heard) for serial, heard in found.items()}
-
-
-def _as(one: SlaEvent, level: str) -> SlaEvent:
-    """An acceptance of kin counts for its time, not for its level."""
-    return SlaEvent(one.at, one.kind, level=level) if one.kind is SlaEventKind.ACCEPTED else one
+    return {serial: tuple(history) for serial, history in histories.items()}
 
 
 def _heard(events: Sequence[Any], level: str) -> list[SlaEvent]:
-    first = _first_level(events, level)
-    return [
-        one
-        for event in events
-        for one in promises.heard(
-            Verb(event.verb), event.at, by_agent=event.by_agent, facts=event.facts, level=first
+    first_level = _first_level(events, level)
+    heard: list[SlaEvent] = []
+    for event in events:
+        heard += clock_events(
+            Verb(event.verb),
+            event.at,
+            by_agent=event.by_agent,
+            facts=event.facts,
+            level=first_level,
         )
-    ]
+    return heard
 
 
 def _first_level(events: Sequence[Any], level: str) -> str:
-    """The level a ticket was filed at; those of old say it only by what they were moved from."""
+    """The level that a ticket was filed at; old ones say it only in their first move."""
     for event in events:
         if event.verb == Verb.OPEN and event.facts.get("level"):
             return str(event.facts["level"])
@@ -216,27 +213,110 @@ def _first_level(events: Sequence[Any], level: str) -> str:
     return level
 
 
-def target_rows(connection: Connection, serials: Sequence[int]) -> dict[int, tuple[TargetRow, ...]]:
+def stored_targets(
+    connection: Connection, serials: Sequence[int]
+) -> dict[int, tuple[TargetRow, ...]]:
+    """The SLA targets by ticket, oldest first."""
     query = select(TARGETS).where(TARGETS.c.ticket_id.in_(serials)).order_by(TARGETS.c.id)
-    found: dict[int, list[TargetRow]] = {}
+    rows: dict[int, list[TargetRow]] = {}
     for row in connection.execute(query):
-        one = TargetRow(
+        target = TargetRow(
             target=row.target,
             started_at=row.started_at,
             due_at=row.due_at,
             level=row.level,
             policy_version=row.policy_version,
             cycle=row.cycle,
-            state=row.state,
+            state=TargetState(row.state),
             met_at=row.met_at,
             version_at=row.version_at,
             grace=row.grace,
         )
-        found.setdefault(row.ticket_id, []).append(one)
-    return {serial: tuple(rows) for serial, rows in found.items()}
+        rows.setdefault(row.ticket_id, []).append(target)
+    return {serial: tuple(targets) for serial, targets in rows.items()}
 
 
-def watchers(connection: Connection, serial: int, column: str) -> tuple[str, ...]:
+# --- The whole ticket
+
+
+def load_ticket(
+    connection: Connection, row: Any, internal: bool, now: dt.datetime, *, owner: bool = True
+) -> Ticket:
+    """The ticket without its ledgers, which the desk computes from the policies."""
+    serial = row["id"]
+    rating = connection.execute(select(RATINGS).where(RATINGS.c.ticket_id == serial)).first()
+    targets = stored_targets(connection, (serial,)).get(serial, ())
+    return Ticket(
+        row=row_of(row, now),
+        type=Type(row["type"]),
+        module=row["module"],
+        version=row["version"],
+        severity_title=row["severity_title"],
+        severity_detail=row["severity_detail"],
+        level_why=row["level_why"],
+        copy_to=tuple(row["copy_to"]),
+        dues=tuple(
+            target_view(
+                target.target,
+                target.state,
+                target.due_at,
+                target.met_at,
+                now,
+                cycle=target.cycle,
+                grace=target.grace,
+            )
+            for target in targets
+        ),
+        ledger=(),
+        consulted=_consulted(connection, serial),
+        events=_events(connection, serial, internal),
+        level_key=row["level"],
+        severity=row["severity"],
+        proposal=_open_proposal(connection, serial),
+        rating=Rating(rating.score, rating.words, rating.at) if rating else None,
+        remind_at=row["remind_at"],
+        merged_into=ids.ticket_number(row["merged_into"]) if row["merged_into"] else "",
+        related=_related(connection, serial),
+        coupon=_coupon(connection, serial, row["coupon"]) if owner or internal else "",
+        alarms=_alarms(connection, serial) if internal else (),
+        watchers=_watchers(connection, serial, "name") if internal else (),
+    )
+
+
+def _events(connection: Connection, serial: int, internal: bool) -> tuple[Event, ...]:
+    files: dict[int, list[Attachment]] = {}
+    attachments = (
+        select(ATTACHMENTS)
+        .where(ATTACHMENTS.c.ticket_id == serial)
+        .order_by(ATTACHMENTS.c.position)
+    )
+    for row in connection.execute(attachments):
+        files.setdefault(row.event_id, []).append(attachment_of(row))
+
+    visible = EVENTS.c.ticket_id == serial
+    if not internal:
+        visible = and_(visible, EVENTS.c.public)
+    return tuple(
+        Event(
+            at=row.at,
+            verb=Verb(row.verb),
+            actor=row.actor,
+            by_agent=row.by_agent,
+            public=row.public,
+            body=row.body,
+            facts=row.facts,
+            attachments=tuple(files.get(row.id, ())),
+            id=row.id,
+        )
+        for row in connection.execute(select(EVENTS).where(visible).order_by(EVENTS.c.id))
+    )
+
+
+def attachment_of(row: Any) -> Attachment:
+    return Attachment(row.ref, row.name, row.media_type, row.size, row.key)
+
+
+def _watchers(connection: Connection, serial: int, column: str) -> tuple[str, ...]:
     query = (
         select(PEOPLE.c[column])
         .select_from(WATCHERS.join(PEOPLE, WATCHERS.c.person_id == PEOPLE.c.id))
@@ -246,49 +326,10 @@ def watchers(connection: Connection, serial: int, column: str) -> tuple[str, ...
     return tuple(connection.execute(query).scalars())
 
 
-def _proposal(connection: Connection, serial: int) -> Proposal | None:
+def _open_proposal(connection: Connection, serial: int) -> Proposal | None:
     query = select(PROPOSALS).where(PROPOSALS.c.ticket_id == serial, PROPOSALS.c.state == "open")
     row = connection.execute(query.order_by(PROPOSALS.c.id.desc())).first()
     return Proposal(row.severity, row.detail, row.why, row.at) if row else None
-
-
-def ticket(
-    connection: Connection, found: Any, internal: bool, now: dt.datetime, *, owner: bool = True
-) -> Ticket:
-    """The whole ticket, without its ledger: that is derived from the policies by the desk."""
-    serial = found["id"]
-    rows = target_rows(connection, (serial,)).get(serial, ())
-    dues = tuple(
-        promises.due(
-            one.target, one.state, one.due_at, one.met_at, now, cycle=one.cycle, grace=one.grace
-        )
-        for one in rows
-    )
-    rated = connection.execute(select(RATINGS).where(RATINGS.c.ticket_id == serial)).first()
-    return Ticket(
-        row=row_of(found, now),
-        type=Type(found["type"]),
-        module=found["module"],
-        version=found["version"],
-        severity_title=found["severity_title"],
-        severity_detail=found["severity_detail"],
-        level_why=found["level_why"],
-        copy_to=tuple(found["copy_to"]),
-        dues=dues,
-        ledger=(),
-        consulted=_consulted(connection, serial),
-        events=_events(connection, serial, internal),
-        level_key=found["level"],
-        severity=found["severity"],
-        proposal=_proposal(connection, serial),
-        rating=Rating(rated.score, rated.words, rated.at) if rated else None,
-        remind_at=found["remind_at"],
-        merged_into=ids.ticket_number(found["merged_into"]) if found["merged_into"] else "",
-        related=_related(connection, serial),
-        coupon=_coupon(connection, serial, found["coupon"]) if owner or internal else "",
-        alarms=_alarms(connection, serial) if internal else (),
-        watchers=watchers(connection, serial, "name") if internal else (),
-    )
 
 
 def _coupon(connection: Connection, serial: int, code: str) -> str:
@@ -299,11 +340,11 @@ def _coupon(connection: Connection, serial: int, code: str) -> str:
 
 
 def _related(connection: Connection, serial: int) -> tuple[str, ...]:
-    kin = select(TICKET_LINKS.c.ticket_id, TICKET_LINKS.c.other_id).where(
+    links = select(TICKET_LINKS.c.ticket_id, TICKET_LINKS.c.other_id).where(
         or_(TICKET_LINKS.c.ticket_id == serial, TICKET_LINKS.c.other_id == serial)
     )
-    others = {one for row in connection.execute(kin) for one in row if one != serial}
-    return tuple(ids.ticket_number(other) for other in sorted(others))
+    serials = {either for link in connection.execute(links) for either in link} - {serial}
+    return tuple(ids.ticket_number(other) for other in sorted(serials))
 
 
 def _alarms(connection: Connection, serial: int) -> tuple[Alarm, ...]:
@@ -319,37 +360,3 @@ def _consulted(connection: Connection, serial: int) -> tuple[Consulted, ...]:
     return tuple(
         Consulted(row.document_id, row.title, row.outcome) for row in connection.execute(query)
     )
-
-
-def _events(connection: Connection, serial: int, internal: bool) -> tuple[Event, ...]:
-    files: dict[int, list[Attachment]] = {}
-    held = (
-        select(ATTACHMENTS)
-        .where(ATTACHMENTS.c.ticket_id == serial)
-        .order_by(ATTACHMENTS.c.position)
-    )
-    for row in connection.execute(held):
-        files.setdefault(row.event_id, []).append(attachment(row))
-    seen = (
-        EVENTS.c.ticket_id == serial
-        if internal
-        else and_(EVENTS.c.ticket_id == serial, EVENTS.c.public)
-    )
-    return tuple(
-        Event(
-            at=row.at,
-            verb=Verb(row.verb),
-            actor=row.actor,
-            by_agent=row.by_agent,
-            public=row.public,
-            body=row.body,
-            facts=row.facts,
-            attachments=tuple(files.get(row.id, ())),
-            id=row.id,
-        )
-        for row in connection.execute(select(EVENTS).where(seen).order_by(EVENTS.c.id))
-    )
-
-
-def attachment(row: Any) -> Attachment:
-    return Attachment(row.ref, row.name, row.media_type, row.size, row.key)

@@ -1,33 +1,38 @@
-"""How does each part of a decision become rows?
+"""Save: how a new ticket, and each change of one, become rows.
 
-Functions on the connection of one transaction, called by ``kb.tickets.repository.repository`` and
-the sweeper: number, event, words, promises, alarms, notices, coupon. What is saved was decided
-before; nothing here knows a policy or a person's rights.
+Functions on the connection of one transaction, so that everything is saved or nothing is. What is
+saved was decided before; nothing here knows a policy or a person's permissions.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
+from kb import ids
+from kb.analytics.deflection import end_episode
 from kb.database.metadata import COUNTERS
 from kb.database.statements import upsert
+from kb.database.usage_limits import count_use
 from kb.errors import Invalid
+from kb.notifications.queue import add_notices
 from kb.people.tables import COUPONS
-from kb.tickets import sla_targets as promises
 from kb.tickets.changeset import (
     Change,
     Coupon,
-    Key,
+    IdempotencyKey,
     LinkedTicket,
     NewEvent,
     NewTicket,
+    TicketFacts,
 )
-from kb.tickets.repository import fulltext as words
-from kb.tickets.sla_targets import Forecast, TargetRow
+from kb.tickets.lifecycle import ACTIVE, VERBS, Status
+from kb.tickets.repository import fulltext
+from kb.tickets.repository.load import ticket_facts
+from kb.tickets.sla_targets import Forecast, TargetRow, first_due
 from kb.tickets.tables import (
     ANSWER_LINKS,
     ATTACHMENTS,
@@ -39,64 +44,101 @@ from kb.tickets.tables import (
     RATINGS,
     TARGETS,
     TICKET_LINKS,
+    TICKETS,
 )
-from kb.tickets.ticket import Consulted, Status, Verb
 
-# Built once: of a statement that is built for each call, half the time goes into building it.
-_SAME_KEY = (
-    IDEMPOTENCY_KEYS.c.person_id == bindparam("known_person"),
-    IDEMPOTENCY_KEYS.c.key == bindparam("known_key"),
+# Built once: building a statement takes as long as executing it.
+_THIS_KEY = (
+    IDEMPOTENCY_KEYS.c.person_id == bindparam("key_person"),
+    IDEMPOTENCY_KEYS.c.key == bindparam("key_text"),
 )
-_BY_KEY = select(IDEMPOTENCY_KEYS.c.ticket_id).where(*_SAME_KEY)
-_FILED_AS = (
+_SERIAL_BY_KEY = select(IDEMPOTENCY_KEYS.c.ticket_id).where(*_THIS_KEY)
+_FILED_BY_KEY = (
     select(IDEMPOTENCY_KEYS.c.ticket_id, EVENTS.c.facts)
     .join_from(IDEMPOTENCY_KEYS, EVENTS, IDEMPOTENCY_KEYS.c.event_id == EVENTS.c.id)
-    .where(*_SAME_KEY)
+    .where(*_THIS_KEY)
 )
-_OURS = COUNTERS.c.name == "ticket"
-_COUNT_ON = update(COUNTERS).where(_OURS).values(value=COUNTERS.c.value + 1)
-_COUNTED = select(COUNTERS.c.value).where(_OURS)
+_THIS_COUNTER = COUNTERS.c.name == "ticket"
+_INCREMENT = update(COUNTERS).where(_THIS_COUNTER).values(value=COUNTERS.c.value + 1)
+_SERIAL = select(COUNTERS.c.value).where(_THIS_COUNTER)
 
 
-def serial_by_key(connection: Connection, key: Key) -> int | None:
+# --- Idempotency keys
+
+
+def serial_by_key(connection: Connection, key: IdempotencyKey) -> int | None:
+    """The ticket that the key has made or changed."""
     if not key.key:
         return None
-    return connection.execute(_BY_KEY, _known_by(key)).scalar()
+    return connection.execute(_SERIAL_BY_KEY, _key_parameters(key)).scalar()
 
 
-def filed_as(connection: Connection, key: Key) -> tuple[int, str] | None:
+def filed_by_key(connection: Connection, key: IdempotencyKey) -> tuple[int, str] | None:
+    """The ticket that the key has filed, and the fingerprint of its draft (once there was none)."""
     if not key.key:
         return None
-    found = connection.execute(_FILED_AS, _known_by(key)).first()
-    return (found.ticket_id, str(found.facts.get("filed_as", ""))) if found else None
+    row = connection.execute(_FILED_BY_KEY, _key_parameters(key)).first()
+    return (row.ticket_id, str(row.facts.get("filed_as", ""))) if row else None
 
 
-def _key_text(key: Key) -> str:
-    return f"{key.scope}/{key.key}"
-
-
-def _known_by(key: Key) -> dict[str, object]:
-    return {"known_person": key.person_id, "known_key": _key_text(key)}
-
-
-def keep_key(connection: Connection, key: Key, serial: int, event_id: int, at: dt.datetime) -> None:
+def save_key(
+    connection: Connection, key: IdempotencyKey, serial: int, event_id: int, at: dt.datetime
+) -> None:
     if key.key:
-        values = {
+        row = {
             "person_id": key.person_id,
             "key": _key_text(key),
             "ticket_id": serial,
             "event_id": event_id,
+            "at": at,
         }
-        connection.execute(insert(IDEMPOTENCY_KEYS), {**values, "at": at})
+        connection.execute(insert(IDEMPOTENCY_KEYS), row)
 
 
-def next_serial(connection: Connection) -> int:
-    connection.execute(_COUNT_ON)
-    return int(connection.execute(_COUNTED).scalar_one())
+def _key_text(key: IdempotencyKey) -> str:
+    return f"{key.scope}/{key.key}"
 
 
-def ticket_values(new: NewTicket, serial: int) -> dict[str, Any]:
-    draft, at, first = new.draft, new.event.at, promises.next_due(new.forecast.target_rows)
+def _key_parameters(key: IdempotencyKey) -> dict[str, object]:
+    return {"key_person": key.person_id, "key_text": _key_text(key)}
+
+
+# --- A new ticket
+
+
+def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> int:
+    """The new ticket's serial. Raises Invalid for a coupon that is used up, TooMany."""
+    at = new.event.at
+    if new.limit is not None:
+        count_use(connection, new.limit, at)
+
+    connection.execute(_INCREMENT)
+    serial = int(connection.execute(_SERIAL).scalar_one())
+    connection.execute(insert(TICKETS), _ticket_row(new, serial))
+    event_id = _save_event(connection, serial, new.event, title=new.draft.title)
+    for position, document in enumerate(new.draft.consulted):
+        row = {
+            "ticket_id": serial,
+            "position": position,
+            "document_id": document.document_id,
+            "title": document.title,
+            "outcome": document.outcome,
+        }
+        connection.execute(insert(CONSULTED), row)
+
+    save_targets(connection, [(serial, row) for row in new.forecast.target_rows])
+    if new.draft.coupon:
+        _use_coupon(connection, serial, new)
+    if new.draft.episode:
+        end_episode(connection, new.draft.episode, new.customer_id, serial, at)
+    _save_link(connection, serial, new.link, at)
+    add_notices(connection, serial, str(event_id), new.notices(ids.ticket_number(serial)), at)
+    save_key(connection, key, serial, event_id, at)
+    return serial
+
+
+def _ticket_row(new: NewTicket, serial: int) -> dict[str, Any]:
+    draft, at = new.draft, new.event.at
     return {
         "id": serial,
         "customer_id": new.customer_id,
@@ -120,36 +162,136 @@ def ticket_values(new: NewTicket, serial: int) -> dict[str, Any]:
         "urgent": new.urgent,
         "created_at": at,
         "updated_at": at,
-        "next_due": first.due_at if first else None,
-        "next_target": first.target if first else "",
-        "next_at": new.forecast.next_at,
         "source": new.source,
+        **forecast_columns(new.forecast),
     }
 
 
-def changed_values(change: Change, at: dt.datetime) -> dict[str, Any]:
+def _use_coupon(connection: Connection, serial: int, new: NewTicket) -> None:
+    coupon = coupon_by_code(connection, new.draft.coupon, new.customer_id, new.event.at)
+    if coupon is None or coupon.left <= 0:
+        raise coupon_used_up()
+    connection.execute(
+        insert(COUPON_USES).values(coupon_id=coupon.id, ticket_id=serial, at=new.event.at)
+    )
+
+
+def coupon_by_code(
+    connection: Connection, code: str, person_id: int, now: dt.datetime
+) -> Coupon | None:
+    """None for a code that is not this person's, or not valid now."""
+    used = (
+        select(func.count())
+        .select_from(COUPON_USES)
+        .where(COUPON_USES.c.coupon_id == COUPONS.c.id, COUPON_USES.c.released_at.is_(None))
+        .scalar_subquery()
+    )
+    row = connection.execute(
+        select(COUPONS.c.id, COUPONS.c.rule, COUPONS.c.granted - used).where(
+            COUPONS.c.code == code,
+            COUPONS.c.person_id == person_id,
+            COUPONS.c.valid_from <= now,
+            COUPONS.c.valid_until > now,
+        )
+    ).first()
+    return Coupon(row[0], row[1], row[2]) if row else None
+
+
+def coupon_used_up() -> Invalid:
+    return Invalid(
+        "This coupon is used up, or it is not yours. Use another one, or leave the field empty.",
+        field="coupon",
+    )
+
+
+# --- A change
+
+
+def save_change(
+    connection: Connection, serial: int, decide: Callable[[TicketFacts], Change]
+) -> tuple[int, dt.datetime]:
+    """Saves what ``decide`` makes of the ticket as it is now: the id and instant of the event.
+
+    An error of ``decide`` leaves no trace, as the transaction ends with it. Raises NotFound.
+    """
+    ticket = ticket_facts(connection, serial)
+    change = decide(ticket)
+    effects, at = change.effects, change.event.at
+    event_id = _save_event(connection, serial, change.event)
+    before = set(ticket.target_rows)
+    save_targets(
+        connection, [(serial, row) for row in change.forecast.target_rows if row not in before]
+    )
+
     values: dict[str, Any] = {
         "status": change.status.value,
         "updated_at": at,
-        **foreseen(change.forecast),
+        **forecast_columns(change.forecast),
+        **change.values,
     }
-    if change.status in (Status.OPEN, Status.WAITING, Status.PAUSED):
+    if change.status in ACTIVE:
         values["closed_at"] = None
-    elif change.event.verb in ENDING:  # a note or a rating does not make it newly closed
+    elif VERBS[change.event.verb].closes:  # a note or a rating does not close it once more
         values["closed_at"] = at
-    values |= change.values
-    remind = values.get("remind_at")
-    if remind is not None:
-        values["next_at"] = min(remind, values["next_at"] or remind)
-    return values
+    remind_at = values.get("remind_at")
+    if remind_at is not None:
+        values["next_at"] = min(remind_at, values["next_at"] or remind_at)
+    if ticket.next_at is not None and ticket.next_at <= at:
+        # The sweeper is behind: it has yet to record what came due before this.
+        values["next_at"] = ticket.next_at
+    connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(values))
+
+    if effects.releases_coupon:
+        this_use = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None))
+        connection.execute(update(COUPON_USES).where(*this_use).values(released_at=at))
+    _save_proposal(connection, serial, change)
+    if effects.rating is not None:
+        rating = {
+            "ticket_id": serial,
+            "person_id": change.event.actor_id,
+            "score": effects.rating.score,
+            "words": effects.rating.words,
+            "at": at,
+        }
+        upsert(connection, RATINGS, rating, keys=("ticket_id",), update=("score", "words", "at"))
+    for document_id, title in effects.answers:
+        answer = {
+            "event_id": event_id,
+            "ticket_id": serial,
+            "document_id": document_id,
+            "title": title,
+        }
+        connection.execute(insert(ANSWER_LINKS), answer)
+    _save_link(connection, serial, effects.link, at)
+    add_notices(connection, serial, str(event_id), change.notices, at)
+    return event_id, at
 
 
-ENDING = (Verb.SOLVE, Verb.CANCEL, Verb.VOID, Verb.MERGE)
+def _save_proposal(connection: Connection, serial: int, change: Change) -> None:
+    """Decides the open proposal, or replaces it by a new one."""
+    at, proposal = change.event.at, change.effects.proposal
+    if proposal is None and not change.effects.decision:
+        return
+    is_open = (PROPOSALS.c.ticket_id == serial, PROPOSALS.c.state == "open")
+    decided = {"state": change.effects.decision or "replaced", "decided_at": at}
+    connection.execute(update(PROPOSALS).where(*is_open).values(decided))
+    if proposal is not None:
+        row = {
+            "ticket_id": serial,
+            "severity": proposal.severity,
+            "detail": proposal.detail,
+            "why": proposal.why,
+            "at": at,
+        }
+        connection.execute(insert(PROPOSALS), row)
 
 
-def foreseen(forecast: Forecast) -> dict[str, Any]:
-    """The columns of a ticket that its promises decide."""
-    first = promises.next_due(forecast.target_rows)
+# --- What both leave
+
+
+def forecast_columns(forecast: Forecast) -> dict[str, Any]:
+    """The columns of a ticket that its SLA targets decide."""
+    first = first_due(forecast.target_rows)
     return {
         "next_due": first.due_at if first else None,
         "next_target": first.target if first else "",
@@ -157,54 +299,24 @@ def foreseen(forecast: Forecast) -> dict[str, Any]:
     }
 
 
-def add_event(connection: Connection, serial: int, event: NewEvent, *, title: str = "") -> int:
-    """``title`` is to be found by its words; only a new ticket has one."""
-    row = {
-        "ticket_id": serial,
-        "at": event.at,
-        "verb": event.verb.value,
-        "actor_id": event.actor_id,
-        "actor": event.actor,
-        "by_agent": event.by_agent,
-        "public": event.public,
-        "body": event.body,
-        "facts": dict(event.facts),
-    }
-    key = connection.execute(insert(EVENTS), row).inserted_primary_key
-    event_id = int(key[0]) if key else 0
-    words.learn(connection, [{"id": event_id, "title": title, "said": event.body}])
-    for position, file in enumerate(event.attachments):
-        connection.execute(
-            insert(ATTACHMENTS).values(
-                ref=file.ref,
-                ticket_id=serial,
-                event_id=event_id,
-                position=position,
-                name=file.name,
-                media_type=file.media_type,
-                size=file.size,
-                key=file.key,
-            )
-        )
-    return event_id
-
-
-def add_consulted(connection: Connection, serial: int, consulted: tuple[Consulted, ...]) -> None:
-    for position, one in enumerate(consulted):
-        connection.execute(
-            insert(CONSULTED).values(
-                ticket_id=serial,
-                position=position,
-                document_id=one.document_id,
-                title=one.title,
-                outcome=one.outcome,
-            )
-        )
-
-
-def put_promises(connection: Connection, target_rows: Iterable[tuple[int, TargetRow]]) -> None:
-    """``target_rows``: serials and their rows, new ones and those that changed."""
-    rows = [_target_values(serial, one) for serial, one in target_rows]
+def save_targets(connection: Connection, target_rows: Iterable[tuple[int, TargetRow]]) -> None:
+    """``target_rows``: serials and their rows, those that are new and those that changed."""
+    rows = [
+        {
+            "ticket_id": serial,
+            "target": row.target,
+            "cycle": row.cycle,
+            "level": row.level,
+            "policy_version": row.policy_version,
+            "started_at": row.started_at,
+            "due_at": row.due_at,
+            "version_at": row.version_at,
+            "met_at": row.met_at,
+            "state": row.state.value,
+            "grace": row.grace,
+        }
+        for serial, row in target_rows
+    ]
     upsert(
         connection,
         TARGETS,
@@ -223,108 +335,46 @@ def put_promises(connection: Connection, target_rows: Iterable[tuple[int, Target
     )
 
 
-def _target_values(serial: int, one: TargetRow) -> dict[str, Any]:
-    return {
+def _save_event(connection: Connection, serial: int, event: NewEvent, *, title: str = "") -> int:
+    """The event's id. ``title`` is indexed with the body; only a new ticket has one."""
+    row = {
         "ticket_id": serial,
-        "target": one.target,
-        "cycle": one.cycle,
-        "level": one.level,
-        "policy_version": one.policy_version,
-        "started_at": one.started_at,
-        "due_at": one.due_at,
-        "version_at": one.version_at,
-        "met_at": one.met_at,
-        "state": one.state,
-        "grace": one.grace,
+        "at": event.at,
+        "verb": event.verb.value,
+        "actor_id": event.actor_id,
+        "actor": event.actor,
+        "by_agent": event.by_agent,
+        "public": event.public,
+        "body": event.body,
+        "facts": dict(event.facts),
     }
-
-
-def add_kin(connection: Connection, serial: int, kin: LinkedTicket | None, at: dt.datetime) -> None:
-    if kin is not None:
-        values = {
+    primary_key = connection.execute(insert(EVENTS), row).inserted_primary_key
+    event_id = int(primary_key[0]) if primary_key else 0
+    fulltext.index_event(connection, event_id, title, event.body)
+    for position, file in enumerate(event.attachments):
+        attachment = {
+            "ref": file.ref,
             "ticket_id": serial,
-            "other_id": kin.other,
-            "kind": kin.kind,
-            "since": kin.since,
-            "at": at,
-        }
-        upsert(connection, TICKET_LINKS, values, keys=("ticket_id", "other_id"))
-
-
-def add_rest(connection: Connection, serial: int, event_id: int, change: Change) -> None:
-    """What only some verbs leave: coupon, proposal, rating, links, kin."""
-    at = change.event.at
-    if change.releases_coupon:
-        mine = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None))
-        connection.execute(update(COUPON_USES).where(*mine).values(released_at=at))
-    _decide_proposal(connection, serial, change)
-    if change.rating is not None:
-        rating = {
-            "ticket_id": serial,
-            "person_id": change.event.actor_id,
-            "score": change.rating.score,
-            "words": change.rating.words,
-            "at": at,
-        }
-        upsert(connection, RATINGS, rating, keys=("ticket_id",), update=("score", "words", "at"))
-    for document_id, title in change.answers:
-        linked = {
             "event_id": event_id,
-            "ticket_id": serial,
-            "document_id": document_id,
-            "title": title,
+            "position": position,
+            "name": file.name,
+            "media_type": file.media_type,
+            "size": file.size,
+            "key": file.key,
         }
-        connection.execute(insert(ANSWER_LINKS).values(linked))
-    add_kin(connection, serial, change.kin, at)
+        connection.execute(insert(ATTACHMENTS), attachment)
+    return event_id
 
 
-def _decide_proposal(connection: Connection, serial: int, change: Change) -> None:
-    at, asked = change.event.at, change.proposal
-    if change.decides or asked is not None:
-        standing = (PROPOSALS.c.ticket_id == serial, PROPOSALS.c.state == "open")
-        decided = {"state": change.decides or "replaced", "decided_at": at}
-        connection.execute(update(PROPOSALS).where(*standing).values(decided))
-    if asked is not None:
-        values = {
+def _save_link(
+    connection: Connection, serial: int, link: LinkedTicket | None, at: dt.datetime
+) -> None:
+    if link is not None:
+        row = {
             "ticket_id": serial,
-            "severity": asked.severity,
-            "detail": asked.detail,
-            "why": asked.why,
+            "other_id": link.other,
+            "kind": link.kind,
+            "since": link.since,
             "at": at,
         }
-        connection.execute(insert(PROPOSALS).values(values))
-
-
-def coupon(connection: Connection, code: str, person_id: int, now: dt.datetime) -> Coupon | None:
-    used = (
-        select(func.count())
-        .select_from(COUPON_USES)
-        .where(COUPON_USES.c.coupon_id == COUPONS.c.id, COUPON_USES.c.released_at.is_(None))
-        .scalar_subquery()
-    )
-    row = connection.execute(
-        select(COUPONS.c.id, COUPONS.c.rule, COUPONS.c.granted - used).where(
-            COUPONS.c.code == code,
-            COUPONS.c.person_id == person_id,
-            COUPONS.c.valid_from <= now,
-            COUPONS.c.valid_until > now,
-        )
-    ).first()
-    return Coupon(row[0], row[1], row[2]) if row else None
-
-
-def spent() -> Invalid:
-    return Invalid(
-        "This coupon is used up or not yours; leave it empty or give another.", field="coupon"
-    )
-
-
-def spend_coupon(connection: Connection, serial: int, new: NewTicket) -> None:
-    if not new.draft.coupon:
-        return
-    found = coupon(connection, new.draft.coupon, new.customer_id, new.event.at)
-    if found is None or found.left <= 0:
-        raise spent()
-    connection.execute(
-        insert(COUPON_USES).values(coupon_id=found.id, ticket_id=serial, at=new.event.at)
-    )
+        upsert(connection, TICKET_LINKS, row, keys=("ticket_id", "other_id"))

@@ -19,6 +19,7 @@ from indexer.sources import walk
 from kb.analytics.query_log import QueryLog
 from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
+from kb.tickets import actions
 from tests.world import FRIDAY, HOUR, World, build, draft
 
 TODAY = dt.date(2026, 6, 6)
@@ -39,9 +40,11 @@ def order(tmp_path: Path) -> IndexOptions:
 
 
 def solved(world: World, title: str, document: str) -> str:
-    number = world.desk.open(draft(title), world.alice, key=title, now=FRIDAY)
-    world.desk.answer_by_link(number, world.bob, [(document, "An article")], key="l", now=FRIDAY)
-    world.desk.solve(number, world.alice, now=FRIDAY + HOUR)
+    number = world.desk.file(draft(title), world.alice, key=title, now=FRIDAY)
+    world.desk.act(
+        number, world.bob, actions.answer_by_link([(document, "An article")]), key="l", now=FRIDAY
+    )
+    world.desk.act(number, world.alice, actions.solve(), now=FRIDAY + HOUR)
     return number
 
 
@@ -63,7 +66,7 @@ def test_a_ticket_votes_for_what_its_answer_linked_until_it_is_solved_no_more(
         assert (taught.published, taught.voters, taught.read) == (True, 1, 0)
         assert found(order, "my contraption hums") == ["doc/oil"]
         assert not pipeline.run_index(order).published
-        world.desk.reopen(number, world.alice, "It hums again.", now=FRIDAY + 2 * HOUR)
+        world.desk.act(number, world.alice, actions.reopen("It hums again."), now=FRIDAY + 2 * HOUR)
         assert pipeline.run_index(order).published
         assert found(order, "my contraption hums") == []
 

@@ -7,7 +7,7 @@ import datetime as dt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.tickets.repository.agent_tools import Attainment
+from kb.tickets.reports.sla_attainment import Attainment
 from webapp.agent.sla_chart import HEIGHT, STEP, Bar, charts, mondays
 
 MONDAY = dt.date(2026, 11, 23)

@@ -31,7 +31,7 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 64
 def count(portal: Portal) -> int:
     alice = portal.centre.accounts.by_email("bob@example.com")
     assert alice
-    return portal.centre.desk.queue(alice, status="all", now=portal.clock.now)[0]
+    return portal.centre.desk.queue.tickets(alice, status="all", now=portal.clock.now)[0]
 
 
 def test_the_form_shows_each_severity_with_its_definition_and_what_it_asks_for(
@@ -359,7 +359,7 @@ def test_a_ticket_is_commented_solved_and_reopened(alice: Browser) -> None:
     assert "Re-open the ticket" in alice.page(f"/tickets/{number}")
     refused = alice.post(f"/tickets/{number}/comments", {"body": "Too late", "key": "k3"})
     assert refused.status_code == 409
-    assert "re-open it first" in refused.get_data(as_text=True)
+    assert 'role="alert"' in refused.get_data(as_text=True)
     assert alice.post(f"/tickets/{number}/reopen", {"reason": ""}).status_code == 422
     assert alice.post(f"/tickets/{number}/reopen", {"reason": "It came back"}).status_code == 303
     assert "It came back" in alice.page(f"/tickets/{number}")
@@ -371,7 +371,7 @@ def test_an_empty_comment_is_refused_and_the_page_stays(alice: Browser) -> None:
     number = number_of(alice.post("/tickets", ticket()))
     response = alice.post(f"/tickets/{number}/comments", {"body": "  ", "key": "k"})
     assert response.status_code == 422
-    assert "Write something first" in response.get_data(as_text=True)
+    assert 'role="alert"' in response.get_data(as_text=True)
 
 
 def test_suggestions_on_the_review_step_are_what_the_asker_may_see(folder: Path) -> None:
@@ -405,7 +405,7 @@ def test_who_knows_address_and_key_but_not_the_text_gets_no_link_to_a_guests_tic
     assert refused.status_code == 409
     assert filed.json
     assert refused.json
-    assert refused.json["detail"] == "This key was used for another ticket; make a new key."
+    assert filed.json["number"] not in refused.get_data(as_text=True)
     assert (
         stranger.get(f"/tickets/{filed.json['number']}").headers["Location"].startswith("/sign-in")
     )
@@ -494,7 +494,7 @@ def test_every_promise_tells_how_its_time_comes_about(
         assert "supported until" in page
 
 
-def test_a_link_that_has_run_out_says_so_and_asks_no_guest_to_sign_in(
+def test_an_expired_link_is_not_found_and_asks_no_guest_to_sign_in(
     portal: Portal, anyone: Browser
 ) -> None:
     number = number_of(anyone.post("/tickets", guest()))
@@ -507,7 +507,6 @@ def test_a_link_that_has_run_out_says_so_and_asks_no_guest_to_sign_in(
         anyone.post(f"/tickets/{number}/comments", {"body": "Still there?", "key": "late"}),
     ):
         assert response.status_code == 404
-        assert "This link opens nothing" in response.get_data(as_text=True)
 
 
 def test_closing_or_reopening_twice_is_done_once(alice: Browser) -> None:

@@ -255,7 +255,7 @@ def upgrade() -> None:
 
 def _learn_words() -> None:
     # By then the spelling of scripts without blanks is what the reader of this index expects.
-    from kb.tickets.repository.fulltext import spaced
+    from kb.tickets.repository.fulltext import space_letters
 
     connection = op.get_bind()
     rows = connection.execute(
@@ -268,5 +268,9 @@ def _learn_words() -> None:
     put = sa.text("INSERT INTO words (rowid, title, said) VALUES (:id, :title, :said)")
     while found := rows.fetchmany(_BATCH):
         connection.execute(
-            put, [{"id": r[0], "title": spaced(r[2]), "said": spaced(r[1])} for r in found]
+            put,
+            [
+                {"id": r[0], "title": space_letters(r[2]), "said": space_letters(r[1])}
+                for r in found
+            ],
         )

@@ -1,0 +1,70 @@
+"""Closing: resolve, cancel, mark as spam or duplicate, reopen, and the rating afterwards."""
+
+from __future__ import annotations
+
+from kb.errors import Invalid
+from kb.tickets.changeset import Effects, TicketFacts
+from kb.tickets.decision import Command, Context
+from kb.tickets.drafts import available
+from kb.tickets.lifecycle import Verb
+from kb.tickets.ticket import Rating
+
+VOID_REASONS = ("spam", "duplicate")
+MAX_RATING_LENGTH = 2000
+
+
+def solve(reason: str = "") -> Command:
+    """``reason`` is a closing reason of the policies, or empty. Raises Invalid."""
+    return _close(Verb.SOLVE, reason)
+
+
+def cancel(reason: str = "") -> Command:
+    """As ``solve``, for a ticket that ends without a resolution."""
+    return _close(Verb.CANCEL, reason)
+
+
+def reopen(body: str) -> Command:
+    """Opens a resolved or cancelled ticket again; ``body`` restates the question."""
+    return Command(Verb.REOPEN, body=body)
+
+
+def void(why: str) -> Command:
+    """Spam or a duplicate: no SLA applied, and a coupon is given back. Raises Invalid.
+
+    Nobody is notified of spam.
+    """
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        del context
+        if why not in VOID_REASONS:
+            raise Invalid(f"Unknown reason {why!r:.40}. {available(VOID_REASONS)}", field="why")
+        return Effects({"why": why}, silent=why == "spam", releases_coupon=bool(ticket.coupon))
+
+    return Command(Verb.VOID, effects)
+
+
+def rate(score: int, body: str = "") -> Command:
+    """1 to 5 after the ticket was closed; a later rating replaces it. Raises Invalid."""
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        del ticket
+        if not 1 <= score <= 5:
+            raise Invalid("A rating is a number from 1 (bad) to 5 (good).", field="score")
+        return Effects({"score": str(score)}, rating=Rating(score, context.body, context.at))
+
+    return Command(Verb.RATE, effects, body[:MAX_RATING_LENGTH])
+
+
+def _close(verb: Verb, reason: str) -> Command:
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        del ticket
+        if not reason:
+            return Effects()
+        closing = {
+            known.key: known.title for known in context.policy.reasons.values() if known.closes
+        }
+        if reason not in closing:
+            raise Invalid(f"Unknown reason {reason!r:.60}. {available(closing)}", field="reason")
+        return Effects({"reason": reason, "title": closing[reason]})
+
+    return Command(verb, effects)

@@ -1,0 +1,215 @@
+"""Filing: which SLA a ticket gets, what the form promises beforehand, and the new ticket itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from kb.database.usage_limits import UsageLimit
+from kb.errors import Conflict, Invalid
+from kb.people.person import Person, account_key
+from kb.sla.clock import SlaEvent, SlaEventKind
+from kb.sla.policy import Goal, LevelChoice
+from kb.tickets import recipients
+from kb.tickets.actions.idempotency import filing_key
+from kb.tickets.attachments.files import Attachments
+from kb.tickets.catalogue import Catalogue
+from kb.tickets.changeset import Coupon, NewEvent, NewTicket
+from kb.tickets.decision import Rules
+from kb.tickets.drafts import fingerprint, unknown_severity
+from kb.tickets.lifecycle import Verb
+from kb.tickets.repository.repository import TicketRepository
+from kb.tickets.repository.save import coupon_used_up
+from kb.tickets.sla_targets import computed_targets, forecast, ledger_of
+from kb.tickets.ticket import Draft
+
+#: An address that is not verified cannot fill the queue.
+UNVERIFIED_PER_HOUR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The SLA that the form would get if it were sent now.
+
+    ``coupons_left`` counts before sending, None without a valid coupon. ``support_ends`` is the
+    version's.
+    """
+
+    level_title: str
+    why: str
+    due: dt.datetime | None
+    ledger: tuple[Mapping[str, str], ...]
+    support_ends: dt.date | None
+    coupons_left: int | None = None
+
+
+def promise(
+    repository: TicketRepository,
+    catalogue: Catalogue,
+    rules: Rules,
+    *,
+    type: str,  # noqa: A002 - the form's own word
+    severity: str,
+    product: str,
+    version: str,
+    coupon: str,
+    customer: Person | None,
+    now: dt.datetime,
+) -> Promise:
+    """Raises Invalid for an unknown severity, and for a coupon that is used up or not theirs."""
+    if severity not in rules.policy.severities:
+        raise unknown_severity(severity, rules.policy)
+    valid_coupon = _coupon(repository, coupon, customer, now)
+    choice = _choose_level(repository, rules, type, severity, product, valid_coupon, customer, now)
+    at = now.replace(microsecond=0)
+    history = (SlaEvent(at, SlaEventKind.ACCEPTED, level=choice.level.key),)
+    targets = computed_targets(history, rules.versions, at)
+    first = targets[0] if targets and targets[0].goal is Goal.FIRST else None
+    return Promise(
+        level_title=choice.level.title,
+        why=choice.why,
+        due=first.due if first else None,
+        ledger=ledger_of(first) if first else (),
+        support_ends=catalogue.support_ends(product, version),
+        coupons_left=valid_coupon.left if valid_coupon else None,
+    )
+
+
+def file_ticket(
+    repository: TicketRepository,
+    attachments: Attachments,
+    rules: Rules,
+    draft: Draft,
+    customer: Person,
+    *,
+    key: str,
+    now: dt.datetime,
+) -> int:
+    """Files a ticket and returns its serial; the same customer, key and draft give the same one.
+
+    Raises Conflict for a key that filed another draft, Invalid for a coupon that is used up,
+    Unavailable when nothing could be saved.
+    """
+    once = filing_key(customer, key)
+    filed = repository.filed_by_key(once)
+    if filed is None:
+        try:
+            ticket = _new_ticket(repository, attachments, rules, draft, customer, now)
+            filed = repository.file(ticket, once)
+        except Invalid:
+            # Of one form that was sent twice at once, the first spends the last coupon.
+            filed = repository.filed_by_key(once)
+            if filed is None:
+                raise
+    serial, filed_as = filed
+    if once.key and filed_as != fingerprint(draft):
+        raise Conflict("This key was used for another ticket. Use a new key.", field="key")
+    return serial
+
+
+def _new_ticket(
+    repository: TicketRepository,
+    attachments: Attachments,
+    rules: Rules,
+    draft: Draft,
+    customer: Person,
+    now: dt.datetime,
+) -> NewTicket:
+    at = now.replace(microsecond=0)
+    policy = rules.policy
+    coupon = _coupon(repository, draft.coupon, customer, at)
+    choice = _choose_level(
+        repository,
+        rules,
+        draft.type.value,
+        draft.severity,
+        draft.product,
+        coupon,
+        customer,
+        at,
+    )
+    history = (SlaEvent(at, SlaEventKind.ACCEPTED, level=choice.level.key),)
+    targets = forecast((), history, rules.versions, at)
+    severity = policy.severities.get(draft.severity)
+    event = NewEvent(
+        verb=Verb.OPEN,
+        at=at,
+        actor_id=customer.id,
+        actor=customer.name,
+        by_agent=False,
+        public=True,
+        body=draft.description,
+        facts={
+            "level": choice.level.key,
+            "why": choice.why,
+            "filed_as": fingerprint(draft),
+        },
+        attachments=attachments.put(draft.attachments),
+    )
+    return NewTicket(
+        draft=draft,
+        customer_id=customer.id,
+        organisation_id=customer.organisation_id,
+        severity_title=severity.title if severity else draft.severity,
+        level_title=choice.level.title,
+        level_why=choice.why,
+        level=choice.level.key,
+        policy_version=policy.version,
+        urgent=policy.urgent(choice.level, draft.severity),
+        event=event,
+        forecast=targets,
+        notices=lambda number: recipients.receipts(
+            number, draft, customer, choice.level.title, targets
+        ),
+        limit=_unverified_limit(customer),
+    )
+
+
+def _choose_level(
+    repository: TicketRepository,
+    rules: Rules,
+    type_: str,
+    severity: str,
+    product: str,
+    coupon: Coupon | None,
+    customer: Person | None,
+    now: dt.datetime,
+) -> LevelChoice:
+    category, licence = repository.people.entitled(customer, now) if customer else ("", "")
+    return rules.policy.choose(
+        {
+            "category": category,
+            "licence": licence,
+            "severity": severity,
+            "type": type_,
+            "product": product,
+            "coupon": coupon.rule if coupon else "",
+            "channel": "web",
+        }
+    )
+
+
+def _coupon(
+    repository: TicketRepository, code: str, customer: Person | None, now: dt.datetime
+) -> Coupon | None:
+    if not code:
+        return None
+    coupon = repository.coupon(code, customer.id, now=now) if customer else None
+    if coupon is None or coupon.left <= 0:
+        raise coupon_used_up()
+    return coupon
+
+
+def _unverified_limit(customer: Person) -> UsageLimit | None:
+    if not customer.guest:
+        return None
+    address = account_key(customer.email).encode("utf-8", "surrogatepass")
+    return UsageLimit(
+        "unverified ticket",
+        hashlib.sha256(address).digest(),
+        UNVERIFIED_PER_HOUR,
+        dt.timedelta(hours=1),
+        "Too many tickets came from this address. Try again in {minutes} minutes, or sign in.",
+    )

@@ -1,0 +1,101 @@
+"""Waiting: pending for the customer, on hold for others, and what ends either."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from kb.errors import Conflict, Invalid
+from kb.sla.clock import CUSTOMER
+from kb.sla.policy import Goal
+from kb.tickets.changeset import Effects, TicketFacts
+from kb.tickets.decision import Command, Context
+from kb.tickets.drafts import available
+from kb.tickets.lifecycle import Verb
+from kb.tickets.sla_targets import RUNNING_STATES
+from kb.tickets.ticket import Upload
+
+
+def await_customer(
+    body: str = "",
+    *,
+    reason: str = CUSTOMER,
+    until: dt.datetime | None = None,
+    uploads: Sequence[Upload] = (),
+) -> Command:
+    """Sets the ticket to pending until the customer writes, or until the date ``until``.
+
+    ``body`` asks the question. Raises Conflict without one when the customer wrote last, Invalid
+    for a reason that a message of the customer does not end and for an ``until`` in the past.
+    """
+    reason = reason or CUSTOMER
+    asks = bool(body.strip() or uploads)
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        allowed = {
+            known.key: known.title
+            for known in context.policy.reasons.values()
+            if known.until_reply and not known.closes
+        }
+        if reason != CUSTOMER and reason not in allowed:
+            raise _unknown_reason(reason, allowed)
+        if not asks and ticket.last_speaker != "agent":
+            raise Conflict(
+                "The customer wrote last. Write what you need to know, then set it to pending."
+            )
+        facts = {"said": "yes"} if asks else {}
+        facts |= {**_until(until, context.at), "reason": reason}
+        return Effects(facts, {"remind_at": until})
+
+    return Command(Verb.AWAIT, effects, body, uploads)
+
+
+def pause(reason: str, *, until: dt.datetime | None = None, body: str = "") -> Command:
+    """Stops the clock for a reason that a message of the customer does not end. Raises Invalid."""
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        del ticket
+        allowed = {
+            known.key: known.title
+            for known in context.policy.reasons.values()
+            if not (known.closes or known.until_reply)
+        }
+        if reason not in allowed:
+            raise _unknown_reason(reason, allowed)
+        facts = {**_until(until, context.at), "reason": reason, "title": allowed[reason]}
+        return Effects(facts, {"remind_at": until})
+
+    return Command(Verb.PAUSE, effects, body)
+
+
+def resume() -> Command:
+    return Command(Verb.RESUME)
+
+
+def no_answer_needed() -> Command:
+    """The customer's last message needs no reply (a thank-you): the next-response target ends.
+
+    Raises Conflict before the first reply, which every ticket gets.
+    """
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        del context
+        if any(
+            row.state in RUNNING_STATES and row.target == Goal.FIRST for row in ticket.target_rows
+        ):
+            raise Conflict("The ticket has no first reply yet. Reply to it.")
+        return Effects()
+
+    return Command(Verb.DISMISS, effects)
+
+
+def _until(until: dt.datetime | None, at: dt.datetime) -> Mapping[str, str]:
+    if until is None:
+        return {}
+    if until.tzinfo is None or until <= at:
+        raise Invalid("The reopening date is in the past. Enter a later one.", field="until")
+    return {"until": until.isoformat()}
+
+
+def _unknown_reason(reason: str, allowed: Mapping[str, str]) -> Invalid:
+    return Invalid(f"Unknown reason {reason!r:.60}. {available(allowed)}", field="reason")

@@ -1,0 +1,581 @@
+"""State machine of tickets: statuses, verbs, and one row for everything that a verb entails.
+
+A row of ``VERBS`` says which status a verb leads to, who may use it, what the SLA clock hears, who
+is notified, what the mail says, how the timeline words it and which form asks for it. Every other
+module looks these facts up here; what a verb does beyond them is its one function in
+``kb.tickets.actions``. Pure: nothing here stores, sends or reads a clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Flag, StrEnum, auto
+from types import MappingProxyType
+from typing import NamedTuple
+
+from kb.errors import Conflict
+from kb.sla.clock import SlaEventKind
+
+
+class Status(StrEnum):
+    OPEN = "open"  # the next reply is ours
+    WAITING = "waiting"  # a public reply was sent; the next one is the customer's
+    PAUSED = "paused"  # for a third party or a release
+    SOLVED = "solved"
+    CANCELLED = "cancelled"
+    VOID = "void"  # spam or a duplicate: no SLA applied
+    MERGED = "merged"  # continues in another ticket
+
+
+class Verb(StrEnum):
+    """What people do to a ticket; each leaves one event. The values are stored."""
+
+    OPEN = "opened"
+    REPLY = "replied"
+    LINK = "linked"
+    COMMENT = "commented"
+    NOTE = "noted"
+    ASSIGN = "assigned"
+    COPY = "copied"
+    AWAIT = "awaited"
+    PAUSE = "paused"
+    RESUME = "resumed"
+    DISMISS = "dismissed"
+    MOVE = "moved"
+    PROPOSE = "proposed"
+    AGREE = "agreed"
+    DECLINE = "declined"
+    ESCALATE = "escalated"
+    SOLVE = "solved"
+    CANCEL = "cancelled"
+    REOPEN = "reopened"
+    RATE = "rated"
+    MERGE = "merged"
+    ABSORB = "absorbed"
+    SPLIT = "split"
+    VOID = "voided"
+
+
+class Side(StrEnum):
+    """How a person stands to a ticket. Nobody else may know that it exists."""
+
+    STAFF = "staff"
+    OWNER = "owner"
+    COLLEAGUE = "colleague"  # of the owner, in an organisation that shares its tickets
+
+
+class Audience(Flag):
+    """Who is notified of an event, besides the rule that nobody is notified of their own."""
+
+    NOBODY = 0
+    CONCERNED = auto()  # requester and copies of what is public; watchers; the assignee
+    COPIES = auto()  # the copies also when the requester did it
+    SUPERVISORS = auto()
+
+
+class Message(StrEnum):
+    """Whether a verb comes with a message, which becomes the body of its event."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
+class MailText(NamedTuple):
+    """The subject and the text of a notification. Never anything that somebody typed."""
+
+    subject: str
+    text: str
+
+
+class FieldKind(StrEnum):
+    LINE = "line"
+    TEXT = "text"
+    DATE = "date"
+    CHOICE = "choice"
+    ADDRESSES = "addresses"
+    ARTICLES = "articles"
+    SCORE = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """One input. ``name`` is also the parameter of the verb's function.
+
+    ``choices`` are values with their titles, or the name of a list that the page knows, such as
+    ``levels``.
+    """
+
+    name: str
+    kind: FieldKind
+    label: str = ""
+    hint: str = ""
+    required: bool = False
+    choices: str | tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ActionForm:
+    """How a page offers a verb: ``name`` is the last part of the address that it is sent to."""
+
+    name: str
+    title: str
+    button: str = ""
+    fields: tuple[FormField, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerbRow:
+    """Everything about one verb that is a fact and not a computation."""
+
+    transitions: Mapping[Status, Status]  # a status that is missing refuses the verb
+    sides: frozenset[Side]  # who may use it
+    refusal: str  # completes "The ticket is on hold and cannot …"
+    timeline: str  # what the actor did; names in braces are facts of the event
+    clock: SlaEventKind | None = None  # what the SLA clock hears
+    audience: Audience = Audience.CONCERNED
+    mail: MailText | None = None
+    message: Message = Message.NONE
+    public: bool = True  # whether the customer sees the event
+    form: ActionForm | None = None
+
+    @property
+    def closes(self) -> bool:
+        """Whether it ends an open ticket."""
+        return self.transitions.get(Status.OPEN, Status.OPEN) not in ACTIVE
+
+
+#: Neither resolved nor closed.
+ACTIVE = (Status.OPEN, Status.WAITING, Status.PAUSED)
+
+_STAFF = frozenset({Side.STAFF})
+_OWNER = frozenset({Side.OWNER})
+_OWNER_SIDE = frozenset({Side.OWNER, Side.COLLEAGUE})
+_STAFF_AND_OWNER = frozenset({Side.STAFF, Side.OWNER})
+
+_STAYS_ACTIVE = {status: status for status in ACTIVE}
+_STAYS_ENDED = {Status.SOLVED: Status.SOLVED, Status.CANCELLED: Status.CANCELLED}
+_ANSWERED = {**_STAYS_ACTIVE, Status.OPEN: Status.WAITING}
+_ASKED = {**_STAYS_ACTIVE, Status.WAITING: Status.OPEN}
+
+
+def _all_become(status: Status) -> Mapping[Status, Status]:
+    return dict.fromkeys(ACTIVE, status)
+
+
+_MESSAGE_TO_CUSTOMER = FormField("body", FieldKind.TEXT, "Message to the customer", required=True)
+_OPTIONAL_MESSAGE = FormField("body", FieldKind.TEXT, "Message to the customer", "optional")
+_REOPENS_ON = FormField("until", FieldKind.DATE, "Reopens on", "optional")
+_COPY_TO = FormField(
+    "copy_to", FieldKind.ADDRESSES, "E-mail addresses", "separated by commas; empty for nobody"
+)
+_SCORES = (("1", "Bad"), ("2", "Poor"), ("3", "Fair"), ("4", "Good"), ("5", "Very good"))
+
+VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
+    {
+        Verb.OPEN: VerbRow(
+            {},
+            frozenset(),
+            refusal="be filed again",
+            timeline="filed this ticket",
+            clock=SlaEventKind.ACCEPTED,
+        ),
+        Verb.REPLY: VerbRow(
+            _ANSWERED,
+            _STAFF,
+            refusal="be replied to",
+            timeline="replied",
+            clock=SlaEventKind.COMMENT,
+            mail=MailText("New reply from support", "Support replied to your ticket."),
+            message=Message.REQUIRED,
+            form=ActionForm("reply", "Reply to the customer", "Send reply"),
+        ),
+        Verb.LINK: VerbRow(
+            _ANSWERED,
+            _STAFF,
+            refusal="be replied to",
+            timeline="replied with",
+            clock=SlaEventKind.COMMENT,
+            mail=MailText(
+                "New reply from support", "Support replied to your ticket with links to articles."
+            ),
+            message=Message.OPTIONAL,
+            form=ActionForm(
+                "link",
+                "Reply with an article",
+                "Send articles",
+                (FormField("documents", FieldKind.ARTICLES), _OPTIONAL_MESSAGE),
+            ),
+        ),
+        Verb.COMMENT: VerbRow(
+            _ASKED,
+            _OWNER_SIDE,
+            refusal="take comments",
+            timeline="commented",
+            clock=SlaEventKind.COMMENT,
+            mail=MailText("New message from the requester", "The requester replied to the ticket."),
+            message=Message.REQUIRED,
+            form=ActionForm("comment", "Add a comment", "Send comment"),
+        ),
+        Verb.NOTE: VerbRow(
+            {status: status for status in Status},
+            _STAFF,
+            refusal="take notes",
+            timeline="added a note",
+            mail=MailText("New internal note", "A colleague added an internal note to a ticket."),
+            message=Message.REQUIRED,
+            public=False,
+            form=ActionForm("note", "Internal note", "Save note"),
+        ),
+        Verb.ASSIGN: VerbRow(
+            _STAYS_ACTIVE,
+            _STAFF,
+            refusal="be assigned",
+            timeline="assigned the ticket to {agent}",
+            mail=MailText("Ticket assigned to you", "You are the new assignee of a ticket."),
+            public=False,
+        ),
+        Verb.COPY: VerbRow(
+            _STAYS_ACTIVE,
+            _STAFF_AND_OWNER,
+            refusal="be copied to other people",
+            timeline="changed who receives copies",
+            audience=Audience.NOBODY,
+            form=ActionForm("copies", "Change who receives copies", "Save", (_COPY_TO,)),
+        ),
+        Verb.AWAIT: VerbRow(
+            _all_become(Status.WAITING),
+            _STAFF,
+            refusal="wait for the customer",
+            timeline="set the ticket to pending",
+            clock=SlaEventKind.PAUSED,
+            mail=MailText(
+                "Waiting for your reply", "Support needs more information from you to continue."
+            ),
+            message=Message.OPTIONAL,
+            form=ActionForm(
+                "wait",
+                "Set to pending",
+                "Set to pending",
+                (
+                    FormField("reason", FieldKind.CHOICE, "Reason", choices="waiting_reasons"),
+                    _REOPENS_ON,
+                    FormField(
+                        "body",
+                        FieldKind.TEXT,
+                        "Message to the customer",
+                        "optional if the last reply was yours",
+                    ),
+                ),
+            ),
+        ),
+        Verb.PAUSE: VerbRow(
+            _all_become(Status.PAUSED),
+            _STAFF,
+            refusal="be put on hold",
+            timeline="put the ticket on hold: {title}",
+            clock=SlaEventKind.PAUSED,
+            mail=MailText(
+                "Ticket on hold", "The ticket is on hold. The ticket page shows the reason."
+            ),
+            message=Message.OPTIONAL,
+            form=ActionForm(
+                "pause",
+                "Put on hold",
+                "Put on hold",
+                (
+                    FormField("reason", FieldKind.CHOICE, "Reason", choices="pause_reasons"),
+                    _REOPENS_ON,
+                    _OPTIONAL_MESSAGE,
+                ),
+            ),
+        ),
+        Verb.RESUME: VerbRow(
+            {Status.WAITING: Status.OPEN, Status.PAUSED: Status.OPEN},
+            _STAFF,
+            refusal="be resumed",
+            timeline="resumed the ticket",
+            clock=SlaEventKind.RESUMED,
+            mail=MailText("Ticket resumed", "The ticket is open again."),
+            public=False,
+            form=ActionForm("resume", "Resume"),
+        ),
+        Verb.DISMISS: VerbRow(
+            {Status.OPEN: Status.WAITING},
+            _STAFF,
+            refusal="be marked as needing no reply",
+            timeline="marked it as no reply needed",
+            clock=SlaEventKind.NO_ANSWER_NEEDED,
+            audience=Audience.NOBODY,
+            public=False,
+            form=ActionForm("no-answer", "No reply needed"),
+        ),
+        Verb.MOVE: VerbRow(
+            _STAYS_ACTIVE,
+            _STAFF,
+            refusal="move to another support level",
+            timeline="changed the support level to {title}",
+            clock=SlaEventKind.LEVEL_CHANGED,
+            mail=MailText(
+                "Support level changed",
+                "The support level of the ticket has changed. The ticket page shows the new "
+                "level and the reason.",
+            ),
+            message=Message.REQUIRED,
+            form=ActionForm(
+                "move",
+                "Change the support level",
+                "Change level",
+                (
+                    FormField("level", FieldKind.CHOICE, "Support level", choices="levels"),
+                    FormField(
+                        "change",
+                        FieldKind.CHOICE,
+                        "New due dates count",
+                        choices=(
+                            ("", "as the level defines"),
+                            ("retroactive", "from the start of the ticket"),
+                            ("from_change", "from now"),
+                            ("proportional", "in proportion to the time left"),
+                        ),
+                    ),
+                    _MESSAGE_TO_CUSTOMER,
+                ),
+            ),
+        ),
+        Verb.PROPOSE: VerbRow(
+            _STAYS_ACTIVE,
+            _STAFF,
+            refusal="get another severity",
+            timeline="proposed the severity “{title}”",
+            mail=MailText(
+                "Please confirm a new severity",
+                "Support proposes another severity for your ticket. Please agree or decline "
+                "on the ticket page.",
+            ),
+            message=Message.REQUIRED,
+            form=ActionForm(
+                "severity",
+                "Propose a severity",
+                "Propose",
+                (
+                    FormField("severity", FieldKind.CHOICE, "Severity", choices="severities"),
+                    FormField("detail", FieldKind.LINE, "Date or detail", "if the severity asks"),
+                    _MESSAGE_TO_CUSTOMER,
+                ),
+            ),
+        ),
+        Verb.AGREE: VerbRow(
+            _STAYS_ACTIVE,
+            _OWNER,
+            refusal="get another severity",
+            timeline="agreed to the severity “{title}”",
+            clock=SlaEventKind.LEVEL_CHANGED,
+            mail=MailText("Severity agreed", "The requester agreed to the proposed severity."),
+            form=ActionForm("agree", "Agree"),
+        ),
+        Verb.DECLINE: VerbRow(
+            _STAYS_ACTIVE,
+            _OWNER,
+            refusal="get another severity",
+            timeline="declined the proposed severity",
+            mail=MailText("Severity declined", "The requester declined the proposed severity."),
+            message=Message.OPTIONAL,
+            form=ActionForm("decline", "Decline", fields=(FormField("body", FieldKind.TEXT),)),
+        ),
+        Verb.ESCALATE: VerbRow(
+            {**_ASKED, **_STAYS_ENDED},
+            _OWNER,
+            refusal="be escalated",
+            timeline="escalated the ticket",
+            clock=SlaEventKind.COMMENT,
+            audience=Audience.CONCERNED | Audience.SUPERVISORS,
+            mail=MailText("Ticket escalated", "The requester escalated a ticket to a supervisor."),
+            message=Message.REQUIRED,
+            form=ActionForm(
+                "escalate",
+                "Escalate this ticket",
+                "Escalate",
+                (FormField("body", FieldKind.TEXT, "What went wrong?", required=True),),
+            ),
+        ),
+        Verb.SOLVE: VerbRow(
+            _all_become(Status.SOLVED),
+            _STAFF_AND_OWNER,
+            refusal="be resolved",
+            timeline="resolved the ticket",
+            clock=SlaEventKind.RESOLVED,
+            audience=Audience.CONCERNED | Audience.COPIES,
+            mail=MailText(
+                "Resolved",
+                "The ticket is resolved. If the problem persists, reopen it on the ticket page.",
+            ),
+        ),
+        Verb.CANCEL: VerbRow(
+            _all_become(Status.CANCELLED),
+            _STAFF_AND_OWNER,
+            refusal="be cancelled",
+            timeline="cancelled the ticket",
+            clock=SlaEventKind.CANCELLED,
+            audience=Audience.CONCERNED | Audience.COPIES,
+            mail=MailText(
+                "Closed",
+                "The ticket is closed. If you still need help, reopen it on the ticket page.",
+            ),
+        ),
+        Verb.REOPEN: VerbRow(
+            {Status.SOLVED: Status.OPEN, Status.CANCELLED: Status.OPEN},
+            _STAFF_AND_OWNER,
+            refusal="be reopened",
+            timeline="reopened the ticket",
+            clock=SlaEventKind.REOPENED,
+            audience=Audience.CONCERNED | Audience.COPIES,
+            mail=MailText("Reopened", "The ticket is open again."),
+            message=Message.REQUIRED,
+            form=ActionForm("reopen", "Reopen the ticket", "Reopen", (_MESSAGE_TO_CUSTOMER,)),
+        ),
+        Verb.RATE: VerbRow(
+            _STAYS_ENDED,
+            _OWNER,
+            refusal="be rated",
+            timeline="rated the ticket {score} of 5",
+            audience=Audience.NOBODY,
+            message=Message.OPTIONAL,
+            form=ActionForm(
+                "rate",
+                "How did we do?",
+                "Send rating",
+                (
+                    FormField("score", FieldKind.SCORE, "Rating", required=True, choices=_SCORES),
+                    FormField("body", FieldKind.TEXT, "What should we know?", "optional"),
+                ),
+            ),
+        ),
+        Verb.MERGE: VerbRow(
+            _all_become(Status.MERGED),
+            _STAFF,
+            refusal="be merged",
+            timeline="merged the ticket into {into}",
+            clock=SlaEventKind.CANCELLED,
+            mail=MailText(
+                "Ticket merged",
+                "The ticket was merged into another one about the same issue. The ticket page "
+                "shows its number.",
+            ),
+            form=ActionForm(
+                "merge",
+                "Merge into another ticket",
+                "Merge",
+                (FormField("into", FieldKind.LINE, "Ticket number", required=True),),
+            ),
+        ),
+        Verb.ABSORB: VerbRow(
+            _STAYS_ACTIVE,
+            _STAFF,
+            refusal="take in another ticket",
+            timeline="merged {from} into this ticket",
+            audience=Audience.NOBODY,
+        ),
+        Verb.SPLIT: VerbRow(
+            _STAYS_ACTIVE,
+            _STAFF,
+            refusal="be split",
+            timeline="split off a new ticket: {title}",
+            mail=MailText(
+                "Ticket split", "Part of a ticket that you watch is now a separate ticket."
+            ),
+            public=False,
+            form=ActionForm(
+                "split",
+                "Split off a new ticket",
+                "Split",
+                (
+                    FormField("title", FieldKind.LINE, "Title of the new ticket", required=True),
+                    FormField("body", FieldKind.TEXT, "Description", required=True),
+                ),
+            ),
+        ),
+        Verb.VOID: VerbRow(
+            _all_become(Status.VOID),
+            _STAFF,
+            refusal="be marked as spam or duplicate",
+            timeline="marked the ticket as {why}",
+            clock=SlaEventKind.VOIDED,
+            mail=MailText(
+                "Closed as a duplicate", "The ticket was filed twice, and this copy is closed."
+            ),
+            form=ActionForm(
+                "void",
+                "Mark as spam or duplicate",
+                "Mark and close",
+                (
+                    FormField(
+                        "why",
+                        FieldKind.CHOICE,
+                        "Reason",
+                        required=True,
+                        choices=(("duplicate", "Duplicate"), ("spam", "Spam")),
+                    ),
+                ),
+            ),
+        ),
+    }
+)
+
+#: Verb of an event -> what the mail about it says.
+TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
+    {verb.value: row.mail for verb, row in VERBS.items() if row.mail is not None}
+)
+#: (status, verb) -> the next status. What is not here is refused and changes nothing.
+TRANSITIONS: Mapping[tuple[Status, Verb], Status] = MappingProxyType(
+    {
+        (status, verb): following
+        for verb, row in VERBS.items()
+        for status, following in row.transitions.items()
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRow:
+    """``title`` names the status for people; the rest makes up the answer to a refused verb."""
+
+    title: str
+    sentence: str
+    remedy: str = ""
+    owner_title: str = ""  # for the requester, where it differs
+
+
+STATUSES: Mapping[Status, StatusRow] = MappingProxyType(
+    {
+        Status.OPEN: StatusRow("Open", "This ticket is open"),
+        Status.WAITING: StatusRow(
+            "Pending", "This ticket is pending", owner_title="Waiting for your reply"
+        ),
+        Status.PAUSED: StatusRow("On hold", "This ticket is on hold"),
+        Status.SOLVED: StatusRow("Resolved", "This ticket is resolved", " Reopen it first."),
+        Status.CANCELLED: StatusRow(
+            "Closed: cancelled", "This ticket is closed", " Reopen it first."
+        ),
+        Status.VOID: StatusRow(
+            "Closed: spam or duplicate",
+            "This ticket is closed as spam or a duplicate",
+            " File a new ticket instead.",
+        ),
+        Status.MERGED: StatusRow(
+            "Closed: merged",
+            "This ticket was merged into another one",
+            " Continue in that ticket.",
+        ),
+    }
+)
+
+
+def next_status(status: Status, verb: Verb) -> Status:
+    """The status after ``verb``. Raises Conflict when the table has no such transition."""
+    following = VERBS[verb].transitions.get(status)
+    if following is None:
+        row = STATUSES[status]
+        raise Conflict(f"{row.sentence} and cannot {VERBS[verb].refusal}.{row.remedy}")
+    return following

@@ -1,0 +1,171 @@
+"""Due tickets: the rows that the sweeper reads and writes, in one transaction for each batch."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from kb.notifications.queue import NewNotice, insert_notices, notice_rows
+from kb.people.person import Role
+from kb.people.tables import PEOPLE
+from kb.sla.clock import SlaEvent
+from kb.tickets.lifecycle import Status, Verb
+from kb.tickets.repository.load import clock_histories, stored_targets
+from kb.tickets.repository.save import forecast_columns, save_targets
+from kb.tickets.sla_targets import Forecast, TargetRow
+from kb.tickets.tables import ALARMS, EVENTS, TICKETS
+from kb.tickets.ticket import Alarm
+
+#: The actor of events that nobody causes.
+SYSTEM_ACTOR = "Askfirst"
+
+_ASSIGNEE = PEOPLE.alias("assignee")
+_DUE = (
+    select(
+        TICKETS.c.id,
+        TICKETS.c.level,
+        TICKETS.c.level_title,
+        TICKETS.c.status,
+        TICKETS.c.next_at,
+        TICKETS.c.remind_at,
+        _ASSIGNEE.c.email.label("assignee"),
+    )
+    .select_from(TICKETS.outerjoin(_ASSIGNEE, TICKETS.c.assignee_id == _ASSIGNEE.c.id))
+    .order_by(TICKETS.c.next_at, TICKETS.c.id)
+)
+_UPDATED = ("status", "remind_at", "next_at", "next_due", "next_target")
+_UPDATE = (
+    update(TICKETS)
+    .where(TICKETS.c.id == bindparam("serial"))
+    .values({column: bindparam(f"new_{column}") for column in _UPDATED})
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DueTicket:
+    """A ticket whose next instant has come."""
+
+    serial: int
+    level: str
+    level_title: str
+    status: Status
+    next_at: dt.datetime
+    remind_at: dt.datetime | None
+    assignee: str  # an address, or empty
+    target_rows: tuple[TargetRow, ...]
+    history: tuple[SlaEvent, ...]
+
+
+class DueTickets:
+    """The due tickets of one transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def load(self, now: dt.datetime, limit: int) -> list[DueTicket]:
+        """In the order in which they came due."""
+        rows = self._connection.execute(_DUE.where(TICKETS.c.next_at <= now).limit(limit)).all()
+        if not rows:
+            return []
+        histories = clock_histories(self._connection, {row.id: row.level for row in rows})
+        targets = stored_targets(self._connection, [row.id for row in rows])
+        return [
+            DueTicket(
+                row.id,
+                row.level,
+                row.level_title or row.level,
+                Status(row.status),
+                row.next_at,
+                row.remind_at,
+                row.assignee or "",
+                targets.get(row.id, ()),
+                histories[row.id],
+            )
+            for row in rows
+        ]
+
+    def recorded_alarms(
+        self, serials: Collection[int]
+    ) -> set[tuple[int, str, int, str, dt.datetime]]:
+        """Serial, target, cycle, threshold and due time of each alarm so far."""
+        query = select(ALARMS).where(ALARMS.c.ticket_id.in_(serials))
+        return {
+            (row.ticket_id, row.target, row.cycle, row.threshold, row.due_at)
+            for row in self._connection.execute(query)
+        }
+
+    def add_alarms(self, alarms: Iterable[tuple[int, Alarm]], now: dt.datetime) -> None:
+        rows = [
+            {
+                "ticket_id": serial,
+                "target": alarm.target,
+                "cycle": alarm.cycle,
+                "threshold": alarm.threshold,
+                "due_at": alarm.due,
+                "at": alarm.at,
+                "noticed_at": now,
+            }
+            for serial, alarm in alarms
+        ]
+        if rows:
+            self._connection.execute(insert(ALARMS), rows)
+
+    def add_resumption(self, serial: int, at: dt.datetime) -> None:
+        """The event that a reminder has ended the pause."""
+        event = {
+            "ticket_id": serial,
+            "at": at,
+            "verb": Verb.RESUME.value,
+            "actor": SYSTEM_ACTOR,
+            "facts": {},
+            "by_agent": True,
+            "public": False,
+        }
+        self._connection.execute(insert(EVENTS), event)
+
+    def save(
+        self, tickets: Iterable[tuple[DueTicket, Status, dt.datetime | None, Forecast]]
+    ) -> None:
+        """Tickets with the status, the reminder and the forecast that they have now."""
+        rows: list[dict[str, Any]] = []
+        changed: list[tuple[int, TargetRow]] = []
+        for ticket, status, remind_at, forecast in tickets:
+            columns = {"status": status.value, "remind_at": remind_at, **forecast_columns(forecast)}
+            if remind_at is not None:
+                columns["next_at"] = min(remind_at, forecast.next_at or remind_at)
+            values = {f"new_{name}": columns[name] for name in _UPDATED}
+            rows.append({"serial": ticket.serial, **values})
+
+            before = set(ticket.target_rows)
+            changed += [(ticket.serial, row) for row in forecast.target_rows if row not in before]
+        save_targets(self._connection, changed)
+        self._connection.execute(_UPDATE, rows)
+
+    def staff_addresses(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The addresses of agents, and of supervisors (administrators)."""
+        query = (
+            select(PEOPLE.c.email, PEOPLE.c.role)
+            .where(
+                PEOPLE.c.role.in_((Role.AGENT.value, Role.ADMIN.value)),
+                PEOPLE.c.guest.is_(False),
+                PEOPLE.c.active,
+            )
+            .order_by(PEOPLE.c.email)
+        )
+        staff = self._connection.execute(query).all()
+        agents = [row.email for row in staff if row.role == Role.AGENT]
+        supervisors = [row.email for row in staff if row.role == Role.ADMIN]
+        return agents, supervisors
+
+    def add_notices(
+        self, notices: Iterable[tuple[int, str, Sequence[NewNotice]]], now: dt.datetime
+    ) -> None:
+        """By serial and cause: one cause never notifies anybody twice."""
+        rows: list[dict[str, Any]] = []
+        for serial, cause, of_cause in notices:
+            rows += notice_rows(serial, cause, of_cause, now)
+        insert_notices(self._connection, rows)

@@ -25,19 +25,19 @@ from typing import Any
 import Stemmer
 
 from bench import corpora
-from kb.search import evaluation as evaluate
+from kb.search import evaluation
 from kb.search.analysis.tokenizer import STOP_WORDS
-from kb.search.evaluation import DEPTH, Change, Judged, Run
+from kb.search.evaluation import HITS_PER_QUERY, JudgedSet, QueryChange, RankedAnswers
 from kb.search.index.resolved_tickets import ResolvedTicket
 
 PEERS = corpora.ROOT / "bench" / ".cache" / "peers"
 SINGLE = ("slicer-docs", "stackfaq", "quora-dup", "clinc150", "scifact", "cranfield", "cacm")
 MIXED = "slicer-support"
-CHANGES: Mapping[str, Change] = {
+CHANGES: Mapping[str, QueryChange] = {
     "full": lambda text: text,
-    "15": evaluate.first_characters(15),
-    "25": evaluate.first_characters(25),
-    "typo": evaluate.typos(1),
+    "15": evaluation.first_characters(15),
+    "25": evaluation.first_characters(25),
+    "typo": evaluation.typos(1),
 }
 METRIC = {"full": "nDCG@10", "15": "MRR@10", "25": "MRR@10", "typo": "nDCG@10"}
 GOAL = {"full": 1.08, "15": 1.45, "25": 1.22}
@@ -75,7 +75,7 @@ def main() -> None:
         f"{'one typo: loss':>15}"
     )
     for name in given.sets:
-        judged = sampled(evaluate.read(place / "labelled" / name), given.queries)
+        judged = sampled(evaluation.read_judged_set(place / "labelled" / name), given.queries)
         rows[name] = measured(judged, semantic=given.semantic)
         print(line(name, rows[name]), flush=True)
         if name == MIXED:
@@ -89,32 +89,34 @@ def main() -> None:
             print(f"{name}, {column:<4}: " + ", ".join(f"{n} {v:.3f}" for n, v in figures.items()))
 
 
-def sampled(judged: Judged, most: int | None) -> Judged:
+def sampled(judged: JudgedSet, most: int | None) -> JudgedSet:
     if most is None or len(judged.qrels) <= most:
         return judged
     chosen = random.Random(7).sample(sorted(judged.qrels), most)
     return replace(judged, qrels={query: judged.qrels[query] for query in chosen})
 
 
-def measured(judged: Judged, *, semantic: bool = False) -> Row:
+def measured(judged: JudgedSet, *, semantic: bool = False) -> Row:
     ours: dict[str, float] = {}
     theirs: dict[str, float] = {}
     abstain: dict[str, dict[str, float]] = {}
     peer = Bm25(judged)
-    with evaluate.published(judged.documents, semantic=semantic) as searcher:
+    with evaluation.temporary_searcher(judged.documents, semantic=semantic) as searcher:
         for column, change in CHANGES.items():
             mode = "suggest" if column in ("15", "25") else "search"
-            found = evaluate.asked(searcher, judged, mode=mode, change=change)
+            found = evaluation.evaluate_searcher(searcher, judged, mode=mode, change=change)
             ours[column] = found.metrics[METRIC[column]]
-            theirs[column] = evaluate.measure(judged.qrels, peer.run(change))[METRIC[column]]
+            theirs[column] = evaluation.compute_metrics(judged.qrels, peer.run(change))[
+                METRIC[column]
+            ]
             if judged.out_of_scope and column in ("full", "25"):
-                abstain[column] = evaluate.asked(
+                abstain[column] = evaluation.evaluate_searcher(
                     searcher, judged, mode="suggest", change=change
                 ).abstain
     return Row(ours, theirs, abstain)
 
 
-def learned(judged: Judged) -> str:
+def learned(judged: JudgedSet) -> str:
     """Half of the judged queries as resolved tickets that vote; the other half asked, without and
     with the votes.
     """
@@ -130,7 +132,8 @@ def learned(judged: Judged) -> str:
     ]
     rest = replace(judged, qrels={query: judged.qrels[query] for query in queries[half:]})
     before, after = (
-        evaluate.run(rest, solved=voting).metrics["nDCG@10"] for voting in ((), tickets)
+        evaluation.evaluate_set(rest, resolved=voting).metrics["nDCG@10"]
+        for voting in ((), tickets)
     )
     return f"nDCG@10 {before:.3f} -> {after:.3f}"
 
@@ -168,7 +171,7 @@ def mean(ratios: list[float]) -> float:
 class Bm25:
     """The peer: bm25s over title and text."""
 
-    def __init__(self, judged: Judged) -> None:
+    def __init__(self, judged: JudgedSet) -> None:
         self._bm25s = _peer("bm25s")
         self._judged = judged
         self._ids = [document.id for document in judged.documents]
@@ -183,11 +186,11 @@ class Bm25:
             texts, stopwords=stop, stemmer=self._stemmer, show_progress=False
         )
 
-    def run(self, change: Change) -> Run:
+    def run(self, change: QueryChange) -> RankedAnswers:
         queries = list(self._judged.qrels)
         asked = self._tokens([change(self._judged.queries[query]) for query in queries])
         places, scores = self._index.retrieve(
-            asked, k=min(DEPTH, len(self._ids)), show_progress=False
+            asked, k=min(HITS_PER_QUERY, len(self._ids)), show_progress=False
         )
         return {
             query: [

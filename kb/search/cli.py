@@ -1,6 +1,7 @@
-"""`kb search`, `kb suggest` and `kb eval`: one library call each, and printing.
+"""Commands `kb search`, `kb suggest` and `kb eval`: one library call each, and printing.
 
-stdout is the answer (with --json one JSON document), stderr is talk. Exit 1 when nothing was found.
+The answer goes to stdout (with --json as one JSON document), messages to stderr. Exit code 1 when
+nothing was found.
 """
 
 from __future__ import annotations
@@ -46,20 +47,20 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _searcher(data: Path | None, audience: str) -> Searcher:
-    """Raises Invalid for an audience that no document names: a slip would be answered as to a
-    customer.
+    """Raises Invalid for an audience that no document names: a typo would be answered as a
+    customer is.
     """
     settings = load(data=str(data) if data else None)
-    found = Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
-    known = found.audiences()
-    if audience not in known:
-        named = f"{', '.join(known[:-1])} and {known[-1]}"
-        others = "Other groups see what customers see."
+    searcher = Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
+    audiences = searcher.audiences()
+    if audience not in audiences:
+        names = f"{', '.join(audiences[:-1])} and {audiences[-1]}"
         raise Invalid(
-            f"--as: no document is for {audience!r}; the audiences are {named}. {others}",
+            f"--as: no document is for {audience!r}; the audiences are {names}. "
+            "Other groups see what customers see.",
             field="as",
         )
-    return found
+    return searcher
 
 
 @click.command()
@@ -77,14 +78,20 @@ def _searcher(data: Path | None, audience: str) -> Searcher:
 )
 @_shared
 def search(
-    query: str, limit: int, kind: str | None, sort: str, data: Path | None, audience: str, *, as_json: bool,
+    query: str,
+    limit: int,
+    kind: str | None,
+    sort: str,
+    data: Path | None,
+    audience: str,
+    *,
+    as_json: bool,
     explain: bool,
-) -> None:  # fmt: skip
+) -> None:
     """Search as a visitor would: plain words, "phrases", -word, title: product: version: kind: tag:
     before: after:
     """
-    found = _searcher(data, audience)
-    answer = found.search(
+    answer = _searcher(data, audience).search(
         query, audience=audience, kind=kind, per_page=limit, explain=explain, sort=sort
     )
     if as_json:
@@ -135,11 +142,11 @@ def _print(hits: tuple[Hit, ...], total: int) -> None:
 
 
 def _marked(passage: Passage) -> str:
-    text, at = "", 0
+    text, done = "", 0
     for start, end in passage.spans:
-        text += passage.text[at:start] + click.style(passage.text[start:end], underline=True)
-        at = end
-    return text + passage.text[at:]
+        text += passage.text[done:start] + click.style(passage.text[start:end], underline=True)
+        done = end
+    return text + passage.text[done:]
 
 
 @click.command()
@@ -171,9 +178,18 @@ def _marked(passage: Passage) -> str:
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def evaluate(
-    folder: Path, split: str | None, mode: str, prefix_chars: int | None, prefix_words: int | None, typos: int | None,
-    solved_file: Path | None, run_file: Path | None, *, semantic: bool, as_json: bool,
-) -> None:  # fmt: skip
+    folder: Path,
+    split: str | None,
+    mode: str,
+    prefix_chars: int | None,
+    prefix_words: int | None,
+    typos: int | None,
+    solved_file: Path | None,
+    run_file: Path | None,
+    *,
+    semantic: bool,
+    as_json: bool,
+) -> None:
     """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and
     latency.
 
@@ -184,21 +200,24 @@ def evaluate(
     of success@5 that is left when the threshold lets a tenth of the questions out of scope through.
     --solved: {"title", "documents": [ids], "solved_at"} a line.
     """
-    from kb.search import (
-        evaluation as evaluation,
-    )  # brings ir-measures, which searching must not pay for
+    from kb.search import evaluation  # brings ir-measures, which searching must not pay for
 
-    given = [
+    options = [
         (prefix_chars, evaluation.first_characters),
         (prefix_words, evaluation.first_words),
         (typos, evaluation.typos),
     ]
-    changes = [make(count) for count, make in given if count]
+    changes = [make_change(count) for count, make_change in options if count]
     if len(changes) > 1:
         raise click.UsageError("Give one of --prefix-chars, --prefix-words and --typos.")
-    solved = evaluation.read_solved(solved_file) if solved_file else ()
-    judged, change = evaluation.read(folder, split), changes[0] if changes else None
-    report = evaluation.run(judged, mode=mode, change=change, solved=solved, semantic=semantic)
+
+    report = evaluation.evaluate_set(
+        evaluation.read_judged_set(folder, split),
+        mode=mode,
+        change=changes[0] if changes else None,
+        resolved=evaluation.read_resolved_tickets(solved_file) if solved_file else (),
+        semantic=semantic,
+    )
     if run_file:
         run_file.write_text("".join(f"{line}\n" for line in evaluation.trec_lines(report)), "utf-8")
     if as_json:

@@ -1,8 +1,8 @@
-"""How good are the answers, measured?
+"""Evaluation: the relevance of answers, measured on a judged set.
 
-Reads a judged set in BEIR layout, indexes it in a temporary folder with the product's own code and
-asks every query as a visitor would. The metrics are ir-measures' (trec_eval's), not our own. Not
-for speed under load: see bench/.
+Reads a set in BEIR layout, indexes it in a temporary folder with the product's own code and asks
+every query as a visitor would. The metrics are those of trec_eval, by ir-measures. Speed under load
+is measured in ``bench/``.
 """
 
 from __future__ import annotations
@@ -30,17 +30,22 @@ from kb.search.scoring import weights
 from kb.search.searcher import Searcher
 from kb.temporary_folder import temporary_folder
 
-DEPTH = 20  # hits asked for: the metrics look at ten, and a query's own document is left out
-METRICS = ("nDCG@10", "MRR@10", "R@10", "success@5")
-Qrels = dict[str, dict[str, int]]
-Run = dict[str, list[tuple[str, float]]]
-_MEASURES = {"nDCG@10": "nDCG@10", "MRR@10": "RR@10", "R@10": "R@10", "success@5": "Success@5"}
+#: Hits of each query: the metrics look at ten, and a query's own document is left out.
+HITS_PER_QUERY = 20
+#: Our name of each metric -> that of ir-measures.
+METRICS = {"nDCG@10": "nDCG@10", "MRR@10": "RR@10", "R@10": "R@10", "success@5": "Success@5"}
+
+Qrels = dict[str, dict[str, int]]  # query id -> document id -> relevance
+RankedAnswers = dict[str, list[tuple[str, float]]]  # query id -> (document id, score), best first
+QueryChange = Callable[[str], str]
+#: A query to its hits before abstaining, and the confidence in them.
+_Ask = Callable[[str], tuple[tuple[Hit, ...], float]]
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """A judged set: documents, queries by id, relevant documents by query, and questions without
-    any answer.
+class JudgedSet:
+    """Documents, queries by id, the relevance of documents to queries, and queries without any
+    answer.
     """
 
     documents: list[Document]
@@ -50,17 +55,15 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What was measured. ``run`` maps a query to (document, score) best first; latencies are in
-    milliseconds.
-    """
+class EvaluationReport:
+    """What was measured; ``run`` holds the answers that it was measured on."""
 
     metrics: dict[str, float]
     latency_ms: dict[str, float]
     queries: int
     documents: int
     abstain: dict[str, float] = field(default_factory=dict)
-    run: Run = field(default_factory=dict)
+    run: RankedAnswers = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         values: dict[str, Any] = {
@@ -69,28 +72,31 @@ class Report:
             "queries": self.queries,
             "documents": self.documents,
         }
-        return values | (
-            {"abstain": {n: round(v, 4) for n, v in self.abstain.items()}} if self.abstain else {}
-        )
+        if self.abstain:
+            values["abstain"] = {name: round(value, 4) for name, value in self.abstain.items()}
+        return values
 
 
-def read(folder: Path, split: str | None = None) -> Judged:
-    """A judged set. ``split`` names the qrels file; by default the only one, or test, or dev.
-    Raises Invalid.
+def read_judged_set(folder: Path, split: str | None = None) -> JudgedSet:
+    """The set in ``folder``. ``split`` names the qrels file; by default the only one, or test, or
+    dev. Raises Invalid.
     """
-    corpus = [_document(row) for row in _rows(folder / "corpus.jsonl")]
+    documents = [_document(row) for row in _rows(folder / "corpus.jsonl")]
     queries = {str(row["_id"]): str(row["text"]) for row in _rows(folder / "queries.jsonl")}
-    beside = folder / "out-of-scope.jsonl"
-    outside = (
-        {str(row.get("_id", i)): str(row["text"]) for i, row in enumerate(_rows(beside))}
-        if beside.exists()
-        else {}
-    )
-    return Judged(corpus, queries, _qrels(folder / "qrels", split), outside)
+    qrels = _qrels(folder / "qrels", split)
+
+    out_of_scope: dict[str, str] = {}
+    path = folder / "out-of-scope.jsonl"
+    if path.exists():
+        for number, row in enumerate(_rows(path)):
+            out_of_scope[str(row.get("_id", number))] = str(row["text"])
+    return JudgedSet(documents, queries, qrels, out_of_scope)
 
 
-def read_solved(file: Path) -> list[ResolvedTicket]:
-    """Resolved tickets, one JSON object a line: title, documents (ids), solved_at. Raises Invalid."""
+def read_resolved_tickets(file: Path) -> list[ResolvedTicket]:
+    """Resolved tickets, one JSON object a line: title, documents (ids), solved_at. Raises
+    Invalid.
+    """
     return [
         ResolvedTicket.from_json(row, where=f"{file}:{line}")
         for line, row in enumerate(_rows(file), 1)
@@ -131,7 +137,8 @@ def _document(row: dict[str, Any]) -> Document:
 
 def _qrels(folder: Path, split: str | None) -> Qrels:
     files = {file.stem: file for file in folder.glob("*.tsv")}
-    chosen = split or next((name for name in ("test", "dev", *sorted(files)) if name in files), "")
+    default = next((name for name in ("test", "dev", *sorted(files)) if name in files), "")
+    chosen = split or default
     if chosen not in files:
         raise Invalid(
             f"{folder} has no {split or 'qrels'} file; it has {', '.join(sorted(files)) or 'none'}."
@@ -143,182 +150,199 @@ def _qrels(folder: Path, split: str | None) -> Qrels:
     return qrels
 
 
-Change = Callable[[str], str]
+# --- half-typed and mistyped queries
 
 
-def first_characters(count: int) -> Change:
-    """What has been typed after ``count`` characters; the last word stays open."""
+def first_characters(count: int) -> QueryChange:
+    """What was typed after ``count`` characters; the last word stays open."""
     return lambda text: text[:count].rstrip()
 
 
-def first_words(count: int) -> Change:
+def first_words(count: int) -> QueryChange:
     return lambda text: " ".join(text.split()[:count])
 
 
-def typos(count: int) -> Change:
-    """``count`` slips in words of five letters or more, the same for the same text: a letter
-    dropped, doubled, swapped with its neighbour or changed."""
+def typos(count: int) -> QueryChange:
+    """``count`` typos in words of five letters or more, the same for the same text: a letter
+    dropped, doubled, swapped with its neighbour or changed.
+    """
 
     def change(text: str) -> str:
-        dice = random.Random(text)  # noqa: S311 - reproducible slips, not secrets
+        dice = random.Random(text)  # noqa: S311 - reproducible typos, not secrets
         words = text.split()
         long = [i for i, word in enumerate(words) if len(word) >= 5 and word.isalpha()]
         for i in dice.sample(long, min(count, len(long))):
-            words[i] = _slip(words[i], dice)
+            words[i] = _with_typo(words[i], dice)
         return " ".join(words)
 
     return change
 
 
-def _slip(word: str, dice: random.Random) -> str:
-    at = dice.randrange(1, len(word) - 1)
+def _with_typo(word: str, dice: random.Random) -> str:
+    position = dice.randrange(1, len(word) - 1)
+    before, letter, after = word[:position], word[position], word[position + 1 :]
     return dice.choice(
         (
-            word[:at] + word[at + 1 :],
-            word[:at] + word[at] + word[at:],
-            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
-            word[:at] + dice.choice("abcdefghijklmnopqrstuvwxyz") + word[at + 1 :],
+            before + after,
+            before + letter + letter + after,
+            before + after[0] + letter + after[1:],
+            before + dice.choice("abcdefghijklmnopqrstuvwxyz") + after,
         )
     )
 
 
-Asked = Callable[
-    [str], tuple[tuple[Hit, ...], float]
-]  # hits before abstaining, and the confidence in them
+# --- asking
 
 
-def run(
-    judged: Judged, *, mode: str = "search", change: Change | None = None, solved: Iterable[ResolvedTicket] = (),
+def evaluate_set(
+    judged: JudgedSet,
+    *,
+    mode: str = "search",
+    change: QueryChange | None = None,
+    resolved: Iterable[ResolvedTicket] = (),
     semantic: bool = False,
-) -> Report:  # fmt: skip
-    """Index ``judged`` and ask every judged query; ``mode`` is search or suggest. Raises
-    Unavailable without extras.
+) -> EvaluationReport:
+    """Index ``judged`` and ask every judged query; ``mode`` is search or suggest.
 
     The order is judged before abstaining, so that half-typed queries compare with engines that
-    always answer; abstaining is reported apart. ``solved`` are resolved tickets that may vote.
+    always answer; abstaining is reported apart. The ``resolved`` tickets may vote. Raises
+    Unavailable when an extra is not installed.
     """
-    with published(judged.documents, solved, semantic=semantic) as searcher:
-        return asked(searcher, judged, mode=mode, change=change)
+    with temporary_searcher(judged.documents, resolved, semantic=semantic) as searcher:
+        return evaluate_searcher(searcher, judged, mode=mode, change=change)
 
 
-def asked(
-    searcher: Searcher, judged: Judged, *, mode: str = "search", change: Change | None = None
-) -> Report:
+def evaluate_searcher(
+    searcher: Searcher,
+    judged: JudgedSet,
+    *,
+    mode: str = "search",
+    change: QueryChange | None = None,
+) -> EvaluationReport:
     """Ask ``searcher``, which has the documents of ``judged``, every judged query."""
     change = change or (lambda text: text)
     ask = _asker(searcher, mode)
     ask("warm up")
-    answers, latencies, sure = {}, [], {}
+
+    answers: RankedAnswers = {}
+    confidence: dict[str, float] = {}
+    latencies = []
     for query_id in judged.qrels:
         text = change(judged.queries[query_id])
-        begun = time.perf_counter()
-        hits, sure[query_id] = ask(text)
-        latencies.append((time.perf_counter() - begun) * 1000)
+        start = time.perf_counter()
+        hits, confidence[query_id] = ask(text)
+        latencies.append((time.perf_counter() - start) * 1000)
         answers[query_id] = [(hit.id, hit.score) for hit in hits if hit.id != query_id]
+
     abstain = {}
     if judged.out_of_scope and mode == "suggest":
-        outside = [ask(change(text))[1] for text in judged.out_of_scope.values()]
-        abstain = abstaining(sure, outside, _helped(judged.qrels, answers))
+        out_of_scope = [ask(change(text))[1] for text in judged.out_of_scope.values()]
+        answered = _answered(judged.qrels, answers)
+        abstain = abstention_metrics(confidence, out_of_scope, answered)
+
     p50, p99 = np.percentile(latencies, [50, 99]).tolist() if latencies else (0.0, 0.0)
-    latency = {"p50": p50, "p99": p99}
-    return Report(
-        measure(judged.qrels, answers),
-        latency,
-        len(answers),
-        len(judged.documents),
-        abstain,
-        answers,
+    return EvaluationReport(
+        metrics=compute_metrics(judged.qrels, answers),
+        latency_ms={"p50": p50, "p99": p99},
+        queries=len(answers),
+        documents=len(judged.documents),
+        abstain=abstain,
+        run=answers,
     )
 
 
 @contextlib.contextmanager
-def published(
-    documents: Iterable[Document], solved: Iterable[ResolvedTicket] = (), *, semantic: bool = False
+def temporary_searcher(
+    documents: Iterable[Document],
+    resolved: Iterable[ResolvedTicket] = (),
+    *,
+    semantic: bool = False,
 ) -> Iterator[Searcher]:
     """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
     with temporary_folder("kb-eval-") as data:
         with IndexBuilder(data, operators=False, semantic=semantic) as builder:
             for document in documents:
                 builder.add(document)
-            builder.resolved_tickets(solved)
+            builder.resolved_tickets(resolved)
             builder.publish(ledger={}, settings={})
         yield Searcher(data, budget_ms=60_000)  # a busy machine must not change the order
 
 
-def _asker(searcher: Searcher, mode: str) -> Asked:
-    if mode == "search":
-        return lambda text: (searcher.search(text, per_page=DEPTH, operators=False).hits, math.inf)
+def _asker(searcher: Searcher, mode: str) -> _Ask:
+    def search(text: str) -> tuple[tuple[Hit, ...], float]:
+        results = searcher.search(text, per_page=HITS_PER_QUERY, operators=False)
+        return results.hits, math.inf
 
     def suggest(text: str) -> tuple[tuple[Hit, ...], float]:
-        found = searcher.suggest(text, limit=DEPTH, doubt=-math.inf)
-        return found.hits, found.confidence
+        suggestions = searcher.suggest(text, limit=HITS_PER_QUERY, doubt=-math.inf)
+        return suggestions.hits, suggestions.confidence
 
-    return suggest
+    return search if mode == "search" else suggest
 
 
-def _helped(qrels: Qrels, answers: Run) -> set[str]:
-    """The queries with a right document among the first five."""
+# --- metrics
+
+
+def _answered(qrels: Qrels, answers: RankedAnswers) -> set[str]:
+    """The queries with a relevant document among the first five."""
     return {
-        q
-        for q, hits in answers.items()
-        if any(qrels[q].get(document, 0) > 0 for document, _ in hits[:5])
+        query
+        for query, hits in answers.items()
+        if any(qrels[query].get(document, 0) > 0 for document, _ in hits[:5])
     }
 
 
-def abstaining(
-    sure: Mapping[str, float], outside: Sequence[float], helped: Collection[str]
+def abstention_metrics(
+    confidence: Mapping[str, float], out_of_scope: Sequence[float], answered: Collection[str]
 ) -> dict[str, float]:
     """What showing nothing costs and saves, from the confidence in each answer.
 
-    At the shipped threshold: ``false_suggestions`` is the share of questions out of scope that were
+    At the shipped threshold: ``false_suggestions`` is the share of queries out of scope that were
     shown something, ``silent_in_scope`` the share of judged queries that were not. ``kept_at_10%``
     sweeps the threshold: the share of success@5 that remains when it is set so that a tenth of the
-    questions out of scope are shown something.
+    queries out of scope are shown something.
     """
-    inside, beyond = np.array(list(sure.values())), np.sort(np.array(outside))[::-1]
-    threshold = float(
-        beyond[len(beyond) // 10]
-    )  # shown above it: a tenth of those out of scope at most
+    inside = np.array(list(confidence.values()))
+    outside = np.sort(np.array(out_of_scope))[::-1]
+    # Shown is what lies above the threshold: at most a tenth of the queries out of scope.
+    threshold = float(outside[len(outside) // 10])
+    kept = sum(confidence[query] > threshold for query in answered)
     return {
-        "false_suggestions": float((beyond >= weights.DOUBT).mean()),
+        "false_suggestions": float((outside >= weights.DOUBT).mean()),
         "silent_in_scope": float((inside < weights.DOUBT).mean()) if inside.size else 0.0,
-        "kept_at_10%": sum(sure[query] > threshold for query in helped) / max(1, len(helped)),
+        "kept_at_10%": kept / max(1, len(answered)),
         "threshold_at_10%": threshold,
     }
 
 
-def measure(qrels: Qrels, run_: Run) -> dict[str, float]:
-    """The metrics by name. Ranks are taken as given: scores only order, so they are rewritten to be
-    distinct.
-    """
+def compute_metrics(qrels: Qrels, answers: RankedAnswers) -> dict[str, float]:
+    """The metrics by name. Ranks count, not scores: ties are broken by the order of the answers."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # ir-measures still names ast.Num, which Python 3.14 drops
-        return _measured(qrels, run_)
+        # ir-measures still names ast.Num, which Python 3.14 drops.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            import ir_measures
+        except ImportError:
+            raise Unavailable(
+                "kb eval needs the eval extra: pip install 'askfirst[eval]'."
+            ) from None
+
+        scored = [
+            ir_measures.ScoredDoc(query, document, float(-rank))
+            for query, hits in answers.items()
+            for rank, (document, _) in enumerate(hits)
+        ]
+        judgements = [
+            ir_measures.Qrel(query, document, relevance)
+            for query, relevant in qrels.items()
+            for document, relevance in relevant.items()
+        ]
+        measures = {name: ir_measures.parse_measure(theirs) for name, theirs in METRICS.items()}
+        values = ir_measures.calc_aggregate(list(measures.values()), judgements, scored)
+        return {name: float(values[measure]) for name, measure in measures.items()}
 
 
-def _measured(qrels: Qrels, run_: Run) -> dict[str, float]:
-    try:
-        import ir_measures
-    except ImportError:
-        raise Unavailable("kb eval needs the eval extra: pip install 'askfirst[eval]'.") from None
-    ranked = [
-        ir_measures.ScoredDoc(query, document, float(-rank))
-        for query, hits in run_.items()
-        for rank, (document, _) in enumerate(hits)
-    ]
-    judgements = [
-        ir_measures.Qrel(q, d, score)
-        for q, relevant in qrels.items()
-        for d, score in relevant.items()
-    ]
-    wanted = {name: ir_measures.parse_measure(measure) for name, measure in _MEASURES.items()}
-    found = ir_measures.calc_aggregate(list(wanted.values()), judgements, ranked)
-    return {name: float(found[measure]) for name, measure in wanted.items()}
-
-
-def trec_lines(report: Report, tag: str = "askfirst") -> Iterable[str]:
+def trec_lines(report: EvaluationReport, tag: str = "askfirst") -> Iterable[str]:
     """The run in TREC format: ``query Q0 document rank score tag``."""
     for query, hits in report.run.items():
         for rank, (document, score) in enumerate(hits, 1):

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 
 from kb.cli import kb, main
 from kb.errors import Invalid
-from kb.search import evaluation as evaluate
+from kb.search import evaluation
 from tests.search.library import ARTICLES, document, publish
 
 
@@ -54,7 +54,7 @@ def judged(tmp_path: Path) -> Path:
 
 
 def test_a_perfect_answer_scores_one_and_a_querys_own_document_is_left_out(judged: Path) -> None:
-    report = evaluate.run(evaluate.read(judged))
+    report = evaluation.evaluate_set(evaluation.read_judged_set(judged))
     assert report.run["q1"][0][0] == "d1"
     assert "d2" not in [document for document, _ in report.run["d2"]]
     assert report.metrics["success@5"] == 0.5
@@ -64,18 +64,18 @@ def test_a_perfect_answer_scores_one_and_a_querys_own_document_is_left_out(judge
 
 def test_metrics_are_those_of_trec_eval() -> None:
     run = {"q": [("a", 1.0), ("b", 1.0), ("c", 1.0)]}
-    found = evaluate.measure({"q": {"b": 1}}, run)
+    found = evaluation.compute_metrics({"q": {"b": 1}}, run)
     assert found["MRR@10"] == 0.5
     assert found["nDCG@10"] == pytest.approx(0.6309, abs=1e-4)
     assert found["R@10"] == found["success@5"] == 1.0
 
 
 def test_slips_are_the_same_every_time_and_leave_short_words_alone() -> None:
-    slip = evaluate.typos(1)
+    slip = evaluation.typos(1)
     assert slip("forgot my password") == slip("forgot my password") != "forgot my password"
     assert slip("a b cd efg") == "a b cd efg"
-    assert evaluate.first_characters(9)("forgot my password") == "forgot my"
-    assert evaluate.first_words(2)("forgot my password") == "forgot my"
+    assert evaluation.first_characters(9)("forgot my password") == "forgot my"
+    assert evaluation.first_words(2)("forgot my password") == "forgot my"
 
 
 def test_the_command_prints_one_json_document_and_a_run_file(judged: Path, tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ def test_the_command_prints_one_json_document_and_a_run_file(judged: Path, tmp_p
     found = CliRunner().invoke(kb, arguments)
     assert found.exit_code == 0, found.output
     report = json.loads(found.stdout)
-    assert set(report["metrics"]) == set(evaluate.METRICS)
+    assert set(report["metrics"]) == set(evaluation.METRICS)
     assert set(report["latency_ms"]) == {"p50", "p99"}
     assert set(report["abstain"]) == {
         "false_suggestions",
@@ -117,12 +117,12 @@ def test_a_broken_set_is_named_with_its_line(
 ) -> None:
     (judged / file).write_text(content, "utf-8")
     with pytest.raises(Invalid, match=sentence):
-        evaluate.read(judged)
+        evaluation.read_judged_set(judged)
 
 
 def test_an_unknown_split_is_told_with_those_there_are(judged: Path) -> None:
     with pytest.raises(Invalid, match="it has dev"):
-        evaluate.read(judged, "train")
+        evaluation.read_judged_set(judged, "train")
 
 
 def test_search_and_suggest_print_the_shape_of_the_api(

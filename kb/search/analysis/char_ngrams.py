@@ -17,7 +17,7 @@ from kb.search.analysis.tokenizer import fold
 
 CodePoints = NDArray[np.uint32]  # [characters]
 NgramHashes = NDArray[np.uint32]  # [n-grams]
-Offsets = NDArray[np.int64]  # [n-grams], into code points
+NgramOffsets = NDArray[np.int64]  # [n-grams], into code points
 
 MAX_WORD_LENGTH = 40  # letters; the rest of a longer word is ignored
 #: FNV-1a over code points, with 32 bits (Fowler, Noll, Vo 1991; constants of the reference).
@@ -39,7 +39,7 @@ def code_points(texts: Sequence[str]) -> tuple[CodePoints, NDArray[np.int64]]:
     return np.frombuffer(raw, dtype=np.uint32), ends
 
 
-def ngram_hashes(points: CodePoints) -> tuple[NgramHashes, Offsets]:
+def ngram_hashes(points: CodePoints) -> tuple[NgramHashes, NgramOffsets]:
     """The hash of each n-gram of ``code_points``, as often as it occurs, and where it begins."""
     if points.size < 3:
         return np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int64)
@@ -80,7 +80,7 @@ def ngram_numbers(
     return distinct, counts, hashes.size - known.size
 
 
-def _meetings(is_letter: NDArray[np.bool_]) -> tuple[Offsets, Offsets]:
+def _meetings(is_letter: NDArray[np.bool_]) -> tuple[NgramOffsets, NgramOffsets]:
     """For each space between two words the range that is looked at: 5 to 9 characters."""
     spaces = np.flatnonzero(~is_letter)
     between = is_letter[spaces[1:-1] - 1] & is_letter[spaces[1:-1] + 1]

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from kb.search.index.array_file import Arrays
 
-Bytes = NDArray[np.uint8]  # [bytes], the words one after the other
-Offsets = NDArray[np.int64]  # [words + 1], where each word begins, and where the last one ends
+WordBytes = NDArray[np.uint8]  # [bytes], the words one after the other
+WordOffsets = NDArray[np.int64]  # [words + 1], where each word begins, and where the last one ends
 WordKeys = NDArray[np.uint64]  # [words], ascending: the first 8 bytes of each word, big-endian
 
 _KEY_BYTES = 8
@@ -95,12 +95,12 @@ class TermDictionary:
         return bytes(self._text[start:end])
 
 
-def _character_offsets(text: Bytes) -> NDArray[np.int64]:
+def _character_offsets(text: WordBytes) -> NDArray[np.int64]:
     """Where each character of a UTF-8 text begins, and where the last one ends."""
     return np.append(np.flatnonzero((text & 0xC0) != 0x80), text.size)
 
 
-def _keys(text: Bytes, offsets: Offsets) -> WordKeys:
+def _keys(text: WordBytes, offsets: WordOffsets) -> WordKeys:
     """The first 8 bytes of each word as a number, with zeros behind a shorter word."""
     positions = offsets[:-1, None] + np.arange(_KEY_BYTES)
     inside = positions < offsets[1:, None]

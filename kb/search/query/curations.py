@@ -1,9 +1,9 @@
-"""What did editors decide about a query: what is pinned, hidden or boosted, which words mean the
-same?
+"""Curations: what editors decided about queries.
 
-Decisions are published with a generation, as plain values; ``indexer`` reads them from
-``curations.toml``. Pure: a ``Curations`` reads a query's words, ``steered`` changes scores, and
-every change is a named part that can be explained.
+Documents pinned, hidden or boosted for a query, words that mean the same, and phrases that do not
+count. They are published with a generation as plain values; the indexer reads them from
+``curations.toml``. Every change of a score is a part with a name, so that it can be explained.
+Pure.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.search.analysis.tokenizer import Analyzer, index_words
 from kb.search.scoring.bm25 import QueryTerm
 
-Floats = npt.NDArray[Any]
-Ints = npt.NDArray[Any]
-PIN = (
-    10.0  # the step between pinned documents, and to the rest: the parts of a mix sum to about 1.3
-)
-SYNONYM = (
-    0.8  # what a word counts that editors call the same, as a share of the word that was typed
-)
+DocumentRows = NDArray[np.int64]  # [documents], numbers in one partition
+DocumentMask = NDArray[np.bool_]  # [all documents of a partition]
+ScorePart = NDArray[Any]  # [candidates], float
+
+#: From one pinned document to the next, and to the rest; the other parts sum to about 1.3.
+PIN = 10.0
+#: The share of a typed word that a synonym of it counts.
+SYNONYM = 0.8
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """``stems`` are the words of one query; ``whole`` says that nothing else may be asked. Ids of
-    documents.
+    """What holds for one query, whose words are ``stems``; ``whole`` says that it may have no other
+    words. Documents by id.
     """
 
     stems: frozenset[str]
@@ -44,7 +44,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class CurationRules:
-    """What holds for one query: ids to pin (in order), to hide, and factors by id."""
+    """All that holds for one query: ids to pin, in order; ids to hide; factors by id."""
 
     pin: tuple[str, ...] = ()
     hide: frozenset[str] = frozenset()
@@ -56,31 +56,34 @@ class CurationRules:
 
 @dataclass(frozen=True, slots=True)
 class Curated:
-    """Decisions about documents of one partition, by number; ``pinned`` in the order of showing."""
+    """The same about the documents of one partition, by number; ``pinned`` in the order of
+    showing.
+    """
 
-    pinned: Ints
-    hidden: Ints
-    boosted: Ints
-    factors: Floats
+    pinned: DocumentRows
+    hidden: DocumentRows
+    boosted: DocumentRows
+    factors: NDArray[np.float64]  # [boosted]
 
 
 class Curations:
-    """The decisions of one generation, ready to be asked; safe to share."""
+    """The curations of one generation; safe to share between threads."""
 
-    def __init__(self, decided: Mapping[str, Any]) -> None:
+    def __init__(self, published: Mapping[str, Any]) -> None:
         self._analyzer = Analyzer()
-        self.rules = tuple(rule for row in decided.get("queries", ()) for rule in self._rules(row))
-        self._synonyms = tuple(self._pairs(decided.get("synonyms", ())))
-        phrases = sorted(decided.get("stop_phrases", ()), key=len, reverse=True)
-        joined = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases)
-        self._stop = re.compile(rf"(?<!\w)(?:{joined})(?!\w)", re.IGNORECASE) if joined else None
+        rows = published.get("queries", ())
+        self.rules = tuple(rule for row in rows for rule in self._rules_of(row))
+        self._synonyms = tuple(self._synonym_pairs(published.get("synonyms", ())))
 
-    def _rules(self, row: Mapping[str, Any]) -> list[Rule]:
-        pin, hide, boost = (
-            tuple(row.get("pin", ())),
-            tuple(row.get("hide", ())),
-            dict(row.get("boost", {})),
+        phrases = sorted(published.get("stop_phrases", ()), key=len, reverse=True)
+        pattern = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases)
+        self._stop_phrases = (
+            re.compile(rf"(?<!\w)(?:{pattern})(?!\w)", re.IGNORECASE) if pattern else None
         )
+
+    def _rules_of(self, row: Mapping[str, Any]) -> list[Rule]:
+        pin, hide = tuple(row.get("pin", ())), tuple(row.get("hide", ()))
+        boost = dict(row.get("boost", {}))
         whole = row.get("match", "is") == "is"
         return [Rule(self._stems(query), whole, pin, hide, boost) for query in row["query"]]
 
@@ -88,141 +91,146 @@ class Curations:
         return frozenset(self._analyzer.stems(text))
 
     @staticmethod
-    def _pairs(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[str]]]:
-        """(words typed, words they also stand for), in both directions where ``words`` are given."""
+    def _synonym_pairs(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[str]]]:
+        """(words typed, words that they also stand for); in both directions for ``words``."""
         pairs = []
         for row in rows:
             same = row.get("words", ())
-            pairs += [
-                (index_words(one), index_words(other))
-                for one in same
-                for other in same
-                if one != other
-            ]
-            pairs += [
-                (index_words(one), index_words(other))
-                for one in row.get("from", ())
-                for other in row.get("to", ())
-            ]
+            one_way = ((a, b) for a in row.get("from", ()) for b in row.get("to", ()))
+            both_ways = ((a, b) for a in same for b in same if a != b)
+            for typed, meant in (*both_ways, *one_way):
+                pairs.append((index_words(typed), index_words(meant)))
         return pairs
 
     def trimmed(self, text: str) -> str:
         """``text`` without its stop phrases; unchanged when nothing would be left."""
-        if self._stop is None:
+        if self._stop_phrases is None:
             return text
-        rest = self._stop.sub(" ", text)
+        rest = self._stop_phrases.sub(" ", text)
         return rest if index_words(rest) else text
 
     def decide(self, text: str) -> CurationRules:
         """All rules that hold for a query, the first pin first."""
         if not self.rules:
             return CurationRules()
-        asked = self._stems(text)
-        held = [
+
+        stems = self._stems(text)
+        rules = [
             rule
             for rule in self.rules
-            if (rule.stems == asked if rule.whole else rule.stems <= asked)
+            if (rule.stems == stems if rule.whole else rule.stems <= stems)
         ]
         boost: dict[str, float] = {}
-        for rule in held:
-            boost |= {id_: boost.get(id_, 1.0) * factor for id_, factor in rule.boost.items()}
-        pin = tuple(dict.fromkeys(id_ for rule in held for id_ in rule.pin))
-        return CurationRules(
-            pin, frozenset(id_ for rule in held for id_ in rule.hide) - set(pin), boost
-        )
+        for rule in rules:
+            for document_id, factor in rule.boost.items():
+                boost[document_id] = boost.get(document_id, 1.0) * factor
+        pin = tuple(dict.fromkeys(document_id for rule in rules for document_id in rule.pin))
+        hide = frozenset(document_id for rule in rules for document_id in rule.hide)
+        return CurationRules(pin, hide - set(pin), boost)
 
     def widened(
-        self, text: str, meanings: tuple[QueryTerm, ...], number: Callable[[str], int]
+        self, text: str, terms: tuple[QueryTerm, ...], number: Callable[[str], int]
     ) -> tuple[QueryTerm, ...]:
-        """``meanings`` with the synonyms of the words in ``text``; ``number`` gives a word's stem,
-        -1 for none.
+        """``terms`` with the synonyms of the words in ``text``; ``number`` gives the number of a
+        stem, -1 for an unknown one.
         """
         if not self._synonyms:
-            return meanings
-        typed = index_words(text)
-        more: dict[str, list[int]] = {}
-        for one, other in self._synonyms:
-            if one and _holds(typed, one):
-                for place, word in enumerate(other):
-                    stem = number(self._analyzer.stem(word)) if self._analyzer.stem(word) else -1
-                    if stem >= 0:
-                        more.setdefault(one[min(place, len(one) - 1)], []).append(stem)
-        found = [_with(meaning, more.pop(meaning.word, [])) for meaning in meanings]
-        # What stood for a stop word ("log in"), or for a word nobody wrote, becomes a word of its
-        # own.
-        found += [
-            QueryTerm(word, tuple(s), (SYNONYM,) * len(s))
-            for word, stems in more.items()
-            if (s := _new(stems, ()))
-        ]
-        return tuple(found)
+            return terms
+
+        typed_words = index_words(text)
+        stems_of: dict[str, list[int]] = {}  # typed word -> stems of its synonyms
+        for typed, meant in self._synonyms:
+            if not typed or not _contains(typed_words, typed):
+                continue
+            for position, word in enumerate(meant):
+                stem = self._analyzer.stem(word)
+                stem_number = number(stem) if stem else -1
+                if stem_number >= 0:
+                    # The n-th word of a synonym goes with the n-th word typed, or with the last.
+                    stands_for = typed[min(position, len(typed) - 1)]
+                    stems_of.setdefault(stands_for, []).append(stem_number)
+
+        widened = [_with_synonyms(term, stems_of.pop(term.word, [])) for term in terms]
+        # Synonyms of a stop word ("log in"), or of a word that no document has, become terms of
+        # their own.
+        for word, stems in stems_of.items():
+            if new := _new_stems(stems, ()):
+                widened.append(QueryTerm(word, tuple(new), (SYNONYM,) * len(new)))
+        return tuple(widened)
 
 
-def _holds(text: Sequence[str], phrase: Sequence[str]) -> bool:
-    return any(text[at : at + len(phrase)] == phrase for at in range(len(text) - len(phrase) + 1))
+def _contains(text: Sequence[str], phrase: Sequence[str]) -> bool:
+    starts = range(len(text) - len(phrase) + 1)
+    return any(text[start : start + len(phrase)] == phrase for start in starts)
 
 
-def _new(stems: Sequence[int], known: Sequence[int]) -> list[int]:
+def _new_stems(stems: Sequence[int], known: Sequence[int]) -> list[int]:
     return [stem for stem in dict.fromkeys(stems) if stem not in known]
 
 
-def _with(meaning: QueryTerm, stems: Sequence[int]) -> QueryTerm:
-    added = _new(stems, meaning.stems)
-    if not added:
-        return meaning
-    if meaning.corrected:  # editors know this word: it was no slip
-        return QueryTerm(meaning.word, tuple(added), (SYNONYM,) * len(added))
-    shares = (*meaning.shares, *(SYNONYM for _ in added))
-    return replace(meaning, stems=(*meaning.stems, *added), shares=shares)
+def _with_synonyms(term: QueryTerm, stems: Sequence[int]) -> QueryTerm:
+    new = _new_stems(stems, term.stems)
+    if not new:
+        return term
+    if term.corrected:  # editors know the word as it was typed: it was no typo
+        return QueryTerm(term.word, tuple(new), (SYNONYM,) * len(new))
+    return replace(term, stems=(*term.stems, *new), shares=(*term.shares, *(SYNONYM for _ in new)))
 
 
-def steering(decisions: CurationRules, places: Callable[[str], Sequence[int]]) -> Curated | None:
-    """``decisions`` about the documents of a partition; ``places`` gives the numbers of an id, none
-    when it is hidden from the asker. None when nothing was decided."""
-    if not decisions:
+def steering(rules: CurationRules, numbers: Callable[[str], Sequence[int]]) -> Curated | None:
+    """``rules`` about the documents of a partition; None when there are none.
+
+    ``numbers`` gives the numbers of an id: none when it is hidden from the asker.
+    """
+    if not rules:
         return None
-    boosted = [(place, factor) for id_, factor in decisions.boost.items() for place in places(id_)]
+    pinned = [number for document_id in rules.pin for number in numbers(document_id)]
+    hidden = [number for document_id in rules.hide for number in numbers(document_id)]
+    boosts = [
+        (number, factor)
+        for document_id, factor in rules.boost.items()
+        for number in numbers(document_id)
+    ]
     return Curated(
-        pinned=np.array([place for id_ in decisions.pin for place in places(id_)], dtype=np.int64),
-        hidden=np.array([place for id_ in decisions.hide for place in places(id_)], dtype=np.int64),
-        boosted=np.array([place for place, _ in boosted], dtype=np.int64),
-        factors=np.array([factor for _, factor in boosted], dtype=np.float64),
+        pinned=np.array(pinned, dtype=np.int64),
+        hidden=np.array(hidden, dtype=np.int64),
+        boosted=np.array([number for number, _ in boosts], dtype=np.int64),
+        factors=np.array([factor for _, factor in boosts], dtype=np.float64),
     )
 
 
-def pool(
-    found: npt.NDArray[np.bool_], steer: Curated, selected: npt.NDArray[np.bool_] | None
-) -> npt.NDArray[np.bool_]:
-    """What a search may show: with what is pinned (and selected by operators), without what is
-    hidden.
+def pool(matching: DocumentMask, curated: Curated, selected: DocumentMask | None) -> DocumentMask:
+    """What a search may show: with what is pinned, as far as operators ``selected`` it, and without
+    what is hidden.
     """
-    changed = found.copy()
-    changed[steer.pinned] = True if selected is None else selected[steer.pinned]
-    changed[steer.hidden] = False
-    return changed
+    shown = matching.copy()
+    shown[curated.pinned] = True if selected is None else selected[curated.pinned]
+    shown[curated.hidden] = False
+    return shown
 
 
 def candidates(
-    documents: Ints, steer: Curated | None, allowed: npt.NDArray[np.bool_] | None
-) -> Ints:
+    documents: DocumentRows, curated: Curated | None, allowed: DocumentMask | None
+) -> DocumentRows:
     """The candidates with what is pinned (and allowed) and without what is hidden, ascending."""
-    if steer is None:
+    if curated is None:
         return documents
-    pinned = steer.pinned if allowed is None else steer.pinned[allowed[steer.pinned]]
-    return np.union1d(np.setdiff1d(documents, steer.hidden), pinned)
+    pinned = curated.pinned if allowed is None else curated.pinned[allowed[curated.pinned]]
+    return np.union1d(np.setdiff1d(documents, curated.hidden), pinned)
 
 
 def steered(
-    parts: Mapping[str, Floats], documents: Ints, steer: Curated | None
-) -> dict[str, Floats]:
-    """The parts of the candidates' scores with "boost" and "pin" added where editors decided so."""
-    made = dict(parts)
-    if steer is None:
-        return made
-    total = sum(made.values(), np.zeros(documents.size))
+    parts: Mapping[str, ScorePart], documents: DocumentRows, curated: Curated | None
+) -> dict[str, ScorePart]:
+    """The parts of the candidates' scores, with "boost" and "pin" where editors decided so."""
+    curated_parts = dict(parts)
+    if curated is None:
+        return curated_parts
+
+    total = sum(curated_parts.values(), np.zeros(documents.size))
     boost, pin = np.zeros(documents.size), np.zeros(documents.size)
-    for place, factor in zip(steer.boosted.tolist(), steer.factors.tolist(), strict=True):
-        boost[documents == place] = (factor - 1) * total[documents == place]
-    for order, place in enumerate(steer.pinned.tolist()):
-        pin[documents == place] = PIN * (steer.pinned.size - order)
-    return made | {"boost": boost, "pin": pin}
+    for number, factor in zip(curated.boosted.tolist(), curated.factors.tolist(), strict=True):
+        boost[documents == number] = (factor - 1) * total[documents == number]
+    for rank, number in enumerate(curated.pinned.tolist()):
+        pin[documents == number] = PIN * (curated.pinned.size - rank)
+    return curated_parts | {"boost": boost, "pin": pin}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from kb.errors import Invalid
-from kb.search import evaluation as evaluate
+from kb.search import evaluation
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document
 from kb.search.index.resolved_tickets import ResolvedTicket
@@ -102,10 +102,10 @@ def test_the_file_of_an_evaluation_is_read_and_its_mistakes_are_told_with_their_
     file = tmp_path / "solved.jsonl"
     row = {"title": "a", "documents": ["doc/sign-in"], "solved_at": "2026-03-01T12:00:00"}
     file.write_text(json.dumps(row) + "\n", "utf-8")
-    assert evaluate.read_solved(file) == [ResolvedTicket("a", ("doc/sign-in",), NOON)]
+    assert evaluation.read_resolved_tickets(file) == [ResolvedTicket("a", ("doc/sign-in",), NOON)]
     file.write_text(
         json.dumps(row) + '\n{"title": "b", "documents": "doc/sign-in", "solved_at": "2026"}\n',
         "utf-8",
     )
     with pytest.raises(Invalid, match=r"solved.jsonl:2: not a resolved ticket"):
-        evaluate.read_solved(file)
+        evaluation.read_resolved_tickets(file)

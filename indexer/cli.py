@@ -24,7 +24,7 @@ from indexer.report import Report
 from indexer.sources import walk
 from kb.errors import Invalid, KbError
 from kb.search.generations.previews import PreviewFile
-from kb.settings import Settings, load
+from kb.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from indexer.lint.lint import Issue
@@ -115,7 +115,7 @@ def index(
     if for_program and watch:
         raise click.UsageError("--progress-json tells of one run; --watch never ends.")
     with _told(for_program), _tidy():
-        settings = load(data=data)
+        settings = load_settings(data=data)
         if back:
             if words:
                 raise click.UsageError(
@@ -201,7 +201,7 @@ def generations(data: str | None, as_json: bool) -> int:
     """List the published generations that are kept; * marks the one that serves."""
     from kb.search.generations.generation import Generations
 
-    rows = Generations(load(data=data).data).history()
+    rows = Generations(load_settings(data=data).data).history()
     if as_json:
         click.echo(json.dumps([row.json() for row in rows], indent=2))
         return 0 if rows else 1
@@ -223,7 +223,7 @@ def generations(data: str | None, as_json: bool) -> int:
 @_DATA
 def rollback(name: str | None, data: str | None) -> int:
     """Let an older generation serve again: NAME, or the one before the one that serves."""
-    _roll_back(load(data=data), name)
+    _roll_back(load_settings(data=data), name)
     return 0
 
 
@@ -249,7 +249,7 @@ def check(words: tuple[str, ...], form: str) -> int:
     """
     from indexer.lint import lint
 
-    settings = load()
+    settings = load_settings()
     order = _order(settings, [word for path in words for word in _checked(path)])
     bar = Bar(sys.stderr.isatty())
     try:

@@ -1,5 +1,3 @@
-"""The core of Askfirst: search, promises and tickets. Knows no Flask, no Markdown, no
-BeautifulSoup.
-"""
+"""The core of Askfirst: search, SLAs and tickets, without Flask, Markdown or BeautifulSoup."""
 
 __version__ = "0.1.0"

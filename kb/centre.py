@@ -1,6 +1,6 @@
-"""Which parts make one help centre?
+"""The help centre: all parts of the product, put together from the settings.
 
-The only place where they are put together: settings in, a ``HelpCentre`` out. No rules live here.
+This is the only place where parts are joined. No rules live here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kb.tickets.repository.policy_versions import record_policy
 from kb.tickets.repository.repository import TicketRepository
 
 LOG = logging.getLogger(__name__)
-REMEMBERED = 2_000  # suggestions of each server process; two kilobytes each
+_CACHED_SUGGESTIONS = 2_000  # per server process, two kilobytes each
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class HelpCentre:
     searcher: Searcher
     index: Generations
     policy: SlaPolicy
-    versions: Sequence[PolicyVersion]  # all policies that ever held, the present one last
+    versions: Sequence[PolicyVersion]  # all policies that were ever in force, the present one last
     watch: PolicyWatch
     catalogue: Catalogue
     accounts: Accounts
@@ -56,8 +56,8 @@ class HelpCentre:
 
     @classmethod
     def open(cls, settings: Settings, *, now: dt.datetime | None = None) -> Self:
-        """Put the parts together; migrates the ticket store, and notes since when (``now``) a new
-        policy holds.
+        """Opens every part. Migrates the database, and records a new policy as in force from
+        ``now``.
 
         Raises Misconfigured for a broken policy or catalogue, Unavailable when the data folder
         cannot be used. A missing index is not an error: tickets can be filed without one.
@@ -71,7 +71,7 @@ class HelpCentre:
         return cls(
             settings=settings,
             searcher=Searcher(
-                settings.data, budget_ms=settings.suggest_budget_ms, remember=REMEMBERED
+                settings.data, budget_ms=settings.suggest_budget_ms, remember=_CACHED_SUGGESTIONS
             ),
             index=Generations(settings.data),
             policy=policy,
@@ -87,16 +87,14 @@ class HelpCentre:
         )
 
     def renewed(self, now: dt.datetime) -> Self:
-        """This centre, or one with the promises as the policy file makes them now; whoever gets it,
-        keeps it.
+        """This centre, or one with the policy file as it is now, which then replaces this one.
 
-        Never onto a broken file: that is logged once, ``watch.problem`` says what is wrong, and the
-        old promises hold.
+        A broken file changes nothing: the mistake is logged once, and ``watch.problem`` has it.
         """
         try:
             policy = self.watch.changed(now)
         except Misconfigured as error:
-            LOG.warning("The policies stay as they were: %s", error.sentence)
+            LOG.warning("The policies were not reloaded: %s", error.sentence)
             return self
         if policy is None:
             return self
@@ -105,15 +103,15 @@ class HelpCentre:
                 self.database, policy, self.settings.policies_file, now, loaded=self.versions
             )
         except Unavailable as error:
-            LOG.warning("The policies stay as they were for now: %s", error.sentence)
+            LOG.warning("The policies were not reloaded yet: %s", error.sentence)
             self.watch.again()
             return self
-        LOG.info("The policies of %s hold from now on.", self.settings.policies_file)
+        LOG.info("Reloaded the policies in %s.", self.settings.policies_file)
         desk = _desk(self.settings, self.database, policy, versions, self.catalogue)
         return replace(self, policy=policy, versions=versions, desk=desk)
 
     def close(self) -> None:
-        """Give the database's connections back."""
+        """Returns the connections of the database."""
         self.database.close()
 
 

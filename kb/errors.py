@@ -1,15 +1,15 @@
-"""What can go wrong, in words a person can act on?
+"""Errors that may reach a person.
 
-Every error that may reach a person is a ``KbError``: a stable ``code`` for machines, one
-``sentence`` for people (what was wrong, where, what to do) and the HTTP ``status`` the web layer
-should answer with. Not for bugs: those stay ordinary exceptions and never reach a person.
+Each is a ``KbError``: a stable ``code`` for machines, one ``sentence`` for people (what is wrong,
+where, what to do) and the HTTP ``status`` of the answer. Bugs stay ordinary exceptions, whose text
+never reaches a person.
 """
 
 from __future__ import annotations
 
 
 class KbError(Exception):
-    """An expected failure. ``field`` names the input at fault, ``retry_after`` is in seconds."""
+    """An expected failure. ``field`` names the wrong input, ``retry_after`` is in seconds."""
 
     code = "error"
     status = 500
@@ -24,9 +24,7 @@ class KbError(Exception):
 
 
 class Invalid(KbError):
-    """Bad input. ``fields`` maps each input at fault to its sentence, for forms that show all at
-    once.
-    """
+    """Wrong input. ``fields`` maps each wrong input to its message, for forms that show all."""
 
     code, status = "invalid", 422
 
@@ -54,7 +52,7 @@ class TooLarge(KbError):
 
 
 class UnknownFormat(KbError):
-    """What was sent does not say that it is in a form that is read here."""
+    """The media type of the request is not one that is accepted here."""
 
     code, status = "unsupported-media-type", 415
 
@@ -64,12 +62,12 @@ class TooMany(KbError):
 
 
 class Unavailable(KbError):
-    """A part is missing or busy now; trying again later may help."""
+    """A part is missing or busy at the moment; trying again later may help."""
 
     code, status = "unavailable", 503
 
 
 class Misconfigured(KbError):
-    """A setting or a policy file is wrong; nothing starts on it. Exit code 2 on the command line."""
+    """A setting or a policy file is wrong, so nothing starts. Exit code 2 on the command line."""
 
     code, status = "misconfigured", 500

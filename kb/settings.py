@@ -1,9 +1,9 @@
-"""What can an operator set, and how?
+"""Settings: everything that an operator can configure, in one table.
 
-One table. Each setting is read from the environment variable ``KB_<NAME>``, or from the file named
-by ``KB_<NAME>_FILE`` (for secrets); an unknown ``KB_`` variable or a malformed value refuses to
-start with a sentence. Not for content: policies, catalogue and curations are files beside the
-articles.
+Each setting is read from the environment variable ``KB_<NAME>``, or from the file that
+``KB_<NAME>_FILE`` names (for secrets). An unknown ``KB_`` variable or a value that is not accepted
+raises Misconfigured at start. Policies, catalogue and curations are content, not settings: they are
+files beside the articles.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from kb.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One row: ``read`` turns the text into a value or raises ValueError; ``form`` says what is
-    accepted.
-    """
+    """``read`` converts the text or raises ValueError; ``form`` describes what is accepted."""
 
     name: str
     default: str
@@ -34,7 +32,10 @@ class Setting:
     secret: bool = False
 
 
-def _whole(low: int, high: int) -> Callable[[str], int]:
+# --- converters from text, which raise ValueError or KeyError
+
+
+def _integer(low: int, high: int) -> Callable[[str], int]:
     def read(text: str) -> int:
         value = int(text)
         if not low <= value <= high:
@@ -44,23 +45,21 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def _flag(text: str) -> bool:
+def _choice(*choices: str) -> Callable[[str], str]:
+    by_text = {choice.lower(): choice for choice in choices}
+    return lambda text: by_text[text.lower()]
+
+
+def _yes_no(text: str) -> bool:
     return {"yes": True, "no": False}[text.lower()]
 
 
-def _url(text: str) -> str:
-    _web(text)
-    return text.rstrip("/")
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
-def _optional_url(text: str) -> str:
-    if text:
-        _web(text)
-    return text
-
-
-def _web(text: str) -> SplitResult:
-    """Raises ValueError for anything but http or https with a host, a sound port and no blank."""
+def _split_url(text: str) -> SplitResult:
+    """Raises ValueError for anything but http or https with a host, a valid port and no blank."""
     parts = urlsplit(text)
     if not text.startswith(("http://", "https://")) or not parts.hostname or parts.port == 0:
         raise ValueError(text)
@@ -69,42 +68,14 @@ def _web(text: str) -> SplitResult:
     return parts
 
 
-def _origins(text: str) -> tuple[str, ...]:
-    """Scheme, host and port as a browser says them in ``Origin``: small letters, no path."""
-    found = tuple(text.split())
-    for word in found:
-        parts = _web(word)
-        if word != f"{parts.scheme}://{parts.netloc}".lower() or "@" in parts.netloc:
-            raise ValueError(word)
-    return found
+def _url(text: str) -> str:
+    _split_url(text)
+    return text.rstrip("/")
 
 
-def _level(text: str) -> str:
-    if text.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
-        raise ValueError(text)
-    return text.upper()
-
-
-def _gate(text: str) -> str:
-    if text.lower() not in ("off", "warn", "refuse"):
-        raise ValueError(text)
-    return text.lower()
-
-
-def _secret(text: str) -> str:
-    if text and len(text) < 32:
-        raise ValueError(text)
-    return text
-
-
-def _tls(text: str) -> str:
-    return {"starttls": "starttls", "tls": "tls", "no": "no"}[text.lower()]
-
-
-def _address(text: str) -> str:
-    name, at, domain = text.rpartition("@")
-    if text and not (name and at and domain and text.isprintable() and " " not in text):
-        raise ValueError(text)
+def _optional_url(text: str) -> str:
+    if text:
+        _split_url(text)
     return text
 
 
@@ -112,20 +83,37 @@ def _urls(text: str) -> tuple[str, ...]:
     return tuple(_url(word) for word in text.split())
 
 
-def _signers(text: str) -> tuple[str, ...]:
+def _origins(text: str) -> tuple[str, ...]:
+    """Scheme, host and port as browsers send them in ``Origin``: lower case, without a path."""
+    origins = tuple(text.split())
+    for origin in origins:
+        parts = _split_url(origin)
+        if origin != f"{parts.scheme}://{parts.netloc}".lower() or "@" in parts.netloc:
+            raise ValueError(origin)
+    return origins
+
+
+def _secret_key(text: str) -> str:
+    if text and len(text) < 32:
+        raise ValueError(text)
+    return text
+
+
+def _mail_address(text: str) -> str:
+    name, at, domain = text.rpartition("@")
+    if text and not (name and at and domain and text.isprintable() and " " not in text):
+        raise ValueError(text)
+    return text
+
+
+def _webhook_secrets(text: str) -> tuple[str, ...]:
     """Secrets of Standard Webhooks: ``whsec_`` and at least 24 bytes in Base64."""
-    found = tuple(text.split())
-    for word in found:
-        if (
-            not word.startswith("whsec_")
-            or len(base64.b64decode(word.removeprefix("whsec_"), validate=True)) < 24
-        ):
-            raise ValueError(word)
-    return found
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
+    secrets = tuple(text.split())
+    for secret in secrets:
+        encoded = secret.removeprefix("whsec_")
+        if encoded == secret or len(base64.b64decode(encoded, validate=True)) < 24:
+            raise ValueError(secret)
+    return secrets
 
 
 _PORT = "a whole number from 1 to 65535"
@@ -133,33 +121,25 @@ _YES_NO = "yes or no"
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
-        "data",
-        "data",
-        Path,
-        "a folder",
-        "The folder for the index, the tickets and the attachments.",
+        "data", "data", Path, "a folder", "The folder for the index, the tickets and attachments."
     ),
     Setting(
-        "content",
-        "content",
-        Path,
-        "a folder",
-        "The folder with the articles, the policies and the catalogue.",
+        "content", "content", Path, "a folder", "The folder for articles, policies and catalogue."
     ),
     Setting(
         "sources",
         "",
         _words,
-        "KIND=PATH, separated by spaces; KIND is doc, faq or forum",
-        "The sources that `kb index` reads if you name none; empty: docs, faq and forum in the "
-        "content folder.",
+        "KIND=PATH words, KIND doc, faq or forum",
+        "What `kb index` reads by default. If empty, it reads docs, faq and forum in the content "
+        "folder.",
     ),
     Setting(
         "policies",
         "",
         str,
         "a file, or empty for policies.toml in the content folder",
-        "The SLA policies: calendars, levels, severities.",
+        "The policy file: business calendars, support levels and severities.",
     ),
     Setting("portal_name", "Askfirst", str, "text", "The name at the top of every page."),
     Setting(
@@ -167,125 +147,126 @@ SETTINGS: tuple[Setting, ...] = (
         "http://127.0.0.1:8000",
         _url,
         "an http or https address",
-        "The public address of the portal; links in mails are built from it, never from a request.",
+        "The public address of the portal. Links in mails begin with it.",
     ),
-    Setting("host", "127.0.0.1", str, "an address", "The address that `kb serve` listens on."),
-    Setting("port", "8000", _whole(1, 65535), _PORT, "The port that `kb serve` listens on."),
+    Setting("host", "127.0.0.1", str, "an address", "The address on which `kb serve` listens."),
+    Setting("port", "8000", _integer(1, 65535), _PORT, "The port on which `kb serve` listens."),
     Setting(
         "workers",
         "2",
-        _whole(1, 64),
+        _integer(1, 64),
         "a whole number from 1 to 64",
         "The number of server processes.",
     ),
     Setting(
         "secret_key",
         "",
-        _secret,
+        _secret_key,
         "at least 32 characters, or empty",
-        "The key that signs sessions and forms; empty: one is created in the data folder.",
+        "The key that signs sessions and forms. If empty, one is created in the data folder.",
         secret=True,
     ),
     Setting(
         "secure_cookies",
         "no",
-        _flag,
+        _yes_no,
         _YES_NO,
-        "Set this to yes if the portal is served over https.",
+        "Sends cookies over HTTPS only. Set it to yes when the portal is served over HTTPS.",
     ),
     Setting(
         "trusted_proxies",
         "0",
-        _whole(0, 5),
+        _integer(0, 5),
         "a whole number from 0 to 5",
-        "The number of proxies in front whose X-Forwarded-For is trusted.",
+        "The number of reverse proxies whose X-Forwarded-For headers are trusted.",
     ),
     Setting(
         "embed_origins",
         "",
         _origins,
-        "web origins such as https://www.example.com (lower case, no path), separated by spaces",
-        "The sites whose pages can call suggest and search.",
+        "web origins such as https://www.example.com (lower case, nothing after the host or "
+        "port), separated by spaces",
+        "The websites whose pages may call suggest and search.",
     ),
     Setting(
         "session_hours",
         "12",
-        _whole(1, 720),
+        _integer(1, 720),
         "a whole number from 1 to 720",
-        "How long a sign-in is valid.",
+        "The number of hours after which a person must sign in again.",
     ),
     Setting(
         "suggest_per_minute",
         "600",
-        _whole(1, 100000),
+        _integer(1, 100000),
         "a whole number from 1 to 100000",
-        "Suggest and search requests that one network address can make each minute.",
+        "The number of suggest and search requests that one address may send per minute.",
     ),
     Setting(
         "tickets_per_hour",
         "30",
-        _whole(1, 10000),
+        _integer(1, 10000),
         "a whole number from 1 to 10000",
-        "Tickets and comments that one person can send each hour.",
+        "The number of tickets and comments that one person may send per hour.",
     ),
     Setting(
         "attachment_megabytes",
         "10",
-        _whole(1, 1024),
+        _integer(1, 1024),
         "a whole number from 1 to 1024",
-        "The maximum size of an attachment; a ticket can have 20.",
+        "The maximum size of an attachment. A ticket may have 20 attachments.",
     ),
     Setting(
         "suggest_budget_ms",
         "250",
-        _whole(10, 5000),
+        _integer(10, 5000),
         "a whole number from 10 to 5000",
-        "The time limit of a suggestion; after it, the response contains the results so far.",
+        "The time limit for suggestions, in milliseconds. After it, partial results are returned.",
     ),
     Setting(
         "semantic",
         "no",
-        _flag,
+        _yes_no,
         _YES_NO,
-        "Whether search also compares meanings with a pretrained model; needs the extra "
-        "`semantic`.",
+        "Also compares meanings, with a pre-trained model. Requires the extra `semantic`.",
     ),
     Setting(
         "generations",
         "3",
-        _whole(1, 50),
+        _integer(1, 50),
         "a whole number from 1 to 50",
         "The number of published generations to keep.",
     ),
     Setting(
         "publish_gate",
         "warn",
-        _gate,
+        _choice("off", "warn", "refuse"),
         "off, warn or refuse",
-        "What happens if a golden query fails: nothing, an issue in the report, or no publish.",
+        "What happens when a golden query fails: nothing, an issue is reported, or publishing "
+        "is refused.",
     ),
     Setting(
         "publish_drop",
         "50",
-        _whole(0, 100),
+        _integer(0, 100),
         "a whole number from 0 to 100",
-        "The percentage of documents that a publish can remove; if more would be removed, nothing "
-        "is published.",
+        "The maximum percentage of documents that a publish may remove. Above it, publishing is "
+        "refused.",
     ),
     Setting(
         "smtp_host",
         "",
         str,
         "a host name, or empty",
-        "The mail server that `kb worker` uses; empty: no mail is sent.",
+        "The mail server for `kb worker`. If empty, no mail is sent.",
     ),
-    Setting("smtp_port", "587", _whole(1, 65535), _PORT, "The port of the mail server."),
+    Setting("smtp_port", "587", _integer(1, 65535), _PORT, "The port of the mail server."),
     Setting(
         "smtp_user",
         "",
         str,
         "a name, or empty",
-        "The user name on the mail server; empty: no sign-in.",
+        "The user name for the mail server. If empty, the worker does not sign in.",
     ),
     Setting(
         "smtp_password",
@@ -298,16 +279,16 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "smtp_tls",
         "starttls",
-        _tls,
+        _choice("starttls", "tls", "no"),
         "starttls, tls or no",
         "The encryption of the connection to the mail server.",
     ),
     Setting(
         "mail_from",
         "",
-        _address,
+        _mail_address,
         "an e-mail address, or empty for noreply at the host of `KB_BASE_URL`",
-        "The sender of mails; replies to it are not read.",
+        "The sender address of mails. Replies to it are not read.",
     ),
     Setting(
         "webhook_urls",
@@ -319,39 +300,39 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "webhook_secret",
         "",
-        _signers,
-        "whsec_ and at least 24 bytes in Base64; several, separated by spaces, while you change keys",
+        _webhook_secrets,
+        "whsec_ and at least 24 bytes in Base64; several, separated by spaces, while keys rotate",
         "The secret that signs webhooks according to Standard Webhooks 1.0.0.",
         secret=True,
     ),
     Setting(
         "webhook_private",
         "no",
-        _flag,
+        _yes_no,
         _YES_NO,
-        "Whether webhooks can go to addresses in your own network.",
+        "Allows webhooks to addresses in your own network.",
     ),
     Setting(
         "oidc_issuer",
         "",
         _optional_url,
-        "an http or https address, exactly the issuer of the provider, or empty",
-        "The OpenID Connect provider that people can also sign in with; needs the extra `oidc`; "
-        "empty: none.",
+        "an http or https address exactly as the provider names itself, or empty",
+        "The OpenID Connect provider for signing in. Requires the extra `oidc`. If empty, people "
+        "sign in with a password only.",
     ),
     Setting(
         "oidc_client_id",
         "",
         str,
         "a name, or empty",
-        "The client id of this portal at the provider.",
+        "The client ID of this portal at the OpenID Connect provider.",
     ),
     Setting(
         "oidc_client_secret",
         "",
         str,
         "a secret, or empty for a public client",
-        "The client secret that belongs to `KB_OIDC_CLIENT_ID`.",
+        "The client secret for `KB_OIDC_CLIENT_ID`.",
         secret=True,
     ),
     Setting(
@@ -359,21 +340,21 @@ SETTINGS: tuple[Setting, ...] = (
         "your organisation",
         str,
         "text",
-        "The name on the button after “Sign in with”.",
+        "The name of the provider on the button “Sign in with …”.",
     ),
     Setting(
         "log_level",
         "INFO",
-        _level,
+        _choice("DEBUG", "INFO", "WARNING", "ERROR"),
         "DEBUG, INFO, WARNING or ERROR",
-        "The level of the server's log.",
+        "The minimum level of log messages.",
     ),
     Setting(
         "demo",
         "no",
-        _flag,
+        _yes_no,
         _YES_NO,
-        "Whether the sign-in page shows the demo accounts; never use it on a production portal.",
+        "Creates demo accounts and shows them on the sign-in page. Never use it on a real portal.",
     ),
 )
 _BY_NAME: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in SETTINGS})
@@ -381,7 +362,7 @@ _BY_NAME: Mapping[str, Setting] = MappingProxyType({setting.name: setting for se
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings, read and checked."""
+    """The values of all settings."""
 
     data: Path
     content: Path
@@ -426,44 +407,46 @@ class Settings:
         return Path(self.policies) if self.policies else self.content / "policies.toml"
 
 
-def load(environ: Mapping[str, str] | None = None, **overrides: str | None) -> Settings:
-    """Settings from ``environ`` (default: the process's), then ``overrides`` by name; None
-    overrides nothing.
+def load_settings(
+    environment: Mapping[str, str] | None = None, **overrides: str | None
+) -> Settings:
+    """Settings from ``environment`` (default: that of the process), then ``overrides`` by name.
 
-    Raises Misconfigured, naming the variable and the accepted form.
+    An override of None has no effect. Raises Misconfigured, which names the variable and what it
+    accepts.
     """
     texts = {setting.name: setting.default for setting in SETTINGS}
-    texts |= _from_environment(os.environ if environ is None else environ)
+    texts |= _from_environment(os.environ if environment is None else environment)
     texts |= {name: text for name, text in overrides.items() if text is not None}
-    return Settings(**{name: _read(_BY_NAME[name], text) for name, text in texts.items()})
+    return Settings(**{name: _convert(_BY_NAME[name], text) for name, text in texts.items()})
 
 
-def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:
     texts = {}
-    for variable, text in environ.items():
+    for variable, text in environment.items():
         if not variable.startswith("KB_") or variable.startswith("KB_BENCH_"):
             continue
         name = variable.removeprefix("KB_").lower()
         if name in _BY_NAME:
             texts[name] = text
-        elif name.removesuffix("_file") in _BY_NAME and name.endswith("_file"):
-            texts[name.removesuffix("_file")] = _file(variable, text)
+        elif name.endswith("_file") and name.removesuffix("_file") in _BY_NAME:
+            texts[name.removesuffix("_file")] = _read_file(variable, text)
         else:
             raise Misconfigured(f"{variable} is not a setting; `kb settings` lists them all.")
     return texts
 
 
-def _file(variable: str, path: str) -> str:
+def _read_file(variable: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{variable}: cannot read {path}: {error}.") from error
 
 
-def _read(setting: Setting, text: str) -> Any:
+def _convert(setting: Setting, text: str) -> Any:
     try:
         return setting.read(text)
     except (ValueError, KeyError):
-        shown = "the value" if setting.secret else repr(text)
-        sentence = f"KB_{setting.name.upper()}: {shown} is not accepted; give {setting.form}."
-        raise Misconfigured(sentence, field=setting.name) from None
+        value = "the value" if setting.secret else repr(text)
+        message = f"KB_{setting.name.upper()}: {value} is not accepted; give {setting.form}."
+        raise Misconfigured(message, field=setting.name) from None

@@ -26,7 +26,7 @@ from flask import Flask
 from kb.centre import HelpCentre
 from kb.errors import KbError, Misconfigured, Unavailable
 from kb.people.demo import DemoSignIn, add_demo_accounts
-from kb.settings import Settings, load
+from kb.settings import Settings, load_settings
 from webapp.context import utc_now
 from webapp.security.guard import kept_key
 
@@ -60,7 +60,7 @@ def serve(
     """Serve the portal until Ctrl-C."""
     os.umask(0o077)  # whatever the server writes is for its own user only
     chosen = "yes" if demo else None
-    settings = load(host=host, port=port, workers=workers, data=data, demo=chosen)
+    settings = load_settings(host=host, port=port, workers=workers, data=data, demo=chosen)
     settings = replace(settings, base_url=_address(settings))
     check_port(settings.host, settings.port)
     sign_ins = prepare(settings)

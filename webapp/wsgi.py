@@ -5,8 +5,8 @@ environment.
 from __future__ import annotations
 
 from kb.search.kernels.dispatch import compile_aside
-from kb.settings import load
+from kb.settings import load_settings
 from webapp import create_app
 
 compile_aside()  # a server lives long enough to make up for it
-app = create_app(load())
+app = create_app(load_settings())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kb.errors import Misconfigured
-from kb.toml_reader import Page, Table
+from kb.toml_reader import TomlFile, TomlTable
 
 LARGEST = 1_000_000  # bytes of a file
 _HIGHEST = 20  # suggestions that can be asked for
@@ -54,7 +54,7 @@ def read_golden_queries(path: Path) -> tuple[GoldenQuery, ...]:
     return tuple(found)
 
 
-def _golden(table: Table) -> GoldenQuery:
+def _golden(table: TomlTable) -> GoldenQuery:
     table.only(("query", "expect", "top", "nothing", "audience"))
     query, expect = table.text("query"), tuple(text for _, text in _texts(table, "expect"))
     top = table.data.get("top", 3)
@@ -68,7 +68,7 @@ def _golden(table: Table) -> GoldenQuery:
         expect,
         top,
         table.text("audience", "public"),
-        table.page.line((*table.path, "query")),
+        table.file.line((*table.path, "query")),
     )
 
 
@@ -89,7 +89,7 @@ def read_curations(path: Path) -> CurationRules:
     return CurationRules({name: value for name, value in values.items() if value}, tuple(named))
 
 
-def _rule(table: Table, named: list[tuple[str, int]]) -> dict[str, Any]:
+def _rule(table: TomlTable, named: list[tuple[str, int]]) -> dict[str, Any]:
     table.only(("query", "match", "pin", "hide", "boost"))
     queries = [text for _, text in _texts(table, "query")]
     if not queries:
@@ -102,7 +102,7 @@ def _rule(table: Table, named: list[tuple[str, int]]) -> dict[str, Any]:
     if not (pin or hide or boost):
         table.wrong(f"{table.name} decides nothing; give 'pin', 'hide' or 'boost'.")
     for place, id_ in (*pin, *hide, *(((*table.path, "boost", id_), id_) for id_ in boost)):
-        named.append((id_, table.page.line(place)))
+        named.append((id_, table.file.line(place)))
     both = {id_ for _, id_ in pin} & {id_ for _, id_ in hide}
     for id_ in sorted(both):
         table.wrong(f"{id_} is both pinned and hidden; decide for one.", "hide")
@@ -113,7 +113,7 @@ def _rule(table: Table, named: list[tuple[str, int]]) -> dict[str, Any]:
     return rule | {"pin": [id_ for _, id_ in pin], "hide": [id_ for _, id_ in hide], "boost": boost}
 
 
-def _boosts(table: Table) -> Iterator[tuple[str, float]]:
+def _boosts(table: TomlTable) -> Iterator[tuple[str, float]]:
     low, high = _FACTORS
     boosts = table.table("boost")
     for id_, factor in boosts.data.items():
@@ -127,7 +127,7 @@ def _boosts(table: Table) -> Iterator[tuple[str, float]]:
             boosts.wrong(f"The boost of {id_} is a number from {low} to {high:.0f}.", id_)
 
 
-def _synonyms(table: Table) -> dict[str, list[str]]:
+def _synonyms(table: TomlTable) -> dict[str, list[str]]:
     table.only(("words", "from", "to"))
     found = {name: [text for _, text in _filled(table, name)] for name in ("words", "from", "to")}
     both_ways, one_way = len(found["words"]) > 1, bool(found["from"] and found["to"])
@@ -139,16 +139,16 @@ def _synonyms(table: Table) -> dict[str, list[str]]:
     return {name: texts for name, texts in found.items() if texts}
 
 
-def _filled(table: Table, key: str) -> list[tuple[tuple[str | int, ...], str]]:
+def _filled(table: TomlTable, key: str) -> list[tuple[tuple[str | int, ...], str]]:
     """The texts of a list; an empty one is a mistake."""
     found = list(table.words(key))
     for place, text in found:
         if not text:
-            table.page.wrong(place, f"{key!r} holds an empty text.")
+            table.file.wrong(place, f"{key!r} holds an empty text.")
     return found
 
 
-def _texts(table: Table, key: str) -> list[tuple[tuple[str | int, ...], str]]:
+def _texts(table: TomlTable, key: str) -> list[tuple[tuple[str | int, ...], str]]:
     """A text or a list of texts."""
     value = table.data.get(key)
     return (
@@ -158,11 +158,11 @@ def _texts(table: Table, key: str) -> list[tuple[tuple[str | int, ...], str]]:
     )
 
 
-def _page(path: Path) -> Page:
+def _page(path: Path) -> TomlFile:
     try:
         if path.stat().st_size > LARGEST:
             raise Misconfigured(f"{path}:1: This file is larger than {LARGEST // 1_000_000} MB.")
-        return Page(str(path), path.read_text("utf-8-sig"))
+        return TomlFile(str(path), path.read_text("utf-8-sig"))
     except UnicodeDecodeError:
         raise Misconfigured(f"{path}:1: This is not UTF-8 text; save the file as UTF-8.") from None
     except OSError as error:

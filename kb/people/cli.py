@@ -24,7 +24,7 @@ from kb.people.accounts import Accounts
 from kb.people.contacts import Contact, Organisation
 from kb.people.demo import add_demo_accounts
 from kb.people.person import OPERATOR, ContactRole, Person, Role
-from kb.settings import Settings, load
+from kb.settings import Settings, load_settings
 from kb.sla import policy_file
 
 _DAY = click.DateTime(["%Y-%m-%d"])
@@ -243,7 +243,7 @@ def coupon(
 
 @contextlib.contextmanager
 def _open_accounts(data: str | None) -> Iterator[tuple[Settings, Accounts]]:
-    settings = load(data=data)
+    settings = load_settings(data=data)
     with contextlib.closing(open_database(settings.data)) as database:
         yield settings, Accounts(database, session_hours=settings.session_hours)
 

@@ -17,7 +17,7 @@ from kb.errors import Invalid
 from kb.search.documents import PUBLIC, DocumentKind
 from kb.search.results import Hit, Passage, results_json, suggestions_json
 from kb.search.searcher import SORTS, Searcher
-from kb.settings import load
+from kb.settings import load_settings
 
 
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -50,7 +50,7 @@ def _searcher(data: Path | None, audience: str) -> Searcher:
     """Raises Invalid for an audience that no document names: a typo would be answered as a
     customer is.
     """
-    settings = load(data=str(data) if data else None)
+    settings = load_settings(data=str(data) if data else None)
     searcher = Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
     audiences = searcher.audiences()
     if audience not in audiences:

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
 from kb.sla.icalendar import read_closures
 from kb.sla.open_time import DAY
-from kb.toml_reader import Place, Table
+from kb.toml_reader import TomlPath, TomlTable
 
 CALENDAR_FIELDS = ("zone", "week", "closed", "open", "holidays", "ics")
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -39,12 +39,12 @@ class PolicyFileContext:
 
 
 def read_calendar(
-    table: Table, around: PolicyFileContext, sources: list[bytes]
+    table: TomlTable, around: PolicyFileContext, sources: list[bytes]
 ) -> BusinessCalendar | None:
     """None when something is wrong; ``sources`` gains the content of every further file that was
     read.
     """
-    before = len(table.page.mistakes)
+    before = len(table.file.mistakes)
     table.only(CALENDAR_FIELDS)
     zone = _zone(table)
     week = _week(table)
@@ -53,7 +53,7 @@ def read_calendar(
     found = BusinessCalendar(
         zone, week, closed, _special(table, "open"), holidays, str(table.path[-1])
     )
-    if len(table.page.mistakes) > before:
+    if len(table.file.mistakes) > before:
         return None
     if not found.opens_within_ten_years(around.today):
         table.wrong(
@@ -64,7 +64,7 @@ def read_calendar(
     return found
 
 
-def _zone(table: Table) -> ZoneInfo:
+def _zone(table: TomlTable) -> ZoneInfo:
     key = table.text("zone")
     try:
         return ZoneInfo(key or "UTC")
@@ -77,7 +77,7 @@ def _zone(table: Table) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
-def _week(table: Table) -> tuple[tuple[WallSpan, ...], ...]:
+def _week(table: TomlTable) -> tuple[tuple[WallSpan, ...], ...]:
     if "week" not in table.data and "open" not in table.data:
         table.wrong(f"{table.name} needs 'week', such as week = {{ mon = [\"09:00-17:00\"] }}.")
     week = table.table("week")
@@ -85,13 +85,13 @@ def _week(table: Table) -> tuple[tuple[WallSpan, ...], ...]:
     return tuple(_day(week, name) for name in DAY_NAMES)
 
 
-def _day(week: Table, name: str) -> tuple[WallSpan, ...]:
+def _day(week: TomlTable, name: str) -> tuple[WallSpan, ...]:
     """The spans of one weekday, sorted; touching ones stay apart, overlapping ones are a mistake."""
-    found: list[tuple[WallSpan, Place, str]] = []
+    found: list[tuple[WallSpan, TomlPath, str]] = []
     for place, text in week.words(name):
         span = parse_wall_span(text)
         if span is None:
-            week.page.wrong(
+            week.file.wrong(
                 place, f"{name}: {text!r} is no span; write it like '09:00-17:00', up to 24:00."
             )
         else:
@@ -99,7 +99,7 @@ def _day(week: Table, name: str) -> tuple[WallSpan, ...]:
     found.sort(key=lambda row: row[0])
     for (one, _, first), (other, place, second) in pairwise(found):
         if other[0] < one[1]:
-            week.page.wrong(place, f"{name}: {first!r} and {second!r} overlap; make them one span.")
+            week.file.wrong(place, f"{name}: {first!r} and {second!r} overlap; make them one span.")
     return tuple(span for span, _, _ in found)
 
 
@@ -116,7 +116,7 @@ def parse_wall_span(text: str) -> WallSpan | None:
     return (start, end) if m1 < 60 and m2 < 60 and start < end <= DAY else None
 
 
-def _special(table: Table, key: str) -> tuple[SpecialHours, ...]:
+def _special(table: TomlTable, key: str) -> tuple[SpecialHours, ...]:
     found = []
     for place, text in table.words(key):
         special = parse_special_hours(text)
@@ -126,7 +126,7 @@ def _special(table: Table, key: str) -> tuple[SpecialHours, ...]:
                 f"'yearly 01-01', "
                 "and a name behind it if you like."
             )
-            table.page.wrong(place, sentence)
+            table.file.wrong(place, sentence)
         else:
             found.append(special)
     return tuple(found)
@@ -152,7 +152,7 @@ def parse_special_hours(text: str) -> SpecialHours | None:
     return SpecialHours(int(year) if year else None, int(month), int(day), *wall, why=why or "")
 
 
-def _holidays(table: Table) -> Mapping[dt.date, str]:
+def _holidays(table: TomlTable) -> Mapping[dt.date, str]:
     text = table.text("holidays", "")
     if not text:
         return {}
@@ -176,7 +176,7 @@ def _holidays(table: Table) -> Mapping[dt.date, str]:
 
 
 def _ics(
-    table: Table, zone: ZoneInfo, folder: Path, sources: list[bytes]
+    table: TomlTable, zone: ZoneInfo, folder: Path, sources: list[bytes]
 ) -> tuple[SpecialHours, ...]:
     name = table.text("ics", "")
     if not name:

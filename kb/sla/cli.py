@@ -18,7 +18,7 @@ import click
 
 from kb.centre import HelpCentre
 from kb.errors import Invalid, Misconfigured
-from kb.settings import load as load_settings
+from kb.settings import load_settings
 from kb.sla import explain
 from kb.sla.calendar import BusinessCalendar
 from kb.sla.explain import VerdictChange

@@ -33,7 +33,7 @@ from kb.sla.policy import (
     Threshold,
     TicketType,
 )
-from kb.toml_reader import Page, Table, nearest
+from kb.toml_reader import TomlFile, TomlTable, nearest
 
 SECTIONS = ("calendars", "levels", "severities", "types", "entitlements", "coupons", "reasons")
 LEVEL_FIELDS = (
@@ -82,7 +82,7 @@ def load_policy(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
         raise Misconfigured(
             f"{path}:{line}: This is not UTF-8 text; save the file as UTF-8."
         ) from None
-    page = Page(str(path), text)
+    page = TomlFile(str(path), text)
     sources = [data]
     policy = _policy(
         page, PolicyFileContext(path.parent, today or dt.datetime.now(dt.UTC).date()), sources
@@ -104,7 +104,7 @@ def _bytes(path: Path) -> bytes:
         raise Misconfigured(f"{path}: Cannot read the policy file: {reason}.") from None
 
 
-def _policy(page: Page, around: PolicyFileContext, sources: list[bytes]) -> SlaPolicy:
+def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> SlaPolicy:
     top = page.top
     top.only(SECTIONS)
     for section in ("calendars", "levels", "severities"):
@@ -132,7 +132,7 @@ def _policy(page: Page, around: PolicyFileContext, sources: list[bytes]) -> SlaP
 
 
 def _calendars(
-    top: Table, around: PolicyFileContext, sources: list[bytes]
+    top: TomlTable, around: PolicyFileContext, sources: list[bytes]
 ) -> dict[str, BusinessCalendar]:
     found = {key: read_calendar(table, around, sources) for key, table in top.tables("calendars")}
     return {key: value for key, value in found.items() if value is not None}
@@ -142,7 +142,7 @@ def _title(key: str) -> str:
     return key.replace("-", " ").replace("_", " ").capitalize()
 
 
-def _level(key: str, table: Table, calendars: Collection[str]) -> Level:
+def _level(key: str, table: TomlTable, calendars: Collection[str]) -> Level:
     table.only(LEVEL_FIELDS)
     name = table.text("calendar")
     if name and name not in calendars:
@@ -176,7 +176,7 @@ def _level(key: str, table: Table, calendars: Collection[str]) -> Level:
     )
 
 
-def _budget(table: Table, key: str) -> Budget | None:
+def _budget(table: TomlTable, key: str) -> Budget | None:
     text = table.text(key, "")
     if not text:
         return None
@@ -219,7 +219,7 @@ def _count(text: str) -> int | None:
     return total if 0 < total <= MAX_BUDGET_SECONDS else None
 
 
-def _seconds(table: Table, key: str, default: str) -> int:
+def _seconds(table: TomlTable, key: str, default: str) -> int:
     text = table.text(key, default)
     seconds = _count(text)
     if seconds is None:
@@ -227,7 +227,7 @@ def _seconds(table: Table, key: str, default: str) -> int:
     return seconds or 0
 
 
-def _warn(table: Table) -> tuple[Threshold, ...]:
+def _warn(table: TomlTable) -> tuple[Threshold, ...]:
     found = []
     for place, text in table.words("warn"):
         threshold = _threshold(text)
@@ -236,7 +236,7 @@ def _warn(table: Table) -> tuple[Threshold, ...]:
                 f"{text!r} is no warning; write '50%' of the budget (1% to 99%), or '1h' "
                 f"of open time before it is due."
             )
-            table.page.wrong(place, sentence)
+            table.file.wrong(place, sentence)
         else:
             found.append(threshold)
     return tuple(found)
@@ -250,7 +250,7 @@ def _threshold(text: str) -> Threshold | None:
     return Threshold(lead=lead) if lead is not None else None
 
 
-def _severity(key: str, table: Table) -> Severity:
+def _severity(key: str, table: TomlTable) -> Severity:
     table.only(("title", "definition", "urgent", "parameter", "explanation"))
     parameter = table.choice("parameter", ("", "date"), "")
     return Severity(
@@ -263,22 +263,22 @@ def _severity(key: str, table: Table) -> Severity:
     )
 
 
-def _types(top: Table) -> list[tuple[str, Table]]:
+def _types(top: TomlTable) -> list[tuple[str, TomlTable]]:
     """The types of the file, or the three that every site has."""
     if "types" in top.data:
         return list(top.tables("types"))
     return [
-        (key, Table(top.page, ("types", key), {"title": _title(key)}))
+        (key, TomlTable(top.file, ("types", key), {"title": _title(key)}))
         for key in ("question", "problem", "request")
     ]
 
 
-def _type(key: str, table: Table) -> TicketType:
+def _type(key: str, table: TomlTable) -> TicketType:
     table.only(("title", "definition"))
     return TicketType(key, table.text("title"), table.text("definition", ""))
 
 
-def _coupon(key: str, table: Table, levels: Collection[str]) -> CouponRule:
+def _coupon(key: str, table: TomlTable, levels: Collection[str]) -> CouponRule:
     table.only(("title", "level", "per_year"))
     per_year = table.table("per_year")
     for category, count in per_year.data.items():
@@ -296,7 +296,7 @@ def _coupon(key: str, table: Table, levels: Collection[str]) -> CouponRule:
     )
 
 
-def _reason(key: str, table: Table) -> Reason:
+def _reason(key: str, table: TomlTable) -> Reason:
     table.only(("title", "pauses", "until_reply", "closes"))
     closes = table.flag("closes")
     pauses = set() if closes or "pauses" in table.data else {Goal.RESOLUTION}
@@ -304,11 +304,11 @@ def _reason(key: str, table: Table) -> Reason:
         if text in _GOALS:
             pauses.add(_GOALS[text])
         else:
-            table.page.wrong(place, f"{text!r} cannot be paused; {nearest(text, _GOALS)}")
+            table.file.wrong(place, f"{text!r} cannot be paused; {nearest(text, _GOALS)}")
     return Reason(key, table.text("title"), frozenset(pauses), table.flag("until_reply"), closes)
 
 
-def _known_level(table: Table, levels: Collection[str]) -> str:
+def _known_level(table: TomlTable, levels: Collection[str]) -> str:
     level = table.text("level")
     if level and level not in levels:
         table.wrong(f"There is no level {level!r}; {nearest(level, levels)}", "level")
@@ -316,7 +316,7 @@ def _known_level(table: Table, levels: Collection[str]) -> str:
 
 
 def _entitlements(
-    top: Table, levels: Collection[str], known: Mapping[str, Collection[str]]
+    top: TomlTable, levels: Collection[str], known: Mapping[str, Collection[str]]
 ) -> tuple[Entitlement, ...]:
     tables = top.array("entitlements")
     if not tables:
@@ -339,7 +339,7 @@ def _entitlements(
 
 
 def _entitlement(
-    table: Table, levels: Collection[str], known: Mapping[str, Collection[str]]
+    table: TomlTable, levels: Collection[str], known: Mapping[str, Collection[str]]
 ) -> Entitlement:
     table.only(("when", "level", "why"))
     when = table.table("when")
@@ -351,6 +351,6 @@ def _entitlement(
             when.wrong(f"{fact!r} lists no value; name at least one, or '*' for any.", fact)
         for place, word in words:
             if word != ANY_VALUE and fact in known and word not in known[fact]:
-                when.page.wrong(place, f"There is no {fact} {word!r}; {nearest(word, known[fact])}")
+                when.file.wrong(place, f"There is no {fact} {word!r}; {nearest(word, known[fact])}")
         rule[fact] = frozenset(word.casefold() for _, word in words)
     return Entitlement(MappingProxyType(rule), _known_level(table, levels), table.text("why"))

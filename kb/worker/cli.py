@@ -16,7 +16,7 @@ from kb.cli_options import data_option
 from kb.errors import Unavailable
 from kb.jobs.index_runner import IndexRunner
 from kb.notifications.outbox import MAIL_QUEUE, WEBHOOK_QUEUE, Outbox
-from kb.settings import load
+from kb.settings import load_settings
 from kb.worker.assembly import build_worker
 from kb.worker.worker import RoundResult
 
@@ -50,7 +50,7 @@ def worker(
 ) -> None:
     """Watch SLA targets, send mails and webhooks, and run the indexer for editors."""
     os.umask(0o077)
-    settings = load(data=data)
+    settings = load_settings(data=data)
     centre = HelpCentre.open(settings)
     with contextlib.closing(centre):
         if failures:

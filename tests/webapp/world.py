@@ -21,7 +21,7 @@ from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, Section
-from kb.settings import Settings, load
+from kb.settings import Settings, load_settings
 from webapp import create_app
 
 HERE = Path(__file__).parent
@@ -134,7 +134,7 @@ def settings_of(folder: Path, **more: str) -> Settings:
         "base_url": "http://localhost",
         **more,
     }
-    return load({}, data=str(folder / "data"), content=str(content), **given)
+    return load_settings({}, data=str(folder / "data"), content=str(content), **given)
 
 
 def open_centre(settings: Settings) -> HelpCentre:

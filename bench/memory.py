@@ -1,11 +1,11 @@
-"""How much memory does it take to build an index, and how does that grow with the documents?
+"""Memory of an index build, and its growth with the number of documents.
 
     python -m bench.memory [--sizes 10000 100000] [--operators]
 
-For each size, in a process of its own: everything built from nothing, as `kb index` does it once
-documents are read. ``own`` is the peak of the process's own memory, ``resident`` that of all its
-pages, with those of mapped files, which the system takes back when it needs them; ``while read`` is
-the former before anything is built of what was read. Linux only.
+For each size, in a process of its own: a full build, as `kb index` does it once documents are read.
+``own`` is the peak of the process's own memory; ``resident`` that of all its pages, including those
+of mapped files, which the system takes back when it needs them; ``while read`` is ``own`` before
+anything is built from the documents. Linux only.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ def main() -> None:
         "--operators", action="store_true", help="with the index for phrases and fields"
     )
     parser.add_argument("--one", type=int, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.one:
-        print(json.dumps(measured(given.one, operators=given.operators)))
+    options = parser.parse_args()
+    if options.one:
+        print(json.dumps(measure_build(options.one, operators=options.operators)))
         return
     print(
         f"{'documents':>10} | {'while read MB':>13} {'own MB':>8} {'resident MB':>12} "
         f"{'index MB':>9} {'CPU s':>7}"
     )
     rows = []
-    for size in given.sizes:
+    for size in options.sizes:
         command = [
             sys.executable,
             "-m",
             "bench.memory",
             "--one",
             str(size),
-            *["--operators"] * given.operators,
+            *["--operators"] * options.operators,
         ]
         rows.append(
             json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
@@ -61,8 +61,8 @@ def main() -> None:
             flush=True,
         )
     for (low, less), (high, more) in zip(
-        zip(given.sizes, rows, strict=True),
-        zip(given.sizes[1:], rows[1:], strict=True),
+        zip(options.sizes, rows, strict=True),
+        zip(options.sizes[1:], rows[1:], strict=True),
         strict=False,
     ):
         print(
@@ -71,31 +71,31 @@ def main() -> None:
         )
 
 
-def measured(size: int, *, operators: bool) -> dict[str, float]:
+def measure_build(size: int, *, operators: bool) -> dict[str, float]:
     from kb.search.build.builder import IndexBuilder
 
-    with tempfile.TemporaryDirectory() as folder, Watch() as watch:
-        used = time.process_time()
+    with tempfile.TemporaryDirectory() as folder, MemoryWatch() as watch:
+        start = time.process_time()
         with IndexBuilder(Path(folder), operators=operators) as builder:
             for document in corpora.documents(size):
                 builder.add(document)
-            read = watch.peak
+            while_read = watch.peak
             manifest = builder.publish(ledger={}, settings={})
-        cpu = time.process_time() - used
+        cpu = time.process_time() - start
     resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
     index = sum(size for size, _ in manifest.files.values()) / 1e6
-    return {"read": read, "own": watch.peak, "resident": resident, "index": index, "cpu": cpu}
+    return {"read": while_read, "own": watch.peak, "resident": resident, "index": index, "cpu": cpu}
 
 
-class Watch:
-    """Looks at the memory of its process fifty times a second, from a thread; ``peak`` in MB."""
+class MemoryWatch:
+    """Samples the memory of its process fifty times a second in a thread; ``peak`` is in MB."""
 
     def __init__(self) -> None:
         self.peak = 0.0
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> MemoryWatch:
         self._thread.start()
         return self
 
@@ -103,7 +103,7 @@ class Watch:
         self._done.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def _sample(self) -> None:
         while not self._done.wait(0.02):
             rows = dict(
                 line.split(":", 1)

@@ -1,12 +1,12 @@
-"""Does a publish survive whatever happens to it?
+"""Faults while publishing: kills, power losses, failing disks and damaged files.
 
     python -m bench.publish_faults [--kills 1000] [--publishes 50] [--damages 5000] [--seed N]
 
-kill -9 at each operation on files and at random times, power loss after every prefix of what was
-written (unsynced data and names lost, or names kept and data lost), the n-th operation failing with
-ENOSPC and EIO, and files truncated, zeroed and flipped. After each: the old or the new generation
-opens with every byte checked, no lock is left, and the next publish leaves no litter. The short
-loops of ``tests/indexer/test_faults.py`` call the same functions.
+kill -9 at each file operation and at random times; power loss after every prefix of what was written
+(unsynced data and names lost, or names kept and data lost); the n-th operation failing with ENOSPC
+and EIO; files truncated, zeroed and flipped. After each of them the old or the new generation opens
+with every byte verified, no lock is left, and the next publish leaves nothing behind.
+``tests/indexer/test_faults.py`` calls the same functions in short loops.
 """
 
 from __future__ import annotations
@@ -75,12 +75,11 @@ def publish(data: Path, *, seed: int = 1, count: int = 6, operators: bool = Fals
         return builder.publish(ledger={"seed": seed}, settings={}).name
 
 
-# --- operations on files, seen before they happen
-# ------------------------------------------------------------------
+# --- file operations, reported before they happen
 
 
 class _Written:
-    """A file open for writing whose writes are told."""
+    """A file open for writing that reports its writes."""
 
     def __init__(self, file: Any, hook: Hook) -> None:
         self._file, self._hook = file, hook
@@ -102,52 +101,51 @@ class _Written:
 
 @contextlib.contextmanager
 def watched(hook: Hook, *, after: Hook = lambda _: None, writes: bool = True) -> Iterator[None]:
-    """``hook`` is called with its name before each operation that changes a file or a folder,
-    ``after`` behind it.
+    """Call ``hook`` with the name of each operation that changes a file or a folder before it
+    happens, and ``after`` when it is done.
     """
+    one_at_a_time = threading.RLock()  # files are hashed in threads
 
-    one_at_a_time = threading.RLock()  # files are sealed in threads
-
-    def told(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*given: Any, **more: Any) -> Any:
+    def reporting(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
             with one_at_a_time:
                 hook(name)
-                done = real(*given, **more)
+                result = real(*args, **kwargs)
                 after(name)
-                return done
+                return result
 
         return call
 
     real_open, real_connect = io.open, sqlite3.connect
 
-    def opened(file: Any, mode: str = "r", *given: Any, **more: Any) -> Any:
+    def reporting_open(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         if set(mode) & set("wax+"):
             with one_at_a_time:
                 hook("open")
-                made = real_open(file, mode, *given, **more)
-            return _Written(made, hook) if writes and "b" in mode else made
-        return real_open(file, mode, *given, **more)
+                opened = real_open(file, mode, *args, **kwargs)
+            return _Written(opened, hook) if writes and "b" in mode else opened
+        return real_open(file, mode, *args, **kwargs)
 
-    def connected(*given: Any, **more: Any) -> Any:
-        return real_connect(*given, **({"factory": _connection(hook)} | more))
+    def reporting_connect(*args: Any, **kwargs: Any) -> Any:
+        return real_connect(*args, **({"factory": _connection(hook)} | kwargs))
 
     names = ("fsync", "rename", "replace", "unlink", "remove", "mkdir", "rmdir")
     with contextlib.ExitStack() as undo:
         for name in names:
             undo.callback(setattr, os, name, getattr(os, name))
-            setattr(os, name, told(name, getattr(os, name)))
-        for module, name, made in (
-            (io, "open", opened),
-            (builtins, "open", opened),
-            (sqlite3, "connect", connected),
+            setattr(os, name, reporting(name, getattr(os, name)))
+        for module, name, replacement in (
+            (io, "open", reporting_open),
+            (builtins, "open", reporting_open),
+            (sqlite3, "connect", reporting_connect),
         ):
             undo.callback(setattr, module, name, getattr(module, name))
-            setattr(module, name, made)
+            setattr(module, name, replacement)
         yield
 
 
 def _connection(hook: Hook) -> type[sqlite3.Connection]:
-    def checked() -> None:
+    def report() -> None:
         try:
             hook("sqlite")
         except OSError as error:
@@ -158,15 +156,15 @@ def _connection(hook: Hook) -> type[sqlite3.Connection]:
 
     class Connection(sqlite3.Connection):
         def executescript(self, sql: str, /) -> sqlite3.Cursor:
-            checked()
+            report()
             return super().executescript(sql)
 
         def executemany(self, sql: str, rows: Any, /) -> sqlite3.Cursor:
-            checked()
+            report()
             return super().executemany(sql, rows)
 
         def commit(self) -> None:
-            checked()
+            report()
             super().commit()
 
     return Connection
@@ -174,7 +172,7 @@ def _connection(hook: Hook) -> type[sqlite3.Connection]:
 
 @dataclass(slots=True)
 class Counter:
-    """Counts operations, and does ``act`` at the one numbered ``at`` (from 1)."""
+    """Counts operations, and calls ``act`` at the one numbered ``at``, from 1."""
 
     at: int = 0
     act: Callable[[], None] = lambda: None
@@ -188,8 +186,8 @@ class Counter:
 
 def operations(data: Path, **how: Any) -> list[str]:
     """The operations of one publish on ``data``, which is left as it was."""
-    with tempfile.TemporaryDirectory() as aside:
-        copy = Path(aside) / "data"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "data"
         shutil.copytree(data, copy)
         counter = Counter()
         with watched(counter):
@@ -197,36 +195,36 @@ def operations(data: Path, **how: Any) -> list[str]:
         return counter.seen
 
 
-# --- what must hold after anything
-# ---------------------------------------------------------------------------------
+# --- what has to hold after any fault
 
 
 def sound(data: Path, allowed: set[str]) -> str:
-    """The name of the generation that serves: one of ``allowed``, every byte checked. Raises
+    """The name of the generation that serves: one of ``allowed``, with every byte verified. Raises
     AssertionError.
     """
-    found = Generations(data).current()
-    if found is None or found.name not in allowed:
+    current = Generations(data).current()
+    if current is None or current.name not in allowed:
+        name = current.name if current else "nothing"
+        raise AssertionError(f"{name} serves, not one of {sorted(allowed)}")
+    stored = sum(1 for _ in current.store.all())
+    if stored != current.manifest.documents:
         raise AssertionError(
-            f"{found.name if found else 'nothing'} serves, not one of {sorted(allowed)}"
+            f"{current.name} holds {stored} documents, not {current.manifest.documents}"
         )
-    kept = sum(1 for _ in found.store.all())
-    if kept != found.manifest.documents:
-        raise AssertionError(f"{found.name} holds {kept} documents, not {found.manifest.documents}")
-    return found.name
+    return current.name
 
 
 def clean(data: Path) -> None:
-    """A publish that nothing disturbs works, and leaves nothing but generations."""
+    """An undisturbed publish works, and leaves nothing but generations."""
     name = publish(data, seed=7)
     sound(data, {name})
-    left = [p.name for p in (data / "index").iterdir() if not p.name.startswith("gen-")]
-    if sorted(left) != [".lock", "CURRENT"] or len(Generations(data).names()) > 3:
-        raise AssertionError(f"left behind: {left}, {Generations(data).names()}")
+    generations = Generations(data)
+    others = [p.name for p in generations.folder.iterdir() if not p.name.startswith("gen-")]
+    if sorted(others) != [".lock", "CURRENT"] or len(generations.names()) > 3:
+        raise AssertionError(f"left behind: {others}, {generations.names()}")
 
 
-# --- R1: kill -9
-# ---------------------------------------------------------------------------------------------------
+# --- kill -9
 
 
 def _die_at(data: str, at: int, operators: bool) -> None:
@@ -246,7 +244,9 @@ def processes() -> Any:
 
 
 def kill_at(data: Path, at: int, *, operators: bool = False) -> None:
-    """Publish in a process that dies by kill -9 before its ``at``-th operation; check what is left."""
+    """Publish in a process that is killed before its ``at``-th operation, and check what is
+    left.
+    """
     before = sound(data, set(Generations(data).names()))
     child = processes().Process(target=_die_at, args=(str(data), at, operators))
     child.start()
@@ -258,9 +258,7 @@ def kill_at(data: Path, at: int, *, operators: bool = False) -> None:
 
 
 def kill_after(data: Path, seconds: float) -> bool:
-    """Publish in a process that is killed from outside after ``seconds``; whether it was killed in
-    time.
-    """
+    """Publish in a process that is killed after ``seconds``; whether it had not ended before."""
     before = sound(data, set(Generations(data).names()))
     child = processes().Process(target=_die_at, args=(str(data), -1, True))
     child.start()
@@ -274,13 +272,12 @@ def kill_after(data: Path, seconds: float) -> bool:
     return not acknowledged
 
 
-# --- R3: power loss
-# ------------------------------------------------------------------------------------------------
+# --- power loss
 
 
 @dataclass(slots=True)
 class Disk:
-    """What of a tree is on disk: names of folders and bytes of files only once they were synced."""
+    """The part of a tree that is on disk: names and bytes count once they were synced."""
 
     root: Path
     names: dict[int, dict[str, int]] = field(default_factory=dict)  # folder -> {name: inode}
@@ -288,7 +285,7 @@ class Disk:
     folders: set[int] = field(default_factory=set)
 
     def all(self) -> None:
-        """Everything that lies there now is on disk."""
+        """Everything that is there now is on disk."""
         for path in [self.root, *self.root.rglob("*")]:
             self.synced(path)
 
@@ -334,18 +331,18 @@ def lose_power(data: Path, *, operators: bool = False) -> int:
     paths: dict[int, Path] = {}
     real_open = os.open
 
-    def opening(path: Any, *given: Any, **more: Any) -> int:
-        handle = real_open(path, *given, **more)
+    def opening(path: Any, *args: Any, **kwargs: Any) -> int:
+        descriptor = real_open(path, *args, **kwargs)
         if isinstance(path, str | os.PathLike):
-            paths[handle] = Path(path)
-        return handle
+            paths[descriptor] = Path(path)
+        return descriptor
 
     def survived(allowed: set[str]) -> None:
         nonlocal losses
-        for way in (disk.lost, disk.torn):
-            with tempfile.TemporaryDirectory() as aside:
-                way(Path(aside) / "data")
-                sound(Path(aside) / "data", allowed)
+        for restore in (disk.lost, disk.torn):
+            with tempfile.TemporaryDirectory() as folder:
+                restore(Path(folder) / "data")
+                sound(Path(folder) / "data", allowed)
             losses += 1
 
     real_fsync = os.fsync
@@ -358,9 +355,8 @@ def lose_power(data: Path, *, operators: bool = False) -> int:
 
     def done(name: str) -> None:
         nonlocal looking
-        if (
-            name not in ("rmdir", "unlink") and not looking
-        ):  # what is pruned is older than any that may serve
+        # What is pruned is older than any generation that may serve.
+        if name not in ("rmdir", "unlink") and not looking:
             looking = True
             survived({before, newest})
             looking = False
@@ -376,8 +372,7 @@ def lose_power(data: Path, *, operators: bool = False) -> int:
     return losses
 
 
-# --- R4: a failing disk
-# --------------------------------------------------------------------------------------------
+# --- a failing disk
 
 
 def fail_at(data: Path, at: int, code: int, *, operators: bool = False) -> bool:
@@ -402,40 +397,42 @@ def fail_at(data: Path, at: int, code: int, *, operators: bool = False) -> bool:
     return refused
 
 
-# --- R6: damage
-# ----------------------------------------------------------------------------------------------------
+# --- damaged files
 
 
 def damage(data: Path, dice: random.Random) -> str:
-    """Damage one file of the newest generation, check that it is refused, and mend it; what was
-    done.
+    """Damage one file of the newest generation, check that it is refused, and restore it; the kind
+    of damage.
     """
-    newest = Generations(data).folder / f"gen-{max(Generations(data).names())}"
-    file = dice.choice(sorted(p for p in newest.rglob("*") if p.is_file() and p.stat().st_size))
-    whole = file.read_bytes()
+    generations = Generations(data)
+    newest, *older = generations.names()
+    files = (p for p in generations.path(newest).rglob("*") if p.is_file() and p.stat().st_size)
+    file = dice.choice(sorted(files))
+    content = file.read_bytes()
     kind = dice.choice(("truncate", "zero", "flip", "grow"))
-    at = dice.randrange(len(whole))
-    changed = {
-        "truncate": whole[:at],
-        "zero": whole[:at] + bytes(min(4096, len(whole) - at)) + whole[at + 4096 :],
-        "flip": whole[:at] + bytes([whole[at] ^ 1 << dice.randrange(8)]) + whole[at + 1 :],
-        "grow": whole + b"\0",
+    offset = dice.randrange(len(content))
+    before, byte, after = content[:offset], content[offset], content[offset + 1 :]
+    damaged = {
+        "truncate": before,
+        "zero": before + bytes(min(4096, len(content) - offset)) + content[offset + 4096 :],
+        "flip": before + bytes([byte ^ 1 << dice.randrange(8)]) + after,
+        "grow": content + b"\0",
     }[kind]
-    if changed == whole:
+    if damaged == content:
         return "nothing"
-    file.write_bytes(changed)
+
+    file.write_bytes(damaged)
     try:
-        Generations(data).verified(newest.name.removeprefix("gen-"))
+        generations.verified(newest)
     except Unavailable:
-        sound(data, set(Generations(data).names()[1:]))
+        sound(data, set(older))
         return kind
     finally:
-        file.write_bytes(whole)
-    raise AssertionError(f"{kind} at byte {at} of {file.name} went unnoticed")
+        file.write_bytes(content)
+    raise AssertionError(f"{kind} at byte {offset} of {file.name} went unnoticed")
 
 
 # --- the long run
-# --------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
@@ -444,24 +441,23 @@ def main() -> None:
     parser.add_argument("--publishes", type=int, default=50, help="publishes with power losses")
     parser.add_argument("--damages", type=int, default=5000)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
-    given = parser.parse_args()
-    dice = random.Random(given.seed)
-    print(f"seed {given.seed}")
-    sys.modules[
-        "__main__"
-    ].__spec__ = None  # else each child warns that this module was loaded before it was run
-    with tempfile.TemporaryDirectory() as aside:
-        data = Path(aside) / "data"
+    options = parser.parse_args()
+    dice = random.Random(options.seed)
+    print(f"seed {options.seed}")
+    # Else each child warns that this module was loaded before it was run.
+    sys.modules["__main__"].__spec__ = None
+    with tempfile.TemporaryDirectory() as folder:
+        data = Path(folder) / "data"
         publish(data, operators=True)
-        _kills(data, given.kills, dice)
-        _power(data, given.publishes)
+        _kills(data, options.kills, dice)
+        _power(data, options.publishes)
         _failures(data)
         publish(data, seed=3)
         counts: dict[str, int] = {}
-        for _ in range(given.damages):
+        for _ in range(options.damages):
             kind = damage(data, dice)
             counts[kind] = counts.get(kind, 0) + 1
-        print(f"damage: {given.damages} cases refused {counts}")
+        print(f"damage: {options.damages} cases refused {counts}")
 
 
 def _kills(data: Path, kills: int, dice: random.Random) -> None:

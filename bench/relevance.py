@@ -1,12 +1,12 @@
-"""How relevant are the answers, beside BM25 on the same queries in the same run?
+"""Relevance of the answers beside plain BM25, on the same queries in the same run.
 
     python -m bench.relevance [--sets NAME ...] [--queries N] [--semantic]
 
-Prints the table of goals: nDCG@10 of whole queries, MRR@10 after 15 and 25 characters, the loss to
-one typo, resolved tickets, and abstaining. BM25 is bm25s' (Lucene variant, k1 1.2, b 0.75, Snowball
-English, Lucene's stop words, title and text), installed aside on first use. A query's own document
-is left out of both answers. Whole queries are asked of search, half-typed ones of suggest. Needs
-the judged sets (``KB_BENCH_DATA`` or ../shared/data).
+Prints, beside the goals: nDCG@10 of whole queries, MRR@10 after 15 and 25 characters, the loss to
+one typo, the gain by resolved tickets, and abstention. BM25 is that of bm25s (Lucene variant, k1
+1.2, b 0.75, Snowball English, Lucene's stop words, title and text), installed in a folder of its
+own on first use. A query's own document is left out of both answers. Whole queries go to search,
+half-typed ones to suggest. Needs the judged sets (``KB_BENCH_DATA``).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ GOAL = {"full": 1.08, "15": 1.45, "25": 1.22}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One set: the metric of each column for us and for BM25, and our abstain figures by column."""
+    """One set: the metric of each column for us and for BM25, and our abstention metrics."""
 
     ours: dict[str, float]
     theirs: dict[str, float]
@@ -63,9 +63,9 @@ def main() -> None:
     parser.add_argument(
         "--semantic", action="store_true", help="compare meanings by a model too (needs that extra)"
     )
-    given = parser.parse_args()
-    place = corpora.data()
-    if place is None:
+    options = parser.parse_args()
+    data = corpora.data()
+    if data is None:
         sys.exit(
             "The judged sets are not here: set KB_BENCH_DATA to the folder that has labelled/."
         )
@@ -74,29 +74,31 @@ def main() -> None:
         f"{'':<15} {'full nDCG@10':>20} {'15 chars MRR@10':>20} {'25 chars MRR@10':>20} "
         f"{'one typo: loss':>15}"
     )
-    for name in given.sets:
-        judged = sampled(evaluation.read_judged_set(place / "labelled" / name), given.queries)
-        rows[name] = measured(judged, semantic=given.semantic)
-        print(line(name, rows[name]), flush=True)
+    for name in options.sets:
+        judged = sample_queries(
+            evaluation.read_judged_set(data / "labelled" / name), options.queries
+        )
+        rows[name] = measure_set(judged, semantic=options.semantic)
+        print(format_row(name, rows[name]), flush=True)
         if name == MIXED:
             print(
                 f"{'  with resolved tickets (half the queries vote, the other half is judged)':<75} "
-                f"{learned(judged)}"
+                f"{gain_by_resolved_tickets(judged)}"
             )
-    summary({name: row for name, row in rows.items() if name != MIXED})
+    print_summary({name: row for name, row in rows.items() if name != MIXED})
     for name, row in rows.items():
         for column, figures in row.abstain.items():
             print(f"{name}, {column:<4}: " + ", ".join(f"{n} {v:.3f}" for n, v in figures.items()))
 
 
-def sampled(judged: JudgedSet, most: int | None) -> JudgedSet:
+def sample_queries(judged: JudgedSet, most: int | None) -> JudgedSet:
     if most is None or len(judged.qrels) <= most:
         return judged
     chosen = random.Random(7).sample(sorted(judged.qrels), most)
     return replace(judged, qrels={query: judged.qrels[query] for query in chosen})
 
 
-def measured(judged: JudgedSet, *, semantic: bool = False) -> Row:
+def measure_set(judged: JudgedSet, *, semantic: bool = False) -> Row:
     ours: dict[str, float] = {}
     theirs: dict[str, float] = {}
     abstain: dict[str, dict[str, float]] = {}
@@ -104,8 +106,8 @@ def measured(judged: JudgedSet, *, semantic: bool = False) -> Row:
     with evaluation.temporary_searcher(judged.documents, semantic=semantic) as searcher:
         for column, change in CHANGES.items():
             mode = "suggest" if column in ("15", "25") else "search"
-            found = evaluation.evaluate_searcher(searcher, judged, mode=mode, change=change)
-            ours[column] = found.metrics[METRIC[column]]
+            report = evaluation.evaluate_searcher(searcher, judged, mode=mode, change=change)
+            ours[column] = report.metrics[METRIC[column]]
             theirs[column] = evaluation.compute_metrics(judged.qrels, peer.run(change))[
                 METRIC[column]
             ]
@@ -116,9 +118,9 @@ def measured(judged: JudgedSet, *, semantic: bool = False) -> Row:
     return Row(ours, theirs, abstain)
 
 
-def learned(judged: JudgedSet) -> str:
-    """Half of the judged queries as resolved tickets that vote; the other half asked, without and
-    with the votes.
+def gain_by_resolved_tickets(judged: JudgedSet) -> str:
+    """nDCG@10 of half of the queries, without and with the votes of resolved tickets that asked the
+    other half.
     """
     queries = sorted(judged.qrels)
     random.Random(7).shuffle(queries)
@@ -138,7 +140,7 @@ def learned(judged: JudgedSet) -> str:
     return f"nDCG@10 {before:.3f} -> {after:.3f}"
 
 
-def line(name: str, row: Row) -> str:
+def format_row(name: str, row: Row) -> str:
     cells = [
         f"{row.ours[c]:.3f} / {row.theirs[c]:.3f} {row.ours[c] / row.theirs[c]:5.2f}x" for c in GOAL
     ]
@@ -146,7 +148,7 @@ def line(name: str, row: Row) -> str:
     return f"{name:<15} {cells[0]:>20} {cells[1]:>20} {cells[2]:>20} {' / '.join(losses):>15}"
 
 
-def summary(rows: Mapping[str, Row]) -> None:
+def print_summary(rows: Mapping[str, Row]) -> None:
     """Geometric means over the sets of one kind, beside the goals."""
     if not rows:
         return
@@ -188,15 +190,15 @@ class Bm25:
 
     def run(self, change: QueryChange) -> RankedAnswers:
         queries = list(self._judged.qrels)
-        asked = self._tokens([change(self._judged.queries[query]) for query in queries])
-        places, scores = self._index.retrieve(
-            asked, k=min(HITS_PER_QUERY, len(self._ids)), show_progress=False
+        tokens = self._tokens([change(self._judged.queries[query]) for query in queries])
+        rows, scores = self._index.retrieve(
+            tokens, k=min(HITS_PER_QUERY, len(self._ids)), show_progress=False
         )
         return {
             query: [
-                (self._ids[place], float(score))
-                for place, score in zip(places[i], scores[i], strict=True)
-                if score > 0 and self._ids[place] != query
+                (self._ids[row], float(score))
+                for row, score in zip(rows[i], scores[i], strict=True)
+                if score > 0 and self._ids[row] != query
             ]
             for i, query in enumerate(queries)
         }

@@ -1,7 +1,6 @@
-"""What does an asker get back?
+"""Results: the values that the searcher answers with, for pages, JSON routes and the terminal.
 
-The values between the searcher and everyone who shows them (browser page, JSON routes, terminal).
-The ``*_json`` functions are the one place that knows the published shape. Highlights are text and
+The ``*_json`` functions are the only place that knows the published shape. Highlights are text and
 spans, never HTML.
 """
 
@@ -77,8 +76,8 @@ class Results:
 class Suggestions:
     """The answer to a half-typed title; empty when nothing is good enough to show.
 
-    ``confidence`` is the log-odds that one of the hits answers it (see ``ranking.confidence``). The
-    same answer is given to many, so its JSON is written once.
+    ``confidence`` is the log-odds that one of the hits answers it. The same answer is given to many
+    people, so its JSON is encoded once.
     """
 
     query: str
@@ -89,12 +88,12 @@ class Suggestions:
 
     @functools.cached_property
     def body(self) -> bytes:
-        """``suggestions_json`` as it is sent."""
+        """``suggestions_json``, encoded."""
         return json.dumps(suggestions_json(self), separators=(",", ":")).encode()
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
-    """One hit in the shape of /api/v1 (see the contract in docs)."""
+    """One hit in the shape of ``/api/v1``."""
     shape: dict[str, Any] = {
         "id": hit.id,
         "title": hit.title,

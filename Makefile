@@ -21,18 +21,17 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	CHROMIUM="$$(cat $(CACHE)/chromium)" $(BIN)/pytest -n 2
 
-$(VENV)/.serve: requirements.lock requirements-fast.lock pyproject.toml
+$(VENV)/.serve: requirements.lock pyproject.toml
 	@.ci/venv $(PYTHON) $(VENV) requirements.lock
 	@touch $@
 
-$(VENV)/.test: requirements-dev.lock requirements-fast.lock pyproject.toml
+$(VENV)/.test: requirements-dev.lock pyproject.toml
 	@.ci/venv $(PYTHON) $(VENV) requirements-dev.lock
 	@touch $@ $(VENV)/.serve
 
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 lock:
 	$(COMPILE) --extra eval pyproject.toml .ci/build.in -o requirements.lock
-	$(COMPILE) --extra fast -c requirements.lock pyproject.toml -o requirements-fast.lock
 	$(COMPILE) --extra eval --extra rst --extra pdf --extra docx --extra oidc --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
 
 clean:

@@ -5,8 +5,8 @@
 The same documents and the same queries for all: whole titles, and titles cut within a word. CPU ms
 p50/p99 of the best five, one process each, one after another. The peers are installed into
 bench/.cache (pip; Xapian by apt-get download), never into the product's environment; what cannot be
-installed is said and left out. Our rows: the lexical lane alone (the best hundred of each kind) by
-numpy and compiled, and the whole suggestion with everything that follows.
+installed is said and left out. Our rows: BM25 alone (the best hundred of each kind), and the whole
+suggestion with everything that follows.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from typing import Any
 import numpy as np
 
 from bench import corpora
-from bench.lexical import opened
 from kb.search.analysis.tokenizer import STOP_WORDS
 from kb.search.build.builder import IndexBuilder
+from kb.search.index.array_file import load_arrays
 
 CACHE = Path(__file__).parent / ".cache"
 PEERS = ("tantivy", "bm25s+numba", "xapian", "sqlite-fts5", "whoosh")
@@ -126,23 +126,21 @@ def _ours(folder: Path, size: int, queries: dict[str, list[list[str]]], python: 
     built = time.process_time() - begun
     asked = {name: [" ".join(words) for words in lists] for name, lists in queries.items()}
     (part,) = (folder / "data" / "index").glob("gen-*/part-0.arrays")
-    lexical = json.loads(_run(python, "bench.lexical", str(part), json.dumps(asked)))
-    matrix = opened(part)
-    mb = sum(matrix.column(name).nbytes for name in LEXICAL_ARRAYS) / 1e6
-    rows = [
-        _row(f"askfirst lexical, {name}", size, times, None, mb) for name, times in lexical.items()
-    ]
+    bm25 = json.loads(_run(python, "bench.lexical", str(part), json.dumps(asked)))
+    arrays = load_arrays(part)
+    mb = sum(arrays[name].nbytes for name in BM25_ARRAYS) / 1e6
     whole = json.loads(_run(python, "bench.suggest", str(folder / "data"), json.dumps(asked)))
-    return rows + [
-        _row(f"askfirst suggest, {name}", size, times, size / built, part.stat().st_size / 1e6)
-        for name, times in whole.items()
+    return [
+        _row("askfirst BM25", size, bm25, None, mb),
+        _row("askfirst suggestion", size, whole, size / built, part.stat().st_size / 1e6),
     ]
 
 
-LEXICAL_ARRAYS = (
-    "pointers", "docs", "codes", "rows", "halves", "row_of", "term_df", "peaks",
-    "stem_text", "stem_offsets", "stem_keys", "surface_text", "surface_offsets", "surface_keys", "surface_stem",
-)  # fmt: skip
+BM25_ARRAYS = (
+    *("pointers", "docs", "codes", "rows", "row_of", "term_df", "peaks"),
+    *("stem_text", "stem_offsets", "stem_keys"),
+    *("surface_text", "surface_offsets", "surface_keys", "surface_stem"),
+)
 
 
 def _peer(engine: str, size: int, corpus: Path, queries: Path, python: Path) -> str:

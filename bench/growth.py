@@ -5,7 +5,7 @@
 
 For each size: the lexical lane alone over half-typed titles nobody asked before, then the same
 texts, whose words are remembered by then, with a closer look at what the lane found (CPU ms
-p50/p99, one process, numpy or compiled); the matrix built and opened, and the private memory (MB)
+p50/p99, one process); the matrix built and opened, and the private memory (MB)
 that opening and asking adds. The table goes to stdout, the curve into an SVG.
 """
 
@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.lexical import find, runs, timed, typed
+from bench.lexical import find, opened, timed, typed
 from kb.search.index.array_file import load_arrays, touch_arrays
 from kb.search.partition import Partition
 
@@ -85,30 +85,22 @@ def measured(size: int, count: int) -> dict[str, Any]:
         part = Path(folder) / "part.arrays"
         texts, before = typed(count), private_mb()
         begun = time.perf_counter()
-        loaded = load_arrays(part)
-        matrix = Partition(loaded)
+        partition = opened(part)
         open_ms = (time.perf_counter() - begun) * 1000
-        touch_arrays(loaded)  # as a server does aside
-        matrix.use(list(runs().values())[-1])
-        lexical = timed(lambda text: find(matrix, text, open_ended=True), texts)
-        closer = timed(lambda text: look(matrix, text), texts)
+        touch_arrays(load_arrays(part))  # as a server does aside
+        lexical = timed(lambda text: find(partition, text, prefix=True), texts)
+        closer = timed(lambda text: look(partition, text), texts)
         return {
             "size": size, "lexical": _percentiles(lexical), "closer": _percentiles(closer), "build_s": built_s,
             "mb": part.stat().st_size / 1e6, "open_ms": open_ms, "private_mb": private_mb() - before,
         }  # fmt: skip
 
 
-def look(matrix: Any, text: str) -> None:
-    """Candidates of both lanes and all that is compared of them: what is done before mixing and
-    showing.
-    """
-    query = matrix.expand(text, open_ended=True)
-    pool, question = matrix.pool(query), matrix.question(query)
-    found = pool.documents
-    if question.vector is not None:
-        found = np.unique(np.concatenate((found, matrix.letters.candidates(question.vector))))
-    pool.scores(found)
-    matrix.look(question, found)
+def look(partition: Partition, text: str) -> None:
+    """Candidates and all that is compared of them: what is done before fusing and showing."""
+    query = partition.expand(text, prefix=True)
+    candidates = partition.candidates(query, None, None, deadline=math.inf)
+    partition.rescorer.look(candidates.question, candidates.documents)
 
 
 def _children() -> tuple[float, float]:

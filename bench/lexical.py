@@ -1,10 +1,10 @@
 """How long do the parts of a suggestion take, in CPU ms?
 
-    python -m bench.lexical [--sizes 10000 100000] [--queries 400] python -m bench.lexical
-    PART.arrays QUERIES.json-text      (for bench.engines: JSON of the lexical lane alone)
+    python -m bench.lexical [--sizes 10000 100000] [--queries 400]
+    python -m bench.lexical PART.arrays QUERIES.json-text
 
-The parts one by one over half-typed and whole titles, by numpy, and compiled where the ``fast``
-extra is installed.
+The parts one by one over half-typed and whole titles. The second form is for bench.engines: JSON of
+the BM25 candidates alone.
 """
 
 from __future__ import annotations
@@ -25,22 +25,28 @@ from bench import corpora
 from kb.search.analysis.passages import split_passages
 from kb.search.build.forward_index import ForwardIndex
 from kb.search.build.partition_writer import partition_arrays
+from kb.search.engines.whoosh import OperatorSearch
 from kb.search.index.array_file import load_arrays, save_arrays
-from kb.search.kernels.dispatch import Kernels, by_numpy
+from kb.search.index.document_store import STORE_FILE, DocumentStore, StoreWriter
+from kb.search.kernels.compilation import compiled_loops
 from kb.search.partition import Partition
 
 
 def opened(part: Path) -> Partition:
-    return Partition(load_arrays(part))
+    """A partition without a store: it can rank, but not show anything."""
+    return Partition(load_arrays(part), compiled_loops(), store(part.parent), _no_operators)
 
 
-def runs() -> dict[str, Kernels]:
-    """The kinds of loops there are here."""
-    try:
-        from kb.search.kernels.numba_loops import loops
-    except ImportError:
-        return {"numpy": by_numpy()}
-    return {"numpy": by_numpy(), "compiled": Kernels(**loops())}
+def store(folder: Path) -> DocumentStore:
+    """A store without documents."""
+    path = folder / STORE_FILE
+    if not path.exists():
+        StoreWriter(path).close()
+    return DocumentStore(path)
+
+
+def _no_operators() -> OperatorSearch:
+    raise NotImplementedError
 
 
 def timed(call: Callable[[Any], object], arguments: Iterable[Any]) -> list[float]:
@@ -56,23 +62,23 @@ def timed(call: Callable[[Any], object], arguments: Iterable[Any]) -> list[float
     return times
 
 
-def lane(matrix: Partition, run: Kernels, queries: dict[str, list[str]]) -> dict[str, list[float]]:
+def candidates(partition: Partition, queries: dict[str, list[str]]) -> dict[str, list[float]]:
     """Text to the best hundred of each kind."""
-    matrix.use(run)
     return {
-        name: timed(functools.partial(find, matrix, open_ended=name != "full"), texts)
+        name: timed(functools.partial(find, partition, prefix=name != "full"), texts)
         for name, texts in queries.items()
     }
 
 
-def find(matrix: Partition, text: str, *, open_ended: bool) -> object:
-    return matrix.pool(matrix.expand(text, open_ended=open_ended)).documents
+def find(partition: Partition, text: str, *, prefix: bool) -> object:
+    query = partition.expand(text, prefix=prefix)
+    return partition.bm25.candidates(query.terms).documents
 
 
 def main() -> None:
     if len(sys.argv) == 3 and sys.argv[1].endswith(".arrays"):
-        matrix, queries = opened(Path(sys.argv[1])), json.loads(sys.argv[2])
-        print(json.dumps({name: lane(matrix, run, queries) for name, run in runs().items()}))
+        partition, queries = opened(Path(sys.argv[1])), json.loads(sys.argv[2])
+        print(json.dumps(candidates(partition, queries)))
         return
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -90,37 +96,37 @@ def _report(size: int, count: int) -> None:
         part = built(Path(folder), size)
         seconds = time.process_time() - begun
         begun = time.perf_counter()
-        matrix = opened(part)
+        partition = opened(part)
         ready = (time.perf_counter() - begun) * 1000
-        print(f"{size} documents: matrix {size / seconds:,.0f} documents/CPU-s, "
-              f"{part.stat().st_size / 1e6:.0f} MB, "
-              f"opens in {ready:.1f} ms")  # fmt: skip
-        for name, run in runs().items():
-            matrix.use(run)
-            for kind, texts, o in (
-                ("typed", typed(count), True),
-                ("whole", corpora.titles(count), False),
-            ):
-                print(
-                    f"  {name}, {kind}: " + ", ".join(_parts(matrix, texts, open_ended=o)),
-                    flush=True,
-                )
+        print(
+            f"{size} documents: arrays {size / seconds:,.0f} documents/CPU-s, "
+            f"{part.stat().st_size / 1e6:.0f} MB, opens in {ready:.1f} ms"
+        )
+        for kind, texts, prefix in (
+            ("typed", typed(count), True),
+            ("whole", corpora.titles(count), False),
+        ):
+            print(f"  {kind}: " + ", ".join(_parts(partition, texts, prefix=prefix)), flush=True)
 
 
-def _parts(matrix: Partition, texts: list[str], *, open_ended: bool) -> Iterable[str]:
-    read = [matrix.expand(text, open_ended=open_ended) for text in texts]
-    found = [(matrix.question(q), matrix.pool(q).documents) for q in read]
-    vectors = [question.vector for question, _ in found if question.vector is not None]
+def _parts(partition: Partition, texts: list[str], *, prefix: bool) -> Iterable[str]:
+    queries = [partition.expand(text, prefix=prefix) for text in texts]
+    questions = [
+        (partition.rescorer.question(query), partition.bm25.candidates(query.terms).documents)
+        for query in queries
+    ]
+    titles = [question.title for question, _ in questions if question.title is not None]
+    terms = [query.terms for query in queries]
     parts: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
-        "understand": (lambda text: matrix.expand(text, open_ended=open_ended), texts),
-        "lexical": (matrix.pool, read),
-        "question": (matrix.question, read),
-        "letter lane": (matrix.letters.candidates, vectors),
-        "look": (lambda f: matrix.look(*f), found),
+        "expand": (lambda text: partition.expand(text, prefix=prefix), texts),
+        "BM25": (partition.bm25.candidates, terms),
+        "question": (partition.rescorer.question, queries),
+        "titles": (partition.title_ngrams.candidates, titles),
+        "rescore": (lambda asked: partition.rescorer.look(*asked), questions),
     }
     for name, (call, arguments) in parts.items():
         p50, p99 = np.percentile(timed(call, arguments), [50, 99])
-        yield f"{name} {p50:.2f}/{p99:.2f}"
+        yield f"{name} {p50:.3f}/{p99:.3f}"
 
 
 def built(folder: Path, size: int) -> Path:

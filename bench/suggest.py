@@ -1,13 +1,13 @@
 """How long does a suggestion take, in process and over HTTP?
 
-    python -m bench.suggest [--sizes 1000 10000 100000] [--queries 500] python -m bench.suggest DATA
-    QUERIES.json-text      (for bench.engines: JSON of the CPU times of whole suggestions)
+    python -m bench.suggest [--sizes 1000 10000 100000] [--queries 500]
+    python -m bench.suggest DATA QUERIES.json-text
 
 Types real titles letter by letter (every third letter) against corpora of each size; prints p50 and
-p99 in milliseconds: in process by numpy and compiled (with the ``fast`` extra), wall and CPU time
-of one thread; over HTTP by one client with a kept-alive connection against `kb serve` with two
-workers, for texts that nobody asked before, for the same again, and for a no-op route of the same
-server (/healthz) in the same run.
+p99 in milliseconds: in process, wall and CPU time of one thread; over HTTP by one client with a
+kept-alive connection against `kb serve` with two workers, for texts that nobody asked before, for
+the same again, and for a no-op route of the same server (/healthz) in the same run. The second form
+is for bench.engines: JSON of the CPU times of whole suggestions.
 """
 
 from __future__ import annotations
@@ -32,26 +32,20 @@ from pathlib import Path
 import numpy as np
 
 from bench import corpora
-from bench.lexical import runs, timed
+from bench.lexical import timed
+from kb.search import weights
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import PUBLIC
 from kb.search.generations.generation import Generations
-from kb.search.kernels.dispatch import Kernels
-from kb.search.scoring import weights
+from kb.search.kernels.compilation import compiled_loops
 from kb.search.snapshot import Snapshot
 
 
 def main() -> None:
     if len(sys.argv) == 3 and Path(sys.argv[1]).is_dir():
         asked = json.loads(sys.argv[2])
-        times = {
-            run: {
-                name: timed(asking(Path(sys.argv[1]), kernels), texts)
-                for name, texts in asked.items()
-            }
-            for run, kernels in runs().items()
-        }
-        print(json.dumps(times))
+        data = Path(sys.argv[1])
+        print(json.dumps({name: timed(asking(data), texts) for name, texts in asked.items()}))
         return
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -65,7 +59,7 @@ def main() -> None:
         f"corpus from {source}"
     )
     print("p50/p99 in ms")
-    columns = ("numpy", "numpy CPU", "compiled", "compiled CPU", "HTTP", "HTTP again", "HTTP no-op")
+    columns = ("in process", "CPU", "HTTP", "HTTP again", "HTTP no-op")
     print(f"{'documents':>10} {'build s':>8} | " + " ".join(f"{name:>13}" for name in columns))
     for size in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
@@ -89,8 +83,7 @@ def _row(data: Path, size: int, typed: list[str]) -> str:
             builder.add(document)
         builder.publish(ledger={}, settings={})
     built = time.perf_counter() - begun
-    cells = [cell for run in runs().values() for cell in _in_process(data, run, typed)]
-    cells += ["-"] * (4 - len(cells))
+    cells = [*_in_process(data, typed)]
     with _server(data) as get:
         _timed(get, [_route(q) for q in _typed(200, seed=3)], time.perf_counter)
         routes = list(map(_route, typed))
@@ -101,23 +94,20 @@ def _row(data: Path, size: int, typed: list[str]) -> str:
     return f"{size:>10} {built:>8.1f} | " + " ".join(f"{cell:>13}" for cell in cells)
 
 
-def _in_process(data: Path, run: Kernels, typed: list[str]) -> Iterator[str]:
+def _in_process(data: Path, typed: list[str]) -> Iterator[str]:
     """Wall and CPU time of texts that were not asked before, by a snapshot that has been asked
     others.
     """
     for clock in (time.perf_counter, time.thread_time):
-        yield _pair(_timed(asking(data, run), typed, clock))
+        yield _pair(_timed(asking(data), typed, clock))
 
 
-def asking(data: Path, run: Kernels) -> Callable[[str], object]:
-    """Whole suggestions by loops of one kind, from a snapshot of its own that nobody else has
-    asked.
-    """
+def asking(data: Path) -> Callable[[str], object]:
+    """Whole suggestions from a snapshot of its own that nobody else has asked."""
     generation = Generations(data).current()
     assert generation is not None
-    snapshot = Snapshot(generation)
+    snapshot = Snapshot(generation, compiled_loops())
     snapshot.touch()  # as a server does aside
-    snapshot.matrix(PUBLIC).use(run)
     ask = functools.partial(
         snapshot.suggest,
         audience=PUBLIC,

@@ -177,8 +177,6 @@ STILL: dict[str, frozenset[str]] = {
             "indexer.publish -> kb.database",
             "indexer.publish -> kb.search.index",
             "indexer.publish -> kb.tickets.reports",
-            "kb.search.index -> kb.search.scoring",
-            "kb.search.query -> kb.search.scoring",
             "webapp.editor -> kb.search.query",
         }
     ),
@@ -199,12 +197,10 @@ STILL: dict[str, frozenset[str]] = {
             "kb/search/index",
             "kb/search/kernels",
             "kb/search/scoring",
-            "kb/tickets",
         }
     ),
     "notes": frozenset(
         {
-            "kb/search/index",
             "kb/sla",
             "tests/sla",
             "webapp",
@@ -287,9 +283,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/database",
             "kb/people",
             "kb/search",
-            "kb/search/index",
-            "kb/search/kernels",
-            "kb/search/scoring",
             "kb/sla",
             "tests",
             "tests/search",

@@ -121,6 +121,7 @@ def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
     kept_key(settings.data)
     centre = HelpCentre.open(settings)
     try:
+        centre.searcher.loops()  # before the workers start, which share what is compiled
         return add_demo_accounts(centre.accounts, utc_now()) if settings.demo else ()
     finally:
         centre.close()

@@ -1,8 +1,9 @@
-"""Bounded cache: results by key, all dropped when it is full.
+"""Bounded cache: values that were computed before, up to a number of them.
 
-Queries are made by strangers, so memory is bounded; dropping everything costs less than knowing
-which entry was used last. For what a key always gives the same result for, such as the terms of a
-query in one index.
+For what never changes and comes again while somebody types. Bounded, because queries are made by
+strangers; when it is full all entries go, which costs less than knowing which was used last. A
+suggestion has two on its way: whole answers (``snapshot``) and query terms (``expansion``), which
+carry what each structure of the index has worked out for them.
 """
 
 from __future__ import annotations
@@ -14,17 +15,18 @@ _Value = TypeVar("_Value")
 
 
 class BoundedCache(dict[_Key, _Value]):
-    """A dictionary of at most ``most`` entries. Safe to share between threads: at worst something
-    is computed twice.
+    """A dictionary of ``size`` entries at most.
+
+    Safe to share between threads: at worst something is computed twice.
     """
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self._most = most
+        self._size = size
 
     def keep(self, key: _Key, value: _Value) -> _Value:
         """Store ``value``, and return it."""
-        if len(self) >= self._most:
+        if len(self) >= self._size:
             self.clear()
         self[key] = value
         return value

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Self
 
 from kb.errors import Invalid, NotFound, Unavailable
+from kb.search import weights
 from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.generations.generation import Generation, Generations
+from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
+from kb.search.kernels.layout import Loops
 from kb.search.query.parser import parse_query, plain_query
 from kb.search.results import Hit, Results, Suggestions
-from kb.search.scoring import weights
 from kb.search.snapshot import WINDOW, Snapshot
 
 LOOK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
@@ -48,12 +50,19 @@ class Searcher:
     @contextlib.contextmanager
     def on(cls, generation: Generation, *, budget_ms: int = 60_000) -> Iterator[Self]:
         """What one generation answers, published or not: for checks that compare, not for visitors."""
-        fixed = cls(generation.path, budget_ms=budget_ms)
-        fixed._snapshot, fixed._looked = Snapshot(generation), float("inf")
+        fixed = cls(generation.path.parent.parent, budget_ms=budget_ms)
+        fixed._snapshot, fixed._looked = Snapshot(generation, fixed.loops()), float("inf")
         try:
             yield fixed
         finally:
             fixed._snapshot.store.close()
+
+    def loops(self) -> Loops:
+        """The compiled loops, for who does not want to load them while somebody waits.
+
+        The first time in an installation they are compiled, for some 20 seconds.
+        """
+        return compiled_loops(self._data / LOOPS_FOLDER)
 
     @property
     def generation(self) -> str:
@@ -210,7 +219,7 @@ class Searcher:
         if found is not None and (
             self._snapshot is None or found.name != self._snapshot.generation.name
         ):
-            self._snapshot = Snapshot(found, remember=self._remember)
+            self._snapshot = Snapshot(found, self.loops(), remember=self._remember)
             if self._remember:  # a server that stays
                 threading.Thread(target=self._snapshot.touch, name="touch", daemon=True).start()
         self._name = name

@@ -1,24 +1,26 @@
-"""The loops of the search: numpy's, and the compiled ones where the ``fast`` extra is installed."""
+"""The loops of the search: the compiled ones, and the reference that they are compared with."""
 
 from __future__ import annotations
 
 import pytest
 
-from kb.search.kernels.dispatch import Kernels, by_numpy
+from kb.search.kernels.compilation import compiled_loops
+from kb.search.kernels.layout import Loops
+from tests.search.kernels import numpy_loops
 
 
 @pytest.fixture(scope="session")
-def compiled() -> Kernels:
-    pytest.importorskip("numba", reason="the fast extra is not installed")
-    from kb.search.kernels.numba_loops import loops
-
-    return Kernels(**loops())
+def compiled() -> Loops:
+    return compiled_loops()
 
 
-@pytest.fixture(scope="session", params=["numpy", "compiled"])
-def run(request: pytest.FixtureRequest) -> Kernels:
+@pytest.fixture(scope="session")
+def reference() -> Loops:
+    return numpy_loops
+
+
+@pytest.fixture(scope="session", params=["reference", "compiled"])
+def loops(request: pytest.FixtureRequest) -> Loops:
     """Either."""
-    if request.param == "numpy":
-        return by_numpy()
-    found: Kernels = request.getfixturevalue("compiled")
-    return found
+    either: Loops = request.getfixturevalue(request.param)
+    return either

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import shutil
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
+from kb.errors import Unavailable
+from kb.search.analysis.passages import split_passages
 from kb.search.build.builder import IndexBuilder
+from kb.search.build.forward_index import ForwardIndex
+from kb.search.build.partition_writer import partition_arrays
 from kb.search.documents import Document, DocumentKind, Section
+from kb.search.engines.whoosh import OperatorSearch
 from kb.search.generations.generation import Generation, Generations, Manifest
+from kb.search.index.array_file import Arrays
+from kb.search.index.document_store import DocumentStore, StoreWriter
+from kb.search.kernels.compilation import compiled_loops
+from kb.search.partition import Partition
 from kb.search.searcher import Searcher
 
 
@@ -75,6 +87,38 @@ ARTICLES = (
         audience="staff",
     ),
 )
+
+
+def mapped(arrays: Arrays) -> Arrays:
+    """The same arrays as they come from a mapped file: loops are compiled for such."""
+    for array in arrays.values():
+        array.flags.writeable = False
+    return arrays
+
+
+def partition_of(
+    documents: Iterable[Document], audiences: frozenset[str] = frozenset({"public"})
+) -> Partition:
+    """What ``audiences`` see of some documents, built in memory: it can rank, but not show them."""
+    forward_index = ForwardIndex()
+    for row, one in enumerate(documents):
+        forward_index.add(one, row, split_passages(one))
+    arrays = mapped(partition_arrays(forward_index, audiences))
+    return Partition(arrays, compiled_loops(), _empty_store(), _no_operators)
+
+
+@functools.cache
+def _empty_store() -> DocumentStore:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        StoreWriter(folder / "documents.sqlite").close()
+        return DocumentStore(folder / "documents.sqlite")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _no_operators() -> OperatorSearch:
+    raise Unavailable("An index in memory has no operators.")
 
 
 def publish(

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.partition import MOST_WORDS
+from kb.search import weights
+from kb.search.query.expansion import MAX_QUERY_WORDS
 from kb.search.query.parser import MAX_OPERATORS, MAX_QUERY_LENGTH, parse_query
 from kb.search.results import results_json, suggestions_json
-from kb.search.scoring import weights
 from kb.search.searcher import Searcher
 from tests.search.death import QUERIES
 from tests.search.library import document, searcher
@@ -40,9 +40,9 @@ def test_the_work_of_a_query_is_bounded(centre: Searcher, query: str) -> None:
     parsed = parse_query(query)
     assert len(parsed.words) <= MAX_QUERY_LENGTH
     assert len(parsed.operators) <= MAX_OPERATORS
-    expanded = centre._now().matrix("public").expand(query[:MAX_QUERY_LENGTH], open_ended=True)
-    assert len(expanded.meanings) + len(expanded.unknown) <= MOST_WORDS + 1
-    assert all(len(meaning.stems) <= weights.COMPLETIONS for meaning in expanded.meanings)
+    expanded = centre._now().partition("public").expand(query[:MAX_QUERY_LENGTH], prefix=True)
+    assert len(expanded.terms) + len(expanded.unknown) <= MAX_QUERY_WORDS + 1
+    assert all(len(term.stems) <= weights.COMPLETIONS for term in expanded.terms)
 
 
 @given(st.text(max_size=80))

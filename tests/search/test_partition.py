@@ -1,4 +1,4 @@
-"""The matrix against a scorer written from the formula, document by document."""
+"""A partition against a scorer written from the formula, document by document."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.analysis.passages import split_passages
+from kb.search import weights
 from kb.search.analysis.tokenizer import Analyzer
-from kb.search.build import partition_writer as postings
-from kb.search.build.forward_index import ForwardIndex
+from kb.search.array_types import Documents, Scores
 from kb.search.documents import Document, DocumentKind
-from kb.search.partition import MOST_TIMES, MOST_WORDS, Partition
-from kb.search.scoring import weights
-from kb.search.scoring.bm25 import _worth
-from tests.search.library import ARTICLES, document
+from kb.search.partition import Partition
+from kb.search.query.expansion import MAX_QUERY_WORDS, MAX_REPETITIONS
+from kb.search.scoring.bm25 import step_of
+from tests.search.library import ARTICLES, document, partition_of
 
 WORDS = ("alpha", "button", "gamma", "delta", "epsilon", "window", "kappa")  # no two an edit apart
 TEXT = st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join)
@@ -27,13 +26,14 @@ CORPUS = st.lists(
 )
 
 
-def matrix(
-    documents: list[Document], audiences: frozenset[str] = frozenset({"public"})
-) -> Partition:
-    corpus = ForwardIndex()
-    for row, one in enumerate(documents):
-        corpus.add(one, row, split_passages(one))
-    return Partition(postings.partition_arrays(corpus, audiences))
+def scores_of(partition: Partition, text: str, *, prefix: bool = False) -> Scores:
+    """BM25F of every document."""
+    return partition.bm25.score_all(partition.expand(text, prefix=prefix).terms)
+
+
+def best_of(partition: Partition, text: str) -> Documents:
+    scores = scores_of(partition, text)
+    return partition.bm25.best_of(scores, np.ones(scores.size, dtype=bool))
 
 
 def corpus_of(rows: list[tuple[str, str, str]]) -> list[Document]:
@@ -69,8 +69,8 @@ def test_scores_are_bm25f_within_the_step_of_a_posting(
     rows: list[tuple[str, str, str]], query: str
 ) -> None:
     visible = [d for d in corpus_of(rows) if d.audience == "public"]
-    found = matrix(corpus_of(rows))
-    scores = found.score(found.expand(query, open_ended=False))
+    found = partition_of(corpus_of(rows))
+    scores = scores_of(found, query)
     # Each word is off by half a step of its posting's byte at most: 1/510 of what it is worth when
     # saturated.
     steps = (
@@ -86,47 +86,45 @@ def test_hidden_documents_do_not_change_one_byte(
 ) -> None:
     alone = [row for row in rows if row[2] == "public"]
     all_documents = corpus_of(rows)
-    with_hidden = matrix(all_documents)
-    without = matrix([d for d in all_documents if d.audience == "public"])
+    with_hidden = partition_of(all_documents)
+    without = partition_of([d for d in all_documents if d.audience == "public"])
     assert with_hidden.size == len(alone)
-    for text, open_ended in ((query, False), (query[:9], True)):
-        left, right = (
-            m.score(m.expand(text, open_ended=open_ended)) for m in (with_hidden, without)
-        )
+    for text, prefix in ((query, False), (query[:9], True)):
+        left, right = (scores_of(m, text, prefix=prefix) for m in (with_hidden, without))
         assert left.tobytes() == right.tobytes()
 
 
 def test_an_open_last_word_stands_for_all_words_it_begins() -> None:
-    found = matrix(
+    found = partition_of(
         [
             document("doc/a", "Reinstalling modules"),
             document("doc/b", "Recovery"),
             document("doc/c", "Other"),
         ]
     )
-    scores = found.score(found.expand("re", open_ended=True))
+    scores = scores_of(found, "re", prefix=True)
     assert (scores > 0).tolist() == [True, True, False]
-    assert found.score(found.expand("re ", open_ended=True)).max() == 0
+    assert scores_of(found, "re ", prefix=True).max() == 0
 
 
 def test_an_unknown_word_is_read_as_its_nearest_neighbour() -> None:
-    found = matrix(
+    found = partition_of(
         [
             document("doc/a", "Reset password"),
             document("doc/b", "Password rules"),
             document("doc/c", "Other"),
         ]
     )
-    expanded = found.expand("pasword", open_ended=False)
-    assert [m.corrected for m in expanded.meanings] == ["password"]
-    assert (found.score(expanded) > 0).tolist() == [True, True, False]
+    expanded = found.expand("pasword", prefix=False)
+    assert [term.corrected for term in expanded.terms] == ["password"]
+    assert (found.bm25.score_all(expanded.terms) > 0).tolist() == [True, True, False]
 
 
 def test_a_known_word_is_never_corrected() -> None:
-    found = matrix(
+    found = partition_of(
         [document("doc/a", "Hover"), document("doc/b", "Cover cover"), document("doc/c", "Cover")]
     )
-    assert (found.score(found.expand("hover", open_ended=False)) > 0).tolist() == [
+    assert (scores_of(found, "hover") > 0).tolist() == [
         True,
         False,
         False,
@@ -134,16 +132,16 @@ def test_a_known_word_is_never_corrected() -> None:
 
 
 def test_a_title_that_looks_alike_is_a_candidate_without_any_common_word() -> None:
-    found = matrix([document("doc/a", "Reconfiguration"), document("doc/b", "Billing")])
-    vector = found.letters.vector("configure")
+    found = partition_of([document("doc/a", "Reconfiguration"), document("doc/b", "Billing")])
+    vector = found.title_ngrams.vector("configure")
     assert vector is not None
-    assert found.letters.candidates(vector).tolist() == [0]
+    assert found.title_ngrams.candidates(vector).tolist() == [0]
 
 
 def test_equal_scores_are_cut_in_order_of_id() -> None:
     many = [document(f"doc/{i:04}", "same words") for i in range(weights.CANDIDATES + 50)]
-    found = matrix(many)
-    best = found.best(found.score(found.expand("same", open_ended=False)))
+    found = partition_of(many)
+    best = best_of(found, "same")
     assert best.tolist() == list(range(weights.CANDIDATES))
 
 
@@ -151,8 +149,8 @@ def test_each_kind_has_candidates_of_its_own() -> None:
     topics = [
         document(f"forum/{i:04}", "slow slow slow", kind=DocumentKind.FORUM) for i in range(200)
     ]
-    found = matrix([*topics, document("doc/a", "why it is slow sometimes and what to do")])
-    best = found.best(found.score(found.expand("slow", open_ended=False)))
+    found = partition_of([*topics, document("doc/a", "why it is slow sometimes and what to do")])
+    best = best_of(found, "slow")
     assert 0 in best.tolist()
 
 
@@ -161,42 +159,44 @@ def test_each_kind_has_candidates_of_its_own() -> None:
     [[], [document("doc/a", "")], [document("doc/a", "!!!", "...")], [document("doc/a", "日本語")]],
 )
 def test_strange_corpora_are_answered(documents: list[Document]) -> None:
-    found = matrix(documents)
-    expanded = found.expand("日本 anything at all", open_ended=True)
-    assert found.score(expanded).size == len(documents)
-    assert found.letters.vector("日本 anything") is None or documents
+    found = partition_of(documents)
+    expanded = found.expand("日本 anything at all", prefix=True)
+    assert found.bm25.score_all(expanded.terms).size == len(documents)
+    assert found.title_ngrams.vector("日本 anything") is None or documents
 
 
 @pytest.mark.parametrize("query", ["㌖" * 1000, "㌖ " * 500, "メー" * 500, "ab " * 333])
 def test_a_word_said_a_thousand_times_outgrows_no_sum(query: str) -> None:
     others = [document(f"doc/{i:03}", f"Other {i}", "nothing of interest") for i in range(400)]
-    found = matrix([*others, document("doc/zz", "キロメートル ab", "キロメートル ab " * 30)])
-    expanded = found.expand(query, open_ended=False)
-    assert np.flatnonzero(found.score(expanded) > 0).tolist() == [400]
-    assert found.pool(expanded).documents.tolist() == [400]
-    passages = found.look(found.question(expanded), np.array([0, 400])).raw["passage"]
+    found = partition_of([*others, document("doc/zz", "キロメートル ab", "キロメートル ab " * 30)])
+    expanded = found.expand(query, prefix=False)
+    assert np.flatnonzero(found.bm25.score_all(expanded.terms) > 0).tolist() == [400]
+    assert found.bm25.candidates(expanded.terms).documents.tolist() == [400]
+    passages = found.rescorer.look(found.rescorer.question(expanded), np.array([0, 400])).raw[
+        "passage"
+    ]
     assert passages[0] == 0
     assert passages[1] > 0
 
 
 def test_no_query_outgrows_32_bits_in_a_million_documents() -> None:
-    heaviest = _worth(math.log1p((1_000_000 - 0.5) / 1.5) * MOST_TIMES) * weights.STEPS
-    assert heaviest * MOST_WORDS < 2**31
+    heaviest = step_of(math.log1p((1_000_000 - 0.5) / 1.5) * MAX_REPETITIONS) * weights.STEPS
+    assert heaviest * MAX_QUERY_WORDS < 2**31
 
 
 def test_who_names_two_versions_asks_for_pages_about_either() -> None:
     pages = [document(f"doc/{n}", "Upgrade", "How to.", versions=(f"4.{n}",)) for n in (10, 11, 12)]
-    found = matrix(pages)
-    signals = found.signals(
-        found.expand("upgrade 4.10 to 4.11", open_ended=False), np.arange(3), ""
-    )
+    found = partition_of(pages)
+    query = found.expand("upgrade 4.10 to 4.11", prefix=False)
+    documents = found.candidates(query, None, None, deadline=math.inf)
+    signals = found.rescore(query, documents, "").signals
     assert signals["version"].tolist() == [1, 1, 0]
 
 
 def test_facets_count_only_the_documents_asked_for() -> None:
-    found = matrix(list(ARTICLES), frozenset({"public", "customers", "partners", "staff"}))
+    found = partition_of(list(ARTICLES), frozenset({"public", "customers", "partners", "staff"}))
     everything = np.arange(found.size)
-    assert found.count("product", everything) == {"Askfirst Embed": 1}
-    assert found.count("version", everything[:0]) == {}
-    assert np.flatnonzero(found.having("tag", "account")).size == 1
-    assert not found.having("tag", "no such tag").any()
+    assert found.values.count("product", everything) == {"Askfirst Embed": 1}
+    assert found.values.count("version", everything[:0]) == {}
+    assert np.flatnonzero(found.values.having("tag", "account")).size == 1
+    assert not found.values.having("tag", "no such tag").any()

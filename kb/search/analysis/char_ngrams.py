@@ -65,21 +65,6 @@ def ngram_hashes(points: CodePoints) -> tuple[NgramHashes, NgramOffsets]:
     )
 
 
-def ngram_numbers(
-    points: CodePoints, vocabulary: NgramHashes
-) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-    """The numbers of the n-grams that ``vocabulary`` (ascending) has, ascending; how often each
-    occurs; and how many n-grams it does not have.
-    """
-    hashes, _ = ngram_hashes(points)
-    if not vocabulary.size:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), hashes.size
-    numbers = np.minimum(vocabulary.searchsorted(hashes), vocabulary.size - 1)
-    known = numbers[vocabulary[numbers] == hashes]
-    distinct, counts = np.unique(known, return_counts=True)
-    return distinct, counts, hashes.size - known.size
-
-
 def _meetings(is_letter: NDArray[np.bool_]) -> tuple[NgramOffsets, NgramOffsets]:
     """For each space between two words the range that is looked at: 5 to 9 characters."""
     spaces = np.flatnonzero(~is_letter)

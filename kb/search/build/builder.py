@@ -39,7 +39,6 @@ from kb.search.generations.generation import (
     Manifest,
     write_errors_as_unavailable,
 )
-from kb.search.index import resolved_tickets
 from kb.search.index.array_file import Arrays, load_arrays, save_arrays
 from kb.search.index.document_store import (
     STORE_FILE,
@@ -51,7 +50,7 @@ from kb.search.index.document_store import (
     without_surrogates,
 )
 from kb.search.index.previous import PreviousPartition
-from kb.search.index.resolved_tickets import ResolvedTicket
+from kb.search.index.resolved_tickets import ResolvedTicket, pack_resolved_tickets
 from kb.search.index.spill import Spill
 
 #: Called with the stage, how much of it is done, and how much there is to do.
@@ -272,7 +271,7 @@ class IndexBuilder:
         arrays = partition_arrays(self._forward_index, visible, previous, spill)
         facts = self._forward_index.documents
         number_of = {facts[row].id: number for number, row in enumerate(arrays["row"].tolist())}
-        return arrays | resolved_tickets.pack(
+        return arrays | pack_resolved_tickets(
             self._resolved_tickets, self._forward_index.analyzer, arrays, number_of
         )
 

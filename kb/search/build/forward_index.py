@@ -25,7 +25,7 @@ from kb.search.documents import Document, DocumentKind
 from kb.search.index import embeddings
 from kb.search.index.array_file import Arrays, save_arrays
 from kb.search.index.spill import BLOCK_SIZE, Spill, SpilledArray
-from kb.search.kernels.dispatch import places
+from kb.search.kernels.ranges import positions_of
 
 WordNumbers = NDArray[np.int32]  # [occurrences], of words of the forward index
 TextEnds = NDArray[np.int64]  # [texts + 1], where the words of each text end; the first is 0
@@ -183,7 +183,7 @@ class ForwardIndex:
         extra is not installed. ``spill`` holds words that are too many for memory.
         """
         self.spill = spill or Spill()
-        self.embeddings = [embeddings.none()] if semantic else None
+        self.embeddings = [embeddings.no_embeddings()] if semantic else None
         self.analyzer = Analyzer()
         self.documents: list[DocumentFacts] = []
         self.surfaces: dict[str, int] = {}
@@ -217,7 +217,7 @@ class ForwardIndex:
     def _embed(self, title: str, passages: Sequence[SectionPassage]) -> None:
         if self.embeddings is not None:
             texts = [" ".join(f"{title} {passage.text}".split()) for passage in passages]
-            self.embeddings.append(embeddings.directions(texts))
+            self.embeddings.append(embeddings.embed(texts))
 
     def _read(self, text: str) -> Iterable[int]:
         return chain.from_iterable(map(self._chunk_words.__getitem__, text.split()))
@@ -251,7 +251,7 @@ class ForwardIndex:
         self._stem_of.frombytes(saved["stem_of"].tobytes())
 
         firsts, counts = (np.array(v, dtype=np.int64) for v in passage_ranges(saved, rows))
-        passages = places(firsts, firsts + counts)
+        passages = positions_of(firsts, firsts + counts)
         _copy_texts(
             self.title_words, self.title_ends, saved["title_words"], saved["title_ends"], rows
         )

@@ -17,17 +17,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.ids import document_key
+from kb.search import weights
 from kb.search.build.forward_index import DocumentFacts, ForwardIndex, TextEnds, as_int32
 from kb.search.build.reuse import find_reuse
 from kb.search.documents import DOCUMENT_KINDS
-from kb.search.index import embeddings, latent_topics, prefix_postings, title_ngrams, title_text
 from kb.search.index.array_file import Arrays
+from kb.search.index.embeddings import pack_embeddings
+from kb.search.index.latent_topics import pack_latent_topics
+from kb.search.index.prefix_postings import pack_prefixes
 from kb.search.index.previous import PreviousPartition
 from kb.search.index.spill import Columns, Pointers, Spill, SpilledArray, blocks
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.kernels.dispatch import places
+from kb.search.index.title_ngrams import pack_title_ngrams
+from kb.search.index.title_text import pack_title_text
+from kb.search.kernels.ranges import positions_of
 from kb.search.query.spelling import Speller
-from kb.search.scoring import weights
 
 DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
 PassageDocs = NDArray[np.int64]  # [passages], the document of each, ascending
@@ -62,12 +66,12 @@ def partition_arrays(
 
     arrays = writer.term_dictionaries()
     arrays |= writer.postings_and_passages(arrays)
-    arrays |= latent_topics.pack(arrays, previous, writer.carried_over, spill)
+    arrays |= pack_latent_topics(arrays, previous, writer.carried_over, spill)
     if forward_index.embeddings is not None:
         passages = np.concatenate(forward_index.embeddings)[writer.passages]
-        arrays |= embeddings.pack(passages)
-    arrays |= title_ngrams.pack(titles, writer.carried_over, spill)
-    arrays |= title_text.pack(titles, writer.carried_over)
+        arrays |= pack_embeddings(passages)
+    arrays |= pack_title_ngrams(titles, writer.carried_over, spill)
+    arrays |= pack_title_text(titles, writer.carried_over)
     return arrays | _doc_values(rows)
 
 
@@ -198,7 +202,7 @@ class _PartitionWriter:
         pointers, (docs, codes) = stems.merged()
         pointers = pointers[: len(self._stems.texts) + 1]
         df = np.diff(pointers).astype(np.int32)
-        packed = prefix_postings.pack(
+        packed = pack_prefixes(
             self._surfaces.texts, dictionaries, (pointers, docs, codes), self._count, self._spill
         )
         return {"df": df, "idf": weights.idf(df, self._count).astype(np.float32), **packed}
@@ -266,7 +270,7 @@ def _counts(
 
     ends = np.frombuffer(text_ends, dtype=np.int64)
     starts, stops = ends[texts], ends[texts + 1]
-    columns = words.array()[places(starts, stops)]
+    columns = words.array()[positions_of(starts, stops)]
     pointers = np.concatenate(([0], np.cumsum(stops - starts)))
     ones = np.ones(columns.size, np.int32)
     return sparse.csr_matrix((ones, columns, pointers), (texts.size, width))

@@ -23,7 +23,7 @@ from kb.search.build.forward_index import (
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import BLOCK_SIZE, blocks
-from kb.search.kernels.dispatch import places
+from kb.search.kernels.ranges import positions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class _Texts:
 
             lengths = np.concatenate(([0], np.cumsum(ends[rows + 1] - ends[rows])))
             for low, high in blocks(lengths, BLOCK_SIZE):
-                used[words[places(ends[rows[low:high]], ends[rows[low:high] + 1])]] = True
+                used[words[positions_of(ends[rows[low:high]], ends[rows[low:high] + 1])]] = True
 
     def document_frequencies(self, rows: NDArray[np.int64], words: int) -> NDArray[np.int64]:
         """In how many of ``rows`` each of so many words is."""
@@ -108,7 +108,7 @@ class _Texts:
             (self.body_words, self.body_ends),
         ):
             starts, stops = ends[rows], ends[rows + 1]
-            numbers.append(occurrences[places(starts, stops)])
+            numbers.append(occurrences[positions_of(starts, stops)])
             owners.append(np.repeat(np.arange(rows.size), stops - starts))
 
         distinct = np.unique(np.concatenate(owners) * words + np.concatenate(numbers))

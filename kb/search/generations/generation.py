@@ -34,7 +34,9 @@ MANIFEST_FILE = "manifest.json"
 LEDGER_FILE = "ledger.json"
 CURATIONS_FILE = "curations.json"
 #: Raised when the files or the analysis change, so that an old index is rebuilt instead of misread.
-INDEX_FORMAT = 10
+INDEX_FORMAT = 11
+#: Older formats that are still read. 10: rows of half a byte (see ``widen_nibble_rows``).
+READABLE_FORMATS = (10, INDEX_FORMAT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Manifest:
         try:
             values = json.loads((folder / MANIFEST_FILE).read_text("utf-8"))
             seal = values.pop("seal")
-            if seal != _seal(values) or values["format"] != INDEX_FORMAT:
+            if seal != _seal(values) or values["format"] not in READABLE_FORMATS:
                 raise ValueError("seal or format differ")
 
             values["files"] = {name: tuple(row) for name, row in values["files"].items()}

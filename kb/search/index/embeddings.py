@@ -1,10 +1,10 @@
-"""Which texts mean the same to a model that was trained elsewhere? (The ``semantic`` extra.)
+"""Embeddings: texts that mean the same to a model that was trained elsewhere (extra ``semantic``).
 
 A word's direction comes from wordllama (256 dimensions, distilled from the embeddings of a large
 language model), a text's is the mean of its words': no network, 40 microseconds a query. Off unless
 ``KB_SEMANTIC`` says yes, and never a default: the vectors' licence is not the code's. Nothing of
-this site goes into the model, so nothing hidden shows in it. Not for what a site's own texts tell
-of its words: that is ``topics``.
+this site goes into the model, so nothing hidden shows in it. What a site's own texts say of its
+words is ``latent_topics``.
 """
 
 from __future__ import annotations
@@ -13,20 +13,17 @@ import functools
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from kb.errors import Misconfigured
+from kb.search.array_types import Documents, Pointers, Scores, Vectors8
 from kb.search.index.array_file import Arrays
-from kb.search.index.latent_topics import cosines
-from kb.search.kernels.dispatch import Kernels
-from kb.search.kernels.layout import Directions
+from kb.search.index.latent_topics import unit_cosines
+from kb.search.kernels.layout import Loops, PassageVectors
 
-Ints = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-DIMENSIONS = 256
+EMBEDDING_DIMENSIONS = 256
 _LONGEST = 2_000  # characters of a text that are read; a passage has about half of that
 _MISSING = (
     "The directions of meanings are asked for (KB_SEMANTIC=yes), but their extra is not installed: "
@@ -34,43 +31,46 @@ _MISSING = (
 )
 
 
-def available() -> bool:
+def embeddings_available() -> bool:
     """Whether the extra is installed."""
     return importlib.util.find_spec("wordllama") is not None
 
 
 @functools.cache
 def _model() -> Any:
-    """The model, loaded once in a process (half a second, 100 MB). Raises Misconfigured without the
-    extra.
+    """The model, loaded once in a process (half a second, 100 MB).
+
+    Raises Misconfigured without the extra.
     """
-    found = importlib.util.find_spec("wordllama")
-    if found is None or found.origin is None:
+    package = importlib.util.find_spec("wordllama")
+    if package is None or package.origin is None:
         raise Misconfigured(_MISSING)
     from wordllama import WordLlama
 
     # Its own look-up misses the tokenizer that the wheel brings, and would ask the network for it.
-    return WordLlama.load(cache_dir=Path(found.origin).parent, disable_download=True)
+    return WordLlama.load(cache_dir=Path(package.origin).parent, disable_download=True)
 
 
-def directions(texts: Sequence[str]) -> npt.NDArray[np.int8]:
-    """One row of bytes a text; zeros where it has no words. Raises Misconfigured without the extra."""
+def embed(texts: Sequence[str]) -> Vectors8:
+    """A row of bytes for each text; zeros where it has no words.
+
+    Raises Misconfigured without the extra.
+    """
     if not texts:
-        return none()
-    found = np.nan_to_num(
-        _model().embed([text[:_LONGEST].replace("\0", " ") or " " for text in texts])
-    )
-    most = np.maximum(np.abs(found).max(axis=1, keepdims=True), 1e-9)
-    return np.asarray(np.rint(found * (127 / most)), dtype=np.int8)
+        return no_embeddings()
+    readable = [text[:_LONGEST].replace("\0", " ") or " " for text in texts]
+    vectors = np.nan_to_num(_model().embed(readable))
+    largest = np.maximum(np.abs(vectors).max(axis=1, keepdims=True), 1e-9)
+    return np.asarray(np.rint(vectors * (127 / largest)), dtype=np.int8)
 
 
-def none() -> npt.NDArray[np.int8]:
+def no_embeddings() -> Vectors8:
     """No rows yet. Raises Misconfigured when there never can be any."""
     _model()
-    return np.zeros((0, DIMENSIONS), dtype=np.int8)
+    return np.zeros((0, EMBEDDING_DIMENSIONS), dtype=np.int8)
 
 
-def pack(rows: npt.NDArray[np.int8]) -> Arrays:
+def pack_embeddings(rows: Vectors8) -> Arrays:
     """Arrays for the directions of a partition's passages, in their order."""
     lengths = np.sqrt((rows.astype(np.float32) ** 2).sum(axis=1))
     return {
@@ -80,19 +80,27 @@ def pack(rows: npt.NDArray[np.int8]) -> Arrays:
 
 
 class Embeddings:
-    """The directions of one audience's partition."""
+    """The directions of one partition's passages."""
 
-    def __init__(self, arrays: Arrays, run: Kernels) -> None:
-        self._of_document = arrays["doc_passages"]
-        self._rows = Directions(arrays["semantic_passages"], arrays["semantic_lengths"])
-        self._run = run
+    def __init__(self, arrays: Arrays, loops: Loops) -> None:
+        self._document_pointers: Pointers = arrays["doc_passages"]
+        self._vectors = PassageVectors(arrays["semantic_passages"], arrays["semantic_lengths"])
+        self._loops = loops
         _model()  # now, and not while somebody waits
 
-    def use(self, run: Kernels) -> None:
-        self._run = run
+    @classmethod
+    def of(cls, arrays: Arrays, loops: Loops) -> Self | None:
+        """None for an index without directions, or where the extra is not installed."""
+        if "semantic_lengths" in arrays and embeddings_available():
+            return cls(arrays, loops)
+        return None
 
-    def scores(self, text: str, documents: Ints) -> Floats:
+    def scores(self, text: str, documents: Documents) -> Scores:
         """The cosine between ``text`` and each document's nearest passage, 0 at least."""
-        direction = directions([text])[0]
-        asked = direction if direction.any() else direction[:0]
-        return cosines(self._run.near(self._of_document, self._rows, asked, documents), asked)
+        direction = embed([text])[0]
+        if not direction.any():
+            direction = direction[:0]
+        scaled = self._loops.nearest_passages(
+            self._document_pointers, self._vectors, direction, documents
+        )
+        return unit_cosines(scaled, direction)

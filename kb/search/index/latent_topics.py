@@ -1,9 +1,9 @@
-"""Which texts are about the same thing in other words?
+"""Latent topics: texts that are about the same thing in other words.
 
 Latent semantic analysis (Deerwester et al., 1990): words and passages as points of a few hundred
-dimensions in which words that stand in the same texts lie close. Fitted on what one audience may
-see, and on nothing else, by scikit-learn's truncated SVD; kept as bytes and mapped. Only candidates
-are compared, never every document.
+dimensions in which words that stand in the same texts lie close. Fitted by scikit-learn's truncated
+SVD on what one audience may see, and on nothing else; kept as bytes and mapped. Only candidates are
+compared, never every document.
 """
 
 from __future__ import annotations
@@ -12,85 +12,81 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-from kb.search.bounded_cache import BoundedCache
+from kb.search import weights
+from kb.search.array_types import Frequencies, Scores, Vector8, Vectors8
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import Spill
-from kb.search.kernels.dispatch import gather
-from kb.search.kernels.layout import Directions
-from kb.search.scoring import weights
-from kb.search.scoring.bm25 import QueryTerm
+from kb.search.kernels.layout import PassageVectors
+from kb.search.kernels.ranges import gather
+from kb.search.query_terms import QueryTerm
 
-Ints = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
+StemRows = NDArray[np.int32]  # [stems], the row of each among the directions; -1: it has none
+StemVectors = NDArray[np.float16]  # [stems with a direction, dimensions]
 DIMENSIONS = 128  # as many as 100 to 400 others: the judged sets are level
 SMALLEST = 400  # passages; fewer say too little about which words belong together
 SAMPLE = 20_000  # passages to fit on, evenly spread: more cost time and change little
 COMMONEST = 50_000  # words that have a direction of their own
 DRIFT = 0.1  # the share of documents that may change before the directions are fitted anew
-_BATCH = 5_000  # passages whose directions are worked out at once
-_REMEMBERED = 2_000  # words of queries; a kilobyte each
+_BATCH = 5_000  # passages whose directions are computed at once
 
 
-def pack(
+def pack_latent_topics(
     made: Arrays,
     before: PreviousPartition | None = None,
     then: CarriedOver | None = None,
     spill: Spill | None = None,
 ) -> Arrays:
-    """Directions of words and passages, from the passages, stems and ``df`` of a partition; none
-    for a small one.
+    """Directions of words and passages, from the passages, stems and ``df`` of a partition.
 
-    Where little changed, the words keep the directions of the last fit, which takes seconds, and
-    the passages of unchanged documents theirs: text that was edited away goes on having had a part
-    in it until a tenth of the documents has changed. What is hidden never has: a lost document
-    means a new fit.
+    None for a small partition. Where little changed, the words keep the directions of the last fit,
+    which takes seconds, and the passages of unchanged documents theirs: text that was edited away
+    keeps its part in them until a tenth of the documents has changed. What is hidden never has one:
+    a lost document means a new fit.
     """
     if made["passage_pointers"].size - 1 < SMALLEST:
         return {}
     kept = _kept(made, before, then)
-    found = kept if kept is not None else _fitted(made)
-    if found is None:
+    fit = kept if kept is not None else _fitted(made)
+    if fit is None:
         return {}
-    place, words, drift = found
+    row_of, words, drift = fit
+    carried_over = then if kept is not None else None
     return {
-        "topic_place": place,
+        "topic_place": row_of,
         "topic_words": words,
-        **_placed(made, place, words, then if kept is not None else None, spill or Spill()),
+        **_pack_passages(made, row_of, words, carried_over, spill or Spill()),
         "topic_drift": np.array([drift], dtype=np.int64),
     }
 
 
-def _placed(
-    made: Arrays, place: Ints, words: Ints, then: CarriedOver | None, spill: Spill
+def _pack_passages(
+    made: Arrays, row_of: StemRows, words: StemVectors, then: CarriedOver | None, spill: Spill
 ) -> Arrays:
-    """The directions and lengths of all passages, those that ``then`` has as they were, some
-    thousand at a time.
-    """
+    """The directions and lengths of all passages; those that ``then`` has stay as they were."""
     passages = made["passage_pointers"].size - 1
-    was = np.full(passages, -1, dtype=np.int64)
+    last_row = np.full(passages, -1, dtype=np.int64)
     if then is not None:
-        now, old = then.passages(made["doc_passages"])
-        was[now] = old
+        now, last = then.passages(made["doc_passages"])
+        last_row[now] = last
+
     directions, lengths = spill.array(np.int8), spill.array(np.float32)
-    placed = np.flatnonzero(place >= 0)
-    dense = words[place[placed]].astype(np.float32) if (was < 0).any() else words
+    stems = np.flatnonzero(row_of >= 0)
+    dense = words[row_of[stems]].astype(np.float32) if (last_row < 0).any() else words
     for low in range(0, passages, _BATCH):
-        old = was[low : low + _BATCH]
-        rows, length = (
-            np.zeros((old.size, words.shape[1]), dtype=np.int8),
-            np.zeros(old.size, dtype=np.float32),
-        )
-        same, fresh = np.flatnonzero(old >= 0), np.flatnonzero(old < 0)
+        rows = last_row[low : low + _BATCH]
+        vectors = np.zeros((rows.size, words.shape[1]), dtype=np.int8)
+        length = np.zeros(rows.size, dtype=np.float32)
+        same, fresh = np.flatnonzero(rows >= 0), np.flatnonzero(rows < 0)
         if then is not None:
-            rows[same] = then.arrays["topic_passages"][old[same]]
-            length[same] = then.arrays["topic_lengths"][old[same]]
+            vectors[same] = then.arrays["topic_passages"][rows[same]]
+            length[same] = then.arrays["topic_lengths"][rows[same]]
         if fresh.size:
-            rows[fresh] = _bytes(_weighted(made, low + fresh)[:, placed] @ dense)
-            length[fresh] = _lengths(rows[fresh])
-        directions.append(rows)
+            vectors[fresh] = _quantized(_weighted(made, low + fresh)[:, stems] @ dense)
+            length[fresh] = _lengths(vectors[fresh])
+        directions.append(vectors)
         lengths.append(length)
     return {
         "topic_passages": directions.array().reshape(passages, words.shape[1]),
@@ -98,18 +94,18 @@ def _placed(
     }
 
 
-def _weighted(made: Arrays, passages: Ints) -> Any:
-    """Passages by stems: logarithm of the frequency times idf, each row of length 1.
+def _weighted(made: Arrays, passages: NDArray[np.int64]) -> Any:
+    """Passages by stems: the logarithm of the frequency times idf, each row of length 1.
 
     Not the saturated frequency of passages: to that, whether a word stands in the title makes
     hardly a difference.
     """
     from scipy import sparse  # build time only
 
-    at, rows = gather(made["passage_pointers"], passages)
-    stems = made["passage_stems"][at]
+    entries, rows = gather(made["passage_pointers"], passages)
+    stems = made["passage_stems"][entries]
     frequencies = weights.frequency(np.arange(256, dtype=np.uint8), weights.PASSAGE_K1)
-    value = np.log1p(frequencies).astype(np.float32)[made["passage_codes"][at]]
+    value = np.log1p(frequencies).astype(np.float32)[made["passage_codes"][entries]]
     value *= weights.idf(made["df"], made["doc_passages"].size - 1).astype(np.float32)[stems]
     length = np.sqrt(np.bincount(rows, weights=value**2, minlength=passages.size))
     value = (value / np.maximum(length, 1e-9)[rows]).astype(np.float32)
@@ -117,89 +113,84 @@ def _weighted(made: Arrays, passages: Ints) -> Any:
     return sparse.csr_matrix((value, stems, pointers), shape=(passages.size, made["df"].size))
 
 
-def _fitted(made: Arrays) -> tuple[Ints, Ints, int] | None:
-    """For each stem its row among the directions (-1: none), and the directions, fitted now."""
-    from sklearn.decomposition import (
-        TruncatedSVD,
-    )  # half a second to import: not for small help centres
+def _fitted(made: Arrays) -> tuple[StemRows, StemVectors, int] | None:
+    """Rows of stems and directions, fitted now, and a drift of 0; None for too little text."""
+    # Half a second to import: not for small help centres.
+    from sklearn.decomposition import TruncatedSVD
 
     df, passages = made["df"], made["passage_pointers"].size - 1
-    kept = np.flatnonzero(df >= 2)
-    kept = np.sort(kept[np.argsort(-df[kept], kind="stable")[:COMMONEST]])
-    if min(passages, kept.size) <= DIMENSIONS:
+    stems = np.flatnonzero(df >= 2)
+    stems = np.sort(stems[np.argsort(-df[stems], kind="stable")[:COMMONEST]])
+    if min(passages, stems.size) <= DIMENSIONS:
         return None
-    sample = _weighted(made, np.arange(0, passages, -(-passages // SAMPLE)))[:, kept]
-    fitted = TruncatedSVD(DIMENSIONS, n_iter=3, random_state=0).fit(sample)
-    place = np.full(df.size, -1, dtype=np.int32)
-    place[kept] = np.arange(kept.size)
-    return place, fitted.components_.T.astype(np.float16), 0
+    sample = _weighted(made, np.arange(0, passages, -(-passages // SAMPLE)))[:, stems]
+    svd = TruncatedSVD(DIMENSIONS, n_iter=3, random_state=0).fit(sample)
+    row_of = np.full(df.size, -1, dtype=np.int32)
+    row_of[stems] = np.arange(stems.size)
+    return row_of, svd.components_.T.astype(np.float16), 0
 
 
 def _kept(
     made: Arrays, before: PreviousPartition | None, then: CarriedOver | None
-) -> tuple[Ints, Ints, int] | None:
-    """The same as ``_fitted`` from the last generation; None where that may not be, or is too long
-    ago.
-    """
+) -> tuple[StemRows, StemVectors, int] | None:
+    """The fit of the last generation; None where it may not be kept, or is too long ago."""
     if before is None or then is None or before.lost or "topic_drift" not in before.arrays:
         return None
     drift = int(before.arrays["topic_drift"][0]) + before.changed
     if drift > DRIFT * (made["doc_passages"].size - 1):
         return None
-    place = np.full(made["df"].size, -1, dtype=np.int32)
-    still = then.stems >= 0
-    place[then.stems[still]] = before.arrays["topic_place"][still]
-    return place, before.arrays["topic_words"], drift
+    row_of = np.full(made["df"].size, -1, dtype=np.int32)
+    remaining = then.stems >= 0
+    row_of[then.stems[remaining]] = before.arrays["topic_place"][remaining]
+    return row_of, before.arrays["topic_words"], drift
 
 
-def _bytes(rows: Floats) -> npt.NDArray[np.int8]:
+def _quantized(rows: NDArray[np.float32]) -> Vectors8:
     """Directions in one byte a component; lengths do not matter, as only cosines are asked for."""
-    steps: Floats = np.rint(
-        rows * (127 / np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-9))
-    )
-    return steps.astype(np.int8)
+    largest = np.maximum(np.abs(rows).max(axis=1, keepdims=True), 1e-9)
+    return np.asarray(np.rint(rows * (127 / largest)), dtype=np.int8)
 
 
-def _lengths(rows: npt.NDArray[np.int8]) -> Floats:
-    return np.asarray(
-        np.maximum(np.sqrt((rows.astype(np.float32) ** 2).sum(axis=1)), 1e-9), dtype=np.float32
-    )
+def _lengths(rows: Vectors8) -> NDArray[np.float32]:
+    lengths = np.sqrt((rows.astype(np.float32) ** 2).sum(axis=1))
+    return np.asarray(np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
-def cosines(near: Floats, direction: Ints) -> Floats:
-    """``near`` divided by the length of ``direction``."""
-    whole = direction.astype(np.float32)
-    return np.asarray(near / np.sqrt(whole @ whole), dtype=np.float32) if whole.size else near
+def unit_cosines(scaled: Scores, direction: Vector8) -> Scores:
+    """Cosines from such that are ``scaled`` by the length of ``direction``."""
+    components = direction.astype(np.float32)
+    if not components.size:
+        return scaled
+    return np.asarray(scaled / np.sqrt(components @ components), dtype=np.float32)
 
 
 class LatentTopics:
-    """The directions of one audience's partition; ``rows`` are those of its passages."""
+    """The directions of one partition; ``passages`` are those of its passages."""
 
     def __init__(self, arrays: Arrays) -> None:
-        self._place, self._words = arrays["topic_place"], arrays["topic_words"]
-        self.rows = Directions(arrays["topic_passages"], arrays["topic_lengths"])
-        self._df, self._size = arrays["df"], int(arrays["kind"].size)
-        self._known: BoundedCache[QueryTerm, Floats] = BoundedCache(_REMEMBERED)
+        self.passages = PassageVectors(arrays["topic_passages"], arrays["topic_lengths"])
+        self._row_of: StemRows = arrays["topic_place"]
+        self._words: StemVectors = arrays["topic_words"]
+        self._df: Frequencies = arrays["df"]
+        self._size = int(arrays["kind"].size)
 
-    def direction(self, meanings: Sequence[QueryTerm]) -> npt.NDArray[np.int8] | None:
-        """The direction of a query, in one byte a component; None when it has no word with a
-        direction.
-        """
-        total = sum(map(self._word, meanings), np.zeros(DIMENSIONS, dtype=np.float32))
-        return _bytes(total[None])[0] if total.any() else None
+    def direction(self, terms: Sequence[QueryTerm]) -> Vector8 | None:
+        """The direction of a query; None when no word of it has one."""
+        total = np.zeros(DIMENSIONS, dtype=np.float32)
+        for term in terms:
+            if term.memo.direction is None:
+                term.memo.direction = self._direction_of(term)
+            total = total + term.memo.direction
+        direction: Vector8 = _quantized(total[None])[0]
+        return direction if total.any() else None
 
-    def _word(self, meaning: QueryTerm) -> Floats:
-        """What one word adds to a query's direction."""
-        found = self._known.get(meaning)
-        return self._known.keep(meaning, self._worked_out(meaning)) if found is None else found
-
-    def _worked_out(self, meaning: QueryTerm) -> Floats:
-        stems = np.array(meaning.stems)
+    def _direction_of(self, term: QueryTerm) -> NDArray[np.float32]:
+        """What one term adds to a query's direction."""
+        stems = np.array(term.stems)
         df = self._df[stems].astype(np.float64)
         # Completions count by how common they are, and together as one word of their joint idf.
-        share = df / df.sum() if meaning.prefix else np.array(meaning.shares)
-        idf = weights.idf(df.sum(), self._size) if meaning.prefix else weights.idf(df, self._size)
-        place = self._place[stems]
-        known = place[place >= 0]
-        gain = (share * idf).astype(np.float32)[place >= 0]
-        return np.asarray(gain @ self._words[known].astype(np.float32))
+        share = df / df.sum() if term.prefix else np.array(term.shares)
+        idf = weights.idf(df.sum(), self._size) if term.prefix else weights.idf(df, self._size)
+        rows = self._row_of[stems]
+        gain = (share * idf).astype(np.float32)[rows >= 0]
+        return np.asarray(gain @ self._words[rows[rows >= 0]].astype(np.float32))

@@ -1,33 +1,35 @@
-"""Which words may one or two letters become?
+"""Prefix postings: the united postings of short prefixes that many words share.
 
-The most frequent completions of a short beginning are chosen, and their postings united, when the
-index is built: a beginning that many words share would cost the most just when somebody types its
-first letters. Longer beginnings are worked out as they are typed. From one audience's words alone,
-like all completion.
+United when an index is built, because such a prefix would cost the most just when somebody types
+its first letters. Longer prefixes are united as they are typed (see ``Bm25``). From one audience's
+words alone, like all completion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from kb.search import weights
+from kb.search.array_types import Frequencies, Pointers, PostingCodes, PostingDocs
 from kb.search.index.array_file import Arrays
+from kb.search.index.postings import pack_postings, unite_postings
 from kb.search.index.spill import Spill
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.scoring import bm25 as lexical
-from kb.search.scoring import weights
-from kb.search.scoring.bm25 import QueryTerm
+from kb.search.query_terms import QueryTerm
 
-Ints = npt.NDArray[Any]
-_LONGEST = 5  # characters; fewer words share a longer beginning
+_LONGEST = 5  # characters; fewer words share a longer prefix
 _MANY_POSTINGS = 8192
 _MANY_WORDS = 1000
+WordStems = NDArray[np.int32]  # [words], the stem of each word
+Range = tuple[str, int, int]  # a prefix, and the half-open range of the words that begin with it
 
 
-def complete(low: int, high: int, surface_df: Ints, surface_stem: Ints) -> Ints:
+def complete(
+    low: int, high: int, surface_df: Frequencies, surface_stem: WordStems
+) -> NDArray[np.int32]:
     """The distinct stems of the most frequent of the words from ``low`` to ``high``."""
     numbers = np.arange(low, high)
     if numbers.size > weights.COMPLETIONS:
@@ -35,113 +37,101 @@ def complete(low: int, high: int, surface_df: Ints, surface_stem: Ints) -> Ints:
     return np.unique(surface_stem[numbers])
 
 
-def pack(
+def pack_prefixes(
     words: Sequence[str],
     made: Arrays,
-    postings: tuple[Ints, Ints, Ints],
+    postings: tuple[Pointers, PostingDocs, PostingCodes],
     documents: int,
     spill: Spill,
 ) -> Arrays:
-    """Arrays for the beginnings of the sorted ``words``, and the postings of all terms: stems, then
-    beginnings.
+    """Arrays for the prefixes of the sorted ``words``, and the postings of all terms.
 
-    ``made`` has the words' stems and frequencies; ``postings`` are the (pointers, docs, codes) of
-    the stems.
+    Terms are stems, then prefixes. ``made`` has the words' stems and frequencies; ``postings`` are
+    those of the stems.
     """
     pointers, docs, codes = postings
-    df, of_word = np.diff(pointers), made["surface_stem"]
-    most = np.concatenate(
-        ([0], np.cumsum(df[of_word]))
-    )  # postings before each word, were each stem a word's own
+    df, stem_of = np.diff(pointers), made["surface_stem"]
+    # The postings before each word, as if each stem were one word's own.
+    before = np.concatenate(([0], np.cumsum(df[stem_of])))
     many = max(_MANY_POSTINGS, documents // 3)
-    texts: list[str] = []
-    stems_of: list[Ints] = []
+
+    prefixes: list[str] = []
+    stems_of: list[NDArray[np.int32]] = []
     counts: list[int] = []
     all_docs, all_codes = spill.array(np.int32), spill.array(np.uint8)
     all_docs.append(docs)
     all_codes.append(codes)
-    for text, low, high in _ranges(words, most, many):
-        stems = complete(low, high, made["surface_df"], of_word)
+    for prefix, low, high in _shared_prefixes(words, before, many):
+        stems = complete(low, high, made["surface_df"], stem_of)
         if stems.size < 2 or (df[stems].sum() < many and high - low < _MANY_WORDS):
             continue
-        texts.append(text)
-        stems_of.append(stems)
         lists = [
-            (docs[a:b], codes[a:b])
-            for a, b in zip(pointers[stems], pointers[stems + 1], strict=True)
+            (docs[start:end], codes[start:end])
+            for start, end in zip(pointers[stems], pointers[stems + 1], strict=True)
         ]
-        found, parts = lexical.prefix(lists, documents)
-        all_docs.append(found)
-        all_codes.append(parts)
-        counts.append(found.size)
+        united_docs, united_codes = unite_postings(lists, documents)
+        prefixes.append(prefix)
+        stems_of.append(stems)
+        counts.append(united_docs.size)
+        all_docs.append(united_docs)
+        all_codes.append(united_codes)
+
     ends = pointers[-1] + np.cumsum(counts)
+    all_pointers = np.concatenate((pointers, ends)).astype(np.int64)
+    stem_counts = [stems.size for stems in stems_of]
     return {
-        **TermDictionary.pack(texts, "begin"),
-        "begin_pointers": np.concatenate(([0], np.cumsum([s.size for s in stems_of]))).astype(
-            np.int64
-        ),
+        **TermDictionary.pack(prefixes, "begin"),
+        "begin_pointers": np.concatenate(([0], np.cumsum(stem_counts))).astype(np.int64),
         "begin_stems": np.concatenate([*stems_of, np.zeros(0)]).astype(np.int32),
-        **lexical.pack(
-            np.concatenate((pointers, ends)).astype(np.int64),
-            all_docs.array(),
-            all_codes.array(),
-            documents,
-            spill,
-            coarse=df.size,
-        ),
+        **pack_postings(all_pointers, all_docs.array(), all_codes.array(), documents, spill),
     }
 
 
-def _ranges(words: Sequence[str], most: Ints, many: int) -> list[tuple[str, int, int]]:
-    """The words that share each short beginning, as half-open ranges, sorted by its UTF-8; where
-    ``most``, the postings before each word, says that they may have ``many``, or where there are
-    many words."""
+def _shared_prefixes(words: Sequence[str], before: NDArray[np.int64], many: int) -> list[Range]:
+    """The short prefixes that may have ``many`` postings, or many words, sorted by their UTF-8."""
     if not words:
         return []
-    found = []
-    letters, length = _letters(words)
+    ranges = []
+    letters, length = _first_letters(words)
     other = np.logical_or.accumulate(letters[1:] != letters[:-1], axis=1)
     for size in range(1, _LONGEST + 1):
-        # Words are sorted: those with the same beginning stand together, and shorter ones before
-        # them.
+        # Words are sorted: those that share a prefix stand together, and shorter words before them.
         bounds = np.flatnonzero(np.concatenate(([True], other[:, size - 1], [True])))
         low, high = bounds[:-1], bounds[1:]
-        wanted = (
-            (length[low] >= size)
-            & (high - low > 1)
-            & ((most[high] - most[low] >= many) | (high - low >= _MANY_WORDS))
-        )
-        found += [
-            (words[a][:size], a, b)
-            for a, b in zip(low[wanted].tolist(), high[wanted].tolist(), strict=True)
+        common = (before[high] - before[low] >= many) | (high - low >= _MANY_WORDS)
+        wanted = (length[low] >= size) & (high - low > 1) & common
+        ranges += [
+            (words[start][:size], start, end)
+            for start, end in zip(low[wanted].tolist(), high[wanted].tolist(), strict=True)
         ]
-    return sorted(found, key=lambda row: row[0])
+    return sorted(ranges, key=lambda row: row[0])
 
 
-def _letters(words: Sequence[str]) -> tuple[Ints, Ints]:
-    """The first characters of each word, zeros behind a shorter one, and how many characters each
-    has.
-    """
+def _first_letters(words: Sequence[str]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+    """The first characters of each word, zeros behind a shorter one; and the words' lengths."""
     text = np.frombuffer("".join(words).encode("utf-32-le", "surrogatepass"), dtype="<u4")
     length = np.fromiter(map(len, words), dtype=np.int64, count=len(words))
-    at = (np.cumsum(length) - length)[:, None] + np.arange(_LONGEST)
-    return np.where(np.arange(_LONGEST) < length[:, None], text.take(at, mode="clip"), 0), length
+    positions = (np.cumsum(length) - length)[:, None] + np.arange(_LONGEST)
+    letters = text.take(positions, mode="clip")
+    return np.where(np.arange(_LONGEST) < length[:, None], letters, 0), length
 
 
 class PrefixPostings:
-    """The beginnings that were worked out when the index was built."""
+    """The prefixes whose postings were united when the index was built."""
 
     def __init__(self, arrays: Arrays) -> None:
-        self._texts = TermDictionary(arrays, "begin")
-        self._pointers, self._stems = arrays["begin_pointers"], arrays["begin_stems"]
-        self._first = int(arrays["df"].size)
+        self._prefixes = TermDictionary(arrays, "begin")
+        self._pointers: Pointers = arrays["begin_pointers"]
+        self._stems: NDArray[np.int32] = arrays["begin_stems"]
+        self._first_term = int(arrays["df"].size)
 
-    def find(self, text: str) -> QueryTerm | None:
-        """What ``text`` begins, when it stands ready."""
-        number = self._texts.find(text)
+    def find(self, prefix: str) -> QueryTerm | None:
+        """What ``prefix`` stands for, if its postings were united."""
+        number = self._prefixes.find(prefix)
         if number < 0:
             return None
         stems = self._stems[self._pointers[number] : self._pointers[number + 1]].tolist()
+        shares = (1.0,) * len(stems)
         return QueryTerm(
-            text, tuple(stems), (1.0,) * len(stems), prefix=True, term=self._first + number
+            prefix, tuple(stems), shares, prefix=True, prefix_term=self._first_term + number
         )

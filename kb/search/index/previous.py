@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.index.array_file import Arrays
-from kb.search.kernels.dispatch import places
+from kb.search.kernels.ranges import positions_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,6 @@ class CarriedOver:
         then = self.places[now]
         old_doc_passages = self.arrays["doc_passages"]
         return (
-            places(doc_passages[now], doc_passages[now + 1]),
-            places(old_doc_passages[then], old_doc_passages[then + 1]),
+            positions_of(doc_passages[now], doc_passages[now + 1]),
+            positions_of(old_doc_passages[then], old_doc_passages[then + 1]),
         )

@@ -1,9 +1,9 @@
-"""What did the answers to tickets like this one link to?
+"""Resolved tickets: what the answers to tickets like this one linked to.
 
-A resolved ticket votes for the documents that its answer linked: of those whose titles are nearest
-to what is being typed, each votes by how near it is (search.md 7.10). Titles are private: only
-hashes of words that no visible document has are kept, so a title is never shown, completed, or
-offered as a correction. Not for answering by itself: see ``ranking``.
+A resolved ticket votes for the documents that its answer linked: of the tickets whose titles are
+nearest to what is being typed, each votes by how near it is. Titles are private: of words that no
+visible document has, only hashes are kept, so a title is never shown, completed, or offered as a
+correction. Votes never answer by themselves: ``fusion`` adds them to other scores.
 """
 
 from __future__ import annotations
@@ -16,25 +16,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
 from kb.errors import Invalid
+from kb.search import weights
 from kb.search.analysis.tokenizer import Analyzer
+from kb.search.array_types import Documents, Pointers, Scores
 from kb.search.index.array_file import Arrays
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.kernels.dispatch import top
-from kb.search.scoring import weights
-from kb.search.scoring.bm25 import QueryTerm
+from kb.search.kernels.ranges import positions_of, top_k
+from kb.search.query_terms import QueryTerm
 
-Ints = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
+Words = NDArray[np.int32]  # numbers of words that titles of tickets have
+_NONE: Words = np.zeros(0, dtype=np.int32)
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTicket:
-    """A resolved ticket: its title, the ids of the documents that its answer linked, and when it
-    was solved.
-    """
+    """A resolved ticket: its title, the documents that its answer linked, and when it was solved."""
 
     title: str
     documents: tuple[str, ...]
@@ -42,13 +41,13 @@ class ResolvedTicket:
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any], *, where: str) -> ResolvedTicket:
-        """From {"title", "documents", "solved_at"}. Raises Invalid naming ``where`` it stands."""
+        """From {"title", "documents", "solved_at"}. Raises Invalid that names ``where`` it stands."""
         try:
-            at = dt.datetime.fromisoformat(str(row["solved_at"]))
+            moment = dt.datetime.fromisoformat(str(row["solved_at"]))
             documents = row["documents"]
             if not isinstance(documents, list):
                 raise ValueError("documents is not a list")
-            aware = at if at.tzinfo else at.replace(tzinfo=dt.UTC)
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
             return cls(str(row["title"]), tuple(map(str, documents)), aware)
         except (KeyError, ValueError) as error:
             wanted = (
@@ -59,59 +58,65 @@ class ResolvedTicket:
             ) from error
 
 
-def pack(
-    tickets: Iterable[ResolvedTicket], analyzer: Analyzer, arrays: Arrays, place: Mapping[str, int]
+def pack_resolved_tickets(
+    tickets: Iterable[ResolvedTicket],
+    analyzer: Analyzer,
+    arrays: Arrays,
+    number_of: Mapping[str, int],
 ) -> Arrays:
     """Arrays of the tickets that link a visible document, to stand beside a partition's ``arrays``.
 
-    ``place`` numbers the visible documents. What is hidden leaves no trace: a link to it is dropped
-    before anything is counted, and a ticket without other links with it.
+    ``number_of`` numbers the visible documents. What is hidden leaves no trace: a link to it is
+    dropped before anything is counted, and with it a ticket that has no other link.
     """
     rows = sorted(
-        {(t.solved_at, t.title, tuple(d for d in t.documents if d in place)) for t in tickets}
+        {(t.solved_at, t.title, tuple(d for d in t.documents if d in number_of)) for t in tickets}
     )
-    if not any(ids for _, _, ids in rows):
-        return {}
     linked = [(Counter(analyzer.stems(title)), ids) for _, title, ids in rows if ids]
-    terms = sorted({stem for words, _ in linked for stem in words})
-    number = {stem: i for i, stem in enumerate(terms)}
+    if not linked:
+        return {}
+
+    terms = sorted({stem for title_stems, _ in linked for stem in title_stems})
+    word_of = {stem: number for number, stem in enumerate(terms)}
     stems = TermDictionary(arrays, "stem")
     of_stem = np.full(len(stems), -1, dtype=np.int32)
     private = []
     for stem in terms:
-        known = stems.find(stem)
-        if known >= 0:
-            of_stem[known] = number[stem]
+        number = stems.find(stem)
+        if number >= 0:
+            of_stem[number] = word_of[stem]
         else:
-            private.append((_hash(stem), number[stem]))
+            private.append((_hash(stem), word_of[stem]))
     private.sort()
+
+    links = [number_of[document] for _, ids in linked for document in ids]
+    link_of = [ticket for ticket, (_, ids) in enumerate(linked) for _ in ids]
     return {
         "solved_of_stem": of_stem,
-        "solved_hashes": np.array([h for h, _ in private], dtype=np.uint32),
-        "solved_hashed": np.array([n for _, n in private], dtype=np.int32),
-        **_postings([words for words, _ in linked], number),
-        "solved_links": np.array([place[d] for _, ids in linked for d in ids], dtype=np.int32),
-        "solved_link_of": np.array(
-            [i for i, (_, ids) in enumerate(linked) for _ in ids], dtype=np.int32
-        ),
+        "solved_hashes": np.array([hash_ for hash_, _ in private], dtype=np.uint32),
+        "solved_hashed": np.array([word for _, word in private], dtype=np.int32),
+        **_postings([title_stems for title_stems, _ in linked], word_of),
+        "solved_links": np.array(links, dtype=np.int32),
+        "solved_link_of": np.array(link_of, dtype=np.int32),
     }
 
 
-def _postings(titles: list[Counter[str]], number: Mapping[str, int]) -> Arrays:
+def _postings(titles: list[Counter[str]], word_of: Mapping[str, int]) -> Arrays:
     """Tickets by word: BM25's saturated, length-normalised frequency, idf still to be applied."""
-    norm = weights.shorten(np.array([words.total() for words in titles], dtype=np.float64))
+    norm = weights.shorten(np.array([stems.total() for stems in titles], dtype=np.float64))
     entries = sorted(
-        (number[stem], i, tf) for i, words in enumerate(titles) for stem, tf in words.items()
+        (word_of[stem], ticket, tf)
+        for ticket, stems in enumerate(titles)
+        for stem, tf in stems.items()
     )
     terms, tickets, tf = np.array(entries, dtype=np.float64).reshape(-1, 3).T
-    df = np.bincount(terms.astype(np.int64), minlength=len(number))
+    df = np.bincount(terms.astype(np.int64), minlength=len(word_of))
     frequency = tf / norm[tickets.astype(np.int64)] if titles else tf
+    saturated = (weights.PASSAGE_K1 + 1) * frequency / (weights.PASSAGE_K1 + frequency)
     return {
         "solved_pointers": np.concatenate(([0], np.cumsum(df))).astype(np.int64),
         "solved_tickets": tickets.astype(np.int32),
-        "solved_weights": (
-            (weights.PASSAGE_K1 + 1) * frequency / (weights.PASSAGE_K1 + frequency)
-        ).astype(np.float32),
+        "solved_weights": saturated.astype(np.float32),
         "solved_idf": weights.idf(df, len(titles)).astype(np.float32),
     }
 
@@ -121,80 +126,84 @@ def _hash(stem: str) -> int:
 
 
 class ResolvedTicketVotes:
-    """The resolved tickets of one audience's partition, as voters."""
+    """The resolved tickets of one partition, as voters."""
 
     def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
-        self._a = arrays
         self._stem = analyzer.stem
-        self.tickets = int(arrays["solved_link_of"][-1]) + 1
+        self._pointers: Pointers = arrays["solved_pointers"]  # of words, into entries
+        self._entry_tickets: NDArray[np.int32] = arrays["solved_tickets"]
+        self._entry_weights: NDArray[np.float32] = arrays["solved_weights"]
+        self._idf: NDArray[np.float32] = arrays["solved_idf"]  # [words]
+        self._of_stem: Words = arrays["solved_of_stem"]  # [stems], -1: no title has it
+        self._hashes: NDArray[np.uint32] = arrays["solved_hashes"]  # ascending
+        self._hashed: Words = arrays["solved_hashed"]  # [hashes]
+        self._links: NDArray[np.int32] = arrays["solved_links"]  # documents
+        self._link_of: NDArray[np.int32] = arrays["solved_link_of"]  # [links], ascending tickets
+        self.tickets = int(self._link_of[-1]) + 1
 
-    def cast(self, meanings: Sequence[QueryTerm], unknown: Sequence[str]) -> tuple[Ints, Floats]:
-        """The documents voted for (ascending) and how much for each, 1 for the one that is wanted
-        most.
-        """
-        scores, ideal = self._scores(meanings, unknown)
-        nearest = top(np.flatnonzero(scores), scores[np.flatnonzero(scores)], weights.NEAREST)
+    def cast(self, terms: Sequence[QueryTerm], unknown: Sequence[str]) -> tuple[Documents, Scores]:
+        """The documents voted for, ascending, and how much for each: 1 for the most wanted one."""
+        scores, ideal = self._title_scores(terms, unknown)
+        matching = np.flatnonzero(scores)
+        nearest = top_k(matching, scores[matching], weights.NEAREST)
         if not nearest.size:
             return nearest, scores[nearest]
         best = float(scores[nearest].max())
         vote = (scores[nearest] / best) ** 2
-        starts = self._a["solved_link_of"].searchsorted(nearest)
-        counts = self._a["solved_link_of"].searchsorted(nearest, "right") - starts
-        owner = np.repeat(np.arange(nearest.size), counts)
-        at = np.repeat(starts - (np.cumsum(counts) - counts), counts) + np.arange(int(counts.sum()))
-        documents, place = np.unique(self._a["solved_links"][at], return_inverse=True)
-        summed = np.bincount(place, weights=vote[owner]).astype(np.float32)
-        # A ticket that shares one word of many is nobody's precedent: under a quarter of their
-        # weight votes shrink.
-        return documents.astype(np.int64), summed / summed.max() * np.float32(
-            min(1.0, 4 * best / ideal)
-        )
 
-    def _scores(
-        self, meanings: Sequence[QueryTerm], unknown: Sequence[str]
-    ) -> tuple[Floats, float]:
+        starts = self._link_of.searchsorted(nearest)
+        ends = self._link_of.searchsorted(nearest, "right")
+        voter = np.repeat(np.arange(nearest.size), ends - starts)
+        links = self._links[positions_of(starts, ends)]
+        documents, position = np.unique(links, return_inverse=True)
+        sums = np.bincount(position, weights=vote[voter]).astype(np.float32)
+        # A ticket that shares one word of many is no precedent: below a quarter of the query's
+        # weight, votes shrink.
+        share = np.float32(min(1.0, 4 * best / ideal))
+        return documents.astype(np.int64), sums / sums.max() * share
+
+    def _title_scores(
+        self, terms: Sequence[QueryTerm], unknown: Sequence[str]
+    ) -> tuple[NDArray[np.float32], float]:
         """BM25 of every ticket's title, and what a title of exactly these words would get."""
         scores = np.zeros(self.tickets, dtype=np.float32)
         ideal = 1e-9
         rarest = float(weights.idf(0, self.tickets))
-        for terms in (*map(self._terms, meanings), *map(self._private, unknown)):
-            ideal += self._add(scores, terms) if terms.size else rarest
+        for words in (*map(self._words_of, terms), *map(self._private_word, unknown)):
+            ideal += self._add(scores, words) if words.size else rarest
         return scores, ideal
 
-    def _add(self, scores: Floats, terms: Ints) -> float:
-        """Add one word, which may stand for several, and return its idf."""
-        pointers = self._a["solved_pointers"]
-        ranges = [slice(int(pointers[t]), int(pointers[t + 1])) for t in terms.tolist()]
-        tickets = np.concatenate([self._a["solved_tickets"][r] for r in ranges])
-        parts = np.concatenate([self._a["solved_weights"][r] for r in ranges])
-        if terms.size == 1:
-            idf = float(self._a["solved_idf"][terms[0]])
+    def _add(self, scores: NDArray[np.float32], words: Words) -> float:
+        """Add one query term, which may stand for several words, and return its idf."""
+        ranges = [
+            slice(int(self._pointers[word]), int(self._pointers[word + 1]))
+            for word in words.tolist()
+        ]
+        tickets = np.concatenate([self._entry_tickets[entries] for entries in ranges])
+        parts = np.concatenate([self._entry_weights[entries] for entries in ranges])
+        if words.size == 1:
+            idf = float(self._idf[words[0]])
             scores[tickets] += parts * np.float32(idf)
             return idf
-        distinct, place = np.unique(tickets, return_inverse=True)
+        distinct, position = np.unique(tickets, return_inverse=True)
         idf = float(weights.idf(distinct.size, self.tickets))
         most = np.zeros(distinct.size, dtype=np.float32)
-        np.maximum.at(most, place, parts)
+        np.maximum.at(most, position, parts)
         scores[distinct] += most * np.float32(idf)
         return idf
 
-    def _terms(self, meaning: QueryTerm) -> Ints:
-        """The words of titles that ``meaning`` stands for; a word that tickets know is not read as
-        another.
+    def _words_of(self, term: QueryTerm) -> Words:
+        """The words of titles that ``term`` stands for.
+
+        A word that titles of tickets have is not read as the correction of another.
         """
-        private = self._private(meaning.word) if meaning.corrected else _NONE
-        found: Ints = self._a["solved_of_stem"][list(meaning.stems)]
-        return private if private.size else found[found >= 0]
+        private = self._private_word(term.word) if term.corrected else _NONE
+        words: Words = self._of_stem[list(term.stems)]
+        return private if private.size else words[words >= 0]
 
-    def _private(self, word: str) -> Ints:
-        hashes = self._a["solved_hashes"]
+    def _private_word(self, word: str) -> Words:
         wanted = np.uint32(_hash(self._stem(word)))
-        at = int(hashes.searchsorted(wanted))
-        return (
-            self._a["solved_hashed"][at : at + 1]
-            if at < hashes.size and hashes[at] == wanted
-            else _NONE
-        )
-
-
-_NONE: Ints = np.zeros(0, dtype=np.int32)
+        position = int(self._hashes.searchsorted(wanted))
+        if position < self._hashes.size and self._hashes[position] == wanted:
+            return self._hashed[position : position + 1]
+        return _NONE

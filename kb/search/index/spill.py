@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
-from kb.search.kernels.dispatch import places
+from kb.search.kernels.ranges import positions_of
 
 Numbers = NDArray[Any]  # of the type that the array was made for
 Pointers = NDArray[np.int64]  # [lists + 1], where each list begins, and where the last one ends
@@ -159,7 +159,7 @@ class Columns:
             begins = table[:, low:high]
             counts = np.diff(table[:, low : high + 1])
             targets = pointers[low:high] - pointers[low] + np.cumsum(counts, axis=0) - counts
-            order = places(targets.ravel(), (targets + counts).ravel())
+            order = positions_of(targets.ravel(), (targets + counts).ravel())
 
             edges = [
                 (offset + first, offset + last)

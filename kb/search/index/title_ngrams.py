@@ -1,9 +1,9 @@
-"""Which titles look like what was typed, letter by letter?
+"""Title n-grams: titles that are like what was typed, letter by letter.
 
-The character lane: TF-IDF over the 3- and 4-character pieces of titles finds a title in spite of
-typos, endings and compounds; pieces across two words tell how a question is put. Each piece keeps
-only the titles where it weighs most, so that finding candidates is bounded; candidates are compared
-by the whole of their titles. Not for bodies: there, pieces of letters match everything.
+TF-IDF over the character n-grams of titles finds a title in spite of typos, endings and compounds;
+n-grams across two words tell how a question is put. Each n-gram keeps only the titles where it
+weighs most, so that finding candidates is bounded; candidates are compared by their whole titles.
+Not for bodies: there, n-grams match everything.
 """
 
 from __future__ import annotations
@@ -14,231 +14,242 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
+from kb.search import weights
 from kb.search.analysis import char_ngrams
+from kb.search.array_types import DocumentMask, Documents, Pointers, PostingDocs, Scores
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
 from kb.search.index.spill import Columns, Spill, blocks
-from kb.search.kernels.dispatch import Kernels, Scratch, gather
-from kb.search.kernels.layout import Titles
-from kb.search.scoring import weights
+from kb.search.kernels.layout import Loops, Scratch, Titles
+from kb.search.kernels.ranges import gather
 
-Ints = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
-_ALL: Mask = np.zeros(0, dtype=np.bool_)
-_BATCH = 4_000  # titles that are taken to pieces at once
+Ngrams = NDArray[np.int32]  # [entries of all titles], positions among the hashes
+TitleRows = NDArray[np.int64]  # [titles], their positions
+_ALL: DocumentMask = np.zeros(0, dtype=np.bool_)
+_BATCH = 4_000  # titles whose n-grams are counted at once
 _LONGEST = 300  # characters of a query that are compared
-#: Weights are whole numbers: of pieces in titles 16 bits, of pieces in a query 14, so that a
+#: Weights are whole numbers: of n-grams in titles 16 bits, of n-grams in a query 14, so that a
 #: product has room in 31.
-_WEIGHT, _WORTH, _VALUE = 65_535, 16_384, 65_536
+_TITLE_WEIGHT, _QUERY_WEIGHT = 65_535, 16_384
+_GAIN = 65_536  # a gain of 1
 
 
-def pack(
+def pack_title_ngrams(
     titles: Sequence[str], then: CarriedOver | None = None, spill: Spill | None = None
 ) -> Arrays:
-    """TF-IDF over the titles' pieces, and for each piece the titles where it weighs most.
+    """TF-IDF over the titles' n-grams, and for each n-gram the titles where it weighs most.
 
-    ``then`` is what holds of an earlier partition: titles that are the same are not taken to pieces
-    again.
+    ``then`` is what holds of the last generation's partition: the n-grams of titles that are the
+    same are not counted again.
     """
     spill = spill or Spill()
-    found = _counted(titles, then, spill)
-    hashes, pointers, grams, counts = found.hashes, found.pointers, found.grams, found.times
-    df = np.zeros(max(1, hashes.size), dtype=np.int64)
+    counted = _counted(titles, then, spill)
+    pointers, ngrams, counts = counted.pointers, counted.ngrams, counted.counts
+    df = np.zeros(max(1, counted.hashes.size), dtype=np.int64)
     for low, high in blocks(pointers, spill.block):
-        df += np.bincount(grams[pointers[low] : pointers[high]], minlength=df.size)
+        df += np.bincount(ngrams[pointers[low] : pointers[high]], minlength=df.size)
+
     # scikit-learn's smooth idf, and unit length, so that a dot product is a cosine.
     idf = (np.log((1 + len(titles)) / (1 + df)) + 1).astype(np.float32)
     lengths, columns = spill.array(np.float64), Columns(spill, np.int32, np.float32)
     for low, high in blocks(pointers, spill.block):
-        here = slice(int(pointers[low]), int(pointers[high]))
-        table = _table(grams[here], counts[here], pointers[low : high + 1] - pointers[low], df.size)
+        block = slice(int(pointers[low]), int(pointers[high]))
+        row_pointers = pointers[low : high + 1] - pointers[low]
+        table = _table(ngrams[block], counts[block], row_pointers, df.size)
         length = np.sqrt(table.power(2) @ idf.astype(np.float64) ** 2)
-        turned = table.tocsc()
-        weight = turned.data * np.repeat(idf, np.diff(turned.indptr)) / length[turned.indices]
-        columns.add(turned.indptr, turned.indices + low, weight)
+        by_ngram = table.tocsc()
+        weight = by_ngram.data * np.repeat(idf, np.diff(by_ngram.indptr))
+        columns.add(by_ngram.indptr, by_ngram.indices + low, weight / length[by_ngram.indices])
         lengths.append(length)
+
     return {
-        "gram_hashes": hashes,
+        "gram_hashes": counted.hashes,
         "gram_idf": idf,
         **_heaviest(columns, df.size, spill),
         "title_pointers": pointers,
-        "title_grams": grams,
+        "title_grams": ngrams,
         "title_counts": counts,
         "title_lengths": np.maximum(lengths.array(), 1e-9).astype(np.float32),
     }
 
 
-def _table(grams: Ints, counts: Ints, pointers: Ints, width: int) -> Any:
+def _table(ngrams: Ngrams, counts: NDArray[np.uint8], pointers: Pointers, width: int) -> Any:
     from scipy import sparse  # build time only
 
-    return sparse.csr_matrix((counts.astype(np.int32), grams, pointers), (pointers.size - 1, width))
+    shape = (pointers.size - 1, width)
+    return sparse.csr_matrix((counts.astype(np.int32), ngrams, pointers), shape)
 
 
 @dataclass(frozen=True, slots=True)
 class _Counts:
-    """The ``hashes`` of all pieces, ascending; and where each title begins in two lists: which
-    pieces it has, and how often each, 255 times at most."""
+    """The n-grams of some titles."""
 
-    hashes: Ints
-    pointers: Ints
-    grams: Ints
-    times: Ints
+    hashes: NDArray[np.uint32]  # of all n-grams, ascending
+    pointers: Pointers  # [titles + 1]
+    ngrams: Ngrams
+    counts: NDArray[np.uint8]  # [entries], 255 at most
 
 
 def _counted(titles: Sequence[str], then: CarriedOver | None, spill: Spill) -> _Counts:
     if then is None:
-        return _taken_apart(titles, spill)
-    a = then.arrays
-    fresh = np.flatnonzero(then.places < 0)
-    new = _taken_apart([titles[i] for i in fresh.tolist()], spill)
-    old = _Counts(a["gram_hashes"], a["title_pointers"], a["title_grams"], a["title_counts"])
-    same = np.flatnonzero(then.places >= 0)
+        return _count(titles, spill)
+    last = then.arrays
+    fresh, same = np.flatnonzero(then.places < 0), np.flatnonzero(then.places >= 0)
+    new = _count([titles[row] for row in fresh.tolist()], spill)
+    old = _Counts(
+        last["gram_hashes"], last["title_pointers"], last["title_grams"], last["title_counts"]
+    )
     parts = ((same, then.places[same], old), (fresh, np.arange(fresh.size), new))
     return _without_unused(_joined(parts, len(titles), spill), spill)
 
 
-def _taken_apart(titles: Sequence[str], spill: Spill) -> _Counts:
+def _count(titles: Sequence[str], spill: Spill) -> _Counts:
     hashes, lengths = np.zeros(0, dtype=np.uint32), np.zeros(len(titles), dtype=np.int64)
-    found, times, grams = spill.array(np.uint32), spill.array(np.uint8), spill.array(np.int32)
+    title_hashes, counts = spill.array(np.uint32), spill.array(np.uint8)
     for low in range(0, len(titles), _BATCH):
-        some = titles[low : low + _BATCH]
-        points, ends = char_ngrams.code_points(some)
-        own, at = char_ngrams.ngram_hashes(points)
-        keys, counts = np.unique(
-            (ends.searchsorted(at, "right") - 1) << 32 | own, return_counts=True
-        )
-        lengths[low : low + len(some)] = np.bincount(keys >> 32, minlength=len(some))
-        found.append((keys & 0xFFFFFFFF).astype(np.uint32))
-        times.append(np.minimum(counts, 255))
-        hashes = np.union1d(hashes, own)
+        batch = titles[low : low + _BATCH]
+        points, ends = char_ngrams.code_points(batch)
+        batch_hashes, offsets = char_ngrams.ngram_hashes(points)
+        titles_of = ends.searchsorted(offsets, "right") - 1
+        keys, times = np.unique(titles_of << 32 | batch_hashes, return_counts=True)
+        lengths[low : low + len(batch)] = np.bincount(keys >> 32, minlength=len(batch))
+        title_hashes.append((keys & 0xFFFFFFFF).astype(np.uint32))
+        counts.append(np.minimum(times, 255))
+        hashes = np.union1d(hashes, batch_hashes)
+
     pointers = np.concatenate(([0], np.cumsum(lengths)))
+    ngrams = spill.array(np.int32)
     for low, high in blocks(pointers, spill.block):
-        grams.append(hashes.searchsorted(found.array()[pointers[low] : pointers[high]]))
-    return _Counts(hashes, pointers, grams.array(), times.array())
+        ngrams.append(hashes.searchsorted(title_hashes.array()[pointers[low] : pointers[high]]))
+    return _Counts(hashes, pointers, ngrams.array(), counts.array())
 
 
-def _joined(parts: Sequence[tuple[Ints, Ints, _Counts]], titles: int, spill: Spill) -> _Counts:
-    """Titles from several sources, each as (places here, ascending; places in the source; source)."""
+def _joined(
+    parts: Sequence[tuple[TitleRows, TitleRows, _Counts]], titles: int, spill: Spill
+) -> _Counts:
+    """Titles from several sources, each as (rows here, ascending; rows in the source; source)."""
     hashes = np.unique(np.concatenate([source.hashes for _, _, source in parts]))
     lengths = np.zeros(titles, dtype=np.int64)
-    for place, was, source in parts:
-        lengths[place] = np.diff(source.pointers)[was]
+    for rows, source_rows, source in parts:
+        lengths[rows] = np.diff(source.pointers)[source_rows]
     pointers = np.concatenate(([0], np.cumsum(lengths)))
-    grams, times = spill.array(np.int32), spill.array(np.uint8)
-    numbers = [hashes.searchsorted(source.hashes) for _, _, source in parts]
+
+    ngrams, counts = spill.array(np.int32), spill.array(np.uint8)
+    renumbered = [hashes.searchsorted(source.hashes) for _, _, source in parts]
     for low, high in blocks(pointers, spill.block):
-        here = np.zeros((2, int(pointers[high] - pointers[low])), dtype=np.int32)
-        for (place, was, source), number in zip(parts, numbers, strict=True):
-            a, b = place.searchsorted((low, high)).tolist()
-            at, _ = gather(source.pointers, was[a:b])
-            to, _ = gather(pointers, place[a:b])
-            here[:, to - pointers[low]] = number[source.grams[at]], source.times[at]
-        grams.append(here[0])
-        times.append(here[1])
-    return _Counts(hashes, pointers, grams.array(), times.array())
+        block = np.zeros((2, int(pointers[high] - pointers[low])), dtype=np.int32)
+        for (rows, source_rows, source), numbers in zip(parts, renumbered, strict=True):
+            first, last = rows.searchsorted((low, high)).tolist()
+            sources, _ = gather(source.pointers, source_rows[first:last])
+            targets, _ = gather(pointers, rows[first:last])
+            targets -= pointers[low]
+            block[:, targets] = numbers[source.ngrams[sources]], source.counts[sources]
+        ngrams.append(block[0])
+        counts.append(block[1])
+    return _Counts(hashes, pointers, ngrams.array(), counts.array())
 
 
 def _without_unused(counts: _Counts, spill: Spill) -> _Counts:
-    """The same without pieces that no title has any more."""
+    """The same without n-grams that no title has any more."""
     used = np.zeros(counts.hashes.size, dtype=bool)
     for low, high in blocks(counts.pointers, spill.block):
-        used[counts.grams[counts.pointers[low] : counts.pointers[high]]] = True
+        used[counts.ngrams[counts.pointers[low] : counts.pointers[high]]] = True
     if used.all():
         return counts
-    number, grams = np.cumsum(used) - 1, spill.array(np.int32)
+    numbers, ngrams = np.cumsum(used) - 1, spill.array(np.int32)
     for low, high in blocks(counts.pointers, spill.block):
-        grams.append(number[counts.grams[counts.pointers[low] : counts.pointers[high]]])
-    return _Counts(counts.hashes[used], counts.pointers, grams.array(), counts.times)
+        ngrams.append(numbers[counts.ngrams[counts.pointers[low] : counts.pointers[high]]])
+    return _Counts(counts.hashes[used], counts.pointers, ngrams.array(), counts.counts)
 
 
 def _heaviest(columns: Columns, width: int, spill: Spill) -> Arrays:
-    """Of each piece the titles where it weighs most, ties in order."""
-    found, (titles, weight) = columns.merged()
-    pointers = found if found.size > 1 else np.zeros(width + 1, dtype=np.int64)
-    docs, kept_weights = spill.array(np.int32), spill.array(np.uint16)
+    """Of each n-gram the titles where it weighs most, ties in order."""
+    merged, (titles, weight) = columns.merged()
+    pointers = merged if merged.size > 1 else np.zeros(width + 1, dtype=np.int64)
+    docs, title_weights = spill.array(np.int32), spill.array(np.uint16)
     for low, high in blocks(pointers, spill.block):
-        here = slice(int(pointers[low]), int(pointers[high]))
-        keep = _kept(pointers[low : high + 1] - pointers[low], weight[here])
-        docs.append(titles[here][keep])
-        kept_weights.append(np.rint(weight[here][keep] * _WEIGHT))
+        block = slice(int(pointers[low]), int(pointers[high]))
+        keep = _among_heaviest(pointers[low : high + 1] - pointers[low], weight[block])
+        docs.append(titles[block][keep])
+        title_weights.append(np.rint(weight[block][keep] * _TITLE_WEIGHT))
     counts = np.minimum(np.diff(pointers), weights.LETTER_POSTINGS)
     return {
         "gram_pointers": np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
         "gram_docs": docs.array(),
-        "gram_weights": kept_weights.array(),
+        "gram_weights": title_weights.array(),
     }
 
 
-def _kept(pointers: Ints, weight: Ints) -> Mask:
+def _among_heaviest(pointers: Pointers, weight: NDArray[np.float32]) -> NDArray[np.bool_]:
     """Whether each entry is among the heaviest of its row."""
     keep = np.ones(weight.size, dtype=bool)
     long = np.flatnonzero(np.diff(pointers) > weights.LETTER_POSTINGS)
     for start, end in zip(pointers[long].tolist(), pointers[long + 1].tolist(), strict=True):
-        best = np.argsort(-weight[start:end], kind="stable")[: weights.LETTER_POSTINGS]
+        heaviest = np.argsort(-weight[start:end], kind="stable")[: weights.LETTER_POSTINGS]
         keep[start:end] = False
-        keep[start + best] = True
+        keep[start + heaviest] = True
     return keep
 
 
 @dataclass(frozen=True, slots=True)
-class Vector:
-    """A query as a unit vector over the pieces that titles have, in whole numbers.
+class NgramVector:
+    """A query as a unit vector over the n-grams that titles have, in whole numbers."""
 
-    ``pieces`` are their numbers; ``worth`` is the vector, ``values`` the same times each piece's
-    idf.
-    """
-
-    pieces: Ints
-    worth: Ints
-    values: Ints
+    ngrams: NDArray[np.int64]  # [ngrams], their numbers, ascending
+    weights: NDArray[np.int32]  # [ngrams], the vector
+    gains: NDArray[np.int32]  # [ngrams], the same times each n-gram's idf
 
 
 class TitleNgrams:
-    """The titles of one audience's partition, by their pieces; ``pieces`` is how many there are."""
+    """The titles of one partition, by their n-grams."""
 
-    def __init__(self, arrays: Arrays, run: Kernels) -> None:
-        self._a = arrays
-        self._run = run
+    def __init__(self, arrays: Arrays, loops: Loops) -> None:
+        self._loops = loops
         self.titles = Titles(
             arrays["title_pointers"], arrays["title_grams"], arrays["title_counts"]
         )
-        self.pieces = int(arrays["gram_hashes"].size)
-        titles = int(arrays["title_lengths"].size)
-        self._scratch = Scratch(sums=titles)
-        self._unseen = (
-            math.log(1 + titles) + 1
-        )  # idf of a piece no title has: it still lengthens the vector
+        self._lengths: NDArray[np.float32] = arrays["title_lengths"]
+        self._hashes: NDArray[np.uint32] = arrays["gram_hashes"]
+        self._idf: NDArray[np.float32] = arrays["gram_idf"]
+        self._pointers: Pointers = arrays["gram_pointers"]
+        self._docs: PostingDocs = arrays["gram_docs"]
+        self._weights: NDArray[np.uint16] = arrays["gram_weights"]
+        self._scratch = Scratch(sums=self._lengths.size)
+        self.size = int(self._hashes.size)  # different n-grams
+        # The idf of an n-gram that no title has: it still lengthens the vector.
+        self._unseen_idf = math.log(1 + self._lengths.size) + 1
 
-    def use(self, run: Kernels) -> None:
-        self._run = run
-
-    def vector(self, text: str) -> Vector | None:
-        """``text`` as a vector; None when no title has any of its pieces."""
+    def vector(self, text: str) -> NgramVector | None:
+        """``text`` as a vector; None when no title has any of its n-grams."""
         points, _ = char_ngrams.code_points([text[:_LONGEST]])
-        found, counts, unknown = self._run.pieces(points, self._a["gram_hashes"])
-        if not found.size:
+        ngrams, counts, unknown = self._loops.count_ngrams(points, self._hashes)
+        if not ngrams.size:
             return None
-        idf = self._a["gram_idf"][found].astype(np.float64)
+        idf = self._idf[ngrams].astype(np.float64)
         weight = counts * idf
-        unit = weight / math.sqrt(float(weight @ weight) + unknown * self._unseen**2)
-        worth, values = np.rint(unit * _WORTH), np.rint(unit * idf * _VALUE)
-        return Vector(found, worth.astype(np.int32), values.astype(np.int32))
+        length = math.sqrt(float(weight @ weight) + unknown * self._unseen_idf**2)
+        unit = weight / length
+        return NgramVector(
+            ngrams,
+            np.rint(unit * _QUERY_WEIGHT).astype(np.int32),
+            np.rint(unit * idf * _GAIN).astype(np.int32),
+        )
 
-    def candidates(self, vector: Vector, allowed: Mask | None = None) -> Ints:
-        """Documents whose titles look most like the query, from the heaviest postings of its
-        pieces.
-        """
-        pointers = self._a["gram_pointers"]
-        return self._run.alike(
-            self._scratch["sums"], self._a["gram_docs"], self._a["gram_weights"], pointers[vector.pieces],
-            pointers[vector.pieces + 1], vector.worth, weights.LETTER_CANDIDATES, _ALL if allowed is None else allowed,
-        )  # fmt: skip
+    def candidates(self, vector: NgramVector, allowed: DocumentMask | None = None) -> Documents:
+        """The documents whose titles are most like the query, by its n-grams' heaviest postings."""
+        return self._loops.top_titles(
+            self._scratch["sums"],
+            self._docs,
+            self._weights,
+            self._pointers[vector.ngrams],
+            self._pointers[vector.ngrams + 1],
+            vector.weights,
+            weights.LETTER_CANDIDATES,
+            _ALL if allowed is None else allowed,
+        )
 
-    def cosines(self, sums: Ints, documents: Ints) -> Floats:
-        """The cosine between a query and each document's title, of which ``sums`` are the values of
-        its pieces.
-        """
-        return np.asarray(sums / (self._a["title_lengths"][documents] * _VALUE), dtype=np.float32)
+    def cosines(self, sums: NDArray[np.int64], documents: Documents) -> Scores:
+        """The cosine between a query and each title, whose n-grams' gains add up to ``sums``."""
+        return np.asarray(sums / (self._lengths[documents] * _GAIN), dtype=np.float32)

@@ -1,1 +1,1 @@
-"""Kernels."""
+"""Loops: the innermost ones, compiled, and the arrays that they work on."""

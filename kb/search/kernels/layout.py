@@ -1,65 +1,235 @@
-"""In which arrays do the innermost loops find what they look at?
+"""What the innermost loops read and do: arrays that belong together, and the loops' signatures.
 
-Names for the arrays that belong together, so that numpy's loops and the compiled ones (``kernels``,
-``compiled``) take the same. Nothing here does anything.
+``Loops`` is implemented by ``numba_loops``, compiled, and by the slower reference in the tests
+that it is compared with byte by byte. Both add whole numbers only, so that no order of adding
+changes a result. Nothing here decides anything about ranking.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import threading
+from typing import NamedTuple, Protocol
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-Ints = npt.NDArray[Any]
-Floats = npt.NDArray[np.float32]
-#: What a step of half a byte is in steps of a byte.
-HALF_STEP = 17
+from kb.search.array_types import (
+    Contributions,
+    DenseRows,
+    DocumentMask,
+    Documents,
+    Pointers,
+    PostingCodes,
+    PostingDocs,
+    Scores,
+    Sums,
+    TermNumbers,
+    Totals,
+    Vector8,
+    Vectors8,
+)
 
 
 class Passages(NamedTuple):
-    """Where each document's passages begin, where each passage's entries begin, and their stems and
-    codes.
+    """The forward index: the stems of each passage."""
 
-    ``shown`` is, for each document, the half-open range of its passages that may be shown, counted
-    from its first.
-    """
-
-    of_document: Ints
-    pointers: Ints
-    stems: Ints
-    codes: Ints
-    shown: Ints
+    document_pointers: Pointers  # [documents + 1], into passages
+    pointers: Pointers  # [passages + 1], into stems
+    stems: NDArray[np.int32]  # [entries]
+    codes: NDArray[np.uint8]  # [entries], the frequency in the passage
+    # [documents, 2]: the half-open range of its passages that may be shown, from its first
+    shown: NDArray[np.int32]
 
 
 class Titles(NamedTuple):
-    """Where each title's entries begin, and their pieces and how often it has them."""
+    """The character n-grams of each title."""
 
-    pointers: Ints
-    pieces: Ints
-    counts: Ints
-
-
-class Directions(NamedTuple):
-    """A row of bytes for each passage, and its length; no rows in an index without."""
-
-    vectors: Ints
-    lengths: Floats
+    pointers: Pointers  # [documents + 1]
+    ngrams: NDArray[np.int32]  # [entries], numbers of n-grams
+    counts: NDArray[np.uint8]  # [entries]
 
 
-class Asked(NamedTuple):
-    """What a query asks of a text: what each of ``stems`` is worth (of one named twice, the more),
-    each of ``pieces`` in a title, and a direction, empty where there is none."""
+class PassageVectors(NamedTuple):
+    """A direction for each passage; no rows in an index without directions."""
 
-    stems: Ints
-    gains: Ints
-    pieces: Ints
-    values: Ints
-    direction: Ints
+    vectors: Vectors8  # [passages, dimensions]
+    lengths: NDArray[np.float32]  # [passages]
+
+
+class QueryFeatures(NamedTuple):
+    """What a query compares candidates by."""
+
+    stems: TermNumbers
+    gains: NDArray[np.int32]  # [stems]; of a stem that is named twice, the larger one counts
+    ngrams: NDArray[np.int64]
+    ngram_gains: NDArray[np.int32]  # [ngrams]
+    direction: Vector8  # empty where the query has none
 
 
 class ScratchMarks(NamedTuple):
-    """A zero for each stem and for each piece, and again after use."""
+    """A zero for each stem and for each n-gram of the index, and again after use."""
 
-    stems: Ints
-    pieces: Ints
+    stems: NDArray[np.int32]
+    ngrams: NDArray[np.int32]
+
+
+class Loops(Protocol):
+    """The innermost loops."""
+
+    def add_postings(
+        self, sums: Sums, docs: PostingDocs, codes: PostingCodes, step: int, /
+    ) -> None:
+        """To each of ``docs`` add its code times ``step``."""
+
+    def add_row(self, sums: Sums, row: PostingCodes, step: int, /) -> None:
+        """The same for a term that has a code for every document."""
+
+    def union_postings(
+        self,
+        sums: Sums,
+        docs: PostingDocs,
+        codes: PostingCodes,
+        starts: Pointers,
+        ends: Pointers,
+        rows: DenseRows,
+        dense: TermNumbers,
+        units: NDArray[np.int32],
+        k1_units: int,
+        /,
+    ) -> tuple[PostingDocs, PostingCodes]:
+        """The postings of several terms as those of one whose frequencies are the sums.
+
+        The terms are ranges of ``docs``, and the rows ``dense`` of ``rows``. ``units`` says what
+        each code is in units of a frequency, ``k1_units`` which frequency is saturated by half.
+        ``sums`` has a zero for every document, before and after.
+        """
+
+    def top_sums(self, sums: Sums, low: int, high: int, k: int, /) -> Documents:
+        """The ``k`` documents from ``low`` to ``high`` of the largest sums above 0, ascending.
+
+        Of equal sums, the smaller numbers win.
+        """
+
+    def top_titles(
+        self,
+        sums: Sums,
+        docs: PostingDocs,
+        weights: NDArray[np.uint16],
+        starts: Pointers,
+        ends: Pointers,
+        gains: NDArray[np.int32],
+        k: int,
+        allowed: DocumentMask,
+        /,
+    ) -> Documents:
+        """The ``k`` documents of the largest sums of weight times gain over ranges of postings.
+
+        Ascending; of equal sums, the smaller numbers win. ``allowed`` is empty where all documents
+        are. ``sums`` is as in ``union_postings``.
+        """
+
+    def rescore(
+        self,
+        documents: Documents,
+        passages: Passages,
+        titles: Titles,
+        vectors: PassageVectors,
+        features: QueryFeatures,
+        marks: ScratchMarks,
+        /,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Scores]:
+        """A closer look at each of ``documents``, of which every one has a passage.
+
+        Returns the score of its best passage; the passage to show, counted from its first; the sum
+        of the gains of its title's n-grams, each as often as it is there; and what
+        ``nearest_passages`` returns.
+        """
+
+    def nearest_passages(
+        self,
+        pointers: Pointers,
+        vectors: PassageVectors,
+        direction: Vector8,
+        documents: Documents,
+        /,
+    ) -> Scores:
+        """The largest cosine between ``direction`` and any passage of each document, 0 at least.
+
+        Times the length of ``direction``; 0 where it is empty. No document is without a passage.
+        """
+
+    def count_ngrams(
+        self, points: NDArray[np.uint32], vocabulary: NDArray[np.uint32], /
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+        """The n-grams of a text (see ``char_ngrams``) that ``vocabulary`` has.
+
+        Returns their positions there, ascending, how often each stands in the text, and how many
+        n-grams of the text are not in the vocabulary.
+        """
+
+    def matching_tails(
+        self,
+        letters: NDArray[np.uint8],
+        pointers: Pointers,
+        documents: Documents,
+        typed: NDArray[np.uint8],
+        lengths: NDArray[np.int64],
+        /,
+    ) -> NDArray[np.int64]:
+        """How many of the tails of ``typed`` stand in the title of each document.
+
+        The tails have the ascending ``lengths``. Titles are ranges of ``letters`` that begin and
+        end with a space; no tail has two spaces in a row.
+        """
+
+    def feedback_cosines(
+        self,
+        vectors: PassageVectors,
+        passages: NDArray[np.int64],
+        feedback: NDArray[np.int64],
+        weights: NDArray[np.int64],
+        /,
+    ) -> Scores:
+        """The cosine between each of ``passages`` and the weighted middle of some of them.
+
+        ``feedback`` are the positions of these in ``passages``. 0 at least; as if the middle had a
+        length of 1, which is the same factor for all.
+        """
+
+    def contributions(
+        self,
+        raw: NDArray[np.float32],
+        scale: NDArray[np.float64],
+        forum: int,
+        bonus: float,
+        solved: NDArray[np.int8],
+        unsolved: float,
+        /,
+    ) -> tuple[Contributions, Totals]:
+        """What each part adds to the score of each candidate, and the sums.
+
+        A row for each row of ``raw``, times its ``scale`` (two columns: articles before position
+        ``forum``, threads from there on), then the bonus of articles, at most ``bonus``, then what
+        unsolved threads lose: ``unsolved`` times their sum.
+        """
+
+    def ranks(self, totals: Totals, /) -> NDArray[np.int64]:
+        """The positions of the candidates, best first; equal billionths in their order."""
+
+
+class Scratch(threading.local):
+    """Arrays of zeros that are used again and again, one set per thread; its user leaves them zero.
+
+    A fresh array for every query would cost more than what is done with it: the system hands memory
+    out page by page.
+    """
+
+    def __init__(self, **sizes: int) -> None:
+        self._sizes = sizes
+        self._arrays: dict[str, NDArray[np.int32]] = {}
+
+    def __getitem__(self, name: str) -> NDArray[np.int32]:
+        array = self._arrays.get(name)
+        if array is None:
+            array = self._arrays[name] = np.zeros(self._sizes[name], dtype=np.int32)
+        return array

@@ -1,58 +1,51 @@
-"""The loops of ``kernels``, compiled by numba (the ``fast`` extra).
+"""The innermost loops, compiled by numba; what each one does stands in ``layout.Loops``.
 
-Imported only by ``kernels``, aside, because importing numba takes half a second. What it compiles
-is kept beside this file (or in ``NUMBA_CACHE_DIR``), so that it is compiled once in the life of an
-installation. Inner loops run over slices, from 0: only then does the compiler know that no index is
-negative, and handles eight numbers at a time.
+Imported by ``compilation`` alone, which says first where the compiled code is kept. Importing numba
+takes a quarter of a second, so nothing imports this module before an index is searched.
+
+Inner loops run over slices, from 0: only then does the compiler know that no position is negative,
+and handles eight numbers at a time. Constants and tuples of other modules are compiled in: a module
+that this one imports belongs to ``compilation.SOURCES``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numba
 import numpy as np
 
 from kb.search.analysis.char_ngrams import ACROSS, BASIS, PRIME, REACH, SPACE
-from kb.search.kernels.layout import HALF_STEP, Asked, Directions, Passages, ScratchMarks, Titles
+from kb.search.kernels.layout import (
+    Passages,
+    PassageVectors,
+    QueryFeatures,
+    ScratchMarks,
+    Titles,
+)
 
-_loop = numba.njit(cache=True, nogil=True, boundscheck=False)
+_config: Any = numba.config
+_loop = numba.njit(cache=bool(_config.CACHE_DIR), nogil=True, boundscheck=False)
 _BLOCK = 64  # documents, at most, whose largest sum stands for all of them
-_LOW = 0xFFFFFFFF
+_LOW = 0xFFFFFFFF  # the lower half of a key: of equal scores, the smaller number is the larger key
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]  # numba has no types
-def add(sums: Any, docs: Any, codes: Any, worth: Any) -> None:
-    each = np.int32(worth)
+def add_postings(sums: Any, docs: Any, codes: Any, step: Any) -> None:
+    each = np.int32(step)
     for i in range(docs.size):
         sums[docs[i]] += np.int32(codes[i]) * each
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def add_row(sums: Any, row: Any, worth: Any) -> None:
-    each = np.int32(worth)
+def add_row(sums: Any, row: Any, step: Any) -> None:
+    each = np.int32(step)
     for i in range(row.size):
         sums[i] += np.int32(row[i]) * each
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def add_half(sums: Any, half: Any, worth: Any, low: int, high: int) -> None:
-    each = np.int32(worth * HALF_STEP)
-    if low & 1 and low < high:
-        sums[low] += np.int32(half[low >> 1] >> 4) * each
-        low += 1
-    if high & 1 and low < high:
-        high -= 1
-        sums[high] += np.int32(half[high >> 1] & 15) * each
-    some, pairs = sums[low:high], half[low >> 1 : high >> 1]
-    for i in range(pairs.size):
-        some[2 * i] += np.int32(pairs[i] & 15) * each
-        some[2 * i + 1] += np.int32(pairs[i] >> 4) * each
-
-
-@_loop  # type: ignore[untyped-decorator, unused-ignore]
-def unite(
+def union_postings(
     sums: Any,
     docs: Any,
     codes: Any,
@@ -61,140 +54,170 @@ def unite(
     rows: Any,
     dense: Any,
     units: Any,
-    half: int,
+    k1_units: int,
 ) -> Any:
     most = sums.size if dense.size else min(sums.size, np.sum(ends - starts))
-    found, held = np.empty(most, np.int32), 0
+    union, held = np.empty(most, np.int32), 0
     for r in range(starts.size):
         for i in range(starts[r], ends[r]):
             doc = docs[i]
             if sums[doc] == 0:
-                found[held] = doc
+                union[held] = doc
                 held += 1
             sums[doc] += units[codes[i]]
     for r in range(dense.size):
         row = rows[dense[r]]
         for doc in range(row.size):
             sums[doc] += units[row[doc]]
-    if (
-        dense.size or held * 16 > sums.size
-    ):  # so many are found sooner by looking everywhere than by sorting
+
+    # Where there are many, looking at every document finds them sooner than sorting does.
+    if dense.size or held * 16 > sums.size:
         held = 0
         for doc in range(sums.size):
             if sums[doc]:
-                found[held] = doc
+                union[held] = doc
                 held += 1
-        found = found[:held]
+        union = union[:held]
     else:
-        found = np.sort(found[:held])
-    prefix = np.empty(held, np.uint8)
+        union = np.sort(union[:held])
+
+    saturated = np.empty(held, np.uint8)
     for i in range(held):
-        frequency = sums[found[i]]
-        sums[found[i]] = 0
-        prefix[i] = max(1, int(255.0 * frequency / (half + frequency) + 0.5))
-    return found, prefix
+        frequency = sums[union[i]]
+        sums[union[i]] = 0
+        saturated[i] = max(1, int(255.0 * frequency / (k1_units + frequency) + 0.5))
+    return union, saturated
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def top_sums(sums: Any, low: int, high: int, k: int) -> Any:
+    # The largest sum of each block of documents comes first: what ``k`` of the blocks reach, ``k``
+    # documents reach, so that only documents which reach it are sorted.
+    size = min(_BLOCK, max(1, (high - low) // (4 * k)))
+    count = (high - low + size - 1) // size
+    peaks = np.empty(count, np.int32)
+    for j in range(count):
+        block, peak = sums[low + j * size : min(high, low + (j + 1) * size)], np.int32(0)
+        for i in range(block.size):
+            peak = max(peak, block[i])
+        peaks[j] = peak
+    floor = np.int32(1)
+    if count >= k:
+        floor = max(floor, np.partition(peaks, count - k)[count - k])
+
+    keys, held, ties = np.empty((min(count, k) + 1) * size + k, np.int64), 0, 0
+    for j in range(count):
+        if peaks[j] < floor:
+            continue
+        for document in range(low + j * size, min(high, low + (j + 1) * size)):
+            value = sums[document]
+            if value > floor or (value == floor and ties < k):
+                ties += value == floor
+                keys[held] = (np.int64(value) << 32) | (_LOW - document)
+                held += 1
+    largest = np.sort(keys[:held])[max(0, held - k) :]
+    return np.sort(_LOW - (largest & _LOW))
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
 def _offer(heap: Any, held: Any, key: Any) -> Any:
-    """Take ``key`` into a heap that keeps its largest; returns how many it holds."""
+    """Put ``key`` into a heap that keeps its largest; returns how many it holds."""
     if held < heap.size:
-        at = held
-        while at > 0 and heap[(at - 1) // 2] > key:
-            heap[at] = heap[(at - 1) // 2]
-            at = (at - 1) // 2
-        heap[at] = key
+        position = held
+        while position > 0 and heap[(position - 1) // 2] > key:
+            heap[position] = heap[(position - 1) // 2]
+            position = (position - 1) // 2
+        heap[position] = key
         return held + 1
-    at = 0
-    while 2 * at + 1 < heap.size:
-        below = 2 * at + 1
-        if below + 1 < heap.size and heap[below + 1] < heap[below]:
-            below += 1
-        if heap[below] >= key:
+    position = 0
+    while 2 * position + 1 < heap.size:
+        child = 2 * position + 1
+        if child + 1 < heap.size and heap[child + 1] < heap[child]:
+            child += 1
+        if heap[child] >= key:
             break
-        heap[at] = heap[below]
-        at = below
-    heap[at] = key
+        heap[position] = heap[child]
+        position = child
+    heap[position] = key
     return held
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def alike(
-    sums: Any, docs: Any, weights: Any, starts: Any, ends: Any, worth: Any, most: int, allowed: Any
+def top_titles(
+    sums: Any, docs: Any, weights: Any, starts: Any, ends: Any, gains: Any, k: int, allowed: Any
 ) -> Any:
     touched, count = np.empty(np.sum(ends - starts), np.int32), 0
     for r in range(starts.size):
-        each = worth[r]
+        gain = gains[r]
         for i in range(starts[r], ends[r]):
             doc = docs[i]
             if sums[doc] == 0:
                 touched[count] = doc
                 count += 1
-            sums[doc] += np.int32(weights[i]) * each
-    heap, held = np.empty(most, np.int64), 0
+            sums[doc] += np.int32(weights[i]) * gain
+
+    heap, held = np.empty(k, np.int64), 0
     for i in range(count):
         doc = touched[i]
         value = np.int64(sums[doc])
         sums[doc] = 0
-        if value > 0 and (
-            allowed.size == 0 or allowed[doc]
-        ):  # a document may be touched twice when all weights are 0
+        # A document whose weights are all 0 is touched more than once: nothing is left of it here.
+        if value > 0 and (allowed.size == 0 or allowed[doc]):
             key = (value << 32) | (_LOW - doc)
-            if held < most or key > heap[0]:
+            if held < k or key > heap[0]:
                 held = _offer(heap, held, key)
     return np.sort(_LOW - (heap[:held] & _LOW))
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _fetched(documents: Any, passages: Any, titles: Any, topics: Any) -> Any:
-    """Touch every line of memory that is about to be read: these loads wait for nothing, so that
-    the processor makes many at once (a third of the time at 100,000 documents). Returns what the
-    compiler cannot leave out."""
+def _prefetch(documents: Any, passages: Any, titles: Any, vectors: Any) -> Any:
+    """Touch every line of memory that is about to be read.
+
+    These loads wait for nothing, so that the processor makes many at once (a third of the time at
+    100,000 documents). Returns what the compiler cannot leave out.
+    """
     touched = np.int64(0)
     for document in documents:
-        touched ^= (
-            passages.of_document[document] ^ titles.pointers[document] ^ passages.shown[document, 0]
-        )
+        touched ^= passages.document_pointers[document]
+        touched ^= titles.pointers[document] ^ passages.shown[document, 0]
     for document in documents:
-        first, last = passages.of_document[document], passages.of_document[document + 1]
+        first = passages.document_pointers[document]
+        last = passages.document_pointers[document + 1]
         touched ^= passages.pointers[first] ^ passages.pointers[last]
-        for at in range(titles.pointers[document], titles.pointers[document + 1], 16):
-            touched ^= titles.pieces[at] ^ titles.counts[at]
-        if topics.lengths.size:
-            touched ^= np.int64(topics.lengths[first])
-            rows = topics.vectors[first:last].reshape(-1)
-            for at in range(0, rows.size, 64):
-                touched ^= rows[at]
+        for entry in range(titles.pointers[document], titles.pointers[document + 1], 16):
+            touched ^= titles.ngrams[entry] ^ titles.counts[entry]
+        if vectors.lengths.size:
+            touched ^= np.int64(vectors.lengths[first])
+            components = vectors.vectors[first:last].reshape(-1)
+            for component in range(0, components.size, 64):
+                touched ^= components[component]
     for document in documents:
-        first, last = passages.of_document[document], passages.of_document[document + 1]
-        for at in range(passages.pointers[first], passages.pointers[last], 16):
-            touched ^= passages.stems[at] ^ passages.codes[at]
+        first = passages.document_pointers[document]
+        last = passages.document_pointers[document + 1]
+        for entry in range(passages.pointers[first], passages.pointers[last], 16):
+            touched ^= passages.stems[entry] ^ passages.codes[entry]
     return touched
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _bits(places: Any, size: int) -> Any:
-    """A bit for each place, 32 a number: an array that stays in the nearest cache, where nearly all
-    look-ups end.
-    """
+def _bits(numbers: Any, size: int) -> Any:
+    """A bit for each number, in an array that stays in the nearest cache: most look-ups end there."""
     bits = np.zeros((size >> 5) + 1, np.uint32)
-    for place in places:
-        bits[place >> 5] |= np.uint32(1) << np.uint32(place & 31)
+    for number in numbers:
+        bits[number >> 5] |= np.uint32(1) << np.uint32(number & 31)
     return bits
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _has(bits: Any, place: Any) -> Any:
-    return bits[np.uint32(place) >> np.uint32(5)] >> (np.uint32(place) & np.uint32(31)) & np.uint32(
-        1
-    )
+def _has(bits: Any, number: Any) -> Any:
+    word = bits[np.uint32(number) >> np.uint32(5)]
+    return word >> (np.uint32(number) & np.uint32(31)) & np.uint32(1)
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _sum(values: Any, bits: Any, entries: Any, times: Any) -> Any:
-    """What some entries are worth together, most of them nothing: sixteen are asked at once whether
-    one is worth anything."""
-    summed, whole = np.int64(0), entries.size & ~15
+def _sum_gains(gains: Any, bits: Any, entries: Any, times: Any) -> Any:
+    """What some entries gain together; as most gain nothing, sixteen are asked at once."""
+    total, whole = np.int64(0), entries.size & ~15
     for start in range(0, whole, 16):
         block, any_of = entries[start : start + 16], np.uint32(0)
         for i in range(16):
@@ -202,79 +225,85 @@ def _sum(values: Any, bits: Any, entries: Any, times: Any) -> Any:
         if any_of:
             for i in range(16):
                 if _has(bits, block[i]):
-                    summed += np.int64(values[block[i]]) * times[start + i]
+                    total += np.int64(gains[block[i]]) * times[start + i]
     for i in range(whole, entries.size):
         if _has(bits, entries[i]):
-            summed += np.int64(values[entries[i]]) * times[i]
-    return summed
+            total += np.int64(gains[entries[i]]) * times[i]
+    return total
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _nearest(topics: Any, first: int, last: int, direction: Any) -> Any:
-    most = np.float32(0)
+def _nearest(vectors: Any, first: int, last: int, direction: Any) -> Any:
+    nearest = np.float32(0)
     for passage in range(first, last):
-        vector, dot = topics.vectors[passage], np.int32(0)
+        vector, dot = vectors.vectors[passage], np.int32(0)
         for d in range(direction.size):
             dot += np.int32(vector[d]) * np.int32(direction[d])
-        most = max(most, np.float32(dot) / topics.lengths[passage])
-    return most
+        nearest = max(nearest, np.float32(dot) / vectors.lengths[passage])
+    return nearest
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _read(passages: Any, document: int, bits: Any, gains: Any) -> Any:
-    """The best score of a document's passages, and which may be shown."""
-    first, last = passages.of_document[document], passages.of_document[document + 1]
+def _best_passage(passages: Any, document: int, bits: Any, gains: Any) -> Any:
+    """The best score of a document's passages, and the best one that may be shown."""
+    first, last = passages.document_pointers[document], passages.document_pointers[document + 1]
     low = min(np.int64(passages.shown[document, 0]), last - first - 1)
     high = max(min(np.int64(passages.shown[document, 1]), last - first), low + 1)
-    best, most, where = np.int64(-1), np.int64(-1), low
+    best, best_shown, shown = np.int64(-1), np.int64(-1), low
     for passage in range(first, last):
         a, b = passages.pointers[passage], passages.pointers[passage + 1]
-        score = _sum(gains, bits, passages.stems[a:b], passages.codes[a:b])
+        score = _sum_gains(gains, bits, passages.stems[a:b], passages.codes[a:b])
         best = max(best, score)
-        if score > most and low <= passage - first < high:
-            most, where = score, passage - first
-    return best, where
+        if score > best_shown and low <= passage - first < high:
+            best_shown, shown = score, passage - first
+    return best, shown
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _mark(asked: Any, marks: Any) -> None:
-    for i in range(asked.stems.size):
-        marks.stems[asked.stems[i]] = max(marks.stems[asked.stems[i]], asked.gains[i])
-    for i in range(asked.pieces.size):
-        marks.pieces[asked.pieces[i]] = asked.values[i]
+def _mark(features: Any, marks: Any) -> None:
+    for i in range(features.stems.size):
+        stem = features.stems[i]
+        marks.stems[stem] = max(marks.stems[stem], features.gains[i])
+    for i in range(features.ngrams.size):
+        marks.ngrams[features.ngrams[i]] = features.ngram_gains[i]
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def near(groups: Any, rows: Any, direction: Any, documents: Any) -> Any:
-    found = np.zeros(documents.size, np.float32)
+def nearest_passages(pointers: Any, vectors: Any, direction: Any, documents: Any) -> Any:
+    cosines = np.zeros(documents.size, np.float32)
     if direction.size:
         for i in range(documents.size):
-            found[i] = _nearest(rows, groups[documents[i]], groups[documents[i] + 1], direction)
-    return found
+            first, last = pointers[documents[i]], pointers[documents[i] + 1]
+            cosines[i] = _nearest(vectors, first, last, direction)
+    return cosines
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def look(documents: Any, passages: Any, titles: Any, topics: Any, asked: Any, marks: Any) -> Any:
+def rescore(
+    documents: Any, passages: Any, titles: Any, vectors: Any, features: Any, marks: Any
+) -> Any:
     size = documents.size
-    best, at, alike = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
-    _mark(asked, marks)
-    stems, pieces = _bits(asked.stems, marks.stems.size), _bits(asked.pieces, marks.pieces.size)
+    best, shown, sums = np.empty(size, np.int64), np.empty(size, np.int64), np.empty(size, np.int64)
+    _mark(features, marks)
+    stems = _bits(features.stems, marks.stems.size)
+    ngrams = _bits(features.ngrams, marks.ngrams.size)
     if size:
-        best[0] = _fetched(documents, passages, titles, topics)
+        best[0] = _prefetch(documents, passages, titles, vectors)
     for i in range(size):
-        best[i], at[i] = _read(passages, documents[i], stems, marks.stems)
+        best[i], shown[i] = _best_passage(passages, documents[i], stems, marks.stems)
         a, b = titles.pointers[documents[i]], titles.pointers[documents[i] + 1]
-        alike[i] = _sum(marks.pieces, pieces, titles.pieces[a:b], titles.counts[a:b])
-    for stem in asked.stems:
+        sums[i] = _sum_gains(marks.ngrams, ngrams, titles.ngrams[a:b], titles.counts[a:b])
+    for stem in features.stems:
         marks.stems[stem] = 0
-    for piece in asked.pieces:
-        marks.pieces[piece] = 0
-    return best, at, alike, near(passages.of_document, topics, asked.direction, documents)
+    for ngram in features.ngrams:
+        marks.ngrams[ngram] = 0
+    pointers = passages.document_pointers
+    return best, shown, sums, nearest_passages(pointers, vectors, features.direction, documents)
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _number(points: Any, low: int, high: int, vocabulary: Any) -> Any:
-    """The place of a piece in the vocabulary, or -1."""
+def _ngram_number(points: Any, low: int, high: int, vocabulary: Any) -> Any:
+    """The position of an n-gram in the vocabulary, or -1."""
     value = np.uint32(BASIS)
     for i in range(low, high):
         value = np.uint32((value ^ points[i]) * np.uint32(PRIME))
@@ -289,48 +318,49 @@ def _number(points: Any, low: int, high: int, vocabulary: Any) -> Any:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _meeting(points: Any, at: int) -> Any:
-    """From where to where one looks at the space at ``at`` between two words."""
-    low, high = at - 1, at + 1
-    while at - low < REACH and points[low] != SPACE:
+def _around(points: Any, space: int) -> Any:
+    """The range of letters to look at around a ``space`` between two words."""
+    low, high = space - 1, space + 1
+    while space - low < REACH and points[low] != SPACE:
         low -= 1
-    while high - at < REACH and points[high] != SPACE:
+    while high - space < REACH and points[high] != SPACE:
         high += 1
     return low, high + 1
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def pieces(points: Any, vocabulary: Any) -> Any:
-    found, held = np.empty(4 * points.size, np.int64), 0
+def count_ngrams(points: Any, vocabulary: Any) -> Any:
+    numbers, held = np.empty(4 * points.size, np.int64), 0
     for i in range(points.size - 2):
         if points[i + 1] != SPACE:
-            found[held] = _number(points, i, i + 3, vocabulary)
+            numbers[held] = _ngram_number(points, i, i + 3, vocabulary)
             held += 1
             lone = points[i] == SPACE and points[i + 2] == SPACE
-            if lone:
-                found[held] = found[held - 1]
+            if lone:  # too short for four letters: its three count twice
+                numbers[held] = numbers[held - 1]
                 held += 1
             elif points[i + 2] != SPACE:
-                found[held] = _number(points, i, i + 4, vocabulary)
+                numbers[held] = _ngram_number(points, i, i + 4, vocabulary)
                 held += 1
         elif points[i] != SPACE and points[i + 2] != SPACE:
-            low, high = _meeting(points, i + 1)
+            low, high = _around(points, i + 1)
             for j in range(low, max(low + 1, high - ACROSS + 1)):
-                found[held] = _number(points, j, min(high, j + ACROSS), vocabulary)
+                numbers[held] = _ngram_number(points, j, min(high, j + ACROSS), vocabulary)
                 held += 1
-    found = np.sort(found[:held])
-    unknown = np.searchsorted(found, 0)
-    numbers, counts, distinct = found[unknown:], np.zeros(held - unknown, np.int64), 0
-    for i in range(numbers.size):
-        if i == 0 or numbers[i] != numbers[distinct - 1]:
-            numbers[distinct] = numbers[i]
+
+    numbers = np.sort(numbers[:held])
+    unknown = np.searchsorted(numbers, 0)
+    known, counts, distinct = numbers[unknown:], np.zeros(held - unknown, np.int64), 0
+    for i in range(known.size):
+        if i == 0 or known[i] != known[distinct - 1]:
+            known[distinct] = known[i]
             distinct += 1
         counts[distinct - 1] += 1
-    return numbers[:distinct], counts[:distinct], unknown
+    return known[:distinct], counts[:distinct], unknown
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _shared(letters: Any, begin: int, end: int, typed: Any) -> Any:
+def _common_ending(letters: Any, begin: int, end: int, typed: Any) -> Any:
     """How many letters before ``end``, but none before ``begin``, are the last ones of ``typed``."""
     most = min(typed.size, end - begin)
     for i in range(most):
@@ -340,141 +370,100 @@ def _shared(letters: Any, begin: int, end: int, typed: Any) -> Any:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def tails(letters: Any, begins: Any, documents: Any, typed: Any, lengths: Any) -> Any:
-    found, last = np.zeros(documents.size, np.int64), typed[typed.size - 1]
+def matching_tails(letters: Any, pointers: Any, documents: Any, typed: Any, lengths: Any) -> Any:
+    counts, last = np.zeros(documents.size, np.int64), typed[typed.size - 1]
     for i in range(documents.size):
-        begin, count = begins[documents[i]], 0
-        for end in range(begin + 1, begins[documents[i] + 1] + 1):
+        begin, count = pointers[documents[i]], 0
+        for end in range(begin + 1, pointers[documents[i] + 1] + 1):
             if letters[end - 1] == last:
-                shared = _shared(letters, begin, end, typed)
-                while count < lengths.size and lengths[count] <= shared:
+                common = _common_ending(letters, begin, end, typed)
+                while count < lengths.size and lengths[count] <= common:
                     count += 1
-        found[i] = count
-    return found
+        counts[i] = count
+    return counts
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def kin(rows: Any, passages: Any, feedback_documents: Any, worth: Any) -> Any:
-    size = rows.vectors.shape[1]
+def feedback_cosines(vectors: Any, passages: Any, feedback: Any, weights: Any) -> Any:
+    size = vectors.vectors.shape[1]
     middle, most = np.zeros(size, np.int64), np.int64(1)
-    for i in range(feedback_documents.size):
+    for i in range(feedback.size):
         for d in range(size):
-            middle[d] += worth[i] * rows.vectors[passages[feedback_documents[i]], d]
+            middle[d] += weights[i] * vectors.vectors[passages[feedback[i]], d]
     for d in range(size):
         most = max(most, abs(middle[d]))
     direction = np.empty(size, np.int8)
     for d in range(size):
         direction[d] = np.int8(np.rint(middle[d] * (127 / most)))
-    found = np.empty(passages.size, np.float32)
+    cosines = np.empty(passages.size, np.float32)
     for i in range(passages.size):
-        found[i] = _nearest(rows, passages[i], passages[i] + 1, direction)
-    return found
+        cosines[i] = _nearest(vectors, passages[i], passages[i] + 1, direction)
+    return cosines
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def best(sums: Any, low: int, high: int, most: int) -> Any:
-    """The ``most`` documents of the largest sums, ascending; of equal ones the smallest numbers.
-
-    The largest sum of each block of documents is found first: what ``most`` of the blocks reach,
-    ``most`` documents reach, so only documents that reach it are sorted.
-    """
-    size = min(_BLOCK, max(1, (high - low) // (4 * most)))
-    count = (high - low + size - 1) // size
-    peaks = np.empty(count, np.int32)
-    for j in range(count):
-        block, peak = sums[low + j * size : min(high, low + (j + 1) * size)], np.int32(0)
-        for i in range(block.size):
-            peak = max(peak, block[i])
-        peaks[j] = peak
-    floor = np.int32(1)
-    if count >= most:
-        floor = max(floor, np.partition(peaks, count - most)[count - most])
-    keys, held, ties = np.empty((min(count, most) + 1) * size + most, np.int64), 0, 0
-    for j in range(count):
-        if peaks[j] < floor:
-            continue
-        for document in range(low + j * size, min(high, low + (j + 1) * size)):
-            value = sums[document]
-            if value > floor or (value == floor and ties < most):
-                ties += value == floor
-                keys[held] = (np.int64(value) << 32) | (_LOW - document)
-                held += 1
-    chosen = np.sort(keys[:held])[max(0, held - most) :]
-    return np.sort(_LOW - (chosen & _LOW))
-
-
-@_loop  # type: ignore[untyped-decorator, unused-ignore]
-def weigh(scores: Any, scale: Any, forum: int, bonus: float, solved: Any, unsolved: float) -> Any:
-    total, words = np.zeros(solved.size), np.zeros(solved.size)
-    for i in range(solved.size):
+def contributions(
+    raw: Any, scale: Any, forum: int, bonus: float, solved: Any, unsolved: float
+) -> Any:
+    count, size = raw.shape
+    parts, totals = np.zeros((count + 2, size)), np.zeros(size)
+    for i in range(size):
         kind = 0 if i < forum else 1
-        words[i] = np.float64(scores[0, i]) * scale[0, kind]
-        for part in range(scores.shape[0]):
-            total[i] += np.float64(scores[part, i]) * scale[part, kind]
+        for part in range(count):
+            parts[part, i] = np.float64(raw[part, i]) * scale[part, kind]
+            totals[i] += parts[part, i]
         if kind == 0:
-            total[i] += min(1.0, 4 * words[i]) * bonus
+            # An article about nothing gets nothing: the bonus grows with the words it holds.
+            parts[count, i] = min(1.0, 4 * parts[0, i]) * bonus
+            totals[i] += parts[count, i]
         if solved[i] == 0:
-            total[i] += unsolved * total[i]
-    return total, words
+            parts[count + 1, i] = unsolved * totals[i]
+            totals[i] += parts[count + 1, i]
+    return parts, totals
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def order(scores: Any) -> Any:
-    """Best first, of equal billionths the first."""
-    keys = np.empty(scores.size, np.int64)
-    for i in range(scores.size):
-        keys[i] = (np.int64(-np.rint(scores[i] * 1e9)) << 20) | i
+def ranks(totals: Any) -> Any:
+    keys = np.empty(totals.size, np.int64)
+    for i in range(totals.size):
+        keys[i] = (np.int64(-np.rint(totals[i] * 1e9)) << 20) | i
     return np.sort(keys) & 0xFFFFF
 
 
-def loops() -> dict[str, Callable[..., Any]]:
-    """All of them by name, compiled for the types that an index has."""
+def warm_up() -> None:
+    """Call each loop once with arrays of the types that an index has: compiles it, or loads it."""
     sums, pointers = np.zeros(2, np.int32), _mapped(np.array([0, 1], np.int64))
-    docs, bytes_, shorts = (
-        _mapped(np.zeros(1, np.int32)),
-        _mapped(np.ones(1, np.uint8)),
-        _mapped(np.ones(1, np.uint16)),
-    )
-    vectors, lengths = _mapped(np.ones((1, 2), np.int8)), _mapped(np.ones(1, np.float32))
+    docs, codes = _mapped(np.zeros(1, np.int32)), _mapped(np.ones(1, np.uint8))
     starts, ends = np.zeros(1, np.int64), np.ones(1, np.int64)
     table, rows = np.ones(256, np.int32), np.zeros(1, np.int64)
-    for some_docs, some_codes in (
-        (docs, bytes_),
-        (docs.copy(), bytes_.copy()),
-    ):  # mapped, and united just now
-        add(sums, some_docs, some_codes, 1)
-    add_row(sums, bytes_, 1)
-    add_half(sums, bytes_, 1, 0, 1)
-    best(sums, 0, 1, 1)
-    unite(sums, docs, bytes_, starts, ends, _mapped(np.ones((1, 2), np.uint8)), rows, table, 1)
-    alike(sums, docs, shorts, starts, ends, table, 1, np.zeros(0, np.bool_))
-    passages = Passages(pointers, pointers, docs, bytes_, _mapped(np.ones((1, 2), np.int32)))
-    titles, topics = Titles(pointers, docs, bytes_), Directions(vectors, lengths)
+
+    add_postings(sums, docs, codes, 1)
+    add_postings(sums, docs.copy(), codes.copy(), 1)  # a union that was just made is no mapped file
+    add_row(sums, codes, 1)
+    union_postings(
+        sums, docs, codes, starts, ends, _mapped(np.ones((1, 2), np.uint8)), rows, table, 1
+    )
+    top_sums(sums, 0, 1, 1)
+    weights = _mapped(np.ones(1, np.uint16))
+    top_titles(sums, docs, weights, starts, ends, table, 1, np.zeros(0, np.bool_))
+
+    passages = Passages(pointers, pointers, docs, codes, _mapped(np.ones((1, 2), np.int32)))
+    titles = Titles(pointers, docs, codes)
+    vectors = PassageVectors(_mapped(np.ones((1, 2), np.int8)), _mapped(np.ones(1, np.float32)))
     direction = np.ones(2, np.int8)
-    for some_rows in (rows, rows.astype(np.int32)):
-        look(
-            some_rows,
-            passages,
-            titles,
-            topics,
-            Asked(rows, table, rows, table, direction),
-            ScratchMarks(sums, sums),
-        )
-    near(pointers, topics, direction, rows)
-    pieces(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
-    tails(bytes_, pointers, rows, bytes_, ends)
-    kin(topics, rows, rows, rows)
-    solved = np.ones(1, np.int8)
-    weigh(np.ones((2, 1), np.float32), np.ones((2, 2)), 1, 0.5, solved, 0.5)
-    order(np.ones(1))
-    return {
-        "add": add, "add_row": add_row, "add_half": add_half, "unite": unite, "alike": alike, "look": look,
-        "near": near, "pieces": pieces, "tails": tails, "kin": kin, "best": best, "weigh": weigh, "order": order,
-    }  # fmt: skip
+    features = QueryFeatures(rows, table, rows, table, direction)
+    rescore(rows, passages, titles, vectors, features, ScratchMarks(sums, sums))
+    nearest_passages(pointers, vectors, direction, rows)
+    count_ngrams(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
+    matching_tails(codes, pointers, rows, codes, ends)
+    feedback_cosines(vectors, rows, rows, rows)
+
+    contributions(np.ones((2, 1), np.float32), np.ones((2, 2)), 1, 0.5, np.ones(1, np.int8), 0.5)
+    ranks(np.ones(1))
 
 
 def _mapped(array: Any) -> Any:
-    """As it comes from a mapped file: to numba, an array that cannot be written is of another type."""
+    """As it comes from a mapped file: to numba, an array that cannot be written is another type."""
     array = array.copy()
     array.flags.writeable = False
     return array

@@ -17,10 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.tokenizer import Analyzer, index_words
-from kb.search.scoring.bm25 import QueryTerm
+from kb.search.array_types import DocumentMask, Documents
+from kb.search.query_terms import QueryTerm
 
-DocumentRows = NDArray[np.int64]  # [documents], numbers in one partition
-DocumentMask = NDArray[np.bool_]  # [all documents of a partition]
 ScorePart = NDArray[Any]  # [candidates], float
 
 #: From one pinned document to the next, and to the rest; the other parts sum to about 1.3.
@@ -60,9 +59,9 @@ class Curated:
     showing.
     """
 
-    pinned: DocumentRows
-    hidden: DocumentRows
-    boosted: DocumentRows
+    pinned: Documents
+    hidden: Documents
+    boosted: Documents
     factors: NDArray[np.float64]  # [boosted]
 
 
@@ -210,8 +209,8 @@ def pool(matching: DocumentMask, curated: Curated, selected: DocumentMask | None
 
 
 def candidates(
-    documents: DocumentRows, curated: Curated | None, allowed: DocumentMask | None
-) -> DocumentRows:
+    documents: Documents, curated: Curated | None, allowed: DocumentMask | None
+) -> Documents:
     """The candidates with what is pinned (and allowed) and without what is hidden, ascending."""
     if curated is None:
         return documents
@@ -220,17 +219,12 @@ def candidates(
 
 
 def steered(
-    parts: Mapping[str, ScorePart], documents: DocumentRows, curated: Curated | None
-) -> dict[str, ScorePart]:
-    """The parts of the candidates' scores, with "boost" and "pin" where editors decided so."""
-    curated_parts = dict(parts)
-    if curated is None:
-        return curated_parts
-
-    total = sum(curated_parts.values(), np.zeros(documents.size))
+    totals: ScorePart, documents: Documents, curated: Curated
+) -> dict[str, NDArray[np.float64]]:
+    """What "boost" and "pin" add to the totals of the candidates, where editors decided so."""
     boost, pin = np.zeros(documents.size), np.zeros(documents.size)
     for number, factor in zip(curated.boosted.tolist(), curated.factors.tolist(), strict=True):
-        boost[documents == number] = (factor - 1) * total[documents == number]
+        boost[documents == number] = (factor - 1) * totals[documents == number]
     for rank, number in enumerate(curated.pinned.tolist()):
         pin[documents == number] = PIN * (curated.pinned.size - rank)
-    return curated_parts | {"boost": boost, "pin": pin}
+    return {"boost": boost, "pin": pin}

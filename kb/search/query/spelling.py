@@ -14,9 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.search import weights
 from kb.search.index.array_file import Arrays
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.scoring import weights
 
 FormHashes = NDArray[np.uint32]  # [forms], ascending
 FormWords = NDArray[np.int32]  # [forms], the number of the word, ascending within a hash

@@ -1,134 +1,145 @@
-"""In which order are candidates shown, and is any good enough?
+"""Fusion: the scores of candidates made one, and their final order.
 
-Pure functions over arrays of one entry a candidate: each part of a score has a name, its weight
-stands in ``weights``, and what it contributed can be shown. Not for finding candidates: that is the
-matrix.
+Pure functions over arrays with one entry per candidate. Each part of a score has a name, its weight
+stands in ``weights``, and what it contributed can be shown. Candidates and their raw scores come
+from an index reader, whichever engine is behind it.
 """
 
 from __future__ import annotations
 
 import functools
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-from kb.search.scoring import weights
+from kb.search import weights
+from kb.search.array_types import Documents, Scores, Totals
+from kb.search.kernels.layout import Loops
+from kb.search.query.curations import Curated, steered
 
-Ints = npt.NDArray[Any]
-Floats = npt.NDArray[Any]
-#: Raw scores, what they are multiplied by, where topics begin, the articles' bonus, solved, what
-#: unsolved ones lose.
-Weigh = Callable[[Floats, Floats, int, float, Ints, float], tuple[Floats, Floats]]
+Positions = NDArray[np.int64]  # of candidates
+Peaks = NDArray[np.float64]  # [parts, 2], the best raw score of the articles, and of the threads
+#: How near each candidate is to the leaders: their positions, and what each counts.
+Feedback = Callable[[Positions, Totals], Scores]
 
 
-def normalised(parts: Mapping[str, Floats], forum: int, chatter: float) -> dict[str, Floats]:
-    """Each score divided by the best of its part and times its weight, so that parts of different
-    scale can be added.
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Documents that may be among the best, ascending, and what finding them has told already."""
 
-    In a mixed index, where topics begin at place ``forum``, topics and articles have each their own
-    best.
+    documents: Documents
+    words: Scores  # the raw word score of each
+    votes: Scores  # of resolved tickets for each, 0 to 1; empty when none was cast
+    late: bool = False  # time was up: there is no time for a closer look
+    question: Any = None  # what the reader that found them keeps for ``rescore``
+
+
+@dataclass(frozen=True, slots=True)
+class RawScores:
+    """The scores of some candidates before they are fused; arrays are in the candidates' order."""
+
+    documents: Documents
+    raw: dict[str, Scores]  # by name, see ``weights.MIX``; "words" comes first
+    signals: Mapping[str, NDArray[np.floating]]  # 0 to 1 by name, see ``weights.NUDGES``
+    votes: Scores  # of resolved tickets, 0 to 1; empty when none was cast
+    shown: NDArray[np.int64]  # the passage to show, counted from the document's first
+    solved: NDArray[np.int8]  # 0: an unsolved thread
+    forum: int  # the position of the first thread; articles stand before it
+    forum_share: float  # of all documents that the asker may see, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """The final order of candidates, and what made it."""
+
+    order: Positions  # best first
+    totals: Totals  # in the candidates' order
+    parts: dict[str, Totals]  # what each part contributed; they add up to ``totals``
+
+
+def fuse(
+    scores: RawScores, loops: Loops, feedback: Feedback, steering: Curated | None = None
+) -> Fused:
+    """The candidates in their final order.
+
+    Where a forum outnumbers articles and FAQ entries, these are compared among themselves and
+    threads among themselves, and articles get a bonus: else the forum buries them. Where it does
+    not, all are compared alike and articles, which are edited, get a small bonus.
     """
-    scores = np.array(list(parts.values()), dtype=np.float64)
-    if scores.shape[1]:
-        scale = scales(tuple(parts), peaks(scores, forum), chatter)
-        scores[:, :forum] *= scale[:, :1]
-        scores[:, forum:] *= scale[:, 1:]
-    return dict(zip(parts, scores, strict=True))
+    raw = np.array(list(scores.raw.values()), dtype=np.float32)
+    if not raw.shape[1]:
+        return Fused(np.zeros(0, dtype=np.int64), np.zeros(0), {})
+    mixed = 0 < scores.forum < scores.documents.size
+    scale = part_scales(tuple(scores.raw), _peaks(raw, scores.forum), scores.forum_share)
+    bonus = article_bonus(scores.forum_share) if mixed else 0.0
+    rows, totals = loops.contributions(
+        raw, scale, scores.forum, bonus, scores.solved, weights.UNSOLVED - 1
+    )
+    parts = dict(zip((*scores.raw, "kind", "unsolved"), rows, strict=True))
+
+    more: dict[str, Totals] = nudged(scores.signals, parts["words"])
+    if scores.votes.size:
+        more["votes"] = (weights.VOTES * scores.votes).astype(np.float64)
+    for part in more.values():
+        totals = totals + part
+
+    leaders = loops.ranks(totals)[: weights.LEADERS]
+    near = feedback(leaders, totals[leaders] ** 2)
+    likest = float(scores.raw["letters"].max(initial=0.0))
+    more |= (learned := relevance_feedback(near, likest))
+    for part in learned.values():
+        totals = totals + part
+
+    parts |= more
+    if steering is not None:
+        for name, part in steered(totals, scores.documents, steering).items():
+            parts[name] = part
+            totals = totals + part
+    return Fused(loops.ranks(totals), totals, parts)
 
 
-def peaks(scores: Floats, forum: int) -> Floats:
-    """The best score of each part (row) among the candidates before place ``forum``, and from there
-    on; where there are none, that of the others."""
-    if not 0 < forum < scores.shape[1]:
-        return np.asarray(scores.max(axis=1, keepdims=True).repeat(2, axis=1))
-    return np.asarray(np.maximum.reduceat(scores, [0, forum], axis=1))
+def _peaks(raw: NDArray[np.float32], forum: int) -> Peaks:
+    """The best score of each part among articles and among threads; of one kind, twice the same."""
+    if not 0 < forum < raw.shape[1]:
+        return np.asarray(raw.max(axis=1, keepdims=True).repeat(2, axis=1), dtype=np.float64)
+    return np.asarray(np.maximum.reduceat(raw, [0, forum], axis=1), dtype=np.float64)
 
 
-def scales(names: tuple[str, ...], best: Floats, chatter: float) -> Floats:
-    """What the scores of each part are multiplied by, those of articles and those of topics (see
-    ``peaks``).
+def part_scales(names: tuple[str, ...], peaks: Peaks, forum_share: float) -> Peaks:
+    """What the raw scores of each part are multiplied by, those of articles and those of threads.
 
     Its weight divided by the best, or by ``weights.LEAST_BEST`` where the best is less, so that a
-    part in which nothing is good counts little. Topics are divided by the best topic and articles
-    by the best article as far as ``chatter`` says (0 to 1: how much of the index is forum), by the
-    best of all for the rest.
+    part in which nothing is good counts little. Threads are divided by the best thread and articles
+    by the best article as far as the ``forum_share`` says, by the best of all for the rest.
     """
-    weight, least = _columns(names)
-    best = np.maximum(best, least)
-    return np.asarray(weight / (best**chatter * best.max(axis=1, keepdims=True) ** (1 - chatter)))
+    weight, least = _part_columns(names)
+    peaks = np.maximum(peaks, least)
+    overall = peaks.max(axis=1, keepdims=True)
+    return np.asarray(weight / (peaks**forum_share * overall ** (1 - forum_share)))
 
 
 @functools.cache
-def _columns(names: tuple[str, ...]) -> tuple[Floats, Floats]:
-    """The weight of each part, and what it is divided by at least; a part without data is left out
-    of the whole.
+def _part_columns(names: tuple[str, ...]) -> tuple[Peaks, Peaks]:
+    """The weight of each part, and the least that it is divided by.
+
+    A part without data is left out of the whole.
     """
     whole = sum(weights.MIX[name] for name in names)
     weight = np.array([[weights.MIX[name] / whole] for name in names])
     return weight, np.array([[weights.LEAST_BEST.get(name, 1e-9)] for name in names])
 
 
-def mix(parts: Mapping[str, Floats], forum: int, solved: Ints, chatter: float) -> dict[str, Floats]:
-    """What each part contributes to each candidate's score; the sum over parts, in their order, is
-    the score.
-
-    ``parts`` holds raw scores by name (see ``weights.MIX``); topics begin at place ``forum``. Where
-    a forum outnumbers articles and FAQ entries, these are compared among themselves, topics among
-    themselves, and articles get a bonus: else the forum buries them. Where it does not, all are
-    compared alike and articles, which are edited, get a small one. ``chatter`` is the forum's share
-    of the documents; without a forum, or with nothing else, it has no effect.
-    """
-    given = normalised(parts, forum, chatter)
-    if 0 < forum < solved.size:
-        # The bonus needs a reason: it grows with the words found, so that an article about nothing
-        # gets nothing.
-        given["kind"] = np.minimum(1.0, 4 * given["words"]) * bonus(chatter)
-        given["kind"][forum:] = 0
-    if not solved.all():
-        total = sum(given.values(), np.zeros(solved.size))
-        given["unsolved"] = np.where(solved == 0, (weights.UNSOLVED - 1) * total, 0.0)
-    return given
+def article_bonus(forum_share: float) -> float:
+    """What articles get at most in a mixed index, as far as threads outnumber them."""
+    few_threads, many_threads = weights.KIND_BONUS
+    return few_threads + (many_threads - few_threads) * forum_share
 
 
-def total(
-    parts: Mapping[str, Floats], forum: int, solved: Ints, chatter: float, weigh: Weigh
-) -> tuple[Floats, Floats]:
-    """The sum of what ``mix`` gives, to the last bit, and its part "words", in one compiled loop."""
-    scores = np.array(list(parts.values()), dtype=np.float32)
-    if not solved.size:
-        return np.zeros(0), np.zeros(0)
-    scale = scales(tuple(parts), peaks(scores, forum).astype(np.float64), chatter)
-    most = bonus(chatter) if 0 < forum < solved.size else 0.0
-    return weigh(scores, scale, forum, most, solved, weights.UNSOLVED - 1)
-
-
-def bonus(chatter: float) -> float:
-    """What articles get at most in a mixed index, as far as topics outnumber them."""
-    few, many = weights.KIND_BONUS
-    return few + (many - few) * chatter
-
-
-def voted(votes: Floats, voted_for: Ints, documents: Ints) -> dict[str, Floats]:
-    """What resolved tickets add to ``documents``; ``voted_for`` (ascending) are the documents of
-    ``votes``.
-    """
-    if not votes.size:
-        return {}
-    given = np.zeros(documents.size)
-    at = np.minimum(voted_for.searchsorted(documents), voted_for.size - 1)
-    known = voted_for[at] == documents
-    given[known] = weights.VOTES * votes[at[known]]
-    return {"votes": given}
-
-
-def nudged(signals: Mapping[str, Floats], words: Floats) -> dict[str, Floats]:
-    """What each signal (0 to 1 a candidate, see ``weights.NUDGES``) adds where the ``words`` part
-    gives it a reason.
-    """
+def nudged(signals: Mapping[str, NDArray[np.floating]], words: Totals) -> dict[str, Totals]:
+    """What each signal adds where the ``words`` part gives it a reason."""
     reason = np.minimum(1.0, 4 * words)
     return {
         name: weights.NUDGES[name] * reason * values
@@ -137,94 +148,18 @@ def nudged(signals: Mapping[str, Floats], words: Floats) -> dict[str, Floats]:
     }
 
 
-def feedback_documents(score: Floats, order: Ints) -> tuple[Ints, Floats]:
-    """The places of the best few candidates, and what each says of what is asked for: the square of
-    its score.
-    """
-    best = order[: weights.LEADERS]
-    return best, score[best] ** 2
-
-
-def relevance_feedback(near: Floats, likest: float) -> dict[str, Floats]:
-    """What each candidate gains from being about the same as the best few (see ``Partition.kindred``).
+def relevance_feedback(near: Scores, likest: float) -> dict[str, Totals]:
+    """What each candidate gains from being about the same as the leaders.
 
     The less, the more the likest title is what was asked (``likest``: its cosine): then nothing is
     left to learn.
 
-    Pseudo-relevance feedback (Rocchio 1971) among topics: the best answers say what is asked for in
-    more words than the question has. The words of these answers, added to the question, help less.
+    Pseudo-relevance feedback (Rocchio 1971) among latent topics: the best answers say what is asked
+    for in more words than the question has. The words of these answers, added to the question, help
+    less.
     """
-    most = float(near.max(initial=0.0))
-    if most <= 0:
+    nearest = float(near.max(initial=0.0))
+    if nearest <= 0:
         return {}
-    return {
-        "kindred": near.astype(np.float64) * (weights.KINDRED * (1 - min(1.0, likest) ** 4) / most)
-    }
-
-
-def fresh(days: Ints, newest: int) -> Floats:
-    """1 for the newest document of the index, half of it after ``weights.FRESH_DAYS``, 0 without a
-    date.
-
-    Counted from the newest document and not from today, so that an answer does not change while an
-    index does not.
-    """
-    return np.where(days > 0, 0.5 ** ((newest - days) / weights.FRESH_DAYS), 0.0)
-
-
-def order(score: Floats) -> Ints:
-    """Best first; equal scores in the order of the candidates, which ascend as their ids do."""
-    return np.argsort(-np.round(score, 9), kind="stable")
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is known of one of the best candidates of a query (``weights.LOOKED_AT``), for
-    ``confidence``.
-
-    ``letters``: cosine of its title; ``words``: its raw score; ``topics``: cosine of its nearest
-    passage, None in an index without topics.
-    """
-
-    letters: float
-    words: float
-    topics: float | None
-
-
-def features(one: Evidence, *, ideal: float, rarest: float) -> dict[str, float]:
-    """What ``confidence`` weighs, by name: shares and cosines, so that none depends on how large an
-    index is.
-
-    ``ideal`` is the sum of the idfs of all the query's words, unknown ones counting as the rarest;
-    ``rarest`` the idf of a word that one document has. ``words`` is the share of the query that was
-    found, ``weight`` how much that is, as the logarithm of the number of rarest words it is worth:
-    all of "can you tell me how" is found nearly everywhere, and says nothing.
-    """
-    found = one.words / (weights.K1 + 1)
-    return {
-        "letters": one.letters,
-        "words": found / max(ideal, 1e-9),
-        "weight": math.log(max(found / rarest, 0.05)),
-        "topics": 0.5 if one.topics is None else one.topics,
-    }
-
-
-def confidence(best: Sequence[Evidence], *, ideal: float, rarest: float) -> float:
-    """Log-odds that one of the best candidates answers the query (weights and where they are from:
-    ``CONFIDENCE``).
-
-    The mean over all that are looked at, none counted as more than ``weights.COMPANIONS`` less sure
-    than the best: several that agree are surer than one title that happens to share a rare word,
-    and yet one page may be the only one. To it is added how like the likest title is: nearly all
-    words are found somewhere, but seldom all in one title.
-    """
-    each = [_log_odds(features(one, ideal=ideal, rarest=rarest)) for one in best]
-    least = max(each[:3]) - weights.COMPANIONS
-    likest = max(one.letters for one in best)
-    return sum(max(one, least) for one in each) / len(each) + weights.LIKEST * likest
-
-
-def _log_odds(found: Mapping[str, float]) -> float:
-    return weights.CONFIDENCE_BIAS + sum(
-        weight * found[name] for name, weight in weights.CONFIDENCE.items()
-    )
+    gain = weights.KINDRED * (1 - min(1.0, likest) ** 4) / nearest
+    return {"kindred": near.astype(np.float64) * gain}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kb.search.analysis import char_ngrams
 from kb.search.analysis.tokenizer import fold
-from kb.search.kernels.dispatch import Kernels
+from kb.search.kernels.layout import Loops
 
 texts = st.text(alphabet="ab cdé ß日\u3000\U0001f600", max_size=40) | st.text(max_size=60)
 
@@ -48,11 +48,11 @@ def test_each_text_has_the_pieces_that_one_cuts_out_by_hand(some: list[str]) -> 
 
 @given(text=texts, known=texts)
 def test_known_pieces_are_numbered_and_counted_and_the_others_only_counted(
-    run: Kernels, text: str, known: str
+    loops: Loops, text: str, known: str
 ) -> None:
     vocabulary = np.array(sorted(set(map(fnv, by_hand(known)))), dtype=np.uint32)
     points, _ = char_ngrams.code_points([text])
-    numbers, counts, unknown = run.pieces(points, vocabulary)
+    numbers, counts, unknown = loops.count_ngrams(points, vocabulary)
     wanted = Counter(fnv(piece) for piece in by_hand(text))
     assert dict(zip(vocabulary[numbers].tolist(), counts.tolist(), strict=True)) == {
         piece: count for piece, count in wanted.items() if piece in vocabulary

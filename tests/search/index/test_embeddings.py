@@ -36,16 +36,18 @@ class Model:
 
     def _mean(self, words: list[str]) -> np.ndarray:
         rows: list[np.ndarray] = [
-            np.random.default_rng(zlib.crc32(word.encode())).normal(size=semantic.DIMENSIONS)
+            np.random.default_rng(zlib.crc32(word.encode())).normal(
+                size=semantic.EMBEDDING_DIMENSIONS
+            )
             for word in words
         ]
-        return np.asarray(np.mean(rows or [np.zeros(semantic.DIMENSIONS)], axis=0))
+        return np.asarray(np.mean(rows or [np.zeros(semantic.EMBEDDING_DIMENSIONS)], axis=0))
 
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(semantic, "_model", Model)
-    monkeypatch.setattr(semantic, "available", lambda: True)
+    monkeypatch.setattr(semantic, "embeddings_available", lambda: True)
 
 
 @pytest.mark.usefixtures("model")
@@ -96,7 +98,7 @@ def test_an_index_with_meanings_is_answered_without_the_model(
     with monkeypatch.context() as installed:
         installed.setattr(semantic, "_model", Model)
         found = published(tmp_path, PAGES, semantic=True)
-    monkeypatch.setattr(semantic, "available", lambda: False)
+    monkeypatch.setattr(semantic, "embeddings_available", lambda: False)
     with Searcher.on(found) as searcher:
         (hit,) = searcher.suggest("locked out", explain=True).hits
     assert "semantic" not in hit.explain
@@ -115,7 +117,7 @@ def test_asking_for_meanings_without_the_extra_says_what_to_install(tmp_path: Pa
 
 def test_the_real_model_knows_words_that_mean_the_same() -> None:
     pytest.importorskip("wordllama", reason="the semantic extra is not installed")
-    asked, near, far, empty = semantic.directions(
+    asked, near, far, empty = semantic.embed(
         ["reset my password", "forgot login credentials", "ship parcels", ""]
     )
 

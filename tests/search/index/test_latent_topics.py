@@ -15,7 +15,7 @@ from kb.search.build.forward_index import ForwardIndex
 from kb.search.documents import Document
 from kb.search.index import latent_topics as topics
 from kb.search.partition import Partition
-from tests.search.library import document
+from tests.search.library import document, partition_of
 
 THEMES = {
     "money": ["invoice", "payment", "bill", "refund", "charge", "card", "receipt", "amount"],
@@ -48,21 +48,20 @@ def arrays(documents: list[Document]) -> dict[str, np.ndarray]:
 
 
 def test_a_small_help_centre_has_none_and_is_answered_without() -> None:
-    made = arrays(corpus(30))
-    assert "topic_words" not in made
-    assert Partition(made).topics is None
+    assert "topic_words" not in arrays(corpus(30))
+    assert partition_of(corpus(30)).topics is None
 
 
-def of_topics(matrix: Partition, text: str, count: int) -> Any:
+def of_topics(partition: Partition, text: str, count: int) -> Any:
     """What topics say of the first documents."""
-    question = matrix.question(matrix.expand(text, open_ended=False))
-    return matrix.look(question, np.arange(count)).raw["topics"]
+    question = partition.rescorer.question(partition.expand(text, prefix=False))
+    return partition.rescorer.look(question, np.arange(count)).raw["topics"]
 
 
 def test_a_word_lies_near_texts_of_its_theme_that_do_not_hold_it() -> None:
     documents = corpus(topics.SMALLEST + 200)
-    matrix = Partition(arrays(documents))
-    cosines = of_topics(matrix, "refund", matrix.size)
+    partition = partition_of(documents)
+    cosines = of_topics(partition, "refund", partition.size)
     places = {one.id: number for number, one in enumerate(sorted(documents, key=lambda d: d.id))}
     silent = [one for one in documents if "refund" not in one.text()]
     of_theme = np.mean([cosines[places[one.id]] for one in silent if "money" in one.id])
@@ -78,15 +77,15 @@ def test_the_same_documents_give_the_same_bytes_whatever_is_hidden_beside_them()
 
 
 def test_a_query_without_known_words_has_no_direction() -> None:
-    matrix = Partition(arrays(corpus(topics.SMALLEST + 200)))
-    assert of_topics(matrix, "zzzzzz", 5).tolist() == [0.0] * 5
+    partition = partition_of(corpus(topics.SMALLEST + 200))
+    assert of_topics(partition, "zzzzzz", 5).tolist() == [0.0] * 5
 
 
 def test_what_is_about_the_same_as_the_best_is_kindred_to_it() -> None:
     documents = corpus(topics.SMALLEST + 200)
-    matrix = Partition(arrays(documents))
-    everything, best = np.arange(matrix.size), np.array([0, 1])  # sorted by id: of access
-    near = matrix.relevance_feedback(
+    partition = partition_of(documents)
+    everything, best = np.arange(partition.size), np.array([0, 1])  # sorted by id: of access
+    near = partition.rescorer.feedback(
         everything, np.zeros_like(everything), best, np.ones(2, dtype=np.float32)
     )
     ids = sorted(one.id for one in documents)
@@ -98,7 +97,7 @@ def test_what_is_about_the_same_as_the_best_is_kindred_to_it() -> None:
 
 
 def test_nothing_is_kindred_in_an_index_without_topics() -> None:
-    matrix = Partition(arrays(corpus(30)))
-    assert not matrix.relevance_feedback(
+    partition = partition_of(corpus(30))
+    assert not partition.rescorer.feedback(
         np.arange(3), np.zeros(3, dtype=np.int64), np.array([0]), np.ones(1, dtype=np.float32)
     ).any()

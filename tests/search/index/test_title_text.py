@@ -9,10 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.index import title_text as phrases
 from kb.search.index.previous import CarriedOver
-from kb.search.index.title_text import TitleText, tails
-from kb.search.kernels.dispatch import Kernels
+from kb.search.index.title_text import TitleText, pack_title_text, tails
+from kb.search.kernels.layout import Loops
 
 TITLES = (
     "How do I reset my password?",
@@ -28,9 +27,9 @@ Shares = Callable[..., list[float]]
 
 
 @pytest.fixture(scope="module")
-def shares(run: Kernels) -> Shares:
+def shares(loops: Loops) -> Shares:
     def found(text: str, titles: tuple[str, ...] = TITLES) -> list[float]:
-        parts = TitleText(phrases.pack(titles), run).shares(text, np.arange(len(titles)))
+        parts = TitleText(pack_title_text(titles), loops).shares(text, np.arange(len(titles)))
         return [round(float(share), 2) for share in parts]
 
     return found
@@ -63,22 +62,22 @@ _WORDS = st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba"]), max_size=6).ma
 
 @given(text=_WORDS, titles=st.lists(_WORDS, min_size=1, max_size=5))
 def test_it_is_what_looking_into_each_title_says(
-    run: Kernels, text: str, titles: list[str]
+    loops: Loops, text: str, titles: list[str]
 ) -> None:
     held = [
         max((share for tail, share in tails(text) if tail in f" {title} ".encode()), default=0.0)
         for title in titles
     ]
     assert np.allclose(
-        TitleText(phrases.pack(titles), run).shares(text, np.arange(len(titles))), held
+        TitleText(pack_title_text(titles), loops).shares(text, np.arange(len(titles))), held
     )
 
 
 def test_titles_that_stayed_are_taken_over() -> None:
     none = np.zeros(0, dtype=np.int32)
-    then = CarriedOver(phrases.pack(TITLES), np.array([-1, 1]), surfaces=none, stems=none)
-    again = phrases.pack(("New one", TITLES[1]), then)
-    whole = phrases.pack(("New one", TITLES[1]))
+    then = CarriedOver(pack_title_text(TITLES), np.array([-1, 1]), surfaces=none, stems=none)
+    again = pack_title_text(("New one", TITLES[1]), then)
+    whole = pack_title_text(("New one", TITLES[1]))
     assert {name: value.tobytes() for name, value in again.items()} == {
         n: v.tobytes() for n, v in whole.items()
     }

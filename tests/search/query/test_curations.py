@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document
 from kb.search.query.curations import Curations
-from kb.search.scoring.bm25 import QueryTerm
+from kb.search.query_terms import QueryTerm
 from kb.search.searcher import Searcher
 from tests.search.library import document
 

@@ -1,4 +1,4 @@
-"""The lexical lane against a scorer that looks at every document, term by term."""
+"""BM25F against a scorer that reads every document, term by term."""
 
 from __future__ import annotations
 
@@ -11,10 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.kernels.dispatch import Kernels, top
-from kb.search.scoring import bm25 as lexical
-from kb.search.scoring import weights
-from kb.search.scoring.bm25 import Bm25, Ints, QueryTerm
+from kb.search import weights
+from kb.search.array_types import Sums
+from kb.search.index.array_file import Arrays
+from kb.search.index.postings import Postings, TermPostings, pack_postings
+from kb.search.kernels.compilation import compiled_loops
+from kb.search.kernels.layout import Loops
+from kb.search.query_terms import QueryTerm
+from kb.search.scoring.bm25 import POINT, Bm25, _ScoredTerm
+from tests.search.library import mapped
 
 CODES = st.integers(1, 255)
 
@@ -28,18 +33,17 @@ class Index:
     kinds: list[int]
     terms: list[dict[int, int]]
 
-    def opened(self, *, coarse: int | None = None) -> Bm25:
-        pointers = np.cumsum([0, *(len(t) for t in self.terms)])
-        docs = np.array([d for t in self.terms for d in sorted(t)], dtype=np.int32)
-        codes = np.array([t[d] for t in self.terms for d in sorted(t)], dtype=np.uint8)
-        packed = lexical.pack(pointers, docs, codes, len(self.kinds), coarse=coarse)
+    def arrays(self) -> Arrays:
+        pointers = np.cumsum([0, *(len(term) for term in self.terms)])
+        docs = np.array([d for term in self.terms for d in sorted(term)], dtype=np.int32)
+        codes = np.array([term[d] for term in self.terms for d in sorted(term)], dtype=np.uint8)
+        packed = pack_postings(pointers, docs, codes, len(self.kinds))
         idf = weights.idf(packed["term_df"], len(self.kinds)).astype(np.float32)
-        arrays = packed | {
-            "df": packed["term_df"],
-            "idf": idf,
-            "kind": np.array(self.kinds, dtype=np.uint8),
-        }
-        return Bm25(arrays, worth_a_look=0)
+        kinds = np.array(self.kinds, dtype=np.uint8)
+        return mapped(packed | {"df": packed["term_df"], "idf": idf, "kind": kinds})
+
+    def opened(self) -> Bm25:
+        return Bm25(self.arrays(), compiled_loops(), worth_stopping=0)
 
 
 @st.composite
@@ -60,15 +64,15 @@ def questions(draw: st.DrawFn) -> tuple[Index, list[QueryTerm]]:
     return index, draw(st.lists(st.one_of(single, whole), max_size=5))
 
 
-def exhaustive(index: Index, meanings: list[QueryTerm]) -> list[int]:
+def exhaustive(index: Index, query: list[QueryTerm]) -> list[int]:
     """Every document's score in units of 1/65,536."""
     scores = [0] * len(index.kinds)
-    for meaning in meanings:
-        lists = [index.terms[n] for n in meaning.stems]
-        if meaning.prefix and len(lists) > 1:
+    for term in query:
+        lists = [index.terms[n] for n in term.stems]
+        if term.prefix and len(lists) > 1:
             add(scores, together(lists), 1.0)
         else:
-            for one, share in zip(lists, meaning.shares, strict=True):
+            for one, share in zip(lists, term.shares, strict=True):
                 add(scores, one, share)
     return scores
 
@@ -100,80 +104,86 @@ def best(index: Index, scores: list[int], most: int) -> list[int]:
 
 
 @given(questions(), st.integers(1, 6))
-def test_ending_early_never_changes_the_best(
+def test_stopping_early_never_changes_the_best(
     question: tuple[Index, list[QueryTerm]], most: int
 ) -> None:
-    index, meanings = question
+    index, query = question
     found = index.opened()
-    scores = np.rint(found.score(meanings).astype(np.float64) * 65536).astype(int)
-    assert found.pool(meanings, most=most).documents.tolist() == best(index, scores.tolist(), most)
+    scores = np.rint(found.score_all(query).astype(np.float64) * POINT).astype(int)
+    assert found.candidates(query, k=most).documents.tolist() == best(index, scores.tolist(), most)
 
 
 @given(questions())
 def test_every_score_is_the_formula(question: tuple[Index, list[QueryTerm]]) -> None:
-    index, meanings = question
-    scores = index.opened().score(meanings) * 65536
-    np.testing.assert_allclose(scores, exhaustive(index, meanings), rtol=1e-6)
+    index, query = question
+    scores = index.opened().score_all(query) * POINT
+    np.testing.assert_allclose(scores, exhaustive(index, query), rtol=1e-6)
 
 
 @given(questions())
 def test_looking_documents_up_gives_their_scores(question: tuple[Index, list[QueryTerm]]) -> None:
-    index, meanings = question
+    index, query = question
     found = index.opened()
     some = np.arange(len(index.kinds))[::2]
     for early in (1, 100):  # with the sums of all documents, and without
         assert (
-            found.pool(meanings, most=early).scores(some).tolist()
-            == found.score(meanings)[some].tolist()
+            found.candidates(query, k=early).scores(some).tolist()
+            == found.score_all(query)[some].tolist()
         )
 
 
 @given(questions())
 def test_the_order_of_words_does_not_matter(question: tuple[Index, list[QueryTerm]]) -> None:
-    index, meanings = question
+    index, query = question
     found = index.opened()
-    assert found.score(meanings[::-1]).tobytes() == found.score(meanings).tobytes()
-
-
-@given(questions(), st.integers(0, 6))
-def test_rows_of_half_bytes_answer_as_rows_of_as_coarse_codes(
-    run: Kernels, question: tuple[Index, list[QueryTerm]], coarse: int
-) -> None:
-    index, meanings = question
-    single = [meaning for meaning in meanings if not meaning.prefix]
-    halved = index.opened(coarse=coarse)
-    terms = [
-        dict(zip(*map(np.ndarray.tolist, halved.posting(term)), strict=True))
-        for term in range(len(index.terms))
-    ]
-    for term, (was, now) in enumerate(zip(index.terms, terms, strict=True)):
-        assert was.keys() == now.keys()
-        assert all(abs(was[doc] - now[doc]) <= (16 if term >= coarse else 0) for doc in was)
-    whole = Index(index.kinds, terms).opened()
-    for lane in (halved, whole):
-        lane.use(run)
-    assert halved.score(single).tolist() == whole.score(single).tolist()
-    for most in (1, 3, 50):
-        pools = [lane.pool(single, most=most) for lane in (halved, whole)]
-        assert pools[0].documents.tolist() == pools[1].documents.tolist()
-        some = np.arange(len(index.kinds))
-        assert pools[0].scores(some).tolist() == halved.score(single).tolist()
-    for single_one in single:
-        some = np.arange(len(index.kinds))
-        assert halved.holds(single_one, some).tolist() == whole.holds(single_one, some).tolist()
+    assert found.score_all(query[::-1]).tobytes() == found.score_all(query).tobytes()
 
 
 @given(indexes())
 def test_packed_postings_are_what_was_packed(index: Index) -> None:
-    found = index.opened()
-    for number, term in enumerate(index.terms):
-        docs, codes = found.posting(number)
-        assert dict(zip(docs.tolist(), codes.tolist(), strict=True)) == term
+    postings = Postings(index.arrays(), compiled_loops())
+    for number, held in enumerate(index.terms):
+        term = postings.term(number)
+        assert held == codes_of(term)
+        assert (term.df, term.peak) == (len(held), max(held.values()))
+
+
+def codes_of(term: TermPostings) -> dict[int, int]:
+    docs, codes = term.docs, term.codes
+    if term.row is not None:
+        docs = np.flatnonzero(term.row).astype(np.int32)
+        codes = term.row[docs]
+    return dict(zip(docs.tolist(), codes.tolist(), strict=True))
+
+
+@given(indexes(), st.data())
+def test_rows_of_half_bytes_that_earlier_versions_packed_are_read_as_rows_of_bytes(
+    index: Index, data: st.DataObject
+) -> None:
+    coarse = [{d: 17 * data.draw(st.integers(1, 15)) for d in term} for term in index.terms]
+    arrays = Index(index.kinds, coarse).arrays()
+    first = data.draw(st.integers(0, len(arrays["rows"])))
+    earlier = mapped(with_nibble_rows(arrays, first))
+    postings = Postings(earlier, compiled_loops())
+    assert [codes_of(postings.term(n)) for n in range(len(coarse))] == coarse
+
+
+def with_nibble_rows(arrays: Arrays, first: int) -> Arrays:
+    """As format 10 packed it: from row ``first`` on, half a byte for each document."""
+    steps = arrays["rows"][first:] // 17
+    if steps.shape[1] % 2:
+        steps = np.pad(steps, ((0, 0), (0, 1)))
+    row_of = arrays["row_of"]
+    return arrays | {
+        "rows": arrays["rows"][:first].copy(),
+        "halves": np.asarray(steps[:, ::2] | steps[:, 1::2] << 4, dtype=np.uint8),
+        "row_of": np.where(row_of >= first, first - 2 - row_of, row_of).astype(np.int32),
+    }
 
 
 def test_a_word_that_all_have_still_finds_them() -> None:
     found = Index([0] * 200_000, [dict.fromkeys(range(200_000), 1)]).opened()
-    assert found.pool([QueryTerm("", (0,), (1.0,))]).documents.tolist() == list(
+    assert found.candidates([QueryTerm("", (0,), (1.0,))]).documents.tolist() == list(
         range(weights.CANDIDATES)
     )
 
@@ -183,18 +193,14 @@ def test_common_words_are_looked_up_for_the_best_alone(monkeypatch: pytest.Monke
         [0] * 20_000, [dict.fromkeys(range(500, 700), 250), dict.fromkeys(range(0, 20_000, 5), 1)]
     )
     read: list[int] = []
-    add_all = lexical._Term.add
+    add_all = _ScoredTerm.add
 
-    def counted(term: lexical._Term, run: Kernels, sums: Ints, low: int, high: int) -> None:
-        read.append(term.df)
-        add_all(term, run, sums, low, high)
+    def counted(term: _ScoredTerm, loops: Loops, sums: Sums, low: int, high: int) -> None:
+        read.append(term.postings.df)
+        add_all(term, loops, sums, low, high)
 
-    monkeypatch.setattr(lexical._Term, "add", counted)
+    monkeypatch.setattr(_ScoredTerm, "add", counted)
     rare, common = (QueryTerm("", (n,), (1.0,)) for n in range(2))
-    chosen = index.opened().pool([common, rare], most=10).documents
+    chosen = index.opened().candidates([common, rare], k=10).documents
     assert chosen.tolist() == list(range(500, 550, 5))
     assert read == [200]
-
-
-def test_ties_are_cut_in_order_of_number() -> None:
-    assert top(np.arange(10), np.array([1, 2, 2, 2, 0, 2, 3, 2, 2, 2]), 3).tolist() == [1, 2, 6]

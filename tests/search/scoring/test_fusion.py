@@ -1,45 +1,86 @@
-"""In which order are candidates shown, and is any good enough?"""
+"""Fusion: the final order of candidates, and what each part contributes."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from kb.search.scoring import fusion as ranking
-from kb.search.scoring import weights
-from kb.search.scoring.fusion import Evidence
+from kb.search import weights
+from kb.search.array_types import Scores, Totals
+from kb.search.kernels.layout import Loops
+from kb.search.query.curations import Curated
+from kb.search.scoring.fusion import Positions, RawScores, fuse, relevance_feedback
 
 
-def test_the_best_few_lead_and_speak_by_the_square_of_their_scores() -> None:
-    score = np.array([0.1, 0.5, 0.4, 0.5, 0.2])
-    places, worth = ranking.feedback_documents(score, ranking.order(score))
-    assert places.tolist() == [1, 3, 2]
-    assert worth == pytest.approx([0.25, 0.25, 0.16])
+def raw_scores(dice: np.random.Generator, size: int, forum: int) -> RawScores:
+    return RawScores(
+        documents=np.arange(0, 3 * size, 3),
+        raw={
+            name: dice.random(size).astype(np.float32)
+            for name in ("words", "passage", "letters", "topics")
+        },
+        signals={"phrase": dice.random(size).astype(np.float32), "fresh": dice.random(size)},
+        votes=dice.random(size).astype(np.float32),
+        shown=np.zeros(size, dtype=np.int64),
+        solved=dice.integers(-1, 2, size).astype(np.int8),
+        forum=forum,
+        forum_share=0.6,
+    )
+
+
+def no_feedback(leaders: Positions, counts: Totals) -> Scores:
+    return np.zeros(60, dtype=np.float32)
+
+
+@pytest.mark.parametrize("forum", [0, 40, 60])
+def test_the_parts_add_up_to_the_score_and_the_best_score_comes_first(
+    loops: Loops, forum: int
+) -> None:
+    scores = raw_scores(np.random.default_rng(3), 60, forum)
+    steering = Curated(
+        pinned=np.array([9, 3]),
+        hidden=np.array([], dtype=np.int64),
+        boosted=np.array([12]),
+        factors=np.array([1.5]),
+    )
+    fused = fuse(scores, loops, no_feedback, steering)
+    assert fused.totals.tobytes() == sum(fused.parts.values(), np.zeros(60)).tobytes()
+    assert scores.documents[fused.order][:2].tolist() == [9, 3]
+    ranked = np.round(fused.totals[fused.order], 9)
+    assert (np.diff(ranked) <= 0).all()
+
+
+def test_no_candidates_have_no_order(loops: Loops) -> None:
+    fused = fuse(raw_scores(np.random.default_rng(3), 0, 0), loops, no_feedback)
+    assert (fused.order.size, fused.totals.size, fused.parts) == (0, 0, {})
+
+
+def test_the_best_few_lead_and_count_by_the_square_of_their_scores(loops: Loops) -> None:
+    scores = raw_scores(np.random.default_rng(3), 60, 0)
+    asked: list[tuple[Positions, Totals]] = []
+
+    def feedback(leaders: Positions, counts: Totals) -> Scores:
+        asked.append((leaders, counts))
+        return np.zeros(60, dtype=np.float32)
+
+    fused = fuse(scores, loops, feedback)
+    ((leaders, counts),) = asked
+    assert leaders.tolist() == fused.order[: weights.LEADERS].tolist()
+    assert counts.tolist() == (fused.totals[leaders] ** 2).tolist()
 
 
 def test_the_nearest_to_the_best_gains_the_most_and_the_others_in_proportion() -> None:
-    given = ranking.relevance_feedback(np.array([2.0, 4.0, 0.0], dtype=np.float32), 0.0)
-    assert given["kindred"] == pytest.approx([weights.KINDRED / 2, weights.KINDRED, 0])
+    gained = relevance_feedback(np.array([2.0, 4.0, 0.0], dtype=np.float32), 0.0)
+    assert gained["kindred"] == pytest.approx([weights.KINDRED / 2, weights.KINDRED, 0])
 
 
 @pytest.mark.parametrize("near", [[], [0.0, 0.0]])
 def test_where_nothing_is_near_the_best_nothing_is_gained(near: list[float]) -> None:
-    assert ranking.relevance_feedback(np.array(near, dtype=np.float32), 0.5) == {}
+    assert relevance_feedback(np.array(near, dtype=np.float32), 0.5) == {}
 
 
-def test_where_a_title_says_just_what_was_asked_the_best_have_nothing_to_add() -> None:
+def test_where_a_title_is_just_what_was_asked_the_best_have_nothing_to_add() -> None:
     near = np.array([1.0, 0.5], dtype=np.float32)
-    assert not ranking.relevance_feedback(near, 1.0)["kindred"].any()
-    assert (
-        ranking.relevance_feedback(near, 0.9)["kindred"][0]
-        < ranking.relevance_feedback(near, 0.3)["kindred"][0]
-    )
-
-
-def test_one_title_that_is_just_what_was_asked_makes_surer_than_several_that_are_half_of_it() -> (
-    None
-):
-    halves = [Evidence(0.5, 6.0, 0.5)] * 5
-    one = [Evidence(0.9, 6.0, 0.5), *[Evidence(0.4, 6.0, 0.5)] * 4]  # the mean is the same
-    of_halves, of_one = (ranking.confidence(best, ideal=4.0, rarest=8.0) for best in (halves, one))
-    assert of_one == pytest.approx(of_halves + 0.4 * weights.LIKEST)
+    assert not relevance_feedback(near, 1.0)["kindred"].any()
+    gains = [relevance_feedback(near, likest)["kindred"][0] for likest in (0.9, 0.3)]
+    assert gains[0] < gains[1]

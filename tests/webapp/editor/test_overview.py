@@ -15,10 +15,10 @@ import pytest
 from indexer.pipeline import IndexOptions, run_index
 from indexer.sources import walk
 from kb.people.person import Role
+from kb.search import weights
 from kb.search.build.builder import IndexBuilder
 from kb.search.generations.findings import FindingsFile
 from kb.search.generations.generation import Generations
-from kb.search.scoring import weights
 from tests.webapp.world import DOCUMENTS, MONDAY, Browser, Portal, build, publish, settings_of
 from webapp.editor.overview import PARTS
 

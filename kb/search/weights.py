@@ -1,7 +1,7 @@
-"""Which numbers is ranking made of?
+"""Weights: the numbers and formulas that ranking is made of, each with its source.
 
-The formulas and the weights, each with its source, in one place: tuned on development halves of
-judged sets, reported on others (see bench/). Pure.
+Tuned on development halves of judged sets, reported on others (see bench/). Shared by who packs an
+index and who searches it. Pure.
 
 BM25F: Robertson, Zaragoza, Taylor, "Simple BM25 extension to multiple weighted fields", CIKM 2004.
 The weighted, length-normalised term frequency of all fields is saturated once: ``idf * (k1 + 1) *
@@ -14,14 +14,11 @@ from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
-
-Floats = npt.NDArray[np.float32]
+from numpy.typing import NDArray
 
 K1 = 2.0
 B = 0.75
-# long pages answer many questions, and first letters of words: they are docked less than long
-# titles
-BODY_B = 0.5
+BODY_B = 0.5  # long pages answer many questions: they lose less than long titles
 TITLE = 3.0  # a title word counts as three words of the body
 PASSAGE_TITLE = 2  # the title stands in front of each passage, twice
 PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how often
@@ -31,18 +28,17 @@ MIX = MappingProxyType(
     {"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "semantic": 0.15}
 )
 #: A part whose best candidate scores less is divided by this: where no title resembles what was
-#: asked, the likest of them is no find. Only for parts that are cosines; sums of idfs have no scale
+#: asked, the likest of them is no match. Only for parts that are cosines; sums of idfs have no scale
 #: of their own.
 LEAST_BEST = MappingProxyType({"letters": 0.3})
-#: Added for documents that the answers to tickets like this one linked, divided by the most wanted
-#: one.
+#: Added for documents that the answers to tickets like this one linked; in full to the most wanted.
 VOTES = 0.8
 NEAREST = 20  # resolved tickets that vote
-#: Added to articles and FAQ entries in a mixed index, from one of few topics to one of almost
-#: nothing else, so that chatter does not bury the article.
+#: Added to articles and FAQ entries in a mixed index, from one of few threads to one of almost
+#: nothing else, so that the forum does not bury the article.
 KIND_BONUS = (0.1, 0.3)
-KINDRED = 0.2  # added for being about the same as the best few, to the nearest of all
-LEADERS = 3  # of the best candidates, that the others are compared with
+KINDRED = 0.2  # added by relevance feedback, to the candidate nearest to the leaders
+LEADERS = 3  # candidates that the others are compared with
 #: Added in full where a document has what the name says; a name that no document has data for
 #: changes nothing.
 NUDGES = MappingProxyType(
@@ -53,34 +49,33 @@ NUDGES = MappingProxyType(
         "phrase": 0.12,
         "version": 0.15,  # it is about the version that the query names
         "language": -0.15,  # it is written in another language than the reader's
-        # updated lately: hardly more than a tie-break, as old pages are not wrong pages
+        # recently updated: hardly more than a tie-break, as old pages are not wrong pages
         "fresh": 0.02,
     }
 )
 FRESH_DAYS = 730  # after so many days a document is half as fresh
-UNSOLVED = 0.85  # an unsolved topic keeps this share of its score
+UNSOLVED = 0.85  # an unsolved thread keeps this share of its score
 
 LOOKED_AT = 5  # of the best candidates, to tell whether any is worth showing
-#: Logistic regression for "does this candidate answer the query", over ``ranking.features``; fitted
+#: Logistic regression for "does this candidate answer the query", over ``abstention.confidence_features``; fitted
 #: on whole and half-typed (25 characters) development queries of clinc150, stackfaq, quora-dup,
 #: slicer-docs and scifact against the best candidates of questions out of their scope (clinc150's
 #: own, elsewhere queries of the other sets). Fitted without any one of these, it keeps as much of
 #: that one.
 CONFIDENCE = MappingProxyType({"letters": 2.04, "words": 7.14, "weight": 1.90, "topics": 1.01})
 CONFIDENCE_BIAS = -3.74
-# for the cosine of the likest title, beside the mean; fitted like CONFIDENCE, each set left out
-# once
+#: For the cosine of the likest title, beside the mean; fitted like CONFIDENCE.
 LIKEST = 3.0
 COMPANIONS = 2.0  # log-odds that the others may lack, beside the best
 #: Log-odds below which nothing is shown. Features carry over between sites, the threshold does not:
 #: see `kb eval`.
 DOUBT = -1.6
 
-COMPLETIONS = 100  # most frequent words that an open last word may stand for
+COMPLETIONS = 100  # most frequent words that a prefix may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter
-CANDIDATES = 60  # from the lexical lane; 100 change no judged set by more than .0003, 40 do
+CANDIDATES = 60  # by BM25; 100 change no judged set by more than .0003, 40 do
 CANDIDATES_EACH = 40  # of each kind where there are several; 60 of each make no judged set better
-LETTER_CANDIDATES = 40  # from the character lane
+LETTER_CANDIDATES = 40  # by n-grams of titles
 LETTER_POSTINGS = 100  # heaviest documents kept for each character n-gram; 200 change no judged set
 
 #: One byte a posting: the saturated frequency ``tf / (k1 + tf)``, from 0 to 1, in 255 equal steps.
@@ -89,7 +84,7 @@ LETTER_POSTINGS = 100  # heaviest documents kept for each character n-gram; 200 
 STEPS = 255
 
 
-def code(tf: npt.NDArray[np.float64], k1: float = K1) -> npt.NDArray[np.uint8]:
+def code(tf: NDArray[np.float64], k1: float = K1) -> NDArray[np.uint8]:
     """The one-byte code of each weighted term frequency: 1 at least, and 0 only for 0."""
     steps = k1 + tf
     np.divide(tf, steps, out=steps)
@@ -100,21 +95,19 @@ def code(tf: npt.NDArray[np.float64], k1: float = K1) -> npt.NDArray[np.uint8]:
     return steps.astype(np.uint8)
 
 
-def frequency(codes: npt.NDArray[np.uint8], k1: float = K1) -> npt.NDArray[np.float64]:
-    """The weighted term frequency that each code stands for; the last code, for all that is larger,
-    a finite one.
-    """
+def frequency(codes: NDArray[np.uint8], k1: float = K1) -> NDArray[np.float64]:
+    """The weighted term frequency that each code stands for; finite for the last code too."""
     share = np.minimum(codes, STEPS - 0.5) / STEPS
     return np.asarray(k1 * share / (1 - share))
 
 
-def idf(df: npt.ArrayLike, documents: int) -> npt.NDArray[np.float64]:
+def idf(df: npt.ArrayLike, documents: int) -> NDArray[np.float64]:
     """Lucene's BM25 idf, ``ln(1 + (N - df + 0.5) / (df + 0.5))``: never negative."""
     counts = np.asarray(df, dtype=np.float64)
     return np.asarray(np.log1p((documents - counts + 0.5) / (counts + 0.5)))
 
 
-def shorten(length: npt.NDArray[np.float64], b: float = B) -> npt.NDArray[np.float64]:
+def shorten(length: NDArray[np.float64], b: float = B) -> NDArray[np.float64]:
     """BM25's length normalisation ``1 - b + b * length / average`` for each field length."""
     average = float(length.mean()) if length.size else 0.0
     return 1 - b + b * length / average if average > 0 else np.ones_like(length)

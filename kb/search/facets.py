@@ -1,0 +1,58 @@
+"""Facets: how many results have each value, and the results of a search as a whole.
+
+A ``ResultSet`` is every document that a search may show, for counts and for pages beyond the
+candidates. A suggestion has none: it looks only at candidates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.array_types import DocumentMask, Documents
+from kb.search.index.doc_values import DocValues
+
+FACETS = ("kind", "product", "version", "tag")
+
+
+@dataclass(frozen=True, slots=True)
+class ResultSet:
+    """The documents of one partition that a search may show."""
+
+    values: DocValues
+    scores: NDArray[np.float32]  # [documents of the partition], BM25F
+    matching: DocumentMask  # before filters
+    filters: Mapping[str, DocumentMask]  # by facet
+    in_time: bool = True  # else operators were cut short, and some documents are missing
+
+    @property
+    def allowed(self) -> DocumentMask:
+        return all_of(self.matching, *self.filters.values())
+
+    def total(self) -> int:
+        return int(np.count_nonzero(self.allowed))
+
+    def facets(self) -> dict[str, dict[str, int]]:
+        """Counts under all filters but a facet's own: what choosing another value would give."""
+        counts = {}
+        for facet in FACETS:
+            others = [mask for name, mask in self.filters.items() if name != facet]
+            documents = np.flatnonzero(all_of(self.matching, *others))
+            counts[facet] = self.values.count(facet, documents)
+        return counts
+
+    def remainder(self, ranked: Documents, *, by_date: bool = False) -> Documents:
+        """All results but the ``ranked`` ones: by word score unless ``by_date``, then newest first."""
+        others = self.allowed
+        others[ranked] = False
+        rest = np.flatnonzero(others)
+        days = self.values.day[rest]
+        scores = np.zeros(rest.size, dtype=np.float32) if by_date else self.scores[rest]
+        return rest[np.lexsort((rest, -days, -scores))]
+
+
+def all_of(*masks: DocumentMask) -> DocumentMask:
+    return np.asarray(np.logical_and.reduce(masks))

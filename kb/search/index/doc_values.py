@@ -1,0 +1,70 @@
+"""Doc values: from a document to its kind, date, product, versions, tags and language.
+
+For filters, facets and the way back to the document store. Nothing here ranks.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.array_types import DocumentMask, Documents
+from kb.search.documents import DOCUMENT_KINDS, DocumentKind
+from kb.search.index.array_file import Arrays
+from kb.search.kernels.ranges import gather
+
+
+class DocValues:
+    """The columns of one partition."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+        self.size = int(arrays["kind"].size)
+        self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
+        self.kind: NDArray[np.uint8] = arrays["kind"]  # [documents], positions in DOCUMENT_KINDS
+        self.day: NDArray[np.int32] = arrays["day"]  # [documents], proleptic ordinal; 0: no date
+        self.solved: NDArray[np.int8] = arrays["solved"]  # [documents], -1: no question
+        self.row: NDArray[np.int32] = arrays["row"]  # [documents], in the document store
+        # [documents], the first passage in the document store
+        self.first: NDArray[np.int32] = arrays["first"]
+        self.key: NDArray[np.uint64] = arrays["key"]  # [documents], see ``document_key``
+        bounds = np.searchsorted(self.kind, np.arange(len(DOCUMENT_KINDS) + 1))
+        self.kind_ranges = [(int(low), int(high)) for low, high in pairwise(bounds)]
+
+    def range_of(self, kind: DocumentKind) -> tuple[int, int]:
+        """The documents of a kind, half-open."""
+        return self.kind_ranges[DOCUMENT_KINDS.index(kind)]
+
+    def having(self, column: str, value: str) -> DocumentMask:
+        """Which documents have ``value`` in ``column`` (kind, product, version, tag, language)."""
+        if column == "kind":
+            return np.asarray(self.kind == DOCUMENT_KINDS.index(DocumentKind(value)))
+        mask = np.zeros(self.size, dtype=bool)
+        if value in self.names.get(column, ()):  # an index of an earlier release has no languages
+            code = self.names[column].index(value)
+            entries = np.flatnonzero(self._arrays[f"{column}_codes"] == code)
+            mask[self._arrays[f"{column}_pointers"].searchsorted(entries, "right") - 1] = True
+        return mask
+
+    def has_any(self, column: str, documents: Documents) -> NDArray[np.bool_]:
+        """Which of ``documents`` have any value in ``column``."""
+        counts: NDArray[Any] = np.diff(self._arrays[f"{column}_pointers"])
+        return np.asarray(counts[documents] > 0)
+
+    def count(self, column: str, documents: Documents) -> dict[str, int]:
+        """How many of ``documents`` have each value of ``column``, most first; kinds in order."""
+        if column == "kind":
+            counts = np.bincount(self.kind[documents], minlength=len(DOCUMENT_KINDS)).tolist()
+            return {str(kind): n for kind, n in zip(DOCUMENT_KINDS, counts, strict=True) if n}
+        names = self.names[column]
+        if not names:
+            return {}
+        entries, _ = gather(self._arrays[f"{column}_pointers"], documents)
+        codes = self._arrays[f"{column}_codes"][entries]
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        pairs = [(name, n) for name, n in zip(names, counts, strict=True) if n]
+        return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))

@@ -1,0 +1,166 @@
+"""Postings: of each term the documents that hold it, and how often.
+
+A list of documents and one byte each (see ``weights.code``); a term that one of eight documents has
+becomes a row with a byte for every document, which is read faster. Packed when an index is built,
+mapped when it is searched. What postings score is ``bm25``; a query's words are ``expansion``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search import weights
+from kb.search.array_types import (
+    DenseRows,
+    Frequencies,
+    Pointers,
+    PostingCodes,
+    PostingDocs,
+    TermNumbers,
+)
+from kb.search.index.array_file import Arrays
+from kb.search.index.spill import Spill
+from kb.search.kernels.layout import Loops, Scratch
+from kb.search.kernels.ranges import saturated
+
+_DENSE = 8  # a term in one of eight documents is read faster from a row
+_LISTED = -1  # the row of a term that has none
+#: Where frequencies are summed: as whole numbers, so that no order of summing changes the result.
+_UNIT = 1024
+_UNITS = np.rint(weights.frequency(np.arange(256, dtype=np.uint8)) * _UNIT).astype(np.int32)
+_K1_UNITS = int(weights.K1 * _UNIT)
+
+
+def pack_postings(
+    pointers: Pointers,
+    docs: PostingDocs,
+    codes: PostingCodes,
+    documents: int,
+    spill: Spill | None = None,
+) -> Arrays:
+    """Arrays for the postings of all terms, which lie one term after the other."""
+    spill = spill or Spill()
+    df = np.diff(pointers)
+    dense = (df * _DENSE >= documents) & (df > 0)
+    listed_docs, listed_codes = spill.array(np.int32), spill.array(np.uint8)
+    rows = spill.array(np.uint8)
+
+    begin = 0
+    for term in [*np.flatnonzero(dense).tolist(), df.size]:
+        start, end = pointers[[begin, term]].tolist()
+        listed_docs.append(docs[start:end])
+        listed_codes.append(codes[start:end])
+        if term < df.size:
+            row, held = np.zeros(documents, dtype=np.uint8), slice(end, int(pointers[term + 1]))
+            row[docs[held]] = codes[held]
+            rows.append(row)
+        begin = term + 1
+
+    return {
+        "pointers": np.concatenate(([0], np.cumsum(np.where(dense, 0, df)))).astype(np.int64),
+        "docs": listed_docs.array(),
+        "codes": listed_codes.array(),
+        "rows": rows.array().reshape(int(dense.sum()), documents),
+        "row_of": np.where(dense, np.cumsum(dense) - 1, _LISTED).astype(np.int32),
+        "term_df": df.astype(np.int32),
+        "peaks": _peaks(pointers, codes),
+    }
+
+
+def _peaks(pointers: Pointers, codes: PostingCodes) -> NDArray[np.uint8]:
+    """The largest code of each term."""
+    peaks = np.zeros(pointers.size - 1, dtype=np.uint8)
+    held = np.flatnonzero(np.diff(pointers))
+    if held.size:
+        peaks[held] = np.maximum.reduceat(codes, pointers[held])
+    return peaks
+
+
+def unite_postings(
+    postings: Sequence[tuple[PostingDocs, PostingCodes]], documents: int
+) -> tuple[PostingDocs, PostingCodes]:
+    """The postings of several terms as those of one: frequencies summed, each document once."""
+    docs = np.concatenate([term_docs for term_docs, _ in postings])
+    units = _UNITS[np.concatenate([term_codes for _, term_codes in postings])]
+    # Whole numbers below 2**53: the floats of bincount are exact.
+    sums = np.bincount(docs, weights=units, minlength=documents).astype(np.int64)
+    union = np.flatnonzero(sums)
+    return union.astype(np.int32), saturated(sums[union], _K1_UNITS)
+
+
+def widen_nibble_rows(arrays: Arrays) -> Arrays:
+    """The same postings without rows of half a byte, which indexes of format 10 have (``halves``).
+
+    Two documents share a byte there, the even one in the lower half, in steps of 17.
+    """
+    nibbles = arrays.get("halves")
+    if nibbles is None or not nibbles.shape[0]:
+        return arrays
+    rows, row_of = arrays["rows"], arrays["row_of"]
+    wide = np.empty((nibbles.shape[0], 2 * nibbles.shape[1]), dtype=np.uint8)
+    wide[:, ::2], wide[:, 1::2] = (nibbles & 15) * 17, (nibbles >> 4) * 17
+    joined = np.concatenate((rows, wide[:, : rows.shape[1]]))
+    joined.flags.writeable = False  # as mapped rows are: to compiled loops that is another type
+    return arrays | {
+        "rows": joined,
+        "row_of": np.where(row_of < _LISTED, rows.shape[0] - 2 - row_of, row_of),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class TermPostings:
+    """The postings of one term; where it has a ``row``, ``docs`` and ``codes`` are empty."""
+
+    docs: PostingDocs
+    codes: PostingCodes
+    row: PostingCodes | None  # [documents]
+    peak: int  # the largest code
+    df: int
+
+
+class Postings:
+    """The postings of one partition. Terms are stems, then prefixes."""
+
+    def __init__(self, arrays: Arrays, loops: Loops) -> None:
+        arrays = widen_nibble_rows(arrays)
+        self._loops = loops
+        self._pointers: Pointers = arrays["pointers"]
+        self._docs: PostingDocs = arrays["docs"]
+        self._codes: PostingCodes = arrays["codes"]
+        self._rows: DenseRows = arrays["rows"]
+        self._row_of: NDArray[np.int32] = arrays["row_of"]
+        self._df: Frequencies = arrays["term_df"]
+        self._peaks: NDArray[np.uint8] = arrays["peaks"]
+        self._scratch = Scratch(union=self._rows.shape[1])
+
+    def term(self, number: int) -> TermPostings:
+        start, end = self._pointers[number : number + 2].tolist()
+        row = int(self._row_of[number])
+        return TermPostings(
+            self._docs[start:end],
+            self._codes[start:end],
+            self._rows[row] if row != _LISTED else None,
+            int(self._peaks[number]),
+            int(self._df[number]),
+        )
+
+    def union(self, terms: TermNumbers) -> TermPostings:
+        """Several terms as one whose frequencies are the sums."""
+        rows = self._row_of[terms]
+        listed, dense = terms[rows == _LISTED], rows[rows != _LISTED].astype(np.int64)
+        docs, codes = self._loops.union_postings(
+            self._scratch["union"],
+            self._docs,
+            self._codes,
+            self._pointers[listed],
+            self._pointers[listed + 1],
+            self._rows,
+            dense,
+            _UNITS,
+            _K1_UNITS,
+        )
+        return TermPostings(docs, codes, None, int(codes.max(initial=0)), int(docs.size))

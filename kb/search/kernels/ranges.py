@@ -1,0 +1,63 @@
+"""Ranges of lists and the best of a list, by plain numpy.
+
+For index builds and for the few entries of one query. What runs over thousands of entries for every
+keystroke is a compiled loop instead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.array_types import Pointers
+
+Positions = NDArray[np.int64]  # [entries of all ranges, one range after the other]
+
+
+def positions_of(starts: Any, ends: Any) -> Positions:
+    """The positions that some half-open ranges cover, one range after the other."""
+    counts = ends - starts
+    offsets = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    return np.asarray(np.arange(int(counts.sum())) + offsets)
+
+
+def gather(pointers: Pointers, rows: Any) -> tuple[Positions, Positions]:
+    """The positions of all entries of ``rows`` in a pointer-indexed list, and the row of each.
+
+    >>> gather(np.array([0, 2, 2, 5]), np.array([2, 0]))[0].tolist()
+    [2, 3, 4, 0, 1]
+    """
+    starts, ends = pointers[rows], pointers[rows + 1]
+    return positions_of(starts, ends), np.repeat(np.arange(rows.size), ends - starts)
+
+
+def top_k(documents: Any, scores: Any, k: int) -> Any:
+    """The ``k`` best documents, ascending; of equal scores, those that come first.
+
+    >>> top_k(np.arange(5), np.array([1, 2, 2, 3, 2]), 3).tolist()
+    [1, 2, 3]
+    """
+    if documents.size <= k:
+        return documents
+    least = np.partition(scores, documents.size - k)[documents.size - k]
+    above = documents[scores > least]
+    ties = documents[scores == least][: k - above.size]
+    return np.sort(np.concatenate((above, ties)))
+
+
+def saturated(frequencies: NDArray[np.int64], k1_units: int) -> NDArray[np.uint8]:
+    """The code of each frequency: its share ``f / (k1 + f)`` in 255 steps, half up, 1 at least.
+
+    Exact: these are whole numbers, and no share is nearer to a half than what 64-bit floats can
+    tell apart.
+    """
+    steps = np.floor(255.0 * frequencies / (k1_units + frequencies) + 0.5)
+    return np.asarray(np.maximum(steps, 1), dtype=np.uint8)
+
+
+def showable(ranges: NDArray[np.int32], counts: Any) -> tuple[Any, Any]:
+    """Which of ``counts`` passages may be shown, as ``ranges`` say; one at least."""
+    low = np.minimum(ranges[:, 0], counts - 1)
+    return low, np.maximum(np.minimum(ranges[:, 1], counts), low + 1)

@@ -1,0 +1,27 @@
+"""Did you mean: a query with its unknown words corrected, from words that the asker may see."""
+
+from __future__ import annotations
+
+import re
+
+from kb.search.analysis.tokenizer import fold_with_offsets
+from kb.search.query_terms import ExpandedQuery
+
+
+def did_you_mean(text: str, query: ExpandedQuery) -> str | None:
+    """``text`` with its unknown words corrected; None when none was."""
+    corrected = text
+    for term in query.terms:
+        if term.corrected:
+            corrected = _refold_with_offsets(corrected, term.word, term.corrected)
+    return corrected if corrected != text else None
+
+
+def _refold_with_offsets(text: str, word: str, other: str) -> str:
+    """``text`` with ``other`` for each ``word``; parts of words (camelCase) only if no whole is."""
+    folded, offsets = fold_with_offsets(text)
+    plain = re.escape(word)
+    wholes = [*re.finditer(rf"(?<!\w){plain}(?!\w)", folded)]
+    for match in reversed(wholes or [*re.finditer(plain, folded)]):
+        text = text[: offsets[match.start()]] + other + text[offsets[match.end()] :]
+    return text

@@ -1,0 +1,112 @@
+"""Query expansion: the words of a text as terms of one partition.
+
+A known word stands for its stem, an unknown one for its most likely correction, and a word that is
+still being typed for its most frequent completions. From the words that one audience may see, and
+from nothing else. Synonyms are ``curations``; what terms score is ``bm25``.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.analysis.tokenizer import Analyzer, fold, index_words, is_hyphenated_prose
+from kb.search.array_types import Frequencies
+from kb.search.bounded_cache import BoundedCache
+from kb.search.index.array_file import Arrays
+from kb.search.index.prefix_postings import PrefixPostings, complete
+from kb.search.index.term_dictionary import TermDictionary
+from kb.search.query.spelling import Speller
+from kb.search.query_terms import ExpandedQuery, QueryTerm
+
+MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
+#: A word counts as often as it was said, up to this: no sum may outgrow 32 bits (see ``bm25``).
+MAX_REPETITIONS = 12
+_CACHED_TERMS = 20_000  # what a stranger types takes some megabytes at most
+_NOT_CACHED = QueryTerm("", (), ())
+
+
+class QueryExpander:
+    """Expands queries by the words of one partition."""
+
+    def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
+        self._analyzer = analyzer
+        self._surfaces = TermDictionary(arrays, "surface")
+        self._surface_df: Frequencies = arrays["surface_df"]
+        self._surface_stem: NDArray[np.int32] = arrays["surface_stem"]
+        self._speller = Speller(arrays, self._surfaces)
+        self._prefixes = PrefixPostings(arrays)
+        self.stems = TermDictionary(arrays, "stem")
+        # While somebody types, the same words come again with every letter.
+        self._terms: BoundedCache[tuple[str, bool], QueryTerm | None] = BoundedCache(_CACHED_TERMS)
+
+    def expand(self, text: str, *, prefix: bool) -> ExpandedQuery:
+        """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others."""
+        counts = Counter(index_words(text, asked=True))
+        last = _unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
+        terms, unknown = [], []
+        for word, count in islice(counts.items(), MAX_QUERY_WORDS):
+            if word == last or not self._analyzer.stem(word):
+                continue
+            term = self._term(word, prefix=False)
+            if term is None:
+                if not is_hyphenated_prose(word):
+                    unknown.append(word)
+            elif count > 1 and not term.corrected:
+                # Long questions repeat what they are about.
+                terms.append(replace(term, shares=(float(min(count, MAX_REPETITIONS)),)))
+            else:
+                terms.append(term)
+        if last:
+            term = self._term(last, prefix=True)
+            if term is None:
+                unknown.append(last)
+            else:
+                terms.append(term)
+        return ExpandedQuery(text, tuple(terms), tuple(unknown))
+
+    def _term(self, word: str, *, prefix: bool) -> QueryTerm | None:
+        key = (word, prefix)
+        term = self._terms.get(key, _NOT_CACHED)
+        if term is _NOT_CACHED:
+            term = self._prefix_term(word) if prefix else self._whole_term(word)
+            self._terms.keep(key, term)
+        return term
+
+    def _whole_term(self, word: str) -> QueryTerm | None:
+        stem = self.stems.find(self._analyzer.stem(word))
+        return QueryTerm(word, (stem,), (1.0,)) if stem >= 0 else self._corrected(word)
+
+    def _prefix_term(self, word: str) -> QueryTerm | None:
+        """The most frequent words that begin with ``word``, as one term."""
+        united = self._prefixes.find(word)
+        if united is not None:
+            return united
+        low, high = self._surfaces.range(word)
+        if low == high:
+            return self._corrected(word)
+        stems = complete(low, high, self._surface_df, self._surface_stem)
+        return QueryTerm(word, tuple(stems.tolist()), (1.0,) * stems.size, prefix=True)
+
+    def _corrected(self, word: str) -> QueryTerm | None:
+        corrections = self._speller.corrections(word)
+        if not corrections:
+            return None
+        stems = tuple(int(self._surface_stem[surface]) for surface, _ in corrections)
+        shares = tuple(share for _, share in corrections)
+        best = self._surfaces.word(corrections[0][0])
+        return QueryTerm(word, stems, shares, corrected=best)
+
+
+def _unfinished_word(text: str) -> str:
+    """The last word, when nothing follows it; a lone character is always the beginning of one."""
+    if len(text.strip()) == 1:
+        return fold(text.strip()) if text.strip().isalnum() else ""
+    if not text or text[-1].isspace() or not text.split():
+        return ""
+    last = index_words(text[-80:].split()[-1])
+    return last[-1] if last and (text[-1].isalnum() or text[-1] == "_") else ""

@@ -1,0 +1,30 @@
+"""More like this: a document's own weightiest words, as a query for others like it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kb.search import weights
+from kb.search.index.array_file import Arrays
+from kb.search.kernels.ranges import gather
+from kb.search.query_terms import ExpandedQuery, QueryTerm
+
+_MOST_WORDS = 24
+
+
+def more_like_this(arrays: Arrays, document: int, title: str) -> ExpandedQuery:
+    """A query for documents like ``document`` of a partition, whose title it is compared by."""
+    passages = np.arange(*arrays["doc_passages"][document : document + 2].tolist())
+    entries, _ = gather(arrays["passage_pointers"], passages)
+    stems, position = np.unique(arrays["passage_stems"][entries], return_inverse=True)
+    frequencies = weights.frequency(arrays["passage_codes"][entries], weights.PASSAGE_K1)
+    tf = np.bincount(position, weights=frequencies, minlength=stems.size)
+    value = np.log1p(tf) * weights.idf(arrays["df"][stems], int(arrays["kind"].size))
+
+    best = np.argsort(-value, kind="stable")[:_MOST_WORDS]
+    share = value[best] / max(float(value[best].max(initial=0.0)), 1e-9)
+    terms = (
+        QueryTerm("", (int(stem),), (float(part),))
+        for stem, part in zip(stems[best], share, strict=True)
+    )
+    return ExpandedQuery(title, tuple(terms))

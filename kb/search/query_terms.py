@@ -1,0 +1,45 @@
+"""Query terms: what each word of a query stands for in one partition.
+
+Values only. Reading a text as terms is ``expansion``; what a term scores is ``scoring``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class TermMemo:
+    """What a partition has worked out for a term: kept for as long as the term is."""
+
+    postings: Any = None  # see Bm25
+    gains: Any = None  # see Rescorer
+    direction: Any = None  # see LatentTopics
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTerm:
+    """One word of a query: the stems it stands for, and how much each counts.
+
+    ``prefix`` marks a word that is still being typed: its stems count as one term whose frequencies
+    are summed. ``corrected`` is the word that an unknown one was read as. ``prefix_term`` is the
+    number of the term whose postings were united when the index was built, or -1.
+    """
+
+    word: str
+    stems: tuple[int, ...]
+    shares: tuple[float, ...]
+    prefix: bool = False
+    corrected: str = ""
+    prefix_term: int = -1
+    memo: TermMemo = field(init=False, default_factory=TermMemo, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandedQuery:
+    """A whole query: its terms, and the words that the index does not have."""
+
+    text: str
+    terms: tuple[QueryTerm, ...]
+    unknown: tuple[str, ...] = ()

@@ -1,0 +1,176 @@
+"""Rescoring: a closer look at candidates, by their best passage, their title and their topics.
+
+Too dear for every document, cheap for a hundred. Also finds the passage to show. Candidates are
+found by ``bm25`` and ``title_ngrams``; ``fusion`` adds up what is found here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search import weights
+from kb.search.array_types import Documents, Frequencies, Scores, Totals, Vector8
+from kb.search.index.array_file import Arrays
+from kb.search.index.latent_topics import DIMENSIONS, LatentTopics, unit_cosines
+from kb.search.index.title_ngrams import NgramVector, TitleNgrams
+from kb.search.kernels.layout import (
+    Loops,
+    Passages,
+    PassageVectors,
+    QueryFeatures,
+    Scratch,
+    ScratchMarks,
+)
+from kb.search.kernels.ranges import showable
+from kb.search.query_terms import ExpandedQuery, QueryTerm
+from kb.search.scoring.bm25 import Bm25
+
+_GAIN = 4096  # a gain of 1: passages are scored in whole numbers
+_PASSAGE_STEP = (weights.PASSAGE_K1 + 1) / weights.STEPS / _GAIN
+_NO_DIRECTION: Vector8 = np.zeros(0, dtype=np.int8)
+_NO_VECTORS = PassageVectors(
+    np.zeros((0, DIMENSIONS), dtype=np.int8), np.zeros(0, dtype=np.float32)
+)
+for _array in _NO_VECTORS:
+    _array.flags.writeable = False  # as mapped ones are: to compiled loops that is another type
+
+
+class _TermGains(NamedTuple):
+    """What one term asks of a passage."""
+
+    stems: NDArray[np.int64]
+    gains: NDArray[np.int32]  # [stems], in 1/4,096
+    idf: float  # of the term
+
+
+_NO_GAINS = _TermGains(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query as numbers; ``title`` is None when no title has any n-gram of it."""
+
+    features: QueryFeatures
+    title: NgramVector | None
+
+
+@dataclass(frozen=True, slots=True)
+class CloserLook:
+    """What rescoring says of some documents."""
+
+    raw: dict[str, Scores]  # by name of the part, see ``weights.MIX``
+    shown: NDArray[np.int64]  # [candidates], the passage to show, counted from the document's first
+
+
+class Rescorer:
+    """Passages, titles and topics of one partition, compared with a query."""
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        loops: Loops,
+        bm25: Bm25,
+        title_ngrams: TitleNgrams,
+        topics: LatentTopics | None,
+    ) -> None:
+        self._loops = loops
+        self._bm25 = bm25
+        self._df: Frequencies = arrays["df"]
+        self._title_ngrams = title_ngrams
+        self._topics = topics
+        self._vectors = topics.passages if topics else _NO_VECTORS
+        self._passages = Passages(
+            arrays["doc_passages"],
+            arrays["passage_pointers"],
+            arrays["passage_stems"],
+            arrays["passage_codes"],
+            arrays["answer"],
+        )
+        self._marks = Scratch(stems=max(1, self._df.size), ngrams=title_ngrams.size)
+
+    def question(self, query: ExpandedQuery) -> Question:
+        """What ``look`` asks of candidates, and ``TitleNgrams`` of titles."""
+        gains = [self._gains(term) for term in query.terms] or [_NO_GAINS]
+        title = self._title_ngrams.vector(query.text) if query.text else None
+        direction = self._topics.direction(query.terms) if self._topics else None
+        features = QueryFeatures(
+            np.concatenate([term.stems for term in gains]),
+            np.concatenate([term.gains for term in gains]),
+            _NO_GAINS.stems if title is None else title.ngrams,
+            _NO_GAINS.gains if title is None else title.gains,
+            _NO_DIRECTION if direction is None else direction,
+        )
+        return Question(features, title)
+
+    def look(self, question: Question, documents: Documents) -> CloserLook:
+        """Scores of each document's best passage, title and nearest passage; and which to show.
+
+        Of a thread with an accepted answer, only passages of the answer are shown.
+        """
+        features = question.features
+        best, shown, title_sums, nearest = self._loops.rescore(
+            documents,
+            self._passages,
+            self._title_ngrams.titles,
+            self._vectors,
+            features,
+            ScratchMarks(self._marks["stems"], self._marks["ngrams"]),
+        )
+        raw = {
+            "passage": np.asarray(best * _PASSAGE_STEP, dtype=np.float32),
+            "letters": self._title_ngrams.cosines(title_sums, documents),
+        }
+        if self._topics:
+            raw["topics"] = unit_cosines(nearest, features.direction)
+        return CloserLook(raw, shown)
+
+    def feedback(
+        self,
+        documents: Documents,
+        shown: NDArray[np.int64],
+        leaders: NDArray[np.int64],
+        leader_weights: Totals,
+    ) -> Scores:
+        """How near in topics the shown passage of each document is to those of the leaders.
+
+        ``leaders`` are positions in ``documents``, each of which counts as its weight; times a
+        length that is the same for all.
+        """
+        if self._topics is None or not documents.size:
+            return np.zeros(documents.size, dtype=np.float32)
+        passages = self._passages.document_pointers[documents] + shown
+        counts = leader_weights / self._vectors.lengths[passages[leaders]]
+        whole = np.rint(counts * (_GAIN / max(float(counts.max()), 1e-9))).astype(np.int64)
+        return self._loops.feedback_cosines(self._vectors, passages, leaders, whole)
+
+    def showable(self, document: int) -> tuple[int, int]:
+        """The half-open range of a document's passages that may be shown, from its first."""
+        counts = np.diff(self._passages.document_pointers[document : document + 2])
+        low, high = showable(self._passages.shown[[document]], counts)
+        return int(low[0]), int(high[0])
+
+    def ideal(self, query: ExpandedQuery) -> float:
+        """The sum of the idfs of all words of a query, unknown ones counting as the rarest."""
+        known = sum(self._gains(term).idf for term in query.terms)
+        return known + self._bm25.idf(0) * len(query.unknown)
+
+    def _gains(self, term: QueryTerm) -> _TermGains:
+        if term.memo.gains is None:
+            term.memo.gains = self._gains_of(term)
+        gains: _TermGains = term.memo.gains
+        return gains
+
+    def _gains_of(self, term: QueryTerm) -> _TermGains:
+        stems = np.array(term.stems, dtype=np.int64)
+        idfs = self._bm25.idfs[stems].astype(np.float64)
+        idf = float(idfs.max()) * max(term.shares)
+        if term.prefix:
+            # No stem of an unfinished word is worth more than all its completions together.
+            idf = self._bm25.idf(min(int(self._df[stems].sum()), self._bm25.size))
+            idfs = np.full(stems.size, idf)
+        gains = np.rint(idfs * np.array(term.shares) * _GAIN).astype(np.int32)
+        return _TermGains(stems, gains, idf)

@@ -1,0 +1,64 @@
+"""Snapshot: one path of ranking, whichever loops run it and whether it is explained."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kb.search.documents import PUBLIC
+from kb.search.generations.generation import Generation, Generations
+from kb.search.kernels.layout import Loops
+from kb.search.results import Hit
+from kb.search.snapshot import Snapshot
+from tests.search.library import publish
+
+TYPED = ("sugg", "port 8000 in", "how do I reset my pasword", "kb_port", "zz", "")
+
+
+@pytest.fixture(scope="module")
+def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
+    data: Path = tmp_path_factory.mktemp("data")
+    publish(data)
+    current = Generations(data).current()
+    assert current is not None
+    return current
+
+
+def answers(
+    generation: Generation, loops: Loops, *, explain: bool
+) -> list[tuple[float, list[Hit]]]:
+    snapshot = Snapshot(generation, loops)
+    suggestions = [
+        snapshot.suggest(
+            text,
+            PUBLIC,
+            limit=5,
+            deadline=math.inf,
+            explain=explain,
+            doubt=-math.inf,
+            language="en",
+        )
+        for text in TYPED
+    ]
+    return [(one.confidence, list(one.hits)) for one in suggestions]
+
+
+def test_an_answer_is_the_same_by_the_reference_loops(
+    generation: Generation, compiled: Loops, reference: Loops
+) -> None:
+    by_compiled = answers(generation, compiled, explain=True)
+    assert by_compiled == answers(generation, reference, explain=True)
+    assert by_compiled[0][1]
+
+
+def test_an_answer_is_the_same_whether_it_is_explained(
+    generation: Generation, compiled: Loops
+) -> None:
+    explained = answers(generation, compiled, explain=True)
+    assert all(hit.explain for _, hits in explained for hit in hits)
+    assert answers(generation, compiled, explain=False) == [
+        (confidence, [replace(hit, explain={}) for hit in hits]) for confidence, hits in explained
+    ]

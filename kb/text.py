@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 _INVISIBLE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp", "Mn", "Me"})
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0"  # by category letters and a symbol, yet blank
@@ -12,6 +13,11 @@ def clean_text(text: str) -> str:
     """``text`` without control characters and lone surrogates, and with newlines as line ends."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(c for c in text if c in "\n\t" or not _is_control(c))
+
+
+def clean_texts(values: Mapping[str, str]) -> dict[str, str]:
+    """``clean_text`` of every value, such as the fields of a form."""
+    return {name: clean_text(text) for name, text in values.items()}
 
 
 def _is_control(c: str) -> bool:

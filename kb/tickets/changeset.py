@@ -7,7 +7,7 @@ them, so that two people who act at once are decided one after the other.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -111,7 +111,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """A ticket without its number. ``notices`` are made once the number is known."""
+    """A ticket without its number, which is added to the facts of its ``notices`` when saved."""
 
     draft: Draft
     customer_id: int
@@ -124,7 +124,7 @@ class NewTicket:
     urgent: bool
     event: NewEvent
     forecast: Forecast
-    notices: Callable[[str], tuple[NewNotice, ...]]
+    notices: tuple[NewNotice, ...] = ()
     limit: UsageLimit | None = None
     link: LinkedTicket | None = None
     source: str = "web"

@@ -18,7 +18,7 @@ from typing import Any
 from kb.errors import Invalid
 from kb.people.person import email_address
 from kb.sla.policy import SlaPolicy
-from kb.text import clean_text, has_visible_text
+from kb.text import clean_text, clean_texts, has_visible_text
 from kb.tickets.attachments import validation
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.lifecycle import Message
@@ -45,10 +45,17 @@ class _Form:
 
     values: Mapping[str, str]
     limits: FormLimits
+    texts: Mapping[str, str] = field(init=False)
     errors: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.texts = clean_texts(self.values)
+
     def line(self, name: str) -> str:
-        return " ".join(clean_text(self.values.get(name, "")).split())
+        return " ".join(self.text(name).split())
+
+    def text(self, name: str) -> str:
+        return self.texts.get(name, "").strip()
 
     def refuse(self, name: str, sentence: str) -> None:
         self.errors.setdefault(name, sentence)
@@ -174,7 +181,7 @@ def _title(form: _Form) -> str:
 
 
 def _text(form: _Form, name: str, missing: str) -> str:
-    text = clean_text(form.values.get(name, "")).strip()
+    text = form.text(name)
     longest = form.limits.description
     if not has_visible_text(text):
         form.refuse(name, missing)

@@ -23,12 +23,12 @@ from kb.tickets.ticket import Draft
 
 
 def receipts(
-    number: str, draft: Draft, customer: Person, level: str, forecast: Forecast
+    draft: Draft, customer: Person, level: str, forecast: Forecast
 ) -> tuple[NewNotice, ...]:
-    """The confirmation of a new ticket: its number, level and due time."""
+    """The confirmation of a new ticket: its level and due time. Its number is added when saved."""
     first = first_due(forecast.target_rows)
     due = first.due_at.isoformat() if first and first.due_at else ""
-    facts = {"number": number, "level": level, "due": due, "zone": customer.zone}
+    facts = {"level": level, "due": due, "zone": customer.zone}
     own = {**facts, "guest": "yes"} if customer.guest else facts
     copies = [
         NewNotice("opened", address, facts)

@@ -93,18 +93,18 @@ def file_ticket(
     Unavailable when nothing could be saved.
     """
     once = filing_key(customer, key)
-    filed = repository.filed_by_key(once)
-    if filed is None:
-        try:
-            ticket = _new_ticket(repository, attachments, rules, draft, customer, now)
-            filed = repository.file(ticket, once)
-        except Invalid:
-            # Of one form that was sent twice at once, the first spends the last coupon.
-            filed = repository.filed_by_key(once)
-            if filed is None:
-                raise
+    draft_hash = fingerprint(draft)
+    try:
+        ticket = _new_ticket(repository, attachments, rules, draft, draft_hash, customer, now)
+        filed = repository.file(ticket, once)
+    except Invalid:
+        # Of one form that was sent twice, the first may have used the last coupon.
+        filed_before = repository.filed_by_key(once)
+        if filed_before is None:
+            raise
+        filed = filed_before
     serial, filed_as = filed
-    if once.key and filed_as != fingerprint(draft):
+    if filed_as != draft_hash:
         raise Conflict("This key was used for another ticket. Use a new key.", field="key")
     return serial
 
@@ -114,6 +114,7 @@ def _new_ticket(
     attachments: Attachments,
     rules: Rules,
     draft: Draft,
+    draft_hash: str,
     customer: Person,
     now: dt.datetime,
 ) -> NewTicket:
@@ -144,7 +145,7 @@ def _new_ticket(
         facts={
             "level": choice.level.key,
             "why": choice.why,
-            "filed_as": fingerprint(draft),
+            "filed_as": draft_hash,
         },
         attachments=attachments.put(draft.attachments),
     )
@@ -160,9 +161,7 @@ def _new_ticket(
         urgent=policy.urgent(choice.level, draft.severity),
         event=event,
         forecast=targets,
-        notices=lambda number: recipients.receipts(
-            number, draft, customer, choice.level.title, targets
-        ),
+        notices=recipients.receipts(draft, customer, choice.level.title, targets),
         limit=_unverified_limit(customer),
     )
 

@@ -10,7 +10,6 @@ import datetime as dt
 
 from kb import ids
 from kb.errors import Conflict, Invalid
-from kb.notifications.queue import NewNotice
 from kb.people.person import Person
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.tickets import drafts
@@ -172,13 +171,6 @@ def _part(
         urgent=level is not None and policy.urgent(level, ticket.severity),
         event=event,
         forecast=forecast((), history, rules.versions, at),
-        notices=_no_notices,
         link=LinkedTicket(ticket.ownership.serial, "split", since),
         source="split",
     )
-
-
-def _no_notices(number: str) -> tuple[NewNotice, ...]:
-    """The requester reads of the split in the ticket that it came from."""
-    del number
-    return ()

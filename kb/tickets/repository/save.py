@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
@@ -132,7 +133,9 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
     if new.draft.episode:
         end_episode(connection, new.draft.episode, new.customer_id, serial, at)
     _save_link(connection, serial, new.link, at)
-    add_notices(connection, serial, str(event_id), new.notices(ids.ticket_number(serial)), at)
+    number = {"number": ids.ticket_number(serial)}
+    notices = [replace(notice, facts={**number, **notice.facts}) for notice in new.notices]
+    add_notices(connection, serial, str(event_id), notices, at)
     save_key(connection, key, serial, event_id, at)
     return serial
 

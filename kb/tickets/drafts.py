@@ -208,17 +208,13 @@ def _type(form: _Form, policy: SlaPolicy) -> Type:
 def _severity(form: _Form, policy: SlaPolicy) -> str:
     value = form.line("severity")
     if value not in policy.severities:
-        form.refuse(
-            "severity",
-            unknown_severity(value, policy).sentence if value else "Choose a severity.",
-        )
+        form.refuse("severity", unknown_severity(value, policy).sentence)
     return value
 
 
 def unknown_severity(severity: str, policy: SlaPolicy) -> Invalid:
-    return Invalid(
-        f"Unknown severity {severity!r:.40}. {available(policy.severities)}", field="severity"
-    )
+    fault = f"Unknown severity {severity!r:.40}." if severity else "Choose a severity."
+    return Invalid(f"{fault} {available(policy.severities)}", field="severity")
 
 
 def _severity_detail(form: _Form, policy: SlaPolicy, today: dt.date | None) -> str:

@@ -180,8 +180,8 @@ STILL: dict[str, frozenset[str]] = {
             "webapp.editor -> kb.search.query",
         }
     ),
-    "only in": frozenset({}),
-    "sqlite": frozenset({}),
+    "only in": frozenset(),
+    "sqlite": frozenset(),
     "folder size": frozenset(
         {
             "indexer/readers",
@@ -201,8 +201,6 @@ STILL: dict[str, frozenset[str]] = {
     ),
     "notes": frozenset(
         {
-            "kb/sla",
-            "tests/sla",
             "webapp",
             "webapp/api",
         }
@@ -283,10 +281,8 @@ STILL: dict[str, frozenset[str]] = {
             "kb/database",
             "kb/people",
             "kb/search",
-            "kb/sla",
             "tests",
             "tests/search",
-            "tests/sla",
             "webapp",
             "webapp/agent",
             "webapp/api",

@@ -1,1 +1,1 @@
-"""Promises: who is promised what, and when it falls due."""
+"""Service level agreements: policies, business calendars, and the SLA targets of a ticket."""

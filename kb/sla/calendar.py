@@ -1,11 +1,10 @@
-"""When is it open, and when is a budget used up?
+"""Business calendars: business hours by the wall clock of one zone, turned into instants.
 
-A ``BusinessCalendar`` is wall-clock rules in one IANA zone: a week, holidays, closures, extra
-openings. It turns them into instants, counts elapsed real seconds and knows nothing of files,
-tickets or the time now.
+A ``BusinessCalendar`` is a week, holidays, closures and extra openings in an IANA zone. It counts
+elapsed real seconds and knows nothing of files, tickets or the current time.
 
-Nights when clocks change: a local time inside the spring gap moves to the first real instant after
-it; a repeated autumn time opens at its first and closes at its last occurrence.
+Clock changes: a local time inside the spring gap moves to the first real instant after it; a
+repeated autumn time opens at its first and closes at its last occurrence.
 """
 
 from __future__ import annotations
@@ -35,19 +34,18 @@ from kb.sla.open_time import (
     used_between,
 )
 
-#: Half-open, in seconds since local midnight by the clock on the wall; 86400 is 24:00.
+#: Half-open, in seconds since local midnight by the wall clock; 86400 is 24:00.
 WallSpan = tuple[int, int]
 
-TEN_YEARS = 3_653
-#: No walk is longer: a promise a century away is none.
-CENTURY = 36_525
+TEN_YEARS = 3_653  # days
+CENTURY = 36_525  # days; the search for an opening ends there
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _LAST_DAY = dt.date.max.toordinal() - 2
 
 
 @dataclass(frozen=True, slots=True)
 class SpecialHours:
-    """A closure or an extra opening on one date, or on the same date of every year (``year`` None)."""
+    """A closure or an extra opening on one date, or with ``year`` None on that date every year."""
 
     year: int | None
     month: int
@@ -62,10 +60,10 @@ class SpecialHours:
 
 @dataclass(frozen=True, slots=True)
 class BusinessCalendar:
-    """Opening hours. ``week`` holds seven tuples of spans, Monday first; ``holidays`` maps dates to
-    names.
+    """Business hours. ``week`` holds seven tuples of spans, Monday first; ``holidays`` maps dates
+    to names.
 
-    Immutable but for a memo of opening spans per local date, which no answer depends on.
+    Immutable except for a cache of the openings of each local date.
     """
 
     zone: ZoneInfo
@@ -83,22 +81,22 @@ class BusinessCalendar:
     )
 
     def __post_init__(self) -> None:
-        # A frozen dataclass has no other way to keep what it derives from its fields.
+        # A frozen dataclass has no other way to store what it derives from its fields.
         object.__setattr__(self, "_closed", _by_date(self.closed))
         object.__setattr__(self, "_extra", _by_date(self.extra))
 
     def add(self, start: dt.datetime, budget: Budget, pauses: Iterable[Pause] = ()) -> Derivation:
-        """The instant at which ``budget`` is used up, counted from ``start``, and why.
+        """The due time of ``budget`` from ``start`` on, with its derivation.
 
         Raises Invalid for a time without a zone and for a pause that ends before it starts.
         """
-        reasons = pause_intervals(pauses)
-        gaps = disjoint(reasons)
+        paused = pause_intervals(pauses)
+        gaps = disjoint(paused)
         first = to_timestamp(start)
         hours, seconds = self.measure(first, budget)
         end = due_at(hours, first, seconds, gaps)
         due = self.settle(end, budget)
-        spans = derive(hours, first, end, reasons)
+        spans = derive(hours, first, end, paused)
         if end is not None and due is not None:
             spans += derive(self, end, due)
         used = seconds if due is not None else _used_for_ever(hours, first, gaps)
@@ -107,29 +105,26 @@ class BusinessCalendar:
         )
 
     def used(self, start: dt.datetime, end: dt.datetime, pauses: Iterable[Pause] = ()) -> int:
-        """Seconds open and not paused from ``start`` to ``end``."""
+        """Seconds of business hours from ``start`` to ``end`` that no pause covers."""
         return used_between(
             self, to_timestamp(start), to_timestamp(end), disjoint(pause_intervals(pauses))
         )
 
-    def is_open(self, at: dt.datetime) -> bool:
-        second = to_timestamp(at)
-        opening = next(self.openings(second), None)
-        return opening is not None and opening[0] <= second
+    def is_open(self, time: dt.datetime) -> bool:
+        instant = to_timestamp(time)
+        opening = next(self.openings(instant), None)
+        return opening is not None and opening[0] <= instant
 
-    def next_open(self, at: dt.datetime) -> dt.datetime | None:
-        """``at`` itself when it is open then, else the next opening; None when there is none in ten
-        years.
-        """
-        opens = self._next_open(to_timestamp(at))
+    def next_open(self, time: dt.datetime) -> dt.datetime | None:
+        """The first open time from ``time`` on; None when ten years hold none."""
+        opens = self._next_open(to_timestamp(time))
         return None if opens is None else to_datetime(opens)
 
     def measure(self, start: int, budget: Budget) -> tuple[Hours, int]:
-        """``budget`` as seconds, and the hours on which they are counted.
+        """The hours on which ``budget`` is counted, and its seconds.
 
-        Days are counted on whole days of this zone, so that "3 business days" is the same time of
-        day whatever the length of a working day; the number of seconds depends on whether clocks
-        change on the way.
+        Days are counted on whole days of this zone, so that "3 business days" ends at the same time
+        of day whatever the length of a business day; the seconds depend on clock changes.
         """
         if budget.unit is Unit.OPEN_TIME:
             return self, budget.amount
@@ -137,22 +132,20 @@ class BusinessCalendar:
         return days, days.seconds(start, budget.amount)
 
     def settle(self, due: int | None, budget: Budget) -> int | None:
-        """Business days may end while it is closed: the promise then lasts until the next opening."""
+        """The due time of business days that end outside business hours: the next opening."""
         if due is None or budget.unit is not Unit.BUSINESS_DAYS:
             return due
         return self._next_open(due)
 
     def opens_within_ten_years(self, day: dt.date) -> bool:
-        """Whether a promise can be kept at all: something opens in the ten years from ``day``."""
+        """Whether the calendar opens at all in the ten years from ``day`` on."""
         first = day.toordinal()
         return any(self.day(first + n) for n in range(TEN_YEARS))
 
-    def openings(self, at: int) -> Iterator[Interval]:
-        """Openings that end after ``at``, in order of start; stops when nothing opens for ten
-        years.
-        """
+    def openings(self, after: int) -> Iterator[Interval]:
+        """Openings that end after this instant, by start; ends when ten years hold none."""
         # The day before may reach into this one when its midnight comes twice.
-        day = dt.datetime.fromtimestamp(at, self.zone).toordinal() - 1
+        day = dt.datetime.fromtimestamp(after, self.zone).toordinal() - 1
         last = min(day + CENTURY, _LAST_DAY)
         days = self._days
         empty = 0
@@ -162,14 +155,12 @@ class BusinessCalendar:
                 spans = self.day(day)
             empty = 0 if spans else empty + 1
             for span in spans:
-                if span[1] > at:
+                if span[1] > after:
                     yield span
             day += 1
 
     def day(self, ordinal: int) -> tuple[Interval, ...]:
-        """The openings of one local date as instants; a span that lies wholly in a spring gap is
-        gone.
-        """
+        """The openings of one local date; a span inside a spring gap does not exist."""
         spans = self._days.get(ordinal)
         if spans is None:
             if len(self._days) > CENTURY:
@@ -177,9 +168,9 @@ class BusinessCalendar:
             spans = self._days[ordinal] = self._instants(dt.date.fromordinal(ordinal))
         return spans
 
-    def why(self, at: int) -> str:
-        """Why it is open or closed at ``at``, in a few words."""
-        local = dt.datetime.fromtimestamp(at, self.zone)
+    def why(self, instant: int) -> str:
+        """The rule that makes this instant open or closed, in a few words."""
+        local = dt.datetime.fromtimestamp(instant, self.zone)
         date, second = local.date(), local.hour * 3600 + local.minute * 60 + local.second
         for special in _special(self._extra, date):
             if special.start <= second < special.end:
@@ -195,21 +186,21 @@ class BusinessCalendar:
             return str(holiday)
         return "opening hours" if any(start <= second < end for start, end in spans) else OUTSIDE
 
-    def _next_open(self, at: int) -> int | None:
-        for opens, _ in self.openings(at):
-            return max(opens, at)
+    def _next_open(self, instant: int) -> int | None:
+        for opens, _ in self.openings(instant):
+            return max(opens, instant)
         return None
 
     def _instants(self, date: dt.date) -> tuple[Interval, ...]:
-        found = []
+        openings = []
         for start, end in self._wall(date):
             opens, closes = (
                 opening_instant(self.zone, date, start),
                 closing_instant(self.zone, date, end),
             )
             if closes > opens:
-                found.append((opens, closes))
-        return tuple(found)
+                openings.append((opens, closes))
+        return tuple(openings)
 
     def _wall(self, date: dt.date) -> list[WallSpan]:
         """The rules of one date, weakest first: the week, holidays, closures, extra openings."""
@@ -231,7 +222,7 @@ class BusinessCalendar:
 
 @dataclass(frozen=True, slots=True)
 class WholeDays:
-    """Whole local days: those on which ``calendar`` opens at all, or with ``every`` all of them."""
+    """Whole local days: those on which ``calendar`` opens, or with ``every`` all of them."""
 
     calendar: BusinessCalendar
     every: bool
@@ -241,7 +232,7 @@ class WholeDays:
         return self.calendar.zone
 
     def seconds(self, start: int, count: int) -> int:
-        """From ``start`` to the same time of day ``count`` counted days later, in counted seconds."""
+        """Counted seconds from ``start`` to the same time of day ``count`` counted days later."""
         first = next(running(self, start), None)
         if first is None:
             return count * DAY
@@ -253,8 +244,8 @@ class WholeDays:
         end = closing_instant(self.zone, dt.date.fromordinal(target), wall)
         return used_between(self, start, end)
 
-    def openings(self, at: int) -> Iterator[Interval]:
-        day = dt.datetime.fromtimestamp(at, self.zone).toordinal() - 1
+    def openings(self, after: int) -> Iterator[Interval]:
+        day = dt.datetime.fromtimestamp(after, self.zone).toordinal() - 1
         last = min(day + CENTURY, _LAST_DAY)
         empty = 0
         while empty < TEN_YEARS and day <= last:
@@ -266,15 +257,15 @@ class WholeDays:
                     opening_instant(self.zone, date, 0),
                     opening_instant(self.zone, date, DAY),
                 )
-                if closes > max(at, opens):
+                if closes > max(after, opens):
                     yield opens, closes
             day += 1
 
-    def why(self, at: int) -> str:
+    def why(self, instant: int) -> str:
         if self.every:
             return "every day counts"
-        local = dt.datetime.fromtimestamp(at, self.zone)
-        return "business day" if self._counts(local.toordinal()) else self.calendar.why(at)
+        local = dt.datetime.fromtimestamp(instant, self.zone)
+        return "business day" if self._counts(local.toordinal()) else self.calendar.why(instant)
 
     def _counts(self, day: int) -> bool:
         return self.every or bool(self.calendar.day(day))
@@ -289,8 +280,8 @@ class WholeDays:
 
 @dataclass(frozen=True, slots=True)
 class CalendarVersions:
-    """Versions of one calendar, each in force from its instant on: an edit never rewrites what has
-    been counted.
+    """Versions of one calendar, each in force from its instant on, so that an edit never changes
+    time that has been counted.
     """
 
     versions: tuple[tuple[int, Hours], ...]
@@ -299,29 +290,28 @@ class CalendarVersions:
     def zone(self) -> ZoneInfo:
         return self.versions[-1][1].zone
 
-    def openings(self, at: int) -> Iterator[Interval]:
+    def openings(self, after: int) -> Iterator[Interval]:
         ends = [since for since, _ in self.versions[1:]] + [FOREVER]
         for (since, hours), end in zip(self.versions, ends, strict=True):
-            if end <= at:
+            if end <= after:
                 continue
-            for opens, closes in hours.openings(max(at, since)):
+            for opens, closes in hours.openings(max(after, since)):
                 if opens >= end:
                     break
                 yield max(opens, since), min(closes, end)
 
-    def why(self, at: int) -> str:
-        return next(
-            (h for since, h in reversed(self.versions) if since <= at), self.versions[0][1]
-        ).why(at)
+    def why(self, instant: int) -> str:
+        in_force = (hours for since, hours in reversed(self.versions) if since <= instant)
+        return next(in_force, self.versions[0][1]).why(instant)
 
 
 def opening_instant(zone: ZoneInfo, date: dt.date, wall: int) -> int:
-    """``wall`` seconds after midnight by the clock on the wall, at its first occurrence."""
+    """The first instant at which the wall clock shows ``wall`` seconds after midnight."""
     return _instant(zone, date, wall, last=False)
 
 
 def closing_instant(zone: ZoneInfo, date: dt.date, wall: int) -> int:
-    """``wall`` seconds after midnight by the clock on the wall, at its last occurrence."""
+    """The last instant at which the wall clock shows ``wall`` seconds after midnight."""
     return _instant(zone, date, wall, last=True)
 
 
@@ -330,7 +320,7 @@ def _instant(zone: ZoneInfo, date: dt.date, wall: int, *, last: bool) -> int:
     first, second = int(local.timestamp()), int(local.replace(fold=1).timestamp())
     if first <= second:
         return second if last else first
-    # In a gap fold 0 lands after the change and fold 1 before it: look for the change in between.
+    # In a gap fold 0 lies after the change and fold 1 before it: bisect for the change.
     after = zone_offset(zone, first)
     low, high = second, first
     while high - low > 1:
@@ -339,32 +329,33 @@ def _instant(zone: ZoneInfo, date: dt.date, wall: int, *, last: bool) -> int:
     return high
 
 
-def zone_offset(zone: ZoneInfo, at: int) -> int:
-    offset = dt.datetime.fromtimestamp(at, zone).utcoffset()
+def zone_offset(zone: ZoneInfo, instant: int) -> int:
+    """Seconds by which the wall clock is ahead of UTC."""
+    offset = dt.datetime.fromtimestamp(instant, zone).utcoffset()
     return 0 if offset is None else int(offset.total_seconds())
 
 
 def _without(spans: Iterable[WallSpan], cut: WallSpan) -> tuple[WallSpan, ...]:
-    found = []
+    parts = []
     for start, end in spans:
-        found += [(start, min(end, cut[0])), (max(start, cut[1]), end)]
-    return tuple(span for span in found if span[0] < span[1])
+        parts += [(start, min(end, cut[0])), (max(start, cut[1]), end)]
+    return tuple(part for part in parts if part[0] < part[1])
 
 
 def _special(
     rules: dict[tuple[int, int], list[SpecialHours]], date: dt.date
 ) -> Sequence[SpecialHours]:
-    found = rules.get((date.month, date.day))
-    return [special for special in found if special.matches(date)] if found else ()
+    candidates = rules.get((date.month, date.day), ())
+    return [special for special in candidates if special.matches(date)]
 
 
 def _by_date(rules: Iterable[SpecialHours]) -> dict[tuple[int, int], list[SpecialHours]]:
-    found: dict[tuple[int, int], list[SpecialHours]] = {}
+    by_date: dict[tuple[int, int], list[SpecialHours]] = {}
     for rule in rules:
-        found.setdefault((rule.month, rule.day), []).append(rule)
-    return found
+        by_date.setdefault((rule.month, rule.day), []).append(rule)
+    return by_date
 
 
 def _used_for_ever(hours: Hours, start: int, gaps: Sequence[Interval]) -> int:
-    """What is used before a pause without end, or before the last opening."""
+    """Seconds used before a pause without end, or before the last closing time."""
     return sum(closes - opens for opens, closes in running(hours, start, gaps))

@@ -1,7 +1,7 @@
-"""What do the ``[calendars.*]`` tables of a policy file say?
+"""Reader of the ``[calendars.*]`` tables of a policy file.
 
-Turns each into a BusinessCalendar and notes every mistake with its line. Dates, spans and holidays
-only; levels and the rest of the file are read by ``kb.sla.policy_file``.
+Turns each table into a BusinessCalendar and reports every mistake with its line. Levels and the
+rest of the file are read by ``kb.sla.policy_file``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from kb.toml_reader import TomlPath, TomlTable
 
 CALENDAR_FIELDS = ("zone", "week", "closed", "open", "holidays", "ics")
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-#: The largest calendar of closures that is read.
 MAX_ICS_BYTES = 2_000_000
 
 _SPAN = re.compile(r"(\d{2}):(\d{2})\s*[-–]\s*(\d{2}):(\d{2})")
@@ -32,7 +31,7 @@ _DATED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PolicyFileContext:
-    """Where the policy file lies, and the day from which ten years must hold an opening."""
+    """The folder of the policy file, and the day from which a calendar must open in ten years."""
 
     folder: Path
     today: dt.date
@@ -41,8 +40,8 @@ class PolicyFileContext:
 def read_calendar(
     table: TomlTable, around: PolicyFileContext, sources: list[bytes]
 ) -> BusinessCalendar | None:
-    """None when something is wrong; ``sources`` gains the content of every further file that was
-    read.
+    """The calendar, or None after a mistake. The content of each further file is appended to
+    ``sources``.
     """
     before = len(table.file.mistakes)
     table.only(CALENDAR_FIELDS)
@@ -50,18 +49,18 @@ def read_calendar(
     week = _week(table)
     closed = _special(table, "closed") + _ics(table, zone, around.folder, sources)
     holidays = _holidays(table)
-    found = BusinessCalendar(
+    calendar = BusinessCalendar(
         zone, week, closed, _special(table, "open"), holidays, str(table.path[-1])
     )
     if len(table.file.mistakes) > before:
         return None
-    if not found.opens_within_ten_years(around.today):
+    if not calendar.opens_within_ten_years(around.today):
         table.wrong(
-            f"{table.name} does not open once in the next ten years; give it opening hours in "
-            f"'week' or 'open'."
+            f"{table.name} does not open in the next ten years. Add business hours in 'week' or "
+            f"'open'."
         )
         return None
-    return found
+    return calendar
 
 
 def _zone(table: TomlTable) -> ZoneInfo:
@@ -72,7 +71,7 @@ def _zone(table: TomlTable) -> ZoneInfo:
         # ZoneInfo raises ZoneInfoNotFoundError for an unknown name, ValueError or OSError for a
         # name that is a path.
         table.wrong(
-            f"There is no time zone {key!r}; give an IANA name such as 'Europe/Berlin'.", "zone"
+            f"Time zone {key!r} not found. Use an IANA name such as 'Europe/Berlin'.", "zone"
         )
         return ZoneInfo("UTC")
 
@@ -86,21 +85,22 @@ def _week(table: TomlTable) -> tuple[tuple[WallSpan, ...], ...]:
 
 
 def _day(week: TomlTable, name: str) -> tuple[WallSpan, ...]:
-    """The spans of one weekday, sorted; touching ones stay apart, overlapping ones are a mistake."""
-    found: list[tuple[WallSpan, TomlPath, str]] = []
+    """The spans of one weekday by start. Spans may touch; an overlap is a mistake."""
+    spans: list[tuple[WallSpan, TomlPath, str]] = []
     for place, text in week.words(name):
         span = parse_wall_span(text)
         if span is None:
             week.file.wrong(
-                place, f"{name}: {text!r} is no span; write it like '09:00-17:00', up to 24:00."
+                place,
+                f"{name}: {text!r} is not a time range. Write it like '09:00-17:00', up to 24:00.",
             )
         else:
-            found.append((span, place, text))
-    found.sort(key=lambda row: row[0])
-    for (one, _, first), (other, place, second) in pairwise(found):
-        if other[0] < one[1]:
-            week.file.wrong(place, f"{name}: {first!r} and {second!r} overlap; make them one span.")
-    return tuple(span for span, _, _ in found)
+            spans.append((span, place, text))
+    spans.sort(key=lambda row: row[0])
+    for (earlier, _, first), (later, place, second) in pairwise(spans):
+        if later[0] < earlier[1]:
+            week.file.wrong(place, f"{name}: {first!r} and {second!r} overlap. Merge them.")
+    return tuple(span for span, _, _ in spans)
 
 
 def parse_wall_span(text: str) -> WallSpan | None:
@@ -108,28 +108,27 @@ def parse_wall_span(text: str) -> WallSpan | None:
     >>> wall_span("22:00-24:00"), wall_span("17:00-09:00")
     ((79200, 86400), None)
     """
-    found = _SPAN.fullmatch(text)
-    if found is None:
+    match = _SPAN.fullmatch(text)
+    if match is None:
         return None
-    h1, m1, h2, m2 = map(int, found.groups())
+    h1, m1, h2, m2 = map(int, match.groups())
     start, end = h1 * 3600 + m1 * 60, h2 * 3600 + m2 * 60
     return (start, end) if m1 < 60 and m2 < 60 and start < end <= DAY else None
 
 
 def _special(table: TomlTable, key: str) -> tuple[SpecialHours, ...]:
-    found = []
+    hours = []
     for place, text in table.words(key):
         special = parse_special_hours(text)
         if special is None:
             sentence = (
-                f"{text!r} is not understood; write '2026-12-25', '2026-12-24 12:00-24:00' or "
-                f"'yearly 01-01', "
-                "and a name behind it if you like."
+                f"{text!r} is not a valid date. Write '2026-12-25', '2026-12-24 12:00-24:00' or "
+                "'yearly 01-01', optionally followed by a name."
             )
             table.file.wrong(place, sentence)
         else:
-            found.append(special)
-    return tuple(found)
+            hours.append(special)
+    return tuple(hours)
 
 
 def parse_special_hours(text: str) -> SpecialHours | None:
@@ -137,10 +136,10 @@ def parse_special_hours(text: str) -> SpecialHours | None:
     >>> special_hours("yearly 12-31 12:00-24:00 New Year's Eve")
     SpecialHours(year=None, month=12, day=31, start=43200, end=86400, why="New Year's Eve")
     """
-    found = _DATED.fullmatch(text.strip())
-    if found is None:
+    match = _DATED.fullmatch(text.strip())
+    if match is None:
         return None
-    year, month, day, span, why = found.groups()
+    year, month, day, span, why = match.groups()
     wall = parse_wall_span(span) if span else (0, DAY)
     try:
         # 2028 is a leap year, so that "yearly 02-29" is a date.
@@ -156,23 +155,23 @@ def _holidays(table: TomlTable) -> Mapping[dt.date, str]:
     text = table.text("holidays", "")
     if not text:
         return {}
-    # Here because the library takes longer to import than most commands take to run.
+    # Imported here because that takes longer than most commands run.
     import holidays
 
     country, _, subdivision = text.partition("-")
     try:
         # A HolidayBase is a dict that fills itself year by year as it is asked.
-        found: Mapping[dt.date, str] = holidays.country_holidays(
+        calendar: Mapping[dt.date, str] = holidays.country_holidays(
             country, subdiv=subdivision or None, language="en_US"
         )
     except NotImplementedError:
         sentence = (
-            f"There are no holidays {text!r}; give a country such as 'DE' or a country and "
-            f"region such as 'DE-BE'."
+            f"Holidays {text!r} not found. Use a country such as 'DE', or a country and region "
+            f"such as 'DE-BE'."
         )
         table.wrong(sentence, "holidays")
         return {}
-    return found
+    return calendar
 
 
 def _ics(
@@ -186,11 +185,11 @@ def _ics(
         text = data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        table.wrong(f"Cannot read {name!r} beside the policy file: {reason}.", "ics")
+        table.wrong(f"Cannot read {name!r} next to the policy file: {reason}.", "ics")
         return ()
     if len(data) > MAX_ICS_BYTES:
         table.wrong(
-            f"{name!r} is larger than {MAX_ICS_BYTES // 1_000_000} MB; keep only the closures in it.",
+            f"{name!r} is larger than {MAX_ICS_BYTES // 1_000_000} MB. Keep only the closures in it.",
             "ics",
         )
         return ()

@@ -1,7 +1,7 @@
-"""`kb sla`: is the policy file sound, and how does a due time come about?
+"""`kb sla`: check a policy file, explain a due time, try another policy.
 
-Each command is one library call and printing: results to stdout, exit code 0 good, 1 findings, 2
-wrong usage.
+Each command is one library call and its output. Results go to stdout; the exit code is 0 for good,
+1 for findings, 2 for wrong usage.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def sla() -> None:
-    """Promises: check the policy file, explain a due time, try another policy."""
+    """SLA policies: check a file, explain a due time, try another policy."""
 
 
 @sla.command("check")
 @click.argument("file", type=_FILE, required=False)
 @click.pass_context
 def check_policy(ctx: click.Context, file: Path | None) -> None:
-    """Name every mistake of a policy FILE (default: that of the settings) with its line; exit 1
+    """Report every mistake in a policy FILE (default: the configured one) with its line; exit 1
     when there is one.
     """
     if file is None:
         file = load_settings().policies_file
         if not file.exists():
             raise Misconfigured(
-                f"There is no policy file {file}; name one, or set KB_POLICIES or KB_CONTENT."
+                f"Policy file {file} not found. Name one, or set KB_POLICIES or KB_CONTENT."
             )
     try:
         policy = load_policy(file)
     except Misconfigured as error:
         click.echo(error.sentence)
         ctx.exit(1)
-    click.echo(f"{file}: no mistake; {_contents(policy)}.")
+    click.echo(f"{file}: no mistakes; {_contents(policy)}.")
 
 
 def _contents(policy: SlaPolicy) -> str:
@@ -72,8 +72,8 @@ def _plural(word: str, count: int) -> str:
 
 
 @sla.command("explain")
-@click.option("--policies", type=_FILE, help="The policy file; default: the one in the settings.")
-@click.option("--ticket", metavar="NUMBER", help="Explain every promise of this ticket instead.")
+@click.option("--policies", type=_FILE, help="The policy file; default: the configured one.")
+@click.option("--ticket", metavar="NUMBER", help="Explain every SLA target of this ticket instead.")
 @click.option("--calendar", metavar="NAME", help="The calendar to count on.")
 @click.option("--budget", metavar="TIME", help="Such as 8h, 1h30m, 3bd (business days), 14d.")
 @click.option("--start", metavar="ISO", help="Such as 2026-06-05T09:00:00+02:00.")
@@ -82,7 +82,7 @@ def _plural(word: str, count: int) -> str:
     "pauses",
     multiple=True,
     metavar="FROM/TO",
-    help="Not counted; without TO: open-ended.",
+    help="Time that does not count; open-ended without TO.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole derivation as JSON.")
 def explain_due_time(
@@ -95,20 +95,20 @@ def explain_due_time(
     *,
     as_json: bool,
 ) -> None:
-    """Show when a budget is used up, and every span that counted or did not."""
+    """Show when a budget is used up, and every span that counts or does not count."""
     if ticket is not None:
         _explain_ticket(ticket, as_json=as_json)
         return
     if calendar is None or budget is None or start is None:
         raise click.UsageError("Give --ticket, or --calendar, --budget and --start.")
-    found = _calendar(load_policy(policies or load_settings().policies_file), calendar)
-    reckoning = found.add(
+    hours = _calendar(load_policy(policies or load_settings().policies_file), calendar)
+    derivation = hours.add(
         _instant(start, "--start"), _budget(budget), [_pause(text) for text in pauses]
     )
     if as_json:
-        click.echo(json.dumps(_json(reckoning, found.zone), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(_json(derivation, hours.zone), indent=2, ensure_ascii=False))
     else:
-        click.echo("\n".join(_lines(reckoning, found.zone)))
+        click.echo("\n".join(_lines(derivation, hours.zone)))
 
 
 def _explain_ticket(number: str, *, as_json: bool) -> None:
@@ -127,7 +127,7 @@ def _explain_ticket(number: str, *, as_json: bool) -> None:
     for target in targets:
         click.echo("\n".join(["", *explain.target_lines(target)]))
     if not targets:
-        click.echo("Nothing is promised for this ticket.")
+        click.echo("This ticket has no SLA targets.")
 
 
 @sla.command("dry-run")
@@ -135,56 +135,55 @@ def _explain_ticket(number: str, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
-    """Say which verdicts over all tickets would change under other policies; exit 1 when one does.
+    """Show which SLA results of all tickets would change under other policies; exit 1 when one
+    does.
 
-    Nothing is written. Levels stay as they were given; due times that move without a change of
-    verdict are counted.
+    Nothing is written. Tickets keep their levels. Due times that move without changing a result are
+    counted.
     """
     other, changed, moved = load_policy(policies), 0, 0
     centre = HelpCentre.open(load_settings())
     with contextlib.closing(centre):
-        for number, found in centre.desk.replay(other, now=_now()):
-            if isinstance(found, str):
+        for number, result in centre.desk.replay(other, now=_now()):
+            if isinstance(result, str):
                 changed += 1
-                click.echo(
-                    json.dumps({"ticket": number, "error": found})
-                    if as_json
-                    else f"{number}  {found}"
-                )
+                error = json.dumps({"ticket": number, "error": result})
+                click.echo(error if as_json else f"{number}  {result}")
                 continue
-            moved += sum(not one.verdict for one in found)
-            changed += sum(one.verdict for one in found)
-            for one in found:
-                if one.verdict:
-                    click.echo(
-                        _difference_json(number, one) if as_json else _difference(number, one)
-                    )
+
+            verdicts = [change for change in result if change.verdict]
+            changed += len(verdicts)
+            moved += len(result) - len(verdicts)
+            for change in verdicts:
+                click.echo(
+                    _change_json(number, change) if as_json else _change_line(number, change)
+                )
     click.echo(
-        f"Verdicts that would change: {changed}. Due times that would only move: {moved}.",
+        f"SLA results that would change: {changed}. Due times that would only move: {moved}.",
         err=as_json,
     )
     ctx.exit(1 if changed else 0)
 
 
-def _difference(number: str, one: VerdictChange) -> str:
-    dues = f"due {explain.utc_text(one.due_before)} -> {explain.utc_text(one.due_after)}"
+def _change_line(number: str, change: VerdictChange) -> str:
+    dues = f"due {explain.utc_text(change.due_before)} -> {explain.utc_text(change.due_after)}"
     return (
-        f"{number}  {one.target} {one.cycle}: {one.before or 'nothing'} -> "
-        f"{one.after or 'nothing'} ({dues})"
+        f"{number}  {change.target} {change.cycle}: {change.before or 'nothing'} -> "
+        f"{change.after or 'nothing'} ({dues})"
     )
 
 
-def _difference_json(number: str, one: VerdictChange) -> str:
+def _change_json(number: str, change: VerdictChange) -> str:
     dues = {
-        "due_before": explain.utc_text(one.due_before),
-        "due_after": explain.utc_text(one.due_after),
+        "due_before": explain.utc_text(change.due_before),
+        "due_after": explain.utc_text(change.due_after),
     }
     values = {
         "ticket": number,
-        "target": one.target,
-        "cycle": one.cycle,
-        "before": one.before,
-        "after": one.after,
+        "target": change.target,
+        "cycle": change.cycle,
+        "before": change.before,
+        "after": change.after,
     }
     return json.dumps(values | dues)
 
@@ -196,30 +195,31 @@ def _now() -> dt.datetime:
 def _calendar(policy: SlaPolicy, name: str) -> BusinessCalendar:
     if name not in policy.calendars:
         raise Invalid(
-            f"There is no calendar {name!r}; {nearest(name, policy.calendars)}", field="calendar"
+            f"Calendar {name!r} not found; {nearest(name, policy.calendars)}", field="calendar"
         )
     return policy.calendars[name]
 
 
 def _budget(text: str) -> Budget:
-    found = parse_budget(text)
-    if found is None:
+    budget = parse_budget(text)
+    if budget is None:
         raise Invalid(
-            f"--budget: {text!r} is no time; write '8h', '1h30m', '3bd' or '14d'.", field="budget"
+            f"--budget: {text!r} is not a duration. Write '8h', '1h30m', '3bd' or '14d'.",
+            field="budget",
         )
-    return found
+    return budget
 
 
 def _instant(text: str, option: str) -> dt.datetime:
     try:
-        found = dt.datetime.fromisoformat(text)
-        if found.tzinfo is not None:
-            return found.astimezone(dt.UTC)
+        time = dt.datetime.fromisoformat(text)
+        if time.tzinfo is not None:
+            return time.astimezone(dt.UTC)
     except (ValueError, OverflowError):
         pass
     sentence = (
-        f"{option}: {text!r} is no instant; write it like '2026-06-05T09:00:00+02:00', "
-        f"with its offset."
+        f"{option}: {text!r} is not a date and time with an offset. "
+        f"Write it like '2026-06-05T09:00:00+02:00'."
     )
     raise Invalid(sentence, field=option.removeprefix("--"))
 
@@ -228,20 +228,20 @@ def _pause(text: str) -> Pause:
     start, slash, end = text.partition("/")
     if not slash:
         raise Invalid(
-            f"--pause: {text!r} is no pause; write FROM/TO, or FROM/ for an open-ended one.",
+            f"--pause: {text!r} is not a pause. Write FROM/TO, or FROM/ for an open-ended pause.",
             field="pause",
         )
     return Pause(_instant(start, "--pause"), _instant(end, "--pause") if end else None)
 
 
-def _json(reckoning: Derivation, zone: ZoneInfo) -> dict[str, Any]:
+def _json(derivation: Derivation, zone: ZoneInfo) -> dict[str, Any]:
     return {
-        "start": _iso(reckoning.start, zone),
-        "due": _iso(reckoning.due, zone),
-        "used_seconds": reckoning.used_seconds,
-        "remaining_seconds": reckoning.remaining_seconds,
-        "budget_seconds": reckoning.budget_seconds,
-        "spans": [_span(span, zone) for span in reckoning.spans],
+        "start": _iso(derivation.start, zone),
+        "due": _iso(derivation.due, zone),
+        "used_seconds": derivation.used_seconds,
+        "remaining_seconds": derivation.remaining_seconds,
+        "budget_seconds": derivation.budget_seconds,
+        "spans": [_span(span, zone) for span in derivation.spans],
     }
 
 
@@ -254,16 +254,17 @@ def _iso(moment: dt.datetime | None, zone: ZoneInfo) -> str | None:
     return None if moment is None else moment.astimezone(zone).isoformat()
 
 
-def _lines(reckoning: Derivation, zone: ZoneInfo) -> list[str]:
-    remaining = (
-        f"none; {duration(reckoning.remaining_seconds)} of "
-        f"{duration(reckoning.budget_seconds)} remain"
+def _lines(derivation: Derivation, zone: ZoneInfo) -> list[str]:
+    due = (
+        f"none, {duration(derivation.remaining_seconds)} of "
+        f"{duration(derivation.budget_seconds)} remaining"
     )
-    due = remaining if reckoning.due is None else _shown(reckoning.due, zone)
-    head = [f"Start: {_shown(reckoning.start, zone)}", f"Due:   {due}"]
-    return head + [f"  {span_text(span, zone)}" for span in compact(reckoning.spans)]
+    if derivation.due is not None:
+        due = _local_text(derivation.due, zone)
+    head = [f"Start: {_local_text(derivation.start, zone)}", f"Due:   {due}"]
+    return head + [f"  {span_text(span, zone)}" for span in compact(derivation.spans)]
 
 
-def _shown(moment: dt.datetime, zone: ZoneInfo) -> str:
+def _local_text(moment: dt.datetime, zone: ZoneInfo) -> str:
     local = moment.astimezone(zone)
     return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S %Z}"

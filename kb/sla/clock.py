@@ -1,8 +1,9 @@
-"""Which promises of a ticket run, are paused, were met or broken?
+"""SLA clock: the SLA targets of a ticket, computed from its history.
 
-A pure function of what happened, the versions of the policy and ``now``; nothing is stored here.
-The ticket store makes ``SlaEvent``s from its rows. Not for telling anybody: ``kb.sla.target`` names
-the instants at which to.
+``targets_at`` is a pure function of events, policy versions and ``now``: it replays the events and
+returns targets that run, are paused, were met or breached. The ticket repository makes
+``SlaEvent``s from its rows. Nothing is stored or sent here; ``kb.sla.target`` names the instants of
+warnings.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ class SlaEventKind(StrEnum):
     RESUMED = "resumed"
     RESOLVED = "resolved"  # by the customer: closed, which ends open targets without a verdict
     CANCELLED = "cancelled"
-    VOIDED = "voided"  # spam or duplicate: nothing was promised
+    VOIDED = "voided"  # spam or duplicate: no target counts
     REOPENED = "reopened"
     LEVEL_CHANGED = "level_changed"  # with level, perhaps change
     NO_ANSWER_NEEDED = "no_answer_needed"  # a thank-you
@@ -42,7 +43,7 @@ class SlaEventKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SlaEvent:
-    """Something that happened to a ticket and may matter to its promises."""
+    """An event of a ticket that may affect its targets."""
 
     at: dt.datetime
     kind: SlaEventKind
@@ -50,49 +51,49 @@ class SlaEvent:
     reason: str = ""  # the key of a Reason of the policy
     by_agent: bool = False
     public: bool = True
-    automatic: bool = False  # an auto-reply or a bot: never an answer, never a question
+    automatic: bool = False  # an auto-reply or a bot: neither answers nor asks
     until: dt.datetime | None = None  # the reminder date on which a pause ends by itself
-    change: LevelChange | None = None  # None: as the new level says
+    change: LevelChange | None = None  # None: the default of the new level
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy in force from ``effective`` on."""
+    """A policy that is in force from ``effective`` on."""
 
     effective: dt.datetime
     policy: SlaPolicy
 
 
 def first_response_due(policy: SlaPolicy, level_key: str, start: dt.datetime) -> Derivation:
-    """By when a ticket accepted at ``start`` is answered first; no due time when the level promises
-    none.
+    """The due time of the first response to a ticket accepted at ``start``.
 
-    Raises Invalid for an unknown level or a time without a zone.
+    There is none when the level has no such target. Raises Invalid for an unknown level or a time
+    without a zone.
     """
     level = policy.level(level_key)
     if level.first_response is None:
-        at = to_datetime(to_timestamp(start))
-        return Derivation(at, None, (), 0, 0)
+        return Derivation(to_datetime(to_timestamp(start)), None, (), 0, 0)
     return policy.calendar(level).add(start, level.first_response)
 
 
-def is_open(policy: SlaPolicy, level_key: str, at: dt.datetime) -> bool:
-    return policy.calendar(policy.level(level_key)).is_open(at)
+def is_open(policy: SlaPolicy, level_key: str, time: dt.datetime) -> bool:
+    return policy.calendar(policy.level(level_key)).is_open(time)
 
 
-def next_open(policy: SlaPolicy, level_key: str, at: dt.datetime) -> dt.datetime | None:
-    return policy.calendar(policy.level(level_key)).next_open(at)
+def next_open(policy: SlaPolicy, level_key: str, time: dt.datetime) -> dt.datetime | None:
+    return policy.calendar(policy.level(level_key)).next_open(time)
 
 
 def targets_at(
     events: Iterable[SlaEvent], policies: SlaPolicy | Sequence[PolicyVersion], now: dt.datetime
 ) -> tuple[Target, ...]:
-    """The targets of one ticket as they stand at ``now``: first responses, next responses,
-    resolutions, by cycle.
+    """The targets of one ticket at ``now``: first responses, next responses and resolutions, each
+    by cycle.
 
-    Events may come in any order; those after ``now`` have not happened yet. Levels keep the budget
-    of the policy in force when they were given; calendars follow each new version from its day on.
-    Raises Invalid for a level that the policy in force does not have.
+    Events may come in any order; those after ``now`` are ignored. A target keeps the budget of the
+    policy that was in force when its level was assigned, while its calendar follows each policy
+    version from that version's start on. Raises Invalid for a level that the policy in force does
+    not have.
     """
     history = _History(_versions(policies))
     until = to_timestamp(now)
@@ -101,9 +102,10 @@ def targets_at(
     ):
         if at <= until:
             _HANDLERS[event.kind](history, at, event)
+
     order = list(Goal)
-    found = [_target(history, run, until) for run in history.runs]
-    return tuple(sorted(found, key=lambda target: (order.index(target.goal), target.cycle)))
+    targets = [_target(history, run, until) for run in history.runs]
+    return tuple(sorted(targets, key=lambda target: (order.index(target.goal), target.cycle)))
 
 
 def _versions(policies: SlaPolicy | Sequence[PolicyVersion]) -> list[tuple[int, SlaPolicy]]:
@@ -128,7 +130,7 @@ class _Run:
     breached_at: int | None = None
     grace: bool = False
     original: int | None = None
-    due: int | None = None  # kept from the end on; what happens later cannot move it
+    due: int | None = None  # fixed once the target has ended: later events cannot move it
 
 
 @dataclass(slots=True)
@@ -140,7 +142,7 @@ class _Pause:
 
 @dataclass(slots=True)
 class _History:
-    """What has happened so far."""
+    """The state of the replay after the events so far."""
 
     versions: list[tuple[int, SlaPolicy]]
     runs: list[_Run] = field(default_factory=list)
@@ -152,32 +154,37 @@ class _History:
     void: bool = False
 
     def policy(self, at: int) -> SlaPolicy:
-        """The version in force at ``at``; before the first one, the first."""
+        """The version in force at an instant; the first version also applies before its start."""
         return next(
             (policy for since, policy in reversed(self.versions) if since <= at),
             self.versions[0][1],
         )
 
     def measure(self, level: Level, at: int, budget: Budget) -> tuple[Hours, int, Hours | None]:
-        """Hours on which ``budget`` counts from ``at``, its seconds, and where business days
-        settle.
+        """The hours on which ``budget`` counts from ``at``, its seconds, and the hours to whose next
+        opening a budget of business days moves on.
         """
         if (
             len(self.versions) == 1 and budget.unit is Unit.OPEN_TIME
         ):  # nearly always, and counted for every event
             return self.versions[0][1].calendars[level.calendar], budget.amount, None
+
         calendars = [
-            (since, policy.calendars.get(level.calendar)) for since, policy in self.versions
+            (since, policy.calendars[level.calendar])
+            for since, policy in self.versions
+            if level.calendar in policy.calendars
         ]
-        known = [(since, calendar) for since, calendar in calendars if calendar is not None]
-        ruling = next((calendar for since, calendar in reversed(known) if since <= at), known[0][1])
-        hours, seconds = ruling.measure(at, budget)
-        settles: Hours | None = ruling if budget.unit is Unit.BUSINESS_DAYS else None
-        if len(known) > 1:
+        in_force = next(
+            (calendar for since, calendar in reversed(calendars) if since <= at), calendars[0][1]
+        )
+        hours, seconds = in_force.measure(at, budget)
+        settles: Hours | None = in_force if budget.unit is Unit.BUSINESS_DAYS else None
+        if len(calendars) > 1:
             hours = CalendarVersions(
-                tuple((since, calendar.measure(at, budget)[0]) for since, calendar in known)
+                tuple((since, calendar.measure(at, budget)[0]) for since, calendar in calendars)
             )
-            settles = CalendarVersions(tuple(known)) if settles else None
+            settles = CalendarVersions(tuple(calendars)) if settles else None
+
         return hours, seconds, settles
 
     def basis(self, level: Level, at: int, budget: Budget) -> Basis:
@@ -191,7 +198,7 @@ class _History:
         return next((run for run in reversed(self.runs) if run.goal is goal), None)
 
     def start(self, goal: Goal, at: int) -> None:
-        """Starts ``goal`` unless it runs already or the level does not promise it."""
+        """Starts a target unless it runs already or the level has none for this goal."""
         last = self.last(goal)
         budget = self.level.budget(goal) if self.level else None
         if self.level and budget and (last is None or last.state is not None):
@@ -199,7 +206,7 @@ class _History:
             self.runs.append(_Run(goal, cycle, self.level, at, self.basis(self.level, at, budget)))
 
     def paused(self, run: _Run) -> Basis:
-        """The basis of ``run`` with the pauses known by now that hold for its goal."""
+        """The basis of ``run`` with the pauses so far that apply to its goal."""
         pauses = tuple(
             (pause.start, pause.end, pause.reason.title)
             for pause in self.pauses
@@ -251,15 +258,15 @@ def _paused(history: _History, at: int, event: SlaEvent) -> None:
     if history.level is None or history.closed is not None:
         return
     history.resume(at)
-    known = history.policy(at).reasons.get(event.reason)
-    reason = known or (
+    configured = history.policy(at).reasons.get(event.reason)
+    reason = configured or (
         _CUSTOMER if event.reason == CUSTOMER else Reason(event.reason, event.reason or "paused")
     )
     end = FOREVER if event.until is None else max(at, to_timestamp(event.until))
     history.pauses.append(_Pause(at, end, reason))
 
 
-#: The reason that every site has, whether its policies list one or not.
+#: The reason that every site has, whether or not its policies list it.
 CUSTOMER = "customer"
 _CUSTOMER = Reason(CUSTOMER, "waiting for the customer", until_reply=True)
 
@@ -299,7 +306,7 @@ def _reopened(history: _History, at: int, event: SlaEvent) -> None:
 
 
 def _resume_resolution(history: _History, at: int) -> None:
-    """A new cycle that keeps what was used, and grants grace when less than that is left."""
+    """Starts a cycle that keeps the used time, with a grace period when less than that is left."""
     last, level = history.last(Goal.RESOLUTION), history.level
     if level is None or last is None or level.reopen_resets or level.resolution is None:
         history.start(Goal.RESOLUTION, at)
@@ -334,7 +341,7 @@ def _level_changed(history: _History, at: int, event: SlaEvent) -> None:
 
 
 def _move(history: _History, run: _Run, at: int, level: Level, change: LevelChange) -> None:
-    """Counts an open target on under another level; a breach that has happened stays one."""
+    """Continues an open target under another level; a breach that has happened stays one."""
     before = history.paused(run)
     due = before.due()
     if run.breached_at is None and due is not None and at > due:
@@ -357,14 +364,14 @@ def _move(history: _History, run: _Run, at: int, level: Level, change: LevelChan
 
 
 def _same_share(basis: Basis, before: Basis, at: int) -> Basis:
-    """``basis`` with as much of its budget used as of the budget ``before``."""
+    """``basis`` with the same share of its budget used as of the budget ``before``."""
     total = before.used_before + before.seconds
     used = basis.seconds * min(before.used(at), total) // total
     return Basis(basis.hours, basis.start, basis.seconds - used, used, (), basis.settles)
 
 
 def _grant(history: _History, run: _Run, at: int, used: int) -> None:
-    """Some open time from ``at`` on, because what is left is nothing or too little to act."""
+    """A grace period from ``at`` on, since too little time is left for anybody to act."""
     if run.original is None:
         run.original = history.paused(run).due()
     hours, seconds, _ = history.measure(run.level, at, Budget(run.level.grace))

@@ -1,8 +1,7 @@
-"""How do the promises of one ticket add up, in words, and which verdicts would another policy have
-given?
+"""Explanations: how due times were calculated, and which results another policy would change.
 
-Pure: targets and histories in, lines and differences out, for `kb sla explain --ticket` and `kb sla
-dry-run`. Nothing is read or written here.
+Targets and histories in, lines of text, JSON and differences out, for `kb sla explain --ticket` and
+`kb sla dry-run`. Pure: nothing is read or written here.
 """
 
 from __future__ import annotations
@@ -23,8 +22,9 @@ from kb.sla.target import Target, TargetState
 
 @dataclass(frozen=True, slots=True)
 class VerdictChange:
-    """One target of one ticket whose verdict or due time another policy changes. Empty: there is no
-    such target.
+    """A target whose result or due time another policy changes.
+
+    ``before`` or ``after`` is empty when the target does not exist under that policy.
     """
 
     target: str
@@ -36,24 +36,23 @@ class VerdictChange:
 
     @property
     def verdict(self) -> bool:
-        """Whether more than the due time changes."""
+        """Whether the result changes, and not only the due time."""
         return self.before != self.after
 
 
 def target_lines(target: Target) -> list[str]:
-    """The ledger of one target: what, at which level, how it stands, and every span."""
+    """How the due time of one target was calculated: state, times, and every span."""
     zone = target.basis.hours.zone
-    due = (
-        _shown(target.due, zone)
-        if target.due
-        else f"none; {duration(max(0, target.remaining_seconds))} remain"
-    )
+    due = f"none, {duration(max(0, target.remaining_seconds))} remaining"
+    if target.due is not None:
+        due = _local_text(target.due, zone)
+
     head = f"{target.goal.value} {target.cycle}, level {target.level.title}: {target.state.value}"
-    lines = [head, f"  from {_shown(target.started, zone)}, due {due}"]
+    lines = [head, f"  started {_local_text(target.started, zone)}, due {due}"]
     if target.grace and target.original_due is not None:
-        lines.append(f"  put off: it would have been due {_shown(target.original_due, zone)}")
+        lines.append(f"  grace period; originally due {_local_text(target.original_due, zone)}")
     if target.ended is not None:
-        lines.append(f"  ended {_shown(target.ended, zone)}")
+        lines.append(f"  ended {_local_text(target.ended, zone)}")
     used = f"  used {duration(target.used_seconds)} of {duration(target.budget_seconds)}"
     return [*lines, used, *(f"    {span_text(span, zone)}" for span in compact(target.spans()))]
 
@@ -90,29 +89,32 @@ def verdict_changes(
     other: SlaPolicy,
     now: dt.datetime,
 ) -> tuple[VerdictChange, ...]:
-    """What changes if ``other`` had held all the time. Raises Invalid for a level that ``other``
-    does not have.
+    """What would differ if ``other`` had always been the policy.
+
+    Raises Invalid for a level that ``other`` does not have.
     """
     events = tuple(history)
-    before = {(t.goal.value, t.cycle): t for t in _known(events, versions, now)}
+    before = {(t.goal.value, t.cycle): t for t in _actual(events, versions, now)}
     after = {(t.goal.value, t.cycle): t for t in clock.targets_at(events, other, now)}
-    found = [
-        _difference(key, before.get(key), after.get(key))
+    changes = [
+        _change(key, before.get(key), after.get(key))
         for key in sorted(before.keys() | after.keys())
     ]
-    return tuple(one for one in found if one.verdict or one.due_before != one.due_after)
+    return tuple(
+        change for change in changes if change.verdict or change.due_before != change.due_after
+    )
 
 
-def _known(
+def _actual(
     events: Sequence[SlaEvent], versions: Sequence[PolicyVersion], now: dt.datetime
 ) -> tuple[Target, ...]:
     try:
         return clock.targets_at(events, versions, now)
-    except Invalid:  # a level that today's policies do not know any more
+    except Invalid:  # a level that today's policies no longer have
         return ()
 
 
-def _difference(key: tuple[str, int], before: Target | None, after: Target | None) -> VerdictChange:
+def _change(key: tuple[str, int], before: Target | None, after: Target | None) -> VerdictChange:
     return VerdictChange(
         *key,
         _verdict(before),
@@ -132,7 +134,7 @@ def utc_text(moment: dt.datetime | None) -> str:
     return "none" if moment is None else f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M}Z"
 
 
-def _shown(moment: dt.datetime, zone: ZoneInfo) -> str:
+def _local_text(moment: dt.datetime, zone: ZoneInfo) -> str:
     local = moment.astimezone(zone)
     return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S %Z}"
 

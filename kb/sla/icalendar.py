@@ -1,8 +1,8 @@
-"""Which closures does an iCalendar file name?
+"""Closures from an iCalendar file (RFC 5545).
 
-Reads the events of a calendar that somebody exported or downloaded as closures in the wall clock of
-one zone: whole days, parts of days, several days in a row, yearly ones. Not a full iCalendar
-reader: a rule it cannot keep exactly is a mistake with its line, never a guess.
+Each event becomes closures by the wall clock of one zone: whole days, parts of days, several days
+in a row, yearly days. Not a complete iCalendar reader: a rule that cannot be followed exactly is
+reported with its line, never guessed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from kb.sla.calendar import SpecialHours
 from kb.sla.open_time import DAY
 
-#: The longest closure: a longer one is a mistake in the file rather than a holiday.
+#: A longer closure is a mistake in the file rather than a holiday.
 MAX_CLOSURE_DAYS = 366
 _DURATION = re.compile(
     r"P(?:(\d{1,4})W)?(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,4})M)?(?:\d{1,4}S)?)?"
@@ -25,7 +25,7 @@ _YEARLY = re.compile(
     r"FREQ=YEARLY(;INTERVAL=1|;BYMONTH=\d{1,2}|;BYMONTHDAY=\d{1,2}|;WKST=[A-Z]{2})*"
 )
 
-Wrong = Callable[[int, str], None]
+ReportMistake = Callable[[int, str], None]
 
 
 @dataclass(slots=True)
@@ -39,21 +39,21 @@ class _Event:
         return self.fields.get(name, (0, "", ""))[2]
 
 
-def read_closures(text: str, zone: ZoneInfo, wrong: Wrong) -> tuple[SpecialHours, ...]:
-    """The closures of ``text`` in ``zone``; ``wrong(line, sentence)`` is told of every event that
+def read_closures(text: str, zone: ZoneInfo, wrong: ReportMistake) -> tuple[SpecialHours, ...]:
+    """The closures of ``text`` in ``zone``; calls ``wrong(line, sentence)`` for every event that
     cannot be read.
     """
-    found: list[SpecialHours] = []
+    special: list[SpecialHours] = []
     if "BEGIN:VCALENDAR" not in text.upper():
-        wrong(1, "This is no iCalendar file; it must begin with BEGIN:VCALENDAR.")
+        wrong(1, "This is not an iCalendar file: it must begin with BEGIN:VCALENDAR.")
     for event in _events(text):
         if event.value("STATUS").upper() == "CANCELLED":
             continue
         try:
-            found += _closures(event, zone)
+            special += _closures(event, zone)
         except (ValueError, OverflowError, KeyError) as error:
             wrong(event.line, f"This event cannot be read: {error}.")
-    return tuple(found)
+    return tuple(special)
 
 
 def _events(text: str) -> Iterator[_Event]:
@@ -96,32 +96,32 @@ def _closures(event: _Event, zone: ZoneInfo) -> list[SpecialHours]:
     )
     days = (end - dt.timedelta(microseconds=1)).date() - start.date()
     if not 0 <= days.days < MAX_CLOSURE_DAYS:
-        raise ValueError("it must end after it starts and last a year at most")
-    found = []
+        raise ValueError("it must end after it starts and last at most a year")
+    closures = []
     for n in range(days.days + 1):
         date = start.date() + dt.timedelta(days=n)
         midnight = dt.datetime.combine(date, dt.time())
         opens = max(0, int((start - midnight).total_seconds()))
         closes = min(DAY, int((end - midnight).total_seconds()))
-        found.append(
+        closures.append(
             SpecialHours(None if yearly else date.year, date.month, date.day, opens, closes, why)
         )
-    return found
+    return closures
 
 
 def _yearly(event: _Event) -> bool:
     rule = event.value("RRULE").upper()
     if rule and not _YEARLY.fullmatch(rule):
         raise ValueError(
-            f"its rule {rule[:60]} is not kept here; only FREQ=YEARLY without an end is"
+            f"its rule {rule[:60]} is not supported, only FREQ=YEARLY without an end is"
         )
     if "RDATE" in event.fields or "EXDATE" in event.fields:
-        raise ValueError("RDATE and EXDATE are not kept here; write one event for each date")
+        raise ValueError("RDATE and EXDATE are not supported, write one event for each date")
     return bool(rule)
 
 
 def _extent(event: _Event, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
-    """Start and end by the clock on the wall of ``zone``."""
+    """Start and end by the wall clock of ``zone``."""
     if "DTSTART" not in event.fields:
         raise ValueError("it has no DTSTART")
     _, parameters, value = event.fields["DTSTART"]
@@ -138,7 +138,7 @@ def _extent(event: _Event, zone: ZoneInfo) -> tuple[dt.datetime, dt.datetime]:
 
 def _time(parameters: str, value: str, zone: ZoneInfo) -> dt.datetime:
     if re.fullmatch(r"\d{8}", value):
-        return dt.datetime.strptime(value, "%Y%m%d")  # noqa: DTZ007 -- a date by the clock on the wall
+        return dt.datetime.strptime(value, "%Y%m%d")  # noqa: DTZ007 -- a date by the wall clock
     local = dt.datetime.strptime(value.rstrip("Z"), "%Y%m%dT%H%M%S")  # noqa: DTZ007 -- its zone follows
     named = re.search(r'TZID="?([^";]+)', parameters, re.IGNORECASE)
     if value.endswith("Z"):
@@ -149,8 +149,8 @@ def _time(parameters: str, value: str, zone: ZoneInfo) -> dt.datetime:
 
 
 def _duration(text: str) -> dt.timedelta:
-    found = _DURATION.fullmatch(text.upper())
-    if found is None:
-        raise ValueError(f"its duration {text[:30]!r} is not understood")
-    weeks, days, hours, minutes = (int(part or 0) for part in found.groups())
+    match = _DURATION.fullmatch(text.upper())
+    if match is None:
+        raise ValueError(f"its duration {text[:30]!r} is not valid")
+    weeks, days, hours, minutes = (int(part or 0) for part in match.groups())
     return dt.timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes)

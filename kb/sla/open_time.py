@@ -1,10 +1,11 @@
-"""When is a promise due, and how does every second of it add up?
+"""Arithmetic on business hours: due times, elapsed time, and their derivation span by span.
 
-A budget is counted on opening hours, minus pauses; the answer is an instant and its derivation,
-span by span. Pure: the hours come from ``kb.sla.calendar``, the reasons for pauses from whoever
-asks. Not for tickets: ``kb.sla.clock`` turns a ticket's history into the numbers used here.
+A budget is consumed while the calendar is open and nothing pauses it. Everything here is pure: the
+hours come from ``kb.sla.calendar``, the pauses from the caller. Tickets do not occur here:
+``kb.sla.clock`` turns the history of a ticket into these numbers.
 
-Inside, instants are whole seconds since 1970 UTC; at the door they are aware datetimes.
+Inside this package an instant is an int, whole seconds since 1970 UTC; callers pass and receive
+aware datetimes.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """How long a promise may take: ``amount`` seconds for OPEN_TIME, days for the two others."""
+    """The time that a target allows: ``amount`` seconds for OPEN_TIME, days for the other units."""
 
     amount: int
     unit: Unit = Unit.OPEN_TIME
@@ -60,7 +61,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Pause:
-    """From ``start`` up to but not including ``end``; ``end`` None means: until further notice."""
+    """From ``start`` up to but not including ``end``; None is a pause without a known end."""
 
     start: dt.datetime
     end: dt.datetime | None = None
@@ -69,7 +70,7 @@ class Pause:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One line of a derivation. ``end`` None and ``seconds`` 0 mean: no end known."""
+    """One line of a derivation. ``end`` None with ``seconds`` 0 is a span without a known end."""
 
     start: dt.datetime
     end: dt.datetime | None
@@ -80,8 +81,9 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """A due instant and how it came about. ``due`` None: never, as things stand; ``used_seconds``
-    until then.
+    """A due time and the spans that lead to it.
+
+    ``due`` is None when the budget is never used up as things stand.
     """
 
     start: dt.datetime
@@ -96,45 +98,42 @@ class Derivation:
 
 
 class Hours(Protocol):
-    """Opening hours, however they came about."""
+    """Business hours: a calendar, whole days of one, or several versions of one."""
 
     @property
     def zone(self) -> ZoneInfo: ...
 
-    def openings(self, at: int) -> Iterator[Interval]:
-        """Openings that end after ``at``, in order of start; stops when nothing opens for ten
-        years.
-        """
+    def openings(self, after: int) -> Iterator[Interval]:
+        """Openings that end after this instant, by start; ends when ten years hold none."""
         ...
 
-    def why(self, at: int) -> str:
-        """Why it is open or closed at ``at``."""
+    def why(self, instant: int) -> str:
+        """The rule that makes this instant open or closed."""
         ...
 
 
-def to_timestamp(moment: dt.datetime) -> int:
-    """Seconds since 1970 UTC. Raises Invalid for a time without a zone, and for one that no
-    calendar reaches.
+def to_timestamp(time: dt.datetime) -> int:
+    """Whole seconds since 1970 UTC, rounded down.
+
+    Raises Invalid for a time without a zone and for a year outside 1900 to 9998.
     """
-    if moment.tzinfo is None:
-        raise Invalid(f"{moment.isoformat()} names no zone; add an offset such as +02:00 or Z.")
-    if not 1900 <= moment.year <= 9998:
-        raise Invalid(
-            f"{moment.isoformat()} is out of reach; give a time between the years 1900 and 9998."
-        )
-    return int(moment.timestamp() // 1)
+    if time.tzinfo is None:
+        raise Invalid(f"{time.isoformat()} has no time zone. Add an offset such as +02:00 or Z.")
+    if not 1900 <= time.year <= 9998:
+        raise Invalid(f"{time.isoformat()} is not between the years 1900 and 9998.")
+    return int(time.timestamp() // 1)
 
 
-def to_datetime(at: int) -> dt.datetime:
-    return dt.datetime.fromtimestamp(at, dt.UTC)
+def to_datetime(timestamp: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(timestamp, dt.UTC)
 
 
 def pause_intervals(pauses: Iterable[Pause]) -> tuple[PauseInterval, ...]:
-    """Pauses in order of start. Raises Invalid when one ends before it starts."""
-    return tuple(sorted(_cut(pause) for pause in pauses))
+    """Pauses by start. Raises Invalid when one ends before it starts."""
+    return tuple(sorted(_pause_interval(pause) for pause in pauses))
 
 
-def _cut(pause: Pause) -> PauseInterval:
+def _pause_interval(pause: Pause) -> PauseInterval:
     start = to_timestamp(pause.start)
     end = FOREVER if pause.end is None else to_timestamp(pause.end)
     if end < start:
@@ -146,21 +145,20 @@ def _cut(pause: Pause) -> PauseInterval:
 
 
 def disjoint(pauses: Iterable[PauseInterval]) -> tuple[Interval, ...]:
-    """Sorted cuts as disjoint intervals, so that splitting or repeating a pause changes nothing."""
-    found: list[Interval] = []
+    """Sorted pauses merged where they touch: splitting or repeating a pause changes nothing."""
+    merged: list[Interval] = []
     for start, end, _ in pauses:
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         elif end > start:
-            found.append((start, end))
-    return tuple(found)
+            merged.append((start, end))
+    return tuple(merged)
 
 
 def running(hours: Hours, start: int, pauses: Sequence[Interval] = ()) -> Iterator[Interval]:
-    """Open and not paused, from ``start`` on: disjoint, in order, none empty.
-
-    Openings of neighbouring days may overlap in the night when clocks go back, hence the cursor.
-    """
+    """Business hours that no pause covers, from ``start`` on: disjoint, ascending, none empty."""
+    # Openings of neighbouring days may overlap in the night in which clocks go back; the cursor
+    # keeps what was yielded before from being yielded again.
     if not pauses:
         yield from _unbroken(hours, start)
         return
@@ -192,7 +190,7 @@ def _unbroken(hours: Hours, cursor: int) -> Iterator[Interval]:
 
 
 def due_at(hours: Hours, start: int, seconds: int, pauses: Sequence[Interval] = ()) -> int | None:
-    """The first instant at which ``seconds`` have been used; None when that never happens."""
+    """The first instant at which ``seconds`` are used up; None when that never happens."""
     if seconds <= 0:
         return start
     for opens, closes in running(hours, start, pauses):
@@ -203,7 +201,7 @@ def due_at(hours: Hours, start: int, seconds: int, pauses: Sequence[Interval] = 
 
 
 def used_between(hours: Hours, start: int, end: int, pauses: Sequence[Interval] = ()) -> int:
-    """Seconds open and not paused from ``start`` to ``end``."""
+    """Seconds of business hours from ``start`` to ``end`` that no pause covers."""
     total = 0
     if end <= start:
         return total
@@ -217,10 +215,10 @@ def used_between(hours: Hours, start: int, end: int, pauses: Sequence[Interval] 
 def derive(
     hours: Hours, start: int, end: int | None, pauses: Sequence[PauseInterval] = ()
 ) -> tuple[Span, ...]:
-    """Every second from ``start`` to ``end`` as spans without a hole; ``end`` None: as far as
-    anything is known.
+    """Every second from ``start`` to ``end`` as spans without gaps.
 
-    Closed time stays closed also under a pause: only open time can be lost to one.
+    Without ``end`` the last span is open-ended. Closed time stays closed during a pause: a pause
+    takes away business hours only.
     """
     if end is not None:
         return tuple(_spans(hours, start, end, pauses)[0])
@@ -245,7 +243,7 @@ def derive(
 def _spans(
     hours: Hours, start: int, end: int, pauses: Sequence[PauseInterval]
 ) -> tuple[list[Span], int]:
-    """The spans, and the instant they reach: ``end``, or the last closing when ``end`` is FOREVER."""
+    """The spans and the instant they reach: ``end``, or with FOREVER the last closing time."""
     spans: list[Span] = []
     cursor = start
     for opens, closes in hours.openings(start):
@@ -294,49 +292,48 @@ def _append(spans: list[Span], start: int, end: int, state: SpanState, why: str)
     spans.append(Span(to_datetime(start), to_datetime(end), state, why, end - start))
 
 
-def _next_midnight(zone: ZoneInfo, at: int) -> int:
-    """The instant at which the next local date begins, or a day on when clocks make that doubtful."""
-    local = dt.datetime.fromtimestamp(at, zone)
+def _next_midnight(zone: ZoneInfo, instant: int) -> int:
+    """The start of the next local date, or a day later when a clock change makes that ambiguous."""
+    local = dt.datetime.fromtimestamp(instant, zone)
     tomorrow = dt.datetime.combine(local.date() + dt.timedelta(days=1), dt.time(), zone)
     midnight = int(tomorrow.timestamp())
-    return midnight if midnight > at else at + DAY
+    return midnight if midnight > instant else instant + DAY
 
 
 OUTSIDE = "outside opening hours"
 
 
 def compact(spans: Iterable[Span]) -> tuple[Span, ...]:
-    """For people: one closed span where several meet, named after the weekend or holiday in it."""
-    found: list[Span] = []
+    """Fewer lines for people: adjacent spans of one state become one, named after the weekend or
+    holiday that it holds.
+    """
+    merged: list[Span] = []
     for span in spans:
-        last = found[-1] if found else None
+        last = merged[-1] if merged else None
         if (
             last is None
             or last.state is not span.state
             or (span.state is SpanState.PAUSED and last.why != span.why)
         ):
-            found.append(span)
+            merged.append(span)
         else:
-            found[-1] = Span(
+            merged[-1] = Span(
                 last.start,
                 span.end,
                 span.state,
-                _both(last.why, span.why),
+                _joined(last.why, span.why),
                 last.seconds + span.seconds,
             )
-    return tuple(found)
+    return tuple(merged)
 
 
-def _both(one: str, other: str) -> str:
-    whys = [*one.split(", "), *other.split(", ")]
-    named = [why for why in dict.fromkeys(whys) if why != OUTSIDE]
-    return ", ".join(named) or OUTSIDE
+def _joined(first: str, second: str) -> str:
+    rules = dict.fromkeys([*first.split(", "), *second.split(", ")])
+    return ", ".join(rule for rule in rules if rule != OUTSIDE) or OUTSIDE
 
 
 def span_text(span: Span, zone: ZoneInfo) -> str:
-    """One line of the ledger: ``Fri 5 Jun 15:00 to 17:00 open, 2 h (opening hours)``, in local
-    time.
-    """
+    """One line in local time: ``Fri 5 Jun 15:00 to 17:00 open, 2 h (opening hours)``."""
     start = span.start.astimezone(zone)
     if span.end is None:
         return f"{_stamp(start)} on {span.state} ({span.why})"

@@ -1,8 +1,7 @@
-"""Who is promised what?
+"""SLA policy: calendars, service levels, severities, and the entitlements that choose a level.
 
-An ``SlaPolicy`` is everything a support site promises: calendars, levels, severities, and the table
-of entitlements that chooses the level of a ticket from facts. Values and one lookup, pure; the file
-they come from is read by ``kb.sla.policy_file`` and the counting is done by ``kb.sla.clock``.
+Values and one lookup, all pure. ``kb.sla.policy_file`` reads them from a file; ``kb.sla.clock``
+counts time against them.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from kb.sla.open_time import Budget
 
 
 class Goal(StrEnum):
-    """What is promised a time for."""
+    """What an SLA target measures."""
 
     FIRST = "first response"
     NEXT = "next response"
@@ -25,17 +24,16 @@ class Goal(StrEnum):
 
 
 class LevelChange(StrEnum):
-    """How a target that runs already is counted when its ticket moves to a level."""
+    """How a running target continues when its ticket moves to another level."""
 
-    RETROACTIVE = (
-        "retroactive"  # as if the ticket had been at this level all the time, pauses included
-    )
-    FROM_CHANGE = "from_change"  # the whole budget anew from the move on
-    PROPORTIONAL = "proportional"  # the share of the budget that is left stays the same
+    # as if the ticket had always had the new level, pauses included
+    RETROACTIVE = "retroactive"
+    FROM_CHANGE = "from_change"  # the full budget from the change on
+    PROPORTIONAL = "proportional"  # the same share of the budget remains
 
 
 class Development(StrEnum):
-    """Whether a ticket of a level may go to development (capabilities X12, X17)."""
+    """Whether a ticket of a level may be escalated to development."""
 
     NO = "no"
     YES = "yes"
@@ -44,8 +42,8 @@ class Development(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """When to warn: at ``percent`` of the budget, or ``lead`` seconds of open time before the due
-    instant.
+    """When to warn: at ``percent`` of the budget, or ``lead`` seconds of business hours before the
+    due time.
     """
 
     percent: int = 0
@@ -57,7 +55,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of service. A goal without a budget is not promised."""
+    """One service level. A goal without a budget has no target."""
 
     key: str
     title: str
@@ -69,10 +67,9 @@ class Level:
     warn: tuple[Threshold, ...] = ()
     urgent: bool = False
     change: LevelChange = LevelChange.RETROACTIVE
-    grace: int = (
-        3600  # seconds of open time, after a move or a re-opening that would already be late
-    )
-    handover: bool = False  # the clock starts when a ticket is moved to this level (X16)
+    # seconds of business hours that remain at least after a level change or a reopening
+    grace: int = 3600
+    handover: bool = False  # a next-response target starts when a ticket moves to this level
     reopen_resets: bool = False
     development: Development = Development.NO
     support: str = ""  # how long support lasts: "1 year", "unlimited"
@@ -89,19 +86,19 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Severity:
-    """How bad it is, with the definition the customer reads while choosing (B8)."""
+    """A severity, with the definition that customers read when they choose one."""
 
     key: str
     title: str
     definition: str
     urgent: bool = False
-    parameter: str | None = None  # "date": the customer must add one (B9)
-    explanation_asked: bool = False  # why it is so urgent (B17)
+    parameter: str | None = None  # "date": the customer must give one
+    explanation_asked: bool = False  # the customer must explain the urgency
 
 
 @dataclass(frozen=True, slots=True)
 class TicketType:
-    """What a customer may bring (V11)."""
+    """A type of ticket, such as question or problem."""
 
     key: str
     title: str
@@ -110,18 +107,18 @@ class TicketType:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why a ticket waits or ends (X10, X28). ``pauses`` empty and ``closes`` true: it only ends."""
+    """Why a ticket is pending, on hold or closed: the goals that it pauses, or that it closes."""
 
     key: str
     title: str
     pauses: frozenset[Goal] = frozenset({Goal.RESOLUTION})
-    until_reply: bool = False  # any public word of the customer ends the pause
+    until_reply: bool = False  # a public reply of the customer ends the pause
     closes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CouponRule:
-    """Requests at a better level, so many in a contract year for each customer category (X13)."""
+    """Priority requests at a better level: how many a contract year grants each category."""
 
     key: str
     title: str
@@ -129,7 +126,7 @@ class CouponRule:
     per_year: Mapping[str, int]
 
 
-#: What may be asked about a ticket before its level is known.
+#: The facts about a ticket that entitlements may match.
 ENTITLEMENT_FACTS = (
     "category",
     "group",
@@ -146,8 +143,8 @@ ANY_VALUE = "*"
 
 @dataclass(frozen=True, slots=True)
 class Entitlement:
-    """One row: when every fact in ``when`` has one of the values, the ticket gets ``level`` because
-    of ``why``.
+    """One row of the entitlement table: if every fact in ``when`` has one of its values, the ticket
+    gets ``level``, and ``why`` is the reason that people see.
     """
 
     when: Mapping[str, frozenset[str]]
@@ -165,7 +162,7 @@ def _holds(values: frozenset[str], fact: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class LevelChoice:
-    """A level and the sentence that customer and agent see as its evidence."""
+    """A level and the sentence that tells customer and agent why it applies."""
 
     level: Level
     why: str
@@ -173,7 +170,7 @@ class LevelChoice:
 
 @dataclass(frozen=True, slots=True)
 class SlaPolicy:
-    """All promises of a site. Mappings keep the order of the file; ``version`` names its content."""
+    """The policy of a site. Mappings keep the order of the file; ``version`` is a content hash."""
 
     version: str
     calendars: Mapping[str, BusinessCalendar]
@@ -185,24 +182,24 @@ class SlaPolicy:
     reasons: Mapping[str, Reason]
 
     def choose(self, facts: Mapping[str, str]) -> LevelChoice:
-        """The level for a ticket of which ``facts`` are known (names in FACTS); the first row that
-        matches wins.
+        """The level of a ticket with these ``facts``, named as in ENTITLEMENT_FACTS: the first row
+        that matches wins.
 
-        ``coupon`` is the key of a coupon that was found valid, never the code somebody typed.
+        ``coupon`` is the key of a valid coupon, never the code that somebody typed.
         """
         for row in self.entitlements:
             if row.matches(facts):
                 return LevelChoice(self.levels[row.level], row.why)
         raise Invalid(
-            "No level is promised for this ticket; the last entitlement in the policies must "
-            "match all."
+            "No service level applies to this ticket. The last entitlement in the policies must "
+            "match every ticket."
         )
 
     def level(self, key: str) -> Level:
         """Raises Invalid for a level that is not in the policies."""
         if key not in self.levels:
             raise Invalid(
-                f"There is no level {key!r}; there are {', '.join(self.levels)}.", field="level"
+                f"Level {key!r} not found. Levels: {', '.join(self.levels)}.", field="level"
             )
         return self.levels[key]
 
@@ -210,6 +207,6 @@ class SlaPolicy:
         return self.calendars[level.calendar]
 
     def urgent(self, level: Level, severity: str) -> bool:
-        """Whether a ticket is served out of turn (X7)."""
-        found = self.severities.get(severity)
-        return level.urgent or (found is not None and found.urgent)
+        """Whether a ticket goes before others in the queue."""
+        chosen = self.severities.get(severity)
+        return level.urgent or (chosen is not None and chosen.urgent)

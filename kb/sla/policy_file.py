@@ -1,8 +1,8 @@
-"""What does ``policies.toml`` promise, and what is wrong with it?
+"""Reader of ``policies.toml``.
 
-Reads a policy file into an SlaPolicy, or refuses it with every mistake at once, each with its line:
-nothing starts on a broken file. Calendars are read by ``kb.sla.calendar_file``; what the values
-mean is said in ``kb.sla.policy``.
+Turns a policy file into an SlaPolicy, or refuses it with all its mistakes, each with its line:
+nothing starts on a broken file. ``kb.sla.calendar_file`` reads the calendars; ``kb.sla.policy``
+defines the values.
 """
 
 from __future__ import annotations
@@ -37,30 +37,25 @@ from kb.toml_reader import TomlFile, TomlTable, nearest
 
 SECTIONS = ("calendars", "levels", "severities", "types", "entitlements", "coupons", "reasons")
 LEVEL_FIELDS = (
-    *(
-        "title",
-        "description",
-        "calendar",
-        "first_response",
-        "next_response",
-        "resolution",
-        "warn",
-        "urgent",
-    ),
-    *(
-        "change",
-        "grace",
-        "handover",
-        "reopen_resets",
-        "development",
-        "support",
-        "updates",
-        "services",
-    ),
+    "title",
+    "description",
+    "calendar",
+    "first_response",
+    "next_response",
+    "resolution",
+    "warn",
+    "urgent",
+    "change",
+    "grace",
+    "handover",
+    "reopen_resets",
+    "development",
+    "support",
+    "updates",
+    "services",
 )
-#: The largest policy file that is read.
 MAX_POLICY_BYTES = 1_000_000
-#: A promise longer than this is a mistake rather than a promise.
+#: A longer budget is a mistake rather than a target.
 MAX_BUDGET_SECONDS = 3_650 * DAY
 
 _TIME = re.compile(r"(?:(\d{1,6})h)?\s*(?:(\d{1,7})m)?\s*(?:(\d{1,9})s)?")
@@ -69,10 +64,10 @@ _GOALS = {goal.value.replace(" ", "_"): goal for goal in Goal}
 
 
 def load_policy(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
-    """The promises in ``path``; a calendar must open in the ten years from ``today`` (default: this
-    day in UTC).
+    """The policy in ``path``.
 
-    Raises Misconfigured with every mistake as ``file:line: sentence``, one a line.
+    Each calendar must open in the ten years from ``today`` on (default: today in UTC). Raises
+    Misconfigured with every mistake as ``file:line: sentence``, one per line.
     """
     data = _bytes(path)
     try:
@@ -80,7 +75,7 @@ def load_policy(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
     except UnicodeDecodeError as error:
         line = data[: error.start].count(b"\n") + 1
         raise Misconfigured(
-            f"{path}:{line}: This is not UTF-8 text; save the file as UTF-8."
+            f"{path}:{line}: This is not UTF-8 text. Save the file as UTF-8."
         ) from None
     page = TomlFile(str(path), text)
     sources = [data]
@@ -95,8 +90,8 @@ def _bytes(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_POLICY_BYTES:
             raise Misconfigured(
-                f"{path}:1: This file is larger than {MAX_POLICY_BYTES // 1_000_000} MB; is it a policy "
-                f"file?"
+                f"{path}:1: This file is larger than {MAX_POLICY_BYTES // 1_000_000} MB, too large "
+                f"for a policy file."
             )
         return path.read_bytes()
     except (OSError, ValueError) as error:
@@ -109,21 +104,21 @@ def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> 
     top.only(SECTIONS)
     for section in ("calendars", "levels", "severities"):
         if not top.data.get(section):
-            top.wrong(f"The file declares no {section}; add at least one [{section}.NAME].")
+            top.wrong(f"The file has no {section}. Add at least one [{section}.NAME].")
     calendars = _calendars(top, around, sources)
     names = top.table("calendars").data
     levels = {key: _level(key, table, names) for key, table in top.tables("levels")}
     severities = {key: _severity(key, table) for key, table in top.tables("severities")}
     types = {key: _type(key, table) for key, table in _types(top)}
     coupons = {key: _coupon(key, table, levels) for key, table in top.tables("coupons")}
-    known = {"severity": tuple(severities), "type": tuple(types), "coupon": tuple(coupons)}
+    values = {"severity": tuple(severities), "type": tuple(types), "coupon": tuple(coupons)}
     return SlaPolicy(
         version=hashlib.blake2b(b"\0".join(sources), digest_size=8).hexdigest(),
         calendars=MappingProxyType(calendars),
         levels=MappingProxyType(levels),
         severities=MappingProxyType(severities),
         types=MappingProxyType(types),
-        entitlements=_entitlements(top, levels, known),
+        entitlements=_entitlements(top, levels, values),
         coupons=MappingProxyType(coupons),
         reasons=MappingProxyType(
             {key: _reason(key, table) for key, table in top.tables("reasons")}
@@ -134,8 +129,10 @@ def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> 
 def _calendars(
     top: TomlTable, around: PolicyFileContext, sources: list[bytes]
 ) -> dict[str, BusinessCalendar]:
-    found = {key: read_calendar(table, around, sources) for key, table in top.tables("calendars")}
-    return {key: value for key, value in found.items() if value is not None}
+    calendars = {
+        key: read_calendar(table, around, sources) for key, table in top.tables("calendars")
+    }
+    return {key: calendar for key, calendar in calendars.items() if calendar is not None}
 
 
 def _title(key: str) -> str:
@@ -147,13 +144,12 @@ def _level(key: str, table: TomlTable, calendars: Collection[str]) -> Level:
     name = table.text("calendar")
     if name and name not in calendars:
         table.wrong(
-            f"{table.name} counts on the calendar {name!r}; {nearest(name, calendars)}", "calendar"
+            f"{table.name}: calendar {name!r} not found; {nearest(name, calendars)}", "calendar"
         )
     goals = {field: _budget(table, field) for field in _GOALS}
     if not any(field in table.data for field in _GOALS):
         table.wrong(
-            f'{table.name} names no goal; give it a first_response, or "" when it promises none '
-            f"on purpose."
+            f'{table.name} has no SLA target. Add a first_response, or "" if it has none on purpose.'
         )
     return Level(
         key=key,
@@ -180,14 +176,14 @@ def _budget(table: TomlTable, key: str) -> Budget | None:
     text = table.text(key, "")
     if not text:
         return None
-    found = parse_budget(text)
-    if found is None:
+    budget = parse_budget(text)
+    if budget is None:
         table.wrong(
-            f"{text!r} is no time; write '24h', '1h30m', '3bd' (business days) or '14d' (calendar "
-            f"days).",
+            f"{text!r} is not a duration. Write '24h', '1h30m', '3bd' (business days) or '14d' "
+            "(calendar days).",
             key,
         )
-    return found
+    return budget
 
 
 def parse_budget(text: str) -> Budget | None:
@@ -200,53 +196,50 @@ def parse_budget(text: str) -> Budget | None:
     days = _DAYS.fullmatch(text)
     if days is not None:
         count = int(days[1])
-        return (
-            Budget(count, Unit.BUSINESS_DAYS if days[2] == "bd" else Unit.CALENDAR_DAYS)
-            if 0 < count <= 3650
-            else None
-        )
-    seconds = _count(text)
+        unit = Unit.BUSINESS_DAYS if days[2] == "bd" else Unit.CALENDAR_DAYS
+        return Budget(count, unit) if 0 < count <= 3650 else None
+    seconds = _duration_seconds(text)
     return Budget(seconds) if seconds is not None else None
 
 
-def _count(text: str) -> int | None:
-    """``1h30m`` as seconds; None when it is no time, nothing, or longer than any promise."""
-    found = _TIME.fullmatch(text)
-    if found is None:
+def _duration_seconds(text: str) -> int | None:
+    """``1h30m`` as seconds; None for anything else, for zero, and for too long a time."""
+    match = _TIME.fullmatch(text)
+    if match is None:
         return None
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    hours, minutes, seconds = (int(part or 0) for part in match.groups())
     total = hours * 3600 + minutes * 60 + seconds
     return total if 0 < total <= MAX_BUDGET_SECONDS else None
 
 
 def _seconds(table: TomlTable, key: str, default: str) -> int:
     text = table.text(key, default)
-    seconds = _count(text)
+    seconds = _duration_seconds(text)
     if seconds is None:
-        table.wrong(f"{text!r} is no time; write '1h', '90m' or '30s'.", key)
+        table.wrong(f"{text!r} is not a duration. Write '1h', '90m' or '30s'.", key)
     return seconds or 0
 
 
 def _warn(table: TomlTable) -> tuple[Threshold, ...]:
-    found = []
+    thresholds = []
     for place, text in table.words("warn"):
         threshold = _threshold(text)
         if threshold is None:
             sentence = (
-                f"{text!r} is no warning; write '50%' of the budget (1% to 99%), or '1h' "
-                f"of open time before it is due."
+                f"{text!r} is not a warning threshold. Write '50%' of the budget (1% to 99%), or "
+                "'1h' of business hours before the due time."
             )
             table.file.wrong(place, sentence)
         else:
-            found.append(threshold)
-    return tuple(found)
+            thresholds.append(threshold)
+    return tuple(thresholds)
 
 
 def _threshold(text: str) -> Threshold | None:
     percent = re.fullmatch(r"([1-9]\d?)%", text)
     if percent is not None:
         return Threshold(percent=int(percent[1]))
-    lead = _count(text)
+    lead = _duration_seconds(text)
     return Threshold(lead=lead) if lead is not None else None
 
 
@@ -264,7 +257,7 @@ def _severity(key: str, table: TomlTable) -> Severity:
 
 
 def _types(top: TomlTable) -> list[tuple[str, TomlTable]]:
-    """The types of the file, or the three that every site has."""
+    """The ticket types of the file, or the three default ones."""
     if "types" in top.data:
         return list(top.tables("types"))
     return [
@@ -284,14 +277,14 @@ def _coupon(key: str, table: TomlTable, levels: Collection[str]) -> CouponRule:
     for category, count in per_year.data.items():
         if type(count) is not int or count < 1:
             per_year.wrong(
-                f"{category!r} must be a whole number of coupons a year, 1 or more.", category
+                f"{category!r} must be a whole number of coupons per year, 1 or more.", category
             )
     if not per_year.data:
         table.wrong(f"{table.name} needs 'per_year', such as per_year = {{ premium = 3 }}.")
     return CouponRule(
         key,
         table.text("title", _title(key)),
-        _known_level(table, levels),
+        _level_key(table, levels),
         MappingProxyType(per_year.data),
     )
 
@@ -304,42 +297,39 @@ def _reason(key: str, table: TomlTable) -> Reason:
         if text in _GOALS:
             pauses.add(_GOALS[text])
         else:
-            table.file.wrong(place, f"{text!r} cannot be paused; {nearest(text, _GOALS)}")
+            table.file.wrong(place, f"{text!r} is not an SLA target; {nearest(text, _GOALS)}")
     return Reason(key, table.text("title"), frozenset(pauses), table.flag("until_reply"), closes)
 
 
-def _known_level(table: TomlTable, levels: Collection[str]) -> str:
+def _level_key(table: TomlTable, levels: Collection[str]) -> str:
     level = table.text("level")
     if level and level not in levels:
-        table.wrong(f"There is no level {level!r}; {nearest(level, levels)}", "level")
+        table.wrong(f"Level {level!r} not found; {nearest(level, levels)}", "level")
     return level
 
 
 def _entitlements(
-    top: TomlTable, levels: Collection[str], known: Mapping[str, Collection[str]]
+    top: TomlTable, levels: Collection[str], values: Mapping[str, Collection[str]]
 ) -> tuple[Entitlement, ...]:
     tables = top.array("entitlements")
     if not tables:
-        top.wrong(
-            "The file says of no ticket which level it gets; add [[entitlements]] with 'level' "
-            "and 'why'."
-        )
-    found = [_entitlement(table, levels, known) for table in tables]
-    for number, row in enumerate(found[:-1]):
+        top.wrong("The file has no entitlements. Add [[entitlements]] with 'level' and 'why'.")
+    rows = [_entitlement(table, levels, values) for table in tables]
+    for number, row in enumerate(rows[:-1]):
         if not row.when:
             tables[number].wrong(
-                "This entitlement matches every ticket, so those below it never count; move it to "
-                "the end."
+                "This entitlement matches every ticket, so the ones below it have no effect. Move "
+                "it to the end."
             )
-    if found and found[-1].when:
+    if rows and rows[-1].when:
         tables[-1].wrong(
-            "The last entitlement must match every ticket; add one without 'when' below this."
+            "The last entitlement must match every ticket. Add one without 'when' below it."
         )
-    return tuple(found)
+    return tuple(rows)
 
 
 def _entitlement(
-    table: TomlTable, levels: Collection[str], known: Mapping[str, Collection[str]]
+    table: TomlTable, levels: Collection[str], values: Mapping[str, Collection[str]]
 ) -> Entitlement:
     table.only(("when", "level", "why"))
     when = table.table("when")
@@ -348,9 +338,10 @@ def _entitlement(
     for fact in when.data:
         words = when.words(fact)
         if not words:
-            when.wrong(f"{fact!r} lists no value; name at least one, or '*' for any.", fact)
+            when.wrong(f"{fact!r} has no value. Add at least one, or '*' for any.", fact)
         for place, word in words:
-            if word != ANY_VALUE and fact in known and word not in known[fact]:
-                when.file.wrong(place, f"There is no {fact} {word!r}; {nearest(word, known[fact])}")
+            if word != ANY_VALUE and fact in values and word not in values[fact]:
+                sentence = f"{fact.capitalize()} {word!r} not found; {nearest(word, values[fact])}"
+                when.file.wrong(place, sentence)
         rule[fact] = frozenset(word.casefold() for _, word in words)
-    return Entitlement(MappingProxyType(rule), _known_level(table, levels), table.text("why"))
+    return Entitlement(MappingProxyType(rule), _level_key(table, levels), table.text("why"))

@@ -1,8 +1,8 @@
-"""Has the policy file changed since it was read, and is the change sound?
+"""Policy reload: notices that the policy file has changed, and reads it again.
 
-Whoever serves or sweeps for weeks asks before each round or request; most answers cost one look at
-the file's times. Never onto a broken file: the mistakes are told once, and what held before holds
-on. Not for noting since when a policy holds: that is ``kb.tickets.policy_versions``.
+Long-running processes ask before each request or round; most answers cost one ``stat`` per file. A
+broken file is reported once and the previous policy stays in force. The history of policy versions
+is kept in ``kb.tickets.policy_versions``.
 """
 
 from __future__ import annotations
@@ -16,52 +16,47 @@ from kb.errors import Misconfigured
 from kb.sla import policy_file
 from kb.sla.policy import SlaPolicy
 
-#: The file is looked at so often; a change counts when it looks the same twice, as editors write in
-#: several steps.
+#: A change counts once two checks in a row see the same file: editors write in several steps.
 CHECK_INTERVAL = dt.timedelta(seconds=1)
 
-#: What a file looks like from outside: inode, size and time of its last change; empty for one that
-#: is not there.
+#: Inode, size and modification time of each file; empty for a file that does not exist.
 _FileStamps = tuple[tuple[int, ...], ...]
 
 
 class PolicyWatch:
-    """One policy file and what it said last. Safe for many threads: a change is answered to one of
-    them.
-    """
+    """Watches one policy file. Thread-safe: one caller of many receives a change."""
 
     def __init__(self, path: Path, policy: SlaPolicy) -> None:
         self._path = path
         self._version = policy.version
         self._names = closure_files(path)
-        self._read = self._noticed = self._look()
-        self._looked = dt.datetime.min.replace(tzinfo=dt.UTC)
-        self._turn = threading.Lock()
-        self.problem = ""  # what is wrong with the file now; empty while it is sound
+        self._read = self._noticed = self._stamps()
+        self._checked = dt.datetime.min.replace(tzinfo=dt.UTC)
+        self._lock = threading.Lock()
+        self.problem = ""  # what is wrong with the file; empty while it is valid
 
     def changed(self, now: dt.datetime) -> SlaPolicy | None:
-        """The policy of the file, when that is another one than it was; None otherwise, and for all
-        but one asker.
+        """The new policy if the file has changed, to one caller; None otherwise.
 
         Raises Misconfigured with every mistake, once for each broken state of the file; ``problem``
-        keeps it.
+        keeps the message.
         """
-        if not self._turn.acquire(blocking=False):
+        if not self._lock.acquire(blocking=False):
             return None
         try:
-            if abs(now - self._looked) < CHECK_INTERVAL:
+            if abs(now - self._checked) < CHECK_INTERVAL:
                 return None
-            self._looked = now
-            return self._settled()
+            self._checked = now
+            return self._settled_change()
         finally:
-            self._turn.release()
+            self._lock.release()
 
     def again(self) -> None:
-        """The last answer could not be used; give it once more."""
+        """Returns the last change once more, after a caller could not apply it."""
         self._read, self._version = (), ""
 
-    def _settled(self) -> SlaPolicy | None:
-        before, self._noticed = self._noticed, self._look()
+    def _settled_change(self) -> SlaPolicy | None:
+        before, self._noticed = self._noticed, self._stamps()
         if self._noticed != before or self._noticed == self._read:
             return None
         self._read = self._noticed
@@ -72,23 +67,21 @@ class PolicyWatch:
             raise
         self.problem = ""
         self._names = closure_files(self._path)
-        self._read = self._noticed = self._look()
+        self._read = self._noticed = self._stamps()
         if policy.version == self._version:
             return None
         self._version = policy.version
         return policy
 
-    def _look(self) -> _FileStamps:
+    def _stamps(self) -> _FileStamps:
         return tuple(
-            _looks(path)
+            _stamp(path)
             for path in (self._path, *(self._path.parent / name for name in self._names))
         )
 
 
 def closure_files(path: Path) -> tuple[str, ...]:
-    """The calendars of closures that a policy file names, relative to it; none for a file that
-    cannot be read.
-    """
+    """The iCalendar files that a policy file names, relative to it; none if it is unreadable."""
     try:
         tables = tomllib.loads(path.read_text("utf-8-sig")).get("calendars", {}).values()
     except (OSError, ValueError, AttributeError):
@@ -97,9 +90,9 @@ def closure_files(path: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in named if isinstance(name, str) and name))
 
 
-def _looks(path: Path) -> tuple[int, ...]:
+def _stamp(path: Path) -> tuple[int, ...]:
     try:
-        found = path.stat()
+        status = path.stat()
     except (OSError, ValueError):
         return ()
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return status.st_ino, status.st_size, status.st_mtime_ns

@@ -1,8 +1,7 @@
-"""Where does one promise of one ticket stand?
+"""SLA targets: the values that ``kb.sla.clock`` returns.
 
-The values that ``kb.sla.clock`` answers with, and what can be read off them: the derivation of a
-due time and the instants of its warnings. Nothing here decides; a Target is true for the ``now`` it
-was made for.
+A ``Target`` describes one target of one ticket at the ``now`` that it was computed for. From it
+follow the derivation of its due time and the instants of its warnings. Nothing is decided here.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ class TargetState(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     MET = "met"
-    BREACHED = "breached"  # late, whether answered by now or not
-    CANCELLED = "cancelled"  # ended without a verdict: neither met nor missed
-    LATE = "late"  # breached, then given a later due time: still running. Only in stored rows
+    BREACHED = "breached"  # overdue, whether or not it was fulfilled later
+    CANCELLED = "cancelled"  # ended without a result: neither met nor breached
+    LATE = "late"  # breached, then given a later due time; only in stored rows
 
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a due time is counted on: ``seconds`` of ``hours`` from ``start``, minus ``pauses``.
+    """How a due time is counted: ``seconds`` of ``hours`` from ``start``, without ``pauses``.
 
-    ``used_before`` was spent earlier, at another level or before a grace; ``settles`` are the
-    opening hours to which a budget of business days moves on when it ends while it is closed.
+    ``used_before`` was used earlier, at another level or before a grace period. A budget of
+    business days that ends outside business hours moves on to the next opening of ``settles``.
     """
 
     hours: Hours
@@ -54,9 +53,10 @@ class Basis:
         end = due_at(self.hours, self.start, self.seconds, disjoint(self.pauses))
         return end if end is None else self.settled(end)
 
-    def used(self, at: int) -> int:
-        """Seconds used from the start of the count to ``at``, and before."""
-        return self.used_before + used_between(self.hours, self.start, at, disjoint(self.pauses))
+    def used(self, until: int) -> int:
+        """Seconds used from the start of the count to ``until``, and before it."""
+        used = used_between(self.hours, self.start, until, disjoint(self.pauses))
+        return self.used_before + used
 
     def settled(self, end: int) -> int | None:
         if self.settles is None:
@@ -64,20 +64,18 @@ class Basis:
         return next((max(opens, end) for opens, _ in self.settles.openings(end)), None)
 
     def spans(self) -> tuple[Span, ...]:
-        """The derivation from the start to the due instant, or as far as anything is known."""
+        """The derivation from the start to the due time, open-ended while there is none."""
         end = due_at(self.hours, self.start, self.seconds, disjoint(self.pauses))
         spans = derive(self.hours, self.start, end, self.pauses)
         due = None if end is None else self.settled(end)
-        return (
-            spans + derive(self.settles, end, due)
-            if self.settles and end is not None and due is not None
-            else spans
-        )
+        if self.settles is not None and end is not None and due is not None:
+            spans += derive(self.settles, end, due)
+        return spans
 
 
 @dataclass(frozen=True, slots=True)
 class SlaWarning:
-    """A warning that falls at ``at``: the instant at which ``threshold`` is reached in open time."""
+    """A warning at the instant at which business hours reach ``threshold``."""
 
     threshold: Threshold
     at: dt.datetime
@@ -85,8 +83,9 @@ class SlaWarning:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One promise in one cycle. While paused there is no ``due``; ``remaining_seconds`` is negative
-    when late.
+    """One SLA target in one cycle.
+
+    It has no ``due`` while it is paused; ``remaining_seconds`` is negative when it is overdue.
     """
 
     goal: Goal
@@ -101,7 +100,7 @@ class Target:
     budget_seconds: int
     basis: Basis
     grace: bool = False
-    original_due: dt.datetime | None = None  # what grace has put off
+    original_due: dt.datetime | None = None  # the due time before the grace period
 
     @property
     def remaining_seconds(self) -> int:
@@ -109,26 +108,24 @@ class Target:
 
     @property
     def met_at(self) -> dt.datetime | None:
-        """When it was answered, in time or late."""
+        """When it was fulfilled, in time or late."""
         return None if self.state is TargetState.CANCELLED else self.ended
 
     def spans(self) -> tuple[Span, ...]:
-        """Every second between the start of the count and the due instant."""
+        """Every second between the start of the count and the due time."""
         return self.basis.spans()
 
     def warnings(self) -> tuple[SlaWarning, ...]:
-        """The warnings of this target, earliest first; those that a pause keeps from coming are
-        missing.
-        """
+        """The warnings of this target by time, without those that a pause prevents."""
         basis = self.basis
         pauses = disjoint(basis.pauses)
-        found = []
+        warnings = []
         for threshold in self.level.warn:
             seconds = self._used_at(threshold) - basis.used_before
-            at = due_at(basis.hours, basis.start, seconds, pauses) if seconds > 0 else None
-            if at is not None:
-                found.append(SlaWarning(threshold, to_datetime(at)))
-        return tuple(sorted(found, key=lambda notice: notice.at))
+            instant = due_at(basis.hours, basis.start, seconds, pauses) if seconds > 0 else None
+            if instant is not None:
+                warnings.append(SlaWarning(threshold, to_datetime(instant)))
+        return tuple(sorted(warnings, key=lambda warning: warning.at))
 
     def _used_at(self, threshold: Threshold) -> int:
         if threshold.percent:
@@ -137,10 +134,8 @@ class Target:
 
 
 def next_at(targets: Iterable[Target], now: dt.datetime) -> dt.datetime | None:
-    """The first instant after ``now`` at which a warning or a breach falls if nothing happens; for
-    a scheduler.
-    """
+    """The next warning or breach after ``now`` if no event comes before it, for a scheduler."""
     running = [target for target in targets if target.state is TargetState.RUNNING]
     moments = [target.due for target in running if target.due is not None]
-    moments += [notice.at for target in running for notice in target.warnings()]
-    return min((at for at in moments if to_timestamp(at) > to_timestamp(now)), default=None)
+    moments += [warning.at for target in running for warning in target.warnings()]
+    return min((time for time in moments if to_timestamp(time) > to_timestamp(now)), default=None)

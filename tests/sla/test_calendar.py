@@ -1,8 +1,9 @@
-"""Do calendars answer as the promises of real sites demand, night by night?"""
+"""Business calendars: due times of real sites, night by night."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -199,26 +200,26 @@ VECTORS: tuple[Vector, ...] = (
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector[0] for vector in VECTORS])
 def test_every_vector_has_its_due_time(vector: Vector) -> None:
     _, hours_, start, budget, pauses, due = vector
-    reckoning = hours_.add(at(start, hours_.zone), budget, pauses)
-    assert reckoning.due is not None
-    assert reckoning.due.astimezone(hours_.zone).isoformat() == due
-    assert reckoning.used_seconds == reckoning.budget_seconds
-    assert reckoning.remaining_seconds == 0
+    derivation = hours_.add(at(start, hours_.zone), budget, pauses)
+    assert derivation.due is not None
+    assert derivation.due.astimezone(hours_.zone).isoformat() == due
+    assert derivation.used_seconds == derivation.budget_seconds
+    assert derivation.remaining_seconds == 0
 
 
 def test_an_open_ended_pause_leaves_no_due_time_but_what_remains() -> None:
-    reckoning = office().add(at("2026-06-05 09:00"), open_time(8), [pause("2026-06-05 10:00")])
-    assert reckoning.due is None
-    assert reckoning.remaining_seconds == 7 * HOUR
-    assert reckoning.spans[-1].end is None
-    assert reckoning.spans[-1].state is SpanState.PAUSED
+    derivation = office().add(at("2026-06-05 09:00"), open_time(8), [pause("2026-06-05 10:00")])
+    assert derivation.due is None
+    assert derivation.remaining_seconds == 7 * HOUR
+    assert derivation.spans[-1].end is None
+    assert derivation.spans[-1].state is SpanState.PAUSED
 
 
 def test_a_calendar_that_never_opens_gives_no_due_time_and_ends() -> None:
     never = calendar(())
-    reckoning = never.add(at("2026-06-05 09:00"), open_time(1))
-    assert (reckoning.due, reckoning.used_seconds) == (None, 0)
-    assert "ten years" in reckoning.spans[-1].why
+    derivation = never.add(at("2026-06-05 09:00"), open_time(1))
+    assert (derivation.due, derivation.used_seconds) == (None, 0)
+    assert "ten years" in derivation.spans[-1].why
     assert not never.opens_within_ten_years(dt.date(2026, 1, 1))
     assert never.next_open(at("2026-06-05 09:00")) is None
 
@@ -226,9 +227,9 @@ def test_a_calendar_that_never_opens_gives_no_due_time_and_ends() -> None:
 def test_a_calendar_that_opened_once_gives_no_due_time_beyond_it() -> None:
     once = calendar((), extra=(closing("2026-06-06", 10, 12),))
     assert once.add(at("2026-06-05 09:00"), open_time(2)).due == at("2026-06-06 12:00")
-    reckoning = once.add(at("2026-06-05 09:00"), open_time(3))
-    assert reckoning.due is None
-    assert reckoning.remaining_seconds == HOUR
+    derivation = once.add(at("2026-06-05 09:00"), open_time(3))
+    assert derivation.due is None
+    assert derivation.remaining_seconds == HOUR
     assert once.add(at("2026-06-05 09:00"), working_days(1)).due is None
 
 
@@ -239,9 +240,9 @@ def test_an_extra_opening_wins_over_a_closure_and_a_holiday() -> None:
         extra=(closing("2026-12-25", 10, 14, "Christmas duty"),),
         holidays={dt.date(2026, 12, 25): "Christmas Day"},
     )
-    reckoning = special.add(at("2026-12-25 09:00"), open_time(4))
-    assert reckoning.due == at("2026-12-25 14:00")
-    assert [span.why for span in reckoning.spans] == ["closed", "Christmas duty"]
+    derivation = special.add(at("2026-12-25 09:00"), open_time(4))
+    assert derivation.due == at("2026-12-25 14:00")
+    assert [span.why for span in derivation.spans] == ["closed", "Christmas duty"]
 
 
 def test_a_yearly_closure_returns_and_a_leap_day_only_in_leap_years() -> None:
@@ -304,15 +305,15 @@ def test_the_second_occurrence_of_a_repeated_time_is_a_later_start() -> None:
     assert second - first == dt.timedelta(hours=1)
 
 
-def test_a_time_without_a_zone_is_refused_with_a_sentence() -> None:
+def test_a_time_without_a_zone_is_refused() -> None:
     naive = at("2026-06-05 09:00").replace(tzinfo=None)
-    with pytest.raises(Invalid, match="names no zone"):
+    with pytest.raises(Invalid, match=re.escape("+02:00")):
         office().add(naive, open_time(1))
 
 
 @pytest.mark.parametrize("year", [1, 1899, 9999])
-def test_a_time_that_no_calendar_reaches_is_refused_with_a_sentence(year: int) -> None:
-    with pytest.raises(Invalid, match="out of reach"):
+def test_a_time_that_no_calendar_reaches_is_refused(year: int) -> None:
+    with pytest.raises(Invalid, match="1900 and 9998"):
         office().add(dt.datetime(year, 6, 5, tzinfo=dt.UTC), open_time(1))
 
 
@@ -323,7 +324,7 @@ def test_the_last_year_that_is_reached_ends_without_a_due_time() -> None:
     assert office().add(edge, open_time(87_600)).due is None
 
 
-def test_a_pause_that_ends_before_it_starts_is_refused_with_a_sentence() -> None:
+def test_a_pause_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(Invalid, match="before it starts"):
         office().add(
             at("2026-06-05 09:00"), open_time(1), [pause("2026-06-05 12:00", "2026-06-05 11:00")]
@@ -346,28 +347,28 @@ def test_a_pause_that_ends_before_it_starts_is_refused_with_a_sentence() -> None
 )
 def test_business_days_end_at_the_same_time_of_day(start: str, count: int, due: str) -> None:
     holidays = {dt.date(2026, 5, 25): "Whit Monday"}
-    reckoning = calendar(hours((9, 17)), holidays=holidays).add(at(start), working_days(count))
-    assert reckoning.due == at(due)
+    derivation = calendar(hours((9, 17)), holidays=holidays).add(at(start), working_days(count))
+    assert derivation.due == at(due)
 
 
 def test_business_days_are_paused_by_the_clock() -> None:
-    reckoning = office().add(
+    derivation = office().add(
         at("2026-06-01 10:00"), working_days(2), [pause("2026-06-02 10:00", "2026-06-03 10:00")]
     )
-    assert reckoning.due == at("2026-06-04 10:00")
+    assert derivation.due == at("2026-06-04 10:00")
 
 
 def test_the_derivation_has_no_hole_and_adds_up() -> None:
-    reckoning = office().add(
+    derivation = office().add(
         at("2026-06-05 15:00"), open_time(12), [pause("2026-06-08 10:00", "2026-06-08 11:00")]
     )
-    assert reckoning.due == at("2026-06-09 12:00")
-    for left, right in zip(reckoning.spans, reckoning.spans[1:], strict=False):
+    assert derivation.due == at("2026-06-09 12:00")
+    for left, right in zip(derivation.spans, derivation.spans[1:], strict=False):
         assert left.end == right.start
     assert (
-        sum(span.seconds for span in reckoning.spans if span.state is SpanState.OPEN) == 12 * HOUR
+        sum(span.seconds for span in derivation.spans if span.state is SpanState.OPEN) == 12 * HOUR
     )
-    assert [span_text(span, BERLIN) for span in compact(reckoning.spans)] == [
+    assert [span_text(span, BERLIN) for span in compact(derivation.spans)] == [
         "Fri 5 Jun 15:00 to 17:00 open, 2 h (opening hours)",
         "Fri 5 Jun 17:00 to Mon 8 Jun 09:00 closed, 64 h (weekend)",
         "Mon 8 Jun 09:00 to 10:00 open, 1 h (opening hours)",
@@ -379,13 +380,13 @@ def test_the_derivation_has_no_hole_and_adds_up() -> None:
 
 
 def test_the_derivation_of_business_days_shows_the_wait_for_the_opening() -> None:
-    reckoning = office().add(at("2026-06-05 17:30"), working_days(1))
+    derivation = office().add(at("2026-06-05 17:30"), working_days(1))
     assert (
-        sum(span.seconds for span in reckoning.spans if span.state is SpanState.OPEN)
-        == reckoning.budget_seconds
+        sum(span.seconds for span in derivation.spans if span.state is SpanState.OPEN)
+        == derivation.budget_seconds
     )
-    assert reckoning.spans[-1].state is SpanState.CLOSED
-    assert reckoning.spans[-1].end == at("2026-06-09 09:00")
+    assert derivation.spans[-1].state is SpanState.CLOSED
+    assert derivation.spans[-1].end == at("2026-06-09 09:00")
 
 
 def test_a_holiday_is_called_by_its_name_and_a_weekday_off_too() -> None:

@@ -1,4 +1,4 @@
-"""What holds for every calendar, and does an independent count by the clock on the wall agree?
+"""Properties of every calendar, and an independent count by the wall clock to compare with.
 
 The oracle knows nothing of spans: it asks of every minute whether a person looking at the wall
 clock finds it open.

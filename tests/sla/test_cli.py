@@ -1,8 +1,9 @@
-"""Do the commands print what people and scripts need, and one sentence when they cannot?"""
+"""The commands of `kb sla`: output for people and for scripts, exit codes, and refusals."""
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,8 @@ def answer(policies: Path, *words: str) -> dict[str, Any]:
 def test_check_says_what_a_good_file_holds(policies: Path) -> None:
     result = run("check", policies)
     assert result.exit_code == 0
-    assert result.stdout.strip().endswith(
-        "no mistake; 2 calendars, 1 level, 1 severity, 1 entitlement."
-    )
+    counts = "2 calendars, 1 level, 1 severity, 1 entitlement"
+    assert counts in result.stdout
 
 
 def test_check_names_every_mistake_with_its_line_and_exits_1(policies: Path) -> None:
@@ -157,22 +157,22 @@ def test_explain_prints_a_ledger_for_people(policies: Path) -> None:
         "--pause",
         "2026-06-05T14:00:00Z/",
     )
-    assert "Due:   none; 2 h of 3 h remain" in never.stdout
+    assert re.search("Due: .*2 h of 3 h", never.stdout)
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("words", "names"),
     [
-        (("--budget", "soon", "--start", "2026-06-05T13:00:00Z"), "--budget: 'soon' is no time"),
-        (("--budget", "3h", "--start", "yesterday"), "--start: 'yesterday' is no instant"),
-        (("--budget", "3h", "--start", "2026-06-05T13:00:00"), "with its offset"),
+        (("--budget", "soon", "--start", "2026-06-05T13:00:00Z"), "--budget: 'soon'"),
+        (("--budget", "3h", "--start", "yesterday"), "--start: 'yesterday'"),
+        (("--budget", "3h", "--start", "2026-06-05T13:00:00"), "--start: '2026-06-05T13:00:00'"),
         (
             ("--budget", "3h", "--start", "2026-06-05T13:00:00Z", "--pause", "lunch"),
-            "write FROM/TO",
+            "--pause: 'lunch'",
         ),
         (
             ("--budget", "3h", "--start", "2026-06-05T13:00:00Z", "--pause", "a/b"),
-            "--pause: 'a' is no instant",
+            "--pause: 'a'",
         ),
         (
             (
@@ -187,12 +187,12 @@ def test_explain_prints_a_ledger_for_people(policies: Path) -> None:
         ),
     ],
 )
-def test_explain_refuses_what_it_cannot_read_with_one_sentence(
-    policies: Path, words: tuple[str, ...], sentence: str
+def test_explain_refuses_what_it_cannot_read(
+    policies: Path, words: tuple[str, ...], names: str
 ) -> None:
     result = explain(policies, *words)
     assert isinstance(result.exception, KbError)
-    assert sentence in result.exception.sentence
+    assert names in result.exception.sentence
 
 
 def test_explain_names_the_calendars_there_are(policies: Path) -> None:
@@ -208,7 +208,8 @@ def test_explain_names_the_calendars_there_are(policies: Path) -> None:
         "2026-06-05T13:00Z",
     )
     assert isinstance(result.exception, KbError)
-    assert result.exception.sentence == "There is no calendar 'of'; did you mean 'off'?"
+    assert result.exception.code == "invalid"
+    assert re.search("'of'.*'off'", result.exception.sentence)
 
 
 def test_explain_stops_at_a_broken_file(policies: Path) -> None:
@@ -229,7 +230,7 @@ def test_without_a_file_the_one_of_the_settings_is_checked_or_said_to_be_missing
     (tmp_path / "policies.toml").write_text(GOOD + FULL, "utf-8")
     sound = run("check")
     assert sound.exit_code == 0, sound.output
-    assert f"{tmp_path / 'policies.toml'}: no mistake" in sound.output
+    assert str(tmp_path / "policies.toml") in sound.output
     (tmp_path / "policies.toml").write_text("[calendars]\nx = 1\n")
     assert run("check").exit_code == 1
 

@@ -1,4 +1,4 @@
-"""Are closures read from an exported calendar, and is what cannot be kept exactly refused?"""
+"""Closures from an exported calendar; what cannot be followed exactly is refused."""
 
 from __future__ import annotations
 
@@ -73,24 +73,24 @@ def test_a_cancelled_event_and_an_alarm_close_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "sentence"),
+    ("event", "words"),
     [
-        ("SUMMARY:When?", "no DTSTART"),
-        ("DTSTART:20260608T110000", "neither DTEND nor DURATION"),
-        ("DTSTART;VALUE=DATE:20260231", "cannot be read"),
-        ("DTSTART;VALUE=DATE:20260608\r\nRRULE:FREQ=WEEKLY", "FREQ=WEEKLY is not kept"),
-        ("DTSTART;VALUE=DATE:20260608\r\nRRULE:FREQ=YEARLY;BYDAY=4TH", "is not kept"),
+        ("SUMMARY:When?", "DTSTART"),
+        ("DTSTART:20260608T110000", "DTEND"),
+        ("DTSTART;VALUE=DATE:20260231", "day"),
+        ("DTSTART;VALUE=DATE:20260608\r\nRRULE:FREQ=WEEKLY", "FREQ=WEEKLY"),
+        ("DTSTART;VALUE=DATE:20260608\r\nRRULE:FREQ=YEARLY;BYDAY=4TH", "BYDAY=4TH"),
         ("DTSTART;VALUE=DATE:20260608\r\nRRULE:FREQ=YEARLY\r\nEXDATE:20270608", "EXDATE"),
-        ("DTSTART;VALUE=DATE:20260608\r\nDTEND;VALUE=DATE:20260601", "must end after"),
-        ("DTSTART;VALUE=DATE:20260608\r\nDTEND;VALUE=DATE:20280601", "last a year at most"),
-        ("DTSTART;TZID=Mars/Olympus:20260608T110000\r\nDURATION:PT1H", "cannot be read"),
-        ("DTSTART:20260608T110000\r\nDURATION:soon", "duration 'SOON' is not understood"),
+        ("DTSTART;VALUE=DATE:20260608\r\nDTEND;VALUE=DATE:20260601", "end"),
+        ("DTSTART;VALUE=DATE:20260608\r\nDTEND;VALUE=DATE:20280601", "year"),
+        ("DTSTART;TZID=Mars/Olympus:20260608T110000\r\nDURATION:PT1H", "Mars/Olympus"),
+        ("DTSTART:20260608T110000\r\nDURATION:soon", "'soon'"),
     ],
 )
-def test_an_event_that_cannot_be_kept_is_refused_with_its_line(event: str, sentence: str) -> None:
-    told = refused("DTSTART;VALUE=DATE:20260101", event)
-    assert [line for line, _ in told] == [6]
-    assert sentence.lower() in told[0][1].lower()
+def test_an_event_that_cannot_be_followed_is_refused_with_its_line(event: str, words: str) -> None:
+    ((line, sentence),) = refused("DTSTART;VALUE=DATE:20260101", event)
+    assert line == 6
+    assert words.lower() in sentence.lower()
 
 
 def test_the_policy_file_takes_closures_from_beside_it_and_tells_their_mistakes(
@@ -104,9 +104,7 @@ def test_the_policy_file_takes_closures_from_beside_it_and_tells_their_mistakes(
     policy = load_policy(tmp_path / "policies.toml", today=dt.date(2026, 6, 1))
     assert not policy.calendars["office"].is_open(at("2026-06-08 10:00"))
     (tmp_path / "away.ics").write_text("hello", encoding="utf-8")
-    with pytest.raises(
-        Misconfigured, match=r"policies\.toml:6: away\.ics, line 1: This is no iCalendar file"
-    ):
+    with pytest.raises(Misconfigured, match=r"policies\.toml:6: away\.ics, line 1: "):
         load_policy(tmp_path / "policies.toml", today=dt.date(2026, 6, 1))
     (tmp_path / "away.ics").write_text(
         calendar("DTSTART;VALUE=DATE:20260608T000000\r\nDTEND:20260609T000000")

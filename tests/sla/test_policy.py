@@ -1,4 +1,4 @@
-"""Does the table of entitlements choose as it is written?"""
+"""The entitlement table: the first row that matches chooses the level."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ def test_capitals_and_blanks_make_no_difference() -> None:
 
 
 def test_a_policy_without_a_row_for_all_says_so_instead_of_guessing() -> None:
-    with pytest.raises(Invalid, match="must match all"):
+    with pytest.raises(Invalid, match="entitlement"):
         policy(row("gold", category="partner")).choose({})
 
 
 def test_an_unknown_level_is_named_with_those_that_exist() -> None:
-    with pytest.raises(Invalid, match="'silver'; there are gold, plain"):
+    with pytest.raises(Invalid, match=r"'silver'.*gold, plain"):
         policy().level("silver")
 
 

@@ -1,8 +1,9 @@
-"""Is every mistake of a policy file found, with its line, all at once?"""
+"""Reading a policy file: every mistake is reported with its line, all at once."""
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
@@ -52,13 +53,13 @@ def mistakes(folder: Path, text: str) -> list[tuple[int, str]]:
     """Line and sentence of each mistake."""
     with pytest.raises(Misconfigured) as caught:
         read(folder, text)
-    found = []
+    reported = []
     for row in caught.value.sentence.splitlines():
         name, line, sentence = row.removeprefix(f"{folder}/").split(":", 2)
         assert name == "policies.toml"
         assert sentence.startswith(" ")
-        found.append((int(line), sentence.strip()))
-    return found
+        reported.append((int(line), sentence.strip()))
+    return reported
 
 
 def test_a_good_file_becomes_a_policy(tmp_path: Path) -> None:
@@ -96,134 +97,136 @@ def test_the_version_changes_with_the_content_only(tmp_path: Path) -> None:
     assert read(tmp_path, GOOD.replace('"24h"', '"23h"')).version != first
 
 
+#: What is right, what is wrong in its place, the line, and the names that the sentence must give.
 MISTAKES: tuple[tuple[str, str, int, str], ...] = (
-    ('"Europe/Berlin"', '"Europe/Atlantis"', 2, "There is no time zone 'Europe/Atlantis'"),
-    ('"Europe/Berlin"', '"../../etc/passwd"', 2, "There is no time zone"),
-    ('"Europe/Berlin"', "7", 2, "'zone' must be text in quotes"),
-    ('zone = "Europe/Berlin"', "", 1, "[calendars.office] needs 'zone'"),
-    ('"09:00-13:00"', '"09:00-13:60"', 3, "'09:00-13:60' is no span"),
-    ('"09:00-13:00"', '"13:00-09:00"', 3, "'13:00-09:00' is no span"),
-    ('"22:00-24:00"', '"22:00-24:01"', 3, "'22:00-24:01' is no span"),
-    ('"09:00-13:00"', '"09:00-14:30"', 3, "'09:00-14:30' and '14:00-18:00' overlap"),
-    ("tue = [", "teu = [", 3, "'teu' is not known here; did you mean 'tue'?"),
-    ("sat = []", "sat = 5", 3, "'sat' must be a list of texts"),
-    ("yearly 01-01", "yearly 02-30", 4, "'yearly 02-30' is not understood"),
-    ("2026-12-22", "2026-02-29", 4, "'2026-02-29' is not understood"),
-    ("2026-12-27 10:00-14:00", "2026-12-27 14:00-10:00", 5, "is not understood"),
-    ('"DE-BE"', '"DE-XX"', 6, "There are no holidays 'DE-XX'"),
-    ('"DE-BE"', '"Berlin"', 6, "There are no holidays 'Berlin'"),
-    ('holidays = "DE-BE"', 'ics = "away.ics"', 6, "Cannot read 'away.ics'"),
+    ('"Europe/Berlin"', '"Europe/Atlantis"', 2, "'Europe/Atlantis'"),
+    ('"Europe/Berlin"', '"../../etc/passwd"', 2, "'../../etc/passwd'"),
+    ('"Europe/Berlin"', "7", 2, "'zone'"),
+    ('zone = "Europe/Berlin"', "", 1, "[calendars.office] ... 'zone'"),
+    ('"09:00-13:00"', '"09:00-13:60"', 3, "'09:00-13:60'"),
+    ('"09:00-13:00"', '"13:00-09:00"', 3, "'13:00-09:00'"),
+    ('"22:00-24:00"', '"22:00-24:01"', 3, "'22:00-24:01'"),
+    ('"09:00-13:00"', '"09:00-14:30"', 3, "'09:00-14:30' ... '14:00-18:00'"),
+    ("tue = [", "teu = [", 3, "'teu' ... 'tue'"),
+    ("sat = []", "sat = 5", 3, "'sat'"),
+    ("yearly 01-01", "yearly 02-30", 4, "'yearly 02-30'"),
+    ("2026-12-22", "2026-02-29", 4, "'2026-02-29'"),
+    ("2026-12-27 10:00-14:00", "2026-12-27 14:00-10:00", 5, "'2026-12-27 14:00-10:00'"),
+    ('"DE-BE"', '"DE-XX"', 6, "'DE-XX'"),
+    ('"DE-BE"', '"Berlin"', 6, "'Berlin'"),
+    ('holidays = "DE-BE"', 'ics = "away.ics"', 6, "'away.ics'"),
     (
         'calendar = "office"',
         'calendar = "offices"',
         9,
-        "counts on the calendar 'offices'; did you mean 'office'?",
+        "'offices' ... 'office'",
     ),
-    ('calendar = "office"', "", 8, "[levels.commercial] needs 'calendar'"),
-    ('"24h"', '"24 hours"', 10, "'24 hours' is no time"),
-    ('"24h"', '"0h"', 10, "'0h' is no time"),
-    ('"3bd"', '"3.5bd"', 11, "'3.5bd' is no time"),
-    ('"3bd"', '"999999h"', 11, "'999999h' is no time"),
-    ('"50%"', '"150%"', 13, "'150%' is no warning"),
-    ("[levels.commercial]", "[levels.commercial]\nurgnet = true", 9, "did you mean 'urgent'?"),
+    ('calendar = "office"', "", 8, "[levels.commercial] ... 'calendar'"),
+    ('"24h"', '"24 hours"', 10, "'24 hours'"),
+    ('"24h"', '"0h"', 10, "'0h'"),
+    ('"3bd"', '"3.5bd"', 11, "'3.5bd'"),
+    ('"3bd"', '"999999h"', 11, "'999999h'"),
+    ('"50%"', '"150%"', 13, "'150%'"),
+    ("[levels.commercial]", "[levels.commercial]\nurgnet = true", 9, "'urgnet' ... 'urgent'"),
     (
         "[levels.commercial]",
         '[levels.commercial]\nurgent = "yes"',
         9,
-        "'urgent' must be true or false",
+        "'urgent'",
     ),
     (
         "[levels.commercial]",
         '[levels.commercial]\nchange = "sideways"',
         9,
-        "'change' is 'sideways'; known are",
+        "'change' ... 'sideways'",
     ),
-    ("[levels.commercial]", '[levels.commercial]\ngrace = "3bd"', 9, "'3bd' is no time"),
-    ('title = "Question"', "", 15, "[severities.question] needs 'title'"),
-    ('definition = "You want to know."', "", 15, "[severities.question] needs 'definition'"),
+    ("[levels.commercial]", '[levels.commercial]\ngrace = "3bd"', 9, "'3bd'"),
+    ('title = "Question"', "", 15, "[severities.question] ... 'title'"),
+    ('definition = "You want to know."', "", 15, "[severities.question] ... 'definition'"),
     (
         'title = "Question"',
         'title = "Question"\nparameter = "colour"',
         17,
-        "'parameter' is 'colour'",
+        "'parameter' ... 'colour'",
     ),
     (
         'level = "commercial"',
         'level = "comercial"',
         20,
-        "There is no level 'comercial'; did you mean 'commercial'?",
+        "'comercial' ... 'commercial'",
     ),
-    ('why = "Everybody."', "", 19, "[entitlements.1] needs 'why'"),
+    ('why = "Everybody."', "", 19, "[entitlements.1] ... 'why'"),
     (
         "[[entitlements]]",
         "[[entitlements]]\nwhen = { colour = ['red'] }",
         20,
-        "'colour' is not known here",
+        "'colour'",
     ),
     (
         "[[entitlements]]",
         "[[entitlements]]\nwhen = { category = [] }",
         20,
-        "'category' lists no value",
+        "'category'",
     ),
     (
         "[[entitlements]]",
         "[[entitlements]]\nwhen = { severity = ['bad'] }",
         20,
-        "There is no severity 'bad'",
+        "'bad'",
     ),
     (
         "[[entitlements]]",
         "[[entitlements]]\nwhen = { group = ['a'] }",
         19,
-        "The last entitlement must match every ticket",
+        "'when'",
     ),
     (
         "[[entitlements]]",
         "[entitlements]",
         19,
-        "'entitlements' must be written as [[entitlements]]",
+        "'entitlements'",
     ),
     (
         "[severities.question]",
         "[coupons.vip]\nlevel = 'vip'\n[severities.question]",
         16,
-        "There is no level 'vip'",
+        "'vip'",
     ),
     (
         "[severities.question]",
         "[coupons.vip]\nlevel = 'commercial'\n[severities.question]",
         15,
-        "needs 'per_year'",
+        "[coupons.vip] ... 'per_year'",
     ),
     (
         "[severities.question]",
         "[coupons.vip]\nlevel = 'commercial'\nper_year = { premium = 0 }\n[severities.question]",
         17,
-        "'premium' must be a whole number",
+        "'premium'",
     ),
     (
         "[severities.question]",
         "[reasons.x]\ntitle = 'X'\npauses = [\n'next'\n]\n[severities.question]",
         18,
-        "cannot be paused",
+        "'next'",
     ),
-    ("[severities.question]", "[wishes]\n[severities.question]", 15, "'wishes' is not known here"),
+    ("[severities.question]", "[wishes]\n[severities.question]", 15, "'wishes'"),
 )
 
 
 @pytest.mark.parametrize(
-    ("good", "bad", "line", "sentence"), MISTAKES, ids=[m[1][:40] + m[3][:30] for m in MISTAKES]
+    ("good", "bad", "line", "names"), MISTAKES, ids=[m[1][:40] + m[3][:30] for m in MISTAKES]
 )
-def test_every_mistake_is_told_with_its_line(
-    tmp_path: Path, good: str, bad: str, line: int, sentence: str
+def test_every_mistake_is_reported_with_its_line(
+    tmp_path: Path, good: str, bad: str, line: int, names: str
 ) -> None:
     assert good in GOOD
-    found = mistakes(tmp_path, GOOD.replace(good, bad, 1))
-    assert [place for place, told in found if sentence in told] == [line], found
+    reported = mistakes(tmp_path, GOOD.replace(good, bad, 1))
+    pattern = re.compile(".*".join(map(re.escape, names.split(" ... "))))
+    assert [number for number, text in reported if pattern.search(text)] == [line], reported
 
 
-def test_all_mistakes_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
+def test_all_mistakes_are_reported_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
     text = (
         GOOD.replace("Berlin", "Atlantis")
         .replace('"24h"', '"soon"')
@@ -244,19 +247,20 @@ def test_a_calendar_that_never_opens_is_refused(tmp_path: Path) -> None:
     text = GOOD.replace(GOOD.splitlines()[2], "week = { mon = [] }").replace(
         'open = ["2026-12-27 10:00-14:00"]', ""
     )
-    assert mistakes(tmp_path, text) == [(1, mistakes(tmp_path, text)[0][1])]
-    assert "does not open once in the next ten years" in mistakes(tmp_path, text)[0][1]
+    ((line, sentence),) = mistakes(tmp_path, text)
+    assert line == 1
+    assert "[calendars.office]" in sentence
 
 
 def test_a_calendar_whose_last_opening_has_passed_is_refused(tmp_path: Path) -> None:
     text = GOOD.replace(GOOD.splitlines()[2], "").replace("2026-12-27 10:00", "2025-12-27 10:00")
-    assert "ten years" in mistakes(tmp_path, text)[0][1]
+    ((_, sentence),) = mistakes(tmp_path, text)
+    assert "[calendars.office]" in sentence
 
 
 def test_an_entitlement_below_one_for_all_is_refused(tmp_path: Path) -> None:
-    found = mistakes(tmp_path, GOOD + '\n[[entitlements]]\nlevel = "commercial"\nwhy = "Never."\n')
-    assert [line for line, _ in found] == [19]
-    assert "never count" in found[0][1]
+    text = GOOD + '\n[[entitlements]]\nlevel = "commercial"\nwhy = "Never."\n'
+    assert [line for line, _ in mistakes(tmp_path, text)] == [19]
 
 
 def test_a_level_promises_nothing_only_on_purpose(tmp_path: Path) -> None:
@@ -264,7 +268,9 @@ def test_a_level_promises_nothing_only_on_purpose(tmp_path: Path) -> None:
     level = read(tmp_path, text.replace('"24h"', '""')).levels["commercial"]
     assert [level.budget(goal) for goal in Goal] == [None, None, None]
     text = text.replace('first_response = "24h"', "").replace('resolution = ""', "")
-    assert "[levels.commercial] names no goal" in mistakes(tmp_path, text)[0][1]
+    ((_, sentence),) = mistakes(tmp_path, text)
+    assert "[levels.commercial]" in sentence
+    assert "first_response" in sentence
 
 
 def test_an_empty_file_names_what_is_missing(tmp_path: Path) -> None:
@@ -273,21 +279,21 @@ def test_an_empty_file_names_what_is_missing(tmp_path: Path) -> None:
         assert section in sentences
 
 
-def test_broken_toml_is_told_with_its_line(tmp_path: Path) -> None:
-    assert mistakes(tmp_path, GOOD.replace('"24h"', '"24h'))[0][0] == 10
-    assert "not valid TOML" in mistakes(tmp_path, GOOD.replace('"24h"', '"24h'))[0][1]
+def test_broken_toml_is_reported_with_its_line(tmp_path: Path) -> None:
+    ((line, _),) = mistakes(tmp_path, GOOD.replace('"24h"', '"24h'))
+    assert line == 10
     assert mistakes(tmp_path, GOOD + "[levels.commercial]\n")[0][0] > 19
 
 
 def test_a_file_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     for path in (tmp_path / "absent.toml", tmp_path):
-        with pytest.raises(Misconfigured, match="Cannot read the policy file"):
+        with pytest.raises(Misconfigured, match=re.escape(str(path))):
             load_policy(path)
     (tmp_path / "latin.toml").write_bytes(b"# one\n# caf\xe9\n")
-    with pytest.raises(Misconfigured, match=r"latin\.toml:2: This is not UTF-8"):
+    with pytest.raises(Misconfigured, match=r"latin\.toml:2: "):
         load_policy(tmp_path / "latin.toml")
     (tmp_path / "huge.toml").write_bytes(b"#" * 1_000_001)
-    with pytest.raises(Misconfigured, match="larger than"):
+    with pytest.raises(Misconfigured, match=r"huge\.toml:1: "):
         load_policy(tmp_path / "huge.toml")
 
 
@@ -314,7 +320,7 @@ def test_a_level_may_use_every_field(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "budget"),
     [
         ("24h", Budget(86_400)),
         ("1h30m", Budget(5400)),
@@ -328,8 +334,8 @@ def test_a_level_may_use_every_field(tmp_path: Path) -> None:
         ("²h", None),
     ],
 )
-def test_a_budget_is_read_or_refused(text: str, found: Budget | None) -> None:
-    assert parse_budget(text) == found
+def test_a_budget_is_read_or_refused(text: str, budget: Budget | None) -> None:
+    assert parse_budget(text) == budget
 
 
 def test_spans_and_dates_that_look_right_but_are_not_are_refused() -> None:

@@ -276,7 +276,7 @@ def _truth(page: str, main_text: str, but: str) -> tuple[Counter[str], Counter[s
         return None
     for element in found[0].xpath(but):
         element.drop_tree()
-    tree.remove_tags(found[0], tree.GONE)
+    tree.remove_tags(found[0], tree.REMOVED_TAGS)
     whole = Counter(_words(plaintext.to_text(found[0])))
     for element in found[0].xpath(_CONTENTS):
         tree.drop(element)

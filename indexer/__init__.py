@@ -1,1 +1,5 @@
-"""Ingest: files of editors and exports of forums become documents in a published generation."""
+"""The indexer: from files that editors wrote to a published generation of the search index.
+
+Commands in ``cli``, the order of the stages in ``pipeline``; every sentence about a file in
+``findings``.
+"""

@@ -1,7 +1,7 @@
-"""`kb index` and `kb check`: read what editors wrote, publish it, or say what they should mend.
+"""`kb index` and `kb check`: publish what editors wrote, or report what they should correct.
 
-One call into ``pipeline`` and printing. Progress goes to stderr: a bar on a terminal, a line now
-and then elsewhere.
+Each command is one call into ``pipeline`` or ``lint``, and printing. Progress goes to stderr; with
+--progress-json it goes to stdout, for a program that follows the run.
 """
 
 from __future__ import annotations
@@ -11,32 +11,34 @@ import datetime as dt
 import json
 import signal
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from indexer import pipeline
+from indexer.pipeline import IndexOptions, run_index
+from indexer.progress import ProgressBar, ThrottledProgress
 from indexer.report import Report
-from indexer.sources import walk
+from indexer.sources.walk import Source, parse_sources
+from kb.cli_options import json_option
 from kb.errors import Invalid, KbError
 from kb.search.generations.previews import PreviewFile
 from kb.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from indexer.lint.lint import Issue
+    from indexer.lint.checks import Issue
+
+#: (kind, folder of the content folder)
+_CONTENT_FOLDERS = (("doc", "docs"), ("faq", "faq"), ("forum", "forum"))
+_MAX_PROGRESS_NAME = 200
 
 
-_FOLDERS = (("doc", "docs"), ("faq", "faq"), ("forum", "forum"))
+class _IndexCommand(click.Command):
+    """`kb index KIND=PATH ...`, with sub-commands for published generations as its first word."""
 
-
-class _Index(click.Command):
-    """`kb index KIND=PATH ...`, and what is done about published generations as its first word."""
-
-    verbs: dict[str, click.Command]
+    subcommands: dict[str, click.Command]
 
     def make_context(
         self,
@@ -45,9 +47,10 @@ class _Index(click.Command):
         parent: click.Context | None = None,
         **extra: Any,
     ) -> click.Context:
-        verb = self.verbs.get(args[0]) if args else None
-        if verb is not None:
-            return verb.make_context(f"{info_name} {args[0]}", args[1:], parent, **extra)
+        subcommand = self.subcommands.get(args[0]) if args else None
+        if subcommand is not None:
+            name = f"{info_name} {args[0]}"
+            return subcommand.make_context(name, args[1:], parent, **extra)
         return super().make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -55,39 +58,42 @@ class _Index(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
+        rows = [(name, sub.get_short_help_str(100)) for name, sub in self.subcommands.items()]
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [(name, verb.get_short_help_str(100)) for name, verb in self.verbs.items()]
-            )
+            formatter.write_dl(rows)
 
 
-_DATA = click.option(
-    "--data", type=click.Path(file_okay=False), help="The data folder; default: KB_DATA."
-)
-_JSON = click.option(
-    "--json", "as_json", is_flag=True, help="Print the whole answer as one JSON document."
+_data_option = click.option(
+    "--data", type=click.Path(file_okay=False), help="The data folder. Default: KB_DATA."
 )
 
 
-@click.command(cls=_Index)
+# --- kb index
+
+
+@click.command(cls=_IndexCommand)
 @click.argument("words", nargs=-1, metavar="[KIND=PATH]...")
-@_DATA
-@click.option("--full", is_flag=True, help="Read every file anew, changed or not.")
+@_data_option
+@click.option("--full", is_flag=True, help="Read all files, changed or not.")
 @click.option(
-    "--check-only", is_flag=True, help="Read, build and check, publish nothing; exit 1 on findings."
+    "--check-only",
+    is_flag=True,
+    help="Read, build, and check, but publish nothing. Exit code 1 when there are findings.",
 )
 @click.option(
     "--waiting",
-    "look",
+    "compare_only",
     is_flag=True,
-    help="Only say what differs from what is published; exit 1 when it does.",
+    help="Only report what differs from the published generation. Exit code 1 when it differs.",
 )
-@click.option("--watch", is_flag=True, help="Go on, and publish each edit as soon as it is saved.")
-@click.option("--rollback", "back", is_flag=True, help="The same as `kb index rollback`.")
+@click.option("--watch", is_flag=True, help="Keep running, and publish each edit when it is saved.")
+@click.option("--rollback", "roll_back", is_flag=True, help="The same as `kb index rollback`.")
 @click.option(
-    "--queries", type=click.Path(path_type=Path), metavar="FILE",
-    help="With --check-only: compare the best suggestions for these queries too, one a line.",
-)  # fmt: skip
+    "--queries",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="With --check-only: also compare the best suggestions for these queries, one a line.",
+)
 @click.option(
     "--preview",
     is_flag=True,
@@ -95,277 +101,185 @@ _JSON = click.option(
 )
 @click.option(
     "--progress-json",
-    "for_program",
     is_flag=True,
-    help="Progress as JSON lines on stdout, the report last.",
+    help="Print progress as JSON lines on stdout, and the report as the last line.",
 )
-@_JSON
+@json_option
 def index(
-    words: tuple[str, ...], data: str | None, queries: Path | None, *, full: bool, check_only: bool, look: bool,
-    watch: bool, back: bool, preview: bool, for_program: bool, as_json: bool,
-) -> int:  # fmt: skip
-    """Read files and publish them for search: KIND is doc, faq or forum, PATH a file or a folder.
+    words: tuple[str, ...],
+    data: str | None,
+    queries: Path | None,
+    *,
+    full: bool,
+    check_only: bool,
+    compare_only: bool,
+    watch: bool,
+    roll_back: bool,
+    preview: bool,
+    progress_json: bool,
+    as_json: bool,
+) -> int:
+    """Read files and publish them for search: KIND is doc, faq, or forum, PATH a file or a folder.
 
-    What a file is, Markdown, HTML, a Stack Exchange or Discourse export, is found out by itself.
-    Without KIND=PATH the sources in KB_SOURCES are read, else docs, faq and forum of the content
-    folder.
+    The format of each file is detected: Markdown, HTML, a Stack Exchange or Discourse export, and
+    others. Without KIND=PATH the sources in KB_SOURCES are read, else docs, faq, and forum of the
+    content folder.
     """
     if preview and not check_only:
-        raise click.UsageError("--preview goes with --check-only.")
-    if for_program and watch:
-        raise click.UsageError("--progress-json tells of one run; --watch never ends.")
-    with _told(for_program), _tidy():
+        raise click.UsageError("--preview requires --check-only.")
+    if progress_json and watch:
+        raise click.UsageError("--progress-json reports one run; it cannot be used with --watch.")
+
+    with _errors_as_json(progress_json), _exit_on_sigterm():
         settings = load_settings(data=data)
-        if back:
+        if roll_back:
             if words:
                 raise click.UsageError(
-                    "--rollback takes no other words; name one with `kb index rollback NAME`."
+                    "--rollback takes no sources. To name a generation, use "
+                    "`kb index rollback NAME`."
                 )
             _roll_back(settings, None)
             return 0
-        order = replace(_order(settings, words), full=full, check_only=check_only, look=look)
-        order = replace(
-            order,
-            queries=_queries(queries),
+
+        options = replace(
+            _options(settings, words),
+            full=full,
+            check_only=check_only,
+            compare_only=compare_only,
+            queries=_read_queries(queries),
             preview=PreviewFile.in_folder(settings.data).path if preview else None,
         )
         if watch:
-            return _watch(order)
-        report = (
-            pipeline.run_index(order, progress=Paced(_say).show) if for_program else _run(order)
-        )
-    _say_all(report) if for_program else _print(report, as_json)
-    differs = look and any(report.waiting.values())
-    return (
-        1 if report.refused or differs or (check_only and (report.skipped or report.failed)) else 0
-    )
+            return _watch(options)
+        if progress_json:
+            report = run_index(options, progress=ThrottledProgress(_print_progress).show)
+            _print_json_line({"report": report.json()})
+        else:
+            report = _run(options)
+            _print_report(report, as_json)
+
+    has_findings = bool(report.skipped or report.failed)
+    is_different = any(report.waiting.values())
+    failed = report.refused or (compare_only and is_different) or (check_only and has_findings)
+    return 1 if failed else 0
 
 
-def _queries(path: Path | None) -> tuple[str, ...]:
-    from indexer.publish.gate import read_queries
-
-    try:
-        return read_queries(path) if path else ()
-    except OSError as error:
-        raise Invalid(
-            f"{path} cannot be read: {error.strerror}; give a file with one query a line."
-        ) from None
-
-
-@contextlib.contextmanager
-def _told(for_program: bool) -> Iterator[None]:
-    """For a program that follows the run, a failure is a line like progress is: {"error": ...,
-    "code": ...}.
-    """
-    try:
-        yield
-    except KbError as error:
-        if for_program:
-            _line({"error": error.sentence, "code": error.code})
-        raise
-
-
-@contextlib.contextmanager
-def _tidy() -> Iterator[None]:
-    """Who is asked to end (a cancelled run is) takes away what was built aside, like one that a
-    person interrupts.
-    """
-
-    def end(signum: int, _frame: object) -> None:
-        raise SystemExit(128 + signum)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _say(stage: str, done: int, total: int, what: str) -> None:
-    _line({"stage": stage, "done": done, "total": total, "what": what[:200]})
-
-
-def _say_all(report: Report) -> None:
-    _line({"report": report.json()})
-
-
-def _line(facts: dict[str, Any]) -> None:
-    click.echo(json.dumps(facts))
-    sys.stdout.flush()
-
-
-@click.command()
-@_DATA
-@_JSON
-def generations(data: str | None, as_json: bool) -> int:
-    """List the published generations that are kept; * marks the one that serves."""
-    from kb.search.generations.generation import Generations
-
-    rows = Generations(load_settings(data=data).data).history()
-    if as_json:
-        click.echo(json.dumps([row.json() for row in rows], indent=2))
-        return 0 if rows else 1
-    for row in rows:
-        kinds = ", ".join(f"{count} {kind}" for kind, count in row.kinds)
-        what = (
-            f"{row.documents} documents ({kinds})"
-            if row.sound
-            else "damaged; run `kb index --full`"
-        )
-        click.echo(f"{'*' if row.serves else ' '} {row.name}  {row.created}  {what}")
-    if not rows:
-        click.echo("There is no generation yet; run `kb index`.", err=True)
-    return 0 if rows else 1
-
-
-@click.command()
-@click.argument("name", required=False)
-@_DATA
-def rollback(name: str | None, data: str | None) -> int:
-    """Let an older generation serve again: NAME, or the one before the one that serves."""
-    _roll_back(load_settings(data=data), name)
-    return 0
-
-
-index.verbs = {"generations": generations, "rollback": rollback}
-
-
-@click.command()
-@click.argument("words", nargs=-1, metavar="[PATH | KIND=PATH]...")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json", "github"]),
-    default="text",
-    show_default=True,
-)
-def check(words: tuple[str, ...], form: str) -> int:
-    """Look for what editors should mend: links, addresses, pictures, titles, twins, versions. Exit
-    1 on findings.
-
-    PATH is a file, a folder of articles, or a content folder with docs, faq and forum; without it,
-    what `kb index` reads. Nothing is published. --format github prints annotations for GitHub
-    Actions.
-    """
-    from indexer.lint import lint
-
-    settings = load_settings()
-    order = _order(settings, [word for path in words for word in _checked(path)])
-    bar = Bar(sys.stderr.isatty())
-    try:
-        problems = lint.check(
-            order, catalogue=settings.content / "catalogue.toml", progress=bar.show
-        )
-    finally:
-        bar.end()
-    if form == "json":
-        click.echo(
-            json.dumps([asdict(problem) for problem in problems], ensure_ascii=False, indent=2)
-        )
-    for problem in problems if form != "json" else ():
-        click.echo(_annotation(problem) if form == "github" else str(problem))
-    click.echo(f"{len(problems)} to mend." if problems else "Nothing to mend.", err=True)
-    return 1 if problems else 0
-
-
-def _checked(path: str) -> list[str]:
-    if "=" in path:
-        return [path]
-    inside = [
-        f"{kind}={Path(path) / name}" for kind, name in _FOLDERS if (Path(path) / name).is_dir()
-    ]
-    return inside or [f"doc={path}"]
-
-
-def _annotation(problem: Issue) -> str:
-    """A workflow command of GitHub Actions."""
-    where = f"file={problem.source}" + (f",line={problem.line}" if problem.line else "")
-    text = (
-        f"{problem.sentence} {problem.suggestion}".replace("%", "%25")
-        .replace("\r", "%0D")
-        .replace("\n", "%0A")
-    )
-    return f"::warning {where},title={problem.rule}::{text}"
-
-
-def _roll_back(settings: Settings, name: str | None) -> None:
-    from kb.search.generations.generation import Generations
-
-    padded = name.zfill(6) if name and name.isdigit() else name
-    found = Generations(settings.data).rollback(padded)
-    click.echo(f"Generation {found.name} serves again: {found.manifest.documents} documents.")
-    click.echo(
-        "The next `kb index` publishes the files as they are then; mend them first.", err=True
-    )
-
-
-def _order(settings: Settings, words: Sequence[str]) -> pipeline.IndexOptions:
-    found = _sources(tuple(words), settings)
-    # Someone who names another tree on the command line does not mean the help centre's own
-    # queries.
+def _options(settings: Settings, words: Sequence[str]) -> IndexOptions:
+    sources = _sources(words, settings)
     content = Path(settings.content).resolve()
-    ours = not words or any(source.path.is_relative_to(content) for source in found)
-    return pipeline.IndexOptions(
-        sources=found,
+    golden = settings.content / "golden.toml"
+    curations = settings.content / "curations.toml"
+    # Whoever names another tree on the command line does not mean the help centre's own queries.
+    is_content = not words or any(source.path.is_relative_to(content) for source in sources)
+    return IndexOptions(
+        sources=sources,
         data=settings.data,
         today=_today(),
         strict=bool(words or settings.sources),
         keep=settings.generations,
-        golden=_existing(settings.content / "golden.toml") if ours else None,
-        curations=_existing(settings.content / "curations.toml") if ours else None,
+        golden=golden if is_content and golden.exists() else None,
+        curations=curations if is_content and curations.exists() else None,
         gate=settings.publish_gate,
         drop=settings.publish_drop,
         semantic=settings.semantic,
     )
 
 
-def _existing(path: Path) -> Path | None:
-    return path if path.exists() else None
+def _sources(words: Sequence[str], settings: Settings) -> tuple[Source, ...]:
+    """The sources that are named, else those in KB_SOURCES, else the content folder's."""
+    named = words or settings.sources
+    if not named:
+        folders = ((kind, settings.content / name) for kind, name in _CONTENT_FOLDERS)
+        named = [f"{kind}={folder}" for kind, folder in folders if folder.exists()]
+    if not named:
+        content = Path(settings.content).absolute()
+        raise Invalid(
+            f"{content} has no docs, faq, or forum folder. Name sources as KIND=PATH, or set "
+            "KB_CONTENT.",
+            field="source",
+        )
+    return parse_sources(named, content=settings.content)
+
+
+def _read_queries(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    from indexer.publish.gate import read_queries
+
+    try:
+        return read_queries(path)
+    except OSError as error:
+        raise Invalid(
+            f"Cannot read {path}: {error.strerror}. Use a file with one query a line."
+        ) from None
 
 
 def _today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
 
 
-def _run(order: pipeline.IndexOptions) -> Report:
-    bar = Bar(sys.stderr.isatty())
+def _run(options: IndexOptions) -> Report:
+    bar = ProgressBar(sys.stderr.isatty())
     try:
-        return pipeline.run_index(order, progress=bar.show)
+        return run_index(options, progress=bar.show)
     finally:
         bar.end()
 
 
-def _watch(order: pipeline.IndexOptions) -> int:
-    from indexer import watch
+def _watch(options: IndexOptions) -> int:
+    from indexer.watch import publish_changes, watch_changes
 
-    def told(report: Report) -> None:
+    def report_publish(report: Report) -> None:
         if report.published or report.refused:
-            for line in report.lines():
-                click.echo(line)
+            _print_report(report, as_json=False)
 
-    told(_run(order))
-    click.echo("Watching for changes; Ctrl-C ends.", err=True)
-    say: Callable[[str], None] = lambda sentence: click.echo(f"kb: {sentence}", err=True)  # noqa: E731
-    watch.publish_changes(order, watch.watch_changes(order), told=told, failed=say, today=_today)
+    def report_failure(sentence: str) -> None:
+        click.echo(f"kb: {sentence}", err=True)
+
+    report_publish(_run(options))
+    click.echo("Watching for changes. Press Ctrl-C to stop.", err=True)
+    publish_changes(
+        options, watch_changes(options), report=report_publish, fail=report_failure, today=_today
+    )
     return 0
 
 
-def _sources(words: tuple[str, ...], settings: Settings) -> tuple[walk.Source, ...]:
-    given = words or settings.sources
-    if given:
-        return walk.parse_sources(given, content=settings.content)
-    folders = {kind: settings.content / name for kind, name in _FOLDERS}
-    found = tuple(f"{kind}={folder}" for kind, folder in folders.items() if folder.exists())
-    if not found:
-        where = Path(settings.content).absolute()
-        raise Invalid(
-            f"{where} holds no docs, faq or forum folder; give KIND=PATH or set KB_CONTENT.",
-            field="source",
-        )
-    return walk.parse_sources(found, content=settings.content)
+@contextlib.contextmanager
+def _errors_as_json(enabled: bool) -> Iterator[None]:
+    """For a program that follows the run an error is a line, as progress is."""
+    try:
+        yield
+    except KbError as error:
+        if enabled:
+            _print_json_line({"error": error.sentence, "code": error.code})
+        raise
 
 
-def _print(report: Report, as_json: bool) -> None:
+@contextlib.contextmanager
+def _exit_on_sigterm() -> Iterator[None]:
+    """A run that is asked to end removes what it built aside, as one that a person interrupts."""
+
+    def end(signum: int, _frame: object) -> None:
+        raise SystemExit(128 + signum)
+
+    previous = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _print_progress(stage: str, done: int, total: int, what: str) -> None:
+    name = what[:_MAX_PROGRESS_NAME]
+    _print_json_line({"stage": stage, "done": done, "total": total, "what": name})
+
+
+def _print_json_line(values: dict[str, Any]) -> None:
+    click.echo(json.dumps(values))
+    sys.stdout.flush()
+
+
+def _print_report(report: Report, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(report.json(), ensure_ascii=False, indent=2))
         return
@@ -373,55 +287,114 @@ def _print(report: Report, as_json: bool) -> None:
         click.echo(line)
 
 
-class Paced:
-    """Passes progress on, of each stage the first and the last and otherwise a few a second."""
-
-    _EVERY = 0.25  # seconds
-
-    def __init__(self, say: Callable[[str, int, int, str], None]) -> None:
-        self._say = say
-        self._stage, self._said = "", 0.0
-
-    def show(self, stage: str, done: int, total: int, what: str) -> None:
-        now = time.monotonic()
-        if stage == self._stage and done < total and now - self._said < self._EVERY:
-            return
-        self._stage, self._said = stage, now
-        self._say(stage, done, total, what)
+# --- published generations
 
 
-class Bar:
-    """Progress for people: what is done, how many, how fast, and which file."""
+@click.command()
+@_data_option
+@json_option
+def generations(data: str | None, as_json: bool) -> int:
+    """List the published generations that are kept; * marks the active one."""
+    from kb.search.generations.generation import Generations
 
-    _WIDTH = 24
-    _EVERY = 10.0  # seconds between lines where there is no terminal
+    rows = Generations(load_settings(data=data).data).history()
+    if as_json:
+        click.echo(json.dumps([row.json() for row in rows], indent=2))
+        return 0 if rows else 1
 
-    def __init__(self, terminal: bool) -> None:
-        self._terminal = terminal
-        self._stage, self._started, self._shown = "", 0.0, 0.0
-
-    def show(self, stage: str, done: int, total: int, what: str) -> None:
-        now = time.monotonic()
-        if stage != self._stage:
-            self._stage, self._started, self._shown = stage, now, now if not self._terminal else 0.0
-        if now - self._shown < (0.1 if self._terminal else self._EVERY) and (
-            done < total or not self._terminal
-        ):
-            return
-        self._shown = now
-        rate = done / (now - self._started) if now > self._started else 0.0
-        if self._terminal:
-            filled = self._WIDTH * done // max(total, 1)
-            bar = "#" * filled + "-" * (self._WIDTH - filled)
-            self._draw(f"{stage} [{bar}] {done}/{total} {rate:.0f}/s {what[-50:]}")
+    for row in rows:
+        if row.sound:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in row.kinds)
+            content = f"{row.documents} documents ({kinds})"
         else:
-            click.echo(f"{stage}: {done} of {total} ({rate:.0f}/s) {what}", err=True)
+            content = "damaged; run `kb index --full`"
+        click.echo(f"{'*' if row.serves else ' '} {row.name}  {row.created}  {content}")
+    if not rows:
+        click.echo("No generation has been published. Run `kb index`.", err=True)
+    return 0 if rows else 1
 
-    def end(self) -> None:
-        if self._terminal and self._stage:
-            self._draw("")
 
-    @staticmethod
-    def _draw(line: str) -> None:
-        sys.stderr.write(f"\r\x1b[K{line}")
-        sys.stderr.flush()
+@click.command()
+@click.argument("name", required=False)
+@_data_option
+def rollback(name: str | None, data: str | None) -> int:
+    """Activate an older generation: NAME, or the one before the active one."""
+    _roll_back(load_settings(data=data), name)
+    return 0
+
+
+index.subcommands = {"generations": generations, "rollback": rollback}
+
+
+def _roll_back(settings: Settings, name: str | None) -> None:
+    from kb.search.generations.generation import Generations
+
+    padded = name.zfill(6) if name and name.isdigit() else name
+    generation = Generations(settings.data).rollback(padded)
+    documents = generation.manifest.documents
+    click.echo(f"Generation {generation.name} is active again: {documents} documents.")
+    click.echo(
+        "The next `kb index` publishes the files as they are then. Correct them first.", err=True
+    )
+
+
+# --- kb check
+
+
+@click.command()
+@click.argument("words", nargs=-1, metavar="[PATH | KIND=PATH]...")
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json", "github"]),
+    default="text",
+    show_default=True,
+)
+def check(words: tuple[str, ...], output_format: str) -> int:
+    """Check links, addresses, pictures, titles, duplicates, and versions. Exit code 1 when there
+    are issues.
+
+    PATH is a file, a folder of articles, or a content folder with docs, faq, and forum; without it,
+    what `kb index` reads. Nothing is published. --format github prints annotations for GitHub
+    Actions.
+    """
+    from indexer.lint import checks
+
+    settings = load_settings()
+    sources = [source for word in words for source in _sources_to_check(word)]
+    options = _options(settings, sources)
+    bar = ProgressBar(sys.stderr.isatty())
+    try:
+        issues = checks.check(
+            options, catalogue=settings.content / "catalogue.toml", progress=bar.show
+        )
+    finally:
+        bar.end()
+
+    if output_format == "json":
+        rows = [asdict(issue) for issue in issues]
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+    else:
+        for issue in issues:
+            click.echo(_annotation(issue) if output_format == "github" else str(issue))
+    click.echo(f"Issues: {len(issues)}." if issues else "No issues.", err=True)
+    return 1 if issues else 0
+
+
+def _sources_to_check(word: str) -> list[str]:
+    """``KIND=PATH`` words for a word of `kb check`, which may be a content folder."""
+    if "=" in word:
+        return [word]
+    folders = [(kind, Path(word) / name) for kind, name in _CONTENT_FOLDERS]
+    return [f"{kind}={folder}" for kind, folder in folders if folder.is_dir()] or [f"doc={word}"]
+
+
+def _annotation(issue: Issue) -> str:
+    """A workflow command of GitHub Actions."""
+    position = f"file={issue.source}"
+    if issue.line:
+        position += f",line={issue.line}"
+    text = f"{issue.sentence} {issue.suggestion}"
+    for character, escape in (("%", "%25"), ("\r", "%0D"), ("\n", "%0A")):
+        text = text.replace(character, escape)
+    return f"::warning {position},title={issue.rule}::{text}"

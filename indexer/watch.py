@@ -1,8 +1,7 @@
-"""How does an edit become searchable while its editor still looks at the page?
+"""`kb index --watch`: publish each edit while its editor still looks at the page.
 
-``changes`` waits for saved files, ``follow`` publishes after each batch of them with processes that
-are kept warm. A failure is told and the next change tried again. Not for what is published
-(``pipeline``).
+``watch_changes`` waits for saved files, ``publish_changes`` runs the pipeline after each batch of
+them with a worker that stays warm. A failure is reported, and the next change tried again.
 """
 
 from __future__ import annotations
@@ -14,58 +13,79 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from indexer import pipeline
-from indexer.pipeline import IndexOptions
+from indexer.pipeline import IndexOptions, run_index
 from indexer.report import Report
 from indexer.worker_pool import WorkerPool
 from kb.errors import KbError
 
-#: Milliseconds: a burst of saves (a branch checked out) is one publish, a single save waits for no
-#: other.
+#: Milliseconds. A burst of saves (a branch that is checked out) is one publish; a single save waits
+#: for one step only.
 _BURST, _STEP = 400, 40
-_EVERY_HOUR = 3_600_000  # without an edit an article may still expire
+#: Without an edit an article may still expire.
+_HOUR = 3_600_000
 
 
-def watch_changes(order: IndexOptions, stop: threading.Event | None = None) -> Iterator[set[Path]]:
-    """Yields the files below the sources' folders that have changed, and every hour none. Ends at
-    Ctrl-C or with ``stop``."""
-    from watchfiles import DefaultFilter, watch
+def watch_changes(
+    options: IndexOptions, stop: threading.Event | None = None
+) -> Iterator[set[Path]]:
+    """The files below the sources' folders that were changed, and every hour none.
 
-    data = order.data.resolve()
+    Ends at Ctrl-C, or with ``stop``.
+    """
+    from watchfiles import Change, DefaultFilter, watch
 
-    class Ours(DefaultFilter):
-        def __call__(self, change: object, path: str) -> bool:
-            return super().__call__(change, path) and not Path(path).is_relative_to(data)  # type: ignore[arg-type]
+    data = options.data.resolve()
 
-    folders = {source.limit for source in order.sources}
-    folders |= {file.resolve().parent for file in (order.golden, order.curations) if file}
-    seen = watch(
-        *sorted(folders), watch_filter=Ours(), debounce=_BURST, step=_STEP, rust_timeout=_EVERY_HOUR,
-        yield_on_timeout=True, stop_event=stop, raise_interrupt=False,
-    )  # fmt: skip
-    for batch in seen:
+    class SourceFilter(DefaultFilter):
+        """The data folder may lie inside a source; the index itself is no edit."""
+
+        def __call__(self, change: Change, path: str) -> bool:
+            return super().__call__(change, path) and not Path(path).is_relative_to(data)
+
+    folders = {source.limit for source in options.sources}
+    for file in (options.golden, options.curations):
+        if file:
+            folders.add(file.resolve().parent)
+
+    batches = watch(
+        *sorted(folders),
+        watch_filter=SourceFilter(),
+        debounce=_BURST,
+        step=_STEP,
+        rust_timeout=_HOUR,
+        yield_on_timeout=True,
+        stop_event=stop,
+        raise_interrupt=False,
+    )
+    for batch in batches:
         yield {Path(path) for _, path in batch}
 
 
 def publish_changes(
-    order: IndexOptions, seen: Iterable[object], *, told: Callable[[Report], None], failed: Callable[[str], None],
+    options: IndexOptions,
+    changes: Iterable[object],
+    *,
+    report: Callable[[Report], None],
+    fail: Callable[[str], None],
     today: Callable[[], dt.date],
-) -> None:  # fmt: skip
-    """Publish once for each of ``seen``; ``told`` gets each report, ``failed`` the sentence of what
-    went wrong.
+) -> None:
+    """Run the pipeline once for each of ``changes``.
+
+    ``report`` gets each report, ``fail`` the sentence of each error.
     """
-    with contextlib.ExitStack() as opened:
-        pool = _crew(opened)
-        for _ in seen:
+    with contextlib.ExitStack() as stack:
+        pool = _start_pool(stack)
+        for _ in changes:
             try:
-                told(pipeline.run_index(replace(order, today=today(), full=False), pool=pool))
+                report(run_index(replace(options, today=today(), full=False), pool=pool))
             except KbError as error:
-                failed(error.sentence)
-                pool = _crew(opened)  # the old one may still be reading what was asked
+                fail(error.sentence)
+                # The old workers may still be reading what was asked.
+                stack.close()
+                pool = _start_pool(stack)
 
 
-def _crew(opened: contextlib.ExitStack) -> WorkerPool:
-    opened.close()
-    pool = opened.enter_context(WorkerPool(1))
+def _start_pool(stack: contextlib.ExitStack) -> WorkerPool:
+    pool = stack.enter_context(WorkerPool(1))
     pool.start()
     return pool

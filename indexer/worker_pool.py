@@ -1,8 +1,8 @@
-"""How are files read by several processes, of which any may run away or die?
+"""WorkerPool: several processes that read files, of which any may run away or die.
 
-A ``WorkerPool`` keeps a few worker processes. Each file gets a limit of processor time and memory; a
-worker beyond it dies by the kernel's hand, its file is tried again in a simpler way, and the others
-never notice. Not for what is read how.
+Each file has a limit of processor time and memory. A worker beyond it is killed by the kernel; its
+file is tried again in a simpler way, and the other files are not affected. How a file is read is
+decided in ``indexer.readers``.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from indexer.readers.context import Reading
 from indexer.readers.site_index import SiteIndex
@@ -26,33 +26,41 @@ from indexer.sources.walk import SourceFile
 from kb.errors import Unavailable
 from kb.search.documents import Document
 
-#: Seconds of processor time for one file, or for ``BATCH`` documents of a dump.
-SECONDS = 5.0
-#: Seconds on the clock, for a worker that waits instead of working.
-PATIENCE = 60.0
-#: Seconds on the clock until a worker that hung up must have ended, to say with which code.
-_FAREWELL = 10.0
+#: Processor seconds for one file, or for ``BATCH_SIZE`` documents of a dump.
+CPU_SECONDS = 5.0
+#: Bytes of address space of a worker.
 MEMORY = 1536 * 1024 * 1024
-BATCH = 200
-_AHEAD = 6
-#: How a file is read at the first, second and third try (see ``rendering``); after the last it is
-#: left out.
-_TRIES = 3
+#: Seconds on the clock without an answer, for a worker that waits instead of working.
+SILENCE_SECONDS = 60.0
+#: Seconds on the clock until a worker that hung up has ended, to learn its exit code.
+_EXIT_SECONDS = 10.0
+
+#: Documents that are sent at once.
+BATCH_SIZE = 200
+#: Tasks that lie ready for a worker, so that it need not wait for the next.
+_QUEUE_LENGTH = 6
+#: A file is read with ``careful`` 0, 1, and 2 (see ``markdown.rendering``), then skipped.
+_MAX_TRIES = 3
+#: Fewer files are read by one process: starting another takes longer.
+_MIN_FILES_TO_SHARE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class ReadTask:
-    """``what`` is "read" (Documents) or "blocks" (the repeated-block survey of a page)."""
+    """``what`` is "read" for documents, or "blocks" for the hashes of a page's blocks."""
 
-    what: str
+    what: Literal["read", "blocks"]
     file: SourceFile
     careful: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class TaskResult:
-    """What came back. ``reading`` ends a file; before it, a dump may send batches of ``documents``.
-    ``failed`` says that no worker survived the file."""
+    """What came back from a worker.
+
+    A dump sends several results, of which the ``last`` has the ``reading``. ``failed``: no worker
+    survived the file.
+    """
 
     file: SourceFile
     documents: tuple[Document, ...] = ()
@@ -67,19 +75,21 @@ class _Worker:
     process: Any
     pipe: Connection
     tasks: deque[ReadTask] = field(default_factory=deque)
-    answered: bool = False
-    started: bool = False  # the first task has sent a batch already
-    heard: float = 0.0
+    has_answered: bool = False
+    is_within_task: bool = False  # the first task has sent a batch already
+    last_answer: float = 0.0
 
 
 class WorkerPool:
-    """``with WorkerPool(2) as crew: crew.share(library); for done in crew.work(tasks): ...``"""
+    """Use it as ``with WorkerPool(2) as pool``: first ``share`` a site index, then ``work``."""
 
-    def __init__(self, count: int, *, seconds: float = SECONDS, memory: int = MEMORY) -> None:
+    def __init__(
+        self, count: int, *, cpu_seconds: float = CPU_SECONDS, memory: int = MEMORY
+    ) -> None:
         self._count = max(1, count)
-        self._limits = (seconds, memory)
+        self._limits = (cpu_seconds, memory)
         self._context = multiprocessing.get_context("spawn")
-        self._library = SiteIndex()
+        self._site_index = SiteIndex()
         self._workers: list[_Worker] = []
 
     def __enter__(self) -> Self:
@@ -92,132 +102,147 @@ class WorkerPool:
         trace: TracebackType | None,
     ) -> None:
         for worker in self._workers:
-            self._stop(worker)
+            _stop(worker)
         self._workers.clear()
 
-    def share(self, site: SiteIndex) -> None:
-        """What all further files are read with."""
-        self._library = site
+    def start(self) -> None:
+        """Begin to start the workers; meanwhile the caller can do other work."""
+        while len(self._workers) < self._count:
+            self._workers.append(self._start_worker())
+
+    def share(self, site_index: SiteIndex) -> None:
+        """Read all further files with ``site_index``."""
+        self._site_index = site_index
         for worker in self._workers:
             with contextlib.suppress(OSError):
-                worker.pipe.send(site)
-
-    def start(self) -> None:
-        """Begin to start the workers, which takes them a moment in which other work can be done."""
-        while len(self._workers) < self._count:
-            self._workers.append(self._hire())
+                worker.pipe.send(site_index)
 
     def work(self, tasks: Iterable[ReadTask]) -> Iterator[TaskResult]:
         """The results, in the order in which they are ready."""
-        waiting = iter(tasks)
-        again: deque[ReadTask] = deque()
+        remaining = iter(tasks)
+        retries: deque[ReadTask] = deque()
         self.start()
+
         while True:
             for worker in self._workers:
-                self._feed(worker, waiting, again)
+                _feed(worker, remaining, retries)
             busy = [worker for worker in self._workers if worker.tasks]
             if not busy:
                 return
-            ready = wait([worker.pipe for worker in busy], timeout=PATIENCE)
+
+            ready = wait([worker.pipe for worker in busy], timeout=SILENCE_SECONDS)
             for worker in busy:
                 if worker.pipe in ready:
-                    yield from self._receive(worker, again)
-                elif time.monotonic() - worker.heard > PATIENCE:
-                    yield from self._lost(worker, again)
+                    yield from self._receive(worker, retries)
+                elif time.monotonic() - worker.last_answer > SILENCE_SECONDS:
+                    yield from self._replace(worker, retries)
 
-    def _feed(self, worker: _Worker, waiting: Iterator[ReadTask], again: deque[ReadTask]) -> None:
-        while len(worker.tasks) < _AHEAD:
-            task = again.popleft() if again else next(waiting, None)
-            if task is None:
-                return
-            if not worker.tasks:
-                worker.heard = time.monotonic()
-            worker.tasks.append(task)
-            with contextlib.suppress(OSError):  # a dead worker is noticed when it is listened to
-                worker.pipe.send(task)
-
-    def _receive(self, worker: _Worker, again: deque[ReadTask]) -> Iterator[TaskResult]:
+    def _receive(self, worker: _Worker, retries: deque[ReadTask]) -> Iterator[TaskResult]:
         try:
-            done = worker.pipe.recv()
+            result = worker.pipe.recv()
         except (EOFError, OSError):
-            worker.process.join(timeout=_FAREWELL)
-            yield from self._lost(worker, again)
+            worker.process.join(timeout=_EXIT_SECONDS)
+            yield from self._replace(worker, retries)
             return
-        worker.heard, worker.answered = time.monotonic(), True
-        worker.started = not done.last
-        if done.last:
+
+        worker.last_answer = time.monotonic()
+        worker.has_answered = True
+        worker.is_within_task = not result.last
+        if result.last:
             worker.tasks.popleft()
-        yield done
+        yield result
 
-    def _lost(self, worker: _Worker, again: deque[ReadTask]) -> Iterator[TaskResult]:
-        """A worker died on its first task: try that in a simpler way, and give the others back."""
-        if not worker.answered and (worker.process.exitcode or 0) > 0:
-            code = worker.process.exitcode
+    def _replace(self, worker: _Worker, retries: deque[ReadTask]) -> Iterator[TaskResult]:
+        """A worker died on its first task: that is tried again in a simpler way, the others as they
+        were."""
+        exit_code = worker.process.exitcode or 0
+        if not worker.has_answered and exit_code > 0:
+            # It never got as far as the file: the next worker would not either.
             raise Unavailable(
-                f"A reading process ended with code {code} before it read anything; see its "
-                f"message above."
+                f"A reading process ended with code {exit_code} before it read anything. Its own "
+                "message is above."
             )
-        culprit, *innocent = worker.tasks
-        again.extendleft(reversed(innocent))
-        self._stop(worker)
-        self._workers[self._workers.index(worker)] = self._hire()
-        if worker.started or culprit.careful + 1 >= _TRIES or culprit.what != "read":
-            yield TaskResult(culprit.file, failed=True)
-        else:
-            again.append(ReadTask(culprit.what, culprit.file, culprit.careful + 1))
 
-    def _hire(self) -> _Worker:
+        culprit, *innocent = worker.tasks
+        retries.extendleft(reversed(innocent))
+        _stop(worker)
+        self._workers[self._workers.index(worker)] = self._start_worker()
+
+        # Documents of a dump that were sent already cannot be taken back.
+        can_retry = culprit.what == "read" and not worker.is_within_task
+        if can_retry and culprit.careful + 1 < _MAX_TRIES:
+            retries.append(ReadTask(culprit.what, culprit.file, culprit.careful + 1))
+        else:
+            yield TaskResult(culprit.file, failed=True)
+
+    def _start_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(
             target=_serve, args=(theirs, *self._limits), daemon=True, name="kb-reader"
         )
         process.start()
         theirs.close()
-        with contextlib.suppress(
-            OSError
-        ):  # one that dies at once is noticed when it is listened to
-            ours.send(self._library)
-        return _Worker(process, ours, heard=time.monotonic())
+        # A worker that dies at once is noticed when it is listened to.
+        with contextlib.suppress(OSError):
+            ours.send(self._site_index)
+        return _Worker(process, ours, last_answer=time.monotonic())
 
-    @staticmethod
-    def _stop(worker: _Worker) -> None:
-        worker.pipe.close()
-        worker.process.kill()
-        worker.process.join()
-        worker.process.close()
+
+def _feed(worker: _Worker, remaining: Iterator[ReadTask], retries: deque[ReadTask]) -> None:
+    while len(worker.tasks) < _QUEUE_LENGTH:
+        task = retries.popleft() if retries else next(remaining, None)
+        if task is None:
+            return
+        if not worker.tasks:
+            worker.last_answer = time.monotonic()
+        worker.tasks.append(task)
+        # A dead worker is noticed when it is listened to.
+        with contextlib.suppress(OSError):
+            worker.pipe.send(task)
+
+
+def _stop(worker: _Worker) -> None:
+    worker.pipe.close()
+    worker.process.kill()
+    worker.process.join()
+    worker.process.close()
 
 
 def worker_count(files: int) -> int:
     """Processes worth starting for so many files."""
-    cores = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
-    return 1 if files < 16 else cores
+    if files < _MIN_FILES_TO_SHARE:
+        return 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
-# In the worker
+# --- in the worker
 
 
-def _serve(pipe: Connection, seconds: float, memory: int) -> None:
+def _serve(pipe: Connection, cpu_seconds: float, memory: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when to stop
-    _bound_memory(memory)
-    site = SiteIndex()
+    _limit_memory(memory)
+
+    site_index = SiteIndex()
     with contextlib.suppress(EOFError, OSError):
         while True:
             message = pipe.recv()
             if isinstance(message, SiteIndex):
-                site = message
+                site_index = message
                 continue
-            # Beyond its processor time the kernel ends the process: even inside a library that
+
+            # Beyond its processor time the kernel ends the process, even inside a library that
             # never returns.
-            signal.setitimer(signal.ITIMER_PROF, seconds)
-            for done in _blocks(message) if message.what == "blocks" else _read(message, site):
-                signal.setitimer(signal.ITIMER_PROF, seconds)
-                pipe.send(done)
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+            results = _blocks(message) if message.what == "blocks" else _read(message, site_index)
+            for result in results:
+                signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+                pipe.send(result)
             signal.setitimer(signal.ITIMER_PROF, 0)
 
 
-def _bound_memory(memory: int) -> None:
+def _limit_memory(memory: int) -> None:
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -225,38 +250,36 @@ def _bound_memory(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _read(task: ReadTask, site: SiteIndex) -> Iterator[TaskResult]:
-    from indexer.readers import registry
+def _read(task: ReadTask, site_index: SiteIndex) -> Iterator[TaskResult]:
     from indexer.readers.context import ReadContext
+    from indexer.readers.registry import read_file
 
-    context = ReadContext(task.file, site, careful=task.careful)
+    context = ReadContext(task.file, site_index, careful=task.careful)
     if task.careful:
-        context.note("It took too long or too much memory to render; a simpler rendering is shown.")
+        context.note("simpler-rendering")
+
     batch: list[Document] = []
     try:
-        for document in registry.read_file(context):
+        for document in read_file(context):
             batch.append(document)
-            if len(batch) >= BATCH:
+            if len(batch) >= BATCH_SIZE:
                 yield TaskResult(task.file, tuple(batch), last=False)
                 batch.clear()
     except Exception as error:
-        context.note(
-            f"It could not be read ({type(error).__name__}: {error}); please report this.",
-            skipped=True,
-        )
+        context.note("reader-failed", reason=f"{type(error).__name__}: {error}")
     yield TaskResult(task.file, tuple(batch), context.reading(()))
 
 
 def _blocks(task: ReadTask) -> Iterator[TaskResult]:
-    from indexer.html import boilerplate, tree
-    from indexer.sources import format_detection
+    from indexer.html.boilerplate import block_hashes
+    from indexer.html.tree import parse_html
+    from indexer.sources.format_detection import Unreadable, decode_text, decompress
+    from indexer.sources.walk import SIZE_LIMIT
 
     blocks: set[int] = set()
-    with contextlib.suppress(
-        OSError, format_detection.Unreadable, RecursionError, MemoryError, ValueError
-    ):
-        data = format_detection.decompress(
-            Path(task.file.absolute).read_bytes(), task.file.size + 10 * 1024 * 1024
-        )
-        blocks = boilerplate.block_hashes(tree.parse_html(format_detection.decode_text(data)[0]))
+    # A page that cannot be read has no blocks; that is reported when it is read.
+    with contextlib.suppress(OSError, Unreadable, RecursionError, MemoryError, ValueError):
+        data = decompress(Path(task.file.absolute).read_bytes(), task.file.size + SIZE_LIMIT)
+        text, _ = decode_text(data)
+        blocks = block_hashes(parse_html(text))
     yield TaskResult(task.file, blocks=frozenset(blocks))

@@ -1,7 +1,7 @@
-"""Which part of a page is its content, and which is the site around it?
+"""Boilerplate removal: the part of a page that is its content, without the site around it.
 
 Landmarks first, then what names itself navigation, then the blocks that a site repeats on its
-pages. Not for Markdown, which has no chrome.
+pages. Markdown needs none of this.
 """
 
 from __future__ import annotations
@@ -11,196 +11,177 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 
-from indexer.html.tree import BLOCKS, GONE, HEADINGS, Element, drop, remove_tags, squeeze_space
-
-_HARDLY_ANYTHING = 300  # characters
-#: Breadcrumbs: how many blocks above the first heading may hold them, and how much besides links
-#: ("You are here:").
-_ABOVE, _HERE = 12, 15
-_ARROW = re.compile(r"[>»›→]|\s/\s|::")
-_BETWEEN = re.compile(r"[\s>»›→/:|·•-]+")
-_LEAVES = frozenset(
-    (
-        "p",
-        "li",
-        "dt",
-        "dd",
-        "td",
-        "th",
-        "div",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "caption",
-        "figcaption",
-        "summary",
-    )
+from indexer.html.tree import (
+    BLOCKS,
+    HEADINGS,
+    REMOVED_TAGS,
+    Element,
+    drop,
+    remove_tags,
+    squeeze_space,
 )
-_CHROME_TAGS = frozenset({"nav", "footer"})
-#: Elements whose tag or attributes could say that they are chrome.
-_NAMED = "descendant::*[@class or @id or @role or self::nav or self::footer]"
-_CHROME_ROLES = frozenset(
+
+#: A page with fewer characters besides its table of contents is nothing but that.
+_MIN_TEXT = 300
+#: A landmark with fewer characters is not where the content is.
+_MIN_LANDMARK = 100
+
+#: A block on more than this share of a site's pages is repeated, and on so many at least.
+_REPEATED_SHARE = 0.2
+_REPEATED_PAGES = 3
+
+#: Blocks above the first heading among which breadcrumbs may be, and how many characters besides
+#: links they may have ("You are here:").
+_MAX_BLOCKS_ABOVE = 12
+_MAX_BREADCRUMB_TEXT = 15
+_BREADCRUMB_ARROW = re.compile(r"[>»›→]|\s/\s|::")
+_BREADCRUMB_SIGNS = re.compile(r"[\s>»›→/:|·•-]+")
+
+#: Elements that may be blocks without blocks in them.
+_LEAVES = frozenset({
+    "p", "li", "dt", "dd", "td", "th", "div", "h1", "h2", "h3", "h4", "h5", "h6", "caption",
+    "figcaption", "summary",
+})  # fmt: skip
+
+_NAVIGATION_TAGS = frozenset({"nav", "footer"})
+_NAVIGATION_ROLES = frozenset(
     {"navigation", "banner", "contentinfo", "search", "complementary", "menu", "menubar"}
 )
-_CHROME_NAMES = re.compile(
-    r"(?:^|[\s_-])(?:nav(?:bar|header|footer|igation|-content)?|breadcrumbs?|side-?bar\w*|footer|toc(?:tree-wrapper)?|"
-    r"table-of-contents|related|skip-?(?:link|nav)|headerlink|prev-?next|pager|pagination|cookie\w*|menu|"
-    r"sphinxsidebar|edit-this-page|page-?actions|share|social\w*|feedback|mobile-nav|indexterm)(?:$|[\s_-])",
+#: Elements whose tag or attributes could say that they are navigation.
+_CANDIDATES = "descendant::*[@class or @id or @role or self::nav or self::footer]"
+_NAVIGATION_NAMES = re.compile(
+    r"(?:^|[\s_-])(?:nav(?:bar|header|footer|igation|-content)?|breadcrumbs?|side-?bar\w*|footer"
+    r"|toc(?:tree-wrapper)?|table-of-contents|related|skip-?(?:link|nav)|headerlink|prev-?next"
+    r"|pager|pagination|cookie\w*|menu|sphinxsidebar|edit-this-page|page-?actions|share|social\w*"
+    r"|feedback|mobile-nav|indexterm)(?:$|[\s_-])",
     re.IGNORECASE,
 )
-_INLINE_CHROME = re.compile(
+_INLINE_TAGS = ("a", "span", "em", "strong", "code", "p")
+_INLINE_NAVIGATION_NAMES = re.compile(
     r"(?:^|[\s_-])(?:headerlink|indexterm|skip-?(?:link|nav)|breadcrumbs?)(?:$|[\s_-])", re.I
 )
-#: Where the content is, and a class without which it is not there: looking through the names first
-#: is cheaper.
+_CONTENTS_CLASSES = frozenset({"toc", "toctree-wrapper", "contents"})
+
+#: ``<link rel>`` of the pages around this one.
+_NEIGHBOUR_RELATIONS = frozenset(
+    {"prev", "previous", "next", "up", "home", "contents", "index", "start"}
+)
+
+#: (path to the content, a class without which it is not there). Looking through all classes once
+#: is cheaper than searching for each path.
 _LANDMARKS = (
-    (".//main", ""), (".//*[@role='main']", ""), (".//article", ""),
-    (".//*[contains(concat(' ',@class,' '),' document ')]//*[contains(concat(' ',@class,' '),' "
-     "body ')]", "document"),
-    (".//div[@itemprop='articleBody']", ""), (".//div[@id='mw-content-text']", ""),
-    (".//*[contains(concat(' ',normalize-space(@class),' '),' markdown-body ')]", "markdown-body"),
+    (".//main", ""),
+    (".//*[@role='main']", ""),
+    (".//article", ""),
+    (
+        ".//*[contains(concat(' ',@class,' '),' document ')]"
+        "//*[contains(concat(' ',@class,' '),' body ')]",
+        "document",
+    ),
+    (".//div[@itemprop='articleBody']", ""),
+    (".//div[@id='mw-content-text']", ""),
+    (
+        ".//*[contains(concat(' ',normalize-space(@class),' '),' markdown-body ')]",
+        "markdown-body",
+    ),
     (".//*[contains(concat(' ',normalize-space(@class),' '),' rst-content ')]", "rst-content"),
-    (".//*[@id='main-content']", ""), (".//*[@id='content']", ""),
-)  # fmt: skip
+    (".//*[@id='main-content']", ""),
+    (".//*[@id='content']", ""),
+)
 
 
-def main_content(root: Element, boilerplate_blocks: Set[int]) -> Element:
-    """The element of ``root`` that holds the content, with navigation and repeated blocks taken
-    out.
-    """
+def main_content(root: Element, repeated: Set[int]) -> Element:
+    """The element of the page ``root`` that holds the content, cleaned of navigation and of the
+    blocks that its site repeats (``repeated``: their hashes)."""
     body = root.find(".//body")
-    body = root if body is None else body
-    held = list(
-        body.iter()
-    )  # lxml makes an element anew at each of the passes below unless somebody holds it
-    neighbours = _neighbours(root)
-    main = _landmark(body)
-    # A site that repeats a landmark's wording around its content says where the content is.
-    found = body if main is None else main
-    _strip_chrome(found)
-    _strip_crumbs(found)
-    if boilerplate_blocks and main is None:
-        _strip_repeated(found, boilerplate_blocks)
-    for anchor in found.xpath(".//a[@href]"):
-        if (
-            anchor.get("href") in neighbours
-            and _alone(anchor)
-            and not any(map(_is_contents, anchor.iterancestors()))
-        ):
+    if body is None:
+        body = root
+    # lxml makes an element anew at each of the passes below unless somebody holds it.
+    held = list(body.iter())
+
+    neighbours = {
+        link.get("href")
+        for link in root.iter("link")
+        if (link.get("rel") or "").lower() in _NEIGHBOUR_RELATIONS
+    }
+    landmark = _find_landmark(body)
+    content = body if landmark is None else landmark
+
+    _remove_navigation(content)
+    _remove_breadcrumbs(content)
+    if repeated and landmark is None:
+        _remove_repeated(content, repeated)
+    for anchor in content.xpath(".//a[@href]"):
+        is_neighbour = anchor.get("href") in neighbours and _is_alone(anchor)
+        if is_neighbour and not any(map(_is_contents, anchor.iterancestors())):
             drop(anchor)
+
     del held
-    return found
+    return content
 
 
 def block_hashes(root: Element) -> set[int]:
-    """The texts of a page's blocks, as numbers, to find out which ones a site repeats."""
+    """The hashes of a page's blocks, to find out which ones a site repeats."""
     body = root.find(".//body")
-    body = root if body is None else body
-    remove_tags(body, GONE)
-    return {_number(text) for _, text in _leaves(body) if text}
+    if body is None:
+        body = root
+    remove_tags(body, REMOVED_TAGS)
+    return {_hash(text) for _, text in _leaves(body)}
 
 
 def repeated_blocks(pages: Iterable[set[int]]) -> frozenset[int]:
-    """The blocks on more than 20 % of the pages, and on three at least."""
+    """The blocks that are on so many of the pages that they are the site's."""
     counts: Counter[int] = Counter()
     total = 0
     for page in pages:
         counts.update(page)
         total += 1
-    least = max(3, total * 0.2)
+    least = max(_REPEATED_PAGES, total * _REPEATED_SHARE)
     return frozenset(block for block, count in counts.items() if count > least)
 
 
-def _landmark(body: Element) -> Element | None:
+def _find_landmark(body: Element) -> Element | None:
     classes = " ".join(body.xpath(".//@class"))
-    for path, named in _LANDMARKS:
-        found = body.xpath(path) if named in classes else []
-        if len(found) == 1 and len(found[0].text_content()) > 100:
-            return found[0]
+    for path, required_class in _LANDMARKS:
+        elements = body.xpath(path) if required_class in classes else []
+        if len(elements) == 1 and len(elements[0].text_content()) > _MIN_LANDMARK:
+            return elements[0]
     return None
 
 
-def _neighbours(root: Element) -> set[str]:
-    """The addresses of the previous, next, upper and first page, which navigation bars repeat."""
-    wanted = {"prev", "previous", "next", "up", "home", "contents", "index", "start"}
-    return {
-        link.get("href") for link in root.iter("link") if (link.get("rel") or "").lower() in wanted
-    }
+# --- navigation
 
 
-def _alone(anchor: Element) -> bool:
-    parent = anchor.getparent()
-    return parent is not None and squeeze_space(parent.text_content()) == squeeze_space(
-        anchor.text_content()
-    )
-
-
-def _strip_chrome(root: Element) -> None:
+def _remove_navigation(root: Element) -> None:
     kept: set[Element] = set()
-    for element in root.xpath(_NAMED):
+    for element in root.xpath(_CANDIDATES):
         if kept and any(ancestor in kept for ancestor in element.iterancestors()):
             continue
-        if _is_contents(element) and _is_all(element, root):
+        if _is_contents(element) and _is_everything(element, root):
             kept.add(element)  # the first page of a chapter is nothing but its table of contents
-        elif _is_chrome(element) and not _holds_most(element, root):
+        elif _is_navigation(element) and not _holds_most(element, root):
             drop(element)
 
 
-def _strip_crumbs(root: Element) -> None:
-    """The way to the page, above its first heading: links between arrows, perhaps with the page's
-    own title.
-    """
-    before: list[Element] = []
-    for element, _ in _leaves(root):
-        if element.tag in HEADINGS:
-            own = squeeze_space(element.text_content())
-            for crumbs in before:
-                if _is_way(crumbs, own):
-                    drop(crumbs)
-            return
-        before.append(element)
-        if len(before) > _ABOVE:
-            return
-
-
-def _is_way(element: Element, own: str) -> bool:
-    text, links = squeeze_space(element.text_content()), element.findall(".//a[@href]")
-    if not links or not _ARROW.search(text):
-        return False
-    for words in sorted(
-        (own, *(squeeze_space(link.text_content()) for link in links)), key=len, reverse=True
-    ):
-        text = text.replace(words, " ", 1) if words else text
-    return len(_BETWEEN.sub("", text)) <= _HERE
-
-
 def _is_contents(element: Element) -> bool:
-    return bool(
-        set((element.get("class") or "").lower().split()) & {"toc", "toctree-wrapper", "contents"}
-    )
+    return bool(_CONTENTS_CLASSES & set((element.get("class") or "").lower().split()))
 
 
-def _is_all(element: Element, root: Element) -> bool:
-    rest = len(squeeze_space(root.text_content())) - len(squeeze_space(element.text_content()))
-    return rest < _HARDLY_ANYTHING
+def _is_everything(element: Element, root: Element) -> bool:
+    total = len(squeeze_space(root.text_content()))
+    return total - len(squeeze_space(element.text_content())) < _MIN_TEXT
 
 
-def _is_chrome(element: Element) -> bool:
-    if element.tag in _CHROME_TAGS or (element.get("role") or "") in _CHROME_ROLES:
+def _is_navigation(element: Element) -> bool:
+    if element.tag in _NAVIGATION_TAGS or (element.get("role") or "") in _NAVIGATION_ROLES:
         return True
     names = f"{element.get('class') or ''} {element.get('id') or ''}"
+    # A link in a heading that leads back to the table of contents is still the heading.
     if not names.strip() or element.tag in HEADINGS:
         return False
-    # A link in a heading that leads back to the table of contents is still the heading.
-    pattern = (
-        _INLINE_CHROME
-        if element.tag in ("a", "span", "em", "strong", "code", "p")
-        else _CHROME_NAMES
-    )
-    return bool(pattern.search(names))
+    if element.tag in _INLINE_TAGS:
+        return bool(_INLINE_NAVIGATION_NAMES.search(names))
+    return bool(_NAVIGATION_NAMES.search(names))
 
 
 def _holds_most(element: Element, root: Element) -> bool:
@@ -210,47 +191,95 @@ def _holds_most(element: Element, root: Element) -> bool:
     return len(element.text_content()) * 2 > len(root.text_content()) > 0
 
 
-def _strip_repeated(root: Element, boilerplate_blocks: Set[int]) -> None:
-    """The page's own text stands between the site's repeated blocks: what is repeated before and
-    after it goes, with the links among it; within it goes only what is repeated and leads
-    somewhere."""
+def _is_alone(anchor: Element) -> bool:
+    """Whether there is nothing beside the link in its block."""
+    parent = anchor.getparent()
+    if parent is None:
+        return False
+    return squeeze_space(parent.text_content()) == squeeze_space(anchor.text_content())
+
+
+# --- breadcrumbs
+
+
+def _remove_breadcrumbs(root: Element) -> None:
+    """Remove links between arrows above the first heading, perhaps with the page's own title."""
+    above: list[Element] = []
+    for element, _ in _leaves(root):
+        if element.tag in HEADINGS:
+            title = squeeze_space(element.text_content())
+            for block in above:
+                if _is_breadcrumb(block, title):
+                    drop(block)
+            return
+        above.append(element)
+        if len(above) > _MAX_BLOCKS_ABOVE:
+            return
+
+
+def _is_breadcrumb(element: Element, title: str) -> bool:
+    text = squeeze_space(element.text_content())
+    links = element.findall(".//a[@href]")
+    if not links or not _BREADCRUMB_ARROW.search(text):
+        return False
+
+    # What is left besides the links and the title? The longest go first: they may contain others.
+    labels = [title, *(squeeze_space(link.text_content()) for link in links)]
+    for label in sorted(filter(None, labels), key=len, reverse=True):
+        text = text.replace(label, " ", 1)
+    return len(_BREADCRUMB_SIGNS.sub("", text)) <= _MAX_BREADCRUMB_TEXT
+
+
+# --- repeated blocks
+
+
+def _remove_repeated(root: Element, repeated: Set[int]) -> None:
+    """Remove what stands around the page's own text, between blocks that the site repeats.
+
+    Within the own text only what is repeated and leads somewhere is removed.
+    """
     leaves = list(_leaves(root))
-    known = [_number(text) in boilerplate_blocks for _, text in leaves]
-    strangers = [index for index, is_known in enumerate(known) if not is_known]
+    is_repeated = [_hash(text) in repeated for _, text in leaves]
+
     # A list of links may be a menu that names this page; a heading or a sentence is the page's own.
+    unique = [index for index, known in enumerate(is_repeated) if not known]
     own = [
-        i for i in strangers if leaves[i][0].tag in HEADINGS or not _only_links(*leaves[i])
-    ] or strangers
+        index
+        for index in unique
+        if leaves[index][0].tag in HEADINGS or not _is_only_links(*leaves[index])
+    ]
+    own = own or unique
     first, last = (own[0], own[-1]) if own else (len(leaves), -1)
-    before = max((index for index in range(first) if known[index]), default=-1)
-    after = min(
-        (index for index in range(last + 1, len(leaves)) if known[index]), default=len(leaves)
-    )
+
+    start = max((index for index in range(first) if is_repeated[index]), default=-1)
+    behind = range(last + 1, len(leaves))
+    end = min((index for index in behind if is_repeated[index]), default=len(leaves))
+
     for index, (element, _) in enumerate(leaves):
-        outside = not before < index < after
-        linked = element.tag == "a" or element.find(".//a[@href]") is not None
-        leading = known[index] and linked and element.tag not in HEADINGS
-        if leading or (outside and element.tag != "h1"):
+        is_outside = not start < index < end
+        is_link = element.tag == "a" or element.find(".//a[@href]") is not None
+        is_menu = is_repeated[index] and is_link and element.tag not in HEADINGS
+        if is_menu or (is_outside and element.tag != "h1"):
             drop(element)
 
 
-def _only_links(element: Element, text: str) -> bool:
+def _is_only_links(element: Element, text: str) -> bool:
     links = [element] if element.tag == "a" else element.findall(".//a[@href]")
-    return bool(links) and squeeze_space("".join(link.text_content() for link in links)).replace(
-        " ", ""
-    ) == text.replace(" ", "")
+    linked = squeeze_space("".join(link.text_content() for link in links))
+    return bool(links) and linked.replace(" ", "") == text.replace(" ", "")
 
 
 def _leaves(root: Element) -> Iterator[tuple[Element, str]]:
-    """Blocks that hold no block, with their text."""
+    """Blocks that contain no block, with their text."""
     for element in root.iter():
-        if element.tag in _LEAVES and not any(
-            child.tag in BLOCKS for child in element.iterchildren()
-        ):
-            text = squeeze_space(element.text_content())
-            if text:
-                yield element, text
+        if element.tag not in _LEAVES:
+            continue
+        if any(child.tag in BLOCKS for child in element.iterchildren()):
+            continue
+        text = squeeze_space(element.text_content())
+        if text:
+            yield element, text
 
 
-def _number(text: str) -> int:
+def _hash(text: str) -> int:
     return zlib.crc32(text.lower().encode("utf-8", "replace"))

@@ -1,7 +1,6 @@
-"""What may an article's HTML hold at all?
+"""The allow-list of HTML for everything that visitors see.
 
-One allow-list for everything that readers see: nothing in it can run, load from elsewhere, or take
-the portal's ids. Not a parser: what comes in may be anything.
+Nothing that passes it can run, load from elsewhere, or take the portal's IDs, whatever comes in.
 """
 
 from __future__ import annotations
@@ -11,12 +10,14 @@ import nh3
 from indexer.readers.site_index import ID_PREFIX
 
 CALLOUTS = frozenset({"note", "tip", "important", "warning", "caution", "danger", "hint", "info"})
+
 _TAGS = {
-    "a", "abbr", "b", "bdi", "bdo", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del",
-    "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img",
-    "ins", "kbd", "li", "mark", "ol", "p", "pre", "q", "rp", "rt", "ruby", "s", "samp", "section", "small", "span",
-    "strong", "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "tt", "u", "ul",
-    "var", "wbr",
+    "a", "abbr", "b", "bdi", "bdo", "blockquote", "br", "caption", "cite", "code", "col",
+    "colgroup", "dd", "del", "details", "dfn", "div", "dl", "dt", "em", "figcaption", "figure",
+    "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "mark", "ol", "p", "pre",
+    "q", "rp", "rt", "ruby", "s", "samp", "section", "small", "span", "strong", "sub", "summary",
+    "sup", "table", "tbody", "td", "tfoot", "th", "thead", "time", "tr", "tt", "u", "ul", "var",
+    "wbr",
 }  # fmt: skip
 _ATTRIBUTES = {
     "*": {"id", "lang", "dir", "title"},
@@ -33,14 +34,17 @@ _ATTRIBUTES = {
     "q": {"cite"},
 }
 _CLASSES = {"blockquote": {"callout", *CALLOUTS}, "div": {"table", "post"}}
-_SCHEMES = {"http", "https", "mailto", "tel", "ftp", "ftps"}
+_URL_SCHEMES = {"http", "https", "mailto", "tel", "ftp", "ftps"}
 
 
 def sanitize(markup: str) -> str:
-    """``markup`` through the allow-list: nothing in it can run, load from elsewhere, or take the
-    portal's ids.
-    """
+    """``markup`` through the allow-list."""
     return nh3.clean(
-        markup, tags=_TAGS, attributes=_ATTRIBUTES, allowed_classes=_CLASSES, url_schemes=_SCHEMES, id_prefix=ID_PREFIX,
+        markup,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        allowed_classes=_CLASSES,
+        url_schemes=_URL_SCHEMES,
+        id_prefix=ID_PREFIX,
         link_rel="noopener noreferrer",
-    )  # fmt: skip
+    )

@@ -1,7 +1,7 @@
-"""How does a tree become safe HTML with Sections, stable anchors and links into the portal?
+"""A tree as an article: safe HTML, Sections, anchors that last, and links into the portal.
 
-``cut`` takes the title out, gives each heading one anchor that lasts, resolves links and images,
-and sanitises. Not for finding the content of a page (``cleaning``).
+``to_article`` takes the title out, gives each heading one anchor, resolves links and images, and
+sanitizes. Which part of a page is its content is decided in ``boilerplate``.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from lxml import html as lxml_html
 from indexer.html.plaintext import to_sections
 from indexer.html.sanitizer import CALLOUTS, sanitize
 from indexer.html.tree import (
-    GONE,
     HEADINGS,
+    REMOVED_TAGS,
     Element,
     drop,
     embolden,
@@ -28,18 +28,32 @@ from indexer.readers.context import ReadContext
 from kb import ids
 from kb.search.documents import Section
 
-_EXPLICIT = re.compile(r"\s*\{:?\s*#([\w:.-]{1,100})[^{}]{0,100}\}\s*$")
-_CLAUSE = re.compile(r"^(\d{1,3}(?:\.\d{1,3}){1,5})\.?(?=\s)")
-_PILCROWS = "¶§#🔗"
+#: ``## Heading {#anchor}``
+_EXPLICIT_ANCHOR = re.compile(r"\s*\{:?\s*#([\w:.-]{1,100})[^{}]{0,100}\}\s*$")
+#: IDs that a tool counted: they change with every edition.
+_COUNTED_ID = re.compile(
+    r"(?:id|_?toc|section|sec|autoid)?[-_]?[\d.-]+|id[-_]?\w?\d+", re.IGNORECASE
+)
+_CLAUSE_NUMBER = re.compile(r"^(\d{1,3}(?:\.\d{1,3}){1,5})\.?(?=\s)")
+_PERMALINK_SIGNS = "¶§#🔗"
+_ICON_ALT = re.compile(r"\[\w+\]")
+
+#: How far above a heading its section's ID may be.
+_MAX_OUTER = 4
+_MAX_ANCHOR_NUMBER = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class ArticleBody:
-    """A page cut up: ``title`` is its first top heading, taken out of ``html``."""
+    """``title`` is the first top heading of the page, which is not part of ``html``."""
 
     title: str
     sections: tuple[Section, ...]
     html: str
+
+    @property
+    def has_text(self) -> bool:
+        return any(section.text for section in self.sections)
 
 
 def to_article(
@@ -48,96 +62,106 @@ def to_article(
     *,
     keep_title: bool = False,
     anchors: bool = True,
-    expected: str = "",
+    expected_title: str = "",
 ) -> ArticleBody:
-    """Safe HTML and Sections of ``root``; links, images and anchors resolved; the title heading
-    taken out.
+    """The article in ``root``, which is changed.
+
+    A heading with the words ``expected_title`` is the title even when it is no ``h1``. Without
+    ``anchors`` all IDs are removed: the posts of a thread share one page.
     """
-    held = list(
-        root.iter()
-    )  # lxml makes an element anew at each of the passes below unless somebody holds it
-    remove_tags(root, GONE)
-    _unlink_headers(root)
-    _callouts(root)
-    title = "" if keep_title else _take_title(root, expected)
-    _level(root)
+    # lxml makes an element anew at each of the passes below unless somebody holds it.
+    held = list(root.iter())
+
+    remove_tags(root, REMOVED_TAGS)
+    _remove_permalinks(root)
+    _convert_callouts(root)
+    title = "" if keep_title else _take_title(root, expected_title)
+    _normalize_levels(root)
     if anchors:
-        _anchor(root)
+        _set_anchors(root)
     else:
-        _nameless(root)
-    _resolve(root, context)
-    _dress(root)
-    found = tuple(to_sections(root))
+        etree.strip_attributes(root, "id")
+    _resolve_links(root, context)
+    _resolve_images(root, context)
+    _set_presentation(root)
+
+    sections = tuple(to_sections(root))
     del held
-    return ArticleBody(title, found, sanitize(inner_html(root)))
+    return ArticleBody(title, sections, sanitize(inner_html(root)))
 
 
-def _unlink_headers(root: Element) -> None:
+def _remove_permalinks(root: Element) -> None:
     for anchor in list(root.iter("a")):
         words = (anchor.text_content() or "").strip()
-        if "headerlink" in (anchor.get("class") or "") or (words and words in _PILCROWS):
+        if "headerlink" in (anchor.get("class") or "") or (words and words in _PERMALINK_SIGNS):
             drop(anchor)
 
 
-def _callouts(root: Element) -> None:
-    """The notes and warnings of DocBook and Sphinx become quotes that open with their name in bold."""
+# --- callouts
+
+
+def _convert_callouts(root: Element) -> None:
+    """The notes and warnings of DocBook and Sphinx become quotes that open with their name in
+    bold."""
     for element in list(root.iter("div", "aside")):
-        names = set((element.get("class") or "").lower().split())
-        if not names & CALLOUTS:
+        classes = set((element.get("class") or "").lower().split())
+        if not classes & CALLOUTS:
             continue
+
         element.tag = "blockquote"
-        if "admonitionblock" in names:
-            _asciidoctor(element)
+        if "admonitionblock" in classes:
+            _convert_asciidoctor(element)
         for image in list(element.iter("img")):
-            if re.fullmatch(r"\[\w+\]", (image.get("alt") or "").strip()):
+            if _ICON_ALT.fullmatch((image.get("alt") or "").strip()):
                 image.drop_tree()
-        for label in list(element.iter(*HEADINGS, "p"))[:1]:
-            if label.tag in HEADINGS or "title" in (label.get("class") or ""):
-                embolden(label)
+        label = next(element.iter(*HEADINGS, "p"), None)
+        if label is not None and (label.tag in HEADINGS or "title" in (label.get("class") or "")):
+            embolden(label)
 
 
-def _asciidoctor(element: Element) -> None:
+def _convert_asciidoctor(element: Element) -> None:
     """A callout of asciidoctor is a table of its label and its text."""
-    label, content = element.find(".//td[@class='icon']"), element.find(".//td[@class='content']")
+    label = element.find(".//td[@class='icon']")
+    content = element.find(".//td[@class='content']")
     if label is None or content is None:
         return
+
     icon = label.find(".//i")
-    words = (
-        squeeze_space(label.text_content())
-        or (icon.get("title", "") if icon is not None else "")
-        or "Note"
-    )
+    icon_title = icon.get("title", "") if icon is not None else ""
+    paragraph = lxml_html.Element("p", attrib={"class": "title"})
+    paragraph.text = squeeze_space(label.text_content()) or icon_title or "Note"
+
     for child in list(element):
         element.remove(child)
-    paragraph = lxml_html.Element("p", attrib={"class": "title"})
-    paragraph.text = words
     content.tag = "div"
     element.text = None
     element.append(paragraph)
     element.append(content)
 
 
+# --- headings
+
+
 def _take_title(root: Element, expected: str) -> str:
-    """The page's title heading, taken out: the portal shows the title itself."""
-    heading = next(iter(root.iter("h1")), None)
+    """The page's title, whose heading is taken out: the portal shows the title itself."""
+    heading = next(root.iter("h1"), None)
     if heading is None:
-        first = next((element for element in root.iter(*HEADINGS)), None)
-        # Manuals cut into pages open each page with the heading of its depth.
-        if first is not None and (
-            "title" in (first.get("class") or "").split()
-            or squeeze_space(first.text_content()) == expected
+        heading = next(root.iter(*HEADINGS), None)
+        # Manuals that are cut into pages open each page with the heading of its depth.
+        if heading is None or not (
+            "title" in (heading.get("class") or "").split()
+            or squeeze_space(heading.text_content()) == expected
         ):
-            heading = first
-    if heading is None:
-        return ""
-    title = _EXPLICIT.sub("", squeeze_space(heading.text_content()))
-    if heading.tag == "h1" and len(list(root.iter("h1"))) > 1 and _text_before(root, heading):
-        return title
-    drop(heading)
+            return ""
+
+    title = _EXPLICIT_ANCHOR.sub("", squeeze_space(heading.text_content()))
+    has_several = heading.tag == "h1" and len(list(root.iter("h1"))) > 1
+    if not (has_several and _has_text_before(root, heading)):
+        drop(heading)
     return title
 
 
-def _text_before(root: Element, heading: Element) -> bool:
+def _has_text_before(root: Element, heading: Element) -> bool:
     for element in root.iter():
         if element is heading:
             return False
@@ -146,100 +170,72 @@ def _text_before(root: Element, heading: Element) -> bool:
     return False
 
 
-def _level(root: Element) -> None:
+def _normalize_levels(root: Element) -> None:
     """Headings become h2, h3 ... without gaps, whatever the page began with."""
-    headings = [element for element in root.iter(*HEADINGS)]
-    levels = sorted({element.tag for element in headings})
-    for element in headings:
-        element.tag = f"h{min(2 + levels.index(element.tag), 6)}"
+    headings = list(root.iter(*HEADINGS))
+    tags = sorted({heading.tag for heading in headings})
+    for heading in headings:
+        heading.tag = f"h{min(2 + tags.index(heading.tag), 6)}"
 
 
-def _anchor(root: Element) -> None:
-    """Every heading gets one id, made of letters, digits and ``-``; other ids are kept where they
-    are free.
-    """
+# --- anchors
+
+
+def _set_anchors(root: Element) -> None:
+    """Give every heading one ID of letters, digits, and ``-``; other IDs stay where free."""
     taken: set[str] = set()
     headings = list(root.iter(*HEADINGS))
     for heading in headings:
-        wanted = _wanted_id(heading, root)
-        name = wanted
-        for number in range(1, 10000):
-            if name not in taken:
+        wanted = _heading_id(heading, root)
+        id_ = wanted
+        for number in range(1, _MAX_ANCHOR_NUMBER):
+            if id_ not in taken:
                 break
-            name = f"{wanted}-{number}"
-        taken.add(name)
-        heading.set("id", name)
-    done = set(map(id, headings))
+            id_ = f"{wanted}-{number}"
+        taken.add(id_)
+        heading.set("id", id_)
+
+    identities = set(map(id, headings))
     for element in root.iter():
-        if isinstance(element.tag, str) and id(element) not in done:
-            _other_id(element, taken)
+        if isinstance(element.tag, str) and id(element) not in identities:
+            _set_other_id(element, taken)
 
 
-def _nameless(root: Element) -> None:
-    """Takes all ids away: the posts of a topic share one page."""
-    etree.strip_attributes(root, "id")
-
-
-def _other_id(element: Element, taken: set[str]) -> None:
-    given = element.get("id")
-    if given is not None:
-        del element.attrib["id"]
-    given = given or (element.get("name") if element.tag == "a" else None)
-    if not given and element.tag in ("p", "li", "dt") and element.text:
-        clause = _CLAUSE.match(element.text.lstrip()[:40])
-        given = clause[1] if clause else None
-    if given:
-        name = ids.slug(given)
-        if name not in taken:
-            taken.add(name)
-            element.set("id", name)
-
-
-def _wanted_id(heading: Element, root: Element) -> str:
+def _heading_id(heading: Element, root: Element) -> str:
+    """The anchor that an author chose, else the clause's number, else the words of the heading."""
     words = squeeze_space(heading.text_content())
-    explicit = _EXPLICIT.search(words)
+    explicit = _EXPLICIT_ANCHOR.search(words)
     if explicit:
-        _cut_explicit(heading)
+        _cut_explicit_anchor(heading)
         return ids.slug(explicit[1])
-    given = next(
-        (
-            name
-            for name in (heading.get("id"), _inner_id(heading), _outer_id(heading, root))
-            if _said(name)
-        ),
-        "",
-    )
-    clause = _CLAUSE.match(words)
-    return ids.slug(given or (clause[1] if clause else words))
+
+    for chosen in (heading.get("id"), _inner_id(heading), _outer_id(heading, root)):
+        if chosen and not _COUNTED_ID.fullmatch(chosen):
+            return ids.slug(chosen)
+    clause = _CLAUSE_NUMBER.match(words)
+    return ids.slug(clause[1] if clause else words)
 
 
-def _said(name: str | None) -> bool:
-    """Whether somebody chose this id: numbers that a tool counted change with every edition."""
-    return bool(name) and not re.fullmatch(
-        r"(?:id|_?toc|section|sec|autoid)?[-_]?[\d.-]+|id[-_]?\w?\d+", name or "", re.I
-    )
-
-
-def _cut_explicit(heading: Element) -> None:
+def _cut_explicit_anchor(heading: Element) -> None:
     last = heading[-1] if len(heading) else None
     if last is not None and last.tail:
-        last.tail = _EXPLICIT.sub("", last.tail)
+        last.tail = _EXPLICIT_ANCHOR.sub("", last.tail)
     elif heading.text:
-        heading.text = _EXPLICIT.sub("", heading.text)
+        heading.text = _EXPLICIT_ANCHOR.sub("", heading.text)
 
 
 def _inner_id(heading: Element) -> str | None:
     for anchor in heading.iter("a", "span"):
-        given = anchor.get("id") or anchor.get("name")
-        if given:
-            return str(given)
+        name = anchor.get("id") or anchor.get("name")
+        if name:
+            return str(name)
     return None
 
 
 def _outer_id(heading: Element, root: Element) -> str | None:
-    """The id of the section that this heading opens (Sphinx, DocBook)."""
+    """The ID of the section that this heading opens (Sphinx, DocBook)."""
     element = heading
-    for _ in range(4):
+    for _ in range(_MAX_OUTER):
         parent = element.getparent()
         if parent is None or parent is root or parent.tag not in ("div", "section", "article"):
             return None
@@ -251,56 +247,87 @@ def _outer_id(heading: Element, root: Element) -> str | None:
     return None
 
 
-def _resolve(root: Element, context: ReadContext) -> None:
+def _set_other_id(element: Element, taken: set[str]) -> None:
+    name = element.attrib.pop("id", None)
+    if not name and element.tag == "a":
+        name = element.get("name")
+    if not name and element.tag in ("p", "li", "dt") and element.text:
+        clause = _CLAUSE_NUMBER.match(element.text.lstrip()[:40])
+        name = clause[1] if clause else None
+    if not name:
+        return
+
+    id_ = ids.slug(name)
+    if id_ not in taken:
+        taken.add(id_)
+        element.set("id", id_)
+
+
+# --- links and images
+
+
+def _resolve_links(root: Element, context: ReadContext) -> None:
     for anchor in list(root.iter("a")):
         href = anchor.get("href")
-        found = context.link(href) if href else None
-        if found:
-            anchor.set("href", found)
+        target = context.link(href) if href else None
+        if target:
+            anchor.set("href", target)
         elif anchor.get("id"):
             anchor.attrib.pop("href", None)
         else:
             anchor.drop_tag()
+
+
+def _resolve_images(root: Element, context: ReadContext) -> None:
     for image in list(root.iter("img")):
-        _picture(image, context)
+        src = (image.get("src") or "").strip()
+        alt = squeeze_space(image.get("alt") or "")
+        lowered = src.lower()
+        if lowered.startswith(("http://", "https://", "//")):
+            _link_to_image(image, src, alt)
+            continue
+
+        address = None
+        if src and not lowered.startswith(("data:", "javascript:")):
+            address = context.image(src)
+        if address is None:
+            _replace_by_text(image, alt)
+        else:
+            image.set("src", address)
+            image.set("alt", alt)
+            image.set("loading", "lazy")
 
 
-def _picture(image: Element, context: ReadContext) -> None:
-    src, alt = (image.get("src") or "").strip(), squeeze_space(image.get("alt") or "")
-    lowered = src.lower()
-    if lowered.startswith(("http://", "https://", "//")):
-        # A reader's browser asks no other site for anything; the picture is one click away.
-        link = lxml_html.Element("a", href=src if not src.startswith("//") else f"https:{src}")
+def _link_to_image(image: Element, src: str, alt: str) -> None:
+    """A visitor's browser asks no other site for anything: the picture is one click away."""
+    if any(ancestor.tag == "a" for ancestor in image.iterancestors()):
+        _replace_by_text(image, alt)
+        return
+    parent = image.getparent()
+    if parent is not None:
+        link = lxml_html.Element("a", href=f"https:{src}" if src.startswith("//") else src)
         link.text, link.tail = alt or "(picture)", image.tail
-        parent = image.getparent()
-        if any(ancestor.tag == "a" for ancestor in image.iterancestors()):
-            image.tag, link.tag = "span", "span"
-            image.attrib.clear()
-            image.text = alt
-        elif parent is not None:
-            parent.replace(image, link)
-        return
-    found = None if not src or lowered.startswith(("data:", "javascript:")) else context.image(src)
-    if found is None:
-        image.tag = "span"
-        image.attrib.clear()
-        image.text = alt
-        return
-    image.set("src", found)
-    image.set("alt", alt)
-    image.set("loading", "lazy")
+        parent.replace(image, link)
 
 
-def _dress(root: Element) -> None:
+def _replace_by_text(image: Element, alt: str) -> None:
+    image.tag = "span"
+    image.attrib.clear()
+    image.text = alt
+
+
+def _set_presentation(root: Element) -> None:
     """Code and tables can be scrolled by keyboard; callouts are marked; all other classes go."""
     etree.strip_attributes(root, "class")
     for pre in root.iter("pre"):
         pre.set("tabindex", "0")
+
     for quote in root.iter("blockquote"):
-        first = next(iter(quote.iter("strong")), None)
-        label = squeeze_space(first.text_content()).lower() if first is not None else ""
+        strong = next(quote.iter("strong"), None)
+        label = squeeze_space(strong.text_content()).lower() if strong is not None else ""
         if label in CALLOUTS:
             quote.set("class", f"callout {label}")
+
     for table in list(root.iter("table")):
         parent = table.getparent()
         if parent is not None and not any(a.tag == "table" for a in table.iterancestors()):

@@ -1,1 +1,1 @@
-"""Lint."""
+"""`kb check`: what editors should correct before they publish."""

@@ -1,7 +1,8 @@
-"""Which texts say nearly the same?
+"""Near duplicates: pairs of texts with nearly the same words.
 
-Cosine of tf-idf vectors over stems. Only texts that share several of their weightiest words are
-compared, so that the work grows with the texts and not with their pairs. Pure; not for ranking.
+Cosine of tf-idf vectors over stems. Only texts that share several of their heaviest words are
+compared, so that the work grows with the texts and not with their pairs. Pure; ranking has its own
+similarity.
 """
 
 from __future__ import annotations
@@ -14,34 +15,47 @@ from itertools import combinations
 from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import Analyzer
 
-LEAST_WORDS = 20  # besides stop words; shorter texts look alike by accident
-_WEIGHTIEST, _SHARED = 12, 6
-_CROWD = 50  # a word that more texts hold among their weightiest tells nothing
+#: Besides stop words. Shorter texts are similar by accident.
+MIN_WORDS = 20
+#: A pair is compared when it shares so many of so many heaviest words.
+_HEAVIEST_WORDS, _MIN_SHARED = 12, 6
+#: A word that more texts have among their heaviest identifies none of them.
+_MAX_HOLDERS = 50
 
 
-def near_duplicates(texts: Mapping[str, str], least: float = 0.9) -> list[tuple[str, str, float]]:
-    """(id, id, cosine) of the pairs with a cosine of ``least`` or more, the most alike first."""
+def near_duplicates(
+    texts: Mapping[str, str], min_cosine: float = 0.9
+) -> list[tuple[str, str, float]]:
+    """(ID, ID, cosine) of the similar pairs, the most similar first."""
     analyzer = Analyzer()
-    counted = {id_: Counter(analyzer.stems(text)) for id_, text in texts.items()}
-    counted = {id_: counts for id_, counts in counted.items() if counts.total() >= LEAST_WORDS}
-    df: Counter[str] = Counter(stem for counts in counted.values() for stem in counts)
-    idf = {stem: math.log1p(len(counted) / n) for stem, n in df.items()}
-    vectors = {id_: tfidf_vector(counts, idf.__getitem__) for id_, counts in counted.items()}
-    alike = (
-        (one, other, cosine(vectors[one], vectors[other]))
-        for one, other in sorted(_candidates(vectors))
-    )
-    return sorted((pair for pair in alike if pair[2] >= least), key=lambda pair: (-pair[2], pair))
+    counts: dict[str, Counter[str]] = {}
+    for id_, text in texts.items():
+        words = Counter(analyzer.stems(text))
+        if words.total() >= MIN_WORDS:
+            counts[id_] = words
+
+    document_frequency = Counter(stem for words in counts.values() for stem in words)
+    idf = {stem: math.log1p(len(counts) / n) for stem, n in document_frequency.items()}
+    vectors = {id_: tfidf_vector(words, idf.__getitem__) for id_, words in counts.items()}
+
+    pairs = []
+    for first, second in sorted(_candidates(vectors)):
+        similarity = cosine(vectors[first], vectors[second])
+        if similarity >= min_cosine:
+            pairs.append((first, second, similarity))
+    return sorted(pairs, key=lambda pair: (-pair[2], pair))
 
 
 def _candidates(vectors: Mapping[str, Mapping[str, float]]) -> set[tuple[str, str]]:
-    """Pairs that share enough of their weightiest words."""
+    """Pairs that share enough of their heaviest words."""
     holders: defaultdict[str, list[str]] = defaultdict(list)
     for id_, weights in vectors.items():
-        for stem in sorted(weights, key=lambda stem: (-weights[stem], stem))[:_WEIGHTIEST]:
+        heaviest = sorted(weights, key=lambda stem: (-weights[stem], stem))[:_HEAVIEST_WORDS]
+        for stem in heaviest:
             holders[stem].append(id_)
+
     shared: Counter[tuple[str, str]] = Counter()
     for ids in holders.values():
-        if len(ids) <= _CROWD:
+        if len(ids) <= _MAX_HOLDERS:
             shared.update(combinations(sorted(ids), 2))
-    return {pair for pair, count in shared.items() if count >= min(_SHARED, _WEIGHTIEST)}
+    return {pair for pair, count in shared.items() if count >= _MIN_SHARED}

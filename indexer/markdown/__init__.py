@@ -1,1 +1,1 @@
-"""Markdown."""
+"""Markdown: the flavours of many tools to CommonMark, and that to HTML (not yet safe)."""

@@ -1,1 +1,1 @@
-"""Publish."""
+"""Around a publish: the gate that a generation must pass, curation files, feedback, and media."""

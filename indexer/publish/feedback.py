@@ -1,9 +1,9 @@
-"""What did tickets and visitors teach since the last publish?
+"""SearchFeedback: what search learns from tickets and visitors at a publish.
 
 Resolved tickets whose answers linked documents, and the queries that are asked most, from the
-ticket database beside the index, when there is one. Without it, or when it cannot be read, indexing
-goes on and says so. Not for voting (``kb.search.index.resolved_tickets``) nor for counting
-(``kb.analytics.query_log``).
+ticket database beside the index. Without a database nothing is learned; one that cannot be read is
+reported, and indexing goes on. The votes are counted in ``kb.search.index.resolved_tickets``, the
+queries in ``kb.analytics.query_log``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ from kb.search.index.resolved_tickets import ResolvedTicket
 
 #: The newest resolved tickets that vote: what was linked years ago is not what one links now, and
 #: each costs every publish a tenth of a millisecond.
-VOTERS = 5_000
-QUERIES = 50
-_FILE = "tickets.db"
+MAX_VOTERS = 5_000
+MAX_QUERIES = 50
+_TICKET_DATABASE = "tickets.db"
+
+#: Part of a query in which the query log has masked what identifies a person.
+_MASK = "["
 
 
 @dataclass(frozen=True, slots=True)
 class SearchFeedback:
-    """``asked`` are (query, audience, times), most frequent first; ``note`` says why there is
-    nothing, if that is no matter of course."""
+    """``asked`` are (query, audience, times), the most frequent first. ``note`` says why there is
+    no feedback, when the reason is not simply that there are no tickets."""
 
     solved: tuple[ResolvedTicket, ...] = ()
     asked: tuple[tuple[str, str, int], ...] = ()
@@ -35,19 +38,21 @@ class SearchFeedback:
 
     @property
     def stamp(self) -> str:
-        """Differs when other tickets vote; "" when none does."""
+        """Identifies the tickets that vote; "" when none does."""
         if not self.solved:
             return ""
-        told = hashlib.blake2b(digest_size=16)
-        for one in sorted((one.solved_at, one.title, one.documents) for one in self.solved):
-            told.update(repr(one).encode("utf-8", "surrogatepass"))
-        return told.hexdigest()
+        digest = hashlib.blake2b(digest_size=16)
+        tickets = ((ticket.solved_at, ticket.title, ticket.documents) for ticket in self.solved)
+        for row in sorted(tickets):
+            digest.update(repr(row).encode("utf-8", "surrogatepass"))
+        return digest.hexdigest()
 
 
 def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> SearchFeedback:
-    """What the ticket database of ``data`` teaches; ``queries``: what is asked most, too."""
-    if not (data / _FILE).exists():
+    """The feedback in the ticket database of ``data``; with ``queries`` what is asked most, too."""
+    if not (data / _TICKET_DATABASE).exists():
         return SearchFeedback()
+
     # Brings SQLAlchemy, which a help centre without tickets never pays for.
     from kb.analytics.query_log import QueryLog
     from kb.database import open_database
@@ -56,13 +61,15 @@ def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> Sea
     try:
         with contextlib.closing(open_database(data)) as database:
             solved = tuple(
-                ResolvedTicket(one.title, one.document_ids, one.solved_at)
-                for one in resolved_links(database, most=VOTERS)
+                ResolvedTicket(ticket.title, ticket.document_ids, ticket.solved_at)
+                for ticket in resolved_links(database, most=MAX_VOTERS)
             )
-            found = QueryLog(database).frequent(now=now, most=QUERIES) if queries else ()
+            frequent = QueryLog(database).frequent(now=now, most=MAX_QUERIES) if queries else ()
     except KbError as error:
         return SearchFeedback(note=f"Resolved tickets do not vote in this run: {error.sentence}")
-    # A mask stands for what nobody else may read: asking with it would find nothing anybody finds.
-    return SearchFeedback(
-        solved, tuple((one.query, one.audience, one.times) for one in found if "[" not in one.query)
+
+    # A masked query is not what the visitor asked: it would find nothing that visitors find.
+    asked = tuple(
+        (row.query, row.audience, row.times) for row in frequent if _MASK not in row.query
     )
+    return SearchFeedback(solved, asked)

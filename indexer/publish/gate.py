@@ -1,8 +1,8 @@
-"""Is the new generation fit to be published?
+"""The gate: checks of a generation before it is published.
 
-Counts against the last generation, golden queries, and probes that nothing can be reached by an
-audience that may not see it; and the best three before and after, to be looked at. Asks a
-generation that no reader has seen yet. Not for editors' texts (``lint``).
+Counts against the last generation, golden queries, and probes that no audience can reach what it
+may not see; also the best suggestions before and after, for people to look at. The gate searches a
+generation that no visitor has seen yet. Editors' texts are checked in ``indexer.lint``.
 """
 
 from __future__ import annotations
@@ -12,28 +12,34 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from indexer.findings import Finding, make_finding
 from indexer.publish.curation_files import GoldenQuery
-from indexer.report import Finding, SuggestionChange
+from indexer.report import SuggestionChange
 from kb.errors import NotFound
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
 from kb.search.generations.generation import Generation
 from kb.search.index.array_file import load_arrays
 from kb.search.searcher import Searcher
 
-GATES = ("off", "warn", "refuse")
 #: Fewer documents than this may always go: a share of a handful says nothing.
-HARDLY_ANY = 10
-#: Hidden documents that are asked for, by each audience; that none is in the audience's partition
-#: is checked of all.
-PROBES = 12
+MIN_LOSS = 10
+#: Hidden documents that are searched for, by each audience. That none is in the audience's
+#: partition is checked of all.
+MAX_PROBES = 12
+#: Suggestions that are compared, and named in findings.
 TOP = 3
+MAX_QUERIES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class GateSettings:
-    """What is checked. ``drop`` is the share of documents, in percent, that may be gone; ``gate``
-    says what a golden query that fails means; ``queries`` are further ones whose best three are
-    compared, ``asked`` those of visitors as (query, audience, times)."""
+    """What is checked.
+
+    ``drop`` is the share of documents, in percent, that may be gone. ``gate`` says what a golden
+    query that fails means; the queries are from the file ``source``. The best suggestions are
+    compared for golden queries, for ``queries``, and for those that visitors ask: ``asked`` are
+    (query, audience, times).
+    """
 
     drop: int = 100
     gate: str = "off"
@@ -45,107 +51,113 @@ class GateSettings:
 
 @dataclass(slots=True)
 class Verdict:
-    """``refused`` are reasons not to publish, ``findings`` are told, ``changes`` are differences of
-    the best three.
-    """
+    """``refused`` are reasons not to publish; ``findings`` and ``changes`` are only reported."""
 
     refused: list[str] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     changes: list[SuggestionChange] = field(default_factory=list)
-    failed: int = 0
+    failed: int = 0  # golden queries
     compared: int = 0
 
 
 def check_generation(
     prepared: Generation,
     previous: Generation | None,
-    checks: GateSettings,
+    settings: GateSettings,
     *,
     compare: bool = False,
 ) -> Verdict:
-    """All checks on a prepared generation; with ``compare`` also the best three before and after."""
+    """All checks of ``prepared``; with ``compare`` also the best suggestions before and after."""
     verdict = Verdict()
-    verdict.refused += _counts(prepared, previous, checks.drop)
+    if previous is not None:
+        verdict.refused += _check_loss(prepared, previous, settings.drop)
+
     with Searcher.on(prepared) as after:
         verdict.refused += find_leaks(after, prepared)
-        if checks.gate != "off":
-            failed = list(_golden(after, checks))
+        if settings.gate != "off":
+            failed = list(_failed_queries(after, settings))
             verdict.findings += failed
             verdict.failed = len(failed)
-            if failed and checks.gate == "refuse":
-                verdict.refused.append(
-                    f"{len(failed)} of {len(checks.golden)} golden queries fail: {failed[0]}"
-                )
+            if failed and settings.gate == "refuse":
+                total = len(settings.golden)
+                verdict.refused.append(f"{len(failed)} of {total} golden queries fail: {failed[0]}")
+
         if compare and previous is not None:
-            asked = _compared(checks)
-            verdict.compared = len(asked)
+            queries = _queries_to_compare(settings)
+            verdict.compared = len(queries)
             with Searcher.on(previous) as before:
-                verdict.changes += _changes(before, after, asked)
+                verdict.changes += _changes(before, after, queries)
     return verdict
 
 
-def _counts(prepared: Generation, previous: Generation | None, drop: int) -> Iterator[str]:
-    if previous is None:
-        return
+def _check_loss(prepared: Generation, previous: Generation, drop: int) -> Iterator[str]:
     before, after = previous.manifest.documents, prepared.manifest.documents
     lost = before - after
-    if lost >= HARDLY_ANY and lost * 100 > before * drop:
+    if lost >= MIN_LOSS and lost * 100 > before * drop:
         yield (
-            f"It holds {after} documents where generation {previous.name} holds {before}, and "
-            f"more than {drop} % would "
-            "be gone; look at the sources, or set KB_PUBLISH_DROP=100 for this run if that is "
-            "meant."
+            f"The new generation has {after} documents, generation {previous.name} has {before}: "
+            f"more than {drop} % would be removed. Check the sources. If this is intended, set "
+            "KB_PUBLISH_DROP=100 for this run."
         )
 
 
 def find_leaks(searcher: Searcher, generation: Generation) -> Iterator[str]:
-    """Sentences about documents that an audience could reach although it may not see them; none
-    when all is well.
-    """
+    """A sentence for each audience that could reach a document which it may not see."""
     store = generation.store
-    kept = store.audiences()
-    for audience in dict.fromkeys((*AUDIENCES, *(audience for _, audience in kept.values()))):
+    documents = store.audiences()  # row -> (ID, audience)
+    audiences = dict.fromkeys((*AUDIENCES, *(audience for _, audience in documents.values())))
+
+    for audience in audiences:
         allowed = visible_to(audience)
         rows = load_arrays(generation.partition(audience))["row"].tolist()
-        leaked = [kept[row][0] for row in rows if kept[row][1] not in allowed]
-        hidden = [id_ for id_, other in kept.values() if other not in allowed]
-        for document in store.documents(hidden[:: max(1, len(hidden) // PROBES)]):
-            shown = _reached(searcher, document, audience)
-            leaked += [
-                other.id for other in store.documents(shown) if other.audience not in allowed
-            ]
+        leaked = [documents[row][0] for row in rows if documents[row][1] not in allowed]
+
+        hidden = [id_ for id_, other in documents.values() if other not in allowed]
+        sample = hidden[:: max(1, len(hidden) // MAX_PROBES)]
+        for document in store.documents(sample):
+            reached = store.documents(_reach(searcher, document, audience))
+            leaked += [other.id for other in reached if other.audience not in allowed]
         if leaked:
             yield (
-                f"The audience {audience} could reach {leaked[0]}, which it may not see; please "
-                f"report this."
+                f"The audience {audience} could reach {leaked[0]}, which it must not see. "
+                "Please report this."
             )
     store.close()
 
 
-def _reached(searcher: Searcher, document: Document, audience: str) -> dict[str, None]:
-    """The ids of what ``audience`` gets when it asks for ``document`` by id and by title."""
-    found = [hit.id for hit in searcher.suggest(document.title, audience=audience).hits]
-    found += [
-        hit.id for hit in searcher.search(document.title, audience=audience, operators=False).hits
+def _reach(searcher: Searcher, document: Document, audience: str) -> dict[str, None]:
+    """The IDs of what ``audience`` gets when it asks for ``document`` by ID and by title."""
+    hits = [
+        *searcher.suggest(document.title, audience=audience).hits,
+        *searcher.search(document.title, audience=audience, operators=False).hits,
     ]
+    reached = dict.fromkeys(hit.id for hit in hits)
     with contextlib.suppress(NotFound):
-        found.append(searcher.article(document.id, audience=audience).id)
-    return dict.fromkeys(found)
+        reached[searcher.article(document.id, audience=audience).id] = None
+    return reached
 
 
-def _golden(searcher: Searcher, checks: GateSettings) -> Iterator[Finding]:
-    for one in checks.golden:
-        shown = _best(searcher, one.query, one.audience, one.top)
-        first = ", ".join(shown[:TOP]) or "nothing"
-        if one.expect and not set(one.expect) & set(shown):
-            wanted = " or ".join(one.expect)
-            sentence = (
-                f"“{one.query}” should show {wanted} among the first {one.top}; it shows {first}."
+def _failed_queries(searcher: Searcher, settings: GateSettings) -> Iterator[Finding]:
+    for golden in settings.golden:
+        results = _best(searcher, golden.query, golden.audience, golden.top)
+        listed = ", ".join(results[:TOP]) or "nothing"
+        if golden.expect and not set(golden.expect) & set(results):
+            yield make_finding(
+                "golden-missing",
+                settings.source,
+                line=golden.line,
+                query=golden.query,
+                expected=" or ".join(golden.expect),
+                top=golden.top,
+                results=listed,
             )
-            yield Finding(checks.source, one.line, sentence)
-        if not one.expect and shown:
-            yield Finding(
-                checks.source, one.line, f"“{one.query}” should show nothing; it shows {first}."
+        elif not golden.expect and results:
+            yield make_finding(
+                "golden-not-empty",
+                settings.source,
+                line=golden.line,
+                query=golden.query,
+                results=listed,
             )
 
 
@@ -153,26 +165,24 @@ def _best(searcher: Searcher, query: str, audience: str, limit: int = TOP) -> tu
     return tuple(hit.id for hit in searcher.suggest(query, audience=audience, limit=limit).hits)
 
 
-def _compared(checks: GateSettings) -> dict[tuple[str, str], int]:
-    """(query, audience) -> how often visitors asked it; editors' own first."""
-    own = [
-        *((g.query, g.audience) for g in checks.golden),
-        *((query, PUBLIC) for query in checks.queries),
-    ]
-    times = {(query, audience): times for query, audience, times in checks.asked}
-    return {pair: times.get(pair, 0) for pair in dict.fromkeys((*own, *times))}
+def _queries_to_compare(settings: GateSettings) -> dict[tuple[str, str], int]:
+    """(query, audience) -> how often visitors asked it; those of editors first."""
+    queries = {(golden.query, golden.audience): 0 for golden in settings.golden}
+    queries |= {(query, PUBLIC): 0 for query in settings.queries}
+    return queries | {(query, audience): times for query, audience, times in settings.asked}
 
 
 def _changes(
-    before: Searcher, after: Searcher, asked: Mapping[tuple[str, str], int]
+    before: Searcher, after: Searcher, queries: Mapping[tuple[str, str], int]
 ) -> Iterator[SuggestionChange]:
-    for (query, audience), times in asked.items():
+    for (query, audience), times in queries.items():
         old, new = _best(before, query, audience), _best(after, query, audience)
         if old != new:
             yield SuggestionChange(query, old, new, audience, times)
 
 
-def read_queries(path: Path, most: int = 1000) -> tuple[str, ...]:
-    """Queries from a text file, one a line, the first ``most``. Raises OSError."""
+def read_queries(path: Path) -> tuple[str, ...]:
+    """The first queries of a text file, one a line. Raises OSError."""
     lines = path.read_text("utf-8", "replace").splitlines()
-    return tuple(dict.fromkeys(" ".join(line.split()) for line in lines if line.strip()))[:most]
+    queries = dict.fromkeys(" ".join(line.split()) for line in lines if line.strip())
+    return tuple(queries)[:MAX_QUERIES]

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from indexer.findings import Finding, make_finding
 from indexer.readers import frontmatter
 from indexer.readers.site_index import SiteIndex, SitePage, portal_fragment
-from indexer.report import Finding
 from indexer.sources.format_detection import decode_text
 from indexer.sources.walk import SIZE_LIMIT, SourceFile
 from kb import ids
@@ -81,7 +81,7 @@ class Reading:
 
 
 class ReadContext:
-    """One file while it is read. ``careful`` 1 and 2 ask for simpler rendering (see ``markdown``)."""
+    """One file while it is read; ``careful`` 1 and 2 ask for simpler rendering."""
 
     def __init__(self, file: SourceFile, site_index: SiteIndex, *, careful: int = 0) -> None:
         self.file = file
@@ -100,8 +100,9 @@ class ReadContext:
         page = self.site_index.pages.get(self.file.absolute)
         return page or SitePage(ids.document_id(self.file.kind, self.file.path))
 
-    def note(self, sentence: str, *, line: int = 0, skipped: bool = False) -> None:
-        finding = Finding(self.file.name, line, sentence, skipped)
+    def note(self, code: str, *, line: int = 0, **values: object) -> None:
+        """Report the message with this ``code`` (``indexer.findings``) about the file."""
+        finding = make_finding(code, self.file.name, line=line, **values)
         if finding not in self.findings[-_RECENT_FINDINGS:]:
             self.findings.append(finding)
 
@@ -137,9 +138,7 @@ class ReadContext:
         if _PORTAL_PATH.match(parts.path):
             return href
         if _MAIL_ADDRESS.fullmatch(href):
-            self.note(
-                f"The link to {href} is a mail address without mailto:, which was put before it."
-            )
+            self.note("mail-without-mailto", target=href)
             return f"mailto:{href}"
         return self._link_to_file(unquote(parts.path), parts.fragment)
 
@@ -155,7 +154,7 @@ class ReadContext:
         page = self.site_index.uids.get(uid.lower())
         self.links[f"uid:{uid.lower()}"] = page.id if page else ""
         if page is None:
-            self.note(f"No article has the uid {uid}; the link was taken out.")
+            self.note("uid-not-found", target=uid)
             return None
         return f"/help/{page.id}{portal_fragment(anchor)}"
 
@@ -180,7 +179,7 @@ class ReadContext:
         # Noted as missing, so that the page is read again when the target appears.
         self.links[target] = ""
         if path.lower().endswith(_PAGE_EXTENSIONS) and not path.startswith("/"):
-            self.note(f"The link to {path} leads to no document; it was taken out.")
+            self.note("link-not-found", target=path)
         return None
 
     # --- other files
@@ -190,28 +189,20 @@ class ReadContext:
         None with a finding."""
         self._include_count += 1
         if depth >= INCLUDE_DEPTH or self._include_count > INCLUDE_COUNT:
-            self.note(
-                f"The include of {path} is nested too deeply or one of too many; it was left out."
-            )
+            self.note("include-nesting", target=path)
             return None
 
         included = self._resolve(path, beside or self.file.absolute, search_parents=True)
         if included is None:
             missing = os.path.normpath(f"{os.path.dirname(self.file.absolute)}/{path}")
             self.includes.setdefault(missing, "")
-            self.note(
-                f"The include of {path} was left out: there is no such file inside "
-                f"{self.file.root}."
-            )
+            self.note("include-not-found", target=path, root=self.file.root)
             return None
 
         self.includes[included] = file_stamp(included)
         text, _ = decode_text(_read_bytes(included))
         if not self._may_include(text):
-            self.note(
-                f"The include of {path} was left out: it is a draft, or for fewer readers than "
-                f"this page."
-            )
+            self.note("include-restricted", target=path)
             return None
         return text, included
 
@@ -232,19 +223,14 @@ class ReadContext:
         path = unquote(src.strip().split("?")[0].split("#")[0])
         file = self._resolve(path, self.file.absolute, search_parents=False)
         if file is None:
-            self.note(
-                f"The image {src[:200]} was left out: there is no such file inside "
-                f"{self.file.root}."
-            )
+            self.note("image-not-found", target=src, root=self.file.root)
             return None
 
         self.includes[file] = file_stamp(file)
         data = _read_bytes(file)
         suffix = image_suffix(data)
         if suffix is None:
-            self.note(
-                f"The image {src[:200]} was left out: only PNG, JPEG, GIF and WebP are shown."
-            )
+            self.note("image-format", target=src)
             return None
 
         name = f"{hashlib.blake2b(data, digest_size=8).hexdigest()}.{suffix}"

@@ -1,8 +1,8 @@
-"""An HTML page of a manual, a help export or a site becomes one Document.
+"""HTML pages of manuals, help exports, and sites: one page becomes one Document.
 
-The chrome comes off (``boilerplate.main_content``), the rest is cut into Sections. Facts come from
-``<meta>`` and the front matter that some generators leave in. Not for FAQ pages, whose questions
-become Documents of their own (``faq``).
+The site around the content comes off (``html.boilerplate``), the rest is cut into Sections.
+Metadata comes from ``<meta>`` and from the front matter that some generators leave in. FAQ pages,
+whose questions become Documents of their own, are read by ``faq``.
 """
 
 from __future__ import annotations
@@ -11,109 +11,132 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from indexer.html import boilerplate, sections, tree
-from indexer.readers import frontmatter, metadata
+from indexer.html.boilerplate import main_content
+from indexer.html.sections import to_article
+from indexer.html.tree import Element, parse_html
+from indexer.readers import frontmatter
 from indexer.readers.context import ReadContext
+from indexer.readers.metadata import (
+    Metadata,
+    make_document,
+    may_publish,
+    parse_metadata,
+    split_front_matter,
+)
 from kb import ids
 from kb.search.documents import Document
 
-_META = {
-    "description": "description", "keywords": "keywords", "author": "author", "product": "product",
-    "version": "version", "audience": "audience", "date": "date", "last-modified": "updated", "uid": "uid",
-    "article:modified_time": "updated", "ms.date": "ms.date", "ms.prod": "ms.prod",
-}  # fmt: skip
-_REFRESH = re.compile(r"""url\s*=\s*["']?([^"'\s>]{1,500})""", re.IGNORECASE)
-_SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
+#: Names of ``<meta>`` elements -> names in front matter.
+_META_NAMES = {
+    "description": "description",
+    "keywords": "keywords",
+    "author": "author",
+    "product": "product",
+    "version": "version",
+    "audience": "audience",
+    "date": "date",
+    "last-modified": "updated",
+    "uid": "uid",
+    "article:modified_time": "updated",
+    "ms.date": "ms.date",
+    "ms.prod": "ms.prod",
+}
+_META_DATES = ("date", "updated", "ms.date")
+_REFRESH_URL = re.compile(r"""url\s*=\s*["']?([^"'\s>]{1,500})""", re.IGNORECASE)
+
+#: What stands between a page's title and the name of its site.
+_TITLE_SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
 
 
 def read(text: str, context: ReadContext) -> tuple[Document, ...]:
-    """The document in a page, or nothing (with a finding) when no text is left."""
-    found = metadata.split_front_matter(text, context)
-    if found is None:
+    """The document in a page, or nothing, with a finding."""
+    parts = split_front_matter(text, context)
+    if parts is None:
         return ()
-    written, body, _ = found
-    root = tree.parse_html(body, context)
-    facts = page_facts(root, context, written)
-    if facts is None:
+    values, body, _ = parts
+
+    root = parse_html(body, context)
+    metadata = page_metadata(root, context, values)
+    if metadata is None:
         return ()
-    head = head_title(root)
-    onward = _onward(root)
-    cut = sections.to_article(
-        boilerplate.main_content(root, context.site_index.boilerplate_of(context.file.absolute)),
-        context,
-        expected=head,
-    )
-    if not any(section.text for section in cut.sections):
-        _leads_on(onward, context)
+
+    # Before the tree is changed below
+    title_parts = _title_parts(root)
+    refresh_url = _find_refresh_url(root)
+
+    boilerplate = context.site_index.boilerplate_of(context.file.absolute)
+    content = main_content(root, boilerplate)
+    article = to_article(content, context, expected_title=title_parts[0])
+    if not article.has_text:
+        _note_missing_text(refresh_url, context)
         return ()
-    titles = (facts.title, cut.title, _own(root, cut.title) or head)
-    return (metadata.make_document(context, facts, cut.sections, titles=titles, html=cut.html),)
+
+    # "Manual - Installing" names the site first: then the part that is the heading is the title.
+    own_title = title_parts[0]
+    for part in title_parts[1:]:
+        if article.title and ids.slug(part) == ids.slug(article.title):
+            own_title = part
+            break
+    titles = (metadata.title, article.title, own_title)
+    return (make_document(context, metadata, article.sections, titles=titles, html=article.html),)
 
 
-def _onward(root: tree.Element) -> str:
-    """The address that a page without text leads on to by itself; "" when it does not."""
-    for meta in root.iter("meta"):
-        if (meta.get("http-equiv") or "").lower() == "refresh":
-            found = _REFRESH.search(meta.get("content") or "")
-            return found[1].strip() if found else ""
-    return ""
-
-
-def _leads_on(onward: str, context: ReadContext) -> None:
-    """Its one link is noted, for the old address to lead there too (``pipeline``)."""
-    context.links.clear()
-    if onward and context.link(onward):
-        context.note(f"It only leads on to {onward[:200]}.", skipped=True)
-    else:
-        context.note("No text is left when its navigation is taken off.", skipped=True)
-
-
-def _own(root: tree.Element, heading: str) -> str:
-    """The part of ``<title>`` that is the page's heading: "Manual - Installing" names the site
-    first.
-    """
-    parts = _parts(root)
-    return (
-        next((part for part in parts[1:] if ids.slug(part) == ids.slug(heading)), "")
-        if heading
-        else ""
-    )
-
-
-def page_facts(
-    root: tree.Element, context: ReadContext, written: Mapping[str, Any] | None = None
-) -> metadata.Metadata | None:
-    """What the page's head says, and front matter (``written``) above it; None when the page must
-    not surface.
-    """
+def page_metadata(
+    root: Element, context: ReadContext, front_matter: Mapping[str, Any] | None = None
+) -> Metadata | None:
+    """The metadata in the page's head, below that of ``front_matter``; None when the page must not
+    be published."""
     values: dict[str, Any] = {}
     for meta in root.iter("meta"):
-        name = _META.get((meta.get("name") or meta.get("property") or "").lower())
+        name = _META_NAMES.get((meta.get("name") or meta.get("property") or "").lower())
         if name and meta.get("content"):
             values[name] = meta.get("content")
+
     page = root if root.tag == "html" else root.find(".//html")
     if page is not None and page.get("lang"):
         values["lang"] = page.get("lang")
-    for name in ("date", "updated", "ms.date"):
+
+    # Dates that a tool wrote in its own way are not the editor's mistake.
+    for name in _META_DATES:
         try:
             frontmatter.parse_date(str(values.get(name, "")))
         except ValueError:
             del values[name]
-    values |= written or {}
-    return (
-        metadata.parse_metadata(values, context) if metadata.may_publish(values, context) else None
-    )
+
+    values |= front_matter or {}
+    return parse_metadata(values, context) if may_publish(values, context) else None
 
 
-def head_title(root: tree.Element) -> str:
+def head_title(root: Element) -> str:
     """``<title>`` without the site's name: "Installing — Manual 3.1" -> "Installing"."""
-    return next(iter(_parts(root)), "")
+    return _title_parts(root)[0]
 
 
-def _parts(root: tree.Element) -> list[str]:
-    """What stands between the separators of ``<title>``."""
+def _title_parts(root: Element) -> list[str]:
+    """What stands between the separators of ``<title>``; at least one, perhaps empty, text."""
     element = root.find(".//title")
     title = " ".join((element.text or "").split()) if element is not None else ""
-    separator = next((one for one in _SEPARATORS if one in title), None)
-    parts = [part.strip() for part in title.split(separator)] if separator else [title]
-    return parts if parts[0] else [title]
+    for separator in _TITLE_SEPARATORS:
+        if separator in title:
+            parts = [part.strip() for part in title.split(separator)]
+            return parts if parts[0] else [title]
+    return [title]
+
+
+def _find_refresh_url(root: Element) -> str:
+    """The address that a page redirects to by itself; "" when it does not."""
+    for meta in root.iter("meta"):
+        if (meta.get("http-equiv") or "").lower() == "refresh":
+            url = _REFRESH_URL.search(meta.get("content") or "")
+            return url[1].strip() if url else ""
+    return ""
+
+
+def _note_missing_text(refresh_url: str, context: ReadContext) -> None:
+    """A page without text may redirect: its one link is noted, so that the pipeline lets the old
+    address lead there too."""
+    context.links.clear()
+    if refresh_url and context.link(refresh_url):
+        context.note("redirect-page", target=refresh_url)
+    else:
+        context.note("only-navigation")

@@ -1,40 +1,38 @@
-"""A Markdown article becomes one Document.
+"""Markdown articles: one file becomes one Document.
 
 Title: front matter, else the first heading, else the file's name; the others stay findable as
-aliases. Not for files that hold many questions (``faq``) or a forum topic (``topic``).
+aliases. Files with many questions are read by ``faq``, threads by ``forums.markdown_thread``.
 """
 
 from __future__ import annotations
 
-from indexer.html import sections, tree
-from indexer.markdown import flavours, rendering
-from indexer.readers import metadata
+from indexer.html.sections import to_article
+from indexer.html.tree import Element, parse_html
+from indexer.markdown.flavours import to_commonmark
+from indexer.markdown.rendering import to_html
 from indexer.readers.context import ReadContext
+from indexer.readers.metadata import make_document, split_metadata
 from kb.search.documents import Document
 
 
 def read(text: str, context: ReadContext) -> tuple[Document, ...]:
-    """The document in ``text``, or nothing (with a finding) when it may not surface or holds no
-    words.
-    """
-    found = metadata.split_metadata(text, context)
-    if found is None:
+    """The document in ``text``, or nothing, with a finding."""
+    parts = split_metadata(text, context)
+    if parts is None:
         return ()
-    facts, body = found
-    cut = sections.to_article(rendered(body, context), context)
-    if not any(section.text for section in cut.sections):
-        if not (facts.title or cut.title):
-            context.note("It holds no text.", skipped=True)
+    metadata, body = parts
+
+    article = to_article(render(body, context), context)
+    titles = (metadata.title, article.title)
+    if not article.has_text:
+        if not any(titles):
+            context.note("no-text")
             return ()
-        context.note("It holds no text; only its title and summary can be found.")
-    return (
-        metadata.make_document(
-            context, facts, cut.sections, titles=(facts.title, cut.title), html=cut.html
-        ),
-    )
+        context.note("no-text-title-only")
+    return (make_document(context, metadata, article.sections, titles=titles, html=article.html),)
 
 
-def rendered(body: str, context: ReadContext) -> tree.Element:
-    """The tree of a Markdown text in any dialect."""
-    plain = flavours.to_commonmark(body, context) if not context.careful else body
-    return tree.parse_html(rendering.to_html(plain, context), context)
+def render(body: str, context: ReadContext) -> Element:
+    """The tree of a Markdown text in any flavour."""
+    commonmark = body if context.careful else to_commonmark(body, context)
+    return parse_html(to_html(commonmark, context), context)

@@ -1,7 +1,8 @@
-"""Bytes to Documents: which reader makes what of a file?
+"""The reader of each format, and the one way to call them.
 
-``read`` looks into one file and yields its Documents as they are made; everything that goes wrong
-becomes a finding of the visit, never an exception. Not for deciding which files are read.
+``read_file`` detects the format of a file and yields its Documents as they are made. Whatever goes
+wrong becomes a finding, never an exception. Which files are read is decided elsewhere
+(``indexer.sources``).
 """
 
 from __future__ import annotations
@@ -10,102 +11,103 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from indexer.readers import (
-    discourse,
-    discussion,
-    docx,
-    faq,
-    html,
-    mailbox,
-    markdown,
-    pdf,
-    rst,
-    stackexchange,
-    topic,
-    yaml_faq,
-)
+from indexer.readers import docx, faq, html, markdown, pdf, rst, yaml_faq
 from indexer.readers.context import ReadContext
-from indexer.sources import format_detection, redirects
-from indexer.sources.format_detection import Format, Unreadable
+from indexer.readers.forums import discourse, mailbox, markdown_thread, schema_org, stackexchange
+from indexer.sources.format_detection import (
+    SNIFF_BYTES,
+    Format,
+    Unreadable,
+    decode_text,
+    decompress,
+    detect_format,
+    is_gzip,
+)
+from indexer.sources.redirects import parse_redirects
 from indexer.sources.walk import SIZE_LIMIT
 from kb.search.documents import Document, DocumentKind
 
+Reader = Callable[[ReadContext], Iterable[Document]]
+
 
 def read_file(context: ReadContext) -> Iterator[Document]:
-    """The documents of ``context.file``. Errors of the file become findings with ``skipped`` set."""
+    """The documents of ``context.file``. Errors become findings of ``context``."""
     try:
-        yield from _read(context)
-    except Unreadable as reason:
-        context.note(str(reason), skipped=True)
+        yield from READERS[_format_of(context)](context)
+    except Unreadable as error:
+        context.note(error.code, line=error.line, **error.values)
     except OSError as error:
-        context.note(f"It cannot be read: {error.strerror or error}.", skipped=True)
+        context.note("file-unreadable", reason=error.strerror or error)
     except (RecursionError, MemoryError):
-        context.note("It is nested too deeply or needs too much memory to be read.", skipped=True)
+        context.note("too-complex")
 
 
-def _read(context: ReadContext) -> Iterator[Document]:
+def _format_of(context: ReadContext) -> Format:
     path = Path(context.file.absolute)
     with path.open("rb") as opened:
-        head = opened.read(format_detection.SNIFF_BYTES)
-    if head.startswith(b"\x1f\x8b"):
-        head = format_detection.decompress(path.read_bytes(), SIZE_LIMIT)
-    found = format_detection.detect_format(context.file.path, head)
-    if found is Format.COMPANION:
-        return
-    if found is Format.REDIRECTS:
-        _look_at_redirects(path, context)
-        return
-    if found is Format.STACK_EXCHANGE:
-        yield from stackexchange.read(path, context)
-        return
-    if found in _BINARY:
-        yield from _BINARY[found](path.read_bytes(), context)
-        return
-    text, encoding = format_detection.decode_text(
-        format_detection.decompress(path.read_bytes(), SIZE_LIMIT)
-    )
-    if encoding != "utf-8":
-        context.note(f"It is not UTF-8; it was read as {encoding}.")
-    yield from _text(found, text, context)
+        head = opened.read(SNIFF_BYTES)
+    if is_gzip(head):
+        head = decompress(path.read_bytes(), SIZE_LIMIT)
+    return detect_format(context.file.path, head)
 
 
-def _look_at_redirects(path: Path, context: ReadContext) -> None:
-    try:
-        redirects.parse_redirects(
-            format_detection.decode_text(path.read_bytes())[0], context.file.path
-        )
-    except redirects.RedirectsError as damaged:
-        context.note(damaged.sentence, line=damaged.line, skipped=True)
+def _from_bytes(read: Callable[[bytes, ReadContext], Iterable[Document]]) -> Reader:
+    return lambda context: read(Path(context.file.absolute).read_bytes(), context)
 
 
-#: Formats that are read as bytes.
-_BINARY: Mapping[Format, Callable[[bytes, ReadContext], Iterable[Document]]] = MappingProxyType(
-    {Format.PDF: pdf.read, Format.DOCX: docx.read, Format.MBOX: mailbox.read}
-)
+def _from_text(read: Callable[[str, ReadContext], Iterable[Document]]) -> Reader:
+    def reader(context: ReadContext) -> Iterable[Document]:
+        data = Path(context.file.absolute).read_bytes()
+        text, encoding = decode_text(decompress(data, SIZE_LIMIT))
+        if encoding != "utf-8":
+            context.note("not-utf8", encoding=encoding)
+        return read(text, context)
+
+    return reader
 
 
-def _text(found: Format, text: str, context: ReadContext) -> tuple[Document, ...]:
-    kind = context.file.kind
-    if found is Format.DISCOURSE:
-        return discourse.read(text, context)
-    if found is Format.RST:
-        return rst.read(text, context)
-    if found is Format.YAML_FAQ:
-        return yaml_faq.read(text, context)
-    if found is Format.HTML:
-        return _page(text, context)
-    if kind is DocumentKind.FAQ:
+def _read_markdown(text: str, context: ReadContext) -> Iterable[Document]:
+    """What a Markdown file holds depends on the kind of its source."""
+    if context.file.kind is DocumentKind.FAQ:
         return faq.read(text, context)
-    return topic.read(text, context) if kind is DocumentKind.FORUM else markdown.read(text, context)
+    if context.file.kind is DocumentKind.FORUM:
+        return markdown_thread.read(text, context)
+    return markdown.read(text, context)
 
 
-def _page(text: str, context: ReadContext) -> tuple[Document, ...]:
+def _read_page(text: str, context: ReadContext) -> Iterable[Document]:
     if context.file.kind is DocumentKind.FAQ:
         return faq.read_page(text, context)
-    found = discussion.read(text, context) or html.read(text, context)
-    if not found and "FAQPage" in text:
-        # The questions are only in what the page tells machines.
-        found = faq.read_page(text, context)
-        if found:
-            context.findings[:] = [finding for finding in context.findings if not finding.skipped]
-    return found
+
+    documents = schema_org.read(text, context) or html.read(text, context)
+    if not documents and "FAQPage" in text:
+        # The questions are only in the metadata for search engines. That the page itself holds no
+        # text is then nothing to report.
+        documents = faq.read_page(text, context)
+        if documents:
+            context.findings[:] = [f for f in context.findings if not f.skipped]
+    return documents
+
+
+def _check_redirects(data: bytes, context: ReadContext) -> Iterable[Document]:
+    """A list of old addresses makes no document; it is parsed to report what is wrong with it."""
+    text, _ = decode_text(data)
+    parse_redirects(text, context.file.path)
+    return ()
+
+
+READERS: Mapping[Format, Reader] = MappingProxyType(
+    {
+        Format.MARKDOWN: _from_text(_read_markdown),
+        Format.HTML: _from_text(_read_page),
+        Format.RST: _from_text(rst.read),
+        Format.PDF: _from_bytes(pdf.read),
+        Format.DOCX: _from_bytes(docx.read),
+        Format.YAML_FAQ: _from_text(yaml_faq.read),
+        Format.DISCOURSE: _from_text(discourse.read),
+        Format.STACK_EXCHANGE: stackexchange.read,
+        Format.MBOX: _from_bytes(mailbox.read),
+        Format.REDIRECTS: _from_bytes(_check_redirects),
+        Format.COMPANION: lambda _: (),
+    }
+)

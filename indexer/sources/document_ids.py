@@ -14,9 +14,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.findings import Finding, make_finding
 from indexer.readers import faq, frontmatter
 from indexer.readers.site_index import SiteIndex, SitePage
-from indexer.report import Finding
 from indexer.sources.ledger import Entry
 from indexer.sources.walk import SourceFile
 from kb import ids
@@ -92,11 +92,16 @@ def assign_ids(
         if page_id != wanted:
             other = owners.get(wanted) or previous_owners.get(wanted, "")
             reason = f"The uid {uid}" if uid else "This path"
-            sentence = (
-                f"{reason} gives the same address as {other.partition('=')[2]}; this one is "
-                f"found at /help/{page_id}."
+            findings.append(
+                make_finding(
+                    "address-taken",
+                    file.name,
+                    target=uid,
+                    reason=reason,
+                    other=other.partition("=")[2],
+                    id=page_id,
+                )
             )
-            findings.append(Finding(file.name, 0, sentence))
 
         owners[page_id] = key
         pages[key] = SitePage(page_id, title, collection)

@@ -1,7 +1,7 @@
-"""What is in these bytes: Markdown, a page, a forum dump, or nothing that is read here?
+"""Format detection: what the bytes of a file are, and the text in them.
 
-Decides by content; the file's suffix only breaks ties. Also turns bytes into text. Not for making
-documents.
+The content decides; the suffix only breaks ties. What is not read raises ``Unreadable`` with the
+code of a message (``indexer.findings``). Documents are made elsewhere (``indexer.readers``).
 """
 
 from __future__ import annotations
@@ -12,10 +12,21 @@ import io
 import os
 import re
 import zlib
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
+from indexer.findings import describe
+
+#: Bytes of a file that its format is detected from.
 SNIFF_BYTES = 8192
-_ENOUGH_TO_GUESS = 64  # bytes beyond ASCII
+_XML_HEAD = 2048  # bytes that hold the root element of an XML file
+_PAGE_HEAD = 4096  # bytes that hold the first tags of a page
+
+#: Fewer bytes beyond ASCII are not enough to guess an encoding from.
+_MIN_GUESS_BYTES = 64
+_MAX_GUESS_BYTES = 32 * 1024
 
 
 class Format(StrEnum):
@@ -33,17 +44,31 @@ class Format(StrEnum):
 
 
 class Unreadable(Exception):
-    """Why nothing is made of this file, as one sentence."""
+    """Why a file is not read: the code of a message, its values, and the line, if there is one."""
+
+    def __init__(self, code: str, *, line: int = 0, **values: Any) -> None:
+        super().__init__(describe(code, **values))
+        self.code = code
+        self.line = line
+        self.values = values
 
 
+_GZIP = b"\x1f\x8b"
 _MARKDOWN_SUFFIXES = frozenset({".md", ".markdown", ".mdown", ".mkd", ".mdx", ".txt"})
 _RST_SUFFIXES = frozenset({".rst", ".rest"})
 _YAML_SUFFIXES = frozenset({".yml", ".yaml"})
 _HTML_SUFFIXES = frozenset({".html", ".htm", ".xhtml"})
+
 _PAGE = re.compile(rb"<!doctype\s+html|<html[\s>]|<body[\s>]", re.IGNORECASE)
 _TEMPLATE = re.compile(
     rb"\{\{[-%<]?\s*(?:define|end|if|range|with|partial|block|template|\$|\.)|\{%-?\s*\w+"
 )
+_MAILBOX = re.compile(rb"From \S+.{0,80}\d\d:\d\d.{0,40}\n(?:[\w-]+:|>?From )")
+_FAQ_PAGE = re.compile(
+    rb"\A#{2,4} ?YamlMime: ?FAQ\b|^[ \t]*-?[ \t]*questions?:[ \t]*", re.MULTILINE
+)
+
+#: Root elements of the files that lie beside a Stack Exchange Posts.xml.
 _COMPANIONS = (
     b"<postlinks",
     b"<users",
@@ -53,95 +78,95 @@ _COMPANIONS = (
     b"<tags",
     b"<posthistory",
 )
-_BOMS = (
+
+#: Suffixes of what can be read after a conversion -> code of the message that says how.
+_CONVERTIBLE: Mapping[str, str] = MappingProxyType(
+    {
+        ".adoc": "convert-asciidoc",
+        ".asciidoc": "convert-asciidoc",
+        ".doc": "convert-doc",
+        ".chm": "convert-chm",
+    }
+)
+
+_BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_DECLARED_ENCODING = re.compile(
+    rb"""<meta[^>]{0,200}charset=["']?([\w-]{2,30})|<\?xml[^>]{0,200}encoding=["']([\w-]{2,30})""",
+    re.I,
+)
+
+#: Control characters but tab, line feed, and carriage return: no text means them, no tree holds
+#: them.
+_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
+
+
+def is_gzip(data: bytes) -> bool:
+    return data.startswith(_GZIP)
 
 
 def decompress(data: bytes, limit: int) -> bytes:
-    """``data`` unpacked when it is gzip, at most ``limit`` bytes. Raises Unreadable beyond it or
-    when it is damaged.
-    """
-    if not data.startswith(b"\x1f\x8b"):
+    """``data``, unpacked when it is gzip. Raises Unreadable beyond ``limit`` bytes, and when it is
+    damaged."""
+    if not is_gzip(data):
         return data
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as packed:
             unpacked = packed.read(limit + 1)
     except (OSError, EOFError, zlib.error):
-        raise Unreadable("It is a damaged gzip file.") from None
+        raise Unreadable("damaged-gzip") from None
     if len(unpacked) > limit:
-        raise Unreadable(f"Unpacked it is larger than {limit // 1024**2} MB.")
+        raise Unreadable("too-large-unpacked", limit=limit // 1024**2)
     return unpacked
 
 
 def detect_format(path: str, head: bytes) -> Format:
-    """The format of a file by its first bytes. Raises Unreadable with the reason."""
+    """The format of a file by its first bytes. Raises Unreadable for anything that is not read."""
     suffix = os.path.splitext(path.lower().removesuffix(".gz"))[1]
     head = head[:SNIFF_BYTES]
-    packed = _packed(head, suffix)
-    if packed:
-        return packed
+
+    binary = _detect_binary(head, suffix)
+    if binary:
+        return binary
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         head = head.decode("utf-16", "replace").encode()
     elif head.count(0) > len(head) // 100:
-        raise Unreadable("It is a binary file, not text.")
+        raise Unreadable("binary-file")
+
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    by_name = _detect_by_name(path, suffix, start)
+    if by_name:
+        return by_name
+
     lowered = start.lower()
-    told = _by_name(path, suffix, start)
-    if told:
-        return told
     if lowered.startswith(b"<?xml") or suffix == ".xml":
-        return _xml(lowered)
+        return _detect_xml(lowered)
     if suffix == ".json" or (not suffix and start[:1] in (b"{", b"[")):
-        return _json(head, suffix)
+        return _detect_json(head, suffix)
     if suffix in _HTML_SUFFIXES or lowered.startswith((b"<!doctype html", b"<html")):
-        return _html(start)
+        return _detect_html(start)
     if not suffix and start.startswith((b"# ", b"---\n", b"+++\n")):
         return Format.MARKDOWN
-    known = _OTHERS.get(suffix)
-    if known:
-        raise Unreadable(known)
-    named = (
-        f"{suffix} files are not read"
-        if suffix
-        else "it has no suffix and does not look like Markdown or HTML"
-    )
-    raise Unreadable(f"Neither Markdown, HTML nor a forum export: {named}.")
+
+    if suffix in _CONVERTIBLE:
+        raise Unreadable(_CONVERTIBLE[suffix], example=f"page{suffix}")
+    reason = f"{suffix} files are not supported" if suffix else "the file has no suffix"
+    raise Unreadable("unknown-format", reason=reason)
 
 
-_OTHERS = {
-    ".adoc": (
-        "AsciiDoc is read through its HTML; convert it (asciidoctor page.adoc) and point to "
-        "the result."
-    ),
-    ".asciidoc": (
-        "AsciiDoc is read through its HTML; convert it (asciidoctor page.asciidoc) and "
-        "point to the result."
-    ),
-    ".doc": "Word's old format is not read; save it as DOCX.",
-    ".chm": "A compiled help file is not read; unpack it (7z x) and point to its HTML.",
-}
-
-
-def _packed(head: bytes, suffix: str) -> Format | None:
-    """Formats that are binary, by their first bytes."""
+def _detect_binary(head: bytes, suffix: str) -> Format | None:
     if head.startswith(b"%PDF-") or (suffix == ".pdf" and b"%PDF-" in head[:1024]):
         return Format.PDF
-    return Format.DOCX if head.startswith(b"PK\x03\x04") and suffix == ".docx" else None
+    if head.startswith(b"PK\x03\x04") and suffix == ".docx":
+        return Format.DOCX
+    return None
 
 
-def is_redirect_list(path: str) -> bool:
-    """Whether a file of this name holds old addresses (DocFX, Netlify)."""
-    name = os.path.basename(path)
-    return name == "_redirects" or (
-        name.startswith(".openpublishing.redirection") and name.endswith(".json")
-    )
-
-
-def _by_name(path: str, suffix: str, start: bytes) -> Format | None:
-    """Formats that the name tells, as far as the content does not object."""
+def _detect_by_name(path: str, suffix: str, start: bytes) -> Format | None:
+    """Formats that the name tells, unless the content objects."""
     if is_redirect_list(path):
         return Format.REDIRECTS
     if suffix in _MARKDOWN_SUFFIXES:
@@ -155,93 +180,82 @@ def _by_name(path: str, suffix: str, start: bytes) -> Format | None:
     return None
 
 
-_MAILBOX = re.compile(rb"From \S+.{0,80}\d\d:\d\d.{0,40}\n(?:[\w-]+:|>?From )")
-_FAQ_PAGE = re.compile(
-    rb"\A#{2,4} ?YamlMime: ?FAQ\b|^[ \t]*-?[ \t]*questions?:[ \t]*", re.MULTILINE
-)
+def is_redirect_list(path: str) -> bool:
+    """Whether a file of this name holds old addresses (Netlify, DocFX)."""
+    name = os.path.basename(path)
+    if name == "_redirects":
+        return True
+    return name.startswith(".openpublishing.redirection") and name.endswith(".json")
 
 
-def _xml(lowered: bytes) -> Format:
-    if b"<posts" in lowered[:2048]:
+def _detect_xml(lowered: bytes) -> Format:
+    head = lowered[:_XML_HEAD]
+    if b"<posts" in head:
         return Format.STACK_EXCHANGE
-    if _PAGE.search(lowered[:4096]):
+    if _PAGE.search(lowered[:_PAGE_HEAD]):
         return Format.HTML
-    if any(root in lowered[:2048] for root in _COMPANIONS):
+    if any(root in head for root in _COMPANIONS):
         return Format.COMPANION
-    raise Unreadable("It is XML, but neither a page nor a Stack Exchange Posts.xml.")
+    raise Unreadable("unknown-xml")
 
 
-def _json(head: bytes, suffix: str) -> Format:
+def _detect_json(head: bytes, suffix: str) -> Format:
     if b'"post_stream"' in head:
         return Format.DISCOURSE
-    if suffix == ".json" and head[:1] in (b"{", b"["):
-        # The key may come late in a long topic; the reader looks again at the whole.
-        return (
-            Format.DISCOURSE
-            if len(head) == SNIFF_BYTES and b'"posts_count"' in head
-            else _no_topic()
-        )
-    return _no_topic()
+
+    # The key may come late in a long topic; the reader looks at the whole file.
+    is_cut = len(head) == SNIFF_BYTES
+    if suffix == ".json" and is_cut and head[:1] in (b"{", b"[") and b'"posts_count"' in head:
+        return Format.DISCOURSE
+    raise Unreadable("not-discourse")
 
 
-def _no_topic() -> Format:
-    raise Unreadable("It is JSON, but no Discourse topic.")
-
-
-def _html(start: bytes) -> Format:
-    is_page = _PAGE.search(start[:4096])
+def _detect_html(start: bytes) -> Format:
+    # Below its first tags a page may talk about templates; a part of a page has no such tags.
+    is_page = _PAGE.search(start[:_PAGE_HEAD])
     if _TEMPLATE.search(start[:1500] if is_page else start):
-        raise Unreadable("It is a template, not a page.")
+        raise Unreadable("template")
     return Format.HTML
 
 
-_DECLARED = re.compile(
-    rb"""<meta[^>]{0,200}charset=["']?([\w-]{2,30})|<\?xml[^>]{0,200}encoding=["']([\w-]{2,30})""",
-    re.I,
-)
-
-
 def decode_text(data: bytes) -> tuple[str, str]:
-    """(text, encoding): BOM, then UTF-8, then what the page declares, then a guess; never fails;
-    NUL removed.
-    """
-    for bom, encoding in _BOMS:
-        if data.startswith(bom):
-            return _tidy(data[len(bom) :].decode(encoding, "replace")), encoding
+    """(text, encoding), by byte order mark, as UTF-8, as declared, or by a guess. Never fails."""
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return _normalize(data[len(mark) :].decode(encoding, "replace")), encoding
+
     try:
-        return _tidy(data.decode("utf-8")), "utf-8"
+        return _normalize(data.decode("utf-8")), "utf-8"
     except UnicodeDecodeError:
         pass
-    declared = _DECLARED.search(data[:2048])
+
+    declared = _DECLARED_ENCODING.search(data[:2048])
     name = (declared[1] or declared[2]).decode("ascii", "replace") if declared else ""
-    for encoding in (name, _guess(data), "cp1252"):
+    for encoding in (name, _guess_encoding(data), "cp1252"):
         try:
-            return _tidy(data.decode(encoding)), encoding
+            return _normalize(data.decode(encoding)), encoding
         except (LookupError, UnicodeDecodeError, ValueError):
             continue
-    return _tidy(data.decode("latin-1")), "latin-1"
-
-
-#: What no text means and no tree can hold: control characters but tab, line feed and carriage
-#: return.
-_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
-
-
-def _tidy(text: str) -> str:
-    return _CONTROLS.sub("", text).replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
-
-
-def _guess(data: bytes) -> str:
-    if sum(byte > 127 for byte in data[: 32 * 1024]) < _ENOUGH_TO_GUESS:
-        return "cp1252"  # a guess from a few letters is worse than the most frequent case
-    from charset_normalizer import from_bytes  # slow to import, seldom needed
-
-    best = from_bytes(data[: 32 * 1024]).best()
-    return best.encoding if best else ""
+    return _normalize(data.decode("latin-1")), "latin-1"
 
 
 def remove_control_characters(text: str) -> str:
-    """``text`` without what cannot be stored: control characters and lone surrogates (JSON may hold
-    both).
-    """
+    """``text`` without what cannot be stored: control characters and lone surrogates, which JSON
+    may hold."""
     return _CONTROLS.sub("", text).encode("utf-8", "replace").decode("utf-8")
+
+
+def _normalize(text: str) -> str:
+    text = _CONTROLS.sub("", text)
+    return text.replace("\r\n", "\n").replace("\r", "\n").removeprefix("\ufeff")
+
+
+def _guess_encoding(data: bytes) -> str:
+    sample = data[:_MAX_GUESS_BYTES]
+    if sum(byte > 127 for byte in sample) < _MIN_GUESS_BYTES:
+        return "cp1252"  # a guess from a few letters is worse than the most frequent case
+
+    from charset_normalizer import from_bytes  # slow to import, and seldom needed
+
+    best = from_bytes(sample).best()
+    return best.encoding if best else ""

@@ -1,8 +1,8 @@
-"""What was indexed last time, and what is different now?
+"""Ledger: what was indexed last time, and what differs from it now.
 
-An ``Entry`` for each file: size, time, hash, the ids of its documents, what it depends on.
-``difference`` is pure: it compares entries with what lies there now. Size and time that did not
-change spare the hash. Not for reading documents.
+An ``Entry`` for each file: size, time, hash, the IDs of its documents, and what it depends on.
+``difference`` and ``stale`` are pure: they compare entries with what they are given. A size and a
+time that did not change spare the hash. Documents are kept elsewhere (``kb.search``).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer.report import Finding
+from indexer.findings import Finding
 from indexer.sources.walk import SourceFile
 
 #: Raised when a reader changes, so that everything is read anew.
@@ -21,12 +21,14 @@ VERSION = 4
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One file as it was: ``mtime_ns`` in nanoseconds, ``digest`` the blake2b of its bytes, ``ids``
-    of its documents; ``page_id`` is the id that links to the file lead to, ``collection`` that each of its
-    headings is a document; ``includes`` (absolute path -> stamp of size and time, "" where there
-    was none) and ``links`` (looked-up name -> id, or "") are what its documents were made of
-    besides; ``until`` is the day on which it must be read again. Its documents show ``pictures``,
-    and ``old_urls`` lead to them from the ids of old addresses."""
+    """One file as it was read.
+
+    ``digest`` is the blake2b of its bytes, "" when they could not be read. Links to the file lead
+    to ``page_id``; in a ``collection`` each heading is a document. ``includes`` (absolute path ->
+    stamp, "" where there was no file) and ``links`` (target that was looked up -> document ID, or
+    "") are what its documents were made of besides. It must be read again on the day ``until``.
+    Its documents show ``pictures``, and the IDs of ``old_urls`` lead to them.
+    """
 
     size: int
     mtime_ns: int
@@ -46,8 +48,8 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """All entries by key; ``boilerplate`` keeps each site's repeated blocks, ``moved`` the old ids of
-    moved files, ``lessons`` the stamp of the resolved tickets that vote."""
+    """All entries by key. ``boilerplate`` are the repeated blocks of each site, ``moved`` the old
+    IDs of moved files, ``lessons`` identifies the resolved tickets that vote."""
 
     entries: Mapping[str, Entry] = field(default_factory=dict)
     boilerplate: Mapping[str, frozenset[int]] = field(default_factory=dict)
@@ -57,7 +59,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Keys, sorted. ``digests`` holds the hashes that had to be taken."""
+    """Keys of files, sorted. ``digests`` are the hashes that had to be computed."""
 
     added: tuple[str, ...]
     changed: tuple[str, ...]
@@ -66,30 +68,38 @@ class Difference:
     digests: Mapping[str, str]
 
     @property
-    def nothing(self) -> bool:
+    def is_empty(self) -> bool:
         return not (self.added or self.changed or self.removed)
 
 
 def difference(
-    before: Mapping[str, Entry], now: Mapping[str, SourceFile], digest: Callable[[SourceFile], str]
+    previous: Mapping[str, Entry],
+    files: Mapping[str, SourceFile],
+    digest: Callable[[SourceFile], str],
 ) -> Difference:
-    """Which of ``now`` are added, changed, unchanged since ``before``, and which are removed."""
+    """Which of ``files`` were added, changed, or not, since ``previous``, and which are gone."""
     digests: dict[str, str] = {}
     changed: list[str] = []
     unchanged: list[str] = []
-    for key in sorted(before.keys() & now.keys()):
-        entry, file = before[key], now[key]
-        if entry.digest and (entry.size, entry.mtime_ns) == (
-            file.size,
-            file.mtime_ns,
-        ):  # "" could not be read
+
+    for key in sorted(previous.keys() & files.keys()):
+        entry, file = previous[key], files[key]
+        # A file that could not be read has no digest and is tried again.
+        if entry.digest and (entry.size, entry.mtime_ns) == (file.size, file.mtime_ns):
             unchanged.append(key)
             continue
         digests[key] = digest(file)
-        (unchanged if digests[key] == entry.digest else changed).append(key)
-    added = tuple(sorted(now.keys() - before.keys()))
+        if digests[key] == entry.digest:
+            unchanged.append(key)
+        else:
+            changed.append(key)
+
     return Difference(
-        added, tuple(changed), tuple(sorted(before.keys() - now.keys())), tuple(unchanged), digests
+        added=tuple(sorted(files.keys() - previous.keys())),
+        changed=tuple(changed),
+        removed=tuple(sorted(previous.keys() - files.keys())),
+        unchanged=tuple(unchanged),
+        digests=digests,
     )
 
 
@@ -101,44 +111,52 @@ def stale(
     stamp: Callable[[str], str],
     today: dt.date,
 ) -> list[str]:
-    """Of ``keys``, those whose own bytes are the same but whose surroundings are not: a link now
-    leads elsewhere (``resolve``: name -> id), an included file differs (``stamp``: path -> stamp),
-    or their day has come."""
-    return [
-        key
-        for key in keys
-        if (entries[key].until is not None and entries[key].until <= today)  # type: ignore[operator] # not None here
-        or any(resolve(name) != id_ for name, id_ in entries[key].links.items())
-        or any(stamp(path) != kept for path, kept in entries[key].includes.items())
-    ]
+    """Of ``keys``, those whose own bytes are the same but whose surroundings are not.
+
+    A link now leads elsewhere (``resolve``: target -> document ID), an included file differs
+    (``stamp``: path -> stamp), or their day has come.
+    """
+    outdated = []
+    for key in keys:
+        entry = entries[key]
+        if (
+            (entry.until is not None and entry.until <= today)
+            or any(resolve(target) != id_ for target, id_ in entry.links.items())
+            or any(stamp(path) != known for path, known in entry.includes.items())
+        ):
+            outdated.append(key)
+    return outdated
 
 
 def to_json(ledger: Ledger) -> dict[str, Any]:
     """A ledger as JSON-ready values."""
+    boilerplate = {folder: sorted(blocks) for folder, blocks in ledger.boilerplate.items()}
     return {
         "version": VERSION,
         "files": {key: _row(entry) for key, entry in ledger.entries.items()},
-        "chrome": {folder: sorted(blocks) for folder, blocks in ledger.boilerplate.items()},
+        "chrome": boilerplate,
         "moved": dict(ledger.moved),
         "lessons": ledger.lessons,
     }
 
 
 def from_json(values: Mapping[str, Any]) -> Ledger | None:
-    """The inverse of ``to_json``; None for anything else, or when the readers have changed since."""
+    """The inverse of ``to_json``; None for anything else, or when readers have changed since."""
     try:
         if values["version"] != VERSION:
             return None
-        entries = {str(key): _entry(row) for key, row in values["files"].items()}
-        boilerplate = {folder: frozenset(blocks) for folder, blocks in values["chrome"].items()}
-        return Ledger(entries, boilerplate, dict(values["moved"]), str(values.get("lessons", "")))
+        return Ledger(
+            entries={str(key): _entry(row) for key, row in values["files"].items()},
+            boilerplate={folder: frozenset(blocks) for folder, blocks in values["chrome"].items()},
+            moved=dict(values["moved"]),
+            lessons=str(values.get("lessons", "")),
+        )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
 def _row(entry: Entry) -> list[Any]:
-    until = entry.until.isoformat() if entry.until else ""
-    findings = [finding.row() for finding in entry.findings]
+    """A list and no object: the ledger of a large tree has tens of thousands of rows."""
     return [
         entry.size,
         entry.mtime_ns,
@@ -150,43 +168,29 @@ def _row(entry: Entry) -> list[Any]:
         entry.title,
         dict(entry.includes),
         dict(entry.links),
-        until,
+        entry.until.isoformat() if entry.until else "",
         list(entry.pictures),
         dict(entry.old_urls),
-        findings,
+        [finding.row() for finding in entry.findings],
     ]
 
 
 def _entry(row: list[Any]) -> Entry:
-    (
-        size,
-        mtime_ns,
-        digest,
-        ids,
-        page_id,
-        collection,
-        uid,
-        title,
-        includes,
-        links,
-        until,
-        pictures,
-        old_urls,
-        findings,
-    ) = row
+    size, mtime_ns, digest, ids, page_id, collection, uid, title, *dependencies = row
+    includes, links, until, pictures, old_urls, findings = dependencies
     return Entry(
-        int(size),
-        int(mtime_ns),
-        str(digest),
-        tuple(ids),
-        page_id,
-        bool(collection),
-        uid,
-        title,
-        dict(includes),
-        dict(links),
-        dt.date.fromisoformat(until) if until else None,
-        tuple(Finding(*finding) for finding in findings),
-        tuple(pictures),
-        dict(old_urls),
+        size=int(size),
+        mtime_ns=int(mtime_ns),
+        digest=str(digest),
+        ids=tuple(ids),
+        page_id=page_id,
+        collection=bool(collection),
+        uid=uid,
+        title=title,
+        includes=dict(includes),
+        links=dict(links),
+        until=dt.date.fromisoformat(until) if until else None,
+        findings=tuple(Finding(*finding) for finding in findings),
+        pictures=tuple(pictures),
+        old_urls=dict(old_urls),
     )

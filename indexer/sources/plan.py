@@ -44,7 +44,7 @@ class ReadingPlan:
 def plan_reading(
     files: dict[str, SourceFile], previous: Ledger, *, full: bool, today: dt.date
 ) -> ReadingPlan:
-    """What differs from ``previous``, and what must be read therefore; ``full`` reads everything."""
+    """What differs from ``previous``, and what must be read; ``full`` reads everything."""
     difference = ledger.difference(previous.entries, files, file_digest)
     if full:
         everything = sorted(difference.changed + difference.unchanged)

@@ -1,8 +1,8 @@
-"""Where do old addresses lead that a site keeps in a list?
+"""Redirect lists: DocFX's redirection JSON and Netlify's ``_redirects``.
 
-DocFX's redirection JSON and Netlify's ``_redirects``. ``aliases`` gives old ids and the ids of the
-documents that they lead to now; chains are followed, what leads to another site is left out. Not
-for front matter (``readers.facts``).
+``redirect_aliases`` maps the IDs of old addresses to the documents that they lead to now. Chains
+are followed; what leads to another site is ignored. Old addresses in front matter are read by
+``indexer.readers.metadata``.
 """
 
 from __future__ import annotations
@@ -15,110 +15,116 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from indexer.readers.site_index import SitePage
-from indexer.sources import format_detection
+from indexer.sources.format_detection import Unreadable, decode_text, is_redirect_list
 from indexer.sources.walk import SourceFile
 from kb import ids
 
 MAX_REDIRECTS = 50_000
-_HOPS = 10
+_MAX_HOPS = 10
 _STATUS = re.compile(r"\d{3}!?")
-
-
-class RedirectsError(Exception):
-    """Why a list cannot be read, as one sentence; ``line`` is 0 when it is the whole."""
-
-    def __init__(self, sentence: str, line: int = 0) -> None:
-        super().__init__(sentence)
-        self.sentence, self.line = sentence, line
+_WILDCARD = re.compile(r"[*]|/:")
 
 
 def parse_redirects(text: str, name: str) -> list[tuple[str, str]]:
-    """(old path, new address) of a list. Raises RedirectsError."""
-    found = list(_lines(text) if os.path.basename(name) == "_redirects" else _docfx(text))
-    return found[:MAX_REDIRECTS]
+    """(old path, new address) of a list. Raises Unreadable."""
+    rows = _netlify_rows(text) if os.path.basename(name) == "_redirects" else _docfx_rows(text)
+    return list(rows)[:MAX_REDIRECTS]
 
 
-def _docfx(text: str) -> Iterator[tuple[str, str]]:
+def _docfx_rows(text: str) -> Iterator[tuple[str, str]]:
     try:
         data = json.loads(text)
     except RecursionError:
-        raise RedirectsError("The JSON is nested too deeply.") from None
+        raise Unreadable("invalid-json", reason="nested too deeply") from None
     except ValueError as error:
         line = getattr(error, "lineno", 0)
-        raise RedirectsError(f"The JSON is damaged: {str(error).split(':')[0]}.", line) from None
-    listed = data.get("redirections") if isinstance(data, dict) else None
-    for row in listed if isinstance(listed, list) else ():
-        if isinstance(row, dict):
-            old = row.get("source_path") or row.get("source_path_from_root")
-            new = row.get("redirect_url")
-            if isinstance(old, str) and isinstance(new, str) and old and new:
-                yield old, new
+        raise Unreadable("invalid-json", line=line, reason=str(error).split(":")[0]) from None
+
+    rows = data.get("redirections") if isinstance(data, dict) else None
+    for row in rows if isinstance(rows, list) else ():
+        if not isinstance(row, dict):
+            continue
+        old = row.get("source_path") or row.get("source_path_from_root")
+        new = row.get("redirect_url")
+        if isinstance(old, str) and isinstance(new, str) and old and new:
+            yield old, new
 
 
-def _lines(text: str) -> Iterator[tuple[str, str]]:
+def _netlify_rows(text: str) -> Iterator[tuple[str, str]]:
+    """``/old [name=value ...] /new [status]``, one a line."""
     for line in text.split("\n"):
         words = line.split("#")[0].split()
-        if len(words) >= 2 and words[0].startswith("/") and not re.search(r"[*]|/:", words[0]):
-            target = next(
-                (word for word in words[1:] if not _STATUS.fullmatch(word) and "=" not in word), ""
-            )
-            if target:
-                yield words[0], target
+        if len(words) < 2 or not words[0].startswith("/") or _WILDCARD.search(words[0]):
+            continue
+        for word in words[1:]:
+            if not _STATUS.fullmatch(word) and "=" not in word:
+                yield words[0], word
+                break
 
 
-def redirect_aliases(files: Iterable[SourceFile], places: Mapping[str, SitePage]) -> dict[str, str]:
-    """Old id -> id of a document, from all lists among ``files``; ``places`` are those of all
-    files, by key.
-    """
-    lists = [file for file in files if format_detection.is_redirect_list(file.path)]
+def redirect_aliases(files: Iterable[SourceFile], pages: Mapping[str, SitePage]) -> dict[str, str]:
+    """Old ID -> ID of a document, from all lists among ``files``; ``pages`` by key of file."""
+    lists = [file for file in files if is_redirect_list(file.path)]
     if not lists:
         return {}
-    known = {place.id for place in places.values()}
-    tails = _tails(known)
-    wanted: dict[str, str] = {}
+
+    redirects: dict[str, str] = {}
     for file in lists:
         try:
-            text = format_detection.decode_text(Path(file.absolute).read_bytes())[0]
-            for old, new in parse_redirects(text, file.path):
-                for id_ in _old_ids(old, file):
-                    wanted.setdefault(id_, new)
-        except (OSError, RedirectsError):
-            continue  # told by the reader
-    found = {old: _target(old, wanted, tails) for old in wanted if old not in known}
-    return {old: new for old, new in found.items() if new and new != old}
+            text, _ = decode_text(Path(file.absolute).read_bytes())
+            rows = parse_redirects(text, file.path)
+        except (OSError, Unreadable):
+            continue  # reported when the list itself was read
+        for old, new in rows:
+            for old_id in _old_ids(old, file):
+                redirects.setdefault(old_id, new)
+
+    page_ids = {page.id for page in pages.values()}
+    suffixes = _unique_suffixes(page_ids)
+    aliases = {}
+    for old_id in redirects:
+        if old_id not in page_ids:
+            target = _follow(old_id, redirects, suffixes)
+            if target and target != old_id:
+                aliases[old_id] = target
+    return aliases
 
 
 def _old_ids(old: str, file: SourceFile) -> set[str]:
-    """The ids that the document once had: of its path from the list, and from the root."""
+    """The IDs that the document may have had: by its path from the list, and from the root."""
     path = unquote(old).replace("\\", "/")
+    paths = ["/".join(part for part in path.split("/") if part not in ("", ".", ".."))]
+
     root = file.absolute.removesuffix(file.path)
     beside = os.path.normpath(os.path.join(os.path.dirname(file.absolute), path))
-    relative = (
-        [beside.removeprefix(root)] if beside.startswith(root) and not path.startswith("/") else []
-    )
-    plain = "/".join(part for part in path.split("/") if part not in ("", ".", ".."))
-    return {ids.document_id(file.kind, name) for name in (*relative, plain) if name}
+    if beside.startswith(root) and not path.startswith("/"):
+        paths.append(beside.removeprefix(root))
+
+    return {ids.document_id(file.kind, name) for name in paths if name}
 
 
-def _target(old: str, wanted: Mapping[str, str], tails: Mapping[str, str]) -> str:
-    """The document that ``old`` leads to, over as many redirects as it takes; "" when there is
-    none.
-    """
-    for _ in range(_HOPS):
-        parts = [ids.path_part_slug(name) for name in _path(wanted[old]).split("/") if name]
-        found = next(
-            (tails[tail] for n in range(len(parts)) if (tail := "/".join(parts[n:])) in tails), ""
-        )
-        if found:
-            return found
-        following = ids.document_id(old.split("/")[0], "/".join(parts)) if parts else ""
-        if following not in wanted:
+def _follow(old_id: str, redirects: Mapping[str, str], suffixes: Mapping[str, str]) -> str:
+    """The document that ``old_id`` leads to, over as many redirects as it takes; "" for none."""
+    for _ in range(_MAX_HOPS):
+        parts = [
+            ids.path_part_slug(name) for name in _page_path(redirects[old_id]).split("/") if name
+        ]
+
+        # The longest suffix of the address that names one document: addresses begin with the
+        # site's own folders, which are not known here.
+        for start in range(len(parts)):
+            document_id = suffixes.get("/".join(parts[start:]))
+            if document_id:
+                return document_id
+
+        kind, _, _ = old_id.partition("/")
+        old_id = ids.document_id(kind, "/".join(parts)) if parts else ""
+        if old_id not in redirects:
             return ""
-        old = following
     return ""
 
 
-def _path(address: str) -> str:
+def _page_path(address: str) -> str:
     try:
         path = unquote(urlsplit(address).path)
     except ValueError:
@@ -126,12 +132,13 @@ def _path(address: str) -> str:
     return re.sub(r"(?:/index)?\.(?:html?|md|ya?ml)$|/$", "", path)
 
 
-def _tails(known: Iterable[str]) -> dict[str, str]:
-    """The last parts of each id -> the id, where no other ends so."""
-    found: dict[str, str] = {}
-    for id_ in known:
-        parts = id_.split("/")[1:]
+def _unique_suffixes(page_ids: Iterable[str]) -> dict[str, str]:
+    """The last parts of each ID -> the ID, where no other ends so."""
+    suffixes: dict[str, str] = {}
+    for page_id in page_ids:
+        parts = page_id.split("/")[1:]
         for start in range(len(parts)):
-            tail = "/".join(parts[start:])
-            found[tail] = "" if tail in found and start else id_
-    return {tail: id_ for tail, id_ in found.items() if id_}
+            suffix = "/".join(parts[start:])
+            is_ambiguous = suffix in suffixes and start > 0
+            suffixes[suffix] = "" if is_ambiguous else page_id
+    return {suffix: page_id for suffix, page_id in suffixes.items() if page_id}

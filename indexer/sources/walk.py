@@ -1,8 +1,8 @@
-"""Which files lie where the editor pointed, and which of them may be read?
+"""Sources and their files: what lies where the editor pointed, and which of it may be read.
 
-``KIND=PATH`` becomes a ``Source``; ``walk`` yields its ``SourceFile``s and a ``Finding`` for each
-file that is left alone. Never leaves the root: no symbolic links, no devices, no hidden folders.
-Not for looking into files.
+``KIND=PATH`` becomes a ``Source``; ``walk_files`` yields its ``SourceFile``s and reports each file
+that is skipped. It never leaves the root: no symbolic links, no devices, no hidden folders. Files
+are not opened here.
 """
 
 from __future__ import annotations
@@ -13,31 +13,36 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.report import Finding
-from indexer.sources import format_detection
+from indexer.findings import Finding, make_finding
+from indexer.sources.format_detection import is_redirect_list
 from kb.errors import Invalid
 from kb.search.documents import DocumentKind
 
-#: Bytes. A dump of a whole forum is streamed and may be larger (see ``DUMP_LIMIT``).
-SIZE_LIMIT = 10 * 1024 * 1024
+_MEGABYTE = 1024 * 1024
+
+#: Bytes. The dump of a whole forum is streamed and may be larger.
+SIZE_LIMIT = 10 * _MEGABYTE
 DUMP_LIMIT = 64 * 1024**3
+
 IMAGE_SUFFIXES = frozenset(
     {".png", ".jpg", ".jpeg", ".gif", ".webp", ".svg", ".ico", ".bmp", ".avif"}
 )
-_RETIRED = frozenset(
+_UNPUBLISHED_FOLDERS = frozenset(
     {"draft", "drafts", "_drafts", "archive", "archived", "_archive", "_archived", "expired"}
 )
-_PARTS = frozenset({"includes", "node_modules", "__pycache__"})
+_PARTS_FOLDERS = frozenset({"includes", "node_modules", "__pycache__"})
+
 #: Folders with a leading underscore hold parts of pages, except where a site generator keeps its
 #: pages there.
 _UNDERSCORED_PAGES = frozenset({"_posts", "_docs", "_pages", "_faq", "_articles"})
 
+Skip = Callable[[Finding], None]
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A root: ``name`` is unique in the run; ``limit`` is the folder that includes and images may
-    not leave.
-    """
+    """A root. ``name`` is unique in the run; includes and images may not leave the folder
+    ``limit``."""
 
     kind: DocumentKind
     name: str
@@ -47,9 +52,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceFile:
-    """One file: ``path`` is relative to its root, with ``/``; ``size`` in bytes; ``absolute`` is
-    where it lies.
-    """
+    """One file. ``path`` is relative to its root and has ``/`` between its parts; ``size`` is in
+    bytes."""
 
     kind: DocumentKind
     root: str
@@ -61,163 +65,143 @@ class SourceFile:
 
     @property
     def key(self) -> str:
-        """What the ledger knows it by."""
+        """The name of the file in the ledger."""
         return f"{self.kind}={self.root}/{self.path}"
 
     @property
     def name(self) -> str:
-        """What an editor knows it by: the root's name and the path in it."""
+        """The name of the file for editors: the root's name and the path in it."""
         return f"{self.root}/{self.path}"
 
 
 def parse_sources(words: Iterable[str], *, content: Path | None = None) -> tuple[Source, ...]:
-    """``KIND=PATH`` words to Sources. Raises Invalid with one sentence when a word or its path is
-    wrong.
+    """Sources from ``KIND=PATH`` words.
+
+    Files inside the ``content`` folder may include others from all of it. Raises Invalid when a
+    word or its path is wrong.
     """
     sources: list[Source] = []
     for word in words:
-        kind, equals, path = word.partition("=")
-        if not equals or kind not in tuple(DocumentKind) or not path:
+        kind, _, path = word.partition("=")
+        if kind not in tuple(DocumentKind) or not path:
             raise Invalid(
-                f"{word!r} is no source; give KIND=PATH with KIND doc, faq or forum.",
+                f"{word!r} is not a valid source; use KIND=PATH, where KIND is doc, faq, or forum.",
                 field="source",
             )
-        sources.append(
-            _source(
-                DocumentKind(kind), Path(path), word, content, {source.name for source in sources}
-            )
-        )
+        names = {source.name for source in sources}
+        sources.append(_source(DocumentKind(kind), Path(path), word, content, names))
     return tuple(sources)
 
 
 def _source(
-    kind: DocumentKind, path: Path, word: str, content: Path | None, taken: set[str]
+    kind: DocumentKind, path: Path, word: str, content: Path | None, taken_names: set[str]
 ) -> Source:
     path = Path(os.path.abspath(path))
     if not path.exists():
-        raise Invalid(f"{word}: there is no file or folder {path}; check the path.", field="source")
+        raise Invalid(f"{word}: {path} does not exist; check the path.", field="source")
     if not (path.is_dir() or path.is_file()):
-        raise Invalid(
-            f"{word}: {path} is neither a file nor a folder; point to one of these.", field="source"
-        )
+        raise Invalid(f"{word}: {path} is neither a file nor a folder.", field="source")
+
     # The root itself may be a link that the editor chose; nothing below it may.
     path = Path(os.path.realpath(path))
     folder = path if path.is_dir() else path.parent
     limit = folder
     if content is not None and folder.is_relative_to(os.path.realpath(content)):
         limit = Path(os.path.realpath(content))
-    return Source(kind, _unique(folder.name or "root", taken), path, limit)
+
+    name = folder.name or "root"
+    number = 1
+    while name in taken_names:
+        number += 1
+        name = f"{folder.name or 'root'}-{number}"
+    return Source(kind, name, path, limit)
 
 
-def _unique(name: str, taken: set[str]) -> str:
-    candidates = (name, *(f"{name}-{n}" for n in range(2, len(taken) + 3)))
-    return next(candidate for candidate in candidates if candidate not in taken)
+def walk_files(source: Source, skip: Skip) -> Iterator[SourceFile]:
+    """The files of ``source`` in a fixed order; each skipped one is reported to ``skip``.
 
-
-def walk_files(source: Source, skip: Callable[[Finding], None]) -> Iterator[SourceFile]:
-    """The files of ``source`` in a fixed order; each one left alone is told to ``skip``. Images are
-    not told.
+    Images are left out without a report: the pages that show them copy them.
     """
     if source.path.is_file():
         yield from _file(source, source.path.name, os.lstat(source.path), source.path, skip)
         return
+
     folders = [""]
     while folders:
         folder = folders.pop()
         try:
             entries = sorted(os.scandir(source.path / folder), key=lambda entry: entry.name)
         except OSError as error:
-            skip(
-                Finding(
-                    f"{source.name}/{folder}",
-                    0,
-                    f"This folder cannot be opened: {error.strerror}.",
-                    True,
-                )
-            )
+            name = f"{source.name}/{folder}"
+            skip(make_finding("folder-unreadable", name, reason=error.strerror))
             continue
-        below = []
+
+        subfolders = []
         for entry in entries:
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                below += [path] if _wanted(source, path, entry.name, skip) else []
-            else:
+            if not entry.is_dir(follow_symlinks=False):
                 yield from _entry(source, path, entry, skip)
-        folders += reversed(below)
+            elif _holds_pages(source, path, entry.name, skip):
+                subfolders.append(path)
+        folders += reversed(subfolders)
 
 
-def _wanted(source: Source, path: str, name: str, skip: Callable[[Finding], None]) -> bool:
+def _holds_pages(source: Source, path: str, name: str, skip: Skip) -> bool:
     if name.startswith("."):
         return False
-    reason = ""
-    if name.lower() in _RETIRED:
-        reason = f"The folder is named {name}, so its files are not published."
-    elif name in _PARTS or (name.startswith("_") and name not in _UNDERSCORED_PAGES):
-        reason = "The folder holds parts of pages, not pages."
-    if reason:
-        skip(Finding(f"{source.name}/{path}/", 0, reason, True))
-    return not reason
+    if name.lower() in _UNPUBLISHED_FOLDERS:
+        skip(make_finding("unpublished-folder", f"{source.name}/{path}/", name=name))
+        return False
+    if name in _PARTS_FOLDERS or (name.startswith("_") and name not in _UNDERSCORED_PAGES):
+        skip(make_finding("folder-of-parts", f"{source.name}/{path}/"))
+        return False
+    return True
 
 
-def _entry(
-    source: Source, path: str, entry: os.DirEntry[str], skip: Callable[[Finding], None]
-) -> Iterator[SourceFile]:
-    if entry.name.startswith(".") and not format_detection.is_redirect_list(entry.name):
+def _entry(source: Source, path: str, entry: os.DirEntry[str], skip: Skip) -> Iterator[SourceFile]:
+    if entry.name.startswith(".") and not is_redirect_list(entry.name):
         return
     try:
         facts = entry.stat(follow_symlinks=False)
     except OSError as error:
-        skip(
-            Finding(f"{source.name}/{path}", 0, f"It cannot be looked at: {error.strerror}.", True)
-        )
+        skip(make_finding("file-unreadable", f"{source.name}/{path}", reason=error.strerror))
         return
     yield from _file(source, path, facts, Path(entry.path), skip)
 
 
 def _file(
-    source: Source,
-    path: str,
-    facts: os.stat_result,
-    absolute: Path,
-    skip: Callable[[Finding], None],
+    source: Source, path: str, facts: os.stat_result, absolute: Path, skip: Skip
 ) -> Iterator[SourceFile]:
-    reason = _refused(path, facts)
-    if reason is None and _is_part(os.path.basename(path)) and absolute != source.path:
-        reason = "Its name begins with _, so that it is a part of other pages."
-    if reason is None:
-        key = (
-            source.kind,
-            source.name,
-            path,
-            facts.st_size,
-            facts.st_mtime_ns,
-            str(absolute),
-            str(source.limit),
+    name = f"{source.name}/{path}"
+    suffix = os.path.splitext(path)[1].lower()
+    size_limit = DUMP_LIMIT if suffix == ".xml" else SIZE_LIMIT
+
+    if stat.S_ISLNK(facts.st_mode):
+        skip(make_finding("symbolic-link", name))
+    elif not stat.S_ISREG(facts.st_mode):
+        skip(make_finding("special-file", name))
+    elif suffix in IMAGE_SUFFIXES:
+        return
+    elif facts.st_size > size_limit:
+        size, limit = facts.st_size // _MEGABYTE, SIZE_LIMIT // _MEGABYTE
+        skip(make_finding("too-large", name, size=size, limit=limit))
+    elif not facts.st_size:
+        skip(make_finding("empty-file", name))
+    elif _is_part(os.path.basename(path)) and absolute != source.path:
+        skip(make_finding("part-of-pages", name))
+    else:
+        yield SourceFile(
+            kind=source.kind,
+            root=source.name,
+            path=path,
+            size=facts.st_size,
+            mtime_ns=facts.st_mtime_ns,
+            absolute=str(absolute),
+            limit=str(source.limit),
         )
-        yield SourceFile(*key)
-    elif reason:
-        skip(Finding(f"{source.name}/{path}", 0, reason, True))
 
 
 def _is_part(name: str) -> bool:
-    """Site generators keep parts of pages so; ``_index`` is a page of Hugo's."""
-    return (
-        name.startswith("_")
-        and not name.startswith("_index.")
-        and not format_detection.is_redirect_list(name)
-    )
-
-
-def _refused(path: str, facts: os.stat_result) -> str | None:
-    """Why this file is left alone; "" without a word; None when it may be read."""
-    suffix = os.path.splitext(path)[1].lower()
-    if stat.S_ISLNK(facts.st_mode):
-        return "It is a symbolic link; copy the file here if it should be read."
-    if not stat.S_ISREG(facts.st_mode):
-        return "It is no ordinary file."
-    if suffix in IMAGE_SUFFIXES:
-        return ""
-    if facts.st_size > (DUMP_LIMIT if suffix == ".xml" else SIZE_LIMIT):
-        megabytes = SIZE_LIMIT // 1024**2
-        return f"It is larger than {megabytes} MB ({facts.st_size // 1024**2} MB); split it."
-    return None if facts.st_size else "It is empty."
+    """Whether a site generator would take the file for a part of pages; ``_index`` is a page of
+    Hugo's."""
+    return name.startswith("_") and not name.startswith("_index.") and not is_redirect_list(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,16 @@ import pytest
 from indexer.readers import registry
 from indexer.readers.context import ReadContext
 from indexer.readers.site_index import SiteIndex
-from indexer.report import Finding
 from indexer.sources import document_ids, walk
 from kb.search.documents import Document
+from kb.search.generations.findings import Finding
 
 TODAY = dt.date(2026, 11, 23)
 Read = Callable[..., tuple[list[Document], list[Finding]]]
+
+
+def codes(findings: Iterable[Finding]) -> list[str]:
+    return [finding.code for finding in findings]
 
 
 @pytest.fixture

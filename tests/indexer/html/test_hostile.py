@@ -193,7 +193,7 @@ def test_bombs_end_within_their_limits_and_the_good_files_are_read(root: Path) -
     files = list(walk.walk_files(walk.parse_sources([f"doc={root}"])[0], lambda _: None))
     found: dict[str, list[Document]] = {}
     ended = set()
-    with WorkerPool(2, seconds=3.0) as pool:
+    with WorkerPool(2, cpu_seconds=3.0) as pool:
         pool.share(SiteIndex(today=TODAY))
         for done in pool.work(ReadTask("read", file) for file in files):
             found.setdefault(done.file.path, []).extend(done.documents)
@@ -212,7 +212,7 @@ def test_a_worker_that_dies_costs_only_its_file(
         (root / f"{number:02}.md").write_text(f"Text {number}. " * 2000)
     files = [_file(path) for path in sorted(root.iterdir())]
     pool = WorkerPool(2)
-    monkeypatch.setattr(worker_pool, "_AHEAD", 3)
+    monkeypatch.setattr(worker_pool, "_QUEUE_LENGTH", 3)
     with pool:
         work = pool.work(ReadTask("read", file) for file in files)
         seen = [next(work)]
@@ -236,7 +236,7 @@ def test_a_worker_that_cannot_start_is_told_and_never_tried_for_ever(
 
 def test_beyond_its_processor_time_a_file_is_rendered_more_simply_or_left_out(root: Path) -> None:
     (root / "a.md").write_text("# Title\n\n" + "word *word* `word` [x](y) " * 20_000)
-    with WorkerPool(1, seconds=0.05) as pool:
+    with WorkerPool(1, cpu_seconds=0.05) as pool:
         done = list(pool.work([ReadTask("read", _file(root / "a.md"))]))
     assert len(done) == 1
     findings = done[0].reading.findings if done[0].reading else ()

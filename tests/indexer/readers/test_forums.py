@@ -2,7 +2,7 @@ import html
 import json
 from typing import Any
 
-from tests.indexer.conftest import Read
+from tests.indexer.conftest import Read, codes
 
 
 def _post(number: int, cooked: str, **more: Any) -> dict[str, Any]:
@@ -81,7 +81,7 @@ def test_hidden_posts_and_topics_stay_hidden(read: Read) -> None:
 def test_damaged_json_is_left_out_with_its_line(read: Read) -> None:
     documents, findings = read("forum", "t.json", '{"post_stream":\n {"posts": [')
     assert documents == []
-    assert findings[0].line == 2
+    assert [(finding.code, finding.line) for finding in findings] == [("invalid-json", 2)]
 
 
 def _dump(*rows: dict[str, str]) -> str:
@@ -149,6 +149,7 @@ def test_a_cut_off_dump_is_read_as_far_as_it_goes(read: Read) -> None:
     )
     documents, findings = read("forum", "Posts.xml", whole[: len(whole) // 2])
     assert 10 < len(documents) < 39
+    assert codes(findings) in (["xml-truncated"], ["xml-damaged"])
     assert findings[0].line
 
 
@@ -163,7 +164,7 @@ def test_entities_and_document_types_are_never_expanded(read: Read, tmp_path: An
     )
     documents, findings = read("forum", "Posts.xml", bomb)
     assert documents == []
-    assert any("document type" in finding.sentence for finding in findings)
+    assert codes(findings) == ["dump-document-type"]
 
 
 def test_a_topic_may_be_written_in_markdown(read: Read) -> None:

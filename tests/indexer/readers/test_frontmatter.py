@@ -53,7 +53,7 @@ def test_what_is_broken_names_its_line_and_keeps_the_body(raw: str, line: int) -
         frontmatter.split_front_matter(f"---\n{raw}\n---\nBody")
     assert caught.value.body == "Body"
     assert 2 <= caught.value.line <= line
-    assert caught.value.sentence.endswith(".")
+    assert caught.value.reason.endswith(".")
 
 
 def test_front_matter_that_never_ends_is_broken() -> None:

@@ -3,11 +3,11 @@ import datetime as dt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.report import Finding
 from indexer.sources import ledger
 from indexer.sources.ledger import Entry, Ledger
 from indexer.sources.walk import SourceFile
 from kb.search.documents import DocumentKind
+from kb.search.generations.findings import Finding
 
 _TREES = st.dictionaries(
     st.text("abc/.", min_size=1, max_size=6),
@@ -44,7 +44,7 @@ def test_every_file_is_in_exactly_one_class(before: dict, now: dict) -> None:  #
 def test_a_difference_applied_leaves_none(before: dict, now: dict) -> None:  # type: ignore[type-arg]
     applied = _entries(now)
     again = ledger.difference(applied, _files(now), lambda file: now[file.path][2])
-    assert again.nothing
+    assert again.is_empty
     assert not again.digests
 
 
@@ -58,7 +58,7 @@ def test_size_and_time_spare_the_hash() -> None:
     def never(file: SourceFile) -> str:
         raise AssertionError(file)
 
-    assert ledger.difference({"a": Entry(1, 1, "h")}, {"a": _file("a", 1, 1)}, never).nothing
+    assert ledger.difference({"a": Entry(1, 1, "h")}, {"a": _file("a", 1, 1)}, never).is_empty
 
 
 def test_what_a_document_was_made_of_makes_it_stale() -> None:

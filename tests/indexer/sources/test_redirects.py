@@ -8,7 +8,7 @@ import pytest
 from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.sources import redirects, walk
-from indexer.sources.redirects import RedirectsError
+from indexer.sources.format_detection import Unreadable
 from kb.search.generations.generation import Generations
 from tests.indexer.conftest import TODAY, Read
 
@@ -67,14 +67,15 @@ def test_a_circle_of_redirects_ends(tmp_path: Path, root: Path) -> None:
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"redirections": '])
 def test_a_damaged_list_is_one_sentence(text: str) -> None:
-    with pytest.raises(RedirectsError, match=r"\.$"):
+    with pytest.raises(Unreadable) as caught:
         redirects.parse_redirects(text, ".openpublishing.redirection.json")
+    assert caught.value.code == "invalid-json"
 
 
 def test_a_damaged_list_is_a_finding(read: Read) -> None:
     documents, findings = read("doc", ".openpublishing.redirection.json", '{\n"redirections": [')
     assert documents == []
-    assert (findings[0].line, findings[0].skipped) == (2, True)
+    assert [(finding.code, finding.line) for finding in findings] == [("invalid-json", 2)]
 
 
 @pytest.mark.parametrize("name", ["formerly", "formerly_known_as", "previously", "renamed_from"])

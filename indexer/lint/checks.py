@@ -1,0 +1,335 @@
+"""The rules of `kb check`: what editors should correct before they publish.
+
+It reads the sources as `kb index` does, into a temporary folder, and looks at the documents: links,
+addresses, pictures, titles, sections, duplicates, and versions. Each ``Issue`` names its rule, its
+file and line, and what to do. Golden queries are run by the pipeline; they are among its findings.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lxml import html as lxml_html
+
+from indexer.findings import MESSAGES, Finding
+from indexer.html.tree import Element
+from indexer.lint.duplicates import near_duplicates
+from indexer.pipeline import IndexOptions, run_index
+from indexer.readers.site_index import ID_PREFIX
+from indexer.report import Progress
+from indexer.sources.walk import SourceFile, walk_files
+from kb import ids
+from kb.search.documents import Document, DocumentKind
+from kb.temporary_folder import temporary_folder
+
+#: Alternative texts that say nothing: names of files, and "screenshot 3".
+_FILE_NAME = re.compile(
+    r"\S+\.(?:png|jpe?g|gif|webp|svg|bmp)"
+    r"|(?:image|img|picture|screen ?shot|figure)[-_ ]?\d*",
+    re.I,
+)
+_MAIL_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_MAIL_AS_URL = re.compile(r"https?://([\w.+-]+@[\w-]+(?:\.[\w-]+)+)/?$")
+_ID_ATTRIBUTE = re.compile(r'\bid="([^"]+)"')
+_HEADING_TAG = re.compile(r"<h[2-6]\b")
+
+_MAX_LABEL = 60  # characters that a sentence quotes of a link
+_MAX_TITLE = 80  # characters that a sentence quotes of a title or an address
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Issue:
+    """``source`` is the file as editors know it, ``line`` 0 when it is the whole file."""
+
+    source: str
+    line: int
+    rule: str
+    sentence: str
+    suggestion: str
+
+    def __str__(self) -> str:
+        position = f"{self.source}:{self.line}" if self.line else self.source
+        return f"{position}: {self.sentence} {self.suggestion} [{self.rule}]"
+
+
+def check(
+    options: IndexOptions,
+    *,
+    catalogue: Path | None = None,
+    progress: Progress = lambda *_: None,
+) -> list[Issue]:
+    """All issues, by file and line. Raises what ``run_index`` raises."""
+    # Brings numpy.
+    from kb.search.generations.generation import Generations
+
+    gate = "warn" if options.golden else "off"
+    with temporary_folder("kb-check-") as data:
+        options = replace(options, data=data, full=True, drop=100, gate=gate)
+        report = run_index(options, progress=progress)
+        generation = Generations(data).current()
+        documents = list(generation.store.all()) if generation else []
+        if generation:
+            generation.store.close()
+
+    files = _SourceTexts(options)
+    articles = [document for document in documents if document.kind is not DocumentKind.FORUM]
+    issues = {
+        *_from_findings(report.findings, files),
+        *_check_articles(articles, documents, files),
+        *_check_titles(articles, files),
+        *_check_duplicates(articles, files),
+        *_check_versions(documents, _support_ends(catalogue), options.today, files),
+    }
+    return sorted(issues)
+
+
+class _SourceTexts:
+    """The texts of the sources, to find the line of an issue."""
+
+    def __init__(self, options: IndexOptions) -> None:
+        self._files: dict[str, SourceFile] = {}
+        for source in options.sources:
+            for file in walk_files(source, lambda _: None):
+                self._files[file.name] = file
+        self._last: tuple[str, str] = ("", "")  # issues of one file come one after another
+
+    def issue(self, source: str, line: int, rule: str, sentence: str, suggestion: str) -> Issue:
+        return Issue(self.path(source), line, rule, sentence, suggestion)
+
+    def path(self, source: str) -> str:
+        """The path of a file as one opens it from the current folder."""
+        file = self._files.get(source)
+        if file is None:
+            return source
+        path = Path(file.absolute)
+        return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+    def line(self, source: str, *words: str) -> int:
+        """The line of the first of ``words`` that is in the file; 0 when none is."""
+        text = self._text(source)
+        for word in words:
+            offset = text.find(word) if word else -1
+            if offset >= 0:
+                return text.count("\n", 0, offset) + 1
+        return 0
+
+    def _text(self, source: str) -> str:
+        if self._last[0] != source:
+            file = self._files.get(source)
+            try:
+                text = Path(file.absolute).read_text("utf-8", "replace") if file else ""
+            except OSError:
+                text = ""
+            self._last = (source, text)
+        return self._last[1]
+
+
+def _from_findings(findings: Iterable[Finding], files: _SourceTexts) -> Iterator[Issue]:
+    """What the readers and the gate found."""
+    for finding in findings:
+        message = MESSAGES[finding.code]
+        if message.intended:
+            continue
+        line = finding.line
+        if not line and finding.target:
+            # Markdown may write the target in another way: then its first word is the best guess.
+            line = files.line(finding.source, finding.target, finding.target.split()[0])
+        yield files.issue(finding.source, line, message.rule, finding.sentence, message.advice)
+
+
+# --- one article
+
+
+def _check_articles(
+    articles: list[Document], documents: list[Document], files: _SourceTexts
+) -> Iterator[Issue]:
+    """What is in each article; forum threads are written by visitors."""
+    anchors = {document.id: set(_ID_ATTRIBUTE.findall(document.html)) for document in documents}
+    for article in articles:
+        root = lxml_html.fromstring(f"<div>{article.html}</div>")
+        for link in root.iter("a"):
+            yield from _check_mail(article, link, files)
+            yield from _check_link(article, link, anchors, files)
+        for image in root.iter("img"):
+            yield from _check_image(article, image, files)
+        yield from _check_sections(article, files)
+
+
+def _check_mail(article: Document, link: Element, files: _SourceTexts) -> Iterator[Issue]:
+    """Mail addresses that are linked as if they were pages."""
+    href, label = str(link.get("href") or ""), _label(link)
+    address = _MAIL_AS_URL.match(href)
+    if _MAIL_ADDRESS.fullmatch(label) and href.startswith(("http://", "https://")):
+        yield files.issue(
+            article.source,
+            files.line(article.source, label),
+            "mail",
+            f"The mail address {label} links to {href[:_MAX_TITLE]}.",
+            f"Link it to mailto:{label}.",
+        )
+    elif address:
+        yield files.issue(
+            article.source,
+            files.line(article.source, href, label),
+            "mail",
+            f"“{label[:_MAX_LABEL]}” links to {href[:_MAX_TITLE]}, a mail address after http.",
+            f"Link it to mailto:{address[1]}.",
+        )
+
+
+def _check_link(
+    article: Document, link: Element, anchors: Mapping[str, set[str]], files: _SourceTexts
+) -> Iterator[Issue]:
+    """Links to pages and headings that do not exist."""
+    href, label = str(link.get("href") or ""), _label(link)
+    path, _, anchor = href.partition("#")
+    is_page = path.startswith("/help/")
+    target = path.removeprefix("/help/") if is_page else ""
+    if href.startswith("#"):
+        target = article.id
+
+    if anchor and target in anchors and anchor not in anchors[target]:
+        heading = f"#{anchor.removeprefix(ID_PREFIX)}"
+        yield files.issue(
+            article.source,
+            files.line(article.source, heading, label),
+            "link",
+            f"Link target not found: “{label[:_MAX_LABEL]}” links to the heading {heading} of "
+            f"{target}.",
+            "Link to an existing heading, or to the page.",
+        )
+    if is_page and target not in anchors and target.split("/")[0] in tuple(DocumentKind):
+        yield files.issue(
+            article.source,
+            files.line(article.source, path, label),
+            "link",
+            f"Link target not found: {path}.",
+            "Link to the file of the page.",
+        )
+
+
+def _check_image(article: Document, image: Element, files: _SourceTexts) -> Iterator[Issue]:
+    alt = " ".join(str(image.get("alt") or "").split())
+    if not alt:
+        sentence = "The picture has no alternative text."
+        line = files.line(article.source, "![](", "<img", "[](")
+    elif _FILE_NAME.fullmatch(alt):
+        sentence = f"The alternative text {alt!r} is a file name."
+        line = files.line(article.source, f"![{alt}", alt)
+    else:
+        return
+    yield files.issue(article.source, line, "alt", sentence, "Describe the picture in a few words.")
+
+
+def _check_sections(article: Document, files: _SourceTexts) -> Iterator[Issue]:
+    """Headings without a text, a picture, or a heading of a lower level below them."""
+    followed_by = [*article.sections[1:], None]
+    for section, following in zip(article.sections, followed_by, strict=True):
+        if section.text or not section.path:
+            continue
+        is_parent = following and following.path[: len(section.path)] == section.path
+        if is_parent or "<img" in _html_below(article, section.anchor):
+            continue
+        heading = section.path[-1]
+        yield files.issue(
+            article.source,
+            files.line(article.source, f"# {heading}", heading),
+            "empty",
+            f"The section “{heading[:_MAX_TITLE]}” is empty.",
+            "Add the text, or remove the heading.",
+        )
+
+
+def _html_below(article: Document, anchor: str) -> str:
+    """The HTML between a heading and the next one."""
+    _, _, rest = article.html.partition(f'id="{anchor}"')
+    _, _, rest = rest.partition("</h")
+    return _HEADING_TAG.split(rest)[0]
+
+
+def _label(link: Element) -> str:
+    return " ".join(link.text_content().split())
+
+
+# --- articles together
+
+
+def _check_titles(articles: list[Document], files: _SourceTexts) -> Iterator[Issue]:
+    """Titles that two articles or questions share."""
+    first_with: dict[tuple[str, str], Document] = {}
+    for article in articles:
+        key = (ids.slug(article.title, limit=300), article.language)
+        other = first_with.setdefault(key, article)
+        if other is not article:
+            yield files.issue(
+                article.source,
+                files.line(article.source, article.title),
+                "title",
+                f"Duplicate title: “{article.title[:_MAX_TITLE]}” is also the title of "
+                f"{files.path(other.source)}.",
+                "Make the titles different, or merge the pages.",
+            )
+
+
+def _check_duplicates(articles: list[Document], files: _SourceTexts) -> Iterator[Issue]:
+    by_id = {article.id: article for article in articles}
+    texts = {article.id: article.text() for article in articles}
+    for first, second, similarity in near_duplicates(texts):
+        original, article = by_id[first], by_id[second]
+        yield files.issue(
+            article.source,
+            files.line(article.source, article.title),
+            "duplicate",
+            f"Near duplicate: “{article.title[:_MAX_TITLE]}” has nearly the same text as "
+            f"“{original.title[:_MAX_TITLE]}” in {files.path(original.source)} "
+            f"({similarity:.2f}).",
+            "Keep one, and link to it.",
+        )
+
+
+def _check_versions(
+    documents: list[Document],
+    support_ends: Mapping[tuple[str, str], dt.date],
+    today: dt.date,
+    files: _SourceTexts,
+) -> Iterator[Issue]:
+    """Articles that are only about versions whose support has ended."""
+    for document in documents:
+        ends = [support_ends.get((document.product, version)) for version in document.versions]
+        past = [day for day in ends if day is not None and day < today]
+        if past and len(past) == len(ends):
+            versions = f"{document.product} {', '.join(document.versions)}"
+            yield files.issue(
+                document.source,
+                files.line(document.source, "versions:", "version:"),
+                "version",
+                f"The page is only about {versions}, which was supported until {max(past)}.",
+                "Update the page, or archive it.",
+            )
+
+
+def _support_ends(catalogue: Path | None) -> dict[tuple[str, str], dt.date]:
+    """(product, version) -> last day of support, from a catalogue file.
+
+    An invalid catalogue is reported where it is used.
+    """
+    try:
+        tables = tomllib.loads(catalogue.read_text("utf-8")) if catalogue else {}
+    except (OSError, ValueError):
+        return {}
+
+    ends = {}
+    for product in tables.get("products", []):
+        if not isinstance(product, dict):
+            continue
+        for version in product.get("versions", []):
+            # A datetime is a date too, but not a day.
+            if isinstance(version, dict) and type(version.get("support_ends")) is dt.date:
+                key = (str(product.get("key")), str(version.get("name")))
+                ends[key] = version["support_ends"]
+    return ends

@@ -68,7 +68,7 @@ class WhooshBuild:
             if self._process.exitcode != 0:
                 raise Unavailable(
                     "The index for phrases and fields could not be built (exit "
-                    f"{self._process.exitcode}); what was published before still serves."
+                    f"{self._process.exitcode}); the previous generation is still live."
                 )
         progress(self._documents, self._documents)
 

@@ -290,5 +290,5 @@ def write_errors_as_unavailable() -> Iterator[None]:
         full = getattr(error, "errno", None) == errno.ENOSPC or "disk is full" in str(error)
         reason = "the disk is full; free some space" if full else str(error)
         raise Unavailable(
-            f"The index could not be written: {reason}. What was published before still serves."
+            f"The index could not be written: {reason}. The previous generation is still live."
         ) from error

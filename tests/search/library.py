@@ -125,24 +125,24 @@ def publish(
     data: Path, documents: Iterable[Document] = ARTICLES, *, operators: bool = True
 ) -> Manifest:
     with IndexBuilder(data, operators=operators) as builder:
-        for one in documents:
-            builder.add(one)
+        for article in documents:
+            builder.add(article)
         return builder.publish(ledger={"sources": {}}, settings={})
 
 
 def published(
-    data: Path, added: Iterable[Document], kept: Iterable[str] = (), *, semantic: bool = False
+    data: Path, added: Iterable[Document], unread: Iterable[str] = (), *, semantic: bool = False
 ) -> Generation:
-    """The next generation: some documents of the last one, taken over unread, and others."""
-    ids = list(kept)
+    """The next generation: ``unread`` documents carried over from the previous one, and others."""
+    ids = list(unread)
     with IndexBuilder(data, operators=False, semantic=semantic) as builder:
         assert builder.carry_over(ids) == len(ids)
-        for one in added:
-            builder.add(one)
+        for article in added:
+            builder.add(article)
         builder.publish(ledger={}, settings={})
-    found = Generations(data).current()
-    assert found is not None
-    return found
+    current = Generations(data).current()
+    assert current is not None
+    return current
 
 
 def searcher(

@@ -1,4 +1,4 @@
-"""A file is sealed when it is on disk, by every byte that is there, and once."""
+"""Checksums cover every byte of every file, once it is on disk."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kb.search.generations import checksums
 from kb.search.generations.checksums import ChecksumWriter
 
 
-def test_every_file_below_the_folder_is_sealed(tmp_path: Path) -> None:
+def test_every_file_below_the_folder_gets_a_checksum(tmp_path: Path) -> None:
     (tmp_path / "below").mkdir()
     (tmp_path / "one").write_bytes(b"1")
     with ChecksumWriter(tmp_path) as writer:
@@ -24,7 +24,7 @@ def test_every_file_below_the_folder_is_sealed(tmp_path: Path) -> None:
         }
 
 
-def test_a_link_to_a_sealed_file_keeps_its_seal_and_a_copy_is_sealed_anew(tmp_path: Path) -> None:
+def test_a_link_to_a_known_file_keeps_its_checksum_and_a_copy_is_hashed(tmp_path: Path) -> None:
     before, now = tmp_path / "before", tmp_path / "now"
     before.mkdir()
     now.mkdir()
@@ -33,15 +33,15 @@ def test_a_link_to_a_sealed_file_keeps_its_seal_and_a_copy_is_sealed_anew(tmp_pa
     os.link(before / "linked", now / "linked")
     (now / "copied").write_bytes(b"the same")
     with ChecksumWriter(
-        now, (before, dict.fromkeys(("linked", "copied"), (8, "as it was sealed")))
+        now, (before, dict.fromkeys(("linked", "copied"), (8, "as it was then")))
     ) as writer:
         assert writer.checksums() == {
             "copied": (8, hashlib.sha256(b"the same").hexdigest()),
-            "linked": (8, "as it was sealed"),
+            "linked": (8, "as it was then"),
         }
 
 
-def test_a_disk_that_fails_while_sealing_is_told_to_who_waits(
+def test_a_disk_that_fails_raises_where_checksums_are_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(_: Path) -> None:
@@ -55,7 +55,9 @@ def test_a_disk_that_fails_while_sealing_is_told_to_who_waits(
             writer.checksums()
 
 
-def test_what_is_known_of_a_file_holds_until_its_size_or_times_change(tmp_path: Path) -> None:
+def test_a_remembered_digest_holds_until_the_size_or_times_of_the_file_change(
+    tmp_path: Path,
+) -> None:
     file = tmp_path / "one"
     file.write_bytes(b"1")
     checksums.remember_sha256(file, "as this process wrote it")

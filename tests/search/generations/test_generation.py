@@ -23,11 +23,11 @@ def left_behind(data: Path) -> list[str]:
 def test_publishing_makes_the_next_generation_current(tmp_path: Path) -> None:
     assert publish(tmp_path).name == "000001"
     assert publish(tmp_path).name == "000002"
-    found = Generations(tmp_path).current()
-    assert found is not None
-    assert found.name == Generations(tmp_path).published_name() == "000002"
-    assert found.manifest.kinds == {"doc": 5, "faq": 1, "forum": 2}
-    assert {d.id for d in found.store.all()} == {d.id for d in ARTICLES}
+    current = Generations(tmp_path).current()
+    assert current is not None
+    assert current.name == Generations(tmp_path).published_name() == "000002"
+    assert current.manifest.kinds == {"doc": 5, "faq": 1, "forum": 2}
+    assert {d.id for d in current.store.all()} == {d.id for d in ARTICLES}
 
 
 def test_only_the_newest_generations_are_kept(tmp_path: Path) -> None:
@@ -38,16 +38,24 @@ def test_only_the_newest_generations_are_kept(tmp_path: Path) -> None:
 
 def test_leaving_without_publishing_leaves_no_trace(tmp_path: Path) -> None:
     publish(tmp_path)
-    with pytest.raises(RuntimeError, match="boom"), IndexBuilder(tmp_path) as builder:  # noqa: PT012 - the point is the leaving
-        builder.add(ARTICLES[0])
-        raise RuntimeError("boom")
+
+    class Left(Exception):
+        pass
+
+    def leave() -> None:
+        with IndexBuilder(tmp_path) as builder:
+            builder.add(ARTICLES[0])
+            raise Left
+
+    with pytest.raises(Left):
+        leave()
     assert left_behind(tmp_path) == ["gen-000001"]
 
 
-def test_litter_of_a_killed_build_is_removed_by_the_next(tmp_path: Path) -> None:
-    litter = tmp_path / "index" / "building-dead"
-    litter.mkdir(parents=True)
-    (litter / "documents.sqlite").write_bytes(b"half")
+def test_the_next_build_removes_what_a_killed_one_left(tmp_path: Path) -> None:
+    leftover = tmp_path / "index" / "building-dead"
+    leftover.mkdir(parents=True)
+    (leftover / "documents.sqlite").write_bytes(b"half")
     publish(tmp_path)
     assert left_behind(tmp_path) == ["gen-000001"]
 
@@ -55,7 +63,7 @@ def test_litter_of_a_killed_build_is_removed_by_the_next(tmp_path: Path) -> None
 def test_a_second_build_at_the_same_time_is_refused(tmp_path: Path) -> None:
     with (
         IndexBuilder(tmp_path),
-        pytest.raises(Conflict, match="Another index build is running"),
+        pytest.raises(Conflict),
         IndexBuilder(tmp_path),
     ):
         pass
@@ -77,18 +85,19 @@ def test_a_damaged_generation_is_refused_and_the_one_before_serves(
     publish(tmp_path, ARTICLES[:3])
     newest = tmp_path / "index" / "gen-000002"
     for file in sorted(p for p in newest.rglob("*") if p.is_file()):
-        whole = file.read_bytes()
+        content = file.read_bytes()
+        middle = len(content) // 2
         if damage == "flip":
-            middle = len(whole) // 2
-            file.write_bytes(whole[:middle] + bytes([whole[middle] ^ 4]) + whole[middle + 1 :])
+            flipped = bytes([content[middle] ^ 4])
+            file.write_bytes(content[:middle] + flipped + content[middle + 1 :])
         elif damage == "cut":
-            file.write_bytes(whole[: len(whole) // 2])
+            file.write_bytes(content[:middle])
         else:
             file.unlink()
-        with pytest.raises(Unavailable, match="kb index --full"):
+        with pytest.raises(Unavailable):
             Generations(tmp_path).verified("000002")
         assert Searcher(tmp_path).generation == "000001", file
-        file.write_bytes(whole)
+        file.write_bytes(content)
     assert Searcher(tmp_path).generation == "000002"
 
 
@@ -103,15 +112,16 @@ def test_a_full_disk_publishes_nothing_and_leaves_the_old_one_serving(
 
     with monkeypatch.context() as patched:
         patched.setattr(os, call, full)
-        with pytest.raises(Unavailable, match="the disk is full"):
+        with pytest.raises(Unavailable) as raised:
             publish(tmp_path, ARTICLES[:2], operators=False)
+    assert getattr(raised.value.__cause__, "errno", None) == errno.ENOSPC
     assert Searcher(tmp_path, budget_ms=60_000).search("port").hits
     assert not list((tmp_path / "index").glob("building-*"))
     publish(tmp_path)
     assert Searcher(tmp_path).ready()
 
 
-def test_a_disk_that_is_full_while_words_are_written_is_told_in_a_sentence(
+def test_a_disk_that_is_full_while_words_are_written_publishes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish(tmp_path, ARTICLES, operators=False)
@@ -120,14 +130,15 @@ def test_a_disk_that_is_full_while_words_are_written_is_told_in_a_sentence(
         def write(self, _: Any, /) -> int:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    opened = Path.open
+    real_open = Path.open
 
-    def records_on_a_full_disk(path: Path, *how: Any, **more: Any) -> Any:
-        return Full() if path.suffix == ".records" else opened(path, *how, **more)
+    def records_on_a_full_disk(path: Path, *args: Any, **kwargs: Any) -> Any:
+        return Full() if path.suffix == ".records" else real_open(path, *args, **kwargs)
 
     monkeypatch.setattr(Path, "open", records_on_a_full_disk)
-    with pytest.raises(Unavailable, match="the disk is full"):
+    with pytest.raises(Unavailable) as raised:
         publish(tmp_path, [document("doc/a", "Alpha", "beta")], operators=False)
+    assert getattr(raised.value.__cause__, "errno", None) == errno.ENOSPC
     monkeypatch.undo()
     assert left_behind(tmp_path) == ["gen-000001"]
     publish(tmp_path)
@@ -154,14 +165,14 @@ def test_phrases_follow_an_incremental_build(tmp_path: Path) -> None:
         *[d for d in many if d.id not in ("doc/03", "doc/04")],
     ]
     publish(tmp_path, changed)
-    found = Searcher(tmp_path, budget_ms=60_000).search('"magic words"', per_page=100)
-    assert {hit.id for hit in found.hits} == {d.id for d in many} - {"doc/03", "doc/04"}
+    results = Searcher(tmp_path, budget_ms=60_000).search('"magic words"', per_page=100)
+    assert {hit.id for hit in results.hits} == {d.id for d in many} - {"doc/03", "doc/04"}
 
 
-def test_text_that_no_store_can_hold_is_mended(tmp_path: Path) -> None:
-    found = searcher(tmp_path, [document("doc/odd", "Lone \ud800 surrogate", "NUL \0 inside")])
-    assert found.article("doc/odd").title == "Lone ? surrogate"
-    assert found.search("surrogate").total == 1
+def test_characters_that_no_store_can_hold_are_replaced(tmp_path: Path) -> None:
+    opened = searcher(tmp_path, [document("doc/odd", "Lone \ud800 surrogate", "NUL \0 inside")])
+    assert opened.article("doc/odd").title == "Lone ? surrogate"
+    assert opened.search("surrogate").total == 1
 
 
 def test_for_a_page_only_what_changed_is_read_again(
@@ -169,16 +180,17 @@ def test_for_a_page_only_what_changed_is_read_again(
 ) -> None:
     publish(tmp_path)
     publish(tmp_path, ARTICLES[:2], operators=False)
-    seen, sha256 = Generations(tmp_path).history(), checksums.sha256
+    generations = Generations(tmp_path)
+    history, sha256 = generations.history(), checksums.sha256
     hashed: list[Path] = []
 
-    def told(file: Path) -> str:
+    def recording_sha256(file: Path) -> str:
         hashed.append(file)
         return sha256(file)
 
-    monkeypatch.setattr(checksums, "sha256", told)
-    assert Generations(tmp_path).history(trusted=True) == seen
-    current = Generations(tmp_path).current(trusted=True)
+    monkeypatch.setattr(checksums, "sha256", recording_sha256)
+    assert generations.history(trusted=True) == history
+    current = generations.current(trusted=True)
     assert current
     assert current.name == "000002"
     assert hashed == []  # what this process wrote itself, it knows
@@ -187,9 +199,8 @@ def test_for_a_page_only_what_changed_is_read_again(
     raw = file.read_bytes()
     file.write_bytes(bytes([raw[0] ^ 1]) + raw[1:])
     os.utime(file, ns=(0, 0))
-    assert [
-        (one.name, one.serves, one.sound) for one in Generations(tmp_path).history(trusted=True)
-    ] == [
+    past = generations.history(trusted=True)
+    assert [(generation.name, generation.serves, generation.sound) for generation in past] == [
         ("000002", False, False),
         ("000001", True, True),
     ]

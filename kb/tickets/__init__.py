@@ -1,1 +1,1 @@
-"""Tickets: what could not be answered by an article, kept with its promise and its history."""
+"""Tickets: their states, verbs, SLA targets, storage and reports."""

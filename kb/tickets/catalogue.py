@@ -84,7 +84,8 @@ def _product(table: dict[str, Any], number: int, errors: list[str]) -> Product:
     versions = table.get("versions", [])
     if not isinstance(versions, list) or not all(isinstance(version, dict) for version in versions):
         errors.append(
-            f'{where}: versions is not a list such as [{{ name = "1.0", support_ends = 2027-12-31 }}].'
+            f"{where}: versions is not a list such as "
+            f'[{{ name = "1.0", support_ends = 2027-12-31 }}].'
         )
         versions = []
     parsed = tuple(_version(version, where, errors) for version in versions)

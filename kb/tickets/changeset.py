@@ -132,7 +132,7 @@ class NewTicket:
 
 @dataclass(frozen=True, slots=True)
 class Coupon:
-    """A priority request: ``rule`` is its key in the policies, ``left`` how often it may be used."""
+    """A priority request: ``rule`` is its key in the policies, ``left`` the uses that remain."""
 
     id: int
     rule: str

@@ -74,14 +74,14 @@ def decide(
     check_use(person, command.verb, ticket.ownership)
     status = next_status(ticket.status, command.verb)
 
-    at = max(now.replace(microsecond=0), ticket.last_at)
+    instant = max(now.replace(microsecond=0), ticket.last_at)
     by_agent = side_of(person, ticket.ownership) is Side.STAFF
-    context = Context(at, command.body, rules.policy, rules.limits)
+    context = Context(instant, command.body, rules.policy, rules.limits)
     effects = command.effects(ticket, context)
-    heard = clock_events(command.verb, at, by_agent=by_agent, facts=effects.facts)
+    heard = clock_events(command.verb, instant, by_agent=by_agent, facts=effects.facts)
     event = NewEvent(
         verb=command.verb,
-        at=at,
+        at=instant,
         actor_id=person.id,
         actor=person.name,
         by_agent=by_agent,
@@ -99,7 +99,7 @@ def decide(
             ticket.target_rows,
             (*ticket.history, *effects.history, *heard),
             rules.versions,
-            at,
+            instant,
         ),
         effects=effects,
         values={"remind_at": ticket.remind_at if paused else None, **effects.values},

@@ -266,7 +266,7 @@ def _product(form: _Form, catalogue: Catalogue) -> tuple[str, str, str]:
             f"{product.title} does not have a module {module!r:.60}. {available(product.modules)}",
         )
     if version and product.version(version) is None:
-        names = available(known.name for known in product.versions)
+        names = available(release.name for release in product.versions)
         form.refuse("version", f"{product.title} does not have a version {version!r:.60}. {names}")
     return key, module, version
 

@@ -81,9 +81,9 @@ def _customers(event: NewEvent, ticket: TicketFacts) -> set[str]:
     return set(ticket.copy_to) if Audience.COPIES in VERBS[event.verb].audience else set()
 
 
-def next_business_hour(policy: SlaPolicy, level: str, at: dt.datetime) -> dt.datetime:
-    """The first instant from ``at`` on at which the level is open; ``at`` for an unknown level."""
+def next_business_hour(policy: SlaPolicy, level: str, instant: dt.datetime) -> dt.datetime:
+    """The first open instant of the level from ``instant`` on; ``instant`` for an unknown level."""
     try:
-        return clock.next_open(policy, level, at) or at
+        return clock.next_open(policy, level, instant) or instant
     except Invalid:
-        return at
+        return instant

@@ -69,7 +69,7 @@ SPLIT_EVENTS = frozenset({SlaEventKind.PAUSED, SlaEventKind.RESUMED})
 
 
 def clock_events(
-    verb: Verb, at: dt.datetime, *, by_agent: bool, facts: Mapping[str, str], level: str = ""
+    verb: Verb, instant: dt.datetime, *, by_agent: bool, facts: Mapping[str, str], level: str = ""
 ) -> tuple[SlaEvent, ...]:
     """What the clock hears of one event; nothing when it moves no target.
 
@@ -83,10 +83,10 @@ def clock_events(
         if not facts.get("level"):
             return ()
         change = LevelChange(facts["change"]) if facts.get("change") else None
-        return (SlaEvent(at, kind, level=facts["level"], by_agent=by_agent, change=change),)
+        return (SlaEvent(instant, kind, level=facts["level"], by_agent=by_agent, change=change),)
 
     event = SlaEvent(
-        at,
+        instant,
         kind,
         level=facts.get("level", level),
         reason=facts.get("reason", ""),
@@ -96,7 +96,7 @@ def clock_events(
     if (
         kind is SlaEventKind.PAUSED and facts.get("said") == "yes"
     ):  # the question that we now wait for
-        return (SlaEvent(at, SlaEventKind.COMMENT, by_agent=True), event)
+        return (SlaEvent(instant, SlaEventKind.COMMENT, by_agent=True), event)
     return (event,)
 
 
@@ -113,23 +113,23 @@ def forecast(
     before: Sequence[TargetRow],
     history: Iterable[SlaEvent],
     versions: PolicyVersions,
-    at: dt.datetime,
+    instant: dt.datetime,
     *,
     since: dt.datetime | None = None,
 ) -> Forecast:
-    """The targets of ``history`` at ``at``.
+    """The targets of ``history`` at ``instant``.
 
     What ended ``before`` keeps its verdict, unless the ticket was closed as spam or a duplicate. A
-    due time that has moved holds from ``since`` on (default ``at``): earlier warnings do not come
-    again.
+    due time that has moved holds from ``since`` on (default ``instant``): earlier warnings do not
+    come again.
     """
     events = tuple(history)
     try:
-        targets = clock.targets_at(events, versions, at)
+        targets = clock.targets_at(events, versions, instant)
     except Invalid:
         # A level that is no longer in the policies commits to nothing more, but it must not keep
         # anybody from answering.
-        return Forecast(_without_level(before, events, at), (), None)
+        return Forecast(_without_level(before, events, instant), (), None)
 
     stored = {row.key: row for row in before}
     void = any(event.kind is SlaEventKind.VOIDED for event in events)
@@ -141,12 +141,12 @@ def forecast(
         row = _row(
             target,
             stored.get((target.goal.value, target.cycle)),
-            _policy_at(versions, at).version,
-            since or at,
+            _policy_at(versions, instant).version,
+            since or instant,
             void=void,
         )
         rows.append(row)
-        alarms += _alarms(target, row, warnings, at)
+        alarms += _alarms(target, row, warnings, instant)
         if target.state is TargetState.RUNNING and target.due is not None:
             # A target is breached from the second after its due instant on.
             looks += [target.due + _SECOND, *(warning.at for warning in warnings)]
@@ -154,7 +154,7 @@ def forecast(
     return Forecast(
         tuple(rows),
         tuple(sorted(alarms, key=lambda alarm: alarm.at)),
-        min((look for look in looks if look > at), default=None),
+        min((look for look in looks if look > instant), default=None),
     )
 
 
@@ -191,14 +191,14 @@ def _row(
 
 
 def _alarms(
-    target: Target, row: TargetRow, warnings: Sequence[SlaWarning], at: dt.datetime
+    target: Target, row: TargetRow, warnings: Sequence[SlaWarning], instant: dt.datetime
 ) -> list[Alarm]:
     """The breach if it has happened, and the warnings since the due time is what it is."""
     name, since, due = target.goal.value, row.version_at or row.started_at, target.due
     alarms = [
         Alarm(name, target.cycle, str(warning.threshold), due, warning.at)
         for warning in warnings
-        if due and since <= warning.at <= at
+        if due and since <= warning.at <= instant
     ]
     breached_at = target.breached_at
     if breached_at is not None and target.state is not TargetState.CANCELLED:
@@ -206,13 +206,13 @@ def _alarms(
     return alarms
 
 
-def _policy_at(versions: PolicyVersions, at: dt.datetime) -> SlaPolicy:
+def _policy_at(versions: PolicyVersions, instant: dt.datetime) -> SlaPolicy:
     ordered = sorted(versions, key=lambda version: version.effective)
-    return next((v.policy for v in reversed(ordered) if v.effective <= at), ordered[0].policy)
+    return next((v.policy for v in reversed(ordered) if v.effective <= instant), ordered[0].policy)
 
 
 def _without_level(
-    before: Sequence[TargetRow], events: Sequence[SlaEvent], at: dt.datetime
+    before: Sequence[TargetRow], events: Sequence[SlaEvent], instant: dt.datetime
 ) -> tuple[TargetRow, ...]:
     """The stored targets, ended by an answer or by closing; nothing can be computed for them."""
     last = events[-1] if events else None
@@ -232,12 +232,12 @@ def _without_level(
     rows = []
     for row in before:
         if row.state in RUNNING_STATES:
-            late = row.due_at is not None and at > row.due_at
+            late = row.due_at is not None and instant > row.due_at
             verdict = TargetState.MET if answered else TargetState.CANCELLED
             row = replace(
                 row,
                 state=TargetState.BREACHED if late else verdict,
-                met_at=at if answered else row.met_at,
+                met_at=instant if answered else row.met_at,
             )
         rows.append(row)
     return tuple(rows)

@@ -69,7 +69,10 @@ class Sweeper:
             # everything is recorded in order.
             horizon = now if len(tickets) < batch else tickets[-1].next_at
             swept = [self._judge(due, ticket, horizon) for ticket in tickets]
-            due.save((one.ticket, one.status, one.remind_at, one.forecast) for one in swept)
+            due.save(
+                (result.ticket, result.status, result.remind_at, result.forecast)
+                for result in swept
+            )
 
             recorded = due.recorded_alarms([ticket.serial for ticket in tickets])
             alarms = _new_alarms(swept, recorded)
@@ -132,10 +135,10 @@ def _new_alarms(
 ) -> list[tuple[DueTicket, Alarm]]:
     """In the order in which they came due."""
     alarms = [
-        (one.ticket, alarm)
-        for one in swept
-        for alarm in one.forecast.alarms
-        if (one.ticket.serial, alarm.target, alarm.cycle, alarm.threshold, alarm.due)
+        (result.ticket, alarm)
+        for result in swept
+        for alarm in result.forecast.alarms
+        if (result.ticket.serial, alarm.target, alarm.cycle, alarm.threshold, alarm.due)
         not in recorded
     ]
     return sorted(alarms, key=lambda pair: (pair[1].at, pair[0].serial))

@@ -68,7 +68,7 @@ TICKETS = Table(
     Index(None, "customer_id", "id"),
     partial_index(None, "organisation_id", "id", where="organisation_id IS NOT NULL"),
     Index(None, "assignee_id", "status"),
-    # Open tickets in the order of the queue: urgent first, then by due time, those without one last,
+    # Open tickets in the order of the queue: urgent first, then by due time, those without last,
     # then by arrival. The columns behind these are filters: the index alone decides them.
     partial_index(
         "ix_tickets_queue",

@@ -27,7 +27,7 @@ class Type(StrEnum):
 class Consulted:
     """A suggestion that the requester saw before filing.
 
-    ``outcome`` is the furthest step: shown, opened, or rejected ("I still need help" after reading).
+    ``outcome`` is the furthest step: shown, opened, or rejected (read, and of no help).
     """
 
     document_id: str

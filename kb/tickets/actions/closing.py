@@ -61,7 +61,7 @@ def _close(verb: Verb, reason: str) -> Command:
         if not reason:
             return Effects()
         closing = {
-            known.key: known.title for known in context.policy.reasons.values() if known.closes
+            entry.key: entry.title for entry in context.policy.reasons.values() if entry.closes
         }
         if reason not in closing:
             raise Invalid(f"Unknown reason {reason!r:.60}. {available(closing)}", field="reason")

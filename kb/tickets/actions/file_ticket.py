@@ -63,9 +63,9 @@ def promise(
         raise unknown_severity(severity, rules.policy)
     valid_coupon = _coupon(repository, coupon, customer, now)
     choice = _choose_level(repository, rules, type, severity, product, valid_coupon, customer, now)
-    at = now.replace(microsecond=0)
-    history = (SlaEvent(at, SlaEventKind.ACCEPTED, level=choice.level.key),)
-    targets = computed_targets(history, rules.versions, at)
+    instant = now.replace(microsecond=0)
+    history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
+    targets = computed_targets(history, rules.versions, instant)
     first = targets[0] if targets and targets[0].goal is Goal.FIRST else None
     return Promise(
         level_title=choice.level.title,
@@ -118,9 +118,9 @@ def _new_ticket(
     customer: Person,
     now: dt.datetime,
 ) -> NewTicket:
-    at = now.replace(microsecond=0)
+    instant = now.replace(microsecond=0)
     policy = rules.policy
-    coupon = _coupon(repository, draft.coupon, customer, at)
+    coupon = _coupon(repository, draft.coupon, customer, instant)
     choice = _choose_level(
         repository,
         rules,
@@ -129,14 +129,14 @@ def _new_ticket(
         draft.product,
         coupon,
         customer,
-        at,
+        instant,
     )
-    history = (SlaEvent(at, SlaEventKind.ACCEPTED, level=choice.level.key),)
-    targets = forecast((), history, rules.versions, at)
+    history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
+    targets = forecast((), history, rules.versions, instant)
     severity = policy.severities.get(draft.severity)
     event = NewEvent(
         verb=Verb.OPEN,
-        at=at,
+        at=instant,
         actor_id=customer.id,
         actor=customer.name,
         by_agent=False,

@@ -142,14 +142,14 @@ def _part(
     rules: Rules,
     now: dt.datetime,
 ) -> NewTicket:
-    at = max(now.replace(microsecond=0), ticket.last_at)
+    instant = max(now.replace(microsecond=0), ticket.last_at)
     policy = rules.policy
     severity = policy.severities.get(ticket.severity)
     level = policy.levels.get(ticket.level)
     number = ids.ticket_number(ticket.ownership.serial)
     event = NewEvent(
         Verb.OPEN,
-        at,
+        instant,
         person.id,
         person.name,
         by_agent=True,
@@ -170,7 +170,7 @@ def _part(
         policy_version=policy.version,
         urgent=level is not None and policy.urgent(level, ticket.severity),
         event=event,
-        forecast=forecast((), history, rules.versions, at),
+        forecast=forecast((), history, rules.versions, instant),
         link=LinkedTicket(ticket.ownership.serial, "split", since),
         source="split",
     )

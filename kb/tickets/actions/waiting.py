@@ -33,9 +33,9 @@ def await_customer(
 
     def effects(ticket: TicketFacts, context: Context) -> Effects:
         allowed = {
-            known.key: known.title
-            for known in context.policy.reasons.values()
-            if known.until_reply and not known.closes
+            entry.key: entry.title
+            for entry in context.policy.reasons.values()
+            if entry.until_reply and not entry.closes
         }
         if reason != CUSTOMER and reason not in allowed:
             raise _unknown_reason(reason, allowed)
@@ -56,9 +56,9 @@ def pause(reason: str, *, until: dt.datetime | None = None, body: str = "") -> C
     def effects(ticket: TicketFacts, context: Context) -> Effects:
         del ticket
         allowed = {
-            known.key: known.title
-            for known in context.policy.reasons.values()
-            if not (known.closes or known.until_reply)
+            entry.key: entry.title
+            for entry in context.policy.reasons.values()
+            if not (entry.closes or entry.until_reply)
         }
         if reason not in allowed:
             raise _unknown_reason(reason, allowed)
@@ -89,10 +89,10 @@ def no_answer_needed() -> Command:
     return Command(Verb.DISMISS, effects)
 
 
-def _until(until: dt.datetime | None, at: dt.datetime) -> Mapping[str, str]:
+def _until(until: dt.datetime | None, instant: dt.datetime) -> Mapping[str, str]:
     if until is None:
         return {}
-    if until.tzinfo is None or until <= at:
+    if until.tzinfo is None or until <= instant:
         raise Invalid("The reopening date is in the past. Enter a later one.", field="until")
     return {"until": until.isoformat()}
 

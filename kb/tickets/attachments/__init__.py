@@ -1,1 +1,1 @@
-"""Attachments."""
+"""Attachments: which files are allowed, and where they are stored."""

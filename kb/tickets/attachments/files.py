@@ -2,7 +2,7 @@
 
 Content-addressed: a file is named by the hash of its bytes, written to a temporary name, synced and
 renamed before the ticket's transaction commits. A file whose ticket was never saved only wastes
-space until it is swept. Which files are allowed is decided in ``kb.tickets.attachments.validation``.
+space until it is swept. Which files are allowed is decided in ``validation``.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Reports."""
+"""Reports over all tickets: SLA attainment for the board, resolved links for search."""

@@ -114,11 +114,11 @@ class DueTickets:
         if rows:
             self._connection.execute(insert(ALARMS), rows)
 
-    def add_resumption(self, serial: int, at: dt.datetime) -> None:
+    def add_resumption(self, serial: int, instant: dt.datetime) -> None:
         """The event that a reminder has ended the pause."""
         event = {
             "ticket_id": serial,
-            "at": at,
+            "at": instant,
             "verb": Verb.RESUME.value,
             "actor": SYSTEM_ACTOR,
             "facts": {},

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, text, true
 
@@ -34,6 +34,8 @@ _RECENTLY = dt.timedelta(days=30)
 #: Besides single statuses: everything, what is not closed, and that with what was closed recently.
 ANY_STATUS, ACTIVE_STATUSES, RECENT_STATUSES = "all", "active", "recent"
 _ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
+#: Worded as its index is. SQLAlchemy takes a text for a condition, its types do not.
+_ACTIVE = cast("ColumnElement[bool]", text("tickets.status IN ('open', 'waiting', 'paused')"))
 _SELDOM = (Status.CANCELLED, Status.VOID, Status.MERGED)
 
 _ASSIGNEE = PEOPLE.alias("assignee")
@@ -229,7 +231,7 @@ def status_condition(status: str, now: dt.datetime) -> ColumnElement[bool]:
     if status == ANY_STATUS:
         return true()
     if status == ACTIVE_STATUSES:
-        return text("tickets.status IN ('open', 'waiting', 'paused')")  # type: ignore[return-value]  # worded as its index is
+        return _ACTIVE
     if status == RECENT_STATUSES:
         return or_(TICKETS.c.status.in_(_ACTIVE_VALUES), TICKETS.c.closed_at > now - _RECENTLY)
     if status not in tuple(Status):

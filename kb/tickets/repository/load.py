@@ -150,7 +150,7 @@ def _last_speaker(events: Sequence[Any]) -> str:
 def clock_histories(
     connection: Connection, levels: Mapping[int, str]
 ) -> dict[int, tuple[SlaEvent, ...]]:
-    """The history of each ticket, with that of linked ones. ``levels``: serials, levels of today."""
+    """The history of each ticket, with that of linked ones; ``levels`` of today by serial."""
     return _histories(connection, levels, _events_by_ticket(connection, list(levels)))
 
 

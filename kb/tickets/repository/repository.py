@@ -1,8 +1,8 @@
 """Repository of tickets: one transaction for each verb, saved as a whole or not at all.
 
 What is saved is decided by pure functions that are handed in; the rows are the business of
-``kb.tickets.repository.save`` and ``load``. ``lists`` has the lists of tickets, ``agent_tools`` what
-agents share, ``people`` everybody. Nothing here knows a policy.
+``save`` and ``load``. ``lists`` has the lists of tickets, ``agent_tools`` what agents share,
+``people`` everybody. Nothing here knows a policy.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class TicketRepository:
         """
         with self.database.write() as connection:
             if save.serial_by_key(connection, key) is None:
-                event_id, at = save.save_change(connection, serial, decide)
-                save.save_key(connection, key, serial, event_id, at)
+                event_id, instant = save.save_change(connection, serial, decide)
+                save.save_key(connection, key, serial, event_id, instant)
 
     def merge(
         self,
@@ -78,9 +78,9 @@ class TicketRepository:
 
         with self.database.write() as connection:
             if save.serial_by_key(connection, key) is None:
-                event_id, at = save.save_change(connection, source, leave_seen)
+                event_id, instant = save.save_change(connection, source, leave_seen)
                 save.save_change(connection, target, lambda ticket: absorb(ticket, merged[0]))
-                save.save_key(connection, key, source, event_id, at)
+                save.save_key(connection, key, source, event_id, instant)
 
     def split(self, serial: int, part: NewTicket, decide: Decide, key: IdempotencyKey) -> int:
         """Saves ``part`` and the change of the ticket that it comes from, or neither.

@@ -83,7 +83,7 @@ def filed_by_key(connection: Connection, key: IdempotencyKey) -> tuple[int, str]
 
 
 def save_key(
-    connection: Connection, key: IdempotencyKey, serial: int, event_id: int, at: dt.datetime
+    connection: Connection, key: IdempotencyKey, serial: int, event_id: int, instant: dt.datetime
 ) -> None:
     if key.key:
         row = {
@@ -91,7 +91,7 @@ def save_key(
             "key": _key_text(key),
             "ticket_id": serial,
             "event_id": event_id,
-            "at": at,
+            "at": instant,
         }
         connection.execute(insert(IDEMPOTENCY_KEYS), row)
 
@@ -109,9 +109,9 @@ def _key_parameters(key: IdempotencyKey) -> dict[str, object]:
 
 def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> int:
     """The new ticket's serial. Raises Invalid for a coupon that is used up, TooMany."""
-    at = new.event.at
+    instant = new.event.at
     if new.limit is not None:
-        count_use(connection, new.limit, at)
+        count_use(connection, new.limit, instant)
 
     connection.execute(_INCREMENT)
     serial = int(connection.execute(_SERIAL).scalar_one())
@@ -131,17 +131,17 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
     if new.draft.coupon:
         _use_coupon(connection, serial, new)
     if new.draft.episode:
-        end_episode(connection, new.draft.episode, new.customer_id, serial, at)
-    _save_link(connection, serial, new.link, at)
+        end_episode(connection, new.draft.episode, new.customer_id, serial, instant)
+    _save_link(connection, serial, new.link, instant)
     number = {"number": ids.ticket_number(serial)}
     notices = [replace(notice, facts={**number, **notice.facts}) for notice in new.notices]
-    add_notices(connection, serial, str(event_id), notices, at)
-    save_key(connection, key, serial, event_id, at)
+    add_notices(connection, serial, str(event_id), notices, instant)
+    save_key(connection, key, serial, event_id, instant)
     return serial
 
 
 def _ticket_row(new: NewTicket, serial: int) -> dict[str, Any]:
-    draft, at = new.draft, new.event.at
+    draft, instant = new.draft, new.event.at
     return {
         "id": serial,
         "customer_id": new.customer_id,
@@ -163,8 +163,8 @@ def _ticket_row(new: NewTicket, serial: int) -> dict[str, Any]:
         "episode": draft.episode,
         "copy_to": list(draft.copy_to),
         "urgent": new.urgent,
-        "created_at": at,
-        "updated_at": at,
+        "created_at": instant,
+        "updated_at": instant,
         "source": new.source,
         **forecast_columns(new.forecast),
     }
@@ -219,7 +219,7 @@ def save_change(
     """
     ticket = ticket_facts(connection, serial)
     change = decide(ticket)
-    effects, at = change.effects, change.event.at
+    effects, instant = change.effects, change.event.at
     event_id = _save_event(connection, serial, change.event)
     before = set(ticket.target_rows)
     save_targets(
@@ -228,25 +228,25 @@ def save_change(
 
     values: dict[str, Any] = {
         "status": change.status.value,
-        "updated_at": at,
+        "updated_at": instant,
         **forecast_columns(change.forecast),
         **change.values,
     }
     if change.status in ACTIVE:
         values["closed_at"] = None
     elif VERBS[change.event.verb].closes:  # a note or a rating does not close it once more
-        values["closed_at"] = at
+        values["closed_at"] = instant
     remind_at = values.get("remind_at")
     if remind_at is not None:
         values["next_at"] = min(remind_at, values["next_at"] or remind_at)
-    if ticket.next_at is not None and ticket.next_at <= at:
+    if ticket.next_at is not None and ticket.next_at <= instant:
         # The sweeper is behind: it has yet to record what came due before this.
         values["next_at"] = ticket.next_at
     connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(values))
 
     if effects.releases_coupon:
         this_use = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None))
-        connection.execute(update(COUPON_USES).where(*this_use).values(released_at=at))
+        connection.execute(update(COUPON_USES).where(*this_use).values(released_at=instant))
     _save_proposal(connection, serial, change)
     if effects.rating is not None:
         rating = {
@@ -254,7 +254,7 @@ def save_change(
             "person_id": change.event.actor_id,
             "score": effects.rating.score,
             "words": effects.rating.words,
-            "at": at,
+            "at": instant,
         }
         upsert(connection, RATINGS, rating, keys=("ticket_id",), update=("score", "words", "at"))
     for document_id, title in effects.answers:
@@ -265,18 +265,18 @@ def save_change(
             "title": title,
         }
         connection.execute(insert(ANSWER_LINKS), answer)
-    _save_link(connection, serial, effects.link, at)
-    add_notices(connection, serial, str(event_id), change.notices, at)
-    return event_id, at
+    _save_link(connection, serial, effects.link, instant)
+    add_notices(connection, serial, str(event_id), change.notices, instant)
+    return event_id, instant
 
 
 def _save_proposal(connection: Connection, serial: int, change: Change) -> None:
     """Decides the open proposal, or replaces it by a new one."""
-    at, proposal = change.event.at, change.effects.proposal
+    instant, proposal = change.event.at, change.effects.proposal
     if proposal is None and not change.effects.decision:
         return
     is_open = (PROPOSALS.c.ticket_id == serial, PROPOSALS.c.state == "open")
-    decided = {"state": change.effects.decision or "replaced", "decided_at": at}
+    decided = {"state": change.effects.decision or "replaced", "decided_at": instant}
     connection.execute(update(PROPOSALS).where(*is_open).values(decided))
     if proposal is not None:
         row = {
@@ -284,7 +284,7 @@ def _save_proposal(connection: Connection, serial: int, change: Change) -> None:
             "severity": proposal.severity,
             "detail": proposal.detail,
             "why": proposal.why,
-            "at": at,
+            "at": instant,
         }
         connection.execute(insert(PROPOSALS), row)
 
@@ -370,7 +370,7 @@ def _save_event(connection: Connection, serial: int, event: NewEvent, *, title: 
 
 
 def _save_link(
-    connection: Connection, serial: int, link: LinkedTicket | None, at: dt.datetime
+    connection: Connection, serial: int, link: LinkedTicket | None, instant: dt.datetime
 ) -> None:
     if link is not None:
         row = {
@@ -378,6 +378,6 @@ def _save_link(
             "other_id": link.other,
             "kind": link.kind,
             "since": link.since,
-            "at": at,
+            "at": instant,
         }
         upsert(connection, TICKET_LINKS, row, keys=("ticket_id", "other_id"))

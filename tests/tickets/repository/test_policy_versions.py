@@ -1,4 +1,4 @@
-"""Policies over time: each version that ever held is kept, and due times follow it from its day on."""
+"""Policy versions: each is kept, and due times follow it from its day on."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ def test_a_changed_policy_holds_from_its_day_on_and_open_tickets_are_looked_at_a
 
 def test_closures_in_a_calendar_file_are_kept_with_the_policy(world: World, file: Path) -> None:
     (file.parent / "closures.ics").write_text(
-        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART;VALUE=DATE:20260608\r\nSUMMARY:Outing\r\n"
+        "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+        "DTSTART;VALUE=DATE:20260608\r\nSUMMARY:Outing\r\n"
         "END:VEVENT\r\nEND:VCALENDAR\r\n",
         "utf-8",
         newline="",

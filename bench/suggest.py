@@ -36,6 +36,7 @@ from bench.lexical import timed
 from kb.search import weights
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import PUBLIC
+from kb.search.engine import EmbeddedEngine
 from kb.search.generations.generation import Generations
 from kb.search.kernels.compilation import compiled_loops
 from kb.search.snapshot import Snapshot
@@ -106,8 +107,10 @@ def asking(data: Path) -> Callable[[str], object]:
     """Whole suggestions from a snapshot of its own that nobody else has asked."""
     generation = Generations(data).current()
     assert generation is not None
-    snapshot = Snapshot(generation, compiled_loops())
-    snapshot.touch()  # as a server does aside
+    loops = compiled_loops()
+    index = EmbeddedEngine(loops).open(generation)
+    index.warm()  # as a server does aside
+    snapshot = Snapshot(generation, index, loops)
     ask = functools.partial(
         snapshot.suggest,
         audience=PUBLIC,

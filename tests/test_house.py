@@ -272,7 +272,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/analytics",
             "kb/database",
             "kb/people",
-            "kb/search",
             "tests",
             "tests/search",
             "webapp",

@@ -1,8 +1,9 @@
-"""What answers a visitor's search, suggestion or article now?
+"""Searcher: answers from the published generation of a data folder.
 
-``Searcher`` follows the published generation: it looks ten times a second at most whether another
-was published, opens it aside and lets requests under way finish on the one they began with. A
-damaged generation is never opened; the last good one goes on answering.
+Follows what is published: it checks ten times a second at most whether another generation was
+published, opens that aside, and lets requests under way finish on the one they began with. A
+damaged generation is never opened; the last good one goes on answering. What an answer is made of
+is ``snapshot``.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Self
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search import weights
 from kb.search.documents import PUBLIC, Document, DocumentKind
+from kb.search.engine import EmbeddedEngine
 from kb.search.generations.generation import Generation, Generations
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
 from kb.search.kernels.layout import Loops
@@ -24,38 +26,43 @@ from kb.search.query.parser import parse_query, plain_query
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
 
-LOOK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
+CHECK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
 SORTS = ("best", "date")
 _SEARCH_BUDGET = 0.25  # seconds that operators may take
 _RELATED_BUDGET = 1.0  # seconds that articles like one may take
 
 
 class Searcher:
-    """Search, suggestions and articles over the published generation of a data folder; safe to
-    share.
-    """
+    """Search, suggestions and articles of one data folder. Safe to share between threads."""
 
     def __init__(self, data: Path, *, budget_ms: int = 250, remember: int = 0) -> None:
-        """``budget_ms`` is what a suggestion may take, and the least that any answer may take; the
-        last ``remember`` suggestions are given again as they are."""
+        """``budget_ms`` is what a suggestion may take, and the least that any answer may take.
+
+        The last ``remember`` suggestions are given again as they are.
+        """
         self._data = data
         self._remember = remember
         self._budget = budget_ms / 1000
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._name: str | None = None
-        self._looked = float("-inf")
+        self._checked_at = float("-inf")
 
     @classmethod
     @contextlib.contextmanager
     def on(cls, generation: Generation, *, budget_ms: int = 60_000) -> Iterator[Self]:
-        """What one generation answers, published or not: for checks that compare, not for visitors."""
+        """What one generation answers, published or not: for comparisons, not for visitors."""
         fixed = cls(generation.path.parent.parent, budget_ms=budget_ms)
-        fixed._snapshot, fixed._looked = Snapshot(generation, fixed.loops()), float("inf")
+        fixed._snapshot, fixed._checked_at = fixed._opened(generation), float("inf")
         try:
             yield fixed
         finally:
-            fixed._snapshot.store.close()
+            fixed._snapshot.index.close()
+
+    def _opened(self, generation: Generation) -> Snapshot:
+        loops = self.loops()
+        index = EmbeddedEngine(loops).open(generation)
+        return Snapshot(generation, index, loops, remember=self._remember)
 
     def loops(self) -> Loops:
         """The compiled loops, for who does not want to load them while somebody waits.
@@ -67,12 +74,12 @@ class Searcher:
     @property
     def generation(self) -> str:
         """The name of the generation that answers. Raises Unavailable when there is none."""
-        return self._now().generation.name
+        return self._current().generation.name
 
     def ready(self) -> bool:
         """Whether a search would be answered."""
         try:
-            self._now()
+            self._current()
         except Unavailable:
             return False
         return True
@@ -96,7 +103,7 @@ class Searcher:
                 field="page",
             )
         filters = {"kind": _kind(kind), "product": product, "version": version}
-        return self._now().search(
+        return self._current().search(
             parse_query(query) if operators else plain_query(query), audience, page=page,
             filters={name: value for name, value in filters.items() if value},
             per_page=per_page, deadline=self._until(_SEARCH_BUDGET), explain=explain,
@@ -115,7 +122,7 @@ class Searcher:
         if not 1 <= limit <= 20:
             raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
         now = (
-            self._now()
+            self._current()
         )  # to open a generation takes longer than an answer, and is no reason for a worse one
         return now.suggest(
             title,
@@ -131,7 +138,7 @@ class Searcher:
         """A whole document by id or old id. Raises NotFound alike when it is absent and when it is
         not theirs.
         """
-        found = self._now().article(document_id, audience)
+        found = self._current().article(document_id, audience)
         if found is None:
             raise NotFound(
                 "There is no such article; it may have been renamed. Search for it by its title."
@@ -142,7 +149,7 @@ class Searcher:
         self, document_id: str, *, audience: str = PUBLIC, limit: int = 5
     ) -> tuple[Hit, ...]:
         """Documents like this one, best first."""
-        snapshot = self._now()
+        snapshot = self._current()
         found = snapshot.article(document_id, audience)
         return (
             snapshot.related(found, audience, limit, deadline=self._until(_RELATED_BUDGET))
@@ -156,14 +163,14 @@ class Searcher:
         """How like ``text`` each of some other short texts is, 0 to 1, by the weights that words
         have here.
         """
-        return self._now().likeness(text, others, audience)
+        return self._current().likeness(text, others, audience)
 
     def listing(
         self, audience: str, kind: str, *, page: int = 1, per_page: int = 50
     ) -> tuple[int, tuple[Hit, ...]]:
         """How many documents of a kind there are, and one page of them by id."""
         start = (max(1, page) - 1) * per_page
-        return self._now().listing(
+        return self._current().listing(
             audience,
             DocumentKind(_kind(kind) or DocumentKind.DOC),
             newest=False,
@@ -173,7 +180,7 @@ class Searcher:
 
     def newest(self, audience: str, kind: str, limit: int = 5) -> tuple[Hit, ...]:
         """The most recently updated documents of a kind."""
-        return self._now().listing(
+        return self._current().listing(
             audience,
             DocumentKind(_kind(kind) or DocumentKind.DOC),
             newest=True,
@@ -184,34 +191,34 @@ class Searcher:
     def audiences(self) -> tuple[str, ...]:
         """All that documents are for: those that every index knows, and the groups that one of its
         documents names. For who owns the index; a visitor is never told."""
-        return tuple(self._now().generation.manifest.partitions)
+        return tuple(self._current().generation.manifest.partitions)
 
     def counts(self, audience: str = PUBLIC) -> dict[str, int]:
         """How many documents of each kind ``audience`` may see."""
-        return self._now().counts(audience)
+        return self._current().counts(audience)
 
     def _until(self, seconds: float = 0.0) -> float:
         """The ``time.monotonic()`` instant after which an answer is given with what it has."""
         return time.monotonic() + max(seconds, self._budget)
 
-    def _now(self) -> Snapshot:
+    def _current(self) -> Snapshot:
         # One looks, and may open another generation; the others go on with the one that is open.
-        due = time.monotonic() - self._looked >= LOOK_EVERY
+        due = time.monotonic() - self._checked_at >= CHECK_EVERY
         if due and self._lock.acquire(blocking=self._snapshot is None):
             try:
-                if time.monotonic() - self._looked >= LOOK_EVERY:
-                    self._look()
-                    self._looked = time.monotonic()
+                if time.monotonic() - self._checked_at >= CHECK_EVERY:
+                    self._follow()
+                    self._checked_at = time.monotonic()
             finally:
                 self._lock.release()
         if self._snapshot is None:
-            self._looked = float(
+            self._checked_at = float(
                 "-inf"
             )  # look again at the next request: an index may just have been built
             raise Unavailable(Generations(self._data).absence(), retry_after=5)
         return self._snapshot
 
-    def _look(self) -> None:
+    def _follow(self) -> None:
         name = Generations(self._data).published_name()
         if self._snapshot is not None and name == self._name:
             return
@@ -219,9 +226,9 @@ class Searcher:
         if found is not None and (
             self._snapshot is None or found.name != self._snapshot.generation.name
         ):
-            self._snapshot = Snapshot(found, self.loops(), remember=self._remember)
+            self._snapshot = self._opened(found)
             if self._remember:  # a server that stays
-                threading.Thread(target=self._snapshot.touch, name="touch", daemon=True).start()
+                threading.Thread(target=self._snapshot.index.warm, name="warm", daemon=True).start()
         self._name = name
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +18,9 @@ from kb.search import weights
 from kb.search.array_types import Documents, Scores, Totals
 from kb.search.bounded_cache import BoundedCache
 from kb.search.documents import Document, DocumentKind, visible_to
-from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
-from kb.search.facets import ResultSet
+from kb.search.engine import IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
-from kb.search.index.array_file import load_arrays, touch_arrays
 from kb.search.kernels.layout import Loops
-from kb.search.partition import Partition
 from kb.search.query.curations import Curated, Curations
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
@@ -64,40 +61,19 @@ class Ranking:
 class Snapshot:
     """One generation, open. Safe to share between threads."""
 
-    def __init__(self, generation: Generation, loops: Loops, *, remember: int = 0) -> None:
-        """The last ``remember`` suggestions are given again as they are."""
+    def __init__(
+        self, generation: Generation, index: OpenIndex, loops: Loops, *, remember: int = 0
+    ) -> None:
+        """``index`` is the generation, opened by an engine; the last ``remember`` suggestions are
+        given again as they are.
+        """
         self.generation = generation
-        self.store = generation.store
-        self._curations = Curations(generation.curations())
+        self.index = index
         self._loops = loops
-        # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
-        self._arrays = {
-            file: load_arrays(file)
-            for file in map(generation.partition, generation.manifest.partitions)
-        }
-        self._partitions: dict[Path, Partition] = {}
-        self._operators: OperatorSearch | None = None
+        self._curations = Curations(generation.curations())
         # Many type the same first letters, and nothing here changes.
         self._remember = remember
         self._answers: BoundedCache[tuple[object, ...], Suggestions] = BoundedCache(remember)
-
-    def touch(self) -> None:
-        """Bring all arrays near; a generation that was just opened is slower at first."""
-        for part in self._arrays.values():
-            touch_arrays(part)
-
-    def partition(self, audience: str) -> Partition:
-        file = self.generation.partition(audience)
-        if file not in self._partitions:
-            self._partitions[file] = Partition(
-                self._arrays[file], self._loops, self.store, self._operator_search
-            )
-        return self._partitions[file]
-
-    def _operator_search(self) -> OperatorSearch:
-        if self._operators is None:
-            self._operators = OperatorSearch(self.generation.path / WHOOSH_FOLDER)
-        return self._operators
 
     # --- suggestions
 
@@ -118,22 +94,22 @@ class Snapshot:
         if answer is not None:
             return answer
 
-        partition = self.partition(audience)
+        reader = self.index.reader(audience)
         typed = title[:MAX_QUERY_LENGTH]
-        query = partition.expand(typed, prefix=True, curations=self._curations)
-        steering = partition.steer(self._curations.decide(typed))
-        ranking = self._rank(partition, query, None, steering, language, deadline)
-        certainty = self._confidence(partition, query, ranking)
+        query = reader.expand(typed, prefix=True, curations=self._curations)
+        steering = reader.steer(self._curations.decide(typed))
+        ranking = self._rank(reader, query, None, steering, language, deadline)
+        certainty = self._confidence(reader, query, ranking)
         if certainty < doubt:  # a box that shows noise teaches people to ignore it
             limit = min(limit, steering.pinned.size if steering is not None else 0)
-        hits = self._hits(partition, query, ranking, 0, limit, explain=explain)
+        hits = self._hits(reader, query, ranking, 0, limit, explain=explain)
         answer = Suggestions(title, self.generation.name, hits, ranking.partial, certainty)
         if self._remember and not answer.partial and len(title) <= MAX_QUERY_LENGTH:
             self._answers.keep(key, answer)
         return answer
 
     @staticmethod
-    def _confidence(partition: Partition, query: ExpandedQuery, ranking: Ranking) -> float:
+    def _confidence(reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking) -> float:
         """The log-odds that one of the best answers the query."""
         if not ranking.documents.size:
             return -math.inf
@@ -145,7 +121,7 @@ class Snapshot:
             ranking.raw["topics"][best].tolist() if "topics" in ranking.raw else [None] * len(words)
         )
         evidence = [Evidence(*row) for row in zip(letters, words, topics, strict=True)]
-        return confidence(evidence, ideal=partition.ideal(query), rarest=partition.rarest)
+        return confidence(evidence, ideal=reader.ideal(query), rarest=reader.rarest)
 
     # --- search
 
@@ -163,32 +139,32 @@ class Snapshot:
         by_date: bool,
     ) -> Results:
         """One page of the results of a whole query."""
-        partition = self.partition(audience)
-        query = partition.expand(parsed.words, prefix=False, curations=self._curations)
-        steering = partition.steer(self._curations.decide(parsed.words))
-        results = partition.select(query, parsed.operators, filters, steering, deadline=deadline)
+        reader = self.index.reader(audience)
+        query = reader.expand(parsed.words, prefix=False, curations=self._curations)
+        steering = reader.steer(self._curations.decide(parsed.words))
+        matched = reader.select(query, parsed.operators, filters, steering, deadline=deadline)
         ranking = Ranking(_NONE)
         if not by_date:
-            ranking = self._rank(partition, query, results, steering, language, deadline)
-        remainder = results.remainder(ranking.documents, by_date=by_date)
+            ranking = self._rank(reader, query, matched, steering, language, deadline)
+        remainder = matched.remainder(ranking.documents, by_date=by_date)
         documents = np.concatenate((ranking.documents, remainder))[:WINDOW]
         start = (page - 1) * per_page
         return Results(
             query=parsed.text,
             generation=self.generation.name,
-            total=results.total(),
+            total=matched.total(),
             hits=self._hits(
-                partition,
+                reader,
                 query,
                 replace(ranking, documents=documents),
                 start,
                 per_page,
                 explain=explain,
             ),
-            facets=results.facets(),
+            facets=matched.facets(),
             did_you_mean=None if parsed.operators else did_you_mean(parsed.words, query),
-            partial=ranking.partial or not results.in_time,
-            notes=parsed.notes if results.in_time else (*parsed.notes, _CUT_SHORT),
+            partial=ranking.partial or not matched.in_time,
+            notes=parsed.notes if matched.in_time else (*parsed.notes, _CUT_SHORT),
             page=page,
             per_page=per_page,
         )
@@ -197,21 +173,21 @@ class Snapshot:
 
     def _rank(
         self,
-        partition: Partition,
+        reader: IndexReader[Any],
         query: ExpandedQuery,
-        results: ResultSet | None,
+        matched: Matched | None,
         steering: Curated | None,
         language: str,
         deadline: float,
     ) -> Ranking:
-        """The candidates of a query, best first, among ``results`` or among all documents."""
-        candidates = partition.candidates(query, results, steering, deadline=deadline)
+        """The candidates of a query, best first, among ``matched`` or among all documents."""
+        candidates = reader.candidates(query, matched, steering, deadline=deadline)
         if candidates.late:
             return self._by_words(candidates)
-        scores = partition.rescore(query, candidates, language)
+        scores = reader.rescore(query, candidates, language)
 
         def feedback(leaders: Positions, counts: Totals) -> Scores:
-            return partition.feedback(scores, leaders, counts)
+            return reader.feedback(scores, leaders, counts)
 
         fused = fuse(scores, self._loops, feedback, steering)
         order = fused.order
@@ -232,7 +208,7 @@ class Snapshot:
 
     @staticmethod
     def _hits(
-        partition: Partition,
+        reader: IndexReader[Any],
         query: ExpandedQuery,
         ranking: Ranking,
         start: int,
@@ -246,35 +222,35 @@ class Snapshot:
         scores += [0.0] * (documents.size - len(scores))
         explanations = [ranking.explained(rank) if explain else {} for rank in ranks]
         shown = ranking.shown[start : start + count]
-        return partition.hits(query, documents, shown, scores, explanations)
+        return reader.hits(query, documents, shown, scores, explanations)
 
     # --- articles
 
     def article(self, document_id: str, audience: str) -> Document | None:
         """The document, when ``audience`` may see it."""
-        document = self.store.document(document_id)
+        document = self.index.document(document_id)
         return document if document and document.audience in visible_to(audience) else None
 
     def related(
         self, document: Document, audience: str, limit: int, *, deadline: float
     ) -> tuple[Hit, ...]:
         """Other documents like this one, best first."""
-        partition = self.partition(audience)
-        like = partition.more_like(document.id, document.title)
+        reader = self.index.reader(audience)
+        like = reader.more_like(document.id, document.title)
         if like is None:
             return ()
         query, others = like
-        ranking = self._rank(partition, query, others, None, "", deadline)
-        return self._hits(partition, query, ranking, 0, limit, explain=False)
+        ranking = self._rank(reader, query, others, None, "", deadline)
+        return self._hits(reader, query, ranking, 0, limit, explain=False)
 
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:
-        return self.partition(audience).similarity(text, others)
+        return self.index.reader(audience).similarity(text, others)
 
     def listing(
         self, audience: str, kind: DocumentKind, *, newest: bool, start: int, count: int
     ) -> tuple[int, tuple[Hit, ...]]:
         """How many documents of one kind there are, and some of them, newest first or by id."""
-        return self.partition(audience).listing(kind, newest=newest, start=start, count=count)
+        return self.index.reader(audience).listing(kind, newest=newest, start=start, count=count)
 
     def counts(self, audience: str) -> dict[str, int]:
-        return self.partition(audience).counts()
+        return self.index.reader(audience).counts()

@@ -40,7 +40,9 @@ def test_the_work_of_a_query_is_bounded(centre: Searcher, query: str) -> None:
     parsed = parse_query(query)
     assert len(parsed.words) <= MAX_QUERY_LENGTH
     assert len(parsed.operators) <= MAX_OPERATORS
-    expanded = centre._now().partition("public").expand(query[:MAX_QUERY_LENGTH], prefix=True)
+    expanded = (
+        centre._current().index.reader("public").expand(query[:MAX_QUERY_LENGTH], prefix=True)
+    )
     assert len(expanded.terms) + len(expanded.unknown) <= MAX_QUERY_WORDS + 1
     assert all(len(term.stems) <= weights.COMPLETIONS for term in expanded.terms)
 

@@ -251,15 +251,15 @@ def test_while_one_request_opens_a_generation_the_others_are_answered(tmp_path: 
     found = Searcher(tmp_path, budget_ms=60_000)
     assert found.generation == "000001"
     publish(tmp_path, operators=False)
-    found._looked = float("-inf")
+    found._checked_at = float("-inf")
     with ThreadPoolExecutor(1) as other:
         with found._lock:
             answer = other.submit(found.suggest, "reset my password")
             try:
                 assert answer.result(timeout=30).generation == "000001"
             finally:
-                found._looked = float("inf")  # should it wait for the lock, let it go
-        found._looked = float("-inf")
+                found._checked_at = float("inf")  # should it wait for the lock, let it go
+        found._checked_at = float("-inf")
         assert found.suggest("reset my password").generation == "000002"
 
 
@@ -271,7 +271,7 @@ def test_who_never_asked_before_is_answered_by_a_generation_that_is_no_longer_ke
     assert found.search("port", operators=False).hits
     with IndexBuilder(tmp_path, keep=1, operators=False) as builder:
         builder.publish(ledger={}, settings={})
-    found._looked = float("inf")
+    found._checked_at = float("inf")
     assert ids(found.suggest("zephyrion outages", audience="staff"))[0] == "doc/runbook"
 
 
@@ -339,5 +339,5 @@ def test_a_suggestion_asked_again_is_the_same_until_something_is_published(tmp_p
         found.suggest(other)
     assert found.suggest("reset my pass") == first
     publish(tmp_path, [document("doc/new", "Reset my pass")], operators=False)
-    found._looked = float("-inf")
+    found._checked_at = float("-inf")
     assert [hit.id for hit in found.suggest("reset my pass").hits] == ["doc/new"]

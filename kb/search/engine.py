@@ -1,0 +1,218 @@
+"""Engine: the seam between answering a query and the index that knows the answers.
+
+``Snapshot`` takes every answer along one path over these protocols, and knows nothing of arrays or
+postings: another search engine can stand behind them. ``EmbeddedEngine`` is the one that we ship:
+packed arrays in the data folder, ranked in this process. What is common to all engines (fusion,
+abstention, curations) is not here.
+
+A reader gives documents numbers, which are valid for this reader alone and ascend as documents do
+by kind and id: so ties break alike in every engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
+
+from kb.search.array_types import Documents, Scores, Totals
+from kb.search.build.builder import IndexBuilder
+from kb.search.documents import Document, DocumentKind
+from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
+from kb.search.generations.generation import Generation, Manifest
+from kb.search.index.array_file import load_arrays, touch_arrays
+from kb.search.index.resolved_tickets import ResolvedTicket
+from kb.search.kernels.layout import Loops
+from kb.search.partition import Partition
+from kb.search.query.curations import Curated, CurationRules, Curations
+from kb.search.query.parser import Operator
+from kb.search.query_terms import ExpandedQuery
+from kb.search.results import Hit
+from kb.search.scoring.fusion import Candidates, Positions, RawScores
+
+
+class Matched(Protocol):
+    """All documents that a search may show."""
+
+    @property
+    def in_time(self) -> bool:
+        """False when operators were cut short, so that some documents are missing."""
+
+    def total(self) -> int: ...
+
+    def facets(self) -> dict[str, dict[str, int]]:
+        """Of each facet the counts under all filters but its own."""
+
+    def remainder(self, ranked: Documents, *, by_date: bool = False) -> Documents:
+        """All but the ``ranked`` ones: by word score unless ``by_date``, then newest first."""
+
+
+_Matched = TypeVar("_Matched", bound=Matched)
+
+
+class IndexReader(Protocol[_Matched]):
+    """What one audience may see of one generation."""
+
+    def expand(
+        self, text: str, *, prefix: bool, curations: Curations | None = None
+    ) -> ExpandedQuery:
+        """The words of ``text``; with ``prefix``, the last may be the beginning of others."""
+
+    def steer(self, rules: CurationRules) -> Curated | None:
+        """What editors decided, about the documents that are here; None for nothing."""
+
+    def select(
+        self,
+        query: ExpandedQuery,
+        operators: Sequence[Operator],
+        filters: Mapping[str, str],
+        steering: Curated | None,
+        *,
+        deadline: float,
+    ) -> _Matched:
+        """All documents that a search may show."""
+
+    def candidates(
+        self,
+        query: ExpandedQuery,
+        matched: _Matched | None,
+        steering: Curated | None,
+        *,
+        deadline: float,
+    ) -> Candidates:
+        """The documents that may be the best of ``matched``, or of all, ascending.
+
+        After the ``deadline``, a ``time.monotonic()`` instant, those that it has: ``late``.
+        """
+
+    def rescore(self, query: ExpandedQuery, candidates: Candidates, language: str) -> RawScores:
+        """A closer look at ``candidates``; the parts "words" and "letters" are always there."""
+
+    def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
+        """How near each candidate is to the leaders; zeros where an engine cannot tell."""
+
+    def ideal(self, query: ExpandedQuery) -> float:
+        """The sum of the idfs of all words of a query, unknown ones counting as the rarest."""
+
+    @property
+    def rarest(self) -> float:
+        """The idf of a word that one document has."""
+
+    def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, _Matched] | None:
+        """A query for documents like this one, and all others; None when it is not here."""
+
+    def hits(
+        self,
+        query: ExpandedQuery,
+        documents: Documents,
+        shown: Positions,
+        scores: Sequence[float],
+        explanations: Sequence[Mapping[str, float]],
+    ) -> tuple[Hit, ...]:
+        """``documents`` with excerpts; ``shown`` are the passages to show of the first ones."""
+
+    def listing(
+        self, kind: DocumentKind, *, newest: bool, start: int, count: int
+    ) -> tuple[int, tuple[Hit, ...]]:
+        """How many documents of a kind there are, and some of them, newest first or by id."""
+
+    def counts(self) -> dict[str, int]:
+        """How many documents of each kind there are."""
+
+    def similarity(self, text: str, others: Sequence[str]) -> tuple[float, ...]:
+        """How like ``text`` each of some other short texts is, 0 to 1."""
+
+
+class OpenIndex(Protocol):
+    """One generation, open for reading; safe to share between threads."""
+
+    def reader(self, audience: str) -> IndexReader[Any]: ...
+
+    def document(self, document_id: str) -> Document | None:
+        """By id or old id, whoever may see it."""
+
+    def warm(self) -> None:
+        """Bring near what the first queries would wait for."""
+
+    def close(self) -> None: ...
+
+
+class IndexWriter(Protocol):
+    """Builds the next generation; leaving it without ``publish`` leaves no trace."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *raised: Any) -> None: ...
+
+    def carry_over(self, ids: Iterable[str]) -> int:
+        """Keep these documents of the last generation; returns how many there are."""
+
+    def add(self, document: Document) -> None: ...
+
+    def alias(self, old: str, document_id: str) -> None:
+        """Let an old id lead to a document."""
+
+    def resolved_tickets(self, tickets: Iterable[ResolvedTicket]) -> None:
+        """Let these resolved tickets vote, and no others."""
+
+    def publish(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Manifest: ...
+
+
+class SearchEngine(Protocol):
+    """Opens generations for reading, and builds the next one."""
+
+    def open(self, generation: Generation) -> OpenIndex: ...
+
+    def writer(self, data: Path) -> IndexWriter: ...
+
+
+class EmbeddedEngine:
+    """The engine that needs no service: packed arrays, mapped, and ranked in this process."""
+
+    def __init__(self, loops: Loops) -> None:
+        self._loops = loops
+
+    def open(self, generation: Generation) -> EmbeddedIndex:
+        return EmbeddedIndex(generation, self._loops)
+
+    def writer(self, data: Path) -> IndexBuilder:
+        return IndexBuilder(data)
+
+
+class EmbeddedIndex:
+    """A generation of packed arrays."""
+
+    def __init__(self, generation: Generation, loops: Loops) -> None:
+        self._generation = generation
+        self._loops = loops
+        self._store = generation.store
+        # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
+        self._arrays = {
+            file: load_arrays(file)
+            for file in map(generation.partition, generation.manifest.partitions)
+        }
+        self._partitions: dict[Path, Partition] = {}
+        self._operators: OperatorSearch | None = None
+
+    def reader(self, audience: str) -> Partition:
+        file = self._generation.partition(audience)
+        if file not in self._partitions:
+            self._partitions[file] = Partition(
+                self._arrays[file], self._loops, self._store, self._operator_search
+            )
+        return self._partitions[file]
+
+    def _operator_search(self) -> OperatorSearch:
+        if self._operators is None:
+            self._operators = OperatorSearch(self._generation.path / WHOOSH_FOLDER)
+        return self._operators
+
+    def document(self, document_id: str) -> Document | None:
+        return self._store.document(document_id)
+
+    def warm(self) -> None:
+        for arrays in self._arrays.values():
+            touch_arrays(arrays)
+
+    def close(self) -> None:
+        self._store.close()

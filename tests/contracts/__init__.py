@@ -1,0 +1,1 @@
+"""Contracts: one suite for each seam, run against every implementation of it."""

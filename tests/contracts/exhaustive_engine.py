@@ -1,0 +1,311 @@
+"""A search engine that looks at every document: small, slow, and independent of the shipped one.
+
+It shares no structure with the embedded engine but the document store, which belongs to a
+generation. What both must do alike is what another engine must do too.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kb.search import weights
+from kb.search.analysis.tokenizer import Analyzer, fold, index_words, tokens
+from kb.search.array_types import Documents, Scores, Totals
+from kb.search.build.builder import IndexBuilder
+from kb.search.documents import DOCUMENT_KINDS, Document, DocumentKind, visible_to
+from kb.search.generations.generation import Generation
+from kb.search.query.curations import Curated, CurationRules, Curations, candidates, pool, steering
+from kb.search.query.parser import Operator
+from kb.search.query_terms import ExpandedQuery, QueryTerm
+from kb.search.results import Hit, Passage
+from kb.search.scoring.fusion import Candidates, Positions, RawScores
+
+
+def facet_values(document: Document, facet: str) -> tuple[str, ...]:
+    if facet in ("kind", "product"):
+        value = str(getattr(document, facet))
+        return (value,) if value else ()
+    return document.versions if facet == "version" else document.tags
+
+
+@dataclass
+class ExhaustiveMatched:
+    reader: ExhaustiveReader
+    scores: Totals  # [documents of the reader]
+    matching: np.ndarray
+    filters: Mapping[str, str]
+    in_time: bool = True
+
+    def allowed(self, *, but: str = "") -> list[int]:
+        return [
+            number
+            for number in np.flatnonzero(self.matching).tolist()
+            if all(
+                value in facet_values(self.reader.documents[number], facet)
+                for facet, value in self.filters.items()
+                if facet != but
+            )
+        ]
+
+    def total(self) -> int:
+        return len(self.allowed())
+
+    def facets(self) -> dict[str, dict[str, int]]:
+        return {
+            facet: dict(
+                Counter(
+                    value
+                    for number in self.allowed(but=facet)
+                    for value in facet_values(self.reader.documents[number], facet)
+                )
+            )
+            for facet in ("kind", "product", "version", "tag")
+        }
+
+    def remainder(self, ranked: Documents, *, by_date: bool = False) -> Documents:
+        def key(number: int) -> tuple[float, int, int]:
+            updated = self.reader.documents[number].updated
+            score = 0.0 if by_date else float(self.scores[number])
+            return -score, -(updated.toordinal() if updated else 0), number
+
+        rest = set(self.allowed()) - set(ranked.tolist())
+        return np.array(sorted(rest, key=key), dtype=np.int64)
+
+
+class ExhaustiveReader:
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self.documents = sorted(documents, key=lambda d: (DOCUMENT_KINDS.index(d.kind), d.id))
+        self.words = [Counter(index_words(f"{d.title} {d.text()}")) for d in self.documents]
+        self.vocabulary = sorted({word for words in self.words for word in words})
+
+    def idf(self, df: int) -> float:
+        return float(weights.idf(df, len(self.documents)))
+
+    def expand(
+        self, text: str, *, prefix: bool, curations: Curations | None = None
+    ) -> ExpandedQuery:
+        trimmed = curations.trimmed(text) if curations else text
+        words = index_words(trimmed, asked=True)
+        terms, unknown = [], []
+        for position, word in enumerate(words):
+            is_open = prefix and position == len(words) - 1 and text[-1:].isalnum()
+            numbers = tuple(
+                number
+                for number, known in enumerate(self.vocabulary)
+                if (known.startswith(word) if is_open else known == word)
+            )
+            if numbers:
+                terms.append(QueryTerm(word, numbers, (1.0,) * len(numbers), prefix=is_open))
+            else:
+                unknown.append(word)
+        widened = tuple(terms)
+        if curations:
+            widened = curations.widened(text, widened, self._number)
+        return ExpandedQuery(trimmed, widened, tuple(unknown))
+
+    def _number(self, word: str) -> int:
+        return self.vocabulary.index(word) if word in self.vocabulary else -1
+
+    def steer(self, rules: CurationRules) -> Curated | None:
+        ids = [document.id for document in self.documents]
+        return steering(rules, lambda id_: [ids.index(id_)] if id_ in ids else [])
+
+    def _score(self, query: ExpandedQuery) -> Totals:
+        scores = np.zeros(len(self.documents))
+        for term in query.terms:
+            held = np.array(
+                [any(words[self.vocabulary[stem]] for stem in term.stems) for words in self.words],
+                dtype=bool,
+            )
+            scores[held] += self.idf(int(held.sum())) * max(term.shares)
+        return scores
+
+    def select(
+        self,
+        query: ExpandedQuery,
+        operators: Sequence[Operator],
+        filters: Mapping[str, str],
+        steering: Curated | None,
+        *,
+        deadline: float,
+    ) -> ExhaustiveMatched:
+        scores = self._score(query)
+        matching = np.asarray(scores > 0)
+        selected = None
+        if operators:
+            selected = np.array(
+                [
+                    all(self._satisfies(d, operator) for operator in operators)
+                    for d in self.documents
+                ]
+            )
+            matching = selected & matching if query.terms or query.unknown else selected
+        if steering is not None:
+            matching = pool(matching, steering, selected)
+        return ExhaustiveMatched(self, scores, matching, filters)
+
+    @staticmethod
+    def _satisfies(document: Document, operator: Operator) -> bool:
+        if operator.field == "kind":
+            found = operator.text.lower() == str(document.kind)
+        else:
+            text = " ".join(token.text for token in tokens(f"{document.title} {document.text()}"))
+            wanted = " ".join(token.text for token in tokens(operator.text))
+            found = f" {wanted} " in f" {text} "
+        return found != operator.excluded
+
+    def candidates(
+        self,
+        query: ExpandedQuery,
+        matched: ExhaustiveMatched | None,
+        steering: Curated | None,
+        *,
+        deadline: float,
+    ) -> Candidates:
+        scores = self._score(query)
+        best = np.flatnonzero(scores > 0)
+        allowed = None
+        if matched is not None:
+            allowed = np.zeros(scores.size, dtype=bool)
+            allowed[matched.allowed()] = True
+            best = best[allowed[best]]
+        none = np.zeros(0, dtype=np.float32)
+        if time.monotonic() > deadline:
+            return Candidates(best, scores[best].astype(np.float32), none, late=True)
+        best = candidates(best, steering, allowed)
+        return Candidates(best, scores[best].astype(np.float32), none)
+
+    def rescore(self, query: ExpandedQuery, candidates: Candidates, language: str) -> RawScores:
+        documents = [self.documents[number] for number in candidates.documents.tolist()]
+        likeness = [
+            difflib.SequenceMatcher(None, fold(query.text), fold(document.title)).ratio()
+            for document in documents
+        ]
+        forum = sum(document.kind is not DocumentKind.FORUM for document in documents)
+        threads = sum(document.kind is DocumentKind.FORUM for document in self.documents)
+        solved = [-1 if document.solved is None else int(document.solved) for document in documents]
+        return RawScores(
+            candidates.documents,
+            {"words": candidates.words, "letters": np.array(likeness, dtype=np.float32)},
+            {},
+            candidates.votes,
+            np.zeros(len(documents), dtype=np.int64),
+            np.array(solved, dtype=np.int8),
+            forum,
+            threads / max(1, len(self.documents)),
+        )
+
+    def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
+        return np.zeros(scores.documents.size, dtype=np.float32)
+
+    def ideal(self, query: ExpandedQuery) -> float:
+        return self.idf(0) * len(query.unknown) + sum(
+            self.idf(sum(any(w[self.vocabulary[s]] for s in term.stems) for w in self.words))
+            for term in query.terms
+        )
+
+    @property
+    def rarest(self) -> float:
+        return self.idf(1)
+
+    def more_like(
+        self, document_id: str, title: str
+    ) -> tuple[ExpandedQuery, ExhaustiveMatched] | None:
+        numbers = [n for n, document in enumerate(self.documents) if document.id == document_id]
+        if not numbers:
+            return None
+        words = self.words[numbers[0]]
+        query = ExpandedQuery(title, tuple(QueryTerm(w, (self._number(w),), (1.0,)) for w in words))
+        others = np.ones(len(self.documents), dtype=bool)
+        others[numbers] = False
+        return query, ExhaustiveMatched(self, self._score(query), others, {})
+
+    def hits(
+        self,
+        query: ExpandedQuery,
+        documents: Documents,
+        shown: Positions,
+        scores: Sequence[float],
+        explanations: Sequence[Mapping[str, float]],
+    ) -> tuple[Hit, ...]:
+        wanted = {self.vocabulary[stem] for term in query.terms for stem in term.stems}
+        hits = []
+        for number, score, parts in zip(documents.tolist(), scores, explanations, strict=True):
+            document = self.documents[number]
+            text = document.text()
+            spans = tuple((t.start, t.end) for t in tokens(text) if {*index_words(t.text)} & wanted)
+            passage = Passage(text, spans)
+            hits.append(
+                Hit(
+                    document.id,
+                    document.kind,
+                    document.title,
+                    document.url,
+                    score,
+                    passage,
+                    document.product,
+                    document.versions,
+                    document.updated.isoformat() if document.updated else "",
+                    document.solved,
+                    dict(parts),
+                )
+            )
+        return tuple(hits)
+
+    def listing(
+        self, kind: DocumentKind, *, newest: bool, start: int, count: int
+    ) -> tuple[int, tuple[Hit, ...]]:
+        of_kind = [number for number, d in enumerate(self.documents) if d.kind is kind]
+        if newest:
+            of_kind.sort(key=lambda n: -(u.toordinal() if (u := self.documents[n].updated) else 0))
+        page = np.array(of_kind[start : start + count], dtype=np.int64)
+        none = [0.0] * page.size
+        return len(of_kind), self.hits(ExpandedQuery("", ()), page, page, none, [{}] * page.size)
+
+    def counts(self) -> dict[str, int]:
+        counts = Counter(str(document.kind) for document in self.documents)
+        return {str(kind): counts[str(kind)] for kind in DOCUMENT_KINDS}
+
+    def similarity(self, text: str, others: Sequence[str]) -> tuple[float, ...]:
+        stems = Analyzer().stems
+        return tuple(_cosine(Counter(stems(text)), Counter(stems(other))) for other in others)
+
+
+def _cosine(one: Counter[str], other: Counter[str]) -> float:
+    length = math.sqrt(sum(n * n for n in one.values()) * sum(n * n for n in other.values()))
+    return min(1.0, sum(n * other[word] for word, n in one.items()) / length) if length else 0.0
+
+
+class ExhaustiveIndex:
+    def __init__(self, generation: Generation) -> None:
+        self._store = generation.store
+        self._all = list(self._store.all())
+
+    def reader(self, audience: str) -> ExhaustiveReader:
+        visible = visible_to(audience)
+        return ExhaustiveReader([d for d in self._all if d.audience in visible])
+
+    def document(self, document_id: str) -> Document | None:
+        return self._store.document(document_id)
+
+    def warm(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._store.close()
+
+
+class ExhaustiveEngine:
+    def open(self, generation: Generation) -> ExhaustiveIndex:
+        return ExhaustiveIndex(generation)
+
+    def writer(self, data: Path) -> IndexBuilder:
+        return IndexBuilder(data)

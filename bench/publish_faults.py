@@ -2,11 +2,11 @@
 
     python -m bench.publish_faults [--kills 1000] [--publishes 50] [--damages 5000] [--seed N]
 
-kill -9 at each file operation and at random times; power loss after every prefix of what was written
-(unsynced data and names lost, or names kept and data lost); the n-th operation failing with ENOSPC
-and EIO; files truncated, zeroed and flipped. After each of them the old or the new generation opens
-with every byte verified, no lock is left, and the next publish leaves nothing behind.
-``tests/indexer/test_faults.py`` calls the same functions in short loops.
+kill -9 at each file operation and at random times; power loss after every prefix of what was
+written (unsynced data and names lost, or names kept and data lost); the n-th operation failing with
+ENOSPC and EIO; files truncated, zeroed and flipped. After each of them the old or the new
+generation opens with every byte verified, no lock is left, and the next publish leaves nothing
+behind. ``tests/indexer/test_faults.py`` calls the same functions in short loops.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def main() -> None:
         print(format_row(name, rows[name]), flush=True)
         if name == MIXED:
             print(
-                f"{'  with resolved tickets (half the queries vote, the other half is judged)':<75} "
+                f"{'  with resolved tickets (half of the queries vote, half are judged)':<75} "
                 f"{gain_by_resolved_tickets(judged)}"
             )
     print_summary({name: row for name, row in rows.items() if name != MIXED})

@@ -219,7 +219,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/jobs",
             "kb/people",
             "kb/search",
-            "kb/search/analysis",
             "kb/search/index",
             "kb/search/kernels",
             "kb/search/scoring",

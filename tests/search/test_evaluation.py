@@ -64,16 +64,17 @@ def test_a_perfect_answer_scores_one_and_a_querys_own_document_is_left_out(judge
 
 def test_metrics_are_those_of_trec_eval() -> None:
     run = {"q": [("a", 1.0), ("b", 1.0), ("c", 1.0)]}
-    found = evaluation.compute_metrics({"q": {"b": 1}}, run)
-    assert found["MRR@10"] == 0.5
-    assert found["nDCG@10"] == pytest.approx(0.6309, abs=1e-4)
-    assert found["R@10"] == found["success@5"] == 1.0
+    metrics = evaluation.compute_metrics({"q": {"b": 1}}, run)
+    assert metrics["MRR@10"] == 0.5
+    assert metrics["nDCG@10"] == pytest.approx(0.6309, abs=1e-4)
+    assert metrics["R@10"] == metrics["success@5"] == 1.0
 
 
-def test_slips_are_the_same_every_time_and_leave_short_words_alone() -> None:
-    slip = evaluation.typos(1)
-    assert slip("forgot my password") == slip("forgot my password") != "forgot my password"
-    assert slip("a b cd efg") == "a b cd efg"
+def test_typos_are_the_same_every_time_and_leave_short_words_alone() -> None:
+    with_typo = evaluation.typos(1)
+    text = "forgot my password"
+    assert with_typo(text) == with_typo(text) != text
+    assert with_typo("a b cd efg") == "a b cd efg"
     assert evaluation.first_characters(9)("forgot my password") == "forgot my"
     assert evaluation.first_words(2)("forgot my password") == "forgot my"
 
@@ -90,9 +91,9 @@ def test_the_command_prints_one_json_document_and_a_run_file(judged: Path, tmp_p
         str(tmp_path / "run"),
         "--json",
     ]
-    found = CliRunner().invoke(kb, arguments)
-    assert found.exit_code == 0, found.output
-    report = json.loads(found.stdout)
+    result = CliRunner().invoke(kb, arguments)
+    assert result.exit_code == 0, result.output
+    report = json.loads(result.stdout)
     assert set(report["metrics"]) == set(evaluation.METRICS)
     assert set(report["latency_ms"]) == {"p50", "p99"}
     assert set(report["abstain"]) == {
@@ -106,22 +107,22 @@ def test_the_command_prints_one_json_document_and_a_run_file(judged: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "sentence"),
+    ("file", "content", "line"),
     [
-        ("corpus.jsonl", "{broken\n", r"corpus.jsonl:1: not a JSON object"),
+        ("corpus.jsonl", "{broken\n", "corpus.jsonl:1"),
         ("queries.jsonl", "[]\n", "queries.jsonl:1"),
     ],
 )
 def test_a_broken_set_is_named_with_its_line(
-    judged: Path, file: str, content: str, sentence: str
+    judged: Path, file: str, content: str, line: str
 ) -> None:
     (judged / file).write_text(content, "utf-8")
-    with pytest.raises(Invalid, match=sentence):
+    with pytest.raises(Invalid, match=line):
         evaluation.read_judged_set(judged)
 
 
-def test_an_unknown_split_is_told_with_those_there_are(judged: Path) -> None:
-    with pytest.raises(Invalid, match="it has dev"):
+def test_an_unknown_split_is_refused(judged: Path) -> None:
+    with pytest.raises(Invalid):
         evaluation.read_judged_set(judged, "train")
 
 
@@ -130,17 +131,17 @@ def test_search_and_suggest_print_the_shape_of_the_api(
 ) -> None:
     monkeypatch.setenv("KB_SUGGEST_BUDGET_MS", "5000")
     publish(tmp_path)
-    found = CliRunner().invoke(
+    result = CliRunner().invoke(
         kb, ["suggest", "port already in u", "--data", str(tmp_path), "--json"]
     )
-    assert found.exit_code == 0
-    answer = json.loads(found.stdout)
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
     assert set(answer) == {"query", "generation", "partial", "suggestions"}
     assert set(answer["suggestions"][0]) == {"id", "title", "url", "kind", "score", "passage"}
-    found = CliRunner().invoke(
+    result = CliRunner().invoke(
         kb, ["search", "port", "--data", str(tmp_path), "--json", "--explain"]
     )
-    answer = json.loads(found.stdout)
+    answer = json.loads(result.stdout)
     assert {"query", "generation", "total", "partial", "did_you_mean", "facets", "results"} <= set(
         answer
     )
@@ -148,7 +149,7 @@ def test_search_and_suggest_print_the_shape_of_the_api(
 
 
 @pytest.mark.parametrize("command", ["search", "suggest"])
-def test_an_audience_that_nobody_named_is_refused_with_those_there_are(
+def test_an_audience_that_no_document_names_is_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -156,7 +157,7 @@ def test_an_audience_that_nobody_named_is_refused_with_those_there_are(
 ) -> None:
     publish(tmp_path, [*ARTICLES, document("doc/pilot", "The pilot port", audience="pilot-2027")])
 
-    def ended(audience: str) -> tuple[object, str]:
+    def run_as(audience: str) -> tuple[object, str]:
         monkeypatch.setattr(
             "sys.argv", ["kb", command, "pilot port", "--data", str(tmp_path), "--as", audience]
         )
@@ -164,15 +165,15 @@ def test_an_audience_that_nobody_named_is_refused_with_those_there_are(
             main()
         return code.value.code, capsys.readouterr().err
 
-    assert ended("pilot-2027")[0] == ended("staff")[0] == 0
-    code, told = ended("stuff")
+    assert run_as("pilot-2027")[0] == run_as("staff")[0] == 0
+    code, message = run_as("stuff")
     assert code == 2
-    assert "'stuff'" in told
-    assert "public, customers, partners, staff and pilot-2027" in told
+    for audience in ("stuff", "public", "customers", "partners", "staff", "pilot-2027"):
+        assert audience in message
 
 
 def test_nothing_found_is_exit_code_one(tmp_path: Path) -> None:
     publish(tmp_path)
-    found = CliRunner().invoke(kb, ["search", "zzzzzz", "--data", str(tmp_path)])
-    assert found.exit_code == 1
-    assert "Nothing was found." in found.stderr
+    result = CliRunner().invoke(kb, ["search", "zzzzzz", "--data", str(tmp_path)])
+    assert result.exit_code == 1
+    assert result.stdout == ""

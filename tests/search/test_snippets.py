@@ -12,13 +12,13 @@ def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
     return Matches(stems, beginnings, Analyzer().stem)
 
 
-def marked(text: str, found: Matches) -> list[str]:
-    shown, spans = excerpt(text, found)
+def marked(text: str, query: Matches) -> list[str]:
+    shown, spans = excerpt(text, query)
     return [shown[start:end] for start, end in spans]
 
 
-def excerpt(text: str, found: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
-    shown = passage(fold_text(" ".join(text.split())), "", (), found)
+def excerpt(text: str, query: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
+    shown = passage(fold_text(" ".join(text.split())), "", (), query)
     return shown.text, shown.spans
 
 
@@ -50,11 +50,8 @@ def test_accents_and_pairs_are_marked_in_place() -> None:
         ("cafe", "Das Cafe\u0301 hier", ["Cafe\u0301"]),
         ("resume", "Your re\u0301sume\u0301 here", ["re\u0301sume\u0301"]),
         ("strasse", "STRASSE, Straße", ["STRASSE", "Straße"]),
-        (
-            "file",
-            "The ﬁle File™ file",
-            ["ﬁle", "file"],
-        ),  # the third letter of its folded form is no word's end
+        # In the folded form of the second word, "file" is followed by more letters.
+        ("file", "The ﬁle File™ file", ["ﬁle", "file"]),
         ("صلى الله", "ﷺ Printer", ["ﷺ"]),
         ("שלום", "שָׁלוֹם עולם", ["שָׁלוֹם"]),
         ("हिन्दी", "यह हिन्दी है", ["हिन्दी"]),
@@ -62,20 +59,20 @@ def test_accents_and_pairs_are_marked_in_place() -> None:
         ("οδος", "Η ΟΔΟΣ εδώ", ["ΟΔΟΣ"]),
     ],
 )
-def test_words_are_marked_whose_letters_fold_to_more_or_fewer(
+def test_words_are_marked_whose_letters_fold_to_more_or_fewer_letters(
     query: str, text: str, shown: list[str]
 ) -> None:
     assert marked(text, matches(*Analyzer().stems(query))) == shown
 
 
 @given(st.text(alphabet="aBİßﬁ™…½e\u0301\u0307ָ शि日Σ ", max_size=30))
-def test_every_letter_of_folded_text_has_a_place_in_the_text(text: str) -> None:
-    folded, places = fold_with_offsets(text)
-    assert len(places) == len(folded) + 1
-    assert list(places) == sorted(places)
-    assert places[-1] == len(text)
-    for letter, at in zip(folded, places, strict=False):
-        assert letter in fold(text[at:]) or letter == "ς"
+def test_every_letter_of_folded_text_has_an_offset_in_the_text(text: str) -> None:
+    folded, offsets = fold_with_offsets(text)
+    assert len(offsets) == len(folded) + 1
+    assert list(offsets) == sorted(offsets)
+    assert offsets[-1] == len(text)
+    for letter, offset in zip(folded, offsets, strict=False):
+        assert letter in fold(text[offset:]) or letter == "ς"
 
 
 def test_the_excerpt_is_cut_around_the_matches() -> None:
@@ -140,7 +137,7 @@ def test_at_the_end_of_a_text_an_excerpt_has_no_less_to_read() -> None:
         (CODE + "It removes what is large and lies in the folder of logs.", True),
     ],
 )
-def test_sentences_are_told_from_code_and_lists_of_names(text: str, well: bool) -> None:
+def test_sentences_are_distinguished_from_code_and_lists_of_names(text: str, well: bool) -> None:
     assert reads_well(text) is well
 
 

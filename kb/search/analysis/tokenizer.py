@@ -244,7 +244,7 @@ class Analyzer:
         self._stems: dict[str, str] = {}
 
     def stem(self, word: str) -> str:
-        """The Snowball (English) stem; "" for a stop word. Words with digits or joints stay whole."""
+        """The Snowball (English) stem; "" for a stop word. Words with digits or joints stay."""
         stem = self._stems.get(word)
         if stem is None:
             stem = self._stems[word] = self._stem(word)

@@ -49,8 +49,9 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 
 
 def load_arrays(path: Path) -> Arrays:
-    """Map ``path`` and return its arrays, read-only. Raises Unavailable when it is not an array file
-    or is cut short.
+    """Map ``path`` and return its arrays, read-only.
+
+    Raises Unavailable when it is not an array file or is cut short.
     """
     try:
         with path.open("rb") as file:

@@ -15,24 +15,22 @@ counts = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 9)).map(Count
 
 
 @given(counts, counts)
-def test_a_cosine_is_a_share_and_the_same_both_ways(one: Counter[str], other: Counter[str]) -> None:
-    found = cosine(tfidf_vector(one, lambda _: 1.5), tfidf_vector(other, lambda _: 1.5))
-    assert 0 <= found <= 1
-    assert found == pytest.approx(
-        cosine(tfidf_vector(other, lambda _: 1.5), tfidf_vector(one, lambda _: 1.5))
-    )
-    assert cosine(
-        tfidf_vector(one, lambda _: 1.5), tfidf_vector(one, lambda _: 1.5)
-    ) == pytest.approx(1.0 if one else 0.0)
+def test_a_cosine_lies_between_0_and_1_and_is_symmetric(
+    left_counts: Counter[str], right_counts: Counter[str]
+) -> None:
+    left, right = (tfidf_vector(counts, lambda _: 1.5) for counts in (left_counts, right_counts))
+    assert 0 <= cosine(left, right) <= 1
+    assert cosine(left, right) == pytest.approx(cosine(right, left))
+    assert cosine(left, left) == pytest.approx(1.0 if left else 0.0)
 
 
-def test_words_that_the_help_centre_says_all_the_time_tell_little(tmp_path: Path) -> None:
+def test_frequent_words_of_the_help_centre_weigh_little(tmp_path: Path) -> None:
     publish(tmp_path, [document(f"doc/{i}", "The press", f"press {i}") for i in range(30)])
-    like = Searcher(tmp_path).likeness
-    jam, press, same = like(
+    likeness = Searcher(tmp_path).likeness
+    jam, press, same = likeness(
         "The press has a jam", ["A jam of paper", "The press is slow", "the PRESS has jams"]
     )
     assert press < jam < same
     assert same == pytest.approx(1.0)
-    assert like("Press", []) == ()
-    assert like("", ["press"]) == (0.0,)
+    assert likeness("Press", []) == ()
+    assert likeness("", ["press"]) == (0.0,)

@@ -42,6 +42,6 @@ def test_stop_words_have_no_stem_and_inflections_share_one() -> None:
 def test_any_text_has_words_and_tokens_lie_inside_it(text: str) -> None:
     for word in index_words(text):
         assert 0 < len(word) <= 64
-    places = [(token.start, token.end) for token in tokens(text)]
-    assert all(0 <= start < end <= len(text) for start, end in places)
-    assert places == sorted(places)
+    ranges = [(token.start, token.end) for token in tokens(text)]
+    assert all(0 <= start < end <= len(text) for start, end in ranges)
+    assert ranges == sorted(ranges)

@@ -44,7 +44,7 @@ def publish(folder: Path) -> Report:
 
 
 def check_answers(searcher: Searcher) -> None:
-    """Suggestions, operators, votes, articles and old addresses are those of the earlier version."""
+    """Suggestions, operators, votes, articles and old addresses are as they were."""
     for question, ids in EXPECTED["suggest"].items():
         audience, _, query = question.partition(": ")
         hits = searcher.suggest(query, audience=audience, limit=5).hits

@@ -11,7 +11,7 @@ def test_plain_words_are_just_words() -> None:
     assert parse_query("error: it's broken").operators == ()
 
 
-def test_operators_are_understood() -> None:
+def test_operators_are_parsed() -> None:
     query = parse_query(
         'install "port in use" -docker title:setup product:"Askfirst Embed" after:2026-01'
     )
@@ -27,12 +27,10 @@ def test_operators_are_understood() -> None:
 
 
 def test_malformed_operators_are_read_as_words_with_a_note() -> None:
-    open_quote = parse_query('say "hello')
-    assert open_quote.operators == ()
-    assert "not closed" in open_quote.notes[0]
-    no_date = parse_query("before:soon")
-    assert no_date.operators == ()
-    assert "before:2026-01-31" in no_date.notes[0]
+    for text in ('say "hello', "before:soon"):
+        query = parse_query(text)
+        assert query.operators == ()
+        assert len(query.notes) == 1
     assert parse_query('- -" : title:').operators == ()
 
 

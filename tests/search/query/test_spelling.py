@@ -19,10 +19,10 @@ def speller(**df: int) -> Speller:
     return Speller(arrays, TermDictionary(arrays, "surface"))
 
 
-def test_a_slip_finds_the_word_that_was_meant() -> None:
-    known = speller(password=9, install=5)
-    for slip in ("pasword", "passwrod", "passsword", "pazsword"):
-        assert known.corrections(slip) == [(1, 1.0)], slip
+def test_a_typo_finds_the_word_that_was_meant() -> None:
+    spelling = speller(password=9, install=5)
+    for typo in ("pasword", "passwrod", "passsword", "pazsword"):
+        assert spelling.corrections(typo) == [(1, 1.0)], typo
 
 
 def test_a_changed_first_letter_weighs_less() -> None:
@@ -36,25 +36,25 @@ def test_a_changed_first_letter_weighs_less() -> None:
 
 
 def test_identifiers_numbers_and_short_words_are_never_corrected() -> None:
-    known = speller(e404=9, port=9, abc=9)
-    assert known.corrections("e405") == []
-    assert known.corrections("abd") == []
+    spelling = speller(e404=9, port=9, abc=9)
+    assert spelling.corrections("e405") == []
+    assert spelling.corrections("abd") == []
 
 
-def test_a_word_of_a_single_document_is_nobodys_correction() -> None:
+def test_a_word_of_a_single_document_is_never_a_correction() -> None:
     assert speller(zephyrion=1).corrections("zephyrian") == []
 
 
 @given(st.text(alphabet="abcd", min_size=1, max_size=8), st.data())
 def test_one_edit_is_symmetric_and_knows_every_single_edit(word: str, data: st.DataObject) -> None:
-    at = data.draw(st.integers(0, len(word) - 1))
+    position = data.draw(st.integers(0, len(word) - 1))
     letter = data.draw(st.sampled_from("abcdx"))
-    swapped = word[:at] + word[at : at + 2][::-1] + word[at + 2 :]
+    before, after = word[:position], word[position + 1 :]
     for other in (
-        word[:at] + word[at + 1 :],
-        word[:at] + letter + word[at:],
-        word[:at] + letter + word[at + 1 :],
-        swapped,
+        before + after,
+        before + letter + word[position:],
+        before + letter + after,
+        before + word[position : position + 2][::-1] + word[position + 2 :],
     ):
         assert is_one_edit(word, other)
         assert is_one_edit(other, word)

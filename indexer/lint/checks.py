@@ -12,6 +12,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 from lxml import html as lxml_html
@@ -228,8 +229,7 @@ def _check_image(article: Document, image: Element, files: _SourceTexts) -> Iter
 
 def _check_sections(article: Document, files: _SourceTexts) -> Iterator[Issue]:
     """Headings without a text, a picture, or a heading of a lower level below them."""
-    followed_by = [*article.sections[1:], None]
-    for section, following in zip(article.sections, followed_by, strict=True):
+    for section, following in zip_longest(article.sections, article.sections[1:]):
         if section.text or not section.path:
             continue
         is_parent = following and following.path[: len(section.path)] == section.path

@@ -51,6 +51,7 @@ def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Issue]:
         ("# A\n\nText.\n\n![image-1.png](i.png)", "alt", 5, "image-1.png"),
         ("# A\n\n![A dog](gone.png)", "image", 3, "gone.png"),
         ("# A\n\n## One\n\n## Two\n\nText.", "empty", 3, "One"),
+        ("---\ntitle: Nothing but a title\n---\n", "empty", 0, ""),
         ("# B\n\nText.", "title", 1, "B"),
         ("---\ntitle: [\n---\n# A\n\nText.", "front-matter", 3, ""),
         ("---\ntitle: A\ndate: 2024-13-45\n---\nText.", "front-matter", 1, "2024-13-45"),

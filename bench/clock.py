@@ -1,4 +1,4 @@
-"""How long does the clock take over one ticket?
+"""CPU time of the SLA clock for one ticket.
 
     python -m bench.clock [--rounds 2000]
 

@@ -1,4 +1,4 @@
-"""Is every acknowledged ticket there after its process was killed?
+"""Tickets after a crash: every acknowledged one must still be there.
 
     python -m bench.crash_tickets [--kills 200] [--writers 3]
 

@@ -1,4 +1,4 @@
-"""What do the queries cost that have killed other engines?
+"""Cost of queries that are known to bring search engines down.
 
     python -m bench.death [--size 5000]
 

@@ -1,4 +1,4 @@
-"""How long after an editor saves a file does search know it, in trees of thousands of files?
+"""Time from saving a file until search shows the change, in trees of thousands of files.
 
     python -m bench.edits [--edits 8] [KIND=PATH ...]
 

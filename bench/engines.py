@@ -1,4 +1,4 @@
-"""How fast is the search beside the engines that one could have picked?
+"""Speed of search compared with other engines.
 
     python -m bench.engines [--sizes 10000 100000] [--queries 300] [--engines tantivy whoosh ...]
 

@@ -1,4 +1,4 @@
-"""What becomes of speed when a help centre grows?
+"""Speed of search by the size of the help centre.
 
     python -m bench.growth [--sizes 1000 10000 100000 1000000] [--queries 300] [--svg
     bench/growth.svg]
@@ -91,9 +91,14 @@ def measured(size: int, count: int) -> dict[str, Any]:
         lexical = timed(lambda text: find(partition, text, prefix=True), texts)
         closer = timed(lambda text: look(partition, text), texts)
         return {
-            "size": size, "lexical": _percentiles(lexical), "closer": _percentiles(closer), "build_s": built_s,
-            "mb": part.stat().st_size / 1e6, "open_ms": open_ms, "private_mb": private_mb() - before,
-        }  # fmt: skip
+            "size": size,
+            "lexical": _percentiles(lexical),
+            "closer": _percentiles(closer),
+            "build_s": built_s,
+            "mb": part.stat().st_size / 1e6,
+            "open_ms": open_ms,
+            "private_mb": private_mb() - before,
+        }
 
 
 def look(partition: Partition, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Does anything hidden change one byte of an answer?
+"""Influence of hidden documents on public answers: there must be none.
 
     python -m bench.influence [--pairs 1000] [--seed 1]
 
@@ -90,11 +90,18 @@ def alike(dice: random.Random) -> bool:
 def _document(dice: random.Random, number: int) -> Document:
     kind, audience = dice.choice(list(DocumentKind)), dice.choice(AUDIENCES)
     return Document(
-        f"{kind}/{number}", kind, _text(dice, 4), (Section("", (), _text(dice, 12)),), audience=audience,
-        product=dice.choice(("", "Alpha", audience)), versions=dice.choice(((), ("9.1.9",))), tags=(audience,),
-        language=dice.choice(("", "en", "ja")), updated=dice.choice((None, dt.date(2026, 1, dice.randint(1, 28)))),
+        f"{kind}/{number}",
+        kind,
+        _text(dice, 4),
+        (Section("", (), _text(dice, 12)),),
+        audience=audience,
+        product=dice.choice(("", "Alpha", audience)),
+        versions=dice.choice(((), ("9.1.9",))),
+        tags=(audience,),
+        language=dice.choice(("", "en", "ja")),
+        updated=dice.choice((None, dt.date(2026, 1, dice.randint(1, 28)))),
         solved=dice.choice((True, False)) if kind is DocumentKind.FORUM else None,
-    )  # fmt: skip
+    )
 
 
 def _ticket(dice: random.Random, documents: list[Document]) -> ResolvedTicket:

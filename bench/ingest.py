@@ -1,5 +1,4 @@
-"""How fast are files read and published, in how much memory, and how well are pages stripped of
-their chrome?
+"""Indexing: speed, memory, and the quality of the text that is extracted from pages.
 
     python -m bench.ingest [--files 10000] [--pages 120]
 

@@ -1,4 +1,4 @@
-"""How long do the parts of a suggestion take, in CPU ms?
+"""CPU time of the parts of a suggestion.
 
     python -m bench.lexical [--sizes 10000 100000] [--queries 400]
     python -m bench.lexical PART.arrays QUERIES.json-text

@@ -1,4 +1,4 @@
-"""How long does a suggestion take, in process and over HTTP?
+"""Latency of suggestions, in process and over HTTP.
 
     python -m bench.suggest [--sizes 1000 10000 100000] [--queries 500]
     python -m bench.suggest DATA QUERIES.json-text

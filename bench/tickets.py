@@ -1,4 +1,4 @@
-"""How fast is the desk with a million tickets?
+"""Speed of the ticket desk with a million tickets.
 
     python -m bench.tickets [--tickets 1000000] [--seconds 60] [--data FOLDER]
 

@@ -1,4 +1,4 @@
-"""How do the pictures in content/images come about? `python -m tests.screenshots` takes them anew.
+"""The pictures in content/images: `python -m tests.screenshots` takes them again.
 
 It serves the built-in help centre from a folder of its own, files three tickets as the demo's
 people, and photographs what the articles describe. Needs a Chromium, as ``tests/browser`` does. Not

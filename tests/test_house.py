@@ -215,15 +215,12 @@ STILL: dict[str, frozenset[str]] = {
     ),
     "python lines": frozenset(
         {
-            "bench",
             "kb/jobs",
             "kb/people",
             "kb/search",
             "kb/search/index",
             "kb/search/kernels",
             "kb/search/scoring",
-            "kb/sla",
-            "tests/browser",
             "tests/indexer",
             "tests/jobs",
             "tests/search",
@@ -267,11 +264,9 @@ STILL: dict[str, frozenset[str]] = {
     ),
     "docstrings": frozenset(
         {
-            "bench",
             "kb/analytics",
             "kb/database",
             "kb/people",
-            "tests",
             "tests/search",
             "webapp",
             "webapp/agent",

@@ -189,7 +189,7 @@ def _ics(
         return ()
     if len(data) > MAX_ICS_BYTES:
         table.wrong(
-            f"{name!r} is larger than {MAX_ICS_BYTES // 1_000_000} MB. Keep only the closures in it.",
+            f"{name!r} is larger than {MAX_ICS_BYTES // 1_000_000} MB. Keep only the closures.",
             "ics",
         )
         return ()

@@ -161,8 +161,8 @@ class _History:
         )
 
     def measure(self, level: Level, at: int, budget: Budget) -> tuple[Hours, int, Hours | None]:
-        """The hours on which ``budget`` counts from ``at``, its seconds, and the hours to whose next
-        opening a budget of business days moves on.
+        """The hours on which ``budget`` counts from ``at``, its seconds, and the hours to whose
+        next opening a budget of business days moves on.
         """
         if (
             len(self.versions) == 1 and budget.unit is Unit.OPEN_TIME

@@ -149,7 +149,7 @@ def _level(key: str, table: TomlTable, calendars: Collection[str]) -> Level:
     goals = {field: _budget(table, field) for field in _GOALS}
     if not any(field in table.data for field in _GOALS):
         table.wrong(
-            f'{table.name} has no SLA target. Add a first_response, or "" if it has none on purpose.'
+            f'{table.name} has no SLA target. Add a first_response, or "" for none on purpose.'
         )
     return Level(
         key=key,

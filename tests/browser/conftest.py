@@ -27,7 +27,9 @@ MOMENT = 60_000  # ms in which anything comes about: the machine may be busy
 expect.set_options(timeout=MOMENT)
 #: Tells every breach of the content security policy to the test.
 WATCH = """window.breaches = [];
-addEventListener('securitypolicyviolation', (e) => window.breaches.push(`${e.violatedDirective} ${e.blockedURI}`));"""
+addEventListener("securitypolicyviolation", (event) => {
+  window.breaches.push(`${event.violatedDirective} ${event.blockedURI}`);
+});"""
 #: The pages' own patience with an answer is as long as the tests'.
 PATIENT = """{ const timer = setTimeout;
 window.setTimeout = (run, wait, ...rest) => timer(run, wait === 4000 ? 60000 : wait, ...rest);
@@ -58,8 +60,10 @@ class Site:
 
     def page(self) -> str:
         return f"""<!doctype html><html lang="en"><title>Shop</title><body>
-<form action="/sent" method="get"><label for="subject">Subject</label><input id="subject" name="subject">
-<button>Send</button></form><script src="{self.portal}/embed.js" data-input="#subject" defer></script></body></html>"""
+<form action="/sent" method="get">
+<label for="subject">Subject</label><input id="subject" name="subject"><button>Send</button>
+</form>
+<script src="{self.portal}/embed.js" data-input="#subject" defer></script></body></html>"""
 
 
 @pytest.fixture(scope="session")

@@ -139,8 +139,9 @@ def test_the_form_in_each_of_its_states(visit: Door, width: int, dark: bool) -> 
 CLIPPED = """() => [...document.querySelectorAll("select")].filter((select) => {
   const pen = document.createElement("canvas").getContext("2d"), style = getComputedStyle(select);
   pen.font = style.font;
-  const longest = Math.max(...[...select.options].map((option) => pen.measureText(option.text).width));
-  return longest > select.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight) - 16;
+  const widths = [...select.options].map((option) => pen.measureText(option.text).width);
+  const padding = parseFloat(style.paddingLeft) + parseFloat(style.paddingRight);
+  return Math.max(...widths) > select.clientWidth - padding - 16;
 }).map((select) => select.name)"""  # 16 pixels for the arrow
 
 

@@ -52,7 +52,8 @@ def house(tmp_path: Path) -> Path:
 def portal(house: Path) -> Iterator[Served]:
     port = free_port()
     with (house / "log").open("w") as log:
-        arguments = command("--demo", "--port", str(port), "--with-worker")
+        # One server process, since each costs processor seconds before it answers.
+        arguments = command("--demo", "--port", str(port), "--workers", "1", "--with-worker")
         server = subprocess.Popen(
             arguments, env=environment(house), stdout=log, stderr=log, text=True
         )

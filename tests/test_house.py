@@ -201,7 +201,6 @@ STILL: dict[str, frozenset[str]] = {
         {
             "kb/analytics",
             "kb/people",
-            "kb/search",
             "kb/search/index",
             "kb/search/kernels",
             "kb/search/scoring",

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from kb.errors import Unavailable
 from kb.search.analysis.passages import split_passages
@@ -33,7 +34,8 @@ def document(
     **more: object,
 ) -> Document:
     sections = (Section("", (), text),) if text else ()
-    return Document(document_id, kind, title, sections, audience=audience, **more)  # type: ignore[arg-type]  # fields by name
+    fields: dict[str, Any] = {**more}
+    return Document(document_id, kind, title, sections, audience=audience, **fields)
 
 
 ARTICLES = (

@@ -142,7 +142,8 @@ def test_sentences_are_distinguished_from_code_and_lists_of_names(text: str, wel
 
 
 @given(
-    st.text(max_size=2000), st.lists(st.text(alphabet="abé日", min_size=1, max_size=3), max_size=4)
+    st.text(max_size=2000),
+    st.lists(st.text(alphabet="abé日", min_size=1, max_size=3), max_size=4),
 )
 def test_spans_lie_in_range_in_order_and_apart(text: str, stems: list[str]) -> None:
     shown, spans = excerpt(text, matches(*stems))

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from kb.ids import document_key
 from kb.search import weights
+from kb.search.array_types import Pointers
 from kb.search.build.forward_index import DocumentFacts, ForwardIndex, TextEnds, as_int32
 from kb.search.build.reuse import find_reuse
 from kb.search.documents import DOCUMENT_KINDS
@@ -26,7 +27,7 @@ from kb.search.index.embeddings import pack_embeddings
 from kb.search.index.latent_topics import pack_latent_topics
 from kb.search.index.prefix_postings import pack_prefixes
 from kb.search.index.previous import PreviousPartition
-from kb.search.index.spill import Columns, Pointers, Spill, SpilledArray, blocks
+from kb.search.index.spill import Columns, Spill, SpilledArray, blocks
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.index.title_ngrams import pack_title_ngrams
 from kb.search.index.title_text import pack_title_text

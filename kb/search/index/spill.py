@@ -19,10 +19,10 @@ import numpy as np
 import numpy.typing as npt
 from numpy.typing import NDArray
 
+from kb.search.array_types import Pointers
 from kb.search.kernels.ranges import positions_of
 
 Numbers = NDArray[Any]  # of the type that the array was made for
-Pointers = NDArray[np.int64]  # [lists + 1], where each list begins, and where the last one ends
 
 #: Bytes of an array that stay in memory.
 MAX_IN_MEMORY = 4 * 1024 * 1024

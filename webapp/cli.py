@@ -1,7 +1,7 @@
 """`kb serve`: starts the portal.
 
-Checks first what can be checked (settings, port, data folder, policies), so that a mistake is one
-sentence and not a log; then hands over to the server. It does not index: that is `kb index`.
+Settings, port, data folder and policies are checked first, so that a mistake is one sentence and
+not a log. Then the server takes over. It does not index: `kb index` does.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ from kb.settings import Settings, load_settings
 from webapp.context import utc_now
 from webapp.security.guard import kept_key
 
-WORKER_ENDS = 15.0  # seconds in which the worker beside the portal may end what it does
-THREADS = 4  # requests at once in each server process
+WORKER_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job
+THREADS = 4  # concurrent requests in each server process
 
 
 @click.command()
 @click.option(
     "--demo",
     is_flag=True,
-    help="Create demo accounts and show their sign-ins; never on a real portal.",
+    help="Create demo accounts and show their passwords; never on a real portal.",
 )
 @click.option("--host", help="The address to listen on (KB_HOST).")
 @click.option("--port", help="The port to listen on (KB_PORT).")
@@ -47,7 +47,7 @@ THREADS = 4  # requests at once in each server process
 @click.option(
     "--with-worker",
     is_flag=True,
-    help="Run one `kb worker` beside it, for as long as the portal runs.",
+    help="Also run one `kb worker`, for as long as the portal runs.",
 )
 def serve(
     demo: bool,
@@ -66,32 +66,29 @@ def serve(
     sign_ins = prepare(settings)
     _hand_over(settings)
     _greet(settings, sign_ins)
-    with _beside() if with_worker else contextlib.nullcontext():
+    with _worker() if with_worker else contextlib.nullcontext():
         _run(settings)
 
 
 def _address(settings: Settings) -> str:
-    """Where people reach a portal that nobody gave a public address: at the port it really listens
-    on.
-    """
+    """The public address; without a configured one, the port that the server listens on."""
     if "KB_BASE_URL" in os.environ or "KB_BASE_URL_FILE" in os.environ:
         return settings.base_url
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host  # noqa: S104 - compared, not bound
-    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
+    everywhere = ("0.0.0.0", "::", "")  # noqa: S104 - compared, not bound
+    host = "127.0.0.1" if settings.host in everywhere else settings.host
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def check_port(host: str, port: int) -> None:
-    """Raises Unavailable or Misconfigured, saying what to change, when the address cannot be
-    listened on.
-    """
+    """Raises Unavailable or Misconfigured when the server could not listen at the address."""
     try:
-        family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, _, _, _, socket_address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(place)
+            probe.bind(socket_address)
     except socket.gaierror as error:
         raise Misconfigured(
-            f"KB_HOST: {host} is no address of this machine; 127.0.0.1 always works."
+            f"KB_HOST: {host} is not an address of this machine. 127.0.0.1 always works."
         ) from error
     except OSError as error:
         raise _port_problem(host, port, error) from error
@@ -100,23 +97,21 @@ def check_port(host: str, port: int) -> None:
 def _port_problem(host: str, port: int, error: OSError) -> Misconfigured | Unavailable:
     if error.errno == errno.EADDRINUSE:
         return Unavailable(
-            f"Port {port} on {host} is taken by another program; stop that, or choose another: "
-            f"KB_PORT={port + 1}."
+            f"Port {port} on {host} is in use by another program. Stop that program, or choose "
+            f"another port: KB_PORT={port + 1}."
         )
     if error.errno == errno.EACCES:
         return Misconfigured(
-            f"Port {port} needs more rights than this user has; choose one from 1024 on: "
-            f"KB_PORT=8000."
+            f"Port {port} needs more privileges than this user has. Choose a port from 1024: "
+            "KB_PORT=8000."
         )
     return Misconfigured(
-        f"{host}:{port} cannot be listened on ({error.strerror}); check KB_HOST and KB_PORT."
+        f"Cannot listen on {host}:{port} ({error.strerror}). Check KB_HOST and KB_PORT."
     )
 
 
 def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
-    """The data folder, the signing key, the ticket store at its newest form and, for a demo, its
-    people.
-    """
+    """Creates the data folder, the signing key and the database; for a demo, its accounts."""
     make_folder(settings.data)
     kept_key(settings.data)
     centre = HelpCentre.open(settings)
@@ -128,7 +123,7 @@ def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
 
 
 def make_folder(data: Path) -> None:
-    """Readable by the owner only: tickets are nobody else's business. Raises Misconfigured."""
+    """Creates the folder for its owner only, since tickets are private. Raises Misconfigured."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = data / f".writable.{os.getpid()}"
@@ -136,13 +131,13 @@ def make_folder(data: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise Misconfigured(
-            f"KB_DATA: {data} cannot be written ({error.strerror}); give a folder that can."
+            f"KB_DATA: {data} is not writable ({error.strerror}). Choose a writable folder."
         ) from error
 
 
 def _hand_over(settings: Settings) -> None:
-    """The workers read the environment; give them what the options said, and absolute folders."""
-    told = {
+    """Puts the options into the environment, which the server processes read."""
+    variables = {
         "KB_HOST": settings.host,
         "KB_PORT": str(settings.port),
         "KB_WORKERS": str(settings.workers),
@@ -150,16 +145,16 @@ def _hand_over(settings: Settings) -> None:
         "KB_BASE_URL": settings.base_url,
         "KB_DEMO": "yes" if settings.demo else "no",
     }
-    for name, text in told.items():
+    for name, text in variables.items():
         os.environ.pop(f"{name}_FILE", None)
         os.environ[name] = text
 
 
 @contextlib.contextmanager
-def _beside() -> Iterator[None]:
-    """A worker that ends when its standard input does: with us, however we end."""
+def _worker() -> Iterator[None]:
+    """A worker that ends when its standard input closes: with this process, however that ends."""
     command = [sys.executable, "-P", "-m", "kb", "worker", "--attached"]
-    # A Ctrl-C in the terminal is for the server alone, which then ends its worker in order.
+    # Ctrl-C in the terminal reaches the server alone, which then stops its worker.
     worker = subprocess.Popen(  # noqa: S603 - our own program
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
     )
@@ -169,7 +164,7 @@ def _beside() -> Iterator[None]:
         if worker.stdin is not None:
             worker.stdin.close()
         try:
-            worker.wait(WORKER_ENDS)
+            worker.wait(WORKER_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             worker.kill()
             worker.wait()
@@ -180,19 +175,18 @@ def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:
         f"\n  {settings.portal_name} is at  {click.style(settings.base_url, bold=True)}\n", err=True
     )
     if sign_ins:
-        width = max(len(one.email) for one in sign_ins)
-        secret = max(len(one.password) for one in sign_ins)
-        click.echo("  Demo sign-ins (address, password, who that is):", err=True)
-        for one in sign_ins:
-            click.echo(f"    {one.email:<{width}}  {one.password:<{secret}}  {one.what}", err=True)
+        emails = max(len(account.email) for account in sign_ins)
+        passwords = max(len(account.password) for account in sign_ins)
+        click.echo("  Demo accounts (e-mail, password, role):", err=True)
+        for account in sign_ins:
+            columns = f"{account.email:<{emails}}  {account.password:<{passwords}}  {account.what}"
+            click.echo(f"    {columns}", err=True)
         click.echo("", err=True)
-    click.echo("  Ctrl-C stops it.\n", err=True)
+    click.echo("  Press Ctrl-C to stop.\n", err=True)
 
 
 def _run(settings: Settings) -> None:
-    """The server; it drains what is under way when told to stop. Exit 0 after Ctrl-C, 1 when a
-    worker died.
-    """
+    """Serves until stopped, then finishes open requests. Exit code 0, or 1 when a process died."""
     from granian import Granian
     from granian.constants import Interfaces
     from granian.log import LogLevels
@@ -215,34 +209,37 @@ def _run(settings: Settings) -> None:
 
 
 def _load(target: str) -> Flask:
-    """The application, in a worker. A forked worker keeps our handlers while it starts: it would
-    swallow the word to stop, and hang until it is killed; so until it serves, that word ends it."""
+    """The application, in a server process.
+
+    A forked process keeps our signal handlers while it starts: it would swallow SIGTERM and hang
+    until it is killed. Until it serves, SIGTERM therefore ends it.
+    """
     del target
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    said = ""
+    reported = ""
     while True:
         try:
             from webapp.wsgi import app
-        # as when a file is half saved just now; a worker that ended would end the server
         except KbError as error:
-            if error.sentence != said:
-                said = error.sentence
+            # A file may be half saved just now. A process that ended would end the server.
+            if error.sentence != reported:
+                reported = error.sentence
                 click.echo(
-                    f"A server process cannot start, and tries again every second: {said}", err=True
+                    f"A server process cannot start; retrying every second: {reported}", err=True
                 )
             time.sleep(1)
         else:
-            if said:
+            if reported:
                 click.echo("The server process has started.", err=True)
             return app
 
 
 def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:
-    """Take a signal in this process alone, from now on.
+    """Handles a signal in this process alone from now on.
 
-    Ctrl-C in a terminal reaches every process at once, and a worker that is told to stop twice, or
-    while it starts, hangs until it is killed. A blocked signal stays blocked in the processes that
-    are started later; here a thread waits for it, and the workers are told once, by us.
+    Ctrl-C in a terminal reaches every process at once, and a server process that gets it twice, or
+    while it starts, hangs until it is killed. A blocked signal stays blocked in processes that are
+    started later; here a thread waits for it, and the server stops its processes once.
     """
 
     def wait() -> None:
@@ -250,8 +247,8 @@ def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:
             signal.sigwait({number})
             handle()
 
-    # multiprocessing starts this helper before its first worker, and unblocks SIGINT and SIGTERM
-    # when it has: so now.
+    # multiprocessing starts this helper before its first process and then unblocks SIGINT and
+    # SIGTERM: so start it before blocking.
     resource_tracker.ensure_running()
     signal.pthread_sigmask(signal.SIG_BLOCK, {number})
     threading.Thread(target=wait, daemon=True).start()

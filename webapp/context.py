@@ -1,7 +1,7 @@
-"""What does every view need to know: the centre, the time, and who is asking?
+"""What every view needs of the request: the centre, the time, the person, the audience, the zone.
 
-Small accessors over Flask's application and request; no rules. The clock is a value of the
-application, so that a test can say what time it is.
+Accessors over Flask's application and request objects, without rules. The clock is a value of the
+application, so that a test can set the time.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def utc_now() -> dt.datetime:
 
 
 def centre() -> HelpCentre:
-    """The same one for the whole of a request, whatever changes meanwhile."""
+    """The help centre, the same one throughout a request."""
     if "centre" not in g:
         g.centre = current_app.extensions[EXTENSION]
     return cast("HelpCentre", g.centre)
 
 
 def renew() -> None:
-    """Before a request: what editors of the policies have changed since the last one."""
-    known = cast("HelpCentre", current_app.extensions[EXTENSION])
-    fresh = known.renewed(now())
-    if fresh is not known:
-        current_app.extensions[EXTENSION] = fresh
+    """Before a request: picks up policies that were edited since the last one."""
+    current = cast("HelpCentre", current_app.extensions[EXTENSION])
+    renewed = current.renewed(now())
+    if renewed is not current:
+        current_app.extensions[EXTENSION] = renewed
 
 
 def settings() -> Settings:
@@ -50,14 +50,14 @@ def settings() -> Settings:
 
 
 def now() -> dt.datetime:
-    """The application's clock, read once a request, so that one page tells one time."""
+    """The application's clock, read once per request, so that a page shows one time."""
     if "now" not in g:
         g.now = cast("Clock", current_app.config["CLOCK"])()
     return cast("dt.datetime", g.now)
 
 
 def person() -> Person | None:
-    """Who is signed in; looked up once a request."""
+    """The person who is signed in, looked up once per request."""
     if "person" not in g:
         token = session.get("token")
         g.person = centre().accounts.person(token, now=now()) if token else None
@@ -65,8 +65,9 @@ def person() -> Person | None:
 
 
 def asker() -> Person | None:
-    """As ``person``, but nobody while the ticket store cannot be read: pages, search and
-    suggestions go on without.
+    """As ``person``, but None while the database cannot be read.
+
+    Articles, search and suggestions work without it.
     """
     try:
         return None if "unreadable" in g else person()
@@ -76,41 +77,38 @@ def asker() -> Person | None:
 
 
 def audience() -> str:
-    """Which documents the asker may see. A request from another site carries no cookie and is the
-    public's.
+    """Which documents the asker may see.
+
+    A request from another site carries no cookie, so its audience is the public.
     """
-    someone = asker()
-    return someone.audience if someone else PUBLIC
+    viewer = asker()
+    return viewer.audience if viewer else PUBLIC
 
 
 def language() -> str:
-    """The language to read in: ``language`` in the address, else the browser's first; "" for none
-    in particular.
-    """
-    asked = request.args.get("language", "") or next(
-        (tag for tag, _ in request.accept_languages), ""
-    )
-    return (
-        asked if len(asked) <= 35 and asked.replace("-", "").isalnum() else ""
-    )  # BCP 47: 35 are enough for any tag
+    """The reader's language: ``language`` in the address, else the browser's first, else ""."""
+    preferred = next((tag for tag, _ in request.accept_languages), "")
+    tag = request.args.get("language", "") or preferred
+
+    # BCP 47 (RFC 5646, 4.4.1): 35 characters hold any tag.
+    return tag if len(tag) <= 35 and tag.replace("-", "").isalnum() else ""
 
 
 def visitor() -> str:
-    """A random name for this browser session, for votes: it says nothing about the person."""
-    someone = person()
-    if someone:
-        return f"person:{someone.id}"
+    """Who votes: the person, or a random name for this browser session."""
+    voter = person()
+    if voter:
+        return f"person:{voter.id}"
     if "visitor" not in session:
         session["visitor"] = secrets.token_urlsafe(12)
     return f"visitor:{session['visitor']}"
 
 
 def zone() -> ZoneInfo:
-    """The zone to show times in: the person's, else what the browser said in ``zone``, else UTC."""
-    someone = asker()
-    return zone_named(
-        someone.zone if someone else request.values.get("zone", "") or session.get("zone", "")
-    )
+    """The zone to show times in: the person's, else what the browser sent in ``zone``, else UTC."""
+    viewer = asker()
+    sent = request.values.get("zone", "") or session.get("zone", "")
+    return zone_named(viewer.zone if viewer else sent)
 
 
 def zone_named(name: str) -> ZoneInfo:

@@ -1,15 +1,17 @@
-"""How is a failure told?
+"""Failures, as one sentence on a page or as an RFC 9457 problem document.
 
-One shape: a sentence for the person on an HTML page, or the same as RFC 9457
-``application/problem+json`` for programs. Expected failures are ``KbError``s and say so themselves;
-anything else is logged and told in one sentence.
+Expected failures are ``KbError``s, which carry their sentence, code and HTTP status. Failures that
+only HTTP knows have a row in ``HTTP_PROBLEMS``. Everything else is logged with its traceback and
+answered with status 500.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, g, json, make_response, render_template, request
@@ -22,36 +24,74 @@ from webapp.context import asker
 
 LOG = logging.getLogger("askfirst.portal")
 
-#: HTTP status -> (title, sentence) for failures that no KbError describes.
-SENTENCES: dict[int, tuple[str, str]] = {
-    400: (
-        "This request could not be read",
-        "Something in the request is malformed; go back and try again.",
-    ),
-    401: ("Please sign in", "This page is for people who are signed in."),
-    403: ("Not for you", "You may not see this page."),
-    404: (
-        "Nothing here",
-        "There is no page at this address; search for it, or start from the home page.",
-    ),
-    405: ("Not this way", "This address cannot be used like that; go back and try again."),
-    409: ("That does not fit", "Something changed meanwhile; reload the page and look again."),
-    413: (
-        "Too large",
-        "What you sent is too large; send smaller or fewer files, and a very long text as a file.",
-    ),
-    415: ("Unknown format", "Send the request as application/json."),
-    422: ("Something needs another look", "Some of what you sent cannot be used as it is."),
-    429: ("A little slower, please", "That was too much at once; wait a moment and try again."),
-    500: (
-        "That was our fault",
-        "Something went wrong on our side; it is logged. Try again in a moment.",
-    ),
-    503: ("Back in a moment", "A part of the portal is not ready; try again in a moment."),
-}
 
-NOTHING_SAVED = (
-    "A part of the portal is not ready or very busy; nothing was saved. Try again in a moment."
+class HttpProblem(NamedTuple):
+    """``code`` is part of the API; ``title`` and ``sentence`` are for people."""
+
+    code: str
+    title: str
+    sentence: str
+
+
+HTTP_PROBLEMS: Mapping[int, HttpProblem] = MappingProxyType(
+    {
+        400: HttpProblem(
+            "this-request-could-not-be-read",
+            "Bad request",
+            "The request is malformed. Go back and try again.",
+        ),
+        401: HttpProblem("please-sign-in", "Sign in required", "Sign in to see this page."),
+        403: HttpProblem("not-for-you", "Access denied", "You don’t have access to this page."),
+        404: HttpProblem(
+            "nothing-here",
+            "Page not found",
+            "There is no page at this address. Search for it, or start at the help centre.",
+        ),
+        405: HttpProblem(
+            "not-this-way",
+            "Method not allowed",
+            "This address does not accept such a request. Go back and try again.",
+        ),
+        409: HttpProblem(
+            "that-does-not-fit",
+            "Conflict",
+            "Something has changed in the meantime. Reload the page and try again.",
+        ),
+        413: HttpProblem(
+            "too-large",
+            "Too large",
+            "The upload is too large. Send fewer or smaller files, and attach long text as a file.",
+        ),
+        415: HttpProblem(
+            "unknown-format", "Unsupported format", "Send the request as application/json."
+        ),
+        422: HttpProblem(
+            "something-needs-another-look", "Invalid input", "Some of the values are not valid."
+        ),
+        429: HttpProblem(
+            "a-little-slower,-please",
+            "Too many requests",
+            "You have sent too many requests. Wait a moment and try again.",
+        ),
+        500: HttpProblem(
+            "that-was-our-fault",
+            "Something went wrong",
+            "An error occurred on our side and was logged. Try again in a moment.",
+        ),
+        503: HttpProblem(
+            "back-in-a-moment",
+            "Temporarily unavailable",
+            "The portal is not ready to answer this. Try again in a moment.",
+        ),
+    }
+)
+
+NOT_SAVED = "The portal is very busy or not ready. Nothing was saved. Try again in a moment."
+UNKNOWN_HOST = (
+    "This portal does not answer to this host name. The operator can set KB_BASE_URL to it."
+)
+EXPIRED_PAGE = (
+    "The page was open for too long, or cookies are off. Reload the page and send it again."
 )
 
 
@@ -63,50 +103,46 @@ def register(app: Flask) -> None:
 
 
 def of_kb_error(error: KbError) -> Response:
-    """An expected failure, told as it tells itself."""
-    sentence = told(error)
+    sentence = public_sentence(error)
     fields = getattr(error, "fields", None) or ({error.field: sentence} if error.field else {})
+
     response = problem(error.status, sentence, code=error.code, fields=fields)
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     if error.status == 415:
-        response.headers["Accept"] = (
-            "application/json"  # what would have been read (RFC 9110, 15.5.16)
-        )
+        # What would have been read (RFC 9110, 15.5.16).
+        response.headers["Accept"] = "application/json"
     return response
 
 
-def told(error: KbError) -> str:
-    """The sentence for whoever asks. The cause of a failure of ours names paths and commands: staff
-    and the log get it, everybody else a plain sentence."""
+def public_sentence(error: KbError) -> str:
+    """The sentence for the person who asked.
+
+    The cause of a failure of ours names paths and commands: it goes to staff and to the log.
+    """
     if error.status < 500:
         return error.sentence
+
     LOG.error("%s on %s: %s", error.code, request.path, error.sentence)
-    someone = asker()
-    if someone and someone.is_staff:
+    person = asker()
+    if person and person.is_staff:
         return error.sentence
-    return NOTHING_SAVED if request.method == "POST" else SENTENCES[503][1]
+    return NOT_SAVED if request.method == "POST" else HTTP_PROBLEMS[503].sentence
 
 
 def of_csrf(error: CSRFError) -> Response:
     LOG.info("form token refused on %s: %s", request.path, error.description)
-    return problem(
-        400,
-        "The page had been open too long or cookies are off; reload it and send it again.",
-        code="csrf",
-    )
+    return problem(400, EXPIRED_PAGE, code="csrf")
 
 
 def _of_http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return make_response(error.get_response())
-    title, sentence = SENTENCES.get(status, SENTENCES[500 if status >= 500 else 400])
-    if status == 400 and request.routing_exception is error:
-        sentence = (
-            "This portal does not answer to that host name; the operator can set KB_BASE_URL to it."
-        )
-    response = problem(status, sentence, code=title.lower().replace(" ", "-"))
+
+    row = _http_problem(status)
+    unknown_host = status == 400 and request.routing_exception is error
+    response = problem(status, UNKNOWN_HOST if unknown_host else row.sentence, code=row.code)
     for name, value in error.get_headers():
         if name.lower() in ("allow", "retry-after"):
             response.headers[name] = value
@@ -115,27 +151,33 @@ def _of_http(error: HTTPException) -> Response:
 
 def _of_anything(error: Exception) -> Response:
     LOG.exception("unexpected failure on %s %s", request.method, request.path, exc_info=error)
-    return problem(500, SENTENCES[500][1], code="internal")
+    return problem(500, HTTP_PROBLEMS[500].sentence, code="internal")
+
+
+def _http_problem(status: int) -> HttpProblem:
+    return HTTP_PROBLEMS.get(status, HTTP_PROBLEMS[500 if status >= 500 else 400])
 
 
 def problem(
-    status: int, sentence: str, *, code: str, fields: dict[str, str] | None = None
+    status: int, sentence: str, *, code: str, fields: Mapping[str, str] | None = None
 ) -> Response:
     """The failure as JSON for programs, as a page for people."""
-    title = SENTENCES.get(status, SENTENCES[500 if status >= 500 else 400])[0]
+    title = _http_problem(status).title
     if wants_json():
-        return _json(status, sentence, code=code, title=title, fields=fields or {})
+        return _problem_document(status, sentence, code=code, title=title, fields=fields or {})
+
     try:
-        facts = {
-            "status": status,
-            "title": title,
-            "sentence": sentence,
-            "typed": _typed(),
-            "back": _back(),
-        }
-        page = render_template("shared/problem.html", **facts)
+        page = render_template(
+            "shared/problem.html",
+            status=status,
+            code=code,
+            title=title,
+            sentence=sentence,
+            typed=_typed_text(),
+            back=_referring_page(),
+        )
     except Exception:
-        # The page itself needs what is broken (an untrusted host, the store): say it plainly.
+        # The page itself needs what is broken (an untrusted host, the database): plain text then.
         LOG.debug("the problem page could not be rendered", exc_info=True)
         g.person = None
         return make_response(
@@ -144,25 +186,19 @@ def problem(
     return make_response(page, status)
 
 
-def _typed() -> str:
-    """The words of a form that was refused, to be given back; nothing when the form itself cannot
-    be read.
-    """
-    names = (
-        ("body", "description", "reason")
-        if request.endpoint == "tickets.reopen"
-        else ("body", "description")
-    )
+def _typed_text() -> str:
+    """The text of a refused form, to give it back; empty when the form cannot be read."""
+    names = ["body", "description"]
+    if request.endpoint == "tickets.reopen":
+        names.append("reason")
     try:
-        return next((words for name in names if (words := request.form.get(name, ""))), "")
+        return next((text for name in names if (text := request.form.get(name, ""))), "")
     except HTTPException:
         return ""
 
 
-def _back() -> str:
-    """The page of ours that a refused form stood on; empty when the browser does not say, or it was
-    another site's.
-    """
+def _referring_page() -> str:
+    """The page of this portal that a refused form stood on; empty for any other origin."""
     if request.method in ("GET", "HEAD"):
         return ""
     parts = urlsplit(request.referrer or "")
@@ -170,8 +206,10 @@ def _back() -> str:
     return f"/{parts.path.lstrip('/')}{query}" if parts.netloc == request.host else ""
 
 
-def _json(status: int, sentence: str, *, code: str, title: str, fields: dict[str, str]) -> Response:
-    shape: dict[str, Any] = {
+def _problem_document(
+    status: int, sentence: str, *, code: str, title: str, fields: Mapping[str, str]
+) -> Response:
+    document: dict[str, Any] = {
         "type": f"urn:askfirst:problem:{code}",
         "title": HTTPStatus(status).phrase if status in tuple(HTTPStatus) else title,
         "status": status,
@@ -180,12 +218,12 @@ def _json(status: int, sentence: str, *, code: str, title: str, fields: dict[str
         "instance": request.path,
     }
     if fields:
-        shape["fields"] = fields
-    return make_response(json.dumps(shape), status, {"Content-Type": "application/problem+json"})
+        document["fields"] = dict(fields)
+    return make_response(json.dumps(document), status, {"Content-Type": "application/problem+json"})
 
 
 def wants_json() -> bool:
-    """The API speaks JSON always; a page does when a script of ours asks for it."""
+    """The API always answers with JSON; a page does when one of our scripts asks for it."""
     if request.path.startswith("/api/"):
         return True
     best = request.accept_mimetypes.best_match(
@@ -194,6 +232,6 @@ def wants_json() -> bool:
     return best == "application/json"
 
 
-def logging_as(settings: Settings) -> None:
-    """Levels of our own logger; the server keeps its own."""
+def set_log_level(settings: Settings) -> None:
+    """The level of the portal's own logger; the server keeps its own."""
     LOG.setLevel(settings.log_level)

@@ -1,8 +1,8 @@
-"""Which queries did visitors mean, and when are they written down?
+"""Counts the queries that visitors meant, for the editors' list of top queries.
 
-Settled queries of this process, kept for a moment and saved together: a search never waits for the
-ticket store, and a title that was typed on is counted once. What is not saved when the process dies
-is lost; it was only counted.
+Queries are held in this process for a moment and saved together, so that a search never waits for
+the database and a title that is still being typed counts once. A process that dies loses the
+queries it holds: they are statistics only.
 """
 
 from __future__ import annotations
@@ -18,72 +18,72 @@ from webapp.context import audience, centre, now
 from webapp.problems import LOG
 
 EXTENSION = "askfirst.queries"
-#: A settled query that is the beginning of the next one within this time was not meant yet.
+#: A query that is the beginning of the next one within this time was still being typed.
 TYPING = dt.timedelta(seconds=10)
 HELD = dt.timedelta(seconds=30)
-MANY = 100
+MAX_HELD = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class SettledQuery:
+    """``episode`` is empty for a search that belongs to no visit of the ticket form."""
+
     query: str
     audience: str
     at: dt.datetime
-    by: str = ""  # the episode; "" for a search that stands by itself
+    episode: str = ""
 
 
 @dataclass(slots=True)
-class Queries:
-    """The ones that are held; safe to use from several threads."""
+class QueryCounter:
+    """The queries that this process holds; safe to use from several threads."""
 
-    held: list[Settled] = field(default_factory=list)
+    held: list[SettledQuery] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, one: Settled) -> tuple[Settled, ...]:
-        """Takes ``one`` up; what is due to be saved then, which is held no longer."""
+    def add(self, query: SettledQuery) -> tuple[SettledQuery, ...]:
+        """Holds ``query`` and releases the queries that are now due to be saved."""
         with self.lock:
-            self.held = [other for other in self.held if not typed_on(other, one)]
-            self.held.append(one)
-            if len(self.held) < MANY and one.at - self.held[0].at < HELD:
+            self.held = [earlier for earlier in self.held if not was_still_typing(earlier, query)]
+            self.held.append(query)
+            full = len(self.held) >= MAX_HELD
+            if not full and query.at - self.held[0].at < HELD:
                 return ()
-            due = tuple(
-                other
-                for other in self.held
-                if other.at <= one.at - TYPING or len(self.held) >= MANY
-            )
-            self.held = [other for other in self.held if other not in due]
+
+            due = tuple(held for held in self.held if full or held.at <= query.at - TYPING)
+            self.held = [held for held in self.held if held not in due]
             return due
 
-    def all(self) -> tuple[Settled, ...]:
-        """Everything that is held, and is held no longer."""
+    def release_all(self) -> tuple[SettledQuery, ...]:
         with self.lock:
             due, self.held = tuple(self.held), []
             return due
 
 
-def typed_on(old: Settled, new: Settled) -> bool:
-    """Whether ``old`` was only the beginning of ``new``, or is the same query again in one episode."""
-    same = bool(new.by) and old.by == new.by and new.at - old.at <= TYPING
-    return same and new.query.casefold().startswith(old.query.casefold())
+def was_still_typing(earlier: SettledQuery, later: SettledQuery) -> bool:
+    """Whether ``earlier`` is the beginning of ``later``, or the same, within one episode."""
+    same_episode = bool(later.episode) and earlier.episode == later.episode
+    in_time = later.at - earlier.at <= TYPING
+    return same_episode and in_time and later.query.casefold().startswith(earlier.query.casefold())
 
 
-def settled(query: str, *, by: str = "") -> None:
-    """Counts a query that a visitor meant. It never costs the visitor anything."""
-    _save(_queries().note(Settled(query[:256], audience(), now(), by)))
+def count_query(query: str, *, episode: str = "") -> None:
+    """Counts a query that a visitor meant. A failure never affects the visitor."""
+    _save(_counter().add(SettledQuery(query[:256], audience(), now(), episode)))
 
 
-def save() -> None:
-    """Writes down what this process still holds, for somebody who wants to see it."""
-    _save(_queries().all())
+def save_held_queries() -> None:
+    """Saves what this process still holds, before the statistics are shown."""
+    _save(_counter().release_all())
 
 
-def _queries() -> Queries:
-    held: Queries = current_app.extensions.setdefault(EXTENSION, Queries())
-    return held
+def _counter() -> QueryCounter:
+    counter: QueryCounter = current_app.extensions.setdefault(EXTENSION, QueryCounter())
+    return counter
 
 
-def _save(due: tuple[Settled, ...]) -> None:
+def _save(queries: tuple[SettledQuery, ...]) -> None:
     try:
-        centre().query_log.count(((one.query, one.audience) for one in due), now=now())
+        centre().query_log.count(((query.query, query.audience) for query in queries), now=now())
     except KbError as error:
         LOG.info("queries not counted: %s", error.sentence)

@@ -1,4 +1,4 @@
-"""The application for a WSGI server, ``webapp.wsgi:app``, from the ``KB_*`` environment variables."""
+"""The WSGI application ``webapp.wsgi:app``, configured by the ``KB_*`` environment variables."""
 
 from __future__ import annotations
 

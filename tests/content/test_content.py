@@ -21,7 +21,7 @@ from kb.sla import policy_file
 from kb.tickets.catalogue import load_catalogue
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT, ROOT, Page, everything, pages
-from webapp.editor.overview import PARTS
+from webapp.editor.overview import SCORE_PARTS
 
 ALL = everything()
 DOCS = pages("docs")
@@ -263,4 +263,4 @@ def test_every_command_is_documented() -> None:
 def test_every_part_of_a_score_is_explained_to_editors() -> None:
     page = (CONTENT / "docs" / "editors" / "why-is-this-first.md").read_text("utf-8")
     table = page.split("## What the parts mean")[1].split("\n## ")[0]
-    assert set(re.findall(r"`([a-z]+)`", table)) == set(PARTS)
+    assert set(re.findall(r"`([a-z]+)`", table)) == set(SCORE_PARTS)

@@ -17,7 +17,7 @@ from kb.errors import (
     TooMany,
     Unavailable,
 )
-from tests.webapp.world import Browser, Portal
+from tests.webapp.world import Browser, Portal, data_values
 from webapp.security.access_policy import POLICY, Access
 
 KINDS = [Invalid, NotFound, Forbidden, Conflict, TooLarge, TooMany, Unavailable]
@@ -35,6 +35,14 @@ def broken(portal: Portal, monkeypatch: pytest.MonkeyPatch) -> Portal:
     portal.app.add_url_rule("/broken", "broken", fail)
     portal.app.add_url_rule("/api/v1/broken", "api_broken", fail)
     return portal
+
+
+def problem_code(text: str) -> str:
+    """The code in a problem document, or on a problem page."""
+    if text.startswith("{"):
+        return str(json.loads(text)["code"])
+    (code,) = data_values(text, "problem")
+    return code
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -71,8 +79,10 @@ def test_a_failure_of_ours_is_told_to_visitors_in_a_plain_sentence_and_logged_in
     with caplog.at_level(logging.ERROR, logger="askfirst.portal"):
         for name in ("", "alice"):
             for path in ("/broken", "/api/v1/broken"):
-                text = broken.browser(name).get(path).get_data(as_text=True)
-                assert "A part of the portal is not ready" in text
+                response = broken.browser(name).get(path)
+                text = response.get_data(as_text=True)
+                assert response.status_code == 503
+                assert problem_code(text) == "unavailable"
                 assert "/srv" not in text
                 assert "kb repair" not in text
     assert "/srv/tickets.db is no database" in caplog.text
@@ -89,7 +99,7 @@ def test_a_bug_is_logged_and_told_in_one_sentence(
         assert response.status_code == 500
         assert "hunter2" not in text
         assert "Traceback" not in text
-        assert "Something went wrong on our side" in text
+        assert problem_code(text) == "internal"
     assert sum("unexpected failure" in record.message for record in caplog.records) == 2
 
 

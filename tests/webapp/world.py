@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass, field, replace
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,18 @@ class Browser:
         )
         assert response.status_code == 303, response.get_data(as_text=True)
         return self
+
+
+def data_values(page: str, name: str) -> list[str]:
+    """The values of ``data-<name>`` in a page, in order; "" for an attribute without a value."""
+    values = re.findall(rf'\sdata-{name}(?:="([^"]*)")?(?=[\s>])', page)
+    return [unescape(value) for value in values]
+
+
+def part_of(page: str, name: str, value: str) -> str:
+    """The page from the element with ``data-<name>="value"`` to the next one with that name."""
+    parts = re.split(rf'(?=\sdata-{name}=")', page)
+    return next(part for part in parts if part.startswith(f' data-{name}="{value}"'))
 
 
 def same_for(response: TestResponse, name: str) -> str:

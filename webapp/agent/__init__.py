@@ -1,1 +1,1 @@
-"""Agent."""
+"""Pages for agents: the queue, a ticket with its actions, SLA performance."""

@@ -1,8 +1,8 @@
-"""Which answers are kept ready for agents?
+"""Canned replies: prepared texts that an agent inserts into a reply.
 
-Plain texts in ``replies/*.md`` of the content folder: a first line ``# Title``, then the words;
-``{customer}``, ``{number}`` and ``{agent}`` are filled in. Read at every look, so that an edit
-needs no restart.
+Plain text in ``replies/*.md`` of the content folder. A first line ``# Title`` is the title;
+``{customer}``, ``{number}`` and ``{agent}`` are replaced. The files are read for every page, so
+that an edit needs no restart.
 """
 
 from __future__ import annotations
@@ -11,49 +11,51 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-MOST = 100
-LARGEST = 20_000  # bytes of one reply
+MAX_REPLIES = 100
+MAX_REPLY_BYTES = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class CannedReply:
-    """``name`` is the file's, without its ending."""
+    """``name`` is the file's name without its extension."""
 
     name: str
     title: str
     words: str
 
 
-def ready(folder: Path, about: Mapping[str, str]) -> tuple[CannedReply, ...]:
-    """The replies in ``folder``, by title; a file that cannot be read as a text is left out."""
+def canned_replies(folder: Path, values: Mapping[str, str]) -> tuple[CannedReply, ...]:
+    """The replies in ``folder``, sorted by title; files that are not readable text are skipped."""
     try:
-        files = sorted(folder.glob("*.md"))[:MOST]
+        files = sorted(folder.glob("*.md"))[:MAX_REPLIES]
     except OSError:
         return ()
-    found = (_read(file, about) for file in files)
-    return tuple(sorted((one for one in found if one), key=lambda one: one.title))
+    replies = [reply for file in files if (reply := _read(file, values)) is not None]
+    return tuple(sorted(replies, key=lambda reply: reply.title))
 
 
-def _read(file: Path, about: Mapping[str, str]) -> CannedReply | None:
+def _read(file: Path, values: Mapping[str, str]) -> CannedReply | None:
     try:
-        if file.is_symlink() or file.stat().st_size > LARGEST:
+        # A symbolic link could lead out of the content folder.
+        if file.is_symlink() or file.stat().st_size > MAX_REPLY_BYTES:
             return None
         text = file.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         return None
-    first, _, rest = text.partition("\n")
-    title, words = (
-        (first.lstrip("# ").strip(), rest) if first.startswith("# ") else (file.stem, text)
-    )
-    return CannedReply(file.stem, title or file.stem, filled(words.strip(), about))
+
+    title, words = file.stem, text
+    first_line, _, rest = text.partition("\n")
+    if first_line.startswith("# "):
+        title, words = first_line.lstrip("# ").strip() or file.stem, rest
+    return CannedReply(file.stem, title, fill_placeholders(words.strip(), values))
 
 
-def filled(words: str, about: Mapping[str, str]) -> str:
-    """``words`` with ``{name}`` replaced; braces that name nothing stay.
+def fill_placeholders(words: str, values: Mapping[str, str]) -> str:
+    """``words`` with ``{name}`` replaced by its value; unknown placeholders stay.
 
-    >>> filled("Dear {customer}, {x}", {"customer": "Alice"})
+    >>> fill_placeholders("Dear {customer}, {x}", {"customer": "Alice"})
     'Dear Alice, {x}'
     """
-    for name, value in about.items():
+    for name, value in values.items():
         words = words.replace("{" + name + "}", value)
     return words

@@ -1,7 +1,7 @@
-"""What does an agent do next?
+"""The agents' queue, SLA performance and a ticket's page with replies and notes.
 
-The queue by due time and the agent's view of a ticket: reply, note, assign, solve. Only staff come
-here (the policy table); what each verb means is ``kb.tickets.desk``'s.
+Only staff have access, see ``webapp.security.access_policy``. ``kb.tickets.desk`` does the work; the
+other actions on a ticket are in ``ticket_actions``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Conflict, Forbidden, Invalid, KbError, TooLarge, Unavailable
+from kb.errors import Conflict, Invalid, KbError, TooLarge, Unavailable
 from kb.people.person import Person
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit
@@ -22,37 +22,31 @@ from kb.tickets import actions
 from kb.tickets.queue import VIEW_FILTERS
 from kb.tickets.repository.agent_tools import Presence
 from kb.tickets.ticket import Ticket, TicketRow
-from webapp.agent.canned_replies import ready
+from webapp.agent.canned_replies import canned_replies
 from webapp.agent.sla_chart import BAR, HEIGHT, charts, mondays
-from webapp.context import audience, centre, now, person, settings
+from webapp.context import audience, centre, now, settings
+from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import midnight
-from webapp.customer.help import page_number
+from webapp.customer.help_centre import page_number
 from webapp.customer.ticket_form import uploads
 from webapp.customer.tickets import fragment
-from webapp.formatting import SOON
+from webapp.formatting import AT_RISK
 from webapp.problems import wants_json
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 PER_PAGE = 25
-WEEKS = 8  # on the board
-OFFERED = 5  # articles, and tickets like one
-TWIN = 0.6  # the cosine from which two titles may be of the same problem
-MOST = 20  # tickets in each list of the board
-
-
-def agent() -> Person:
-    someone = person()
-    if someone is None:
-        raise Forbidden("Your session has ended; sign in again.")
-    return someone
+WEEKS = 8  # of SLA attainment
+LISTED = 20  # tickets in each list beside it
+SUGGESTED = 5  # articles, similar tickets and possible duplicates beside a ticket
+DUPLICATE_LIKENESS = 0.6  # cosine of two titles from which they may be about one problem
 
 
 @blueprint.get("")
 def queue() -> str:
     filters = {name: request.args.get(name, "").strip()[:200] for name in VIEW_FILTERS}
-    filters_set = {name: words for name, words in filters.items() if words}
+    filters_set = {name: value for name, value in filters.items() if value}
     total, rows = centre().desk.queue.tickets(
-        agent(),
+        signed_in_person(),
         status=filters["status"] or None,
         level=filters["level"],
         product=filters["product"],
@@ -70,8 +64,8 @@ def queue() -> str:
         filters=filters,
         filters_set=filters_set,
         levels=centre().policy.levels,
-        agents=centre().desk.queue.agents(agent()),
-        views=centre().desk.queue.views(agent()),
+        agents=centre().desk.queue.agents(signed_in_person()),
+        views=centre().desk.queue.views(signed_in_person()),
         catalogue=centre().catalogue,
         page=page_number(),
         pages=-(-total // PER_PAGE),
@@ -80,39 +74,42 @@ def queue() -> str:
 
 @blueprint.post("/views")
 def save_view() -> BaseResponse:
-    """The filters of the queue under a name of one's own."""
-    narrowed = {name: request.form.get(name, "").strip() for name in VIEW_FILTERS}
-    narrowed = {name: words for name, words in narrowed.items() if words}
+    """Saves the queue's filters under a name."""
+    values = {name: request.form.get(name, "").strip() for name in VIEW_FILTERS}
+    filters = {name: value for name, value in values.items() if value}
     centre().desk.queue.save_view(
-        agent(), request.form.get("name", ""), narrowed, shared=bool(request.form.get("shared"))
+        signed_in_person(),
+        request.form.get("name", ""),
+        filters,
+        shared=bool(request.form.get("shared")),
     )
-    return redirect(f"{url_for('desk.queue')}?{urlencode(narrowed)}", 303)
+    return redirect(f"{url_for('desk.queue')}?{urlencode(filters)}", 303)
 
 
 @blueprint.post("/views/<int(max=2147483647):view>/drop")
 def drop_view(view: int) -> BaseResponse:
-    centre().desk.queue.delete_view(agent(), view)
+    centre().desk.queue.delete_view(signed_in_person(), view)
     return redirect(url_for("desk.queue"), 303)
 
 
 @blueprint.get("/board")
 def board() -> str:
-    """How the promises stand; a lead's first look in the morning."""
-    found = centre().desk.queue.board(agent(), weeks=WEEKS, limit=MOST, now=now())
+    """SLA performance: what has breached, what is due next, and attainment by level and week."""
+    board = centre().desk.queue.board(signed_in_person(), weeks=WEEKS, limit=LISTED, now=now())
     weeks = mondays(now().astimezone(dt.UTC).date(), WEEKS)
     titles = {key: level.title for key, level in centre().policy.levels.items()}
-    drawn = charts(found.attainment, titles, weeks)
+    drawn = charts(board.attainment, titles, weeks)
     return render_template(
         "agent/board.html",
-        board=found,
+        board=board,
         charts=drawn,
         weeks=weeks,
         met=sum(chart.met for chart in drawn),
         total=sum(chart.total for chart in drawn),
-        soon=sum(
-            1 for row in found.coming if row.due and row.due.due and row.due.due - now() <= SOON
+        at_risk=sum(
+            1 for row in board.coming if row.due and row.due.due and row.due.due - now() <= AT_RISK
         ),
-        most=MOST,
+        most=LISTED,
         height=HEIGHT,
         bar_width=BAR,
         policy_problem=centre().watch.problem,
@@ -125,24 +122,24 @@ def show(number: str) -> str:
 
 
 def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") -> str:
-    desk, who = centre().desk, agent()
-    ticket = desk.ticket(number, who, now=now())
-    about = {"customer": ticket.row.customer, "number": ticket.number, "agent": who.name}
-    canned = ready(settings().content / "replies", about)
+    desk, viewer = centre().desk, signed_in_person()
+    ticket = desk.ticket(number, viewer, now=now())
+    placeholders = {"customer": ticket.row.customer, "number": ticket.number, "agent": viewer.name}
+    canned = canned_replies(settings().content / "replies", placeholders)
     wanted = request.args.get("canned", "")
     return render_template(
         "agent/ticket.html",
         ticket=ticket,
-        others=_others(number, who),
+        others=_others(number, viewer),
         similar=[
             row
             for _, row in _by_likeness(
-                ticket, desk.queue.similar(number, who, limit=OFFERED, now=now())
+                ticket, desk.queue.similar(number, viewer, limit=SUGGESTED, now=now())
             )
         ],
-        twins=_twins(ticket, who),
+        twins=_twins(ticket, viewer),
         articles=_articles(ticket),
-        agents=desk.queue.agents(who),
+        agents=desk.queue.agents(viewer),
         canned=canned,
         levels=centre().policy.levels,
         severities=centre().policy.severities,
@@ -150,68 +147,66 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
         key=secrets.token_urlsafe(18),
         note_key=secrets.token_urlsafe(18),
         sentence=sentence,
-        typed=typed or next((one.words for one in canned if one.name == wanted), ""),
+        typed=typed or next((reply.words for reply in canned if reply.name == wanted), ""),
         typing=typing or ("reply" if wanted else ""),
     )
 
 
-def _others(number: str, who: Person, *, answering: bool = False) -> tuple[Presence, ...]:
-    """Who else is here, noting that we are; nobody is told while nothing can be written: reading
-    goes on.
+def _others(number: str, viewer: Person, *, answering: bool = False) -> tuple[Presence, ...]:
+    """Which other agents have the ticket open, recording that this one has.
+
+    Empty while nothing can be written: reading goes on.
     """
     try:
-        return centre().desk.queue.present(number, who, answering=answering, now=now())
+        return centre().desk.queue.present(number, viewer, answering=answering, now=now())
     except Unavailable:
         return ()
 
 
 def _by_likeness(ticket: Ticket, rows: Sequence[TicketRow]) -> list[tuple[float, TicketRow]]:
-    """The likest titles first, by what words weigh in the help centre; as they came while there is
-    no index.
-    """
+    """The most similar titles first, weighted as in search; unsorted while there is no index."""
     try:
-        alike = centre().searcher.likeness(
+        likeness = centre().searcher.likeness(
             ticket.row.title, [row.title for row in rows], audience=audience()
         )
     except KbError:
         return [(0.0, row) for row in rows]
-    return sorted(zip(alike, rows, strict=True), key=lambda pair: -pair[0])
+    return sorted(zip(likeness, rows, strict=True), key=lambda pair: -pair[0])
 
 
-def _twins(ticket: Ticket, who: Person) -> list[TicketRow]:
-    """Open tickets that may be of the same problem; those of the same customer, which can be
-    merged, first.
+def _twins(ticket: Ticket, viewer: Person) -> list[TicketRow]:
+    """Open tickets about what may be the same problem.
+
+    Those of the same requester, which can be merged, come first.
     """
-    rows = centre().desk.queue.similar_active(ticket.number, who, limit=4 * OFFERED, now=now())
-    near = [row for alike, row in _by_likeness(ticket, rows) if alike >= TWIN]
-    return sorted(near, key=lambda row: row.customer_id != ticket.row.customer_id)[:OFFERED]
+    rows = centre().desk.queue.similar_active(ticket.number, viewer, limit=4 * SUGGESTED, now=now())
+    near = [row for likeness, row in _by_likeness(ticket, rows) if likeness >= DUPLICATE_LIKENESS]
+    return sorted(near, key=lambda row: row.customer_id != ticket.row.customer_id)[:SUGGESTED]
 
 
 def _articles(ticket: Ticket) -> tuple[Hit, ...]:
-    """What may answer the ticket and everybody may read; none while there is no index."""
+    """Public documents that may answer the ticket; none while there is no index."""
     try:
-        return centre().searcher.suggest(ticket.row.title, audience=PUBLIC, limit=OFFERED).hits
+        return centre().searcher.suggest(ticket.row.title, audience=PUBLIC, limit=SUGGESTED).hits
     except KbError:
         return ()
 
 
 @blueprint.get("/<number>/live")
 def live(number: str) -> Response:
-    """What changes while the page is open, as a piece of it; also says that the agent is still
-    here.
-    """
-    desk, who = centre().desk, agent()
-    ticket = desk.ticket(number, who, now=now())
-    others = _others(number, who, answering=bool(request.args.get("answering")))
+    """The part of the page that changes while it is open; also records that the agent is here."""
+    desk, viewer = centre().desk, signed_in_person()
+    ticket = desk.ticket(number, viewer, now=now())
+    others = _others(number, viewer, answering=bool(request.args.get("answering")))
     return fragment("shared/live.html", ticket=ticket, others=others, staff=True)
 
 
 def do(
     number: str, act: Callable[[Person], None], *, typed: str = "", typing: str = ""
 ) -> BaseResponse | tuple[str, int]:
-    """One verb; what cannot be done comes back with the page and the typed words."""
+    """One action; a refusal shows the page again with the typed text."""
     try:
-        act(agent())
+        act(signed_in_person())
     except (Invalid, Conflict, TooLarge, Unavailable) as error:
         if wants_json():
             raise
@@ -222,10 +217,10 @@ def do(
 @blueprint.post("/<number>/replies")
 def reply(number: str) -> BaseResponse | tuple[str, int]:
     body, key, files = request.form.get("body", ""), request.form.get("key", ""), uploads(request)
-    desk, at = centre().desk, now()
+    desk, time = centre().desk, now()
     return do(
         number,
-        lambda who: desk.act(number, who, actions.reply(body, files), key=key, now=at),
+        lambda viewer: desk.act(number, viewer, actions.reply(body, files), key=key, now=time),
         typed=body,
         typing="reply",
     )
@@ -234,10 +229,10 @@ def reply(number: str) -> BaseResponse | tuple[str, int]:
 @blueprint.post("/<number>/notes")
 def note(number: str) -> BaseResponse | tuple[str, int]:
     body, key, files = request.form.get("body", ""), request.form.get("key", ""), uploads(request)
-    desk, at = centre().desk, now()
+    desk, time = centre().desk, now()
     return do(
         number,
-        lambda who: desk.act(number, who, actions.note(body, files), key=key, now=at),
+        lambda viewer: desk.act(number, viewer, actions.note(body, files), key=key, now=time),
         typed=body,
         typing="note",
     )
@@ -247,11 +242,11 @@ def note(number: str) -> BaseResponse | tuple[str, int]:
 def assign(number: str) -> BaseResponse | tuple[str, int]:
     desk = centre().desk
 
-    def give(who: Person) -> None:
-        assignee = desk.queue.agent(who, request.form.get("agent", ""))
-        desk.act(number, who, actions.assign(assignee), now=now())
+    def assign_to(viewer: Person) -> None:
+        assignee = desk.queue.agent(viewer, request.form.get("agent", ""))
+        desk.act(number, viewer, actions.assign(assignee), now=now())
 
-    return do(number, give)
+    return do(number, assign_to)
 
 
 @blueprint.post("/<number>/solve")
@@ -259,5 +254,5 @@ def solve(number: str) -> BaseResponse | tuple[str, int]:
     reason = request.form.get("reason", "")
     return do(
         number,
-        lambda who: centre().desk.act(number, who, actions.solve(reason), now=now()),
+        lambda viewer: centre().desk.act(number, viewer, actions.solve(reason), now=now()),
     )

@@ -1,7 +1,7 @@
-"""How does the record of kept promises look as a picture?
+"""SLA attainment as charts: one row of bars for each support level, one bar for each week.
 
-A row of bars for each level, a bar for each week, in the units of an SVG; and the same figures as a
-table. Pure: what was kept and what was missed is counted by ``kb.tickets.reports.sla_attainment``.
+Pure geometry in the units of an SVG, with the figures that the table below it shows.
+``kb.tickets.reports.sla_attainment`` counts the targets.
 """
 
 from __future__ import annotations
@@ -12,38 +12,36 @@ from dataclasses import dataclass
 
 from kb.tickets.reports.sla_attainment import Attainment
 
-#: The picture's units: a bar and the step to the next one, and how high "all kept" is.
+#: SVG units: the width of a bar, the step to the next one, and the height of "all met".
 BAR, STEP, HEIGHT = 22, 32, 60
 WEEK = dt.timedelta(weeks=1)
+
+_SLIVER = 3  # the least height of a part that is not empty, so that a single target is visible
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One week of one level: ``met`` of ``met + missed`` promises. ``kept`` and ``lost`` are
-    heights, ``x`` is left.
-    """
+    """One week of one level; ``x`` is the left edge."""
 
     week: dt.date
     met: int
-    missed: int
+    breached: int
     x: int
 
     @property
     def total(self) -> int:
-        return self.met + self.missed
+        return self.met + self.breached
 
     @property
-    def kept(self) -> float:
-        """At least a sliver for a single one, at most short of the rest, so that neither is ever
-        invisible.
-        """
-        if not self.met or not self.missed:
+    def met_height(self) -> float:
+        if not self.met or not self.breached:
             return float(HEIGHT if self.met else 0)
-        return round(min(max(HEIGHT * self.met / self.total, 3), HEIGHT - 3), 1)
+        share = HEIGHT * self.met / self.total
+        return round(min(max(share, _SLIVER), HEIGHT - _SLIVER), 1)
 
     @property
-    def lost(self) -> float:
-        return HEIGHT - self.kept if self.total else 0.0
+    def breached_height(self) -> float:
+        return HEIGHT - self.met_height if self.total else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,32 +65,31 @@ class Chart:
 
 
 def mondays(today: dt.date, weeks: int) -> tuple[dt.date, ...]:
-    """The Mondays of the last ``weeks``, this week's last.
+    """The Mondays of the last ``weeks`` weeks, ending with this week's.
 
     >>> [day.isoformat() for day in mondays(dt.date(2026, 11, 25), 2)]
     ['2026-11-16', '2026-11-23']
     """
     newest = today - dt.timedelta(days=today.weekday())
-    return tuple(newest - WEEK * back for back in reversed(range(weeks)))
+    return tuple(newest - WEEK * age for age in reversed(range(weeks)))
 
 
 def charts(
-    kept: Iterable[Attainment], titles: Mapping[str, str], weeks: tuple[dt.date, ...]
+    attainment: Iterable[Attainment], titles: Mapping[str, str], weeks: tuple[dt.date, ...]
 ) -> tuple[Chart, ...]:
-    """A chart for each level that promised something in ``weeks``, in the order of the policies,
-    former levels last.
-    """
-    found = {(one.level, one.week): one for one in kept if one.week in weeks}
-    present = {level for level, _ in found}
-    order = [*(level for level in titles if level in present), *sorted(present - set(titles))]
+    """A chart for each level with targets in ``weeks``, in policy order, former levels last."""
+    counts = {(row.level, row.week): row for row in attainment if row.week in weeks}
+    present = {level for level, _ in counts}
+    former = sorted(present - set(titles))
+
+    def bar(level: str, index: int, week: dt.date) -> Bar:
+        row = counts.get((level, week))
+        return Bar(week, row.met if row else 0, row.breached if row else 0, index * STEP)
+
     return tuple(
         Chart(
             titles.get(level, level),
-            tuple(_bar(found.get((level, week)), week, place) for place, week in enumerate(weeks)),
+            tuple(bar(level, index, week) for index, week in enumerate(weeks)),
         )
-        for level in order
+        for level in [*(level for level in titles if level in present), *former]
     )
-
-
-def _bar(one: Attainment | None, week: dt.date, place: int) -> Bar:
-    return Bar(week, one.met if one else 0, one.breached if one else 0, place * STEP)

@@ -1,1 +1,1 @@
-"""Api."""
+"""Addresses for programs: the JSON API, health checks and well-known files."""

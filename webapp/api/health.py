@@ -1,7 +1,7 @@
-"""Does the portal live, and can it answer?
+"""Health checks, without secrets.
 
-``/healthz`` is for restarts: the process answers and its parts are open. ``/readyz`` is for load
-balancers and names each part with its state. Nothing secret is told.
+``/healthz`` answers while the process runs and is for restarts. ``/readyz`` names each part with
+its state and is for load balancers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Tickets are needed to be ready; a missing index is told but filing works without it."""
+    """Ready means that tickets can be filed. A missing index is reported, but filing works."""
     parts = {"tickets": _tickets(), "index": _index()}
     ready = parts["tickets"] == "ok"
     return jsonify(status="ok" if ready else "unavailable", parts=parts), 200 if ready else 503

@@ -1,7 +1,6 @@
-"""What can a program ask?
+"""The JSON API under /api/v1, as /openapi.json describes it; errors are RFC 9457 documents.
 
-The JSON routes under /api/v1, in the published shapes (see /openapi.json); errors are RFC 9457
-documents. The forms of the portal do not need these to work, only to be quick.
+The portal's own forms use it to be quick, and work without it.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ from kb.search.results import results_json
 from kb.tickets.actions.file_ticket import Promise
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, language, now, person, settings, visitor, zone
-from webapp.customer.help import found
+from webapp.customer.help_centre import search_results
 from webapp.customer.ticket_form import check, encodable, file_once, read, receipts
-from webapp.formatting import coupon_words, day, moment, zone_name
-from webapp.query_counter import settled
+from webapp.formatting import coupon_note, day, moment, zone_name
+from webapp.query_counter import count_query
 from webapp.security.guard import own_site
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
@@ -28,26 +27,29 @@ blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
 @blueprint.before_request
 def check_origin() -> None:
-    """These routes carry no form token: what changes something must be JSON (which a foreign form
-    cannot send) and must not come from a page of another site."""
+    """Refuses changes by pages of other sites.
+
+    These routes carry no form token. A foreign form cannot send JSON, and a foreign script sends
+    its origin.
+    """
     if request.method != "POST":
         return
     if not own_site():
         raise Forbidden(
-            "Pages of other sites may only suggest and search; send this from your own server."
+            "Pages of other sites can only suggest and search. Send this from your own server."
         )
     if not request.is_json:
-        sent = f"not as {request.mimetype}" if request.mimetype else "and say so in Content-Type"
+        sent = f"not {request.mimetype}" if request.mimetype else "and set Content-Type"
         raise UnknownFormat(f"Send a JSON object as application/json, {sent[:100]}.")
 
 
 def _body() -> dict[str, Any]:
     try:
         body = request.get_json(silent=True)
-    except RecursionError:  # a tower of brackets
+    except RecursionError:  # brackets nested too deep
         body = None
     if not isinstance(body, dict):
-        raise Invalid("The body is no JSON object.")
+        raise Invalid("The body is not a JSON object.")
     return body
 
 
@@ -62,18 +64,20 @@ def suggest() -> Response:
 def _limit() -> int:
     text = request.args.get("limit", "5")
     if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= 20:
-        raise Invalid(f"limit is a whole number from 1 to 20, not {text[:20]!r}.", field="limit")
+        raise Invalid(
+            f"limit must be a whole number from 1 to 20, not {text[:20]!r}.", field="limit"
+        )
     return int(text)
 
 
 @blueprint.get("/search")
 def search() -> Response:
-    return jsonify(results_json(found(request.args.get("q", ""))))
+    return jsonify(results_json(search_results(request.args.get("q", ""))))
 
 
 @blueprint.get("/promise")
 def promise() -> Response:
-    """What would be promised if the form were sent now; the same code that promises it then."""
+    """The level and due time of a ticket filed now, by the code that files it."""
     facts = {
         name: request.args.get(name, "")[:200]
         for name in ("severity", "product", "version", "coupon")
@@ -88,17 +92,17 @@ def promise_json(answer: Promise) -> dict[str, Any]:
     due_text = (
         f"{moment(answer.due, zone(), now())} {zone_name(answer.due, zone())}" if answer.due else ""
     )
-    until = f": first answer by {due_text}" if due_text else ""
+    until = f": first response by {due_text}" if due_text else ""
     return {
         "level": answer.level_title,
         "why": answer.why,
         "due": _instant(answer.due),
         "due_text": due_text,
-        "text": f"{answer.level_title} level{until}",
+        "text": f"{answer.level_title} support level{until}",
         "support_ends": answer.support_ends.isoformat() if answer.support_ends else None,
         "support_text": _support(answer.support_ends),
         "coupons_left": answer.coupons_left,
-        "coupon_text": coupon_words(answer.coupons_left),
+        "coupon_text": coupon_note(answer.coupons_left),
         "ledger": [dict(line) for line in answer.ledger],
     }
 
@@ -120,9 +124,7 @@ def _support(ends: dt.date | None) -> str:
 
 @blueprint.post("/tickets")
 def file() -> Response:
-    """Files a ticket (capability X18); with the same ``Idempotency-Key`` only once. Attachments go
-    by form.
-    """
+    """Files a ticket, once per ``Idempotency-Key``. Attachments need the form."""
     form = read(_body())
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
     filing = check(form, ())
@@ -133,7 +135,7 @@ def file() -> Response:
         if secret and not person()
         else url_for("tickets.show", number=number)
     )
-    row = _seen(number, filing.customer, secret).row
+    row = _filed_ticket(number, filing.customer, secret).row
     promised = {"level": row.level, "due": _instant(row.due.due if row.due else None)}
     response = make_response(
         jsonify(number=number, url=settings().base_url + path, **promised), 201
@@ -142,8 +144,8 @@ def file() -> Response:
     return response
 
 
-def _seen(number: str, customer: Person, secret: str | None) -> Ticket:
-    """The ticket as the one who filed it sees it; a guest sees it by the link."""
+def _filed_ticket(number: str, customer: Person, secret: str | None) -> Ticket:
+    """The ticket as its requester sees it; a guest sees it by the link."""
     desk = centre().desk
     viewer = customer
     if customer.guest and secret:
@@ -153,7 +155,7 @@ def _seen(number: str, customer: Person, secret: str | None) -> Ticket:
 
 @blueprint.post("/episodes")
 def episode() -> tuple[str, int]:
-    """One event of an episode, told by the form's script."""
+    """One event of an episode, sent by the form's script."""
     body = _body()
     payload = body.get("payload", {})
     if (
@@ -161,10 +163,10 @@ def episode() -> tuple[str, int]:
         or not isinstance(body.get("episode"), str)
         or not isinstance(body.get("kind"), str)
     ):
-        raise Invalid("An event is {episode, kind, payload}: two texts and an object.")
+        raise Invalid("An event is {episode, kind, payload}: two strings and an object.")
     centre().deflection.record(body["episode"], body["kind"], payload, now=now())
     if body["kind"] == "query" and isinstance(payload.get("q"), str):
-        settled(payload["q"], by=body["episode"])
+        count_query(payload["q"], episode=body["episode"])
     return "", 204
 
 
@@ -174,7 +176,7 @@ def feedback() -> tuple[str, int]:
     body = _body()
     name, helpful = body.get("document"), body.get("helpful")
     if not isinstance(name, str) or not encodable(name) or not isinstance(helpful, bool):
-        raise Invalid("A vote is {document, helpful}: a document's id, and true or false.")
+        raise Invalid("A vote is {document, helpful}: a document ID, and true or false.")
     document = centre().searcher.article(name, audience=audience())
     centre().deflection.helpful(document.id, helpful, visitor(), now=now())
     return "", 204

@@ -1,7 +1,4 @@
-"""What do programs read that no person looks at?
-
-The description of the API, the one-tag embed and robots.txt. All of it is the same for everybody.
-"""
+"""Files for programs, the same for everybody: /openapi.json, /embed.js and /robots.txt."""
 
 from __future__ import annotations
 
@@ -27,20 +24,18 @@ def openapi() -> Response:
 
 @blueprint.get("/embed.js")
 def embed() -> Response:
-    """The form's own suggestion list, for any page: one classic script, so that one tag is all it
-    takes.
-    """
+    """The ticket form's suggestions for any page, as one classic script that one tag loads."""
     static = Path(current_app.static_folder or "")
-    listing = (
+    combobox = (
         (static / "shared" / "combobox.js")
         .read_text(encoding="utf-8")
         .replace("export class", "class")
     )
     main = (static / "embed" / "main.js").read_text(encoding="utf-8")
-    response = make_response(f"(() => {{\n{listing}\n{main}\n}})();\n")
+    response = make_response(f"(() => {{\n{combobox}\n{main}\n}})();\n")
     response.mimetype = "text/javascript"
     response.headers["Cache-Control"] = HOUR
-    # The tag stands on other sites; it reads nothing that is anybody's.
+    # Pages of other sites load it; it holds nothing private.
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 

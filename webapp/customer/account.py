@@ -1,8 +1,8 @@
-"""How does a person sign in and out, and look after the account?
+"""Signing in and out, and a person's own account.
 
-The rules (passwords, throttling, links, how long a sign-in lasts) are ``kb.people.accounts``'; here
-are the cookie, the way back to where the person was, and pages that never say whether an address
-has an account.
+``kb.people.accounts`` has the rules: passwords, throttling, links, how long a session lasts. Here
+are the cookie, the way back to where the person was, and pages that never reveal whether an
+address has an account.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from webapp.security.rate_limits import address
 blueprint = Blueprint("account", __name__)
 
 
+# --- signing in and out
+
+
 @blueprint.get("/sign-in")
 def sign_in() -> str | BaseResponse:
     target = safe_next(request.args.get("next"))
@@ -42,27 +45,38 @@ def check_sign_in() -> tuple[str, int] | BaseResponse:
         )
     except (Forbidden, TooMany) as error:
         return sign_in_page(target, email=email, problem=error), error.status
-    begin(token)
-    return redirect(landing(target), 303)
+    begin_session(token)
+    return redirect(landing_page(target), 303)
 
 
-def begin(token: str) -> None:
-    """A new session for the person: nothing from before the sign-in survives, so nobody can plant
-    one.
-    """
+def sign_in_page(target: str, *, email: str = "", problem: KbError | None = None) -> str:
+    demo = add_demo_accounts(centre().accounts, now()) if settings().demo else ()
+    return render_template(
+        "customer/sign_in.html",
+        target=target,
+        email=email,
+        problem=problem,
+        demo=demo,
+        done=request.args.get("done", ""),
+    )
+
+
+def begin_session(token: str) -> None:
+    """A new session: nothing from before the sign-in survives, so that nobody can plant one."""
     session.clear()
     session["token"] = token
     session.permanent = True
     g.pop("person", None)
 
 
-def landing(target: str) -> str:
-    someone = person()
-    if target != "/" or someone is None:
+def landing_page(target: str) -> str:
+    """``target``, or without one the page that the person works on."""
+    viewer = person()
+    if target != "/" or viewer is None:
         return target
-    if someone.is_staff:
+    if viewer.is_staff:
         return url_for("desk.queue")
-    return url_for("editor.overview" if edits(someone) else "tickets.mine")
+    return url_for("editor.overview" if edits(viewer) else "tickets.mine")
 
 
 @blueprint.post("/sign-out")
@@ -75,65 +89,75 @@ def sign_out() -> BaseResponse:
 
 
 def client() -> str:
+    """The browser, as the list of sessions shows it."""
     return request.headers.get("User-Agent", "")[:200]
+
+
+# --- one's own account
 
 
 @blueprint.get("/account")
 def overview() -> str:
-    return _account(_signed_in())
+    return _account_page(signed_in_person())
 
 
-def _signed_in() -> Person:
-    someone = person()
-    if someone is None:
-        raise Forbidden("Your session has ended; sign in again.")
-    return someone
+def signed_in_person() -> Person:
+    """Raises Forbidden when the session has ended."""
+    viewer = person()
+    if viewer is None:
+        raise Forbidden("Your session has ended. Sign in again.")
+    return viewer
 
 
-def _account(who: Person, *, problem: KbError | None = None, place: str = "") -> str:
+def _account_page(viewer: Person, *, problem: KbError | None = None, section: str = "") -> str:
+    zones = (name for name in available_timezones() if "/" in name or name == "UTC")
     return render_template(
         "customer/account.html",
-        sessions=centre().accounts.sessions(who, session.get("token"), now=now()),
-        zones=sorted(name for name in available_timezones() if "/" in name or name == "UTC"),
+        sessions=centre().accounts.sessions(viewer, session.get("token"), now=now()),
+        zones=sorted(zones),
         problem=problem,
-        place=place,
+        section=section,
         done=request.args.get("done", ""),
     )
 
 
-def _change(place: str, act: Callable[[Person], object]) -> tuple[str, int] | BaseResponse:
-    """One change to one's own account; what cannot be done is told beside its form."""
-    who = _signed_in()
+def _change(section: str, change: Callable[[Person], object]) -> tuple[str, int] | BaseResponse:
+    """One change to one's own account; a refusal is shown in its section of the page."""
+    viewer = signed_in_person()
     try:
-        act(who)
+        change(viewer)
     except (Invalid, Forbidden, TooMany, NotFound) as error:
-        return _account(who, problem=error, place=place), error.status
-    return redirect(url_for("account.overview", done=place, _anchor=place), 303)
+        return _account_page(viewer, problem=error, section=section), error.status
+    return redirect(url_for("account.overview", done=section, _anchor=section), 303)
 
 
 @blueprint.post("/account/zone")
 def set_zone() -> tuple[str, int] | BaseResponse:
-    return _change(
-        "zone", lambda who: centre().accounts.set_zone(who, request.form.get("zone", "").strip())
-    )
+    zone = request.form.get("zone", "").strip()
+    return _change("zone", lambda viewer: centre().accounts.set_zone(viewer, zone))
 
 
 @blueprint.post("/account/password")
 def set_password() -> tuple[str, int] | BaseResponse:
     old, new, token = request.form.get("old", ""), request.form.get("new", ""), session.get("token")
-    accounts, at = centre().accounts, now()
+    accounts, time = centre().accounts, now()
     return _change(
-        "password", lambda who: accounts.change_password(who, old, new, token=token, now=at)
+        "password",
+        lambda viewer: accounts.change_password(viewer, old, new, token=token, now=time),
     )
 
 
 @blueprint.post("/account/sessions")
 def end_session() -> tuple[str, int] | BaseResponse:
-    """Ends the named sign-in, or without a name all but this one."""
-    accounts, named = centre().accounts, request.form.get("session", "")
-    if named:
-        return _change("sessions", lambda who: accounts.end_session(who, named))
-    return _change("sessions", lambda who: accounts.end_other_sessions(who, session.get("token")))
+    """Ends the named session, or without a name all but this one."""
+    accounts, session_id = centre().accounts, request.form.get("session", "")
+    token = session.get("token")
+    if session_id:
+        return _change("sessions", lambda viewer: accounts.end_session(viewer, session_id))
+    return _change("sessions", lambda viewer: accounts.end_other_sessions(viewer, token))
+
+
+# --- links by mail: register, reset a password, accept an invitation
 
 
 @blueprint.get("/account/<any(register, reset):purpose>")
@@ -143,7 +167,7 @@ def ask(purpose: str) -> str:
 
 @blueprint.post("/account/<any(register, reset):purpose>")
 def send_link(purpose: str) -> tuple[str, int] | str:
-    """The same answer for every address: whether it has an account is nobody's business."""
+    """The same answer for every address, so that nobody learns whether it has an account."""
     email, name = request.form.get("email", ""), request.form.get("name", "")
     accounts = centre().accounts
     try:
@@ -172,11 +196,9 @@ def link(purpose: str, secret: str) -> str:
 
 @blueprint.post("/account/<any(register, reset, invite):purpose>/<secret>")
 def use_link(purpose: str, secret: str) -> tuple[str, int] | BaseResponse:
-    """Sets the password; the person then signs in with it, so that a stolen link alone opens no
-    session.
-    """
+    """Sets the password. The person then signs in with it: a stolen link alone opens no session."""
     password, name = request.form.get("password", ""), request.form.get("name", "")
-    _found(purpose, secret)
+    _link(purpose, secret)
     try:
         centre().accounts.links.use(secret, password, name=name, now=now())
     except Invalid as error:
@@ -185,26 +207,18 @@ def use_link(purpose: str, secret: str) -> tuple[str, int] | BaseResponse:
 
 
 def _link_page(purpose: str, secret: str, *, problem: KbError | None = None) -> str:
-    found = _found(purpose, secret)
     return render_template(
-        "customer/account_link.html", purpose=purpose, secret=secret, found=found, problem=problem
-    )
-
-
-def _found(purpose: str, secret: str) -> AccountLink:
-    found = centre().accounts.links.get(secret, now=now())
-    if found.purpose != purpose:
-        raise NotFound("This link is for something else; open it as it stands in the mail.")
-    return found
-
-
-def sign_in_page(target: str, *, email: str = "", problem: KbError | None = None) -> str:
-    demo = add_demo_accounts(centre().accounts, now()) if settings().demo else ()
-    return render_template(
-        "customer/sign_in.html",
-        target=target,
-        email=email,
+        "customer/account_link.html",
+        purpose=purpose,
+        secret=secret,
+        link=_link(purpose, secret),
         problem=problem,
-        demo=demo,
-        done=request.args.get("done", ""),
     )
+
+
+def _link(purpose: str, secret: str) -> AccountLink:
+    """Raises NotFound for a link that does not exist, has expired or has another purpose."""
+    link = centre().accounts.links.get(secret, now=now())
+    if link.purpose != purpose:
+        raise NotFound("This link has another purpose. Open it as it is in the e-mail.")
+    return link

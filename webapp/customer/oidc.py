@@ -1,8 +1,8 @@
-"""How does a person come in by the sign-in service of their own house?
+"""Signing in with an OpenID Connect provider.
 
-Two doors: out to the provider, and back. Both are closed (404) until the operator names a provider.
-What the provider's answer is worth is checked by ``kb.people.oidc``; whose account it is, by
-``kb.people.accounts``.
+Two addresses: out to the provider, and back. Both answer 404 until the operator configures a
+provider. ``kb.people.oidc`` verifies the provider's answer, ``kb.people.accounts`` finds the
+account.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from kb.errors import Forbidden, NotFound, TooMany, Unavailable
 from kb.people.oidc import Begun, Provider
 from kb.settings import Settings
 from webapp.context import centre, now, settings
-from webapp.customer.account import begin as begin_session
-from webapp.customer.account import client, landing, sign_in_page
+from webapp.customer.account import begin_session, client, landing_page, sign_in_page
 from webapp.security.guard import safe_next
 
 blueprint = Blueprint("oidc", __name__, url_prefix="/sign-in/with")
@@ -25,22 +24,23 @@ blueprint = Blueprint("oidc", __name__, url_prefix="/sign-in/with")
 
 def register(app: Flask, settings: Settings) -> None:
     """Raises Misconfigured for a provider that cannot be used."""
-    s = settings
-    provider = (
-        Provider(s.oidc_issuer, s.oidc_client_id, s.oidc_client_secret) if s.oidc_issuer else None
-    )
+    provider = None
+    if settings.oidc_issuer:
+        provider = Provider(
+            settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret
+        )
     app.extensions["askfirst.oidc"] = provider
     app.register_blueprint(blueprint)
 
 
 def _provider() -> Provider:
-    found = cast("Provider | None", current_app.extensions["askfirst.oidc"])
-    if found is None:
-        raise NotFound("This portal knows no other sign-in service.")
-    return found
+    provider = cast("Provider | None", current_app.extensions["askfirst.oidc"])
+    if provider is None:
+        raise NotFound("This portal has no other sign-in service.")
+    return provider
 
 
-def _back() -> str:
+def _return_address() -> str:
     """From the settings, never from the request: the provider sends codes there."""
     return settings().base_url + url_for("oidc.back")
 
@@ -49,21 +49,21 @@ def _back() -> str:
 def out() -> tuple[str, int] | BaseResponse:
     target, provider = safe_next(request.args.get("next")), _provider()
     try:
-        where, begun = provider.begin(_back(), now())
+        authorisation_url, begun = provider.begin(_return_address(), now())
     except Unavailable as error:
         return sign_in_page(target, problem=error), error.status
     session["oidc"] = {**begun.as_dict(), "next": target}
-    return redirect(where, 303)
+    return redirect(authorisation_url, 303)
 
 
 @blueprint.get("/back")
 def back() -> tuple[str, int] | BaseResponse:
-    provider, kept = _provider(), session.pop("oidc", None) or {}
-    target = safe_next(kept.get("next"))
+    provider, state = _provider(), session.pop("oidc", None) or {}
+    target = safe_next(state.get("next"))
     try:
-        address = provider.finish(request.args.to_dict(), Begun.of(kept), _back(), now())
+        address = provider.finish(request.args.to_dict(), Begun.of(state), _return_address(), now())
         token = centre().accounts.sign_in_vouched(address, client=client(), now=now())
     except (Forbidden, Unavailable, TooMany) as error:
         return sign_in_page(target, problem=error), error.status
     begin_session(token)
-    return redirect(landing(target), 303)
+    return redirect(landing_page(target), 303)

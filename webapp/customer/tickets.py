@@ -1,8 +1,7 @@
-"""How does a customer file a ticket and follow it?
+"""Customers' tickets: the form, its review step, "My tickets" and a ticket's own page.
 
-The form (with a review step where there is no JavaScript), my tickets, and a ticket's own page.
 Nothing between a customer and filing may fail the filing: suggestions, the index and the counting
-of episodes are all optional here.
+of episodes are all optional here. Without JavaScript a review step shows the suggestions.
 """
 
 from __future__ import annotations
@@ -45,8 +44,9 @@ from kb.tickets.decision import Command
 from kb.tickets.permissions import link_not_found
 from kb.tickets.ticket import Attachment, Draft, Type
 from webapp.context import audience, centre, now, person, settings
+from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import command_of, midnight
-from webapp.customer.help import page_number
+from webapp.customer.help_centre import page_number
 from webapp.customer.ticket_form import (
     Filing,
     blank,
@@ -55,25 +55,29 @@ from webapp.customer.ticket_form import (
     read,
     receipts,
     remember,
-    shown,
+    shown_articles,
     uploads,
 )
-from webapp.problems import LOG, of_csrf, of_kb_error, told, wants_json
+from webapp.problems import LOG, of_csrf, of_kb_error, public_sentence, wants_json
 from webapp.security.guard import FILES_PER_TICKET
 from webapp.security.rate_limits import count
 
 blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25
 REVIEWED = 5  # suggestions on the review step
-_AGAIN = (Invalid, Conflict, TooLarge, TooMany, Unavailable)
+
+#: Refusals that show the page again with the typed text.
+_RETRIABLE = (Invalid, Conflict, TooLarge, TooMany, Unavailable)
+
 FILED_BEFORE = (
-    "A ticket was already filed from this form, with another text. Send it again to "
-    "file this as a second ticket."
+    "A ticket with a different text was already filed from this form. Send it again to file a "
+    "second ticket."
 )
-EXPIRED = (
-    "The form had been open for too long or cookies are off; your text is still here: look "
-    "it over and send it again."
+EXPIRED_FORM = (
+    "The form was open for too long, or cookies are off. Your text is still here. Check it and "
+    "send it again."
 )
+EXPIRED_SESSION = "Your session has ended. Sign in again, or open your private link."
 
 
 @blueprint.get("/tickets/new")
@@ -83,7 +87,7 @@ def new() -> str:
 
 @blueprint.post("/tickets/edit")
 def edit() -> str:
-    """Back from the review step, with everything that was typed."""
+    """Back from the review step, with everything typed."""
     return form_page(read(request.form))
 
 
@@ -103,7 +107,7 @@ def form_page(
         or [(t.value, t.value.title()) for t in Type],
         severities=policy.severities.values(),
         catalogue=catalogue,
-        known_products={product.key for product in catalogue.products},
+        product_keys={product.key for product in catalogue.products},
         files_limit=FILES_PER_TICKET,
         files_allowed=ALLOWED_FILES,
     )
@@ -111,9 +115,9 @@ def form_page(
 
 @blueprint.post("/tickets/review")
 def review() -> str | Response | BaseResponse:
-    """Without JavaScript: what may answer it, once, before filing.
+    """Without JavaScript: shows the suggestions once, before filing.
 
-    Files cannot travel through a second form, so a ticket with files is filed at once; so is one
+    Files cannot travel through a second form, so a ticket with files is filed at once. So is one
     without suggestions.
     """
     form, files = read(request.form), uploads(request)
@@ -125,7 +129,7 @@ def review() -> str | Response | BaseResponse:
     _record(form["episode"], "shown", {"ids": [hit.id for hit in hits]})
     return render_template(
         "customer/ticket_review.html",
-        form={**form, "consulted": shown(hits)},
+        form={**form, "consulted": shown_articles(hits)},
         hits=hits,
         promise=_promise(checked.draft),
     )
@@ -139,10 +143,10 @@ def _suggestions(title: str) -> tuple[Hit, ...]:
 
 
 def _promise(draft: Draft) -> Promise | None:
-    """What filing now would promise; None while nobody can say, since the way to a person stays
-    open.
+    """The level and due time of filing now; None while the database is unavailable.
 
-    Raises Invalid for a coupon that is spent or not theirs.
+    The way to a person stays open without it. Raises Invalid for a coupon that is used up or
+    belongs to somebody else.
     """
     facts = {
         "severity": draft.severity,
@@ -158,7 +162,7 @@ def _promise(draft: Draft) -> Promise | None:
 
 
 def _record(episode: str, kind: str, payload: Mapping[str, object]) -> None:
-    """Counting is a courtesy to the operator; it never costs a customer anything."""
+    """A failure to count an episode never affects the customer."""
     try:
         centre().deflection.record(episode, kind, payload, now=now())
     except KbError as error:
@@ -180,15 +184,13 @@ def _filed(checked: Filing) -> Response | BaseResponse:
 
 @blueprint.errorhandler(KbError)
 def form_again(error: KbError) -> Response:
-    """A form that could not be filed comes back with everything typed and a sentence at every
-    field.
-    """
+    """A refused form comes back with everything typed and a sentence at each field at fault."""
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
         return of_kb_error(error)
     fields = error.fields if isinstance(error, Invalid) else {}
-    form, sentence = read(request.form), told(error)
+    form, sentence = read(request.form), public_sentence(error)
     if error.field == "key" or "key" in fields:
-        form["key"] = secrets.token_urlsafe(18)  # the next try is a ticket of its own
+        form["key"] = secrets.token_urlsafe(18)  # so that the next try files another ticket
     if isinstance(error, Conflict) and error.field == "key":
         sentence = FILED_BEFORE
     return make_response(form_page(form, sentence=sentence, errors=fields), error.status)
@@ -198,12 +200,12 @@ def form_again(error: KbError) -> Response:
 def form_expired(error: CSRFError) -> Response:
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
         return of_csrf(error)
-    return make_response(form_page(read(request.form), sentence=EXPIRED), 400)
+    return make_response(form_page(read(request.form), sentence=EXPIRED_FORM), 400)
 
 
 @blueprint.route("/tickets/solved", methods=["GET", "POST"])
 def solved_before_filing() -> str | BaseResponse:
-    """An answer was found, no ticket is filed. A script has told us already; a form tells us here."""
+    """A suggestion solved it, so no ticket is filed. Without a script, the form reports it here."""
     if request.method == "POST":
         document = request.form.get("document", "")
         _record(request.form.get("episode", ""), "helped", {"id": document[:300], "yes": True})
@@ -216,7 +218,7 @@ def mine() -> str:
     names = ("words", "status", "since", "until", "whose")
     filters = {name: request.args.get(name, "").strip()[:200] for name in names}
     total, rows = centre().desk.mine(
-        _signed_in(),
+        signed_in_person(),
         status=filters["status"] or None,
         words=filters["words"],
         since=midnight(filters["since"], "since", days=0),
@@ -233,15 +235,8 @@ def mine() -> str:
         filters=filters,
         page=page_number(),
         pages=pages,
-        shared=centre().desk.shares_tickets(_signed_in()),
+        shared=centre().desk.shares_tickets(signed_in_person()),
     )
-
-
-def _signed_in() -> Person:
-    someone = person()
-    if someone is None:
-        raise Forbidden("Sign in to see your tickets.")
-    return someone
 
 
 @blueprint.get("/tickets/<number>")
@@ -255,19 +250,20 @@ def show(number: str) -> str | BaseResponse:
     if viewer is not None:
         return _page(number, viewer)
     if number in receipts():
-        raise link_not_found()  # a guest whose link has run out; there is no account to sign in with
+        # A guest whose link has expired; there is no account to sign in with.
+        raise link_not_found()
     return redirect(url_for("account.sign_in", next=request.path), 303)
 
 
 def viewer_of(number: str) -> Person | None:
-    """Who looks: the guest whose link this browser holds, else who is signed in."""
+    """The guest whose link this browser holds, else the person who is signed in."""
     serial = ids.ticket_serial(number)
     secret = receipts().get(ids.ticket_number(serial)) if serial is not None else None
     if secret:
         try:
             return centre().desk.links.holder(number, secret, now=now())
         except NotFound:
-            pass  # the link has run out
+            pass  # the link has expired
     return person()
 
 
@@ -293,18 +289,18 @@ def _link(number: str) -> str:
 def _act(
     number: str, command: Command, *, typed: str = "", key: str = ""
 ) -> BaseResponse | tuple[str, int]:
-    """One verb by whoever looks; what cannot be done comes back with the page and what was typed."""
+    """One action by the viewer; a refusal shows the page again with the typed text."""
     viewer = viewer_of(number)
     if viewer is None:
         if number in receipts():
             raise link_not_found()
-        raise Forbidden("Your session has ended; sign in again, or open the link that you kept.")
+        raise Forbidden(EXPIRED_SESSION)
     try:
         centre().desk.act(number, viewer, command, key=key, now=now())
-    except _AGAIN as error:
+    except _RETRIABLE as error:
         if wants_json():
             raise
-        return _page(number, viewer, sentence=told(error), typed=typed), error.status
+        return _page(number, viewer, sentence=public_sentence(error), typed=typed), error.status
     return redirect(url_for("tickets.show", number=number), 303)
 
 
@@ -332,7 +328,7 @@ def reopen(number: str) -> BaseResponse | tuple[str, int]:
 
 @blueprint.post("/tickets/<number>/<any(agree, decline, escalate, rate, copies):word>")
 def respond(number: str, word: str) -> BaseResponse | tuple[str, int]:
-    """The other verbs of requesters: each reads the fields of its form."""
+    """The requester's other actions; each reads the fields of its form."""
     command = command_of(word, request.form)
     return _act(
         number, command, typed=request.form.get("body", ""), key=request.form.get("key", "")
@@ -341,10 +337,10 @@ def respond(number: str, word: str) -> BaseResponse | tuple[str, int]:
 
 @blueprint.get("/tickets/<number>/live")
 def live(number: str) -> Response:
-    """What changes while the page is open, as a piece of it."""
+    """The part of the page that changes while it is open."""
     viewer = viewer_of(number)
     if viewer is None:
-        raise NotFound("Your session has ended; sign in again, or open the link that you kept.")
+        raise NotFound(EXPIRED_SESSION)
     return fragment(
         "shared/live.html",
         ticket=centre().desk.ticket(number, viewer, now=now()),
@@ -354,9 +350,7 @@ def live(number: str) -> Response:
 
 
 def fragment(template: str, **values: object) -> Response:
-    """A piece of a page with its hash as ETag: 304 while it is the same. Asked for by scripts, kept
-    by nobody.
-    """
+    """A part of a page with its hash as ETag, answered with 304 while it is the same."""
     response = make_response(render_template(template, **values))
     response.add_etag()
     response.make_conditional(request)
@@ -365,16 +359,14 @@ def fragment(template: str, **values: object) -> Response:
 
 @blueprint.get("/attachments/<ref>/<name>")
 def attachment(ref: str, name: str) -> Response:
-    """Always a download, never shown inside the portal; the name in the address is only for
-    reading.
-    """
+    """Always a download, never shown inside the portal; the name in the address is decoration."""
     del name
-    found, path = _attachment(ref)
+    attachment, path = _attachment(ref)
     response = send_file(
         path,
-        mimetype=found.media_type,
+        mimetype=attachment.media_type,
         as_attachment=True,
-        download_name=found.name,
+        download_name=attachment.name,
         conditional=False,
         etag=False,
     )
@@ -383,13 +375,14 @@ def attachment(ref: str, name: str) -> Response:
 
 
 def _attachment(ref: str) -> tuple[Attachment, Path]:
-    """By the account, or by one of the tickets whose links this browser holds."""
-    viewers = [one for one in (person(), *map(viewer_of, receipts())) if one]
+    """Seen by the account, or by one of the guest links that this browser holds."""
+    viewers = filter(None, (person(), *map(viewer_of, receipts())))
     for viewer in viewers:
         try:
             return centre().desk.attachment(ref, viewer)
         except NotFound:
             continue
     raise NotFound(
-        "There is no such file, or it is not yours; sign in with the account of its ticket."
+        "This file does not exist or belongs to another account. Sign in with the account that "
+        "filed the ticket."
     )

@@ -1,8 +1,7 @@
-"""What do visitors find now, why in that order, and what is to be mended?
+"""The editor's page: published content, generations, score parts, issues and curations.
 
-The editor's page: the published generation and the ones before it, a query tried out with the parts
-of its scores, findings of the last index run, and what editors decided. All of it comes from ``centre.index`` and
-``centre.searcher``; ordering a run is ``publishing``'s.
+All of it comes from ``centre.index`` and ``centre.searcher``. ``publishing`` starts runs of the
+index.
 """
 
 from __future__ import annotations
@@ -11,56 +10,68 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
-from kb.search.documents import PUBLIC, visible_to
+from kb.search.documents import PUBLIC
 from kb.search.generations.generation import Generation, PastGeneration
 from kb.search.query.parser import MAX_QUERY_LENGTH
 from kb.search.results import Hit
-from webapp.context import audience, centre
-from webapp.editor.publishing import DOING
-from webapp.editor.publishing import standing as standing_of
+from webapp.context import centre
+from webapp.editor.publishing import RUN_TITLES, publishing_state, visible_audiences
 from webapp.problems import LOG
 
 blueprint = Blueprint("editor", __name__, url_prefix="/editor")
-FINDINGS = 50  # told on the page; the command lists them all
-TRIED = 8
 
-#: Part of a score -> (title, what it rewards), in the order of showing.
-PARTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+MAX_FINDINGS = 50  # on the page; `kb index --json` lists all of them
+TESTED_HITS = 8
+
+
+class ScorePart(NamedTuple):
+    title: str
+    meaning: str = ""
+
+
+#: Part of a score, as ``Hit.explain`` names it, in the order of the table's columns.
+SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
     {
-        "words": (
+        "words": ScorePart(
             "Words",
-            "the words that were typed, rare ones more, in titles three times as much",
+            "Words of the query. Rare words count more, words in titles three times as much.",
         ),
-        "passage": ("Passage", "many of the words close together, under one heading"),
-        "letters": ("Letters", "a title that looks like what was typed, with typos and half words"),
-        "topics": ("Topics", "texts about the same things in other words"),
-        "kindred": ("Kindred", "texts about the same things as the three best"),
-        "semantic": ("Meaning", "words that mean the same to a model that was trained elsewhere"),
-        "kind": ("Kind", "the head start of guides and FAQ over the forum"),
-        "unsolved": ("Unsolved", "what a topic without an accepted answer loses"),
-        "exact": ("Code", "an error code or a name from the text, letter by letter"),
-        "phrase": (
-            "Phrase",
-            "a title that has the last words as they were typed, one after another",
+        "passage": ScorePart("Proximity", "Many words of the query close together in one section."),
+        "letters": ScorePart(
+            "Title n-grams", "A title that resembles the query, with typos and partial words."
         ),
-        "version": ("Version", "it is about the version that the query names"),
-        "language": ("Language", "what a page in another language than the reader's loses"),
-        "fresh": ("Fresh", "it was updated lately; hardly more than a tie-break"),
-        "votes": ("Votes", "tickets like this one were solved with it"),
-        "boost": ("Boost", "an editor raised or lowered it for this query"),
-        "pin": ("Pin", "an editor put it on top for this query"),
+        "topics": ScorePart("Latent topics", "Text about the same subject in other words."),
+        "kindred": ScorePart(
+            "Relevance feedback", "Text about the same subject as the three best results."
+        ),
+        "semantic": ScorePart(
+            "Embeddings", "Words with the same meaning, according to a pretrained model."
+        ),
+        "kind": ScorePart("Kind", "A head start for guides and FAQ over the forum."),
+        "unsolved": ScorePart("No answer", "A penalty for threads without an accepted answer."),
+        "exact": ScorePart("Exact code", "An error code or name of the query, letter by letter."),
+        "phrase": ScorePart("Phrase", "A title with the last words of the query in their order."),
+        "version": ScorePart("Version", "The version that the query names."),
+        "language": ScorePart(
+            "Language", "A penalty for pages in another language than the reader’s."
+        ),
+        "fresh": ScorePart("Freshness", "A recent update. It rarely does more than break a tie."),
+        "votes": ScorePart("Resolved tickets", "Similar tickets were resolved with this document."),
+        "boost": ScorePart("Boost", "Raised or lowered for this query by an editor."),
+        "pin": ScorePart("Pin", "Pinned to the top for this query by an editor."),
     }
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
-    """A query as ``audience`` is answered; ``parts`` are the names of score parts that occur."""
+class TestedQuery:
+    """A query as ``audience`` would see it answered; ``parts`` are the score parts that occur."""
 
     query: str
     audience: str
@@ -77,90 +88,86 @@ def overview() -> str:
 
 @blueprint.post("/rollback")
 def rollback() -> tuple[str, int] | BaseResponse:
-    """Another kept generation serves from now on; a later publish goes on from it."""
+    """Makes another kept generation live; the next publish starts from it."""
     name = request.form.get("name", "")
     try:
-        serves = centre().index.rollback(name[:20])
+        generation = centre().index.rollback(name[:20])
     except (NotFound, Unavailable, Conflict) as error:
         return _page(sentence=error.sentence), error.status
-    LOG.info("generation %s serves again, by the editor's page", serves.name)
-    return redirect(url_for("editor.overview", served=serves.name), 303)
+    LOG.info("generation %s is live again, by the editor's page", generation.name)
+    return redirect(url_for("editor.overview", served=generation.name), 303)
 
 
 def _page(*, sentence: str = "") -> str:
     index = centre().index
     past = index.history(trusted=True)
     serving = index.current(trusted=True)
+    audiences = visible_audiences(serving)
     return render_template(
         "editor/overview.html",
-        standing=standing_of(serving, _may_try(serving)),
-        doing=DOING,
+        standing=publishing_state(serving, audiences),
+        RUN_TITLES=RUN_TITLES,
         past=past,
-        serving=_past_of(past, serving),
-        created={one.name: _moment(one.created) for one in past},
-        seen=_seen(serving) if serving else {},
+        serving=_past_row(past, serving),
+        created={row.name: _instant(row.created) for row in past},
+        seen=_document_counts(audiences) if serving else {},
         findings=serving.findings() if serving else (),
-        shown=FINDINGS,
+        shown=MAX_FINDINGS,
         decided=serving.curations() if serving else {},
-        audiences=_may_try(serving),
-        tried=_tried(serving),
-        parts=PARTS,
+        audiences=audiences,
+        tried=_tested_query(audiences),
+        score_part=_score_part,
         sentence=sentence,
         served=request.args.get("served", ""),
     )
 
 
-def _past_of(past: Sequence[PastGeneration], serving: Generation | None) -> PastGeneration | None:
-    return next((one for one in past if serving and one.name == serving.name), None)
+def _past_row(past: Sequence[PastGeneration], serving: Generation | None) -> PastGeneration | None:
+    return next((row for row in past if serving and row.name == serving.name), None)
 
 
-def _moment(text: str) -> dt.datetime | None:
+def _instant(text: str) -> dt.datetime | None:
     try:
         return dt.datetime.fromisoformat(text)
     except ValueError:
         return None
 
 
-def _may_try(serving: Generation | None) -> tuple[str, ...]:
-    """The audiences that an editor may ask as: those that see no more than the editor does."""
-    known = serving.manifest.partitions if serving else (PUBLIC,)
-    own = visible_to(audience())
-    return tuple(name for name in known if visible_to(name) <= own)
-
-
-def _seen(serving: Generation) -> dict[str, dict[str, int]]:
-    """audience -> kind -> how many documents they may see; empty while the searcher cannot say."""
+def _document_counts(audiences: Sequence[str]) -> dict[str, dict[str, int]]:
+    """audience -> kind -> number of documents; empty while the index cannot be searched."""
     try:
-        return {name: centre().searcher.counts(name) for name in _may_try(serving)}
+        return {name: centre().searcher.counts(name) for name in audiences}
     except KbError:
         return {}
 
 
-def _tried(serving: Generation | None) -> Tried | None:
-    """What the address asks for. Raises Invalid for an audience that the editor may not ask as."""
+def _score_part(name: str) -> ScorePart:
+    return SCORE_PARTS.get(name, ScorePart(name.capitalize()))
+
+
+def _tested_query(audiences: Sequence[str]) -> TestedQuery | None:
+    """The query in the address. Raises Invalid for an audience that the editor does not see."""
     query = request.args.get("q", "").strip()[:MAX_QUERY_LENGTH]
     if not query:
         return None
-    asker, mode = request.args.get("as", PUBLIC), request.args.get("mode", "suggest")
-    if asker not in _may_try(serving) or mode not in ("suggest", "search"):
-        raise Invalid(
-            f"There is no asking as {asker[:40]!r} here; choose from the list.", field="as"
-        )
-    try:
-        hits = _hits(query, asker, mode)
-    except KbError as error:
-        return Tried(query, asker, mode, sentence=error.sentence)
-    return Tried(query, asker, mode, hits, _order(hits))
 
+    audience, mode = request.args.get("as", PUBLIC), request.args.get("mode", "suggest")
+    if audience not in audiences or mode not in ("suggest", "search"):
+        raise Invalid(f"Audience not found: {audience[:40]!r}. Choose from the list.", field="as")
 
-def _hits(query: str, asker: str, mode: str) -> tuple[Hit, ...]:
     searcher = centre().searcher
-    if mode == "suggest":
-        return searcher.suggest(query, audience=asker, limit=TRIED, explain=True).hits
-    return searcher.search(query, audience=asker, per_page=TRIED, explain=True).hits
+    try:
+        if mode == "suggest":
+            answer = searcher.suggest(query, audience=audience, limit=TESTED_HITS, explain=True)
+            hits = answer.hits
+        else:
+            hits = searcher.search(
+                query, audience=audience, per_page=TESTED_HITS, explain=True
+            ).hits
+    except KbError as error:
+        return TestedQuery(query, audience, mode, sentence=error.sentence)
 
-
-def _order(hits: Sequence[Hit]) -> tuple[str, ...]:
-    """The parts that occur, known ones first and in their order."""
     present = {name for hit in hits for name in hit.explain}
-    return (*(name for name in PARTS if name in present), *sorted(present - set(PARTS)))
+    known = (name for name in SCORE_PARTS if name in present)
+    unknown = sorted(present - set(SCORE_PARTS))
+    return TestedQuery(query, audience, mode, hits, (*known, *unknown))

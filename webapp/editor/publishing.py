@@ -1,7 +1,6 @@
-"""What waits to be published, and how does an editor look at it and publish it from the portal?
+"""Publishing from the editor's page: start a run of the index, follow it, preview its effect.
 
-Orders runs of the index, shows how far one is and what came of it, and shows articles as they would
-be published. The worker runs them; nothing here reads sources or builds an index.
+``kb.worker`` executes the runs. Nothing here reads source files or builds an index.
 """
 
 from __future__ import annotations
@@ -22,33 +21,35 @@ from kb.search.documents import PUBLIC, visible_to
 from kb.search.generations.generation import Generation
 from webapp.context import audience, centre, now, person
 from webapp.problems import LOG
-from webapp.query_counter import save as save_queries
+from webapp.query_counter import save_held_queries
 
 blueprint = Blueprint("publishing", __name__, url_prefix="/editor")
-#: A run that waits for so long shows that no worker is there to take it.
-PATIENCE = dt.timedelta(seconds=20)
-#: What was seen so long ago is looked at anew when somebody comes to the page.
-FRESH = dt.timedelta(minutes=5)
-CHANGES, ASKED = 20, 12  # told on the page; the command lists them all
 
-#: What each kind of run is called while it goes on.
-DOING: Mapping[IndexRunKind, str] = MappingProxyType(
+#: A run that has waited this long shows that no worker is running.
+WORKER_DELAY = dt.timedelta(seconds=20)
+#: Unpublished changes are checked again when the last check is older than this.
+FRESH = dt.timedelta(minutes=5)
+MAX_CHANGED_QUERIES = 20  # on the page; `kb index --check-only --json` lists all of them
+MAX_TOP_QUERIES = 12
+
+#: What a run is doing, by its kind.
+RUN_TITLES: Mapping[IndexRunKind, str] = MappingProxyType(
     {
-        IndexRunKind.LOOK: "Looking for changes",
+        IndexRunKind.LOOK: "Checking for changes",
         IndexRunKind.CHECK: "Preparing the preview",
         IndexRunKind.PUBLISH: "Publishing",
     }
 )
-WAITING: Mapping[str, str] = MappingProxyType(
-    {"added": "New", "changed": "Changed", "removed": "Gone"}
+#: Group of unpublished files, as a run's report names it -> its title.
+FILE_GROUPS: Mapping[str, str] = MappingProxyType(
+    {"added": "New", "changed": "Changed", "removed": "Removed"}
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """One answer of a query: ``was`` is its place before, 0 when it is new; ``gone`` when it is no
-    longer shown.
-    """
+class RankedResult:
+    """One result of a compared query. ``was`` is its rank before, 0 for a new one; ``gone`` results
+    are no longer shown."""
 
     id: str
     title: str
@@ -57,90 +58,111 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Changed:
-    """A query that would be answered differently; ``times`` is how often visitors asked it, 0 for a
-    golden one.
-    """
+class ChangedQuery:
+    """A query whose results would change. ``times`` is how often visitors asked it, 0 for a golden
+    query."""
 
     query: str
     audience: str
     times: int
-    places: tuple[Place, ...]
+    places: tuple[RankedResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """``open`` is the run under way, ``last`` the one that ended last; ``seen`` the look or check
-    that says what waits, None when something was published since; ``report`` is that of
-    ``seen``."""
+class PublishingState:
+    """What the page says about publishing.
+
+    ``open`` is the run in progress, ``last`` the run that ended last. ``seen`` is the check or
+    preview that knows the unpublished changes, None once something was published after it;
+    ``report`` is its report. ``look`` asks for a new check.
+    """
 
     open: IndexRun | None
     last: IndexRun | None
     seen: IndexRun | None
     report: Mapping[str, Any]
     unattended: bool
-    changed: tuple[Changed, ...]
+    changed: tuple[ChangedQuery, ...]
     previews: tuple[tuple[str, str], ...]
     asked: tuple[Frequent, ...]
-    look: bool  # what waits is not known, or was long ago
+    look: bool
 
     @property
     def waiting(self) -> dict[str, Sequence[str]]:
-        return {
-            title: self.report.get("waiting", {}).get(name, ()) for name, title in WAITING.items()
-        }
+        files = self.report.get("waiting", {})
+        return {title: files.get(group, ()) for group, title in FILE_GROUPS.items()}
 
     @property
     def counts(self) -> dict[str, int]:
-        return {title: self.report.get("files", {}).get(name, 0) for name, title in WAITING.items()}
+        counts = self.report.get("files", {})
+        return {title: counts.get(group, 0) for group, title in FILE_GROUPS.items()}
 
 
-def standing(serving: Generation | None, audiences: Collection[str]) -> Standing:
-    """What the page says about publishing, for an editor who may ask as ``audiences``."""
+def visible_audiences(serving: Generation | None) -> tuple[str, ...]:
+    """The audiences whose documents the editor may see, all of them."""
+    audiences = serving.manifest.partitions if serving else (PUBLIC,)
+    own = visible_to(audience())
+    return tuple(name for name in audiences if visible_to(name) <= own)
+
+
+def publishing_state(serving: Generation | None, audiences: Collection[str]) -> PublishingState:
     runs = centre().index_runs
     newest = runs.latest()
     if newest is not None and newest.open:
-        return _under_way(newest, _asked(audiences))
-    ended = max(
-        filter(None, (runs.latest(state=state) for state in ("done", "failed", "cancelled"))),
-        key=lambda run: run.id, default=None,
-    )  # fmt: skip
-    seen = runs.latest(IndexRunKind.LOOK, IndexRunKind.CHECK, state="done")
+        return _state_of_open_run(newest, _top_queries(audiences))
+
+    ended = [runs.latest(state=state) for state in ("done", "failed", "cancelled")]
+    last = max(filter(None, ended), key=lambda run: run.id, default=None)
+
     name = serving.name if serving else ""
-    seen = seen if seen and seen.report.get("generation", "") == name else None
+    seen = runs.latest(IndexRunKind.LOOK, IndexRunKind.CHECK, state="done")
+    if seen is not None and seen.report.get("generation", "") != name:
+        seen = None
     report = seen.report if seen else {}
-    return Standing(
-        open=None, last=ended, seen=seen, report=report, unattended=False,
-        changed=_changed(report, serving, audiences), previews=_previews(seen), asked=_asked(audiences),
-        look=not _known(runs.latest(state="done"), name),
-    )  # fmt: skip
+
+    return PublishingState(
+        open=None,
+        last=last,
+        seen=seen,
+        report=report,
+        unattended=False,
+        changed=_changed_queries(report, serving, audiences),
+        previews=_previews(seen),
+        asked=_top_queries(audiences),
+        look=not _is_fresh(runs.latest(state="done"), name),
+    )
 
 
-def _under_way(run: IndexRun, asked: tuple[Frequent, ...] = ()) -> Standing:
-    unattended = run.state == "waiting" and now() - run.asked_at > PATIENCE
-    return Standing(run, None, None, {}, unattended, (), (), asked, look=False)
+def _state_of_open_run(run: IndexRun, asked: tuple[Frequent, ...] = ()) -> PublishingState:
+    unattended = run.state == "waiting" and now() - run.asked_at > WORKER_DELAY
+    return PublishingState(run, None, None, {}, unattended, (), (), asked, look=False)
 
 
-def _known(last: IndexRun | None, serving: str) -> bool:
-    """Whether it is known what waits: somebody looked lately, or has just published it."""
-    fits = last is not None and last.report.get("generation", "") == serving
-    return fits and last is not None and now() - (last.ended_at or last.asked_at) <= FRESH
+def _is_fresh(last: IndexRun | None, serving: str) -> bool:
+    """Whether the unpublished changes are known: checked recently, or just published."""
+    if last is None or last.report.get("generation", "") != serving:
+        return False
+    return now() - (last.ended_at or last.asked_at) <= FRESH
+
+
+# --- addresses
 
 
 @blueprint.post("/runs")
 def order() -> BaseResponse:
-    """Orders a run; a second press while it is open orders nothing more."""
+    """Starts a run; while one is in progress, a second press starts nothing more."""
     try:
         kind = IndexRunKind(request.form.get("kind", ""))
     except ValueError:
-        raise Invalid("Choose: look for changes, preview, or publish.", field="kind") from None
-    someone = person()
-    if someone is None:
-        raise NotFound("Your session has ended; sign in again.")
+        raise Invalid("Choose to check for changes, preview or publish.", field="kind") from None
+
+    editor = person()
+    if editor is None:
+        raise NotFound("Your session has ended. Sign in again.")
     run = centre().index_runs.order(
-        kind, someone.id, whole=bool(request.form.get("whole")), now=now()
+        kind, editor.id, whole=bool(request.form.get("whole")), now=now()
     )
-    LOG.info("%s was ordered by the editor's page", run.kind)
+    LOG.info("%s was started by the editor's page", run.kind)
     return redirect(url_for("editor.overview", _anchor="publish-title"), 303)
 
 
@@ -148,50 +170,42 @@ def order() -> BaseResponse:
 def cancel() -> BaseResponse:
     """Ends the open run; what is published stays as it is."""
     text = request.form.get("run", "")
-    if (
-        not text.isascii()
-        or not text.isdigit()
-        or len(text) > 12
-        or not centre().index_runs.cancel(int(text), now=now())
-    ):
-        raise NotFound("That run has ended already; the page says what came of it.")
+    is_id = text.isascii() and text.isdigit() and len(text) <= 12
+    if not is_id or not centre().index_runs.cancel(int(text), now=now()):
+        raise NotFound("This run has already ended. The page shows its outcome.")
     return redirect(url_for("editor.overview", _anchor="publish-title"), 303)
 
 
 @blueprint.get("/run")
 def progress() -> Response:
-    """The part of the page that changes while a run is under way; ``X-Run: ended`` when nothing is."""
+    """The part of the page that follows a run; ``X-Run: ended`` when none is in progress."""
     newest = centre().index_runs.latest()
     if newest is not None and newest.open:
-        stand = _under_way(
-            newest
-        )  # asked every second: opening a generation, which verifies it, would cost too much
+        # Asked for every second: opening the generation, which verifies it, would cost too much.
+        state = _state_of_open_run(newest)
     else:
         serving = centre().index.current(trusted=True)
-        known = serving.manifest.partitions if serving else (PUBLIC,)
-        stand = standing(
-            serving, [name for name in known if visible_to(name) <= visible_to(audience())]
-        )
-    response = make_response(render_template("editor/run.html", standing=stand, doing=DOING))
-    response.headers["X-Run"] = "open" if stand.open else "ended"
+        state = publishing_state(serving, visible_audiences(serving))
+    page = render_template("editor/run.html", standing=state, RUN_TITLES=RUN_TITLES)
+    response = make_response(page)
+    response.headers["X-Run"] = "open" if state.open else "ended"
     return response
 
 
 @blueprint.get("/preview/<path:document_id>")
 def preview(document_id: str) -> str:
-    """An article as the last check read it. Raises NotFound for one that the editor may not see,
-    too.
-    """
+    """An article as the last preview read it. Raises NotFound also for one of another audience."""
     document = centre().index.previews.article(document_id, visible_to(audience()))
     if document is None:
-        raise NotFound(
-            "There is no preview of this article; prepare the preview anew on the editor's page."
-        )
+        raise NotFound("There is no preview of this article. Start a new preview in the editor.")
     return render_template("editor/preview.html", document=document)
 
 
+# --- parts of the state
+
+
 def _previews(seen: IndexRun | None) -> tuple[tuple[str, str], ...]:
-    """Ids and titles of the articles that the last check kept, of those that the editor may see."""
+    """Ids and titles of the previewed articles that the editor may see."""
     if seen is None or seen.kind is not IndexRunKind.CHECK:
         return ()
     try:
@@ -200,41 +214,43 @@ def _previews(seen: IndexRun | None) -> tuple[tuple[str, str], ...]:
         return ()
 
 
-def _asked(audiences: Collection[str]) -> tuple[Frequent, ...]:
-    save_queries()
-    return centre().query_log.frequent(audiences, now=now(), most=ASKED)
+def _top_queries(audiences: Collection[str]) -> tuple[Frequent, ...]:
+    save_held_queries()
+    return centre().query_log.frequent(audiences, now=now(), most=MAX_TOP_QUERIES)
 
 
-def _changed(
+def _changed_queries(
     report: Mapping[str, Any], serving: Generation | None, audiences: Collection[str]
-) -> tuple[Changed, ...]:
-    """The differences of answers that the editor may see, what is asked most first."""
+) -> tuple[ChangedQuery, ...]:
+    """The changed results that the editor may see, most frequent queries first."""
     rows = [row for row in report.get("changes", ()) if row["audience"] in audiences]
-    rows = sorted(rows, key=lambda row: -row["times"])[:CHANGES]
-    titles = _titles(serving, {id_ for row in rows for id_ in (*row["before"], *row["after"])})
+    rows = sorted(rows, key=lambda row: -row["times"])[:MAX_CHANGED_QUERIES]
+    ids = {document_id for row in rows for document_id in (*row["before"], *row["after"])}
+    titles = _titles(serving, ids)
     return tuple(
-        Changed(row["query"], row["audience"], row["times"], _places(row, titles)) for row in rows
+        ChangedQuery(row["query"], row["audience"], row["times"], _ranked_results(row, titles))
+        for row in rows
     )
 
 
-def _places(row: Mapping[str, Any], titles: Mapping[str, str]) -> tuple[Place, ...]:
-    before, after = list(row["before"]), list(row["after"])
+def _ranked_results(row: Mapping[str, Any], titles: Mapping[str, str]) -> tuple[RankedResult, ...]:
+    ranks = {document_id: rank for rank, document_id in enumerate(row["before"], 1)}
     shown = [
-        Place(one, titles.get(one, one), before.index(one) + 1 if one in before else 0)
-        for one in after
+        RankedResult(document_id, titles.get(document_id, document_id), ranks.get(document_id, 0))
+        for document_id in row["after"]
     ]
     gone = [
-        Place(one, titles.get(one, one), place, gone=True)
-        for place, one in enumerate(before, 1)
-        if one not in after
+        RankedResult(document_id, titles.get(document_id, document_id), rank, gone=True)
+        for document_id, rank in ranks.items()
+        if document_id not in row["after"]
     ]
     return (*shown, *gone)
 
 
 def _titles(serving: Generation | None, ids: Collection[str]) -> dict[str, str]:
-    titles: dict[str, str] = {}
-    if serving is not None and ids:
-        store = serving.store
-        titles = {one.id: one.title for one in store.documents(ids)}
-        store.close()
+    if serving is None or not ids:
+        return {}
+    store = serving.store
+    titles = {document.id: document.title for document in store.documents(ids)}
+    store.close()
     return titles

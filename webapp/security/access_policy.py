@@ -1,8 +1,7 @@
-"""Who may come to which door, how often, and with how much?
+"""Access, rate limits and upload rights of every route, as tables.
 
-Three tables, nothing else. A route that is not in ``POLICY`` is refused, and a test generated from
-the URL map fails on it. Whose ticket it is gets decided behind the door, by
-``kb.tickets.permissions``.
+A route that is not in ``POLICY`` is refused, and a test over the URL map fails on it. Whose ticket
+it is, ``kb.tickets.permissions`` decides.
 """
 
 from __future__ import annotations
@@ -14,14 +13,13 @@ from types import MappingProxyType
 
 class Access(StrEnum):
     ANYONE = "anyone"
-    # a person who is signed in, or a guest with the ticket's own link: the desk decides
-    HOLDER = "holder"
+    HOLDER = "holder"  # signed in, or a guest with the ticket's link: kb.tickets decides
     SIGNED_IN = "signed in"
     STAFF = "staff"  # agents and administrators
     EDITOR = "editor"  # editors and administrators
 
 
-#: (endpoint, method) -> who may come in. HEAD goes with GET; OPTIONS is answered for everybody.
+#: (endpoint, method) -> who has access. HEAD counts as GET; OPTIONS is answered for everybody.
 POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
     {
         ("static", "GET"): Access.ANYONE,
@@ -94,8 +92,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
     }
 )
 
-#: (endpoint, method) -> which rate it counts against. The figures are made from the settings, in
-#: ``guard``.
+#: (endpoint, method) -> the limit that it counts against, see ``rate_limits.RateLimits``.
 RATES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("api.suggest", "GET"): "suggest",
@@ -123,7 +120,7 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
     }
 )
 
-#: Endpoints that take files; every other body is small.
+#: Endpoints that accept files; every other body is small.
 UPLOADS = frozenset(
     {"tickets.review", "tickets.file", "tickets.comment", "desk.reply", "desk.note"}
 )
@@ -131,7 +128,7 @@ UPLOADS = frozenset(
 #: Endpoints that pages of ``settings.embed_origins`` may read; never with cookies.
 SHARED = frozenset({"api.suggest", "api.search"})
 
-#: Endpoints whose answer is the same for everybody and may be kept by caches.
+#: Endpoints whose response is the same for everybody, so that caches may store it.
 CACHEABLE = frozenset(
     {"static", "help.media", "machine.embed", "machine.openapi", "machine.robots"}
 )

@@ -1,7 +1,7 @@
-"""What stands between the network and a view?
+"""Request checks and security headers, for every route in one place.
 
-Sessions, CSRF, headers, trusted hosts, body and rate limits, and the access table of ``policy``, in
-one place and for every response. Not for whose ticket it is: that is ``kb.tickets.permissions``.
+Sessions, CSRF, trusted hosts, body and rate limits, the access table of ``access_policy``, and the
+headers of every response. Whose ticket it is, ``kb.tickets.permissions`` decides.
 """
 
 from __future__ import annotations
@@ -24,18 +24,17 @@ from kb.errors import Forbidden, Misconfigured
 from kb.settings import Settings
 from webapp.context import person, settings
 from webapp.security.access_policy import CACHEABLE, POLICY, SHARED, UPLOADS, Access
-from webapp.security.rate_limits import Rates, method
+from webapp.security.rate_limits import RateLimits, method
 
 if TYPE_CHECKING:
     from kb.people.person import Person
 
-#: A ticket takes this many files (the form and the store say the same).
 FILES_PER_TICKET = 20
-SMALL_BODY = 512 * 1024
+SMALL_BODY = 512 * 1024  # bytes
 #: Text fields of one form, all together: a long description with a pasted log fits.
 FORM_TEXT = 512 * 1024
 FORM_PARTS = 100
-SHORTEST_KEY = 32  # characters of the signing key
+MIN_KEY_LENGTH = 32  # characters of the signing key
 
 CSP = "; ".join(
     (
@@ -64,21 +63,21 @@ HEADERS: Mapping[str, str] = MappingProxyType(
     }
 )
 
-#: Cookies go with requests of our own pages only, and GET changes nothing; forms carry a token on
-#: top.
+# Beside SameSite cookies: forms carry a token as well.
 csrf = CSRFProtect()
 
 
 def protect(app: Flask, settings: Settings) -> None:
-    """Everything below, joined to ``app``. Raises Misconfigured when the signing key cannot be
-    kept.
-    """
+    """Installs all of this in ``app``. Raises Misconfigured without a usable signing key."""
     app.config.update(_config(settings))
     app.secret_key = settings.secret_key or kept_key(settings.data)
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]  # Flask's documented way to wrap
-    rates = app.extensions["askfirst.rates"] = Rates(settings)
+        # Flask's documented way to wrap an application.
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=hops, x_proto=hops, x_host=0
+        )
+    rates = app.extensions["askfirst.rates"] = RateLimits(settings)
     app.before_request(_limit_body)
     app.before_request(_check_access)
     app.before_request(rates.check)
@@ -98,22 +97,20 @@ def _config(settings: Settings) -> dict[str, object]:
         "MAX_FORM_MEMORY_SIZE": FORM_TEXT,
         "MAX_FORM_PARTS": FORM_PARTS,
         "TRUSTED_HOSTS": trusted_hosts(settings),
-        # A form may lie open for a day; the token lives as long as the session that it is bound to.
+        # A form may stay open for a day: the token lives as long as its session.
         "WTF_CSRF_TIME_LIMIT": None,
     }
 
 
 def trusted_hosts(settings: Settings) -> list[str]:
-    """The names this portal answers to: its public address and this machine."""
+    """The host names that this portal answers to: its public address and this machine."""
     public = urlsplit(settings.base_url).hostname or "localhost"
     names = dict.fromkeys([public, "localhost", "127.0.0.1", "::1"])
-    return [Literal(f"[{name}]") if ":" in name else name for name in names]
+    return [BracketedAddress(f"[{name}]") if ":" in name else name for name in names]
 
 
-class Literal(str):
-    """An IPv6 address in brackets. Werkzeug cuts a trusted name at its first colon; this one stays
-    whole.
-    """
+class BracketedAddress(str):
+    """An IPv6 address in brackets, which Werkzeug would otherwise cut at its first colon."""
 
     __slots__ = ()
 
@@ -123,10 +120,9 @@ class Literal(str):
 
 
 def kept_key(data: Path) -> str:
-    """The signing key of ``data``/secret.key, made on first use and readable by the owner only.
+    """The signing key in ``data``/secret.key, created on first use, readable by its owner only.
 
-    Raises Misconfigured when the folder cannot be written, or the kept key is too short to sign
-    with.
+    Raises Misconfigured when the folder cannot be written or the key is too short.
     """
     path = data / "secret.key"
     try:
@@ -135,40 +131,41 @@ def kept_key(data: Path) -> str:
         key = path.read_text(encoding="ascii", errors="replace").strip()
     except OSError as error:
         raise Misconfigured(
-            f"The signing key {path} cannot be kept ({error.strerror}); make the folder writable, "
-            f"or set KB_SECRET_KEY."
+            f"The signing key {path} cannot be stored: {error.strerror}. Make the folder writable, "
+            "or set KB_SECRET_KEY."
         ) from error
-    if len(key) < SHORTEST_KEY:
+    if len(key) < MIN_KEY_LENGTH:
         raise Misconfigured(
-            f"The signing key {path} has {len(key)} of at least {SHORTEST_KEY} characters; remove "
-            f"the file to get a new"
-            " one (everybody signs in again), or set KB_SECRET_KEY."
+            f"The signing key {path} has {len(key)} characters, but needs at least "
+            f"{MIN_KEY_LENGTH}. Delete the file to create a new key, which signs everybody out, or "
+            "set KB_SECRET_KEY."
         )
     return key
 
 
 def _make_key(path: Path) -> None:
-    """Written aside and linked into place: of two processes that start together one wins, and both
-    read its key.
+    """Writes a temporary file and links it into place.
+
+    Of two processes that start together one wins, and both read its key.
     """
     if path.exists():
         return
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(secrets.token_urlsafe(48))
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(aside, path)
+        os.link(temporary, path)
     except FileExistsError:
         pass
     finally:
-        aside.unlink()
+        temporary.unlink()
 
 
 def _limit_body() -> None:
-    """Uploads may be large, everything else is small (kept by Werkzeug while it reads)."""
+    """Uploads may be large, every other body is small. Werkzeug enforces it while reading."""
     if request.endpoint in UPLOADS:
         request.max_content_length = (
             settings().attachment_megabytes * FILES_PER_TICKET * 1024 * 1024 + SMALL_BODY
@@ -176,43 +173,38 @@ def _limit_body() -> None:
 
 
 def _check_access() -> BaseResponse | None:
-    """The declared policy of the route; an undeclared route is nobody's."""
+    """Applies the route's policy; a route without one is closed."""
     if request.endpoint is None or request.method == "OPTIONS":
-        return None  # no such page, or a preflight: nothing of ours runs
+        return None  # no such page, or a preflight: no view runs
     access = POLICY.get((request.endpoint, method()))
     if access is None:
         raise Forbidden(
-            "This door has no declared policy and stays closed; that is a fault of the portal."
+            "This page has no access policy and stays closed. Please report this to the operator."
         )
     if access in (Access.ANYONE, Access.HOLDER):
         return None
     return _admit(access, person())
 
 
-def _admit(access: Access, someone: Person | None) -> BaseResponse | None:
-    if someone is None:
+def _admit(access: Access, viewer: Person | None) -> BaseResponse | None:
+    if viewer is None:
         if request.method in ("GET", "HEAD"):
             return redirect(url_for("account.sign_in", next=request.full_path.rstrip("?")), 303)
-        raise Forbidden("Your session has ended; sign in again, then repeat what you did.")
-    if access is Access.STAFF and not someone.is_staff:
-        raise Forbidden("The desk is for support staff; your own tickets are under My tickets.")
-    if access is Access.EDITOR and not edits(someone):
-        raise Forbidden(
-            "This page is for the editors of the help centre; search and the articles are open to "
-            "you."
-        )
+        raise Forbidden("Your session has ended. Sign in again, then repeat the action.")
+    if access is Access.STAFF and not viewer.is_staff:
+        raise Forbidden("The queue is for agents. Your own tickets are under My tickets.")
+    if access is Access.EDITOR and not edits(viewer):
+        raise Forbidden("This page is for editors of the help centre.")
     return None
 
 
-def edits(someone: Person | None) -> bool:
-    """Whether they answer for what is published."""
-    return someone is not None and someone.role in ("editor", "admin")
+def edits(viewer: Person | None) -> bool:
+    """Whether the person may publish."""
+    return viewer is not None and viewer.role in ("editor", "admin")
 
 
 def _harden(response: Response) -> Response:
-    """Headers on every response, errors included; what may be kept and who may read it from
-    elsewhere.
-    """
+    """Security, cache and CORS headers of every response, errors included."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     if settings().secure_cookies:
@@ -228,7 +220,7 @@ def _share(response: Response) -> None:
     """CORS for the listed origins only, and never with cookies."""
     if "Vary" in response.headers:
         response.vary.add("Origin")
-    else:  # much the quicker way
+    else:  # much faster than parsing the header
         response.headers["Vary"] = "Origin"
     origin = request.headers.get("Origin", "")
     if origin in settings().embed_origins:
@@ -238,9 +230,7 @@ def _share(response: Response) -> None:
 
 
 def own_site() -> bool:
-    """Whether a JSON request comes from our own pages or from a program, not from a page of another
-    site.
-    """
+    """Whether a JSON request comes from our own pages or a program, not from another site."""
     origin = request.headers.get("Origin")
     if origin is None:
         return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")

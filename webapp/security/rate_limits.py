@@ -1,7 +1,7 @@
-"""Who asks more often than their share?
+"""Rate limits: fixed windows by network address or person, counted in this process.
 
-Fixed windows by address or person, counted in this process; each of the workers takes its share of
-a limit. Not for failed passwords: those the accounts count, for all processes.
+Each server process has its share of a limit. ``kb.people.accounts`` counts failed passwords, for
+all processes together.
 """
 
 from __future__ import annotations
@@ -32,9 +32,11 @@ _SWEEP = 1000  # windows
 
 
 class Windows(Storage):
-    """Counts in memory. limits' own memory sweeps by a thread that it starts anew with nearly every
-    request: more than half of what counting cost, and a third of a suggestion that is
-    remembered."""
+    """Counts in memory.
+
+    The memory storage of ``limits`` starts a sweeping thread with nearly every request, which was
+    more than half of the cost of counting and a third of that of a cached suggestion.
+    """
 
     STORAGE_SCHEME = None
 
@@ -73,16 +75,16 @@ class Windows(Storage):
 
     def reset(self) -> int:
         with self._lock:
-            held, self._windows = len(self._windows), {}
-        return held
+            count, self._windows = len(self._windows), {}
+        return count
 
     def clear(self, key: str) -> None:
         with self._lock:
             self._windows.pop(key, None)
 
 
-class Rates:
-    """The limits of the settings, and who has used up how much of them."""
+class RateLimits:
+    """The limits of the settings, and how much of them is used up."""
 
     def __init__(self, settings: Settings) -> None:
         def share(limit: int) -> int:
@@ -101,22 +103,21 @@ class Rates:
         }
 
     def check(self) -> None:
-        """Raises TooMany, with the seconds to wait, once the address or person has used up its
-        share.
-        """
+        """Raises TooMany, with the seconds to wait, once the route's limit is used up."""
         name = RATES.get((request.endpoint or "", method()))
         if name:
             self.count(name)
 
     def count(self, name: str) -> None:
-        """One more of ``name`` for whoever asks now. Raises TooMany."""
+        """Counts one more of ``name`` for the asker. Raises TooMany."""
         who = address() if name in ("suggest", "sign-in") else _person_or_address()
         for item in self._items[name]:
             if not self._limiter.hit(item, name, who):
                 reset = self._limiter.get_window_stats(item, name, who).reset_time
                 wait = max(1, math.ceil(reset - time.time()))
                 raise TooMany(
-                    f"That was too much at once; try again {in_words(wait)}.", retry_after=wait
+                    f"You have sent too many requests. Try again {in_words(wait)}.",
+                    retry_after=wait,
                 )
 
 
@@ -127,22 +128,22 @@ def in_words(seconds: int) -> str:
 
 
 def count(name: str) -> None:
-    """For a view that learns late what it does. Raises TooMany."""
-    cast("Rates", current_app.extensions["askfirst.rates"]).count(name)
+    """For a view that only knows after checking which limit applies. Raises TooMany."""
+    cast("RateLimits", current_app.extensions["askfirst.rates"]).count(name)
 
 
 def _person_or_address() -> str:
-    someone = asker()
-    return f"person:{someone.id}" if someone else address()
+    viewer = asker()
+    return f"person:{viewer.id}" if viewer else address()
 
 
 def address() -> str:
-    """The asker's network address; an IPv6 /64 counts as one, because one customer owns all of it."""
-    return _counted(request.remote_addr or "unknown")
+    """The asker's network address; an IPv6 /64 counts as one, since one customer owns it all."""
+    return _counted_address(request.remote_addr or "unknown")
 
 
 @functools.lru_cache(1024)
-def _counted(text: str) -> str:
+def _counted_address(text: str) -> str:
     try:
         parsed = ipaddress.ip_address(text)
     except ValueError:
@@ -155,5 +156,5 @@ def _counted(text: str) -> str:
 
 
 def method() -> str:
-    """HEAD does the work of GET, and counts as it."""
+    """HEAD does the work of GET and counts as GET."""
     return "GET" if request.method == "HEAD" else request.method

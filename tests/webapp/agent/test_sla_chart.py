@@ -27,7 +27,7 @@ def test_levels_come_in_the_order_of_the_policies_and_former_ones_last() -> None
 def test_a_week_without_promises_is_a_gap_and_one_out_of_the_window_is_left_out() -> None:
     old = Attainment("vip", WEEKS[0] - dt.timedelta(days=7), 5, 5)
     (chart,) = charts([old, Attainment("vip", WEEKS[1], 3, 1)], TITLES, WEEKS)
-    assert [(bar.met, bar.missed, bar.x) for bar in chart.bars] == [
+    assert [(bar.met, bar.breached, bar.x) for bar in chart.bars] == [
         (0, 0, 0),
         (3, 1, STEP),
         (0, 0, 2 * STEP),
@@ -39,6 +39,6 @@ def test_a_week_without_promises_is_a_gap_and_one_out_of_the_window_is_left_out(
 @given(st.integers(0, 10_000), st.integers(0, 10_000))
 def test_the_parts_fill_the_bar_and_none_that_is_there_is_invisible(met: int, missed: int) -> None:
     bar = Bar(MONDAY, met, missed, 0)
-    assert bar.kept + bar.lost == (HEIGHT if met + missed else 0)
-    assert (bar.kept >= 3) == (met > 0)
-    assert (bar.lost >= 3) == (missed > 0)
+    assert bar.met_height + bar.breached_height == (HEIGHT if met + missed else 0)
+    assert (bar.met_height >= 3) == (met > 0)
+    assert (bar.breached_height >= 3) == (missed > 0)

@@ -11,8 +11,17 @@ from typing import Any
 
 import pytest
 
-from tests.webapp.world import Browser, Portal, guest, number_of, settings_of, ticket
-from webapp.agent.canned_replies import ready
+from tests.webapp.world import (
+    Browser,
+    Portal,
+    data_values,
+    guest,
+    number_of,
+    part_of,
+    settings_of,
+    ticket,
+)
+from webapp.agent.canned_replies import canned_replies
 
 
 @pytest.fixture
@@ -25,21 +34,24 @@ def act(browser: Browser, number: str, verb: str, **form: Any) -> None:
     assert response.status_code == 303, response.get_data(as_text=True)
 
 
-def test_a_ticket_waits_is_paused_and_is_taken_up_again(
+def test_a_ticket_is_set_to_pending_put_on_hold_and_resumed(
     alice: Browser, bob: Browser, number: str
 ) -> None:
     refused = bob.post(f"/desk/{number}/wait", {"reason": "customer"})
     assert refused.status_code == 409
-    assert 'role="alert"' in refused.get_data(as_text=True)
     act(bob, number, "wait", reason="customer", body="Which version is it?", until="2026-11-30")
     page = alice.page(f"/tickets/{number}")
-    assert "Waiting for you" in page
-    assert "waits for the customer" in page
+    assert data_values(page, "status") == ["waiting"]
+    assert data_values(page, "verb")[-1] == "awaited"
     assert "Mon 30 Nov 00:00 CET" in page
     act(bob, number, "pause", reason="hosting", key="p")
-    assert "Waiting for the hosting company" in alice.page(f"/tickets/{number}")
+    page = alice.page(f"/tickets/{number}")
+    assert data_values(page, "status") == ["paused"]
+    assert "Waiting for the hosting company" in page  # the reason's title in the policies
     act(bob, number, "resume")
-    assert "took it up again" in bob.page(f"/desk/{number}")
+    page = bob.page(f"/desk/{number}")
+    assert data_values(page, "status") == ["open"]
+    assert data_values(page, "verb")[-1] == "resumed"
     assert bob.post(f"/desk/{number}/pause", {"reason": "holiday"}).status_code == 422
     assert (
         bob.post(f"/desk/{number}/pause", {"reason": "hosting", "until": "soon"}).status_code == 422
@@ -56,26 +68,28 @@ def test_another_level_is_told_with_its_reason(alice: Browser, bob: Browser, num
         change="from_change",
     )
     page = alice.page(f"/tickets/{number}")
-    assert "moved it to Community" in page
+    assert "Community" in part_of(page, "verb", "moved")
     assert "This is a question for the community." in page
     refused = bob.post(f"/desk/{number}/move", {"level": "commercial", "body": ""})
     assert refused.status_code == 422
 
 
 @pytest.mark.parametrize(
-    ("word", "title"), [("agree", "Production is down"), ("decline", "Question")]
+    ("word", "severity", "title"),
+    [("agree", "down", "Production is down"), ("decline", "question", "Question")],
 )
 def test_a_severity_is_proposed_and_the_customer_decides(
-    alice: Browser, bob: Browser, number: str, word: str, title: str
+    alice: Browser, bob: Browser, number: str, word: str, severity: str, title: str
 ) -> None:
     act(bob, number, "severity", severity="down", body="Nobody can print.")
     page = alice.page(f"/tickets/{number}")
-    assert "Do you agree to another severity?" in page
-    assert "is proposed; the customer has not answered yet" in bob.page(f"/desk/{number}")
+    assert data_values(page, "proposal") == ["down"]
+    assert data_values(bob.page(f"/desk/{number}"), "proposal") == ["down"]
     assert alice.post(f"/tickets/{number}/{word}").status_code == 303
     page = alice.page(f"/tickets/{number}")
-    assert "Do you agree" not in page
-    assert f"<dt>Severity</dt><dd>{title}" in page
+    assert data_values(page, "proposal") == []
+    assert data_values(page, "severity") == [severity]
+    assert title in part_of(page, "fact", "severity")
     assert alice.post(f"/tickets/{number}/agree", {"key": "again"}).status_code == 409
 
 
@@ -96,7 +110,7 @@ def test_an_answer_is_a_link_to_articles_that_customers_may_read(
     assert '<a href="/help/doc/jam">' in page
     assert '<a href="/help/doc/ink">' in page
     assert "Read these." in page
-    assert "Waiting for you" in page
+    assert data_values(page, "status") == ["waiting"]
     refused = bob.post(f"/desk/{number}/link", {"another": "doc/secret", "body": "Keep my words"})
     assert refused.status_code == 422
     assert "Keep my words" in refused.get_data(as_text=True)
@@ -105,8 +119,10 @@ def test_an_answer_is_a_link_to_articles_that_customers_may_read(
 def test_tickets_are_merged_split_and_voided(alice: Browser, bob: Browser, number: str) -> None:
     second = number_of(alice.post("/tickets", ticket(key="k2", title="The press eats paper again")))
     act(bob, second, "merge", into=number.lower())
-    assert f'This goes on in <a href="/tickets/{number}">' in alice.page(f"/tickets/{second}")
-    assert f"merged {second} into it" in alice.page(f"/tickets/{number}")
+    page = alice.page(f"/tickets/{second}")
+    assert data_values(page, "status") == ["merged"]
+    assert f'href="/tickets/{number}" data-merged-into' in page
+    assert second in part_of(alice.page(f"/tickets/{number}"), "verb", "absorbed")
     act(
         bob,
         number,
@@ -118,7 +134,7 @@ def test_tickets_are_merged_split_and_voided(alice: Browser, bob: Browser, numbe
     assert "The ink is green" in alice.page("/tickets")
     third = number_of(alice.post("/tickets", ticket(key="k3")))
     act(bob, third, "void", why="duplicate")
-    assert "This ticket does not count." in alice.page(f"/tickets/{third}")
+    assert data_values(alice.page(f"/tickets/{third}"), "status") == ["void"]
     assert bob.post(f"/desk/{number}/merge", {"into": number}).status_code == 409
 
 
@@ -127,8 +143,8 @@ def test_a_thank_you_needs_no_answer(alice: Browser, bob: Browser, number: str) 
     bob.post(f"/desk/{number}/replies", {"body": "Oil it.", "key": "r"})
     alice.post(f"/tickets/{number}/comments", {"body": "Thank you!", "key": "c"})
     act(bob, number, "no-answer", key="n")
-    assert "saw that no answer is needed" in bob.page(f"/desk/{number}")
-    assert "saw that no answer is needed" not in alice.page(f"/tickets/{number}")
+    assert "dismissed" in data_values(bob.page(f"/desk/{number}"), "verb")
+    assert "dismissed" not in data_values(alice.page(f"/tickets/{number}"), "verb")
 
 
 def test_a_closed_ticket_is_rated_and_the_reason_of_closing_is_kept(
@@ -137,9 +153,8 @@ def test_a_closed_ticket_is_rated_and_the_reason_of_closing_is_kept(
     assert bob.post(f"/desk/{number}/solve", {"reason": "out-of-scope"}).status_code == 303
     assert alice.post(f"/tickets/{number}/rate", {"score": "x"}).status_code == 422
     assert alice.post(f"/tickets/{number}/rate", {"score": "4", "body": "Quick"}).status_code == 303
-    assert "Your rating" in alice.page(f"/tickets/{number}")
-    page = bob.page(f"/desk/{number}")
-    assert "<strong>4 of 5</strong>: Quick" in page
+    assert data_values(alice.page(f"/tickets/{number}"), "rating") == ["4"]
+    assert "Quick" in part_of(bob.page(f"/desk/{number}"), "rating", "4")
     assert bob.post(f"/tickets/{number}/rate", {"score": "5"}).status_code == 403
 
 
@@ -147,8 +162,8 @@ def test_a_word_to_the_supervisor_marks_the_ticket(
     alice: Browser, bob: Browser, number: str
 ) -> None:
     assert alice.post(f"/tickets/{number}/escalate", {"body": "Nobody answers."}).status_code == 303
-    assert "Escalated" in bob.page(f"/desk/{number}")
-    assert "escalated it to the supervisor" in alice.page(f"/tickets/{number}")
+    assert data_values(bob.page(f"/desk/{number}"), "escalated") == [""]
+    assert "escalated" in data_values(alice.page(f"/tickets/{number}"), "verb")
 
 
 def test_a_guest_answers_with_the_link_and_a_stranger_never(
@@ -196,19 +211,23 @@ def test_a_colleague_at_the_same_ticket_is_noticed_until_they_leave(
     portal: Portal, bob: Browser, number: str
 ) -> None:
     ada = portal.browser("ada")
-    assert "has this ticket open" not in bob.page(f"/desk/{number}")
-    assert "<strong>Bob Baker</strong> has this ticket open" in ada.page(f"/desk/{number}")
+    assert data_values(bob.page(f"/desk/{number}"), "present") == []
+    page = ada.page(f"/desk/{number}")
+    assert data_values(page, "present") == ["viewing"]
+    assert "Bob Baker" in part_of(page, "present", "viewing")
     ada.get(f"/desk/{number}/live?answering=1")
-    assert "<strong>Ada Adler</strong> is writing an answer" in bob.page(f"/desk/{number}")
+    page = bob.page(f"/desk/{number}")
+    assert data_values(page, "present") == ["replying"]
+    assert "Ada Adler" in part_of(page, "present", "replying")
     portal.clock.now += dt.timedelta(minutes=5)
-    assert "Ada Adler</strong>" not in bob.page(f"/desk/{number}")
+    assert data_values(bob.page(f"/desk/{number}"), "present") == []
 
 
 def test_watching_is_shown_and_ended(bob: Browser, number: str) -> None:
     act(bob, number, "watch", on="yes")
-    assert "watched by Bob Baker" in bob.page(f"/desk/{number}")
+    assert data_values(bob.page(f"/desk/{number}"), "watchers") == ["Bob Baker"]
     act(bob, number, "watch", on="no")
-    assert "watched by" not in bob.page(f"/desk/{number}")
+    assert data_values(bob.page(f"/desk/{number}"), "watchers") == []
 
 
 def test_tickets_like_it_that_were_solved_are_offered(
@@ -218,8 +237,7 @@ def test_tickets_like_it_that_were_solved_are_offered(
     second = number_of(
         alice.post("/tickets", ticket(key="k2", title="The press eats paper every day"))
     )
-    assert "Solved before" in bob.page(f"/desk/{second}")
-    assert f'href="/desk/{number}"' in bob.page(f"/desk/{second}")
+    assert number in part_of(bob.page(f"/desk/{second}"), "list", "similar")
 
 
 def test_open_tickets_of_the_same_problem_are_shown_and_that_of_the_customer_can_be_merged(
@@ -237,12 +255,17 @@ def test_open_tickets_of_the_same_problem_are_shown_and_that_of_the_customer_can
         )
     ]
     page = bob.page(f"/desk/{number}")
-    shown = page[page.index("Perhaps the same problem") :]
-    assert shown.index(others[1]) < shown.index(others[0])  # the customer's own first
+    twins = part_of(page, "list", "duplicates")
+    assert data_values(twins, "ticket") == [others[1], others[0]]  # the customer's own first
+    assert data_values(twins, "mergeable") == [""]
     assert "Ink for the press" not in page
-    assert f'placeholder="KB-1042" autocomplete="off" value="{others[1]}"' in page
+    assert (
+        f'name="into" type="text" maxlength="20" autocomplete="off" value="{others[1]}"'
+        in " ".join(page.split())
+    )
     bob.post(f"/desk/{others[1]}/solve")
-    assert others[1] not in bob.page(f"/desk/{number}").split("Solved before")[0]
+    twins = part_of(bob.page(f"/desk/{number}"), "list", "duplicates")
+    assert data_values(twins, "ticket") == [others[0]]
 
 
 def test_without_an_index_similar_tickets_are_shown_all_the_same(
@@ -271,7 +294,7 @@ def test_canned_replies_are_files_and_filled_in_without_a_script(
     assert ">plain</option>" in page
     assert "binary" not in page
     assert f"Dear Alice Archer, oil it. {number} {{x}} &lt;b&gt;\nBob Baker</textarea>" in page
-    assert ready(folder / "nowhere", {}) == ()
+    assert canned_replies(folder / "nowhere", {}) == ()
 
 
 def test_views_of_the_queue_are_kept_shared_and_forgotten(
@@ -304,7 +327,7 @@ def test_the_queue_is_narrowed_by_agent_and_day(bob: Browser, number: str) -> No
 def test_an_agent_reopens_a_closed_ticket_with_a_reason(alice: Browser, bob: Browser) -> None:
     number = number_of(alice.post("/tickets", ticket()))
     bob.post(f"/desk/{number}/solve")
-    assert "Re-open the ticket" in bob.page(f"/desk/{number}")
+    assert data_values(bob.page(f"/desk/{number}"), "action") == ["reopen"]
     refused = bob.post(f"/desk/{number}/reopen", {"body": " ", "key": "o"})
     assert refused.status_code == 422
     assert (

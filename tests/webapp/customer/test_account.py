@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 
 import pytest
 
-from tests.webapp.world import Browser, Portal, build, settings_of
+from tests.webapp.world import Browser, Portal, build, data_values, settings_of
 from webapp.security.guard import safe_next
 
 TRICKS = (
@@ -86,7 +87,7 @@ def test_somebody_signed_in_is_not_asked_again(alice: Browser) -> None:
 
 
 def test_demo_people_are_shown_on_a_demo_portal_only(folder: Path, anyone: Browser) -> None:
-    assert "Demo sign-ins" not in anyone.page("/sign-in")
+    assert "Alice Archer" not in anyone.page("/sign-in")
     demo = build(settings_of(folder, demo="yes")).browser()
     assert "Alice Archer" in demo.page("/sign-in")
 
@@ -104,7 +105,7 @@ def test_a_time_zone_is_chosen_and_used_at_once(alice: Browser) -> None:
         == "/account?done=zone#zone"
     )
     page = alice.page("/account?done=zone")
-    assert "Times are shown in Asia/Tokyo from now on." in page
+    assert data_values(page, "done") == ["zone"]
     assert "19:00 JST" in page
     refused = alice.post("/account/zone", {"zone": "Moon/Tranquility"})
     assert refused.status_code == 422
@@ -115,7 +116,7 @@ def test_a_password_is_changed_and_every_other_sign_in_ends(portal: Portal, alic
     other = portal.browser("alice")
     wrong = alice.post("/account/password", {"old": "not this one", "new": "a whole new sentence"})
     assert wrong.status_code == 403
-    assert "nothing was changed" in wrong.get_data(as_text=True)
+    assert 'role="alert"' in wrong.get_data(as_text=True)
     assert alice.post("/account/password", {"old": "alice-demo", "new": "short"}).status_code == 422
     assert other.get("/tickets").status_code == 200
     assert (
@@ -125,7 +126,7 @@ def test_a_password_is_changed_and_every_other_sign_in_ends(portal: Portal, alic
         == 303
     )
     assert other.get("/tickets").status_code == 303
-    assert "Your password is changed" in alice.page("/account?done=password")
+    assert data_values(alice.page("/account?done=password"), "done") == ["password"]
     about = {"email": "alice@example.com", "password": "a whole new sentence"}
     assert portal.browser().post("/sign-in", about).status_code == 303
 
@@ -135,7 +136,7 @@ def test_sign_ins_are_listed_and_ended_one_by_one_or_all(
 ) -> None:
     others = [portal.browser("alice") for _ in range(2)]
     page = alice.page("/account")
-    assert page.count("This one") == 1
+    assert len(data_values(page, "current")) == 1
     named = page.split('name="session" value="', 1)[1].split('"', 1)[0]
     assert charlie.post("/account/sessions", {"session": named}).status_code == 404
     assert [one.get("/tickets").status_code for one in others] == [200, 200]
@@ -154,7 +155,7 @@ def test_asking_for_a_link_never_says_whether_there_is_an_account(anyone: Browse
             assert response.status_code == 200
             pages.append(response.get_data(as_text=True).replace(email, "").split("<main", 1)[1])
         assert pages[0] == pages[1]
-        assert "sends no mail yet" in anyone.page(f"/account/{purpose}")
+        assert data_values(anyone.page(f"/account/{purpose}"), "no-mail") == [""]
     assert anyone.post("/account/register", {"email": "nora", "name": "Nora"}).status_code == 422
 
 
@@ -174,10 +175,10 @@ def test_a_link_sets_the_password_once_and_opens_no_session_by_itself(
     assert 'value="Nora"' in anyone.page(path)
     short = anyone.post(path, {"password": "short", "name": "Nora"})
     assert short.status_code == 422
-    assert "8 to 1000 characters" in short.get_data(as_text=True)
+    assert 'role="alert"' in short.get_data(as_text=True)
     done = anyone.post(path, {"password": "nora likes long words", "name": "Nora Nilsson"})
     assert done.headers["Location"] == "/sign-in?done=register"
-    assert "Your password is set" in anyone.page("/sign-in?done=register")
+    assert 'role="status"' in anyone.page("/sign-in?done=register")
     assert anyone.get("/tickets").status_code == 303
     assert anyone.post(path, {"password": "nora likes long words"}).status_code == 404
     assert anyone.get(path).status_code == 404
@@ -189,8 +190,9 @@ def test_a_link_that_is_over_leads_to_a_new_one(anyone: Browser) -> None:
     for purpose in ("register", "reset"):
         answer = anyone.get(f"/account/{purpose}/gone")
         assert answer.status_code == 404
-        assert f'href="/account/{purpose}">Ask for a new link' in answer.get_data(as_text=True)
-    assert "Ask for a new link" not in anyone.get("/account/invite/gone").get_data(as_text=True)
+        assert f'href="/account/{purpose}"' in answer.get_data(as_text=True)
+    gone = anyone.get("/account/invite/gone").get_data(as_text=True)
+    assert not re.search(r'href="/account/(invite|register|reset)"', gone)
 
 
 def test_a_reset_ends_every_sign_in_and_a_link_is_good_for_its_own_purpose_only(

@@ -7,7 +7,7 @@ from sqlalchemy import insert
 
 from kb.people.person import ContactRole
 from kb.people.tables import CONTACT_ROLES
-from tests.webapp.world import Browser, Portal
+from tests.webapp.world import Browser, Portal, data_values, part_of
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_a_contact_is_invited_changed_deactivated_and_back(
     assert manager.post("/account/contacts", invited).status_code == 303
     page = manager.page("/account/contacts")
     assert "nora@acme.example · billing" in page
-    assert "Invited" in page
+    assert data_values(part_of(page, "contact", "nora@acme.example"), "invited") == [""]
     assert "Charlie" not in page
     nora = portal.centre.accounts.by_email("nora@acme.example")
     assert nora
@@ -52,12 +52,12 @@ def test_a_contact_is_invited_changed_deactivated_and_back(
     assert "nora@acme.example · licence, support" in manager.page("/account/contacts")
     assert manager.post(f"/account/contacts/{nora.id}/deactivate").status_code == 303
     page = manager.page("/account/contacts")
-    assert "Yes, reactivate Nora Nilsson" in page
-    assert "Yes, deactivate Nora Nilsson" not in page
+    assert f'action="/account/contacts/{nora.id}/reactivate"' in page
+    assert f'action="/account/contacts/{nora.id}/deactivate"' not in page
     assert manager.post(f"/account/contacts/{nora.id}/reactivate").status_code == 303
     page = manager.page("/account/contacts")
-    assert "Yes, deactivate Nora Nilsson" in page, "asked before it is done"
-    assert "Inactive" not in page
+    assert f'action="/account/contacts/{nora.id}/deactivate"' in page
+    assert data_values(page, "inactive") == []
 
 
 def test_mistakes_are_told_and_keep_what_was_typed(manager: Browser) -> None:

@@ -10,14 +10,23 @@ from pathlib import Path
 import pytest
 
 from kb.search.documents import DocumentKind
-from tests.webapp.world import Browser, Portal, build, document, publish, same_for, settings_of
+from tests.webapp.world import (
+    Browser,
+    Portal,
+    build,
+    data_values,
+    document,
+    publish,
+    same_for,
+    settings_of,
+)
 
 
 def test_the_home_page_searches_first_and_shows_what_there_is(anyone: Browser) -> None:
     page = anyone.page("/")
     assert 'name="q"' in page
     assert "Clear a paper jam" in page
-    assert "All 3 guides" in page
+    assert data_values(page, "count") == ["3", "1", "1"]
 
 
 def test_a_result_links_to_the_heading_its_passage_comes_from(anyone: Browser) -> None:
@@ -55,7 +64,6 @@ def test_a_misspelt_word_is_asked_about(portal: Portal, anyone: Browser) -> None
     answer = portal.centre.searcher.search("cartrige")
     page = anyone.page("/search?q=cartrige")
     assert answer.did_you_mean == "cartridge"
-    assert "Did you mean" in page
     assert 'href="/search?q=cartridge"' in page
 
 
@@ -71,7 +79,8 @@ def test_results_are_paged_and_a_page_that_is_none_is_refused(folder: Path) -> N
     publish(folder / "data", many)
     browser = build(settings_of(folder)).browser()
     page = browser.page("/search?q=paper&page=2")
-    assert "Page 2 of 3" in page
+    assert data_values(page, "page") == ["2"]
+    assert data_values(page, "pages") == ["3"]
     assert 'rel="next"' in page
     assert 'rel="prev"' in page
     for wrong in ("0", "-1", "x", "1e3", "99999999999999999999", "٣"):
@@ -99,13 +108,11 @@ def test_results_are_ordered_by_date_and_language_on_request(folder: Path) -> No
     assert first("search?q=move+house", "de-AT,en;q=0.5") == "doc/umzug"
     assert first("search?q=move+house&language=en", "de") == "doc/old"
     assert first("suggest?q=move+hou", "de") == "doc/umzug"
-    assert 'sort=date" aria-current="true">newest first' in browser.page(
-        "/search?q=move+house&sort=date"
-    )
+    assert 'sort=date" aria-current="true"' in browser.page("/search?q=move+house&sort=date")
     refused = browser.get("/api/v1/search?q=move+house&sort=votes")
     assert refused.status_code == 422
     assert refused.json
-    assert "sort is best or date" in refused.json["detail"]
+    assert set(refused.json["fields"]) == {"sort"}
 
 
 def test_an_article_has_contents_crumbs_date_and_related_pages(anyone: Browser) -> None:
@@ -113,7 +120,7 @@ def test_an_article_has_contents_crumbs_date_and_related_pages(anyone: Browser) 
     assert 'aria-label="Breadcrumb"' in page
     assert '<a href="#pull">Pull the paper</a>' in page
     assert "1 November 2026" in page
-    assert "Was this helpful?" in page
+    assert 'action="/feedback"' in page
     assert "What to do when paper is stuck." in page
     assert "Change the ink" in page  # related
 
@@ -154,7 +161,7 @@ def test_a_vote_is_counted_once_for_each_reader(portal: Portal, anyone: Browser)
         response = anyone.post("/feedback", {"document": "doc/jam", "helpful": answer})
         assert response.status_code == 303
     assert portal.centre.deflection.votes("doc/jam") == (0, 1)
-    assert "Thank you" in anyone.page(response.headers["Location"].split("#")[0])
+    assert data_values(anyone.page(response.headers["Location"].split("#")[0]), "voted") == [""]
 
 
 def test_a_vote_that_is_none_or_on_nothing_is_refused(anyone: Browser) -> None:
@@ -208,7 +215,8 @@ def test_without_an_index_the_pages_say_so_and_lead_to_the_form(folder: Path) ->
     browser, bob = portal.browser(), portal.browser("bob")
     for path in ("/", "/search?q=paper"):
         page = browser.page(path)
-        assert "A part of the portal is not ready" in page
+        assert 'role="status"' in page
         assert "/tickets/new" in page
-        assert "no search index yet; run `kb index`" in bob.page(path)
+        assert "kb index" not in page
+        assert "kb index" in bob.page(path)
     assert browser.get("/docs").status_code == 503

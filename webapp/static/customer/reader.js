@@ -1,75 +1,87 @@
-// The side panel in which a suggested document is read while the ticket form waits behind it.
-// The server sends sanitised HTML.
+// The panel in which a suggested document is read while the ticket form stays open behind it. The server sends
+// sanitised HTML.
 
-import { parsed as read } from "../shared/html.js";
+import { importBody, parseHtml } from "../shared/html.js";
 
-function parsed(html) {
-  const page = read(html);
+const TIMEOUT = 8000; // ms
+
+function documentNodes(html) {
+  const page = parseHtml(html);
+
+  // A click on a link in the document must not close the form.
   for (const link of page.querySelectorAll("a[href]")) {
-    // The form must survive a click on a link in the article.
     link.target = "_blank";
     link.rel = "noopener";
   }
-  for (const named of page.querySelectorAll("[id]")) named.removeAttribute("id"); // never collide with the form's ids
-  return [...page.body.childNodes].map((node) => document.importNode(node, true));
+
+  // The document's ids must not collide with the form's.
+  for (const element of page.querySelectorAll("[id]")) element.removeAttribute("id");
+  return importBody(page);
 }
 
 export class Reader {
-  // told: { solved(hit), rejected(hit), closed(hit, milliseconds) }
-  constructor(dialog, told) {
+  // Callbacks: solved(hit), rejected(hit) and closed(hit, milliseconds).
+  constructor(dialog, callbacks) {
     this.dialog = dialog;
-    this.told = told;
+    this.callbacks = callbacks;
     this.body = dialog.querySelector("[data-body]");
     this.title = dialog.querySelector("h2");
-    dialog.querySelector("[data-close]").addEventListener("click", () => dialog.close("closed"));
-    dialog.querySelector("[data-solved]").addEventListener("click", () => dialog.close("solved"));
-    dialog.querySelector("[data-rejected]").addEventListener("click", () => dialog.close("rejected"));
-    dialog.addEventListener("close", () => this.ended());
-    window.addEventListener("pagehide", () => this.left());
+
+    for (const outcome of ["close", "solved", "rejected"]) {
+      dialog.querySelector(`[data-${outcome}]`).addEventListener("click", () => dialog.close(outcome));
+    }
     dialog.addEventListener("click", (event) => {
-      if (event.target === dialog) dialog.close("closed"); // the backdrop
+      if (event.target === dialog) dialog.close("close"); // the backdrop
     });
+
+    dialog.addEventListener("close", () => this.finish());
+    window.addEventListener("pagehide", () => this.stopClock());
   }
 
-  async open(hit, from) {
-    this.ended(); // the reading before: its close event may still be on its way
+  async open(hit, opener) {
+    this.finish(); // the reading before: its close event may still be on its way
     this.hit = hit;
-    this.since = performance.now();
+    this.openedAt = performance.now();
+
     this.title.textContent = hit.title;
     this.dialog.querySelector("[data-full]").href = hit.url;
-    this.body.replaceChildren(document.createTextNode("One moment …"));
+    this.body.replaceChildren(document.createTextNode("Loading …"));
     this.dialog.returnValue = "";
-    from.focus(); // when the dialog closes, the browser returns the focus to where it was
+
+    opener.focus(); // when the dialog closes, the browser returns the focus to where it was
     this.dialog.showModal();
     this.title.focus();
+
     const address = new URL(hit.url, location.href);
     address.hash = "";
     address.searchParams.set("fragment", "1");
+    let nodes;
     try {
-      const response = await fetch(address, { credentials: "same-origin", signal: AbortSignal.timeout(8000) });
+      const response = await fetch(address, { credentials: "same-origin", signal: AbortSignal.timeout(TIMEOUT) });
       if (!response.ok) throw new Error(String(response.status));
-      const nodes = parsed(await response.text());
-      if (this.hit === hit) this.body.replaceChildren(...nodes);
-      this.body.scrollTop = 0;
+      nodes = documentNodes(await response.text());
     } catch {
-      if (this.hit === hit) this.body.replaceChildren(document.createTextNode("It cannot be shown here just now; open it as a page instead."));
+      nodes = [document.createTextNode("This page could not be loaded. Open it in a new tab instead.")];
     }
+
+    if (this.hit === hit) this.body.replaceChildren(...nodes);
+    this.body.scrollTop = 0;
   }
 
-  left() {
+  stopClock() {
     if (!this.hit) return;
     const hit = this.hit;
     this.hit = null;
-    this.told.closed(hit, Math.round(performance.now() - this.since));
+    this.callbacks.closed(hit, Math.round(performance.now() - this.openedAt));
   }
 
   // The close event comes after the dialog has closed and the focus is back. By then somebody who is quick is in
   // another field, or reads the next document: nothing here may move the focus or end what is open.
-  ended() {
+  finish() {
     if (this.dialog.open || !this.hit) return;
     const hit = this.hit;
-    this.left();
-    if (this.dialog.returnValue === "solved") this.told.solved(hit);
-    if (this.dialog.returnValue === "rejected") this.told.rejected(hit);
+    this.stopClock();
+    if (this.dialog.returnValue === "solved") this.callbacks.solved(hit);
+    if (this.dialog.returnValue === "rejected") this.callbacks.rejected(hit);
   }
 }

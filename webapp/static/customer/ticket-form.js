@@ -1,35 +1,34 @@
-// The ticket form with JavaScript on: suggestions read beside the form, the promise before sending, selects that
-// follow the product, a draft that survives, and filing without leaving the page. Without it the form files just so.
+// The ticket form with JavaScript: suggestions that are read beside the form, the due time before sending, selects
+// that follow the product, a draft, and filing without leaving the page. Without it, the plain form files the ticket.
 
 import * as draft from "../shared/draft.js";
 import { Reader } from "./reader.js";
 
+const MIN_QUERY_LENGTH = 3; // characters, as in combobox.js
+const MAX_CONSULTED = 20; // articles that a ticket carries
+
 const form = document.getElementById("ticket-form");
-const field = (name) => form.elements.namedItem(name);
 const suggest = form.querySelector("ask-suggest");
-const shortest = 3;
+const field = (name) => form.elements.namedItem(name);
 
-// ---- the episode: what was shown, read, helped (no address, no person; the server bounds and scrubs it)
+function createElement(tag, className, text) {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
 
-function tell(kind, payload) {
+// --- the episode: what was shown, read and helped, without names or addresses
+
+function report(kind, payload) {
   const body = JSON.stringify({ episode: field("episode").value, kind, payload });
-  fetch(form.dataset.episodes, { method: "POST", body, keepalive: true, headers: { "Content-Type": "application/json" } }).catch(() => {});
+  const headers = { "Content-Type": "application/json" };
+  fetch(form.dataset.episodes, { method: "POST", body, headers, keepalive: true }).catch(() => {});
 }
 
-const rank = { shown: 0, opened: 1, rejected: 2 };
+const OUTCOME_RANKS = { shown: 0, opened: 1, rejected: 2 };
 
-function remember(id, outcome) {
-  const trail = trailOf();
-  const known = trail.find((entry) => entry.id === id);
-  if (!known) trail.push({ id, outcome });
-  else if (rank[outcome] > rank[known.outcome]) known.outcome = outcome;
-  // What was read says more than what was shown: it is kept first when there is too much.
-  trail.sort((one, other) => rank[other.outcome] - rank[one.outcome]);
-  field("consulted").value = JSON.stringify(trail.slice(0, 20));
-  keep();
-}
-
-function trailOf() {
+function consultedArticles() {
   try {
     return JSON.parse(field("consulted").value) || [];
   } catch {
@@ -37,130 +36,156 @@ function trailOf() {
   }
 }
 
-// ---- the draft
+function consult(id, outcome) {
+  const articles = consultedArticles();
+  const article = articles.find((entry) => entry.id === id);
+  if (!article) articles.push({ id, outcome });
+  else if (OUTCOME_RANKS[outcome] > OUTCOME_RANKS[article.outcome]) article.outcome = outcome;
 
-const SKIP = new Set(["csrf_token", "attachments"]);
-
-function keep() {
-  const values = {};
-  for (const [name, value] of new FormData(form)) if (!SKIP.has(name) && typeof value === "string") values[name] = value;
-  const kept = draft.save(values);
-  const written = values.title || values.description;
-  form.querySelector("[data-draft-note]").hidden = !(kept && written);
+  // What was read says more than what was only shown, so it stays when there are too many.
+  articles.sort((left, right) => OUTCOME_RANKS[right.outcome] - OUTCOME_RANKS[left.outcome]);
+  field("consulted").value = JSON.stringify(articles.slice(0, MAX_CONSULTED));
+  saveDraft();
 }
 
-function restore() {
+// --- the draft
+
+const NOT_DRAFTED = new Set(["csrf_token", "attachments"]);
+
+function saveDraft() {
+  const values = {};
+  for (const [name, value] of new FormData(form)) {
+    if (!NOT_DRAFTED.has(name) && typeof value === "string") values[name] = value;
+  }
+  const saved = draft.save(values);
+  const hasText = values.title || values.description;
+  form.querySelector("[data-draft-note]").hidden = !(saved && hasText);
+}
+
+function restoreDraft() {
   const values = draft.load();
   if (!values || form.dataset.answered !== undefined || field("title").value) return;
   for (const [name, value] of Object.entries(values)) {
     const target = field(name);
-    if (!target || SKIP.has(name)) continue;
+    if (!target || NOT_DRAFTED.has(name)) continue;
     target.value = value; // a radio list takes its value too
-    if (name === "product") follow();
+    if (name === "product") followProduct();
   }
 }
 
-// ---- product, module, version
+// --- product, module, version
 
-const groups = new Map();
-for (const select of form.querySelectorAll("[data-follows]")) groups.set(select, [...select.children].map((child) => child.cloneNode(true)));
+const originalOptions = new Map();
+for (const select of form.querySelectorAll("[data-follows]")) {
+  const children = [...select.children].map((child) => child.cloneNode(true));
+  originalOptions.set(select, children);
+}
 
-function follow() {
+function followProduct() {
   const product = field("product").value;
-  for (const [select, children] of groups) {
+  for (const [select, children] of originalOptions) {
     const chosen = select.value;
-    const mine = children.filter((child) => !child.dataset.product || child.dataset.product === product);
-    select.replaceChildren(...mine.flatMap((child) => (child.dataset.product ? [...child.cloneNode(true).children] : [child.cloneNode(true)])));
-    select.value = [...select.options].some((option) => option.value === chosen) ? chosen : "";
+    const options = [];
+    for (const child of children) {
+      if (!child.dataset.product) options.push(child.cloneNode(true));
+      else if (child.dataset.product === product) options.push(...child.cloneNode(true).children);
+    }
+    select.replaceChildren(...options);
+
+    const stillThere = [...select.options].some((option) => option.value === chosen);
+    select.value = stillThere ? chosen : "";
     select.disabled = select.options.length < 2;
   }
 }
 
-// ---- the promise before sending
+// --- the due time before sending
 
-const promised = document.querySelector("[data-promise-text]");
+const promiseText = document.querySelector("[data-promise-text]");
+const promiseLine = form.querySelector("[data-promise-line]");
 let promiseRequest;
 
-async function promise() {
+async function updatePromise() {
   const severity = field("severity").value;
   if (!severity) return;
   promiseRequest?.abort();
   const request = (promiseRequest = new AbortController());
+
   const facts = { severity };
-  for (const name of ["type", "product", "version", "coupon", "zone"]) if (field(name).value) facts[name] = field(name).value;
+  for (const name of ["type", "product", "version", "coupon", "zone"]) {
+    if (field(name).value) facts[name] = field(name).value;
+  }
+
   try {
-    const response = await fetch(`${form.dataset.promise}?${new URLSearchParams(facts)}`, { signal: request.signal, headers: { Accept: "application/json" } });
+    const address = `${form.dataset.promise}?${new URLSearchParams(facts)}`;
+    const response = await fetch(address, { signal: request.signal, headers: { Accept: "application/json" } });
     const answer = await response.json();
     if (request !== promiseRequest) return;
-    if (response.status === 422) return unpromised(answer.detail);
+    if (response.status === 422) return clearPromise(answer.detail);
     if (!response.ok) throw new Error(String(response.status));
-    promised.replaceChildren(...words(answer));
-    form.querySelector("[data-promise-line]").textContent = `${answer.text}.`;
+
+    promiseText.replaceChildren(...promiseParagraphs(answer));
+    promiseLine.textContent = `${answer.text}.`;
   } catch (error) {
     if (error.name === "AbortError") return;
-    unpromised("We tell you the time on the next page.");
+    clearPromise("The next page shows when we will reply.");
   }
 }
 
-function unpromised(why) {
-  promised.replaceChildren(line("p", "meta", why));
-  form.querySelector("[data-promise-line]").textContent = "";
+function clearPromise(reason) {
+  promiseText.replaceChildren(createElement("p", "meta", reason));
+  promiseLine.textContent = "";
 }
 
-function line(tag, className, text) {
-  const made = document.createElement(tag);
-  made.className = className;
-  made.textContent = text;
-  return made;
+function promiseParagraphs(answer) {
+  const paragraphs = [createElement("p", "promise-level", answer.level)];
+  if (answer.due_text) {
+    paragraphs.push(createElement("p", "meta", "First response by"));
+    paragraphs.push(createElement("p", "promise-when", answer.due_text));
+  }
+  for (const note of [answer.why, answer.coupon_text, answer.support_text]) {
+    if (note) paragraphs.push(createElement("p", "meta", note));
+  }
+  return paragraphs;
 }
 
-function words(answer) {
-  const lines = [line("p", "promise-level", answer.level)];
-  if (answer.due_text) lines.push(line("p", "meta", "First answer by"), line("p", "promise-when", answer.due_text));
-  if (answer.why) lines.push(line("p", "meta", answer.why));
-  if (answer.coupon_text) lines.push(line("p", "meta", answer.coupon_text));
-  if (answer.support_text) lines.push(line("p", "meta", answer.support_text));
-  return lines;
-}
-
-// ---- reading a suggestion
+// --- reading a suggestion
 
 const reader = new Reader(document.getElementById("reader"), {
-  closed: (hit, milliseconds) => tell("open", { id: hit.id, dwell_ms: milliseconds }),
+  closed: (hit, milliseconds) => report("open", { id: hit.id, dwell_ms: milliseconds }),
   rejected: (hit) => {
-    remember(hit.id, "rejected");
+    consult(hit.id, "rejected");
     suggest.reject(hit.id);
-    tell("helped", { id: hit.id, yes: false });
+    report("helped", { id: hit.id, yes: false });
   },
   solved: (hit) => {
-    tell("helped", { id: hit.id, yes: true });
+    report("helped", { id: hit.id, yes: true });
     location.assign(form.dataset.solved);
   },
 });
 
 form.addEventListener("ask:open", (event) => {
-  remember(event.detail.hit.id, "opened");
+  consult(event.detail.hit.id, "opened");
   reader.open(event.detail.hit, field("title"));
 });
 form.addEventListener("ask:shown", (event) => {
   const { suggestions, generation } = event.detail.answer;
-  for (const hit of suggestions) remember(hit.id, "shown");
-  tell("shown", { ids: suggestions.map((hit) => hit.id), generation });
+  for (const hit of suggestions) consult(hit.id, "shown");
+  report("shown", { ids: suggestions.map((hit) => hit.id), generation });
 });
-form.addEventListener("ask:settled", (event) => tell("query", { q: event.detail.query.slice(0, 256) }));
+form.addEventListener("ask:settled", (event) => report("query", { q: event.detail.query.slice(0, 256) }));
 
-// ---- mistakes
+// --- faults
 
 const summary = document.getElementById("summary");
 const refusal = document.getElementById("refusal");
 
-function present(note) {
-  note.hidden = false;
-  note.focus();
-  note.scrollIntoView({ block: "center" });
+function present(notice) {
+  notice.hidden = false;
+  notice.focus();
+  notice.scrollIntoView({ block: "center" });
 }
 
-function fail(sentence, fields = {}) {
+function showFailure(sentence, fields = {}) {
   if (Object.keys(fields).some((name) => inputsOf(name).length)) return showFaults(sentence, fields);
   // No field can mend a limit or a lost connection: the person reads about it at the button that they pressed.
   refusal.querySelector("[data-refusal]").textContent = sentence;
@@ -168,11 +193,11 @@ function fail(sentence, fields = {}) {
 }
 
 function showFaults(sentence, fields) {
-  const list = summary.querySelector("[data-summary-list]");
-  const told = summary.querySelector("[data-summary]");
-  told.textContent = sentence;
-  told.hidden = Object.keys(fields).length === 1 && Object.values(fields)[0] === sentence; // the list says it
-  list.replaceChildren();
+  const summarySentence = summary.querySelector("[data-summary]");
+  const sentences = Object.values(fields);
+  summarySentence.textContent = sentence;
+  summarySentence.hidden = sentences.length === 1 && sentences[0] === sentence; // the list says it
+
   for (const fault of form.querySelectorAll("[data-fault]")) {
     const words = fields[fault.dataset.fault] || "";
     fault.textContent = words;
@@ -182,7 +207,9 @@ function showFaults(sentence, fields) {
       else input.removeAttribute("aria-invalid");
     }
   }
-  for (const [name, words] of Object.entries(fields)) list.append(faultLink(name, words));
+
+  const links = Object.entries(fields).map(([name, words]) => faultLink(name, words));
+  summary.querySelector("[data-summary-list]").replaceChildren(...links);
   present(summary);
 }
 
@@ -196,81 +223,99 @@ function inputsOf(name) {
 function faultLink(name, words) {
   const item = document.createElement("li");
   const target = inputsOf(name)[0];
-  if (!target) item.textContent = words;
-  else {
-    const link = line("a", "", words);
-    const input = target.matches("fieldset") ? target.querySelector("input") : target;
-    link.href = `#${input.id}`;
-    link.addEventListener("click", (event) => {
-      event.preventDefault();
-      input.focus();
-    });
-    item.append(link);
+  if (!target) {
+    item.textContent = words;
+    return item;
   }
+
+  const input = target.matches("fieldset") ? target.querySelector("input") : target;
+  const link = createElement("a", "", words);
+  link.href = `#${input.id}`;
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    input.focus();
+  });
+  item.append(link);
   return item;
 }
 
-// ---- filing
+// --- filing
 
-const button = document.getElementById("file-ticket");
+const fileButton = document.getElementById("file-ticket");
+const fileButtonText = fileButton.textContent;
 let busy = false;
 
 function setBusy(value) {
   busy = value;
-  button.setAttribute("aria-disabled", String(value));
-  button.textContent = value ? "Filing …" : "File the ticket";
+  fileButton.setAttribute("aria-disabled", String(value));
+  fileButton.textContent = value ? "Filing …" : fileButtonText;
 }
 
-async function file(event) {
+async function fileTicket(event) {
   event.preventDefault();
   if (busy) return;
   setBusy(true);
   refusal.hidden = true;
-  keep();
+  saveDraft();
+
   try {
-    const response = await fetch(form.dataset.file, { method: "POST", body: new FormData(form), headers: { Accept: "application/json" } });
+    const response = await fetch(form.dataset.file, {
+      method: "POST",
+      body: new FormData(form),
+      headers: { Accept: "application/json" },
+    });
     const answer = await response.json();
     if (response.ok) {
       location.assign(answer.url);
       return; // the button stays busy until the next page is there
     }
-    fail(answer.detail || "The ticket could not be filed.", answer.fields);
+    showFailure(answer.detail || "The ticket could not be filed.", answer.fields);
   } catch {
-    fail("The server could not be reached. Nothing is lost: wait a moment and press the button again, you will not file it twice.");
+    showFailure("The server could not be reached. Your text is kept. Try again in a moment; it is filed only once.");
   }
   setBusy(false);
 }
 
-// ---- all together
+function listFiles(input) {
+  const limit = Number(input.dataset.megabytes) * 1024 * 1024;
+  const files = [...input.files];
 
-field("zone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
-follow();
-restore();
-keep();
-if (field("title").value.trim().length >= shortest) customElements.whenDefined("ask-suggest").then(() => suggest.refresh());
-promise();
-tell("form_open", {});
+  const items = files.map((file) => {
+    const size = `${file.name}, ${(file.size / 1e6).toFixed(1)} MB`;
+    if (file.size <= limit) return createElement("li", "meta", size);
+    return createElement("li", "fault", `${size}: larger than ${input.dataset.megabytes} MB. Choose a smaller file.`);
+  });
 
-let keeping;
+  const list = form.querySelector("[data-chosen]");
+  list.hidden = !files.length;
+  list.replaceChildren(...items);
+}
+
+// --- start
+
+const PROMISE_FIELDS = ["severity", "type", "product", "version", "coupon"];
+let draftTimer;
+
 form.addEventListener("input", () => {
-  clearTimeout(keeping);
-  keeping = setTimeout(keep, 200);
+  clearTimeout(draftTimer);
+  draftTimer = setTimeout(saveDraft, 200);
 });
 form.addEventListener("change", (event) => {
-  if (event.target.name === "product") follow();
-  if (["severity", "type", "product", "version", "coupon"].includes(event.target.name)) promise();
-  if (event.target.name === "attachments") chosen(event.target);
+  const { name } = event.target;
+  if (name === "product") followProduct();
+  if (PROMISE_FIELDS.includes(name)) updatePromise();
+  if (name === "attachments") listFiles(event.target);
 });
-form.addEventListener("submit", file);
-window.addEventListener("pagehide", keep);
+form.addEventListener("submit", fileTicket);
+window.addEventListener("pagehide", saveDraft);
 window.addEventListener("pageshow", () => setBusy(false));
 
-function chosen(input) {
-  const limit = Number(input.dataset.megabytes) * 1024 * 1024;
-  const list = form.querySelector("[data-chosen]");
-  const files = [...input.files];
-  list.hidden = !files.length;
-  list.replaceChildren(
-    ...files.map((file) => line("li", file.size > limit ? "fault" : "meta", `${file.name}, ${(file.size / 1e6).toFixed(1)} MB${file.size > limit ? `: larger than ${input.dataset.megabytes} MB, choose a smaller file` : ""}`)),
-  );
+field("zone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
+followProduct();
+restoreDraft();
+saveDraft();
+if (field("title").value.trim().length >= MIN_QUERY_LENGTH) {
+  customElements.whenDefined("ask-suggest").then(() => suggest.refresh());
 }
+updatePromise();
+report("form_open", {});

@@ -1,48 +1,57 @@
-// Follows a run of the index on the editor's page: asks every second while one is open, and shows the page anew when a
-// publish has ended. Looks for changes by itself when what waits is not known. Without it a reload shows how far it is.
+// Follows a run of the index on the editor's page: asks every second while one is in progress, and reloads the page
+// after a publish. Starts a check for changes when the unpublished changes are not known. Without it, a reload shows
+// the progress.
 
-import { parsed } from "../shared/html.js";
+import { importBody, parseHtml } from "../shared/html.js";
 
-const EVERY = 1000;
+const INTERVAL = 1000; // ms
+
 const run = document.querySelector("[data-run]");
-const told = document.querySelector("[data-run-status]");
-let stage = "";
+const status = document.querySelector("[data-run-status]");
+let announced = "";
 let publishing = run?.dataset.kind === "publish";
 
-function say(words) {
-  if (words && words !== stage) told.textContent = stage = words;
+function announce(words) {
+  if (words && words !== announced) status.textContent = announced = words;
 }
 
-async function look() {
-  let answer;
+async function follow() {
+  let response;
   try {
-    answer = await fetch(run.dataset.run, { cache: "no-store" });
+    response = await fetch(run.dataset.run, { cache: "no-store" });
   } catch {
-    return setTimeout(look, 5 * EVERY); // the network is away
+    return setTimeout(follow, 5 * INTERVAL); // the network is away
   }
-  if (answer.status !== 200 || answer.redirected) return location.reload(); // the session has ended
-  const ended = answer.headers.get("X-Run") === "ended";
-  if (ended && publishing) return location.reload(); // everything on the page is about another generation now
-  const page = parsed(await answer.text());
-  const outcome = page.querySelector("[data-run-outcome]")?.textContent.trim();
-  page.querySelector("[data-run-outcome]")?.removeAttribute("role"); // it is said once, below
-  const held = run.contains(document.activeElement);
-  run.replaceChildren(...[...page.body.childNodes].map((node) => document.importNode(node, true)));
-  if (held) document.getElementById("publish-title").focus();
-  if (ended) say(outcome);
-  else {
-    say(page.querySelector("[data-run-stage]")?.textContent.split(":")[0]);
-    setTimeout(look, EVERY);
+  if (response.status !== 200 || response.redirected) return location.reload(); // the session has ended
+
+  const ended = response.headers.get("X-Run") === "ended";
+  if (ended && publishing) return location.reload(); // the whole page is about another generation now
+
+  const page = parseHtml(await response.text());
+  const outcome = page.querySelector("[data-run-outcome]");
+  outcome?.removeAttribute("role"); // announced once, below
+
+  const hadFocus = run.contains(document.activeElement);
+  const outcomeText = outcome?.textContent.trim();
+  const stage = page.querySelector("[data-run-stage]")?.textContent.split(":")[0];
+  run.replaceChildren(...importBody(page));
+  if (hadFocus) document.getElementById("publish-title").focus();
+
+  if (ended) {
+    announce(outcomeText);
+  } else {
+    announce(stage);
+    setTimeout(follow, INTERVAL);
   }
 }
 
-async function begin(form) {
+async function start(form) {
   publishing = form.elements.kind.value === "publish";
-  const answer = await fetch(form.action, { method: "POST", body: new FormData(form) });
-  if (answer.ok) look();
+  const response = await fetch(form.action, { method: "POST", body: new FormData(form) });
+  if (response.ok) follow();
 }
 
 if (run) {
-  if (run.dataset.open) look();
-  else if (run.dataset.look) begin(run.querySelector("[data-look-form]")).catch(() => {});
+  if (run.dataset.open) follow();
+  else if (run.dataset.look) start(run.querySelector("[data-look-form]")).catch(() => {});
 }

@@ -1,21 +1,53 @@
-// One tag on any form: <script src="https://portal/embed.js" data-input="#subject" defer></script>
-// No cookie, no style or script of the page is touched, and when the portal is away the form is what it was.
+// One tag for any form: <script src="https://portal/embed.js" data-input="#subject" defer></script>
+// No cookies; the styles and scripts of the page stay untouched. When the portal is down, the form works as before.
 
 const tag = document.currentScript;
 const portal = new URL(tag.src).origin;
 
-function dress() {
-  // A constructed sheet is not inline style, so it passes a strict style-src of the page that embeds us.
+function addStyles() {
+  // A constructed sheet is not inline style, so a strict style-src of the embedding page allows it.
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
-    .askfirst { position: relative; color-scheme: light dark; font: inherit; }
-    .askfirst .suggest-list { list-style: none; margin: 4px 0 0; padding: 4px; border: 1px solid color-mix(in srgb, currentColor 35%, transparent); border-radius: 8px; background: Canvas; color: CanvasText; }
-    .askfirst .suggest-option { padding: 8px 10px; border-radius: 6px; cursor: pointer; }
-    .askfirst .suggest-option[aria-selected="true"], .askfirst .suggest-option:hover { background: color-mix(in srgb, CanvasText 10%, Canvas); }
-    .askfirst .suggest-title { display: block; font-weight: 600; }
-    .askfirst .suggest-kind { float: right; margin-left: 12px; font-size: .85em; }
-    .askfirst .suggest-text { display: block; font-size: .9em; }
-    .askfirst .suggest-status { margin: 4px 0 0; font-size: .85em; }`);
+    .askfirst {
+      position: relative;
+      color-scheme: light dark;
+      font: inherit;
+    }
+    .askfirst .suggest-list {
+      list-style: none;
+      margin: 4px 0 0;
+      padding: 4px;
+      border: 1px solid color-mix(in srgb, currentColor 35%, transparent);
+      border-radius: 8px;
+      background: Canvas;
+      color: CanvasText;
+    }
+    .askfirst .suggest-option {
+      padding: 8px 10px;
+      border-radius: 6px;
+      cursor: pointer;
+    }
+    .askfirst .suggest-option[aria-selected="true"],
+    .askfirst .suggest-option:hover {
+      background: color-mix(in srgb, CanvasText 10%, Canvas);
+    }
+    .askfirst .suggest-title {
+      display: block;
+      font-weight: 600;
+    }
+    .askfirst .suggest-kind {
+      float: right;
+      margin-left: 12px;
+      font-size: .85em;
+    }
+    .askfirst .suggest-text {
+      display: block;
+      font-size: .9em;
+    }
+    .askfirst .suggest-status {
+      margin: 4px 0 0;
+      font-size: .85em;
+    }`);
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
@@ -23,17 +55,18 @@ function attach(input) {
   const host = document.createElement("div");
   host.className = "askfirst";
   input.insertAdjacentElement("afterend", host);
+
   new Suggestions(input, {
     src: `${portal}/api/v1/suggest`,
     limit: tag.dataset.limit || 5,
     host,
     stay: true,
     credentials: "omit",
-    hint: "Arrow keys to choose, Enter to read one in a new tab.",
+    hint: "Use the arrow keys to choose and Enter to open in a new tab.",
     choose: (hit) => window.open(new URL(hit.url, portal), "_blank", "noopener"),
   });
 }
 
 const inputs = document.querySelectorAll(tag.dataset.input || "[data-askfirst]");
-if (inputs.length) dress();
+if (inputs.length) addStyles();
 for (const input of inputs) attach(input);

@@ -1,5 +1,5 @@
-// <ask-suggest src="..." mode="navigate|read"> around a text input: navigate goes to what is chosen, read tells the
-// page with an "ask:open" event and keeps the list. Without JavaScript the input is what it was.
+// <ask-suggest src="..." mode="navigate|read"> around a text input. "navigate" opens the chosen page; "read" keeps the
+// list and dispatches "ask:open", so that the page shows the document. Without JavaScript it is a plain input.
 
 import { Suggestions } from "./combobox.js";
 
@@ -7,18 +7,20 @@ class AskSuggest extends HTMLElement {
   connectedCallback() {
     const input = this.querySelector("input");
     if (!input || this.suggestions) return;
-    const reads = this.getAttribute("mode") === "read";
-    const tell = (name, detail) => this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+
+    const reading = this.getAttribute("mode") === "read";
+    const dispatch = (name, detail) => this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true }));
+
     this.suggestions = new Suggestions(input, {
       src: this.getAttribute("src"),
-      limit: reads ? 5 : 7,
+      limit: reading ? 5 : 7,
       host: this,
-      stay: reads,
-      holdEnter: reads,
-      hint: reads ? "Arrow keys to choose, Enter to read one here." : "",
-      choose: (hit, index) => (reads ? tell("ask:open", { hit, index }) : location.assign(hit.url)),
-      shown: (answer) => tell("ask:shown", { answer }),
-      settled: (query) => tell("ask:settled", { query }),
+      stay: reading,
+      holdEnter: reading,
+      hint: reading ? "Use the arrow keys to choose and Enter to read." : "",
+      choose: (hit, index) => (reading ? dispatch("ask:open", { hit, index }) : location.assign(hit.url)),
+      shown: (answer) => dispatch("ask:shown", { answer }),
+      settled: (query) => dispatch("ask:settled", { query }),
     });
   }
 

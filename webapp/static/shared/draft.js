@@ -1,18 +1,18 @@
-// What was typed into the ticket form, kept in this tab (sessionStorage) until it is filed. Files cannot be kept.
+// The draft of the ticket form, in this tab's sessionStorage until it is filed. Files cannot be stored.
 
-const DRAFT = "askfirst.draft";
+const DRAFT_KEY = "askfirst.draft";
 
 export function load() {
   try {
-    return JSON.parse(sessionStorage.getItem(DRAFT)) || null;
+    return JSON.parse(sessionStorage.getItem(DRAFT_KEY)) || null;
   } catch {
-    return null; // storage is off or was tampered with: start anew
+    return null; // storage is off, or its content is not ours
   }
 }
 
 export function save(values) {
   try {
-    sessionStorage.setItem(DRAFT, JSON.stringify(values));
+    sessionStorage.setItem(DRAFT_KEY, JSON.stringify(values));
     return true;
   } catch {
     return false;
@@ -21,8 +21,8 @@ export function save(values) {
 
 export function forget() {
   try {
-    sessionStorage.removeItem(DRAFT);
+    sessionStorage.removeItem(DRAFT_KEY);
   } catch {
-    // nothing was kept
+    // storage is off: nothing was stored
   }
 }

@@ -1,40 +1,47 @@
-// Keeps an open ticket's page current: asks every ten seconds whether its history differs, and puts canned replies in.
-// Without it the page is as it was when it was loaded, and a reload shows the rest.
+// Keeps an open ticket's page current: asks every ten seconds whether its timeline changed. Also inserts canned
+// replies. Without it, a reload shows the changes.
 
-import { parsed } from "./html.js";
+import { importBody, parseHtml } from "./html.js";
 
-const EVERY = 10_000;
+const INTERVAL = 10_000; // ms
+
 const live = document.querySelector("[data-live]");
-const told = document.querySelector("[data-live-status]");
+const status = document.querySelector("[data-live-status]");
 const reply = document.getElementById("reply-body");
-let tag = "";
+let etag = "";
 
-async function look() {
+async function refresh() {
   if (document.visibilityState !== "visible" || live.contains(document.activeElement)) return;
+
   const address = new URL(live.dataset.live, location.href);
   if (reply && reply.value.trim()) address.searchParams.set("answering", "1");
+
   try {
-    const answer = await fetch(address, { headers: tag ? { "If-None-Match": tag } : {}, cache: "no-store" });
-    if (answer.status !== 200 || answer.redirected) return; // the same, or the session has ended
-    const known = live.querySelectorAll(".event").length;
-    tag = answer.headers.get("ETag") || "";
-    const page = parsed(await answer.text());
-    live.replaceChildren(...[...page.body.childNodes].map((node) => document.importNode(node, true)));
+    const headers = etag ? { "If-None-Match": etag } : {};
+    const response = await fetch(address, { headers, cache: "no-store" });
+    if (response.status !== 200 || response.redirected) return; // unchanged, or the session has ended
+
+    const countBefore = live.querySelectorAll(".event").length;
+    etag = response.headers.get("ETag") || "";
+    live.replaceChildren(...importBody(parseHtml(await response.text())));
+
     const events = live.querySelectorAll(".event");
-    if (events.length > known && told) told.textContent = `New: ${events[events.length - 1].querySelector(".event-head").innerText}`;
+    if (events.length > countBefore && status) {
+      status.textContent = `New: ${events[events.length - 1].querySelector(".event-head").innerText}`;
+    }
   } catch {
-    // The network is away; the next look may find it back.
+    // The network is away; the next refresh may succeed.
   }
 }
 
 if (live) {
-  setInterval(look, EVERY);
-  document.addEventListener("visibilitychange", look);
+  setInterval(refresh, INTERVAL);
+  document.addEventListener("visibilitychange", refresh);
 }
 
-const canned = document.querySelector("form[data-canned]");
-canned?.addEventListener("submit", (event) => {
-  const words = canned.querySelector("option:checked")?.dataset.words;
+const cannedReplies = document.querySelector("form[data-canned]");
+cannedReplies?.addEventListener("submit", (event) => {
+  const words = cannedReplies.querySelector("option:checked")?.dataset.words;
   if (!words || !reply) return;
   event.preventDefault();
   reply.setRangeText(words, reply.selectionStart, reply.selectionEnd, "end");

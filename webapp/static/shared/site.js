@@ -1,4 +1,4 @@
-// Small courtesies on every page: signing out forgets the typed draft, a filed ticket ends it, Escape closes the menu.
+// On every page: signing out and filing a ticket delete the draft, Escape closes the menu, and a reply is sent once.
 
 import { forget } from "./draft.js";
 
@@ -13,8 +13,8 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// A second press of "Send" during the first request would only be answered with the same ticket.
 for (const form of document.querySelectorAll("form.reply")) {
-  // A second press of "send" while the first is under way would only be answered with the same ticket.
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";

@@ -1,8 +1,8 @@
-"""The pictures in content/images: `python -m tests.screenshots` takes them again.
+"""Takes the screenshots in content/images: `python -m tests.screenshots`.
 
-It serves the built-in help centre from a folder of its own, files three tickets as the demo's
-people, and photographs what the articles describe. Needs a Chromium, as ``tests/browser`` does. Not
-a test: nothing compares the pictures.
+It serves the built-in help centre from a temporary folder, files three tickets as demo customers,
+and captures the pages that the articles describe. Needs a Chromium, as ``tests/browser`` does. It
+is not a test: nothing compares the images.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tests.webapp.test_cli import PATIENCE, command, free_port, wait_for
 ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "content" / "images"
 FILED = re.compile(r"/tickets/KB-\d+")
-#: who, title, product, severity, what happens
+#: demo customer, title, product, severity, description
 TICKETS = (
     (
         "charlie",
@@ -54,17 +54,19 @@ TICKETS = (
 
 @contextmanager
 def portal() -> Iterator[str]:
-    """The address of a portal that is served while somebody looks."""
+    """The address of a portal that is served for the duration of the block."""
     with tempfile.TemporaryDirectory() as folder:
-        told = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
-        told |= {
+        variables = {
+            name: value for name, value in os.environ.items() if not name.startswith("KB_")
+        }
+        variables |= {
             "KB_DATA": folder,
             "KB_CONTENT": str(ROOT / "content"),
             "KB_SUGGEST_BUDGET_MS": "5000",
         }
-        subprocess.run([sys.executable, "-m", "kb", "index"], env=told, check=True)
+        subprocess.run([sys.executable, "-m", "kb", "index"], env=variables, check=True)
         port = free_port()
-        server = subprocess.Popen(command("--demo", "--port", str(port)), env=told, text=True)
+        server = subprocess.Popen(command("--demo", "--port", str(port)), env=variables, text=True)
         try:
             wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
             yield f"http://127.0.0.1:{port}"
@@ -74,7 +76,7 @@ def portal() -> Iterator[str]:
 
 
 def visitor(chromium: Browser, address: str, name: str = "") -> Page:
-    """A new browser, signed in as one of the demo's people when a name is given."""
+    """A new browser, signed in with a demo account when a name is given."""
     page = chromium.new_context(
         base_url=address,
         viewport={"width": 1280, "height": 800},
@@ -96,7 +98,7 @@ def take(page: Page, name: str) -> None:
     page.screenshot(path=IMAGES / f"{name}.png")
 
 
-def file_one(page: Page, title: str, product: str, severity: str, words: str) -> None:
+def file_ticket(page: Page, title: str, product: str, severity: str, words: str) -> None:
     page.goto("/tickets/new")
     page.fill("#title", title)
     page.get_by_role("radio", name="Problem", exact=True).check()
@@ -104,14 +106,14 @@ def file_one(page: Page, title: str, product: str, severity: str, words: str) ->
     page.select_option("#product", label=product)
     page.fill("#description", words)
     if severity == "Production is down":
-        page.get_by_text("I have a priority request code").click()
+        page.locator("details:has(#coupon) summary").click()
         page.fill("#coupon", "VERA-5")
-    page.get_by_role("button", name="File the ticket").click()
+    page.locator("#file-ticket").click()
     page.wait_for_url(FILED)
 
 
-def form(page: Page) -> None:
-    """The form with suggestions and its promise, and then the panel beside it."""
+def capture_form(page: Page) -> None:
+    """The form with suggestions and the due time, then the panel beside it."""
     page.goto("/tickets/new")
     page.get_by_role("radio", name="Non-critical problem in production").check()
     page.locator("[data-promise-text] .promise-when").wait_for()
@@ -136,10 +138,10 @@ def main() -> None:
         take(page, "search-results")
         for who, *ticket in TICKETS:
             page = visitor(chromium, address, who)
-            file_one(page, *ticket)
+            file_ticket(page, *ticket)
         page.locator(".ledger summary").first.click()
         take(page, "ticket-promise")
-        form(page)
+        capture_form(page)
         page = visitor(chromium, address, "bob")
         take(page, "desk-queue")
         chromium.close()

@@ -61,7 +61,7 @@ def file_one(page: Page, address: str) -> str:
         "A title with averyveryveryverylongwordthatdoesnotfitintoanynarrowcolumnofthispage in it",
     )
     fill(page)
-    page.get_by_role("button", name="File the ticket").click()
+    page.locator("#file-ticket").click()
     page.wait_for_url(FILED)
     return page.url.split("?")[0].rsplit("/", 1)[1]
 
@@ -91,15 +91,15 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
     desk = bob.go("/desk")
     bob.go(f"/desk/{number}")
     desk.fill("#note-body", "Between us.")
-    desk.get_by_role("button", name="Keep the note").click()
+    desk.locator("form[action$='/notes'] button").click()
     expect(desk.locator(".event.internal")).to_be_visible()
     check(desk, "the desk's ticket")
-    for one in desk.locator(".deed summary").all():
-        one.click()
+    for summary in desk.locator(".deed summary").all():
+        summary.click()
     check(desk, "the desk's ticket with every form open")
     desk.locator("details.menu summary").click()
     check(desk, "the open menu")
-    desk.get_by_role("button", name="Mark as solved").dispatch_event("click")
+    desk.locator("form[action$='/solve'] button").dispatch_event("click")
     expect(desk.locator(".row-meta .status-solved")).to_be_visible()
     check(alice.go(f"/tickets/{number}"), "the solved ticket")
 
@@ -111,9 +111,9 @@ def test_the_editors_page(visit: Door, width: int, dark: bool) -> None:
     page = visitor.page
     page.fill("#try-q", "jammed paper")
     page.select_option("#try-mode", "search")
-    page.get_by_role("button", name="Try it").click()
+    page.locator("form:has(#try-q) button").click()
     expect(page.get_by_role("link", name="Clear a paper jam")).to_be_visible()
-    page.get_by_text("What the parts mean").click()
+    page.locator("details:has(.meanings) summary").click()
     check(page, "a query tried out")
     check(visitor.go("/editor?q=qqzzxx"), "a query without an answer")
 
@@ -121,7 +121,7 @@ def test_the_editors_page(visit: Door, width: int, dark: bool) -> None:
 @LOOKS
 def test_the_form_in_each_of_its_states(visit: Door, width: int, dark: bool) -> None:
     page = visit(width=width, dark=dark).go("/tickets/new")
-    page.get_by_role("button", name="File the ticket").click()
+    page.locator("#file-ticket").click()
     expect(page.locator("#summary")).to_be_focused()
     check(page, "mistakes")
     suggest(page)
@@ -168,11 +168,15 @@ def test_a_wrong_priority_code_is_told_beside_the_form_and_a_right_one_says_how_
     visitor.sign_in("vera")
     page = visitor.go("/tickets/new")
     page.get_by_role("radio", name="Production is down").check()
-    page.get_by_text("I have a priority request code").click()
-    for code, words in (("NOPE-9", "not yours"), ("VERA-5", "one of the 5 priority requests")):
-        page.fill("#coupon", code)
-        page.locator("#coupon").blur()
-        expect(page.locator("[data-promise-text]")).to_contain_text(words)
+    page.locator("details:has(#coupon) summary").click()
+    expect(page.locator(".promise-when")).to_be_visible()
+    page.fill("#coupon", "NOPE-9")
+    page.locator("#coupon").blur()
+    expect(page.locator(".promise-when")).to_have_count(0)
+    page.fill("#coupon", "VERA-5")
+    page.locator("#coupon").blur()
+    expect(page.locator(".promise-when")).to_be_visible()
+    expect(page.locator("[data-promise-text]")).to_contain_text("5 remaining")
 
 
 def test_the_review_step(visit: Door, served: Served) -> None:
@@ -181,7 +185,7 @@ def test_the_review_step(visit: Door, served: Served) -> None:
     page.fill("#title", "paper jam in the press")
     fill(page)
     page.evaluate("document.getElementById('ticket-form').submit()")  # as without JavaScript
-    expect(page.get_by_role("heading", name="One look before you file")).to_be_visible()
+    expect(page.locator(".review-actions")).to_be_visible()
     check(page, "the review step")
 
 

@@ -75,15 +75,16 @@ def visit(portal: Served, chromium: Browser) -> Iterator[Door]:
     door.close()
 
 
-def press(page: Page, words: str) -> None:
-    page.get_by_role("button", name=words, exact=True).click()
+def press(page: Page, kind: str) -> None:
+    """Starts a run of this kind by its button."""
+    page.locator(f".actions-row form:has(input[name=kind][value={kind}]) button").click()
 
 
-def reload_until(page: Page, words: str) -> None:
-    """Reload until the page says ``words``, where nothing comes by itself."""
-    until = time.monotonic() + LONG / 1000
-    while not page.get_by_text(words).count():
-        assert time.monotonic() < until, page.content()
+def reload_until(page: Page, selector: str) -> None:
+    """Reloads until the page has the element, where nothing comes by itself."""
+    deadline = time.monotonic() + LONG / 1000
+    while not page.locator(selector).count():
+        assert time.monotonic() < deadline, page.content()
         page.reload()
 
 
@@ -93,26 +94,28 @@ def test_what_waits_is_seen_previewed_and_published_while_the_page_lies_open(
     erin = visit()
     erin.sign_in("erin")
     page = erin.go("/editor")
-    expect(page.get_by_text("Nothing differs from generation").first).to_be_visible(timeout=LONG)
+    expect(page.locator("[data-unpublished='0']")).to_be_visible(timeout=LONG)
     (house / "content" / "docs" / "jam.md").unlink()
     (house / "content" / "docs" / "new.md").write_text(
         "# Clear a paper jam\n\nPull **slowly**.\n", "utf-8"
     )
-    press(page, "Preview what would change")
-    expect(page.get_by_text("It can be published.").first).to_be_visible(timeout=LONG)
-    expect(page.locator("[data-run-status]")).to_contain_text("It can be published.", timeout=LONG)
-    expect(page.get_by_text("docs/new.md")).to_be_visible()
+    press(page, "check")
+    expect(page.locator("[data-file='docs/new.md']")).to_be_visible(timeout=LONG)
+    outcome = page.locator("[data-run-outcome=done] > span").evaluate(
+        "span => span.firstChild.data"
+    )
+    expect(page.locator("[data-run-status]")).to_contain_text(outcome.strip(), timeout=LONG)
     expect(page.locator(".diff .gone").filter(has_text="About the jam")).to_be_visible()
     check(page, "the editor's page with a preview")
     page.get_by_role("link", name="Clear a paper jam").click()
-    expect(page.get_by_text("only editors see this page")).to_be_visible()
+    expect(page.locator("[data-preview]")).to_be_visible()
     check(page, "the preview of an article")
-    page.get_by_role("link", name="Back to the editor's page").click()
-    press(page, "Publish now")
-    expect(page.get_by_text("is published: 3 documents.")).to_be_visible(timeout=LONG)
-    expect(page.get_by_text("Generation 000002,")).to_be_visible()
+    page.locator("main a[href$='#publish-title']").click()
+    press(page, "publish")
+    expect(page.locator("[data-generation='000002'][data-state=live]")).to_be_visible(timeout=LONG)
+    expect(page.locator("[data-documents='3']")).to_be_visible()
     erin.go("/help/doc/new")
-    reload_until(page, "slowly")
+    reload_until(page, ":text('slowly')")
 
 
 def test_without_scripts_the_page_reloads_until_the_run_has_ended(visit: Door, house: Path) -> None:
@@ -120,12 +123,12 @@ def test_without_scripts_the_page_reloads_until_the_run_has_ended(visit: Door, h
     erin = visit(script=False, width=320, dark=True)
     erin.sign_in("erin")
     page = erin.go("/editor")
-    press(page, "Publish now")
+    press(page, "publish")
     # Chromium reads <noscript> as if it had scripts when a test takes them away, so nothing reloads
     # by itself here.
-    reload_until(page, "is published: 4 documents.")
+    reload_until(page, "[data-documents='4']")
     erin.go("/help/doc/bare")
-    reload_until(page, "Without scripts.")
+    reload_until(page, ":text('Without scripts.')")
 
 
 def test_the_page_fits_a_narrow_screen_in_the_dark(visit: Door) -> None:

@@ -1,7 +1,7 @@
 """The agents' queue, SLA performance and a ticket's page with replies and notes.
 
-Only staff have access, see ``webapp.security.access_policy``. ``kb.tickets.desk`` does the work; the
-other actions on a ticket are in ``ticket_actions``.
+Only staff have access, see ``webapp.security.access_policy``. ``kb.tickets.desk`` does the work;
+the other actions on a ticket are in ``ticket_actions``.
 """
 
 from __future__ import annotations

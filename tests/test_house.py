@@ -524,3 +524,17 @@ def unbreakable(line: str) -> bool:
     draws an icon.
     """
     return max(map(len, line.split())) > 70 or bool(re.search(r"<(path|svg|circle)\b", line))
+
+
+# --- the page that describes the house
+
+
+def test_every_path_that_the_architecture_names_exists() -> None:
+    page = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
+    paths = re.findall(r"`((?:kb|indexer|webapp|tests|bench|content)/[\w./-]*)`", page)
+    assert len(paths) > 20
+    missing = [
+        path for path in paths if not (ROOT / path).exists() and not (ROOT / f"{path}.py").exists()
+    ]
+    assert not missing
+    assert len(page.splitlines()) <= 150

@@ -1,7 +1,7 @@
-"""What do visitors ask most?
+"""The query log: how often visitors asked each query, by week and audience.
 
-Settled queries, counted by week and audience: scrubbed, folded, without anything about who asked.
-Only what was asked more than once is ever told. Not for episodes (``deflection``).
+Queries are scrubbed and folded, and nothing is stored about who asked. Only queries that were asked
+more than once are ever shown. Episodes of the ticket form are in ``deflection``.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from kb.analytics.tables import QUERY_COUNTS
 from kb.database import Database
 from kb.database.statements import upsert
 
-LONGEST = 120  # characters: what is longer is a story, and asked once
-SHORTEST = 2
-KEPT = dt.timedelta(days=180)
-#: Different queries that are kept for one week; beyond, only known ones are counted.
-MOST = 20_000
-#: What one person alone asked may tell who that was.
-LEAST_TIMES = 2
+#: Characters. What is longer is a story rather than a query, and nobody asks it twice.
+MIN_LOGGED_LENGTH, MAX_LOGGED_LENGTH = 2, 120
+QUERY_LOG_RETENTION = dt.timedelta(days=180)
+#: Different queries in one week; beyond this number, only queries that are logged already count.
+MAX_QUERIES_PER_WEEK = 20_000
+#: A query that only one visitor asked might tell who that was.
+_MIN_SHOWN_COUNT = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Frequent:
+class FrequentQuery:
     query: str
     audience: str
     times: int
@@ -39,61 +39,69 @@ class QueryLog:
         self._database = database
 
     def count(self, queries: Iterable[tuple[str, str]], *, now: dt.datetime) -> None:
-        """Counts (query, audience) pairs."""
-        found = Counter((told, audience) for query, audience in queries if (told := folded(query)))
-        if found:
+        """Counts pairs of query and audience."""
+        counts = Counter((fold_query(query), audience) for query, audience in queries)
+        counts = Counter({key: times for key, times in counts.items() if key[0]})
+        if counts:
             with self._database.write() as connection:
-                _count(connection, found, now)
+                _add(connection, counts, now)
 
     def frequent(
-        self, audiences: Collection[str] | None = None, *, now: dt.datetime, most: int = 50
-    ) -> tuple[Frequent, ...]:
-        """What was asked most in KEPT, by ``audiences`` (None: by all), most frequent first."""
+        self, audiences: Collection[str] | None = None, *, now: dt.datetime, limit: int = 50
+    ) -> tuple[FrequentQuery, ...]:
+        """The queries that these audiences (None: all) asked most, most frequent first."""
         times = func.sum(QUERY_COUNTS.c.times)
         query = (
-            select(QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience, times.label("sum"))
-            .where(QUERY_COUNTS.c.week > now - KEPT)
+            select(QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience, times.label("times"))
+            .where(QUERY_COUNTS.c.week > now - QUERY_LOG_RETENTION)
             .group_by(QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience)
-            .having(times >= LEAST_TIMES)
+            .having(times >= _MIN_SHOWN_COUNT)
             .order_by(times.desc(), QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience)
-            .limit(most)
+            .limit(limit)
         )
         if audiences is not None:
             query = query.where(QUERY_COUNTS.c.audience.in_(audiences))
         with self._database.read() as connection:
             return tuple(
-                Frequent(row.query, row.audience, row.sum) for row in connection.execute(query)
+                FrequentQuery(row.query, row.audience, row.times)
+                for row in connection.execute(query)
             )
 
 
-def folded(query: str) -> str:
-    """The query as it is counted, "" when it is not.
+def fold_query(query: str) -> str:
+    """The query as it is counted, "" when it is not counted.
 
-    >>> folded("  Printer of Alice@Example.com  JAMS ")
+    >>> fold_query("  Printer of Alice@Example.com  JAMS ")
     'printer of [address] jams'
     """
-    told = " ".join(scrub(" ".join(query.split())).casefold().split())
-    return told if SHORTEST <= len(told) <= LONGEST and told.isprintable() else ""
+    text = " ".join(scrub(" ".join(query.split())).casefold().split())
+    is_logged = MIN_LOGGED_LENGTH <= len(text) <= MAX_LOGGED_LENGTH and text.isprintable()
+    return text if is_logged else ""
 
 
-def monday(now: dt.datetime) -> dt.datetime:
-    day = now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    return day - dt.timedelta(days=day.weekday())
+def start_of_week(now: dt.datetime) -> dt.datetime:
+    """Monday at midnight in UTC."""
+    midnight = now.astimezone(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return midnight - dt.timedelta(days=midnight.weekday())
 
 
-def _count(connection: Connection, found: Mapping[tuple[str, str], int], now: dt.datetime) -> None:
-    week = monday(now)
-    connection.execute(delete(QUERY_COUNTS).where(QUERY_COUNTS.c.week <= now - KEPT))
+def _add(connection: Connection, counts: Mapping[tuple[str, str], int], now: dt.datetime) -> None:
+    week = start_of_week(now)
+    expired = QUERY_COUNTS.c.week <= now - QUERY_LOG_RETENTION
+    connection.execute(delete(QUERY_COUNTS).where(expired))
+
     this_week = QUERY_COUNTS.c.week == week
-    room = MOST - connection.execute(select(func.count()).where(this_week)).scalar_one()
-    for (query, audience), times in found.items():
-        row = {"query": query, "audience": audience, "week": week, "times": times}
-        known = (QUERY_COUNTS.c.query == query, QUERY_COUNTS.c.audience == audience, this_week)
-        if (
-            room <= 0
-            and connection.execute(select(QUERY_COUNTS.c.times).where(*known)).first() is None
-        ):
+    logged = connection.execute(
+        select(func.count()).select_from(QUERY_COUNTS).where(this_week)
+    ).scalar_one()
+    for (query, audience), times in counts.items():
+        is_same = (QUERY_COUNTS.c.query == query, QUERY_COUNTS.c.audience == audience, this_week)
+        is_full = logged >= MAX_QUERIES_PER_WEEK
+        if is_full and not connection.execute(select(QUERY_COUNTS.c.times).where(*is_same)).first():
             continue
+        logged += 1  # too many for queries that are logged already, which is the safe side
+
+        row = {"query": query, "audience": audience, "week": week, "times": times}
         upsert(
             connection,
             QUERY_COUNTS,
@@ -101,4 +109,3 @@ def _count(connection: Connection, found: Mapping[tuple[str, str], int], now: dt
             keys=("query", "audience", "week"),
             add=("times",),
         )
-        room -= 1

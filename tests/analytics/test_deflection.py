@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.analytics.deflection import EVENT_LIMIT, KINDS, scrub
+from kb.analytics.deflection import EPISODE_EVENT_KINDS, MAX_EPISODE_EVENTS, scrub
 from kb.errors import Invalid, TooLarge, TooMany
 from tests.world import FRIDAY, HOUR, World
 
@@ -23,16 +23,16 @@ def rows(world: World, query: str) -> list[Any]:
 
 
 def test_an_episode_keeps_its_events_in_order(world: World) -> None:
-    for i, kind in enumerate(KINDS):
+    for i, kind in enumerate(EPISODE_EVENT_KINDS):
         world.deflection.record(
             "episode-1", kind, {"ids": ["doc/a"], "n": i}, now=FRIDAY + i * HOUR
         )
     kept = rows(world, "SELECT kind, facts FROM episode_events ORDER BY id")
     assert [(kind, json.loads(facts)["n"]) for kind, facts in kept] == [
-        (kind, i) for i, kind in enumerate(KINDS)
+        (kind, i) for i, kind in enumerate(EPISODE_EVENT_KINDS)
     ]
     (times,) = rows(world, "SELECT started_at, last_at, events FROM episodes")
-    assert times == (FRIDAY.timestamp(), (FRIDAY + 6 * HOUR).timestamp(), len(KINDS))
+    assert times == (FRIDAY.timestamp(), (FRIDAY + 6 * HOUR).timestamp(), len(EPISODE_EVENT_KINDS))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_what_is_out_of_bounds_is_refused_and_not_kept(
 def test_an_episode_has_an_end(world: World) -> None:
     world.deflection.record("e", "form_open", {}, now=FRIDAY)
     with sqlite3.connect(world.data / "tickets.db") as connection:
-        connection.execute("UPDATE episodes SET events = ?", (EVENT_LIMIT,))
+        connection.execute("UPDATE episodes SET events = ?", (MAX_EPISODE_EVENTS,))
     connection.close()
     with pytest.raises(TooMany):
         world.deflection.record("e", "open", {}, now=FRIDAY)

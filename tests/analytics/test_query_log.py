@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.analytics import query_log as module
-from kb.analytics.query_log import KEPT, LONGEST, QueryLog, folded, monday
+from kb.analytics.query_log import (
+    MAX_LOGGED_LENGTH,
+    QUERY_LOG_RETENTION,
+    QueryLog,
+    fold_query,
+    start_of_week,
+)
 from tests.world import DAY, FRIDAY, World
 
 
@@ -47,7 +53,7 @@ def test_addresses_numbers_and_secrets_are_never_kept(world: World, asked: Query
 
 
 def test_after_half_a_year_it_is_forgotten(world: World, asked: QueryLog) -> None:
-    asked.count([("ink", "public")] * 2, now=FRIDAY - KEPT - 7 * DAY)
+    asked.count([("ink", "public")] * 2, now=FRIDAY - QUERY_LOG_RETENTION - 7 * DAY)
     assert told(asked) == []
     asked.count([("jam", "public")] * 2, now=FRIDAY)
     with world.database.read() as connection:
@@ -57,7 +63,7 @@ def test_after_half_a_year_it_is_forgotten(world: World, asked: QueryLog) -> Non
 def test_a_flood_of_different_queries_is_bounded_and_known_ones_still_count(
     asked: QueryLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MOST", 3)
+    monkeypatch.setattr(module, "MAX_QUERIES_PER_WEEK", 3)
     asked.count([("ink", "public")], now=FRIDAY)
     for number in range(20):
         asked.count([(f"flood {number}", "public")] * 2, now=FRIDAY)
@@ -68,15 +74,15 @@ def test_a_flood_of_different_queries_is_bounded_and_known_ones_still_count(
 
 @given(st.text(max_size=300))
 def test_whatever_is_typed_is_folded_to_something_short_and_printable(text: str) -> None:
-    kept = folded(text)
-    assert len(kept) <= LONGEST
+    kept = fold_query(text)
+    assert len(kept) <= MAX_LOGGED_LENGTH
     assert kept.isprintable()
     assert not re.search(r"\d{6}", kept)
-    assert folded(kept) in (kept, "")
+    assert fold_query(kept) in (kept, "")
 
 
 @given(st.datetimes(timezones=st.timezones()))
 def test_a_week_begins_on_a_monday_at_midnight(at: object) -> None:
-    week = monday(at)  # type: ignore[arg-type]
+    week = start_of_week(at)  # type: ignore[arg-type]
     assert week.weekday() == 0
     assert week.utcoffset() is not None

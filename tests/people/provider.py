@@ -135,7 +135,7 @@ def handler(house: House) -> type[BaseHTTPRequestHandler]:
 
 @contextlib.contextmanager
 def serving(house: House) -> Iterator[House]:
-    patience, oidc.TIMEOUT = oidc.TIMEOUT, 60.0  # the machine may be busy
+    patience, oidc.REQUEST_TIMEOUT = oidc.REQUEST_TIMEOUT, 60.0  # the machine may be busy
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler(house))
     house.address = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
@@ -146,4 +146,4 @@ def serving(house: House) -> Iterator[House]:
         server.shutdown()
         thread.join()
         server.server_close()
-        oidc.TIMEOUT = patience
+        oidc.REQUEST_TIMEOUT = patience

@@ -13,7 +13,7 @@ from flask import Blueprint, Flask, current_app, redirect, request, session, url
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Forbidden, NotFound, TooMany, Unavailable
-from kb.people.oidc import Begun, Provider
+from kb.people.oidc import OidcProvider, PendingSignIn
 from kb.settings import Settings
 from webapp.context import centre, now, settings
 from webapp.customer.account import begin_session, client, landing_page, sign_in_page
@@ -26,15 +26,15 @@ def register(app: Flask, settings: Settings) -> None:
     """Raises Misconfigured for a provider that cannot be used."""
     provider = None
     if settings.oidc_issuer:
-        provider = Provider(
+        provider = OidcProvider(
             settings.oidc_issuer, settings.oidc_client_id, settings.oidc_client_secret
         )
     app.extensions["askfirst.oidc"] = provider
     app.register_blueprint(blueprint)
 
 
-def _provider() -> Provider:
-    provider = cast("Provider | None", current_app.extensions["askfirst.oidc"])
+def _provider() -> OidcProvider:
+    provider = cast("OidcProvider | None", current_app.extensions["askfirst.oidc"])
     if provider is None:
         raise NotFound("This portal has no other sign-in service.")
     return provider
@@ -61,7 +61,9 @@ def back() -> tuple[str, int] | BaseResponse:
     provider, state = _provider(), session.pop("oidc", None) or {}
     target = safe_next(state.get("next"))
     try:
-        address = provider.finish(request.args.to_dict(), Begun.of(state), _return_address(), now())
+        address = provider.finish(
+            request.args.to_dict(), PendingSignIn.from_dict(state), _return_address(), now()
+        )
         token = centre().accounts.sign_in_vouched(address, client=client(), now=now())
     except (Forbidden, Unavailable, TooMany) as error:
         return sign_in_page(target, problem=error), error.status

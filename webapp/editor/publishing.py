@@ -14,7 +14,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.analytics.query_log import Frequent
+from kb.analytics.query_log import FrequentQuery
 from kb.errors import Invalid, KbError, NotFound
 from kb.jobs.index_runs import IndexRun, IndexRunKind
 from kb.search.documents import PUBLIC, visible_to
@@ -84,7 +84,7 @@ class PublishingState:
     unattended: bool
     changed: tuple[ChangedQuery, ...]
     previews: tuple[tuple[str, str], ...]
-    asked: tuple[Frequent, ...]
+    asked: tuple[FrequentQuery, ...]
     look: bool
 
     @property
@@ -133,7 +133,7 @@ def publishing_state(serving: Generation | None, audiences: Collection[str]) -> 
     )
 
 
-def _state_of_open_run(run: IndexRun, asked: tuple[Frequent, ...] = ()) -> PublishingState:
+def _state_of_open_run(run: IndexRun, asked: tuple[FrequentQuery, ...] = ()) -> PublishingState:
     unattended = run.state == "waiting" and now() - run.asked_at > WORKER_DELAY
     return PublishingState(run, None, None, {}, unattended, (), (), asked, look=False)
 
@@ -214,9 +214,9 @@ def _previews(seen: IndexRun | None) -> tuple[tuple[str, str], ...]:
         return ()
 
 
-def _top_queries(audiences: Collection[str]) -> tuple[Frequent, ...]:
+def _top_queries(audiences: Collection[str]) -> tuple[FrequentQuery, ...]:
     save_held_queries()
-    return centre().query_log.frequent(audiences, now=now(), most=MAX_TOP_QUERIES)
+    return centre().query_log.frequent(audiences, now=now(), limit=MAX_TOP_QUERIES)
 
 
 def _changed_queries(

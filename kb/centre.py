@@ -5,14 +5,16 @@ This is the only place where parts are joined. No rules live here.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Self
 
 from kb.analytics.deflection import Deflection
-from kb.analytics.query_log import QueryLog
+from kb.analytics.query_log import FrequentQuery, QueryLog
 from kb.database import Database, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runs import IndexRuns
@@ -29,6 +31,7 @@ from kb.tickets.attachments.validation import AttachmentLimits
 from kb.tickets.catalogue import Catalogue, load_catalogue
 from kb.tickets.desk import Desk
 from kb.tickets.drafts import FormLimits
+from kb.tickets.reports.resolved_links import ResolvedLinks, resolved_links
 from kb.tickets.repository.policy_versions import record_policy
 from kb.tickets.repository.repository import TicketRepository
 
@@ -129,3 +132,16 @@ def _desk(
     return Desk(
         TicketRepository(database), policy, attachments, products, limits=limits, versions=versions
     )
+
+
+def read_usage(
+    data: Path, now: dt.datetime, *, max_tickets: int, max_queries: int
+) -> tuple[tuple[ResolvedLinks, ...], tuple[FrequentQuery, ...]]:
+    """What people say about the content: documents that resolved tickets, most frequent queries.
+
+    For the indexer, which opens no help centre. Raises Unavailable.
+    """
+    with contextlib.closing(open_database(data)) as database:
+        links = resolved_links(database, most=max_tickets)
+        queries = QueryLog(database).frequent(now=now, limit=max_queries)
+    return links, queries

@@ -8,12 +8,12 @@ queries in ``kb.analytics.query_log``.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from kb.database import database_exists
 from kb.errors import KbError
 from kb.search.index.resolved_tickets import ResolvedTicket
 
@@ -21,7 +21,6 @@ from kb.search.index.resolved_tickets import ResolvedTicket
 #: each costs every publish a tenth of a millisecond.
 MAX_VOTERS = 5_000
 MAX_QUERIES = 50
-_TICKET_DATABASE = "tickets.db"
 
 #: Part of a query in which the query log has masked what identifies a person.
 _MASK = "["
@@ -50,26 +49,24 @@ class SearchFeedback:
 
 def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> SearchFeedback:
     """The feedback in the ticket database of ``data``; with ``queries`` what is asked most, too."""
-    if not (data / _TICKET_DATABASE).exists():
+    if not database_exists(data):
         return SearchFeedback()
 
-    # Brings SQLAlchemy, which a help centre without tickets never pays for.
-    from kb.analytics.query_log import QueryLog
-    from kb.database import open_database
-    from kb.tickets.reports.resolved_links import resolved_links
+    # Imports SQLAlchemy, for which a help centre without tickets need not wait.
+    from kb.centre import read_usage
 
     try:
-        with contextlib.closing(open_database(data)) as database:
-            solved = tuple(
-                ResolvedTicket(ticket.title, ticket.document_ids, ticket.solved_at)
-                for ticket in resolved_links(database, most=MAX_VOTERS)
-            )
-            frequent = QueryLog(database).frequent(now=now, most=MAX_QUERIES) if queries else ()
+        links, frequent = read_usage(
+            data, now, max_tickets=MAX_VOTERS, max_queries=MAX_QUERIES if queries else 0
+        )
     except KbError as error:
         return SearchFeedback(note=f"Resolved tickets do not vote in this run: {error.sentence}")
 
     # A masked query is not what the visitor asked: it would find nothing that visitors find.
     asked = tuple(
         (row.query, row.audience, row.times) for row in frequent if _MASK not in row.query
+    )
+    solved = tuple(
+        ResolvedTicket(ticket.title, ticket.document_ids, ticket.solved_at) for ticket in links
     )
     return SearchFeedback(solved, asked)

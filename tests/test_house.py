@@ -231,7 +231,6 @@ STILL: dict[str, frozenset[str]] = {
     "docstrings": frozenset(
         {
             "kb/database",
-            "tests/search",
         }
     ),
 }

@@ -1,5 +1,5 @@
-"""Meanings by a model: their way through an index, with a small model of our own, and the real one
-where there is.
+"""Embeddings: their way through an index with a small model of our own, and the real model where it
+is installed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 
 from kb.errors import Misconfigured
 from kb.search.build.builder import IndexBuilder
-from kb.search.index import embeddings as semantic
+from kb.search.index import embeddings
 from kb.search.index.array_file import load_arrays
 from kb.search.searcher import Searcher
 from tests.search.library import document, published
@@ -27,7 +27,7 @@ PAGES = (
 
 
 class Model:
-    """Says that "password" means what "locked" means; all other words mean only themselves."""
+    """ "password" means what "locked" means; all other words mean only themselves."""
 
     def embed(self, texts: list[str]) -> np.ndarray:
         return np.stack(
@@ -37,69 +37,69 @@ class Model:
     def _mean(self, words: list[str]) -> np.ndarray:
         rows: list[np.ndarray] = [
             np.random.default_rng(zlib.crc32(word.encode())).normal(
-                size=semantic.EMBEDDING_DIMENSIONS
+                size=embeddings.EMBEDDING_DIMENSIONS
             )
             for word in words
         ]
-        return np.asarray(np.mean(rows or [np.zeros(semantic.EMBEDDING_DIMENSIONS)], axis=0))
+        return np.asarray(np.mean(rows or [np.zeros(embeddings.EMBEDDING_DIMENSIONS)], axis=0))
 
 
 @pytest.fixture
 def model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(semantic, "_model", Model)
-    monkeypatch.setattr(semantic, "embeddings_available", lambda: True)
+    monkeypatch.setattr(embeddings, "_model", Model)
+    monkeypatch.setattr(embeddings, "embeddings_available", lambda: True)
 
 
 @pytest.mark.usefixtures("model")
 def test_another_word_of_the_same_meaning_brings_its_page_forward(tmp_path: Path) -> None:
-    found = published(
+    generation = published(
         tmp_path,
         [*PAGES, document("doc/other", "Sharing", "Send others a link to what you see.")],
         semantic=True,
     )
-    with Searcher.on(found) as searcher:
+    with Searcher.on(generation) as searcher:
         hits = searcher.suggest("password link", explain=True, doubt=-math.inf).hits
     explained = {hit.id: hit.explain.get("semantic", 0.0) for hit in hits}
     assert max(explained, key=lambda id_: explained[id_]) == "doc/locked"
 
 
 @pytest.mark.usefixtures("model")
-def test_what_is_kept_is_what_would_be_worked_out_again(tmp_path: Path) -> None:
-    ids = [one.id for one in PAGES]
+def test_carried_over_embeddings_are_those_that_would_be_computed_again(tmp_path: Path) -> None:
+    ids = [page.id for page in PAGES]
     fresh = published(tmp_path / "a", PAGES, semantic=True)
     again = published(tmp_path / "a", [], ids, semantic=True)
     published(tmp_path / "b", PAGES)
-    later = published(
-        tmp_path / "b", [], ids, semantic=True
-    )  # asked for after these documents had been read
+    # The model was switched on after these documents had been read.
+    later = published(tmp_path / "b", [], ids, semantic=True)
     for audience in ("public", "staff"):
-        rows = [
-            load_arrays(one.partition(audience))["semantic_passages"].tolist()
-            for one in (fresh, again, later)
-        ]
-        assert rows[0] == rows[1] == rows[2]
+        fresh_rows, *other_rows = (
+            load_arrays(generation.partition(audience))["semantic_passages"].tolist()
+            for generation in (fresh, again, later)
+        )
+        assert other_rows == [fresh_rows, fresh_rows]
 
 
 @pytest.mark.usefixtures("model")
-def test_what_is_hidden_has_no_part_in_it(tmp_path: Path) -> None:
+def test_hidden_documents_change_no_embedding(tmp_path: Path) -> None:
     beside, alone = (
         published(tmp_path / "a", PAGES, semantic=True),
         published(tmp_path / "b", PAGES[:2], semantic=True),
     )
     left, right = (
-        load_arrays(one.partition("public"))["semantic_passages"] for one in (beside, alone)
+        load_arrays(generation.partition("public"))["semantic_passages"]
+        for generation in (beside, alone)
     )
     assert left.tobytes() == right.tobytes()
 
 
-def test_an_index_with_meanings_is_answered_without_the_model(
+def test_an_index_with_embeddings_is_answered_without_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as installed:
-        installed.setattr(semantic, "_model", Model)
-        found = published(tmp_path, PAGES, semantic=True)
-    monkeypatch.setattr(semantic, "embeddings_available", lambda: False)
-    with Searcher.on(found) as searcher:
+        installed.setattr(embeddings, "_model", Model)
+        generation = published(tmp_path, PAGES, semantic=True)
+    monkeypatch.setattr(embeddings, "embeddings_available", lambda: False)
+    with Searcher.on(generation) as searcher:
         (hit,) = searcher.suggest("locked out", explain=True).hits
     assert "semantic" not in hit.explain
 
@@ -107,9 +107,9 @@ def test_an_index_with_meanings_is_answered_without_the_model(
 @pytest.mark.skipif(
     importlib.util.find_spec("wordllama") is not None, reason="the semantic extra is installed"
 )
-def test_asking_for_meanings_without_the_extra_says_what_to_install(tmp_path: Path) -> None:
+def test_asking_for_embeddings_without_the_extra_is_refused(tmp_path: Path) -> None:
     with (
-        pytest.raises(Misconfigured, match="askfirst\\[semantic\\]"),
+        pytest.raises(Misconfigured),
         IndexBuilder(tmp_path, semantic=True),
     ):
         pass
@@ -117,7 +117,7 @@ def test_asking_for_meanings_without_the_extra_says_what_to_install(tmp_path: Pa
 
 def test_the_real_model_knows_words_that_mean_the_same() -> None:
     pytest.importorskip("wordllama", reason="the semantic extra is not installed")
-    asked, near, far, empty = semantic.embed(
+    query, near, far, empty = embeddings.embed(
         ["reset my password", "forgot login credentials", "ship parcels", ""]
     )
 
@@ -126,5 +126,5 @@ def test_the_real_model_knows_words_that_mean_the_same() -> None:
             left.astype(float) @ right / np.linalg.norm(left.astype(float)) / np.linalg.norm(right)
         )
 
-    assert cosine(asked, near) > cosine(asked, far) + 0.2
+    assert cosine(query, near) > cosine(query, far) + 0.2
     assert not empty.any() or empty.dtype == np.int8

@@ -35,15 +35,15 @@ def centre(
     data: Path, tickets: Iterable[ResolvedTicket], documents: Iterable[Document] = CENTRE
 ) -> Searcher:
     with IndexBuilder(data, operators=False) as builder:
-        for one in documents:
-            builder.add(one)
+        for page in documents:
+            builder.add(page)
         builder.resolved_tickets(tickets)
         builder.publish(ledger={}, settings={})
     return Searcher(data, budget_ms=60_000)
 
 
-def suggested(found: Searcher, title: str, audience: str = "public") -> list[str]:
-    return [hit.id for hit in found.suggest(title, audience=audience, doubt=-math.inf).hits]
+def suggested(searcher: Searcher, title: str, audience: str = "public") -> list[str]:
+    return [hit.id for hit in searcher.suggest(title, audience=audience, doubt=-math.inf).hits]
 
 
 def test_a_ticket_brings_the_document_that_answered_it_without_any_common_word(
@@ -67,16 +67,16 @@ def test_a_forgotten_ticket_stops_voting_at_the_next_publish(tmp_path: Path) -> 
 
 
 def test_a_title_is_never_shown_completed_or_offered(tmp_path: Path) -> None:
-    found = centre(tmp_path, [LOCKED_OUT])
+    searcher = centre(tmp_path, [LOCKED_OUT])
     for text in ("xylopho", "xylophon", "xylophone", "locked"):
         answers = (
-            results_json(found.search(text, explain=True)),
-            suggestions_json(found.suggest(text, explain=True)),
+            results_json(searcher.search(text, explain=True)),
+            suggestions_json(searcher.suggest(text, explain=True)),
         )
         assert "xylophone keeps" not in json.dumps(answers)
-        assert found.search(text).did_you_mean is None
-    kept = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
-    assert b"xylophone" not in kept
+        assert searcher.search(text).did_you_mean is None
+    stored = b"".join(file.read_bytes() for file in tmp_path.rglob("*") if file.is_file())
+    assert b"xylophone" not in stored
 
 
 def test_links_to_hidden_documents_change_no_byte(tmp_path: Path) -> None:
@@ -85,18 +85,18 @@ def test_links_to_hidden_documents_change_no_byte(tmp_path: Path) -> None:
     without = centre(
         tmp_path / "b",
         [ResolvedTicket(both.title, ("doc/sign-in",), NOON)],
-        [one for one in CENTRE if one.audience == "public"],
+        [page for page in CENTRE if page.audience == "public"],
     )
     for text in ("open the vault", "quarrelsome charlie", "sign in", "locked"):
         left, right = (
-            suggestions_json(f.suggest(text, explain=True, doubt=-math.inf))
-            for f in (with_hidden, without)
+            suggestions_json(searcher.suggest(text, explain=True, doubt=-math.inf))
+            for searcher in (with_hidden, without)
         )
         assert left == right
     assert "doc/vault" in suggested(with_hidden, "quarrelsome charlie", audience="staff")
 
 
-def test_the_file_of_an_evaluation_is_read_and_its_mistakes_are_told_with_their_line(
+def test_a_file_of_tickets_is_read_and_an_invalid_line_is_named(
     tmp_path: Path,
 ) -> None:
     file = tmp_path / "solved.jsonl"
@@ -107,5 +107,5 @@ def test_the_file_of_an_evaluation_is_read_and_its_mistakes_are_told_with_their_
         json.dumps(row) + '\n{"title": "b", "documents": "doc/sign-in", "solved_at": "2026"}\n',
         "utf-8",
     )
-    with pytest.raises(Invalid, match=r"solved.jsonl:2: not a resolved ticket"):
+    with pytest.raises(Invalid, match=r"solved.jsonl:2"):
         evaluation.read_resolved_tickets(file)

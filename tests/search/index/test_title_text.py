@@ -1,4 +1,4 @@
-"""Which titles hold what is being typed, as it was typed?"""
+"""Title text: the share of what was typed that a title holds literally."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ Shares = Callable[..., list[float]]
 
 @pytest.fixture(scope="module")
 def shares(loops: Loops) -> Shares:
-    def found(text: str, titles: tuple[str, ...] = TITLES) -> list[float]:
+    def shares_of(text: str, titles: tuple[str, ...] = TITLES) -> list[float]:
         parts = TitleText(pack_title_text(titles), loops).shares(text, np.arange(len(titles)))
         return [round(float(share), 2) for share in parts]
 
-    return found
+    return shares_of
 
 
-def test_the_share_is_that_of_the_longest_tail_which_a_title_holds(shares: Shares) -> None:
+def test_the_share_is_that_of_the_longest_tail_that_a_title_holds(shares: Shares) -> None:
     assert shares("please reset my pass") == [0.65, 0.65, 0.35, 0, 0, 0.2]
 
 
-def test_a_word_that_was_ended_stands_for_no_longer_one(shares: Shares) -> None:
+def test_a_finished_word_does_not_stand_for_a_longer_one(shares: Shares) -> None:
     assert shares("my password ")[:3] == [1, 0, 1]
     assert shares("password ")[-1] == 0
 
@@ -61,23 +61,21 @@ _WORDS = st.lists(st.sampled_from(["a", "ab", "abc", "b", "ba"]), max_size=6).ma
 
 
 @given(text=_WORDS, titles=st.lists(_WORDS, min_size=1, max_size=5))
-def test_it_is_what_looking_into_each_title_says(
-    loops: Loops, text: str, titles: list[str]
-) -> None:
-    held = [
+def test_it_agrees_with_searching_each_title(loops: Loops, text: str, titles: list[str]) -> None:
+    expected = [
         max((share for tail, share in tails(text) if tail in f" {title} ".encode()), default=0.0)
         for title in titles
     ]
     assert np.allclose(
-        TitleText(pack_title_text(titles), loops).shares(text, np.arange(len(titles))), held
+        TitleText(pack_title_text(titles), loops).shares(text, np.arange(len(titles))), expected
     )
 
 
-def test_titles_that_stayed_are_taken_over() -> None:
+def test_unchanged_titles_are_carried_over() -> None:
     none = np.zeros(0, dtype=np.int32)
     then = CarriedOver(pack_title_text(TITLES), np.array([-1, 1]), surfaces=none, stems=none)
-    again = pack_title_text(("New one", TITLES[1]), then)
-    whole = pack_title_text(("New one", TITLES[1]))
-    assert {name: value.tobytes() for name, value in again.items()} == {
-        n: v.tobytes() for n, v in whole.items()
+    incremental = pack_title_text(("New title", TITLES[1]), then)
+    full = pack_title_text(("New title", TITLES[1]))
+    assert {name: array.tobytes() for name, array in incremental.items()} == {
+        name: array.tobytes() for name, array in full.items()
     }

@@ -12,7 +12,8 @@ from indexer.readers import registry
 from indexer.readers.context import ReadContext
 from indexer.readers.site_index import SiteIndex
 from indexer.sources import document_ids, walk
-from kb.search.documents import Document
+from indexer.sources.walk import SourceFile
+from kb.search.documents import Document, DocumentKind
 from kb.search.generations.findings import Finding
 
 TODAY = dt.date(2026, 11, 23)
@@ -21,6 +22,19 @@ Read = Callable[..., tuple[list[Document], list[Finding]]]
 
 def codes(findings: Iterable[Finding]) -> list[str]:
     return [finding.code for finding in findings]
+
+
+def source_file(path: Path, kind: DocumentKind = DocumentKind.DOC) -> SourceFile:
+    facts = path.stat()
+    return SourceFile(
+        kind,
+        path.parent.name,
+        path.name,
+        facts.st_size,
+        facts.st_mtime_ns,
+        str(path),
+        str(path.parent),
+    )
 
 
 @pytest.fixture
@@ -59,3 +73,10 @@ def read(root: Path, tmp_path: Path) -> Read:
 @pytest.fixture
 def site_index() -> SiteIndex:
     return SiteIndex(today=TODAY)
+
+
+@pytest.fixture
+def context(site_index: SiteIndex) -> ReadContext:
+    """Of a file that does not exist: for what needs no file."""
+    file = SourceFile(DocumentKind.DOC, "docs", "a.md", 1, 1, "/docs/a.md", "/docs")
+    return ReadContext(file, site_index)

@@ -19,7 +19,7 @@ def _run(*words: str) -> Result:
     return CliRunner().invoke(index, words, standalone_mode=False, catch_exceptions=True)
 
 
-def test_it_reports_and_ends_well(tmp_path: Path, root: Path) -> None:
+def test_a_run_reports_skipped_files_and_issues(tmp_path: Path, root: Path) -> None:
     (root / "a.md").write_text("# A\n\n![x](gone.png)")
     (root / "b.yml").write_text("x")
     done = _run("--data", str(tmp_path / "data"), f"doc={root}")
@@ -158,7 +158,7 @@ def test_check_only_compares_the_queries_of_a_file(tmp_path: Path, root: Path) -
     assert done.return_value == 0
 
 
-def test_help_names_the_verbs() -> None:
+def test_help_names_the_subcommands() -> None:
     shown = CliRunner().invoke(index, ["--help"]).output
     assert "generations" in shown
     assert "rollback" in shown

@@ -148,7 +148,7 @@ def test_one_bad_file_never_stops_the_others(tmp_path: Path, root: Path) -> None
     assert again.findings == report.findings
 
 
-def test_a_source_without_anything_readable_is_one_sentence(tmp_path: Path, root: Path) -> None:
+def test_a_source_without_anything_readable_is_refused(tmp_path: Path, root: Path) -> None:
     (root / "a.yml").write_text("a: b")
     with pytest.raises(Invalid, match=r"content/a\.yml") as caught:
         pipeline.run_index(_options(tmp_path, f"doc={root}"))
@@ -175,7 +175,9 @@ def test_checking_publishes_nothing(tmp_path: Path, root: Path) -> None:
     assert not (tmp_path / "data").exists()
 
 
-def test_a_site_loses_its_chrome_also_when_one_page_changes(tmp_path: Path, root: Path) -> None:
+def test_the_repeated_blocks_of_a_site_go_also_when_one_page_changes(
+    tmp_path: Path, root: Path
+) -> None:
     page = (
         "<html><title>P{0}</title><body><p>Our site <a href='/'>home</a></p><h1>P{0}</h1><p>Words "
         "{0}.</p><p>Imprint</p></body></html>"

@@ -12,7 +12,7 @@ from kb.search.searcher import Searcher
 from tests.indexer.conftest import TODAY
 
 
-def test_each_change_is_published_and_a_failure_is_told_and_mended(
+def test_each_change_is_published_and_a_failure_does_not_end_the_watch(
     tmp_path: Path, root: Path
 ) -> None:
     (root / "a.md").write_text("# First\n\nText.")

@@ -12,7 +12,7 @@ import json
 import pytest
 
 from tests.indexer.conftest import Read
-from tests.indexer.html.test_hostile import _dangers
+from tests.indexer.dangers import find_dangers
 
 _EVENTS = (
     "onload onerror onclick onmouseover onmouseenter onfocus onfocusin onblur onanimationstart onanimationend "
@@ -155,7 +155,7 @@ def test_no_attack_comes_through_any_door(read: Read, name: str, kind: str) -> N
         documents, _ = read(kind, name, _DOORS[name](attack).encode("utf-8", "replace"))
         read_any += bool(documents)
         through += [
-            (attack, danger) for document in documents for danger in _dangers(document.html)
+            (attack, danger) for document in documents for danger in find_dangers(document.html)
         ]
     assert through == []
     assert read_any > 30
@@ -170,5 +170,5 @@ def test_the_detector_itself_sees_what_it_should() -> None:
         "<img src='data:x'>",
         "<svg>",
     ):
-        assert _dangers(evil)
-    assert _dangers('<p id="s-x"><a href="https://x">x</a></p>') == []
+        assert find_dangers(evil)
+    assert find_dangers('<p id="s-x"><a href="https://x">x</a></p>') == []

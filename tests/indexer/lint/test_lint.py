@@ -92,7 +92,7 @@ def test_each_rule_names_file_line_and_what_to_do(
         "---\nproduct: Shop\nversions: [1.0, 2.0]\n---\n# A\n\nText.",
     ],
 )
-def test_what_is_right_is_left_alone(tmp_path: Path, root: Path, text: str) -> None:
+def test_correct_pages_have_no_issues(tmp_path: Path, root: Path, text: str) -> None:
     (root / "b.md").write_text("# B\n\nText.\n\n## More\n\nOther text.")
     (root / "i.png").write_bytes(PNG)
     (root / "c.md").write_text(text)
@@ -103,7 +103,7 @@ def test_what_is_right_is_left_alone(tmp_path: Path, root: Path, text: str) -> N
     assert _check(tmp_path, root, catalogue) == []
 
 
-def test_near_duplicates_are_told_once(tmp_path: Path, root: Path) -> None:
+def test_near_duplicates_are_reported_once(tmp_path: Path, root: Path) -> None:
     (root / "a.md").write_text(f"# Reset a password\n\n{_LONG}")
     (root / "b.md").write_text(f"# Change a password\n\n{_LONG} Then sign in.")
     (root / "c.md").write_text(
@@ -128,7 +128,7 @@ def _run(*words: str) -> tuple[int, str]:
     return done.return_value, done.stdout
 
 
-def test_the_command_speaks_to_people_machines_and_reviews(
+def test_the_command_prints_text_json_and_github_annotations(
     tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -159,10 +159,22 @@ def test_a_content_folder_is_checked_as_a_whole(
     assert _run() == (0, "")
 
 
-def test_the_help_centre_itself_has_nothing_to_mend() -> None:
+def test_the_help_centre_has_no_issues() -> None:
     content = Path(__file__).parents[3] / "content"
     words = [f"doc={content}/docs", f"faq={content}/faq", f"forum={content}/forum"]
     order = IndexOptions(walk.parse_sources(words, content=content), content / "none", TODAY)
     assert [
         str(problem) for problem in checks.check(order, catalogue=content / "catalogue.toml")
     ] == []
+
+
+def test_mail_addresses_in_links_and_encodings_are_checked(tmp_path: Path, root: Path) -> None:
+    text = "# A\n\n[write](help@example.com)\n\n[mail us](http://help@example.com)\n"
+    (root / "a.md").write_text(text)
+    (root / "latin.md").write_bytes("# Café\n\nDéjà vu.\n".encode("latin-1"))
+    issues = _check(tmp_path, root)
+    assert [(issue.line, issue.rule) for issue in issues] == [
+        (3, "mail"),
+        (5, "mail"),
+        (0, "encoding"),
+    ]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from indexer.readers.language import detect_language
+from indexer.markdown import flavours
+from indexer.readers.context import ReadContext
 from tests.indexer.conftest import Read, codes
-from tests.indexer.lint.test_lint import _check
 
 
 def test_a_page_of_hugo_is_linked_by_its_shortcode(read: Read) -> None:
@@ -35,17 +35,6 @@ def test_a_page_of_jekyll_is_linked_by_its_tag_and_its_code_stays_code(read: Rea
     assert "puts *1*" in document.html
     assert "{%" not in document.html
     assert "End." in document.html
-
-
-@pytest.mark.parametrize("name", ["permalink", "slug", "url"])
-def test_the_address_that_a_site_gave_a_page_still_leads_to_it(read: Read, name: str) -> None:
-    assert read("doc", "a.md", f"---\n{name}: /start/here/\n---\nText.\n")[0][0].extra == {
-        "old_urls": "/start/here/"
-    }
-
-
-def test_a_slug_that_is_no_address_is_left_alone(read: Read) -> None:
-    assert "old_urls" not in read("doc", "a.md", "---\nslug: here\n---\nText.\n")[0][0].extra
 
 
 def test_the_tabs_of_docusaurus_keep_their_labels_and_comments_go(read: Read) -> None:
@@ -78,7 +67,7 @@ def test_code_outside_the_tree_is_never_shown(read: Read, tmp_path: Path) -> Non
     assert codes(findings) == ["include-not-found"]
 
 
-def test_a_part_of_other_pages_is_no_page(read: Read) -> None:
+def test_a_part_of_other_pages_is_not_a_page(read: Read) -> None:
     documents, findings = read(
         "doc", "a.md", "# A\n\n[!INCLUDE [x](_b.md)]\n", **{"_b.md": "Both say it.\n"}
     )
@@ -89,65 +78,31 @@ def test_a_part_of_other_pages_is_no_page(read: Read) -> None:
     assert read("doc", "_index.md", "# Section\n\nText.\n")[0][0].title == "Section"
 
 
-def test_a_document_of_sphinx_is_linked_by_its_role(read: Read) -> None:
-    pytest.importorskip("docutils")
-    text = "Title\n=====\n\nSee :doc:`sub/other` and :doc:`the rest <rest>`.\n"
-    others = {"sub/other.rst": "Other\n=====\n\nText.\n", "rest.rst": "Rest\n====\n\nText.\n"}
-    html = read("doc", "a.rst", text, **others)[0][0].html
-    assert 'href="/help/doc/sub/other"' in html
-    assert 'href="/help/doc/rest"' in html
-    assert "the rest</a>" in html
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("> [!NOTE]\n> Careful.", "Note\n\nCareful."),
+        (":::warning Mind the gap\nCareful.\n:::", "Mind the gap\n\nCareful."),
+        (":::{tip}\nCareful.\n:::", "Tip\n\nCareful."),
+        ("```{note}\nCareful.\n```", "Note\n\nCareful."),
+        ('!!! note "Mind"\n    Careful.', "Mind\n\nCareful."),
+        ('::: moniker range=">=2"\nOnly two.\n::: moniker-end', "Only two."),
+        ("# [Linux](#tab/linux)\n\nRun it.", "Linux\n\nRun it."),
+        ("{{< new-in 1.2 />}} Text {{% x %}}.", "New in 1.2 Text ."),
+        ("{{< code-toggle file=hugo >}}\na = 1\n{{</ code-toggle >}}\nAfter.", "a = 1\n\nAfter."),
+        ("```{code-block} python\n:linenos:\nx = 1\n```", "x = 1"),
+        ("```{toctree}\na\nb\n```\nText.", "Text."),
+        ("{doc}`the guide </a>` and {kbd}`Ctrl`", "the guide and Ctrl"),
+        ("import Tabs from '@theme/Tabs';\n\nText.", "Text."),
+        ("```\n{{< kept >}} [!NOTE] :::x\n```", "{{< kept >}} [!NOTE] :::x"),
+        ("{% raw %}\nText.\n{% endraw %}", "Text."),
+    ],
+)
+def test_every_flavour_becomes_commonmark(read: Read, written: str, expected: str) -> None:
+    assert read("doc", "a.md", written)[0][0].text() == expected
 
 
-def test_questions_that_a_page_tells_machines_only_are_read(read: Read) -> None:
-    page = (
-        '<html><head><script type="application/ld+json">{"@type": "FAQPage", "mainEntity": '
-        '[{"@type": "Question", '
-        '"name": "How?", "acceptedAnswer": {"text": '
-        '"<p>So.</p>"}}]}</script></head><body><h1>FAQ</h1></body></html>'
-    )
-    documents, findings = read("doc", "a.html", page)
-    assert [(one.kind, one.title, one.text().split()[-1]) for one in documents] == [
-        ("faq", "How?", "So.")
-    ]
-    assert findings == []
-
-
-def test_front_matter_that_never_ends_is_not_shown(read: Read) -> None:
-    documents, findings = read(
-        "doc", "a.md", "---\ntitle: Never\ntags:\n- a\n\n# Heading\n\nBody.\n"
-    )
-    assert (documents[0].title, documents[0].text().split()[-1]) == ("Heading", "Body.")
-    assert "title: Never" not in documents[0].html
-    assert len(findings) == 1
-
-
-def test_a_mistyped_audience_shows_nothing_to_anybody_and_is_told(read: Read) -> None:
-    documents, findings = read("doc", "a.md", "---\naudience: staf\n---\n# A\n\nText.\n")
-    assert documents[0].audience == "staf"
-    assert codes(findings) == ["audience-typo"]
-    assert read("doc", "b.md", "---\naudience: beta-testers\n---\n# A\n\nText.\n")[1] == []
-
-
-def test_addresses_in_links_are_mended_or_told(tmp_path: Path, root: Path) -> None:
-    text = "# A\n\n[write](help@example.com)\n\n[mail us](http://help@example.com)\n"
-    (root / "a.md").write_text(text)
-    (root / "latin.md").write_bytes("# Café\n\nDéjà vu.\n".encode("latin-1"))
-    issues = _check(tmp_path, root)
-    assert [(issue.line, issue.rule) for issue in issues] == [
-        (3, "mail"),
-        (5, "mail"),
-        (0, "encoding"),
-    ]
-
-
-def test_a_language_is_told_by_letters_or_by_small_words() -> None:
-    assert detect_language("紙が詰まったときはカバーを開けて紙を取り除いてください。") == "ja"
-    assert (
-        detect_language(
-            "This is what you do when it will not print and the paper is stuck in the tray of the "
-            "printer."
-        )
-        == "en"
-    )
-    assert detect_language("print paper tray") == ""
+def test_nested_containers_keep_their_order(context: ReadContext) -> None:
+    text = "::::note\nOne.\n:::{tip}\nTwo.\n:::\nThree.\n::::\nFour."
+    lines = [line for line in flavours.to_commonmark(text, context).split("\n") if line.strip("> ")]
+    assert lines == ["> **Note**", "> One.", "> > **Tip**", "> > Two.", "> Three.", "Four."]

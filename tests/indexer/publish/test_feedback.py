@@ -83,7 +83,7 @@ def test_no_word_of_a_private_title_is_in_the_index(order: IndexOptions) -> None
         assert word not in whole
 
 
-def test_a_link_to_what_is_not_there_teaches_nothing(order: IndexOptions) -> None:
+def test_a_link_to_a_missing_document_does_not_vote(order: IndexOptions) -> None:
     world = build(order.data)
     solved(world, PRIVATE, "doc/gone")
     world.database.close()
@@ -97,7 +97,7 @@ def test_without_a_ticket_database_nothing_is_missed(order: IndexOptions) -> Non
     assert not (order.data / "tickets.db").exists()
 
 
-def test_a_ticket_database_that_cannot_be_read_is_told_and_search_is_published(
+def test_a_damaged_ticket_database_is_reported_and_search_is_published(
     order: IndexOptions,
 ) -> None:
     order.data.mkdir()

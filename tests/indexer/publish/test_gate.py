@@ -119,7 +119,7 @@ def test_a_check_shows_what_would_change_and_publishes_nothing(tmp_path: Path, r
     assert Generations(options.data).names() == ["000001"]
 
 
-def test_a_leak_is_noticed(tmp_path: Path) -> None:
+def test_a_leak_is_found(tmp_path: Path) -> None:
     with IndexBuilder(tmp_path) as builder:
         builder.add(document("doc/open", "Open page", "Words."))
         builder.add(document("doc/secret", "Secret page", "Words.", audience="staff"))

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from indexer.readers import frontmatter
 from indexer.readers.frontmatter import FrontMatterError
+from tests.indexer.conftest import Read
 
 
 def test_values_stay_the_text_that_was_written() -> None:
@@ -85,3 +86,14 @@ def test_any_text_is_read_or_broken(text: str, opening: str) -> None:
         body, line = broken.body, broken.line
     assert line >= 1
     assert body == "" or body in f"{opening}{text}\n{opening[-4:]}end"
+
+
+def test_yaml_may_end_in_dots() -> None:
+    values, body, line = frontmatter.split_front_matter("---\naudience: staff\n...\n\nText.\n")
+    assert (values, body.strip(), line) == ({"audience": "staff"}, "Text.", 4)
+
+
+def test_a_thematic_break_is_not_front_matter(read: Read) -> None:
+    ((document,), findings) = read("doc", "a.md", "---\n\nJust prose.\n\n---\n\nMore prose.\n")
+    assert "Just prose" in document.text()
+    assert findings == []

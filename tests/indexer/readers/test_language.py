@@ -54,3 +54,15 @@ def test_what_a_file_says_wins_then_its_name_then_its_words(read: Read) -> None:
     assert read("doc", "a.md", f"---\nlang: nl\n---\n{german}")[0][0].language == "nl"
     assert read("doc", "fr/a.md", german)[0][0].language == "fr"
     assert read("doc", "a.md", german)[0][0].language == "de"
+
+
+def test_a_language_is_detected_by_script_or_function_words() -> None:
+    assert detect_language("紙が詰まったときはカバーを開けて紙を取り除いてください。") == "ja"
+    assert (
+        detect_language(
+            "This is what you do when it will not print and the paper is stuck in the tray of the "
+            "printer."
+        )
+        == "en"
+    )
+    assert detect_language("print paper tray") == ""

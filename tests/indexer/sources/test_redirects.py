@@ -66,31 +66,13 @@ def test_a_circle_of_redirects_ends(tmp_path: Path, root: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["{", "[" * 100_000, '{"redirections": '])
-def test_a_damaged_list_is_one_sentence(text: str) -> None:
+def test_a_damaged_redirect_list_is_refused(text: str) -> None:
     with pytest.raises(Unreadable) as caught:
         redirects.parse_redirects(text, ".openpublishing.redirection.json")
     assert caught.value.code == "invalid-json"
 
 
-def test_a_damaged_list_is_a_finding(read: Read) -> None:
+def test_a_damaged_redirect_list_is_a_finding(read: Read) -> None:
     documents, findings = read("doc", ".openpublishing.redirection.json", '{\n"redirections": [')
     assert documents == []
     assert [(finding.code, finding.line) for finding in findings] == [("invalid-json", 2)]
-
-
-@pytest.mark.parametrize("name", ["formerly", "formerly_known_as", "previously", "renamed_from"])
-def test_a_former_name_stays_findable(read: Read, name: str) -> None:
-    document = read(
-        "doc", "a.md", f"---\n{name}: Web console\nms.topic: how-to\n---\n# Portal\n\nText."
-    )[0][0]
-    assert document.aliases == ("Web console",)
-    assert document.extra["type"] == "how-to"
-
-
-def test_hugo_and_jekyll_aliases_are_old_addresses(read: Read) -> None:
-    hugo = read("doc", "a.md", '+++\ntitle = "A"\naliases = ["/old/", "/older/page"]\n+++\nText.')[
-        0
-    ][0]
-    jekyll = read("doc", "b.md", "---\nredirect_from: /legacy.html\n---\n# B\n\nText.")[0][0]
-    assert hugo.extra["old_urls"].split("\n") == ["/old/", "/older/page"]
-    assert jekyll.extra["old_urls"] == "/legacy.html"

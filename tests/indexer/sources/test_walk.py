@@ -1,11 +1,9 @@
-import gzip
 import os
 from pathlib import Path
 
 import pytest
 
-from indexer.sources import format_detection, walk
-from indexer.sources.format_detection import Format, Unreadable
+from indexer.sources import walk
 from kb.errors import Invalid
 from kb.search.generations.findings import Finding
 
@@ -61,7 +59,7 @@ def test_hidden_and_part_folders_hold_no_pages(root: Path) -> None:
     }
 
 
-def test_what_is_too_large_or_empty_says_so(root: Path) -> None:
+def test_files_that_are_too_large_or_empty_are_skipped(root: Path) -> None:
     with (root / "big.md").open("wb") as big:
         big.truncate(walk.SIZE_LIMIT + 1)
     (root / "empty.md").write_text("")
@@ -75,7 +73,7 @@ def test_what_is_too_large_or_empty_says_so(root: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["docs", "page=x", "doc=", "doc=/no/such/place", "doc=/dev/null"])
-def test_a_wrong_source_is_one_sentence(word: str) -> None:
+def test_an_invalid_source_is_refused_by_name(word: str) -> None:
     with pytest.raises(Invalid) as caught:
         walk.parse_sources([word])
     assert word in str(caught.value)
@@ -87,61 +85,3 @@ def test_two_roots_of_one_name_stay_apart(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
     named = walk.parse_sources([f"doc={tmp_path}/a/docs", f"doc={tmp_path}/b/docs"])
     assert [source.name for source in named] == ["docs", "docs-2"]
-
-
-@pytest.mark.parametrize(
-    ("path", "head", "expected"),
-    [
-        ("a.md", b"# Title", Format.MARKDOWN),
-        ("a.md", b"<html><body>pasted", Format.MARKDOWN),
-        ("a.html", b"<p>fragment", Format.HTML),
-        ("a", b"\n\n<!DOCTYPE html><html>", Format.HTML),
-        ("a.xml", b'\xef\xbb\xbf<?xml version="1.0"?>\n<posts>', Format.STACK_EXCHANGE),
-        ("a.xhtml", b'<?xml version="1.0"?><!DOCTYPE html><html>', Format.HTML),
-        ("PostLinks.xml", b"<postlinks>", Format.COMPANION),
-        ("a.json", b'{"post_stream": {}}', Format.DISCOURSE),
-    ],
-)
-def test_the_format_is_found_in_the_content(path: str, head: bytes, expected: Format) -> None:
-    assert format_detection.detect_format(path, head) is expected
-
-
-@pytest.mark.parametrize(
-    ("path", "head", "code"),
-    [
-        ("a.png.md", b"\x00\x01\x02" * 100, "binary-file"),
-        ("a.json", b'{"redirections": []}', "not-discourse"),
-        ("a.xml", b"<feed>", "unknown-xml"),
-        ("a.yml", b"a: b", "unknown-format"),
-        ("layout.html", b"<html><title>{{ .Title }}</title>", "template"),
-        ("part.html", b"{% for page in pages %}<p>{{ page }}</p>", "template"),
-    ],
-)
-def test_a_file_that_is_not_read_says_why(path: str, head: bytes, code: str) -> None:
-    with pytest.raises(Unreadable) as caught:
-        format_detection.detect_format(path, head)
-    assert caught.value.code == code
-
-
-def test_a_packed_page_is_unpacked_within_bounds() -> None:
-    assert format_detection.decompress(gzip.compress(b"<html>"), 100) == b"<html>"
-    with pytest.raises(Unreadable) as caught:
-        format_detection.decompress(gzip.compress(b"x" * 5_000_000), 1024 * 1024)
-    assert caught.value.code == "too-large-unpacked"
-    with pytest.raises(Unreadable) as caught:
-        format_detection.decompress(b"\x1f\x8b\x08broken", 100)
-    assert caught.value.code == "damaged-gzip"
-
-
-@pytest.mark.parametrize(
-    ("data", "text"),
-    [
-        (b"\xef\xbb\xbfa\r\nb\rc", "a\nb\nc"),
-        ("größer".encode("latin-1"), "größer"),
-        ("größer".encode("utf-16"), "größer"),
-        (b"a\x00b", "ab"),
-        (b'<meta charset="utf-8">caf\xe9', '<meta charset="utf-8">café'),
-    ],
-)
-def test_bytes_become_text_whatever_their_encoding(data: bytes, text: str) -> None:
-    assert format_detection.decode_text(data)[0] == text

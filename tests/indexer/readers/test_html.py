@@ -1,6 +1,5 @@
-"""Help exports without landmarks: breadcrumbs, titles that name the site first, pages that only
-lead on.
-"""
+# ruff: noqa: E501 - samples are easier to read in one line
+"""HTML pages of manuals, help exports, and sites."""
 
 from __future__ import annotations
 
@@ -14,6 +13,25 @@ from indexer.pipeline import IndexOptions
 from indexer.sources import walk
 from kb.search.searcher import Searcher
 from tests.indexer.conftest import Read
+
+
+def test_asciidoctor_pages_lose_their_frame_and_keep_their_callouts(read: Read) -> None:
+    page = (
+        '<html><head><title>Install</title></head><body class="article"><div id="header"><h1>Install</h1><div '
+        'class="details"><span class="author">Alice</span></div><div id="toc" class="toc"><ul><li><a '
+        'href="#_a">A</a></li></ul></div></div><div id="content"><div class="sect1"><h2 id="_on_linux">On Linux</h2><div '
+        'class="sectionbody"><div class="paragraph"><p>' + "Use the package. " * 10 + '</p></div><div '
+        'class="admonitionblock note"><table><tr><td class="icon"><div class="title">Note</div></td><td class="content">Mind '
+        'the gap.</td></tr></table></div></div></div></div><div id="footer"><div id="footer-text">Last updated '
+        "2026</div></div></body></html>"
+    )  # fmt: skip
+    document = read("doc", "a.html", page)[0][0]
+    assert document.title == "Install"
+    assert [section.path for section in document.sections] == [("On Linux",)]
+    assert "Last updated" not in document.text()
+    assert "Mind the gap." in document.text()
+    assert "callout note" in document.html
+
 
 PAGE = (
     "<html><head><title>{}</title></head><body>{}<h1>Install</h1><p>Do this and then do "
@@ -30,7 +48,7 @@ PAGE = (
         '<p><a href="a.html">Home</a> / <a href="b.html">Guide</a> / </p>',
     ],
 )
-def test_the_way_to_a_page_is_no_part_of_it(read: Read, crumbs: str) -> None:
+def test_breadcrumbs_are_not_part_of_a_page(read: Read, crumbs: str) -> None:
     document = read("doc", "p.html", PAGE.format("Install", crumbs))[0][0]
     assert document.text() == "Do this and then do that."
 
@@ -67,14 +85,14 @@ def test_links_with_arrows_below_the_heading_stay(read: Read) -> None:
         ("Set it up | Acme Help", ("Set it up",)),
     ],
 )
-def test_the_name_of_the_site_is_no_name_of_a_page(
+def test_the_name_of_the_site_is_not_part_of_a_title(
     read: Read, title: str, aliases: tuple[str, ...]
 ) -> None:
     document = read("doc", "p.html", PAGE.format(title, ""))[0][0]
     assert (document.title, document.aliases) == ("Install", aliases)
 
 
-def test_a_page_that_only_leads_on_leads_on(tmp_path: Path) -> None:
+def test_a_redirect_page_becomes_an_alias(tmp_path: Path) -> None:
     docs = tmp_path / "docs"
     docs.mkdir()
     (docs / "new.html").write_text(PAGE.format("New", ""))

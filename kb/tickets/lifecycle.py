@@ -236,14 +236,6 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             mail=MailText("Ticket assigned to you", "You are the new assignee of a ticket."),
             public=False,
         ),
-        Verb.COPY: VerbRow(
-            _STAYS_ACTIVE,
-            _STAFF_AND_OWNER,
-            refusal="be copied to other people",
-            timeline="changed who receives copies",
-            audience=Audience.NOBODY,
-            form=ActionForm("copies", "Change who receives copies", "Save", (_COPY_TO,)),
-        ),
         Verb.AWAIT: VerbRow(
             _all_become(Status.WAITING),
             _STAFF,
@@ -384,6 +376,14 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             message=Message.OPTIONAL,
             form=ActionForm("decline", "Decline", fields=(FormField("body", FieldKind.TEXT),)),
         ),
+        Verb.COPY: VerbRow(
+            _STAYS_ACTIVE,
+            _STAFF_AND_OWNER,
+            refusal="be copied to other people",
+            timeline="changed who receives copies",
+            audience=Audience.NOBODY,
+            form=ActionForm("copies", "Change who receives copies", "Save", (_COPY_TO,)),
+        ),
         Verb.ESCALATE: VerbRow(
             {**_ASKED, **_STAYS_ENDED},
             _OWNER,
@@ -467,7 +467,11 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "merge",
                 "Merge into another ticket",
                 "Merge",
-                (FormField("into", FieldKind.LINE, "Ticket number", required=True),),
+                (
+                    FormField(
+                        "into", FieldKind.LINE, "Ticket number", "such as KB-1042", required=True
+                    ),
+                ),
             ),
         ),
         Verb.ABSORB: VerbRow(

@@ -26,7 +26,7 @@ from webapp.agent.canned_replies import canned_replies
 from webapp.agent.sla_chart import BAR, HEIGHT, charts, mondays
 from webapp.context import audience, centre, now, settings
 from webapp.customer.account import signed_in_person
-from webapp.customer.action_forms import midnight
+from webapp.customer.action_forms import midnight, offered_forms
 from webapp.customer.help_centre import page_number
 from webapp.customer.ticket_form import uploads
 from webapp.customer.tickets import fragment
@@ -127,9 +127,16 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
     placeholders = {"customer": ticket.row.customer, "number": ticket.number, "agent": viewer.name}
     canned = canned_replies(settings().content / "replies", placeholders)
     wanted = request.args.get("canned", "")
+    twins = _twins(ticket, viewer)
+    mergeable = [row for row in twins if row.customer_id == ticket.row.customer_id]
     return render_template(
         "agent/ticket.html",
         ticket=ticket,
+        forms=offered_forms(ticket),
+        form_values={
+            "copy_to": ", ".join(ticket.copy_to),
+            "into": mergeable[0].number if mergeable else "",
+        },
         others=_others(number, viewer),
         similar=[
             row
@@ -137,11 +144,10 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
                 ticket, desk.queue.similar(number, viewer, limit=SUGGESTED, now=now())
             )
         ],
-        twins=_twins(ticket, viewer),
+        twins=twins,
         articles=_articles(ticket),
         agents=desk.queue.agents(viewer),
         canned=canned,
-        levels=centre().policy.levels,
         severities=centre().policy.severities,
         reasons=centre().policy.reasons.values(),
         key=secrets.token_urlsafe(18),

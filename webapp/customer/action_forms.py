@@ -1,23 +1,28 @@
-"""Forms of verbs: from the fields that a page sent to the command that the desk carries out.
+"""Forms of verbs: which ones a page offers, and from its fields to the command for the desk.
 
-Which fields a verb has stands in its row of ``kb.tickets.lifecycle``; here is only how each kind of
-field is read. A new verb with known kinds of fields needs nothing here.
+Which fields a verb has stands in its row of ``kb.tickets.lifecycle``; here is only what the choices
+of a field are, and how each kind of field is read. A new verb whose fields are of known kinds needs
+nothing here.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from werkzeug.datastructures import MultiDict
 
 from kb.errors import Invalid, NotFound
 from kb.search.documents import PUBLIC
+from kb.sla.clock import CUSTOMER
+from kb.sla.policy import SlaPolicy
 from kb.tickets.actions import COMMANDS
 from kb.tickets.decision import Command
-from kb.tickets.lifecycle import VERBS, FieldKind, Verb
+from kb.tickets.lifecycle import VERBS, ActionForm, FieldKind, FormField, Side, Verb
+from kb.tickets.ticket import Ticket
 from webapp.context import centre, zone
 
 #: Name of a form -> its verb.
@@ -35,6 +40,81 @@ def command_of(form_name: str, form: MultiDict[str, str]) -> Command:
         for field in (action_form.fields if action_form else ())
     }
     return COMMANDS[verb](**values)
+
+
+#: Forms with a place of their own on the agents' page.
+_OWN_PLACE = frozenset({"reply", "link", "note"})
+
+
+def offered_forms(ticket: Ticket) -> tuple[ActionForm, ...]:
+    """The forms that an agent can use on the ticket as it is, with their choices filled in."""
+    forms = []
+    for row in VERBS.values():
+        form = row.form
+        if form is None or form.name in _OWN_PLACE:
+            continue
+        if Side.STAFF not in row.sides or ticket.row.status not in row.transitions:
+            continue
+        fields = tuple(_with_choices(field, ticket) for field in form.fields if _applies(field))
+        # A choice without choices, such as a reason when none is configured, cannot be made.
+        if all(field.choices for field in fields if field.kind is FieldKind.CHOICE):
+            forms.append(replace(form, fields=fields))
+    return tuple(forms)
+
+
+def _applies(field: FormField) -> bool:
+    """The detail of a severity is only asked for when some severity has one."""
+    severities = centre().policy.severities.values()
+    return field.name != "detail" or any(severity.parameter for severity in severities)
+
+
+def _with_choices(field: FormField, ticket: Ticket) -> FormField:
+    if not isinstance(field.choices, str):
+        return field
+    return replace(field, choices=tuple(_CHOICES[field.choices](centre().policy, ticket)))
+
+
+Choices = Iterable[tuple[str, str]]
+
+
+def _waiting_reasons(policy: SlaPolicy, _ticket: Ticket) -> Choices:
+    reasons = [
+        (reason.key, reason.title)
+        for reason in policy.reasons.values()
+        if reason.until_reply and not reason.closes
+    ]
+    return reasons or [(CUSTOMER, "Waiting for the customer")]
+
+
+def _pause_reasons(policy: SlaPolicy, _ticket: Ticket) -> Choices:
+    return [
+        (reason.key, reason.title)
+        for reason in policy.reasons.values()
+        if not (reason.until_reply or reason.closes)
+    ]
+
+
+def _levels(policy: SlaPolicy, ticket: Ticket) -> Choices:
+    return [(key, level.title) for key, level in policy.levels.items() if key != ticket.level_key]
+
+
+def _severities(policy: SlaPolicy, ticket: Ticket) -> Choices:
+    return [
+        (key, severity.title)
+        for key, severity in policy.severities.items()
+        if key != ticket.severity
+    ]
+
+
+#: Name of a list in a form's row -> its values and titles.
+_CHOICES: Mapping[str, Callable[[SlaPolicy, Ticket], Choices]] = MappingProxyType(
+    {
+        "waiting_reasons": _waiting_reasons,
+        "pause_reasons": _pause_reasons,
+        "levels": _levels,
+        "severities": _severities,
+    }
+)
 
 
 def midnight(text: str, field: str, *, days: int) -> dt.datetime | None:

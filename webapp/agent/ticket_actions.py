@@ -14,9 +14,10 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.people.person import Person
+from kb.tickets.lifecycle import Side
 from webapp.agent.desk import do
 from webapp.context import centre, now
-from webapp.customer.action_forms import command_of
+from webapp.customer.action_forms import command_of, form_rule
 
 blueprint = Blueprint("handling", __name__, url_prefix="/desk")
 
@@ -40,23 +41,20 @@ _OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]]
 )
 
 
-@blueprint.post(
-    "/<number>/<any(wait, pause, resume, 'no-answer', move, severity, link, copies, "
-    "reopen, merge, split, void, watch):verb>"
-)
-def act(number: str, verb: str) -> BaseResponse | tuple[str, int]:
-    """``verb`` is the name of the form."""
+@blueprint.post(f"/<number>/{form_rule(Side.STAFF, 'watch')}")
+def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
+    """``form_name`` is that of its row."""
     form = request.form
 
     def carry_out(person: Person) -> None:
-        other = _OTHER_ACTIONS.get(verb)
+        other = _OTHER_ACTIONS.get(form_name)
         if other is not None:
             other(number, person, form)
         else:
-            command = command_of(verb, form)
+            command = command_of(form_name, form)
             centre().desk.act(number, person, command, key=_key(form), now=now())
 
-    return do(number, carry_out, typed=form.get("body", ""), typing=verb)
+    return do(number, carry_out, typed=form.get("body", ""), typing=form_name)
 
 
 def _key(form: MultiDict[str, str]) -> str:

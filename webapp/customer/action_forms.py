@@ -42,8 +42,21 @@ def command_of(form_name: str, form: MultiDict[str, str]) -> Command:
     return COMMANDS[verb](**values)
 
 
+#: Forms that can carry files; their routes read them.
+_WITH_FILES = frozenset({"reply", "note", "comment"})
 #: Forms with a place of their own on the agents' page.
 _OWN_PLACE = frozenset({"reply", "link", "note"})
+
+
+def form_rule(side: Side, *others: str) -> str:
+    """The last part of a route that takes every form of a side, and ``others``.
+
+    >>> form_rule(Side.COLLEAGUE, "watch")
+    "<any('watch'):form_name>"
+    """
+    names = [row.form.name for row in VERBS.values() if row.form is not None and side in row.sides]
+    quoted = (repr(name) for name in (*names, *others) if name not in _WITH_FILES)
+    return f"<any({', '.join(quoted)}):form_name>"
 
 
 def offered_forms(ticket: Ticket) -> tuple[ActionForm, ...]:

@@ -41,11 +41,12 @@ from kb.tickets import actions
 from kb.tickets.actions.file_ticket import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
 from kb.tickets.decision import Command
+from kb.tickets.lifecycle import Side
 from kb.tickets.permissions import link_not_found
 from kb.tickets.ticket import Attachment, Draft, Type
 from webapp.context import audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
-from webapp.customer.action_forms import command_of, midnight
+from webapp.customer.action_forms import command_of, form_rule, midnight
 from webapp.customer.help_centre import page_number
 from webapp.customer.ticket_form import (
     Filing,
@@ -326,10 +327,10 @@ def reopen(number: str) -> BaseResponse | tuple[str, int]:
     return _act(number, actions.reopen(reason), typed=reason, key=key)
 
 
-@blueprint.post("/tickets/<number>/<any(agree, decline, escalate, rate, copies):word>")
-def respond(number: str, word: str) -> BaseResponse | tuple[str, int]:
-    """The requester's other actions; each reads the fields of its form."""
-    command = command_of(word, request.form)
+@blueprint.post(f"/tickets/<number>/{form_rule(Side.OWNER)}")
+def respond(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
+    """The requester's other actions; ``form_name`` is that of its row."""
+    command = command_of(form_name, request.form)
     return _act(
         number, command, typed=request.form.get("body", ""), key=request.form.get("key", "")
     )

@@ -228,11 +228,7 @@ STILL: dict[str, frozenset[str]] = {
         }
     ),
     "template lines": frozenset({}),
-    "docstrings": frozenset(
-        {
-            "kb/database",
-        }
-    ),
+    "docstrings": frozenset({}),
 }
 
 

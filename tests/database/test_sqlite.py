@@ -1,4 +1,4 @@
-"""The database file: made, repeated, full, damaged, in use."""
+"""The SQLite database: created, migrated, full, damaged, busy, checkpointed."""
 
 from __future__ import annotations
 
@@ -80,25 +80,26 @@ def test_an_error_inside_a_transaction_leaves_no_trace(database: SqliteDatabase)
         assert connection.execute(select(COUNTERS.c.name)).scalars().all() == ["ticket"]
 
 
-def test_who_cannot_write_in_time_is_told_to_try_again(data: Path) -> None:
+def test_a_writer_that_waits_too_long_is_told_when_to_try_again(data: Path) -> None:
     database = SqliteDatabase(data / "tickets.db", deadline=0.01)
     with (
         file_lock(data / "tickets.turn", 1),
-        pytest.raises(Unavailable, match="Try again") as refused,
+        pytest.raises(Unavailable) as refused,
         database.write(),
     ):
         pass
-    assert refused.value.retry_after
+    assert refused.value.retry_after == 2
     with contextlib.closing(sqlite3.connect(data / "tickets.db", isolation_level=None)) as foreign:
         foreign.execute("BEGIN IMMEDIATE")  # a program that does not know of our queue
-        with pytest.raises(Unavailable, match="Try again"), database.write():
+        with pytest.raises(Unavailable) as refused, database.write():
             pass
+        assert refused.value.retry_after == 2
     with database.write() as connection:
         assert connection.execute(select(COUNTERS.c.value)).scalar() == 1000
     database.close()
 
 
-def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(world: World) -> None:
+def test_on_a_full_disk_nothing_is_half_written(world: World) -> None:
     number = world.desk.file(draft(), world.alice, key="before", now=FRIDAY)
     with world.database.write() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
@@ -106,9 +107,9 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_half_written(world: World) -> 
     with small.read() as connection:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
     world.desk._repository.database = small
-    with pytest.raises(Unavailable, match="full") as refused:
+    with pytest.raises(Unavailable) as refused:
         world.desk.file(draft(description="x" * 20_000), world.alice, key="big", now=FRIDAY)
-    assert refused.value.retry_after
+    assert refused.value.retry_after == 60
     assert world.desk.ticket(number, world.alice, now=FRIDAY).number == number
     with small.read() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100000")
@@ -128,9 +129,9 @@ def test_a_damaged_file_is_named_and_left_alone(tmp_path: Path, content: bytes) 
     assert path.read_bytes() == content
 
 
-def test_a_data_folder_that_is_a_file_is_a_sentence(tmp_path: Path) -> None:
+def test_a_data_folder_that_is_a_file_is_unavailable(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("")
-    with pytest.raises(Unavailable, match="data"):
+    with pytest.raises(Unavailable):
         open_database(tmp_path / "data")
 
 
@@ -138,15 +139,16 @@ def test_a_newer_database_is_not_touched(data: Path) -> None:
     with contextlib.closing(sqlite3.connect(data / "tickets.db")) as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
-    with pytest.raises(Unavailable, match="newer"):
+    with pytest.raises(Unavailable):
         open_database(data)
+    assert schema_revision(data / "tickets.db") == "9999"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_database_that_may_not_be_written_is_a_sentence(world: World) -> None:
+def test_a_read_only_database_is_unavailable(world: World) -> None:
     (world.data / "tickets.db").chmod(0o400)
     world.database.close()
-    with pytest.raises(Unavailable, match="may not be written"):
+    with pytest.raises(Unavailable):
         world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
 
 

@@ -138,7 +138,7 @@ def test_a_code_serves_once_and_only_the_browser_that_asked(
 
 def test_who_takes_too_long_starts_again(house: House, provider: OidcProvider) -> None:
     house.now = NOW + MAX_SIGN_IN_DURATION
-    with pytest.raises(Forbidden, match="too long"):
+    with pytest.raises(Forbidden):
         sign_in(house, provider, now=NOW + MAX_SIGN_IN_DURATION + MINUTE)
 
 
@@ -158,11 +158,11 @@ def test_new_keys_of_the_provider_are_looked_for(house: House, provider: OidcPro
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
-def test_a_provider_that_fails_is_a_sentence_and_is_asked_again(
+def test_a_provider_that_fails_is_unavailable_and_is_asked_again(
     house: House, provider: OidcProvider, status: int
 ) -> None:
     house.broken = status
-    with pytest.raises(Unavailable, match="password"):
+    with pytest.raises(Unavailable):
         provider.begin(BACK, NOW)
     house.broken = 0
     assert sign_in(house, provider) == "alice@example.com"

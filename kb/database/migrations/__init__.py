@@ -1,5 +1,6 @@
-"""Which steps lead from any older ticket database to today's? ``HEAD`` names the last one; a test
-keeps it true.
+"""Migrations: the steps from any older database to the present schema.
+
+``HEAD`` names the last step; a test compares it, and the tables, with what the steps lead to.
 """
 
 HEAD = "0004"

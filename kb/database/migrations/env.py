@@ -1,6 +1,4 @@
-"""What Alembic runs: the missing steps on the connection that ``upgrade`` hands over. Nothing else
-starts it.
-"""
+"""Alembic's environment: runs the missing steps on the connection that ``upgrade`` hands over."""
 
 from __future__ import annotations
 

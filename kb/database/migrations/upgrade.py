@@ -1,6 +1,4 @@
-"""How is a database brought to the last revision? Alembic, called from here and never from its own
-command line.
-"""
+"""Upgrading a database to the last revision, with Alembic as a library rather than a command."""
 
 from __future__ import annotations
 
@@ -12,7 +10,7 @@ from sqlalchemy import Connection
 
 
 def config() -> Config:
-    """Alembic's settings: only where the steps lie."""
+    """Alembic's configuration: only where the steps are."""
     settings = Config()
     settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     settings.set_main_option("path_separator", "os")
@@ -20,7 +18,7 @@ def config() -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Runs what is missing inside the caller's transaction."""
+    """Runs the missing steps inside the caller's transaction."""
     settings = config()
     settings.attributes["connection"] = connection
     command.upgrade(settings, "head")

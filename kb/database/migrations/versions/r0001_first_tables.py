@@ -1,6 +1,4 @@
-"""The first tables: people, tickets with their events and promises, notices to send, episodes and
-votes.
-"""
+"""The first tables: people, tickets with events and SLA targets, notices, episodes and votes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""What a ticket lives through: pauses, moves, alarms, deliveries, kin, ratings, contacts, and words
-to search.
-"""
+"""Tables for a ticket's life: alarms, webhook jobs, links, ratings, contacts and full text."""
 
 from __future__ import annotations
 

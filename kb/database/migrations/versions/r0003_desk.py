@@ -1,6 +1,4 @@
-"""What the desk needs for a million tickets: filters judged in the index, lists by day, seldom
-endings of their own.
-"""
+"""Indexes that let the queue and the lists stay fast beside a million tickets."""
 
 from __future__ import annotations
 

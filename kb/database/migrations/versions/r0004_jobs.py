@@ -1,4 +1,4 @@
-"""Runs of the index that editors order, and queries that visitors ask."""
+"""Tables of index runs and of query counts."""
 
 from __future__ import annotations
 

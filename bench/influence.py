@@ -20,8 +20,7 @@ import tempfile
 from pathlib import Path
 
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, DocumentKind, Section
-from kb.search.index.resolved_tickets import ResolvedTicket
+from kb.search.documents import Document, DocumentKind, ResolvedTicket, Section
 from kb.search.results import hit_json, results_json, suggestions_json
 from kb.search.searcher import Searcher
 

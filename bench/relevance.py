@@ -27,8 +27,8 @@ import Stemmer
 from bench import corpora
 from kb.search import evaluation
 from kb.search.analysis.tokenizer import STOP_WORDS
+from kb.search.documents import ResolvedTicket
 from kb.search.evaluation import HITS_PER_QUERY, JudgedSet, QueryChange, RankedAnswers
-from kb.search.index.resolved_tickets import ResolvedTicket
 
 PEERS = corpora.ROOT / "bench" / ".cache" / "peers"
 SINGLE = ("slicer-docs", "stackfaq", "quora-dup", "clinc150", "scifact", "cranfield", "cacm")

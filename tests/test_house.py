@@ -194,7 +194,6 @@ OF_OTHERS = re.compile(r"\bX11\b|\bX509\b")
 STILL: dict[str, frozenset[str]] = {
     "rooms": frozenset(
         {
-            "indexer.publish -> kb.search.index",
             "webapp.editor -> kb.search.query",
         }
     ),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from kb.database import database_exists
 from kb.errors import KbError
-from kb.search.index.resolved_tickets import ResolvedTicket
+from kb.search.documents import ResolvedTicket
 
 #: The newest resolved tickets that vote: what was linked years ago is not what one links now, and
 #: each costs every publish a tenth of a millisecond.

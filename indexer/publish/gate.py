@@ -18,7 +18,6 @@ from indexer.report import SuggestionChange
 from kb.errors import NotFound
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
 from kb.search.generations.generation import Generation
-from kb.search.index.array_file import load_arrays
 from kb.search.searcher import Searcher
 
 #: Fewer documents than this may always go: a share of a handful says nothing.
@@ -109,7 +108,7 @@ def find_leaks(searcher: Searcher, generation: Generation) -> Iterator[str]:
 
     for audience in audiences:
         allowed = visible_to(audience)
-        rows = load_arrays(generation.partition(audience))["row"].tolist()
+        rows = generation.visible_rows(audience)
         leaked = [documents[row][0] for row in rows if documents[row][1] not in allowed]
 
         hidden = [id_ for id_, other in documents.values() if other not in allowed]

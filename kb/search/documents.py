@@ -1,7 +1,8 @@
 """Documents: what is indexed, and who may see it.
 
 A ``Document`` is one article, FAQ entry or forum topic; a ``Section`` is the part under one heading
-that passages and anchors come from. Values only: the indexer reads files, ``kb.search`` ranks.
+that passages and anchors come from. A ``ResolvedTicket`` is not shown, but votes for documents.
+Values only: the indexer reads files, ``kb.search`` ranks.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any, Self
+
+from kb.errors import Invalid
 
 
 class DocumentKind(StrEnum):
@@ -118,3 +121,30 @@ class Document:
         for name in ("versions", "tags", "aliases", "authors"):
             typed[name] = tuple(values.get(name, ()))
         return cls(**typed)
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedTicket:
+    """A ticket's title, the documents that its answer linked, and when it was resolved."""
+
+    title: str
+    documents: tuple[str, ...]
+    solved_at: dt.datetime
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any], *, where: str) -> Self:
+        """From {"title", "documents", "solved_at"}. Raises Invalid that names ``where``."""
+        try:
+            moment = dt.datetime.fromisoformat(str(row["solved_at"]))
+            documents = row["documents"]
+            if not isinstance(documents, list):
+                raise ValueError("documents is not a list")
+            aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
+            return cls(str(row["title"]), tuple(map(str, documents)), aware)
+        except (KeyError, ValueError) as error:
+            wanted = (
+                '{"title": "...", "documents": ["id"], "solved_at": "2026-01-31T12:00:00+00:00"}'
+            )
+            raise Invalid(
+                f"{where}: not a resolved ticket ({error}); a line is {wanted}."
+            ) from error

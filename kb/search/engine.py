@@ -17,11 +17,10 @@ from typing import Any, Protocol, Self, TypeVar
 
 from kb.search.array_types import Documents, Scores, Totals
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, DocumentKind
+from kb.search.documents import Document, DocumentKind, ResolvedTicket
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation, Manifest
 from kb.search.index.array_file import load_arrays, touch_arrays
-from kb.search.index.resolved_tickets import ResolvedTicket
 from kb.search.kernels.layout import Loops
 from kb.search.partition import Partition
 from kb.search.query.curations import Curated, CurationRules, Curations

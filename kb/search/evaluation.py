@@ -24,8 +24,7 @@ import numpy as np
 from kb.errors import Invalid, Unavailable
 from kb.search import weights
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, DocumentKind, Section
-from kb.search.index.resolved_tickets import ResolvedTicket
+from kb.search.documents import Document, DocumentKind, ResolvedTicket, Section
 from kb.search.results import Hit
 from kb.search.searcher import Searcher
 from kb.temporary_folder import temporary_folder

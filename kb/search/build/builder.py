@@ -26,7 +26,7 @@ from kb.disk import sync
 from kb.errors import Unavailable
 from kb.search.build.forward_index import FORWARD_INDEX_FILE, ForwardIndex, passage_ranges
 from kb.search.build.partition_writer import partition_arrays
-from kb.search.documents import AUDIENCES, Document, visible_to
+from kb.search.documents import AUDIENCES, Document, ResolvedTicket, visible_to
 from kb.search.generations import checksums
 from kb.search.generations.checksums import ChecksumWriter
 from kb.search.generations.findings import Finding, FindingsFile
@@ -50,7 +50,7 @@ from kb.search.index.document_store import (
     without_surrogates,
 )
 from kb.search.index.previous import PreviousPartition
-from kb.search.index.resolved_tickets import ResolvedTicket, pack_resolved_tickets
+from kb.search.index.resolved_tickets import pack_resolved_tickets
 from kb.search.index.spill import Spill
 
 #: Called with the stage, how much of it is done, and how much there is to do.

@@ -28,6 +28,7 @@ from kb.search.documents import PUBLIC
 from kb.search.generations import checksums
 from kb.search.generations.findings import Finding, FindingsFile
 from kb.search.generations.previews import PreviewFile
+from kb.search.index.array_file import load_arrays
 from kb.search.index.document_store import STORE_FILE, STORE_WRITE_ERRORS, DocumentStore
 
 MANIFEST_FILE = "manifest.json"
@@ -104,6 +105,11 @@ class Generation:
         partitions = self.manifest.partitions
         default = partitions["customers"] if audience != PUBLIC else partitions[PUBLIC]
         return self.path / partitions.get(audience, default)
+
+    def visible_rows(self, audience: str) -> list[int]:
+        """The rows, in the document store, of all that ``audience`` can reach in this index."""
+        rows: list[int] = load_arrays(self.partition(audience))["row"].tolist()
+        return rows
 
     def ledger(self) -> dict[str, Any]:
         """What the indexer noted about its sources, in a format of its own."""

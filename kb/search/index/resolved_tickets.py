@@ -8,20 +8,17 @@ correction. Votes never answer by themselves: ``fusion`` adds them to other scor
 
 from __future__ import annotations
 
-import datetime as dt
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.errors import Invalid
 from kb.search import weights
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.array_types import Documents, Pointers, Scores
+from kb.search.documents import ResolvedTicket
 from kb.search.index.array_file import Arrays
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.kernels.ranges import positions_of, top_k
@@ -29,33 +26,6 @@ from kb.search.query_terms import QueryTerm
 
 Words = NDArray[np.int32]  # numbers of words that titles of tickets have
 _NONE: Words = np.zeros(0, dtype=np.int32)
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedTicket:
-    """A resolved ticket: its title, the documents that its answer linked, and when it was solved."""
-
-    title: str
-    documents: tuple[str, ...]
-    solved_at: dt.datetime
-
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any], *, where: str) -> ResolvedTicket:
-        """From {"title", "documents", "solved_at"}. Raises Invalid that names ``where`` it stands."""
-        try:
-            moment = dt.datetime.fromisoformat(str(row["solved_at"]))
-            documents = row["documents"]
-            if not isinstance(documents, list):
-                raise ValueError("documents is not a list")
-            aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
-            return cls(str(row["title"]), tuple(map(str, documents)), aware)
-        except (KeyError, ValueError) as error:
-            wanted = (
-                '{"title": "...", "documents": ["id"], "solved_at": "2026-01-31T12:00:00+00:00"}'
-            )
-            raise Invalid(
-                f"{where}: not a resolved ticket ({error}); a line is {wanted}."
-            ) from error
 
 
 def pack_resolved_tickets(

@@ -15,8 +15,7 @@ import pytest
 from kb.errors import Invalid
 from kb.search import evaluation
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document
-from kb.search.index.resolved_tickets import ResolvedTicket
+from kb.search.documents import Document, ResolvedTicket
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
 from tests.search.library import document

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kb.search.array_types import Documents
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
 from kb.search.results import Hit, Passage
 from kb.search.scoring.rescoring import Rescorer
-from kb.search.snippets import Matches, fold_text, passage, reads_well
+from kb.search.snippets import Matches, passage, reads_well
 
 NEARBY = 3  # passages before and after the best one among which sentences are looked for
 
@@ -28,7 +29,7 @@ class HitBuilder:
     def hits(
         self,
         matches: Matches,
-        documents: Sequence[int],
+        documents: Documents,
         shown: Sequence[int],
         scores: Sequence[float],
         explanations: Sequence[Mapping[str, float]],
@@ -37,7 +38,7 @@ class HitBuilder:
         rows, firsts = self._values.row[documents].tolist(), self._values.first[documents].tolist()
         hits = []
         for document, row, first, passage_, score, parts in zip(
-            documents, rows, firsts, shown, scores, explanations, strict=True
+            documents.tolist(), rows, firsts, shown, scores, explanations, strict=True
         ):
             document_id, kind, title, facts = self._store.shown(row)
             product, versions, updated, solved = facts
@@ -64,7 +65,7 @@ class HitBuilder:
 
     def _excerpt(self, row: int, matches: Matches) -> Passage:
         stored = self._store.passage(row)
-        return passage(fold_text(stored.text), stored.anchor, stored.path, matches)
+        return passage(stored.text, stored.anchor, stored.path, matches)
 
     def _in_sentences(
         self, excerpt: Passage, document: int, first: int, row: int, matches: Matches

@@ -247,7 +247,7 @@ class Partition:
             [term.word for term in query.terms if term.prefix],
             self._analyzer.stem,
         )
-        return self._hits.hits(matches, documents.tolist(), shown.tolist(), scores, explanations)
+        return self._hits.hits(matches, documents, shown.tolist(), scores, explanations)
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int
@@ -257,10 +257,11 @@ class Partition:
         documents = np.arange(low, high)
         if newest:
             documents = documents[np.argsort(-self.values.day[low:high], kind="stable")]
-        page = documents[start : start + count].tolist()
+        page = documents[start : start + count]
         nothing = Matches((), (), self._analyzer.stem)
-        none = [0] * len(page)
-        return high - low, self._hits.hits(nothing, page, none, [0.0] * len(page), [{}] * len(page))
+        first = [0] * page.size
+        explained: list[dict[str, float]] = [{}] * page.size
+        return high - low, self._hits.hits(nothing, page, first, [0.0] * page.size, explained)
 
     def counts(self) -> dict[str, int]:
         """How many documents of each kind there are."""

@@ -37,17 +37,12 @@ TextSpan = tuple[int, int]  # half-open, in characters
 
 class FoldedText(NamedTuple):
     """A text to find words in. ``places`` gives the position in ``original`` of each folded letter
-    (see ``fold_with_offsets``), ``code_signs`` where there are signs of code.
+    (see ``fold_with_offsets``).
     """
 
     original: str
     folded: str
     places: Sequence[int]
-    code_signs: Sequence[int]
-
-
-def fold_text(text: str) -> FoldedText:
-    return FoldedText(text, *fold_with_offsets(text), _code_signs(text))
 
 
 def _code_signs(text: str) -> list[int]:
@@ -140,15 +135,16 @@ def _in_original(spans: Iterable[TextSpan], places: Sequence[int]) -> list[TextS
     return originals
 
 
-def passage(shown: FoldedText, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
+def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
     """The passage to show for a hit, from a text on one line, as the document store keeps it.
 
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
     """
-    text, spans = shown.original, matches.spans(shown)
+    folded = FoldedText(text, *fold_with_offsets(text))
+    spans = matches.spans(folded)
     start, end = 0, len(text)
     if len(text) > WIDTH:
-        first, last = _densest_window(shown, spans, WIDTH - _CONTEXT)
+        first, last = _densest_window(folded, spans, WIDTH - _CONTEXT)
         start = 0 if first <= WIDTH // 3 else _snippet_start(text, first, last)
         end = _word_end_before(text, min(len(text), start + WIDTH))
 
@@ -200,8 +196,10 @@ def _among_prose(shown: FoldedText, spans: list[TextSpan]) -> list[bool]:
     """For each match, whether what surrounds it reads well; the match itself may be a name of code.
     Empty where there is little code, or nothing to choose from.
     """
-    signs = shown.code_signs
-    if len(spans) < 2 or 2 * len(signs) * _CODE_SIGN_EVERY <= len(shown.original):
+    if len(spans) < 2:
+        return []
+    signs = _code_signs(shown.original)
+    if 2 * len(signs) * _CODE_SIGN_EVERY <= len(shown.original):
         return []
 
     def signs_between(start: int, end: int) -> int:

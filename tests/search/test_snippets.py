@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.analysis.tokenizer import Analyzer, fold, fold_with_offsets
-from kb.search.snippets import WIDTH, Matches, fold_text, passage, reads_well
+from kb.search.snippets import WIDTH, Matches, passage, reads_well
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
@@ -18,7 +18,7 @@ def marked(text: str, query: Matches) -> list[str]:
 
 
 def excerpt(text: str, query: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
-    shown = passage(fold_text(" ".join(text.split())), "", (), query)
+    shown = passage(" ".join(text.split()), "", (), query)
     return shown.text, shown.spans
 
 

@@ -110,6 +110,7 @@ class ResolvedTicketVotes:
         self._links: NDArray[np.int32] = arrays["solved_links"]  # documents
         self._link_of: NDArray[np.int32] = arrays["solved_link_of"]  # [links], ascending tickets
         self.tickets = int(self._link_of[-1]) + 1
+        self._rarest = float(weights.idf(0, self.tickets))
 
     def cast(self, terms: Sequence[QueryTerm], unknown: Sequence[str]) -> tuple[Documents, Scores]:
         """The documents voted for, ascending, and how much for each: 1 for the most wanted one."""
@@ -138,23 +139,20 @@ class ResolvedTicketVotes:
         """BM25 of every ticket's title, and what a title of exactly these words would get."""
         scores = np.zeros(self.tickets, dtype=np.float32)
         ideal = 1e-9
-        rarest = float(weights.idf(0, self.tickets))
         for words in (*map(self._words_of, terms), *map(self._private_word, unknown)):
-            ideal += self._add(scores, words) if words.size else rarest
+            ideal += self._add(scores, words) if words.size else self._rarest
         return scores, ideal
 
     def _add(self, scores: NDArray[np.float32], words: Words) -> float:
         """Add one query term, which may stand for several words, and return its idf."""
-        ranges = [
-            slice(int(self._pointers[word]), int(self._pointers[word + 1]))
-            for word in words.tolist()
-        ]
+        ranges = [slice(*self._pointers[word : word + 2].tolist()) for word in words.tolist()]
+        if words.size == 1:
+            (entries,) = ranges
+            idf = float(self._idf[words[0]])
+            scores[self._entry_tickets[entries]] += self._entry_weights[entries] * np.float32(idf)
+            return idf
         tickets = np.concatenate([self._entry_tickets[entries] for entries in ranges])
         parts = np.concatenate([self._entry_weights[entries] for entries in ranges])
-        if words.size == 1:
-            idf = float(self._idf[words[0]])
-            scores[tickets] += parts * np.float32(idf)
-            return idf
         distinct, position = np.unique(tickets, return_inverse=True)
         idf = float(weights.idf(distinct.size, self.tickets))
         most = np.zeros(distinct.size, dtype=np.float32)

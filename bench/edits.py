@@ -36,22 +36,22 @@ def main() -> None:
     )
     parser.add_argument("--edits", type=int, default=8)
     parser.add_argument("trees", nargs="*", metavar="KIND=PATH")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        words = [copied(word, Path(folder)) for word in given.trees or _trees()]
+        words = [copied(word, Path(folder)) for word in arguments.trees or _trees()]
         data = Path(folder) / "data"
         subprocess.run(
             _command(data, words), check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        follow(data, words, pages(words), given.edits)
+        follow(data, words, pages(words), arguments.edits)
 
 
 def _trees() -> list[str]:
-    place = corpora.data()
-    if place is None:
+    data = corpora.data()
+    if data is None:
         sys.exit("There is no bench data; name trees as KIND=PATH, or set KB_BENCH_DATA.")
     return [
-        f"{kind}={place / 'content' / path}"
+        f"{kind}={data / 'content' / path}"
         for kind, _, path in (tree.partition("=") for tree in TREES)
     ]
 

@@ -66,29 +66,28 @@ def main() -> None:
     parser.add_argument(
         "--pages", type=int, default=120, help="pages of each family whose extraction is judged"
     )
-    given = parser.parse_args()
-    place = corpora.data()
+    arguments = parser.parse_args()
+    data = corpora.data()
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     print(f"load {os.getloadavg()[0]:.1f}")
-    with tempfile.TemporaryDirectory() as aside:
-        _trees(Path(aside) / "trees", place / "content" if place else None)
-        _unchanged(Path(aside) / "same", given.files)
-        _edited(Path(aside) / "edit")
-    if place:
+    with tempfile.TemporaryDirectory() as temporary:
+        _trees(Path(temporary) / "trees", data / "content" if data else None)
+        _unchanged(Path(temporary) / "same", arguments.files)
+        _edited(Path(temporary) / "edit")
+    if data:
         for family, main_text, but in _TRUTH:
-            _extraction(place / "content" / "html" / family, main_text, but, given.pages)
+            _extraction(data / "content" / "html" / family, main_text, but, arguments.pages)
 
 
 # --- speed and memory
-# ------------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
-def _taken(said: Callable[[float, float], None]) -> Iterator[None]:
+def _timed(report: Callable[[float, float], None]) -> Iterator[None]:
     """Wall and processor seconds of this process and its children."""
     started, before = time.perf_counter(), _processor()
     yield
-    said(time.perf_counter() - started, _processor() - before)
+    report(time.perf_counter() - started, _processor() - before)
 
 
 def _processor(*whose: int) -> float:
@@ -119,7 +118,9 @@ def _trees(data: Path, content: Path | None) -> None:
         )
         report = pipeline.run_index(order)
         readers = _processor(resource.RUSAGE_CHILDREN) - readers
-        _told(path.name, report, time.perf_counter() - started, _processor() - before, readers)
+        _print_report(
+            path.name, report, time.perf_counter() - started, _processor() - before, readers
+        )
         read += 0 if report.documents > 2 * report.files else report.files
         spent += 0 if report.documents > 2 * report.files else readers
     print(
@@ -129,14 +130,14 @@ def _trees(data: Path, content: Path | None) -> None:
     print(_peak())
 
 
-def _told(name: str, report: Report, wall: float, cpu: float, readers: float) -> None:
+def _print_report(name: str, report: Report, wall: float, cpu: float, readers: float) -> None:
     """Reading on the clock includes what the one process does that takes the documents up; readers'
     time does not.
     """
     stages = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in report.stages.items())
     print(
         f"{name}: {report.files} files -> {report.documents} documents, {len(report.skipped)} "
-        f"left out; "
+        f"skipped; "
         f"{wall:.1f} s wall, {cpu:.1f} s processor ({stages}); reading {report.rate:.0f} files/s "
         f"on the clock, "
         f"{report.read / readers if readers else 0:.0f} files per processor second of the readers"
@@ -152,12 +153,12 @@ def _unchanged(folder: Path, count: int) -> None:
             f"# Page {number}\n\nAbout subject {number % 97} and [the next]({number + 1:05}.md).\n"
         )
     order = IndexOptions(walk.parse_sources([f"doc={root}"]), folder / "data", TODAY)
-    with _taken(
+    with _timed(
         lambda wall, cpu: print(f"{count} new files: {wall:.1f} s wall, {cpu:.1f} s processor")
     ):
         pipeline.run_index(order)
     for _ in range(2):
-        with _taken(
+        with _timed(
             lambda wall, cpu: print(
                 f"{count} unchanged files: {wall:.2f} s wall, {cpu:.2f} s processor"
             )
@@ -193,13 +194,13 @@ def _edited(folder: Path) -> None:
                 page.read_text("utf-8") + f"\nThe word xylograph{number} is new.\n", "utf-8"
             )
 
-            def said(wall: float, cpu: float) -> None:
+            def print_edit(wall: float, cpu: float) -> None:
                 print(
                     f"one edit of the help centre is searchable after {wall:.2f} s wall, "
                     f"{cpu:.2f} s processor"
                 )
 
-            with _taken(said):
+            with _timed(print_edit):
                 stages = pipeline.run_index(order, pool=pool).stages
                 if not Searcher(order.data).search(f"xylograph{number}").hits:
                     raise SystemExit("the edit is not searchable")
@@ -207,7 +208,6 @@ def _edited(folder: Path) -> None:
 
 
 # --- extraction
-# ------------------------------------------------------------------------------------------------------
 
 
 def _extraction(folder: Path, main_text: str, but: str, most: int) -> None:

@@ -37,7 +37,7 @@ def watch_changes(
     data = options.data.resolve()
 
     class SourceFilter(DefaultFilter):
-        """The data folder may lie inside a source; the index itself is no edit."""
+        """The data folder may lie inside a source; a change of the index is not an edit."""
 
         def __call__(self, change: Change, path: str) -> bool:
             return super().__call__(change, path) and not Path(path).is_relative_to(data)

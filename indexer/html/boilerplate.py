@@ -242,7 +242,7 @@ def _remove_repeated(root: Element, repeated: Set[int]) -> None:
     is_repeated = [_hash(text) in repeated for _, text in leaves]
 
     # A list of links may be a menu that names this page; a heading or a sentence is the page's own.
-    unique = [index for index, known in enumerate(is_repeated) if not known]
+    unique = [index for index in range(len(leaves)) if not is_repeated[index]]
     own = [
         index
         for index in unique

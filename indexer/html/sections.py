@@ -66,7 +66,7 @@ def to_article(
 ) -> ArticleBody:
     """The article in ``root``, which is changed.
 
-    A heading with the words ``expected_title`` is the title even when it is no ``h1``. Without
+    A heading with the words ``expected_title`` is the title even when it is not an ``h1``. Without
     ``anchors`` all IDs are removed: the posts of a thread share one page.
     """
     # lxml makes an element anew at each of the passes below unless somebody holds it.

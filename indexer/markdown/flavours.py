@@ -334,7 +334,7 @@ class FlavourPreprocessor:
 
         if "{" not in line and "xref:" not in line:
             return line
-        # A role is written with backticks, but is no code.
+        # A role is written with backticks, but is not code.
         if "`" in line and "{" in line and not myst.has_role(line):
             return _between_code(line, self._spans)
         return self._spans(line)

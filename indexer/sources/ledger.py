@@ -122,7 +122,7 @@ def stale(
         if (
             (entry.until is not None and entry.until <= today)
             or any(resolve(target) != id_ for target, id_ in entry.links.items())
-            or any(stamp(path) != known for path, known in entry.includes.items())
+            or any(stamp(path) != recorded for path, recorded in entry.includes.items())
         ):
             outdated.append(key)
     return outdated

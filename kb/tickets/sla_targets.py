@@ -131,6 +131,7 @@ def forecast(
         # anybody from answering.
         return Forecast(_without_level(before, events, instant), (), None)
 
+    policy_version = _policy_at(versions, instant).version
     stored = {row.key: row for row in before}
     void = any(event.kind is SlaEventKind.VOIDED for event in events)
     rows: list[TargetRow] = []
@@ -141,7 +142,7 @@ def forecast(
         row = _row(
             target,
             stored.get((target.goal.value, target.cycle)),
-            _policy_at(versions, instant).version,
+            policy_version,
             since or instant,
             void=void,
         )

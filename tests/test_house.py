@@ -219,7 +219,6 @@ STILL: dict[str, frozenset[str]] = {
             "kb/search/kernels",
             "kb/search/scoring",
             "tests/indexer",
-            "tests/jobs",
             "tests/search",
             "tests/sla",
             "tests/webapp",

@@ -1,4 +1,4 @@
-"""A worker follows `kb index` in a process of its own, whatever that process does."""
+"""The index runner: follows `kb index` in its own process, whatever that process does."""
 
 from __future__ import annotations
 
@@ -19,21 +19,28 @@ from tests.world import FRIDAY, World
 
 def report(**more: Any) -> dict[str, Any]:
     facts: dict[str, Any] = {
-        "generation": "000002", "published": False, "documents": 7, "refused": [], "changes": [], "compared": 0,
+        "generation": "000002",
+        "published": False,
+        "documents": 7,
+        "refused": [],
+        "changes": [],
+        "compared": 0,
         "files": {"files": 3, "added": 0, "changed": 0, "removed": 0, "unchanged": 3},
-        "waiting": {"added": [], "changed": [], "removed": [], "other": []}, "findings": [], "skipped": [],
-    }  # fmt: skip
+        "waiting": {"added": [], "changed": [], "removed": [], "other": []},
+        "findings": [],
+        "skipped": [],
+    }
     return facts | more
 
 
 def program(*lines: object, then: str = "") -> tuple[str, ...]:
-    """A command that says ``lines`` as JSON, whatever arguments follow."""
-    said = "".join(f"print({json.dumps(line)!r}, flush=True);" for line in lines)
-    return (sys.executable, "-c", f"import os, sys, time; {said}{then}")
+    """A command that prints ``lines`` as JSON and ignores its arguments."""
+    prints = "".join(f"print({json.dumps(line)!r}, flush=True);" for line in lines)
+    return (sys.executable, "-c", f"import os, sys, time; {prints}{then}")
 
 
 def fifo(folder: Path) -> Path:
-    path = folder / "said"
+    path = folder / "fifo"
     os.mkfifo(path)
     return path
 
@@ -43,7 +50,7 @@ def runs(world: World) -> IndexRuns:
     return IndexRuns(world.database)
 
 
-def ran(
+def carry_out(
     world: World,
     runs: IndexRuns,
     command: tuple[str, ...],
@@ -60,13 +67,13 @@ def ran(
 
 def test_the_report_of_the_process_is_saved(world: World, runs: IndexRuns) -> None:
     progress = {"stage": "reading", "done": 1, "total": 2, "what": "a.md"}
-    ended = ran(world, runs, program(progress, {"report": report(published=True)}))
+    ended = carry_out(world, runs, program(progress, {"report": report(published=True)}))
     assert ended.state == "done"
     assert ended.report["documents"] == 7
 
 
 def test_the_error_of_the_process_is_the_message(world: World, runs: IndexRuns) -> None:
-    ended = ran(
+    ended = carry_out(
         world,
         runs,
         program({"error": "There is no folder docs.", "code": "invalid"}, then="sys.exit(2)"),
@@ -85,7 +92,7 @@ def test_the_error_of_the_process_is_the_message(world: World, runs: IndexRuns) 
 def test_a_process_that_ends_without_a_report_has_failed_and_the_cause_is_named(
     world: World, runs: IndexRuns, then: str, cause: str
 ) -> None:
-    ended = ran(world, runs, program({"stage": "reading", "done": 1, "total": 2}, then=then))
+    ended = carry_out(world, runs, program({"stage": "reading", "done": 1, "total": 2}, then=then))
     assert ended.state == "failed"
     assert cause in ended.sentence
 
@@ -93,13 +100,15 @@ def test_a_process_that_ends_without_a_report_has_failed_and_the_cause_is_named(
 def test_a_program_that_cannot_be_started_leaves_the_run_to_another_worker(
     world: World, runs: IndexRuns
 ) -> None:
-    assert ran(world, runs, ("/nowhere/kb",)).state == "running"
+    assert carry_out(world, runs, ("/nowhere/kb",)).state == "running"
     assert runs.claim(FRIDAY + INDEX_RUN_LEASE)
 
 
 def test_while_another_build_goes_on_the_run_waits(world: World, runs: IndexRuns) -> None:
     words = "Another index build is running."
-    ended = ran(world, runs, program({"error": words, "code": "conflict"}, then="sys.exit(1)"))
+    ended = carry_out(
+        world, runs, program({"error": words, "code": "conflict"}, then="sys.exit(1)")
+    )
     assert (ended.state, ended.attempts) == ("waiting", 0)
     assert words in ended.sentence
 
@@ -107,12 +116,12 @@ def test_while_another_build_goes_on_the_run_waits(world: World, runs: IndexRuns
 def test_a_worker_that_must_end_stops_the_process_and_gives_the_run_back(
     world: World, runs: IndexRuns, tmp_path: Path
 ) -> None:
-    said = fifo(tmp_path)
-    command = program(then=f"open({str(said)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
+    pipe = fifo(tmp_path)
+    command = program(then=f"open({str(pipe)!r}, 'w').write(str(os.getpid())); time.sleep(600)")
     runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
     runner = IndexRunner(runs, world.data, clock=lambda: FRIDAY, command=command)
     runner.start_waiting_run()
-    process = int(said.read_text())  # waits until it is there
+    process = int(pipe.read_text())  # waits until it is there
     runner.stop()
     with pytest.raises(ProcessLookupError):
         os.kill(process, signal.SIG_DFL)
@@ -122,12 +131,12 @@ def test_a_worker_that_must_end_stops_the_process_and_gives_the_run_back(
 
 
 def test_a_cancelled_run_ends_its_process(world: World, runs: IndexRuns, tmp_path: Path) -> None:
-    said = fifo(tmp_path)
-    command = program(then=f"open({str(said)!r}, 'w').write('here'); time.sleep(600)")
+    pipe = fifo(tmp_path)
+    command = program(then=f"open({str(pipe)!r}, 'w').write('here'); time.sleep(600)")
     asked = runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
     runner = IndexRunner(runs, world.data, clock=lambda: FRIDAY, command=command)
     runner.start_waiting_run()
-    assert said.read_text() == "here"
+    assert pipe.read_text() == "here"
     runs.cancel(asked.id, now=FRIDAY)
     runner.wait()
     left = runs.latest()

@@ -28,18 +28,18 @@ def runs(world: World) -> IndexRuns:
     return IndexRuns(world.database)
 
 
-def claimed(runs: IndexRuns, now: dt.datetime = FRIDAY) -> IndexRun:
+def claim(runs: IndexRuns, now: dt.datetime = FRIDAY) -> IndexRun:
     run = runs.claim(now)
     assert run is not None
     return run
 
 
-def test_an_order_waits_runs_and_ends_with_what_came_of_it(world: World, runs: IndexRuns) -> None:
+def test_an_order_waits_runs_and_ends_with_its_result(world: World, runs: IndexRuns) -> None:
     assert runs.latest() is None
     assert runs.claim(FRIDAY) is None
     asked = runs.order(IndexRunKind.PUBLISH, world.erin.id, whole=True, now=FRIDAY)
     assert (asked.state, asked.whole, asked.by) == ("waiting", True, world.erin.name)
-    run = claimed(runs)
+    run = claim(runs)
     assert runs.claim(FRIDAY) is None
     assert runs.renew(run, "reading", 3, 10, now=FRIDAY + SECOND)
     seen = runs.latest()
@@ -62,7 +62,7 @@ def test_a_second_press_orders_nothing(world: World, runs: IndexRuns) -> None:
     first = runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
     for kind in (IndexRunKind.PUBLISH, IndexRunKind.LOOK):
         assert runs.order(kind, world.erin.id, now=FRIDAY).id == first.id
-    claimed(runs)
+    claim(runs)
     for kind in (IndexRunKind.PUBLISH, IndexRunKind.LOOK):
         assert runs.order(kind, world.erin.id, now=FRIDAY).id == first.id
     with pytest.raises(Conflict):
@@ -71,30 +71,30 @@ def test_a_second_press_orders_nothing(world: World, runs: IndexRuns) -> None:
 
 def test_a_look_gives_way_to_what_changes_something(world: World, runs: IndexRuns) -> None:
     look = runs.order(IndexRunKind.LOOK, world.erin.id, now=FRIDAY)
-    taken = claimed(runs)
+    taken = claim(runs)
     check = runs.order(IndexRunKind.CHECK, world.erin.id, now=FRIDAY)
     assert (taken.id, check.state) == (look.id, "waiting")
     assert not runs.renew(taken, "looking", 1, 2, now=FRIDAY)
     publish = runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
-    assert claimed(runs).id == publish.id
+    assert claim(runs).id == publish.id
     assert runs.latest(IndexRunKind.CHECK, state="cancelled")
 
 
 def test_a_worker_that_died_loses_its_run_to_the_next_one(world: World, runs: IndexRuns) -> None:
     runs.order(IndexRunKind.CHECK, world.erin.id, now=FRIDAY)
-    dead = claimed(runs)
+    dead = claim(runs)
     assert runs.claim(FRIDAY + INDEX_RUN_LEASE - SECOND) is None
-    run = claimed(runs, FRIDAY + INDEX_RUN_LEASE)
+    run = claim(runs, FRIDAY + INDEX_RUN_LEASE)
     assert (run.id, run.attempts) == (dead.id, 2)
     assert not runs.renew(dead, "reading", 1, 2, now=FRIDAY + INDEX_RUN_LEASE)
     assert not runs.finish(dead, "done", "Too late.", {}, now=FRIDAY + INDEX_RUN_LEASE)
     assert runs.finish(run, "done", "In time.", {}, now=FRIDAY + INDEX_RUN_LEASE)
 
 
-def test_what_kills_every_worker_is_given_up_with_a_sentence(world: World, runs: IndexRuns) -> None:
+def test_a_run_that_kills_every_worker_is_given_up(world: World, runs: IndexRuns) -> None:
     runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
     for attempt in range(MAX_INDEX_RUN_ATTEMPTS):
-        claimed(runs, FRIDAY + attempt * INDEX_RUN_LEASE)
+        claim(runs, FRIDAY + attempt * INDEX_RUN_LEASE)
     assert runs.claim(FRIDAY + MAX_INDEX_RUN_ATTEMPTS * INDEX_RUN_LEASE) is None
     ended = runs.latest()
     assert ended
@@ -103,20 +103,18 @@ def test_what_kills_every_worker_is_given_up_with_a_sentence(world: World, runs:
     assert runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY + DAY).id != ended.id
 
 
-def test_a_run_that_is_given_back_waits_and_that_try_does_not_count(
-    world: World, runs: IndexRuns
-) -> None:
+def test_a_released_run_waits_and_the_attempt_does_not_count(world: World, runs: IndexRuns) -> None:
     runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
     for _ in range(MAX_INDEX_RUN_ATTEMPTS + 2):
-        assert runs.release(claimed(runs), "The worker was stopped.")
+        assert runs.release(claim(runs), "The worker was stopped.")
     seen = runs.latest()
     assert seen
     assert (seen.state, seen.attempts, seen.sentence) == ("waiting", 0, "The worker was stopped.")
 
 
-def test_a_cancelled_run_is_nobodys_any_more(world: World, runs: IndexRuns) -> None:
+def test_a_cancelled_run_cannot_be_renewed_or_claimed(world: World, runs: IndexRuns) -> None:
     asked = runs.order(IndexRunKind.PUBLISH, world.erin.id, now=FRIDAY)
-    run = claimed(runs)
+    run = claim(runs)
     assert runs.cancel(asked.id, now=FRIDAY + SECOND)
     assert not runs.cancel(asked.id, now=FRIDAY + SECOND)
     assert not runs.renew(run, "reading", 1, 2, now=FRIDAY + SECOND)
@@ -124,11 +122,11 @@ def test_a_cancelled_run_is_nobodys_any_more(world: World, runs: IndexRuns) -> N
     assert runs.claim(FRIDAY + DAY) is None
 
 
-def test_old_runs_go(world: World, runs: IndexRuns) -> None:
+def test_old_runs_are_deleted(world: World, runs: IndexRuns) -> None:
     for number in range(60):
         now = FRIDAY + number * SECOND
         runs.order(IndexRunKind.LOOK, world.erin.id, now=now)
-        runs.finish(claimed(runs, now), "done", "Nothing differs.", {}, now=now)
+        runs.finish(claim(runs, now), "done", "Nothing differs.", {}, now=now)
     with world.database.read() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM runs").scalar() == 50
 
@@ -182,6 +180,6 @@ class Life(RuleBasedStateMachine):
         assert all((state == "running") == bool(lease) for state, lease in rows)
 
 
-def test_whatever_workers_and_editors_do_no_run_is_in_two_hands(world: World) -> None:
+def test_whatever_workers_and_editors_do_one_worker_has_the_run(world: World) -> None:
     Life.world = world
     run_state_machine_as_test(Life)

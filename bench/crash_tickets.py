@@ -24,7 +24,7 @@ from pathlib import Path
 
 from bench.tickets import CONTENT, _draft, _world
 from kb.sla import policy_file
-from kb.tickets.repository import policy_versions as book
+from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.sweeper import Sweeper
 
 HALF = (
@@ -107,7 +107,7 @@ def _sweep(data: Path) -> None:
     database = _world(data)[0]
     policy = policy_file.load_policy(CONTENT / "policies.toml")
     for day in range(1_000_000):
-        Sweeper(database, policy, book.always(policy)).sweep(
+        Sweeper(database, policy, single_version(policy)).sweep(
             dt.datetime.now(dt.UTC) + dt.timedelta(hours=day)
         )
         time.sleep(0.05)

@@ -33,7 +33,7 @@ from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import load_catalogue
 from kb.tickets.desk import Desk
-from kb.tickets.repository import policy_versions as book
+from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.ticket import Draft, Type
@@ -325,7 +325,7 @@ def _sweep(data: Path, database: Database) -> None:
     connection.close()
     policy = policy_file.load_policy(CONTENT / "policies.toml")
     begun = time.perf_counter()
-    alarms = Sweeper(database, policy, book.always(policy)).sweep(NOW + dt.timedelta(days=60))
+    alarms = Sweeper(database, policy, single_version(policy)).sweep(NOW + dt.timedelta(days=60))
     took = time.perf_counter() - begun
     print(
         f"sweep of {DUE:,} due tickets: {took:.1f} s, {alarms:,} alarms recorded and told; goal 5 "

@@ -33,7 +33,7 @@ from kb.tickets.lifecycle import VERBS, Audience, Status, Verb, next_status
 from kb.tickets.permissions import Ownership, check_use, sees_internal, ticket_not_found
 from kb.tickets.queue import AgentQueue
 from kb.tickets.repository.lists import ANY_STATUS, TicketFilter
-from kb.tickets.repository.policy_versions import always
+from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.sla_targets import computed_targets, ledger_of, with_ledgers
 from kb.tickets.ticket import Attachment, Draft, TargetView, Ticket, TicketRow, Upload
@@ -67,7 +67,9 @@ class Desk:
     ) -> None:
         """``versions`` are all policies that ever held; by default ``policy`` always has."""
         self._repository = repository
-        self._rules = Rules(policy, tuple(versions or always(policy)), limits or FormLimits())
+        self._rules = Rules(
+            policy, tuple(versions or single_version(policy)), limits or FormLimits()
+        )
         self._attachments = attachments
         self._catalogue = catalogue
         self.queue = AgentQueue(repository)

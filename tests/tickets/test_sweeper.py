@@ -10,7 +10,7 @@ import pytest
 from kb.sla.clock import PolicyVersion
 from kb.tickets import actions
 from kb.tickets.lifecycle import Status, Verb
-from kb.tickets.repository import policy_versions as book
+from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.sweeper import Sweeper
 from tests.world import DAY, FRIDAY, HOUR, World, draft
 
@@ -31,7 +31,7 @@ def number(world: World) -> str:
 
 
 def test_warnings_and_breaches_fall_once_at_their_instants(world: World, number: str) -> None:
-    sweeper = Sweeper(world.database, world.policy, book.always(world.policy))
+    sweeper = Sweeper(world.database, world.policy, single_version(world.policy))
     warned = MONDAY - 4 * HOUR
     assert sweeper.sweep(warned - SECOND) == 0
     assert [sweeper.sweep(warned) for _ in range(3)] == [1, 0, 0]
@@ -46,7 +46,7 @@ def test_after_downtime_everything_comes_in_order_at_its_computed_instant(
 ) -> None:
     later = world.desk.file(draft(), world.alice, key="later", now=FRIDAY + HOUR)
     for batch in (1, 250):
-        Sweeper(world.database, world.policy, book.always(world.policy)).sweep(
+        Sweeper(world.database, world.policy, single_version(world.policy)).sweep(
             MONDAY + DAY, batch=batch
         )
     with world.database.read() as connection:
@@ -67,7 +67,9 @@ def test_what_was_answered_late_while_nobody_looked_is_still_a_breach_that_is_to
     world: World, number: str
 ) -> None:
     world.desk.act(number, world.bob, actions.reply("Sorry."), key="r", now=MONDAY + HOUR)
-    assert Sweeper(world.database, world.policy, book.always(world.policy)).sweep(MONDAY + DAY) == 1
+    assert (
+        Sweeper(world.database, world.policy, single_version(world.policy)).sweep(MONDAY + DAY) == 1
+    )
     assert alarms(world, number, MONDAY + DAY) == [("breach", MONDAY)]
 
 
@@ -79,14 +81,16 @@ def test_no_alarm_falls_while_a_ticket_is_answered_closed_or_void(world: World) 
     ):
         number = world.desk.file(draft(), world.alice, key=command.verb, now=FRIDAY)
         world.desk.act(number, person, command, key="k", now=FRIDAY)
-    assert Sweeper(world.database, world.policy, book.always(world.policy)).sweep(MONDAY + DAY) == 0
+    assert (
+        Sweeper(world.database, world.policy, single_version(world.policy)).sweep(MONDAY + DAY) == 0
+    )
 
 
 def test_a_reminder_ends_the_wait_by_itself(world: World, number: str) -> None:
     world.desk.act(
         number, world.bob, actions.await_customer("Which one?", until=FRIDAY + DAY), now=FRIDAY
     )
-    sweeper = Sweeper(world.database, world.policy, book.always(world.policy))
+    sweeper = Sweeper(world.database, world.policy, single_version(world.policy))
     sweeper.sweep(FRIDAY + DAY - SECOND)
     assert world.desk.ticket(number, world.bob, now=FRIDAY).row.status is Status.WAITING
     for _ in range(2):

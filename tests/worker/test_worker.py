@@ -18,7 +18,7 @@ from kb.notifications.outbox import Outbox
 from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.lifecycle import TICKET_MAIL_TEXTS
-from kb.tickets.repository import policy_versions as book
+from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
@@ -48,7 +48,7 @@ def webhook_worker(world: World, url: str) -> Worker:
 def worker(world: World, channels: Sequence[Channel], urls: Sequence[str] = ()) -> Worker:
     enqueue = partial(WebhookFeed(world.database).enqueue_new, urls)
     return Worker(
-        Sweeper(world.database, world.policy, book.always(world.policy)),
+        Sweeper(world.database, world.policy, single_version(world.policy)),
         Outbox(world.database),
         channels,
         enqueue_events=enqueue if urls else None,

@@ -29,7 +29,7 @@ _POLICY_FILE = "policies.toml"
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
-def always(policy: SlaPolicy) -> tuple[PolicyVersion, ...]:
+def single_version(policy: SlaPolicy) -> tuple[PolicyVersion, ...]:
     """One policy that has always been in force."""
     return (PolicyVersion(_BEGINNING, policy),)
 
@@ -52,7 +52,7 @@ def record_policy(
         _record(database, policy, path, now.replace(microsecond=0), first=not rows)
         rows = _rows(database)
     if len(rows) == 1:
-        return always(policy)
+        return single_version(policy)
     policies = {version.policy.version: version.policy for version in loaded}
     earlier = _earlier_versions(rows[:-1], policies)
     return (*earlier, PolicyVersion(rows[-1].effective_at, policy))

@@ -9,7 +9,7 @@ import pytest
 from kb.sla import policy_file
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.desk import Desk
-from kb.tickets.repository import policy_versions as book
+from kb.tickets.repository.policy_versions import record_policy
 from kb.tickets.repository.repository import TicketRepository
 from tests.world import CATALOGUE, DAY, FRIDAY, HOUR, POLICIES, World, draft
 
@@ -30,20 +30,18 @@ def change(file: Path, old: str, new: str) -> None:
 def test_the_same_policy_is_noted_once(world: World, file: Path) -> None:
     policy = policy_file.load_policy(file)
     for day in range(3):
-        (version,) = book.record_policy(world.database, policy, file, FRIDAY + day * DAY)
+        (version,) = record_policy(world.database, policy, file, FRIDAY + day * DAY)
         assert version.policy.version == policy.version
 
 
 def test_a_changed_policy_holds_from_its_day_on_and_open_tickets_are_looked_at_again(
     world: World, file: Path
 ) -> None:
-    book.record_policy(world.database, policy_file.load_policy(file), file, FRIDAY - DAY)
+    record_policy(world.database, policy_file.load_policy(file), file, FRIDAY - DAY)
     number = world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
     change(file, 'sun = ["00:00-24:00"]', "sun = []")
     for _ in range(2):
-        versions = book.record_policy(
-            world.database, policy_file.load_policy(file), file, FRIDAY + DAY
-        )
+        versions = record_policy(world.database, policy_file.load_policy(file), file, FRIDAY + DAY)
         assert [version.effective for version in versions] == [FRIDAY - DAY, FRIDAY + DAY]
     assert versions[0].policy.version == world.policy.version
     with world.database.read() as connection:
@@ -65,11 +63,11 @@ def test_closures_in_a_calendar_file_are_kept_with_the_policy(world: World, file
         '[calendars.office]\nzone = "Europe/Berlin"',
         '[calendars.office]\nzone = "Europe/Berlin"\nics = "closures.ics"',
     )
-    book.record_policy(world.database, policy_file.load_policy(file), file, FRIDAY - DAY)
+    record_policy(world.database, policy_file.load_policy(file), file, FRIDAY - DAY)
     (file.parent / "closures.ics").unlink()
     change(file, 'ics = "closures.ics"\n', "")
     policy = policy_file.load_policy(file)
-    versions = book.record_policy(world.database, policy, file, FRIDAY + 30 * DAY)
+    versions = record_policy(world.database, policy, file, FRIDAY + 30 * DAY)
     files = Attachments(world.data / "attachments")
     desk = Desk(TicketRepository(world.database), policy, files, CATALOGUE, versions=versions)
     number = desk.file(draft(), world.alice, key="k", now=FRIDAY)

@@ -3,10 +3,10 @@
     python -m bench.growth [--sizes 1000 10000 100000 1000000] [--queries 300] [--svg
     bench/growth.svg]
 
-For each size: the lexical lane alone over half-typed titles nobody asked before, then the same
-texts, whose words are remembered by then, with a closer look at what the lane found (CPU ms
-p50/p99, one process); the matrix built and opened, and the private memory (MB)
-that opening and asking adds. The table goes to stdout, the curve into an SVG.
+For each size: BM25 alone over half-typed titles that nobody has asked before, then the same texts,
+whose words are cached by then, with all candidates rescored (CPU ms p50/p99, one process); the time
+to build and open the arrays, and the private memory (MB) that opening and asking adds. The table
+goes to stdout, the curve into an SVG.
 """
 
 from __future__ import annotations

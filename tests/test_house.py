@@ -202,24 +202,13 @@ STILL: dict[str, frozenset[str]] = {
     "folder size": frozenset(),
     "class size": frozenset(),
     "base class": frozenset(),
-    "public names": frozenset(
-        {
-            "kb/search/index",
-            "kb/search/kernels",
-            "kb/search/scoring",
-        }
-    ),
+    "public names": frozenset({}),
     "notes": frozenset({}),
     "python lines": frozenset(
         {
             "kb/jobs",
             "kb/people",
-            "kb/search",
-            "kb/search/index",
-            "kb/search/kernels",
-            "kb/search/scoring",
             "tests/indexer",
-            "tests/search",
             "tests/sla",
             "tests/webapp",
             "webapp",

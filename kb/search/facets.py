@@ -45,7 +45,7 @@ class ResultSet:
         return counts
 
     def remainder(self, ranked: Documents, *, by_date: bool = False) -> Documents:
-        """All results but the ``ranked`` ones: by word score unless ``by_date``, then newest first."""
+        """All but the ``ranked`` ones: by word score unless ``by_date``, then newest first."""
         others = self.allowed
         others[ranked] = False
         rest = np.flatnonzero(others)

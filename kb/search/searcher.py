@@ -65,7 +65,7 @@ class Searcher:
         return Snapshot(generation, index, loops, remember=self._remember)
 
     def loops(self) -> Loops:
-        """The compiled loops, for who does not want to load them while somebody waits.
+        """The compiled loops; servers load them before the first request.
 
         The first time in an installation they are compiled, for some 20 seconds.
         """
@@ -85,15 +85,25 @@ class Searcher:
         return True
 
     def search(
-        self, query: str, *, audience: str = PUBLIC, kind: str | None = None, product: str | None = None,
-        version: str | None = None, page: int = 1, per_page: int = 10, explain: bool = False,
-        operators: bool = True, sort: str = "best", language: str = "",
-    ) -> Results:  # fmt: skip
-        """One page of results; without ``operators`` every character is words.
+        self,
+        query: str,
+        *,
+        audience: str = PUBLIC,
+        kind: str | None = None,
+        product: str | None = None,
+        version: str | None = None,
+        page: int = 1,
+        per_page: int = 10,
+        explain: bool = False,
+        operators: bool = True,
+        sort: str = "best",
+        language: str = "",
+    ) -> Results:
+        """One page of results. Without ``operators``, signs such as quotation marks are plain text.
 
-        ``sort`` is "best", or "date" for the newest first; ``language`` is the reader's, whose
-        pages come first among alike ones. Raises Invalid for an unknown kind or order, or a page
-        out of reach.
+        ``sort`` is "best", or "date" for the newest first. Among similar pages, those in the
+        reader's ``language`` come first. Raises Invalid for an unknown kind or order, or a page out
+        of reach.
         """
         if sort not in SORTS:
             raise Invalid(f"sort is {' or '.join(SORTS)}, not {sort}.", field="sort")
@@ -104,65 +114,71 @@ class Searcher:
             )
         filters = {"kind": _kind(kind), "product": product, "version": version}
         return self._current().search(
-            parse_query(query) if operators else plain_query(query), audience, page=page,
+            parse_query(query) if operators else plain_query(query),
+            audience,
             filters={name: value for name, value in filters.items() if value},
-            per_page=per_page, deadline=self._until(_SEARCH_BUDGET), explain=explain,
-            language=language, by_date=sort == "date",
-        )  # fmt: skip
+            page=page,
+            per_page=per_page,
+            deadline=self._deadline(_SEARCH_BUDGET),
+            explain=explain,
+            language=language,
+            by_date=sort == "date",
+        )
 
     def suggest(
-        self, title: str, *, audience: str = PUBLIC, limit: int = 5, explain: bool = False,
-        doubt: float = weights.DOUBT, language: str = "",
-    ) -> Suggestions:  # fmt: skip
-        """At most ``limit`` documents that may answer a half-typed title; none when none is good
-        enough.
+        self,
+        title: str,
+        *,
+        audience: str = PUBLIC,
+        limit: int = 5,
+        explain: bool = False,
+        doubt: float = weights.DOUBT,
+        language: str = "",
+    ) -> Suggestions:
+        """At most ``limit`` documents that may answer a half-typed title.
 
-        ``doubt`` is the confidence (log-odds) below which nothing is shown.
+        None below a confidence (log-odds) of ``doubt``.
         """
         if not 1 <= limit <= 20:
             raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
-        now = (
-            self._current()
-        )  # to open a generation takes longer than an answer, and is no reason for a worse one
-        return now.suggest(
+        # Opening a generation takes longer than an answer: the time for this one begins afterwards.
+        snapshot = self._current()
+        return snapshot.suggest(
             title,
             audience,
             limit=limit,
-            deadline=self._until(),
+            deadline=self._deadline(),
             explain=explain,
             doubt=doubt,
             language=language,
         )
 
     def article(self, document_id: str, *, audience: str = PUBLIC) -> Document:
-        """A whole document by id or old id. Raises NotFound alike when it is absent and when it is
-        not theirs.
+        """A whole document by id or old id.
+
+        Raises NotFound when it does not exist, and also when ``audience`` may not see it.
         """
-        found = self._current().article(document_id, audience)
-        if found is None:
+        document = self._current().article(document_id, audience)
+        if document is None:
             raise NotFound(
                 "There is no such article; it may have been renamed. Search for it by its title."
             )
-        return found
+        return document
 
     def related(
         self, document_id: str, *, audience: str = PUBLIC, limit: int = 5
     ) -> tuple[Hit, ...]:
         """Documents like this one, best first."""
         snapshot = self._current()
-        found = snapshot.article(document_id, audience)
-        return (
-            snapshot.related(found, audience, limit, deadline=self._until(_RELATED_BUDGET))
-            if found
-            else ()
-        )
+        document = snapshot.article(document_id, audience)
+        if document is None:
+            return ()
+        return snapshot.related(document, audience, limit, deadline=self._deadline(_RELATED_BUDGET))
 
     def likeness(
         self, text: str, others: Sequence[str], *, audience: str = PUBLIC
     ) -> tuple[float, ...]:
-        """How like ``text`` each of some other short texts is, 0 to 1, by the weights that words
-        have here.
-        """
+        """How similar other short texts are to ``text``, 0 to 1, by the weights of words here."""
         return self._current().likeness(text, others, audience)
 
     def listing(
@@ -170,39 +186,32 @@ class Searcher:
     ) -> tuple[int, tuple[Hit, ...]]:
         """How many documents of a kind there are, and one page of them by id."""
         start = (max(1, page) - 1) * per_page
-        return self._current().listing(
-            audience,
-            DocumentKind(_kind(kind) or DocumentKind.DOC),
-            newest=False,
-            start=start,
-            count=per_page,
-        )
+        chosen = DocumentKind(_kind(kind) or DocumentKind.DOC)
+        return self._current().listing(audience, chosen, newest=False, start=start, count=per_page)
 
     def newest(self, audience: str, kind: str, limit: int = 5) -> tuple[Hit, ...]:
         """The most recently updated documents of a kind."""
-        return self._current().listing(
-            audience,
-            DocumentKind(_kind(kind) or DocumentKind.DOC),
-            newest=True,
-            start=0,
-            count=limit,
-        )[1]
+        chosen = DocumentKind(_kind(kind) or DocumentKind.DOC)
+        _, hits = self._current().listing(audience, chosen, newest=True, start=0, count=limit)
+        return hits
 
     def audiences(self) -> tuple[str, ...]:
-        """All that documents are for: those that every index knows, and the groups that one of its
-        documents names. For who owns the index; a visitor is never told."""
+        """All audiences: those that every index has, and groups that documents name.
+
+        For the owner of the index only: visitors must not learn the names of groups.
+        """
         return tuple(self._current().generation.manifest.partitions)
 
     def counts(self, audience: str = PUBLIC) -> dict[str, int]:
         """How many documents of each kind ``audience`` may see."""
         return self._current().counts(audience)
 
-    def _until(self, seconds: float = 0.0) -> float:
+    def _deadline(self, seconds: float = 0.0) -> float:
         """The ``time.monotonic()`` instant after which an answer is given with what it has."""
         return time.monotonic() + max(seconds, self._budget)
 
     def _current(self) -> Snapshot:
-        # One looks, and may open another generation; the others go on with the one that is open.
+        # One thread checks, and may open another generation; the others use the one that is open.
         due = time.monotonic() - self._checked_at >= CHECK_EVERY
         if due and self._lock.acquire(blocking=self._snapshot is None):
             try:
@@ -212,9 +221,8 @@ class Searcher:
             finally:
                 self._lock.release()
         if self._snapshot is None:
-            self._checked_at = float(
-                "-inf"
-            )  # look again at the next request: an index may just have been built
+            # Check again at the next request: an index may just have been built.
+            self._checked_at = float("-inf")
             raise Unavailable(Generations(self._data).absence(), retry_after=5)
         return self._snapshot
 
@@ -222,11 +230,10 @@ class Searcher:
         name = Generations(self._data).published_name()
         if self._snapshot is not None and name == self._name:
             return
-        found = Generations(self._data).current()
-        if found is not None and (
-            self._snapshot is None or found.name != self._snapshot.generation.name
-        ):
-            self._snapshot = self._opened(found)
+        generation = Generations(self._data).current()
+        open_name = self._snapshot.generation.name if self._snapshot else None
+        if generation is not None and generation.name != open_name:
+            self._snapshot = self._opened(generation)
             if self._remember:  # a server that stays
                 threading.Thread(target=self._snapshot.index.warm, name="warm", daemon=True).start()
         self._name = name

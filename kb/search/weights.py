@@ -27,9 +27,9 @@ PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how oft
 MIX = MappingProxyType(
     {"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "semantic": 0.15}
 )
-#: A part whose best candidate scores less is divided by this: where no title resembles what was
-#: asked, the likest of them is no match. Only for parts that are cosines; sums of idfs have no scale
-#: of their own.
+#: A part whose best candidate scores less is divided by this: where no title resembles the query,
+#: the likest of them is no match. Only for parts that are cosines; sums of idfs have no scale of
+#: their own.
 LEAST_BEST = MappingProxyType({"letters": 0.3})
 #: Added for documents that the answers to tickets like this one linked; in full to the most wanted.
 VOTES = 0.8
@@ -57,11 +57,11 @@ FRESH_DAYS = 730  # after so many days a document is half as fresh
 UNSOLVED = 0.85  # an unsolved thread keeps this share of its score
 
 LOOKED_AT = 5  # of the best candidates, to tell whether any is worth showing
-#: Logistic regression for "does this candidate answer the query", over ``abstention.confidence_features``; fitted
-#: on whole and half-typed (25 characters) development queries of clinc150, stackfaq, quora-dup,
-#: slicer-docs and scifact against the best candidates of questions out of their scope (clinc150's
-#: own, elsewhere queries of the other sets). Fitted without any one of these, it keeps as much of
-#: that one.
+#: Logistic regression for "does this candidate answer the query", over the features that
+#: ``abstention.confidence_features`` names; fitted on whole and half-typed (25 characters)
+#: development queries of clinc150, stackfaq, quora-dup, slicer-docs and scifact against the best
+#: candidates of questions out of their scope (clinc150's own, elsewhere queries of the other sets).
+#: Fitted without any one of these, it keeps as much of that one.
 CONFIDENCE = MappingProxyType({"letters": 2.04, "words": 7.14, "weight": 1.90, "topics": 1.01})
 CONFIDENCE_BIAS = -3.74
 #: For the cosine of the likest title, beside the mean; fitted like CONFIDENCE.

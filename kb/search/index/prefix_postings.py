@@ -24,7 +24,9 @@ _LONGEST = 5  # characters; fewer words share a longer prefix
 _MANY_POSTINGS = 8192
 _MANY_WORDS = 1000
 WordStems = NDArray[np.int32]  # [words], the stem of each word
-Range = tuple[str, int, int]  # a prefix, and the half-open range of the words that begin with it
+_PrefixRange = tuple[
+    str, int, int
+]  # a prefix, and the half-open range of the words that begin with it
 
 
 def complete(
@@ -87,7 +89,9 @@ def pack_prefixes(
     }
 
 
-def _shared_prefixes(words: Sequence[str], before: NDArray[np.int64], many: int) -> list[Range]:
+def _shared_prefixes(
+    words: Sequence[str], before: NDArray[np.int64], many: int
+) -> list[_PrefixRange]:
     """The short prefixes that may have ``many`` postings, or many words, sorted by their UTF-8."""
     if not words:
         return []

@@ -43,7 +43,7 @@ def pack_title_text(titles: Sequence[str], then: CarriedOver | None = None) -> A
 
 
 def _written(title: str) -> bytes:
-    """The words of a title with a space before, between and after: two stand only between titles."""
+    """The words of a title, each between spaces: two spaces stand only between titles."""
     return f" {' '.join(written_words(title))[:_LONGEST]} ".encode("utf-8", "surrogatepass")
 
 

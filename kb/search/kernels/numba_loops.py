@@ -201,7 +201,7 @@ def _prefetch(documents: Any, passages: Any, titles: Any, vectors: Any) -> Any:
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
 def _bits(numbers: Any, size: int) -> Any:
-    """A bit for each number, in an array that stays in the nearest cache: most look-ups end there."""
+    """A bit for each number, in an array so small that it stays in the processor's cache."""
     bits = np.zeros((size >> 5) + 1, np.uint32)
     for number in numbers:
         bits[number >> 5] |= np.uint32(1) << np.uint32(number & 31)
@@ -361,7 +361,7 @@ def count_ngrams(points: Any, vocabulary: Any) -> Any:
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
 def _common_ending(letters: Any, begin: int, end: int, typed: Any) -> Any:
-    """How many letters before ``end``, but none before ``begin``, are the last ones of ``typed``."""
+    """How many letters before ``end``, and from ``begin`` on, are the last ones of ``typed``."""
     most = min(typed.size, end - begin)
     for i in range(most):
         if letters[end - 1 - i] != typed[typed.size - 1 - i]:

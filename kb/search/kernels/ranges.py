@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from kb.search.array_types import Pointers
 
-Positions = NDArray[np.int64]  # [entries of all ranges, one range after the other]
+_Positions = NDArray[np.int64]  # [entries of all ranges, one range after the other]
 
 
-def positions_of(starts: Any, ends: Any) -> Positions:
+def positions_of(starts: Any, ends: Any) -> _Positions:
     """The positions that some half-open ranges cover, one range after the other."""
     counts = ends - starts
     offsets = np.repeat(starts - (np.cumsum(counts) - counts), counts)
     return np.asarray(np.arange(int(counts.sum())) + offsets)
 
 
-def gather(pointers: Pointers, rows: Any) -> tuple[Positions, Positions]:
+def gather(pointers: Pointers, rows: Any) -> tuple[_Positions, _Positions]:
     """The positions of all entries of ``rows`` in a pointer-indexed list, and the row of each.
 
     >>> gather(np.array([0, 2, 2, 5]), np.array([2, 0]))[0].tolist()

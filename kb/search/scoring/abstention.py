@@ -26,9 +26,9 @@ def confidence_features(evidence: Evidence, *, ideal: float, rarest: float) -> d
     """What ``confidence`` weighs, by name: shares and cosines, so that no index size matters.
 
     ``ideal`` is the sum of the idfs of all the query's words, unknown ones counting as the rarest;
-    ``rarest`` the idf of a word that one document has. ``words`` is the share of the query that was
-    matched, ``weight`` how much that is, as the logarithm of the number of rarest words it is worth:
-    all of "can you tell me how" is matched nearly everywhere, and says nothing.
+    ``rarest`` the idf of a word that one document has. ``words`` is the share of the query that
+    matches, ``weight`` how much that is, as the logarithm of the number of rarest words it equals:
+    all of "can you tell me how" matches nearly everywhere, and says nothing.
     """
     matched = evidence.words / (weights.K1 + 1)
     return {

@@ -36,7 +36,7 @@ _SAMPLE = 2048  # documents that tell a score which the best reach
 _LOOK_UP = 8  # what looking a document up costs, in postings read one after another
 #: Postings: adding fewer costs less than finding out whether they are needed.
 _WORTH_STOPPING = 409_600
-Range = tuple[int, int]  # documents of one kind, half-open
+_KindRange = tuple[int, int]  # documents of one kind, half-open
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class Bm25:
         self.df: Frequencies = arrays["df"]
         self.idfs: NDArray[np.float32] = arrays["idf"]  # [stems]
         bounds = np.searchsorted(arrays["kind"], np.arange(len(DocumentKind) + 1))
-        self.kind_ranges: list[Range] = [(int(a), int(b)) for a, b in pairwise(bounds)]
+        self.kind_ranges: list[_KindRange] = [(int(a), int(b)) for a, b in pairwise(bounds)]
         self._kinds = [(low, high) for low, high in self.kind_ranges if high > low]
         self._k = weights.CANDIDATES_EACH if len(self._kinds) > 1 else weights.CANDIDATES
         self._postings = Postings(arrays, loops)
@@ -178,7 +178,7 @@ class Bm25:
     @staticmethod
     def _can_stop_early(
         sums: Sums,
-        kind: Range,
+        kind: _KindRange,
         terms: Sequence[_ScoredTerm],
         essential: int,
         remaining_upper_bound: int,
@@ -235,7 +235,7 @@ class Bm25:
         ]
 
 
-def _reached_by_k(sums: Sums, kind: Range, terms: Sequence[_ScoredTerm], k: int) -> int:
+def _reached_by_k(sums: Sums, kind: _KindRange, terms: Sequence[_ScoredTerm], k: int) -> int:
     """A sum, 1 at least, that ``k`` documents of a kind surely reach: the best of a sample do.
 
     Finding the best among a few that are good enough costs a tenth of sorting all that match.

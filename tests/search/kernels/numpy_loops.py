@@ -113,7 +113,7 @@ def rescore(
 
 
 def _best_passages(firsts: Ints, lasts: Ints, passages: Passages, gains: Ints) -> tuple[Ints, Ints]:
-    """Of each range of passages the best score, and the first that has it, from the range's first."""
+    """Of each range of passages the best score, and the offset of the first that has it."""
     every, counts = positions_of(firsts, lasts), lasts - firsts
     owner = np.repeat(np.arange(counts.size), counts)
     starts, ends = passages.pointers[every], passages.pointers[every + 1]

@@ -42,13 +42,13 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=int(time.time()))
     parser.add_argument("--role", choices=("write", "sweep"))
     parser.add_argument("--data", type=Path)
-    given = parser.parse_args()
-    if given.role and given.data:
-        (_write if given.role == "write" else _sweep)(given.data)
+    options = parser.parse_args()
+    if options.role and options.data:
+        (_write if options.role == "write" else _sweep)(options.data)
         return
-    print(f"seed {given.seed}")
+    print(f"seed {options.seed}")
     with tempfile.TemporaryDirectory() as folder:
-        _loop(Path(folder), given.kills, given.writers, random.Random(given.seed))
+        _loop(Path(folder), options.kills, options.writers, random.Random(options.seed))
 
 
 def _loop(data: Path, kills: int, writers: int, rng: random.Random) -> None:
@@ -63,8 +63,10 @@ def _loop(data: Path, kills: int, writers: int, rng: random.Random) -> None:
         time.sleep(rng.uniform(0.0, 1.0))
         for process in running:
             os.kill(process.pid, signal.SIGKILL)
-            said = process.communicate()[0]
-            acknowledged += [line for line in said.splitlines(keepends=True) if line.endswith("\n")]
+            output = process.communicate()[0]
+            acknowledged += [
+                line for line in output.splitlines(keepends=True) if line.endswith("\n")
+            ]
             killed += 1
         _check(data, [line.strip() for line in acknowledged])
     print(

@@ -62,13 +62,13 @@ def main() -> None:
     parser.add_argument("--tickets", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--data", type=Path)
-    given = parser.parse_args()
+    options = parser.parse_args()
     print(
         f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, "
-        f"{given.tickets:,} tickets"
+        f"{options.tickets:,} tickets"
     )
-    with tempfile.TemporaryDirectory(dir=given.data) as folder:
-        _measure(Path(folder), given.tickets, given.seconds)
+    with tempfile.TemporaryDirectory(dir=options.data) as folder:
+        _measure(Path(folder), options.tickets, options.seconds)
 
 
 def _measure(data: Path, count: int, seconds: int) -> None:
@@ -268,16 +268,16 @@ def _one(connection: sqlite3.Connection, rng: random.Random, i: int, at: int, ow
         + ((due, "first response", due + 1) if is_open else (None, "", None)),
     )
     facts = json.dumps({"level": level})
-    for verb, said in (("opened", body),) if is_open else (("opened", body), ("solved", "")):
+    for verb, message in (("opened", body),) if is_open else (("opened", body), ("solved", "")):
         key = connection.execute(
             "INSERT INTO events (ticket_id, at, verb, actor_id, actor, by_agent, public, body, "
             "facts) "
             "VALUES (?, ?, ?, ?, 'C', 0, 1, ?, ?)",
-            (serial, at, verb, owner, said, facts if verb == "opened" else "{}"),
+            (serial, at, verb, owner, message, facts if verb == "opened" else "{}"),
         ).lastrowid
-        if said:
+        if message:
             connection.execute(
-                "INSERT INTO words (rowid, title, said) VALUES (?, ?, ?)", (key, title, said)
+                "INSERT INTO words (rowid, title, said) VALUES (?, ?, ?)", (key, title, message)
             )
     connection.execute(
         "INSERT INTO targets (ticket_id, target, level, policy_version, started_at, due_at, "
@@ -297,12 +297,12 @@ def _times(count: int, act: Callable[[int], object]) -> tuple[list[float], float
     """Milliseconds of each act, sorted, and those of CPU time of an act, which no neighbour makes
     longer.
     """
-    found, cpu = [], time.process_time()
+    durations, cpu = [], time.process_time()
     for i in range(count):
         begun = time.perf_counter()
         act(i)
-        found.append((time.perf_counter() - begun) * 1000)
-    return sorted(found), (time.process_time() - cpu) * 1000 / count
+        durations.append((time.perf_counter() - begun) * 1000)
+    return sorted(durations), (time.process_time() - cpu) * 1000 / count
 
 
 def _row(name: str, measured: tuple[list[float], float], goal: float) -> None:
@@ -337,10 +337,10 @@ def _sweep(data: Path, database: Database) -> None:
 def _crowd(data: Path, seconds: int) -> None:
     """8 processes file 50 tickets a second together."""
     with multiprocessing.get_context("spawn").Pool(8) as pool:
-        found = pool.starmap(_file, [(data, number, seconds) for number in range(8)])
-    times = sorted(one for times, _, _ in found for one in times)
-    numbers = [number for _, filed, _ in found for number in filed]
-    errors = [error for _, _, wrong in found for error in wrong]
+        results = pool.starmap(_file, [(data, number, seconds) for number in range(8)])
+    times = sorted(duration for durations, _, _ in results for duration in durations)
+    numbers = [number for _, filed, _ in results for number in filed]
+    errors = [error for _, _, failures in results for error in failures]
     _row(f"8 processes, {len(times) / seconds:.0f}/s", (times, 0), 250)
     print(
         f"  max {times[-1]:.0f} ms (goal 2,000), {len(errors)} errors, "

@@ -76,12 +76,13 @@ def build(data: Path) -> World:
     policy = policy_file.load_policy(POLICIES)
     desk = Desk(TicketRepository(database), policy, Attachments(data / "attachments"), CATALOGUE)
     people = {
-        name: known(accounts, name) for name in ("alice", "anton", "bob", "charlie", "erin", "vera")
+        name: person_of(accounts, name)
+        for name in ("alice", "anton", "bob", "charlie", "erin", "vera")
     }
     return World(data, database, accounts, desk, Deflection(database), policy, **people)
 
 
-def known(accounts: Accounts, name: str) -> Person:
+def person_of(accounts: Accounts, name: str) -> Person:
     person = accounts.by_email(f"{name}@example.com")
     assert person is not None
     return person

@@ -16,7 +16,7 @@ from kb.tickets.desk import Desk
 from kb.tickets.reports.resolved_links import resolved_links
 from tests.earlier_version import EXPECTED, NOW, extract
 from tests.webapp.world import Portal, build, settings_of
-from tests.world import known
+from tests.world import person_of
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def portal(tmp_path: Path) -> Portal:
 
 def state_of(desk: Desk, number: str, portal: Portal) -> dict[str, Any]:
     """A ticket as an agent sees it, in the shape of the expected values."""
-    ticket = desk.ticket(number, known(portal.centre.accounts, "bob"), now=NOW)
+    ticket = desk.ticket(number, person_of(portal.centre.accounts, "bob"), now=NOW)
     targets, _ = desk.history(number, now=NOW)
     return {
         "title": ticket.row.title,
@@ -59,7 +59,7 @@ def test_pages_show_each_ticket_to_agents_and_hide_notes_from_the_customer(porta
     assert "Probably the roller." in bob.page("/desk/KB-1001")
     assert "Probably the roller." not in alice.page("/tickets/KB-1001")
 
-    seen = portal.centre.desk.ticket("KB-1001", known(portal.centre.accounts, "alice"), now=NOW)
+    seen = portal.centre.desk.ticket("KB-1001", person_of(portal.centre.accounts, "alice"), now=NOW)
     assert [str(event.verb) for event in seen.events] == EXPECTED["seen_by_customer"]
 
 
@@ -87,7 +87,7 @@ def test_sessions_mails_votes_and_episodes_go_on(portal: Portal) -> None:
 
 def test_work_on_a_ticket_goes_on(portal: Portal) -> None:
     desk, accounts = portal.centre.desk, portal.centre.accounts
-    bob, alice = known(accounts, "bob"), known(accounts, "alice")
+    bob, alice = person_of(accounts, "bob"), person_of(accounts, "alice")
     later = NOW + dt.timedelta(hours=1)
 
     desk.act("KB-1002", alice, actions.comment("The black one."), key="c2", now=later)

@@ -10,7 +10,7 @@ import pytest
 from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooMany
 from kb.notifications.outbox import MAIL_QUEUE, Outbox
 from kb.people.person import OPERATOR, Person
-from tests.world import DAY, FRIDAY, HOUR, World, draft, known
+from tests.world import DAY, FRIDAY, HOUR, World, draft, person_of
 
 MINUTE = dt.timedelta(minutes=1)
 
@@ -28,7 +28,7 @@ def anton(world: World) -> Person:
             "INSERT INTO contact_roles VALUES (?, 'administrator'), (?, 'billing')",
             (world.anton.id, world.anton.id),
         )
-    return known(world.accounts, "anton")
+    return person_of(world.accounts, "anton")
 
 
 def test_a_registration_is_a_link_and_then_an_account(world: World) -> None:
@@ -217,7 +217,7 @@ def test_nobody_else_manages_contacts(world: World, anton: Person) -> None:
                 attempt()
     with pytest.raises(NotFound):
         contacts.deactivate(anton, world.charlie.id)
-    ada = known(world.accounts, "ada")
+    ada = person_of(world.accounts, "ada")
     contacts.set_organisation(
         ada, acme or 0, category="commercial", shared_view=True, licence_addresses=["A@example.com"]
     )

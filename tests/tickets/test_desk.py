@@ -222,8 +222,8 @@ def test_whoever_is_concerned_is_told_by_a_row_of_the_same_transaction(world: Wo
     world.desk.act(number, world.bob, actions.note("Hm."), key="n", now=FRIDAY)
     world.desk.act(number, world.bob, actions.reply("So?"), key="r", now=FRIDAY)
     world.desk.act(number, world.alice, actions.comment("So!"), key="c", now=FRIDAY)
-    told = rows(world, "SELECT kind, recipient, state FROM notices ORDER BY id")
-    assert told == [
+    notices = rows(world, "SELECT kind, recipient, state FROM notices ORDER BY id")
+    assert notices == [
         ("opened", "alice@example.com", "pending"),
         ("opened", "boss@example.com", "pending"),
         ("replied", "alice@example.com", "pending"),

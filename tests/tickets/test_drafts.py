@@ -106,10 +106,10 @@ def test_each_error_is_at_its_field_and_says_the_values_in_question(
 
 
 def test_files_are_judged_with_the_form() -> None:
-    found = wrong({"title": ""}, (Upload("a.svg", b"<svg/>"), Upload("b.txt", b"")))
-    assert set(found) == {"title", "attachments"}
-    assert "a.svg" in found["attachments"]
-    assert "b.txt" in found["attachments"]
+    errors = wrong({"title": ""}, (Upload("a.svg", b"<svg/>"), Upload("b.txt", b"")))
+    assert set(errors) == {"title", "attachments"}
+    assert "a.svg" in errors["attachments"]
+    assert "b.txt" in errors["attachments"]
 
 
 def test_what_another_severity_asked_for_is_dropped() -> None:
@@ -165,7 +165,7 @@ def test_a_trail_has_an_end() -> None:
     trail = [{"id": f"doc/{i}", "title": "x" * 1000, "outcome": "shown"} for i in range(60)]
     kept = check(consulted=json.dumps(trail)).consulted
     assert len(kept) == FormLimits().consulted
-    assert {len(one.title) for one in kept} == {300}
+    assert {len(document.title) for document in kept} == {300}
 
 
 SOME = st.text(max_size=60) | st.sampled_from(
@@ -204,11 +204,11 @@ def tried(
 def test_any_strings_give_a_draft_or_the_fields_at_fault(
     form: dict[str, str], files: list[Upload], consulted: str
 ) -> None:
-    draft, found = tried({**GOOD, **form}, files, consulted)
+    draft, errors = tried({**GOOD, **form}, files, consulted)
     if draft is None:
-        assert found
-        assert set(found) <= set(NAMES)
-        assert all(sentence.strip() and len(sentence) < 4000 for sentence in found.values())
+        assert errors
+        assert set(errors) <= set(NAMES)
+        assert all(sentence.strip() and len(sentence) < 4000 for sentence in errors.values())
     else:
         assert 3 <= len(draft.title) <= 200
         assert draft.description
@@ -231,6 +231,6 @@ def test_any_strings_give_a_draft_or_the_fields_at_fault(
     )
 )
 def test_any_json_is_a_trail_or_none(value: Any) -> None:
-    for one in drafts.consulted_trail(json.dumps(value), FormLimits()):
-        assert one.document_id
-        assert one.outcome in ("shown", "opened", "rejected")
+    for document in drafts.consulted_trail(json.dumps(value), FormLimits()):
+        assert document.document_id
+        assert document.outcome in ("shown", "opened", "rejected")

@@ -161,13 +161,13 @@ class Life(RuleBasedStateMachine):
         }
         kept = {
             (
-                one.target,
-                one.cycle,
-                one.started_at,
-                one.due_at,
-                target_view(one.target, one.state, one.due_at, None, self.now).state,
+                row.target,
+                row.cycle,
+                row.started_at,
+                row.due_at,
+                target_view(row.target, row.state, row.due_at, None, self.now).state,
             )
-            for one in facts.target_rows
+            for row in facts.target_rows
         }
         assert kept == counted
 

@@ -77,8 +77,8 @@ def test_a_dry_run_names_changed_verdicts_and_writes_nothing(
     assert tried.exit_code == 1
     assert f"{number}  first response 1: met -> breached" in tried.stdout
     assert " 1. " in tried.stdout.splitlines()[-1]
-    told = json.loads(run("dry-run", "--policies", str(new), "--json").stdout.splitlines()[0])
-    assert (told["ticket"], told["after"]) == (number, "breached")
+    change = json.loads(run("dry-run", "--policies", str(new), "--json").stdout.splitlines()[0])
+    assert (change["ticket"], change["after"]) == (number, "breached")
     assert world.desk.ticket(number, world.bob, now=FRIDAY) == before
 
 

@@ -22,14 +22,14 @@ def test_a_reply_in_time_meets_the_first_response(world: World, number: str) -> 
     assert ticket.row.status is Status.WAITING
     assert ticket.row.due is None
     assert [(due.state, due.met_at) for due in ticket.dues] == [("met", MONDAY)]
-    said = ticket.events[-1]
-    assert (said.verb, said.actor, said.by_agent, said.body) == (
+    event = ticket.events[-1]
+    assert (event.verb, event.actor, event.by_agent, event.body) == (
         Verb.REPLY,
         "Bob Baker",
         True,
         "Is it plugged in?",
     )
-    assert [file.name for file in said.attachments] == ["print.log"]
+    assert [file.name for file in event.attachments] == ["print.log"]
 
 
 def test_a_reply_one_second_late_is_a_breach(world: World, number: str) -> None:

@@ -361,7 +361,7 @@ def opens_with_text(document: Document) -> bool:
 
 
 def contents(document: Document) -> list[tuple[int, str, str]]:
-    """(depth from 0, anchor, heading) of an article's headings, two levels deep, without its title."""
+    """(depth from 0, anchor, heading) of an article's headings, two levels, without its title."""
     headings: dict[str, tuple[int, str, str]] = {}
     for section in document.sections:
         if section.anchor and section.path:

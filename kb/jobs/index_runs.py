@@ -96,7 +96,7 @@ class IndexRuns:
             return _to_run(connection.execute(query).one())
 
     def cancel(self, run_id: int, *, now: dt.datetime) -> bool:
-        """Ends an open run, whose worker stops when it next renews the lease; whether it was open."""
+        """Ends an open run and returns whether it was open. Its worker then stops."""
         with self._database.write() as connection:
             is_open = (INDEX_RUNS.c.id == run_id, INDEX_RUNS.c.state.in_(_OPEN_STATES))
             values = _ended("cancelled", "Cancelled.", now)

@@ -239,7 +239,7 @@ class Accounts:
     # --- entitlements
 
     def category(self, person: Person, now: dt.datetime) -> str:
-        """The customer category in force: the person's own, or the organisation's under contract."""
+        """The customer category in force: the person's own or the organisation's under contract."""
         return self._people.entitled(person, now)[0]
 
     def grant_coupon(

@@ -132,7 +132,7 @@ class Contacts:
         self._store.set_roles(manager, contact_id, _check_roles(roles))
 
     def deactivate(self, manager: Person, contact_id: int) -> None:
-        """Signs the contact out everywhere at once; the tickets stay. Raises Conflict for oneself."""
+        """Signs the contact out everywhere; the tickets stay. Raises Conflict for oneself."""
         if contact_id == manager.id:
             raise Conflict("You cannot deactivate your own account. Ask another administrator.")
         self._store.set_active(manager, contact_id, active=False)

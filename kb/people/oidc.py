@@ -47,7 +47,7 @@ _FAILED = "The sign-in was not completed. Start again, or sign in with your pass
 
 @dataclass(frozen=True, slots=True)
 class PendingSignIn:
-    """A sign-in in progress. Belongs to the browser that began it, and must not be stored elsewhere."""
+    """A sign-in in progress, kept by the browser that began it and stored nowhere else."""
 
     state: str
     nonce: str

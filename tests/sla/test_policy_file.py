@@ -20,7 +20,7 @@ from tests.sla.calendars import at
 GOOD = """\
 [calendars.office]
 zone = "Europe/Berlin"
-week = { mon=["09:00-13:00", "14:00-18:00"], tue = ["09:00-17:00"], sat = [], sun = ["22:00-24:00"] }
+week = { mon=["09:00-13:00", "14:00-18:00"], tue = ["09:00-17:00"], sat = [], sun=["22:00-24:00"] }
 closed = ["2026-12-22", "2026-12-21 12:00-24:00 Staff party", "yearly 01-01"]
 open = ["2026-12-27 10:00-14:00"]
 holidays = "DE-BE"

@@ -49,7 +49,8 @@ def test_linked_text_is_the_text(text: str) -> None:
 
 def test_an_address_in_a_text_becomes_a_link_without_the_full_stop() -> None:
     assert str(linked("See https://example.org/a?b=1&c=2.")) == (
-        'See <a href="https://example.org/a?b=1&amp;c=2" rel="nofollow noopener ugc">https://example.org/a?b=1&amp;c=2</a>.'
+        'See <a href="https://example.org/a?b=1&amp;c=2" rel="nofollow noopener ugc">'
+        "https://example.org/a?b=1&amp;c=2</a>."
     )
     assert "<a" not in linked("javascript:alert(1) data:text/html,x")
 

@@ -33,7 +33,10 @@ CATALOGUE = """
 key = "press"
 title = "Press"
 modules = ["print", "fold"]
-versions = [{ name = "2.0", support_ends = 2027-12-31 }, { name = "1.0", support_ends = 2025-12-31 }]
+versions = [
+  { name = "2.0", support_ends = 2027-12-31 },
+  { name = "1.0", support_ends = 2025-12-31 },
+]
 
 [[products]]
 key = "still"

@@ -361,7 +361,10 @@ def opens_with_text(document: Document) -> bool:
 
 
 def contents(document: Document) -> list[tuple[int, str, str]]:
-    """(depth from 0, anchor, heading) of an article's headings, two levels, without its title."""
+    """(depth from 0, anchor, heading) of an article's headings, without its title.
+
+    Two levels deep; each anchor once.
+    """
     headings: dict[str, tuple[int, str, str]] = {}
     for section in document.sections:
         if section.anchor and section.path:

@@ -170,15 +170,17 @@ def index_words(text: str, *, asked: bool = False) -> list[str]:
     return words
 
 
-def written_words(text: str) -> Iterator[str]:
+def written_words(text: str) -> list[str]:
     """The words of ``text`` as they are written, one after the other; each character of a script
     without spaces.
 
-    >>> list(written_words("What's new in 9.1?"))
+    >>> written_words("What's new in 9.1?")
     ['what', 's', 'new', 'in', '9', '1']
     """
+    words: list[str] = []
     for word in _WORD.findall(fold(text)):
-        yield from (word,) if is_spaced(word) else word
+        words += [word] if is_spaced(word) else word
+    return words
 
 
 def _pairs(word: str) -> Iterator[str]:

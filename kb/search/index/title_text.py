@@ -52,10 +52,10 @@ def tails(text: str) -> list[tuple[bytes, float]]:
 
     The last word stays open while a letter is the last that was typed.
 
-    >>> tails("reset my pa")
+    >>> [(tail, round(share, 1)) for tail, share in tails("reset my pa")]
     [(b' pa', 0.2), (b' my pa', 0.5), (b' reset my pa', 1.0)]
     """
-    words = list(written_words(text[:_LONGEST]))
+    words = written_words(text[:_LONGEST])
     length = len(" ".join(words))
     end = "" if text[-1:].isalnum() else " "
     endings = accumulate(reversed(words[-_MOST_WORDS:]), lambda tail, word: f"{word} {tail}")

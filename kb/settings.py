@@ -350,6 +350,21 @@ SETTINGS: tuple[Setting, ...] = (
         "The minimum level of log messages.",
     ),
     Setting(
+        "log_format",
+        "text",
+        _choice("text", "json"),
+        "text or json",
+        "The form of log messages: lines for people, or one JSON object a line.",
+    ),
+    Setting(
+        "backup_passphrase",
+        "",
+        str,
+        "text",
+        "The passphrase that encrypts the secrets in backups. If empty, backups hold no secrets.",
+        secret=True,
+    ),
+    Setting(
         "demo",
         "no",
         _yes_no,
@@ -400,6 +415,8 @@ class Settings:
     oidc_client_secret: str
     oidc_name: str
     log_level: str
+    log_format: str
+    backup_passphrase: str
     demo: bool
 
     @property
@@ -416,9 +433,28 @@ def load_settings(
     accepts.
     """
     texts = {setting.name: setting.default for setting in SETTINGS}
+    texts["content"] = _default_content(texts["content"])
     texts |= _from_environment(os.environ if environment is None else environment)
     texts |= {name: text for name, text in overrides.items() if text is not None}
     return Settings(**{name: _convert(_BY_NAME[name], text) for name, text in texts.items()})
+
+
+def _default_content(folder: str) -> str:
+    """``folder`` of the working directory if it holds a help centre, else the built-in one.
+
+    The built-in help centre is a package of its own beside this one in an installed wheel, and a
+    folder of the checkout otherwise.
+    """
+    if (Path(folder) / "policies.toml").is_file():
+        return folder
+    root = Path(__file__).parent.parent
+    built_in = (root / "askfirst_content", root / "content")
+    return next((str(path) for path in built_in if path.is_dir()), folder)
+
+
+def environment_values(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The texts that the environment (default: the process's) gives, by setting name."""
+    return _from_environment(os.environ if environment is None else environment)
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, str]:

@@ -42,6 +42,16 @@ def database_exists(data: Path) -> bool:
     return (data / DATABASE_FILE).exists()
 
 
+def is_up_to_date(data: Path) -> bool:
+    """Whether the database needs no migration; opening one that does migrates it.
+
+    Raises Unavailable.
+    """
+    from kb.database.sqlite import needs_migration
+
+    return not needs_migration(data / DATABASE_FILE)
+
+
 def open_database(data: Path) -> Database:
     """The database of a data folder, created or migrated first. Raises Unavailable.
 
@@ -50,3 +60,13 @@ def open_database(data: Path) -> Database:
     from kb.database.sqlite import open_file
 
     return open_file(data / DATABASE_FILE)
+
+
+def snapshot(data: Path, target: Path) -> None:
+    """A consistent copy of a data folder's database in the new file ``target``, while others write.
+
+    The copy is checked before this returns. Raises Unavailable.
+    """
+    from kb.database.sqlite import copy_database
+
+    copy_database(data / DATABASE_FILE, target)

@@ -132,6 +132,43 @@ def open_file(path: Path, *, deadline: float = _WRITE_DEADLINE) -> SqliteDatabas
     return SqliteDatabase(path, deadline=deadline)
 
 
+def needs_migration(path: Path) -> bool:
+    """Whether the file's schema is an earlier one. Raises Unavailable."""
+    try:
+        return schema_revision(path) != HEAD
+    except (OSError, sqlite3.Error) as error:
+        kb_error = as_kb_error(error, path)
+        if kb_error is None:
+            raise
+        raise kb_error from error
+
+
+def copy_database(path: Path, target: Path) -> None:
+    """SQLite's online backup, in one step: a snapshot that waits for no writer and stops none.
+
+    ``target`` becomes one file without a log beside it. Raises Unavailable, also when the copy
+    does not pass SQLite's check.
+    """
+    try:
+        _create_private(target)
+        with (
+            contextlib.closing(
+                sqlite3.connect(f"{path.absolute().as_uri()}?mode=rw", uri=True)
+            ) as source,
+            contextlib.closing(sqlite3.connect(target)) as copy,
+        ):
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")
+            (verdict,) = copy.execute("PRAGMA quick_check(1)").fetchone()
+    except (OSError, sqlite3.Error) as error:
+        kb_error = as_kb_error(error, path)
+        if kb_error is None:
+            raise
+        raise kb_error from error
+    if verdict != "ok":
+        raise Unavailable(f"{path} is damaged: {verdict}.")
+
+
 def build_upsert(
     table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
 ) -> Executable:

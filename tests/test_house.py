@@ -45,6 +45,17 @@ ROOMS: dict[str, frozenset[str]] = {
     "kb.people": FOUNDATION | {"kb.database", "kb.notifications"},
     "kb.analytics": FOUNDATION | {"kb.database"},
     "kb.jobs": FOUNDATION | {"kb.database", "kb.people"},
+    # Operation looks at the whole installation, and nothing but commands and the edges know it.
+    "kb.operations": FOUNDATION
+    | {
+        "kb.database",
+        "kb.notifications",
+        "kb.people",
+        "kb.search.generations",
+        "kb.settings",
+        "kb.sla",
+        "kb.tickets.repository",
+    },
 }
 _TICKETS = FOUNDATION | {
     "kb.analytics",
@@ -155,6 +166,8 @@ ONLY_IN = {
         "kb.notifications.outbox",
         "kb.notifications.queue",
         "kb.notifications.tables",
+        "kb.operations.heartbeats",
+        "kb.operations.tables",
         "kb.people.repository",
         "kb.people.tables",
         "kb.tickets.reports",

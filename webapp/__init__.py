@@ -30,7 +30,7 @@ def create_app(
     from webapp.api import health, v1, well_known
     from webapp.customer import account, contacts, help_centre, oidc, tickets
     from webapp.editor import overview, publishing
-    from webapp.security import guard
+    from webapp.security import access_log, guard
 
     app = Flask(__name__)
     app.config.update(KB=settings, CLOCK=clock)
@@ -40,8 +40,8 @@ def create_app(
     app.extensions[context.EXTENSION] = centre or HelpCentre.open(settings)
     app.before_request(context.renew)
     problems.register(app)
-    problems.set_log_level(settings)
     guard.protect(app, settings)
+    access_log.register(app, settings)
     formatting.register(app)
     assets.register(app)
 

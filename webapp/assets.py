@@ -38,7 +38,9 @@ def _set_lifetime(response: Response) -> Response:
 
     Modules import each other without the hash.
     """
-    if request.endpoint == "static" and response.status_code in (200, 304):
+    # OPTIONS gets a 200 for a file that does not exist, too.
+    is_read = request.method in ("GET", "HEAD") and response.status_code in (200, 304)
+    if request.endpoint == "static" and is_read:
         name = (request.view_args or {}).get("filename", "")
         if request.args.get("v") == _hash(name):
             response.headers["Cache-Control"] = f"public, max-age={YEAR}, immutable"

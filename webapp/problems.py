@@ -19,7 +19,6 @@ from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
 from kb.errors import KbError
-from kb.settings import Settings
 from webapp.context import asker
 
 LOG = logging.getLogger("askfirst.portal")
@@ -230,8 +229,3 @@ def wants_json() -> bool:
         ["text/html", "application/json"], default="text/html"
     )
     return best == "application/json"
-
-
-def set_log_level(settings: Settings) -> None:
-    """The level of the portal's own logger; the server keeps its own."""
-    LOG.setLevel(settings.log_level)

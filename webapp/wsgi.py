@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from kb.centre import HelpCentre
+from kb.operations import logs
 from kb.settings import load_settings
 from webapp import create_app
 
 settings = load_settings()
+logs.set_up(settings.log_level, settings.log_format)
 centre = HelpCentre.open(settings)
 centre.searcher.loops()  # before the first answer
 app = create_app(settings, centre)

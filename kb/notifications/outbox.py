@@ -19,6 +19,8 @@ from kb.database.statements import claim
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 
 MESSAGE_LEASE = dt.timedelta(minutes=5)
+#: A message that has waited for so long is a sign that nothing is sent.
+LATE_AFTER = dt.timedelta(minutes=15)
 #: Attempts before giving up. The waits double from a minute to four hours: about a day in all.
 MAX_SEND_ATTEMPTS = 12
 _FIRST_WAIT, _LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(hours=4)
@@ -123,6 +125,17 @@ class Outbox:
             batch = (message.recipient, 0) if is_combined else ("", message.id)
             batches.setdefault(batch, []).append(message)
         return list(batches.values())
+
+    def oldest_due(self, now: dt.datetime) -> dt.datetime | None:
+        """When the message that has waited longest was due; None if none waits."""
+        with self._database.read() as connection:
+            instants: list[dt.datetime] = []
+            for queue in QUEUES:
+                table = queue.table
+                waits = table.c.state == "pending", table.c.due_at <= now
+                due = connection.execute(select(func.min(table.c.due_at)).where(*waits)).scalar()
+                instants += [due] if due else []
+        return min(instants, default=None)
 
     def mark_sent(
         self, queue: MessageQueue, messages: Sequence[ClaimedMessage], now: dt.datetime

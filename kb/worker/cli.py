@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 import os
 import signal
 import threading
@@ -16,9 +17,12 @@ from kb.cli_options import data_option
 from kb.errors import Unavailable
 from kb.jobs.index_runner import IndexRunner
 from kb.notifications.outbox import MAIL_QUEUE, WEBHOOK_QUEUE, Outbox
+from kb.operations import heartbeats, logs
 from kb.settings import load_settings
 from kb.worker.assembly import build_worker
 from kb.worker.worker import RoundResult
+
+LOG = logging.getLogger(__name__)
 
 #: Seconds between looks for an index run: the editor who ordered one is waiting.
 _INDEX_RUN_INTERVAL = 1.0
@@ -51,6 +55,7 @@ def worker(
     """Watch SLA targets, send mails and webhooks, and run the indexer for editors."""
     os.umask(0o077)
     settings = load_settings(data=data)
+    logs.set_up(settings.log_level, settings.log_format)
     centre = HelpCentre.open(settings)
     with contextlib.closing(centre):
         if failures:
@@ -79,22 +84,25 @@ def _run_until_stopped(
         threading.Thread(target=_stop_at_end_of_input, args=(stopped,), daemon=True).start()
 
     worker = build_worker(centre)
-    next_round = 0.0
+    next_round = next_beat = 0.0
     while not stopped.is_set():
         renewed = centre.renewed(_now())
         if renewed is not centre:
-            click.echo("Loaded the changed policies.", err=True)
+            LOG.info("Loaded the changed policies.")
             centre, worker = renewed, build_worker(renewed)
 
         try:
+            if time.monotonic() >= next_beat:
+                next_beat = time.monotonic() + heartbeats.INTERVAL.total_seconds()
+                heartbeats.beat(centre.database, heartbeats.WORKER, _now())
             index_runner.start_waiting_run()
             if time.monotonic() >= next_round:
                 next_round = time.monotonic() + every
                 result = worker.round(_now())
                 if result:
-                    click.echo(_summary(result), err=True)
+                    LOG.info("%s", _summary(result))
         except Unavailable as error:
-            click.echo(f"kb worker: {error.sentence}", err=True)
+            LOG.warning("%s", error.sentence)
         stopped.wait(min(every, _INDEX_RUN_INTERVAL))
 
     index_runner.stop()

@@ -23,6 +23,7 @@ from kb.database.migrations.upgrade import config
 from kb.database.sqlite import SqliteDatabase, file_lock, open_file, schema_revision
 from kb.errors import Unavailable
 from kb.jobs.tables import INDEX_RUNS
+from kb.operations.tables import HEARTBEATS
 from kb.tickets.tables import EVENTS, POLICIES, TICKETS
 from kb.tickets.ticket import Upload
 from tests.world import FRIDAY, World, draft
@@ -49,7 +50,7 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(database: SqliteDatabas
             )
         }
         assert compare_metadata(MigrationContext.configure(connection, opts=ours), METADATA) == []
-        assert POLICIES.metadata is INDEX_RUNS.metadata is METADATA
+        assert POLICIES.metadata is INDEX_RUNS.metadata is HEARTBEATS.metadata is METADATA
 
 
 def test_opening_again_changes_nothing(data: Path) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from kb.errors import KbError
+from kb.notifications.outbox import LATE_AFTER, Outbox
+from kb.operations import heartbeats
 from webapp.context import centre, now
 
 blueprint = Blueprint("health", __name__)
@@ -21,15 +23,21 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[Response, int]:
-    """Ready means that tickets can be filed. A missing index is reported, but filing works."""
-    parts = {"tickets": _tickets(), "index": _index()}
+    """Ready means that tickets can be filed and survive. Other parts are reported beside it."""
+    parts = {
+        "tickets": _tickets(),
+        "index": _index(),
+        "worker": _worker(),
+        "outbox": _outbox(),
+    }
     ready = parts["tickets"] == "ok"
     return jsonify(status="ok" if ready else "unavailable", parts=parts), 200 if ready else 503
 
 
 def _tickets() -> str:
+    """Whether a row reaches the disk: a full disk can still be read, and refuses every filing."""
     try:
-        centre().accounts.person("nobody", now=now())
+        heartbeats.beat(centre().database, heartbeats.PORTAL, now())
     except KbError as error:
         return error.code
     return "ok"
@@ -40,3 +48,24 @@ def _index() -> str:
         return f"ok, generation {centre().searcher.generation}"
     except KbError as error:
         return error.code
+
+
+def _worker() -> str:
+    try:
+        beat = heartbeats.last_beat(centre().database, heartbeats.WORKER)
+    except KbError as error:
+        return error.code
+    if beat is None:
+        return "never started"
+    late = now() - beat > heartbeats.DEAD_AFTER
+    return f"stopped since {beat:%Y-%m-%dT%H:%M:%SZ}" if late else "ok"
+
+
+def _outbox() -> str:
+    """Whether messages leave: "late" when one has waited for a quarter of an hour."""
+    try:
+        oldest = Outbox(centre().database).oldest_due(now())
+    except KbError as error:
+        return error.code
+    late = oldest is not None and now() - oldest > LATE_AFTER
+    return f"late since {oldest:%Y-%m-%dT%H:%M:%SZ}" if late else "ok"

@@ -247,17 +247,3 @@ def test_every_route_of_the_api_is_described(portal: Portal, anyone: Browser) ->
     }
     told = {(path, method) for path, methods in described["paths"].items() for method in methods}
     assert routes == {(path, method) for path, method in told if path.startswith("/api/")}
-
-
-def test_health_says_that_it_lives_and_readiness_names_each_part(
-    folder: Path, anyone: Browser
-) -> None:
-    assert anyone.get("/healthz").json == {"status": "ok"}
-    ready = anyone.get("/readyz").json
-    assert ready
-    assert ready["parts"] == {"tickets": "ok", "index": "ok, generation 000001"}
-    shutil.rmtree(folder / "data" / "index")
-    bare = build(settings_of(folder)).browser().get("/readyz")
-    assert bare.status_code == 200
-    assert bare.json
-    assert bare.json["parts"]["index"] == "unavailable"

@@ -1,0 +1,108 @@
+"""Commands for a whole installation: ``kb init``, ``backup``, ``restore`` and ``doctor``."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import click
+
+from kb.operations import backup as backups
+from kb.operations import doctor as diagnoses
+from kb.operations import starter
+from kb.settings import SETTINGS, environment_values, load_settings
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+def init(folder: Path) -> None:
+    """Write a small help centre into FOLDER to start from."""
+    files = starter.write_site(folder)
+    for file in files:
+        click.echo(f"Wrote {file}")
+    click.echo(
+        f"\nPublish and serve it:\n\n"
+        f"    export KB_CONTENT={folder.resolve()}\n"
+        f"    kb index\n"
+        f"    kb serve"
+    )
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--data", help="The data folder (KB_DATA).")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def backup(file: Path, data: str | None, *, as_json: bool) -> None:
+    """Back up tickets, accounts, attachments, pictures and settings to FILE while the portal runs.
+
+    The index is not part of it: `kb index` makes it again. Secrets go in only if
+    KB_BACKUP_PASSPHRASE is set.
+    """
+    settings = load_settings(data=data)
+    texts = environment_values()
+    secret_names = {setting.name for setting in SETTINGS if setting.secret}
+    report = backups.write_backup(
+        settings.data,
+        file,
+        settings={name: text for name, text in texts.items() if name not in secret_names},
+        secrets={name: text for name, text in texts.items() if name in secret_names},
+        passphrase=settings.backup_passphrase,
+        now=dt.datetime.now(dt.UTC),
+    )
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+        return
+    click.echo(f"Wrote and verified {report.file}: {report.members} files, {report.size:,} bytes.")
+    if not report.secrets:
+        click.echo("It holds no secrets: KB_BACKUP_PASSPHRASE is not set.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="An empty folder.")
+@click.option("--without-secrets", is_flag=True, help="Leave the encrypted secrets out.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> None:
+    """Restore a backup FILE into an empty data folder.
+
+    New tickets get numbers beyond any that may have been given since the backup was taken.
+    """
+    report = backups.restore_backup(
+        file,
+        data,
+        passphrase=load_settings().backup_passphrase,
+        with_secrets=not without_secrets,
+        now=dt.datetime.now(dt.UTC),
+    )
+    if as_json:
+        click.echo(json.dumps(report.as_json()))
+        return
+    click.echo(f"Restored the backup of {report.created:%Y-%m-%d %H:%M} UTC into {data}.")
+    click.echo(f"Next: `kb index --full --data {data}`, then `kb serve --data {data}`.")
+
+
+@click.command()
+@click.option("--data", help="The data folder (KB_DATA).")
+@click.option("--production", is_flag=True, help="Check what must not be so on the internet, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: bool) -> None:
+    """Say what is wrong with the installation, since when, and what to do.
+
+    The exit code is 1 if something is wrong.
+    """
+    now = dt.datetime.now(dt.UTC)
+    problems = diagnoses.diagnose(
+        diagnoses.examine(load_settings(data=data), now), production=production
+    )
+    if as_json:
+        click.echo(json.dumps([problem.as_json() for problem in problems], indent=2))
+    elif not problems:
+        click.echo("No problems found.")
+    else:
+        for problem in problems:
+            since = f" (since {problem.since:%Y-%m-%d %H:%M} UTC)" if problem.since else ""
+            click.echo(f"{problem.impact.upper()} {problem.check}: {problem.message}{since}")
+            click.echo(f"    {problem.remedy}")
+    ctx.exit(1 if problems else 0)

@@ -1,0 +1,244 @@
+"""``kb doctor``: what is wrong with an installation, since when, and what to do about it.
+
+``examine`` looks (files, database, index) and ``diagnose`` judges: one function a concern, each
+over the facts alone, so that every verdict can be tested without breaking a machine. A problem that
+keeps one fact from being read is itself a finding and never ends the examination.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from kb.database import (
+    DATABASE_FILE,
+    Database,
+    database_exists,
+    is_up_to_date,
+    open_database,
+)
+from kb.errors import KbError
+from kb.notifications.outbox import LATE_AFTER, Outbox
+from kb.operations import heartbeats
+from kb.search.generations.generation import Generations
+from kb.settings import Settings
+from kb.sla import policy_file
+
+#: Below this share of the disk, or this many bytes, a publish may not fit.
+_LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 500_000_000
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+class Impact(StrEnum):
+    """Whether the product fails, may fail soon, or is open to attack."""
+
+    BROKEN = "broken"
+    AT_RISK = "at-risk"
+    UNSAFE = "unsafe"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A finding: a stable ``check`` name, a sentence, what to do, and since when if known."""
+
+    check: str
+    impact: Impact
+    message: str
+    remedy: str
+    since: dt.datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {**asdict(self), "since": self.since.isoformat() if self.since else None}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an examination found. None: it does not exist, or could not be read."""
+
+    settings: Settings
+    now: dt.datetime
+    errors: dict[str, str] = field(default_factory=dict)  # part -> sentence
+    generation: str | None = None
+    needs_migration: bool = False
+    worker_beat: dt.datetime | None = None
+    oldest_message: dt.datetime | None = None
+    failed_messages: int = 0
+    free_bytes: int | None = None
+    free_share: float | None = None
+    open_paths: tuple[Path, ...] = ()  # readable by others than their owner
+
+
+def examine(settings: Settings, now: dt.datetime) -> Facts:
+    """Look at the installation; opens what it can and changes nothing."""
+    errors: dict[str, str] = {}
+    values: dict[str, Any] = {}
+
+    @contextlib.contextmanager
+    def part(name: str) -> Iterator[None]:
+        try:
+            yield
+        except (KbError, OSError) as error:
+            errors[name] = error.sentence if isinstance(error, KbError) else str(error)
+
+    with part("policies"):
+        policy_file.load_policy(settings.policies_file)
+    with part("index"):
+        generation = Generations(settings.data).current()
+        values["generation"] = generation.name if generation else None
+    with part("disk"):
+        usage = shutil.disk_usage(settings.data)
+        values |= {"free_bytes": usage.free, "free_share": usage.free / usage.total}
+    with part("files"):
+        values["open_paths"] = tuple(_open_paths(settings.data))
+    with part("database"):
+        exists = database_exists(settings.data)
+        values["needs_migration"] = exists and not is_up_to_date(settings.data)
+        if exists and not values["needs_migration"]:
+            with contextlib.closing(open_database(settings.data)) as database:
+                values |= _database_facts(database, now)
+    return Facts(settings=settings, now=now, errors=errors, **values)
+
+
+def diagnose(facts: Facts, *, production: bool) -> tuple[Problem, ...]:
+    """All problems, the worst first. ``production`` adds what must not be so on the internet."""
+    problems = [
+        *_broken_parts(facts),
+        *_migration(facts),
+        *_index(facts),
+        *_worker(facts),
+        *_outbox(facts),
+        *_disk(facts),
+    ]
+    if production:
+        problems += [*_exposure(facts), *_files(facts)]
+    order = list(Impact)
+    return tuple(sorted(problems, key=lambda problem: order.index(problem.impact)))
+
+
+# --- looking
+
+
+def _database_facts(database: Database, now: dt.datetime) -> dict[str, Any]:
+    outbox = Outbox(database)
+    return {
+        "worker_beat": heartbeats.last_beat(database, heartbeats.WORKER),
+        "oldest_message": outbox.oldest_due(now),
+        "failed_messages": len(outbox.failures()),
+    }
+
+
+def _open_paths(data: Path) -> Iterator[Path]:
+    for path in (data, data / DATABASE_FILE, data / "secret.key", data / "attachments"):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
+            yield path
+
+
+# --- judging
+
+
+def _broken_parts(facts: Facts) -> Iterator[Problem]:
+    remedies = {
+        "policies": "Correct the policy file; `kb sla check` names every mistake with its line.",
+        "index": "Publish again with `kb index --full`.",
+        "database": "Stop the portal and restore the last backup with `kb restore`.",
+        "disk": "Check that the data folder exists and is readable.",
+        "files": "Check that the data folder exists and is readable.",
+    }
+    for name, sentence in facts.errors.items():
+        yield Problem(name, Impact.BROKEN, sentence, remedies[name])
+
+
+def _migration(facts: Facts) -> Iterator[Problem]:
+    if facts.needs_migration:
+        message = "The database was written by an earlier version and has not been migrated."
+        remedy = "Back up with `kb backup`, then start `kb serve`, which migrates it."
+        yield Problem("migration", Impact.AT_RISK, message, remedy)
+
+
+def _index(facts: Facts) -> Iterator[Problem]:
+    if facts.generation is None and "index" not in facts.errors:
+        yield Problem(
+            "index",
+            Impact.BROKEN,
+            "Nothing is published, so search finds nothing.",
+            "Run `kb index`.",
+        )
+
+
+def _worker(facts: Facts) -> Iterator[Problem]:
+    remedy = "Start `kb worker`, or let `kb serve` run it."
+    if facts.worker_beat is None:
+        if "database" not in facts.errors and not facts.needs_migration:
+            message = "No worker has ever run: no mail is sent and no SLA target is watched."
+            yield Problem("worker", Impact.BROKEN, message, remedy)
+    elif facts.now - facts.worker_beat > heartbeats.DEAD_AFTER:
+        message = "The worker has stopped: no mail is sent and no SLA target is watched."
+        yield Problem("worker", Impact.BROKEN, message, remedy, facts.worker_beat)
+
+
+def _outbox(facts: Facts) -> Iterator[Problem]:
+    if facts.oldest_message and facts.now - facts.oldest_message > LATE_AFTER:
+        remedy = (
+            "Set KB_SMTP_HOST."
+            if not facts.settings.smtp_host
+            else "See `kb worker --failures` and the log of the worker."
+        )
+        message = "Messages wait in the outbox."
+        yield Problem("outbox", Impact.BROKEN, message, remedy, facts.oldest_message)
+    if facts.failed_messages:
+        yield Problem(
+            "undelivered",
+            Impact.AT_RISK,
+            f"{facts.failed_messages} messages could not be delivered.",
+            "See `kb worker --failures`.",
+        )
+
+
+def _disk(facts: Facts) -> Iterator[Problem]:
+    free, share = facts.free_bytes, facts.free_share
+    if free is None or share is None:
+        return
+    if free < _LEAST_FREE_BYTES or share < _LEAST_FREE_SHARE:
+        yield Problem(
+            "disk",
+            Impact.AT_RISK,
+            f"The disk of the data folder has {free / 1e6:,.0f} MB left ({share:.0%}).",
+            "Free some space; a full disk refuses new tickets.",
+        )
+
+
+def _exposure(facts: Facts) -> Iterator[Problem]:
+    settings = facts.settings
+    https = settings.base_url.startswith("https://")
+    public = urlsplit(settings.base_url).hostname not in _LOOPBACK
+
+    if settings.demo:
+        message = "Demo mode is on: the sign-in page shows the passwords of staff accounts."
+        yield Problem("demo-mode", Impact.UNSAFE, message, "Start `kb serve` without --demo.")
+    if public and not https:
+        message = f"The portal is public at {settings.base_url}, without TLS."
+        remedy = "Put it behind a proxy with TLS, and set KB_BASE_URL to the https address."
+        yield Problem("tls", Impact.UNSAFE, message, remedy)
+    if https and not settings.secure_cookies:
+        message = "Sign-in cookies may travel unencrypted."
+        yield Problem("cookies", Impact.UNSAFE, message, "Set KB_SECURE_COOKIES=yes.")
+    if not public:
+        message = f"KB_BASE_URL is {settings.base_url}: links in mails lead to this machine only."
+        yield Problem("base-url", Impact.BROKEN, message, "Set KB_BASE_URL to the public address.")
+    if not settings.smtp_host:
+        message = "KB_SMTP_HOST is not set: no mail is sent."
+        yield Problem("smtp", Impact.BROKEN, message, "Set KB_SMTP_HOST and its companions.")
+
+
+def _files(facts: Facts) -> Iterator[Problem]:
+    for path in facts.open_paths:
+        message = f"{path} can be read by other users of this machine."
+        yield Problem("permissions", Impact.UNSAFE, message, f"Run `chmod go= {path}`.")

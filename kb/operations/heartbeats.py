@@ -1,0 +1,30 @@
+"""Heartbeats: which long-running program was alive when, read by ``/readyz`` and ``kb doctor``."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import select
+
+from kb.database import Database
+from kb.database.statements import upsert
+from kb.operations.tables import HEARTBEATS
+
+WORKER, PORTAL = "worker", "portal"
+#: How often a program writes its heartbeat, and after how long it counts as dead.
+INTERVAL, DEAD_AFTER = dt.timedelta(seconds=30), dt.timedelta(minutes=3)
+
+
+def beat(database: Database, name: str, now: dt.datetime) -> None:
+    """Say that ``name`` is alive. Raises Unavailable."""
+    with database.write() as connection:
+        row = {"name": name, "at": now}
+        upsert(connection, HEARTBEATS, [row], keys=("name",), update=("at",))
+
+
+def last_beat(database: Database, name: str) -> dt.datetime | None:
+    """When ``name`` was last alive; None if it never was."""
+    with database.read() as connection:
+        query = select(HEARTBEATS.c.at).where(HEARTBEATS.c.name == name)
+        at: dt.datetime | None = connection.execute(query).scalar()
+    return at

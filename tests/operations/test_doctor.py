@@ -1,0 +1,119 @@
+"""The doctor names what is wrong and what to do, and finds nothing on a sound installation."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kb.operations import doctor, heartbeats
+from kb.operations.cli import doctor as command
+from kb.settings import Settings, load_settings
+from tests.world import World
+
+NOW = dt.datetime(2026, 11, 29, 12, tzinfo=dt.UTC)
+ROOT = Path(__file__).parents[2]
+
+
+def settings(data: Path, **more: str) -> Settings:
+    values = {"data": str(data), "content": str(ROOT / "content"), **more}
+    return load_settings({}, **values)
+
+
+def sound(data: Path, **more: object) -> doctor.Facts:
+    public = settings(
+        data,
+        base_url="https://help.example.com",
+        secure_cookies="yes",
+        smtp_host="mail.example.com",
+    )
+    values: dict[str, object] = {
+        "settings": public,
+        "now": NOW,
+        "generation": "000001",
+        "worker_beat": NOW,
+        "free_bytes": 10**11,
+        "free_share": 0.5,
+        **more,
+    }
+    return doctor.Facts(**values)  # type: ignore[arg-type]
+
+
+def checks(facts: doctor.Facts, *, production: bool = True) -> list[str]:
+    return [problem.check for problem in doctor.diagnose(facts, production=production)]
+
+
+def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
+    assert checks(sound(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("check", "more"),
+    [
+        ("index", {"generation": None}),
+        ("worker", {"worker_beat": None}),
+        ("worker", {"worker_beat": NOW - dt.timedelta(minutes=4)}),
+        ("outbox", {"oldest_message": NOW - dt.timedelta(minutes=16)}),
+        ("undelivered", {"failed_messages": 1}),
+        ("disk", {"free_bytes": 10**6}),
+        ("disk", {"free_share": 0.01}),
+        ("migration", {"needs_migration": True}),
+        ("permissions", {"open_paths": (Path("secret.key"),)}),
+        ("policies", {"errors": {"policies": "policies.toml:7: unknown level"}}),
+    ],
+)
+def test_each_fault_is_named(tmp_path: Path, check: str, more: dict[str, object]) -> None:
+    assert checks(sound(tmp_path, **more)) == [check]
+
+
+@pytest.mark.parametrize(
+    ("check", "more"),
+    [
+        ("demo-mode", {"demo": "yes"}),
+        ("tls", {"base_url": "http://help.example.com"}),
+        ("cookies", {"secure_cookies": "no"}),
+        ("base-url", {"base_url": "http://127.0.0.1:8000", "secure_cookies": "no"}),
+        ("smtp", {"smtp_host": ""}),
+    ],
+)
+def test_what_must_not_be_so_on_the_internet_is_named_for_production_only(
+    tmp_path: Path, check: str, more: dict[str, str]
+) -> None:
+    values = {
+        "base_url": "https://help.example.com",
+        "secure_cookies": "yes",
+        "smtp_host": "mail.example.com",
+        **more,
+    }
+    facts = sound(tmp_path, settings=settings(tmp_path, **values))
+    assert checks(facts) == [check]
+    assert checks(facts, production=False) == []
+
+
+def test_an_examination_reads_a_real_folder_and_changes_nothing(world: World) -> None:
+    heartbeats.beat(world.database, heartbeats.WORKER, NOW)
+    (world.data / "secret.key").write_text("k" * 48)
+    (world.data / "secret.key").chmod(0o644)
+
+    facts = doctor.examine(settings(world.data), NOW)
+    assert facts.errors == {}
+    assert facts.worker_beat == NOW
+    assert facts.generation is None
+    assert world.data / "secret.key" in facts.open_paths
+
+
+def test_a_broken_part_never_ends_the_examination(world: World) -> None:
+    (world.data / "tickets.db").write_bytes(b"no database at all" * 100)
+    facts = doctor.examine(settings(world.data), NOW)
+    assert set(facts.errors) == {"database"}
+
+
+def test_the_command_exits_with_one_and_prints_what_it_found(world: World) -> None:
+    result = CliRunner().invoke(command, ["--data", str(world.data), "--json"])
+    assert result.exit_code == 1
+    problems = {problem["check"]: problem for problem in json.loads(result.stdout)}
+    assert {"index", "worker"} <= set(problems)
+    assert problems["worker"]["remedy"]

@@ -207,7 +207,8 @@ SETTINGS: tuple[Setting, ...] = (
         "30",
         _integer(1, 10000),
         "a whole number from 1 to 10000",
-        "The number of tickets and comments that one person may send per hour.",
+        "The number of tickets, comments and other actions on tickets that one requester may send "
+        "per hour.",
     ),
     Setting(
         "attachment_megabytes",

@@ -11,10 +11,18 @@ import secrets
 from collections.abc import Callable, Sequence
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Conflict, Invalid, KbError, TooLarge, Unavailable
+from kb.errors import Conflict, Invalid, KbError, TooLarge, TooMany, Unavailable
 from kb.people.person import Person
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit
@@ -31,7 +39,7 @@ from webapp.customer.help_centre import page_number
 from webapp.customer.ticket_form import uploads
 from webapp.customer.tickets import fragment
 from webapp.formatting import AT_RISK
-from webapp.problems import wants_json
+from webapp.problems import of_kb_error, public_sentence, wants_json
 
 blueprint = Blueprint("desk", __name__, url_prefix="/desk")
 PER_PAGE = 25
@@ -218,6 +226,23 @@ def do(
             raise
         return page(number, sentence=error.sentence, typed=typed, typing=typing), error.status
     return redirect(url_for("desk.show", number=number), 303)
+
+
+@blueprint.errorhandler(TooMany)
+def too_many(error: TooMany) -> Response:
+    """The ticket's page again, with what was typed: a limit is checked before the view runs."""
+    arguments = request.view_args or {}
+    number = arguments.get("number")
+    if number is None or wants_json():
+        return of_kb_error(error)
+    typing = arguments.get("form_name") or (request.endpoint or "").rpartition(".")[2]
+    typed = request.form.get("body", "")
+    response = make_response(
+        page(number, sentence=public_sentence(error), typed=typed, typing=typing), error.status
+    )
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 @blueprint.post("/<number>/replies")

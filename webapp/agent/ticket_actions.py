@@ -13,13 +13,15 @@ from flask import Blueprint, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
+from kb.errors import TooMany
 from kb.people.person import Person
 from kb.tickets.lifecycle import Side
-from webapp.agent.desk import do
+from webapp.agent.desk import do, too_many
 from webapp.context import centre, now
 from webapp.customer.action_forms import command_of, form_rule
 
 blueprint = Blueprint("handling", __name__, url_prefix="/desk")
+blueprint.register_error_handler(TooMany, too_many)
 
 
 def _merge(number: str, person: Person, form: MultiDict[str, str]) -> None:

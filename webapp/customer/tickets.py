@@ -78,6 +78,16 @@ EXPIRED_FORM = (
     "The form was open for too long, or cookies are off. Your text is still here. Check it and "
     "send it again."
 )
+#: Endpoints of verbs -> the form that they belong to; "" for the route that takes them all.
+_VERB_FORMS = {
+    "tickets.comment": "comment",
+    "tickets.solve": "solve",
+    "tickets.cancel": "cancel",
+    "tickets.reopen": "reopen",
+    "tickets.respond": "",
+}
+#: Forms whose text field is not called ``body``.
+_TEXT_FIELDS = {"reopen": "reason", "copies": "copy_to"}
 EXPIRED_SESSION = "Your session has ended. Sign in again, or open your private link."
 
 
@@ -186,6 +196,8 @@ def _filed(checked: Filing) -> Response | BaseResponse:
 @blueprint.errorhandler(KbError)
 def form_again(error: KbError) -> Response:
     """A refused form comes back with everything typed and a sentence at each field at fault."""
+    if isinstance(error, TooMany) and request.endpoint in _VERB_FORMS and not wants_json():
+        return _too_many(error)
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
         return of_kb_error(error)
     fields = error.fields if isinstance(error, Invalid) else {}
@@ -195,6 +207,31 @@ def form_again(error: KbError) -> Response:
     if isinstance(error, Conflict) and error.field == "key":
         sentence = FILED_BEFORE
     return make_response(form_page(form, sentence=sentence, errors=fields), error.status)
+
+
+def _too_many(error: TooMany) -> Response:
+    """The ticket's page again: the limit is told at the button, and what was typed is in its form.
+
+    A limit is checked before the view runs, so that the view cannot do this itself.
+    """
+    arguments = request.view_args or {}
+    number = arguments.get("number", "")
+    viewer = viewer_of(number)
+    if viewer is None:
+        return of_kb_error(error)
+    form_name = arguments.get("form_name") or _VERB_FORMS[request.endpoint or ""]
+    page = _page(
+        number, viewer, sentence=public_sentence(error), typed=_typed(form_name), typing=form_name
+    )
+    response = make_response(page, error.status)
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _typed(form_name: str) -> str:
+    """What was typed into the one text field of a form."""
+    return request.form.get(_TEXT_FIELDS.get(form_name, "body"), "")
 
 
 @blueprint.errorhandler(CSRFError)
@@ -268,7 +305,10 @@ def viewer_of(number: str) -> Person | None:
     return person()
 
 
-def _page(number: str, viewer: Person, *, sentence: str = "", typed: str = "") -> str:
+def _page(
+    number: str, viewer: Person, *, sentence: str = "", typed: str = "", typing: str = ""
+) -> str:
+    """``typing`` names the form that ``sentence`` is about and that ``typed`` goes back into."""
     ticket = centre().desk.ticket(number, viewer, now=now())
     return render_template(
         "customer/ticket.html",
@@ -279,6 +319,7 @@ def _page(number: str, viewer: Person, *, sentence: str = "", typed: str = "") -
         key=secrets.token_urlsafe(18),
         sentence=sentence,
         typed=typed,
+        typing=typing,
     )
 
 
@@ -287,10 +328,9 @@ def _link(number: str) -> str:
     return settings().base_url + url_for("tickets.show", number=number, key=secret)
 
 
-def _act(
-    number: str, command: Command, *, typed: str = "", key: str = ""
-) -> BaseResponse | tuple[str, int]:
+def _act(number: str, command: Command, form_name: str) -> BaseResponse | tuple[str, int]:
     """One action by the viewer; a refusal shows the page again with the typed text."""
+    key = request.form.get("key", "")
     viewer = viewer_of(number)
     if viewer is None:
         if number in receipts():
@@ -301,39 +341,36 @@ def _act(
     except _RETRIABLE as error:
         if wants_json():
             raise
-        return _page(number, viewer, sentence=public_sentence(error), typed=typed), error.status
+        sentence, typed = public_sentence(error), _typed(form_name)
+        return _page(number, viewer, sentence=sentence, typed=typed, typing=form_name), error.status
     return redirect(url_for("tickets.show", number=number), 303)
 
 
 @blueprint.post("/tickets/<number>/comments")
 def comment(number: str) -> BaseResponse | tuple[str, int]:
-    body, key = request.form.get("body", ""), request.form.get("key", "")
-    return _act(number, actions.comment(body, uploads(request)), typed=body, key=key)
+    command = actions.comment(request.form.get("body", ""), uploads(request))
+    return _act(number, command, "comment")
 
 
 @blueprint.post("/tickets/<number>/solve")
 def solve(number: str) -> BaseResponse | tuple[str, int]:
-    return _act(number, actions.solve(), key=request.form.get("key", ""))
+    return _act(number, actions.solve(), "solve")
 
 
 @blueprint.post("/tickets/<number>/cancel")
 def cancel(number: str) -> BaseResponse | tuple[str, int]:
-    return _act(number, actions.cancel(), key=request.form.get("key", ""))
+    return _act(number, actions.cancel(), "cancel")
 
 
 @blueprint.post("/tickets/<number>/reopen")
 def reopen(number: str) -> BaseResponse | tuple[str, int]:
-    reason, key = request.form.get("reason", ""), request.form.get("key", "")
-    return _act(number, actions.reopen(reason), typed=reason, key=key)
+    return _act(number, actions.reopen(request.form.get("reason", "")), "reopen")
 
 
 @blueprint.post(f"/tickets/<number>/{form_rule(Side.OWNER)}")
 def respond(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
     """The requester's other actions; ``form_name`` is that of its row."""
-    command = command_of(form_name, request.form)
-    return _act(
-        number, command, typed=request.form.get("body", ""), key=request.form.get("key", "")
-    )
+    return _act(number, command_of(form_name, request.form), form_name)
 
 
 @blueprint.get("/tickets/<number>/live")

@@ -98,6 +98,8 @@ class RateLimits:
             ),
             "ticket": (RateLimitItemPerHour(share(settings.tickets_per_hour), 1),),
             "vote": (RateLimitItemPerHour(share(120), 1),),
+            # Far more than an agent does by hand: it bounds the mails of a stolen session.
+            "desk": (RateLimitItemPerHour(share(600), 1),),
             # Failures are limited by the accounts; this bounds the work of checking passwords.
             "sign-in": (RateLimitItemPerMinute(share(100), 15),),
         }

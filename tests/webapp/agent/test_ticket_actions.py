@@ -16,6 +16,7 @@ from kb.tickets.lifecycle import VERBS, Side, Status
 from tests.webapp.world import (
     Browser,
     Portal,
+    build,
     data_values,
     guest,
     number_of,
@@ -355,3 +356,15 @@ def test_the_page_offers_the_forms_of_the_verbs_that_the_status_allows(
         for row in VERBS.values()
         if row.form and Side.STAFF in row.sides and Status(status) in row.transitions
     } - {"reply", "link", "note"}
+
+
+def test_an_agents_verbs_have_a_rate_and_what_was_typed_comes_back(folder: Path) -> None:
+    portal = build(settings_of(folder, workers="60"))  # one process has a sixtieth of the limit
+    number = number_of(portal.browser("alice").post("/tickets", ticket()))
+    bob = portal.browser("bob")
+    for path in 5 * ["assign", "watch"]:
+        assert bob.post(f"/desk/{number}/{path}", {"agent": "bob@example.com"}).status_code == 303
+    refused = bob.post(f"/desk/{number}/notes", {"body": "A long note"})
+    assert refused.status_code == 429
+    assert ">A long note</textarea>" in refused.get_data(as_text=True)
+    assert int(refused.headers["Retry-After"]) > 0

@@ -541,3 +541,37 @@ def test_who_gets_copies_is_changed_by_either_side(
     assert bob.post(f"/desk/{number}/copies", {"copy_to": "b@example.org"}).status_code == 303
     assert "a@example.org" not in alice.page(f"/tickets/{number}")
     assert charlie.post(f"/tickets/{number}/copies", {"copy_to": ""}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "typed"),
+    [
+        ("solve", {}, ""),
+        ("cancel", {}, ""),
+        ("comments", {"body": "A long comment"}, ">A long comment</textarea>"),
+        ("copies", {"copy_to": "new@example.com"}, 'value="new@example.com"'),
+        ("escalate", {"body": "A long complaint"}, ">A long complaint</textarea>"),
+    ],
+)
+def test_every_verb_that_mails_has_a_rate_and_what_was_typed_comes_back(
+    folder: Path, path: str, fields: dict[str, str], typed: str
+) -> None:
+    alice = build(settings_of(folder, tickets_per_hour="3")).browser("alice")
+    number = number_of(alice.post("/tickets", ticket()))
+    for _ in range(2):
+        alice.post(f"/tickets/{number}/comments", {"body": "More."})
+    refused = alice.post(f"/tickets/{number}/{path}", fields)
+    page = refused.get_data(as_text=True)
+    assert refused.status_code == 429
+    assert int(refused.headers["Retry-After"]) > 0
+    assert page.count('role="alert"') == 1
+    assert typed in page
+    assert data_values(alice.page(f"/tickets/{number}"), "status")[0] == "open"
+
+
+def test_a_form_that_is_gone_when_it_is_sent_loses_no_text(alice: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    alice.post(f"/tickets/{number}/solve")
+    page = alice.post(f"/tickets/{number}/comments", {"body": "Still broken"})
+    assert page.status_code == 409
+    assert ">Still broken</textarea>" in page.get_data(as_text=True)

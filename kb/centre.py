@@ -81,7 +81,9 @@ class HelpCentre:
             versions=versions,
             watch=PolicyWatch(settings.policies_file, policy),
             catalogue=products,
-            accounts=Accounts(database, session_hours=settings.session_hours),
+            accounts=Accounts(
+                database, session_hours=settings.session_hours, demo=settings.allows_demo
+            ),
             desk=_desk(settings, database, policy, versions, products),
             deflection=Deflection(database),
             query_log=QueryLog(database),

@@ -9,6 +9,7 @@ files beside the articles.
 from __future__ import annotations
 
 import base64
+import ipaddress
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -54,6 +55,10 @@ def _yes_no(text: str) -> bool:
     return {"yes": True, "no": False}[text.lower()]
 
 
+def _optional_yes_no(text: str) -> bool | None:
+    return _yes_no(text) if text else None
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
@@ -97,6 +102,10 @@ def _secret_key(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError(text)
     return text
+
+
+def _secret_keys(text: str) -> tuple[str, ...]:
+    return tuple(_secret_key(key) for key in text.split())
 
 
 def _mail_address(text: str) -> str:
@@ -167,11 +176,19 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
+        "secret_key_fallbacks",
+        "",
+        _secret_keys,
+        "keys of at least 32 characters, separated by spaces",
+        "Earlier signing keys. They are still accepted, so that a new key signs nobody out.",
+        secret=True,
+    ),
+    Setting(
         "secure_cookies",
-        "no",
-        _yes_no,
-        _YES_NO,
-        "Sends cookies over HTTPS only. Set it to yes when the portal is served over HTTPS.",
+        "",
+        _optional_yes_no,
+        "yes, no, or empty for yes when `KB_BASE_URL` begins with https",
+        "Sends cookies over HTTPS only. A portal with an https address requires it.",
     ),
     Setting(
         "trusted_proxies",
@@ -370,7 +387,7 @@ SETTINGS: tuple[Setting, ...] = (
         "no",
         _yes_no,
         _YES_NO,
-        "Creates demo accounts and shows them on the sign-in page. Never use it on a real portal.",
+        "Creates demo accounts and shows them on the sign-in page. Works on this machine only.",
     ),
 )
 _BY_NAME: Mapping[str, Setting] = MappingProxyType({setting.name: setting for setting in SETTINGS})
@@ -390,6 +407,7 @@ class Settings:
     port: int
     workers: int
     secret_key: str
+    secret_key_fallbacks: tuple[str, ...]
     secure_cookies: bool
     trusted_proxies: int
     embed_origins: tuple[str, ...]
@@ -424,6 +442,20 @@ class Settings:
     def policies_file(self) -> Path:
         return Path(self.policies) if self.policies else self.content / "policies.toml"
 
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https:")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the portal's address is one of this machine only."""
+        return not self.is_https and is_loopback(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def allows_demo(self) -> bool:
+        """Whether demo people, whose passwords are public, may sign in."""
+        return self.demo and self.is_local
+
 
 def load_settings(
     environment: Mapping[str, str] | None = None, **overrides: str | None
@@ -437,7 +469,22 @@ def load_settings(
     texts["content"] = _default_content(texts["content"])
     texts |= _from_environment(os.environ if environment is None else environment)
     texts |= {name: text for name, text in overrides.items() if text is not None}
-    return Settings(**{name: _convert(_BY_NAME[name], text) for name, text in texts.items()})
+    values = {name: _convert(_BY_NAME[name], text) for name, text in texts.items()}
+    if values["secure_cookies"] is None:
+        values["secure_cookies"] = values["base_url"].startswith("https:")
+    return Settings(**values)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the host.
+
+    >>> is_loopback("localhost"), is_loopback("127.0.0.2"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _default_content(folder: str) -> str:

@@ -58,6 +58,7 @@ def test_a_value_is_converted(name: str, text: str, value: Any) -> None:
         ("KB_EMBED_ORIGINS", "https://www.example.com/page"),
         ("KB_EMBED_ORIGINS", "https://WWW.example.com"),
         ("KB_SECRET_KEY", "short"),
+        ("KB_SECRET_KEY_FALLBACKS", "k" * 40 + " short"),
         ("KB_MAIL_FROM", "nobody"),
         ("KB_WEBHOOK_SECRET", "QUFB" * 8),
         ("KB_WEBHOOK_SECRET", "whsec_QUFB"),
@@ -83,6 +84,36 @@ def test_a_secret_is_read_from_a_file_and_never_printed(
     with pytest.raises(Misconfigured) as refused:
         load_settings({"KB_SECRET_KEY": "secret but short"})
     assert "secret but short" not in refused.value.sentence
+
+
+@pytest.mark.parametrize(
+    ("given", "secure"),
+    [
+        ({}, False),
+        ({"KB_BASE_URL": "https://help.example.com"}, True),
+        ({"KB_BASE_URL": "https://help.example.com", "KB_SECURE_COOKIES": "no"}, False),
+        ({"KB_SECURE_COOKIES": "yes"}, True),
+    ],
+)
+def test_cookies_are_secure_by_default_when_the_portal_is(
+    given: dict[str, str], secure: bool
+) -> None:
+    assert load_settings(given).secure_cookies is secure
+
+
+@pytest.mark.parametrize(
+    ("base_url", "allowed"),
+    [
+        ("http://localhost:8000", True),
+        ("http://[::1]:8000", True),
+        ("https://localhost", False),
+        ("http://help.example.com", False),
+        ("http://192.168.0.7:8000", False),
+    ],
+)
+def test_demo_people_are_for_this_machine_only(base_url: str, allowed: bool) -> None:
+    assert load_settings({"KB_BASE_URL": base_url, "KB_DEMO": "yes"}).allows_demo is allowed
+    assert not load_settings({"KB_BASE_URL": base_url}).allows_demo
 
 
 def test_an_override_wins_and_none_overrides_nothing() -> None:

@@ -62,7 +62,7 @@ def build(data: Path) -> World:
     # Waiting long for a turn on a busy machine is no defect of the code under test.
     database = open_file(data / DATABASE_FILE, deadline=60)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    accounts = Accounts(database, session_hours=12, hasher=hasher)
+    accounts = Accounts(database, session_hours=12, demo=True, hasher=hasher)
     add_demo_accounts(accounts, FRIDAY)
     with contextlib.suppress(Conflict):  # two processes of a test may build at once
         accounts.add(

@@ -29,6 +29,7 @@ from kb.people.demo import DemoSignIn, add_demo_accounts
 from kb.settings import Settings, load_settings
 from webapp.context import utc_now
 from webapp.security.guard import kept_key
+from webapp.security.start_checks import check_start
 
 WORKER_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job
 THREADS = 4  # concurrent requests in each server process
@@ -62,6 +63,7 @@ def serve(
     chosen = "yes" if demo else None
     settings = load_settings(host=host, port=port, workers=workers, data=data, demo=chosen)
     settings = replace(settings, base_url=_address(settings))
+    check_start(settings)
     check_port(settings.host, settings.port)
     sign_ins = prepare(settings)
     _hand_over(settings)

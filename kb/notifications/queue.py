@@ -16,6 +16,9 @@ from sqlalchemy import Connection
 from kb.database.statements import upsert
 from kb.notifications.tables import NOTICES
 
+#: RFC 2606, section 2: the domain of addresses that nobody has, to which no notice is sent.
+NO_DOMAIN = "removed.invalid"
+
 
 @dataclass(frozen=True, slots=True)
 class NewNotice:
@@ -57,6 +60,7 @@ def notice_rows(
             "due_at": notice.due or now,
         }
         for notice in notices
+        if not notice.recipient.endswith(f"@{NO_DOMAIN}")
     ]
 
 

@@ -2,7 +2,8 @@
 
 An unknown address and a wrong password get the same answer after the same work, and guessing is
 limited by account and by network. Single-use links are in ``account_links``, contacts of an
-organisation in ``contacts``, and what a person may do to a ticket in ``kb.tickets.permissions``.
+organisation in ``contacts``, what only the operator changes in ``administration``, and what a
+person may do to a ticket in ``kb.tickets.permissions``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from argon2 import PasswordHasher
 from kb.database import Database
 from kb.errors import Conflict, Forbidden, Invalid, NotFound
 from kb.people.account_links import AccountLinks
+from kb.people.administration import Administration
 from kb.people.contacts import Contacts
 from kb.people.credentials import (
     INVALID_PASSWORD,
@@ -29,6 +31,7 @@ from kb.people.person import (
     Person,
     Role,
     account_key,
+    default_audience,
     email_address,
     invalid_email,
     is_valid_name,
@@ -44,15 +47,24 @@ _CLIENT_LENGTH = 200  # characters
 
 
 class Accounts:
-    """Accounts and their sessions. Safe for many threads."""
+    """Accounts and their sessions. Safe for many threads. Only with ``demo`` do demo people, whose
+    passwords are public, sign in.
+    """
 
     def __init__(
-        self, database: Database, *, session_hours: int = 12, hasher: PasswordHasher | None = None
+        self,
+        database: Database,
+        *,
+        session_hours: int = 12,
+        demo: bool = False,
+        hasher: PasswordHasher | None = None,
     ) -> None:
         self._people = PeopleStore(database)
         self._sessions = SessionStore(database)
         self._passwords = Passwords(hasher)
+        self._demo = demo
         self._lifetime = dt.timedelta(hours=session_hours)
+        self.administration = Administration(database)
         self.contacts = Contacts(database)
         self.links = AccountLinks(database, self._passwords)
 
@@ -73,6 +85,7 @@ class Accounts:
             account=account,
             network=digest(client_network(address)),
             limit=SIGN_IN_LIMIT,
+            demo=self._demo,
             now=now,
         )
         person_id, password_hash = credentials or (0, self._passwords.dummy_hash)
@@ -99,7 +112,7 @@ class Accounts:
         Raises Forbidden when there is no active account for it: signing in never creates one.
         """
         person = self.by_email(email)
-        if person is None:
+        if person is None or (person.demo and not self._demo):
             raise Forbidden("No account exists for the address that you signed in with.")
 
         token = new_secret()
@@ -115,7 +128,9 @@ class Accounts:
 
     def person(self, token: str | None, *, now: dt.datetime) -> Person | None:
         """The person of a session; None without a token, and for one that is unknown or expired."""
-        return self._people.by_session(digest(token), now=now) if token else None
+        if not token:
+            return None
+        return self._people.by_session(digest(token), demo=self._demo, now=now)
 
     def sign_out(self, token: str | None) -> None:
         """Ends the session at once, in every server process."""
@@ -152,6 +167,7 @@ class Accounts:
             account=digest(account_key(person.email)),
             network=digest(f"person {person.id}"),
             limit=SIGN_IN_LIMIT,
+            demo=self._demo,
             now=now,
         )
         if credentials is None or not self._passwords.verify(credentials[1], old):
@@ -182,6 +198,7 @@ class Accounts:
         category: str = "",
         audience: str | None = None,
         zone: str = "UTC",
+        demo: bool = False,
         now: dt.datetime,
     ) -> Person:
         """A new account. Raises Invalid with every wrong field, Conflict when the address has an
@@ -195,8 +212,9 @@ class Accounts:
             role=Role(role),
             organisation=single_line(organisation),
             category=category,
-            audience=audience or ("customers" if role == Role.CUSTOMER else "staff"),
+            audience=audience or default_audience(role),
             zone=zone,
+            demo=demo,
         )
         return self._people.add(person, password_hash=self._passwords.hash(password), now=now)
 

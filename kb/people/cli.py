@@ -95,7 +95,7 @@ def list_(data: str | None, as_json: bool) -> None:
 @data_option
 @json_option
 def demo(data: str | None, as_json: bool) -> None:
-    """Add the demo accounts and print their passwords. Never use this on a public portal."""
+    """Add the demo accounts and print their passwords. They sign in on a demo portal only."""
     with _open_accounts(data) as (_, accounts):
         sign_ins = add_demo_accounts(accounts, _now())
 
@@ -118,6 +118,57 @@ def password(email: str, password_stdin: bool, data: str | None) -> None:
         person = _account(accounts, email)
         accounts.replace_password(person, new_password, now=_now())
     click.echo(f"{person.email} has a new password and is signed out everywhere.", err=True)
+
+
+@accounts.command()
+@click.argument("email", required=False)
+@click.option("--demo", is_flag=True, help="Remove all demo accounts.")
+@data_option
+def remove(email: str | None, demo: bool, data: str | None) -> None:
+    """Remove the account EMAIL. Tickets keep the name of the person, but not the address."""
+    if bool(email) == demo:
+        raise click.UsageError("Give EMAIL or --demo.")
+    with _open_accounts(data) as (_, accounts):
+        admin = accounts.administration
+        people = admin.demo_people() if demo else (admin.account(email or ""),)
+        for person in people:
+            is_gone = admin.remove(person)
+            rest = "" if is_gone else " The name stays on tickets."
+            click.echo(f"Removed {person.email}.{rest}", err=True)
+    if not people:
+        click.echo("There are no demo accounts.", err=True)
+
+
+@accounts.command()
+@click.argument("email")
+@click.option("--name", default="", help="The name that others see from now on.")
+@click.option("--address", default="", help="The address to sign in with from now on.")
+@data_option
+def rename(email: str, name: str, address: str, data: str | None) -> None:
+    """Change the name or the address of the account EMAIL."""
+    if not name and not address:
+        raise click.UsageError("Give --name or --address.")
+    with _open_accounts(data) as (_, accounts):
+        admin = accounts.administration
+        person = admin.rename(admin.account(email), name=name, email=address)
+    click.echo(f"{person.email}  {person.name}", err=True)
+
+
+@accounts.command()
+@click.argument("email")
+@click.argument("role", type=click.Choice([role.value for role in Role]))
+@click.option(
+    "--audience",
+    help="The documents that the person may read. Default: customers for customers, staff for "
+    "all other roles.",
+)
+@data_option
+def role(email: str, role: str, audience: str | None, data: str | None) -> None:
+    """Change the role of the account EMAIL to ROLE, from the person's next request on."""
+    with _open_accounts(data) as (_, accounts):
+        admin = accounts.administration
+        person = admin.set_role(admin.account(email), role, audience)
+    click.echo(f"{person.email} has the role {person.role}.", err=True)
 
 
 # --- organisations, contact roles, coupons

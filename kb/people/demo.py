@@ -1,6 +1,7 @@
 """Ready-made accounts for a demo portal, one for each role. Never for a real one.
 
-Their passwords are public: the portal prints them, and shows them on the sign-in page.
+Their passwords are public: the portal prints them, and shows them on the sign-in page. They are
+marked in the database, so that they sign in on a demo portal only.
 """
 
 from __future__ import annotations
@@ -95,6 +96,7 @@ def _add(accounts: Accounts, demo: DemoAccount, now: dt.datetime) -> None:
             organisation=demo.organisation,
             category=demo.category,
             zone=demo.zone,
+            demo=True,
             now=now,
         )
 

@@ -36,7 +36,8 @@ class Person:
     ``category`` is the customer category of the policies ("commercial"), of the person or the
     organisation. ``audience`` names the documents that the person may read. ``zone`` is an IANA
     name, for displaying times. ``holds`` is the serial of the one ticket that a guest's secret link
-    opened; a guest without it may see no ticket at all.
+    opened; a guest without it may see no ticket at all. ``demo`` marks a person of a demo portal,
+    whose password is public.
     """
 
     id: int
@@ -51,11 +52,17 @@ class Person:
     guest: bool = False
     holds: int | None = None
     contact_roles: tuple[str, ...] = ()
+    demo: bool = False
 
     @property
     def is_staff(self) -> bool:
         """Whether the person works on tickets: agents and administrators."""
         return self.role in (Role.AGENT, Role.ADMIN)
+
+
+def default_audience(role: Role | str) -> str:
+    """The documents that the people of a role read, unless an account says otherwise."""
+    return "customers" if role == Role.CUSTOMER else "staff"
 
 
 #: Commands act as the operator: whoever has access to the files may do everything.

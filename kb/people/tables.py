@@ -60,6 +60,7 @@ PEOPLE = Table(
     Column("zone", Text, nullable=False, server_default="UTC"),
     Column("password_hash", Text),
     flag_column("active", default=True),
+    flag_column("demo"),  # the password is public: signs in on a demo portal only
     instant_column("created_at"),
     text_column("location"),  # empty: that of the organisation
     text_column("phone"),

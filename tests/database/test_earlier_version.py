@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from kb.analytics.tables import EPISODE_EVENTS
 from kb.notifications.outbox import MAIL_QUEUE, Outbox
+from kb.people.demo import DEMO_ACCOUNTS
 from kb.tickets import actions
 from kb.tickets.desk import Desk
 from kb.tickets.reports.resolved_links import resolved_links
@@ -83,6 +84,11 @@ def test_sessions_mails_votes_and_episodes_go_on(portal: Portal) -> None:
             select(EPISODE_EVENTS.c.kind).where(EPISODE_EVENTS.c.episode_id == "episode-1")
         )
         assert list(kinds.scalars()) == ["query", "shown", "submit"]
+
+
+def test_the_demo_people_of_an_earlier_version_are_marked(portal: Portal) -> None:
+    marked = [person.email for person in portal.centre.accounts.administration.demo_people()]
+    assert marked == sorted(demo.email for demo in DEMO_ACCOUNTS)
 
 
 def test_work_on_a_ticket_goes_on(portal: Portal) -> None:

@@ -74,7 +74,7 @@ def test_an_unknown_address_and_a_wrong_password_get_the_same_words_and_the_same
     world: World,
 ) -> None:
     hasher = CountingHasher(time_cost=1, memory_cost=8, parallelism=1)
-    accounts = Accounts(world.database, hasher=hasher)
+    accounts = Accounts(world.database, demo=True, hasher=hasher)
     sentences = []
     for email in ("alice@example.com", "nobody@example.com", "no address", "\ud800", ""):
         with pytest.raises(Forbidden) as refused:
@@ -150,7 +150,7 @@ def test_only_people_with_a_password_sign_in(world: World) -> None:
 
 def test_a_costlier_hash_replaces_an_old_one_at_sign_in(world: World) -> None:
     dearer = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
-    accounts = Accounts(world.database, hasher=dearer)
+    accounts = Accounts(world.database, demo=True, hasher=dearer)
     accounts.sign_in("alice@example.com", "alice-demo", address="192.0.2.1", now=FRIDAY)
     with contextlib.closing(sqlite3.connect(world.data / "tickets.db")) as connection:
         query = "SELECT password_hash FROM people WHERE email = 'alice@example.com'"
@@ -223,6 +223,27 @@ def test_the_demo_can_be_asked_for_again_and_every_sign_in_works(world: World) -
         person = world.accounts.person(token, now=FRIDAY)
         assert person
         assert person.role is sign.role
+
+
+def test_a_demo_person_signs_in_on_a_demo_portal_only(world: World) -> None:
+    token = sign_in(world)
+    real = Accounts(world.database, hasher=PasswordHasher(1, 8, 1))
+    with pytest.raises(Forbidden):
+        real.sign_in("ada@example.com", "ada-demo", address="192.0.2.1", now=FRIDAY)
+    with pytest.raises(Forbidden):
+        real.sign_in_vouched("ada@example.com", now=FRIDAY)
+    assert real.person(token, now=FRIDAY) is None, "a session from the demo has ended"
+    assert world.accounts.person(token, now=FRIDAY) == world.alice
+    anton = real.sign_in("anton@example.com", "anton-demo", address="192.0.2.1", now=FRIDAY)
+    assert real.person(anton, now=FRIDAY) == world.anton
+
+
+def test_a_demo_persons_new_password_opens_no_real_portal(world: World) -> None:
+    real = Accounts(world.database, hasher=PasswordHasher(1, 8, 1))
+    secret = real.links.issue("reset", "ada@example.com", {}, now=FRIDAY)
+    real.links.use(secret, "a better password", now=FRIDAY)
+    with pytest.raises(Forbidden):
+        real.sign_in("ada@example.com", "a better password", address="192.0.2.1", now=FRIDAY)
 
 
 @pytest.mark.parametrize(

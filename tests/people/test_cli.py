@@ -11,9 +11,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kb.errors import Conflict, Invalid, KbError, NotFound
+from kb.notifications.outbox import MAIL_QUEUE, Outbox
 from kb.people.cli import accounts
 from kb.people.demo import DEMO_ACCOUNTS
-from tests.world import POLICIES, World
+from kb.tickets import actions
+from tests.world import FRIDAY, POLICIES, World, draft
 
 TODAY = dt.datetime.now(dt.UTC)
 
@@ -63,6 +65,60 @@ def test_the_demo_prints_the_same_sign_ins_each_time(tmp_path: Path) -> None:
     assert "alice@example.com  alice-demo" in first.stdout
     names = [sign_in["name"] for sign_in in json.loads(second.stdout)]
     assert names == [demo.name for demo in DEMO_ACCOUNTS]
+
+
+def test_a_removed_account_is_gone_and_its_address_is_free(site: World) -> None:
+    token = site.accounts.sign_in("anton@example.com", "anton-demo", address="::1", now=TODAY)
+    succeed(site.data, "remove", "anton@example.com")
+    assert site.accounts.person(token, now=TODAY) is None
+    with pytest.raises(NotFound):
+        site.accounts.administration.account("anton@example.com")
+    options = ("anton@example.com", "--name", "Another", "--password-stdin")
+    succeed(site.data, "add", *options, stdin="correct horse\n")
+
+
+def test_tickets_keep_the_name_of_a_removed_person_but_mail_no_address(site: World) -> None:
+    number = site.desk.file(draft(), site.alice, key="k", now=FRIDAY)
+    succeed(site.data, "remove", "alice@example.com")
+    assert site.accounts.by_email("alice@example.com") is None
+    ticket = site.desk.ticket(number, site.bob, now=FRIDAY)
+    assert ticket.row.customer == "Alice Archer"
+    Outbox(site.database).claim(MAIL_QUEUE, FRIDAY)
+    site.desk.act(number, site.bob, actions.reply("Try again."), key="r", now=FRIDAY)
+    claimed = Outbox(site.database).claim(MAIL_QUEUE, FRIDAY)
+    assert [notice.recipient for batch in claimed for notice in batch] == []
+
+
+def test_all_demo_accounts_are_removed_at_once_and_no_other(site: World) -> None:
+    options = ("zoe@example.com", "--name", "Zoe", "--password-stdin")
+    succeed(site.data, "add", *options, stdin="correct horse\n")
+    succeed(site.data, "remove", "--demo")
+    left = [person.email for person in site.accounts.all()]
+    assert left == ["anton@example.com", "zoe@example.com"]
+    succeed(site.data, "remove", "--demo")
+    assert len(json.loads(succeed(site.data, "demo", "--json").stdout)) == len(DEMO_ACCOUNTS)
+    assert site.accounts.sign_in("ada@example.com", "ada-demo", address="::1", now=TODAY)
+
+
+def test_an_account_gets_another_name_address_and_role(site: World) -> None:
+    secret = site.accounts.links.issue("reset", "anton@example.com", {}, now=TODAY)
+    succeed(
+        site.data, "rename", "anton@example.com", "--name", "Toni", "--address", "Toni@example.org"
+    )
+    toni = site.accounts.by_email("toni@example.org")
+    assert toni
+    assert (toni.name, toni.organisation, toni.id) == ("Toni", "Acme", site.anton.id)
+    with pytest.raises(NotFound):
+        site.accounts.links.get(secret, now=TODAY)
+
+    succeed(site.data, "role", "toni@example.org", "agent")
+    changed = site.accounts.by_email("toni@example.org")
+    assert changed
+    assert (changed.role, changed.audience) == ("agent", "staff")
+    succeed(site.data, "role", "toni@example.org", "customer")
+    changed = site.accounts.by_email("toni@example.org")
+    assert changed
+    assert (changed.role, changed.audience) == ("customer", "customers")
 
 
 def test_an_organisation_is_shown_and_changed(site: World) -> None:
@@ -140,6 +196,11 @@ def test_a_new_password_ends_every_session(site: World) -> None:
         (("coupon", "vera@example.com", "X-1", "--rule", "gold"), Invalid),
         (("password", "alice@example.com", "--password-stdin"), Invalid),
         (("password", "nobody@example.com", "--password-stdin"), NotFound),
+        (("remove", "nobody@example.com"), NotFound),
+        (("rename", "nobody@example.com", "--name", "X"), NotFound),
+        (("rename", "anton@example.com", "--address", "alice@example.com"), Conflict),
+        (("rename", "anton@example.com", "--address", "nobody"), Invalid),
+        (("role", "nobody@example.com", "agent"), NotFound),
     ],
 )
 def test_a_mistake_raises_its_error(
@@ -158,6 +219,16 @@ def test_a_contact_without_a_change_is_a_usage_error_that_names_the_options(site
     result = run(site.data, "contact", "alice@example.com")
     assert result.exit_code == 2
     assert "--role" in result.output
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("remove",), ("remove", "a@example.com", "--demo"), ("rename", "alice@example.com")],
+)
+def test_a_command_that_does_not_say_what_to_do_is_a_usage_error(
+    site: World, arguments: tuple[str, ...]
+) -> None:
+    assert run(site.data, *arguments).exit_code == 2
 
 
 @pytest.mark.parametrize("name", accounts.commands)

@@ -92,6 +92,9 @@ def test_the_data_folder_is_made_for_its_owner_only(tmp_path: Path) -> None:
         ({"KB_PORT": "many"}, "KB_PORT"),
         ({"KB_ROCKET": "1"}, "KB_ROCKET"),
         ({"KB_CONTENT": "/nowhere"}, "policies.toml"),
+        ({"KB_DEMO": "yes", "KB_BASE_URL": "https://help.example.com"}, "KB_BASE_URL"),
+        ({"KB_DEMO": "yes", "KB_HOST": "0.0.0.0"}, "KB_HOST"),
+        ({"KB_BASE_URL": "https://x.example", "KB_SECURE_COOKIES": "no"}, "KB_SECURE_COOKIES"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_2(

@@ -113,6 +113,7 @@ DOCUMENTS = (
 
 
 def publish(data: Path, documents: tuple[Document, ...] = DOCUMENTS) -> None:
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with IndexBuilder(data) as builder:
         for one in documents:
             builder.add(one)
@@ -147,7 +148,9 @@ def open_centre(settings: Settings) -> HelpCentre:
     """As it is served, but for passwords that are cheap to check."""
     centre = HelpCentre.open(settings)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
-    accounts = Accounts(centre.database, session_hours=settings.session_hours, hasher=hasher)
+    accounts = Accounts(
+        centre.database, session_hours=settings.session_hours, demo=True, hasher=hasher
+    )
     add_demo_accounts(accounts, MONDAY)
     return replace(centre, accounts=accounts)
 

@@ -50,7 +50,7 @@ def check_sign_in() -> tuple[str, int] | BaseResponse:
 
 
 def sign_in_page(target: str, *, email: str = "", problem: KbError | None = None) -> str:
-    demo = add_demo_accounts(centre().accounts, now()) if settings().demo else ()
+    demo = add_demo_accounts(centre().accounts, now()) if settings().allows_demo else ()
     return render_template(
         "customer/sign_in.html",
         target=target,

@@ -71,6 +71,9 @@ def protect(app: Flask, settings: Settings) -> None:
     """Installs all of this in ``app``. Raises Misconfigured without a usable signing key."""
     app.config.update(_config(settings))
     app.secret_key = settings.secret_key or kept_key(settings.data)
+    # Sessions and forms that an earlier key signed go on; the last of the list signs.
+    app.config["SECRET_KEY_FALLBACKS"] = [*settings.secret_key_fallbacks]
+    app.config["WTF_CSRF_SECRET_KEY"] = [*settings.secret_key_fallbacks, app.secret_key]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         # Flask's documented way to wrap an application.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kb.database import Database
 from kb.errors import Conflict
+from kb.notifications.queue import NO_DOMAIN
 from kb.people.person import Person, Role
-from kb.people.tables import CONTACT_ROLES, COUPONS, ORGANISATIONS, PEOPLE, SESSIONS
+from kb.people.tables import CONTACT_ROLES, COUPONS, ORGANISATIONS, PEOPLE, SESSIONS, TOKENS
 
 _CONTACT_ROLES = (
     select(func.aggregate_strings(CONTACT_ROLES.c.role, " "))
@@ -19,16 +20,13 @@ _CONTACT_ROLES = (
     .correlate(PEOPLE)
     .scalar_subquery()
 )
-_ACTIVE_PERSON = (
-    select(
-        PEOPLE,
-        ORGANISATIONS.c.name.label("organisation"),
-        ORGANISATIONS.c.category.label("organisation_category"),
-        _CONTACT_ROLES.label("contact_roles"),
-    )
-    .select_from(PEOPLE.outerjoin(ORGANISATIONS))
-    .where(PEOPLE.c.active)
-)
+_PERSON = select(
+    PEOPLE,
+    ORGANISATIONS.c.name.label("organisation"),
+    ORGANISATIONS.c.category.label("organisation_category"),
+    _CONTACT_ROLES.label("contact_roles"),
+).select_from(PEOPLE.outerjoin(ORGANISATIONS))
+_ACTIVE_PERSON = _PERSON.where(PEOPLE.c.active)
 _ENTITLEMENT = select(
     PEOPLE.c.email,
     PEOPLE.c.category.label("own_category"),
@@ -65,13 +63,15 @@ class PeopleStore:
     def by_email(self, email: str, *, guest: bool = False) -> Person | None:
         return self._first(PEOPLE.c.email == email, PEOPLE.c.guest == guest)
 
-    def by_session(self, token_hash: bytes, *, now: dt.datetime) -> Person | None:
+    def by_session(self, token_hash: bytes, *, demo: bool, now: dt.datetime) -> Person | None:
+        """The person of a session; a demo person only with ``demo``."""
         session_owner = (
             select(SESSIONS.c.person_id)
             .where(SESSIONS.c.token_hash == token_hash, SESSIONS.c.expires_at > now)
             .scalar_subquery()
         )
-        return self._first(PEOPLE.c.id == session_owner)
+        person = self._first(PEOPLE.c.id == session_owner)
+        return None if person is not None and person.demo and not demo else person
 
     def all(self) -> tuple[Person, ...]:
         """Every active account, by address; a guest is not an account."""
@@ -120,6 +120,7 @@ class PeopleStore:
             values = {
                 "email": person.email,
                 "guest": person.guest,
+                "demo": person.demo,
                 "name": person.name,
                 "role": person.role.value,
                 "organisation_id": organisation_id,
@@ -151,6 +152,66 @@ class PeopleStore:
     def set_zone(self, person_id: int, zone: str) -> None:
         with self._database.write() as connection:
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(zone=zone))
+
+    # --- by the operator
+
+    def account(self, email: str) -> Person | None:
+        """The account of an address, active or not."""
+        query = _PERSON.where(PEOPLE.c.email == email, PEOPLE.c.guest.is_(False))
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+            return to_person(row) if row else None
+
+    def demo(self) -> tuple[Person, ...]:
+        """Every demo person, active or not, by address."""
+        query = _PERSON.where(PEOPLE.c.demo, PEOPLE.c.password_hash.is_not(None))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(PEOPLE.c.email)).mappings()
+            return tuple(to_person(row) for row in rows)
+
+    def set_role(self, person_id: int, role: Role, audience: str) -> None:
+        with self._database.write() as connection:
+            values = {"role": role.value, "audience": audience}
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(values))
+
+    def rename(self, person: Person, *, name: str, email: str) -> None:
+        """Links that were mailed to an earlier address open nothing more. Raises Conflict."""
+        this_person = update(PEOPLE).where(PEOPLE.c.id == person.id)
+        with self._database.write() as connection:
+            try:
+                connection.execute(this_person.values(name=name, email=email))
+            except IntegrityError:
+                raise Conflict(f"An account for {email} exists already.", field="email") from None
+            if email != person.email:
+                connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
+
+    def remove(self, person: Person) -> bool:
+        """Removes the account and whatever opens it; False when tickets still name the person.
+
+        Of such a person the name stays, and an address that nobody has: the former one is free.
+        """
+        with self._database.write() as connection:
+            for table in (SESSIONS, CONTACT_ROLES):
+                connection.execute(delete(table).where(table.c.person_id == person.id))
+            connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
+            try:
+                with connection.begin_nested():
+                    connection.execute(delete(COUPONS).where(COUPONS.c.person_id == person.id))
+                    connection.execute(delete(PEOPLE).where(PEOPLE.c.id == person.id))
+            except IntegrityError:
+                values = {
+                    "email": f"removed-{person.id}@{NO_DOMAIN}",
+                    "password_hash": None,
+                    "active": False,
+                    "role": Role.CUSTOMER.value,
+                    "audience": "public",
+                    "organisation_id": None,
+                    "location": "",
+                    "phone": "",
+                }
+                connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(values))
+                return False
+            return True
 
     def grant_coupon(
         self,
@@ -204,6 +265,7 @@ def to_person(row: Any) -> Person:
         audience=row["audience"],
         zone=row["zone"],
         guest=row["guest"],
+        demo=row["demo"],
         contact_roles=tuple(sorted((row["contact_roles"] or "").split())),
     )
 

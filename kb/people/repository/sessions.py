@@ -41,9 +41,18 @@ class SessionStore:
         self._database = database
 
     def begin_attempt(
-        self, email: str, *, account: bytes, network: bytes, limit: AttemptLimit, now: dt.datetime
+        self,
+        email: str,
+        *,
+        account: bytes,
+        network: bytes,
+        limit: AttemptLimit,
+        demo: bool,
+        now: dt.datetime,
     ) -> tuple[int, str] | None:
         """The account's id and password hash, None when there is no such account.
+
+        Without ``demo``, a demo person has none.
 
         The attempt counts as failed before the password is verified, so that many at once cannot
         evade the limit; ``begin`` clears it. Raises TooMany.
@@ -60,14 +69,16 @@ class SessionStore:
             )
 
             row = connection.execute(
-                select(PEOPLE.c.id, PEOPLE.c.password_hash).where(
+                select(PEOPLE.c.id, PEOPLE.c.password_hash, PEOPLE.c.demo).where(
                     PEOPLE.c.email == email,
                     PEOPLE.c.guest.is_(False),
                     PEOPLE.c.active,
                     PEOPLE.c.password_hash.is_not(None),
                 )
             ).first()
-            return (row.id, row.password_hash) if row else None
+            if row is None or (row.demo and not demo):
+                return None
+            return row.id, row.password_hash
 
     def begin(
         self,

@@ -196,6 +196,24 @@ def test_a_token_of_another_session_is_refused(alice: Browser, charlie: Browser)
     assert alice.client.post("/sign-out", data={"csrf_token": stolen}).status_code == 400
 
 
+def test_a_new_key_signs_nobody_out_while_the_old_one_is_a_fallback(folder: Path) -> None:
+    old, new = "o" * 40, "n" * 40
+    alice = build(settings_of(folder, secret_key=old)).browser("alice")
+    token, cookie = alice.form_token(), alice.client.get_cookie("askfirst")
+    assert cookie
+
+    rotated = build(settings_of(folder, secret_key=new, secret_key_fallbacks=old)).browser()
+    rotated.client.set_cookie("askfirst", cookie.value)
+    assert rotated.get("/tickets").status_code == 200
+    assert (
+        rotated.client.post("/tickets", data={"csrf_token": token, **ticket()}).status_code == 303
+    )
+
+    forgotten = build(settings_of(folder, secret_key=new)).browser()
+    forgotten.client.set_cookie("askfirst", cookie.value)
+    assert forgotten.get("/tickets").status_code == 303
+
+
 @pytest.mark.parametrize(
     "host", ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:80"]
 )

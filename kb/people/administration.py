@@ -1,0 +1,60 @@
+"""What only the operator changes about an account: its address, its role, and that it exists.
+
+A person's own changes are in ``accounts``, those of an organisation's administrator in
+``contacts``.
+"""
+
+from __future__ import annotations
+
+from kb.database import Database
+from kb.errors import Invalid, NotFound
+from kb.people.person import (
+    INVALID_NAME,
+    Person,
+    Role,
+    default_audience,
+    email_address,
+    invalid_email,
+    is_valid_name,
+)
+from kb.people.repository.people import PeopleStore
+from kb.text import single_line
+
+
+class Administration:
+    def __init__(self, database: Database) -> None:
+        self._people = PeopleStore(database)
+
+    def account(self, email: str) -> Person:
+        """The account of an address, active or not. Raises NotFound."""
+        person = self._people.account(email_address(email) or "")
+        if person is None:
+            raise NotFound(f"No account exists for {email!r:.80}.")
+        return person
+
+    def demo_people(self) -> tuple[Person, ...]:
+        """Every demo person who could sign in on a demo portal."""
+        return self._people.demo()
+
+    def remove(self, person: Person) -> bool:
+        """Removes an account; False when tickets still name the person, without the address.
+
+        The address is free for another account at once.
+        """
+        return self._people.remove(person)
+
+    def rename(self, person: Person, *, name: str = "", email: str = "") -> Person:
+        """Sets another name, another address, or both. Raises Invalid, Conflict."""
+        new_email = email_address(email) if email else person.email
+        if new_email is None:
+            raise Invalid(invalid_email(email), field="email")
+        if name and not is_valid_name(name):
+            raise Invalid(INVALID_NAME, field="name")
+        self._people.rename(person, name=single_line(name) or person.name, email=new_email)
+        return self.account(new_email)
+
+    def set_role(self, person: Person, role: Role | str, audience: str | None = None) -> Person:
+        """Another role, which counts from the next request on, with the documents of that role."""
+        new_role = Role(role)
+        self._people.set_role(person.id, new_role, audience or default_audience(new_role))
+        return self.account(person.email)

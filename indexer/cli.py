@@ -122,8 +122,8 @@ def index(
     """Read files and publish them for search: KIND is doc, faq, or forum, PATH a file or a folder.
 
     The format of each file is detected: Markdown, HTML, a Stack Exchange or Discourse export, and
-    others. Without KIND=PATH the sources in KB_SOURCES are read, else docs, faq, and forum of the
-    content folder.
+    others. KIND@AUDIENCE=PATH sets the audience of pages that name none. Without KIND=PATH the
+    sources in KB_SOURCES are read, else docs, faq, and forum of the content folder.
     """
     if preview and not check_only:
         raise click.UsageError("--preview requires --check-only.")

@@ -22,6 +22,9 @@ _FIX_LINK = "Correct the address, or remove the link."
 _FIX_IMAGE = "Correct the path. PNG, JPEG, GIF, and WebP images are shown."
 _FIX_INCLUDE = "Correct the path of the included file."
 _FIX_FRONT_MATTER = "Correct the front matter."
+_NAME_AUDIENCE = (
+    "Remove the key, and write audience: with public, customers, partners, staff, or a group."
+)
 _ADD_TEXT = "Add the text, or remove the page."
 _UNIQUE_ADDRESS = "Give each page its own uid."
 
@@ -29,6 +32,7 @@ _UNIQUE_ADDRESS = "Give each page its own uid."
 class Rule(StrEnum):
     """What `kb check` files a finding under: part of its output, and of annotations on GitHub."""
 
+    ACCESS_MARK = "access-mark"
     ADDRESS = "address"
     EMPTY = "empty"
     ENCODING = "encoding"
@@ -135,8 +139,13 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
     ),
     "invalid-audience": Message(
         "audience: {value} is not a valid audience; only staff can see the page.",
-        Rule.FRONT_MATTER,
-        _FIX_FRONT_MATTER,
+        Rule.ACCESS_MARK,
+        _NAME_AUDIENCE,
+    ),
+    "access-mark": Message(
+        "{name}: {value} may restrict who can read the page; only staff can see it.",
+        Rule.ACCESS_MARK,
+        _NAME_AUDIENCE,
     ),
     # Not published on purpose
     "draft": _intended("It is a draft."),

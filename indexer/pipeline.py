@@ -288,7 +288,7 @@ class _IndexRun:
         filled = {key.partition("/")[0] for key, entry in collector.entries.items() if entry.ids}
         sources = self.options.sources
         for source in sources if self.options.strict else ():
-            if f"{source.kind}={source.name}" not in filled:
+            if source.key not in filled:
                 raise Invalid(_nothing_readable(source, self.report.skipped), field="source")
         if not filled:
             raise Invalid(_nothing_readable(sources[0], self.report.skipped), field="source")

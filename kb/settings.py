@@ -139,7 +139,7 @@ SETTINGS: tuple[Setting, ...] = (
         "sources",
         "",
         _words,
-        "KIND=PATH words, KIND doc, faq or forum",
+        "KIND=PATH or KIND@AUDIENCE=PATH words, KIND doc, faq or forum",
         "What `kb index` reads by default. If empty, it reads docs, faq and forum in the content "
         "folder.",
     ),

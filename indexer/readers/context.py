@@ -19,11 +19,12 @@ from urllib.parse import unquote, urlsplit
 
 from indexer.findings import Finding, make_finding
 from indexer.readers import frontmatter
+from indexer.readers.access import is_unpublished, page_audience
 from indexer.readers.site_index import SiteIndex, SitePage, portal_fragment
 from indexer.sources.format_detection import decode_text
 from indexer.sources.walk import SIZE_LIMIT, SourceFile
 from kb import ids
-from kb.search.documents import PUBLIC, Document, visible_to
+from kb.search.documents import Document, visible_to
 
 INCLUDE_DEPTH = 8
 INCLUDE_COUNT = 200
@@ -92,7 +93,9 @@ class ReadContext:
         self.links: dict[str, str] = {}
         self.until: dt.date | None = None
         #: Of the document that is being read: a narrower one may not be included into it.
-        self.audience = PUBLIC
+        self.audience = file.audience
+        #: The text of the file, in which the lines of keys are looked up.
+        self.written = ""
         self._include_count = 0
 
     @property
@@ -105,6 +108,17 @@ class ReadContext:
         finding = make_finding(code, self.file.name, line=line, **values)
         if finding not in self.findings[-_RECENT_FINDINGS:]:
             self.findings.append(finding)
+
+    def line_of_key(self, name: str) -> int:
+        """The line of a key of the front matter; 0 when it is not found."""
+        key = rf"""^[ \t{{,:]*["']?{re.escape(name)}["']?[ \t]*[:=]"""
+        written = self.written[: frontmatter.LIMIT * 2]
+        for pattern in (key, rf"""["'\s]{re.escape(name)}["']?[ \t]*[:=]""", re.escape(name)):
+            found = re.search(pattern, written, re.MULTILINE | re.IGNORECASE)
+            if found:
+                start = found.start() + len(found[0]) - len(found[0].lstrip())
+                return written.count("\n", 0, start) + 1
+        return 0
 
     def expires(self, day: dt.date) -> None:
         self.until = min(day, self.until or day)
@@ -201,21 +215,25 @@ class ReadContext:
 
         self.includes[included] = file_stamp(included)
         text, _ = decode_text(_read_bytes(included))
-        if not self._may_include(text):
+        if not self._may_include(text, self.site_index.default_audience(included)):
             self.note("include-restricted", target=path)
             return None
         return text, included
 
-    def _may_include(self, text: str) -> bool:
-        """Whether everyone who may read this file may read ``text``, by its own front matter."""
+    def _may_include(self, text: str, default: str) -> bool:
+        """Whether everyone who may read this file may read ``text``, by its own front matter, else
+        by the ``default`` of its source."""
         try:
             values, _, _ = frontmatter.split_front_matter(text)
         except frontmatter.FrontMatterError:
             return not frontmatter.restricts_visibility(text)
-        if frontmatter.is_true(values, "draft") or frontmatter.is_false(values, "published"):
+        if is_unpublished(values, self.site_index.today):
             return False
-        audience = frontmatter.text(values, "audience").lower()
-        return not audience or audience in visible_to(self.audience)
+        return self.may_show(page_audience(values, default, self.site_index.today))
+
+    def may_show(self, audience: str) -> bool:
+        """Whether everyone who may read this file may see what ``audience`` may."""
+        return audience in visible_to(self.audience)
 
     def image(self, src: str) -> str | None:
         """The portal's address of an image, which is copied into the media folder; None with a

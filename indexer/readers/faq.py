@@ -58,6 +58,7 @@ def read(text: str, context: ReadContext) -> tuple[Document, ...]:
 
 def read_page(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The questions of an HTML page."""
+    context.written = text
     root = parse_html(text, context)
     metadata = html.page_metadata(root, context)
     if metadata is None:

@@ -1,4 +1,5 @@
-"""Front matter: what a file declares above its text, in YAML (``---``) or TOML (``+++``).
+"""Front matter: what a file declares above its text, in YAML (``---``), TOML (``+++``), or JSON
+(``{``).
 
 Values are strings, lists, and maps of strings: YAML is read without types, so that ``uid: 0123``
 stays "0123". Aliases, anchors, and tags are refused. Invalid front matter raises with its line and
@@ -8,6 +9,7 @@ the body, so that the body can still be read. What the values mean is decided in
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -15,12 +17,15 @@ from typing import Any
 
 import yaml
 
+from indexer.readers import access
+
 #: Characters.
 LIMIT = 16 * 1024
 
-_OPENING = re.compile(
-    r"(?:\ufeff|\s|<!--(?:[^-]|-(?!->)){0,4000}-->)*^(---|\+\+\+)[ \t]*\r?\n", re.MULTILINE
-)
+_ABOVE = r"(?:\ufeff|\s|<!--(?:[^-]|-(?!->)){0,4000}-->)*"
+_OPENING = re.compile(_ABOVE + r"^(---|\+\+\+)[ \t]*\r?\n", re.MULTILINE)
+#: An object as Hugo writes it; other braces open shortcodes and macros.
+_JSON_OPENING = re.compile(_ABOVE + r"^(?=\{\s*(?:\"|\}))", re.MULTILINE)
 _CLOSING = {
     "---": re.compile(r"^(?:---|\.\.\.)[ \t]*(?:\r?\n|\Z)", re.MULTILINE),  # YAML may end in either
     "+++": re.compile(r"^\+\+\+[ \t]*(?:\r?\n|\Z)", re.MULTILINE),
@@ -29,10 +34,11 @@ _CLOSING = {
 #: The first line with content looks like a key; comments and blank lines may precede it.
 _FIRST_KEY = re.compile(r"""(?:[ \t]*(?:#[^\n]*)?\n){0,40}["']?[\w.\- ]{1,60}["']?[ \t]*:""")
 
-_VISIBILITY_KEYS = (
-    r"audience|draft|published|status|archived|expirydate|expires|unpublishdate|publishdate"
+_VISIBILITY_KEYS = frozenset(
+    {"audience", "draft", "published", "status", "archived", "expirydate", "expires"}
+    | {"unpublishdate", "publishdate", "build"}
 )
-_VISIBILITY = re.compile(rf"""(?im)^\s*["']?(?:{_VISIBILITY_KEYS})["']?\s*[:=]""")
+_ANY_KEY = re.compile(r"""(?m)(?:^|[{,])[ \t]*["']?([\w.\- ]{1,60}?)["']?[ \t]*[:=]""")
 
 #: YAML that makes more of a document than stands in it, or other types than strings.
 FORBIDDEN_YAML = (yaml.AliasToken, yaml.AnchorToken, yaml.TagToken)
@@ -71,7 +77,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str, int]:
     """
     opening = _OPENING.match(text)
     if opening is None:
-        return {}, text, 1
+        return _split_json(text)
 
     fence = opening[1]
     first_line = text.count("\n", 0, opening.end()) + 1
@@ -98,7 +104,46 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str, int]:
 def restricts_visibility(raw: str) -> bool:
     """Whether invalid front matter mentions an audience or drafts: it must not make a file public
     by accident."""
-    return bool(_VISIBILITY.search(raw[:LIMIT]))
+    keys = (match[1].strip() for match in _ANY_KEY.finditer(raw[:LIMIT]))
+    return any(key.lower() in _VISIBILITY_KEYS or access.sounds_like_access(key) for key in keys)
+
+
+def _split_json(text: str) -> tuple[dict[str, Any], str, int]:
+    opening = _JSON_OPENING.match(text)
+    if opening is None:
+        return {}, text, 1
+
+    first_line = text.count("\n", 0, opening.end()) + 1
+    try:
+        values, end = _JSON.raw_decode(text, opening.end())
+    except (ValueError, RecursionError) as error:
+        line = first_line + getattr(error, "lineno", 1) - 1
+        if isinstance(error, json.JSONDecodeError):
+            line = error.lineno
+        # Where it ends is unknown: the first line with a brace alone closes most of them.
+        closing = re.compile(r"^\}[ \t]*$", re.MULTILINE).search(text, opening.end())
+        end = closing.end() if closing else opening.end()
+        reason = f"The front matter is not valid JSON: {_shorten(error)}."
+        body_line = text.count("\n", 0, end) + 1
+        raise FrontMatterError(reason, line, text[end:], body_line) from None
+
+    if end - opening.end() > LIMIT:
+        reason = f"The front matter is longer than {LIMIT // 1024} KB."
+        raise FrontMatterError(reason, first_line, text[end:], text.count("\n", 0, end) + 1)
+    body_line = text.count("\n", 0, end) + 1
+    return {name: _to_strings(value) for name, value in values.items()}, text[end:], body_line
+
+
+def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Which of two values is meant is not ours to guess."""
+    names = [name.lower() for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"duplicate key {name!r:.60}")
+    return dict(pairs)
+
+
+_JSON = json.JSONDecoder(object_pairs_hook=_json_object)
 
 
 def _parse_yaml(raw: str) -> dict[str, Any] | None:
@@ -155,6 +200,8 @@ def _to_strings(value: Any) -> Any:
         return [_to_strings(item) for item in value]
     if isinstance(value, bool):
         return "true" if value else "false"
+    if value is None:
+        return ""
     return value.isoformat() if isinstance(value, dt.date | dt.time) else str(value)
 
 

@@ -15,6 +15,7 @@ from indexer.html.boilerplate import main_content
 from indexer.html.sections import to_article
 from indexer.html.tree import Element, parse_html
 from indexer.readers import frontmatter
+from indexer.readers.access import sounds_like_access
 from indexer.readers.context import ReadContext
 from indexer.readers.metadata import (
     Metadata,
@@ -88,9 +89,12 @@ def page_metadata(
     be published."""
     values: dict[str, Any] = {}
     for meta in root.iter("meta"):
-        name = _META_NAMES.get((meta.get("name") or meta.get("property") or "").lower())
+        written = str(meta.get("name") or meta.get("property") or "")
+        name = _META_NAMES.get(written.lower())
         if name and meta.get("content"):
             values[name] = meta.get("content")
+        elif not name and sounds_like_access(written):
+            values[written] = meta.get("content") or ""
 
     page = root if root.tag == "html" else root.find(".//html")
     if page is not None and page.get("lang"):

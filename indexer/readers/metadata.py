@@ -14,11 +14,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from indexer.readers import frontmatter
+from indexer.readers.access import UNPUBLISHED_STATUS, access_marks, page_audience
 from indexer.readers.context import ReadContext
 from indexer.readers.frontmatter import FrontMatterError, text, text_list
 from indexer.readers.language import detect_language
 from kb import ids
-from kb.search.documents import AUDIENCES, PUBLIC, Document, DocumentKind, Section
+from kb.search.documents import AUDIENCES, Document, DocumentKind, Section, is_audience
 
 #: Language tags that folders and file names hold (``de/page.md``, ``page.de.html``).
 _LANGUAGES = frozenset({
@@ -29,11 +30,7 @@ _LANGUAGES = frozenset({
 })  # fmt: skip
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}")
 
-_UNPUBLISHED_STATUS = frozenset(
-    {"draft", "archived", "archive", "expired", "unpublished", "retired", "hidden"}
-)
 _EXPIRY_FIELDS = ("expiryDate", "expires", "unpublishDate")
-_GROUP = re.compile(r"[\w][\w .-]{0,63}")
 
 #: The fields of a document, and the names that tools give them; the first that is set counts.
 _SUMMARY = ("summary", "description", "abstract", "excerpt")
@@ -96,6 +93,7 @@ def split_front_matter(
 ) -> tuple[dict[str, Any], str, int] | None:
     """(values, body, line at which the body begins); None when invalid front matter may restrict
     who can read the file."""
+    context.written = written
     try:
         return frontmatter.split_front_matter(written)
     except FrontMatterError as error:
@@ -119,8 +117,9 @@ def may_publish(values: Mapping[str, Any], context: ReadContext) -> bool:
     if reason:
         code, detail = reason
         context.note(code, **detail)
+        return False
     context.audience = _audience(values, context)
-    return reason is None
+    return True
 
 
 def _unpublished_reason(
@@ -131,7 +130,7 @@ def _unpublished_reason(
     if frontmatter.is_true(values, "draft") or frontmatter.is_false(values, "published"):
         return "draft", {}
     status = text(values, "status", "state").lower()
-    if frontmatter.is_true(values, "archived") or status in _UNPUBLISHED_STATUS:
+    if frontmatter.is_true(values, "archived") or status in UNPUBLISHED_STATUS:
         return "unpublished-status", {}
 
     for name in _EXPIRY_FIELDS:
@@ -146,9 +145,10 @@ def _unpublished_reason(
         context.expires(day)
         return "scheduled", {"day": day}
 
-    build = values.get("build")
-    if isinstance(build, dict) and text(build, "render").lower() in ("never", "false"):
-        return "never-rendered", {}
+    for name in ("build", "_build"):
+        build = values.get(name)
+        if isinstance(build, dict) and text(build, "render").lower() in ("never", "false"):
+            return "never-rendered", {}
     return None
 
 
@@ -206,23 +206,24 @@ def _aliases(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...
 
 
 def _audience(values: Mapping[str, Any], context: ReadContext) -> str:
-    """Who may read the file: public when nothing is declared, staff when it is not valid."""
-    lowered = {key.lower(): value for key, value in values.items()}
-    declared = lowered.get("audience")
-    if declared in ("", None):
-        return PUBLIC
+    """Who may read the file: its source's default when nothing is declared, staff when something
+    is not understood."""
+    today = context.site_index.today
+    for mark in access_marks(values, today):
+        line = context.line_of_key(mark.name)
+        context.note("access-mark", line=line, name=mark.name, value=mark.value)
 
-    name = text(values, "audience")
-    if name.lower() in AUDIENCES:
-        return name.lower()
-    if not _GROUP.fullmatch(name):
-        context.note("invalid-audience", line=1, value=f"{declared!r:.60}")
-        return AUDIENCES[-1]
-
-    suggestions = difflib.get_close_matches(name.lower(), AUDIENCES, 1, 0.75)
-    if suggestions:
-        context.note("audience-typo", line=1, value=name, suggestion=suggestions[0])
-    return name
+    key = next((key for key in values if key.lower() == "audience"), "")
+    declared, name = values.get(key, ""), text(values, "audience")
+    if declared and not is_audience(name):
+        line = context.line_of_key(key)
+        context.note("invalid-audience", line=line, value=f"{declared!r:.60}")
+    elif name and name.lower() not in AUDIENCES:
+        suggestions = difflib.get_close_matches(name.lower(), AUDIENCES, 1, 0.75)
+        if suggestions:
+            line = context.line_of_key(key)
+            context.note("audience-typo", line=line, value=name, suggestion=suggestions[0])
+    return page_audience(values, context.file.audience, today)
 
 
 def declared_language(written: str, context: ReadContext) -> str:

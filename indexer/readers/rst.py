@@ -14,7 +14,12 @@ from indexer.html.sections import to_article
 from indexer.html.tree import drop, parse_html
 from indexer.markdown.rendering import plain_paragraphs
 from indexer.readers.context import ReadContext
-from indexer.readers.metadata import make_document, may_publish, parse_metadata, split_metadata
+from indexer.readers.metadata import (
+    make_document,
+    may_publish,
+    parse_metadata,
+    split_front_matter,
+)
 from indexer.sources.format_detection import Unreadable
 from kb.search.documents import Document
 
@@ -82,16 +87,19 @@ _ADDED_CLASSES = frozenset({"docinfo", "system-message", "topic contents"})
 
 def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     """The document in ``text``. Raises Unreadable when docutils is not installed."""
-    parts = split_metadata(text, context)
+    parts = split_front_matter(text, context)
     if parts is None:
         return ()
-    metadata, body = parts
+    front_matter, body, line = parts
 
-    values = _docinfo(body)
-    if values:
-        if not may_publish(values, context):
-            return ()
-        metadata = parse_metadata(values, context, line=metadata.line)
+    # Neither may lift what the other restricts.
+    docinfo = _docinfo(body)
+    if "audience" in docinfo and any(name.lower() == "audience" for name in front_matter):
+        docinfo.pop("audience")
+    values = {**front_matter, **docinfo}
+    if not may_publish(values, context):
+        return ()
+    metadata = parse_metadata(values, context, line=line)
 
     root = parse_html(_to_html(body, context), context)
     for element in list(root.iter("table", "dl", "div", "p")):

@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from kb import ids
+from kb.search.documents import PUBLIC
 
 #: nh3 puts this before every id, so that no article can take the name of a part of the portal.
 ID_PREFIX = "s-"
@@ -49,6 +50,7 @@ class SiteIndex:
     ``pages`` maps absolute paths, and lower-cased ones, to pages; ``uids`` maps lower-cased uids.
     ``boilerplate`` maps the folder of a site to the hashes of the blocks that it repeats on its
     pages. Images are copied to ``media`` (None: nowhere); ``today`` decides what has expired.
+    ``audiences`` maps the roots of sources to the audience of their pages that name none.
     """
 
     pages: Mapping[str, SitePage] = field(default_factory=dict)
@@ -56,11 +58,19 @@ class SiteIndex:
     boilerplate: Mapping[str, frozenset[int]] = field(default_factory=dict)
     media: str | None = None
     today: dt.date = dt.date.min
+    audiences: Mapping[str, str] = field(default_factory=dict)
 
     def page(self, path: str) -> SitePage | None:
         """The page of the file at ``path``, in any case: links are often written on systems that
         ignore it."""
         return self.pages.get(path) or self.pages.get(path.lower())
+
+    def default_audience(self, path: str) -> str:
+        """The audience of a file at ``path`` that names none."""
+        for folder in Path(path).parents:
+            if str(folder) in self.audiences:
+                return self.audiences[str(folder)]
+        return PUBLIC
 
     def boilerplate_of(self, path: str) -> frozenset[int]:
         """The repeated blocks of the nearest folder above ``path`` that is a site."""

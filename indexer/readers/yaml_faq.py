@@ -38,7 +38,9 @@ def read(text: str, context: ReadContext) -> tuple[Document, ...]:
     if page is None:
         return ()
     declared = page.get("metadata")
-    values = {**(declared if isinstance(declared, dict) else {}), **page}
+    context.written = text
+    own = {name: value for name, value in page.items() if name not in ("metadata", "sections")}
+    values = {**(declared if isinstance(declared, dict) else {}), **own}
     if not may_publish(values, context):
         return ()
     metadata = parse_metadata(values, context)

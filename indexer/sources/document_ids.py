@@ -65,7 +65,13 @@ class DocumentIds:
         for key, uid in self.uids.items():
             uids.setdefault(uid.lower(), self.pages[key])
 
-        return SiteIndex(pages, uids, boilerplate, str(media) if media else None, today)
+        audiences: dict[str, str] = {}
+        for file in files.values():
+            root = file.absolute.removesuffix(file.path).rstrip("/") or "/"
+            audiences[root] = file.audience
+
+        folder = str(media) if media else None
+        return SiteIndex(pages, uids, boilerplate, folder, today, audiences)
 
 
 def assign_ids(

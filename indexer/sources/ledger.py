@@ -16,7 +16,7 @@ from indexer.findings import Finding
 from indexer.sources.walk import SourceFile
 
 #: Raised when a reader changes, so that everything is read anew.
-VERSION = 4
+VERSION = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.findings import Finding, make_finding
 from indexer.sources.format_detection import is_redirect_list
 from kb.errors import Invalid
-from kb.search.documents import DocumentKind
+from kb.search.documents import PUBLIC, DocumentKind, is_audience, normal_audience
 
 _MEGABYTE = 1024 * 1024
 
@@ -42,12 +42,18 @@ Skip = Callable[[Finding], None]
 @dataclass(frozen=True, slots=True)
 class Source:
     """A root. ``name`` is unique in the run; includes and images may not leave the folder
-    ``limit``."""
+    ``limit``. Pages that name no audience have the default ``audience``."""
 
     kind: DocumentKind
     name: str
     path: Path
     limit: Path
+    audience: str = PUBLIC
+
+    @property
+    def key(self) -> str:
+        """What the keys of its files begin with. With another audience its files are others."""
+        return f"{self.kind}{_audience_mark(self.audience)}={self.name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +68,12 @@ class SourceFile:
     mtime_ns: int
     absolute: str
     limit: str
+    audience: str = PUBLIC
 
     @property
     def key(self) -> str:
         """The name of the file in the ledger."""
-        return f"{self.kind}={self.root}/{self.path}"
+        return f"{self.kind}{_audience_mark(self.audience)}={self.root}/{self.path}"
 
     @property
     def name(self) -> str:
@@ -74,22 +81,35 @@ class SourceFile:
         return f"{self.root}/{self.path}"
 
 
+def _audience_mark(audience: str) -> str:
+    return "" if audience == PUBLIC else f"@{audience}"
+
+
 def parse_sources(words: Iterable[str], *, content: Path | None = None) -> tuple[Source, ...]:
-    """Sources from ``KIND=PATH`` words.
+    """Sources from ``KIND=PATH`` and ``KIND@AUDIENCE=PATH`` words.
 
     Files inside the ``content`` folder may include others from all of it. Raises Invalid when a
     word or its path is wrong.
     """
     sources: list[Source] = []
     for word in words:
-        kind, _, path = word.partition("=")
-        if kind not in tuple(DocumentKind) or not path:
+        head, _, path = word.partition("=")
+        kind, at, audience = head.partition("@")
+        if kind not in tuple(DocumentKind) or not path or bool(at) != bool(audience):
             raise Invalid(
-                f"{word!r} is not a valid source; use KIND=PATH, where KIND is doc, faq, or forum.",
+                f"{word!r} is not a valid source; use KIND=PATH, where KIND is doc, faq, or forum, "
+                "or KIND@AUDIENCE=PATH.",
+                field="source",
+            )
+        if at and not is_audience(audience):
+            raise Invalid(
+                f"{word!r}: {audience!r} is not a valid audience; use public, customers, partners, "
+                "staff, or a group.",
                 field="source",
             )
         names = {source.name for source in sources}
-        sources.append(_source(DocumentKind(kind), Path(path), word, content, names))
+        source = _source(DocumentKind(kind), Path(path), word, content, names)
+        sources.append(replace(source, audience=normal_audience(audience) if at else PUBLIC))
     return tuple(sources)
 
 
@@ -198,6 +218,7 @@ def _file(
             mtime_ns=facts.st_mtime_ns,
             absolute=str(absolute),
             limit=str(source.limit),
+            audience=source.audience,
         )
 
 

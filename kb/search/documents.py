@@ -8,6 +8,7 @@ Values only: the indexer reads files, ``kb.search`` ranks.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
@@ -31,6 +32,23 @@ PUBLIC = "public"
 #: Nested audiences, widest first: each sees its own documents and all before it. Any other name is
 #: a group of its own that sees ``public``, ``customers`` and itself.
 AUDIENCES = (PUBLIC, "customers", "partners", "staff")
+
+
+_GROUP = re.compile(r"[\w][\w .-]{0,63}")
+
+
+def is_audience(name: str) -> bool:
+    """Whether ``name`` may be the name of an audience."""
+    return _GROUP.fullmatch(name) is not None
+
+
+def normal_audience(name: str) -> str:
+    """An audience as it is compared: ``Staff`` is ``staff``, the name of a group is kept.
+
+    >>> normal_audience("Staff")
+    'staff'
+    """
+    return name.lower() if name.lower() in AUDIENCES else name
 
 
 def visible_to(audience: str) -> frozenset[str]:

@@ -228,3 +228,15 @@ def test_kinds_and_roots_live_side_by_side(tmp_path: Path) -> None:
     assert 'href="/help/faq/a/how-so"' in html
     assert [path.suffix for path in (tmp_path / "data" / "media").iterdir()] == [".png"]
     assert "/media/" in html
+
+
+def test_a_source_gives_its_audience_to_pages_that_name_none(tmp_path: Path, root: Path) -> None:
+    _write(root, a_md="# A\n\nText.", b_md="---\naudience: public\n---\n# B\n\nText.")
+    pipeline.run_index(_options(tmp_path, f"doc={root}"))
+    report = pipeline.run_index(_options(tmp_path, f"doc@staff={root}"))
+    assert report.published
+    documents = _documents(tmp_path)
+    assert {id_: document.audience for id_, document in documents.items()} == {
+        "doc/a": "staff",
+        "doc/b": "public",
+    }

@@ -73,6 +73,7 @@ def thread_document(
         texts = [section.text for section in sections[:_LANGUAGE_SECTIONS]]
         fields["language"] = detect_language("\n".join([title, *texts]))
     fields.setdefault("updated", max((post.date for post in posts if post.date), default=None))
+    fields.setdefault("audience", context.audience)
     authors = dict.fromkeys(post.author for post in posts if post.author)
     fields.setdefault("authors", tuple(authors)[:_MAX_AUTHORS])
 

@@ -54,6 +54,8 @@ def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Issue]:
         ("---\ntitle: Nothing but a title\n---\n", "empty", 0, ""),
         ("# B\n\nText.", "title", 1, "B"),
         ("---\ntitle: [\n---\n# A\n\nText.", "front-matter", 3, ""),
+        ("---\ntitle: A\nvisibility: private\n---\nText.", "access-mark", 3, "private"),
+        ("---\naudience: ''\n---\n# A\n\nText.", "access-mark", 2, "audience"),
         ("---\ntitle: A\ndate: 2024-13-45\n---\nText.", "front-matter", 1, "2024-13-45"),
         (
             "---\nproduct: Shop\nversions: [1.0]\n---\n# A\n\nText.",

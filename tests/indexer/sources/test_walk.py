@@ -85,3 +85,15 @@ def test_two_roots_of_one_name_stay_apart(tmp_path: Path) -> None:
         (tmp_path / name).mkdir(parents=True)
     named = walk.parse_sources([f"doc={tmp_path}/a/docs", f"doc={tmp_path}/b/docs"])
     assert [source.name for source in named] == ["docs", "docs-2"]
+
+
+def test_a_source_may_have_a_default_audience(tmp_path: Path) -> None:
+    (tmp_path / "wiki").mkdir()
+    (tmp_path / "wiki" / "a.md").write_text("# A\n\nText.")
+    (source,) = walk.parse_sources([f"doc@Staff={tmp_path / 'wiki'}"])
+    (file,) = walk.walk_files(source, lambda _: None)
+    assert (source.audience, file.audience, file.key) == ("staff", "staff", "doc@staff=wiki/a.md")
+    assert file.name == "wiki/a.md"
+    for word in ("doc@=x", "doc@a/b=x", "@staff=x"):
+        with pytest.raises(Invalid):
+            walk.parse_sources([word.replace("x", str(tmp_path))])

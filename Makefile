@@ -12,7 +12,7 @@ help:
 
 serve: $(VENV)/.serve
 	@$(BIN)/kb index
-	@exec $(BIN)/kb serve --demo --with-worker
+	@exec $(BIN)/kb serve --demo
 
 test: $(VENV)/.test
 	@.ci/browser $(CACHE)/chromium

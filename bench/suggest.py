@@ -158,7 +158,7 @@ def _server(data: Path) -> Iterator[Callable[[str], None]]:
         "KB_SUGGEST_PER_MINUTE": "100000",
     }
     kb = Path(sys.executable).with_name("kb")
-    command = [str(kb), "serve", "--data", str(data)]
+    command = [str(kb), "serve", "--without-worker", "--data", str(data)]
     server = subprocess.Popen(
         command, env=os.environ | settings, cwd=corpora.ROOT, stderr=subprocess.DEVNULL
     )

@@ -1,7 +1,8 @@
 """`kb serve`: starts the portal.
 
 Settings, port, data folder and policies are checked first, so that a mistake is one sentence and
-not a log. Then the server takes over. It does not index: `kb index` does.
+not a log. Where nothing is published yet, `kb index` runs first, as a process of its own, since the
+portal knows nothing of indexing. Then the server takes over, with a worker beside it.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ from flask import Flask
 
 from kb.centre import HelpCentre
 from kb.errors import KbError, Misconfigured, Unavailable
+from kb.jobs.index_runner import KB_COMMAND
 from kb.people.demo import DemoSignIn, add_demo_accounts
+from kb.search.generations.generation import Generations
 from kb.settings import Settings, load_settings
 from webapp.context import utc_now
 from webapp.security.guard import kept_key
@@ -46,9 +49,10 @@ THREADS = 4  # concurrent requests in each server process
 @click.option("--workers", help="Server processes (KB_WORKERS).")
 @click.option("--data", help="The data folder (KB_DATA).")
 @click.option(
-    "--with-worker",
-    is_flag=True,
-    help="Also run one `kb worker`, for as long as the portal runs.",
+    "--with-worker/--without-worker",
+    default=True,
+    show_default=True,
+    help="Run one `kb worker` for as long as the portal runs, so that mails are sent.",
 )
 def serve(
     demo: bool,
@@ -56,6 +60,7 @@ def serve(
     port: str | None,
     workers: str | None,
     data: str | None,
+    *,
     with_worker: bool,
 ) -> None:
     """Serve the portal until Ctrl-C."""
@@ -67,6 +72,8 @@ def serve(
     check_port(settings.host, settings.port)
     sign_ins = prepare(settings)
     _hand_over(settings)
+    if Generations(settings.data).published_name() is None:
+        _publish_first()
     _greet(settings, sign_ins)
     with _worker() if with_worker else contextlib.nullcontext():
         _run(settings)
@@ -152,10 +159,25 @@ def _hand_over(settings: Settings) -> None:
         os.environ[name] = text
 
 
+def _publish_first() -> None:
+    """Publishes the content of a new portal. If that fails, people can still file tickets."""
+    click.echo("Nothing is published yet. Running `kb index` first ...", err=True)
+    # Its report goes to stderr, as all that is told here; the caller may not read stdout at all.
+    done = subprocess.run(  # noqa: S603 - our own program
+        [*KB_COMMAND, "index"], stdin=subprocess.DEVNULL, stdout=sys.stderr.fileno(), check=False
+    )
+    if done.returncode:
+        click.echo(
+            "Nothing was published, so search finds nothing until `kb index` succeeds. Tickets can "
+            "be filed.",
+            err=True,
+        )
+
+
 @contextlib.contextmanager
 def _worker() -> Iterator[None]:
     """A worker that ends when its standard input closes: with this process, however that ends."""
-    command = [sys.executable, "-P", "-m", "kb", "worker", "--attached"]
+    command = [*KB_COMMAND, "worker", "--attached"]
     # Ctrl-C in the terminal reaches the server alone, which then stops its worker.
     worker = subprocess.Popen(  # noqa: S603 - our own program
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True

@@ -21,12 +21,7 @@ def init(folder: Path) -> None:
     files = starter.write_site(folder)
     for file in files:
         click.echo(f"Wrote {file}")
-    click.echo(
-        f"\nPublish and serve it:\n\n"
-        f"    export KB_CONTENT={folder.resolve()}\n"
-        f"    kb index\n"
-        f"    kb serve"
-    )
+    click.echo(f"\nPublish and serve it:\n\n    export KB_CONTENT={folder.resolve()}\n    kb serve")
 
 
 @click.command()
@@ -79,7 +74,7 @@ def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> 
         click.echo(json.dumps(report.as_json()))
         return
     click.echo(f"Restored the backup of {report.created:%Y-%m-%d %H:%M} UTC into {data}.")
-    click.echo(f"Next: `kb index --full --data {data}`, then `kb serve --data {data}`.")
+    click.echo(f"Next: `kb serve --data {data}`, which publishes the content first.")
 
 
 @click.command()

@@ -101,7 +101,11 @@ def served(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Ser
     told = {**environment(folder), **limits, "KB_EMBED_ORIGINS": site.address}
     log = (folder / "log").open("w")
     server = subprocess.Popen(
-        command("--demo", "--port", str(port)), env=told, stdout=log, stderr=log, text=True
+        command("--demo", "--port", str(port), "--without-worker"),
+        env=told,
+        stdout=log,
+        stderr=log,
+        text=True,
     )
     try:
         wait_for(f"http://127.0.0.1:{port}/healthz", server).close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -117,7 +118,7 @@ def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_proces
     folder: Path,
 ) -> None:
     port = free_port()
-    arguments = command("--demo", "--port", str(port), "--workers", "2", "--with-worker")
+    arguments = command("--demo", "--port", str(port), "--workers", "2")
     server = subprocess.Popen(
         arguments,
         env=environment(folder),
@@ -148,6 +149,28 @@ def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_proces
     assert "Killing" not in "".join(
         rest
     )  # what the server says when a worker did not stop by itself
+
+
+def test_a_portal_whose_content_cannot_be_published_serves_all_the_same(folder: Path) -> None:
+    shutil.rmtree(settings_of(folder).data / "index")
+    port = free_port()
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            command("--port", str(port), "--workers", "1", "--without-worker"),
+            env={**environment(folder), "KB_SOURCES": "doc=/nowhere"},
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+    try:
+        with wait_for(f"http://127.0.0.1:{port}/tickets/new", server) as answer:
+            assert answer.status == 200
+    finally:
+        server.terminate()
+        assert server.wait(PATIENCE) == 0
+    said = (folder / "log").read_text()
+    assert "/nowhere" in said
+    assert "Nothing was published" in said
 
 
 def test_a_server_process_waits_for_a_half_saved_file_to_be_whole_again(folder: Path) -> None:

@@ -28,7 +28,7 @@ def create_app(
     from webapp import assets, context, formatting, problems
     from webapp.agent import desk, ticket_actions
     from webapp.api import health, v1, well_known
-    from webapp.customer import account, contacts, help_centre, oidc, tickets
+    from webapp.customer import account, contacts, copies, help_centre, oidc, tickets
     from webapp.editor import overview, publishing
     from webapp.security import access_log, guard
 
@@ -49,6 +49,7 @@ def create_app(
         health,
         help_centre,
         tickets,
+        copies,
         desk,
         ticket_actions,
         overview,
@@ -60,6 +61,7 @@ def create_app(
     ):
         app.register_blueprint(room.blueprint)
     oidc.register(app, settings)
+    guard.csrf.exempt(copies.blueprint)  # sent by mail programs (RFC 8058); the link is the secret
     guard.csrf.exempt(v1.blueprint)  # JSON of our own origin only, see v1.check_origin
 
     app.context_processor(

@@ -71,6 +71,7 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 _OTHER_EVENT = ("Ticket updated", "There is a new event on a ticket.")
+_QUESTION = "asked"  # whether somebody wants to be copied
 _ACCOUNT_LINKS = ("register", "invite", "reset")
 
 
@@ -83,7 +84,8 @@ def notice_mail(
 ) -> EmailMessage:
     """One notice as a mail, with the subject and the text that ``texts`` has for its kind.
 
-    ``secret`` opens the ticket for a guest, or is the single-use link of an account.
+    ``secret`` opens the ticket for a guest, is the single-use link of an account, or is that with
+    which a copy confirms or stops.
     """
     number = notice.facts.get("number", "")
     is_receipt = notice.kind == "opened"
@@ -92,12 +94,24 @@ def notice_mail(
     else:
         subject, text = texts.get(notice.kind, _OTHER_EVENT)
 
-    body = "\n".join([text, "", *_link(notice, sender, number, secret), "", *_footer(sender)])
+    links = _link(notice, sender, number, secret)
+    is_copy = bool(notice.facts.get("copy"))
+    if is_copy and notice.kind != _QUESTION:
+        links += ["", "You receive a copy because the requester named you. To stop these mails:"]
+        links.append(_copy_page(sender, secret))
+    body = "\n".join([text, "", *links, "", *_footer(sender)])
     if number:
         subject = f"[#{number}] {subject}"
     mail = _mail(sender, notice.recipient, subject, body, notice.key, number)
     mail["Auto-Submitted"] = "auto-replied" if is_receipt else "auto-generated"
+    if is_copy:  # RFC 8058: one click in the mail program
+        mail["List-Unsubscribe"] = f"<{_copy_page(sender, secret)}>"
+        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return mail
+
+
+def _copy_page(sender: Sender, token: str) -> str:
+    return f"{sender.base_url}/copies/{token}"
 
 
 def digest_mail(notices: Sequence[ClaimedMessage], sender: Sender, zone: str) -> EmailMessage:
@@ -151,6 +165,10 @@ def _link(notice: ClaimedMessage, sender: Sender, number: str, secret: str) -> l
         return [url, "", "The link works once and expires soon."]
     if not number:
         return [f"{sender.base_url}/sign-in"]
+    if notice.kind == _QUESTION:
+        return [_copy_page(sender, secret)]
+    if notice.facts.get("copy"):
+        return [f"{sender.base_url}/tickets/{number}"]
     if notice.facts.get("staff"):
         return [f"{sender.base_url}/desk/{number}"]
     return [f"{sender.base_url}/tickets/{number}" + (f"?key={secret}" if secret else "")]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, delete
 
 from kb.database.statements import upsert
 from kb.notifications.tables import NOTICES
@@ -26,12 +26,14 @@ class NewNotice:
 
     ``facts`` never hold what somebody typed: a notice must not carry a stranger's words. ``due`` is
     the earliest instant to send it, None for at once: staff are notified during service hours only.
+    ``cause`` stands for the caller's: with the same one, the same thing is never said twice.
     """
 
     kind: str
     recipient: str
     facts: Mapping[str, str] = field(default_factory=dict)
     due: dt.datetime | None = None
+    cause: str = ""
 
 
 def add_notices(
@@ -51,7 +53,7 @@ def notice_rows(
     """The rows of the notices of one cause, for callers that save those of many at once."""
     return [
         {
-            "key": f"{notice.kind}/{ticket_id or 0}/{cause}/{notice.recipient}",
+            "key": f"{notice.kind}/{ticket_id or 0}/{notice.cause or cause}/{notice.recipient}",
             "ticket_id": ticket_id,
             "kind": notice.kind,
             "recipient": notice.recipient,
@@ -66,3 +68,14 @@ def notice_rows(
 
 def insert_notices(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     upsert(connection, NOTICES, rows, keys=("key",))
+
+
+def withdraw_copies(connection: Connection, recipient: str, ticket_id: int | None = None) -> None:
+    """Removes the copies for an address that wait to be sent, of one ticket or of all."""
+    copies = (
+        NOTICES.c.recipient == recipient,
+        NOTICES.c.state == "pending",
+        NOTICES.c.facts["copy"].as_string() == "yes",
+    )
+    of_ticket = () if ticket_id is None else (NOTICES.c.ticket_id == ticket_id,)
+    connection.execute(delete(NOTICES).where(*copies, *of_ticket))

@@ -71,6 +71,7 @@ class TicketFacts:
     assignee_email: str
     watchers: tuple[str, ...]
     copy_to: tuple[str, ...]
+    confirmed: frozenset[str]  # the copies that asked for their mails themselves
     created: dt.datetime
     last_at: dt.datetime  # of the newest event: a clock set back must not reorder events
     last_speaker: str  # in public: agent or customer

@@ -26,6 +26,7 @@ from kb.tickets.actions.file_ticket import Promise
 from kb.tickets.actions.idempotency import verb_key
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue
+from kb.tickets.copies import Copies
 from kb.tickets.decision import Command, Rules, decide
 from kb.tickets.drafts import FormLimits
 from kb.tickets.guest_links import GuestLinks
@@ -52,7 +53,8 @@ class Explanation:
 class Desk:
     """The ticket side of the help centre. Safe for many threads and processes.
 
-    ``queue`` is the agents' side, ``links`` are the secret links of guests.
+    ``queue`` is the agents' side, ``links`` are the secret links of guests,
+    ``copies`` those of people who are copied.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class Desk:
         self._catalogue = catalogue
         self.queue = AgentQueue(repository)
         self.links = GuestLinks(repository)
+        self.copies = Copies(repository)
 
     # --- Filing
 

@@ -527,9 +527,18 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
     }
 )
 
-#: Verb of an event -> what the mail about it says.
+#: The kind of the mail that asks somebody whether they want to be copied on a ticket.
+ASKED_TO_COPY = "asked"
+#: Verb of an event, or the kind of another mail about a ticket -> what the mail says.
 TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
     {verb.value: row.mail for verb, row in VERBS.items() if row.mail is not None}
+    | {
+        ASKED_TO_COPY: MailText(
+            "Do you want to follow this ticket?",
+            "Somebody who filed a ticket asked us to keep you informed about it. The page below "
+            "shows\ntheir address. You receive no mails about the ticket unless you confirm there.",
+        )
+    }
 )
 #: (status, verb) -> the next status. What is not here is refused and changes nothing.
 TRANSITIONS: Mapping[tuple[Status, Verb], Status] = MappingProxyType(

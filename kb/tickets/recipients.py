@@ -2,13 +2,14 @@
 
 Rules only: an event and the facts of its ticket in, notices out. They are saved with the event and
 sent by the worker. The requester's side is notified at once, staff in the level's business hours. A
-notice never carries what somebody typed.
+notice never carries what somebody typed. The copies of a guest are only asked until they confirm:
+anybody can type anybody's address. What a recipient does not want is dropped when it is saved.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from kb import ids
 from kb.errors import Invalid
@@ -17,7 +18,7 @@ from kb.people.person import Person
 from kb.sla import clock
 from kb.sla.policy import SlaPolicy
 from kb.tickets.changeset import NewEvent, TicketFacts
-from kb.tickets.lifecycle import VERBS, Audience
+from kb.tickets.lifecycle import ASKED_TO_COPY, VERBS, Audience, Verb
 from kb.tickets.sla_targets import Forecast, first_due
 from kb.tickets.ticket import Draft
 
@@ -30,12 +31,17 @@ def receipts(
     due = first.due_at.isoformat() if first and first.due_at else ""
     facts = {"level": level, "due": due, "zone": customer.zone}
     own = {**facts, "guest": "yes"} if customer.guest else facts
-    copies = [
-        NewNotice("opened", address, facts)
-        for address in draft.copy_to
-        if address != customer.email
-    ]
+    addresses = [address for address in draft.copy_to if address != customer.email]
+    if customer.guest:
+        copies = [_question(address, {}) for address in addresses]
+    else:
+        copies = [NewNotice("opened", address, {**facts, "copy": "yes"}) for address in addresses]
     return (NewNotice("opened", customer.email, own), *copies)
+
+
+def _question(address: str, facts: Mapping[str, str]) -> NewNotice:
+    """Asks an address once for each ticket whether it wants to be copied."""
+    return NewNotice(ASKED_TO_COPY, address, {**facts, "copy": "yes"}, cause="copy")
 
 
 def notices(
@@ -45,18 +51,31 @@ def notices(
     *,
     actor_email: str,
     silent: bool = False,
+    copy_to: Sequence[str] | None = None,
     also: Sequence[str] = (),
 ) -> tuple[NewNotice, ...]:
-    """One for everybody concerned but for whoever did it. ``also`` are further staff addresses."""
-    if silent or Audience.CONCERNED not in VERBS[event.verb].audience:
+    """One for everybody concerned but for whoever did it.
+
+    ``copy_to`` are the copies after the event, if it changes them, ``also`` further staff
+    addresses.
+    """
+    if silent:
         return ()
+    facts = {"number": ids.ticket_number(ticket.ownership.serial)}
+    questions: list[NewNotice] = []
+    if ticket.customer_guest and event.public and event.verb is not Verb.VOID:
+        after = ticket.copy_to if copy_to is None else copy_to
+        unasked = set(after) - ticket.confirmed - {ticket.customer_email, actor_email}
+        questions = [_question(address, facts) for address in sorted(unasked)]
+    if Audience.CONCERNED not in VERBS[event.verb].audience:
+        return tuple(questions)
 
     kind = event.verb.value
-    facts = {"number": ids.ticket_number(ticket.ownership.serial)}
     customers = _customers(event, ticket)
     own = {**facts, "guest": "yes"} if ticket.customer_guest else facts
+    copy = {**facts, "copy": "yes"}
     outside = [
-        NewNotice(kind, address, own if address == ticket.customer_email else facts)
+        NewNotice(kind, address, own if address == ticket.customer_email else copy)
         for address in sorted(customers)
     ]
 
@@ -68,17 +87,23 @@ def notices(
         NewNotice(kind, address, {**facts, "staff": "yes"}, from_)
         for address in sorted(staff - customers - {"", actor_email})
     ]
-    return (*outside, *inside)
+    return (*outside, *questions, *inside)
 
 
 def _customers(event: NewEvent, ticket: TicketFacts) -> set[str]:
     if not event.public:
         return set()
     if event.by_agent:
-        return {ticket.customer_email, *ticket.copy_to}
+        return {ticket.customer_email, *_willing(ticket)}
     if event.actor_id != ticket.ownership.customer_id:  # a colleague of the requester
         return {ticket.customer_email}
-    return set(ticket.copy_to) if Audience.COPIES in VERBS[event.verb].audience else set()
+    return _willing(ticket) if Audience.COPIES in VERBS[event.verb].audience else set()
+
+
+def _willing(ticket: TicketFacts) -> set[str]:
+    """The copies that may be mailed: of a guest's ticket, those who confirmed it."""
+    copies = set(ticket.copy_to)
+    return copies & ticket.confirmed if ticket.customer_guest else copies
 
 
 def next_business_hour(policy: SlaPolicy, level: str, instant: dt.datetime) -> dt.datetime:

@@ -179,6 +179,21 @@ GUEST_LINKS = Table(
     instant_column("expires_at"),
 )
 
+#: What each address that is copied has chosen, once a mail has told it how.
+COPIES = Table(
+    "copies",
+    METADATA,
+    reference_column("ticket_id", "tickets.id"),
+    Column("address", Text, nullable=False),
+    Column("mailbox", Text, nullable=False),  # the same for all spellings of the address
+    # Not a hash: the same link stands in every mail, and it opens nothing.
+    Column("token", Text, nullable=False, unique=True),
+    text_column("choice"),  # empty while nothing was chosen; confirmed, left, refused
+    instant_column("at"),
+    PrimaryKeyConstraint("ticket_id", "address"),
+    partial_index("ix_copies_refused", "mailbox", where="choice = 'refused'"),
+)
+
 COUPON_USES = Table(
     "coupon_uses",
     METADATA,

@@ -14,6 +14,7 @@ from kb.notifications.mail_templates import ACCOUNT_MAIL_TEXTS, mail_sender
 from kb.notifications.outbox import ClaimedMessage, Outbox
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.tickets.attachments.files import Attachments
+from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
 from kb.tickets.lifecycle import TICKET_MAIL_TEXTS
 from kb.tickets.repository.repository import TicketRepository
@@ -71,7 +72,8 @@ def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel
 class LinkSecrets:
     """Issues the secrets of links when the mail is written, and stores only their hashes.
 
-    A mail that waits in the outbox therefore opens nothing.
+    A mail that waits in the outbox therefore opens nothing. The links of copies open nothing
+    either.
     """
 
     def __init__(self, links: AccountLinks, tickets: TicketRepository) -> None:
@@ -82,6 +84,8 @@ class LinkSecrets:
         """The secret that a notice's link needs; "" for links that need a sign-in instead."""
         if notice.kind in LINK_LIFETIMES:
             return self._links.issue(notice.kind, notice.recipient, notice.facts, now=now)
+        if notice.facts.get("copy") and notice.ticket_id is not None:
+            return Copies(self._tickets).token(notice.ticket_id, notice.recipient, now=now)
 
         if not notice.facts.get("guest") or notice.ticket_id is None:
             return ""

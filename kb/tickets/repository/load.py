@@ -20,6 +20,7 @@ from kb.sla.target import TargetState
 from kb.tickets.changeset import TicketFacts
 from kb.tickets.lifecycle import VERBS, Status, Verb
 from kb.tickets.permissions import Ownership, ticket_not_found
+from kb.tickets.repository.copies import confirmed_copies
 from kb.tickets.repository.lists import row_of
 from kb.tickets.sla_targets import (
     MERGED_EVENTS,
@@ -122,6 +123,7 @@ def ticket_facts(connection: Connection, serial: int) -> TicketFacts:
         assignee_email=row.assignee_email or "",
         watchers=_watchers(connection, serial, "email"),
         copy_to=tuple(row.copy_to),
+        confirmed=confirmed_copies(connection, serial),
         created=row.created_at,
         last_at=events[serial][-1].at,
         last_speaker=_last_speaker(events[serial]),

@@ -2,7 +2,7 @@
 
 What is saved is decided by pure functions that are handed in; the rows are the business of
 ``save`` and ``load``. ``lists`` has the lists of tickets, ``agent_tools`` what agents share,
-``people`` everybody. Nothing here knows a policy.
+``people`` everybody, ``copies`` what those who are copied have chosen. Nothing here knows a policy.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from kb.tickets.lifecycle import Status
 from kb.tickets.permissions import Ownership, ticket_not_found
 from kb.tickets.repository import load, save
 from kb.tickets.repository.agent_tools import AgentTools
+from kb.tickets.repository.copies import CopyStore
 from kb.tickets.repository.lists import ROWS, TicketLists
 from kb.tickets.tables import ATTACHMENTS, EVENTS, GUEST_LINKS, TICKETS
 from kb.tickets.ticket import Attachment, Ticket
@@ -36,6 +37,7 @@ class TicketRepository:
         self.lists = TicketLists(database)
         self.agent_tools = AgentTools(database)
         self.people = PeopleStore(database)
+        self.copies = CopyStore(database)
 
     # --- Verbs
 

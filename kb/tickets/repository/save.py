@@ -32,6 +32,7 @@ from kb.tickets.changeset import (
 )
 from kb.tickets.lifecycle import ACTIVE, VERBS, Status
 from kb.tickets.repository import fulltext
+from kb.tickets.repository.copies import wanted_notices
 from kb.tickets.repository.load import ticket_facts
 from kb.tickets.sla_targets import Forecast, TargetRow, first_due
 from kb.tickets.tables import (
@@ -135,7 +136,8 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
     _save_link(connection, serial, new.link, instant)
     number = {"number": ids.ticket_number(serial)}
     notices = [replace(notice, facts={**number, **notice.facts}) for notice in new.notices]
-    add_notices(connection, serial, str(event_id), notices, instant)
+    wanted = wanted_notices(connection, serial, notices)
+    add_notices(connection, serial, str(event_id), wanted, instant)
     save_key(connection, key, serial, event_id, instant)
     return serial
 
@@ -266,7 +268,8 @@ def save_change(
         }
         connection.execute(insert(ANSWER_LINKS), answer)
     _save_link(connection, serial, effects.link, instant)
-    add_notices(connection, serial, str(event_id), change.notices, instant)
+    wanted = wanted_notices(connection, serial, change.notices)
+    add_notices(connection, serial, str(event_id), wanted, instant)
     return event_id, instant
 
 

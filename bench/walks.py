@@ -3,7 +3,7 @@
 ``python -m bench.walks [--pairs]`` drives the real program (a suggestion and a form, over HTTP)
 under a profiler and counts calls whose caller and callee are different modules of this repository;
 ``--pairs`` lists the borders that are crossed most. A border between the program and a library does
-not count, and neither does a caller outside the repository. "Deep" is the longest chain of such
+not count, in neither direction. "Deep" is the longest chain of such
 calls that was open at once.
 
 These numbers describe how far a reader has to travel; they are no target for a single change.
@@ -11,7 +11,6 @@ These numbers describe how far a reader has to travel; they are no target for a 
 
 from __future__ import annotations
 
-import itertools
 import sys
 import tempfile
 from collections import Counter
@@ -34,21 +33,29 @@ class Walk:
 
     def follow(self, run: Callable[[], object]) -> object:
         """Call ``run`` and count; generated code and comprehensions belong to their module."""
-        stack: list[str] = []  # module of each open frame of ours
+        # Module of each open frame of ours, and how many borders were crossed on the way to it.
+        stack: list[tuple[str, int]] = []
 
         def profile(frame: FrameType, event: str, _argument: Any) -> None:
             file = frame.f_code.co_filename
             if event not in ("call", "return") or not file.startswith(PACKAGES):
                 return
+            if event == "return":
+                if stack:
+                    stack.pop()
+                return
 
-            if event == "call":
-                if stack and stack[-1] != file:
-                    self.borders[stack[-1], file] += 1
-                stack.append(file)
-                borders = sum(a != b for a, b in itertools.pairwise(stack))
-                self.deepest = max(self.deepest, borders)
-            elif stack:
-                stack.pop()
+            # What a library calls back begins a chain of its own: a reader does not get there by
+            # following calls.
+            caller = frame.f_back.f_code.co_filename if frame.f_back else ""
+            depth = 0
+            if stack and caller == stack[-1][0]:
+                depth = stack[-1][1]
+                if file != caller:
+                    depth += 1
+                    self.borders[caller, file] += 1
+            stack.append((file, depth))
+            self.deepest = max(self.deepest, depth)
 
         sys.setprofile(profile)
         try:

@@ -24,6 +24,7 @@ from indexer.report import Report
 from indexer.sources.walk import Source, parse_sources
 from kb.cli_options import json_option
 from kb.errors import Invalid, KbError
+from kb.operations.audit import Action, record_command
 from kb.search.generations.previews import PreviewFile
 from kb.settings import Settings, load_settings
 
@@ -153,6 +154,7 @@ def index(
             return _watch(options)
         if progress_json:
             report = run_index(options, progress=ThrottledProgress(_print_progress).show)
+            _record_publish(options.data, report)
             _print_json_line({"report": report.json()})
         else:
             report = _run(options)
@@ -221,22 +223,34 @@ def _today() -> dt.date:
 def _run(options: IndexOptions) -> Report:
     bar = ProgressBar(sys.stderr.isatty())
     try:
-        return run_index(options, progress=bar.show)
+        report = run_index(options, progress=bar.show)
     finally:
         bar.end()
+    _record_publish(options.data, report)
+    return report
+
+
+def _record_publish(data: Path, report: Report) -> None:
+    if report.published:
+        now = dt.datetime.now(dt.UTC)
+        target = f"generation:{report.generation}"
+        record_command(data, Action.PUBLISHED, target, now=now, documents=str(report.documents))
 
 
 def _watch(options: IndexOptions) -> int:
     from indexer.watch import publish_changes, watch_changes
 
     def report_publish(report: Report) -> None:
+        _record_publish(options.data, report)
         if report.published or report.refused:
             _print_report(report, as_json=False)
 
     def report_failure(sentence: str) -> None:
         click.echo(f"kb: {sentence}", err=True)
 
-    report_publish(_run(options))
+    first = _run(options)
+    if first.published or first.refused:
+        _print_report(first, as_json=False)
     click.echo("Watching for changes. Press Ctrl-C to stop.", err=True)
     publish_changes(
         options, watch_changes(options), report=report_publish, fail=report_failure, today=_today
@@ -332,6 +346,8 @@ def _roll_back(settings: Settings, name: str | None) -> None:
     padded = name.zfill(6) if name and name.isdigit() else name
     generation = Generations(settings.data).rollback(padded)
     documents = generation.manifest.documents
+    target = f"generation:{generation.name}"
+    record_command(settings.data, Action.ROLLED_BACK, target, now=dt.datetime.now(dt.UTC))
     click.echo(f"Generation {generation.name} is active again: {documents} documents.")
     click.echo(
         "The next `kb index` publishes the files as they are then. Correct them first.", err=True

@@ -10,6 +10,7 @@ import datetime as dt
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -18,6 +19,7 @@ from kb.analytics.query_log import FrequentQuery, QueryLog
 from kb.database import Database, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runs import IndexRuns
+from kb.operations.audit import Action, AuditEntry, add_entry
 from kb.people.accounts import Accounts
 from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
@@ -68,8 +70,9 @@ class HelpCentre:
         policy = policy_file.load_policy(settings.policies_file)
         products = load_catalogue(settings.content / "catalogue.toml")
         database = open_database(settings.data)
+        now = now or dt.datetime.now(dt.UTC)
         versions = record_policy(
-            database, policy, settings.policies_file, now or dt.datetime.now(dt.UTC)
+            database, policy, settings.policies_file, now, on_change=_audit_policy(policy, now)
         )
         return cls(
             settings=settings,
@@ -105,7 +108,12 @@ class HelpCentre:
             return self
         try:
             versions = record_policy(
-                self.database, policy, self.settings.policies_file, now, loaded=self.versions
+                self.database,
+                policy,
+                self.settings.policies_file,
+                now,
+                loaded=self.versions,
+                on_change=_audit_policy(policy, now),
             )
         except Unavailable as error:
             LOG.warning("The policies were not reloaded yet: %s", error.sentence)
@@ -118,6 +126,12 @@ class HelpCentre:
     def close(self) -> None:
         """Returns the connections of the database."""
         self.database.close()
+
+
+def _audit_policy(policy: SlaPolicy, now: dt.datetime) -> partial[None]:
+    """Adds the entry for a changed policy to the audit log, with the connection that it gets."""
+    entry = AuditEntry(now, Action.POLICY_CHANGED, target=f"policy:{policy.version}")
+    return partial(add_entry, entry=entry)
 
 
 def _desk(

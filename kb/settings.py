@@ -375,6 +375,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The form of log messages: lines for people, or one JSON object a line.",
     ),
     Setting(
+        "audit_days",
+        "365",
+        _integer(7, 3650),
+        "a whole number from 7 to 3650",
+        "The number of days for which the audit log is kept. The worker deletes older entries.",
+    ),
+    Setting(
         "backup_passphrase",
         "",
         str,
@@ -435,6 +442,7 @@ class Settings:
     oidc_name: str
     log_level: str
     log_format: str
+    audit_days: int
     backup_passphrase: str
     demo: bool
 

@@ -166,6 +166,7 @@ ONLY_IN = {
         "kb.notifications.outbox",
         "kb.notifications.queue",
         "kb.notifications.tables",
+        "kb.operations.audit",
         "kb.operations.heartbeats",
         "kb.operations.tables",
         "kb.people.repository",

@@ -26,11 +26,11 @@ def create_app(
     """
     from kb.centre import HelpCentre
     from webapp import assets, context, formatting, problems
-    from webapp.agent import desk, ticket_actions
+    from webapp.agent import audit, desk, ticket_actions
     from webapp.api import health, v1, well_known
     from webapp.customer import account, contacts, copies, help_centre, oidc, tickets
     from webapp.editor import overview, publishing
-    from webapp.security import access_log, guard
+    from webapp.security import access_log, audit_trail, guard
 
     app = Flask(__name__)
     app.config.update(KB=settings, CLOCK=clock)
@@ -42,6 +42,7 @@ def create_app(
     problems.register(app)
     guard.protect(app, settings)
     access_log.register(app, settings)
+    audit_trail.register(app)
     formatting.register(app)
     assets.register(app)
 
@@ -52,6 +53,7 @@ def create_app(
         copies,
         desk,
         ticket_actions,
+        audit,
         overview,
         publishing,
         account,

@@ -1,16 +1,20 @@
-"""Commands for a whole installation: ``kb init``, ``backup``, ``restore`` and ``doctor``."""
+"""Commands for a whole installation: ``init``, ``backup``, ``restore``, ``doctor``, ``audit``."""
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import hashlib
 import json
 from pathlib import Path
 
 import click
 
+from kb.database import open_database
 from kb.operations import backup as backups
 from kb.operations import doctor as diagnoses
 from kb.operations import starter
+from kb.operations.audit import Action, AuditEntry, AuditLog, record_command
 from kb.settings import SETTINGS, environment_values, load_settings
 
 
@@ -37,14 +41,16 @@ def backup(file: Path, data: str | None, *, as_json: bool) -> None:
     settings = load_settings(data=data)
     texts = environment_values()
     secret_names = {setting.name for setting in SETTINGS if setting.secret}
+    now = dt.datetime.now(dt.UTC)
     report = backups.write_backup(
         settings.data,
         file,
         settings={name: text for name, text in texts.items() if name not in secret_names},
         secrets={name: text for name, text in texts.items() if name in secret_names},
         passphrase=settings.backup_passphrase,
-        now=dt.datetime.now(dt.UTC),
+        now=now,
     )
+    record_command(settings.data, Action.BACKED_UP, now=now, sha256=_digest(file))
     if as_json:
         click.echo(json.dumps(report.as_json()))
         return
@@ -63,13 +69,15 @@ def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> 
 
     New tickets get numbers beyond any that may have been given since the backup was taken.
     """
+    now = dt.datetime.now(dt.UTC)
     report = backups.restore_backup(
         file,
         data,
         passphrase=load_settings().backup_passphrase,
         with_secrets=not without_secrets,
-        now=dt.datetime.now(dt.UTC),
+        now=now,
     )
+    record_command(data, Action.RESTORED, now=now, sha256=_digest(file))
     if as_json:
         click.echo(json.dumps(report.as_json()))
         return
@@ -101,3 +109,45 @@ def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: b
             click.echo(f"{problem.impact.upper()} {problem.check}: {problem.message}{since}")
             click.echo(f"    {problem.remedy}")
     ctx.exit(1 if problems else 0)
+
+
+@click.command()
+@click.option("--data", help="The data folder (KB_DATA).")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 1_000_000),
+    default=100,
+    show_default=True,
+    help="The number of entries.",
+)
+@click.option(
+    "--before", type=click.IntRange(0), default=0, help="Only entries with lower numbers."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def audit(data: str | None, limit: int, before: int, *, as_json: bool) -> None:
+    """Print the audit log: sign-ins, accounts, publishing and backups, newest first."""
+    with contextlib.closing(open_database(load_settings(data=data).data)) as database:
+        entries = AuditLog(database).page(before=before, limit=limit)
+    if as_json:
+        click.echo(json.dumps([entry.as_json() for entry in entries], indent=2))
+        return
+    for entry in entries:
+        click.echo(_audit_line(entry))
+
+
+def _audit_line(entry: AuditEntry) -> str:
+    who = f"person:{entry.actor_id}" if entry.actor_id else ""
+    facts = " ".join(f"{name}={value}" for name, value in entry.facts.items())
+    columns = (
+        str(entry.id),
+        f"{entry.at:%Y-%m-%d %H:%M:%S}Z",
+        entry.action,
+        *(who, entry.target, entry.address, entry.request_id, facts),
+    )
+    return "  ".join(column for column in columns if column)
+
+
+def _digest(file: Path) -> str:
+    """Which archive it is, whatever it is called later."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -20,6 +20,7 @@ import click
 from kb.cli_options import data_option, json_option
 from kb.database import open_database
 from kb.errors import Invalid, NotFound
+from kb.operations.audit import Action, record_command
 from kb.people.accounts import Accounts
 from kb.people.contacts import Contact, Organisation
 from kb.people.demo import add_demo_accounts
@@ -71,6 +72,7 @@ def add(email: str, password_stdin: bool, data: str | None, **profile: Any) -> N
     password = _read_password(password_stdin)
     with _open_accounts(data) as (_, accounts):
         person = accounts.add(email, profile.pop("name"), password, now=_now(), **profile)
+    _record(data, Action.ACCOUNT_ADDED, person.id, role=person.role)
     click.echo(f"Added {person.email} with the role {person.role}.", err=True)
 
 
@@ -117,6 +119,7 @@ def password(email: str, password_stdin: bool, data: str | None) -> None:
     with _open_accounts(data) as (_, accounts):
         person = _account(accounts, email)
         accounts.replace_password(person, new_password, now=_now())
+    _record(data, Action.PASSWORD_CHANGED, person.id)
     click.echo(f"{person.email} has a new password and is signed out everywhere.", err=True)
 
 
@@ -133,6 +136,7 @@ def remove(email: str | None, demo: bool, data: str | None) -> None:
         people = admin.demo_people() if demo else (admin.account(email or ""),)
         for person in people:
             is_gone = admin.remove(person)
+            _record(data, Action.ACCOUNT_REMOVED, person.id)
             rest = "" if is_gone else " The name stays on tickets."
             click.echo(f"Removed {person.email}.{rest}", err=True)
     if not people:
@@ -151,6 +155,7 @@ def rename(email: str, name: str, address: str, data: str | None) -> None:
     with _open_accounts(data) as (_, accounts):
         admin = accounts.administration
         person = admin.rename(admin.account(email), name=name, email=address)
+    _record(data, Action.ACCOUNT_CHANGED, person.id, change="name or address")
     click.echo(f"{person.email}  {person.name}", err=True)
 
 
@@ -168,6 +173,7 @@ def role(email: str, role: str, audience: str | None, data: str | None) -> None:
     with _open_accounts(data) as (_, accounts):
         admin = accounts.administration
         person = admin.set_role(admin.account(email), role, audience)
+    _record(data, Action.ACCOUNT_CHANGED, person.id, role=person.role)
     click.echo(f"{person.email} has the role {person.role}.", err=True)
 
 
@@ -208,6 +214,8 @@ def organisation(name: str, data: str | None, as_json: bool, **options: Any) -> 
         company = contacts.named(OPERATOR, name)
         if changes:
             contacts.set_organisation(OPERATOR, company.id, **changes)
+            target, fields = f"organisation:{company.id}", " ".join(sorted(changes))
+            _record(data, Action.ORGANISATION_CHANGED, target, fields=fields)
             company = contacts.organisation(OPERATOR, company.id)
         people = contacts.all(OPERATOR, company.id)
 
@@ -241,10 +249,13 @@ def contact(email: str, roles: Sequence[str], active: str | None, data: str | No
         contact = contacts.by_email(OPERATOR, email)
         if roles:
             contacts.set_roles(OPERATOR, contact.id, roles)
+            _record(data, Action.ACCOUNT_CHANGED, contact.id, roles=" ".join(roles))
         if active == "no":
             contacts.deactivate(OPERATOR, contact.id)
+            _record(data, Action.ACCOUNT_DEACTIVATED, contact.id)
         elif active == "yes":
             contacts.reactivate(OPERATOR, contact.id)
+            _record(data, Action.ACCOUNT_REACTIVATED, contact.id)
         contact = contacts.by_email(OPERATOR, email)
 
     click.echo(_contact_line(contact), err=True)
@@ -281,6 +292,7 @@ def coupon(
             raise Invalid(f"{rule!r:.40} is not a coupon in policies.toml. Give --rule {keys}.")
         granted = uses or coupons[key].per_year.get(accounts.category(person, _now()), 0)
         accounts.grant_coupon(person, code, rule=key, granted=granted, since=start)
+    _record(data, Action.COUPON_GRANTED, person.id, rule=key, granted=str(granted))
 
     click.echo(
         f"Granted {person.email} {granted} uses of {code}, valid for one year from "
@@ -297,6 +309,12 @@ def _open_accounts(data: str | None) -> Iterator[tuple[Settings, Accounts]]:
     settings = load_settings(data=data)
     with contextlib.closing(open_database(settings.data)) as database:
         yield settings, Accounts(database, session_hours=settings.session_hours)
+
+
+def _record(data: str | None, action: Action, target: int | str, **facts: str) -> None:
+    """Adds an entry to the audit log; a number is a person's id."""
+    name = target if isinstance(target, str) else f"person:{target}"
+    record_command(load_settings(data=data).data, action, name, now=_now(), **facts)
 
 
 def _account(accounts: Accounts, email: str) -> Person:

@@ -12,6 +12,7 @@ from kb.notifications.channels.mail import MailChannel, MailServer
 from kb.notifications.channels.webhook import WebhookChannel
 from kb.notifications.mail_templates import ACCOUNT_MAIL_TEXTS, mail_sender
 from kb.notifications.outbox import ClaimedMessage, Outbox
+from kb.operations.audit import AuditLog
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.copies import Copies
@@ -35,12 +36,16 @@ def build_worker(centre: HelpCentre) -> Worker:
     def enqueue_events(now: dt.datetime) -> int:
         return feed.enqueue_new(settings.webhook_urls, now)
 
+    def forget_audit(now: dt.datetime) -> int:
+        return AuditLog(database).forget(before=now - dt.timedelta(days=settings.audit_days))
+
     return Worker(
         Sweeper(database, centre.policy, centre.versions),
         Outbox(database),
         tuple(_channels(centre, tickets)),
         enqueue_events=enqueue_events if settings.webhook_urls else None,
         remove_orphans=partial(remove_orphans, attachments, tickets),
+        forget_audit=forget_audit,
     )
 
 

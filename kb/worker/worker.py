@@ -1,8 +1,8 @@
 """The worker: what `kb worker` does in each round.
 
 It records SLA alarms that have fallen due, delivers the outbox through every channel, and removes
-files that no ticket refers to. Any number of workers may run at once: each message is sent, at
-least once, by the worker that has leased it.
+files that no ticket refers to and old entries of the audit log. Any number of workers may run at
+once: each message is sent, at least once, by the worker that has leased it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class RoundResult:
 
 class Worker:
     """``enqueue_events`` adds the webhook jobs of new events and returns how many, None without
-    webhooks; ``remove_orphans`` removes files without a ticket.
+    webhooks; ``remove_orphans`` removes files without a ticket, ``forget_audit`` old entries of
+    the audit log.
     """
 
     def __init__(
@@ -45,12 +46,13 @@ class Worker:
         *,
         enqueue_events: Callable[[dt.datetime], int] | None = None,
         remove_orphans: Callable[[dt.datetime], int] | None = None,
+        forget_audit: Callable[[dt.datetime], int] | None = None,
     ) -> None:
         self._sweeper = sweeper
         self._outbox = outbox
         self._channels = tuple(channels)
         self._enqueue_events = enqueue_events
-        self._remove_orphans = remove_orphans
+        self._cleanups = (remove_orphans, forget_audit)
         self._cleaned_at: dt.datetime | None = None
 
     def round(self, now: dt.datetime) -> RoundResult:
@@ -69,8 +71,9 @@ class Worker:
 
         if self._cleaned_at is None or now - self._cleaned_at > _CLEANUP_INTERVAL:
             self._cleaned_at = now
-            if self._remove_orphans is not None:
-                self._remove_orphans(now)
+            for clean_up in self._cleanups:
+                if clean_up is not None:
+                    clean_up(now)
 
         return RoundResult(alarms, sent, failed)
 

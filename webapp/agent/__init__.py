@@ -1,1 +1,1 @@
-"""Pages for agents: the queue, a ticket with its actions, SLA performance."""
+"""Pages for agents: the queue, a ticket with its actions, SLA performance, the audit log."""

@@ -17,6 +17,7 @@ class Access(StrEnum):
     SIGNED_IN = "signed in"
     STAFF = "staff"  # agents and administrators
     EDITOR = "editor"  # editors and administrators
+    ADMIN = "administrator"
 
 
 #: (endpoint, method) -> who has access. HEAD counts as GET; OPTIONS is answered for everybody.
@@ -59,6 +60,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("desk.note", "POST"): Access.STAFF,
         ("desk.assign", "POST"): Access.STAFF,
         ("desk.solve", "POST"): Access.STAFF,
+        ("audit.show", "GET"): Access.ADMIN,
         ("editor.overview", "GET"): Access.EDITOR,
         ("editor.rollback", "POST"): Access.EDITOR,
         ("publishing.order", "POST"): Access.EDITOR,

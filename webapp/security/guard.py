@@ -198,6 +198,8 @@ def _admit(access: Access, viewer: Person | None) -> BaseResponse | None:
         raise Forbidden("The queue is for agents. Your own tickets are under My tickets.")
     if access is Access.EDITOR and not edits(viewer):
         raise Forbidden("This page is for editors of the help centre.")
+    if access is Access.ADMIN and viewer.role != "admin":
+        raise Forbidden("This page is for administrators.")
     return None
 
 

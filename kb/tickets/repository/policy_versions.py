@@ -10,11 +10,11 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from kb.database import Database
 from kb.errors import KbError
@@ -41,15 +41,17 @@ def record_policy(
     now: dt.datetime,
     *,
     loaded: Iterable[PolicyVersion] = (),
+    on_change: Callable[[Connection], None] | None = None,
 ) -> tuple[PolicyVersion, ...]:
     """Records that ``policy`` is in force from ``now`` on, unless it is; all versions in order.
 
-    Versions that are ``loaded`` are not parsed again. After a change the worker looks at every
+    Versions that are ``loaded`` are not parsed again. ``on_change`` is called in the transaction
+    that records a changed policy. After a change the worker looks at every
     active ticket, since its due times may have moved.
     """
     rows = _rows(database)
     if not rows or rows[-1].version != policy.version:
-        _record(database, policy, path, now.replace(microsecond=0), first=not rows)
+        _record(database, policy, path, now.replace(microsecond=0), on_change)
         rows = _rows(database)
     if len(rows) == 1:
         return single_version(policy)
@@ -64,16 +66,23 @@ def _rows(database: Database) -> Sequence[Any]:
 
 
 def _record(
-    database: Database, policy: SlaPolicy, path: Path, now: dt.datetime, *, first: bool
+    database: Database,
+    policy: SlaPolicy,
+    path: Path,
+    now: dt.datetime,
+    on_change: Callable[[Connection], None] | None,
 ) -> None:
     """Does nothing when another process has recorded it in the meantime."""
     with database.write() as connection:
         newest = select(POLICIES.c.version).order_by(POLICIES.c.id.desc())
-        if connection.execute(newest).scalars().first() == policy.version:
+        previous = connection.execute(newest).scalars().first()
+        if previous == policy.version:
             return
         row = {"version": policy.version, "effective_at": now, "sources": _sources(path)}
         connection.execute(insert(POLICIES), row)
-        if not first:
+        if previous is not None:
+            if on_change is not None:
+                on_change(connection)
             active = TICKETS.c.status.in_([status.value for status in ACTIVE])
             connection.execute(update(TICKETS).where(active).values(next_at=now))
 

@@ -72,6 +72,7 @@ def test_the_access_matrix(portal: Portal, name: str) -> None:
             Access.SIGNED_IN: bool(name),
             Access.STAFF: name in ("bob", "ada"),
             Access.EDITOR: name in ("erin", "ada"),
+            Access.ADMIN: name == "ada",
         }
         allowed = inside.get(access, True)
         if access is Access.HOLDER:

@@ -1,5 +1,5 @@
-"""What operators rely on: heartbeats of long-running programs, who is a demo person, and what
-people who are copied have chosen.
+"""What operators rely on: the audit log, heartbeats of long-running programs, who is a demo person,
+and what people who are copied have chosen.
 """
 
 from __future__ import annotations
@@ -44,6 +44,30 @@ STATEMENTS = (
     )
     """,
     "CREATE INDEX ix_copies_refused ON copies (mailbox) WHERE choice = 'refused'",
+    """
+    CREATE TABLE audit_log (
+        id INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        actor_id INTEGER,
+        action TEXT NOT NULL,
+        target TEXT DEFAULT '' NOT NULL,
+        address TEXT DEFAULT '' NOT NULL,
+        request_id TEXT DEFAULT '' NOT NULL,
+        facts JSON NOT NULL,
+        CONSTRAINT pk_audit_log PRIMARY KEY (id)
+    )
+    """,
+    # Append-only, also for whoever has the program's own connection: no entry changes, and only
+    # the oldest can be deleted, which is how retention works.
+    """
+    CREATE TRIGGER audit_log_never_changes BEFORE UPDATE ON audit_log
+    BEGIN SELECT RAISE(ABORT, 'the audit log is append-only'); END
+    """,
+    """
+    CREATE TRIGGER audit_log_ends_at_its_oldest BEFORE DELETE ON audit_log
+    WHEN EXISTS (SELECT 1 FROM audit_log WHERE id < OLD.id)
+    BEGIN SELECT RAISE(ABORT, 'only the oldest entry can be deleted'); END
+    """,
 )
 
 

@@ -1,0 +1,139 @@
+"""Which requests leave an entry in the audit log, as a table, and the hooks that write it.
+
+Views know nothing of it: an entry follows from the route, from who asked, and from how it was
+answered. ``kb.operations.audit`` is the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from flask import Flask, Response, g, request
+
+from kb.errors import KbError, NotFound
+from kb.operations.audit import Action, AuditEntry, AuditLog
+from webapp.context import asker, centre, now, person
+from webapp.security.rate_limits import address, method
+
+LOG = logging.getLogger("askfirst.audit")
+
+
+def _contact() -> str:
+    return f"person:{(request.view_args or {})['contact']}"
+
+
+def _typed_account() -> str:
+    """The account that somebody tried to sign in to, by id; nothing that was typed."""
+    found = centre().accounts.by_email(request.form.get("email", ""))
+    return f"person:{found.id}" if found else ""
+
+
+def _link_account() -> str:
+    found = centre().accounts.by_email(g.audited_link) if g.audited_link else None
+    return f"person:{found.id}" if found else ""
+
+
+def _generation() -> str:
+    return f"generation:{centre().index.published_name() or ''}"
+
+
+class Audited(NamedTuple):
+    """What an entry says once the request is ``done``, and what when it was ``refused``."""
+
+    done: Action
+    target: Callable[[], str] | None = None
+    refused: Action | None = None
+    when: tuple[str, str] = ("", "")  # an argument or field that must have this value
+
+
+_LINK = "account.use_link"
+#: (endpoint, method) -> the entries of the route; the first whose condition holds is written.
+AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
+    {
+        ("account.check_sign_in", "POST"): (
+            Audited(Action.SIGNED_IN, _typed_account, Action.SIGN_IN_REFUSED),
+        ),
+        ("oidc.back", "GET"): (Audited(Action.SIGNED_IN, None, Action.SIGN_IN_REFUSED),),
+        ("account.sign_out", "POST"): (Audited(Action.SIGNED_OUT),),
+        ("account.set_password", "POST"): (Audited(Action.PASSWORD_CHANGED),),
+        ("account.end_session", "POST"): (Audited(Action.SESSIONS_ENDED),),
+        (_LINK, "POST"): (
+            Audited(Action.PASSWORD_CHANGED, _link_account, when=("purpose", "reset")),
+            Audited(Action.ACCOUNT_ADDED, _link_account),
+        ),
+        ("contacts.invite", "POST"): (Audited(Action.ACCOUNT_INVITED),),
+        ("contacts.change", "POST"): (Audited(Action.ACCOUNT_CHANGED, _contact),),
+        ("contacts.switch", "POST"): (
+            Audited(Action.ACCOUNT_DEACTIVATED, _contact, when=("state", "deactivate")),
+            Audited(Action.ACCOUNT_REACTIVATED, _contact),
+        ),
+        ("publishing.order", "POST"): (
+            Audited(Action.PUBLISH_ORDERED, _generation, when=("kind", "publish")),
+        ),
+        ("editor.rollback", "POST"): (Audited(Action.ROLLED_BACK, _generation),),
+    }
+)
+
+
+def register(app: Flask) -> None:
+    """Write entries for the requests of ``app``."""
+    app.before_request(_note_before)
+    app.after_request(_add_entry)
+
+
+def _note_before() -> None:
+    """Who asks, and whose link is used: after the view the session and the link are gone."""
+    if (request.endpoint or "", method()) not in AUDITED:
+        return
+    g.audited_person = asker()
+    g.audited_link = ""
+    if request.endpoint == _LINK:
+        try:
+            link = centre().accounts.links.get((request.view_args or {})["secret"], now=now())
+            g.audited_link = link.email
+        except NotFound:
+            pass  # the view answers for it
+
+
+def _add_entry(response: Response) -> Response:
+    rows = AUDITED.get((request.endpoint or "", method()), ())
+    row = next((row for row in rows if _applies(row)), None)
+    # A request that was stopped before the view, say for its form token, is no event.
+    if row is None or "audited_link" not in g:
+        return response
+    action = {303: row.done, 403: row.refused, 429: row.refused}.get(response.status_code)
+    if action is not None:
+        try:
+            _write(action, row)
+        except KbError as error:
+            # The action has happened; the log of the server keeps what the database did not.
+            LOG.error("not in the audit log: %s: %s", action, error.sentence)
+    return response
+
+
+def _applies(row: Audited) -> bool:
+    name, value = row.when
+    given = {**request.form, **(request.view_args or {})}
+    return not name or given.get(name) == value
+
+
+def _write(action: Action, row: Audited) -> None:
+    actor = g.audited_person or person()
+    if action is Action.SIGNED_IN:
+        actor = person()
+        if actor is None:
+            return  # a further step is asked for
+    target = row.target() if row.target else ""
+    AuditLog(centre().database).add(
+        AuditEntry(
+            at=now(),
+            action=action,
+            actor_id=actor.id if actor else None,
+            target=target,
+            address=address(),
+            request_id=g.request_id,
+        )
+    )

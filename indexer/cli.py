@@ -101,6 +101,11 @@ _data_option = click.option(
     help="With --check-only: keep the articles that were read, for the editor's page.",
 )
 @click.option(
+    "--allow-newly-public",
+    is_flag=True,
+    help="Publish although pages become public, which KB_NEWLY_PUBLIC=ask refuses.",
+)
+@click.option(
     "--progress-json",
     is_flag=True,
     help="Print progress as JSON lines on stdout, and the report as the last line.",
@@ -117,6 +122,7 @@ def index(
     watch: bool,
     roll_back: bool,
     preview: bool,
+    allow_newly_public: bool,
     progress_json: bool,
     as_json: bool,
 ) -> int:
@@ -148,6 +154,7 @@ def index(
             check_only=check_only,
             compare_only=compare_only,
             queries=_read_queries(queries),
+            ask_for_public=settings.newly_public == "ask" and not allow_newly_public,
             preview=PreviewFile.in_folder(settings.data).path if preview else None,
         )
         if watch:

@@ -61,6 +61,7 @@ class IndexOptions:
     gate: str = "off"
     drop: int = 100
     queries: tuple[str, ...] = ()
+    ask_for_public: bool = False  # pages that become public need consent
 
 
 def run_index(
@@ -202,7 +203,7 @@ class _IndexRun:
             self.report.kinds.update(self.previous.manifest.kinds)
             if self.options.check_only:
                 document_ids = {id_ for entry in self.ledger.entries.values() for id_ in entry.ids}
-                self._check(self.previous, None, document_ids)
+                self._check(self.previous, self.previous, document_ids, {})
 
     # --- the next generation
 
@@ -247,7 +248,7 @@ class _IndexRun:
                     settings={**options.settings, "semantic": options.semantic},
                     findings=report.findings,
                 )
-            self._check(generation, self.previous, collector.used_ids)
+            self._check(generation, self.previous, collector.used_ids, recorded.moved)
 
             if options.preview is not None:
                 with contextlib.closing(generation.store) as store:
@@ -294,7 +295,11 @@ class _IndexRun:
             raise Invalid(_nothing_readable(sources[0], self.report.skipped), field="source")
 
     def _check(
-        self, generation: Generation, previous: Generation | None, document_ids: set[str]
+        self,
+        generation: Generation,
+        previous: Generation | None,
+        document_ids: set[str],
+        moved: Mapping[str, str],
     ) -> None:
         from indexer.publish import gate
 
@@ -309,6 +314,8 @@ class _IndexRun:
                 source=str(options.golden or ""),
                 queries=options.queries,
                 asked=self.feedback.asked,
+                ask_for_public=options.ask_for_public,
+                moved=moved,
             )
             verdict = gate.check_generation(
                 generation, previous, settings, compare=options.check_only
@@ -318,6 +325,7 @@ class _IndexRun:
             report.changes += verdict.changes
             report.failed = verdict.failed
             report.compared = verdict.compared
+            report.newly_public = verdict.newly_public
 
             # Curations that name a document which is not there.
             for id_, line in dict.fromkeys(self.curations.named):

@@ -18,6 +18,8 @@ Progress = Callable[[str, int, int, str], None]
 
 #: Findings and changed suggestions that are printed; ``--json`` lists all of them.
 MAX_LISTED = 25
+#: IDs of pages that become public: a first publish opens them all.
+MAX_NEWLY_PUBLIC = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Report:
     changes: list[SuggestionChange] = field(default_factory=list)
     compared: int = 0  # queries whose best suggestions were compared
     failed: int = 0  # golden queries
+    newly_public: tuple[str, ...] = ()  # IDs of documents that become public and were not
 
     seconds: float = 0.0
     reading_seconds: float = 0.0
@@ -104,6 +107,8 @@ class Report:
             "findings": [_finding_json(finding) for finding in self.issues],
             "notes": self.notes,
             "refused": self.refused,
+            "newly_public": list(self.newly_public),
+            "newly_public_count": len(self.newly_public),
             "changes": [asdict(change) for change in self.changes],
             "compared": self.compared,
             "waiting": {name: list(files) for name, files in self.waiting.items()},
@@ -119,6 +124,7 @@ class Report:
         yield from _listed("Skipped", self.skipped)
         yield from _listed("Issues", self.issues)
         yield from _compared(self.changes)
+        yield from _opened(self.newly_public)
 
         yield (
             f"{self.files} files: {self.added} added, {self.changed} changed, "
@@ -150,6 +156,26 @@ def _listed(title: str, findings: list[Finding]) -> Iterable[str]:
         yield f"  {finding}"
     if len(findings) > MAX_LISTED:
         yield f"  and {len(findings) - MAX_LISTED} more; `kb index --json` lists all of them."
+
+
+def count_newly_public(count: int) -> str:
+    """How many pages become public, as a sentence."""
+    return (
+        "1 page becomes public that was not."
+        if count == 1
+        else (f"{count} pages become public that were not.")
+    )
+
+
+def _opened(ids: tuple[str, ...]) -> Iterator[str]:
+    if not ids:
+        return
+    yield count_newly_public(len(ids))
+    for id_ in ids[:MAX_NEWLY_PUBLIC]:
+        yield f"  {id_}"
+    if len(ids) > MAX_NEWLY_PUBLIC:
+        more = len(ids) - MAX_NEWLY_PUBLIC
+        yield f"  and {more} more; `kb index --check-only --json` lists all of them."
 
 
 def _compared(changes: list[SuggestionChange]) -> Iterator[str]:

@@ -272,6 +272,14 @@ SETTINGS: tuple[Setting, ...] = (
         "refused.",
     ),
     Setting(
+        "newly_public",
+        "report",
+        _choice("report", "ask"),
+        "report or ask",
+        "What happens when pages become public that were not: the report lists them, or "
+        "publishing also requires consent.",
+    ),
+    Setting(
         "smtp_host",
         "",
         str,
@@ -426,6 +434,7 @@ class Settings:
     generations: int
     publish_gate: str
     publish_drop: int
+    newly_public: str
     semantic: bool
     smtp_host: str
     smtp_port: int

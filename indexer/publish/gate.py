@@ -14,7 +14,7 @@ from pathlib import Path
 
 from indexer.findings import Finding, make_finding
 from indexer.publish.curation_files import GoldenQuery
-from indexer.report import SuggestionChange
+from indexer.report import SuggestionChange, count_newly_public
 from kb.errors import NotFound
 from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
 from kb.search.generations.generation import Generation
@@ -46,6 +46,10 @@ class GateSettings:
     source: str = "golden.toml"
     queries: tuple[str, ...] = ()
     asked: tuple[tuple[str, str, int], ...] = ()
+    #: Whether pages that become public need consent, and whether it is given.
+    ask_for_public: bool = False
+    #: Old IDs that lead to the documents of moved files.
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -57,6 +61,7 @@ class Verdict:
     changes: list[SuggestionChange] = field(default_factory=list)
     failed: int = 0  # golden queries
     compared: int = 0
+    newly_public: tuple[str, ...] = ()  # IDs
 
 
 def check_generation(
@@ -70,6 +75,13 @@ def check_generation(
     verdict = Verdict()
     if previous is not None:
         verdict.refused += _check_loss(prepared, previous, settings.drop)
+
+    verdict.newly_public = newly_public(prepared, previous, settings.moved)
+    if verdict.newly_public and settings.ask_for_public:
+        verdict.refused.append(
+            f"{count_newly_public(len(verdict.newly_public))} Check the list. To publish them, run "
+            "`kb index --allow-newly-public`, or confirm it on the editor's page."
+        )
 
     with Searcher.on(prepared) as after:
         verdict.refused += find_leaks(after, prepared)
@@ -98,6 +110,20 @@ def _check_loss(prepared: Generation, previous: Generation, drop: int) -> Iterat
             f"more than {drop} % would be removed. Check the sources. If this is intended, set "
             "KB_PUBLISH_DROP=100 for this run."
         )
+
+
+def newly_public(
+    prepared: Generation, previous: Generation | None, moved: Mapping[str, str]
+) -> tuple[str, ...]:
+    """The IDs of documents that are public in ``prepared`` and were not before, under any ID."""
+    before = _public_ids(previous) if previous is not None else set()
+    before |= {new for old, new in moved.items() if old in before}
+    return tuple(sorted(_public_ids(prepared) - before))
+
+
+def _public_ids(generation: Generation) -> set[str]:
+    with contextlib.closing(generation.store) as store:
+        return {id_ for id_, audience in store.audiences().values() if audience == PUBLIC}
 
 
 def find_leaks(searcher: Searcher, generation: Generation) -> Iterator[str]:

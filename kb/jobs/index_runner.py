@@ -94,6 +94,8 @@ class IndexRunner:
         command = [*self._command, *_ARGUMENTS[run.kind]]
         if run.whole:
             command.append("--full")
+        if run.allow_public:
+            command.append("--allow-newly-public")
         command += ["--progress-json", "--data", str(self._data.resolve())]
 
         # In a session of its own: Ctrl-C in the terminal ends the worker, which ends its run.

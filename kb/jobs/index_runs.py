@@ -45,6 +45,7 @@ class IndexRun:
     id: int
     kind: IndexRunKind
     whole: bool
+    allow_public: bool
     by: str
     asked_at: dt.datetime
     state: str
@@ -70,7 +71,13 @@ class IndexRuns:
     # --- for editors
 
     def order(
-        self, kind: IndexRunKind, person_id: int, *, whole: bool = False, now: dt.datetime
+        self,
+        kind: IndexRunKind,
+        person_id: int,
+        *,
+        whole: bool = False,
+        allow_public: bool = False,
+        now: dt.datetime,
     ) -> IndexRun:
         """A new run, or the open one when it answers the same: a second press orders nothing.
 
@@ -86,7 +93,11 @@ class IndexRuns:
 
             connection.execute(
                 insert(INDEX_RUNS).values(
-                    kind=kind.value, whole=whole, person_id=person_id, asked_at=now
+                    kind=kind.value,
+                    whole=whole,
+                    allow_public=allow_public,
+                    person_id=person_id,
+                    asked_at=now,
                 )
             )
             newest = select(INDEX_RUNS.c.id).order_by(INDEX_RUNS.c.id.desc()).limit(_STORED_RUNS)
@@ -232,6 +243,7 @@ def _to_run(row: Row[Any]) -> IndexRun:
         id=row.id,
         kind=IndexRunKind(row.kind),
         whole=row.whole,
+        allow_public=row.allow_public,
         by=row.name,
         asked_at=row.asked_at,
         state=row.state,

@@ -19,6 +19,7 @@ INDEX_RUNS = Table(
     Column("id", Integer, primary_key=True),
     Column("kind", Text, nullable=False),  # look, check, publish
     flag_column("whole"),  # every file is read again, changed or not
+    flag_column("allow_public"),  # the editor agrees that pages become public
     reference_column("person_id", "people.id"),
     instant_column("asked_at"),
     # waiting, running, done, failed, cancelled

@@ -19,7 +19,7 @@ from kb.errors import Invalid, KbError, NotFound
 from kb.jobs.index_runs import IndexRun, IndexRunKind
 from kb.search.documents import PUBLIC, visible_to
 from kb.search.generations.generation import Generation
-from webapp.context import audience, centre, now, person
+from webapp.context import audience, centre, now, person, settings
 from webapp.problems import LOG
 from webapp.query_counter import save_held_queries
 
@@ -93,6 +93,19 @@ class PublishingState:
         return {title: files.get(group, ()) for group, title in FILE_GROUPS.items()}
 
     @property
+    def newly_public(self) -> tuple[int, Sequence[str]]:
+        """How many pages would become public, and the IDs of the first of them."""
+        report = self.report
+        if self.last is not None and self.last.state == "failed" and self.last.report:
+            report = self.last.report
+        return report.get("newly_public_count", 0), report.get("newly_public", ())
+
+    @property
+    def asks_for_public(self) -> bool:
+        """Whether publishing needs consent when pages become public."""
+        return settings().newly_public == "ask"
+
+    @property
     def counts(self) -> dict[str, int]:
         counts = self.report.get("files", {})
         return {title: counts.get(group, 0) for group, title in FILE_GROUPS.items()}
@@ -160,7 +173,11 @@ def order() -> BaseResponse:
     if editor is None:
         raise NotFound("Your session has ended. Sign in again.")
     run = centre().index_runs.order(
-        kind, editor.id, whole=bool(request.form.get("whole")), now=now()
+        kind,
+        editor.id,
+        whole=bool(request.form.get("whole")),
+        allow_public=bool(request.form.get("allow_public")),
+        now=now(),
     )
     LOG.info("%s was started by the editor's page", run.kind)
     return redirect(url_for("editor.overview", _anchor="publish-title"), 303)

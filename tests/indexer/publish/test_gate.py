@@ -167,3 +167,25 @@ def test_queries_come_from_a_file_one_a_line(tmp_path: Path) -> None:
     file = tmp_path / "queries.txt"
     file.write_text("reset  password\n\nreset password\ninvoice\n")
     assert gate.read_queries(file) == ("reset password", "invoice")
+
+
+def test_pages_that_become_public_are_told_and_wait_for_consent(tmp_path: Path, root: Path) -> None:
+    (root / "a.md").write_text("# A\n\nText.")
+    (root / "b.md").write_text("---\naudience: staff\n---\n# B\n\nOther text.")
+    options = _options(tmp_path, root)
+    first = pipeline.run_index(options)
+    assert first.newly_public == ("doc/a",)
+
+    (root / "b.md").write_text("# B\n\nOther text.")
+    (root / "a.md").rename(root / "c.md")  # moved: it was public before
+    report = pipeline.run_index(dataclasses.replace(options, check_only=True))
+    assert (report.newly_public, report.refused) == (("doc/b",), [])
+    assert report.json()["newly_public"] == ["doc/b"]
+
+    refused = pipeline.run_index(dataclasses.replace(options, ask_for_public=True))
+    assert (refused.published, len(refused.refused), refused.newly_public) == (
+        False,
+        1,
+        ("doc/b",),
+    )
+    assert pipeline.run_index(options).published

@@ -299,3 +299,17 @@ def test_counting_never_costs_a_visitor_anything(portal: Portal) -> None:
     file.rename(file.with_suffix(".away"))
     portal.clock.now += dt.timedelta(minutes=5)
     assert visitor.get("/search?q=paper").status_code == 200
+
+
+def test_pages_that_become_public_are_listed_and_consent_reaches_the_run(
+    worker: Worker, erin: Browser
+) -> None:
+    order(erin, "check")
+    told = facts(newly_public=["doc/new"], newly_public_count=1)
+    worker.end("Ready to publish.", told)
+    page = erin.get("/editor").text
+    assert 'data-newly-public="1"' in page
+    assert "doc/new" in page
+
+    order(erin, "publish", allow_public="1")
+    assert worker.claim().allow_public

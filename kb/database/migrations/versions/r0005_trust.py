@@ -29,6 +29,7 @@ STATEMENTS = (
     )
     """,
     "ALTER TABLE people ADD COLUMN demo BOOLEAN DEFAULT 0 NOT NULL",
+    "ALTER TABLE runs ADD COLUMN allow_public BOOLEAN DEFAULT 0 NOT NULL",
     f"UPDATE people SET demo = 1 WHERE guest = 0 AND email IN ({_DEMO_LIST})",  # noqa: S608
     """
     CREATE TABLE copies (

@@ -57,7 +57,23 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "We received a request to create an account for this address, which has one already.\n"
             "If you do not know your password, request a new one on the sign-in page.",
         ),
-        "invite": ("You are invited", "Your organisation created an account for you."),
+        "invite": (
+            "You are invited",
+            "An organisation invites you to become one of its contacts. The link shows which one.\n"
+            "If you do not expect this, ignore this mail: you have no account until you accept.",
+        ),
+        "join": (
+            "You are invited",
+            "An organisation invites you to become one of its contacts with your account. The link "
+            "shows which one.\n"
+            "If you do not expect this, ignore this mail: nothing changes until you accept.",
+        ),
+        "deactivated": (
+            "Your account was deactivated",
+            "An administrator of your organisation deactivated your account. You can no longer "
+            "sign in.\n"
+            "If this is a mistake, ask the administrator to reactivate it.",
+        ),
         "reset": (
             "Reset your password",
             "We received a request to reset the password of your account.\n"
@@ -72,7 +88,7 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 _OTHER_EVENT = ("Ticket updated", "There is a new event on a ticket.")
 _QUESTION = "asked"  # whether somebody wants to be copied
-_ACCOUNT_LINKS = ("register", "invite", "reset")
+_ACCOUNT_LINKS = ("register", "invite", "join", "reset")
 
 
 def notice_mail(

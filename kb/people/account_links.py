@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from kb.database import Database
 from kb.database.usage_limits import UsageLimit
@@ -23,7 +22,7 @@ from kb.people.person import (
     invalid_email,
     is_valid_name,
 )
-from kb.people.repository.account_links import AccountLinkStore
+from kb.people.repository.account_links import AccountLink, AccountLinkStore
 from kb.text import single_line
 from kb.timezones import time_zone_or_utc
 
@@ -32,17 +31,12 @@ LINK_LIFETIMES = {
     "reset": dt.timedelta(minutes=15),
     "register": dt.timedelta(minutes=15),
     "invite": dt.timedelta(days=7),
+    "join": dt.timedelta(days=7),
 }
 _EXPIRED = "This link was used already or has expired. Request a new one."
 
 
-@dataclass(frozen=True, slots=True)
-class AccountLink:
-    """``purpose`` is register, invite or reset."""
-
-    purpose: str
-    email: str
-    name: str
+__all__ = ["LINK_LIFETIMES", "AccountLink", "AccountLinks", "mail_limit"]
 
 
 class AccountLinks:
@@ -92,9 +86,9 @@ class AccountLinks:
         notice_with_account: str,
     ) -> None:
         limits = (
-            _mail_limit(digest(account_key(email)), 3, "this address"),
-            _mail_limit(digest(client_network(address)), 20, "this network"),
-            _mail_limit(b"everybody", 200, "this portal"),
+            mail_limit(account_key(email), 3, "this address"),
+            mail_limit(client_network(address), 20, "this network"),
+            mail_limit("everybody", 200, "this portal"),
         )
         self._store.request(
             email_address(email) or "",
@@ -108,17 +102,27 @@ class AccountLinks:
     def issue(self, purpose: str, email: str, facts: Mapping[str, str], *, now: dt.datetime) -> str:
         """The secret of a new link, of which only the hash is stored."""
         secret = new_secret()
-        profile = {key: facts[key] for key in ("name", "zone") if key in facts}
+        profile = {key: facts[key] for key in ("name", "zone", "invitation") if key in facts}
         until = now + LINK_LIFETIMES[purpose]
         self._store.add(digest(secret), purpose, email, profile, now=now, until=until)
         return secret
 
     def get(self, secret: str, *, now: dt.datetime) -> AccountLink:
         """What a link is for, without using it. Raises NotFound once it was used or has expired."""
-        row = self._store.get(digest(secret), now=now)
-        if row is None:
+        link = self._store.get(digest(secret), now=now)
+        if link is None:
             raise NotFound(_EXPIRED)
-        return AccountLink(row.purpose, row.email, row.facts.get("name", ""))
+        return link
+
+    def join(self, secret: str, *, now: dt.datetime) -> Person:
+        """Accepts an invitation with the account that the address has. Nothing else changes.
+
+        Raises NotFound once the link was used, was withdrawn or has expired.
+        """
+        person = self._store.join(digest(secret), now=now)
+        if person is None:
+            raise NotFound(_EXPIRED)
+        return person
 
     def use(self, secret: str, password: str, *, name: str = "", now: dt.datetime) -> Person:
         """Sets the password: of a new account, or of the existing one, whose sessions then end.
@@ -132,6 +136,7 @@ class AccountLinks:
         return person
 
 
-def _mail_limit(key: bytes, maximum: int, whose: str) -> UsageLimit:
+def mail_limit(who: str, maximum: int, whose: str) -> UsageLimit:
+    """At most ``maximum`` mails about accounts an hour that ``who`` receives or causes."""
     message = f"Too many mails were requested from {whose}. Try again in {{minutes}} minutes."
-    return UsageLimit("account mail", key, maximum, dt.timedelta(hours=1), message)
+    return UsageLimit("account mail", digest(who), maximum, dt.timedelta(hours=1), message)

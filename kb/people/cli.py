@@ -251,7 +251,7 @@ def contact(email: str, roles: Sequence[str], active: str | None, data: str | No
             contacts.set_roles(OPERATOR, contact.id, roles)
             _record(data, Action.ACCOUNT_CHANGED, contact.id, roles=" ".join(roles))
         if active == "no":
-            contacts.deactivate(OPERATOR, contact.id)
+            contacts.deactivate(OPERATOR, contact.id, now=_now())
             _record(data, Action.ACCOUNT_DEACTIVATED, contact.id)
         elif active == "yes":
             contacts.reactivate(OPERATOR, contact.id)

@@ -13,12 +13,20 @@ from typing import Any
 
 from kb.database import Database
 from kb.errors import Conflict, Invalid, NotFound
+from kb.people.account_links import LINK_LIFETIMES, mail_limit
 from kb.people.permissions import check_manage, contact_not_found, may_manage
-from kb.people.person import INVALID_NAME, ContactRole, Person, email_address, invalid_email
-from kb.people.repository.contacts import Contact, ContactStore, Organisation
+from kb.people.person import (
+    INVALID_NAME,
+    ContactRole,
+    Person,
+    account_key,
+    email_address,
+    invalid_email,
+)
+from kb.people.repository.contacts import Contact, ContactStore, Invitation, Organisation
 from kb.text import single_line
 
-__all__ = ["Contact", "Contacts", "Organisation"]
+__all__ = ["Contact", "Contacts", "Invitation", "Organisation"]
 
 _MAX_LENGTH = 200  # characters of a name, location or phone number
 _OWN_FIELDS = frozenset({"location", "phone"})
@@ -75,7 +83,7 @@ class Contacts:
         self, manager: Person, organisation_id: int | None = None, *, active: bool | None = None
     ) -> tuple[Contact, ...]:
         """The organisation's contacts by name; ``active`` selects the active or inactive ones."""
-        contacts = self._store.of_organisation(_managed(manager, organisation_id))
+        contacts = self._store.of_organisation(manager, _managed(manager, organisation_id))
         return tuple(contact for contact in contacts if active in (None, contact.active))
 
     def by_email(self, admin: Person, email: str) -> Contact:
@@ -98,14 +106,36 @@ class Contacts:
         phone: str = "",
         organisation_id: int | None = None,
         now: dt.datetime,
-    ) -> Contact:
-        """A new contact, who sets the password by a link in a mail. Raises Invalid, Conflict."""
+    ) -> Invitation:
+        """Asks an address by mail to become a contact; nothing of the person exists before.
+
+        Nobody learns here whether an address has an account. Raises Invalid, Conflict for a contact
+        of the same organisation, TooMany.
+        """
         managed_id = _managed(manager, organisation_id)
         address = email_address(email)
         if address is None:
             raise Invalid(invalid_email(email), field="email")
         values = _check_profile(name, location, phone)
-        return self._store.add(managed_id, address, values, _check_roles(roles), now=now)
+        limits = (
+            mail_limit(f"organisation {managed_id}", 20, "your organisation"),
+            mail_limit(account_key(address), 3, "this address"),
+            mail_limit("everybody", 200, "this portal"),
+        )
+        new_roles, until = _check_roles(roles), now + LINK_LIFETIMES["invite"]
+        return self._store.invite(
+            managed_id, address, values, new_roles, limits, now=now, until=until
+        )
+
+    def invitations(
+        self, manager: Person, organisation_id: int | None = None, *, now: dt.datetime
+    ) -> tuple[Invitation, ...]:
+        """The invitations that nobody has accepted yet."""
+        return self._store.invitations(_managed(manager, organisation_id), now=now)
+
+    def withdraw(self, manager: Person, invitation_id: int) -> None:
+        """Withdraws an invitation: its link opens nothing from now on."""
+        self._store.withdraw(manager, invitation_id)
 
     def change(
         self,
@@ -131,14 +161,15 @@ class Contacts:
         """Raises Invalid."""
         self._store.set_roles(manager, contact_id, _check_roles(roles))
 
-    def deactivate(self, manager: Person, contact_id: int) -> None:
+    def deactivate(self, manager: Person, contact_id: int, *, now: dt.datetime) -> None:
         """Signs the contact out everywhere; the tickets stay. Raises Conflict for oneself."""
         if contact_id == manager.id:
             raise Conflict("You cannot deactivate your own account. Ask another administrator.")
-        self._store.set_active(manager, contact_id, active=False)
+        self._store.deactivate(manager, contact_id, now=now)
 
     def reactivate(self, manager: Person, contact_id: int) -> None:
-        self._store.set_active(manager, contact_id, active=True)
+        """Raises Forbidden for an organisation when the help centre deactivated the contact."""
+        self._store.reactivate(manager, contact_id)
 
 
 def _managed(manager: Person, organisation_id: int | None) -> int:

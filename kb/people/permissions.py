@@ -20,9 +20,13 @@ def may_manage(person: Person, organisation_id: int | None) -> bool:
     return is_own and ContactRole.ADMINISTRATOR in person.contact_roles
 
 
-def check_manage(person: Person, organisation_id: int | None) -> None:
-    """Raises NotFound: a stranger must not learn which organisations and contacts exist."""
-    if not may_manage(person, organisation_id):
+def check_manage(person: Person, organisation_id: int | None, role: str = Role.CUSTOMER) -> None:
+    """Raises NotFound: a stranger must not learn which organisations and contacts exist.
+
+    ``role`` is that of the contact: whoever works for the help centre is no customer's to manage.
+    """
+    is_ours = role != Role.CUSTOMER and person.role != Role.ADMIN
+    if is_ours or not may_manage(person, organisation_id):
         raise contact_not_found()
 
 

@@ -1,4 +1,4 @@
-"""Tables of people: organisations, accounts, sessions, sign-in attempts, coupons, single-use links.
+"""Tables of people: organisations, accounts, sessions, attempts, coupons, invitations, links.
 
 Secrets are stored as hashes only. Queries live in ``repository`` and ``contacts``.
 """
@@ -60,6 +60,7 @@ PEOPLE = Table(
     Column("zone", Text, nullable=False, server_default="UTC"),
     Column("password_hash", Text),
     flag_column("active", default=True),
+    text_column("deactivated_by"),  # operator or organisation: the side that may reactivate
     flag_column("demo"),  # the password is public: signs in on a demo portal only
     instant_column("created_at"),
     text_column("location"),  # empty: that of the organisation
@@ -117,11 +118,26 @@ CONTACT_ROLES = Table(
     PrimaryKeyConstraint("person_id", "role"),
 )
 
+# Nothing of the person exists until the link in the mail is used.
+INVITATIONS = Table(
+    "invitations",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    reference_column("organisation_id", "organisations.id"),
+    Column("email", Text, nullable=False),
+    text_column("name"),
+    Column("roles", JSON, nullable=False, server_default=text("'[]'")),
+    text_column("location"),
+    text_column("phone"),
+    instant_column("expires_at"),
+    UniqueConstraint("organisation_id", "email"),
+)
+
 TOKENS = Table(
     "tokens",
     METADATA,
     Column("token_hash", LargeBinary, primary_key=True),
-    Column("purpose", Text, nullable=False),  # register, invite, reset
+    Column("purpose", Text, nullable=False),  # register, invite, join, reset
     Column("email", Text, nullable=False, index=True),
     Column("facts", JSON, nullable=False),
     instant_column("created_at"),

@@ -189,16 +189,21 @@ def send_link(purpose: str) -> tuple[str, int] | str:
     return render_template("customer/account_request.html", purpose=purpose, sent=True, email=email)
 
 
-@blueprint.get("/account/<any(register, reset, invite):purpose>/<secret>")
+@blueprint.get("/account/<any(register, reset, invite, join):purpose>/<secret>")
 def link(purpose: str, secret: str) -> str:
     return _link_page(purpose, secret)
 
 
-@blueprint.post("/account/<any(register, reset, invite):purpose>/<secret>")
+@blueprint.post("/account/<any(register, reset, invite, join):purpose>/<secret>")
 def use_link(purpose: str, secret: str) -> tuple[str, int] | BaseResponse:
-    """Sets the password. The person then signs in with it: a stolen link alone opens no session."""
+    """Sets the password. The person then signs in with it: a stolen link alone opens no session.
+
+    Whoever has an account accepts an invitation without a new password.
+    """
     password, name = request.form.get("password", ""), request.form.get("name", "")
-    _link(purpose, secret)
+    if _link(purpose, secret).joins:
+        centre().accounts.links.join(secret, now=now())
+        return redirect(url_for("account.sign_in", done="join"), 303)
     try:
         centre().accounts.links.use(secret, password, name=name, now=now())
     except Invalid as error:

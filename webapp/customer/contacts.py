@@ -1,4 +1,4 @@
-"""The contacts of an organisation, for its administrators: invite, edit, deactivate, reactivate.
+"""The contacts of an organisation, for its administrators: invite, edit, deactivate and back.
 
 ``kb.people.contacts`` decides whose contacts they are and who may change them.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Conflict, Invalid
+from kb.errors import Conflict, Forbidden, Invalid, TooMany
 from kb.people.contacts import Contacts
 from kb.people.person import ContactRole, Person
 from webapp.context import centre, now
@@ -31,6 +31,7 @@ def _page(viewer: Person, *, sentence: str = "") -> str:
         organisation=contacts.organisation(viewer),
         contacts=contacts.all(viewer, active=True),
         inactive=contacts.all(viewer, active=False),
+        invitations=contacts.invitations(viewer, now=now()),
         roles=tuple(ContactRole),
         sentence=sentence,
         typed=request.form,
@@ -41,7 +42,7 @@ def _change(change: Callable[[Contacts, Person], object]) -> tuple[str, int] | B
     viewer = signed_in_person()
     try:
         change(centre().accounts.contacts, viewer)
-    except (Invalid, Conflict) as error:
+    except (Invalid, Conflict, Forbidden, TooMany) as error:
         return _page(viewer, sentence=error.sentence), error.status
     return redirect(url_for("contacts.overview"), 303)
 
@@ -55,6 +56,11 @@ def invite() -> tuple[str, int] | BaseResponse:
     )
 
 
+@blueprint.post("/invitations/<int:invitation>/withdraw")
+def withdraw(invitation: int) -> tuple[str, int] | BaseResponse:
+    return _change(lambda contacts, viewer: contacts.withdraw(viewer, invitation))
+
+
 @blueprint.post("/<int:contact>")
 def change(contact: int) -> tuple[str, int] | BaseResponse:
     form, roles = request.form, request.form.getlist("role")
@@ -65,5 +71,6 @@ def change(contact: int) -> tuple[str, int] | BaseResponse:
 @blueprint.post("/<int:contact>/<any(deactivate, reactivate):state>")
 def switch(contact: int, state: str) -> tuple[str, int] | BaseResponse:
     if state == "deactivate":
-        return _change(lambda contacts, viewer: contacts.deactivate(viewer, contact))
+        time = now()
+        return _change(lambda contacts, viewer: contacts.deactivate(viewer, contact, now=time))
     return _change(lambda contacts, viewer: contacts.reactivate(viewer, contact))

@@ -78,6 +78,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("account.end_session", "POST"): Access.SIGNED_IN,
         ("contacts.overview", "GET"): Access.SIGNED_IN,
         ("contacts.invite", "POST"): Access.SIGNED_IN,
+        ("contacts.withdraw", "POST"): Access.SIGNED_IN,
         ("contacts.change", "POST"): Access.SIGNED_IN,
         ("contacts.switch", "POST"): Access.SIGNED_IN,
         ("account.ask", "GET"): Access.ANYONE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
@@ -12,9 +13,26 @@ from kb.database import Database
 from kb.database.usage_limits import UsageLimit, count_use
 from kb.notifications.queue import NewNotice, add_notices
 from kb.people.person import Person
+from kb.people.repository.contacts import set_contact_roles
 from kb.people.repository.people import get_person
 from kb.people.repository.sessions import save_password
-from kb.people.tables import PEOPLE, TOKENS
+from kb.people.tables import INVITATIONS, ORGANISATIONS, PEOPLE, TOKENS
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLink:
+    """A link that can still be used; ``purpose`` is register, invite, join or reset.
+
+    ``organisation`` is the one of an invitation. Whoever has an account accepts it with a button
+    (``joins``), and leaves the organisation ``leaves``.
+    """
+
+    purpose: str
+    email: str
+    name: str
+    organisation: str = ""
+    joins: bool = False
+    leaves: str = ""
 
 
 class AccountLinkStore:
@@ -72,10 +90,46 @@ class AccountLinkStore:
                 )
             )
 
-    def get(self, token_hash: bytes, *, now: dt.datetime) -> Row[Any] | None:
-        """The row of a link that is still valid."""
+    def get(self, token_hash: bytes, *, now: dt.datetime) -> AccountLink | None:
+        """A link that is still valid."""
         with self._database.read() as connection:
-            return _valid_link(connection, token_hash, now)
+            link = _valid_link(connection, token_hash, now)
+            if link is None or "invitation" not in link.facts:
+                name = link.facts.get("name", "") if link else ""
+                return AccountLink(link.purpose, link.email, name) if link else None
+
+            invitation = _invitation(connection, link, now)
+            account = _account(connection, link.email)
+            if invitation is None or not _may_join(account):
+                return None
+            leaves = ""
+            if account is not None and account.organisation_id != invitation.organisation_id:
+                leaves = _organisation_name(connection, account.organisation_id)
+            return AccountLink(
+                link.purpose,
+                link.email,
+                invitation.name,
+                _organisation_name(connection, invitation.organisation_id),
+                joins=account is not None,
+                leaves=leaves,
+            )
+
+    def join(self, token_hash: bytes, *, now: dt.datetime) -> Person | None:
+        """Makes the account of the address a contact; None when it cannot become one any more."""
+        with self._database.write() as connection:
+            link = _valid_link(connection, token_hash, now)
+            invitation = _invitation(connection, link, now) if link else None
+            account = _account(connection, link.email) if link else None
+            if invitation is None or account is None or not _may_join(account):
+                return None
+            values = {
+                "organisation_id": invitation.organisation_id,
+                "location": invitation.location,
+                "phone": invitation.phone,
+            }
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == account.id).values(values))
+            _accept(connection, invitation, account.id, now)
+            return get_person(connection, PEOPLE.c.id == account.id)
 
     def use(
         self, token_hash: bytes, password_hash: str, name: str, *, now: dt.datetime
@@ -86,26 +140,35 @@ class AccountLinkStore:
             if link is None:
                 return None
 
+            account = _account(connection, link.email)
+            invitation = _invitation(connection, link, now)
+            if "invitation" in link.facts and (invitation is None or account is not None):
+                return None  # withdrawn, or to be accepted with the account
+
             of_address = TOKENS.c.email == link.email
             connection.execute(update(TOKENS).where(of_address).values(used_at=now))
 
-            account = _account(connection, link.email)
             if account is not None:
                 if not account.active:
                     return None
                 save_password(connection, account.id, password_hash, but=b"", now=now)
-            elif link.purpose == "register":
-                connection.execute(
-                    insert(PEOPLE).values(
-                        email=link.email,
-                        name=name or link.facts.get("name") or link.email,
-                        role="customer",
-                        audience="customers",
-                        zone=link.facts.get("zone", "UTC"),
-                        password_hash=password_hash,
-                        created_at=now,
-                    )
-                )
+            elif invitation is not None or link.purpose == "register":
+                given = link.facts if invitation is None else {"name": invitation.name}
+                values = {
+                    "email": link.email,
+                    "name": name or given.get("name") or link.email,
+                    "role": "customer",
+                    "audience": "customers",
+                    "zone": link.facts.get("zone", "UTC"),
+                    "password_hash": password_hash,
+                    "created_at": now,
+                }
+                if invitation is not None:
+                    values["organisation_id"] = invitation.organisation_id
+                    values |= {"location": invitation.location, "phone": invitation.phone}
+                new_id = connection.execute(insert(PEOPLE).values(values)).inserted_primary_key
+                if invitation is not None and new_id:
+                    _accept(connection, invitation, int(new_id[0]), now)
             else:
                 return None
             return get_person(connection, PEOPLE.c.email == link.email, PEOPLE.c.guest.is_(False))
@@ -114,6 +177,33 @@ class AccountLinkStore:
 def _account(connection: Connection, email: str) -> Row[Any] | None:
     query = select(PEOPLE).where(PEOPLE.c.email == email, PEOPLE.c.guest.is_(False))
     return connection.execute(query).first()
+
+
+def _invitation(connection: Connection, link: Row[Any], now: dt.datetime) -> Row[Any] | None:
+    """The invitation that a link accepts; None once it was withdrawn or has expired."""
+    query = select(INVITATIONS).where(
+        INVITATIONS.c.id == int(link.facts.get("invitation", 0)),
+        INVITATIONS.c.email == link.email,
+        INVITATIONS.c.expires_at > now,
+    )
+    return connection.execute(query).first()
+
+
+def _may_join(account: Row[Any] | None) -> bool:
+    """Whoever works for the help centre becomes nobody's contact by a link."""
+    return account is None or (account.active and account.role == "customer")
+
+
+def _accept(connection: Connection, invitation: Row[Any], person_id: int, now: dt.datetime) -> None:
+    set_contact_roles(connection, person_id, invitation.roles)
+    connection.execute(delete(INVITATIONS).where(INVITATIONS.c.id == invitation.id))
+    of_address = TOKENS.c.email == invitation.email
+    connection.execute(update(TOKENS).where(of_address).values(used_at=now))
+
+
+def _organisation_name(connection: Connection, organisation_id: int | None) -> str:
+    query = select(ORGANISATIONS.c.name).where(ORGANISATIONS.c.id == organisation_id)
+    return str(connection.execute(query).scalar() or "")
 
 
 def _valid_link(connection: Connection, token_hash: bytes, now: dt.datetime) -> Row[Any] | None:

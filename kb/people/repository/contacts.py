@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from kb.database import Database
-from kb.errors import Conflict
+from kb.database.usage_limits import UsageLimit, count_use
+from kb.errors import Conflict, Forbidden
 from kb.notifications.queue import NewNotice, add_notices
 from kb.people.permissions import check_manage, contact_not_found
-from kb.people.person import Person
+from kb.people.person import Person, Role
 from kb.people.repository.people import organisation_key
-from kb.people.tables import CONTACT_ROLES, ORGANISATIONS, PEOPLE, SESSIONS
+from kb.people.tables import CONTACT_ROLES, INVITATIONS, ORGANISATIONS, PEOPLE, SESSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,19 @@ class Contact:
     location: str
     phone: str
     active: bool
+    deactivated_by: str  # operator or organisation; "" while active
     invited: bool  # has not set a password yet
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Somebody who was asked to become a contact and has not answered. No account stands for it."""
+
+    id: int
+    email: str
+    name: str
+    roles: tuple[str, ...]
+    until: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +102,13 @@ class ContactStore:
 
     # --- contacts
 
-    def of_organisation(self, organisation_id: int) -> list[Contact]:
+    def of_organisation(self, manager: Person, organisation_id: int) -> list[Contact]:
+        """Whoever works for the help centre is listed for its administrators only."""
+        condition = PEOPLE.c.organisation_id == organisation_id
+        if manager.role != Role.ADMIN:
+            condition &= PEOPLE.c.role == Role.CUSTOMER.value
         with self._database.read() as connection:
-            return _contacts(connection, PEOPLE.c.organisation_id == organisation_id)
+            return _contacts(connection, condition)
 
     def by_email(self, manager: Person, email: str | None) -> Contact | None:
         with self._database.read() as connection:
@@ -101,36 +118,78 @@ class ContactStore:
             _check_manage(connection, manager, contacts[0].id)
             return contacts[0]
 
-    def add(
+    def invite(
         self,
         organisation_id: int,
         email: str,
         values: Mapping[str, str],
         roles: Sequence[str],
+        limits: Sequence[UsageLimit],
         *,
         now: dt.datetime,
-    ) -> Contact:
-        """A new contact without a password, invited by a notice. Raises Conflict."""
-        with self._database.write() as connection:
-            exists = select(PEOPLE.c.id).where(PEOPLE.c.email == email, ~PEOPLE.c.guest)
-            if connection.execute(exists).first():
-                raise Conflict(f"An account for {email} exists already.", field="email")
+        until: dt.datetime,
+    ) -> Invitation:
+        """Keeps the invitation, instead of an earlier one of the same address, and has it mailed.
 
-            new_id = connection.execute(
-                insert(PEOPLE).values(
-                    email=email,
-                    role="customer",
-                    audience="customers",
-                    organisation_id=organisation_id,
-                    created_at=now,
-                    **values,
-                )
-            ).inserted_primary_key
-            person_id = int(new_id[0]) if new_id else 0
-            _set_roles(connection, person_id, roles)
-            notice = NewNotice("invite", email)
-            add_notices(connection, None, f"{now.timestamp()}", [notice], now)
-            return _contacts(connection, PEOPLE.c.id == person_id)[0]
+        What comes back is the same for every address. No mail reaches who works for the help centre
+        or was deactivated. Raises Conflict for a contact of this organisation, TooMany.
+        """
+        with self._database.write() as connection:
+            account = connection.execute(
+                select(PEOPLE).where(PEOPLE.c.email == email, ~PEOPLE.c.guest)
+            ).first()
+            is_customer = account is not None and account.role == Role.CUSTOMER
+            if account is not None and is_customer and account.organisation_id == organisation_id:
+                raise Conflict(f"{email} is a contact of your organisation.", field="email")
+            for limit in limits:
+                count_use(connection, limit, now)
+
+            of_address = (
+                INVITATIONS.c.organisation_id == organisation_id,
+                INVITATIONS.c.email == email,
+            )
+            connection.execute(delete(INVITATIONS).where(*of_address))
+            connection.execute(delete(INVITATIONS).where(INVITATIONS.c.expires_at <= now))
+            row = {
+                "organisation_id": organisation_id,
+                "email": email,
+                "roles": list(roles),
+                "expires_at": until,
+                **values,
+            }
+            new_id = connection.execute(insert(INVITATIONS).values(row)).inserted_primary_key
+            invitation_id = int(new_id[0]) if new_id else 0
+
+            if account is None or (account.active and is_customer):
+                kind = "invite" if account is None else "join"
+                notice = NewNotice(kind, email, {"invitation": f"{invitation_id}"})
+                # A number is given again once its invitation is gone: so the time is in the cause.
+                cause = f"{now.timestamp()}/{invitation_id}/{organisation_id}"
+                add_notices(connection, None, cause, [notice], now)
+            return Invitation(invitation_id, email, values["name"], tuple(roles), until)
+
+    def invitations(self, organisation_id: int, *, now: dt.datetime) -> tuple[Invitation, ...]:
+        """Those that can still be accepted, by address."""
+        query = (
+            select(INVITATIONS)
+            .where(INVITATIONS.c.organisation_id == organisation_id, INVITATIONS.c.expires_at > now)
+            .order_by(INVITATIONS.c.email)
+        )
+        with self._database.read() as connection:
+            return tuple(
+                Invitation(row.id, row.email, row.name, tuple(row.roles), row.expires_at)
+                for row in connection.execute(query)
+            )
+
+    def withdraw(self, manager: Person, invitation_id: int) -> None:
+        """Its link opens nothing from now on. Raises NotFound."""
+        this_one = INVITATIONS.c.id == invitation_id
+        with self._database.write() as connection:
+            row = connection.execute(select(INVITATIONS).where(this_one)).first()
+            if row is None:
+                raise contact_not_found()
+            check_manage(manager, row.organisation_id)
+            connection.execute(delete(INVITATIONS).where(this_one))
 
     def change(
         self, manager: Person, contact_id: int, values: Mapping[str, str], roles: Sequence[str]
@@ -139,30 +198,55 @@ class ContactStore:
             _check_manage(connection, manager, contact_id)
             own_values = _without_inherited(connection, contact_id, values)
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(own_values))
-            _set_roles(connection, contact_id, roles)
+            set_contact_roles(connection, contact_id, roles)
             return _contacts(connection, PEOPLE.c.id == contact_id)[0]
 
     def set_roles(self, manager: Person, contact_id: int, roles: Sequence[str]) -> None:
         with self._database.write() as connection:
             _check_manage(connection, manager, contact_id)
-            _set_roles(connection, contact_id, roles)
+            set_contact_roles(connection, contact_id, roles)
 
-    def set_active(self, manager: Person, contact_id: int, *, active: bool) -> None:
-        """Deactivating ends all sessions of the contact."""
+    def deactivate(self, manager: Person, contact_id: int, *, now: dt.datetime) -> None:
+        """Ends all sessions of the contact, and remembers which side did it.
+
+        The contact is told when the own organisation did. Changes nothing about an inactive one.
+        """
+        side = _side(manager)
         with self._database.write() as connection:
-            _check_manage(connection, manager, contact_id)
-            this_person = update(PEOPLE).where(PEOPLE.c.id == contact_id)
-            connection.execute(this_person.values(active=active))
-            if not active:
-                connection.execute(delete(SESSIONS).where(SESSIONS.c.person_id == contact_id))
+            contact = _check_manage(connection, manager, contact_id)
+            if not contact.active and side != "operator":
+                return
+            values = {"active": False, "deactivated_by": side}
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(values))
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.person_id == contact_id))
+            if side == "organisation":
+                notice = NewNotice("deactivated", contact.email)
+                add_notices(connection, None, f"{now.timestamp()}", [notice], now)
+
+    def reactivate(self, manager: Person, contact_id: int) -> None:
+        """Raises Forbidden for an organisation when the help centre deactivated the contact."""
+        with self._database.write() as connection:
+            contact = _check_manage(connection, manager, contact_id)
+            if contact.active:
+                return
+            if contact.deactivated_by != "organisation" and _side(manager) != "operator":
+                raise Forbidden("Support deactivated this contact. Ask support to reactivate it.")
+            values = {"active": True, "deactivated_by": ""}
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(values))
 
 
-def _check_manage(connection: Connection, manager: Person, contact_id: int) -> None:
-    query = select(PEOPLE.c.organisation_id).where(PEOPLE.c.id == contact_id, ~PEOPLE.c.guest)
+def _side(manager: Person) -> str:
+    return "operator" if manager.role == Role.ADMIN else "organisation"
+
+
+def _check_manage(connection: Connection, manager: Person, contact_id: int) -> Row[Any]:
+    """The contact's row. Raises NotFound."""
+    query = select(PEOPLE).where(PEOPLE.c.id == contact_id, ~PEOPLE.c.guest)
     row = connection.execute(query).first()
     if row is None:
         raise contact_not_found()
-    check_manage(manager, row.organisation_id)
+    check_manage(manager, row.organisation_id, row.role)
+    return row
 
 
 def _without_inherited(
@@ -211,13 +295,14 @@ def _contacts(connection: Connection, condition: ColumnElement[bool]) -> list[Co
             location=row.location or row.organisation_location or "",
             phone=row.phone or row.organisation_phone or "",
             active=row.active,
+            deactivated_by=row.deactivated_by,
             invited=row.password_hash is None,
         )
         for row in rows
     ]
 
 
-def _set_roles(connection: Connection, person_id: int, roles: Sequence[str]) -> None:
+def set_contact_roles(connection: Connection, person_id: int, roles: Sequence[str]) -> None:
     connection.execute(delete(CONTACT_ROLES).where(CONTACT_ROLES.c.person_id == person_id))
     if roles:
         rows = [{"person_id": person_id, "role": role} for role in roles]

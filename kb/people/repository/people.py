@@ -203,6 +203,7 @@ class PeopleStore:
                     "email": f"removed-{person.id}@{NO_DOMAIN}",
                     "password_hash": None,
                     "active": False,
+                    "deactivated_by": "operator",
                     "role": Role.CUSTOMER.value,
                     "audience": "public",
                     "organisation_id": None,

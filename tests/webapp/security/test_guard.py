@@ -25,6 +25,7 @@ ARGUMENTS = {
     "view": 7,
     "purpose": "reset",
     "contact": 7,
+    "invitation": 7,
     "state": "deactivate",
     "secret": "none",
     "token": "none",

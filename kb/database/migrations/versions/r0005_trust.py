@@ -1,6 +1,4 @@
-"""What operators rely on: the audit log, heartbeats of long-running programs, who is a demo person,
-and what people who are copied have chosen.
-"""
+"""What operators and customers trust: audit log, heartbeats, demo people, copies, invitations."""
 
 from __future__ import annotations
 
@@ -68,6 +66,25 @@ STATEMENTS = (
     CREATE TRIGGER audit_log_ends_at_its_oldest BEFORE DELETE ON audit_log
     WHEN EXISTS (SELECT 1 FROM audit_log WHERE id < OLD.id)
     BEGIN SELECT RAISE(ABORT, 'only the oldest entry can be deleted'); END
+    """,
+    "ALTER TABLE people ADD COLUMN deactivated_by TEXT DEFAULT '' NOT NULL",
+    # Nobody knows by whom: so only the operator reactivates.
+    "UPDATE people SET deactivated_by = 'operator' WHERE active = 0",
+    """
+    CREATE TABLE invitations (
+        id INTEGER NOT NULL,
+        organisation_id INTEGER NOT NULL,
+        email TEXT NOT NULL,
+        name TEXT DEFAULT '' NOT NULL,
+        roles JSON DEFAULT '[]' NOT NULL,
+        location TEXT DEFAULT '' NOT NULL,
+        phone TEXT DEFAULT '' NOT NULL,
+        expires_at INTEGER NOT NULL,
+        CONSTRAINT pk_invitations PRIMARY KEY (id),
+        CONSTRAINT fk_invitations_organisation_id
+            FOREIGN KEY(organisation_id) REFERENCES organisations (id),
+        CONSTRAINT uq_invitations_organisation_id_email UNIQUE (organisation_id, email)
+    )
     """,
 )
 

@@ -125,6 +125,17 @@ def _webhook_secrets(text: str) -> tuple[str, ...]:
     return secrets
 
 
+def _private_address(text: str) -> tuple[str, int] | None:
+    """Host and port. Metrics tell what a portal is used for, so its host is no public address."""
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    address = ipaddress.ip_address("127.0.0.1" if host == "localhost" else host.strip("[]"))
+    if address.is_unspecified or not (address.is_private or address.is_loopback):
+        raise ValueError(text)
+    return str(address), _integer(1, 65535)(port)
+
+
 _PORT = "a whole number from 1 to 65535"
 _YES_NO = "yes or no"
 
@@ -383,6 +394,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The form of log messages: lines for people, or one JSON object a line.",
     ),
     Setting(
+        "metrics",
+        "",
+        _private_address,
+        "host:port with a loopback or private host address, or empty",
+        "The address for `GET /metrics` in Prometheus' format. If empty, nothing is counted.",
+    ),
+    Setting(
         "audit_days",
         "365",
         _integer(7, 3650),
@@ -451,6 +469,7 @@ class Settings:
     oidc_name: str
     log_level: str
     log_format: str
+    metrics: tuple[str, int] | None
     audit_days: int
     backup_passphrase: str
     demo: bool

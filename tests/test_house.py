@@ -146,6 +146,7 @@ ONLY_IN = {
     "whoosh": ("kb.search.engines.whoosh",),
     "numba": ("kb.search.kernels",),
     "flask": ("webapp",),
+    "prometheus_client": ("kb.operations.metrics",),
     "jwt": ("kb.people.oidc",),
     "kb.centre": (
         "kb.cli",

@@ -25,7 +25,7 @@ def create_app(
     Raises Misconfigured when the data folder, the policies or the catalogue cannot be used.
     """
     from kb.centre import HelpCentre
-    from webapp import assets, context, formatting, problems
+    from webapp import assets, context, formatting, metrics, problems
     from webapp.agent import audit, desk, ticket_actions
     from webapp.api import health, v1, well_known
     from webapp.customer import account, contacts, copies, help_centre, oidc, tickets
@@ -43,6 +43,7 @@ def create_app(
     guard.protect(app, settings)
     access_log.register(app, settings)
     audit_trail.register(app)
+    metrics.register(app, settings)
     formatting.register(app)
     assets.register(app)
 

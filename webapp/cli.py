@@ -34,7 +34,7 @@ from webapp.context import utc_now
 from webapp.security.guard import kept_key
 from webapp.security.start_checks import check_start
 
-WORKER_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job
+COMPANION_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job
 THREADS = 4  # concurrent requests in each server process
 
 
@@ -72,10 +72,16 @@ def serve(
     check_port(settings.host, settings.port)
     sign_ins = prepare(settings)
     _hand_over(settings)
+    if settings.metrics:
+        _prepare_metrics(settings.data, settings.metrics)
     if Generations(settings.data).published_name() is None:
         _publish_first()
     _greet(settings, sign_ins)
-    with _worker() if with_worker else contextlib.nullcontext():
+    with contextlib.ExitStack() as companions:
+        if with_worker:
+            companions.enter_context(_companion("worker"))
+        if settings.metrics:
+            companions.enter_context(_companion("metrics"))
         _run(settings)
 
 
@@ -159,6 +165,20 @@ def _hand_over(settings: Settings) -> None:
         os.environ[name] = text
 
 
+def _prepare_metrics(data: Path, address: tuple[str, int]) -> None:
+    """Starts from zero. Raises Misconfigured when nothing could listen at the address."""
+    from kb.operations.metrics import clear_metrics
+
+    try:
+        check_port(*address)
+    except KbError as error:
+        raise Misconfigured(
+            f"KB_METRICS: {address[0]}:{address[1]} cannot be used. {error.sentence}",
+            field="metrics",
+        ) from error
+    clear_metrics(data)
+
+
 def _publish_first() -> None:
     """Publishes the content of a new portal. If that fails, people can still file tickets."""
     click.echo("Nothing is published yet. Running `kb index` first ...", err=True)
@@ -175,23 +195,23 @@ def _publish_first() -> None:
 
 
 @contextlib.contextmanager
-def _worker() -> Iterator[None]:
-    """A worker that ends when its standard input closes: with this process, however that ends."""
-    command = [*KB_COMMAND, "worker", "--attached"]
-    # Ctrl-C in the terminal reaches the server alone, which then stops its worker.
-    worker = subprocess.Popen(  # noqa: S603 - our own program
+def _companion(name: str) -> Iterator[None]:
+    """A command that ends when its standard input closes: with this process, however that ends."""
+    command = [*KB_COMMAND, name, "--attached"]
+    # Ctrl-C in the terminal reaches the server alone, which then stops its companions.
+    companion = subprocess.Popen(  # noqa: S603 - our own program
         command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
     )
     try:
         yield
     finally:
-        if worker.stdin is not None:
-            worker.stdin.close()
+        if companion.stdin is not None:
+            companion.stdin.close()
         try:
-            worker.wait(WORKER_STOP_SECONDS)
+            companion.wait(COMPANION_STOP_SECONDS)
         except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
+            companion.kill()
+            companion.wait()
 
 
 def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:

@@ -184,12 +184,19 @@ class Outbox:
 
     def pending(self) -> dict[str, int]:
         """How many messages wait to be sent, by the name of their queue."""
+        return self._count("pending")
+
+    def failed(self) -> dict[str, int]:
+        """How many messages were given up, by the name of their queue."""
+        return self._count("failed")
+
+    def _count(self, state: str) -> dict[str, int]:
         with self._database.read() as connection:
             return {
                 queue.name: connection.execute(
                     select(func.count())
                     .select_from(queue.table)
-                    .where(queue.table.c.state == "pending")
+                    .where(queue.table.c.state == state)
                 ).scalar_one()
                 for queue in QUEUES
             }

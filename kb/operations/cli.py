@@ -1,4 +1,4 @@
-"""Commands for a whole installation: ``init``, ``backup``, ``restore``, ``doctor``, ``audit``."""
+"""Commands for a whole installation: from ``kb init`` to ``kb audit`` and ``kb metrics``."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import contextlib
 import datetime as dt
 import hashlib
 import json
+import os
+import signal
+import threading
 from pathlib import Path
 
 import click
 
 from kb.database import open_database
+from kb.errors import Misconfigured, Unavailable
 from kb.operations import backup as backups
 from kb.operations import doctor as diagnoses
 from kb.operations import starter
@@ -133,6 +137,44 @@ def audit(data: str | None, limit: int, before: int, *, as_json: bool) -> None:
         return
     for entry in entries:
         click.echo(_audit_line(entry))
+
+
+@click.command()
+@click.option("--data", help="The data folder (KB_DATA).")
+@click.option(
+    "--attached",
+    is_flag=True,
+    help="Exit when standard input ends, together with the program that started this one.",
+)
+def metrics(data: str | None, *, attached: bool) -> None:
+    """Answer GET /metrics at KB_METRICS until Ctrl-C. `kb serve` starts this by itself."""
+    settings = load_settings(data=data)
+    if settings.metrics is None:
+        raise Misconfigured("KB_METRICS is not set; give host:port.", field="metrics")
+    from kb.operations.metrics import start_metrics_server
+
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    if attached:
+        threading.Thread(target=_wait_for_end_of_input, args=(stopped,), daemon=True).start()
+
+    host, port = settings.metrics
+    with contextlib.closing(open_database(settings.data)) as database:
+        try:
+            stop = start_metrics_server(
+                host, port, settings.data, database, lambda: dt.datetime.now(dt.UTC)
+            )
+        except OSError as error:
+            raise Unavailable(f"KB_METRICS: cannot listen on {host}:{port} ({error}).") from error
+        stopped.wait()
+        stop()
+
+
+def _wait_for_end_of_input(stopped: threading.Event) -> None:
+    while os.read(0, 4096):
+        pass
+    stopped.set()
 
 
 def _audit_line(entry: AuditEntry) -> str:

@@ -151,6 +151,42 @@ def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_proces
     )  # what the server says when a worker did not stop by itself
 
 
+def test_metrics_of_all_server_processes_are_added_up_and_end_with_the_portal(
+    folder: Path,
+) -> None:
+    port, metrics_port = free_port(), free_port()
+    with (folder / "log").open("w") as log:
+        server = subprocess.Popen(
+            command("--port", str(port), "--workers", "2", "--without-worker"),
+            env={**environment(folder), "KB_METRICS": f"127.0.0.1:{metrics_port}"},
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+    site = f"http://127.0.0.1:{port}"
+    try:
+        for query in [*["paper+jam"] * 6, "xqzzy"]:  # each on a connection of its own
+            wait_for(f"{site}/api/v1/suggest?q={query}", server).close()
+        for _ in range(3):
+            with pytest.raises(urllib.error.HTTPError):
+                urllib.request.urlopen(f"{site}/nowhere", timeout=PATIENCE)
+        with wait_for(f"http://127.0.0.1:{metrics_port}/metrics", server) as answer:
+            lines = answer.read().decode().splitlines()
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"{site}/metrics", timeout=PATIENCE)
+    finally:
+        server.terminate()
+        assert server.wait(PATIENCE) == 0
+    samples = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+    assert float(samples['askfirst_suggestions_total{outcome="answered"}']) == 6
+    assert float(samples['askfirst_suggestions_total{outcome="abstained"}']) == 1
+    labels = 'method="GET",route="-",status="4xx"'
+    assert float(samples[f"askfirst_request_seconds_count{{{labels}}}"]) == 3
+    assert float(samples["askfirst_index_age_seconds"]) > 0
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"http://127.0.0.1:{metrics_port}/metrics", timeout=PATIENCE)
+
+
 def test_a_portal_whose_content_cannot_be_published_serves_all_the_same(folder: Path) -> None:
     shutil.rmtree(settings_of(folder).data / "index")
     port = free_port()

@@ -328,6 +328,29 @@ SETTINGS: tuple[Setting, ...] = (
         "The sender address of mails. Replies to it are not read.",
     ),
     Setting(
+        "mails_per_recipient",
+        "6",
+        _integer(1, 1000),
+        "a whole number from 1 to 1000",
+        "The number of mails about tickets that one address outside your staff receives per hour. "
+        "What exceeds it follows as one mail.",
+    ),
+    Setting(
+        "mails_per_sender",
+        "60",
+        _integer(1, 100000),
+        "a whole number from 1 to 100000",
+        "The number of mails to others that one requester can cause per hour. The rest waits.",
+    ),
+    Setting(
+        "mails_per_hour",
+        "1000",
+        _integer(1, 1000000),
+        "a whole number from 1 to 1000000",
+        "The number of mails that all requesters together can cause per hour. The rest waits; "
+        "mails that agents cause are not counted.",
+    ),
+    Setting(
         "webhook_urls",
         "",
         _urls,
@@ -460,6 +483,9 @@ class Settings:
     smtp_password: str
     smtp_tls: str
     mail_from: str
+    mails_per_recipient: int
+    mails_per_sender: int
+    mails_per_hour: int
     webhook_urls: tuple[str, ...]
     webhook_secret: tuple[str, ...]
     webhook_private: bool

@@ -7,6 +7,7 @@ process counts for itself, are in ``webapp.security.rate_limits``.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, select
@@ -15,7 +16,7 @@ from kb.database.metadata import USAGE
 from kb.errors import TooMany
 
 #: The longest window of any limit: older uses are deleted.
-_LONGEST_WINDOW = dt.timedelta(hours=1)
+_LONGEST_WINDOW = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,26 @@ class UsageLimit:
 
 def count_use(connection: Connection, limit: UsageLimit, now: dt.datetime) -> None:
     """Counts one use. Raises TooMany, and counts nothing, when the limit is reached."""
+    wait = count_uses(connection, (limit,), now)
+    if wait:
+        raise TooMany(limit.message.format(minutes=-(-wait // 60)), retry_after=wait)
+
+
+def count_uses(connection: Connection, limits: Sequence[UsageLimit], now: dt.datetime) -> int:
+    """Counts one use of each and returns 0; or counts nothing when a limit is reached.
+
+    Then it returns the seconds to wait until there is room in all of them.
+    """
     connection.execute(delete(USAGE).where(USAGE.c.at <= now - _LONGEST_WINDOW))
+    wait = max((_wait(connection, limit, now) for limit in limits), default=0)
+    if not wait:
+        for limit in limits:
+            connection.execute(insert(USAGE).values(scope=limit.scope, key=limit.key, at=now))
+    return wait
+
+
+def _wait(connection: Connection, limit: UsageLimit, now: dt.datetime) -> int:
+    """The seconds until there is room for one more use, 0 if there is."""
     uses = (
         USAGE.c.scope == limit.scope,
         USAGE.c.key == limit.key,
@@ -44,8 +64,6 @@ def count_use(connection: Connection, limit: UsageLimit, now: dt.datetime) -> No
         select(func.count(), func.min(USAGE.c.at)).where(*uses)
     ).one()
 
-    if count >= limit.maximum:
-        wait = max(1, int((oldest + limit.window - now).total_seconds()))
-        raise TooMany(limit.message.format(minutes=-(-wait // 60)), retry_after=wait)
-
-    connection.execute(insert(USAGE).values(scope=limit.scope, key=limit.key, at=now))
+    if count < limit.maximum:
+        return 0
+    return max(1, int((oldest + limit.window - now).total_seconds()))

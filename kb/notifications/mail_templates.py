@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -18,6 +19,7 @@ from types import MappingProxyType
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from kb.notifications.caps import QUESTION
 from kb.notifications.outbox import ClaimedMessage
 from kb.timezones import time_zone_or_utc
 
@@ -86,8 +88,8 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
     }
 )
+_RECEIVED = ("We received your ticket", "")
 _OTHER_EVENT = ("Ticket updated", "There is a new event on a ticket.")
-_QUESTION = "asked"  # whether somebody wants to be copied
 _ACCOUNT_LINKS = ("register", "invite", "join", "reset")
 
 
@@ -104,7 +106,7 @@ def notice_mail(
     which a copy confirms or stops.
     """
     number = notice.facts.get("number", "")
-    is_receipt = notice.kind == "opened"
+    is_receipt = _is_receipt(notice)
     if is_receipt:
         subject, text = _receipt(notice.facts, number)
     else:
@@ -112,7 +114,7 @@ def notice_mail(
 
     links = _link(notice, sender, number, secret)
     is_copy = bool(notice.facts.get("copy"))
-    if is_copy and notice.kind != _QUESTION:
+    if is_copy and notice.kind != QUESTION:
         links += ["", "You receive a copy because the requester named you. To stop these mails:"]
         links.append(_copy_page(sender, secret))
     body = "\n".join([text, "", *links, "", *_footer(sender)])
@@ -120,10 +122,15 @@ def notice_mail(
         subject = f"[#{number}] {subject}"
     mail = _mail(sender, notice.recipient, subject, body, notice.key, number)
     mail["Auto-Submitted"] = "auto-replied" if is_receipt else "auto-generated"
-    if is_copy:  # RFC 8058: one click in the mail program
-        mail["List-Unsubscribe"] = f"<{_copy_page(sender, secret)}>"
-        mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+    if is_copy:
+        _add_unsubscribe(mail, _copy_page(sender, secret))
     return mail
+
+
+def _add_unsubscribe(mail: EmailMessage, page: str) -> None:
+    """RFC 8058: one click in the mail program."""
+    mail["List-Unsubscribe"] = f"<{page}>"
+    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
 
 
 def _copy_page(sender: Sender, token: str) -> str:
@@ -149,6 +156,53 @@ def digest_mail(notices: Sequence[ClaimedMessage], sender: Sender, zone: str) ->
     return mail
 
 
+def news_mail(
+    notices: Sequence[ClaimedMessage],
+    sender: Sender,
+    texts: Mapping[str, tuple[str, str]],
+    secret_of: Callable[[ClaimedMessage], str],
+) -> EmailMessage:
+    """What was held for one person in one mail: for each ticket what happened, and its link."""
+    tickets: dict[str, list[ClaimedMessage]] = {}
+    for notice in sorted(notices, key=lambda notice: notice.id):
+        tickets.setdefault(notice.facts.get("number", ""), []).append(notice)
+
+    lines: list[str] = []
+    stop = ""
+    for number, of_ticket in tickets.items():
+        last = of_ticket[-1]
+        secret = secret_of(last)
+        events = Counter(
+            (_RECEIVED if _is_receipt(notice) else texts.get(notice.kind, _OTHER_EVENT))[0]
+            for notice in of_ticket
+        )
+        counted = [f"{event} ({n} times)" if n > 1 else event for event, n in events.items()]
+        lines += [f"{number}: {', '.join(counted)}"]
+        lines += [
+            _receipt(notice.facts, number)[1] for notice in of_ticket[:1] if _is_receipt(notice)
+        ]
+        lines += [*_link(last, sender, number, secret), ""]
+        if last.facts.get("copy") and last.kind != QUESTION:
+            stop = stop or _copy_page(sender, secret)
+            lines[-1:] = ["To stop these mails:", _copy_page(sender, secret), ""]
+
+    count = len(tickets)
+    subject = "Updates on your ticket" if count == 1 else f"Updates on {count} tickets"
+    if notices[0].kind == QUESTION:
+        subject = texts[QUESTION][0]
+        lines[:0] = [texts[QUESTION][1], ""]
+    body = "\n".join([*lines, *_footer(sender)])
+    key = "+".join(notice.key for notice in notices)
+    number = next(iter(tickets)) if count == 1 else ""
+    if number:
+        subject = f"[#{number}] {subject}"
+    mail = _mail(sender, notices[0].recipient, subject, body, key, number)
+    mail["Auto-Submitted"] = "auto-generated"
+    if stop:
+        _add_unsubscribe(mail, stop)
+    return mail
+
+
 def _alarm_line(notice: ClaimedMessage, zone: str) -> str:
     facts = notice.facts
     state = "breached, was due"
@@ -159,6 +213,10 @@ def _alarm_line(notice: ClaimedMessage, zone: str) -> str:
     return f"{facts['number']}  {facts['target']} {state} {due}, {facts['level']}{delay}"
 
 
+def _is_receipt(notice: ClaimedMessage) -> bool:
+    return notice.kind == "opened"
+
+
 def _receipt(facts: Mapping[str, str], number: str) -> tuple[str, str]:
     text = f"We received your ticket {number}. Its support level is {facts.get('level', '')}."
     due = facts.get("due", "")
@@ -167,7 +225,7 @@ def _receipt(facts: Mapping[str, str], number: str) -> tuple[str, str]:
         text += f"\nOur promise: you get a reply by {reply_by}."
     else:
         text += "\nThis support level has no promised response time."
-    return "We received your ticket", text
+    return _RECEIVED[0], text
 
 
 def _local_time(iso: str, zone: str) -> str:
@@ -181,7 +239,7 @@ def _link(notice: ClaimedMessage, sender: Sender, number: str, secret: str) -> l
         return [url, "", "The link works once and expires soon."]
     if not number:
         return [f"{sender.base_url}/sign-in"]
-    if notice.kind == _QUESTION:
+    if notice.kind == QUESTION:
         return [_copy_page(sender, secret)]
     if notice.facts.get("copy"):
         return [f"{sender.base_url}/tickets/{number}"]

@@ -2,20 +2,23 @@
 
 A worker claims messages, sends them, and marks them sent or failed. A claim ends with its lease, so
 a worker that dies loses nothing; a message is sent at least once, and one that is given up stays
-with its error. ``queue`` is the way into the outbox, ``channels`` are the ways out.
+with its error. Mails beyond a cap are held, not lost. ``queue`` is the way into the outbox,
+``channels`` are the ways out.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Table, func, select, update
+from sqlalchemy import Connection, Row, Table, func, select, update
 
 from kb.database import Database
 from kb.database.statements import claim
+from kb.database.usage_limits import count_uses
+from kb.notifications.caps import QUESTION, MailCaps, limits_of
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 
 MESSAGE_LEASE = dt.timedelta(minutes=5)
@@ -39,6 +42,7 @@ class ClaimedMessage:
     ticket_id: int | None
     attempts: int
     created_at: dt.datetime
+    held: bool = False  # a cap delayed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ def _notice(row: Row[Any]) -> ClaimedMessage:
         row.ticket_id,
         row.attempts,
         row.made_at,
+        row.held,
     )
 
 
@@ -93,38 +98,87 @@ WEBHOOK_QUEUE = MessageQueue("webhook", WEBHOOK_JOBS, _webhook_job, "done", "don
 QUEUES = (MAIL_QUEUE, WEBHOOK_QUEUE)
 
 
+def _batches(queue: MessageQueue, messages: Iterable[ClaimedMessage]) -> list[list[ClaimedMessage]]:
+    """What was held for a recipient is one mail, but for the questions, which are another."""
+    batches: dict[tuple[str, str, int], list[ClaimedMessage]] = {}
+    for message in messages:
+        batch = ("", "", message.id)
+        if message.kind in queue.combined_kinds:
+            batch = ("combined", message.recipient, 0)
+        elif message.held:
+            batch = ("held", message.recipient, int(message.kind == QUESTION))
+        batches.setdefault(batch, []).append(message)
+    return list(batches.values())
+
+
 class Outbox:
-    def __init__(self, database: Database) -> None:
+    """``caps`` limit what leaves as mail; without them, those of the settings' defaults do."""
+
+    def __init__(self, database: Database, caps: MailCaps | None = None) -> None:
         self._database = database
+        self._caps = caps or MailCaps()
 
     def claim(
         self, queue: MessageQueue, now: dt.datetime, limit: int = 50
     ) -> list[list[ClaimedMessage]]:
         """Messages that are due, oldest first, in batches that are sent as one message each.
 
-        With a message of a combined kind come all others of its recipient, beyond the limit.
+        With a message of a combined kind come all others of its recipient, beyond the limit, and
+        with one that was held all others that were. A batch beyond a cap is held instead.
         """
+        with self._database.write() as connection:
+            while rows := self._claim_rows(connection, queue, now, limit):
+                batches = [
+                    batch
+                    for batch in _batches(queue, map(queue.to_message, rows))
+                    if queue is not MAIL_QUEUE or self._has_room(connection, batch, now)
+                ]
+                if batches:
+                    return batches
+        return []
+
+    def _claim_rows(
+        self, connection: Connection, queue: MessageQueue, now: dt.datetime, limit: int
+    ) -> list[Row[Any]]:
         table = queue.table
         due = (
             select(table)
             .where(table.c.state == "pending", table.c.due_at <= now)
             .order_by(table.c.due_at, table.c.id)
         )
-        with self._database.write() as connection:
-            rows = list(claim(connection, due.limit(limit), lease=MESSAGE_LEASE, now=now))
-            if any(row.kind in queue.combined_kinds for row in rows):
-                recipients = {row.recipient for row in rows if row.kind in queue.combined_kinds}
-                others = due.where(
-                    table.c.kind.in_(queue.combined_kinds), table.c.recipient.in_(recipients)
-                )
-                rows += claim(connection, others, lease=MESSAGE_LEASE, now=now)
+        rows = list(claim(connection, due.limit(limit), lease=MESSAGE_LEASE, now=now))
+        if any(row.kind in queue.combined_kinds for row in rows):
+            recipients = {row.recipient for row in rows if row.kind in queue.combined_kinds}
+            others = due.where(
+                table.c.kind.in_(queue.combined_kinds), table.c.recipient.in_(recipients)
+            )
+            rows += claim(connection, others, lease=MESSAGE_LEASE, now=now)
+        if queue is MAIL_QUEUE and any(row.held for row in rows):
+            recipients = {row.recipient for row in rows if row.held}
+            held = select(table).where(
+                table.c.state == "pending", table.c.held, table.c.recipient.in_(recipients)
+            )
+            rows += claim(connection, held.order_by(table.c.id), lease=MESSAGE_LEASE, now=now)
+        return rows
 
-        batches: dict[tuple[str, int], list[ClaimedMessage]] = {}
-        for message in map(queue.to_message, rows):
-            is_combined = message.kind in queue.combined_kinds
-            batch = (message.recipient, 0) if is_combined else ("", message.id)
-            batches.setdefault(batch, []).append(message)
-        return list(batches.values())
+    def _has_room(
+        self, connection: Connection, batch: Sequence[ClaimedMessage], now: dt.datetime
+    ) -> bool:
+        """Counts a batch, which is one mail, against the caps; holds it if one is reached."""
+        first = batch[0]
+        if first.attempts:  # counted at its first attempt
+            return True
+        limits = limits_of(
+            self._caps, first.kind, first.recipient, first.ticket_id, first.facts, held=first.held
+        )
+        wait = count_uses(connection, limits, now) if limits else 0
+        if wait:
+            connection.execute(
+                update(NOTICES)
+                .where(NOTICES.c.id.in_([message.id for message in batch]))
+                .values(held=True, due_at=now + dt.timedelta(seconds=wait), leased_until=None)
+            )
+        return not wait
 
     def oldest_due(self, now: dt.datetime) -> dt.datetime | None:
         """When the message that has waited longest was due; None if none waits."""

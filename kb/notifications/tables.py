@@ -9,6 +9,7 @@ from sqlalchemy import JSON, Column, Integer, Table, Text, text
 
 from kb.database.metadata import (
     METADATA,
+    flag_column,
     instant_column,
     partial_index,
     reference_column,
@@ -32,6 +33,7 @@ NOTICES = Table(
     instant_column("leased_until", optional=True),
     instant_column("sent_at", optional=True),
     text_column("error"),
+    flag_column("held"),  # a cap delayed it: it leaves with what else was held for the recipient
     partial_index("ix_notices_pending", "due_at", where="state = 'pending'"),
     partial_index("ix_notices_failed", "due_at", where="state = 'failed'"),
 )

@@ -30,10 +30,11 @@ def receipts(
     first = first_due(forecast.target_rows)
     due = first.due_at.isoformat() if first and first.due_at else ""
     facts = {"level": level, "due": due, "zone": customer.zone}
+    facts["sender"] = str(customer.id)
     own = {**facts, "guest": "yes"} if customer.guest else facts
     addresses = [address for address in draft.copy_to if address != customer.email]
     if customer.guest:
-        copies = [_question(address, {}) for address in addresses]
+        copies = [_question(address, {"sender": str(customer.id)}) for address in addresses]
     else:
         copies = [NewNotice("opened", address, {**facts, "copy": "yes"}) for address in addresses]
     return (NewNotice("opened", customer.email, own), *copies)
@@ -62,6 +63,8 @@ def notices(
     if silent:
         return ()
     facts = {"number": ids.ticket_number(ticket.ownership.serial)}
+    if not event.by_agent:
+        facts["sender"] = str(event.actor_id)
     questions: list[NewNotice] = []
     if ticket.customer_guest and event.public and event.verb is not Verb.VOID:
         after = ticket.copy_to if copy_to is None else copy_to

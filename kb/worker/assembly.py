@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from kb.centre import HelpCentre
+from kb.notifications.caps import MailCaps
 from kb.notifications.channels import Channel
 from kb.notifications.channels.mail import MailChannel, MailServer
 from kb.notifications.channels.webhook import WebhookChannel
@@ -14,6 +15,8 @@ from kb.notifications.mail_templates import ACCOUNT_MAIL_TEXTS, mail_sender
 from kb.notifications.outbox import ClaimedMessage, Outbox
 from kb.operations.audit import AuditLog
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
+from kb.people.person import account_key
+from kb.settings import Settings
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
@@ -41,11 +44,20 @@ def build_worker(centre: HelpCentre) -> Worker:
 
     return Worker(
         Sweeper(database, centre.policy, centre.versions),
-        Outbox(database),
+        Outbox(database, _caps(settings)),
         tuple(_channels(centre, tickets)),
         enqueue_events=enqueue_events if settings.webhook_urls else None,
         remove_orphans=partial(remove_orphans, attachments, tickets),
         forget_audit=forget_audit,
+    )
+
+
+def _caps(settings: Settings) -> MailCaps:
+    return MailCaps(
+        per_recipient=settings.mails_per_recipient,
+        per_sender=settings.mails_per_sender,
+        per_hour=settings.mails_per_hour,
+        mailbox=account_key,
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 from kb.notifications.channels import DELIVERY_TIMEOUT, DeliveryFailed
-from kb.notifications.mail_templates import Sender, digest_mail, notice_mail
+from kb.notifications.mail_templates import Sender, digest_mail, news_mail, notice_mail
 from kb.notifications.outbox import MAIL_QUEUE, ClaimedMessage
 
 #: A notice that could not be sent for so long is no longer news to anybody.
@@ -105,12 +105,16 @@ class MailChannel:
 
     def deliver(self, batch: Sequence[ClaimedMessage], now: dt.datetime) -> None:
         first = batch[0]
-        if now - first.created_at > _STALE_AFTER:
+        if now - max(notice.created_at for notice in batch) > _STALE_AFTER:
             days = _STALE_AFTER.days
             raise DeliveryFailed(f"Not sent within {days} days; outdated by now.", permanent=True)
 
         if first.kind in self.queue.combined_kinds:
             mail = digest_mail(batch, self._sender, self._time_zone(first.recipient))
+        elif len(batch) > 1:
+            mail = news_mail(
+                batch, self._sender, self._texts, lambda notice: self._link_secret(notice, now)
+            )
         else:
             mail = notice_mail(
                 first, self._sender, self._texts, secret=self._link_secret(first, now)

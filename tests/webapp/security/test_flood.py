@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from kb.notifications.outbox import Outbox
 from tests.webapp.flood import STRANGERS, Flood, file_with_strangers, flood_of, ping_pong
-from tests.webapp.world import Browser, data_values
+from tests.webapp.world import Browser, data_values, guest, number_of
 
 
 def link_of(flood: Flood, address: str) -> str:
@@ -97,3 +98,68 @@ def test_a_link_of_a_copy_that_is_cut_off_or_asks_for_nothing_changes_nothing(
         assert gina.client.post(path[:-1], data={"choice": "confirmed"}).status_code == 404
         assert gina.client.post(path, data={"choice": "everything"}).status_code == 422
         assert data_values(gina.page(path), "copy") == [""]
+
+
+def test_a_ping_pong_of_a_customer_becomes_one_mail(folder: Path) -> None:
+    with flood_of(folder) as flood:
+        alice = flood.portal.browser("alice")
+        number = file_with_strangers(alice)
+        turns = ping_pong(alice, number)
+        assert turns > 20
+        flood.send(hours=4)
+        assert [hour[STRANGERS[0]] for hour in flood.hours] == [3, 1, 0, 0]
+        digest = flood.mailbox.to(STRANGERS[0])[-1]
+        assert f"({(turns - 2) // 2} times)" in digest.get_content()
+        assert "/copies/" in digest["List-Unsubscribe"]
+        assert Outbox(flood.portal.centre.database).pending()["mail"] == 0
+        assert Outbox(flood.portal.centre.database).failures() == ()
+
+
+def test_what_exceeds_the_cap_of_a_recipient_follows_as_one_mail(folder: Path) -> None:
+    with flood_of(folder, mails_per_recipient="4") as flood:
+        gina, bob = flood.portal.browser(), flood.portal.browser("bob")
+        numbers = [number_of(gina.post("/tickets", guest(key=f"k{i}"))) for i in range(2)]
+        for number in numbers * 4:
+            bob.post(f"/desk/{number}/replies", {"body": "More."})
+        flood.send(hours=3)
+        assert [hour["gina@example.org"] for hour in flood.hours] == [4, 1, 0]
+        text = flood.mailbox.to("gina@example.org")[-1].get_content()
+        assert text.count("?key=") == 2
+        assert all(number in text for number in numbers)
+        link = text.split("?key=")[0].rsplit("/tickets/")[-1]
+        assert link in numbers
+
+
+def test_a_sender_and_all_requesters_together_have_caps_and_agents_are_not_held(
+    folder: Path,
+) -> None:
+    caps = {"mails_per_sender": "5", "mails_per_hour": "7"}
+    with flood_of(folder, **caps) as flood:
+        gina, bob = flood.portal.browser(), flood.portal.browser("bob")
+        number = file_with_strangers(gina)
+        gina.post("/tickets", {**guest(key="k2"), "email": "other@example.org"})
+        third = flood.portal.browser()
+        for i in range(2):
+            third.post("/tickets", {**guest(key=f"k{i}"), "email": "third@example.org"})
+        flood.send()
+        assert sum(flood.hours[0].values()) == 7
+        bob.post(f"/desk/{number}/replies", {"body": "Yes."})
+        flood.send(hours=4)
+        assert sum(flood.hours[1].values()) <= 7 + 1
+        assert len(flood.mailbox.to("gina@example.org")) == 2
+        assert all(len(flood.mailbox.to(stranger)) == 1 for stranger in STRANGERS)
+        assert Outbox(flood.portal.centre.database).pending()["mail"] == 0
+
+
+def test_many_guests_ask_a_stranger_three_times_a_day_and_then_once_for_all(
+    folder: Path,
+) -> None:
+    with flood_of(folder) as flood:
+        for i in range(7):
+            form = {**guest(key=f"k{i}"), "email": f"guest{i}@example.org", "copy_to": STRANGERS[0]}
+            number_of(flood.portal.browser().post("/tickets", form))
+        flood.send(hours=25)
+        assert flood.worst() == 3
+        questions = flood.mailbox.to(STRANGERS[0])
+        assert len(questions) == 4
+        assert questions[-1].get_content().count("/copies/") == 4

@@ -86,6 +86,7 @@ STATEMENTS = (
         CONSTRAINT uq_invitations_organisation_id_email UNIQUE (organisation_id, email)
     )
     """,
+    "ALTER TABLE notices ADD COLUMN held BOOLEAN DEFAULT 0 NOT NULL",
 )
 
 

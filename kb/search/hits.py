@@ -35,16 +35,23 @@ class HitBuilder:
         explanations: Sequence[Mapping[str, float]],
     ) -> tuple[Hit, ...]:
         """A hit for each document: its passage to show, its score, and what explains the score."""
-        rows, firsts = self._values.row[documents].tolist(), self._values.first[documents].tolist()
+        firsts = self._values.first[documents].tolist()
+        numbers = [first + offset for first, offset in zip(firsts, shown, strict=True)]
+        stored = self._store.shown(self._values.row[documents].tolist())
+        excerpts = self._excerpts(numbers, matches)
+
         hits = []
-        for document, row, first, passage_, score, parts in zip(
-            documents.tolist(), rows, firsts, shown, scores, explanations, strict=True
+        for (
+            document_id,
+            kind,
+            title,
+            facts,
+        ), excerpt, document, first, number, score, parts in zip(
+            stored, excerpts, documents.tolist(), firsts, numbers, scores, explanations, strict=True
         ):
-            document_id, kind, title, facts = self._store.shown(row)
             product, versions, updated, solved = facts
-            excerpt = self._excerpt(first + passage_, matches)
             if excerpt.spans and not reads_well(excerpt.text):
-                excerpt = self._in_sentences(excerpt, document, first, first + passage_, matches)
+                excerpt = self._in_sentences(excerpt, document, first, number, matches)
             url = f"/help/{document_id}" + (f"#{excerpt.anchor}" if excerpt.anchor else "")
             hits.append(
                 Hit(
@@ -63,9 +70,11 @@ class HitBuilder:
             )
         return tuple(hits)
 
-    def _excerpt(self, row: int, matches: Matches) -> Passage:
-        stored = self._store.passage(row)
-        return passage(stored.text, stored.anchor, stored.path, matches)
+    def _excerpts(self, numbers: Sequence[int], matches: Matches) -> list[Passage]:
+        return [
+            passage(stored.text, stored.anchor, stored.path, matches)
+            for stored in self._store.passages(numbers)
+        ]
 
     def _in_sentences(
         self, excerpt: Passage, document: int, first: int, row: int, matches: Matches
@@ -75,7 +84,7 @@ class HitBuilder:
         words = len(excerpt.marked())
         for neighbour in _nearest_first(row):
             if first + low <= neighbour < first + high:
-                other = self._excerpt(neighbour, matches)
+                (other,) = self._excerpts([neighbour], matches)
                 if reads_well(other.text) and 2 * len(other.marked()) >= words:
                     return other
         return excerpt

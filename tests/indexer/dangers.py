@@ -6,18 +6,92 @@ from __future__ import annotations
 
 from lxml import html as lxml_html
 
-_ALLOWED = frozenset({
-    "a", "b", "bdi", "bdo", "blockquote", "br", "caption", "cite", "code", "col", "colgroup", "dd", "del", "details",
-    "dfn", "div", "dl", "dt", "em", "figcaption", "figure", "h2", "h3", "h4", "h5", "h6", "hr", "i", "img", "ins",
-    "kbd", "li", "mark", "ol", "p", "pre", "q", "s", "samp", "section", "small", "span", "strong", "sub", "summary",
-    "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var", "abbr", "time",
-})  # fmt: skip
+_ALLOWED = frozenset(
+    {
+        "a",
+        "b",
+        "bdi",
+        "bdo",
+        "blockquote",
+        "br",
+        "caption",
+        "cite",
+        "code",
+        "col",
+        "colgroup",
+        "dd",
+        "del",
+        "details",
+        "dfn",
+        "div",
+        "dl",
+        "dt",
+        "em",
+        "figcaption",
+        "figure",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "img",
+        "ins",
+        "kbd",
+        "li",
+        "mark",
+        "ol",
+        "p",
+        "pre",
+        "q",
+        "s",
+        "samp",
+        "section",
+        "small",
+        "span",
+        "strong",
+        "sub",
+        "summary",
+        "sup",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "u",
+        "ul",
+        "var",
+        "abbr",
+        "time",
+    }
+)
 
 
-_ATTRIBUTES = frozenset({
-    "id", "href", "rel", "src", "alt", "title", "loading", "class", "tabindex", "start", "colspan", "rowspan", "open",
-    "lang", "dir", "width", "height", "value",
-})  # fmt: skip
+_ATTRIBUTES = frozenset(
+    {
+        "id",
+        "href",
+        "rel",
+        "src",
+        "alt",
+        "title",
+        "loading",
+        "class",
+        "tabindex",
+        "start",
+        "colspan",
+        "rowspan",
+        "open",
+        "lang",
+        "dir",
+        "width",
+        "height",
+        "value",
+    }
+)
 
 
 def find_dangers(markup_: str) -> list[str]:

@@ -18,7 +18,6 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
 from kb.search.documents import PUBLIC
 from kb.search.generations.generation import Generation, PastGeneration
-from kb.search.query.parser import MAX_QUERY_LENGTH
 from kb.search.results import Hit
 from webapp.context import centre
 from webapp.editor.publishing import RUN_TITLES, publishing_state, visible_audiences
@@ -147,7 +146,7 @@ def _score_part(name: str) -> ScorePart:
 
 def _tested_query(audiences: Sequence[str]) -> TestedQuery | None:
     """The query in the address. Raises Invalid for an audience that the editor does not see."""
-    query = request.args.get("q", "").strip()[:MAX_QUERY_LENGTH]
+    query = request.args.get("q", "").strip()
     if not query:
         return None
 

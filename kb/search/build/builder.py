@@ -162,7 +162,7 @@ class IndexBuilder:
                 *passage_ranges(saved, rows),
             )
             self._finish_copying = self._checksums.run_in_background(copy_store).result
-            self._forward_index.carry_over(saved, np.array(rows, dtype=np.int64), store.passage)
+            self._forward_index.carry_over(saved, np.array(rows, dtype=np.int64), store.passages)
 
             self._carried_over = True
             self._kinds.update(str(facts.kind) for facts in self._forward_index.documents)

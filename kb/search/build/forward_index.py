@@ -238,13 +238,17 @@ class ForwardIndex:
         return SortedWords.sort(list(numbers)), as_int32(self._stem_of)
 
     def carry_over(
-        self, saved: Arrays, rows: Rows, passage: Callable[[int], SectionPassage]
+        self,
+        saved: Arrays,
+        rows: Rows,
+        passages_of: Callable[[Iterable[int]], Sequence[SectionPassage]],
     ) -> None:
         """Take over the documents that stood at ``rows`` when ``saved`` was written; before any
         ``add``.
 
-        They get the rows 0, 1, 2 ... here, and their passages follow each other. ``passage`` gives
-        a passage by the number that it had: embeddings that were not saved are computed again.
+        They get the rows 0, 1, 2 ... here, and their passages follow each other. ``passages_of``
+        gives passages by the numbers that they had: embeddings that were not saved are computed
+        again.
         """
         self.surfaces.update(zip(_decoded(saved["surfaces"]), range(1 << 31), strict=False))
         self._stems.update(zip(_decoded(saved["stems"]), range(1 << 31), strict=False))
@@ -267,7 +271,7 @@ class ForwardIndex:
         elif self.embeddings is not None:
             for old in rows.tolist():
                 numbers = range(*saved["firsts"][old : old + 2].tolist())
-                self._embed(facts[old][_TITLE], [passage(number) for number in numbers])
+                self._embed(facts[old][_TITLE], passages_of(numbers))
 
         new_firsts = (np.cumsum(counts) - counts).tolist()
         for row, (old, first) in enumerate(zip(rows.tolist(), new_firsts, strict=True)):

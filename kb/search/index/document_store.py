@@ -174,15 +174,19 @@ class DocumentStore:
         except sqlite3.Error as error:
             raise _unreadable(error) from error
 
-    def shown(self, row: int) -> tuple[str, str, str, tuple[Any, ...]]:
-        """For a hit: id, kind, title, and (product, versions, updated, solved) of one row."""
-        document_id, kind, title, facts = self._shown[row]
-        return document_id, kind, title, tuple(facts)
+    def shown(self, rows: Iterable[int]) -> list[tuple[str, str, str, tuple[Any, ...]]]:
+        """For hits: id, kind, title, and (product, versions, updated, solved) of each row."""
+        return [
+            (document_id, kind, title, tuple(facts))
+            for document_id, kind, title, facts in self._shown.read(rows)
+        ]
 
-    def passage(self, number: int) -> SectionPassage:
-        """One passage, its text on one line."""
-        anchor, path, text = self._passages[number]
-        return SectionPassage(anchor, tuple(path), text)
+    def passages(self, numbers: Iterable[int]) -> list[SectionPassage]:
+        """Some passages, each with its text on one line."""
+        return [
+            SectionPassage(anchor, tuple(path), text)
+            for anchor, path, text in self._passages.read(numbers)
+        ]
 
     def document(self, document_id: str) -> Document | None:
         """The whole document by its id, or by an old id that leads to it."""

@@ -10,6 +10,7 @@ import json
 import mmap
 import struct
 from array import array
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +86,12 @@ class Records:
             raise IndexError(number)
         value, _ = _decode(self._map[self._offsets[number] : self._offsets[number + 1]].decode())
         return value
+
+    def read(self, numbers: Iterable[int]) -> list[Any]:
+        """Some records, in the order of ``numbers``."""
+        offsets, content = self._offsets, self._map
+        spans = [(offsets[number], offsets[number + 1]) for number in numbers]
+        return [_decode(content[start:end].decode())[0] for start, end in spans]
 
     def offsets(self, first: int, last: int) -> NDArray[np.int64]:
         """Where the records from ``first`` to ``last`` (half-open) begin in the file, and where the

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - pages as sites publish them have long lines
 import gzip
 
 from indexer.html import boilerplate, plaintext, tree

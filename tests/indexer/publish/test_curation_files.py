@@ -86,10 +86,24 @@ def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 
 _LINES = (
-    "[[queries]]", "[[synonyms]]", 'query = "a"', "query = 1", 'pin = ["x"]', "pin = {}", "boost = 1",
-    'boost = { a = "b" }', "words = [1]", 'words = ["a", "b"]', 'from = ["a"]', "to = []", "match = 3",
-    'stop_phrases = ["x", ""]', "[queries]", "nothing = 1", "top = true",
-)  # fmt: skip
+    "[[queries]]",
+    "[[synonyms]]",
+    'query = "a"',
+    "query = 1",
+    'pin = ["x"]',
+    "pin = {}",
+    "boost = 1",
+    'boost = { a = "b" }',
+    "words = [1]",
+    'words = ["a", "b"]',
+    'from = ["a"]',
+    "to = []",
+    "match = 3",
+    'stop_phrases = ["x", ""]',
+    "[queries]",
+    "nothing = 1",
+    "top = true",
+)
 
 
 @given(st.lists(st.sampled_from(_LINES), max_size=8))

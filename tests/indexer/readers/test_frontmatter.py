@@ -64,9 +64,13 @@ def test_front_matter_that_never_ends_is_broken() -> None:
 
 @pytest.mark.parametrize(
     ("written", "day"),
-    [("2024-02-29", (2024, 2, 29)), ("06/09/2017", (2017, 6, 9)), ("2024-01-02T10:00:00Z", (2024, 1, 2)),
-     ("24.12.2025", (2025, 12, 24))],
-)  # fmt: skip
+    [
+        ("2024-02-29", (2024, 2, 29)),
+        ("06/09/2017", (2017, 6, 9)),
+        ("2024-01-02T10:00:00Z", (2024, 1, 2)),
+        ("24.12.2025", (2025, 12, 24)),
+    ],
+)
 def test_dates_are_read_as_people_write_them(written: str, day: tuple[int, int, int]) -> None:
     assert frontmatter.parse_date(written) == dt.date(*day)
 

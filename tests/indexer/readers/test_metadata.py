@@ -82,9 +82,17 @@ def test_a_file_without_a_title_is_named_by_its_path(read: Read, name: str, titl
 
 @pytest.mark.parametrize(
     "front",
-    ["draft: true", "published: false", "archived: yes", "status: archived", "expiryDate: 2026-11-23",
-     "publishDate: 2026-11-24", "draft: [", "audience: [\nx"],
-)  # fmt: skip
+    [
+        "draft: true",
+        "published: false",
+        "archived: yes",
+        "status: archived",
+        "expiryDate: 2026-11-23",
+        "publishDate: 2026-11-24",
+        "draft: [",
+        "audience: [\nx",
+    ],
+)
 def test_drafts_archived_and_expired_pages_are_not_published(read: Read, front: str) -> None:
     documents, findings = read("doc", "a.md", f"---\ntitle: Secret\n{front}\n---\nText.")
     assert documents == []

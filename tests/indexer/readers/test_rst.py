@@ -10,9 +10,11 @@ from tests.indexer.dangers import find_dangers
 
 def test_rst_becomes_sections_with_its_title_and_docinfo(read: Read) -> None:
     text = (
-        "=============\nBack up\n=============\n\n:product: Portal\n:date: 2026-01-02\n\nFirst *things*.\n\n"
+        "=============\nBack up\n=============\n\n:product: Portal\n:date: 2026-01-02\n\nFirst "
+        "*things*.\n\n"
         "Every night\n===========\n\n.. note:: Test it.\n\n.. code-block:: sh\n\n   kb backup\n\n"
-        "See :ref:`the other page <other>` and :func:`~kb.open`.\n\n.. versionadded:: 3.1\n   It is new.\n"
+        "See :ref:`the other page <other>` and :func:`~kb.open`.\n\n.. versionadded:: 3.1\n   It "
+        "is new.\n"
     )
     document = read("doc", "a.rst", text)[0][0]
     assert (document.title, document.product, str(document.updated)) == (
@@ -53,7 +55,10 @@ def test_rst_reads_no_other_file_and_nothing_in_it_can_run(read: Read, attack: s
 
 
 def test_broken_rst_keeps_its_words(read: Read) -> None:
-    text = "Title\n==\n\n.. unknown:: x\n\n   inside\n\nA `broken link_ and **bold\n\n- list\nnot indented\n\nEnd."
+    text = (
+        "Title\n==\n\n.. unknown:: x\n\n   inside\n\nA `broken link_ and **bold\n\n- list\nnot "
+        "indented\n\nEnd."
+    )
     document = read("doc", "a.rst", text)[0][0]
     assert "End." in document.text()
 

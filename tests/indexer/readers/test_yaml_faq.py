@@ -9,10 +9,14 @@ from tests.indexer.conftest import Read, codes
 
 def test_a_yaml_faq_becomes_questions(read: Read) -> None:
     text = (
-        "### YamlMime:FAQ\nmetadata:\n  ms.date: 01/02/2026\n  ms.topic: faq\ntitle: Updates\nsummary: About updates.\n"
-        "sections:\n  - name: General\n    questions:\n      - question: What is it?\n        answer: |\n"
-        "          An **update**, see [b](b.md).\n      - question: 'How: often?'\n        answer: Monthly\n"
-        "      - question: Nothing?\n        answer:\n      - question: What is it?\n        answer: Twice.\n"
+        "### YamlMime:FAQ\nmetadata:\n  ms.date: 01/02/2026\n  ms.topic: faq\ntitle: "
+        "Updates\nsummary: About updates.\n"
+        "sections:\n  - name: General\n    questions:\n      - question: What is it?\n        "
+        "answer: |\n"
+        "          An **update**, see [b](b.md).\n      - question: 'How: often?'\n        "
+        "answer: Monthly\n"
+        "      - question: Nothing?\n        answer:\n      - question: What is it?\n        "
+        "answer: Twice.\n"
     )
     documents, findings = read(
         "doc", "install/updates.yml", text, **{"install/b.md": "# B\n\nText."}
@@ -36,7 +40,8 @@ def test_a_yaml_faq_becomes_questions(read: Read) -> None:
         ("### YamlMime:FAQ\nsections: []\n", "yaml-no-answers"),
         ("### YamlMime:FAQ\n" + "[" * 5000, "invalid-yaml"),
         (
-            "### YamlMime:FAQ\ndraft: true\nsections:\n- questions:\n  - {question: a, answer: b}\n",
+            "### YamlMime:FAQ\ndraft: true\nsections:\n- questions:\n  - {question: a, answer: "
+            "b}\n",
             "draft",
         ),
     ],

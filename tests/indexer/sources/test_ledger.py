@@ -76,8 +76,20 @@ def test_what_a_document_was_made_of_makes_it_stale() -> None:
 
 
 def test_a_ledger_comes_back_as_it_was() -> None:
-    entry = Entry(3, 4, "h", ("doc/a",), "doc/a", True, "u", "T", {"/i": "1:2"}, {"uid:x": ""}, dt.date(2026, 1, 2),
-                  (Finding("r/a.md", 3, "Mend it."),))  # fmt: skip
+    entry = Entry(
+        3,
+        4,
+        "h",
+        ("doc/a",),
+        "doc/a",
+        True,
+        "u",
+        "T",
+        {"/i": "1:2"},
+        {"uid:x": ""},
+        dt.date(2026, 1, 2),
+        (Finding("r/a.md", 3, "Mend it."),),
+    )
     whole = Ledger({"doc=r/a.md": entry}, {"/r": frozenset({1, 2})}, {"doc/old": "doc/a"})
     assert ledger.from_json(ledger.to_json(whole)) == whole
 

@@ -439,6 +439,27 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
+        "backup_folder",
+        "",
+        str,
+        "a folder, or empty",
+        "The folder into which the worker writes backups. If empty, it writes none.",
+    ),
+    Setting(
+        "backup_hours",
+        "24",
+        _integer(1, 720),
+        "a whole number from 1 to 720",
+        "The number of hours between two backups.",
+    ),
+    Setting(
+        "backup_keep",
+        "7",
+        _integer(1, 1000),
+        "a whole number from 1 to 1000",
+        "The number of backups to keep. The worker removes older ones.",
+    ),
+    Setting(
         "demo",
         "no",
         _yes_no,
@@ -498,6 +519,9 @@ class Settings:
     metrics: tuple[str, int] | None
     audit_days: int
     backup_passphrase: str
+    backup_folder: str
+    backup_hours: int
+    backup_keep: int
     demo: bool
 
     @property

@@ -133,9 +133,11 @@ def open_file(path: Path, *, deadline: float = _WRITE_DEADLINE) -> SqliteDatabas
 
 
 def needs_migration(path: Path) -> bool:
-    """Whether the file's schema is an earlier one. Raises Unavailable."""
+    """Whether the file's schema is an earlier one. Raises Unavailable, also for a newer one."""
     try:
-        return schema_revision(path) != HEAD
+        revision = schema_revision(path)
+        _refuse_newer(path, revision)
+        return revision != HEAD
     except (OSError, sqlite3.Error) as error:
         kb_error = as_kb_error(error, path)
         if kb_error is None:
@@ -200,6 +202,14 @@ def schema_revision(path: Path) -> str | None:
     return str(row[0]) if row else None
 
 
+def _refuse_newer(path: Path, revision: str | None) -> None:
+    if revision is not None and revision > HEAD:
+        raise Unavailable(
+            f"{path} was written by a newer version of Askfirst. Install that version, or "
+            f"restore an older backup."
+        )
+
+
 def migrate(path: Path) -> None:
     """Brings the file's schema to HEAD in one transaction, one process at a time.
 
@@ -209,11 +219,7 @@ def migrate(path: Path) -> None:
         revision = schema_revision(path)
         if revision == HEAD:
             return
-        if revision is not None and revision > HEAD:
-            raise Unavailable(
-                f"{path} was written by a newer version of Askfirst. Install that version, or "
-                f"restore an older backup."
-            )
+        _refuse_newer(path, revision)
 
         # Alembic takes 0.2 s to import; a database that is up to date never pays for it.
         from kb.database.migrations.upgrade import upgrade

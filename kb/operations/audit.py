@@ -18,7 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from kb.database import Database, database_exists, open_database
+from kb.database import Database, database_exists, is_up_to_date, open_database
 from kb.errors import Unavailable
 from kb.operations.tables import AUDIT_LOG
 
@@ -139,12 +139,15 @@ def record_command(
 ) -> None:
     """Add an entry for what a command did, with the id of the operating system's user.
 
-    Does nothing without a database: there is no portal yet. A database that cannot be written is
+    Does nothing without a database, since there is no portal yet, and before a migration, which a
+    backup comes before. A database that cannot be written is
     logged and no error, since what the command did has happened.
     """
     if not database_exists(data):
         return
     try:
+        if not is_up_to_date(data):
+            return
         with contextlib.closing(open_database(data)) as database:
             facts["uid"] = str(os.getuid())
             AuditLog(database).add(AuditEntry(now, action, target=target, facts=facts))

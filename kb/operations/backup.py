@@ -19,6 +19,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 import zlib
@@ -34,12 +35,15 @@ from kb import __version__
 from kb.database import DATABASE_FILE, database_exists, open_database, snapshot
 from kb.disk import sync
 from kb.errors import Conflict, Invalid, Misconfigured, NotFound, Unavailable
+from kb.operations.audit import Action, record_command
+from kb.settings import SETTINGS, Settings, environment_values
 from kb.tickets.repository import numbers
 
 _FORMAT = 1
 _MANIFEST, _SECRETS, _SETTINGS = "manifest.json", "secrets.json", "settings.json"
 _KEY_FILE = "secret.key"
 _FOLDERS = ("attachments", "media")
+_WORK_PREFIX, _ABANDONED_AFTER = ".backup.", dt.timedelta(days=1)
 _BLOCK = 1024 * 1024
 #: A manifest lists every attached file in about 120 bytes.
 _LARGEST_MANIFEST = 256 * 1024 * 1024
@@ -90,6 +94,7 @@ def write_backup(
     if file.exists():
         raise Conflict(f"{file} exists already; choose another name.")
 
+    _remove_abandoned(data, now)
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -108,6 +113,30 @@ def write_backup(
     finally:
         partial.unlink(missing_ok=True)
     return BackupReport(**{**_fields(report), "file": str(file)})
+
+
+def write_configured(settings: Settings, file: Path, now: dt.datetime) -> BackupReport:
+    """``write_backup`` of the data folder in ``settings``, with what the environment sets, and an
+    entry in the audit log.
+    """
+    texts = environment_values()
+    secret_names = {setting.name for setting in SETTINGS if setting.secret}
+    report = write_backup(
+        settings.data,
+        file,
+        settings={name: text for name, text in texts.items() if name not in secret_names},
+        secrets={name: text for name, text in texts.items() if name in secret_names},
+        passphrase=settings.backup_passphrase,
+        now=now,
+    )
+    record_command(settings.data, Action.BACKED_UP, now=now, sha256=archive_sha256(file))
+    return report
+
+
+def archive_sha256(file: Path) -> str:
+    """Which archive it is, whatever it is called later."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def read_report(file: Path) -> BackupReport:
@@ -166,6 +195,14 @@ def restore_backup(
 # --- writing
 
 
+def _remove_abandoned(data: Path, now: dt.datetime) -> None:
+    """Removes the copies of the database that killed backups left; none runs for a day."""
+    for folder in data.glob(f"{_WORK_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if now.timestamp() - folder.stat().st_mtime > _ABANDONED_AFTER.total_seconds():
+                shutil.rmtree(folder)
+
+
 def _write_archive(
     stream: IO[bytes],
     data: Path,
@@ -176,7 +213,7 @@ def _write_archive(
 ) -> None:
     members: dict[str, Member] = {}
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive:
-        with tempfile.TemporaryDirectory(dir=data, prefix=".backup.") as work:
+        with tempfile.TemporaryDirectory(dir=data, prefix=_WORK_PREFIX) as work:
             copy = Path(work) / DATABASE_FILE
             snapshot(data, copy)
             _add_file(archive, members, copy, DATABASE_FILE)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
 import json
 import os
 import signal
+import subprocess
 import threading
 from pathlib import Path
 
@@ -15,11 +15,13 @@ import click
 
 from kb.database import open_database
 from kb.errors import Misconfigured, Unavailable
+from kb.jobs.index_runner import KB_COMMAND
 from kb.operations import backup as backups
 from kb.operations import doctor as diagnoses
 from kb.operations import starter
+from kb.operations import upgrade as upgrades
 from kb.operations.audit import Action, AuditEntry, AuditLog, record_command
-from kb.settings import SETTINGS, environment_values, load_settings
+from kb.settings import load_settings
 
 
 @click.command()
@@ -42,19 +44,7 @@ def backup(file: Path, data: str | None, *, as_json: bool) -> None:
     The index is not part of it: `kb index` makes it again. Secrets go in only if
     KB_BACKUP_PASSPHRASE is set.
     """
-    settings = load_settings(data=data)
-    texts = environment_values()
-    secret_names = {setting.name for setting in SETTINGS if setting.secret}
-    now = dt.datetime.now(dt.UTC)
-    report = backups.write_backup(
-        settings.data,
-        file,
-        settings={name: text for name, text in texts.items() if name not in secret_names},
-        secrets={name: text for name, text in texts.items() if name in secret_names},
-        passphrase=settings.backup_passphrase,
-        now=now,
-    )
-    record_command(settings.data, Action.BACKED_UP, now=now, sha256=_digest(file))
+    report = backups.write_configured(load_settings(data=data), file, dt.datetime.now(dt.UTC))
     if as_json:
         click.echo(json.dumps(report.as_json()))
         return
@@ -81,12 +71,35 @@ def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> 
         with_secrets=not without_secrets,
         now=now,
     )
-    record_command(data, Action.RESTORED, now=now, sha256=_digest(file))
+    record_command(data, Action.RESTORED, now=now, sha256=backups.archive_sha256(file))
     if as_json:
         click.echo(json.dumps(report.as_json()))
         return
     click.echo(f"Restored the backup of {report.created:%Y-%m-%d %H:%M} UTC into {data}.")
     click.echo(f"Next: `kb serve --data {data}`, which publishes the content first.")
+
+
+@click.command()
+@click.option("--data", help="The data folder (KB_DATA).")
+@click.option("--check", is_flag=True, help="Change nothing; exit code 1 if something is needed.")
+@click.pass_context
+def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
+    """Migrate the database of an earlier version, and build the index again if that is needed."""
+    folder = load_settings(data=data).data
+    if check:
+        steps = upgrades.pending_steps(folder)
+        for step in steps or ("Nothing to do.",):
+            click.echo(step)
+        ctx.exit(1 if steps else 0)
+
+    if upgrades.migrate_database(folder):
+        click.echo("Migrated the database.")
+    if upgrades.index_problem(folder):
+        click.echo("Building the index again ...")
+        command = [*KB_COMMAND, "index", "--full", "--data", str(folder)]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - ours
+        ctx.exit(done.returncode)
+    click.echo("The data folder is up to date.")
 
 
 @click.command()
@@ -187,9 +200,3 @@ def _audit_line(entry: AuditEntry) -> str:
         *(who, entry.target, entry.address, entry.request_id, facts),
     )
     return "  ".join(column for column in columns if column)
-
-
-def _digest(file: Path) -> str:
-    """Which archive it is, whatever it is called later."""
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -28,12 +28,15 @@ from kb.database import (
 from kb.errors import KbError
 from kb.notifications.outbox import LATE_AFTER, Outbox
 from kb.operations import heartbeats
+from kb.operations.backup_schedule import backups_in
 from kb.search.generations.generation import Generations
 from kb.settings import Settings
 from kb.sla import policy_file
 
 #: Below this share of the disk, or this many bytes, a publish may not fit.
 _LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 500_000_000
+#: One backup may be late: a machine restarts, a disk is full for an hour.
+_BACKUPS_MISSED = 2
 _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -73,6 +76,7 @@ class Facts:
     failed_messages: int = 0
     free_bytes: int | None = None
     free_share: float | None = None
+    newest_backup: dt.datetime | None = None
     open_paths: tuple[Path, ...] = ()  # readable by others than their owner
 
 
@@ -98,6 +102,10 @@ def examine(settings: Settings, now: dt.datetime) -> Facts:
         values |= {"free_bytes": usage.free, "free_share": usage.free / usage.total}
     with part("files"):
         values["open_paths"] = tuple(_open_paths(settings.data))
+    if settings.backup_folder:
+        with part("backup"):
+            taken = backups_in(Path(settings.backup_folder))
+            values["newest_backup"] = taken[0][0] if taken else None
     with part("database"):
         exists = database_exists(settings.data)
         values["needs_migration"] = exists and not is_up_to_date(settings.data)
@@ -116,6 +124,7 @@ def diagnose(facts: Facts, *, production: bool) -> tuple[Problem, ...]:
         *_worker(facts),
         *_outbox(facts),
         *_disk(facts),
+        *_backups(facts),
     ]
     if production:
         problems += [*_exposure(facts), *_files(facts)]
@@ -149,6 +158,7 @@ def _broken_parts(facts: Facts) -> Iterator[Problem]:
         "policies": "Correct the policy file; `kb sla check` names every mistake with its line.",
         "index": "Publish again with `kb index --full`.",
         "database": "Stop the portal and restore the last backup with `kb restore`.",
+        "backup": "Check that KB_BACKUP_FOLDER exists and is readable.",
         "disk": "Check that the data folder exists and is readable.",
         "files": "Check that the data folder exists and is readable.",
     }
@@ -215,6 +225,21 @@ def _disk(facts: Facts) -> Iterator[Problem]:
         )
 
 
+def _backups(facts: Facts) -> Iterator[Problem]:
+    settings = facts.settings
+    if not settings.backup_folder or "backup" in facts.errors:
+        return
+    remedy = "See the log of the worker, which takes backups, and the space on the disk."
+    if facts.newest_backup is None:
+        message = f"There is no backup in {settings.backup_folder}."
+        yield Problem("backup", Impact.AT_RISK, message, remedy)
+    elif facts.now - facts.newest_backup > _BACKUPS_MISSED * dt.timedelta(
+        hours=settings.backup_hours
+    ):
+        message = f"The newest backup is older than {_BACKUPS_MISSED} times KB_BACKUP_HOURS."
+        yield Problem("backup", Impact.AT_RISK, message, remedy, facts.newest_backup)
+
+
 def _exposure(facts: Facts) -> Iterator[Problem]:
     settings = facts.settings
     https = settings.base_url.startswith("https://")
@@ -236,6 +261,9 @@ def _exposure(facts: Facts) -> Iterator[Problem]:
     if not settings.smtp_host:
         message = "KB_SMTP_HOST is not set: no mail is sent."
         yield Problem("smtp", Impact.BROKEN, message, "Set KB_SMTP_HOST and its companions.")
+    if not settings.backup_folder:
+        message = "KB_BACKUP_FOLDER is not set: the worker takes no backups."
+        yield Problem("backup", Impact.AT_RISK, message, "Set it to a folder on another disk.")
 
 
 def _files(facts: Facts) -> Iterator[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 from kb.centre import HelpCentre
 from kb.notifications.caps import MailCaps
@@ -14,6 +15,8 @@ from kb.notifications.channels.webhook import WebhookChannel
 from kb.notifications.mail_templates import ACCOUNT_MAIL_TEXTS, mail_sender
 from kb.notifications.outbox import ClaimedMessage, Outbox
 from kb.operations.audit import AuditLog
+from kb.operations.backup import write_configured
+from kb.operations.backup_schedule import BackupSchedule
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.people.person import account_key
 from kb.settings import Settings
@@ -58,6 +61,18 @@ def _caps(settings: Settings) -> MailCaps:
         per_sender=settings.mails_per_sender,
         per_hour=settings.mails_per_hour,
         mailbox=account_key,
+    )
+
+
+def build_backup_schedule(settings: Settings) -> BackupSchedule | None:
+    """The backups that the settings ask for, None without a folder for them."""
+    if not settings.backup_folder:
+        return None
+    return BackupSchedule(
+        Path(settings.backup_folder),
+        every=dt.timedelta(hours=settings.backup_hours),
+        keep=settings.backup_keep,
+        write=partial(write_configured, settings),
     )
 
 

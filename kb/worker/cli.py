@@ -18,8 +18,9 @@ from kb.errors import Unavailable
 from kb.jobs.index_runner import IndexRunner
 from kb.notifications.outbox import MAIL_QUEUE, WEBHOOK_QUEUE, Outbox
 from kb.operations import heartbeats, logs
+from kb.operations.backup_schedule import BackupSchedule
 from kb.settings import load_settings
-from kb.worker.assembly import build_worker
+from kb.worker.assembly import build_backup_schedule, build_worker
 from kb.worker.worker import RoundResult
 
 LOG = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ _INDEX_RUN_INTERVAL = 1.0
 def worker(
     ctx: click.Context, once: bool, every: int, attached: bool, failures: bool, data: str | None
 ) -> None:
-    """Watch SLA targets, send mails and webhooks, and run the indexer for editors."""
+    """Watch SLA targets, send mails and webhooks, take backups, and index for editors."""
     os.umask(0o077)
     settings = load_settings(data=data)
     logs.set_up(settings.log_level, settings.log_format)
@@ -64,17 +65,27 @@ def worker(
             click.echo("KB_SMTP_HOST is not set: mails stay in the outbox.", err=True)
 
         index_runner = IndexRunner(centre.index_runs, settings.data, clock=_now)
+        backups = build_backup_schedule(settings)
         if once:
             index_runner.start_waiting_run()
+            if backups is not None:
+                backups.start_if_due(_now())
             result = build_worker(centre).round(_now())
             index_runner.wait()
+            if backups is not None:
+                backups.wait()
             click.echo(_summary(result))
             ctx.exit(1 if result.failed else 0)
-        _run_until_stopped(centre, index_runner, every, attached=attached)
+        _run_until_stopped(centre, index_runner, backups, every, attached=attached)
 
 
 def _run_until_stopped(
-    centre: HelpCentre, index_runner: IndexRunner, every: int, *, attached: bool
+    centre: HelpCentre,
+    index_runner: IndexRunner,
+    backups: BackupSchedule | None,
+    every: int,
+    *,
+    attached: bool,
 ) -> None:
     """Until Ctrl-C or SIGTERM. A busy or full database is tried again in the next round."""
     stopped = threading.Event()
@@ -98,6 +109,8 @@ def _run_until_stopped(
             index_runner.start_waiting_run()
             if time.monotonic() >= next_round:
                 next_round = time.monotonic() + every
+                if backups is not None:
+                    backups.start_if_due(_now())
                 result = worker.round(_now())
                 if result:
                     LOG.info("%s", _summary(result))

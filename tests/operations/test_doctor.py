@@ -29,12 +29,14 @@ def sound(data: Path, **more: object) -> doctor.Facts:
         base_url="https://help.example.com",
         secure_cookies="yes",
         smtp_host="mail.example.com",
+        backup_folder="backups",
     )
     values: dict[str, object] = {
         "settings": public,
         "now": NOW,
         "generation": "000001",
         "worker_beat": NOW,
+        "newest_backup": NOW - dt.timedelta(hours=47),
         "free_bytes": 10**11,
         "free_share": 0.5,
         **more,
@@ -61,6 +63,8 @@ def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
         ("disk", {"free_bytes": 10**6}),
         ("disk", {"free_share": 0.01}),
         ("migration", {"needs_migration": True}),
+        ("backup", {"newest_backup": None}),
+        ("backup", {"newest_backup": NOW - dt.timedelta(hours=49)}),
         ("permissions", {"open_paths": (Path("secret.key"),)}),
         ("policies", {"errors": {"policies": "policies.toml:7: unknown level"}}),
     ],
@@ -77,6 +81,7 @@ def test_each_fault_is_named(tmp_path: Path, check: str, more: dict[str, object]
         ("cookies", {"secure_cookies": "no"}),
         ("base-url", {"base_url": "http://127.0.0.1:8000", "secure_cookies": "no"}),
         ("smtp", {"smtp_host": ""}),
+        ("backup", {"backup_folder": ""}),
     ],
 )
 def test_what_must_not_be_so_on_the_internet_is_named_for_production_only(
@@ -86,6 +91,7 @@ def test_what_must_not_be_so_on_the_internet_is_named_for_production_only(
         "base_url": "https://help.example.com",
         "secure_cookies": "yes",
         "smtp_host": "mail.example.com",
+        "backup_folder": "backups",
         **more,
     }
     facts = sound(tmp_path, settings=settings(tmp_path, **values))

@@ -1,0 +1,44 @@
+"""``kb upgrade``: what a data folder needs before this version can use all of it."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from kb.database import database_exists, is_up_to_date, open_database
+from kb.errors import Unavailable
+from kb.search.generations.generation import Generations
+
+
+def pending_steps(data: Path) -> tuple[str, ...]:
+    """A sentence for each part of ``data`` that an earlier version wrote; changes nothing.
+
+    Raises Unavailable when a newer version wrote the database, or nothing can read it.
+    """
+    steps = []
+    if database_exists(data) and not is_up_to_date(data):
+        steps.append("The database needs a migration: back up, then run `kb upgrade`.")
+    problem = index_problem(data)
+    if problem:
+        steps.append(f"The index has to be built again. {problem}")
+    return tuple(steps)
+
+
+def index_problem(data: Path) -> str:
+    """Why this version cannot read the published generation; "" if it can, or there is none."""
+    generations = Generations(data)
+    published = generations.published_name()
+    try:
+        if published is not None:
+            generations.verified(published)
+    except Unavailable as error:
+        return error.sentence
+    return ""
+
+
+def migrate_database(data: Path) -> bool:
+    """Migrates the database of ``data`` if it needs that; whether it did. Raises Unavailable."""
+    if not database_exists(data) or is_up_to_date(data):
+        return False
+    with contextlib.closing(open_database(data)):
+        return True

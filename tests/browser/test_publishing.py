@@ -29,6 +29,7 @@ LONG = 60_000  # ms: a run starts processes, and the machine may be busy
 def house(tmp_path: Path) -> Path:
     folder = tmp_path / "house"
     settings = settings_of(folder)
+    settings.data.mkdir(mode=0o700)  # as `kb index` makes it; the portal refuses an open one
     docs = settings.content / "docs"
     docs.mkdir()
     for name in ("ink", "jam", "oil"):

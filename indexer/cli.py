@@ -1,4 +1,4 @@
-"""`kb index` and `kb check`: publish what editors wrote, or report what they should correct.
+"""`kb index` and `kb check`: publish what editors wrote, or report what they need to correct.
 
 Each command is one call into ``pipeline`` or ``lint``, and printing. Progress goes to stderr; with
 --progress-json it goes to stdout, for a program that follows the run.
@@ -93,7 +93,7 @@ _data_option = click.option(
     "--queries",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="With --check-only: also compare the best suggestions for these queries, one a line.",
+    help="With --check-only: also compare the best suggestions for these queries, one per line.",
 )
 @click.option(
     "--preview",
@@ -103,7 +103,7 @@ _data_option = click.option(
 @click.option(
     "--allow-newly-public",
     is_flag=True,
-    help="Publish although pages become public, which KB_NEWLY_PUBLIC=ask refuses.",
+    help="Publish even if pages become public, which KB_NEWLY_PUBLIC=ask refuses.",
 )
 @click.option(
     "--progress-json",
@@ -219,7 +219,7 @@ def _read_queries(path: Path | None) -> tuple[str, ...]:
         return read_queries(path)
     except OSError as error:
         raise Invalid(
-            f"Cannot read {path}: {error.strerror}. Use a file with one query a line."
+            f"Cannot read {path}: {error.strerror}. Use a file with one query per line."
         ) from None
 
 
@@ -315,7 +315,7 @@ def _print_report(report: Report, as_json: bool) -> None:
 @_data_option
 @json_option
 def generations(data: str | None, as_json: bool) -> int:
-    """List the published generations that are kept; * marks the active one."""
+    """List the published generations that are kept; * marks the live one."""
     from kb.search.generations.generation import Generations
 
     rows = Generations(load_settings(data=data).data).history()
@@ -339,7 +339,7 @@ def generations(data: str | None, as_json: bool) -> int:
 @click.argument("name", required=False)
 @_data_option
 def rollback(name: str | None, data: str | None) -> int:
-    """Activate an older generation: NAME, or the one before the active one."""
+    """Make an earlier generation live again: NAME, or the one before the live one."""
     _roll_back(load_settings(data=data), name)
     return 0
 
@@ -355,7 +355,7 @@ def _roll_back(settings: Settings, name: str | None) -> None:
     documents = generation.manifest.documents
     target = f"generation:{generation.name}"
     record_command(settings.data, Action.ROLLED_BACK, target, now=dt.datetime.now(dt.UTC))
-    click.echo(f"Generation {generation.name} is active again: {documents} documents.")
+    click.echo(f"Generation {generation.name} is live again: {documents} documents.")
     click.echo(
         "The next `kb index` publishes the files as they are then. Correct them first.", err=True
     )

@@ -229,7 +229,9 @@ class _IndexRun:
                 )
             )
             if not options.check_only and _name(builder.previous) != _name(self.previous):
-                raise Conflict("Another index build was published meanwhile. Run `kb index` again.")
+                raise Conflict(
+                    "Another index build was published in the meantime. Run `kb index` again."
+                )
             builder.previous = self.previous  # the folder of a check has none
             builder.progress = lambda stage, done, total: self.progress(stage, done, total, "")
             builder.curations = self.curations.values

@@ -131,7 +131,7 @@ class Report:
             f"{self.removed} removed, {self.unchanged} unchanged; {len(self.skipped)} skipped."
         )
         if self.voters:
-            yield f"{self.voters} resolved tickets vote."
+            yield f"Learned from {self.voters} resolved tickets."
         if self.read:
             rate = f"{self.rate:.0f} per second"
             yield f"Read {self.read} files in {self.reading_seconds:.1f} s ({rate})."
@@ -142,7 +142,7 @@ class Report:
             yield f"Published generation {self.generation}: {self.documents} documents ({kinds})."
         elif self.generation:
             yield from self.waiting.get("other", ())
-            yield f"Nothing was published; generation {self.generation} is still active."
+            yield f"Nothing was published; generation {self.generation} is still live."
         else:
             yield f"Nothing was published. {self.documents} documents ({kinds})."
 

@@ -167,7 +167,7 @@ SETTINGS: tuple[Setting, ...] = (
         "http://127.0.0.1:8000",
         _url,
         "an http or https address",
-        "The public address of the portal. Links in mails begin with it.",
+        "The public address of the portal. Links in e-mails begin with it.",
     ),
     Setting("host", "127.0.0.1", str, "an address", "The address on which `kb serve` listens."),
     Setting("port", "8000", _integer(1, 65535), _PORT, "The port on which `kb serve` listens."),
@@ -257,7 +257,7 @@ SETTINGS: tuple[Setting, ...] = (
         "no",
         _yes_no,
         _YES_NO,
-        "Also compares meanings, with a pre-trained model. Requires the extra `semantic`.",
+        "Also compares meanings, with a pretrained model. Requires the extra `semantic`.",
     ),
     Setting(
         "generations",
@@ -295,7 +295,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         str,
         "a host name, or empty",
-        "The mail server for `kb worker`. If empty, no mail is sent.",
+        "The mail server for `kb worker`. If empty, no e-mail is sent.",
     ),
     Setting("smtp_port", "587", _integer(1, 65535), _PORT, "The port of the mail server."),
     Setting(
@@ -325,7 +325,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _mail_address,
         "an e-mail address, or empty for noreply at the host of `KB_BASE_URL`",
-        "The sender address of mails. Replies to it are not read.",
+        "The sender address of e-mails. Replies to it are not read.",
     ),
     Setting(
         "mails_per_recipient",
@@ -414,7 +414,7 @@ SETTINGS: tuple[Setting, ...] = (
         "text",
         _choice("text", "json"),
         "text or json",
-        "The form of log messages: lines for people, or one JSON object a line.",
+        "The format of log messages: text, or one JSON object per line.",
     ),
     Setting(
         "metrics",

@@ -52,7 +52,7 @@ THREADS = 4  # concurrent requests in each server process
     "--with-worker/--without-worker",
     default=True,
     show_default=True,
-    help="Run one `kb worker` for as long as the portal runs, so that mails are sent.",
+    help="Run one `kb worker` for as long as the portal runs, so that e-mails are sent.",
 )
 def serve(
     demo: bool,

@@ -170,7 +170,7 @@ def _check_mail(article: Document, link: Element, files: _SourceTexts) -> Iterat
             article.source,
             files.line(article.source, label),
             "mail",
-            f"The mail address {label} links to {href[:_MAX_TITLE]}.",
+            f"The e-mail address {label} links to {href[:_MAX_TITLE]}.",
             f"Link it to mailto:{label}.",
         )
     elif address:

@@ -60,7 +60,9 @@ def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> Sea
             data, now, max_tickets=MAX_VOTERS, max_queries=MAX_QUERIES if queries else 0
         )
     except KbError as error:
-        return SearchFeedback(note=f"Resolved tickets do not vote in this run: {error.sentence}")
+        return SearchFeedback(
+            note=f"Search does not learn from resolved tickets in this run: {error.sentence}"
+        )
 
     # A masked query is not what the visitor asked: it would find nothing that visitors find.
     asked = tuple(

@@ -52,39 +52,39 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "register": (
             "Complete your registration",
             "We received a request to create an account for this address.\n"
-            "If you did not make it, ignore this mail.",
+            "If you did not make this request, ignore this e-mail.",
         ),
         "exists": (
             "You already have an account",
-            "We received a request to create an account for this address, which has one already.\n"
-            "If you do not know your password, request a new one on the sign-in page.",
+            "We received a request to create an account for this address, which already has one.\n"
+            "If you do not know your password, reset it on the sign-in page.",
         ),
         "invite": (
             "You are invited",
-            "An organisation invites you to become one of its contacts. The link shows which one.\n"
-            "If you do not expect this, ignore this mail: you have no account until you accept.",
+            "An organisation has invited you to become one of its contacts. The link shows which one.\n"
+            "If you did not expect this, ignore this e-mail: you have no account until you accept.",
         ),
         "join": (
             "You are invited",
             "An organisation invites you to become one of its contacts with your account. The link "
             "shows which one.\n"
-            "If you do not expect this, ignore this mail: nothing changes until you accept.",
+            "If you did not expect this, ignore this e-mail: nothing changes until you accept.",
         ),
         "deactivated": (
             "Your account was deactivated",
-            "An administrator of your organisation deactivated your account. You can no longer "
+            "An administrator of your organisation has deactivated your account. You can no longer "
             "sign in.\n"
             "If this is a mistake, ask the administrator to reactivate it.",
         ),
         "reset": (
             "Reset your password",
             "We received a request to reset the password of your account.\n"
-            "If you did not make it, ignore this mail.",
+            "If you did not make this request, ignore this e-mail.",
         ),
         "changed": (
             "Your password was changed",
             "Your password was changed, and you were signed out everywhere else.\n"
-            "If this was not you, request a new password on the sign-in page at once.",
+            "If you did not change it, reset your password on the sign-in page immediately.",
         ),
     }
 )
@@ -115,7 +115,10 @@ def notice_mail(
     links = _link(notice, sender, number, secret)
     is_copy = bool(notice.facts.get("copy"))
     if is_copy and notice.kind != QUESTION:
-        links += ["", "You receive a copy because the requester named you. To stop these mails:"]
+        links += [
+            "",
+            "You receive a copy because the requester entered your address. To stop these e-mails:",
+        ]
         links.append(_copy_page(sender, secret))
     body = "\n".join([text, "", *links, "", *_footer(sender)])
     if number:
@@ -224,7 +227,7 @@ def _receipt(facts: Mapping[str, str], number: str) -> tuple[str, str]:
         reply_by = _local_time(due, facts.get("zone", "UTC"))
         text += f"\nOur promise: you get a reply by {reply_by}."
     else:
-        text += "\nThis support level has no promised response time."
+        text += "\nThis support level has no target for the first response."
     return _RECEIVED[0], text
 
 

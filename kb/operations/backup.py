@@ -90,9 +90,9 @@ def write_backup(
     not take it or the written archive does not verify.
     """
     if not database_exists(data):
-        raise NotFound(f"{data} holds no tickets yet, so there is nothing to back up.")
+        raise NotFound(f"{data} contains no tickets yet, so there is nothing to back up.")
     if file.exists():
-        raise Conflict(f"{file} exists already; choose another name.")
+        raise Conflict(f"{file} already exists; choose another name.")
 
     _remove_abandoned(data, now)
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
@@ -319,7 +319,7 @@ def _entries(file: Path, archive: tarfile.TarFile) -> Iterator[tuple[tarfile.Tar
         known = len(path.parts) == 1 or path.parts[0] in _FOLDERS
         content = archive.extractfile(entry) if safe and known else None
         if content is None:
-            raise Invalid(f"{file} is not a backup: it holds {entry.name!r:.80}.")
+            raise Invalid(f"{file} is not a backup: it contains {entry.name!r:.80}.")
         yield entry, content
 
 
@@ -362,7 +362,7 @@ def _decrypt(secrets: bytes, passphrase: str) -> dict[str, str]:
         content: dict[str, str] = json.loads(Fernet(key).decrypt(envelope["fernet"].encode()))
     except (InvalidToken, InvalidKey) as error:
         raise Invalid(
-            "The passphrase does not fit this backup.", field="backup_passphrase"
+            "The passphrase does not match this backup.", field="backup_passphrase"
         ) from error
     return content
 

@@ -56,7 +56,7 @@ def backup(file: Path, data: str | None, *, as_json: bool) -> None:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="An empty folder.")
-@click.option("--without-secrets", is_flag=True, help="Leave the encrypted secrets out.")
+@click.option("--without-secrets", is_flag=True, help="Do not restore the encrypted secrets.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> None:
     """Restore a backup FILE into an empty data folder.
@@ -104,7 +104,9 @@ def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
 
 @click.command()
 @click.option("--data", help="The data folder (KB_DATA).")
-@click.option("--production", is_flag=True, help="Check what must not be so on the internet, too.")
+@click.option(
+    "--production", is_flag=True, help="Also check for settings that are unsafe on the internet."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: bool) -> None:
@@ -138,7 +140,7 @@ def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: b
     help="The number of entries.",
 )
 @click.option(
-    "--before", type=click.IntRange(0), default=0, help="Only entries with lower numbers."
+    "--before", type=click.IntRange(0), default=0, help="Show only entries with lower numbers."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def audit(data: str | None, limit: int, before: int, *, as_json: bool) -> None:

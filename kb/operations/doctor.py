@@ -155,7 +155,7 @@ def _open_paths(data: Path) -> Iterator[Path]:
 
 def _broken_parts(facts: Facts) -> Iterator[Problem]:
     remedies = {
-        "policies": "Correct the policy file; `kb sla check` names every mistake with its line.",
+        "policies": "Correct the policy file; `kb sla check` reports every error with its line.",
         "index": "Publish again with `kb index --full`.",
         "database": "Stop the portal and restore the last backup with `kb restore`.",
         "backup": "Check that KB_BACKUP_FOLDER exists and is readable.",
@@ -187,10 +187,10 @@ def _worker(facts: Facts) -> Iterator[Problem]:
     remedy = "Start `kb worker`, or let `kb serve` run it."
     if facts.worker_beat is None:
         if "database" not in facts.errors and not facts.needs_migration:
-            message = "No worker has ever run: no mail is sent and no SLA target is watched."
+            message = "No worker has ever run: no e-mail is sent and no SLA target is watched."
             yield Problem("worker", Impact.BROKEN, message, remedy)
     elif facts.now - facts.worker_beat > heartbeats.DEAD_AFTER:
-        message = "The worker has stopped: no mail is sent and no SLA target is watched."
+        message = "The worker has stopped: no e-mail is sent and no SLA target is watched."
         yield Problem("worker", Impact.BROKEN, message, remedy, facts.worker_beat)
 
 
@@ -201,7 +201,7 @@ def _outbox(facts: Facts) -> Iterator[Problem]:
             if not facts.settings.smtp_host
             else "See `kb worker --failures` and the log of the worker."
         )
-        message = "Messages wait in the outbox."
+        message = "Messages are waiting in the outbox."
         yield Problem("outbox", Impact.BROKEN, message, remedy, facts.oldest_message)
     if facts.failed_messages:
         yield Problem(
@@ -256,11 +256,13 @@ def _exposure(facts: Facts) -> Iterator[Problem]:
         message = "Sign-in cookies may travel unencrypted."
         yield Problem("cookies", Impact.UNSAFE, message, "Set KB_SECURE_COOKIES=yes.")
     if not public:
-        message = f"KB_BASE_URL is {settings.base_url}: links in mails lead to this machine only."
+        message = f"KB_BASE_URL is {settings.base_url}: links in e-mails work on this machine only."
         yield Problem("base-url", Impact.BROKEN, message, "Set KB_BASE_URL to the public address.")
     if not settings.smtp_host:
-        message = "KB_SMTP_HOST is not set: no mail is sent."
-        yield Problem("smtp", Impact.BROKEN, message, "Set KB_SMTP_HOST and its companions.")
+        message = "KB_SMTP_HOST is not set: no e-mail is sent."
+        yield Problem(
+            "smtp", Impact.BROKEN, message, "Set KB_SMTP_HOST and the other KB_SMTP_ settings."
+        )
     if not settings.backup_folder:
         message = "KB_BACKUP_FOLDER is not set: the worker takes no backups."
         yield Problem("backup", Impact.AT_RISK, message, "Set it to a folder on another disk.")

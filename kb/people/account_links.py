@@ -33,7 +33,7 @@ LINK_LIFETIMES = {
     "invite": dt.timedelta(days=7),
     "join": dt.timedelta(days=7),
 }
-_EXPIRED = "This link was used already or has expired. Request a new one."
+_EXPIRED = "This link has expired or has already been used. Request a new one."
 
 
 __all__ = ["LINK_LIFETIMES", "AccountLink", "AccountLinks", "mail_limit"]
@@ -138,5 +138,5 @@ class AccountLinks:
 
 def mail_limit(who: str, maximum: int, whose: str) -> UsageLimit:
     """At most ``maximum`` mails about accounts an hour that ``who`` receives or causes."""
-    message = f"Too many mails were requested from {whose}. Try again in {{minutes}} minutes."
+    message = f"Too many e-mails were requested from {whose}. Try again in {{minutes}} minutes."
     return UsageLimit("account mail", digest(who), maximum, dt.timedelta(hours=1), message)

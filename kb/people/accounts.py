@@ -91,7 +91,7 @@ class Accounts:
         person_id, password_hash = credentials or (0, self._passwords.dummy_hash)
         if not self._passwords.verify(password_hash, password) or credentials is None:
             raise Forbidden(
-                "The address or the password is wrong. Check both, and capital letters."
+                "The address or the password is wrong. Check both, including capital letters."
             )
 
         token = new_secret()
@@ -146,7 +146,7 @@ class Accounts:
     def end_session(self, person: Person, session_id: str) -> None:
         """Ends one of the person's own sessions. Raises NotFound for any other."""
         if not self._sessions.end_of_person(person.id, session_id):
-            raise NotFound("Sign-in not found; it may have ended already.")
+            raise NotFound("Session not found; it may already have ended.")
 
     def end_other_sessions(self, person: Person, token: str | None) -> int:
         """Ends all sessions of the person but the present one; returns how many."""
@@ -171,7 +171,7 @@ class Accounts:
             now=now,
         )
         if credentials is None or not self._passwords.verify(credentials[1], old):
-            raise Forbidden("The old password is wrong; nothing was changed.")
+            raise Forbidden("The current password is wrong; nothing was changed.")
 
         present_session = digest(token) if token else b""
         self._sessions.set_password(
@@ -269,7 +269,7 @@ class Accounts:
         """
         if granted < 1:
             raise Invalid(
-                f"The policies grant no coupons to {person.email}. Give the number with --uses.",
+                f"The policies grant no coupons to {person.email}. Set the number with --uses.",
                 field="granted",
             )
         if not 3 <= len(code) <= 60 or not code.isascii() or not code.isprintable() or " " in code:
@@ -287,7 +287,7 @@ class Accounts:
             valid_until=_one_year_after(since),
         )
         if not is_new:
-            raise Conflict(f"The code {code} exists already. Choose another one.", field="code")
+            raise Conflict(f"The code {code} already exists. Choose another one.", field="code")
 
 
 def _check_account(email: str, name: str, password: str, *, role: Role | str, zone: str) -> None:

@@ -36,7 +36,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
             "audience",
             default=PUBLIC,
             metavar="AUDIENCE",
-            help="Answer as this audience would see it.",
+            help="Show what this audience would see.",
         ),
         click.option(
             "--data", type=click.Path(path_type=Path), help="The data folder (default: KB_DATA)."
@@ -65,7 +65,7 @@ def _searcher(data: Path | None, audience: str) -> Searcher:
 
 @click.command()
 @click.argument("query")
-@click.option("--limit", default=10, type=click.IntRange(1, 100), help="How many results.")
+@click.option("--limit", default=10, type=click.IntRange(1, 100), help="The number of results.")
 @click.option(
     "--kind", type=click.Choice([str(kind) for kind in DocumentKind]), help="Only this kind."
 )
@@ -74,7 +74,7 @@ def _searcher(data: Path | None, audience: str) -> Searcher:
     type=click.Choice(SORTS),
     default="best",
     show_default=True,
-    help="best or newest first.",
+    help="The order: best first, or newest first (date).",
 )
 @_shared
 def search(
@@ -107,7 +107,7 @@ def search(
 
 @click.command()
 @click.argument("title")
-@click.option("--limit", default=5, type=click.IntRange(1, 20), help="How many suggestions.")
+@click.option("--limit", default=5, type=click.IntRange(1, 20), help="The number of suggestions.")
 @_shared
 def suggest(
     title: str, limit: int, data: Path | None, audience: str, *, as_json: bool, explain: bool
@@ -156,24 +156,26 @@ def _marked(passage: Passage) -> str:
     "--mode", type=click.Choice(["search", "suggest"]), default="search", show_default=True
 )
 @click.option(
-    "--prefix-chars", type=click.IntRange(1), help="Ask only the first N characters of each query."
+    "--prefix-chars", type=click.IntRange(1), help="Use only the first N characters of each query."
 )
 @click.option(
-    "--prefix-words", type=click.IntRange(1), help="Ask only the first N words of each query."
+    "--prefix-words", type=click.IntRange(1), help="Use only the first N words of each query."
 )
 @click.option(
-    "--typos", type=click.IntRange(1), help="Make N slips in each query, the same in every run."
+    "--typos",
+    type=click.IntRange(1),
+    help="Make N typos in each query, the same ones in every run.",
 )
 @click.option(
     "--solved",
     "solved_file",
     type=click.Path(path_type=Path),
-    help="Resolved tickets that may vote (JSONL).",
+    help="Resolved tickets that search learns from (JSONL).",
 )
 @click.option(
     "--semantic",
     is_flag=True,
-    help="Compare meanings by a model too (needs the extra of that name).",
+    help="Also compare meanings with a model (needs the extra `semantic`).",
 )
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -106,10 +106,10 @@ class Searcher:
         of reach.
         """
         if sort not in SORTS:
-            raise Invalid(f"sort is {' or '.join(SORTS)}, not {sort}.", field="sort")
+            raise Invalid(f"sort must be {' or '.join(SORTS)}, not {sort}.", field="sort")
         if not 1 <= per_page <= 100 or page < 1 or (page - 1) * per_page >= WINDOW:
             raise Invalid(
-                f"Results can be paged up to number {WINDOW}; page {page} is out of reach.",
+                f"Only the first {WINDOW} results can be shown; page {page} is out of range.",
                 field="page",
             )
         filters = {"kind": _kind(kind), "product": product, "version": version}
@@ -140,7 +140,7 @@ class Searcher:
         None below a confidence (log-odds) of ``doubt``.
         """
         if not 1 <= limit <= 20:
-            raise Invalid(f"limit is a whole number from 1 to 20, not {limit}.", field="limit")
+            raise Invalid(f"limit must be a whole number from 1 to 20, not {limit}.", field="limit")
         # Opening a generation takes longer than an answer: the time for this one begins afterwards.
         snapshot = self._current()
         return snapshot.suggest(
@@ -241,5 +241,5 @@ class Searcher:
 
 def _kind(kind: str | None) -> str | None:
     if kind and kind not in set(DocumentKind):
-        raise Invalid(f"kind is doc, faq or forum, not {kind}.", field="kind")
+        raise Invalid(f"kind must be doc, faq or forum, not {kind}.", field="kind")
     return kind

@@ -39,7 +39,7 @@ def sla() -> None:
 @click.argument("file", type=_FILE, required=False)
 @click.pass_context
 def check_policy(ctx: click.Context, file: Path | None) -> None:
-    """Report every mistake in a policy FILE (default: the configured one) with its line; exit 1
+    """Report every error in a policy FILE (default: the configured one) with its line; exit 1
     when there is one.
     """
     if file is None:
@@ -53,7 +53,7 @@ def check_policy(ctx: click.Context, file: Path | None) -> None:
     except Misconfigured as error:
         click.echo(error.sentence)
         ctx.exit(1)
-    click.echo(f"{file}: no mistakes; {_contents(policy)}.")
+    click.echo(f"{file}: no errors; {_contents(policy)}.")
 
 
 def _contents(policy: SlaPolicy) -> str:
@@ -74,7 +74,7 @@ def _plural(word: str, count: int) -> str:
 @sla.command("explain")
 @click.option("--policies", type=_FILE, help="The policy file; default: the configured one.")
 @click.option("--ticket", metavar="NUMBER", help="Explain every SLA target of this ticket instead.")
-@click.option("--calendar", metavar="NAME", help="The calendar to count on.")
+@click.option("--calendar", metavar="NAME", help="The business calendar to count by.")
 @click.option("--budget", metavar="TIME", help="Such as 8h, 1h30m, 3bd (business days), 14d.")
 @click.option("--start", metavar="ISO", help="Such as 2026-06-05T09:00:00+02:00.")
 @click.option(
@@ -84,7 +84,7 @@ def _plural(word: str, count: int) -> str:
     metavar="FROM/TO",
     help="Time that does not count; open-ended without TO.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print the whole derivation as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print the whole calculation as JSON.")
 def explain_due_time(
     policies: Path | None,
     ticket: str | None,

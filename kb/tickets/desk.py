@@ -331,7 +331,8 @@ class Desk:
         limit = self._rules.limits.files.files
         if files and self._repository.attachment_count(serial) + len(files) > limit:
             raise Invalid(
-                f"A ticket can have {limit} files. Pack these into one ZIP.", field="attachments"
+                f"A ticket can have up to {limit} files. Pack these into one ZIP.",
+                field="attachments",
             )
         return self._attachments.put(files)
 

@@ -312,7 +312,7 @@ def _files(form: _Form, files: Sequence[Upload]) -> tuple[Upload, ...]:
 def _coupon(form: _Form) -> str:
     coupon = form.line("coupon")
     if len(coupon) > form.limits.coupon:
-        form.refuse("coupon", "This is not a coupon code. Leave the field empty without one.")
+        form.refuse("coupon", "This is not a coupon code. Leave the field empty if you have none.")
     return coupon
 
 

@@ -211,7 +211,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
         Verb.COMMENT: VerbRow(
             _ASKED,
             _OWNER_SIDE,
-            refusal="take comments",
+            refusal="receive comments",
             timeline="commented",
             clock=SlaEventKind.COMMENT,
             mail=MailText("New message from the requester", "The requester replied to the ticket."),
@@ -239,7 +239,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
         Verb.AWAIT: VerbRow(
             _all_become(Status.WAITING),
             _STAFF,
-            refusal="wait for the customer",
+            refusal="be set to pending",
             timeline="set the ticket to pending",
             clock=SlaEventKind.PAUSED,
             mail=MailText(
@@ -257,7 +257,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                         "body",
                         FieldKind.TEXT,
                         "Message to the customer",
-                        "optional if the last reply was yours",
+                        "optional if you replied last",
                     ),
                 ),
             ),
@@ -297,7 +297,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             {Status.OPEN: Status.WAITING},
             _STAFF,
             refusal="be marked as needing no reply",
-            timeline="marked it as no reply needed",
+            timeline="marked the ticket as needing no reply",
             clock=SlaEventKind.NO_ANSWER_NEEDED,
             audience=Audience.NOBODY,
             public=False,
@@ -353,7 +353,9 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "Propose",
                 (
                     FormField("severity", FieldKind.CHOICE, "Severity", choices="severities"),
-                    FormField("detail", FieldKind.LINE, "Date or detail", "if the severity asks"),
+                    FormField(
+                        "detail", FieldKind.LINE, "Date or detail", "if the severity requires it"
+                    ),
                     _MESSAGE_TO_CUSTOMER,
                 ),
             ),
@@ -477,7 +479,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
         Verb.ABSORB: VerbRow(
             _STAYS_ACTIVE,
             _STAFF,
-            refusal="take in another ticket",
+            refusal="have another ticket merged into it",
             timeline="merged {from} into this ticket",
             audience=Audience.NOBODY,
         ),

@@ -40,20 +40,22 @@ _INDEX_RUN_INTERVAL = 1.0
     type=click.IntRange(1, 3600),
     default=5,
     show_default=True,
-    help="Seconds between two rounds.",
+    help="The number of seconds between rounds.",
 )
 @click.option(
     "--attached",
     is_flag=True,
     help="Exit when standard input ends, together with the program that started the worker.",
 )
-@click.option("--failures", is_flag=True, help="List messages that were given up, and exit.")
+@click.option(
+    "--failures", is_flag=True, help="List messages that could not be delivered, and exit."
+)
 @data_option
 @click.pass_context
 def worker(
     ctx: click.Context, once: bool, every: int, attached: bool, failures: bool, data: str | None
 ) -> None:
-    """Watch SLA targets, send mails and webhooks, take backups, and index for editors."""
+    """Watch SLA targets, send e-mails and webhooks, take backups, and index for editors."""
     os.umask(0o077)
     settings = load_settings(data=data)
     logs.set_up(settings.log_level, settings.log_format)
@@ -62,7 +64,7 @@ def worker(
         if failures:
             ctx.exit(_list_failures(centre))
         if not settings.smtp_host:
-            click.echo("KB_SMTP_HOST is not set: mails stay in the outbox.", err=True)
+            click.echo("KB_SMTP_HOST is not set: e-mails stay in the outbox.", err=True)
 
         index_runner = IndexRunner(centre.index_runs, settings.data, clock=_now)
         backups = build_backup_schedule(settings)
@@ -130,7 +132,7 @@ def _stop_at_end_of_input(stopped: threading.Event) -> None:
 def _summary(result: RoundResult) -> str:
     mails = result.sent.get(MAIL_QUEUE.name, 0)
     webhooks = result.sent.get(WEBHOOK_QUEUE.name, 0)
-    summary = f"{result.alarms} SLA alarms recorded, {mails} mails and {webhooks} webhooks sent"
+    summary = f"{result.alarms} SLA alarms recorded, {mails} e-mails and {webhooks} webhooks sent"
     if result.failed:
         return f"{summary}, {result.failed} not sent; see kb worker --failures."
     return f"{summary}."

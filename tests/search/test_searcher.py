@@ -128,7 +128,7 @@ def test_pages_are_stable_and_out_of_reach_ones_refused(centre: Searcher) -> Non
     ] == whole
     with pytest.raises(Invalid, match="page 101"):
         centre.search("x", page=101)
-    with pytest.raises(Invalid, match="kind is doc, faq or forum"):
+    with pytest.raises(Invalid, match="kind must be doc, faq or forum"):
         centre.search("x", kind="blog")
 
 

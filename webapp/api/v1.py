@@ -36,7 +36,7 @@ def check_origin() -> None:
         return
     if not own_site():
         raise Forbidden(
-            "Pages of other sites can only suggest and search. Send this from your own server."
+            "Pages of other sites can only use suggest and search. Send this from your own server."
         )
     if not request.is_json:
         sent = f"not {request.mimetype}" if request.mimetype else "and set Content-Type"

@@ -225,5 +225,7 @@ def _link(purpose: str, secret: str) -> AccountLink:
     """Raises NotFound for a link that does not exist, has expired or has another purpose."""
     link = centre().accounts.links.get(secret, now=now())
     if link.purpose != purpose:
-        raise NotFound("This link has another purpose. Open it as it is in the e-mail.")
+        raise NotFound(
+            "This link is for another purpose. Open it exactly as it appears in the e-mail."
+        )
     return link

@@ -230,7 +230,9 @@ class ContactStore:
             if contact.active:
                 return
             if contact.deactivated_by != "organisation" and _side(manager) != "operator":
-                raise Forbidden("Support deactivated this contact. Ask support to reactivate it.")
+                raise Forbidden(
+                    "Our support team deactivated this contact. Ask them to reactivate it."
+                )
             values = {"active": True, "deactivated_by": ""}
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(values))
 

@@ -133,7 +133,7 @@ class PeopleStore:
             try:
                 connection.execute(insert(PEOPLE).values(values))
             except IntegrityError:
-                message = f"An account for {person.email} exists already. Sign in with it."
+                message = f"An account for {person.email} already exists. Sign in with it."
                 raise Conflict(message, field="email") from None
             return get_person(
                 connection, PEOPLE.c.email == person.email, PEOPLE.c.guest == person.guest
@@ -181,7 +181,7 @@ class PeopleStore:
             try:
                 connection.execute(this_person.values(name=name, email=email))
             except IntegrityError:
-                raise Conflict(f"An account for {email} exists already.", field="email") from None
+                raise Conflict(f"An account for {email} already exists.", field="email") from None
             if email != person.email:
                 connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
 

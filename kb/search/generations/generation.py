@@ -253,12 +253,12 @@ class Generations:
 
             if name is None:
                 name = next((other for other in names if published and other < published), None)
-                wanted = "older generation"
+                wanted = "earlier generation"
             else:
                 wanted = f"generation {name}"
             if name is None or name not in names:
                 kept = ", ".join(names) or "none"
-                raise NotFound(f"There is no {wanted}; kept are: {kept}.")
+                raise NotFound(f"There is no {wanted}. Available: {kept}.")
 
             generation = self.verified(name)
             self.point_to(name)

@@ -53,8 +53,8 @@ def merge(
         owners.append(ownership.customer_id)
     if owners[0] != owners[1]:
         raise Conflict(
-            "These tickets belong to two requesters, who must not read each other's. Answer them "
-            "separately."
+            "These tickets belong to different requesters, who must not see each other's tickets. "
+            "Answer them separately."
         )
 
     def leave(ticket: TicketFacts) -> Change:

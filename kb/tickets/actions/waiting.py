@@ -41,7 +41,7 @@ def await_customer(
             raise _unknown_reason(reason, allowed)
         if not asks and ticket.last_speaker != "agent":
             raise Conflict(
-                "The customer wrote last. Write what you need to know, then set it to pending."
+                "The customer wrote last. Enter your question as the message, or reply first."
             )
         facts = {"said": "yes"} if asks else {}
         facts |= {**_until(until, context.at), "reason": reason}
@@ -83,7 +83,7 @@ def no_answer_needed() -> Command:
         if any(
             row.state in RUNNING_STATES and row.target == Goal.FIRST for row in ticket.target_rows
         ):
-            raise Conflict("The ticket has no first reply yet. Reply to it.")
+            raise Conflict("Nobody has replied to this ticket yet. Reply first.")
         return Effects()
 
     return Command(Verb.DISMISS, effects)

@@ -1,1 +1,1 @@
-"""People."""
+"""People: accounts, sessions, organisations, contacts and sign-in."""

@@ -1,8 +1,8 @@
-"""Single-use links by mail: to register, to accept an invitation, to reset a password.
+"""Single-use links by e-mail: to register, to accept an invitation, to reset a password.
 
-A person asks for a link; the worker issues it when it writes the mail, so that a mail which waits
-in the outbox opens nothing; using it sets the password. Nobody learns here whether an address has
-an account: the answer is the same for all.
+A person asks for a link; the worker issues it when it writes the e-mail, so that an e-mail in the
+outbox contains no valid link; using the link sets the password. The response is the same for every
+address, so nobody can find out whether it has an account.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Accounts: signing in and out, sessions, passwords, and the people behind them.
 
-An unknown address and a wrong password get the same answer after the same work, and guessing is
-limited by account and by network. Single-use links are in ``account_links``, contacts of an
-organisation in ``contacts``, what only the operator changes in ``administration``, and what a
+An unknown address and a wrong password get the same response after the same amount of work, and
+attempts are limited by account and by network. Single-use links are in ``account_links``, contacts
+of an organisation in ``contacts``, what only the operator changes in ``administration``, and what a
 person may do to a ticket in ``kb.tickets.permissions``.
 """
 

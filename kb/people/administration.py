@@ -1,4 +1,4 @@
-"""What only the operator changes about an account: its address, its role, and that it exists.
+"""What only the operator can change: the address and the role of an account, and its removal.
 
 A person's own changes are in ``accounts``, those of an organisation's administrator in
 ``contacts``.

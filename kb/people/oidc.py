@@ -1,8 +1,8 @@
-"""Signing in with an OpenID Connect provider that the operator names; off by default.
+"""Signing in with an OpenID Connect provider that the operator configures; off by default.
 
 The authorization code flow with PKCE, state and nonce; PyJWT (the ``oidc`` extra) verifies the
 signatures. The result is a verified e-mail address and nothing else: whose account that is, and
-what the person may do, is decided as for everybody. Askfirst is no provider for others.
+what the person may do, is decided as for everybody else. Askfirst is not a provider for others.
 
 Sources: OpenID Connect Core 1.0 (section 3.1), OpenID Connect Discovery 1.0, RFC 7636 (PKCE), RFC
 9207 (issuer identification).

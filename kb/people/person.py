@@ -1,4 +1,4 @@
-"""The person: role, organisation, category and audience, on which every permission rests.
+"""The person: role, organisation, category and audience, on which every permission is based.
 
 Pure values. Signing in is in ``accounts``; what a person may do to a ticket is decided in
 ``kb.tickets.permissions``.

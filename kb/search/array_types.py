@@ -1,7 +1,7 @@
 """Array types: what the arrays of a search index hold, with dtype and shape.
 
-Aliases only. The shape stands in the comment, because numpy's types cannot say it. An array that
-only one module knows has its alias there.
+Aliases only. The shape is given in the comment, because numpy's types cannot express it. An array
+that only one module knows has its alias there.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Bounded cache: values that were computed before, up to a number of them.
 
-For what never changes and comes again while somebody types. Bounded, because queries are made by
-strangers; when it is full all entries go, which costs less than knowing which was used last. A
-suggestion has two on its way: whole answers (``snapshot``) and query terms (``expansion``), which
-carry what each structure of the index has worked out for them.
+For values that never change and are needed again while somebody types. Bounded, because anybody can
+send queries; when the cache is full, all entries are dropped, which is cheaper than tracking which
+was used last. A suggestion uses two caches: whole answers (``snapshot``) and query terms
+(``expansion``), which carry what each structure of the index has computed for them.
 """
 
 from __future__ import annotations

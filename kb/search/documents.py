@@ -1,8 +1,8 @@
 """Documents: what is indexed, and who may see it.
 
 A ``Document`` is one article, FAQ entry or forum topic; a ``Section`` is the part under one heading
-that passages and anchors come from. A ``ResolvedTicket`` is not shown, but votes for documents.
-Values only: the indexer reads files, ``kb.search`` ranks.
+that passages and anchors come from. A ``ResolvedTicket`` is not shown, but its answers raise the
+rank of documents. Values only: the indexer reads files, ``kb.search`` ranks.
 """
 
 from __future__ import annotations

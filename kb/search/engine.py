@@ -1,12 +1,12 @@
-"""Engine: the seam between answering a query and the index that knows the answers.
+"""Engine: the interface between answering a query and the index.
 
-``Snapshot`` takes every answer along one path over these protocols, and knows nothing of arrays or
-postings: another search engine can stand behind them. ``EmbeddedEngine`` is the one that we ship:
+``Snapshot`` computes every answer through these protocols and knows nothing about arrays or
+postings, so another search engine can implement them. ``EmbeddedEngine`` is the one that we ship:
 packed arrays in the data folder, ranked in this process. What is common to all engines (fusion,
 abstention, curations) is not here.
 
 A reader gives documents numbers, which are valid for this reader alone and ascend as documents do
-by kind and id: so ties break alike in every engine.
+by kind and id: so ties are broken in the same way in every engine.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Hits: documents as they are shown, each with the excerpt that says best why it was found.
+"""Hits: documents as they are shown, each with the excerpt that best shows why it was found.
 
-Which passage that is, ``rescoring`` has found; which part of it to cut out is ``snippets``.
+``rescoring`` finds the passage, and ``snippets`` selects the part of it to show.
 """
 
 from __future__ import annotations

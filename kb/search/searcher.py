@@ -1,9 +1,9 @@
 """Searcher: answers from the published generation of a data folder.
 
-Follows what is published: it checks ten times a second at most whether another generation was
-published, opens that aside, and lets requests under way finish on the one they began with. A
-damaged generation is never opened; the last good one goes on answering. What an answer is made of
-is ``snapshot``.
+It checks at most ten times a second whether another generation was published, opens it in the
+background, and lets requests in progress finish on the generation that they started with. A damaged
+generation is never opened; the last good one continues to answer. ``snapshot`` computes the
+answers.
 """
 
 from __future__ import annotations

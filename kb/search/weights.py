@@ -1,7 +1,7 @@
 """Weights: the numbers and formulas that ranking is made of, each with its source.
 
-Tuned on development halves of judged sets, reported on others (see bench/). Shared by who packs an
-index and who searches it. Pure.
+Tuned on the development halves of judged sets and reported on others (see bench/). Shared by the
+code that builds an index and the code that searches it. Pure.
 
 BM25F: Robertson, Zaragoza, Taylor, "Simple BM25 extension to multiple weighted fields", CIKM 2004.
 The weighted, length-normalised term frequency of all fields is saturated once: ``idf * (k1 + 1) *

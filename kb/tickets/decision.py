@@ -1,8 +1,8 @@
 """Decision: what follows from one verb of one person on one ticket.
 
-``decide`` is one pure function over the facts of the ticket: may they, which status is next, what
-do the SLA targets become, who is notified. Its answer is saved by the repository in the transaction
-in which the facts were read.
+``decide`` is one pure function over the facts of the ticket: whether the person may use the verb,
+the next status, the new SLA targets, and who is notified. The repository saves its result in the
+transaction in which the facts were read.
 """
 
 from __future__ import annotations

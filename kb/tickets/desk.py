@@ -1,9 +1,9 @@
 """The desk: everything that requesters, guests and agents do with tickets.
 
-``Desk`` joins its parts. A verb goes one way: its function in ``kb.tickets.actions`` makes a
-``Command``, ``Desk.act`` checks it and keeps its files, ``kb.tickets.decision`` decides what
-follows, and the repository saves that in one transaction. Notices are rows of the same transaction,
-which a worker sends later.
+``Desk`` joins its parts. Every verb takes the same path: its function in ``kb.tickets.actions``
+makes a ``Command``, ``Desk.act`` checks it and keeps its files, ``kb.tickets.decision`` decides
+what follows, and the repository saves that in one transaction. Notices are rows of the same
+transaction, which a worker sends later.
 """
 
 from __future__ import annotations

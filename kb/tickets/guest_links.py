@@ -1,7 +1,7 @@
 """Guest links: the secret address with which a guest reads and answers one ticket.
 
 A link is shown once, when it is made; only the hash of its secret is stored. It expires, and each
-mail about the ticket brings a new one.
+e-mail about the ticket contains a new one.
 """
 
 from __future__ import annotations

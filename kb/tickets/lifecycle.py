@@ -1,8 +1,8 @@
 """State machine of tickets: statuses, verbs, and one row for everything that a verb entails.
 
-A row of ``VERBS`` says which status a verb leads to, who may use it, what the SLA clock hears, who
-is notified, what the mail says, how the timeline words it and which form asks for it. Every other
-module looks these facts up here; what a verb does beyond them is its one function in
+A row of ``VERBS`` says which status a verb leads to, who may use it, which event the SLA clock
+receives, who is notified, what the e-mail and the timeline say, and which form offers it. Every
+other module looks these facts up here; whatever else a verb does is in its function in
 ``kb.tickets.actions``. Pure: nothing here stores, sends or reads a clock.
 """
 

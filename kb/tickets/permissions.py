@@ -1,7 +1,7 @@
 """Permissions: who may see a ticket, and who may use which verb on it.
 
-Every door to a ticket asks here first. Pure: a person, whose ticket it is, a verb. A ticket that
-somebody may not see is answered with NotFound, never with Forbidden, so that a stranger cannot
+Every access to a ticket is checked here first. Pure: a person, whose ticket it is, a verb. A ticket
+that somebody may not see is answered with NotFound, never with Forbidden, so that a stranger cannot
 learn which numbers exist. Which side may use a verb is a column of ``lifecycle.VERBS``.
 """
 

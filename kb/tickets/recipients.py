@@ -1,4 +1,4 @@
-"""Recipients: who is notified of what happened to a ticket, and from when on.
+"""Recipients: who is notified about an event of a ticket, and when.
 
 Rules only: an event and the facts of its ticket in, notices out. They are saved with the event and
 sent by the worker. The requester's side is notified at once, staff in the level's business hours. A

@@ -1,8 +1,8 @@
 """SLA targets of a ticket: from its events to the SLA clock, and from the clock to rows and alarms.
 
 ``clock_events`` translates what happened for ``kb.sla.clock``; ``forecast`` turns the answer into
-the rows to store, the alarms that have come due and the instant to look again. A target that has
-ended keeps its verdict; one that runs is computed again each time. Pure: the repository stores.
+the rows to store, the alarms that have come due and the time of the next check. A target that has
+ended keeps its outcome; one that is running is recalculated each time. Pure: the repository stores.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Sweeper: records what has come due, and whom to notify of it.
+"""Sweeper: records what has come due, and whom to notify about it.
 
 It takes the tickets whose next instant has come. Warnings and breaches are recorded once each, at
-the instant that the SLA clock computes, however late somebody looks; pauses whose reminder has come
-end. Everything that follows from one batch is saved in one transaction, in the order in which it
-came due. Sending is the business of ``kb.worker.worker``.
+the instant that the SLA clock computes, however late the sweeper runs; pauses end when their
+reopening date is reached. Everything that follows from one batch is saved in one transaction, in
+the order in which it came due. Sending is the business of ``kb.worker.worker``.
 """
 
 from __future__ import annotations

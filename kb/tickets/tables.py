@@ -1,4 +1,5 @@
-"""Tables of tickets: the ticket, its events, SLA targets, alarms and everything that hangs on them.
+"""Tables of tickets: the ticket, its events, SLA targets, alarms and everything that belongs to
+them.
 
 Events are append-only, which a trigger in the migrations enforces. The words of tickets are in a
 full-text table that SQLAlchemy does not know: see ``kb.tickets.repository.fulltext``.

@@ -1,9 +1,9 @@
 """Character n-grams of a text, each known by a hash.
 
-Of each word the n-grams of 3 and 4 letters, with a space at either end (scikit-learn's char_wb);
-and where two words meet the n-grams of 6 letters across the space, up to 4 letters on either side:
-these tell how a question is put. As an n-gram is known by its hash, a vocabulary of n-grams is a
-sorted list of numbers. Weighing them belongs to ``index.title_ngrams``.
+For each word, the n-grams of 3 and 4 letters, with a space at either end (scikit-learn's char_wb).
+Where two words meet, the n-grams of 6 letters across the space, with up to 4 letters on either
+side: these capture how a question is phrased. Because an n-gram is identified by its hash, a
+vocabulary of n-grams is a sorted list of numbers. Weighting them belongs to ``index.title_ngrams``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Passages: a document split into excerpts of at most about 1,000 characters.
 
-A passage belongs to one section and is cut at blank lines: long enough to be judged by itself,
+A passage belongs to one section and is cut at blank lines: long enough to be judged on its own,
 short enough to be read at a glance. Pure; the document store keeps passages, scoring ranks them.
 """
 

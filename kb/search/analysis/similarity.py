@@ -1,6 +1,6 @@
 """Similarity of short texts: the cosine of their tf-idf vectors over stems.
 
-The caller weighs the words, as what a whole help centre says all the time tells little about the
+The caller weights the words, because words that occur throughout a help centre say little about the
 title of a ticket. Pure; finding and ranking documents belongs to the partition.
 """
 

@@ -1,8 +1,8 @@
 """IndexBuilder: documents in, the next generation out.
 
-Builds in a folder beside the published generations, so that readers go on undisturbed, and takes
-over from the previous generation what did not change. Which documents there are is the indexer's
-business; the arrays of one audience are made in ``partition_writer``.
+Builds in a folder beside the published generations, so that readers are not disturbed, and reuses
+what did not change since the previous generation. The indexer decides which documents there are;
+the arrays of one audience are made in ``partition_writer``.
 """
 
 from __future__ import annotations

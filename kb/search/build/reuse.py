@@ -1,9 +1,9 @@
-"""Reuse: what of the previous generation's partition still holds.
+"""Reuse: which parts of the previous generation's partition are still valid.
 
 The same words under other numbers, the same documents under other numbers, and how many documents
-have each word now, computed from how many had it then: so a partition of many documents, of which
-few changed, is not built from nothing. From what one audience saw and sees, and nothing else.
-Build time only.
+have each word now, computed from how many had it then: so a large partition with few changes is not
+built from scratch. It uses only what one audience could see before and can see now. Build time
+only.
 """
 
 from __future__ import annotations

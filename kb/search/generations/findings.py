@@ -1,8 +1,8 @@
 """Findings of the index run that published a generation: what editors should correct in a source.
 
 The file is the interface between the indexer, which writes it, and the editor's pages, which show
-it. It lies in the generation's folder, so that it is sealed and rolled back with the documents that
-it is about. What the indexer notes for its next run belongs to its ledger.
+it. It is in the generation's folder, so that it is checksummed and rolled back together with its
+documents. What the indexer notes for its next run belongs to its ledger.
 """
 
 from __future__ import annotations

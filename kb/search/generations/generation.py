@@ -1,9 +1,9 @@
-"""Generations: the published states of the index, and which of them serves.
+"""Generations: the published states of the index, and which of them is live.
 
-A generation is a folder that is built aside, verified, synced to disk and then published by one
-rename, so no reader ever sees half of one. Its manifest names every file with its SHA-256; a
-generation that does not match is refused, and the one before it serves. Building belongs to
-``kb.search.build.builder``, searching to ``kb.search.searcher``.
+A generation is a folder that is built separately, verified, synced to disk and then published by
+one rename, so no reader ever sees an incomplete one. Its manifest names every file with its
+SHA-256; a generation that does not match is refused, and the one before it stays live. Building
+belongs to ``kb.search.build.builder``, searching to ``kb.search.searcher``.
 
 ``data/index/CURRENT`` names the published generation; ``gen-000012/`` holds it; ``building-*`` is
 left over from a build that died and is removed by the next.

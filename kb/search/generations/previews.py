@@ -1,6 +1,6 @@
 """Previews: how an editor sees an article before it is published.
 
-A check keeps the articles that it read anew in one file beside the index; the portal shows them to
+A check keeps the articles that it has read in one file beside the index; the portal shows them to
 editors only. Previews are neither searched nor published, and the next check replaces all of them.
 """
 

@@ -1,8 +1,8 @@
 """Document store: the documents of one generation, by id or by row.
 
-What hits show lies in record files, by number. What article pages show, and what the next
-generation takes over, lies in a read-only SQLite file: plain ``sqlite3``, as the file is written
-once and never changes. Ranking does not come here.
+What hits show is in record files, by number. What article pages show, and what the next generation
+reuses, is in a read-only SQLite file: plain ``sqlite3``, as the file is written once and never
+changes. Ranking does not use it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Embeddings: texts that mean the same to a model that was trained elsewhere (extra ``semantic``).
+"""Embeddings: texts with the same meaning according to a pretrained model (extra ``semantic``).
 
 A word's direction comes from wordllama (256 dimensions, distilled from the embeddings of a large
 language model), a text's is the mean of its words': no network, 40 microseconds a query. Off unless
-``KB_SEMANTIC`` says yes, and never a default: the vectors' licence is not the code's. Nothing of
-this site goes into the model, so nothing hidden shows in it. What a site's own texts say of its
-words is ``latent_topics``.
+``KB_SEMANTIC`` is yes, and never on by default, because the vectors have a different licence from
+the code. The model contains nothing from this site, so it can reveal nothing hidden.
+``latent_topics`` learns related words from the site's own texts.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Latent topics: texts that are about the same thing in other words.
 
-Latent semantic analysis (Deerwester et al., 1990): words and passages as points of a few hundred
-dimensions in which words that stand in the same texts lie close. Fitted by scikit-learn's truncated
-SVD on what one audience may see, and on nothing else; kept as bytes and mapped. Only candidates are
-compared, never every document.
+Latent semantic analysis (Deerwester et al., 1990): words and passages as points in a space of a few
+hundred dimensions, in which words that occur in the same texts are close to each other. Fitted by
+scikit-learn's truncated SVD on what one audience may see, and on nothing else; kept as bytes and
+mapped. Only candidates are compared, never every document.
 """
 
 from __future__ import annotations

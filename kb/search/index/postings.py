@@ -1,8 +1,9 @@
-"""Postings: of each term the documents that hold it, and how often.
+"""Postings: for each term, the documents that contain it, and how often.
 
-A list of documents and one byte each (see ``weights.code``); a term that one of eight documents has
-becomes a row with a byte for every document, which is read faster. Packed when an index is built,
-mapped when it is searched. What postings score is ``bm25``; a query's words are ``expansion``.
+A list of documents and one byte each (see ``weights.code``); a term that at least one document in
+eight contains becomes a row with a byte for every document, which is read faster. Packed when an
+index is built, mapped when it is searched. What postings score is ``bm25``; a query's words are
+``expansion``.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Prefix postings: the united postings of short prefixes that many words share.
+"""Prefix postings: the merged postings of short prefixes that many words share.
 
-United when an index is built, because such a prefix would cost the most just when somebody types
-its first letters. Longer prefixes are united as they are typed (see ``Bm25``). From one audience's
-words alone, like all completion.
+They are merged when an index is built, because short prefixes are the most expensive ones and the
+first that somebody types. Longer prefixes are merged as they are typed (see ``Bm25``). From one
+audience's words alone, like all completion.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What the previous generation had for the same audience: the values that say what can be reused.
 
-Passed to every writer of a part of the new partition. Finding out what still holds belongs to
+Passed to every writer of a part of the new partition. Finding out what is still valid belongs to
 ``kb.search.build.reuse``.
 """
 

@@ -1,9 +1,9 @@
 """Resolved tickets: what the answers to tickets like this one linked to.
 
 A resolved ticket votes for the documents that its answer linked: of the tickets whose titles are
-nearest to what is being typed, each votes by how near it is. Titles are private: of words that no
-visible document has, only hashes are kept, so a title is never shown, completed, or offered as a
-correction. Votes never answer by themselves: ``fusion`` adds them to other scores.
+nearest to what is being typed, each votes by how near it is. Titles are private: words that occur
+in no visible document are stored only as hashes, so a title is never shown, completed, or offered
+as a correction. Votes alone never produce a result: ``fusion`` adds them to other scores.
 """
 
 from __future__ import annotations

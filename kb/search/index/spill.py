@@ -1,8 +1,8 @@
 """Spill: arrays that are written front to back while an index is built, in memory or on disk.
 
-A ``SpilledArray`` moves into a file without a name as soon as it is large, and is then read like an
-array: the system takes its pages back when it needs them, so memory is bounded by a batch of
-documents. ``Columns`` puts sparse tables together whose rows come batch by batch. Build time only;
+A ``SpilledArray`` moves into an unnamed file as soon as it is large, and is then read like an
+array: the operating system reclaims its pages when it needs them, so memory is bounded by a batch
+of documents. ``Columns`` assembles sparse tables whose rows arrive in batches. Build time only;
 what a generation keeps is written by ``array_file``.
 """
 

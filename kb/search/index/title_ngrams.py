@@ -1,9 +1,9 @@
-"""Title n-grams: titles that are like what was typed, letter by letter.
+"""Title n-grams: titles that resemble the typed text, letter by letter.
 
-TF-IDF over the character n-grams of titles finds a title in spite of typos, endings and compounds;
-n-grams across two words tell how a question is put. Each n-gram keeps only the titles where it
-weighs most, so that finding candidates is bounded; candidates are compared by their whole titles.
-Not for bodies: there, n-grams match everything.
+TF-IDF over the character n-grams of titles finds a title despite typos, endings and compounds;
+n-grams across two words capture how a question is phrased. Each n-gram keeps only the titles where
+it weighs most, so that finding candidates is bounded; candidates are compared by their whole
+titles. Not used for bodies, where n-grams match everything.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Title text: the letters of all titles, to find where one goes on as a half-typed text does.
+"""Title text: the letters of all titles, to find those that continue a half-typed text.
 
-The last words of a half-typed title say the most, in the order they were typed, the common ones
-too: "how do i res" goes on in a title that has "how do i reset". There is no index over the
-letters: only candidates are compared. Typos are the business of ``title_ngrams``.
+The last words of a half-typed title, in the order in which they were typed and including common
+words, are the most informative: "how do i res" continues in a title with "how do i reset". There is
+no index over the letters: only candidates are compared. Typos are the business of ``title_ngrams``.
 """
 
 from __future__ import annotations

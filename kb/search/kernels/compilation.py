@@ -1,8 +1,8 @@
 """Compilation of the innermost loops: once per installation, before the first answer.
 
 The compiled code is kept on disk and shared by all processes. Its folder is named by a digest of
-all that is compiled in, because numba unpickles what it finds before it asks how old that is: code
-of an earlier release is never read. The loops themselves are in ``numba_loops``.
+all that is compiled in, because numba unpickles what it finds before it checks its age: code of an
+earlier release is never read. The loops themselves are in ``numba_loops``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the innermost loops read and do: arrays that belong together, and the loops' signatures.
 
-``Loops`` is implemented by ``numba_loops``, compiled, and by the slower reference in the tests
-that it is compared with byte by byte. Both add whole numbers only, so that no order of adding
+``Loops`` is implemented by ``numba_loops``, compiled, and by the slower reference in the tests that
+it is compared with byte by byte. Both add whole numbers only, so that the order of addition never
 changes a result. Nothing here decides anything about ranking.
 """
 

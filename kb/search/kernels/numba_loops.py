@@ -1,6 +1,6 @@
-"""The innermost loops, compiled by numba; what each one does stands in ``layout.Loops``.
+"""The innermost loops, compiled by numba; ``layout.Loops`` says what each one does.
 
-Imported by ``compilation`` alone, which says first where the compiled code is kept. Importing numba
+Imported by ``compilation`` alone, which first sets where the compiled code is kept. Importing numba
 takes a quarter of a second, so nothing imports this module before an index is searched.
 
 Inner loops run over slices, from 0: only then does the compiler know that no position is negative,

@@ -1,9 +1,8 @@
 """Curations: what editors decided about queries.
 
-Documents pinned, hidden or boosted for a query, words that mean the same, and phrases that do not
-count. They are published with a generation as plain values; the indexer reads them from
-``curations.toml``. Every change of a score is a part with a name, so that it can be explained.
-Pure.
+Documents pinned, hidden or boosted for a query, synonyms, and phrases that are ignored. They are
+published with a generation as plain values; the indexer reads them from ``curations.toml``. Every
+change to a score is a named part, so that it can be explained. Pure.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Did you mean: a query with its unknown words corrected, from words that the asker may see."""
+"""Did you mean: a query with its unknown words corrected, from words that the visitor may see."""
 
 from __future__ import annotations
 

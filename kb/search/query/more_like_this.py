@@ -1,4 +1,4 @@
-"""More like this: a document's own weightiest words, as a query for others like it."""
+"""More like this: a document's most significant words, as a query for similar documents."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 Plain words, or words with operators: ``"exact phrase"``, ``-word``, and ``title:``, ``product:``,
 ``version:``, ``kind:``, ``tag:``, ``before:``, ``after:``. Our own small grammar, because Whoosh's
-parser takes seconds on hostile input. What is malformed is read as words, with a note. Pure.
+parser takes seconds on hostile input. Malformed input is read as words, with a note. Pure.
 """
 
 from __future__ import annotations

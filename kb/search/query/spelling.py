@@ -1,9 +1,10 @@
-"""Spelling: the known words that somebody may have meant.
+"""Spelling: the known words that somebody might have meant.
 
-Corrections at edit distance 1 by deletes in common (SymSpell, W. Garbe 2012): every word of four
-letters or more is filed under itself and under itself less each one letter, as hashes in two sorted
-arrays. Our own, because symspellpy builds for seconds at every start and cannot be mapped. The
-words are those of one audience, so a correction never reveals what others wrote.
+Corrections at edit distance 1 by shared deletions (SymSpell, W. Garbe 2012): every word of four
+letters or more is filed under itself and under each of its forms with one letter removed, as hashes
+in two sorted arrays. Our own, because symspellpy takes seconds to build at every start and cannot
+be memory-mapped. The words are those of one audience, so a correction never reveals what others
+wrote.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Abstention: whether any of the best candidates is good enough to show.
 
-A box that shows noise teaches people to ignore it. The weights, and where they are from, stand in
-``weights.CONFIDENCE``.
+People ignore a suggestion box that often shows irrelevant results. The weights and their sources
+are in ``weights.CONFIDENCE``.
 """
 
 from __future__ import annotations

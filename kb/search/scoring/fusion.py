@@ -1,8 +1,8 @@
-"""Fusion: the scores of candidates made one, and their final order.
+"""Fusion: one score for each candidate, and the final order.
 
-Pure functions over arrays with one entry per candidate. Each part of a score has a name, its weight
-stands in ``weights``, and what it contributed can be shown. Candidates and their raw scores come
-from an index reader, whichever engine is behind it.
+Pure functions over arrays with one entry per candidate. Each part of a score has a name and a
+weight in ``weights``, and its contribution can be shown. Candidates and their raw scores come from
+an index reader, whichever engine is behind it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Rescoring: a closer look at candidates, by their best passage, their title and their topics.
 
-Too dear for every document, cheap for a hundred. Also finds the passage to show. Candidates are
-found by ``bm25`` and ``title_ngrams``; ``fusion`` adds up what is found here.
+Too expensive for every document, but cheap for a hundred. It also finds the passage to show.
+Candidates are found by ``bm25`` and ``title_ngrams``; ``fusion`` adds up what is found here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Signals: what a document has besides being like the query, 0 to 1 each (``weights.NUDGES``).
+"""Signals: features of a document besides its similarity to the query, 0 to 1 each
+(``weights.NUDGES``).
 
 Identifiers and versions that the query names, the reader's language, how recent it is, and whether
-its title goes on as the text does.
+its title continues the text.
 """
 
 from __future__ import annotations

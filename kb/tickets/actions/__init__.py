@@ -1,6 +1,6 @@
 """Actions: one function for each verb, which makes the command that ``Desk.act`` carries out.
 
-A function takes what the person gives for the verb; its parameters are the fields of the verb's
+A function takes what the person enters for the verb; its parameters are the fields of the verb's
 form in ``kb.tickets.lifecycle``. What the verb changes, and when it refuses, is the function inside
 it. Verbs that touch two tickets are in ``merge_split``, filing is in ``file_ticket``.
 """

@@ -1,4 +1,4 @@
-"""Assignment: which agent is responsible for a ticket, and who else receives its mails."""
+"""Assignment: which agent is responsible for a ticket, and who else receives its e-mails."""
 
 from __future__ import annotations
 

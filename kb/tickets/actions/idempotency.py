@@ -1,4 +1,4 @@
-"""Idempotency keys: a double click, a reload or a lost answer does nothing twice."""
+"""Idempotency keys: a double click, a reload or a lost response never performs an action twice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Support level and severity: staff move the one, the requester agrees to a change of the other."""
+"""Support level and severity: staff change the one, the requester agrees to the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Merge and split: two tickets become one, or a part of a ticket becomes its own.
+"""Merge and split: two tickets become one, or a part of a ticket becomes a new ticket.
 
 Both touch two tickets in one transaction. No SLA time is lost on the way: the earliest start
 counts, and so do the pauses.

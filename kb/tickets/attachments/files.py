@@ -1,8 +1,8 @@
-"""Storage of attached files, such that a saved ticket never misses one.
+"""Storage of attached files, so that a saved ticket never lacks one.
 
 Content-addressed: a file is named by the hash of its bytes, written to a temporary name, synced and
-renamed before the ticket's transaction commits. A file whose ticket was never saved only wastes
-space until it is swept. Which files are allowed is decided in ``validation``.
+renamed before the ticket's transaction commits. A file whose ticket was never saved only takes up
+space until it is removed. Which files are allowed is decided in ``validation``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Validation of attachments: which files are allowed, judged by their bytes.
 
-The client's file name is only a wish. Nothing is ever unpacked: an archive is judged by its table
-of contents. Pure; storing files is the business of ``kb.tickets.attachments.files``.
+The file name that the client sends is not trusted. Nothing is ever unpacked: an archive is judged
+by its table of contents. Pure; ``kb.tickets.attachments.files`` stores the files.
 """
 
 from __future__ import annotations

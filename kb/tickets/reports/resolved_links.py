@@ -1,7 +1,7 @@
 """Resolved links: which documents the replies of resolved tickets linked.
 
 Search learns from them: from replies with articles, and from links to articles in public replies.
-A ticket that was deleted or reopened teaches nothing. Titles leave this module only to be hashed.
+Tickets that were deleted or reopened do not count. Titles leave this module only to be hashed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """SLA attainment: how many targets were met and breached, by support level and week.
 
-A target counts in the week of its due time, once it has ended. What still runs past its due time is
-on the board, not in here.
+A target counts in the week of its due time, once it has ended. Overdue targets that are still
+running are on the board instead.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ The only module that knows the FTS5 table. An event is indexed in the transactio
 search returns the serials of tickets. Articles are searched by ``kb.search``.
 
 Whole words match, and a term of three or more letters matches as a prefix too, unless the word
-itself is so common that its newest occurrences are plenty. Scripts without blanks are indexed
+itself is so common that its newest occurrences are enough. Scripts without blanks are indexed
 letter by letter and searched as a phrase, so that any part of them is found.
 """
 

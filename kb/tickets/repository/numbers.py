@@ -1,7 +1,8 @@
-"""Ticket numbers: a counter that only grows, also across a restored backup.
+"""Ticket numbers: a counter that only grows, even after a backup is restored.
 
 A ticket that was filed after a backup was taken had a number that the backup does not know, and its
-customer has been told that number. So a restored counter leaps: no number ever names two tickets.
+customer has been told that number. Therefore a restored counter jumps ahead, and no number is ever
+used twice.
 """
 
 from __future__ import annotations

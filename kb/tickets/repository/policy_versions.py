@@ -1,7 +1,7 @@
 """Policy versions: which SLA policies were in force when.
 
-Each policy file that ever started a help centre is stored with the instant since which it holds, so
-that the SLA targets of that time can be computed again. The level of a new ticket always comes from
+Each policy file that a help centre has used is stored with the time from which it applies, so that
+the SLA targets of that period can be recalculated. The level of a new ticket always comes from
 today's policy.
 """
 

@@ -1,8 +1,8 @@
 """Repository of tickets: one transaction for each verb, saved as a whole or not at all.
 
-What is saved is decided by pure functions that are handed in; the rows are the business of
-``save`` and ``load``. ``lists`` has the lists of tickets, ``agent_tools`` what agents share,
-``people`` everybody, ``copies`` what those who are copied have chosen. Nothing here knows a policy.
+What is saved is decided by pure functions that are handed in; ``save`` and ``load`` handle the
+rows. ``lists`` has the lists of tickets, ``agent_tools`` what agents share, ``people`` the people,
+and ``copies`` the choices of those who are copied. Nothing here depends on a policy.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Webhook feed: turns new ticket events and SLA alarms into webhook jobs, one for each URL.
 
-Two cursors in the counters table say how far the feed has come, so that an event becomes a job once
-and history from before the first URL was configured stays unsent. Sending is the business of
-``kb.notifications``.
+Two cursors in the counters table record how far the feed has progressed, so that an event becomes a
+job only once, and events from before the first URL was configured are not sent.
+``kb.notifications`` sends the jobs.
 """
 
 from __future__ import annotations

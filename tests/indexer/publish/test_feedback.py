@@ -104,7 +104,7 @@ def test_a_damaged_ticket_database_is_reported_and_search_is_published(
     (order.data / "tickets.db").write_bytes(b"this is no database, " * 100)
     report = pipeline.run_index(order)
     assert report.published
-    assert any("do not vote" in note for note in report.notes)
+    assert any("does not learn" in note for note in report.notes)
     assert not pipeline.run_index(order).published
 
 

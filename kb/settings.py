@@ -287,7 +287,7 @@ SETTINGS: tuple[Setting, ...] = (
         "report",
         _choice("report", "ask"),
         "report or ask",
-        "What happens when pages become public that were not: the report lists them, or "
+        "What happens when pages become public for the first time: the report lists them, or "
         "publishing also requires consent.",
     ),
     Setting(
@@ -332,23 +332,24 @@ SETTINGS: tuple[Setting, ...] = (
         "6",
         _integer(1, 1000),
         "a whole number from 1 to 1000",
-        "The number of mails about tickets that one address outside your staff receives per hour. "
-        "What exceeds it follows as one mail.",
+        "The maximum number of e-mails about tickets per hour to one address outside your staff. "
+        "Further ones are combined into one e-mail.",
     ),
     Setting(
         "mails_per_sender",
         "60",
         _integer(1, 100000),
         "a whole number from 1 to 100000",
-        "The number of mails to others that one requester can cause per hour. The rest waits.",
+        "The maximum number of e-mails to others that one requester can cause per hour. Further "
+        "ones wait.",
     ),
     Setting(
         "mails_per_hour",
         "1000",
         _integer(1, 1000000),
         "a whole number from 1 to 1000000",
-        "The number of mails that all requesters together can cause per hour. The rest waits; "
-        "mails that agents cause are not counted.",
+        "The maximum number of e-mails that all requesters together can cause per hour. Further "
+        "ones wait; e-mails that agents cause are not counted.",
     ),
     Setting(
         "webhook_urls",

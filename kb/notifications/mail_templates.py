@@ -61,7 +61,8 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "invite": (
             "You are invited",
-            "An organisation has invited you to become one of its contacts. The link shows which one.\n"
+            "An organisation has invited you to become one of its contacts. The link shows which "
+            "one.\n"
             "If you did not expect this, ignore this e-mail: you have no account until you accept.",
         ),
         "join": (
@@ -187,7 +188,7 @@ def news_mail(
         lines += [*_link(last, sender, number, secret), ""]
         if last.facts.get("copy") and last.kind != QUESTION:
             stop = stop or _copy_page(sender, secret)
-            lines[-1:] = ["To stop these mails:", _copy_page(sender, secret), ""]
+            lines[-1:] = ["To stop these e-mails:", _copy_page(sender, secret), ""]
 
     count = len(tickets)
     subject = "Updates on your ticket" if count == 1 else f"Updates on {count} tickets"

@@ -84,7 +84,7 @@ def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> 
 @click.option("--check", is_flag=True, help="Change nothing; exit code 1 if something is needed.")
 @click.pass_context
 def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
-    """Migrate the database of an earlier version, and build the index again if that is needed."""
+    """Migrate the database of an earlier version, and rebuild the index if needed."""
     folder = load_settings(data=data).data
     if check:
         steps = upgrades.pending_steps(folder)

@@ -229,7 +229,7 @@ def _backups(facts: Facts) -> Iterator[Problem]:
     settings = facts.settings
     if not settings.backup_folder or "backup" in facts.errors:
         return
-    remedy = "See the log of the worker, which takes backups, and the space on the disk."
+    remedy = "Check the log of the worker, which takes backups, and the space on the disk."
     if facts.newest_backup is None:
         message = f"There is no backup in {settings.backup_folder}."
         yield Problem("backup", Impact.AT_RISK, message, remedy)

@@ -1,7 +1,7 @@
 """Usage limits that all server processes share: at most so many uses of a key in a time window.
 
-For what costs somebody else something, such as mails to an address. Limits on requests, which each
-process counts for itself, are in ``webapp.security.rate_limits``.
+For what costs somebody else something, such as mails to an address. Limits on requests, which no
+disk has to remember, are in ``webapp.security.rate_limits``.
 """
 
 from __future__ import annotations

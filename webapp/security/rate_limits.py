@@ -1,7 +1,5 @@
-"""Rate limits: fixed windows by network address or person, counted in this process.
-
-Each server process has its share of a limit. ``kb.people.accounts`` counts failed passwords, for
-all processes together.
+"""Rate limits: fixed windows by network address or person, counted by all server processes
+together (``shared_windows``). ``kb.people.accounts`` counts failed passwords.
 """
 
 from __future__ import annotations
@@ -9,7 +7,6 @@ from __future__ import annotations
 import functools
 import ipaddress
 import math
-import threading
 import time
 from typing import cast
 
@@ -20,88 +17,33 @@ from limits import (
     RateLimitItemPerMinute,
     RateLimitItemPerSecond,
 )
-from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
 
 from kb.errors import TooMany
 from kb.settings import Settings
 from webapp.context import asker
 from webapp.security.access_policy import RATES
-
-_SWEEP = 1000  # windows
-
-
-class Windows(Storage):
-    """Counts in memory.
-
-    The memory storage of ``limits`` starts a sweeping thread with nearly every request, which was
-    more than half of the cost of counting and a third of that of a cached suggestion.
-    """
-
-    STORAGE_SCHEME = None
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._lock = threading.Lock()
-        self._windows: dict[str, tuple[int, float]] = {}  # key -> (count, end)
-        self._sweep_at = _SWEEP
-
-    @property
-    def base_exceptions(self) -> type[Exception]:
-        return ValueError
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        now = time.time()
-        with self._lock:
-            count, end = self._windows.get(key, (0, 0.0))
-            count, end = (count + amount, end) if end > now else (amount, now + expiry)
-            self._windows[key] = (count, end)
-            if len(self._windows) > self._sweep_at:
-                self._windows = {
-                    name: window for name, window in self._windows.items() if window[1] > now
-                }
-                self._sweep_at = max(_SWEEP, 2 * len(self._windows))
-        return count
-
-    def get(self, key: str) -> int:
-        count, end = self._windows.get(key, (0, 0.0))
-        return count if end > time.time() else 0
-
-    def get_expiry(self, key: str) -> float:
-        return self._windows.get(key, (0, time.time()))[1]
-
-    def check(self) -> bool:
-        return True
-
-    def reset(self) -> int:
-        with self._lock:
-            count, self._windows = len(self._windows), {}
-        return count
-
-    def clear(self, key: str) -> None:
-        with self._lock:
-            self._windows.pop(key, None)
+from webapp.security.shared_windows import SharedWindows
 
 
 class RateLimits:
     """The limits of the settings, and how much of them is used up."""
 
     def __init__(self, settings: Settings) -> None:
-        def share(limit: int) -> int:
-            return math.ceil(limit / settings.workers)
-
-        self._limiter = FixedWindowRateLimiter(Windows())
+        self._limiter = FixedWindowRateLimiter(SharedWindows(settings.data))
+        # The shorter window first: what it refuses must not use up the longer one, or a burst of
+        # an office behind one address would shut it out for the rest of the minute.
         self._items: dict[str, tuple[RateLimitItem, ...]] = {
             "suggest": (
-                RateLimitItemPerMinute(share(settings.suggest_per_minute), 1),
-                RateLimitItemPerSecond(share(max(40, settings.suggest_per_minute // 15)), 1),
+                RateLimitItemPerSecond(max(40, settings.suggest_per_minute // 15), 1),
+                RateLimitItemPerMinute(settings.suggest_per_minute, 1),
             ),
-            "ticket": (RateLimitItemPerHour(share(settings.tickets_per_hour), 1),),
-            "vote": (RateLimitItemPerHour(share(120), 1),),
+            "ticket": (RateLimitItemPerHour(settings.tickets_per_hour, 1),),
+            "vote": (RateLimitItemPerHour(120, 1),),
             # Far more than an agent does by hand: it bounds the mails of a stolen session.
-            "desk": (RateLimitItemPerHour(share(600), 1),),
+            "desk": (RateLimitItemPerHour(600, 1),),
             # Failures are limited by the accounts; this bounds the work of checking passwords.
-            "sign-in": (RateLimitItemPerMinute(share(100), 15),),
+            "sign-in": (RateLimitItemPerMinute(100, 15),),
         }
 
     def check(self) -> None:

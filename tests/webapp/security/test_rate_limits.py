@@ -1,46 +1,48 @@
-"""Counting requests: within a window, anew in the next, and never without bound."""
+"""Limits hold for the portal as a whole, and a burst costs a second and not a minute."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from limits import RateLimitItemPerMinute
-from limits.strategies import FixedWindowRateLimiter
 
-from webapp.security.rate_limits import Windows
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    now = [1000.0]
-    monkeypatch.setattr("webapp.security.rate_limits.time.time", lambda: now[0])
-    return now
+from kb.errors import TooMany
+from tests.webapp.world import Portal, build, settings_of
+from webapp.security.rate_limits import RateLimits
 
 
-def test_who_has_used_up_a_window_waits_for_the_next(clock: list[float]) -> None:
-    limiter, item = FixedWindowRateLimiter(Windows()), RateLimitItemPerMinute(2, 1)
-    assert [limiter.hit(item, "alice") for _ in range(3)] == [True, True, False]
-    assert limiter.hit(item, "charlie")
-    assert limiter.get_window_stats(item, "alice").reset_time == 1060
-    clock[0] = 1060.0
-    assert limiter.hit(item, "alice")
+def answered(portal: Portal, requests: int) -> int:
+    statuses = [
+        portal.app.test_client().get("/api/v1/suggest?q=paper").status_code for _ in range(requests)
+    ]
+    return statuses.count(200)
 
 
-def test_counts_of_windows_that_ended_are_forgotten(clock: list[float]) -> None:
-    windows = Windows()
-    for asker in range(5000):
-        windows.incr(f"asker {asker}", 60)
-        clock[0] += 1
-    assert windows.reset() < 1100
+def test_server_processes_share_a_limit_and_one_connection_gets_all_of_it(folder: Path) -> None:
+    settings = settings_of(folder, workers="2", suggest_per_minute="9")
+    first, second = build(settings), build(settings)
+    assert answered(first, 7) == 7  # more than half of the limit
+    assert answered(second, 7) == 2
 
 
-def test_a_count_can_be_read_and_cleared(clock: list[float]) -> None:
-    windows = Windows()
-    windows.incr("alice", 60, 3)
-    assert windows.check()
-    assert (windows.get("alice"), windows.get_expiry("alice"), windows.get("charlie")) == (
-        3,
-        clock[0] + 60,
-        0,
-    )
-    windows.clear("alice")
-    assert windows.get("alice") == 0
+def test_a_burst_of_one_second_leaves_the_rest_of_the_minute(
+    portal: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000_000.0]
+    monkeypatch.setattr("webapp.security.shared_windows.time.time", lambda: now[0])
+    rates = RateLimits(portal.centre.settings)
+
+    def admitted(requests: int) -> int:
+        waits = []
+        for _ in range(requests):
+            try:
+                rates.count("suggest")
+            except TooMany as error:
+                waits.append(error.retry_after)
+        assert set(waits) <= {1}
+        return requests - len(waits)
+
+    with portal.app.test_request_context("/api/v1/suggest"):
+        assert admitted(700) == 40
+        now[0] += 1
+        assert admitted(30) == 30

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from indexer.findings import Finding, make_finding
 from indexer.html.boilerplate import repeated_blocks
 from indexer.publish.media import image_names
+from indexer.readers.site_index import TITLE_LINK
 from indexer.report import Progress, Report
 from indexer.sources import document_ids
 from indexer.sources.ledger import Entry, Ledger
@@ -173,6 +174,7 @@ class DocumentCollector:
             collection=page.collection,
             uid=self.plan.ids.uids.get(file.key, ""),
             title=page.title,
+            audience=page.audience,
             findings=tuple(findings),
             pictures=tuple(sorted(record.images)),
             old_urls=record.old_urls,
@@ -213,7 +215,8 @@ class DocumentCollector:
         pages, and of the path of each file with a uid."""
         aliases = dict(self._aliases)
         for key, entry in self.entries.items():
-            targets = set(entry.links.values()) - {""}
+            found = {i for n, i in entry.links.items() if not n.startswith(TITLE_LINK)}
+            targets = found - {""}
             if not entry.ids and len(targets) == 1:  # a page that only redirects
                 aliases.setdefault(entry.page_id, targets.pop())
             if entry.uid and entry.ids == (entry.page_id,):

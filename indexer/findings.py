@@ -19,6 +19,7 @@ _MAX_VALUE = 200
 
 _FIX_FILE = "Correct or remove the file."
 _FIX_LINK = "Correct the address, or remove the link."
+_RESTRICTED_LINK = "Remove the link, or write its text yourself: [text](xref:uid)."
 _FIX_IMAGE = "Correct the path. PNG, JPEG, GIF, and WebP images are shown."
 _FIX_INCLUDE = "Correct the path of the included file."
 _FIX_FRONT_MATTER = "Correct the front matter."
@@ -77,6 +78,11 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
         "Link target not found: no article has the uid {target}. The link was removed.",
         Rule.LINK,
         _FIX_LINK,
+    ),
+    "reference-restricted": Message(
+        "The title of {target} is left out: not everyone who can see this page can see that one.",
+        Rule.LINK,
+        _RESTRICTED_LINK,
     ),
     "mail-without-mailto": Message(
         "The link {target} is a mail address without mailto:, which was added.",

@@ -25,7 +25,7 @@ from indexer.readers.site_index import ID_PREFIX
 from indexer.report import Progress
 from indexer.sources.walk import SourceFile, walk_files
 from kb import ids
-from kb.search.documents import Document, DocumentKind
+from kb.search.documents import Document, DocumentKind, visible_to
 from kb.temporary_folder import temporary_folder
 
 #: Alternative texts that say nothing: names of files, and "screenshot 3".
@@ -151,11 +151,13 @@ def _check_articles(
 ) -> Iterator[Issue]:
     """What is in each article; forum threads are written by visitors."""
     anchors = {document.id: set(_ID_ATTRIBUTE.findall(document.html)) for document in documents}
+    audiences = {document.id: document.audience for document in documents}
     for article in articles:
         root = lxml_html.fromstring(f"<div>{article.html}</div>")
         for link in root.iter("a"):
             yield from _check_mail(article, link, files)
             yield from _check_link(article, link, anchors, files)
+            yield from _check_readers(article, link, audiences, files)
         for image in root.iter("img"):
             yield from _check_image(article, image, files)
         yield from _check_sections(article, files)
@@ -211,6 +213,28 @@ def _check_link(
             "link",
             f"Link target not found: {path}.",
             "Link to the file of the page.",
+        )
+
+
+def _check_readers(
+    article: Document, link: Element, audiences: Mapping[str, str], files: _SourceTexts
+) -> Iterator[Issue]:
+    """Links to pages that not everyone who reads the article can see.
+
+    Pages for customers may be announced to everybody: signing in opens them.
+    """
+    path = str(link.get("href") or "").partition("#")[0]
+    target = path.removeprefix("/help/")
+    audience = audiences.get(target) if path != target else None
+    if audience is not None and audience not in {*visible_to(article.audience), "customers"}:
+        label = _label(link)
+        yield files.issue(
+            article.source,
+            files.line(article.source, label, target),
+            "link",
+            f"“{label[:_MAX_LABEL]}” links to {target}, which not everyone who can see this page "
+            "can see. For them, only the text is shown.",
+            "Remove the link, or change the audience of one of the pages.",
         )
 
 

@@ -340,12 +340,14 @@ class FlavourPreprocessor:
         return self._spans(line)
 
     def _spans(self, text: str) -> str:
-        text = docfx.XREF.sub(
-            lambda xref: f"[{self._context.title(xref[1])}](xref:{xref[1]})", text
-        )
+        text = docfx.XREF.sub(self._reference, text)
         if "{" not in text:
             return text
         return hugo_jekyll.replace_inline(myst.replace_roles(text))
+
+    def _reference(self, xref: re.Match[str]) -> str:
+        title = self._context.title(xref[1])
+        return f"[{title}](xref:{xref[1]})" if title else ""
 
 
 def _closes(line: str, block: _Block) -> bool:

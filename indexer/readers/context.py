@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 from indexer.findings import Finding, make_finding
 from indexer.readers import frontmatter
 from indexer.readers.access import is_unpublished, page_audience
-from indexer.readers.site_index import SiteIndex, SitePage, portal_fragment
+from indexer.readers.site_index import TITLE_LINK, SiteIndex, SitePage, portal_fragment
 from indexer.sources.format_detection import decode_text
 from indexer.sources.walk import SIZE_LIMIT, SourceFile
 from kb import ids
@@ -157,10 +157,16 @@ class ReadContext:
         return self._link_to_file(unquote(parts.path), parts.fragment)
 
     def title(self, uid: str) -> str:
-        """The title of the article with this ``uid``, or the uid itself."""
+        """The title of the article with this ``uid``, or the uid itself when there is none; "" with
+        a finding when not everyone who may read this page may see the article."""
         uid = _without_query(uid)
         page = self.site_index.uids.get(uid.lower())
-        return page.title if page and page.title else uid
+        title = self.site_index.title_for(uid, self.audience)
+        self.links[f"{TITLE_LINK}{self.audience}:{uid.lower()}"] = title
+        if page is not None and not self.may_show(page.audience):
+            self.note("reference-restricted", target=uid)
+            return ""
+        return title or uid
 
     def _link_to_uid(self, target: str) -> str | None:
         uid, _, anchor = target.partition("#")

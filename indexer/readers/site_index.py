@@ -13,10 +13,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from kb import ids
-from kb.search.documents import PUBLIC
+from kb.search.documents import PUBLIC, visible_to
 
 #: nh3 puts this before every id, so that no article can take the name of a part of the portal.
 ID_PREFIX = "s-"
+#: Before the audience and the uid of a title that a page shows, among the names that it looked up.
+TITLE_LINK = "title:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +26,13 @@ class SitePage:
     """The page of one file: the ``id`` of its document and its ``title``, for ``xref`` links.
 
     ``collection`` is true for a file in which each heading is a document of its own; ``id`` is then
-    the prefix of their IDs.
+    the prefix of their IDs. Only who may see ``audience`` reads the title; "" is nobody.
     """
 
     id: str
     title: str = ""
     collection: bool = False
+    audience: str = PUBLIC
 
     def url(self, anchor: str) -> str:
         """The portal's address of ``anchor`` on this page."""
@@ -71,6 +74,11 @@ class SiteIndex:
             if str(folder) in self.audiences:
                 return self.audiences[str(folder)]
         return PUBLIC
+
+    def title_for(self, uid: str, audience: str) -> str:
+        """The title of the page with this uid; "" when there is none that ``audience`` may see."""
+        page = self.uids.get(uid.lower())
+        return page.title if page and page.audience in visible_to(audience) else ""
 
     def boilerplate_of(self, path: str) -> frozenset[int]:
         """The repeated blocks of the nearest folder above ``path`` that is a site."""

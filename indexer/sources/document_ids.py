@@ -13,14 +13,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from indexer.findings import Finding, make_finding
 from indexer.readers import faq, frontmatter
+from indexer.readers.access import is_unpublished, page_audience
 from indexer.readers.site_index import SiteIndex, SitePage
 from indexer.sources.ledger import Entry
 from indexer.sources.walk import SourceFile
 from kb import ids
-from kb.search.documents import DocumentKind
+from kb.search.documents import PUBLIC, DocumentKind
 
 #: Bytes that hold the front matter and the first heading.
 _HEAD_SIZE = frontmatter.LIMIT + 2048
@@ -75,10 +77,14 @@ class DocumentIds:
 
 
 def assign_ids(
-    files: Mapping[str, SourceFile], previous: Mapping[str, Entry], fresh: Iterable[str]
+    files: Mapping[str, SourceFile],
+    previous: Mapping[str, Entry],
+    fresh: Iterable[str],
+    today: dt.date,
 ) -> DocumentIds:
     """A page for every file; ``fresh`` are the keys of the files whose heads must be read."""
     must_peek = set(fresh)
+    must_peek |= {key for key, entry in previous.items() if entry.until and entry.until <= today}
     previous_owners = {entry.page_id: key for key, entry in previous.items() if key in files}
 
     pages: dict[str, SitePage] = {}
@@ -89,9 +95,10 @@ def assign_ids(
     for key, file in files.items():
         entry = previous.get(key)
         if entry is not None and key not in must_peek:
-            uid, title, collection = entry.uid, entry.title, entry.collection
+            head = _Head(entry.uid, entry.title, entry.collection, entry.audience)
         else:
-            uid, title, collection = _peek(file)
+            head = _peek(file, today)
+        uid = head.uid
 
         wanted = ids.document_id(_kind(file), ids.slug(uid)) if uid else path_id(file)
         page_id = _free_id(wanted, key, entry, previous_owners, owners)
@@ -110,7 +117,7 @@ def assign_ids(
             )
 
         owners[page_id] = key
-        pages[key] = SitePage(page_id, title, collection)
+        pages[key] = SitePage(page_id, head.title, head.collection, head.audience)
         if uid:
             uids[key] = uid
 
@@ -161,13 +168,20 @@ def _is_numbered(page_id: str, wanted: str) -> bool:
     return page_id.startswith(f"{wanted}-") and page_id[len(wanted) + 1 :].isdecimal()
 
 
-def _peek(file: SourceFile) -> tuple[str, str, bool]:
-    """(uid, title, whether each heading is a document), from the first lines of a file."""
+class _Head(NamedTuple):
+    uid: str = ""
+    title: str = ""
+    collection: bool = False  # each heading is a document
+    audience: str = PUBLIC  # of the title; "" when the page is not published
+
+
+def _peek(file: SourceFile, today: dt.date) -> _Head:
+    """What the first lines of a file say."""
     path = file.path.lower()
     if path.endswith(_COLLECTION_SUFFIXES):
-        return "", "", True
+        return _Head(collection=True, audience=file.audience)
     if not path.endswith(_MARKDOWN_SUFFIXES):
-        return "", "", False
+        return _Head(audience=file.audience)
 
     # The questions of a FAQ file may begin anywhere.
     is_faq = file.kind is DocumentKind.FAQ
@@ -175,19 +189,24 @@ def _peek(file: SourceFile) -> tuple[str, str, bool]:
         with Path(file.absolute).open("rb") as opened:
             data = opened.read(-1 if is_faq else _HEAD_SIZE)
     except OSError:
-        return "", "", False
+        return _Head(audience="")
 
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
     try:
         values, body, _ = frontmatter.split_front_matter(text)
+        audience = page_audience(values, file.audience, today)
+        if is_unpublished(values, today):
+            audience = ""
     except frontmatter.FrontMatterError as error:
         values, body = {}, error.body
+        audience = "" if frontmatter.restricts_visibility(text) else file.audience
 
     title = frontmatter.text(values, "title")
     heading = _HEADING.search(body)
     if not title and heading:
         title = heading[1].strip()
-    return frontmatter.text(values, "uid"), title, is_faq and faq.holds_many(body)
+    collection = is_faq and faq.holds_many(body)
+    return _Head(frontmatter.text(values, "uid"), title, collection, audience)
 
 
 def is_html_page(file: SourceFile) -> bool:

@@ -14,9 +14,10 @@ from typing import Any
 
 from indexer.findings import Finding
 from indexer.sources.walk import SourceFile
+from kb.search.documents import PUBLIC
 
 #: Raised when a reader changes, so that everything is read anew.
-VERSION = 5
+VERSION = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class Entry:
     findings: tuple[Finding, ...] = ()
     pictures: tuple[str, ...] = ()
     old_urls: Mapping[str, str] = field(default_factory=dict)
+    audience: str = PUBLIC  # of the title; "" when the file is not published
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +174,13 @@ def _row(entry: Entry) -> list[Any]:
         list(entry.pictures),
         dict(entry.old_urls),
         [finding.row() for finding in entry.findings],
+        entry.audience,
     ]
 
 
 def _entry(row: list[Any]) -> Entry:
     size, mtime_ns, digest, ids, page_id, collection, uid, title, *dependencies = row
-    includes, links, until, pictures, old_urls, findings = dependencies
+    includes, links, until, pictures, old_urls, findings, audience = dependencies
     return Entry(
         size=int(size),
         mtime_ns=int(mtime_ns),
@@ -193,4 +196,5 @@ def _entry(row: list[Any]) -> Entry:
         findings=tuple(Finding(*finding) for finding in findings),
         pictures=tuple(pictures),
         old_urls=dict(old_urls),
+        audience=audience,
     )

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from indexer.readers.context import file_stamp
+from indexer.readers.site_index import TITLE_LINK
 from indexer.sources import document_ids, ledger
 from indexer.sources.document_ids import DocumentIds
 from indexer.sources.ledger import Difference, Ledger
@@ -51,12 +52,15 @@ def plan_reading(
         difference = replace(difference, changed=tuple(everything), unchanged=())
 
     document_ids_ = document_ids.assign_ids(
-        files, previous.entries, (*difference.added, *difference.changed)
+        files, previous.entries, (*difference.added, *difference.changed), today
     )
     site_index = document_ids_.site_index(files, {}, None, today)
 
     def resolve(name: str) -> str:
-        """The document that a noted link target leads to now; "" when there is none."""
+        """What a noted name stands for now; "" for nothing."""
+        if name.startswith(TITLE_LINK):
+            audience, _, uid = name.removeprefix(TITLE_LINK).partition(":")
+            return site_index.title_for(uid, audience)
         uid = name.removeprefix("uid:")
         page = site_index.uids.get(uid) if uid != name else site_index.page(name)
         return page.id if page else ""

@@ -130,6 +130,9 @@ class OpenIndex(Protocol):
     def document(self, document_id: str) -> Document | None:
         """By id or old id, whoever may see it."""
 
+    def audience_of(self, document_id: str) -> str | None:
+        """The audience of a document by id or old id; None when there is none."""
+
     def warm(self) -> None:
         """Bring near what the first queries would wait for."""
 
@@ -208,6 +211,9 @@ class EmbeddedIndex:
 
     def document(self, document_id: str) -> Document | None:
         return self._store.document(document_id)
+
+    def audience_of(self, document_id: str) -> str | None:
+        return self._store.audience(document_id)
 
     def warm(self) -> None:
         for arrays in self._arrays.values():

@@ -21,6 +21,7 @@ from kb.search.documents import Document, DocumentKind, visible_to
 from kb.search.engine import IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
 from kb.search.kernels.layout import Loops
+from kb.search.links import keep_links
 from kb.search.query.curations import Curated, Curations
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
@@ -227,9 +228,17 @@ class Snapshot:
     # --- articles
 
     def article(self, document_id: str, audience: str) -> Document | None:
-        """The document, when ``audience`` may see it."""
+        """The document, when ``audience`` may see it, with the links that lead it somewhere."""
         document = self.index.document(document_id)
-        return document if document and document.audience in visible_to(audience) else None
+        visible = visible_to(audience)
+        if document is None or document.audience not in visible:
+            return None
+
+        def leads_somewhere(target: str) -> bool:
+            return self.index.audience_of(target) in visible
+
+        html = keep_links(document.html, leads_somewhere)
+        return document if html == document.html else replace(document, html=html)
 
     def related(
         self, document: Document, audience: str, limit: int, *, deadline: float

@@ -60,7 +60,7 @@ def read(root: Path, tmp_path: Path) -> Read:
         findings: list[Finding] = []
         source = walk.parse_sources([f"{kind}={root}"])[0]
         files = {file.key: file for file in walk.walk_files(source, findings.append)}
-        site_index = document_ids.assign_ids(files, {}, files).site_index(
+        site_index = document_ids.assign_ids(files, {}, files, TODAY).site_index(
             files, {}, tmp_path / "media", TODAY
         )
         context = ReadContext(files[f"{kind}=content/{name}"], site_index)

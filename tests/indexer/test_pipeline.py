@@ -14,6 +14,7 @@ from indexer.sources import walk
 from kb.errors import Invalid
 from kb.search.documents import Document
 from kb.search.generations.generation import Generations
+from kb.search.searcher import Searcher
 from tests.indexer.conftest import codes
 
 TODAY = dt.date(2026, 11, 23)
@@ -240,3 +241,35 @@ def test_a_source_gives_its_audience_to_pages_that_name_none(tmp_path: Path, roo
         "doc/a": "staff",
         "doc/b": "public",
     }
+
+
+def test_references_resolve_for_the_readers_of_a_page_only(tmp_path: Path, root: Path) -> None:
+    hidden = "---\nuid: secret\n{}\n---\n# Xylophonium\n\nText.\n"
+    _write(
+        root,
+        a_md="# A\n\nSee <xref:secret>, [the page](b.md), and [again](xref:secret#x). More.\n",
+        b_md=hidden.format("audience: staff"),
+    )
+    options = _options(tmp_path, f"doc={root}")
+    report = pipeline.run_index(options)
+    searcher = Searcher(tmp_path / "data", budget_ms=60_000)
+    assert codes(report.findings) == ["reference-restricted"]
+    assert searcher.search("xylophonium").total == 0
+    shown = searcher.article("doc/a").html
+    assert "secret" not in shown
+    assert "<a" not in shown
+    assert "the page, and again. More." in shown
+    assert "/help/doc/secret" in searcher.article("doc/a", audience="staff").html
+
+    # A draft is nobody's.
+    _write(root, b_md=hidden.format("draft: true"))
+    pipeline.run_index(options)
+    assert "ylophonium" not in _documents(tmp_path)["doc/a"].html
+
+    # Once everybody may see the page, its title is shown; the page that links it is read again.
+    _write(root, b_md=hidden.format("audience: public"))
+    pipeline.run_index(options)
+    assert ">Xylophonium</a>" in _documents(tmp_path)["doc/a"].html
+    _write(root, b_md=hidden.format("audience: staff"))
+    pipeline.run_index(options)
+    assert "ylophonium" not in _documents(tmp_path)["doc/a"].html

@@ -42,6 +42,11 @@ _BODY_BY_OLD_ID = (
     "SELECT body FROM document JOIN body USING (row) WHERE id=(SELECT id FROM alias WHERE old=?)"
 )
 
+_AUDIENCE_BY_ANY_ID = (
+    "SELECT audience FROM document WHERE id=? "
+    "UNION ALL SELECT audience FROM alias JOIN document USING (id) WHERE old=? LIMIT 1"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class StoreDifference:
@@ -195,6 +200,11 @@ class DocumentStore:
             if rows:
                 return _document(rows[0][0])
         return None
+
+    def audience(self, document_id: str) -> str | None:
+        """The audience of the document with this id or old id; None when there is none."""
+        rows = self._query(_AUDIENCE_BY_ANY_ID, (document_id, document_id))
+        return rows[0][0] if rows else None
 
     def row(self, document_id: str) -> int | None:
         rows = self._query("SELECT row FROM document WHERE id=?", (document_id,))

@@ -180,3 +180,13 @@ def test_mail_addresses_in_links_and_encodings_are_checked(tmp_path: Path, root:
         (5, "mail"),
         (0, "encoding"),
     ]
+
+
+def test_a_link_to_a_page_that_readers_cannot_see_is_told(tmp_path: Path, root: Path) -> None:
+    (root / "a.md").write_text("# A\n\nSee [the runbook](b.md) and [the offer](c.md).")
+    (root / "b.md").write_text("---\naudience: staff\n---\n# B\n\nText.")
+    (root / "c.md").write_text("---\naudience: customers\n---\n# C\n\nOther words.")
+    ((source, line, rule),) = {
+        (Path(issue.source).name, issue.line, issue.rule) for issue in _check(tmp_path, root)
+    }
+    assert (source, line, rule) == ("a.md", 3, "link")

@@ -39,13 +39,14 @@ class _FileRecord:
     """What the ledger keeps of the documents of one file, while they come in."""
 
     ids: list[str] = field(default_factory=list)
-    images: set[str] = field(default_factory=set)
+    images: dict[str, set[str]] = field(default_factory=dict)  # name -> audiences
     old_urls: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
 
     def add(self, document: Document) -> None:
         self.ids.append(document.id)
-        self.images.update(image_names(document.html))
+        for name in image_names(document.html):
+            self.images.setdefault(name, set()).add(document.audience)
         for address in document.extra.get("old_urls", "").split("\n"):
             if address:
                 old_id = ids.document_id(document.kind, address.split("#")[0])
@@ -54,7 +55,8 @@ class _FileRecord:
 
 @dataclass(slots=True)
 class DocumentCollector:
-    """The documents of one run: ``entries`` of the new ledger, and ``images`` that they show."""
+    """The documents of one run: ``entries`` of the new ledger, and ``images`` that they show, with
+    the audiences of those that do."""
 
     files: Mapping[str, SourceFile]
     previous: Ledger
@@ -62,7 +64,7 @@ class DocumentCollector:
     report: Report
     progress: Progress
     entries: dict[str, Entry] = field(default_factory=dict)
-    images: set[str] = field(default_factory=set)
+    images: dict[str, set[str]] = field(default_factory=dict)
     used_ids: set[str] = field(default_factory=set)
     _aliases: dict[str, str] = field(default_factory=dict)
     _records: dict[str, _FileRecord] = field(default_factory=dict)
@@ -176,7 +178,7 @@ class DocumentCollector:
             title=page.title,
             audience=page.audience,
             findings=tuple(findings),
-            pictures=tuple(sorted(record.images)),
+            pictures={name: tuple(sorted(who)) for name, who in sorted(record.images.items())},
             old_urls=record.old_urls,
         )
         if reading is not None:
@@ -187,7 +189,8 @@ class DocumentCollector:
 
     def _record(self, key: str, entry: Entry) -> None:
         self.entries[key] = entry
-        self.images.update(entry.pictures)
+        for name, audiences in entry.pictures.items():
+            self.images.setdefault(name, set()).update(audiences)
         for old_id, document_id in entry.old_urls.items():
             self._aliases.setdefault(old_id, document_id)
         self.report.findings += entry.findings

@@ -248,6 +248,7 @@ class _IndexRun:
                 generation = builder.prepare(
                     ledger=ledger.to_json(recorded) | {"media": sorted(collector.images)},
                     settings={**options.settings, "semantic": options.semantic},
+                    pictures=collector.images,
                     findings=report.findings,
                 )
             self._check(generation, self.previous, collector.used_ids, recorded.moved)

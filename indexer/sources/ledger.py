@@ -17,7 +17,7 @@ from indexer.sources.walk import SourceFile
 from kb.search.documents import PUBLIC
 
 #: Raised when a reader changes, so that everything is read anew.
-VERSION = 6
+VERSION = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Entry:
     to ``page_id``; in a ``collection`` each heading is a document. ``includes`` (absolute path ->
     stamp, "" where there was no file) and ``links`` (target that was looked up -> document ID, or
     "") are what its documents were made of besides. It must be read again on the day ``until``.
-    Its documents show ``pictures``, and the IDs of ``old_urls`` lead to them.
+    Its documents show ``pictures`` (name -> audiences of those documents), and the IDs of
+    ``old_urls`` lead to them.
     """
 
     size: int
@@ -43,7 +44,7 @@ class Entry:
     links: Mapping[str, str] = field(default_factory=dict)
     until: dt.date | None = None
     findings: tuple[Finding, ...] = ()
-    pictures: tuple[str, ...] = ()
+    pictures: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     old_urls: Mapping[str, str] = field(default_factory=dict)
     audience: str = PUBLIC  # of the title; "" when the file is not published
 
@@ -171,7 +172,7 @@ def _row(entry: Entry) -> list[Any]:
         dict(entry.includes),
         dict(entry.links),
         entry.until.isoformat() if entry.until else "",
-        list(entry.pictures),
+        {name: list(audiences) for name, audiences in entry.pictures.items()},
         dict(entry.old_urls),
         [finding.row() for finding in entry.findings],
         entry.audience,
@@ -194,7 +195,7 @@ def _entry(row: list[Any]) -> Entry:
         links=dict(links),
         until=dt.date.fromisoformat(until) if until else None,
         findings=tuple(Finding(*finding) for finding in findings),
-        pictures=tuple(pictures),
+        pictures={name: tuple(audiences) for name, audiences in pictures.items()},
         old_urls=dict(old_urls),
         audience=audience,
     )

@@ -165,6 +165,10 @@ class Searcher:
             )
         return document
 
+    def picture_audiences(self, name: str) -> frozenset[str]:
+        """The audiences of the documents that show a picture; none when no document does."""
+        return self._current().picture_audiences(name)
+
     def related(
         self, document_id: str, *, audience: str = PUBLIC, limit: int = 5
     ) -> tuple[Hit, ...]:

@@ -7,6 +7,7 @@ generation is current is the searcher's business.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,13 +16,13 @@ from typing import Any
 import numpy as np
 
 from kb.search import weights
+from kb.search.analysis.links import keep_links
 from kb.search.array_types import Documents, Scores, Totals
 from kb.search.bounded_cache import BoundedCache
 from kb.search.documents import Document, DocumentKind, visible_to
 from kb.search.engine import IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
 from kb.search.kernels.layout import Loops
-from kb.search.links import keep_links
 from kb.search.query.curations import Curated, Curations
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
@@ -226,6 +227,14 @@ class Snapshot:
         return reader.hits(query, documents, shown, scores, explanations)
 
     # --- articles
+
+    def picture_audiences(self, name: str) -> frozenset[str]:
+        """The audiences of the documents that show a picture; none when no document does."""
+        return self._pictures.get(name, frozenset())
+
+    @functools.cached_property
+    def _pictures(self) -> Mapping[str, frozenset[str]]:
+        return self.generation.pictures()
 
     def article(self, document_id: str, audience: str) -> Document | None:
         """The document, when ``audience`` may see it, with the links that lead it somewhere."""

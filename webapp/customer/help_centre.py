@@ -20,9 +20,10 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Invalid, KbError, NotFound
-from kb.search.documents import Document, DocumentKind
+from kb.people.person import Role
+from kb.search.documents import PUBLIC, Document, DocumentKind, visible_to
 from kb.search.results import Hit, Results
-from webapp.context import audience, centre, language, now, settings, visitor
+from webapp.context import asker, audience, centre, language, now, settings, visitor
 from webapp.formatting import KINDS
 from webapp.problems import public_sentence
 from webapp.query_counter import count_query
@@ -155,13 +156,31 @@ def feedback() -> BaseResponse:
 
 @blueprint.get("/media/<path:name>")
 def media(name: str) -> Response:
-    """A picture of an article."""
+    """A picture, for those who may see an article that shows it."""
     if not any(name.lower().endswith(suffix) for suffix in PICTURE_SUFFIXES):
         abort(404)
+    audiences = centre().searcher.picture_audiences(name)
+    if not audiences & visible_to(audience()) and not _is_previewed(name):
+        abort(404)
+
     response = send_from_directory(settings().data.resolve() / "media", name, max_age=86400)
+    if PUBLIC not in audiences:
+        # Whoever signs out, or shares a proxy, must not be given it from a cache.
+        response.headers["Cache-Control"] = "private, no-cache"
 
     # An SVG that is opened by itself is a document: it may load and run nothing.
     response.headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'unsafe-inline'; sandbox"
     )
     return response
+
+
+def _is_previewed(name: str) -> bool:
+    """Whether the reader is an editor to whom the last preview shows the picture."""
+    reader = asker()
+    if reader is None or reader.role not in (Role.EDITOR, Role.ADMIN):
+        return False
+    try:
+        return centre().index.previews.shows(name, visible_to(audience()))
+    except KbError:
+        return False

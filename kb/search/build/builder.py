@@ -17,7 +17,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -34,6 +34,7 @@ from kb.search.generations.generation import (
     CURATIONS_FILE,
     INDEX_FORMAT,
     LEDGER_FILE,
+    PICTURES_FILE,
     Generation,
     Generations,
     Manifest,
@@ -184,8 +185,12 @@ class IndexBuilder:
         ledger: Mapping[str, Any],
         settings: Mapping[str, Any],
         findings: Iterable[Finding] = (),
+        pictures: Mapping[str, Iterable[str]] = MappingProxyType({}),
     ) -> Generation:
-        """Build and verify what was added, aside: to be inspected, then released or dropped."""
+        """Build and verify what was added, aside: to be inspected, then released or dropped.
+
+        ``pictures`` gives the audiences of the documents that show each picture.
+        """
         with write_errors_as_unavailable():
             self._finish_copying()
             self._store.close()
@@ -200,6 +205,8 @@ class IndexBuilder:
             # ASCII, as names of files need not be valid UTF-8.
             (self._folder / LEDGER_FILE).write_text(json.dumps(ledger), "ascii")
             FindingsFile(self._folder).write(findings)
+            audiences = {name: sorted(who) for name, who in sorted(pictures.items())}
+            (self._folder / PICTURES_FILE).write_text(json.dumps(audiences), "ascii")
             curations = json.dumps(self.curations, ensure_ascii=False)
             (self._folder / CURATIONS_FILE).write_text(curations, "utf-8")
 

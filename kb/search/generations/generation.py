@@ -17,6 +17,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -34,6 +35,8 @@ from kb.search.index.document_store import STORE_FILE, STORE_WRITE_ERRORS, Docum
 MANIFEST_FILE = "manifest.json"
 LEDGER_FILE = "ledger.json"
 CURATIONS_FILE = "curations.json"
+PICTURES_FILE = "pictures.json"
+_PICTURE_URL = re.compile(r"/media/([\w.-]+)")
 #: Raised when the files or the analysis change, so that an old index is rebuilt instead of misread.
 INDEX_FORMAT = 11
 #: Older formats that are still read. 10: rows of half a byte (see ``widen_nibble_rows``).
@@ -119,6 +122,21 @@ class Generation:
     def findings(self) -> tuple[Finding, ...] | None:
         """What the run that published this generation found (see ``FindingsFile.read``)."""
         return FindingsFile(self.path).read()
+
+    def pictures(self) -> dict[str, frozenset[str]]:
+        """The audiences of the documents that show each picture."""
+        try:
+            written = json.loads((self.path / PICTURES_FILE).read_text("utf-8"))
+            return {name: frozenset(audiences) for name, audiences in written.items()}
+        except FileNotFoundError:
+            pass  # of an earlier version: the documents tell
+
+        found: dict[str, set[str]] = {}
+        with contextlib.closing(self.store) as store:
+            for document in store.all():
+                for name in _PICTURE_URL.findall(document.html):
+                    found.setdefault(name, set()).add(document.audience)
+        return {name: frozenset(audiences) for name, audiences in found.items()}
 
     def curations(self) -> dict[str, Any]:
         """What editors decided about queries (see ``kb.search.query.curations``)."""

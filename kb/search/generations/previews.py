@@ -90,6 +90,16 @@ class PreviewFile:
                 return Document.from_json(records[number])
         return None
 
+    def shows(self, picture: str, audiences: Collection[str]) -> bool:
+        """Whether a kept article that one of ``audiences`` may see shows a picture."""
+        records, rows = self._open()
+        for number, (_, _, audience) in enumerate(rows):
+            if audience not in audiences or records is None:
+                continue
+            if f"/media/{picture}" in Document.from_json(records[number]).html:
+                return True
+        return False
+
     def _open(self) -> tuple[Records | None, list[tuple[str, str, str]]]:
         if not self.path.exists():
             return None, []

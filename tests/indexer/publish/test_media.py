@@ -7,6 +7,7 @@ from indexer import pipeline
 from indexer.pipeline import IndexOptions
 from indexer.publish import media
 from indexer.sources import walk
+from kb.search.generations.generation import PICTURES_FILE, Generations
 from tests.indexer.conftest import TODAY
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -46,3 +47,18 @@ def test_nothing_goes_while_a_generation_does_not_say_what_it_shows(
     (tmp_path / "data" / "index" / "gen-000001" / "ledger.json").write_text("{}")
     assert media.remove_unused(tmp_path / "data") == 0
     assert _pictures(tmp_path / "data") == [b""]
+
+
+def test_the_pictures_of_an_earlier_version_have_the_audiences_of_their_documents(
+    tmp_path: Path, root: Path
+) -> None:
+    (root / "a.png").write_bytes(PNG)
+    (root / "a.md").write_text("---\naudience: staff\n---\n# A\n\nText. ![p](a.png)")
+    (root / "b.md").write_text("# B\n\nText.")
+    pipeline.run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
+    current = Generations(tmp_path / "data").current()
+    assert current is not None
+    told = current.pictures()
+    (current.path / PICTURES_FILE).unlink()
+    assert current.pictures() == told
+    assert set(told.values()) == {frozenset({"staff"})}

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from indexer.pipeline import IndexOptions, run_index
+from indexer.sources import walk
 from kb.search.documents import DocumentKind
 from tests.webapp.world import (
+    MONDAY,
     Browser,
     Portal,
     build,
@@ -188,25 +191,45 @@ def test_titles_and_queries_are_shown_as_text(folder: Path) -> None:
         assert "<script>alert" not in page, path
 
 
-def test_a_picture_is_served_and_nothing_beside_it(folder: Path, anyone: Browser) -> None:
-    media = folder / "data" / "media"
-    media.mkdir(exist_ok=True)
-    (media / "a1.png").write_bytes(b"\x89PNG\r\n\x1a\n")
-    (media / "a2.svg").write_text(
-        "<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"
+def test_a_picture_is_for_those_who_may_see_an_article_that_shows_it(folder: Path) -> None:
+    media, docs = folder / "data" / "media", folder / "pictured"
+    docs.mkdir()
+    data = {name: b"\x89PNG\r\n\x1a\n" + name.encode() for name in ("open", "shut", "both")}
+    for name, content in data.items():
+        (docs / f"{name}.png").write_bytes(content)
+    (docs / "a.md").write_text("# A\n\nText. ![open](open.png) ![both](both.png)")
+    (docs / "b.md").write_text(
+        "---\naudience: staff\n---\n# B\n\nText. ![shut](shut.png) ![both](both.png)"
     )
+    run_index(IndexOptions(walk.parse_sources([f"doc={docs}"]), folder / "data", MONDAY.date()))
+    names = {
+        name: path.name
+        for path in media.iterdir()
+        for name, content in data.items()
+        if path.read_bytes() == content
+    }
+    (media / "0123456789abcdef.png").write_bytes(data["open"])
     (media / "notes.txt").write_text("no picture")
-    picture, drawing = anyone.get("/media/a1.png"), anyone.get("/media/a2.svg")
-    assert picture.mimetype == "image/png"
+
+    portal = build(settings_of(folder))
+    anyone, bob = portal.browser(), portal.browser("bob")
+    picture = anyone.get(f"/media/{names['open']}")
+    assert (picture.status_code, picture.mimetype) == (200, "image/png")
     assert "max-age" in picture.headers["Cache-Control"]
-    assert "sandbox" in drawing.headers["Content-Security-Policy"]
+    assert "sandbox" in picture.headers["Content-Security-Policy"]
+    assert anyone.get(f"/media/{names['both']}").status_code == 200
+    assert anyone.get(f"/media/{names['shut']}").status_code == 404
+    shut = bob.get(f"/media/{names['shut']}")
+    assert shut.status_code == 200
+    assert shut.headers["Cache-Control"] == "private, no-cache"
     for path in (
+        "/media/0123456789abcdef.png",  # no article shows it
         "/media/notes.txt",
         "/media/none.png",
         "/media/../secret.key",
         "/media/%2e%2e/secret.key",
     ):
-        assert anyone.get(path).status_code == 404
+        assert (anyone.get(path).status_code, bob.get(path).status_code) == (404, 404)
 
 
 def test_without_an_index_the_pages_say_so_and_lead_to_the_form(folder: Path) -> None:

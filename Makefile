@@ -16,6 +16,7 @@ serve: $(VENV)/.serve
 
 test: $(VENV)/.test
 	@.ci/browser $(CACHE)/chromium
+	@.ci/nginx
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -35,6 +35,7 @@ class Action(StrEnum):
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an action
     ACCOUNT_ADDED = "account-added"
     ACCOUNT_INVITED = "account-invited"
+    INVITATION_WITHDRAWN = "invitation-withdrawn"
     ACCOUNT_CHANGED = "account-changed"
     ACCOUNT_DEACTIVATED = "account-deactivated"
     ACCOUNT_REACTIVATED = "account-reactivated"

@@ -129,7 +129,7 @@ class AccountLinks:
 
         Raises NotFound once the link was used or has expired, Invalid for an unsuitable password.
         """
-        password_hash = self._passwords.hash(password)
+        password_hash = self._passwords.hash(password, self.get(secret, now=now).email)
         person = self._store.use(digest(secret), password_hash, single_line(name)[:200], now=now)
         if person is None:
             raise NotFound(_EXPIRED)

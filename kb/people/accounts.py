@@ -19,12 +19,11 @@ from kb.people.account_links import AccountLinks
 from kb.people.administration import Administration
 from kb.people.contacts import Contacts
 from kb.people.credentials import (
-    INVALID_PASSWORD,
     Passwords,
     client_network,
     digest,
-    is_valid_password,
     new_secret,
+    password_mistake,
 )
 from kb.people.person import (
     INVALID_NAME,
@@ -41,8 +40,16 @@ from kb.people.repository.sessions import AttemptLimit, Session, SessionStore
 from kb.text import single_line
 from kb.timezones import is_time_zone, time_zone_or_utc
 
-#: Slow enough to guess that a weak password holds, fast enough for somebody who mistypes it.
-SIGN_IN_LIMIT = AttemptLimit(per_account=5, per_network=20, window=dt.timedelta(minutes=15))
+#: Slow enough to guess that a weak password holds, fast enough for somebody who mistypes it. Nobody
+#: can lock an account: wrong passwords from elsewhere delay a sign-in by a minute at most, and not
+#: at all in a browser that was signed in before (OWASP's device cookies).
+SIGN_IN_LIMIT = AttemptLimit(
+    per_client=5,
+    per_account=20,
+    per_network=20,
+    window=dt.timedelta(minutes=15),
+    longest_delay=dt.timedelta(minutes=1),
+)
 _CLIENT_LENGTH = 200  # characters
 
 
@@ -71,19 +78,28 @@ class Accounts:
     # --- signing in and out
 
     def sign_in(
-        self, email: str, password: str, *, address: str, client: str = "", now: dt.datetime
+        self,
+        email: str,
+        password: str,
+        *,
+        address: str,
+        client: str = "",
+        device: str = "",
+        now: dt.datetime,
     ) -> str:
         """The token of a new session. ``address`` is the client's network address, ``client`` the
-        browser's own name.
+        browser's own name, ``device`` names a browser that signed in to this account before: its
+        failures and those of others do not count together.
 
         Raises Forbidden, in the same words for an unknown address and a wrong password, and
         TooMany.
         """
         account = digest(account_key(email))
+        known = digest(f"{account_key(email)} device {device}") if device else None
         credentials = self._sessions.begin_attempt(
             email_address(email) or "",
-            account=account,
-            network=digest(client_network(address)),
+            account=known or account,
+            network=known or digest(client_network(address)),
             limit=SIGN_IN_LIMIT,
             demo=self._demo,
             now=now,
@@ -98,7 +114,7 @@ class Accounts:
         self._sessions.begin(
             person_id,
             token_hash=digest(token),
-            account=account,
+            attempts=(account, known or account),
             now=now,
             until=now + self._lifetime,
             password_hash=self._passwords.rehash(password_hash, password),
@@ -119,7 +135,7 @@ class Accounts:
         self._sessions.begin(
             person.id,
             token_hash=digest(token),
-            account=digest(account_key(email)),
+            attempts=(digest(account_key(email)),),
             now=now,
             until=now + self._lifetime,
             client=single_line(client)[:_CLIENT_LENGTH],
@@ -159,12 +175,11 @@ class Accounts:
     ) -> None:
         """Ends every other session and notifies the person by mail.
 
-        Raises Forbidden for a wrong old password, Invalid for a new one that is too short or too
-        long, and TooMany.
+        Raises Forbidden for a wrong old password, Invalid for an unsuitable new one, and TooMany.
         """
         credentials = self._sessions.begin_attempt(
             person.email,
-            account=digest(account_key(person.email)),
+            account=digest(f"own password {person.id}"),  # apart from those of strangers
             network=digest(f"person {person.id}"),
             limit=SIGN_IN_LIMIT,
             demo=self._demo,
@@ -175,7 +190,7 @@ class Accounts:
 
         present_session = digest(token) if token else b""
         self._sessions.set_password(
-            person.id, self._passwords.hash(new), but=present_session, now=now
+            person.id, self._passwords.hash(new, person.email), but=present_session, now=now
         )
 
     def replace_password(self, person: Person, new: str, *, now: dt.datetime) -> None:
@@ -183,7 +198,9 @@ class Accounts:
 
         Raises Invalid.
         """
-        self._sessions.set_password(person.id, self._passwords.hash(new), but=b"", now=now)
+        self._sessions.set_password(
+            person.id, self._passwords.hash(new, person.email), but=b"", now=now
+        )
 
     # --- people
 
@@ -216,7 +233,9 @@ class Accounts:
             zone=zone,
             demo=demo,
         )
-        return self._people.add(person, password_hash=self._passwords.hash(password), now=now)
+        return self._people.add(
+            person, password_hash=self._passwords.hash(password, person.email), now=now
+        )
 
     def guest(self, email: str, name: str, zone: str, *, now: dt.datetime) -> Person:
         """Somebody who files without an account: never the account of that address, never signed
@@ -296,8 +315,8 @@ def _check_account(email: str, name: str, password: str, *, role: Role | str, zo
         fields["email"] = invalid_email(email)
     if not is_valid_name(name):
         fields["name"] = INVALID_NAME
-    if not is_valid_password(password):
-        fields["password"] = INVALID_PASSWORD
+    if mistake := password_mistake(password, email_address(email) or ""):
+        fields["password"] = mistake
     if role not in tuple(Role):
         fields["role"] = f"{str(role)!r:.40} is not a valid role. Give one of {', '.join(Role)}."
     if not is_time_zone(zone):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import secrets
+import string
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from kb.errors import Invalid
+from kb.people.common_passwords import COMMON_PASSWORDS
 
 #: Characters. At least eight as OWASP's ASVS (version 5, 6.2.1) requires; at most what limits the
 #: work of hashing.
@@ -23,9 +25,32 @@ INVALID_PASSWORD = (
 )
 
 
-def is_valid_password(password: str) -> bool:
+_GUESSABLE = (
+    "This password is one of the first that others would guess. Choose another one, such as "
+    "several words."
+)
+_OWN_ADDRESS = "A password must not be your e-mail address. Choose several words, for example."
+_AROUND_WORDS = string.digits + string.punctuation + string.whitespace
+
+
+def password_mistake(password: str, email: str = "") -> str:
+    """What is wrong with a new password, "" when nothing is.
+
+    OWASP's ASVS (version 5, 6.2.4 and 6.2.11) refuses what breaches contain and what the context
+    tells. Digits and signs around a common word make no other word of it.
+
+    >>> password_mistake("Password2026!") == password_mistake("12345678") != ""
+    True
+    """
     length_fits = PASSWORD_MIN_LENGTH <= len(password) <= PASSWORD_MAX_LENGTH
-    return length_fits and not any("\ud800" <= c <= "\udfff" for c in password)
+    if not length_fits or any("\ud800" <= c <= "\udfff" for c in password):
+        return INVALID_PASSWORD
+    folded = password.strip().casefold()
+    if email and folded in (email.casefold(), email.casefold().rpartition("@")[0]):
+        return _OWN_ADDRESS
+    word = folded.strip(_AROUND_WORDS)
+    is_common = not word or {folded, word} & COMMON_PASSWORDS
+    return _GUESSABLE if is_common or len(set(folded)) <= 2 else ""
 
 
 class Passwords:
@@ -41,10 +66,11 @@ class Passwords:
         #: Verified for addresses without an account, so that they cost as much work as others.
         self.dummy_hash = f"$argon2id$v=19${costs}${'A' * 22}${'A' * 43}"
 
-    def hash(self, password: str) -> str:
-        """Raises Invalid for a password that is too short or too long."""
-        if not is_valid_password(password):
-            raise Invalid(INVALID_PASSWORD, field="password")
+    def hash(self, password: str, email: str) -> str:
+        """Raises Invalid for a password that the account of ``email`` must not have."""
+        mistake = password_mistake(password, email)
+        if mistake:
+            raise Invalid(mistake, field="password")
         return self._hasher.hash(password)
 
     def verify(self, password_hash: str, password: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import sqlite3
 from dataclasses import replace
 
@@ -10,13 +11,14 @@ import pytest
 from argon2 import PasswordHasher
 
 from kb.errors import Conflict, Forbidden, Invalid, TooMany
-from kb.people.accounts import SIGN_IN_LIMIT, Accounts
+from kb.people.accounts import Accounts
 from kb.people.demo import DEMO_ACCOUNTS, add_demo_accounts
 from kb.people.person import Role, email_address
 from kb.timezones import is_time_zone
 from tests.world import DAY, FRIDAY, HOUR, World
 
 WRONG = "not the password"
+SECOND, MINUTE = dt.timedelta(seconds=1), dt.timedelta(minutes=1)
 
 
 def fail(
@@ -27,8 +29,13 @@ def fail(
             world.accounts.sign_in(email, WRONG, address=address, now=FRIDAY)
 
 
-def sign_in(world: World, email: str = "alice@example.com", address: str = "192.0.2.1") -> str:
-    return world.accounts.sign_in(email, "alice-demo", address=address, now=FRIDAY)
+def sign_in(
+    world: World,
+    email: str = "alice@example.com",
+    address: str = "192.0.2.1",
+    now: dt.datetime = FRIDAY,
+) -> str:
+    return world.accounts.sign_in(email, "alice-demo", address=address, now=now)
 
 
 def test_alice_signs_in_with_her_address_in_any_case(world: World) -> None:
@@ -96,17 +103,84 @@ class CountingHasher(PasswordHasher):
         return super().verify(hash, password)
 
 
-def test_after_five_failures_even_the_right_password_waits_a_quarter_of_an_hour(
-    world: World,
-) -> None:
+def test_after_five_failures_the_next_attempt_waits_twice_as_long_each_time(world: World) -> None:
+    now, waits = FRIDAY, []
     fail(world, 5)
+    for _ in range(8):
+        with pytest.raises(TooMany) as refused:
+            sign_in(world, now=now)
+        waits.append(refused.value.retry_after or 0)
+        now += waits[-1] * SECOND
+        with pytest.raises(Forbidden):
+            world.accounts.sign_in("alice@example.com", WRONG, address="192.0.2.1", now=now)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert world.accounts.person(sign_in(world, now=now + MINUTE), now=now + MINUTE) == world.alice
+
+
+def test_wrong_passwords_from_elsewhere_keep_nobody_out(world: World) -> None:
+    for network in range(3):
+        fail(world, 6 - 1, address=f"198.51.100.{network}")
+    assert world.accounts.person(sign_in(world), now=FRIDAY) == world.alice
+
+
+def test_guessing_from_many_networks_is_slow_but_locks_nobody_out(world: World) -> None:
+    for network in range(20):
+        fail(world, 1, address=f"198.51.100.{network}")
     with pytest.raises(TooMany) as refused:
         sign_in(world)
-    assert refused.value.retry_after == 15 * 60
-    later = world.accounts.sign_in(
-        "alice@example.com", "alice-demo", address="192.0.2.1", now=FRIDAY + SIGN_IN_LIMIT.window
-    )
-    assert world.accounts.person(later, now=FRIDAY + SIGN_IN_LIMIT.window) == world.alice
+    assert refused.value.retry_after == 1
+    assert sign_in(world, now=FRIDAY + SECOND)
+
+
+def test_a_known_device_has_its_own_allowance(world: World) -> None:
+    def attempt(password: str, device: str) -> str:
+        return world.accounts.sign_in(
+            "alice@example.com", password, address="192.0.2.1", device=device, now=FRIDAY
+        )
+
+    for network in range(30):
+        if network < 20:
+            fail(world, 1, address=f"198.51.100.{network}")
+        elif network < 25:
+            with pytest.raises(TooMany):
+                sign_in(world)
+    assert attempt("alice-demo", "hers")
+    for _ in range(5):
+        with pytest.raises(Forbidden):
+            attempt(WRONG, "stolen")
+    with pytest.raises(TooMany):
+        attempt("alice-demo", "stolen")
+    assert attempt("alice-demo", "hers")
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password",
+        "Password1!",
+        "12345678",
+        "aaaaaaaa",
+        "2026-11-29",
+        "qwertyuiop",
+        "zoe@example.com",
+        "ZOE@example.com",
+        "Welcome2026",
+    ],
+)
+def test_a_password_that_others_would_guess_is_refused(world: World, password: str) -> None:
+    accounts = world.accounts
+    with pytest.raises(Invalid) as refused:
+        accounts.add("zoe@example.com", "Zoe", password, role="customer", now=FRIDAY)
+    assert list(refused.value.fields) == ["password"]
+    zoe = accounts.add("zoe@example.com", "Zoe", "zoe-secret-word", role="customer", now=FRIDAY)
+    with pytest.raises(Invalid):
+        accounts.replace_password(zoe, password, now=FRIDAY)
+    with pytest.raises(Invalid):
+        accounts.change_password(zoe, "zoe-secret-word", password, token=None, now=FRIDAY)
+    secret = accounts.links.issue("reset", "zoe@example.com", {}, now=FRIDAY)
+    with pytest.raises(Invalid):
+        accounts.links.use(secret, password, now=FRIDAY)
+    assert accounts.links.use(secret, "several words here", now=FRIDAY)
 
 
 def test_the_limit_holds_for_unknown_addresses_too(world: World) -> None:

@@ -18,6 +18,7 @@ from kb.people.account_links import AccountLink
 from kb.people.demo import add_demo_accounts
 from kb.people.person import Person
 from webapp.context import centre, now, person, settings
+from webapp.security.devices import known_device, remember_device
 from webapp.security.guard import edits, safe_next
 from webapp.security.rate_limits import address
 
@@ -36,17 +37,23 @@ def sign_in() -> str | BaseResponse:
 
 
 @blueprint.post("/sign-in")
-def check_sign_in() -> tuple[str, int] | BaseResponse:
+def check_sign_in() -> tuple[str, int, dict[str, str]] | BaseResponse:
     target = safe_next(request.form.get("next"))
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
         token = centre().accounts.sign_in(
-            email, password, address=address(), client=client(), now=now()
+            email,
+            password,
+            address=address(),
+            client=client(),
+            device=known_device(email),
+            now=now(),
         )
     except (Forbidden, TooMany) as error:
-        return sign_in_page(target, email=email, problem=error), error.status
+        wait = {"Retry-After": f"{error.retry_after}"} if error.retry_after else {}
+        return sign_in_page(target, email=email, problem=error), error.status, wait
     begin_session(token)
-    return redirect(landing_page(target), 303)
+    return remember_device(redirect(landing_page(target), 303), email)
 
 
 def sign_in_page(target: str, *, email: str = "", problem: KbError | None = None) -> str:

@@ -62,9 +62,11 @@ AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
         ("account.end_session", "POST"): (Audited(Action.SESSIONS_ENDED),),
         (_LINK, "POST"): (
             Audited(Action.PASSWORD_CHANGED, _link_account, when=("purpose", "reset")),
+            Audited(Action.ACCOUNT_CHANGED, _link_account, when=("purpose", "join")),
             Audited(Action.ACCOUNT_ADDED, _link_account),
         ),
         ("contacts.invite", "POST"): (Audited(Action.ACCOUNT_INVITED),),
+        ("contacts.withdraw", "POST"): (Audited(Action.INVITATION_WITHDRAWN),),
         ("contacts.change", "POST"): (Audited(Action.ACCOUNT_CHANGED, _contact),),
         ("contacts.switch", "POST"): (
             Audited(Action.ACCOUNT_DEACTIVATED, _contact, when=("state", "deactivate")),

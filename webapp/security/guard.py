@@ -102,6 +102,9 @@ def _config(settings: Settings) -> dict[str, object]:
         "TRUSTED_HOSTS": trusted_hosts(settings),
         # A form may stay open for a day: the token lives as long as its session.
         "WTF_CSRF_TIME_LIMIT": None,
+        # The token is bound to the session. A browser may send no Referer, and a proxy may listen
+        # on a port that its Host header does not name.
+        "WTF_CSRF_SSL_STRICT": False,
     }
 
 
@@ -236,9 +239,11 @@ def _share(response: Response) -> None:
 
 def own_site() -> bool:
     """Whether a JSON request comes from our own pages or a program, not from another site."""
-    origin = request.headers.get("Origin")
+    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
+    if site == "same-origin":  # as the browser sees it, whatever port a proxy has
+        return True
     if origin is None:
-        return request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin")
+        return site == "none"
     return origin in (request.host_url.rstrip("/"), settings().base_url)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
@@ -18,11 +20,18 @@ from kb.people.tables import PEOPLE, SESSIONS, SIGN_IN_ATTEMPTS
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimit:
-    """How many sign-ins may fail within ``window``: for one account, and from one network."""
+    """How many sign-ins may fail within ``window``.
 
+    From one network to one account (``per_client``), and to one account from everywhere, each
+    further one waits twice as long as the one before, at most ``longest_delay``. From one network
+    to whichever account, there are no further ones.
+    """
+
+    per_client: int
     per_account: int
     per_network: int
     window: dt.timedelta
+    longest_delay: dt.timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +71,9 @@ class SessionStore:
             connection.execute(delete(SIGN_IN_ATTEMPTS).where(expired))
             of_account = SIGN_IN_ATTEMPTS.c.account == account
             of_network = SIGN_IN_ATTEMPTS.c.address == network
-            _check_attempts(connection, of_account, limit.per_account, limit.window, now)
-            _check_attempts(connection, of_network, limit.per_network, limit.window, now)
+            _check_network(connection, of_network, limit, now)
+            _check_delay(connection, of_account & of_network, limit.per_client, limit, now)
+            _check_delay(connection, of_account, limit.per_account, limit, now)
             connection.execute(
                 insert(SIGN_IN_ATTEMPTS).values(account=account, address=network, at=now)
             )
@@ -85,19 +95,19 @@ class SessionStore:
         person_id: int,
         *,
         token_hash: bytes,
-        account: bytes,
+        attempts: Sequence[bytes],
         now: dt.datetime,
         until: dt.datetime,
         password_hash: str | None = None,
         client: str = "",
     ) -> None:
-        """Starts a session and clears the account's failed attempts.
+        """Starts a session and clears the failed ``attempts`` of these accounts.
 
         ``password_hash`` replaces one that was made with other costs.
         """
         with self._database.write() as connection:
             connection.execute(
-                delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account == account)
+                delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account.in_(attempts))
             )
             connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
             connection.execute(
@@ -192,18 +202,34 @@ def _end_sessions(connection: Connection, person_id: int, but: bytes) -> int:
     return connection.execute(delete(SESSIONS).where(*others)).rowcount
 
 
-def _check_attempts(
-    connection: Connection,
-    condition: ColumnElement[bool],
-    maximum: int,
-    window: dt.timedelta,
-    now: dt.datetime,
+def _check_network(
+    connection: Connection, condition: ColumnElement[bool], limit: AttemptLimit, now: dt.datetime
 ) -> None:
     count, oldest = connection.execute(
         select(func.count(), func.min(SIGN_IN_ATTEMPTS.c.at)).where(condition)
     ).one()
-    if count < maximum:
+    if count >= limit.per_network:
+        raise _too_many(oldest + limit.window - now)
+
+
+def _check_delay(
+    connection: Connection,
+    condition: ColumnElement[bool],
+    free: int,
+    limit: AttemptLimit,
+    now: dt.datetime,
+) -> None:
+    count, last = connection.execute(
+        select(func.count(), func.max(SIGN_IN_ATTEMPTS.c.at)).where(condition)
+    ).one()
+    if count < free:
         return
-    wait = max(1, int((oldest + window - now).total_seconds()))
-    minutes = -(-wait // 60)
-    raise TooMany(f"Too many failed sign-ins. Try again in {minutes} minutes.", retry_after=wait)
+    delay = min(dt.timedelta(seconds=2 ** min(count - free, 30)), limit.longest_delay)
+    if last + delay > now:
+        raise _too_many(last + delay - now)
+
+
+def _too_many(wait: dt.timedelta) -> TooMany:
+    seconds = max(1, math.ceil(wait.total_seconds()))
+    how_long = f"{seconds} seconds" if seconds <= 90 else f"{-(-seconds // 60)} minutes"
+    return TooMany(f"Too many failed sign-ins. Try again in {how_long}.", retry_after=seconds)

@@ -64,8 +64,36 @@ def test_after_five_failures_even_the_right_password_waits(portal: Portal) -> No
     browser = portal.browser()
     for _ in range(5):
         browser.post("/sign-in", {"email": "alice@example.com", "password": "wrong-wrong"})
-    response = browser.post("/sign-in", {"email": "alice@example.com", "password": "alice-demo"})
+    right = {"email": "alice@example.com", "password": "alice-demo"}
+    response = browser.post("/sign-in", right)
     assert response.status_code == 429
+    assert int(response.headers["Retry-After"]) <= 60
+
+
+def test_a_browser_that_signed_in_before_is_not_delayed_by_others(portal: Portal) -> None:
+    hers, theirs = portal.browser("alice"), portal.browser()
+    hers.post("/sign-out")
+    wrong = {"email": "alice@example.com", "password": "wrong-wrong"}
+    right = {"email": "alice@example.com", "password": "alice-demo"}
+    assert [theirs.post("/sign-in", wrong).status_code for _ in range(6)] == [403] * 5 + [429]
+    assert theirs.post("/sign-in", right).status_code == 429
+    assert hers.post("/sign-in", right).status_code == 303
+
+
+def test_the_device_cookie_is_signed_and_good_for_its_own_account_only(portal: Portal) -> None:
+    browser = portal.browser("charlie")
+    browser.post("/sign-out")
+    cookie = browser.client.get_cookie("askfirst-device")
+    assert cookie
+    assert cookie.http_only
+    forged = portal.browser()
+    forged.client.set_cookie("askfirst-device", cookie.value[:-1] + "A")
+    wrong = {"email": "alice@example.com", "password": "wrong-wrong"}
+    right = {"email": "alice@example.com", "password": "alice-demo"}
+    for _ in range(6):
+        portal.browser().post("/sign-in", wrong)
+    for other in (browser, forged):
+        assert other.post("/sign-in", right).status_code == 429
 
 
 def test_signing_in_starts_a_new_session_and_signing_out_ends_it_everywhere(portal: Portal) -> None:

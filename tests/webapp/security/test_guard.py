@@ -199,6 +199,46 @@ def test_a_token_of_another_session_is_refused(alice: Browser, charlie: Browser)
     assert alice.client.post("/sign-out", data={"csrf_token": stolen}).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},  # a browser that tells nobody where it comes from
+        {"Origin": "https://localhost:8443", "Referer": "https://localhost:8443/sign-in"},
+        {"Origin": "null"},
+    ],
+)
+def test_over_https_the_token_alone_lets_people_sign_in_and_file(
+    folder: Path, headers: dict[str, str]
+) -> None:
+    client = build(settings_of(folder, base_url="https://localhost")).browser().client
+    about = {"base_url": "https://localhost", "headers": headers}
+    page = client.get("/sign-in", base_url="https://localhost").get_data(as_text=True)
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]
+    data = {"csrf_token": token, "email": "alice@example.com", "password": "alice-demo"}
+    assert client.post("/sign-in", data=data, **about).status_code == 303
+    page = client.get("/tickets/new", base_url="https://localhost").get_data(as_text=True)
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', page)[0]
+    assert client.post("/tickets", data=ticket(csrf_token=token), **about).status_code == 303
+    assert client.post("/tickets", data=ticket(key="2"), **about).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "http://localhost:8443", "Sec-Fetch-Site": "same-origin"}, 204),
+        ({"Origin": "http://localhost:8443", "Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({}, 204),
+    ],
+)
+def test_json_comes_from_our_own_pages_whatever_port_a_proxy_has(
+    anyone: Browser, headers: dict[str, str], status: int
+) -> None:
+    vote = {"document": "doc/jam", "helpful": True}
+    response = anyone.client.post("/api/v1/feedback", json=vote, headers=headers)
+    assert response.status_code == status
+
+
 def test_a_new_key_signs_nobody_out_while_the_old_one_is_a_fallback(folder: Path) -> None:
     old, new = "o" * 40, "n" * 40
     alice = build(settings_of(folder, secret_key=old)).browser("alice")

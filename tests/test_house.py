@@ -470,6 +470,28 @@ def test_every_module_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(tree_of(path)), f"{path} does not say what it is for"
 
 
+def test_a_docstring_of_a_module_or_package_has_more_than_one_word() -> None:
+    offences = []
+    for path in EVERYTHING:
+        words = (ast.get_docstring(tree_of(path)) or "").split()
+        if len(words) == 1:
+            offences.append((folder_of(path), f"{path}: says only {words[0]!r}"))
+    held("docstrings", offences)
+
+
+def test_a_dotted_name_in_a_docstring_leads_somewhere() -> None:
+    offences = []
+    for module, path in MODULES.items():
+        for name in re.findall(
+            rf"``((?:{'|'.join(PACKAGES)})(?:\.\w+)+)(?:\(\))?``", path.read_text("utf-8")
+        ):
+            home = max((known for known in MODULES if within(name, known)), key=len)
+            member = name.removeprefix(home).removeprefix(".").partition(".")[0]
+            if member and member not in public_names(MODULES[home]):
+                offences.append((module, f"{path}: there is no {name}"))
+    held("docstrings", offences)
+
+
 def test_a_docstring_of_a_module_is_a_statement() -> None:
     offences = []
     for path in EVERYTHING:

@@ -2,7 +2,7 @@
 
 Long-running processes ask before each request or round; most answers cost one ``stat`` per file. A
 broken file is reported once and the previous policy stays in force. The history of policy versions
-is kept in ``kb.tickets.policy_versions``.
+is kept in ``kb.tickets.repository.policy_versions``.
 """
 
 from __future__ import annotations

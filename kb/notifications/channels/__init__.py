@@ -1,7 +1,7 @@
 """Channels: the ways out of the outbox, one module each.
 
 To add one: a module here with a class that has ``queue`` and ``deliver``, its ``MessageQueue`` in
-``kb.notifications.outbox.QUEUES``, and a line in ``kb.worker.channels`` that configures it.
+``kb.notifications.outbox.QUEUES``, and a line in ``kb.worker.assembly`` that configures it.
 """
 
 from __future__ import annotations

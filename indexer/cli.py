@@ -79,15 +79,17 @@ _data_option = click.option(
 @click.option(
     "--check-only",
     is_flag=True,
-    help="Read, build, and check, but publish nothing. Exit code 1 when there are findings.",
+    help="Read, build, and check, but publish nothing. The exit code is 1 if there are findings.",
 )
 @click.option(
     "--waiting",
     "compare_only",
     is_flag=True,
-    help="Only report what differs from the published generation. Exit code 1 when it differs.",
+    help="Only report what differs from the live generation. The exit code is 1 if it differs.",
 )
-@click.option("--watch", is_flag=True, help="Keep running, and publish each edit when it is saved.")
+@click.option(
+    "--watch", is_flag=True, help="Keep running, and publish each edit as soon as it is saved."
+)
 @click.option("--rollback", "roll_back", is_flag=True, help="The same as `kb index rollback`.")
 @click.option(
     "--queries",
@@ -374,7 +376,7 @@ def _roll_back(settings: Settings, name: str | None) -> None:
     show_default=True,
 )
 def check(words: tuple[str, ...], output_format: str) -> int:
-    """Check links, addresses, pictures, titles, duplicates, and versions. Exit code 1 when there
+    """Check links, addresses, images, titles, duplicates, and versions. The exit code is 1 if there
     are issues.
 
     PATH is a file, a folder of articles, or a content folder with docs, faq, and forum; without it,

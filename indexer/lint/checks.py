@@ -180,7 +180,7 @@ def _check_mail(article: Document, link: Element, files: _SourceTexts) -> Iterat
             article.source,
             files.line(article.source, href, label),
             "mail",
-            f"“{label[:_MAX_LABEL]}” links to {href[:_MAX_TITLE]}, a mail address after http.",
+            f"“{label[:_MAX_LABEL]}” links to {href[:_MAX_TITLE]}, an e-mail address after http.",
             f"Link it to mailto:{address[1]}.",
         )
 
@@ -241,14 +241,14 @@ def _check_readers(
 def _check_image(article: Document, image: Element, files: _SourceTexts) -> Iterator[Issue]:
     alt = " ".join(str(image.get("alt") or "").split())
     if not alt:
-        sentence = "The picture has no alternative text."
+        sentence = "The image has no alternative text."
         line = files.line(article.source, "![](", "<img", "[](")
     elif _FILE_NAME.fullmatch(alt):
         sentence = f"The alternative text {alt!r} is a file name."
         line = files.line(article.source, f"![{alt}", alt)
     else:
         return
-    yield files.issue(article.source, line, "alt", sentence, "Describe the picture in a few words.")
+    yield files.issue(article.source, line, "alt", sentence, "Describe the image in a few words.")
 
 
 def _check_sections(article: Document, files: _SourceTexts) -> Iterator[Issue]:

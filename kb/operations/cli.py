@@ -27,7 +27,7 @@ from kb.settings import load_settings
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
 def init(folder: Path) -> None:
-    """Write a small help centre into FOLDER to start from."""
+    """Create a small help centre in FOLDER to start from."""
     files = starter.write_site(folder)
     for file in files:
         click.echo(f"Wrote {file}")
@@ -39,7 +39,7 @@ def init(folder: Path) -> None:
 @click.option("--data", help="The data folder (KB_DATA).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def backup(file: Path, data: str | None, *, as_json: bool) -> None:
-    """Back up tickets, accounts, attachments, pictures and settings to FILE while the portal runs.
+    """Back up tickets, accounts, attachments, images and settings to FILE while the portal runs.
 
     The index is not part of it: `kb index` makes it again. Secrets go in only if
     KB_BACKUP_PASSPHRASE is set.
@@ -110,7 +110,7 @@ def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 @click.pass_context
 def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: bool) -> None:
-    """Say what is wrong with the installation, since when, and what to do.
+    """Report what is wrong with the installation, since when, and what to do.
 
     The exit code is 1 if something is wrong.
     """

@@ -32,7 +32,7 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 _password_option = click.option(
     "--password-stdin",
     is_flag=True,
-    help="Read the password from standard input. Default: ask for it.",
+    help="Read the password from standard input. Default: prompt for it.",
 )
 
 
@@ -145,8 +145,8 @@ def remove(email: str | None, demo: bool, data: str | None) -> None:
 
 @accounts.command()
 @click.argument("email")
-@click.option("--name", default="", help="The name that others see from now on.")
-@click.option("--address", default="", help="The address to sign in with from now on.")
+@click.option("--name", default="", help="The new name that others see.")
+@click.option("--address", default="", help="The new address to sign in with.")
 @data_option
 def rename(email: str, name: str, address: str, data: str | None) -> None:
     """Change the name or the address of the account EMAIL."""
@@ -199,7 +199,7 @@ def role(email: str, role: str, audience: str | None, data: str | None) -> None:
 @data_option
 @json_option
 def organisation(name: str, data: str | None, as_json: bool, **options: Any) -> None:
-    """Show the organisation NAME, after changing what the options give."""
+    """Show the organisation NAME, or change it with the options and show the result."""
     changes = {key: value for key, value in options.items() if value is not None and value != ()}
     if "licences" in changes:
         changes["licence_addresses"] = changes.pop("licences")
@@ -232,7 +232,7 @@ def organisation(name: str, data: str | None, as_json: bool, **options: Any) -> 
     "roles",
     type=click.Choice([role.value for role in ContactRole]),
     multiple=True,
-    help="A contact role. Repeat it for more. The given roles replace all present ones.",
+    help="A contact role. Repeat it for more. The given roles replace all current ones.",
 )
 @click.option(
     "--deactivate", "active", flag_value="no", help="Sign the contact out and block new sign-ins."

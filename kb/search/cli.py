@@ -29,7 +29,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
             "--json",
             "as_json",
             is_flag=True,
-            help="Print one JSON document, in the shape of the API.",
+            help="Print one JSON document, as the API returns it.",
         ),
         click.option(
             "--as",
@@ -195,12 +195,12 @@ def evaluate(
     """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and
     latency.
 
-    DIR holds corpus.jsonl, queries.jsonl and qrels/NAME.tsv. Every judged query is asked; a hit
+    DIR contains corpus.jsonl, queries.jsonl and qrels/NAME.tsv. Every judged query is asked; a hit
     whose id is the query's own is left out. The order is judged before abstaining, in both modes.
     With out-of-scope.jsonl, --mode suggest reports abstaining apart: false_suggestions (shown to
     questions out of scope) and silent_in_scope at the shipped threshold, and kept_at_10%, the share
     of success@5 that is left when the threshold lets a tenth of the questions out of scope through.
-    --solved: {"title", "documents": [ids], "solved_at"} a line.
+    --solved: one {"title", "documents": [ids], "solved_at"} per line.
     """
     from kb.search import evaluation  # brings ir-measures, which searching must not pay for
 

@@ -32,15 +32,15 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group()
 def sla() -> None:
-    """SLA policies: check a file, explain a due time, try another policy."""
+    """Check SLA policies, explain a due time, or try another policy."""
 
 
 @sla.command("check")
 @click.argument("file", type=_FILE, required=False)
 @click.pass_context
 def check_policy(ctx: click.Context, file: Path | None) -> None:
-    """Report every error in a policy FILE (default: the configured one) with its line; exit 1
-    when there is one.
+    """Report every error in a policy FILE (default: the configured one) with its line. The
+    exit code is 1 if there is one.
     """
     if file is None:
         file = load_settings().policies_file
@@ -75,14 +75,18 @@ def _plural(word: str, count: int) -> str:
 @click.option("--policies", type=_FILE, help="The policy file; default: the configured one.")
 @click.option("--ticket", metavar="NUMBER", help="Explain every SLA target of this ticket instead.")
 @click.option("--calendar", metavar="NAME", help="The business calendar to count by.")
-@click.option("--budget", metavar="TIME", help="Such as 8h, 1h30m, 3bd (business days), 14d.")
-@click.option("--start", metavar="ISO", help="Such as 2026-06-05T09:00:00+02:00.")
+@click.option(
+    "--budget",
+    metavar="TIME",
+    help="The time budget, such as 8h, 1h30m, 3bd (business days) or 14d.",
+)
+@click.option("--start", metavar="ISO", help="The start, such as 2026-06-05T09:00:00+02:00.")
 @click.option(
     "--pause",
     "pauses",
     multiple=True,
     metavar="FROM/TO",
-    help="Time that does not count; open-ended without TO.",
+    help="A period that is not counted; without TO, it has not ended.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the whole calculation as JSON.")
 def explain_due_time(
@@ -95,7 +99,7 @@ def explain_due_time(
     *,
     as_json: bool,
 ) -> None:
-    """Show when a budget is used up, and every span that counts or does not count."""
+    """Show when a time budget is used up, and every period that counts or does not count."""
     if ticket is not None:
         _explain_ticket(ticket, as_json=as_json)
         return
@@ -135,8 +139,8 @@ def _explain_ticket(number: str, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
-    """Show which SLA results of all tickets would change under other policies; exit 1 when one
-    does.
+    """Show which SLA results of all tickets would change under other policies. The exit code is 1
+    if one would.
 
     Nothing is written. Tickets keep their levels. Due times that move without changing a result are
     counted.

@@ -538,7 +538,7 @@ TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
         ASKED_TO_COPY: MailText(
             "Do you want to follow this ticket?",
             "Somebody who filed a ticket asked us to keep you informed about it. The page below "
-            "shows\ntheir address. You receive no mails about the ticket unless you confirm there.",
+            "shows\ntheir address. You receive no e-mails about it unless you confirm there.",
         )
     }
 )

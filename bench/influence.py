@@ -5,7 +5,7 @@
 Publishes pairs of random corpora that differ only in documents hidden from the public (and in
 resolved tickets that link only those), asks both everything that the public can ask, and compares
 the answers byte by byte: search, suggest, related, did-you-mean, explanations, counts, facets,
-lists. Prints the pairs that differ; ends with 1 if there are any.
+lists, links, pictures. Prints the pairs that differ; ends with 1 if there are any.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ import math
 import random
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from kb.search.build.builder import IndexBuilder
+from kb.search.build.vouching import vouched_tickets
 from kb.search.documents import Document, DocumentKind, ResolvedTicket, Section
 from kb.search.results import hit_json, results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -39,6 +41,7 @@ WORDS = (
     ),
     *("KB_PORT", "e2134", "9.1.9", "日本語", "café"),
 )
+PICTURES = ("0123456789abcdef.png", "fedcba9876543210.png")
 AUDIENCES = ("public", "public", "staff", "customers", "partners", "group-a")
 AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -68,14 +71,14 @@ def alike(dice: random.Random) -> bool:
     seen = [one for one in every if one.audience == "public"]
     visible = {one.id for one in seen}
     tickets = [_ticket(dice, every) for _ in range(dice.randint(0, 4))]
-    shown = [
-        ResolvedTicket(t.title, tuple(d for d in t.documents if d in visible), t.solved_at)
-        for t in tickets
-    ]
+    shown = [replace(t, documents=tuple(d for d in t.documents if d in visible)) for t in tickets]
+    # One ticket that nobody stands behind, for public pages: it must not show either.
+    own = "quarrelsome bunker xylophone hums quixotically "
+    private = ResolvedTicket(own + _text(dice, 2), tuple(sorted(visible)), AT, "nobody else")
     queries = [_text(dice, 4) for _ in range(3)]
     with tempfile.TemporaryDirectory() as folder:
         pair = (
-            _centre(Path(folder) / "a", every, tickets),
+            _centre(Path(folder) / "a", every, [*tickets, private]),
             _centre(Path(folder) / "b", seen, [t for t in shown if t.documents]),
         )
         # An answer that a busy machine cut short tells of the machine, not of documents: it is
@@ -100,13 +103,20 @@ def _document(dice: random.Random, number: int) -> Document:
         language=dice.choice(("", "en", "ja")),
         updated=dice.choice((None, dt.date(2026, 1, dice.randint(1, 28)))),
         solved=dice.choice((True, False)) if kind is DocumentKind.FORUM else None,
+        html="".join(
+            f'<p><a href="/help/{kind}/{target}">{target}</a><img src="/media/{picture}"></p>'
+            for target, picture in ((dice.randint(0, 12), dice.choice(PICTURES)),)
+        ),
     )
 
 
 def _ticket(dice: random.Random, documents: list[Document]) -> ResolvedTicket:
     linked = dice.sample([one.id for one in documents], dice.randint(1, min(2, len(documents))))
     return ResolvedTicket(
-        _text(dice, 5), tuple(linked), AT + dt.timedelta(hours=dice.randint(0, 99))
+        _text(dice, 5),
+        tuple(linked),
+        AT + dt.timedelta(hours=dice.randint(0, 99)),
+        f"customer {dice.randint(1, 5)}",
     )
 
 
@@ -118,8 +128,11 @@ def _centre(data: Path, documents: list[Document], tickets: list[ResolvedTicket]
     with IndexBuilder(data, operators=False) as builder:
         for one in documents:
             builder.add(one)
-        builder.resolved_tickets(tickets)
-        builder.publish(ledger={}, settings={})
+        builder.resolved_tickets(vouched_tickets(tickets))
+        pictures = {
+            name: {one.audience for one in documents if name in one.html} for name in PICTURES
+        }
+        builder.release(builder.prepare(ledger={}, settings={}, pictures=pictures))
     return Searcher(data, budget_ms=60_000)
 
 
@@ -133,6 +146,8 @@ def _answers(found: Searcher, queries: list[str], seen: list[Document]) -> str:
         got.append(suggestions_json(found.suggest(text, explain=True, doubt=-math.inf)))
         got.append(found.suggest(text).confidence)
     got += [[hit_json(hit) for hit in found.related(one.id)] for one in seen]
+    got += [found.article(one.id).html for one in seen]
+    got += [sorted(found.picture_audiences(name) & {"public"}) for name in PICTURES]
     got += [
         [hit_json(hit) for hit in found.listing("public", str(kind))[1]] for kind in DocumentKind
     ]

@@ -193,6 +193,7 @@ def _options(settings: Settings, words: Sequence[str]) -> IndexOptions:
         gate=settings.publish_gate,
         drop=settings.publish_drop,
         semantic=settings.semantic,
+        vote_customers=settings.vote_customers,
     )
 
 

@@ -11,7 +11,7 @@ import contextlib
 import datetime as dt
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +62,7 @@ class IndexOptions:
     drop: int = 100
     queries: tuple[str, ...] = ()
     ask_for_public: bool = False  # pages that become public need consent
+    vote_customers: int = 3  # different customers behind the votes of resolved tickets
 
 
 def run_index(
@@ -140,6 +141,11 @@ class _IndexRun:
 
         now = dt.datetime.now(dt.UTC)
         self.feedback = read_feedback(options.data, now, queries=options.check_only)
+        if self.feedback.solved:
+            from kb.search.build.vouching import vouched_tickets
+
+            solved = vouched_tickets(self.feedback.solved, options.vote_customers)
+            self.feedback = replace(self.feedback, solved=solved)
         report.voters = len(self.feedback.solved)
         if self.feedback.note:
             report.notes.append(self.feedback.note)

@@ -250,7 +250,7 @@ SETTINGS: tuple[Setting, ...] = (
         "250",
         _integer(10, 5000),
         "a whole number from 10 to 5000",
-        "The time limit for suggestions, in milliseconds. After it, partial results are returned.",
+        "The time limit for suggestions, in milliseconds. After it, none are shown.",
     ),
     Setting(
         "semantic",
@@ -289,6 +289,14 @@ SETTINGS: tuple[Setting, ...] = (
         "report or ask",
         "What happens when pages become public for the first time: the report lists them, or "
         "publishing also requires consent.",
+    ),
+    Setting(
+        "vote_customers",
+        "3",
+        _integer(3, 1000),
+        "a whole number from 3 to 1000",
+        "The number of different customers whose similar tickets were resolved with an article "
+        "before search learns from them.",
     ),
     Setting(
         "smtp_host",
@@ -498,6 +506,7 @@ class Settings:
     publish_gate: str
     publish_drop: int
     newly_public: str
+    vote_customers: int
     semantic: bool
     smtp_host: str
     smtp_port: int

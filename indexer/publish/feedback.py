@@ -48,7 +48,10 @@ class SearchFeedback:
 
 
 def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> SearchFeedback:
-    """The feedback in the ticket database of ``data``; with ``queries`` what is asked most, too."""
+    """The feedback in the ticket database of ``data``; with ``queries`` what is asked most, too.
+
+    Who stands behind the tickets is not looked at here (``kb.search.build.vouching``).
+    """
     if not database_exists(data):
         return SearchFeedback()
 
@@ -69,6 +72,7 @@ def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> Sea
         (row.query, row.audience, row.times) for row in frequent if _MASK not in row.query
     )
     solved = tuple(
-        ResolvedTicket(ticket.title, ticket.document_ids, ticket.solved_at) for ticket in links
+        ResolvedTicket(ticket.title, ticket.document_ids, ticket.solved_at, ticket.customer)
+        for ticket in links
     )
     return SearchFeedback(solved, asked)

@@ -143,11 +143,15 @@ class Document:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedTicket:
-    """A ticket's title, the documents that its answer linked, and when it was resolved."""
+    """A ticket's title, the documents that its answer linked, and when it was resolved.
+
+    ``customer`` tells whose it is from whose it is not; "" where that does not matter.
+    """
 
     title: str
     documents: tuple[str, ...]
     solved_at: dt.datetime
+    customer: str = ""
 
     @classmethod
     def from_json(cls, row: Mapping[str, Any], *, where: str) -> Self:

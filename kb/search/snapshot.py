@@ -104,6 +104,8 @@ class Snapshot:
         certainty = self._confidence(reader, query, ranking)
         if certainty < doubt:  # a box that shows noise teaches people to ignore it
             limit = min(limit, steering.pinned.size if steering is not None else 0)
+        if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
+            limit = 0
         hits = self._hits(reader, query, ranking, 0, limit, explain=explain)
         answer = Suggestions(title, self.generation.name, hits, ranking.partial, certainty)
         if self._remember and not answer.partial and len(title) <= MAX_QUERY_LENGTH:
@@ -116,7 +118,7 @@ class Snapshot:
         if not ranking.documents.size:
             return -math.inf
         if not ranking.raw:
-            return math.inf  # time was up before a closer look; better a guess than nothing
+            return -math.inf  # time was up before a closer look
         best = ranking.order[: weights.LOOKED_AT]
         letters, words = (ranking.raw[name][best].tolist() for name in ("letters", "words"))
         topics = (

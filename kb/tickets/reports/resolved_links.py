@@ -28,6 +28,7 @@ class ResolvedLinks:
     title: str
     document_ids: tuple[str, ...]
     solved_at: dt.datetime
+    customer: str  # the organisation of the requester, else the requester
 
 
 def resolved_links(database: Database, *, most: int) -> tuple[ResolvedLinks, ...]:
@@ -37,14 +38,23 @@ def resolved_links(database: Database, *, most: int) -> tuple[ResolvedLinks, ...
         serials = list(links)
         resolved = []
         for start in range(0, len(serials), _IDS_PER_QUERY):
-            query = select(TICKETS.c.id, TICKETS.c.title, TICKETS.c.closed_at).where(
+            query = select(
+                TICKETS.c.id,
+                TICKETS.c.title,
+                TICKETS.c.closed_at,
+                TICKETS.c.organisation_id,
+                TICKETS.c.customer_id,
+            ).where(
                 TICKETS.c.id.in_(serials[start : start + _IDS_PER_QUERY]),
                 TICKETS.c.status == Status.SOLVED.value,
                 TICKETS.c.closed_at.is_not(None),
             )
             for row in connection.execute(query):
                 document_ids = tuple(links[row.id])[:_MAX_LINKS]
-                resolved.append(ResolvedLinks(row.title, document_ids, row.closed_at))
+                customer = f"person {row.customer_id}"
+                if row.organisation_id is not None:
+                    customer = f"organisation {row.organisation_id}"
+                resolved.append(ResolvedLinks(row.title, document_ids, row.closed_at, customer))
     return tuple(sorted(resolved, key=lambda ticket: (ticket.solved_at, ticket.title))[-most:])
 
 

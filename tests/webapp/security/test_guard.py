@@ -283,11 +283,6 @@ def test_suggestions_are_limited_by_address_whatever_a_header_says(folder: Path)
     assert limited.mimetype == "application/problem+json"
 
 
-def test_the_limit_is_shared_among_the_workers(folder: Path) -> None:
-    browser = build(settings_of(folder, suggest_per_minute="4", workers="2")).browser()
-    assert [browser.get("/api/v1/suggest?q=ink").status_code for _ in range(3)] == [200, 200, 429]
-
-
 def test_behind_a_proxy_its_word_for_the_address_counts_and_an_ipv6_network_is_one(
     folder: Path,
 ) -> None:

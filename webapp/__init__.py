@@ -30,7 +30,7 @@ def create_app(
     from webapp.api import health, v1, well_known
     from webapp.customer import account, contacts, copies, help_centre, oidc, tickets
     from webapp.editor import overview, publishing
-    from webapp.security import access_log, audit_trail, guard
+    from webapp.security import access_log, admission, audit_trail, guard
 
     app = Flask(__name__)
     app.config.update(KB=settings, CLOCK=clock)
@@ -41,9 +41,10 @@ def create_app(
     app.before_request(context.renew)
     problems.register(app)
     guard.protect(app, settings)
+    entrance = admission.register(app)
     access_log.register(app, settings)
     audit_trail.register(app)
-    metrics.register(app, settings)
+    metrics.register(app, settings, entrance)
     formatting.register(app)
     assets.register(app)
 

@@ -35,7 +35,12 @@ from webapp.security.guard import kept_key
 from webapp.security.start_checks import check_start
 
 COMPANION_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job
-THREADS = 4  # concurrent requests in each server process
+#: Threads of each server process: those at work and those that wait (``security.admission``), and
+#: some more that refuse the rest at once.
+THREADS = 32
+#: Connections of each server process. One that a browser keeps open counts, too, and those beyond
+#: it wait unanswered until another ends.
+CONNECTIONS = 512
 
 
 @click.command()
@@ -242,7 +247,7 @@ def _run(settings: Settings) -> None:
         interface=Interfaces.WSGI,
         workers=settings.workers,
         blocking_threads=THREADS,
-        backpressure=64,
+        backpressure=CONNECTIONS,
         workers_kill_timeout=10,
         respawn_failed_workers=True,
         log_level=LogLevels.warning,

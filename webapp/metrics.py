@@ -10,13 +10,14 @@ import time
 from flask import Flask, Response, g, request
 
 from kb.settings import Settings
+from webapp.security.admission import Admission
 
 _FILED = {("tickets.file", 303), ("api.file", 201)}
 _REFUSED = {("account.check_sign_in", 403), ("account.check_sign_in", 429), ("oidc.back", 403)}
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
-def register(app: Flask, settings: Settings) -> None:
+def register(app: Flask, settings: Settings, entrance: Admission) -> None:
     """Count the requests of ``app``, if the settings say so."""
     if not settings.metrics:
         return
@@ -40,6 +41,7 @@ def register(app: Flask, settings: Settings) -> None:
         return response
 
     app.after_request(count)
+    entrance.on_refusal = metrics.overloaded.inc
 
 
 def _outcome(body: bytes) -> str:

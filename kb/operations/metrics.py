@@ -62,6 +62,11 @@ class RequestMetrics:
             ("outcome",),
             registry=registry,
         )
+        self.overloaded = Counter(
+            "askfirst_overloaded",
+            "Requests refused with 503 because too many came at once.",
+            registry=registry,
+        )
         self.tickets = Counter("askfirst_tickets_filed", "Tickets filed.", registry=registry)
         self.refused_sign_ins = Counter(
             "askfirst_sign_ins_refused", "Sign-ins that were refused.", registry=registry

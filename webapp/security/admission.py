@@ -1,0 +1,134 @@
+"""Admission: who is answered while a server process has more requests than it can work on.
+
+A WSGI wrapper in front of the application. Filing, people who are signed in, and health checks have
+slots of their own, so that a flood of searches delays nobody's ticket. A request for which no slot
+is free within a moment is refused with 503 and ``Retry-After``, before any work is done for it.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from werkzeug.wrappers import Request
+
+from kb.operations.logs import in_request
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+LOG = logging.getLogger("askfirst.admission")
+
+ORDINARY_SLOTS = 4  # requests at work; more would only share the one processor of the process
+URGENT_SLOTS = 4  # further ones for what is urgent
+WAITING = 8  # requests of each class that wait for a slot; the next is refused at once
+PATIENCE = 0.04  # seconds; a refusal within 50 ms lets a program go elsewhere
+URGENT_PATIENCE = 5.0  # a ticket is worth waiting for
+
+_URGENT_PATHS = ("/healthz", "/readyz", "/sign-in")
+_FILING_PATHS = ("/tickets", "/api/v1/tickets")
+_LOG_INTERVAL = 10.0  # seconds
+_SENTENCE = "The portal is very busy just now. Try again in a moment."
+_PAGE = f"""<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Very busy</title>
+<h1>Very busy</h1><p>{_SENTENCE}</p></html>
+"""
+_PROBLEM = {
+    "type": "about:blank",
+    "title": "Service unavailable",
+    "status": 503,
+    "code": "overloaded",
+    "detail": _SENTENCE,
+}
+
+
+class Slots:
+    """So many requests at work and so many more that wait, each for a limited time."""
+
+    def __init__(self, slots: int, patience: float) -> None:
+        self._free = threading.Semaphore(slots)
+        self._waiting = threading.Semaphore(WAITING)
+        self._patience = patience
+
+    def take(self) -> bool:
+        """Whether a slot was got; ``give_back`` it then."""
+        if self._free.acquire(blocking=False):
+            return True
+        if not self._waiting.acquire(blocking=False):
+            return False
+        try:
+            return self._free.acquire(timeout=self._patience)
+        finally:
+            self._waiting.release()
+
+    def give_back(self) -> None:
+        self._free.release()
+
+
+class Admission:
+    """The wrapper. ``on_refusal`` is called for each request that is sent away."""
+
+    def __init__(self, app: Flask, inner: WSGIApplication) -> None:
+        self._app = app
+        self._inner = inner
+        self._ordinary = Slots(ORDINARY_SLOTS, PATIENCE)
+        self._urgent = Slots(URGENT_SLOTS, URGENT_PATIENCE)
+        self._told_at = 0.0
+        self._refused = 0
+        self.on_refusal: Callable[[], None] | None = None
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        slots = self._urgent if self._is_urgent(environ) else self._ordinary
+        if not slots.take():
+            return self._refuse(environ, start_response)
+        try:
+            return self._inner(environ, start_response)
+        finally:
+            slots.give_back()
+
+    def _is_urgent(self, environ: WSGIEnvironment) -> bool:
+        path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
+        if path in _URGENT_PATHS or (method == "POST" and path.startswith(_FILING_PATHS)):
+            return True
+        cookie = self._app.config["SESSION_COOKIE_NAME"]
+        return f"{cookie}=" in environ.get("HTTP_COOKIE", "") and self._is_signed_in(environ)
+
+    def _is_signed_in(self, environ: WSGIEnvironment) -> bool:
+        """By the signature of the session alone: we gave it to somebody who had signed in."""
+        session = self._app.session_interface.open_session(self._app, Request(environ))  # type: ignore[arg-type]
+        return bool(session and session.get("token"))
+
+    def _refuse(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        self._refused += 1
+        if self.on_refusal is not None:
+            self.on_refusal()
+        if time.monotonic() - self._told_at > _LOG_INTERVAL:
+            self._told_at = time.monotonic()
+            with in_request(""):  # the thread's last one was another
+                LOG.warning("overloaded: %d requests refused since the start", self._refused)
+        is_api = environ.get("PATH_INFO", "").startswith("/api/")
+        body = json.dumps(_PROBLEM) if is_api else _PAGE
+        media = "application/problem+json" if is_api else "text/html; charset=utf-8"
+        headers = [
+            ("Content-Type", media),
+            ("Content-Length", str(len(body))),
+            ("Retry-After", "1"),
+            ("Cache-Control", "no-store"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+        ]
+        start_response("503 Service Unavailable", headers)
+        return [body.encode("ascii")]
+
+
+def register(app: Flask) -> Admission:
+    """Put admission in front of everything else."""
+    admission = Admission(app, app.wsgi_app)
+    # Flask's documented way to wrap an application.
+    app.wsgi_app = admission  # type: ignore[method-assign]
+    return admission

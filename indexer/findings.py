@@ -166,6 +166,9 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
     # Files that are not opened
     "folder-unreadable": _skip("Cannot open the folder: {reason}."),
     "symbolic-link": _skip("It is a symbolic link. To publish the file, copy it here."),
+    "hard-link": _skip(
+        "It is also a file outside of the source (a hard link). To publish it, copy it here."
+    ),
     "special-file": _skip("It is not a regular file."),
     "too-large": _skip("The file is larger than {limit} MB ({size} MB). Split it."),
     "empty-file": _skip("The file is empty."),

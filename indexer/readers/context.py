@@ -22,6 +22,7 @@ from indexer.readers import frontmatter
 from indexer.readers.access import is_unpublished, page_audience
 from indexer.readers.site_index import TITLE_LINK, SiteIndex, SitePage, portal_fragment
 from indexer.sources.format_detection import decode_text
+from indexer.sources.hard_links import is_linked_outside
 from indexer.sources.walk import SIZE_LIMIT, SourceFile
 from kb import ids
 from kb.search.documents import Document, visible_to
@@ -284,6 +285,7 @@ class ReadContext:
                 and os.path.isfile(candidate)
                 and os.path.realpath(candidate) == candidate
                 and os.path.getsize(candidate) <= SIZE_LIMIT
+                and not is_linked_outside(os.lstat(candidate), limit)
             ):
                 return candidate
         return None

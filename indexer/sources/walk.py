@@ -15,6 +15,7 @@ from pathlib import Path
 
 from indexer.findings import Finding, make_finding
 from indexer.sources.format_detection import is_redirect_list
+from indexer.sources.hard_links import is_linked_outside
 from kb.errors import Invalid
 from kb.search.documents import PUBLIC, DocumentKind, is_audience, normal_audience
 
@@ -202,6 +203,8 @@ def _file(
         skip(make_finding("special-file", name))
     elif suffix in IMAGE_SUFFIXES:
         return
+    elif is_linked_outside(facts, str(source.limit)):
+        skip(make_finding("hard-link", name))
     elif facts.st_size > size_limit:
         size, limit = facts.st_size // _MEGABYTE, SIZE_LIMIT // _MEGABYTE
         skip(make_finding("too-large", name, size=size, limit=limit))

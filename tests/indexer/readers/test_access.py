@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -126,3 +128,13 @@ VALUES = st.recursive(
 @given(st.dictionaries(st.text(max_size=12), VALUES, max_size=4))
 def test_any_values_have_an_audience(values: dict[str, object]) -> None:
     assert page_audience(values, "public", dt.date(2026, 1, 1))
+
+
+def test_a_part_that_is_also_a_file_elsewhere_is_not_included(
+    read: Read, root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret.md").write_text("Secret words.")
+    os.link(tmp_path / "secret.md", root / "_part.md")
+    ((document,), findings) = read("doc", "a.md", "# A\n\nText.\n\n[!INCLUDE [p](_part.md)]\n")
+    assert "Secret" not in document.text()
+    assert codes(findings)[-1] == "include-not-found"

@@ -97,3 +97,13 @@ def test_a_source_may_have_a_default_audience(tmp_path: Path) -> None:
     for word in ("doc@=x", "doc@a/b=x", "@staff=x"):
         with pytest.raises(Invalid):
             walk.parse_sources([word.replace("x", str(tmp_path))])
+
+
+def test_hard_links_out_of_the_tree_are_skipped(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret.md").write_text("secret")
+    os.link(tmp_path / "secret.md", root / "link.md")
+    (root / "a.md").write_text("# A")
+    os.link(root / "a.md", root / "b.md")  # both names are within
+    assert _walk(root) == (["a.md", "b.md"], {"content/link.md": "hard-link"})
+    (tmp_path / "secret.md").unlink()
+    assert _walk(root)[0] == ["a.md", "b.md", "link.md"]

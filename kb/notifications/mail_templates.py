@@ -249,6 +249,9 @@ def _link(notice: ClaimedMessage, sender: Sender, number: str, secret: str) -> l
         return [f"{sender.base_url}/tickets/{number}"]
     if notice.facts.get("staff"):
         return [f"{sender.base_url}/desk/{number}"]
+    number = notice.facts.get("into", number)
+    if notice.facts.get("guest") and not secret:  # no link opens the ticket any longer
+        return [sender.base_url]
     return [f"{sender.base_url}/tickets/{number}" + (f"?key={secret}" if secret else "")]
 
 

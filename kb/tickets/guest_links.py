@@ -1,23 +1,29 @@
 """Guest links: the secret address with which a guest reads and answers one ticket.
 
-A link is shown once, when it is made; only the hash of its secret is stored. It expires, and each
-e-mail about the ticket contains a new one.
+A link is shown once, when it is made; only the hash of its secret is stored. Each e-mail about
+the ticket contains a new one; a few work at a time. They end after a while, when somebody revokes
+them, and with a ticket that was spam, filed twice, or merged.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import secrets
 from dataclasses import replace
 
 from kb import ids
+from kb.errors import Forbidden, Unavailable
 from kb.people.person import Person
 from kb.tickets.actions.idempotency import filing_key
-from kb.tickets.permissions import link_not_found, ticket_not_found
+from kb.tickets.lifecycle import Side
+from kb.tickets.permissions import check_see, link_not_found, side_of, ticket_not_found
 from kb.tickets.repository.repository import TicketRepository
 
 GUEST_LINK_LIFETIME = dt.timedelta(days=90)
+#: Links of one guest to one ticket: a browser or two, and the newest mails.
+MAX_LIVE_LINKS = 5
 
 
 class GuestLinks:
@@ -34,19 +40,53 @@ class GuestLinks:
         filed = self._repository.filed_by_key(filing_key(guest, key))
         if serial is None or filed is None or filed[0] != serial:
             raise ticket_not_found()
-        return self.create(serial, guest.id, now=now)
+        secret = self.create(serial, guest.id, now=now)
+        if not secret:
+            raise link_not_found()
+        return secret
 
     def create(self, serial: int, guest_id: int, *, now: dt.datetime) -> str:
-        """A new secret for one ticket."""
+        """A new secret for one ticket, "" for one that no link opens any longer."""
         secret = secrets.token_urlsafe(32)
-        self._repository.add_guest_link(
-            serial, guest_id, _digest(secret), now=now, until=now + GUEST_LINK_LIFETIME
+        added = self._repository.guest_links.add(
+            serial,
+            guest_id,
+            _digest(secret),
+            now=now,
+            until=now + GUEST_LINK_LIFETIME,
+            keep=MAX_LIVE_LINKS,
         )
-        return secret
+        return secret if added else ""
+
+    def open(self, number: str, secret: str, *, now: dt.datetime) -> Person:
+        """As ``holder``, for the link of a mail: one that is in use outlives those that are not."""
+        person = self.holder(number, secret, now=now)
+        with contextlib.suppress(Unavailable):  # reading goes on when nothing can be written
+            self._repository.guest_links.mark_opened(_digest(secret), now=now)
+        return person
+
+    def live(self, number: str, *, now: dt.datetime) -> int:
+        """How many links open the ticket."""
+        return self._repository.guest_links.count(ids.ticket_serial(number) or 0, now=now)
+
+    def revoke(self, number: str, person: Person, *, now: dt.datetime) -> str:
+        """Revokes every link to the ticket. A guest gets the secret of a new one, others "".
+
+        Raises NotFound for a stranger, Forbidden for a colleague of the requester.
+        """
+        serial = ids.ticket_serial(number)
+        if serial is None:
+            raise ticket_not_found()
+        ownership, _ = self._repository.ownership(serial)
+        check_see(person, ownership)
+        if side_of(person, ownership) is Side.COLLEAGUE:
+            raise Forbidden("Only agents and the requester can do this.")
+        self._repository.guest_links.revoke(serial)
+        return self.create(serial, person.id, now=now) if person.guest else ""
 
     def holder(self, number: str, secret: str, *, now: dt.datetime) -> Person:
         """The guest behind a link, who may see and answer this one ticket. Raises NotFound."""
-        link = self._repository.guest_link(_digest(secret), now=now) if secret else None
+        link = self._repository.guest_links.get(_digest(secret), now=now) if secret else None
         if link is None or link[0] != ids.ticket_serial(number):
             raise link_not_found()
         serial, person_id = link

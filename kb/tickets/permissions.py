@@ -90,10 +90,11 @@ def check_use(person: Person, verb: Verb, ticket: Ownership) -> None:
 
 
 def link_not_found() -> NotFound:
-    """The same answer for a link that has expired, one that is incomplete and one to no ticket."""
+    """The same answer for a link that ended, one that is incomplete and one to no ticket."""
     return NotFound(
-        "This link does not open a ticket: it is older than 90 days, or incomplete. Each "
-        "e-mail about the ticket has a newer link. If you have an account, sign in instead."
+        "This link does not open a ticket: it is older than 90 days, was revoked or replaced, or "
+        "is incomplete. Each e-mail about the ticket has a newer link. If you have an account, "
+        "sign in instead."
     )
 
 

@@ -76,6 +76,8 @@ def notices(
     kind = event.verb.value
     customers = _customers(event, ticket)
     own = {**facts, "guest": "yes"} if ticket.customer_guest else facts
+    if ticket.customer_guest and event.verb is Verb.MERGE:
+        own["into"] = event.facts["into"]  # where the conversation goes on: its link is sent
     copy = {**facts, "copy": "yes"}
     outside = [
         NewNotice(kind, address, own if address == ticket.customer_email else copy)

@@ -178,6 +178,7 @@ GUEST_LINKS = Table(
     reference_column("person_id", "people.id"),
     instant_column("created_at"),
     instant_column("expires_at"),
+    instant_column("opened_at", optional=True),  # last; links in use outlive those that are not
 )
 
 #: What each address that is copied has chosen, once a mail has told it how.

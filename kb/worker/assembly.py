@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
+from kb import ids
 from kb.centre import HelpCentre
 from kb.notifications.caps import MailCaps
 from kb.notifications.channels import Channel
@@ -124,7 +125,8 @@ class LinkSecrets:
         guest = self._tickets.people.by_email(notice.recipient, guest=True)
         if guest is None:
             return ""
-        return GuestLinks(self._tickets).create(notice.ticket_id, guest.id, now=now)
+        serial = ids.ticket_serial(notice.facts.get("into", "")) or notice.ticket_id
+        return GuestLinks(self._tickets).create(serial, guest.id, now=now)
 
     def time_zone(self, email: str) -> str:
         person = self._tickets.people.by_email(email)

@@ -146,6 +146,7 @@ def page(number: str, *, sentence: str = "", typed: str = "", typing: str = "") 
             "into": mergeable[0].number if mergeable else "",
         },
         others=_others(number, viewer),
+        guest_links=desk.links.live(number, now=now()),
         similar=[
             row
             for _, row in _by_likeness(

@@ -1,7 +1,7 @@
 """Actions of agents on a ticket, besides replying and taking notes.
 
 One route for all of them. The fields of a form, and the verb that it stands for, are a row of
-``kb.tickets.lifecycle``; the three actions below are more than one verb on one ticket.
+``kb.tickets.lifecycle``; the four actions below are more than one verb on one ticket.
 """
 
 from __future__ import annotations
@@ -38,12 +38,16 @@ def _watch(number: str, person: Person, form: MultiDict[str, str]) -> None:
     centre().desk.queue.watch(number, person, on=form.get("on", "").strip() != "no")
 
 
+def _revoke_links(number: str, person: Person, _form: MultiDict[str, str]) -> None:
+    centre().desk.links.revoke(number, person, now=now())
+
+
 _OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]] = MappingProxyType(
-    {"merge": _merge, "split": _split, "watch": _watch}
+    {"merge": _merge, "split": _split, "watch": _watch, "revoke-links": _revoke_links}
 )
 
 
-@blueprint.post(f"/<number>/{form_rule(Side.STAFF, 'watch')}")
+@blueprint.post(f"/<number>/{form_rule(Side.STAFF, 'watch', 'revoke-links')}")
 def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
     """``form_name`` is that of its row."""
     form = request.form

@@ -85,6 +85,7 @@ _VERB_FORMS = {
     "tickets.cancel": "cancel",
     "tickets.reopen": "reopen",
     "tickets.respond": "",
+    "tickets.revoke_links": "revoke-links",
 }
 #: Forms whose text field is not called ``body``.
 _TEXT_FIELDS = {"reopen": "reason", "copies": "copy_to"}
@@ -282,7 +283,7 @@ def show(number: str) -> str | BaseResponse:
     secret = request.args.get("key")
     if secret:
         # Out of the address bar, the history and every link that is shared from here on.
-        remember(number, secret, centre().desk.links.holder(number, secret, now=now()))
+        remember(number, secret, centre().desk.links.open(number, secret, now=now()))
         return redirect(url_for("tickets.show", number=number), 303)
     viewer = viewer_of(number)
     if viewer is not None:
@@ -328,14 +329,19 @@ def _link(number: str) -> str:
     return settings().base_url + url_for("tickets.show", number=number, key=secret)
 
 
-def _act(number: str, command: Command, form_name: str) -> BaseResponse | tuple[str, int]:
-    """One action by the viewer; a refusal shows the page again with the typed text."""
-    key = request.form.get("key", "")
+def _actor(number: str) -> Person:
+    """As ``viewer_of``. Raises NotFound for a guest whose link ended, Forbidden for nobody."""
     viewer = viewer_of(number)
     if viewer is None:
         if number in receipts():
             raise link_not_found()
         raise Forbidden(EXPIRED_SESSION)
+    return viewer
+
+
+def _act(number: str, command: Command, form_name: str) -> BaseResponse | tuple[str, int]:
+    """One action by the viewer; a refusal shows the page again with the typed text."""
+    key, viewer = request.form.get("key", ""), _actor(number)
     try:
         centre().desk.act(number, viewer, command, key=key, now=now())
     except _RETRIABLE as error:
@@ -371,6 +377,16 @@ def reopen(number: str) -> BaseResponse | tuple[str, int]:
 def respond(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
     """The requester's other actions; ``form_name`` is that of its row."""
     return _act(number, command_of(form_name, request.form), form_name)
+
+
+@blueprint.post("/tickets/<number>/revoke-links")
+def revoke_links(number: str) -> BaseResponse:
+    """Ends every private link to a guest's ticket; this browser gets a new one."""
+    viewer = _actor(number)
+    secret = centre().desk.links.revoke(number, viewer, now=now())
+    if secret:
+        remember(number, secret, viewer)
+    return redirect(url_for("tickets.show", number=number), 303)
 
 
 @blueprint.get("/tickets/<number>/live")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 
 from kb.database import Database
 from kb.people.repository.people import PeopleStore
@@ -22,8 +22,9 @@ from kb.tickets.permissions import Ownership, ticket_not_found
 from kb.tickets.repository import load, save
 from kb.tickets.repository.agent_tools import AgentTools
 from kb.tickets.repository.copies import CopyStore
+from kb.tickets.repository.guest_links import GuestLinkStore
 from kb.tickets.repository.lists import ROWS, TicketLists
-from kb.tickets.tables import ATTACHMENTS, EVENTS, GUEST_LINKS, TICKETS
+from kb.tickets.tables import ATTACHMENTS, EVENTS, TICKETS
 from kb.tickets.ticket import Attachment, Ticket
 
 Decide = Callable[[TicketFacts], Change]
@@ -38,6 +39,7 @@ class TicketRepository:
         self.agent_tools = AgentTools(database)
         self.people = PeopleStore(database)
         self.copies = CopyStore(database)
+        self.guest_links = GuestLinkStore(database)
 
     # --- Verbs
 
@@ -209,33 +211,3 @@ class TicketRepository:
         """The contents that some ticket refers to."""
         with self.database.read() as connection:
             return frozenset(connection.execute(select(ATTACHMENTS.c.key).distinct()).scalars())
-
-    # --- Secret links of guests
-
-    def add_guest_link(
-        self,
-        serial: int,
-        person_id: int,
-        token_hash: bytes,
-        *,
-        now: dt.datetime,
-        until: dt.datetime,
-    ) -> None:
-        row = {
-            "token_hash": token_hash,
-            "ticket_id": serial,
-            "person_id": person_id,
-            "created_at": now,
-            "expires_at": until,
-        }
-        with self.database.write() as connection:
-            connection.execute(insert(GUEST_LINKS), row)
-
-    def guest_link(self, token_hash: bytes, *, now: dt.datetime) -> tuple[int, int] | None:
-        """The serial and the person of a link; None when it is unknown or expired."""
-        query = select(GUEST_LINKS.c.ticket_id, GUEST_LINKS.c.person_id).where(
-            GUEST_LINKS.c.token_hash == token_hash, GUEST_LINKS.c.expires_at > now
-        )
-        with self.database.read() as connection:
-            row = connection.execute(query).first()
-        return (row.ticket_id, row.person_id) if row else None

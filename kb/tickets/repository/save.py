@@ -33,6 +33,7 @@ from kb.tickets.changeset import (
 from kb.tickets.lifecycle import ACTIVE, VERBS, Status
 from kb.tickets.repository import fulltext
 from kb.tickets.repository.copies import wanted_notices
+from kb.tickets.repository.guest_links import delete_guest_links
 from kb.tickets.repository.load import ticket_facts
 from kb.tickets.sla_targets import Forecast, TargetRow, first_due
 from kb.tickets.tables import (
@@ -268,6 +269,8 @@ def save_change(
         }
         connection.execute(insert(ANSWER_LINKS), answer)
     _save_link(connection, serial, effects.link, instant)
+    if change.status in (Status.VOID, Status.MERGED):
+        delete_guest_links(connection, serial)
     wanted = wanted_notices(connection, serial, change.notices)
     add_notices(connection, serial, str(event_id), wanted, instant)
     return event_id, instant

@@ -575,3 +575,24 @@ def test_a_form_that_is_gone_when_it_is_sent_loses_no_text(alice: Browser) -> No
     page = alice.post(f"/tickets/{number}/comments", {"body": "Still broken"})
     assert page.status_code == 409
     assert ">Still broken</textarea>" in page.get_data(as_text=True)
+
+
+def test_a_guest_revokes_the_links_and_goes_on_in_this_browser(
+    portal: Portal, anyone: Browser
+) -> None:
+    number = number_of(anyone.post("/tickets", guest()))
+    page = anyone.page(f"/tickets/{number}")
+    (old,) = set(re.findall(rf"/tickets/{number}\?key=[\w-]+", page))
+    assert anyone.post(f"/tickets/{number}/revoke-links").status_code == 303
+    (new,) = set(re.findall(rf"/tickets/{number}\?key=[\w-]+", anyone.page(f"/tickets/{number}")))
+    assert old != new
+    assert portal.browser().get(old).status_code == 404
+    assert portal.browser().get(new).status_code == 303
+
+
+def test_an_agent_revokes_a_guests_links(portal: Portal, anyone: Browser, bob: Browser) -> None:
+    number = number_of(anyone.post("/tickets", guest()))
+    assert data_values(bob.page(f"/desk/{number}"), "guest-links") == ["1"]
+    assert bob.post(f"/desk/{number}/revoke-links").status_code == 303
+    assert data_values(bob.page(f"/desk/{number}"), "guest-links") == []
+    assert anyone.get(f"/tickets/{number}").status_code == 404

@@ -163,3 +163,23 @@ def test_many_guests_ask_a_stranger_three_times_a_day_and_then_once_for_all(
         questions = flood.mailbox.to(STRANGERS[0])
         assert len(questions) == 4
         assert questions[-1].get_content().count("/copies/") == 4
+
+
+def test_the_mail_of_a_merge_opens_the_ticket_that_goes_on_and_that_of_a_duplicate_none(
+    folder: Path,
+) -> None:
+    with flood_of(folder) as flood:
+        gina, bob = flood.portal.browser(), flood.portal.browser("bob")
+        a, b, c = (number_of(gina.post("/tickets", guest(key=f"k{i}"))) for i in range(3))
+        flood.send()
+        assert bob.post(f"/desk/{a}/merge", {"into": b}).status_code == 303
+        assert bob.post(f"/desk/{c}/void", {"why": "duplicate"}).status_code == 303
+        flood.send()
+        *_, merged, duplicate = (
+            mail.get_content() for mail in flood.mailbox.to("gina@example.org")
+        )
+        assert f"/tickets/{b}?key=" in merged
+        key = merged.split(f"/tickets/{b}?key=")[1].split()[0]
+        assert flood.portal.browser().get(f"/tickets/{b}?key={key}").status_code == 303
+        assert "?key=" not in duplicate
+        assert gina.get(f"/tickets/{c}").status_code == 404

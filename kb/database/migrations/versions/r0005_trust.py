@@ -87,6 +87,7 @@ STATEMENTS = (
     )
     """,
     "ALTER TABLE notices ADD COLUMN held BOOLEAN DEFAULT 0 NOT NULL",
+    "ALTER TABLE links ADD COLUMN opened_at INTEGER",
 )
 
 

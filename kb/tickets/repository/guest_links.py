@@ -1,0 +1,84 @@
+"""Guest links as rows: only hashes of their secrets."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from kb.database import Database
+from kb.tickets.lifecycle import Status
+from kb.tickets.repository.load import ownership
+from kb.tickets.tables import GUEST_LINKS
+
+
+class GuestLinkStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        serial: int,
+        person_id: int,
+        token_hash: bytes,
+        *,
+        now: dt.datetime,
+        until: dt.datetime,
+        keep: int,
+    ) -> bool:
+        """Adds a link, of which the guest keeps the ``keep`` that were made or opened last.
+
+        False for a ticket that is closed for good, which gets no more links.
+        """
+        row = {
+            "token_hash": token_hash,
+            "ticket_id": serial,
+            "person_id": person_id,
+            "created_at": now,
+            "expires_at": until,
+        }
+        of_guest = (GUEST_LINKS.c.ticket_id == serial, GUEST_LINKS.c.person_id == person_id)
+        last_use = func.coalesce(GUEST_LINKS.c.opened_at, GUEST_LINKS.c.created_at)
+        others = select(GUEST_LINKS.c.token_hash).where(*of_guest).order_by(last_use.desc())
+        with self._database.write() as connection:
+            if ownership(connection, serial)[1] in (Status.VOID, Status.MERGED):
+                return False
+            kept = connection.execute(others.limit(keep - 1)).scalars().all()
+            connection.execute(
+                delete(GUEST_LINKS).where(*of_guest, GUEST_LINKS.c.token_hash.not_in(kept))
+            )
+            connection.execute(insert(GUEST_LINKS), row)
+            return True
+
+    def mark_opened(self, token_hash: bytes, *, now: dt.datetime) -> None:
+        this = GUEST_LINKS.c.token_hash == token_hash
+        with self._database.write() as connection:
+            connection.execute(update(GUEST_LINKS).where(this).values(opened_at=now))
+
+    def revoke(self, serial: int) -> None:
+        with self._database.write() as connection:
+            delete_guest_links(connection, serial)
+
+    def count(self, serial: int, *, now: dt.datetime) -> int:
+        """How many links open the ticket."""
+        query = (
+            select(func.count())
+            .select_from(GUEST_LINKS)
+            .where(GUEST_LINKS.c.ticket_id == serial, GUEST_LINKS.c.expires_at > now)
+        )
+        with self._database.read() as connection:
+            return connection.execute(query).scalar_one()
+
+    def get(self, token_hash: bytes, *, now: dt.datetime) -> tuple[int, int] | None:
+        """The serial and the person of a link; None when it is unknown or expired."""
+        query = select(GUEST_LINKS.c.ticket_id, GUEST_LINKS.c.person_id).where(
+            GUEST_LINKS.c.token_hash == token_hash, GUEST_LINKS.c.expires_at > now
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).first()
+        return (row.ticket_id, row.person_id) if row else None
+
+
+def delete_guest_links(connection: Connection, serial: int) -> None:
+    """No link opens the ticket any longer."""
+    connection.execute(delete(GUEST_LINKS).where(GUEST_LINKS.c.ticket_id == serial))

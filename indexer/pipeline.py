@@ -267,6 +267,8 @@ class _IndexRun:
                 return
 
             manifest = builder.release(generation)
+            if builder.warning:
+                report.notes.append(builder.warning)
             media.remove_unused(options.data)
         report.published = True
         report.generation = manifest.name

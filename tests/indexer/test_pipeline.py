@@ -1,5 +1,6 @@
 import dataclasses
 import datetime as dt
+import errno
 import os
 import zlib
 from pathlib import Path
@@ -273,3 +274,22 @@ def test_references_resolve_for_the_readers_of_a_page_only(tmp_path: Path, root:
     _write(root, b_md=hidden.format("audience: staff"))
     pipeline.run_index(options)
     assert "ylophonium" not in _documents(tmp_path)["doc/a"].html
+
+
+def test_a_publish_that_the_disk_does_not_confirm_is_not_said_to_have_failed(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _write(root, a_md="# A\n\nText.")
+    options = _options(tmp_path, f"doc={root}")
+    sync = os.fsync
+
+    def fail_once_current_moved(descriptor: int) -> None:
+        if Generations(tmp_path / "data").published_name():
+            raise OSError(errno.EIO, "Input/output error")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail_once_current_moved)
+    report = pipeline.run_index(options)
+    assert (report.published, report.generation) == (True, "000001")
+    assert len(report.notes) == 1
+    assert list(_documents(tmp_path)) == ["doc/a"]

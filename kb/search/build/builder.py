@@ -92,6 +92,7 @@ class IndexBuilder:
         self._kinds: Counter[str] = Counter()
         self._carried_over = False
         self._finish_copying: Callable[[], None] = lambda: None
+        self.warning = ""  # what was not confirmed when the generation was released
         self._resolved_tickets: tuple[ResolvedTicket, ...] = ()
         self._open = contextlib.ExitStack()
 
@@ -221,7 +222,7 @@ class IndexBuilder:
             target = self._generations.path(manifest.name)
             os.rename(self._folder, target)
             sync(self._generations.folder)
-            self._generations.point_to(manifest.name)
+            self.warning = self._generations.point_to(manifest.name)
 
             for name in self._generations.names()[self._keep :]:
                 shutil.rmtree(self._generations.path(name), ignore_errors=True)

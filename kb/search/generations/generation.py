@@ -16,6 +16,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,7 @@ from kb.search.generations.previews import PreviewFile
 from kb.search.index.array_file import load_arrays
 from kb.search.index.document_store import STORE_FILE, STORE_WRITE_ERRORS, DocumentStore
 
+LOG = logging.getLogger(__name__)
 MANIFEST_FILE = "manifest.json"
 LEDGER_FILE = "ledger.json"
 CURATIONS_FILE = "curations.json"
@@ -279,16 +281,30 @@ class Generations:
                 raise NotFound(f"There is no {wanted}. Available: {kept}.")
 
             generation = self.verified(name)
-            self.point_to(name)
+            warning = self.point_to(name)
+            if warning:
+                LOG.warning(warning)
             return generation
 
-    def point_to(self, name: str) -> None:
-        """Make ``name`` the published generation: written aside, synced, renamed."""
+    def point_to(self, name: str) -> str:
+        """Make ``name`` the published generation: written aside, synced, renamed.
+
+        A sentence when the disk does not confirm the rename: readers see it, but a power failure
+        may undo it. Raises OSError when it was not renamed.
+        """
         draft = self.folder / "CURRENT.new"
         draft.write_text(f"{name}\n", "ascii")
         sync(draft)
         os.replace(draft, self.folder / "CURRENT")
-        sync(self.folder)
+        try:
+            sync(self.folder)
+        except OSError as error:
+            return (
+                f"Generation {name} is live, but the disk did not confirm it "
+                f"({error.strerror or error}): after a power failure, the previous one may be live "
+                "again. Check the disk."
+            )
+        return ""
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[IO[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import socket
@@ -253,6 +254,8 @@ def _run(settings: Settings) -> None:
         log_level=LogLevels.warning,
         websockets=False,
     )
+    # The server warns of more threads than processors; here most of them wait or refuse.
+    logging.getLogger("_granian").addFilter(lambda record: "threads" not in record.getMessage())
     _only_here(signal.SIGINT, server.signal_handler_interrupt)
     server.serve(target_loader=_load)
 

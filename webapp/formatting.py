@@ -40,7 +40,7 @@ class KindRow(NamedTuple):
 KINDS: Mapping[str, KindRow] = MappingProxyType(
     {
         "doc": KindRow("Guide", "Guides", "docs", "guides"),
-        "faq": KindRow("FAQ", "Questions & answers", "faq", "answers"),
+        "faq": KindRow("FAQ", "FAQ", "faq", "FAQ entries"),
         "forum": KindRow("Forum", "Forum", "forum", "threads"),
     }
 )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kb import ids
-from kb.errors import Forbidden, Invalid
+from kb.errors import Forbidden, Invalid, NotFound
 from kb.people.person import Person, Role
 from kb.sla.clock import PolicyVersion
 from kb.sla.explain import VerdictChange, verdict_changes
@@ -31,7 +31,13 @@ from kb.tickets.decision import Command, Rules, decide
 from kb.tickets.drafts import FormLimits
 from kb.tickets.guest_links import GuestLinks
 from kb.tickets.lifecycle import VERBS, Audience, Status, Verb, next_status
-from kb.tickets.permissions import Ownership, check_use, sees_internal, ticket_not_found
+from kb.tickets.permissions import (
+    Ownership,
+    check_use,
+    no_such_ticket,
+    sees_internal,
+    ticket_not_found,
+)
 from kb.tickets.queue import AgentQueue
 from kb.tickets.repository.lists import ANY_STATUS, TicketFilter
 from kb.tickets.repository.policy_versions import single_version
@@ -344,10 +350,15 @@ class Desk:
         def internal(ownership: Ownership) -> bool:
             return viewer is None or sees_internal(viewer, ownership)
 
-        serial = _serial(number)
-        ticket = self._repository.ticket(
-            serial, internal, viewer_id=viewer.id if viewer else 0, now=now
-        )
+        try:
+            serial = _serial(number)
+            ticket = self._repository.ticket(
+                serial, internal, viewer_id=viewer.id if viewer else 0, now=now
+            )
+        except NotFound:
+            if viewer is None or viewer.is_staff:
+                raise no_such_ticket(number) from None
+            raise
         history = self._repository.histories({serial: ticket.level_key})[serial]
         return ticket, computed_targets(history, self._rules.versions, now)
 

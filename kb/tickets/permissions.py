@@ -104,3 +104,8 @@ def ticket_not_found() -> NotFound:
         "This ticket does not exist, or it is not yours. Check the number, or sign in with the "
         "account that filed it."
     )
+
+
+def no_such_ticket(number: str) -> NotFound:
+    """For readers who may see every ticket: agents and the operator."""
+    return NotFound(f"There is no ticket {number:.40}. Check the number.")

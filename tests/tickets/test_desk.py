@@ -106,6 +106,13 @@ def test_charlie_sees_nothing_of_it_whatever_he_tries(world: World) -> None:
     assert len(desk.ticket(number, world.bob, now=now).events) == 1
 
 
+def test_agents_are_told_which_ticket_does_not_exist(world: World) -> None:
+    for number in ("KB-9999", "9999x"):
+        with pytest.raises(NotFound) as absent:
+            world.desk.ticket(number, world.bob, now=FRIDAY)
+        assert number in absent.value.sentence
+
+
 def test_charlie_and_customers_may_do_nothing_of_what_agents_do(world: World, number: str) -> None:
     desk, now = world.desk, FRIDAY
 

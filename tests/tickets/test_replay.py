@@ -58,7 +58,9 @@ def test_a_ticket_is_explained_event_by_event_and_span_by_span(place: Path, numb
 
 
 def test_a_ticket_that_is_not_there_or_no_question_is_an_error(place: Path) -> None:
-    assert isinstance(run("explain", "--ticket", "KB-9").exception, NotFound)
+    missing = run("explain", "--ticket", "KB-9").exception
+    assert isinstance(missing, NotFound)
+    assert "KB-9" in missing.sentence
     assert run("explain", "--calendar", "office").exit_code == 2
 
 

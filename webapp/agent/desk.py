@@ -200,11 +200,17 @@ def _twins(ticket: Ticket, viewer: Person) -> list[TicketRow]:
 
 
 def _articles(ticket: Ticket) -> tuple[Hit, ...]:
-    """Public documents that may answer the ticket; none while there is no index."""
+    """Public documents that may answer the ticket; none while there is no index.
+
+    Those that the requester has read are left out; those only shown may hold the answer.
+    """
+    read = {article.document_id for article in ticket.consulted if article.outcome != "shown"}
+    limit = min(20, SUGGESTED + len(read))
     try:
-        return centre().searcher.suggest(ticket.row.title, audience=PUBLIC, limit=SUGGESTED).hits
+        hits = centre().searcher.suggest(ticket.row.title, audience=PUBLIC, limit=limit).hits
     except KbError:
         return ()
+    return tuple(hit for hit in hits if hit.id not in read)[:SUGGESTED]
 
 
 @blueprint.get("/<number>/live")

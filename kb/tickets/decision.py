@@ -91,7 +91,7 @@ def decide(
         attachments=attachments,
     )
     # A reminder ends with the pause that it belongs to.
-    paused = status in (Status.WAITING, Status.PAUSED)
+    paused = status in (Status.PENDING, Status.ON_HOLD)
     return Change(
         event=event,
         status=status,

@@ -364,9 +364,11 @@ class Desk:
 
     def _waiting_for(self, ticket: Ticket) -> str:
         """The title of the reason for which the ticket is pending or on hold."""
-        if ticket.row.status not in (Status.WAITING, Status.PAUSED):
+        if ticket.row.status not in (Status.PENDING, Status.ON_HOLD):
             return ""
-        pauses = [event for event in ticket.events if event.verb in (Verb.AWAIT, Verb.PAUSE)]
+        pauses = [
+            event for event in ticket.events if event.verb in (Verb.SET_TO_PENDING, Verb.PAUSE)
+        ]
         key = pauses[-1].facts.get("reason", "") if pauses else ""
         reason = self._rules.policy.reasons.get(key)
         return reason.title if reason else key

@@ -19,12 +19,14 @@ from kb.sla.clock import SlaEventKind
 
 
 class Status(StrEnum):
+    """The values are stored."""
+
     OPEN = "open"  # the next reply is ours
-    WAITING = "waiting"  # a public reply was sent; the next one is the customer's
-    PAUSED = "paused"  # for a third party or a release
-    SOLVED = "solved"
+    PENDING = "waiting"  # a public reply was sent; the next one is the customer's
+    ON_HOLD = "paused"  # for a third party or a release
+    RESOLVED = "solved"
     CANCELLED = "cancelled"
-    VOID = "void"  # spam or a duplicate: no SLA applied
+    SPAM_OR_DUPLICATE = "void"  # spam or a duplicate: no SLA applied
     MERGED = "merged"  # continues in another ticket
 
 
@@ -38,11 +40,11 @@ class Verb(StrEnum):
     NOTE = "noted"
     ASSIGN = "assigned"
     COPY = "copied"
-    AWAIT = "awaited"
+    SET_TO_PENDING = "awaited"
     PAUSE = "paused"
     RESUME = "resumed"
-    DISMISS = "dismissed"
-    MOVE = "moved"
+    NO_REPLY_NEEDED = "dismissed"
+    CHANGE_LEVEL = "moved"
     PROPOSE = "proposed"
     AGREE = "agreed"
     DECLINE = "declined"
@@ -147,7 +149,7 @@ class VerbRow:
 
 
 #: Neither resolved nor closed.
-ACTIVE = (Status.OPEN, Status.WAITING, Status.PAUSED)
+ACTIVE = (Status.OPEN, Status.PENDING, Status.ON_HOLD)
 
 _STAFF = frozenset({Side.STAFF})
 _OWNER = frozenset({Side.OWNER})
@@ -155,9 +157,9 @@ _OWNER_SIDE = frozenset({Side.OWNER, Side.COLLEAGUE})
 _STAFF_AND_OWNER = frozenset({Side.STAFF, Side.OWNER})
 
 _STAYS_ACTIVE = {status: status for status in ACTIVE}
-_STAYS_ENDED = {Status.SOLVED: Status.SOLVED, Status.CANCELLED: Status.CANCELLED}
-_ANSWERED = {**_STAYS_ACTIVE, Status.OPEN: Status.WAITING}
-_ASKED = {**_STAYS_ACTIVE, Status.WAITING: Status.OPEN}
+_STAYS_ENDED = {Status.RESOLVED: Status.RESOLVED, Status.CANCELLED: Status.CANCELLED}
+_ANSWERED = {**_STAYS_ACTIVE, Status.OPEN: Status.PENDING}
+_ASKED = {**_STAYS_ACTIVE, Status.PENDING: Status.OPEN}
 
 
 def _all_become(status: Status) -> Mapping[Status, Status]:
@@ -236,8 +238,8 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             mail=MailText("Ticket assigned to you", "You are the new assignee of a ticket."),
             public=False,
         ),
-        Verb.AWAIT: VerbRow(
-            _all_become(Status.WAITING),
+        Verb.SET_TO_PENDING: VerbRow(
+            _all_become(Status.PENDING),
             _STAFF,
             refusal="be set to pending",
             timeline="set the ticket to pending",
@@ -263,7 +265,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             ),
         ),
         Verb.PAUSE: VerbRow(
-            _all_become(Status.PAUSED),
+            _all_become(Status.ON_HOLD),
             _STAFF,
             refusal="be put on hold",
             timeline="put the ticket on hold: {title}",
@@ -284,7 +286,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             ),
         ),
         Verb.RESUME: VerbRow(
-            {Status.WAITING: Status.OPEN, Status.PAUSED: Status.OPEN},
+            {Status.PENDING: Status.OPEN, Status.ON_HOLD: Status.OPEN},
             _STAFF,
             refusal="be resumed",
             timeline="resumed the ticket",
@@ -293,8 +295,8 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             public=False,
             form=ActionForm("resume", "Resume"),
         ),
-        Verb.DISMISS: VerbRow(
-            {Status.OPEN: Status.WAITING},
+        Verb.NO_REPLY_NEEDED: VerbRow(
+            {Status.OPEN: Status.PENDING},
             _STAFF,
             refusal="be marked as needing no reply",
             timeline="marked the ticket as needing no reply",
@@ -303,7 +305,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             public=False,
             form=ActionForm("no-answer", "No reply needed"),
         ),
-        Verb.MOVE: VerbRow(
+        Verb.CHANGE_LEVEL: VerbRow(
             _STAYS_ACTIVE,
             _STAFF,
             refusal="move to another support level",
@@ -403,7 +405,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             ),
         ),
         Verb.SOLVE: VerbRow(
-            _all_become(Status.SOLVED),
+            _all_become(Status.RESOLVED),
             _STAFF_AND_OWNER,
             refusal="be resolved",
             timeline="resolved the ticket",
@@ -427,7 +429,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             ),
         ),
         Verb.REOPEN: VerbRow(
-            {Status.SOLVED: Status.OPEN, Status.CANCELLED: Status.OPEN},
+            {Status.RESOLVED: Status.OPEN, Status.CANCELLED: Status.OPEN},
             _STAFF_AND_OWNER,
             refusal="be reopened",
             timeline="reopened the ticket",
@@ -503,7 +505,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             ),
         ),
         Verb.VOID: VerbRow(
-            _all_become(Status.VOID),
+            _all_become(Status.SPAM_OR_DUPLICATE),
             _STAFF,
             refusal="be marked as spam or duplicate",
             timeline="marked the ticket as {why}",
@@ -565,15 +567,15 @@ class StatusRow:
 STATUSES: Mapping[Status, StatusRow] = MappingProxyType(
     {
         Status.OPEN: StatusRow("Open", "This ticket is open"),
-        Status.WAITING: StatusRow(
+        Status.PENDING: StatusRow(
             "Pending", "This ticket is pending", owner_title="Waiting for your reply"
         ),
-        Status.PAUSED: StatusRow("On hold", "This ticket is on hold"),
-        Status.SOLVED: StatusRow("Resolved", "This ticket is resolved", " Reopen it first."),
+        Status.ON_HOLD: StatusRow("On hold", "This ticket is on hold"),
+        Status.RESOLVED: StatusRow("Resolved", "This ticket is resolved", " Reopen it first."),
         Status.CANCELLED: StatusRow(
             "Closed: cancelled", "This ticket is closed", " Reopen it first."
         ),
-        Status.VOID: StatusRow(
+        Status.SPAM_OR_DUPLICATE: StatusRow(
             "Closed: spam or duplicate",
             "This ticket is closed as spam or a duplicate",
             " File a new ticket instead.",

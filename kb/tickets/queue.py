@@ -89,7 +89,7 @@ class AgentQueue:
         self, number: str, viewer: Person, *, limit: int = 5, now: dt.datetime
     ) -> tuple[TicketRow, ...]:
         """Resolved tickets with a similar title, the closest first."""
-        return self._similar(number, viewer, (Status.SOLVED,), limit, now)
+        return self._similar(number, viewer, (Status.RESOLVED,), limit, now)
 
     def similar_active(
         self, number: str, viewer: Person, *, limit: int = 5, now: dt.datetime

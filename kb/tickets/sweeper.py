@@ -85,7 +85,7 @@ class Sweeper:
         status, remind_at, history = ticket.status, ticket.remind_at, ticket.history
         if remind_at is not None and remind_at <= horizon:
             # The pause ends by itself; from here on the next reply is ours.
-            if status in (Status.WAITING, Status.PAUSED):
+            if status in (Status.PENDING, Status.ON_HOLD):
                 due.add_resumption(ticket.serial, remind_at)
                 history = (*history, SlaEvent(remind_at, SlaEventKind.RESUMED))
                 status = Status.OPEN

@@ -118,11 +118,11 @@ def test_charlie_and_customers_may_do_nothing_of_what_agents_do(world: World, nu
 
     def tries(who: Person) -> tuple[Callable[[], object], ...]:
         return (
-            lambda: desk.act(number, who, actions.await_customer("x"), now=now),
+            lambda: desk.act(number, who, actions.set_to_pending("x"), now=now),
             lambda: desk.act(number, who, actions.pause("release"), now=now),
             lambda: desk.act(number, who, actions.resume(), now=now),
-            lambda: desk.act(number, who, actions.no_answer_needed(), now=now),
-            lambda: desk.act(number, who, actions.move("development", "x"), now=now),
+            lambda: desk.act(number, who, actions.no_reply_needed(), now=now),
+            lambda: desk.act(number, who, actions.change_level("development", "x"), now=now),
             lambda: desk.act(number, who, actions.propose_severity("down", "x"), now=now),
             lambda: desk.act(
                 number, who, actions.answer_by_link([("doc/a", "A")]), key="", now=now

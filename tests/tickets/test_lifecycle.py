@@ -58,9 +58,9 @@ def do(world: World, number: str, verb: Verb, name: str, step: int, other: str) 
         Verb.NOTE: {"body": "Word."},
         Verb.ASSIGN: {"agent": world.bob},
         Verb.COPY: {"copy_to": ["boss@example.com"]},
-        Verb.AWAIT: {"body": "Which one?"},
+        Verb.SET_TO_PENDING: {"body": "Which one?"},
         Verb.PAUSE: {"reason": "release"},
-        Verb.MOVE: {"level": LEVELS[step % 2], "body": "So be it."},
+        Verb.CHANGE_LEVEL: {"level": LEVELS[step % 2], "body": "So be it."},
         Verb.PROPOSE: {"severity": "down", "body": "Worse."},
         Verb.ESCALATE: {"body": "Hurry."},
         Verb.REOPEN: {"body": "Again."},
@@ -149,7 +149,7 @@ class Life(RuleBasedStateMachine):
         if ticket.row.status not in ACTIVE:
             assert ticket.row.due is None
             assert not running
-        if ticket.row.status is Status.WAITING:
+        if ticket.row.status is Status.PENDING:
             assert running <= {"resolution"}
 
     @invariant()

@@ -88,11 +88,11 @@ def test_no_alarm_falls_while_a_ticket_is_answered_closed_or_void(world: World) 
 
 def test_a_reminder_ends_the_wait_by_itself(world: World, number: str) -> None:
     world.desk.act(
-        number, world.bob, actions.await_customer("Which one?", until=FRIDAY + DAY), now=FRIDAY
+        number, world.bob, actions.set_to_pending("Which one?", until=FRIDAY + DAY), now=FRIDAY
     )
     sweeper = Sweeper(world.database, world.policy, single_version(world.policy))
     sweeper.sweep(FRIDAY + DAY - SECOND)
-    assert world.desk.ticket(number, world.bob, now=FRIDAY).row.status is Status.WAITING
+    assert world.desk.ticket(number, world.bob, now=FRIDAY).row.status is Status.PENDING
     for _ in range(2):
         sweeper.sweep(FRIDAY + 2 * DAY)
     ticket = world.desk.ticket(number, world.bob, now=FRIDAY)

@@ -13,8 +13,8 @@ from types import MappingProxyType
 from kb.tickets.actions.assignment import assign, set_copies
 from kb.tickets.actions.closing import cancel, rate, reopen, solve, void
 from kb.tickets.actions.conversation import answer_by_link, comment, escalate, note, reply
-from kb.tickets.actions.level_severity import agree, decline, move, propose_severity
-from kb.tickets.actions.waiting import await_customer, no_answer_needed, pause, resume
+from kb.tickets.actions.level_severity import agree, change_level, decline, propose_severity
+from kb.tickets.actions.waiting import no_reply_needed, pause, resume, set_to_pending
 from kb.tickets.decision import Command
 from kb.tickets.lifecycle import Verb
 
@@ -23,13 +23,12 @@ __all__ = [
     "agree",
     "answer_by_link",
     "assign",
-    "await_customer",
     "cancel",
+    "change_level",
     "comment",
     "decline",
     "escalate",
-    "move",
-    "no_answer_needed",
+    "no_reply_needed",
     "note",
     "pause",
     "propose_severity",
@@ -38,6 +37,7 @@ __all__ = [
     "reply",
     "resume",
     "set_copies",
+    "set_to_pending",
     "solve",
     "void",
 ]
@@ -51,11 +51,11 @@ COMMANDS: Mapping[Verb, Callable[..., Command]] = MappingProxyType(
         Verb.NOTE: note,
         Verb.ASSIGN: assign,
         Verb.COPY: set_copies,
-        Verb.AWAIT: await_customer,
+        Verb.SET_TO_PENDING: set_to_pending,
         Verb.PAUSE: pause,
         Verb.RESUME: resume,
-        Verb.DISMISS: no_answer_needed,
-        Verb.MOVE: move,
+        Verb.NO_REPLY_NEEDED: no_reply_needed,
+        Verb.CHANGE_LEVEL: change_level,
         Verb.PROPOSE: propose_severity,
         Verb.AGREE: agree,
         Verb.DECLINE: decline,

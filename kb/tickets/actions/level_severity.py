@@ -15,7 +15,7 @@ from kb.tickets.lifecycle import Verb
 from kb.tickets.ticket import Proposal
 
 
-def move(level: str, body: str, *, change: str = "") -> Command:
+def change_level(level: str, body: str, *, change: str = "") -> Command:
     """Moves the ticket to another level, with the reason that the requester reads.
 
     ``change`` is retroactive, from_change or proportional; empty: as the level defines. A coupon is
@@ -41,7 +41,7 @@ def move(level: str, body: str, *, change: str = "") -> Command:
             releases_coupon=bool(ticket.coupon) and to.key != ticket.coupon_level,
         )
 
-    return Command(Verb.MOVE, effects, body)
+    return Command(Verb.CHANGE_LEVEL, effects, body)
 
 
 def propose_severity(severity: str, body: str, *, detail: str = "") -> Command:

@@ -16,7 +16,7 @@ from kb.tickets.sla_targets import RUNNING_STATES
 from kb.tickets.ticket import Upload
 
 
-def await_customer(
+def set_to_pending(
     body: str = "",
     *,
     reason: str = CUSTOMER,
@@ -47,7 +47,7 @@ def await_customer(
         facts |= {**_until(until, context.at), "reason": reason}
         return Effects(facts, {"remind_at": until})
 
-    return Command(Verb.AWAIT, effects, body, uploads)
+    return Command(Verb.SET_TO_PENDING, effects, body, uploads)
 
 
 def pause(reason: str, *, until: dt.datetime | None = None, body: str = "") -> Command:
@@ -72,7 +72,7 @@ def resume() -> Command:
     return Command(Verb.RESUME)
 
 
-def no_answer_needed() -> Command:
+def no_reply_needed() -> Command:
     """The customer's last message needs no reply (a thank-you): the next-response target ends.
 
     Raises Conflict before the first reply, which every ticket gets.
@@ -86,7 +86,7 @@ def no_answer_needed() -> Command:
             raise Conflict("Nobody has replied to this ticket yet. Reply first.")
         return Effects()
 
-    return Command(Verb.DISMISS, effects)
+    return Command(Verb.NO_REPLY_NEEDED, effects)
 
 
 def _until(until: dt.datetime | None, instant: dt.datetime) -> Mapping[str, str]:

@@ -46,7 +46,7 @@ def resolved_links(database: Database, *, most: int) -> tuple[ResolvedLinks, ...
                 TICKETS.c.customer_id,
             ).where(
                 TICKETS.c.id.in_(serials[start : start + _IDS_PER_QUERY]),
-                TICKETS.c.status == Status.SOLVED.value,
+                TICKETS.c.status == Status.RESOLVED.value,
                 TICKETS.c.closed_at.is_not(None),
             )
             for row in connection.execute(query):

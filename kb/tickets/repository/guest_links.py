@@ -41,7 +41,7 @@ class GuestLinkStore:
         last_use = func.coalesce(GUEST_LINKS.c.opened_at, GUEST_LINKS.c.created_at)
         others = select(GUEST_LINKS.c.token_hash).where(*of_guest).order_by(last_use.desc())
         with self._database.write() as connection:
-            if ownership(connection, serial)[1] in (Status.VOID, Status.MERGED):
+            if ownership(connection, serial)[1] in (Status.SPAM_OR_DUPLICATE, Status.MERGED):
                 return False
             kept = connection.execute(others.limit(keep - 1)).scalars().all()
             connection.execute(

@@ -36,7 +36,7 @@ ANY_STATUS, ACTIVE_STATUSES, RECENT_STATUSES = "all", "active", "recent"
 _ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
 #: Worded as its index is. SQLAlchemy takes a text for a condition, its types do not.
 _ACTIVE = cast("ColumnElement[bool]", text("tickets.status IN ('open', 'waiting', 'paused')"))
-_SELDOM = (Status.CANCELLED, Status.VOID, Status.MERGED)
+_SELDOM = (Status.CANCELLED, Status.SPAM_OR_DUPLICATE, Status.MERGED)
 
 _ASSIGNEE = PEOPLE.alias("assignee")
 ROWS = (
@@ -121,7 +121,7 @@ class TicketLists:
         serial: int,
         limit: int,
         *,
-        status: Sequence[Status] = (Status.SOLVED,),
+        status: Sequence[Status] = (Status.RESOLVED,),
         now: dt.datetime,
     ) -> tuple[TicketRow, ...]:
         """Other tickets of a status that share the rarest words of this title, closest first."""

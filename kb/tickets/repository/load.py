@@ -139,7 +139,7 @@ def _last_speaker(events: Sequence[Any]) -> str:
     """Who wrote last in public: agent or customer."""
     for event in reversed(events):
         verb = Verb(event.verb)
-        if verb is Verb.AWAIT and event.facts.get("said"):
+        if verb is Verb.SET_TO_PENDING and event.facts.get("said"):
             return "agent"
         if event.public and VERBS[verb].clock is SlaEventKind.COMMENT:
             return "agent" if event.by_agent else "customer"

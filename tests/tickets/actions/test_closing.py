@@ -24,7 +24,7 @@ def test_a_coupon_comes_back_when_staff_move_or_void_the_ticket(world: World) ->
     )
     assert left() == 2
     world.desk.act(
-        moved, world.bob, actions.move("commercial", "This is no emergency."), now=FRIDAY
+        moved, world.bob, actions.change_level("commercial", "This is no emergency."), now=FRIDAY
     )
     world.desk.act(voided, world.bob, actions.void("duplicate"), now=FRIDAY)
     world.desk.act(kept, world.bob, actions.solve(), now=FRIDAY)
@@ -42,7 +42,7 @@ def test_a_voided_ticket_was_promised_nothing_and_takes_no_words(world: World, n
     world.desk.act(number, world.bob, actions.void("spam"), now=MONDAY + DAY)
     ticket = seen(world, number, MONDAY + DAY)
     assert (ticket.row.status, ticket.dues[0].state, ticket.row.due) == (
-        Status.VOID,
+        Status.SPAM_OR_DUPLICATE,
         "cancelled",
         None,
     )
@@ -81,7 +81,7 @@ def test_only_a_closing_reason_closes(world: World, number: str) -> None:
 def test_an_agent_who_solves_has_answered(world: World, number: str) -> None:
     world.desk.act(number, world.bob, actions.solve(), now=FRIDAY)
     ticket = world.desk.ticket(number, world.alice, now=FRIDAY)
-    assert (ticket.row.status, ticket.dues[0].state) == (Status.SOLVED, "met")
+    assert (ticket.row.status, ticket.dues[0].state) == (Status.RESOLVED, "met")
 
 
 def test_a_customer_who_closes_ends_the_promise_without_a_verdict(

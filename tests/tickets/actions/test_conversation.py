@@ -19,7 +19,7 @@ def test_a_reply_in_time_meets_the_first_response(world: World, number: str) -> 
         number, world.bob, actions.reply("Is it plugged in?", uploads=[LOG]), key="r", now=MONDAY
     )
     ticket = world.desk.ticket(number, world.alice, now=MONDAY + DAY)
-    assert ticket.row.status is Status.WAITING
+    assert ticket.row.status is Status.PENDING
     assert ticket.row.due is None
     assert [(due.state, due.met_at) for due in ticket.dues] == [("met", MONDAY)]
     event = ticket.events[-1]

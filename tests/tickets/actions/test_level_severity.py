@@ -21,26 +21,30 @@ def test_a_move_counts_as_the_level_says_and_nothing_is_forgotten(
     world: World, number: str
 ) -> None:
     world.desk.act(
-        number, world.bob, actions.move("development", "It is a defect."), now=FRIDAY + HOUR
+        number, world.bob, actions.change_level("development", "It is a defect."), now=FRIDAY + HOUR
     )
     ticket = seen(world, number)
     assert (ticket.row.level, ticket.level_why) == ("Development", "It is a defect.")
     assert ticket.dues[0].due == FRIDAY + HOUR + 14 * DAY
-    assert [event.verb for event in ticket.events] == [Verb.OPEN, Verb.MOVE]
+    assert [event.verb for event in ticket.events] == [Verb.OPEN, Verb.CHANGE_LEVEL]
     assert ticket.events[-1].facts["from_level"] == "commercial"
     with pytest.raises(Conflict):
-        world.desk.act(number, world.bob, actions.move("development", "Again."), now=FRIDAY)
+        world.desk.act(number, world.bob, actions.change_level("development", "Again."), now=FRIDAY)
     for about in (
         {"level": "none"},
         {"level": "commercial", "change": "somehow"},
         {"level": "commercial", "body": ""},
     ):
         with pytest.raises(Invalid):
-            world.desk.act(number, world.bob, actions.move(**{"body": "So.", **about}), now=FRIDAY)
+            world.desk.act(
+                number, world.bob, actions.change_level(**{"body": "So.", **about}), now=FRIDAY
+            )
 
 
 def test_a_breach_before_a_move_stays_a_breach(world: World, number: str) -> None:
-    world.desk.act(number, world.bob, actions.move("development", "A defect."), now=MONDAY + HOUR)
+    world.desk.act(
+        number, world.bob, actions.change_level("development", "A defect."), now=MONDAY + HOUR
+    )
     assert states(world, number, MONDAY + HOUR) == [("first response", "breached")]
 
 
@@ -55,9 +59,11 @@ def test_development_at_the_same_level_or_not_at_all(
     )
     if goes is Development.NO:
         with pytest.raises(Conflict):
-            desk.act(number, world.bob, actions.move("development", "A defect."), now=FRIDAY)
+            desk.act(
+                number, world.bob, actions.change_level("development", "A defect."), now=FRIDAY
+            )
         return
-    desk.act(number, world.bob, actions.move("development", "A defect."), now=FRIDAY)
+    desk.act(number, world.bob, actions.change_level("development", "A defect."), now=FRIDAY)
     ticket = desk.ticket(number, world.bob, now=FRIDAY)
     assert (ticket.row.level, ticket.dues[0].due) == ("Commercial", MONDAY)
     assert ticket.events[-1].facts == {"handed_over": "Development"}

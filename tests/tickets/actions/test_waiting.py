@@ -17,13 +17,13 @@ def test_waiting_for_the_customer_needs_a_public_word_and_ends_with_theirs(
     world: World, number: str
 ) -> None:
     with pytest.raises(Conflict):
-        world.desk.act(number, world.bob, actions.await_customer(), now=FRIDAY)
-    world.desk.act(number, world.bob, actions.await_customer("Which printer?"), now=FRIDAY + HOUR)
+        world.desk.act(number, world.bob, actions.set_to_pending(), now=FRIDAY)
+    world.desk.act(number, world.bob, actions.set_to_pending("Which printer?"), now=FRIDAY + HOUR)
     ticket = seen(world, number)
-    assert (ticket.row.status, ticket.waiting_for) == (Status.WAITING, "Waiting for your answer")
+    assert (ticket.row.status, ticket.waiting_for) == (Status.PENDING, "Waiting for your answer")
     assert states(world, number, FRIDAY + HOUR) == [("first response", "met")]
     world.desk.act(
-        number, world.bob, actions.await_customer(), now=FRIDAY + HOUR
+        number, world.bob, actions.set_to_pending(), now=FRIDAY + HOUR
     )  # ours was the last word
     world.desk.act(
         number, world.alice, actions.comment("The red one."), key="c", now=FRIDAY + 2 * HOUR
@@ -40,7 +40,7 @@ def test_a_pause_moves_the_resolution_by_what_was_open_in_it(world: World) -> No
     )
     paused = seen(world, number)
     assert (paused.row.status, paused.dues[0].state, paused.dues[0].due) == (
-        Status.PAUSED,
+        Status.ON_HOLD,
         "paused",
         None,
     )
@@ -59,7 +59,7 @@ def test_a_customers_word_does_not_end_a_pause_that_is_not_theirs(
     world.desk.act(number, world.bob, actions.reply("A patch will come."), key="r", now=FRIDAY)
     world.desk.act(number, world.bob, actions.pause("release"), now=FRIDAY)
     world.desk.act(number, world.alice, actions.comment("When?"), key="c", now=FRIDAY)
-    assert seen(world, number).row.status is Status.PAUSED
+    assert seen(world, number).row.status is Status.ON_HOLD
     assert states(world, number, FRIDAY)[-1] == ("next response", "running")
 
 
@@ -71,7 +71,7 @@ def test_a_wait_without_sense_is_refused_and_leaves_nothing(
 ) -> None:
     before = seen(world, number)
     with pytest.raises(Invalid):
-        world.desk.act(number, world.bob, actions.await_customer("So?", **about), now=FRIDAY)
+        world.desk.act(number, world.bob, actions.set_to_pending("So?", **about), now=FRIDAY)
     with pytest.raises(Invalid):
         world.desk.act(
             number,
@@ -84,9 +84,9 @@ def test_a_wait_without_sense_is_refused_and_leaves_nothing(
 
 def test_a_thank_you_needs_no_answer(world: World, number: str) -> None:
     with pytest.raises(Conflict):
-        world.desk.act(number, world.bob, actions.no_answer_needed(), now=FRIDAY)
+        world.desk.act(number, world.bob, actions.no_reply_needed(), now=FRIDAY)
     world.desk.act(number, world.bob, actions.reply("Plug it in."), key="r", now=FRIDAY)
     world.desk.act(number, world.alice, actions.comment("Thanks!"), key="c", now=FRIDAY)
-    world.desk.act(number, world.bob, actions.no_answer_needed(), now=FRIDAY)
+    world.desk.act(number, world.bob, actions.no_reply_needed(), now=FRIDAY)
     assert states(world, number, MONDAY + DAY)[-1] == ("next response", "cancelled")
-    assert seen(world, number).row.status is Status.WAITING
+    assert seen(world, number).row.status is Status.PENDING

@@ -6,15 +6,40 @@ Each sub-command is one library call and printing. Exit codes: 0 success, 1 issu
 
 from __future__ import annotations
 
+import contextlib
 import os
+import select
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
 import click
 
 from kb import __version__
 from kb.errors import Invalid, KbError, Misconfigured
 from kb.settings import SETTINGS, load_settings
+
+
+@contextlib.contextmanager
+def _reader_may_leave() -> Iterator[None]:
+    """Ends the command with 0 when the reader of its output is gone (`kb search ... | head`).
+
+    Left to click, the exit code would be 1, "nothing found".
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        if not _reader_is_gone():  # another pipe broke
+            raise
+        sys.stdout = None  # the interpreter does not flush to it when it ends
+        raise click.exceptions.Exit(0) from None
+
+
+def _reader_is_gone() -> bool:
+    stdout = select.poll()
+    stdout.register(sys.stdout.fileno(), 0)
+    return any(event & (select.POLLERR | select.POLLHUP) for _, event in stdout.poll(0))
 
 
 class _EntryPointGroup(click.Group):
@@ -41,6 +66,14 @@ class _EntryPointGroup(click.Group):
             return None
         command: click.Command = entry.load()
         return command
+
+    def make_context(self, *arguments: Any, **extra: Any) -> click.Context:
+        with _reader_may_leave():  # --help and --version print here
+            return super().make_context(*arguments, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _reader_may_leave():
+            return super().invoke(ctx)
 
 
 def _entry_points() -> dict[str, EntryPoint]:
@@ -80,7 +113,3 @@ def main() -> None:
     except KbError as error:
         click.echo(f"kb: {error.sentence}", err=True)
         sys.exit(2 if isinstance(error, Misconfigured | Invalid) else 1)
-    except BrokenPipeError:
-        # The reader is gone (`kb search ... | head`). Without a stdout, nothing is flushed to it.
-        sys.stdout = None
-        sys.exit(0)

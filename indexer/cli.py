@@ -22,7 +22,7 @@ from indexer.pipeline import IndexOptions, run_index
 from indexer.progress import ProgressBar, ThrottledProgress
 from indexer.report import Report
 from indexer.sources.walk import Source, parse_sources
-from kb.cli_options import json_option
+from kb.cli_options import data_option, json_option
 from kb.errors import Invalid, KbError
 from kb.operations.audit import Action, record_command
 from kb.search.generations.previews import PreviewFile
@@ -64,17 +64,12 @@ class _IndexCommand(click.Command):
             formatter.write_dl(rows)
 
 
-_data_option = click.option(
-    "--data", type=click.Path(file_okay=False), help="The data folder. Default: KB_DATA."
-)
-
-
 # --- kb index
 
 
 @click.command(cls=_IndexCommand)
 @click.argument("words", nargs=-1, metavar="[KIND=PATH]...")
-@_data_option
+@data_option
 @click.option("--full", is_flag=True, help="Read all files, changed or not.")
 @click.option(
     "--check-only",
@@ -315,7 +310,7 @@ def _print_report(report: Report, as_json: bool) -> None:
 
 
 @click.command()
-@_data_option
+@data_option
 @json_option
 def generations(data: str | None, as_json: bool) -> int:
     """List the published generations that are kept; * marks the live one."""
@@ -340,7 +335,7 @@ def generations(data: str | None, as_json: bool) -> int:
 
 @click.command()
 @click.argument("name", required=False)
-@_data_option
+@data_option
 def rollback(name: str | None, data: str | None) -> int:
     """Make an earlier generation live again: NAME, or the one before the live one."""
     _roll_back(load_settings(data=data), name)

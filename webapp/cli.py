@@ -26,6 +26,7 @@ import click
 from flask import Flask
 
 from kb.centre import HelpCentre
+from kb.cli_options import data_option
 from kb.errors import KbError, Misconfigured, Unavailable
 from kb.jobs.index_runner import KB_COMMAND
 from kb.people.demo import DemoSignIn, add_demo_accounts
@@ -53,7 +54,7 @@ CONNECTIONS = 512
 @click.option("--host", help="The address to listen on (KB_HOST).")
 @click.option("--port", help="The port to listen on (KB_PORT).")
 @click.option("--workers", help="Server processes (KB_WORKERS).")
-@click.option("--data", help="The data folder (KB_DATA).")
+@data_option
 @click.option(
     "--with-worker/--without-worker",
     default=True,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import click
 
+from kb.cli_options import data_option, json_option
 from kb.database import open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runner import KB_COMMAND
@@ -36,8 +37,8 @@ def init(folder: Path) -> None:
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--data", help="The data folder (KB_DATA).")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@data_option
+@json_option
 def backup(file: Path, data: str | None, *, as_json: bool) -> None:
     """Back up tickets, accounts, attachments, images and settings to FILE while the portal runs.
 
@@ -57,7 +58,7 @@ def backup(file: Path, data: str | None, *, as_json: bool) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="An empty folder.")
 @click.option("--without-secrets", is_flag=True, help="Do not restore the encrypted secrets.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> None:
     """Restore a backup FILE into an empty data folder.
 
@@ -80,7 +81,7 @@ def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> 
 
 
 @click.command()
-@click.option("--data", help="The data folder (KB_DATA).")
+@data_option
 @click.option("--check", is_flag=True, help="Change nothing; exit code 1 if something is needed.")
 @click.pass_context
 def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
@@ -103,11 +104,11 @@ def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
 
 
 @click.command()
-@click.option("--data", help="The data folder (KB_DATA).")
+@data_option
 @click.option(
     "--production", is_flag=True, help="Also check for settings that are unsafe on the internet."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 @click.pass_context
 def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: bool) -> None:
     """Report what is wrong with the installation, since when, and what to do.
@@ -131,7 +132,7 @@ def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: b
 
 
 @click.command()
-@click.option("--data", help="The data folder (KB_DATA).")
+@data_option
 @click.option(
     "--limit",
     type=click.IntRange(1, 1_000_000),
@@ -142,7 +143,7 @@ def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: b
 @click.option(
     "--before", type=click.IntRange(0), default=0, help="Show only entries with lower numbers."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def audit(data: str | None, limit: int, before: int, *, as_json: bool) -> None:
     """Print the audit log: sign-ins, accounts, publishing and backups, newest first."""
     with contextlib.closing(open_database(load_settings(data=data).data)) as database:
@@ -155,7 +156,7 @@ def audit(data: str | None, limit: int, before: int, *, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--data", help="The data folder (KB_DATA).")
+@data_option
 @click.option(
     "--attached",
     is_flag=True,

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from kb.cli_options import data_option, json_option
 from kb.errors import Invalid
 from kb.search.documents import PUBLIC, DocumentKind
 from kb.search.results import Hit, Passage, results_json, suggestions_json
@@ -25,12 +26,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--explain", is_flag=True, help="Show what each part of the score contributed."
         ),
-        click.option(
-            "--json",
-            "as_json",
-            is_flag=True,
-            help="Print one JSON document, as the API returns it.",
-        ),
+        json_option,
         click.option(
             "--as",
             "audience",
@@ -38,19 +34,17 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="AUDIENCE",
             help="Show what this audience would see.",
         ),
-        click.option(
-            "--data", type=click.Path(path_type=Path), help="The data folder (default: KB_DATA)."
-        ),
+        data_option,
     ):
         command = option(command)
     return command
 
 
-def _searcher(data: Path | None, audience: str) -> Searcher:
+def _searcher(data: str | None, audience: str) -> Searcher:
     """Raises Invalid for an audience that no document names: a typo would be answered as a
     customer is.
     """
-    settings = load_settings(data=str(data) if data else None)
+    settings = load_settings(data=data)
     searcher = Searcher(settings.data, budget_ms=settings.suggest_budget_ms)
     audiences = searcher.audiences()
     if audience not in audiences:
@@ -82,7 +76,7 @@ def search(
     limit: int,
     kind: str | None,
     sort: str,
-    data: Path | None,
+    data: str | None,
     audience: str,
     *,
     as_json: bool,
@@ -110,7 +104,7 @@ def search(
 @click.option("--limit", default=5, type=click.IntRange(1, 20), help="The number of suggestions.")
 @_shared
 def suggest(
-    title: str, limit: int, data: Path | None, audience: str, *, as_json: bool, explain: bool
+    title: str, limit: int, data: str | None, audience: str, *, as_json: bool, explain: bool
 ) -> None:
     """Suggest articles for a half-typed ticket title."""
     answer = _searcher(data, audience).suggest(
@@ -178,7 +172,7 @@ def _marked(passage: Passage) -> str:
     help="Also compare meanings with a model (needs the extra `semantic`).",
 )
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@json_option
 def evaluate(
     folder: Path,
     split: str | None,

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from kb.centre import HelpCentre
+from kb.cli_options import json_option
 from kb.errors import Invalid, Misconfigured
 from kb.settings import load_settings
 from kb.sla import explain
@@ -136,7 +137,7 @@ def _explain_ticket(number: str, *, as_json: bool) -> None:
 
 @sla.command("dry-run")
 @click.option("--policies", required=True, type=_FILE, help="The policy file to try.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option
 @click.pass_context
 def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
     """Show which SLA results of all tickets would change under other policies. The exit code is 1

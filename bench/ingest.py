@@ -2,7 +2,7 @@
 
     python -m bench.ingest [--files 10000] [--pages 120]
 
-Trees: those of ``KB_BENCH_DATA`` (or ``../shared/data``), else this repository's ``content``. Wall
+Trees: those of ``KB_BENCH_DATA`` if it is set, else this repository's ``content``. Wall
 time depends on what else the machine does, so processor seconds (of all processes) stand beside it.
 Extraction: pages whose main container is known, once as published and once with every class, id,
 role and landmark tag hidden; precision and recall of words.

@@ -23,7 +23,6 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 #: Loggers whose records are ours; the records of libraries are written from WARNING on.
 OURS = ("askfirst", "kb", "indexer", "webapp")
-FORMATS = ("text", "json")
 
 #: C0 and C1 controls, the separators that JavaScript and editors take for line ends, surrogates,
 #: and the marks that reorder text (Unicode Technical Report 36, 2.5).

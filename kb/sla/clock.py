@@ -17,7 +17,6 @@ from kb.sla.calendar import CalendarVersions
 from kb.sla.open_time import (
     FOREVER,
     Budget,
-    Derivation,
     Hours,
     PauseInterval,
     Unit,
@@ -62,18 +61,6 @@ class PolicyVersion:
 
     effective: dt.datetime
     policy: SlaPolicy
-
-
-def first_response_due(policy: SlaPolicy, level_key: str, start: dt.datetime) -> Derivation:
-    """The due time of the first response to a ticket accepted at ``start``.
-
-    There is none when the level has no such target. Raises Invalid for an unknown level or a time
-    without a zone.
-    """
-    level = policy.level(level_key)
-    if level.first_response is None:
-        return Derivation(to_datetime(to_timestamp(start)), None, (), 0, 0)
-    return policy.calendar(level).add(start, level.first_response)
 
 
 def is_open(policy: SlaPolicy, level_key: str, time: dt.datetime) -> bool:

@@ -544,14 +544,6 @@ TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
         )
     }
 )
-#: (status, verb) -> the next status. What is not here is refused and changes nothing.
-TRANSITIONS: Mapping[tuple[Status, Verb], Status] = MappingProxyType(
-    {
-        (status, verb): following
-        for verb, row in VERBS.items()
-        for status, following in row.transitions.items()
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)

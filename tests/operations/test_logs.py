@@ -32,7 +32,7 @@ def written(log_format: str, message: str, **values: object) -> str:
     return stream.getvalue()
 
 
-@pytest.mark.parametrize("log_format", logs.FORMATS)
+@pytest.mark.parametrize("log_format", ["text", "json"])
 def test_a_hostile_record_stays_one_printable_line(log_format: str) -> None:
     line = written(log_format, HOSTILE, address=HOSTILE)
     assert line.endswith("\n")

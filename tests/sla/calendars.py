@@ -6,7 +6,9 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 from kb.sla.calendar import BusinessCalendar, SpecialHours, WallSpan
+from kb.sla.clock import SlaEvent, SlaEventKind, targets_at
 from kb.sla.open_time import Budget, Pause, Unit
+from kb.sla.policy import Goal, SlaPolicy
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -73,3 +75,10 @@ def pause(start: str, end: str | None = None, zone: ZoneInfo = BERLIN) -> Pause:
 def closing(date: str, start: float = 0, end: float = 24, why: str = "") -> SpecialHours:
     day = dt.date.fromisoformat(date)
     return SpecialHours(day.year, day.month, day.day, int(start * HOUR), int(end * HOUR), why)
+
+
+def first_response_due(policy: SlaPolicy, level: str, start: dt.datetime) -> dt.datetime | None:
+    """When a ticket accepted at ``start`` must be answered; None without such a target."""
+    accepted = SlaEvent(start, SlaEventKind.ACCEPTED, level=level)
+    targets = targets_at([accepted], policy, start)
+    return next((target.due for target in targets if target.goal is Goal.FIRST), None)

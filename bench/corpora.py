@@ -1,8 +1,7 @@
 """Corpora of any size for benches, the same for the same seed.
 
-Sections of real documents (``KB_BENCH_DATA``, or the folder ``../shared/data``, or this
-repository's own ``content``) are recombined: a title from one, paragraphs from others. Real words
-in real proportions, in any number.
+Sections of real documents (the folder in ``KB_BENCH_DATA``, else this repository's ``content``) are
+recombined: a title from one, paragraphs from others. Real words in real proportions, in any number.
 """
 
 from __future__ import annotations
@@ -21,10 +20,8 @@ ROOT = Path(__file__).parent.parent
 
 def data() -> Path | None:
     """Where the labelled sets and the trees are; None when there are none."""
-    for place in (os.environ.get("KB_BENCH_DATA"), ROOT.parent / "shared" / "data"):
-        if place and (Path(place) / "labelled").is_dir():
-            return Path(place)
-    return None
+    folder = os.environ.get("KB_BENCH_DATA")
+    return Path(folder) if folder and (Path(folder) / "labelled").is_dir() else None
 
 
 def documents(count: int, *, seed: int = 1) -> Iterator[Document]:

@@ -202,6 +202,8 @@ PUBLIC_METHODS = 20
 NOTES = re.compile(
     r"\b[BVX][0-9]{1,2}\b|\b[Gg]oals? S[0-9]|\b\w+\.md [0-9]+(\.[0-9]+)*\b"
     r"|\b[Cc]apabilit(y|ies) [A-Z]?[0-9]|\b[Ff]eature ([0-9]|\")|\bquestion [A-Z][0-9]"
+    # Folders beside the repository, which only those who planned it have.
+    r"|\.\./shared/(data|design)\b"
 )
 OF_OTHERS = re.compile(r"\bX11\b|\bX509\b")
 

@@ -15,6 +15,7 @@ TICKET_PREFIX = "KB-"
 _SUFFIX = re.compile(
     r"\.(md|markdown|html?|json|xml|rst|ya?ml|mbox|pdf|docx)(\.gz)?$", re.IGNORECASE
 )
+_DOCUMENT_ID = re.compile(r"[\w./-]{1,300}")
 _TICKET = re.compile(r"(?:kb-)?(\d{1,12})", re.IGNORECASE)
 
 
@@ -33,6 +34,11 @@ def slug(text: str, *, limit: int = 80) -> str:
 def path_part_slug(name: str) -> str:
     """The slug of a part of a path, cached: the same folders come again and again."""
     return slug(name)
+
+
+def may_be_document_id(text: str) -> bool:
+    """Whether ``text`` has the form of a document id; there may be no such document."""
+    return bool(_DOCUMENT_ID.fullmatch(text))
 
 
 def document_id(kind: str, name: str) -> str:

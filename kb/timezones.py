@@ -1,8 +1,13 @@
-"""IANA time zone names that people and browsers send."""
+"""The present instant, and the IANA time zone names that people and browsers send."""
 
 from __future__ import annotations
 
+import datetime as dt
 import zoneinfo
+
+
+def utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
 
 
 def is_time_zone(name: str) -> bool:

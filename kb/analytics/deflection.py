@@ -25,7 +25,6 @@ EPISODE_EVENT_KINDS = ("form_open", "query", "shown", "open", "helped", "submit"
 MAX_PAYLOAD_LENGTH = 4096  # characters of JSON
 MAX_EPISODE_EVENTS = 500
 _EPISODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_DOCUMENT_ID = re.compile(r"[\w./-]{1,300}")
 _MASKS = (
     (re.compile(r"[^\s@]+@[^\s@]+"), "[address]"),
     (re.compile(r"\b(?=\w*\d)(?=\w*[A-Za-z])[\w-]{20,}"), "[secret]"),
@@ -74,7 +73,7 @@ class Deflection:
 
     def helpful(self, document_id: str, yes: bool, voter: str, now: dt.datetime) -> None:
         """Saves a vote, which replaces the voter's earlier one on the document. Raises Invalid."""
-        if not _DOCUMENT_ID.fullmatch(document_id):
+        if not ids.may_be_document_id(document_id):
             raise Invalid("This is not a valid document id.", field="document_id")
         if not 1 <= len(voter) <= 200 or not voter.isprintable():
             raise Invalid("A voter must have 1 to 200 printable characters.", field="voter")

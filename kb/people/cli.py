@@ -27,6 +27,7 @@ from kb.people.demo import add_demo_accounts
 from kb.people.person import OPERATOR, ContactRole, Person, Role
 from kb.settings import Settings, load_settings
 from kb.sla import policy_file
+from kb.timezones import utc_now
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _password_option = click.option(
@@ -71,7 +72,7 @@ def add(email: str, password_stdin: bool, data: str | None, **profile: Any) -> N
     """Add an account for EMAIL."""
     password = _read_password(password_stdin)
     with _open_accounts(data) as (_, accounts):
-        person = accounts.add(email, profile.pop("name"), password, now=_now(), **profile)
+        person = accounts.add(email, profile.pop("name"), password, now=utc_now(), **profile)
     _record(data, Action.ACCOUNT_ADDED, person.id, role=person.role)
     click.echo(f"Added {person.email} with the role {person.role}.", err=True)
 
@@ -99,7 +100,7 @@ def list_(data: str | None, as_json: bool) -> None:
 def demo(data: str | None, as_json: bool) -> None:
     """Add the demo accounts and print their passwords. They sign in on a demo portal only."""
     with _open_accounts(data) as (_, accounts):
-        sign_ins = add_demo_accounts(accounts, _now())
+        sign_ins = add_demo_accounts(accounts, utc_now())
 
     if as_json:
         click.echo(json.dumps([asdict(sign_in) for sign_in in sign_ins], indent=2))
@@ -118,7 +119,7 @@ def password(email: str, password_stdin: bool, data: str | None) -> None:
     new_password = _read_password(password_stdin)
     with _open_accounts(data) as (_, accounts):
         person = _account(accounts, email)
-        accounts.replace_password(person, new_password, now=_now())
+        accounts.replace_password(person, new_password, now=utc_now())
     _record(data, Action.PASSWORD_CHANGED, person.id)
     click.echo(f"{person.email} has a new password and is signed out everywhere.", err=True)
 
@@ -251,7 +252,7 @@ def contact(email: str, roles: Sequence[str], active: str | None, data: str | No
             contacts.set_roles(OPERATOR, contact.id, roles)
             _record(data, Action.ACCOUNT_CHANGED, contact.id, roles=" ".join(roles))
         if active == "no":
-            contacts.deactivate(OPERATOR, contact.id, now=_now())
+            contacts.deactivate(OPERATOR, contact.id, now=utc_now())
             _record(data, Action.ACCOUNT_DEACTIVATED, contact.id)
         elif active == "yes":
             contacts.reactivate(OPERATOR, contact.id)
@@ -282,7 +283,7 @@ def coupon(
     email: str, code: str, rule: str, uses: int | None, since: dt.datetime | None, data: str | None
 ) -> None:
     """Grant the account EMAIL the coupon CODE for one contract year."""
-    start = since.replace(tzinfo=dt.UTC) if since else _now()
+    start = since.replace(tzinfo=dt.UTC) if since else utc_now()
     with _open_accounts(data) as (settings, accounts):
         person = _account(accounts, email)
         coupons = policy_file.load_policy(settings.policies_file).coupons
@@ -290,7 +291,7 @@ def coupon(
         if key not in coupons:
             keys = ", ".join(coupons) or "(none)"
             raise Invalid(f"{rule!r:.40} is not a coupon in policies.toml. Give --rule {keys}.")
-        granted = uses or coupons[key].per_year.get(accounts.category(person, _now()), 0)
+        granted = uses or coupons[key].per_year.get(accounts.category(person, utc_now()), 0)
         accounts.grant_coupon(person, code, rule=key, granted=granted, since=start)
     _record(data, Action.COUPON_GRANTED, person.id, rule=key, granted=str(granted))
 
@@ -314,7 +315,7 @@ def _open_accounts(data: str | None) -> Iterator[tuple[Settings, Accounts]]:
 def _record(data: str | None, action: Action, target: int | str, **facts: str) -> None:
     """Adds an entry to the audit log; a number is a person's id."""
     name = target if isinstance(target, str) else f"person:{target}"
-    record_command(load_settings(data=data).data, action, name, now=_now(), **facts)
+    record_command(load_settings(data=data).data, action, name, now=utc_now(), **facts)
 
 
 def _account(accounts: Accounts, email: str) -> Person:
@@ -328,10 +329,6 @@ def _read_password(from_stdin: bool) -> str:
     if from_stdin:
         return sys.stdin.readline().rstrip("\r\n")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 def _person_as_json(person: Person) -> dict[str, Any]:

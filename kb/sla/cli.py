@@ -26,6 +26,7 @@ from kb.sla.explain import VerdictChange
 from kb.sla.open_time import Budget, Derivation, Pause, Span, compact, duration, span_text
 from kb.sla.policy import SlaPolicy
 from kb.sla.policy_file import load_policy, parse_budget
+from kb.timezones import utc_now
 from kb.toml_reader import nearest
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -119,7 +120,7 @@ def explain_due_time(
 def _explain_ticket(number: str, *, as_json: bool) -> None:
     centre = HelpCentre.open(load_settings())
     with contextlib.closing(centre):
-        targets, events = centre.desk.history(number, now=_now())
+        targets, events = centre.desk.history(number, now=utc_now())
     if as_json:
         click.echo(
             json.dumps(
@@ -149,7 +150,7 @@ def dry_run(ctx: click.Context, policies: Path, *, as_json: bool) -> None:
     other, changed, moved = load_policy(policies), 0, 0
     centre = HelpCentre.open(load_settings())
     with contextlib.closing(centre):
-        for number, result in centre.desk.replay(other, now=_now()):
+        for number, result in centre.desk.replay(other, now=utc_now()):
             if isinstance(result, str):
                 changed += 1
                 error = json.dumps({"ticket": number, "error": result})
@@ -191,10 +192,6 @@ def _change_json(number: str, change: VerdictChange) -> str:
         "after": change.after,
     }
     return json.dumps(values | dues)
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)
 
 
 def _calendar(policy: SlaPolicy, name: str) -> BusinessCalendar:
@@ -241,8 +238,8 @@ def _pause(text: str) -> Pause:
 
 def _json(derivation: Derivation, zone: ZoneInfo) -> dict[str, Any]:
     return {
-        "start": _iso(derivation.start, zone),
-        "due": _iso(derivation.due, zone),
+        "start": explain.local_iso(derivation.start, zone),
+        "due": explain.local_iso(derivation.due, zone),
         "used_seconds": derivation.used_seconds,
         "remaining_seconds": derivation.remaining_seconds,
         "budget_seconds": derivation.budget_seconds,
@@ -251,12 +248,8 @@ def _json(derivation: Derivation, zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _span(span: Span, zone: ZoneInfo) -> dict[str, Any]:
-    ends = {"from": _iso(span.start, zone), "to": _iso(span.end, zone)}
+    ends = {"from": explain.local_iso(span.start, zone), "to": explain.local_iso(span.end, zone)}
     return ends | {"state": span.state.value, "why": span.why, "seconds": span.seconds}
-
-
-def _iso(moment: dt.datetime | None, zone: ZoneInfo) -> str | None:
-    return None if moment is None else moment.astimezone(zone).isoformat()
 
 
 def _lines(derivation: Derivation, zone: ZoneInfo) -> list[str]:
@@ -265,11 +258,6 @@ def _lines(derivation: Derivation, zone: ZoneInfo) -> list[str]:
         f"{duration(derivation.budget_seconds)} remaining"
     )
     if derivation.due is not None:
-        due = _local_text(derivation.due, zone)
-    head = [f"Start: {_local_text(derivation.start, zone)}", f"Due:   {due}"]
+        due = explain.local_text(derivation.due, zone)
+    head = [f"Start: {explain.local_text(derivation.start, zone)}", f"Due:   {due}"]
     return head + [f"  {span_text(span, zone)}" for span in compact(derivation.spans)]
-
-
-def _local_text(moment: dt.datetime, zone: ZoneInfo) -> str:
-    local = moment.astimezone(zone)
-    return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S %Z}"

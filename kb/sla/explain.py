@@ -45,14 +45,14 @@ def target_lines(target: Target) -> list[str]:
     zone = target.basis.hours.zone
     due = f"none, {duration(max(0, target.remaining_seconds))} remaining"
     if target.due is not None:
-        due = _local_text(target.due, zone)
+        due = local_text(target.due, zone)
 
     head = f"{target.goal.value} {target.cycle}, level {target.level.title}: {target.state.value}"
-    lines = [head, f"  started {_local_text(target.started, zone)}, due {due}"]
+    lines = [head, f"  started {local_text(target.started, zone)}, due {due}"]
     if target.grace and target.original_due is not None:
-        lines.append(f"  grace period; originally due {_local_text(target.original_due, zone)}")
+        lines.append(f"  grace period; originally due {local_text(target.original_due, zone)}")
     if target.ended is not None:
-        lines.append(f"  ended {_local_text(target.ended, zone)}")
+        lines.append(f"  ended {local_text(target.ended, zone)}")
     used = f"  used {duration(target.used_seconds)} of {duration(target.budget_seconds)}"
     return [*lines, used, *(f"    {span_text(span, zone)}" for span in compact(target.spans()))]
 
@@ -64,16 +64,16 @@ def target_json(target: Target) -> dict[str, Any]:
         "cycle": target.cycle,
         "level": target.level.key,
         "state": target.state.value,
-        "start": _iso(target.started, zone),
-        "due": _iso(target.due, zone),
-        "ended": _iso(target.ended, zone),
+        "start": local_iso(target.started, zone),
+        "due": local_iso(target.due, zone),
+        "ended": local_iso(target.ended, zone),
         "used_seconds": target.used_seconds,
         "remaining_seconds": target.remaining_seconds,
         "budget_seconds": target.budget_seconds,
         "spans": [
             {
-                "from": _iso(span.start, zone),
-                "to": _iso(span.end, zone),
+                "from": local_iso(span.start, zone),
+                "to": local_iso(span.end, zone),
                 "state": span.state.value,
                 "why": span.why,
                 "seconds": span.seconds,
@@ -134,10 +134,10 @@ def utc_text(moment: dt.datetime | None) -> str:
     return "none" if moment is None else f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M}Z"
 
 
-def _local_text(moment: dt.datetime, zone: ZoneInfo) -> str:
+def local_text(moment: dt.datetime, zone: ZoneInfo) -> str:
     local = moment.astimezone(zone)
     return f"{local:%a} {local.day} {local:%b %Y %H:%M:%S %Z}"
 
 
-def _iso(moment: dt.datetime | None, zone: ZoneInfo) -> str | None:
+def local_iso(moment: dt.datetime | None, zone: ZoneInfo) -> str | None:
     return None if moment is None else moment.astimezone(zone).isoformat()

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import hashlib
 import secrets
 from dataclasses import replace
 
 from kb import ids
 from kb.errors import Forbidden, Unavailable
+from kb.people.credentials import digest
 from kb.people.person import Person
 from kb.tickets.actions.idempotency import filing_key
 from kb.tickets.lifecycle import Side
@@ -51,7 +51,7 @@ class GuestLinks:
         added = self._repository.guest_links.add(
             serial,
             guest_id,
-            _digest(secret),
+            digest(secret),
             now=now,
             until=now + GUEST_LINK_LIFETIME,
             keep=MAX_LIVE_LINKS,
@@ -62,7 +62,7 @@ class GuestLinks:
         """As ``holder``, for the link of a mail: one that is in use outlives those that are not."""
         person = self.holder(number, secret, now=now)
         with contextlib.suppress(Unavailable):  # reading goes on when nothing can be written
-            self._repository.guest_links.mark_opened(_digest(secret), now=now)
+            self._repository.guest_links.mark_opened(digest(secret), now=now)
         return person
 
     def live(self, number: str, *, now: dt.datetime) -> int:
@@ -86,7 +86,7 @@ class GuestLinks:
 
     def holder(self, number: str, secret: str, *, now: dt.datetime) -> Person:
         """The guest behind a link, who may see and answer this one ticket. Raises NotFound."""
-        link = self._repository.guest_links.get(_digest(secret), now=now) if secret else None
+        link = self._repository.guest_links.get(digest(secret), now=now) if secret else None
         if link is None or link[0] != ids.ticket_serial(number):
             raise link_not_found()
         serial, person_id = link
@@ -94,7 +94,3 @@ class GuestLinks:
         if person is None:
             raise link_not_found()
         return replace(person, guest=True, holds=serial)
-
-
-def _digest(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).digest()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime as dt
 import logging
 import os
 import signal
@@ -20,6 +19,7 @@ from kb.notifications.outbox import MAIL_QUEUE, WEBHOOK_QUEUE, Outbox
 from kb.operations import heartbeats, logs
 from kb.operations.backup_schedule import BackupSchedule
 from kb.settings import load_settings
+from kb.timezones import utc_now
 from kb.worker.assembly import build_backup_schedule, build_worker
 from kb.worker.worker import RoundResult
 
@@ -66,13 +66,13 @@ def worker(
         if not settings.smtp_host:
             click.echo("KB_SMTP_HOST is not set: e-mails stay in the outbox.", err=True)
 
-        index_runner = IndexRunner(centre.index_runs, settings.data, clock=_now)
+        index_runner = IndexRunner(centre.index_runs, settings.data, clock=utc_now)
         backups = build_backup_schedule(settings)
         if once:
             index_runner.start_waiting_run()
             if backups is not None:
-                backups.start_if_due(_now())
-            result = build_worker(centre).round(_now())
+                backups.start_if_due(utc_now())
+            result = build_worker(centre).round(utc_now())
             index_runner.wait()
             if backups is not None:
                 backups.wait()
@@ -99,7 +99,7 @@ def _run_until_stopped(
     worker = build_worker(centre)
     next_round = next_beat = 0.0
     while not stopped.is_set():
-        renewed = centre.renewed(_now())
+        renewed = centre.renewed(utc_now())
         if renewed is not centre:
             LOG.info("Loaded the changed policies.")
             centre, worker = renewed, build_worker(renewed)
@@ -107,13 +107,13 @@ def _run_until_stopped(
         try:
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + heartbeats.INTERVAL.total_seconds()
-                heartbeats.beat(centre.database, heartbeats.WORKER, _now())
+                heartbeats.beat(centre.database, heartbeats.WORKER, utc_now())
             index_runner.start_waiting_run()
             if time.monotonic() >= next_round:
                 next_round = time.monotonic() + every
                 if backups is not None:
-                    backups.start_if_due(_now())
-                result = worker.round(_now())
+                    backups.start_if_due(utc_now())
+                result = worker.round(utc_now())
                 if result:
                     LOG.info("%s", _summary(result))
         except Unavailable as error:
@@ -144,7 +144,3 @@ def _list_failures(centre: HelpCentre) -> int:
         at = f"{failure.at:%Y-%m-%d %H:%M}Z"
         click.echo(f"{at}  {failure.kind}  {failure.recipient}  {failure.error}")
     return 1 if failures else 0
-
-
-def _now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)

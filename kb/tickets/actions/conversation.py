@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
+from kb import ids
 from kb.errors import Invalid
 from kb.text import clean_text
 from kb.tickets.changeset import Effects, TicketFacts
@@ -13,7 +13,6 @@ from kb.tickets.lifecycle import Verb
 from kb.tickets.ticket import Upload
 
 MAX_LINKS = 10
-_DOCUMENT_ID = re.compile(r"[\w./-]{1,300}")
 
 
 def reply(body: str, uploads: Sequence[Upload] = ()) -> Command:
@@ -34,7 +33,7 @@ def note(body: str, uploads: Sequence[Upload] = ()) -> Command:
 def answer_by_link(documents: Sequence[tuple[str, str]], body: str = "") -> Command:
     """A public reply that points to articles, given as ids and titles. Raises Invalid."""
     links = {document_id: " ".join(clean_text(title).split()) for document_id, title in documents}
-    if not 1 <= len(links) <= MAX_LINKS or not all(map(_DOCUMENT_ID.fullmatch, links)):
+    if not 1 <= len(links) <= MAX_LINKS or not all(map(ids.may_be_document_id, links)):
         raise Invalid(f"Choose 1 to {MAX_LINKS} articles by their ids.", field="documents")
 
     answers = tuple((document_id, title[:300]) for document_id, title in links.items())

@@ -14,6 +14,7 @@ from kb.people.person import Role
 from kb.people.tables import PEOPLE
 from kb.sla.clock import SlaEvent
 from kb.tickets.lifecycle import Status, Verb
+from kb.tickets.repository.lists import ASSIGNEE
 from kb.tickets.repository.load import clock_histories, stored_targets
 from kb.tickets.repository.save import forecast_columns, save_targets
 from kb.tickets.sla_targets import Forecast, TargetRow
@@ -23,7 +24,6 @@ from kb.tickets.ticket import Alarm
 #: The actor of events that nobody causes.
 SYSTEM_ACTOR = "Askfirst"
 
-_ASSIGNEE = PEOPLE.alias("assignee")
 _DUE = (
     select(
         TICKETS.c.id,
@@ -32,9 +32,9 @@ _DUE = (
         TICKETS.c.status,
         TICKETS.c.next_at,
         TICKETS.c.remind_at,
-        _ASSIGNEE.c.email.label("assignee"),
+        ASSIGNEE.c.email.label("assignee"),
     )
-    .select_from(TICKETS.outerjoin(_ASSIGNEE, TICKETS.c.assignee_id == _ASSIGNEE.c.id))
+    .select_from(TICKETS.outerjoin(ASSIGNEE, TICKETS.c.assignee_id == ASSIGNEE.c.id))
     .order_by(TICKETS.c.next_at, TICKETS.c.id)
 )
 _UPDATED = ("status", "remind_at", "next_at", "next_due", "next_target")

@@ -38,18 +38,19 @@ _ACTIVE_VALUES = tuple(status.value for status in ACTIVE)
 _ACTIVE = cast("ColumnElement[bool]", text("tickets.status IN ('open', 'waiting', 'paused')"))
 _SELDOM = (Status.CANCELLED, Status.SPAM_OR_DUPLICATE, Status.MERGED)
 
-_ASSIGNEE = PEOPLE.alias("assignee")
+#: The person in charge of a ticket, beside ``PEOPLE``, its customer.
+ASSIGNEE = PEOPLE.alias("assignee")
 ROWS = (
     select(
         TICKETS,
         PEOPLE.c.name.label("customer"),
         ORGANISATIONS.c.name.label("organisation"),
         ORGANISATIONS.c.shared_view,
-        _ASSIGNEE.c.name.label("assignee"),
+        ASSIGNEE.c.name.label("assignee"),
     )
     .select_from(TICKETS.join(PEOPLE, TICKETS.c.customer_id == PEOPLE.c.id))
     .outerjoin(ORGANISATIONS, TICKETS.c.organisation_id == ORGANISATIONS.c.id)
-    .outerjoin(_ASSIGNEE, TICKETS.c.assignee_id == _ASSIGNEE.c.id)
+    .outerjoin(ASSIGNEE, TICKETS.c.assignee_id == ASSIGNEE.c.id)
 )
 _NEWEST = (TICKETS.c.id.desc(),)
 _LAST_FILED = (TICKETS.c.created_at.desc(), TICKETS.c.id.desc())

@@ -21,7 +21,7 @@ from kb.tickets.changeset import TicketFacts
 from kb.tickets.lifecycle import VERBS, Status, Verb
 from kb.tickets.permissions import Ownership, ticket_not_found
 from kb.tickets.repository.copies import confirmed_copies
-from kb.tickets.repository.lists import row_of
+from kb.tickets.repository.lists import ASSIGNEE, row_of
 from kb.tickets.sla_targets import (
     MERGED_EVENTS,
     SPLIT_EVENTS,
@@ -54,7 +54,6 @@ from kb.tickets.ticket import (
     Type,
 )
 
-_ASSIGNEE = PEOPLE.alias("assignee")
 _FACTS = (
     select(
         TICKETS,
@@ -66,12 +65,12 @@ _FACTS = (
         ORGANISATIONS.c.licence_addresses,
         ORGANISATIONS.c.contract_from,
         ORGANISATIONS.c.contract_until,
-        _ASSIGNEE.c.email.label("assignee_email"),
+        ASSIGNEE.c.email.label("assignee_email"),
         COUPON_USES.c.released_at.label("released_at"),
     )
     .select_from(TICKETS.join(PEOPLE, TICKETS.c.customer_id == PEOPLE.c.id))
     .outerjoin(ORGANISATIONS, TICKETS.c.organisation_id == ORGANISATIONS.c.id)
-    .outerjoin(_ASSIGNEE, TICKETS.c.assignee_id == _ASSIGNEE.c.id)
+    .outerjoin(ASSIGNEE, TICKETS.c.assignee_id == ASSIGNEE.c.id)
     .outerjoin(COUPON_USES, COUPON_USES.c.ticket_id == TICKETS.c.id)
 )
 _OWNERSHIP = (

@@ -24,7 +24,7 @@ from kb.sla.policy import SlaPolicy
 from kb.tickets.lifecycle import ACTIVE
 from kb.tickets.tables import POLICIES, TICKETS
 
-_LOG = logging.getLogger(__name__)
+LOG = logging.getLogger(__name__)
 _POLICY_FILE = "policies.toml"
 _BEGINNING = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
@@ -105,7 +105,7 @@ def _earlier_versions(
             policy = policies.get(row.version) or _parse(row.sources, row.effective_at.date())
             versions.append(PolicyVersion(row.effective_at, policy))
         except KbError as error:
-            _LOG.warning(
+            LOG.warning(
                 "The policies of %s can no longer be read: %s",
                 row.effective_at.date(),
                 error.sentence,

@@ -89,7 +89,7 @@ def measured(size: int, count: int) -> dict[str, Any]:
         open_ms = (time.perf_counter() - begun) * 1000
         touch_arrays(load_arrays(part))  # as a server does aside
         lexical = timed(lambda text: find(partition, text, prefix=True), texts)
-        closer = timed(lambda text: look(partition, text), texts)
+        closer = timed(lambda text: rescore(partition, text), texts)
         return {
             "size": size,
             "lexical": _percentiles(lexical),
@@ -101,11 +101,11 @@ def measured(size: int, count: int) -> dict[str, Any]:
         }
 
 
-def look(partition: Partition, text: str) -> None:
+def rescore(partition: Partition, text: str) -> None:
     """Candidates and all that is compared of them: what is done before fusing and showing."""
     query = partition.expand(text, prefix=True)
     candidates = partition.candidates(query, None, None, deadline=math.inf)
-    partition.rescorer.look(candidates.question, candidates.documents)
+    partition.rescorer.rescore(candidates.question, candidates.documents)
 
 
 def _children() -> tuple[float, float]:

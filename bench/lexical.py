@@ -123,7 +123,7 @@ def _parts(partition: Partition, texts: list[str], *, prefix: bool) -> Iterable[
         "BM25": (partition.bm25.candidates, terms),
         "question": (partition.rescorer.question, queries),
         "titles": (partition.title_ngrams.candidates, titles),
-        "rescore": (lambda asked: partition.rescorer.look(*asked), questions),
+        "rescore": (lambda asked: partition.rescorer.rescore(*asked), questions),
     }
     for name, (call, arguments) in parts.items():
         p50, p99 = np.percentile(timed(call, arguments), [50, 99])

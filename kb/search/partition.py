@@ -199,10 +199,10 @@ class Partition:
     # --- scores
 
     def rescore(self, query: ExpandedQuery, candidates: Candidates, language: str) -> RawScores:
-        """A closer look at ``candidates`` for a reader of ``language``."""
+        """The scores of ``candidates``, part by part, for a reader of ``language``."""
         documents = candidates.documents
-        look = self.rescorer.look(candidates.question, documents)
-        raw = {"words": candidates.words, **look.raw}
+        rescored = self.rescorer.rescore(candidates.question, documents)
+        raw = {"words": candidates.words, **rescored.raw}
         if self._embeddings is not None and query.text:
             raw["semantic"] = self._embeddings.scores(query.text, documents)
         first_thread, end = self.values.range_of(DocumentKind.FORUM)
@@ -211,7 +211,7 @@ class Partition:
             raw,
             self._signals.of(query, documents, language),
             candidates.votes,
-            look.shown,
+            rescored.shown,
             self.values.solved[documents],
             int(documents.searchsorted(first_thread)),
             (end - first_thread) / max(1, self.size),
@@ -239,8 +239,8 @@ class Partition:
             return ()
         rest = documents[shown.size :]
         if rest.size:
-            look = self.rescorer.look(self.rescorer.question(query), rest)
-            shown = np.concatenate((shown, look.shown))
+            rescored = self.rescorer.rescore(self.rescorer.question(query), rest)
+            shown = np.concatenate((shown, rescored.shown))
         stem = self._expander.stems.word
         matches = Matches(
             {stem(number) for term in query.terms if not term.prefix for number in term.stems},

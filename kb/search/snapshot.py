@@ -119,7 +119,7 @@ class Snapshot:
             return -math.inf
         if not ranking.raw:
             return -math.inf  # time was up before a closer look
-        best = ranking.order[: weights.LOOKED_AT]
+        best = ranking.order[: weights.CONFIDENCE_CANDIDATES]
         letters, words = (ranking.raw[name][best].tolist() for name in ("letters", "words"))
         topics = (
             ranking.raw["topics"][best].tolist() if "topics" in ranking.raw else [None] * len(words)

@@ -28,20 +28,20 @@ MIX = MappingProxyType(
     {"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "semantic": 0.15}
 )
 #: A part whose best candidate scores less is divided by this: where no title resembles the query,
-#: the likest of them is no match. Only for parts that are cosines; sums of idfs have no scale of
+#: the best of them is not a match. Only for parts that are cosines; sums of idfs have no scale of
 #: their own.
-LEAST_BEST = MappingProxyType({"letters": 0.3})
+MIN_SCALES = MappingProxyType({"letters": 0.3})
 #: Added for documents that the answers to tickets like this one linked; in full to the most wanted.
 VOTES = 0.8
 NEAREST = 20  # resolved tickets that vote
 #: Added to articles and FAQ entries in a mixed index, from one of few threads to one of almost
 #: nothing else, so that the forum does not bury the article.
 KIND_BONUS = (0.1, 0.3)
-KINDRED = 0.2  # added by relevance feedback, to the candidate nearest to the leaders
+FEEDBACK_WEIGHT = 0.2  # added by relevance feedback, to the candidate nearest to the leaders
 LEADERS = 3  # candidates that the others are compared with
 #: Added in full where a document has what the name says; a name that no document has data for
 #: changes nothing.
-NUDGES = MappingProxyType(
+SIGNAL_WEIGHTS = MappingProxyType(
     {
         # the share of the query's identifiers, error codes, paths and versions that it holds
         "exact": 0.35,
@@ -56,7 +56,7 @@ NUDGES = MappingProxyType(
 FRESH_DAYS = 730  # after so many days a document is half as fresh
 UNSOLVED = 0.85  # an unsolved thread keeps this share of its score
 
-LOOKED_AT = 5  # of the best candidates, to tell whether any is worth showing
+CONFIDENCE_CANDIDATES = 5  # the best, which decide whether any is worth showing
 #: Logistic regression for "does this candidate answer the query", over the features that
 #: ``abstention.confidence_features`` names; fitted on whole and half-typed (25 characters)
 #: development queries of clinc150, stackfaq, quora-dup, slicer-docs and scifact against the best
@@ -64,9 +64,9 @@ LOOKED_AT = 5  # of the best candidates, to tell whether any is worth showing
 #: Fitted without any one of these, it keeps as much of that one.
 CONFIDENCE = MappingProxyType({"letters": 2.04, "words": 7.14, "weight": 1.90, "topics": 1.01})
 CONFIDENCE_BIAS = -3.74
-#: For the cosine of the likest title, beside the mean; fitted like CONFIDENCE.
-LIKEST = 3.0
-COMPANIONS = 2.0  # log-odds that the others may lack, beside the best
+#: For the best cosine of a title, beside the mean; fitted like CONFIDENCE.
+TITLE_WEIGHT = 3.0
+MAX_LOG_ODDS_GAP = 2.0  # log-odds that the others may lack, beside the best
 #: Log-odds below which nothing is shown. Features carry over between sites, the threshold does not:
 #: see `kb eval`.
 DOUBT = -1.6

@@ -249,7 +249,7 @@ def test_raw_scores_are_by_known_parts_in_the_order_of_the_candidates(snapshot: 
     assert np.all(np.diff(scores.documents) > 0)
     assert {"words", "letters"} <= set(scores.raw) <= set(weights.MIX)
     assert next(iter(scores.raw)) == "words"
-    assert set(scores.signals) <= set(weights.NUDGES)
+    assert set(scores.signals) <= set(weights.SIGNAL_WEIGHTS)
     assert {part.size for part in scores.raw.values()} == {size}
     assert (scores.shown.size, scores.solved.size) == (size, size)
     assert reader.feedback(scores, np.array([0]), np.ones(1)).size == size

@@ -217,7 +217,7 @@ def candidates(
     return np.union1d(np.setdiff1d(documents, curated.hidden), pinned)
 
 
-def steered(
+def curation_scores(
     totals: ScorePart, documents: Documents, curated: Curated
 ) -> dict[str, NDArray[np.float64]]:
     """What "boost" and "pin" add to the totals of the candidates, where editors decided so."""

@@ -15,7 +15,7 @@ from kb.search import weights
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of one of the best candidates of a query (``weights.LOOKED_AT``)."""
+    """How well one of the ``weights.CONFIDENCE_CANDIDATES`` best candidates matches."""
 
     letters: float  # the cosine of its title
     words: float  # its raw word score
@@ -42,17 +42,18 @@ def confidence_features(evidence: Evidence, *, ideal: float, rarest: float) -> d
 def confidence(best: Sequence[Evidence], *, ideal: float, rarest: float) -> float:
     """The log-odds that one of the best candidates answers the query.
 
-    The mean over all that are looked at, none counted as more than ``weights.COMPANIONS`` less sure
-    than the best: several that agree are surer than one title that happens to share a rare word,
-    and yet one page may be the only one. Added to it is how like the likest title is: nearly all
-    words are found somewhere, but seldom all in one title.
+    The mean of their log-odds, each raised to at most ``weights.MAX_LOG_ODDS_GAP`` below the best:
+    several candidates that agree are surer than one title that happens to share a rare word, and
+    yet one page may be the only answer. The best cosine of a title is added: nearly all words occur
+    somewhere, but seldom all in one title.
     """
-    each = [
+    log_odds = [
         _log_odds(confidence_features(evidence, ideal=ideal, rarest=rarest)) for evidence in best
     ]
-    least = max(each[:3]) - weights.COMPANIONS
-    likest = max(evidence.letters for evidence in best)
-    return sum(max(odds, least) for odds in each) / len(each) + weights.LIKEST * likest
+    floor = max(log_odds[:3]) - weights.MAX_LOG_ODDS_GAP
+    title_cosine = max(evidence.letters for evidence in best)
+    mean = sum(max(odds, floor) for odds in log_odds) / len(log_odds)
+    return mean + weights.TITLE_WEIGHT * title_cosine
 
 
 def _log_odds(features: Mapping[str, float]) -> float:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from kb.search import weights
 from kb.search.array_types import Documents, Scores, Totals
 from kb.search.kernels.layout import Loops
-from kb.search.query.curations import Curated, steered
+from kb.search.query.curations import Curated, curation_scores
 
 Positions = NDArray[np.int64]  # of candidates
 Peaks = NDArray[np.float64]  # [parts, 2], the best raw score of the articles, and of the threads
@@ -43,7 +43,7 @@ class RawScores:
 
     documents: Documents
     raw: dict[str, Scores]  # by name, see ``weights.MIX``; "words" comes first
-    signals: Mapping[str, NDArray[np.floating]]  # 0 to 1 by name, see ``weights.NUDGES``
+    signals: Mapping[str, NDArray[np.floating]]  # 0 to 1 by name, see ``weights.SIGNAL_WEIGHTS``
     votes: Scores  # of resolved tickets, 0 to 1; empty when none was cast
     shown: NDArray[np.int64]  # the passage to show, counted from the document's first
     solved: NDArray[np.int8]  # 0: an unsolved thread
@@ -95,7 +95,7 @@ def fuse(
 
     parts |= more
     if steering is not None:
-        for name, part in steered(totals, scores.documents, steering).items():
+        for name, part in curation_scores(totals, scores.documents, steering).items():
             parts[name] = part
             totals = totals + part
     return Fused(loops.ranks(totals), totals, parts)
@@ -111,7 +111,7 @@ def _peaks(raw: NDArray[np.float32], forum: int) -> Peaks:
 def part_scales(names: tuple[str, ...], peaks: Peaks, forum_share: float) -> Peaks:
     """What the raw scores of each part are multiplied by, those of articles and those of threads.
 
-    Its weight divided by the best, or by ``weights.LEAST_BEST`` where the best is less, so that a
+    Its weight divided by the best, or by ``weights.MIN_SCALES`` where the best is less, so that a
     part in which nothing is good counts little. Threads are divided by the best thread and articles
     by the best article as far as the ``forum_share`` says, by the best of all for the rest.
     """
@@ -129,7 +129,7 @@ def _part_columns(names: tuple[str, ...]) -> tuple[Peaks, Peaks]:
     """
     whole = sum(weights.MIX[name] for name in names)
     weight = np.array([[weights.MIX[name] / whole] for name in names])
-    return weight, np.array([[weights.LEAST_BEST.get(name, 1e-9)] for name in names])
+    return weight, np.array([[weights.MIN_SCALES.get(name, 1e-9)] for name in names])
 
 
 def article_bonus(forum_share: float) -> float:
@@ -142,7 +142,7 @@ def nudged(signals: Mapping[str, NDArray[np.floating]], words: Totals) -> dict[s
     """What each signal adds where the ``words`` part gives it a reason."""
     reason = np.minimum(1.0, 4 * words)
     return {
-        name: weights.NUDGES[name] * reason * values
+        name: weights.SIGNAL_WEIGHTS[name] * reason * values
         for name, values in signals.items()
         if values.any()
     }
@@ -161,5 +161,5 @@ def relevance_feedback(near: Scores, likest: float) -> dict[str, Totals]:
     nearest = float(near.max(initial=0.0))
     if nearest <= 0:
         return {}
-    gain = weights.KINDRED * (1 - min(1.0, likest) ** 4) / nearest
+    gain = weights.FEEDBACK_WEIGHT * (1 - min(1.0, likest) ** 4) / nearest
     return {"kindred": near.astype(np.float64) * gain}

@@ -59,8 +59,8 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class CloserLook:
-    """What rescoring says of some documents."""
+class RescoredDocuments:
+    """Raw scores of candidates, and the passage to show of each."""
 
     raw: dict[str, Scores]  # by name of the part, see ``weights.MIX``
     shown: NDArray[np.int64]  # [candidates], the passage to show, counted from the document's first
@@ -93,7 +93,7 @@ class Rescorer:
         self._marks = Scratch(stems=max(1, self._df.size), ngrams=title_ngrams.size)
 
     def question(self, query: ExpandedQuery) -> Question:
-        """What ``look`` asks of candidates, and ``TitleNgrams`` of titles."""
+        """What ``rescore`` asks of candidates, and ``TitleNgrams`` of titles."""
         gains = [self._gains(term) for term in query.terms] or [_NO_GAINS]
         title = self._title_ngrams.vector(query.text) if query.text else None
         direction = self._topics.direction(query.terms) if self._topics else None
@@ -106,7 +106,7 @@ class Rescorer:
         )
         return Question(features, title)
 
-    def look(self, question: Question, documents: Documents) -> CloserLook:
+    def rescore(self, question: Question, documents: Documents) -> RescoredDocuments:
         """Scores of each document's best passage, title and nearest passage; and which to show.
 
         Of a thread with an accepted answer, only passages of the answer are shown.
@@ -126,7 +126,7 @@ class Rescorer:
         }
         if self._topics:
             raw["topics"] = unit_cosines(nearest, features.direction)
-        return CloserLook(raw, shown)
+        return RescoredDocuments(raw, shown)
 
     def feedback(
         self,

@@ -1,5 +1,5 @@
 """Signals: features of a document besides its similarity to the query, 0 to 1 each
-(``weights.NUDGES``).
+(``weights.SIGNAL_WEIGHTS``).
 
 Identifiers and versions that the query names, the reader's language, how recent it is, and whether
 its title continues the text.

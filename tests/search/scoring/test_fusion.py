@@ -71,7 +71,9 @@ def test_the_best_few_lead_and_count_by_the_square_of_their_scores(loops: Loops)
 
 def test_the_nearest_to_the_best_gains_the_most_and_the_others_in_proportion() -> None:
     gained = relevance_feedback(np.array([2.0, 4.0, 0.0], dtype=np.float32), 0.0)
-    assert gained["kindred"] == pytest.approx([weights.KINDRED / 2, weights.KINDRED, 0])
+    assert gained["kindred"] == pytest.approx(
+        [weights.FEEDBACK_WEIGHT / 2, weights.FEEDBACK_WEIGHT, 0]
+    )
 
 
 @pytest.mark.parametrize("near", [[], [0.0, 0.0]])

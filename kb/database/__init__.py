@@ -2,8 +2,9 @@
 
 ``read`` and ``write`` give a SQLAlchemy connection in a transaction; ``kb.database.statements`` has
 the statements that differ between databases. SQLite is the one implementation
-(``kb.database.sqlite``). A second one is a module beside it, its entry in ``statements``, and its
-own ``kb.tickets.repository.fulltext``.
+(``kb.database.sqlite``), and the functions below call it. A second one is a module beside it that
+answers these functions, a setting that chooses between the two here, its entry in ``statements``,
+and its own ``kb.tickets.repository.fulltext``.
 
 Importing this package does not import SQLAlchemy: commands that need no database start faster.
 """

@@ -142,6 +142,8 @@ class OpenIndex(Protocol):
 class IndexWriter(Protocol):
     """Builds the next generation; leaving it without ``publish`` leaves no trace."""
 
+    curations: Mapping[str, Any]  # what editors decided, see ``Generation.curations``
+
     def __enter__(self) -> Self: ...
 
     def __exit__(self, *raised: Any) -> None: ...

@@ -77,7 +77,7 @@ def opened(engine: SearchEngine, data: Path, documents: tuple[Document, ...]) ->
         for each in documents:
             writer.add(each)
         writer.alias("old/printer", "doc/printer")
-        writer.curations = CURATIONS  # type: ignore[attr-defined]  # of the builder that all share
+        writer.curations = CURATIONS
         writer.publish(ledger={}, settings={})
     generation = Generations(data).current()
     assert generation is not None

@@ -63,7 +63,7 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Examination:
     """What an examination found. None: it does not exist, or could not be read."""
 
     settings: Settings
@@ -80,7 +80,7 @@ class Facts:
     open_paths: tuple[Path, ...] = ()  # readable by others than their owner
 
 
-def examine(settings: Settings, now: dt.datetime) -> Facts:
+def examine(settings: Settings, now: dt.datetime) -> Examination:
     """Look at the installation; opens what it can and changes nothing."""
     errors: dict[str, str] = {}
     values: dict[str, Any] = {}
@@ -112,10 +112,10 @@ def examine(settings: Settings, now: dt.datetime) -> Facts:
         if exists and not values["needs_migration"]:
             with contextlib.closing(open_database(settings.data)) as database:
                 values |= _database_facts(database, now)
-    return Facts(settings=settings, now=now, errors=errors, **values)
+    return Examination(settings=settings, now=now, errors=errors, **values)
 
 
-def diagnose(facts: Facts, *, production: bool) -> tuple[Problem, ...]:
+def diagnose(facts: Examination, *, production: bool) -> tuple[Problem, ...]:
     """All problems, the worst first. ``production`` adds what must not be so on the internet."""
     problems = [
         *_broken_parts(facts),
@@ -153,7 +153,7 @@ def _open_paths(data: Path) -> Iterator[Path]:
 # --- judging
 
 
-def _broken_parts(facts: Facts) -> Iterator[Problem]:
+def _broken_parts(facts: Examination) -> Iterator[Problem]:
     remedies = {
         "policies": "Correct the policy file; `kb sla check` reports every error with its line.",
         "index": "Publish again with `kb index --full`.",
@@ -166,14 +166,14 @@ def _broken_parts(facts: Facts) -> Iterator[Problem]:
         yield Problem(name, Impact.BROKEN, sentence, remedies[name])
 
 
-def _migration(facts: Facts) -> Iterator[Problem]:
+def _migration(facts: Examination) -> Iterator[Problem]:
     if facts.needs_migration:
         message = "The database was written by an earlier version and has not been migrated."
         remedy = "Back up with `kb backup`, then start `kb serve`, which migrates it."
         yield Problem("migration", Impact.AT_RISK, message, remedy)
 
 
-def _index(facts: Facts) -> Iterator[Problem]:
+def _index(facts: Examination) -> Iterator[Problem]:
     if facts.generation is None and "index" not in facts.errors:
         yield Problem(
             "index",
@@ -183,7 +183,7 @@ def _index(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _worker(facts: Facts) -> Iterator[Problem]:
+def _worker(facts: Examination) -> Iterator[Problem]:
     remedy = "Start `kb worker`, or let `kb serve` run it."
     if facts.worker_beat is None:
         if "database" not in facts.errors and not facts.needs_migration:
@@ -194,7 +194,7 @@ def _worker(facts: Facts) -> Iterator[Problem]:
         yield Problem("worker", Impact.BROKEN, message, remedy, facts.worker_beat)
 
 
-def _outbox(facts: Facts) -> Iterator[Problem]:
+def _outbox(facts: Examination) -> Iterator[Problem]:
     if facts.oldest_message and facts.now - facts.oldest_message > LATE_AFTER:
         remedy = (
             "Set KB_SMTP_HOST."
@@ -212,7 +212,7 @@ def _outbox(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _disk(facts: Facts) -> Iterator[Problem]:
+def _disk(facts: Examination) -> Iterator[Problem]:
     free, share = facts.free_bytes, facts.free_share
     if free is None or share is None:
         return
@@ -225,7 +225,7 @@ def _disk(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def _backups(facts: Facts) -> Iterator[Problem]:
+def _backups(facts: Examination) -> Iterator[Problem]:
     settings = facts.settings
     if not settings.backup_folder or "backup" in facts.errors:
         return
@@ -240,7 +240,7 @@ def _backups(facts: Facts) -> Iterator[Problem]:
         yield Problem("backup", Impact.AT_RISK, message, remedy, facts.newest_backup)
 
 
-def _exposure(facts: Facts) -> Iterator[Problem]:
+def _exposure(facts: Examination) -> Iterator[Problem]:
     settings = facts.settings
     https = settings.base_url.startswith("https://")
     public = urlsplit(settings.base_url).hostname not in _LOOPBACK
@@ -268,7 +268,7 @@ def _exposure(facts: Facts) -> Iterator[Problem]:
         yield Problem("backup", Impact.AT_RISK, message, "Set it to a folder on another disk.")
 
 
-def _files(facts: Facts) -> Iterator[Problem]:
+def _files(facts: Examination) -> Iterator[Problem]:
     for path in facts.open_paths:
         message = f"{path} can be read by other users of this machine."
         yield Problem("permissions", Impact.UNSAFE, message, f"Run `chmod go= {path}`.")

@@ -23,7 +23,7 @@ def settings(data: Path, **more: str) -> Settings:
     return load_settings({}, **values)
 
 
-def sound(data: Path, **more: object) -> doctor.Facts:
+def sound(data: Path, **more: object) -> doctor.Examination:
     public = settings(
         data,
         base_url="https://help.example.com",
@@ -41,10 +41,10 @@ def sound(data: Path, **more: object) -> doctor.Facts:
         "free_share": 0.5,
         **more,
     }
-    return doctor.Facts(**values)  # type: ignore[arg-type]
+    return doctor.Examination(**values)  # type: ignore[arg-type]
 
 
-def checks(facts: doctor.Facts, *, production: bool = True) -> list[str]:
+def checks(facts: doctor.Examination, *, production: bool = True) -> list[str]:
     return [problem.check for problem in doctor.diagnose(facts, production=production)]
 
 

@@ -20,7 +20,7 @@ from webapp.agent.desk import do, too_many
 from webapp.context import centre, now
 from webapp.customer.action_forms import command_of, form_rule
 
-blueprint = Blueprint("handling", __name__, url_prefix="/desk")
+blueprint = Blueprint("ticket_actions", __name__, url_prefix="/desk")
 blueprint.register_error_handler(TooMany, too_many)
 
 

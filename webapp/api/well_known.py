@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, jsonify, make_response
 
 from webapp.context import settings
 
-blueprint = Blueprint("machine", __name__)
+blueprint = Blueprint("well_known", __name__)
 HOUR = "public, max-age=3600"
 
 

@@ -92,7 +92,7 @@ def sign_out() -> BaseResponse:
     if token:
         centre().accounts.sign_out(token)
     session.clear()
-    return redirect(url_for("help.home"), 303)
+    return redirect(url_for("help_centre.home"), 303)
 
 
 def client() -> str:

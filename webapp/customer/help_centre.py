@@ -28,7 +28,7 @@ from webapp.formatting import KINDS
 from webapp.problems import public_sentence
 from webapp.query_counter import count_query
 
-blueprint = Blueprint("help", __name__)
+blueprint = Blueprint("help_centre", __name__)
 
 PER_PAGE = 10  # results
 PER_LISTING = 30
@@ -115,7 +115,7 @@ def article(document_id: str) -> Response | BaseResponse | str:
     document = centre().searcher.article(document_id, audience=audience())
     if document.id != document_id:
         query = f"?{request.query_string.decode()}" if request.query_string else ""
-        return redirect(url_for("help.article", document_id=document.id) + query, 301)
+        return redirect(url_for("help_centre.article", document_id=document.id) + query, 301)
     if request.args.get("fragment"):
         return make_response(render_template("customer/article_fragment.html", document=document))
     return render_template("customer/article.html", document=document, related=_related(document))
@@ -150,7 +150,7 @@ def feedback() -> BaseResponse:
         raise Invalid("Answer yes or no: was the article helpful?", field="helpful")
     centre().deflection.helpful(document.id, vote == "yes", visitor(), now=now())
     return redirect(
-        url_for("help.article", document_id=document.id, voted=vote, _anchor="feedback"), 303
+        url_for("help_centre.article", document_id=document.id, voted=vote, _anchor="feedback"), 303
     )
 
 

@@ -26,12 +26,12 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("static", "GET"): Access.ANYONE,
         ("health.healthz", "GET"): Access.ANYONE,
         ("health.readyz", "GET"): Access.ANYONE,
-        ("help.home", "GET"): Access.ANYONE,
-        ("help.search", "GET"): Access.ANYONE,
-        ("help.article", "GET"): Access.ANYONE,
-        ("help.listing", "GET"): Access.ANYONE,
-        ("help.feedback", "POST"): Access.ANYONE,
-        ("help.media", "GET"): Access.ANYONE,
+        ("help_centre.home", "GET"): Access.ANYONE,
+        ("help_centre.search", "GET"): Access.ANYONE,
+        ("help_centre.article", "GET"): Access.ANYONE,
+        ("help_centre.listing", "GET"): Access.ANYONE,
+        ("help_centre.feedback", "POST"): Access.ANYONE,
+        ("help_centre.media", "GET"): Access.ANYONE,
         ("tickets.new", "GET"): Access.ANYONE,
         ("tickets.review", "POST"): Access.ANYONE,
         ("tickets.edit", "POST"): Access.ANYONE,
@@ -56,7 +56,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("desk.drop_view", "POST"): Access.STAFF,
         ("desk.show", "GET"): Access.STAFF,
         ("desk.live", "GET"): Access.STAFF,
-        ("handling.act", "POST"): Access.STAFF,
+        ("ticket_actions.act", "POST"): Access.STAFF,
         ("desk.reply", "POST"): Access.STAFF,
         ("desk.note", "POST"): Access.STAFF,
         ("desk.assign", "POST"): Access.STAFF,
@@ -92,9 +92,9 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("api.file", "POST"): Access.ANYONE,
         ("api.episode", "POST"): Access.ANYONE,
         ("api.feedback", "POST"): Access.ANYONE,
-        ("machine.openapi", "GET"): Access.ANYONE,
-        ("machine.embed", "GET"): Access.ANYONE,
-        ("machine.robots", "GET"): Access.ANYONE,
+        ("well_known.openapi", "GET"): Access.ANYONE,
+        ("well_known.embed", "GET"): Access.ANYONE,
+        ("well_known.robots", "GET"): Access.ANYONE,
     }
 )
 
@@ -103,11 +103,11 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("api.suggest", "GET"): "suggest",
         ("api.search", "GET"): "suggest",
-        ("help.search", "GET"): "suggest",
+        ("help_centre.search", "GET"): "suggest",
         ("api.promise", "GET"): "suggest",
         ("api.episode", "POST"): "suggest",
         ("api.feedback", "POST"): "vote",
-        ("help.feedback", "POST"): "vote",
+        ("help_centre.feedback", "POST"): "vote",
         ("publishing.order", "POST"): "vote",
         ("api.file", "POST"): "ticket",
         ("tickets.file", "POST"): "ticket",
@@ -120,7 +120,7 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("tickets.revoke_links", "POST"): "ticket",
         ("copies.show", "GET"): "suggest",
         ("copies.choose", "POST"): "suggest",
-        ("handling.act", "POST"): "desk",
+        ("ticket_actions.act", "POST"): "desk",
         ("desk.reply", "POST"): "desk",
         ("desk.note", "POST"): "desk",
         ("desk.assign", "POST"): "desk",
@@ -146,5 +146,5 @@ SHARED = frozenset({"api.suggest", "api.search"})
 
 #: Endpoints whose response is the same for everybody, so that caches may store it.
 CACHEABLE = frozenset(
-    {"static", "help.media", "machine.embed", "machine.openapi", "machine.robots"}
+    {"static", "help_centre.media", "well_known.embed", "well_known.openapi", "well_known.robots"}
 )

@@ -22,7 +22,7 @@ def flooded(portal: Portal) -> Iterator[Portal]:
         done.wait()
         return "done"
 
-    portal.app.view_functions["help.search"] = slow
+    portal.app.view_functions["help_centre.search"] = slow
     threads = [
         threading.Thread(target=lambda: portal.app.test_client().get("/search?q=paper"))
         for _ in range(ORDINARY_SLOTS)

@@ -80,7 +80,7 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
         _FIX_LINK,
     ),
     "reference-restricted": Message(
-        "The title of {target} is left out: not everyone who can see this page can see that one.",
+        "The title of {target} is hidden: not everyone who can see this page can see that one.",
         Rule.LINK,
         _RESTRICTED_LINK,
     ),

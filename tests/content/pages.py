@@ -20,7 +20,7 @@ CONTENT = ROOT / "content"
 
 _FENCE = re.compile(r"^[ ]*```(\w*)\n(.*?)^[ ]*```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"`([^`\n]+)`")
-_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\n)*)\]\(([^()\s]+)\)")
+_LINK = re.compile(r"(!?)\[([^\[\]]*)\]\(([^()\s]+)\)")
 #: A command, possibly after variables that are set for it alone.
 _COMMAND = re.compile(r"(?:\w+=\S+ )*((?:kb|make)\b.*)")
 _SETTING = re.compile(r"\bKB_[A-Z][A-Z_]+\b")

@@ -221,7 +221,7 @@ def test_short_texts_are_like_each_other_by_their_words(snapshot: Snapshot) -> N
 def test_when_time_is_up_there_is_an_answer_that_says_so(snapshot: Snapshot) -> None:
     hurried = suggest(snapshot, "printer", deadline=-math.inf)
     assert hurried.partial
-    assert set(ids(hurried)) == PRINTERS
+    assert ids(hurried) == []  # a partial ranking may show what the whole one withholds
 
 
 @pytest.mark.parametrize("text", ["", "   ", "!!!", "zzzzzz", "\ud800", "日本語"])

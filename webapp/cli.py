@@ -39,7 +39,7 @@ from webapp.security.start_checks import check_start
 COMPANION_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job
 #: Threads of each server process: those at work and those that wait (``security.admission``), and
 #: some more that refuse the rest at once.
-THREADS = 32
+THREADS = 48
 #: Connections of each server process. One that a browser keeps open counts, too, and those beyond
 #: it wait unanswered until another ends.
 CONNECTIONS = 512

@@ -1,8 +1,9 @@
 """Admission: who is answered while a server process has more requests than it can work on.
 
 A WSGI wrapper in front of the application. Filing, people who are signed in, and health checks have
-slots of their own, so that a flood of searches delays nobody's ticket. A request for which no slot
-is free within a moment is refused with 503 and ``Retry-After``, before any work is done for it.
+slots of their own, so that a flood of searches delays nobody's ticket. A few requests wait for a
+slot; when they are too many, the next one is refused at once with 503 and ``Retry-After``, before
+any work is done for it. Static files need no slot: a page without its style sheet is no answer.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ LOG = logging.getLogger("askfirst.admission")
 
 ORDINARY_SLOTS = 4  # requests at work; more would only share the one processor of the process
 URGENT_SLOTS = 4  # further ones for what is urgent
-WAITING = 8  # requests of each class that wait for a slot; the next is refused at once
-PATIENCE = 0.04  # seconds; a refusal within 50 ms lets a program go elsewhere
-URGENT_PATIENCE = 5.0  # a ticket is worth waiting for
+#: Requests that wait for a slot; the next is refused at once. A burst of one office fits.
+ORDINARY_WAITING, URGENT_WAITING = 24, 8
+#: Seconds that a request waits. A ticket is worth waiting for.
+ORDINARY_PATIENCE, URGENT_PATIENCE = 1.0, 5.0
 
 _URGENT_PATHS = ("/healthz", "/readyz", "/sign-in")
 _FILING_PATHS = ("/tickets", "/api/v1/tickets")
@@ -50,9 +52,9 @@ _PROBLEM = {
 class Slots:
     """So many requests at work and so many more that wait, each for a limited time."""
 
-    def __init__(self, slots: int, patience: float) -> None:
+    def __init__(self, slots: int, waiting: int, patience: float) -> None:
         self._free = threading.Semaphore(slots)
-        self._waiting = threading.Semaphore(WAITING)
+        self._waiting = threading.Semaphore(waiting)
         self._patience = patience
 
     def take(self) -> bool:
@@ -76,13 +78,16 @@ class Admission:
     def __init__(self, app: Flask, inner: WSGIApplication) -> None:
         self._app = app
         self._inner = inner
-        self._ordinary = Slots(ORDINARY_SLOTS, PATIENCE)
-        self._urgent = Slots(URGENT_SLOTS, URGENT_PATIENCE)
+        self._ordinary = Slots(ORDINARY_SLOTS, ORDINARY_WAITING, ORDINARY_PATIENCE)
+        self._urgent = Slots(URGENT_SLOTS, URGENT_WAITING, URGENT_PATIENCE)
         self._told_at = 0.0
         self._refused = 0
         self.on_refusal: Callable[[], None] | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO", "").startswith("/static/"):
+            return self._inner(environ, start_response)
+
         slots = self._urgent if self._is_urgent(environ) else self._ordinary
         if not slots.take():
             return self._refuse(environ, start_response)

@@ -43,8 +43,8 @@ def publish(folder: Path) -> Report:
     )
 
 
-def check_answers(searcher: Searcher) -> None:
-    """Suggestions, operators, votes, articles and old addresses are as they were."""
+def check_answers(searcher: Searcher, *, votes: bool) -> None:
+    """Suggestions, operators, articles and old addresses are as they were; votes if they count."""
     for question, ids in EXPECTED["suggest"].items():
         audience, _, query = question.partition(": ")
         hits = searcher.suggest(query, audience=audience, limit=5).hits
@@ -59,7 +59,9 @@ def check_answers(searcher: Searcher) -> None:
         ), question
 
     hits = searcher.search(VOTED_QUERY, explain=True).hits
-    assert [hit.id for hit in hits if hit.explain.get("votes")] == EXPECTED["votes_for"]
+    assert [hit.id for hit in hits if hit.explain.get("votes")] == (
+        EXPECTED["votes_for"] if votes else []
+    )
 
     article = searcher.article(EXPECTED["article"]["id"])
     assert {
@@ -77,7 +79,7 @@ def check_answers(searcher: Searcher) -> None:
 
 
 def test_it_opens_and_answers_as_it_did(folder: Path) -> None:
-    check_answers(published(folder))
+    check_answers(published(folder), votes=True)
 
 
 def test_it_lists_its_documents_and_recorded_no_findings(folder: Path) -> None:
@@ -95,7 +97,8 @@ def test_the_next_publish_reads_all_anew_and_answers_the_same(folder: Path) -> N
     report = publish(folder)
     assert (report.published, report.generation) == (True, "000002")
     assert report.read == 16
-    check_answers(published(folder))
+    # Its one vote is one customer's; today three have to agree.
+    check_answers(published(folder), votes=False)
     results = published(folder).search('"14 days"')
     assert [hit.id for hit in results.hits] == ["faq/billing"]
 
@@ -112,4 +115,4 @@ def test_a_rollback_lets_it_serve_again(folder: Path) -> None:
         published(folder).article("doc/jam")
 
     assert Generations(folder / "data").rollback().name == "000001"
-    check_answers(published(folder))
+    check_answers(published(folder), votes=True)

@@ -36,7 +36,7 @@ from bench.lexical import timed
 from kb.search import weights
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import PUBLIC
-from kb.search.engine import EmbeddedEngine
+from kb.search.embedded import EmbeddedEngine
 from kb.search.generations.generation import Generations
 from kb.search.kernels.compilation import compiled_loops
 from kb.search.snapshot import Snapshot
@@ -108,7 +108,7 @@ def asking(data: Path) -> Callable[[str], object]:
     generation = Generations(data).current()
     assert generation is not None
     loops = compiled_loops()
-    index = EmbeddedEngine(loops).open(generation)
+    index = EmbeddedEngine().open(generation)
     index.warm()  # as a server does aside
     snapshot = Snapshot(generation, index, loops)
     ask = functools.partial(

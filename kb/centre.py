@@ -21,7 +21,9 @@ from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runs import IndexRuns
 from kb.operations.audit import Action, AuditEntry, add_entry
 from kb.people.accounts import Accounts
+from kb.search.embedded import EmbeddedEngine
 from kb.search.generations.generation import Generations
+from kb.search.kernels.compilation import LOOPS_FOLDER
 from kb.search.searcher import Searcher
 from kb.settings import Settings
 from kb.sla import policy_file
@@ -77,7 +79,10 @@ class HelpCentre:
         return cls(
             settings=settings,
             searcher=Searcher(
-                settings.data, budget_ms=settings.suggest_budget_ms, remember=_CACHED_SUGGESTIONS
+                settings.data,
+                engine=EmbeddedEngine(settings.data / LOOPS_FOLDER),
+                budget_ms=settings.suggest_budget_ms,
+                remember=_CACHED_SUGGESTIONS,
             ),
             index=Generations(settings.data),
             policy=policy,

@@ -1,9 +1,9 @@
 """Engine: the interface between answering a query and the index.
 
-``Snapshot`` computes every answer through these protocols and knows nothing about arrays or
-postings, so another search engine can implement them. ``EmbeddedEngine`` is the one that we ship:
-packed arrays in the data folder, ranked in this process. What is common to all engines (fusion,
-abstention, curations) is not here.
+``Snapshot`` computes every answer through these protocols and knows nothing about partitions or
+postings, so another search engine can implement them. ``kb.search.embedded`` has the one that we
+ship; ``kb.centre`` chooses. What is common to all engines (fusion, abstention, curations) is not
+here.
 
 A reader gives documents numbers, which are valid for this reader alone and ascend as documents do
 by kind and id: so ties are broken in the same way in every engine.
@@ -16,13 +16,8 @@ from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
 from kb.search.array_types import Documents, Scores, Totals
-from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, ResolvedTicket
-from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation, Manifest
-from kb.search.index.array_file import load_arrays, touch_arrays
-from kb.search.kernels.layout import Loops
-from kb.search.partition import Partition
 from kb.search.query.curations import Curated, CurationRules, Curations
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
@@ -168,58 +163,3 @@ class SearchEngine(Protocol):
     def open(self, generation: Generation) -> OpenIndex: ...
 
     def writer(self, data: Path) -> IndexWriter: ...
-
-
-class EmbeddedEngine:
-    """The engine that needs no service: packed arrays, mapped, and ranked in this process."""
-
-    def __init__(self, loops: Loops) -> None:
-        self._loops = loops
-
-    def open(self, generation: Generation) -> EmbeddedIndex:
-        return EmbeddedIndex(generation, self._loops)
-
-    def writer(self, data: Path) -> IndexBuilder:
-        return IndexBuilder(data)
-
-
-class EmbeddedIndex:
-    """A generation of packed arrays."""
-
-    def __init__(self, generation: Generation, loops: Loops) -> None:
-        self._generation = generation
-        self._loops = loops
-        self._store = generation.store
-        # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
-        self._arrays = {
-            file: load_arrays(file)
-            for file in map(generation.partition, generation.manifest.partitions)
-        }
-        self._partitions: dict[Path, Partition] = {}
-        self._operators: OperatorSearch | None = None
-
-    def reader(self, audience: str) -> Partition:
-        file = self._generation.partition(audience)
-        if file not in self._partitions:
-            self._partitions[file] = Partition(
-                self._arrays[file], self._loops, self._store, self._operator_search
-            )
-        return self._partitions[file]
-
-    def _operator_search(self) -> OperatorSearch:
-        if self._operators is None:
-            self._operators = OperatorSearch(self._generation.path / WHOOSH_FOLDER)
-        return self._operators
-
-    def document(self, document_id: str) -> Document | None:
-        return self._store.document(document_id)
-
-    def audience_of(self, document_id: str) -> str | None:
-        return self._store.audience(document_id)
-
-    def warm(self) -> None:
-        for arrays in self._arrays.values():
-            touch_arrays(arrays)
-
-    def close(self) -> None:
-        self._store.close()

@@ -20,12 +20,12 @@ from kb.search.analysis.tokenizer import Analyzer
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.engines.whoosh import OperatorSearch
-from kb.search.facets import ResultSet
 from kb.search.hits import HitBuilder
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
 from kb.search.index.embeddings import Embeddings
+from kb.search.index.facets import ResultSet
 from kb.search.index.latent_topics import LatentTopics
 from kb.search.index.resolved_tickets import ResolvedTicketVotes
 from kb.search.index.title_ngrams import TitleNgrams

@@ -18,7 +18,8 @@ from typing import Self
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search import weights
 from kb.search.documents import PUBLIC, Document, DocumentKind
-from kb.search.engine import EmbeddedEngine
+from kb.search.embedded import EmbeddedEngine
+from kb.search.engine import SearchEngine
 from kb.search.generations.generation import Generation, Generations
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
 from kb.search.kernels.layout import Loops
@@ -35,12 +36,21 @@ _RELATED_BUDGET = 1.0  # seconds that articles like one may take
 class Searcher:
     """Search, suggestions and articles of one data folder. Safe to share between threads."""
 
-    def __init__(self, data: Path, *, budget_ms: int = 250, remember: int = 0) -> None:
+    def __init__(
+        self,
+        data: Path,
+        *,
+        engine: SearchEngine | None = None,
+        budget_ms: int = 250,
+        remember: int = 0,
+    ) -> None:
         """``budget_ms`` is what a suggestion may take, and the least that any answer may take.
 
-        The last ``remember`` suggestions are given again as they are.
+        The last ``remember`` suggestions are given again as they are. By default the embedded
+        ``engine`` answers.
         """
         self._data = data
+        self._engine = engine or EmbeddedEngine(data / LOOPS_FOLDER)
         self._remember = remember
         self._budget = budget_ms / 1000
         self._lock = threading.Lock()
@@ -60,9 +70,8 @@ class Searcher:
             fixed._snapshot.index.close()
 
     def _opened(self, generation: Generation) -> Snapshot:
-        loops = self.loops()
-        index = EmbeddedEngine(loops).open(generation)
-        return Snapshot(generation, index, loops, remember=self._remember)
+        index = self._engine.open(generation)
+        return Snapshot(generation, index, self.loops(), remember=self._remember)
 
     def loops(self) -> Loops:
         """The compiled loops; servers load them before the first request.

@@ -16,7 +16,8 @@ import pytest
 
 from kb.search import weights
 from kb.search.documents import Document, DocumentKind
-from kb.search.engine import EmbeddedEngine, IndexReader, SearchEngine
+from kb.search.embedded import EmbeddedEngine
+from kb.search.engine import IndexReader, SearchEngine
 from kb.search.generations.generation import Generations
 from kb.search.kernels.compilation import compiled_loops
 from kb.search.query.parser import parse_query
@@ -26,7 +27,7 @@ from tests.contracts.exhaustive_engine import ExhaustiveEngine
 from tests.search.library import document
 
 ENGINES: dict[str, Callable[[], SearchEngine]] = {
-    "embedded": lambda: EmbeddedEngine(compiled_loops()),
+    "embedded": lambda: EmbeddedEngine(),
     "exhaustive": ExhaustiveEngine,
 }
 DOCUMENTS = (

@@ -1,0 +1,74 @@
+"""The embedded search engine: packed arrays in the data folder, ranked in this process.
+
+It needs no service. ``kb.search.engine`` has the protocols that it implements, ``partition`` what
+one audience may see of a generation.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kb.search.build.builder import IndexBuilder
+from kb.search.documents import Document
+from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
+from kb.search.generations.generation import Generation
+from kb.search.index.array_file import load_arrays, touch_arrays
+from kb.search.kernels.compilation import compiled_loops
+from kb.search.kernels.layout import Loops
+from kb.search.partition import Partition
+
+
+class EmbeddedEngine:
+    """The engine that needs no service: packed arrays, mapped, and ranked in this process."""
+
+    def __init__(self, cache: Path | None = None) -> None:
+        """``cache`` keeps the compiled loops where the installation cannot be written."""
+        self._cache = cache
+
+    def open(self, generation: Generation) -> EmbeddedIndex:
+        return EmbeddedIndex(generation, compiled_loops(self._cache))
+
+    def writer(self, data: Path) -> IndexBuilder:
+        return IndexBuilder(data)
+
+
+class EmbeddedIndex:
+    """A generation of packed arrays."""
+
+    def __init__(self, generation: Generation, loops: Loops) -> None:
+        self._generation = generation
+        self._loops = loops
+        self._store = generation.store
+        # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
+        self._arrays = {
+            file: load_arrays(file)
+            for file in map(generation.partition, generation.manifest.partitions)
+        }
+        self._partitions: dict[Path, Partition] = {}
+        self._operators: OperatorSearch | None = None
+
+    def reader(self, audience: str) -> Partition:
+        file = self._generation.partition(audience)
+        if file not in self._partitions:
+            self._partitions[file] = Partition(
+                self._arrays[file], self._loops, self._store, self._operator_search
+            )
+        return self._partitions[file]
+
+    def _operator_search(self) -> OperatorSearch:
+        if self._operators is None:
+            self._operators = OperatorSearch(self._generation.path / WHOOSH_FOLDER)
+        return self._operators
+
+    def document(self, document_id: str) -> Document | None:
+        return self._store.document(document_id)
+
+    def audience_of(self, document_id: str) -> str | None:
+        return self._store.audience(document_id)
+
+    def warm(self) -> None:
+        for arrays in self._arrays.values():
+            touch_arrays(arrays)
+
+    def close(self) -> None:
+        self._store.close()

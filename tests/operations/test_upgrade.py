@@ -15,6 +15,7 @@ import pytest
 from kb.database import is_up_to_date
 from kb.search.generations import generation
 from tests.earlier_version import extract
+from tests.webapp.test_cli import free_port
 from tests.webapp.world import settings_of
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,7 @@ def kb(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             "KB_DATA": str(settings.data),
             "KB_CONTENT": str(settings.content),
             "KB_SOURCES": os.environ.get("KB_SOURCES", ""),
+            "KB_PORT": str(free_port()),
         },
         capture_output=True,
         text=True,

@@ -16,6 +16,7 @@ from enum import StrEnum
 from kb.sla.calendar import CalendarVersions
 from kb.sla.open_time import (
     FOREVER,
+    Basis,
     Budget,
     Hours,
     PauseInterval,
@@ -24,7 +25,7 @@ from kb.sla.open_time import (
     to_timestamp,
 )
 from kb.sla.policy import Goal, Level, LevelChange, Reason, SlaPolicy
-from kb.sla.target import Basis, Target, TargetState
+from kb.sla.target import Target, TargetState
 
 
 class SlaEventKind(StrEnum):

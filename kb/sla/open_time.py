@@ -212,6 +212,50 @@ def used_between(hours: Hours, start: int, end: int, pauses: Sequence[Interval] 
     return total
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """How a due time is counted: ``seconds`` of ``hours`` from ``start``, without ``pauses``.
+
+    ``used_before`` was used earlier, at another level or before a grace period. A budget of
+    business days that ends outside business hours moves on to the next opening of ``settles``.
+    """
+
+    hours: Hours
+    start: int
+    seconds: int
+    used_before: int = 0
+    pauses: tuple[PauseInterval, ...] = ()
+    settles: Hours | None = None
+
+    def due(self) -> int | None:
+        end = due_at(self.hours, self.start, self.seconds, disjoint(self.pauses))
+        return end if end is None else self.settled(end)
+
+    def used(self, until: int) -> int:
+        """Seconds used from the start of the count to ``until``, and before it."""
+        used = used_between(self.hours, self.start, until, disjoint(self.pauses))
+        return self.used_before + used
+
+    def reaches(self, seconds: int) -> int | None:
+        """When ``seconds`` are used; None if that was before the start, or never happens."""
+        left = seconds - self.used_before
+        return due_at(self.hours, self.start, left, disjoint(self.pauses)) if left > 0 else None
+
+    def settled(self, end: int) -> int | None:
+        if self.settles is None:
+            return end
+        return next((max(opens, end) for opens, _ in self.settles.openings(end)), None)
+
+    def spans(self) -> tuple[Span, ...]:
+        """The derivation from the start to the due time, open-ended while there is none."""
+        end = due_at(self.hours, self.start, self.seconds, disjoint(self.pauses))
+        spans = derive(self.hours, self.start, end, self.pauses)
+        due = None if end is None else self.settled(end)
+        if self.settles is not None and end is not None and due is not None:
+            spans += derive(self.settles, end, due)
+        return spans
+
+
 def derive(
     hours: Hours, start: int, end: int | None, pauses: Sequence[PauseInterval] = ()
 ) -> tuple[Span, ...]:

@@ -11,17 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kb.sla.open_time import (
-    Hours,
-    PauseInterval,
-    Span,
-    derive,
-    disjoint,
-    due_at,
-    to_datetime,
-    to_timestamp,
-    used_between,
-)
+from kb.sla.open_time import Basis, Span, to_datetime, to_timestamp
 from kb.sla.policy import Goal, Level, Threshold
 
 
@@ -32,45 +22,6 @@ class TargetState(StrEnum):
     BREACHED = "breached"  # overdue, whether or not it was fulfilled later
     CANCELLED = "cancelled"  # ended without a result: neither met nor breached
     LATE = "late"  # breached, then given a later due time; only in stored rows
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """How a due time is counted: ``seconds`` of ``hours`` from ``start``, without ``pauses``.
-
-    ``used_before`` was used earlier, at another level or before a grace period. A budget of
-    business days that ends outside business hours moves on to the next opening of ``settles``.
-    """
-
-    hours: Hours
-    start: int
-    seconds: int
-    used_before: int = 0
-    pauses: tuple[PauseInterval, ...] = ()
-    settles: Hours | None = None
-
-    def due(self) -> int | None:
-        end = due_at(self.hours, self.start, self.seconds, disjoint(self.pauses))
-        return end if end is None else self.settled(end)
-
-    def used(self, until: int) -> int:
-        """Seconds used from the start of the count to ``until``, and before it."""
-        used = used_between(self.hours, self.start, until, disjoint(self.pauses))
-        return self.used_before + used
-
-    def settled(self, end: int) -> int | None:
-        if self.settles is None:
-            return end
-        return next((max(opens, end) for opens, _ in self.settles.openings(end)), None)
-
-    def spans(self) -> tuple[Span, ...]:
-        """The derivation from the start to the due time, open-ended while there is none."""
-        end = due_at(self.hours, self.start, self.seconds, disjoint(self.pauses))
-        spans = derive(self.hours, self.start, end, self.pauses)
-        due = None if end is None else self.settled(end)
-        if self.settles is not None and end is not None and due is not None:
-            spans += derive(self.settles, end, due)
-        return spans
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +68,9 @@ class Target:
 
     def warnings(self) -> tuple[SlaWarning, ...]:
         """The warnings of this target by time, without those that a pause prevents."""
-        basis = self.basis
-        pauses = disjoint(basis.pauses)
         warnings = []
         for threshold in self.level.warn:
-            seconds = self._used_at(threshold) - basis.used_before
-            instant = due_at(basis.hours, basis.start, seconds, pauses) if seconds > 0 else None
+            instant = self.basis.reaches(self._used_at(threshold))
             if instant is not None:
                 warnings.append(SlaWarning(threshold, to_datetime(instant)))
         return tuple(sorted(warnings, key=lambda warning: warning.at))

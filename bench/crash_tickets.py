@@ -99,7 +99,7 @@ def _check(data: Path, numbers: list[str]) -> None:
 def _write(data: Path) -> None:
     _, desk, people = _world(data)
     for i in range(1_000_000):
-        number = desk.file(
+        number = desk.filing.file(
             _draft(i), people["alice"], key=f"{os.getpid()}-{i}", now=dt.datetime.now(dt.UTC)
         )
         print(number, flush=True)

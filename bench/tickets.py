@@ -84,7 +84,7 @@ def _measure(data: Path, count: int, seconds: int) -> None:
     _row("the disk: 100 kB and fsync", _fsyncs(data, 300), 30)
     _row(
         "file a ticket",
-        _times(300, lambda i: desk.file(_draft(i), alice, key=f"b{i}", now=NOW)),
+        _times(300, lambda i: desk.filing.file(_draft(i), alice, key=f"b{i}", now=NOW)),
         30,
     )
     _row("queue, first page", _times(300, lambda _: desk.queue.tickets(bob, now=NOW)), 30)
@@ -358,7 +358,7 @@ def _file(data: Path, number: int, seconds: int) -> tuple[list[float], list[str]
     for i, _ in enumerate(_ticks(seconds, 8 / 50, number)):
         begun = time.perf_counter()
         try:
-            filed.append(desk.file(_draft(i), people["alice"], key=f"{number}-{i}", now=NOW))
+            filed.append(desk.filing.file(_draft(i), people["alice"], key=f"{number}-{i}", now=NOW))
         except KbError as error:
             wrong.append(error.sentence)
         times.append((time.perf_counter() - begun) * 1000)

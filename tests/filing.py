@@ -19,7 +19,7 @@ def main(data: str, name: str, count: str) -> None:
     world = build(Path(data))
     for i in range(int(count)):
         now = dt.datetime.now(dt.UTC)
-        number = world.desk.file(
+        number = world.desk.filing.file(
             draft(f"Ticket {i} of {name}"), world.alice, key=f"{name}-{i}", now=now
         )
         print(number, flush=True)  # noqa: T201 - what the test reads

@@ -21,8 +21,8 @@ from kb.sla.explain import VerdictChange, verdict_changes
 from kb.sla.policy import SlaPolicy
 from kb.sla.target import Target
 from kb.tickets import drafts
-from kb.tickets.actions import file_ticket, merge_split
-from kb.tickets.actions.file_ticket import Promise
+from kb.tickets.actions import merge_split
+from kb.tickets.actions.filing import Filing
 from kb.tickets.actions.idempotency import verb_key
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue
@@ -43,7 +43,7 @@ from kb.tickets.repository.lists import ANY_STATUS, TicketFilter
 from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.sla_targets import computed_targets, ledger_of, with_ledgers
-from kb.tickets.ticket import Attachment, Draft, TargetView, Ticket, TicketRow, Upload
+from kb.tickets.ticket import Attachment, TargetView, Ticket, TicketRow, Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ class Explanation:
 class Desk:
     """The ticket side of the help centre. Safe for many threads and processes.
 
-    ``queue`` is the agents' side, ``links`` are the secret links of guests,
-    ``copies`` those of people who are copied.
+    ``filing`` makes tickets, ``queue`` is the agents' side, ``links`` are the secret links of
+    guests, ``copies`` those of people who are copied.
     """
 
     def __init__(
@@ -79,67 +79,10 @@ class Desk:
             policy, tuple(versions or single_version(policy)), limits or FormLimits()
         )
         self._attachments = attachments
-        self._catalogue = catalogue
+        self.filing = Filing(repository, attachments, catalogue, self._rules)
         self.queue = AgentQueue(repository)
         self.links = GuestLinks(repository)
         self.copies = Copies(repository)
-
-    # --- Filing
-
-    def check(
-        self,
-        form: Mapping[str, str],
-        files: Sequence[Upload] = (),
-        consulted: str = "",
-        *,
-        now: dt.datetime,
-    ) -> Draft:
-        """The form as a draft. Raises Invalid with a sentence for every field at fault."""
-        return drafts.check(
-            form,
-            files,
-            consulted,
-            policy=self._rules.policy,
-            catalogue=self._catalogue,
-            limits=self._rules.limits,
-            today=now.date(),
-        )
-
-    def promise(
-        self,
-        *,
-        type: str,  # noqa: A002 - the form's own word
-        severity: str,
-        product: str = "",
-        version: str = "",
-        coupon: str = "",
-        customer: Person | None = None,
-        now: dt.datetime,
-    ) -> Promise:
-        """The SLA that the ticket would get if it were filed now. Raises Invalid."""
-        return file_ticket.promise(
-            self._repository,
-            self._catalogue,
-            self._rules,
-            type=type,
-            severity=severity,
-            product=product,
-            version=version,
-            coupon=coupon,
-            customer=customer,
-            now=now,
-        )
-
-    def file(self, draft: Draft, customer: Person, *, key: str, now: dt.datetime) -> str:
-        """Files a ticket and returns its number; the same customer, key and draft file it once.
-
-        Raises Conflict for a key that filed another draft, Invalid for a coupon that is used up,
-        TooMany, and Unavailable when it could not be saved: then nothing is.
-        """
-        serial = file_ticket.file_ticket(
-            self._repository, self._attachments, self._rules, draft, customer, key=key, now=now
-        )
-        return ids.ticket_number(serial)
 
     # --- Verbs
 

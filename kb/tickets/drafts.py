@@ -2,7 +2,7 @@
 
 All fields are checked at once: the result is a ``Draft``, or one ``Invalid`` with a sentence for
 each field at fault. Pure. What people write stays as it is, except for characters that no text
-needs; who the requester is and which SLA applies is decided in ``kb.tickets.actions.file_ticket``.
+needs; who the requester is and which SLA applies is decided in ``kb.tickets.actions.filing``.
 """
 
 from __future__ import annotations

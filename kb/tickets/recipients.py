@@ -19,7 +19,7 @@ from kb.sla import clock
 from kb.sla.policy import SlaPolicy
 from kb.tickets.changeset import NewEvent, TicketFacts
 from kb.tickets.lifecycle import ASKED_TO_COPY, VERBS, Audience, Verb
-from kb.tickets.sla_targets import Forecast, first_due
+from kb.tickets.sla_targets import Forecast
 from kb.tickets.ticket import Draft
 
 
@@ -27,7 +27,7 @@ def receipts(
     draft: Draft, customer: Person, level: str, forecast: Forecast
 ) -> tuple[NewNotice, ...]:
     """The confirmation of a new ticket: its level and due time. Its number is added when saved."""
-    first = first_due(forecast.target_rows)
+    first = forecast.first_due
     due = first.due_at.isoformat() if first and first.due_at else ""
     facts = {"level": level, "due": due, "zone": customer.zone}
     facts["sender"] = str(customer.id)

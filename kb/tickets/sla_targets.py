@@ -57,6 +57,7 @@ class Forecast:
     """All targets of a ticket at one instant, the alarms so far, and when to look again."""
 
     target_rows: tuple[TargetRow, ...]
+    first_due: TargetRow | None  # of those that run towards a due time
     alarms: tuple[Alarm, ...]
     next_at: dt.datetime | None
 
@@ -129,7 +130,8 @@ def forecast(
     except Invalid:
         # A level that is no longer in the policies commits to nothing more, but it must not keep
         # anybody from answering.
-        return Forecast(_without_level(before, events, instant), (), None)
+        remaining = _without_level(before, events, instant)
+        return Forecast(remaining, _first_due(remaining), (), None)
 
     policy_version = _policy_at(versions, instant).version
     stored = {row.key: row for row in before}
@@ -154,6 +156,7 @@ def forecast(
 
     return Forecast(
         tuple(rows),
+        _first_due(rows),
         tuple(sorted(alarms, key=lambda alarm: alarm.at)),
         min((look for look in looks if look > instant), default=None),
     )
@@ -244,6 +247,15 @@ def _without_level(
     return tuple(rows)
 
 
+def _first_due(target_rows: Iterable[TargetRow]) -> TargetRow | None:
+    running = [
+        row
+        for row in target_rows
+        if row.state in (TargetState.RUNNING, TargetState.LATE) and row.due_at is not None
+    ]
+    return min(running, key=lambda row: row.due_at or row.started_at, default=None)
+
+
 def computed_targets(
     history: Iterable[SlaEvent], versions: PolicyVersions, now: dt.datetime
 ) -> tuple[Target, ...]:
@@ -278,16 +290,6 @@ def with_ledgers(views: Iterable[TargetView], targets: Iterable[Target]) -> tupl
         fits = view.due is None or ends == view.due.isoformat()
         explained.append(replace(view, ledger=ledger if fits else ()))
     return tuple(explained)
-
-
-def first_due(target_rows: Iterable[TargetRow]) -> TargetRow | None:
-    """The running target that is due first; None when nothing runs towards a due time."""
-    running = [
-        row
-        for row in target_rows
-        if row.state in (TargetState.RUNNING, TargetState.LATE) and row.due_at is not None
-    ]
-    return min(running, key=lambda row: row.due_at or row.started_at, default=None)
 
 
 def target_view(

@@ -11,7 +11,7 @@ import secrets
 import pytest
 from playwright.sync_api import FilePayload, Page, Route, expect
 
-from kb.tickets.actions.file_ticket import UNVERIFIED_PER_HOUR
+from kb.tickets.actions.filing import UNVERIFIED_PER_HOUR
 from tests.browser.conftest import Door, Served
 from tests.browser.test_story import FILED, fill, guest_address, suggest, typed
 from tests.world import draft
@@ -61,7 +61,7 @@ def use_up(served: Served, email: str) -> None:
     now = dt.datetime.now(dt.UTC)
     gina = served.centre.accounts.guest(email, "Gina Guest", "UTC", now=now)
     for number in range(UNVERIFIED_PER_HOUR):
-        served.centre.desk.file(
+        served.centre.desk.filing.file(
             draft(f"Number {number}"), gina, key=secrets.token_urlsafe(18), now=now
         )
 

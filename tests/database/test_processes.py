@@ -57,7 +57,7 @@ def test_the_same_key_in_many_threads_files_one_ticket(world: World) -> None:
     filed: list[str] = []
 
     def file() -> None:
-        filed.append(world.desk.file(draft(), world.alice, key="double click", now=FRIDAY))
+        filed.append(world.desk.filing.file(draft(), world.alice, key="double click", now=FRIDAY))
 
     threads = [threading.Thread(target=file) for _ in range(8)]
     for thread in threads:

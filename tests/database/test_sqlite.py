@@ -101,7 +101,7 @@ def test_a_writer_that_waits_too_long_is_told_when_to_try_again(data: Path) -> N
 
 
 def test_on_a_full_disk_nothing_is_half_written(world: World) -> None:
-    number = world.desk.file(draft(), world.alice, key="before", now=FRIDAY)
+    number = world.desk.filing.file(draft(), world.alice, key="before", now=FRIDAY)
     with world.database.write() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
     small = SqliteDatabase(world.data / "tickets.db")
@@ -109,13 +109,13 @@ def test_on_a_full_disk_nothing_is_half_written(world: World) -> None:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
     world.desk._repository.database = small
     with pytest.raises(Unavailable) as refused:
-        world.desk.file(draft(description="x" * 20_000), world.alice, key="big", now=FRIDAY)
+        world.desk.filing.file(draft(description="x" * 20_000), world.alice, key="big", now=FRIDAY)
     assert refused.value.retry_after == 60
     assert world.desk.ticket(number, world.alice, now=FRIDAY).number == number
     with small.read() as connection:
         connection.exec_driver_sql("PRAGMA max_page_count = 100000")
         assert connection.execute(select(TICKETS.c.id)).scalars().all() == [1001]
-    assert world.desk.file(draft(), world.alice, key="big", now=FRIDAY) == "KB-1002"
+    assert world.desk.filing.file(draft(), world.alice, key="big", now=FRIDAY) == "KB-1002"
     small.close()
 
 
@@ -150,11 +150,13 @@ def test_a_read_only_database_is_unavailable(world: World) -> None:
     (world.data / "tickets.db").chmod(0o400)
     world.database.close()
     with pytest.raises(Unavailable):
-        world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
+        world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
 
 
 def test_the_history_cannot_be_rewritten(world: World) -> None:
-    world.desk.file(draft(attachments=(Upload("a.txt", b"a"),)), world.alice, key="k", now=FRIDAY)
+    world.desk.filing.file(
+        draft(attachments=(Upload("a.txt", b"a"),)), world.alice, key="k", now=FRIDAY
+    )
     for change in (update(EVENTS).values(body="never said"), delete(EVENTS)):
         with (
             pytest.raises(IntegrityError, match="append-only"),
@@ -167,7 +169,7 @@ def test_the_log_is_moved_into_the_database_aside(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("kb.database.sqlite._CHECKPOINT_INTERVAL", 1)
-    number = world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     checkpointer = world.database._checkpointer
     assert checkpointer is not None
     checkpointer.join()

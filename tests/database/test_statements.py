@@ -37,7 +37,10 @@ def counted(world: World) -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("act", "most"),
     [
-        (lambda world, number: world.desk.file(draft(), world.alice, key="b", now=FRIDAY), 12),
+        (
+            lambda world, number: world.desk.filing.file(draft(), world.alice, key="b", now=FRIDAY),
+            12,
+        ),
         (
             lambda world, number: world.desk.act(
                 number, world.alice, actions.comment("More."), key="c", now=FRIDAY
@@ -59,7 +62,7 @@ def counted(world: World) -> Iterator[list[str]]:
 def test_a_verb_takes_few_statements(
     world: World, act: Callable[[World, str], object], most: int
 ) -> None:
-    number = world.desk.file(draft(), world.alice, key="a", now=FRIDAY - HOUR)
+    number = world.desk.filing.file(draft(), world.alice, key="a", now=FRIDAY - HOUR)
     with counted(world) as said:
         act(world, number)
     assert 0 < len(said) <= most, "\n".join(said)

@@ -38,7 +38,7 @@ def restore(file: Path, data: Path, *, passphrase: str = "") -> backup.BackupRep
 
 
 def file_ticket(world: World, title: str) -> str:
-    number: str = world.desk.file(draft(title), world.alice, key=title, now=FRIDAY)
+    number: str = world.desk.filing.file(draft(title), world.alice, key=title, now=FRIDAY)
     return number
 
 

@@ -41,7 +41,7 @@ def values(world: World, now: dt.datetime) -> dict[str, float]:
 
 
 def test_messages_the_worker_the_disk_and_the_database_are_gauged(world: World) -> None:
-    world.desk.file(draft("Paper jam"), world.alice, key="1", now=FRIDAY)
+    world.desk.filing.file(draft("Paper jam"), world.alice, key="1", now=FRIDAY)
     heartbeats.beat(world.database, heartbeats.WORKER, FRIDAY)
     found = values(world, FRIDAY + dt.timedelta(minutes=20))
     assert found["askfirst_outbox_waitingmail"] == 1

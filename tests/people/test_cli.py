@@ -78,7 +78,7 @@ def test_a_removed_account_is_gone_and_its_address_is_free(site: World) -> None:
 
 
 def test_tickets_keep_the_name_of_a_removed_person_but_mail_no_address(site: World) -> None:
-    number = site.desk.file(draft(), site.alice, key="k", now=FRIDAY)
+    number = site.desk.filing.file(draft(), site.alice, key="k", now=FRIDAY)
     succeed(site.data, "remove", "alice@example.com")
     assert site.accounts.by_email("alice@example.com") is None
     ticket = site.desk.ticket(number, site.bob, now=FRIDAY)
@@ -163,7 +163,7 @@ def test_a_coupon_has_the_uses_of_the_option_or_of_the_policies(
     site: World, email: str, options: tuple[str, ...], uses: int
 ) -> None:
     succeed(site.data, "coupon", email, "CODE-1", *options)
-    promise = site.desk.promise(
+    promise = site.desk.filing.promise(
         type="problem",
         severity="question",
         coupon="CODE-1",

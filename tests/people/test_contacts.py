@@ -388,7 +388,7 @@ def test_an_administrator_cannot_lock_the_own_door(world: World, anton: Person) 
 
 
 def test_a_deactivated_contacts_tickets_stay(world: World, anton: Person) -> None:
-    number = world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     world.accounts.contacts.deactivate(anton, world.alice.id, now=FRIDAY)
     assert world.desk.ticket(number, world.bob, now=FRIDAY).row.customer == "Alice Archer"
 

@@ -9,4 +9,4 @@ from tests.world import FRIDAY, World, draft
 
 @pytest.fixture
 def number(world: World) -> str:
-    return world.desk.file(draft(), world.alice, key="first", now=FRIDAY)
+    return world.desk.filing.file(draft(), world.alice, key="first", now=FRIDAY)

@@ -38,7 +38,7 @@ def test_a_level_that_has_left_the_policies_keeps_nobody_from_answering(
 def test_a_changed_calendar_counts_from_its_day_on_and_what_has_ended_stays(
     world: World, number: str
 ) -> None:
-    ended = world.desk.file(draft(), world.alice, key="ended", now=FRIDAY)
+    ended = world.desk.filing.file(draft(), world.alice, key="ended", now=FRIDAY)
     world.desk.act(ended, world.bob, actions.reply("Plug?"), key="r", now=FRIDAY + HOUR)
     before = world.desk.ticket(ended, world.alice, now=FRIDAY).dues
     always = {
@@ -73,7 +73,7 @@ def test_a_refused_word_leaves_no_file_behind(world: World, number: str) -> None
 
 
 def test_charlie_sees_nothing_of_it_whatever_he_tries(world: World) -> None:
-    number = world.desk.file(draft(attachments=(LOG,)), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(attachments=(LOG,)), world.alice, key="k", now=FRIDAY)
     ref = world.desk.ticket(number, world.alice, now=FRIDAY).events[0].attachments[0].ref
     desk, now = world.desk, FRIDAY
 
@@ -146,7 +146,7 @@ def test_charlie_and_customers_may_do_nothing_of_what_agents_do(world: World, nu
             lambda: desk.explain(number, who, now=now),
         )
 
-    second = desk.file(draft(), world.alice, key="second", now=FRIDAY)
+    second = desk.filing.file(draft(), world.alice, key="second", now=FRIDAY)
     for attempt in tries(world.alice):
         with pytest.raises(Forbidden):
             attempt()
@@ -210,7 +210,7 @@ def test_a_customer_never_sees_a_note_or_its_file(world: World, number: str) -> 
 
 
 def test_a_file_is_found_by_whoever_may_see_its_comment(world: World) -> None:
-    number = world.desk.file(draft(attachments=(LOG,)), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(attachments=(LOG,)), world.alice, key="k", now=FRIDAY)
     ref = world.desk.ticket(number, world.alice, now=FRIDAY).events[0].attachments[0].ref
     for person in (world.alice, world.bob):
         attachment, path = world.desk.attachment(ref, person)
@@ -224,7 +224,9 @@ def test_a_file_is_found_by_whoever_may_see_its_comment(world: World) -> None:
 
 
 def test_whoever_is_concerned_is_told_by_a_row_of_the_same_transaction(world: World) -> None:
-    number = world.desk.file(draft(copy_to=("boss@example.com",)), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(
+        draft(copy_to=("boss@example.com",)), world.alice, key="k", now=FRIDAY
+    )
     world.desk.act(number, world.bob, actions.assign(world.bob), now=FRIDAY)
     world.desk.act(number, world.bob, actions.note("Hm."), key="n", now=FRIDAY)
     world.desk.act(number, world.bob, actions.reply("So?"), key="r", now=FRIDAY)

@@ -15,8 +15,8 @@ from tests.world import DAY, FRIDAY, HOUR, World, draft
 
 def test_a_guest_opens_this_one_ticket_by_the_secret_link(world: World) -> None:
     guest = world.accounts.guest("alice@example.com", "Gina", "UTC", now=FRIDAY)
-    number = world.desk.file(draft(), guest, key="guest key", now=FRIDAY)
-    other = world.desk.file(draft(), guest, key="other key", now=FRIDAY)
+    number = world.desk.filing.file(draft(), guest, key="guest key", now=FRIDAY)
+    other = world.desk.filing.file(draft(), guest, key="other key", now=FRIDAY)
     secret = world.desk.links.for_new_ticket(number, guest, key="guest key", now=FRIDAY)
     assert (
         world.desk.ticket(
@@ -70,7 +70,7 @@ def guest(world: World) -> Person:
 
 
 def test_a_guest_has_five_live_links_and_those_in_use_stay(world: World, guest: Person) -> None:
-    number = world.desk.file(draft(), guest, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), guest, key="k", now=FRIDAY)
     serial = ticket_serial(number) or 0
     links = [world.desk.links.create(serial, guest.id, now=FRIDAY + i * HOUR) for i in range(5)]
     assert all(opens(world, number, link) for link in links)
@@ -92,7 +92,7 @@ def test_a_guest_has_five_live_links_and_those_in_use_stay(world: World, guest: 
 def test_no_link_opens_a_ticket_that_was_spam_or_filed_twice(
     world: World, guest: Person, why: str
 ) -> None:
-    number = world.desk.file(draft(), guest, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), guest, key="k", now=FRIDAY)
     secret = world.desk.links.for_new_ticket(number, guest, key="k", now=FRIDAY)
     world.desk.act(number, world.bob, actions.void(why), now=FRIDAY)
     assert not opens(world, number, secret)
@@ -102,7 +102,7 @@ def test_no_link_opens_a_ticket_that_was_spam_or_filed_twice(
 def test_no_link_opens_a_merged_ticket_but_the_one_that_goes_on(
     world: World, guest: Person
 ) -> None:
-    source, target = (world.desk.file(draft(), guest, key=key, now=FRIDAY) for key in "ab")
+    source, target = (world.desk.filing.file(draft(), guest, key=key, now=FRIDAY) for key in "ab")
     secrets = {
         number: world.desk.links.for_new_ticket(number, guest, key=key, now=FRIDAY)
         for number, key in ((source, "a"), (target, "b"))
@@ -113,7 +113,7 @@ def test_no_link_opens_a_merged_ticket_but_the_one_that_goes_on(
 
 
 def test_agents_and_the_guest_revoke_all_links_and_nobody_else(world: World, guest: Person) -> None:
-    number = world.desk.file(draft(), guest, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), guest, key="k", now=FRIDAY)
     links = world.desk.links
     old = links.for_new_ticket(number, guest, key="k", now=FRIDAY)
     for stranger in (world.charlie, guest):

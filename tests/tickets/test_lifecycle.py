@@ -92,7 +92,7 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.world = build(Path(shutil.copytree(self.template, self.folder / "data")))
-        self.number = self.world.desk.file(draft(), self.world.alice, key="k", now=FRIDAY)
+        self.number = self.world.desk.filing.file(draft(), self.world.alice, key="k", now=FRIDAY)
         self.status, self.verbs, self.step = Status.OPEN, [Verb.OPEN], 0
 
     def seen(self) -> Ticket:
@@ -107,7 +107,7 @@ class Life(RuleBasedStateMachine):
         self.step += 1
         other = ""
         if verb in (Verb.MERGE, Verb.ABSORB):
-            other = self.world.desk.file(
+            other = self.world.desk.filing.file(
                 draft("Another"), self.world.alice, key=f"o{self.step}", now=self.now
             )
         owned = Ownership(1001, self.world.alice.id, self.world.alice.organisation_id)

@@ -15,7 +15,7 @@ from tests.world import DAY, FRIDAY, HOUR, World, draft
 
 def test_the_queue_is_urgent_then_due_then_arrival(world: World) -> None:
     def file(customer: str, at: dt.datetime, **about: Any) -> str:
-        return world.desk.file(
+        return world.desk.filing.file(
             draft(**about), getattr(world, customer), key=str(at) + str(about), now=at
         )
 
@@ -82,7 +82,7 @@ def test_views_are_ones_own_unless_shared(world: World) -> None:
 
 
 def test_the_queue_is_narrowed_to_an_assignee_and_days(world: World, number: str) -> None:
-    other = world.desk.file(draft(), world.alice, key="other", now=FRIDAY + DAY)
+    other = world.desk.filing.file(draft(), world.alice, key="other", now=FRIDAY + DAY)
     world.desk.act(number, world.bob, actions.assign(world.bob), now=FRIDAY)
 
     def queue(**about: Any) -> list[str]:
@@ -100,11 +100,11 @@ def test_the_queue_is_narrowed_to_an_assignee_and_days(world: World, number: str
 def test_the_board_says_what_is_late_what_comes_and_how_promises_were_kept(
     world: World, number: str
 ) -> None:
-    kept = world.desk.file(draft(), world.alice, key="kept", now=FRIDAY)
+    kept = world.desk.filing.file(draft(), world.alice, key="kept", now=FRIDAY)
     world.desk.act(kept, world.bob, actions.reply("So."), key="r", now=FRIDAY)
-    missed = world.desk.file(draft(), world.alice, key="missed", now=FRIDAY)
+    missed = world.desk.filing.file(draft(), world.alice, key="missed", now=FRIDAY)
     world.desk.act(missed, world.bob, actions.reply("Sorry."), key="r", now=MONDAY + HOUR)
-    coming = world.desk.file(draft(), world.alice, key="coming", now=MONDAY)
+    coming = world.desk.filing.file(draft(), world.alice, key="coming", now=MONDAY)
     board = world.desk.queue.board(world.bob, now=MONDAY + 2 * HOUR)
     assert [row.number for row in board.breached] == [number]
     assert [row.number for row in board.coming] == [coming]
@@ -119,17 +119,17 @@ def test_the_board_says_what_is_late_what_comes_and_how_promises_were_kept(
 
 
 def test_similar_solved_tickets_are_found_by_their_rare_words(world: World, number: str) -> None:
-    world.desk.file(draft("Cannot print at all"), world.alice, key="open", now=FRIDAY)
-    solved = world.desk.file(
+    world.desk.filing.file(draft("Cannot print at all"), world.alice, key="open", now=FRIDAY)
+    solved = world.desk.filing.file(
         draft("The press cannot print Ünïcode"), world.charlie, key="s", now=FRIDAY
     )
     world.desk.act(solved, world.bob, actions.solve(), now=FRIDAY)
     assert [row.number for row in world.desk.queue.similar(number, world.bob, now=FRIDAY)] == [
         solved
     ]
-    accented = world.desk.file(draft("unicode"), world.alice, key="u", now=FRIDAY)
+    accented = world.desk.filing.file(draft("unicode"), world.alice, key="u", now=FRIDAY)
     assert [row.number for row in world.desk.queue.similar(accented, world.bob, now=FRIDAY)] == [
         solved
     ]
-    nothing = world.desk.file(draft("???"), world.alice, key="n", now=FRIDAY)
+    nothing = world.desk.filing.file(draft("???"), world.alice, key="n", now=FRIDAY)
     assert world.desk.queue.similar(nothing, world.bob, now=FRIDAY) == ()

@@ -30,7 +30,7 @@ def place(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 @pytest.fixture
 def number(world: World) -> str:
-    made = world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
+    made = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     world.desk.act(made, world.bob, actions.reply("Plug?"), key="r", now=FRIDAY + HOUR)
     return made
 

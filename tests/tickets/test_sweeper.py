@@ -27,7 +27,7 @@ def alarms(world: World, number: str, now: dt.datetime) -> list[tuple[str, dt.da
 
 @pytest.fixture
 def number(world: World) -> str:
-    return world.desk.file(draft(), world.alice, key="first", now=FRIDAY)
+    return world.desk.filing.file(draft(), world.alice, key="first", now=FRIDAY)
 
 
 def test_warnings_and_breaches_fall_once_at_their_instants(world: World, number: str) -> None:
@@ -44,7 +44,7 @@ def test_warnings_and_breaches_fall_once_at_their_instants(world: World, number:
 def test_after_downtime_everything_comes_in_order_at_its_computed_instant(
     world: World, number: str
 ) -> None:
-    later = world.desk.file(draft(), world.alice, key="later", now=FRIDAY + HOUR)
+    later = world.desk.filing.file(draft(), world.alice, key="later", now=FRIDAY + HOUR)
     for batch in (1, 250):
         Sweeper(world.database, world.policy, single_version(world.policy)).sweep(
             MONDAY + DAY, batch=batch
@@ -79,7 +79,7 @@ def test_no_alarm_falls_while_a_ticket_is_answered_closed_or_void(world: World) 
         (world.alice, actions.cancel()),
         (world.bob, actions.void("spam")),
     ):
-        number = world.desk.file(draft(), world.alice, key=command.verb, now=FRIDAY)
+        number = world.desk.filing.file(draft(), world.alice, key=command.verb, now=FRIDAY)
         world.desk.act(number, person, command, key="k", now=FRIDAY)
     assert (
         Sweeper(world.database, world.policy, single_version(world.policy)).sweep(MONDAY + DAY) == 0

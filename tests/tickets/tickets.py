@@ -34,4 +34,4 @@ def states(world: World, number: str, now: dt.datetime) -> list[tuple[str, str]]
 def open_community(world: World) -> str:
     """A ticket with a resolution target and no response target."""
     guest = world.accounts.guest("gina@example.com", "Gina", "UTC", now=FRIDAY)
-    return world.desk.file(draft(), guest, key="k", now=FRIDAY)
+    return world.desk.filing.file(draft(), guest, key="k", now=FRIDAY)

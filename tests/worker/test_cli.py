@@ -13,7 +13,7 @@ from tests.world import FRIDAY, POLICIES, World, draft
 @pytest.fixture
 def site(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setenv("KB_POLICIES", str(POLICIES))
-    world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
+    world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     return world
 
 

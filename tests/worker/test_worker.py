@@ -63,7 +63,7 @@ def post() -> Iterator[tuple[Mailbox, MailServer]]:
 
 @pytest.fixture
 def number(world: World) -> str:
-    return world.desk.file(draft(), world.alice, key="first", now=FRIDAY)
+    return world.desk.filing.file(draft(), world.alice, key="first", now=FRIDAY)
 
 
 # --- mails
@@ -76,7 +76,7 @@ def test_the_receipt_has_number_level_and_due_time_and_nothing_that_was_typed(
     spam = draft(
         "Buy cheap pills", description="at http://evil.example", copy_to=("boss@example.com",)
     )
-    number = world.desk.file(spam, world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(spam, world.alice, key="k", now=FRIDAY)
     result = mail_worker(world, server).round(FRIDAY)
     assert (result.sent, result.failed) == ({"mail": 2}, 0)
     recipients = {str(mail["To"]) for _, mail in mailbox.mails}
@@ -97,7 +97,7 @@ def test_a_guests_mail_has_a_link_that_opens_the_ticket(
 ) -> None:
     mailbox, server = post
     guest = world.accounts.guest("gina@example.com", "Gina", "UTC", now=FRIDAY)
-    number = world.desk.file(draft(), guest, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), guest, key="k", now=FRIDAY)
     mail_worker(world, server).round(FRIDAY)
     secret = mailbox.text().split("?key=")[1].split()[0]
     assert (
@@ -123,7 +123,8 @@ def test_each_agent_gets_one_digest_in_service_hours_only(
 ) -> None:
     mailbox, server = post
     mine, other = (
-        world.desk.file(draft(), world.alice, key=str(i), now=FRIDAY + i * HOUR) for i in range(2)
+        world.desk.filing.file(draft(), world.alice, key=str(i), now=FRIDAY + i * HOUR)
+        for i in range(2)
     )
     world.desk.act(mine, world.bob, actions.assign(world.bob), now=FRIDAY)
     mails = mail_worker(world, server)
@@ -234,7 +235,7 @@ def test_a_webhook_that_fails_is_tried_again_unless_the_url_is_gone(
 
 def test_files_of_tickets_that_were_never_saved_go_after_a_day(world: World) -> None:
     files = Attachments(world.data / "attachments")
-    world.desk.file(
+    world.desk.filing.file(
         draft(attachments=(Upload("a.txt", b"kept"),)), world.alice, key="k", now=FRIDAY
     )
     (lost,) = files.put([Upload("b.txt", b"lost")])

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, make_response, request, url_for
 from kb.errors import Forbidden, Invalid, UnknownFormat
 from kb.people.person import Person
 from kb.search.results import results_json
-from kb.tickets.actions.file_ticket import Promise
+from kb.tickets.actions.filing import Promise
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, language, now, person, settings, visitor, zone
 from webapp.customer.help_centre import search_results
@@ -82,7 +82,7 @@ def promise() -> Response:
         name: request.args.get(name, "")[:200]
         for name in ("severity", "product", "version", "coupon")
     }
-    answer = centre().desk.promise(
+    answer = centre().desk.filing.promise(
         type=request.args.get("type", "question")[:200], customer=person(), now=now(), **facts
     )
     return jsonify(promise_json(answer))
@@ -127,15 +127,15 @@ def file() -> Response:
     """Files a ticket, once per ``Idempotency-Key``. Attachments need the form."""
     form = read(_body())
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
-    filing = check(form, ())
-    number = file_once(filing)
+    checked = check(form, ())
+    number = file_once(checked)
     secret = receipts().get(number)
     path = (
         url_for("tickets.show", number=number, key=secret)
         if secret and not person()
         else url_for("tickets.show", number=number)
     )
-    row = _filed_ticket(number, filing.customer, secret).row
+    row = _filed_ticket(number, checked.customer, secret).row
     promised = {"level": row.level, "due": _instant(row.due.due if row.due else None)}
     response = make_response(
         jsonify(number=number, url=settings().base_url + path, **promised), 201

@@ -51,7 +51,7 @@ MAX_RECEIPTS = 10  # links to a guest's tickets that one browser session keeps
 
 
 @dataclass(frozen=True, slots=True)
-class Filing:
+class CheckedForm:
     """A valid draft, its requester, and the key with which filing it twice makes one ticket."""
 
     draft: Draft
@@ -151,13 +151,15 @@ def shown_articles(hits: Sequence[Hit]) -> str:
     return json.dumps([{"id": hit.id, "outcome": "shown"} for hit in hits])
 
 
-def check(form: Mapping[str, str], files: tuple[Upload, ...]) -> Filing:
+def check(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedForm:
     """The draft and its requester. Raises Invalid with a sentence for each field at fault."""
     customer = person()
     fields = _key_faults(form["key"]) | ({} if customer else _guest_faults(form))
     draft = None
     try:
-        draft = centre().desk.check(form, files, consulted_articles(form["consulted"]), now=now())
+        draft = centre().desk.filing.check(
+            form, files, consulted_articles(form["consulted"]), now=now()
+        )
     except Invalid as error:
         fields = {**error.fields, **fields} or {"": error.sentence}
 
@@ -169,7 +171,7 @@ def check(form: Mapping[str, str], files: tuple[Upload, ...]) -> Filing:
             else f"{count} fields need your attention.",
             fields=fields,
         )
-    return Filing(draft, customer or _guest(form), form["key"] or secrets.token_urlsafe(18))
+    return CheckedForm(draft, customer or _guest(form), form["key"] or secrets.token_urlsafe(18))
 
 
 def _key_faults(key: str) -> dict[str, str]:
@@ -194,16 +196,16 @@ def _guest(form: Mapping[str, str]) -> Person:
     return centre().accounts.guest(form["email"], form["name"], zone, now=now())
 
 
-def file_once(filing: Filing) -> str:
+def file_once(checked: CheckedForm) -> str:
     """Files the ticket and returns its number; the same key returns the same number.
 
     A guest's browser keeps the link.
     """
     desk, time = centre().desk, now()
-    number = desk.file(filing.draft, filing.customer, key=filing.key, now=time)
-    if filing.customer.guest:
-        secret = desk.links.for_new_ticket(number, filing.customer, key=filing.key, now=time)
-        remember(number, secret, filing.customer)
+    number = desk.filing.file(checked.draft, checked.customer, key=checked.key, now=time)
+    if checked.customer.guest:
+        secret = desk.links.for_new_ticket(number, checked.customer, key=checked.key, now=time)
+        remember(number, secret, checked.customer)
     return number
 
 

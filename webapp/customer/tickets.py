@@ -38,7 +38,7 @@ from kb.errors import (
 from kb.people.person import Person
 from kb.search.results import Hit
 from kb.tickets import actions
-from kb.tickets.actions.file_ticket import Promise
+from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
 from kb.tickets.decision import Command
 from kb.tickets.lifecycle import Side
@@ -49,7 +49,7 @@ from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import command_of, form_rule, midnight
 from webapp.customer.help_centre import page_number
 from webapp.customer.ticket_form import (
-    Filing,
+    CheckedForm,
     blank,
     check,
     file_once,
@@ -160,14 +160,16 @@ def _promise(draft: Draft) -> Promise | None:
     The way to a person stays open without it. Raises Invalid for a coupon that is used up or
     belongs to somebody else.
     """
-    facts = {
-        "severity": draft.severity,
-        "product": draft.product,
-        "version": draft.version,
-        "coupon": draft.coupon,
-    }
     try:
-        return centre().desk.promise(type=draft.type.value, customer=person(), now=now(), **facts)
+        return centre().desk.filing.promise(
+            type=draft.type.value,
+            severity=draft.severity,
+            product=draft.product,
+            version=draft.version,
+            coupon=draft.coupon,
+            customer=person(),
+            now=now(),
+        )
     except Unavailable as error:
         LOG.info("no promise on the review step: %s", error.sentence)
         return None
@@ -186,7 +188,7 @@ def file() -> Response | BaseResponse:
     return _filed(check(read(request.form), uploads(request)))
 
 
-def _filed(checked: Filing) -> Response | BaseResponse:
+def _filed(checked: CheckedForm) -> Response | BaseResponse:
     number = file_once(checked)
     target = url_for("tickets.show", number=number, filed=1)
     if wants_json():

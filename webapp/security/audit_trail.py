@@ -27,13 +27,13 @@ def _contact() -> str:
 
 def _typed_account() -> str:
     """The account that somebody tried to sign in to, by id; nothing that was typed."""
-    found = centre().accounts.by_email(request.form.get("email", ""))
-    return f"person:{found.id}" if found else ""
+    account = centre().accounts.by_email(request.form.get("email", ""))
+    return f"person:{account.id}" if account else ""
 
 
 def _link_account() -> str:
-    found = centre().accounts.by_email(g.audited_link) if g.audited_link else None
-    return f"person:{found.id}" if found else ""
+    account = centre().accounts.by_email(g.audited_link) if g.audited_link else None
+    return f"person:{account.id}" if account else ""
 
 
 def _generation() -> str:
@@ -88,8 +88,10 @@ def register(app: Flask) -> None:
 
 def _note_before() -> None:
     """Who asks, and whose link is used: after the view the session and the link are gone."""
-    if (request.endpoint or "", method()) not in AUDITED:
+    rows = AUDITED.get((request.endpoint or "", method()))
+    if rows is None:
         return
+    g.audited_rows = rows
     g.audited_person = asker()
     g.audited_link = ""
     if request.endpoint == _LINK:
@@ -101,10 +103,11 @@ def _note_before() -> None:
 
 
 def _add_entry(response: Response) -> Response:
-    rows = AUDITED.get((request.endpoint or "", method()), ())
-    row = next((row for row in rows if _applies(row)), None)
     # A request that was stopped before the view, say for its form token, is no event.
-    if row is None or "audited_link" not in g:
+    if "audited_link" not in g:
+        return response
+    row = next((row for row in g.audited_rows if _applies(row)), None)
+    if row is None:
         return response
     action = {303: row.done, 403: row.refused, 429: row.refused}.get(response.status_code)
     if action is not None:
@@ -118,8 +121,8 @@ def _add_entry(response: Response) -> Response:
 
 def _applies(row: Audited) -> bool:
     name, value = row.when
-    given = {**request.form, **(request.view_args or {})}
-    return not name or given.get(name) == value
+    fields = {**request.form, **(request.view_args or {})}
+    return not name or fields.get(name) == value
 
 
 def _write(action: Action, row: Audited) -> None:

@@ -2,7 +2,7 @@
 
 A function takes what the person enters for the verb; its parameters are the fields of the verb's
 form in ``kb.tickets.lifecycle``. What the verb changes, and when it refuses, is the function inside
-it. Verbs that touch two tickets are in ``merge_split``, filing is in ``file_ticket``.
+it. Verbs that touch two tickets are in ``merge_split``, filing is in ``filing``.
 """
 
 from __future__ import annotations

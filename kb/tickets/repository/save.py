@@ -35,7 +35,7 @@ from kb.tickets.repository import fulltext
 from kb.tickets.repository.copies import wanted_notices
 from kb.tickets.repository.guest_links import delete_guest_links
 from kb.tickets.repository.load import ticket_facts
-from kb.tickets.sla_targets import Forecast, TargetRow, first_due
+from kb.tickets.sla_targets import Forecast, TargetRow
 from kb.tickets.tables import (
     ANSWER_LINKS,
     ATTACHMENTS,
@@ -300,7 +300,7 @@ def _save_proposal(connection: Connection, serial: int, change: Change) -> None:
 
 def forecast_columns(forecast: Forecast) -> dict[str, Any]:
     """The columns of a ticket that its SLA targets decide."""
-    first = first_due(forecast.target_rows)
+    first = forecast.first_due
     return {
         "next_due": first.due_at if first else None,
         "next_target": first.target if first else "",

@@ -42,7 +42,7 @@ def order(tmp_path: Path) -> IndexOptions:
 
 def solved(world: World, title: str, document: str, person: Person | None = None) -> str:
     requester = person or world.alice
-    number = world.desk.file(draft(title), requester, key=title, now=FRIDAY)
+    number = world.desk.filing.file(draft(title), requester, key=title, now=FRIDAY)
     world.desk.act(
         number, world.bob, actions.answer_by_link([(document, "An article")]), key="l", now=FRIDAY
     )

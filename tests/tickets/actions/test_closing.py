@@ -13,13 +13,13 @@ from tests.world import DAY, FRIDAY, World, draft
 
 def test_a_coupon_comes_back_when_staff_move_or_void_the_ticket(world: World) -> None:
     def left() -> int | None:
-        asked = world.desk.promise(
+        asked = world.desk.filing.promise(
             type="problem", severity="question", coupon="VERA-5", customer=world.vera, now=FRIDAY
         )
         return asked.coupons_left
 
     moved, voided, kept = (
-        world.desk.file(draft(coupon="VERA-5"), world.vera, key=f"k{i}", now=FRIDAY)
+        world.desk.filing.file(draft(coupon="VERA-5"), world.vera, key=f"k{i}", now=FRIDAY)
         for i in range(3)
     )
     assert left() == 2

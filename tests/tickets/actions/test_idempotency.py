@@ -14,15 +14,15 @@ from tests.world import FRIDAY, HOUR, World, draft
 
 
 def test_the_same_key_files_once_for_each_person(world: World, number: str) -> None:
-    again = world.desk.file(draft(), world.alice, key="first", now=FRIDAY + HOUR)
+    again = world.desk.filing.file(draft(), world.alice, key="first", now=FRIDAY + HOUR)
     assert again == number
     assert world.desk.ticket(number, world.alice, now=FRIDAY).row.title == "Cannot print"
-    assert world.desk.file(draft(), world.charlie, key="first", now=FRIDAY) == "KB-1002"
+    assert world.desk.filing.file(draft(), world.charlie, key="first", now=FRIDAY) == "KB-1002"
     assert rows(world, "SELECT count(*) FROM tickets") == [(2,)]
 
 
 def test_without_a_key_every_form_is_its_own_ticket(world: World) -> None:
-    numbers = [world.desk.file(draft(), world.alice, key="", now=FRIDAY) for _ in range(2)]
+    numbers = [world.desk.filing.file(draft(), world.alice, key="", now=FRIDAY) for _ in range(2)]
     assert numbers == ["KB-1001", "KB-1002"]
 
 
@@ -49,22 +49,25 @@ def test_a_comment_sent_again_after_the_ticket_was_closed_is_no_error(
 
 def test_a_key_has_an_end(world: World) -> None:
     with pytest.raises(Invalid):
-        world.desk.file(draft(), world.alice, key="k" * 201, now=FRIDAY)
+        world.desk.filing.file(draft(), world.alice, key="k" * 201, now=FRIDAY)
 
 
 def test_a_key_files_one_draft_and_no_other(world: World, number: str) -> None:
-    assert world.desk.file(draft(episode="grown"), world.alice, key="first", now=FRIDAY) == number
+    assert (
+        world.desk.filing.file(draft(episode="grown"), world.alice, key="first", now=FRIDAY)
+        == number
+    )
     for other in (
         draft("Cannot fold"),
         draft(attachments=(LOG,)),
         draft(copy_to=("boss@example.com",)),
     ):
         with pytest.raises(Conflict) as refused:
-            world.desk.file(other, world.alice, key="first", now=FRIDAY)
+            world.desk.filing.file(other, world.alice, key="first", now=FRIDAY)
         assert refused.value.field == "key"
 
 
 @pytest.mark.parametrize("key", ["\x00\x01", "  ", "k" * 101])
 def test_a_blank_or_endless_key_is_refused(world: World, key: str) -> None:
     with pytest.raises(Invalid):
-        world.desk.file(draft(), world.alice, key=key, now=FRIDAY)
+        world.desk.filing.file(draft(), world.alice, key=key, now=FRIDAY)

@@ -18,7 +18,7 @@ from tests.world import FRIDAY, HOUR, World, draft
 def test_a_merged_ticket_goes_on_in_the_other_with_the_earliest_start(
     world: World, number: str
 ) -> None:
-    later = world.desk.file(draft("The same"), world.alice, key="later", now=FRIDAY + HOUR)
+    later = world.desk.filing.file(draft("The same"), world.alice, key="later", now=FRIDAY + HOUR)
     world.desk.merge(number, world.bob, later, now=FRIDAY + 2 * HOUR)
     source, target = seen(world, number), seen(world, later)
     assert (source.row.status, source.merged_into, source.related) == (
@@ -36,7 +36,7 @@ def test_a_merged_ticket_goes_on_in_the_other_with_the_earliest_start(
 
 
 def test_tickets_of_two_customers_are_never_merged(world: World, number: str) -> None:
-    others = world.desk.file(draft(), world.charlie, key="k", now=FRIDAY)
+    others = world.desk.filing.file(draft(), world.charlie, key="k", now=FRIDAY)
     for into in (others, number):
         with pytest.raises(Conflict):
             world.desk.merge(number, world.bob, into, now=FRIDAY)

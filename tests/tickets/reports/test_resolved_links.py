@@ -10,7 +10,7 @@ from tests.world import FRIDAY, HOUR, World, draft
 
 
 def opened(world: World, title: str = "Cannot print") -> str:
-    return world.desk.file(draft(title), world.alice, key=title, now=FRIDAY)
+    return world.desk.filing.file(draft(title), world.alice, key=title, now=FRIDAY)
 
 
 def taught(world: World, most: int = 100) -> list[tuple[str, tuple[str, ...]]]:

@@ -9,7 +9,7 @@ from tests.world import FRIDAY, World, draft
 
 
 def test_words_of_scripts_without_blanks_are_found_in_part(world: World) -> None:
-    number = world.desk.file(draft("印刷できません"), world.alice, key="jp", now=FRIDAY)
+    number = world.desk.filing.file(draft("印刷できません"), world.alice, key="jp", now=FRIDAY)
     for words in ("印刷", "刷", "できません"):
         assert [row.number for row in world.desk.mine(world.alice, words=words, now=FRIDAY)[1]] == [
             number
@@ -32,7 +32,7 @@ def test_of_a_word_that_everybody_says_the_newest_places_count(
 ) -> None:
     titles = ("Printer and scanner", "Printer", "Printers", "Printer", "Printer")
     numbers = [
-        world.desk.file(draft(title), world.alice, key=str(i), now=FRIDAY)
+        world.desk.filing.file(draft(title), world.alice, key=str(i), now=FRIDAY)
         for i, title in enumerate(titles)
     ]
 

@@ -31,14 +31,14 @@ def test_the_queue_is_read_from_its_index(world: World) -> None:
 
 def test_my_tickets_are_filtered_by_status_date_and_word(world: World) -> None:
     def file(title: str, at: dt.datetime) -> str:
-        return world.desk.file(draft(title), world.alice, key=title, now=at)
+        return world.desk.filing.file(draft(title), world.alice, key=title, now=at)
 
     old, new, paper = (
         file("Old thing", FRIDAY),
         file("New 100% thing", FRIDAY + DAY),
         file("Paper", FRIDAY + 2 * DAY),
     )
-    world.desk.file(draft("Charlie's thing"), world.charlie, key="c", now=FRIDAY)
+    world.desk.filing.file(draft("Charlie's thing"), world.charlie, key="c", now=FRIDAY)
     world.desk.act(old, world.alice, actions.solve(), now=FRIDAY + DAY)
 
     def mine(**narrowed: Any) -> list[str]:
@@ -69,7 +69,7 @@ def test_a_list_that_does_not_exist_is_refused(world: World, narrowed: dict[str,
 
 def test_lists_come_in_pages_without_a_gap(world: World) -> None:
     for i in range(27):
-        world.desk.file(draft(), world.alice, key=str(i), now=FRIDAY)
+        world.desk.filing.file(draft(), world.alice, key=str(i), now=FRIDAY)
     pages = [world.desk.mine(world.alice, page=page, now=FRIDAY) for page in (1, 2, 3)]
     assert [(total, len(listed)) for total, listed in pages] == [(27, 25), (27, 2), (27, 0)]
     assert len({row.number for _, listed in pages for row in listed}) == 27

@@ -38,7 +38,7 @@ def test_a_changed_policy_holds_from_its_day_on_and_open_tickets_are_looked_at_a
     world: World, file: Path
 ) -> None:
     record_policy(world.database, policy_file.load_policy(file), file, FRIDAY - DAY)
-    number = world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     change(file, 'sun = ["00:00-24:00"]', "sun = []")
     for _ in range(2):
         versions = record_policy(world.database, policy_file.load_policy(file), file, FRIDAY + DAY)
@@ -70,5 +70,5 @@ def test_closures_in_a_calendar_file_are_kept_with_the_policy(world: World, file
     versions = record_policy(world.database, policy, file, FRIDAY + 30 * DAY)
     files = Attachments(world.data / "attachments")
     desk = Desk(TicketRepository(world.database), policy, files, CATALOGUE, versions=versions)
-    number = desk.file(draft(), world.alice, key="k", now=FRIDAY)
+    number = desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     assert desk.ticket(number, world.bob, now=FRIDAY + HOUR).dues[0].due == FRIDAY + 4 * DAY

@@ -24,7 +24,7 @@ def test_a_filed_ticket_has_its_number_level_and_due_time(world: World) -> None:
         copy_to=("boss@example.com",),
         attachments=(LOG,),
     )
-    number = world.desk.file(filed, world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(filed, world.alice, key="k", now=FRIDAY)
     ticket = world.desk.ticket(number, world.alice, now=FRIDAY)
     assert number == ticket.number == "KB-1001"
     assert (ticket.row.status, ticket.row.level, ticket.row.urgent) == (
@@ -57,7 +57,7 @@ def test_the_due_time_comes_with_its_derivation_without_a_hole(world: World, num
 
 
 def test_the_promise_before_sending_is_the_one_that_is_kept(world: World) -> None:
-    asked = world.desk.promise(
+    asked = world.desk.filing.promise(
         type="problem",
         severity="question",
         product="press",
@@ -65,7 +65,7 @@ def test_the_promise_before_sending_is_the_one_that_is_kept(world: World) -> Non
         customer=world.alice,
         now=FRIDAY,
     )
-    number = world.desk.file(draft(), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     ticket = world.desk.ticket(number, world.alice, now=FRIDAY)
     assert (asked.level_title, asked.why) == (ticket.row.level, ticket.level_why)
     assert asked.due == ticket.dues[0].due == MONDAY
@@ -76,16 +76,18 @@ def test_the_promise_before_sending_is_the_one_that_is_kept(world: World) -> Non
 def test_a_level_without_a_first_response_promises_only_what_it_has(world: World) -> None:
     guest = world.accounts.guest("gina@example.com", "Gina", "UTC", now=FRIDAY)
     assert (
-        world.desk.promise(type="problem", severity="question", customer=guest, now=FRIDAY).due
+        world.desk.filing.promise(
+            type="problem", severity="question", customer=guest, now=FRIDAY
+        ).due
         is None
     )
     assert (
-        world.desk.promise(
+        world.desk.filing.promise(
             type="problem", severity="question", customer=None, now=FRIDAY
         ).level_title
         == "Community"
     )
-    number = world.desk.file(draft(), guest, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), guest, key="k", now=FRIDAY)
     dues = world.desk.ticket(number, world.bob, now=FRIDAY).dues
     assert [(due.target, due.state) for due in dues] == [("resolution", "running")]
     world.desk.act(number, world.bob, actions.reply("Look here."), key="k", now=FRIDAY)
@@ -99,7 +101,7 @@ def test_a_level_without_a_first_response_promises_only_what_it_has(world: World
 )
 def test_a_promise_for_what_does_not_exist_is_refused(world: World, asked: dict[str, str]) -> None:
     with pytest.raises(Invalid):
-        world.desk.promise(
+        world.desk.filing.promise(
             **{"type": "problem", "severity": "question", **asked}, customer=world.alice, now=FRIDAY
         )
 
@@ -110,21 +112,21 @@ def test_the_consulted_trail_is_kept_in_order(world: World) -> None:
         Consulted("faq/b", "B", "rejected"),
         Consulted("doc/c", "C", "shown"),
     )
-    number = world.desk.file(draft(consulted=trail), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(consulted=trail), world.alice, key="k", now=FRIDAY)
     assert world.desk.ticket(number, world.bob, now=FRIDAY).consulted == trail
 
 
 def test_coupons_lift_the_level_and_are_spent_once_each(world: World) -> None:
     with_coupon = draft(coupon="VERA-5")
     assert (
-        world.desk.promise(
+        world.desk.filing.promise(
             type="problem", severity="question", coupon="VERA-5", customer=world.vera, now=FRIDAY
         ).coupons_left
         == 5
     )
     for i in range(5):
-        number = world.desk.file(with_coupon, world.vera, key=f"k{i}", now=FRIDAY)
-        world.desk.file(with_coupon, world.vera, key=f"k{i}", now=FRIDAY)
+        number = world.desk.filing.file(with_coupon, world.vera, key=f"k{i}", now=FRIDAY)
+        world.desk.filing.file(with_coupon, world.vera, key=f"k{i}", now=FRIDAY)
         row = world.desk.ticket(number, world.vera, now=FRIDAY).row
         assert (row.level, row.urgent, row.due and row.due.due) == (
             "VIP coupon",
@@ -132,22 +134,22 @@ def test_coupons_lift_the_level_and_are_spent_once_each(world: World) -> None:
             FRIDAY + 4 * HOUR,
         )
     with pytest.raises(Invalid) as refused:
-        world.desk.file(with_coupon, world.vera, key="k5", now=FRIDAY)
+        world.desk.filing.file(with_coupon, world.vera, key="k5", now=FRIDAY)
     assert refused.value.field == "coupon"
-    assert world.desk.file(with_coupon, world.vera, key="k4", now=FRIDAY) == number
+    assert world.desk.filing.file(with_coupon, world.vera, key="k4", now=FRIDAY) == number
     assert rows(world, "SELECT count(*) FROM tickets") == [(5,)]
 
 
 @pytest.mark.parametrize("name", ["alice", "charlie"])
 def test_somebody_elses_coupon_is_worth_nothing(world: World, name: str) -> None:
     with pytest.raises(Invalid):
-        world.desk.file(draft(coupon="VERA-5"), getattr(world, name), key="k", now=FRIDAY)
+        world.desk.filing.file(draft(coupon="VERA-5"), getattr(world, name), key="k", now=FRIDAY)
     assert rows(world, "SELECT value FROM counters") == [(1000,)]
 
 
 def test_the_ticket_ends_the_episode_it_came_from(world: World) -> None:
     world.deflection.record("e1", "form_open", {}, now=FRIDAY)
-    number = world.desk.file(draft(episode="e1"), world.alice, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(episode="e1"), world.alice, key="k", now=FRIDAY)
     assert rows(world, "SELECT ticket_id, person_id FROM episodes") == [(1001, world.alice.id)]
     assert rows(world, "SELECT kind, facts FROM episode_events")[1] == (
         "submit",
@@ -166,11 +168,11 @@ def test_a_licence_address_counts_only_while_the_contract_holds(world: World) ->
     people = TicketRepository(world.database).people
     assert people.entitled(world.anton, FRIDAY) == ("commercial", "commercial")
     assert people.entitled(world.anton, FRIDAY + DAY) == ("", "")
-    number = world.desk.file(draft(), world.anton, key="k", now=FRIDAY)
+    number = world.desk.filing.file(draft(), world.anton, key="k", now=FRIDAY)
     assert (
         seen(world, number, FRIDAY + 2 * DAY).row.level == "Commercial"
     )  # what was promised stays
-    assert world.desk.promise(
+    assert world.desk.filing.promise(
         type="problem", severity="question", customer=world.anton, now=FRIDAY + DAY
     ).level_title == ("Community")
 
@@ -178,8 +180,8 @@ def test_a_licence_address_counts_only_while_the_contract_holds(world: World) ->
 def test_an_address_nobody_has_proved_files_ten_tickets_an_hour(world: World) -> None:
     for i in range(10):
         guest = world.accounts.guest(f"gina+{i}@example.com", "Gina", "UTC", now=FRIDAY)
-        world.desk.file(draft(), guest, key=str(i), now=FRIDAY)
+        world.desk.filing.file(draft(), guest, key=str(i), now=FRIDAY)
     with pytest.raises(TooMany):
-        world.desk.file(draft(), guest, key="11", now=FRIDAY)
-    assert world.desk.file(draft(), guest, key="9", now=FRIDAY) == "KB-1010"  # sent again
-    world.desk.file(draft(), guest, key="11", now=FRIDAY + HOUR)
+        world.desk.filing.file(draft(), guest, key="11", now=FRIDAY)
+    assert world.desk.filing.file(draft(), guest, key="9", now=FRIDAY) == "KB-1010"  # sent again
+    world.desk.filing.file(draft(), guest, key="11", now=FRIDAY + HOUR)

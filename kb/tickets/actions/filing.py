@@ -1,0 +1,224 @@
+"""Filing: which SLA a ticket gets, what the form promises beforehand, and the new ticket itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from kb import ids
+from kb.database.usage_limits import UsageLimit
+from kb.errors import Conflict, Invalid
+from kb.people.person import Person, account_key
+from kb.sla.clock import SlaEvent, SlaEventKind
+from kb.sla.policy import Goal, LevelChoice
+from kb.tickets import drafts, recipients
+from kb.tickets.actions.idempotency import filing_key
+from kb.tickets.attachments.files import Attachments
+from kb.tickets.catalogue import Catalogue
+from kb.tickets.changeset import Coupon, NewEvent, NewTicket
+from kb.tickets.decision import Rules
+from kb.tickets.drafts import fingerprint, unknown_severity
+from kb.tickets.lifecycle import Verb
+from kb.tickets.repository.repository import TicketRepository
+from kb.tickets.repository.save import coupon_used_up
+from kb.tickets.sla_targets import computed_targets, forecast, ledger_of
+from kb.tickets.ticket import Draft, Upload
+
+#: An address that is not verified cannot fill the queue.
+UNVERIFIED_PER_HOUR = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """The SLA that the form would get if it were sent now.
+
+    ``coupons_left`` counts before sending, None without a valid coupon. ``support_ends`` is the
+    version's.
+    """
+
+    level_title: str
+    why: str
+    due: dt.datetime | None
+    ledger: tuple[Mapping[str, str], ...]
+    support_ends: dt.date | None
+    coupons_left: int | None = None
+
+
+class Filing:
+    """How requesters file: check the form, see the SLA that it would get, file it."""
+
+    def __init__(
+        self,
+        repository: TicketRepository,
+        attachments: Attachments,
+        catalogue: Catalogue,
+        rules: Rules,
+    ) -> None:
+        self._repository = repository
+        self._attachments = attachments
+        self._catalogue = catalogue
+        self._rules = rules
+
+    def check(
+        self,
+        form: Mapping[str, str],
+        files: Sequence[Upload] = (),
+        consulted: str = "",
+        *,
+        now: dt.datetime,
+    ) -> Draft:
+        """The form as a draft. Raises Invalid with a sentence for every field at fault."""
+        return drafts.check(
+            form,
+            files,
+            consulted,
+            policy=self._rules.policy,
+            catalogue=self._catalogue,
+            limits=self._rules.limits,
+            today=now.date(),
+        )
+
+    def promise(
+        self,
+        *,
+        type: str,  # noqa: A002 - the form's own word
+        severity: str,
+        product: str = "",
+        version: str = "",
+        coupon: str = "",
+        customer: Person | None = None,
+        now: dt.datetime,
+    ) -> Promise:
+        """The SLA that the ticket would get if it were filed now.
+
+        Raises Invalid for an unknown severity, and for a coupon that is used up or not theirs.
+        """
+        policy = self._rules.policy
+        if severity not in policy.severities:
+            raise unknown_severity(severity, policy)
+        valid_coupon = self._coupon(coupon, customer, now)
+        choice = self._choose_level(type, severity, product, valid_coupon, customer, now)
+        instant = now.replace(microsecond=0)
+        history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
+        targets = computed_targets(history, self._rules.versions, instant)
+        first = targets[0] if targets and targets[0].goal is Goal.FIRST else None
+        return Promise(
+            level_title=choice.level.title,
+            why=choice.why,
+            due=first.due if first else None,
+            ledger=ledger_of(first) if first else (),
+            support_ends=self._catalogue.support_ends(product, version),
+            coupons_left=valid_coupon.left if valid_coupon else None,
+        )
+
+    def file(self, draft: Draft, customer: Person, *, key: str, now: dt.datetime) -> str:
+        """Files a ticket and returns its number; the same customer, key and draft file it once.
+
+        Raises Conflict for a key that filed another draft, Invalid for a coupon that is used up,
+        TooMany, and Unavailable when it could not be saved: then nothing is.
+        """
+        once = filing_key(customer, key)
+        draft_hash = fingerprint(draft)
+        try:
+            ticket = self._new_ticket(draft, draft_hash, customer, now)
+            filed = self._repository.file(ticket, once)
+        except Invalid:
+            # Of one form that was sent twice, the first may have used the last coupon.
+            filed_before = self._repository.filed_by_key(once)
+            if filed_before is None:
+                raise
+            filed = filed_before
+        serial, filed_as = filed
+        if filed_as != draft_hash:
+            raise Conflict("This key was used for another ticket. Use a new key.", field="key")
+        return ids.ticket_number(serial)
+
+    def _new_ticket(
+        self, draft: Draft, draft_hash: str, customer: Person, now: dt.datetime
+    ) -> NewTicket:
+        instant = now.replace(microsecond=0)
+        policy = self._rules.policy
+        coupon = self._coupon(draft.coupon, customer, instant)
+        choice = self._choose_level(
+            draft.type.value, draft.severity, draft.product, coupon, customer, instant
+        )
+        history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
+        targets = forecast((), history, self._rules.versions, instant)
+        severity = policy.severities.get(draft.severity)
+        event = NewEvent(
+            verb=Verb.OPEN,
+            at=instant,
+            actor_id=customer.id,
+            actor=customer.name,
+            by_agent=False,
+            public=True,
+            body=draft.description,
+            facts={
+                "level": choice.level.key,
+                "why": choice.why,
+                "filed_as": draft_hash,
+            },
+            attachments=self._attachments.put(draft.attachments),
+        )
+        return NewTicket(
+            draft=draft,
+            customer_id=customer.id,
+            organisation_id=customer.organisation_id,
+            severity_title=severity.title if severity else draft.severity,
+            level_title=choice.level.title,
+            level_why=choice.why,
+            level=choice.level.key,
+            policy_version=policy.version,
+            urgent=policy.urgent(choice.level, draft.severity),
+            event=event,
+            forecast=targets,
+            notices=recipients.receipts(draft, customer, choice.level.title, targets),
+            limit=_unverified_limit(customer),
+        )
+
+    def _choose_level(
+        self,
+        type_: str,
+        severity: str,
+        product: str,
+        coupon: Coupon | None,
+        customer: Person | None,
+        now: dt.datetime,
+    ) -> LevelChoice:
+        category, licence = "", ""
+        if customer:
+            category, licence = self._repository.people.entitled(customer, now)
+        return self._rules.policy.choose(
+            {
+                "category": category,
+                "licence": licence,
+                "severity": severity,
+                "type": type_,
+                "product": product,
+                "coupon": coupon.rule if coupon else "",
+                "channel": "web",
+            }
+        )
+
+    def _coupon(self, code: str, customer: Person | None, now: dt.datetime) -> Coupon | None:
+        if not code:
+            return None
+        coupon = self._repository.coupon(code, customer.id, now=now) if customer else None
+        if coupon is None or coupon.left <= 0:
+            raise coupon_used_up()
+        return coupon
+
+
+def _unverified_limit(customer: Person) -> UsageLimit | None:
+    if not customer.guest:
+        return None
+    address = account_key(customer.email).encode("utf-8", "surrogatepass")
+    return UsageLimit(
+        "unverified ticket",
+        hashlib.sha256(address).digest(),
+        UNVERIFIED_PER_HOUR,
+        dt.timedelta(hours=1),
+        "Too many tickets came from this address. Try again in {minutes} minutes, or sign in.",
+    )

@@ -1,7 +1,8 @@
 """Plain text of a tree, Section by Section.
 
 Paragraphs are separated by a blank line, code keeps its lines, pictures are represented by their
-alternative text. Quotations of other posts (``QUOTED``) are left out.
+alternative text. What is a list, a code sample or a table is told beside the text. Quotations of
+other posts (``QUOTED``) are left out.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ from lxml import etree
 
 from indexer.html.tree import BLOCKS, Element, squeeze_space
 from indexer.readers.site_index import ID_PREFIX
-from kb.search.documents import Section
+from kb.search.documents import Region, RegionKind, Section
 
 #: The attribute of a quotation that is shown, but not indexed a second time.
 QUOTED = "data-quoted"
 
+_BLANK_LINE = "\n\n"
 _SECTION_HEADINGS = ("h1", "h2", "h3", "h4")
+_REGION_KINDS = {
+    "ol": RegionKind.LIST,
+    "ul": RegionKind.LIST,
+    "pre": RegionKind.CODE,
+    "table": RegionKind.TABLE,
+}
 
 
 def to_text(root: Element) -> str:
@@ -47,9 +55,9 @@ def to_sections(root: Element, *, split: bool = True) -> Iterator[Section]:
             continue
 
         if event == "start" and split and tag in _SECTION_HEADINGS:
-            text = writer.take()
+            text, regions = writer.take()
             if text or anchor:
-                yield Section(anchor, tuple(heading for _, heading in path), text)
+                yield Section(anchor, tuple(heading for _, heading in path), text, regions)
             path = [(level, heading) for level, heading in path if level < tag]
             path.append((tag, squeeze_space(element.text_content())))
             anchor = ID_PREFIX + element.get("id") if element.get("id") else ""
@@ -62,9 +70,9 @@ def to_sections(root: Element, *, split: bool = True) -> Iterator[Section]:
             if element is not root:
                 writer.add(element.tail)
 
-    text = writer.take()
+    text, regions = writer.take()
     if text or has_headings:
-        yield Section(anchor, tuple(heading for _, heading in path), text)
+        yield Section(anchor, tuple(heading for _, heading in path), text, regions)
 
 
 class _Writer:
@@ -72,12 +80,17 @@ class _Writer:
 
     def __init__(self) -> None:
         self._paragraphs: list[str] = []
+        self._length = 0  # of the paragraphs with a blank line behind each
         self._line: list[str] = []
         self._code_depth = 0
+        self._regions: list[Region] = []
+        self._open_regions: list[tuple[RegionKind, int]] = []  # and where each begins
 
     def open(self, element: Element) -> None:
         if element.tag in BLOCKS:
             self._end_paragraph()
+        if element.tag in _REGION_KINDS:
+            self._open_regions.append((_REGION_KINDS[element.tag], self._length))
         self._code_depth += element.tag == "pre"
         if element.tag == "br":
             self.add("\n" if self._code_depth else " ")
@@ -89,17 +102,30 @@ class _Writer:
         if element.tag in BLOCKS:
             self._end_paragraph()
         self._code_depth -= element.tag == "pre"
+        if element.tag in _REGION_KINDS:
+            self._end_region(*self._open_regions.pop())
 
     def add(self, text: str | None) -> None:
         if text:
             self._line.append(text)
 
-    def take(self) -> str:
-        """What was written since the last time."""
+    def take(self) -> tuple[str, tuple[Region, ...]]:
+        """What was written since the last time, and what of it is not prose."""
         self._end_paragraph()
-        text = "\n\n".join(self._paragraphs)
+        for kind, start in self._open_regions:  # a heading within a list ends a section
+            self._end_region(kind, start)
+        self._open_regions = [(kind, 0) for kind, _ in self._open_regions]
+
+        text = _BLANK_LINE.join(self._paragraphs)
+        regions = tuple(sorted(self._regions, key=lambda region: (region.start, -region.end)))
         self._paragraphs.clear()
-        return text
+        self._regions.clear()
+        self._length = 0
+        return text, regions
+
+    def _end_region(self, kind: RegionKind, start: int) -> None:
+        if self._length > start:
+            self._regions.append(Region(kind, start, self._length - len(_BLANK_LINE)))
 
     def _end_paragraph(self) -> None:
         if not self._line:
@@ -108,4 +134,5 @@ class _Writer:
         text = text.strip("\n").rstrip() if self._code_depth else squeeze_space(text)
         if text.strip():
             self._paragraphs.append(text)
+            self._length += len(text) + len(_BLANK_LINE)
         self._line.clear()

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from kb.errors import Invalid
 
@@ -62,18 +62,50 @@ def visible_to(audience: str) -> frozenset[str]:
     return frozenset({PUBLIC, "customers", audience})
 
 
+class RegionKind(StrEnum):
+    """What a part of a text is, when it is not prose."""
+
+    LIST = "list"
+    CODE = "code"
+    TABLE = "table"
+
+
+class Region(NamedTuple):
+    """A part of a text that is not prose: ``text[start:end]``, whole paragraphs.
+
+    A list can contain code, and a table can contain lists.
+    """
+
+    kind: RegionKind
+    start: int
+    end: int
+
+    @classmethod
+    def from_json(cls, values: Sequence[Any]) -> Self:
+        """From kind, start and end. Raises ValueError for an unknown kind."""
+        kind, start, end = values
+        return cls(RegionKind(kind), start, end)
+
+
+def stored_regions(values: Iterable[Sequence[Any]] = ()) -> tuple[Region, ...]:
+    """Regions as they were stored; earlier versions stored none."""
+    return tuple(Region.from_json(region) for region in values)
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """The text under one heading, without the heading itself.
 
     ``anchor`` is "" for text before the first heading; ``path`` is the headings from the outermost
     to this one; ``text`` is plain text, paragraphs separated by a blank line, code kept line by
-    line.
+    line. ``regions`` are its lists, code samples and tables by their start, as far as the reader of
+    the format knows them.
     """
 
     anchor: str
     path: tuple[str, ...]
     text: str
+    regions: tuple[Region, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +154,10 @@ class Document:
     def to_json(self) -> dict[str, Any]:
         """The document as JSON-ready values; ``from_json`` is the inverse."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        values["sections"] = [[s.anchor, list(s.path), s.text] for s in self.sections]
+        values["sections"] = [
+            [s.anchor, list(s.path), s.text, [list(region) for region in s.regions]]
+            for s in self.sections
+        ]
         values["updated"] = self.updated.isoformat() if self.updated else None
         return values
 
@@ -131,14 +166,17 @@ class Document:
         """The inverse of ``to_json``. Raises KeyError or ValueError for anything else."""
         typed = dict(values)
         typed["kind"] = DocumentKind(values["kind"])
-        typed["sections"] = tuple(
-            Section(anchor, tuple(path), text) for anchor, path, text in values["sections"]
-        )
+        typed["sections"] = tuple(map(_section, values["sections"]))
         updated = values.get("updated")
         typed["updated"] = dt.date.fromisoformat(updated) if updated else None
         for name in ("versions", "tags", "aliases", "authors"):
             typed[name] = tuple(values.get(name, ()))
         return cls(**typed)
+
+
+def _section(values: Sequence[Any]) -> Section:
+    anchor, path, text, *rest = values
+    return Section(anchor, tuple(path), text, stored_regions(*rest))
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,7 @@ class HitBuilder:
 
     def _excerpts(self, numbers: Sequence[int], matches: Matches) -> list[Passage]:
         return [
-            passage(stored.text, stored.anchor, stored.path, matches)
+            passage(" ".join(stored.text.split()), stored.anchor, stored.path, matches)
             for stored in self._store.passages(numbers)
         ]
 

@@ -10,7 +10,7 @@ import datetime as dt
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from indexer.html.sanitizer import sanitize
@@ -53,20 +53,20 @@ def thread_document(
     question, *replies = posts
     replies.sort(key=lambda post: not post.accepted)
 
-    text, markup = _body(question, context)
-    sections = [Section("", (), text)]
+    body, markup = _body(question, context)
+    sections = [body]
     parts = [markup]
     answer: int | None = None
     for post in replies:
-        text, markup = _body(post, context)
-        if not text:
+        body, markup = _body(post, context)
+        if not body.text:
             continue
         if post.accepted and answer is None:
             answer = len(sections)
         heading = "Accepted answer" if post.accepted else "Reply"
         if post.author:
             heading += f" by {post.author}"
-        sections.append(Section(ID_PREFIX + post.name, (heading,), text))
+        sections.append(replace(body, anchor=ID_PREFIX + post.name, path=(heading,)))
         parts.append(f'<h2 id="{post.name}">{html.escape(heading)}</h2>\n{markup}')
 
     if not fields.get("language"):
@@ -89,8 +89,8 @@ def thread_document(
     )
 
 
-def _body(post: Post, context: ReadContext) -> tuple[str, str]:
-    """(plain text, HTML) of a post. Headings become bold lines, so that it stays one Section."""
+def _body(post: Post, context: ReadContext) -> tuple[Section, str]:
+    """The plain text and the HTML of a post, whose headings become bold lines."""
     for heading in list(post.body.iter(*_HEADINGS)):
         embolden(heading)
 
@@ -100,4 +100,4 @@ def _body(post: Post, context: ReadContext) -> tuple[str, str]:
             quote.drop_tree()
 
     article = to_article(post.body, context, keep_title=True, anchors=False)
-    return "\n\n".join(section.text for section in article.sections), article.html
+    return next(iter(article.sections), Section("", (), "")), article.html

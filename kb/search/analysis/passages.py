@@ -1,7 +1,8 @@
 """Passages: a document split into excerpts of at most about 1,000 characters.
 
 A passage belongs to one section and is cut at blank lines: long enough to be judged on its own,
-short enough to be read at a glance. Pure; the document store keeps passages, scoring ranks them.
+short enough to be read at a glance. Its text is a slice of the section, unchanged. Pure; the
+document store keeps passages, scoring ranks them.
 """
 
 from __future__ import annotations
@@ -10,19 +11,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kb.search.documents import Document, Section
+from kb.search.documents import Document, Region, Section
 
 MAX_PASSAGE_LENGTH = 1000  # characters
-_BLANK_LINES = re.compile(r"\n\s*\n")
+_BLANK_LINES = re.compile(r"\n\s*\n|\Z")
+
+TextRange = tuple[int, int]  # half-open, in characters
 
 
 @dataclass(frozen=True, slots=True)
 class SectionPassage:
-    """A passage with the anchor and the heading path of its section."""
+    """A passage with the anchor and the heading path of its section.
+
+    ``regions`` are the lists, code samples and tables in ``text``, or what of them is in it.
+    """
 
     anchor: str
     path: tuple[str, ...]
     text: str
+    regions: tuple[Region, ...] = ()
 
 
 def split_passages(document: Document) -> list[SectionPassage]:
@@ -31,34 +38,55 @@ def split_passages(document: Document) -> list[SectionPassage]:
     """
     sections = document.sections or (Section("", (), ""),)
     passages = [
-        SectionPassage(section.anchor, section.path, text)
+        SectionPassage(
+            section.anchor, section.path, section.text[start:end], _cut(section.regions, start, end)
+        )
         for section in sections
-        for text in _split_text(section.text)
+        for start, end in _passage_ranges(section.text)
     ]
     return passages or [SectionPassage("", (), document.summary.strip())]
 
 
-def _split_text(text: str) -> Iterator[str]:
-    passage = ""
-    for paragraph in _BLANK_LINES.split(text):
-        for block in _split_paragraph(paragraph.strip()):
-            if passage and len(passage) + len(block) > MAX_PASSAGE_LENGTH:
-                yield passage
-                passage = ""
-            passage = f"{passage}\n\n{block}" if passage else block
-    if passage:
-        yield passage
+def _cut(regions: tuple[Region, ...], start: int, end: int) -> tuple[Region, ...]:
+    """What of ``regions`` is in the passage from ``start`` to ``end``, counted from its start."""
+    return tuple(
+        Region(region.kind, max(region.start, start) - start, min(region.end, end) - start)
+        for region in regions
+        if region.start < end and region.end > start
+    )
 
 
-def _split_paragraph(paragraph: str) -> Iterator[str]:
-    """A paragraph; its lines or words where it is longer than a passage."""
-    while len(paragraph) > MAX_PASSAGE_LENGTH:
-        line_end = paragraph.rfind("\n", 0, MAX_PASSAGE_LENGTH)
-        word_end = paragraph.rfind(" ", 0, MAX_PASSAGE_LENGTH)
-        end = max(line_end, word_end)
-        if end <= MAX_PASSAGE_LENGTH // 2:
-            end = MAX_PASSAGE_LENGTH
-        yield paragraph[:end].rstrip()
-        paragraph = paragraph[end:].lstrip()
-    if paragraph:
-        yield paragraph
+def _passage_ranges(text: str) -> Iterator[TextRange]:
+    first = last = 0
+    for start, end in _block_ranges(text):
+        if last > first and end - first > MAX_PASSAGE_LENGTH:
+            yield first, last
+            last = first
+        if last == first:
+            first = start
+        last = end
+    if last > first:
+        yield first, last
+
+
+def _block_ranges(text: str) -> Iterator[TextRange]:
+    """Paragraphs; their lines or words where they are longer than a passage."""
+    begin = 0
+    for blank in _BLANK_LINES.finditer(text):
+        start, end = _stripped(text, begin, blank.start())
+        while end - start > MAX_PASSAGE_LENGTH:
+            limit = start + MAX_PASSAGE_LENGTH
+            cut = max(text.rfind("\n", start, limit), text.rfind(" ", start, limit))
+            if cut <= start + MAX_PASSAGE_LENGTH // 2:
+                cut = limit
+            yield _stripped(text, start, cut)
+            start, end = _stripped(text, cut, end)
+        if end > start:
+            yield start, end
+        begin = blank.end()
+
+
+def _stripped(text: str, start: int, end: int) -> TextRange:
+    """The range without the white space at its ends."""
+    part = text[start:end]
+    return start + len(part) - len(part.lstrip()), start + len(part.rstrip())

@@ -21,7 +21,7 @@ from typing import Any
 
 from kb.errors import Conflict, Unavailable
 from kb.search.analysis.passages import SectionPassage, split_passages
-from kb.search.documents import Document
+from kb.search.documents import Document, stored_regions
 from kb.search.index.record_file import Records, RecordWriter
 
 STORE_FILE = "documents.sqlite"
@@ -104,7 +104,7 @@ class StoreWriter:
         self._shown.add((document.id, str(document.kind), document.title, facts))
         passages = split_passages(document)
         for passage in passages:
-            self._passages.add((passage.anchor, passage.path, " ".join(passage.text.split())))
+            self._passages.add((passage.anchor, passage.path, passage.text, passage.regions))
 
         self._rows += 1
         return row, passages
@@ -187,10 +187,11 @@ class DocumentStore:
         ]
 
     def passages(self, numbers: Iterable[int]) -> list[SectionPassage]:
-        """Some passages, each with its text on one line."""
+        """Some passages, as they are written in their documents."""
         return [
-            SectionPassage(anchor, tuple(path), text)
-            for anchor, path, text in self._passages.read(numbers)
+            # Earlier versions stored the text on one line.
+            SectionPassage(anchor, tuple(path), text, stored_regions(*rest))
+            for anchor, path, text, *rest in self._passages.read(numbers)
         ]
 
     def document(self, document_id: str) -> Document | None:

@@ -33,6 +33,7 @@ class Action(StrEnum):
     SIGNED_OUT = "signed-out"
     SESSIONS_ENDED = "sessions-ended"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an action
+    PASSWORD_REFUSED = "password-refused"  # noqa: S105 - to somebody who is signed in
     ACCOUNT_ADDED = "account-added"
     ACCOUNT_INVITED = "account-invited"
     INVITATION_WITHDRAWN = "invitation-withdrawn"

@@ -58,7 +58,9 @@ AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
         ),
         ("oidc.back", "GET"): (Audited(Action.SIGNED_IN, None, Action.SIGN_IN_REFUSED),),
         ("account.sign_out", "POST"): (Audited(Action.SIGNED_OUT),),
-        ("account.set_password", "POST"): (Audited(Action.PASSWORD_CHANGED),),
+        ("account.set_password", "POST"): (
+            Audited(Action.PASSWORD_CHANGED, refused=Action.PASSWORD_REFUSED),
+        ),
         ("account.end_session", "POST"): (Audited(Action.SESSIONS_ENDED),),
         (_LINK, "POST"): (
             Audited(Action.PASSWORD_CHANGED, _link_account, when=("purpose", "reset")),

@@ -44,9 +44,12 @@ def test_a_refused_sign_in_names_the_account_and_nothing_that_was_typed(
 
 
 def test_a_new_password_and_a_wrong_old_one(portal: Portal, alice: Browser) -> None:
-    alice.post("/account/password", {"old": "wrong", "new": "a-long-new-word"})
+    alice.post("/account/password", {"old": "wrong-zephyrion", "new": "a-long-new-word"})
     alice.post("/account/password", {"old": "alice-demo", "new": "a-long-new-word"})
-    assert [one.action for one in entries(portal)] == [Action.SIGNED_IN, Action.PASSWORD_CHANGED]
+    _, refused, changed = entries(portal)
+    assert (refused.action, changed.action) == (Action.PASSWORD_REFUSED, Action.PASSWORD_CHANGED)
+    assert refused.actor_id == changed.actor_id == id_of(portal, "alice")
+    assert "zephyrion" not in str(dataclasses.asdict(refused))
 
 
 def test_an_editor_who_orders_a_publish_is_named_and_a_check_is_not_recorded(

@@ -29,11 +29,11 @@ from kb.centre import HelpCentre
 from kb.cli_options import data_option
 from kb.errors import KbError, Misconfigured, Unavailable
 from kb.jobs.index_runner import KB_COMMAND
+from kb.operations.signing_key import kept_key
 from kb.people.demo import DemoSignIn, add_demo_accounts
 from kb.search.generations.generation import Generations
 from kb.settings import Settings, load_settings
 from webapp.context import utc_now
-from webapp.security.guard import kept_key
 from webapp.security.start_checks import check_start
 
 COMPANION_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job

@@ -36,12 +36,12 @@ from kb.database import DATABASE_FILE, database_exists, open_database, snapshot
 from kb.disk import sync
 from kb.errors import Conflict, Invalid, Misconfigured, NotFound, Unavailable
 from kb.operations.audit import Action, record_command
+from kb.operations.signing_key import SIGNING_KEY_FILE
 from kb.settings import SETTINGS, Settings, environment_values
 from kb.tickets.repository import numbers
 
 _FORMAT = 1
 _MANIFEST, _SECRETS, _SETTINGS = "manifest.json", "secrets.json", "settings.json"
-_KEY_FILE = "secret.key"
 _FOLDERS = ("attachments", "media")
 _WORK_PREFIX, _ABANDONED_AFTER = ".backup.", dt.timedelta(days=1)
 _BLOCK = 1024 * 1024
@@ -177,9 +177,9 @@ def restore_backup(
             folder.mkdir(mode=0o700)
             secrets = _extract(file, folder)
             if secrets and with_secrets:
-                key = _decrypt(secrets, passphrase).get(_KEY_FILE)
+                key = _decrypt(secrets, passphrase).get(SIGNING_KEY_FILE)
                 if key:
-                    _write_private(folder / _KEY_FILE, io.BytesIO(key.encode()))
+                    _write_private(folder / SIGNING_KEY_FILE, io.BytesIO(key.encode()))
 
             with contextlib.closing(open_database(folder)) as database:
                 numbers.leap(database, taken_at=report.created, now=now)
@@ -226,8 +226,8 @@ def _write_archive(
 
         _add_bytes(archive, members, _SETTINGS, json.dumps(settings, indent=2).encode())
         if passphrase:
-            key = data / _KEY_FILE
-            kept = {_KEY_FILE: key.read_text("ascii")} if key.exists() else {}
+            key = data / SIGNING_KEY_FILE
+            kept = {SIGNING_KEY_FILE: key.read_text("ascii")} if key.exists() else {}
             _add_bytes(archive, members, _SECRETS, _encrypt({**secrets, **kept}, passphrase))
 
         manifest = {

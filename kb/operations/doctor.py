@@ -29,6 +29,7 @@ from kb.errors import KbError
 from kb.notifications.outbox import LATE_AFTER, Outbox
 from kb.operations import heartbeats
 from kb.operations.backup_schedule import backups_in
+from kb.operations.signing_key import SIGNING_KEY_FILE
 from kb.search.generations.generation import Generations
 from kb.settings import Settings
 from kb.sla import policy_file
@@ -145,7 +146,7 @@ def _database_facts(database: Database, now: dt.datetime) -> dict[str, Any]:
 
 
 def _open_paths(data: Path) -> Iterator[Path]:
-    for path in (data, data / DATABASE_FILE, data / "secret.key", data / "attachments"):
+    for path in (data, data / DATABASE_FILE, data / SIGNING_KEY_FILE, data / "attachments"):
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
             yield path
 

@@ -7,10 +7,7 @@ headers of every response. Whose ticket it is, ``kb.tickets.permissions`` decide
 from __future__ import annotations
 
 import datetime as dt
-import os
-import secrets
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,7 +17,8 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Forbidden, Misconfigured
+from kb.errors import Forbidden
+from kb.operations.signing_key import signing_keys
 from kb.settings import Settings
 from webapp.context import person, settings
 from webapp.security.access_policy import CACHEABLE, POLICY, SHARED, UPLOADS, Access
@@ -34,7 +32,6 @@ SMALL_BODY = 512 * 1024  # bytes
 #: Text fields of one form, all together: a long description with a pasted log fits.
 FORM_TEXT = 512 * 1024
 FORM_PARTS = 100
-MIN_KEY_LENGTH = 32  # characters of the signing key
 
 CSP = "; ".join(
     (
@@ -70,10 +67,10 @@ csrf = CSRFProtect()
 def protect(app: Flask, settings: Settings) -> None:
     """Installs all of this in ``app``. Raises Misconfigured without a usable signing key."""
     app.config.update(_config(settings))
-    app.secret_key = settings.secret_key or kept_key(settings.data)
+    app.secret_key, *earlier = signing_keys(settings)
     # Sessions and forms that an earlier key signed go on; the last of the list signs.
-    app.config["SECRET_KEY_FALLBACKS"] = [*settings.secret_key_fallbacks]
-    app.config["WTF_CSRF_SECRET_KEY"] = [*settings.secret_key_fallbacks, app.secret_key]
+    app.config["SECRET_KEY_FALLBACKS"] = earlier
+    app.config["WTF_CSRF_SECRET_KEY"] = [*earlier, app.secret_key]
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         # Flask's documented way to wrap an application.
@@ -123,51 +120,6 @@ class BracketedAddress(str):
     def partition(self, sep: str, /) -> tuple[str, str, str]:
         del sep
         return str(self), "", ""
-
-
-def kept_key(data: Path) -> str:
-    """The signing key in ``data``/secret.key, created on first use, readable by its owner only.
-
-    Raises Misconfigured when the folder cannot be written or the key is too short.
-    """
-    path = data / "secret.key"
-    try:
-        data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _make_key(path)
-        key = path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError as error:
-        raise Misconfigured(
-            f"The signing key {path} cannot be stored: {error.strerror}. Make the folder writable, "
-            "or set KB_SECRET_KEY."
-        ) from error
-    if len(key) < MIN_KEY_LENGTH:
-        raise Misconfigured(
-            f"The signing key {path} has {len(key)} characters, but needs at least "
-            f"{MIN_KEY_LENGTH}. Delete the file to create a new key, which signs everybody out, or "
-            "set KB_SECRET_KEY."
-        )
-    return key
-
-
-def _make_key(path: Path) -> None:
-    """Writes a temporary file and links it into place.
-
-    Of two processes that start together one wins, and both read its key.
-    """
-    if path.exists():
-        return
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(secrets.token_urlsafe(48))
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        pass
-    finally:
-        temporary.unlink()
 
 
 def _limit_body() -> None:

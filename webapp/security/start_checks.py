@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 from kb.errors import Misconfigured
+from kb.operations.signing_key import SIGNING_KEY_FILE
 from kb.settings import Settings, is_loopback
 
 _OTHERS = 0o077  # any permission of the group or of everybody
@@ -25,7 +26,7 @@ def check_start(settings: Settings) -> None:
             field="secure_cookies",
         )
     check_private(settings.data, "KB_DATA: the data folder")
-    check_private(settings.data / "secret.key", "The signing key")
+    check_private(settings.data / SIGNING_KEY_FILE, "The signing key")
 
 
 def _check_demo(settings: Settings) -> None:

@@ -13,6 +13,7 @@ import pytest
 from kb.database import DATABASE_FILE
 from kb.database.sqlite import SqliteDatabase, file_lock
 from kb.errors import Misconfigured
+from kb.operations.signing_key import kept_key
 from tests.webapp.world import (
     Browser,
     Portal,
@@ -23,7 +24,7 @@ from tests.webapp.world import (
     settings_of,
     ticket,
 )
-from webapp.security.guard import FILES_PER_TICKET, kept_key, trusted_hosts
+from webapp.security.guard import FILES_PER_TICKET, trusted_hosts
 
 
 def modes(data: Path) -> dict[str, int]:

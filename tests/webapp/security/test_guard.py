@@ -10,9 +10,10 @@ import pytest
 from werkzeug.routing import Rule
 
 from kb.errors import Misconfigured
+from kb.operations.signing_key import kept_key
 from tests.webapp.world import Browser, Portal, build, number_of, settings_of, ticket
 from webapp.security.access_policy import POLICY, RATES, SHARED, UPLOADS, Access
-from webapp.security.guard import CSP, kept_key
+from webapp.security.guard import CSP
 
 ARGUMENTS = {
     "document_id": "doc/jam",

@@ -38,7 +38,6 @@ from kb.search.build.builder import IndexBuilder
 from kb.search.documents import PUBLIC
 from kb.search.embedded import EmbeddedEngine
 from kb.search.generations.generation import Generations
-from kb.search.kernels.compilation import compiled_loops
 from kb.search.snapshot import Snapshot
 
 
@@ -107,10 +106,9 @@ def asking(data: Path) -> Callable[[str], object]:
     """Whole suggestions from a snapshot of its own that nobody else has asked."""
     generation = Generations(data).current()
     assert generation is not None
-    loops = compiled_loops()
     index = EmbeddedEngine().open(generation)
     index.warm()  # as a server does aside
-    snapshot = Snapshot(generation, index, loops)
+    snapshot = Snapshot(generation, index)
     ask = functools.partial(
         snapshot.suggest,
         audience=PUBLIC,

@@ -71,7 +71,7 @@ class Searcher:
 
     def _opened(self, generation: Generation) -> Snapshot:
         index = self._engine.open(generation)
-        return Snapshot(generation, index, self.loops(), remember=self._remember)
+        return Snapshot(generation, index, remember=self._remember)
 
     def loops(self) -> Loops:
         """The compiled loops; servers load them before the first request.

@@ -22,14 +22,13 @@ from kb.search.bounded_cache import BoundedCache
 from kb.search.documents import Document, DocumentKind, visible_to
 from kb.search.engine import IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
-from kb.search.kernels.layout import Loops
 from kb.search.query.curations import Curated, Curations
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
 from kb.search.query_terms import ExpandedQuery
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.scoring.abstention import Evidence, confidence
-from kb.search.scoring.fusion import Candidates, Positions, fuse
+from kb.search.scoring.fusion import Candidates, Positions, fuse, ranks
 
 WINDOW = 1000  # results that can be paged to
 _NONE: Positions = np.zeros(0, dtype=np.int64)
@@ -63,15 +62,12 @@ class Ranking:
 class Snapshot:
     """One generation, open. Safe to share between threads."""
 
-    def __init__(
-        self, generation: Generation, index: OpenIndex, loops: Loops, *, remember: int = 0
-    ) -> None:
+    def __init__(self, generation: Generation, index: OpenIndex, *, remember: int = 0) -> None:
         """``index`` is the generation, opened by an engine; the last ``remember`` suggestions are
         given again as they are.
         """
         self.generation = generation
         self.index = index
-        self._loops = loops
         self._curations = Curations(generation.curations())
         # Many type the same first letters, and nothing here changes.
         self._remember = remember
@@ -193,7 +189,7 @@ class Snapshot:
         def feedback(leaders: Positions, counts: Totals) -> Scores:
             return reader.feedback(scores, leaders, counts)
 
-        fused = fuse(scores, self._loops, feedback, steering)
+        fused = fuse(scores, feedback, steering)
         order = fused.order
         return Ranking(
             scores.documents[order],
@@ -204,10 +200,11 @@ class Snapshot:
             fused.parts,
         )
 
-    def _by_words(self, candidates: Candidates) -> Ranking:
+    @staticmethod
+    def _by_words(candidates: Candidates) -> Ranking:
         """What there is when there is no time for a closer look."""
         words = candidates.words.astype(np.float64)
-        order = self._loops.ranks(words)
+        order = ranks(words)
         return Ranking(candidates.documents[order], words[order], partial=True)
 
     @staticmethod
@@ -221,10 +218,10 @@ class Snapshot:
         explain: bool,
     ) -> tuple[Hit, ...]:
         documents = ranking.documents[start : start + count]
-        ranks = range(start, start + documents.size)
+        shown_ranks = range(start, start + documents.size)
         scores = ranking.scores[start : start + count].tolist()
         scores += [0.0] * (documents.size - len(scores))
-        explanations = [ranking.explained(rank) if explain else {} for rank in ranks]
+        explanations = [ranking.explained(rank) if explain else {} for rank in shown_ranks]
         shown = ranking.shown[start : start + count]
         return reader.hits(query, documents, shown, scores, explanations)
 

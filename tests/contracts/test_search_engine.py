@@ -19,7 +19,6 @@ from kb.search.documents import Document, DocumentKind
 from kb.search.embedded import EmbeddedEngine
 from kb.search.engine import IndexReader, SearchEngine
 from kb.search.generations.generation import Generations
-from kb.search.kernels.compilation import compiled_loops
 from kb.search.query.parser import parse_query
 from kb.search.results import Results, Suggestions
 from kb.search.snapshot import Snapshot
@@ -82,7 +81,7 @@ def opened(engine: SearchEngine, data: Path, documents: tuple[Document, ...]) ->
         writer.publish(ledger={}, settings={})
     generation = Generations(data).current()
     assert generation is not None
-    return Snapshot(generation, engine.open(generation), compiled_loops())
+    return Snapshot(generation, engine.open(generation))
 
 
 def search(snapshot: Snapshot, text: str, audience: str = "public", **more: Any) -> Results:
@@ -236,7 +235,7 @@ def test_an_index_without_documents_is_answered(engine: SearchEngine, tmp_path: 
         writer.publish(ledger={}, settings={})
     generation = Generations(tmp_path).current()
     assert generation is not None
-    empty = Snapshot(generation, engine.open(generation), compiled_loops())
+    empty = Snapshot(generation, engine.open(generation))
     assert suggest(empty, "printer").hits == ()
     assert search(empty, "printer").total == 0
 

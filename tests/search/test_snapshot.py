@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kb.search.documents import PUBLIC
-from kb.search.embedded import EmbeddedEngine
+from kb.search.embedded import EmbeddedIndex
 from kb.search.generations.generation import Generation, Generations
 from kb.search.kernels.layout import Loops
 from kb.search.results import Hit
@@ -31,7 +31,7 @@ def generation(tmp_path_factory: pytest.TempPathFactory) -> Generation:
 def answers(
     generation: Generation, loops: Loops, *, explain: bool
 ) -> list[tuple[float, list[Hit]]]:
-    snapshot = Snapshot(generation, EmbeddedEngine().open(generation), loops)
+    snapshot = Snapshot(generation, EmbeddedIndex(generation, loops))
     suggestions = [
         snapshot.suggest(
             text,

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.array_types import (
-    Contributions,
     DenseRows,
     DocumentMask,
     Documents,
@@ -24,7 +23,6 @@ from kb.search.array_types import (
     Scores,
     Sums,
     TermNumbers,
-    Totals,
     Vector8,
     Vectors8,
 )
@@ -195,26 +193,6 @@ class Loops(Protocol):
         ``feedback`` are the positions of these in ``passages``. 0 at least; as if the middle had a
         length of 1, which is the same factor for all.
         """
-
-    def contributions(
-        self,
-        raw: NDArray[np.float32],
-        scale: NDArray[np.float64],
-        forum: int,
-        bonus: float,
-        solved: NDArray[np.int8],
-        unsolved: float,
-        /,
-    ) -> tuple[Contributions, Totals]:
-        """What each part adds to the score of each candidate, and the sums.
-
-        A row for each row of ``raw``, times its ``scale`` (two columns: articles before position
-        ``forum``, threads from there on), then the bonus of articles, at most ``bonus``, then what
-        unsolved threads lose: ``unsolved`` times their sum.
-        """
-
-    def ranks(self, totals: Totals, /) -> NDArray[np.int64]:
-        """The positions of the candidates, best first; equal billionths in their order."""
 
 
 class Scratch(threading.local):

@@ -401,35 +401,6 @@ def feedback_cosines(vectors: Any, passages: Any, feedback: Any, weights: Any) -
     return cosines
 
 
-@_loop  # type: ignore[untyped-decorator, unused-ignore]
-def contributions(
-    raw: Any, scale: Any, forum: int, bonus: float, solved: Any, unsolved: float
-) -> Any:
-    count, size = raw.shape
-    parts, totals = np.zeros((count + 2, size)), np.zeros(size)
-    for i in range(size):
-        kind = 0 if i < forum else 1
-        for part in range(count):
-            parts[part, i] = np.float64(raw[part, i]) * scale[part, kind]
-            totals[i] += parts[part, i]
-        if kind == 0:
-            # An article about nothing gets nothing: the bonus grows with the words it holds.
-            parts[count, i] = min(1.0, 4 * parts[0, i]) * bonus
-            totals[i] += parts[count, i]
-        if solved[i] == 0:
-            parts[count + 1, i] = unsolved * totals[i]
-            totals[i] += parts[count + 1, i]
-    return parts, totals
-
-
-@_loop  # type: ignore[untyped-decorator, unused-ignore]
-def ranks(totals: Any) -> Any:
-    keys = np.empty(totals.size, np.int64)
-    for i in range(totals.size):
-        keys[i] = (np.int64(-np.rint(totals[i] * 1e9)) << 20) | i
-    return np.sort(keys) & 0xFFFFF
-
-
 def warm_up() -> None:
     """Call each loop once with arrays of the types that an index has: compiles it, or loads it."""
     sums, pointers = np.zeros(2, np.int32), _mapped(np.array([0, 1], np.int64))
@@ -457,9 +428,6 @@ def warm_up() -> None:
     count_ngrams(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
     matching_tails(codes, pointers, rows, codes, ends)
     feedback_cosines(vectors, rows, rows, rows)
-
-    contributions(np.ones((2, 1), np.float32), np.ones((2, 2)), 1, 0.5, np.ones(1, np.int8), 0.5)
-    ranks(np.ones(1))
 
 
 def _mapped(array: Any) -> Any:

@@ -16,8 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
-from kb.search.array_types import Documents, Scores, Totals
-from kb.search.kernels.layout import Loops
+from kb.search.array_types import Contributions, Documents, Scores, Totals
 from kb.search.query.curations import Curated, curation_scores
 
 Positions = NDArray[np.int64]  # of candidates
@@ -60,9 +59,7 @@ class Fused:
     parts: dict[str, Totals]  # what each part contributed; they add up to ``totals``
 
 
-def fuse(
-    scores: RawScores, loops: Loops, feedback: Feedback, steering: Curated | None = None
-) -> Fused:
+def fuse(scores: RawScores, feedback: Feedback, steering: Curated | None = None) -> Fused:
     """The candidates in their final order.
 
     Where a forum outnumbers articles and FAQ entries, these are compared among themselves and
@@ -72,33 +69,60 @@ def fuse(
     raw = np.array(list(scores.raw.values()), dtype=np.float32)
     if not raw.shape[1]:
         return Fused(np.zeros(0, dtype=np.int64), np.zeros(0), {})
-    mixed = 0 < scores.forum < scores.documents.size
     scale = part_scales(tuple(scores.raw), _peaks(raw, scores.forum), scores.forum_share)
-    bonus = article_bonus(scores.forum_share) if mixed else 0.0
-    rows, totals = loops.contributions(
-        raw, scale, scores.forum, bonus, scores.solved, weights.UNSOLVED - 1
-    )
-    parts = dict(zip((*scores.raw, "kind", "unsolved"), rows, strict=True))
+    parts = dict(zip(scores.raw, _scaled(raw, scale, scores.forum), strict=True))
+    parts["kind"] = _article_bonus(parts["words"], scores)
+    totals = _added(np.zeros(raw.shape[1]), parts)
+    parts["unsolved"] = np.where(scores.solved == 0, (weights.UNSOLVED - 1) * totals, 0.0)
+    totals = totals + parts["unsolved"]
 
-    more: dict[str, Totals] = nudged(scores.signals, parts["words"])
+    features = weighted_signals(scores.signals, parts["words"])
     if scores.votes.size:
-        more["votes"] = (weights.VOTES * scores.votes).astype(np.float64)
-    for part in more.values():
-        totals = totals + part
+        features["votes"] = (weights.VOTES * scores.votes).astype(np.float64)
+    totals = _added(totals, features)
 
-    leaders = loops.ranks(totals)[: weights.LEADERS]
+    leaders = ranks(totals)[: weights.LEADERS]
     near = feedback(leaders, totals[leaders] ** 2)
-    likest = float(scores.raw["letters"].max(initial=0.0))
-    more |= (learned := relevance_feedback(near, likest))
-    for part in learned.values():
-        totals = totals + part
+    best_title = float(scores.raw["letters"].max(initial=0.0))
+    gained = relevance_feedback(near, best_title)
+    totals = _added(totals, gained)
 
-    parts |= more
+    curated = {}
     if steering is not None:
-        for name, part in curation_scores(totals, scores.documents, steering).items():
-            parts[name] = part
-            totals = totals + part
-    return Fused(loops.ranks(totals), totals, parts)
+        curated = curation_scores(totals, scores.documents, steering)
+        totals = _added(totals, curated)
+    return Fused(ranks(totals), totals, parts | features | gained | curated)
+
+
+def ranks(totals: Totals) -> Positions:
+    """The positions of the candidates, best first; equal billionths in their order."""
+    return np.argsort(-np.round(totals, 9), kind="stable")
+
+
+def _added(totals: Totals, parts: Mapping[str, Totals]) -> Totals:
+    for part in parts.values():
+        totals = totals + part
+    return totals
+
+
+def _scaled(raw: NDArray[np.float32], scale: Peaks, forum: int) -> Contributions:
+    """Each row times its scale, that of articles before position ``forum`` and that of threads."""
+    parts = raw.astype(np.float64)
+    parts[:, :forum] *= scale[:, :1]
+    parts[:, forum:] *= scale[:, 1:]
+    return parts
+
+
+def _article_bonus(words: Totals, scores: RawScores) -> Totals:
+    """What articles gain beside threads.
+
+    An article about nothing gains nothing: the bonus grows with the ``words`` that it holds.
+    """
+    bonus = np.zeros(words.size)
+    if 0 < scores.forum < words.size:
+        articles = slice(scores.forum)
+        bonus[articles] = np.minimum(1.0, 4 * words[articles]) * article_bonus(scores.forum_share)
+    return bonus
 
 
 def _peaks(raw: NDArray[np.float32], forum: int) -> Peaks:
@@ -138,21 +162,23 @@ def article_bonus(forum_share: float) -> float:
     return few_threads + (many_threads - few_threads) * forum_share
 
 
-def nudged(signals: Mapping[str, NDArray[np.floating]], words: Totals) -> dict[str, Totals]:
-    """What each signal adds where the ``words`` part gives it a reason."""
-    reason = np.minimum(1.0, 4 * words)
+def weighted_signals(
+    signals: Mapping[str, NDArray[np.floating]], words: Totals
+) -> dict[str, Totals]:
+    """What each signal adds: its weight as far as the ``words`` part says that it is relevant."""
+    relevance = np.minimum(1.0, 4 * words)
     return {
-        name: weights.SIGNAL_WEIGHTS[name] * reason * values
+        name: weights.SIGNAL_WEIGHTS[name] * relevance * values
         for name, values in signals.items()
         if values.any()
     }
 
 
-def relevance_feedback(near: Scores, likest: float) -> dict[str, Totals]:
+def relevance_feedback(near: Scores, best_title: float) -> dict[str, Totals]:
     """What each candidate gains from being about the same as the leaders.
 
-    The less, the more the likest title is what was asked (``likest``: its cosine): then nothing is
-    left to learn.
+    The less, the more the nearest title is what was asked (``best_title`` is its cosine): then
+    nothing is left to learn.
 
     Pseudo-relevance feedback (Rocchio 1971) among latent topics: the best answers say what is asked
     for in more words than the question has. The words of these answers, added to the question, help
@@ -161,5 +187,5 @@ def relevance_feedback(near: Scores, likest: float) -> dict[str, Totals]:
     nearest = float(near.max(initial=0.0))
     if nearest <= 0:
         return {}
-    gain = weights.FEEDBACK_WEIGHT * (1 - min(1.0, likest) ** 4) / nearest
+    gain = weights.FEEDBACK_WEIGHT * (1 - min(1.0, best_title) ** 4) / nearest
     return {"kindred": near.astype(np.float64) * gain}

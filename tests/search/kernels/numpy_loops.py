@@ -191,20 +191,3 @@ def feedback_cosines(
     # Whole numbers below 2**24, as in ``nearest_passages``.
     cosines = np.maximum(rows.astype(np.float32) @ direction, 0) / vectors.lengths[passages]
     return np.asarray(cosines, dtype=np.float32)
-
-
-def contributions(
-    raw: Floats, scale: Floats, forum: int, bonus: float, solved: Ints, unsolved: float, /
-) -> tuple[Floats, Floats]:
-    parts = raw.astype(np.float64)
-    parts[:, :forum] *= scale[:, :1]
-    parts[:, forum:] *= scale[:, 1:]
-    kind = np.minimum(1.0, 4 * parts[0]) * bonus
-    kind[forum:] = 0
-    totals = sum([*parts, kind], np.zeros(raw.shape[1]))
-    lost = np.where(solved == 0, unsolved * totals, 0.0)
-    return np.array([*parts, kind, lost]), totals + lost
-
-
-def ranks(totals: Floats, /) -> Ints:
-    return np.argsort(-np.round(totals, 9), kind="stable")

@@ -172,26 +172,6 @@ def test_compiled_tails_and_feedback_are_the_same(
         assert near.any() == some.any()
 
 
-@pytest.mark.parametrize("forum", [0, 40, 60])
-def test_compiled_contributions_are_the_same_and_add_up_in_their_order(
-    compiled: Loops, reference: Loops, dice: np.random.Generator, forum: int
-) -> None:
-    raw = dice.random((4, 60)).astype(np.float32)
-    raw[0] *= dice.integers(0, 9, 60)  # many a zero
-    scale, bonus = dice.random((4, 2)), float(dice.random())
-    solved = dice.integers(-1, 2, 60).astype(np.int8)
-    results = [
-        loops.contributions(raw, scale, forum, bonus, solved, -0.15)
-        for loops in (reference, compiled)
-    ]
-    (parts, totals), (other_parts, other_totals) = results
-    assert parts.tobytes() == other_parts.tobytes()
-    assert totals.tobytes() == other_totals.tobytes()
-    assert totals.tobytes() == sum(parts, np.zeros(60)).tobytes()
-    for scores in (totals, np.round(totals, 1)):
-        assert compiled.ranks(scores).tolist() == reference.ranks(scores).tolist()
-
-
 def test_ties_are_cut_in_order_of_number() -> None:
     best = top_k(np.arange(10), np.array([1, 2, 2, 2, 0, 2, 3, 2, 2, 2]), 3)
     assert best.tolist() == [1, 2, 6]

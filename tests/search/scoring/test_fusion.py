@@ -7,7 +7,6 @@ import pytest
 
 from kb.search import weights
 from kb.search.array_types import Scores, Totals
-from kb.search.kernels.layout import Loops
 from kb.search.query.curations import Curated
 from kb.search.scoring.fusion import Positions, RawScores, fuse, relevance_feedback
 
@@ -33,9 +32,7 @@ def no_feedback(leaders: Positions, counts: Totals) -> Scores:
 
 
 @pytest.mark.parametrize("forum", [0, 40, 60])
-def test_the_parts_add_up_to_the_score_and_the_best_score_comes_first(
-    loops: Loops, forum: int
-) -> None:
+def test_the_parts_add_up_to_the_score_and_the_best_score_comes_first(forum: int) -> None:
     scores = raw_scores(np.random.default_rng(3), 60, forum)
     steering = Curated(
         pinned=np.array([9, 3]),
@@ -43,19 +40,19 @@ def test_the_parts_add_up_to_the_score_and_the_best_score_comes_first(
         boosted=np.array([12]),
         factors=np.array([1.5]),
     )
-    fused = fuse(scores, loops, no_feedback, steering)
+    fused = fuse(scores, no_feedback, steering)
     assert fused.totals.tobytes() == sum(fused.parts.values(), np.zeros(60)).tobytes()
     assert scores.documents[fused.order][:2].tolist() == [9, 3]
     ranked = np.round(fused.totals[fused.order], 9)
     assert (np.diff(ranked) <= 0).all()
 
 
-def test_no_candidates_have_no_order(loops: Loops) -> None:
-    fused = fuse(raw_scores(np.random.default_rng(3), 0, 0), loops, no_feedback)
+def test_no_candidates_have_no_order() -> None:
+    fused = fuse(raw_scores(np.random.default_rng(3), 0, 0), no_feedback)
     assert (fused.order.size, fused.totals.size, fused.parts) == (0, 0, {})
 
 
-def test_the_best_few_lead_and_count_by_the_square_of_their_scores(loops: Loops) -> None:
+def test_the_best_few_lead_and_count_by_the_square_of_their_scores() -> None:
     scores = raw_scores(np.random.default_rng(3), 60, 0)
     asked: list[tuple[Positions, Totals]] = []
 
@@ -63,7 +60,7 @@ def test_the_best_few_lead_and_count_by_the_square_of_their_scores(loops: Loops)
         asked.append((leaders, counts))
         return np.zeros(60, dtype=np.float32)
 
-    fused = fuse(scores, loops, feedback)
+    fused = fuse(scores, feedback)
     ((leaders, counts),) = asked
     assert leaders.tolist() == fused.order[: weights.LEADERS].tolist()
     assert counts.tolist() == (fused.totals[leaders] ** 2).tolist()
@@ -84,5 +81,5 @@ def test_where_nothing_is_near_the_best_nothing_is_gained(near: list[float]) -> 
 def test_where_a_title_is_just_what_was_asked_the_best_have_nothing_to_add() -> None:
     near = np.array([1.0, 0.5], dtype=np.float32)
     assert not relevance_feedback(near, 1.0)["kindred"].any()
-    gains = [relevance_feedback(near, likest)["kindred"][0] for likest in (0.9, 0.3)]
+    gains = [relevance_feedback(near, best_title)["kindred"][0] for best_title in (0.9, 0.3)]
     assert gains[0] < gains[1]

@@ -104,7 +104,7 @@ def measured(size: int, count: int) -> dict[str, Any]:
 def rescore(partition: Partition, text: str) -> None:
     """Candidates and all that is compared of them: what is done before fusing and showing."""
     query = partition.expand(text, prefix=True)
-    candidates = partition.candidates(query, None, None, deadline=math.inf)
+    candidates = partition.candidates(query, None, deadline=math.inf)
     partition.rescorer.rescore(candidates.question, candidates.documents)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self, TypeVar
 from kb.search.array_types import Documents, Scores, Totals
 from kb.search.documents import Document, DocumentKind, ResolvedTicket
 from kb.search.generations.generation import Generation, Manifest
-from kb.search.query.curations import Curated, CurationRules, Curations
+from kb.search.query.curations import Curations
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
 from kb.search.results import Hit
@@ -50,17 +50,16 @@ class IndexReader(Protocol[_Matched]):
     def expand(
         self, text: str, *, prefix: bool, curations: Curations | None = None
     ) -> ExpandedQuery:
-        """The words of ``text``; with ``prefix``, the last may be the beginning of others."""
+        """The words of ``text``; with ``prefix``, the last may be the beginning of others.
 
-    def steer(self, rules: CurationRules) -> Curated | None:
-        """What editors decided, about the documents that are here; None for nothing."""
+        ``curations`` are what editors decided about queries; None for nothing.
+        """
 
     def select(
         self,
         query: ExpandedQuery,
         operators: Sequence[Operator],
         filters: Mapping[str, str],
-        steering: Curated | None,
         *,
         deadline: float,
     ) -> _Matched:
@@ -70,7 +69,6 @@ class IndexReader(Protocol[_Matched]):
         self,
         query: ExpandedQuery,
         matched: _Matched | None,
-        steering: Curated | None,
         *,
         deadline: float,
     ) -> Candidates:
@@ -84,13 +82,6 @@ class IndexReader(Protocol[_Matched]):
 
     def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
         """How near each candidate is to the leaders; zeros where an engine cannot tell."""
-
-    def ideal(self, query: ExpandedQuery) -> float:
-        """The sum of the idfs of all words of a query, unknown ones counting as the rarest."""
-
-    @property
-    def rarest(self) -> float:
-        """The idf of a word that one document has."""
 
     def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, _Matched] | None:
         """A query for documents like this one, and all others; None when it is not here."""

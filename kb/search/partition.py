@@ -30,8 +30,7 @@ from kb.search.index.latent_topics import LatentTopics
 from kb.search.index.resolved_tickets import ResolvedTicketVotes
 from kb.search.index.title_ngrams import TitleNgrams
 from kb.search.kernels.layout import Loops
-from kb.search.query import curations as curation
-from kb.search.query.curations import Curated, CurationRules, Curations
+from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
@@ -83,7 +82,7 @@ class Partition:
     ) -> ExpandedQuery:
         """The words of ``text`` as terms; with ``prefix``, the last may be the beginning of others.
 
-        ``curations`` take stop phrases away and add synonyms.
+        ``curations`` take stop phrases away, add synonyms, and name documents.
         """
         if curations is None:
             return self._expander.expand(text, prefix=prefix)
@@ -91,24 +90,15 @@ class Partition:
         terms = curations.widened(text, query.terms, self._expander.stems.find)
         words = {term.word for term in terms}
         return replace(
-            query, terms=terms, unknown=tuple(word for word in query.unknown if word not in words)
+            query,
+            terms=terms,
+            unknown=tuple(word for word in query.unknown if word not in words),
+            curated=curations.curated(text, self._numbers),
         )
 
-    def steer(self, rules: CurationRules) -> Curated | None:
-        """What editors decided, about the documents that are here; None for nothing."""
-        key = self.values.key
-        return curation.steering(
-            rules, lambda id_: np.flatnonzero(key == document_key(id_)).tolist()
-        )
-
-    def ideal(self, query: ExpandedQuery) -> float:
-        """The sum of the idfs of all words of a query, unknown ones counting as the rarest."""
-        return self.rescorer.ideal(query)
-
-    @property
-    def rarest(self) -> float:
-        """The idf of a word that one document has."""
-        return self.bm25.idf(1)
+    def _numbers(self, document_id: str) -> list[int]:
+        numbers: list[int] = np.flatnonzero(self.values.key == document_key(document_id)).tolist()
+        return numbers
 
     def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, ResultSet] | None:
         """A document's weightiest words as a query, and all documents but itself.
@@ -131,7 +121,6 @@ class Partition:
         query: ExpandedQuery,
         operators: Sequence[Operator],
         filters: Mapping[str, str],
-        steering: Curated | None,
         *,
         deadline: float,
     ) -> ResultSet:
@@ -146,8 +135,8 @@ class Partition:
             # Besides operators there may be no words, or only such as all texts have.
             has_words = bool(query.terms or query.unknown)
             matching = selected & matching if has_words else selected
-        if steering is not None:
-            matching = curation.pool(matching, steering, selected)
+        if query.curated is not None:
+            matching = curate_matching(matching, query.curated, selected)
         masks = {name: self.values.having(name, value) for name, value in filters.items()}
         return ResultSet(self.values, scores, matching, masks, in_time)
 
@@ -163,7 +152,6 @@ class Partition:
         self,
         query: ExpandedQuery,
         results: ResultSet | None,
-        steering: Curated | None,
         *,
         deadline: float,
     ) -> Candidates:
@@ -191,7 +179,8 @@ class Partition:
         if question.title is not None:
             similar = self.title_ngrams.candidates(question.title, allowed)
         documents = _union(best, similar, voted if allowed is None else voted[allowed[voted]])
-        documents = curation.candidates(documents, steering, allowed)
+        if query.curated is not None:
+            documents = curate_candidates(documents, query.curated, allowed)
         return Candidates(
             documents, words(documents), _aligned(votes, voted, documents), question=question
         )
@@ -215,6 +204,8 @@ class Partition:
             self.values.solved[documents],
             int(documents.searchsorted(first_thread)),
             (end - first_thread) / max(1, self.size),
+            ideal=self.rescorer.ideal(query),
+            rarest=self.bm25.rarest,
         )
 
     def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
@@ -277,7 +268,7 @@ class Partition:
 
     def _idf(self, stem: str) -> float:
         number = self._expander.stems.find(stem)
-        return float(self.bm25.idfs[number]) if number >= 0 else self.bm25.idf(0)
+        return float(self.bm25.idfs[number]) if number >= 0 else self.bm25.unseen
 
 
 def _union(*lists: Documents) -> Documents:

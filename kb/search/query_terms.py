@@ -1,12 +1,18 @@
-"""Query terms: what each word of a query stands for in one partition.
+"""Query terms: what a query stands for in one partition: terms, and curated documents.
 
-Values only. Reading a text as terms is ``expansion``; what a term scores is ``scoring``.
+Values only. Reading a text as terms is ``expansion``, what editors decided ``curations``; what a
+term scores is ``scoring``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.array_types import Documents
 
 
 @dataclass(slots=True)
@@ -37,9 +43,22 @@ class QueryTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class Curated:
+    """What editors decided about documents of one partition, by number; ``pinned`` in the order of
+    showing.
+    """
+
+    pinned: Documents
+    hidden: Documents
+    boosted: Documents
+    factors: NDArray[np.float64]  # [boosted]
+
+
+@dataclass(frozen=True, slots=True)
 class ExpandedQuery:
-    """A whole query: its terms, and the words that the index does not have."""
+    """A whole query: its terms, the words that the index does not have, and what is curated."""
 
     text: str
     terms: tuple[QueryTerm, ...]
     unknown: tuple[str, ...] = ()
+    curated: Curated | None = None

@@ -17,18 +17,18 @@ import numpy as np
 
 from kb.search import weights
 from kb.search.analysis.links import keep_links
-from kb.search.array_types import Documents, Scores, Totals
+from kb.search.array_types import Documents, Totals
 from kb.search.bounded_cache import BoundedCache
 from kb.search.documents import Document, DocumentKind, visible_to
 from kb.search.engine import IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
-from kb.search.query.curations import Curated, Curations
+from kb.search.query.curations import Curations
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
 from kb.search.query_terms import ExpandedQuery
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.scoring.abstention import Evidence, confidence
-from kb.search.scoring.fusion import Candidates, Positions, fuse, ranks
+from kb.search.scoring.fusion import Candidates, Positions, RawScores, fuse, ranks
 
 WINDOW = 1000  # results that can be paged to
 _NONE: Positions = np.zeros(0, dtype=np.int64)
@@ -39,15 +39,16 @@ _CUT_SHORT = "The search took too long and was cut short; use fewer or longer wo
 class Ranking:
     """Documents best first; the first of them, the candidates, with scores and passages to show.
 
-    ``raw`` and ``parts`` are in the candidates' own order: their scores before fusion, and what
-    each part contributed. ``order`` gives the position there for each rank.
+    ``rescored`` and ``parts`` are in the candidates' own order: their scores before fusion (None
+    when time was up before), and what each part contributed. ``order`` gives the position there for
+    each rank.
     """
 
     documents: Documents
     scores: Totals = field(default_factory=lambda: np.zeros(0))
     shown: Positions = field(default_factory=lambda: _NONE)
     order: Positions = field(default_factory=lambda: _NONE)
-    raw: Mapping[str, Scores] = field(default_factory=dict)
+    rescored: RawScores | None = None
     parts: Mapping[str, Totals] = field(default_factory=dict)
     partial: bool = False
 
@@ -68,7 +69,8 @@ class Snapshot:
         """
         self.generation = generation
         self.index = index
-        self._curations = Curations(generation.curations())
+        published = generation.curations()
+        self._curations = Curations(published) if published else None
         # Many type the same first letters, and nothing here changes.
         self._remember = remember
         self._answers: BoundedCache[tuple[object, ...], Suggestions] = BoundedCache(remember)
@@ -95,11 +97,10 @@ class Snapshot:
         reader = self.index.reader(audience)
         typed = title[:MAX_QUERY_LENGTH]
         query = reader.expand(typed, prefix=True, curations=self._curations)
-        steering = reader.steer(self._curations.decide(typed))
-        ranking = self._rank(reader, query, None, steering, language, deadline)
-        certainty = self._confidence(reader, query, ranking)
+        ranking = self._rank(reader, query, None, language, deadline)
+        certainty = self._confidence(ranking)
         if certainty < doubt:  # a box that shows noise teaches people to ignore it
-            limit = min(limit, steering.pinned.size if steering is not None else 0)
+            limit = min(limit, query.curated.pinned.size if query.curated is not None else 0)
         if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
             limit = 0
         hits = self._hits(reader, query, ranking, 0, limit, explain=explain)
@@ -109,19 +110,18 @@ class Snapshot:
         return answer
 
     @staticmethod
-    def _confidence(reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking) -> float:
+    def _confidence(ranking: Ranking) -> float:
         """The log-odds that one of the best answers the query."""
-        if not ranking.documents.size:
+        scores = ranking.rescored
+        if scores is None or not ranking.documents.size:
             return -math.inf
-        if not ranking.raw:
-            return -math.inf  # time was up before a closer look
         best = ranking.order[: weights.CONFIDENCE_CANDIDATES]
-        letters, words = (ranking.raw[name][best].tolist() for name in ("letters", "words"))
+        letters, words = (scores.raw[name][best].tolist() for name in ("letters", "words"))
         topics = (
-            ranking.raw["topics"][best].tolist() if "topics" in ranking.raw else [None] * len(words)
+            scores.raw["topics"][best].tolist() if "topics" in scores.raw else [None] * len(words)
         )
         evidence = [Evidence(*row) for row in zip(letters, words, topics, strict=True)]
-        return confidence(evidence, ideal=reader.ideal(query), rarest=reader.rarest)
+        return confidence(evidence, ideal=scores.ideal, rarest=scores.rarest)
 
     # --- search
 
@@ -141,11 +141,10 @@ class Snapshot:
         """One page of the results of a whole query."""
         reader = self.index.reader(audience)
         query = reader.expand(parsed.words, prefix=False, curations=self._curations)
-        steering = reader.steer(self._curations.decide(parsed.words))
-        matched = reader.select(query, parsed.operators, filters, steering, deadline=deadline)
+        matched = reader.select(query, parsed.operators, filters, deadline=deadline)
         ranking = Ranking(_NONE)
         if not by_date:
-            ranking = self._rank(reader, query, matched, steering, language, deadline)
+            ranking = self._rank(reader, query, matched, language, deadline)
         remainder = matched.remainder(ranking.documents, by_date=by_date)
         documents = np.concatenate((ranking.documents, remainder))[:WINDOW]
         start = (page - 1) * per_page
@@ -176,27 +175,22 @@ class Snapshot:
         reader: IndexReader[Any],
         query: ExpandedQuery,
         matched: Matched | None,
-        steering: Curated | None,
         language: str,
         deadline: float,
     ) -> Ranking:
         """The candidates of a query, best first, among ``matched`` or among all documents."""
-        candidates = reader.candidates(query, matched, steering, deadline=deadline)
+        candidates = reader.candidates(query, matched, deadline=deadline)
         if candidates.late:
             return self._by_words(candidates)
         scores = reader.rescore(query, candidates, language)
-
-        def feedback(leaders: Positions, counts: Totals) -> Scores:
-            return reader.feedback(scores, leaders, counts)
-
-        fused = fuse(scores, feedback, steering)
+        fused = fuse(scores, functools.partial(reader.feedback, scores), query.curated)
         order = fused.order
         return Ranking(
             scores.documents[order],
             fused.totals[order],
             scores.shown[order],
             order,
-            scores.raw,
+            scores,
             fused.parts,
         )
 
@@ -257,7 +251,7 @@ class Snapshot:
         if like is None:
             return ()
         query, others = like
-        ranking = self._rank(reader, query, others, None, "", deadline)
+        ranking = self._rank(reader, query, others, "", deadline)
         return self._hits(reader, query, ranking, 0, limit, explain=False)
 
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:

@@ -22,7 +22,7 @@ from kb.search.array_types import Documents, Scores, Totals
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import DOCUMENT_KINDS, Document, DocumentKind, visible_to
 from kb.search.generations.generation import Generation
-from kb.search.query.curations import Curated, CurationRules, Curations, candidates, pool, steering
+from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Hit, Passage
@@ -106,17 +106,17 @@ class ExhaustiveReader:
                 terms.append(QueryTerm(word, numbers, (1.0,) * len(numbers), prefix=is_open))
             else:
                 unknown.append(word)
-        widened = tuple(terms)
+        widened, curated = tuple(terms), None
         if curations:
             widened = curations.widened(text, widened, self._number)
-        return ExpandedQuery(trimmed, widened, tuple(unknown))
+            curated = curations.curated(text, self._numbers_of)
+        return ExpandedQuery(trimmed, widened, tuple(unknown), curated)
 
     def _number(self, word: str) -> int:
         return self.vocabulary.index(word) if word in self.vocabulary else -1
 
-    def steer(self, rules: CurationRules) -> Curated | None:
-        ids = [document.id for document in self.documents]
-        return steering(rules, lambda id_: [ids.index(id_)] if id_ in ids else [])
+    def _numbers_of(self, document_id: str) -> list[int]:
+        return [n for n, document in enumerate(self.documents) if document.id == document_id]
 
     def _score(self, query: ExpandedQuery) -> Totals:
         scores = np.zeros(len(self.documents))
@@ -133,7 +133,6 @@ class ExhaustiveReader:
         query: ExpandedQuery,
         operators: Sequence[Operator],
         filters: Mapping[str, str],
-        steering: Curated | None,
         *,
         deadline: float,
     ) -> ExhaustiveMatched:
@@ -148,8 +147,8 @@ class ExhaustiveReader:
                 ]
             )
             matching = selected & matching if query.terms or query.unknown else selected
-        if steering is not None:
-            matching = pool(matching, steering, selected)
+        if query.curated is not None:
+            matching = curate_matching(matching, query.curated, selected)
         return ExhaustiveMatched(self, scores, matching, filters)
 
     @staticmethod
@@ -166,7 +165,6 @@ class ExhaustiveReader:
         self,
         query: ExpandedQuery,
         matched: ExhaustiveMatched | None,
-        steering: Curated | None,
         *,
         deadline: float,
     ) -> Candidates:
@@ -180,7 +178,8 @@ class ExhaustiveReader:
         none = np.zeros(0, dtype=np.float32)
         if time.monotonic() > deadline:
             return Candidates(best, scores[best].astype(np.float32), none, late=True)
-        best = candidates(best, steering, allowed)
+        if query.curated is not None:
+            best = curate_candidates(best, query.curated, allowed)
         return Candidates(best, scores[best].astype(np.float32), none)
 
     def rescore(self, query: ExpandedQuery, candidates: Candidates, language: str) -> RawScores:
@@ -201,25 +200,23 @@ class ExhaustiveReader:
             np.array(solved, dtype=np.int8),
             forum,
             threads / max(1, len(self.documents)),
+            ideal=self._ideal(query),
+            rarest=self.idf(1),
         )
 
     def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
         return np.zeros(scores.documents.size, dtype=np.float32)
 
-    def ideal(self, query: ExpandedQuery) -> float:
+    def _ideal(self, query: ExpandedQuery) -> float:
         return self.idf(0) * len(query.unknown) + sum(
             self.idf(sum(any(w[self.vocabulary[s]] for s in term.stems) for w in self.words))
             for term in query.terms
         )
 
-    @property
-    def rarest(self) -> float:
-        return self.idf(1)
-
     def more_like(
         self, document_id: str, title: str
     ) -> tuple[ExpandedQuery, ExhaustiveMatched] | None:
-        numbers = [n for n, document in enumerate(self.documents) if document.id == document_id]
+        numbers = self._numbers_of(document_id)
         if not numbers:
             return None
         words = self.words[numbers[0]]

@@ -243,7 +243,7 @@ def test_an_index_without_documents_is_answered(engine: SearchEngine, tmp_path: 
 def test_raw_scores_are_by_known_parts_in_the_order_of_the_candidates(snapshot: Snapshot) -> None:
     reader: IndexReader[Any] = snapshot.index.reader("public")
     query = reader.expand("printer jams", prefix=True)
-    candidates = reader.candidates(query, None, None, deadline=math.inf)
+    candidates = reader.candidates(query, None, deadline=math.inf)
     scores = reader.rescore(query, candidates, "en")
     size = scores.documents.size
     assert np.all(np.diff(scores.documents) > 0)
@@ -254,4 +254,5 @@ def test_raw_scores_are_by_known_parts_in_the_order_of_the_candidates(snapshot: 
     assert (scores.shown.size, scores.solved.size) == (size, size)
     assert reader.feedback(scores, np.array([0]), np.ones(1)).size == size
     assert 0 <= scores.forum <= size
-    assert reader.ideal(query) > 0
+    assert scores.ideal > 0
+    assert scores.rarest > 0

@@ -188,7 +188,7 @@ def test_who_names_two_versions_asks_for_pages_about_either() -> None:
     pages = [document(f"doc/{n}", "Upgrade", "How to.", versions=(f"4.{n}",)) for n in (10, 11, 12)]
     found = partition_of(pages)
     query = found.expand("upgrade 4.10 to 4.11", prefix=False)
-    documents = found.candidates(query, None, None, deadline=math.inf)
+    documents = found.candidates(query, None, deadline=math.inf)
     signals = found.rescore(query, documents, "").signals
     assert signals["version"].tolist() == [1, 1, 0]
 

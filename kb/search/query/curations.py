@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from kb.search.analysis.tokenizer import Analyzer, index_words
 from kb.search.array_types import DocumentMask, Documents
-from kb.search.query_terms import QueryTerm
+from kb.search.query_terms import Curated, QueryTerm
 
 ScorePart = NDArray[Any]  # [candidates], float
 
@@ -50,18 +50,6 @@ class CurationRules:
 
     def __bool__(self) -> bool:
         return bool(self.pin or self.hide or self.boost)
-
-
-@dataclass(frozen=True, slots=True)
-class Curated:
-    """The same about the documents of one partition, by number; ``pinned`` in the order of
-    showing.
-    """
-
-    pinned: Documents
-    hidden: Documents
-    boosted: Documents
-    factors: NDArray[np.float64]  # [boosted]
 
 
 class Curations:
@@ -104,8 +92,8 @@ class Curations:
         """``text`` without its stop phrases; unchanged when nothing would be left."""
         if self._stop_phrases is None:
             return text
-        rest = self._stop_phrases.sub(" ", text)
-        return rest if index_words(rest) else text
+        trimmed = self._stop_phrases.sub(" ", text)
+        return trimmed if index_words(trimmed) else text
 
     def decide(self, text: str) -> CurationRules:
         """All rules that hold for a query, the first pin first."""
@@ -125,6 +113,28 @@ class Curations:
         pin = tuple(dict.fromkeys(document_id for rule in rules for document_id in rule.pin))
         hide = frozenset(document_id for rule in rules for document_id in rule.hide)
         return CurationRules(pin, hide - set(pin), boost)
+
+    def curated(self, text: str, numbers: Callable[[str], Sequence[int]]) -> Curated | None:
+        """What holds for a query, about the documents of a partition; None for nothing.
+
+        ``numbers`` gives the numbers of an id: none when it is hidden from the asker.
+        """
+        rules = self.decide(text)
+        if not rules:
+            return None
+        pinned = [number for document_id in rules.pin for number in numbers(document_id)]
+        hidden = [number for document_id in rules.hide for number in numbers(document_id)]
+        boosts = [
+            (number, factor)
+            for document_id, factor in rules.boost.items()
+            for number in numbers(document_id)
+        ]
+        return Curated(
+            pinned=np.array(pinned, dtype=np.int64),
+            hidden=np.array(hidden, dtype=np.int64),
+            boosted=np.array([number for number, _ in boosts], dtype=np.int64),
+            factors=np.array([factor for _, factor in boosts], dtype=np.float64),
+        )
 
     def widened(
         self, text: str, terms: tuple[QueryTerm, ...], number: Callable[[str], int]
@@ -175,29 +185,9 @@ def _with_synonyms(term: QueryTerm, stems: Sequence[int]) -> QueryTerm:
     return replace(term, stems=(*term.stems, *new), shares=(*term.shares, *(SYNONYM for _ in new)))
 
 
-def steering(rules: CurationRules, numbers: Callable[[str], Sequence[int]]) -> Curated | None:
-    """``rules`` about the documents of a partition; None when there are none.
-
-    ``numbers`` gives the numbers of an id: none when it is hidden from the asker.
-    """
-    if not rules:
-        return None
-    pinned = [number for document_id in rules.pin for number in numbers(document_id)]
-    hidden = [number for document_id in rules.hide for number in numbers(document_id)]
-    boosts = [
-        (number, factor)
-        for document_id, factor in rules.boost.items()
-        for number in numbers(document_id)
-    ]
-    return Curated(
-        pinned=np.array(pinned, dtype=np.int64),
-        hidden=np.array(hidden, dtype=np.int64),
-        boosted=np.array([number for number, _ in boosts], dtype=np.int64),
-        factors=np.array([factor for _, factor in boosts], dtype=np.float64),
-    )
-
-
-def pool(matching: DocumentMask, curated: Curated, selected: DocumentMask | None) -> DocumentMask:
+def curate_matching(
+    matching: DocumentMask, curated: Curated, selected: DocumentMask | None
+) -> DocumentMask:
     """What a search may show: with what is pinned, as far as operators ``selected`` it, and without
     what is hidden.
     """
@@ -207,12 +197,10 @@ def pool(matching: DocumentMask, curated: Curated, selected: DocumentMask | None
     return shown
 
 
-def candidates(
-    documents: Documents, curated: Curated | None, allowed: DocumentMask | None
+def curate_candidates(
+    documents: Documents, curated: Curated, allowed: DocumentMask | None
 ) -> Documents:
     """The candidates with what is pinned (and allowed) and without what is hidden, ascending."""
-    if curated is None:
-        return documents
     pinned = curated.pinned if allowed is None else curated.pinned[allowed[curated.pinned]]
     return np.union1d(np.setdiff1d(documents, curated.hidden), pinned)
 

@@ -108,6 +108,8 @@ class Bm25:
         self.df: Frequencies = arrays["df"]
         self.idfs: NDArray[np.float32] = arrays["idf"]  # [stems]
         bounds = np.searchsorted(arrays["kind"], np.arange(len(DocumentKind) + 1))
+        self.unseen = self.idf(0)  # the idf of a word that no document has
+        self.rarest = self.idf(1)
         self.kind_ranges: list[_KindRange] = [(int(a), int(b)) for a, b in pairwise(bounds)]
         self._kinds = [(low, high) for low, high in self.kind_ranges if high > low]
         self._k = weights.CANDIDATES_EACH if len(self._kinds) > 1 else weights.CANDIDATES

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from kb.search import weights
 from kb.search.array_types import Contributions, Documents, Scores, Totals
-from kb.search.query.curations import Curated, curation_scores
+from kb.search.query.curations import curation_scores
+from kb.search.query_terms import Curated
 
 Positions = NDArray[np.int64]  # of candidates
 Peaks = NDArray[np.float64]  # [parts, 2], the best raw score of the articles, and of the threads
@@ -48,6 +49,8 @@ class RawScores:
     solved: NDArray[np.int8]  # 0: an unsolved thread
     forum: int  # the position of the first thread; articles stand before it
     forum_share: float  # of all documents that the asker may see, 0 to 1
+    ideal: float  # the sum of the idfs of all words of the query, unknown ones counting as rarest
+    rarest: float  # the idf of a word that one document has
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Fused:
     parts: dict[str, Totals]  # what each part contributed; they add up to ``totals``
 
 
-def fuse(scores: RawScores, feedback: Feedback, steering: Curated | None = None) -> Fused:
+def fuse(scores: RawScores, feedback: Feedback, curated: Curated | None = None) -> Fused:
     """The candidates in their final order.
 
     Where a forum outnumbers articles and FAQ entries, these are compared among themselves and
@@ -87,11 +90,11 @@ def fuse(scores: RawScores, feedback: Feedback, steering: Curated | None = None)
     gained = relevance_feedback(near, best_title)
     totals = _added(totals, gained)
 
-    curated = {}
-    if steering is not None:
-        curated = curation_scores(totals, scores.documents, steering)
-        totals = _added(totals, curated)
-    return Fused(ranks(totals), totals, parts | features | gained | curated)
+    decided = {}
+    if curated is not None:
+        decided = curation_scores(totals, scores.documents, curated)
+        totals = _added(totals, decided)
+    return Fused(ranks(totals), totals, parts | features | gained | decided)
 
 
 def ranks(totals: Totals) -> Positions:

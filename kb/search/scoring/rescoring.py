@@ -156,7 +156,7 @@ class Rescorer:
     def ideal(self, query: ExpandedQuery) -> float:
         """The sum of the idfs of all words of a query, unknown ones counting as the rarest."""
         known = sum(self._gains(term).idf for term in query.terms)
-        return known + self._bm25.idf(0) * len(query.unknown)
+        return known + self._bm25.unseen * len(query.unknown)
 
     def _gains(self, term: QueryTerm) -> _TermGains:
         if term.memo.gains is None:

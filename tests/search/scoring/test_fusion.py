@@ -7,7 +7,7 @@ import pytest
 
 from kb.search import weights
 from kb.search.array_types import Scores, Totals
-from kb.search.query.curations import Curated
+from kb.search.query_terms import Curated
 from kb.search.scoring.fusion import Positions, RawScores, fuse, relevance_feedback
 
 
@@ -24,6 +24,8 @@ def raw_scores(dice: np.random.Generator, size: int, forum: int) -> RawScores:
         solved=dice.integers(-1, 2, size).astype(np.int8),
         forum=forum,
         forum_share=0.6,
+        ideal=5.0,
+        rarest=2.0,
     )
 
 
@@ -34,13 +36,13 @@ def no_feedback(leaders: Positions, counts: Totals) -> Scores:
 @pytest.mark.parametrize("forum", [0, 40, 60])
 def test_the_parts_add_up_to_the_score_and_the_best_score_comes_first(forum: int) -> None:
     scores = raw_scores(np.random.default_rng(3), 60, forum)
-    steering = Curated(
+    curated = Curated(
         pinned=np.array([9, 3]),
         hidden=np.array([], dtype=np.int64),
         boosted=np.array([12]),
         factors=np.array([1.5]),
     )
-    fused = fuse(scores, no_feedback, steering)
+    fused = fuse(scores, no_feedback, curated)
     assert fused.totals.tobytes() == sum(fused.parts.values(), np.zeros(60)).tobytes()
     assert scores.documents[fused.order][:2].tolist() == [9, 3]
     ranked = np.round(fused.totals[fused.order], 9)

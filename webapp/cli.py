@@ -9,21 +9,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from multiprocessing import resource_tracker
 from pathlib import Path
 
 import click
-from flask import Flask
 
 from kb.centre import HelpCentre
 from kb.cli_options import data_option
@@ -37,12 +31,6 @@ from webapp.context import utc_now
 from webapp.security.start_checks import check_start
 
 COMPANION_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job
-#: Threads of each server process: those at work and those that wait (``security.admission``), and
-#: some more that refuse the rest at once.
-THREADS = 48
-#: Connections of each server process. One that a browser keeps open counts, too, and those beyond
-#: it wait unanswered until another ends.
-CONNECTIONS = 512
 
 
 @click.command()
@@ -71,6 +59,8 @@ def serve(
     with_worker: bool,
 ) -> None:
     """Serve the portal until Ctrl-C."""
+    from webapp.server import run  # other commands need no server
+
     os.umask(0o077)  # whatever the server writes is for its own user only
     chosen = "yes" if demo else None
     settings = load_settings(host=host, port=port, workers=workers, data=data, demo=chosen)
@@ -89,7 +79,7 @@ def serve(
             companions.enter_context(_companion("worker"))
         if settings.metrics:
             companions.enter_context(_companion("metrics"))
-        _run(settings)
+        run(settings)
 
 
 def _address(settings: Settings) -> str:
@@ -234,74 +224,3 @@ def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:
             click.echo(f"    {columns}", err=True)
         click.echo("", err=True)
     click.echo("  Press Ctrl-C to stop.\n", err=True)
-
-
-def _run(settings: Settings) -> None:
-    """Serves until stopped, then finishes open requests. Exit code 0, or 1 when a process died."""
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-
-    server = Granian(
-        "webapp.wsgi:app",
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.WSGI,
-        workers=settings.workers,
-        blocking_threads=THREADS,
-        backpressure=CONNECTIONS,
-        workers_kill_timeout=10,
-        respawn_failed_workers=True,
-        log_level=LogLevels.warning,
-        websockets=False,
-    )
-    # The server warns of more threads than processors; here most of them wait or refuse.
-    logging.getLogger("_granian").addFilter(lambda record: "threads" not in record.getMessage())
-    _only_here(signal.SIGINT, server.signal_handler_interrupt)
-    server.serve(target_loader=_load)
-
-
-def _load(target: str) -> Flask:
-    """The application, in a server process.
-
-    A forked process keeps our signal handlers while it starts: it would swallow SIGTERM and hang
-    until it is killed. Until it serves, SIGTERM therefore ends it.
-    """
-    del target
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    reported = ""
-    while True:
-        try:
-            from webapp.wsgi import app
-        except KbError as error:
-            # A file may be half saved just now. A process that ended would end the server.
-            if error.sentence != reported:
-                reported = error.sentence
-                click.echo(
-                    f"A server process cannot start; retrying every second: {reported}", err=True
-                )
-            time.sleep(1)
-        else:
-            if reported:
-                click.echo("The server process has started.", err=True)
-            return app
-
-
-def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:
-    """Handles a signal in this process alone from now on.
-
-    Ctrl-C in a terminal reaches every process at once, and a server process that gets it twice, or
-    while it starts, hangs until it is killed. A blocked signal stays blocked in processes that are
-    started later; here a thread waits for it, and the server stops its processes once.
-    """
-
-    def wait() -> None:
-        while True:
-            signal.sigwait({number})
-            handle()
-
-    # multiprocessing starts this helper before its first process and then unblocks SIGINT and
-    # SIGTERM: so start it before blocking.
-    resource_tracker.ensure_running()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {number})
-    threading.Thread(target=wait, daemon=True).start()

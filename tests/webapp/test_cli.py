@@ -214,7 +214,8 @@ def test_a_server_process_waits_for_a_half_saved_file_to_be_whole_again(folder: 
     whole = policies.read_text("utf-8")
     policies.write_text(whole + "\n[[[", "utf-8")
     starting = subprocess.Popen(
-        [sys.executable, "-c", "import os; from webapp.cli import _load; print(_load(''), "
+        [sys.executable, "-c", "import os, multiprocessing; from webapp.server import load; "
+                               "print(load(multiprocessing.Event(), ''), "
                                "flush=True); os._exit(0)"],
         env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

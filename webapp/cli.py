@@ -13,8 +13,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,14 +23,14 @@ from kb.centre import HelpCentre
 from kb.cli_options import data_option
 from kb.errors import KbError, Misconfigured, Unavailable
 from kb.jobs.index_runner import KB_COMMAND
+from kb.operations import logs
 from kb.operations.signing_key import kept_key
 from kb.people.demo import DemoSignIn, add_demo_accounts
 from kb.search.generations.generation import Generations
 from kb.settings import Settings, load_settings
+from webapp.companions import Companion, companion_command, record_end
 from webapp.context import utc_now
 from webapp.security.start_checks import check_start
-
-COMPANION_STOP_SECONDS = 15.0  # for the worker beside the portal to finish its job
 
 
 @click.command()
@@ -65,6 +65,7 @@ def serve(
     chosen = "yes" if demo else None
     settings = load_settings(host=host, port=port, workers=workers, data=data, demo=chosen)
     settings = replace(settings, base_url=_address(settings))
+    logs.set_up(settings.log_level, settings.log_format)
     check_start(settings)
     check_port(settings.host, settings.port)
     sign_ins = prepare(settings)
@@ -76,9 +77,12 @@ def serve(
     _greet(settings, sign_ins)
     with contextlib.ExitStack() as companions:
         if with_worker:
-            companions.enter_context(_companion("worker"))
+            worker_ended = partial(record_end, settings.data)
+            command = companion_command("worker")
+            companions.enter_context(Companion("worker", command, worker_ended))
         if settings.metrics:
-            companions.enter_context(_companion("metrics"))
+            command = companion_command("metrics")
+            companions.enter_context(Companion("metrics", command, lambda: None))
         run(settings)
 
 
@@ -189,26 +193,6 @@ def _publish_first() -> None:
             "be filed.",
             err=True,
         )
-
-
-@contextlib.contextmanager
-def _companion(name: str) -> Iterator[None]:
-    """A command that ends when its standard input closes: with this process, however that ends."""
-    command = [*KB_COMMAND, name, "--attached"]
-    # Ctrl-C in the terminal reaches the server alone, which then stops its companions.
-    companion = subprocess.Popen(  # noqa: S603 - our own program
-        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        yield
-    finally:
-        if companion.stdin is not None:
-            companion.stdin.close()
-        try:
-            companion.wait(COMPANION_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            companion.kill()
-            companion.wait()
 
 
 def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:

@@ -73,6 +73,7 @@ class Examination:
     generation: str | None = None
     needs_migration: bool = False
     worker_beat: dt.datetime | None = None
+    worker_ended: dt.datetime | None = None
     oldest_message: dt.datetime | None = None
     failed_messages: int = 0
     free_bytes: int | None = None
@@ -140,6 +141,7 @@ def _database_facts(database: Database, now: dt.datetime) -> dict[str, Any]:
     outbox = Outbox(database)
     return {
         "worker_beat": heartbeats.last_beat(database, heartbeats.WORKER),
+        "worker_ended": heartbeats.last_beat(database, heartbeats.WORKER_ENDED),
         "oldest_message": outbox.oldest_due(now),
         "failed_messages": len(outbox.failures()),
     }
@@ -193,6 +195,10 @@ def _worker(facts: Examination) -> Iterator[Problem]:
     elif facts.now - facts.worker_beat > heartbeats.DEAD_AFTER:
         message = "The worker has stopped: no e-mail is sent and no SLA target is watched."
         yield Problem("worker", Impact.BROKEN, message, remedy, facts.worker_beat)
+    if facts.worker_ended and facts.now - facts.worker_ended < heartbeats.RECENT:
+        message = "The worker ended by itself, and `kb serve` started it again."
+        remedy = "See the log of `kb serve` for its exit code and what it wrote before."
+        yield Problem("worker-ended", Impact.AT_RISK, message, remedy, facts.worker_ended)
 
 
 def _outbox(facts: Examination) -> Iterator[Problem]:

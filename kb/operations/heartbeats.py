@@ -11,8 +11,12 @@ from kb.database.statements import upsert
 from kb.operations.tables import HEARTBEATS
 
 WORKER, PORTAL = "worker", "portal"
+#: When the worker beside `kb serve` ended without being asked to. It is then started again.
+WORKER_ENDED = "worker-ended"
 #: How often a program writes its heartbeat, and after how long it counts as dead.
 INTERVAL, DEAD_AFTER = dt.timedelta(seconds=30), dt.timedelta(minutes=3)
+#: How long it is told that a program ended by itself and was started again.
+RECENT = dt.timedelta(hours=24)
 
 
 def beat(database: Database, name: str, now: dt.datetime) -> None:

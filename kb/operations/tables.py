@@ -9,7 +9,7 @@ from kb.database.metadata import METADATA, instant_column, text_column
 HEARTBEATS = Table(
     "heartbeats",
     METADATA,
-    Column("name", Text, primary_key=True),  # "worker"
+    Column("name", Text, primary_key=True),  # as in ``heartbeats``
     instant_column("at"),
 )
 

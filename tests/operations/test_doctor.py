@@ -50,6 +50,7 @@ def checks(facts: doctor.Examination, *, production: bool = True) -> list[str]:
 
 def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
     assert checks(sound(tmp_path)) == []
+    assert checks(sound(tmp_path, worker_ended=NOW - dt.timedelta(hours=24))) == []
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,7 @@ def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
         ("index", {"generation": None}),
         ("worker", {"worker_beat": None}),
         ("worker", {"worker_beat": NOW - dt.timedelta(minutes=4)}),
+        ("worker-ended", {"worker_ended": NOW - dt.timedelta(hours=23)}),
         ("outbox", {"oldest_message": NOW - dt.timedelta(minutes=16)}),
         ("undelivered", {"failed_messages": 1}),
         ("disk", {"free_bytes": 10**6}),
@@ -107,6 +109,7 @@ def test_an_examination_reads_a_real_folder_and_changes_nothing(world: World) ->
     facts = doctor.examine(settings(world.data), NOW)
     assert facts.errors == {}
     assert facts.worker_beat == NOW
+    assert facts.worker_ended is None
     assert facts.generation is None
     assert world.data / "secret.key" in facts.open_paths
 

@@ -53,12 +53,18 @@ def _index() -> str:
 def _worker() -> str:
     try:
         beat = heartbeats.last_beat(centre().database, heartbeats.WORKER)
+        ended = heartbeats.last_beat(centre().database, heartbeats.WORKER_ENDED)
     except KbError as error:
         return error.code
+    if ended is not None and (beat is None or beat < ended):
+        return f"ended by itself at {ended:%Y-%m-%dT%H:%M:%SZ}"
     if beat is None:
         return "never started"
-    late = now() - beat > heartbeats.DEAD_AFTER
-    return f"stopped since {beat:%Y-%m-%dT%H:%M:%SZ}" if late else "ok"
+    if now() - beat > heartbeats.DEAD_AFTER:
+        return f"stopped since {beat:%Y-%m-%dT%H:%M:%SZ}"
+    if ended is not None and now() - ended < heartbeats.RECENT:
+        return f"ok, restarted at {ended:%Y-%m-%dT%H:%M:%SZ}"
+    return "ok"
 
 
 def _outbox() -> str:

@@ -55,3 +55,20 @@ def test_a_worker_that_stopped_and_messages_that_wait_are_reported(portal: Porta
 
     heartbeats.beat(database, heartbeats.WORKER, MONDAY)
     assert (portal.browser().get("/readyz").json or {})["parts"]["worker"] == "ok"
+
+
+def test_a_worker_that_ended_by_itself_is_told_until_a_day_after_its_restart(
+    portal: Portal,
+) -> None:
+    database = portal.centre.database
+    heartbeats.beat(database, heartbeats.WORKER, MONDAY - dt.timedelta(minutes=2))
+    heartbeats.beat(database, heartbeats.WORKER_ENDED, MONDAY - dt.timedelta(minutes=1))
+    assert worker_part(portal) == "ended by itself at 2026-11-23T09:59:00Z"
+    heartbeats.beat(database, heartbeats.WORKER, MONDAY)
+    assert worker_part(portal) == "ok, restarted at 2026-11-23T09:59:00Z"
+    heartbeats.beat(database, heartbeats.WORKER_ENDED, MONDAY - dt.timedelta(days=1))
+    assert worker_part(portal) == "ok"
+
+
+def worker_part(portal: Portal) -> str:
+    return str((portal.browser().get("/readyz").json or {})["parts"]["worker"])

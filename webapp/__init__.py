@@ -26,7 +26,7 @@ def create_app(
     """
     from kb.centre import HelpCentre
     from webapp import assets, context, formatting, metrics, problems
-    from webapp.agent import audit, desk, ticket_actions
+    from webapp.agent import audit, board, queue, ticket_actions, ticket_page
     from webapp.api import health, v1, well_known
     from webapp.customer import account, contacts, copies, help_centre, oidc, tickets
     from webapp.editor import overview, publishing
@@ -53,7 +53,9 @@ def create_app(
         help_centre,
         tickets,
         copies,
-        desk,
+        queue,
+        board,
+        ticket_page,
         ticket_actions,
         audit,
         overview,

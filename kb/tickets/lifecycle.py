@@ -117,6 +117,14 @@ class FormField:
     choices: str | tuple[tuple[str, str], ...] = ()
 
 
+class Layout(StrEnum):
+    """How a page shows a form that has fields; one without is a button."""
+
+    CARD = "card"  # open, beside the timeline
+    LINE = "line"  # one choice and its button
+    FOLDED = "folded"  # behind its title
+
+
 @dataclass(frozen=True, slots=True)
 class ActionForm:
     """How a page offers a verb: ``name`` is the last part of the address that it is sent to."""
@@ -125,6 +133,9 @@ class ActionForm:
     title: str
     button: str = ""
     fields: tuple[FormField, ...] = ()
+    layout: Layout = Layout.FOLDED
+    icon: str = ""
+    files: bool = False  # takes attachments
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +152,14 @@ class VerbRow:
     message: Message = Message.NONE
     public: bool = True  # whether the customer sees the event
     form: ActionForm | None = None
+    requester_form: ActionForm | None = None  # where the requester's differs from the agents'
+    needs_proposal: bool = False  # offered while the requester has a severity to decide on
+
+    def form_for(self, side: Side) -> ActionForm | None:
+        """The form that the pages of a side offer."""
+        if side not in self.sides:
+            return None
+        return self.form if side is Side.STAFF else self.requester_form or self.form
 
     @property
     def closes(self) -> bool:
@@ -166,8 +185,12 @@ def _all_become(status: Status) -> Mapping[Status, Status]:
     return dict.fromkeys(ACTIVE, status)
 
 
-_MESSAGE_TO_CUSTOMER = FormField("body", FieldKind.TEXT, "Message to the customer", required=True)
-_OPTIONAL_MESSAGE = FormField("body", FieldKind.TEXT, "Message to the customer", "optional")
+def _message_field(label: str, hint: str = "", *, required: bool = True) -> FormField:
+    return FormField("body", FieldKind.TEXT, label, hint, required=required)
+
+
+_MESSAGE_TO_CUSTOMER = _message_field("Message to the customer")
+_OPTIONAL_MESSAGE = _message_field("Message to the customer", "optional", required=False)
 _REOPENS_ON = FormField("until", FieldKind.DATE, "Reopens on", "optional")
 _COPY_TO = FormField(
     "copy_to", FieldKind.ADDRESSES, "E-mail addresses", "separated by commas; empty for nobody"
@@ -191,7 +214,15 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             clock=SlaEventKind.COMMENT,
             mail=MailText("New reply from support", "Support replied to your ticket."),
             message=Message.REQUIRED,
-            form=ActionForm("reply", "Reply to the customer", "Send reply"),
+            form=ActionForm(
+                "reply",
+                "Reply to the customer",
+                "Send reply",
+                (_message_field("Reply", "visible to the customer; meets the response target"),),
+                Layout.CARD,
+                "forum",
+                files=True,
+            ),
         ),
         Verb.LINK: VerbRow(
             _ANSWERED,
@@ -208,6 +239,8 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "Reply with an article",
                 "Send articles",
                 (FormField("documents", FieldKind.ARTICLES), _OPTIONAL_MESSAGE),
+                Layout.CARD,
+                "link",
             ),
         ),
         Verb.COMMENT: VerbRow(
@@ -218,7 +251,15 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             clock=SlaEventKind.COMMENT,
             mail=MailText("New message from the requester", "The requester replied to the ticket."),
             message=Message.REQUIRED,
-            form=ActionForm("comment", "Add a comment", "Send comment"),
+            form=ActionForm(
+                "comment",
+                "Add a comment",
+                "Send comment",
+                (_message_field("Comment"),),
+                Layout.CARD,
+                "forum",
+                files=True,
+            ),
         ),
         Verb.NOTE: VerbRow(
             {status: status for status in Status},
@@ -228,7 +269,15 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             mail=MailText("New internal note", "A colleague added an internal note to a ticket."),
             message=Message.REQUIRED,
             public=False,
-            form=ActionForm("note", "Internal note", "Save note"),
+            form=ActionForm(
+                "note",
+                "Internal note",
+                "Save note",
+                (_message_field("Note", "visible to agents only; does not affect the SLA"),),
+                Layout.CARD,
+                "lock",
+                files=True,
+            ),
         ),
         Verb.ASSIGN: VerbRow(
             _STAYS_ACTIVE,
@@ -255,11 +304,8 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 (
                     FormField("reason", FieldKind.CHOICE, "Reason", choices="waiting_reasons"),
                     _REOPENS_ON,
-                    FormField(
-                        "body",
-                        FieldKind.TEXT,
-                        "Message to the customer",
-                        "optional if you replied last",
+                    _message_field(
+                        "Message to the customer", "optional if you replied last", required=False
                     ),
                 ),
             ),
@@ -369,7 +415,8 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             timeline="agreed to the severity “{title}”",
             clock=SlaEventKind.LEVEL_CHANGED,
             mail=MailText("Severity agreed", "The requester agreed to the proposed severity."),
-            form=ActionForm("agree", "Agree"),
+            form=ActionForm("agree", "Agree", icon="check"),
+            needs_proposal=True,
         ),
         Verb.DECLINE: VerbRow(
             _STAYS_ACTIVE,
@@ -378,7 +425,13 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             timeline="declined the proposed severity",
             mail=MailText("Severity declined", "The requester declined the proposed severity."),
             message=Message.OPTIONAL,
-            form=ActionForm("decline", "Decline", fields=(FormField("body", FieldKind.TEXT),)),
+            form=ActionForm(
+                "decline",
+                "Decline",
+                "Decline",
+                (_message_field("Message to support", "optional", required=False),),
+            ),
+            needs_proposal=True,
         ),
         Verb.COPY: VerbRow(
             _STAYS_ACTIVE,
@@ -399,9 +452,9 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             message=Message.REQUIRED,
             form=ActionForm(
                 "escalate",
-                "Escalate this ticket",
+                "Escalate this ticket to a supervisor",
                 "Escalate",
-                (FormField("body", FieldKind.TEXT, "What went wrong?", required=True),),
+                (_message_field("What went wrong?"),),
             ),
         ),
         Verb.SOLVE: VerbRow(
@@ -415,6 +468,14 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "Resolved",
                 "The ticket is resolved. If the problem persists, reopen it on the ticket page.",
             ),
+            form=ActionForm(
+                "solve",
+                "Mark as resolved",
+                "Mark as resolved",
+                (FormField("reason", FieldKind.CHOICE, "Resolution", choices="closing_reasons"),),
+                Layout.LINE,
+            ),
+            requester_form=ActionForm("solve", "Mark as resolved", icon="check"),
         ),
         Verb.CANCEL: VerbRow(
             _all_become(Status.CANCELLED),
@@ -427,17 +488,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "Closed",
                 "The ticket is closed. If you still need help, reopen it on the ticket page.",
             ),
-        ),
-        Verb.REOPEN: VerbRow(
-            {Status.RESOLVED: Status.OPEN, Status.CANCELLED: Status.OPEN},
-            _STAFF_AND_OWNER,
-            refusal="be reopened",
-            timeline="reopened the ticket",
-            clock=SlaEventKind.REOPENED,
-            audience=Audience.CONCERNED | Audience.COPIES,
-            mail=MailText("Reopened", "The ticket is open again."),
-            message=Message.REQUIRED,
-            form=ActionForm("reopen", "Reopen the ticket", "Reopen", (_MESSAGE_TO_CUSTOMER,)),
+            requester_form=ActionForm("cancel", "Cancel ticket", icon="minus"),
         ),
         Verb.RATE: VerbRow(
             _STAYS_ENDED,
@@ -452,8 +503,27 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "Send rating",
                 (
                     FormField("score", FieldKind.SCORE, "Rating", required=True, choices=_SCORES),
-                    FormField("body", FieldKind.TEXT, "What should we know?", "optional"),
+                    _message_field("What should we know?", "optional", required=False),
                 ),
+                Layout.CARD,
+            ),
+        ),
+        Verb.REOPEN: VerbRow(
+            {Status.RESOLVED: Status.OPEN, Status.CANCELLED: Status.OPEN},
+            _STAFF_AND_OWNER,
+            refusal="be reopened",
+            timeline="reopened the ticket",
+            clock=SlaEventKind.REOPENED,
+            audience=Audience.CONCERNED | Audience.COPIES,
+            mail=MailText("Reopened", "The ticket is open again."),
+            message=Message.REQUIRED,
+            form=ActionForm("reopen", "Reopen the ticket", "Reopen", (_MESSAGE_TO_CUSTOMER,)),
+            requester_form=ActionForm(
+                "reopen",
+                "Not resolved?",
+                "Reopen ticket",
+                (_message_field("Tell us what is still wrong"),),
+                Layout.CARD,
             ),
         ),
         Verb.MERGE: VerbRow(
@@ -500,7 +570,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "Split",
                 (
                     FormField("title", FieldKind.LINE, "Title of the new ticket", required=True),
-                    FormField("body", FieldKind.TEXT, "Description", required=True),
+                    _message_field("Description"),
                 ),
             ),
         ),

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from kb.sla.target import TargetState
 from kb.tickets.lifecycle import Status, Verb
+from kb.tickets.permissions import Ownership
 
 
 class Type(StrEnum):
@@ -166,6 +167,7 @@ class Ticket:
     """A ticket as its page shows it, without what its viewer may not see (internal notes)."""
 
     row: TicketRow
+    ownership: Ownership
     type: Type
     module: str
     version: str

@@ -24,7 +24,7 @@ def test_an_answer_appears_on_the_open_page(visit: Door, served: Served) -> None
     bob.sign_in("bob")
     desk = bob.go(f"/desk/{number}")
     page = alice.go(f"/tickets/{number}")
-    page.fill("#body", "Half a word")
+    page.fill("#comment-body", "Half a word")
     page.locator("h1").click()
     desk.fill("#reply-body", "Oil it, please.")
     desk.locator("form[action$='/replies'] button").click()
@@ -32,7 +32,7 @@ def test_an_answer_appears_on_the_open_page(visit: Door, served: Served) -> None
     look(page)
     expect(page.get_by_text("Oil it, please.")).to_be_visible()
     expect(page.locator("[data-live-status]")).to_contain_text("New: Bob Baker")
-    expect(page.locator("#body")).to_have_value("Half a word")
+    expect(page.locator("#comment-body")).to_have_value("Half a word")
     check(page, "the page after an answer came in")
 
 

@@ -94,7 +94,7 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
     desk.locator("form[action$='/notes'] button").click()
     expect(desk.locator(".event.internal")).to_be_visible()
     check(desk, "the desk's ticket")
-    for summary in desk.locator(".deed summary").all():
+    for summary in desk.locator(".folded summary").all():
         summary.click()
     check(desk, "the desk's ticket with every form open")
     desk.locator("details.menu summary").click()
@@ -156,7 +156,7 @@ def test_no_choice_is_cut_off_on_a_wide_screen(visit: Door, served: Served) -> N
         (bob, f"/desk/{number}"),
     ):
         page = who.go(path)
-        for one in page.locator(".deed summary").all():
+        for one in page.locator(".folded summary").all():
             one.click()
         assert page.evaluate(CLIPPED) == [], page.url
 

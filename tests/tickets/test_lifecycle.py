@@ -5,6 +5,7 @@ nothing.
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import shutil
 import tempfile
 from pathlib import Path
@@ -24,7 +25,7 @@ from hypothesis.stateful import (
 from kb.errors import Conflict, Forbidden, KbError, NotFound
 from kb.sla.clock import targets_at
 from kb.tickets.actions import COMMANDS
-from kb.tickets.lifecycle import ACTIVE, VERBS, Status, Verb, next_status
+from kb.tickets.lifecycle import ACTIVE, VERBS, Side, Status, Verb, next_status
 from kb.tickets.permissions import Ownership, side_of
 from kb.tickets.sla_targets import target_view
 from kb.tickets.ticket import Ticket
@@ -49,6 +50,18 @@ def test_what_is_not_in_the_table_is_a_conflict_that_says_so(status: Status, ver
     assume((status, verb) not in TRANSITIONS)
     with pytest.raises(Conflict):
         next_status(status, verb)
+
+
+def test_a_verb_has_one_form_name_and_a_function_that_takes_its_fields() -> None:
+    for verb, row in VERBS.items():
+        forms = [form for side in Side if (form := row.form_for(side))]
+        assert len({form.name for form in forms}) <= 1
+        if verb not in COMMANDS:
+            continue
+        parameters = inspect.signature(COMMANDS[verb]).parameters
+        for form in forms:
+            assert {field.name for field in form.fields} <= set(parameters)
+            assert not form.files or "uploads" in parameters
 
 
 LEVELS = ("vip-coupon", "commercial")

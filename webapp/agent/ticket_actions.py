@@ -1,7 +1,7 @@
-"""Actions of agents on a ticket, besides replying and taking notes.
+"""Actions of agents on a ticket.
 
-One route for all of them. The fields of a form, and the verb that it stands for, are a row of
-``kb.tickets.lifecycle``; the four actions below are more than one verb on one ticket.
+One view for all of them. The fields of a form, and the verb that it stands for, are a row of
+``kb.tickets.lifecycle``; the actions below are more than one verb on one ticket, or none.
 """
 
 from __future__ import annotations
@@ -9,19 +9,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from flask import Blueprint, request
+from flask import Blueprint, Response, make_response, redirect, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import TooMany
+from kb.errors import Conflict, Invalid, TooLarge, TooMany, Unavailable
 from kb.people.person import Person
+from kb.tickets import actions
 from kb.tickets.lifecycle import Side
-from webapp.agent.desk import do, too_many
+from webapp.agent import ticket_page
 from webapp.context import centre, now
-from webapp.customer.action_forms import command_of, form_rule
+from webapp.customer.account import signed_in_person
+from webapp.customer.action_forms import RefusedForm, command_of, form_rule
+from webapp.problems import of_kb_error, public_sentence, wants_json
 
 blueprint = Blueprint("ticket_actions", __name__, url_prefix="/desk")
-blueprint.register_error_handler(TooMany, too_many)
+
+
+def _assign(number: str, person: Person, form: MultiDict[str, str]) -> None:
+    desk = centre().desk
+    assignee = desk.queue.agent(person, form.get("agent", ""))
+    desk.act(number, person, actions.assign(assignee), now=now())
 
 
 def _merge(number: str, person: Person, form: MultiDict[str, str]) -> None:
@@ -43,24 +51,48 @@ def _revoke_links(number: str, person: Person, _form: MultiDict[str, str]) -> No
 
 
 _OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]] = MappingProxyType(
-    {"merge": _merge, "split": _split, "watch": _watch, "revoke-links": _revoke_links}
+    {
+        "assign": _assign,
+        "merge": _merge,
+        "split": _split,
+        "watch": _watch,
+        "revoke-links": _revoke_links,
+    }
 )
 
 
-@blueprint.post(f"/<number>/{form_rule(Side.STAFF, 'watch', 'revoke-links')}")
+@blueprint.post("/<number>/replies", endpoint="reply", defaults={"form_name": "reply"})
+@blueprint.post("/<number>/notes", endpoint="note", defaults={"form_name": "note"})
+@blueprint.post(f"/<number>/{form_rule(Side.STAFF, 'assign', 'watch', 'revoke-links')}")
 def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
-    """``form_name`` is that of its row."""
-    form = request.form
-
-    def carry_out(person: Person) -> None:
+    """``form_name`` is that of its row. A refusal shows the page again with what was typed."""
+    form, person = request.form, signed_in_person()
+    try:
         other = _OTHER_ACTIONS.get(form_name)
         if other is not None:
             other(number, person, form)
         else:
-            command = command_of(form_name, form)
+            command = command_of(form_name, Side.STAFF, form)
             centre().desk.act(number, person, command, key=_key(form), now=now())
+    except (Invalid, Conflict, TooLarge, Unavailable) as error:
+        if wants_json():
+            raise
+        refused = RefusedForm(form_name, public_sentence(error), form)
+        return ticket_page.render(number, refused), error.status
+    return redirect(url_for("ticket_page.show", number=number), 303)
 
-    return do(number, carry_out, typed=form.get("body", ""), typing=form_name)
+
+@blueprint.errorhandler(TooMany)
+def too_many(error: TooMany) -> Response:
+    """The ticket's page again, with what was typed: a limit is checked before the view runs."""
+    if wants_json():
+        return of_kb_error(error)
+    arguments = request.view_args or {}
+    refused = RefusedForm(arguments["form_name"], public_sentence(error), request.form)
+    response = make_response(ticket_page.render(arguments["number"], refused), error.status)
+    if error.retry_after:
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _key(form: MultiDict[str, str]) -> str:

@@ -82,7 +82,7 @@ def landing_page(target: str) -> str:
     if target != "/" or viewer is None:
         return target
     if viewer.is_staff:
-        return url_for("desk.queue")
+        return url_for("queue.show")
     return url_for("editor.overview" if edits(viewer) else "tickets.mine")
 
 

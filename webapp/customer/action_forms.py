@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from flask import request
 from werkzeug.datastructures import MultiDict
 
 from kb.errors import Invalid, NotFound
@@ -21,52 +22,75 @@ from kb.sla.clock import CUSTOMER
 from kb.sla.policy import SlaPolicy
 from kb.tickets.actions import COMMANDS
 from kb.tickets.decision import Command
-from kb.tickets.lifecycle import VERBS, ActionForm, FieldKind, FormField, Side, Verb
+from kb.tickets.lifecycle import VERBS, ActionForm, FieldKind, FormField, Layout, Side, Verb
 from kb.tickets.ticket import Ticket
 from webapp.context import centre, zone
+from webapp.customer.ticket_form import uploads
 
 #: Name of a form -> its verb.
 FORM_VERBS: Mapping[str, Verb] = MappingProxyType(
-    {row.form.name: verb for verb, row in VERBS.items() if row.form is not None}
+    {
+        form.name: verb
+        for verb, row in VERBS.items()
+        for form in (row.form, row.requester_form)
+        if form is not None
+    }
 )
 
 
-def command_of(form_name: str, form: MultiDict[str, str]) -> Command:
-    """The command of a form that was sent. Raises Invalid by field."""
+@dataclass(frozen=True, slots=True)
+class RefusedForm:
+    """A form that was refused: its page shows it again, with the reason and what was typed."""
+
+    name: str
+    sentence: str
+    values: MultiDict[str, str]
+
+    def shown_in(self, forms: Sequence[ActionForm]) -> RefusedForm:
+        """As one of ``forms``, those that the page offers.
+
+        The status of the ticket may have changed meanwhile, so that the form is gone: then its
+        message goes to the last card, and is not lost.
+        """
+        cards = [form.name for form in forms if form.layout is Layout.CARD and form.fields]
+        if not cards or self.name in [form.name for form in forms] or not self.values.get("body"):
+            return self
+        return replace(self, name=cards[-1])
+
+
+def command_of(form_name: str, side: Side, form: MultiDict[str, str]) -> Command:
+    """The command of a form that was sent from the pages of ``side``. Raises Invalid by field."""
     verb = FORM_VERBS[form_name]
-    action_form = VERBS[verb].form
-    values = {
-        field.name: _READERS[field.kind](form, field.name)
-        for field in (action_form.fields if action_form else ())
-    }
+    action_form = VERBS[verb].form_for(side)
+    if action_form is None:
+        raise NotFound("This action is not available here.")
+    values = {field.name: _READERS[field.kind](form, field.name) for field in action_form.fields}
+    if action_form.files:
+        values["uploads"] = uploads(request)
     return COMMANDS[verb](**values)
-
-
-#: Forms that can carry files; their routes read them.
-_WITH_FILES = frozenset({"reply", "note", "comment"})
-#: Forms with a place of their own on the agents' page.
-_OWN_PLACE = frozenset({"reply", "link", "note"})
 
 
 def form_rule(side: Side, *others: str) -> str:
     """The last part of a route that takes every form of a side, and ``others``.
 
+    Forms with files have routes of their own, since only these take large bodies.
+
     >>> form_rule(Side.COLLEAGUE, "watch")
     "<any('watch'):form_name>"
     """
-    names = [row.form.name for row in VERBS.values() if row.form is not None and side in row.sides]
-    quoted = (repr(name) for name in (*names, *others) if name not in _WITH_FILES)
-    return f"<any({', '.join(quoted)}):form_name>"
+    forms = [form for row in VERBS.values() if (form := row.form_for(side)) is not None]
+    names = [form.name for form in forms if not form.files]
+    return f"<any({', '.join(map(repr, (*names, *others)))}):form_name>"
 
 
-def offered_forms(ticket: Ticket) -> tuple[ActionForm, ...]:
-    """The forms that an agent can use on the ticket as it is, with their choices filled in."""
+def offered_forms(ticket: Ticket, side: Side) -> tuple[ActionForm, ...]:
+    """The forms that a side can use on the ticket as it is, with their choices filled in."""
     forms = []
     for row in VERBS.values():
-        form = row.form
-        if form is None or form.name in _OWN_PLACE:
+        form = row.form_for(side)
+        if form is None or ticket.row.status not in row.transitions:
             continue
-        if Side.STAFF not in row.sides or ticket.row.status not in row.transitions:
+        if row.needs_proposal and ticket.proposal is None:
             continue
         fields = tuple(_with_choices(field, ticket) for field in form.fields if _applies(field))
         # A choice without choices, such as a reason when none is configured, cannot be made.
@@ -107,6 +131,11 @@ def _pause_reasons(policy: SlaPolicy, _ticket: Ticket) -> Choices:
     ]
 
 
+def _closing_reasons(policy: SlaPolicy, _ticket: Ticket) -> Choices:
+    closing = [(reason.key, reason.title) for reason in policy.reasons.values() if reason.closes]
+    return [("", "Answered"), *closing]
+
+
 def _levels(policy: SlaPolicy, ticket: Ticket) -> Choices:
     return [(key, level.title) for key, level in policy.levels.items() if key != ticket.level_key]
 
@@ -124,6 +153,7 @@ _CHOICES: Mapping[str, Callable[[SlaPolicy, Ticket], Choices]] = MappingProxyTyp
     {
         "waiting_reasons": _waiting_reasons,
         "pause_reasons": _pause_reasons,
+        "closing_reasons": _closing_reasons,
         "levels": _levels,
         "severities": _severities,
     }

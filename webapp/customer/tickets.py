@@ -22,6 +22,7 @@ from flask import (
     url_for,
 )
 from flask_wtf.csrf import CSRFError
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb import ids
@@ -37,16 +38,21 @@ from kb.errors import (
 )
 from kb.people.person import Person
 from kb.search.results import Hit
-from kb.tickets import actions
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
-from kb.tickets.decision import Command
-from kb.tickets.lifecycle import Side
-from kb.tickets.permissions import link_not_found
+from kb.tickets.lifecycle import VERBS, Side
+from kb.tickets.permissions import link_not_found, side_of
 from kb.tickets.ticket import Attachment, Draft, Type
 from webapp.context import audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
-from webapp.customer.action_forms import command_of, form_rule, midnight
+from webapp.customer.action_forms import (
+    FORM_VERBS,
+    RefusedForm,
+    command_of,
+    form_rule,
+    midnight,
+    offered_forms,
+)
 from webapp.customer.help_centre import page_number
 from webapp.customer.ticket_form import (
     CheckedForm,
@@ -78,17 +84,6 @@ EXPIRED_FORM = (
     "The form was open for too long, or cookies are off. Your text is still here. Check it and "
     "send it again."
 )
-#: Endpoints of verbs -> the form that they belong to; "" for the route that takes them all.
-_VERB_FORMS = {
-    "tickets.comment": "comment",
-    "tickets.solve": "solve",
-    "tickets.cancel": "cancel",
-    "tickets.reopen": "reopen",
-    "tickets.respond": "",
-    "tickets.revoke_links": "revoke-links",
-}
-#: Forms whose text field is not called ``body``.
-_TEXT_FIELDS = {"reopen": "reason", "copies": "copy_to"}
 EXPIRED_SESSION = "Your session has ended. Sign in again, or open your private link."
 
 
@@ -199,7 +194,7 @@ def _filed(checked: CheckedForm) -> Response | BaseResponse:
 @blueprint.errorhandler(KbError)
 def form_again(error: KbError) -> Response:
     """A refused form comes back with everything typed and a sentence at each field at fault."""
-    if isinstance(error, TooMany) and request.endpoint in _VERB_FORMS and not wants_json():
+    if isinstance(error, TooMany) and "form_name" in (request.view_args or {}) and not wants_json():
         return _too_many(error)
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
         return of_kb_error(error)
@@ -218,23 +213,23 @@ def _too_many(error: TooMany) -> Response:
     A limit is checked before the view runs, so that the view cannot do this itself.
     """
     arguments = request.view_args or {}
-    number = arguments.get("number", "")
+    number = arguments["number"]
     viewer = viewer_of(number)
     if viewer is None:
         return of_kb_error(error)
-    form_name = arguments.get("form_name") or _VERB_FORMS[request.endpoint or ""]
-    page = _page(
-        number, viewer, sentence=public_sentence(error), typed=_typed(form_name), typing=form_name
-    )
-    response = make_response(page, error.status)
+    refused = RefusedForm(arguments["form_name"], public_sentence(error), _sent_form())
+    response = make_response(_page(number, viewer, refused), error.status)
     if error.retry_after:
         response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 
-def _typed(form_name: str) -> str:
-    """What was typed into the one text field of a form."""
-    return request.form.get(_TEXT_FIELDS.get(form_name, "body"), "")
+def _sent_form() -> MultiDict[str, str]:
+    """What was sent to a verb; pages of earlier versions call the text for reopening ``reason``."""
+    form = MultiDict(request.form)
+    if "reason" in form:
+        form.setdefault("body", form["reason"])
+    return form
 
 
 @blueprint.errorhandler(CSRFError)
@@ -308,21 +303,29 @@ def viewer_of(number: str) -> Person | None:
     return person()
 
 
-def _page(
-    number: str, viewer: Person, *, sentence: str = "", typed: str = "", typing: str = ""
-) -> str:
-    """``typing`` names the form that ``sentence`` is about and that ``typed`` goes back into."""
+def _page(number: str, viewer: Person, refused: RefusedForm | None = None) -> str:
     ticket = centre().desk.ticket(number, viewer, now=now())
+    side = side_of(viewer, ticket.ownership)
+    # Agents work on their own page of the ticket.
+    forms = offered_forms(ticket, side) if side and side is not Side.STAFF else ()
+    decisions = tuple(form for form in forms if VERBS[FORM_VERBS[form.name]].needs_proposal)
     return render_template(
         "customer/ticket.html",
         ticket=ticket,
+        staff=side is Side.STAFF,
+        forms=tuple(form for form in forms if form not in decisions),
+        decisions=decisions,
+        form_values={
+            "copies": {"copy_to": ", ".join(ticket.copy_to)},
+            "rate": {"score": str(ticket.rating.score), "body": ticket.rating.words}
+            if ticket.rating
+            else {},
+        },
+        refused=refused.shown_in(forms) if refused else None,
         filed="filed" in request.args,
         link=_link(ticket.number) if viewer.guest else "",
         severities=centre().policy.severities,
         key=secrets.token_urlsafe(18),
-        sentence=sentence,
-        typed=typed,
-        typing=typing,
     )
 
 
@@ -341,49 +344,29 @@ def _actor(number: str) -> Person:
     return viewer
 
 
-def _act(number: str, command: Command, form_name: str) -> BaseResponse | tuple[str, int]:
-    """One action by the viewer; a refusal shows the page again with the typed text."""
-    key, viewer = request.form.get("key", ""), _actor(number)
+@blueprint.post("/tickets/<number>/comments", endpoint="comment", defaults={"form_name": "comment"})
+@blueprint.post(f"/tickets/<number>/{form_rule(Side.OWNER)}")
+def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
+    """One action by the viewer, ``form_name`` is that of its row in ``kb.tickets.lifecycle``.
+
+    A refusal shows the page again with what was typed.
+    """
+    form, viewer = _sent_form(), _actor(number)
     try:
-        centre().desk.act(number, viewer, command, key=key, now=now())
+        command = command_of(form_name, Side.OWNER, form)
+        centre().desk.act(number, viewer, command, key=form.get("key", ""), now=now())
     except _RETRIABLE as error:
         if wants_json():
             raise
-        sentence, typed = public_sentence(error), _typed(form_name)
-        return _page(number, viewer, sentence=sentence, typed=typed, typing=form_name), error.status
+        refused = RefusedForm(form_name, public_sentence(error), form)
+        return _page(number, viewer, refused), error.status
     return redirect(url_for("tickets.show", number=number), 303)
 
 
-@blueprint.post("/tickets/<number>/comments")
-def comment(number: str) -> BaseResponse | tuple[str, int]:
-    command = actions.comment(request.form.get("body", ""), uploads(request))
-    return _act(number, command, "comment")
-
-
-@blueprint.post("/tickets/<number>/solve")
-def solve(number: str) -> BaseResponse | tuple[str, int]:
-    return _act(number, actions.solve(), "solve")
-
-
-@blueprint.post("/tickets/<number>/cancel")
-def cancel(number: str) -> BaseResponse | tuple[str, int]:
-    return _act(number, actions.cancel(), "cancel")
-
-
-@blueprint.post("/tickets/<number>/reopen")
-def reopen(number: str) -> BaseResponse | tuple[str, int]:
-    return _act(number, actions.reopen(request.form.get("reason", "")), "reopen")
-
-
-@blueprint.post(f"/tickets/<number>/{form_rule(Side.OWNER)}")
-def respond(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
-    """The requester's other actions; ``form_name`` is that of its row."""
-    return _act(number, command_of(form_name, request.form), form_name)
-
-
-@blueprint.post("/tickets/<number>/revoke-links")
-def revoke_links(number: str) -> BaseResponse:
+@blueprint.post("/tickets/<number>/revoke-links", defaults={"form_name": "revoke-links"})
+def revoke_links(number: str, form_name: str) -> BaseResponse:
     """Ends every private link to a guest's ticket; this browser gets a new one."""
+    del form_name  # names the button at which a limit is told
     viewer = _actor(number)
     secret = centre().desk.links.revoke(number, viewer, now=now())
     if secret:

@@ -10,7 +10,6 @@ from kb.tickets.lifecycle import Verb
 from kb.tickets.ticket import Rating
 
 VOID_REASONS = ("spam", "duplicate")
-MAX_RATING_LENGTH = 2000
 
 
 def solve(reason: str = "") -> Command:
@@ -52,7 +51,7 @@ def rate(score: int, body: str = "") -> Command:
             raise Invalid("A rating is a number from 1 (bad) to 5 (good).", field="score")
         return Effects({"score": str(score)}, rating=Rating(score, context.body, context.at))
 
-    return Command(Verb.RATE, effects, body[:MAX_RATING_LENGTH])
+    return Command(Verb.RATE, effects, body)
 
 
 def _close(verb: Verb, reason: str) -> Command:

@@ -241,7 +241,13 @@ def stored_targets(
 
 
 def load_ticket(
-    connection: Connection, row: Any, internal: bool, now: dt.datetime, *, owner: bool = True
+    connection: Connection,
+    row: Any,
+    ownership: Ownership,
+    now: dt.datetime,
+    *,
+    internal: bool,
+    owner: bool,
 ) -> Ticket:
     """The ticket without its ledgers, which the desk computes from the policies."""
     serial = row["id"]
@@ -249,6 +255,7 @@ def load_ticket(
     targets = stored_targets(connection, (serial,)).get(serial, ())
     return Ticket(
         row=row_of(row, now),
+        ownership=ownership,
         type=Type(row["type"]),
         module=row["module"],
         version=row["version"],

@@ -134,11 +134,16 @@ class TicketRepository:
             row = connection.execute(ROWS.where(TICKETS.c.id == serial)).mappings().first()
             if row is None:
                 raise ticket_not_found()
-            owner = Ownership(
+            ownership = Ownership(
                 row["id"], row["customer_id"], row["organisation_id"], bool(row["shared_view"])
             )
             return load.load_ticket(
-                connection, row, sees_internal(owner), now, owner=viewer_id == owner.customer_id
+                connection,
+                row,
+                ownership,
+                now,
+                internal=sees_internal(ownership),
+                owner=viewer_id == ownership.customer_id,
             )
 
     def histories(self, levels: Mapping[int, str]) -> dict[int, tuple[SlaEvent, ...]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
+import pytest
+
 from tests.webapp.world import Browser, Portal, data_values, number_of, part_of, ticket
 
 
@@ -83,6 +85,23 @@ def test_a_suggested_article_says_what_the_customer_did_with_it(
     )
     choice = bob.page(f"/desk/{number}").split('value="doc/jam"')[1].split("</label>")[0]
     assert data_values(choice, "outcome") == ["shown"]
+
+
+@pytest.mark.parametrize("outcome", ["opened", "rejected"])
+def test_an_article_that_the_customer_has_read_is_not_suggested_but_can_be_sent(
+    alice: Browser, bob: Browser, outcome: str
+) -> None:
+    title = "Paper jam in the press"
+    trail = f'[{{"id": "doc/jam", "outcome": "{outcome}"}}]'
+    number = number_of(alice.post("/tickets", ticket(title=title, consulted=trail)))
+    other = number_of(alice.post("/tickets", ticket(title=title, key="other")))
+    assert 'name="document" value="doc/jam"' in bob.page(f"/desk/{other}")
+    page = bob.page(f"/desk/{number}")
+    assert 'name="document" value="doc/jam"' not in page
+    assert data_values(page, "document") == ["doc/jam"]  # among the consulted articles
+    form = {"another": "doc/jam", "body": "Step 3 is the one."}
+    assert bob.post(f"/desk/{number}/link", form).status_code == 303
+    assert '<a href="/help/doc/jam">' in alice.page(f"/tickets/{number}")
 
 
 def test_a_refused_reply_keeps_the_words(alice: Browser, bob: Browser) -> None:

@@ -327,7 +327,7 @@ def test_the_queue_is_narrowed_by_agent_and_day(bob: Browser, number: str) -> No
 def test_an_agent_reopens_a_closed_ticket_with_a_reason(alice: Browser, bob: Browser) -> None:
     number = number_of(alice.post("/tickets", ticket()))
     bob.post(f"/desk/{number}/solve")
-    assert data_values(bob.page(f"/desk/{number}"), "action") == ["reopen"]
+    assert data_values(bob.page(f"/desk/{number}"), "action") == ["note", "reopen"]
     refused = bob.post(f"/desk/{number}/reopen", {"body": " ", "key": "o"})
     assert refused.status_code == 422
     assert (
@@ -348,14 +348,52 @@ def test_the_page_offers_the_forms_of_the_verbs_that_the_status_allows(
         "void": ("void", {"why": "spam"}),
     }
     if status in leads_there:
-        verb, form = leads_there[status]
-        assert bob.post(f"/desk/{number}/{verb}", form).status_code == 303
+        verb, fields = leads_there[status]
+        assert bob.post(f"/desk/{number}/{verb}", fields).status_code == 303
     offered = set(data_values(bob.page(f"/desk/{number}"), "action")) - {"watch"}
     assert offered == {
-        row.form.name
+        form.name
         for row in VERBS.values()
-        if row.form and Side.STAFF in row.sides and Status(status) in row.transitions
-    } - {"reply", "link", "note"}
+        if (form := row.form_for(Side.STAFF)) and Status(status) in row.transitions
+    }
+
+
+@pytest.mark.parametrize("status", ["open", "waiting", "solved", "void"])
+def test_the_requesters_page_offers_the_forms_of_the_same_table(
+    alice: Browser, bob: Browser, number: str, status: str
+) -> None:
+    leads_there: dict[str, tuple[str, dict[str, str]]] = {
+        "waiting": ("replies", {"body": "Oil it."}),
+        "solved": ("solve", {}),
+        "void": ("void", {"why": "spam"}),
+    }
+    if status in leads_there:
+        verb, fields = leads_there[status]
+        assert bob.post(f"/desk/{number}/{verb}", fields).status_code == 303
+    assert set(data_values(alice.page(f"/tickets/{number}"), "action")) == {
+        form.name
+        for row in VERBS.values()
+        if (form := row.form_for(Side.OWNER))
+        and Status(status) in row.transitions
+        and not row.needs_proposal
+    }
+
+
+def test_an_agent_who_opens_the_requesters_page_is_led_to_their_own(
+    bob: Browser, number: str
+) -> None:
+    page = bob.page(f"/tickets/{number}")
+    assert data_values(page, "action") == []
+    assert f'href="/desk/{number}"' in page
+
+
+def test_every_choice_of_a_refused_form_comes_back(bob: Browser, number: str) -> None:
+    form = {"level": "community", "change": "from_change", "body": ""}
+    page = bob.post(f"/desk/{number}/move", form).get_data(as_text=True)
+    sent = part_of(page, "action", "move")
+    assert '<option value="community" selected>' in sent
+    assert '<option value="from_change" selected>' in sent
+    assert 'role="alert"' in sent
 
 
 def test_an_agents_verbs_have_a_rate_and_what_was_typed_comes_back(folder: Path) -> None:

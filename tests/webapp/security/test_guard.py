@@ -44,7 +44,8 @@ def doors(portal: Portal) -> list[tuple[Rule, str]]:
 
 def path_of(portal: Portal, rule: Rule) -> str:
     built = portal.app.url_map.bind("localhost").build(
-        rule.endpoint, {name: ARGUMENTS[name] for name in rule.arguments}
+        rule.endpoint,
+        {name: ARGUMENTS[name] for name in rule.arguments} | dict(rule.defaults or {}),
     )
     return str(built)
 

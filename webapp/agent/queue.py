@@ -1,0 +1,68 @@
+"""The agents' queue of tickets, earliest due first, and its saved views."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from kb.tickets.queue import VIEW_FILTERS
+from webapp.context import centre, now
+from webapp.customer.account import signed_in_person
+from webapp.customer.action_forms import midnight
+from webapp.customer.help_centre import page_number
+
+blueprint = Blueprint("queue", __name__, url_prefix="/desk")
+PER_PAGE = 25
+
+
+@blueprint.get("")
+def show() -> str:
+    filters = {name: request.args.get(name, "").strip()[:200] for name in VIEW_FILTERS}
+    filters_set = {name: value for name, value in filters.items() if value}
+    total, rows = centre().desk.queue.tickets(
+        signed_in_person(),
+        status=filters["status"] or None,
+        level=filters["level"],
+        product=filters["product"],
+        words=filters["words"],
+        since=midnight(filters["since"], "since", days=0),
+        until=midnight(filters["until"], "until", days=1),
+        assignee=filters["assignee"],
+        page=page_number(),
+        now=now(),
+    )
+    return render_template(
+        "agent/queue.html",
+        total=total,
+        rows=rows,
+        filters=filters,
+        filters_set=filters_set,
+        levels=centre().policy.levels,
+        agents=centre().desk.queue.agents(signed_in_person()),
+        views=centre().desk.queue.views(signed_in_person()),
+        catalogue=centre().catalogue,
+        page=page_number(),
+        pages=-(-total // PER_PAGE),
+    )
+
+
+@blueprint.post("/views")
+def save_view() -> BaseResponse:
+    """Saves the queue's filters under a name."""
+    values = {name: request.form.get(name, "").strip() for name in VIEW_FILTERS}
+    filters = {name: value for name, value in values.items() if value}
+    centre().desk.queue.save_view(
+        signed_in_person(),
+        request.form.get("name", ""),
+        filters,
+        shared=bool(request.form.get("shared")),
+    )
+    return redirect(f"{url_for('queue.show')}?{urlencode(filters)}", 303)
+
+
+@blueprint.post("/views/<int(max=2147483647):view>/drop")
+def delete_view(view: int) -> BaseResponse:
+    centre().desk.queue.delete_view(signed_in_person(), view)
+    return redirect(url_for("queue.show"), 303)

@@ -1,0 +1,125 @@
+"""A ticket's page for agents: its timeline, its forms, and what helps to answer it.
+
+``ticket_actions`` receives the forms.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+
+from flask import Blueprint, Response, render_template, request
+
+from kb.errors import KbError, Unavailable
+from kb.people.person import Person
+from kb.search.documents import PUBLIC
+from kb.search.results import Hit
+from kb.tickets.lifecycle import Side
+from kb.tickets.repository.agent_tools import Presence
+from kb.tickets.ticket import Ticket, TicketRow
+from webapp.agent.canned_replies import canned_replies
+from webapp.context import audience, centre, now, settings
+from webapp.customer.account import signed_in_person
+from webapp.customer.action_forms import RefusedForm, offered_forms
+from webapp.customer.tickets import fragment
+
+blueprint = Blueprint("ticket_page", __name__, url_prefix="/desk")
+SUGGESTED = 5  # articles, similar tickets and possible duplicates beside a ticket
+DUPLICATE_LIKENESS = 0.6  # cosine of two titles from which they may be about one problem
+
+
+@blueprint.get("/<number>")
+def show(number: str) -> str:
+    return render(number)
+
+
+def render(number: str, refused: RefusedForm | None = None) -> str:
+    """The page, with a form that was refused if there is one."""
+    desk, viewer = centre().desk, signed_in_person()
+    ticket = desk.ticket(number, viewer, now=now())
+    placeholders = {"customer": ticket.row.customer, "number": ticket.number, "agent": viewer.name}
+    canned = canned_replies(settings().content / "replies", placeholders)
+    wanted = request.args.get("canned", "")
+    duplicates = _possible_duplicates(ticket, viewer)
+    mergeable = [row for row in duplicates if row.customer_id == ticket.row.customer_id]
+    forms = offered_forms(ticket, Side.STAFF)
+    return render_template(
+        "agent/ticket.html",
+        ticket=ticket,
+        forms=forms,
+        form_values={
+            "copies": {"copy_to": ", ".join(ticket.copy_to)},
+            "merge": {"into": mergeable[0].number if mergeable else ""},
+            "reply": {"body": next((reply.words for reply in canned if reply.name == wanted), "")},
+        },
+        refused=refused.shown_in(forms) if refused else None,
+        others=_others(number, viewer),
+        guest_links=desk.links.live(number, now=now()),
+        similar=[
+            row
+            for _, row in _by_likeness(
+                ticket, desk.queue.similar(number, viewer, limit=SUGGESTED, now=now())
+            )
+        ],
+        duplicates=duplicates,
+        articles=_articles(ticket),
+        agents=desk.queue.agents(viewer),
+        canned=canned,
+        severities=centre().policy.severities,
+        key=secrets.token_urlsafe(18),
+    )
+
+
+def _others(number: str, viewer: Person, *, answering: bool = False) -> tuple[Presence, ...]:
+    """Which other agents have the ticket open, recording that this one has.
+
+    Empty while nothing can be written: reading goes on.
+    """
+    try:
+        return centre().desk.queue.present(number, viewer, answering=answering, now=now())
+    except Unavailable:
+        return ()
+
+
+def _by_likeness(ticket: Ticket, rows: Sequence[TicketRow]) -> list[tuple[float, TicketRow]]:
+    """The most similar titles first, weighted as in search; unsorted while there is no index."""
+    try:
+        likeness = centre().searcher.likeness(
+            ticket.row.title, [row.title for row in rows], audience=audience()
+        )
+    except KbError:
+        return [(0.0, row) for row in rows]
+    return sorted(zip(likeness, rows, strict=True), key=lambda pair: -pair[0])
+
+
+def _possible_duplicates(ticket: Ticket, viewer: Person) -> list[TicketRow]:
+    """Open tickets about what may be the same problem.
+
+    Those of the same requester, which can be merged, come first.
+    """
+    rows = centre().desk.queue.similar_active(ticket.number, viewer, limit=4 * SUGGESTED, now=now())
+    alike = [row for likeness, row in _by_likeness(ticket, rows) if likeness >= DUPLICATE_LIKENESS]
+    return sorted(alike, key=lambda row: row.customer_id != ticket.row.customer_id)[:SUGGESTED]
+
+
+def _articles(ticket: Ticket) -> tuple[Hit, ...]:
+    """Public documents that may answer the ticket; none while there is no index.
+
+    Those that the requester has read are left out; those only shown may hold the answer.
+    """
+    read = {article.document_id for article in ticket.consulted if article.outcome != "shown"}
+    limit = min(20, SUGGESTED + len(read))
+    try:
+        hits = centre().searcher.suggest(ticket.row.title, audience=PUBLIC, limit=limit).hits
+    except KbError:
+        return ()
+    return tuple(hit for hit in hits if hit.id not in read)[:SUGGESTED]
+
+
+@blueprint.get("/<number>/live")
+def live(number: str) -> Response:
+    """The part of the page that changes while it is open; also records that the agent is here."""
+    desk, viewer = centre().desk, signed_in_person()
+    ticket = desk.ticket(number, viewer, now=now())
+    others = _others(number, viewer, answering=bool(request.args.get("answering")))
+    return fragment("shared/live.html", ticket=ticket, others=others, staff=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import subprocess
 import threading
 import time
@@ -89,6 +90,8 @@ class Companion:
         )
 
     def _watch(self) -> None:
+        # The server waits for Ctrl-C in a thread of its own, which must be the one that gets it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         pause = self._first_pause
         while True:
             began = time.monotonic()

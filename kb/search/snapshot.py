@@ -18,7 +18,6 @@ import numpy as np
 from kb.search import weights
 from kb.search.analysis.links import keep_links
 from kb.search.array_types import Documents, Totals
-from kb.search.bounded_cache import BoundedCache
 from kb.search.documents import Document, DocumentKind, visible_to
 from kb.search.engine import IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
@@ -73,7 +72,7 @@ class Snapshot:
         self._curations = Curations(published) if published else None
         # Many type the same first letters, and nothing here changes.
         self._remember = remember
-        self._answers: BoundedCache[tuple[object, ...], Suggestions] = BoundedCache(remember)
+        self._answers: dict[tuple[object, ...], Suggestions] = {}
 
     # --- suggestions
 
@@ -106,7 +105,9 @@ class Snapshot:
         hits = self._hits(reader, query, ranking, 0, limit, explain=explain)
         answer = Suggestions(title, self.generation.name, hits, ranking.partial, certainty)
         if self._remember and not answer.partial and len(title) <= MAX_QUERY_LENGTH:
-            self._answers.keep(key, answer)
+            if len(self._answers) >= self._remember:
+                self._answers.clear()  # cheaper than to track which was asked last
+            self._answers[key] = answer
         return answer
 
     @staticmethod

@@ -136,7 +136,7 @@ class Postings:
         self._row_of: NDArray[np.int32] = arrays["row_of"]
         self._df: Frequencies = arrays["term_df"]
         self._peaks: NDArray[np.uint8] = arrays["peaks"]
-        self._scratch = Scratch(union=self._rows.shape[1])
+        self._sums = Scratch(self._rows.shape[1])
 
     def term(self, number: int) -> TermPostings:
         start, end = self._pointers[number : number + 2].tolist()
@@ -154,7 +154,7 @@ class Postings:
         rows = self._row_of[terms]
         listed, dense = terms[rows == _LISTED], rows[rows != _LISTED].astype(np.int64)
         docs, codes = self._loops.union_postings(
-            self._scratch["union"],
+            self._sums.array,
             self._docs,
             self._codes,
             self._pointers[listed],

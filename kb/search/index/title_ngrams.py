@@ -216,7 +216,7 @@ class TitleNgrams:
         self._pointers: Pointers = arrays["gram_pointers"]
         self._docs: PostingDocs = arrays["gram_docs"]
         self._weights: NDArray[np.uint16] = arrays["gram_weights"]
-        self._scratch = Scratch(sums=self._lengths.size)
+        self._sums = Scratch(self._lengths.size)
         self.size = int(self._hashes.size)  # different n-grams
         # The idf of an n-gram that no title has: it still lengthens the vector.
         self._unseen_idf = math.log(1 + self._lengths.size) + 1
@@ -240,7 +240,7 @@ class TitleNgrams:
     def candidates(self, vector: NgramVector, allowed: DocumentMask | None = None) -> Documents:
         """The documents whose titles are most like the query, by its n-grams' heaviest postings."""
         return self._loops.top_titles(
-            self._scratch["sums"],
+            self._sums.array,
             self._docs,
             self._weights,
             self._pointers[vector.ngrams],

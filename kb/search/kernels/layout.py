@@ -196,18 +196,12 @@ class Loops(Protocol):
 
 
 class Scratch(threading.local):
-    """Arrays of zeros that are used again and again, one set per thread; its user leaves them zero.
+    """An ``array`` of zeros that is used again and again, one per thread; its user leaves it zero.
 
     A fresh array for every query would cost more than what is done with it: the system hands memory
     out page by page.
     """
 
-    def __init__(self, **sizes: int) -> None:
-        self._sizes = sizes
-        self._arrays: dict[str, NDArray[np.int32]] = {}
-
-    def __getitem__(self, name: str) -> NDArray[np.int32]:
-        array = self._arrays.get(name)
-        if array is None:
-            array = self._arrays[name] = np.zeros(self._sizes[name], dtype=np.int32)
-        return array
+    def __init__(self, size: int) -> None:
+        """Runs in each thread that uses the scratch for the first time."""
+        self.array = np.zeros(size, dtype=np.int32)

@@ -7,6 +7,7 @@ from nothing else. Synonyms are ``curations``; what terms score is ``bm25``.
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from dataclasses import replace
 from itertools import islice
@@ -16,7 +17,6 @@ from numpy.typing import NDArray
 
 from kb.search.analysis.tokenizer import Analyzer, fold, index_words, is_hyphenated_prose
 from kb.search.array_types import Frequencies
-from kb.search.bounded_cache import BoundedCache
 from kb.search.index.array_file import Arrays
 from kb.search.index.prefix_postings import PrefixPostings, complete
 from kb.search.index.term_dictionary import TermDictionary
@@ -27,11 +27,49 @@ MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error mess
 #: A word counts as often as it was said, up to this: no sum may outgrow 32 bits (see ``bm25``).
 MAX_REPETITIONS = 12
 _CACHED_TERMS = 20_000  # what a stranger types takes some megabytes at most
-_NOT_CACHED = QueryTerm("", (), ())
 
 
 class QueryExpander:
     """Expands queries by the words of one partition."""
+
+    def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
+        words = _PartitionWords(arrays, analyzer)
+        self.stems = words.stems
+        # While somebody types, the same words come again with every letter. What each structure of
+        # the index has worked out for a term is kept with it.
+        cached = functools.lru_cache(maxsize=_CACHED_TERMS)
+        self._whole_term, self._prefix_term = cached(words.whole_term), cached(words.prefix_term)
+
+    def expand(self, text: str, *, prefix: bool) -> ExpandedQuery:
+        """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others."""
+        counts = Counter(index_words(text, asked=True))
+        last = _unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
+        terms, unknown = [], []
+        for word, count in islice(counts.items(), MAX_QUERY_WORDS):
+            if word == last:
+                continue
+            term = self._whole_term(word)
+            if term is None:
+                if not is_hyphenated_prose(word):
+                    unknown.append(word)
+            elif not term.stems:
+                pass  # a stop word
+            elif count > 1 and not term.corrected:
+                # Long questions repeat what they are about.
+                terms.append(replace(term, shares=(float(min(count, MAX_REPETITIONS)),)))
+            else:
+                terms.append(term)
+        if last:
+            term = self._prefix_term(last)
+            if term is None:
+                unknown.append(last)
+            else:
+                terms.append(term)
+        return ExpandedQuery(text, tuple(terms), tuple(unknown))
+
+
+class _PartitionWords:
+    """The words of one partition, and what each stands for; None for an unknown one."""
 
     def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
         self._analyzer = analyzer
@@ -41,51 +79,20 @@ class QueryExpander:
         self._speller = Speller(arrays, self._surfaces)
         self._prefixes = PrefixPostings(arrays)
         self.stems = TermDictionary(arrays, "stem")
-        # While somebody types, the same words come again with every letter.
-        self._terms: BoundedCache[tuple[str, bool], QueryTerm | None] = BoundedCache(_CACHED_TERMS)
 
-    def expand(self, text: str, *, prefix: bool) -> ExpandedQuery:
-        """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others."""
-        counts = Counter(index_words(text, asked=True))
-        last = _unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
-        terms, unknown = [], []
-        for word, count in islice(counts.items(), MAX_QUERY_WORDS):
-            if word == last or not self._analyzer.stem(word):
-                continue
-            term = self._term(word, prefix=False)
-            if term is None:
-                if not is_hyphenated_prose(word):
-                    unknown.append(word)
-            elif count > 1 and not term.corrected:
-                # Long questions repeat what they are about.
-                terms.append(replace(term, shares=(float(min(count, MAX_REPETITIONS)),)))
-            else:
-                terms.append(term)
-        if last:
-            term = self._term(last, prefix=True)
-            if term is None:
-                unknown.append(last)
-            else:
-                terms.append(term)
-        return ExpandedQuery(text, tuple(terms), tuple(unknown))
+    def whole_term(self, word: str) -> QueryTerm | None:
+        """The stem of ``word``, or its corrections; a stop word is a term without stems."""
+        stem = self._analyzer.stem(word)
+        if not stem:
+            return QueryTerm(word, (), ())
+        number = self.stems.find(stem)
+        return QueryTerm(word, (number,), (1.0,)) if number >= 0 else self._corrected(word)
 
-    def _term(self, word: str, *, prefix: bool) -> QueryTerm | None:
-        key = (word, prefix)
-        term = self._terms.get(key, _NOT_CACHED)
-        if term is _NOT_CACHED:
-            term = self._prefix_term(word) if prefix else self._whole_term(word)
-            self._terms.keep(key, term)
-        return term
-
-    def _whole_term(self, word: str) -> QueryTerm | None:
-        stem = self.stems.find(self._analyzer.stem(word))
-        return QueryTerm(word, (stem,), (1.0,)) if stem >= 0 else self._corrected(word)
-
-    def _prefix_term(self, word: str) -> QueryTerm | None:
+    def prefix_term(self, word: str) -> QueryTerm | None:
         """The most frequent words that begin with ``word``, as one term."""
-        united = self._prefixes.find(word)
-        if united is not None:
-            return united
+        merged = self._prefixes.find(word)
+        if merged is not None:
+            return merged
         low, high = self._surfaces.range(word)
         if low == high:
             return self._corrected(word)

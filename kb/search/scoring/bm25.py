@@ -115,7 +115,7 @@ class Bm25:
         self._k = weights.CANDIDATES_EACH if len(self._kinds) > 1 else weights.CANDIDATES
         self._postings = Postings(arrays, loops)
         self._loops = loops
-        self._scratch = Scratch(sums=self.size)
+        self._sums = Scratch(self.size)
         self._worth_stopping = worth_stopping
 
     def idf(self, df: int) -> float:
@@ -144,7 +144,7 @@ class Bm25:
         ``k`` of each kind, or as many as ``weights`` says.
         """
         terms, k = self._rarest_first(query), k or self._k
-        sums = self._scratch["sums"]
+        sums = self._sums.array
         sums[:] = 0
         # Of each term, the most that it and all terms after it can add to a score.
         bounds = list(accumulate(term.upper_bound for term in reversed(terms)))[::-1]

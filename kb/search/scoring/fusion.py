@@ -74,12 +74,14 @@ def fuse(scores: RawScores, feedback: Feedback, curated: Curated | None = None) 
         return Fused(np.zeros(0, dtype=np.int64), np.zeros(0), {})
     scale = part_scales(tuple(scores.raw), _peaks(raw, scores.forum), scores.forum_share)
     parts = dict(zip(scores.raw, _scaled(raw, scale, scores.forum), strict=True))
-    parts["kind"] = _article_bonus(parts["words"], scores)
+    # What a document is liked for besides its words counts as far as it is about the words at all.
+    relevance = np.minimum(1.0, 4 * parts["words"])
+    parts["kind"] = _article_bonus(relevance, scores)
     totals = _added(np.zeros(raw.shape[1]), parts)
     parts["unsolved"] = np.where(scores.solved == 0, (weights.UNSOLVED - 1) * totals, 0.0)
     totals = totals + parts["unsolved"]
 
-    features = weighted_signals(scores.signals, parts["words"])
+    features = weighted_signals(scores.signals, relevance)
     if scores.votes.size:
         features["votes"] = (weights.VOTES * scores.votes).astype(np.float64)
     totals = _added(totals, features)
@@ -99,7 +101,7 @@ def fuse(scores: RawScores, feedback: Feedback, curated: Curated | None = None) 
 
 def ranks(totals: Totals) -> Positions:
     """The positions of the candidates, best first; equal billionths in their order."""
-    return np.argsort(-np.round(totals, 9), kind="stable")
+    return np.rint(totals * -1e9).argsort(kind="stable")
 
 
 def _added(totals: Totals, parts: Mapping[str, Totals]) -> Totals:
@@ -110,21 +112,14 @@ def _added(totals: Totals, parts: Mapping[str, Totals]) -> Totals:
 
 def _scaled(raw: NDArray[np.float32], scale: Peaks, forum: int) -> Contributions:
     """Each row times its scale, that of articles before position ``forum`` and that of threads."""
-    parts = raw.astype(np.float64)
-    parts[:, :forum] *= scale[:, :1]
-    parts[:, forum:] *= scale[:, 1:]
-    return parts
+    return np.concatenate((raw[:, :forum] * scale[:, :1], raw[:, forum:] * scale[:, 1:]), axis=1)
 
 
-def _article_bonus(words: Totals, scores: RawScores) -> Totals:
-    """What articles gain beside threads.
-
-    An article about nothing gains nothing: the bonus grows with the ``words`` that it holds.
-    """
-    bonus = np.zeros(words.size)
-    if 0 < scores.forum < words.size:
-        articles = slice(scores.forum)
-        bonus[articles] = np.minimum(1.0, 4 * words[articles]) * article_bonus(scores.forum_share)
+def _article_bonus(relevance: Totals, scores: RawScores) -> Totals:
+    """What articles gain where there are threads beside them."""
+    bonus = np.zeros(relevance.size)
+    if 0 < scores.forum < relevance.size:
+        bonus[: scores.forum] = relevance[: scores.forum] * article_bonus(scores.forum_share)
     return bonus
 
 
@@ -166,14 +161,11 @@ def article_bonus(forum_share: float) -> float:
 
 
 def weighted_signals(
-    signals: Mapping[str, NDArray[np.floating]], words: Totals
+    signals: Mapping[str, NDArray[np.floating]], relevance: Totals
 ) -> dict[str, Totals]:
-    """What each signal adds: its weight as far as the ``words`` part says that it is relevant."""
-    relevance = np.minimum(1.0, 4 * words)
+    """What each signal adds, as far as each document is about the words."""
     return {
-        name: weights.SIGNAL_WEIGHTS[name] * relevance * values
-        for name, values in signals.items()
-        if values.any()
+        name: weights.SIGNAL_WEIGHTS[name] * relevance * values for name, values in signals.items()
     }
 
 

@@ -90,7 +90,8 @@ class Rescorer:
             arrays["passage_codes"],
             arrays["answer"],
         )
-        self._marks = Scratch(stems=max(1, self._df.size), ngrams=title_ngrams.size)
+        self._stem_marks = Scratch(max(1, self._df.size))
+        self._ngram_marks = Scratch(title_ngrams.size)
 
     def question(self, query: ExpandedQuery) -> Question:
         """What ``rescore`` asks of candidates, and ``TitleNgrams`` of titles."""
@@ -118,7 +119,7 @@ class Rescorer:
             self._title_ngrams.titles,
             self._vectors,
             features,
-            ScratchMarks(self._marks["stems"], self._marks["ngrams"]),
+            ScratchMarks(self._stem_marks.array, self._ngram_marks.array),
         )
         raw = {
             "passage": np.asarray(best * _PASSAGE_STEP, dtype=np.float32),

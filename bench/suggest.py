@@ -37,7 +37,6 @@ from kb.search import weights
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import PUBLIC
 from kb.search.embedded import EmbeddedEngine
-from kb.search.generations.generation import Generations
 from kb.search.snapshot import Snapshot
 
 
@@ -104,9 +103,10 @@ def _in_process(data: Path, typed: list[str]) -> Iterator[str]:
 
 def asking(data: Path) -> Callable[[str], object]:
     """Whole suggestions from a snapshot of its own that nobody else has asked."""
-    generation = Generations(data).current()
+    engine = EmbeddedEngine(data)
+    generation = engine.generations.current()
     assert generation is not None
-    index = EmbeddedEngine().open(generation)
+    index = engine.open(generation)
     index.warm()  # as a server does aside
     snapshot = Snapshot(generation, index)
     ask = functools.partial(

@@ -314,9 +314,9 @@ def _print_report(report: Report, as_json: bool) -> None:
 @json_option
 def generations(data: str | None, as_json: bool) -> int:
     """List the published generations that are kept; * marks the live one."""
-    from kb.search.generations.generation import Generations
+    from kb.search.installation import search_engine
 
-    rows = Generations(load_settings(data=data).data).history()
+    rows = search_engine(load_settings(data=data).data).generations.history()
     if as_json:
         click.echo(json.dumps([row.json() for row in rows], indent=2))
         return 0 if rows else 1
@@ -346,10 +346,10 @@ index.subcommands = {"generations": generations, "rollback": rollback}
 
 
 def _roll_back(settings: Settings, name: str | None) -> None:
-    from kb.search.generations.generation import Generations
+    from kb.search.installation import search_engine
 
     padded = name.zfill(6) if name and name.isdigit() else name
-    generation = Generations(settings.data).rollback(padded)
+    generation = search_engine(settings.data).generations.rollback(padded)
     documents = generation.manifest.documents
     target = f"generation:{generation.name}"
     record_command(settings.data, Action.ROLLED_BACK, target, now=dt.datetime.now(dt.UTC))

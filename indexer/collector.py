@@ -28,7 +28,7 @@ from kb import ids
 from kb.search.documents import Document
 
 if TYPE_CHECKING:
-    from kb.search.build.builder import IndexBuilder
+    from kb.search.engine import IndexWriter
 
 #: Pages of a site that are looked at to find its repeated blocks.
 MAX_SURVEYED_PAGES = 200
@@ -76,14 +76,14 @@ class DocumentCollector:
 
     # --- unchanged files
 
-    def carry_over(self, builder: IndexBuilder) -> bool:
-        """Give ``builder`` the documents of the unchanged files; False when some are missing."""
-        wanted: list[str] = []
+    def carry_over(self, writer: IndexWriter) -> bool:
+        """Give ``writer`` the documents of the unchanged files; False when some are missing."""
+        unchanged: list[str] = []
         for key in self.plan.difference.unchanged:
-            wanted += self.previous.entries[key].ids
-        if not wanted or builder.previous is None:
-            return not wanted
-        return builder.carry_over(wanted) == len(wanted)
+            unchanged += self.previous.entries[key].ids
+        if not unchanged or writer.previous is None:
+            return not unchanged
+        return writer.carry_over(unchanged) == len(unchanged)
 
     def keep_unchanged(self) -> None:
         """Record the unchanged files as they were."""
@@ -100,7 +100,7 @@ class DocumentCollector:
     # --- files that are read
 
     def read(
-        self, pool: WorkerPool, builder: IndexBuilder, *, media: Path | None, today: dt.date
+        self, pool: WorkerPool, writer: IndexWriter, *, media: Path | None, today: dt.date
     ) -> Mapping[str, frozenset[int]]:
         """Read the files of the plan and add their documents; the repeated blocks of all sites.
 
@@ -114,7 +114,7 @@ class DocumentCollector:
             record = self._records.setdefault(result.file.key, _FileRecord())
             for document in result.documents:
                 unique = self._with_unique_id(document, result.file, record)
-                builder.add(unique)
+                writer.add(unique)
                 record.add(unique)
                 self.report.kinds[unique.kind] += 1
                 self.report.documents += 1

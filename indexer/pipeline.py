@@ -31,7 +31,7 @@ from kb.search.generations.previews import PreviewFile
 from kb.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
-    from kb.search.build.builder import IndexBuilder
+    from kb.search.engine import IndexWriter, SearchEngine
     from kb.search.generations.generation import Generation
 
 
@@ -106,6 +106,7 @@ class _IndexRun:
     """One run: ``compare`` first, then either ``keep_current`` or ``build``."""
 
     files: dict[str, SourceFile]
+    engine: SearchEngine
     previous: Generation | None
     ledger: Ledger
     plan: ReadingPlan
@@ -116,6 +117,10 @@ class _IndexRun:
         self.options = options
         self.report = report
         self.progress = progress
+        # Brings numpy, which workers do not need.
+        from kb.search.installation import search_engine
+
+        self.engine = search_engine(options.data)
 
     def compare(self, *, trusted: bool) -> None:
         """Find out what differs from the last generation; ``trusted`` as in ``Generations``."""
@@ -165,10 +170,7 @@ class _IndexRun:
 
     def _last_generation(self, *, trusted: bool) -> tuple[Generation | None, Ledger]:
         """The last generation and its ledger, which is empty when everything must be read."""
-        # Brings numpy, which workers do not need.
-        from kb.search.generations.generation import Generations
-
-        generations = Generations(self.options.data)
+        generations = self.engine.generations
         previous = generations.current(trusted=trusted)
         published = generations.published_name()
         if published and (previous is None or previous.name != published):
@@ -215,43 +217,41 @@ class _IndexRun:
 
     def build(self, pool: WorkerPool) -> None:
         """Read, build aside, check, and publish, unless that was not asked for or a check fails."""
-        from kb.search.build.builder import IndexBuilder
+        from kb.search.installation import search_engine
 
         options, report = self.options, self.report
         collector = DocumentCollector(self.files, self.ledger, self.plan, report, self.progress)
         with contextlib.ExitStack() as stack:
             # A check builds elsewhere: it needs no lock, leaves no trace, and may run while the
             # data folder is published to.
-            folder = options.data
+            engine = self.engine
             if options.check_only:
-                folder = stack.enter_context(temporary_folder("kb-check-"))
-            builder = stack.enter_context(
-                IndexBuilder(
-                    folder,
+                engine = search_engine(stack.enter_context(temporary_folder("kb-check-")))
+            writer = stack.enter_context(
+                engine.writer(
+                    previous=self.previous,
                     keep=options.keep,
                     operators=not options.check_only,
-                    previous=self.previous,
                     semantic=options.semantic,
+                    progress=lambda stage, done, total: self.progress(stage, done, total, ""),
                 )
             )
-            if not options.check_only and _name(builder.previous) != _name(self.previous):
+            if _name(writer.previous) != _name(self.previous):
                 raise Conflict(
                     "Another index build was published in the meantime. Run `kb index` again."
                 )
-            builder.previous = self.previous  # the folder of a check has none
-            builder.progress = lambda stage, done, total: self.progress(stage, done, total, "")
-            builder.curations = self.curations.values
-            builder.resolved_tickets(self.feedback.solved)
+            writer.curations = self.curations.values
+            writer.resolved_tickets(self.feedback.solved)
 
-            if not collector.carry_over(builder):
+            if not collector.carry_over(writer):
                 raise Conflict(
                     "The last generation lacks documents that it should contain. "
                     "Run `kb index --full`."
                 )
             with self._stage("reading"):
-                recorded = self._read(collector, pool, builder)
+                recorded = self._read(collector, pool, writer)
             with self._stage("building"):
-                generation = builder.prepare(
+                generation = writer.prepare(
                     ledger=ledger.to_json(recorded) | {"media": sorted(collector.images)},
                     settings={**options.settings, "semantic": options.semantic},
                     pictures=collector.images,
@@ -266,18 +266,16 @@ class _IndexRun:
             if options.check_only or report.refused:
                 return
 
-            manifest = builder.release(generation)
-            if builder.warning:
-                report.notes.append(builder.warning)
-            media.remove_unused(options.data)
+            manifest = writer.release(generation)
+            if writer.warning:
+                report.notes.append(writer.warning)
+            media.remove_unused(options.data / media.MEDIA_FOLDER, engine.generations.ledgers())
         report.published = True
         report.generation = manifest.name
         report.documents = manifest.documents
 
-    def _read(
-        self, collector: DocumentCollector, pool: WorkerPool, builder: IndexBuilder
-    ) -> Ledger:
-        """Read what is fresh, and give ``builder`` the documents and all old addresses."""
+    def _read(self, collector: DocumentCollector, pool: WorkerPool, writer: IndexWriter) -> Ledger:
+        """Read what is fresh, and give ``writer`` the documents and all old addresses."""
         options = self.options
         started = time.monotonic()
         collector.keep_unchanged()
@@ -285,13 +283,13 @@ class _IndexRun:
         # that no article shows.
         copies_images = options.preview is not None or not options.check_only
         folder = options.data / media.MEDIA_FOLDER if copies_images else None
-        boilerplate = collector.read(pool, builder, media=folder, today=options.today)
+        boilerplate = collector.read(pool, writer, media=folder, today=options.today)
         self.report.reading_seconds = time.monotonic() - started
 
         self._require_documents(collector)
         moved = collector.moved_ids()
         for old_id, document_id in collector.aliases(moved):
-            builder.alias(old_id, document_id)
+            writer.alias(old_id, document_id)
         entries = dict(sorted(collector.entries.items()))
         return Ledger(entries, boilerplate, moved, self.feedback.stamp)
 

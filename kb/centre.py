@@ -21,9 +21,8 @@ from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runs import IndexRuns
 from kb.operations.audit import Action, AuditEntry, add_entry
 from kb.people.accounts import Accounts
-from kb.search.embedded import EmbeddedEngine
 from kb.search.generations.generation import Generations
-from kb.search.kernels.compilation import LOOPS_FOLDER
+from kb.search.installation import search_engine
 from kb.search.searcher import Searcher
 from kb.settings import Settings
 from kb.sla import policy_file
@@ -72,6 +71,7 @@ class HelpCentre:
         policy = policy_file.load_policy(settings.policies_file)
         products = load_catalogue(settings.content / "catalogue.toml")
         database = open_database(settings.data)
+        engine = search_engine(settings.data)
         now = now or dt.datetime.now(dt.UTC)
         versions = record_policy(
             database, policy, settings.policies_file, now, on_change=_audit_policy(policy, now)
@@ -80,11 +80,11 @@ class HelpCentre:
             settings=settings,
             searcher=Searcher(
                 settings.data,
-                engine=EmbeddedEngine(settings.data / LOOPS_FOLDER),
+                engine=engine,
                 budget_ms=settings.suggest_budget_ms,
                 remember=_CACHED_SUGGESTIONS,
             ),
-            index=Generations(settings.data),
+            index=engine.generations,
             policy=policy,
             versions=versions,
             watch=PolicyWatch(settings.policies_file, policy),

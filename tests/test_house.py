@@ -144,6 +144,33 @@ EDGES = {
 #: Library or module -> the only places, by prefix, that know it.
 ONLY_IN = {
     "whoosh": ("kb.search.engines.whoosh",),
+    # An index is read and written through its engine, which ``installation`` chooses.
+    "kb.search.installation": (
+        "kb.centre",
+        "kb.search.evaluation",
+        "kb.search.searcher",
+        "webapp.cli",
+        "indexer.cli",
+        "indexer.lint.checks",
+        "indexer.pipeline",
+    ),
+    "kb.search.embedded": ("kb.search.installation",),
+    "kb.search.build.builder": ("kb.search.embedded",),
+    "kb.search.generations.generation.Generations": (
+        "kb.centre",
+        "kb.operations",
+        "kb.search.build.builder",
+        "kb.search.embedded",
+        "kb.search.engine",
+    ),
+    "kb.search.kernels": (
+        "kb.search.embedded",
+        "kb.search.index",
+        "kb.search.partition",
+        "kb.search.query",
+        "kb.search.scoring",
+        "kb.search.build",
+    ),
     "numba": ("kb.search.kernels",),
     "flask": ("webapp",),
     "prometheus_client": ("kb.operations.metrics",),

@@ -26,7 +26,7 @@ from kb.jobs.index_runner import KB_COMMAND
 from kb.operations import logs
 from kb.operations.signing_key import kept_key
 from kb.people.demo import DemoSignIn, add_demo_accounts
-from kb.search.generations.generation import Generations
+from kb.search.installation import search_engine
 from kb.settings import Settings, load_settings
 from webapp.companions import Companion, companion_command, record_end
 from webapp.context import utc_now
@@ -72,7 +72,7 @@ def serve(
     _hand_over(settings)
     if settings.metrics:
         _prepare_metrics(settings.data, settings.metrics)
-    if Generations(settings.data).published_name() is None:
+    if search_engine(settings.data).generations.published_name() is None:
         _publish_first()
     _greet(settings, sign_ins)
     with contextlib.ExitStack() as companions:
@@ -132,7 +132,7 @@ def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
     kept_key(settings.data)
     centre = HelpCentre.open(settings)
     try:
-        centre.searcher.loops()  # before the workers start, which share what is compiled
+        centre.searcher.prepare()  # before the workers start, which share what is compiled
         return add_demo_accounts(centre.accounts, utc_now()) if settings.demo else ()
     finally:
         centre.close()

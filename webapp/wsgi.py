@@ -12,5 +12,5 @@ settings = load_settings()
 logs.set_up(settings.log_level, settings.log_format)
 check_start(settings)
 centre = HelpCentre.open(settings)
-centre.searcher.loops()  # before the first answer
+centre.searcher.prepare()  # before the first answer
 app = create_app(settings, centre)

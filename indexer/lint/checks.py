@@ -66,13 +66,13 @@ def check(
 ) -> list[Issue]:
     """All issues, by file and line. Raises what ``run_index`` raises."""
     # Brings numpy.
-    from kb.search.generations.generation import Generations
+    from kb.search.installation import search_engine
 
     gate = "warn" if options.golden else "off"
     with temporary_folder("kb-check-") as data:
         options = replace(options, data=data, full=True, drop=100, gate=gate)
         report = run_index(options, progress=progress)
-        generation = Generations(data).current()
+        generation = search_engine(data).generations.current()
         documents = list(generation.store.all()) if generation else []
         if generation:
             generation.store.close()

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 MEDIA_FOLDER = "media"
@@ -29,25 +30,21 @@ def image_names(html: str) -> list[str]:
     return _IMAGE_URL.findall(html) if "/media/" in html else []
 
 
-def remove_unused(data: Path) -> int:
-    """Remove the images that no kept generation shows; how many there were.
+def remove_unused(folder: Path, ledgers: Iterable[Path]) -> int:
+    """Remove the images in ``folder`` that no kept generation shows; how many there were.
 
-    Called while the index is locked.
+    ``ledgers`` are those of all kept generations. Called while the index is locked.
     """
-    # Brings numpy, which workers do not need.
-    from kb.search.generations.generation import LEDGER_FILE, Generations
-
     used: set[str] = set()
-    generations = Generations(data)
-    for name in generations.names():
+    for ledger in ledgers:
         try:
-            used |= _shown_images(generations.path(name) / LEDGER_FILE)
+            used |= _shown_images(ledger)
         except (OSError, ValueError, KeyError):
             return 0  # which images this generation shows is unknown, so all stay
 
     removed = 0
     with contextlib.suppress(OSError):  # what cannot be removed now is removed the next time
-        for file in (data / MEDIA_FOLDER).iterdir():
+        for file in folder.iterdir():
             if _OWN_FILE.fullmatch(file.name) and file.name not in used:
                 file.unlink()
                 removed += 1

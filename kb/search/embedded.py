@@ -7,29 +7,56 @@ one audience may see of a generation.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
-from kb.search.generations.generation import Generation
+from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import load_arrays, touch_arrays
-from kb.search.kernels.compilation import compiled_loops
+from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
 from kb.search.kernels.layout import Loops
 from kb.search.partition import Partition
+
+if TYPE_CHECKING:
+    from kb.search.build.builder import BuildProgress, IndexBuilder
 
 
 class EmbeddedEngine:
     """The engine that needs no service: packed arrays, mapped, and ranked in this process."""
 
-    def __init__(self, cache: Path | None = None) -> None:
-        """``cache`` keeps the compiled loops where the installation cannot be written."""
-        self._cache = cache
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self.generations = Generations(data)
+
+    def prepare(self) -> None:
+        """The first time in an installation the loops are compiled, for some 20 seconds."""
+        self._loops()
 
     def open(self, generation: Generation) -> EmbeddedIndex:
-        return EmbeddedIndex(generation, compiled_loops(self._cache))
+        return EmbeddedIndex(generation, self._loops())
 
-    def writer(self, data: Path) -> IndexBuilder:
-        return IndexBuilder(data)
+    def writer(
+        self,
+        *,
+        previous: Generation | None = None,
+        keep: int = 3,
+        operators: bool = True,
+        semantic: bool = False,
+        progress: BuildProgress | None = None,
+    ) -> IndexBuilder:
+        from kb.search.build.builder import IndexBuilder  # who only searches builds nothing
+
+        return IndexBuilder(
+            self._data,
+            previous=previous,
+            keep=keep,
+            operators=operators,
+            semantic=semantic,
+            progress=progress,
+        )
+
+    def _loops(self) -> Loops:
+        return compiled_loops(self._data / LOOPS_FOLDER)
 
 
 class EmbeddedIndex:

@@ -2,8 +2,8 @@
 
 ``Snapshot`` computes every answer through these protocols and knows nothing about partitions or
 postings, so another search engine can implement them. ``kb.search.embedded`` has the one that we
-ship; ``kb.centre`` chooses. What is common to all engines (fusion, abstention, curations) is not
-here.
+ship; ``kb.search.installation`` chooses. What is common to all engines (fusion, abstention,
+curations) is not here.
 
 A reader gives documents numbers, which are valid for this reader alone and ascend as documents do
 by kind and id: so ties are broken in the same way in every engine.
@@ -11,13 +11,13 @@ by kind and id: so ties are broken in the same way in every engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from kb.search.array_types import Documents, Scores, Totals
 from kb.search.documents import Document, DocumentKind, ResolvedTicket
-from kb.search.generations.generation import Generation, Manifest
+from kb.search.generations.findings import Finding
+from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.query.curations import Curations
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
@@ -126,9 +126,14 @@ class OpenIndex(Protocol):
 
 
 class IndexWriter(Protocol):
-    """Builds the next generation; leaving it without ``publish`` leaves no trace."""
+    """Builds the next generation; leaving it before a release leaves no trace."""
 
     curations: Mapping[str, Any]  # what editors decided, see ``Generation.curations``
+    warning: str  # what was not confirmed when the generation was released; "" for nothing
+
+    @property
+    def previous(self) -> Generation | None:
+        """The generation that documents are carried over from."""
 
     def __enter__(self) -> Self: ...
 
@@ -145,12 +150,50 @@ class IndexWriter(Protocol):
     def resolved_tickets(self, tickets: Iterable[ResolvedTicket]) -> None:
         """Let these resolved tickets vote, and no others."""
 
-    def publish(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Manifest: ...
+    def prepare(
+        self,
+        *,
+        ledger: Mapping[str, Any],
+        settings: Mapping[str, Any],
+        findings: Iterable[Finding] = (),
+        pictures: Mapping[str, Iterable[str]] = ...,
+    ) -> Generation:
+        """Build what was added, aside: to be inspected, then released or dropped.
+
+        ``pictures`` gives the audiences of the documents that show each picture.
+        """
+
+    def release(self, prepared: Generation) -> Manifest:
+        """Publish what ``prepare`` returned."""
+
+    def publish(self, *, ledger: Mapping[str, Any], settings: Mapping[str, Any]) -> Manifest:
+        """Prepare and release what was added."""
 
 
 class SearchEngine(Protocol):
-    """Opens generations for reading, and builds the next one."""
+    """The engine of one data folder: opens generations for reading, and builds the next one."""
+
+    generations: Generations  # those that are kept, and which of them is live
+
+    def prepare(self) -> None:
+        """Load what the first answer of a process would wait for."""
 
     def open(self, generation: Generation) -> OpenIndex: ...
 
-    def writer(self, data: Path) -> IndexWriter: ...
+    def writer(
+        self,
+        *,
+        previous: Generation | None = None,
+        keep: int = 3,
+        operators: bool = True,
+        semantic: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> IndexWriter:
+        """A writer of the next generation; one at a time.
+
+        ``previous`` is the generation to carry documents over from: by default the published one,
+        and in its place another that was published since. ``keep`` generations stay.
+        ``operators`` says that phrases and fields are indexed too, ``semantic`` that meanings are
+        compared by a model. ``progress`` is called with the stage, how much of it is done, and how
+        much there is to do.
+        """

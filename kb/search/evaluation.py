@@ -23,8 +23,8 @@ import numpy as np
 
 from kb.errors import Invalid, Unavailable
 from kb.search import weights
-from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, ResolvedTicket, Section
+from kb.search.installation import search_engine
 from kb.search.results import Hit
 from kb.search.searcher import Searcher
 from kb.temporary_folder import temporary_folder
@@ -259,12 +259,15 @@ def temporary_searcher(
 ) -> Iterator[Searcher]:
     """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
     with temporary_folder("kb-eval-") as data:
-        with IndexBuilder(data, operators=False, semantic=semantic) as builder:
+        engine = search_engine(data)
+        with engine.writer(operators=False, semantic=semantic) as writer:
             for document in documents:
-                builder.add(document)
-            builder.resolved_tickets(resolved)
-            builder.publish(ledger={}, settings={})
-        yield Searcher(data, budget_ms=60_000)  # a busy machine must not change the order
+                writer.add(document)
+            writer.resolved_tickets(resolved)
+            writer.publish(ledger={}, settings={})
+        yield Searcher(
+            data, engine=engine, budget_ms=60_000
+        )  # a busy machine must not change the order
 
 
 def _asker(searcher: Searcher, mode: str) -> _Ask:

@@ -18,11 +18,9 @@ from typing import Self
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search import weights
 from kb.search.documents import PUBLIC, Document, DocumentKind
-from kb.search.embedded import EmbeddedEngine
 from kb.search.engine import SearchEngine
-from kb.search.generations.generation import Generation, Generations
-from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
-from kb.search.kernels.layout import Loops
+from kb.search.generations.generation import Generation
+from kb.search.installation import search_engine
 from kb.search.query.parser import parse_query, plain_query
 from kb.search.results import Hit, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
@@ -46,11 +44,9 @@ class Searcher:
     ) -> None:
         """``budget_ms`` is what a suggestion may take, and the least that any answer may take.
 
-        The last ``remember`` suggestions are given again as they are. By default the embedded
-        ``engine`` answers.
+        The last ``remember`` suggestions are given again as they are.
         """
-        self._data = data
-        self._engine = engine or EmbeddedEngine(data / LOOPS_FOLDER)
+        self._engine = engine or search_engine(data)
         self._remember = remember
         self._budget = budget_ms / 1000
         self._lock = threading.Lock()
@@ -73,12 +69,9 @@ class Searcher:
         index = self._engine.open(generation)
         return Snapshot(generation, index, remember=self._remember)
 
-    def loops(self) -> Loops:
-        """The compiled loops; servers load them before the first request.
-
-        The first time in an installation they are compiled, for some 20 seconds.
-        """
-        return compiled_loops(self._data / LOOPS_FOLDER)
+    def prepare(self) -> None:
+        """Load what the first answer would wait for; servers do it before they fork."""
+        self._engine.prepare()
 
     @property
     def generation(self) -> str:
@@ -236,14 +229,15 @@ class Searcher:
         if self._snapshot is None:
             # Check again at the next request: an index may just have been built.
             self._checked_at = float("-inf")
-            raise Unavailable(Generations(self._data).absence(), retry_after=5)
+            raise Unavailable(self._engine.generations.absence(), retry_after=5)
         return self._snapshot
 
     def _follow(self) -> None:
-        name = Generations(self._data).published_name()
+        generations = self._engine.generations
+        name = generations.published_name()
         if self._snapshot is not None and name == self._name:
             return
-        generation = Generations(self._data).current()
+        generation = generations.current()
         open_name = self._snapshot.generation.name if self._snapshot else None
         if generation is not None and generation.name != open_name:
             self._snapshot = self._opened(generation)

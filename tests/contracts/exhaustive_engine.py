@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from kb.search.analysis.tokenizer import Analyzer, fold, index_words, tokens
 from kb.search.array_types import Documents, Scores, Totals
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import DOCUMENT_KINDS, Document, DocumentKind, visible_to
-from kb.search.generations.generation import Generation
+from kb.search.generations.generation import Generation, Generations
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
@@ -304,8 +305,15 @@ class ExhaustiveIndex:
 
 
 class ExhaustiveEngine:
+    def __init__(self, data: Path) -> None:
+        self._data = data
+        self.generations = Generations(data)
+
+    def prepare(self) -> None:
+        pass
+
     def open(self, generation: Generation) -> ExhaustiveIndex:
         return ExhaustiveIndex(generation)
 
-    def writer(self, data: Path) -> IndexBuilder:
-        return IndexBuilder(data)
+    def writer(self, **options: Any) -> IndexBuilder:
+        return IndexBuilder(self._data, **options)

@@ -18,15 +18,14 @@ from kb.search import weights
 from kb.search.documents import Document, DocumentKind
 from kb.search.embedded import EmbeddedEngine
 from kb.search.engine import IndexReader, SearchEngine
-from kb.search.generations.generation import Generations
 from kb.search.query.parser import parse_query
 from kb.search.results import Results, Suggestions
 from kb.search.snapshot import Snapshot
 from tests.contracts.exhaustive_engine import ExhaustiveEngine
 from tests.search.library import document
 
-ENGINES: dict[str, Callable[[], SearchEngine]] = {
-    "embedded": lambda: EmbeddedEngine(),
+ENGINES: dict[str, Callable[[Path], SearchEngine]] = {
+    "embedded": lambda data: EmbeddedEngine(data),
     "exhaustive": ExhaustiveEngine,
 }
 DOCUMENTS = (
@@ -63,23 +62,23 @@ CURATIONS: dict[str, Any] = {
 
 
 @pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest) -> SearchEngine:
-    return ENGINES[request.param]()
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> SearchEngine:
+    return ENGINES[request.param](tmp_path)
 
 
 @pytest.fixture
-def snapshot(engine: SearchEngine, tmp_path: Path) -> Snapshot:
-    return opened(engine, tmp_path, DOCUMENTS)
+def snapshot(engine: SearchEngine) -> Snapshot:
+    return opened(engine, DOCUMENTS)
 
 
-def opened(engine: SearchEngine, data: Path, documents: tuple[Document, ...]) -> Snapshot:
-    with engine.writer(data) as writer:
+def opened(engine: SearchEngine, documents: tuple[Document, ...]) -> Snapshot:
+    with engine.writer() as writer:
         for each in documents:
             writer.add(each)
         writer.alias("old/printer", "doc/printer")
         writer.curations = CURATIONS
         writer.publish(ledger={}, settings={})
-    generation = Generations(data).current()
+    generation = engine.generations.current()
     assert generation is not None
     return Snapshot(generation, engine.open(generation))
 
@@ -230,10 +229,10 @@ def test_any_text_is_answered(snapshot: Snapshot, text: str) -> None:
     suggest(snapshot, text)
 
 
-def test_an_index_without_documents_is_answered(engine: SearchEngine, tmp_path: Path) -> None:
-    with engine.writer(tmp_path) as writer:
+def test_an_index_without_documents_is_answered(engine: SearchEngine) -> None:
+    with engine.writer() as writer:
         writer.publish(ledger={}, settings={})
-    generation = Generations(tmp_path).current()
+    generation = engine.generations.current()
     assert generation is not None
     empty = Snapshot(generation, engine.open(generation))
     assert suggest(empty, "printer").hits == ()

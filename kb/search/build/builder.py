@@ -79,7 +79,7 @@ class IndexBuilder:
         """``keep`` generations stay after publishing. ``operators`` says that phrases and fields
         are indexed too; ``semantic``, that meanings are compared by a model (see
         ``kb.search.index.embeddings``). ``previous`` is the published generation, where the caller
-        has verified it already.
+        has verified it already, or one of another folder to carry documents over from.
         """
         self._generations = Generations(data)
         self._keep = keep
@@ -104,7 +104,9 @@ class IndexBuilder:
             for leftover in root.glob("building-*"):
                 shutil.rmtree(leftover, ignore_errors=True)
 
-            if self.previous is None or self._generations.published_name() != self.previous.name:
+            # Nothing is published where a check builds: what it compares with is elsewhere.
+            published = self._generations.published_name()
+            if self.previous is None or (published and published != self.previous.name):
                 self.previous = self._generations.current()
 
             self._folder = Path(tempfile.mkdtemp(prefix="building-", dir=root))

@@ -196,6 +196,10 @@ class Generations:
         names = [p.name.removeprefix("gen-") for p in self.folder.glob("gen-*") if p.is_dir()]
         return sorted((name for name in names if name.isdigit()), reverse=True)
 
+    def ledgers(self) -> list[Path]:
+        """What the indexer noted for each kept generation, damaged ones included."""
+        return [self.path(name) / LEDGER_FILE for name in self.names()]
+
     def published_name(self) -> str | None:
         """The name in CURRENT, unverified; cheap enough to be read ten times a second."""
         try:

@@ -44,8 +44,9 @@ def test_nothing_goes_while_a_generation_does_not_say_what_it_shows(
     (root / "i.png").write_bytes(PNG)
     (root / "a.md").write_text("# A\n\n![i](i.png)")
     pipeline.run_index(IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY))
-    (tmp_path / "data" / "index" / "gen-000001" / "ledger.json").write_text("{}")
-    assert media.remove_unused(tmp_path / "data") == 0
+    ledger = tmp_path / "data" / "index" / "gen-000001" / "ledger.json"
+    ledger.write_text("{}")
+    assert media.remove_unused(tmp_path / "data" / media.MEDIA_FOLDER, [ledger]) == 0
     assert _pictures(tmp_path / "data") == [b""]
 
 

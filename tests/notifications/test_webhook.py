@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from kb.notifications.channels import DeliveryFailed
-from kb.notifications.channels.webhook import WebhookChannel, sign_webhook
+from kb.notifications.channels.webhook import WebhookChannel, is_public_address, sign_webhook
 from tests.notifications.servers import Receiver
 from tests.world import FRIDAY
 
@@ -55,6 +55,45 @@ def test_a_webhook_never_reaches_into_the_own_network(receiver: Receiver, host: 
         WebhookChannel().post(f"http://{host}:{port}/", "evt_1", {}, now=FRIDAY)
     assert refused.value.permanent
     assert receiver.requests == []
+
+
+@pytest.mark.parametrize(
+    ("address", "is_public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:4700::1111", True),
+        ("::ffff:93.184.216.34", True),
+        ("::ffff:192.168.0.1", False),
+        ("64:ff9b::93.184.216.34", True),  # NAT64
+        ("64:ff9b::10.0.0.1", False),
+        ("64:ff9b::169.254.169.254", False),
+        ("64:ff9b::127.0.0.1", False),
+        ("64:ff9b:1::93.184.216.34", False),  # NAT64 of one network
+        ("64:ff9b:1:fffe::10.0.0.1", False),
+        ("2002:5db8:d822::1", True),  # 6to4 of 93.184.216.34
+        ("2002:a00:1::1", False),
+        ("2002:7f00:1::", False),
+        ("2001:0:4136:e378:8000:63bf:3fff:fdd2", False),  # Teredo
+        ("2001:0:a00:1::f5ff:fffe", False),
+        ("::10.0.0.1", False),  # IPv4-compatible
+        ("::93.184.216.34", False),
+        ("2606:4700::5efe:10.0.0.1", False),  # ISATAP
+        ("2606:4700::200:5efe:93.184.216.34", True),
+        ("fec0::1", False),
+        ("feff::1", False),
+        ("fc00::1", False),
+        ("fe80::1", False),
+        ("ff0e::1", False),
+        ("::1", False),
+        ("::", False),
+        ("0.0.0.0", False),
+        ("100.64.0.1", False),
+    ],
+)
+def test_an_address_is_public_only_if_every_address_inside_it_is(
+    address: str, is_public: bool
+) -> None:
+    assert is_public_address(address) is is_public
 
 
 @pytest.mark.parametrize("url", ["http://", "http://x.invalid/", "http://127.0.0.1:1/"])

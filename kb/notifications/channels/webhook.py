@@ -15,12 +15,27 @@ import ipaddress
 import json
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from kb.notifications.channels import DELIVERY_TIMEOUT, DeliveryFailed
 from kb.notifications.outbox import WEBHOOK_QUEUE, ClaimedMessage
+
+#: IPv6 networks whose addresses contain an IPv4 address, and how far it is from the right end.
+_TRANSLATED = (
+    (ipaddress.IPv6Network("64:ff9b::/96"), 0),  # NAT64, RFC 6052
+    (ipaddress.IPv6Network("2002::/16"), 80),  # 6to4, RFC 3056
+)
+#: RFC 5214: the last but one group of 32 bits says that an IPv4 address follows.
+_ISATAP = (0x00005EFE, 0x02005EFE)
+#: Not on the internet, or ways around it, whatever the standard library of a Python version says.
+_NEVER_PUBLIC = (
+    ipaddress.IPv6Network("::/96"),  # IPv4-compatible, RFC 4291; also :: and ::1
+    ipaddress.IPv6Network("64:ff9b:1::/48"),  # NAT64 within one network, RFC 8215
+    ipaddress.IPv6Network("2001::/32"),  # Teredo, RFC 4380
+    ipaddress.IPv6Network("fec0::/10"),  # site-local, RFC 3879
+)
 
 
 class WebhookChannel:
@@ -101,17 +116,35 @@ def sign_webhook(secrets: Sequence[str], message_id: str, timestamp: int, body: 
 
 
 def is_public_address(address: str) -> bool:
-    """Whether an IP address belongs to the public internet.
+    """Whether an IP address, and each IPv4 address inside it, belongs to the public internet.
 
-    >>> [is_public_address(each) for each in ("127.0.0.1", "::ffff:10.0.0.1", "169.254.169.254")]
+    >>> [is_public_address(each) for each in ("127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::a00:1")]
     [False, False, False]
-    >>> is_public_address("1.1.1.1")
-    True
+    >>> [is_public_address(each) for each in ("1.1.1.1", "64:ff9b::101:101")]
+    [True, True]
     """
     parsed = ipaddress.ip_address(address)
-    if isinstance(parsed, ipaddress.IPv6Address):
-        parsed = parsed.ipv4_mapped or parsed.sixtofour or parsed
-    return parsed.is_global and not parsed.is_multicast
+    if isinstance(parsed, ipaddress.IPv4Address):
+        return parsed.is_global and not parsed.is_multicast
+    if parsed.ipv4_mapped is not None:  # the IPv4 address itself, in another spelling
+        return is_public_address(str(parsed.ipv4_mapped))
+    if any(parsed in network for network in _NEVER_PUBLIC):
+        return False
+    return (
+        parsed.is_global
+        and not parsed.is_multicast
+        and all(is_public_address(str(inner)) for inner in _embedded(parsed))
+    )
+
+
+def _embedded(address: ipaddress.IPv6Address) -> Iterator[ipaddress.IPv4Address]:
+    """The IPv4 addresses to which a translator or a tunnel would carry a connection."""
+    bits = int(address)
+    for network, shift in _TRANSLATED:
+        if address in network:
+            yield ipaddress.IPv4Address(bits >> shift & 0xFFFFFFFF)
+    if bits >> 32 & 0xFFFFFFFF in _ISATAP:
+        yield ipaddress.IPv4Address(bits & 0xFFFFFFFF)
 
 
 def _connect(address: tuple[str, int], host: str, *, is_secure: bool) -> socket.socket:

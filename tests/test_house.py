@@ -93,6 +93,18 @@ _SEARCH = (
 ROOMS |= {
     room: FOUNDATION | {"kb.search", *_SEARCH[:position]} for position, room in enumerate(_SEARCH)
 }
+# Whatever is held about a person: it knows the tables of every noun.
+ROOMS["kb.privacy"] = FOUNDATION | {
+    "kb.analytics",
+    "kb.database",
+    "kb.jobs",
+    "kb.notifications",
+    "kb.operations",
+    "kb.people",
+    "kb.tickets",
+    "kb.tickets.attachments",
+    "kb.tickets.repository",
+}
 _KB = frozenset(room for room in ROOMS if room.startswith("kb."))
 _READING = FOUNDATION | {"kb.search", "indexer.findings", "indexer.report"}
 #: The web reaches search through ``centre.searcher`` and ``centre.index``, and knows the values
@@ -199,6 +211,7 @@ ONLY_IN = {
         "kb.operations.tables",
         "kb.people.repository",
         "kb.people.tables",
+        "kb.privacy",
         "kb.tickets.reports",
         "kb.tickets.repository",
         "kb.tickets.tables",

@@ -34,6 +34,9 @@ class Database(Protocol):
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed as a whole, or not at all when the block raises."""
 
+    def purge(self) -> None:
+        """Leaves nothing of what was deleted in the database's files. Writers wait meanwhile."""
+
     def close(self) -> None:
         """Returns all connections."""
 

@@ -10,7 +10,7 @@ import contextlib
 import datetime as dt
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -49,6 +49,9 @@ class Action(StrEnum):
     POLICY_CHANGED = "policy-changed"
     BACKED_UP = "backed-up"
     RESTORED = "restored"
+    PERSON_EXPORTED = "person-exported"
+    PERSON_ERASED = "person-erased"
+    LINKS_REVOKED = "links-revoked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,16 @@ class AuditLog:
                 )
                 for row in connection.execute(query)
             )
+
+    def last(self, action: Action, *, digests: Collection[str]) -> dt.datetime | None:
+        """When this was last done to what has one of the ``digests``; None if it never was."""
+        table = AUDIT_LOG
+        query = select(func.max(table.c.at)).where(
+            table.c.action == action.value, table.c.facts["digest"].as_string().in_(digests)
+        )
+        with self._database.read() as connection:
+            at: dt.datetime | None = connection.execute(query).scalar()
+        return at
 
     def forget(self, *, before: dt.datetime) -> int:
         """Delete the entries up to the first one that is as new as ``before``; how many.

@@ -14,6 +14,7 @@ import os
 import re
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from kb.errors import KbError
@@ -39,6 +40,27 @@ def backups_in(folder: Path) -> list[tuple[dt.datetime, Path]]:
                 taken = dt.datetime.strptime(match[1], _TIME_FORMAT).replace(tzinfo=dt.UTC)
                 found.append((taken, path))
     return sorted(found, reverse=True)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptBackup:
+    """A scheduled backup, and when the worker will have removed it if it takes each one on time."""
+
+    file: Path
+    taken: dt.datetime
+    removed_by: dt.datetime
+
+
+def removed_by(folder: Path, hours: int, keep: int) -> list[KeptBackup]:
+    """The scheduled backups in ``folder``, of which ``keep`` are kept, the newest first.
+
+    Raises OSError.
+    """
+    backups = backups_in(folder)
+    return [
+        KeptBackup(path, taken, backups[0][0] + max(1, keep - position) * dt.timedelta(hours=hours))
+        for position, (taken, path) in enumerate(backups)
+    ]
 
 
 class BackupSchedule:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from kb.analytics.tables import FEEDBACK, QUERY_COUNTS
@@ -102,6 +102,32 @@ def test_a_read_sees_one_snapshot_while_others_write(database: Database) -> None
             writing.execute(insert(COUNTERS).values(name="test", value=1))
         assert reading.execute(count).scalar_one() == before
     assert len(counters(database)) == before + 1
+
+
+def test_after_a_purge_no_byte_has_what_was_deleted(
+    reopen: Callable[[], Database], tmp_path: Path
+) -> None:
+    database, other = reopen(), reopen()
+    votes = [
+        {"document_id": f"doc/{i}", "voter": "vanishing " * 20, "helpful": True, "at": FRIDAY}
+        for i in range(500)
+    ]
+    with database.write() as connection:
+        connection.execute(insert(FEEDBACK), votes)
+    with database.write() as connection:
+        connection.execute(delete(FEEDBACK))
+    with other.read() as connection:
+        assert connection.execute(select(func.count()).select_from(FEEDBACK)).scalar() == 0
+
+    def is_left() -> bool:
+        files = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+        return any(b"vanishing" in path.read_bytes() for path in files)
+
+    assert is_left()
+    database.purge()
+    assert not is_left()
+    with other.write() as connection:  # everybody goes on
+        connection.execute(insert(FEEDBACK), votes[:1])
 
 
 def test_writers_never_lose_an_update(database: Database) -> None:

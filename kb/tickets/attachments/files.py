@@ -37,6 +37,16 @@ class Attachments:
             raise NotFound(f"The file {attachment.name} is missing. Ask support to restore it.")
         return path
 
+    def content(self, key: str) -> Path | None:
+        """The file with this content, None when it is gone."""
+        path = self._path(key)
+        return path if path.is_file() else None
+
+    def erase(self, keys: Iterable[str]) -> None:
+        """Removes contents that no ticket refers to, at once and not only when they are swept."""
+        for key in keys:
+            self._path(key).unlink(missing_ok=True)
+
     def sweep(self, referenced: Callable[[], frozenset[str]], *, before: dt.datetime) -> int:
         """Removes files written ``before`` that no ticket refers to; returns how many.
 

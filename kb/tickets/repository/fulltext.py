@@ -30,6 +30,10 @@ _MAX_TITLE_TERMS = 12
 _MAX_RARE_TERMS = 5
 
 _INDEX = text("INSERT INTO words (rowid, title, said) VALUES (:id, :title, :said)")
+# The table keeps no text, so it has to be told what to take out.
+_UNINDEX = text(
+    "INSERT INTO words (words, rowid, title, said) VALUES ('delete', :id, :title, :said)"
+)
 # All of these are bounded: counting a word of every ticket takes as long as there are tickets. The
 # newest come first without sorting, as FTS5 keeps its lists by rowid, which is the id of the event.
 _TICKETS = text(
@@ -55,6 +59,22 @@ def index_event(connection: Connection, event_id: int, title: str, body: str) ->
     """``title`` is that of a new ticket, else empty."""
     row = {"id": event_id, "title": space_letters(title), "said": space_letters(body)}
     connection.execute(_INDEX, row)
+
+
+def unindex_event(connection: Connection, event_id: int, title: str, body: str) -> None:
+    """Takes out what ``index_event`` has put in; other texts would damage the index."""
+    row = {"id": event_id, "title": space_letters(title), "said": space_letters(body)}
+    connection.execute(_UNINDEX, row)
+
+
+def purge_unindexed(connection: Connection) -> None:
+    """Rewrites the index without the words that only events taken out had."""
+    connection.execute(text("INSERT INTO words (words) VALUES ('optimize')"))
+
+
+def has_word(connection: Connection, word: str) -> bool:
+    """Whether any ticket contains the word."""
+    return _occurrences(connection, _exact(word), 1) > 0
 
 
 def space_letters(line: str) -> str:

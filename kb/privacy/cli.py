@@ -1,0 +1,116 @@
+"""`kb person`: what is held about a person, as a file, and its erasure."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kb.cli_options import data_option, json_option
+from kb.database import database_exists, open_database
+from kb.errors import Conflict, NotFound
+from kb.operations.audit import Action, AuditEntry
+from kb.operations.backup_schedule import removed_by
+from kb.operations.signing_key import signing_keys
+from kb.privacy.personal_data import PersonalData
+from kb.settings import Settings, load_settings
+from kb.tickets.attachments.files import Attachments
+from kb.timezones import utc_now
+
+
+@click.group()
+def person() -> None:
+    """Export or erase everything that is held about a person."""
+    os.umask(0o077)
+
+
+@person.command()
+@click.argument("address")
+@click.option(
+    "--zip",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write a ZIP file with the document and all attachments.",
+)
+@data_option
+@json_option
+def export(address: str, file: Path | None, data: str | None, *, as_json: bool) -> None:
+    """Export what is held about the person with ADDRESS.
+
+    Without --json and --zip, print how much there is.
+    """
+    if file is not None and file.exists():
+        raise Conflict(f"{file} already exists; choose another name.")
+    with _open(data) as (_, personal_data):
+        if not as_json and file is None:
+            _summarise(personal_data.held(address, now=utc_now()))
+            return
+        document = personal_data.export(address, _entry())
+        if file is not None:
+            with file.open("xb") as stream:
+                personal_data.write_zip(document, stream)
+            click.echo(f"Wrote {file}.", err=True)
+    if as_json:
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+@person.command()
+@click.argument("address")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@data_option
+@json_option
+def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
+    """Erase the address and the words of the person with ADDRESS.
+
+    Tickets that the person filed keep their numbers, times and SLA results, and lose every text.
+    This cannot be undone.
+    """
+    with _open(data) as (settings, personal_data):
+        if not yes:
+            _summarise(personal_data.held(address, now=utc_now()), err=True)
+            click.confirm("Erase this? It cannot be undone.", abort=True, err=True)
+        erasure = personal_data.erase(address, _entry())
+        folder = Path(settings.backup_folder) if settings.backup_folder else None
+        backups = removed_by(folder, settings.backup_hours, settings.backup_keep) if folder else []
+
+    if as_json:
+        fields = {
+            "people": list(erasure.people),
+            "tickets": erasure.tickets,
+            "files": len(erasure.files),
+            "backups": [
+                {"file": str(backup.file), "removed_by": backup.removed_by.isoformat()}
+                for backup in backups
+            ],
+        }
+        click.echo(json.dumps(fields, indent=2))
+        return
+    click.echo(f"Erased {erasure.tickets} tickets and {len(erasure.files)} files.", err=True)
+    for backup in backups:
+        removed = f"removed by {backup.removed_by:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"{backup.file} still holds the person; {removed}.", err=True)
+
+
+@contextlib.contextmanager
+def _open(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
+    settings = load_settings(data=data)
+    if not database_exists(settings.data):
+        raise NotFound(f"{settings.data} contains no tickets and no accounts.")
+    with contextlib.closing(open_database(settings.data)) as database:
+        attachments = Attachments(settings.data / "attachments")
+        yield settings, PersonalData(database, attachments, signing_keys(settings))
+
+
+def _entry() -> AuditEntry:
+    return AuditEntry(utc_now(), Action.PERSON_EXPORTED, facts={"uid": str(os.getuid())})
+
+
+def _summarise(document: dict[str, Any], *, err: bool = False) -> None:
+    for name, rows in document.items():
+        if isinstance(rows, list):
+            click.echo(f"{len(rows):>7}  {name.replace('_', ' ')}", err=err)

@@ -1,0 +1,344 @@
+"""The inventory: every table, which of its rows are about a person, and what becomes of them.
+
+One row for each table of the database. A test compares them with the tables, so that a new table
+is considered here before it is used. ``export`` shows the columns that a row names, ``erasure``
+does with the rows what the last column says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Table, Text, cast, literal, or_, select
+
+from kb.analytics.tables import EPISODE_EVENTS, EPISODES, FEEDBACK, QUERY_COUNTS
+from kb.database.metadata import COUNTERS, USAGE
+from kb.jobs.tables import INDEX_RUNS
+from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
+from kb.operations.tables import AUDIT_LOG, HEARTBEATS
+from kb.people.credentials import digest
+from kb.people.person import account_key
+from kb.people.tables import (
+    CONTACT_ROLES,
+    COUPONS,
+    INVITATIONS,
+    ORGANISATIONS,
+    PEOPLE,
+    SESSIONS,
+    SIGN_IN_ATTEMPTS,
+    TOKENS,
+)
+from kb.tickets.tables import (
+    ALARMS,
+    ANSWER_LINKS,
+    ATTACHMENTS,
+    CONSULTED,
+    COPIES,
+    COUPON_USES,
+    EVENTS,
+    GUEST_LINKS,
+    IDEMPOTENCY_KEYS,
+    POLICIES,
+    PRESENCE,
+    PROPOSALS,
+    RATINGS,
+    SAVED_VIEWS,
+    TARGETS,
+    TICKET_LINKS,
+    TICKETS,
+    WATCHERS,
+)
+
+ERASED_TITLE = "Erased ticket"
+
+
+@dataclass(frozen=True, slots=True)
+class DataSubject:
+    """The person behind an address: its account, and the guest of that address.
+
+    ``people`` are their ids; there are none for an address that was only copied or invited.
+    """
+
+    address: str
+    people: tuple[int, ...] = ()
+
+
+class OnErasure(StrEnum):
+    DELETE = "delete"
+    CHANGE = "change"  # to the values of the row
+    KEEP = "keep"  # it says nothing about the person once the rest is erased
+    CODE = "code"  # ``erasure`` has a function for it
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """One table. ``about`` is the condition of the rows about a person, None if there are none.
+
+    ``section`` is the name in the export, with the columns that it ``shows``: of the rows that are
+    ``readable`` to the person, if not of all.
+    """
+
+    table: Table
+    about: Callable[[DataSubject], ColumnElement[bool]] | None
+    on_erasure: OnErasure
+    section: str = ""
+    shows: tuple[str, ...] = ()
+    values: Mapping[str, Any] | None = None  # of CHANGE
+    readable: Callable[[DataSubject], ColumnElement[bool]] | None = None
+
+
+def _of_person(column: Column[int]) -> Callable[[DataSubject], ColumnElement[bool]]:
+    return lambda subject: column.in_(subject.people)
+
+
+def _of_ticket(column: Column[int]) -> Callable[[DataSubject], ColumnElement[bool]]:
+    return lambda subject: column.in_(own_tickets(subject))
+
+
+def _either(
+    *conditions: Callable[[DataSubject], ColumnElement[bool]],
+) -> Callable[[DataSubject], ColumnElement[bool]]:
+    return lambda subject: or_(*(condition(subject) for condition in conditions))
+
+
+def own_tickets(subject: DataSubject) -> Any:
+    """The serials of the tickets that the person filed."""
+    return select(TICKETS.c.id).where(TICKETS.c.customer_id.in_(subject.people))
+
+
+def own_events(subject: DataSubject) -> ColumnElement[bool]:
+    """What the person wrote as a customer: what staff write is their employer's."""
+    return EVENTS.c.actor_id.in_(subject.people) & EVENTS.c.by_agent.is_(False)
+
+
+def _attachments(subject: DataSubject) -> ColumnElement[bool]:
+    events = select(EVENTS.c.id).where(own_events(subject))
+    return ATTACHMENTS.c.ticket_id.in_(own_tickets(subject)) | ATTACHMENTS.c.event_id.in_(events)
+
+
+def _readable_attachments(subject: DataSubject) -> ColumnElement[bool]:
+    """Not those of internal notes."""
+    events = select(EVENTS.c.id).where(EVENTS.c.public | own_events(subject))
+    return _attachments(subject) & ATTACHMENTS.c.event_id.in_(events)
+
+
+def _copies(subject: DataSubject) -> ColumnElement[bool]:
+    """Also other people's on the person's tickets, unless they refused copies altogether."""
+    own = (COPIES.c.address == subject.address) | (COPIES.c.mailbox == subject.address)
+    others = COPIES.c.ticket_id.in_(own_tickets(subject)) & (COPIES.c.choice != "refused")
+    return own | others
+
+
+def _notices(subject: DataSubject) -> ColumnElement[bool]:
+    of_tickets = NOTICES.c.ticket_id.in_(own_tickets(subject))
+    return (NOTICES.c.recipient == subject.address) | of_tickets
+
+
+def _mails(subject: DataSubject) -> ColumnElement[bool]:
+    return NOTICES.c.recipient == subject.address
+
+
+def _episodes(subject: DataSubject) -> ColumnElement[bool]:
+    ended_in = select(TICKETS.c.episode).where(
+        TICKETS.c.customer_id.in_(subject.people), TICKETS.c.episode != ""
+    )
+    return EPISODES.c.person_id.in_(subject.people) | EPISODES.c.id.in_(ended_in)
+
+
+def _episode_events(subject: DataSubject) -> ColumnElement[bool]:
+    return EPISODE_EVENTS.c.episode_id.in_(select(EPISODES.c.id).where(_episodes(subject)))
+
+
+def _votes(subject: DataSubject) -> ColumnElement[bool]:
+    return FEEDBACK.c.voter.in_([f"person:{person_id}" for person_id in subject.people])
+
+
+def _attempts(subject: DataSubject) -> ColumnElement[bool]:
+    accounts = [digest(account_key(subject.address))]
+    accounts += [digest(f"own password {person_id}") for person_id in subject.people]
+    return SIGN_IN_ATTEMPTS.c.account.in_(accounts)
+
+
+def _usage(subject: DataSubject) -> ColumnElement[bool]:
+    return USAGE.c.key.in_([digest(subject.address), digest(account_key(subject.address))])
+
+
+def _audited(subject: DataSubject) -> ColumnElement[bool]:
+    targets = [f"person:{person_id}" for person_id in subject.people]
+    return AUDIT_LOG.c.actor_id.in_(subject.people) | AUDIT_LOG.c.target.in_(targets)
+
+
+_DELETE, _CHANGE, _KEEP, _CODE = OnErasure
+
+#: In the order in which they are erased: what refers to a row before the row.
+INVENTORY: tuple[Holding, ...] = (
+    # --- tickets
+    Holding(
+        ATTACHMENTS,
+        _attachments,
+        _DELETE,
+        "attachments",
+        ("ticket_id", "name", "media_type", "size", "key"),
+        readable=_readable_attachments,
+    ),
+    Holding(
+        IDEMPOTENCY_KEYS,
+        _either(_of_person(IDEMPOTENCY_KEYS.c.person_id), _of_ticket(IDEMPOTENCY_KEYS.c.ticket_id)),
+        _DELETE,
+    ),
+    Holding(
+        GUEST_LINKS,
+        _either(_of_person(GUEST_LINKS.c.person_id), _of_ticket(GUEST_LINKS.c.ticket_id)),
+        _DELETE,
+        "private_links",
+        ("ticket_id", "created_at", "expires_at", "opened_at"),
+    ),
+    Holding(COPIES, _copies, _DELETE, "copies", ("ticket_id", "address", "choice", "at")),
+    Holding(
+        CONSULTED,
+        _of_ticket(CONSULTED.c.ticket_id),
+        _DELETE,
+        "articles_seen_before_filing",
+        ("ticket_id", "document_id", "title", "outcome"),
+    ),
+    Holding(ANSWER_LINKS, _of_ticket(ANSWER_LINKS.c.ticket_id), _DELETE),
+    Holding(
+        RATINGS,
+        _either(_of_person(RATINGS.c.person_id), _of_ticket(RATINGS.c.ticket_id)),
+        _CHANGE,
+        "ratings",
+        ("ticket_id", "score", "words", "at"),
+        values={"words": ""},
+    ),
+    Holding(
+        PROPOSALS,
+        _of_ticket(PROPOSALS.c.ticket_id),
+        _CHANGE,
+        values={"detail": "", "why": ""},
+    ),
+    Holding(WATCHERS, _of_person(WATCHERS.c.person_id), _DELETE),
+    Holding(PRESENCE, _of_person(PRESENCE.c.person_id), _DELETE),
+    Holding(
+        SAVED_VIEWS,
+        _of_person(SAVED_VIEWS.c.person_id),
+        _DELETE,
+        "saved_views",
+        ("name", "narrowed", "shared"),
+    ),
+    Holding(
+        NOTICES,
+        _notices,
+        _DELETE,
+        "mails",
+        ("kind", "ticket_id", "made_at", "sent_at", "error"),
+        readable=_mails,
+    ),
+    Holding(EVENTS, own_events, _CODE),  # exported with their ticket
+    # --- searching and reading
+    Holding(
+        EPISODE_EVENTS,
+        _episode_events,
+        _DELETE,
+        "search_events",
+        ("episode_id", "kind", "at", "facts"),
+    ),
+    Holding(
+        EPISODES,
+        _episodes,
+        _DELETE,
+        "search_episodes",
+        ("id", "started_at", "last_at", "ticket_id"),
+    ),
+    Holding(FEEDBACK, _votes, _DELETE, "votes", ("document_id", "helpful", "at")),
+    Holding(QUERY_COUNTS, None, _CODE),
+    # --- the person
+    Holding(
+        SESSIONS,
+        _of_person(SESSIONS.c.person_id),
+        _DELETE,
+        "sessions",
+        ("created_at", "expires_at", "client"),
+    ),
+    Holding(SIGN_IN_ATTEMPTS, _attempts, _DELETE, "failed_sign_ins", ("at",)),
+    Holding(
+        CONTACT_ROLES, _of_person(CONTACT_ROLES.c.person_id), _DELETE, "contact_roles", ("role",)
+    ),
+    Holding(
+        INVITATIONS,
+        lambda subject: INVITATIONS.c.email == subject.address,
+        _DELETE,
+        "invitations",
+        ("name", "roles", "location", "phone", "expires_at"),
+    ),
+    Holding(
+        TOKENS,
+        lambda subject: TOKENS.c.email == subject.address,
+        _DELETE,
+        "account_links",
+        ("purpose", "facts", "created_at", "expires_at", "used_at"),
+    ),
+    Holding(
+        COUPONS,
+        _of_person(COUPONS.c.person_id),
+        _CHANGE,
+        "priority_requests",
+        ("code", "rule", "granted", "valid_from", "valid_until"),
+        values={"code": literal("erased-") + cast(COUPONS.c.id, Text)},
+    ),
+    Holding(USAGE, _usage, _DELETE),
+    # --- what the tickets leave behind, without a word
+    Holding(
+        TICKETS,
+        _of_person(TICKETS.c.customer_id),
+        _CHANGE,
+        values={
+            "title": ERASED_TITLE,
+            "severity_detail": "",
+            "level_why": "",
+            "coupon": "",
+            "episode": "",
+            "copy_to": [],
+        },
+    ),
+    Holding(
+        PEOPLE,
+        _of_person(PEOPLE.c.id),
+        _CODE,
+        "accounts",
+        (
+            "id",
+            "email",
+            "guest",
+            "name",
+            "role",
+            "category",
+            "audience",
+            "zone",
+            "location",
+            "phone",
+            "active",
+            "created_at",
+        ),
+    ),
+    Holding(
+        AUDIT_LOG,
+        _audited,
+        _KEEP,
+        "audit_log",
+        ("at", "action", "actor_id", "target", "address", "facts"),
+    ),
+    # --- nothing about a person, or only a number that means nothing afterwards
+    Holding(ORGANISATIONS, None, _KEEP),
+    Holding(INDEX_RUNS, None, _KEEP),
+    Holding(TARGETS, None, _KEEP),
+    Holding(ALARMS, None, _KEEP),
+    Holding(TICKET_LINKS, None, _KEEP),
+    Holding(COUPON_USES, None, _KEEP),
+    Holding(POLICIES, None, _KEEP),
+    Holding(WEBHOOK_JOBS, None, _KEEP),
+    Holding(COUNTERS, None, _KEEP),
+    Holding(HEARTBEATS, None, _KEEP),
+)

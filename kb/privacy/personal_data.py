@@ -1,0 +1,136 @@
+"""Personal data: what an administrator does about one person, from the address to the empty pages.
+
+``export`` and ``erasure`` work on rows; here stand the transactions, the files and the audit log.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import hmac
+import json
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import IO, Any
+
+from sqlalchemy import Connection, select
+
+from kb.database import Database
+from kb.errors import Invalid, NotFound, Unavailable
+from kb.operations.audit import Action, AuditEntry, AuditLog, add_entry
+from kb.people.person import email_address, invalid_email
+from kb.people.tables import PEOPLE
+from kb.privacy.erasure import Erasure, erase_rows
+from kb.privacy.export import attached_files, held_about
+from kb.privacy.inventory import DataSubject
+from kb.tickets.attachments.files import Attachments
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalData:
+    """``keys`` are the signing keys, the present one first: only their holder can tell which
+    address an audit entry means.
+    """
+
+    database: Database
+    attachments: Attachments
+    keys: tuple[str, ...]
+
+    def held(self, email: str, *, now: dt.datetime) -> dict[str, Any]:
+        """The export as a document. Raises Invalid, and NotFound when nothing is held."""
+        address = _address(email)
+        with self.database.read() as connection:
+            document = held_about(connection, _subject(connection, address), now)
+        if not _sections(document):
+            raise self._nothing_held(address)
+        return document
+
+    def export(self, email: str, entry: AuditEntry) -> dict[str, Any]:
+        """As ``held``, with an entry in the audit log: ``entry`` says who exports and when."""
+        document = self.held(email, now=entry.at)
+        AuditLog(self.database).add(
+            self._completed(entry, Action.PERSON_EXPORTED, document["address"], _ids(document))
+        )
+        return document
+
+    def write_zip(self, document: Mapping[str, Any], stream: IO[bytes]) -> None:
+        """The document as ``person.json``, and the attachments at the paths that it names."""
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("person.json", json.dumps(document, indent=2, ensure_ascii=False))
+            for name, key in attached_files(document).items():
+                path = self.attachments.content(key)
+                if path is not None:
+                    archive.write(path, name)
+
+    def erase(self, email: str, entry: AuditEntry) -> Erasure:
+        """Erases the person; ``entry`` says who asked for it and when.
+
+        Afterwards no file of the data folder has the address or the person's words. Raises
+        Invalid, NotFound when nothing is held, Conflict for the last administrator, Unavailable.
+        """
+        address = _address(email)
+        if self._erased_at(address) is not None:
+            self._purge()  # perhaps the last time was cut short
+        self.held(address, now=entry.at)
+        with self.database.write() as connection:
+            erasure = erase_rows(connection, _subject(connection, address), entry.at)
+            done = self._completed(entry, Action.PERSON_ERASED, address, erasure.people)
+            add_entry(
+                connection, replace(done, facts={**done.facts, "tickets": str(erasure.tickets)})
+            )
+        self.attachments.erase(erasure.files)
+        self._purge()
+        return erasure
+
+    def _purge(self) -> None:
+        try:
+            self.database.purge()
+        except Unavailable as error:
+            raise Unavailable(
+                "The person is erased, but the database is too busy to overwrite what was deleted. "
+                "Erase the same address again to complete it.",
+                retry_after=60,
+            ) from error
+
+    def _completed(
+        self, entry: AuditEntry, action: Action, address: str, people: tuple[int, ...]
+    ) -> AuditEntry:
+        target = f"person:{people[0]}" if people else ""
+        facts = {**entry.facts, "digest": self._digests(address)[0]}
+        return replace(entry, action=action, target=target, facts=facts)
+
+    def _digests(self, address: str) -> list[str]:
+        message = f"person {address}".encode()
+        return [
+            hmac.new(key.encode(), message, hashlib.sha256).hexdigest()[:32] for key in self.keys
+        ]
+
+    def _nothing_held(self, address: str) -> NotFound:
+        erased_at = self._erased_at(address)
+        if erased_at is None:
+            return NotFound(f"Nothing is held about {address}.")
+        return NotFound(f"Nothing is held about {address}: it was erased on {erased_at:%Y-%m-%d}.")
+
+    def _erased_at(self, address: str) -> dt.datetime | None:
+        return AuditLog(self.database).last(Action.PERSON_ERASED, digests=self._digests(address))
+
+
+def _address(email: str) -> str:
+    address = email_address(email)
+    if address is None:
+        raise Invalid(invalid_email(email), field="email")
+    return address
+
+
+def _subject(connection: Connection, address: str) -> DataSubject:
+    people = select(PEOPLE.c.id).where(PEOPLE.c.email == address).order_by(PEOPLE.c.guest)
+    return DataSubject(address, tuple(connection.execute(people).scalars()))
+
+
+def _sections(document: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: rows for name, rows in document.items() if isinstance(rows, list)}
+
+
+def _ids(document: Mapping[str, Any]) -> tuple[int, ...]:
+    return tuple(account["id"] for account in document.get("accounts", ()))

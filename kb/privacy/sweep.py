@@ -1,0 +1,212 @@
+"""The sweep: an address, and words that were only one person's, wherever else they may stand.
+
+An address is also in what others wrote: their tickets, lists of copies, a licence. There three dots
+take its place. What was typed into the search box has no name beside it: it goes by its words.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    ColumnElement,
+    Connection,
+    Table,
+    Text,
+    cast,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from kb.analytics.tables import EPISODE_EVENTS, QUERY_COUNTS
+from kb.database.metadata import METADATA
+from kb.jobs.tables import INDEX_RUNS
+from kb.operations.tables import AUDIT_LOG
+from kb.people.tables import ORGANISATIONS
+from kb.tickets.lifecycle import Verb
+from kb.tickets.repository import fulltext
+from kb.tickets.tables import EVENTS, TICKETS
+
+#: Not longer than any address: an event may only get shorter.
+MARK = "[...]"
+#: The audit log never has an address, events have to be indexed again.
+_APART = (AUDIT_LOG, EVENTS)
+_WORD = re.compile(r"\w{3,}")
+
+
+# --- an address
+
+
+def sweep_address(connection: Connection, address: str) -> None:
+    """Puts MARK in place of the address in every text and JSON column of every table."""
+    pattern = address_pattern(address)
+    _sweep_licences(connection, address)
+    _sweep_events(connection, address, pattern)
+    for table in METADATA.sorted_tables:
+        if table in _APART:
+            continue
+        for column in _text_columns(table):
+            for row in connection.execute(select(table).where(_may_contain(column, address))):
+                value = replace_all(pattern, row._mapping[column])
+                this = [key == row._mapping[key] for key in table.primary_key.columns]
+                connection.execute(update(table).where(*this).values({column: value}))
+
+
+def mentions(connection: Connection, address: str) -> dict[str, int]:
+    """Table -> in how many of its rows the address stands, whoever wrote them."""
+    pattern = address_pattern(address)
+    counts: dict[str, int] = {}
+    for table in METADATA.sorted_tables:
+        if table is AUDIT_LOG:
+            continue
+        columns = list(_text_columns(table))
+        if not columns:
+            continue
+        query = select(*columns).where(or_(*(_may_contain(column, address) for column in columns)))
+        rows = connection.execute(query)
+        count = sum(any(pattern.search(str(value)) for value in row) for row in rows)
+        if count:
+            counts[table.name] = count
+    return counts
+
+
+def address_pattern(address: str) -> re.Pattern[str]:
+    """The address in any case, and not as a part of a longer one.
+
+    >>> pattern = address_pattern("bob@example.com")
+    >>> pattern.sub("-", "Bob@example.com, jim.bob@example.com, bob@example.com.au.")
+    '-, jim.bob@example.com, bob@example.com.au.'
+    """
+    return re.compile(rf"(?<![\w.+%-]){re.escape(address)}(?![\w-]|\.\w)", re.IGNORECASE)
+
+
+def replace_all(pattern: re.Pattern[str], value: Any) -> Any:
+    """A text, or a JSON value with all texts in it, also those that are keys."""
+    if isinstance(value, str):
+        return pattern.sub(MARK, value)
+    if isinstance(value, list):
+        return [replace_all(pattern, element) for element in value]
+    if isinstance(value, dict):
+        return {
+            pattern.sub(MARK, key): replace_all(pattern, element) for key, element in value.items()
+        }
+    return value
+
+
+def _text_columns(table: Table) -> Iterator[Column[Any]]:
+    return (column for column in table.columns if isinstance(column.type, Text | JSON))
+
+
+def _may_contain(column: Column[Any], address: str) -> ColumnElement[bool]:
+    folded = func.lower(cast(column, Text))
+    spellings = {address, json.dumps(address)[1:-1].lower()}  # JSON escapes what is not ASCII
+    return or_(*(folded.contains(spelling, autoescape=True) for spelling in spellings))
+
+
+def _sweep_licences(connection: Connection, address: str) -> None:
+    """A licence names the address no longer, rather than one that nobody has."""
+    named = _may_contain(ORGANISATIONS.c.licence_addresses, address)
+    for row in connection.execute(select(ORGANISATIONS).where(named)).all():
+        others = [other for other in row.licence_addresses if other != address]
+        this = ORGANISATIONS.c.id == row.id
+        connection.execute(update(ORGANISATIONS).where(this).values(licence_addresses=others))
+    copied = _may_contain(TICKETS.c.copy_to, address)
+    for row in connection.execute(select(TICKETS.c.id, TICKETS.c.copy_to).where(copied)).all():
+        others = [other for other in row.copy_to if other != address]
+        connection.execute(update(TICKETS).where(TICKETS.c.id == row.id).values(copy_to=others))
+
+
+def _sweep_events(connection: Connection, address: str, pattern: re.Pattern[str]) -> None:
+    """Before the titles are swept, which the full text has with the first event."""
+    columns = (EVENTS.c.body, EVENTS.c.actor, EVENTS.c.facts)
+    query = (
+        select(EVENTS, TICKETS.c.title)
+        .join(TICKETS, EVENTS.c.ticket_id == TICKETS.c.id)
+        .where(
+            or_(*(_may_contain(column, address) for column in columns))
+            | ((EVENTS.c.verb == Verb.OPEN.value) & _may_contain(TICKETS.c.title, address))
+        )
+    )
+    for row in connection.execute(query).all():
+        title = row.title if row.verb == Verb.OPEN else ""
+        rewrite_event(
+            connection,
+            row,
+            title=title,
+            new_title=pattern.sub(MARK, title),
+            body=pattern.sub(MARK, row.body),
+            facts=replace_all(pattern, row.facts),
+            actor=row.actor,
+        )
+
+
+def rewrite_event(
+    connection: Connection,
+    row: Any,
+    *,
+    title: str,
+    new_title: str,
+    body: str,
+    facts: dict[str, Any],
+    actor: str,
+) -> None:
+    """Changes an event and its entry in the full text; ``title`` is what that entry has."""
+    fulltext.unindex_event(connection, row.id, title, row.body)
+    values = {"body": body, "facts": facts, "actor": actor}
+    connection.execute(update(EVENTS).where(EVENTS.c.id == row.id).values(values))
+    fulltext.index_event(connection, row.id, new_title, body)
+
+
+# --- words
+
+
+def words_of(texts: Iterable[str]) -> frozenset[str]:
+    """Words of three letters or more, without regard to case."""
+    return frozenset(word for text in texts for word in _WORD.findall(text.casefold()))
+
+
+def sweep_words(connection: Connection, words: frozenset[str]) -> None:
+    """Removes searches with words that no ticket contains any longer, and those of one asker.
+
+    Nothing says whose a search was. A search that was made once is never shown to anybody; whose
+    words are in no other ticket may be the person's.
+    """
+    gone: dict[str, bool] = {}
+
+    def is_own(word: str) -> bool:
+        if word not in gone:
+            gone[word] = word in words and not fulltext.has_word(connection, word)
+        return gone[word]
+
+    def has_own_word(value: Any) -> bool:
+        return any(is_own(word) for word in words_of([json.dumps(value, ensure_ascii=False)]))
+
+    times = func.sum(QUERY_COUNTS.c.times)
+    counts = select(QUERY_COUNTS.c.query, times.label("times")).group_by(QUERY_COUNTS.c.query)
+    queries = [
+        row.query
+        for row in connection.execute(counts).all()
+        if row.times == 1 or has_own_word(row.query)
+    ]
+    for query in queries:
+        connection.execute(delete(QUERY_COUNTS).where(QUERY_COUNTS.c.query == query))
+    _delete_where(connection, EPISODE_EVENTS, lambda row: has_own_word(row.facts))
+
+    for row in connection.execute(select(INDEX_RUNS.c.id, INDEX_RUNS.c.report)).all():
+        if has_own_word(row.report):
+            this = INDEX_RUNS.c.id == row.id
+            connection.execute(update(INDEX_RUNS).where(this).values(report={}))
+
+
+def _delete_where(connection: Connection, table: Table, condition: Callable[[Any], bool]) -> None:
+    rows = connection.execute(select(table))
+    for row_id in [row.id for row in rows if condition(row)]:
+        connection.execute(delete(table).where(table.c.id == row_id))

@@ -34,6 +34,8 @@ PUBLIC = "public"
 AUDIENCES = (PUBLIC, "customers", "partners", "staff")
 
 
+_FOLDER_ORDER = re.compile(r"^\d{1,3}[-_. ]+(?=.)")
+_WORD_JOINT = re.compile(r"[-_\s]+")
 _GROUP = re.compile(r"[\w][\w .-]{0,63}")
 
 
@@ -142,6 +144,16 @@ class Document:
     def url(self) -> str:
         """Its path in the portal."""
         return f"/help/{self.id}"
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """The names of the folders that its file is in, below the root, as people read them.
+
+        ``docs/02-getting_started/install.md`` is in "Getting started".
+        """
+        names = [_FOLDER_ORDER.sub("", name) for name in self.source.split("/")[1:-1]]
+        words = [_WORD_JOINT.sub(" ", name).strip() for name in names]
+        return tuple(word[:1].upper() + word[1:] for word in words if word)
 
     def text(self) -> str:
         """All sections with their own headings, as one plain text."""

@@ -21,7 +21,7 @@ from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.query.curations import Curations
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
-from kb.search.results import Hit
+from kb.search.results import Answer, Hit
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 
 
@@ -95,6 +95,11 @@ class IndexReader(Protocol[_Matched]):
         explanations: Sequence[Mapping[str, float]],
     ) -> tuple[Hit, ...]:
         """``documents`` with excerpts; ``shown`` are the passages to show of the first ones."""
+
+    def answer(self, query: ExpandedQuery, document: int, shown: int) -> Answer | None:
+        """What of a document, whose passage to show is ``shown``, answers the query word for word;
+        None when nothing clearly does.
+        """
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int

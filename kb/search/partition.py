@@ -18,9 +18,11 @@ from kb.ids import document_key
 from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
+from kb.search.display.answers import QueryCoverage, WeightedTerm
+from kb.search.display.hits import HitBuilder
+from kb.search.display.snippets import Matches
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.engines.whoosh import OperatorSearch
-from kb.search.hits import HitBuilder
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
@@ -35,12 +37,11 @@ from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
-from kb.search.results import Hit
+from kb.search.results import Answer, Hit
 from kb.search.scoring.bm25 import Bm25
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 from kb.search.scoring.rescoring import Rescorer
 from kb.search.scoring.signals import Signals
-from kb.search.snippets import Matches
 
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 _NO_VOTES: Scores = np.zeros(0, dtype=np.float32)
@@ -232,13 +233,33 @@ class Partition:
         if rest.size:
             rescored = self.rescorer.rescore(self.rescorer.question(query), rest)
             shown = np.concatenate((shown, rescored.shown))
+        return self._hits.hits(
+            self._matches(query), documents, shown.tolist(), scores, explanations
+        )
+
+    def answer(self, query: ExpandedQuery, document: int, shown: int) -> Answer | None:
+        """What of a document, whose passage to show is ``shown``, answers the query word for word.
+
+        None when nothing clearly does.
+        """
+        terms = [
+            WeightedTerm(
+                frozenset(map(self._expander.stems.word, term.stems)),
+                term.word if term.prefix else "",
+                self.rescorer.idf(term),
+            )
+            for term in query.terms
+        ]
+        coverage = QueryCoverage(terms, self.rescorer.ideal(query), self._analyzer.stem)
+        return self._hits.answer(query.text, coverage, self._matches(query), document, shown)
+
+    def _matches(self, query: ExpandedQuery) -> Matches:
         stem = self._expander.stems.word
-        matches = Matches(
+        return Matches(
             {stem(number) for term in query.terms if not term.prefix for number in term.stems},
             [term.word for term in query.terms if term.prefix],
             self._analyzer.stem,
         )
-        return self._hits.hits(matches, documents, shown.tolist(), scores, explanations)
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int

@@ -35,7 +35,8 @@ class Passage:
 class Hit:
     """One document in an answer, with its best passage. ``url`` includes the passage's anchor.
 
-    ``explain`` maps the name of a score's part to its contribution; empty unless asked for.
+    ``folders`` are those of its source, outermost first, as people read them. ``explain`` maps the
+    name of a score's part to its contribution; empty unless asked for.
     """
 
     id: str
@@ -48,7 +49,24 @@ class Hit:
     versions: tuple[str, ...] = ()
     updated: str = ""
     solved: bool | None = None
+    folders: tuple[str, ...] = ()
     explain: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The part of a document that clearly answers a query: ``text`` is in it word for word.
+
+    ``spans`` are what matched in ``text``; ``url`` leads to its place, ``path`` names it.
+    """
+
+    document: str
+    title: str
+    url: str
+    text: str
+    spans: tuple[tuple[int, int], ...] = ()
+    anchor: str = ""
+    path: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +86,7 @@ class Results:
     did_you_mean: str | None = None
     partial: bool = False
     notes: tuple[str, ...] = ()
+    answer: Answer | None = None
     page: int = 1
     per_page: int = 10
 
@@ -76,8 +95,8 @@ class Results:
 class Suggestions:
     """The answer to a half-typed title; empty when nothing is good enough to show.
 
-    ``confidence`` is the log-odds that one of the hits answers it. The same answer is given to many
-    people, so its JSON is encoded once.
+    ``confidence`` is the log-odds that one of the hits answers it, ``answer`` what to show above
+    them. The same answer is given to many people, so its JSON is encoded once.
     """
 
     query: str
@@ -85,6 +104,7 @@ class Suggestions:
     hits: tuple[Hit, ...]
     partial: bool = False
     confidence: float = -math.inf
+    answer: Answer | None = None
 
     @functools.cached_property
     def body(self) -> bytes:
@@ -100,6 +120,9 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "url": hit.url,
         "kind": str(hit.kind),
         "score": round(hit.score, 6),
+        "path": [*hit.folders, *hit.passage.path],
+        "product": hit.product,
+        "versions": list(hit.versions),
         "passage": {"text": hit.passage.text, "spans": [list(span) for span in hit.passage.spans]},
     }
     if hit.explain:
@@ -107,11 +130,27 @@ def hit_json(hit: Hit) -> dict[str, Any]:
     return shape
 
 
+def answer_json(answer: Answer | None) -> dict[str, Any] | None:
+    """The answer in the shape of ``/api/v1``."""
+    if answer is None:
+        return None
+    return {
+        "document": answer.document,
+        "anchor": answer.anchor,
+        "title": answer.title,
+        "path": list(answer.path),
+        "url": answer.url,
+        "text": answer.text,
+        "spans": [list(span) for span in answer.spans],
+    }
+
+
 def suggestions_json(answer: Suggestions) -> dict[str, Any]:
     return {
         "query": answer.query,
         "generation": answer.generation,
         "partial": answer.partial,
+        "answer": answer_json(answer.answer),
         "suggestions": [hit_json(hit) for hit in answer.hits],
     }
 
@@ -125,5 +164,6 @@ def results_json(answer: Results) -> dict[str, Any]:
         "did_you_mean": answer.did_you_mean,
         "facets": answer.facets,
         "notes": list(answer.notes),
+        "answer": answer_json(answer.answer),
         "results": [hit_json(hit) for hit in answer.hits],
     }

@@ -25,7 +25,7 @@ from kb.search.query.curations import Curations
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
 from kb.search.query_terms import ExpandedQuery
-from kb.search.results import Hit, Results, Suggestions
+from kb.search.results import Answer, Hit, Results, Suggestions
 from kb.search.scoring.abstention import Evidence, confidence
 from kb.search.scoring.fusion import Candidates, Positions, RawScores, fuse, ranks
 
@@ -103,7 +103,8 @@ class Snapshot:
         if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
             limit = 0
         hits = self._hits(reader, query, ranking, 0, limit, explain=explain)
-        answer = Suggestions(title, self.generation.name, hits, ranking.partial, certainty)
+        card = self._answer(reader, query, ranking) if hits else None
+        answer = Suggestions(title, self.generation.name, hits, ranking.partial, certainty, card)
         if self._remember and not answer.partial and len(title) <= MAX_QUERY_LENGTH:
             if len(self._answers) >= self._remember:
                 self._answers.clear()  # cheaper than to track which was asked last
@@ -149,6 +150,9 @@ class Snapshot:
         remainder = matched.remainder(ranking.documents, by_date=by_date)
         documents = np.concatenate((ranking.documents, remainder))[:WINDOW]
         start = (page - 1) * per_page
+        answer = None
+        if page == 1 and not parsed.operators:
+            answer = self._answer(reader, query, ranking)
         return Results(
             query=parsed.text,
             generation=self.generation.name,
@@ -165,6 +169,7 @@ class Snapshot:
             did_you_mean=None if parsed.operators else did_you_mean(parsed.words, query),
             partial=ranking.partial or not matched.in_time,
             notes=parsed.notes if matched.in_time else (*parsed.notes, _CUT_SHORT),
+            answer=answer,
             page=page,
             per_page=per_page,
         )
@@ -219,6 +224,14 @@ class Snapshot:
         explanations = [ranking.explained(rank) if explain else {} for rank in shown_ranks]
         shown = ranking.shown[start : start + count]
         return reader.hits(query, documents, shown, scores, explanations)
+
+    @staticmethod
+    def _answer(reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking) -> Answer | None:
+        """What the best document says word for word, when it clearly answers."""
+        is_sure = Snapshot._confidence(ranking) >= weights.SURE
+        if not is_sure or not ranking.shown.size:
+            return None
+        return reader.answer(query, int(ranking.documents[0]), int(ranking.shown[0]))
 
     # --- articles
 

@@ -71,6 +71,9 @@ MAX_LOG_ODDS_GAP = 2.0  # log-odds that the others may lack, beside the best
 #: see `kb eval`.
 DOUBT = -1.6
 
+#: Log-odds from which the best document is sure enough to be quoted above the list.
+SURE = 0.0
+
 COMPLETIONS = 100  # most frequent words that a prefix may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter
 CANDIDATES = 60  # by BM25; 100 change no judged set by more than .0003, 40 do

@@ -26,7 +26,7 @@ from kb.search.generations.generation import Generation, Generations
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
-from kb.search.results import Hit, Passage
+from kb.search.results import Answer, Hit, Passage
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 
 
@@ -253,10 +253,14 @@ class ExhaustiveReader:
                     document.versions,
                     document.updated.isoformat() if document.updated else "",
                     document.solved,
+                    document.folders,
                     dict(parts),
                 )
             )
         return tuple(hits)
+
+    def answer(self, query: ExpandedQuery, document: int, shown: int) -> Answer | None:
+        return None  # this engine quotes nothing
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int

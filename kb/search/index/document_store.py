@@ -100,7 +100,13 @@ class StoreWriter:
                 f"Two documents have the id {document.id}; rename one of them."
             ) from None
 
-        facts = (document.product, document.versions, str(document.updated or ""), document.solved)
+        facts = (
+            document.product,
+            document.versions,
+            str(document.updated or ""),
+            document.solved,
+            document.folders,
+        )
         self._shown.add((document.id, str(document.kind), document.title, facts))
         passages = split_passages(document)
         for passage in passages:
@@ -180,9 +186,12 @@ class DocumentStore:
             raise _unreadable(error) from error
 
     def shown(self, rows: Iterable[int]) -> list[tuple[str, str, str, tuple[Any, ...]]]:
-        """For hits: id, kind, title, and (product, versions, updated, solved) of each row."""
+        """For hits: id, kind, title, and (product, versions, updated, solved, folders) of each
+        row.
+        """
         return [
-            (document_id, kind, title, tuple(facts))
+            # Earlier versions stored no folders.
+            (document_id, kind, title, (*facts, ()) if len(facts) == 4 else tuple(facts))
             for document_id, kind, title, facts in self._shown.read(rows)
         ]
 

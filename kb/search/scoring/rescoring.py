@@ -156,8 +156,12 @@ class Rescorer:
 
     def ideal(self, query: ExpandedQuery) -> float:
         """The sum of the idfs of all words of a query, unknown ones counting as the rarest."""
-        known = sum(self._gains(term).idf for term in query.terms)
+        known = sum(map(self.idf, query.terms))
         return known + self._bm25.unseen * len(query.unknown)
+
+    def idf(self, term: QueryTerm) -> float:
+        """The idf of the most informative stem that a term stands for."""
+        return self._gains(term).idf
 
     def _gains(self, term: QueryTerm) -> _TermGains:
         if term.memo.gains is None:

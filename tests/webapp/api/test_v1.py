@@ -10,13 +10,13 @@ import pytest
 
 from tests.webapp.world import Browser, Portal, build, guest, settings_of, ticket
 
-HIT = {"id", "title", "url", "kind", "score", "passage"}
+HIT = {"id", "title", "url", "kind", "score", "path", "product", "versions", "passage"}
 
 
 def test_suggest_answers_in_the_published_shape(anyone: Browser) -> None:
     answer = anyone.get("/api/v1/suggest?q=paper+ja").json
     assert answer
-    assert set(answer) == {"query", "generation", "partial", "suggestions"}
+    assert set(answer) == {"query", "generation", "partial", "answer", "suggestions"}
     assert answer["query"] == "paper ja"
     assert answer["generation"] == "000001"
     assert answer["partial"] is False

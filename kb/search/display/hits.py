@@ -1,6 +1,7 @@
-"""Hits: documents as they are shown, each with the excerpt that best shows why it was found.
+"""Hits: documents as they are shown, each with the excerpt that best shows why it was found, and
+the answer that one of them contains.
 
-``rescoring`` finds the passage, and ``snippets`` selects the part of it to show.
+``rescoring`` finds the passage; ``snippets`` and ``answers`` select the part of it to show.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from kb.search.array_types import Documents
+from kb.search.display.answers import QueryCoverage, find_answer
+from kb.search.display.snippets import FoldedText, Matches, passage, reads_well
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
-from kb.search.results import Hit, Passage
+from kb.search.results import Answer, Hit, Passage
 from kb.search.scoring.rescoring import Rescorer
-from kb.search.snippets import Matches, passage, reads_well
 
 NEARBY = 3  # passages before and after the best one among which sentences are looked for
 
@@ -49,26 +51,67 @@ class HitBuilder:
         ), excerpt, document, first, number, score, parts in zip(
             stored, excerpts, documents.tolist(), firsts, numbers, scores, explanations, strict=True
         ):
-            product, versions, updated, solved = facts
+            product, versions, updated, solved, folders = facts
             if excerpt.spans and not reads_well(excerpt.text):
                 excerpt = self._in_sentences(excerpt, document, first, number, matches)
-            url = f"/help/{document_id}" + (f"#{excerpt.anchor}" if excerpt.anchor else "")
             hits.append(
                 Hit(
                     document_id,
                     DocumentKind(kind),
                     title,
-                    url,
+                    _address(document_id, excerpt.anchor),
                     score,
                     excerpt,
                     product,
                     tuple(versions),
                     updated,
                     solved,
+                    tuple(folders),
                     dict(parts),
                 )
             )
         return tuple(hits)
+
+    def answer(
+        self, query: str, coverage: QueryCoverage, matches: Matches, document: int, shown: int
+    ) -> Answer | None:
+        """What of a document answers ``query`` word for word, in the passage that is ``shown`` for
+        it or at the beginning of its section; None when nothing clearly does.
+
+        In a thread without an accepted answer nothing does.
+        """
+        if self._values.solved[document] == 0:
+            return None
+        row, first = int(self._values.row[document]), int(self._values.first[document])
+        low, high = self._rescorer.showable(document)
+        ((document_id, _, title, _),) = self._store.shown([row])
+        passages = self._store.passages(range(first + low, first + high))
+
+        places = [(passage.anchor, passage.path) for passage in passages]
+        shown -= low
+        opening = places.index(places[shown])
+        for number in dict.fromkeys((shown, opening)):
+            stored = passages[number]
+            span = find_answer(
+                query,
+                coverage,
+                title,
+                stored,
+                opens_section=number == opening,
+                continues=places[number] in places[number + 1 : number + 2],
+            )
+            if span is not None:
+                text = stored.text[slice(*span)]
+                return Answer(
+                    document_id,
+                    title,
+                    _address(document_id, stored.anchor),
+                    text,
+                    tuple(matches.spans(FoldedText.of(text))),
+                    stored.anchor,
+                    stored.path,
+                )
+        return None
 
     def _excerpts(self, numbers: Sequence[int], matches: Matches) -> list[Passage]:
         return [
@@ -88,6 +131,10 @@ class HitBuilder:
                 if reads_well(other.text) and 2 * len(other.marked()) >= words:
                     return other
         return excerpt
+
+
+def _address(document_id: str, anchor: str) -> str:
+    return f"/help/{document_id}" + (f"#{anchor}" if anchor else "")
 
 
 def _nearest_first(row: int) -> Iterator[int]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.analysis.tokenizer import Analyzer, fold, fold_with_offsets
-from kb.search.snippets import WIDTH, Matches, passage, reads_well
+from kb.search.display.snippets import WIDTH, Matches, passage, reads_well
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:

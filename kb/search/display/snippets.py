@@ -10,7 +10,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from kb.search.analysis.tokenizer import WORD_CONTINUATION, fold_with_offsets, is_spaced, tokens
 from kb.search.results import Passage
@@ -43,6 +43,10 @@ class FoldedText(NamedTuple):
     original: str
     folded: str
     places: Sequence[int]
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        return cls(text, *fold_with_offsets(text))
 
 
 def _code_signs(text: str) -> list[int]:
@@ -140,7 +144,7 @@ def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> 
 
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
     """
-    folded = FoldedText(text, *fold_with_offsets(text))
+    folded = FoldedText.of(text)
     spans = matches.spans(folded)
     start, end = 0, len(text)
     if len(text) > WIDTH:

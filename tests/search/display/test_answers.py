@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.search.analysis.passages import SectionPassage
+from kb.search.analysis.tokenizer import Analyzer
+from kb.search.display.answers import QueryCoverage, WeightedTerm, find_answer
+from kb.search.documents import Document, DocumentKind, Region, RegionKind, Section
+from kb.search.results import Answer
+from kb.search.searcher import Searcher
+from tests.search.library import document, searcher
+
+_STEM = Analyzer().stem
+
+
+def _answer(
+    query: str,
+    text: str,
+    *regions: Region,
+    title: str = "",
+    opens_section: bool = True,
+    continues: bool = False,
+) -> str | None:
+    words = [word for word in query.lower().strip("?").split() if _STEM(word) and word != "how"]
+    terms = [WeightedTerm(frozenset({_STEM(word)}), "", 1.0) for word in words]
+    passage = SectionPassage("", (), text, regions)
+    span = find_answer(
+        query,
+        QueryCoverage(terms, len(words), _STEM),
+        title,
+        passage,
+        opens_section=opens_section,
+        continues=continues,
+    )
+    return None if span is None else text[slice(*span)]
+
+
+def _region(kind: RegionKind, text: str, part: str) -> Region:
+    start = text.index(part)
+    return Region(kind, start, start + len(part))
+
+
+def test_a_paragraph_that_holds_the_query_is_the_answer() -> None:
+    text = "Tickets have numbers.\n\nTo cancel a ticket, choose Cancel ticket.\n\nOther things."
+    assert _answer("cancel ticket", text) == "To cancel a ticket, choose Cancel ticket."
+
+
+def test_the_beginning_of_a_section_answers_what_its_title_asks() -> None:
+    text = "Open the menu and choose the red button.\n\nIt can take a minute until all is sent."
+    answer = _answer("eject tray", text, title="How do I eject the tray?")
+    assert answer == "Open the menu and choose the red button."
+    assert _answer("eject tray", text, title="The eject tray", opens_section=False) is None
+
+
+def test_without_most_of_the_query_there_is_no_answer() -> None:
+    assert _answer("cancel a subscription invoice", "You can cancel a ticket at any time.") is None
+
+
+def test_steps_come_with_the_sentence_that_introduces_them() -> None:
+    text = "To eject the tray:\n\nStop the press.\n\nTurn the key.\n\nThen oil it."
+    steps = _region(RegionKind.LIST, text, "Stop the press.\n\nTurn the key.")
+    assert _answer("eject tray", text, steps) == text[: steps.end]
+
+
+def test_a_list_that_may_go_on_in_another_passage_is_not_quoted() -> None:
+    text = "To eject the tray:\n\nStop the press.\n\nTurn the key."
+    steps = _region(RegionKind.LIST, text, "Stop the press.\n\nTurn the key.")
+    assert _answer("eject tray", text, steps, continues=True) is None
+    assert _answer("eject tray", text, steps) == text
+
+
+@pytest.mark.parametrize("kind", [RegionKind.CODE, RegionKind.TABLE, RegionKind.LIST])
+def test_a_table_a_code_sample_or_a_lone_list_is_never_the_answer(kind: RegionKind) -> None:
+    text = "The tray is ejected by a key that you turn."
+    assert _answer("eject tray", text, _region(kind, text, text)) is None
+
+
+def test_a_sentence_that_needs_the_one_before_comes_with_it() -> None:
+    first = "If you are an administrator, you can open the panel."
+    second = "Otherwise, ask support to eject the tray."
+    assert _answer("eject tray", f"{first}\n\n{second}") == f"{first}\n\n{second}"
+    assert _answer("eject tray", second) is None
+
+
+def test_a_long_paragraph_is_cut_between_sentences_only() -> None:
+    filler = "Nothing in here is about what was asked, and it is rather long for a sentence. "
+    text = f"{filler * 3}To eject the tray, turn the key. {filler * 3}".strip()
+    answer = _answer("eject tray", text)
+    assert answer is not None
+    assert answer.startswith("To eject the tray, turn the key.")
+    assert answer.endswith(".")
+    assert len(answer) < len(text)
+
+
+def test_what_is_taken_back_by_the_next_sentence_is_not_quoted_alone() -> None:
+    filler = "The press has many parts, and each of them has a page of its own in here. " * 4
+    text = f"{filler}To eject the tray, turn the key. {'x' * 330} ends. However, never by hand."
+    answer = _answer("eject tray", text)
+    assert answer is None or "However" in answer or not answer.endswith("ends.")
+
+
+def test_where_a_number_is_asked_for_a_number_answers() -> None:
+    text = "Many attachments are pictures.\n\nUp to 20 attachments are not too many."
+    assert _answer("many attachments", text) == "Many attachments are pictures."
+    assert _answer("How many attachments?", text) == "Up to 20 attachments are not too many."
+
+
+_PIECES = st.sampled_from(
+    (
+        "Eject the tray now.",
+        "However, wait.",
+        "To eject:",
+        "tray",
+        "Otherwise, stop it.",
+        "If so: x.",
+    )
+)
+
+
+@given(st.lists(_PIECES, min_size=1, max_size=6), st.booleans(), st.booleans())
+def test_an_answer_begins_and_ends_with_paragraphs(
+    pieces: list[str], opens: bool, continues: bool
+) -> None:
+    text = "\n\n".join(pieces)
+    answer = _answer(
+        "eject tray", text, title="Eject the tray", opens_section=opens, continues=continues
+    )
+    if answer is not None:
+        assert not answer.lower().startswith(("however", "otherwise"))
+        assert f"\n\n{text}\n\n".count(f"\n\n{answer}\n\n")
+
+
+# --- from documents to the answer
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
+    eject = "To eject the tray, turn the key twice.\n\nThe press beeps when the tray is free."
+    documents = (
+        Document(
+            "doc/tray",
+            DocumentKind.DOC,
+            "Paper trays",
+            (Section("", (), "A press has trays."), Section("s-eject", ("Eject the tray",), eject)),
+        ),
+        document(
+            "forum/stuck",
+            "My valve is stuck",
+            "My valve is stuck and the valve leaks.",
+            kind=DocumentKind.FORUM,
+            solved=False,
+        ),
+        document(
+            "doc/valve", "Internal valve codes", "The valve code is zephyr.", audience="staff"
+        ),
+        *(document(f"doc/{n}", f"About page {n}", f"Ink number {n} is blue.") for n in range(20)),
+    )
+    return searcher(tmp_path_factory.mktemp("data"), documents)
+
+
+def test_the_answer_is_in_the_document_word_for_word(asked: Searcher) -> None:
+    suggestions = asked.suggest("eject the tray")
+    answer = suggestions.answer
+    assert isinstance(answer, Answer)
+    assert (answer.document, answer.anchor) == ("doc/tray", "s-eject")
+    assert (answer.url, answer.path) == ("/help/doc/tray#s-eject", ("Eject the tray",))
+    section = asked.article("doc/tray").sections[1]
+    assert answer.text in section.text
+    assert {answer.text[start:end] for start, end in answer.spans} >= {"eject", "tray"}
+    assert answer.document == suggestions.hits[0].id
+    assert asked.search("eject the tray").answer == answer
+
+
+def test_a_thread_without_an_accepted_answer_gives_none(asked: Searcher) -> None:
+    suggestions = asked.suggest("my valve is stuck")
+    assert suggestions.hits
+    assert suggestions.answer is None
+
+
+def test_a_later_page_or_an_operator_has_no_answer(asked: Searcher) -> None:
+    assert asked.search("eject the tray", per_page=1, page=2).answer is None
+    assert asked.search('"eject the tray"').answer is None
+
+
+def test_what_the_asker_may_not_see_is_not_quoted(asked: Searcher, tmp_path: Path) -> None:
+    hidden = asked.suggest("internal valve codes", audience="staff").answer
+    assert hidden is not None
+    assert "zephyr" in hidden.text
+    public = asked.suggest("internal valve codes").answer
+    assert public is None or "zephyr" not in public.text

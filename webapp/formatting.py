@@ -12,14 +12,14 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
 from flask import Flask, request
 from markupsafe import Markup, escape
 
 from kb.search.documents import Document
-from kb.search.results import Passage
+from kb.search.results import Answer, Hit, Passage
 from kb.sla.open_time import duration
 from kb.tickets.lifecycle import STATUSES, VERBS, Status, Verb
 from kb.tickets.ticket import Event, TargetView
@@ -45,6 +45,8 @@ KINDS: Mapping[str, KindRow] = MappingProxyType(
     }
 )
 
+
+_DIRECTIVE_WORDS = 5  # of a passage at its beginning and its end, by which a browser finds it
 
 #: What a visitor did with a suggestion before filing.
 OUTCOME_TITLES: Mapping[str, str] = MappingProxyType(
@@ -119,6 +121,7 @@ def register(app: Flask) -> None:
         due_view,
         event_words,
         ledger_moment,
+        in_place,
         linked,
         marked,
         seconds_words,
@@ -142,8 +145,8 @@ def register(app: Flask) -> None:
 # --- text
 
 
-def marked(passage: Passage) -> Markup:
-    """A passage with its spans as ``<mark>``; the text is escaped piece by piece.
+def marked(passage: Passage | Answer) -> Markup:
+    """A passage or an answer with its spans as ``<mark>``; the text is escaped piece by piece.
 
     >>> marked(Passage("a <b> c", ((2, 5),)))
     Markup('a <mark>&lt;b&gt;</mark> c')
@@ -163,6 +166,24 @@ def marked(passage: Passage) -> Markup:
 
     pieces.append(escape(passage.text[offset:]))
     return Markup("").join(pieces)
+
+
+def in_place(hit: Hit | Answer) -> str:
+    """The address of a hit or an answer at the passage that it shows, which browsers mark.
+
+    A text directive (WICG "URL Fragment Text Directives") with the first and the last words of the
+    passage. When a browser does not find them, it goes to the heading above.
+    """
+    shown = (hit.passage.text if isinstance(hit, Hit) else hit.text).strip("… ")
+    first, last = shown.split("\n", 1)[0].split(), shown.rsplit("\n", 1)[-1].split()
+    if not first or not last:
+        return hit.url
+    ends = [" ".join(first[:_DIRECTIVE_WORDS])]
+    if len(shown.split()) > _DIRECTIVE_WORDS:
+        ends.append(" ".join(last[-_DIRECTIVE_WORDS:]))
+    # A hyphen has a meaning of its own in a directive.
+    directive = ",".join(quote(end, safe="").replace("-", "%2D") for end in ends)
+    return f"{hit.url}{'' if '#' in hit.url else '#'}:~:text={directive}"
 
 
 def linked(text: str) -> Markup:

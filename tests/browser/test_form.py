@@ -271,6 +271,26 @@ def test_the_reader_takes_long_text_and_links_leave_the_form_alone(visit: Door) 
     assert page.evaluate("window.ran") is None
 
 
+def test_a_suggestion_is_read_at_its_passage_which_is_marked(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    suggest(page)
+    shown = page.locator(".suggest-option").first.locator(".suggest-text").inner_text()
+    page.locator(".suggest-option").first.click()
+    marked = page.locator("#reader .reader-passage")
+    expect(marked.first).to_be_in_viewport()
+    words = " ".join(marked.all_inner_texts()).split()
+    assert words == shown.strip("… ").split()
+
+
+def test_a_result_opens_at_its_passage(visit: Door) -> None:
+    page = visit().go("/search?q=paper+jam")
+    link = page.locator(".hit-title a").first
+    assert ":~:text=" in (link.get_attribute("href") or "")
+    link.click()
+    page.wait_for_url(re.compile("/help/doc/jam"))
+    expect(page.locator("h1")).to_contain_text("Clear a paper jam")
+
+
 def test_the_search_box_suggests_and_enter_opens_or_searches(visit: Door) -> None:
     visitor = visit()
     page = visitor.go("/")

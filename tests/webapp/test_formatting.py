@@ -5,18 +5,21 @@ from __future__ import annotations
 import datetime as dt
 import re
 from html import unescape
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.search.results import Passage
+from kb.search.documents import DocumentKind
+from kb.search.results import Hit, Passage
 from kb.sla.target import TargetState
 from kb.tickets.ticket import TargetView
 from webapp.formatting import (
     coupon_note,
     due_view,
+    in_place,
     linked,
     marked,
     moment,
@@ -147,3 +150,17 @@ def test_what_is_left_of_priority_requests_is_told_in_words() -> None:
     assert coupon_note(1)
     assert coupon_note(1) != coupon_note(5)
     assert "5" in coupon_note(5)
+
+
+def test_an_address_names_the_first_and_the_last_words_of_a_passage() -> None:
+    text = "… press the well-known button, then wait for the green light, and begin …"
+    hit = Hit("doc/a", DocumentKind.DOC, "A", "/help/doc/a", 1.0, Passage(text))
+    first, last = in_place(hit).split("#:~:text=")[1].split(",")
+    assert unquote(first) == "press the well-known button, then"
+    assert unquote(last) == "the green light, and begin"
+    assert "-" not in first
+
+
+def test_an_address_of_a_passage_without_text_is_that_of_its_heading() -> None:
+    hit = Hit("doc/a", DocumentKind.DOC, "A", "/help/doc/a#s-b", 1.0, Passage(""))
+    assert in_place(hit) == "/help/doc/a#s-b"

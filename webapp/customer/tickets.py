@@ -37,7 +37,7 @@ from kb.errors import (
     Unavailable,
 )
 from kb.people.person import Person
-from kb.search.results import Hit
+from kb.search.results import Suggestions
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
 from kb.tickets.lifecycle import VERBS, Side
@@ -129,24 +129,26 @@ def review() -> str | Response | BaseResponse:
     """
     form, files = read(request.form), uploads(request)
     checked = check(form, files)
-    hits = () if files else _suggestions(checked.draft.title)
-    if not hits:
+    suggestions = None if files else _suggestions(checked.draft.title)
+    if suggestions is None or not suggestions.hits:
         count("ticket")
         return _filed(checked)
+    hits = suggestions.hits
     _record(form["episode"], "shown", {"ids": [hit.id for hit in hits]})
     return render_template(
         "customer/ticket_review.html",
         form={**form, "consulted": shown_articles(hits)},
         hits=hits,
+        answer=suggestions.answer,
         promise=_promise(checked.draft),
     )
 
 
-def _suggestions(title: str) -> tuple[Hit, ...]:
+def _suggestions(title: str) -> Suggestions | None:
     try:
-        return centre().searcher.suggest(title, audience=audience(), limit=REVIEWED).hits
+        return centre().searcher.suggest(title, audience=audience(), limit=REVIEWED)
     except KbError:
-        return ()
+        return None
 
 
 def _promise(draft: Draft) -> Promise | None:

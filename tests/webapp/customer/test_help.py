@@ -32,9 +32,9 @@ def test_the_home_page_searches_first_and_shows_what_there_is(anyone: Browser) -
     assert data_values(page, "count") == ["3", "1", "1"]
 
 
-def test_a_result_links_to_the_heading_its_passage_comes_from(anyone: Browser) -> None:
+def test_a_result_links_to_its_passage_below_the_heading(anyone: Browser) -> None:
     page = anyone.page("/search?q=jammed+paper")
-    assert '<a href="/help/doc/jam#pull">' in page
+    assert '<a href="/help/doc/jam#pull:~:text=' in page
     assert "<mark>jammed</mark>" in page
 
 

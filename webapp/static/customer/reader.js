@@ -1,9 +1,55 @@
-// The panel in which a suggested document is read while the ticket form stays open behind it. The server sends
-// sanitised HTML.
+// The panel in which a suggested document is read while the ticket form stays open behind it, at the passage that was
+// suggested. The server sends sanitised HTML.
 
 import { importBody, parseHtml } from "../shared/html.js";
 
 const TIMEOUT = 8000; // ms
+
+const ID_PREFIX = "reader-"; // the document's ids must not collide with the form's
+const ELLIPSIS = /^… | …$/g; // where an excerpt was cut
+
+// The text nodes of ``root`` with their characters but white space, which blocks and excerpts differ in.
+function textOf(root) {
+  const places = [];
+  let text = "";
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const { data } = walker.currentNode;
+    for (let offset = 0; offset < data.length; offset += 1) {
+      if (/\s/.test(data[offset])) continue;
+      text += data[offset];
+      places.push([walker.currentNode, offset]);
+    }
+  }
+  return { text, places };
+}
+
+// Marks the passage in ``root`` and returns its first mark; nothing when it is not there word for word.
+function markPassage(root, passage) {
+  const wanted = passage.replace(ELLIPSIS, "").replace(/\s+/g, "");
+  const { text, places } = textOf(root);
+  const start = wanted ? text.indexOf(wanted) : -1;
+  if (start < 0) return null;
+
+  const ends = new Map(); // text node -> the range in it
+  for (const [node, offset] of places.slice(start, start + wanted.length)) {
+    const range = ends.get(node);
+    if (range) range[1] = offset + 1;
+    else ends.set(node, [offset, offset + 1]);
+  }
+
+  let first = null;
+  for (const [node, [from, to]] of ends) {
+    const range = document.createRange();
+    range.setStart(node, from);
+    range.setEnd(node, to);
+    const mark = document.createElement("mark");
+    mark.className = "reader-passage";
+    range.surroundContents(mark);
+    first ??= mark;
+  }
+  return first;
+}
 
 function documentNodes(html) {
   const page = parseHtml(html);
@@ -14,8 +60,7 @@ function documentNodes(html) {
     link.rel = "noopener";
   }
 
-  // The document's ids must not collide with the form's.
-  for (const element of page.querySelectorAll("[id]")) element.removeAttribute("id");
+  for (const element of page.querySelectorAll("[id]")) element.id = ID_PREFIX + element.id;
   return importBody(page);
 }
 
@@ -53,6 +98,7 @@ export class Reader {
     this.title.focus();
 
     const address = new URL(hit.url, location.href);
+    const anchor = decodeURIComponent(address.hash.slice(1));
     address.hash = "";
     address.searchParams.set("fragment", "1");
     let nodes;
@@ -64,8 +110,12 @@ export class Reader {
       nodes = [document.createTextNode("This page could not be loaded. Open it in a new tab instead.")];
     }
 
-    if (this.hit === hit) this.body.replaceChildren(...nodes);
+    if (this.hit !== hit) return;
+    this.body.replaceChildren(...nodes);
     this.body.scrollTop = 0;
+    const place = this.body.querySelector(`#${CSS.escape(ID_PREFIX + anchor)}`);
+    const mark = markPassage(this.body, hit.passage?.text || "");
+    (mark || place)?.scrollIntoView({ block: mark ? "center" : "start" });
   }
 
   stopClock() {

@@ -44,6 +44,14 @@ function addStyles() {
       display: block;
       font-size: .9em;
     }
+    .askfirst .suggest-path {
+      display: block;
+      font-size: .8em;
+      opacity: .8;
+    }
+    .askfirst .suggest-answer .suggest-text {
+      white-space: pre-line;
+    }
     .askfirst .suggest-status {
       margin: 4px 0 0;
       font-size: .85em;

@@ -151,6 +151,7 @@ export class Suggestions {
 
   show(answer) {
     this.hits = answer?.suggestions || [];
+    this.answer = answer?.answer;
     this.answeredQuery = answer ? this.query() : "";
     this.active = -1;
 
@@ -166,8 +167,9 @@ export class Suggestions {
     }
 
     if (this.options.stay || document.activeElement === this.input) this.open();
+    const answered = this.list.querySelector(".suggest-answer") ? "The first one shows the answer. " : "";
     const hint = this.options.hint || "Use the arrow keys to choose and Enter to open.";
-    this.status.textContent = `${count} suggestion${count === 1 ? "" : "s"}. ${hint}`;
+    this.status.textContent = `${count} suggestion${count === 1 ? "" : "s"}. ${answered}${hint}`;
     this.options.shown?.(answer);
   }
 
@@ -179,10 +181,20 @@ export class Suggestions {
     option.setAttribute("aria-selected", "false");
     if (this.rejected.has(hit.id)) option.classList.add("suggest-rejected");
 
+    // The first one may answer what was typed: then it shows the whole answer, and opens at its place.
+    const answer = index === 0 && this.answer?.document === hit.id ? this.answer : null;
+    if (answer) {
+      option.classList.add("suggest-answer");
+      hit.url = answer.url;
+      hit.passage = answer;
+    }
+
     option.append(
       createElement("span", "suggest-kind", KIND_TITLES[hit.kind] || hit.kind),
       createElement("span", "suggest-title", hit.title),
     );
+    const path = [[hit.product, ...(hit.versions || [])].join(" ").trim(), ...(hit.path || [])].filter(Boolean);
+    if (path.length) option.append(createElement("span", "suggest-path", path.join(" › ")));
     if (hit.passage?.text) option.append(appendHighlighted(createElement("span", "suggest-text"), hit.passage));
     return option;
   }

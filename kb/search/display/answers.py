@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from kb.search.analysis.passages import SectionPassage
+from kb.search.analysis.passages import SectionPassage, TextRange
 from kb.search.analysis.tokenizer import tokens
 from kb.search.documents import Region, RegionKind
 
@@ -43,8 +43,6 @@ _NEEDS_CONTEXT = re.compile(
 )
 _ASKS_FOR_NUMBER = re.compile(r"\bhow (?:many|much|long|large|big|often|old|far)\b", re.IGNORECASE)
 _HAS_DIGIT = re.compile(r"\d")
-
-TextRange = tuple[int, int]  # half-open, in characters
 
 
 @dataclass(frozen=True, slots=True)

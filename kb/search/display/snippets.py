@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from typing import NamedTuple, Self
 
+from kb.search.analysis.passages import TextRange
 from kb.search.analysis.tokenizer import WORD_CONTINUATION, fold_with_offsets, is_spaced, tokens
 from kb.search.results import Passage
 
@@ -31,8 +32,6 @@ _CODE_SIGN = re.compile(
     r"(?<=:)(?=[ :]))"
 )
 _SENTENCE_END = re.compile(r"[.!?] (?=\w)")
-
-TextSpan = tuple[int, int]  # half-open, in characters
 
 
 class FoldedText(NamedTuple):
@@ -87,12 +86,12 @@ class Matches:
             bool(self._prefixes) and folded.startswith(self._prefixes)
         )
 
-    def spans(self, text: FoldedText) -> list[TextSpan]:
+    def spans(self, text: FoldedText) -> list[TextRange]:
         """What matches in the original text, in order; overlapping spans are merged."""
         if not self._is_spaced:
             return self._spans_of_tokens(text.original)
 
-        spans: set[TextSpan] = set()
+        spans: set[TextRange] = set()
         folded = text.folded
         # One search for each start is faster than one regular expression for all.
         for start in self._starts:
@@ -110,9 +109,9 @@ class Matches:
         ordered = sorted(spans)
         return ordered if isinstance(text.places, range) else _in_original(ordered, text.places)
 
-    def _spans_of_tokens(self, text: str) -> list[TextSpan]:
+    def _spans_of_tokens(self, text: str) -> list[TextRange]:
         """For scripts without spaces, whose tokens are overlapping pairs of characters."""
-        spans: list[TextSpan] = []
+        spans: list[TextRange] = []
         for token in tokens(text):
             if self.word(token.text):
                 if spans and token.start < spans[-1][1]:
@@ -126,9 +125,9 @@ def _is_inside_word(letter: str) -> bool:
     return letter.isalnum() or WORD_CONTINUATION.fullmatch(letter) is not None
 
 
-def _in_original(spans: Iterable[TextSpan], places: Sequence[int]) -> list[TextSpan]:
+def _in_original(spans: Iterable[TextRange], places: Sequence[int]) -> list[TextRange]:
     """Spans of folded text as spans of the original; those that share a letter there are merged."""
-    originals: list[TextSpan] = []
+    originals: list[TextRange] = []
     for folded_start, folded_end in spans:
         start = places[folded_start]
         end = max(places[folded_end], places[folded_end - 1] + 1)
@@ -160,7 +159,7 @@ def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> 
     return Passage(before + text[start:end] + after, shown_spans, anchor, path)
 
 
-def _densest_window(shown: FoldedText, spans: list[TextSpan], width: int) -> TextSpan:
+def _densest_window(shown: FoldedText, spans: list[TextRange], width: int) -> TextRange:
     """From the first to the last match of the window of ``width`` characters that holds the most
     different words; of equal windows the first that begins in prose. A word among code counts half.
     """
@@ -196,7 +195,7 @@ def _remove_one(counts: dict[str, int], word: str) -> None:
         del counts[word]
 
 
-def _among_prose(shown: FoldedText, spans: list[TextSpan]) -> list[bool]:
+def _among_prose(shown: FoldedText, spans: list[TextRange]) -> list[bool]:
     """For each match, whether what surrounds it reads well; the match itself may be a name of code.
     Empty where there is little code, or nothing to choose from.
     """

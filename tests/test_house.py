@@ -216,19 +216,20 @@ ONLY_IN = {
         "kb.tickets.repository",
         "kb.tickets.tables",
     ),
-    "sqlalchemy.dialects": ("kb.database",),
+    "sqlalchemy.dialects": ("kb.database.sqlite",),
     # An index generation keeps its documents in a file of this format, and a data dump is sorted
     # in one; neither has to do with the configured database.
     "sqlite3": (
-        "kb.database",
+        "kb.database.sqlite",
         "kb.search.index.document_store",
         "indexer.readers.forums.stackexchange",
     ),
 }
 #: What only SQLite understands stands in these modules, by prefix.
 SQLITE_ONLY_IN = (
-    "kb.database",
-    "kb.tickets.repository.fulltext",
+    "kb.database.metadata",  # an option of an index, beside the one of PostgreSQL
+    "kb.database.sqlite",
+    "kb.tickets.repository.fulltext_sqlite",
     "kb.search.index.document_store",
     "indexer.readers.forums.stackexchange",
 )

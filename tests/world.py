@@ -11,7 +11,8 @@ from argon2 import PasswordHasher
 
 from kb.analytics.deflection import Deflection
 from kb.database import DATABASE_FILE
-from kb.database.sqlite import SqliteDatabase, open_file
+from kb.database.sqlite.engine import SqliteDatabase
+from kb.database.sqlite.file import SqliteFile
 from kb.errors import Conflict
 from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
@@ -60,7 +61,7 @@ class World:
 def build(data: Path) -> World:
     """Cheap hashing; everything else as it is served."""
     # Waiting long for a turn on a busy machine is no defect of the code under test.
-    database = open_file(data / DATABASE_FILE, deadline=60)
+    database = SqliteFile(data / DATABASE_FILE, deadline=60).open()
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts = Accounts(database, session_hours=12, demo=True, hasher=hasher)
     add_demo_accounts(accounts, FRIDAY)

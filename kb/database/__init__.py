@@ -2,9 +2,9 @@
 
 ``read`` and ``write`` give a SQLAlchemy connection in a transaction; ``kb.database.statements`` has
 the statements that differ between databases. SQLite is the one implementation
-(``kb.database.sqlite``), and the functions below call it. A second one is a module beside it that
-answers these functions, a setting that chooses between the two here, its entry in ``statements``,
-and its own ``kb.tickets.repository.fulltext``.
+(``kb.database.sqlite``). A second one is a folder beside it with a ``Storage``, a ``Database`` and
+its ``Statements``, a setting that ``_storage`` chooses by, and its full text of tickets beside
+``kb.tickets.repository.fulltext_sqlite``.
 
 Importing this package does not import SQLAlchemy: commands that need no database start faster.
 """
@@ -14,6 +14,8 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+from kb.database.sqlite.file import SqliteFile
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -41,19 +43,34 @@ class Database(Protocol):
         """Returns all connections."""
 
 
+class Storage(Protocol):
+    """Where a database is kept, whether or not it is there yet. Raises Unavailable."""
+
+    def exists(self) -> bool: ...
+
+    def is_up_to_date(self) -> bool: ...
+
+    def open(self) -> Database: ...
+
+    def copy_to(self, target: Path) -> None: ...
+
+
+def _storage(data: Path) -> Storage:
+    """The one place that knows which kind of database is used."""
+    return SqliteFile(data / DATABASE_FILE)
+
+
 def database_exists(data: Path) -> bool:
-    """Whether the data folder holds a database: nobody has filed or signed in before it does."""
-    return (data / DATABASE_FILE).exists()
+    """Whether the data folder has a database: nobody has filed or signed in before it does."""
+    return _storage(data).exists()
 
 
 def is_up_to_date(data: Path) -> bool:
     """Whether the database needs no migration; opening one that does migrates it.
 
-    Raises Unavailable.
+    Raises Unavailable, also for one that a newer version has written.
     """
-    from kb.database.sqlite import needs_migration
-
-    return not needs_migration(data / DATABASE_FILE)
+    return _storage(data).is_up_to_date()
 
 
 def open_database(data: Path) -> Database:
@@ -61,9 +78,7 @@ def open_database(data: Path) -> Database:
 
     Takes milliseconds when it is up to date. Several processes may call it at once.
     """
-    from kb.database.sqlite import open_file
-
-    return open_file(data / DATABASE_FILE)
+    return _storage(data).open()
 
 
 def snapshot(data: Path, target: Path) -> None:
@@ -71,6 +86,4 @@ def snapshot(data: Path, target: Path) -> None:
 
     The copy is checked before this returns. Raises Unavailable.
     """
-    from kb.database.sqlite import copy_database
-
-    copy_database(data / DATABASE_FILE, target)
+    _storage(data).copy_to(target)

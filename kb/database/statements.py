@@ -1,4 +1,4 @@
-"""Statements that SQL leaves to each database: upsert, and claim for leased queues.
+"""Statements that SQL leaves to each database: upsert, many values, and claim for leased queues.
 
 They work on the connection of a transaction, so that repositories need no other handle. Statements
 that are plain SQL belong to the repositories.
@@ -7,11 +7,13 @@ that are plain SQL belong to the repositories.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Executable,
@@ -23,10 +25,21 @@ from sqlalchemy import (
     update,
 )
 
-from kb.database import sqlite
+from kb.database.sqlite.dialect import SqliteStatements
 
-Builder = Callable[[Table, tuple[str, ...], tuple[str, ...], tuple[str, ...]], Executable]
-_BUILDERS: Mapping[str, Builder] = {"sqlite": sqlite.build_upsert}
+
+class Statements(Protocol):
+    """What a database writes in its own way. ``upsert`` and ``one_of`` below say what they mean."""
+
+    def upsert(
+        self, table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
+    ) -> Executable: ...
+
+    def one_of(self, column: Column[int], values: Collection[int]) -> ColumnElement[bool]: ...
+
+
+#: SQLAlchemy's name of a database -> its statements.
+_STATEMENTS: Mapping[str, Statements] = MappingProxyType({"sqlite": SqliteStatements()})
 
 
 def upsert(
@@ -53,7 +66,14 @@ def upsert(
 def _upsert(
     dialect: str, table: Table, keys: tuple[str, ...], update: tuple[str, ...], add: tuple[str, ...]
 ) -> Executable:
-    return _BUILDERS[dialect](table, keys, update, add)
+    return _STATEMENTS[dialect].upsert(table, keys, update, add)
+
+
+def one_of(
+    connection: Connection, column: Column[int], values: Collection[int]
+) -> ColumnElement[bool]:
+    """The column has one of many values, which are sent as one parameter."""
+    return _STATEMENTS[connection.dialect.name].one_of(column, values)
 
 
 def is_unclaimed(table: FromClause, now: dt.datetime) -> ColumnElement[bool]:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from kb.analytics.tables import FEEDBACK, QUERY_COUNTS
 from kb.database import DATABASE_FILE, Database, database_exists, open_database
 from kb.database.metadata import COUNTERS
-from kb.database.sqlite import open_file
+from kb.database.sqlite.file import SqliteFile
 from kb.database.statements import claim, is_unclaimed, upsert
 from kb.notifications.tables import WEBHOOK_JOBS
 from kb.people.tables import PEOPLE
@@ -29,7 +29,7 @@ SECOND = dt.timedelta(seconds=1)
 
 
 def open_sqlite(folder: Path) -> Database:
-    return open_file(folder / DATABASE_FILE, deadline=60)
+    return SqliteFile(folder / DATABASE_FILE, deadline=60).open()
 
 
 #: A function for each implementation, which opens the database of a folder.

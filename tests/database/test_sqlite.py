@@ -20,7 +20,9 @@ from kb.database import DATABASE_FILE, open_database
 from kb.database.metadata import COUNTERS, METADATA
 from kb.database.migrations import HEAD
 from kb.database.migrations.upgrade import config
-from kb.database.sqlite import SqliteDatabase, file_lock, open_file, schema_revision
+from kb.database.sqlite.engine import SqliteDatabase
+from kb.database.sqlite.file import SqliteFile
+from kb.database.sqlite.file_lock import file_lock
 from kb.errors import Unavailable
 from kb.jobs.tables import INDEX_RUNS
 from kb.operations.tables import HEARTBEATS
@@ -31,7 +33,7 @@ from tests.world import FRIDAY, World, draft
 
 @pytest.fixture
 def database(data: Path) -> Iterator[SqliteDatabase]:
-    opened = open_file(data / DATABASE_FILE)
+    opened = SqliteFile(data / DATABASE_FILE).open()
     yield opened
     opened.close()
 
@@ -56,7 +58,7 @@ def test_the_migrations_lead_to_the_tables_of_the_schema(database: SqliteDatabas
 def test_opening_again_changes_nothing(data: Path) -> None:
     before = (data / "tickets.db").stat().st_mtime_ns
     open_database(data).close()
-    assert schema_revision(data / "tickets.db") == HEAD
+    assert SqliteFile(data / "tickets.db").revision() == HEAD
     assert (data / "tickets.db").stat().st_mtime_ns == before
 
 
@@ -104,7 +106,7 @@ def test_on_a_full_disk_nothing_is_half_written(world: World) -> None:
     number = world.desk.filing.file(draft(), world.alice, key="before", now=FRIDAY)
     with world.database.write() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-    small = SqliteDatabase(world.data / "tickets.db")
+    small = SqliteDatabase(world.data / "tickets.db", deadline=2)
     with small.read() as connection:
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 1}")
     world.desk._repository.database = small
@@ -142,7 +144,7 @@ def test_a_newer_database_is_not_touched(data: Path) -> None:
         connection.commit()
     with pytest.raises(Unavailable):
         open_database(data)
-    assert schema_revision(data / "tickets.db") == "9999"
+    assert SqliteFile(data / "tickets.db").revision() == "9999"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -168,7 +170,7 @@ def test_the_history_cannot_be_rewritten(world: World) -> None:
 def test_the_log_is_moved_into_the_database_aside(
     world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kb.database.sqlite._CHECKPOINT_INTERVAL", 1)
+    monkeypatch.setattr("kb.database.sqlite.engine._CHECKPOINT_INTERVAL", 1)
     number = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     checkpointer = world.database._checkpointer
     assert checkpointer is not None
@@ -184,7 +186,7 @@ def test_the_log_is_moved_into_the_database_aside(
 def test_a_file_that_is_gone_is_not_made_anew_by_tidying(
     data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    database = open_file(data / DATABASE_FILE)
+    database = SqliteFile(data / DATABASE_FILE).open()
     database.path.unlink()
     database._start_checkpoint()
     database.close()

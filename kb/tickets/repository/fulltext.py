@@ -1,7 +1,8 @@
 """Full text of tickets: which tickets contain these words, and which are similar.
 
-The only module that knows the FTS5 table. An event is indexed in the transaction that saves it; a
-search returns the serials of tickets. Articles are searched by ``kb.search``.
+An event is indexed in the transaction that saves it; a search returns the serials of tickets. How
+a database does that is one class, ``fulltext_sqlite.SqliteFulltext``. Articles are searched by
+``kb.search``.
 
 Whole words match, and a term of three or more letters matches as a prefix too, unless the word
 itself is so common that its newest occurrences are enough. Scripts without blanks are indexed
@@ -10,15 +11,17 @@ letter by letter and searched as a phrase, so that any part of them is found.
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Protocol
 
-from sqlalchemy import Column, ColumnElement, Connection, bindparam, func, select, text
+from sqlalchemy import Connection
 
 from kb import ids
 from kb.tickets.lifecycle import Status
+from kb.tickets.repository.fulltext_sqlite import SqliteFulltext
 
 _UNSPACED = re.compile(r"([\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0eff\u3040-\u30ff])")
 #: So many occurrences of one word are looked at, the newest first.
@@ -29,52 +32,67 @@ _COMMON = 20_000
 _MAX_TITLE_TERMS = 12
 _MAX_RARE_TERMS = 5
 
-_INDEX = text("INSERT INTO words (rowid, title, said) VALUES (:id, :title, :said)")
-# The table keeps no text, so it has to be told what to take out.
-_UNINDEX = text(
-    "INSERT INTO words (words, rowid, title, said) VALUES ('delete', :id, :title, :said)"
-)
-# All of these are bounded: counting a word of every ticket takes as long as there are tickets. The
-# newest come first without sorting, as FTS5 keeps its lists by rowid, which is the id of the event.
-_TICKETS = text(
-    "SELECT DISTINCT events.ticket_id FROM (SELECT rowid AS id FROM words WHERE words MATCH :match "
-    "ORDER BY rowid DESC LIMIT :limit) AS said CROSS JOIN events ON events.id = said.id WHERE "
-    ":internal OR events.public"
-)
-_COUNT = text(
-    "SELECT count(*) FROM (SELECT rowid FROM words WHERE words MATCH :match LIMIT :limit)"
-)
-_SIMILAR = text(
-    "SELECT events.ticket_id AS id, min(said.score) AS score FROM (SELECT rowid AS id, "
-    "bm25(words, 4.0, 1.0) AS score "
-    "FROM words WHERE words MATCH :match ORDER BY score LIMIT 500) AS said JOIN events ON "
-    "events.id = said.id "
-    "JOIN tickets ON tickets.id = events.ticket_id WHERE tickets.status IN :status AND tickets.id "
-    "!= :serial "
-    "GROUP BY events.ticket_id ORDER BY score, events.ticket_id DESC LIMIT :limit"
-).bindparams(bindparam("status", expanding=True))
+
+class FulltextIndex(Protocol):
+    """What a database does for the full text; it must find by parts of one event.
+
+    A *match* is the database's own text for a query, made by ``phrase``, ``all_of`` and ``any_of``.
+    """
+
+    def index(self, connection: Connection, event_id: int, title: str, body: str) -> None: ...
+
+    def unindex(self, connection: Connection, event_id: int, title: str, body: str) -> None: ...
+
+    def purge(self, connection: Connection) -> None:
+        """Leaves nothing of what was taken out."""
+
+    def phrase(self, terms: Sequence[str], *, prefix: bool = False) -> str: ...
+
+    def all_of(self, matches: Sequence[str]) -> str: ...
+
+    def any_of(self, matches: Sequence[str]) -> str: ...
+
+    def tickets(
+        self, connection: Connection, match: str, limit: int, *, internal: bool
+    ) -> frozenset[int]:
+        """Serials of the tickets with the newest ``limit`` events that match."""
+
+    def occurrences(self, connection: Connection, match: str, limit: int) -> int:
+        """How many events match, counted up to ``limit``."""
+
+    def similar(
+        self, connection: Connection, match: str, serial: int, limit: int, status: Sequence[Status]
+    ) -> list[int]:
+        """Serials of the other tickets of a ``status`` that match best."""
+
+
+#: SQLAlchemy's name of a database -> its full text.
+_INDEXES: Mapping[str, FulltextIndex] = MappingProxyType({"sqlite": SqliteFulltext()})
+
+
+def _index_of(connection: Connection) -> FulltextIndex:
+    return _INDEXES[connection.dialect.name]
 
 
 def index_event(connection: Connection, event_id: int, title: str, body: str) -> None:
     """``title`` is that of a new ticket, else empty."""
-    row = {"id": event_id, "title": space_letters(title), "said": space_letters(body)}
-    connection.execute(_INDEX, row)
+    _index_of(connection).index(connection, event_id, space_letters(title), space_letters(body))
 
 
 def unindex_event(connection: Connection, event_id: int, title: str, body: str) -> None:
     """Takes out what ``index_event`` has put in; other texts would damage the index."""
-    row = {"id": event_id, "title": space_letters(title), "said": space_letters(body)}
-    connection.execute(_UNINDEX, row)
+    _index_of(connection).unindex(connection, event_id, space_letters(title), space_letters(body))
 
 
 def purge_unindexed(connection: Connection) -> None:
     """Rewrites the index without the words that only events taken out had."""
-    connection.execute(text("INSERT INTO words (words) VALUES ('optimize')"))
+    _index_of(connection).purge(connection)
 
 
 def has_word(connection: Connection, word: str) -> bool:
     """Whether any ticket contains the word."""
-    return _occurrences(connection, _exact(word), 1) > 0
+    index, terms = _index_of(connection), _terms(word)
+    return bool(terms) and index.occurrences(connection, index.phrase(terms), 1) > 0
 
 
 def space_letters(line: str) -> str:
@@ -95,19 +113,26 @@ def matching_tickets(connection: Connection, line: str, *, internal: bool) -> fr
     if not line_words:
         return frozenset()
 
+    index = _index_of(connection)
     matches, any_common = [], False
     serials: frozenset[int] | None = None
     for word in line_words:
-        exact = _exact(word)
-        common = _occurrences(connection, exact, MAX_OCCURRENCES) >= MAX_OCCURRENCES
-        any_common = any_common or common
-        matches.append(exact if common else _prefix(word))
-        with_word = _with_match(connection, matches[-1], internal) | _by_number(word)
+        with_word = _by_number(word)
+        terms = _terms(word)
+        if terms:
+            match = index.phrase(terms)
+            if index.occurrences(connection, match, MAX_OCCURRENCES) >= MAX_OCCURRENCES:
+                any_common = True
+            elif len(terms[-1]) >= _MIN_PREFIX:
+                match = index.phrase(terms, prefix=True)
+            matches.append(match)
+            with_word |= index.tickets(connection, match, MAX_OCCURRENCES, internal=internal)
         serials = with_word if serials is None else serials & with_word
 
     together: frozenset[int] = frozenset()
-    if len(line_words) > 1 and any_common and all(matches):
-        together = _with_match(connection, " AND ".join(matches), internal)
+    if any_common and 1 < len(line_words) == len(matches):
+        match = index.all_of(matches)
+        together = index.tickets(connection, match, MAX_OCCURRENCES, internal=internal)
     return (serials or frozenset()) | together
 
 
@@ -115,34 +140,20 @@ def similar_tickets(
     connection: Connection, title: str, serial: int, limit: int, status: Sequence[Status]
 ) -> list[int]:
     """Serials of other tickets of a ``status`` that share the rarest words of ``title``."""
-    match = _rarest_terms(connection, title)
-    if not match:
+    index = _index_of(connection)
+    matches = _rarest_terms(connection, index, title)
+    if not matches:
         return []
-    values = {"match": match, "serial": serial, "limit": limit, "status": status}
-    return [row.id for row in connection.execute(_SIMILAR, values)]
+    return index.similar(connection, index.any_of(matches), serial, limit, status)
 
 
-def one_of(column: Column[int], values: Collection[int]) -> ColumnElement[bool]:
-    """The column has one of many values, which are sent as one parameter."""
-    rows = func.json_each(json.dumps(sorted(values))).table_valued("value")
-    return column.in_(select(rows.c.value))
+def _terms(word: str) -> list[str]:
+    """The letters and digits of a word.
 
-
-def _exact(word: str) -> str:
-    """The word itself as an FTS5 match; empty when it holds no letter or digit."""
-    terms = " ".join(re.findall(r"[^\W_]+", space_letters(word[:80])))
-    return f'"{terms}"' if terms else ""
-
-
-def _prefix(word: str) -> str:
-    """As ``_exact``, also for words that begin with it.
-
-    >>> _prefix('100%'), _prefix('jam"'), _prefix('%')
-    ('"100" *', '"jam" *', '')
+    >>> _terms('100%'), _terms('jam"ned'), _terms('%')
+    (['100'], ['jam', 'ned'], [])
     """
-    exact = _exact(word)
-    last_term = exact.strip('"').split()[-1:]
-    return f"{exact} *" if last_term and len(last_term[0]) >= _MIN_PREFIX else exact
+    return re.findall(r"[^\W_]+", space_letters(word[:80]))
 
 
 def _by_number(word: str) -> frozenset[int]:
@@ -150,28 +161,15 @@ def _by_number(word: str) -> frozenset[int]:
     return frozenset() if serial is None else frozenset((serial,))
 
 
-def _with_match(connection: Connection, match: str, internal: bool) -> frozenset[int]:
-    if not match:
-        return frozenset()
-    values = {"match": match, "limit": MAX_OCCURRENCES, "internal": internal}
-    return frozenset(connection.execute(_TICKETS, values).scalars())
-
-
-def _occurrences(connection: Connection, match: str, limit: int) -> int:
-    """Counted up to ``limit``."""
-    if not match:
-        return 0
-    return int(connection.execute(_COUNT, {"match": match, "limit": limit}).scalar_one())
-
-
-def _rarest_terms(connection: Connection, line: str) -> str:
-    """A match for any of the rarest terms; empty when all are unknown or common."""
+def _rarest_terms(connection: Connection, index: FulltextIndex, line: str) -> list[str]:
+    """A match for each of the rarest terms, without those that are unknown or common."""
     folded = "".join(
         c
         for c in unicodedata.normalize("NFKD", line[:500].casefold())
         if not unicodedata.combining(c)
     )
-    terms = list(dict.fromkeys(re.findall(r"[^\W\d_]{3,}", folded)))[:_MAX_TITLE_TERMS]
-    counts = [(_occurrences(connection, f'"{term}"', _COMMON + 1), term) for term in terms]
+    terms = dict.fromkeys(re.findall(r"[^\W\d_]{3,}", folded))
+    matches = [index.phrase([term]) for term in terms][:_MAX_TITLE_TERMS]
+    counts = [(index.occurrences(connection, match, _COMMON + 1), match) for match in matches]
     rarest = sorted(pair for pair in counts if 0 < pair[0] <= _COMMON)[:_MAX_RARE_TERMS]
-    return " OR ".join(f'"{term}"' for _, term in rarest)
+    return [match for _, match in rarest]

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Select, and_, or_, select, text, true
 
 from kb import ids
 from kb.database import Database
+from kb.database.statements import one_of
 from kb.errors import Invalid
 from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.sla.target import TargetState
@@ -165,7 +166,7 @@ class TicketLists:
         with self._database.read() as connection:
             if narrowed.words.strip():
                 serials = fulltext.matching_tickets(connection, narrowed.words, internal=internal)
-                conditions.append(fulltext.one_of(TICKETS.c.id, serials))
+                conditions.append(one_of(connection, TICKETS.c.id, serials))
 
             # First the serials, a few pages ahead for the pager, and then the rows of this page
             # only: tickets with a word lie all over the file, and each is read once. Nobody counts

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import insert
 
-from kb.database.sqlite import file_lock
+from kb.database.sqlite.file_lock import file_lock
 from kb.notifications.tables import NOTICES
 from kb.operations import heartbeats
 from tests.webapp.world import MONDAY, Browser, Portal, build, settings_of

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from kb.database import DATABASE_FILE
-from kb.database.sqlite import SqliteDatabase, file_lock
+from kb.database.sqlite.engine import SqliteDatabase
+from kb.database.sqlite.file_lock import file_lock
 from kb.errors import Misconfigured
 from kb.operations.signing_key import kept_key
 from tests.webapp.world import (

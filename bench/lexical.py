@@ -113,7 +113,7 @@ def _report(size: int, count: int) -> None:
 def _parts(partition: Partition, texts: list[str], *, prefix: bool) -> Iterable[str]:
     queries = [partition.expand(text, prefix=prefix) for text in texts]
     questions = [
-        (partition.rescorer.question(query), partition.bm25.candidates(query.terms).documents)
+        (partition.question(query), partition.bm25.candidates(query.terms).documents)
         for query in queries
     ]
     titles = [question.title for question, _ in questions if question.title is not None]
@@ -121,7 +121,7 @@ def _parts(partition: Partition, texts: list[str], *, prefix: bool) -> Iterable[
     parts: dict[str, tuple[Callable[[Any], object], list[Any]]] = {
         "expand": (lambda text: partition.expand(text, prefix=prefix), texts),
         "BM25": (partition.bm25.candidates, terms),
-        "question": (partition.rescorer.question, queries),
+        "question": (partition.question, queries),
         "titles": (partition.title_ngrams.candidates, titles),
         "rescore": (lambda asked: partition.rescorer.rescore(*asked), questions),
     }

@@ -265,9 +265,8 @@ def temporary_searcher(
                 writer.add(document)
             writer.resolved_tickets(resolved)
             writer.publish(ledger={}, settings={})
-        yield Searcher(
-            data, engine=engine, budget_ms=60_000
-        )  # a busy machine must not change the order
+        # A busy machine must not change the order.
+        yield Searcher(data, engine=engine, budget_ms=60_000)
 
 
 def _asker(searcher: Searcher, mode: str) -> _Ask:

@@ -40,7 +40,7 @@ from kb.search.query_terms import ExpandedQuery
 from kb.search.results import Answer, Hit
 from kb.search.scoring.bm25 import Bm25
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
-from kb.search.scoring.rescoring import Rescorer
+from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
 
 _NONE: Documents = np.zeros(0, dtype=np.int64)
@@ -64,6 +64,8 @@ class Partition:
         self._analyzer = Analyzer()
         self.values = DocValues(arrays)
         self.size = self.values.size
+        self._first_thread, end = self.values.range_of(DocumentKind.FORUM)
+        self._forum_share = (end - self._first_thread) / max(1, self.size)
         self.bm25 = Bm25(arrays, loops)
         self.title_ngrams = TitleNgrams(arrays, loops)
         self.topics = LatentTopics(arrays) if "topic_lengths" in arrays else None
@@ -96,6 +98,11 @@ class Partition:
             unknown=tuple(word for word in query.unknown if word not in words),
             curated=curations.curated(text, self._numbers),
         )
+
+    def question(self, query: ExpandedQuery) -> Question:
+        """The query as numbers, for candidates by title and for rescoring."""
+        title = self.title_ngrams.vector(query.text) if query.text else None
+        return self.rescorer.question(query, title)
 
     def _numbers(self, document_id: str) -> list[int]:
         numbers: list[int] = np.flatnonzero(self.values.key == document_key(document_id)).tolist()
@@ -172,7 +179,7 @@ class Partition:
         if time.monotonic() > deadline:
             return Candidates(best, words(best), _NO_VOTES, late=True)
 
-        question = self.rescorer.question(query)
+        question = self.question(query)
         voted, votes = _NONE, _NO_VOTES
         if self._votes is not None:
             voted, votes = self._votes.cast(query.terms, query.unknown)
@@ -195,7 +202,6 @@ class Partition:
         raw = {"words": candidates.words, **rescored.raw}
         if self._embeddings is not None and query.text:
             raw["semantic"] = self._embeddings.scores(query.text, documents)
-        first_thread, end = self.values.range_of(DocumentKind.FORUM)
         return RawScores(
             documents,
             raw,
@@ -203,9 +209,9 @@ class Partition:
             candidates.votes,
             rescored.shown,
             self.values.solved[documents],
-            int(documents.searchsorted(first_thread)),
-            (end - first_thread) / max(1, self.size),
-            ideal=self.rescorer.ideal(query),
+            int(documents.searchsorted(self._first_thread)),
+            self._forum_share,
+            ideal=candidates.question.ideal,
             rarest=self.bm25.rarest,
         )
 
@@ -231,7 +237,7 @@ class Partition:
             return ()
         rest = documents[shown.size :]
         if rest.size:
-            rescored = self.rescorer.rescore(self.rescorer.question(query), rest)
+            rescored = self.rescorer.rescore(self.question(query), rest)
             shown = np.concatenate((shown, rescored.shown))
         return self._hits.hits(
             self._matches(query), documents, shown.tolist(), scores, explanations
@@ -250,7 +256,8 @@ class Partition:
             )
             for term in query.terms
         ]
-        coverage = QueryCoverage(terms, self.rescorer.ideal(query), self._analyzer.stem)
+        ideal = sum(term.idf for term in terms) + self.bm25.unseen * len(query.unknown)
+        coverage = QueryCoverage(terms, ideal, self._analyzer.stem)
         return self._hits.answer(query.text, coverage, self._matches(query), document, shown)
 
     def _matches(self, query: ExpandedQuery) -> Matches:

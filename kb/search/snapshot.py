@@ -103,7 +103,7 @@ class Snapshot:
         if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
             limit = 0
         hits = self._hits(reader, query, ranking, 0, limit, explain=explain)
-        card = self._answer(reader, query, ranking) if hits else None
+        card = self._answer(reader, query, ranking, certainty) if hits else None
         answer = Suggestions(title, self.generation.name, hits, ranking.partial, certainty, card)
         if self._remember and not answer.partial and len(title) <= MAX_QUERY_LENGTH:
             if len(self._answers) >= self._remember:
@@ -152,7 +152,7 @@ class Snapshot:
         start = (page - 1) * per_page
         answer = None
         if page == 1 and not parsed.operators:
-            answer = self._answer(reader, query, ranking)
+            answer = self._answer(reader, query, ranking, self._confidence(ranking))
         return Results(
             query=parsed.text,
             generation=self.generation.name,
@@ -226,10 +226,11 @@ class Snapshot:
         return reader.hits(query, documents, shown, scores, explanations)
 
     @staticmethod
-    def _answer(reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking) -> Answer | None:
+    def _answer(
+        reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking, certainty: float
+    ) -> Answer | None:
         """What the best document says word for word, when it clearly answers."""
-        is_sure = Snapshot._confidence(ranking) >= weights.SURE
-        if not is_sure or not ranking.shown.size:
+        if certainty < weights.SURE or not ranking.shown.size:
             return None
         return reader.answer(query, int(ranking.documents[0]), int(ranking.shown[0]))
 

@@ -172,9 +172,7 @@ def test_a_word_said_a_thousand_times_outgrows_no_sum(query: str) -> None:
     expanded = found.expand(query, prefix=False)
     assert np.flatnonzero(found.bm25.score_all(expanded.terms) > 0).tolist() == [400]
     assert found.bm25.candidates(expanded.terms).documents.tolist() == [400]
-    passages = found.rescorer.rescore(found.rescorer.question(expanded), np.array([0, 400])).raw[
-        "passage"
-    ]
+    passages = found.rescorer.rescore(found.question(expanded), np.array([0, 400])).raw["passage"]
     assert passages[0] == 0
     assert passages[1] > 0
 

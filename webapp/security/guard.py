@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -78,11 +79,11 @@ def protect(app: Flask, settings: Settings) -> None:
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=0
         )
     rates = app.extensions["askfirst.rates"] = RateLimits(settings)
-    app.before_request(_limit_body)
+    app.before_request(partial(_limit_body, settings))
     app.before_request(_check_access)
     app.before_request(rates.check)
     csrf.init_app(app)
-    app.after_request(_harden)
+    app.after_request(partial(_harden, settings=settings))
 
 
 def _config(settings: Settings) -> dict[str, object]:
@@ -122,11 +123,11 @@ class BracketedAddress(str):
         return str(self), "", ""
 
 
-def _limit_body() -> None:
+def _limit_body(settings: Settings) -> None:
     """Uploads may be large, every other body is small. Werkzeug enforces it while reading."""
     if request.endpoint in UPLOADS:
         request.max_content_length = (
-            settings().attachment_megabytes * FILES_PER_TICKET * 1024 * 1024 + SMALL_BODY
+            settings.attachment_megabytes * FILES_PER_TICKET * 1024 * 1024 + SMALL_BODY
         )
 
 
@@ -163,27 +164,27 @@ def edits(viewer: Person | None) -> bool:
     return viewer is not None and viewer.role in ("editor", "admin")
 
 
-def _harden(response: Response) -> Response:
+def _harden(response: Response, settings: Settings) -> Response:
     """Security, cache and CORS headers of every response, errors included."""
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
-    if settings().secure_cookies:
+    if settings.secure_cookies:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.endpoint not in CACHEABLE or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
     if request.endpoint in SHARED:
-        _share(response)
+        _share(response, settings)
     return response
 
 
-def _share(response: Response) -> None:
+def _share(response: Response, settings: Settings) -> None:
     """CORS for the listed origins only, and never with cookies."""
     if "Vary" in response.headers:
         response.vary.add("Origin")
     else:  # much faster than parsing the header
         response.headers["Vary"] = "Origin"
     origin = request.headers.get("Origin", "")
-    if origin in settings().embed_origins:
+    if origin in settings.embed_origins:
         response.headers["Access-Control-Allow-Origin"] = origin
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.headers["Access-Control-Max-Age"] = "600"

@@ -170,6 +170,16 @@ def index_words(text: str, *, asked: bool = False) -> list[str]:
     return words
 
 
+def unfinished_word(text: str) -> str:
+    """The last word, when nothing follows it; a lone character is always the beginning of one."""
+    if len(text.strip()) == 1:
+        return fold(text.strip()) if text.strip().isalnum() else ""
+    if not text or text[-1].isspace() or not text.split():
+        return ""
+    last = index_words(text[-80:].split()[-1])
+    return last[-1] if last and (text[-1].isalnum() or text[-1] == "_") else ""
+
+
 def written_words(text: str) -> list[str]:
     """The words of ``text`` as they are written, one after the other; each character of a script
     without spaces.

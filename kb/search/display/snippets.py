@@ -78,7 +78,7 @@ class Matches:
         # happili.
         starts = {stem[:-1] if len(stem) > 3 else stem for stem in self._stems}
         self._starts = starts | set(self._prefixes)
-        self._is_spaced = all(is_spaced(start) for start in self._starts)
+        self._is_spaced = is_spaced("".join(self._starts))
 
     def word(self, folded: str) -> bool:
         """Whether the query stands for this word."""

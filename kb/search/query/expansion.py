@@ -15,7 +15,12 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.tokenizer import Analyzer, fold, index_words, is_hyphenated_prose
+from kb.search.analysis.tokenizer import (
+    Analyzer,
+    index_words,
+    is_hyphenated_prose,
+    unfinished_word,
+)
 from kb.search.array_types import Frequencies
 from kb.search.index.array_file import Arrays
 from kb.search.index.prefix_postings import PrefixPostings, complete
@@ -43,7 +48,7 @@ class QueryExpander:
     def expand(self, text: str, *, prefix: bool) -> ExpandedQuery:
         """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others."""
         counts = Counter(index_words(text, asked=True))
-        last = _unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
+        last = unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
         terms, unknown = [], []
         for word, count in islice(counts.items(), MAX_QUERY_WORDS):
             if word == last:
@@ -107,13 +112,3 @@ class _PartitionWords:
         shares = tuple(share for _, share in corrections)
         best = self._surfaces.word(corrections[0][0])
         return QueryTerm(word, stems, shares, corrected=best)
-
-
-def _unfinished_word(text: str) -> str:
-    """The last word, when nothing follows it; a lone character is always the beginning of one."""
-    if len(text.strip()) == 1:
-        return fold(text.strip()) if text.strip().isalnum() else ""
-    if not text or text[-1].isspace() or not text.split():
-        return ""
-    last = index_words(text[-80:].split()[-1])
-    return last[-1] if last and (text[-1].isalnum() or text[-1] == "_") else ""

@@ -52,10 +52,14 @@ _NO_GAINS = _TermGains(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int32),
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query as numbers; ``title`` is None when no title has any n-gram of it."""
+    """A query as numbers; ``title`` is None when no title has any n-gram of it.
+
+    ``ideal`` is the sum of the idfs of all its words, unknown ones counting as the rarest.
+    """
 
     features: QueryFeatures
     title: NgramVector | None
+    ideal: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +97,9 @@ class Rescorer:
         self._stem_marks = Scratch(max(1, self._df.size))
         self._ngram_marks = Scratch(title_ngrams.size)
 
-    def question(self, query: ExpandedQuery) -> Question:
-        """What ``rescore`` asks of candidates, and ``TitleNgrams`` of titles."""
+    def question(self, query: ExpandedQuery, title: NgramVector | None) -> Question:
+        """What ``rescore`` asks of candidates; ``title`` is the query by its n-grams."""
         gains = [self._gains(term) for term in query.terms] or [_NO_GAINS]
-        title = self._title_ngrams.vector(query.text) if query.text else None
         direction = self._topics.direction(query.terms) if self._topics else None
         features = QueryFeatures(
             np.concatenate([term.stems for term in gains]),
@@ -105,7 +108,8 @@ class Rescorer:
             _NO_GAINS.gains if title is None else title.gains,
             _NO_DIRECTION if direction is None else direction,
         )
-        return Question(features, title)
+        ideal = sum(term.idf for term in gains) + self._bm25.unseen * len(query.unknown)
+        return Question(features, title, ideal)
 
     def rescore(self, question: Question, documents: Documents) -> RescoredDocuments:
         """Scores of each document's best passage, title and nearest passage; and which to show.
@@ -153,11 +157,6 @@ class Rescorer:
         counts = np.diff(self._passages.document_pointers[document : document + 2])
         low, high = showable(self._passages.shown[[document]], counts)
         return int(low[0]), int(high[0])
-
-    def ideal(self, query: ExpandedQuery) -> float:
-        """The sum of the idfs of all words of a query, unknown ones counting as the rarest."""
-        known = sum(map(self.idf, query.terms))
-        return known + self._bm25.unseen * len(query.unknown)
 
     def idf(self, term: QueryTerm) -> float:
         """The idf of the most informative stem that a term stands for."""

@@ -31,7 +31,8 @@ class Signals:
         self._df: Frequencies = arrays["df"]
         self._title_text = TitleText(arrays, loops)
         self._values = values
-        self._newest = int(values.day.max(initial=0))
+        newest = int(values.day.max(initial=0))
+        self._freshness = freshness(values.day, newest) if newest else None
         self._versions = frozenset(values.names["version"])
 
     def of(
@@ -55,8 +56,8 @@ class Signals:
 
         if language:
             signals |= self._foreign(documents, language.lower())
-        if self._newest:
-            signals["fresh"] = freshness(self._values.day[documents], self._newest)
+        if self._freshness is not None:
+            signals["fresh"] = self._freshness[documents]
         return signals
 
     def coverage(self, terms: tuple[QueryTerm, ...], documents: Documents) -> Scores:

@@ -51,7 +51,7 @@ def test_a_small_help_centre_has_no_topics_and_is_answered_without() -> None:
 
 def topic_scores(partition: Partition, text: str, count: int) -> Any:
     """What topics add to the score of each of the first documents."""
-    question = partition.rescorer.question(partition.expand(text, prefix=False))
+    question = partition.question(partition.expand(text, prefix=False))
     return partition.rescorer.rescore(question, np.arange(count)).raw["topics"]
 
 

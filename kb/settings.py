@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from kb.errors import Misconfigured
+
+_PORTAL_PATH = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,15 @@ def _split_url(text: str) -> SplitResult:
 def _url(text: str) -> str:
     _split_url(text)
     return text.rstrip("/")
+
+
+def _portal_url(text: str) -> str:
+    """Its path, if it has one, is what each address of the portal begins with."""
+    url = _url(text)
+    parts = _split_url(url)
+    if parts.query or parts.fragment or not _PORTAL_PATH.fullmatch(parts.path):
+        raise ValueError(text)
+    return url
 
 
 def _optional_url(text: str) -> str:
@@ -165,9 +177,10 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "base_url",
         "http://127.0.0.1:8000",
-        _url,
-        "an http or https address",
-        "The public address of the portal. Links in e-mails begin with it.",
+        _portal_url,
+        "an http or https address, which may have a path of letters, digits, `.`, `-` and `_`",
+        "The public address of the portal. Links in e-mails begin with it. With a path, the portal "
+        "is below this path.",
     ),
     Setting("host", "127.0.0.1", str, "an address", "The address on which `kb serve` listens."),
     Setting("port", "8000", _integer(1, 65535), _PORT, "The port on which `kb serve` listens."),
@@ -537,6 +550,16 @@ class Settings:
     @property
     def policies_file(self) -> Path:
         return Path(self.policies) if self.policies else self.content / "policies.toml"
+
+    @property
+    def base_path(self) -> str:
+        """The path of the public address, which every page's address begins with; mostly ""."""
+        return urlsplit(self.base_url).path
+
+    @property
+    def origin(self) -> str:
+        """The public address without its path, as browsers send it in ``Origin``."""
+        return self.base_url.removesuffix(self.base_path)
 
     @property
     def is_https(self) -> bool:

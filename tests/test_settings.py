@@ -28,6 +28,7 @@ def test_every_default_is_accepted() -> None:
         ("publish_gate", "Refuse", "refuse"),
         ("smtp_tls", "TLS", "tls"),
         ("base_url", "https://help.example.com/", "https://help.example.com"),
+        ("base_url", "https://example.com/a/help/", "https://example.com/a/help"),
         ("oidc_issuer", "https://id.example.com/", "https://id.example.com/"),
         (
             "webhook_urls",
@@ -55,6 +56,9 @@ def test_a_value_is_converted(name: str, text: str, value: Any) -> None:
         ("KB_SMTP_TLS", "yes"),
         ("KB_BASE_URL", "help.example.com"),
         ("KB_BASE_URL", "https://help.example.com:0"),
+        ("KB_BASE_URL", "https://example.com/help?x=1"),
+        ("KB_BASE_URL", "https://example.com/a/../help"),
+        ("KB_BASE_URL", "https://example.com/a;b"),
         ("KB_EMBED_ORIGINS", "https://www.example.com/page"),
         ("KB_EMBED_ORIGINS", "https://WWW.example.com"),
         ("KB_SECRET_KEY", "short"),

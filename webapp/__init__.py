@@ -25,7 +25,7 @@ def create_app(
     Raises Misconfigured when the data folder, the policies or the catalogue cannot be used.
     """
     from kb.centre import HelpCentre
-    from webapp import assets, context, formatting, metrics, problems
+    from webapp import assets, context, formatting, metrics, problems, sub_path
     from webapp.agent import audit, board, queue, ticket_actions, ticket_page
     from webapp.api import health, v1, well_known
     from webapp.customer import account, contacts, copies, help_centre, oidc, tickets
@@ -47,6 +47,7 @@ def create_app(
     metrics.register(app, settings, entrance)
     formatting.register(app)
     assets.register(app)
+    sub_path.register(app, settings)
 
     for room in (
         health,

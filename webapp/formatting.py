@@ -372,7 +372,8 @@ def with_query(**changes: Any) -> str:
         values.pop(name, None)
         if value not in (None, ""):
             values[name] = str(value)
-    return f"{request.path}?{urlencode(values)}" if values else request.path
+    path = request.script_root + request.path
+    return f"{path}?{urlencode(values)}" if values else path
 
 
 def opens_with_text(document: Document) -> bool:

@@ -214,7 +214,7 @@ def _problem_document(
         "status": status,
         "detail": sentence,
         "code": code,
-        "instance": request.path,
+        "instance": request.script_root + request.path,
     }
     if fields:
         document["fields"] = dict(fields)

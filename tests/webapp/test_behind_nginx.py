@@ -62,6 +62,7 @@ class Proxied:
     port: int
     certificate: Path
     log: Path
+    below: str  # the path of the portal, "" at the root
 
     def ask(
         self,
@@ -79,7 +80,7 @@ class Proxied:
             }
         with closing(http.client.HTTPSConnection(NAME, self.port)) as connection:
             connection.sock = self._connected()
-            connection.request("GET" if body is None else "POST", path, body, told)
+            connection.request("GET" if body is None else "POST", self.below + path, body, told)
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read())
 
@@ -89,21 +90,22 @@ class Proxied:
         return context.wrap_socket(plain, server_hostname=NAME)
 
 
-@pytest.fixture
-def proxied(folder: Path, tmp_path: Path) -> Iterator[Proxied]:
+@pytest.fixture(params=["", "/support"])
+def proxied(request: pytest.FixtureRequest, folder: Path, tmp_path: Path) -> Iterator[Proxied]:
+    below = str(request.param)
     nginx = executable()
     if not can_bind(VISITOR):
         pytest.skip(f"This machine has no {VISITOR}.")  # macOS has 127.0.0.1 alone
     backend, port = free_port(), free_port()
     certificate, key = write_certificate(tmp_path)
     told = {
-        "KB_BASE_URL": ADDRESS,
+        "KB_BASE_URL": ADDRESS + below,
         "KB_TRUSTED_PROXIES": "1",
         "KB_LOG_FORMAT": "json",
     }
     configuration = tmp_path / "nginx.conf"
     configuration.write_text(
-        whole_configuration(tmp_path, port, backend, certificate, key), "utf-8"
+        whole_configuration(tmp_path, port, backend, certificate, key, below), "utf-8"
     )
     log = tmp_path / "portal.log"
     with log.open("w") as stream:
@@ -123,14 +125,16 @@ def proxied(folder: Path, tmp_path: Path) -> Iterator[Proxied]:
     try:
         wait_for(f"http://127.0.0.1:{backend}/healthz", portal).close()
         wait_until_it_listens(port, proxy)
-        yield Proxied(port, certificate, log)
+        yield Proxied(port, certificate, log, below)
     finally:
         for process in (proxy, portal):
             process.send_signal(signal.SIGTERM)
         assert [process.wait(PATIENCE) for process in (proxy, portal)] == [0, 0], log.read_text()
 
 
-def whole_configuration(folder: Path, port: int, backend: int, certificate: Path, key: Path) -> str:
+def whole_configuration(
+    folder: Path, port: int, backend: int, certificate: Path, key: Path, below: str
+) -> str:
     """The published file with the names of this test, in what Debian's nginx.conf has around it."""
     server = CONFIGURATION.read_text("utf-8")
     for published, ours in {
@@ -138,6 +142,7 @@ def whole_configuration(folder: Path, port: int, backend: int, certificate: Path
         "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
         "/etc/ssl/help.example.com.pem": str(certificate),
         "/etc/ssl/help.example.com.key": str(key),
+        "    location / {": f"    location {below}/ {{",
     }.items():
         assert server.count(published) == 1, published
         server = server.replace(published, ours)
@@ -220,7 +225,8 @@ def compressed(answer: Answer) -> None:
 
 
 def static_files_are_compressed_and_kept_for_a_year(proxied: Proxied, page: str) -> None:
-    addresses = set(re.findall(r'(?:href|src)="(/static/[^"]+\?v=[^"]+)"', page))
+    own = re.escape(proxied.below)
+    addresses = set(re.findall(rf'(?:href|src)="{own}(/static/[^"]+\?v=[^"]+)"', page))
     assert any(".css?" in address for address in addresses)
     assert any(".js?" in address for address in addresses)
     for address in addresses:
@@ -251,7 +257,7 @@ def a_body_beyond_the_limit_is_refused_before_it_is_sent(proxied: Proxied) -> No
 def a_ticket_is_filed(proxied: Proxied) -> None:
     form = proxied.ask("/tickets/new")
     cookie = form.headers["Set-Cookie"]
-    assert cookie.startswith("__Host-askfirst=")
+    assert cookie.startswith("__Host-askfirst" + proxied.below.replace("/", "-") + "=")
     assert "Secure" in cookie
     hidden = {
         name[1]: unescape(value[1]) if (value := re.search(r'value="([^"]*)"', tag)) else ""
@@ -271,4 +277,4 @@ def a_ticket_is_filed(proxied: Proxied) -> None:
     told["severity"] = severity[1]
     filed = proxied.ask("/tickets", told, Cookie=cookie.partition(";")[0])
     assert filed.status == 303, filed.text
-    assert re.match(rf"({ADDRESS})?/tickets/KB-\d+", filed.headers["Location"])
+    assert re.match(rf"({ADDRESS})?{proxied.below}/tickets/KB-\d+", filed.headers["Location"])

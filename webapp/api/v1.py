@@ -21,6 +21,7 @@ from webapp.customer.ticket_form import check, encodable, file_once, read, recei
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
 from webapp.security.guard import own_site
+from webapp.sub_path import portal_path
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -58,7 +59,16 @@ def suggest() -> Response:
     answer = centre().searcher.suggest(
         request.args.get("q", ""), audience=audience(), limit=_limit(), language=language()
     )
-    return Response(answer.body, mimetype="application/json")
+    return Response(_below_path(answer.body), mimetype="application/json")
+
+
+def _below_path(body: bytes) -> bytes:
+    """The encoded answer with the addresses of its hits as browsers need them.
+
+    Answers are encoded once, for many people. No text in them matches: its quotes are escaped.
+    """
+    path = settings().base_path.encode()
+    return body.replace(b'"url":"/', b'"url":"' + path + b"/") if path else body
 
 
 def _limit() -> int:
@@ -72,7 +82,10 @@ def _limit() -> int:
 
 @blueprint.get("/search")
 def search() -> Response:
-    return jsonify(results_json(search_results(request.args.get("q", ""))))
+    answer = results_json(search_results(request.args.get("q", "")))
+    for shown in filter(None, (answer["answer"], *answer["results"])):
+        shown["url"] = portal_path(shown["url"])
+    return jsonify(answer)
 
 
 @blueprint.get("/promise")
@@ -137,9 +150,7 @@ def file() -> Response:
     )
     row = _filed_ticket(number, checked.customer, secret).row
     promised = {"level": row.level, "due": _instant(row.due.due if row.due else None)}
-    response = make_response(
-        jsonify(number=number, url=settings().base_url + path, **promised), 201
-    )
+    response = make_response(jsonify(number=number, url=settings().origin + path, **promised), 201)
     response.headers["Location"] = path
     return response
 

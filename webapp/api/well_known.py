@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, make_response
 
 from webapp.context import settings
+from webapp.sub_path import portal_path
 
 blueprint = Blueprint("well_known", __name__)
 HOUR = "public, max-age=3600"
@@ -43,7 +44,8 @@ def embed() -> Response:
 @blueprint.get("/robots.txt")
 def robots() -> Response:
     closed = ("/tickets", "/desk", "/editor", "/account", "/api", "/sign-in")
-    response = make_response("User-agent: *\n" + "".join(f"Disallow: {path}\n" for path in closed))
+    lines = [f"Disallow: {portal_path(path)}\n" for path in closed]
+    response = make_response("".join(["User-agent: *\n", *lines]))
     response.mimetype = "text/plain"
     response.headers["Cache-Control"] = HOUR
     return response

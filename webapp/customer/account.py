@@ -21,6 +21,7 @@ from webapp.context import centre, now, person, settings
 from webapp.security.devices import known_device, remember_device
 from webapp.security.guard import edits, safe_next
 from webapp.security.rate_limits import address
+from webapp.sub_path import portal_path
 
 blueprint = Blueprint("account", __name__)
 
@@ -32,7 +33,7 @@ blueprint = Blueprint("account", __name__)
 def sign_in() -> str | BaseResponse:
     target = safe_next(request.args.get("next"))
     if person():
-        return redirect(target, 303)
+        return redirect(portal_path(target), 303)
     return sign_in_page(target)
 
 
@@ -80,7 +81,7 @@ def landing_page(target: str) -> str:
     """``target``, or without one the page that the person works on."""
     viewer = person()
     if target != "/" or viewer is None:
-        return target
+        return portal_path(target)
     if viewer.is_staff:
         return url_for("queue.show")
     return url_for("editor.overview" if edits(viewer) else "tickets.mine")

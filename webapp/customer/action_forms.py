@@ -24,7 +24,7 @@ from kb.tickets.actions import COMMANDS
 from kb.tickets.decision import Command
 from kb.tickets.lifecycle import VERBS, ActionForm, FieldKind, FormField, Layout, Side, Verb
 from kb.tickets.ticket import Ticket
-from webapp.context import centre, zone
+from webapp.context import centre, settings, zone
 from webapp.customer.ticket_form import uploads
 
 #: Name of a form -> its verb.
@@ -210,7 +210,10 @@ def _articles(form: MultiDict[str, str], _name: str) -> list[tuple[str, str]]:
     """
     chosen = [*form.getlist("document"), *form.get("another", "").split()]
     articles = []
-    for document_id in dict.fromkeys(address.removeprefix("/help/") for address in chosen):
+    site = settings()
+    for address in dict.fromkeys(chosen):
+        path = address.removeprefix(site.origin).removeprefix(site.base_path)
+        document_id = path.removeprefix("/help/")
         try:
             document = centre().searcher.article(document_id, audience=PUBLIC)
         except NotFound:

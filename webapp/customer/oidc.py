@@ -42,7 +42,7 @@ def _provider() -> OidcProvider:
 
 def _return_address() -> str:
     """From the settings, never from the request: the provider sends codes there."""
-    return settings().base_url + url_for("oidc.back")
+    return settings().origin + url_for("oidc.back")
 
 
 @blueprint.get("")

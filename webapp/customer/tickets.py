@@ -333,7 +333,7 @@ def _page(number: str, viewer: Person, refused: RefusedForm | None = None) -> st
 
 def _link(number: str) -> str:
     secret = receipts().get(number, "")
-    return settings().base_url + url_for("tickets.show", number=number, key=secret)
+    return settings().origin + url_for("tickets.show", number=number, key=secret)
 
 
 def _actor(number: str) -> Person:

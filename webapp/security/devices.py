@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response
 from kb.people.credentials import digest
 from kb.people.person import account_key
 from webapp.context import settings
+from webapp.security.guard import cookie_name
 
 _LIFETIME = 365 * 24 * 60 * 60  # seconds
 _ACCOUNTS = 8  # that one browser is known for, the latest first
@@ -58,7 +59,7 @@ def _account(email: str) -> str:
 
 
 def _cookie_name() -> str:
-    return f"__Host-{_NAME}" if settings().secure_cookies else _NAME
+    return cookie_name(settings(), _NAME)
 
 
 def _serializer() -> URLSafeSerializer:

@@ -88,7 +88,7 @@ def protect(app: Flask, settings: Settings) -> None:
 
 def _config(settings: Settings) -> dict[str, object]:
     return {
-        "SESSION_COOKIE_NAME": "__Host-askfirst" if settings.secure_cookies else "askfirst",
+        "SESSION_COOKIE_NAME": cookie_name(settings, "askfirst"),
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.secure_cookies,
@@ -104,6 +104,15 @@ def _config(settings: Settings) -> dict[str, object]:
         # on a port that its Host header does not name.
         "WTF_CSRF_SSL_STRICT": False,
     }
+
+
+def cookie_name(settings: Settings, name: str) -> str:
+    """``name`` with the prefix that binds a cookie to this host, and with the portal's path, so
+    that two portals on one host do not sign each other's people out. All cookies have the path /:
+    the prefix requires it.
+    """
+    prefix = "__Host-" if settings.secure_cookies else ""
+    return f"{prefix}{name}{settings.base_path.replace('/', '-')}"
 
 
 def trusted_hosts(settings: Settings) -> list[str]:
@@ -197,7 +206,7 @@ def own_site() -> bool:
         return True
     if origin is None:
         return site == "none"
-    return origin in (request.host_url.rstrip("/"), settings().base_url)
+    return origin in (request.host_url.rstrip("/"), settings().origin)
 
 
 def safe_next(target: str | None) -> str:

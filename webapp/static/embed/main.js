@@ -2,7 +2,7 @@
 // No cookies; the styles and scripts of the page stay untouched. When the portal is down, the form works as before.
 
 const tag = document.currentScript;
-const portal = new URL(tag.src).origin;
+const portal = new URL(".", tag.src);
 
 function addStyles() {
   // A constructed sheet is not inline style, so a strict style-src of the embedding page allows it.
@@ -65,7 +65,7 @@ function attach(input) {
   input.insertAdjacentElement("afterend", host);
 
   new Suggestions(input, {
-    src: `${portal}/api/v1/suggest`,
+    src: new URL("api/v1/suggest", portal),
     limit: tag.dataset.limit || 5,
     host,
     stay: true,

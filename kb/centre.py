@@ -20,7 +20,9 @@ from kb.database import Database, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.jobs.index_runs import IndexRuns
 from kb.operations.audit import Action, AuditEntry, add_entry
+from kb.operations.signing_key import signing_keys
 from kb.people.accounts import Accounts
+from kb.privacy.personal_data import PersonalData
 from kb.search.generations.generation import Generations
 from kb.search.installation import search_engine
 from kb.search.searcher import Searcher
@@ -58,6 +60,7 @@ class HelpCentre:
     deflection: Deflection
     query_log: QueryLog
     index_runs: IndexRuns
+    personal_data: PersonalData
     database: Database
 
     @classmethod
@@ -96,6 +99,9 @@ class HelpCentre:
             deflection=Deflection(database),
             query_log=QueryLog(database),
             index_runs=IndexRuns(database),
+            personal_data=PersonalData(
+                database, Attachments(settings.data / "attachments"), signing_keys(settings)
+            ),
             database=database,
         )
 

@@ -453,6 +453,52 @@ SETTINGS: tuple[Setting, ...] = (
         "The number of days for which the audit log is kept. The worker deletes older entries.",
     ),
     Setting(
+        "ticket_days",
+        "0",
+        _integer(0, 36500),
+        "a whole number from 0 to 36500",
+        "The number of days after which the texts and attachments of a closed ticket are erased. "
+        "0: never.",
+    ),
+    Setting(
+        "orphan_days",
+        "1",
+        _integer(1, 30),
+        "a whole number from 1 to 30",
+        "The number of days after which uploaded files that belong to no ticket are deleted.",
+    ),
+    Setting(
+        "episode_days",
+        "365",
+        _integer(1, 3650),
+        "a whole number from 1 to 3650",
+        "The number of days for which visits to the ticket form are kept, with what was searched "
+        "for.",
+    ),
+    Setting(
+        "mail_days",
+        "90",
+        _integer(1, 3650),
+        "a whole number from 1 to 3650",
+        "The number of days for which e-mails and webhooks are kept after they were sent or given "
+        "up. Those of a ticket that is not closed are kept.",
+    ),
+    Setting(
+        "copy_days",
+        "30",
+        _integer(1, 3650),
+        "a whole number from 1 to 3650",
+        "The number of days for which an address that was asked whether it wants copies is kept "
+        "without an answer.",
+    ),
+    Setting(
+        "device_days",
+        "365",
+        _integer(1, 400),
+        "a whole number from 1 to 400",
+        "The number of days for which the sign-in page recognises a browser by a cookie.",
+    ),
+    Setting(
         "backup_passphrase",
         "",
         str,
@@ -541,6 +587,12 @@ class Settings:
     log_format: str
     metrics: tuple[str, int] | None
     audit_days: int
+    ticket_days: int
+    orphan_days: int
+    episode_days: int
+    mail_days: int
+    copy_days: int
+    device_days: int
     backup_passphrase: str
     backup_folder: str
     backup_hours: int

@@ -48,12 +48,14 @@ ROOMS: dict[str, frozenset[str]] = {
     # Operation looks at the whole installation, and nothing but commands and the edges know it.
     "kb.operations": FOUNDATION
     | {
+        "kb.analytics",
         "kb.database",
         "kb.notifications",
         "kb.people",
         "kb.search.generations",
         "kb.settings",
         "kb.sla",
+        "kb.tickets",
         "kb.tickets.repository",
     },
 }
@@ -208,6 +210,7 @@ ONLY_IN = {
         "kb.notifications.tables",
         "kb.operations.audit",
         "kb.operations.heartbeats",
+        "kb.operations.retention",
         "kb.operations.tables",
         "kb.people.repository",
         "kb.people.tables",

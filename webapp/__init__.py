@@ -28,7 +28,7 @@ def create_app(
     from webapp import assets, context, formatting, metrics, problems, sub_path
     from webapp.agent import audit, board, queue, ticket_actions, ticket_page
     from webapp.api import health, v1, well_known
-    from webapp.customer import account, contacts, copies, help_centre, oidc, tickets
+    from webapp.customer import account, contacts, copies, help_centre, oidc, privacy, tickets
     from webapp.editor import overview, publishing
     from webapp.security import access_log, admission, audit_trail, guard
 
@@ -54,6 +54,7 @@ def create_app(
         help_centre,
         tickets,
         copies,
+        privacy,
         queue,
         board,
         ticket_page,

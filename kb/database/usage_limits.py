@@ -16,7 +16,7 @@ from kb.database.metadata import USAGE
 from kb.errors import TooMany
 
 #: The longest window of any limit: older uses are deleted.
-_LONGEST_WINDOW = dt.timedelta(days=1)
+LONGEST_WINDOW = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def count_uses(connection: Connection, limits: Sequence[UsageLimit], now: dt.dat
 
     Then it returns the seconds to wait until there is room in all of them.
     """
-    connection.execute(delete(USAGE).where(USAGE.c.at <= now - _LONGEST_WINDOW))
+    connection.execute(delete(USAGE).where(USAGE.c.at <= now - LONGEST_WINDOW))
     wait = max((_wait(connection, limit, now) for limit in limits), default=0)
     if not wait:
         for limit in limits:

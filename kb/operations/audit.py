@@ -23,6 +23,8 @@ from kb.errors import Unavailable
 from kb.operations.tables import AUDIT_LOG
 
 LOG = logging.getLogger(__name__)
+#: So that filing a ticket never waits for a long deletion.
+_FORGOTTEN_AT_ONCE = 500
 
 
 class Action(StrEnum):
@@ -135,12 +137,22 @@ class AuditLog:
         The table lets only its oldest entries go (see the migration), so a gap in the ids is a
         sign that somebody else was at work.
         """
+        total = 0
+        while forgotten := self._forget_batch(before):
+            total += forgotten
+        return total
+
+    def _forget_batch(self, before: dt.datetime) -> int:
         table = AUDIT_LOG
+        with self._database.read() as connection:  # without queueing with the writers
+            oldest = connection.execute(select(table.c.at).order_by(table.c.id).limit(1)).scalar()
+        if oldest is None or oldest >= before:
+            return 0
         with self._database.write() as connection:
             kept = connection.execute(
                 select(func.min(table.c.id)).where(table.c.at >= before)
             ).scalar()
-            old = select(table.c.id).order_by(table.c.id)
+            old = select(table.c.id).order_by(table.c.id).limit(_FORGOTTEN_AT_ONCE)
             if kept is not None:
                 old = old.where(table.c.id < kept)
             ids = connection.execute(old).scalars().all()

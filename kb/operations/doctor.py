@@ -29,7 +29,9 @@ from kb.errors import KbError
 from kb.notifications.outbox import LATE_AFTER, Outbox
 from kb.operations import heartbeats
 from kb.operations.backup_schedule import backups_in
+from kb.operations.retention import Overdue, overdue
 from kb.operations.signing_key import SIGNING_KEY_FILE
+from kb.people.repository.people import PeopleStore
 from kb.search.generations.generation import Generations
 from kb.settings import Settings
 from kb.sla import policy_file
@@ -79,6 +81,8 @@ class Examination:
     free_bytes: int | None = None
     free_share: float | None = None
     newest_backup: dt.datetime | None = None
+    overdue: tuple[Overdue, ...] = ()
+    demo_people: tuple[str, ...] = ()  # addresses
     open_paths: tuple[Path, ...] = ()  # readable by others than their owner
 
 
@@ -113,7 +117,7 @@ def examine(settings: Settings, now: dt.datetime) -> Examination:
         values["needs_migration"] = exists and not is_up_to_date(settings.data)
         if exists and not values["needs_migration"]:
             with contextlib.closing(open_database(settings.data)) as database:
-                values |= _database_facts(database, now)
+                values |= _database_facts(database, settings, now)
     return Examination(settings=settings, now=now, errors=errors, **values)
 
 
@@ -127,9 +131,10 @@ def diagnose(facts: Examination, *, production: bool) -> tuple[Problem, ...]:
         *_outbox(facts),
         *_disk(facts),
         *_backups(facts),
+        *_retention(facts),
     ]
     if production:
-        problems += [*_exposure(facts), *_files(facts)]
+        problems += [*_exposure(facts), *_demo_people(facts), *_files(facts)]
     order = list(Impact)
     return tuple(sorted(problems, key=lambda problem: order.index(problem.impact)))
 
@@ -137,13 +142,15 @@ def diagnose(facts: Examination, *, production: bool) -> tuple[Problem, ...]:
 # --- looking
 
 
-def _database_facts(database: Database, now: dt.datetime) -> dict[str, Any]:
+def _database_facts(database: Database, settings: Settings, now: dt.datetime) -> dict[str, Any]:
     outbox = Outbox(database)
     return {
         "worker_beat": heartbeats.last_beat(database, heartbeats.WORKER),
         "worker_ended": heartbeats.last_beat(database, heartbeats.WORKER_ENDED),
         "oldest_message": outbox.oldest_due(now),
         "failed_messages": len(outbox.failures()),
+        "overdue": overdue(database, settings, now),
+        "demo_people": tuple(person.email for person in PeopleStore(database).demo()),
     }
 
 
@@ -245,6 +252,28 @@ def _backups(facts: Examination) -> Iterator[Problem]:
     ):
         message = f"The newest backup is older than {_BACKUPS_MISSED} times KB_BACKUP_HOURS."
         yield Problem("backup", Impact.AT_RISK, message, remedy, facts.newest_backup)
+
+
+def _retention(facts: Examination) -> Iterator[Problem]:
+    for late in facts.overdue:
+        name = f"KB_{late.retention.setting.upper()}" if late.retention.setting else "its time"
+        yield Problem(
+            "retention",
+            Impact.AT_RISK,
+            f"Data is kept for longer than {name} allows: {late.retention.what}",
+            "Check that `kb worker` runs, and its log: it deletes old data every hour.",
+            late.since,
+        )
+
+
+def _demo_people(facts: Examination) -> Iterator[Problem]:
+    if facts.demo_people:
+        yield Problem(
+            "demo-people",
+            Impact.UNSAFE,
+            f"Demo accounts, whose passwords are public, exist: {', '.join(facts.demo_people)}.",
+            "Run `kb accounts remove --demo`.",
+        )
 
 
 def _exposure(facts: Examination) -> Iterator[Problem]:

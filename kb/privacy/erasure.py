@@ -8,7 +8,7 @@ replies, because replies quote. What staff wrote for others stays, under a pseud
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,23 +56,42 @@ def erase_rows(connection: Connection, subject: DataSubject, now: dt.datetime) -
     _check_not_last_administrator(connection, subject)
     _cancel_active_tickets(connection, subject, now)
     words = words_of(_texts(connection, subject))
-    keys = _attachment_keys(connection, subject)
-    serials = connection.execute(own_tickets(subject)).scalars().all()
+    erasure = _erase_inventory(connection, subject, now)
+    sweep_address(connection, subject.address)
+    sweep_words(connection, words)
+    fulltext.purge_unindexed(connection)
+    return erasure
 
+
+def erase_texts(connection: Connection, serials: Sequence[int], now: dt.datetime) -> Erasure:
+    """The texts of closed tickets that are old enough, and the guests who have no other ones."""
+    filed_by = select(TICKETS.c.customer_id).where(TICKETS.c.id.in_(serials))
+    have_others = select(TICKETS.c.customer_id).where(
+        TICKETS.c.id.not_in(serials), TICKETS.c.erased_at.is_(None)
+    )
+    guests = select(PEOPLE.c.id).where(
+        PEOPLE.c.guest, PEOPLE.c.id.in_(filed_by), PEOPLE.c.id.not_in(have_others)
+    )
+    people = tuple(connection.execute(guests).scalars())
+    return _erase_inventory(connection, DataSubject("", people, tuple(serials)), now)
+
+
+def _erase_inventory(connection: Connection, subject: DataSubject, now: dt.datetime) -> Erasure:
+    keys = _attachment_keys(connection, subject)
+    serials = frozenset(connection.execute(own_tickets(subject)).scalars())
     for holding in INVENTORY:
         if holding.table is EVENTS:
-            _erase_events(connection, subject)
+            _erase_events(connection, subject, serials)
         elif holding.table is PEOPLE:
             _erase_people(connection, subject)
         elif holding.about is not None and holding.on_erasure is OnErasure.DELETE:
             connection.execute(delete(holding.table).where(holding.about(subject)))
         elif holding.about is not None and holding.on_erasure is OnErasure.CHANGE:
-            changed = update(holding.table).where(holding.about(subject))
-            connection.execute(changed.values(dict(holding.values or {})))
+            values = dict(holding.values or {})
+            if holding.table is TICKETS:
+                values["erased_at"] = now
+            connection.execute(update(holding.table).where(holding.about(subject)).values(values))
 
-    sweep_address(connection, subject.address)
-    sweep_words(connection, words)
-    fulltext.purge_unindexed(connection)
     still_used = set(
         connection.execute(select(ATTACHMENTS.c.key).where(ATTACHMENTS.c.key.in_(keys))).scalars()
     )
@@ -168,16 +187,16 @@ def _attachment_keys(connection: Connection, subject: DataSubject) -> list[str]:
     return list(connection.execute(query).scalars())
 
 
-def _erase_events(connection: Connection, subject: DataSubject) -> None:
+def _erase_events(connection: Connection, subject: DataSubject, serials: Collection[int]) -> None:
     """All texts of the person's own tickets; elsewhere what the person wrote, and the name."""
     query = (
-        select(EVENTS, TICKETS.c.title, TICKETS.c.customer_id)
+        select(EVENTS, TICKETS.c.title)
         .join(TICKETS, EVENTS.c.ticket_id == TICKETS.c.id)
-        .where(TICKETS.c.customer_id.in_(subject.people) | EVENTS.c.actor_id.in_(subject.people))
+        .where(EVENTS.c.ticket_id.in_(own_tickets(subject)) | EVENTS.c.actor_id.in_(subject.people))
         .order_by(EVENTS.c.id)
     )
     for row in connection.execute(query).all():
-        own_ticket = row.customer_id in subject.people
+        own_ticket = row.ticket_id in serials
         opens = row.verb == Verb.OPEN
         loses_words = own_ticket or not row.by_agent
         title = row.title if opens else ""

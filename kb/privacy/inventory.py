@@ -60,10 +60,12 @@ class DataSubject:
     """The person behind an address: its account, and the guest of that address.
 
     ``people`` are their ids; there are none for an address that was only copied or invited.
+    ``serials`` are tickets whose texts are meant, whoever filed them.
     """
 
     address: str
     people: tuple[int, ...] = ()
+    serials: tuple[int, ...] = ()
 
 
 class OnErasure(StrEnum):
@@ -106,7 +108,11 @@ def _either(
 
 def own_tickets(subject: DataSubject) -> Any:
     """The serials of the tickets that the person filed."""
-    return select(TICKETS.c.id).where(TICKETS.c.customer_id.in_(subject.people))
+    return select(TICKETS.c.id).where(_is_own_ticket(subject))
+
+
+def _is_own_ticket(subject: DataSubject) -> ColumnElement[bool]:
+    return TICKETS.c.customer_id.in_(subject.people) | TICKETS.c.id.in_(subject.serials)
 
 
 def own_events(subject: DataSubject) -> ColumnElement[bool]:
@@ -142,9 +148,7 @@ def _mails(subject: DataSubject) -> ColumnElement[bool]:
 
 
 def _episodes(subject: DataSubject) -> ColumnElement[bool]:
-    ended_in = select(TICKETS.c.episode).where(
-        TICKETS.c.customer_id.in_(subject.people), TICKETS.c.episode != ""
-    )
+    ended_in = select(TICKETS.c.episode).where(_is_own_ticket(subject), TICKETS.c.episode != "")
     return EPISODES.c.person_id.in_(subject.people) | EPISODES.c.id.in_(ended_in)
 
 
@@ -292,7 +296,7 @@ INVENTORY: tuple[Holding, ...] = (
     # --- what the tickets leave behind, without a word
     Holding(
         TICKETS,
-        _of_person(TICKETS.c.customer_id),
+        _is_own_ticket,
         _CHANGE,
         values={
             "title": ERASED_TITLE,

@@ -10,7 +10,7 @@ import hashlib
 import hmac
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any
 
@@ -21,7 +21,7 @@ from kb.errors import Invalid, NotFound, Unavailable
 from kb.operations.audit import Action, AuditEntry, AuditLog, add_entry
 from kb.people.person import email_address, invalid_email
 from kb.people.tables import PEOPLE
-from kb.privacy.erasure import Erasure, erase_rows
+from kb.privacy.erasure import Erasure, erase_rows, erase_texts
 from kb.privacy.export import attached_files, held_about
 from kb.privacy.inventory import DataSubject
 from kb.tickets.attachments.files import Attachments
@@ -82,6 +82,12 @@ class PersonalData:
         self.attachments.erase(erasure.files)
         self._purge()
         return erasure
+
+    def erase_texts(self, serials: Sequence[int], now: dt.datetime) -> None:
+        """Erases the texts and attachments of closed tickets. Raises Unavailable."""
+        with self.database.write() as connection:
+            erasure = erase_texts(connection, serials, now)
+        self.attachments.erase(erasure.files)
 
     def _purge(self) -> None:
         try:

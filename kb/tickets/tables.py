@@ -66,6 +66,7 @@ TICKETS = Table(
     instant_column("remind_at", optional=True),  # when a pause ends by itself
     instant_column("escalated_at", optional=True),
     Column("merged_into", Integer),
+    instant_column("erased_at", optional=True),  # when its texts were
     Index(None, "customer_id", "id"),
     partial_index(None, "organisation_id", "id", where="organisation_id IS NOT NULL"),
     Index(None, "assignee_id", "status"),

@@ -15,9 +15,9 @@ from kb.notifications.channels.mail import MailChannel, MailServer
 from kb.notifications.channels.webhook import WebhookChannel
 from kb.notifications.mail_templates import ACCOUNT_MAIL_TEXTS, mail_sender
 from kb.notifications.outbox import ClaimedMessage, Outbox
-from kb.operations.audit import AuditLog
 from kb.operations.backup import write_configured
 from kb.operations.backup_schedule import BackupSchedule
+from kb.operations.retention import Retention
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.people.person import account_key
 from kb.settings import Settings
@@ -30,9 +30,6 @@ from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.worker.worker import Worker
 
-#: Files are saved before their ticket; one that is so old belongs to a ticket that never was.
-_ORPHAN_AGE = dt.timedelta(days=1)
-
 
 def build_worker(centre: HelpCentre) -> Worker:
     settings, database = centre.settings, centre.database
@@ -43,16 +40,18 @@ def build_worker(centre: HelpCentre) -> Worker:
     def enqueue_events(now: dt.datetime) -> int:
         return feed.enqueue_new(settings.webhook_urls, now)
 
-    def forget_audit(now: dt.datetime) -> int:
-        return AuditLog(database).forget(before=now - dt.timedelta(days=settings.audit_days))
-
+    retention = Retention(
+        database,
+        settings,
+        remove_orphans=partial(remove_orphans, attachments, tickets),
+        erase_tickets=centre.personal_data.erase_texts,
+    )
     return Worker(
         Sweeper(database, centre.policy, centre.versions),
         Outbox(database, _caps(settings)),
         tuple(_channels(centre, tickets)),
         enqueue_events=enqueue_events if settings.webhook_urls else None,
-        remove_orphans=partial(remove_orphans, attachments, tickets),
-        forget_audit=forget_audit,
+        enforce_retention=retention.enforce,
     )
 
 
@@ -77,9 +76,14 @@ def build_backup_schedule(settings: Settings) -> BackupSchedule | None:
     )
 
 
-def remove_orphans(attachments: Attachments, tickets: TicketRepository, now: dt.datetime) -> int:
-    """Removes files whose ticket was never saved; returns how many."""
-    return attachments.sweep(tickets.attachment_keys, before=now - _ORPHAN_AGE)
+def remove_orphans(
+    attachments: Attachments, tickets: TicketRepository, age: dt.timedelta, now: dt.datetime
+) -> int:
+    """Removes files that are older than ``age`` and have no ticket; returns how many.
+
+    Files are saved before their ticket: an old one belongs to a ticket that never was.
+    """
+    return attachments.sweep(tickets.attachment_keys, before=now - age)
 
 
 def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel]:

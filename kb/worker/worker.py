@@ -1,8 +1,8 @@
 """The worker: what `kb worker` does in each round.
 
-It records SLA alarms that have fallen due, delivers the outbox through every channel, and removes
-files that no ticket refers to and old entries of the audit log. Any number of workers may run at
-once: each message is sent, at least once, by the worker that has leased it.
+It records SLA alarms that have fallen due, delivers the outbox through every channel, and deletes
+what is old enough. Any number of workers may run at once: each message is sent, at least once, by
+the worker that has leased it.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ class RoundResult:
 
 class Worker:
     """``enqueue_events`` adds the webhook jobs of new events and returns how many, None without
-    webhooks; ``remove_orphans`` removes files without a ticket, ``forget_audit`` old entries of
-    the audit log.
+    webhooks; ``enforce_retention`` deletes what is old enough.
     """
 
     def __init__(
@@ -45,14 +44,13 @@ class Worker:
         channels: Sequence[Channel],
         *,
         enqueue_events: Callable[[dt.datetime], int] | None = None,
-        remove_orphans: Callable[[dt.datetime], int] | None = None,
-        forget_audit: Callable[[dt.datetime], int] | None = None,
+        enforce_retention: Callable[[dt.datetime], int] | None = None,
     ) -> None:
         self._sweeper = sweeper
         self._outbox = outbox
         self._channels = tuple(channels)
         self._enqueue_events = enqueue_events
-        self._cleanups = (remove_orphans, forget_audit)
+        self._enforce_retention = enforce_retention
         self._cleaned_at: dt.datetime | None = None
 
     def round(self, now: dt.datetime) -> RoundResult:
@@ -71,9 +69,8 @@ class Worker:
 
         if self._cleaned_at is None or now - self._cleaned_at > _CLEANUP_INTERVAL:
             self._cleaned_at = now
-            for clean_up in self._cleanups:
-                if clean_up is not None:
-                    clean_up(now)
+            if self._enforce_retention is not None:
+                self._enforce_retention(now)
 
         return RoundResult(alarms, sent, failed)
 

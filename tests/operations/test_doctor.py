@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from kb.operations import doctor, heartbeats
 from kb.operations.cli import doctor as command
+from kb.operations.retention import RETENTION, Overdue
 from kb.settings import Settings, load_settings
 from tests.world import World
 
@@ -68,6 +69,8 @@ def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
         ("backup", {"newest_backup": None}),
         ("backup", {"newest_backup": NOW - dt.timedelta(hours=49)}),
         ("permissions", {"open_paths": (Path("secret.key"),)}),
+        ("retention", {"overdue": (Overdue(RETENTION[0], NOW - dt.timedelta(days=3)),)}),
+        ("demo-people", {"demo_people": ("ada@example.com",)}),
         ("policies", {"errors": {"policies": "policies.toml:7: unknown level"}}),
     ],
 )
@@ -109,9 +112,26 @@ def test_an_examination_reads_a_real_folder_and_changes_nothing(world: World) ->
     facts = doctor.examine(settings(world.data), NOW)
     assert facts.errors == {}
     assert facts.worker_beat == NOW
+    assert "alice@example.com" in facts.demo_people
     assert facts.worker_ended is None
     assert facts.generation is None
     assert world.data / "secret.key" in facts.open_paths
+
+
+def test_demo_people_that_were_removed_are_no_problem(world: World) -> None:
+    for person in world.accounts.administration.demo_people():
+        world.accounts.administration.remove(person)
+    assert doctor.examine(settings(world.data), NOW).demo_people == ()
+
+
+def test_data_that_should_be_gone_is_named_with_its_setting(world: World) -> None:
+    world.deflection.record("old", "form_open", {}, now=NOW - dt.timedelta(days=40))
+    kept = settings(world.data, episode_days="30")
+    facts = doctor.examine(kept, NOW)
+    (problem,) = (p for p in doctor.diagnose(facts, production=False) if p.check == "retention")
+    assert "KB_EPISODE_DAYS" in problem.message
+    assert problem.since == NOW - dt.timedelta(days=10)
+    assert doctor.examine(kept, NOW - dt.timedelta(days=9)).overdue == ()  # a night is no problem
 
 
 def test_a_broken_part_never_ends_the_examination(world: World) -> None:

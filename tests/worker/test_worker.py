@@ -241,7 +241,7 @@ def test_files_of_tickets_that_were_never_saved_go_after_a_day(world: World) -> 
     (lost,) = files.put([Upload("b.txt", b"lost")])
     now = dt.datetime.now(dt.UTC)
     store = TicketRepository(world.database)
-    assert remove_orphans(files, store, now) == 0
-    assert remove_orphans(files, store, now + 2 * DAY) == 1
+    assert remove_orphans(files, store, DAY, now) == 0
+    assert remove_orphans(files, store, DAY, now + 2 * DAY) == 1
     assert not (world.data / "attachments" / lost.key[:2] / lost.key).exists()
     assert len(list((world.data / "attachments").glob("*/*"))) == 1

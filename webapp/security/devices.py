@@ -19,7 +19,7 @@ from kb.people.person import account_key
 from webapp.context import settings
 from webapp.security.guard import cookie_name
 
-_LIFETIME = 365 * 24 * 60 * 60  # seconds
+_DAY = 24 * 60 * 60  # seconds
 _ACCOUNTS = 8  # that one browser is known for, the latest first
 _NAME = "askfirst-device"
 
@@ -37,7 +37,7 @@ def remember_device(response: Response, email: str) -> Response:
     response.set_cookie(
         _cookie_name(),
         _serializer().dumps(dict(list(devices.items())[:_ACCOUNTS])),
-        max_age=_LIFETIME,
+        max_age=settings().device_days * _DAY,
         secure=settings().secure_cookies,
         httponly=True,
         samesite="Lax",

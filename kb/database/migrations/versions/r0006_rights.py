@@ -8,6 +8,7 @@ revision = "0006"
 down_revision = "0005"
 
 STATEMENTS = (
+    "ALTER TABLE tickets ADD COLUMN erased_at INTEGER",
     "DROP TRIGGER events_no_update",
     # What happened, when and in which order stays. A text goes as a whole, or three dots take the
     # place of an address in it; a pseudonym takes the place of the name.

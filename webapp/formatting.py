@@ -134,7 +134,6 @@ def register(app: Flask) -> None:
     app.jinja_env.globals |= {
         "KINDS": KINDS,
         "OUTCOME_TITLES": OUTCOME_TITLES,
-        "STATUSES": STATUSES,
         "contents": contents,
         "opens_with_text": opens_with_text,
         "support_ends": support_ends,

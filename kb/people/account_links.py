@@ -22,7 +22,7 @@ from kb.people.person import (
     invalid_email,
     is_valid_name,
 )
-from kb.people.repository.account_links import AccountLink, AccountLinkStore
+from kb.people.repository.account_links import AccountLink, AccountLinkRepository
 from kb.text import single_line
 from kb.timezones import time_zone_or_utc
 
@@ -41,7 +41,7 @@ __all__ = ["LINK_LIFETIMES", "AccountLink", "AccountLinks", "mail_limit"]
 
 class AccountLinks:
     def __init__(self, database: Database, passwords: Passwords) -> None:
-        self._store = AccountLinkStore(database)
+        self._repository = AccountLinkRepository(database)
         self._passwords = passwords
 
     def request_registration(
@@ -90,7 +90,7 @@ class AccountLinks:
             mail_limit(client_network(address), 20, "this network"),
             mail_limit("everybody", 200, "this portal"),
         )
-        self._store.request(
+        self._repository.request(
             email_address(email) or "",
             facts,
             limits,
@@ -104,12 +104,12 @@ class AccountLinks:
         secret = new_secret()
         profile = {key: facts[key] for key in ("name", "zone", "invitation") if key in facts}
         until = now + LINK_LIFETIMES[purpose]
-        self._store.add(digest(secret), purpose, email, profile, now=now, until=until)
+        self._repository.add(digest(secret), purpose, email, profile, now=now, until=until)
         return secret
 
     def get(self, secret: str, *, now: dt.datetime) -> AccountLink:
         """What a link is for, without using it. Raises NotFound once it was used or has expired."""
-        link = self._store.get(digest(secret), now=now)
+        link = self._repository.get(digest(secret), now=now)
         if link is None:
             raise NotFound(_EXPIRED)
         return link
@@ -119,7 +119,7 @@ class AccountLinks:
 
         Raises NotFound once the link was used, was withdrawn or has expired.
         """
-        person = self._store.join(digest(secret), now=now)
+        person = self._repository.join(digest(secret), now=now)
         if person is None:
             raise NotFound(_EXPIRED)
         return person
@@ -130,7 +130,9 @@ class AccountLinks:
         Raises NotFound once the link was used or has expired, Invalid for an unsuitable password.
         """
         password_hash = self._passwords.hash(password, self.get(secret, now=now).email)
-        person = self._store.use(digest(secret), password_hash, single_line(name)[:200], now=now)
+        person = self._repository.use(
+            digest(secret), password_hash, single_line(name)[:200], now=now
+        )
         if person is None:
             raise NotFound(_EXPIRED)
         return person

@@ -35,8 +35,8 @@ from kb.people.person import (
     invalid_email,
     is_valid_name,
 )
-from kb.people.repository.people import PeopleStore
-from kb.people.repository.sessions import AttemptLimit, Session, SessionStore
+from kb.people.repository.people import PeopleRepository
+from kb.people.repository.sessions import AttemptLimit, Session, SessionRepository
 from kb.text import single_line
 from kb.timezones import is_time_zone, time_zone_or_utc
 
@@ -66,8 +66,8 @@ class Accounts:
         demo: bool = False,
         hasher: PasswordHasher | None = None,
     ) -> None:
-        self._people = PeopleStore(database)
-        self._sessions = SessionStore(database)
+        self._people = PeopleRepository(database)
+        self._sessions = SessionRepository(database)
         self._passwords = Passwords(hasher)
         self._demo = demo
         self._lifetime = dt.timedelta(hours=session_hours)
@@ -95,11 +95,11 @@ class Accounts:
         TooMany.
         """
         account = digest(account_key(email))
-        known = digest(f"{account_key(email)} device {device}") if device else None
+        device_key = digest(f"{account_key(email)} device {device}") if device else None
         credentials = self._sessions.begin_attempt(
             email_address(email) or "",
-            account=known or account,
-            network=known or digest(client_network(address)),
+            account=device_key or account,
+            network=device_key or digest(client_network(address)),
             limit=SIGN_IN_LIMIT,
             demo=self._demo,
             now=now,
@@ -114,7 +114,7 @@ class Accounts:
         self._sessions.begin(
             person_id,
             token_hash=digest(token),
-            attempts=(account, known or account),
+            attempts=(account, device_key or account),
             now=now,
             until=now + self._lifetime,
             password_hash=self._passwords.rehash(password_hash, password),

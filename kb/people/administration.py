@@ -17,13 +17,13 @@ from kb.people.person import (
     invalid_email,
     is_valid_name,
 )
-from kb.people.repository.people import PeopleStore
+from kb.people.repository.people import PeopleRepository
 from kb.text import single_line
 
 
 class Administration:
     def __init__(self, database: Database) -> None:
-        self._people = PeopleStore(database)
+        self._people = PeopleRepository(database)
 
     def account(self, email: str) -> Person:
         """The account of an address, active or not. Raises NotFound."""

@@ -23,7 +23,7 @@ from kb.people.person import (
     email_address,
     invalid_email,
 )
-from kb.people.repository.contacts import Contact, ContactStore, Invitation, Organisation
+from kb.people.repository.contacts import Contact, ContactRepository, Invitation, Organisation
 from kb.text import single_line
 
 __all__ = ["Contact", "Contacts", "Invitation", "Organisation"]
@@ -41,20 +41,20 @@ class Contacts:
     """
 
     def __init__(self, database: Database) -> None:
-        self._store = ContactStore(database)
+        self._repository = ContactRepository(database)
 
     # --- organisations
 
     def organisation(self, manager: Person, organisation_id: int | None = None) -> Organisation:
         """The manager's own organisation, or any for an administrator of the help centre."""
-        organisation = self._store.organisation(_managed(manager, organisation_id))
+        organisation = self._repository.organisation(_managed(manager, organisation_id))
         if organisation is None:
             raise contact_not_found()
         return organisation
 
     def named(self, admin: Person, name: str) -> Organisation:
         """The organisation with this name."""
-        organisation_id = self._store.organisation_id(name)
+        organisation_id = self._repository.organisation_id(name)
         if organisation_id is None:
             raise NotFound(
                 f"Organisation {name!r:.80} not found. kb accounts list shows all accounts and "
@@ -75,7 +75,7 @@ class Contacts:
 
         if "licence_addresses" in values:
             values["licence_addresses"] = _check_addresses(values["licence_addresses"])
-        self._store.update_organisation(managed_id, values)
+        self._repository.update_organisation(managed_id, values)
 
     # --- contacts
 
@@ -83,12 +83,12 @@ class Contacts:
         self, manager: Person, organisation_id: int | None = None, *, active: bool | None = None
     ) -> tuple[Contact, ...]:
         """The organisation's contacts by name; ``active`` selects the active or inactive ones."""
-        contacts = self._store.of_organisation(manager, _managed(manager, organisation_id))
+        contacts = self._repository.of_organisation(manager, _managed(manager, organisation_id))
         return tuple(contact for contact in contacts if active in (None, contact.active))
 
     def by_email(self, admin: Person, email: str) -> Contact:
         """The account of an address, active or not."""
-        contact = self._store.by_email(admin, email_address(email))
+        contact = self._repository.by_email(admin, email_address(email))
         if contact is None:
             raise NotFound(
                 f"Account {email!r:.80} not found. kb accounts list shows all active accounts."
@@ -123,7 +123,7 @@ class Contacts:
             mail_limit("everybody", 200, "this portal"),
         )
         new_roles, until = _check_roles(roles), now + LINK_LIFETIMES["invite"]
-        return self._store.invite(
+        return self._repository.invite(
             managed_id, address, values, new_roles, limits, now=now, until=until
         )
 
@@ -131,11 +131,11 @@ class Contacts:
         self, manager: Person, organisation_id: int | None = None, *, now: dt.datetime
     ) -> tuple[Invitation, ...]:
         """The invitations that nobody has accepted yet."""
-        return self._store.invitations(_managed(manager, organisation_id), now=now)
+        return self._repository.invitations(_managed(manager, organisation_id), now=now)
 
     def withdraw(self, manager: Person, invitation_id: int) -> None:
         """Withdraws an invitation: its link opens nothing from now on."""
-        self._store.withdraw(manager, invitation_id)
+        self._repository.withdraw(manager, invitation_id)
 
     def change(
         self,
@@ -155,21 +155,21 @@ class Contacts:
                 "You cannot remove your own administrator role. Ask another administrator.",
                 field="roles",
             )
-        return self._store.change(manager, contact_id, values, new_roles)
+        return self._repository.change(manager, contact_id, values, new_roles)
 
     def set_roles(self, manager: Person, contact_id: int, roles: Sequence[str]) -> None:
         """Raises Invalid."""
-        self._store.set_roles(manager, contact_id, _check_roles(roles))
+        self._repository.set_roles(manager, contact_id, _check_roles(roles))
 
     def deactivate(self, manager: Person, contact_id: int, *, now: dt.datetime) -> None:
         """Signs the contact out everywhere; the tickets stay. Raises Conflict for oneself."""
         if contact_id == manager.id:
             raise Conflict("You cannot deactivate your own account. Ask another administrator.")
-        self._store.deactivate(manager, contact_id, now=now)
+        self._repository.deactivate(manager, contact_id, now=now)
 
     def reactivate(self, manager: Person, contact_id: int) -> None:
         """Raises Forbidden for an organisation when the help centre deactivated the contact."""
-        self._store.reactivate(manager, contact_id)
+        self._repository.reactivate(manager, contact_id)
 
 
 def _managed(manager: Person, organisation_id: int | None) -> int:

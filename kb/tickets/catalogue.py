@@ -114,10 +114,10 @@ def _text(table: dict[str, Any], name: str, where: str, errors: list[str]) -> st
     return ""
 
 
-def _only(table: dict[str, Any], known: set[str], where: str, errors: list[str]) -> None:
+def _only(table: dict[str, Any], allowed: set[str], where: str, errors: list[str]) -> None:
     errors += [
-        f"{where}: {name} is not known. Available: {', '.join(sorted(known))}."
-        for name in table.keys() - known
+        f"{where}: {name} is not known. Available: {', '.join(sorted(allowed))}."
+        for name in table.keys() - allowed
     ]
 
 

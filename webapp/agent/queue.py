@@ -7,11 +7,13 @@ from urllib.parse import urlencode
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from kb.tickets.lifecycle import Status
 from kb.tickets.queue import VIEW_FILTERS
 from webapp.context import centre, now
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import midnight
 from webapp.customer.help_centre import page_number
+from webapp.formatting import status_title
 
 blueprint = Blueprint("queue", __name__, url_prefix="/desk")
 PER_PAGE = 25
@@ -21,8 +23,9 @@ PER_PAGE = 25
 def show() -> str:
     filters = {name: request.args.get(name, "").strip()[:200] for name in VIEW_FILTERS}
     filters_set = {name: value for name, value in filters.items() if value}
-    total, rows = centre().desk.queue.tickets(
-        signed_in_person(),
+    queue, viewer = centre().desk.queue, signed_in_person()
+    total, rows = queue.tickets(
+        viewer,
         status=filters["status"] or None,
         level=filters["level"],
         product=filters["product"],
@@ -39,10 +42,15 @@ def show() -> str:
         rows=rows,
         filters=filters,
         filters_set=filters_set,
-        levels=centre().policy.levels,
-        agents=centre().desk.queue.agents(signed_in_person()),
-        views=centre().desk.queue.views(signed_in_person()),
-        catalogue=centre().catalogue,
+        status_choices=[(status.value, status_title(status)) for status in Status],
+        level_choices=[(key, level.title) for key, level in centre().policy.levels.items()],
+        product_choices=[(product.key, product.title) for product in centre().catalogue.products],
+        agent_choices=[
+            (agent.email, agent.name)
+            for agent in queue.agents(viewer)
+            if agent.email != viewer.email
+        ],
+        views=queue.views(viewer),
         page=page_number(),
         pages=-(-total // PER_PAGE),
     )

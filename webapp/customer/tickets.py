@@ -40,7 +40,7 @@ from kb.people.person import Person
 from kb.search.results import Suggestions
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
-from kb.tickets.lifecycle import VERBS, Side
+from kb.tickets.lifecycle import VERBS, Side, Status
 from kb.tickets.permissions import link_not_found, side_of
 from kb.tickets.ticket import Attachment, Draft, Type
 from webapp.context import audience, centre, now, person, settings
@@ -65,6 +65,7 @@ from webapp.customer.ticket_form import (
     shown_articles,
     uploads,
 )
+from webapp.formatting import status_title
 from webapp.problems import LOG, of_csrf, of_kb_error, public_sentence, wants_json
 from webapp.security.guard import FILES_PER_TICKET
 from webapp.security.rate_limits import count
@@ -273,6 +274,12 @@ def mine() -> str:
         filters=filters,
         page=page_number(),
         pages=pages,
+        status_choices=[
+            ("", "All"),
+            ("active", "All open tickets"),
+            ("recent", "Open and recently closed"),
+            *((status.value, status_title(status, own=True)) for status in Status),
+        ],
         shared=centre().desk.shares_tickets(signed_in_person()),
     )
 

@@ -56,8 +56,8 @@ def register(app: Flask, settings: Settings) -> None:
 
 def _request_id(*, trusted: bool) -> str:
     """The proxy's own id where there is a trusted proxy, so that both logs can be joined."""
-    given = request.headers.get("X-Request-ID", "")
-    return given if trusted and _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    request_id = request.headers.get("X-Request-ID", "")
+    return request_id if trusted and _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
 
 
 def _route() -> str:

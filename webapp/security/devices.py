@@ -47,10 +47,10 @@ def remember_device(response: Response, email: str) -> Response:
 
 def _devices() -> dict[str, str]:
     try:
-        found = _serializer().loads(request.cookies.get(_cookie_name(), ""))
+        accounts = _serializer().loads(request.cookies.get(_cookie_name(), ""))
     except BadData:
         return {}
-    return dict(found)
+    return dict(accounts)
 
 
 def _account(email: str) -> str:

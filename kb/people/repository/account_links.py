@@ -35,7 +35,7 @@ class AccountLink:
     leaves: str = ""
 
 
-class AccountLinkStore:
+class AccountLinkRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -66,7 +66,7 @@ class Organisation:
     phone: str
 
 
-class ContactStore:
+class ContactRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -53,7 +53,7 @@ def entitled(row: Any, email: str, at: dt.datetime) -> tuple[str, str]:
     return row.own_category or organisation_category, organisation_category if is_licensed else ""
 
 
-class PeopleStore:
+class PeopleRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 

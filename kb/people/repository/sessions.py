@@ -45,7 +45,7 @@ class Session:
     this: bool
 
 
-class SessionStore:
+class SessionRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -175,7 +175,7 @@ class SessionStore:
 def save_password(
     connection: Connection, person_id: int, password_hash: str, *, but: bytes, now: dt.datetime
 ) -> None:
-    """``SessionStore.set_password`` in the caller's transaction."""
+    """``SessionRepository.set_password`` in the caller's transaction."""
     this_person = PEOPLE.c.id == person_id
     person = connection.execute(
         select(PEOPLE.c.password_hash.is_(None).label("is_first"), PEOPLE.c.email).where(

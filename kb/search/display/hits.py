@@ -53,7 +53,7 @@ class HitBuilder:
         ):
             product, versions, updated, solved, folders = facts
             if excerpt.spans and not reads_well(excerpt.text):
-                excerpt = self._in_sentences(excerpt, document, first, number, matches)
+                excerpt = self._as_sentences(excerpt, document, first, number, matches)
             hits.append(
                 Hit(
                     document_id,
@@ -119,7 +119,7 @@ class HitBuilder:
             for stored in self._store.passages(numbers)
         ]
 
-    def _in_sentences(
+    def _as_sentences(
         self, excerpt: Passage, document: int, first: int, row: int, matches: Matches
     ) -> Passage:
         """The nearest excerpt that says much the same in sentences as ``excerpt``, else that."""

@@ -131,11 +131,11 @@ def safe_name(name: str, *, limit: int = 120) -> str:
     """
     last = re.split(r"[/\\]", name)[-1]
     shown = "".join(c for c in last if unicodedata.category(c)[0] not in "CZ" or c == " ")
-    kept = re.sub(r'[<>:"|?*]', "_", unicodedata.normalize("NFC", shown)).strip(". ")
-    stem, dot, ending = kept.rpartition(".")
-    if len(kept) > limit and dot and len(ending) <= 10:
+    cleaned = re.sub(r'[<>:"|?*]', "_", unicodedata.normalize("NFC", shown)).strip(". ")
+    stem, dot, ending = cleaned.rpartition(".")
+    if len(cleaned) > limit and dot and len(ending) <= 10:
         return f"{stem[: limit - len(ending) - 1]}.{ending}"
-    return kept[:limit].strip(". ") or "file"
+    return cleaned[:limit].strip(". ") or "file"
 
 
 def _decoded(data: bytes) -> str | None:

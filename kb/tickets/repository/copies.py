@@ -16,7 +16,7 @@ from kb.people.tables import PEOPLE
 from kb.tickets.tables import COPIES, TICKETS
 
 
-class CopyStore:
+class CopyRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 

@@ -12,7 +12,7 @@ from kb.tickets.repository.load import ownership
 from kb.tickets.tables import GUEST_LINKS
 
 
-class GuestLinkStore:
+class GuestLinkRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
 
@@ -43,9 +43,9 @@ class GuestLinkStore:
         with self._database.write() as connection:
             if ownership(connection, serial)[1] in (Status.SPAM_OR_DUPLICATE, Status.MERGED):
                 return False
-            kept = connection.execute(others.limit(keep - 1)).scalars().all()
+            newest = connection.execute(others.limit(keep - 1)).scalars().all()
             connection.execute(
-                delete(GUEST_LINKS).where(*of_guest, GUEST_LINKS.c.token_hash.not_in(kept))
+                delete(GUEST_LINKS).where(*of_guest, GUEST_LINKS.c.token_hash.not_in(newest))
             )
             connection.execute(insert(GUEST_LINKS), row)
             return True

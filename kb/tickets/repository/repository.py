@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from sqlalchemy import func, select
 
 from kb.database import Database
-from kb.people.repository.people import PeopleStore
+from kb.people.repository.people import PeopleRepository
 from kb.people.tables import ORGANISATIONS
 from kb.sla.clock import SlaEvent
 from kb.tickets.changeset import Change, Coupon, IdempotencyKey, NewTicket, TicketFacts
@@ -21,8 +21,8 @@ from kb.tickets.lifecycle import Status
 from kb.tickets.permissions import Ownership, ticket_not_found
 from kb.tickets.repository import load, save
 from kb.tickets.repository.agent_tools import AgentTools
-from kb.tickets.repository.copies import CopyStore
-from kb.tickets.repository.guest_links import GuestLinkStore
+from kb.tickets.repository.copies import CopyRepository
+from kb.tickets.repository.guest_links import GuestLinkRepository
 from kb.tickets.repository.lists import ROWS, TicketLists
 from kb.tickets.tables import ATTACHMENTS, EVENTS, TICKETS
 from kb.tickets.ticket import Attachment, Ticket
@@ -37,9 +37,9 @@ class TicketRepository:
         self.database = database
         self.lists = TicketLists(database)
         self.agent_tools = AgentTools(database)
-        self.people = PeopleStore(database)
-        self.copies = CopyStore(database)
-        self.guest_links = GuestLinkStore(database)
+        self.people = PeopleRepository(database)
+        self.copies = CopyRepository(database)
+        self.guest_links = GuestLinkRepository(database)
 
     # --- Verbs
 

@@ -187,7 +187,7 @@ function present(notice) {
 
 function showFailure(sentence, fields = {}) {
   if (Object.keys(fields).some((name) => inputsOf(name).length)) return showFaults(sentence, fields);
-  // No field can mend a limit or a lost connection: the person reads about it at the button that they pressed.
+  // No field can lift a limit or a lost connection: the person reads about it at the button that they pressed.
   refusal.querySelector("[data-refusal]").textContent = sentence;
   present(refusal);
 }

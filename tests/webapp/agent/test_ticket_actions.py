@@ -1,18 +1,12 @@
-"""What agents do to a ticket besides replying, what customers answer, and how both pages keep
-current.
-"""
+"""What agents do to a ticket, and what requesters answer."""
 
 from __future__ import annotations
 
-import datetime as dt
-import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kb.tickets.lifecycle import VERBS, Side, Status
 from tests.webapp.world import (
     Browser,
     Portal,
@@ -24,7 +18,6 @@ from tests.webapp.world import (
     settings_of,
     ticket,
 )
-from webapp.agent.canned_replies import canned_replies
 
 
 @pytest.fixture
@@ -35,6 +28,54 @@ def number(alice: Browser) -> str:
 def act(browser: Browser, number: str, verb: str, **form: Any) -> None:
     response = browser.post(f"/desk/{number}/{verb}", form)
     assert response.status_code == 303, response.get_data(as_text=True)
+
+
+def test_a_public_reply_stops_the_clock_and_is_read_by_the_customer(
+    alice: Browser, bob: Browser
+) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    for _ in range(2):
+        assert (
+            bob.post(f"/desk/{number}/replies", {"body": "Oil it.", "key": "same"}).status_code
+            == 303
+        )
+    page = alice.page(f"/tickets/{number}")
+    assert page.count("Oil it.") == 1
+    assert "met" in data_values(page, "due")
+    assert data_values(page, "status") == ["waiting"]
+
+
+def test_an_internal_note_is_never_seen_by_the_customer_and_stops_no_clock(
+    alice: Browser, bob: Browser
+) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    assert (
+        bob.post(f"/desk/{number}/notes", {"body": "Difficult one", "key": "k"}).status_code == 303
+    )
+    assert "Difficult one" in bob.page(f"/desk/{number}")
+    page = alice.page(f"/tickets/{number}")
+    assert "Difficult one" not in page
+    assert "met" not in data_values(page, "due")
+
+
+def test_a_ticket_is_taken_given_and_solved(alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    assert bob.post(f"/desk/{number}/assign", {"agent": "bob@example.com"}).status_code == 303
+    assert data_values(bob.page(f"/desk/{number}"), "assignee") == ["Bob Baker"]
+    assert bob.post(f"/desk/{number}/assign", {"agent": "alice@example.com"}).status_code == 422
+    assert data_values(bob.page(f"/desk/{number}"), "assignee") == ["Bob Baker"]
+    assert bob.post(f"/desk/{number}/solve").status_code == 303
+    assert data_values(alice.page(f"/tickets/{number}"), "status") == ["solved"]
+    late = bob.post(f"/desk/{number}/replies", {"body": "One more thing", "key": "k"})
+    assert late.status_code == 409
+
+
+def test_a_refused_reply_keeps_the_words(alice: Browser, bob: Browser) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    long = "word " * 5000
+    response = bob.post(f"/desk/{number}/replies", {"body": long, "key": "k"})
+    assert response.status_code == 422
+    assert long.strip() in response.get_data(as_text=True)
 
 
 def test_a_ticket_is_set_to_pending_put_on_hold_and_resumed(
@@ -189,139 +230,11 @@ def test_an_unknown_verb_is_no_page(bob: Browser, alice: Browser, number: str) -
     assert alice.post(f"/desk/{number}/void", {"why": "spam"}).status_code == 403
 
 
-def test_the_live_part_is_sent_again_only_when_it_differs(
-    alice: Browser, bob: Browser, number: str
-) -> None:
-    first = alice.get(f"/tickets/{number}/live")
-    assert first.headers["Cache-Control"] == "no-store"
-    same = alice.get(f"/tickets/{number}/live", headers={"If-None-Match": first.headers["ETag"]})
-    assert (same.status_code, same.data) == (304, b"")
-    bob.post(f"/desk/{number}/notes", {"body": "Between us", "key": "n"})
-    assert (
-        alice.get(
-            f"/tickets/{number}/live", headers={"If-None-Match": first.headers["ETag"]}
-        ).status_code
-        == 304
-    )
-    bob.post(f"/desk/{number}/replies", {"body": "Oil it.", "key": "r"})
-    changed = alice.get(f"/tickets/{number}/live", headers={"If-None-Match": first.headers["ETag"]})
-    assert changed.status_code == 200
-    assert "Oil it." in changed.get_data(as_text=True)
-    assert "<html" not in changed.get_data(as_text=True)
-
-
-def test_a_colleague_at_the_same_ticket_is_noticed_until_they_leave(
-    portal: Portal, bob: Browser, number: str
-) -> None:
-    ada = portal.browser("ada")
-    assert data_values(bob.page(f"/desk/{number}"), "present") == []
-    page = ada.page(f"/desk/{number}")
-    assert data_values(page, "present") == ["viewing"]
-    assert "Bob Baker" in part_of(page, "present", "viewing")
-    ada.get(f"/desk/{number}/live?answering=1")
-    page = bob.page(f"/desk/{number}")
-    assert data_values(page, "present") == ["replying"]
-    assert "Ada Adler" in part_of(page, "present", "replying")
-    portal.clock.now += dt.timedelta(minutes=5)
-    assert data_values(bob.page(f"/desk/{number}"), "present") == []
-
-
 def test_watching_is_shown_and_ended(bob: Browser, number: str) -> None:
     act(bob, number, "watch", on="yes")
     assert data_values(bob.page(f"/desk/{number}"), "watchers") == ["Bob Baker"]
     act(bob, number, "watch", on="no")
     assert data_values(bob.page(f"/desk/{number}"), "watchers") == []
-
-
-def test_tickets_like_it_that_were_solved_are_offered(
-    alice: Browser, bob: Browser, number: str
-) -> None:
-    bob.post(f"/desk/{number}/solve")
-    second = number_of(
-        alice.post("/tickets", ticket(key="k2", title="The press eats paper every day"))
-    )
-    assert number in part_of(bob.page(f"/desk/{second}"), "list", "similar")
-
-
-def test_open_tickets_of_the_same_problem_are_shown_and_that_of_the_customer_can_be_merged(
-    alice: Browser, charlie: Browser, bob: Browser, number: str
-) -> None:
-    title = "The press eats paper"
-    others = [
-        number_of(someone.post("/tickets", ticket(key=f"k{key}", title=words)))
-        for key, (someone, words) in enumerate(
-            (
-                (charlie, "The press is eating paper"),
-                (alice, f"{title} again"),
-                (alice, "Ink for the press"),
-            )
-        )
-    ]
-    page = bob.page(f"/desk/{number}")
-    twins = part_of(page, "list", "duplicates")
-    assert data_values(twins, "ticket") == [others[1], others[0]]  # the customer's own first
-    assert data_values(twins, "mergeable") == [""]
-    assert "Ink for the press" not in page
-    assert re.search(rf'<input [^>]*name="into"[^>]* value="{others[1]}"', page)
-    bob.post(f"/desk/{others[1]}/solve")
-    twins = part_of(bob.page(f"/desk/{number}"), "list", "duplicates")
-    assert data_values(twins, "ticket") == [others[0]]
-
-
-def test_without_an_index_similar_tickets_are_shown_all_the_same(
-    folder: Path, alice: Browser, bob: Browser, number: str
-) -> None:
-    bob.post(f"/desk/{number}/solve")
-    second = number_of(
-        alice.post("/tickets", ticket(key="k2", title="The press eats paper every day"))
-    )
-    shutil.rmtree(settings_of(folder).data / "index")
-    assert f'href="/desk/{number}"' in bob.page(f"/desk/{second}")
-
-
-def test_canned_replies_are_files_and_filled_in_without_a_script(
-    folder: Path, bob: Browser, number: str
-) -> None:
-    replies = folder / "content" / "replies"
-    replies.mkdir()
-    (replies / "oil.md").write_text(
-        "# Oil it\n\nDear {customer}, oil it. {number} {x} <b>\n{agent}\n", "utf-8"
-    )
-    (replies / "plain.md").write_text("Just words", "utf-8")
-    (replies / "binary.md").write_bytes(b"\xff\xfe\xfa")
-    page = bob.page(f"/desk/{number}?canned=oil")
-    assert ">Oil it</option>" in page
-    assert ">plain</option>" in page
-    assert "binary" not in page
-    assert f"Dear Alice Archer, oil it. {number} {{x}} &lt;b&gt;\nBob Baker</textarea>" in page
-    assert canned_replies(folder / "nowhere", {}) == ()
-
-
-def test_views_of_the_queue_are_kept_shared_and_forgotten(
-    portal: Portal, bob: Browser, number: str
-) -> None:
-    saved = bob.post(
-        "/desk/views", {"name": "Press", "product": "press", "shared": "1", "else": "x"}
-    )
-    assert saved.headers["Location"] == "/desk?product=press"
-    page = bob.page("/desk?product=press")
-    assert number in page
-    assert '<a href="/desk?product=press" aria-current="true">Press</a>' in page
-    ada = portal.browser("ada")
-    assert "shared" in ada.page("/desk").split('class="views"', 1)[1].split("</ul>")[0]
-    view = page.split("/desk/views/", 1)[1].split("/", 1)[0]
-    assert ada.post(f"/desk/views/{view}/drop").status_code == 404
-    assert bob.post(f"/desk/views/{view}/drop").status_code == 303
-    assert "Press</a>" not in bob.page("/desk")
-    assert bob.post("/desk/views", {"name": ""}).status_code == 422
-
-
-def test_the_queue_is_narrowed_by_agent_and_day(bob: Browser, number: str) -> None:
-    assert number in bob.page("/desk?assignee=nobody&since=2026-11-23&until=2026-11-23")
-    for narrowed in ("assignee=me", "since=2026-11-24", "until=2026-11-22"):
-        assert number not in bob.page(f"/desk?{narrowed}")
-    assert bob.get("/desk?assignee=alice@example.com").status_code == 422
-    assert bob.get("/desk?since=monday").status_code == 422
 
 
 def test_an_agent_reopens_a_closed_ticket_with_a_reason(alice: Browser, bob: Browser) -> None:
@@ -335,56 +248,6 @@ def test_an_agent_reopens_a_closed_ticket_with_a_reason(alice: Browser, bob: Bro
         == 303
     )
     assert "One sheet is left." in alice.page(f"/tickets/{number}")
-
-
-@pytest.mark.parametrize("status", ["open", "waiting", "paused", "solved", "void"])
-def test_the_page_offers_the_forms_of_the_verbs_that_the_status_allows(
-    alice: Browser, bob: Browser, number: str, status: str
-) -> None:
-    leads_there: dict[str, tuple[str, dict[str, str]]] = {
-        "waiting": ("wait", {"reason": "customer", "body": "Which version is it?"}),
-        "paused": ("pause", {"reason": "hosting"}),
-        "solved": ("solve", {}),
-        "void": ("void", {"why": "spam"}),
-    }
-    if status in leads_there:
-        verb, fields = leads_there[status]
-        assert bob.post(f"/desk/{number}/{verb}", fields).status_code == 303
-    offered = set(data_values(bob.page(f"/desk/{number}"), "action")) - {"watch"}
-    assert offered == {
-        form.name
-        for row in VERBS.values()
-        if (form := row.form_for(Side.STAFF)) and Status(status) in row.transitions
-    }
-
-
-@pytest.mark.parametrize("status", ["open", "waiting", "solved", "void"])
-def test_the_requesters_page_offers_the_forms_of_the_same_table(
-    alice: Browser, bob: Browser, number: str, status: str
-) -> None:
-    leads_there: dict[str, tuple[str, dict[str, str]]] = {
-        "waiting": ("replies", {"body": "Oil it."}),
-        "solved": ("solve", {}),
-        "void": ("void", {"why": "spam"}),
-    }
-    if status in leads_there:
-        verb, fields = leads_there[status]
-        assert bob.post(f"/desk/{number}/{verb}", fields).status_code == 303
-    assert set(data_values(alice.page(f"/tickets/{number}"), "action")) == {
-        form.name
-        for row in VERBS.values()
-        if (form := row.form_for(Side.OWNER))
-        and Status(status) in row.transitions
-        and not row.needs_proposal
-    }
-
-
-def test_an_agent_who_opens_the_requesters_page_is_led_to_their_own(
-    bob: Browser, number: str
-) -> None:
-    page = bob.page(f"/tickets/{number}")
-    assert data_values(page, "action") == []
-    assert f'href="/desk/{number}"' in page
 
 
 def test_every_choice_of_a_refused_form_comes_back(bob: Browser, number: str) -> None:

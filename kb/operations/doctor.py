@@ -31,7 +31,7 @@ from kb.operations import heartbeats
 from kb.operations.backup_schedule import backups_in
 from kb.operations.retention import Overdue, overdue
 from kb.operations.signing_key import SIGNING_KEY_FILE
-from kb.people.repository.people import PeopleStore
+from kb.people.repository.people import PeopleRepository
 from kb.search.generations.generation import Generations
 from kb.settings import Settings
 from kb.sla import policy_file
@@ -150,7 +150,7 @@ def _database_facts(database: Database, settings: Settings, now: dt.datetime) ->
         "oldest_message": outbox.oldest_due(now),
         "failed_messages": len(outbox.failures()),
         "overdue": overdue(database, settings, now),
-        "demo_people": tuple(person.email for person in PeopleStore(database).demo()),
+        "demo_people": tuple(person.email for person in PeopleRepository(database).demo()),
     }
 
 

@@ -1,0 +1,201 @@
+"""Who gets which bytes: every route of the URL map, asked by everybody, about things that are not
+everybody's; and every secret, tried at every door.
+
+The routes are those that the application serves, so that a new one (an export, a feed) is asked
+from its first day. ``test_guard`` has the matrix of roles.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping
+from html import unescape
+from pathlib import Path
+
+import pytest
+from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
+
+from indexer.pipeline import IndexOptions, run_index
+from indexer.sources import walk
+from kb import ids
+from kb.tickets.copies import Copies
+from kb.tickets.guest_links import GuestLinks
+from kb.tickets.repository.repository import TicketRepository
+from tests.webapp.world import MONDAY, Browser, Portal, build, guest, number_of, settings_of, ticket
+
+#: A word or some bytes of each thing, and the people who may see it.
+ADA, BOB, ERIN = "ada", "bob", "erin"
+SEEN_BY: Mapping[str, frozenset[str]] = {
+    "canary-of-the-ticket": frozenset({"alice", BOB, ADA}),
+    "canary-of-the-file": frozenset({"alice", BOB, ADA}),
+    "canary-of-the-note": frozenset({BOB, ADA}),
+    "canary-of-the-guest": frozenset({BOB, ADA}),
+    "canary-of-the-article": frozenset({BOB, ERIN, ADA}),
+    "canary-of-the-title": frozenset({BOB, ERIN, ADA}),
+    "canary-of-the-picture": frozenset({BOB, ERIN, ADA}),
+}
+PEOPLE = ("", "alice", "charlie", BOB, ERIN, ADA)
+PUBLIC_PAGE = (
+    "# Open page\n\nSee <xref:closed> and [the page](closed.md). ![closed](open.png) Canaries sing."
+)
+CLOSED_PAGE = (
+    "---\nuid: closed\naudience: staff\n---\n# The canary-of-the-title\n\n"
+    "The canary-of-the-article sings. ![closed](closed.png)"
+)
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+class World:
+    """One of each thing, and the arguments with which routes lead to it."""
+
+    def __init__(self, folder: Path) -> None:
+        docs = folder / "canaries"
+        docs.mkdir()
+        (docs / "open.md").write_text(PUBLIC_PAGE)
+        (docs / "closed.md").write_text(CLOSED_PAGE)
+        (docs / "open.png").write_bytes(PNG + b"open")
+        (docs / "closed.png").write_bytes(PNG + b"canary-of-the-picture")
+        run_index(IndexOptions(walk.parse_sources([f"doc={docs}"]), folder / "data", MONDAY.date()))
+        media = folder / "data" / "media"
+        [picture] = [file.name for file in media.iterdir() if b"canary" in file.read_bytes()]
+
+        self.portal = build(settings_of(folder))
+        self.browsers = {name: self.portal.browser(name) for name in PEOPLE}
+        alice, bob = self.browsers["alice"], self.browsers[BOB]
+        form = ticket(
+            title="The canary-of-the-ticket",
+            attachments=(io.BytesIO(b"canary-of-the-file\n"), "log.txt"),
+        )
+        self.number = number_of(alice.upload("/tickets", form))
+        bob.post(f"/desk/{self.number}/notes", {"body": "canary-of-the-note", "key": "n"})
+        self.gina = self.portal.browser()
+        self.guests_number = number_of(
+            self.gina.post("/tickets", guest(title="The canary-of-the-guest", key="g"))
+        )
+        file = re.search(r'href="/attachments/([^/"]+)/', alice.page(f"/tickets/{self.number}"))
+        assert file
+        self.arguments = {
+            "document_id": "doc/closed",
+            "place": "docs",
+            "number": self.number,
+            "ref": unescape(file[1]),
+            "filename": "shared/site.css",
+            "purpose": "reset",
+            "secret": "none",
+            "token": "none",
+        }
+        self.names = {"tickets.attachment": "log.txt", "help_centre.media": picture}
+
+    def readings(self) -> list[Rule]:
+        return [rule for rule in self.portal.app.url_map.iter_rules() if "GET" in rule.methods]  # type: ignore[operator]  # a set, once it is bound
+
+    def path_of(self, rule: Rule, number: str) -> str:
+        values = {**self.arguments, "number": number, "name": self.names.get(rule.endpoint, "x")}
+        built = self.portal.app.url_map.bind("localhost").build(
+            rule.endpoint,
+            {name: values[name] for name in rule.arguments} | dict(rule.defaults or {}),
+        )
+        return str(built)
+
+
+@pytest.fixture
+def world(folder: Path) -> World:
+    return World(folder)
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_nobody_is_shown_what_is_not_theirs_on_any_route(world: World, name: str) -> None:
+    browser, shown = world.browsers[name], set[str]()
+    for rule in world.readings():
+        for number in (world.number, world.guests_number):
+            path = world.path_of(rule, number)
+            for address in (path, f"{path}?q=canary&limit=9", f"{path}?q=sings&view=all"):
+                body = browser.get(address).get_data()
+                visible = {word for word in SEEN_BY if word.encode() in _unmarked(body)}
+                assert all(name in SEEN_BY[word] for word in visible), (address, visible)
+                shown |= visible
+    # And it does show what is theirs: an empty answer would pass the above.
+    assert shown == {word for word, people in SEEN_BY.items() if name in people}
+
+
+def _unmarked(body: bytes) -> bytes:
+    return body.replace(b"<mark>", b"").replace(b"</mark>", b"")
+
+
+def test_a_public_page_shows_nothing_of_the_page_that_it_refers_to(world: World) -> None:
+    for name in ("", "alice"):
+        page = world.browsers[name].page("/help/doc/open")
+        assert "/help/doc/closed" not in page
+        assert "canary" not in page
+
+
+# --- secrets
+
+
+class Secrets:
+    """One secret of each kind, by the door that it opens."""
+
+    def __init__(self, world: World) -> None:
+        portal, now = world.portal, world.portal.clock.now
+        tickets, links = TicketRepository(portal.centre.database), portal.centre.accounts.links
+        self.guests_number, self.number = world.guests_number, world.number
+        serial = ids.ticket_serial(world.guests_number)
+        assert serial
+        gina = tickets.people.by_email("gina@example.org", guest=True)
+        assert gina
+        profile = {"name": "Nora", "zone": "UTC", "organisation": "Acme"}
+        self.of = {
+            f"/tickets/{world.guests_number}?key=": GuestLinks(tickets).create(
+                serial, gina.id, now=now
+            ),
+            "/copies/": Copies(tickets).token(serial, "copy@example.org", now=now),
+        }
+        profile = {"name": "Nora", "zone": "UTC", "organisation": "Acme", "role": "member"}
+        for purpose, email in (
+            ("register", "nora@example.org"),
+            ("reset", "alice@example.com"),
+            ("invite", "ivy@example.org"),
+            ("join", "charlie@example.com"),
+        ):
+            self.of[f"/account/{purpose}/"] = links.issue(purpose, email, profile, now=now)
+
+    def doors(self, portal: Portal) -> set[str]:
+        """Each address to which a secret can be appended, from the URL map."""
+        doors = set()
+        for rule in portal.app.url_map.iter_rules():
+            if {"secret", "token"} & rule.arguments and "GET" in (rule.methods or ()):
+                purposes = re.search(r"<any\(([^)]*)\)", rule.rule)
+                names = [name.strip() for name in purposes[1].split(",")] if purposes else [""]
+                start = rule.rule.split("<")[0]
+                doors |= {f"{start}{name}/" if name else start for name in names}
+            elif "<number>" in rule.rule and "GET" in (rule.methods or ()):
+                for number in (self.number, self.guests_number):
+                    doors.add(rule.rule.replace("<number>", number) + "?key=")
+        return doors
+
+
+@pytest.mark.parametrize("name", ["", "charlie"])
+def test_every_secret_opens_its_own_door_and_no_other(world: World, name: str) -> None:
+    secrets = Secrets(world)
+    doors = secrets.doors(world.portal)
+    assert doors >= secrets.of.keys()
+    for opened, secret in secrets.of.items():
+        for door in sorted(doors):
+            browser = world.portal.browser(name)
+            answer = browser.get(f"{door}{secret}")
+            if door == opened:
+                assert _opens(browser, answer), (door, answer.status_code)
+            else:
+                assert not _opens(browser, answer), (door, opened)
+            for changed in (secret[:-1], f"{secret}x", secret.swapcase(), ""):
+                assert not _opens(browser, world.portal.browser(name).get(f"{door}{changed}"))
+
+
+def _opens(browser: Browser, answer: TestResponse) -> bool:
+    """Whether the secret led somewhere: a page, or for a guest's link the page without the key."""
+    if answer.status_code == 303:
+        target = answer.headers["Location"]
+        return "/sign-in" not in target and browser.get(target).status_code == 200
+    return answer.status_code == 200

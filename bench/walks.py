@@ -1,24 +1,33 @@
-"""How many module borders a keystroke and a filed ticket cross.
+"""How many module borders a keystroke, a filed ticket and an edited file cross.
 
-``python -m bench.walks [--pairs]`` drives the real program (a suggestion and a form, over HTTP)
-under a profiler and counts calls whose caller and callee are different modules of this repository;
-``--pairs`` lists the borders that are crossed most. A border between the program and a library does
-not count, in neither direction. "Deep" is the longest chain of such
-calls that was open at once.
+``python -m bench.walks [--pairs]`` drives the real program (a suggestion and a form over HTTP, a
+publish and the suggestion that it leads to) under a profiler and counts calls whose caller and
+callee are different modules of this repository; ``--pairs`` lists the borders that are crossed
+most. A border between the program and a library does not count, in neither direction. "Deep" is the
+longest chain of such calls that was open at once. A file is read in this process instead of a
+worker; what other threads do beside it (checksums, Whoosh) is not counted.
 
 These numbers describe how far a reader has to travel; they are no target for a single change.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
+
+from indexer.pipeline import IndexOptions, run_index
+from indexer.readers.site_index import SiteIndex
+from indexer.sources.walk import parse_sources
+from indexer.worker_pool import ReadTask, TaskResult, WorkerPool, read_task
+from kb.search.searcher import CHECK_EVERY, Searcher
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = tuple(f"{ROOT / package}/" for package in ("kb", "indexer", "webapp"))
@@ -66,7 +75,7 @@ class Walk:
     def summary(self, name: str) -> str:
         modules = {module for pair in self.borders for module in pair}
         return (
-            f"{name:<34} {sum(self.borders.values()):>8,} borders"
+            f"{name:<36} {sum(self.borders.values()):>8,} borders"
             f" {len(modules):>4} modules {self.deepest:>3} deep"
         )
 
@@ -76,6 +85,35 @@ class Walk:
             f"  {count:>4} {caller[len(str(ROOT)) + 1 :]} -> {callee[len(str(ROOT)) + 1 :]}"
             for (caller, callee), count in self.borders.most_common()
         )
+
+
+class ReaderHere(WorkerPool):
+    """Reads in this process, where the profiler is."""
+
+    def share(self, site_index: SiteIndex) -> None:
+        self.site_index = site_index
+
+    def work(self, tasks: Iterable[ReadTask]) -> Iterator[TaskResult]:
+        for task in tasks:
+            yield from read_task(task, self.site_index)
+
+
+def edit_a_file(folder: Path, walk: Walk) -> None:
+    """Publishes two pages, then follows an edit of one until it is suggested."""
+    pages, data = folder / "pages", folder / "pages-data"
+    pages.mkdir()
+    (pages / "jam.md").write_text("# Clear a paper jam\n\nOpen the tray and pull the sheet.\n")
+    (pages / "toner.md").write_text("# Change the toner\n\nPress the lever of the cartridge.\n")
+    options = IndexOptions(parse_sources([f"doc={pages}"]), data, dt.date(2026, 1, 31))
+    run_index(options, pool=ReaderHere(1))
+    searcher = Searcher(data, budget_ms=60_000)
+    assert not searcher.suggest("drawer").hits
+
+    (pages / "jam.md").write_text("# Clear a paper jam\n\nOpen the drawer and pull the sheet.\n")
+    time.sleep(CHECK_EVERY)
+    walk.follow(lambda: run_index(options, pool=ReaderHere(1)))
+    walk.follow(lambda: searcher.suggest("paper jam in the drawer"))
+    assert searcher.generation == "000002"
 
 
 def main() -> None:
@@ -92,13 +130,18 @@ def main() -> None:
     alice.get("/api/v1/suggest?q=clean+the+st")
     number_of(alice.post("/tickets", ticket(key="first")))
 
-    keystroke, filing = Walk(), Walk()
+    keystroke, filing, editing = Walk(), Walk(), Walk()
     keystroke.follow(lambda: alice.get("/api/v1/suggest?q=the+press+has+a+paper+ja"))
     form = {"csrf_token": alice.form_token(), **ticket(key="second", episode="second")}
     filing.follow(lambda: number_of(alice.client.post("/tickets", data=form)))
     portal.centre.close()
+    edit_a_file(folder, editing)
 
-    walks = {"a keystroke becomes suggestions": keystroke, "a form becomes a ticket": filing}
+    walks = {
+        "a keystroke becomes suggestions": keystroke,
+        "a form becomes a ticket": filing,
+        "an edited file becomes a suggestion": editing,
+    }
     for name, walk in walks.items():
         print(walk.summary(name))
         if "--pairs" in sys.argv:

@@ -235,7 +235,8 @@ def _serve(pipe: Connection, cpu_seconds: float, memory: int) -> None:
             # Beyond its processor time the kernel ends the process, even inside a library that
             # never returns.
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
-            results = _blocks(message) if message.what == "blocks" else _read(message, site_index)
+            is_survey = message.what == "blocks"
+            results = _blocks(message) if is_survey else read_task(message, site_index)
             for result in results:
                 signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
                 pipe.send(result)
@@ -250,7 +251,8 @@ def _limit_memory(memory: int) -> None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def _read(task: ReadTask, site_index: SiteIndex) -> Iterator[TaskResult]:
+def read_task(task: ReadTask, site_index: SiteIndex) -> Iterator[TaskResult]:
+    """The documents of one file, a dump's in batches; whatever its reader raises is a finding."""
     from indexer.readers.context import ReadContext
     from indexer.readers.registry import read_file
 

@@ -36,7 +36,7 @@ from kb.search.query.curations import Curations, curate_candidates, curate_match
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
-from kb.search.query_terms import ExpandedQuery
+from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Answer, Hit
 from kb.search.scoring.bm25 import Bm25
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
@@ -250,23 +250,28 @@ class Partition:
         """
         terms = [
             WeightedTerm(
-                frozenset(map(self._expander.stems.word, term.stems)),
+                self._written_stems(term),
                 term.word if term.prefix else "",
                 self.rescorer.idf(term),
             )
             for term in query.terms
         ]
         ideal = sum(term.idf for term in terms) + self.bm25.unseen * len(query.unknown)
-        coverage = QueryCoverage(terms, ideal, self._analyzer.stem)
+        coverage = QueryCoverage(terms, ideal, self._analyzer)
         return self._hits.answer(query.text, coverage, self._matches(query), document, shown)
 
     def _matches(self, query: ExpandedQuery) -> Matches:
-        stem = self._expander.stems.word
+        whole = (self._written_stems(term) for term in query.terms if not term.prefix)
         return Matches(
-            {stem(number) for term in query.terms if not term.prefix for number in term.stems},
+            frozenset().union(*whole),
             [term.word for term in query.terms if term.prefix],
             self._analyzer.stem,
         )
+
+    def _written_stems(self, term: QueryTerm) -> frozenset[str]:
+        if term.memo.stems is None:
+            term.memo.stems = frozenset(map(self._expander.stems.word, term.stems))
+        return term.memo.stems
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int

@@ -22,6 +22,7 @@ class TermMemo:
     postings: Any = None  # see Bm25
     gains: Any = None  # see Rescorer
     direction: Any = None  # see LatentTopics
+    stems: frozenset[str] | None = None  # as they are written
 
 
 @dataclass(frozen=True, slots=True)

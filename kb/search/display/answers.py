@@ -8,13 +8,13 @@ Whether a document is sure enough to be quoted at all is decided by ``abstention
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
 from kb.search.analysis.passages import SectionPassage, TextRange
-from kb.search.analysis.tokenizer import tokens
+from kb.search.analysis.tokenizer import Analyzer
 from kb.search.documents import Region, RegionKind
 
 MAX_PROSE = 360  # characters of sentences
@@ -60,17 +60,15 @@ class WeightedTerm:
 class QueryCoverage:
     """How much of a query a text explains, by the idf of its words."""
 
-    def __init__(
-        self, terms: Sequence[WeightedTerm], ideal: float, stem: Callable[[str], str]
-    ) -> None:
+    def __init__(self, terms: Sequence[WeightedTerm], ideal: float, analyzer: Analyzer) -> None:
         """``ideal`` is the idf of all words of the query, of those that no document has too."""
         self._terms = terms
         self._ideal = ideal
-        self._stem = stem
+        self._analyzer = analyzer
 
     def held(self, text: str) -> frozenset[int]:
         """The positions of the terms that ``text`` has."""
-        words = {token.text: self._stem(token.text) for token in tokens(text)}
+        words = self._analyzer.written_stems(text)
         return frozenset(
             position
             for position, term in enumerate(self._terms)

@@ -14,7 +14,7 @@ from kb.search.results import Answer
 from kb.search.searcher import Searcher
 from tests.search.library import document, searcher
 
-_STEM = Analyzer().stem
+_ANALYZER = Analyzer()
 
 
 def _answer(
@@ -25,12 +25,14 @@ def _answer(
     opens_section: bool = True,
     continues: bool = False,
 ) -> str | None:
-    words = [word for word in query.lower().strip("?").split() if _STEM(word) and word != "how"]
-    terms = [WeightedTerm(frozenset({_STEM(word)}), "", 1.0) for word in words]
+    words = [
+        word for word in query.lower().strip("?").split() if _ANALYZER.stem(word) and word != "how"
+    ]
+    terms = [WeightedTerm(frozenset({_ANALYZER.stem(word)}), "", 1.0) for word in words]
     passage = SectionPassage("", (), text, regions)
     span = find_answer(
         query,
-        QueryCoverage(terms, len(words), _STEM),
+        QueryCoverage(terms, len(words), _ANALYZER),
         title,
         passage,
         opens_section=opens_section,

@@ -26,7 +26,7 @@ def create_app(
     """
     from kb.centre import HelpCentre
     from webapp import assets, context, formatting, metrics, problems, sub_path
-    from webapp.agent import audit, board, queue, ticket_actions, ticket_page
+    from webapp.agent import audit, board, personal_data, queue, ticket_actions, ticket_page
     from webapp.api import health, v1, well_known
     from webapp.customer import account, contacts, copies, help_centre, oidc, privacy, tickets
     from webapp.editor import overview, publishing
@@ -60,6 +60,7 @@ def create_app(
         ticket_page,
         ticket_actions,
         audit,
+        personal_data,
         overview,
         publishing,
         account,

@@ -186,6 +186,7 @@ class Ticket:
     remind_at: dt.datetime | None = None  # when a pending or on-hold ticket reopens by itself
     waiting_for: str = ""  # the title of the reason while it is pending or on hold
     merged_into: str = ""  # a ticket number
+    erased_at: dt.datetime | None = None  # when its texts were
     related: tuple[str, ...] = ()  # numbers of tickets merged into it, split from it, or its origin
     coupon: str = ""  # for its owner and staff: the code that was used, empty once released
     alarms: tuple[Alarm, ...] = ()  # for staff

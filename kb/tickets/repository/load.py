@@ -284,6 +284,7 @@ def load_ticket(
         rating=Rating(rating.score, rating.words, rating.at) if rating else None,
         remind_at=row["remind_at"],
         merged_into=ids.ticket_number(row["merged_into"]) if row["merged_into"] else "",
+        erased_at=row["erased_at"],
         related=_related(connection, serial),
         coupon=_coupon(connection, serial, row["coupon"]) if owner or internal else "",
         alarms=_alarms(connection, serial) if internal else (),

@@ -95,13 +95,13 @@ EXPIRED_PAGE = (
 
 
 def register(app: Flask) -> None:
-    app.register_error_handler(KbError, of_kb_error)
-    app.register_error_handler(CSRFError, of_csrf)
+    app.register_error_handler(KbError, kb_error_response)
+    app.register_error_handler(CSRFError, csrf_error_response)
     app.register_error_handler(HTTPException, _of_http)
     app.register_error_handler(Exception, _of_anything)
 
 
-def of_kb_error(error: KbError) -> Response:
+def kb_error_response(error: KbError) -> Response:
     sentence = public_sentence(error)
     fields = getattr(error, "fields", None) or ({error.field: sentence} if error.field else {})
 
@@ -129,7 +129,7 @@ def public_sentence(error: KbError) -> str:
     return NOT_SAVED if request.method == "POST" else HTTP_PROBLEMS[503].sentence
 
 
-def of_csrf(error: CSRFError) -> Response:
+def csrf_error_response(error: CSRFError) -> Response:
     LOG.info("form token refused on %s: %s", request.path, error.description)
     return problem(400, EXPIRED_PAGE, code="csrf")
 

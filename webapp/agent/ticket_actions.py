@@ -21,7 +21,7 @@ from webapp.agent import ticket_page
 from webapp.context import centre, now
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import RefusedForm, command_of, form_rule
-from webapp.problems import of_kb_error, public_sentence, wants_json
+from webapp.problems import kb_error_response, public_sentence, wants_json
 
 blueprint = Blueprint("ticket_actions", __name__, url_prefix="/desk")
 
@@ -86,7 +86,7 @@ def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
 def too_many(error: TooMany) -> Response:
     """The ticket's page again, with what was typed: a limit is checked before the view runs."""
     if wants_json():
-        return of_kb_error(error)
+        return kb_error_response(error)
     arguments = request.view_args or {}
     refused = RefusedForm(arguments["form_name"], public_sentence(error), request.form)
     response = make_response(ticket_page.render(arguments["number"], refused), error.status)

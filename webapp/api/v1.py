@@ -17,7 +17,13 @@ from kb.tickets.actions.filing import Promise
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, language, now, person, settings, visitor, zone
 from webapp.customer.help_centre import search_results
-from webapp.customer.ticket_form import check, encodable, file_once, read, receipts
+from webapp.customer.ticket_form import (
+    check_form,
+    encodable,
+    file_once,
+    held_links,
+    read_form,
+)
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
 from webapp.security.guard import own_site
@@ -138,11 +144,11 @@ def _support(ends: dt.date | None) -> str:
 @blueprint.post("/tickets")
 def file() -> Response:
     """Files a ticket, once per ``Idempotency-Key``. Attachments need the form."""
-    form = read(_body())
+    form = read_form(_body())
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
-    checked = check(form, ())
+    checked = check_form(form, ())
     number = file_once(checked)
-    secret = receipts().get(number)
+    secret = held_links().get(number)
     path = (
         url_for("tickets.show", number=number, key=secret)
         if secret and not person()

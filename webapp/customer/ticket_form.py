@@ -47,7 +47,7 @@ FIELDS = (
 )
 MAX_CONSULTED = 20  # articles on one ticket
 MAX_CONSULTED_TEXT = 20_000  # characters
-MAX_RECEIPTS = 10  # links to a guest's tickets that one browser session keeps
+MAX_HELD_LINKS = 10  # links to a guest's tickets that one browser session keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class CheckedForm:
     key: str
 
 
-def blank(values: Mapping[str, str]) -> dict[str, str]:
+def blank_form(values: Mapping[str, str]) -> dict[str, str]:
     """A new form with a new key and episode, and what the address names, such as a title."""
     form = dict.fromkeys(FIELDS, "")
     for name in ("title", "product", "version", "type"):
@@ -69,7 +69,7 @@ def blank(values: Mapping[str, str]) -> dict[str, str]:
     return form
 
 
-def read(values: Mapping[str, Any]) -> dict[str, str]:
+def read_form(values: Mapping[str, Any]) -> dict[str, str]:
     """The form's fields as text, exactly as typed."""
     form = {name: _text(values.get(name)) for name in FIELDS}
 
@@ -151,7 +151,7 @@ def shown_articles(hits: Sequence[Hit]) -> str:
     return json.dumps([{"id": hit.id, "outcome": "shown"} for hit in hits])
 
 
-def check(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedForm:
+def check_form(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedForm:
     """The draft and its requester. Raises Invalid with a sentence for each field at fault."""
     customer = person()
     fields = _key_faults(form["key"]) | ({} if customer else _guest_faults(form))
@@ -205,23 +205,24 @@ def file_once(checked: CheckedForm) -> str:
     number = desk.filing.file(checked.draft, checked.customer, key=checked.key, now=time)
     if checked.customer.guest:
         secret = desk.links.for_new_ticket(number, checked.customer, key=checked.key, now=time)
-        remember(number, secret, checked.customer)
+        hold_link(number, secret, checked.customer)
     return number
 
 
-def receipts() -> dict[str, str]:
+def held_links() -> dict[str, str]:
     """Ticket number -> secret of the guest links that this browser session holds."""
     links = session.get("receipts")
     return dict(links) if isinstance(links, dict) else {}
 
 
-def remember(number: str, secret: str, guest: Person) -> None:
+def hold_link(number: str, secret: str, guest: Person) -> None:
     """Keeps the newest links in the signed session, and the guest's time zone."""
     serial = ticket_serial(number)
     if serial is None:
         return
-    links = receipts()
+    links = held_links()
     links.pop(ticket_number(serial), None)
     links[ticket_number(serial)] = secret
-    session["receipts"] = dict(list(links.items())[-MAX_RECEIPTS:])
+    # The name under which browsers have kept them since before the word changed.
+    session["receipts"] = dict(list(links.items())[-MAX_HELD_LINKS:])
     session["zone"] = guest.zone

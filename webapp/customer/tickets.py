@@ -56,17 +56,17 @@ from webapp.customer.action_forms import (
 from webapp.customer.help_centre import page_number
 from webapp.customer.ticket_form import (
     CheckedForm,
-    blank,
-    check,
+    blank_form,
+    check_form,
     file_once,
-    read,
-    receipts,
-    remember,
+    held_links,
+    hold_link,
+    read_form,
     shown_articles,
     uploads,
 )
 from webapp.formatting import status_title
-from webapp.problems import LOG, of_csrf, of_kb_error, public_sentence, wants_json
+from webapp.problems import LOG, csrf_error_response, kb_error_response, public_sentence, wants_json
 from webapp.security.guard import FILES_PER_TICKET
 from webapp.security.rate_limits import count
 
@@ -90,13 +90,13 @@ EXPIRED_SESSION = "Your session has ended. Sign in again, or open your private l
 
 @blueprint.get("/tickets/new")
 def new() -> str:
-    return form_page(blank(request.args))
+    return form_page(blank_form(request.args))
 
 
 @blueprint.post("/tickets/edit")
 def edit() -> str:
     """Back from the review step, with everything typed."""
-    return form_page(read(request.form))
+    return form_page(read_form(request.form))
 
 
 def form_page(
@@ -128,8 +128,8 @@ def review() -> str | Response | BaseResponse:
     Files cannot travel through a second form, so a ticket with files is filed at once. So is one
     without suggestions.
     """
-    form, files = read(request.form), uploads(request)
-    checked = check(form, files)
+    form, files = read_form(request.form), uploads(request)
+    checked = check_form(form, files)
     suggestions = None if files else _suggestions(checked.draft.title)
     if suggestions is None or not suggestions.hits:
         count("ticket")
@@ -183,7 +183,7 @@ def _record(episode: str, kind: str, payload: Mapping[str, object]) -> None:
 
 @blueprint.post("/tickets")
 def file() -> Response | BaseResponse:
-    return _filed(check(read(request.form), uploads(request)))
+    return _filed(check_form(read_form(request.form), uploads(request)))
 
 
 def _filed(checked: CheckedForm) -> Response | BaseResponse:
@@ -200,9 +200,9 @@ def form_again(error: KbError) -> Response:
     if isinstance(error, TooMany) and "form_name" in (request.view_args or {}) and not wants_json():
         return _too_many(error)
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
-        return of_kb_error(error)
+        return kb_error_response(error)
     fields = error.fields if isinstance(error, Invalid) else {}
-    form, sentence = read(request.form), public_sentence(error)
+    form, sentence = read_form(request.form), public_sentence(error)
     if error.field == "key" or "key" in fields:
         form["key"] = secrets.token_urlsafe(18)  # so that the next try files another ticket
     if isinstance(error, Conflict) and error.field == "key":
@@ -219,7 +219,7 @@ def _too_many(error: TooMany) -> Response:
     number = arguments["number"]
     viewer = viewer_of(number)
     if viewer is None:
-        return of_kb_error(error)
+        return kb_error_response(error)
     refused = RefusedForm(arguments["form_name"], public_sentence(error), _sent_form())
     response = make_response(_page(number, viewer, refused), error.status)
     if error.retry_after:
@@ -238,8 +238,8 @@ def _sent_form() -> MultiDict[str, str]:
 @blueprint.errorhandler(CSRFError)
 def form_expired(error: CSRFError) -> Response:
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
-        return of_csrf(error)
-    return make_response(form_page(read(request.form), sentence=EXPIRED_FORM), 400)
+        return csrf_error_response(error)
+    return make_response(form_page(read_form(request.form), sentence=EXPIRED_FORM), 400)
 
 
 @blueprint.route("/tickets/solved", methods=["GET", "POST"])
@@ -289,12 +289,12 @@ def show(number: str) -> str | BaseResponse:
     secret = request.args.get("key")
     if secret:
         # Out of the address bar, the history and every link that is shared from here on.
-        remember(number, secret, centre().desk.links.open(number, secret, now=now()))
+        hold_link(number, secret, centre().desk.links.open(number, secret, now=now()))
         return redirect(url_for("tickets.show", number=number), 303)
     viewer = viewer_of(number)
     if viewer is not None:
         return _page(number, viewer)
-    if number in receipts():
+    if number in held_links():
         # A guest whose link has expired; there is no account to sign in with.
         raise link_not_found()
     return redirect(url_for("account.sign_in", next=request.path), 303)
@@ -303,7 +303,7 @@ def show(number: str) -> str | BaseResponse:
 def viewer_of(number: str) -> Person | None:
     """The guest whose link this browser holds, else the person who is signed in."""
     serial = ids.ticket_serial(number)
-    secret = receipts().get(ids.ticket_number(serial)) if serial is not None else None
+    secret = held_links().get(ids.ticket_number(serial)) if serial is not None else None
     if secret:
         try:
             return centre().desk.links.holder(number, secret, now=now())
@@ -339,7 +339,7 @@ def _page(number: str, viewer: Person, refused: RefusedForm | None = None) -> st
 
 
 def _link(number: str) -> str:
-    secret = receipts().get(number, "")
+    secret = held_links().get(number, "")
     return settings().origin + url_for("tickets.show", number=number, key=secret)
 
 
@@ -347,7 +347,7 @@ def _actor(number: str) -> Person:
     """As ``viewer_of``. Raises NotFound for a guest whose link ended, Forbidden for nobody."""
     viewer = viewer_of(number)
     if viewer is None:
-        if number in receipts():
+        if number in held_links():
             raise link_not_found()
         raise Forbidden(EXPIRED_SESSION)
     return viewer
@@ -379,7 +379,7 @@ def revoke_links(number: str, form_name: str) -> BaseResponse:
     viewer = _actor(number)
     secret = centre().desk.links.revoke(number, viewer, now=now())
     if secret:
-        remember(number, secret, viewer)
+        hold_link(number, secret, viewer)
     return redirect(url_for("tickets.show", number=number), 303)
 
 
@@ -424,7 +424,7 @@ def attachment(ref: str, name: str) -> Response:
 
 def _attachment(ref: str) -> tuple[Attachment, Path]:
     """Seen by the account, or by one of the guest links that this browser holds."""
-    viewers = filter(None, (person(), *map(viewer_of, receipts())))
+    viewers = filter(None, (person(), *map(viewer_of, held_links())))
     for viewer in viewers:
         try:
             return centre().desk.attachment(ref, viewer)

@@ -189,6 +189,8 @@ ONLY_IN = {
     "flask": ("webapp",),
     "prometheus_client": ("kb.operations.metrics",),
     "jwt": ("kb.people.oidc",),
+    "fido2": ("kb.people.second_factor.passkeys",),
+    "segno": ("webapp.customer.second_factor",),
     "kb.centre": (
         "kb.cli",
         "kb.worker",

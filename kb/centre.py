@@ -22,6 +22,8 @@ from kb.jobs.index_runs import IndexRuns
 from kb.operations.audit import Action, AuditEntry, add_entry
 from kb.operations.signing_key import signing_keys
 from kb.people.accounts import Accounts
+from kb.people.second_factor.passkeys import relying_party
+from kb.people.second_factor.steps import FactorRule
 from kb.privacy.personal_data import PersonalData
 from kb.search.generations.generation import Generations
 from kb.search.installation import search_engine
@@ -93,7 +95,12 @@ class HelpCentre:
             watch=PolicyWatch(settings.policies_file, policy),
             catalogue=products,
             accounts=Accounts(
-                database, session_hours=settings.session_hours, demo=settings.allows_demo
+                database,
+                session_hours=settings.session_hours,
+                demo=settings.allows_demo,
+                second_factor=FactorRule(settings.second_factor),
+                party=relying_party(settings.portal_name, settings.base_url),
+                signing_keys=partial(signing_keys, settings),
             ),
             desk=_desk(settings, database, policy, versions, products),
             deflection=Deflection(database),

@@ -237,6 +237,14 @@ SETTINGS: tuple[Setting, ...] = (
         "The number of hours after which a person must sign in again.",
     ),
     Setting(
+        "second_factor",
+        "optional",
+        _choice("off", "optional", "staff"),
+        "off, optional or staff",
+        "The second factor of agents, editors and administrators: not asked for, asked of those "
+        "who have set one up, or required of all of them.",
+    ),
+    Setting(
         "suggest_per_minute",
         "600",
         _integer(1, 100000),
@@ -557,6 +565,7 @@ class Settings:
     trusted_proxies: int
     embed_origins: tuple[str, ...]
     session_hours: int
+    second_factor: str
     suggest_per_minute: int
     tickets_per_hour: int
     attachment_megabytes: int

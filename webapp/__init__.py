@@ -26,9 +26,27 @@ def create_app(
     """
     from kb.centre import HelpCentre
     from webapp import assets, context, formatting, metrics, problems, sub_path
-    from webapp.agent import audit, board, personal_data, queue, ticket_actions, ticket_page
+    from webapp.agent import (
+        audit,
+        board,
+        personal_data,
+        queue,
+        staff,
+        ticket_actions,
+        ticket_page,
+    )
     from webapp.api import health, v1, well_known
-    from webapp.customer import account, contacts, copies, help_centre, oidc, privacy, tickets
+    from webapp.customer import (
+        account,
+        contacts,
+        copies,
+        help_centre,
+        oidc,
+        privacy,
+        second_factor,
+        second_step,
+        tickets,
+    )
     from webapp.editor import overview, publishing
     from webapp.security import access_log, admission, audit_trail, guard
 
@@ -61,9 +79,12 @@ def create_app(
         ticket_actions,
         audit,
         personal_data,
+        staff,
         overview,
         publishing,
         account,
+        second_step,
+        second_factor,
         contacts,
         v1,
         well_known,

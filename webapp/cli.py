@@ -133,6 +133,7 @@ def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
     centre = HelpCentre.open(settings)
     try:
         centre.searcher.prepare()  # before the workers start, which share what is compiled
+        centre.accounts.second_factors.reseal()  # after this, an earlier signing key can go
         return add_demo_accounts(centre.accounts, utc_now()) if settings.demo else ()
     finally:
         centre.close()

@@ -20,6 +20,7 @@ from kb.search.documents import PUBLIC
 if TYPE_CHECKING:
     from kb.centre import HelpCentre
     from kb.people.person import Person
+    from kb.people.second_factor.steps import SignIn
     from kb.settings import Settings
 
 EXTENSION = "askfirst"
@@ -57,11 +58,22 @@ def now() -> dt.datetime:
 
 
 def person() -> Person | None:
-    """The person who is signed in, looked up once per request."""
+    """The person who is signed in, looked up once per request.
+
+    None while a second step of signing in is missing: such a session opens nothing.
+    """
     if "person" not in g:
         token = session.get("token")
-        g.person = centre().accounts.person(token, now=now()) if token else None
+        g.sign_in = centre().accounts.session(token, now=now()) if token else None
+        g.person = g.sign_in.person if g.sign_in and not g.sign_in.missing else None
     return cast("Person | None", g.person)
+
+
+def half_sign_in() -> SignIn | None:
+    """A session that needs a second step, which is all that it is good for."""
+    if person() is not None:
+        return None
+    return cast("SignIn | None", g.get("sign_in"))
 
 
 def asker() -> Person | None:

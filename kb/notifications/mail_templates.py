@@ -87,6 +87,45 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "Your password was changed, and you were signed out everywhere else.\n"
             "If you did not change it, reset your password on the sign-in page immediately.",
         ),
+        "factor-added": (
+            "A second factor was added",
+            "An authenticator app or a passkey was added to your account. You now sign in with it "
+            "after your password.\n"
+            "If you did not add it, reset your password on the sign-in page immediately, and ask "
+            "an administrator to reset your second factor.",
+        ),
+        "factor-removed": (
+            "A second factor was removed",
+            "An authenticator app or a passkey was removed from your account.\n"
+            "If you did not remove it, reset your password on the sign-in page immediately.",
+        ),
+        "factor-reset": (
+            "Your second factor was reset",
+            "An administrator has removed your authenticator app, your passkeys and your recovery "
+            "codes, and you were signed out everywhere.\n"
+            "Set up a second factor again after you sign in. If you did not ask for this, tell an "
+            "administrator.",
+        ),
+        "factor-refused": (
+            "Wrong codes for your account",
+            "Somebody has signed in with your password today, but then entered several wrong "
+            "codes.\n"
+            "If it was not you, your password is known to others: reset it on the sign-in page "
+            "immediately.",
+        ),
+        "recovery-used": (
+            "A recovery code was used",
+            "Somebody signed in to your account with your password and a recovery code, which "
+            "does not work any more.\n"
+            "If it was not you, reset your password on the sign-in page immediately, and ask an "
+            "administrator to reset your second factor.",
+        ),
+        "recovery-renewed": (
+            "You have new recovery codes",
+            "New recovery codes were created for your account. The earlier ones do not work any "
+            "more.\n"
+            "If you did not create them, reset your password on the sign-in page immediately.",
+        ),
     }
 )
 _RECEIVED = ("We received your ticket", "")

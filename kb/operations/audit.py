@@ -36,6 +36,12 @@ class Action(StrEnum):
     SESSIONS_ENDED = "sessions-ended"
     PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an action
     PASSWORD_REFUSED = "password-refused"  # noqa: S105 - to somebody who is signed in
+    SECOND_FACTOR_ADDED = "second-factor-added"
+    SECOND_FACTOR_REMOVED = "second-factor-removed"
+    SECOND_FACTOR_RESET = "second-factor-reset"
+    SECOND_FACTOR_REFUSED = "second-factor-refused"
+    RECOVERY_CODE_USED = "recovery-code-used"
+    RECOVERY_CODES_RENEWED = "recovery-codes-renewed"
     ACCOUNT_ADDED = "account-added"
     ACCOUNT_INVITED = "account-invited"
     INVITATION_WITHDRAWN = "invitation-withdrawn"

@@ -9,6 +9,7 @@ person may do to a ticket in ``kb.tickets.permissions``.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from argon2 import PasswordHasher
@@ -37,6 +38,15 @@ from kb.people.person import (
 )
 from kb.people.repository.people import PeopleRepository
 from kb.people.repository.sessions import AttemptLimit, Session, SessionRepository
+from kb.people.second_factor.passkeys import RelyingParty
+from kb.people.second_factor.steps import (
+    FactorRule,
+    MissingStep,
+    SecondStep,
+    SignIn,
+    missing_step,
+)
+from kb.people.second_factors import SecondFactors
 from kb.text import single_line
 from kb.timezones import is_time_zone, time_zone_or_utc
 
@@ -55,7 +65,8 @@ _CLIENT_LENGTH = 200  # characters
 
 class Accounts:
     """Accounts and their sessions. Safe for many threads. Only with ``demo`` do demo people, whose
-    passwords are public, sign in.
+    passwords are public, sign in. ``signing_keys`` encrypt second factors: only the portal, where
+    people sign in, needs them.
     """
 
     def __init__(
@@ -64,6 +75,9 @@ class Accounts:
         *,
         session_hours: int = 12,
         demo: bool = False,
+        second_factor: FactorRule = FactorRule.OPTIONAL,
+        party: RelyingParty | None = None,
+        signing_keys: Callable[[], Sequence[str]] = tuple,
         hasher: PasswordHasher | None = None,
     ) -> None:
         self._people = PeopleRepository(database)
@@ -74,6 +88,7 @@ class Accounts:
         self.administration = Administration(database)
         self.contacts = Contacts(database)
         self.links = AccountLinks(database, self._passwords)
+        self.second_factors = SecondFactors(database, second_factor, party, signing_keys)
 
     # --- signing in and out
 
@@ -87,9 +102,11 @@ class Accounts:
         device: str = "",
         now: dt.datetime,
     ) -> str:
-        """The token of a new session. ``address`` is the client's network address, ``client`` the
-        browser's own name, ``device`` names a browser that signed in to this account before: its
-        failures and those of others do not count together.
+        """The token of a new session, which may need a second step (see ``session``).
+
+        ``address`` is the client's network address, ``client`` the browser's own name, ``device``
+        names a browser that signed in to this account before: its failures and those of others do
+        not count together.
 
         Raises Forbidden, in the same words for an unknown address and a wrong password, and
         TooMany.
@@ -139,14 +156,23 @@ class Accounts:
             now=now,
             until=now + self._lifetime,
             client=single_line(client)[:_CLIENT_LENGTH],
+            second_step=SecondStep.PROVIDER,
         )
         return token
 
-    def person(self, token: str | None, *, now: dt.datetime) -> Person | None:
-        """The person of a session; None without a token, and for one that is unknown or expired."""
+    def session(self, token: str | None, *, now: dt.datetime) -> SignIn | None:
+        """A session and what is missing before it opens anything; None for one that is unknown or
+        expired.
+        """
         if not token:
             return None
-        return self._people.by_session(digest(token), demo=self._demo, now=now)
+        rule = self.second_factors.rule
+        return self._people.by_session(digest(token), rule, demo=self._demo, now=now)
+
+    def person(self, token: str | None, *, now: dt.datetime) -> Person | None:
+        """The person who is signed in; None without a token, and while a step is missing."""
+        session = self.session(token, now=now)
+        return session.person if session and session.missing is MissingStep.NONE else None
 
     def sign_out(self, token: str | None) -> None:
         """Ends the session at once, in every server process."""
@@ -157,7 +183,10 @@ class Accounts:
         self, person: Person, token: str | None, *, now: dt.datetime
     ) -> tuple[Session, ...]:
         """Where the person is signed in, newest first; ``token`` marks the present session."""
-        return self._sessions.all(person.id, digest(token) if token else b"", now=now)
+        rule, factors = self.second_factors.rule, self.second_factors.of(person)
+        missing = missing_step(rule, person.role, has_factor=bool(factors.count), passed=False)
+        present = digest(token) if token else b""
+        return self._sessions.all(person.id, present, passed_only=bool(missing), now=now)
 
     def end_session(self, person: Person, session_id: str) -> None:
         """Ends one of the person's own sessions. Raises NotFound for any other."""
@@ -170,6 +199,21 @@ class Accounts:
 
     # --- passwords
 
+    def confirm_password(self, person: Person, password: str, *, now: dt.datetime) -> None:
+        """Before a change that an open session alone must not make. Raises Forbidden, TooMany."""
+        own_attempts = digest(f"own password {person.id}")  # apart from those of strangers
+        credentials = self._sessions.begin_attempt(
+            person.email,
+            account=own_attempts,
+            network=digest(f"person {person.id}"),
+            limit=SIGN_IN_LIMIT,
+            demo=self._demo,
+            now=now,
+        )
+        if credentials is None or not self._passwords.verify(credentials[1], password):
+            raise Forbidden("The current password is wrong; nothing was changed.")
+        self._sessions.forgive(own_attempts)
+
     def change_password(
         self, person: Person, old: str, new: str, *, token: str | None, now: dt.datetime
     ) -> None:
@@ -177,17 +221,7 @@ class Accounts:
 
         Raises Forbidden for a wrong old password, Invalid for an unsuitable new one, and TooMany.
         """
-        credentials = self._sessions.begin_attempt(
-            person.email,
-            account=digest(f"own password {person.id}"),  # apart from those of strangers
-            network=digest(f"person {person.id}"),
-            limit=SIGN_IN_LIMIT,
-            demo=self._demo,
-            now=now,
-        )
-        if credentials is None or not self._passwords.verify(credentials[1], old):
-            raise Forbidden("The current password is wrong; nothing was changed.")
-
+        self.confirm_password(person, old, now=now)
         present_session = digest(token) if token else b""
         self._sessions.set_password(
             person.id, self._passwords.hash(new, person.email), but=present_session, now=now

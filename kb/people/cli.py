@@ -124,6 +124,18 @@ def password(email: str, password_stdin: bool, data: str | None) -> None:
     click.echo(f"{person.email} has a new password and is signed out everywhere.", err=True)
 
 
+@accounts.command("reset-factor")
+@click.argument("email")
+@data_option
+def reset_factor(email: str, data: str | None) -> None:
+    """Remove the second factor of the account EMAIL and sign it out everywhere."""
+    with _open_accounts(data) as (_, accounts):
+        person = accounts.administration.account(email)
+        accounts.second_factors.reset(person, now=utc_now())
+    _record(data, Action.SECOND_FACTOR_RESET, person.id)
+    click.echo(f"{person.email} has no second factor and is signed out everywhere.", err=True)
+
+
 @accounts.command()
 @click.argument("email", required=False)
 @click.option("--demo", is_flag=True, help="Remove all demo accounts.")

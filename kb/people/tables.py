@@ -1,9 +1,12 @@
-"""Tables of people: organisations, accounts, sessions, attempts, coupons, invitations, links.
+"""Tables of people: organisations, accounts, sessions, second factors, attempts, coupons, links.
 
-Secrets are stored as hashes only. Queries live in ``repository`` and ``contacts``.
+Secrets are stored as hashes, and those of authenticator apps encrypted. Queries live in
+``repository`` and ``contacts``.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -83,6 +86,43 @@ SESSIONS = Table(
     instant_column("created_at"),
     Column("expires_at", Instant, nullable=False, index=True),
     text_column("client"),  # the browser's own name, so that its owner recognizes it
+    text_column("second_step"),  # how it was passed (second_factor.steps), "" for not at all
+)
+
+
+def _owner_column(**options: Any) -> Column[int]:
+    owner = ForeignKey("people.id", ondelete="CASCADE")
+    return Column("person_id", Integer, owner, nullable=False, **options)
+
+
+AUTHENTICATOR_APPS = Table(
+    "authenticator_apps",
+    METADATA,
+    _owner_column(primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # sealed with the signing key
+    Column("last_step", Integer, nullable=False),  # of the last used code: none is used twice
+    instant_column("created_at"),
+)
+
+PASSKEYS = Table(
+    "passkeys",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    _owner_column(index=True),
+    Column("credential_id", LargeBinary, nullable=False, unique=True),
+    Column("credential", LargeBinary, nullable=False),  # with the public key
+    Column("sign_count", Integer, nullable=False),
+    text_column("name"),
+    instant_column("created_at"),
+    instant_column("used_at", optional=True),
+)
+
+RECOVERY_CODES = Table(
+    "recovery_codes",
+    METADATA,
+    _owner_column(),
+    Column("code_hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("person_id", "code_hash"),
 )
 
 SIGN_IN_ATTEMPTS = Table(

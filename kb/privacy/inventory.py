@@ -22,11 +22,14 @@ from kb.operations.tables import AUDIT_LOG, HEARTBEATS
 from kb.people.credentials import digest
 from kb.people.person import account_key
 from kb.people.tables import (
+    AUTHENTICATOR_APPS,
     CONTACT_ROLES,
     COUPONS,
     INVITATIONS,
     ORGANISATIONS,
+    PASSKEYS,
     PEOPLE,
+    RECOVERY_CODES,
     SESSIONS,
     SIGN_IN_ATTEMPTS,
     TOKENS,
@@ -162,7 +165,8 @@ def _votes(subject: DataSubject) -> ColumnElement[bool]:
 
 def _attempts(subject: DataSubject) -> ColumnElement[bool]:
     accounts = [digest(account_key(subject.address))]
-    accounts += [digest(f"own password {person_id}") for person_id in subject.people]
+    kinds = ("own password", "app code", "recovery code")
+    accounts += [digest(f"{kind} {person}") for kind in kinds for person in subject.people]
     return SIGN_IN_ATTEMPTS.c.account.in_(accounts)
 
 
@@ -266,6 +270,21 @@ INVENTORY: tuple[Holding, ...] = (
         "sessions",
         ("created_at", "expires_at", "client"),
     ),
+    Holding(
+        AUTHENTICATOR_APPS,
+        _of_person(AUTHENTICATOR_APPS.c.person_id),
+        _DELETE,
+        "authenticator_apps",
+        ("created_at",),
+    ),
+    Holding(
+        PASSKEYS,
+        _of_person(PASSKEYS.c.person_id),
+        _DELETE,
+        "passkeys",
+        ("name", "created_at", "used_at"),
+    ),
+    Holding(RECOVERY_CODES, _of_person(RECOVERY_CODES.c.person_id), _DELETE),
     Holding(SIGN_IN_ATTEMPTS, _attempts, _DELETE, "failed_sign_ins", ("at",)),
     Holding(
         CONTACT_ROLES, _of_person(CONTACT_ROLES.c.person_id), _DELETE, "contact_roles", ("role",)

@@ -12,8 +12,13 @@ from click.testing import CliRunner, Result
 
 from kb.errors import Conflict, Invalid, KbError, NotFound
 from kb.notifications.outbox import MAIL_QUEUE, Outbox
+from kb.operations.audit import AuditLog
 from kb.people.cli import accounts
 from kb.people.demo import DEMO_ACCOUNTS
+from kb.people.person import Person
+from kb.people.second_factor.steps import FactorRule
+from kb.people.second_factor.totp import code_at, step_at
+from kb.people.second_factors import HeldFactors, SecondFactors
 from kb.tickets import actions
 from tests.world import FRIDAY, POLICIES, World, draft
 
@@ -197,6 +202,7 @@ def test_a_new_password_ends_every_session(site: World) -> None:
         (("password", "alice@example.com", "--password-stdin"), Invalid),
         (("password", "nobody@example.com", "--password-stdin"), NotFound),
         (("remove", "nobody@example.com"), NotFound),
+        (("reset-factor", "nobody@example.com"), NotFound),
         (("rename", "nobody@example.com", "--name", "X"), NotFound),
         (("rename", "anton@example.com", "--address", "alice@example.com"), Conflict),
         (("rename", "anton@example.com", "--address", "nobody"), Invalid),
@@ -235,3 +241,39 @@ def test_a_command_that_does_not_say_what_to_do_is_a_usage_error(
 def test_every_command_has_help(name: str) -> None:
     assert accounts.commands[name].help
     assert CliRunner().invoke(accounts, [name, "--help"]).exit_code == 0
+
+
+def set_up_factor(site: World, factors: SecondFactors, person: Person) -> str:
+    """The token of a session that has passed its second step."""
+    password = f"{person.email.partition('@')[0]}-demo"
+    token = site.accounts.sign_in(person.email, password, address="192.0.2.1", now=TODAY)
+    sealed = factors.begin_app(person)
+    code = code_at(factors.app_secret(person, sealed), step_at(TODAY))
+    return factors.add_app(person, sealed, code, token=token, now=TODAY).token
+
+
+@pytest.fixture
+def factors(site: World) -> SecondFactors:
+    return SecondFactors(site.database, FactorRule.OPTIONAL, None, lambda: ["k" * 40])
+
+
+def test_the_second_factor_of_somebody_who_lost_it_is_reset(
+    site: World, factors: SecondFactors
+) -> None:
+    token = set_up_factor(site, factors, site.bob)
+    assert (factors.of(site.bob).count, factors.of(site.bob).recovery_codes) == (1, 10)
+
+    succeed(site.data, "reset-factor", "Bob@example.com")
+    assert factors.of(site.bob) == HeldFactors()
+    assert site.accounts.session(token, now=TODAY) is None
+    (entry,) = AuditLog(site.database).page(limit=1)
+    assert (entry.action, entry.target) == ("second-factor-reset", f"person:{site.bob.id}")
+
+
+def test_a_removed_account_whose_name_stays_has_no_second_factor(
+    site: World, factors: SecondFactors
+) -> None:
+    set_up_factor(site, factors, site.alice)
+    site.desk.filing.file(draft(), site.alice, key="k", now=FRIDAY)
+    succeed(site.data, "remove", "alice@example.com")
+    assert factors.of(site.alice) == HeldFactors()

@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sqlalchemy import update
+from sqlalchemy import insert, update
 
 from kb.analytics.query_log import QueryLog
 from kb.jobs.index_runs import IndexRunKind, IndexRuns
 from kb.jobs.tables import INDEX_RUNS
 from kb.notifications.outbox import MAIL_QUEUE, Outbox
 from kb.people.person import OPERATOR, Person
-from kb.people.tables import PEOPLE
+from kb.people.tables import PASSKEYS, PEOPLE
 from kb.tickets import actions
 from kb.tickets.decision import Command
 from kb.tickets.ticket import Consulted, Upload
@@ -71,6 +71,9 @@ def _account(world: World, seeds: Seeds) -> Person:
     with world.database.write() as connection:
         profile = {"location": word("location"), "phone": word("phone")}
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == paula.id).values(profile))
+        passkey = {"person_id": paula.id, "credential_id": b"id", "credential": b"key"}
+        passkey |= {"name": word("passkey"), "sign_count": 0, "created_at": FRIDAY}
+        connection.execute(insert(PASSKEYS).values(passkey))
     company = accounts.contacts.named(OPERATOR, "ACME")
     accounts.contacts.set_organisation(
         OPERATOR, company.id, shared_view=True, licence_addresses=[ADDRESS, "alice@example.com"]

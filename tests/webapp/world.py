@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from dataclasses import dataclass, field, replace
+from functools import partial
 from html import unescape
 from pathlib import Path
 from types import CodeType
@@ -20,8 +21,11 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from kb.centre import HelpCentre
+from kb.operations.signing_key import signing_keys
 from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
+from kb.people.second_factor.passkeys import relying_party
+from kb.people.second_factor.steps import FactorRule
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, Section
 from kb.settings import Settings, load_settings
@@ -149,7 +153,13 @@ def open_centre(settings: Settings) -> HelpCentre:
     centre = HelpCentre.open(settings)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts = Accounts(
-        centre.database, session_hours=settings.session_hours, demo=True, hasher=hasher
+        centre.database,
+        session_hours=settings.session_hours,
+        demo=True,
+        second_factor=FactorRule(settings.second_factor),
+        party=relying_party(settings.portal_name, settings.base_url),
+        signing_keys=partial(signing_keys, settings),
+        hasher=hasher,
     )
     add_demo_accounts(accounts, MONDAY)
     return replace(centre, accounts=accounts)

@@ -16,10 +16,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb.errors import Forbidden, Invalid, KbError, NotFound, TooMany
 from kb.people.account_links import AccountLink
 from kb.people.demo import add_demo_accounts
-from kb.people.person import Person
-from webapp.context import centre, now, person, settings
+from kb.people.person import Person, Role
+from kb.people.second_factors import HeldFactors
+from webapp.context import centre, half_sign_in, now, person, settings
 from webapp.security.devices import known_device, remember_device
-from webapp.security.guard import edits, safe_next
+from webapp.security.guard import edits, next_step, safe_next
 from webapp.security.rate_limits import address
 from webapp.sub_path import portal_path
 
@@ -54,6 +55,10 @@ def check_sign_in() -> tuple[str, int, dict[str, str]] | BaseResponse:
         wait = {"Retry-After": f"{error.retry_after}"} if error.retry_after else {}
         return sign_in_page(target, email=email, problem=error), error.status, wait
     begin_session(token)
+    half = half_sign_in()
+    if half is not None:
+        session["next"] = target
+        return redirect(next_step(half), 303)
     return remember_device(redirect(landing_page(target), 303), email)
 
 
@@ -122,11 +127,20 @@ def _account_page(viewer: Person, *, problem: KbError | None = None, section: st
     return render_template(
         "customer/account.html",
         sessions=centre().accounts.sessions(viewer, session.get("token"), now=now()),
+        factors=_second_factors(viewer),
         zones=sorted(zones),
         problem=problem,
         section=section,
         done=request.args.get("done", ""),
     )
+
+
+def _second_factors(viewer: Person) -> HeldFactors | None:
+    """What the person has; None for customers, and while nobody is asked for one."""
+    factors = centre().accounts.second_factors
+    if viewer.role is Role.CUSTOMER or factors.rule == "off":
+        return None
+    return factors.of(viewer)
 
 
 def _change(section: str, change: Callable[[Person], object]) -> tuple[str, int] | BaseResponse:

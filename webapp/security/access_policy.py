@@ -15,6 +15,8 @@ class Access(StrEnum):
     ANYONE = "anyone"
     HOLDER = "holder"  # signed in, or a guest with the ticket's link: kb.tickets decides
     SIGNED_IN = "signed in"
+    SECOND_STEP = "password given"  # and nothing else: the second step is to come
+    ENROLMENT = "own second factor"  # staff, also those who must set one up to go on
     STAFF = "staff"  # agents and administrators
     EDITOR = "editor"  # editors and administrators
     ADMIN = "administrator"
@@ -73,6 +75,19 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("oidc.out", "GET"): Access.ANYONE,
         ("oidc.back", "GET"): Access.ANYONE,
         ("account.sign_out", "POST"): Access.ANYONE,
+        ("second_step.ask", "GET"): Access.SECOND_STEP,
+        ("second_step.check", "POST"): Access.SECOND_STEP,
+        ("second_factor.overview", "GET"): Access.ENROLMENT,
+        ("second_factor.new_app", "GET"): Access.ENROLMENT,
+        ("second_factor.add_app", "POST"): Access.ENROLMENT,
+        ("second_factor.add_passkey", "POST"): Access.ENROLMENT,
+        ("second_factor.codes", "GET"): Access.ENROLMENT,
+        ("second_factor.forget_codes", "POST"): Access.ENROLMENT,
+        ("second_factor.remove_app", "POST"): Access.ENROLMENT,
+        ("second_factor.remove_passkey", "POST"): Access.ENROLMENT,
+        ("second_factor.renew_codes", "POST"): Access.ENROLMENT,
+        ("staff.overview", "GET"): Access.ADMIN,
+        ("staff.reset_factor", "POST"): Access.ADMIN,
         ("account.overview", "GET"): Access.SIGNED_IN,
         ("account.set_zone", "POST"): Access.SIGNED_IN,
         ("account.set_password", "POST"): Access.SIGNED_IN,
@@ -127,6 +142,13 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("oidc.out", "GET"): "sign-in",
         ("oidc.back", "GET"): "sign-in",
         ("account.set_password", "POST"): "sign-in",
+        ("second_step.check", "POST"): "sign-in",
+        ("second_factor.add_app", "POST"): "sign-in",
+        ("second_factor.add_passkey", "POST"): "sign-in",
+        ("second_factor.remove_app", "POST"): "sign-in",
+        ("second_factor.remove_passkey", "POST"): "sign-in",
+        ("second_factor.renew_codes", "POST"): "sign-in",
+        ("staff.reset_factor", "POST"): "desk",
         ("contacts.invite", "POST"): "ticket",
         ("account.send_link", "POST"): "sign-in",
         ("account.link", "GET"): "sign-in",

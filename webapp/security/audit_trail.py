@@ -15,7 +15,8 @@ from flask import Flask, Response, g, request
 
 from kb.errors import KbError, NotFound
 from kb.operations.audit import Action, AuditEntry, AuditLog
-from webapp.context import asker, centre, now, person
+from kb.people.person import Person
+from webapp.context import asker, centre, half_sign_in, now, person
 from webapp.security.rate_limits import address, method
 
 LOG = logging.getLogger("askfirst.audit")
@@ -47,6 +48,20 @@ class Audited(NamedTuple):
     target: Callable[[], str] | None = None
     refused: Action | None = None
     when: tuple[str, str] = ("", "")  # an argument or field that must have this value
+    facts: Mapping[str, str] = MappingProxyType({})
+
+
+def _half_account() -> str:
+    """The account of a sign-in that needs a second step."""
+    return f"person:{g.audited_half.person.id}" if g.audited_half else ""
+
+
+def _member() -> str:
+    return f"person:{(request.view_args or {})['member']}"
+
+
+def _factor(action: Action, factor: str) -> tuple[Audited, ...]:
+    return (Audited(action, None, Action.PASSWORD_REFUSED, facts={"factor": factor}),)
 
 
 _LINK = "account.use_link"
@@ -57,6 +72,23 @@ AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
             Audited(Action.SIGNED_IN, _typed_account, Action.SIGN_IN_REFUSED),
         ),
         ("oidc.back", "GET"): (Audited(Action.SIGNED_IN, None, Action.SIGN_IN_REFUSED),),
+        ("second_step.check", "POST"): (
+            Audited(
+                Action.RECOVERY_CODE_USED,
+                _half_account,
+                Action.SECOND_FACTOR_REFUSED,
+                when=("way", "recovery"),
+            ),
+            Audited(Action.SIGNED_IN, _half_account, Action.SECOND_FACTOR_REFUSED),
+        ),
+        ("second_factor.add_app", "POST"): _factor(Action.SECOND_FACTOR_ADDED, "app"),
+        ("second_factor.add_passkey", "POST"): _factor(Action.SECOND_FACTOR_ADDED, "passkey"),
+        ("second_factor.remove_app", "POST"): _factor(Action.SECOND_FACTOR_REMOVED, "app"),
+        ("second_factor.remove_passkey", "POST"): _factor(Action.SECOND_FACTOR_REMOVED, "passkey"),
+        ("second_factor.renew_codes", "POST"): (
+            Audited(Action.RECOVERY_CODES_RENEWED, None, Action.PASSWORD_REFUSED),
+        ),
+        ("staff.reset_factor", "POST"): (Audited(Action.SECOND_FACTOR_RESET, _member),),
         ("account.sign_out", "POST"): (Audited(Action.SIGNED_OUT),),
         ("account.set_password", "POST"): (
             Audited(Action.PASSWORD_CHANGED, refused=Action.PASSWORD_REFUSED),
@@ -95,6 +127,7 @@ def _note_before() -> None:
         return
     g.audited_rows = rows
     g.audited_person = asker()
+    g.audited_half = None if "unreadable" in g else half_sign_in()
     g.audited_link = ""
     if request.endpoint == _LINK:
         try:
@@ -133,7 +166,12 @@ def _write(action: Action, row: Audited) -> None:
         actor = person()
         if actor is None:
             return  # a further step is asked for
-    target = row.target() if row.target else ""
+    _add(action, actor, row.target() if row.target else "", row.facts)
+    if g.audited_half and person() and action is not Action.SIGNED_IN:
+        _add(Action.SIGNED_IN, person(), _half_account(), {})  # and so the sign-in is complete
+
+
+def _add(action: Action, actor: Person | None, target: str, facts: Mapping[str, str]) -> None:
     AuditLog(centre().database).add(
         AuditEntry(
             at=now(),
@@ -142,5 +180,6 @@ def _write(action: Action, row: Audited) -> None:
             target=target,
             address=address(),
             request_id=g.request_id,
+            facts=facts,
         )
     )

@@ -13,20 +13,22 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, redirect, request, url_for
+from flask import Flask, Response, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Forbidden
 from kb.operations.signing_key import signing_keys
+from kb.people.second_factor.steps import MissingStep
 from kb.settings import Settings
-from webapp.context import person, settings
+from webapp.context import half_sign_in, person, settings
 from webapp.security.access_policy import CACHEABLE, POLICY, SHARED, UPLOADS, Access
 from webapp.security.rate_limits import RateLimits, method
 
 if TYPE_CHECKING:
     from kb.people.person import Person
+    from kb.people.second_factor.steps import SignIn
 
 FILES_PER_TICKET = 20
 SMALL_BODY = 512 * 1024  # bytes
@@ -151,14 +153,43 @@ def _check_access() -> BaseResponse | None:
         )
     if access in (Access.ANYONE, Access.HOLDER):
         return None
-    return _admit(access, person())
+    half = half_sign_in()
+    return _admit(access, person()) if half is None else _lead_on(access, half)
+
+
+#: What a session opens while a step of signing in is missing.
+_OPEN_TO = {MissingStep.PROVE: Access.SECOND_STEP, MissingStep.ENROL: Access.ENROLMENT}
+
+
+def _lead_on(access: Access, half: SignIn) -> BaseResponse | None:
+    if access is _OPEN_TO[half.missing]:
+        return None
+    if request.method not in ("GET", "HEAD"):
+        raise Forbidden("You are not signed in yet. Complete the second step, then try again.")
+    if access is not Access.ENROLMENT:
+        session["next"] = request.full_path.rstrip("?")
+    return redirect(next_step(half), 303)
+
+
+def next_step(half: SignIn) -> str:
+    """The page of the step that is missing."""
+    if half.missing is MissingStep.PROVE:
+        return url_for("second_step.ask")
+    return url_for("second_factor.overview")
 
 
 def _admit(access: Access, viewer: Person | None) -> BaseResponse | None:
     if viewer is None:
         if request.method in ("GET", "HEAD"):
-            return redirect(url_for("account.sign_in", next=request.full_path.rstrip("?")), 303)
+            target = None if access is Access.SECOND_STEP else request.full_path.rstrip("?")
+            return redirect(url_for("account.sign_in", next=target), 303)
         raise Forbidden("Your session has ended. Sign in again, then repeat the action.")
+    if access is Access.SECOND_STEP:
+        if request.method in ("GET", "HEAD"):
+            return redirect(url_for("help_centre.home"), 303)
+        raise Forbidden("You are signed in already.")
+    if access is Access.ENROLMENT and viewer.role == "customer":
+        raise Forbidden("Second factors are for agents, editors and administrators.")
     if access is Access.STAFF and not viewer.is_staff:
         raise Forbidden("The queue is for agents. Your own tickets are under My tickets.")
     if access is Access.EDITOR and not edits(viewer):

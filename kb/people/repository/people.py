@@ -5,15 +5,38 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from kb.database import Database
 from kb.errors import Conflict
 from kb.notifications.queue import NO_DOMAIN
 from kb.people.person import Person, Role
-from kb.people.tables import CONTACT_ROLES, COUPONS, ORGANISATIONS, PEOPLE, SESSIONS, TOKENS
+from kb.people.second_factor.steps import STEP_LIFETIME, FactorRule, SignIn, missing_step
+from kb.people.tables import (
+    AUTHENTICATOR_APPS,
+    CONTACT_ROLES,
+    COUPONS,
+    ORGANISATIONS,
+    PASSKEYS,
+    PEOPLE,
+    RECOVERY_CODES,
+    SESSIONS,
+    TOKENS,
+)
 
+#: What belongs to a person's second factor.
+FACTOR_TABLES = (AUTHENTICATOR_APPS, PASSKEYS, RECOVERY_CODES)
 _CONTACT_ROLES = (
     select(func.aggregate_strings(CONTACT_ROLES.c.role, " "))
     .where(CONTACT_ROLES.c.person_id == PEOPLE.c.id)
@@ -27,6 +50,10 @@ _PERSON = select(
     _CONTACT_ROLES.label("contact_roles"),
 ).select_from(PEOPLE.outerjoin(ORGANISATIONS))
 _ACTIVE_PERSON = _PERSON.where(PEOPLE.c.active)
+HAS_SECOND_FACTOR = or_(
+    exists().where(AUTHENTICATOR_APPS.c.person_id == PEOPLE.c.id).correlate(PEOPLE),
+    exists().where(PASSKEYS.c.person_id == PEOPLE.c.id).correlate(PEOPLE),
+)
 _ENTITLEMENT = select(
     PEOPLE.c.email,
     PEOPLE.c.category.label("own_category"),
@@ -63,15 +90,34 @@ class PeopleRepository:
     def by_email(self, email: str, *, guest: bool = False) -> Person | None:
         return self._first(PEOPLE.c.email == email, PEOPLE.c.guest == guest)
 
-    def by_session(self, token_hash: bytes, *, demo: bool, now: dt.datetime) -> Person | None:
-        """The person of a session; a demo person only with ``demo``."""
-        session_owner = (
-            select(SESSIONS.c.person_id)
+    def by_session(
+        self, token_hash: bytes, rule: FactorRule, *, demo: bool, now: dt.datetime
+    ) -> SignIn | None:
+        """An open session and its person; of a demo person only with ``demo``.
+
+        One that waits for its second step is open for ``STEP_LIFETIME`` only.
+        """
+        query = (
+            _ACTIVE_PERSON.add_columns(
+                SESSIONS.c.created_at.label("since"),
+                SESSIONS.c.second_step,
+                HAS_SECOND_FACTOR.label("has_factor"),
+            )
+            .join(SESSIONS, SESSIONS.c.person_id == PEOPLE.c.id)
             .where(SESSIONS.c.token_hash == token_hash, SESSIONS.c.expires_at > now)
-            .scalar_subquery()
         )
-        person = self._first(PEOPLE.c.id == session_owner)
-        return None if person is not None and person.demo and not demo else person
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+        if row is None or (row["demo"] and not demo):
+            return None
+
+        person = to_person(row)
+        missing = missing_step(
+            rule, person.role, has_factor=row["has_factor"], passed=bool(row["second_step"])
+        )
+        if missing and row["since"] + STEP_LIFETIME <= now:
+            return None
+        return SignIn(person, row["since"], missing)
 
     def all(self) -> tuple[Person, ...]:
         """Every active account, by address; a guest is not an account."""
@@ -191,7 +237,7 @@ class PeopleRepository:
         Of such a person the name stays, and an address that nobody has: the former one is free.
         """
         with self._database.write() as connection:
-            for table in (SESSIONS, CONTACT_ROLES):
+            for table in (*FACTOR_TABLES, SESSIONS, CONTACT_ROLES):
                 connection.execute(delete(table).where(table.c.person_id == person.id))
             connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
             try:

@@ -17,6 +17,8 @@ from kb.people.credentials import digest
 from kb.people.person import account_key
 from kb.people.tables import PEOPLE, SESSIONS, SIGN_IN_ATTEMPTS
 
+_LONGEST = dt.timedelta(days=1)  # window of any limit: older attempts are deleted
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptLimit:
@@ -67,17 +69,7 @@ class SessionRepository:
         evade the limit; ``begin`` clears it. Raises TooMany.
         """
         with self._database.write() as connection:
-            expired = SIGN_IN_ATTEMPTS.c.at <= now - limit.window
-            connection.execute(delete(SIGN_IN_ATTEMPTS).where(expired))
-            of_account = SIGN_IN_ATTEMPTS.c.account == account
-            of_network = SIGN_IN_ATTEMPTS.c.address == network
-            _check_network(connection, of_network, limit, now)
-            _check_delay(connection, of_account & of_network, limit.per_client, limit, now)
-            _check_delay(connection, of_account, limit.per_account, limit, now)
-            connection.execute(
-                insert(SIGN_IN_ATTEMPTS).values(account=account, address=network, at=now)
-            )
-
+            count_attempt(connection, account, network, limit, now)
             row = connection.execute(
                 select(PEOPLE.c.id, PEOPLE.c.password_hash, PEOPLE.c.demo).where(
                     PEOPLE.c.email == email,
@@ -100,15 +92,14 @@ class SessionRepository:
         until: dt.datetime,
         password_hash: str | None = None,
         client: str = "",
+        second_step: str = "",
     ) -> None:
         """Starts a session and clears the failed ``attempts`` of these accounts.
 
         ``password_hash`` replaces one that was made with other costs.
         """
         with self._database.write() as connection:
-            connection.execute(
-                delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account.in_(attempts))
-            )
+            clear_attempts(connection, attempts)
             connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at <= now))
             connection.execute(
                 insert(SESSIONS).values(
@@ -117,21 +108,29 @@ class SessionRepository:
                     created_at=now,
                     expires_at=until,
                     client=client,
+                    second_step=second_step,
                 )
             )
             if password_hash is not None:
                 this_person = update(PEOPLE).where(PEOPLE.c.id == person_id)
                 connection.execute(this_person.values(password_hash=password_hash))
 
+    def forgive(self, account: bytes) -> None:
+        """Clears the failed attempts of an account, since one has succeeded."""
+        with self._database.write() as connection:
+            clear_attempts(connection, (account,))
+
     def all(
-        self, person_id: int, present_token_hash: bytes, *, now: dt.datetime
+        self, person_id: int, present_token_hash: bytes, *, passed_only: bool, now: dt.datetime
     ) -> tuple[Session, ...]:
-        """The person's open sessions, newest first."""
+        """The person's open sessions, newest first; perhaps only those with a second step."""
         query = (
             select(SESSIONS)
             .where(SESSIONS.c.person_id == person_id, SESSIONS.c.expires_at > now)
             .order_by(SESSIONS.c.created_at.desc())
         )
+        if passed_only:
+            query = query.where(SESSIONS.c.second_step != "")
         with self._database.read() as connection:
             rows = connection.execute(query).all()
         return tuple(
@@ -162,7 +161,7 @@ class SessionRepository:
     def end_all(self, person_id: int, *, but: bytes) -> int:
         """Ends the person's sessions but one; returns how many."""
         with self._database.write() as connection:
-            return _end_sessions(connection, person_id, but)
+            return end_sessions(connection, person_id, but)
 
     def set_password(
         self, person_id: int, password_hash: str, *, but: bytes, now: dt.datetime
@@ -184,20 +183,40 @@ def save_password(
     ).one()
 
     connection.execute(update(PEOPLE).where(this_person).values(password_hash=password_hash))
-    _end_sessions(connection, person_id, but)
+    end_sessions(connection, person_id, but)
     account = digest(account_key(person.email))
-    connection.execute(delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account == account))
+    clear_attempts(connection, (account,))
 
     if not person.is_first:  # nobody is surprised by the first password of a new account
         notice = NewNotice("changed", person.email)
         add_notices(connection, None, f"{now.timestamp()}", [notice], now)
 
 
+def count_attempt(
+    connection: Connection, account: bytes, network: bytes, limit: AttemptLimit, now: dt.datetime
+) -> int:
+    """Counts one attempt as failed; how many that makes for the account. Raises TooMany."""
+    connection.execute(delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.at <= now - _LONGEST))
+    is_recent = SIGN_IN_ATTEMPTS.c.at > now - limit.window
+    of_account = (SIGN_IN_ATTEMPTS.c.account == account) & is_recent
+    of_network = (SIGN_IN_ATTEMPTS.c.address == network) & is_recent
+    _check_network(connection, of_network, limit, now)
+    _check_delay(connection, of_account & of_network, limit.per_client, limit, now)
+    earlier = _check_delay(connection, of_account, limit.per_account, limit, now)
+    connection.execute(insert(SIGN_IN_ATTEMPTS).values(account=account, address=network, at=now))
+    return earlier + 1
+
+
+def clear_attempts(connection: Connection, accounts: Sequence[bytes]) -> None:
+    connection.execute(delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.account.in_(accounts)))
+
+
 def _session_id(token_hash: bytes) -> str:
     return hashlib.sha256(b"session " + token_hash).hexdigest()[:16]
 
 
-def _end_sessions(connection: Connection, person_id: int, but: bytes) -> int:
+def end_sessions(connection: Connection, person_id: int, but: bytes = b"") -> int:
+    """Ends the person's sessions but one, in the caller's transaction; how many."""
     others = (SESSIONS.c.person_id == person_id, SESSIONS.c.token_hash != but)
     return connection.execute(delete(SESSIONS).where(*others)).rowcount
 
@@ -218,15 +237,16 @@ def _check_delay(
     free: int,
     limit: AttemptLimit,
     now: dt.datetime,
-) -> None:
+) -> int:
+    """How many attempts there are. Raises TooMany while the next one has to wait."""
     count, last = connection.execute(
         select(func.count(), func.max(SIGN_IN_ATTEMPTS.c.at)).where(condition)
     ).one()
-    if count < free:
-        return
-    delay = min(dt.timedelta(seconds=2 ** min(count - free, 30)), limit.longest_delay)
-    if last + delay > now:
-        raise _too_many(last + delay - now)
+    if count >= free:
+        delay = min(dt.timedelta(seconds=2 ** min(count - free, 30)), limit.longest_delay)
+        if last + delay > now:
+            raise _too_many(last + delay - now)
+    return int(count)
 
 
 def _too_many(wait: dt.timedelta) -> TooMany:

@@ -11,7 +11,15 @@ from werkzeug.routing import Rule
 
 from kb.errors import Misconfigured
 from kb.operations.signing_key import kept_key
-from tests.webapp.world import Browser, Portal, build, number_of, settings_of, ticket
+from tests.webapp.factors import give_password, set_up_app
+from tests.webapp.world import (
+    Browser,
+    Portal,
+    build,
+    number_of,
+    settings_of,
+    ticket,
+)
 from webapp.security.access_policy import POLICY, RATES, SHARED, UPLOADS, Access
 from webapp.security.guard import CSP
 
@@ -30,6 +38,9 @@ ARGUMENTS = {
     "state": "deactivate",
     "secret": "none",
     "token": "none",
+    "way": "app",
+    "passkey": 7,
+    "member": 700,
 }
 
 
@@ -70,9 +81,17 @@ def test_the_access_matrix(portal: Portal, name: str) -> None:
         access, path = POLICY[rule.endpoint, method], path_of(portal, rule)
         if rule.endpoint.startswith(("account.", "api.")) and method == "POST":
             continue  # told apart in their own tests
-        response = browser.get(path) if method == "GET" else browser.post(path)
+        response = (
+            browser.get(path)
+            if method == "GET"
+            else browser.post(path, {"password": f"{name}-demo"})
+        )
+        if access is Access.SECOND_STEP:  # nobody waits for one
+            assert response.status_code == (303 if method == "GET" else 403), path
+            continue
         inside = {
             Access.SIGNED_IN: bool(name),
+            Access.ENROLMENT: name in ("bob", "erin", "ada"),
             Access.STAFF: name in ("bob", "ada"),
             Access.EDITOR: name in ("erin", "ada"),
             Access.ADMIN: name == "ada",
@@ -87,6 +106,52 @@ def test_the_access_matrix(portal: Portal, name: str) -> None:
             assert response.headers["Location"].startswith("/sign-in?next="), path
         else:
             assert response.status_code == 403, (path, method)
+
+
+def shown(browser: Browser, path: str) -> tuple[int, str]:
+    """What a page says, without random values of its forms."""
+    response = browser.get(path)
+    text = re.sub(r'value="[\w.-]{12,}"', "", response.get_data(as_text=True))
+    return response.status_code, text
+
+
+@pytest.mark.parametrize("rule", ["optional", "staff"])
+def test_a_session_without_its_second_step_opens_the_step_and_nothing_else(
+    folder: Path, rule: str
+) -> None:
+    """``optional``: Bob has a second factor. ``staff``: he has none yet, but needs one."""
+    portal = build(settings_of(folder, second_factor=rule))
+    number = number_of(portal.browser("alice").post("/tickets", ticket()))
+    if rule == "optional":
+        set_up_app(portal, portal.browser("bob"), "bob")
+    half, anyone = give_password(portal, "bob"), portal.browser()
+    own = {"optional": Access.SECOND_STEP, "staff": Access.ENROLMENT}[rule]
+    step = {"optional": "/sign-in/second-step", "staff": "/account/second-factor"}[rule]
+
+    for rule_of_route, method in doors(portal):
+        access = POLICY[rule_of_route.endpoint, method]
+        path = path_of(portal, rule_of_route).replace("KB-1001", number)
+        if access is Access.ANYONE and method == "GET":
+            # As a stranger, who learns nothing from being half signed in.
+            assert shown(half, path) == shown(anyone, path)
+            continue
+        if access is Access.ANYONE:
+            continue
+        response = half.get(path) if method == "GET" else half.post(path, {"password": "bob-demo"})
+        if access is own:
+            assert response.status_code in (200, 303, 404, 422) or "second_step" in (
+                rule_of_route.endpoint
+            ), path
+        elif access is Access.HOLDER:
+            assert response.status_code in _of_a_ticket("", method), path
+        elif method == "GET":
+            assert (response.status_code, response.headers["Location"]) == (303, step), path
+        else:
+            assert response.status_code == 403, path
+
+    assert half.get("/help/doc/secret").status_code == 404
+    suggestion = half.get("/api/v1/suggest?q=runbook+zephyrion").get_data(as_text=True)
+    assert "Zephyrion" not in suggestion
 
 
 def _of_a_ticket(name: str, method: str) -> set[int]:

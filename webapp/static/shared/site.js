@@ -13,13 +13,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// A second press of "Send" during the first request would only be answered with the same ticket.
-for (const form of document.querySelectorAll("form.reply")) {
+// A second press of "Send" during the first request would only be answered with the same ticket, and a code of a second
+// factor works once.
+const ONCE = "form.reply, form[data-once]";
+for (const form of document.querySelectorAll(ONCE)) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) event.preventDefault();
     form.dataset.sent = "yes";
   });
 }
 window.addEventListener("pageshow", () => {
-  for (const form of document.querySelectorAll("form.reply")) delete form.dataset.sent;
+  for (const form of document.querySelectorAll(ONCE)) delete form.dataset.sent;
 });

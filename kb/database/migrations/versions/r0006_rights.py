@@ -1,4 +1,4 @@
-"""People's rights: the words of an event can be erased, and still nothing else of it changes."""
+"""What people may rely on: their words can be erased, and sign-ins have second factors."""
 
 from __future__ import annotations
 
@@ -27,6 +27,44 @@ STATEMENTS = (
     )
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END
     """,
+    """
+    CREATE TABLE authenticator_apps (
+        person_id INTEGER NOT NULL,
+        secret BLOB NOT NULL,
+        last_step INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        CONSTRAINT pk_authenticator_apps PRIMARY KEY (person_id),
+        CONSTRAINT fk_authenticator_apps_person_id
+            FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE CASCADE
+    )
+    """,
+    """
+    CREATE TABLE passkeys (
+        id INTEGER NOT NULL,
+        person_id INTEGER NOT NULL,
+        credential_id BLOB NOT NULL,
+        credential BLOB NOT NULL,
+        sign_count INTEGER NOT NULL,
+        name TEXT DEFAULT '' NOT NULL,
+        created_at INTEGER NOT NULL,
+        used_at INTEGER,
+        CONSTRAINT pk_passkeys PRIMARY KEY (id),
+        CONSTRAINT fk_passkeys_person_id
+            FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE CASCADE,
+        CONSTRAINT uq_passkeys_credential_id UNIQUE (credential_id)
+    )
+    """,
+    "CREATE INDEX ix_passkeys_person_id ON passkeys (person_id)",
+    """
+    CREATE TABLE recovery_codes (
+        person_id INTEGER NOT NULL,
+        code_hash BLOB NOT NULL,
+        CONSTRAINT pk_recovery_codes PRIMARY KEY (person_id, code_hash),
+        CONSTRAINT fk_recovery_codes_person_id
+            FOREIGN KEY(person_id) REFERENCES people (id) ON DELETE CASCADE
+    )
+    """,
+    "ALTER TABLE sessions ADD COLUMN second_step TEXT DEFAULT '' NOT NULL",
 )
 
 

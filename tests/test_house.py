@@ -325,7 +325,7 @@ def folder_of(path: Path) -> str:
     return "/".join(parts[: 3 if parts[:2] == ("kb", "search") else 2])
 
 
-def held(rule: str, offences: Iterable[tuple[str, str]]) -> None:
+def assert_rule(rule: str, offences: Iterable[tuple[str, str]]) -> None:
     """Fails for each offence (who, sentence) of somebody who is no exception to the rule, and for
     each exception without an offence.
     """
@@ -357,7 +357,7 @@ def test_a_room_imports_only_the_rooms_that_it_may() -> None:
             target = room_of(name)
             if target not in (None, room, *ROOMS[room]):
                 offences.append((f"{room} -> {target}", f"{path}:{line}: {room} imports {name}"))
-    held("rooms", offences)
+    assert_rule("rooms", offences)
 
 
 def test_packages_and_libraries_are_known_only_where_they_belong() -> None:
@@ -380,7 +380,7 @@ def test_packages_and_libraries_are_known_only_where_they_belong() -> None:
                 and not within(name, "kb.errors")
             ):
                 offences.append((module, f"{path}:{line}: {module} imports {name}"))
-    held("only in", offences)
+    assert_rule("only in", offences)
 
 
 def test_what_only_sqlite_understands_stays_in_its_rooms() -> None:
@@ -391,7 +391,7 @@ def test_what_only_sqlite_understands_stays_in_its_rooms() -> None:
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if (match := SQLITE.search(line))
     ]
-    held("sqlite", offences)
+    assert_rule("sqlite", offences)
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
@@ -423,7 +423,7 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 def test_a_folder_has_at_most_fifteen_modules() -> None:
     sizes = Counter(path.parent for path in FILES if path.name != "__init__.py")
-    held(
+    assert_rule(
         "folder size",
         (
             (folder.relative_to(ROOT).as_posix(), f"{folder} has {count} modules")
@@ -450,7 +450,7 @@ def test_a_class_has_at_most_twenty_public_methods() -> None:
         ]
         if len(names) > PUBLIC_METHODS:
             offences.append((f"{module}.{node.name}", f"{module}.{node.name} has {len(names)}"))
-    held("class size", offences)
+    assert_rule("class size", offences)
 
 
 def test_a_class_of_ours_is_no_base_of_another() -> None:
@@ -466,7 +466,7 @@ def test_a_class_of_ours_is_no_base_of_another() -> None:
         if base.id != "KbError"
         if not any("Protocol" in ast.unparse(known) for cls in ours[base.id] for known in cls.bases)
     ]
-    held("base class", offences)
+    assert_rule("base class", offences)
 
 
 # --- words
@@ -502,7 +502,7 @@ def test_a_public_name_means_one_thing_in_kb() -> None:
         for path in sorted(paths)
         if len(paths) > 1 and name != "LOG"  # each module's logger
     ]
-    held("public names", offences)
+    assert_rule("public names", offences)
 
 
 def test_no_text_points_to_notes_outside_the_repository() -> None:
@@ -521,7 +521,7 @@ def test_no_text_points_to_notes_outside_the_repository() -> None:
         for match in NOTES.finditer(line)
         if not OF_OTHERS.match(match[0]) and not re.search(r"<path|noqa|\bd=\"", line)
     ]
-    held("notes", offences)
+    assert_rule("notes", offences)
 
 
 @pytest.mark.parametrize("path", FILES, ids=module_of)
@@ -535,7 +535,7 @@ def test_a_docstring_of_a_module_or_package_has_more_than_one_word() -> None:
         words = (ast.get_docstring(tree_of(path)) or "").split()
         if len(words) == 1:
             offences.append((folder_of(path), f"{path}: says only {words[0]!r}"))
-    held("docstrings", offences)
+    assert_rule("docstrings", offences)
 
 
 def test_a_dotted_name_in_a_docstring_leads_somewhere() -> None:
@@ -548,7 +548,7 @@ def test_a_dotted_name_in_a_docstring_leads_somewhere() -> None:
             member = name.removeprefix(home).removeprefix(".").partition(".")[0]
             if member and member not in public_names(MODULES[home]):
                 offences.append((module, f"{path}: there is no {name}"))
-    held("docstrings", offences)
+    assert_rule("docstrings", offences)
 
 
 def test_a_docstring_of_a_module_is_a_statement() -> None:
@@ -557,7 +557,7 @@ def test_a_docstring_of_a_module_is_a_statement() -> None:
         first = re.split(r"(?<=[.?!])\s", ast.get_docstring(tree_of(path)) or "", maxsplit=1)[0]
         if first.endswith("?"):
             offences.append((folder_of(path), f"{path}: {first}"))
-    held("docstrings", offences)
+    assert_rule("docstrings", offences)
 
 
 # --- lines
@@ -573,7 +573,7 @@ def test_lines_of_python_have_at_most_a_hundred_columns() -> None:
             code = re.sub(r"  # (noqa|type: ignore).*", "", line)
             if len(code) > 100 and not unbreakable(code):
                 offences.append((folder_of(path), f"{path}:{number}: {len(code)} columns"))
-    held("python lines", offences)
+    assert_rule("python lines", offences)
 
 
 def test_lines_of_templates_have_at_most_120_columns() -> None:
@@ -583,7 +583,7 @@ def test_lines_of_templates_have_at_most_120_columns() -> None:
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
         if len(line) > 120 and not unbreakable(line)
     ]
-    held("template lines", offences)
+    assert_rule("template lines", offences)
 
 
 def unbreakable(line: str) -> bool:

@@ -1,8 +1,8 @@
 """Counts the queries that visitors meant, for the editors' list of top queries.
 
-Queries are held in this process for a moment and saved together, so that a search never waits for
-the database and a title that is still being typed counts once. A process that dies loses the
-queries it holds: they are statistics only.
+Queries are buffered in this process for a moment and saved together, so that a search never waits
+for the database and a title that is still being typed counts once. A process that dies loses the
+queries in its buffer: they are statistics only.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from webapp.problems import LOG
 EXTENSION = "askfirst.queries"
 #: A query that is the beginning of the next one within this time was still being typed.
 TYPING = dt.timedelta(seconds=10)
-HELD = dt.timedelta(seconds=30)
-MAX_HELD = 100
+BUFFER_TIME = dt.timedelta(seconds=30)
+MAX_BUFFERED = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +36,31 @@ class SettledQuery:
 
 @dataclass(slots=True)
 class QueryCounter:
-    """The queries that this process holds; safe to use from several threads."""
+    """The queries that this process buffers; safe to use from several threads."""
 
-    held: list[SettledQuery] = field(default_factory=list)
+    buffered: list[SettledQuery] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, query: SettledQuery) -> tuple[SettledQuery, ...]:
-        """Holds ``query`` and releases the queries that are now due to be saved."""
+        """Buffers ``query`` and releases the queries that are now due to be saved."""
         with self.lock:
-            self.held = [earlier for earlier in self.held if not was_still_typing(earlier, query)]
-            self.held.append(query)
-            full = len(self.held) >= MAX_HELD
-            if not full and query.at - self.held[0].at < HELD:
+            self.buffered = [
+                earlier for earlier in self.buffered if not was_still_typing(earlier, query)
+            ]
+            self.buffered.append(query)
+            full = len(self.buffered) >= MAX_BUFFERED
+            if not full and query.at - self.buffered[0].at < BUFFER_TIME:
                 return ()
 
-            due = tuple(held for held in self.held if full or held.at <= query.at - TYPING)
-            self.held = [held for held in self.held if held not in due]
+            due = tuple(
+                earlier for earlier in self.buffered if full or earlier.at <= query.at - TYPING
+            )
+            self.buffered = [earlier for earlier in self.buffered if earlier not in due]
             return due
 
     def release_all(self) -> tuple[SettledQuery, ...]:
         with self.lock:
-            due, self.held = tuple(self.held), []
+            due, self.buffered = tuple(self.buffered), []
             return due
 
 

@@ -97,7 +97,7 @@ def main_content(root: Element, repeated: Set[int]) -> Element:
     if body is None:
         body = root
     # lxml makes an element anew at each of the passes below unless somebody holds it.
-    held = list(body.iter())
+    elements = list(body.iter())
 
     neighbours = {
         link.get("href")
@@ -116,7 +116,7 @@ def main_content(root: Element, repeated: Set[int]) -> Element:
         if is_neighbour and not any(map(_is_contents, anchor.iterancestors())):
             drop(anchor)
 
-    del held
+    del elements
     return content
 
 

@@ -70,7 +70,7 @@ def to_article(
     ``anchors`` all IDs are removed: the posts of a thread share one page.
     """
     # lxml makes an element anew at each of the passes below unless somebody holds it.
-    held = list(root.iter())
+    elements = list(root.iter())
 
     remove_tags(root, REMOVED_TAGS)
     _remove_permalinks(root)
@@ -86,7 +86,7 @@ def to_article(
     _set_presentation(root)
 
     sections = tuple(to_sections(root))
-    del held
+    del elements
     return ArticleBody(title, sections, sanitize(inner_html(root)))
 
 
@@ -186,12 +186,12 @@ def _set_anchors(root: Element) -> None:
     taken: set[str] = set()
     headings = list(root.iter(*HEADINGS))
     for heading in headings:
-        wanted = _heading_id(heading, root)
-        id_ = wanted
+        preferred = _heading_id(heading, root)
+        id_ = preferred
         for number in range(1, _MAX_ANCHOR_NUMBER):
             if id_ not in taken:
                 break
-            id_ = f"{wanted}-{number}"
+            id_ = f"{preferred}-{number}"
         taken.add(id_)
         heading.set("id", id_)
 

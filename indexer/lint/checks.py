@@ -271,9 +271,9 @@ def _check_sections(article: Document, files: _SourceTexts) -> Iterator[Issue]:
 
 def _html_below(article: Document, anchor: str) -> str:
     """The HTML between a heading and the next one."""
-    _, _, rest = article.html.partition(f'id="{anchor}"')
-    _, _, rest = rest.partition("</h")
-    return _HEADING_TAG.split(rest)[0]
+    _, _, after = article.html.partition(f'id="{anchor}"')
+    _, _, after = after.partition("</h")
+    return _HEADING_TAG.split(after)[0]
 
 
 def _label(link: Element) -> str:

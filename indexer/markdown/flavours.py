@@ -168,22 +168,22 @@ class FlavourPreprocessor:
         colons = _COLON_FENCE.match(line)
         if colons is None:
             return None
-        indent, fence, rest = colons[1], colons[2], colons[3]
-        directive = myst.DIRECTIVE.match(rest)
+        indent, fence, info = colons[1], colons[2], colons[3]
+        directive = myst.DIRECTIVE.match(info)
         if directive:
             return self._directive(directive, fence, indent, origin)
 
-        name, _, title = rest.partition(" ")
+        name, _, title = info.partition(" ")
         name = name.split("[")[0].split("{")[0].lower()
-        if "[" in rest and not title:  # :::note[Title]
-            title = rest.partition("[")[2].rstrip("]")
+        if "[" in info and not title:  # :::note[Title]
+            title = info.partition("[")[2].rstrip("]")
         if name in CALLOUTS:
             return self._callout(name, title.strip('[]"'), fence, indent)
         if name == "image":
-            image = docfx.attributes(rest)
+            image = docfx.attributes(info)
             return [self._prefixed(f"![{image.get('alt-text', '')}]({image.get('source', '')})")]
         if name == "code":
-            return self._code_file(rest, origin)
+            return self._code_file(info, origin)
         # Monikers, zones, rows, columns, and fences that close nothing: their content counts, the
         # line does not.
         return []
@@ -261,9 +261,9 @@ class FlavourPreprocessor:
         self._blocks.append(_Block(closer, "", code=True))
         return [opening]
 
-    def _code_file(self, rest: str, origin: _Origin) -> list[str]:
+    def _code_file(self, info: str, origin: _Origin) -> list[str]:
         """``:::code source="file" language="x":::``"""
-        code = docfx.attributes(rest)
+        code = docfx.attributes(info)
         source = code.get("source", "")
         if not source:
             return []
@@ -306,12 +306,12 @@ class FlavourPreprocessor:
         while included and not included[-1].strip():
             included.pop()
         if "[!" in after:  # another include
-            rest, *further = [*self._text_line(after, None, origin)] or [""]
+            line_end, *further = [*self._text_line(after, None, origin)] or [""]
         else:
-            rest, further = self._inline(after), []
+            line_end, further = self._inline(after), []
 
         if not included:
-            remaining = before + rest
+            remaining = before + line_end
             return [remaining, *further] if remaining.strip() else further
 
         if len(included) > 1:
@@ -319,7 +319,7 @@ class FlavourPreprocessor:
             indent = " " * (len(before) - len(before.lstrip()))
             included[1:] = [indent + part if part.strip() else part for part in included[1:]]
         included[0] = before + included[0]
-        included[-1] += rest
+        included[-1] += line_end
         return included + further
 
     # --- within a line

@@ -100,10 +100,10 @@ def assign_ids(
             head = _peek(file, today)
         uid = head.uid
 
-        wanted = ids.document_id(_kind(file), ids.slug(uid)) if uid else path_id(file)
-        page_id = _free_id(wanted, key, entry, previous_owners, owners)
-        if page_id != wanted:
-            other = owners.get(wanted) or previous_owners.get(wanted, "")
+        preferred = ids.document_id(_kind(file), ids.slug(uid)) if uid else path_id(file)
+        page_id = _free_id(preferred, key, entry, previous_owners, owners)
+        if page_id != preferred:
+            other = owners.get(preferred) or previous_owners.get(preferred, "")
             reason = f"The uid {uid}" if uid else "This path"
             findings.append(
                 make_finding(
@@ -141,31 +141,31 @@ def _kind(file: SourceFile) -> DocumentKind:
 
 
 def _free_id(
-    wanted: str,
+    preferred: str,
     key: str,
     entry: Entry | None,
     previous_owners: Mapping[str, str],
     owners: Mapping[str, str],
 ) -> str:
-    """``wanted``, or with a number behind it when another file has or had it."""
+    """``preferred``, or with a number behind it when another file has or had it."""
     if entry is not None:
         kept = entry.page_id
         is_ours = previous_owners.get(kept) == key and kept not in owners
-        if is_ours and _is_numbered(kept, wanted):
+        if is_ours and _is_numbered(kept, preferred):
             return kept
 
-    candidate, number = wanted, 1
+    candidate, number = preferred, 1
     while candidate in owners or previous_owners.get(candidate, key) != key:
         number += 1
-        candidate = f"{wanted}-{number}"
+        candidate = f"{preferred}-{number}"
     return candidate
 
 
-def _is_numbered(page_id: str, wanted: str) -> bool:
-    """Whether ``page_id`` is ``wanted``, or ``wanted-2`` and so on."""
-    if page_id == wanted:
+def _is_numbered(page_id: str, preferred: str) -> bool:
+    """Whether ``page_id`` is ``preferred``, or ``preferred-2`` and so on."""
+    if page_id == preferred:
         return True
-    return page_id.startswith(f"{wanted}-") and page_id[len(wanted) + 1 :].isdecimal()
+    return page_id.startswith(f"{preferred}-") and page_id[len(preferred) + 1 :].isdecimal()
 
 
 class _Head(NamedTuple):

@@ -214,9 +214,9 @@ class ResolvedTicket:
             aware = moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)
             return cls(str(row["title"]), tuple(map(str, documents)), aware)
         except (KeyError, ValueError) as error:
-            wanted = (
+            expected = (
                 '{"title": "...", "documents": ["id"], "solved_at": "2026-01-31T12:00:00+00:00"}'
             )
             raise Invalid(
-                f"{where}: not a resolved ticket ({error}); a line is {wanted}."
+                f"{where}: not a resolved ticket ({error}); a line is {expected}."
             ) from error

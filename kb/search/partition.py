@@ -151,10 +151,10 @@ class Partition:
     def _satisfying(
         self, operators: Sequence[Operator], deadline: float
     ) -> tuple[DocumentMask, bool]:
-        wanted, unwanted, in_time = self._operators().select(operators, deadline=deadline)
+        required, excluded, in_time = self._operators().select(operators, deadline=deadline)
         key = self.values.key
-        mask = np.ones(self.size, dtype=bool) if wanted is None else np.isin(key, wanted)
-        return mask & ~np.isin(key, unwanted), in_time
+        mask = np.ones(self.size, dtype=bool) if required is None else np.isin(key, required)
+        return mask & ~np.isin(key, excluded), in_time
 
     def candidates(
         self,
@@ -235,9 +235,9 @@ class Partition:
         """
         if not documents.size:
             return ()
-        rest = documents[shown.size :]
-        if rest.size:
-            rescored = self.rescorer.rescore(self.question(query), rest)
+        unranked = documents[shown.size :]
+        if unranked.size:
+            rescored = self.rescorer.rescore(self.question(query), unranked)
             shown = np.concatenate((shown, rescored.shown))
         return self._hits.hits(
             self._matches(query), documents, shown.tolist(), scores, explanations
@@ -294,10 +294,10 @@ class Partition:
 
     def similarity(self, text: str, others: Sequence[str]) -> tuple[float, ...]:
         """How like ``text`` each of some other short texts is, by the idfs of this partition."""
-        first, *rest = (
+        vector, *other_vectors = (
             tfidf_vector(Counter(self._analyzer.stems(each)), self._idf) for each in (text, *others)
         )
-        return tuple(cosine(first, other) for other in rest)
+        return tuple(cosine(vector, other) for other in other_vectors)
 
     def _idf(self, stem: str) -> float:
         number = self._expander.stems.find(stem)
@@ -320,6 +320,6 @@ def _aligned(votes: Scores, voted: Documents, documents: Documents) -> Scores:
         return votes
     aligned = np.zeros(documents.size, dtype=np.float32)
     positions = np.minimum(voted.searchsorted(documents), voted.size - 1)
-    held = voted[positions] == documents
-    aligned[held] = votes[positions[held]]
+    has_votes = voted[positions] == documents
+    aligned[has_votes] = votes[positions[has_votes]]
     return aligned

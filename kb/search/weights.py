@@ -31,7 +31,7 @@ MIX = MappingProxyType(
 #: the best of them is not a match. Only for parts that are cosines; sums of idfs have no scale of
 #: their own.
 MIN_SCALES = MappingProxyType({"letters": 0.3})
-#: Added for documents that the answers to tickets like this one linked; in full to the most wanted.
+#: Added for documents that the answers to tickets like this one linked; in full for most votes.
 VOTES = 0.8
 NEAREST = 20  # resolved tickets that vote
 #: Added to articles and FAQ entries in a mixed index, from one of few threads to one of almost

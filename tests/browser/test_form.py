@@ -204,14 +204,14 @@ def test_without_suggestions_a_ticket_files(visit: Door, served: Served, trouble
 
 def test_an_older_answer_never_replaces_a_newer_one(visit: Door) -> None:
     page = visit().go("/tickets/new")
-    held: list[Route] = []
-    page.route("**/api/v1/suggest?q=ink*", lambda route: held.append(route))
+    delayed: list[Route] = []
+    page.route("**/api/v1/suggest?q=ink*", lambda route: delayed.append(route))
     with page.expect_request("**/api/v1/suggest?q=ink*"):
         page.locator("#title").press_sequentially("ink")
     with page.expect_event("requestfailed", lambda request: "q=ink" in request.url):
         page.locator("#title").fill("paper jam")
     expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
-    assert held
+    assert delayed
 
 
 def test_the_version_follows_the_product(visit: Door) -> None:

@@ -103,10 +103,10 @@ def test_each_term_is_defined_once_in_one_sentence() -> None:
 
 @pytest.mark.parametrize("phrase", rejected_phrases())
 def test_no_page_mail_or_message_uses_a_rejected_phrase(phrase: str) -> None:
-    wanted = pattern(phrase)
+    unwelcome = pattern(phrase)
     uses = [
         f"{name}: {text[max(0, match.start() - 30) : match.end() + 30]!r}"
         for name, text in texts().items()
-        for match in wanted.finditer(text)
+        for match in unwelcome.finditer(text)
     ]
     assert not uses, "\n".join(uses)

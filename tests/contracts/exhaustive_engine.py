@@ -77,8 +77,8 @@ class ExhaustiveMatched:
             score = 0.0 if by_date else float(self.scores[number])
             return -score, -(updated.toordinal() if updated else 0), number
 
-        rest = set(self.allowed()) - set(ranked.tolist())
-        return np.array(sorted(rest, key=key), dtype=np.int64)
+        remaining = set(self.allowed()) - set(ranked.tolist())
+        return np.array(sorted(remaining, key=key), dtype=np.int64)
 
 
 class ExhaustiveReader:
@@ -122,11 +122,11 @@ class ExhaustiveReader:
     def _score(self, query: ExpandedQuery) -> Totals:
         scores = np.zeros(len(self.documents))
         for term in query.terms:
-            held = np.array(
+            holding = np.array(
                 [any(words[self.vocabulary[stem]] for stem in term.stems) for words in self.words],
                 dtype=bool,
             )
-            scores[held] += self.idf(int(held.sum())) * max(term.shares)
+            scores[holding] += self.idf(int(holding.sum())) * max(term.shares)
         return scores
 
     def select(
@@ -158,8 +158,8 @@ class ExhaustiveReader:
             found = operator.text.lower() == str(document.kind)
         else:
             text = " ".join(token.text for token in tokens(f"{document.title} {document.text()}"))
-            wanted = " ".join(token.text for token in tokens(operator.text))
-            found = f" {wanted} " in f" {text} "
+            phrase = " ".join(token.text for token in tokens(operator.text))
+            found = f" {phrase} " in f" {text} "
         return found != operator.excluded
 
     def candidates(
@@ -234,12 +234,12 @@ class ExhaustiveReader:
         scores: Sequence[float],
         explanations: Sequence[Mapping[str, float]],
     ) -> tuple[Hit, ...]:
-        wanted = {self.vocabulary[stem] for term in query.terms for stem in term.stems}
+        words = {self.vocabulary[stem] for term in query.terms for stem in term.stems}
         hits = []
         for number, score, parts in zip(documents.tolist(), scores, explanations, strict=True):
             document = self.documents[number]
             text = document.text()
-            spans = tuple((t.start, t.end) for t in tokens(text) if {*index_words(t.text)} & wanted)
+            spans = tuple((t.start, t.end) for t in tokens(text) if {*index_words(t.text)} & words)
             passage = Passage(text, spans)
             hits.append(
                 Hit(

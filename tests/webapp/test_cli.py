@@ -27,8 +27,8 @@ PATIENCE = 120  # seconds for what takes one: the machine may be busy
 
 @contextmanager
 def taken_port() -> Iterator[int]:
-    with _listening() as held:
-        yield int(held.getsockname()[1])
+    with _listening() as listener:
+        yield int(listener.getsockname()[1])
 
 
 def free_port() -> int:
@@ -37,17 +37,17 @@ def free_port() -> int:
     For a minute the system then gives it only to who asks for it by number and may reuse addresses,
     as servers do.
     """
-    with _listening() as held, socket.create_connection(held.getsockname()):
-        held.accept()[0].close()  # who closes first is the one that waits
-        return int(held.getsockname()[1])
+    with _listening() as listener, socket.create_connection(listener.getsockname()):
+        listener.accept()[0].close()  # who closes first is the one that waits
+        return int(listener.getsockname()[1])
 
 
 def _listening() -> socket.socket:
-    held = socket.socket()
-    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    held.bind(("127.0.0.1", 0))
-    held.listen()
-    return held
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
 
 
 def environment(folder: Path) -> dict[str, str]:

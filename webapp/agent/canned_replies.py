@@ -44,9 +44,9 @@ def _read(file: Path, values: Mapping[str, str]) -> CannedReply | None:
         return None
 
     title, words = file.stem, text
-    first_line, _, rest = text.partition("\n")
+    first_line, _, after = text.partition("\n")
     if first_line.startswith("# "):
-        title, words = first_line.lstrip("# ").strip() or file.stem, rest
+        title, words = first_line.lstrip("# ").strip() or file.stem, after
     return CannedReply(file.stem, title, fill_placeholders(words.strip(), values))
 
 

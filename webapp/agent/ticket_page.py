@@ -39,7 +39,7 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
     ticket = desk.ticket(number, viewer, now=now())
     placeholders = {"customer": ticket.row.customer, "number": ticket.number, "agent": viewer.name}
     canned = canned_replies(settings().content / "replies", placeholders)
-    wanted = request.args.get("canned", "")
+    chosen = request.args.get("canned", "")
     duplicates = _possible_duplicates(ticket, viewer)
     mergeable = [row for row in duplicates if row.customer_id == ticket.row.customer_id]
     forms = offered_forms(ticket, Side.STAFF)
@@ -50,7 +50,7 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
         form_values={
             "copies": {"copy_to": ", ".join(ticket.copy_to)},
             "merge": {"into": mergeable[0].number if mergeable else ""},
-            "reply": {"body": next((reply.words for reply in canned if reply.name == wanted), "")},
+            "reply": {"body": next((reply.words for reply in canned if reply.name == chosen), "")},
         },
         refused=refused.shown_in(forms) if refused else None,
         others=_others(number, viewer),

@@ -71,10 +71,10 @@ def read(data: bytes, context: ReadContext) -> Iterator[Document]:
     prefix = f"{DocumentKind.FORUM}/{context.page.id.partition('/')[2]}"
     for mails in threads:
         title = _bare_subject(mails[0].subject) or "Message without a subject"
-        document_id = wanted = f"{prefix}/{ids.slug(title)}"
+        document_id = preferred = f"{prefix}/{ids.slug(title)}"
         while document_id in taken:
-            taken[wanted] += 1
-            document_id = f"{wanted}-{taken[wanted]}"
+            taken[preferred] += 1
+            document_id = f"{preferred}-{taken[preferred]}"
         taken[document_id] = 1
 
         posts = [

@@ -24,7 +24,7 @@ _MIN_WORDS = 4  # fewer are a label, not a sentence
 _MIN_EXPLAINED = 0.8
 #: Share that the answer itself holds; less is enough at the beginning of a section whose title and
 #: heading hold the query.
-_MIN_HELD = 0.4
+_MIN_OWN_SHARE = 0.4
 _FIRST_OF_SECTION = 0.5  # what the first sentences of a section gain, times what its heading holds
 _FIRST_SENTENCE = 0.1  # what it gains by what its first sentence holds
 _NUMBER_ASKED = 0.2  # what a number gains where a number is asked for
@@ -66,7 +66,7 @@ class QueryCoverage:
         self._ideal = ideal
         self._analyzer = analyzer
 
-    def held(self, text: str) -> frozenset[int]:
+    def terms_in(self, text: str) -> frozenset[int]:
         """The positions of the terms that ``text`` has."""
         words = self._analyzer.written_stems(text)
         return frozenset(
@@ -75,9 +75,9 @@ class QueryCoverage:
             if any(term.matches(word, stem) for word, stem in words.items())
         )
 
-    def share(self, held: frozenset[int]) -> float:
+    def share(self, terms: frozenset[int]) -> float:
         """The share of the query that these terms are, 0 to 1."""
-        return sum(self._terms[position].idf for position in held) / max(self._ideal, 1e-9)
+        return sum(self._terms[position].idf for position in terms) / max(self._ideal, 1e-9)
 
 
 class _Block(NamedTuple):
@@ -103,22 +103,24 @@ def find_answer(
     passage of the section follows: a list at its end may go on there.
     """
     text = passage.text
-    above = coverage.held("\n".join((title, *passage.path)))
+    above = coverage.terms_in("\n".join((title, *passage.path)))
     asks_for_number = _ASKS_FOR_NUMBER.search(query) is not None
 
     best, best_worth = None, -1.0
     for position, (start, end) in enumerate(_quotable(passage, continues=continues)):
-        own = coverage.held(text[start:end])
-        held = coverage.share(own)
+        own = coverage.terms_in(text[start:end])
+        own_share = coverage.share(own)
         is_opening = opens_section and position == 0
         if coverage.share(own | above) < _MIN_EXPLAINED:
             continue
-        if held < _MIN_HELD and not (is_opening and coverage.share(above) >= _MIN_EXPLAINED):
+        if own_share < _MIN_OWN_SHARE and not (
+            is_opening and coverage.share(above) >= _MIN_EXPLAINED
+        ):
             continue
 
         first = _SENTENCE_END.search(text, start, end)
-        opening = coverage.held(text[start : first.end()]) if first else own
-        worth = held + _FIRST_SENTENCE * coverage.share(opening)
+        opening = coverage.terms_in(text[start : first.end()]) if first else own
+        worth = own_share + _FIRST_SENTENCE * coverage.share(opening)
         if is_opening:
             worth += _FIRST_OF_SECTION * coverage.share(above)
         if asks_for_number and _HAS_DIGIT.search(text, start, end):

@@ -253,9 +253,9 @@ class OperatorSearch:
             excluded, excluded_in_time = self._run(query.Or(forbidden), deadline)
         return included, excluded, included_in_time and excluded_in_time
 
-    def _run(self, wanted: Any, deadline: float) -> tuple[DocumentKeys, bool]:
+    def _run(self, parsed: Any, deadline: float) -> tuple[DocumentKeys, bool]:
         numbers: list[int] = []
-        for number in self._searcher.docs_for_query(wanted):
+        for number in self._searcher.docs_for_query(parsed):
             numbers.append(number)
             is_check_due = len(numbers) % _DOCUMENTS_PER_DEADLINE_CHECK == 0
             if is_check_due and time.monotonic() > deadline:

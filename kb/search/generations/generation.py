@@ -277,12 +277,12 @@ class Generations:
 
             if name is None:
                 name = next((other for other in names if published and other < published), None)
-                wanted = "earlier generation"
+                target = "earlier generation"
             else:
-                wanted = f"generation {name}"
+                target = f"generation {name}"
             if name is None or name not in names:
                 kept = ", ".join(names) or "none"
-                raise NotFound(f"There is no {wanted}. Available: {kept}.")
+                raise NotFound(f"There is no {target}. Available: {kept}.")
 
             generation = self.verified(name)
             warning = self.point_to(name)

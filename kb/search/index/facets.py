@@ -48,10 +48,10 @@ class ResultSet:
         """All but the ``ranked`` ones: by word score unless ``by_date``, then newest first."""
         others = self.allowed
         others[ranked] = False
-        rest = np.flatnonzero(others)
-        days = self.values.day[rest]
-        scores = np.zeros(rest.size, dtype=np.float32) if by_date else self.scores[rest]
-        return rest[np.lexsort((rest, -days, -scores))]
+        remaining = np.flatnonzero(others)
+        days = self.values.day[remaining]
+        scores = np.zeros(remaining.size, dtype=np.float32) if by_date else self.scores[remaining]
+        return remaining[np.lexsort((remaining, -days, -scores))]
 
 
 def all_of(*masks: DocumentMask) -> DocumentMask:

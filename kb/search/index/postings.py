@@ -56,8 +56,8 @@ def pack_postings(
         listed_docs.append(docs[start:end])
         listed_codes.append(codes[start:end])
         if term < df.size:
-            row, held = np.zeros(documents, dtype=np.uint8), slice(end, int(pointers[term + 1]))
-            row[docs[held]] = codes[held]
+            row, entries = np.zeros(documents, dtype=np.uint8), slice(end, int(pointers[term + 1]))
+            row[docs[entries]] = codes[entries]
             rows.append(row)
         begin = term + 1
 
@@ -75,9 +75,9 @@ def pack_postings(
 def _peaks(pointers: Pointers, codes: PostingCodes) -> NDArray[np.uint8]:
     """The largest code of each term."""
     peaks = np.zeros(pointers.size - 1, dtype=np.uint8)
-    held = np.flatnonzero(np.diff(pointers))
-    if held.size:
-        peaks[held] = np.maximum.reduceat(codes, pointers[held])
+    used = np.flatnonzero(np.diff(pointers))
+    if used.size:
+        peaks[used] = np.maximum.reduceat(codes, pointers[used])
     return peaks
 
 

@@ -103,10 +103,10 @@ def _shared_prefixes(
         bounds = np.flatnonzero(np.concatenate(([True], other[:, size - 1], [True])))
         low, high = bounds[:-1], bounds[1:]
         common = (before[high] - before[low] >= many) | (high - low >= _MANY_WORDS)
-        wanted = (length[low] >= size) & (high - low > 1) & common
+        is_shared = (length[low] >= size) & (high - low > 1) & common
         ranges += [
             (words[start][:size], start, end)
-            for start, end in zip(low[wanted].tolist(), high[wanted].tolist(), strict=True)
+            for start, end in zip(low[is_shared].tolist(), high[is_shared].tolist(), strict=True)
         ]
     return sorted(ranges, key=lambda row: row[0])
 

@@ -113,7 +113,7 @@ class ResolvedTicketVotes:
         self._rarest = float(weights.idf(0, self.tickets))
 
     def cast(self, terms: Sequence[QueryTerm], unknown: Sequence[str]) -> tuple[Documents, Scores]:
-        """The documents voted for, ascending, and how much for each: 1 for the most wanted one."""
+        """The documents voted for, ascending, and how much for each: 1 for most votes."""
         scores, ideal = self._title_scores(terms, unknown)
         matching = np.flatnonzero(scores)
         nearest = top_k(matching, scores[matching], weights.NEAREST)
@@ -170,8 +170,8 @@ class ResolvedTicketVotes:
         return private if private.size else words[words >= 0]
 
     def _private_word(self, word: str) -> Words:
-        wanted = np.uint32(_hash(self._stem(word)))
-        position = int(self._hashes.searchsorted(wanted))
-        if position < self._hashes.size and self._hashes[position] == wanted:
+        word_hash = np.uint32(_hash(self._stem(word)))
+        position = int(self._hashes.searchsorted(word_hash))
+        if position < self._hashes.size and self._hashes[position] == word_hash:
             return self._hashed[position : position + 1]
         return _NONE

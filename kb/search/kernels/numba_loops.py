@@ -57,13 +57,13 @@ def union_postings(
     k1_units: int,
 ) -> Any:
     most = sums.size if dense.size else min(sums.size, np.sum(ends - starts))
-    union, held = np.empty(most, np.int32), 0
+    union, filled = np.empty(most, np.int32), 0
     for r in range(starts.size):
         for i in range(starts[r], ends[r]):
             doc = docs[i]
             if sums[doc] == 0:
-                union[held] = doc
-                held += 1
+                union[filled] = doc
+                filled += 1
             sums[doc] += units[codes[i]]
     for r in range(dense.size):
         row = rows[dense[r]]
@@ -71,18 +71,18 @@ def union_postings(
             sums[doc] += units[row[doc]]
 
     # Where there are many, looking at every document finds them sooner than sorting does.
-    if dense.size or held * 16 > sums.size:
-        held = 0
+    if dense.size or filled * 16 > sums.size:
+        filled = 0
         for doc in range(sums.size):
             if sums[doc]:
-                union[held] = doc
-                held += 1
-        union = union[:held]
+                union[filled] = doc
+                filled += 1
+        union = union[:filled]
     else:
-        union = np.sort(union[:held])
+        union = np.sort(union[:filled])
 
-    saturated = np.empty(held, np.uint8)
-    for i in range(held):
+    saturated = np.empty(filled, np.uint8)
+    for i in range(filled):
         frequency = sums[union[i]]
         sums[union[i]] = 0
         saturated[i] = max(1, int(255.0 * frequency / (k1_units + frequency) + 0.5))
@@ -105,7 +105,7 @@ def top_sums(sums: Any, low: int, high: int, k: int) -> Any:
     if count >= k:
         floor = max(floor, np.partition(peaks, count - k)[count - k])
 
-    keys, held, ties = np.empty((min(count, k) + 1) * size + k, np.int64), 0, 0
+    keys, filled, ties = np.empty((min(count, k) + 1) * size + k, np.int64), 0, 0
     for j in range(count):
         if peaks[j] < floor:
             continue
@@ -113,22 +113,22 @@ def top_sums(sums: Any, low: int, high: int, k: int) -> Any:
             value = sums[document]
             if value > floor or (value == floor and ties < k):
                 ties += value == floor
-                keys[held] = (np.int64(value) << 32) | (_LOW - document)
-                held += 1
-    largest = np.sort(keys[:held])[max(0, held - k) :]
+                keys[filled] = (np.int64(value) << 32) | (_LOW - document)
+                filled += 1
+    largest = np.sort(keys[:filled])[max(0, filled - k) :]
     return np.sort(_LOW - (largest & _LOW))
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _offer(heap: Any, held: Any, key: Any) -> Any:
+def _offer(heap: Any, filled: Any, key: Any) -> Any:
     """Put ``key`` into a heap that keeps its largest; returns how many it holds."""
-    if held < heap.size:
-        position = held
+    if filled < heap.size:
+        position = filled
         while position > 0 and heap[(position - 1) // 2] > key:
             heap[position] = heap[(position - 1) // 2]
             position = (position - 1) // 2
         heap[position] = key
-        return held + 1
+        return filled + 1
     position = 0
     while 2 * position + 1 < heap.size:
         child = 2 * position + 1
@@ -139,7 +139,7 @@ def _offer(heap: Any, held: Any, key: Any) -> Any:
         heap[position] = heap[child]
         position = child
     heap[position] = key
-    return held
+    return filled
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
@@ -156,7 +156,7 @@ def top_titles(
                 count += 1
             sums[doc] += np.int32(weights[i]) * gain
 
-    heap, held = np.empty(k, np.int64), 0
+    heap, filled = np.empty(k, np.int64), 0
     for i in range(count):
         doc = touched[i]
         value = np.int64(sums[doc])
@@ -164,9 +164,9 @@ def top_titles(
         # A document whose weights are all 0 is touched more than once: nothing is left of it here.
         if value > 0 and (allowed.size == 0 or allowed[doc]):
             key = (value << 32) | (_LOW - doc)
-            if held < k or key > heap[0]:
-                held = _offer(heap, held, key)
-    return np.sort(_LOW - (heap[:held] & _LOW))
+            if filled < k or key > heap[0]:
+                filled = _offer(heap, filled, key)
+    return np.sort(_LOW - (heap[:filled] & _LOW))
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
@@ -330,27 +330,27 @@ def _around(points: Any, space: int) -> Any:
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
 def count_ngrams(points: Any, vocabulary: Any) -> Any:
-    numbers, held = np.empty(4 * points.size, np.int64), 0
+    numbers, filled = np.empty(4 * points.size, np.int64), 0
     for i in range(points.size - 2):
         if points[i + 1] != SPACE:
-            numbers[held] = _ngram_number(points, i, i + 3, vocabulary)
-            held += 1
+            numbers[filled] = _ngram_number(points, i, i + 3, vocabulary)
+            filled += 1
             lone = points[i] == SPACE and points[i + 2] == SPACE
             if lone:  # too short for four letters: its three count twice
-                numbers[held] = numbers[held - 1]
-                held += 1
+                numbers[filled] = numbers[filled - 1]
+                filled += 1
             elif points[i + 2] != SPACE:
-                numbers[held] = _ngram_number(points, i, i + 4, vocabulary)
-                held += 1
+                numbers[filled] = _ngram_number(points, i, i + 4, vocabulary)
+                filled += 1
         elif points[i] != SPACE and points[i + 2] != SPACE:
             low, high = _around(points, i + 1)
             for j in range(low, max(low + 1, high - ACROSS + 1)):
-                numbers[held] = _ngram_number(points, j, min(high, j + ACROSS), vocabulary)
-                held += 1
+                numbers[filled] = _ngram_number(points, j, min(high, j + ACROSS), vocabulary)
+                filled += 1
 
-    numbers = np.sort(numbers[:held])
+    numbers = np.sort(numbers[:filled])
     unknown = np.searchsorted(numbers, 0)
-    known, counts, distinct = numbers[unknown:], np.zeros(held - unknown, np.int64), 0
+    known, counts, distinct = numbers[unknown:], np.zeros(filled - unknown, np.int64), 0
     for i in range(known.size):
         if i == 0 or known[i] != known[distinct - 1]:
             known[distinct] = known[i]

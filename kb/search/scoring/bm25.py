@@ -71,8 +71,8 @@ class _ScoredTerm:
             return np.zeros(documents.size, dtype=np.int32)
         # Of another type, numpy would convert the whole list to look up a few.
         positions = np.minimum(docs.searchsorted(documents.astype(docs.dtype)), docs.size - 1)
-        held = docs.take(positions) == documents
-        return np.asarray(held * self.postings.codes.take(positions) * np.int32(self.step))
+        is_posting = docs.take(positions) == documents
+        return np.asarray(is_posting * self.postings.codes.take(positions) * np.int32(self.step))
 
 
 class LexicalCandidates:
@@ -207,10 +207,10 @@ class Bm25:
 
     def holds(self, term: QueryTerm, documents: Documents) -> NDArray[np.bool_]:
         """Which of ``documents`` hold any word that ``term`` stands for."""
-        held = np.zeros(documents.size, dtype=bool)
+        holding = np.zeros(documents.size, dtype=bool)
         for scored in self._scored(term):
-            held |= scored.scores(documents) > 0
-        return held
+            holding |= scored.scores(documents) > 0
+        return holding
 
     def _rarest_first(self, query: Sequence[QueryTerm]) -> list[_ScoredTerm]:
         scored = (scored for term in query for scored in self._scored(term))

@@ -62,14 +62,14 @@ class Signals:
 
     def coverage(self, terms: tuple[QueryTerm, ...], documents: Documents) -> Scores:
         """The idf-weighted share of ``terms`` that each document holds."""
-        held = np.zeros(documents.size, dtype=np.float32)
+        covered = np.zeros(documents.size, dtype=np.float32)
         whole = 0.0
         for term in terms:
             idf = self._bm25.idf(max(int(self._df[stem]) for stem in term.stems))
             whole += idf
             weight = np.float32(idf * (_CORRECTED if term.corrected else 1.0))
-            held += weight * self._bm25.holds(term, documents)
-        return held / np.float32(whole) if whole else held
+            covered += weight * self._bm25.holds(term, documents)
+        return covered / np.float32(whole) if whole else covered
 
     def _foreign(self, documents: Documents, language: str) -> dict[str, Scores]:
         """Which documents are in another language than the reader's, if any are in the reader's."""

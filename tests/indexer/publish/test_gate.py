@@ -130,13 +130,13 @@ def test_a_leak_is_found(tmp_path: Path) -> None:
         assert list(gate.find_leaks(searcher, found)) == []
     # A partition of the public that holds the row of the secret page.
     public = found.partition("public")
-    held = dict(load_arrays(public))
+    arrays = dict(load_arrays(public))
     rows = found.store.audiences()
-    held["row"] = np.array(
-        [row for row, (id_, _) in rows.items() if id_ == "doc/secret"], dtype=held["row"].dtype
+    arrays["row"] = np.array(
+        [row for row, (id_, _) in rows.items() if id_ == "doc/secret"], dtype=arrays["row"].dtype
     )
     public.unlink()
-    save_arrays(public, held)
+    save_arrays(public, arrays)
     with Searcher.on(found) as searcher:
         assert "public could reach doc/secret" in next(iter(gate.find_leaks(searcher, found)))
 

@@ -142,10 +142,10 @@ def test_the_order_of_words_does_not_matter(question: tuple[Index, list[QueryTer
 @given(indexes())
 def test_packed_postings_are_what_was_packed(index: Index) -> None:
     postings = Postings(index.arrays(), compiled_loops())
-    for number, held in enumerate(index.terms):
+    for number, codes in enumerate(index.terms):
         term = postings.term(number)
-        assert held == codes_of(term)
-        assert (term.df, term.peak) == (len(held), max(held.values()))
+        assert codes == codes_of(term)
+        assert (term.df, term.peak) == (len(codes), max(codes.values()))
 
 
 def codes_of(term: TermPostings) -> dict[int, int]:

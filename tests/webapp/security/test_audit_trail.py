@@ -82,9 +82,9 @@ def test_administrators_read_the_log_in_pages_and_nobody_else_finds_it(portal: P
     assert data_values(page, "action")[0] == "signed-in"
     older = re.search(r'rel="next" href="([^"]+)"', page)
     assert older
-    rest = ada.page(older[1])
-    assert len(data_values(rest, "entry")) == 51
-    assert 'rel="next"' not in rest
+    second_page = ada.page(older[1])
+    assert len(data_values(second_page, "entry")) == 51
+    assert 'rel="next"' not in second_page
 
     assert 'href="/audit"' in ada.page("/desk")
     bob = portal.browser("bob")

@@ -32,6 +32,8 @@ from kb.search.evaluation import HITS_PER_QUERY, JudgedSet, QueryChange, RankedA
 
 PEERS = corpora.ROOT / "bench" / ".cache" / "peers"
 SINGLE = ("slicer-docs", "stackfaq", "quora-dup", "clinc150", "scifact", "cranfield", "cacm")
+#: Small help centres asked in everyday words.
+EVERYDAY = ("titles-passwords", "titles-boards", "faq-bank", "faq-insurance", "faq-bot-makers")
 MIXED = "slicer-support"
 CHANGES: Mapping[str, QueryChange] = {
     "full": lambda text: text,
@@ -56,7 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sets", nargs="+", default=[*SINGLE, MIXED], metavar="NAME")
+    parser.add_argument("--sets", nargs="+", default=[*SINGLE, *EVERYDAY, MIXED], metavar="NAME")
     parser.add_argument(
         "--queries", type=int, metavar="N", help="at most N queries of each set, seeded"
     )
@@ -85,7 +87,8 @@ def main() -> None:
                 f"{'  with resolved tickets (half of the queries vote, half are judged)':<75} "
                 f"{gain_by_resolved_tickets(judged)}"
             )
-    print_summary({name: row for name, row in rows.items() if name != MIXED})
+    for title, names in (("single kind", SINGLE), ("everyday words", EVERYDAY)):
+        print_summary(title, {name: row for name, row in rows.items() if name in names})
     for name, row in rows.items():
         for column, figures in row.abstain.items():
             print(f"{name}, {column:<4}: " + ", ".join(f"{n} {v:.3f}" for n, v in figures.items()))
@@ -148,7 +151,7 @@ def format_row(name: str, row: Row) -> str:
     return f"{name:<15} {cells[0]:>20} {cells[1]:>20} {cells[2]:>20} {' / '.join(losses):>15}"
 
 
-def print_summary(rows: Mapping[str, Row]) -> None:
+def print_summary(title: str, rows: Mapping[str, Row]) -> None:
     """Geometric means over the sets of one kind, beside the goals."""
     if not rows:
         return
@@ -159,7 +162,7 @@ def print_summary(rows: Mapping[str, Row]) -> None:
     losses = [1 - mean([side["typo"] / side["full"] for side in some]) for some in sides]
     cells = [f"{value:.3f}x" for value in means]
     print(
-        f"{'geometric mean':<15} {cells[0]:>20} {cells[1]:>20} {cells[2]:>20} {losses[0]:6.1%} / "
+        f"{title:<15} {cells[0]:>20} {cells[1]:>20} {cells[2]:>20} {losses[0]:6.1%} / "
         f"{losses[1]:6.1%}"
     )
     goals = [f"{value:.2f}x" for value in GOAL.values()]

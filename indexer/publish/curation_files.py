@@ -77,12 +77,13 @@ def read_curations(path: Path) -> CurationRules:
     """
     page = _open(path)
     top = page.top
-    top.only(("queries", "synonyms", "stop_phrases"))
+    top.only(("queries", "synonyms", "no_synonyms", "stop_phrases"))
 
     named: list[tuple[str, int]] = []
     values: dict[str, Any] = {
         "queries": [_query_rule(table, named) for table in top.array("queries")],
         "synonyms": [_synonyms(table) for table in top.array("synonyms")],
+        "no_synonyms": [text for _, text in _text_list(top, "no_synonyms")],
         "stop_phrases": [text for _, text in _text_list(top, "stop_phrases")],
     }
     page.refuse()

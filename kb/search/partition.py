@@ -32,6 +32,7 @@ from kb.search.index.latent_topics import LatentTopics
 from kb.search.index.resolved_tickets import ResolvedTicketVotes
 from kb.search.index.title_ngrams import TitleNgrams
 from kb.search.kernels.layout import Loops
+from kb.search.lexicon.matching import shipped_lexicon
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
@@ -85,19 +86,12 @@ class Partition:
     ) -> ExpandedQuery:
         """The words of ``text`` as terms; with ``prefix``, the last may be the beginning of others.
 
-        ``curations`` take stop phrases away, add synonyms, and name documents.
+        ``curations`` take stop phrases away, change what words mean, and name documents.
         """
         if curations is None:
-            return self._expander.expand(text, prefix=prefix)
-        query = self._expander.expand(curations.trimmed(text), prefix=prefix)
-        terms = curations.widened(text, query.terms, self._expander.stems.find)
-        words = {term.word for term in terms}
-        return replace(
-            query,
-            terms=terms,
-            unknown=tuple(word for word in query.unknown if word not in words),
-            curated=curations.curated(text, self._numbers),
-        )
+            return self._expander.expand(text, shipped_lexicon(), prefix=prefix)
+        query = self._expander.expand(curations.trimmed(text), curations.lexicon, prefix=prefix)
+        return replace(query, curated=curations.curated(text, self._numbers))
 
     def question(self, query: ExpandedQuery) -> Question:
         """The query as numbers, for candidates by title and for rescoring."""

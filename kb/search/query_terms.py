@@ -31,7 +31,9 @@ class QueryTerm:
 
     ``prefix`` marks a word that is still being typed: its stems count as one term whose frequencies
     are summed. ``corrected`` is the word that an unknown one was read as. ``prefix_term`` is the
-    number of the term whose postings were united when the index was built, or -1.
+    number of the term whose postings were united when the index was built, or -1. Where stems are
+    ``equals``, only the one that counts most counts in a text. A term that was not ``typed`` adds
+    to scores, but nobody asked for it.
     """
 
     word: str
@@ -40,6 +42,8 @@ class QueryTerm:
     prefix: bool = False
     corrected: str = ""
     prefix_term: int = -1
+    equals: bool = False
+    typed: bool = True
     memo: TermMemo = field(init=False, default_factory=TermMemo, compare=False, repr=False)
 
 

@@ -107,11 +107,15 @@ class ExhaustiveReader:
                 terms.append(QueryTerm(word, numbers, (1.0,) * len(numbers), prefix=is_open))
             else:
                 unknown.append(word)
-        widened, curated = tuple(terms), None
+        curated = None
+        for reading in curations.lexicon.readings(trimmed) if curations else ():
+            words = [word for meaning in reading.meanings for word in meaning.words]
+            equals = tuple({n: 0.5 for word in words if (n := self._number(word)) >= 0})
+            if equals:
+                terms.append(QueryTerm("", equals, (0.5,) * len(equals), equals=True, typed=False))
         if curations:
-            widened = curations.widened(text, widened, self._number)
             curated = curations.curated(text, self._numbers_of)
-        return ExpandedQuery(trimmed, widened, tuple(unknown), curated)
+        return ExpandedQuery(trimmed, tuple(terms), tuple(unknown), curated)
 
     def _number(self, word: str) -> int:
         return self.vocabulary.index(word) if word in self.vocabulary else -1

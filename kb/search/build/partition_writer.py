@@ -155,6 +155,7 @@ class _PartitionWriter:
             **Speller.pack(
                 words,
                 self._surface_df,
+                self._count,
                 carried_over.arrays if carried_over else None,
                 carried_over.surfaces if carried_over else None,
             ),

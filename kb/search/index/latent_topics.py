@@ -190,6 +190,8 @@ class LatentTopics:
         df = self._df[stems].astype(np.float64)
         # Completions count by how common they are, and together as one word of their joint idf.
         share = df / df.sum() if term.prefix else np.array(term.shares)
+        if term.equals:  # together they count as one word
+            share = share * (share.max() / share.sum())
         idf = weights.idf(df.sum(), self._size) if term.prefix else weights.idf(df, self._size)
         rows = self._row_of[stems]
         gain = (share * idf).astype(np.float32)[rows >= 0]

@@ -165,3 +165,23 @@ class Postings:
             _K1_UNITS,
         )
         return TermPostings(docs, codes, None, int(codes.max(initial=0)), int(docs.size))
+
+    def best_of(self, terms: Sequence[int], steps: Sequence[int]) -> tuple[TermPostings, int]:
+        """Several terms as one: a document counts as the one that counts most there.
+
+        ``steps`` are what a step of each term's codes is worth. Returns this for the new codes too.
+        """
+        values = self._sums.array
+        for number, step in zip(terms, steps, strict=True):
+            postings = self.term(number)
+            if postings.row is not None:
+                np.maximum(values, postings.row * np.int32(step), out=values)
+            else:
+                docs = postings.docs
+                values[docs] = np.maximum(values[docs], postings.codes * np.int32(step))
+        docs = np.flatnonzero(values).astype(np.int32)
+        most = values[docs]
+        values[docs] = 0
+        step = max(1, -(-int(most.max(initial=0)) // weights.STEPS))
+        codes = np.maximum(1, most // step).astype(np.uint8)
+        return TermPostings(docs, codes, None, int(codes.max(initial=0)), int(docs.size)), step

@@ -139,7 +139,8 @@ class ResolvedTicketVotes:
         """BM25 of every ticket's title, and what a title of exactly these words would get."""
         scores = np.zeros(self.tickets, dtype=np.float32)
         ideal = 1e-9
-        for words in (*map(self._words_of, terms), *map(self._private_word, unknown)):
+        typed = [term for term in terms if term.typed]
+        for words in (*map(self._words_of, typed), *map(self._private_word, unknown)):
             ideal += self._add(scores, words) if words.size else self._rarest
         return scores, ideal
 
@@ -165,9 +166,12 @@ class ResolvedTicketVotes:
 
         A word that titles of tickets have is not read as the correction of another.
         """
-        private = self._private_word(term.word) if term.corrected else _NONE
+        private = self._private_word(term.word) if term.corrected or term.equals else _NONE
         words: Words = self._of_stem[list(term.stems)]
-        return private if private.size else words[words >= 0]
+        known = words[words >= 0]
+        if term.equals and not term.corrected:
+            return np.concatenate((private, known))
+        return private if private.size else known
 
     def _private_word(self, word: str) -> Words:
         word_hash = np.uint32(_hash(self._stem(word)))

@@ -54,11 +54,18 @@ class PassageVectors(NamedTuple):
     lengths: NDArray[np.float32]  # [passages]
 
 
+#: A gain takes the lower bits of a number; above them stands its group of equals, from 1 on.
+GAIN_BITS = 20
+
+
 class QueryFeatures(NamedTuple):
     """What a query compares candidates by."""
 
     stems: TermNumbers
-    gains: NDArray[np.int32]  # [stems]; of a stem that is named twice, the larger one counts
+    # [stems]; of a stem that is named twice, the larger one counts, and of a group of equals (see
+    # ``GAIN_BITS``) in each passage only the one that counts most there
+    gains: NDArray[np.int32]
+    groups: int  # of equals
     ngrams: NDArray[np.int64]
     ngram_gains: NDArray[np.int32]  # [ngrams]
     direction: Vector8  # empty where the query has none

@@ -17,6 +17,7 @@ import numpy as np
 
 from kb.search.analysis.char_ngrams import ACROSS, BASIS, PRIME, REACH, SPACE
 from kb.search.kernels.layout import (
+    GAIN_BITS,
     Passages,
     PassageVectors,
     QueryFeatures,
@@ -233,6 +234,32 @@ def _sum_gains(gains: Any, bits: Any, entries: Any, times: Any) -> Any:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _sum_best_gains(gains: Any, bits: Any, entries: Any, times: Any, best: Any) -> Any:
+    """The same, where of each group of equals only the best counts; ``best`` has a place for each
+    group, and 0 for what stands alone.
+    """
+    total, mask, whole = np.int64(0), (1 << GAIN_BITS) - 1, entries.size & ~15
+    best[:] = 0
+    for start in range(0, entries.size, 16):
+        any_of = np.uint32(start >= whole)
+        if not any_of:
+            block = entries[start : start + 16]
+            for i in range(16):
+                any_of |= _has(bits, block[i])
+        if any_of:
+            for i in range(start, min(start + 16, entries.size)):
+                if _has(bits, entries[i]):
+                    group = gains[entries[i]] >> GAIN_BITS
+                    value = np.int64(gains[entries[i]] & mask) * times[i]
+                    if group == 0:
+                        total += value
+                    elif value > best[group]:
+                        total += value - best[group]
+                        best[group] = value
+    return total
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
 def _nearest(vectors: Any, first: int, last: int, direction: Any) -> Any:
     nearest = np.float32(0)
     for passage in range(first, last):
@@ -244,7 +271,7 @@ def _nearest(vectors: Any, first: int, last: int, direction: Any) -> Any:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
-def _best_passage(passages: Any, document: int, bits: Any, gains: Any) -> Any:
+def _best_passage(passages: Any, document: int, bits: Any, gains: Any, groups: Any) -> Any:
     """The best score of a document's passages, and the best one that may be shown."""
     first, last = passages.document_pointers[document], passages.document_pointers[document + 1]
     low = min(np.int64(passages.shown[document, 0]), last - first - 1)
@@ -252,7 +279,11 @@ def _best_passage(passages: Any, document: int, bits: Any, gains: Any) -> Any:
     best, best_shown, shown = np.int64(-1), np.int64(-1), low
     for passage in range(first, last):
         a, b = passages.pointers[passage], passages.pointers[passage + 1]
-        score = _sum_gains(gains, bits, passages.stems[a:b], passages.codes[a:b])
+        stems, codes = passages.stems[a:b], passages.codes[a:b]
+        if groups.size > 1:
+            score = _sum_best_gains(gains, bits, stems, codes, groups)
+        else:
+            score = _sum_gains(gains, bits, stems, codes)
         best = max(best, score)
         if score > best_shown and low <= passage - first < high:
             best_shown, shown = score, passage - first
@@ -261,9 +292,11 @@ def _best_passage(passages: Any, document: int, bits: Any, gains: Any) -> Any:
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
 def _mark(features: Any, marks: Any) -> None:
+    mask = (1 << GAIN_BITS) - 1
     for i in range(features.stems.size):
         stem = features.stems[i]
-        marks.stems[stem] = max(marks.stems[stem], features.gains[i])
+        if features.gains[i] & mask > marks.stems[stem] & mask:
+            marks.stems[stem] = features.gains[i]
     for i in range(features.ngrams.size):
         marks.ngrams[features.ngrams[i]] = features.ngram_gains[i]
 
@@ -287,10 +320,11 @@ def rescore(
     _mark(features, marks)
     stems = _bits(features.stems, marks.stems.size)
     ngrams = _bits(features.ngrams, marks.ngrams.size)
+    groups = np.empty(features.groups + 1, np.int64)
     if size:
         best[0] = _prefetch(documents, passages, titles, vectors)
     for i in range(size):
-        best[i], shown[i] = _best_passage(passages, documents[i], stems, marks.stems)
+        best[i], shown[i] = _best_passage(passages, documents[i], stems, marks.stems, groups)
         a, b = titles.pointers[documents[i]], titles.pointers[documents[i] + 1]
         sums[i] = _sum_gains(marks.ngrams, ngrams, titles.ngrams[a:b], titles.counts[a:b])
     for stem in features.stems:
@@ -422,7 +456,7 @@ def warm_up() -> None:
     titles = Titles(pointers, docs, codes)
     vectors = PassageVectors(_mapped(np.ones((1, 2), np.int8)), _mapped(np.ones(1, np.float32)))
     direction = np.ones(2, np.int8)
-    features = QueryFeatures(rows, table, rows, table, direction)
+    features = QueryFeatures(rows, table, 0, rows, table, direction)
     rescore(rows, passages, titles, vectors, features, ScratchMarks(sums, sums))
     nearest_passages(pointers, vectors, direction, rows)
     count_ngrams(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))

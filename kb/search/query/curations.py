@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,15 @@ from numpy.typing import NDArray
 
 from kb.search.analysis.tokenizer import Analyzer, index_words
 from kb.search.array_types import DocumentMask, Documents
-from kb.search.query_terms import Curated, QueryTerm
+from kb.search.lexicon.files import Group
+from kb.search.lexicon.matching import shipped_lexicon
+from kb.search.query_terms import Curated
 
 ScorePart = NDArray[Any]  # [candidates], float
 
 #: From one pinned document to the next, and to the rest; the other parts sum to about 1.3.
 PIN = 10.0
-#: The share of a typed word that a synonym of it counts.
+#: What a synonym counts that editors have declared, beside the word that was typed.
 SYNONYM = 0.8
 
 
@@ -59,7 +61,12 @@ class Curations:
         self._analyzer = Analyzer()
         rows = published.get("queries", ())
         self.rules = tuple(rule for row in rows for rule in self._rules_of(row))
-        self._synonyms = tuple(self._synonym_pairs(published.get("synonyms", ())))
+        #: What words mean besides: what is shipped, as editors changed it.
+        self.lexicon = shipped_lexicon()
+        groups = [_group(row) for row in published.get("synonyms", ())]
+        removed = published.get("no_synonyms", ())
+        if groups or removed:
+            self.lexicon = self.lexicon.changed(groups, removed, share=SYNONYM)
 
         phrases = sorted(published.get("stop_phrases", ()), key=len, reverse=True)
         pattern = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases)
@@ -75,18 +82,6 @@ class Curations:
 
     def _stems(self, text: str) -> frozenset[str]:
         return frozenset(self._analyzer.stems(text))
-
-    @staticmethod
-    def _synonym_pairs(rows: Sequence[Mapping[str, Any]]) -> list[tuple[list[str], list[str]]]:
-        """(words typed, words that they also stand for); in both directions for ``words``."""
-        pairs = []
-        for row in rows:
-            same = row.get("words", ())
-            one_way = ((a, b) for a in row.get("from", ()) for b in row.get("to", ()))
-            both_ways = ((a, b) for a in same for b in same if a != b)
-            for typed, meant in (*both_ways, *one_way):
-                pairs.append((index_words(typed), index_words(meant)))
-        return pairs
 
     def trimmed(self, text: str) -> str:
         """``text`` without its stop phrases; unchanged when nothing would be left."""
@@ -136,53 +131,10 @@ class Curations:
             factors=np.array([factor for _, factor in boosts], dtype=np.float64),
         )
 
-    def widened(
-        self, text: str, terms: tuple[QueryTerm, ...], number: Callable[[str], int]
-    ) -> tuple[QueryTerm, ...]:
-        """``terms`` with the synonyms of the words in ``text``; ``number`` gives the number of a
-        stem, -1 for an unknown one.
-        """
-        if not self._synonyms:
-            return terms
 
-        typed_words = index_words(text)
-        stems_of: dict[str, list[int]] = {}  # typed word -> stems of its synonyms
-        for typed, meant in self._synonyms:
-            if not typed or not _contains(typed_words, typed):
-                continue
-            for position, word in enumerate(meant):
-                stem = self._analyzer.stem(word)
-                stem_number = number(stem) if stem else -1
-                if stem_number >= 0:
-                    # The n-th word of a synonym goes with the n-th word typed, or with the last.
-                    stands_for = typed[min(position, len(typed) - 1)]
-                    stems_of.setdefault(stands_for, []).append(stem_number)
-
-        widened = [_with_synonyms(term, stems_of.pop(term.word, [])) for term in terms]
-        # Synonyms of a stop word ("log in"), or of a word that no document has, become terms of
-        # their own.
-        for word, stems in stems_of.items():
-            if new := _new_stems(stems, ()):
-                widened.append(QueryTerm(word, tuple(new), (SYNONYM,) * len(new)))
-        return tuple(widened)
-
-
-def _contains(text: Sequence[str], phrase: Sequence[str]) -> bool:
-    starts = range(len(text) - len(phrase) + 1)
-    return any(text[start : start + len(phrase)] == phrase for start in starts)
-
-
-def _new_stems(stems: Sequence[int], known: Sequence[int]) -> list[int]:
-    return [stem for stem in dict.fromkeys(stems) if stem not in known]
-
-
-def _with_synonyms(term: QueryTerm, stems: Sequence[int]) -> QueryTerm:
-    new = _new_stems(stems, term.stems)
-    if not new:
-        return term
-    if term.corrected:  # editors know the word as it was typed: it was no typo
-        return QueryTerm(term.word, tuple(new), (SYNONYM,) * len(new))
-    return replace(term, stems=(*term.stems, *new), shares=(*term.shares, *(SYNONYM for _ in new)))
+def _group(row: Mapping[str, Sequence[str]]) -> Group:
+    same = tuple(row.get("words", ()))
+    return Group(tuple(row.get("from", same)), tuple(row.get("to", same)))
 
 
 def curate_matching(

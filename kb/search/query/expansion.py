@@ -1,8 +1,8 @@
 """Query expansion: the words of a text as terms of one partition.
 
 A known word stands for its stem, an unknown one for its most likely correction, and a word that is
-still being typed for its most frequent completions. From the words that one audience may see, and
-from nothing else. Synonyms are ``curations``; what terms score is ``bm25``.
+still being typed for its most frequent completions. What words mean besides is in ``equals``. From
+the words that one audience may see, and from nothing else; what terms score is ``bm25``.
 """
 
 from __future__ import annotations
@@ -25,12 +25,17 @@ from kb.search.array_types import Frequencies
 from kb.search.index.array_file import Arrays
 from kb.search.index.prefix_postings import PrefixPostings, complete
 from kb.search.index.term_dictionary import TermDictionary
+from kb.search.lexicon.matching import Lexicon
+from kb.search.query.did_you_mean import did_you_mean
+from kb.search.query.equals import Equals
 from kb.search.query.spelling import Speller
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 
 MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
 #: A word counts as often as it was said, up to this: no sum may outgrow 32 bits (see ``bm25``).
 MAX_REPETITIONS = 12
+#: What each half of a word that was split counts.
+_SPLIT = 0.8
 _CACHED_TERMS = 20_000  # what a stranger types takes some megabytes at most
 
 
@@ -40,22 +45,35 @@ class QueryExpander:
     def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
         words = _PartitionWords(arrays, analyzer)
         self.stems = words.stems
+        self._equals = Equals(arrays, words.stems, words.surfaces, analyzer)
         # While somebody types, the same words come again with every letter. What each structure of
         # the index has worked out for a term is kept with it.
         cached = functools.lru_cache(maxsize=_CACHED_TERMS)
         self._whole_term, self._prefix_term = cached(words.whole_term), cached(words.prefix_term)
+        self._respelled = cached(words.respelled)
 
-    def expand(self, text: str, *, prefix: bool) -> ExpandedQuery:
+    def expand(self, text: str, lexicon: Lexicon, *, prefix: bool) -> ExpandedQuery:
         """Read ``text`` as terms; with ``prefix``, its last word may be the beginning of others."""
-        counts = Counter(index_words(text, asked=True))
+        text = " ".join([self._respelled(word, lexicon) for word in text.split(" ")])
+        readings = self._equals.readings(text, lexicon)
         last = unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
+        if any(reading.is_last_phrase for reading in readings):
+            last = ""  # of "log in", the last word is no beginning of "install"
+        query = self._as_typed(text, last, lexicon)
+        meant = did_you_mean(text, query)
+        if meant is not None:
+            readings = self._equals.readings(meant, lexicon)
+        return self._equals.widened(query, readings)
+
+    def _as_typed(self, text: str, last: str, lexicon: Lexicon) -> ExpandedQuery:
+        counts = Counter(index_words(text, asked=True))
         terms, unknown = [], []
         for word, count in islice(counts.items(), MAX_QUERY_WORDS):
             if word == last:
                 continue
-            term = self._whole_term(word)
+            term = self._whole_term(word, lexicon)
             if term is None:
-                if not is_hyphenated_prose(word):
+                if not is_hyphenated_prose(word) and not lexicon.is_short_form(word):
                     unknown.append(word)
             elif not term.stems:
                 pass  # a stop word
@@ -65,7 +83,7 @@ class QueryExpander:
             else:
                 terms.append(term)
         if last:
-            term = self._prefix_term(last)
+            term = self._prefix_term(last, lexicon)
             if term is None:
                 unknown.append(last)
             else:
@@ -78,37 +96,59 @@ class _PartitionWords:
 
     def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
         self._analyzer = analyzer
-        self._surfaces = TermDictionary(arrays, "surface")
+        self.surfaces = TermDictionary(arrays, "surface")
         self._surface_df: Frequencies = arrays["surface_df"]
         self._surface_stem: NDArray[np.int32] = arrays["surface_stem"]
-        self._speller = Speller(arrays, self._surfaces)
+        self._speller = Speller(arrays, self.surfaces)
         self._prefixes = PrefixPostings(arrays)
         self.stems = TermDictionary(arrays, "stem")
 
-    def whole_term(self, word: str) -> QueryTerm | None:
+    def respelled(self, typed: str, lexicon: Lexicon) -> str:
+        """A word that no document here has, as it was meant: with the apostrophe that it lacks, or
+        as the lexicon spells it.
+        """
+        word = typed.lower()
+        other = lexicon.short_form(word) or lexicon.nearest(word)
+        if other is None or self.surfaces.find(word) >= 0 or self._speller.corrections(word):
+            return typed
+        return other
+
+    def whole_term(self, word: str, lexicon: Lexicon) -> QueryTerm | None:
         """The stem of ``word``, or its corrections; a stop word is a term without stems."""
         stem = self._analyzer.stem(word)
         if not stem:
             return QueryTerm(word, (), ())
         number = self.stems.find(stem)
-        return QueryTerm(word, (number,), (1.0,)) if number >= 0 else self._corrected(word)
+        return QueryTerm(word, (number,), (1.0,)) if number >= 0 else self._corrected(word, lexicon)
 
-    def prefix_term(self, word: str) -> QueryTerm | None:
+    def prefix_term(self, word: str, lexicon: Lexicon) -> QueryTerm | None:
         """The most frequent words that begin with ``word``, as one term."""
         merged = self._prefixes.find(word)
         if merged is not None:
             return merged
-        low, high = self._surfaces.range(word)
+        low, high = self.surfaces.range(word)
         if low == high:
-            return self._corrected(word)
+            return self._corrected(word, lexicon)
         stems = complete(low, high, self._surface_df, self._surface_stem)
         return QueryTerm(word, tuple(stems.tolist()), (1.0,) * stems.size, prefix=True)
 
-    def _corrected(self, word: str) -> QueryTerm | None:
+    def _corrected(self, word: str, lexicon: Lexicon) -> QueryTerm | None:
+        """What an unknown ``word`` was meant to be: never another word than one that exists."""
+        if lexicon.is_word(word):
+            return None
         corrections = self._speller.corrections(word)
         if not corrections:
-            return None
+            return self._split(word)
         stems = tuple(int(self._surface_stem[surface]) for surface, _ in corrections)
         shares = tuple(share for _, share in corrections)
-        best = self._surfaces.word(corrections[0][0])
+        best = self.surfaces.word(corrections[0][0])
         return QueryTerm(word, stems, shares, corrected=best)
+
+    def _split(self, word: str) -> QueryTerm | None:
+        """Two known words that were written as one."""
+        halves = self._speller.halves(word)
+        if halves is None:
+            return None
+        stems = tuple({int(self._surface_stem[surface]): None for surface in halves})
+        words = " ".join(self.surfaces.word(surface) for surface in halves)
+        return QueryTerm(word, stems, (_SPLIT,) * len(stems), corrected=words)

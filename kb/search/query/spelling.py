@@ -16,17 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
+from kb.search.analysis.edits import is_correctable, is_one_edit, shortened
 from kb.search.index.array_file import Arrays
 from kb.search.index.term_dictionary import TermDictionary
 
 FormHashes = NDArray[np.uint32]  # [forms], ascending
 FormWords = NDArray[np.int32]  # [forms], the number of the word, ascending within a hash
 
-_MIN_LENGTH = 4
-_MAX_LENGTH = 32
 _MAX_CORRECTIONS = 3
-#: A word of a single document corrects nobody.
-_MIN_DOCUMENTS = 2
+_MIN_HALF = 3  # letters of each half of a word that was written as one
+#: In a small help centre a word of a single document may be what was meant; in a large one most of
+#: these are typos themselves, and they would double the file.
+_SMALL, _MIN_DOCUMENTS = 10_000, 2
 
 
 class Speller:
@@ -42,27 +43,29 @@ class Speller:
     def pack(
         words: Sequence[str],
         df: NDArray[np.int32],
+        documents: int,
         previous: Arrays | None = None,
         numbers_now: NDArray[np.int32] | None = None,
     ) -> Arrays:
-        """The arrays of the sorted vocabulary ``words``.
+        """The arrays of the sorted vocabulary ``words`` of so many ``documents``.
 
         ``previous`` are the same audience's arrays of the previous generation, and ``numbers_now``
         the numbers that its words have now (-1 for those that are gone): the forms of words that
         were filed then are not made again.
         """
+        fewest = 1 if documents < _SMALL else _MIN_DOCUMENTS
         hashes, numbers = np.zeros(0, dtype=np.uint32), np.zeros(0, dtype=np.int32)
         is_filed = np.zeros(len(words), dtype=bool)
         if previous is not None and numbers_now is not None:
             numbers = numbers_now[previous["typo_words"]]
             kept = numbers >= 0
-            kept[kept] = df[numbers[kept]] >= _MIN_DOCUMENTS
+            kept[kept] = df[numbers[kept]] >= fewest
             hashes, numbers = previous["typo_hashes"][kept], numbers[kept]
             is_filed[numbers] = True
 
         new_hashes: list[int] = []
         new_numbers: list[int] = []
-        for number in np.flatnonzero((df >= _MIN_DOCUMENTS) & ~is_filed).tolist():
+        for number in np.flatnonzero((df >= fewest) & ~is_filed).tolist():
             if is_correctable(words[number]):
                 forms = _forms(words[number])
                 new_hashes.extend(forms)
@@ -108,38 +111,25 @@ class Speller:
         total = sum(score for _, score in best)
         return [(number, score / total) for number, score in best]
 
-
-def is_correctable(word: str) -> bool:
-    """Whether ``word`` is prose: identifiers, numbers and versions are matched exactly or not at
-    all.
-    """
-    return _MIN_LENGTH <= len(word) <= _MAX_LENGTH and word.isalpha()
-
-
-def is_one_edit(a: str, b: str) -> bool:
-    """Whether one letter inserted, deleted or changed, or two neighbours swapped, turns ``a`` into
-    ``b``.
-
-    >>> is_one_edit("recieve", "receive"), is_one_edit("cat", "dogs")
-    (True, False)
-    """
-    if len(a) > len(b):
-        a, b = b, a
-    i = 0
-    while i < len(a) and a[i] == b[i]:
-        i += 1
-
-    if len(a) < len(b):
-        return a[i:] == b[i + 1 :]
-    is_changed = a[i + 1 :] == b[i + 1 :]
-    is_swapped = a[i : i + 2] == b[i : i + 2][::-1] and a[i + 2 :] == b[i + 2 :]
-    return is_changed or is_swapped
+    def halves(self, word: str) -> tuple[int, int] | None:
+        """The numbers of two surface words that make an unknown ``word``: of several such pairs the
+        one whose rarer word is the most frequent.
+        """
+        if not is_correctable(word):
+            return None
+        pairs = []
+        for middle in range(_MIN_HALF, len(word) - _MIN_HALF + 1):
+            left = self._surfaces.find(word[:middle])
+            right = self._surfaces.find(word[middle:]) if left >= 0 else -1
+            if right >= 0:
+                pairs.append((min(int(self._df[left]), int(self._df[right])), -middle, left, right))
+        return max(pairs)[2:] if pairs else None
 
 
 def _forms(word: str) -> list[int]:
     """The hashes of ``word`` and of ``word`` less each one letter."""
-    shorter = {word[:i] + word[i + 1 :] for i in range(len(word))}
-    return [zlib.crc32(form.encode("utf-8", "surrogatepass")) for form in sorted({word, *shorter})]
+    forms = sorted({word, *shortened(word)})
+    return [zlib.crc32(form.encode("utf-8", "surrogatepass")) for form in forms]
 
 
 def _sort_keys(hashes: FormHashes, numbers: FormWords) -> NDArray[np.int64]:

@@ -231,6 +231,10 @@ class Bm25:
                 else self._postings.union(np.array(term.stems))
             )
             return [_ScoredTerm(postings, step_of(self.idf(postings.df)))]
+        if term.equals:
+            idfs = self.idfs[list(term.stems)].tolist()
+            steps = [step_of(idf * share) for idf, share in zip(idfs, term.shares, strict=True)]
+            return [_ScoredTerm(*self._postings.best_of(term.stems, steps))]
         return [
             _ScoredTerm(self._postings.term(stem), step_of(float(self.idfs[stem]) * share))
             for stem, share in zip(term.stems, term.shares, strict=True)

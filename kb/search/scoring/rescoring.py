@@ -18,6 +18,7 @@ from kb.search.index.array_file import Arrays
 from kb.search.index.latent_topics import DIMENSIONS, LatentTopics, unit_cosines
 from kb.search.index.title_ngrams import NgramVector, TitleNgrams
 from kb.search.kernels.layout import (
+    GAIN_BITS,
     Loops,
     Passages,
     PassageVectors,
@@ -100,10 +101,15 @@ class Rescorer:
     def question(self, query: ExpandedQuery, title: NgramVector | None) -> Question:
         """What ``rescore`` asks of candidates; ``title`` is the query by its n-grams."""
         gains = [self._gains(term) for term in query.terms] or [_NO_GAINS]
+        groups, packed = 0, []
+        for term, gain in zip(query.terms, gains, strict=False):
+            groups += term.equals
+            packed.append(gain.gains | (groups << GAIN_BITS) if term.equals else gain.gains)
         direction = self._topics.direction(query.terms) if self._topics else None
         features = QueryFeatures(
             np.concatenate([term.stems for term in gains]),
-            np.concatenate([term.gains for term in gains]),
+            np.concatenate(packed or [_NO_GAINS.gains]),
+            groups,
             _NO_GAINS.stems if title is None else title.ngrams,
             _NO_GAINS.gains if title is None else title.gains,
             _NO_DIRECTION if direction is None else direction,
@@ -172,6 +178,10 @@ class Rescorer:
         stems = np.array(term.stems, dtype=np.int64)
         idfs = self._bm25.idfs[stems].astype(np.float64)
         idf = float(idfs.max()) * max(term.shares)
+        if term.equals:
+            idf = float((idfs * term.shares).max())
+        if not term.typed:
+            idf = 0.0  # nobody asked for it, and nobody misses it
         if term.prefix:
             # No stem of an unfinished word is worth more than all its completions together.
             idf = self._bm25.idf(min(int(self._df[stems].sum()), self._bm25.size))

@@ -51,7 +51,7 @@ def test_curations_become_plain_values_and_name_their_documents(tmp_path: Path) 
         'hide = ["doc/b"]\nboost = { "doc/c" = 2 }\n[[synonyms]]\nwords = ["log in", "sign in"]\n'
         '[[synonyms]]\nfrom = ["SSO"]\nto = ["single sign-on"]\n'
     )
-    rules = read_curations(_file(tmp_path, text))
+    rules = read_curations(_file(tmp_path, 'no_synonyms = ["case"]\n' + text))
     rule = {
         "query": ["reset password"],
         "match": "contains",
@@ -62,9 +62,10 @@ def test_curations_become_plain_values_and_name_their_documents(tmp_path: Path) 
     assert rules.values == {
         "queries": [rule],
         "synonyms": [{"words": ["log in", "sign in"]}, {"from": ["SSO"], "to": ["single sign-on"]}],
+        "no_synonyms": ["case"],
         "stop_phrases": ["please help"],
     }
-    assert rules.named == (("doc/a", 5), ("doc/b", 6), ("doc/c", 7))
+    assert rules.named == (("doc/a", 6), ("doc/b", 7), ("doc/c", 8))
 
 
 def test_all_mistakes_in_a_curations_file_are_reported_at_once(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from kb.search.analysis import char_ngrams
 from kb.search.kernels.layout import (
+    GAIN_BITS,
     Passages,
     PassageVectors,
     QueryFeatures,
@@ -93,7 +94,11 @@ def rescore(
     marks: ScratchMarks,
     /,
 ) -> tuple[Ints, Ints, Ints, Floats]:
-    np.maximum.at(marks.stems, features.stems, features.gains)
+    # In the order of gains, so that of a stem that is named twice the larger one stays.
+    mask = (1 << GAIN_BITS) - 1
+    for i in np.argsort(-(features.gains & mask), kind="stable").tolist():
+        if not marks.stems[features.stems[i]]:
+            marks.stems[features.stems[i]] = features.gains[i]
     marks.ngrams[features.ngrams] = features.ngram_gains
     firsts = passages.document_pointers[documents]
     lasts = passages.document_pointers[documents + 1]
@@ -114,15 +119,21 @@ def rescore(
 
 def _best_passages(firsts: Ints, lasts: Ints, passages: Passages, gains: Ints) -> tuple[Ints, Ints]:
     """Of each range of passages the best score, and the offset of the first that has it."""
-    every, counts = positions_of(firsts, lasts), lasts - firsts
+    every, counts, mask = positions_of(firsts, lasts), lasts - firsts, (1 << GAIN_BITS) - 1
     owner = np.repeat(np.arange(counts.size), counts)
     starts, ends = passages.pointers[every], passages.pointers[every + 1]
     entries = positions_of(starts, ends)
     gain = gains.take(passages.stems.take(entries))
     hits = np.flatnonzero(gain)
     passage = np.cumsum(ends - starts).searchsorted(hits, "right")
-    parts = gain.take(hits) * passages.codes.take(entries.take(hits))
-    sums = np.bincount(passage, weights=parts, minlength=every.size).astype(np.int64)
+    parts = (gain.take(hits) & mask).astype(np.int64) * passages.codes.take(entries.take(hits))
+    group = gain.take(hits) >> GAIN_BITS
+    sums = np.zeros(every.size, dtype=np.int64)
+    np.add.at(sums, passage[group == 0], parts[group == 0])
+    for number in np.unique(group[group > 0]).tolist():
+        most = np.zeros(every.size, dtype=np.int64)
+        np.maximum.at(most, passage[group == number], parts[group == number])
+        sums += most
     best = np.maximum.reduceat(sums, np.cumsum(counts) - counts) if every.size else sums
     first = np.zeros(counts.size, dtype=np.int64)
     are_best = np.flatnonzero(sums == best[owner])[::-1]

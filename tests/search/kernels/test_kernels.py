@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kb.search.index.title_text import TitleText, pack_title_text
 from kb.search.kernels.layout import (
+    GAIN_BITS,
     Loops,
     Passages,
     PassageVectors,
@@ -117,7 +118,8 @@ def test_compiled_rescoring_is_the_same_and_leaves_no_trace(
     )
     features = QueryFeatures(
         dice.integers(0, 200, 12),  # some stems twice
-        dice.integers(1, 9, 12).astype(np.int32),
+        (dice.integers(1, 9, 12) | dice.integers(0, 4, 12) % 3 << GAIN_BITS).astype(np.int32),
+        2,
         dice.choice(200, 12, replace=False),
         dice.integers(0, 9, 12).astype(np.int32),
         dice.integers(-127, 128, 200 * int(dice.integers(0, 2))).astype(np.int8),
@@ -143,7 +145,7 @@ def test_no_documents_can_be_rescored(loops: Loops) -> None:
         np.zeros(1, np.int64), np.zeros(1, np.int64), table, bytes_, np.zeros((0, 2), np.int32)
     )
     vectors = PassageVectors(np.zeros((0, 200), np.int8), np.zeros(0, np.float32))
-    features = QueryFeatures(none, table, none, table, np.zeros(0, np.int8))
+    features = QueryFeatures(none, table, 0, none, table, np.zeros(0, np.int8))
     marks = ScratchMarks(table, table)
     results = loops.rescore(none, passages, Titles(none, table, bytes_), vectors, features, marks)
     assert [result.size for result in results] == [0] * 4

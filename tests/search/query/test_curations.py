@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document
+from kb.search.lexicon.matching import shipped_lexicon
 from kb.search.query.curations import Curations
-from kb.search.query_terms import QueryTerm
 from kb.search.searcher import Searcher
 from tests.search.library import document
 
@@ -88,10 +88,10 @@ def test_a_pin_shows_nothing_that_the_asker_may_not_see(tmp_path: Path) -> None:
 
 
 def test_synonyms_work_both_ways_or_one_way(tmp_path: Path) -> None:
-    both = {"synonyms": [{"words": ["receipt", "invoice"]}]}
+    both = {"synonyms": [{"words": ["kassenzettel", "invoice"]}]}
     one_way = {"synonyms": [{"from": ["SSO"], "to": ["single sign-on"]}]}
-    assert _searcher(tmp_path / "none", {}).search("receipt").total == 0
-    assert [hit.id for hit in _searcher(tmp_path / "both", both).search("receipt").hits] == [
+    assert _searcher(tmp_path / "none", {}).search("kassenzettel").total == 0
+    assert [hit.id for hit in _searcher(tmp_path / "both", both).search("kassenzettel").hits] == [
         "doc/invoice"
     ]
     searcher = _searcher(tmp_path / "one", one_way)
@@ -113,10 +113,17 @@ def test_stop_phrases_do_not_rank_but_never_leave_nothing() -> None:
 
 def test_without_curations_nothing_changes() -> None:
     empty = Curations({})
-    terms = (QueryTerm("a", (1,), (1.0,)),)
-    assert empty.widened("a b", terms, lambda _: 3) is terms
+    assert empty.lexicon is shipped_lexicon()
     assert not empty.decide("a b")
     assert empty.trimmed("a b") == "a b"
+
+
+def test_a_site_takes_words_out_of_the_lexicon(tmp_path: Path) -> None:
+    pages = [document("doc/team", "Add a colleague", "Each one costs extra.")]
+    assert _searcher(tmp_path / "shipped", {}, pages).search("coworkers").total == 1
+    for removed in ("coworker", "Colleague"):
+        curations = {"no_synonyms": [removed]}
+        assert _searcher(tmp_path / removed, curations, pages).search("coworkers").total == 0
 
 
 @given(st.text(max_size=60), st.lists(st.text(max_size=12), min_size=2, max_size=3))
@@ -124,9 +131,9 @@ def test_any_query_and_any_synonyms_are_accepted(text: str, synonyms: list[str])
     curations = Curations(
         {
             "synonyms": [{"words": synonyms}],
+            "no_synonyms": synonyms[:1],
             "stop_phrases": [word for word in synonyms if word.strip()],
         }
     )
-    terms = curations.widened(text, (QueryTerm("a", (1,), (1.0,)),), len)
-    assert all(len(term.stems) == len(term.shares) == len(set(term.stems)) for term in terms)
+    assert all(reading.meanings for reading in curations.lexicon.readings(text))
     assert isinstance(curations.trimmed(text), str)

@@ -4,16 +4,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kb.search.analysis.edits import is_one_edit
 from kb.search.index.term_dictionary import TermDictionary
-from kb.search.query.spelling import Speller, is_one_edit
+from kb.search.query.spelling import Speller
 
 
-def speller(**df: int) -> Speller:
+def speller(*, documents: int = 10, **df: int) -> Speller:
     words = sorted(df)
     counts = np.array([df[word] for word in words], dtype=np.int32)
     arrays = {
         **TermDictionary.pack(words, "surface"),
-        **Speller.pack(words, counts),
+        **Speller.pack(words, counts, documents),
         "surface_df": counts,
     }
     return Speller(arrays, TermDictionary(arrays, "surface"))
@@ -41,8 +42,16 @@ def test_identifiers_numbers_and_short_words_are_never_corrected() -> None:
     assert spelling.corrections("abd") == []
 
 
-def test_a_word_of_a_single_document_is_never_a_correction() -> None:
-    assert speller(zephyrion=1).corrections("zephyrian") == []
+def test_a_word_of_a_single_document_corrects_in_small_help_centres_only() -> None:
+    assert speller(zephyrion=1).corrections("zephyrian") == [(0, 1.0)]
+    assert speller(zephyrion=1, documents=100_000).corrections("zephyrian") == []
+
+
+def test_two_words_written_as_one_are_two_words() -> None:
+    spelling = speller(email=9, detail=2, ema=1, ildetail=9, screen=3)
+    assert spelling.halves("emaildetail") == (2, 0)
+    assert spelling.halves("emailscreenx") is None
+    assert spelling.halves("e4mail") is None
 
 
 @given(st.text(alphabet="abcd", min_size=1, max_size=8), st.data())

@@ -1,0 +1,274 @@
+"""Lexicon: the entries of word lists in what somebody typed, and what else they may mean.
+
+Entries are found by their stems, one after the other, the longest first; forms without an
+apostrophe ("cant") are read as what they are short for. Pure; how much of a meaning an audience's
+documents have, and what it counts beside the word that was typed, is ``query.expansion``.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from kb.search.analysis.edits import is_correctable, is_one_edit, shortened
+from kb.search.analysis.tokenizer import Analyzer, fold, index_words, written_words
+from kb.search.lexicon.files import Group, common_words, shipped_groups
+
+#: What another spelling of a typed word counts, and what a word counts that is merely its equal.
+SAME_WORD, RELATED_WORD = 0.95, 0.6
+_CACHED_CHUNKS, _LONGEST_CHUNK = 20_000, 80
+_APOSTROPHE = re.compile(r"(?<=\w)['’](?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE)
+#: British -ise and -yse, American -ize and -yze, and what is made of them.
+_SUFFIX = re.compile(r"(?<=\w\w[iy])([sz])(?=(?:e[drs]?|ers|es|ing|ations?|able)$)")
+_OTHER_SUFFIX = {"s": "z", "z": "s"}
+
+#: English inflections, longest first: what ends a word, what stands there instead, and how many
+#: letters must be left. Stems would go too far: "personal" is no "person".
+_INFLECTIONS = (("ings", "ing", 2), ("ies", "y", 2), ("ied", "y", 2), ("ing", "", 3), ("ed", "", 3))
+_DOUBLED = re.compile(r"([^aeioulsz])\1$")
+
+Keys = tuple[str, ...]  # the words of an entry as they are compared: without inflections
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a typed entry may mean: words as they are indexed, and what they count beside it."""
+
+    words: tuple[str, ...]
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """Some typed words, as they are indexed, and what else they may mean together.
+
+    ``is_last_phrase`` says that it is several words and ends the text: its last word is finished.
+    """
+
+    words: tuple[str, ...]
+    meanings: tuple[Meaning, ...]
+    is_last_phrase: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _TypedWord:
+    """A word that was typed: as entries are compared, as it is indexed (a stop word is not), and as
+    it may be spelt otherwise.
+    """
+
+    key: str
+    indexed: tuple[str, ...]
+    spellings: tuple[Meaning, ...]
+
+
+class Lexicon:
+    """The entries of some groups."""
+
+    def __init__(self, groups: Iterable[Group], analyzer: Analyzer) -> None:
+        self._analyzer = analyzer
+        self._meanings: dict[Keys, tuple[Meaning, ...]] = {}
+        self._words: set[str] = set()  # of all entries, as they are written
+        self._longest: dict[str, int] = {}  # the first word of an entry -> words of the longest
+        self._short_forms: dict[str, str] = {}  # "cant" -> "can't"
+        self._fragments: frozenset[str] = frozenset()  # what is indexed of short forms
+        self._cached_words = functools.lru_cache(maxsize=_CACHED_CHUNKS)(self._words_of)
+        self._add(groups)
+
+    def changed(
+        self,
+        added: Iterable[Group],
+        removed: Iterable[str],
+        *,
+        share: float = RELATED_WORD,
+    ) -> Lexicon:
+        """This lexicon without the entries ``removed``, and with the groups ``added``."""
+        changed = Lexicon((), self._analyzer)
+        changed._short_forms, changed._fragments = self._short_forms, self._fragments
+        gone = {_keys(written_words(_without_apostrophes(entry))) for entry in removed}
+        gone_words = {self._indexed(entry) for entry in removed}
+        changed._meanings = {
+            keys: tuple(meaning for meaning in meanings if meaning.words not in gone_words)
+            for keys, meanings in self._meanings.items()
+            if keys not in gone
+        }
+        changed._longest, changed._words = dict(self._longest), set(self._words)
+        changed._add(added, share=share)
+        return changed
+
+    def _add(self, groups: Iterable[Group], *, share: float = RELATED_WORD) -> None:
+        meanings: defaultdict[Keys, dict[tuple[str, ...], float]] = defaultdict(dict)
+        for group in groups:
+            # Nobody looks for what is not: "not there" is typed, and never meant.
+            meant = [
+                (words, len(words) == len(written_words(entry)))
+                for entry in group.meant
+                if "'" not in entry and (words := self._indexed(entry))
+            ]
+            for entry in group.typed:
+                written = written_words(_without_apostrophes(entry))
+                keys = _keys(written)
+                self._words.update(written)
+                own = self._indexed(entry)
+                if not keys:
+                    continue
+                if "'" in entry and len(keys) == 1:
+                    self._short_forms[_without_apostrophes(entry)] = entry
+                for other, is_whole in meant:
+                    # "Log" alone says less than "log in", whether that was typed or is meant.
+                    is_same = (group.same and is_whole) or len(own) < len(written)
+                    if other != own:
+                        worth = SAME_WORD if is_same else share
+                        meanings[keys][other] = max(worth, meanings[keys].get(other, 0.0))
+        for keys, by_words in meanings.items():
+            for earlier in self._meanings.get(keys, ()):
+                by_words.setdefault(earlier.words, earlier.share)
+            self._meanings[keys] = tuple(Meaning(*pair) for pair in by_words.items())
+            self._longest[keys[0]] = max(len(keys), self._longest.get(keys[0], 0))
+        fragments = {word for form in self._short_forms.values() for word in index_words(form)}
+        self._fragments = frozenset({*self._short_forms, *fragments})
+
+    def _indexed(self, entry: str) -> tuple[str, ...]:
+        return tuple(word for word in index_words(entry) if self._analyzer.stem(word))
+
+    # --- what somebody typed
+
+    def short_form(self, word: str) -> str | None:
+        """A short form that was typed without its apostrophe, with it.
+
+        >>> shipped_lexicon().short_form("cant")
+        "can't"
+        """
+        return self._short_forms.get(word)
+
+    def nearest(self, word: str) -> str | None:
+        """The word of an entry that ``word`` was meant to be; None where there is none, or several.
+
+        >>> shipped_lexicon().nearest("avater"), shipped_lexicon().nearest("want")
+        ('avatar', None)
+        """
+        if not is_correctable(word) or self.is_word(word):
+            return None
+        near = {
+            other
+            for form in (word, *shortened(word))
+            for other in self._words_by_form.get(form, ())
+            if is_one_edit(word, other)
+        }
+        return near.pop() if len(near) == 1 else None
+
+    @functools.cached_property
+    def _words_by_form(self) -> Mapping[str, Sequence[str]]:
+        """Words of entries by themselves and by each of their forms that lacks one letter."""
+        forms: defaultdict[str, list[str]] = defaultdict(list)
+        for word in filter(is_correctable, sorted(self._words)):
+            for form in {word, *shortened(word)}:
+                forms[form].append(word)
+        return forms
+
+    def readings(self, text: str) -> list[Reading]:
+        """The entries in ``text``, none overlapping another, the longest first."""
+        words = [word for chunk in text.split() for word in self._cached_words(chunk)]
+        keys = tuple(word.key for word in words)
+        readings, position = [], 0
+        while position < len(words):
+            length, meanings = self._longest_entry(keys, position)
+            if not meanings:
+                length, meanings = 1, words[position].spellings
+            if meanings:
+                entry = words[position : position + length]
+                ends = position + length == len(words) and text[-1].isalnum()
+                readings.append(
+                    Reading(
+                        tuple(indexed for word in entry for indexed in word.indexed),
+                        meanings,
+                        is_last_phrase=ends and length > 1,
+                    )
+                )
+            position += length
+        return readings
+
+    def _longest_entry(self, keys: Keys, position: int) -> tuple[int, tuple[Meaning, ...]]:
+        longest = self._longest.get(keys[position], 0)
+        for length in range(min(longest, len(keys) - position), 0, -1):
+            meanings = self._meanings.get(keys[position : position + length])
+            if meanings:
+                return length, meanings
+        return 1, ()
+
+    def _words_of(self, chunk: str) -> tuple[_TypedWord, ...]:
+        return tuple(
+            _TypedWord(
+                _uninflected(word),
+                (word,) if self._analyzer.stem(word) else (),
+                _other_suffix(word),
+            )
+            for word in written_words(_without_apostrophes(chunk[:_LONGEST_CHUNK]))
+        )
+
+    def is_word(self, word: str) -> bool:
+        """Whether ``word`` is no typo: it is common, an entry, or a short form."""
+        return (
+            word in self._fragments
+            or _uninflected(word) in self._known
+            or self._analyzer.stem(word) in _common_stems()
+        )
+
+    def is_short_form(self, word: str) -> bool:
+        """Whether ``word`` is a short form, or what is indexed of one ("cant", "doesn")."""
+        return word in self._fragments
+
+    @functools.cached_property
+    def _known(self) -> frozenset[str]:
+        """The entries that are one word."""
+        return frozenset(keys[0] for keys in self._meanings if len(keys) == 1)
+
+
+@functools.cache
+def shipped_lexicon() -> Lexicon:
+    """All that is shipped."""
+    return Lexicon(shipped_groups(), Analyzer())
+
+
+@functools.cache
+def _common_stems() -> frozenset[str]:
+    analyzer = Analyzer()
+    return frozenset(map(analyzer.stem, map(fold, common_words())))
+
+
+def _without_apostrophes(text: str) -> str:
+    """Short forms as one word each; apostrophes of other languages separate words.
+
+    >>> _without_apostrophes("can't, l'utilisateur")
+    "cant, l'utilisateur"
+    """
+    return _APOSTROPHE.sub("", text) if "'" in text or "’" in text else text
+
+
+def _keys(words: Sequence[str]) -> Keys:
+    return tuple(map(_uninflected, words))
+
+
+def _uninflected(word: str) -> str:
+    """
+    >>> [_uninflected(word) for word in ("deleting", "deletes", "delete", "logged", "settings")]
+    ['delet', 'delet', 'delet', 'log', 'setting']
+    """
+    for ending, instead, least in _INFLECTIONS:
+        if word.endswith(ending) and len(word) - len(ending) >= least:
+            word = word.removesuffix(ending) + instead
+            return _DOUBLED.sub(r"\1", word).removesuffix("e")
+    if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
+        word = word[:-1]
+    return word.removesuffix("e") if len(word) > 3 else word
+
+
+def _other_suffix(word: str) -> tuple[Meaning, ...]:
+    """
+    >>> _other_suffix("synchronise")
+    (Meaning(words=('synchronize',), share=0.95),)
+    """
+    other = _SUFFIX.sub(lambda match: _OTHER_SUFFIX[match[1]], word)
+    return (Meaning((other,), SAME_WORD),) if other != word else ()

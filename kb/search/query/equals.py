@@ -1,0 +1,121 @@
+"""Equals: the words of one partition that mean the same as the ones that were typed.
+
+The lexicon says what a typed entry may mean; here that becomes terms, as far as this audience's
+documents have the words. A word that was typed stays what counts: what it may mean counts less, in
+a text only the best of all, and never more than the typed word itself would.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.analysis.tokenizer import Analyzer, written_words
+from kb.search.index.array_file import Arrays
+from kb.search.index.term_dictionary import TermDictionary
+from kb.search.lexicon.matching import SAME_WORD, Lexicon, Meaning, Reading
+from kb.search.query_terms import ExpandedQuery, QueryTerm
+
+_CACHED = 20_000
+_Slot = tuple[tuple[int, float], ...]  # stems that may stand in one place, and what each counts
+
+
+class Equals:
+    """What readings mean in the words of one partition."""
+
+    def __init__(
+        self,
+        arrays: Arrays,
+        stems: TermDictionary,
+        surfaces: TermDictionary,
+        analyzer: Analyzer,
+    ) -> None:
+        self._idf: NDArray[np.float32] = arrays["idf"]
+        self._stems, self._surfaces, self._analyzer = stems, surfaces, analyzer
+        # While somebody types, the same words come again with every letter.
+        cached = functools.lru_cache(maxsize=_CACHED)
+        self._cached_slots, self._cached_join = cached(self._slots), cached(self._join)
+        self._cached_term, self._cached_new_term = cached(self._widened_term), cached(_new_term)
+
+    def readings(self, text: str, lexicon: Lexicon) -> list[Reading]:
+        """The entries of the lexicon in ``text``; and pairs of words that are written as one."""
+        readings = lexicon.readings(text)
+        covered = {word for reading in readings for word in reading.words}
+        for pair in pairwise(written_words(text)):
+            joined = self._cached_join(*pair)
+            if joined is not None and covered.isdisjoint(pair):
+                covered.update(pair)
+                readings.append(joined)
+        return readings
+
+    def _join(self, left: str, right: str) -> Reading | None:
+        """ "screen reader" for documents that write "screenreader"."""
+        are_words = all(
+            len(word) > 1 and word.isalpha() and self._analyzer.stem(word) for word in (left, right)
+        )
+        if not are_words or self._surfaces.find(left + right) < 0:
+            return None
+        return Reading((left, right), (Meaning((left + right,), SAME_WORD),))
+
+    def widened(self, query: ExpandedQuery, readings: Sequence[Reading]) -> ExpandedQuery:
+        """``query`` with all that its ``readings`` mean here."""
+        if not readings:
+            return query
+        terms = {term.corrected or term.word: term for term in query.terms}
+        unknown = dict.fromkeys(query.unknown)
+        more: list[QueryTerm] = []
+        for reading in readings:
+            for position, slot in enumerate(self._cached_slots(reading.words, reading.meanings)):
+                if not slot:
+                    continue
+                word = reading.words[position] if position < len(reading.words) else ""
+                term = terms.get(word)
+                if term is not None and not term.prefix:
+                    terms[word] = self._cached_term(term, slot)
+                elif word in unknown:
+                    del unknown[word]
+                    more.append(self._cached_new_term(word, slot, typed=True))
+                else:
+                    more.append(self._cached_new_term("", slot, typed=False))
+        return replace(query, terms=(*terms.values(), *more), unknown=tuple(unknown))
+
+    def _slots(self, words: Sequence[str], meanings: Sequence[Meaning]) -> list[_Slot]:
+        """For each of the typed ``words`` the stems that may stand for it, and more for longer
+        meanings.
+
+        The n-th word of a meaning goes with the n-th that was typed, the last one with the rest.
+        Longer meanings share what the typed words count.
+        """
+        typed = max(1, len(words))
+        slots: list[dict[int, float]] = [{} for _ in range(typed)]
+        for meaning in meanings:
+            stems = [self._stems.find(self._analyzer.stem(word)) for word in meaning.words]
+            if min(stems) < 0:
+                continue
+            share = meaning.share * min(1.0, typed / len(stems))
+            slots += [{} for _ in range(len(stems) - len(slots))]
+            for position in range(max(typed, len(stems))):
+                slot, stem = slots[position], stems[min(position, len(stems) - 1)]
+                slot[stem] = max(share, slot.get(stem, 0.0))
+        return [tuple(slot.items()) for slot in slots]
+
+    def _widened_term(self, term: QueryTerm, slot: _Slot) -> QueryTerm:
+        shares = dict(zip(term.stems, term.shares, strict=True))
+        worth = max(float(self._idf[stem]) * share for stem, share in shares.items())
+        for stem, share in slot:
+            if stem not in shares:
+                idf = float(self._idf[stem])
+                shares[stem] = share * min(1.0, worth / max(idf, 1e-9))
+        if len(shares) == len(term.stems):
+            return term
+        return replace(term, stems=tuple(shares), shares=tuple(shares.values()), equals=True)
+
+
+def _new_term(word: str, slot: _Slot, *, typed: bool) -> QueryTerm:
+    stems, shares = zip(*slot, strict=True)
+    return QueryTerm(word, stems, shares, equals=True, typed=typed)

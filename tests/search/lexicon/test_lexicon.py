@@ -1,0 +1,121 @@
+"""What words of a help desk mean in an index: always less than what was typed, and never more than
+the asker may see.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.search.documents import Document
+from kb.search.lexicon.files import shipped_groups
+from kb.search.lexicon.matching import shipped_lexicon
+from kb.search.results import results_json, suggestions_json
+from kb.search.searcher import Searcher
+from tests.search.library import document, searcher
+
+PAGES = [
+    document("doc/attach", "Attach a file", "Choose the files. One larger than 10 MB is refused."),
+    document("doc/sign-in", "Sign in", "Enter your address. If you cannot sign in, write to us."),
+    document("doc/colleagues", "Add a colleague", "Invite them by e-mail."),
+    document("doc/reader", "Use a screen reader", "Every page can be used without a mouse."),
+    document("doc/colour", "The colour of the box", "Choose a colour that people can read."),
+    document("doc/want", "What you want to know", "We want to help you, as we want your trust."),
+    document("doc/detail", "Detail of an email", "Each email has its detail."),
+]
+
+
+@pytest.fixture(scope="module")
+def centre(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
+    return searcher(tmp_path_factory.mktemp("words"), PAGES)
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("upload", "doc/attach"),
+        ("too big", "doc/attach"),
+        ("login", "doc/sign-in"),
+        ("i cant log in", "doc/sign-in"),
+        ("unable to log on", "doc/sign-in"),
+        ("coworkers", "doc/colleagues"),
+        ("coworkr", "doc/colleagues"),
+        ("screenreader", "doc/reader"),
+        ("color", "doc/colour"),
+        ("emaildetail", "doc/detail"),
+        ("colleage", "doc/colleagues"),  # a word of one document
+    ],
+)
+def test_everyday_words_find_the_page_that_uses_others(
+    centre: Searcher, typed: str, first: str
+) -> None:
+    assert next(iter(centre.search(typed).hits)).id == first
+    assert centre.suggest(typed, doubt=-math.inf).hits[0].id == first
+
+
+@pytest.mark.parametrize("typed", ["cant", "can't", "can’t", "wont", "doesnt", "went", "its"])
+def test_short_forms_and_words_that_exist_are_never_corrected(centre: Searcher, typed: str) -> None:
+    results = centre.search(typed)
+    assert "doc/want" not in [hit.id for hit in results.hits]
+    assert results.did_you_mean is None
+
+
+def test_what_was_typed_counts_more_than_all_that_it_may_mean(tmp_path: Path) -> None:
+    pages = [
+        document("doc/exact", "Things that we", "remove from here"),
+        document("doc/equals", "Things that we", "delete, erase and wipe and uninstall from here"),
+        *(document(f"doc/other-{n}", f"About delete {n}", "delete") for n in range(4)),
+    ]
+    centre = searcher(tmp_path, pages)
+    ids = [hit.id for hit in centre.search("remove things").hits]
+    assert ids.index("doc/exact") < ids.index("doc/equals")
+
+
+def test_words_written_as_two_find_them_written_as_one(tmp_path: Path) -> None:
+    centre = searcher(tmp_path, [document("doc/map", "Zoomlevel of a map", "Change it.")])
+    assert centre.search("zoom level").total == 1
+
+
+def test_a_hidden_document_gives_a_typed_word_no_meaning(tmp_path: Path) -> None:
+    hidden = [
+        document("doc/staff-1", "Erase, wipe, upload", "Colleague screenreader", audience="staff"),
+        document(
+            "doc/staff-2", "Zoomlevel", "avatar invoice coworker emaildetail", audience="staff"
+        ),
+    ]
+
+    def answers(data: Path, pages: list[Document]) -> list[str]:
+        centre = searcher(data, pages)
+        texts = (
+            "delete my receipt",
+            "coworkr",
+            "screen reader",
+            "emaildetail",
+            "zoom level",
+            "pic",
+        )
+        return [
+            json.dumps((results_json(centre.search(text)), suggestions_json(centre.suggest(text))))
+            for text in texts
+        ]
+
+    assert answers(tmp_path / "open", PAGES) == answers(tmp_path / "both", [*PAGES, *hidden])
+
+
+def test_every_shipped_group_has_entries_that_differ() -> None:
+    assert len(shipped_groups()) > 200
+    for group in shipped_groups():
+        for entries in (group.typed, group.meant):
+            assert all(entries), group
+            assert len({*entries}) == len(entries), group
+
+
+@given(st.text(max_size=60))
+def test_any_text_can_be_read(text: str) -> None:
+    for reading in shipped_lexicon().readings(text):
+        assert all(0 < meaning.share < 1 and meaning.words for meaning in reading.meanings)

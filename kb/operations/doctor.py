@@ -14,6 +14,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,8 +31,10 @@ from kb.notifications.outbox import LATE_AFTER, Outbox
 from kb.operations import heartbeats
 from kb.operations.backup_schedule import backups_in
 from kb.operations.retention import Overdue, overdue
-from kb.operations.signing_key import SIGNING_KEY_FILE
+from kb.operations.signing_key import SIGNING_KEY_FILE, existing_keys
 from kb.people.repository.people import PeopleRepository
+from kb.people.second_factor.steps import FactorRule
+from kb.people.second_factors import SecondFactors
 from kb.search.generations.generation import Generations
 from kb.settings import Settings
 from kb.sla import policy_file
@@ -83,6 +86,8 @@ class Examination:
     newest_backup: dt.datetime | None = None
     overdue: tuple[Overdue, ...] = ()
     demo_people: tuple[str, ...] = ()  # addresses
+    staff_without_factor: tuple[str, ...] = ()  # addresses
+    unreadable_factors: int = 0
     open_paths: tuple[Path, ...] = ()  # readable by others than their owner
 
 
@@ -132,9 +137,15 @@ def diagnose(facts: Examination, *, production: bool) -> tuple[Problem, ...]:
         *_disk(facts),
         *_backups(facts),
         *_retention(facts),
+        *_factor_keys(facts),
     ]
     if production:
-        problems += [*_exposure(facts), *_demo_people(facts), *_files(facts)]
+        problems += [
+            *_exposure(facts),
+            *_demo_people(facts),
+            *_second_factors(facts),
+            *_files(facts),
+        ]
     order = list(Impact)
     return tuple(sorted(problems, key=lambda problem: order.index(problem.impact)))
 
@@ -144,6 +155,8 @@ def diagnose(facts: Examination, *, production: bool) -> tuple[Problem, ...]:
 
 def _database_facts(database: Database, settings: Settings, now: dt.datetime) -> dict[str, Any]:
     outbox = Outbox(database)
+    rule = FactorRule(settings.second_factor)
+    factors = SecondFactors(database, rule, None, partial(existing_keys, settings))
     return {
         "worker_beat": heartbeats.last_beat(database, heartbeats.WORKER),
         "worker_ended": heartbeats.last_beat(database, heartbeats.WORKER_ENDED),
@@ -151,6 +164,8 @@ def _database_facts(database: Database, settings: Settings, now: dt.datetime) ->
         "failed_messages": len(outbox.failures()),
         "overdue": overdue(database, settings, now),
         "demo_people": tuple(person.email for person in PeopleRepository(database).demo()),
+        "staff_without_factor": factors.staff_without(),
+        "unreadable_factors": factors.unreadable(),
     }
 
 
@@ -264,6 +279,33 @@ def _retention(facts: Examination) -> Iterator[Problem]:
             "Check that `kb worker` runs, and its log: it deletes old data every hour.",
             late.since,
         )
+
+
+def _factor_keys(facts: Examination) -> Iterator[Problem]:
+    if facts.unreadable_factors:
+        yield Problem(
+            "second-factor-key",
+            Impact.BROKEN,
+            f"{facts.unreadable_factors} authenticator apps cannot be checked with the present "
+            "signing key, so their owners need a recovery code or a passkey to sign in.",
+            "Add the earlier key to KB_SECRET_KEY_FALLBACKS and restart `kb serve` once, or run "
+            "`kb accounts reset-factor` for each of them.",
+        )
+
+
+def _second_factors(facts: Examination) -> Iterator[Problem]:
+    if not facts.staff_without_factor:
+        return
+    addresses = ", ".join(facts.staff_without_factor)
+    if facts.settings.second_factor == FactorRule.STAFF:
+        # Whoever has the password can set up a factor of their own in such an account.
+        message = f"Staff have not set up the required second factor yet: {addresses}."
+        remedy = "Ask them to sign in, and remove accounts that nobody uses."
+        yield Problem("second-factor", Impact.UNSAFE, message, remedy)
+    else:
+        message = f"Staff sign in with a password alone: {addresses}."
+        remedy = "Require a second factor with KB_SECOND_FACTOR=staff."
+        yield Problem("second-factor", Impact.AT_RISK, message, remedy)
 
 
 def _demo_people(facts: Examination) -> Iterator[Problem]:

@@ -21,6 +21,13 @@ def signing_keys(settings: Settings) -> tuple[str, ...]:
     return (settings.secret_key or kept_key(settings.data), *settings.secret_key_fallbacks)
 
 
+def existing_keys(settings: Settings) -> tuple[str, ...]:
+    """As ``signing_keys``, for whoever only looks: creates none."""
+    if settings.secret_key or (settings.data / SIGNING_KEY_FILE).exists():
+        return signing_keys(settings)
+    return settings.secret_key_fallbacks
+
+
 def kept_key(data: Path) -> str:
     """The signing key in ``data``, created on first use, readable by its owner only.
 

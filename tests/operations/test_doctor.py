@@ -12,6 +12,9 @@ from click.testing import CliRunner
 from kb.operations import doctor, heartbeats
 from kb.operations.cli import doctor as command
 from kb.operations.retention import RETENTION, Overdue
+from kb.people.second_factor.steps import FactorRule
+from kb.people.second_factor.totp import code_at, step_at
+from kb.people.second_factors import SecondFactors
 from kb.settings import Settings, load_settings
 from tests.world import World
 
@@ -71,6 +74,8 @@ def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
         ("permissions", {"open_paths": (Path("secret.key"),)}),
         ("retention", {"overdue": (Overdue(RETENTION[0], NOW - dt.timedelta(days=3)),)}),
         ("demo-people", {"demo_people": ("ada@example.com",)}),
+        ("second-factor", {"staff_without_factor": ("bob@example.com",)}),
+        ("second-factor-key", {"unreadable_factors": 1}),
         ("policies", {"errors": {"policies": "policies.toml:7: unknown level"}}),
     ],
 )
@@ -102,6 +107,45 @@ def test_what_must_not_be_so_on_the_internet_is_named_for_production_only(
     facts = sound(tmp_path, settings=settings(tmp_path, **values))
     assert checks(facts) == [check]
     assert checks(facts, production=False) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "impact"), [("off", "at-risk"), ("optional", "at-risk"), ("staff", "unsafe")]
+)
+def test_staff_without_a_second_factor_weigh_more_where_it_is_required(
+    tmp_path: Path, rule: str, impact: str
+) -> None:
+    facts = sound(
+        tmp_path,
+        settings=settings(
+            tmp_path,
+            base_url="https://help.example.com",
+            smtp_host="mail.example.com",
+            backup_folder="backups",
+            second_factor=rule,
+        ),
+        staff_without_factor=("bob@example.com",),
+    )
+    (problem,) = doctor.diagnose(facts, production=True)
+    assert (problem.check, problem.impact) == ("second-factor", impact)
+    assert "bob@example.com" in problem.message
+    assert checks(facts, production=False) == []
+
+
+def test_the_factors_of_a_real_folder_are_examined_without_a_key(world: World) -> None:
+    """The key is lost, or in an environment that this command does not have."""
+    factors = SecondFactors(world.database, FactorRule.OPTIONAL, None, lambda: ["k" * 40])
+    token = world.accounts.sign_in("bob@example.com", "bob-demo", address="::1", now=NOW)
+    sealed = factors.begin_app(world.bob)
+    code = code_at(factors.app_secret(world.bob, sealed), step_at(NOW))
+    factors.add_app(world.bob, sealed, code, token=token, now=NOW)
+
+    facts = doctor.examine(settings(world.data), NOW)
+    assert facts.staff_without_factor == ("ada@example.com", "erin@example.com")
+    assert facts.unreadable_factors == 1
+    assert not (world.data / "secret.key").exists()
+    facts = doctor.examine(settings(world.data, secret_key="k" * 40), NOW)
+    assert facts.unreadable_factors == 0
 
 
 def test_an_examination_reads_a_real_folder_and_changes_nothing(world: World) -> None:

@@ -45,11 +45,14 @@ class Sealer:
 
     def reseal(self, sealed: bytes) -> bytes | None:
         """The same if the key in use opens it, else sealed with that key; None if no key does."""
+        fernets = self._fernets()
+        if not fernets:
+            return None
         with contextlib.suppress(InvalidToken):
-            self._fernets()[0].decrypt(sealed)
+            fernets[0].decrypt(sealed)
             return sealed
         with contextlib.suppress(InvalidToken):
-            return MultiFernet(self._fernets()).rotate(sealed)
+            return MultiFernet(fernets).rotate(sealed)
         return None
 
     def _fernets(self) -> list[Fernet]:

@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 CACHE := .cache
 
-.PHONY: serve test lint lock bench clean help
+.PHONY: serve test lock release clean help
 help:
 	@echo "make serve   set up, index content/ and serve the portal on http://127.0.0.1:8000"
 	@echo "make test    set up and run every check and test, the browser's included"
 	@echo "make lock    resolve pyproject.toml anew into requirements*.lock (needs uv)"
+	@echo "make release build wheel, source archive, SBOM and checksums into dist/"
 
 serve: $(VENV)/.serve
 	@$(BIN)/kb index
@@ -35,5 +36,14 @@ lock:
 	$(COMPILE) --extra eval pyproject.toml .ci/build.in -o requirements.lock
 	$(COMPILE) --extra eval --extra rst --extra pdf --extra docx --extra oidc --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
 
+# The commit's time stands for all times in the archives: two builds of one commit are the same bytes.
+release: $(VENV)/.test
+	rm -rf dist
+	@export SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct)" && \
+	version="$$($(BIN)/python -m hatchling version)" && \
+	$(BIN)/python -m hatchling build -d dist && \
+	$(BIN)/python .ci/sbom "$$version" requirements.lock >"dist/askfirst-$$version.cdx.json"
+	@cd dist && sha256sum * >SHA256SUMS && cat SHA256SUMS
+
 clean:
-	rm -rf $(VENV) $(CACHE) data .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(CACHE) data dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

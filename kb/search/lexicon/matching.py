@@ -105,7 +105,7 @@ class Lexicon:
             meant = [
                 (words, len(words) == len(written_words(entry)))
                 for entry in group.meant
-                if "'" not in entry and (words := self._indexed(entry))
+                if not _APOSTROPHE.search(entry) and (words := self._indexed(entry))
             ]
             for entry in group.typed:
                 written = written_words(_without_apostrophes(entry))
@@ -114,7 +114,7 @@ class Lexicon:
                 own = self._indexed(entry)
                 if not keys:
                     continue
-                if "'" in entry and len(keys) == 1:
+                if _APOSTROPHE.search(entry) and len(keys) == 1:
                     self._short_forms[_without_apostrophes(entry)] = entry
                 for other, is_whole in meant:
                     # "Log" alone says less than "log in", whether that was typed or is meant.

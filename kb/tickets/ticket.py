@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kb.sla.target import TargetState
-from kb.tickets.lifecycle import Status, Verb
+from kb.tickets.lifecycle import ACTIVE, Status, Verb
 from kb.tickets.permissions import Ownership
 
 
@@ -195,3 +195,8 @@ class Ticket:
     @property
     def number(self) -> str:
         return self.row.number
+
+    @property
+    def active(self) -> bool:
+        """Neither resolved nor closed."""
+        return self.row.status in ACTIVE

@@ -286,8 +286,8 @@ def _factor_keys(facts: Examination) -> Iterator[Problem]:
         yield Problem(
             "second-factor-key",
             Impact.BROKEN,
-            f"{facts.unreadable_factors} authenticator apps cannot be checked with the present "
-            "signing key, so their owners need a recovery code or a passkey to sign in.",
+            "Authenticator apps that cannot be checked with the present signing key: "
+            f"{facts.unreadable_factors}. Their owners need a recovery code or a passkey.",
             "Add the earlier key to KB_SECRET_KEY_FALLBACKS and restart `kb serve` once, or run "
             "`kb accounts reset-factor` for each of them.",
         )

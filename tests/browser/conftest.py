@@ -98,7 +98,13 @@ def served(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Ser
     publish(settings.data)
     port = free_port()
     limits = {"KB_TICKETS_PER_HOUR": "1000", "KB_SUGGEST_PER_MINUTE": "100000"}
-    told = {**environment(folder), **limits, "KB_EMBED_ORIGINS": site.address}
+    address = f"http://localhost:{port}"  # browsers make no passkeys for IP addresses
+    told = {
+        **environment(folder),
+        **limits,
+        "KB_BASE_URL": address,
+        "KB_EMBED_ORIGINS": site.address,
+    }
     log = (folder / "log").open("w")
     server = subprocess.Popen(
         command("--demo", "--port", str(port), "--without-worker"),
@@ -109,7 +115,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Ser
     )
     try:
         wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
-        yield from _opened(f"http://127.0.0.1:{port}", settings)
+        yield from _opened(address, settings)
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(timeout=PATIENCE)

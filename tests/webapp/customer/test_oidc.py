@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from kb.errors import Misconfigured
 from tests.people.provider import CLIENT, SECRET, House, serving
+from tests.webapp.factors import give_password, set_up_app
 from tests.webapp.world import MONDAY, Browser, Portal, build, settings_of
 from webapp import create_app
 
@@ -107,6 +108,22 @@ def test_a_session_from_before_does_not_survive(house: House, anyone: Browser) -
     come_in(anyone, house)
     assert "Alice Archer" in anyone.page("/account")
     assert anyone.get("/desk").status_code == 403
+
+
+@pytest.mark.parametrize("name", ["bob", "erin"])
+def test_the_provider_asks_for_a_second_factor_and_the_portal_does_not(
+    folder: Path, house: House, name: str
+) -> None:
+    """Bob has one here, Erin has none, and all staff need one."""
+    told = {"oidc_issuer": house.address, "oidc_client_id": CLIENT, "oidc_client_secret": SECRET}
+    portal = build(settings_of(folder, second_factor="staff", **told))
+    if name == "bob":
+        set_up_app(portal, give_password(portal, "bob"), "bob")
+    house.email, browser = f"{name}@example.com", portal.browser()
+    house.now = portal.clock.now
+    landed = come_in(browser, house).headers["Location"]
+    assert browser.get(landed).status_code == 200
+    assert give_password(portal, name).get(landed).status_code == 303
 
 
 def test_without_a_provider_both_doors_are_closed(folder: Path) -> None:

@@ -22,7 +22,7 @@ from kb.database.usage_limits import LONGEST_WINDOW
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.audit import AuditLog
 from kb.operations.tables import AUDIT_LOG
-from kb.people.accounts import SIGN_IN_LIMIT
+from kb.people.repository.sessions import ATTEMPTS_KEPT
 from kb.people.tables import INVITATIONS, SESSIONS, SIGN_IN_ATTEMPTS, TOKENS
 from kb.settings import Settings
 from kb.tickets.lifecycle import ACTIVE
@@ -187,7 +187,7 @@ RETENTION: tuple[RetentionClass, ...] = (
     RetentionClass(
         "attempts",
         "Failed sign-ins, as hashes",
-        _fixed(SIGN_IN_LIMIT.window),
+        _fixed(ATTEMPTS_KEPT),
         expiries=(Expiry(SIGN_IN_ATTEMPTS, SIGN_IN_ATTEMPTS.c.at),),
     ),
     RetentionClass(

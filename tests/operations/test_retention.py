@@ -17,7 +17,9 @@ from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.audit import Action, AuditEntry, AuditLog
 from kb.operations.retention import RETENTION, Retention, overdue
 from kb.operations.tables import AUDIT_LOG
+from kb.people.accounts import SIGN_IN_LIMIT
 from kb.people.person import OPERATOR
+from kb.people.second_factors import CODE_LIMIT
 from kb.privacy.personal_data import PersonalData
 from kb.settings import SETTINGS, Settings
 from kb.tickets import actions
@@ -56,6 +58,12 @@ def test_every_class_has_a_setting_that_exists_or_is_fixed() -> None:
     assert {row.setting for row in RETENTION} - {""} <= names
     keys = [row.key for row in RETENTION]
     assert len(keys) == len(set(keys))
+
+
+def test_failed_attempts_are_kept_for_as_long_as_a_limit_counts_them(tmp_path: Path) -> None:
+    attempts = next(row for row in RETENTION if row.key == "attempts")
+    kept = attempts.kept(settings_of(tmp_path))
+    assert kept == max(SIGN_IN_LIMIT.window, CODE_LIMIT.window)
 
 
 @pytest.fixture

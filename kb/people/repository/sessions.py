@@ -17,7 +17,8 @@ from kb.people.credentials import digest
 from kb.people.person import account_key
 from kb.people.tables import PEOPLE, SESSIONS, SIGN_IN_ATTEMPTS
 
-_LONGEST = dt.timedelta(days=1)  # window of any limit: older attempts are deleted
+#: The longest window of any limit: older attempts are deleted.
+ATTEMPTS_KEPT = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ def count_attempt(
     connection: Connection, account: bytes, network: bytes, limit: AttemptLimit, now: dt.datetime
 ) -> int:
     """Counts one attempt as failed; how many that makes for the account. Raises TooMany."""
-    connection.execute(delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.at <= now - _LONGEST))
+    connection.execute(delete(SIGN_IN_ATTEMPTS).where(SIGN_IN_ATTEMPTS.c.at <= now - ATTEMPTS_KEPT))
     is_recent = SIGN_IN_ATTEMPTS.c.at > now - limit.window
     of_account = (SIGN_IN_ATTEMPTS.c.account == account) & is_recent
     of_network = (SIGN_IN_ATTEMPTS.c.address == network) & is_recent

@@ -16,7 +16,7 @@ import numpy as np
 
 from kb.ids import document_key
 from kb.search.analysis.similarity import cosine, tfidf_vector
-from kb.search.analysis.tokenizer import Analyzer
+from kb.search.analysis.tokenizer import Analyzer, identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.display.answers import QueryCoverage, WeightedTerm
 from kb.search.display.hits import HitBuilder
@@ -234,7 +234,12 @@ class Partition:
             rescored = self.rescorer.rescore(self.question(query), unranked)
             shown = np.concatenate((shown, rescored.shown))
         return self._hits.hits(
-            self._matches(query), documents, shown.tolist(), scores, explanations
+            self._matches(query),
+            documents,
+            shown.tolist(),
+            scores,
+            explanations,
+            as_code=bool(identifiers(query.text)),
         )
 
     def answer(self, query: ExpandedQuery, document: int, shown: int) -> Answer | None:

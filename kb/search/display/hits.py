@@ -1,23 +1,26 @@
 """Hits: documents as they are shown, each with the excerpt that best shows why it was found, and
 the answer that one of them contains.
 
-``rescoring`` finds the passage; ``snippets`` and ``answers`` select the part of it to show.
+``rescoring`` finds the passage; ``excerpts`` and ``answers`` select the part of it to show.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
+from kb.search.analysis.passages import SectionPassage
 from kb.search.array_types import Documents
 from kb.search.display.answers import QueryCoverage, find_answer
-from kb.search.display.snippets import FoldedText, Matches, passage, reads_well
+from kb.search.display.excerpts import excerpt, has_code_or_tables, prose_excerpts
+from kb.search.display.snippets import FoldedText, Matches
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
 from kb.search.results import Answer, Hit, Passage
 from kb.search.scoring.rescoring import Rescorer
 
-NEARBY = 3  # passages before and after the best one among which sentences are looked for
+NEARBY = 3  # passages before and after the best one among which prose is looked for
 
 
 class HitBuilder:
@@ -35,12 +38,17 @@ class HitBuilder:
         shown: Sequence[int],
         scores: Sequence[float],
         explanations: Sequence[Mapping[str, float]],
+        *,
+        as_code: bool = False,
     ) -> tuple[Hit, ...]:
-        """A hit for each document: its passage to show, its score, and what explains the score."""
+        """A hit for each document: its passage to show, its score, and what explains the score.
+
+        ``as_code`` says that code was typed, and may be quoted.
+        """
         firsts = self._values.first[documents].tolist()
         numbers = [first + offset for first, offset in zip(firsts, shown, strict=True)]
         stored = self._store.shown(self._values.row[documents].tolist())
-        excerpts = self._excerpts(numbers, matches)
+        passages = self._store.passages(numbers)
 
         hits = []
         for (
@@ -48,20 +56,22 @@ class HitBuilder:
             kind,
             title,
             facts,
-        ), excerpt, document, first, number, score, parts in zip(
-            stored, excerpts, documents.tolist(), firsts, numbers, scores, explanations, strict=True
+        ), passage, document, first, number, score, parts in zip(
+            stored, passages, documents.tolist(), firsts, numbers, scores, explanations, strict=True
         ):
             product, versions, updated, solved, folders = facts
-            if excerpt.spans and not reads_well(excerpt.text):
-                excerpt = self._as_sentences(excerpt, document, first, number, matches)
+            shown_passage = excerpt(passage, matches)
+            if not as_code and has_code_or_tables(passage):
+                neighbours = self._neighbours(document, first, number)
+                shown_passage = _as_prose(shown_passage, passage, neighbours, matches)
             hits.append(
                 Hit(
                     document_id,
                     DocumentKind(kind),
                     title,
-                    _address(document_id, excerpt.anchor),
+                    _address(document_id, shown_passage.anchor),
                     score,
-                    excerpt,
+                    shown_passage,
                     product,
                     tuple(versions),
                     updated,
@@ -113,24 +123,30 @@ class HitBuilder:
                 )
         return None
 
-    def _excerpts(self, numbers: Sequence[int], matches: Matches) -> list[Passage]:
-        return [
-            passage(" ".join(stored.text.split()), stored.anchor, stored.path, matches)
-            for stored in self._store.passages(numbers)
-        ]
-
-    def _as_sentences(
-        self, excerpt: Passage, document: int, first: int, row: int, matches: Matches
-    ) -> Passage:
-        """The nearest excerpt that says much the same in sentences as ``excerpt``, else that."""
+    def _neighbours(self, document: int, first: int, row: int) -> Iterator[SectionPassage]:
+        """The passages that may be shown beside the one at ``row``, nearest first."""
         low, high = self._rescorer.showable(document)
-        words = len(excerpt.marked())
         for neighbour in _nearest_first(row):
             if first + low <= neighbour < first + high:
-                (other,) = self._excerpts([neighbour], matches)
-                if reads_well(other.text) and 2 * len(other.marked()) >= words:
-                    return other
-        return excerpt
+                yield from self._store.passages([neighbour])
+
+
+def _as_prose(
+    shown: Passage, passage: SectionPassage, neighbours: Iterator[SectionPassage], matches: Matches
+) -> Passage:
+    """The nearest excerpt in prose that says much the same as ``shown``, which may hold code.
+
+    Else the one that says most of it; ``shown`` where all is code.
+    """
+    words = len(shown.marked())
+    # Of tables only the one that was found: others hold names of the same things.
+    nearby = (next(prose_excerpts(stored, matches, tables=False), None) for stored in neighbours)
+    others: list[Passage] = []
+    for other in chain(prose_excerpts(passage, matches), filter(None, nearby)):
+        if 2 * len(other.marked()) >= words:
+            return other
+        others.append(other)
+    return max(others, key=lambda other: len(other.marked()), default=shown)
 
 
 def _address(document_id: str, anchor: str) -> str:

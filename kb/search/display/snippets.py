@@ -1,15 +1,13 @@
 """Snippets: the part of a passage to show for a hit, and what in it matched.
 
 Text and spans, never HTML: only a template or a text node turns spans into marks. Choosing the
-passage belongs to ``scoring``. Pure.
+passage belongs to ``scoring``, choosing prose before code to ``excerpts``. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from itertools import pairwise
 from typing import NamedTuple, Self
 
 from kb.search.analysis.passages import TextRange
@@ -18,19 +16,7 @@ from kb.search.results import Passage
 
 WIDTH = 240
 _CONTEXT = 40  # characters before and after a match
-_MIN_SENTENCE = 50  # characters without any sign of code
 _MAX_WORD_SHIFT = 30  # characters by which an end moves so that no word is cut
-#: From one sign of code in so many characters on, a text is code.
-_CODE_SIGN_EVERY = 25
-
-_SIGNS = r"{}\[\]|=$<>\\;_*#@`~+"
-#: What stands in code and names of code, and seldom in sentences: signs, words with inner capitals,
-#: calls, options, labels. The rare characters come first, and what must stand before them is looked
-#: at afterwards, which makes it ten times as fast.
-_CODE_SIGN = re.compile(
-    rf"[A-Z:(\-{_SIGNS}](?:(?<=[{_SIGNS}])|(?<=[a-z.\-][A-Z])|(?<=\w\()|(?<= -)(?=\w)|"
-    r"(?<=:)(?=[ :]))"
-)
 _SENTENCE_END = re.compile(r"[.!?] (?=\w)")
 
 
@@ -46,20 +32,6 @@ class FoldedText(NamedTuple):
     @classmethod
     def of(cls, text: str) -> Self:
         return cls(text, *fold_with_offsets(text))
-
-
-def _code_signs(text: str) -> list[int]:
-    return [match.start() for match in _CODE_SIGN.finditer(text)]
-
-
-def reads_well(text: str) -> bool:
-    """Whether ``text`` has a sentence to read, besides code, tables of parameters and lists of
-    names.
-    """
-    signs = _code_signs(text)
-    if len(signs) * _CODE_SIGN_EVERY <= len(text):
-        return True
-    return any(end - start > _MIN_SENTENCE for start, end in pairwise((-1, *signs, len(text))))
 
 
 class Matches:
@@ -161,58 +133,26 @@ def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> 
 
 def _densest_window(shown: FoldedText, spans: list[TextRange], width: int) -> TextRange:
     """From the first to the last match of the window of ``width`` characters that holds the most
-    different words; of equal windows the first that begins in prose. A word among code counts half.
+    different words; the first of equal windows.
     """
-    in_prose = _among_prose(shown, spans)
-    if spans and not in_prose and spans[-1][1] <= spans[0][0] + width:
+    if spans and spans[-1][1] <= spans[0][0] + width:
         return spans[0][0], spans[-1][1]
 
     words = [shown.original[start:end].lower() for start, end in spans]
     counts: dict[str, int] = {}  # of the words in the window
-    prose_counts: dict[str, int] = {}  # of those among prose
-    best, best_worth = (0, 0), (-1, False)
+    best, most = (0, 0), 0
     entered = 0
     for left, (start, _) in enumerate(spans):
         while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
             counts[words[entered]] = counts.get(words[entered], 0) + 1
-            if in_prose and in_prose[entered]:
-                prose_counts[words[entered]] = prose_counts.get(words[entered], 0) + 1
             entered += 1
+        if len(counts) > most:
+            best, most = (start, spans[entered - 1][1]), len(counts)
 
-        worth = (len(counts) + len(prose_counts), bool(in_prose) and in_prose[left])
-        if worth > best_worth:
-            best, best_worth = (start, spans[entered - 1][1]), worth
-
-        _remove_one(counts, words[left])
-        if in_prose and in_prose[left]:
-            _remove_one(prose_counts, words[left])
+        counts[words[left]] -= 1
+        if not counts[words[left]]:
+            del counts[words[left]]
     return best
-
-
-def _remove_one(counts: dict[str, int], word: str) -> None:
-    counts[word] -= 1
-    if not counts[word]:
-        del counts[word]
-
-
-def _among_prose(shown: FoldedText, spans: list[TextRange]) -> list[bool]:
-    """For each match, whether what surrounds it reads well; the match itself may be a name of code.
-    Empty where there is little code, or nothing to choose from.
-    """
-    if len(spans) < 2:
-        return []
-    signs = _code_signs(shown.original)
-    if 2 * len(signs) * _CODE_SIGN_EVERY <= len(shown.original):
-        return []
-
-    def signs_between(start: int, end: int) -> int:
-        return bisect_left(signs, end) - bisect_left(signs, start)
-
-    around = (
-        signs_between(start - _CONTEXT, start - 1) + signs_between(end + 1, end + _CONTEXT)
-        for start, end in spans
-    )
-    return [count * _CODE_SIGN_EVERY <= 2 * _CONTEXT for count in around]
 
 
 def _snippet_start(text: str, first: int, last: int) -> int:
@@ -225,10 +165,7 @@ def _snippet_start(text: str, first: int, last: int) -> int:
     if sentences:
         return sentences[0] if first > latest else sentences[-1]
 
-    start = max(0, min(first - _CONTEXT, latest))
-    if _CODE_SIGN.search(text, start, max(0, first - _CONTEXT)):
-        start = first - _CONTEXT
-    return _word_start_after(text, start)
+    return _word_start_after(text, max(0, min(first - _CONTEXT, latest)))
 
 
 def _word_start_after(text: str, offset: int) -> int:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.analysis.tokenizer import Analyzer, fold, fold_with_offsets
-from kb.search.display.snippets import WIDTH, Matches, passage, reads_well
+from kb.search.display.snippets import WIDTH, Matches, passage
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
@@ -83,62 +83,10 @@ def test_the_excerpt_is_cut_around_the_matches() -> None:
     assert shown.endswith(" …")
 
 
-CODE = (
-    "$all = Get-ChildItem -Path C:\\logs | Where-Object { $_.Length -gt 5 } | Remove-Item "
-    "-Recurse -Force; $all[0] "
-)
-
-
-def test_sentences_are_shown_rather_than_code_that_holds_as_many_of_the_words() -> None:
-    text = (
-        CODE * 3
-        + "This deletes whatever is there. Remove an item only when nobody needs it. "
-        + "More. " * 60
-    )
-    shown, spans = excerpt(text, matches("remov", "item"))
-    assert (
-        "This deletes whatever is there. Remove an item only when nobody needs it. " in shown[:90]
-    )
-    assert {shown[a:b] for a, b in spans} == {"Remove", "item"}
-
-
-def test_code_is_shown_where_only_code_holds_the_words() -> None:
-    shown, spans = excerpt(
-        "Nothing to see here, please walk on. " * 12 + CODE * 3, matches("recurs")
-    )
-    assert {shown[a:b] for a, b in spans} == {"Recurse"}
-
-
 def test_at_the_end_of_a_text_an_excerpt_has_no_less_to_read() -> None:
     shown, _ = excerpt("First this is told. " * 40 + "The last word is needle.", matches("needl"))
     assert len(shown) > WIDTH // 2
     assert shown.startswith("… First this is told.")
-
-
-@pytest.mark.parametrize(
-    ("text", "well"),
-    [
-        ("Pull the jammed paper slowly, never backwards; then close the cover.", True),
-        (
-            "Unlike Copy-Item, the Filter parameter applies to the items discovered during "
-            "recursion.",
-            True,
-        ),
-        ("パスワードをリセットする方法。", True),
-        ("Ask for a link.", True),
-        ("ConvertTo-Json ConvertFrom-Json Invoke-WebRequest", False),
-        (
-            "ConvertTo-Json [-InputObject] <Object> [-Depth <Int32>] [-Compress] "
-            "[<CommonParameters>]",
-            False,
-        ),
-        ("Type: System.Int32 Aliases: Required: False Position: Named Default value: None", False),
-        (CODE, False),
-        (CODE + "It removes what is large and lies in the folder of logs.", True),
-    ],
-)
-def test_sentences_are_distinguished_from_code_and_lists_of_names(text: str, well: bool) -> None:
-    assert reads_well(text) is well
 
 
 @given(

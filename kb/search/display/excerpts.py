@@ -1,0 +1,56 @@
+"""Excerpts: prose is quoted before tables, and code only to those who typed code.
+
+Regions tell where the code samples and tables of a passage are. An index of an earlier version has
+none: there everything is prose. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from kb.search.analysis.passages import SectionPassage
+from kb.search.display.snippets import Matches, passage
+from kb.search.documents import RegionKind
+from kb.search.results import Passage
+
+_CODE = frozenset({RegionKind.CODE})
+_CODE_AND_TABLES = frozenset({RegionKind.CODE, RegionKind.TABLE})
+_LEFT_OUT = " … "
+
+
+def excerpt(stored: SectionPassage, matches: Matches) -> Passage:
+    """The excerpt of all that is in a passage."""
+    return _shown(stored, stored.text, matches)
+
+
+def prose_excerpts(
+    stored: SectionPassage, matches: Matches, *, tables: bool = True
+) -> Iterator[Passage]:
+    """Excerpts without code: one without tables, then, with ``tables``, one with them too; none of
+    what is nothing else.
+    """
+    left_out = (_CODE_AND_TABLES, _CODE) if tables else (_CODE_AND_TABLES,)
+    for text in dict.fromkeys(text_without(stored, kinds) for kinds in left_out):
+        if text:
+            yield _shown(stored, text, matches)
+
+
+def has_code_or_tables(stored: SectionPassage) -> bool:
+    return any(region.kind in _CODE_AND_TABLES for region in stored.regions)
+
+
+def text_without(stored: SectionPassage, kinds: frozenset[RegionKind]) -> str:
+    """The text without the regions of these ``kinds``; an ellipsis marks what is left out between
+    two parts.
+    """
+    parts, end = [], 0
+    for region in stored.regions:
+        if region.kind in kinds and region.end > end:
+            parts.append(stored.text[end : region.start].strip())
+            end = region.end
+    parts.append(stored.text[end:].strip())
+    return _LEFT_OUT.join(filter(None, parts))
+
+
+def _shown(stored: SectionPassage, text: str, matches: Matches) -> Passage:
+    return passage(" ".join(text.split()), stored.anchor, stored.path, matches)

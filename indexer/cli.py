@@ -163,6 +163,8 @@ def index(
         else:
             report = _run(options)
             _print_report(report, as_json)
+            if options.ask_for_public and report.newly_public and not as_json:
+                click.echo("To agree to it, run `kb index --allow-newly-public`.", err=True)
 
     has_findings = bool(report.skipped or report.failed)
     is_different = any(report.waiting.values())

@@ -79,8 +79,7 @@ def check_generation(
     verdict.newly_public = newly_public(prepared, previous, settings.moved)
     if verdict.newly_public and settings.ask_for_public:
         verdict.refused.append(
-            f"{count_newly_public(len(verdict.newly_public))} Check the list. To publish them, run "
-            "`kb index --allow-newly-public`, or confirm it on the editor's page."
+            f"{count_newly_public(len(verdict.newly_public))} Check the list and agree to it first."
         )
 
     with Searcher.on(prepared) as after:

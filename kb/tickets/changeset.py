@@ -90,6 +90,7 @@ class Effects:
     values: Mapping[str, Any] = field(default_factory=dict)  # columns of the ticket
     silent: bool = False  # nobody is notified, and the customer does not see the event
     releases_coupon: bool = False
+    revokes_links: bool = False
     proposal: Proposal | None = None
     decision: str = ""  # on the open proposal: agreed or declined
     rating: Rating | None = None

@@ -13,12 +13,11 @@ import secrets
 from dataclasses import replace
 
 from kb import ids
-from kb.errors import Forbidden, Unavailable
+from kb.errors import Unavailable
 from kb.people.credentials import digest
 from kb.people.person import Person
 from kb.tickets.actions.idempotency import filing_key
-from kb.tickets.lifecycle import Side
-from kb.tickets.permissions import check_see, link_not_found, side_of, ticket_not_found
+from kb.tickets.permissions import link_not_found, ticket_not_found
 from kb.tickets.repository.repository import TicketRepository
 
 GUEST_LINK_LIFETIME = dt.timedelta(days=90)
@@ -69,20 +68,12 @@ class GuestLinks:
         """How many links open the ticket."""
         return self._repository.guest_links.count(ids.ticket_serial(number) or 0, now=now)
 
-    def revoke(self, number: str, person: Person, *, now: dt.datetime) -> str:
-        """Revokes every link to the ticket. A guest gets the secret of a new one, others "".
-
-        Raises NotFound for a stranger, Forbidden for a colleague of the requester.
-        """
+    def renew(self, number: str, guest: Person, *, now: dt.datetime) -> str:
+        """The secret of a new link for a guest who has revoked all of them; "" for others."""
         serial = ids.ticket_serial(number)
-        if serial is None:
-            raise ticket_not_found()
-        ownership, _ = self._repository.ownership(serial)
-        check_see(person, ownership)
-        if side_of(person, ownership) is Side.COLLEAGUE:
-            raise Forbidden("Only agents and the requester can do this.")
-        self._repository.guest_links.revoke(serial)
-        return self.create(serial, person.id, now=now) if person.guest else ""
+        if serial is None or not guest.guest or guest.holds != serial:
+            return ""
+        return self.create(serial, guest.id, now=now)
 
     def holder(self, number: str, secret: str, *, now: dt.datetime) -> Person:
         """The guest behind a link, who may see and answer this one ticket. Raises NotFound."""

@@ -57,6 +57,7 @@ class Verb(StrEnum):
     ABSORB = "absorbed"
     SPLIT = "split"
     VOID = "voided"
+    REVOKE_LINKS = "revoked"
 
 
 class Side(StrEnum):
@@ -440,6 +441,13 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             timeline="changed who receives copies",
             audience=Audience.NOBODY,
             form=ActionForm("copies", "Change who receives copies", "Save", (_COPY_TO,)),
+        ),
+        Verb.REVOKE_LINKS: VerbRow(
+            {status: status for status in Status},
+            _STAFF_AND_OWNER,
+            refusal="have its private links revoked",
+            timeline="revoked all private links to this ticket",
+            audience=Audience.NOBODY,
         ),
         Verb.ESCALATE: VerbRow(
             {**_ASKED, **_STAYS_ENDED},

@@ -35,6 +35,7 @@ OPEN_TO_ALL = (
     "/sign-in",
     "/account/register",
     "/account/reset",
+    "/privacy",
     "/nope",
 )
 
@@ -102,6 +103,51 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
     desk.locator("form[action$='/solve'] button").dispatch_event("click")
     expect(desk.locator(".row-meta .status-solved")).to_be_visible()
     check(alice.go(f"/tickets/{number}"), "the solved ticket")
+
+
+@LOOKS
+def test_the_pages_of_administrators(visit: Door, served: Served, width: int, dark: bool) -> None:
+    guest, ada = visit(width=width, dark=dark), visit(width=width, dark=dark)
+    page = guest.go("/tickets/new")
+    page.fill("#title", "Elderberries in the press")
+    fill(page)
+    page.fill("#name", "Gina Guest")
+    page.fill("#email", f"gina-{width}@example.org")
+    page.locator("#file-ticket").click()
+    page.wait_for_url(FILED)
+    number = page.url.split("?")[0].rsplit("/", 1)[1]
+    page.locator("form[action$='/revoke-links'] button").click()
+    expect(page.locator(".event")).to_have_count(2)
+
+    ada.sign_in("ada")
+    page = ada.go("/audit")
+    check(page, "the audit log")
+    expect(page.locator("[data-action='links-revoked'] a").first).to_have_text(number)
+    times = page.locator("[data-entry] time").all()
+    assert {one.bounding_box()["height"] for one in times} == {times[0].bounding_box()["height"]}  # type: ignore[index]
+
+    page = ada.go("/personal-data")
+    check(page, "personal data, before a search")
+    page.fill("#email", f"gina-{width}@example.org")
+    page.get_by_role("button", name="Show what is stored").click()
+    expect(page.locator("[data-held=tickets]")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download as ZIP").click()
+    assert download.value.suggested_filename == "person.zip"
+    page.locator("summary", has_text="Erase").click()
+    check(page, "personal data of a guest")
+    page.fill("#again", "somebody-else@example.org")
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.locator("summary", has_text="Erase").click()
+    page.fill("#again", f"gina-{width}@example.org")
+    page.get_by_role("button", name="Erase for good").click()
+    expect(page.locator("[data-erased='1']")).to_be_visible()
+    check(page, "personal data, erased")
+    page = ada.go(f"/desk/{number}")
+    expect(page.locator("[data-fact=erased]")).to_be_visible()
+    check(page, "an erased ticket")
+    assert "Elderberries" not in page.content()
 
 
 @LOOKS

@@ -50,14 +50,13 @@ def house(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def portal(house: Path) -> Iterator[Served]:
+def portal(house: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
     port = free_port()
     with (house / "log").open("w") as log:
         # One server process, since each costs processor seconds before it answers.
         arguments = command("--demo", "--port", str(port), "--workers", "1", "--with-worker")
-        server = subprocess.Popen(
-            arguments, env=environment(house), stdout=log, stderr=log, text=True
-        )
+        variables = {**environment(house), **getattr(request, "param", {})}
+        server = subprocess.Popen(arguments, env=variables, stdout=log, stderr=log, text=True)
         try:
             wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
             centre = open_centre(settings_of(house))
@@ -108,7 +107,7 @@ def test_what_waits_is_seen_previewed_and_published_while_the_page_lies_open(
     expect(page.locator("[data-run-status]")).to_contain_text(outcome.strip(), timeout=LONG)
     expect(page.locator(".diff .gone").filter(has_text="About the jam")).to_be_visible()
     check(page, "the editor's page with a preview")
-    page.get_by_role("link", name="Clear a paper jam").click()
+    page.locator(".decided").get_by_role("link", name="Clear a paper jam").click()
     expect(page.locator("[data-preview]")).to_be_visible()
     check(page, "the preview of an article")
     page.locator("main a[href$='#publish-title']").click()
@@ -136,3 +135,32 @@ def test_the_page_fits_a_narrow_screen_in_the_dark(visit: Door) -> None:
     erin = visit(width=320, dark=True)
     erin.sign_in("erin")
     check(erin.go("/editor"), "the editor's page on a small screen")
+
+
+@pytest.mark.parametrize("portal", [{"KB_NEWLY_PUBLIC": "ask"}], indirect=True, ids=["asks"])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (320, True)])
+def test_a_page_becomes_public_only_after_the_editor_has_agreed(
+    visit: Door, house: Path, width: int, dark: bool
+) -> None:
+    page_file = house / "content" / "docs" / "runbook.md"
+    page_file.write_text("---\naudience: staff\n---\n# Runbook\n\nOf the cooling tower.\n", "utf-8")
+    erin = visit(width=width, dark=dark)
+    erin.sign_in("erin")
+    page = erin.go("/editor")
+    press(page, "publish")
+    expect(page.locator("[data-generation='000002'][data-state=live]")).to_be_visible(timeout=LONG)
+
+    page_file.write_text("# Runbook\n\nOf the cooling tower.\n", "utf-8")
+    press(page, "publish")
+    expect(page.locator("[data-run-outcome=failed]")).to_be_visible(timeout=LONG)
+    expect(page.locator("[data-newly-public='1']")).to_contain_text("doc/runbook")
+    check(page, "the question whether a page becomes public")
+    press(page, "check")
+    expect(page.locator("[data-run-outcome=done].note-warn")).to_be_visible(timeout=LONG)
+    expect(page.locator("[data-newly-public='1'] a")).to_have_text("Runbook")
+    check(page, "the same with its title")
+    page.get_by_label("Everybody may read this page").check()
+    press(page, "publish")
+    expect(page.locator("[data-generation='000003'][data-state=live]")).to_be_visible(timeout=LONG)
+    expect(page.locator("[data-newly-public]")).to_have_count(0)
+    visit().go("/help/doc/runbook").get_by_text("cooling tower").wait_for()

@@ -10,6 +10,7 @@ from kb.errors import NotFound
 from kb.ids import ticket_serial
 from kb.people.person import Person
 from kb.tickets import actions
+from kb.tickets.lifecycle import Verb
 from tests.world import DAY, FRIDAY, HOUR, World, draft
 
 
@@ -116,11 +117,20 @@ def test_agents_and_the_guest_revoke_all_links_and_nobody_else(world: World, gue
     number = world.desk.filing.file(draft(), guest, key="k", now=FRIDAY)
     links = world.desk.links
     old = links.for_new_ticket(number, guest, key="k", now=FRIDAY)
+    holder = links.holder(number, old, now=FRIDAY)
     for stranger in (world.charlie, guest):
         with pytest.raises(NotFound):
-            links.revoke(number, stranger, now=FRIDAY)
-    new = links.revoke(number, links.holder(number, old, now=FRIDAY), now=FRIDAY)
+            world.desk.act(number, stranger, actions.revoke_links(), now=FRIDAY)
+        assert links.renew(number, stranger, now=FRIDAY) == ""
+    world.desk.act(number, holder, actions.revoke_links(), now=FRIDAY)
+    new = links.renew(number, holder, now=FRIDAY)
     assert (opens(world, number, old), opens(world, number, new)) == (False, True)
-    assert links.revoke(number, world.bob, now=FRIDAY) == ""
+    world.desk.act(number, world.bob, actions.revoke_links(), now=FRIDAY)
+    assert links.renew(number, world.bob, now=FRIDAY) == ""
     assert not opens(world, number, new)
+    events = world.desk.ticket(number, world.bob, now=FRIDAY).events
+    assert [(event.verb, event.by_agent) for event in events[1:]] == [
+        (Verb.REVOKE_LINKS, False),
+        (Verb.REVOKE_LINKS, True),
+    ]
     assert links.live(number, now=FRIDAY) == 0

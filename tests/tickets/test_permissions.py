@@ -30,7 +30,13 @@ PEOPLE = {
 }
 STAFF, OWNERS = {"bob", "ada"}, {"alice", "guest with the link"}
 OWNERS_ONLY = {Verb.COMMENT, Verb.AGREE, Verb.DECLINE, Verb.ESCALATE, Verb.RATE}
-OWNERS_MAY = OWNERS_ONLY | {Verb.COPY, Verb.SOLVE, Verb.CANCEL, Verb.REOPEN}
+OWNERS_MAY = OWNERS_ONLY | {
+    Verb.COPY,
+    Verb.SOLVE,
+    Verb.CANCEL,
+    Verb.REOPEN,
+    Verb.REVOKE_LINKS,
+}
 STAFF_MAY = set(Verb) - {Verb.OPEN} - OWNERS_ONLY
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, render_template, request
 
 from kb.errors import Invalid
-from kb.operations.audit import AuditLog
+from kb.operations.audit import Action, AuditLog
 from webapp.context import centre
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 
 PER_PAGE = 100
+_TITLES = {action: action.value.replace("-", " ").capitalize() for action in Action} | {
+    Action.SIGN_IN_REFUSED: "Sign-in refused",
+}
 
 
 @blueprint.get("")
@@ -26,4 +29,5 @@ def show() -> str:
         older=entries[PER_PAGE - 1].id if len(entries) > PER_PAGE else 0,
         newest=text == "0",
         names={person.id: person.name for person in centre().accounts.all()},
+        titles=_TITLES,
     )

@@ -47,7 +47,7 @@ def _watch(number: str, person: Person, form: MultiDict[str, str]) -> None:
 
 
 def _revoke_links(number: str, person: Person, _form: MultiDict[str, str]) -> None:
-    centre().desk.links.revoke(number, person, now=now())
+    centre().desk.act(number, person, actions.revoke_links(), now=now())
 
 
 _OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]] = MappingProxyType(

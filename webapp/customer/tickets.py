@@ -38,6 +38,7 @@ from kb.errors import (
 )
 from kb.people.person import Person
 from kb.search.results import Suggestions
+from kb.tickets import actions
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
 from kb.tickets.lifecycle import VERBS, Side, Status
@@ -377,7 +378,9 @@ def revoke_links(number: str, form_name: str) -> BaseResponse:
     """Ends every private link to a guest's ticket; this browser gets a new one."""
     del form_name  # names the button at which a limit is told
     viewer = _actor(number)
-    secret = centre().desk.links.revoke(number, viewer, now=now())
+    desk = centre().desk
+    desk.act(number, viewer, actions.revoke_links(), now=now())
+    secret = desk.links.renew(number, viewer, now=now())
     if secret:
         hold_link(number, secret, viewer)
     return redirect(url_for("tickets.show", number=number), 303)

@@ -37,6 +37,10 @@ def _link_account() -> str:
     return f"person:{account.id}" if account else ""
 
 
+def _ticket() -> str:
+    return f"ticket:{(request.view_args or {})['number'].upper()}"
+
+
 def _generation() -> str:
     return f"generation:{centre().index.published_name() or ''}"
 
@@ -105,6 +109,10 @@ AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
         ("contacts.switch", "POST"): (
             Audited(Action.ACCOUNT_DEACTIVATED, _contact, when=("state", "deactivate")),
             Audited(Action.ACCOUNT_REACTIVATED, _contact),
+        ),
+        ("tickets.revoke_links", "POST"): (Audited(Action.LINKS_REVOKED, _ticket),),
+        ("ticket_actions.act", "POST"): (
+            Audited(Action.LINKS_REVOKED, _ticket, when=("form_name", "revoke-links")),
         ),
         ("publishing.order", "POST"): (
             Audited(Action.PUBLISH_ORDERED, _generation, when=("kind", "publish")),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from kb.tickets.actions.assignment import assign, set_copies
+from kb.tickets.actions.assignment import assign, revoke_links, set_copies
 from kb.tickets.actions.closing import cancel, rate, reopen, solve, void
 from kb.tickets.actions.conversation import answer_by_link, comment, escalate, note, reply
 from kb.tickets.actions.level_severity import agree, change_level, decline, propose_severity
@@ -36,6 +36,7 @@ __all__ = [
     "reopen",
     "reply",
     "resume",
+    "revoke_links",
     "set_copies",
     "set_to_pending",
     "solve",
@@ -51,6 +52,7 @@ COMMANDS: Mapping[Verb, Callable[..., Command]] = MappingProxyType(
         Verb.NOTE: note,
         Verb.ASSIGN: assign,
         Verb.COPY: set_copies,
+        Verb.REVOKE_LINKS: revoke_links,
         Verb.SET_TO_PENDING: set_to_pending,
         Verb.PAUSE: pause,
         Verb.RESUME: resume,

@@ -1,4 +1,4 @@
-"""Assignment: which agent is responsible for a ticket, and who else receives its e-mails."""
+"""Assignment: which agent is responsible for a ticket, and who else receives or opens it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ def assign(agent: Person) -> Command:
         return Effects({"agent": agent.name}, {"assignee_id": agent.id})
 
     return Command(Verb.ASSIGN, effects, notify=(agent.email,))
+
+
+def revoke_links() -> Command:
+    """No link opens the ticket any longer; see ``kb.tickets.guest_links``."""
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        del ticket, context
+        return Effects(revokes_links=True)
+
+    return Command(Verb.REVOKE_LINKS, effects)
 
 
 def set_copies(copy_to: Sequence[str]) -> Command:

@@ -55,10 +55,6 @@ class GuestLinkRepository:
         with self._database.write() as connection:
             connection.execute(update(GUEST_LINKS).where(this).values(opened_at=now))
 
-    def revoke(self, serial: int) -> None:
-        with self._database.write() as connection:
-            delete_guest_links(connection, serial)
-
     def count(self, serial: int, *, now: dt.datetime) -> int:
         """How many links open the ticket."""
         query = (

@@ -269,7 +269,7 @@ def save_change(
         }
         connection.execute(insert(ANSWER_LINKS), answer)
     _save_link(connection, serial, effects.link, instant)
-    if change.status in (Status.SPAM_OR_DUPLICATE, Status.MERGED):
+    if effects.revokes_links or change.status in (Status.SPAM_OR_DUPLICATE, Status.MERGED):
         delete_guest_links(connection, serial)
     wanted = wanted_notices(connection, serial, change.notices)
     add_notices(connection, serial, str(event_id), wanted, instant)

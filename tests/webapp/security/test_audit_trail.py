@@ -6,7 +6,7 @@ import dataclasses
 import re
 
 from kb.operations.audit import Action, AuditEntry, AuditLog
-from tests.webapp.world import MONDAY, Browser, Portal, data_values
+from tests.webapp.world import MONDAY, Browser, Portal, data_values, guest, number_of
 from webapp.security.access_policy import POLICY
 from webapp.security.audit_trail import AUDITED
 
@@ -94,3 +94,20 @@ def test_administrators_read_the_log_in_pages_and_nobody_else_finds_it(portal: P
 
 def test_a_place_in_the_log_that_is_no_number_is_refused(portal: Portal) -> None:
     assert portal.browser("ada").get("/audit?before=x").status_code == 422
+
+
+def test_who_revokes_the_links_of_a_ticket_is_named_and_other_actions_are_not(
+    portal: Portal, anyone: Browser, bob: Browser
+) -> None:
+    number = number_of(anyone.post("/tickets", guest()))
+    anyone.post(f"/tickets/{number}/revoke-links")
+    bob.post(f"/desk/{number}/watch", {"on": "yes"})
+    bob.post(f"/desk/{number}/revoke-links")
+    revoked = [one for one in entries(portal) if one.action is Action.LINKS_REVOKED]
+    assert [(one.actor_id, one.target) for one in revoked] == [
+        (None, f"ticket:{number}"),
+        (id_of(portal, "bob"), f"ticket:{number}"),
+    ]
+    assert len(entries(portal)) == 3  # with Bob's sign-in
+    page = anyone.get(f"/tickets/{number}")
+    assert page.status_code == 404

@@ -13,7 +13,7 @@ from tests.visibility import Visibility
 def test_each_person_sees_what_the_model_says(template: Path) -> None:
     Visibility.template = template
     short = settings(
-        max_examples=8,
+        max_examples=6,
         stateful_step_count=20,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from kb.errors import Unavailable
-from kb.people.person import Role
-from kb.people.second_factor.passkeys import relying_party
+from kb.people.person import Person, Role
+from kb.people.second_factor.passkeys import registration_options, relying_party
 from kb.people.second_factor.recovery_codes import new_recovery_codes, recovery_hash
 from kb.people.second_factor.sealing import Sealer
 from kb.people.second_factor.steps import FactorRule, MissingStep, missing_step
@@ -129,6 +129,18 @@ def test_passkeys_belong_to_the_host_of_the_portal(base_url: str, host: str, ori
     party = relying_party("Help", base_url)
     assert party
     assert (party.host, party.origin) == (host, origin)
+
+
+def test_passkeys_of_portals_and_people_on_one_host_do_not_replace_each_other() -> None:
+    people = [Person(number, "bob@example.com", "Bob", Role.AGENT) for number in (7, 8)]
+    parties = [relying_party("Help", f"https://example.com/{path}") for path in ("a", "b")]
+    handles = {
+        registration_options(party, person, (), b"c" * 32)["user"]["id"]
+        for party in parties
+        if party
+        for person in people
+    }
+    assert len(handles) == 4
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,15 @@ _NOT_MADE = "The passkey could not be registered. Try again, or use another devi
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """The portal as passkeys know it. Passkeys belong to ``host`` and work at ``origin`` only."""
+    """The portal as passkeys know it. Passkeys belong to ``host`` and work at ``origin`` only.
+
+    ``address`` also tells portals on one host apart.
+    """
 
     name: str
     host: str
     origin: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ def relying_party(name: str, base_url: str) -> RelyingParty | None:
         return None
     if parts.scheme != "https" and host != "localhost":
         return None
-    return RelyingParty(name, host, f"{parts.scheme}://{parts.netloc}".lower())
+    return RelyingParty(name, host, f"{parts.scheme}://{parts.netloc}".lower(), base_url)
 
 
 def challenge_for(token: str, ceremony: str) -> bytes:
@@ -96,7 +100,9 @@ def registration_options(
     options, _ = _server(party).register_begin(
         PublicKeyCredentialUserEntity(
             name=person.email,
-            id=hashlib.sha256(f"person {person.id} of {party.host}".encode()).digest(),
+            # Another person, also of another portal on this host, must have another one: a
+            # passkey takes the place of an earlier one with the same host and ID.
+            id=hashlib.sha256(f"person {person.id} of {party.address}".encode()).digest(),
             display_name=person.name,
         ),
         credentials=_descriptors(passkeys),

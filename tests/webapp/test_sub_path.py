@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -12,11 +13,13 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 import pytest
 
 from kb.notifications.mail_templates import mail_sender
+from tests.webapp.factors import STEP, App
 from tests.webapp.world import (
     DOCUMENTS,
     Browser,
     Portal,
     build,
+    data_values,
     document,
     guest,
     number_of,
@@ -178,3 +181,21 @@ def test_links_in_mails_begin_with_the_public_address(below: Portal) -> None:
 def test_a_portal_at_the_root_changes_nothing_in_articles(portal: Portal) -> None:
     with portal.app.test_request_context():
         assert portal_links(LINKED) == LINKED
+
+
+def test_the_second_step_of_signing_in_stays_below(below: Portal) -> None:
+    bob = browser(below, "bob")
+    (key,) = data_values(bob.page("/account/second-factor/app"), "key")
+    app = App(base64.b32decode(key))
+    password = {"password": "bob-demo"}
+    added = bob.post("/account/second-factor/app", {"code": app.code(below.clock.now), **password})
+    assert added.headers["Location"] == f"{PATH}/account/second-factor/codes"
+
+    half = browser(below)
+    about: dict[str, object] = {"email": "bob@example.com", "next": "/desk/board", **password}
+    assert half.post("/sign-in", about).headers["Location"] == f"{PATH}/sign-in/second-step"
+    assert half.get("/desk").headers["Location"] == f"{PATH}/sign-in/second-step"
+    below.clock.now += STEP
+    done = half.post("/sign-in/second-step/app", {"answer": app.code(below.clock.now)})
+    assert done.headers["Location"] == f"{PATH}/desk"  # asked for last
+    assert half.get("/desk").status_code == 200

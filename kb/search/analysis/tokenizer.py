@@ -51,6 +51,11 @@ _JOINED = re.compile(r"(?<!\w)\w+(?:(?:[.\-/\\]|::?|->)\w+)+")
 _PROSE = re.compile(r"[A-Z]?[a-z]+(?:-[a-z]+)+|[A-Za-z]+/[A-Za-z]+")
 _CAMEL = re.compile(r"[a-z0-9]+(?=[A-Z])|[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _HAS_CAMEL = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+#: A code in kebab case, which looks like hyphenated prose but for its brackets or quotation marks,
+#: or two hyphens before it.
+QUOTED_CODE = re.compile(
+    r"(?<=[\[(`'\"/:])[a-z][a-z0-9]*(?:-[a-z0-9]+)+(?=[\])`'\"])|(?<=\s--)[a-z][\w-]+-\w+"
+)
 #: A sign that there may be an identifier: a digit, an underscore, a joint between letters, an inner
 #: capital.
 _IDENTIFIER_SIGN = re.compile(r"[\d_]|\w[.\-/\\:]+>?\w|[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
@@ -136,6 +141,7 @@ def identifiers(text: str) -> frozenset[str]:
         return _NO_IDENTIFIERS  # as in most questions
 
     names = [word for word in _JOINED.findall(text) if not _PROSE.fullmatch(word)]
+    names += QUOTED_CODE.findall(text)
     for word in re.findall(r"\w+", text):
         if _HAS_CAMEL.search(word) or re.search(r"[\d_]", word):
             names.append(word)
@@ -164,8 +170,9 @@ def index_words(text: str, *, asked: bool = False) -> list[str]:
             words.extend(_pairs(word))
 
     words.extend(_identifier_parts(text))
+    codes = QUOTED_CODE.findall(text)
     for joined in _JOINED.findall(text):
-        if asked or not _PROSE.fullmatch(joined):
+        if asked or not _PROSE.fullmatch(joined) or joined in codes:
             words.append(fold(joined)[:MAX_TOKEN])
     return words
 

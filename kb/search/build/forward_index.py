@@ -20,7 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.passages import SectionPassage
-from kb.search.analysis.tokenizer import MAX_TOKEN, Analyzer, index_words
+from kb.search.analysis.tokenizer import (
+    MAX_TOKEN,
+    QUOTED_CODE,
+    Analyzer,
+    index_words,
+    is_hyphenated_prose,
+)
 from kb.search.documents import Document, DocumentKind
 from kb.search.index import embeddings
 from kb.search.index.array_file import Arrays, save_arrays
@@ -127,7 +133,8 @@ class _ChunkWords(dict[str, tuple[int, ...]]):
 
     def __missing__(self, chunk: str) -> tuple[int, ...]:
         bare = chunk.strip(_PUNCTUATION) if chunk.isascii() else chunk
-        numbers = self[bare] if bare != chunk else self._read(chunk)
+        is_bare = bare == chunk or QUOTED_CODE.search(chunk)
+        numbers = self._read(chunk) if is_bare else self[bare]
         if len(chunk) <= _MAX_CACHED_CHUNK:
             if len(self) >= _MAX_CHUNKS:
                 self.clear()
@@ -199,7 +206,7 @@ class ForwardIndex:
         """Add one document; ``passages`` are those of the document store, in its order."""
         number, first = len(self.documents), len(self.passage_doc)
 
-        titles = " ".join((document.title, *document.aliases))
+        titles = " ".join(map(_as_code, (document.title, *document.aliases)))
         self.title_words.extend(self._read(titles))
         self.title_ends.append(len(self.title_words))
 
@@ -310,6 +317,11 @@ class ForwardIndex:
         for block in word_blocks(occurrences.array()):
             renumbered.append(number[block])
         return renumbered.array()
+
+
+def _as_code(title: str) -> str:
+    """A title that is one word in kebab case is a code: "no-shadow"."""
+    return f"[{title}]" if is_hyphenated_prose(title) else title
 
 
 def passage_ranges(saved: Arrays, rows: Rows | Sequence[int]) -> tuple[list[int], list[int]]:

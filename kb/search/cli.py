@@ -7,6 +7,7 @@ nothing was found.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from kb.search.documents import PUBLIC, DocumentKind
 from kb.search.results import Hit, Passage, results_json, suggestions_json
 from kb.search.searcher import SORTS, Searcher
 from kb.settings import load_settings
+
+MAX_INPUT = 10_000_000  # bytes of a log on standard input
 
 
 def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,13 +109,20 @@ def search(
 def suggest(
     title: str, limit: int, data: str | None, audience: str, *, as_json: bool, explain: bool
 ) -> None:
-    """Suggest articles for a half-typed ticket title."""
+    """Suggest articles for a half-typed ticket title.
+
+    If TITLE is -, it is read from standard input, for example a log.
+    """
+    if title == "-":
+        title = sys.stdin.buffer.read(MAX_INPUT).decode("utf-8", "replace")
     answer = _searcher(data, audience).suggest(
         title, audience=audience, limit=limit, explain=explain
     )
     if as_json:
         click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))
     else:
+        if answer.looked_for is not None:
+            click.echo(f"Looking for: {answer.looked_for}", err=True)
         _print(answer.hits, len(answer.hits))
     _end(answer.hits)
 

@@ -75,7 +75,7 @@ class Results:
 
     ``facets`` maps kind, product, version and tag to ``{value: count}`` over all hits, not only
     this page. ``notes`` are sentences about how the query was read, such as an unclosed quotation
-    mark.
+    mark. ``looked_for`` is the line of a pasted log that was searched for.
     """
 
     query: str
@@ -87,6 +87,7 @@ class Results:
     partial: bool = False
     notes: tuple[str, ...] = ()
     answer: Answer | None = None
+    looked_for: str | None = None
     page: int = 1
     per_page: int = 10
 
@@ -96,7 +97,8 @@ class Suggestions:
     """The answer to a half-typed title; empty when nothing is good enough to show.
 
     ``confidence`` is the log-odds that one of the hits answers it, ``answer`` what to show above
-    them. The same answer is given to many people, so its JSON is encoded once.
+    them, ``looked_for`` the line of a pasted log that was searched for. The same answer is given to
+    many people, so its JSON is encoded once.
     """
 
     query: str
@@ -105,6 +107,7 @@ class Suggestions:
     partial: bool = False
     confidence: float = -math.inf
     answer: Answer | None = None
+    looked_for: str | None = None
 
     @functools.cached_property
     def body(self) -> bytes:
@@ -151,6 +154,7 @@ def suggestions_json(answer: Suggestions) -> dict[str, Any]:
         "generation": answer.generation,
         "partial": answer.partial,
         "answer": answer_json(answer.answer),
+        "looked_for": answer.looked_for,
         "suggestions": [hit_json(hit) for hit in answer.hits],
     }
 
@@ -165,5 +169,6 @@ def results_json(answer: Results) -> dict[str, Any]:
         "facets": answer.facets,
         "notes": list(answer.notes),
         "answer": answer_json(answer.answer),
+        "looked_for": answer.looked_for,
         "results": [hit_json(hit) for hit in answer.hits],
     }

@@ -23,6 +23,7 @@ from kb.search.engine import IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
 from kb.search.query.curations import Curations
 from kb.search.query.did_you_mean import did_you_mean
+from kb.search.query.log_reader import read_pasted
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
 from kb.search.query_terms import ExpandedQuery
 from kb.search.results import Answer, Hit, Results, Suggestions
@@ -94,8 +95,9 @@ class Snapshot:
             return answer
 
         reader = self.index.reader(audience)
-        typed = title[:MAX_QUERY_LENGTH]
-        query = reader.expand(typed, prefix=True, curations=self._curations)
+        pasted = read_pasted(title)
+        typed = pasted.query[:MAX_QUERY_LENGTH]
+        query = reader.expand(typed, prefix=pasted.line is None, curations=self._curations)
         ranking = self._rank(reader, query, None, language, deadline)
         certainty = self._confidence(ranking)
         if certainty < doubt:  # a box that shows noise teaches people to ignore it
@@ -104,7 +106,9 @@ class Snapshot:
             limit = 0
         hits = self._hits(reader, query, ranking, 0, limit, explain=explain)
         card = self._answer(reader, query, ranking, certainty) if hits else None
-        answer = Suggestions(title, self.generation.name, hits, ranking.partial, certainty, card)
+        answer = Suggestions(
+            title, self.generation.name, hits, ranking.partial, certainty, card, pasted.line
+        )
         if self._remember and not answer.partial and len(title) <= MAX_QUERY_LENGTH:
             if len(self._answers) >= self._remember:
                 self._answers.clear()  # cheaper than to track which was asked last
@@ -170,6 +174,7 @@ class Snapshot:
             partial=ranking.partial or not matched.in_time,
             notes=parsed.notes if matched.in_time else (*parsed.notes, _CUT_SHORT),
             answer=answer,
+            looked_for=parsed.looked_for,
             page=page,
             per_page=per_page,
         )

@@ -304,3 +304,35 @@ def test_the_search_box_suggests_and_enter_opens_or_searches(visit: Door) -> Non
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("/help/doc/jam"))
+
+
+LOG = "INFO Starting\nINFO Downloading part 1\nERROR: paper jam in the press\nINFO Bye"
+
+
+def test_a_log_in_the_description_gets_suggestions_for_its_error(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    page.fill("#title", "Help")
+    page.fill("#description", LOG)
+    box = page.locator("[data-description-suggestions]")
+    expect(box).to_be_visible()
+    expect(box.locator("[data-looked-for]")).to_contain_text("paper jam in the press")
+    box.get_by_role("button", name="Clear a paper jam").click()
+    expect(page.locator("#reader")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#description")).to_have_value(LOG)
+
+
+def test_a_log_pasted_into_the_title_is_searched_for_its_error(visit: Door) -> None:
+    page = visit().go("/tickets/new")
+    page.locator("#title").focus()
+    page.evaluate(
+        """(text) => {
+          const data = new DataTransfer();
+          data.setData("text/plain", text);
+          const paste = new ClipboardEvent("paste", { clipboardData: data, cancelable: true });
+          document.querySelector("#title").dispatchEvent(paste);
+        }""",
+        "INFO Downloading part 1\n" * 30 + LOG,
+    )
+    expect(page.locator(".suggest-option").first).to_contain_text("Clear a paper jam")
+    expect(page.locator(".suggest-status")).to_contain_text("paper jam in the press")

@@ -68,6 +68,18 @@ def suggest() -> Response:
     return Response(_below_path(answer.body), mimetype="application/json")
 
 
+@blueprint.post("/suggest")
+def suggest_for_text() -> Response:
+    """As ``suggest``, for a text that is too long for an address: a description, a pasted log."""
+    text = _body().get("q", "")
+    if not isinstance(text, str):
+        raise Invalid("q must be a string.", field="q")
+    answer = centre().searcher.suggest(
+        text, audience=audience(), limit=_limit(), language=language()
+    )
+    return Response(_below_path(answer.body), mimetype="application/json")
+
+
 def _below_path(body: bytes) -> bytes:
     """The encoded answer with the addresses of its hits as browsers need them.
 

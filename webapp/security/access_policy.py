@@ -102,6 +102,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("account.link", "GET"): Access.ANYONE,
         ("account.use_link", "POST"): Access.ANYONE,
         ("api.suggest", "GET"): Access.ANYONE,
+        ("api.suggest_for_text", "POST"): Access.ANYONE,
         ("api.search", "GET"): Access.ANYONE,
         ("api.promise", "GET"): Access.ANYONE,
         ("api.file", "POST"): Access.ANYONE,
@@ -117,6 +118,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
 RATES: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("api.suggest", "GET"): "suggest",
+        ("api.suggest_for_text", "POST"): "suggest",
         ("api.search", "GET"): "suggest",
         ("help_centre.search", "GET"): "suggest",
         ("api.promise", "GET"): "suggest",

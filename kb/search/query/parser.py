@@ -11,6 +11,8 @@ import datetime as dt
 import re
 from dataclasses import dataclass
 
+from kb.search.query.log_reader import read_pasted
+
 MAX_QUERY_LENGTH = 1000  # characters; a pasted error message fits, a pasted log does not
 MAX_OPERATORS = 16
 OPERATOR_FIELDS = ("title", "product", "version", "kind", "tag", "before", "after")
@@ -38,23 +40,28 @@ class Operator:
 @dataclass(frozen=True, slots=True)
 class Query:
     """A parsed query: ``words`` rank, ``operators`` select, ``notes`` are sentences about what was
-    read differently.
+    read differently. ``looked_for`` is the line of a pasted log that the words come from.
     """
 
     text: str
     words: str
     operators: tuple[Operator, ...] = ()
     notes: tuple[str, ...] = ()
+    looked_for: str | None = None
 
 
 def plain_query(text: str) -> Query:
-    """A title or a question, of which every character is words."""
-    return Query(text, _bounded(text))
+    """A title, a question or a pasted log, in which no sign has a meaning."""
+    pasted = read_pasted(text)
+    return Query(text, _bounded(pasted.query), looked_for=pasted.line)
 
 
 def parse_query(text: str) -> Query:
     """A search, with operators if there are any. Never raises; every string is a query."""
-    bounded = _bounded(text)
+    plain = plain_query(text)
+    if plain.looked_for is not None:
+        return plain
+    bounded = plain.words
     notes: list[str] = []
     if len(text.strip()) > MAX_QUERY_LENGTH:
         notes.append(f"Only the first {MAX_QUERY_LENGTH} characters were searched.")

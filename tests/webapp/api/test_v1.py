@@ -16,7 +16,7 @@ HIT = {"id", "title", "url", "kind", "score", "path", "product", "versions", "pa
 def test_suggest_answers_in_the_published_shape(anyone: Browser) -> None:
     answer = anyone.get("/api/v1/suggest?q=paper+ja").json
     assert answer
-    assert set(answer) == {"query", "generation", "partial", "answer", "suggestions"}
+    assert set(answer) == {"query", "generation", "partial", "answer", "looked_for", "suggestions"}
     assert answer["query"] == "paper ja"
     assert answer["generation"] == "000001"
     assert answer["partial"] is False
@@ -25,6 +25,23 @@ def test_suggest_answers_in_the_published_shape(anyone: Browser) -> None:
     assert set(first["passage"]) == {"text", "spans"}
     assert first["id"] == "doc/jam"
     assert first["url"].startswith("/help/doc/jam")
+
+
+def test_a_log_is_posted_and_its_error_is_looked_for(anyone: Browser) -> None:
+    noise = "INFO Downloading part\n" * 2000
+    answer = anyone.client.post(
+        "/api/v1/suggest?limit=2", json={"q": f"{noise}ERROR: paper jam in the press\n{noise}"}
+    )
+    assert answer.json
+    assert answer.json["looked_for"] == "ERROR: paper jam in the press"
+    assert answer.json["suggestions"][0]["id"] == "doc/jam"
+    assert len(answer.json["suggestions"]) <= 2
+
+
+@pytest.mark.parametrize("q", [7, None, ["a"], {}])
+def test_a_text_that_is_no_string_is_refused(anyone: Browser, q: object) -> None:
+    refused = anyone.client.post("/api/v1/suggest", json={"q": q})
+    assert (refused.status_code, refused.json and refused.json["code"]) == (422, "invalid")
 
 
 def test_search_answers_in_the_published_shape(anyone: Browser) -> None:

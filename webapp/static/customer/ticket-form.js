@@ -174,6 +174,83 @@ form.addEventListener("ask:shown", (event) => {
 });
 form.addEventListener("ask:settled", (event) => report("query", { q: event.detail.query.slice(0, 256) }));
 
+// --- the description: suggestions at a pause, for its error message where a log was pasted
+
+const DESCRIPTION_PAUSE = 900; // ms without a key
+const MIN_DESCRIPTION = 20; // characters
+const MAX_DESCRIPTION = 200_000; // characters; of a longer one, its beginning and its end are sent
+const forDescription = document.querySelector("[data-description-suggestions]");
+let descriptionTimer;
+let descriptionRequest;
+
+async function suggestForDescription() {
+  const text = field("description").value.trim();
+  descriptionRequest?.abort();
+  if (text.length < MIN_DESCRIPTION) return showForDescription(null);
+
+  const request = (descriptionRequest = new AbortController());
+  const half = MAX_DESCRIPTION / 2;
+  const q = text.length > MAX_DESCRIPTION ? `${text.slice(0, half)}\n${text.slice(-half)}` : text;
+  try {
+    const response = await fetch(`${suggest.getAttribute("src")}?limit=3`, {
+      method: "POST",
+      body: JSON.stringify({ q: `${field("title").value}\n${q}` }),
+      headers: { "Content-Type": "application/json", Accept: "application/json" },
+      signal: request.signal,
+    });
+    const answer = response.ok ? await response.json() : null;
+    if (request === descriptionRequest) showForDescription(answer);
+  } catch {
+    // Slow, offline or aborted: no suggestions then.
+  }
+}
+
+function showForDescription(answer) {
+  const known = new Set(consultedArticles().map((article) => article.id));
+  const hits = (answer?.suggestions || []).filter((hit) => !known.has(hit.id) || offered.has(hit.id));
+  forDescription.hidden = !hits.length;
+
+  const lookedFor = forDescription.querySelector("[data-looked-for]");
+  lookedFor.textContent = answer?.looked_for ? `Looking for: ${answer.looked_for}` : "";
+  forDescription.querySelector("ul").replaceChildren(...hits.map(descriptionItem));
+  if (!hits.length) return;
+
+  for (const hit of hits) {
+    offered.add(hit.id);
+    consult(hit.id, "shown");
+  }
+  report("shown", { ids: hits.map((hit) => hit.id), generation: answer.generation });
+}
+
+const offered = new Set(); // what was shown for the description, not for the title
+
+function descriptionItem(hit) {
+  const item = document.createElement("li");
+  const button = createElement("button", "button quiet", hit.title);
+  button.type = "button";
+  button.addEventListener("click", () => {
+    consult(hit.id, "opened");
+    reader.open(hit, button);
+  });
+  item.append(button);
+  return item;
+}
+
+field("description").addEventListener("input", () => {
+  clearTimeout(descriptionTimer);
+  descriptionTimer = setTimeout(suggestForDescription, DESCRIPTION_PAUSE);
+});
+
+// A title has one line: a pasted log keeps signs of where its lines ended.
+field("title").addEventListener("paste", (event) => {
+  const text = event.clipboardData?.getData("text/plain").trim() || "";
+  if (!text.includes("\n")) return;
+  event.preventDefault();
+  const input = field("title");
+  input.setRangeText(text.replace(/\s*\n\s*/g, "   "), input.selectionStart, input.selectionEnd, "end");
+  input.dispatchEvent(new InputEvent("input", { bubbles: true }));
+});
+
 // --- faults
 
 const summary = document.getElementById("summary");

@@ -17,6 +17,7 @@ class AskSuggest extends HTMLElement {
       host: this,
       stay: reading,
       holdEnter: reading,
+      post: true,
       hint: reading ? "Use the arrow keys to choose and Enter to read." : "",
       choose: (hit, index) => (reading ? dispatch("ask:open", { hit, index }) : location.assign(hit.url)),
       shown: (answer) => dispatch("ask:shown", { answer }),

@@ -8,7 +8,7 @@ const DEBOUNCE = 120; // ms without a key before a request
 const TIMEOUT = 4000; // ms before a request is given up
 const SETTLED = 2000; // ms without a key after which the query counts as meant
 const MIN_LENGTH = 3; // characters
-const MAX_LENGTH = 256; // characters
+const MAX_LENGTH = 256; // characters in an address; a longer text, such as a pasted log, is posted where allowed
 const KIND_TITLES = { doc: "Guide", faq: "FAQ", forum: "Forum" };
 
 let instances = 0;
@@ -38,8 +38,8 @@ function appendHighlighted(target, passage) {
 
 export class Suggestions {
   // Options: src (address of the API), limit, host (where the list goes), stay (the list stays when the focus leaves),
-  // holdEnter (Enter does not submit the form), hint, credentials, and the callbacks choose(hit, index), shown(answer)
-  // and settled(query).
+  // holdEnter (Enter does not submit the form), post (long texts may be posted), hint, credentials, and the callbacks
+  // choose(hit, index), shown(answer) and settled(query).
   constructor(input, options) {
     this.input = input;
     this.options = options;
@@ -99,7 +99,8 @@ export class Suggestions {
   }
 
   query() {
-    return this.input.value.trim().slice(0, MAX_LENGTH);
+    const text = this.input.value.trim();
+    return this.options.post ? text : text.slice(0, MAX_LENGTH);
   }
 
   // --- asking
@@ -118,15 +119,10 @@ export class Suggestions {
 
     const request = (this.request = new AbortController());
     const timeout = setTimeout(() => request.abort(), TIMEOUT);
-    const parameters = new URLSearchParams({ q: query, limit: this.options.limit || 5 });
     let answer = null;
 
     try {
-      const response = await fetch(`${this.options.src}?${parameters}`, {
-        signal: request.signal,
-        headers: { Accept: "application/json" },
-        credentials: this.options.credentials || "same-origin",
-      });
+      const response = await fetch(...this.question(query, request.signal));
       if (response.ok) answer = await response.json();
     } catch {
       // Slow, offline or aborted: no suggestions then.
@@ -136,6 +132,22 @@ export class Suggestions {
 
     // An answer to a query that is no longer in the input is dropped, in whatever order the network delivers.
     if (request === this.request && query === this.query()) this.show(answer);
+  }
+
+  question(query, signal) {
+    const limit = this.options.limit || 5;
+    const options = {
+      signal,
+      headers: { Accept: "application/json" },
+      credentials: this.options.credentials || "same-origin",
+    };
+    if (query.length <= MAX_LENGTH) {
+      return [`${this.options.src}?${new URLSearchParams({ q: query, limit })}`, options];
+    }
+    options.method = "POST";
+    options.headers["Content-Type"] = "application/json";
+    options.body = JSON.stringify({ q: query });
+    return [`${this.options.src}?limit=${limit}`, options];
   }
 
   settle() {
@@ -160,16 +172,17 @@ export class Suggestions {
     this.input.removeAttribute("aria-activedescendant");
 
     const count = this.hits.length;
+    const lookedFor = answer?.looked_for ? `Looking for: ${answer.looked_for} ` : "";
     if (!count) {
       this.close();
-      this.status.textContent = answer ? "No suggestions." : "";
+      this.status.textContent = answer ? `${lookedFor}No suggestions.` : "";
       return;
     }
 
     if (this.options.stay || document.activeElement === this.input) this.open();
     const answered = this.list.querySelector(".suggest-answer") ? "The first one shows the answer. " : "";
     const hint = this.options.hint || "Use the arrow keys to choose and Enter to open.";
-    this.status.textContent = `${count} suggestion${count === 1 ? "" : "s"}. ${answered}${hint}`;
+    this.status.textContent = `${lookedFor}${count} suggestion${count === 1 ? "" : "s"}. ${answered}${hint}`;
     this.options.shown?.(answer);
   }
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Row,
     Table,
     Text,
     cast,
@@ -51,13 +52,21 @@ def sweep_address(connection: Connection, address: str) -> None:
     _sweep_licences(connection, address)
     _sweep_events(connection, address, pattern)
     for table in METADATA.sorted_tables:
-        if table in _APART:
-            continue
-        for column in _text_columns(table):
-            for row in connection.execute(select(table).where(_may_contain(column, address))):
-                value = replace_all(pattern, row._mapping[column])
-                this = [key == row._mapping[key] for key in table.primary_key.columns]
-                connection.execute(update(table).where(*this).values({column: value}))
+        if table not in _APART:
+            _sweep_table(connection, table, address, pattern)
+
+
+def _sweep_table(
+    connection: Connection, table: Table, address: str, pattern: re.Pattern[str]
+) -> None:
+    """In one pass, since writers wait for it."""
+    for row in _rows_with(connection, table, address):
+        values = {column: row._mapping[column] for column in _text_columns(table)}
+        swept = {column: replace_all(pattern, value) for column, value in values.items()}
+        changed = {column: value for column, value in swept.items() if value != values[column]}
+        if changed:
+            this = [key == row._mapping[key] for key in table.primary_key.columns]
+            connection.execute(update(table).where(*this).values(changed))
 
 
 def mentions(connection: Connection, address: str) -> dict[str, int]:
@@ -65,16 +74,14 @@ def mentions(connection: Connection, address: str) -> dict[str, int]:
     pattern = address_pattern(address)
     counts: dict[str, int] = {}
     for table in METADATA.sorted_tables:
-        if table is AUDIT_LOG:
-            continue
-        columns = list(_text_columns(table))
-        if not columns:
-            continue
-        query = select(*columns).where(or_(*(_may_contain(column, address) for column in columns)))
-        rows = connection.execute(query)
-        count = sum(any(pattern.search(str(value)) for value in row) for row in rows)
-        if count:
-            counts[table.name] = count
+        if table is not AUDIT_LOG:
+            columns = _text_columns(table)
+            count = sum(
+                any(pattern.search(str(row._mapping[column])) for column in columns)
+                for row in _rows_with(connection, table, address)
+            )
+            if count:
+                counts[table.name] = count
     return counts
 
 
@@ -101,8 +108,16 @@ def replace_all(pattern: re.Pattern[str], value: Any) -> Any:
     return value
 
 
-def _text_columns(table: Table) -> Iterator[Column[Any]]:
-    return (column for column in table.columns if isinstance(column.type, Text | JSON))
+def _rows_with(connection: Connection, table: Table, address: str) -> Sequence[Row[Any]]:
+    columns = _text_columns(table)
+    if not columns:
+        return ()
+    query = select(table).where(or_(*(_may_contain(column, address) for column in columns)))
+    return connection.execute(query).all()
+
+
+def _text_columns(table: Table) -> list[Column[Any]]:
+    return [column for column in table.columns if isinstance(column.type, Text | JSON)]
 
 
 def _may_contain(column: Column[Any], address: str) -> ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from sqlalchemy import select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from kb.database.metadata import METADATA
-from kb.errors import Conflict, Invalid, NotFound
+from kb.database.sqlite.engine import SqliteDatabase
+from kb.errors import Conflict, Invalid, NotFound, Unavailable
 from kb.operations.audit import Action, AuditEntry, AuditLog
 from kb.operations.backup import write_backup
 from kb.people.person import OPERATOR
@@ -20,6 +22,7 @@ from kb.privacy.personal_data import PersonalData
 from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.lifecycle import Status
+from kb.tickets.reports.resolved_links import resolved_links
 from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
@@ -160,6 +163,33 @@ def test_an_attachment_that_somebody_else_has_too_stays(world: World) -> None:
     assert found_in(world.data / "attachments", ["the same bytes"])
     erase(world, "charlie@example.com")
     assert not found_in(world.data / "attachments", ["the same bytes"])
+
+
+def test_search_learns_nothing_more_from_erased_tickets(world: World) -> None:
+    number = world.desk.filing.file(draft("Elderberries"), world.vera, key="k", now=FRIDAY)
+    world.desk.act(number, world.bob, actions.answer_by_link([("doc/jam", "Jam")]), now=FRIDAY)
+    world.desk.act(number, world.bob, actions.reply("See /help/doc/ink."), now=FRIDAY)
+    world.desk.act(number, world.bob, actions.solve(), now=FRIDAY)
+    assert [links.title for links in resolved_links(world.database, most=9)] == ["Elderberries"]
+    erase(world, "vera@example.com")
+    assert resolved_links(world.database, most=9) == ()
+
+
+def test_an_erasure_that_a_reader_held_up_is_completed_by_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kb.database.sqlite.engine._PURGE_DEADLINE", 0.2)
+    plant(world, 12)
+    with contextlib.closing(SqliteDatabase(world.database.path, deadline=0.2)) as database:
+        data = dataclasses.replace(personal_data(world), database=database)
+        with world.database.read() as reading:
+            reading.execute(select(PEOPLE.c.id)).all()
+            with pytest.raises(Unavailable):
+                data.erase(ADDRESS, entry(world))
+        assert found_in(world.data, [ADDRESS])  # in the log, which could not be emptied
+        with pytest.raises(NotFound):
+            data.erase(ADDRESS, entry(world))
+    assert found_in(world.data, [ADDRESS]) == {}
 
 
 def test_whom_nothing_is_held_about_and_the_last_administrator_are_refused(world: World) -> None:

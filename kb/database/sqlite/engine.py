@@ -67,7 +67,7 @@ class SqliteDatabase:
     def purge(self) -> None:
         """Rewrites the file without free pages, and empties the log, which has earlier pages.
 
-        Takes about a second for 100 MB. Raises Unavailable when a reader does not let go of what
+        Takes a second or two for 100 MB. Raises Unavailable when a reader does not let go of what
         it sees.
         """
         with file_errors(self.path):

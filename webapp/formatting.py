@@ -86,6 +86,8 @@ class DueView(NamedTuple):
     text: str
 
 
+#: Languages that are written from right to left.
+_RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 _LINK = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
 _FACT = re.compile(r"\{(\w+)\}")
 
@@ -112,6 +114,19 @@ _SYSTEMS = (
 )
 
 
+def spoken(language: str) -> Markup:
+    """The attributes of an element whose text is in ``language``; "" where nobody knows: then its
+    first letter tells the direction.
+
+    >>> spoken("ar"), spoken("")
+    (Markup('lang="ar" dir="rtl"'), Markup('dir="auto"'))
+    """
+    if not language:
+        return Markup('dir="auto"')
+    direction = "rtl" if language.split("-")[0].lower() in _RIGHT_TO_LEFT else "ltr"
+    return Markup('lang="{}" dir="{}"').format(language, direction)
+
+
 def register(app: Flask) -> None:
     for function in (
         client_title,
@@ -126,6 +141,7 @@ def register(app: Flask) -> None:
         marked,
         seconds_words,
         size,
+        spoken,
         status_title,
         when,
     ):

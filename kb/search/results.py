@@ -50,6 +50,7 @@ class Hit:
     updated: str = ""
     solved: bool | None = None
     folders: tuple[str, ...] = ()
+    language: str = ""
     explain: dict[str, float] = field(default_factory=dict)
 
 
@@ -122,6 +123,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "title": hit.title,
         "url": hit.url,
         "kind": str(hit.kind),
+        "language": hit.language,
         "score": round(hit.score, 6),
         "path": [*hit.folders, *hit.passage.path],
         "product": hit.product,

@@ -258,6 +258,7 @@ class ExhaustiveReader:
                     document.updated.isoformat() if document.updated else "",
                     document.solved,
                     document.folders,
+                    document.language,
                     dict(parts),
                 )
             )

@@ -56,8 +56,16 @@ class HitBuilder:
             kind,
             title,
             facts,
-        ), passage, document, first, number, score, parts in zip(
-            stored, passages, documents.tolist(), firsts, numbers, scores, explanations, strict=True
+        ), language, passage, document, first, number, score, parts in zip(
+            stored,
+            self._values.languages(documents),
+            passages,
+            documents.tolist(),
+            firsts,
+            numbers,
+            scores,
+            explanations,
+            strict=True,
         ):
             product, versions, updated, solved, folders = facts
             shown_passage = excerpt(passage, matches)
@@ -77,6 +85,7 @@ class HitBuilder:
                     updated,
                     solved,
                     tuple(folders),
+                    language,
                     dict(parts),
                 )
             )

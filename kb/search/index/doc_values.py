@@ -50,6 +50,19 @@ class DocValues:
             mask[self._arrays[f"{column}_pointers"].searchsorted(entries, "right") - 1] = True
         return mask
 
+    def languages(self, documents: Documents) -> list[str]:
+        """The language of each document, "" where it is not known."""
+        names = self.names.get("language", [])
+        if not names:
+            return [""] * documents.size
+        pointers, codes = self._arrays["language_pointers"], self._arrays["language_codes"]
+        return [
+            names[codes[start]] if end > start else ""
+            for start, end in zip(
+                pointers[documents].tolist(), pointers[documents + 1].tolist(), strict=True
+            )
+        ]
+
     def has_any(self, column: str, documents: Documents) -> NDArray[np.bool_]:
         """Which of ``documents`` have any value in ``column``."""
         counts: NDArray[Any] = np.diff(self._arrays[f"{column}_pointers"])

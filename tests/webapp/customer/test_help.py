@@ -19,9 +19,11 @@ from tests.webapp.world import (
     build,
     data_values,
     document,
+    number_of,
     publish,
     same_for,
     settings_of,
+    ticket,
 )
 
 
@@ -187,7 +189,7 @@ def test_titles_and_queries_are_shown_as_text(folder: Path) -> None:
         "/",
         "/help/doc/bad",
     ):
-        page = browser.page(path).split('<div class="prose">')[0]
+        page = browser.page(path).split('<div class="prose"')[0]
         assert "<script>alert" not in page, path
 
 
@@ -243,3 +245,24 @@ def test_without_an_index_the_pages_say_so_and_lead_to_the_form(folder: Path) ->
         assert "kb index" not in page
         assert "kb index" in bob.page(path)
     assert browser.get("/docs").status_code == 503
+
+
+def test_texts_say_their_language_and_run_in_its_direction(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    arabic = document("ar", "إعادة تعيين كلمة المرور", ("", "", "افتح الصفحة."), language="ar")
+    unknown = document("x", "صفحة", ("", "", "نص آخر."))
+    publish(settings.data, (arabic, unknown))
+    anyone = build(settings).browser()
+
+    for address in ("/help/doc/ar", "/help/doc/ar?fragment=1", "/search?q=كلمة+المرور", "/docs"):
+        assert 'lang="ar" dir="rtl"' in anyone.page(address), address
+    assert '<div class="prose" dir="auto">' in anyone.page("/help/doc/x")
+    answer = anyone.get("/api/v1/search?q=كلمة+المرور").get_json()
+    assert [hit["language"] for hit in answer["results"]] == ["ar"]
+
+
+def test_a_ticket_runs_in_the_direction_of_its_words(alice: Browser) -> None:
+    filed = alice.post("/tickets", ticket(title="الطابعة لا تعمل", description="ظهر خطأ"))
+    page = alice.page(f"/tickets/{number_of(filed)}")
+    assert 'dir="auto">الطابعة لا تعمل' in page
+    assert '<div class="words" dir="auto">ظهر خطأ' in page

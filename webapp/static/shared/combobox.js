@@ -20,6 +20,13 @@ function createElement(tag, className, text) {
   return element;
 }
 
+// The text of ``element`` is in ``language``; its first letter tells the direction.
+function written(element, language) {
+  if (language) element.lang = language;
+  element.dir = "auto";
+  return element;
+}
+
 // Spans count characters (code points); a JavaScript string counts UTF-16 units.
 function appendHighlighted(target, passage) {
   const characters = Array.from(passage.text);
@@ -204,11 +211,13 @@ export class Suggestions {
 
     option.append(
       createElement("span", "suggest-kind", KIND_TITLES[hit.kind] || hit.kind),
-      createElement("span", "suggest-title", hit.title),
+      written(createElement("span", "suggest-title", hit.title), hit.language),
     );
     const path = [[hit.product, ...(hit.versions || [])].join(" ").trim(), ...(hit.path || [])].filter(Boolean);
-    if (path.length) option.append(createElement("span", "suggest-path", path.join(" › ")));
-    if (hit.passage?.text) option.append(appendHighlighted(createElement("span", "suggest-text"), hit.passage));
+    if (path.length) option.append(written(createElement("span", "suggest-path", path.join(" › ")), hit.language));
+    if (hit.passage?.text) {
+      option.append(written(appendHighlighted(createElement("span", "suggest-text"), hit.passage), hit.language));
+    }
     return option;
   }
 

@@ -33,3 +33,4 @@ Contributions = NDArray[np.float64]  # [parts of a score, candidates]
 # Directions: texts as points, of which only the angle counts.
 Vector8 = NDArray[np.int8]  # [dimensions]
 Vectors8 = NDArray[np.int8]  # [passages, dimensions]
+Directions = NDArray[np.float32]  # [texts, dimensions], each row of length 1

@@ -1,0 +1,102 @@
+"""Query table: a direction for each piece of a word; a text's is their sum.
+
+Some 20 microseconds for a question, half-typed ones too: the pieces of unfinished words have
+directions as well. Distilled from the sentence encoder by ``bench/distil.py``; the table also says
+how the encoder's directions become the shorter ones that an index keeps.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.errors import Misconfigured
+from kb.search.array_types import Directions, Vector8, Vectors8
+from kb.search.index.array_file import load_arrays
+from kb.search.meaning.word_pieces import pieces_of, plain_words
+
+LOG = logging.getLogger(__name__)
+
+TABLE_FILE = Path(__file__).parent / "query_table.arrays"
+TABLE_SHA256 = "99335727ece49c42e8dc1e5fc0b813f4ef13c6714a479b43cd4c969fae96b6ca"
+#: Which directions can be compared: those of an index with the table that it was built with.
+TABLE_ID = np.frombuffer(bytes.fromhex(TABLE_SHA256), dtype=np.uint8)
+MEANING_DIMENSIONS = 256
+NO_DIRECTION: Vector8 = np.zeros(0, dtype=np.int8)
+_LONGEST = 1_000  # characters of a text that are read
+_CACHED_WORDS = 4_096  # some megabytes
+
+
+class QueryTable:
+    """The table of one file."""
+
+    def __init__(
+        self,
+        pieces: Vectors8,
+        scales: NDArray[np.float32],
+        row_of: NDArray[np.int16],
+        projection: NDArray[np.float16],
+    ) -> None:
+        """``row_of`` gives the row of each word piece among ``pieces``, or -1; ``scales`` what the
+        whole numbers of a row are worth.
+        """
+        self._pieces = pieces
+        self._scales = scales
+        self._row_of = row_of
+        self._projection = projection.astype(np.float32)
+        # While somebody types, the same words come again with every letter.
+        self._word_direction = functools.lru_cache(maxsize=_CACHED_WORDS)(self._sum_of_pieces)
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Raises Misconfigured for any file but the one that this version knows."""
+        try:
+            checksum = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise Misconfigured(f"The query table {path} cannot be read: {error}.") from None
+        if checksum != TABLE_SHA256:
+            raise Misconfigured(
+                f"The query table {path} is damaged or of another version (its checksum differs). "
+                "Install Askfirst again."
+            )
+        return cls(**load_arrays(path))
+
+    def direction(self, text: str) -> Vector8:
+        """The direction of ``text``; empty for one without known pieces."""
+        words = plain_words(text[:_LONGEST])
+        if not words:
+            return NO_DIRECTION
+        total = np.add.reduce([self._word_direction(word) for word in words])
+        direction: Vector8 = bytes_of(total)
+        return direction if direction.any() else NO_DIRECTION
+
+    def _sum_of_pieces(self, word: str) -> NDArray[np.float32]:
+        rows = self._row_of[list(pieces_of(word))]
+        rows = rows[rows >= 0]
+        return np.asarray(self._scales[rows] @ self._pieces[rows], dtype=np.float32)
+
+    def shortened(self, directions: Directions) -> Vectors8:
+        """The encoder's directions as an index keeps them."""
+        return np.stack([bytes_of(row) for row in directions @ self._projection])
+
+
+def bytes_of(direction: NDArray[np.float32]) -> Vector8:
+    """One byte a component; the length does not matter, as only cosines are asked for."""
+    largest = max(float(direction.max()), -float(direction.min()), 1e-9)
+    return np.asarray(np.rint(direction * np.float32(127 / largest)), dtype=np.int8)
+
+
+@functools.cache
+def installed_table() -> QueryTable | None:
+    """The table, mapped once in a process; None, and a warning, when it is damaged."""
+    try:
+        return QueryTable.read(TABLE_FILE)
+    except Misconfigured as error:
+        LOG.warning("Meanings are not compared: %s", error.sentence)
+        return None

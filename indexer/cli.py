@@ -189,7 +189,7 @@ def _options(settings: Settings, words: Sequence[str]) -> IndexOptions:
         curations=curations if is_content and curations.exists() else None,
         gate=settings.publish_gate,
         drop=settings.publish_drop,
-        semantic=settings.semantic,
+        meaning=settings.meaning,
         vote_customers=settings.vote_customers,
     )
 
@@ -344,7 +344,31 @@ def rollback(name: str | None, data: str | None) -> int:
     return 0
 
 
-index.subcommands = {"generations": generations, "rollback": rollback}
+@click.command()
+@data_option
+def meanings(data: str | None) -> int:
+    """Let the sentence encoder read all passages whose meaning is a draft; `kb worker` does so too.
+
+    Nothing but meanings changes, and no file is read. Stop it when you like: what was read stays.
+    """
+    from kb.search.build.meaning_run import read_meanings
+    from kb.search.installation import search_engine
+
+    settings = load_settings(data=data)
+    generations = search_engine(settings.data).generations
+    bar = ProgressBar(sys.stderr.isatty())
+    try:
+        left = -1
+        while left:
+            left = read_meanings(
+                generations, progress=lambda done, total: bar.show("meanings", done, total, "")
+            )
+    finally:
+        bar.end()
+    return 0
+
+
+index.subcommands = {"generations": generations, "meanings": meanings, "rollback": rollback}
 
 
 def _roll_back(settings: Settings, name: str | None) -> None:

@@ -51,7 +51,7 @@ class IndexOptions:
 
     #: Settings of the index, to be kept in its manifest.
     settings: Mapping[str, Any] = field(default_factory=dict)
-    semantic: bool = False  # compare meanings by a model
+    meaning: bool = False  # find passages by what they mean
 
     #: Files of the content folder; None for none.
     golden: Path | None = None
@@ -189,9 +189,9 @@ class _IndexRun:
         """What differs from the last generation besides files."""
         if self.previous is None:
             return
-        semantic = self.options.semantic
-        if bool(self.previous.manifest.settings.get("semantic")) != semantic:
-            yield f"Semantic search is {'on' if semantic else 'off'} now."
+        meaning = self.options.meaning
+        if bool(self.previous.manifest.settings.get("meaning")) != meaning:
+            yield f"Pages are {'now' if meaning else 'no longer'} found by their meaning."
         if self.previous.curations() != self.curations.values:
             yield "Curations have changed."
         if not self.feedback.note and self.ledger.lessons != self.feedback.stamp:
@@ -232,7 +232,7 @@ class _IndexRun:
                     previous=self.previous,
                     keep=options.keep,
                     operators=not options.check_only,
-                    semantic=options.semantic,
+                    meaning=options.meaning,
                     progress=lambda stage, done, total: self.progress(stage, done, total, ""),
                 )
             )
@@ -253,7 +253,7 @@ class _IndexRun:
             with self._stage("building"):
                 generation = writer.prepare(
                     ledger=ledger.to_json(recorded) | {"media": sorted(collector.images)},
-                    settings={**options.settings, "semantic": options.semantic},
+                    settings={**options.settings, "meaning": options.meaning},
                     pictures=collector.images,
                     findings=report.findings,
                 )

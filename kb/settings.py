@@ -274,11 +274,11 @@ SETTINGS: tuple[Setting, ...] = (
         "The time limit for suggestions, in milliseconds. After it, none are shown.",
     ),
     Setting(
-        "semantic",
-        "no",
+        "meaning",
+        "yes",
         _yes_no,
         _YES_NO,
-        "Also compares meanings, with a pretrained model. Requires the extra `semantic`.",
+        "Also finds pages that say it in other words than the question.",
     ),
     Setting(
         "generations",
@@ -575,7 +575,7 @@ class Settings:
     publish_drop: int
     newly_public: str
     vote_customers: int
-    semantic: bool
+    meaning: bool
     smtp_host: str
     smtp_port: int
     smtp_user: str

@@ -36,6 +36,7 @@ from kb.people.repository.people import PeopleRepository
 from kb.people.second_factor.steps import FactorRule
 from kb.people.second_factors import SecondFactors
 from kb.search.generations.generation import Generations
+from kb.search.meaning.embeddings import verify_models
 from kb.settings import Settings
 from kb.sla import policy_file
 
@@ -108,6 +109,9 @@ def examine(settings: Settings, now: dt.datetime) -> Examination:
     with part("index"):
         generation = Generations(settings.data).current()
         values["generation"] = generation.name if generation else None
+    if settings.meaning:
+        with part("meaning"):
+            verify_models()
     with part("disk"):
         usage = shutil.disk_usage(settings.data)
         values |= {"free_bytes": usage.free, "free_share": usage.free / usage.total}
@@ -186,9 +190,12 @@ def _broken_parts(facts: Examination) -> Iterator[Problem]:
         "backup": "Check that KB_BACKUP_FOLDER exists and is readable.",
         "disk": "Check that the data folder exists and is readable.",
         "files": "Check that the data folder exists and is readable.",
+        "meaning": "Install Askfirst and its extra `meaning` again, then restart the portal.",
     }
     for name, sentence in facts.errors.items():
-        yield Problem(name, Impact.BROKEN, sentence, remedies[name])
+        # Without its models, search finds pages by their words.
+        impact = Impact.AT_RISK if name == "meaning" else Impact.BROKEN
+        yield Problem(name, impact, sentence, remedies[name])
 
 
 def _migration(facts: Examination) -> Iterator[Problem]:

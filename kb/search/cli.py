@@ -177,9 +177,11 @@ def _marked(passage: Passage) -> str:
     help="Resolved tickets that search learns from (JSONL).",
 )
 @click.option(
-    "--semantic",
-    is_flag=True,
-    help="Also compare meanings with a model (needs the extra `semantic`).",
+    "--read",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Let the sentence encoder read at most N passages first (the rest are drafts).",
 )
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
 @json_option
@@ -193,7 +195,7 @@ def evaluate(
     solved_file: Path | None,
     run_file: Path | None,
     *,
-    semantic: bool,
+    read: int,
     as_json: bool,
 ) -> None:
     """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and
@@ -222,7 +224,7 @@ def evaluate(
         mode=mode,
         change=changes[0] if changes else None,
         resolved=evaluation.read_resolved_tickets(solved_file) if solved_file else (),
-        semantic=semantic,
+        read=read,
     )
     if run_file:
         run_file.write_text("".join(f"{line}\n" for line in evaluation.trec_lines(report)), "utf-8")

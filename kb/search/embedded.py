@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kb.search.documents import Document
+from kb.search.engine import READ_AT_ONCE
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import load_arrays, touch_arrays
@@ -41,7 +42,8 @@ class EmbeddedEngine:
         previous: Generation | None = None,
         keep: int = 3,
         operators: bool = True,
-        semantic: bool = False,
+        meaning: bool = False,
+        read: int = READ_AT_ONCE,
         progress: BuildProgress | None = None,
     ) -> IndexBuilder:
         from kb.search.build.builder import IndexBuilder  # who only searches builds nothing
@@ -51,7 +53,8 @@ class EmbeddedEngine:
             previous=previous,
             keep=keep,
             operators=operators,
-            semantic=semantic,
+            meaning=meaning,
+            read=read,
             progress=progress,
         )
 

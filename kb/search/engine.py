@@ -24,6 +24,10 @@ from kb.search.query_terms import ExpandedQuery
 from kb.search.results import Answer, Hit
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 
+#: Passages of each audience whose meaning every build reads with care: an edit is searchable at
+#: once. The rest is for a run that takes its time.
+READ_AT_ONCE = 8
+
 
 class Matched(Protocol):
     """All documents that a search may show."""
@@ -191,14 +195,16 @@ class SearchEngine(Protocol):
         previous: Generation | None = None,
         keep: int = 3,
         operators: bool = True,
-        semantic: bool = False,
+        meaning: bool = False,
+        read: int = READ_AT_ONCE,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> IndexWriter:
         """A writer of the next generation; one at a time.
 
         ``previous`` is the generation to carry documents over from: by default the published one,
         and in its place another that was published since. ``keep`` generations stay.
-        ``operators`` says that phrases and fields are indexed too, ``semantic`` that meanings are
-        compared by a model. ``progress`` is called with the stage, how much of it is done, and how
+        ``operators`` says that phrases and fields are indexed too, ``meaning`` that pages are found
+        by what they mean, of which ``read`` passages of each audience are read with care and the
+        rest roughly. ``progress`` is called with the stage, how much of it is done, and how
         much there is to do.
         """

@@ -199,7 +199,7 @@ def evaluate_set(
     mode: str = "search",
     change: QueryChange | None = None,
     resolved: Iterable[ResolvedTicket] = (),
-    semantic: bool = False,
+    read: int = 0,
 ) -> EvaluationReport:
     """Index ``judged`` and ask every judged query; ``mode`` is search or suggest.
 
@@ -207,7 +207,7 @@ def evaluate_set(
     always answer; abstaining is reported apart. The ``resolved`` tickets may vote. Raises
     Unavailable when an extra is not installed.
     """
-    with temporary_searcher(judged.documents, resolved, semantic=semantic) as searcher:
+    with temporary_searcher(judged.documents, resolved, read=read) as searcher:
         return evaluate_searcher(searcher, judged, mode=mode, change=change)
 
 
@@ -255,12 +255,12 @@ def temporary_searcher(
     documents: Iterable[Document],
     resolved: Iterable[ResolvedTicket] = (),
     *,
-    semantic: bool = False,
+    read: int = 0,
 ) -> Iterator[Searcher]:
     """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
     with temporary_folder("kb-eval-") as data:
         engine = search_engine(data)
-        with engine.writer(operators=False, semantic=semantic) as writer:
+        with engine.writer(operators=False, meaning=True, read=read) as writer:
             for document in documents:
                 writer.add(document)
             writer.resolved_tickets(resolved)

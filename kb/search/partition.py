@@ -26,13 +26,13 @@ from kb.search.engines.whoosh import OperatorSearch
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
-from kb.search.index.embeddings import Embeddings
 from kb.search.index.facets import ResultSet
 from kb.search.index.latent_topics import LatentTopics
 from kb.search.index.resolved_tickets import ResolvedTicketVotes
 from kb.search.index.title_ngrams import TitleNgrams
 from kb.search.kernels.layout import Loops
 from kb.search.lexicon.matching import shipped_lexicon
+from kb.search.meaning.embeddings import Embeddings
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
@@ -70,11 +70,12 @@ class Partition:
         self.bm25 = Bm25(arrays, loops)
         self.title_ngrams = TitleNgrams(arrays, loops)
         self.topics = LatentTopics(arrays) if "topic_lengths" in arrays else None
-        self.rescorer = Rescorer(arrays, loops, self.bm25, self.title_ngrams, self.topics)
+        self.rescorer = Rescorer(
+            arrays, loops, self.bm25, self.title_ngrams, self.topics, Embeddings.of(arrays, loops)
+        )
         self._expander = QueryExpander(arrays, self._analyzer)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
         self._hits = HitBuilder(store, self.values, self.rescorer)
-        self._embeddings = Embeddings.of(arrays, loops)
         self._votes = None
         if "solved_links" in arrays:
             self._votes = ResolvedTicketVotes(arrays, self._analyzer)
@@ -180,7 +181,10 @@ class Partition:
         similar = _NONE
         if question.title is not None:
             similar = self.title_ngrams.candidates(question.title, allowed)
-        documents = _union(best, similar, voted if allowed is None else voted[allowed[voted]])
+        beyond_words = _union(voted, self.rescorer.near(question, query))
+        if allowed is not None:
+            beyond_words = beyond_words[allowed[beyond_words]]
+        documents = _union(best, similar, beyond_words)
         if query.curated is not None:
             documents = curate_candidates(documents, query.curated, allowed)
         return Candidates(
@@ -194,8 +198,6 @@ class Partition:
         documents = candidates.documents
         rescored = self.rescorer.rescore(candidates.question, documents)
         raw = {"words": candidates.words, **rescored.raw}
-        if self._embeddings is not None and query.text:
-            raw["semantic"] = self._embeddings.scores(query.text, documents)
         return RawScores(
             documents,
             raw,

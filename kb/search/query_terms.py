@@ -67,3 +67,4 @@ class ExpandedQuery:
     terms: tuple[QueryTerm, ...]
     unknown: tuple[str, ...] = ()
     curated: Curated | None = None
+    settled: bool = False  # nobody is still typing it: a closer look may cost milliseconds

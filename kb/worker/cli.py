@@ -21,6 +21,7 @@ from kb.operations.backup_schedule import BackupSchedule
 from kb.settings import load_settings
 from kb.timezones import utc_now
 from kb.worker.assembly import build_backup_schedule, build_worker
+from kb.worker.meanings import MeaningRunner
 from kb.worker.worker import RoundResult
 
 LOG = logging.getLogger(__name__)
@@ -97,6 +98,7 @@ def _run_until_stopped(
         threading.Thread(target=_stop_at_end_of_input, args=(stopped,), daemon=True).start()
 
     worker = build_worker(centre)
+    meaning_runner = MeaningRunner(centre)
     next_round = next_beat = 0.0
     while not stopped.is_set():
         renewed = centre.renewed(utc_now())
@@ -108,7 +110,7 @@ def _run_until_stopped(
             if time.monotonic() >= next_beat:
                 next_beat = time.monotonic() + heartbeats.INTERVAL.total_seconds()
                 heartbeats.beat(centre.database, heartbeats.WORKER, utc_now())
-            index_runner.start_waiting_run()
+            meaning_runner.start_if_due(editors_wait=index_runner.start_waiting_run())
             if time.monotonic() >= next_round:
                 next_round = time.monotonic() + every
                 if backups is not None:
@@ -120,6 +122,7 @@ def _run_until_stopped(
             LOG.warning("%s", error.sentence)
         stopped.wait(min(every, _INDEX_RUN_INTERVAL))
 
+    meaning_runner.stop()
     index_runner.stop()
 
 

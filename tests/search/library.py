@@ -133,11 +133,14 @@ def publish(
 
 
 def published(
-    data: Path, added: Iterable[Document], unread: Iterable[str] = (), *, semantic: bool = False
+    data: Path, added: Iterable[Document], unread: Iterable[str] = (), *, read: int = 0
 ) -> Generation:
-    """The next generation: ``unread`` documents carried over from the previous one, and others."""
+    """The next generation: ``unread`` documents carried over from the previous one, and others.
+
+    The sentence encoder may read so many passages of each audience.
+    """
     ids = list(unread)
-    with IndexBuilder(data, operators=False, semantic=semantic) as builder:
+    with IndexBuilder(data, operators=False, meaning=True, read=read) as builder:
         assert builder.carry_over(ids) == len(ids)
         for article in added:
             builder.add(article)

@@ -49,9 +49,7 @@ SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
         "kindred": ScorePart(
             "Relevance feedback", "Text about the same subject as the three best results."
         ),
-        "semantic": ScorePart(
-            "Embeddings", "Words with the same meaning, according to a pretrained model."
-        ),
+        "meaning": ScorePart("Meaning", "Text that means what was asked, in whatever words."),
         "kind": ScorePart("Kind", "A head start for guides and FAQ over the forum."),
         "unsolved": ScorePart("No answer", "A penalty for threads without an accepted answer."),
         "exact": ScorePart("Exact code", "An error code or name of the query, letter by letter."),

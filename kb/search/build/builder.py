@@ -11,11 +11,10 @@ import contextlib
 import datetime as dt
 import functools
 import json
-import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -26,8 +25,9 @@ from kb.disk import sync
 from kb.errors import Unavailable
 from kb.search.build.forward_index import FORWARD_INDEX_FILE, ForwardIndex, passage_ranges
 from kb.search.build.partition_writer import partition_arrays
+from kb.search.build.passage_meanings import find_meanings, passage_text
 from kb.search.documents import AUDIENCES, Document, ResolvedTicket, visible_to
-from kb.search.generations import checksums
+from kb.search.engine import READ_AT_ONCE
 from kb.search.generations.checksums import ChecksumWriter
 from kb.search.generations.findings import Finding, FindingsFile
 from kb.search.generations.generation import (
@@ -74,17 +74,21 @@ class IndexBuilder:
         progress: BuildProgress | None = None,
         operators: bool = True,
         previous: Generation | None = None,
-        semantic: bool = False,
+        meaning: bool = False,
+        read: int = READ_AT_ONCE,
     ) -> None:
         """``keep`` generations stay after publishing. ``operators`` says that phrases and fields
-        are indexed too; ``semantic``, that meanings are compared by a model (see
-        ``kb.search.index.embeddings``). ``previous`` is the published generation, where the caller
-        has verified it already, or one of another folder to carry documents over from.
+        are indexed too; ``meaning``, that passages are found by what they mean, of which ``read``
+        of each audience are read by the sentence encoder and the rest drafted (see
+        ``passage_meanings``). ``previous`` is the published generation, where the caller has
+        verified it already, or one of another folder to carry documents over from.
         """
         self._generations = Generations(data)
         self._keep = keep
         self._operators = operators
-        self._semantic = semantic
+        self._meaning = meaning
+        self._read = read
+        self.drafts = 0  # passages whose meaning the encoder has not read
         self.progress: BuildProgress = progress or (lambda _stage, _done, _total: None)
         self.previous = previous
         self.curations: Mapping[str, Any] = {}  # see ``Generation.curations``
@@ -116,7 +120,7 @@ class IndexBuilder:
             opened.callback(self._store.close)
             spill = Spill(self._folder)
             opened.callback(spill.close)
-            self._forward_index = ForwardIndex(semantic=self._semantic, spill=spill)
+            self._forward_index = ForwardIndex(spill=spill)
 
             before = (self.previous.path, self.previous.manifest.files) if self.previous else None
             self._checksums = opened.enter_context(ChecksumWriter(self._folder, before))
@@ -201,6 +205,8 @@ class IndexBuilder:
             if self._operators:
                 self._start_whoosh()
 
+            if self._meaning:
+                self._find_meanings()
             partitions = self._write_partitions()
             self._forward_index.save(self._folder / FORWARD_INDEX_FILE)
             self._checksums.begin((FORWARD_INDEX_FILE,))
@@ -221,15 +227,9 @@ class IndexBuilder:
         """Publish what ``prepare`` returned: from now on it is the generation that readers open."""
         manifest = prepared.manifest
         with write_errors_as_unavailable():
-            target = self._generations.path(manifest.name)
-            os.rename(self._folder, target)
-            sync(self._generations.folder)
-            self.warning = self._generations.point_to(manifest.name)
-
-            for name in self._generations.names()[self._keep :]:
+            self.warning = self._generations.adopt(self._folder, manifest)
+            for name in self._generations.surplus(self._keep):
                 shutil.rmtree(self._generations.path(name), ignore_errors=True)
-            for file, (_, digest) in manifest.files.items():
-                checksums.remember_sha256(target / file, digest)
             return manifest
 
     def publish(
@@ -251,6 +251,29 @@ class IndexBuilder:
             self._difference,
             documents=self._kinds.total(),
         )
+
+    def _find_meanings(self) -> None:
+        index = self._forward_index
+        previous: Arrays = {}
+        if self.previous is not None:
+            previous = load_arrays(self.previous.path / FORWARD_INDEX_FILE)
+
+        with contextlib.closing(self._built_store()) as store:
+
+            def texts_of(numbers: Sequence[int]) -> list[str]:
+                titles = (index.documents[index.passage_doc[number]].title for number in numbers)
+                return list(map(passage_text, titles, store.passages(numbers)))
+
+            index.meanings = find_meanings(
+                np.frombuffer(index.text_hashes, dtype=np.uint64),
+                [index.documents[number].audience for number in index.passage_doc],
+                texts_of,
+                previous=previous,
+                read=self._read,
+                progress=lambda done, total: self.progress("meanings", done, total),
+            )
+        if index.meanings is not None:
+            self.drafts = int(index.meanings.drafts.sum())
 
     def _write_partitions(self) -> dict[str, str]:
         """One file of arrays for each distinct set of visible documents: {audience: file}."""
@@ -337,16 +360,15 @@ class IndexBuilder:
             self._whoosh.wait(lambda done, total: self.progress("phrases", done, total))
         files = self._checksums.checksums()
 
-        names = (*self._generations.names(), self._generations.published_name() or "0")
-        newest = max((int(name) for name in names if name.isdigit()), default=0)
+        drafts = {"drafts": self.drafts} if self._meaning else {}
         manifest = Manifest(
-            name=f"{newest + 1:06}",
+            name=self._generations.next_name(),
             format=INDEX_FORMAT,
             created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             documents=self._kinds.total(),
             kinds=dict(self._kinds),
             partitions=partitions,
-            settings=dict(settings),
+            settings={**settings, **drafts},
             files=files,
         )
         manifest.write(self._folder)

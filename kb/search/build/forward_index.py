@@ -27,8 +27,8 @@ from kb.search.analysis.tokenizer import (
     index_words,
     is_hyphenated_prose,
 )
+from kb.search.build.passage_meanings import PassageMeanings, passage_text, text_hash
 from kb.search.documents import Document, DocumentKind
-from kb.search.index import embeddings
 from kb.search.index.array_file import Arrays, save_arrays
 from kb.search.index.spill import BLOCK_SIZE, Spill, SpilledArray
 from kb.search.kernels.ranges import positions_of
@@ -185,18 +185,17 @@ class SortedWords:
 class ForwardIndex:
     """The words of all documents, as numbers, in order of adding."""
 
-    def __init__(self, *, semantic: bool = False, spill: Spill | None = None) -> None:
-        """``semantic`` says that passages get an embedding too: raises Misconfigured when that
-        extra is not installed. ``spill`` holds words that are too many for memory.
-        """
+    def __init__(self, *, spill: Spill | None = None) -> None:
+        """``spill`` holds words that are too many for memory."""
         self.spill = spill or Spill()
-        self.embeddings = [embeddings.no_embeddings()] if semantic else None
+        self.meanings: PassageMeanings | None = None  # of all passages, once they are found
         self.analyzer = Analyzer()
         self.documents: list[DocumentFacts] = []
         self.surfaces: dict[str, int] = {}
         self.title_words, self.title_ends = self.spill.array(np.int32), array("q", [0])
         self.body_words, self.body_ends = self.spill.array(np.int32), array("q", [0])
         self.passage_doc = array("i")
+        self.text_hashes = array("Q")  # of what is read of each passage for its meaning
         self._stems: dict[str, int] = {}
         self._stem_of = array("i")
         self._words: SortedWords | None = None
@@ -217,14 +216,9 @@ class ForwardIndex:
             self.body_words.extend(self._read("\n".join(texts)))
             self.body_ends.append(len(self.body_words))
             self.passage_doc.append(number)
+            self.text_hashes.append(text_hash(passage_text(document.title, passage)))
 
-        self._embed(document.title, passages)
         self.documents.append(DocumentFacts.of(document, row, first, passages))
-
-    def _embed(self, title: str, passages: Sequence[SectionPassage]) -> None:
-        if self.embeddings is not None:
-            texts = [" ".join(f"{title} {passage.text}".split()) for passage in passages]
-            self.embeddings.append(embeddings.embed(texts))
 
     def _read(self, text: str) -> Iterable[int]:
         return chain.from_iterable(map(self._chunk_words.__getitem__, text.split()))
@@ -254,8 +248,7 @@ class ForwardIndex:
         ``add``.
 
         They get the rows 0, 1, 2 ... here, and their passages follow each other. ``passages_of``
-        gives passages by the numbers that they had: embeddings that were not saved are computed
-        again.
+        gives passages by the numbers that they had, for an index that did not keep their hashes.
         """
         self.surfaces.update(zip(_decoded(saved["surfaces"]), range(1 << 31), strict=False))
         self._stems.update(zip(_decoded(saved["stems"]), range(1 << 31), strict=False))
@@ -273,12 +266,13 @@ class ForwardIndex:
         self.passage_doc.frombytes(documents.tobytes())
 
         facts = json.loads(bytes(saved["facts"]))
-        if self.embeddings is not None and "directions" in saved:
-            self.embeddings.append(saved["directions"][passages])
-        elif self.embeddings is not None:
+        if "text_hashes" in saved:
+            self.text_hashes.frombytes(saved["text_hashes"][passages].tobytes())
+        else:
             for old in rows.tolist():
                 numbers = range(*saved["firsts"][old : old + 2].tolist())
-                self._embed(facts[old][_TITLE], passages_of(numbers))
+                texts = (passage_text(facts[old][_TITLE], p) for p in passages_of(numbers))
+                self.text_hashes.extend(map(text_hash, texts))
 
         new_firsts = (np.cumsum(counts) - counts).tolist()
         for row, (old, first) in enumerate(zip(rows.tolist(), new_firsts, strict=True)):
@@ -307,9 +301,10 @@ class ForwardIndex:
             "body_words": self._renumbered(self.body_words, surfaces.number),
             "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
             "firsts": np.array(firsts, dtype=np.int64),
+            "text_hashes": np.frombuffer(self.text_hashes, dtype=np.uint64),
         }
-        if self.embeddings is not None:
-            arrays["directions"] = np.concatenate(self.embeddings)
+        if self.meanings is not None:
+            arrays |= self.meanings.arrays()
         save_arrays(path, arrays)
 
     def _renumbered(self, occurrences: SpilledArray, number: WordNumbers) -> WordNumbers:
@@ -322,6 +317,15 @@ class ForwardIndex:
 def _as_code(title: str) -> str:
     """A title that is one word in kebab case is a code: "no-shadow"."""
     return f"[{title}]" if is_hyphenated_prose(title) else title
+
+
+def saved_documents(saved: Arrays) -> list[DocumentFacts]:
+    """The documents of a forward index as it was saved."""
+    rows = zip(json.loads(bytes(saved["facts"])), saved["firsts"].tolist(), strict=False)
+    return [
+        DocumentFacts.from_json(values, row=row, first=first)
+        for row, (values, first) in enumerate(rows)
+    ]
 
 
 def passage_ranges(saved: Arrays, rows: Rows | Sequence[int]) -> tuple[list[int], list[int]]:

@@ -23,7 +23,6 @@ from kb.search.build.forward_index import DocumentFacts, ForwardIndex, TextEnds,
 from kb.search.build.reuse import find_reuse
 from kb.search.documents import DOCUMENT_KINDS
 from kb.search.index.array_file import Arrays
-from kb.search.index.embeddings import pack_embeddings
 from kb.search.index.latent_topics import pack_latent_topics
 from kb.search.index.prefix_postings import pack_prefixes
 from kb.search.index.previous import PreviousPartition
@@ -32,6 +31,7 @@ from kb.search.index.term_dictionary import TermDictionary
 from kb.search.index.title_ngrams import pack_title_ngrams
 from kb.search.index.title_text import pack_title_text
 from kb.search.kernels.ranges import positions_of
+from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.query.spelling import Speller
 
 DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
@@ -68,9 +68,8 @@ def partition_arrays(
     arrays = writer.term_dictionaries()
     arrays |= writer.postings_and_passages(arrays)
     arrays |= pack_latent_topics(arrays, previous, writer.carried_over, spill)
-    if forward_index.embeddings is not None:
-        passages = np.concatenate(forward_index.embeddings)[writer.passages]
-        arrays |= pack_embeddings(passages)
+    if forward_index.meanings is not None:
+        arrays |= pack_embeddings(forward_index.meanings.rows[writer.passages])
     arrays |= pack_title_ngrams(titles, writer.carried_over, spill)
     arrays |= pack_title_text(titles, writer.carried_over)
     return arrays | _doc_values(rows)

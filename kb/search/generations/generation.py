@@ -196,6 +196,36 @@ class Generations:
         names = [p.name.removeprefix("gen-") for p in self.folder.glob("gen-*") if p.is_dir()]
         return sorted((name for name in names if name.isdigit()), reverse=True)
 
+    def next_name(self) -> str:
+        names = (*self.names(), self.published_name() or "0")
+        return f"{max((int(name) for name in names if name.isdigit()), default=0) + 1:06}"
+
+    def origin(self, name: str) -> str:
+        """The generation whose content ``name`` has: its own name, unless it refines another."""
+        try:
+            return str(Manifest.read(self.path(name)).settings.get("refines", name))
+        except Unavailable:
+            return name
+
+    def surplus(self, keep: int) -> list[str]:
+        """Those beyond the newest ``keep``, of which all with the same content count as one."""
+        origins = {name: self.origin(name) for name in self.names()}
+        kept = list(dict.fromkeys(origins.values()))[:keep]
+        return [name for name, origin in origins.items() if origin not in kept]
+
+    def adopt(self, folder: Path, manifest: Manifest) -> str:
+        """Make what was built in ``folder`` the published generation; returns a warning or "".
+
+        Raises OSError when it was not published.
+        """
+        target = self.path(manifest.name)
+        os.rename(folder, target)
+        sync(self.folder)
+        warning = self.point_to(manifest.name)
+        for file, (_, digest) in manifest.files.items():
+            checksums.remember_sha256(target / file, digest)
+        return warning
+
     def ledgers(self) -> list[Path]:
         """What the indexer noted for each kept generation, damaged ones included."""
         return [self.path(name) / LEDGER_FILE for name in self.names()]
@@ -276,7 +306,9 @@ class Generations:
             names = self.names()
 
             if name is None:
-                name = next((other for other in names if published and other < published), None)
+                same = self.origin(published or "")
+                earlier = (other for other in names if published and other < published)
+                name = next((other for other in earlier if self.origin(other) != same), None)
                 target = "earlier generation"
             else:
                 target = f"generation {name}"

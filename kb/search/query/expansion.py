@@ -63,7 +63,8 @@ class QueryExpander:
         meant = did_you_mean(text, query)
         if meant is not None:
             readings = self._equals.readings(meant, lexicon)
-        return self._equals.widened(query, readings)
+        query = self._equals.widened(query, readings)
+        return query if prefix else replace(query, settled=True)
 
     def _as_typed(self, text: str, last: str, lexicon: Lexicon) -> ExpandedQuery:
         counts = Counter(index_words(text, asked=True))

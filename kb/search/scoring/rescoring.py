@@ -27,12 +27,14 @@ from kb.search.kernels.layout import (
     ScratchMarks,
 )
 from kb.search.kernels.ranges import showable
+from kb.search.meaning.embeddings import Embeddings
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.scoring.bm25 import Bm25
 
 _GAIN = 4096  # a gain of 1: passages are scored in whole numbers
 _PASSAGE_STEP = (weights.PASSAGE_K1 + 1) / weights.STEPS / _GAIN
 _NO_DIRECTION: Vector8 = np.zeros(0, dtype=np.int8)
+_NONE: Documents = np.zeros(0, dtype=np.int64)
 _NO_VECTORS = PassageVectors(
     np.zeros((0, DIMENSIONS), dtype=np.int8), np.zeros(0, dtype=np.float32)
 )
@@ -61,6 +63,7 @@ class Question:
     features: QueryFeatures
     title: NgramVector | None
     ideal: float
+    meaning: Vector8  # empty where meanings are not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +84,14 @@ class Rescorer:
         bm25: Bm25,
         title_ngrams: TitleNgrams,
         topics: LatentTopics | None,
+        embeddings: Embeddings | None = None,
     ) -> None:
         self._loops = loops
         self._bm25 = bm25
         self._df: Frequencies = arrays["df"]
         self._title_ngrams = title_ngrams
         self._topics = topics
+        self._embeddings = embeddings
         self._vectors = topics.passages if topics else _NO_VECTORS
         self._passages = Passages(
             arrays["doc_passages"],
@@ -114,8 +119,17 @@ class Rescorer:
             _NO_GAINS.gains if title is None else title.gains,
             _NO_DIRECTION if direction is None else direction,
         )
+        meaning = _NO_DIRECTION
+        if self._embeddings is not None and query.text:
+            meaning = self._embeddings.direction(query.text, settled=query.settled)
         ideal = sum(term.idf for term in gains) + self._bm25.unseen * len(query.unknown)
-        return Question(features, title, ideal)
+        return Question(features, title, ideal, meaning)
+
+    def near(self, question: Question, query: ExpandedQuery) -> Documents:
+        """Documents that mean about what is asked, ascending, whatever their words."""
+        if self._embeddings is None:
+            return _NONE
+        return self._embeddings.candidates(question.meaning, settled=query.settled)
 
     def rescore(self, question: Question, documents: Documents) -> RescoredDocuments:
         """Scores of each document's best passage, title and nearest passage; and which to show.
@@ -137,6 +151,8 @@ class Rescorer:
         }
         if self._topics:
             raw["topics"] = unit_cosines(nearest, features.direction)
+        if self._embeddings is not None and question.meaning.size:
+            raw["meaning"] = self._embeddings.scores(question.meaning, documents)
         return RescoredDocuments(raw, shown)
 
     def feedback(

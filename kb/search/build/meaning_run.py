@@ -1,0 +1,127 @@
+"""Meaning run: the sentence encoder reads what a published generation has drafts of.
+
+Takes its time beside everything else: a build waits for it no longer than the new files take to be
+written. The result is a generation of its own that differs from the one that it refines in nothing
+but directions; all else is linked. Build time only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from kb.disk import sync
+from kb.search.build.forward_index import FORWARD_INDEX_FILE, saved_documents
+from kb.search.build.passage_meanings import (
+    PassageMeanings,
+    first_drafts,
+    passage_text,
+    read_drafts,
+)
+from kb.search.generations.checksums import ChecksumWriter
+from kb.search.generations.generation import (
+    Generation,
+    Generations,
+    write_errors_as_unavailable,
+)
+from kb.search.index.array_file import Arrays, load_arrays, save_arrays
+from kb.search.kernels.ranges import positions_of
+from kb.search.meaning.embeddings import pack_embeddings
+from kb.search.meaning.query_table import TABLE_ID, installed_table
+from kb.search.meaning.sentence_encoder import installed_encoder
+
+LOG = logging.getLogger(__name__)
+#: A run publishes after so many passages of an audience, or after an eighth of them.
+AT_LEAST = 512
+
+Progress = Callable[[int, int], None]
+
+
+def read_meanings(generations: Generations, *, progress: Progress) -> int:
+    """Let the encoder read some drafts of the published generation, and publish the result.
+
+    Returns how many passages are still drafts; 0 too where nothing can be read. Raises Conflict
+    while a build runs, and Unavailable when the result could not be written.
+    """
+    table, encoder = installed_table(), installed_encoder()
+    generation = generations.current()
+    if table is None or encoder is None or generation is None:
+        return 0
+    saved = load_arrays(generation.path / FORWARD_INDEX_FILE)
+    if not np.array_equal(saved.get("meaning_model", ()), TABLE_ID):
+        return 0  # the next build drafts them
+
+    documents = saved_documents(saved)
+    counts = np.diff(saved["firsts"]).tolist()
+    of_passage = [
+        facts for facts, count in zip(documents, counts, strict=True) for _ in range(count)
+    ]
+    meanings = PassageMeanings(saved["meanings"].copy(), saved["meaning_drafts"].copy())
+    most = max(AT_LEAST, int(meanings.drafts.sum()) // 8)
+    numbers = first_drafts(meanings, [facts.audience for facts in of_passage], most)
+    with contextlib.closing(generation.store) as store:
+
+        def texts_of(some: Sequence[int]) -> list[str]:
+            titles = (of_passage[number].title for number in some)
+            return list(map(passage_text, titles, store.passages(some)))
+
+        read_drafts(meanings, numbers, texts_of, table, encoder, progress)
+
+    if numbers:
+        with write_errors_as_unavailable(), generations.lock():
+            if generations.published_name() == generation.name:
+                _publish(generations, generation, saved, meanings)
+    return int(meanings.drafts.sum())
+
+
+def _publish(
+    generations: Generations, generation: Generation, saved: Arrays, meanings: PassageMeanings
+) -> None:
+    manifest = generation.manifest
+    changed = {FORWARD_INDEX_FILE, *manifest.partitions.values()}
+    folder = Path(tempfile.mkdtemp(prefix="building-", dir=generations.folder))
+    with contextlib.ExitStack() as aside:
+        aside.callback(shutil.rmtree, folder, ignore_errors=True)
+        for name in manifest.files:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            if name not in changed:
+                os.link(generation.path / name, folder / name)
+
+        save_arrays(folder / FORWARD_INDEX_FILE, saved | meanings.arrays())
+        for name in set(manifest.partitions.values()):
+            arrays = load_arrays(generation.path / name)
+            firsts, rows = saved["firsts"], arrays["row"].astype(np.int64)
+            numbers = positions_of(firsts[rows], firsts[rows + 1])
+            save_arrays(folder / name, arrays | pack_embeddings(meanings.rows[numbers]))
+
+        before = (generation.path, manifest.files)
+        with ChecksumWriter(folder, before) as checksums:
+            files = checksums.checksums()
+        origin = generations.origin(manifest.name)
+        refined = replace(
+            manifest,
+            name=generations.next_name(),
+            created=dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+            settings=manifest.settings | {"drafts": int(meanings.drafts.sum()), "refines": origin},
+            files=files,
+        )
+        refined.write(folder)
+        for inner in [*(path for path in folder.rglob("*") if path.is_dir()), folder]:
+            sync(inner)
+        warning = generations.adopt(folder, refined)
+        if warning:
+            LOG.warning(warning)
+
+    # Whoever still answers from the generation before keeps it; those before it are left by now.
+    for name in generations.names():
+        if origin == generations.origin(name) and name < manifest.name and name != origin:
+            shutil.rmtree(generations.path(name), ignore_errors=True)

@@ -1,0 +1,96 @@
+"""Embeddings: the directions of a partition's passages, by which a question finds what it means.
+
+A passage has the direction that the sentence encoder gives it, or a draft from the query table as
+long as the encoder has not read it (or is not installed). A direction comes from the passage's own
+words and from a model that contains nothing from this site, so it can reveal nothing hidden.
+``latent_topics`` learns related words from the site's own texts.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+
+from kb.search import weights
+from kb.search.array_types import Documents, Pointers, Scores, Vector8, Vectors8
+from kb.search.index.array_file import Arrays
+from kb.search.index.latent_topics import unit_cosines
+from kb.search.kernels.layout import Loops, PassageVectors
+from kb.search.meaning.query_table import TABLE_FILE, TABLE_ID, QueryTable, installed_table
+from kb.search.meaning.sentence_encoder import MiniLm, SentenceEncoder, installed_encoder
+
+#: Passages that are looked at for candidates while somebody types, and for a settled question.
+SCANNED, SCANNED_SETTLED = 2_000, 20_000
+_NONE: Documents = np.zeros(0, dtype=np.int64)
+
+
+def verify_models() -> None:
+    """Raises Misconfigured when the table or the installed encoder is damaged or another."""
+    QueryTable.read(TABLE_FILE)
+    MiniLm.installed()
+
+
+def pack_embeddings(rows: Vectors8) -> Arrays:
+    """Arrays for the directions of a partition's passages, in their order."""
+    lengths = np.sqrt((rows.astype(np.float32) ** 2).sum(axis=1))
+    return {
+        "meaning_passages": rows,
+        "meaning_lengths": np.maximum(lengths, 1e-9).astype(np.float32),
+        "meaning_model": TABLE_ID,
+    }
+
+
+class Embeddings:
+    """The directions of one partition's passages."""
+
+    def __init__(
+        self, arrays: Arrays, loops: Loops, table: QueryTable, encoder: SentenceEncoder | None
+    ) -> None:
+        self._document_pointers: Pointers = arrays["doc_passages"]
+        self._vectors = PassageVectors(arrays["meaning_passages"], arrays["meaning_lengths"])
+        self._loops = loops
+        self._table = table
+        self._encoder = encoder
+        self._all: Documents = np.arange(self._document_pointers.size - 1)
+
+    @classmethod
+    def of(cls, arrays: Arrays, loops: Loops) -> Self | None:
+        """None for an index without directions, or with those of another model."""
+        if "meaning_model" not in arrays or not np.array_equal(arrays["meaning_model"], TABLE_ID):
+            return None
+        table = installed_table()
+        return cls(arrays, loops, table, installed_encoder()) if table else None
+
+    def direction(self, text: str, *, settled: bool) -> Vector8:
+        """The direction of a question; empty for one without words.
+
+        A ``settled`` question is read by the encoder, where it is installed; one that is still
+        being typed by the table.
+        """
+        if settled and self._encoder is not None:
+            direction: Vector8 = self._table.shortened(self._encoder.encode([text]))[0]
+            return direction
+        return self._table.direction(text)
+
+    def candidates(self, direction: Vector8, *, settled: bool) -> Documents:
+        """Documents whose nearest passage points the same way, ascending.
+
+        None from an index with more passages than there is time to look at.
+        """
+        most = SCANNED_SETTLED if settled else SCANNED
+        if not direction.size or self._vectors.lengths.size > most:
+            return _NONE
+        cosines = self.scores(direction, self._all)
+        count = min(weights.MEANING_CANDIDATES, cosines.size)
+        nearest = np.argpartition(cosines, cosines.size - count)[cosines.size - count :]
+        nearest = nearest[cosines[nearest] >= weights.MEANING_LEAST]
+        nearest.sort()
+        return nearest
+
+    def scores(self, direction: Vector8, documents: Documents) -> Scores:
+        """The cosine between ``direction`` and each document's nearest passage, 0 at least."""
+        scaled = self._loops.nearest_passages(
+            self._document_pointers, self._vectors, direction, documents
+        )
+        return unit_cosines(scaled, direction)

@@ -1,0 +1,117 @@
+"""Embeddings: their way through an index, with the shipped table and with an encoder of our own."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kb.search.array_types import Directions
+from kb.search.build import passage_meanings
+from kb.search.generations.generation import Generation
+from kb.search.index.array_file import load_arrays
+from kb.search.meaning import embeddings
+from kb.search.meaning.sentence_encoder import ENCODER_DIMENSIONS
+from kb.search.searcher import Searcher
+from tests.search.library import document, published
+
+PAGES = (
+    document("doc/password", "Choose another password", "Ask for a link where you sign in."),
+    document("doc/money", "Invoices", "They are sent to the address of the account."),
+    document("doc/parcels", "Shipping", "How long a parcel is on its way."),
+    document("doc/secret", "Vault", "For members of staff.", audience="staff"),
+)
+
+
+class Reader:
+    """An encoder that gives each text a direction of its own, and remembers what it has read."""
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def encode(self, texts: Sequence[str]) -> Directions:
+        self.texts += texts
+        rows = [
+            np.random.default_rng(zlib.crc32(text.encode())).normal(size=ENCODER_DIMENSIONS)
+            for text in texts
+        ]
+        return np.array(rows, dtype=np.float32)
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
+    installed = Reader()
+    monkeypatch.setattr(passage_meanings, "installed_encoder", lambda: installed)
+    return installed
+
+
+def rows_of(generation: Generation, audience: str = "public") -> bytes:
+    return load_arrays(generation.partition(audience))["meaning_passages"].tobytes()
+
+
+def test_a_question_finds_the_page_that_says_it_in_other_words(tmp_path: Path) -> None:
+    with Searcher.on(published(tmp_path, PAGES)) as searcher:
+        hits = searcher.suggest("forgotten login credentials", explain=True, doubt=-math.inf).hits
+    explained = {hit.id: hit.explain.get("meaning", 0.0) for hit in hits}
+    assert max(explained, key=lambda id_: explained[id_]) == "doc/password"
+
+
+def test_what_was_read_is_not_read_again(tmp_path: Path, reader: Reader) -> None:
+    first = published(tmp_path, PAGES, read=9)
+    assert len(reader.texts) == len(PAGES)
+    reader.texts.clear()
+
+    changed = document("doc/money", "Invoices", "They are sent by post.")
+    kept = [page.id for page in PAGES if page.id != changed.id]
+    second = published(tmp_path, [changed], kept, read=9)
+    assert reader.texts == ["Invoices They are sent by post."]
+    published(tmp_path, PAGES[:1], read=9)  # added again, with the same words
+    assert len(reader.texts) == 1
+    assert rows_of(first, "public") != rows_of(second, "public")
+
+
+def test_drafts_are_replaced_later(tmp_path: Path, reader: Reader) -> None:
+    ids = [page.id for page in PAGES]
+    at_once = published(tmp_path / "a", PAGES, read=9)
+    drafts = published(tmp_path / "b", PAGES, read=0)
+    assert not reader.texts[len(PAGES) :]
+    assert rows_of(drafts) != rows_of(at_once)
+
+    some = published(tmp_path / "b", [], ids, read=1)
+    assert len(reader.texts) == len(PAGES) + 2  # one of each audience
+    later = published(tmp_path / "b", [], ids, read=9)
+    assert rows_of(some) not in (rows_of(drafts), rows_of(at_once))
+    assert rows_of(later) == rows_of(at_once)
+
+
+def test_an_index_that_kept_no_hashes_is_carried_over(tmp_path: Path) -> None:
+    """As one that an earlier version built."""
+    ids = [page.id for page in PAGES]
+    first = published(tmp_path, PAGES)
+    again = published(tmp_path, [], ids)
+    assert rows_of(again) == rows_of(first)
+
+
+@pytest.mark.usefixtures("reader")
+@pytest.mark.parametrize("read", [0, 2, 9])
+def test_hidden_documents_change_no_embedding(tmp_path: Path, read: int) -> None:
+    visible = [page for page in PAGES if page.audience == "public"]
+    hidden = [document(f"doc/{n}", "Secret", f"Number {n}.", audience="staff") for n in range(20)]
+    beside = published(tmp_path / "a", [*hidden, *visible], read=read)
+    alone = published(tmp_path / "b", visible, read=read)
+    assert rows_of(beside) == rows_of(alone)
+
+
+def test_directions_of_another_model_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = published(tmp_path, PAGES)
+    monkeypatch.setattr(embeddings, "TABLE_ID", np.zeros(32, dtype=np.uint8))
+    with Searcher.on(generation) as searcher:
+        (hit, *_) = searcher.suggest("invoices", explain=True).hits
+    assert hit.id == "doc/money"
+    assert "meaning" not in hit.explain

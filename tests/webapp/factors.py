@@ -46,6 +46,7 @@ class SoftKey:
     host: str = "localhost"
     counter: int = 0
     id: bytes = b"soft-key-0123456789"
+    point: bytes | None = None  # instead of the x of the key
     key: ec.EllipticCurvePrivateKey = field(
         default_factory=lambda: ec.generate_private_key(ec.SECP256R1())
     )
@@ -53,6 +54,8 @@ class SoftKey:
     def create(self, page: str) -> str:
         """The answer to the options of a page, as the script of the form sends it."""
         public = ES256.from_cryptography_key(self.key.public_key())  # type: ignore[no-untyped-call]
+        if self.point is not None:
+            public[-2] = self.point
         credential = AttestedCredentialData.create(Aaguid(bytes(16)), self.id, public)
         data = self._data(FLAG.UP | FLAG.AT, credential)
         return self._answer(

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from cryptography.exceptions import InvalidSignature
+
 from kb.errors import Forbidden, Invalid
 from kb.people.credentials import digest
 from kb.people.person import Person
 
 if TYPE_CHECKING:
+    from fido2.cose import CoseKey
     from fido2.server import Fido2Server
 
 #: COSE algorithms: ES256 (nearly every authenticator), EdDSA, RS256 (Windows Hello).
@@ -123,12 +126,24 @@ def verify_registration(
     try:
         data = _server(party).register_complete(_state(challenge), response)
         credential = data.credential_data
-        is_usable = credential is not None and credential.public_key.get(3) in _ALGORITHMS
+        is_usable = credential is not None and _verifies(credential.public_key)
     except Exception as error:  # whatever the library stumbles over came from outside
         raise Invalid(_NOT_MADE) from error
     if credential is None or not is_usable:
         raise Invalid(_NOT_MADE)
     return NewPasskey(credential.credential_id, bytes(credential), data.counter)
+
+
+def _verifies(public_key: CoseKey) -> bool:
+    """Whether the key can tell a signature: one that cannot would lock its owner out.
+
+    Raises ValueError for what is no key, such as a point beside its curve.
+    """
+    try:
+        public_key.verify(b"", b"")
+    except InvalidSignature:
+        return public_key.get(3) in _ALGORITHMS
+    return False
 
 
 def request_options(

@@ -297,6 +297,12 @@ def test_what_is_no_answer_of_a_passkey_is_refused(
     assert prove(give_password(portal, "bob"), "passkey", answer).status_code in (403, 422)
 
 
+def test_a_key_that_no_signature_fits_is_not_registered(portal: Portal, bob: Browser) -> None:
+    answer = SoftKey(point=bytes(32)).create(bob.page(PAGE))  # beside the curve
+    refused = bob.post(f"{PAGE}/passkeys", {"name": "x", "answer": answer, "password": "bob-demo"})
+    assert refused.status_code == 422
+
+
 def test_a_registered_passkey_is_not_registered_again(portal: Portal, bob: Browser) -> None:
     key = SoftKey()
     add_passkey(bob, key)

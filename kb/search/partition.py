@@ -258,8 +258,9 @@ class Partition:
             for term in query.terms
         ]
         ideal = sum(term.idf for term in terms) + self.bm25.unseen * len(query.unknown)
-        coverage = QueryCoverage(terms, ideal, self._analyzer)
-        return self._hits.answer(query.text, coverage, self._matches(query), document, shown)
+        matches = self._matches(query)
+        coverage = QueryCoverage(terms, ideal, matches, self._analyzer)
+        return self._hits.answer(query.text, coverage, matches, document, shown)
 
     def _matches(self, query: ExpandedQuery) -> Matches:
         whole = (self._written_stems(term) for term in query.terms if not term.prefix)

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from kb.search.analysis.passages import SectionPassage, TextRange
 from kb.search.analysis.tokenizer import Analyzer
+from kb.search.display.snippets import FoldedText, Matches
 from kb.search.documents import Region, RegionKind
 
 MAX_PROSE = 360  # characters of sentences
@@ -57,27 +58,51 @@ class WeightedTerm:
         return stem in self.stems or bool(self.beginning and word.startswith(self.beginning))
 
 
+class MatchedWord(NamedTuple):
+    """A word of a text, or several without a space between them, and the terms it stands for."""
+
+    start: int
+    end: int
+    terms: frozenset[int]  # positions of the terms in the query
+
+
 class QueryCoverage:
     """How much of a query a text explains, by the idf of its words."""
 
-    def __init__(self, terms: Sequence[WeightedTerm], ideal: float, analyzer: Analyzer) -> None:
-        """``ideal`` is the idf of all words of the query, of those that no document has too."""
+    def __init__(
+        self, terms: Sequence[WeightedTerm], ideal: float, matches: Matches, analyzer: Analyzer
+    ) -> None:
+        """``ideal`` is the idf of all words of the query, of those that no document has too.
+        ``matches`` finds the words that ``terms`` stand for.
+        """
         self._terms = terms
         self._ideal = ideal
+        self._matches = matches
         self._analyzer = analyzer
 
-    def terms_in(self, text: str) -> frozenset[int]:
-        """The positions of the terms that ``text`` has."""
-        words = self._analyzer.written_stems(text)
+    def words_in(self, text: str) -> list[MatchedWord]:
+        """The words of ``text`` that the query has, in order."""
+        return [
+            MatchedWord(start, end, self._terms_of(text[start:end]))
+            for start, end in self._matches.spans(FoldedText.of(text))
+        ]
+
+    def _terms_of(self, words: str) -> frozenset[int]:
+        stems = self._analyzer.written_stems(words)
         return frozenset(
             position
             for position, term in enumerate(self._terms)
-            if any(term.matches(word, stem) for word, stem in words.items())
+            if any(term.matches(word, stem) for word, stem in stems.items())
         )
 
     def share(self, terms: frozenset[int]) -> float:
         """The share of the query that these terms are, 0 to 1."""
         return sum(self._terms[position].idf for position in terms) / max(self._ideal, 1e-9)
+
+
+def _terms_within(words: Sequence[MatchedWord], start: int, end: int) -> frozenset[int]:
+    inside = (word.terms for word in words if start <= word.start and word.end <= end)
+    return frozenset().union(*inside)
 
 
 class _Block(NamedTuple):
@@ -103,12 +128,16 @@ def find_answer(
     passage of the section follows: a list at its end may go on there.
     """
     text = passage.text
-    above = coverage.terms_in("\n".join((title, *passage.path)))
+    headings = "\n".join((title, *passage.path))
+    above = _terms_within(coverage.words_in(headings), 0, len(headings))
+    words = coverage.words_in(text)
+    if coverage.share(above | _terms_within(words, 0, len(text))) < _MIN_EXPLAINED:
+        return None
     asks_for_number = _ASKS_FOR_NUMBER.search(query) is not None
 
     best, best_worth = None, -1.0
     for position, (start, end) in enumerate(_quotable(passage, continues=continues)):
-        own = coverage.terms_in(text[start:end])
+        own = _terms_within(words, start, end)
         own_share = coverage.share(own)
         is_opening = opens_section and position == 0
         if coverage.share(own | above) < _MIN_EXPLAINED:
@@ -119,7 +148,7 @@ def find_answer(
             continue
 
         first = _SENTENCE_END.search(text, start, end)
-        opening = coverage.terms_in(text[start : first.end()]) if first else own
+        opening = _terms_within(words, start, first.end()) if first else own
         worth = own_share + _FIRST_SENTENCE * coverage.share(opening)
         if is_opening:
             worth += _FIRST_OF_SECTION * coverage.share(above)

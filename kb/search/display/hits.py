@@ -20,6 +20,7 @@ from kb.search.index.document_store import DocumentStore
 from kb.search.results import Answer, Hit, Passage
 from kb.search.scoring.rescoring import Rescorer
 
+_SECTION_PASSAGES = 8  # before the best one, among which its section is taken to begin
 NEARBY = 3  # passages before and after the best one among which prose is looked for
 
 
@@ -103,6 +104,7 @@ class HitBuilder:
             return None
         row, first = int(self._values.row[document]), int(self._values.first[document])
         low, high = self._rescorer.showable(document)
+        low, high = max(low, shown - _SECTION_PASSAGES), min(high, shown + 2)
         ((document_id, _, title, _),) = self._store.shown([row])
         passages = self._store.passages(range(first + low, first + high))
 

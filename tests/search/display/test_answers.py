@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kb.search.analysis.passages import SectionPassage
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.display.answers import QueryCoverage, WeightedTerm, find_answer
+from kb.search.display.snippets import Matches
 from kb.search.documents import Document, DocumentKind, Region, RegionKind, Section
 from kb.search.results import Answer
 from kb.search.searcher import Searcher
@@ -29,10 +30,11 @@ def _answer(
         word for word in query.lower().strip("?").split() if _ANALYZER.stem(word) and word != "how"
     ]
     terms = [WeightedTerm(frozenset({_ANALYZER.stem(word)}), "", 1.0) for word in words]
+    matches = Matches([_ANALYZER.stem(word) for word in words], (), _ANALYZER.stem)
     passage = SectionPassage("", (), text, regions)
     span = find_answer(
         query,
-        QueryCoverage(terms, len(words), _ANALYZER),
+        QueryCoverage(terms, len(words), matches, _ANALYZER),
         title,
         passage,
         opens_section=opens_section,

@@ -90,7 +90,11 @@ def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
         }
         click.echo(json.dumps(fields, indent=2))
         return
-    click.echo(f"Erased {erasure.tickets} tickets and {len(erasure.files)} files.", err=True)
+    tickets, files = (
+        f"{count} {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((erasure.tickets, "ticket"), (len(erasure.files), "file"))
+    )
+    click.echo(f"Erased the person, with {tickets} and {files}.", err=True)
     for backup in backups:
         removed = f"removed by {backup.removed_by:%Y-%m-%d %H:%M} UTC"
         click.echo(f"{backup.file} still holds the person; {removed}.", err=True)

@@ -174,10 +174,12 @@ def rewrite_event(
     actor: str,
 ) -> None:
     """Changes an event and its entry in the full text; ``title`` is what that entry has."""
-    fulltext.unindex_event(connection, row.id, title, row.body)
+    if title or row.body:  # what the sweeper notes has no text and was never indexed
+        fulltext.unindex_event(connection, row.id, title, row.body)
     values = {"body": body, "facts": facts, "actor": actor}
     connection.execute(update(EVENTS).where(EVENTS.c.id == row.id).values(values))
-    fulltext.index_event(connection, row.id, new_title, body)
+    if new_title or body:
+        fulltext.index_event(connection, row.id, new_title, body)
 
 
 # --- words

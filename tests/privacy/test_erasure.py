@@ -165,6 +165,18 @@ def test_an_attachment_that_somebody_else_has_too_stays(world: World) -> None:
     assert not found_in(world.data / "attachments", ["the same bytes"])
 
 
+def test_an_event_that_the_full_text_never_had_is_not_taken_out_of_it(world: World) -> None:
+    """The full text counts its rows: a deletion too many would make it refuse searches one day."""
+    number = world.desk.filing.file(draft(), world.vera, key="k", now=FRIDAY)
+    pause = actions.pause("release", until=FRIDAY + DAY)
+    world.desk.act(number, world.bob, pause, now=FRIDAY)
+    Sweeper(world.database, world.policy, single_version(world.policy)).sweep(LATER)
+    ((resumption,),) = rows(world, "SELECT id FROM events WHERE verb = 'resumed'")
+    erase(world, "vera@example.com")
+    indexed = f"SELECT count(*) FROM words_docsize WHERE id = {resumption}"
+    assert rows(world, indexed) == [(0,)]
+
+
 def test_search_learns_nothing_more_from_erased_tickets(world: World) -> None:
     number = world.desk.filing.file(draft("Elderberries"), world.vera, key="k", now=FRIDAY)
     world.desk.act(number, world.bob, actions.answer_by_link([("doc/jam", "Jam")]), now=FRIDAY)

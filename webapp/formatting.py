@@ -19,7 +19,7 @@ from flask import Flask, request
 from markupsafe import Markup, escape
 
 from kb.search.documents import Document
-from kb.search.results import Answer, Hit, Passage
+from kb.search.results import Answer, Hit, NearDuplicate, Passage
 from kb.sla.open_time import duration
 from kb.tickets.lifecycle import STATUSES, VERBS, Status, Verb
 from kb.tickets.ticket import Event, TargetView
@@ -139,6 +139,7 @@ def register(app: Flask) -> None:
         in_place,
         linked,
         marked,
+        other_edition,
         seconds_words,
         size,
         spoken,
@@ -199,6 +200,11 @@ def in_place(hit: Hit | Answer) -> str:
     # A hyphen has a meaning of its own in a directive.
     directive = ",".join(quote(end, safe="").replace("-", "%2D") for end in ends)
     return f"{hit.url}{'' if '#' in hit.url else '#'}:~:text={directive}"
+
+
+def other_edition(other: NearDuplicate) -> str:
+    """What a document that says almost the same as another is called beside it."""
+    return f"Version {other.version}" if other.version else other.product or other.title
 
 
 def linked(text: str) -> Markup:

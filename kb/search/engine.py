@@ -90,6 +90,13 @@ class IndexReader(Protocol[_Matched]):
     def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, _Matched] | None:
         """A query for documents like this one, and all others; None when it is not here."""
 
+    def fold(self, documents: Documents, scores: Totals, *, newest: bool) -> Positions | None:
+        """The positions of what is shown of ``documents``, best first; None for all.
+
+        Of documents that say almost the same one is shown, at the place of the best; with
+        ``newest`` the newest of those that score about the same.
+        """
+
     def hits(
         self,
         query: ExpandedQuery,

@@ -231,7 +231,13 @@ def evaluate_searcher(
         start = time.perf_counter()
         hits, confidence[query_id] = ask(text)
         latencies.append((time.perf_counter() - start) * 1000)
-        answers[query_id] = [(hit.id, hit.score) for hit in hits if hit.id != query_id]
+        answers[query_id] = [
+            (document_id, hit.score)
+            for hit in hits
+            # Those who see a hit also see links to what says almost the same.
+            for document_id in (hit.id, *(other.id for other in hit.also))
+            if document_id != query_id
+        ]
 
     abstain = {}
     if judged.out_of_scope and mode == "suggest":

@@ -20,6 +20,7 @@ from kb.search.analysis.tokenizer import Analyzer, identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.display.answers import QueryCoverage, WeightedTerm
 from kb.search.display.hits import HitBuilder
+from kb.search.display.near_duplicates import NearDuplicates
 from kb.search.display.snippets import Matches
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.engines.whoosh import OperatorSearch
@@ -75,7 +76,8 @@ class Partition:
         )
         self._expander = QueryExpander(arrays, self._analyzer)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
-        self._hits = HitBuilder(store, self.values, self.rescorer)
+        self._near_duplicates = NearDuplicates(arrays)
+        self._hits = HitBuilder(store, self.values, self.rescorer, self._near_duplicates)
         self._votes = None
         if "solved_links" in arrays:
             self._votes = ResolvedTicketVotes(arrays, self._analyzer)
@@ -217,6 +219,10 @@ class Partition:
 
     # --- documents
 
+    def fold(self, documents: Documents, scores: Totals, *, newest: bool) -> Positions | None:
+        """The positions of what is shown of ``documents``, best first; None for all."""
+        return self._near_duplicates.fold(documents, scores, newest=newest)
+
     def hits(
         self,
         query: ExpandedQuery,
@@ -242,6 +248,7 @@ class Partition:
             scores,
             explanations,
             as_code=bool(identifiers(query.text)),
+            hidden=query.curated.hidden.tolist() if query.curated is not None else (),
         )
 
     def answer(self, query: ExpandedQuery, document: int, shown: int) -> Answer | None:

@@ -32,11 +32,23 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class NearDuplicate:
+    """A document that says almost the same as a hit; ``version`` is empty where it names none."""
+
+    id: str
+    title: str
+    url: str
+    version: str = ""
+    product: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One document in an answer, with its best passage. ``url`` includes the passage's anchor.
 
-    ``folders`` are those of its source, outermost first, as people read them. ``explain`` maps the
-    name of a score's part to its contribution; empty unless asked for.
+    ``folders`` are those of its source, outermost first, as people read them. ``also`` are
+    documents that say almost the same and have no place of their own. ``explain`` maps the name of
+    a score's part to its contribution; empty unless asked for.
     """
 
     id: str
@@ -51,6 +63,7 @@ class Hit:
     solved: bool | None = None
     folders: tuple[str, ...] = ()
     language: str = ""
+    also: tuple[NearDuplicate, ...] = ()
     explain: dict[str, float] = field(default_factory=dict)
 
 
@@ -129,6 +142,16 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "product": hit.product,
         "versions": list(hit.versions),
         "passage": {"text": hit.passage.text, "spans": [list(span) for span in hit.passage.spans]},
+        "also": [
+            {
+                "id": other.id,
+                "title": other.title,
+                "url": other.url,
+                "version": other.version,
+                "product": other.product,
+            }
+            for other in hit.also
+        ],
     }
     if hit.explain:
         shape["explain"] = {name: round(value, 6) for name, value in hit.explain.items()}

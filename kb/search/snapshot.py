@@ -52,6 +52,18 @@ class Ranking:
     parts: Mapping[str, Totals] = field(default_factory=dict)
     partial: bool = False
 
+    def only(self, positions: Positions) -> Ranking:
+        """The same with the documents at these positions; candidates stay before all others."""
+        ranked = positions[positions < self.order.size]
+        scored = positions[positions < self.scores.size]
+        return replace(
+            self,
+            documents=self.documents[positions],
+            scores=self.scores[scored],
+            shown=self.shown[ranked],
+            order=self.order[ranked],
+        )
+
     def explained(self, rank: int) -> dict[str, float]:
         """What each part contributed to the document at ``rank``; nothing beyond the candidates."""
         if rank >= self.order.size:
@@ -99,6 +111,7 @@ class Snapshot:
         typed = pasted.query[:MAX_QUERY_LENGTH]
         query = reader.expand(typed, prefix=pasted.line is None, curations=self._curations)
         ranking = self._rank(reader, query, None, language, deadline)
+        ranking = self._folded(reader, query, ranking)
         certainty = self._confidence(ranking)
         if certainty < doubt:  # a box that shows noise teaches people to ignore it
             limit = min(limit, query.curated.pinned.size if query.curated is not None else 0)
@@ -153,6 +166,7 @@ class Snapshot:
             ranking = self._rank(reader, query, matched, language, deadline)
         remainder = matched.remainder(ranking.documents, by_date=by_date)
         documents = np.concatenate((ranking.documents, remainder))[:WINDOW]
+        ranking = self._folded(reader, query, replace(ranking, documents=documents))
         start = (page - 1) * per_page
         answer = None
         if page == 1 and not parsed.operators:
@@ -160,15 +174,8 @@ class Snapshot:
         return Results(
             query=parsed.text,
             generation=self.generation.name,
-            total=matched.total(),
-            hits=self._hits(
-                reader,
-                query,
-                replace(ranking, documents=documents),
-                start,
-                per_page,
-                explain=explain,
-            ),
+            total=matched.total() - (documents.size - ranking.documents.size),
+            hits=self._hits(reader, query, ranking, start, per_page, explain=explain),
             facets=matched.facets(),
             did_you_mean=None if parsed.operators else did_you_mean(parsed.words, query),
             partial=ranking.partial or not matched.in_time,
@@ -204,6 +211,17 @@ class Snapshot:
             scores,
             fused.parts,
         )
+
+    @staticmethod
+    def _folded(reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking) -> Ranking:
+        """One of the documents that say almost the same: the newest, or the version asked for."""
+        scores = np.full(ranking.documents.size, -np.inf)
+        scores[: ranking.scores.size] = ranking.scores
+        names_version = ranking.rescored is not None and "version" in ranking.rescored.signals
+        is_pinned = query.curated is not None and query.curated.pinned.size > 0
+        newest = ranking.rescored is not None and not names_version and not is_pinned
+        positions = reader.fold(ranking.documents, scores, newest=newest)
+        return ranking if positions is None else ranking.only(positions)
 
     @staticmethod
     def _by_words(candidates: Candidates) -> Ranking:
@@ -271,7 +289,7 @@ class Snapshot:
         if like is None:
             return ()
         query, others = like
-        ranking = self._rank(reader, query, others, "", deadline)
+        ranking = self._folded(reader, query, self._rank(reader, query, others, "", deadline))
         return self._hits(reader, query, ranking, 0, limit, explain=False)
 
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:

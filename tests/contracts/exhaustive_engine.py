@@ -230,6 +230,9 @@ class ExhaustiveReader:
         others[numbers] = False
         return query, ExhaustiveMatched(self, self._score(query), others, {})
 
+    def fold(self, documents: Documents, scores: Totals, *, newest: bool) -> Positions | None:
+        return None  # every document is shown
+
     def hits(
         self,
         query: ExpandedQuery,
@@ -259,7 +262,7 @@ class ExhaustiveReader:
                     document.solved,
                     document.folders,
                     document.language,
-                    dict(parts),
+                    explain=dict(parts),
                 )
             )
         return tuple(hits)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, DocumentKind, Section
+from kb.search.documents import Document, DocumentKind, Region, RegionKind, Section
 from kb.search.generations.generation import Generation, Generations
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -53,18 +53,16 @@ def test_a_hit_says_where_it_matched_and_leads_there(centre: Searcher) -> None:
 
 
 def test_the_excerpt_is_of_sentences_near_where_the_best_passage_is_code(tmp_path: Path) -> None:
+    syntax = "ConvertTo-Json [-InputObject] <Object> [-Depth <Int32>] [-AsArray]"
+    names = "ConvertTo-Json ConvertFrom-Json Test-Json"
     sections = (
-        Section(
-            "syntax",
-            ("Syntax",),
-            "ConvertTo-Json [-InputObject] <Object> [-Depth <Int32>] [-AsArray]",
-        ),
+        Section("syntax", ("Syntax",), syntax, (Region(RegionKind.CODE, 0, len(syntax)),)),
         Section(
             "about",
             ("Description",),
             "It converts an object to JSON down to the depth that you name. " * 5,
         ),
-        Section("names", ("Related links",), "ConvertTo-Json ConvertFrom-Json Test-Json"),
+        Section("names", ("Names",), names, (Region(RegionKind.TABLE, 0, len(names)),)),
     )
     found = searcher(tmp_path, [Document("doc/json", DocumentKind.DOC, "ConvertTo-Json", sections)])
     for hit in (
@@ -73,8 +71,8 @@ def test_the_excerpt_is_of_sentences_near_where_the_best_passage_is_code(tmp_pat
     ):
         assert hit.url == "/help/doc/json#about"
         assert hit.passage.text.startswith("It converts an object to JSON")
-    (only,) = found.search("asarray").hits
-    assert only.url == "/help/doc/json#syntax"  # what is near does not say it
+    (only,) = found.search("AsArray").hits
+    assert only.url == "/help/doc/json#syntax"  # code was typed
 
 
 def test_a_solved_topic_stands_above_an_unsolved_one_like_it(centre: Searcher) -> None:

@@ -20,6 +20,7 @@ from kb.ids import document_key
 from kb.search import weights
 from kb.search.array_types import Pointers
 from kb.search.build.forward_index import DocumentFacts, ForwardIndex, TextEnds, as_int32
+from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
 from kb.search.documents import DOCUMENT_KINDS
 from kb.search.index.array_file import Arrays
@@ -72,6 +73,9 @@ def partition_arrays(
         arrays |= pack_embeddings(forward_index.meanings.rows[writer.passages])
     arrays |= pack_title_ngrams(titles, writer.carried_over, spill)
     arrays |= pack_title_text(titles, writer.carried_over)
+    arrays |= pack_near_duplicates(
+        forward_index, np.array(documents, dtype=np.int64), writer.carried_over
+    )
     return arrays | _doc_values(rows)
 
 

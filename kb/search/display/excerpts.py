@@ -6,8 +6,6 @@ none: there everything is prose. Pure.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from kb.search.analysis.passages import SectionPassage
 from kb.search.display.snippets import Matches, passage
 from kb.search.documents import RegionKind
@@ -23,16 +21,12 @@ def excerpt(stored: SectionPassage, matches: Matches) -> Passage:
     return _shown(stored, stored.text, matches)
 
 
-def prose_excerpts(
-    stored: SectionPassage, matches: Matches, *, tables: bool = True
-) -> Iterator[Passage]:
-    """Excerpts without code: one without tables, then, with ``tables``, one with them too; none of
-    what is nothing else.
-    """
-    left_out = (_CODE_AND_TABLES, _CODE) if tables else (_CODE_AND_TABLES,)
-    for text in dict.fromkeys(text_without(stored, kinds) for kinds in left_out):
-        if text:
-            yield _shown(stored, text, matches)
+def prose_excerpt(
+    stored: SectionPassage, matches: Matches, *, tables: bool = False
+) -> Passage | None:
+    """The excerpt of what is no code and, without ``tables``, in no table; None when all is."""
+    text = text_without(stored, _CODE if tables else _CODE_AND_TABLES)
+    return _shown(stored, text, matches) if text else None
 
 
 def has_code_or_tables(stored: SectionPassage) -> bool:

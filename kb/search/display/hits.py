@@ -12,12 +12,13 @@ from itertools import chain
 from kb.search.analysis.passages import SectionPassage
 from kb.search.array_types import Documents
 from kb.search.display.answers import QueryCoverage, find_answer
-from kb.search.display.excerpts import excerpt, has_code_or_tables, prose_excerpts
+from kb.search.display.excerpts import excerpt, has_code_or_tables, prose_excerpt
+from kb.search.display.near_duplicates import MAX_NAMED, NearDuplicates
 from kb.search.display.snippets import FoldedText, Matches
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
-from kb.search.results import Answer, Hit, Passage
+from kb.search.results import Answer, Hit, NearDuplicate, Passage
 from kb.search.scoring.rescoring import Rescorer
 
 _SECTION_PASSAGES = 8  # before the best one, among which its section is taken to begin
@@ -27,7 +28,14 @@ NEARBY = 3  # passages before and after the best one among which prose is looked
 class HitBuilder:
     """Builds the hits of one partition from the document store."""
 
-    def __init__(self, store: DocumentStore, values: DocValues, rescorer: Rescorer) -> None:
+    def __init__(
+        self,
+        store: DocumentStore,
+        values: DocValues,
+        rescorer: Rescorer,
+        near_duplicates: NearDuplicates,
+    ) -> None:
+        self._near_duplicates = near_duplicates
         self._store = store
         self._values = values
         self._rescorer = rescorer
@@ -41,10 +49,11 @@ class HitBuilder:
         explanations: Sequence[Mapping[str, float]],
         *,
         as_code: bool = False,
+        hidden: Sequence[int] = (),
     ) -> tuple[Hit, ...]:
         """A hit for each document: its passage to show, its score, and what explains the score.
 
-        ``as_code`` says that code was typed, and may be quoted.
+        ``as_code`` says that code was typed, and may be quoted. ``hidden`` documents are not named.
         """
         firsts = self._values.first[documents].tolist()
         numbers = [first + offset for first, offset in zip(firsts, shown, strict=True)]
@@ -87,10 +96,19 @@ class HitBuilder:
                     solved,
                     tuple(folders),
                     language,
-                    dict(parts),
+                    self._also(document, hidden),
+                    explain=dict(parts),
                 )
             )
         return tuple(hits)
+
+    def _also(self, document: int, hidden: Sequence[int]) -> tuple[NearDuplicate, ...]:
+        others = [other for other in self._near_duplicates.others(document) if other not in hidden]
+        stored = self._store.shown(self._values.row[others[:MAX_NAMED]].tolist()) if others else ()
+        return tuple(
+            NearDuplicate(id_, title, _address(id_, ""), ", ".join(versions), product)
+            for id_, _, title, (product, versions, *_) in stored
+        )
 
     def answer(
         self, query: str, coverage: QueryCoverage, matches: Matches, document: int, shown: int
@@ -150,10 +168,10 @@ def _as_prose(
     Else the one that says most of it; ``shown`` where all is code.
     """
     words = len(shown.marked())
-    # Of tables only the one that was found: others hold names of the same things.
-    nearby = (next(prose_excerpts(stored, matches, tables=False), None) for stored in neighbours)
+    in_prose = (prose_excerpt(stored, matches) for stored in chain((passage,), neighbours))
+    with_tables = (prose_excerpt(stored, matches, tables=True) for stored in (passage,))
     others: list[Passage] = []
-    for other in chain(prose_excerpts(passage, matches), filter(None, nearby)):
+    for other in filter(None, chain(in_prose, with_tables)):
         if 2 * len(other.marked()) >= words:
             return other
         others.append(other)

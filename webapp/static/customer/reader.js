@@ -6,7 +6,7 @@ import { importBody, parseHtml } from "../shared/html.js";
 const TIMEOUT = 8000; // ms
 
 const ID_PREFIX = "reader-"; // the document's ids must not collide with the form's
-const ELLIPSIS = /^… | …$/g; // where an excerpt was cut
+const CUT = /^… | … | …$/; // where an excerpt was cut, or leaves something out
 
 // The text nodes of ``root`` with their characters but white space, which blocks and excerpts differ in.
 function textOf(root) {
@@ -26,7 +26,8 @@ function textOf(root) {
 
 // Marks the passage in ``root`` and returns its first mark; nothing when it is not there word for word.
 function markPassage(root, passage) {
-  const wanted = passage.replace(ELLIPSIS, "").replace(/\s+/g, "");
+  const parts = passage.split(CUT).map((part) => part.replace(/\s+/g, ""));
+  const wanted = parts.reduce((longest, part) => (part.length > longest.length ? part : longest), "");
   const { text, places } = textOf(root);
   const start = wanted ? text.indexOf(wanted) : -1;
   if (start < 0) return null;

@@ -49,6 +49,14 @@ function addStyles() {
       font-size: .8em;
       opacity: .8;
     }
+    .askfirst .suggest-also {
+      display: block;
+      font-size: .8em;
+    }
+    .askfirst .suggest-also [data-other] {
+      text-decoration: underline;
+      cursor: pointer;
+    }
     .askfirst .suggest-answer .suggest-text {
       white-space: pre-line;
     }

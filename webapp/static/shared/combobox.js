@@ -43,6 +43,18 @@ function appendHighlighted(target, passage) {
   return target;
 }
 
+// Documents that say almost the same as a suggestion. They open by a click; options must not hold links.
+function otherEditions(others) {
+  const line = createElement("span", "suggest-also", "Also in: ");
+  others.forEach((other, position) => {
+    const title = other.version ? `Version ${other.version}` : other.product || other.title;
+    const edition = createElement("span", "", title);
+    edition.dataset.other = position;
+    line.append(position ? ", " : "", edition);
+  });
+  return line;
+}
+
 export class Suggestions {
   // Options: src (address of the API), limit, host (where the list goes), stay (the list stays when the focus leaves),
   // holdEnter (Enter does not submit the form), post (long texts may be posted), hint, credentials, and the callbacks
@@ -101,7 +113,8 @@ export class Suggestions {
     this.list.addEventListener("pointerdown", (event) => event.preventDefault());
     this.list.addEventListener("click", (event) => {
       const option = event.target.closest("[role=option]");
-      if (option) this.choose(Number(option.dataset.index));
+      const other = event.target.closest("[data-other]")?.dataset.other;
+      if (option) this.choose(Number(option.dataset.index), other);
     });
   }
 
@@ -218,6 +231,7 @@ export class Suggestions {
     if (hit.passage?.text) {
       option.append(written(appendHighlighted(createElement("span", "suggest-text"), hit.passage), hit.language));
     }
+    if (hit.also?.length) option.append(otherEditions(hit.also));
     return option;
   }
 
@@ -279,10 +293,11 @@ export class Suggestions {
     this.input.setAttribute("aria-activedescendant", option.id);
   }
 
-  choose(index) {
+  // `other` is the position among the documents that say almost the same.
+  choose(index, other) {
     const hit = this.hits[index];
     if (!hit) return;
     this.settle();
-    this.options.choose(hit, index);
+    this.options.choose(other ? { ...hit, ...hit.also[other], passage: null } : hit, index);
   }
 }

@@ -372,7 +372,8 @@ def test_reopening_keeps_what_was_used_and_not_the_time_between() -> None:
     first = find(Goal.RESOLUTION, "2026-06-12 12:00", *events, cycle=1)
     second = find(Goal.RESOLUTION, "2026-06-12 12:00", *events, cycle=2)
     assert (first.state, first.ended) == (TargetState.MET, at("2026-06-05 11:00"))
-    assert (second.state, second.due, second.grace) == (
+    assert (second.cycle, second.state, second.due, second.grace) == (
+        2,
         TargetState.RUNNING,
         at("2026-06-12 17:00"),
         False,
@@ -441,6 +442,27 @@ def test_a_move_may_count_from_the_change_or_keep_the_share(change: LevelChange,
         Goal.RESOLUTION, "2026-06-09 15:30", MONDAY, moved("2026-06-09 15:00", "vip", change)
     )
     assert (target.due, target.grace) == (at(due), False)
+
+
+def test_a_kept_share_of_business_days_still_ends_in_business_hours() -> None:
+    half_used = moved("2026-06-08 07:00", "days", LevelChange.PROPORTIONAL)
+    target = find(Goal.FIRST, "2026-06-08 11:30", accepted("2026-06-08 05:00"), half_used)
+    assert target.due == at("2026-06-09 09:00")  # one of two days, and then the opening
+
+
+def test_a_move_in_the_due_second_is_no_breach_and_grants_grace() -> None:
+    events = (accepted("2026-06-08 09:00", "vip"), moved("2026-06-08 13:00", "always"))
+    target = find(Goal.FIRST, "2026-06-08 13:10", *events)
+    assert (target.state, target.breached_at) == (TargetState.RUNNING, None)
+    assert (target.grace, target.original_due) == (True, at("2026-06-08 13:00"))
+
+
+def test_a_warning_names_its_threshold() -> None:
+    target = find(Goal.FIRST, "2026-06-08 09:00", accepted("2026-06-08 09:00", "warned"))
+    assert [(warning.threshold, warning.at) for warning in target.warnings()] == [
+        (Threshold(percent=50), at("2026-06-08 10:30")),
+        (Threshold(lead=H), at("2026-06-08 11:00")),
+    ]
 
 
 def test_a_retroactive_move_keeps_the_pauses() -> None:

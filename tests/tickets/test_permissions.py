@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from kb.errors import Forbidden, NotFound
 from kb.people.person import Person, Role
 from kb.tickets import permissions
-from kb.tickets.lifecycle import VERBS, Verb
+from kb.tickets.lifecycle import VERBS, Side, Verb
 from kb.tickets.permissions import Ownership
 
 ACME, GLOBEX = 1, 2
@@ -46,6 +48,41 @@ def test_only_the_owner_and_staff_see_a_ticket(name: str) -> None:
     assert permissions.may_see(person, TICKET) == (name in STAFF | OWNERS)
     assert permissions.may_see_internal(person, TICKET) == (name in STAFF)
     assert permissions.may_work_the_queue(person) == (name in STAFF)
+
+
+#: Colleagues may do this on a ticket that their organisation shares.
+COLLEAGUES_MAY = {verb for verb, row in VERBS.items() if Side.COLLEAGUE in row.sides}
+SHARED = replace(TICKET, shared=True)
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_a_shared_ticket_is_seen_by_colleagues_too_and_by_nobody_else(name: str) -> None:
+    person = PEOPLE[name]
+    assert permissions.may_see(person, SHARED) == (name in STAFF | OWNERS | {"colleague"})
+    assert permissions.may_see_internal(person, SHARED) == (name in STAFF)
+    for verb in Verb:
+        if name == "colleague":
+            assert permissions.may(person, verb, SHARED) == (verb in COLLEAGUES_MAY)
+        else:
+            assert permissions.may(person, verb, SHARED) == permissions.may(person, verb, TICKET)
+    assert COLLEAGUES_MAY
+
+
+def test_neither_an_editor_nor_who_has_no_organisation_is_a_colleague() -> None:
+    editor = replace(PEOPLE["erin"], organisation_id=ACME)
+    loner = replace(PEOPLE["charlie"], organisation_id=None)
+    assert not permissions.may_see(editor, SHARED)
+    assert not permissions.may_see(loner, replace(SHARED, organisation_id=None))
+
+
+@pytest.mark.parametrize("name", PEOPLE)
+def test_who_asks_for_internal_notes_is_told_only_when_the_ticket_is_theirs(name: str) -> None:
+    person = PEOPLE[name]
+    if name in STAFF | OWNERS:
+        assert permissions.sees_internal(person, TICKET) == (name in STAFF)
+    else:
+        with pytest.raises(NotFound):
+            permissions.sees_internal(person, TICKET)
 
 
 @pytest.mark.parametrize("verb", Verb)

@@ -18,6 +18,7 @@ from kb.operations.audit import Action, AuditEntry
 from kb.operations.backup_schedule import KeptBackup, removed_by
 from webapp.context import centre, now, settings
 from webapp.customer.account import signed_in_person
+from webapp.query_counter import save_held_queries
 from webapp.security.rate_limits import address
 
 blueprint = Blueprint("personal_data", __name__, url_prefix="/personal-data")
@@ -65,6 +66,7 @@ def erase() -> BaseResponse | tuple[str, int]:
         if typed.casefold() != again.casefold():
             sentence = "The two addresses differ. Nothing was erased."
             return _page(personal_data.held(typed, now=now()), sentence=sentence), Invalid.status
+        save_held_queries()  # or they would be saved after the erasure
         erasure = personal_data.erase(typed, _entry())
     except _REFUSALS as error:
         return _refusal(error)

@@ -80,6 +80,16 @@ def test_a_person_is_erased_after_the_address_was_typed_twice(
     assert ada.post(PAGE, {"email": "no address"}).status_code == 422
 
 
+def test_a_search_that_is_not_counted_yet_is_not_counted_after_the_erasure(
+    portal: Portal, ada: Browser, anyone: Browser, ginas: str
+) -> None:
+    assert ginas
+    anyone.page("/search?q=gooseberries")
+    ada.post(f"{PAGE}/erase", {**GINA, "again": GINA["email"]})
+    portal.browser("erin").page("/editor")  # shows the most frequent searches, so it saves them
+    assert found_in(portal.centre.settings.data, ["gooseberries"]) == {}
+
+
 def test_both_are_in_the_audit_log_with_who_did_it(
     portal: Portal, ada: Browser, ginas: str
 ) -> None:

@@ -144,7 +144,7 @@ def _answers(found: Searcher, queries: list[str], seen: list[Document]) -> str:
         got.append(results_json(found.search(text, explain=True, operators=False, language="ja")))
         got.append(results_json(found.search(text, sort="date", operators=False)))
         got.append(suggestions_json(found.suggest(text, explain=True, doubt=-math.inf)))
-        got.append(found.suggest(text).confidence)
+        got.append(found.suggest(text).log_odds)
     got += [[hit_json(hit) for hit in found.related(one.id)] for one in seen]
     got += [found.article(one.id).html for one in seen]
     got += [sorted(found.picture_audiences(name) & {"public"}) for name in PICTURES]

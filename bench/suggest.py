@@ -33,7 +33,6 @@ import numpy as np
 
 from bench import corpora
 from bench.lexical import timed
-from kb.search import weights
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import PUBLIC
 from kb.search.embedded import EmbeddedEngine
@@ -115,7 +114,7 @@ def asking(data: Path) -> Callable[[str], object]:
         limit=5,
         deadline=math.inf,
         explain=False,
-        doubt=weights.DOUBT,
+        doubt=None,
         language="",
     )
     _timed(

@@ -191,6 +191,7 @@ def _options(settings: Settings, words: Sequence[str]) -> IndexOptions:
         drop=settings.publish_drop,
         meaning=settings.meaning,
         vote_customers=settings.vote_customers,
+        false_suggestions=settings.false_suggestions,
     )
 
 

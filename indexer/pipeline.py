@@ -52,6 +52,8 @@ class IndexOptions:
     #: Settings of the index, to be kept in its manifest.
     settings: Mapping[str, Any] = field(default_factory=dict)
     meaning: bool = False  # find passages by what they mean
+    #: Of 100 questions that nothing answers, how many may be shown something; None: not measured.
+    false_suggestions: int | None = None
 
     #: Files of the content folder; None for none.
     golden: Path | None = None
@@ -234,6 +236,7 @@ class _IndexRun:
                     operators=not options.check_only,
                     meaning=options.meaning,
                     progress=lambda stage, done, total: self.progress(stage, done, total, ""),
+                    false_suggestions=options.false_suggestions,
                 )
             )
             if _name(writer.previous) != _name(self.previous):

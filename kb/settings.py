@@ -320,6 +320,14 @@ SETTINGS: tuple[Setting, ...] = (
         "before search learns from them.",
     ),
     Setting(
+        "false_suggestions",
+        "10",
+        _integer(0, 50),
+        "a whole number from 0 to 50",
+        "Of 100 questions that no page answers, the number that may get suggestions. A higher "
+        "number leaves fewer answerable questions without any. Used when the index is built.",
+    ),
+    Setting(
         "smtp_host",
         "",
         str,
@@ -576,6 +584,7 @@ class Settings:
     newly_public: str
     vote_customers: int
     meaning: bool
+    false_suggestions: int
     smtp_host: str
     smtp_port: int
     smtp_user: str

@@ -17,7 +17,7 @@ import click
 from kb.cli_options import data_option, json_option
 from kb.errors import Invalid
 from kb.search.documents import PUBLIC, DocumentKind
-from kb.search.results import Hit, Passage, results_json, suggestions_json
+from kb.search.results import Considered, Hit, Passage, results_json, suggestions_json
 from kb.search.searcher import SORTS, Searcher
 from kb.settings import load_settings
 
@@ -124,7 +124,25 @@ def suggest(
         if answer.looked_for is not None:
             click.echo(f"Looking for: {answer.looked_for}", err=True)
         _print(answer.hits, len(answer.hits))
+        if answer.considered is not None:
+            _print_considered(answer.considered)
     _end(answer.hits)
+
+
+def _print_considered(considered: Considered) -> None:
+    """Why suggestions were shown or not: what speaks for and against the best pages."""
+    distance = considered.log_odds - considered.threshold
+    where = f"{abs(distance):.2f} {'above' if distance >= 0 else 'below'} the threshold"
+    click.echo(
+        f"Log-odds {considered.log_odds:.2f} that a page answers, {where} of "
+        f"{considered.threshold:.2f}. Considered:"
+    )
+    for document in considered.candidates:
+        click.echo(f"{document.confidence:5.0%}  {document.title}")
+        weighty = sorted(document.evidence.items(), key=lambda pair: -abs(pair[1]))
+        click.echo(
+            "       " + "  ".join(f"{name} {value:+.2f}" for name, value in weighty if value)
+        )
 
 
 def _end(hits: tuple[Hit, ...]) -> None:
@@ -134,7 +152,10 @@ def _end(hits: tuple[Hit, ...]) -> None:
 
 def _print(hits: tuple[Hit, ...], total: int) -> None:
     for hit in hits:
-        click.echo(f"{click.style(hit.title, bold=True)}  [{hit.kind}]  {hit.score:.3f}")
+        worth = f"{hit.score:.3f}"
+        if hit.confidence is not None:
+            worth = f"{hit.confidence:.0%} {hit.tier}"
+        click.echo(f"{click.style(hit.title, bold=True)}  [{hit.kind}]  {worth}")
         click.echo(f"  {hit.url}")
         if hit.passage.text:
             click.echo(f"  {_marked(hit.passage)}")

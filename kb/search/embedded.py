@@ -44,6 +44,7 @@ class EmbeddedEngine:
         operators: bool = True,
         meaning: bool = False,
         read: int = READ_AT_ONCE,
+        false_suggestions: int | None = None,
         progress: BuildProgress | None = None,
     ) -> IndexBuilder:
         from kb.search.build.builder import IndexBuilder  # who only searches builds nothing
@@ -55,6 +56,7 @@ class EmbeddedEngine:
             operators=operators,
             meaning=meaning,
             read=read,
+            false_suggestions=false_suggestions,
             progress=progress,
         )
 

@@ -87,6 +87,14 @@ class IndexReader(Protocol[_Matched]):
     def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
         """How near each candidate is to the leaders; zeros where an engine cannot tell."""
 
+    def evidence(
+        self, query: ExpandedQuery, scores: RawScores, positions: Positions, totals: Totals
+    ) -> dict[str, Totals]:
+        """What speaks for the candidates at ``positions``, whose final scores are ``totals``.
+
+        By the names in ``weights.CONFIDENCE``; what an engine cannot tell is left out.
+        """
+
     def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, _Matched] | None:
         """A query for documents like this one, and all others; None when it is not here."""
 
@@ -204,6 +212,7 @@ class SearchEngine(Protocol):
         operators: bool = True,
         meaning: bool = False,
         read: int = READ_AT_ONCE,
+        false_suggestions: int | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> IndexWriter:
         """A writer of the next generation; one at a time.
@@ -212,6 +221,7 @@ class SearchEngine(Protocol):
         and in its place another that was published since. ``keep`` generations stay.
         ``operators`` says that phrases and fields are indexed too, ``meaning`` that pages are found
         by what they mean, of which ``read`` passages of each audience are read with care and the
-        rest roughly. ``progress`` is called with the stage, how much of it is done, and how
-        much there is to do.
+        rest roughly. ``false_suggestions`` of 100 questions without an answer may be shown
+        something, if that is to be measured. ``progress`` is called with the stage, how much of it
+        is done, and how much there is to do.
         """

@@ -282,7 +282,7 @@ def _asker(searcher: Searcher, mode: str) -> _Ask:
 
     def suggest(text: str) -> tuple[tuple[Hit, ...], float]:
         suggestions = searcher.suggest(text, limit=HITS_PER_QUERY, doubt=-math.inf)
-        return suggestions.hits, suggestions.confidence
+        return suggestions.hits, suggestions.log_odds
 
     return search if mode == "search" else suggest
 
@@ -315,8 +315,8 @@ def abstention_metrics(
     threshold = float(outside[len(outside) // 10])
     kept = sum(confidence[query] > threshold for query in answered)
     return {
-        "false_suggestions": float((outside >= weights.DOUBT).mean()),
-        "silent_in_scope": float((inside < weights.DOUBT).mean()) if inside.size else 0.0,
+        "false_suggestions": float((outside >= weights.THRESHOLD).mean()),
+        "silent_in_scope": float((inside < weights.THRESHOLD).mean()) if inside.size else 0.0,
         "kept_at_10%": kept / max(1, len(answered)),
         "threshold_at_10%": threshold,
     }

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from kb.ids import document_key
+from kb.search import weights
 from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import Analyzer, identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
@@ -41,6 +42,7 @@ from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Answer, Hit
 from kb.search.scoring.bm25 import Bm25
+from kb.search.scoring.evidence import EvidenceReader, phrase_shares
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
@@ -74,6 +76,7 @@ class Partition:
         self.rescorer = Rescorer(
             arrays, loops, self.bm25, self.title_ngrams, self.topics, Embeddings.of(arrays, loops)
         )
+        self._evidence = EvidenceReader(arrays, loops, self.bm25, self.rescorer)
         self._expander = QueryExpander(arrays, self._analyzer)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
         self._near_duplicates = NearDuplicates(arrays)
@@ -216,6 +219,25 @@ class Partition:
     def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
         """How near each candidate is to the leaders, at these positions and counting as much."""
         return self.rescorer.feedback(scores.documents, scores.shown, leaders, counts)
+
+    def evidence(
+        self, query: ExpandedQuery, scores: RawScores, positions: Positions, totals: Totals
+    ) -> dict[str, Totals]:
+        """What speaks for the candidates at ``positions``, by name (see ``scoring.evidence``)."""
+        evidence = self._evidence.of(query, scores, positions, totals)
+        phrases = np.zeros(positions.size)
+        some = np.flatnonzero(evidence["missing"] < weights.PHRASE_MISSING)[: weights.PHRASES]
+        if some.size and len(query.terms) > 1:
+            documents = scores.documents[positions[some]]
+            threads, _ = self.rescorer.questions(documents)
+            first = self.values.first[documents]
+            rows = np.concatenate((first + scores.shown[positions[some]], first[threads]))
+            passages = self._store.passages(rows.tolist())
+            texts = [f"{' '.join(passage.path[-1:])} {passage.text}" for passage in passages]
+            shares = phrase_shares(query.text, texts)
+            phrases[some] = shares[: some.size]
+            phrases[some[threads]] = np.maximum(phrases[some[threads]], shares[some.size :])
+        return evidence | {"phrase": phrases}
 
     # --- documents
 

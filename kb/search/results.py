@@ -48,7 +48,8 @@ class Hit:
 
     ``folders`` are those of its source, outermost first, as people read them. ``also`` are
     documents that say almost the same and have no place of their own. ``explain`` maps the name of
-    a score's part to its contribution; empty unless asked for.
+    a score's part to its contribution; empty unless asked for. Of a suggestion, ``confidence`` is
+    the probability that it answers, and ``tier`` how it is shown.
     """
 
     id: str
@@ -65,6 +66,8 @@ class Hit:
     language: str = ""
     also: tuple[NearDuplicate, ...] = ()
     explain: dict[str, float] = field(default_factory=dict)
+    confidence: float | None = None
+    tier: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +109,36 @@ class Results:
     per_page: int = 10
 
 
+@dataclass(frozen=True, slots=True)
+class ConsideredDocument:
+    """A document that may have been shown: its ``confidence``, and what each kind of evidence
+    contributed to its log-odds.
+    """
+
+    id: str
+    title: str
+    confidence: float
+    evidence: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """Why suggestions were shown or not: the ``log_odds`` that any answers, and those below which
+    nothing is shown.
+    """
+
+    log_odds: float
+    threshold: float
+    candidates: tuple[ConsideredDocument, ...]
+
+
 @dataclass(frozen=True)
 class Suggestions:
     """The answer to a half-typed title; empty when nothing is good enough to show.
 
-    ``confidence`` is the log-odds that one of the hits answers it, ``answer`` what to show above
-    them, ``looked_for`` the line of a pasted log that was searched for. The same answer is given to
+    ``log_odds`` says how likely it is that one of the best documents answers it, shown or not;
+    ``answer`` is what to show above the hits, ``looked_for`` the line that decided where several
+    were pasted, ``considered`` why these hits, when that was asked for. The same answer is given to
     many people, so its JSON is encoded once.
     """
 
@@ -119,9 +146,10 @@ class Suggestions:
     generation: str
     hits: tuple[Hit, ...]
     partial: bool = False
-    confidence: float = -math.inf
+    log_odds: float = -math.inf
     answer: Answer | None = None
     looked_for: str | None = None
+    considered: Considered | None = None
 
     @functools.cached_property
     def body(self) -> bytes:
@@ -153,6 +181,8 @@ def hit_json(hit: Hit) -> dict[str, Any]:
             for other in hit.also
         ],
     }
+    if hit.confidence is not None:
+        shape |= {"confidence": round(hit.confidence, 4), "tier": hit.tier}
     if hit.explain:
         shape["explain"] = {name: round(value, 6) for name, value in hit.explain.items()}
     return shape
@@ -174,7 +204,7 @@ def answer_json(answer: Answer | None) -> dict[str, Any] | None:
 
 
 def suggestions_json(answer: Suggestions) -> dict[str, Any]:
-    return {
+    shape: dict[str, Any] = {
         "query": answer.query,
         "generation": answer.generation,
         "partial": answer.partial,
@@ -182,6 +212,30 @@ def suggestions_json(answer: Suggestions) -> dict[str, Any]:
         "looked_for": answer.looked_for,
         "suggestions": [hit_json(hit) for hit in answer.hits],
     }
+    if answer.considered is not None:
+        shape["considered"] = _considered_json(answer.considered)
+    return shape
+
+
+def _considered_json(considered: Considered) -> dict[str, Any]:
+    return {
+        "log_odds": _number(considered.log_odds),
+        "threshold": _number(considered.threshold),
+        "candidates": [
+            {
+                "id": document.id,
+                "title": document.title,
+                "confidence": round(document.confidence, 4),
+                "evidence": {name: round(value, 4) for name, value in document.evidence.items()},
+            }
+            for document in considered.candidates
+        ],
+    }
+
+
+def _number(value: float) -> float | None:
+    """``value``; None for what JSON cannot say."""
+    return round(value, 4) if math.isfinite(value) else None
 
 
 def results_json(answer: Results) -> dict[str, Any]:

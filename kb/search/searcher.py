@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Self
 
 from kb.errors import Invalid, NotFound, Unavailable
-from kb.search import weights
 from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.engine import SearchEngine
 from kb.search.generations.generation import Generation
@@ -134,12 +133,13 @@ class Searcher:
         audience: str = PUBLIC,
         limit: int = 5,
         explain: bool = False,
-        doubt: float = weights.DOUBT,
+        doubt: float | None = None,
         language: str = "",
     ) -> Suggestions:
         """At most ``limit`` documents that may answer a half-typed title.
 
-        None below a confidence (log-odds) of ``doubt``.
+        None where the log-odds that any does are below ``doubt``, by default the threshold that was
+        set when the index was built; at minus infinity, the best whatever they are worth.
         """
         if not 1 <= limit <= 20:
             raise Invalid(f"limit must be a whole number from 1 to 20, not {limit}.", field="limit")

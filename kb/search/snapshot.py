@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kb.search import weights
 from kb.search.analysis.links import keep_links
@@ -26,8 +27,9 @@ from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.log_reader import read_pasted
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
 from kb.search.query_terms import ExpandedQuery
-from kb.search.results import Answer, Hit, Results, Suggestions
-from kb.search.scoring.abstention import Evidence, confidence
+from kb.search.results import Answer, Considered, ConsideredDocument, Hit, Results, Suggestions
+from kb.search.scoring import confidence
+from kb.search.scoring.confidence import Calibration, Judgement
 from kb.search.scoring.fusion import Candidates, Positions, RawScores, fuse, ranks
 
 WINDOW = 1000  # results that can be paged to
@@ -72,6 +74,24 @@ class Ranking:
         return {name: float(part[position]) for name, part in self.parts.items() if part[position]}
 
 
+def worth_showing(
+    judgement: Judgement, confidences: Totals, is_pinned: NDArray[np.bool_], *, threshold: float
+) -> Positions:
+    """Which of the best documents are shown: strong ones first, both in the order of their ranks.
+
+    Where some answer is likely, those that are not unlikely themselves, or would be likely without
+    a better one; what editors pinned, always.
+    """
+    shown = is_pinned.copy()
+    if judgement.log_odds >= threshold:
+        least = min(weights.PERHAPS, float(confidences.max(initial=0.0)))
+        own = judgement.own[: confidences.size]
+        shown |= (confidences >= least) | (own >= weights.ALONE) | (threshold == -math.inf)
+    is_strong = is_pinned | (confidences >= weights.STRONG) | (threshold == -math.inf)
+    ranks_shown = np.flatnonzero(shown)
+    return ranks_shown[np.argsort(~is_strong[ranks_shown], kind="stable")]
+
+
 class Snapshot:
     """One generation, open. Safe to share between threads."""
 
@@ -83,9 +103,18 @@ class Snapshot:
         self.index = index
         published = generation.curations()
         self._curations = Curations(published) if published else None
+        self._calibrations = {
+            audience: Calibration.from_json(measured)
+            for audience, measured in generation.calibrations().items()
+        }
         # Many type the same first letters, and nothing here changes.
         self._remember = remember
         self._answers: dict[tuple[object, ...], Suggestions] = {}
+
+    def _calibration(self, audience: str) -> Calibration:
+        """A group that no document names sees what customers see."""
+        customers = self._calibrations.get("customers", Calibration())
+        return self._calibrations.get(audience, customers)
 
     # --- suggestions
 
@@ -97,30 +126,53 @@ class Snapshot:
         limit: int,
         deadline: float,
         explain: bool,
-        doubt: float,
+        doubt: float | None,
         language: str,
     ) -> Suggestions:
-        """The best documents for a half-typed title; none below a confidence of ``doubt``."""
+        """The documents that may answer a half-typed title; none where the log-odds that any does
+        are below ``doubt``, which each audience has of its own (None). At minus infinity, all.
+        """
         key = (title, audience, limit, explain, doubt, language)
         answer = self._answers.get(key)
         if answer is not None:
             return answer
 
         reader = self.index.reader(audience)
+        calibration = self._calibration(audience)
         pasted = read_pasted(title)
         typed = pasted.query[:MAX_QUERY_LENGTH]
         query = reader.expand(typed, prefix=pasted.line is None, curations=self._curations)
         ranking = self._rank(reader, query, None, language, deadline)
         ranking = self._folded(reader, query, ranking)
-        certainty = self._confidence(ranking)
-        if certainty < doubt:  # a box that shows noise teaches people to ignore it
-            limit = min(limit, query.curated.pinned.size if query.curated is not None else 0)
+        judgement = self._judge(reader, query, ranking, max(limit, weights.CONSIDERED))
+        confidences = judgement.confidences(calibration)
+
+        threshold = calibration.threshold if doubt is None else doubt
+        pinned = query.curated.pinned if query.curated is not None else _NONE
+        is_pinned = np.isin(ranking.documents[: confidences[:limit].size], pinned)
+        chosen = worth_showing(judgement, confidences[:limit], is_pinned, threshold=threshold)
         if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
-            limit = 0
-        hits = self._hits(reader, query, ranking, 0, limit, explain=explain)
-        card = self._answer(reader, query, ranking, certainty) if hits else None
+            chosen = _NONE
+        hits = self._hits(reader, query, ranking.only(chosen), 0, chosen.size, explain=explain)
+        hits = tuple(
+            replace(
+                hit,
+                confidence=float(confidences[rank]),
+                tier="strong" if is_pinned[rank] else confidence.tier(float(confidences[rank])),
+            )
+            for hit, rank in zip(hits, chosen.tolist(), strict=True)
+        )
         answer = Suggestions(
-            title, self.generation.name, hits, ranking.partial, certainty, card, pasted.line
+            title,
+            self.generation.name,
+            hits,
+            ranking.partial,
+            judgement.log_odds,
+            self._answer(reader, query, ranking, chosen, confidences),
+            pasted.line,
+            self._considered(reader, ranking, judgement, calibration, threshold)
+            if explain
+            else None,
         )
         if self._remember and not answer.partial and len(title) <= MAX_QUERY_LENGTH:
             if len(self._answers) >= self._remember:
@@ -129,18 +181,49 @@ class Snapshot:
         return answer
 
     @staticmethod
-    def _confidence(ranking: Ranking) -> float:
-        """The log-odds that one of the best answers the query."""
-        scores = ranking.rescored
-        if scores is None or not ranking.documents.size:
-            return -math.inf
-        best = ranking.order[: weights.CONFIDENCE_CANDIDATES]
-        letters, words = (scores.raw[name][best].tolist() for name in ("letters", "words"))
-        topics = (
-            scores.raw["topics"][best].tolist() if "topics" in scores.raw else [None] * len(words)
+    def _judge(
+        reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking, count: int
+    ) -> Judgement:
+        """What is thought of the first ``count`` documents."""
+        if ranking.rescored is None or not ranking.documents.size:
+            return confidence.NOTHING
+        evidence = reader.evidence(
+            query, ranking.rescored, ranking.order[:count], ranking.scores[:count]
         )
-        evidence = [Evidence(*row) for row in zip(letters, words, topics, strict=True)]
-        return confidence(evidence, ideal=scores.ideal, rarest=scores.rarest)
+        return confidence.judge(evidence)
+
+    @staticmethod
+    def _considered(
+        reader: IndexReader[Any],
+        ranking: Ranking,
+        judgement: Judgement,
+        calibration: Calibration,
+        threshold: float,
+    ) -> Considered:
+        """Why the best candidates are shown or not."""
+        count = min(weights.CONSIDERED, judgement.own.size)
+        confidences = judgement.confidences(calibration)[:count].tolist()
+        nothing = ExpandedQuery("", ())
+        hits = reader.hits(
+            nothing,
+            ranking.documents[:count],
+            ranking.shown[:count],
+            ranking.scores[:count].tolist(),
+            [{}] * count,
+        )
+        return Considered(
+            log_odds=judgement.log_odds,
+            threshold=threshold,
+            candidates=tuple(
+                ConsideredDocument(
+                    hit.id,
+                    hit.title,
+                    own,
+                    {name: float(part[i]) for name, part in judgement.contributions.items()},
+                )
+                for i, (hit, own) in enumerate(zip(hits, confidences, strict=True))
+            ),
+        )
 
     # --- search
 
@@ -170,7 +253,10 @@ class Snapshot:
         start = (page - 1) * per_page
         answer = None
         if page == 1 and not parsed.operators:
-            answer = self._answer(reader, query, ranking, self._confidence(ranking))
+            judgement = self._judge(reader, query, ranking, weights.CONSIDERED)
+            confidences = judgement.confidences(self._calibration(audience))
+            best = np.arange(min(1, confidences.size))
+            answer = self._answer(reader, query, ranking, best, confidences)
         return Results(
             query=parsed.text,
             generation=self.generation.name,
@@ -250,12 +336,17 @@ class Snapshot:
 
     @staticmethod
     def _answer(
-        reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking, certainty: float
+        reader: IndexReader[Any],
+        query: ExpandedQuery,
+        ranking: Ranking,
+        chosen: Positions,
+        confidences: Totals,
     ) -> Answer | None:
-        """What the best document says word for word, when it clearly answers."""
-        if certainty < weights.SURE or not ranking.shown.size:
+        """What the first document that is shown says word for word, when it clearly answers."""
+        if not chosen.size or confidences[chosen[0]] < weights.SURE:
             return None
-        return reader.answer(query, int(ranking.documents[0]), int(ranking.shown[0]))
+        first = int(chosen[0])
+        return reader.answer(query, int(ranking.documents[first]), int(ranking.shown[first]))
 
     # --- articles
 

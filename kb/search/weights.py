@@ -56,23 +56,42 @@ SIGNAL_WEIGHTS = MappingProxyType(
 FRESH_DAYS = 730  # after so many days a document is half as fresh
 UNSOLVED = 0.85  # an unsolved thread keeps this share of its score
 
-CONFIDENCE_CANDIDATES = 5  # the best, which decide whether any is worth showing
-#: Logistic regression for "does this candidate answer the query", over the features that
-#: ``abstention.confidence_features`` names; fitted on whole and half-typed (25 characters)
-#: development queries of clinc150, stackfaq, quora-dup, slicer-docs and scifact against the best
-#: candidates of questions out of their scope (clinc150's own, elsewhere queries of the other sets).
-#: Fitted without any one of these, it keeps as much of that one.
-CONFIDENCE = MappingProxyType({"letters": 2.04, "words": 7.14, "weight": 1.90, "topics": 1.01})
-CONFIDENCE_BIAS = -3.74
-#: For the best cosine of a title, beside the mean; fitted like CONFIDENCE.
-TITLE_WEIGHT = 3.0
-MAX_LOG_ODDS_GAP = 2.0  # log-odds that the others may lack, beside the best
-#: Log-odds below which nothing is shown. Features carry over between sites, the threshold does not:
-#: see `kb eval`.
-DOUBT = -1.6
+CONSIDERED = 5  # the best, which decide whether any is worth showing
+#: Log-odds of "this candidate answers" against "none does", for each kind of evidence (see
+#: ``scoring.evidence``). Fitted by bench/confidence.py on development queries and queries without
+#: an answer of unlike sites, whole and half-typed (25 characters); with any one site left out, that
+#: one keeps as much. A weight has the sign that its name promises.
+CONFIDENCE = MappingProxyType(
+    {
+        "letters": 6.34,
+        "weight": 1.36,
+        "words": 2.13,
+        "title": 1.5,
+        "heading": 0.62,
+        "topics": 1.69,
+        "phrase": 2.47,
+        "exact": 1.28,
+        "complete": 0.44,
+        "missing": -1.54,
+        "corrected": -3.77,
+        "behind": -0.54,
+    }
+)
+CONFIDENCE_BIAS = -2.66
+#: Log-odds below which nothing is shown, where a site has not been calibrated.
+THRESHOLD = -0.28
+#: The log-odds that questions without an answer reached on development sets: of a logistic
+#: distribution, the middle and the spread. Fitted by bench/confidence.py.
+OUT_OF_SCOPE = (-1.57, 0.59)
+#: Phrases are looked for in so many of the best candidates, unless a word as rare as this share of
+#: the rarest is missing there.
+PHRASES = 3
+PHRASE_MISSING = 0.8
+STRONG = 0.45  # a suggestion of this confidence is shown first, others quietly below
+PERHAPS = 0.05  # a suggestion of less confidence is not shown beside others, except
+ALONE = 1.5  # where its own log-odds are higher than these: it is only that others are better
 
-#: Log-odds from which the best document is sure enough to be quoted above the list.
-SURE = 0.0
+SURE = 0.8  # a suggestion of this confidence is quoted above the list
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter

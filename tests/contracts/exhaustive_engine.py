@@ -212,6 +212,12 @@ class ExhaustiveReader:
     def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
         return np.zeros(scores.documents.size, dtype=np.float32)
 
+    def evidence(
+        self, query: ExpandedQuery, scores: RawScores, positions: Positions, totals: Totals
+    ) -> dict[str, Totals]:
+        raw = {name: scores.raw[name][positions].astype(np.float64) for name in scores.raw}
+        return {"letters": raw["letters"], "words": raw["words"] / max(scores.ideal, 1e-9)}
+
     def _ideal(self, query: ExpandedQuery) -> float:
         return self.idf(0) * len(query.unknown) + sum(
             self.idf(sum(any(w[self.vocabulary[s]] for s in term.stems) for w in self.words))

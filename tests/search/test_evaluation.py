@@ -137,7 +137,8 @@ def test_search_and_suggest_print_the_shape_of_the_api(
     assert result.exit_code == 0
     answer = json.loads(result.stdout)
     assert set(answer) == {"query", "generation", "partial", "suggestions"}
-    assert set(answer["suggestions"][0]) == {"id", "title", "url", "kind", "score", "passage"}
+    hit = {"id", "title", "url", "kind", "score", "passage"}
+    assert set(answer["suggestions"][0]) == hit | {"confidence", "tier"}
     result = CliRunner().invoke(
         kb, ["search", "port", "--data", str(tmp_path), "--json", "--explain"]
     )
@@ -159,7 +160,7 @@ def test_an_audience_that_no_document_names_is_refused(
 
     def run_as(audience: str) -> tuple[object, str]:
         monkeypatch.setattr(
-            "sys.argv", ["kb", command, "pilot port", "--data", str(tmp_path), "--as", audience]
+            "sys.argv", ["kb", command, "port", "--data", str(tmp_path), "--as", audience]
         )
         with pytest.raises(SystemExit) as code:
             main()

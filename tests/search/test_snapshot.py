@@ -44,7 +44,7 @@ def answers(
         )
         for text in TYPED
     ]
-    return [(one.confidence, list(one.hits)) for one in suggestions]
+    return [(one.log_odds, list(one.hits)) for one in suggestions]
 
 
 def test_an_answer_is_the_same_by_the_reference_loops(

@@ -23,14 +23,17 @@ import numpy as np
 
 from kb.disk import sync
 from kb.errors import Unavailable
+from kb.search.build import calibration
 from kb.search.build.forward_index import FORWARD_INDEX_FILE, ForwardIndex, passage_ranges
 from kb.search.build.partition_writer import partition_arrays
 from kb.search.build.passage_meanings import find_meanings, passage_text
+from kb.search.build.unpublished import UnpublishedIndex
 from kb.search.documents import AUDIENCES, Document, ResolvedTicket, visible_to
 from kb.search.engine import READ_AT_ONCE
 from kb.search.generations.checksums import ChecksumWriter
 from kb.search.generations.findings import Finding, FindingsFile
 from kb.search.generations.generation import (
+    CALIBRATION_FILE,
     CURATIONS_FILE,
     INDEX_FORMAT,
     LEDGER_FILE,
@@ -53,6 +56,7 @@ from kb.search.index.document_store import (
 from kb.search.index.previous import PreviousPartition
 from kb.search.index.resolved_tickets import pack_resolved_tickets
 from kb.search.index.spill import Spill
+from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
 
 #: Called with the stage, how much of it is done, and how much there is to do.
 BuildProgress = Callable[[str, int, int], None]
@@ -76,13 +80,17 @@ class IndexBuilder:
         previous: Generation | None = None,
         meaning: bool = False,
         read: int = READ_AT_ONCE,
+        false_suggestions: int | None = None,
     ) -> None:
         """``keep`` generations stay after publishing. ``operators`` says that phrases and fields
         are indexed too; ``meaning``, that passages are found by what they mean, of which ``read``
         of each audience are read by the sentence encoder and the rest drafted (see
         ``passage_meanings``). ``previous`` is the published generation, where the caller has
         verified it already, or one of another folder to carry documents over from.
+        ``false_suggestions`` of 100 questions that nothing answers may be shown something: the
+        threshold of suggestions is measured; by default it is that of no site in particular.
         """
+        self._false_suggestions = false_suggestions
         self._generations = Generations(data)
         self._keep = keep
         self._operators = operators
@@ -95,6 +103,8 @@ class IndexBuilder:
 
         self._kinds: Counter[str] = Counter()
         self._carried_over = False
+        #: Of each file of arrays: the documents that changed, and whether any was lost.
+        self._changes: dict[str, tuple[int, bool]] = {}
         self._finish_copying: Callable[[], None] = lambda: None
         self.warning = ""  # what was not confirmed when the generation was released
         self._resolved_tickets: tuple[ResolvedTicket, ...] = ()
@@ -219,6 +229,10 @@ class IndexBuilder:
             curations = json.dumps(self.curations, ensure_ascii=False)
             (self._folder / CURATIONS_FILE).write_text(curations, "utf-8")
 
+            if self._false_suggestions is not None:
+                measured = self._calibrated(partitions, self._false_suggestions)
+                (self._folder / CALIBRATION_FILE).write_text(json.dumps(measured), "ascii")
+
             manifest = self._write_manifest(partitions, settings)
             self._verify(manifest)
             return Generation(self._folder, manifest)
@@ -289,6 +303,8 @@ class IndexBuilder:
                 files[visible] = f"part-{len(files)}.arrays"
                 with contextlib.closing(Spill(self._folder)) as spill:
                     previous = self._previous_partition(audience, visible)
+                    if previous is not None:
+                        self._changes[files[visible]] = previous.changed, previous.lost
                     arrays = self._partition(visible, previous, spill)
                     save_arrays(self._folder / files[visible], arrays)
                 self._checksums.begin((files[visible],))
@@ -307,6 +323,33 @@ class IndexBuilder:
         return arrays | pack_resolved_tickets(
             self._resolved_tickets, self._forward_index.analyzer, arrays, number_of
         )
+
+    def _calibrated(self, partitions: Mapping[str, str], wanted: int) -> dict[str, Any]:
+        """What was measured for each file of arrays (see ``calibration``)."""
+        before = self.previous.calibrations() if self.previous else {}
+        loops = compiled_loops(self._generations.folder.parent / LOOPS_FOLDER)
+        asked = UnpublishedIndex(self._folder, partitions, loops)
+        measured: dict[str, Any] = {}
+        with contextlib.closing(asked):
+            for done, (audience, file) in enumerate(partitions.items()):
+                self.progress("calibrating", done, len(partitions))
+                if file in measured:
+                    continue
+                changed, lost = self._changes.get(file, (0, True))
+                size = asked.size(audience)
+                same = calibration.kept(
+                    before.get(audience), changed=changed, lost=lost, size=size, wanted=wanted
+                )
+                measured[file] = (
+                    same
+                    or calibration.measure(
+                        functools.partial(asked.log_odds, audience=audience),
+                        asked.documents_of(audience, calibration.sample(range(size))),
+                        size=size,
+                        wanted=wanted,
+                    ).json()
+                )
+        return measured
 
     def _previous_partition(
         self, audience: str, visible: frozenset[str]

@@ -194,6 +194,8 @@ class ForwardIndex:
         self.surfaces: dict[str, int] = {}
         self.title_words, self.title_ends = self.spill.array(np.int32), array("q", [0])
         self.body_words, self.body_ends = self.spill.array(np.int32), array("q", [0])
+        #: Of each passage, how many of its words are its heading; they come first.
+        self.heading_lengths = array("i")
         self.passage_doc = array("i")
         self.text_hashes = array("Q")  # of what is read of each passage for its meaning
         self._stems: dict[str, int] = {}
@@ -209,8 +211,13 @@ class ForwardIndex:
         self.title_words.extend(self._read(titles))
         self.title_ends.append(len(self.title_words))
 
-        for position, passage in enumerate(passages):
-            texts = [*passage.path[-1:], passage.text]
+        for position, (passage, headings) in enumerate(
+            zip(passages, _headings(passages), strict=True)
+        ):
+            self.body_words.extend(self._read("\n".join(headings)))
+            self.heading_lengths.append(len(self.body_words) - self.body_ends[-1])
+
+            texts = [passage.text]
             if position == 0:
                 texts += [document.summary, *document.tags, document.product]
             self.body_words.extend(self._read("\n".join(texts)))
@@ -262,6 +269,10 @@ class ForwardIndex:
         _copy_texts(
             self.body_words, self.body_ends, saved["body_words"], saved["body_ends"], passages
         )
+        # An index of an earlier version does not say which words are headings.
+        lengths = saved.get("heading_lengths")
+        lengths = np.zeros(passages.size, np.int32) if lengths is None else lengths[passages]
+        self.heading_lengths.frombytes(lengths.tobytes())
         documents = np.repeat(np.arange(rows.size, dtype=np.int32), counts)
         self.passage_doc.frombytes(documents.tobytes())
 
@@ -300,6 +311,7 @@ class ForwardIndex:
             "title_ends": np.frombuffer(self.title_ends, dtype=np.int64),
             "body_words": self._renumbered(self.body_words, surfaces.number),
             "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
+            "heading_lengths": as_int32(self.heading_lengths),
             "firsts": np.array(firsts, dtype=np.int64),
             "text_hashes": np.frombuffer(self.text_hashes, dtype=np.uint64),
         }
@@ -326,6 +338,17 @@ def saved_documents(saved: Arrays) -> list[DocumentFacts]:
         DocumentFacts.from_json(values, row=row, first=first)
         for row, (values, first) in enumerate(rows)
     ]
+
+
+def _headings(passages: Sequence[SectionPassage]) -> Iterator[tuple[str, ...]]:
+    """The headings that each passage is found by: that of its section, and those above it under
+    which there is nothing else, so that no heading of a document is left out.
+    """
+    read: set[tuple[str, ...]] = set()
+    for passage in passages:
+        above = [passage.path[:depth] for depth in range(1, len(passage.path))]
+        yield (*(path[-1] for path in above if path not in read), *passage.path[-1:])
+        read.update(above, (passage.path,))
 
 
 def passage_ranges(saved: Arrays, rows: Rows | Sequence[int]) -> tuple[list[int], list[int]]:

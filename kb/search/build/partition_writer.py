@@ -130,6 +130,7 @@ class _PartitionWriter:
                 self._passage_doc[first:last] - low,
                 _counts(index.title_words, index.title_ends, self._documents[low:high], width),
                 _counts(index.body_words, index.body_ends, self.passages[first:last], width),
+                _heading_counts(index, self.passages[first:last], width),
             )
 
     def _body_lengths(self) -> NDArray[np.float64]:
@@ -170,6 +171,7 @@ class _PartitionWriter:
         """
         stems = Columns(self._spill, np.int32, np.uint8)
         passages = _PassageStems(self._spill)
+        title_stems, heading_stems = _StemSets(self._spill), _StemSets(self._spill)
 
         title_factor = weights.TITLE / weights.shorten(self._title_lengths.astype(np.float64))
         body_factor = 1.0 / weights.shorten(self._body_lengths(), weights.BODY_B)
@@ -196,11 +198,16 @@ class _PartitionWriter:
             passages.add(
                 titles.tocsr(), bodies.tocsr(), batch.passage_doc, passage_factor[batch.passages]
             )
+            title_stems.add(titles.tocsr())
+            headings = _renumbered(batch.headings, self._stem_of_word, len(self._stems.texts))
+            heading_stems.add(_by_word(headings).tocsr())
 
         return {
             **self._postings(dictionaries, stems),
             "doc_passages": self._doc_passages,
             **passages.arrays(),
+            **title_stems.arrays("title_stem"),
+            **heading_stems.arrays("heading_stem"),
         }
 
     def _postings(self, dictionaries: Arrays, stems: Columns) -> Arrays:
@@ -217,8 +224,8 @@ class _PartitionWriter:
 class _Batch:
     """Some documents and their passages, as ranges of those of the partition.
 
-    ``titles`` (by document) and ``bodies`` (by passage) count the words of the forward index;
-    ``passage_doc`` numbers the documents from the first of the batch.
+    ``titles`` (by document), ``bodies`` and ``headings`` (by passage) count the words of the
+    forward index; ``passage_doc`` numbers the documents from the first of the batch.
     """
 
     documents: slice
@@ -226,6 +233,7 @@ class _Batch:
     passage_doc: PassageDocs
     titles: CountTable
     bodies: CountTable
+    headings: CountTable
 
 
 class _PassageStems:
@@ -261,6 +269,22 @@ class _PassageStems:
         }
 
 
+class _StemSets:
+    """The different stems of each of some short texts, ascending."""
+
+    def __init__(self, spill: Spill) -> None:
+        self._counts = spill.array(np.int64)
+        self._stems = spill.array(np.int32)
+
+    def add(self, table: CountTable) -> None:
+        self._counts.append(np.diff(table.indptr))
+        self._stems.append(table.indices)
+
+    def arrays(self, name: str) -> Arrays:
+        pointers = np.concatenate(([0], np.cumsum(self._counts.array())))
+        return {f"{name}_pointers": pointers.astype(np.int64), f"{name}s": self._stems.array()}
+
+
 # --- tables of counts
 #
 # They are scipy's compressed sparse rows or columns: turning one into the other is a counting sort,
@@ -271,14 +295,26 @@ def _counts(
     words: SpilledArray, text_ends: array[int], texts: NDArray[np.int64], width: int
 ) -> CountTable:
     """Each word of each of ``texts``: one entry of 1 for each occurrence."""
+    ends = np.frombuffer(text_ends, dtype=np.int64)
+    return _counts_between(words, ends[texts], ends[texts + 1], width)
+
+
+def _heading_counts(index: ForwardIndex, passages: NDArray[np.int64], width: int) -> CountTable:
+    """The same for the words of each passage's heading."""
+    starts = np.frombuffer(index.body_ends, dtype=np.int64)[passages]
+    stops = starts + as_int32(index.heading_lengths)[passages]
+    return _counts_between(index.body_words, starts, stops, width)
+
+
+def _counts_between(
+    words: SpilledArray, starts: NDArray[np.int64], stops: NDArray[np.int64], width: int
+) -> CountTable:
     from scipy import sparse  # build time only
 
-    ends = np.frombuffer(text_ends, dtype=np.int64)
-    starts, stops = ends[texts], ends[texts + 1]
     columns = words.array()[positions_of(starts, stops)]
     pointers = np.concatenate(([0], np.cumsum(stops - starts)))
     ones = np.ones(columns.size, np.int32)
-    return sparse.csr_matrix((ones, columns, pointers), (texts.size, width))
+    return sparse.csr_matrix((ones, columns, pointers), (starts.size, width))
 
 
 def _renumbered(table: CountTable, number: NDArray[np.int32], width: int) -> CountTable:

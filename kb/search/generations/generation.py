@@ -37,6 +37,7 @@ LOG = logging.getLogger(__name__)
 MANIFEST_FILE = "manifest.json"
 LEDGER_FILE = "ledger.json"
 CURATIONS_FILE = "curations.json"
+CALIBRATION_FILE = "calibration.json"
 PICTURES_FILE = "pictures.json"
 _PICTURE_URL = re.compile(r"/media/([\w.-]+)")
 #: Raised when the files or the analysis change, so that an old index is rebuilt instead of misread.
@@ -139,6 +140,18 @@ class Generation:
                 for name in _PICTURE_URL.findall(document.html):
                     found.setdefault(name, set()).add(document.audience)
         return {name: frozenset(audiences) for name, audiences in found.items()}
+
+    def calibrations(self) -> dict[str, Any]:
+        """What was measured for each audience (see ``kb.search.build.calibration``)."""
+        try:
+            measured: dict[str, Any] = json.loads((self.path / CALIBRATION_FILE).read_text("utf-8"))
+        except FileNotFoundError:
+            return {}
+        return {
+            audience: measured[file]
+            for audience, file in self.manifest.partitions.items()
+            if file in measured
+        }
 
     def curations(self) -> dict[str, Any]:
         """What editors decided about queries (see ``kb.search.query.curations``)."""

@@ -39,6 +39,15 @@ class Passages(NamedTuple):
     shown: NDArray[np.int32]
 
 
+class Headings(NamedTuple):
+    """The different stems of each title, and of the heading of each passage, ascending."""
+
+    title_pointers: Pointers  # [documents + 1]
+    title_stems: NDArray[np.int32]
+    pointers: Pointers  # [passages + 1]
+    stems: NDArray[np.int32]
+
+
 class Titles(NamedTuple):
     """The character n-grams of each title."""
 
@@ -148,6 +157,23 @@ class Loops(Protocol):
         Returns the score of its best passage; the passage to show, counted from its first; the sum
         of the gains of its title's n-grams, each as often as it is there; and what
         ``nearest_passages`` returns.
+        """
+
+    def coverage(
+        self,
+        rows: NDArray[np.int64],
+        passages: Passages,
+        headings: Headings,
+        documents: Documents,
+        stems: TermNumbers,
+        idfs: NDArray[np.float32],
+        /,
+    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Which of ``stems`` stand in some passages, in their headings and in their titles.
+
+        ``rows`` are the passages, ``documents`` what they belong to, ``idfs`` those of all stems.
+        Returns [rows, 3 (text, heading, title), stems]; and how much the headings and titles weigh,
+        and how much of that the stems are: [rows, 2 (heading, title), 2], in 1/4,096 of an idf.
         """
 
     def nearest_passages(

@@ -18,6 +18,7 @@ import numpy as np
 from kb.search.analysis.char_ngrams import ACROSS, BASIS, PRIME, REACH, SPACE
 from kb.search.kernels.layout import (
     GAIN_BITS,
+    Headings,
     Passages,
     PassageVectors,
     QueryFeatures,
@@ -302,6 +303,48 @@ def _mark(features: Any, marks: Any) -> None:
 
 
 @_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _stands_in(stems: Any, low: int, high: int, stem: Any) -> Any:
+    """Whether ``stem`` is among some ascending ones."""
+    end = high
+    while low < high:
+        middle = (low + high) >> 1
+        if stems[middle] < stem:
+            low = middle + 1
+        else:
+            high = middle
+    return low < end and stems[low] == stem
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def _weigh(held: Any, low: int, high: int, asked: Any, idfs: Any, weight: Any) -> None:
+    """Add up what the stems of a heading weigh, and those of them that are asked for."""
+    for i in range(low, high):
+        idf = np.int64(np.rint(np.float64(idfs[held[i]]) * 4096))
+        weight[0] += idf
+        if _stands_in(asked, 0, asked.size, held[i]):
+            weight[1] += idf
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def coverage(rows: Any, passages: Any, headings: Any, documents: Any, stems: Any, idfs: Any) -> Any:
+    held = np.zeros((rows.size, 3, stems.size), np.bool_)
+    weight = np.zeros((rows.size, 2, 2), np.int64)
+    asked = np.sort(stems)
+    for i in range(rows.size):
+        row, document = rows[i], documents[i]
+        a, b = passages.pointers[row], passages.pointers[row + 1]
+        c, d = headings.pointers[row], headings.pointers[row + 1]
+        e, f = headings.title_pointers[document], headings.title_pointers[document + 1]
+        for j in range(stems.size):
+            held[i, 0, j] = _stands_in(passages.stems, a, b, stems[j])
+            held[i, 1, j] = _stands_in(headings.stems, c, d, stems[j])
+            held[i, 2, j] = _stands_in(headings.title_stems, e, f, stems[j])
+        _weigh(headings.stems, c, d, asked, idfs, weight[i, 0])
+        _weigh(headings.title_stems, e, f, asked, idfs, weight[i, 1])
+    return held, weight
+
+
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
 def nearest_passages(pointers: Any, vectors: Any, direction: Any, documents: Any) -> Any:
     cosines = np.zeros(documents.size, np.float32)
     if direction.size:
@@ -458,6 +501,8 @@ def warm_up() -> None:
     direction = np.ones(2, np.int8)
     features = QueryFeatures(rows, table, 0, rows, table, direction)
     rescore(rows, passages, titles, vectors, features, ScratchMarks(sums, sums))
+    headings = Headings(pointers, docs, pointers, docs)
+    coverage(rows, passages, headings, rows, rows, _mapped(np.ones(1, np.float32)))
     nearest_passages(pointers, vectors, direction, rows)
     count_ngrams(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
     matching_tails(codes, pointers, rows, codes, ends)

@@ -93,7 +93,7 @@ class Rescorer:
         self._topics = topics
         self._embeddings = embeddings
         self._vectors = topics.passages if topics else _NO_VECTORS
-        self._passages = Passages(
+        self.passages = Passages(
             arrays["doc_passages"],
             arrays["passage_pointers"],
             arrays["passage_stems"],
@@ -139,7 +139,7 @@ class Rescorer:
         features = question.features
         best, shown, title_sums, nearest = self._loops.rescore(
             documents,
-            self._passages,
+            self.passages,
             self._title_ngrams.titles,
             self._vectors,
             features,
@@ -169,20 +169,31 @@ class Rescorer:
         """
         if self._topics is None or not documents.size:
             return np.zeros(documents.size, dtype=np.float32)
-        passages = self._passages.document_pointers[documents] + shown
+        passages = self.passage_rows(documents, shown)
         counts = leader_weights / self._vectors.lengths[passages[leaders]]
         whole = np.rint(counts * (_GAIN / max(float(counts.max()), 1e-9))).astype(np.int64)
         return self._loops.feedback_cosines(self._vectors, passages, leaders, whole)
 
     def showable(self, document: int) -> tuple[int, int]:
         """The half-open range of a document's passages that may be shown, from its first."""
-        counts = np.diff(self._passages.document_pointers[document : document + 2])
-        low, high = showable(self._passages.shown[[document]], counts)
+        counts = np.diff(self.passages.document_pointers[document : document + 2])
+        low, high = showable(self.passages.shown[[document]], counts)
         return int(low[0]), int(high[0])
 
     def idf(self, term: QueryTerm) -> float:
         """The idf of the most informative stem that a term stands for."""
         return self._gains(term).idf
+
+    def passage_rows(self, documents: Documents, shown: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of the passages to show."""
+        return np.asarray(self.passages.document_pointers[documents] + shown)
+
+    def questions(self, documents: Documents) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Which of ``documents`` are threads that show their answer, and the rows of the passages
+        that ask for it.
+        """
+        threads = np.flatnonzero(self.passages.shown[documents, 0] > 0)
+        return threads, np.asarray(self.passages.document_pointers[documents[threads]])
 
     def _gains(self, term: QueryTerm) -> _TermGains:
         if term.memo.gains is None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kb.search.analysis import char_ngrams
 from kb.search.kernels.layout import (
     GAIN_BITS,
+    Headings,
     Passages,
     PassageVectors,
     QueryFeatures,
@@ -149,6 +150,32 @@ def _sum_gains(titles: Titles, gains: Ints, rows: Ints) -> Ints:
     row = np.cumsum(ends - starts).searchsorted(hits, "right")
     parts = gain.take(hits).astype(np.int64) * titles.counts.take(entries.take(hits))
     return np.bincount(row, weights=parts, minlength=rows.size).astype(np.int64)
+
+
+def coverage(
+    rows: Ints,
+    passages: Passages,
+    headings: Headings,
+    documents: Ints,
+    stems: Ints,
+    idfs: Floats,
+    /,
+) -> tuple[Ints, Ints]:
+    held = np.zeros((rows.size, 3, stems.size), dtype=bool)
+    weight = np.zeros((rows.size, 2, 2), dtype=np.int64)
+    idf = np.rint(idfs.astype(np.float64) * 4096).astype(np.int64)
+    for i, (row, document) in enumerate(zip(rows.tolist(), documents.tolist(), strict=True)):
+        texts = (
+            passages.stems[passages.pointers[row] : passages.pointers[row + 1]],
+            headings.stems[headings.pointers[row] : headings.pointers[row + 1]],
+            headings.title_stems[slice(*headings.title_pointers[document : document + 2])],
+        )
+        for part, text in enumerate(texts):
+            held[i, part] = np.isin(stems, text)
+            if part:
+                asked = np.isin(text, stems)
+                weight[i, part - 1] = idf[text].sum(), idf[text[asked]].sum()
+    return held, weight
 
 
 def nearest_passages(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kb.search.index.title_text import TitleText, pack_title_text
 from kb.search.kernels.layout import (
     GAIN_BITS,
+    Headings,
     Loops,
     Passages,
     PassageVectors,
@@ -135,6 +136,27 @@ def test_compiled_rescoring_is_the_same_and_leaves_no_trace(
         assert not marks.stems.any()
         assert not marks.ngrams.any()
         answers.append([(result.dtype, result.tobytes()) for result in results])
+    assert answers[0] == answers[1]
+
+
+def test_compiled_coverage_is_the_same(
+    compiled: Loops, reference: Loops, dice: np.random.Generator
+) -> None:
+    pointers, stems, codes = postings(dice, 200, 30)
+    title_pointers, title_stems, _ = postings(dice, 200, 8)
+    heading_pointers, heading_stems, _ = postings(dice, 200, 30)
+    passages = Passages(np.arange(31), pointers, stems, codes, np.zeros((30, 2), dtype=np.int32))
+    headings = Headings(title_pointers, title_stems, heading_pointers, heading_stems)
+    rows, documents = dice.integers(0, 30, 6), dice.integers(0, 8, 6)
+    asked = dice.integers(0, 200, 12)
+    idfs = dice.random(200).astype(np.float32) * 9
+    answers = [
+        [
+            each.tobytes()
+            for each in loops.coverage(rows, passages, headings, documents, asked, idfs)
+        ]
+        for loops in (reference, compiled)
+    ]
     assert answers[0] == answers[1]
 
 

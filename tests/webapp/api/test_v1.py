@@ -21,7 +21,9 @@ def test_suggest_answers_in_the_published_shape(anyone: Browser) -> None:
     assert answer["generation"] == "000001"
     assert answer["partial"] is False
     first = answer["suggestions"][0]
-    assert set(first) == HIT
+    assert set(first) == HIT | {"confidence", "tier"}
+    assert 0 < first["confidence"] <= 1
+    assert first["tier"] in {"strong", "perhaps"}
     assert set(first["passage"]) == {"text", "spans"}
     assert first["id"] == "doc/jam"
     assert first["url"].startswith("/help/doc/jam")

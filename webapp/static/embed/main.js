@@ -35,6 +35,21 @@ function addStyles() {
       display: block;
       font-weight: 600;
     }
+    .askfirst .suggest-divider {
+      padding: 6px 10px 2px;
+      font-size: .85em;
+      opacity: .8;
+    }
+    .askfirst .suggest-perhaps .suggest-title {
+      font-weight: 400;
+    }
+    .askfirst .suggest-unseen {
+      position: absolute;
+      width: 1px;
+      height: 1px;
+      overflow: hidden;
+      clip-path: inset(50%);
+    }
     .askfirst .suggest-kind {
       float: right;
       margin-left: 12px;

@@ -63,6 +63,7 @@ export class Suggestions {
     this.input = input;
     this.options = options;
     this.hits = [];
+    this.items = []; // the option of each hit
     this.active = -1;
     this.answeredQuery = "";
     this.rejected = new Set();
@@ -188,7 +189,9 @@ export class Suggestions {
     this.active = -1;
 
     this.list.dataset.answers = this.answeredQuery; // for tests: the query that the list answers
-    this.list.replaceChildren(...this.hits.map((hit, index) => this.option(hit, index)));
+    this.items = this.hits.map((hit, index) => this.option(hit, index));
+    this.list.replaceChildren(...this.items);
+    this.divide();
     this.input.removeAttribute("aria-activedescendant");
 
     const count = this.hits.length;
@@ -206,6 +209,16 @@ export class Suggestions {
     this.options.shown?.(answer);
   }
 
+  // A quiet heading above the suggestions that are less certain; they follow the others.
+  divide() {
+    const first = this.hits.findIndex((hit) => hit.tier === "perhaps");
+    if (first < 0) return;
+    const heading = createElement("li", "suggest-divider", first ? "Perhaps also" : "Perhaps one of these");
+    heading.setAttribute("role", "none");
+    heading.setAttribute("aria-hidden", "true"); // each option says it itself
+    this.items[first].before(heading);
+  }
+
   option(hit, index) {
     const option = createElement("li", "suggest-option");
     option.id = `${this.list.id}-${index}`;
@@ -213,6 +226,10 @@ export class Suggestions {
     option.setAttribute("role", "option");
     option.setAttribute("aria-selected", "false");
     if (this.rejected.has(hit.id)) option.classList.add("suggest-rejected");
+    if (hit.tier === "perhaps") {
+      option.classList.add("suggest-perhaps");
+      option.append(createElement("span", "suggest-unseen", "Perhaps: "));
+    }
 
     // The first one may answer what was typed: then it shows the whole answer, and opens at its place.
     const answer = index === 0 && this.answer?.document === hit.id ? this.answer : null;
@@ -238,7 +255,7 @@ export class Suggestions {
   reject(id) {
     this.rejected.add(id);
     this.hits.forEach((hit, index) => {
-      if (hit.id === id) this.list.children[index]?.classList.add("suggest-rejected");
+      if (hit.id === id) this.items[index]?.classList.add("suggest-rejected");
     });
   }
 
@@ -252,7 +269,7 @@ export class Suggestions {
     this.active = -1;
     this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
-    for (const option of this.list.children) option.setAttribute("aria-selected", "false");
+    for (const option of this.items) option.setAttribute("aria-selected", "false");
   }
 
   // --- choosing
@@ -284,10 +301,10 @@ export class Suggestions {
   }
 
   activate(index) {
-    this.list.children[this.active]?.setAttribute("aria-selected", "false");
+    this.items[this.active]?.setAttribute("aria-selected", "false");
     this.active = index;
 
-    const option = this.list.children[index];
+    const option = this.items[index];
     option.setAttribute("aria-selected", "true");
     option.scrollIntoView({ block: "nearest" });
     this.input.setAttribute("aria-activedescendant", option.id);

@@ -1,0 +1,29 @@
+"""Common words: English words that say little about what somebody asks for.
+
+More than the stop words, which are not indexed: these are, as "can you tell me how" may be all that
+was typed, but whether a page has them says little about whether it answers.
+"""
+
+from __future__ import annotations
+
+_PRONOUNS = (
+    "i me my mine myself you your yours he him his she her hers it its we us our ours them theirs "
+    "who whom whose what which when where why how here"
+)
+_VERBS = (
+    "am been being do does did doing done have has had having would can could shall should may "
+    "might must get gets got getting go goes going went want wants wanted need needs needed "
+    "try tries tried trying make makes made let lets tell know keep keeps say says seem seems"
+)
+_CONTRACTIONS = (
+    "cant dont doesnt didnt wont isnt arent wasnt couldnt shouldnt wouldnt havent hasnt im ive id "
+    "ll ve re don doesn didn isn won couldn whats hows wheres thats theres"
+)
+_OTHERS = (
+    "about after again all already also always another any anymore anyone anything because before "
+    "both each else even ever every everything from full hello help hey hi just long lot many more "
+    "most much never now off old only other our out over please quite really same since so some "
+    "somebody someone something sometimes still than thank thanks though too under until up "
+    "very way well while without yes yet"
+)
+COMMON_WORDS = frozenset(" ".join((_PRONOUNS, _VERBS, _CONTRACTIONS, _OTHERS)).split())

@@ -1,0 +1,194 @@
+"""Calibration: how sure a site has to be before it suggests anything, measured without labels.
+
+How certain the model of ``scoring.confidence`` is of what it cannot know differs between sites. So
+each audience's index is asked questions of other businesses (``foreign_questions.txt``), as a
+visitor would ask them, and its own headings and mistyped titles. From the first follows the
+threshold that lets the wanted share through; from the others, whether it silences the site itself.
+Build time only.
+"""
+
+from __future__ import annotations
+
+import functools
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from importlib import resources
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search import weights
+from kb.search.documents import Document
+
+QUESTIONS_FILE = "foreign_questions.txt"
+OWN_TITLES = 150  # documents whose titles and headings are asked
+_FROM_SITE = 0.25  # what the site's own measure counts, beside what unlike sites have in common
+_OWN_BUSINESSES = 2  # the likest ones may be what the site is about
+_LIKEST_QUESTIONS = 3  # of each business tell how like it is
+_SILENCED = 0.05  # of the site's own headings and titles, at most
+_STEP = 0.05  # log-odds
+_RANGE = (-4.0, 4.0)  # log-odds among which thresholds are
+#: A partition in which a smaller share of documents changed since keeps its calibration.
+_UNCHANGED = 0.02
+
+#: The log-odds that any document answers a text.
+Ask = Callable[[str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignQuestion:
+    business: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one audience's index answered: the log-odds of ``foreign`` questions and of its ``own``
+    headings and titles, ascending, and the ``threshold`` that follows.
+
+    ``wanted`` of 100 questions without an answer may be shown something. The probability of an
+    answer is that of the model after ``slope`` and ``offset``. ``businesses`` are the ones that the
+    site may be about, which did not count; ``documents`` how many there were, and ``changed`` how
+    many of them are others now.
+    """
+
+    threshold: float
+    slope: float
+    offset: float
+    wanted: int
+    foreign: tuple[float, ...]
+    own: tuple[float, ...]
+    businesses: tuple[str, ...]
+    documents: int
+    changed: int = 0
+
+    def json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@functools.cache
+def foreign_questions() -> tuple[ForeignQuestion, ...]:
+    """The bundled questions that other businesses are asked."""
+    business, questions = "", []
+    text = resources.files(__package__).joinpath(QUESTIONS_FILE).read_text("utf-8")
+    for line in text.splitlines():
+        if line.startswith("["):
+            business = line.strip("[]")
+        elif line and not line.startswith("#"):
+            questions.append(ForeignQuestion(business, line))
+    return tuple(questions)
+
+
+def own_questions(documents: Sequence[Document]) -> list[str]:
+    """What the readers of ``documents`` may ask: a heading of each, and its title without one word
+    and with two letters swapped. A lone word is no question.
+    """
+    dice = random.Random(11)  # noqa: S311 - a reproducible sample, no secrets
+    questions = []
+    for document in documents:
+        words = document.title.split()
+        if len(words) > 3:
+            del words[dice.randrange(len(words))]
+        longest = max(range(len(words)), key=lambda i: len(words[i]), default=0)
+        if len(words) > 1:
+            words[longest] = _with_swapped_letters(words[longest], dice)
+            questions.append(" ".join(words))
+        headings = [s.path[-1] for s in document.sections if s.path and " " in s.path[-1].strip()]
+        if headings:
+            questions.append(dice.choice(headings))
+    return questions
+
+
+def _with_swapped_letters(word: str, dice: random.Random) -> str:
+    if len(word) < 5:
+        return word
+    position = dice.randrange(1, len(word) - 2)
+    return word[:position] + word[position + 1] + word[position] + word[position + 2 :]
+
+
+def measure(ask: Ask, documents: Sequence[Document], *, size: int, wanted: int) -> Measured:
+    """Ask an index of ``size`` documents, of which ``documents`` are some."""
+    by_business: dict[str, list[float]] = {}
+    for question in foreign_questions():
+        by_business.setdefault(question.business, []).append(_bounded(ask(question.text)))
+    likest = sorted(by_business, key=lambda name: -_likeness(by_business[name]))
+    businesses = likest[:_OWN_BUSINESSES]
+    foreign = sorted(odds for name in likest[_OWN_BUSINESSES:] for odds in by_business[name])
+    own = sorted(_bounded(ask(question)) for question in own_questions(documents))
+
+    threshold = choose_threshold(foreign, own, wanted)
+    return Measured(
+        threshold=threshold,
+        slope=1.0,
+        # As sure at its threshold as any other site.
+        offset=round(weights.THRESHOLD - threshold, 4),
+        wanted=wanted,
+        foreign=tuple(foreign),
+        own=tuple(own),
+        businesses=tuple(businesses),
+        documents=size,
+    )
+
+
+def _bounded(log_odds: float) -> float:
+    return round(min(max(log_odds, -50.0), 50.0), 2)
+
+
+def _likeness(log_odds: Sequence[float]) -> float:
+    likest = sorted(log_odds)[-_LIKEST_QUESTIONS:]
+    return sum(likest) / len(likest)
+
+
+def choose_threshold(foreign: Sequence[float], own: Sequence[float], wanted: int) -> float:
+    """The lowest log-odds at which at most ``wanted`` of 100 questions without an answer are shown
+    something; lower where that would silence too many of the site's ``own`` questions.
+    """
+    grid = thresholds()
+    shown = expected_false(foreign, grid)
+    fitting = np.flatnonzero(shown <= wanted / 100)
+    threshold = float(grid[fitting[0]]) if fitting.size else float(grid[-1])
+    if own:
+        spoken = float(np.quantile(own, _SILENCED))
+        threshold = min(threshold, max(spoken, weights.THRESHOLD - 1.5))
+    return round(threshold, 2)
+
+
+def thresholds() -> NDArray[np.float64]:
+    """The log-odds that are tried, ascending."""
+    low, high = _RANGE
+    return np.round(np.arange(low, high + _STEP / 2, _STEP), 2)
+
+
+def expected_false(foreign: Sequence[float], grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The share of questions without an answer that is shown something, at each threshold.
+
+    The middle of what this site's foreign questions say, who are few and easier than a customer's,
+    and what questions without an answer reached in other sites.
+    """
+    middle, spread = weights.OUT_OF_SCOPE
+    elsewhere = 1 / (1 + np.exp((grid - middle) / spread))
+    here = 1 - np.searchsorted(np.asarray(foreign), grid, "left") / max(1, len(foreign))
+    return np.asarray(_FROM_SITE * here + (1 - _FROM_SITE) * elsewhere)
+
+
+def kept(
+    previous: dict[str, Any] | None, *, changed: int, lost: bool, size: int, wanted: int
+) -> dict[str, Any] | None:
+    """The ``previous`` measure, when the documents are almost the same; None to measure again."""
+    if previous is None or lost or previous["wanted"] != wanted:
+        return None
+    since = previous["changed"] + changed
+    if since > _UNCHANGED * previous["documents"] or size < previous["documents"]:
+        return None
+    return previous | {"changed": since}
+
+
+def sample(rows: Sequence[int]) -> list[int]:
+    """The rows of the documents whose titles are asked."""
+    if len(rows) <= OWN_TITLES:
+        return list(rows)
+    edges = np.linspace(0, len(rows), OWN_TITLES + 1).astype(int).tolist()
+    return [rows[low] for low, _ in pairwise(edges)]

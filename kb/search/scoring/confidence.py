@@ -1,0 +1,100 @@
+"""Confidence: how probable it is that a candidate answers, and whether it is worth showing.
+
+People ignore a suggestion box that often shows irrelevant results, and file what a page answers
+when it stays silent. One model for all sites weighs the evidence (``weights.CONFIDENCE``): the
+candidates compete with each other and with "none of these" (a conditional logit, McFadden 1974).
+How much evidence a site needs is its ``Calibration``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search import weights
+
+_MOST = 30.0  # log-odds beyond which a probability is 0 or 1
+
+
+class Tier(StrEnum):
+    """How a suggestion is shown: first, or quietly below."""
+
+    STRONG = "strong"
+    PERHAPS = "perhaps"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How one partition turns log-odds of the model into a decision and into probabilities."""
+
+    threshold: float = weights.THRESHOLD  # log-odds below which nothing is shown
+    slope: float = 1.0
+    offset: float = 0.0
+
+    @classmethod
+    def from_json(cls, measured: Mapping[str, float]) -> Self:
+        return cls(measured["threshold"], measured["slope"], measured["offset"])
+
+    def probability(self, log_odds: float) -> float:
+        """The probability that any of the candidates answers."""
+        return logistic(self.slope * log_odds + self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is thought of the best candidates of one query."""
+
+    log_odds: float  # that any of them answers, by the model
+    own: NDArray[np.float64]  # [candidates], the log-odds that each one answers
+    contributions: Mapping[str, NDArray[np.float64]]  # by evidence, to each one's log-odds
+
+    def confidences(self, calibration: Calibration) -> NDArray[np.float64]:
+        """The probability that each candidate answers.
+
+        The geometric mean of what it would be if only one of them did, and if none knew of the
+        others: several pages may answer, but one that is much better makes the others needless.
+        """
+        alone = np.array([calibration.probability(own) for own in self.own.tolist()])
+        share = np.exp(np.minimum(self.own - self.log_odds, 0.0))
+        return np.sqrt(alone * calibration.probability(self.log_odds) * share)
+
+
+NOTHING = Judgement(-math.inf, np.zeros(0), {})
+
+
+def judge(evidence: Mapping[str, NDArray[np.float64]]) -> Judgement:
+    """The judgement of candidates by their evidence, best ranked first.
+
+    The first ``weights.CONSIDERED`` decide whether any answers, so that it does not depend on how
+    many are asked for.
+    """
+    contributions = {
+        name: weight * evidence[name]
+        for name, weight in weights.CONFIDENCE.items()
+        if name in evidence
+    }
+    log_odds = np.asarray(sum(contributions.values()), dtype=np.float64) + weights.CONFIDENCE_BIAS
+    if not log_odds.size:
+        return NOTHING
+    first = log_odds[: weights.CONSIDERED]
+    highest = float(first.max())
+    overall = highest + math.log(float(np.exp(first - highest).sum()))
+    return Judgement(overall, log_odds, contributions)
+
+
+def tier(confidence: float) -> Tier:
+    return Tier.STRONG if confidence >= weights.STRONG else Tier.PERHAPS
+
+
+def logistic(log_odds: float) -> float:
+    """
+    >>> round(logistic(0.0), 2), round(logistic(2.0), 2)
+    (0.5, 0.88)
+    """
+    return 1 / (1 + math.exp(-min(max(log_odds, -_MOST), _MOST)))

@@ -1,0 +1,97 @@
+"""Which suggestions are shown, and how sure we are of each."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from kb.search import weights
+from kb.search.scoring.confidence import NOTHING, Calibration, Judgement, Tier, judge, tier
+from kb.search.scoring.evidence import phrase_shares
+from kb.search.snapshot import worth_showing
+
+
+def test_more_evidence_makes_a_candidate_likelier_and_takes_it_from_the_others() -> None:
+    alone = judge({"title": np.array([1.0]), "letters": np.array([0.8])})
+    beside = judge({"title": np.array([1.0, 1.0]), "letters": np.array([0.8, 0.8])})
+    calibration = Calibration()
+    assert beside.log_odds > alone.log_odds
+    assert beside.confidences(calibration)[0] < alone.confidences(calibration)[0]
+
+
+def test_how_many_are_asked_for_changes_nothing() -> None:
+    evidence = {"letters": np.linspace(0.9, 0.1, 9)}
+    few = judge({"letters": evidence["letters"][: weights.CONSIDERED]})
+    many = judge(evidence)
+    assert few.log_odds == many.log_odds
+    shown = many.confidences(Calibration())[: weights.CONSIDERED]
+    assert np.array_equal(few.confidences(Calibration()), shown)
+
+
+def test_evidence_has_the_sign_that_its_name_promises() -> None:
+    against = {"missing", "corrected", "behind"}
+    for name, weight in weights.CONFIDENCE.items():
+        assert (weight <= 0) == (name in against), name
+
+
+def test_without_candidates_nothing_is_likely() -> None:
+    assert judge({"letters": np.zeros(0)}) is NOTHING
+    assert NOTHING.confidences(Calibration()).size == 0
+
+
+def test_a_site_moves_the_threshold_and_stays_as_sure_there_as_any_other() -> None:
+    strict = Calibration(threshold=1.0, offset=weights.THRESHOLD - 1.0)
+    assert strict.probability(1.0) == pytest.approx(Calibration().probability(weights.THRESHOLD))
+
+
+def judged(log_odds: float, own: float = 0.0) -> Judgement:
+    return Judgement(log_odds, np.full(20, own), {})
+
+
+def test_strong_ones_come_first_and_unlikely_ones_are_left_out() -> None:
+    confidences = np.array([0.2, 0.7, 0.01, 0.06])
+    pinned = np.array([False, False, False, False])
+    assert worth_showing(judged(1.0), confidences, pinned, threshold=0.0).tolist() == [1, 0, 3]
+    assert worth_showing(judged(-0.1), confidences, pinned, threshold=0.0).size == 0
+    everything = worth_showing(judged(-9.0), confidences, pinned, threshold=-math.inf)
+    assert everything.tolist() == [0, 1, 2, 3]
+    assert tier(0.7) is Tier.STRONG
+    assert tier(0.2) is Tier.PERHAPS
+
+
+def test_a_good_answer_is_shown_beside_a_better_one() -> None:
+    confidences, pinned = np.array([0.99, 0.01]), np.zeros(2, dtype=bool)
+    beside = worth_showing(judged(9.0, weights.ALONE), confidences, pinned, threshold=0.0)
+    assert beside.tolist() == [0, 1]
+
+
+def test_what_an_editor_pinned_is_shown_first_however_unlikely() -> None:
+    pinned = np.array([False, True])
+    unlikely, likely = np.array([0.02, 0.01]), np.array([0.3, 0.0])
+    assert worth_showing(judged(-9.0), unlikely, pinned, threshold=0.0).tolist() == [1]
+    assert worth_showing(judged(9.0), likely, pinned, threshold=0.0).tolist() == [1, 0]
+
+
+def test_something_is_shown_where_many_share_what_is_likely() -> None:
+    confidences, pinned = np.full(20, 0.04), np.zeros(20, dtype=bool)
+    assert worth_showing(judged(1.0), confidences, pinned, threshold=0.0).size == 20
+
+
+@pytest.mark.parametrize(
+    ("passage", "share"),
+    [
+        ("Then: no such file, or directory.", 1.0),
+        ("Then a file, or directory; no such thing", 0.6),
+        ("such directories", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_phrase_is_found_across_punctuation(passage: str, share: float) -> None:
+    text = "No such file or directory"
+    assert phrase_shares(text, [passage]) == pytest.approx([share])
+
+
+def test_a_single_word_is_no_phrase() -> None:
+    assert phrase_shares("file", ["a file"]).tolist() == [0.0]

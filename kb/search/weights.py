@@ -63,26 +63,26 @@ CONSIDERED = 5  # the best, which decide whether any is worth showing
 #: one keeps as much. A weight has the sign that its name promises.
 CONFIDENCE = MappingProxyType(
     {
-        "letters": 6.34,
-        "weight": 1.36,
-        "words": 2.13,
-        "title": 1.5,
-        "heading": 0.62,
-        "topics": 1.69,
-        "phrase": 2.47,
-        "exact": 1.28,
-        "complete": 0.44,
-        "missing": -1.54,
-        "corrected": -3.77,
-        "behind": -0.54,
+        "letters": 5.5,
+        "weight": 1.37,
+        "words": 1.4,
+        "title": 2.1,
+        "heading": 0.75,
+        "topics": 1.75,
+        "phrase": 2.6,
+        "exact": 1.4,
+        "complete": 0.9,
+        "missing": -1.6,
+        "corrected": -1.2,
+        "behind": -0.8,
     }
 )
-CONFIDENCE_BIAS = -2.66
+CONFIDENCE_BIAS = -2.6
 #: Log-odds below which nothing is shown, where a site has not been calibrated.
-THRESHOLD = -0.28
+THRESHOLD = -0.27
 #: The log-odds that questions without an answer reached on development sets: of a logistic
 #: distribution, the middle and the spread. Fitted by bench/confidence.py.
-OUT_OF_SCOPE = (-1.57, 0.59)
+OUT_OF_SCOPE = (-1.55, 0.58)
 #: Phrases are looked for in so many of the best candidates, unless a word as rare as this share of
 #: the rarest is missing there.
 PHRASES = 3

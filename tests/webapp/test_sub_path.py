@@ -118,6 +118,10 @@ def test_programs_get_addresses_below_the_path(below: Portal) -> None:
     found = json.loads(anyone.get("/api/v1/search?q=paper+jam").data)
     for hit in (*suggested["suggestions"], *found["results"]):
         assert hit["url"].startswith("/help/help/")
+    # Wherever an address stands in an answer, in a field that is added later, too.
+    for question in ("suggest?q=clear+a+paper+jam", "search?q=paper+jam"):
+        body = anyone.get(f"/api/v1/{question}").get_data(as_text=True)
+        assert not re.search(r'"url": ?"/help/(doc|faq|forum)/', body)
     assert suggested["suggestions"]
     assert found["results"]
     body = {name: text for name, text in guest().items() if name != "zone"}

@@ -27,7 +27,6 @@ from webapp.customer.ticket_form import (
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
 from webapp.security.guard import own_site
-from webapp.sub_path import portal_path
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -81,9 +80,9 @@ def suggest_for_text() -> Response:
 
 
 def _below_path(body: bytes) -> bytes:
-    """The encoded answer with the addresses of its hits as browsers need them.
+    """The encoded answer with all of its addresses as browsers need them.
 
-    Answers are encoded once, for many people. No text in them matches: its quotes are escaped.
+    Suggestions are encoded once, for many people. No text in them matches: its quotes are escaped.
     """
     path = settings().base_path.encode()
     return body.replace(b'"url":"/', b'"url":"' + path + b"/") if path else body
@@ -100,10 +99,9 @@ def _limit() -> int:
 
 @blueprint.get("/search")
 def search() -> Response:
-    answer = results_json(search_results(request.args.get("q", "")))
-    for shown in filter(None, (answer["answer"], *answer["results"])):
-        shown["url"] = portal_path(shown["url"])
-    return jsonify(answer)
+    response = jsonify(results_json(search_results(request.args.get("q", ""))))
+    response.set_data(_below_path(response.get_data()))
+    return response
 
 
 @blueprint.get("/promise")

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 
 from bench import corpora
-from kb.search.analysis.tokenizer import STOP_WORDS
+from kb.search.analysis.languages import ENGLISH, STOP_WORDS
 from kb.search.build.builder import IndexBuilder
 from kb.search.index.array_file import load_arrays
 
@@ -112,9 +112,11 @@ def _material(folder: Path, size: int, count: int) -> tuple[Path, dict[str, list
 
 
 def _words(title: str) -> list[str]:
-    return [word for word in re.findall(r"[a-z0-9]{2,}", title.lower()) if word not in STOP_WORDS][
-        :16
-    ]
+    return [
+        word
+        for word in re.findall(r"[a-z0-9]{2,}", title.lower())
+        if word not in STOP_WORDS[ENGLISH]
+    ][:16]
 
 
 def _ours(folder: Path, size: int, queries: dict[str, list[list[str]]], python: Path) -> list[str]:

@@ -27,7 +27,7 @@ import Stemmer
 
 from bench import corpora
 from kb.search import evaluation
-from kb.search.analysis.tokenizer import STOP_WORDS
+from kb.search.analysis.languages import ENGLISH, STOP_WORDS
 from kb.search.documents import ResolvedTicket
 from kb.search.evaluation import HITS_PER_QUERY, JudgedSet, QueryChange, RankedAnswers
 
@@ -196,7 +196,7 @@ class Bm25:
         self._index.index(self._tokens(texts), show_progress=False)
 
     def _tokens(self, texts: list[str]) -> Any:
-        stop = sorted(STOP_WORDS)
+        stop = sorted(STOP_WORDS[ENGLISH])
         return self._bm25s.tokenize(
             texts, stopwords=stop, stemmer=self._stemmer, show_progress=False
         )

@@ -17,7 +17,7 @@ import numpy as np
 from kb.ids import document_key
 from kb.search import weights
 from kb.search.analysis.similarity import cosine, tfidf_vector
-from kb.search.analysis.tokenizer import Analyzer, identifiers
+from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.display.answers import QueryCoverage, WeightedTerm
 from kb.search.display.hits import HitBuilder
@@ -30,6 +30,7 @@ from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
 from kb.search.index.facets import ResultSet
 from kb.search.index.latent_topics import LatentTopics
+from kb.search.index.partition_analyzer import partition_analyzer
 from kb.search.index.resolved_tickets import ResolvedTicketVotes
 from kb.search.index.title_ngrams import TitleNgrams
 from kb.search.kernels.layout import Loops
@@ -65,7 +66,7 @@ class Partition:
         self._arrays = arrays
         self._store = store
         self._operators = operators
-        self._analyzer = Analyzer()
+        self._analyzer = partition_analyzer(arrays)
         self.values = DocValues(arrays)
         self.size = self.values.size
         self._first_thread, end = self.values.range_of(DocumentKind.FORUM)

@@ -9,18 +9,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import Stemmer
 
-#: Lucene's English stop words (StandardAnalyzer, 33 words).
-_STOP = (
-    "a an and are as at be but by for if in into is it no not of on or such that the their then "
-    "there these they this "
-    "to was will with"
-)
-STOP_WORDS = frozenset(_STOP.split())
+from kb.search.analysis.languages import ENGLISH, STEMMERS, STOP_WORDS
+
 #: Longer runs are binary noise or base64; they are cut, so that a prefix of them is still found.
 MAX_TOKEN = 64
 
@@ -37,12 +32,16 @@ _POINTS = "\u0300-\u036f\u0591-\u05bd\u05bf\u05c1\u05c2\u05c4\u05c5\u05c7\u0610-
 _MARKS = _POINTS + "\u0900-\u0963\u0970-\u0dff\u0f00-\u0fff"
 _POINTED = re.compile(f"[{_POINTS}]")
 _LETTER = re.compile(f"[\\x00-\\x7f][{_POINTS}]+|[^\\x00-\\x7f][{_POINTS}]*")
+# A letter of a word of a script with spaces: "Astro组件" is two words.
+_SPACED_LETTER = f"(?:[^\\W{_UNSPACED}{_UNSPACED_WIDE}]|[{_MARKS}])"
 #: The rest of a word, from any place inside it.
-WORD_CONTINUATION = re.compile(f"[\\w{_MARKS}]*")
+WORD_CONTINUATION = re.compile(f"{_SPACED_LETTER}*")
 _EMOJI = "\U0001f300-\U0001faff\u2600-\u27bf"
 _WORD = re.compile(
-    f"[{_EMOJI}]|[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}][\\w{_MARKS}]*"
+    f"[{_EMOJI}]|[{_UNSPACED}{_UNSPACED_WIDE}]+|[^\\W{_UNSPACED}{_UNSPACED_WIDE}]{_SPACED_LETTER}*"
 )
+#: Characters that mean something by themselves: Han. Pairs alone would miss them.
+_IDEOGRAPH = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 _UNSPACED_RUN = re.compile(f"[{_UNSPACED}{_UNSPACED_WIDE}]+")
 # Words joined by . - _ / \ : without spaces, where the joint matters: versions, paths, options,
 # error codes. Not prose: "high-speed" and "and/or" are two words, and a third one would only make
@@ -168,6 +167,7 @@ def index_words(text: str, *, asked: bool = False) -> list[str]:
                 words.append(word[:MAX_TOKEN])
         else:
             words.extend(_pairs(word))
+            words.extend(_IDEOGRAPH.findall(word) if len(word) > 1 else ())
 
     words.extend(_identifier_parts(text))
     codes = QUOTED_CODE.findall(text)
@@ -253,27 +253,32 @@ _MAX_CACHED_STEMS = 500_000
 
 
 class Analyzer:
-    """Words to stems, with stop words left out.
+    """Words of one language to stems, with stop words left out.
 
     Each word's stem is cached: the vocabulary of a site is small, its texts are long.
     """
 
-    def __init__(self) -> None:
-        self._stemmer = Stemmer.Stemmer("english")
+    def __init__(
+        self, language: str = ENGLISH, *, stem: Callable[[str], str] | None = None
+    ) -> None:
+        """``language`` is one of ``languages.STEMMERS``; ``stem`` stands in for its rules."""
+        self._compute = stem or self._stem
+        self._stemmer = Stemmer.Stemmer(STEMMERS[language])
+        self._stop_words = STOP_WORDS.get(language, frozenset())
         self._stems: dict[str, str] = {}
 
     def stem(self, word: str) -> str:
-        """The Snowball (English) stem; "" for a stop word. Words with digits or joints stay."""
+        """The stem of ``word``; "" for a stop word. Words with digits or joints stay."""
         stem = self._stems.get(word)
         if stem is None:
-            stem = self._stems[word] = self._stem(word)
+            stem = self._stems[word] = self._compute(word)
             # Queries are made by strangers: the memory is bounded.
             if len(self._stems) > _MAX_CACHED_STEMS:
                 self._stems.clear()
         return stem
 
     def _stem(self, word: str) -> str:
-        if word in STOP_WORDS:
+        if word in self._stop_words:
             return ""
         stemmed: str = self._stemmer.stemWord(word) if word.isalpha() else word
         return stemmed

@@ -24,7 +24,12 @@ import numpy as np
 from kb.disk import sync
 from kb.errors import Unavailable
 from kb.search.build import calibration
-from kb.search.build.forward_index import FORWARD_INDEX_FILE, ForwardIndex, passage_ranges
+from kb.search.build.forward_index import (
+    FORWARD_INDEX_FILE,
+    ForwardIndex,
+    can_be_carried_over,
+    passage_ranges,
+)
 from kb.search.build.partition_writer import partition_arrays
 from kb.search.build.passage_meanings import find_meanings, passage_text
 from kb.search.build.unpublished import UnpublishedIndex
@@ -53,6 +58,7 @@ from kb.search.index.document_store import (
     StoreWriter,
     without_surrogates,
 )
+from kb.search.index.partition_analyzer import partition_analyzer
 from kb.search.index.previous import PreviousPartition
 from kb.search.index.resolved_tickets import pack_resolved_tickets
 from kb.search.index.spill import Spill
@@ -173,6 +179,8 @@ class IndexBuilder:
 
             # The store is copied by another thread while the forward index is taken over here.
             saved = load_arrays(self.previous.path / FORWARD_INDEX_FILE)
+            if not can_be_carried_over(saved):
+                return 0
             copy_store = functools.partial(
                 self._store.carry_over,
                 self.previous.path / STORE_FILE,
@@ -321,7 +329,7 @@ class IndexBuilder:
         facts = self._forward_index.documents
         number_of = {facts[row].id: number for number, row in enumerate(arrays["row"].tolist())}
         return arrays | pack_resolved_tickets(
-            self._resolved_tickets, self._forward_index.analyzer, arrays, number_of
+            self._resolved_tickets, partition_analyzer(arrays), arrays, number_of
         )
 
     def _calibrated(self, partitions: Mapping[str, str], wanted: int) -> dict[str, Any]:

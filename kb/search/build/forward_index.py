@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.search.analysis.languages import ANALYSIS, base_language
 from kb.search.analysis.passages import SectionPassage
 from kb.search.analysis.tokenizer import (
     MAX_TOKEN,
@@ -189,7 +190,6 @@ class ForwardIndex:
         """``spill`` holds words that are too many for memory."""
         self.spill = spill or Spill()
         self.meanings: PassageMeanings | None = None  # of all passages, once they are found
-        self.analyzer = Analyzer()
         self.documents: list[DocumentFacts] = []
         self.surfaces: dict[str, int] = {}
         self.title_words, self.title_ends = self.spill.array(np.int32), array("q", [0])
@@ -201,34 +201,42 @@ class ForwardIndex:
         self._stems: dict[str, int] = {}
         self._stem_of = array("i")
         self._words: SortedWords | None = None
-        self._chunk_words = _ChunkWords(self.analyzer, self.surfaces)
+        self._chunk_words: dict[str, _ChunkWords] = {}  # by language
 
     def add(self, document: Document, row: int, passages: Sequence[SectionPassage]) -> None:
         """Add one document; ``passages`` are those of the document store, in its order."""
         number, first = len(self.documents), len(self.passage_doc)
 
+        read = self._reader(base_language(document.language))
         titles = " ".join(map(_as_code, (document.title, *document.aliases)))
-        self.title_words.extend(self._read(titles))
+        self.title_words.extend(read(titles))
         self.title_ends.append(len(self.title_words))
 
         for position, (passage, headings) in enumerate(
             zip(passages, _headings(passages), strict=True)
         ):
-            self.body_words.extend(self._read("\n".join(headings)))
+            self.body_words.extend(read("\n".join(headings)))
             self.heading_lengths.append(len(self.body_words) - self.body_ends[-1])
 
             texts = [passage.text]
             if position == 0:
                 texts += [document.summary, *document.tags, document.product]
-            self.body_words.extend(self._read("\n".join(texts)))
+            self.body_words.extend(read("\n".join(texts)))
             self.body_ends.append(len(self.body_words))
             self.passage_doc.append(number)
             self.text_hashes.append(text_hash(passage_text(document.title, passage)))
 
         self.documents.append(DocumentFacts.of(document, row, first, passages))
 
-    def _read(self, text: str) -> Iterable[int]:
-        return chain.from_iterable(map(self._chunk_words.__getitem__, text.split()))
+    def _reader(self, language: str) -> Callable[[str], Iterable[int]]:
+        words = self._chunk_words.get(language)
+        if words is None:
+            words = self._chunk_words[language] = _ChunkWords(Analyzer(language), self.surfaces)
+
+        def read(text: str) -> Iterable[int]:
+            return chain.from_iterable(map(words.__getitem__, text.split()))
+
+        return read
 
     def words(self) -> SortedWords:
         """All words, including those of documents that an audience may not see: reduce them before
@@ -239,11 +247,23 @@ class ForwardIndex:
         return self._words
 
     def stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
-        """The stems of the words, and the old number of each word's stem."""
+        """The English stems of the words, and the old number of each word's stem."""
         new_words = list(islice(self.surfaces, len(self._stem_of), None))
-        numbers, stem = self._stems, self.analyzer.stem
+        numbers, stem = self._stems, _stem_or_word(Analyzer())
         self._stem_of.extend([numbers.setdefault(stem(word), len(numbers)) for word in new_words])
         return SortedWords.sort(list(numbers)), as_int32(self._stem_of)
+
+    def stems_in(
+        self, languages: Sequence[str], language_of: NDArray[np.int64]
+    ) -> tuple[SortedWords, NDArray[np.int32]]:
+        """The same, where each word has the language of ``languages`` that ``language_of`` says."""
+        stems = [_stem_or_word(Analyzer(language)) for language in languages]
+        numbers: dict[str, int] = {}
+        stem_of = [
+            numbers.setdefault(stems[language](word), len(numbers))
+            for word, language in zip(self.surfaces, language_of.tolist(), strict=True)
+        ]
+        return SortedWords.sort(list(numbers)), np.array(stem_of, dtype=np.int32)
 
     def carry_over(
         self,
@@ -303,6 +323,7 @@ class ForwardIndex:
         firsts = [*(facts.first for facts in self.documents), len(self.passage_doc)]
         facts = json.dumps([_facts_row(facts) for facts in self.documents]).encode()
         arrays: Arrays = {
+            "analysis": np.array([ANALYSIS], dtype=np.int32),
             "surfaces": _encoded(surfaces.texts),
             "stems": _encoded(stems.texts),
             "stem_of": stems.number[stem_of[surfaces.order]],
@@ -324,6 +345,16 @@ class ForwardIndex:
         for block in word_blocks(occurrences.array()):
             renumbered.append(number[block])
         return renumbered.array()
+
+
+def can_be_carried_over(saved: Arrays) -> bool:
+    """Whether texts are still read as they were when ``saved`` was written."""
+    return "analysis" in saved and int(saved["analysis"][0]) == ANALYSIS
+
+
+def _stem_or_word(analyzer: Analyzer) -> Callable[[str], str]:
+    """A stop word of one language is a word of another, and stays as it is."""
+    return lambda word: analyzer.stem(word) or word
 
 
 def _as_code(title: str) -> str:

@@ -18,8 +18,15 @@ from numpy.typing import NDArray
 
 from kb.ids import document_key
 from kb.search import weights
+from kb.search.analysis.languages import ENGLISH, base_language
 from kb.search.array_types import Pointers
-from kb.search.build.forward_index import DocumentFacts, ForwardIndex, TextEnds, as_int32
+from kb.search.build.forward_index import (
+    DocumentFacts,
+    ForwardIndex,
+    SortedWords,
+    TextEnds,
+    as_int32,
+)
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
 from kb.search.documents import DOCUMENT_KINDS
@@ -76,6 +83,8 @@ def partition_arrays(
     arrays |= pack_near_duplicates(
         forward_index, np.array(documents, dtype=np.int64), writer.carried_over
     )
+    languages = ",".join(sorted({base_language(facts.language) for facts in rows}))
+    arrays["languages"] = np.frombuffer(languages.encode(), dtype=np.uint8)
     return arrays | _doc_values(rows)
 
 
@@ -106,7 +115,7 @@ class _PartitionWriter:
 
         reuse = find_reuse(forward_index, documents, previous)
         df = reuse.df if reuse else self._document_frequencies()
-        all_stems, stem_of = forward_index.stems()
+        all_stems, stem_of = self._all_stems()
         self._surfaces = forward_index.words().select(df > 0)
         self._stems = all_stems.select(stem_of[self._surfaces.order])
         self._surface_df = df[self._surfaces.order].astype(np.int32)
@@ -114,6 +123,45 @@ class _PartitionWriter:
         #: The number here of the stem of each word of the forward index.
         self._stem_of_word = self._stems.number[stem_of]
         self.carried_over = reuse.carried_over(self._surfaces, self._stems) if reuse else None
+
+    def _all_stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
+        """The stems of all words of the forward index, each in the language that most of its
+        occurrences here are in.
+        """
+        index = self._forward_index
+        languages = [base_language(index.documents[n].language) for n in self._documents.tolist()]
+        present = sorted(set(languages))
+        if present in ([], [ENGLISH]):
+            return index.stems()
+        if len(present) == 1:
+            return index.stems_in(present, np.zeros(len(index.surfaces), dtype=np.int64))
+
+        most = np.zeros(len(index.surfaces), dtype=np.int64)
+        language_of = np.zeros(len(index.surfaces), dtype=np.int64)
+        of_document = np.array([present.index(language) for language in languages])
+        for number in range(len(present)):
+            documents = np.flatnonzero(of_document == number)
+            counts = self._occurrences(documents)
+            language_of[counts > most] = number
+            np.maximum(most, counts, out=most)
+        return index.stems_in(present, language_of)
+
+    def _occurrences(self, documents: DocumentNumbers) -> NDArray[np.int64]:
+        """How often each word of the forward index occurs in some ``documents``."""
+        index = self._forward_index
+        passages = self.passages[np.isin(self._passage_doc, documents)]
+        counts = np.zeros(len(index.surfaces), dtype=np.int64)
+        for words, text_ends, texts in (
+            (index.title_words, index.title_ends, self._documents[documents]),
+            (index.body_words, index.body_ends, passages),
+        ):
+            ends = np.frombuffer(text_ends, dtype=np.int64)
+            lengths = np.concatenate(([0], np.cumsum(ends[texts + 1] - ends[texts])))
+            for low, high in blocks(lengths, self._spill.block):
+                some = texts[low:high]
+                numbers = words.array()[positions_of(ends[some], ends[some + 1])]
+                counts += np.bincount(numbers, minlength=counts.size)
+        return counts
 
     def _batches(self) -> Iterator[_Batch]:
         """All documents, some at a time."""

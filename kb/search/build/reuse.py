@@ -23,6 +23,7 @@ from kb.search.build.forward_index import (
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import BLOCK_SIZE, blocks
+from kb.search.index.term_dictionary import TermDictionary
 from kb.search.kernels.ranges import positions_of
 
 
@@ -36,13 +37,14 @@ class Reuse:
     df: NDArray[np.int64]  # [words of the forward index], how many documents hold each now
 
     def carried_over(self, surfaces: SortedWords, stems: SortedWords) -> CarriedOver:
-        stem_of = self.previous.forward_index["stem_of"]
-        stems_then = np.unique(stem_of[self.words])
+        number_of = {stem: number for number, stem in enumerate(stems.texts)}
+        stems_then = TermDictionary(self.previous.arrays, "stem").words()
+        numbers = [number_of.get(stem, -1) for stem in stems_then]
         return CarriedOver(
             self.previous.arrays,
             self.places,
             surfaces.number[self.words],
-            stems.number[stems_then],
+            np.array(numbers, dtype=np.int32),
         )
 
 

@@ -19,6 +19,7 @@ from kb.search.analysis.tokenizer import (
     Analyzer,
     index_words,
     is_hyphenated_prose,
+    is_spaced,
     unfinished_word,
 )
 from kb.search.array_types import Frequencies
@@ -74,7 +75,7 @@ class QueryExpander:
                 continue
             term = self._whole_term(word, lexicon)
             if term is None:
-                if not is_hyphenated_prose(word) and not lexicon.is_short_form(word):
+                if _can_be_missed(word, lexicon):
                     unknown.append(word)
             elif not term.stems:
                 pass  # a stop word
@@ -90,6 +91,14 @@ class QueryExpander:
             else:
                 terms.append(term)
         return ExpandedQuery(text, tuple(terms), tuple(unknown))
+
+
+def _can_be_missed(word: str, lexicon: Lexicon) -> bool:
+    """Whether it says anything that no document has ``word``: not where its parts are words by
+    themselves, or where it is part of another word.
+    """
+    is_part = len(word) == 1 and not is_spaced(word)
+    return not is_part and not is_hyphenated_prose(word) and not lexicon.is_short_form(word)
 
 
 class _PartitionWords:

@@ -16,9 +16,15 @@ def test_an_identifier_is_found_whole_and_by_its_parts() -> None:
     assert "9.1.9" in index_words("since version 9.1.9")
 
 
-def test_unspaced_scripts_become_overlapping_pairs() -> None:
-    assert index_words("日本語") == ["日本", "本語"]
+def test_unspaced_scripts_become_overlapping_pairs_and_han_single_characters_too() -> None:
+    assert index_words("日本語") == ["日本", "本語", "日", "本", "語"]
+    assert index_words("カメラ") == ["カメ", "メラ"]
     assert index_words("日") == ["日"]
+
+
+def test_a_word_beside_a_script_without_spaces_is_a_word() -> None:
+    assert index_words("Astro组件") == ["astro", "组件", "组", "件"]
+    assert [token.text for token in tokens("Astro组件")] == ["astro", "组件"]
 
 
 def test_marks_of_other_scripts_do_not_cut_words() -> None:

@@ -76,7 +76,7 @@ def _typed(count: int, seed: int = 2) -> list[str]:
 
 def _row(data: Path, size: int, typed: list[str]) -> str:
     begun = time.perf_counter()
-    with IndexBuilder(data, operators=False) as builder:
+    with IndexBuilder(data, operators=False, meaning=True, read=0) as builder:
         for document in corpora.documents(size):
             builder.add(document)
         builder.publish(ledger={}, settings={})

@@ -135,6 +135,7 @@ class Partition:
     ) -> ResultSet:
         """All documents that a search may show: those that hold a word and satisfy all operators.
 
+        Without operators, also those that mean what is asked in other words.
         ``filters`` are values by facet.
         """
         selected, in_time = self._satisfying(operators, deadline) if operators else (None, True)
@@ -144,6 +145,8 @@ class Partition:
             # Besides operators there may be no words, or only such as all texts have.
             has_words = bool(query.terms or query.unknown)
             matching = selected & matching if has_words else selected
+        else:
+            matching[self.rescorer.found(query)] = True
         if query.curated is not None:
             matching = curate_matching(matching, query.curated, selected)
         masks = {name: self.values.having(name, value) for name, value in filters.items()}
@@ -187,7 +190,7 @@ class Partition:
         similar = _NONE
         if question.title is not None:
             similar = self.title_ngrams.candidates(question.title, allowed)
-        beyond_words = _union(voted, self.rescorer.near(question, query))
+        beyond_words = _union(voted, self.rescorer.near(question))
         if allowed is not None:
             beyond_words = beyond_words[allowed[beyond_words]]
         documents = _union(best, similar, beyond_words)

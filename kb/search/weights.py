@@ -25,7 +25,7 @@ PASSAGE_K1 = 0.3  # in a passage it counts which words are there, hardly how oft
 
 #: The convex sum over scores that were each divided by their best candidate. The optimum is flat.
 MIX = MappingProxyType(
-    {"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "meaning": 0.40}
+    {"words": 0.40, "passage": 0.25, "letters": 0.22, "topics": 0.13, "meaning": 0.50}
 )
 #: A part whose best candidate scores less is divided by this: where no title resembles the query,
 #: the best of them is not a match. Only for parts that are cosines; sums of idfs have no scale of
@@ -99,6 +99,7 @@ CANDIDATES = 60  # by BM25; 100 change no judged set by more than .0003, 40 do
 CANDIDATES_EACH = 40  # of each kind where there are several; 60 of each make no judged set better
 LETTER_CANDIDATES = 40  # by n-grams of titles
 MEANING_CANDIDATES = 20  # by the direction of a passage
+MEANING_FOUND = 0.4  # the cosine that lets a search show a document without any of its words
 MEANING_LEAST = 0.3  # the cosine that makes a document a candidate: others have hardly any relation
 LETTER_POSTINGS = 100  # heaviest documents kept for each character n-gram; 200 change no judged set
 

@@ -22,6 +22,7 @@ from kb.search.meaning.query_table import MEANING_DIMENSIONS, TABLE_ID, QueryTab
 from kb.search.meaning.sentence_encoder import SentenceEncoder, installed_encoder
 
 _BATCH = 64  # passages between two signs of progress
+_DRAFTED_AT_ONCE = 512
 
 TextHashes = NDArray[np.uint64]  # [passages]
 #: The texts of some passages, by their numbers in the forward index.
@@ -103,11 +104,8 @@ def _take_over(
 def _draft(
     meanings: PassageMeanings, numbers: NDArray[np.int64], texts_of: TextsOf, table: QueryTable
 ) -> None:
-    for batch in _batches(numbers.tolist()):
-        for number, text in zip(batch, texts_of(batch), strict=True):
-            direction = table.direction(text)
-            if direction.size:
-                meanings.rows[number] = direction
+    for batch in _batches(numbers.tolist(), _DRAFTED_AT_ONCE):
+        meanings.rows[batch] = table.directions(texts_of(batch))
 
 
 def first_drafts(meanings: PassageMeanings, audiences: Sequence[str], read: int) -> list[int]:
@@ -129,13 +127,13 @@ def read_drafts(
 ) -> None:
     """Let the encoder read these passages."""
     done = 0
-    for batch in _batches(numbers):
+    for batch in _batches(numbers, _BATCH):
         progress(done, len(numbers))
         meanings.rows[batch] = table.shortened(encoder.encode(texts_of(batch)))
         meanings.drafts[batch] = False
         done += len(batch)
 
 
-def _batches(numbers: Sequence[int]) -> Iterator[list[int]]:
-    for low in range(0, len(numbers), _BATCH):
-        yield list(numbers[low : low + _BATCH])
+def _batches(numbers: Sequence[int], size: int) -> Iterator[list[int]]:
+    for low in range(0, len(numbers), size):
+        yield list(numbers[low : low + size])

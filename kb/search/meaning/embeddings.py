@@ -8,6 +8,8 @@ words and from a model that contains nothing from this site, so it can reveal no
 
 from __future__ import annotations
 
+import functools
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -22,6 +24,7 @@ from kb.search.meaning.sentence_encoder import MiniLm, SentenceEncoder, installe
 
 #: Passages that are looked at for candidates while somebody types, and for a settled question.
 SCANNED, SCANNED_SETTLED = 2_000, 20_000
+_CACHED_QUESTIONS = 64
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 
 
@@ -41,6 +44,14 @@ def pack_embeddings(rows: Vectors8) -> Arrays:
     }
 
 
+@dataclass(frozen=True, slots=True)
+class QuestionMeaning:
+    """A question as a direction, with the cosines of all documents where there was time."""
+
+    direction: Vector8
+    cosines: Scores | None = None
+
+
 class Embeddings:
     """The directions of one partition's passages."""
 
@@ -53,6 +64,8 @@ class Embeddings:
         self._table = table
         self._encoder = encoder
         self._all: Documents = np.arange(self._document_pointers.size - 1)
+        # A search asks twice: for what it finds, and for the order.
+        self.question = functools.lru_cache(maxsize=_CACHED_QUESTIONS)(self._read_question)
 
     @classmethod
     def of(cls, arrays: Arrays, loops: Loops) -> Self | None:
@@ -62,34 +75,41 @@ class Embeddings:
         table = installed_table()
         return cls(arrays, loops, table, installed_encoder()) if table else None
 
-    def direction(self, text: str, *, settled: bool) -> Vector8:
-        """The direction of a question; empty for one without words.
+    def _read_question(self, text: str, settled: bool) -> QuestionMeaning | None:
+        """What ``text`` asks for; None for a text without words.
 
-        A ``settled`` question is read by the encoder, where it is installed; one that is still
-        being typed by the table.
+        A ``settled`` question is read by the encoder, where it is installed, and compared with more
+        documents; one that is still being typed is read by the table.
         """
         if settled and self._encoder is not None:
-            direction: Vector8 = self._table.shortened(self._encoder.encode([text]))[0]
-            return direction
-        return self._table.direction(text)
-
-    def candidates(self, direction: Vector8, *, settled: bool) -> Documents:
-        """Documents whose nearest passage points the same way, ascending.
-
-        None from an index with more passages than there is time to look at.
-        """
+            direction = self._table.shortened(self._encoder.encode([text]))[0]
+        else:
+            direction = self._table.direction(text)
         most = SCANNED_SETTLED if settled else SCANNED
-        if not direction.size or self._vectors.lengths.size > most:
+        if not direction.size:
+            return None
+        if self._vectors.lengths.size > most:
+            return QuestionMeaning(direction)
+        return QuestionMeaning(direction, self._cosines(direction, self._all))
+
+    def nearest(self, meaning: QuestionMeaning, least: float) -> Documents:
+        """Documents with a passage of at least this cosine, ascending, if all were compared."""
+        cosines = meaning.cosines
+        if cosines is None:
             return _NONE
-        cosines = self.scores(direction, self._all)
         count = min(weights.MEANING_CANDIDATES, cosines.size)
-        nearest = np.argpartition(cosines, cosines.size - count)[cosines.size - count :]
-        nearest = nearest[cosines[nearest] >= weights.MEANING_LEAST]
+        nearest = cosines.argpartition(cosines.size - count)[cosines.size - count :]
+        nearest = nearest[cosines[nearest] >= least]
         nearest.sort()
         return nearest
 
-    def scores(self, direction: Vector8, documents: Documents) -> Scores:
-        """The cosine between ``direction`` and each document's nearest passage, 0 at least."""
+    def scores(self, meaning: QuestionMeaning, documents: Documents) -> Scores:
+        """The cosine between what is asked and each document's nearest passage, 0 at least."""
+        if meaning.cosines is not None:
+            return meaning.cosines[documents]
+        return self._cosines(meaning.direction, documents)
+
+    def _cosines(self, direction: Vector8, documents: Documents) -> Scores:
         scaled = self._loops.nearest_passages(
             self._document_pointers, self._vectors, direction, documents
         )

@@ -10,6 +10,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -19,7 +21,7 @@ from numpy.typing import NDArray
 from kb.errors import Misconfigured
 from kb.search.array_types import Directions, Vector8, Vectors8
 from kb.search.index.array_file import load_arrays
-from kb.search.meaning.word_pieces import pieces_of, plain_words
+from kb.search.meaning.word_pieces import pieces_of, plain_words, word_pieces
 
 LOG = logging.getLogger(__name__)
 
@@ -75,6 +77,21 @@ class QueryTable:
         total = np.add.reduce([self._word_direction(word) for word in words])
         direction: Vector8 = bytes_of(total)
         return direction if direction.any() else NO_DIRECTION
+
+    def directions(self, texts: Sequence[str]) -> Vectors8:
+        """The directions of many texts; zeros for one without known pieces."""
+        from scipy import sparse  # build time only
+
+        pieces = [word_pieces(text[:_LONGEST]) for text in texts]
+        ends = np.cumsum([0, *map(len, pieces)])
+        rows = self._row_of[list(chain.from_iterable(pieces))]
+        distinct, columns = np.unique(rows, return_inverse=True)
+        dense = self._pieces[distinct] * self._scales[distinct, None]
+        dense[distinct < 0] = 0
+
+        ones = np.ones(rows.size, dtype=np.float32)
+        counts = sparse.csr_matrix((ones, columns, ends), shape=(len(texts), distinct.size))
+        return np.stack([bytes_of(row) for row in counts @ dense])
 
     def _sum_of_pieces(self, word: str) -> NDArray[np.float32]:
         rows = self._row_of[list(pieces_of(word))]

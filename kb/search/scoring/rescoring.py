@@ -27,7 +27,7 @@ from kb.search.kernels.layout import (
     ScratchMarks,
 )
 from kb.search.kernels.ranges import showable
-from kb.search.meaning.embeddings import Embeddings
+from kb.search.meaning.embeddings import Embeddings, QuestionMeaning
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.scoring.bm25 import Bm25
 
@@ -63,7 +63,7 @@ class Question:
     features: QueryFeatures
     title: NgramVector | None
     ideal: float
-    meaning: Vector8  # empty where meanings are not compared
+    meaning: QuestionMeaning | None  # None where meanings are not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,17 +119,26 @@ class Rescorer:
             _NO_GAINS.gains if title is None else title.gains,
             _NO_DIRECTION if direction is None else direction,
         )
-        meaning = _NO_DIRECTION
-        if self._embeddings is not None and query.text:
-            meaning = self._embeddings.direction(query.text, settled=query.settled)
         ideal = sum(term.idf for term in gains) + self._bm25.unseen * len(query.unknown)
-        return Question(features, title, ideal, meaning)
+        return Question(features, title, ideal, self._meaning(query))
 
-    def near(self, question: Question, query: ExpandedQuery) -> Documents:
+    def _meaning(self, query: ExpandedQuery) -> QuestionMeaning | None:
+        if self._embeddings is None or not query.text:
+            return None
+        return self._embeddings.question(query.text, query.settled)
+
+    def near(self, question: Question) -> Documents:
         """Documents that mean about what is asked, ascending, whatever their words."""
-        if self._embeddings is None:
+        if self._embeddings is None or question.meaning is None:
             return _NONE
-        return self._embeddings.candidates(question.meaning, settled=query.settled)
+        return self._embeddings.nearest(question.meaning, weights.MEANING_LEAST)
+
+    def found(self, query: ExpandedQuery) -> Documents:
+        """Documents that a search finds though they may have none of its words, ascending."""
+        meaning = self._meaning(query)
+        if self._embeddings is None or meaning is None:
+            return _NONE
+        return self._embeddings.nearest(meaning, weights.MEANING_FOUND)
 
     def rescore(self, question: Question, documents: Documents) -> RescoredDocuments:
         """Scores of each document's best passage, title and nearest passage; and which to show.
@@ -151,7 +160,7 @@ class Rescorer:
         }
         if self._topics:
             raw["topics"] = unit_cosines(nearest, features.direction)
-        if self._embeddings is not None and question.meaning.size:
+        if self._embeddings is not None and question.meaning is not None:
             raw["meaning"] = self._embeddings.scores(question.meaning, documents)
         return RescoredDocuments(raw, shown)
 

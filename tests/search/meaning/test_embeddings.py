@@ -15,6 +15,7 @@ from kb.search.build import passage_meanings
 from kb.search.generations.generation import Generation
 from kb.search.index.array_file import load_arrays
 from kb.search.meaning import embeddings
+from kb.search.meaning.query_table import installed_table
 from kb.search.meaning.sentence_encoder import ENCODER_DIMENSIONS
 from kb.search.searcher import Searcher
 from tests.search.library import document, published
@@ -115,3 +116,23 @@ def test_directions_of_another_model_are_not_compared(
         (hit, *_) = searcher.suggest("invoices", explain=True).hits
     assert hit.id == "doc/money"
     assert "meaning" not in hit.explain
+
+
+def test_a_search_finds_a_page_without_any_of_its_words(tmp_path: Path) -> None:
+    with Searcher.on(published(tmp_path, PAGES)) as searcher:
+        found = searcher.search("postage for packages")
+        assert [hit.id for hit in found.hits][:1] == ["doc/parcels"]
+        assert found.total == len(found.hits)
+        hidden = searcher.search("safe for employees", audience="public")
+        assert "doc/secret" not in {hit.id for hit in hidden.hits}
+        assert not searcher.search("quantum chromodynamics lattice").total
+
+
+def test_many_texts_have_the_directions_that_each_has_alone() -> None:
+    table = installed_table()
+    assert table is not None
+    texts = ["Reset my password", "", "Zürich 東京", "reset reset reset"]
+    together = table.directions(texts)
+    for row, text in zip(together, texts, strict=True):
+        alone = table.direction(text)
+        assert not row.any() if not alone.size else np.abs(row - alone.astype(int)).max() <= 1

@@ -91,7 +91,7 @@ STRONG = 0.45  # a suggestion of this confidence is shown first, others quietly 
 PERHAPS = 0.05  # a suggestion of less confidence is not shown beside others, except
 ALONE = 1.5  # where its own log-odds are higher than these: it is only that others are better
 
-SURE = 0.8  # a suggestion of this confidence is quoted above the list
+SURE = 0.65  # a suggestion of this confidence is quoted above the list
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter

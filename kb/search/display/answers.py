@@ -22,10 +22,10 @@ MAX_PROSE = 360  # characters of sentences
 MAX_STEPS = 700  # characters of a list with its introduction
 _MIN_WORDS = 4  # fewer are a label, not a sentence
 #: Share of the query, by idf, that the answer explains together with its title and heading.
-_MIN_EXPLAINED = 0.8
+_MIN_EXPLAINED = 0.6
 #: Share that the answer itself holds; less is enough at the beginning of a section whose title and
 #: heading hold the query.
-_MIN_OWN_SHARE = 0.4
+_MIN_OWN_SHARE = 0.25
 _FIRST_OF_SECTION = 0.5  # what the first sentences of a section gain, times what its heading holds
 _FIRST_SENTENCE = 0.1  # what it gains by what its first sentence holds
 _NUMBER_ASKED = 0.2  # what a number gains where a number is asked for
@@ -41,6 +41,10 @@ _NEEDS_CONTEXT = re.compile(
     r"its|this|that|these|those|they|their|he|she|both|but|however|instead|also|afterwards|"
     r"after that|for example|therefore|so)\b",
     re.IGNORECASE,
+)
+#: Sentences that only lead to another page.
+_POINTS_ELSEWHERE = re.compile(
+    r"(?:there is more|see|read|more) (?:on|about|in|at|also)\b", re.IGNORECASE
 )
 _ASKS_FOR_NUMBER = re.compile(r"\bhow (?:many|much|long|large|big|often|old|far)\b", re.IGNORECASE)
 _HAS_DIGIT = re.compile(r"\d")
@@ -95,6 +99,16 @@ class QueryCoverage:
             if any(term.matches(word, stem) for word, stem in stems.items())
         )
 
+    def holds_rarest(self, terms: frozenset[int]) -> bool:
+        """Whether the most informative term is among these; no word that no document has may be
+        more informative.
+        """
+        rarest = max((term.idf for term in self._terms), default=0.0)
+        known = sum(term.idf for term in self._terms)
+        if self._ideal - known > rarest:  # unknown words are as rare as can be
+            return False
+        return any(self._terms[position].idf >= rarest for position in terms)
+
     def share(self, terms: frozenset[int]) -> float:
         """The share of the query that these terms are, 0 to 1."""
         return sum(self._terms[position].idf for position in terms) / max(self._ideal, 1e-9)
@@ -140,7 +154,9 @@ def find_answer(
         own = _terms_within(words, start, end)
         own_share = coverage.share(own)
         is_opening = opens_section and position == 0
-        if coverage.share(own | above) < _MIN_EXPLAINED:
+        if coverage.share(own | above) < _MIN_EXPLAINED or not coverage.holds_rarest(own | above):
+            continue
+        if _POINTS_ELSEWHERE.match(text, start):
             continue
         if own_share < _MIN_OWN_SHARE and not (
             is_opening and coverage.share(above) >= _MIN_EXPLAINED

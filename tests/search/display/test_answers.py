@@ -25,11 +25,15 @@ def _answer(
     title: str = "",
     opens_section: bool = True,
     continues: bool = False,
+    rarest: str = "",
 ) -> str | None:
     words = [
         word for word in query.lower().strip("?").split() if _ANALYZER.stem(word) and word != "how"
     ]
-    terms = [WeightedTerm(frozenset({_ANALYZER.stem(word)}), "", 1.0) for word in words]
+    terms = [
+        WeightedTerm(frozenset({_ANALYZER.stem(word)}), "", 1.1 if word == rarest else 1.0)
+        for word in words
+    ]
     matches = Matches([_ANALYZER.stem(word) for word in words], (), _ANALYZER.stem)
     passage = SectionPassage("", (), text, regions)
     span = find_answer(
@@ -62,6 +66,16 @@ def test_the_beginning_of_a_section_answers_what_its_title_asks() -> None:
 
 def test_without_most_of_the_query_there_is_no_answer() -> None:
     assert _answer("cancel a subscription invoice", "You can cancel a ticket at any time.") is None
+
+
+def test_the_rarest_word_of_the_query_is_explained_or_there_is_no_answer() -> None:
+    text = "You can close a ticket at any time."
+    assert _answer("close account ticket", text, rarest="account") is None
+    assert _answer("close account ticket", text, rarest="ticket") == text
+
+
+def test_a_sentence_that_only_leads_elsewhere_is_not_the_answer() -> None:
+    assert _answer("eject tray", "See also the page on how to eject the tray.") is None
 
 
 def test_steps_come_with_the_sentence_that_introduces_them() -> None:

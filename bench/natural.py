@@ -74,7 +74,7 @@ def indexed(tree: Path) -> Iterator[Site]:
         pages = tree / "pages"
         sources = (Source(DocumentKind.DOC, "pages", pages, pages),)
         today = dt.datetime.now(dt.UTC).date()
-        run_index(IndexOptions(sources, data, today, false_suggestions=10))
+        run_index(IndexOptions(sources, data, today, meaning=True, false_suggestions=10))
         searcher = Searcher(data, budget_ms=60_000)
         generation = Generations(data).current()
         assert generation is not None

@@ -27,6 +27,7 @@ from indexer.sources.plan import ReadingPlan, plan_reading
 from indexer.sources.walk import Source, SourceFile, walk_files
 from indexer.worker_pool import WorkerPool, worker_count
 from kb.errors import Conflict, Invalid
+from kb.search.documents import PUBLIC
 from kb.search.generations.previews import PreviewFile
 from kb.temporary_folder import temporary_folder
 
@@ -269,6 +270,7 @@ class _IndexRun:
             if options.check_only or report.refused:
                 return
 
+            report.calibration = generation.calibrations().get(PUBLIC, {})
             manifest = writer.release(generation)
             if writer.warning:
                 report.notes.append(writer.warning)

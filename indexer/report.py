@@ -7,7 +7,7 @@ of the command-line contract.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -72,6 +72,8 @@ class Report:
 
     generation: str = ""
     published: bool = False
+    #: What was measured for the public (see ``kb.search.build.calibration``); empty for nothing.
+    calibration: dict[str, Any] = field(default_factory=dict)
 
     @property
     def skipped(self) -> list[Finding]:
@@ -98,6 +100,11 @@ class Report:
                 "changed": self.changed,
                 "removed": self.removed,
                 "unchanged": self.unchanged,
+            },
+            "suggestions": {
+                name: self.calibration[name]
+                for name in ("threshold", "wanted", "silent")
+                if name in self.calibration
             },
             "documents": self.documents,
             "kinds": dict(sorted(self.kinds.items())),
@@ -140,11 +147,22 @@ class Report:
             yield f"Not published: {reason}"
         if self.published:
             yield f"Published generation {self.generation}: {self.documents} documents ({kinds})."
+            yield from _calibrated(self.calibration)
         elif self.generation:
             yield from self.waiting.get("other", ())
             yield f"Nothing was published; generation {self.generation} is still live."
         else:
             yield f"Nothing was published. {self.documents} documents ({kinds})."
+
+
+def _calibrated(measured: Mapping[str, Any]) -> Iterator[str]:
+    if measured:
+        yield (
+            f"Suggestions are shown from log-odds of {measured['threshold']:.2f} on, so that "
+            f"{measured['wanted']} of 100 questions without an answer get some: measured on "
+            f"{len(measured['foreign'])} questions of other businesses. Of {len(measured['own'])} "
+            f"headings and mistyped titles of yours, {measured['silent']:.0%} get none."
+        )
 
 
 def _listed(title: str, findings: list[Finding]) -> Iterable[str]:

@@ -204,6 +204,11 @@ def _marked(passage: Passage) -> str:
     metavar="N",
     help="Let the sentence encoder read at most N passages first (the rest are drafts).",
 )
+@click.option(
+    "--shown",
+    is_flag=True,
+    help="With --mode suggest: count only what the box would show.",
+)
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
 @json_option
 def evaluate(
@@ -217,6 +222,7 @@ def evaluate(
     run_file: Path | None,
     *,
     read: int,
+    shown: bool,
     as_json: bool,
 ) -> None:
     """Measure relevance on a judged set in BEIR layout: nDCG@10, MRR@10, R@10, success@5 and
@@ -225,8 +231,9 @@ def evaluate(
     DIR contains corpus.jsonl, queries.jsonl and qrels/NAME.tsv. Every judged query is asked; a hit
     whose id is the query's own is left out. The order is judged before abstaining, in both modes.
     With out-of-scope.jsonl, --mode suggest reports abstaining apart: false_suggestions (shown to
-    questions out of scope) and silent_in_scope at the shipped threshold, and kept_at_10%, the share
-    of success@5 that is left when the threshold lets a tenth of the questions out of scope through.
+    questions out of scope) and silent_in_scope at the threshold that the index
+    sets itself, and kept_at_10%, the share of success@5 that is left when the threshold lets a
+    tenth of the questions out of scope through. --shown judges what the box shows instead.
     --solved: one {"title", "documents": [ids], "solved_at"} per line.
     """
     from kb.search import evaluation  # brings ir-measures, which searching must not pay for
@@ -240,12 +247,15 @@ def evaluate(
     if len(changes) > 1:
         raise click.UsageError("Give one of --prefix-chars, --prefix-words and --typos.")
 
+    if shown and mode != "suggest":
+        raise click.UsageError("--shown needs --mode suggest.")
     report = evaluation.evaluate_set(
         evaluation.read_judged_set(folder, split),
         mode=mode,
         change=changes[0] if changes else None,
         resolved=evaluation.read_resolved_tickets(solved_file) if solved_file else (),
         read=read,
+        shown=shown,
     )
     if run_file:
         run_file.write_text("".join(f"{line}\n" for line in evaluation.trec_lines(report)), "utf-8")

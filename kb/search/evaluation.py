@@ -22,7 +22,6 @@ from typing import Any
 import numpy as np
 
 from kb.errors import Invalid, Unavailable
-from kb.search import weights
 from kb.search.documents import Document, DocumentKind, ResolvedTicket, Section
 from kb.search.installation import search_engine
 from kb.search.results import Hit
@@ -31,6 +30,9 @@ from kb.temporary_folder import temporary_folder
 
 #: Hits of each query: the metrics look at ten, and a query's own document is left out.
 HITS_PER_QUERY = 20
+SHOWN = 5  # suggestions that the box shows at most
+#: Of 100 questions without an answer, those that may be shown something.
+FALSE_SUGGESTIONS = 10
 #: Our name of each metric -> that of ir-measures.
 METRICS = {"nDCG@10": "nDCG@10", "MRR@10": "RR@10", "R@10": "R@10", "success@5": "Success@5"}
 
@@ -200,15 +202,20 @@ def evaluate_set(
     change: QueryChange | None = None,
     resolved: Iterable[ResolvedTicket] = (),
     read: int = 0,
+    shown: bool = False,
 ) -> EvaluationReport:
     """Index ``judged`` and ask every judged query; ``mode`` is search or suggest.
 
     The order is judged before abstaining, so that half-typed queries compare with engines that
-    always answer; abstaining is reported apart. The ``resolved`` tickets may vote. Raises
+    always answer; abstaining is reported apart. ``shown`` judges suggestions as they are shown
+    instead, at most ``SHOWN``. The ``resolved`` tickets may vote. Raises
     Unavailable when an extra is not installed.
     """
-    with temporary_searcher(judged.documents, resolved, read=read) as searcher:
-        return evaluate_searcher(searcher, judged, mode=mode, change=change)
+    calibrated = mode == "suggest"
+    with temporary_searcher(
+        judged.documents, resolved, read=read, calibrated=calibrated
+    ) as searcher:
+        return evaluate_searcher(searcher, judged, mode=mode, change=change, shown=shown)
 
 
 def evaluate_searcher(
@@ -217,10 +224,11 @@ def evaluate_searcher(
     *,
     mode: str = "search",
     change: QueryChange | None = None,
+    shown: bool = False,
 ) -> EvaluationReport:
     """Ask ``searcher``, which has the documents of ``judged``, every judged query."""
     change = change or (lambda text: text)
-    ask = _asker(searcher, mode)
+    ask = _asker(searcher, "shown" if shown else mode)
     ask("warm up")
 
     answers: RankedAnswers = {}
@@ -243,7 +251,9 @@ def evaluate_searcher(
     if judged.out_of_scope and mode == "suggest":
         out_of_scope = [ask(change(text))[1] for text in judged.out_of_scope.values()]
         answered = _answered(judged.qrels, answers)
-        abstain = abstention_metrics(confidence, out_of_scope, answered)
+        abstain = abstention_metrics(
+            confidence, out_of_scope, answered, threshold=searcher.threshold()
+        )
 
     p50, p99 = np.percentile(latencies, [50, 99]).tolist() if latencies else (0.0, 0.0)
     return EvaluationReport(
@@ -262,11 +272,17 @@ def temporary_searcher(
     resolved: Iterable[ResolvedTicket] = (),
     *,
     read: int = 0,
+    calibrated: bool = False,
 ) -> Iterator[Searcher]:
-    """A searcher over ``documents``, indexed in a temporary folder by the product's own code."""
+    """A searcher over ``documents``, indexed in a temporary folder by the product's own code;
+    ``calibrated`` says that it sets a threshold of its own, as a published index does.
+    """
     with temporary_folder("kb-eval-") as data:
         engine = search_engine(data)
-        with engine.writer(operators=False, meaning=True, read=read) as writer:
+        wanted = FALSE_SUGGESTIONS if calibrated else None
+        with engine.writer(
+            operators=False, meaning=True, read=read, false_suggestions=wanted
+        ) as writer:
             for document in documents:
                 writer.add(document)
             writer.resolved_tickets(resolved)
@@ -284,7 +300,11 @@ def _asker(searcher: Searcher, mode: str) -> _Ask:
         suggestions = searcher.suggest(text, limit=HITS_PER_QUERY, doubt=-math.inf)
         return suggestions.hits, suggestions.log_odds
 
-    return search if mode == "search" else suggest
+    def show(text: str) -> tuple[tuple[Hit, ...], float]:
+        suggestions = searcher.suggest(text, limit=SHOWN)
+        return suggestions.hits, suggestions.log_odds
+
+    return {"search": search, "suggest": suggest, "shown": show}[mode]
 
 
 # --- metrics
@@ -300,25 +320,30 @@ def _answered(qrels: Qrels, answers: RankedAnswers) -> set[str]:
 
 
 def abstention_metrics(
-    confidence: Mapping[str, float], out_of_scope: Sequence[float], answered: Collection[str]
+    confidence: Mapping[str, float],
+    out_of_scope: Sequence[float],
+    answered: Collection[str],
+    *,
+    threshold: float,
 ) -> dict[str, float]:
-    """What showing nothing costs and saves, from the confidence in each answer.
+    """What showing nothing costs and saves, from the log-odds of each answer.
 
-    At the shipped threshold: ``false_suggestions`` is the share of queries out of scope that were
-    shown something, ``silent_in_scope`` the share of judged queries that were not. ``kept_at_10%``
-    sweeps the threshold: the share of success@5 that remains when it is set so that a tenth of the
-    queries out of scope are shown something.
+    At the ``threshold`` that the index has set itself: ``false_suggestions`` is the share of
+    queries out of scope that were shown something, ``silent_in_scope`` the share of judged queries
+    that were not. ``kept_at_10%`` sweeps the threshold: the share of success@5 that remains when it
+    is set so that a tenth of the queries out of scope are shown something.
     """
     inside = np.array(list(confidence.values()))
     outside = np.sort(np.array(out_of_scope))[::-1]
     # Shown is what lies above the threshold: at most a tenth of the queries out of scope.
-    threshold = float(outside[len(outside) // 10])
-    kept = sum(confidence[query] > threshold for query in answered)
+    at_tenth = float(outside[len(outside) // 10])
+    kept = sum(confidence[query] > at_tenth for query in answered)
     return {
-        "false_suggestions": float((outside >= weights.THRESHOLD).mean()),
-        "silent_in_scope": float((inside < weights.THRESHOLD).mean()) if inside.size else 0.0,
+        "false_suggestions": float((outside >= threshold).mean()),
+        "silent_in_scope": float((inside < threshold).mean()) if inside.size else 0.0,
         "kept_at_10%": kept / max(1, len(answered)),
-        "threshold_at_10%": threshold,
+        "threshold_at_10%": at_tenth,
+        "threshold": threshold,
     }
 
 

@@ -155,6 +155,10 @@ class Searcher:
             language=language,
         )
 
+    def threshold(self, audience: str = PUBLIC) -> float:
+        """The log-odds below which nothing is suggested to ``audience``."""
+        return self._current().threshold(audience)
+
     def article(self, document_id: str, *, audience: str = PUBLIC) -> Document:
         """A whole document by id or old id.
 

@@ -111,6 +111,10 @@ class Snapshot:
         self._remember = remember
         self._answers: dict[tuple[object, ...], Suggestions] = {}
 
+    def threshold(self, audience: str) -> float:
+        """The log-odds below which nothing is suggested to ``audience``."""
+        return self._calibration(audience).threshold
+
     def _calibration(self, audience: str) -> Calibration:
         """A group that no document names sees what customers see."""
         customers = self._calibrations.get("customers", Calibration())

@@ -63,6 +63,26 @@ CONSIDERED = 5  # the best, which decide whether any is worth showing
 #: one keeps as much. A weight has the sign that its name promises.
 CONFIDENCE = MappingProxyType(
     {
+        "letters": 2.63,
+        "weight": 0.70,
+        "words": 0.29,
+        "title": 2.39,
+        "heading": 0.24,
+        "topics": 1.02,
+        "meaning": 7.64,
+        "phrase": 2.20,
+        "exact": 0.78,
+        "complete": 0.41,
+        "missing": -1.62,
+        "corrected": 0.0,
+        "behind": -0.87,
+    }
+)
+CONFIDENCE_BIAS = -4.77
+#: The same for an index or a query without meanings; on the same scale, so that one threshold
+#: holds for both.
+CONFIDENCE_BY_WORDS = MappingProxyType(
+    {
         "letters": 5.5,
         "weight": 1.37,
         "words": 1.4,
@@ -77,12 +97,12 @@ CONFIDENCE = MappingProxyType(
         "behind": -0.8,
     }
 )
-CONFIDENCE_BIAS = -2.6
+CONFIDENCE_BY_WORDS_BIAS = -2.18
 #: Log-odds below which nothing is shown, where a site has not been calibrated.
-THRESHOLD = -0.27
+THRESHOLD = 0.15
 #: The log-odds that questions without an answer reached on development sets: of a logistic
 #: distribution, the middle and the spread. Fitted by bench/confidence.py.
-OUT_OF_SCOPE = (-1.55, 0.58)
+OUT_OF_SCOPE = (-1.6, 0.8)
 #: Phrases are looked for in so many of the best candidates, unless a word as rare as this share of
 #: the rarest is missing there.
 PHRASES = 3

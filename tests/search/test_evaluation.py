@@ -101,6 +101,7 @@ def test_the_command_prints_one_json_document_and_a_run_file(judged: Path, tmp_p
         "silent_in_scope",
         "kept_at_10%",
         "threshold_at_10%",
+        "threshold",
     }
     assert report["abstain"]["false_suggestions"] == 0.0
     assert (tmp_path / "run").read_text().startswith("q1 Q0 d1 1 ")

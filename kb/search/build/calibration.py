@@ -65,8 +65,13 @@ class Measured:
     documents: int
     changed: int = 0
 
+    @property
+    def silent(self) -> float:
+        """The share of the site's own headings and titles that is shown nothing."""
+        return sum(odds < self.threshold for odds in self.own) / max(1, len(self.own))
+
     def json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"silent": round(self.silent, 4)}
 
 
 @functools.cache

@@ -74,12 +74,13 @@ def judge(evidence: Mapping[str, NDArray[np.float64]]) -> Judgement:
     The first ``weights.CONSIDERED`` decide whether any answers, so that it does not depend on how
     many are asked for.
     """
+    model, bias = weights.CONFIDENCE, weights.CONFIDENCE_BIAS
+    if "meaning" not in evidence:
+        model, bias = weights.CONFIDENCE_BY_WORDS, weights.CONFIDENCE_BY_WORDS_BIAS
     contributions = {
-        name: weight * evidence[name]
-        for name, weight in weights.CONFIDENCE.items()
-        if name in evidence
+        name: weight * evidence[name] for name, weight in model.items() if name in evidence
     }
-    log_odds = np.asarray(sum(contributions.values()), dtype=np.float64) + weights.CONFIDENCE_BIAS
+    log_odds = np.asarray(sum(contributions.values()), dtype=np.float64) + bias
     if not log_odds.size:
         return NOTHING
     first = log_odds[: weights.CONSIDERED]

@@ -6,6 +6,7 @@ stems do little harm to other words. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import MappingProxyType
 
 #: Raised when the same text would get other words or stems: what was read before is read again.
@@ -78,6 +79,26 @@ _STOP_WORDS = MappingProxyType(
 STOP_WORDS = MappingProxyType(
     {language: frozenset(words.split()) for language, words in _STOP_WORDS.items()}
 )
+
+
+#: Languages that write compounds as one word, and what they put between its parts.
+_COMPOUND_LINKS = MappingProxyType(
+    {
+        "da": ("s", "e"),
+        "de": ("s", "es", "n", "en", "er", "e"),
+        "nb": ("s", "e"),
+        "nl": ("s", "en", "n", "e"),
+        "nn": ("s", "e"),
+        "no": ("s", "e"),
+        "sv": ("s", "e"),
+    }
+)
+
+
+def compound_links(languages: Iterable[str]) -> tuple[str, ...]:
+    """What may stand between the parts of a compound in some languages."""
+    links = (link for name in languages for link in _COMPOUND_LINKS.get(name, ()))
+    return tuple(dict.fromkeys(links))
 
 
 def base_language(language: str) -> str:

@@ -18,11 +18,16 @@ def partition_analyzer(arrays: Arrays) -> Analyzer:
     return Analyzer(stem=_PartitionStems(arrays).stem)
 
 
+def languages_of(arrays: Arrays) -> list[str]:
+    """The languages that the documents of a partition were read in."""
+    # An index of an earlier version was read as English, whatever it was.
+    names = bytes(arrays["languages"]).decode() if "languages" in arrays else ENGLISH
+    return [name for name in names.split(",") if name] or [ENGLISH]
+
+
 class _PartitionStems:
     def __init__(self, arrays: Arrays) -> None:
-        # An index of an earlier version was read as English, whatever it was.
-        names = bytes(arrays["languages"]).decode() if "languages" in arrays else ENGLISH
-        languages = [name for name in names.split(",") if name] or [ENGLISH]
+        languages = languages_of(arrays)
         self._stop_words = frozenset().union(*(STOP_WORDS.get(name, ()) for name in languages))
         self._analyzers = [Analyzer(name) for name in languages]
         self._surfaces = TermDictionary(arrays, "surface")

@@ -15,6 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.search.analysis.languages import compound_links
 from kb.search.analysis.tokenizer import (
     Analyzer,
     index_words,
@@ -24,6 +25,7 @@ from kb.search.analysis.tokenizer import (
 )
 from kb.search.array_types import Frequencies
 from kb.search.index.array_file import Arrays
+from kb.search.index.partition_analyzer import languages_of
 from kb.search.index.prefix_postings import PrefixPostings, complete
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.lexicon.matching import Lexicon
@@ -35,7 +37,7 @@ from kb.search.query_terms import ExpandedQuery, QueryTerm
 MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error message has fewer
 #: A word counts as often as it was said, up to this: no sum may outgrow 32 bits (see ``bm25``).
 MAX_REPETITIONS = 12
-#: What each half of a word that was split counts.
+#: What each part of a word that was split counts.
 _SPLIT = 0.8
 _CACHED_TERMS = 20_000  # what a stranger types takes some megabytes at most
 
@@ -111,6 +113,7 @@ class _PartitionWords:
         self._surface_stem: NDArray[np.int32] = arrays["surface_stem"]
         self._speller = Speller(arrays, self.surfaces)
         self._prefixes = PrefixPostings(arrays)
+        self._links = compound_links(languages_of(arrays))
         self.stems = TermDictionary(arrays, "stem")
 
     def respelled(self, typed: str, lexicon: Lexicon) -> str:
@@ -155,10 +158,10 @@ class _PartitionWords:
         return QueryTerm(word, stems, shares, corrected=best)
 
     def _split(self, word: str) -> QueryTerm | None:
-        """Two known words that were written as one."""
-        halves = self._speller.halves(word)
-        if halves is None:
+        """Known words that were written as one, by mistake or as a compound."""
+        parts = self._speller.parts(word, self._links)
+        if len(parts) < 2:
             return None
-        stems = tuple({int(self._surface_stem[surface]): None for surface in halves})
-        words = " ".join(self.surfaces.word(surface) for surface in halves)
+        stems = tuple({int(self._surface_stem[surface]): None for surface in parts})
+        words = " ".join(self.surfaces.word(surface) for surface in parts)
         return QueryTerm(word, stems, (_SPLIT,) * len(stems), corrected=words)

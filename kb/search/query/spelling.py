@@ -24,7 +24,8 @@ FormHashes = NDArray[np.uint32]  # [forms], ascending
 FormWords = NDArray[np.int32]  # [forms], the number of the word, ascending within a hash
 
 _MAX_CORRECTIONS = 3
-_MIN_HALF = 3  # letters of each half of a word that was written as one
+#: Of words that were written as one: the letters of each, and how many words.
+_MIN_PART, _MAX_PARTS = 3, 4
 #: In a small help centre a word of a single document may be what was meant; in a large one most of
 #: these are typos themselves, and they would double the file.
 _SMALL, _MIN_DOCUMENTS = 10_000, 2
@@ -111,19 +112,32 @@ class Speller:
         total = sum(score for _, score in best)
         return [(number, score / total) for number, score in best]
 
-    def halves(self, word: str) -> tuple[int, int] | None:
-        """The numbers of two surface words that make an unknown ``word``: of several such pairs the
-        one whose rarer word is the most frequent.
+    def parts(self, word: str, links: Sequence[str]) -> tuple[int, ...]:
+        """The numbers of the surface words that an unknown ``word`` is made of; or none.
+
+        The fewest words count, of several such the ones whose rarest is the most frequent. Between
+        two of them one of ``links`` may stand, letters that belong to neither.
         """
         if not is_correctable(word):
-            return None
-        pairs = []
-        for middle in range(_MIN_HALF, len(word) - _MIN_HALF + 1):
-            left = self._surfaces.find(word[:middle])
-            right = self._surfaces.find(word[middle:]) if left >= 0 else -1
-            if right >= 0:
-                pairs.append((min(int(self._df[left]), int(self._df[right])), -middle, left, right))
-        return max(pairs)[2:] if pairs else None
+            return ()
+        best: dict[int, tuple[int, ...]] = {len(word): ()}  # by where the rest of the word begins
+        for start in range(len(word) - _MIN_PART, -1, -1):
+            splits = []
+            for end in range(start + _MIN_PART, len(word) + 1):
+                rests = {end + len(link) for link in links if word.startswith(link, end)}
+                rests = {
+                    rest for rest in (end, *rests) if rest in best and (rest == end or best[rest])
+                }
+                number = self._surfaces.find(word[start:end]) if rests else -1
+                if number >= 0:
+                    splits += [(number, *best[rest]) for rest in rests]
+            if splits:
+                best[start] = min(splits, key=self._rank)
+        parts = best.get(0, ())
+        return parts if len(parts) <= _MAX_PARTS else ()
+
+    def _rank(self, parts: tuple[int, ...]) -> tuple[int, int]:
+        return len(parts), -min(int(self._df[number]) for number in parts)
 
 
 def _forms(word: str) -> list[int]:

@@ -16,6 +16,7 @@ from tests.search.library import document, published, searcher
 PAGES = [
     document("doc/ru", "Настройка сервера", "Как сбросить пароли.", language="ru"),
     document("doc/de", "Rechnungen", "Die Dateien liegen im Ordner.", language="de"),
+    document("doc/db", "Datenbank", "Wenn die Verbindung fehlt: Fehler.", language="de"),
     document("doc/es", "Facturas", "Cómo pagar las facturas.", language="es"),
     document("doc/ar", "كلمات المرور", "الملفات والمجلدات", language="ar"),
     document("doc/zh", "Astro组件", "安装指南和配置文件", language="zh-cn"),
@@ -35,6 +36,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Searcher:
         ("паролей", "doc/ru"),
         ("Rechnung", "doc/de"),
         ("Datei", "doc/de"),
+        ("Datenbankverbindungsfehler", "doc/db"),
         ("factura", "doc/es"),
         ("ملف", "doc/ar"),
         ("组件", "doc/zh"),

@@ -49,9 +49,16 @@ def test_a_word_of_a_single_document_corrects_in_small_help_centres_only() -> No
 
 def test_two_words_written_as_one_are_two_words() -> None:
     spelling = speller(email=9, detail=2, ema=1, ildetail=9, screen=3)
-    assert spelling.halves("emaildetail") == (2, 0)
-    assert spelling.halves("emailscreenx") is None
-    assert spelling.halves("e4mail") is None
+    assert spelling.parts("emaildetail", ()) == (2, 0)
+    assert spelling.parts("emailscreenx", ()) == ()
+    assert spelling.parts("e4mail", ()) == ()
+
+
+def test_a_compound_is_made_of_known_words_and_of_letters_between_them() -> None:
+    spelling = speller(datenbank=3, verbindung=2, fehler=5, bank=9, daten=9)
+    assert spelling.parts("datenbankverbindungsfehler", ("s", "en")) == (2, 4, 3)
+    assert spelling.parts("datenbankverbindungsfehler", ()) == ()
+    assert spelling.parts("fehlers", ("s",)) == ()
 
 
 @given(st.text(alphabet="abcd", min_size=1, max_size=8), st.data())

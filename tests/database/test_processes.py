@@ -85,7 +85,7 @@ def test_what_was_acknowledged_before_a_kill_is_there_once_and_whole(data: Path)
     with sqlite3.connect(data / "tickets.db") as connection:
         assert connection.execute(halves).fetchall() == []
         counter, newest = connection.execute(
-            "SELECT value, (SELECT max(id) FROM tickets) FROM counters"
+            "SELECT value, (SELECT max(id) FROM tickets) FROM counters WHERE name = 'ticket'"
         ).fetchone()
     connection.close()
     assert counter == newest

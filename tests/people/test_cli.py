@@ -82,6 +82,15 @@ def test_a_removed_account_is_gone_and_its_address_is_free(site: World) -> None:
     succeed(site.data, "add", *options, stdin="correct horse\n")
 
 
+def test_nobody_gets_the_number_of_a_removed_person(site: World) -> None:
+    added = site.accounts.guest("gina@example.com", "Gina", "UTC", now=TODAY)
+    options = ("zoe@example.com", "--name", "Zoe", "--password-stdin")
+    succeed(site.data, "add", *options, stdin="correct horse\n")
+    succeed(site.data, "remove", "zoe@example.com")
+    later = site.accounts.guest("hal@example.com", "Hal", "UTC", now=TODAY)
+    assert later.id == added.id + 2
+
+
 def test_tickets_keep_the_name_of_a_removed_person_but_mail_no_address(site: World) -> None:
     number = site.desk.filing.file(draft(), site.alice, key="k", now=FRIDAY)
     succeed(site.data, "remove", "alice@example.com")

@@ -14,7 +14,7 @@ from kb.database.usage_limits import UsageLimit, count_use
 from kb.notifications.queue import NewNotice, add_notices
 from kb.people.person import Person
 from kb.people.repository.contacts import set_contact_roles
-from kb.people.repository.people import get_person
+from kb.people.repository.people import get_person, next_person_id
 from kb.people.repository.sessions import save_password
 from kb.people.tables import INVITATIONS, ORGANISATIONS, PEOPLE, TOKENS
 
@@ -155,6 +155,7 @@ class AccountLinkRepository:
             elif invitation is not None or link.purpose == "register":
                 given = link.facts if invitation is None else {"name": invitation.name}
                 values = {
+                    "id": next_person_id(connection),
                     "email": link.email,
                     "name": name or given.get("name") or link.email,
                     "role": "customer",

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import IntegrityError
 
 from kb.database import Database
+from kb.database.metadata import COUNTERS
 from kb.errors import Conflict
 from kb.notifications.queue import NO_DOMAIN
 from kb.people.person import Person, Role
@@ -164,6 +165,7 @@ class PeopleRepository:
                 connection, person.organisation, organisation_category, now
             )
             values = {
+                "id": next_person_id(connection),
                 "email": person.email,
                 "guest": person.guest,
                 "demo": person.demo,
@@ -293,6 +295,20 @@ class PeopleRepository:
         with self._database.read() as connection:
             row = connection.execute(_ACTIVE_PERSON.where(*conditions)).mappings().first()
             return to_person(row) if row else None
+
+
+def next_person_id(connection: Connection) -> int:
+    """A number that nobody has had: the audit log names people by number, also removed ones."""
+    this_counter = COUNTERS.c.name == "person"
+    newest = connection.execute(select(func.max(PEOPLE.c.id))).scalar() or 0
+    last = connection.execute(select(COUNTERS.c.value).where(this_counter)).scalar()
+    if last is None:
+        connection.execute(insert(COUNTERS).values(name="person", value=newest + 1))
+        return newest + 1
+
+    person_id: int = max(newest, last) + 1
+    connection.execute(update(COUNTERS).where(this_counter).values(value=person_id))
+    return person_id
 
 
 def get_person(connection: Connection, *conditions: ColumnElement[bool]) -> Person:

@@ -144,7 +144,7 @@ def test_coupons_lift_the_level_and_are_spent_once_each(world: World) -> None:
 def test_somebody_elses_coupon_is_worth_nothing(world: World, name: str) -> None:
     with pytest.raises(Invalid):
         world.desk.filing.file(draft(coupon="VERA-5"), getattr(world, name), key="k", now=FRIDAY)
-    assert rows(world, "SELECT value FROM counters") == [(1000,)]
+    assert rows(world, "SELECT value FROM counters WHERE name = 'ticket'") == [(1000,)]
 
 
 def test_the_ticket_ends_the_episode_it_came_from(world: World) -> None:

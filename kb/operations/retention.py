@@ -23,10 +23,10 @@ from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.audit import AuditLog
 from kb.operations.tables import AUDIT_LOG
 from kb.people.repository.sessions import ATTEMPTS_KEPT
-from kb.people.tables import INVITATIONS, SESSIONS, SIGN_IN_ATTEMPTS, TOKENS
+from kb.people.tables import INVITATIONS, PEOPLE, SESSIONS, SIGN_IN_ATTEMPTS, TOKENS
 from kb.settings import Settings
 from kb.tickets.lifecycle import ACTIVE
-from kb.tickets.tables import COPIES, GUEST_LINKS, TICKETS
+from kb.tickets.tables import COPIES, EVENTS, GUEST_LINKS, IDEMPOTENCY_KEYS, TICKETS
 
 #: So that filing a ticket never waits for a long deletion.
 _BATCH, _MOST_BATCHES = 500, 200
@@ -109,6 +109,20 @@ _CLOSED = and_(
     TICKETS.c.status.not_in([status.value for status in ACTIVE]), TICKETS.c.erased_at.is_(None)
 )
 # Of an active ticket they stay: they are why nobody is told the same thing twice.
+# Somebody who left the form at its last step, or was refused by a limit.
+_GUEST_WITHOUT_TICKET = and_(
+    PEOPLE.c.guest,
+    *(
+        PEOPLE.c.id.not_in(select(column).where(column.is_not(None)))
+        for column in (
+            TICKETS.c.customer_id,
+            IDEMPOTENCY_KEYS.c.person_id,
+            GUEST_LINKS.c.person_id,
+            EVENTS.c.actor_id,
+            EPISODES.c.person_id,
+        )
+    ),
+)
 _SETTLED_MAIL = and_(
     NOTICES.c.state != "pending",
     NOTICES.c.ticket_id.is_(None) | NOTICES.c.ticket_id.not_in(_OF_ACTIVE_TICKETS),
@@ -119,7 +133,7 @@ TICKETS_CLASS, ORPHANS_CLASS, AUDIT_CLASS = "tickets", "orphans", "audit"
 RETENTION: tuple[RetentionClass, ...] = (
     RetentionClass(
         TICKETS_CLASS,
-        "Texts and attachments of tickets, from their closing (numbers and times stay)",
+        "Texts and attachments of tickets, after they are closed (numbers and times stay)",
         _days("ticket_days"),
         "ticket_days",
         expiries=(Expiry(TICKETS, TICKETS.c.closed_at, _CLOSED),),
@@ -163,7 +177,7 @@ RETENTION: tuple[RetentionClass, ...] = (
     ),
     RetentionClass(
         "sessions",
-        "Sessions, from signing in",
+        "Sessions, after signing in",
         _session,
         "session_hours",
         expiries=(Expiry(SESSIONS, SESSIONS.c.expires_at, is_end=True),),
@@ -183,6 +197,12 @@ RETENTION: tuple[RetentionClass, ...] = (
             Expiry(INVITATIONS, INVITATIONS.c.expires_at, is_end=True),
             Expiry(GUEST_LINKS, GUEST_LINKS.c.expires_at, is_end=True),
         ),
+    ),
+    RetentionClass(
+        "guests",
+        "Names and addresses of people without an account who did not file their ticket",
+        _fixed(dt.timedelta(days=1)),
+        expiries=(Expiry(PEOPLE, PEOPLE.c.created_at, _GUEST_WITHOUT_TICKET),),
     ),
     RetentionClass(
         "attempts",

@@ -20,6 +20,7 @@ from kb.operations.tables import AUDIT_LOG
 from kb.people.accounts import SIGN_IN_LIMIT
 from kb.people.person import OPERATOR
 from kb.people.second_factors import CODE_LIMIT
+from kb.people.tables import PEOPLE
 from kb.privacy.personal_data import PersonalData
 from kb.settings import SETTINGS, Settings
 from kb.tickets import actions
@@ -84,6 +85,7 @@ def filled(world: World) -> World:
     world.desk.copies.choose(confirmed, "confirmed", now=FRIDAY)
     guest = world.accounts.guest("gina@example.com", "Gina", "UTC", now=FRIDAY)
     world.desk.links.create(serial, guest.id, now=FRIDAY)
+    world.accounts.guest("hal@example.com", "Hal", "UTC", now=FRIDAY)
     QueryLog(world.database).count([("paper jam", "public")], now=FRIDAY)
     company = world.accounts.contacts.named(OPERATOR, "ACME")
     world.accounts.contacts.invite(
@@ -114,6 +116,14 @@ def test_a_row_goes_at_its_time_and_not_before(filled: World, row: Any, expiry: 
     assert count(filled, expiry.table, expiry.where) > 0
     enforcer.enforce(over + SECOND)
     assert count(filled, expiry.table, expiry.where) == 0
+
+
+def test_a_guest_who_filed_a_ticket_stays_and_one_who_did_not_goes(filled: World) -> None:
+    enforcer, _ = retention(filled)
+    enforcer.enforce(FRIDAY + DAY)
+    with filled.database.read() as connection:
+        guests = connection.execute(select(PEOPLE.c.email).where(PEOPLE.c.guest)).scalars().all()
+    assert guests == ["gina@example.com"]
 
 
 def test_what_is_enforced_is_not_overdue_and_the_choice_of_a_copy_stays(filled: World) -> None:

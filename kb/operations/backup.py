@@ -94,6 +94,9 @@ def write_backup(
     if file.exists():
         raise Conflict(f"{file} already exists; choose another name.")
 
+    if not file.parent.is_dir():
+        raise Unavailable(f"The backup {file} cannot be written: {file.parent} is not a folder.")
+
     _remove_abandoned(data, now)
     partial = file.with_name(f".{file.name}.{os.getpid()}.partial")
     try:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kb.errors import Conflict, Invalid, Misconfigured, NotFound
+from kb.errors import Conflict, Invalid, Misconfigured, NotFound, Unavailable
 from kb.operations import backup
 from tests.world import FRIDAY, World, build, draft
 
@@ -40,6 +40,12 @@ def restore(file: Path, data: Path, *, passphrase: str = "") -> backup.BackupRep
 def file_ticket(world: World, title: str) -> str:
     number: str = world.desk.filing.file(draft(title), world.alice, key=title, now=FRIDAY)
     return number
+
+
+def test_a_backup_below_a_file_is_refused_in_a_sentence(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("Not a folder.")
+    with pytest.raises(Unavailable, match="not a folder"):
+        back_up(world, tmp_path / "file" / "house.backup")
 
 
 def test_a_restored_house_has_the_tickets_and_goes_on_with_higher_numbers(

@@ -95,8 +95,11 @@ def _address(settings: Settings) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
-def check_port(host: str, port: int) -> None:
-    """Raises Unavailable or Misconfigured when the server could not listen at the address."""
+def check_port(host: str, port: int, setting: str = "KB_PORT=") -> None:
+    """Raises Unavailable or Misconfigured when the server could not listen at the address.
+
+    ``setting`` is what stands before a port that would do.
+    """
     try:
         family, _, _, _, socket_address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -107,22 +110,24 @@ def check_port(host: str, port: int) -> None:
             f"KB_HOST: {host} is not an address of this machine. 127.0.0.1 always works."
         ) from error
     except OSError as error:
-        raise _port_problem(host, port, error) from error
+        raise _port_problem(host, port, setting, error) from error
 
 
-def _port_problem(host: str, port: int, error: OSError) -> Misconfigured | Unavailable:
+def _port_problem(
+    host: str, port: int, setting: str, error: OSError
+) -> Misconfigured | Unavailable:
     if error.errno == errno.EADDRINUSE:
         return Unavailable(
             f"Port {port} on {host} is in use by another program. Stop that program, or choose "
-            f"another port: KB_PORT={port + 1}."
+            f"another port: {setting}{port + 1}."
         )
     if error.errno == errno.EACCES:
         return Misconfigured(
             f"Port {port} needs more privileges than this user has. Choose a port from 1024: "
-            "KB_PORT=8000."
+            f"{setting}8000."
         )
     return Misconfigured(
-        f"Cannot listen on {host}:{port} ({error.strerror}). Check KB_HOST and KB_PORT."
+        f"Cannot listen on {host}:{port} ({error.strerror}). Choose another address."
     )
 
 
@@ -172,7 +177,8 @@ def _prepare_metrics(data: Path, address: tuple[str, int]) -> None:
     from kb.operations.metrics import clear_metrics
 
     try:
-        check_port(*address)
+        host = f"[{address[0]}]" if ":" in address[0] else address[0]
+        check_port(*address, setting=f"KB_METRICS={host}:")
     except KbError as error:
         raise Misconfigured(
             f"KB_METRICS: {address[0]}:{address[1]} cannot be used. {error.sentence}",

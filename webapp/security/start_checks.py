@@ -14,6 +14,7 @@ from kb.operations.signing_key import SIGNING_KEY_FILE
 from kb.settings import Settings, is_loopback
 
 _OTHERS = 0o077  # any permission of the group or of everybody
+_FEWEST_CHARACTERS = 8  # different ones; random keys of 32 characters practically have more
 
 
 def check_start(settings: Settings) -> None:
@@ -24,6 +25,12 @@ def check_start(settings: Settings) -> None:
             f"KB_SECURE_COOKIES: no is not safe for {settings.base_url}, since cookies could be "
             "read on the way. Remove the setting, or set it to yes.",
             field="secure_cookies",
+        )
+    if settings.is_https and 0 < len(set(settings.secret_key)) < _FEWEST_CHARACTERS:
+        raise Misconfigured(
+            "KB_SECRET_KEY: the key can be guessed. Remove the setting, so that a key is created "
+            "in the data folder, or make one with: openssl rand -hex 32",
+            field="secret_key",
         )
     check_private(settings.data, "KB_DATA: the data folder")
     check_private(settings.data / SIGNING_KEY_FILE, "The signing key")

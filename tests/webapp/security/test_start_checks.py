@@ -29,6 +29,7 @@ def settings_with(tmp_path: Path, **more: str) -> Settings:
             {"base_url": "https://help.example.com", "secure_cookies": "no"},
             "KB_SECURE_COOKIES",
         ),
+        ({"base_url": "https://help.example.com", "secret_key": "changeme" * 4}, "KB_SECRET_KEY"),
     ],
 )
 def test_an_unsafe_combination_is_refused(
@@ -45,6 +46,8 @@ def test_an_unsafe_combination_is_refused(
         {"demo": "yes", "host": "::1", "base_url": "http://localhost:8000"},
         {"base_url": "https://help.example.com", "host": "0.0.0.0"},
         {"base_url": "http://help.example.com"},
+        {"base_url": "http://help.example.com", "secret_key": "k" * 40},
+        {"base_url": "https://help.example.com", "secret_key": "0123456789abcdef" * 2},
     ],
 )
 def test_a_safe_one_starts(tmp_path: Path, given: dict[str, str]) -> None:

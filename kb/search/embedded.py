@@ -16,6 +16,7 @@ from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import load_arrays, touch_arrays
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
 from kb.search.kernels.layout import Loops
+from kb.search.meaning.embeddings import load_models
 from kb.search.partition import Partition
 
 if TYPE_CHECKING:
@@ -76,6 +77,8 @@ class EmbeddedIndex:
             file: load_arrays(file)
             for file in map(generation.partition, generation.manifest.partitions)
         }
+        for arrays in self._arrays.values():
+            load_models(arrays)
         self._partitions: dict[Path, Partition] = {}
         self._operators: OperatorSearch | None = None
 

@@ -28,6 +28,13 @@ _CACHED_QUESTIONS = 64
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 
 
+def load_models(arrays: Arrays) -> None:
+    """Load what ``Embeddings.of`` needs for these arrays: before somebody waits for an answer."""
+    if "meaning_model" in arrays:
+        installed_table()
+        installed_encoder()
+
+
 def verify_models() -> None:
     """Raises Misconfigured when the table or the installed encoder is damaged or another."""
     QueryTable.read(TABLE_FILE)

@@ -49,6 +49,8 @@ SIGNAL_WEIGHTS = MappingProxyType(
         "phrase": 0.12,
         "version": 0.15,  # it is about the version that the query names
         "language": -0.15,  # it is written in another language than the reader's
+        # it lists what changed, release by release, and nobody asked for a version or what is new
+        "changelog": -0.2,
         # recently updated: hardly more than a tie-break, as old pages are not wrong pages
         "fresh": 0.02,
     }

@@ -58,6 +58,9 @@ SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
         "language": ScorePart(
             "Language", "A penalty for pages in another language than the reader’s."
         ),
+        "changelog": ScorePart(
+            "Changelog", "A penalty for lists of changes, unless a version or news was asked for."
+        ),
         "fresh": ScorePart("Freshness", "A recent update. It rarely does more than break a tie."),
         "votes": ScorePart("Resolved tickets", "Similar tickets were resolved with this document."),
         "boost": ScorePart("Boost", "Raised or lowered for this query by an editor."),

@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.search.analysis.changelogs import is_changelog
 from kb.search.analysis.languages import ANALYSIS, base_language
 from kb.search.analysis.passages import SectionPassage
 from kb.search.analysis.tokenizer import (
@@ -66,6 +67,7 @@ class DocumentFacts:
     row: int
     first: int
     answer: tuple[int, int]
+    changelog: bool = False  # earlier versions did not ask
 
     @classmethod
     def of(
@@ -96,12 +98,13 @@ class DocumentFacts:
             row=row,
             first=first,
             answer=answer,
+            changelog=is_changelog(document),
         )
 
     @classmethod
     def from_json(cls, values: Sequence[Any], *, row: int, first: int) -> Self:
         """From what ``_facts_row`` gave, after JSON, for another ``row`` and ``first``."""
-        facts = dict(zip(_FACT_NAMES, values, strict=True))
+        facts = dict(zip(_FACT_NAMES, values, strict=False))
         return cls(
             **facts
             | {

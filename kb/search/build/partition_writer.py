@@ -443,6 +443,7 @@ def _doc_values(rows: list[DocumentFacts]) -> Arrays:
         "kind": np.array(kinds, dtype=np.uint8),
         "day": np.array([facts.day for facts in rows], dtype=np.int32),
         "solved": np.array(solved, dtype=np.int8),
+        "changelog": np.array([facts.changelog for facts in rows], dtype=np.uint8),
         "row": np.array([facts.row for facts in rows], dtype=np.int32),
         "first": np.array([facts.first for facts in rows], dtype=np.int32),
         "answer": np.array([facts.answer for facts in rows], dtype=np.int32).reshape(-1, 2),

@@ -28,6 +28,8 @@ class DocValues:
         self.kind: NDArray[np.uint8] = arrays["kind"]  # [documents], positions in DOCUMENT_KINDS
         self.day: NDArray[np.int32] = arrays["day"]  # [documents], proleptic ordinal; 0: no date
         self.solved: NDArray[np.int8] = arrays["solved"]  # [documents], -1: no question
+        #: [documents], whether it lists what changed; None in an index of an earlier version
+        self.changelog: NDArray[np.uint8] | None = arrays.get("changelog")
         self.row: NDArray[np.int32] = arrays["row"]  # [documents], in the document store
         # [documents], the first passage in the document store
         self.first: NDArray[np.int32] = arrays["first"]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
+from kb.search.analysis.changelogs import asks_for_changes
 from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import Documents, Frequencies, Scores, Totals
 from kb.search.index.array_file import Arrays
@@ -33,6 +34,9 @@ class Signals:
         self._values = values
         newest = int(values.day.max(initial=0))
         self._freshness = freshness(values.day, newest) if newest else None
+        self._changelogs: Scores | None = None
+        if values.changelog is not None and values.changelog.any():
+            self._changelogs = values.changelog.astype(np.float32)
         self._versions = frozenset(values.names["version"])
 
     def of(
@@ -56,6 +60,8 @@ class Signals:
 
         if language:
             signals |= self._foreign(documents, language.lower())
+        if self._changelogs is not None and not asks_for_changes(query.text):
+            signals["changelog"] = self._changelogs[documents]
         if self._freshness is not None:
             signals["fresh"] = self._freshness[documents]
         return signals

@@ -12,6 +12,7 @@ import csv
 import json
 import math
 import random
+import re
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from kb.errors import Invalid, Unavailable
-from kb.search.documents import Document, DocumentKind, ResolvedTicket, Section
+from kb.search.documents import Document, DocumentKind, Region, RegionKind, ResolvedTicket, Section
 from kb.search.installation import search_engine
 from kb.search.results import Hit
 from kb.search.searcher import Searcher
@@ -35,6 +36,10 @@ SHOWN = 5  # suggestions that the box shows at most
 FALSE_SUGGESTIONS = 10
 #: Our name of each metric -> that of ir-measures.
 METRICS = {"nDCG@10": "nDCG@10", "MRR@10": "RR@10", "R@10": "R@10", "success@5": "Success@5"}
+
+_FENCED = re.compile(
+    r"^(?P<fence>```+|~~~+)(?!.*\{).*\n(?:.*\n)*?(?:(?P=fence)[ \t]*$|\Z)", re.MULTILINE
+)
 
 Qrels = dict[str, dict[str, int]]  # query id -> document id -> relevance
 RankedAnswers = dict[str, list[tuple[str, float]]]  # query id -> (document id, score), best first
@@ -128,11 +133,19 @@ def _row(file: Path, number: int, line: str) -> dict[str, Any]:
 
 def _document(row: dict[str, Any]) -> Document:
     kind = str((row.get("metadata") or {}).get("kind", "doc")).split(":")[0]
+    text = str(row.get("text", ""))
     return Document(
         id=str(row["_id"]),
         kind=DocumentKind(kind) if kind in set(DocumentKind) else DocumentKind.DOC,
         title=str(row.get("title", "")),
-        sections=(Section("", (), str(row.get("text", ""))),),
+        sections=(Section("", (), text, _fenced_code(text)),),
+    )
+
+
+def _fenced_code(text: str) -> tuple[Region, ...]:
+    """The code blocks of Markdown, which most judged sets of manuals are in; no directives."""
+    return tuple(
+        Region(RegionKind.CODE, fence.start(), fence.end()) for fence in _FENCED.finditer(text)
     )
 
 

@@ -138,7 +138,7 @@ def test_search_and_suggest_print_the_shape_of_the_api(
     assert result.exit_code == 0
     answer = json.loads(result.stdout)
     assert set(answer) == {"query", "generation", "partial", "answer", "looked_for", "suggestions"}
-    assert {"confidence", "tier", "passage"} <= set(answer["suggestions"][0])
+    assert {"confidence", "tier", "passage", "also"} <= set(answer["suggestions"][0])
     result = CliRunner().invoke(
         kb, ["search", "port", "--data", str(tmp_path), "--json", "--explain"]
     )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from kb.search.documents import Document, Region, Section
+from kb.search.documents import Document, Region, RegionKind, Section
 
 MAX_PASSAGE_LENGTH = 1000  # characters
 _BLANK_LINES = re.compile(r"\n\s*\n|\Z")
@@ -30,6 +30,38 @@ class SectionPassage:
     path: tuple[str, ...]
     text: str
     regions: tuple[Region, ...] = ()
+
+
+_CODE = frozenset({RegionKind.CODE})
+_LEFT_OUT = " … "
+#: In a sample, three words or more behind the sign of a comment.
+_COMMENT = re.compile(r"(?:(?<=\s)|^)(?:#|//|--)[ \t]+(?=\S+[ \t]+\S+[ \t]+\S)[^\n]+", re.MULTILINE)
+
+
+def text_without(passage: SectionPassage, kinds: frozenset[RegionKind] = _CODE) -> str:
+    """The text without the regions of these ``kinds``; an ellipsis marks what is left out between
+    two parts.
+    """
+    parts, end = [], 0
+    for region in passage.regions:
+        if region.kind in kinds and region.end > end:
+            parts.append(passage.text[end : region.start].strip())
+            end = region.end
+    if not end:
+        return passage.text
+    parts.append(passage.text[end:].strip())
+    return _LEFT_OUT.join(filter(None, parts))
+
+
+def code_of(passage: SectionPassage) -> tuple[str, str]:
+    """The code samples of a passage, and the comments in them, which are sentences."""
+    samples, end = [], 0
+    for region in passage.regions:
+        if region.kind is RegionKind.CODE and region.end > end:
+            samples.append(passage.text[max(region.start, end) : region.end])
+            end = region.end
+    code = "\n".join(samples)
+    return _COMMENT.sub(" ", code), "\n".join(_COMMENT.findall(code))
 
 
 def split_passages(document: Document) -> list[SectionPassage]:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from kb.search.analysis.changelogs import is_changelog
 from kb.search.analysis.languages import ANALYSIS, base_language
-from kb.search.analysis.passages import SectionPassage
+from kb.search.analysis.passages import SectionPassage, code_of, text_without
 from kb.search.analysis.tokenizer import (
     MAX_TOKEN,
     QUOTED_CODE,
@@ -199,6 +199,8 @@ class ForwardIndex:
         self.body_words, self.body_ends = self.spill.array(np.int32), array("q", [0])
         #: Of each passage, how many of its words are its heading; they come first.
         self.heading_lengths = array("i")
+        # Of the code samples of each passage all but the comments, which are part of its body.
+        self.code_words, self.code_ends = self.spill.array(np.int32), array("q", [0])
         self.passage_doc = array("i")
         self.text_hashes = array("Q")  # of what is read of each passage for its meaning
         self._stems: dict[str, int] = {}
@@ -221,11 +223,14 @@ class ForwardIndex:
             self.body_words.extend(read("\n".join(headings)))
             self.heading_lengths.append(len(self.body_words) - self.body_ends[-1])
 
-            texts = [passage.text]
+            code, comments = code_of(passage)
+            texts = [text_without(passage), comments]
             if position == 0:
                 texts += [document.summary, *document.tags, document.product]
             self.body_words.extend(read("\n".join(texts)))
             self.body_ends.append(len(self.body_words))
+            self.code_words.extend(read(code))
+            self.code_ends.append(len(self.code_words))
             self.passage_doc.append(number)
             self.text_hashes.append(text_hash(passage_text(document.title, passage)))
 
@@ -296,6 +301,9 @@ class ForwardIndex:
         lengths = saved.get("heading_lengths")
         lengths = np.zeros(passages.size, np.int32) if lengths is None else lengths[passages]
         self.heading_lengths.frombytes(lengths.tobytes())
+        _copy_texts(
+            self.code_words, self.code_ends, saved["code_words"], saved["code_ends"], passages
+        )
         documents = np.repeat(np.arange(rows.size, dtype=np.int32), counts)
         self.passage_doc.frombytes(documents.tobytes())
 
@@ -315,7 +323,7 @@ class ForwardIndex:
     def save(self, path: Path) -> None:
         """Write what ``carry_over`` reads; words that no document has any more are left out."""
         used = np.zeros(len(self.surfaces), dtype=bool)
-        for occurrences in (self.title_words, self.body_words):
+        for occurrences in (self.title_words, self.body_words, self.code_words):
             for block in word_blocks(occurrences.array()):
                 used[block] = True
 
@@ -336,6 +344,8 @@ class ForwardIndex:
             "body_words": self._renumbered(self.body_words, surfaces.number),
             "body_ends": np.frombuffer(self.body_ends, dtype=np.int64),
             "heading_lengths": as_int32(self.heading_lengths),
+            "code_words": self._renumbered(self.code_words, surfaces.number),
+            "code_ends": np.frombuffer(self.code_ends, dtype=np.int64),
             "firsts": np.array(firsts, dtype=np.int64),
             "text_hashes": np.frombuffer(self.text_hashes, dtype=np.uint64),
         }

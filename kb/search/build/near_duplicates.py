@@ -68,18 +68,32 @@ class _Texts:
 
     def __init__(self, forward_index: ForwardIndex, documents: NDArray[np.int64]) -> None:
         self.facts = [forward_index.documents[number] for number in documents.tolist()]
-        self._words = forward_index.body_words.array()
-        ends = np.frombuffer(forward_index.body_ends, dtype=np.int64)
         passages = len(forward_index.passage_doc)
         firsts = np.array([*(f.first for f in forward_index.documents), passages], dtype=np.int64)
-        self._starts, self._ends = ends[firsts[documents]], ends[firsts[documents + 1]]
+        self._fields = []
+        for words, text_ends in (
+            (forward_index.body_words.array(), forward_index.body_ends),
+            (forward_index.code_words.array(), forward_index.code_ends),
+        ):
+            ends = np.frombuffer(text_ends, dtype=np.int64)
+            self._fields.append((words, ends[firsts[documents]], ends[firsts[documents + 1]]))
         self._hash_of = _word_hashes(list(forward_index.surfaces))
         self.runs = lru_cache(maxsize=1_000)(self._distinct_runs)
 
     def hashed_runs(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """The hash of each run of words, and the position in ``rows`` of its document."""
-        starts, ends = self._starts[rows], self._ends[rows]
-        words = self._hash_of[self._words[positions_of(starts, ends)]]
+        hashes, owners = zip(*(self._hashed(*field, rows) for field in self._fields), strict=True)
+        return np.concatenate(hashes), np.concatenate(owners)
+
+    def _hashed(
+        self,
+        all_words: NDArray[np.int32],
+        all_starts: NDArray[np.int64],
+        all_ends: NDArray[np.int64],
+        rows: NDArray[np.int64],
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+        starts, ends = all_starts[rows], all_ends[rows]
+        words = self._hash_of[all_words[positions_of(starts, ends)]]
         lengths = ends - starts
         owners = np.repeat(np.arange(rows.size), lengths)
         # A text of two words is one short run.

@@ -112,6 +112,7 @@ class _PartitionWriter:
 
         self._title_lengths = _lengths(forward_index.title_ends)[documents]
         self._passage_lengths = _lengths(forward_index.body_ends)[self.passages]
+        self._code_lengths = _lengths(forward_index.code_ends)[self.passages]
 
         reuse = find_reuse(forward_index, documents, previous)
         df = reuse.df if reuse else self._document_frequencies()
@@ -167,7 +168,7 @@ class _PartitionWriter:
         """All documents, some at a time."""
         index = self._forward_index
         width = max(1, len(index.surfaces))
-        lengths = self._title_lengths + self._body_lengths()
+        lengths = self._title_lengths + self._sums(self._passage_lengths + self._code_lengths)
         ends = np.concatenate(([0], np.cumsum(lengths)))
 
         for low, high in blocks(ends, self._spill.block):
@@ -179,20 +180,20 @@ class _PartitionWriter:
                 _counts(index.title_words, index.title_ends, self._documents[low:high], width),
                 _counts(index.body_words, index.body_ends, self.passages[first:last], width),
                 _heading_counts(index, self.passages[first:last], width),
+                _counts(index.code_words, index.code_ends, self.passages[first:last], width),
             )
 
-    def _body_lengths(self) -> NDArray[np.float64]:
-        lengths = np.bincount(
-            self._passage_doc, weights=self._passage_lengths, minlength=self._count
-        )
-        return lengths.astype(np.float64, copy=False)
+    def _sums(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
+        """The lengths of passages added up for each document."""
+        sums = np.bincount(self._passage_doc, weights=lengths, minlength=self._count)
+        return sums.astype(np.float64, copy=False)
 
     def _document_frequencies(self) -> NDArray[np.int64]:
         """How many documents have each word of the forward index."""
         df = np.zeros(len(self._forward_index.surfaces), dtype=np.int64)
         for batch in self._batches():
-            titles, bodies = _by_word(batch.titles), _by_word(batch.bodies)
-            documents = titles + _grouped(bodies, batch.passage_doc, batch.titles.shape[0])
+            titles, texts = _by_word(batch.titles), _by_word(batch.bodies + batch.codes)
+            documents = titles + _grouped(texts, batch.passage_doc, batch.titles.shape[0])
             df += np.diff(documents.indptr)[: df.size]
         return df
 
@@ -214,29 +215,35 @@ class _PartitionWriter:
         }
 
     def postings_and_passages(self, dictionaries: Arrays) -> Arrays:
-        """Documents by stem, with BM25F's weighted frequency of title and body in one byte each;
-        and stems by passage, the title included, to find the best passage of a candidate.
+        """Documents by stem, with BM25F's weighted frequency of title, body and code in one byte
+        each; and stems by passage, the title included, to find the best passage of a candidate.
         """
         stems = Columns(self._spill, np.int32, np.uint8)
         passages = _PassageStems(self._spill)
         title_stems, heading_stems = _StemSets(self._spill), _StemSets(self._spill)
 
         title_factor = weights.TITLE / weights.shorten(self._title_lengths.astype(np.float64))
-        body_factor = 1.0 / weights.shorten(self._body_lengths(), weights.BODY_B)
-        passage_lengths = (
-            self._passage_lengths + weights.PASSAGE_TITLE * self._title_lengths[self._passage_doc]
-        )
+        # Code makes a page as long as text does, whatever its words count.
+        lengths = self._passage_lengths + self._code_lengths
+        body_factor = 1.0 / weights.shorten(self._sums(lengths), weights.BODY_B)
+        passage_lengths = lengths + weights.PASSAGE_TITLE * self._title_lengths[self._passage_doc]
         passage_factor = 1.0 / weights.shorten(passage_lengths.astype(np.float64))
 
         for batch in self._batches():
-            titles, bodies = (
+            titles, bodies, codes = (
                 _by_word(_renumbered(table, self._stem_of_word, len(self._stems.texts)))
-                for table in (batch.titles, batch.bodies)
+                for table in (batch.titles, batch.bodies, batch.codes)
             )
             body_counts = _grouped(bodies, batch.passage_doc, titles.shape[0])
             frequencies = _scaled(titles, title_factor[batch.documents]) + _scaled(
                 body_counts, body_factor[batch.documents]
             )
+            if codes.nnz:
+                code_counts = _grouped(codes, batch.passage_doc, titles.shape[0])
+                frequencies = frequencies + weights.CODE * _scaled(
+                    code_counts, body_factor[batch.documents]
+                )
+                bodies = bodies + codes * weights.CODE
             frequencies.sort_indices()
             stems.add(
                 frequencies.indptr,
@@ -272,8 +279,8 @@ class _PartitionWriter:
 class _Batch:
     """Some documents and their passages, as ranges of those of the partition.
 
-    ``titles`` (by document), ``bodies`` and ``headings`` (by passage) count the words of the
-    forward index; ``passage_doc`` numbers the documents from the first of the batch.
+    ``titles`` (by document), ``bodies``, ``headings`` and ``codes`` (by passage) count the words of
+    the forward index; ``passage_doc`` numbers the documents from the first of the batch.
     """
 
     documents: slice
@@ -282,6 +289,7 @@ class _Batch:
     titles: CountTable
     bodies: CountTable
     headings: CountTable
+    codes: CountTable
 
 
 class _PassageStems:

@@ -82,17 +82,26 @@ def find_reuse(
 
 @dataclass(frozen=True, slots=True)
 class _Texts:
-    """The words of documents, and where those of each title and of each body end."""
+    """The words of documents, and where those of each title, body and code end."""
 
     title_words: WordNumbers
     title_ends: TextEnds
     body_words: WordNumbers
     body_ends: TextEnds  # of each document, not of each passage
+    code_words: WordNumbers
+    code_ends: TextEnds  # of each document too
+
+    def _fields(self) -> tuple[tuple[WordNumbers, TextEnds], ...]:
+        return (
+            (self.title_words, self.title_ends),
+            (self.body_words, self.body_ends),
+            (self.code_words, self.code_ends),
+        )
 
     def mark_words(self, rows: NDArray[np.int64], used: NDArray[np.bool_]) -> None:
         """Set ``used`` for the words of some documents."""
         is_every_document = rows.size == self.title_ends.size - 1
-        for words, ends in ((self.title_words, self.title_ends), (self.body_words, self.body_ends)):
+        for words, ends in self._fields():
             if is_every_document:
                 for block in word_blocks(words):
                     used[block] = True
@@ -105,10 +114,7 @@ class _Texts:
     def document_frequencies(self, rows: NDArray[np.int64], words: int) -> NDArray[np.int64]:
         """In how many of ``rows`` each of so many words is."""
         numbers, owners = [], []
-        for occurrences, ends in (
-            (self.title_words, self.title_ends),
-            (self.body_words, self.body_ends),
-        ):
+        for occurrences, ends in self._fields():
             starts, stops = ends[rows], ends[rows + 1]
             numbers.append(occurrences[positions_of(starts, stops)])
             owners.append(np.repeat(np.arange(rows.size), stops - starts))
@@ -123,6 +129,8 @@ def _texts_of_saved(saved: Arrays) -> _Texts:
         saved["title_ends"],
         saved["body_words"],
         saved["body_ends"][saved["firsts"]],
+        saved["code_words"],
+        saved["code_ends"][saved["firsts"]],
     )
 
 
@@ -137,4 +145,6 @@ def _texts_of(forward_index: ForwardIndex) -> _Texts:
         np.frombuffer(forward_index.title_ends, dtype=np.int64),
         forward_index.body_words.array(),
         body_ends[np.array(firsts, dtype=np.int64)],
+        forward_index.code_words.array(),
+        np.frombuffer(forward_index.code_ends, dtype=np.int64)[np.array(firsts, dtype=np.int64)],
     )

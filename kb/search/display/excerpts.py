@@ -6,14 +6,13 @@ none: there everything is prose. Pure.
 
 from __future__ import annotations
 
-from kb.search.analysis.passages import SectionPassage
+from kb.search.analysis.passages import SectionPassage, text_without
 from kb.search.display.snippets import Matches, passage
 from kb.search.documents import RegionKind
 from kb.search.results import Passage
 
 _CODE = frozenset({RegionKind.CODE})
 _CODE_AND_TABLES = frozenset({RegionKind.CODE, RegionKind.TABLE})
-_LEFT_OUT = " … "
 
 
 def excerpt(stored: SectionPassage, matches: Matches) -> Passage:
@@ -31,19 +30,6 @@ def prose_excerpt(
 
 def has_code_or_tables(stored: SectionPassage) -> bool:
     return any(region.kind in _CODE_AND_TABLES for region in stored.regions)
-
-
-def text_without(stored: SectionPassage, kinds: frozenset[RegionKind]) -> str:
-    """The text without the regions of these ``kinds``; an ellipsis marks what is left out between
-    two parts.
-    """
-    parts, end = [], 0
-    for region in stored.regions:
-        if region.kind in kinds and region.end > end:
-            parts.append(stored.text[end : region.start].strip())
-            end = region.end
-    parts.append(stored.text[end:].strip())
-    return _LEFT_OUT.join(filter(None, parts))
 
 
 def _shown(stored: SectionPassage, text: str, matches: Matches) -> Passage:

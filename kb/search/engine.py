@@ -95,6 +95,11 @@ class IndexReader(Protocol[_Matched]):
         By the names in ``weights.CONFIDENCE``; what an engine cannot tell is left out.
         """
 
+    def articles_of(self, scores: RawScores, threads: Positions, counts: Totals) -> Scores:
+        """How much each article among the candidates is what the ``threads`` are about, 0 to 1;
+        zeros where an engine cannot tell.
+        """
+
     def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, _Matched] | None:
         """A query for documents like this one, and all others; None when it is not here."""
 

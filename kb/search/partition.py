@@ -47,6 +47,7 @@ from kb.search.scoring.evidence import EvidenceReader, phrase_shares
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
+from kb.search.scoring.thread_articles import ThreadArticles
 
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 _NO_VOTES: Scores = np.zeros(0, dtype=np.float32)
@@ -82,6 +83,9 @@ class Partition:
         self._signals = Signals(arrays, loops, self.bm25, self.values)
         self._near_duplicates = NearDuplicates(arrays)
         self._hits = HitBuilder(store, self.values, self.rescorer, self._near_duplicates)
+        self._thread_articles = None
+        if "thread_articles" in arrays:
+            self._thread_articles = ThreadArticles(arrays, self._first_thread)
         self._votes = None
         if "solved_links" in arrays:
             self._votes = ResolvedTicketVotes(arrays, self._analyzer)
@@ -242,6 +246,15 @@ class Partition:
             phrases[some] = shares[: some.size]
             phrases[some[threads]] = np.maximum(phrases[some[threads]], shares[some.size :])
         return evidence | {"phrase": phrases}
+
+    def articles_of(self, scores: RawScores, threads: Positions, counts: Totals) -> Scores:
+        """How much each article among the candidates is what ``threads`` are about, at these
+        positions and counting as much.
+        """
+        articles = scores.documents[: scores.forum]
+        if self._thread_articles is None:
+            return np.zeros(articles.size, dtype=np.float32)
+        return self._thread_articles.votes(articles, scores.documents[threads], counts)
 
     # --- documents
 

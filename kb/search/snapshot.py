@@ -291,7 +291,12 @@ class Snapshot:
         if candidates.late:
             return self._by_words(candidates)
         scores = reader.rescore(query, candidates, language)
-        fused = fuse(scores, functools.partial(reader.feedback, scores), query.curated)
+        fused = fuse(
+            scores,
+            functools.partial(reader.feedback, scores),
+            query.curated,
+            functools.partial(reader.articles_of, scores),
+        )
         order = fused.order
         return Ranking(
             scores.documents[order],

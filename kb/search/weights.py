@@ -37,9 +37,20 @@ MIN_SCALES = MappingProxyType({"letters": 0.3})
 #: Added for documents that the answers to tickets like this one linked; in full for most votes.
 VOTES = 0.8
 NEAREST = 20  # resolved tickets that vote
-#: Added to articles and FAQ entries in a mixed index, from one of few threads to one of almost
-#: nothing else, so that the forum does not bury the article.
-KIND_BONUS = (0.1, 0.3)
+#: Added to articles and FAQ entries beside few threads, which they are compared with; from one
+#: thread to as many threads as articles.
+KIND_BONUS = (0.1, 0.2)
+#: Where threads are the majority, the odds that an article answers: e to the power of this, and of
+#: the weighted logarithms of how much better the best article is than the third thread, in shares
+#: of what is given here. The weights are alike, not fitted: fitted on one site, they do worse on
+#: another.
+ARTICLE_LOG_ODDS = 1.25
+KIND_PARTS = MappingProxyType(
+    {"words": (0.8, 3.0), "letters": (0.8, 1.0), "passage": (0.8, 1.3), "topics": (0.8, 1.0)}
+)
+KIND_VOTES = 0.5  # the same for votes of resolved tickets, articles' against threads'
+THREAD_VOTES = 0.5  # added to the article that the best threads are most about
+VOTING_THREADS = 30
 FEEDBACK_WEIGHT = 0.2  # added by relevance feedback, to the candidate nearest to the leaders
 LEADERS = 3  # candidates that the others are compared with
 #: Added in full where a document has what the name says; a name that no document has data for

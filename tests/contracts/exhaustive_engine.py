@@ -212,6 +212,9 @@ class ExhaustiveReader:
     def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
         return np.zeros(scores.documents.size, dtype=np.float32)
 
+    def articles_of(self, scores: RawScores, threads: Positions, counts: Totals) -> Scores:
+        return np.zeros(scores.forum, dtype=np.float32)
+
     def evidence(
         self, query: ExpandedQuery, scores: RawScores, positions: Positions, totals: Totals
     ) -> dict[str, Totals]:

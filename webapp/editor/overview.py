@@ -50,7 +50,10 @@ SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
             "Relevance feedback", "Text about the same subject as the three best results."
         ),
         "meaning": ScorePart("Meaning", "Text that means what was asked, in whatever words."),
-        "kind": ScorePart("Kind", "A head start for guides and FAQ over the forum."),
+        "threads": ScorePart("Threads", "Forum threads about the query say what this page says."),
+        "kind": ScorePart(
+            "Kind", "The place among guides, FAQ and threads, by which of them cover the query."
+        ),
         "unsolved": ScorePart("No answer", "A penalty for threads without an accepted answer."),
         "exact": ScorePart("Exact code", "An error code or name of the query, letter by letter."),
         "phrase": ScorePart("Phrase", "A title with the last words of the query in their order."),

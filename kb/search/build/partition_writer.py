@@ -29,7 +29,7 @@ from kb.search.build.forward_index import (
 )
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
-from kb.search.documents import DOCUMENT_KINDS
+from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.latent_topics import pack_latent_topics
 from kb.search.index.prefix_postings import pack_prefixes
@@ -41,6 +41,8 @@ from kb.search.index.title_text import pack_title_text
 from kb.search.kernels.ranges import positions_of
 from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.query.spelling import Speller
+from kb.search.scoring.kinds import threads_prevail
+from kb.search.scoring.thread_articles import pack_thread_articles
 
 DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
 PassageDocs = NDArray[np.int64]  # [passages], the document of each, ascending
@@ -75,6 +77,10 @@ def partition_arrays(
 
     arrays = writer.term_dictionaries()
     arrays |= writer.postings_and_passages(arrays)
+    articles = sum(facts.kind is not DocumentKind.FORUM for facts in rows)
+    if threads_prevail(articles, len(rows)):
+        then = writer.carried_over if previous is not None and not previous.lost else None
+        arrays |= pack_thread_articles(arrays, articles, then)
     arrays |= pack_latent_topics(arrays, previous, writer.carried_over, spill)
     if forward_index.meanings is not None:
         arrays |= pack_embeddings(forward_index.meanings.rows[writer.passages])

@@ -122,6 +122,22 @@ class TermPostings:
     peak: int  # the largest code
     df: int
 
+    def before(self, document: int) -> TermPostings:
+        """Those of the documents before ``document``, as a list."""
+        docs, codes = self.docs, self.codes
+        if self.row is not None:
+            docs = np.flatnonzero(self.row[:document]).astype(np.int32)
+            codes = self.row[docs]
+        df = int(docs.searchsorted(np.int32(document)))
+        return TermPostings(docs[:df], codes[:df], None, self.peak, df)
+
+    def since(self, document: int, before: int) -> TermPostings:
+        """The others, of which a row begins with ``document``; ``before`` are not among them."""
+        row = None if self.row is None else self.row[document:]
+        return TermPostings(
+            self.docs[before:], self.codes[before:], row, self.peak, self.df - before
+        )
+
 
 class Postings:
     """The postings of one partition. Terms are stems, then prefixes."""

@@ -26,6 +26,7 @@ from kb.search.index.postings import Postings, TermPostings
 from kb.search.kernels.layout import Loops, Scratch
 from kb.search.kernels.ranges import top_k
 from kb.search.query_terms import QueryTerm
+from kb.search.scoring.kinds import threads_prevail
 
 #: A score of 1. The 48 words of a query, each said twelve times and each in one of a million
 #: documents, reach three quarters of what 32 bits hold.
@@ -45,6 +46,7 @@ class _ScoredTerm:
 
     postings: TermPostings
     step: int
+    first: int = 0  # the document that ``postings.row`` begins with
 
     @property
     def upper_bound(self) -> int:
@@ -55,7 +57,9 @@ class _ScoredTerm:
         """Add what the term scores to the documents from ``low`` to ``high``."""
         row, docs, codes = self.postings.row, self.postings.docs, self.postings.codes
         if row is not None:
-            loops.add_row(sums[low:high], row[low:high], self.step)
+            low = max(low, self.first)
+            if low < high:
+                loops.add_row(sums[low:high], row[low - self.first : high - self.first], self.step)
         elif high - low == sums.size:
             loops.add_postings(sums, docs, codes, self.step)
         else:
@@ -65,8 +69,11 @@ class _ScoredTerm:
     def scores(self, documents: Documents) -> Sums:
         """What the term scores in each of ``documents``."""
         row, docs = self.postings.row, self.postings.docs
-        if row is not None:
+        if row is not None and not self.first:
             return row.take(documents) * np.int32(self.step)
+        if row is not None:
+            codes = row.take(np.maximum(documents - self.first, 0))
+            return np.asarray((documents >= self.first) * codes * np.int32(self.step))
         if not docs.size:
             return np.zeros(documents.size, dtype=np.int32)
         # Of another type, numpy would convert the whole list to look up a few.
@@ -112,6 +119,9 @@ class Bm25:
         self.rarest = self.idf(1)
         self.kind_ranges: list[_KindRange] = [(int(a), int(b)) for a, b in pairwise(bounds)]
         self._kinds = [(low, high) for low, high in self.kind_ranges if high > low]
+        # How rare a word is among threads says little about articles, where threads prevail.
+        first_thread = self.kind_ranges[-1][0]
+        self._articles = first_thread if threads_prevail(first_thread, self.size) else 0
         self._k = weights.CANDIDATES_EACH if len(self._kinds) > 1 else weights.CANDIDATES
         self._postings = Postings(arrays, loops)
         self._loops = loops
@@ -121,6 +131,11 @@ class Bm25:
     def idf(self, df: int) -> float:
         """``weights.idf`` for one word."""
         return math.log1p((self.size - df + 0.5) / (df + 0.5))
+
+    def _article_idf(self, df: int) -> float:
+        """The idf among articles alone, on the scale of all documents: 0 says the same in both."""
+        whole, scale = self._articles, self.unseen / math.log1p((self._articles + 0.5) / 0.5)
+        return math.log1p((whole - df + 0.5) / (df + 0.5)) * scale
 
     def score_all(self, query: Sequence[QueryTerm]) -> Scores:
         """BM25F of every document. Each posting of each term is read once."""
@@ -230,15 +245,43 @@ class Bm25:
                 if term.prefix_term >= 0
                 else self._postings.union(np.array(term.stems))
             )
-            return [_ScoredTerm(postings, step_of(self.idf(postings.df)))]
+            return self._with_steps(postings, self.idf(postings.df), 1.0)
         if term.equals:
-            idfs = self.idfs[list(term.stems)].tolist()
-            steps = [step_of(idf * share) for idf, share in zip(idfs, term.shares, strict=True)]
-            return [_ScoredTerm(*self._postings.best_of(term.stems, steps))]
+            return self._best_of(term)
         return [
-            _ScoredTerm(self._postings.term(stem), step_of(float(self.idfs[stem]) * share))
+            scored
             for stem, share in zip(term.stems, term.shares, strict=True)
+            for scored in self._with_steps(self._postings.term(stem), float(self.idfs[stem]), share)
         ]
+
+    def _with_steps(self, postings: TermPostings, idf: float, share: float) -> list[_ScoredTerm]:
+        """A term among all documents; among articles and among threads where these prevail."""
+        if not self._articles:
+            return [_ScoredTerm(postings, step_of(idf * share))]
+        articles = postings.before(self._articles)
+        return [
+            _ScoredTerm(articles, step_of(self._article_idf(articles.df) * share)),
+            _ScoredTerm(
+                postings.since(self._articles, articles.df), step_of(idf * share), self._articles
+            ),
+        ]
+
+    def _best_of(self, term: QueryTerm) -> list[_ScoredTerm]:
+        """A term that counts in each document as the one of its stems that counts most there."""
+        idfs = self.idfs[list(term.stems)].tolist()
+        steps = [step_of(idf * share) for idf, share in zip(idfs, term.shares, strict=True)]
+        best, step = self._postings.best_of(term.stems, steps)
+        if not self._articles:
+            return [_ScoredTerm(best, step)]
+        held = [self._postings.term(stem).before(self._articles).df for stem in term.stems]
+        steps = [
+            step_of(self._article_idf(df) * share)
+            for df, share in zip(held, term.shares, strict=True)
+        ]
+        of_articles, article_step = self._postings.best_of(term.stems, steps)
+        articles = of_articles.before(self._articles)
+        threads = best.since(self._articles, articles.df)
+        return [_ScoredTerm(articles, article_step), _ScoredTerm(threads, step, self._articles)]
 
 
 def _reached_by_k(sums: Sums, kind: _KindRange, terms: Sequence[_ScoredTerm], k: int) -> int:

@@ -19,11 +19,15 @@ from kb.search import weights
 from kb.search.array_types import Contributions, Documents, Scores, Totals
 from kb.search.query.curations import curation_scores
 from kb.search.query_terms import Curated
+from kb.search.scoring.kinds import article_odds, merged_gains
 
 Positions = NDArray[np.int64]  # of candidates
 Peaks = NDArray[np.float64]  # [parts, 2], the best raw score of the articles, and of the threads
 #: How near each candidate is to the leaders: their positions, and what each counts.
 Feedback = Callable[[Positions, Totals], Scores]
+#: How much each article among the candidates is what some threads are about: the positions of the
+#: threads, and what each counts.
+ArticlesOf = Callable[[Positions, Totals], Scores]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +56,11 @@ class RawScores:
     ideal: float  # the sum of the idfs of all words of the query, unknown ones counting as rarest
     rarest: float  # the idf of a word that one document has
 
+    @property
+    def threads_prevail(self) -> bool:
+        """Whether there are articles beside a majority of threads."""
+        return 0 < self.forum < self.documents.size and self.forum_share > 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class Fused:
@@ -62,21 +71,30 @@ class Fused:
     parts: dict[str, Totals]  # what each part contributed; they add up to ``totals``
 
 
-def fuse(scores: RawScores, feedback: Feedback, curated: Curated | None = None) -> Fused:
+def fuse(
+    scores: RawScores,
+    feedback: Feedback,
+    curated: Curated | None = None,
+    articles_of: ArticlesOf | None = None,
+) -> Fused:
     """The candidates in their final order.
 
     Where a forum outnumbers articles and FAQ entries, these are compared among themselves and
-    threads among themselves, and articles get a bonus: else the forum buries them. Where it does
-    not, all are compared alike and articles, which are edited, get a small bonus.
+    threads among themselves, and both are interleaved (see ``kinds``): else the forum buries the
+    articles. Where it does not, all are compared alike and articles, which are edited, get a small
+    bonus.
     """
     raw = np.array(list(scores.raw.values()), dtype=np.float32)
     if not raw.shape[1]:
         return Fused(np.zeros(0, dtype=np.int64), np.zeros(0), {})
-    scale = part_scales(tuple(scores.raw), _peaks(raw, scores.forum), scores.forum_share)
+    forum, apart = scores.forum, scores.threads_prevail
+    share = 1.0 if apart else scores.forum_share
+    scale = part_scales(tuple(scores.raw), _peaks(raw, forum), share)
     parts = dict(zip(scores.raw, _scaled(raw, scale, scores.forum), strict=True))
     # What a document is liked for besides its words counts as far as it is about the words at all.
     relevance = np.minimum(1.0, 4 * parts["words"])
-    parts["kind"] = _article_bonus(relevance, scores)
+    if not apart:
+        parts["kind"] = _article_bonus(relevance, scores)
     totals = _added(np.zeros(raw.shape[1]), parts)
     parts["unsolved"] = np.where(scores.solved == 0, (weights.UNSOLVED - 1) * totals, 0.0)
     totals = totals + parts["unsolved"]
@@ -85,12 +103,19 @@ def fuse(scores: RawScores, feedback: Feedback, curated: Curated | None = None) 
     if scores.votes.size:
         features["votes"] = (weights.VOTES * scores.votes).astype(np.float64)
     totals = _added(totals, features)
+    if apart and articles_of is not None:
+        features["threads"] = _thread_votes(totals, forum, articles_of)
+        totals = totals + features["threads"]
 
     leaders = ranks(totals)[: weights.LEADERS]
     near = feedback(leaders, totals[leaders] ** 2)
     best_title = float(scores.raw["letters"].max(initial=0.0))
     gained = relevance_feedback(near, best_title)
     totals = _added(totals, gained)
+    if apart:
+        odds = article_odds(scores.raw, forum, scores.ideal, scores.votes)
+        gained["kind"] = merged_gains(totals, forum, odds)
+        totals = totals + gained["kind"]
 
     decided = {}
     if curated is not None:
@@ -115,11 +140,22 @@ def _scaled(raw: NDArray[np.float32], scale: Peaks, forum: int) -> Contributions
     return np.concatenate((raw[:, :forum] * scale[:, :1], raw[:, forum:] * scale[:, 1:]), axis=1)
 
 
+def _thread_votes(totals: Totals, forum: int, articles_of: ArticlesOf) -> Totals:
+    """What articles gain because the best threads are about them."""
+    best = forum + ranks(totals[forum:])[: weights.VOTING_THREADS]
+    counts = (totals[best] / max(float(totals[best[0]]), 1e-9)) ** 2
+    gains = np.zeros(totals.size)
+    gains[:forum] = weights.THREAD_VOTES * articles_of(best, counts)
+    return gains
+
+
 def _article_bonus(relevance: Totals, scores: RawScores) -> Totals:
     """What articles gain where there are threads beside them."""
     bonus = np.zeros(relevance.size)
     if 0 < scores.forum < relevance.size:
-        bonus[: scores.forum] = relevance[: scores.forum] * article_bonus(scores.forum_share)
+        few_threads, as_many = weights.KIND_BONUS
+        share = few_threads + (as_many - few_threads) * 2 * scores.forum_share
+        bonus[: scores.forum] = relevance[: scores.forum] * share
     return bonus
 
 
@@ -152,12 +188,6 @@ def _part_columns(names: tuple[str, ...]) -> tuple[Peaks, Peaks]:
     whole = sum(weights.MIX[name] for name in names)
     weight = np.array([[weights.MIX[name] / whole] for name in names])
     return weight, np.array([[weights.MIN_SCALES.get(name, 1e-9)] for name in names])
-
-
-def article_bonus(forum_share: float) -> float:
-    """What articles get at most in a mixed index, as far as threads outnumber them."""
-    few_threads, many_threads = weights.KIND_BONUS
-    return few_threads + (many_threads - few_threads) * forum_share
 
 
 def weighted_signals(

@@ -67,13 +67,14 @@ def questions(draw: st.DrawFn) -> tuple[Index, list[QueryTerm]]:
 def exhaustive(index: Index, query: list[QueryTerm]) -> list[int]:
     """Every document's score in units of 1/65,536."""
     scores = [0] * len(index.kinds)
+    articles = sum(kind < 2 for kind in index.kinds)
     for term in query:
         lists = [index.terms[n] for n in term.stems]
         if term.prefix and len(lists) > 1:
-            add(scores, together(lists), 1.0)
+            add(scores, together(lists), 1.0, articles)
         else:
             for one, share in zip(lists, term.shares, strict=True):
-                add(scores, one, share)
+                add(scores, one, share, articles)
     return scores
 
 
@@ -87,12 +88,21 @@ def together(lists: list[dict[int, int]]) -> dict[int, int]:
     return {d: min(255, max(1, math.floor(255 * s + half))) for d, s in share.items()}
 
 
-def add(scores: list[int], term: dict[int, int], share: float) -> None:
+def add(scores: list[int], term: dict[int, int], share: float, articles: int) -> None:
     documents, df = len(scores), len(term)
-    idf = math.log1p((documents - df + 0.5) / (df + 0.5))
-    weight = float(np.float32(idf)) * share
+    idf = float(np.float32(idf_of(df, documents)))
+    of_articles = idf
+    if 0 < articles < documents - articles:  # threads are the majority: what is rare in articles?
+        held = sum(document < articles for document in term)
+        scale = idf_of(0, documents) / idf_of(0, articles)
+        of_articles = idf_of(held, articles) * scale
     for document, code in term.items():
+        weight = (of_articles if document < articles else idf) * share
         scores[document] += code * max(1, round((weights.K1 + 1) / 255 * 65536 * weight))
+
+
+def idf_of(df: int, documents: int) -> float:
+    return math.log1p((documents - df + 0.5) / (df + 0.5))
 
 
 def best(index: Index, scores: list[int], most: int) -> list[int]:

@@ -1,0 +1,95 @@
+"""Threads near a query lead to the articles that say what the threads say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kb.search.build.builder import IndexBuilder
+from kb.search.documents import Document, DocumentKind
+from kb.search.generations.generation import Generations
+from kb.search.index.array_file import Arrays, load_arrays
+from kb.search.searcher import Searcher
+from tests.search.library import document
+
+ARTICLES = [
+    document("doc/backup", "Archive settings", "Copy the data folder. Archives are compressed."),
+    document("doc/mail", "Mail settings", "Messages leave through a relay with credentials."),
+    document("doc/theme", "Theme settings", "Colours and fonts of the portal."),
+]
+
+
+def thread(number: int, title: str, text: str, *, audience: str = "public") -> Document:
+    return document(
+        f"forum/{number:02}",
+        title,
+        text,
+        kind=DocumentKind.FORUM,
+        audience=audience,
+        solved=True,
+    )
+
+
+THREADS = [
+    thread(
+        number,
+        f"Spam folder settings {number}",
+        "Messages of the relay are spam. The relay has credentials, messages leave late.",
+    )
+    for number in range(6)
+]
+
+
+def publish(data: Path, documents: list[Document], *, keep: list[str] | None = None) -> Arrays:
+    with IndexBuilder(data, operators=False) as builder:
+        builder.carry_over(keep or [])
+        for each in documents:
+            builder.add(each)
+        builder.publish(ledger={}, settings={})
+    generation = Generations(data).current()
+    assert generation is not None
+    return load_arrays(generation.partition("public"))
+
+
+def test_an_article_is_found_by_the_words_of_threads_about_it(tmp_path: Path) -> None:
+    publish(tmp_path, ARTICLES + THREADS)
+    hits = Searcher(tmp_path, budget_ms=60_000).search("spam settings", explain=True).hits
+    articles = [hit for hit in hits if hit.kind == DocumentKind.DOC]
+    assert articles[0].id == "doc/mail"
+    assert articles[0].explain["threads"] > 0
+
+
+def test_where_articles_prevail_threads_lead_nowhere(tmp_path: Path) -> None:
+    arrays = publish(tmp_path, ARTICLES + THREADS[:3])
+    assert "thread_articles" not in arrays
+    hits = Searcher(tmp_path, budget_ms=60_000).search("spam settings", explain=True).hits
+    assert not any("threads" in hit.explain for hit in hits)
+
+
+def test_a_publish_that_carries_over_leads_where_a_full_one_does(tmp_path: Path) -> None:
+    fresh = thread(7, "Letters are grey", "Fonts and colours of the portal changed.")
+    publish(tmp_path / "a", ARTICLES + THREADS)
+    ids = [each.id for each in ARTICLES + THREADS]
+    carried = publish(tmp_path / "a", [fresh], keep=ids)
+    whole = publish(tmp_path / "b", [*ARTICLES, *THREADS, fresh])
+    for name in ("thread_articles", "thread_article_shares"):
+        assert np.array_equal(carried[name], whole[name])
+
+
+def test_a_changed_article_is_compared_with_every_thread(tmp_path: Path) -> None:
+    publish(tmp_path, ARTICLES + THREADS)
+    changed = document("doc/theme", "Theme settings", "Messages of the relay, credentials, late.")
+    others = [each.id for each in ARTICLES + THREADS if each.id != changed.id]
+    arrays = publish(tmp_path, [changed], keep=others)
+    assert 2 in arrays["thread_articles"][0, :2]
+    assert arrays["thread_article_shares"][0, 1] > 0
+
+
+def test_hidden_articles_and_threads_leave_no_trace(tmp_path: Path) -> None:
+    seen = publish(tmp_path / "a", ARTICLES + THREADS)
+    secret = document("doc/a-secret", "Relay settings", "Messages, relay, spam.", audience="staff")
+    hidden = thread(8, "Spam spam", "Messages of the relay.", audience="staff")
+    beside = publish(tmp_path / "b", [*ARTICLES, secret, *THREADS, hidden])
+    for name in ("thread_articles", "thread_article_shares"):
+        assert np.array_equal(seen[name], beside[name])

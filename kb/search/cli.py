@@ -37,6 +37,12 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
             metavar="AUDIENCE",
             help="Show what this audience would see.",
         ),
+        click.option(
+            "--language",
+            default="",
+            metavar="CODE",
+            help="The reader's language, such as de: similar pages in others come later.",
+        ),
         data_option,
     ):
         command = option(command)
@@ -81,6 +87,7 @@ def search(
     sort: str,
     data: str | None,
     audience: str,
+    language: str,
     *,
     as_json: bool,
     explain: bool,
@@ -89,7 +96,13 @@ def search(
     before: after:
     """
     answer = _searcher(data, audience).search(
-        query, audience=audience, kind=kind, per_page=limit, explain=explain, sort=sort
+        query,
+        audience=audience,
+        kind=kind,
+        per_page=limit,
+        explain=explain,
+        sort=sort,
+        language=language,
     )
     if as_json:
         click.echo(json.dumps(results_json(answer), ensure_ascii=False, indent=1))
@@ -107,7 +120,14 @@ def search(
 @click.option("--limit", default=5, type=click.IntRange(1, 20), help="The number of suggestions.")
 @_shared
 def suggest(
-    title: str, limit: int, data: str | None, audience: str, *, as_json: bool, explain: bool
+    title: str,
+    limit: int,
+    data: str | None,
+    audience: str,
+    language: str,
+    *,
+    as_json: bool,
+    explain: bool,
 ) -> None:
     """Suggest articles for a half-typed ticket title.
 
@@ -116,7 +136,7 @@ def suggest(
     if title == "-":
         title = sys.stdin.buffer.read(MAX_INPUT).decode("utf-8", "replace")
     answer = _searcher(data, audience).suggest(
-        title, audience=audience, limit=limit, explain=explain
+        title, audience=audience, limit=limit, explain=explain, language=language
     )
     if as_json:
         click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))

@@ -77,9 +77,13 @@ class Equals:
                 term = terms.get(word)
                 if term is not None and not term.prefix:
                     terms[word] = self._cached_term(term, slot)
+                elif term is not None:  # what it may be completed to counts already
+                    others = tuple(pair for pair in slot if pair[0] not in term.stems)
+                    if others:
+                        more.append(self._cached_new_term("", others, typed=False))
                 elif word in unknown:
                     del unknown[word]
-                    more.append(self._cached_new_term(word, slot, typed=True))
+                    more.append(self._cached_new_term(word, _in_full(slot), typed=True))
                 else:
                     more.append(self._cached_new_term("", slot, typed=False))
         return replace(query, terms=(*terms.values(), *more), unknown=tuple(unknown))
@@ -114,6 +118,12 @@ class Equals:
         if len(shares) == len(term.stems):
             return term
         return replace(term, stems=tuple(shares), shares=tuple(shares.values()), equals=True)
+
+
+def _in_full(slot: _Slot) -> _Slot:
+    """Of a word that no document has, the best of what it may mean counts like itself."""
+    most = max(share for _, share in slot)
+    return tuple((stem, share * SAME_WORD / most) for stem, share in slot)
 
 
 def _new_term(word: str, slot: _Slot, *, typed: bool) -> QueryTerm:

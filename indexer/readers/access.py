@@ -38,8 +38,8 @@ class _Meaning(Enum):
 
 _READERS = frozenset({
     "access", "accesscontrol", "acl", "acls", "audience", "audiences", "classification",
-    "clearance", "group", "groups", "members", "permission", "permissions", "role", "roles",
-    "sensitivity", "tlp", "users", "viewers", "visibility",
+    "clearance", "group", "groups", "members", "permission", "permissions", "reader", "readers",
+    "role", "roles", "sensitivity", "tlp", "users", "viewer", "viewers", "visibility",
 })  # fmt: skip
 _CLOSES = frozenset({
     "archived", "auth", "authenticated", "authentication", "authorization", "confidential",
@@ -51,7 +51,7 @@ _CLOSES = frozenset({
 _OPENS = frozenset({
     "indexable", "listed", "public", "publish", "published", "searchable", "viewable", "visible"
 })  # fmt: skip
-_DISCOVERY = frozenset({"robots", "search", "sitemap"})
+_DISCOVERY = frozenset({"robots", "search", "show", "sitemap"})
 
 #: Words that the others turn into a refusal: ``search_exclude``, ``robotsNoIndex``.
 _REFUSALS = frozenset({"disable", "disabled", "exclude", "excluded", "hide", "no", "skip"})
@@ -108,6 +108,9 @@ _RESTRICTING = frozenset({
     "confidential", "internal", "internal only", "members only", "private", "restricted",
     "staff only", "unlisted",
 })  # fmt: skip
+#: Values that name readers, except where they name a kind of page, or who writes.
+_INSIDERS = frozenset({"employees", "employees only", "staff"})
+_KINDS = frozenset({"kind", "layout", "menu", "parent", "section", "template", "theme", "type"})
 #: Keys whose values are words for readers.
 _TEXTS = frozenset({
     "abstract", "alias", "aliases", "area", "categories", "category", "description", "excerpt",
@@ -193,8 +196,14 @@ def _marks(name: str, value: Any, today: dt.date, depth: int) -> Iterator[Access
         if isinstance(item, dict):
             for inner, further in item.items():
                 yield from _marks(str(inner), further, today, depth + 1)
-        elif joined not in _TEXTS and _plain(str(item)) in _RESTRICTING:
+        elif joined not in _TEXTS and _plain(str(item)) in _restricting_values(name):
             yield AccessMark(name, _short(value))
+
+
+def _restricting_values(name: str) -> frozenset[str]:
+    if _joined(name) in _KINDS or set(_tokens(name)) & _WRITING:
+        return _RESTRICTING
+    return _RESTRICTING | _INSIDERS
 
 
 def _meaning(name: str) -> _Meaning | None:
@@ -203,7 +212,7 @@ def _meaning(name: str) -> _Meaning | None:
         return None
     if joined == "build":
         return _Meaning.BUILD
-    if joined == "hide" or (tokens & {"hide"} and tokens & {"page", "article"}):
+    if joined in ("exclude", "hide") or (tokens & {"hide"} and tokens & {"page", "article"}):
         return _Meaning.HIDES
     if tokens & _REFUSED and tokens & _REFUSALS:
         return _Meaning.CLOSES

@@ -23,7 +23,10 @@ from indexer.readers import access
 LIMIT = 16 * 1024
 
 _ABOVE = r"(?:\ufeff|\s|<!--(?:[^-]|-(?!->)){0,4000}-->)*"
-_OPENING = re.compile(_ABOVE + r"^(---|\+\+\+)[ \t]*\r?\n", re.MULTILINE)
+#: Some site generators name the language behind the dashes: ``---json``.
+_OPENING = re.compile(
+    _ABOVE + r"^(---|\+\+\+)(?:(?<=---)[ \t]?(json|toml|ya?ml))?[ \t]*\r?\n", re.MULTILINE
+)
 #: An object as Hugo writes it; other braces open shortcodes and macros.
 _JSON_OPENING = re.compile(_ABOVE + r"^(?=\{\s*(?:\"|\}))", re.MULTILINE)
 _CLOSING = {
@@ -91,7 +94,7 @@ def split_front_matter(text: str) -> tuple[dict[str, Any], str, int]:
     raw, body = text[opening.end() : closing.start()], text[closing.end() :]
     body_line = text.count("\n", 0, closing.end()) + 1
     try:
-        values = _parse_yaml(raw) if fence == "---" else _parse_toml(raw)
+        values = _parse(raw, opening[2] or ("yaml" if fence == "---" else "toml"))
     except _SyntaxError as error:
         line = first_line + error.line
         raise FrontMatterError(error.reason, line, body, body_line) from None
@@ -106,6 +109,12 @@ def restricts_visibility(raw: str) -> bool:
     by accident."""
     keys = (match[1].strip() for match in _ANY_KEY.finditer(raw[:LIMIT]))
     return any(key.lower() in _VISIBILITY_KEYS or access.sounds_like_access(key) for key in keys)
+
+
+def _parse(raw: str, language: str) -> dict[str, Any] | None:
+    if language == "json":
+        return _parse_json(raw)
+    return _parse_toml(raw) if language == "toml" else _parse_yaml(raw)
 
 
 def _split_json(text: str) -> tuple[dict[str, Any], str, int]:
@@ -132,6 +141,20 @@ def _split_json(text: str) -> tuple[dict[str, Any], str, int]:
         raise FrontMatterError(reason, first_line, text[end:], text.count("\n", 0, end) + 1)
     body_line = text.count("\n", 0, end) + 1
     return {name: _to_strings(value) for name, value in values.items()}, text[end:], body_line
+
+
+def _parse_json(raw: str) -> dict[str, Any]:
+    _check_size(raw)
+    try:
+        values = _JSON.decode(raw)
+    except (ValueError, RecursionError) as error:
+        line = error.lineno - 1 if isinstance(error, json.JSONDecodeError) else 0
+        raise _SyntaxError(
+            f"The front matter is not valid JSON: {_shorten(error)}.", line
+        ) from None
+    if not isinstance(values, dict):
+        raise _SyntaxError("The front matter is not a JSON object.")
+    return {name: _to_strings(value) for name, value in values.items()}
 
 
 def _json_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

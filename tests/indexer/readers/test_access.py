@@ -23,7 +23,8 @@ CLOSING = (
     "user_segment_id: 360", "hide: true", "restricted: yes", "publish_on: 2030-01-01",
     "expiration_date: 2020-01-01", "daft: true", "draft: maybe", "visible: false", "public: false",
     "private:", "groups: []", "roles: [public, staff]", "login_required: true",
-    "extra: [{visibility: team}]", "classification: confidential", "acl: team",
+    "reader: bob", "readers: [ops]", "scope: staff", "for: staff", "show: false", "exclude: true",
+    "shown_to: [employees]", "extra: [{visibility: team}]", "classification: confidential", "acl: team",
 )  # fmt: skip
 
 OPENING = (
@@ -34,6 +35,7 @@ OPENING = (
     "permission_group_id: 7", "published_at: 2020-01-01", "expiration_date: 2030-01-01",
     "sitemap: {priority: 0.5}", "hide_title: true", "published: 2020-01-01", "draft: false",
     "editors: [Ada]", "interval: 5", "share: true", "sidebar_label: Private", "status: stable",
+    "author: staff", "layout: staff", "show: true", "exclude: [drafts]", "scope: portal",
 )  # fmt: skip
 
 
@@ -57,6 +59,10 @@ def test_a_mark_that_plainly_opens_changes_nothing(read: Read, mark: str) -> Non
         ('{"audience": "staff"}\n\nText.', "staff"),
         ('{\n  "title": "A",\n  "private": true\n}\n\nText.', "staff"),
         ('{"title": "A", "tags": ["x"], "weight": null}\nText.', "public"),
+        ('---json\n{"title": "A", "audience": "staff"}\n---\nText.', "staff"),
+        ('---json\n{"title": "A", "tags": ["x"]}\n---\nText.', "public"),
+        ('---toml\ntitle = "A"\nprivate = true\n---\nText.', "staff"),
+        ('---yaml\ntitle: "A"\naudience: "customers"\n---\nText.', "customers"),
         ("{{< note >}}\n\nText.", "public"),
         ("{% raw %}\n\nText.", "public"),
     ],
@@ -74,6 +80,7 @@ def test_json_front_matter_is_read(read: Read, text: str, audience: str) -> None
         '{"audience": "staff"\n\nText.',
         '{"audience": "staff", "Audience": "public"}\n\nText.',
         '{\n  "internal": True\n}\n\nText.',
+        '---json\n{"audience": "staff",}\n---\nText.',
     ],
 )
 def test_broken_json_that_may_restrict_is_not_published(read: Read, text: str) -> None:

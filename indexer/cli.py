@@ -411,6 +411,8 @@ def check(words: tuple[str, ...], output_format: str) -> int:
     settings = load_settings()
     sources = [source for word in words for source in _sources_to_check(word)]
     options = _options(settings, sources)
+    if not _covers_content(options.sources, settings):
+        options = replace(options, golden=None)  # a part of the content cannot answer all of them
     bar = ProgressBar(sys.stderr.isatty())
     try:
         issues = checks.check(
@@ -427,6 +429,16 @@ def check(words: tuple[str, ...], output_format: str) -> int:
             click.echo(_annotation(issue) if output_format == "github" else str(issue))
     click.echo(f"Issues: {len(issues)}." if issues else "No issues.", err=True)
     return 1 if issues else 0
+
+
+def _covers_content(sources: Sequence[Source], settings: Settings) -> bool:
+    """Whether everything that `kb index` reads by default is in one of ``sources``."""
+    try:
+        usual = _sources((), settings)
+    except Invalid:
+        return False
+    paths = [source.path for source in sources]
+    return all(any(source.path.is_relative_to(path) for path in paths) for source in usual)
 
 
 def _sources_to_check(word: str) -> list[str]:

@@ -252,5 +252,7 @@ def _check_delay(
 
 def _too_many(wait: dt.timedelta) -> TooMany:
     seconds = max(1, math.ceil(wait.total_seconds()))
-    how_long = f"{seconds} seconds" if seconds <= 90 else f"{-(-seconds // 60)} minutes"
+    how_long = f"{-(-seconds // 60)} minutes"
+    if seconds <= 90:
+        how_long = "1 second" if seconds == 1 else f"{seconds} seconds"
     return TooMany(f"Too many failed sign-ins. Try again in {how_long}.", retry_after=seconds)

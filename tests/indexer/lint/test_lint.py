@@ -161,6 +161,24 @@ def test_a_content_folder_is_checked_as_a_whole(
     assert _run() == (0, "")
 
 
+def test_a_part_of_the_content_is_not_asked_the_queries_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("docs", "faq"):
+        (tmp_path / "centre" / name).mkdir(parents=True)
+    (tmp_path / "centre" / "docs" / "a.md").write_text("# A\n\nText.")
+    (tmp_path / "centre" / "faq" / "q.md").write_text("# FAQ\n\n## Why?\n\nSo.\n\n## How?\n\nThus.")
+    golden = '[[queries]]\nquery = "why"\nexpect = "faq/q/{}"\n'
+    (tmp_path / "centre" / "golden.toml").write_text(golden.format("why"))
+    monkeypatch.setenv("KB_CONTENT", str(tmp_path / "centre"))
+    assert _run("centre/docs") == (0, "")
+    assert _run("centre") == (0, "")
+    (tmp_path / "centre" / "golden.toml").write_text(golden.format("gone"))
+    code, text = _run("centre")
+    assert (code, "[golden]" in text) == (1, True)
+
+
 def test_the_help_centre_has_no_issues() -> None:
     content = Path(__file__).parents[3] / "content"
     words = [f"doc={content}/docs", f"faq={content}/faq", f"forum={content}/forum"]

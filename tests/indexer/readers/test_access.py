@@ -24,7 +24,8 @@ CLOSING = (
     "expiration_date: 2020-01-01", "daft: true", "draft: maybe", "visible: false", "public: false",
     "private:", "groups: []", "roles: [public, staff]", "login_required: true",
     "reader: bob", "readers: [ops]", "scope: staff", "for: staff", "show: false", "exclude: true",
-    "shown_to: [employees]", "extra: [{visibility: team}]", "classification: confidential", "acl: team",
+    "shown_to: [employees]", "extra: [{visibility: team}]", "classification: confidential",
+    "acl: team",
 )  # fmt: skip
 
 OPENING = (

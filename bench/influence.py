@@ -125,7 +125,7 @@ def _text(dice: random.Random, most: int) -> str:
 
 
 def _centre(data: Path, documents: list[Document], tickets: list[ResolvedTicket]) -> Searcher:
-    with IndexBuilder(data, operators=False) as builder:
+    with IndexBuilder(data, operators=False, meaning=True, read=0) as builder:
         for one in documents:
             builder.add(one)
         builder.resolved_tickets(vouched_tickets(tickets))

@@ -115,6 +115,16 @@ def test_hidden_documents_change_no_embedding(tmp_path: Path, read: int) -> None
     beside = published(tmp_path / "a", [*hidden, *visible], read=read)
     alone = published(tmp_path / "b", visible, read=read)
     assert rows_of(beside) == rows_of(alone)
+    with Searcher.on(beside) as left, Searcher.on(alone) as right:
+        for text in ("login credentia", "postage", "secret number"):
+            first, second = (
+                (
+                    searcher.suggest(text, explain=True, doubt=-math.inf).hits,
+                    searcher.search(text, explain=True, operators=False).hits,
+                )
+                for searcher in (left, right)
+            )
+            assert first == second
 
 
 def test_directions_of_another_model_are_not_compared(

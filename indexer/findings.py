@@ -138,6 +138,11 @@ MESSAGES: Mapping[str, Message] = MappingProxyType({
         Rule.FRONT_MATTER,
         _FIX_FRONT_MATTER,
     ),
+    "invalid-order": Message(
+        "{name}: {value} is not a number; the page is listed by its title.",
+        Rule.FRONT_MATTER,
+        _FIX_FRONT_MATTER,
+    ),
     "audience-typo": Message(
         "audience: {value} is a group of its own, not {suggestion}; nobody else can see the page.",
         Rule.FRONT_MATTER,

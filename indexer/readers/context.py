@@ -40,7 +40,7 @@ _CONTROLS = re.compile(r"[\x00-\x20\x7f]+")
 
 #: Addresses of the portal itself, which articles may link to as they are.
 _PORTAL_PATH = re.compile(
-    r"/(?:help/.|media/.|search$|tickets(?:/|$)|docs$|faq$|forum$|sign-in$|$)"
+    r"/(?:help/.|media/.|search$|tickets(?:/|$)|docs(?:/|$)|faq$|forum$|sitemap$|sign-in$|$)"
 )
 
 #: A link without a suffix, or to a folder, means one of these files.

@@ -28,6 +28,7 @@ _LANGUAGES = frozenset({
     "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk", "vi", "zh", "pt-br", "pt-pt", "zh-cn",
     "zh-tw", "zh-hans", "zh-hant", "en-us", "en-gb", "de-de", "fr-fr",
 })  # fmt: skip
+_NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,6})?", re.ASCII)
 _LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,2}")
 
 _EXPIRY_FIELDS = ("expiryDate", "expires", "unpublishDate")
@@ -41,6 +42,9 @@ _AUTHORS = ("authors", "author", "ms.author")
 _LANGUAGE = ("language", "lang", "locale")
 _UPDATED = ("updated", "lastmod", "last_updated", "last_modified", "ms.date", "date")
 _SHORT_TITLE = ("linkTitle", "nav_title", "short_title", "shortTitle", "sidebar_label")
+_ORDER = ("order", "weight", "nav_order", "sidebar_position")
+#: Names of pages and folders beside an index page, in the order in which they are listed.
+_CONTENTS = ("contents", "sections")
 _OLD_URLS = ("aliases", "alias", "redirect_from", "redirects")
 _OWN_URL = ("permalink", "slug", "url")
 _OLD_TITLES = (
@@ -184,6 +188,9 @@ def parse_metadata(values: Mapping[str, Any], context: ReadContext, *, line: int
     extra = {name: text(values, *names) for name, names in _EXTRA.items()}
     old_urls, old_titles = _aliases(values)
     extra["old_urls"] = "\n".join(old_urls)
+    extra["order"] = _number(values, context)
+    extra["featured"] = "true" if frontmatter.is_true(values, "featured") else ""
+    extra["contents"] = "\n".join(text_list(values, *_CONTENTS))
     extra = {name: value for name, value in extra.items() if value}
     if extra:
         fields["extra"] = extra
@@ -191,6 +198,17 @@ def parse_metadata(values: Mapping[str, Any], context: ReadContext, *, line: int
     short_title = text(values, *_SHORT_TITLE)
     aliases = (short_title, *old_titles) if short_title else old_titles
     return Metadata(text(values, "title"), text(values, "uid"), line, fields, aliases)
+
+
+def _number(values: Mapping[str, Any], context: ReadContext) -> str:
+    """The number by which the page is listed, as text; "" when there is none."""
+    written = text(values, *_ORDER)
+    if written and not _NUMBER.fullmatch(written):
+        name = next(key for key in values if key.lower() in _ORDER)
+        line = context.line_of_key(name)
+        context.note("invalid-order", line=line, name=name, value=repr(written[:40]))
+        return ""
+    return written
 
 
 def _aliases(values: Mapping[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -34,7 +34,8 @@ PUBLIC = "public"
 AUDIENCES = (PUBLIC, "customers", "partners", "staff")
 
 
-_FOLDER_ORDER = re.compile(r"^\d{1,3}[-_. ]+(?=.)")
+# "02-install" comes second; "2.0" is a name.
+_FOLDER_ORDER = re.compile(r"^(\d{1,3})[-_. ]+(?=\D)")
 _WORD_JOINT = re.compile(r"[-_\s]+")
 _GROUP = re.compile(r"[\w][\w .-]{0,63}")
 
@@ -62,6 +63,46 @@ def visible_to(audience: str) -> frozenset[str]:
     if audience in AUDIENCES:
         return frozenset(AUDIENCES[: AUDIENCES.index(audience) + 1])
     return frozenset({PUBLIC, "customers", audience})
+
+
+def folder_title(name: str) -> str:
+    """The name of a folder as people read it; "" when it has none.
+
+    >>> folder_title("02-getting_started")
+    'Getting started'
+    """
+    words = _WORD_JOINT.sub(" ", _FOLDER_ORDER.sub("", name)).strip()
+    return words[:1].upper() + words[1:]
+
+
+def name_order(name: str) -> float | None:
+    """The number that the name of a file or folder begins with to be listed by, if it has one.
+
+    >>> name_order("02-getting_started")
+    2.0
+    """
+    match = _FOLDER_ORDER.match(name)
+    return float(match[1]) if match else None
+
+
+class Place(NamedTuple):
+    """Where a document stands among others, as its author wants it.
+
+    ``path`` is its file below the root. ``order`` is the number that it is listed by. ``contents``
+    are names of files and folders beside it in the order in which it lists them.
+    """
+
+    path: str = ""
+    summary: str = ""
+    order: float | None = None
+    featured: bool = False
+    contents: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, values: Sequence[Any]) -> Self:
+        """The inverse of what JSON makes of it."""
+        path, summary, order, featured, contents = values
+        return cls(path, summary, order, featured, tuple(contents))
 
 
 class RegionKind(StrEnum):
@@ -151,9 +192,20 @@ class Document:
 
         ``docs/02-getting_started/install.md`` is in "Getting started".
         """
-        names = [_FOLDER_ORDER.sub("", name) for name in self.source.split("/")[1:-1]]
-        words = [_WORD_JOINT.sub(" ", name).strip() for name in names]
-        return tuple(word[:1].upper() + word[1:] for word in words if word)
+        return tuple(filter(None, map(folder_title, self.source.split("/")[1:-1])))
+
+    @property
+    def place(self) -> Place:
+        """Where it stands among others: ``order``, ``featured`` and ``contents`` of ``extra``."""
+        path = self.source.partition("/")[2]
+        order = self.extra.get("order")
+        return Place(
+            path,
+            self.summary,
+            name_order(path.rpartition("/")[2]) if order is None else float(order),
+            "featured" in self.extra,
+            tuple(self.extra.get("contents", "").split("\n")) if "contents" in self.extra else (),
+        )
 
     def text(self) -> str:
         """All sections with their own headings, as one plain text."""

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 from kb.search.array_types import Documents, Scores, Totals
+from kb.search.display.sections import Sections
 from kb.search.documents import Document, DocumentKind, ResolvedTicket
 from kb.search.generations.findings import Finding
 from kb.search.generations.generation import Generation, Generations, Manifest
@@ -128,7 +129,10 @@ class IndexReader(Protocol[_Matched]):
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int
     ) -> tuple[int, tuple[Hit, ...]]:
-        """How many documents of a kind there are, and some of them, newest first or by id."""
+        """How many documents of a kind there are, and some of them, newest first or by title."""
+
+    def sections(self) -> Sections:
+        """The guides as readers walk them."""
 
     def counts(self) -> dict[str, int]:
         """How many documents of each kind there are."""

@@ -22,8 +22,9 @@ from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.display.answers import QueryCoverage, WeightedTerm
 from kb.search.display.hits import HitBuilder
 from kb.search.display.near_duplicates import NearDuplicates
+from kb.search.display.sections import Listed, Sections, title_key
 from kb.search.display.snippets import Matches
-from kb.search.documents import DOCUMENT_KINDS, DocumentKind
+from kb.search.documents import DOCUMENT_KINDS, DocumentKind, Place
 from kb.search.engines.whoosh import OperatorSearch
 from kb.search.index.array_file import Arrays
 from kb.search.index.doc_values import DocValues
@@ -86,6 +87,8 @@ class Partition:
         self._thread_articles = None
         if "thread_articles" in arrays:
             self._thread_articles = ThreadArticles(arrays, self._first_thread)
+        self._title_orders: dict[DocumentKind, Documents] = {}
+        self._sections: Sections | None = None
         self._votes = None
         if "solved_links" in arrays:
             self._votes = ResolvedTicketVotes(arrays, self._analyzer)
@@ -324,16 +327,41 @@ class Partition:
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int
     ) -> tuple[int, tuple[Hit, ...]]:
-        """How many documents of a kind there are, and some of them, newest first or by id."""
+        """How many documents of a kind there are, and some of them, newest first or by title."""
         low, high = self.values.range_of(kind)
-        documents = np.arange(low, high)
         if newest:
-            documents = documents[np.argsort(-self.values.day[low:high], kind="stable")]
-        page = documents[start : start + count]
+            documents = low + np.argsort(-self.values.day[low:high], kind="stable")
+        else:
+            documents = self._by_title(kind)
+        return high - low, self._listed(documents[start : start + count].tolist())
+
+    def _by_title(self, kind: DocumentKind) -> Documents:
+        if kind not in self._title_orders:
+            guides = sorted(self._all_of(kind), key=lambda listed: title_key(listed.title))
+            self._title_orders[kind] = np.array([guide.number for guide in guides], dtype=np.int64)
+        return self._title_orders[kind]
+
+    def _all_of(self, kind: DocumentKind) -> list[Listed]:
+        low, high = self.values.range_of(kind)
+        stored = self._store.shown(self.values.row[low:high].tolist())
+        return [
+            Listed(number, title, Place.from_json(place), int(self.values.day[number]))
+            for number, (_, _, title, (*_, place)) in enumerate(stored, low)
+        ]
+
+    def _listed(self, numbers: Sequence[int]) -> tuple[Hit, ...]:
+        """Documents as lists show them: there is no query, so each with its beginning."""
         nothing = Matches((), (), self._analyzer.stem)
-        first = [0] * page.size
-        explained: list[dict[str, float]] = [{}] * page.size
-        return high - low, self._hits.hits(nothing, page, first, [0.0] * page.size, explained)
+        count = len(numbers)
+        documents = np.array(numbers, dtype=np.int64)
+        explained: list[dict[str, float]] = [{}] * count
+        return self._hits.hits(nothing, documents, [0] * count, [0.0] * count, explained)
+
+    def sections(self) -> Sections:
+        """The guides as readers walk them; put together when somebody first asks."""
+        if self._sections is None:
+            self._sections = Sections(self._all_of(DocumentKind.DOC), self._listed)
+        return self._sections
 
     def counts(self) -> dict[str, int]:
         """How many documents of each kind there are."""

@@ -63,6 +63,7 @@ class Hit:
     updated: str = ""
     solved: bool | None = None
     folders: tuple[str, ...] = ()
+    summary: str = ""
     language: str = ""
     also: tuple[NearDuplicate, ...] = ()
     explain: dict[str, float] = field(default_factory=dict)

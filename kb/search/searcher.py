@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from kb.errors import Invalid, NotFound, Unavailable
+from kb.search.display.sections import Sections
 from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.engine import SearchEngine
 from kb.search.generations.generation import Generation
@@ -192,12 +193,19 @@ class Searcher:
         return self._current().likeness(text, others, audience)
 
     def listing(
-        self, audience: str, kind: str, *, page: int = 1, per_page: int = 50
+        self, audience: str, kind: str, *, page: int = 1, per_page: int = 50, newest: bool = False
     ) -> tuple[int, tuple[Hit, ...]]:
-        """How many documents of a kind there are, and one page of them by id."""
+        """How many documents of a kind there are, and one page of them, by title or newest first.
+
+        Those without a date come last among the newest.
+        """
         start = (max(1, page) - 1) * per_page
         chosen = DocumentKind(_kind(kind) or DocumentKind.DOC)
-        return self._current().listing(audience, chosen, newest=False, start=start, count=per_page)
+        return self._current().listing(audience, chosen, newest=newest, start=start, count=per_page)
+
+    def sections(self, audience: str) -> Sections:
+        """The guides that ``audience`` may see, as readers walk them."""
+        return self._current().sections(audience)
 
     def newest(self, audience: str, kind: str, limit: int = 5) -> tuple[Hit, ...]:
         """The most recently updated documents of a kind."""

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from kb.search import weights
 from kb.search.analysis.links import keep_links
 from kb.search.array_types import Documents, Totals
+from kb.search.display.sections import Sections
 from kb.search.documents import Document, DocumentKind, visible_to
 from kb.search.engine import IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
@@ -398,8 +399,11 @@ class Snapshot:
     def listing(
         self, audience: str, kind: DocumentKind, *, newest: bool, start: int, count: int
     ) -> tuple[int, tuple[Hit, ...]]:
-        """How many documents of one kind there are, and some of them, newest first or by id."""
+        """How many documents of one kind there are, and some of them, newest first or by title."""
         return self.index.reader(audience).listing(kind, newest=newest, start=start, count=count)
+
+    def sections(self, audience: str) -> Sections:
+        return self.index.reader(audience).sections()
 
     def counts(self, audience: str) -> dict[str, int]:
         return self.index.reader(audience).counts()

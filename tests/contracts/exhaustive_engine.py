@@ -21,6 +21,7 @@ from kb.search import weights
 from kb.search.analysis.tokenizer import Analyzer, fold, index_words, tokens
 from kb.search.array_types import Documents, Scores, Totals
 from kb.search.build.builder import IndexBuilder
+from kb.search.display.sections import Listed, Sections, title_key
 from kb.search.documents import DOCUMENT_KINDS, Document, DocumentKind, visible_to
 from kb.search.generations.generation import Generation, Generations
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
@@ -270,6 +271,7 @@ class ExhaustiveReader:
                     document.updated.isoformat() if document.updated else "",
                     document.solved,
                     document.folders,
+                    document.summary,
                     document.language,
                     explain=dict(parts),
                 )
@@ -285,9 +287,27 @@ class ExhaustiveReader:
         of_kind = [number for number, d in enumerate(self.documents) if d.kind is kind]
         if newest:
             of_kind.sort(key=lambda n: -(u.toordinal() if (u := self.documents[n].updated) else 0))
-        page = np.array(of_kind[start : start + count], dtype=np.int64)
+        else:
+            of_kind.sort(key=lambda number: title_key(self.documents[number].title))
+        return len(of_kind), self._listed(of_kind[start : start + count])
+
+    def _listed(self, numbers: Sequence[int]) -> tuple[Hit, ...]:
+        page = np.array(numbers, dtype=np.int64)
         none = [0.0] * page.size
-        return len(of_kind), self.hits(ExpandedQuery("", ()), page, page, none, [{}] * page.size)
+        return self.hits(ExpandedQuery("", ()), page, page * 0, none, [{}] * page.size)
+
+    def sections(self) -> Sections:
+        guides = [
+            Listed(
+                number,
+                document.title,
+                document.place,
+                document.updated.toordinal() if document.updated else 0,
+            )
+            for number, document in enumerate(self.documents)
+            if document.kind is DocumentKind.DOC
+        ]
+        return Sections(guides, self._listed)
 
     def counts(self) -> dict[str, int]:
         counts = Counter(str(document.kind) for document in self.documents)

@@ -203,7 +203,7 @@ def test_others_like_a_document_do_not_hold_itself(snapshot: Snapshot) -> None:
     assert "forum/one" not in related
 
 
-def test_lists_show_a_kind_by_id_or_newest_first(snapshot: Snapshot) -> None:
+def test_lists_show_a_kind_by_title_or_newest_first(snapshot: Snapshot) -> None:
     total, hits = snapshot.listing("public", DocumentKind.FORUM, newest=False, start=0, count=5)
     assert (total, [hit.id for hit in hits]) == (2, ["forum/one", "forum/two"])
     _, hits = snapshot.listing("public", DocumentKind.DOC, newest=True, start=0, count=1)

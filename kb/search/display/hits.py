@@ -77,7 +77,7 @@ class HitBuilder:
             explanations,
             strict=True,
         ):
-            product, versions, updated, solved, folders = facts
+            product, versions, updated, solved, folders, (_, summary, *_) = facts
             shown_passage = excerpt(passage, matches)
             if not as_code and has_code_or_tables(passage):
                 neighbours = self._neighbours(document, first, number)
@@ -95,6 +95,7 @@ class HitBuilder:
                     updated,
                     solved,
                     tuple(folders),
+                    summary,
                     language,
                     self._also(document, hidden),
                     explain=dict(parts),

@@ -21,7 +21,7 @@ from typing import Any
 
 from kb.errors import Conflict, Unavailable
 from kb.search.analysis.passages import SectionPassage, split_passages
-from kb.search.documents import Document, stored_regions
+from kb.search.documents import Document, Place, stored_regions
 from kb.search.index.record_file import Records, RecordWriter
 
 STORE_FILE = "documents.sqlite"
@@ -37,6 +37,7 @@ CREATE TABLE document (
 CREATE TABLE body (row INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE alias (old TEXT PRIMARY KEY, id TEXT NOT NULL) WITHOUT ROWID;
 """
+_UNPLACED: tuple[Any, ...] = ((), Place())  # folders and place
 _BODY_BY_ID = "SELECT body FROM document JOIN body USING (row) WHERE id=?"
 _BODY_BY_OLD_ID = (
     "SELECT body FROM document JOIN body USING (row) WHERE id=(SELECT id FROM alias WHERE old=?)"
@@ -106,6 +107,7 @@ class StoreWriter:
             str(document.updated or ""),
             document.solved,
             document.folders,
+            document.place,
         )
         self._shown.add((document.id, str(document.kind), document.title, facts))
         passages = split_passages(document)
@@ -186,12 +188,12 @@ class DocumentStore:
             raise _unreadable(error) from error
 
     def shown(self, rows: Iterable[int]) -> list[tuple[str, str, str, tuple[Any, ...]]]:
-        """For hits: id, kind, title, and (product, versions, updated, solved, folders) of each
-        row.
+        """For hits: id, kind, title, and (product, versions, updated, solved, folders, place) of
+        each row.
         """
         return [
-            # Earlier versions stored no folders.
-            (document_id, kind, title, (*facts, ()) if len(facts) == 4 else tuple(facts))
+            # Earlier versions stored no folders and no place.
+            (document_id, kind, title, (*facts, *_UNPLACED[len(facts) - 4 :]))
             for document_id, kind, title, facts in self._shown.read(rows)
         ]
 

@@ -113,6 +113,22 @@ def test_an_invalid_date_is_a_finding(read: Read) -> None:
     assert [(finding.code, finding.line) for finding in findings] == [("invalid-date", 1)]
 
 
+@pytest.mark.parametrize("name", ["order", "weight", "nav_order", "sidebar_position"])
+def test_a_page_says_where_it_is_listed(read: Read, name: str) -> None:
+    front = f"---\n{name}: -2.5\nfeatured: true\ncontents: [b.md, a]\n---\n"
+    documents, findings = read("doc", "x/07-index.md", f"{front}Text.\n")
+    place = documents[0].place
+    assert (place.path, place.order, place.featured) == ("x/07-index.md", -2.5, True)
+    assert (place.contents, findings) == (("b.md", "a"), [])
+
+
+@pytest.mark.parametrize("order", ["first", "1e9", "nan", "1" * 400])
+def test_an_order_that_is_no_number_is_a_finding(read: Read, order: str) -> None:
+    documents, findings = read("doc", "07-a.md", f"---\ntitle: A\norder: {order}\n---\nText.\n")
+    assert documents[0].place.order == 7
+    assert [(finding.code, finding.line) for finding in findings] == [("invalid-order", 3)]
+
+
 def test_a_page_with_an_invalid_audience_is_for_staff_only(read: Read) -> None:
     documents, findings = read("doc", "a.md", "---\naudience: [public, x]\n---\nText.")
     assert documents[0].audience == "staff"

@@ -1,0 +1,289 @@
+"""Sections: the guides of one audience as readers walk them, from the folders of their files.
+
+A section exists where its audience may see an article in it or below it, so that nothing says that
+there are others. Its index page (``index``, ``_index`` or ``readme``) gives its title, its summary
+and its order. How pages show them is not here.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from kb import ids
+from kb.search.documents import Document, DocumentKind, Place, folder_title, name_order
+from kb.search.results import Hit
+
+ROOT = ""  # the path of the section that holds all others
+
+_MAX_NEWEST = 100
+_MAX_DEPTH = 20  # of sections in sections
+_INDEX_NAMES = ("index", "_index", "readme")
+_SUFFIX = re.compile(r"(\.[a-z]{2}(-[a-z]{2,4})?)?\.\w{1,8}(\.gz)?$", re.IGNORECASE)
+_DIGITS = re.compile(r"(\d+)")
+#: What a title may begin with that nobody looks it up by.
+_OPENING = re.compile(r"^\W+")
+
+
+class Listed(NamedTuple):
+    """A document to be listed; its ``number`` is that of the index reader."""
+
+    number: int
+    title: str
+    place: Place
+    day: int = 0  # of its last change, as an ordinal; 0 for none
+
+
+@dataclass(frozen=True, slots=True)
+class GuideSection:
+    """A section as links to it show it; ``path`` is below ``/docs/``. ``total`` counts the articles
+    in it and below it, ``index`` is the id of its index page, "" for none.
+    """
+
+    path: str
+    title: str
+    summary: str
+    total: int
+    index: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """A section with what is directly in it; ``articles`` are the first of ``count``."""
+
+    section: GuideSection
+    sections: tuple[GuideSection, ...]
+    articles: tuple[Hit, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an article is: the sections around it, outermost first, and those beside it.
+
+    ``is_index`` says that it is the index page of the innermost section.
+    """
+
+    trail: tuple[GuideSection, ...] = ()
+    previous: Hit | None = None
+    next: Hit | None = None
+    is_index: bool = False
+
+
+@dataclass(slots=True)
+class _Folder:
+    path: str
+    name: str
+    index: Listed | None = None
+    articles: list[Listed] = field(default_factory=list)
+    folders: dict[str, _Folder] = field(default_factory=dict)
+    total: int = 0
+
+    @property
+    def title(self) -> str:
+        return self.index.title if self.index else folder_title(self.name)
+
+
+class Sections:
+    """The sections that one audience may see. Safe to share between threads."""
+
+    def __init__(
+        self, guides: Iterable[Listed], hits: Callable[[Sequence[int]], tuple[Hit, ...]]
+    ) -> None:
+        """``hits`` are documents by their numbers, as lists show them."""
+        self._hits = hits
+        self._root = _tree(guides)
+        self._folders = {folder.path: folder for folder in _walk(self._root)}
+        articles = [article for folder in self._folders.values() for article in folder.articles]
+        self.count = len(articles)
+        self._featured = [article.number for article in articles if article.place.featured]
+        # Of those of the same day, the first that a reader meets on the way comes first.
+        dated = [article for article in articles if article.day]
+        newest = sorted(dated, key=lambda article: -article.day) or articles
+        self._newest = [article.number for article in newest[:_MAX_NEWEST]]
+
+    def section(self, path: str) -> GuideSection | None:
+        """The section at ``path``; None when the audience may see no article there."""
+        folder = self._folders.get(path)
+        return self._section(folder) if folder else None
+
+    def trail(self, path: str) -> tuple[GuideSection, ...]:
+        """The sections around the one at ``path``, outermost first, without the root."""
+        parts = path.split("/")
+        around = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
+        return tuple(self._section(self._folders[each]) for each in around)
+
+    def shelf(self, path: str, *, start: int = 0, count: int) -> Shelf:
+        """What is directly in the section at ``path``, with articles from ``start`` on."""
+        folder = self._folders[path]
+        numbers = [article.number for article in folder.articles]
+        return Shelf(
+            self._section(folder),
+            tuple(map(self._section, folder.folders.values())),
+            self._hits(numbers[start : start + count]),
+            len(numbers),
+        )
+
+    def shelves(self, *, articles: int) -> tuple[Shelf, ...]:
+        """All sections in the order in which they are walked, each with its first ``articles``."""
+        return tuple(self.shelf(path, count=articles) for path in self._folders)
+
+    def newest(self, count: int) -> tuple[Hit, ...]:
+        """The articles that changed last; where none has a date, the first of all."""
+        return self._hits(self._newest[:count])
+
+    def featured(self, count: int) -> tuple[Hit, ...]:
+        """The articles that their authors want to be seen first, in the order of their sections."""
+        return self._hits(self._featured[:count])
+
+    def standing(self, document: Document) -> Standing:
+        """Where a document is; nowhere when it is no guide, or the index does not say it.
+
+        Of two files at the same path, in different sources, neither has one before or after it.
+        """
+        if document.kind is not DocumentKind.DOC:
+            return Standing()
+        path = _section_path(document.place.path)
+        folder = self._folders.get(path)
+        while folder is None:  # the index page of a folder without articles stands above it
+            path = path.rpartition("/")[0]
+            folder = self._folders.get(path)
+
+        trail = (*self.trail(path), self._section(folder)) if path else ()
+        place = document.place.path
+        if folder.index is not None and folder.index.place.path == place:
+            return Standing(trail, is_index=self._section(folder).index == document.id)
+
+        beside = [article for article in folder.articles if article.place.path == place]
+        if len(beside) != 1:
+            return Standing(trail)
+        position = folder.articles.index(beside[0])
+        previous = folder.articles[position - 1 : position] if position else []
+        following = folder.articles[position + 1 : position + 2]
+        numbers = [article.number for article in (*previous, *following)]
+        hits = iter(self._hits(numbers))
+        return Standing(trail, next(hits) if previous else None, next(hits) if following else None)
+
+    def _section(self, folder: _Folder) -> GuideSection:
+        if folder.index is None:
+            return GuideSection(folder.path, folder.title, "", folder.total)
+        (hit,) = self._hits([folder.index.number])
+        return GuideSection(folder.path, folder.title, hit.summary, folder.total, hit.id)
+
+
+def title_key(title: str) -> tuple[tuple[int, int, str], ...]:
+    """What titles are sorted by: letters without accents or case, numbers by their value.
+
+    >>> sorted(["Zoom", "Über uns", "Part 10", "Part 9"], key=title_key)
+    ['Part 9', 'Part 10', 'Über uns', 'Zoom']
+    """
+    letters = unicodedata.normalize("NFKD", _OPENING.sub("", title)).casefold()
+    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    return tuple(
+        (0, int(part), "") if part.isdecimal() else (1, 0, part)
+        for part in _DIGITS.split(bare)
+        if part
+    )
+
+
+def _section_path(path: str) -> str:
+    return "/".join(map(ids.path_part_slug, path.split("/")[:-1][:_MAX_DEPTH]))
+
+
+def _stem(name: str) -> str:
+    return _SUFFIX.sub("", name)
+
+
+def _tree(guides: Iterable[Listed]) -> _Folder:
+    root = _Folder(ROOT, "")
+    by_path: dict[str, _Folder] = {"": root}
+    for guide in guides:
+        path, _, name = guide.place.path.rpartition("/")
+        folder = by_path.get(path) or _folder_at(root, path, by_path)
+        if _stem(name).lower() in _INDEX_NAMES:
+            folder.index, displaced = _better_index(folder.index, guide)
+            if displaced is not None:
+                folder.articles.append(displaced)
+        else:
+            folder.articles.append(guide)
+    _finish(root)
+    return root
+
+
+def _folder_at(root: _Folder, path: str, by_path: dict[str, _Folder]) -> _Folder:
+    folder = root
+    for name in path.split("/")[:_MAX_DEPTH]:
+        slug = ids.path_part_slug(name)
+        inner = f"{folder.path}/{slug}" if folder.path else slug
+        folder = folder.folders.setdefault(slug, _Folder(inner, name))
+    by_path[path] = folder
+    return folder
+
+
+def _better_index(one: Listed | None, other: Listed) -> tuple[Listed, Listed | None]:
+    """The index page among two, and the one that is an article then."""
+    if one is None:
+        return other, None
+    best, rest = sorted(
+        (one, other),
+        key=lambda page: _INDEX_NAMES.index(_stem(page.place.path.rpartition("/")[2]).lower()),
+    )
+    return best, rest
+
+
+def _finish(folder: _Folder) -> None:
+    """Count and order what is in ``folder``; what is in no section becomes an article above."""
+    for slug, inner in list(folder.folders.items()):
+        _finish(inner)
+        if not inner.total:
+            del folder.folders[slug]
+            folder.articles += filter(None, [inner.index])
+
+    listed = folder.index.place.contents if folder.index else ()
+    positions: dict[str, int] = {}
+    for name in listed:
+        slug = ids.path_part_slug(_stem(name.strip("/").partition("/")[0]))
+        positions.setdefault(slug, len(positions))
+
+    folder.articles.sort(
+        key=lambda page: _order(positions.get(_listed_name(page)), page.place.order, page.title)
+    )
+    folders = sorted(
+        folder.folders.items(),
+        key=lambda item: _order(positions.get(item[0]), _folder_order(item[1]), item[1].title),
+    )
+    folder.folders = dict(folders)
+    folder.total = len(folder.articles) + sum(inner.total for _, inner in folders)
+
+
+def _listed_name(page: Listed) -> str:
+    """What the contents of a folder call a page in it, or the index page of a folder in it."""
+    folder, _, name = page.place.path.rpartition("/")
+    stem = _stem(name)
+    return ids.path_part_slug(folder.rpartition("/")[2] if stem.lower() in _INDEX_NAMES else stem)
+
+
+def _folder_order(folder: _Folder) -> float | None:
+    if folder.index is not None and folder.index.place.order is not None:
+        return folder.index.place.order
+    return name_order(folder.name)
+
+
+def _order(
+    position: int | None, order: float | None, title: str
+) -> tuple[int, float, tuple[tuple[int, int, str], ...]]:
+    """As the index page lists them, then by their numbers, then by title."""
+    if position is not None:
+        return (0, position, ())
+    if order is not None:
+        return (1, order, title_key(title))
+    return (2, 0, title_key(title))
+
+
+def _walk(folder: _Folder) -> Iterator[_Folder]:
+    yield folder
+    for inner in folder.folders.values():
+        yield from _walk(inner)

@@ -45,6 +45,7 @@ def create_app(
         privacy,
         second_factor,
         second_step,
+        sections,
         tickets,
     )
     from webapp.editor import overview, publishing
@@ -70,6 +71,7 @@ def create_app(
     for room in (
         health,
         help_centre,
+        sections,
         tickets,
         copies,
         privacy,

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 from flask import Flask, request
 from markupsafe import Markup, escape
 
+from kb.search.display.sections import GuideSection
 from kb.search.documents import Document
 from kb.search.results import Answer, Hit, NearDuplicate, Passage
 from kb.sla.open_time import duration
@@ -26,6 +27,7 @@ from kb.tickets.ticket import Event, TargetView
 from webapp.context import centre
 from webapp.context import now as request_now
 from webapp.context import zone as request_zone
+from webapp.sub_path import portal_path
 
 
 class KindRow(NamedTuple):
@@ -129,6 +131,7 @@ def spoken(language: str) -> Markup:
 
 def register(app: Flask) -> None:
     for function in (
+        article_path,
         client_title,
         coupon_note,
         day,
@@ -141,6 +144,7 @@ def register(app: Flask) -> None:
         marked,
         other_edition,
         seconds_words,
+        section_path,
         size,
         spoken,
         status_title,
@@ -159,6 +163,15 @@ def register(app: Flask) -> None:
 
 
 # --- text
+
+
+def article_path(hit: Hit) -> str:
+    """The address of a whole document, wherever the hit would open it."""
+    return portal_path(hit.url.partition("#")[0])
+
+
+def section_path(section: GuideSection) -> str:
+    return portal_path(f"/docs/{section.path}".rstrip("/"))
 
 
 def marked(passage: Passage | Answer) -> Markup:

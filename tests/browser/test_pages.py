@@ -28,6 +28,7 @@ OPEN_TO_ALL = (
     "/help/doc/jam",
     "/help/forum/noisy",
     "/docs",
+    "/sitemap",
     "/faq",
     "/forum",
     "/tickets/new",

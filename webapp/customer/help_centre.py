@@ -21,6 +21,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Invalid, KbError, NotFound
 from kb.people.person import Role
+from kb.search.display.sections import ROOT
 from kb.search.documents import PUBLIC, Document, DocumentKind, visible_to
 from kb.search.results import Hit, Results
 from webapp.context import asker, audience, centre, language, now, settings, visitor
@@ -32,7 +33,10 @@ blueprint = Blueprint("help_centre", __name__)
 
 PER_PAGE = 10  # results
 PER_LISTING = 30
+LIST_SORTS = {DocumentKind.FAQ: "title", DocumentKind.FORUM: "newest"}
 NEWEST = 5  # of each kind on the home page
+FEATURED = 6
+INTRODUCTION = 1500  # characters of an index page that are shown above what it leads to
 RELATED = 5
 PICTURE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".gif", ".webp", ".avif", ".svg"})
 
@@ -42,17 +46,32 @@ def home() -> str:
     """Search, and the newest documents. Without an index the page still leads to the form."""
     searcher = centre().searcher
     try:
-        counts = searcher.counts(audience())
-        newest = {
-            kind: searcher.newest(audience(), kind, NEWEST)
-            for kind in DocumentKind
-            if counts.get(kind)
-        }
+        sections = searcher.sections(audience())
+        counts = searcher.counts(audience()) | {DocumentKind.DOC: sections.count}
+        newest = {DocumentKind.DOC: sections.newest(NEWEST)}
+        for kind in (DocumentKind.FAQ, DocumentKind.FORUM):
+            newest[kind] = _newest(kind)
+        top = sections.shelf(ROOT, count=0).sections
+        featured = sections.featured(FEATURED)
     except KbError as error:
         return render_template(
             "customer/home.html", counts={}, newest={}, sentence=public_sentence(error)
         )
-    return render_template("customer/home.html", counts=counts, newest=newest, sentence="")
+    return render_template(
+        "customer/home.html",
+        counts=counts,
+        newest=newest,
+        sections=top,
+        featured=featured,
+        sentence="",
+    )
+
+
+def _newest(kind: DocumentKind) -> tuple[Hit, ...]:
+    """The newest documents of a kind; where none has a date, the first by title."""
+    searcher = centre().searcher
+    dated = tuple(hit for hit in searcher.newest(audience(), kind, NEWEST) if hit.updated)
+    return dated or searcher.listing(audience(), kind, per_page=NEWEST)[1]
 
 
 @blueprint.get("/search")
@@ -118,7 +137,19 @@ def article(document_id: str) -> Response | BaseResponse | str:
         return redirect(url_for("help_centre.article", document_id=document.id) + query, 301)
     if request.args.get("fragment"):
         return make_response(render_template("customer/article_fragment.html", document=document))
-    return render_template("customer/article.html", document=document, related=_related(document))
+
+    standing = centre().searcher.sections(audience()).standing(document)
+    if standing.is_index and fits_above_section(document):
+        path = standing.trail[-1].path if standing.trail else None
+        return redirect(url_for("sections.show", path=path))
+    return render_template(
+        "customer/article.html", document=document, standing=standing, related=_related(document)
+    )
+
+
+def fits_above_section(document: Document) -> bool:
+    """Whether an index page is short enough to be shown above what it leads to."""
+    return sum(len(part.text) for part in document.sections) <= INTRODUCTION
 
 
 def _related(document: Document) -> tuple[Hit, ...]:
@@ -128,16 +159,27 @@ def _related(document: Document) -> tuple[Hit, ...]:
         return ()
 
 
-@blueprint.get("/<any(docs, faq, forum):place>")
+@blueprint.get("/<any(faq, forum):place>")
 def listing(place: str) -> str:
-    kind = next(kind for kind, row in KINDS.items() if row.path == place)
-    page = page_number()
-    total, hits = centre().searcher.listing(audience(), kind, page=page, per_page=PER_LISTING)
+    """FAQ entries by title, threads newest first, or in the order that the address asks for."""
+    kind = DocumentKind(next(kind for kind, row in KINDS.items() if row.path == place))
+    page, sort = page_number(), request.args.get("sort") or LIST_SORTS[kind]
+    if sort not in LIST_SORTS.values():
+        raise Invalid(f"sort must be title or newest, not {sort[:20]}.", field="sort")
+    total, hits = centre().searcher.listing(
+        audience(), kind, page=page, per_page=PER_LISTING, newest=sort == "newest"
+    )
     if page > 1 and not hits:
         raise NotFound(f"This list has no page {page}. Start at the first page.")
     pages = -(-total // PER_LISTING)
     return render_template(
-        "customer/listing.html", kind=kind, total=total, hits=hits, page=page, pages=pages
+        "customer/listing.html",
+        kind=kind,
+        total=total,
+        hits=hits,
+        page=page,
+        pages=pages,
+        sort=sort,
     )
 
 

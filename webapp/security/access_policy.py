@@ -32,6 +32,8 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("help_centre.search", "GET"): Access.ANYONE,
         ("help_centre.article", "GET"): Access.ANYONE,
         ("help_centre.listing", "GET"): Access.ANYONE,
+        ("sections.show", "GET"): Access.ANYONE,
+        ("sections.site_map", "GET"): Access.ANYONE,
         ("help_centre.feedback", "POST"): Access.ANYONE,
         ("help_centre.media", "GET"): Access.ANYONE,
         ("tickets.new", "GET"): Access.ANYONE,

@@ -79,7 +79,8 @@ class World:
         assert file
         self.arguments = {
             "document_id": "doc/closed",
-            "place": "docs",
+            "place": "faq",
+            "path": "nowhere",
             "number": self.number,
             "ref": unescape(file[1]),
             "filename": "shared/site.css",

@@ -25,7 +25,8 @@ from webapp.security.guard import CSP
 
 ARGUMENTS = {
     "document_id": "doc/jam",
-    "place": "docs",
+    "place": "faq",
+    "path": "nowhere",
     "name": "x.png",
     "number": "KB-1001",
     "ref": "none",

@@ -82,7 +82,7 @@ def portal_with(folder: Path, hidden: dict[str, str], *, solved: bool) -> Portal
 def shown(portal: Portal, name: str) -> dict[str, bytes]:
     """Every byte of everything that can be asked without knowing a number of somebody else's."""
     browser, answers = portal.browser(name), {}
-    queue = ["/", "/search", "/docs", "/faq", "/forum", "/tickets/new", "/openapi.json"]
+    queue = ["/", "/search", "/docs", "/sitemap", "/faq", "/forum", "/tickets/new", "/openapi.json"]
     queue += [
         "/robots.txt",
         "/embed.js",
@@ -105,7 +105,7 @@ def shown(portal: Portal, name: str) -> dict[str, bytes]:
         headers = sorted(pair for pair in answer.headers if pair[0] not in OF_THE_MOMENT)
         answers[path] = repr((answer.status_code, headers)).encode() + page
         if answer.mimetype == "text/html":
-            links = re.findall(rb'(?:href|src)="(/(?:help|media|search)[^"#]*)', page)
+            links = re.findall(rb'(?:href|src)="(/(?:help|media|search|docs)[^"#]*)', page)
             queue += [link.decode().replace("&amp;", "&") for link in links]
     return answers
 

@@ -1,4 +1,5 @@
-// On every page: signing out and filing a ticket delete the draft, Escape closes the menu, and a reply is sent once.
+// On every page: signing out and filing a ticket delete the draft, Escape closes the menu, / goes to the search field,
+// and a reply is sent once.
 
 import { forget } from "./draft.js";
 
@@ -11,6 +12,31 @@ document.addEventListener("keydown", (event) => {
     menu.open = false;
     menu.querySelector("summary").focus();
   }
+});
+
+// A shortcut of one character must be possible to turn off (WCAG 2.1.4). Without storage it stays on.
+const shortcut = document.querySelector("[data-shortcut]");
+const STORED = "askfirst.shortcut";
+try {
+  shortcut.checked = localStorage.getItem(STORED) !== "off";
+} catch {
+  shortcut.checked = true;
+}
+shortcut.closest("label").hidden = false;
+shortcut.addEventListener("change", () => {
+  try {
+    localStorage.setItem(STORED, shortcut.checked ? "on" : "off");
+  } catch {}
+});
+
+const TYPED_IN = "input, textarea, select, [contenteditable], dialog";
+document.addEventListener("keydown", (event) => {
+  const isPlain = event.key === "/" && !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing;
+  const field = document.querySelector('[role="search"] input[type="search"]');
+  if (!isPlain || !shortcut.checked || !field || event.target.closest(TYPED_IN)) return;
+  event.preventDefault();
+  field.focus();
+  field.select();
 });
 
 // A second press of "Send" during the first request would only be answered with the same ticket, and a code of a second

@@ -37,6 +37,8 @@ PEERS = corpora.ROOT / "bench" / ".cache" / "peers"
 SINGLE = ("slicer-docs", "stackfaq", "quora-dup", "clinc150", "scifact", "cranfield", "cacm")
 #: Small help centres asked in everyday words.
 EVERYDAY = ("titles-passwords", "titles-boards", "faq-bank", "faq-insurance", "faq-bot-makers")
+#: Error messages without their code; pages keyed by the code, and guides.
+ERRORS = tuple(f"error-{tool}-messages" for tool in ("pyrefly", "eslint", "clippy", "pylint"))
 #: One site in many languages each; headings typed letter by letter, and words of links to a page.
 LANGUAGES = tuple(
     f"languages-{code}" for code in ("de", "en", "es", "fr", "ja", "ko", "pt-br", "ru", "zh-cn")
@@ -67,7 +69,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--sets", nargs="+", default=[*SINGLE, *EVERYDAY, MIXED], metavar="NAME")
+    parser.add_argument(
+        "--sets", nargs="+", default=[*SINGLE, *EVERYDAY, *ERRORS, MIXED], metavar="NAME"
+    )
     parser.add_argument(
         "--queries", type=int, metavar="N", help="at most N queries of each set, seeded"
     )
@@ -103,7 +107,11 @@ def main() -> None:
             )
     for name in LANGUAGES:
         print(language_row(data / "labelled" / name, name.removeprefix("languages-")), flush=True)
-    for title, names in (("single kind", SINGLE), ("everyday words", EVERYDAY)):
+    for title, names in (
+        ("single kind", SINGLE),
+        ("everyday words", EVERYDAY),
+        ("error messages", ERRORS),
+    ):
         print_summary(title, {name: row for name, row in rows.items() if name in names})
     for name, row in rows.items():
         for column, figures in row.abstain.items():

@@ -49,6 +49,7 @@ from kb.search.scoring.fusion import Candidates, Positions, RawScores
 from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
 from kb.search.scoring.thread_articles import ThreadArticles
+from kb.search.scoring.whole_headings import WholeHeadings
 
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 _NO_VOTES: Scores = np.zeros(0, dtype=np.float32)
@@ -82,6 +83,7 @@ class Partition:
         self._evidence = EvidenceReader(arrays, loops, self.bm25, self.rescorer)
         self._expander = QueryExpander(arrays, self._analyzer)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
+        self._headings = WholeHeadings(arrays)
         self._near_duplicates = NearDuplicates(arrays)
         self._hits = HitBuilder(store, self.values, self.rescorer, self._near_duplicates)
         self._thread_articles = None
@@ -197,7 +199,8 @@ class Partition:
         similar = _NONE
         if question.title is not None:
             similar = self.title_ngrams.candidates(question.title, allowed)
-        beyond_words = _union(voted, self.rescorer.near(question))
+        headed = self._headings.documents(query.text) if query.text else _NONE
+        beyond_words = _union(voted, self.rescorer.near(question), headed)
         if allowed is not None:
             beyond_words = beyond_words[allowed[beyond_words]]
         documents = _union(best, similar, beyond_words)
@@ -217,7 +220,7 @@ class Partition:
         return RawScores(
             documents,
             raw,
-            self._signals.of(query, documents, language),
+            self._signals.of(query, documents, language) | self._headed(query, documents),
             candidates.votes,
             rescored.shown,
             self.values.solved[documents],
@@ -226,6 +229,13 @@ class Partition:
             ideal=candidates.question.ideal,
             rarest=self.bm25.rarest,
         )
+
+    def _headed(self, query: ExpandedQuery, documents: Documents) -> dict[str, Scores]:
+        """Which documents have the whole query as a heading, where any has."""
+        headed = self._headings.documents(query.text) if query.text else _NONE
+        if not headed.size:
+            return {}
+        return {"heading": np.isin(documents, headed).astype(np.float32)}
 
     def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
         """How near each candidate is to the leaders, at these positions and counting as much."""

@@ -34,6 +34,7 @@ def centre(tmp_path_factory: pytest.TempPathFactory) -> Centre:
         data,
         today=dt.date(2026, 11, 23),
         curations=CONTENT / "curations.toml",
+        meaning=True,
         false_suggestions=10,
     )
     report = pipeline.run_index(options)

@@ -56,6 +56,7 @@ SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
         ),
         "unsolved": ScorePart("No answer", "A penalty for threads without an accepted answer."),
         "exact": ScorePart("Exact code", "An error code or name of the query, letter by letter."),
+        "heading": ScorePart("Heading", "A page with exactly this heading."),
         "phrase": ScorePart("Phrase", "A title with the last words of the query in their order."),
         "version": ScorePart("Version", "The version that the query names."),
         "language": ScorePart(

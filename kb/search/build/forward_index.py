@@ -34,6 +34,7 @@ from kb.search.documents import Document, DocumentKind
 from kb.search.index.array_file import Arrays, save_arrays
 from kb.search.index.spill import BLOCK_SIZE, Spill, SpilledArray
 from kb.search.kernels.ranges import positions_of
+from kb.search.scoring.whole_headings import heading_hash
 
 WordNumbers = NDArray[np.int32]  # [occurrences], of words of the forward index
 TextEnds = NDArray[np.int64]  # [texts + 1], where the words of each text end; the first is 0
@@ -201,6 +202,8 @@ class ForwardIndex:
         self.heading_lengths = array("i")
         # Of the code samples of each passage all but the comments, which are part of its body.
         self.code_words, self.code_ends = self.spill.array(np.int32), array("q", [0])
+        #: The hashes of these headings, and where those of each passage end.
+        self.heading_hashes, self.heading_hash_ends = array("Q"), array("q", [0])
         self.passage_doc = array("i")
         self.text_hashes = array("Q")  # of what is read of each passage for its meaning
         self._stems: dict[str, int] = {}
@@ -222,6 +225,8 @@ class ForwardIndex:
         ):
             self.body_words.extend(read("\n".join(headings)))
             self.heading_lengths.append(len(self.body_words) - self.body_ends[-1])
+            self.heading_hashes.extend(map(heading_hash, headings))
+            self.heading_hash_ends.append(len(self.heading_hashes))
 
             code, comments = code_of(passage)
             texts = [text_without(passage), comments]
@@ -304,6 +309,12 @@ class ForwardIndex:
         _copy_texts(
             self.code_words, self.code_ends, saved["code_words"], saved["code_ends"], passages
         )
+        ends = saved.get("heading_hash_ends", np.zeros(saved["body_ends"].size, np.int64))
+        starts, stops = ends[passages], ends[passages + 1]
+        if "heading_hashes" in saved:
+            kept = saved["heading_hashes"][positions_of(starts, stops)]
+            self.heading_hashes.frombytes(kept.tobytes())
+        self.heading_hash_ends.frombytes(np.cumsum(stops - starts).astype(np.int64).tobytes())
         documents = np.repeat(np.arange(rows.size, dtype=np.int32), counts)
         self.passage_doc.frombytes(documents.tobytes())
 
@@ -346,6 +357,8 @@ class ForwardIndex:
             "heading_lengths": as_int32(self.heading_lengths),
             "code_words": self._renumbered(self.code_words, surfaces.number),
             "code_ends": np.frombuffer(self.code_ends, dtype=np.int64),
+            "heading_hashes": np.frombuffer(self.heading_hashes, dtype=np.uint64),
+            "heading_hash_ends": np.frombuffer(self.heading_hash_ends, dtype=np.int64),
             "firsts": np.array(firsts, dtype=np.int64),
             "text_hashes": np.frombuffer(self.text_hashes, dtype=np.uint64),
         }

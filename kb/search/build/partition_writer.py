@@ -43,6 +43,7 @@ from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.query.spelling import Speller
 from kb.search.scoring.kinds import threads_prevail
 from kb.search.scoring.thread_articles import pack_thread_articles
+from kb.search.scoring.whole_headings import pack_headings
 
 DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
 PassageDocs = NDArray[np.int64]  # [passages], the document of each, ascending
@@ -269,7 +270,15 @@ class _PartitionWriter:
             **passages.arrays(),
             **title_stems.arrays("title_stem"),
             **heading_stems.arrays("heading_stem"),
+            **self._headings(),
         }
+
+    def _headings(self) -> Arrays:
+        ends = np.frombuffer(self._forward_index.heading_hash_ends, dtype=np.int64)
+        hashes = np.frombuffer(self._forward_index.heading_hashes, dtype=np.uint64)
+        starts, stops = ends[self.passages], ends[self.passages + 1]
+        documents = np.repeat(self._passage_doc, stops - starts)
+        return pack_headings(hashes[positions_of(starts, stops)], documents)
 
     def _postings(self, dictionaries: Arrays, stems: Columns) -> Arrays:
         pointers, (docs, codes) = stems.merged()

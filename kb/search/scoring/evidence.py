@@ -74,6 +74,10 @@ class EvidenceReader:
         if "exact" in scores.signals:
             features["exact"] = scores.signals["exact"][positions].astype(np.float64)
 
+        features["quoted"] = np.zeros(positions.size)
+        if "heading" in scores.signals:
+            features["quoted"] = scores.signals["heading"][positions].astype(np.float64)
+
         documents = scores.documents[positions]
         if not query.terms or not positions.size:
             holds = np.zeros((positions.size, 0), dtype=bool)

@@ -193,9 +193,12 @@ def _part_columns(names: tuple[str, ...]) -> tuple[Peaks, Peaks]:
 def weighted_signals(
     signals: Mapping[str, NDArray[np.floating]], relevance: Totals
 ) -> dict[str, Totals]:
-    """What each signal adds, as far as each document is about the words."""
+    """What each signal adds, as far as each document is about the words; a whole heading always."""
     return {
-        name: weights.SIGNAL_WEIGHTS[name] * relevance * values for name, values in signals.items()
+        name: weights.SIGNAL_WEIGHTS[name]
+        * (np.ones_like(relevance) if name == "heading" else relevance)
+        * values
+        for name, values in signals.items()
     }
 
 

@@ -1,0 +1,55 @@
+"""Headings: the documents that have a heading, letter by letter, by its hash.
+
+Whoever types a heading whole, common words and all, wants its page: "What it is not" has no word
+that ranking could go by.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.analysis.tokenizer import written_words
+from kb.search.array_types import Documents
+from kb.search.index.array_file import Arrays
+
+MOST = 20  # documents of one heading
+MAX_LENGTH = 300  # characters of a heading
+_NONE: Documents = np.zeros(0, dtype=np.int64)
+
+
+def heading_hash(text: str) -> int:
+    """A number for the words of a heading; 0 for a lone word, which says little by itself."""
+    words = written_words(text)
+    if len(words) < 2:
+        return 0
+    digest = hashlib.blake2b(" ".join(words).encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(digest.digest(), "little") or 1
+
+
+def pack_headings(hashes: NDArray[np.uint64], documents: NDArray[np.int64]) -> Arrays:
+    """The documents by the hashes of their headings; a heading may have several."""
+    pairs = np.unique(np.stack((hashes, documents.astype(np.uint64)), axis=1), axis=0)
+    pairs = pairs[pairs[:, 0] > 0]
+    return {"headings": pairs[:, 0], "heading_docs": pairs[:, 1].astype(np.int32)}
+
+
+class WholeHeadings:
+    """The headings of one partition; none in an index of an earlier version."""
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._hashes: NDArray[np.uint64] = arrays.get("headings", np.zeros(0, dtype=np.uint64))
+        self._documents: NDArray[np.int32] = arrays.get("heading_docs", np.zeros(0, dtype=np.int32))
+
+    def documents(self, text: str) -> Documents:
+        """The first documents, ascending, that have the whole ``text`` as a heading."""
+        wanted = np.uint64(heading_hash(text[:MAX_LENGTH]))
+        if not wanted:
+            return _NONE
+        low = int(self._hashes.searchsorted(wanted))
+        high = int(self._hashes.searchsorted(wanted, "right"))
+        if low == high:
+            return _NONE
+        return self._documents[low : min(high, low + MOST)].astype(np.int64)

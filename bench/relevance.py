@@ -4,7 +4,8 @@
 
 Prints, beside the goals: nDCG@10 of whole queries, as they are answered while somebody types and at
 a pause (by search, with the sentence encoder), MRR@10 after 15 and 25 characters, the loss to one
-typo, the gain by resolved tickets, and abstention. BM25 is that of bm25s (Lucene variant, k1
+typo, the gain by resolved tickets, and abstention; for mixed sets, what a boost for articles in
+one line does for BM25. BM25 is that of bm25s (Lucene variant, k1
 1.2, b 0.75, Snowball English, Lucene's stop words, title and text), installed in a folder of its
 own on first use. A query's own document is left out of both answers. Whole queries go to search,
 half-typed ones to suggest. Needs the judged sets (``KB_BENCH_DATA``).
@@ -30,7 +31,7 @@ from bench import corpora
 from kb.search import evaluation
 from kb.search.analysis.languages import ENGLISH, STOP_WORDS
 from kb.search.analysis.tokenizer import index_words
-from kb.search.documents import ResolvedTicket
+from kb.search.documents import DocumentKind, ResolvedTicket
 from kb.search.evaluation import HITS_PER_QUERY, JudgedSet, QueryChange, RankedAnswers
 
 PEERS = corpora.ROOT / "bench" / ".cache" / "peers"
@@ -43,7 +44,11 @@ ERRORS = tuple(f"error-{tool}-messages" for tool in ("pyrefly", "eslint", "clipp
 LANGUAGES = tuple(
     f"languages-{code}" for code in ("de", "en", "es", "fr", "ja", "ko", "pt-br", "ru", "zh-cn")
 )
-MIXED = "slicer-support"
+#: Articles beside many more threads, and questions that were answered with one or the other.
+MIXED = ("slicer-support", "energy-support")
+#: What BM25 multiplies the scores of articles by; the best for all queries of a set is its peer.
+ARTICLE_BOOSTS = (1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
+_BOOSTED = 2000  # hits of BM25 among which articles are boosted
 CHANGES: Mapping[str, QueryChange] = {
     "keys": lambda text: text,
     "full": lambda text: text,
@@ -70,7 +75,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--sets", nargs="+", default=[*SINGLE, *EVERYDAY, *ERRORS, MIXED], metavar="NAME"
+        "--sets", nargs="+", default=[*SINGLE, *EVERYDAY, *ERRORS, *MIXED], metavar="NAME"
     )
     parser.add_argument(
         "--queries", type=int, metavar="N", help="at most N queries of each set, seeded"
@@ -100,7 +105,8 @@ def main() -> None:
         )
         rows[name] = measure_set(judged, read=options.read)
         print(format_row(name, rows[name]), flush=True)
-        if name == MIXED:
+        if name in MIXED:
+            print_mixed(judged)
             print(
                 f"{'  with resolved tickets (half of the queries vote, half are judged)':<75} "
                 f"{gain_by_resolved_tickets(judged)}"
@@ -161,6 +167,52 @@ def measure_set(judged: JudgedSet, *, read: int = 0) -> Row:
                     searcher, judged, mode="suggest", change=change
                 ).abstain
     return Row(ours, theirs, abstain)
+
+
+def print_mixed(judged: JudgedSet) -> None:
+    """Queries that an article answered, and queries that a thread answered, apart.
+
+    Beside us: the articles alone in an index, BM25, and BM25 whose articles have the boost that
+    suits these very queries best.
+    """
+    articles = {d.id for d in judged.documents if d.kind is not DocumentKind.FORUM}
+    whole = CHANGES["full"]
+    with evaluation.temporary_searcher(judged.documents) as searcher:
+        ours = evaluation.evaluate_searcher(searcher, judged, change=whole).run
+    alone = replace(judged, documents=[d for d in judged.documents if d.id in articles])
+    with evaluation.temporary_searcher(alone.documents) as searcher:
+        of_articles = evaluation.evaluate_searcher(searcher, alone, change=whole).run
+    ranked = Bm25(judged).run(whole, hits=_BOOSTED)
+
+    def boosted(factor: float) -> RankedAnswers:
+        return {
+            query: sorted(
+                ((d, score * factor if d in articles else score) for d, score in hits),
+                key=lambda hit: -hit[1],
+            )[:HITS_PER_QUERY]
+            for query, hits in ranked.items()
+        }
+
+    def whole_metric(factor: float) -> float:
+        return evaluation.compute_metrics(judged.qrels, boosted(factor))["nDCG@10"]
+
+    best = max(ARTICLE_BOOSTS, key=whole_metric)
+    runs = {"ours": ours, "BM25": boosted(1.0), f"BM25, articles x{best:g}": boosted(best)}
+    for title, is_asked, peers in (
+        ("all", lambda _: True, runs),
+        ("an article", articles.__contains__, {"articles alone": of_articles, **runs}),
+        ("a thread", lambda document: document not in articles, runs),
+    ):
+        qrels = {
+            query: answers
+            for query, relevant in judged.qrels.items()
+            if (answers := {d: r for d, r in relevant.items() if r > 0 and is_asked(d)})
+        }
+        cells = []
+        for name, run in peers.items():
+            metrics = evaluation.compute_metrics(qrels, {query: run[query] for query in qrels})
+            cells.append(f"{name} {metrics['nDCG@10']:.3f} {metrics['success@5']:.3f}")
+        print(f"  {title:<11} nDCG@10 success@5: {'; '.join(cells)}", flush=True)
 
 
 def gain_by_resolved_tickets(judged: JudgedSet) -> str:
@@ -245,11 +297,11 @@ class Bm25:
             texts, stopwords=stop, stemmer=self._stemmer, show_progress=False
         )
 
-    def run(self, change: QueryChange) -> RankedAnswers:
+    def run(self, change: QueryChange, hits: int = HITS_PER_QUERY) -> RankedAnswers:
         queries = list(self._judged.qrels)
         tokens = self._tokens([change(self._judged.queries[query]) for query in queries])
         rows, scores = self._index.retrieve(
-            tokens, k=min(HITS_PER_QUERY, len(self._ids)), show_progress=False
+            tokens, k=min(hits, len(self._ids)), show_progress=False
         )
         return {
             query: [

@@ -179,6 +179,9 @@ def _print(hits: tuple[Hit, ...], total: int) -> None:
         click.echo(f"  {hit.url}")
         if hit.passage.text:
             click.echo(f"  {_marked(hit.passage)}")
+        if hit.also:
+            others = (other.version or other.product or other.title for other in hit.also)
+            click.echo(f"  Also in: {', '.join(others)}")
         if hit.explain:
             click.echo(
                 "  " + "  ".join(f"{name} {value:+.3f}" for name, value in hit.explain.items())

@@ -7,6 +7,7 @@ changes after opening, and safe to share between threads.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -51,6 +52,8 @@ from kb.search.scoring.signals import Signals
 from kb.search.scoring.thread_articles import ThreadArticles
 from kb.search.scoring.whole_headings import WholeHeadings
 
+#: A version is matched letter by letter, and is no code.
+_VERSION = re.compile(r"v?\d+(?:[.-]\d+)*")
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 _NO_VOTES: Scores = np.zeros(0, dtype=np.float32)
 
@@ -299,7 +302,7 @@ class Partition:
             shown.tolist(),
             scores,
             explanations,
-            as_code=bool(identifiers(query.text)),
+            as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
             hidden=query.curated.hidden.tolist() if query.curated is not None else (),
         )
 

@@ -78,6 +78,10 @@ def test_code_is_shown_to_those_who_typed_code(asked: Searcher) -> None:
     assert passage.anchor == "Sample"
 
 
+def test_who_types_a_version_typed_no_code(asked: Searcher) -> None:
+    assert "kb index" not in shown(asked, "index sample 2.1").text
+
+
 def test_a_page_of_code_shows_its_code(asked: Searcher) -> None:
     assert shown(asked, "start zephyrion", "doc/code").text == "zephyrion --start now"
 

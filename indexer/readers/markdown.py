@@ -12,6 +12,7 @@ from indexer.markdown.flavours import to_commonmark
 from indexer.markdown.rendering import to_html
 from indexer.readers.context import ReadContext
 from indexer.readers.metadata import make_document, split_metadata
+from indexer.readers.toctree import listed_contents
 from kb.search.documents import Document
 
 
@@ -29,7 +30,10 @@ def read(text: str, context: ReadContext) -> tuple[Document, ...]:
             context.note("no-text")
             return ()
         context.note("no-text-title-only")
-    return (make_document(context, metadata, article.sections, titles=titles, html=article.html),)
+    contents, html = listed_contents(body, metadata), article.html
+    return (
+        make_document(context, metadata, article.sections, titles=titles, html=html, **contents),
+    )
 
 
 def render(body: str, context: ReadContext) -> Element:

@@ -20,6 +20,7 @@ from indexer.readers.metadata import (
     parse_metadata,
     split_front_matter,
 )
+from indexer.readers.toctree import listed_contents
 from indexer.sources.format_detection import Unreadable
 from kb.search.documents import Document
 
@@ -107,11 +108,14 @@ def read(text: str, context: ReadContext) -> tuple[Document, ...]:
             drop(element)
 
     article = to_article(root, context)
-    if not article.has_text:
+    titles, contents = (metadata.title, article.title), listed_contents(body, metadata)
+    if not article.has_text and not (any(titles) and contents):
         context.note("no-text")
         return ()
-    titles = (metadata.title, article.title)
-    return (make_document(context, metadata, article.sections, titles=titles, html=article.html),)
+    html = article.html
+    return (
+        make_document(context, metadata, article.sections, titles=titles, html=html, **contents),
+    )
 
 
 def _docinfo(body: str) -> dict[str, Any]:

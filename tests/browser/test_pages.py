@@ -75,6 +75,22 @@ def test_every_public_page(visit: Door, width: int, dark: bool) -> None:
         check(visitor.go(path), f"{path} at {width}")
 
 
+def test_a_slash_goes_to_the_search_field_unless_it_is_turned_off(visit: Door) -> None:
+    page = visit().go("/docs")
+    field, switch = page.locator("#bar-q"), page.locator("[data-shortcut]")
+    page.keyboard.press("/")
+    expect(field).to_be_focused()
+    page.keyboard.press("/")
+    expect(field).to_have_value("/")
+
+    switch.uncheck()
+    page.reload()
+    expect(switch).not_to_be_checked()
+    page.locator("h1").click()
+    page.keyboard.press("/")
+    expect(field).not_to_be_focused()
+
+
 @LOOKS
 def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, dark: bool) -> None:
     alice, bob = visit(width=width, dark=dark), visit(width=width, dark=dark)

@@ -284,12 +284,23 @@ def _label(link: Element) -> str:
 
 
 def _check_titles(articles: list[Document], files: _SourceTexts) -> Iterator[Issue]:
-    """Titles that two articles or questions share."""
-    first_with: dict[tuple[str, str], Document] = {}
+    """Titles that two articles or questions share, except in two languages.
+
+    The language of a short text is unknown, and may be any.
+    """
+    with_title: dict[str, list[Document]] = {}
     for article in articles:
-        key = (ids.slug(article.title, limit=300), article.language)
-        other = first_with.setdefault(key, article)
-        if other is not article:
+        others = with_title.setdefault(ids.slug(article.title, limit=300), [])
+        other = next(
+            (
+                document
+                for document in others
+                if article.language in ("", document.language) or not document.language
+            ),
+            None,
+        )
+        others.append(article)
+        if other is not None:
             yield files.issue(
                 article.source,
                 files.line(article.source, article.title),

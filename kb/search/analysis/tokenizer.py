@@ -194,10 +194,11 @@ def written_words(text: str) -> list[str]:
     >>> written_words("What's new in 9.1?")
     ['what', 's', 'new', 'in', '9', '1']
     """
-    words: list[str] = []
-    for word in _WORD.findall(fold(text)):
-        words += [word] if is_spaced(word) else word
-    return words
+    folded = fold(text)
+    written: list[str] = _WORD.findall(folded)
+    if folded.isascii():
+        return written
+    return [part for word in written for part in ([word] if is_spaced(word) else word)]
 
 
 def _pairs(word: str) -> Iterator[str]:

@@ -83,15 +83,22 @@ class QueryCoverage:
         self._ideal = ideal
         self._matches = matches
         self._analyzer = analyzer
+        self._terms_of: dict[str, frozenset[int]] = {}  # the same words come again
 
     def words_in(self, text: str) -> list[MatchedWord]:
         """The words of ``text`` that the query has, in order."""
         return [
-            MatchedWord(start, end, self._terms_of(text[start:end]))
+            MatchedWord(start, end, self._terms_in(text[start:end]))
             for start, end in self._matches.spans(FoldedText.of(text))
         ]
 
-    def _terms_of(self, words: str) -> frozenset[int]:
+    def _terms_in(self, words: str) -> frozenset[int]:
+        terms = self._terms_of.get(words)
+        if terms is None:
+            terms = self._terms_of[words] = self._look_up(words)
+        return terms
+
+    def _look_up(self, words: str) -> frozenset[int]:
         stems = self._analyzer.written_stems(words)
         return frozenset(
             position

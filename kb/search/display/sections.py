@@ -180,10 +180,12 @@ def title_key(title: str) -> tuple[tuple[int, int, str], ...]:
     >>> sorted(["Zoom", "Über uns", "Part 10", "Part 9"], key=title_key)
     ['Part 9', 'Part 10', 'Über uns', 'Zoom']
     """
-    letters = unicodedata.normalize("NFKD", _OPENING.sub("", title)).casefold()
-    bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
+    bare = _OPENING.sub("", title).casefold()
+    if not bare.isascii():
+        letters = unicodedata.normalize("NFKD", bare)
+        bare = "".join(letter for letter in letters if not unicodedata.combining(letter))
     return tuple(
-        (0, int(part), "") if part.isdecimal() else (1, 0, part)
+        (0, len(digits := part.lstrip("0")), digits) if part.isdecimal() else (1, 0, part)
         for part in _DIGITS.split(bare)
         if part
     )

@@ -80,6 +80,11 @@ def test_what_the_index_page_lists_comes_first_then_numbers_then_titles() -> Non
     )
 
 
+def test_a_title_may_be_a_number_of_any_length() -> None:
+    sections = sections_of(page("a.md", "9" * 5000), page("b.md", "10"), page("c.md", "009"))
+    assert titles(sections)[1] == ["009", "10", "9" * 5000]
+
+
 def test_a_version_is_no_number_to_sort_by() -> None:
     sections = sections_of(page("1.0/a.md"), page("2.0/a.md"))
     assert titles(sections)[0] == ["1.0", "2.0"]

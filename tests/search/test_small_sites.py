@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kb.search.build.builder import IndexBuilder
+from kb.search.build.calibration import curve
 from kb.search.documents import Document, DocumentKind, Section
 from kb.search.results import suggestions_json
 from kb.search.searcher import Searcher
@@ -114,3 +115,11 @@ def test_a_hidden_page_changes_neither_threshold_nor_confidence(tmp_path: Path) 
         asked = [searcher.suggest(t, explain=True) for t in ("bread", "zephyrion", "bake rolls")]
         answers.append((searcher.threshold(), [suggestions_json(answer) for answer in asked]))
     assert answers[0] == answers[1]
+
+
+def test_a_higher_threshold_shows_less(bakery: Searcher) -> None:
+    measured = bakery._current().generation.calibrations()["public"]
+    points = curve(measured)
+    assert measured["threshold"] in [point.threshold for point in points]
+    assert [point.false for point in points] == sorted((p.false for p in points), reverse=True)
+    assert [point.silent for point in points] == sorted(point.silent for point in points)

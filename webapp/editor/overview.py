@@ -120,6 +120,7 @@ def _page(*, sentence: str = "") -> str:
         decided=serving.curations() if serving else {},
         audiences=audiences,
         tried=_tested_query(audiences),
+        measured=serving.calibrations().get(PUBLIC) if serving else None,
         score_part=_score_part,
         sentence=sentence,
         served=request.args.get("served", ""),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib import resources
 from itertools import pairwise
@@ -71,7 +71,8 @@ class Measured:
         return sum(odds < self.threshold for odds in self.own) / max(1, len(self.own))
 
     def json(self) -> dict[str, Any]:
-        return asdict(self) | {"silent": round(self.silent, 4)}
+        points = [asdict(point) for point in curve(asdict(self))]
+        return asdict(self) | {"silent": round(self.silent, 4), "curve": points}
 
 
 @functools.cache
@@ -177,6 +178,27 @@ def expected_false(foreign: Sequence[float], grid: NDArray[np.float64]) -> NDArr
     elsewhere = 1 / (1 + np.exp((grid - middle) / spread))
     here = 1 - np.searchsorted(np.asarray(foreign), grid, "left") / max(1, len(foreign))
     return np.asarray(_FROM_SITE * here + (1 - _FROM_SITE) * elsewhere)
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePoint:
+    """What a threshold would do: the shares of questions without an answer that are shown something
+    (``false``), and of the site's own headings and titles that are not (``silent``).
+    """
+
+    threshold: float
+    false: float
+    silent: float
+
+
+def curve(measured: Mapping[str, Any]) -> list[CurvePoint]:
+    """From the thresholds that show most to those that show least, the chosen one among them."""
+    own = np.asarray(measured["own"])
+    grid = np.unique(np.append(np.arange(-3.0, 3.1, 0.5), measured["threshold"]))
+    false = expected_false(measured["foreign"], grid)
+    silent = np.searchsorted(own, grid, "left") / max(1, own.size)
+    rows = zip(grid.tolist(), false.tolist(), silent.tolist(), strict=True)
+    return [CurvePoint(*row) for row in rows]
 
 
 def kept(

@@ -222,3 +222,17 @@ def test_what_editors_decided_is_shown_as_it_is_in_force(folder: Path) -> None:
     assert "pin" in data_values(page, "part")
     assert data_values(page, "document")[0] == "doc/ink"
     portal.centre.close()
+
+
+def test_it_shows_when_suggestions_are_shown(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    with IndexBuilder(settings.data, operators=False, false_suggestions=20) as builder:
+        for document in DOCUMENTS:
+            builder.add(document)
+        builder.publish(ledger={"sources": {}}, settings={})
+    page = build(settings).browser("erin").get("/editor").get_data(as_text=True)
+    card = part_of(page, "card", "confidence").partition("</section>")[0]
+    assert "20 of 100" in text_of(card)
+    assert card.count("<tr>") > 5
+    assert card.count("(chosen)") == 1
+    assert card.count("<polyline") == 2

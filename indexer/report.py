@@ -146,8 +146,8 @@ class Report:
         for reason in self.refused:
             yield f"Not published: {reason}"
         if self.published:
-            yield f"Published generation {self.generation}: {self.documents} documents ({kinds})."
             yield from _calibrated(self.calibration)
+            yield f"Published generation {self.generation}: {self.documents} documents ({kinds})."
         elif self.generation:
             yield from self.waiting.get("other", ())
             yield f"Nothing was published; generation {self.generation} is still live."
@@ -156,13 +156,19 @@ class Report:
 
 
 def _calibrated(measured: Mapping[str, Any]) -> Iterator[str]:
-    if measured:
-        yield (
-            f"Suggestions are shown from log-odds of {measured['threshold']:.2f} on, so that "
-            f"{measured['wanted']} of 100 questions without an answer get some: measured on "
-            f"{len(measured['foreign'])} questions of other businesses. Of {len(measured['own'])} "
-            f"headings and mistyped titles of yours, {measured['silent']:.0%} get none."
+    if not measured:
+        return
+    sentence = (
+        f"Suggestion threshold (log-odds): {measured['threshold']:.2f}. It lets about "
+        f"{measured['wanted']} of 100 questions that your pages do not answer get suggestions, "
+        f"measured with {len(measured['foreign'])} questions from other fields."
+    )
+    if measured["own"]:
+        sentence += (
+            f" Of {len(measured['own'])} headings and mistyped titles of your own pages, "
+            f"{measured['silent']:.0%} get none."
         )
+    yield f"{sentence} To change it, set KB_FALSE_SUGGESTIONS."
 
 
 def _listed(title: str, findings: list[Finding]) -> Iterable[str]:

@@ -19,6 +19,7 @@ from kb.analytics.tables import EPISODE_EVENTS
 from kb.errors import Conflict
 from kb.notifications.queue import NO_DOMAIN
 from kb.people.person import Role
+from kb.people.repository.people import active_administrators
 from kb.people.tables import COUPONS, PEOPLE
 from kb.privacy.inventory import (
     ERASED_TITLE,
@@ -107,13 +108,7 @@ def pseudonym(person_id: int) -> str:
 
 
 def _check_not_last_administrator(connection: Connection, subject: DataSubject) -> None:
-    administrators = select(PEOPLE.c.id).where(
-        PEOPLE.c.role == Role.ADMIN.value,
-        PEOPLE.c.active,
-        PEOPLE.c.guest.is_(False),
-        PEOPLE.c.demo.is_(False),
-    )
-    remaining = set(connection.execute(administrators).scalars())
+    remaining = active_administrators(connection)
     if remaining and remaining <= set(subject.people):
         raise Conflict(
             "This is the last administrator. Make somebody else an administrator first "

@@ -82,6 +82,17 @@ def test_a_removed_account_is_gone_and_its_address_is_free(site: World) -> None:
     succeed(site.data, "add", *options, stdin="correct horse\n")
 
 
+def test_the_last_administrator_keeps_account_and_role(site: World) -> None:
+    for address in ("zoe@example.com", "yan@example.com"):
+        options = (address, "--name", "Zoe", "--role", "admin", "--password-stdin")
+        succeed(site.data, "add", *options, stdin="correct horse\n")
+    succeed(site.data, "role", "yan@example.com", "agent")
+    for refused in (("remove", "zoe@example.com"), ("role", "zoe@example.com", "agent")):
+        assert isinstance(run(site.data, *refused).exception, Conflict)
+    succeed(site.data, "role", "yan@example.com", "admin")
+    succeed(site.data, "remove", "zoe@example.com")
+
+
 def test_nobody_gets_the_number_of_a_removed_person(site: World) -> None:
     added = site.accounts.guest("gina@example.com", "Gina", "UTC", now=TODAY)
     options = ("zoe@example.com", "--name", "Zoe", "--password-stdin")

@@ -83,16 +83,13 @@ def test_among_alike_pages_the_readers_language_comes_first(
 
 
 def test_newest_first_on_request_and_pages_of_it_are_stable(centre: Searcher) -> None:
-    assert [hit.id for hit in centre.search("upgrade install", sort="date").hits] == [
-        "doc/v10",
-        "doc/install",
-        "doc/v11",
-    ]
+    newest = centre.search("upgrade install", sort="date").hits
+    assert [hit.id for hit in newest] == ["doc/v10", "doc/install"]  # v11 says the same as v10
     pages = [
         centre.search("upgrade install", sort="date", page=page, per_page=1).hits[0].id
-        for page in (1, 2, 3)
+        for page in (1, 2)
     ]
-    assert pages == ["doc/v10", "doc/install", "doc/v11"]
+    assert pages == ["doc/v10", "doc/install"]
     with pytest.raises(Invalid) as refused:
         centre.search("x", sort="votes")
     assert refused.value.field == "sort"

@@ -51,6 +51,12 @@ _PERSON = select(
     _CONTACT_ROLES.label("contact_roles"),
 ).select_from(PEOPLE.outerjoin(ORGANISATIONS))
 _ACTIVE_PERSON = _PERSON.where(PEOPLE.c.active)
+_ADMINISTRATORS = select(PEOPLE.c.id).where(
+    PEOPLE.c.role == Role.ADMIN.value,
+    PEOPLE.c.active,
+    PEOPLE.c.guest.is_(False),
+    PEOPLE.c.demo.is_(False),
+)
 HAS_SECOND_FACTOR = or_(
     exists().where(AUTHENTICATOR_APPS.c.person_id == PEOPLE.c.id).correlate(PEOPLE),
     exists().where(PASSKEYS.c.person_id == PEOPLE.c.id).correlate(PEOPLE),
@@ -79,6 +85,11 @@ def entitled(row: Any, email: str, at: dt.datetime) -> tuple[str, str]:
 
     is_licensed = email in (row.licence_addresses or ())
     return row.own_category or organisation_category, organisation_category if is_licensed else ""
+
+
+def active_administrators(connection: Connection) -> frozenset[int]:
+    """The ids of those who can administer this portal; demo accounts do not count."""
+    return frozenset(connection.execute(_ADMINISTRATORS).scalars())
 
 
 class PeopleRepository:
@@ -232,6 +243,11 @@ class PeopleRepository:
                 raise Conflict(f"An account for {email} already exists.", field="email") from None
             if email != person.email:
                 connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
+
+    def administrators(self) -> frozenset[int]:
+        """See ``active_administrators``."""
+        with self._database.read() as connection:
+            return active_administrators(connection)
 
     def remove(self, person: Person) -> bool:
         """Removes the account and whatever opens it; False when tickets still name the person.

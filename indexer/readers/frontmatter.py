@@ -1,5 +1,5 @@
-"""Front matter: what a file declares above its text, in YAML (``---``), TOML (``+++``), or JSON
-(``{``).
+"""Front matter: what a file declares above its text, in YAML (``---``), TOML (``+++``), JSON
+(``{``), or as a header of ``Key: value`` lines up to a blank one (MultiMarkdown, Pelican).
 
 Values are strings, lists, and maps of strings: YAML is read without types, so that ``uid: 0123``
 stays "0123". Aliases, anchors, and tags are refused. Invalid front matter raises with its line and
@@ -36,6 +36,13 @@ _CLOSING = {
 
 #: The first line with content looks like a key; comments and blank lines may precede it.
 _FIRST_KEY = re.compile(r"""(?:[ \t]*(?:#[^\n]*)?\n){0,40}["']?[\w.\- ]{1,60}["']?[ \t]*:""")
+
+_HEADER_LINE = re.compile(r"([A-Za-z][\w-]{0,40}):[ \t]*(\S.*)?")
+#: Two lines or more, one of which has such a key, are a header and not prose.
+_HEADER_KEYS = frozenset(
+    {"audience", "author", "authors", "category", "date", "slug", "status", "tags", "title"}
+    | {"visibility"}
+)
 
 _VISIBILITY_KEYS = frozenset(
     {"audience", "draft", "published", "status", "archived", "expirydate", "expires"}
@@ -120,7 +127,7 @@ def _parse(raw: str, language: str) -> dict[str, Any] | None:
 def _split_json(text: str) -> tuple[dict[str, Any], str, int]:
     opening = _JSON_OPENING.match(text)
     if opening is None:
-        return {}, text, 1
+        return _split_header(text)
 
     first_line = text.count("\n", 0, opening.end()) + 1
     try:
@@ -141,6 +148,32 @@ def _split_json(text: str) -> tuple[dict[str, Any], str, int]:
         raise FrontMatterError(reason, first_line, text[end:], text.count("\n", 0, end) + 1)
     body_line = text.count("\n", 0, end) + 1
     return {name: _to_strings(value) for name, value in values.items()}, text[end:], body_line
+
+
+def _split_header(text: str) -> tuple[dict[str, Any], str, int]:
+    start = re.compile(_ABOVE).match(text)
+    position = start.end() if start else 0
+    values: dict[str, Any] = {}
+    key = ""
+    while position < min(len(text), LIMIT):
+        end = text.find("\n", position)
+        end = len(text) if end < 0 else end
+        line = text[position:end].rstrip()
+        match = _HEADER_LINE.fullmatch(line)
+        if not line:
+            break
+        if match and match[1].lower() not in values:
+            key = match[1].lower()
+            values[key] = match[2] or ""
+        elif key and line[0] in " \t":
+            values[key] = f"{values[key]} {line.strip()}".strip()
+        else:
+            return {}, text, 1
+        position = end + 1
+
+    if len(values) < 2 or not _HEADER_KEYS & set(values):
+        return {}, text, 1
+    return values, text[position:], text.count("\n", 0, position) + 1
 
 
 def _parse_json(raw: str) -> dict[str, Any]:

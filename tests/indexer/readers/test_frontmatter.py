@@ -101,3 +101,31 @@ def test_a_thematic_break_is_not_front_matter(read: Read) -> None:
     ((document,), findings) = read("doc", "a.md", "---\n\nJust prose.\n\n---\n\nMore prose.\n")
     assert "Just prose" in document.text()
     assert findings == []
+
+
+def test_a_header_without_a_fence_is_front_matter() -> None:
+    text = (
+        "Title: Shift plan\nDate: 2026-01-31\nAudience: staff\nSummary: Who works\n  when.\n\nBody"
+    )
+    values, body, line = frontmatter.split_front_matter(text)
+    assert values == {
+        "title": "Shift plan",
+        "date": "2026-01-31",
+        "audience": "staff",
+        "summary": "Who works when.",
+    }
+    assert (body, line) == ("\nBody", 6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Note: mind the step.\nIt is high.\n",
+        "Note: mind the step.\nHint: it is high.\n\nText.",
+        "Title: one line of prose only.\n\nText.",
+        "Title: a\nTitle: b\n\nText.",
+        "# Heading\nTitle: a\nAudience: b\n",
+    ],
+)
+def test_prose_with_colons_is_no_header(text: str) -> None:
+    assert frontmatter.split_front_matter(text) == ({}, text, 1)

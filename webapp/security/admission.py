@@ -2,8 +2,9 @@
 
 A WSGI wrapper in front of the application. Filing, people who are signed in, and health checks have
 slots of their own, so that a flood of searches delays nobody's ticket. A few requests wait for a
-slot; when they are too many, the next one is refused at once with 503 and ``Retry-After``, before
-any work is done for it. Static files need no slot: a page without its style sheet is no answer.
+slot; when they are too many, or would have to wait for too long, the next one is refused at once
+with 503 and ``Retry-After``, before any work is done for it. Static files need no slot: a page
+without its style sheet is no answer.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ ORDINARY_WAITING, URGENT_WAITING = 24, 8
 #: Seconds that a request waits. A ticket is worth waiting for.
 ORDINARY_PATIENCE, URGENT_PATIENCE = 1.0, 5.0
 
+_RECENT = 0.1  # how much the last request counts in the average
+
 _URGENT_PATHS = ("/healthz", "/readyz", "/sign-in")
 _FILING_PATHS = ("/tickets", "/api/v1/tickets")
 _LOG_INTERVAL = 10.0  # seconds
@@ -50,25 +53,40 @@ _PROBLEM = {
 
 
 class Slots:
-    """So many requests at work and so many more that wait, each for a limited time."""
+    """So many requests at work and so many more that wait, each for a limited time.
+
+    Who would have to wait for longer, by the time that requests took lately, is refused at once:
+    it is better to be told now than in a second.
+    """
 
     def __init__(self, slots: int, waiting: int, patience: float) -> None:
-        self._free = threading.Semaphore(slots)
-        self._waiting = threading.Semaphore(waiting)
+        self._slots = slots
+        self._most_waiting = waiting
         self._patience = patience
+        self._free = threading.Semaphore(slots)
+        self._lock = threading.Lock()
+        self._waiting = 0
+        self._seconds = 0.0  # that a request takes, as a moving average
 
     def take(self) -> bool:
         """Whether a slot was got; ``give_back`` it then."""
         if self._free.acquire(blocking=False):
             return True
-        if not self._waiting.acquire(blocking=False):
-            return False
+        with self._lock:
+            delay = (self._waiting + 1) * self._seconds / self._slots
+            if self._waiting >= self._most_waiting or delay > self._patience:
+                return False
+            self._waiting += 1
         try:
             return self._free.acquire(timeout=self._patience)
         finally:
-            self._waiting.release()
+            with self._lock:
+                self._waiting -= 1
 
-    def give_back(self) -> None:
+    def give_back(self, seconds: float) -> None:
+        """Free a slot in which a request took so long."""
+        with self._lock:
+            self._seconds += _RECENT * (seconds - self._seconds)
         self._free.release()
 
 
@@ -91,10 +109,11 @@ class Admission:
         slots = self._urgent if self._is_urgent(environ) else self._ordinary
         if not slots.take():
             return self._refuse(environ, start_response)
+        begun = time.monotonic()
         try:
             return self._inner(environ, start_response)
         finally:
-            slots.give_back()
+            slots.give_back(time.monotonic() - begun)
 
     def _is_urgent(self, environ: WSGIEnvironment) -> bool:
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")

@@ -9,7 +9,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from tests.webapp.world import Portal
-from webapp.security.admission import ORDINARY_SLOTS, URGENT_SLOTS
+from webapp.security.admission import ORDINARY_SLOTS, URGENT_SLOTS, Slots
 
 
 @pytest.fixture
@@ -73,3 +73,20 @@ def test_everybody_is_answered_again_afterwards(portal: Portal) -> None:
     for _ in range(2 * (ORDINARY_SLOTS + URGENT_SLOTS)):
         assert get(portal, "/").status_code == 200
         assert get(portal, "/healthz").status_code == 200
+
+
+def test_who_would_wait_for_too_long_is_refused_at_once() -> None:
+    slots = Slots(1, 24, patience=3600)
+    assert slots.take()
+    for _ in range(100):
+        slots.give_back(seconds=10_000)
+        assert slots.take()
+    assert not slots.take()  # an hour of patience would not be enough
+    for _ in range(100):
+        slots.give_back(seconds=0.001)
+        assert slots.take()
+    waiting = threading.Thread(target=slots.take)
+    waiting.start()
+    slots.give_back(seconds=0.001)
+    waiting.join(timeout=60)
+    assert not waiting.is_alive()

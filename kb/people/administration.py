@@ -7,7 +7,7 @@ A person's own changes are in ``accounts``, those of an organisation's administr
 from __future__ import annotations
 
 from kb.database import Database
-from kb.errors import Conflict, Invalid, NotFound
+from kb.errors import Invalid, NotFound
 from kb.people.person import (
     INVALID_NAME,
     Person,
@@ -39,18 +39,13 @@ class Administration:
     def remove(self, person: Person) -> bool:
         """Removes an account; False when tickets still name the person, without the address.
 
-        The address is free for another account at once. Raises Conflict for the last administrator.
+        The address is free for another account at once.
         """
-        self._check_not_last(person)
         return self._people.remove(person)
 
-    def _check_not_last(self, person: Person) -> None:
-        administrators = self._people.administrators()
-        if not person.demo and administrators and administrators <= {person.id}:
-            raise Conflict(
-                "This is the last administrator. Make somebody else an administrator first "
-                "(`kb accounts role`)."
-            )
+    def has_administrator(self) -> bool:
+        """Whether somebody can administer this portal; demo accounts do not count."""
+        return bool(self._people.administrators())
 
     def rename(self, person: Person, *, name: str = "", email: str = "") -> Person:
         """Sets another name, another address, or both. Raises Invalid, Conflict."""
@@ -63,12 +58,7 @@ class Administration:
         return self.account(new_email)
 
     def set_role(self, person: Person, role: Role | str, audience: str | None = None) -> Person:
-        """Another role, which counts from the next request on, with the documents of that role.
-
-        Raises Conflict when nobody would be an administrator any longer.
-        """
+        """Another role, which counts from the next request on, with the documents of that role."""
         new_role = Role(role)
-        if new_role is not Role.ADMIN:
-            self._check_not_last(person)
         self._people.set_role(person.id, new_role, audience or default_audience(new_role))
         return self.account(person.email)

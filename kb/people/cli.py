@@ -11,7 +11,7 @@ import datetime as dt
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,6 +22,7 @@ from kb.database import open_database
 from kb.errors import Invalid, NotFound
 from kb.operations.audit import Action, record_command
 from kb.people.accounts import Accounts
+from kb.people.administration import Administration
 from kb.people.contacts import Contact, Organisation
 from kb.people.demo import add_demo_accounts
 from kb.people.person import OPERATOR, ContactRole, Person, Role
@@ -152,8 +153,20 @@ def remove(email: str | None, demo: bool, data: str | None) -> None:
             _record(data, Action.ACCOUNT_REMOVED, person.id)
             rest = "" if is_gone else " The name stays on tickets."
             click.echo(f"Removed {person.email}.{rest}", err=True)
+        _warn_without_administrator(admin, people)
     if not people:
         click.echo("There are no demo accounts.", err=True)
+
+
+def _warn_without_administrator(admin: Administration, before: Iterable[Person]) -> None:
+    """Said once one of the administrators among ``before`` was the last."""
+    was_administrator = any(person.role is Role.ADMIN for person in before)
+    if was_administrator and not admin.has_administrator():
+        click.echo(
+            "Nobody can administer this portal now. Add an administrator with "
+            "`kb accounts add ADDRESS --name NAME --role admin`.",
+            err=True,
+        )
 
 
 @accounts.command()
@@ -185,9 +198,11 @@ def role(email: str, role: str, audience: str | None, data: str | None) -> None:
     """Change the role of the account EMAIL to ROLE, from the person's next request on."""
     with _open_accounts(data) as (_, accounts):
         admin = accounts.administration
-        person = admin.set_role(admin.account(email), role, audience)
-    _record(data, Action.ACCOUNT_CHANGED, person.id, role=person.role)
-    click.echo(f"{person.email} has the role {person.role}.", err=True)
+        before = admin.account(email)
+        person = admin.set_role(before, role, audience)
+        _record(data, Action.ACCOUNT_CHANGED, person.id, role=person.role)
+        click.echo(f"{person.email} has the role {person.role}.", err=True)
+        _warn_without_administrator(admin, (before,))
 
 
 # --- organisations, contact roles, coupons

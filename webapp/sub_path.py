@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from flask import Flask, request
+from jinja2 import pass_context
+from jinja2.runtime import Context
 
 from kb.errors import NotFound
 from kb.settings import Settings
@@ -45,7 +47,7 @@ class SubPath:
 
 
 def register(app: Flask, settings: Settings) -> None:
-    app.add_template_filter(portal_path)
+    app.add_template_filter(_portal_path_filter, "portal_path")
     app.add_template_filter(portal_links)
     if settings.base_path:
         app.before_request(_refuse_outside)
@@ -65,6 +67,13 @@ def _refuse_outside() -> None:
 def portal_path(path: str) -> str:
     """An address of the portal, such as ``/help/doc/install``, as browsers need it."""
     return settings().base_path + path
+
+
+@pass_context
+def _portal_path_filter(_context: Context, path: str) -> str:
+    # With the context: Jinja would compute it for constants when it compiles a template, and
+    # compiled templates can be kept for a portal at another path.
+    return portal_path(path)
 
 
 def portal_links(html: str) -> str:

@@ -40,6 +40,8 @@ _READERS = frozenset({
     "access", "accesscontrol", "acl", "acls", "audience", "audiences", "classification",
     "clearance", "group", "groups", "members", "permission", "permissions", "reader", "readers",
     "role", "roles", "sensitivity", "tlp", "users", "viewer", "viewers", "visibility",
+    # German, Spanish and French, without letters that are not ASCII
+    "sichtbarkeit", "zugriff", "zielgruppe", "acceso", "visibilidad", "visibilit", "visibilite",
 })  # fmt: skip
 _CLOSES = frozenset({
     "archived", "auth", "authenticated", "authentication", "authorization", "confidential",
@@ -107,6 +109,8 @@ _ROBOTS = re.compile(
 _RESTRICTING = frozenset({
     "confidential", "internal", "internal only", "members only", "private", "restricted",
     "staff only", "unlisted",
+    "intern", "nur intern", "vertraulich", "interno", "confidencial", "privado", "interne",
+    "confidentiel", "privé",
 })  # fmt: skip
 #: Values that name readers, except where they name a kind of page, or who writes.
 _INSIDERS = frozenset({"employees", "employees only", "staff"})

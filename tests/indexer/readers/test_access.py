@@ -14,6 +14,7 @@ from indexer.readers.access import access_marks, page_audience
 from tests.indexer.conftest import TODAY, Read, codes
 
 CLOSING = (
+    "Zielgruppe: intern", "Sichtbarkeit: Mitarbeiter", "zone: vertraulich", "visibilité: équipe",
     "audiance: staff", "audiences: staff", "visibility: private", "private: true", "access: staff",
     "hidden: true", "internal: true", "unlisted: true", "groups: [staff]", "permissions: [staff]",
     "audience: ''", "audience:", "headless: true", "_build: {list: never}", "search: false",

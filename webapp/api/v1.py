@@ -61,10 +61,7 @@ def _body() -> dict[str, Any]:
 
 @blueprint.get("/suggest")
 def suggest() -> Response:
-    answer = centre().searcher.suggest(
-        request.args.get("q", ""), audience=audience(), limit=_limit(), language=language()
-    )
-    return Response(_below_path(answer.body), mimetype="application/json")
+    return _suggestions(request.args.get("q", ""))
 
 
 @blueprint.post("/suggest")
@@ -73,6 +70,10 @@ def suggest_for_text() -> Response:
     text = _body().get("q", "")
     if not isinstance(text, str):
         raise Invalid("q must be a string.", field="q")
+    return _suggestions(text)
+
+
+def _suggestions(text: str) -> Response:
     answer = centre().searcher.suggest(
         text, audience=audience(), limit=_limit(), language=language()
     )

@@ -17,6 +17,7 @@ from kb.errors import Conflict, NotFound
 from kb.operations.audit import Action, AuditEntry
 from kb.operations.backup_schedule import removed_by
 from kb.operations.signing_key import signing_keys
+from kb.privacy.export import section_sizes
 from kb.privacy.personal_data import PersonalData
 from kb.settings import Settings, load_settings
 from kb.tickets.attachments.files import Attachments
@@ -115,6 +116,5 @@ def _entry() -> AuditEntry:
 
 
 def _summarise(document: dict[str, Any], *, err: bool = False) -> None:
-    for name, rows in document.items():
-        if isinstance(rows, list):
-            click.echo(f"{len(rows):>7}  {name.replace('_', ' ')}", err=err)
+    for name, count in section_sizes(document).items():
+        click.echo(f"{count:>7}  {name.replace('_', ' ')}", err=err)

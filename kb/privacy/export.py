@@ -64,6 +64,11 @@ def held_about(connection: Connection, subject: DataSubject, now: dt.datetime) -
     }
 
 
+def section_sizes(document: Mapping[str, Any]) -> dict[str, int]:
+    """How many entries each section of the document has."""
+    return {name: len(rows) for name, rows in document.items() if isinstance(rows, list)}
+
+
 def attached_files(document: Mapping[str, Any]) -> dict[str, str]:
     """The path within the export of each attachment -> the key of its content."""
     return {row["file"]: row["key"] for row in document.get("attachments", ())}

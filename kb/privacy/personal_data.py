@@ -22,7 +22,7 @@ from kb.operations.audit import Action, AuditEntry, AuditLog, add_entry
 from kb.people.person import email_address, invalid_email
 from kb.people.tables import PEOPLE
 from kb.privacy.erasure import Erasure, erase_rows, erase_texts
-from kb.privacy.export import attached_files, held_about
+from kb.privacy.export import attached_files, held_about, section_sizes
 from kb.privacy.inventory import DataSubject
 from kb.tickets.attachments.files import Attachments
 
@@ -42,7 +42,7 @@ class PersonalData:
         address = _address(email)
         with self.database.read() as connection:
             document = held_about(connection, _subject(connection, address), now)
-        if not _sections(document):
+        if not section_sizes(document):
             raise self._nothing_held(address)
         return document
 
@@ -132,10 +132,6 @@ def _address(email: str) -> str:
 def _subject(connection: Connection, address: str) -> DataSubject:
     people = select(PEOPLE.c.id).where(PEOPLE.c.email == address).order_by(PEOPLE.c.guest)
     return DataSubject(address, tuple(connection.execute(people).scalars()))
-
-
-def _sections(document: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: rows for name, rows in document.items() if isinstance(rows, list)}
 
 
 def _ids(document: Mapping[str, Any]) -> tuple[int, ...]:

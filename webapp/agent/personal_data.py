@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
 from kb.operations.audit import Action, AuditEntry
 from kb.operations.backup_schedule import KeptBackup, removed_by
+from kb.privacy.export import section_sizes
 from webapp.context import centre, now, settings
 from webapp.customer.account import signed_in_person
 from webapp.query_counter import save_held_queries
@@ -95,11 +96,10 @@ def _refusal(error: KbError) -> tuple[str, int]:
 def _page(
     document: Mapping[str, Any] | None = None, *, sentence: str = "", erased: int | None = None
 ) -> str:
-    held = {name: len(rows) for name, rows in (document or {}).items() if isinstance(rows, list)}
     return render_template(
         "agent/personal_data.html",
         email=document["address"] if document else _typed(),
-        held=held,
+        held=section_sizes(document or {}),
         sentence=sentence,
         erased=erased,
         backups=_backups(),

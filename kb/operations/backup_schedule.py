@@ -17,8 +17,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from kb.errors import KbError
+from kb.errors import KbError, Unavailable
 from kb.operations.backup import BackupReport
+from kb.settings import Settings
 
 LOG = logging.getLogger(__name__)
 
@@ -51,14 +52,22 @@ class KeptBackup:
     removed_by: dt.datetime
 
 
-def removed_by(folder: Path, hours: int, keep: int) -> list[KeptBackup]:
-    """The scheduled backups in ``folder``, of which ``keep`` are kept, the newest first.
+def kept_backups(settings: Settings) -> list[KeptBackup]:
+    """The scheduled backups, the newest first; none without a folder for them.
 
-    Raises OSError.
+    Raises Unavailable when the folder cannot be read.
     """
-    backups = backups_in(folder)
+    if not settings.backup_folder:
+        return []
+    try:
+        backups = backups_in(Path(settings.backup_folder))
+    except OSError as error:
+        raise Unavailable(
+            f"The backups in {settings.backup_folder} cannot be listed: {error.strerror}."
+        ) from error
+    interval = dt.timedelta(hours=settings.backup_hours)
     return [
-        KeptBackup(path, taken, backups[0][0] + max(1, keep - position) * dt.timedelta(hours=hours))
+        KeptBackup(path, taken, backups[0][0] + max(1, settings.backup_keep - position) * interval)
         for position, (taken, path) in enumerate(backups)
     ]
 

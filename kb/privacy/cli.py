@@ -13,9 +13,9 @@ import click
 
 from kb.cli_options import data_option, json_option
 from kb.database import database_exists, open_database
-from kb.errors import Conflict, NotFound
+from kb.errors import Conflict, NotFound, Unavailable
 from kb.operations.audit import Action, AuditEntry
-from kb.operations.backup_schedule import removed_by
+from kb.operations.backup_schedule import KeptBackup, kept_backups
 from kb.operations.signing_key import signing_keys
 from kb.privacy.export import section_sizes
 from kb.privacy.personal_data import PersonalData
@@ -76,15 +76,16 @@ def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
             _summarise(personal_data.held(address, now=utc_now()), err=True)
             click.confirm("Erase this? It cannot be undone.", abort=True, err=True)
         erasure = personal_data.erase(address, _entry())
-        folder = Path(settings.backup_folder) if settings.backup_folder else None
-        backups = removed_by(folder, settings.backup_hours, settings.backup_keep) if folder else []
+    backups = _backups(settings)
 
     if as_json:
         fields = {
             "people": list(erasure.people),
             "tickets": erasure.tickets,
             "files": len(erasure.files),
-            "backups": [
+            "backups": None
+            if backups is None
+            else [
                 {"file": str(backup.file), "removed_by": backup.removed_by.isoformat()}
                 for backup in backups
             ],
@@ -96,7 +97,7 @@ def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
         for count, noun in ((erasure.tickets, "ticket"), (len(erasure.files), "file"))
     )
     click.echo(f"Erased the person, with {tickets} and {files}.", err=True)
-    for backup in backups:
+    for backup in backups or ():
         removed = f"removed by {backup.removed_by:%Y-%m-%d %H:%M} UTC"
         click.echo(f"{backup.file} still holds the person; {removed}.", err=True)
 
@@ -109,6 +110,15 @@ def _open(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
     with contextlib.closing(open_database(settings.data)) as database:
         attachments = Attachments(settings.data / "attachments")
         yield settings, PersonalData(database, attachments, signing_keys(settings))
+
+
+def _backups(settings: Settings) -> list[KeptBackup] | None:
+    """None, and a warning, when they cannot be listed: the person is erased by then."""
+    try:
+        return kept_backups(settings)
+    except Unavailable as error:
+        click.echo(f"{error.sentence} They may still hold the person.", err=True)
+        return None
 
 
 def _entry() -> AuditEntry:

@@ -148,3 +148,15 @@ def test_the_command_erases_after_a_yes_and_tells_which_backups_are_left(
     ]
     assert found_in(world.data, [ADDRESS]) == {}
     assert run(world, "erase", ADDRESS, "--yes").exit_code == 1
+
+
+def test_the_command_erases_when_the_backups_cannot_be_listed(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(world, 11)
+    no_folder = tmp_path / "backups"
+    no_folder.touch()
+    monkeypatch.setenv("KB_BACKUP_FOLDER", str(no_folder))
+    result = run(world, "erase", ADDRESS, "--yes", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["backups"]) == (0, None)
+    assert str(no_folder) in result.stderr

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, send_file, url_for
@@ -15,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
 from kb.operations.audit import Action, AuditEntry
-from kb.operations.backup_schedule import KeptBackup, removed_by
+from kb.operations.backup_schedule import kept_backups
 from kb.privacy.export import section_sizes
 from webapp.context import centre, now, settings
 from webapp.customer.account import signed_in_person
@@ -96,22 +95,17 @@ def _refusal(error: KbError) -> tuple[str, int]:
 def _page(
     document: Mapping[str, Any] | None = None, *, sentence: str = "", erased: int | None = None
 ) -> str:
+    backups, backups_problem = [], ""
+    try:
+        backups = kept_backups(settings())
+    except Unavailable as error:
+        backups_problem = error.sentence
     return render_template(
         "agent/personal_data.html",
         email=document["address"] if document else _typed(),
         held=section_sizes(document or {}),
         sentence=sentence,
         erased=erased,
-        backups=_backups(),
+        backups=backups,
+        backups_problem=backups_problem,
     )
-
-
-def _backups() -> list[KeptBackup] | None:
-    """The scheduled backups, None without any or when their folder cannot be read."""
-    values = settings()
-    if not values.backup_folder:
-        return None
-    try:
-        return removed_by(Path(values.backup_folder), values.backup_hours, values.backup_keep)
-    except OSError:
-        return None

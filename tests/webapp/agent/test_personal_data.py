@@ -115,3 +115,11 @@ def test_backups_are_listed_with_the_day_on_which_they_are_gone(
     page = build(settings).browser("ada").page(PAGE)
     assert data_values(page, "backup") == ["askfirst-20261122T020000Z.backup"]
     assert "29 Nov" in page
+
+
+def test_backups_that_cannot_be_listed_are_not_taken_for_none(folder: Path, tmp_path: Path) -> None:
+    no_folder = tmp_path / "backups"
+    no_folder.touch()
+    page = build(settings_of(folder, backup_folder=str(no_folder))).browser("ada").page(PAGE)
+    assert str(no_folder) in page
+    assert 'role="alert"' in page

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from kb.analytics.tables import EPISODE_EVENTS
@@ -26,6 +26,8 @@ from kb.privacy.inventory import (
     INVENTORY,
     DataSubject,
     OnErasure,
+    own_attachments,
+    own_episode_events,
     own_events,
     own_tickets,
 )
@@ -166,19 +168,12 @@ def _texts(connection: Connection, subject: DataSubject) -> Iterable[str]:
     yield from connection.execute(
         select(RATINGS.c.words).where(RATINGS.c.person_id.in_(subject.people))
     ).scalars()
-    for holding in INVENTORY:
-        if holding.table is EPISODE_EVENTS and holding.about is not None:
-            facts = select(EPISODE_EVENTS.c.facts).where(holding.about(subject))
-            yield from map(str, connection.execute(facts).scalars())
+    facts = select(EPISODE_EVENTS.c.facts).where(own_episode_events(subject))
+    yield from map(str, connection.execute(facts).scalars())
 
 
 def _attachment_keys(connection: Connection, subject: DataSubject) -> list[str]:
-    conditions = [
-        holding.about(subject)
-        for holding in INVENTORY
-        if holding.table is ATTACHMENTS and holding.about is not None
-    ]
-    query = select(ATTACHMENTS.c.key).where(or_(*conditions)).distinct()
+    query = select(ATTACHMENTS.c.key).where(own_attachments(subject)).distinct()
     return list(connection.execute(query).scalars())
 
 

@@ -123,7 +123,8 @@ def own_events(subject: DataSubject) -> ColumnElement[bool]:
     return EVENTS.c.actor_id.in_(subject.people) & EVENTS.c.by_agent.is_(False)
 
 
-def _attachments(subject: DataSubject) -> ColumnElement[bool]:
+def own_attachments(subject: DataSubject) -> ColumnElement[bool]:
+    """Those of the person's tickets, and what the person attached elsewhere."""
     events = select(EVENTS.c.id).where(own_events(subject))
     return ATTACHMENTS.c.ticket_id.in_(own_tickets(subject)) | ATTACHMENTS.c.event_id.in_(events)
 
@@ -131,7 +132,7 @@ def _attachments(subject: DataSubject) -> ColumnElement[bool]:
 def _readable_attachments(subject: DataSubject) -> ColumnElement[bool]:
     """Not those of internal notes."""
     events = select(EVENTS.c.id).where(EVENTS.c.public | own_events(subject))
-    return _attachments(subject) & ATTACHMENTS.c.event_id.in_(events)
+    return own_attachments(subject) & ATTACHMENTS.c.event_id.in_(events)
 
 
 def _copies(subject: DataSubject) -> ColumnElement[bool]:
@@ -155,7 +156,8 @@ def _episodes(subject: DataSubject) -> ColumnElement[bool]:
     return EPISODES.c.person_id.in_(subject.people) | EPISODES.c.id.in_(ended_in)
 
 
-def _episode_events(subject: DataSubject) -> ColumnElement[bool]:
+def own_episode_events(subject: DataSubject) -> ColumnElement[bool]:
+    """What the person looked for and read."""
     return EPISODE_EVENTS.c.episode_id.in_(select(EPISODES.c.id).where(_episodes(subject)))
 
 
@@ -186,7 +188,7 @@ INVENTORY: tuple[Holding, ...] = (
     # --- tickets
     Holding(
         ATTACHMENTS,
-        _attachments,
+        own_attachments,
         _DELETE,
         "attachments",
         ("ticket_id", "name", "media_type", "size", "key"),
@@ -248,7 +250,7 @@ INVENTORY: tuple[Holding, ...] = (
     # --- searching and reading
     Holding(
         EPISODE_EVENTS,
-        _episode_events,
+        own_episode_events,
         _DELETE,
         "search_events",
         ("episode_id", "kind", "at", "facts"),

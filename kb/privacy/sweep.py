@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -49,7 +49,8 @@ _WORD = re.compile(r"\w{3,}")
 def sweep_address(connection: Connection, address: str) -> None:
     """Puts MARK in place of the address in every text and JSON column of every table."""
     pattern = address_pattern(address)
-    _sweep_licences(connection, address)
+    _sweep_list(connection, ORGANISATIONS, "licence_addresses", address)
+    _sweep_list(connection, TICKETS, "copy_to", address)
     _sweep_events(connection, address, pattern)
     for table in METADATA.sorted_tables:
         if table not in _APART:
@@ -126,17 +127,12 @@ def _may_contain(column: Column[Any], address: str) -> ColumnElement[bool]:
     return or_(*(folded.contains(spelling, autoescape=True) for spelling in spellings))
 
 
-def _sweep_licences(connection: Connection, address: str) -> None:
-    """A licence names the address no longer, rather than one that nobody has."""
-    named = _may_contain(ORGANISATIONS.c.licence_addresses, address)
-    for row in connection.execute(select(ORGANISATIONS).where(named)).all():
-        others = [other for other in row.licence_addresses if other != address]
-        this = ORGANISATIONS.c.id == row.id
-        connection.execute(update(ORGANISATIONS).where(this).values(licence_addresses=others))
-    copied = _may_contain(TICKETS.c.copy_to, address)
-    for row in connection.execute(select(TICKETS.c.id, TICKETS.c.copy_to).where(copied)).all():
-        others = [other for other in row.copy_to if other != address]
-        connection.execute(update(TICKETS).where(TICKETS.c.id == row.id).values(copy_to=others))
+def _sweep_list(connection: Connection, table: Table, column: str, address: str) -> None:
+    """A list of addresses has this one no longer, rather than one that nobody has."""
+    query = select(table.c.id, table.c[column].label("addresses"))
+    for row in connection.execute(query.where(_may_contain(table.c[column], address))).all():
+        others = [other for other in row.addresses if other != address]
+        connection.execute(update(table).where(table.c.id == row.id).values({column: others}))
 
 
 def _sweep_events(connection: Connection, address: str, pattern: re.Pattern[str]) -> None:
@@ -215,15 +211,12 @@ def sweep_words(connection: Connection, words: frozenset[str]) -> None:
     ]
     for query in queries:
         connection.execute(delete(QUERY_COUNTS).where(QUERY_COUNTS.c.query == query))
-    _delete_where(connection, EPISODE_EVENTS, lambda row: has_own_word(row.facts))
+
+    events = connection.execute(select(EPISODE_EVENTS.c.id, EPISODE_EVENTS.c.facts))
+    for event_id in [row.id for row in events if has_own_word(row.facts)]:
+        connection.execute(delete(EPISODE_EVENTS).where(EPISODE_EVENTS.c.id == event_id))
 
     for row in connection.execute(select(INDEX_RUNS.c.id, INDEX_RUNS.c.report)).all():
         if has_own_word(row.report):
             this = INDEX_RUNS.c.id == row.id
             connection.execute(update(INDEX_RUNS).where(this).values(report={}))
-
-
-def _delete_where(connection: Connection, table: Table, condition: Callable[[Any], bool]) -> None:
-    rows = connection.execute(select(table))
-    for row_id in [row.id for row in rows if condition(row)]:
-        connection.execute(delete(table).where(table.c.id == row_id))

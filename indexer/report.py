@@ -159,14 +159,14 @@ def _calibrated(measured: Mapping[str, Any]) -> Iterator[str]:
     if not measured:
         return
     sentence = (
-        f"Suggestion threshold (log-odds): {measured['threshold']:.2f}. It lets about "
+        f"Suggestion threshold (log-odds): {measured['threshold']:.2f}. With it, about "
         f"{measured['wanted']} of 100 questions that your pages do not answer get suggestions, "
         f"measured with {len(measured['foreign'])} questions from other fields."
     )
     if measured["own"]:
         sentence += (
             f" Of {len(measured['own'])} headings and mistyped titles of your own pages, "
-            f"{measured['silent']:.0%} get none."
+            f"{measured['silent']:.0%} get no suggestions."
         )
     yield f"{sentence} To change it, set KB_FALSE_SUGGESTIONS."
 

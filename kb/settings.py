@@ -180,7 +180,7 @@ SETTINGS: tuple[Setting, ...] = (
         _portal_url,
         "an http or https address, which may have a path of letters, digits, `.`, `-` and `_`",
         "The public address of the portal. Links in e-mails begin with it. With a path, the portal "
-        "is below this path.",
+        "is served under that path.",
     ),
     Setting("host", "127.0.0.1", str, "an address", "The address on which `kb serve` listens."),
     Setting("port", "8000", _integer(1, 65535), _PORT, "The port on which `kb serve` listens."),
@@ -278,7 +278,7 @@ SETTINGS: tuple[Setting, ...] = (
         "yes",
         _yes_no,
         _YES_NO,
-        "Also finds pages that say it in other words than the question.",
+        "Also finds pages that answer a question in different words.",
     ),
     Setting(
         "generations",
@@ -496,15 +496,15 @@ SETTINGS: tuple[Setting, ...] = (
         "90",
         _integer(1, 3650),
         "a whole number from 1 to 3650",
-        "The number of days for which e-mails and webhooks are kept after they were sent or given "
-        "up. Those of a ticket that is not closed are kept.",
+        "The number of days for which e-mails and webhooks are kept after they were sent or "
+        "abandoned. Those of a ticket that is not closed are kept.",
     ),
     Setting(
         "copy_days",
         "30",
         _integer(1, 3650),
         "a whole number from 1 to 3650",
-        "The number of days for which an address that was asked whether it wants copies is kept "
+        "The number of days for which the address of somebody who was asked about copies is kept "
         "without an answer.",
     ),
     Setting(

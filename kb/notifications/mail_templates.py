@@ -101,29 +101,27 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "factor-reset": (
             "Your second factor was reset",
-            "An administrator has removed your authenticator app, your passkeys and your recovery "
-            "codes, and you were signed out everywhere.\n"
+            "An administrator removed your authenticator app, your passkeys and your recovery "
+            "codes. You were signed out everywhere.\n"
             "Set up a second factor again after you sign in. If you did not ask for this, tell an "
             "administrator.",
         ),
         "factor-refused": (
             "Wrong codes for your account",
-            "Somebody has signed in with your password today, but then entered several wrong "
-            "codes.\n"
-            "If it was not you, your password is known to others: reset it on the sign-in page "
+            "Somebody entered your password today, and then several wrong codes.\n"
+            "If this was not you, somebody else knows your password: reset it on the sign-in page "
             "immediately.",
         ),
         "recovery-used": (
             "A recovery code was used",
-            "Somebody signed in to your account with your password and a recovery code, which "
-            "does not work any more.\n"
-            "If it was not you, reset your password on the sign-in page immediately, and ask an "
+            "Somebody signed in to your account with your password and a recovery code. This code "
+            "no longer works.\n"
+            "If this was not you, reset your password on the sign-in page immediately, and ask an "
             "administrator to reset your second factor.",
         ),
         "recovery-renewed": (
             "You have new recovery codes",
-            "New recovery codes were created for your account. The earlier ones do not work any "
-            "more.\n"
+            "New recovery codes were created for your account. The earlier codes no longer work.\n"
             "If you did not create them, reset your password on the sign-in page immediately.",
         ),
     }

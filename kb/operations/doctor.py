@@ -190,7 +190,7 @@ def _broken_parts(facts: Examination) -> Iterator[Problem]:
         "backup": "Check that KB_BACKUP_FOLDER exists and is readable.",
         "disk": "Check that the data folder exists and is readable.",
         "files": "Check that the data folder exists and is readable.",
-        "meaning": "Install Askfirst and its extra `meaning` again, then restart the portal.",
+        "meaning": "Reinstall Askfirst and its extra `meaning`, then restart the portal.",
     }
     for name, sentence in facts.errors.items():
         # Without its models, search finds pages by their words.
@@ -225,8 +225,8 @@ def _worker(facts: Examination) -> Iterator[Problem]:
         message = "The worker has stopped: no e-mail is sent and no SLA target is watched."
         yield Problem("worker", Impact.BROKEN, message, remedy, facts.worker_beat)
     if facts.worker_ended and facts.now - facts.worker_ended < heartbeats.RECENT:
-        message = "The worker ended by itself, and `kb serve` started it again."
-        remedy = "See the log of `kb serve` for its exit code and what it wrote before."
+        message = "The worker ended unexpectedly, and `kb serve` restarted it."
+        remedy = "See the log of `kb serve` for the worker's exit code and its last messages."
         yield Problem("worker-ended", Impact.AT_RISK, message, remedy, facts.worker_ended)
 
 
@@ -278,12 +278,13 @@ def _backups(facts: Examination) -> Iterator[Problem]:
 
 def _retention(facts: Examination) -> Iterator[Problem]:
     for late in facts.overdue:
-        name = f"KB_{late.retention.setting.upper()}" if late.retention.setting else "its time"
+        setting = late.retention.setting
+        name = f"KB_{setting.upper()}" if setting else "the retention period"
         yield Problem(
             "retention",
             Impact.AT_RISK,
             f"Data is kept for longer than {name} allows: {late.retention.what}",
-            "Check that `kb worker` runs, and its log: it deletes old data every hour.",
+            "Check that `kb worker` is running, and read its log. It deletes old data every hour.",
             late.since,
         )
 
@@ -293,7 +294,7 @@ def _factor_keys(facts: Examination) -> Iterator[Problem]:
         yield Problem(
             "second-factor-key",
             Impact.BROKEN,
-            "Authenticator apps that cannot be checked with the present signing key: "
+            "Authenticator apps that cannot be checked with the current signing key: "
             f"{facts.unreadable_factors}. Their owners need a recovery code or a passkey.",
             "Add the earlier key to KB_SECRET_KEY_FALLBACKS and restart `kb serve` once, or run "
             "`kb accounts reset-factor` for each of them.",
@@ -320,7 +321,7 @@ def _demo_people(facts: Examination) -> Iterator[Problem]:
         yield Problem(
             "demo-people",
             Impact.UNSAFE,
-            f"Demo accounts, whose passwords are public, exist: {', '.join(facts.demo_people)}.",
+            f"There are demo accounts, whose passwords are public: {', '.join(facts.demo_people)}.",
             "Run `kb accounts remove --demo`.",
         )
 

@@ -160,7 +160,7 @@ RETENTION: tuple[RetentionClass, ...] = (
     RetentionClass("votes", "Votes on articles", _fixed(None)),
     RetentionClass(
         "mails",
-        "E-mails and webhooks that were sent or given up",
+        "E-mails and webhooks that were sent or abandoned",
         _days("mail_days"),
         "mail_days",
         expiries=(
@@ -170,7 +170,7 @@ RETENTION: tuple[RetentionClass, ...] = (
     ),
     RetentionClass(
         "copies",
-        "Addresses that were asked whether they want copies and have not answered",
+        "Addresses of people who were asked whether they want copies and have not answered",
         _days("copy_days"),
         "copy_days",
         expiries=(Expiry(COPIES, COPIES.c.at, COPIES.c.choice == ""),),

@@ -210,7 +210,7 @@ class SecondFactors:
         new_token = new_secret()
         renewal = _renewal(token, new_token)
         if not self._repository.use_passkey(passkey, person.id, sign_count, renewal, now):
-            raise Forbidden("The passkey was used or removed at the same time. Try again.")
+            raise Forbidden("The passkey was used or removed in the meantime. Try again.")
         return new_token
 
     # --- removing

@@ -26,7 +26,7 @@ from kb.timezones import utc_now
 
 @click.group()
 def person() -> None:
-    """Export or erase everything that is held about a person."""
+    """Export or erase everything that is stored about a person."""
     os.umask(0o077)
 
 
@@ -41,9 +41,9 @@ def person() -> None:
 @data_option
 @json_option
 def export(address: str, file: Path | None, data: str | None, *, as_json: bool) -> None:
-    """Export what is held about the person with ADDRESS.
+    """Export what is stored about the person with ADDRESS.
 
-    Without --json and --zip, print how much there is.
+    Without --json and --zip, print only the number of entries.
     """
     if file is not None and file.exists():
         raise Conflict(f"{file} already exists; choose another name.")
@@ -96,10 +96,13 @@ def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
         f"{count} {noun}{'' if count == 1 else 's'}"
         for count, noun in ((erasure.tickets, "ticket"), (len(erasure.files), "file"))
     )
-    click.echo(f"Erased the person, with {tickets} and {files}.", err=True)
+    click.echo(f"Erased the person, the texts of {tickets}, and {files}.", err=True)
     for backup in backups or ():
-        removed = f"removed by {backup.removed_by:%Y-%m-%d %H:%M} UTC"
-        click.echo(f"{backup.file} still holds the person; {removed}.", err=True)
+        time = f"{backup.removed_by:%Y-%m-%d %H:%M} UTC"
+        click.echo(
+            f"{backup.file} still contains the person. The worker removes it by {time}.",
+            err=True,
+        )
 
 
 @contextlib.contextmanager

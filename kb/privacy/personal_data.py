@@ -115,8 +115,9 @@ class PersonalData:
     def _nothing_held(self, address: str) -> NotFound:
         erased_at = self._erased_at(address)
         if erased_at is None:
-            return NotFound(f"Nothing is held about {address}.")
-        return NotFound(f"Nothing is held about {address}: it was erased on {erased_at:%Y-%m-%d}.")
+            return NotFound(f"Nothing is stored about {address}.")
+        erased_on = f"{erased_at:%Y-%m-%d}"
+        return NotFound(f"Nothing is stored about {address}. It was erased on {erased_on}.")
 
     def _erased_at(self, address: str) -> dt.datetime | None:
         return AuditLog(self.database).last(Action.PERSON_ERASED, digests=self._digests(address))

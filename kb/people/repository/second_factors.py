@@ -193,7 +193,7 @@ class SecondFactorRepository:
             try:
                 connection.execute(insert(PASSKEYS).values(values))
             except IntegrityError:
-                raise Conflict("This passkey is registered already.") from None
+                raise Conflict("This passkey is already registered.") from None
             _pass_step(connection, person.id, SecondStep.PASSKEY, renewal)
             _notify(connection, person, "factor-added", now)
             return _add_first_codes(connection, person.id, codes)
@@ -212,10 +212,12 @@ class SecondFactorRepository:
             factor &= PASSKEYS.c.id == passkey_id
         with self._database.write() as connection:
             if not connection.execute(delete(table).where(factor)).rowcount:
-                raise NotFound("It is not there; it may have been removed already.")
+                raise NotFound(
+                    "This second factor does not exist; it may already have been removed."
+                )
             if not _has_factor(connection, person.id):
                 if keep_one:  # and the transaction is rolled back
-                    raise Conflict("You need a second factor. Add another one first.")
+                    raise Conflict("You need at least one second factor. Add another one first.")
                 _delete_codes(connection, person.id)
             _notify(connection, person, "factor-removed", now)
 
@@ -223,7 +225,7 @@ class SecondFactorRepository:
         """Replaces all recovery codes. Raises NotFound without a factor that they stand in for."""
         with self._database.write() as connection:
             if not _has_factor(connection, person.id):
-                raise NotFound("Recovery codes need an authenticator app or a passkey first.")
+                raise NotFound("Set up an authenticator app or a passkey first.")
             _delete_codes(connection, person.id)
             _add_first_codes(connection, person.id, codes)
             _notify(connection, person, "recovery-renewed", now)

@@ -38,8 +38,8 @@ class Sealer:
         sealed_for, _, secret = content.partition(b"\n")
         if sealed_for != purpose.encode():
             raise Unavailable(
-                "The authenticator app cannot be checked, since the portal's key has changed. Use "
-                "a passkey or a recovery code, or ask an administrator to reset your second factor."
+                "The code cannot be checked because the portal's signing key has changed. Use a "
+                "passkey or a recovery code, or ask an administrator to reset your second factor."
             )
         return secret
 

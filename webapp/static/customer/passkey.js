@@ -2,9 +2,9 @@
 // this script the form's button stays disabled.
 
 const FAULTS = {
-  NotAllowedError: "The passkey was not used: it was cancelled, took too long, or is not on this device.",
-  InvalidStateError: "This passkey is registered already.",
-  SecurityError: "Passkeys do not work at this address. Open the portal at its own address.",
+  NotAllowedError: "The request was cancelled or timed out, or the passkey is not on this device.",
+  InvalidStateError: "This passkey is already registered.",
+  SecurityError: "Passkeys do not work at this address. Open the portal at its public address.",
 };
 
 const toBytes = (text) =>

@@ -106,12 +106,16 @@ def kb_error_response(error: KbError) -> Response:
     fields = getattr(error, "fields", None) or ({error.field: sentence} if error.field else {})
 
     response = problem(error.status, sentence, code=error.code, fields=fields)
-    if error.retry_after:
-        response.headers["Retry-After"] = str(error.retry_after)
+    response.headers.update(retry_header(error))
     if error.status == 415:
         # What would have been read (RFC 9110, 15.5.16).
         response.headers["Accept"] = "application/json"
     return response
+
+
+def retry_header(error: KbError) -> dict[str, str]:
+    """After how many seconds to try again, empty if that does not help."""
+    return {"Retry-After": f"{error.retry_after}"} if error.retry_after else {}
 
 
 def public_sentence(error: KbError) -> str:

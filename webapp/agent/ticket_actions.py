@@ -21,7 +21,7 @@ from webapp.agent import ticket_page
 from webapp.context import centre, now
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import RefusedForm, command_of, form_rule
-from webapp.problems import kb_error_response, public_sentence, wants_json
+from webapp.problems import kb_error_response, public_sentence, retry_header, wants_json
 
 blueprint = Blueprint("ticket_actions", __name__, url_prefix="/desk")
 
@@ -89,10 +89,8 @@ def too_many(error: TooMany) -> Response:
         return kb_error_response(error)
     arguments = request.view_args or {}
     refused = RefusedForm(arguments["form_name"], public_sentence(error), request.form)
-    response = make_response(ticket_page.render(arguments["number"], refused), error.status)
-    if error.retry_after:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
+    page = ticket_page.render(arguments["number"], refused)
+    return make_response(page, error.status, retry_header(error))
 
 
 def _key(form: MultiDict[str, str]) -> str:

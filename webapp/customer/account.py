@@ -19,6 +19,7 @@ from kb.people.demo import add_demo_accounts
 from kb.people.person import Person, Role
 from kb.people.second_factors import HeldFactors
 from webapp.context import centre, half_sign_in, now, person, settings
+from webapp.problems import retry_header
 from webapp.security.devices import known_device, remember_device
 from webapp.security.guard import edits, next_step, safe_next
 from webapp.security.rate_limits import address
@@ -52,8 +53,8 @@ def check_sign_in() -> tuple[str, int, dict[str, str]] | BaseResponse:
             now=now(),
         )
     except (Forbidden, TooMany) as error:
-        wait = {"Retry-After": f"{error.retry_after}"} if error.retry_after else {}
-        return sign_in_page(target, email=email, problem=error), error.status, wait
+        page = sign_in_page(target, email=email, problem=error)
+        return page, error.status, retry_header(error)
     begin_session(token)
     half = half_sign_in()
     if half is not None:

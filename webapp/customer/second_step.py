@@ -15,6 +15,7 @@ from kb.errors import Forbidden, Invalid, KbError, TooMany, Unavailable
 from kb.people.second_factor.steps import SignIn
 from webapp.context import centre, half_sign_in, now
 from webapp.customer.account import begin_session, landing_page
+from webapp.problems import retry_header
 from webapp.security.devices import remember_device
 from webapp.security.guard import safe_next
 
@@ -38,8 +39,7 @@ def check(way: str) -> tuple[str, int, dict[str, str]] | BaseResponse:
     try:
         new_token = ways[way](half.person, answer, token=token, now=time)
     except (Forbidden, Invalid, TooMany, Unavailable) as error:
-        wait = {"Retry-After": f"{error.retry_after}"} if error.retry_after else {}
-        return _page(half, way=way, problem=error), error.status, wait
+        return _page(half, way=way, problem=error), error.status, retry_header(error)
 
     target = safe_next(session.get("next"))
     begin_session(new_token)

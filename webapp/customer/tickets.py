@@ -67,7 +67,14 @@ from webapp.customer.ticket_form import (
     uploads,
 )
 from webapp.formatting import status_title
-from webapp.problems import LOG, csrf_error_response, kb_error_response, public_sentence, wants_json
+from webapp.problems import (
+    LOG,
+    csrf_error_response,
+    kb_error_response,
+    public_sentence,
+    retry_header,
+    wants_json,
+)
 from webapp.security.guard import FILES_PER_TICKET
 from webapp.security.rate_limits import count
 
@@ -222,10 +229,7 @@ def _too_many(error: TooMany) -> Response:
     if viewer is None:
         return kb_error_response(error)
     refused = RefusedForm(arguments["form_name"], public_sentence(error), _sent_form())
-    response = make_response(_page(number, viewer, refused), error.status)
-    if error.retry_after:
-        response.headers["Retry-After"] = str(error.retry_after)
-    return response
+    return make_response(_page(number, viewer, refused), error.status, retry_header(error))
 
 
 def _sent_form() -> MultiDict[str, str]:

@@ -129,7 +129,7 @@ class PeopleRepository:
         )
         if missing and row["since"] + STEP_LIFETIME <= now:
             return None
-        return SignIn(person, row["since"], missing)
+        return SignIn(person, missing)
 
     def all(self) -> tuple[Person, ...]:
         """Every active account, by address; a guest is not an account."""

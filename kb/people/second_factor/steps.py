@@ -37,10 +37,9 @@ class MissingStep(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """A session: whose it is, when it began, and what is missing before it opens anything."""
+    """A session: whose it is, and what is missing before it opens anything."""
 
     person: Person
-    since: dt.datetime
     missing: MissingStep
 
 

@@ -108,7 +108,6 @@ _OF_ACTIVE_TICKETS = select(TICKETS.c.id).where(
 _CLOSED = and_(
     TICKETS.c.status.not_in([status.value for status in ACTIVE]), TICKETS.c.erased_at.is_(None)
 )
-# Of an active ticket they stay: they are why nobody is told the same thing twice.
 # Somebody who left the form at its last step, or was refused by a limit.
 _GUEST_WITHOUT_TICKET = and_(
     PEOPLE.c.guest,
@@ -123,6 +122,7 @@ _GUEST_WITHOUT_TICKET = and_(
         )
     ),
 )
+# Of an active ticket they stay: they are why nobody is told the same thing twice.
 _SETTLED_MAIL = and_(
     NOTICES.c.state != "pending",
     NOTICES.c.ticket_id.is_(None) | NOTICES.c.ticket_id.not_in(_OF_ACTIVE_TICKETS),

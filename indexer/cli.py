@@ -348,9 +348,10 @@ def rollback(name: str | None, data: str | None) -> int:
 @click.command()
 @data_option
 def meanings(data: str | None) -> int:
-    """Let the sentence encoder read all passages whose meaning is a draft; `kb worker` does so too.
+    """Let the sentence encoder read all passages whose meaning is a draft, as `kb worker` does.
 
-    Nothing but meanings changes, and no file is read. Stop it when you like: what was read stays.
+    Only meanings change, and no content file is read. You can stop the command at any time:
+    passages that were read are kept.
     """
     from kb.search.build.meaning_run import read_meanings
     from kb.search.installation import search_engine

@@ -185,9 +185,9 @@ def _listed(title: str, findings: list[Finding]) -> Iterable[str]:
 def count_newly_public(count: int) -> str:
     """How many pages become public, as a sentence."""
     return (
-        "1 page becomes public that was not."
+        "1 page that was not public becomes public."
         if count == 1
-        else (f"{count} pages become public that were not.")
+        else (f"{count} pages that were not public become public.")
     )
 
 

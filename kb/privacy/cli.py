@@ -68,7 +68,7 @@ def export(address: str, file: Path | None, data: str | None, *, as_json: bool) 
 def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
     """Erase the address and the words of the person with ADDRESS.
 
-    Tickets that the person filed keep their numbers, times and SLA results, and lose every text.
+    Tickets that the person filed lose all texts, and keep their numbers, times and SLA results.
     This cannot be undone.
     """
     with _open(data) as (settings, personal_data):
@@ -120,7 +120,7 @@ def _backups(settings: Settings) -> list[KeptBackup] | None:
     try:
         return kept_backups(settings)
     except Unavailable as error:
-        click.echo(f"{error.sentence} They may still hold the person.", err=True)
+        click.echo(f"{error.sentence} They may still contain the person.", err=True)
         return None
 
 

@@ -41,7 +41,7 @@ def _shared(command: Callable[..., Any]) -> Callable[..., Any]:
             "--language",
             default="",
             metavar="CODE",
-            help="The reader's language, such as de: similar pages in others come later.",
+            help="The reader's language, such as de: similar pages in other languages come later.",
         ),
         data_option,
     ):
@@ -230,7 +230,7 @@ def _marked(passage: Passage) -> str:
 @click.option(
     "--shown",
     is_flag=True,
-    help="With --mode suggest: count only what the box would show.",
+    help="With --mode suggest: count only what the suggestion box would show.",
 )
 @click.option("--run", "run_file", type=click.Path(path_type=Path), help="Write a TREC run file.")
 @json_option
@@ -253,10 +253,10 @@ def evaluate(
 
     DIR contains corpus.jsonl, queries.jsonl and qrels/NAME.tsv. Every judged query is asked; a hit
     whose id is the query's own is left out. The order is judged before abstaining, in both modes.
-    With out-of-scope.jsonl, --mode suggest reports abstaining apart: false_suggestions (shown to
-    questions out of scope) and silent_in_scope at the threshold that the index
-    sets itself, and kept_at_10%, the share of success@5 that is left when the threshold lets a
-    tenth of the questions out of scope through. --shown judges what the box shows instead.
+    With out-of-scope.jsonl, --mode suggest reports abstaining separately: false_suggestions (shown
+    for out-of-scope questions) and silent_in_scope at the threshold that the index sets itself, and
+    kept_at_10%, the share of success@5 that remains when the threshold lets a tenth of the
+    out-of-scope questions through. With --shown, only what the suggestion box shows is judged.
     --solved: one {"title", "documents": [ids], "solved_at"} per line.
     """
     from kb.search import evaluation  # brings ir-measures, which searching must not pay for

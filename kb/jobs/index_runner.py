@@ -108,7 +108,7 @@ class IndexRunner:
                 for line in _progress_lines(process.stdout):
                     last_line = line or last_line
                     if not self._renew(run, last_line):
-                        return None, _terminate(process)
+                        return None, end_process(process)
         return last_line, process.returncode
 
     def _renew(self, run: IndexRun, line: Mapping[str, Any]) -> bool:
@@ -244,7 +244,8 @@ def _json_object(line: bytes) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _terminate(process: subprocess.Popen[bytes]) -> int:
+def end_process(process: subprocess.Popen[bytes]) -> int:
+    """Ends a process of ours, gently if it goes; its exit code."""
     process.terminate()
     try:
         return process.wait(_TERMINATION_TIMEOUT)

@@ -9,12 +9,11 @@ import os
 import subprocess
 
 from kb.centre import HelpCentre
-from kb.jobs.index_runner import KB_COMMAND
+from kb.jobs.index_runner import KB_COMMAND, end_process
 from kb.search.generations.generation import Manifest
 from kb.search.meaning.model_file import model_path
 
 _LOWEST_PRIORITY = 19
-_SECONDS_TO_END = 10.0
 
 
 class MeaningRunner:
@@ -51,14 +50,8 @@ class MeaningRunner:
 
     def stop(self) -> None:
         """Ends the process in progress; what it has published stays."""
-        if self._process is None or self._process.poll() is not None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(_SECONDS_TO_END)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        if self._process is not None:
+            end_process(self._process)
 
 
 def _step_back() -> None:

@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from kb.errors import Forbidden, Invalid, KbError, NotFound, TooMany
 from kb.people.account_links import AccountLink
 from kb.people.demo import add_demo_accounts
-from kb.people.person import Person, Role
+from kb.people.person import Person
 from kb.people.second_factors import HeldFactors
 from webapp.context import centre, half_sign_in, now, person, settings
 from webapp.problems import retry_header
@@ -139,9 +139,7 @@ def _account_page(viewer: Person, *, problem: KbError | None = None, section: st
 def _second_factors(viewer: Person) -> HeldFactors | None:
     """What the person has; None for customers, and while nobody is asked for one."""
     factors = centre().accounts.second_factors
-    if viewer.role is Role.CUSTOMER or factors.rule == "off":
-        return None
-    return factors.of(viewer)
+    return factors.of(viewer) if factors.rule.concerns(viewer.role) else None
 
 
 def _change(section: str, change: Callable[[Person], object]) -> tuple[str, int] | BaseResponse:

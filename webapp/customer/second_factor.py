@@ -17,6 +17,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooMany, Unavailable
 from kb.people.person import Person
+from kb.people.second_factor.steps import FactorRule
 from kb.people.second_factor.totp import app_address, base32
 from kb.people.second_factors import Enrolment, SecondFactors
 from webapp.context import centre, half_sign_in, now, settings
@@ -44,7 +45,7 @@ def _overview(owner: Person, *, problem: KbError | None = None, section: str = "
         held=factors.of(owner),
         options=json.dumps(options) if options else "",
         must_enrol=half_sign_in() is not None,
-        is_required=factors.rule == "staff",
+        is_required=factors.rule is FactorRule.STAFF,
         problem=problem,
         section=section,
         done=request.args.get("done", ""),
@@ -204,7 +205,7 @@ def _confirm(owner: Person) -> None:
 
 def _owner() -> Person:
     """Whose second factor it is. Raises NotFound while nobody is asked for one."""
-    if _factors().rule == "off":
+    if _factors().rule is FactorRule.OFF:
         raise NotFound("This portal does not use second factors.")
     half = half_sign_in()
     return half.person if half else signed_in_person()

@@ -19,6 +19,10 @@ class FactorRule(StrEnum):
     OPTIONAL = "optional"  # whoever has a second factor signs in with it
     STAFF = "staff"  # all staff need one
 
+    def concerns(self, role: Role) -> bool:
+        """Whether people with this role can have a second factor at all."""
+        return self is not FactorRule.OFF and role is not Role.CUSTOMER
+
 
 class SecondStep(StrEnum):
     """How a session passed its second step."""
@@ -51,7 +55,7 @@ def missing_step(rule: FactorRule, role: Role, *, has_factor: bool, passed: bool
     >>> missing_step(FactorRule.STAFF, Role.CUSTOMER, has_factor=False, passed=False).value
     ''
     """
-    if rule is FactorRule.OFF or role is Role.CUSTOMER or passed:
+    if passed or not rule.concerns(role):
         return MissingStep.NONE
     if has_factor:
         return MissingStep.PROVE

@@ -2,7 +2,7 @@
 
 ``Snapshot`` computes every answer through these protocols and knows nothing about partitions or
 postings, so another search engine can implement them. ``kb.search.embedded`` has the one that we
-ship; ``kb.search.installation`` chooses. What is common to all engines (fusion, abstention,
+ship; ``kb.search.installation`` chooses. What is common to all engines (fusion, confidence,
 curations) is not here.
 
 A reader gives documents numbers, which are valid for this reader alone and ascend as documents do

@@ -2,7 +2,7 @@
 
 An answer is a slice of a passage: whole sentences, or a list with the sentence that introduces it.
 It is never put together, shortened within a sentence, or taken out of a table or a code sample.
-Whether a document is sure enough to be quoted at all is decided by ``abstention``. Pure.
+Whether a document is sure enough to be quoted at all is decided by ``scoring.confidence``. Pure.
 """
 
 from __future__ import annotations

@@ -31,9 +31,13 @@ def heading_hash(text: str) -> int:
 
 def pack_headings(hashes: NDArray[np.uint64], documents: NDArray[np.int64]) -> Arrays:
     """The documents by the hashes of their headings; a heading may have several."""
-    pairs = np.unique(np.stack((hashes, documents.astype(np.uint64)), axis=1), axis=0)
-    pairs = pairs[pairs[:, 0] > 0]
-    return {"headings": pairs[:, 0], "heading_docs": pairs[:, 1].astype(np.int32)}
+    says_much = hashes > 0
+    hashes, documents = hashes[says_much], documents[says_much]
+    order = np.lexsort((documents, hashes))
+    hashes, documents = hashes[order], documents[order]
+    is_first = np.ones(hashes.size, dtype=bool)
+    is_first[1:] = (hashes[1:] != hashes[:-1]) | (documents[1:] != documents[:-1])
+    return {"headings": hashes[is_first], "heading_docs": documents[is_first].astype(np.int32)}
 
 
 class WholeHeadings:

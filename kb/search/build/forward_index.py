@@ -209,6 +209,7 @@ class ForwardIndex:
         self._stems: dict[str, int] = {}
         self._stem_of = array("i")
         self._words: SortedWords | None = None
+        self._sorted_stems: SortedWords | None = None
         self._chunk_words: dict[str, _ChunkWords] = {}  # by language
 
     def add(self, document: Document, row: int, passages: Sequence[SectionPassage]) -> None:
@@ -264,7 +265,9 @@ class ForwardIndex:
         new_words = list(islice(self.surfaces, len(self._stem_of), None))
         numbers, stem = self._stems, _stem_or_word(Analyzer())
         self._stem_of.extend([numbers.setdefault(stem(word), len(numbers)) for word in new_words])
-        return SortedWords.sort(list(numbers)), as_int32(self._stem_of)
+        if self._sorted_stems is None or self._sorted_stems.number.size != len(numbers):
+            self._sorted_stems = SortedWords.sort(list(numbers))
+        return self._sorted_stems, as_int32(self._stem_of)
 
     def stems_in(
         self, languages: Sequence[str], language_of: NDArray[np.int64]

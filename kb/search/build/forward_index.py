@@ -7,6 +7,7 @@ see is cut out by ``partition_writer``. Build time only.
 
 from __future__ import annotations
 
+import functools
 import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.changelogs import is_changelog
-from kb.search.analysis.languages import ANALYSIS, base_language
+from kb.search.analysis.languages import ANALYSIS, ENGLISH, base_language
 from kb.search.analysis.passages import SectionPassage, code_of, text_without
 from kb.search.analysis.tokenizer import (
     MAX_TOKEN,
@@ -211,6 +212,7 @@ class ForwardIndex:
         self._words: SortedWords | None = None
         self._sorted_stems: SortedWords | None = None
         self._chunk_words: dict[str, _ChunkWords] = {}  # by language
+        self._analyzer = functools.cache(Analyzer)  # each remembers the stems of its words
 
     def add(self, document: Document, row: int, passages: Sequence[SectionPassage]) -> None:
         """Add one document; ``passages`` are those of the document store, in its order."""
@@ -245,7 +247,9 @@ class ForwardIndex:
     def _reader(self, language: str) -> Callable[[str], Iterable[int]]:
         words = self._chunk_words.get(language)
         if words is None:
-            words = self._chunk_words[language] = _ChunkWords(Analyzer(language), self.surfaces)
+            words = self._chunk_words[language] = _ChunkWords(
+                self._analyzer(language), self.surfaces
+            )
 
         def read(text: str) -> Iterable[int]:
             return chain.from_iterable(map(words.__getitem__, text.split()))
@@ -263,7 +267,7 @@ class ForwardIndex:
     def stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
         """The English stems of the words, and the old number of each word's stem."""
         new_words = list(islice(self.surfaces, len(self._stem_of), None))
-        numbers, stem = self._stems, _stem_or_word(Analyzer())
+        numbers, stem = self._stems, _stem_or_word(self._analyzer(ENGLISH))
         self._stem_of.extend([numbers.setdefault(stem(word), len(numbers)) for word in new_words])
         if self._sorted_stems is None or self._sorted_stems.number.size != len(numbers):
             self._sorted_stems = SortedWords.sort(list(numbers))
@@ -273,7 +277,7 @@ class ForwardIndex:
         self, languages: Sequence[str], language_of: NDArray[np.int64]
     ) -> tuple[SortedWords, NDArray[np.int32]]:
         """The same, where each word has the language of ``languages`` that ``language_of`` says."""
-        stems = [_stem_or_word(Analyzer(language)) for language in languages]
+        stems = [_stem_or_word(self._analyzer(language)) for language in languages]
         numbers: dict[str, int] = {}
         stem_of = [
             numbers.setdefault(stems[language](word), len(numbers))

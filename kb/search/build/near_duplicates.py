@@ -68,6 +68,10 @@ class _Texts:
 
     def __init__(self, forward_index: ForwardIndex, documents: NDArray[np.int64]) -> None:
         self.facts = [forward_index.documents[number] for number in documents.tolist()]
+        #: Of those that may say almost the same as another, by their rows.
+        self.titles = {
+            row: _plain_title(facts) for row, facts in enumerate(self.facts) if facts.kind in _KINDS
+        }
         passages = len(forward_index.passage_doc)
         firsts = np.array([*(f.first for f in forward_index.documents), passages], dtype=np.int64)
         self._fields = []
@@ -117,12 +121,12 @@ class _Texts:
         one, another = self.facts[row], self.facts[other]
         if one.kind is not another.kind or one.language != another.language:
             return False
-        titles = _plain_title(one), _plain_title(another)
-        if titles[0] != titles[1] and _differ_by_number(*titles):
+        title, other_title = self.titles[row], self.titles[other]
+        if title != other_title and _differ_by_number(title, other_title):
             return False  # "Page 7" is not "Page 8", whatever both say
 
         runs, others = self.runs(row), self.runs(other)
-        least = _ALIKE_WITH_ONE_TITLE if titles[0] == titles[1] else _ALIKE
+        least = _ALIKE_WITH_ONE_TITLE if title == other_title else _ALIKE
         smaller, larger = sorted((runs.size, others.size))
         if smaller < least * larger or (least == _ALIKE and smaller < _MIN_RUNS) or not smaller:
             return False
@@ -192,12 +196,11 @@ def _groups(texts: _Texts, sketches: Sketches) -> list[list[int]]:
 def _candidates(texts: _Texts, sketches: Sketches) -> Iterator[list[int]]:
     """Documents that may be alike, ascending."""
     by_title: dict[tuple[str, ...], list[int]] = {}
-    edited = [row for row, facts in enumerate(texts.facts) if facts.kind in _KINDS]
-    for row in edited:
-        by_title.setdefault(_plain_title(texts.facts[row]), []).append(row)
+    for row, title in texts.titles.items():
+        by_title.setdefault(title, []).append(row)
     yield from (rows for rows in by_title.values() if len(rows) > 1)
 
-    rows = np.array(edited, dtype=np.int64)
+    rows = np.array(list(texts.titles), dtype=np.int64)
     bands = np.ascontiguousarray(sketches[rows]).view(np.uint64).reshape(rows.size, _BANDS)
     for band in range(_BANDS):
         order = bands[:, band].argsort(kind="stable")

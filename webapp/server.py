@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import resource_tracker
-from multiprocessing.synchronize import Event
 from typing import Any
 
 import click
@@ -49,7 +48,8 @@ _DRAIN_LOOK = 0.05  # seconds between looks at the queue
 
 def run(settings: Settings) -> None:
     """Serves until stopped, then finishes open requests. Exit code 0, or 1 when a process died."""
-    draining = multiprocessing.Event()
+    # Without a lock, which each answer would take, and a killed process might never give back.
+    draining = multiprocessing.RawValue(ctypes.c_bool, False)
     server = PortalServer(
         draining,
         target="webapp.wsgi:app",
@@ -73,7 +73,7 @@ def run(settings: Settings) -> None:
 class PortalServer(MPServer):
     """Granian's server with one socket for all its processes, which drains when it is told to."""
 
-    def __init__(self, draining: Event, **options: Any) -> None:
+    def __init__(self, draining: ctypes.c_bool, **options: Any) -> None:
         super().__init__(**options)
         self._draining = draining
         self._drains = False
@@ -89,7 +89,7 @@ class PortalServer(MPServer):
 
     def shutdown(self, exit_code: int = 0) -> None:
         if self._drains and self._sso is not None:
-            self._draining.set()
+            self._draining.value = True
             drain(self._sso, self._hurried)
         super().shutdown(exit_code)  # type: ignore[no-untyped-call]
 
@@ -155,7 +155,7 @@ def waiting(listening: socket.socket) -> int:
     return int.from_bytes(state[unacked:], sys.byteorder)
 
 
-def load(draining: Event, target: str) -> Flask:
+def load(draining: ctypes.c_bool, target: str) -> Flask:
     """The application, in a server process.
 
     A forked process keeps our signal handlers while it starts: it would swallow SIGTERM and hang
@@ -182,12 +182,12 @@ def load(draining: Event, target: str) -> Flask:
             return app
 
 
-def _close_while(draining: Event, app: Flask) -> None:
+def _close_while(draining: ctypes.c_bool, app: Flask) -> None:
     """Lets every answer end its connection, so that nobody sends another request on it."""
 
     @app.after_request
     def close(response: Response) -> Response:
-        if draining.is_set():
+        if draining.value:
             response.headers["Connection"] = "close"
         return response
 

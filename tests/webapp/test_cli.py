@@ -215,7 +215,7 @@ def test_a_server_process_waits_for_a_half_saved_file_to_be_whole_again(folder: 
     policies.write_text(whole + "\n[[[", "utf-8")
     starting = subprocess.Popen(
         [sys.executable, "-c", "import os, multiprocessing; from webapp.server import load; "
-                               "print(load(multiprocessing.Event(), ''), "
+                               "print(load(multiprocessing.RawValue('b'), ''), "
                                "flush=True); os._exit(0)"],
         env=environment(folder), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip

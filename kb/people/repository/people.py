@@ -20,6 +20,7 @@ from sqlalchemy.exc import IntegrityError
 
 from kb.database import Database
 from kb.database.metadata import COUNTERS
+from kb.database.statements import upsert
 from kb.errors import Conflict
 from kb.notifications.queue import NO_DOMAIN
 from kb.people.person import Person, Role
@@ -315,15 +316,12 @@ class PeopleRepository:
 
 def next_person_id(connection: Connection) -> int:
     """A number that nobody has had: the audit log names people by number, also removed ones."""
-    this_counter = COUNTERS.c.name == "person"
+    counter = select(COUNTERS.c.value).where(COUNTERS.c.name == "person")
+    last = connection.execute(counter).scalar() or 0
     newest = connection.execute(select(func.max(PEOPLE.c.id))).scalar() or 0
-    last = connection.execute(select(COUNTERS.c.value).where(this_counter)).scalar()
-    if last is None:
-        connection.execute(insert(COUNTERS).values(name="person", value=newest + 1))
-        return newest + 1
-
     person_id: int = max(newest, last) + 1
-    connection.execute(update(COUNTERS).where(this_counter).values(value=person_id))
+    row = {"name": "person", "value": person_id}
+    upsert(connection, COUNTERS, row, keys=("name",), update=("value",))
     return person_id
 
 

@@ -72,6 +72,7 @@ def build(data: Path) -> World:
             "anton-demo",
             role="customer",
             organisation="ACME",
+            contact_roles=(),
             now=FRIDAY,
         )
     policy = policy_file.load_policy(POLICIES)

@@ -249,11 +249,14 @@ class Accounts:
         category: str = "",
         audience: str | None = None,
         zone: str = "UTC",
+        contact_roles: Sequence[str] | None = None,
         demo: bool = False,
         now: dt.datetime,
     ) -> Person:
-        """A new account. Raises Invalid with every wrong field, Conflict when the address has an
-        account.
+        """A new account. Without ``contact_roles``, the first contact of an organisation
+        administers it, and the others file tickets.
+
+        Raises Invalid with every wrong field, Conflict when the address has an account.
         """
         _check_account(email, name, password, role=role, zone=zone)
         person = Person(
@@ -268,7 +271,10 @@ class Accounts:
             demo=demo,
         )
         return self._people.add(
-            person, password_hash=self._passwords.hash(password, person.email), now=now
+            person,
+            password_hash=self._passwords.hash(password, person.email),
+            contact_roles=contact_roles,
+            now=now,
         )
 
     def guest(self, email: str, name: str, zone: str, *, now: dt.datetime) -> Person:

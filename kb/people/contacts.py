@@ -14,6 +14,7 @@ from typing import Any
 from kb.database import Database
 from kb.errors import Conflict, Invalid, NotFound
 from kb.people.account_links import LINK_LIFETIMES, mail_limit
+from kb.people.licences import licence_entries
 from kb.people.permissions import check_manage, contact_not_found, may_manage
 from kb.people.person import (
     INVALID_NAME,
@@ -74,7 +75,7 @@ class Contacts:
             )
 
         if "licence_addresses" in values:
-            values["licence_addresses"] = _check_addresses(values["licence_addresses"])
+            values["licence_addresses"] = licence_entries(values["licence_addresses"])
         self._repository.update_organisation(managed_id, values)
 
     # --- contacts
@@ -206,13 +207,3 @@ def _check_profile(name: str, location: str, phone: str) -> dict[str, str]:
     if mistakes:
         raise Invalid(" ".join(mistakes.values()), fields=mistakes)
     return values
-
-
-def _check_addresses(texts: Sequence[str]) -> list[str]:
-    addresses = {email_address(text) for text in texts}
-    if None in addresses:
-        raise Invalid(
-            "A licence names e-mail addresses. Example: alice@example.com.",
-            field="licence_addresses",
-        )
-    return sorted(address for address in addresses if address)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from kb.errors import Conflict
 from kb.people.accounts import Accounts
-from kb.people.person import OPERATOR, ContactRole, Role
+from kb.people.person import ContactRole, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ def _add(accounts: Accounts, demo: DemoAccount, now: dt.datetime) -> None:
             organisation=demo.organisation,
             category=demo.category,
             zone=demo.zone,
+            contact_roles=demo.contact_roles,
             demo=True,
             now=now,
         )
@@ -103,8 +104,6 @@ def _add(accounts: Accounts, demo: DemoAccount, now: dt.datetime) -> None:
     person = accounts.by_email(demo.email)
     if person is None:  # deactivated meanwhile
         return
-    if demo.contact_roles:
-        accounts.contacts.set_roles(OPERATOR, person.id, demo.contact_roles)
     if demo.coupon:
         with contextlib.suppress(Conflict):
             accounts.grant_coupon(

@@ -13,7 +13,11 @@ from kb.database import Database
 from kb.database.usage_limits import UsageLimit, count_use
 from kb.notifications.queue import NewNotice, add_notices
 from kb.people.person import Person
-from kb.people.repository.contacts import set_contact_roles
+from kb.people.repository.organisations import (
+    first_roles,
+    licensed_organisation,
+    set_contact_roles,
+)
 from kb.people.repository.people import get_person, next_person_id
 from kb.people.repository.sessions import save_password
 from kb.people.tables import INVITATIONS, ORGANISATIONS, PEOPLE, TOKENS
@@ -154,8 +158,9 @@ class AccountLinkRepository:
                 save_password(connection, account.id, password_hash, but=b"", now=now)
             elif invitation is not None or link.purpose == "register":
                 given = link.facts if invitation is None else {"name": invitation.name}
+                person_id = next_person_id(connection)
                 values = {
-                    "id": next_person_id(connection),
+                    "id": person_id,
                     "email": link.email,
                     "name": name or given.get("name") or link.email,
                     "role": "customer",
@@ -167,9 +172,15 @@ class AccountLinkRepository:
                 if invitation is not None:
                     values["organisation_id"] = invitation.organisation_id
                     values |= {"location": invitation.location, "phone": invitation.phone}
-                new_id = connection.execute(insert(PEOPLE).values(values)).inserted_primary_key
-                if invitation is not None and new_id:
-                    _accept(connection, invitation, int(new_id[0]), now)
+                else:
+                    # The mail has verified the address, which a licence may name.
+                    organisation_id = licensed_organisation(connection, link.email)
+                    values["organisation_id"] = organisation_id
+                roles = first_roles(connection, values["organisation_id"])
+                connection.execute(insert(PEOPLE).values(values))
+                set_contact_roles(connection, person_id, roles)
+                if invitation is not None:
+                    _accept(connection, invitation, person_id, now)
             else:
                 return None
             return get_person(connection, PEOPLE.c.email == link.email, PEOPLE.c.guest.is_(False))

@@ -19,7 +19,12 @@ from kb.errors import Conflict, Forbidden
 from kb.notifications.queue import NewNotice, add_notices
 from kb.people.permissions import check_manage, contact_not_found
 from kb.people.person import Person, Role
-from kb.people.repository.people import organisation_key
+from kb.people.repository.organisations import (
+    check_unclaimed,
+    join_named_accounts,
+    organisation_key,
+    set_contact_roles,
+)
 from kb.people.tables import CONTACT_ROLES, INVITATIONS, ORGANISATIONS, PEOPLE, SESSIONS
 
 
@@ -98,7 +103,10 @@ class ContactRepository:
     def update_organisation(self, organisation_id: int, values: Mapping[str, Any]) -> None:
         this_organisation = update(ORGANISATIONS).where(ORGANISATIONS.c.id == organisation_id)
         with self._database.write() as connection:
+            check_unclaimed(connection, organisation_id, values.get("licence_addresses", ()))
             connection.execute(this_organisation.values(**values))
+            if "licence_addresses" in values:
+                join_named_accounts(connection, organisation_id)
 
     # --- contacts
 
@@ -302,10 +310,3 @@ def _contacts(connection: Connection, condition: ColumnElement[bool]) -> list[Co
         )
         for row in rows
     ]
-
-
-def set_contact_roles(connection: Connection, person_id: int, roles: Sequence[str]) -> None:
-    connection.execute(delete(CONTACT_ROLES).where(CONTACT_ROLES.c.person_id == person_id))
-    if roles:
-        rows = [{"person_id": person_id, "role": role} for role in roles]
-        connection.execute(insert(CONTACT_ROLES), rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -23,7 +24,13 @@ from kb.database.metadata import COUNTERS
 from kb.database.statements import upsert
 from kb.errors import Conflict
 from kb.notifications.queue import NO_DOMAIN
+from kb.people.licences import licence_names
 from kb.people.person import Person, Role
+from kb.people.repository.organisations import (
+    find_or_add_organisation,
+    first_roles,
+    set_contact_roles,
+)
 from kb.people.second_factor.steps import STEP_LIFETIME, FactorRule, SignIn, missing_step
 from kb.people.tables import (
     AUTHENTICATOR_APPS,
@@ -84,7 +91,7 @@ def entitled(row: Any, email: str, at: dt.datetime) -> tuple[str, str]:
     if not has_begun or has_ended:
         organisation_category = ""
 
-    is_licensed = email in (row.licence_addresses or ())
+    is_licensed = licence_names(row.licence_addresses or (), email)
     return row.own_category or organisation_category, organisation_category if is_licensed else ""
 
 
@@ -167,17 +174,20 @@ class PeopleRepository:
         password_hash: str | None,
         now: dt.datetime,
         organisation_category: str = "",
+        contact_roles: Sequence[str] | None = (),
     ) -> Person:
         """Stores a new person, and the organisation when it is new.
 
+        Without ``contact_roles`` (None), those of somebody who is new in the organisation.
         Raises Conflict when the address has an account.
         """
         with self._database.write() as connection:
-            organisation_id = _find_or_add_organisation(
+            organisation_id = find_or_add_organisation(
                 connection, person.organisation, organisation_category, now
             )
+            person_id = next_person_id(connection)
             values = {
-                "id": next_person_id(connection),
+                "id": person_id,
                 "email": person.email,
                 "guest": person.guest,
                 "demo": person.demo,
@@ -195,9 +205,10 @@ class PeopleRepository:
             except IntegrityError:
                 message = f"An account for {person.email} already exists. Sign in with it."
                 raise Conflict(message, field="email") from None
-            return get_person(
-                connection, PEOPLE.c.email == person.email, PEOPLE.c.guest == person.guest
-            )
+            if contact_roles is None:
+                contact_roles = first_roles(connection, organisation_id)
+            set_contact_roles(connection, person_id, contact_roles)
+            return get_person(connection, PEOPLE.c.id == person_id)
 
     def find_or_add_guest(self, person: Person, *, now: dt.datetime) -> Person:
         guest = self.by_email(person.email, guest=True)
@@ -345,26 +356,3 @@ def to_person(row: Any) -> Person:
         demo=row["demo"],
         contact_roles=tuple(sorted((row["contact_roles"] or "").split())),
     )
-
-
-def organisation_key(name: str) -> str:
-    """The same for all spellings of an organisation's name, by case and blanks."""
-    return " ".join(name.casefold().split())
-
-
-def _find_or_add_organisation(
-    connection: Connection, name: str, category: str, now: dt.datetime
-) -> int | None:
-    if not name:
-        return None
-
-    key = organisation_key(name)
-    organisation_id = connection.execute(
-        select(ORGANISATIONS.c.id).where(ORGANISATIONS.c.folded == key)
-    ).scalar()
-    if organisation_id is not None:
-        return int(organisation_id)
-
-    values = {"name": name, "folded": key, "category": category, "created_at": now}
-    new_id = connection.execute(insert(ORGANISATIONS).values(values)).inserted_primary_key
-    return int(new_id[0]) if new_id else None

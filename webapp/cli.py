@@ -69,7 +69,7 @@ def serve(
     check_start(settings)
     check_port(settings.host, settings.port)
     sign_ins = prepare(settings)
-    _hand_over(settings)
+    hand_over(settings)
     if settings.metrics:
         _prepare_metrics(settings.data, settings.metrics)
     if search_engine(settings.data).generations.published_name() is None:
@@ -157,7 +157,7 @@ def make_folder(data: Path) -> None:
         ) from error
 
 
-def _hand_over(settings: Settings) -> None:
+def hand_over(settings: Settings) -> None:
     """Puts the options into the environment, which the server processes read."""
     variables = {
         "KB_HOST": settings.host,

@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import resource_tracker
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask import Flask, Response
@@ -31,6 +31,9 @@ from granian.server.mp import MPServer
 
 from kb.errors import KbError
 from kb.settings import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIApplication
 
 #: Threads of each server process: those at work and those that wait (``security.admission``), and
 #: some more that refuse the rest at once.
@@ -46,8 +49,13 @@ DRAIN_QUIET, DRAIN_LONGEST, REQUEST_LONGEST = 1.0, 3.0, 6
 _DRAIN_LOOK = 0.05  # seconds between looks at the queue
 
 
-def run(settings: Settings) -> None:
-    """Serves until stopped, then finishes open requests. Exit code 0, or 1 when a process died."""
+def run(
+    settings: Settings, wrap: Callable[[WSGIApplication], WSGIApplication] | None = None
+) -> None:
+    """Serves until stopped, then finishes open requests. Exit code 0, or 1 when a process died.
+
+    ``wrap`` may put other applications beside the portal, for comparisons on the same server.
+    """
     # Without a lock, which each answer would take, and a killed process might never give back.
     draining = multiprocessing.RawValue(ctypes.c_bool, False)
     server = PortalServer(
@@ -67,7 +75,7 @@ def run(settings: Settings) -> None:
     # The server warns of more threads than processors; here most of them wait or refuse.
     logging.getLogger("_granian").addFilter(lambda record: "threads" not in record.getMessage())
     _only_here(signal.SIGINT, server.signal_handler_interrupt)
-    server.serve(target_loader=partial(load, draining))
+    server.serve(target_loader=partial(load, draining, wrap=wrap))
 
 
 class PortalServer(MPServer):
@@ -155,7 +163,12 @@ def waiting(listening: socket.socket) -> int:
     return int.from_bytes(state[unacked:], sys.byteorder)
 
 
-def load(draining: ctypes.c_bool, target: str) -> Flask:
+def load(
+    draining: ctypes.c_bool,
+    target: str,
+    *,
+    wrap: Callable[[WSGIApplication], WSGIApplication] | None = None,
+) -> WSGIApplication:
     """The application, in a server process.
 
     A forked process keeps our signal handlers while it starts: it would swallow SIGTERM and hang
@@ -179,7 +192,7 @@ def load(draining: ctypes.c_bool, target: str) -> Flask:
             if reported:
                 click.echo("The server process has started.", err=True)
             _close_while(draining, app)
-            return app
+            return wrap(app) if wrap else app
 
 
 def _close_while(draining: ctypes.c_bool, app: Flask) -> None:

@@ -45,6 +45,18 @@ ROOMS: dict[str, frozenset[str]] = {
     "kb.people": FOUNDATION | {"kb.database", "kb.notifications"},
     "kb.analytics": FOUNDATION | {"kb.database"},
     "kb.jobs": FOUNDATION | {"kb.database", "kb.people"},
+    # Reads what every noun holds, and nothing but commands and the edges know it.
+    "kb.insights": FOUNDATION
+    | {
+        "kb.analytics",
+        "kb.database",
+        "kb.notifications",
+        "kb.people",
+        "kb.settings",
+        "kb.sla",
+        "kb.tickets",
+        "kb.tickets.repository",
+    },
     # Operation looks at the whole installation, and nothing but commands and the edges know it.
     "kb.operations": FOUNDATION
     | {
@@ -208,6 +220,7 @@ ONLY_IN = {
         "kb.analytics.deflection",
         "kb.analytics.query_log",
         "kb.analytics.tables",
+        "kb.insights",
         "kb.database",
         "kb.jobs.index_runs",
         "kb.jobs.tables",

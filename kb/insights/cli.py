@@ -1,0 +1,135 @@
+"""`kb insights`: what was deflected, from the portal's own ledger or from a file of episodes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kb.analytics.deflection_report import GROUPINGS, replay, report_json
+from kb.analytics.episode import Episode, read_episodes
+from kb.cli_options import data_option, json_option
+from kb.errors import Invalid
+from kb.insights.csv_text import csv_text
+
+_DAY = click.DateTime(formats=("%Y-%m-%d",))
+
+
+@click.command()
+@data_option
+@click.option("--from", "since", type=_DAY, help="The first day, in UTC.")
+@click.option("--to", "until", type=_DAY, help="The last day, in UTC.")
+@click.option("--portal", help="Only this portal or website.")
+@click.option("--by", type=click.Choice(tuple(GROUPINGS)), help="Also print each group.")
+@click.option(
+    "--replay",
+    "file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Analyse the episodes in FILE (JSON lines) instead.",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@json_option
+def insights(
+    data: str | None,
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    portal: str | None,
+    by: str | None,
+    file: Path | None,
+    *,
+    as_csv: bool,
+    as_json: bool,
+) -> None:
+    """Print how many tickets suggestions have saved, and how certain that is."""
+    if as_csv and as_json:
+        raise click.UsageError("Choose --json or --csv.")
+    if file is None:
+        raise click.UsageError("Name a FILE with --replay.")
+    del data
+    first = since.date() if since else dt.date.min
+    last = until.date() if until else dt.date.max
+
+    def is_meant(episode: Episode) -> bool:
+        in_time = first <= episode.at.date() <= last
+        return in_time and portal in (None, episode.portal)
+
+    document = report_json(*replay(_episodes(file), by=by or "", keep=is_meant), by=by or "")
+    if as_json:
+        click.echo(json.dumps(document))
+    elif as_csv:
+        click.echo(_csv(document, by or ""), nl=False)
+    else:
+        click.echo(_words(document, by or ""))
+
+
+def _episodes(file: Path) -> list[Episode]:
+    try:
+        with file.open(encoding="utf-8", errors="strict") as lines:
+            return read_episodes(lines)
+    except (OSError, UnicodeDecodeError) as error:
+        raise Invalid(f"Cannot read {file}: {error}.") from error
+
+
+def _csv(document: Mapping[str, Any], by: str) -> str:
+    """One line for the whole, then one for each group."""
+    groups = document.get("by", [])
+    lines = [_flat({key: value for key, value in document.items() if key != "by"})]
+    lines += [_flat(group) for group in groups]
+    header = [key for key in lines[0] if key != by]
+    return csv_text(
+        [by or "group", *header],
+        [[line.get(by, "all") if by else "all", *(line[key] for key in header)] for line in lines],
+    )
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}_")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _words(document: Mapping[str, Any], by: str) -> str:
+    lines = [_summary("All", document)]
+    lines += [_summary(str(group[by]) or "–", group) for group in document.get("by", [])]
+    return "\n\n".join(lines)
+
+
+def _summary(name: str, document: Mapping[str, Any]) -> str:
+    causal, filed = document["causal"], document["outcomes"]["submitted"]
+    verdict, taken_back = causal["verdict"], document["clawed_back"]
+    if causal["effect"] is None:
+        measured = "not known yet: there are no visits to compare."
+    else:
+        measured = (
+            f"{verdict}: {_points(causal['effect'])} points fewer tickets "
+            f"({_points(causal['low'])} to {_points(causal['high'])})."
+        )
+        if verdict != "works" and causal["needed"]:
+            measured += f" About {causal['needed']:,} more visits are needed."
+    return "\n".join(
+        (
+            f"{name}: {document['episodes']:,} visits, {document['intent']:,} with a title, "
+            f"{document['eligible']:,} with suggestions.",
+            f"  Measured effect  {measured}",
+            f"  Said it helped   {_percent(document['explicit_rate'])}",
+            f"  Probably helped  {_percent(document['implicit_rate'])} "
+            f"({_percent(document['unknown_rate'])} unknown, {taken_back:,} taken back)",
+            f"  Filed a ticket   {filed:,}",
+        )
+    )
+
+
+def _percent(rate: float | None) -> str:
+    return "–" if rate is None else f"{100 * rate:.1f} %"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}"

@@ -10,12 +10,13 @@ import datetime as dt
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from flask import current_app, g, request, session
 
 from kb.errors import Unavailable
 from kb.search.documents import PUBLIC
+from kb.timezones import time_zone_or_utc
 
 if TYPE_CHECKING:
     from kb.centre import HelpCentre
@@ -120,8 +121,4 @@ def zone() -> ZoneInfo:
     """The zone to show times in: the person's, else what the browser sent in ``zone``, else UTC."""
     viewer = asker()
     sent = request.values.get("zone", "") or session.get("zone", "")
-    return zone_named(viewer.zone if viewer else sent)
-
-
-def zone_named(name: str) -> ZoneInfo:
-    return ZoneInfo(name if name in available_timezones() else "UTC")
+    return ZoneInfo(time_zone_or_utc(viewer.zone if viewer else sent))

@@ -8,7 +8,6 @@ address has an account.
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import available_timezones
 
 from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -18,6 +17,7 @@ from kb.people.account_links import AccountLink
 from kb.people.demo import add_demo_accounts
 from kb.people.person import Person
 from kb.people.second_factors import HeldFactors
+from kb.timezones import time_zones
 from webapp.context import centre, half_sign_in, now, person, settings
 from webapp.problems import retry_header
 from webapp.security.devices import known_device, remember_device
@@ -124,7 +124,7 @@ def signed_in_person() -> Person:
 
 
 def _account_page(viewer: Person, *, problem: KbError | None = None, section: str = "") -> str:
-    zones = (name for name in available_timezones() if "/" in name or name == "UTC")
+    zones = (name for name in time_zones() if "/" in name or name == "UTC")
     return render_template(
         "customer/account.html",
         sessions=centre().accounts.sessions(viewer, session.get("token"), now=now()),

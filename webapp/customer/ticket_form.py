@@ -23,7 +23,7 @@ from kb.search.results import Hit
 from kb.text import has_visible_text
 from kb.tickets.actions.idempotency import checked_key
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
-from webapp.context import audience, centre, now, person, settings, zone_named
+from webapp.context import audience, centre, now, person, settings
 from webapp.security.guard import FILES_PER_TICKET
 
 #: Names of the form's fields. Nothing else of a request is read: no mass assignment.
@@ -192,8 +192,7 @@ def _guest_faults(form: Mapping[str, str]) -> dict[str, str]:
 
 
 def _guest(form: Mapping[str, str]) -> Person:
-    zone = zone_named(form["zone"]).key
-    return centre().accounts.guest(form["email"], form["name"], zone, now=now())
+    return centre().accounts.guest(form["email"], form["name"], form["zone"], now=now())
 
 
 def file_once(checked: CheckedForm) -> str:

@@ -107,7 +107,7 @@ def _read_episode(line: str) -> Episode:
         raise ValueError(f"it has more than {_MAX_LINE} characters.")
     row = json.loads(line)
     if not isinstance(row, dict):
-        raise TypeError("it is no JSON object.")
+        raise TypeError("it is not a JSON object.")
     return Episode(
         id=_text(row, "episode"),
         at=_time(row["at"], "at") if row.get("at") is not None else _missing("at"),
@@ -171,7 +171,7 @@ def _time(value: object, name: str) -> dt.datetime:
         instant = dt.datetime.fromisoformat(str(value))
         return (instant if instant.tzinfo else instant.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError, OSError):
-        raise ValueError(f"{name!r} is no time: {value!r:.40}.") from None
+        raise ValueError(f"{name!r} is not a time: {value!r:.40}.") from None
 
 
 def _opened(value: object) -> tuple[tuple[str, float], ...]:

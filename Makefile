@@ -7,13 +7,14 @@ CACHE := .cache
 .PHONY: serve test lock release clean help
 help:
 	@echo "make serve   set up, index content/ and serve the portal on http://127.0.0.1:8000"
+	@echo "             SITE=FOLDER serves another support site, such as content/examples/site-manager"
 	@echo "make test    set up and run every check and test, the browser's included"
 	@echo "make lock    resolve pyproject.toml anew into requirements*.lock (needs uv)"
 	@echo "make release build wheel, source archive, SBOM and checksums into dist/"
 
 serve: $(VENV)/.serve
-	@$(BIN)/kb index
-	@exec $(BIN)/kb serve --demo
+	@$(BIN)/kb index $(if $(SITE),--site "$(SITE)")
+	@exec $(BIN)/kb serve --demo $(if $(SITE),--site "$(SITE)")
 
 test: $(VENV)/.test
 	@.ci/browser $(CACHE)/chromium

@@ -22,11 +22,12 @@ from indexer.pipeline import IndexOptions, run_index
 from indexer.progress import ProgressBar, ThrottledProgress
 from indexer.report import Report
 from indexer.sources.walk import Source, parse_sources
-from kb.cli_options import data_option, json_option
+from kb.cli_options import data_option, json_option, site_option
 from kb.errors import Invalid, KbError
 from kb.operations.audit import Action, record_command
 from kb.search.generations.previews import PreviewFile
 from kb.settings import Settings, load_settings
+from kb.site.site_file import load_site
 
 if TYPE_CHECKING:
     from indexer.lint.checks import Issue
@@ -69,6 +70,7 @@ class _IndexCommand(click.Command):
 
 @click.command(cls=_IndexCommand)
 @click.argument("words", nargs=-1, metavar="[KIND=PATH]...")
+@site_option
 @data_option
 @click.option("--full", is_flag=True, help="Read all files, changed or not.")
 @click.option(
@@ -110,6 +112,7 @@ class _IndexCommand(click.Command):
 @json_option
 def index(
     words: tuple[str, ...],
+    site: str | None,
     data: str | None,
     queries: Path | None,
     *,
@@ -135,7 +138,7 @@ def index(
         raise click.UsageError("--progress-json reports one run; it cannot be used with --watch.")
 
     with _errors_as_json(progress_json), _exit_on_sigterm():
-        settings = load_settings(data=data)
+        settings = load_settings(site=site, data=data)
         if roll_back:
             if words:
                 raise click.UsageError(
@@ -187,6 +190,7 @@ def _options(settings: Settings, words: Sequence[str]) -> IndexOptions:
         keep=settings.generations,
         golden=golden if is_content and golden.exists() else None,
         curations=curations if is_content and curations.exists() else None,
+        front_matter=load_site(settings.content).front_matter if is_content else {},
         gate=settings.publish_gate,
         drop=settings.publish_drop,
         meaning=settings.meaning,
@@ -205,7 +209,7 @@ def _sources(words: Sequence[str], settings: Settings) -> tuple[Source, ...]:
         content = Path(settings.content).absolute()
         raise Invalid(
             f"{content} has no docs, faq, or forum folder. Name sources as KIND=PATH, or set "
-            "KB_CONTENT.",
+            "KB_SITE.",
             field="source",
         )
     return parse_sources(named, content=settings.content)

@@ -100,14 +100,21 @@ class DocumentCollector:
     # --- files that are read
 
     def read(
-        self, pool: WorkerPool, writer: IndexWriter, *, media: Path | None, today: dt.date
+        self,
+        pool: WorkerPool,
+        writer: IndexWriter,
+        *,
+        media: Path | None,
+        today: dt.date,
+        front_matter: Mapping[str, tuple[str, ...]],
     ) -> Mapping[str, frozenset[int]]:
         """Read the files of the plan and add their documents; the repeated blocks of all sites.
 
         Images are copied to ``media`` (None: nowhere).
         """
         boilerplate = {**self.plan.boilerplate, **self._survey_sites(pool)}
-        pool.share(self.plan.ids.site_index(self.files, boilerplate, media, today))
+        site_index = self.plan.ids.site_index(self.files, boilerplate, media, today, front_matter)
+        pool.share(site_index)
 
         tasks = (ReadTask("read", self.files[key]) for key in self.plan.fresh)
         for result in pool.work(tasks):

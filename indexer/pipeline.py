@@ -56,6 +56,9 @@ class IndexOptions:
     #: Of 100 questions that nothing answers, how many may be shown something; None: not measured.
     false_suggestions: int | None = None
 
+    #: Field of a document -> keys of front matter that the site adds for it.
+    front_matter: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
     #: Files of the content folder; None for none.
     golden: Path | None = None
     curations: Path | None = None
@@ -186,7 +189,15 @@ class _IndexRun:
         if recorded is None:
             note = f"Generation {previous.name} is from another version. All files are read."
             self.report.notes.append(note)
+        if previous.manifest.settings.get("front_matter", {}) != self._front_matter:
+            self.report.notes.append("The front matter keys have changed. All files are read.")
+            return previous, Ledger()
         return previous, recorded or Ledger()
+
+    @property
+    def _front_matter(self) -> dict[str, list[str]]:
+        """The site's front matter keys, as a manifest keeps them."""
+        return {name: list(keys) for name, keys in self.options.front_matter.items()}
 
     def _other_differences(self) -> Iterator[str]:
         """What differs from the last generation besides files."""
@@ -257,7 +268,11 @@ class _IndexRun:
             with self._stage("building"):
                 generation = writer.prepare(
                     ledger=ledger.to_json(recorded) | {"media": sorted(collector.images)},
-                    settings={**options.settings, "meaning": options.meaning},
+                    settings={
+                        **options.settings,
+                        "meaning": options.meaning,
+                        "front_matter": self._front_matter,
+                    },
                     pictures=collector.images,
                     findings=report.findings,
                 )
@@ -288,7 +303,9 @@ class _IndexRun:
         # that no article shows.
         copies_images = options.preview is not None or not options.check_only
         folder = options.data / media.MEDIA_FOLDER if copies_images else None
-        boilerplate = collector.read(pool, writer, media=folder, today=options.today)
+        boilerplate = collector.read(
+            pool, writer, media=folder, today=options.today, front_matter=options.front_matter
+        )
         self.report.reading_seconds = time.monotonic() - started
 
         self._require_documents(collector)

@@ -22,6 +22,7 @@ from kb.jobs.index_runs import IndexRuns
 from kb.operations.audit import Action, AuditEntry, add_entry
 from kb.operations.signing_key import signing_keys
 from kb.people.accounts import Accounts
+from kb.people.demo import DemoCast, load_demo_cast
 from kb.people.second_factor.passkeys import relying_party
 from kb.people.second_factor.steps import FactorRule
 from kb.privacy.personal_data import PersonalData
@@ -29,6 +30,7 @@ from kb.search.generations.generation import Generations
 from kb.search.installation import search_engine
 from kb.search.searcher import Searcher
 from kb.settings import Settings
+from kb.site.site_file import Site, load_site
 from kb.sla import policy_file
 from kb.sla.clock import PolicyVersion
 from kb.sla.policy import SlaPolicy
@@ -51,6 +53,8 @@ class HelpCentre:
     """Everything the portal and the commands work with."""
 
     settings: Settings
+    site: Site
+    cast: DemoCast
     searcher: Searcher
     index: Generations
     policy: SlaPolicy
@@ -70,9 +74,10 @@ class HelpCentre:
         """Opens every part. Migrates the database, and records a new policy as in force from
         ``now``.
 
-        Raises Misconfigured for a broken policy or catalogue, Unavailable when the data folder
-        cannot be used. A missing index is not an error: tickets can be filed without one.
+        Raises Misconfigured for a broken site, policy or catalogue, Unavailable when the data
+        folder cannot be used. A missing index is not an error: tickets can be filed without one.
         """
+        site = load_site(settings.content, name=settings.portal_name)
         policy = policy_file.load_policy(settings.policies_file)
         products = load_catalogue(settings.content / "catalogue.toml")
         database = open_database(settings.data)
@@ -83,6 +88,8 @@ class HelpCentre:
         )
         return cls(
             settings=settings,
+            site=site,
+            cast=load_demo_cast(settings.content),
             searcher=Searcher(
                 settings.data,
                 engine=engine,
@@ -99,7 +106,7 @@ class HelpCentre:
                 session_hours=settings.session_hours,
                 demo=settings.allows_demo,
                 second_factor=FactorRule(settings.second_factor),
-                party=relying_party(settings.portal_name, settings.base_url),
+                party=relying_party(site.name, settings.base_url),
                 signing_keys=partial(signing_keys, settings),
             ),
             desk=_desk(settings, database, policy, versions, products),

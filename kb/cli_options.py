@@ -12,4 +12,10 @@ data_option = click.option(
     type=click.Path(file_okay=False),
     help="The data folder. Default: KB_DATA.",
 )
+site_option = click.option(
+    "--site",
+    type=click.Path(),
+    metavar="FOLDER",
+    help="The support site to work with: one folder. Default: KB_SITE.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -110,6 +110,12 @@ def _origins(text: str) -> tuple[str, ...]:
     return origins
 
 
+def _site_folder(text: str) -> str:
+    if text and not Path(text).is_dir():
+        raise ValueError(text)
+    return text
+
+
 def _secret_key(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError(text)
@@ -153,6 +159,15 @@ _YES_NO = "yes or no"
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(
+        "site",
+        "",
+        _site_folder,
+        "the folder of a support site, or empty for the one in KB_CONTENT",
+        "The support site: one folder with its articles, policies, catalogue and look. It is used "
+        "in place of `KB_CONTENT`, and its data are in `data-` and the folder's name unless "
+        "`KB_DATA` names another folder.",
+    ),
+    Setting(
         "data", "data", Path, "a folder", "The folder for the index, the tickets and attachments."
     ),
     Setting(
@@ -173,7 +188,13 @@ SETTINGS: tuple[Setting, ...] = (
         "a file, or empty for policies.toml in the content folder",
         "The policy file: business calendars, support levels and severities.",
     ),
-    Setting("portal_name", "Askfirst", str, "text", "The name at the top of every page."),
+    Setting(
+        "portal_name",
+        "",
+        str,
+        "text, or empty for the name in site.toml",
+        "The name at the top of every page.",
+    ),
     Setting(
         "base_url",
         "http://127.0.0.1:8000",
@@ -558,6 +579,7 @@ _BY_NAME: Mapping[str, Setting] = MappingProxyType({setting.name: setting for se
 class Settings:
     """The values of all settings."""
 
+    site: str
     data: Path
     content: Path
     sources: tuple[str, ...]
@@ -656,8 +678,10 @@ def load_settings(
     """
     texts = {setting.name: setting.default for setting in SETTINGS}
     texts["content"] = _default_content(texts["content"])
-    texts |= _from_environment(os.environ if environment is None else environment)
-    texts |= {name: text for name, text in overrides.items() if text is not None}
+    given = _from_environment(os.environ if environment is None else environment)
+    given |= {name: text for name, text in overrides.items() if text is not None}
+    texts |= _of_site(given.get("site", ""), texts) | given
+    _check_one_site(texts)
     values = {name: _convert(_BY_NAME[name], text) for name, text in texts.items()}
     if values["secure_cookies"] is None:
         values["secure_cookies"] = values["base_url"].startswith("https:")
@@ -687,6 +711,23 @@ def _default_content(folder: str) -> str:
     root = Path(__file__).parent.parent
     built_in = (root / "askfirst_content", root / "content")
     return next((str(path) for path in built_in if path.is_dir()), folder)
+
+
+def _of_site(folder: str, defaults: Mapping[str, str]) -> dict[str, str]:
+    """What a site's folder sets: its content, and data of its own, so that sites do not mix."""
+    if not folder:
+        return {}
+    is_default = Path(folder).resolve() == Path(defaults["content"]).resolve()
+    data = defaults["data"] if is_default else f"data-{Path(folder).resolve().name}"
+    return {"content": folder, "data": data}
+
+
+def _check_one_site(texts: Mapping[str, str]) -> None:
+    site, content = texts["site"], texts["content"]
+    if site and Path(site).resolve() != Path(content).resolve():
+        raise Misconfigured(
+            f"KB_SITE is {site} and KB_CONTENT is {content}: set only KB_SITE.", field="site"
+        )
 
 
 def environment_values(environment: Mapping[str, str] | None = None) -> dict[str, str]:

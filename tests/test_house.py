@@ -41,8 +41,9 @@ ROOMS: dict[str, frozenset[str]] = {
     "kb.cli_options": FOUNDATION | {"kb.settings"},
     "kb.database": FOUNDATION | {"kb.settings"},
     "kb.sla": FOUNDATION | {"kb.toml_reader"},
+    "kb.site": FOUNDATION | {"kb.toml_reader"},
     "kb.notifications": FOUNDATION | {"kb.database"},
-    "kb.people": FOUNDATION | {"kb.database", "kb.notifications"},
+    "kb.people": FOUNDATION | {"kb.database", "kb.notifications", "kb.toml_reader"},
     "kb.analytics": FOUNDATION | {"kb.database"},
     "kb.jobs": FOUNDATION | {"kb.database", "kb.people"},
     # Reads what every noun holds, and nothing but commands and the edges know it.

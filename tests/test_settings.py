@@ -130,3 +130,27 @@ def test_the_command_prints_every_setting_with_its_purpose() -> None:
     for setting in SETTINGS:
         assert f"KB_{setting.name.upper()}=" in printed
         assert setting.help in printed
+
+
+def test_a_site_brings_its_content_and_data_of_its_own(tmp_path: Path) -> None:
+    folder = tmp_path / "acme"
+    folder.mkdir()
+    values = load_settings({"KB_SITE": str(folder)})
+    assert (values.content, values.data) == (folder, Path("data-acme"))
+    assert values.policies_file == folder / "policies.toml"
+    elsewhere = load_settings({"KB_SITE": str(folder), "KB_DATA": "there"})
+    assert elsewhere.data == Path("there")
+    assert load_settings({}, site=str(folder)).content == folder
+
+
+def test_the_built_in_site_keeps_its_data_when_it_is_named() -> None:
+    assert load_settings({"KB_SITE": "content"}).data == Path("data")
+
+
+def test_a_site_must_be_a_folder_and_the_only_one(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured) as nowhere:
+        load_settings({"KB_SITE": str(tmp_path / "nowhere")})
+    assert nowhere.value.field == "site"
+    with pytest.raises(Misconfigured) as two:
+        load_settings({"KB_SITE": str(tmp_path), "KB_CONTENT": "content"})
+    assert two.value.field == "site"

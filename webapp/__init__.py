@@ -46,6 +46,7 @@ def create_app(
         second_factor,
         second_step,
         sections,
+        site,
         tickets,
     )
     from webapp.editor import overview, publishing
@@ -72,6 +73,7 @@ def create_app(
         health,
         help_centre,
         sections,
+        site,
         tickets,
         copies,
         privacy,
@@ -97,7 +99,12 @@ def create_app(
     guard.csrf.exempt(v1.blueprint)  # JSON of our own origin only, see v1.check_origin
 
     app.context_processor(
-        lambda: {"person": context.asker(), "settings": settings, "now": context.now()}
+        lambda: {
+            "person": context.asker(),
+            "settings": settings,
+            "site": context.centre().site,
+            "now": context.now(),
+        }
     )
     app.add_template_global(guard.edits, "edits")
     return app

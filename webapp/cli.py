@@ -20,7 +20,7 @@ from pathlib import Path
 import click
 
 from kb.centre import HelpCentre
-from kb.cli_options import data_option
+from kb.cli_options import data_option, site_option
 from kb.errors import KbError, Misconfigured, Unavailable
 from kb.jobs.index_runner import KB_COMMAND
 from kb.operations import logs
@@ -39,6 +39,7 @@ from webapp.security.start_checks import check_start
     is_flag=True,
     help="Create demo accounts and show their passwords; never on a real portal.",
 )
+@site_option
 @click.option("--host", help="The address to listen on (KB_HOST).")
 @click.option("--port", help="The port to listen on (KB_PORT).")
 @click.option("--workers", help="Server processes (KB_WORKERS).")
@@ -51,6 +52,7 @@ from webapp.security.start_checks import check_start
 )
 def serve(
     demo: bool,
+    site: str | None,
     host: str | None,
     port: str | None,
     workers: str | None,
@@ -63,18 +65,20 @@ def serve(
 
     os.umask(0o077)  # whatever the server writes is for its own user only
     chosen = "yes" if demo else None
-    settings = load_settings(host=host, port=port, workers=workers, data=data, demo=chosen)
+    settings = load_settings(
+        site=site, host=host, port=port, workers=workers, data=data, demo=chosen
+    )
     settings = replace(settings, base_url=_address(settings))
     logs.set_up(settings.log_level, settings.log_format)
     check_start(settings)
     check_port(settings.host, settings.port)
-    sign_ins = prepare(settings)
+    name, sign_ins = prepare(settings)
     hand_over(settings)
     if settings.metrics:
         _prepare_metrics(settings.data, settings.metrics)
     if search_engine(settings.data).generations.published_name() is None:
         _publish_first()
-    _greet(settings, sign_ins)
+    _greet(name, settings.base_url, sign_ins)
     with contextlib.ExitStack() as companions:
         if with_worker:
             worker_ended = partial(record_end, settings.data)
@@ -131,15 +135,20 @@ def _port_problem(
     )
 
 
-def prepare(settings: Settings) -> tuple[DemoSignIn, ...]:
-    """Creates the data folder, the signing key and the database; for a demo, its accounts."""
+def prepare(settings: Settings) -> tuple[str, tuple[DemoSignIn, ...]]:
+    """Creates the data folder, the signing key and the database; for a demo, its accounts.
+
+    Returns the name of the site, and how to sign in to the demo accounts.
+    """
     make_folder(settings.data)
     kept_key(settings.data)
     centre = HelpCentre.open(settings)
     try:
         centre.searcher.prepare()  # before the workers start, which share what is compiled
         centre.accounts.second_factors.reseal()  # after this, an earlier signing key can go
-        return add_demo_accounts(centre.accounts, utc_now()) if settings.demo else ()
+        if not settings.demo:
+            return centre.site.name, ()
+        return centre.site.name, add_demo_accounts(centre.accounts, utc_now(), centre.cast)
     finally:
         centre.close()
 
@@ -160,6 +169,7 @@ def make_folder(data: Path) -> None:
 def hand_over(settings: Settings) -> None:
     """Puts the options into the environment, which the server processes read."""
     variables = {
+        "KB_SITE": str(Path(settings.site).resolve()) if settings.site else "",
         "KB_HOST": settings.host,
         "KB_PORT": str(settings.port),
         "KB_WORKERS": str(settings.workers),
@@ -202,10 +212,8 @@ def _publish_first() -> None:
         )
 
 
-def _greet(settings: Settings, sign_ins: tuple[DemoSignIn, ...]) -> None:
-    click.echo(
-        f"\n  {settings.portal_name} is at  {click.style(settings.base_url, bold=True)}\n", err=True
-    )
+def _greet(name: str, address: str, sign_ins: tuple[DemoSignIn, ...]) -> None:
+    click.echo(f"\n  {name} is at  {click.style(address, bold=True)}\n", err=True)
     if sign_ins:
         emails = max(len(account.email) for account in sign_ins)
         passwords = max(len(account.password) for account in sign_ins)

@@ -173,19 +173,20 @@ def parse_metadata(values: Mapping[str, Any], context: ReadContext, *, line: int
         if updated:
             break
 
+    own = context.site_index.front_matter
     fields: dict[str, Any] = {
-        "summary": text(values, *_SUMMARY),
+        "summary": text(values, *own.get("summary", ()), *_SUMMARY),
         "audience": _audience(values, context),
-        "product": text(values, *_PRODUCT),
-        "versions": text_list(values, *_VERSIONS),
-        "tags": text_list(values, *_TAGS),
-        "authors": text_list(values, *_AUTHORS),
+        "product": text(values, *own.get("product", ()), *_PRODUCT),
+        "versions": text_list(values, *own.get("versions", ()), *_VERSIONS),
+        "tags": text_list(values, *own.get("tags", ()), *_TAGS),
+        "authors": text_list(values, *own.get("authors", ()), *_AUTHORS),
         "language": declared_language(text(values, *_LANGUAGE), context),
         "updated": updated,
         "source": context.file.name,
     }
 
-    extra = {name: text(values, *names) for name, names in _EXTRA.items()}
+    extra = {name: text(values, *own.get(name, ()), *names) for name, names in _EXTRA.items()}
     old_urls, old_titles = _aliases(values)
     extra["old_urls"] = "\n".join(old_urls)
     extra["order"] = _number(values, context)

@@ -53,7 +53,8 @@ class SiteIndex:
     ``pages`` maps absolute paths, and lower-cased ones, to pages; ``uids`` maps lower-cased uids.
     ``boilerplate`` maps the folder of a site to the hashes of the blocks that it repeats on its
     pages. Images are copied to ``media`` (None: nowhere); ``today`` decides what has expired.
-    ``audiences`` maps the roots of sources to the audience of their pages that name none.
+    ``audiences`` maps the roots of sources to the audience of their pages that name none, and
+    ``front_matter`` fields of documents to the keys of front matter that the site adds for them.
     """
 
     pages: Mapping[str, SitePage] = field(default_factory=dict)
@@ -62,6 +63,7 @@ class SiteIndex:
     media: str | None = None
     today: dt.date = dt.date.min
     audiences: Mapping[str, str] = field(default_factory=dict)
+    front_matter: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def page(self, path: str) -> SitePage | None:
         """The page of the file at ``path``, in any case: links are often written on systems that

@@ -54,6 +54,7 @@ class DocumentIds:
         boilerplate: Mapping[str, frozenset[int]],
         media: Path | None,
         today: dt.date,
+        front_matter: Mapping[str, tuple[str, ...]] | None = None,
     ) -> SiteIndex:
         """What the readers share."""
         pages: dict[str, SitePage] = {}
@@ -73,7 +74,9 @@ class DocumentIds:
             audiences[root] = file.audience
 
         folder = str(media) if media else None
-        return SiteIndex(pages, uids, boilerplate, folder, today, audiences)
+        return SiteIndex(
+            pages, uids, boilerplate, folder, today, audiences, dict(front_matter or {})
+        )
 
 
 def assign_ids(

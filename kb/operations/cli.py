@@ -32,7 +32,7 @@ def init(folder: Path) -> None:
     files = starter.write_site(folder)
     for file in files:
         click.echo(f"Wrote {file}")
-    click.echo(f"\nPublish and serve it:\n\n    export KB_CONTENT={folder.resolve()}\n    kb serve")
+    click.echo(f"\nPublish and serve it:\n\n    export KB_SITE={folder.resolve()}\n    kb serve")
 
 
 @click.command()

@@ -24,7 +24,7 @@ from kb.operations.audit import Action, record_command
 from kb.people.accounts import Accounts
 from kb.people.administration import Administration
 from kb.people.contacts import Contact, Organisation
-from kb.people.demo import add_demo_accounts
+from kb.people.demo import add_demo_accounts, load_demo_cast
 from kb.people.person import OPERATOR, ContactRole, Person, Role
 from kb.settings import Settings, load_settings
 from kb.sla import policy_file
@@ -100,8 +100,9 @@ def list_(data: str | None, as_json: bool) -> None:
 @json_option
 def demo(data: str | None, as_json: bool) -> None:
     """Add the demo accounts and print their passwords. They sign in on a demo portal only."""
-    with _open_accounts(data) as (_, accounts):
-        sign_ins = add_demo_accounts(accounts, utc_now())
+    with _open_accounts(data) as (settings, accounts):
+        cast = load_demo_cast(settings.content)
+        sign_ins = add_demo_accounts(accounts, utc_now(), cast)
 
     if as_json:
         click.echo(json.dumps([asdict(sign_in) for sign_in in sign_ins], indent=2))

@@ -97,7 +97,7 @@ def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel
             settings.smtp_password,
             settings.smtp_tls,
         )
-        sender = mail_sender(settings.portal_name, settings.base_url, settings.mail_from)
+        sender = mail_sender(centre.site.name, settings.base_url, settings.mail_from)
         texts = {**ACCOUNT_MAIL_TEXTS, **TICKET_MAIL_TEXTS}
         yield MailChannel(
             server, sender, texts, link_secret=secrets.issue, time_zone=secrets.time_zone

@@ -18,9 +18,11 @@ _TEXTS = (
     "content/docs/**/*.md",
     "content/faq/**/*.md",
     "content/replies/**/*.md",
-    "content/policies.toml",
-    "content/catalogue.toml",
-    "content/examples/*.toml",
+    *(
+        f"content/{folder}{name}.toml"
+        for folder in ("", "examples/*/")
+        for name in ("site", "policies", "catalogue", "demo")
+    ),
     "webapp/api/openapi.json",
     "README.md",
     "CHANGELOG.md",

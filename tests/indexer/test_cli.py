@@ -13,6 +13,8 @@ from click.testing import CliRunner, Result
 from indexer.cli import index
 from indexer.progress import ProgressBar
 from kb.errors import Invalid, NotFound, Unavailable
+from kb.search.installation import search_engine
+from kb.search.searcher import Searcher
 
 
 def _run(*words: str) -> Result:
@@ -219,3 +221,26 @@ def test_what_a_killed_check_left_is_cleared_by_the_next_and_what_another_builds
             assert not left.exists()
             assert kept.is_dir()
         assert living.poll() is None
+
+
+def test_a_site_maps_front_matter_keys_of_its_own(tmp_path: Path) -> None:
+    site = tmp_path / "acme"
+    (site / "docs").mkdir(parents=True)
+    (site / "docs" / "a.md").write_text("---\nacmeProduct: Anvil\n---\n\n# A\n\nHeavy.")
+    words = ("--site", str(site), "--data", str(tmp_path / "data"), "--json")
+    assert json.loads(_run(*words).stdout)["published"]
+    assert _product(tmp_path / "data") == ""
+
+    (site / "site.toml").write_text('name = "Acme"\n[front_matter]\nproduct = ["acmeProduct"]\n')
+    mapped = _run(*words)
+    assert mapped.exception is None, mapped.exception
+    report = json.loads(mapped.stdout)
+    assert report["published"]
+    assert report["notes"]
+    assert _product(tmp_path / "data") == "Anvil"
+    assert not json.loads(_run(*words).stdout)["published"]
+
+
+def _product(data: Path) -> str:
+    searcher = Searcher(data, engine=search_engine(data))
+    return searcher.article("doc/a", audience="public").product

@@ -25,15 +25,15 @@ TODAY = dt.date(2026, 6, 1)
 
 @pytest.fixture(scope="module")
 def b() -> SlaPolicy:
-    return load_policy(CONTENT / "examples" / "policies-process-automation.toml", today=TODAY)
+    return load_policy(CONTENT / "examples" / "process-automation" / "policies.toml", today=TODAY)
 
 
 @pytest.fixture(scope="module")
 def v() -> SlaPolicy:
-    return load_policy(CONTENT / "examples" / "policies-data-warehouse.toml", today=TODAY)
+    return load_policy(CONTENT / "examples" / "data-warehouse" / "policies.toml", today=TODAY)
 
 
-@pytest.fixture(scope="module", params=["policies.toml", "examples/policies-site-manager.toml"])
+@pytest.fixture(scope="module", params=["policies.toml", "examples/site-manager/policies.toml"])
 def x(request: pytest.FixtureRequest) -> SlaPolicy:
     return load_policy(CONTENT / request.param, today=TODAY)
 
@@ -275,7 +275,7 @@ def test_reasons_that_end_a_consultation_are_named(x: SlaPolicy) -> None:
 
 
 def test_a_published_technical_break_is_not_counted() -> None:
-    policy = load_policy(CONTENT / "examples" / "policies-site-manager.toml", today=TODAY)
+    policy = load_policy(CONTENT / "examples" / "site-manager" / "policies.toml", today=TODAY)
     start = at("2026-09-11 12:00")
     accepted = SlaEvent(start, SlaEventKind.ACCEPTED, level="commercial")
     target = next(

@@ -157,7 +157,7 @@ def open_centre(settings: Settings) -> HelpCentre:
         session_hours=settings.session_hours,
         demo=True,
         second_factor=FactorRule(settings.second_factor),
-        party=relying_party(settings.portal_name, settings.base_url),
+        party=relying_party(centre.site.name, settings.base_url),
         signing_keys=partial(signing_keys, settings),
         hasher=hasher,
     )

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Forbidden, Invalid, KbError, NotFound, TooMany
 from kb.people.account_links import AccountLink
-from kb.people.demo import add_demo_accounts
+from kb.people.demo import DemoSignIn, add_demo_accounts
 from kb.people.person import Person
 from kb.people.second_factors import HeldFactors
 from kb.timezones import time_zones
@@ -64,7 +64,9 @@ def check_sign_in() -> tuple[str, int, dict[str, str]] | BaseResponse:
 
 
 def sign_in_page(target: str, *, email: str = "", problem: KbError | None = None) -> str:
-    demo = add_demo_accounts(centre().accounts, now()) if settings().allows_demo else ()
+    demo: tuple[DemoSignIn, ...] = ()
+    if settings().allows_demo:
+        demo = add_demo_accounts(centre().accounts, now(), centre().cast)
     return render_template(
         "customer/sign_in.html",
         target=target,

@@ -20,7 +20,7 @@ from kb.people.person import Person
 from kb.people.second_factor.steps import FactorRule
 from kb.people.second_factor.totp import app_address, base32
 from kb.people.second_factors import Enrolment, SecondFactors
-from webapp.context import centre, half_sign_in, now, settings
+from webapp.context import centre, half_sign_in, now
 from webapp.customer.account import begin_session, landing_page, signed_in_person
 from webapp.security.devices import remember_device
 from webapp.security.guard import safe_next
@@ -59,7 +59,7 @@ def new_app() -> str:
 
 def _app_page(owner: Person, *, problem: KbError | None = None) -> str:
     secret = _setup_secret(owner)
-    address = app_address(secret, issuer=settings().portal_name, account=owner.email)
+    address = app_address(secret, issuer=centre().site.name, account=owner.email)
     text = base32(secret)
     return render_template(
         "customer/second_factor_app.html",

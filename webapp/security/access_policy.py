@@ -34,6 +34,9 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("help_centre.listing", "GET"): Access.ANYONE,
         ("sections.show", "GET"): Access.ANYONE,
         ("sections.site_map", "GET"): Access.ANYONE,
+        ("site.colours", "GET"): Access.ANYONE,
+        ("site.logo", "GET"): Access.ANYONE,
+        ("site.contact", "GET"): Access.ANYONE,
         ("help_centre.feedback", "POST"): Access.ANYONE,
         ("help_centre.media", "GET"): Access.ANYONE,
         ("tickets.new", "GET"): Access.ANYONE,
@@ -176,5 +179,13 @@ SHARED = frozenset({"api.suggest", "api.search"})
 
 #: Endpoints whose response is the same for everybody, so that caches may store it.
 CACHEABLE = frozenset(
-    {"static", "help_centre.media", "well_known.embed", "well_known.openapi", "well_known.robots"}
+    {
+        "static",
+        "help_centre.media",
+        "site.colours",
+        "site.logo",
+        "well_known.embed",
+        "well_known.openapi",
+        "well_known.robots",
+    }
 )

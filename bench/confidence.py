@@ -33,6 +33,7 @@ from kb.search import evaluation, weights
 from kb.search.build.calibration import foreign_questions
 from kb.search.documents import PUBLIC
 from kb.search.query.parser import MAX_QUERY_LENGTH
+from kb.search.results import Placed
 from kb.search.searcher import Searcher
 
 SETS = (
@@ -223,7 +224,8 @@ def evidence_for(
     if ranking.rescored is None or not ranking.documents.size:
         return [], {}
     count = weights.CONSIDERED + 1
-    ids = [hit.id for hit in snapshot._hits(reader, query, ranking, 0, count, explain=False)]
+    placed = list(map(Placed, ranking.documents[:count].tolist()))
+    ids = [hit.id for hit in reader.display(query).hits(placed)]
     kept = [rank for rank, document in enumerate(ids) if document != itself]
     kept = kept[: weights.CONSIDERED]
     evidence = reader.evidence(query, ranking.rescored, ranking.order[kept], ranking.scores[kept])

@@ -22,7 +22,7 @@ from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.query.curations import Curations
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
-from kb.search.results import Answer, Hit
+from kb.search.results import Answer, Hit, Placed
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 
 #: Passages of each audience whose meaning every build reads with care: an edit is searchable at
@@ -111,20 +111,11 @@ class IndexReader(Protocol[_Matched]):
         ``newest`` the newest of those that score about the same.
         """
 
-    def hits(
-        self,
-        query: ExpandedQuery,
-        documents: Documents,
-        shown: Positions,
-        scores: Sequence[float],
-        explanations: Sequence[Mapping[str, float]],
-    ) -> tuple[Hit, ...]:
-        """``documents`` with excerpts; ``shown`` are the passages to show of the first ones."""
+    def best_passages(self, query: ExpandedQuery, documents: Documents) -> Positions:
+        """The passage to show of each of ``documents`` that are no candidates."""
 
-    def answer(self, query: ExpandedQuery, document: int, shown: int) -> Answer | None:
-        """What of a document, whose passage to show is ``shown``, answers the query word for word;
-        None when nothing clearly does.
-        """
+    def display(self, query: ExpandedQuery) -> Display:
+        """Shows documents for ``query``."""
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int
@@ -139,6 +130,18 @@ class IndexReader(Protocol[_Matched]):
 
     def similarity(self, text: str, others: Sequence[str]) -> tuple[float, ...]:
         """How like ``text`` each of some other short texts is, 0 to 1."""
+
+
+class Display(Protocol):
+    """Shows documents of one reader for one query."""
+
+    def hits(self, documents: Sequence[Placed]) -> tuple[Hit, ...]:
+        """The documents with excerpts."""
+
+    def answer(self, document: int, shown: int) -> Answer | None:
+        """What of a document, whose passage to show is ``shown``, answers the query word for word;
+        None when nothing clearly does.
+        """
 
 
 class OpenIndex(Protocol):

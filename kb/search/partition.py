@@ -18,10 +18,10 @@ import numpy as np
 from kb.ids import document_key
 from kb.search import weights
 from kb.search.analysis.similarity import cosine, tfidf_vector
-from kb.search.analysis.tokenizer import identifiers
+from kb.search.analysis.tokenizer import identifiers, written_words
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.display.answers import QueryCoverage, WeightedTerm
-from kb.search.display.hits import HitBuilder
+from kb.search.display.hits import HitDisplay, ShownTexts
 from kb.search.display.near_duplicates import NearDuplicates
 from kb.search.display.sections import Listed, Sections, title_key
 from kb.search.display.snippets import Matches
@@ -43,9 +43,9 @@ from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
-from kb.search.results import Answer, Hit
+from kb.search.results import Hit, Placed
 from kb.search.scoring.bm25 import Bm25
-from kb.search.scoring.evidence import EvidenceReader, phrase_shares
+from kb.search.scoring.evidence import EvidenceReader, phrase_share
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
@@ -54,6 +54,7 @@ from kb.search.scoring.whole_headings import WholeHeadings
 
 #: A version is matched letter by letter, and is no code.
 _VERSION = re.compile(r"v?\d+(?:[.-]\d+)*")
+_LONGEST_PHRASE = 24  # words of a query that are looked for in one piece
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 _NO_VOTES: Scores = np.zeros(0, dtype=np.float32)
 
@@ -88,7 +89,7 @@ class Partition:
         self._signals = Signals(arrays, loops, self.bm25, self.values)
         self._headings = WholeHeadings(arrays)
         self._near_duplicates = NearDuplicates(arrays)
-        self._hits = HitBuilder(store, self.values, self.rescorer, self._near_duplicates)
+        self._texts = ShownTexts(store, self.values, self._near_duplicates)
         self._thread_articles = None
         if "thread_articles" in arrays:
             self._thread_articles = ThreadArticles(arrays, self._first_thread)
@@ -202,7 +203,7 @@ class Partition:
         similar = _NONE
         if question.title is not None:
             similar = self.title_ngrams.candidates(question.title, allowed)
-        headed = self._headings.documents(query.text) if query.text else _NONE
+        headed = self._headings.documents(query.text)
         beyond_words = _union(voted, self.rescorer.near(question), headed)
         if allowed is not None:
             beyond_words = beyond_words[allowed[beyond_words]]
@@ -235,7 +236,7 @@ class Partition:
 
     def _headed(self, query: ExpandedQuery, documents: Documents) -> dict[str, Scores]:
         """Which documents have the whole query as a heading, where any has."""
-        headed = self._headings.documents(query.text) if query.text else _NONE
+        headed = self._headings.documents(query.text)
         if not headed.size:
             return {}
         return {"heading": np.isin(documents, headed).astype(np.float32)}
@@ -256,9 +257,9 @@ class Partition:
             threads, _ = self.rescorer.questions(documents)
             first = self.values.first[documents]
             rows = np.concatenate((first + scores.shown[positions[some]], first[threads]))
-            passages = self._store.passages(rows.tolist())
-            texts = [f"{' '.join(passage.path[-1:])} {passage.text}" for passage in passages]
-            shares = phrase_shares(query.text, texts)
+            words = written_words(query.text)[:_LONGEST_PHRASE]
+            texts = map(self._texts.passage, rows.tolist())
+            shares = np.array([phrase_share(words, passage.words) for passage in texts])
             phrases[some] = shares[: some.size]
             phrases[some[threads]] = np.maximum(phrases[some[threads]], shares[some.size :])
         return evidence | {"phrase": phrases}
@@ -278,39 +279,12 @@ class Partition:
         """The positions of what is shown of ``documents``, best first; None for all."""
         return self._near_duplicates.fold(documents, scores, newest=newest)
 
-    def hits(
-        self,
-        query: ExpandedQuery,
-        documents: Documents,
-        shown: Positions,
-        scores: Sequence[float],
-        explanations: Sequence[Mapping[str, float]],
-    ) -> tuple[Hit, ...]:
-        """``documents`` as they are shown, with excerpts for ``query``.
+    def best_passages(self, query: ExpandedQuery, documents: Documents) -> Positions:
+        """The passage to show of each of ``documents`` that are no candidates."""
+        return self.rescorer.rescore(self.question(query), documents).shown
 
-        ``shown`` are the passages to show of the first documents; those of the rest are found here.
-        """
-        if not documents.size:
-            return ()
-        unranked = documents[shown.size :]
-        if unranked.size:
-            rescored = self.rescorer.rescore(self.question(query), unranked)
-            shown = np.concatenate((shown, rescored.shown))
-        return self._hits.hits(
-            self._matches(query),
-            documents,
-            shown.tolist(),
-            scores,
-            explanations,
-            as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
-            hidden=query.curated.hidden.tolist() if query.curated is not None else (),
-        )
-
-    def answer(self, query: ExpandedQuery, document: int, shown: int) -> Answer | None:
-        """What of a document, whose passage to show is ``shown``, answers the query word for word.
-
-        None when nothing clearly does.
-        """
+    def display(self, query: ExpandedQuery) -> HitDisplay:
+        """Shows documents for ``query``, with what it stands for marked."""
         terms = [
             WeightedTerm(
                 self._written_stems(term),
@@ -320,16 +294,18 @@ class Partition:
             for term in query.terms
         ]
         ideal = sum(term.idf for term in terms) + self.bm25.unseen * len(query.unknown)
-        matches = self._matches(query)
-        coverage = QueryCoverage(terms, ideal, matches, self._analyzer)
-        return self._hits.answer(query.text, coverage, matches, document, shown)
-
-    def _matches(self, query: ExpandedQuery) -> Matches:
-        whole = (self._written_stems(term) for term in query.terms if not term.prefix)
-        return Matches(
-            frozenset().union(*whole),
-            [term.word for term in query.terms if term.prefix],
+        matches = Matches(
+            frozenset().union(*(term.stems for term in terms if not term.beginning)),
+            [term.beginning for term in terms if term.beginning],
             self._analyzer.stem,
+        )
+        return HitDisplay(
+            self._texts,
+            query.text,
+            matches,
+            QueryCoverage(terms, ideal, matches, self._analyzer),
+            as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
+            hidden=query.curated.hidden.tolist() if query.curated is not None else (),
         )
 
     def _written_stems(self, term: QueryTerm) -> frozenset[str]:
@@ -364,11 +340,7 @@ class Partition:
 
     def _listed(self, numbers: Sequence[int]) -> tuple[Hit, ...]:
         """Documents as lists show them: there is no query, so each with its beginning."""
-        nothing = Matches((), (), self._analyzer.stem)
-        count = len(numbers)
-        documents = np.array(numbers, dtype=np.int64)
-        explained: list[dict[str, float]] = [{}] * count
-        return self._hits.hits(nothing, documents, [0] * count, [0.0] * count, explained)
+        return self.display(ExpandedQuery("", ())).hits(list(map(Placed, numbers)))
 
     def sections(self) -> Sections:
         """The guides as readers walk them; put together when somebody first asks."""

@@ -10,7 +10,8 @@ import functools
 import json
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from enum import StrEnum
+from typing import Any, NamedTuple
 
 from kb.search.documents import DocumentKind
 
@@ -29,6 +30,13 @@ class Passage:
     def marked(self) -> set[str]:
         """The different words that matched."""
         return {self.text[start:end].lower() for start, end in self.spans}
+
+
+class Tier(StrEnum):
+    """How a suggestion is shown: first, or quietly below."""
+
+    STRONG = "strong"
+    PERHAPS = "perhaps"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +76,21 @@ class Hit:
     also: tuple[NearDuplicate, ...] = ()
     explain: dict[str, float] = field(default_factory=dict)
     confidence: float | None = None
-    tier: str = ""
+    tier: Tier | None = None
+
+
+class Placed(NamedTuple):
+    """A document, by number, at its place in an answer, and what a hit says beside the document.
+
+    ``shown`` is the passage to show, counted from the document's first.
+    """
+
+    document: int
+    shown: int = 0
+    score: float = 0.0
+    explain: dict[str, float] | None = None
+    confidence: float | None = None
+    tier: Tier | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import functools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,23 @@ from kb.search.analysis.links import keep_links
 from kb.search.array_types import Documents, Totals
 from kb.search.display.sections import Sections
 from kb.search.documents import Document, DocumentKind, visible_to
-from kb.search.engine import IndexReader, Matched, OpenIndex
+from kb.search.engine import Display, IndexReader, Matched, OpenIndex
 from kb.search.generations.generation import Generation
 from kb.search.query.curations import Curations
 from kb.search.query.did_you_mean import did_you_mean
 from kb.search.query.log_reader import read_pasted
 from kb.search.query.parser import MAX_QUERY_LENGTH, Query
 from kb.search.query_terms import ExpandedQuery
-from kb.search.results import Answer, Considered, ConsideredDocument, Hit, Results, Suggestions
+from kb.search.results import (
+    Answer,
+    Considered,
+    ConsideredDocument,
+    Hit,
+    Placed,
+    Results,
+    Suggestions,
+    Tier,
+)
 from kb.search.scoring import confidence
 from kb.search.scoring.confidence import Calibration, Judgement
 from kb.search.scoring.fusion import Candidates, Positions, RawScores, fuse, ranks
@@ -158,24 +168,27 @@ class Snapshot:
         chosen = worth_showing(judgement, confidences[:limit], is_pinned, threshold=threshold)
         if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
             chosen = _NONE
-        hits = self._hits(reader, query, ranking.only(chosen), 0, chosen.size, explain=explain)
-        hits = tuple(
-            replace(
-                hit,
-                confidence=float(confidences[rank]),
-                tier="strong" if is_pinned[rank] else confidence.tier(float(confidences[rank])),
+        display = reader.display(query)
+        placed = [
+            Placed(
+                int(ranking.documents[rank]),
+                int(ranking.shown[rank]),
+                float(ranking.scores[rank]),
+                ranking.explained(rank) if explain else {},
+                float(confidences[rank]),
+                Tier.STRONG if is_pinned[rank] else confidence.tier(float(confidences[rank])),
             )
-            for hit, rank in zip(hits, chosen.tolist(), strict=True)
-        )
+            for rank in chosen.tolist()
+        ]
         answer = Suggestions(
             title,
             self.generation.name,
-            hits,
+            display.hits(placed),
             ranking.partial,
             judgement.log_odds,
-            self._answer(reader, query, ranking, chosen, confidences),
+            self._answer(display, placed[:1]),
             pasted.line,
-            self._considered(reader, ranking, judgement, calibration, threshold)
+            self._considered(display, ranking, judgement, confidences, threshold)
             if explain
             else None,
         )
@@ -199,23 +212,15 @@ class Snapshot:
 
     @staticmethod
     def _considered(
-        reader: IndexReader[Any],
+        display: Display,
         ranking: Ranking,
         judgement: Judgement,
-        calibration: Calibration,
+        confidences: Totals,
         threshold: float,
     ) -> Considered:
         """Why the best candidates are shown or not."""
         count = min(weights.CONSIDERED, judgement.own.size)
-        confidences = judgement.confidences(calibration)[:count].tolist()
-        nothing = ExpandedQuery("", ())
-        hits = reader.hits(
-            nothing,
-            ranking.documents[:count],
-            ranking.shown[:count],
-            ranking.scores[:count].tolist(),
-            [{}] * count,
-        )
+        hits = display.hits(list(map(Placed, ranking.documents[:count].tolist())))
         return Considered(
             log_odds=judgement.log_odds,
             threshold=threshold,
@@ -226,7 +231,7 @@ class Snapshot:
                     own,
                     {name: float(part[i]) for name, part in judgement.contributions.items()},
                 )
-                for i, (hit, own) in enumerate(zip(hits, confidences, strict=True))
+                for i, (hit, own) in enumerate(zip(hits, confidences[:count].tolist(), strict=True))
             ),
         )
 
@@ -256,17 +261,22 @@ class Snapshot:
         documents = np.concatenate((ranking.documents, remainder))[:WINDOW]
         ranking = self._folded(reader, query, replace(ranking, documents=documents))
         start = (page - 1) * per_page
+        display = reader.display(query)
+        shown = self._placed(reader, query, ranking, start, per_page, explain=explain)
         answer = None
         if page == 1 and not parsed.operators:
             judgement = self._judge(reader, query, ranking, weights.CONSIDERED)
             confidences = judgement.confidences(self._calibration(audience))
-            best = np.arange(min(1, confidences.size))
-            answer = self._answer(reader, query, ranking, best, confidences)
+            best = [
+                Placed(int(ranking.documents[0]), int(ranking.shown[0]), confidence=confidence)
+                for confidence in confidences[:1].tolist()
+            ]
+            answer = self._answer(display, best)
         return Results(
             query=parsed.text,
             generation=self.generation.name,
             total=matched.total() - (documents.size - ranking.documents.size),
-            hits=self._hits(reader, query, ranking, start, per_page, explain=explain),
+            hits=display.hits(shown),
             facets=matched.facets(),
             did_you_mean=None if parsed.operators else did_you_mean(parsed.words, query),
             partial=ranking.partial or not matched.in_time,
@@ -327,36 +337,34 @@ class Snapshot:
         return Ranking(candidates.documents[order], words[order], partial=True)
 
     @staticmethod
-    def _hits(
+    def _placed(
         reader: IndexReader[Any],
         query: ExpandedQuery,
         ranking: Ranking,
         start: int,
         count: int,
         *,
-        explain: bool,
-    ) -> tuple[Hit, ...]:
+        explain: bool = False,
+    ) -> list[Placed]:
+        """Some of the documents of a ranking; those beyond the candidates have no score."""
         documents = ranking.documents[start : start + count]
-        shown_ranks = range(start, start + documents.size)
-        scores = ranking.scores[start : start + count].tolist()
-        scores += [0.0] * (documents.size - len(scores))
-        explanations = [ranking.explained(rank) if explain else {} for rank in shown_ranks]
-        shown = ranking.shown[start : start + count]
-        return reader.hits(query, documents, shown, scores, explanations)
+        shown, scores = ranking.shown[start : start + count], ranking.scores[start : start + count]
+        if shown.size < documents.size:
+            others = reader.best_passages(query, documents[shown.size :])
+            shown = np.concatenate((shown, others))
+        rows = zip_longest(documents.tolist(), shown.tolist(), scores.tolist(), fillvalue=0.0)
+        return [
+            Placed(int(document), int(passage), score, ranking.explained(rank) if explain else {})
+            for rank, (document, passage, score) in enumerate(rows, start)
+        ]
 
     @staticmethod
-    def _answer(
-        reader: IndexReader[Any],
-        query: ExpandedQuery,
-        ranking: Ranking,
-        chosen: Positions,
-        confidences: Totals,
-    ) -> Answer | None:
+    def _answer(display: Display, best: Sequence[Placed]) -> Answer | None:
         """What the first document that is shown says word for word, when it clearly answers."""
-        if not chosen.size or confidences[chosen[0]] < weights.SURE:
-            return None
-        first = int(chosen[0])
-        return reader.answer(query, int(ranking.documents[first]), int(ranking.shown[first]))
+        for document in best:
+            if document.confidence is not None and document.confidence >= weights.SURE:
+                return display.answer(document.document, document.shown)
+        return None
 
     # --- articles
 
@@ -391,7 +399,7 @@ class Snapshot:
             return ()
         query, others = like
         ranking = self._folded(reader, query, self._rank(reader, query, others, "", deadline))
-        return self._hits(reader, query, ranking, 0, limit, explain=False)
+        return reader.display(query).hits(self._placed(reader, query, ranking, 0, limit))
 
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:
         return self.index.reader(audience).similarity(text, others)

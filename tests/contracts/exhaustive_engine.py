@@ -27,7 +27,7 @@ from kb.search.generations.generation import Generation, Generations
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
-from kb.search.results import Answer, Hit, Passage
+from kb.search.results import Answer, Hit, Passage, Placed
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
 
 
@@ -80,6 +80,44 @@ class ExhaustiveMatched:
 
         remaining = set(self.allowed()) - set(ranked.tolist())
         return np.array(sorted(remaining, key=key), dtype=np.int64)
+
+
+class ExhaustiveDisplay:
+    """Shows whole documents."""
+
+    def __init__(self, documents: Sequence[Document], words: set[str]) -> None:
+        self._documents, self._words = documents, words
+
+    def hits(self, documents: Sequence[Placed]) -> tuple[Hit, ...]:
+        return tuple(map(self._hit, documents))
+
+    def _hit(self, placed: Placed) -> Hit:
+        document = self._documents[placed.document]
+        text = document.text()
+        spans = tuple(
+            (t.start, t.end) for t in tokens(text) if {*index_words(t.text)} & self._words
+        )
+        return Hit(
+            document.id,
+            document.kind,
+            document.title,
+            document.url,
+            placed.score,
+            Passage(text, spans),
+            document.product,
+            document.versions,
+            document.updated.isoformat() if document.updated else "",
+            document.solved,
+            document.folders,
+            document.summary,
+            document.language,
+            explain=placed.explain or {},
+            confidence=placed.confidence,
+            tier=placed.tier,
+        )
+
+    def answer(self, document: int, shown: int) -> Answer | None:
+        return None  # this engine quotes nothing
 
 
 class ExhaustiveReader:
@@ -243,43 +281,12 @@ class ExhaustiveReader:
     def fold(self, documents: Documents, scores: Totals, *, newest: bool) -> Positions | None:
         return None  # every document is shown
 
-    def hits(
-        self,
-        query: ExpandedQuery,
-        documents: Documents,
-        shown: Positions,
-        scores: Sequence[float],
-        explanations: Sequence[Mapping[str, float]],
-    ) -> tuple[Hit, ...]:
-        words = {self.vocabulary[stem] for term in query.terms for stem in term.stems}
-        hits = []
-        for number, score, parts in zip(documents.tolist(), scores, explanations, strict=True):
-            document = self.documents[number]
-            text = document.text()
-            spans = tuple((t.start, t.end) for t in tokens(text) if {*index_words(t.text)} & words)
-            passage = Passage(text, spans)
-            hits.append(
-                Hit(
-                    document.id,
-                    document.kind,
-                    document.title,
-                    document.url,
-                    score,
-                    passage,
-                    document.product,
-                    document.versions,
-                    document.updated.isoformat() if document.updated else "",
-                    document.solved,
-                    document.folders,
-                    document.summary,
-                    document.language,
-                    explain=dict(parts),
-                )
-            )
-        return tuple(hits)
+    def best_passages(self, query: ExpandedQuery, documents: Documents) -> Positions:
+        return np.zeros(documents.size, dtype=np.int64)
 
-    def answer(self, query: ExpandedQuery, document: int, shown: int) -> Answer | None:
-        return None  # this engine quotes nothing
+    def display(self, query: ExpandedQuery) -> ExhaustiveDisplay:
+        words = {self.vocabulary[stem] for term in query.terms for stem in term.stems}
+        return ExhaustiveDisplay(self.documents, words)
 
     def listing(
         self, kind: DocumentKind, *, newest: bool, start: int, count: int
@@ -292,9 +299,7 @@ class ExhaustiveReader:
         return len(of_kind), self._listed(of_kind[start : start + count])
 
     def _listed(self, numbers: Sequence[int]) -> tuple[Hit, ...]:
-        page = np.array(numbers, dtype=np.int64)
-        none = [0.0] * page.size
-        return self.hits(ExpandedQuery("", ()), page, page * 0, none, [{}] * page.size)
+        return self.display(ExpandedQuery("", ())).hits(list(map(Placed, numbers)))
 
     def sections(self) -> Sections:
         guides = [

@@ -1,188 +1,222 @@
-"""Hits: documents as they are shown, each with the excerpt that best shows why it was found, and
-the answer that one of them contains.
+"""Hits: documents as they are shown for one query, each with the excerpt that best shows why it was
+found, and the answer that one of them contains.
 
-``rescoring`` finds the passage; ``excerpts`` and ``answers`` select the part of it to show.
+``rescoring`` finds the passage; the part of it to show is selected here, prose before tables, and
+code only for those who typed code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
+from typing import NamedTuple
 
-from kb.search.analysis.passages import SectionPassage
-from kb.search.array_types import Documents
 from kb.search.display.answers import QueryCoverage, find_answer
-from kb.search.display.excerpts import excerpt, has_code_or_tables, prose_excerpt
 from kb.search.display.near_duplicates import MAX_NAMED, NearDuplicates
-from kb.search.display.snippets import FoldedText, Matches
+from kb.search.display.passage_text import PassageText
+from kb.search.display.snippets import FoldedText, Matches, snippet
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
-from kb.search.results import Answer, Hit, NearDuplicate, Passage
-from kb.search.scoring.rescoring import Rescorer
+from kb.search.results import Answer, Hit, NearDuplicate, Passage, Placed
 
 _SECTION_PASSAGES = 8  # before the best one, among which its section is taken to begin
 NEARBY = 3  # passages before and after the best one among which prose is looked for
+#: Documents and passages that are kept as they are shown: of each, some thousand characters.
+_KEPT = 512
 
 
-class HitBuilder:
-    """Builds the hits of one partition from the document store."""
+class _Card(NamedTuple):
+    """What is shown of a document for any query."""
+
+    id: str
+    kind: DocumentKind
+    title: str
+    product: str
+    versions: tuple[str, ...]
+    updated: str
+    solved: bool | None
+    folders: tuple[str, ...]
+    summary: str
+    language: str
+    also: Sequence[int]  # the documents that say almost the same
+    first: int  # the number of its first passage
+    shown: tuple[int, int]  # the passages that may be shown, half-open, counted from the first
+
+
+class ShownTexts:
+    """What can be shown of the documents of one partition; kept while people type."""
+
+    def __init__(
+        self, store: DocumentStore, values: DocValues, near_duplicates: NearDuplicates
+    ) -> None:
+        self._store, self._values = store, values
+        self._near_duplicates = near_duplicates
+        kept = functools.lru_cache(maxsize=_KEPT)
+        self.card, self.passage = kept(self._read_card), kept(self._read_passage)
+
+    def _read_card(self, document: int) -> _Card:
+        values = self._values
+        ((id_, kind, title, facts),) = self._store.shown([int(values.row[document])])
+        product, versions, updated, solved, folders, (_, summary, *_) = facts
+        return _Card(
+            id_,
+            DocumentKind(kind),
+            title,
+            product,
+            tuple(versions),
+            updated,
+            solved,
+            tuple(folders),
+            summary,
+            values.language(document),
+            self._near_duplicates.others(document),
+            int(values.first[document]),
+            values.shown_passages(document),
+        )
+
+    def _read_passage(self, number: int) -> PassageText:
+        (stored,) = self._store.passages([number])
+        return PassageText(stored)
+
+
+class HitDisplay:
+    """Shows documents of one partition for one query (see ``engine.Display``)."""
 
     def __init__(
         self,
-        store: DocumentStore,
-        values: DocValues,
-        rescorer: Rescorer,
-        near_duplicates: NearDuplicates,
-    ) -> None:
-        self._near_duplicates = near_duplicates
-        self._store = store
-        self._values = values
-        self._rescorer = rescorer
-
-    def hits(
-        self,
+        texts: ShownTexts,
+        query: str,
         matches: Matches,
-        documents: Documents,
-        shown: Sequence[int],
-        scores: Sequence[float],
-        explanations: Sequence[Mapping[str, float]],
+        coverage: QueryCoverage,
         *,
-        as_code: bool = False,
-        hidden: Sequence[int] = (),
-    ) -> tuple[Hit, ...]:
-        """A hit for each document: its passage to show, its score, and what explains the score.
-
-        ``as_code`` says that code was typed, and may be quoted. ``hidden`` documents are not named.
+        as_code: bool,
+        hidden: Collection[int] = (),
+    ) -> None:
+        """``as_code`` says that code was typed, and may be quoted. ``hidden`` documents are not
+        named.
         """
-        firsts = self._values.first[documents].tolist()
-        numbers = [first + offset for first, offset in zip(firsts, shown, strict=True)]
-        stored = self._store.shown(self._values.row[documents].tolist())
-        passages = self._store.passages(numbers)
+        self._texts, self._query = texts, query
+        self._matches, self._coverage = matches, coverage
+        self._as_code, self._hidden = as_code, hidden
 
-        hits = []
-        for (
-            document_id,
-            kind,
-            title,
-            facts,
-        ), language, passage, document, first, number, score, parts in zip(
-            stored,
-            self._values.languages(documents),
-            passages,
-            documents.tolist(),
-            firsts,
-            numbers,
-            scores,
-            explanations,
-            strict=True,
-        ):
-            product, versions, updated, solved, folders, (_, summary, *_) = facts
-            shown_passage = excerpt(passage, matches)
-            if not as_code and has_code_or_tables(passage):
-                neighbours = self._neighbours(document, first, number)
-                shown_passage = _as_prose(shown_passage, passage, neighbours, matches)
-            hits.append(
-                Hit(
-                    document_id,
-                    DocumentKind(kind),
-                    title,
-                    _address(document_id, shown_passage.anchor),
-                    score,
-                    shown_passage,
-                    product,
-                    tuple(versions),
-                    updated,
-                    solved,
-                    tuple(folders),
-                    summary,
-                    language,
-                    self._also(document, hidden),
-                    explain=dict(parts),
-                )
-            )
-        return tuple(hits)
+    def hits(self, documents: Sequence[Placed]) -> tuple[Hit, ...]:
+        """A hit for each document."""
+        return tuple(map(self._hit, documents))
 
-    def _also(self, document: int, hidden: Sequence[int]) -> tuple[NearDuplicate, ...]:
-        others = [other for other in self._near_duplicates.others(document) if other not in hidden]
-        stored = self._store.shown(self._values.row[others[:MAX_NAMED]].tolist()) if others else ()
-        return tuple(
-            NearDuplicate(id_, title, _address(id_, ""), ", ".join(versions), product)
-            for id_, _, title, (product, versions, *_) in stored
+    def _hit(self, placed: Placed) -> Hit:
+        card = self._texts.card(placed.document)
+        excerpt = self._excerpt(card, placed.shown)
+        return Hit(
+            card.id,
+            card.kind,
+            card.title,
+            _address(card.id, excerpt.anchor),
+            placed.score,
+            excerpt,
+            card.product,
+            card.versions,
+            card.updated,
+            card.solved,
+            card.folders,
+            card.summary,
+            card.language,
+            self._also(card.also) if card.also else (),
+            placed.explain or {},
+            placed.confidence,
+            placed.tier,
         )
 
-    def answer(
-        self, query: str, coverage: QueryCoverage, matches: Matches, document: int, shown: int
-    ) -> Answer | None:
-        """What of a document answers ``query`` word for word, in the passage that is ``shown`` for
+    def _also(self, others: Sequence[int]) -> tuple[NearDuplicate, ...]:
+        named = [other for other in others if other not in self._hidden][:MAX_NAMED]
+        return tuple(
+            NearDuplicate(
+                card.id, card.title, _address(card.id, ""), ", ".join(card.versions), card.product
+            )
+            for card in map(self._texts.card, named)
+        )
+
+    # --- excerpts
+
+    def _excerpt(self, card: _Card, shown: int) -> Passage:
+        """The excerpt of the passage that is ``shown``, or of prose near it that says much the same
+        where there is code or a table in it.
+
+        Else the one in prose that says most of it; that passage as it is where all is code.
+        """
+        passage = self._texts.passage(card.first + shown)
+        excerpt = self._snippet(passage, passage.whole)
+        if self._as_code or passage.is_prose:
+            return excerpt
+
+        words = len(excerpt.marked())
+        others: list[Passage] = []
+        for other in self._in_prose(passage, card, shown):
+            if 2 * len(other.marked()) >= words:
+                return other
+            others.append(other)
+        return max(others, key=lambda other: len(other.marked()), default=excerpt)
+
+    def _in_prose(self, passage: PassageText, card: _Card, shown: int) -> Iterator[Passage]:
+        neighbours = (
+            self._texts.passage(card.first + offset)
+            for offset in _nearest_first(shown)
+            if card.shown[0] <= offset < card.shown[1]
+        )
+        for near in chain((passage,), neighbours):
+            if near.prose is not None:
+                yield self._snippet(near, near.prose)
+        if passage.prose_and_tables is not None:
+            yield self._snippet(passage, passage.prose_and_tables)
+
+    def _snippet(self, passage: PassageText, line: FoldedText) -> Passage:
+        return snippet(line, self._matches, anchor=passage.stored.anchor, path=passage.stored.path)
+
+    # --- answers
+
+    def answer(self, document: int, shown: int) -> Answer | None:
+        """What of a document answers the query word for word, in the passage that is ``shown`` for
         it or at the beginning of its section; None when nothing clearly does.
 
         In a thread without an accepted answer nothing does.
         """
-        if self._values.solved[document] == 0:
+        card = self._texts.card(document)
+        if card.solved is False:
             return None
-        row, first = int(self._values.row[document]), int(self._values.first[document])
-        low, high = self._rescorer.showable(document)
-        low, high = max(low, shown - _SECTION_PASSAGES), min(high, shown + 2)
-        ((document_id, _, title, _),) = self._store.shown([row])
-        passages = self._store.passages(range(first + low, first + high))
+        low, high = max(card.shown[0], shown - _SECTION_PASSAGES), min(card.shown[1], shown + 2)
+        passages = [self._texts.passage(card.first + offset) for offset in range(low, high)]
 
-        places = [(passage.anchor, passage.path) for passage in passages]
+        places = [passage.place for passage in passages]
         shown -= low
         opening = places.index(places[shown])
         for number in dict.fromkeys((shown, opening)):
-            stored = passages[number]
+            passage = passages[number]
             span = find_answer(
-                query,
-                coverage,
-                title,
-                stored,
+                self._query,
+                self._coverage,
+                card.title,
+                passage,
                 opens_section=number == opening,
                 continues=places[number] in places[number + 1 : number + 2],
             )
             if span is not None:
-                text = stored.text[slice(*span)]
+                text = passage.stored.text[slice(*span)]
                 return Answer(
-                    document_id,
-                    title,
-                    _address(document_id, stored.anchor),
+                    card.id,
+                    card.title,
+                    _address(card.id, passage.stored.anchor),
                     text,
-                    tuple(matches.spans(FoldedText.of(text))),
-                    stored.anchor,
-                    stored.path,
+                    tuple(self._matches.spans(FoldedText.of(text))),
+                    *passage.place,
                 )
         return None
-
-    def _neighbours(self, document: int, first: int, row: int) -> Iterator[SectionPassage]:
-        """The passages that may be shown beside the one at ``row``, nearest first."""
-        low, high = self._rescorer.showable(document)
-        for neighbour in _nearest_first(row):
-            if first + low <= neighbour < first + high:
-                yield from self._store.passages([neighbour])
-
-
-def _as_prose(
-    shown: Passage, passage: SectionPassage, neighbours: Iterator[SectionPassage], matches: Matches
-) -> Passage:
-    """The nearest excerpt in prose that says much the same as ``shown``, which may hold code.
-
-    Else the one that says most of it; ``shown`` where all is code.
-    """
-    words = len(shown.marked())
-    in_prose = (prose_excerpt(stored, matches) for stored in chain((passage,), neighbours))
-    with_tables = (prose_excerpt(stored, matches, tables=True) for stored in (passage,))
-    others: list[Passage] = []
-    for other in filter(None, chain(in_prose, with_tables)):
-        if 2 * len(other.marked()) >= words:
-            return other
-        others.append(other)
-    return max(others, key=lambda other: len(other.marked()), default=shown)
 
 
 def _address(document_id: str, anchor: str) -> str:
     return f"/help/{document_id}" + (f"#{anchor}" if anchor else "")
 
 
-def _nearest_first(row: int) -> Iterator[int]:
+def _nearest_first(offset: int) -> Iterator[int]:
     for step in range(1, NEARBY + 1):
-        yield from (row + step, row - step)
+        yield from (offset + step, offset - step)

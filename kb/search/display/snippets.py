@@ -1,7 +1,7 @@
 """Snippets: the part of a passage to show for a hit, and what in it matched.
 
 Text and spans, never HTML: only a template or a text node turns spans into marks. Choosing the
-passage belongs to ``scoring``, choosing prose before code to ``excerpts``. Pure.
+passage belongs to ``scoring``, choosing prose before code to ``hits``. Pure.
 """
 
 from __future__ import annotations
@@ -110,16 +110,18 @@ def _in_original(spans: Iterable[TextRange], places: Sequence[int]) -> list[Text
     return originals
 
 
-def passage(text: str, anchor: str, path: tuple[str, ...], matches: Matches) -> Passage:
-    """The passage to show for a hit, from a text on one line, as the document store keeps it.
+def snippet(
+    line: FoldedText, matches: Matches, *, anchor: str = "", path: tuple[str, ...] = ()
+) -> Passage:
+    """The part to show of a passage whose text is on one ``line``.
 
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
     """
-    folded = FoldedText.of(text)
-    spans = matches.spans(folded)
+    text = line.original
+    spans = matches.spans(line)
     start, end = 0, len(text)
     if len(text) > WIDTH:
-        first, last = _densest_window(folded, spans, WIDTH - _CONTEXT)
+        first, last = _densest_window(line, spans, WIDTH - _CONTEXT)
         start = 0 if first <= WIDTH // 3 else _snippet_start(text, first, last)
         end = _word_end_before(text, min(len(text), start + WIDTH))
 

@@ -1,4 +1,4 @@
-"""Doc values: from a document to its kind, date, product, versions, tags and language.
+"""Doc values: from a document to its kind, date, product, versions, tags, language and passages.
 
 For filters, facets and the way back to the document store. Nothing here ranks.
 """
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from kb.search.array_types import DocumentMask, Documents
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
-from kb.search.kernels.ranges import gather
+from kb.search.kernels.ranges import gather, showable
 
 
 class DocValues:
@@ -52,18 +52,19 @@ class DocValues:
             mask[self._arrays[f"{column}_pointers"].searchsorted(entries, "right") - 1] = True
         return mask
 
-    def languages(self, documents: Documents) -> list[str]:
-        """The language of each document, "" where it is not known."""
+    def shown_passages(self, document: int) -> tuple[int, int]:
+        """The half-open range of a document's passages that may be shown, from its first."""
+        first, last = self._arrays["doc_passages"][document : document + 2].tolist()
+        low, high = showable(self._arrays["answer"][[document]], last - first)
+        return int(low[0]), int(high[0])
+
+    def language(self, document: int) -> str:
+        """The language of a document, "" where it is not known."""
         names = self.names.get("language", [])
-        if not names:
-            return [""] * documents.size
-        pointers, codes = self._arrays["language_pointers"], self._arrays["language_codes"]
-        return [
-            names[codes[start]] if end > start else ""
-            for start, end in zip(
-                pointers[documents].tolist(), pointers[documents + 1].tolist(), strict=True
-            )
-        ]
+        if not names:  # an index of an earlier release has no languages
+            return ""
+        start, end = self._arrays["language_pointers"][document : document + 2].tolist()
+        return names[self._arrays["language_codes"][start]] if end > start else ""
 
     def has_any(self, column: str, documents: Documents) -> NDArray[np.bool_]:
         """Which of ``documents`` have any value in ``column``."""

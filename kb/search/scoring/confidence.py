@@ -11,22 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
+from kb.search.results import Tier
 
 _MOST = 30.0  # log-odds beyond which a probability is 0 or 1
-
-
-class Tier(StrEnum):
-    """How a suggestion is shown: first, or quietly below."""
-
-    STRONG = "strong"
-    PERHAPS = "perhaps"
 
 
 @dataclass(frozen=True, slots=True)

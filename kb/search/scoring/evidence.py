@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from kb.search import weights
 from kb.search.analysis.common_words import COMMON_WORDS
-from kb.search.analysis.tokenizer import written_words
 from kb.search.array_types import Documents
 from kb.search.index.array_file import Arrays
 from kb.search.kernels.layout import Headings, Loops
@@ -29,7 +28,6 @@ _LEAST_WEIGHT = 0.05  # of what is found, in rarest words: below that, nothing i
 _COMMON = 0.3  # what a common word counts of what its rarity says
 _COMPLETE = 0.1  # nothing that is weightier is missing
 _UNKNOWN_TOPICS = 0.5  # in an index without topics, or for a query that has none
-_LONGEST_PHRASE = 24  # words of a query that are looked for in one piece
 
 
 class _Asked(NamedTuple):
@@ -61,7 +59,7 @@ class EvidenceReader:
         """The evidence for the candidates at ``positions``, best first, by name.
 
         ``totals`` are the scores that they are ranked by. "phrase" is not among them (see
-        ``phrase_shares``).
+        ``phrase_share``).
         """
         asked = self._asked(query)
         features = {name: raw[positions].astype(np.float64) for name, raw in scores.raw.items()}
@@ -153,20 +151,18 @@ def _information(word: str) -> float:
     return _COMMON if word in COMMON_WORDS else 1.0
 
 
-def phrase_shares(text: str, passages: Sequence[str]) -> _Features:
-    """The longest run of words of ``text`` that stands in each of ``passages`` in one piece, as a
-    share of all its words; 0 for a single word.
+def phrase_share(words: Sequence[str], written: str) -> float:
+    """The longest run of ``words`` that stands in a text in one piece, as a share of all of them;
+    0 for a single word.
+
+    ``written`` are the words of the text, each between spaces.
+
+    >>> phrase_share(("reset", "my", "password"), " to reset my own password ")
+    0.6666666666666666
     """
-    words = written_words(text)[:_LONGEST_PHRASE]
-    shares = np.zeros(len(passages))
-    if len(words) < 2:
-        return shares
-    for number, passage in enumerate(passages):
-        written = f" {' '.join(written_words(passage))} "
-        longest = first = 0
-        for last in range(1, len(words) + 1):
-            while first < last and f" {' '.join(words[first:last])} " not in written:
-                first += 1
-            longest = max(longest, last - first)
-        shares[number] = longest / len(words) if longest > 1 else 0.0
-    return shares
+    longest = first = 0
+    for last in range(1, len(words) + 1):
+        while first < last and f" {' '.join(words[first:last])} " not in written:
+            first += 1
+        longest = max(longest, last - first)
+    return longest / len(words) if longest > 1 else 0.0

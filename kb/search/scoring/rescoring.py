@@ -26,7 +26,6 @@ from kb.search.kernels.layout import (
     Scratch,
     ScratchMarks,
 )
-from kb.search.kernels.ranges import showable
 from kb.search.meaning.embeddings import Embeddings, QuestionMeaning
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.scoring.bm25 import Bm25
@@ -182,12 +181,6 @@ class Rescorer:
         counts = leader_weights / self._vectors.lengths[passages[leaders]]
         whole = np.rint(counts * (_GAIN / max(float(counts.max()), 1e-9))).astype(np.int64)
         return self._loops.feedback_cosines(self._vectors, passages, leaders, whole)
-
-    def showable(self, document: int) -> tuple[int, int]:
-        """The half-open range of a document's passages that may be shown, from its first."""
-        counts = np.diff(self.passages.document_pointers[document : document + 2])
-        low, high = showable(self.passages.shown[[document]], counts)
-        return int(low[0]), int(high[0])
 
     def idf(self, term: QueryTerm) -> float:
         """The idf of the most informative stem that a term stands for."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from kb.search.analysis.passages import SectionPassage
 from kb.search.analysis.tokenizer import Analyzer
 from kb.search.display.answers import QueryCoverage, WeightedTerm, find_answer
+from kb.search.display.passage_text import PassageText
 from kb.search.display.snippets import Matches
 from kb.search.documents import Document, DocumentKind, Region, RegionKind, Section
 from kb.search.results import Answer
@@ -35,7 +36,7 @@ def _answer(
         for word in words
     ]
     matches = Matches([_ANALYZER.stem(word) for word in words], (), _ANALYZER.stem)
-    passage = SectionPassage("", (), text, regions)
+    passage = PassageText(SectionPassage("", (), text, regions))
     span = find_answer(
         query,
         QueryCoverage(terms, len(words), matches, _ANALYZER),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.analysis.tokenizer import Analyzer, fold, fold_with_offsets
-from kb.search.display.snippets import WIDTH, Matches, passage
+from kb.search.display.snippets import WIDTH, FoldedText, Matches, snippet
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
@@ -18,7 +18,7 @@ def marked(text: str, query: Matches) -> list[str]:
 
 
 def excerpt(text: str, query: Matches) -> tuple[str, tuple[tuple[int, int], ...]]:
-    shown = passage(" ".join(text.split()), "", (), query)
+    shown = snippet(FoldedText.of(" ".join(text.split())), query)
     return shown.text, shown.spans
 
 

@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from kb.search import weights
-from kb.search.scoring.confidence import NOTHING, Calibration, Judgement, Tier, judge, tier
-from kb.search.scoring.evidence import phrase_shares
+from kb.search.analysis.passages import SectionPassage
+from kb.search.display.passage_text import PassageText
+from kb.search.results import Tier
+from kb.search.scoring.confidence import NOTHING, Calibration, Judgement, judge, tier
+from kb.search.scoring.evidence import phrase_share
 from kb.search.snapshot import worth_showing
 
 
@@ -79,6 +82,10 @@ def test_something_is_shown_where_many_share_what_is_likely() -> None:
     assert worth_showing(judged(1.0), confidences, pinned, threshold=0.0).size == 20
 
 
+def _text(passage: str) -> PassageText:
+    return PassageText(SectionPassage("", (), passage))
+
+
 @pytest.mark.parametrize(
     ("passage", "share"),
     [
@@ -89,9 +96,9 @@ def test_something_is_shown_where_many_share_what_is_likely() -> None:
     ],
 )
 def test_a_phrase_is_found_across_punctuation(passage: str, share: float) -> None:
-    text = "No such file or directory"
-    assert phrase_shares(text, [passage]) == pytest.approx([share])
+    words = ["no", "such", "file", "or", "directory"]
+    assert phrase_share(words, _text(passage).words) == pytest.approx(share)
 
 
 def test_a_single_word_is_no_phrase() -> None:
-    assert phrase_shares("file", ["a file"]).tolist() == [0.0]
+    assert phrase_share(["file"], _text("a file").words) == 0.0

@@ -1,6 +1,7 @@
-"""Tables of what visitors do: episodes of the suggestion box, votes, and weekly query counts.
+"""Tables of what visitors do: episodes of the suggestion box, votes, weekly query counts, and sums.
 
-Everything that a visitor typed is scrubbed before it is stored here.
+Everything that a visitor typed is scrubbed before it is stored here. Sums hold numbers only, and
+stay when the rows behind them are deleted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    Float,
     ForeignKey,
+    Index,
     Integer,
     PrimaryKeyConstraint,
     Table,
@@ -17,7 +20,24 @@ from sqlalchemy import (
     text,
 )
 
-from kb.database.metadata import METADATA, Instant, instant_column, reference_column
+from kb.database.metadata import (
+    METADATA,
+    Instant,
+    flag_column,
+    instant_column,
+    partial_index,
+    reference_column,
+    text_column,
+)
+
+
+def _count_column(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, server_default=text("0"))
+
+
+def _sum_column(name: str) -> Column[float]:
+    return Column(name, Float, nullable=False, server_default=text("0"))
+
 
 EPISODES = Table(
     "episodes",
@@ -27,7 +47,19 @@ EPISODES = Table(
     Column("last_at", Instant, nullable=False, index=True),
     reference_column("person_id", "people.id", optional=True),
     reference_column("ticket_id", "tickets.id", optional=True),
-    Column("events", Integer, nullable=False, server_default=text("0")),
+    _count_column("events"),
+    text_column("portal"),  # the host of the website on which the form stands
+    text_column("form"),
+    text_column("product"),
+    reference_column("organisation_id", "organisations.id", optional=True),
+    text_column("arm"),  # treatment, holdout, or empty while there is no experiment
+    _count_column("share"),  # of the holdout, in percent, when the arm was chosen
+    flag_column("apart"),  # agents and bots
+    text_column("title"),  # the last one that was meant
+    flag_column("would_show"),  # there were suggestions, whether or not the arm hid them
+    flag_column("counted"),  # in the sums
+    partial_index("ix_episodes_uncounted", "started_at", where="counted = 0"),
+    partial_index("ix_episodes_person", "person_id", "started_at", where="person_id IS NOT NULL"),
 )
 
 EPISODE_EVENTS = Table(
@@ -53,7 +85,9 @@ FEEDBACK = Table(
     Column("voter", Text, nullable=False),
     Column("helpful", Boolean, nullable=False),
     instant_column("at"),
+    text_column("reason"),
     PrimaryKeyConstraint("document_id", "voter"),
+    Index(None, "at"),
 )
 
 #: Scrubbed and folded; nobody's name, address or session stands beside it.
@@ -64,5 +98,119 @@ QUERY_COUNTS = Table(
     Column("audience", Text, nullable=False),
     Column("week", Instant, nullable=False, index=True),  # its Monday
     Column("times", Integer, nullable=False),
+    _count_column("empty"),  # of these times, how often there was nothing to show
     PrimaryKeyConstraint("query", "audience", "week"),
+    partial_index(
+        "ix_asked_empty", "week", "query", "audience", "times", "empty", where="empty > 0"
+    ),
+)
+
+_OUTCOME_COUNTS = (
+    "episodes",
+    "apart",
+    "intent",
+    "eligible",
+    "compared",
+    "filed_read",
+    "filed_shown",
+    "filed_hidden",
+    "filed_nothing",
+    "confirmed",
+    "assumed",
+    "unknown",
+    "confirmed_clawed_back",
+    "assumed_clawed_back",
+)
+
+#: What became of the visits of a day, as ``kb.analytics.deflection_report`` counts them. The sums
+#: of an arm belong to people whose first visit was on that day.
+DEFLECTION_DAYS = Table(
+    "deflection_days",
+    METADATA,
+    Column("day", Instant, nullable=False),
+    Column("portal", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("share", Integer, nullable=False),
+    *(_count_column(name) for name in _OUTCOME_COUNTS),
+    _count_column("treatment_people"),
+    _sum_column("treatment_filed"),
+    _sum_column("treatment_squares"),
+    _count_column("holdout_people"),
+    _sum_column("holdout_filed"),
+    _sum_column("holdout_squares"),
+    PrimaryKeyConstraint("day", "portal", "form", "product", "share"),
+)
+
+#: The same for the visits in which an article was read, with how often it was shown and rejected.
+ARTICLE_WEEKS = Table(
+    "article_weeks",
+    METADATA,
+    Column("week", Instant, nullable=False),  # its Monday
+    Column("portal", Text, nullable=False),
+    Column("document_id", Text, nullable=False),
+    _count_column("shown"),
+    _count_column("rejected"),
+    *(_count_column(name) for name in _OUTCOME_COUNTS),
+    PrimaryKeyConstraint("week", "portal", "document_id"),
+)
+
+#: How far each person in the comparison is counted, so that all visits of one person are one
+#: observation. ``day`` to ``share`` say in which row of DEFLECTION_DAYS.
+DEFLECTION_PEOPLE = Table(
+    "deflection_people",
+    METADATA,
+    Column("person_id", Integer, ForeignKey("people.id"), primary_key=True, autoincrement=False),
+    Column("day", Instant, nullable=False),
+    Column("portal", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("product", Text, nullable=False),
+    Column("share", Integer, nullable=False),
+    Column("arm", Text, nullable=False),
+    Column("needs", Integer, nullable=False),
+    Column("filed", Integer, nullable=False),
+    Column("need_at", Instant, nullable=False, index=True),  # when the latest need arose
+)
+
+#: What happened to tickets on a day, for all of them and for each product, level, organisation and
+#: agent.
+TICKET_DAYS = Table(
+    "ticket_days",
+    METADATA,
+    Column("dimension", Text, nullable=False),
+    Column("day", Instant, nullable=False),
+    Column("value", Text, nullable=False),
+    _count_column("filed"),
+    _count_column("ended"),
+    _count_column("resolved"),
+    _count_column("reopened"),
+    _count_column("replies"),
+    _count_column("ratings"),
+    _count_column("scores"),  # their sum
+    PrimaryKeyConstraint("dimension", "day", "value"),
+)
+
+#: How many tickets took about so long until the first response or the resolution. A median cannot
+#: be computed from sums, but from counts of such buckets.
+DURATION_DAYS = Table(
+    "duration_days",
+    METADATA,
+    Column("dimension", Text, nullable=False),
+    Column("day", Instant, nullable=False),
+    Column("value", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("bucket", Integer, nullable=False),
+    _count_column("tickets"),
+    PrimaryKeyConstraint("dimension", "day", "value", "kind", "bucket"),
+)
+
+#: SLA targets that have ended, by the day on which they were due.
+TARGET_DAYS = Table(
+    "target_days",
+    METADATA,
+    Column("day", Instant, nullable=False),
+    Column("level", Text, nullable=False),
+    _count_column("met"),
+    _count_column("breached"),
+    PrimaryKeyConstraint("day", "level"),
 )

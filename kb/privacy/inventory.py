@@ -14,7 +14,18 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Table, Text, cast, literal, or_, select
 
-from kb.analytics.tables import EPISODE_EVENTS, EPISODES, FEEDBACK, QUERY_COUNTS
+from kb.analytics.tables import (
+    ARTICLE_WEEKS,
+    DEFLECTION_DAYS,
+    DEFLECTION_PEOPLE,
+    DURATION_DAYS,
+    EPISODE_EVENTS,
+    EPISODES,
+    FEEDBACK,
+    QUERY_COUNTS,
+    TARGET_DAYS,
+    TICKET_DAYS,
+)
 from kb.database.metadata import COUNTERS, USAGE
 from kb.jobs.tables import INDEX_RUNS
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
@@ -260,9 +271,16 @@ INVENTORY: tuple[Holding, ...] = (
         _episodes,
         _DELETE,
         "search_episodes",
-        ("id", "started_at", "last_at", "ticket_id"),
+        ("id", "started_at", "last_at", "ticket_id", "portal", "form", "product", "arm", "title"),
     ),
-    Holding(FEEDBACK, _votes, _DELETE, "votes", ("document_id", "helpful", "at")),
+    Holding(
+        DEFLECTION_PEOPLE,
+        _of_person(DEFLECTION_PEOPLE.c.person_id),
+        _DELETE,
+        "visits_compared",
+        ("arm", "needs", "filed", "need_at"),
+    ),
+    Holding(FEEDBACK, _votes, _DELETE, "votes", ("document_id", "helpful", "reason", "at")),
     Holding(QUERY_COUNTS, None, _CODE),
     # --- the person
     Holding(
@@ -366,4 +384,9 @@ INVENTORY: tuple[Holding, ...] = (
     Holding(WEBHOOK_JOBS, None, _KEEP),
     Holding(COUNTERS, None, _KEEP),
     Holding(HEARTBEATS, None, _KEEP),
+    Holding(DEFLECTION_DAYS, None, _KEEP),
+    Holding(ARTICLE_WEEKS, None, _KEEP),
+    Holding(TICKET_DAYS, None, _KEEP),
+    Holding(DURATION_DAYS, None, _KEEP),
+    Holding(TARGET_DAYS, None, _KEEP),
 )

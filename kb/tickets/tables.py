@@ -115,6 +115,7 @@ TARGETS = Table(
     partial_index(
         "ix_targets_kept", "due_at", "level", "state", where="state IN ('met', 'breached')"
     ),
+    partial_index("ix_targets_open", "due_at", "level", where="state IN ('running', 'late')"),
 )
 
 EVENTS = Table(

@@ -1,0 +1,141 @@
+"""What was deflected: facts of visits, sums that outlive them, and sums of tickets by day."""
+
+from __future__ import annotations
+
+from alembic import op
+
+revision = "0007"
+down_revision = "0006"
+
+STATEMENTS = (
+    "ALTER TABLE episodes ADD COLUMN portal TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE episodes ADD COLUMN form TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE episodes ADD COLUMN product TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE episodes ADD COLUMN organisation_id INTEGER REFERENCES organisations (id)",
+    "ALTER TABLE episodes ADD COLUMN arm TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE episodes ADD COLUMN share INTEGER DEFAULT 0 NOT NULL",
+    "ALTER TABLE episodes ADD COLUMN apart BOOLEAN DEFAULT 0 NOT NULL",
+    "ALTER TABLE episodes ADD COLUMN title TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE episodes ADD COLUMN would_show BOOLEAN DEFAULT 0 NOT NULL",
+    "ALTER TABLE episodes ADD COLUMN counted BOOLEAN DEFAULT 0 NOT NULL",
+    "CREATE INDEX ix_episodes_uncounted ON episodes (started_at) WHERE counted = 0",
+    "CREATE INDEX ix_episodes_person ON episodes (person_id, started_at) "
+    "WHERE person_id IS NOT NULL",
+    "ALTER TABLE feedback ADD COLUMN reason TEXT DEFAULT '' NOT NULL",
+    "CREATE INDEX ix_feedback_at ON feedback (at)",
+    "ALTER TABLE asked ADD COLUMN empty INTEGER DEFAULT 0 NOT NULL",
+    "CREATE INDEX ix_asked_empty ON asked (week, query, audience, times, empty) WHERE empty > 0",
+    "CREATE INDEX ix_targets_open ON targets (due_at, level) WHERE state IN ('running', 'late')",
+    """
+    CREATE TABLE deflection_days (
+        day INTEGER NOT NULL,
+        portal TEXT NOT NULL,
+        form TEXT NOT NULL,
+        product TEXT NOT NULL,
+        share INTEGER NOT NULL,
+        episodes INTEGER DEFAULT 0 NOT NULL,
+        apart INTEGER DEFAULT 0 NOT NULL,
+        intent INTEGER DEFAULT 0 NOT NULL,
+        eligible INTEGER DEFAULT 0 NOT NULL,
+        compared INTEGER DEFAULT 0 NOT NULL,
+        filed_read INTEGER DEFAULT 0 NOT NULL,
+        filed_shown INTEGER DEFAULT 0 NOT NULL,
+        filed_hidden INTEGER DEFAULT 0 NOT NULL,
+        filed_nothing INTEGER DEFAULT 0 NOT NULL,
+        confirmed INTEGER DEFAULT 0 NOT NULL,
+        assumed INTEGER DEFAULT 0 NOT NULL,
+        unknown INTEGER DEFAULT 0 NOT NULL,
+        confirmed_clawed_back INTEGER DEFAULT 0 NOT NULL,
+        assumed_clawed_back INTEGER DEFAULT 0 NOT NULL,
+        treatment_people INTEGER DEFAULT 0 NOT NULL,
+        treatment_filed FLOAT DEFAULT 0 NOT NULL,
+        treatment_squares FLOAT DEFAULT 0 NOT NULL,
+        holdout_people INTEGER DEFAULT 0 NOT NULL,
+        holdout_filed FLOAT DEFAULT 0 NOT NULL,
+        holdout_squares FLOAT DEFAULT 0 NOT NULL,
+        CONSTRAINT pk_deflection_days PRIMARY KEY (day, portal, form, product, share)
+    )
+    """,
+    """
+    CREATE TABLE article_weeks (
+        week INTEGER NOT NULL,
+        portal TEXT NOT NULL,
+        document_id TEXT NOT NULL,
+        shown INTEGER DEFAULT 0 NOT NULL,
+        rejected INTEGER DEFAULT 0 NOT NULL,
+        episodes INTEGER DEFAULT 0 NOT NULL,
+        apart INTEGER DEFAULT 0 NOT NULL,
+        intent INTEGER DEFAULT 0 NOT NULL,
+        eligible INTEGER DEFAULT 0 NOT NULL,
+        compared INTEGER DEFAULT 0 NOT NULL,
+        filed_read INTEGER DEFAULT 0 NOT NULL,
+        filed_shown INTEGER DEFAULT 0 NOT NULL,
+        filed_hidden INTEGER DEFAULT 0 NOT NULL,
+        filed_nothing INTEGER DEFAULT 0 NOT NULL,
+        confirmed INTEGER DEFAULT 0 NOT NULL,
+        assumed INTEGER DEFAULT 0 NOT NULL,
+        unknown INTEGER DEFAULT 0 NOT NULL,
+        confirmed_clawed_back INTEGER DEFAULT 0 NOT NULL,
+        assumed_clawed_back INTEGER DEFAULT 0 NOT NULL,
+        CONSTRAINT pk_article_weeks PRIMARY KEY (week, portal, document_id)
+    )
+    """,
+    """
+    CREATE TABLE deflection_people (
+        person_id INTEGER NOT NULL,
+        day INTEGER NOT NULL,
+        portal TEXT NOT NULL,
+        form TEXT NOT NULL,
+        product TEXT NOT NULL,
+        share INTEGER NOT NULL,
+        arm TEXT NOT NULL,
+        needs INTEGER NOT NULL,
+        filed INTEGER NOT NULL,
+        need_at INTEGER NOT NULL,
+        CONSTRAINT pk_deflection_people PRIMARY KEY (person_id),
+        CONSTRAINT fk_deflection_people_person_id
+            FOREIGN KEY(person_id) REFERENCES people (id)
+    )
+    """,
+    "CREATE INDEX ix_deflection_people_need_at ON deflection_people (need_at)",
+    """
+    CREATE TABLE ticket_days (
+        dimension TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        filed INTEGER DEFAULT 0 NOT NULL,
+        ended INTEGER DEFAULT 0 NOT NULL,
+        resolved INTEGER DEFAULT 0 NOT NULL,
+        reopened INTEGER DEFAULT 0 NOT NULL,
+        replies INTEGER DEFAULT 0 NOT NULL,
+        ratings INTEGER DEFAULT 0 NOT NULL,
+        scores INTEGER DEFAULT 0 NOT NULL,
+        CONSTRAINT pk_ticket_days PRIMARY KEY (dimension, day, value)
+    )
+    """,
+    """
+    CREATE TABLE duration_days (
+        dimension TEXT NOT NULL,
+        day INTEGER NOT NULL,
+        value TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        bucket INTEGER NOT NULL,
+        tickets INTEGER DEFAULT 0 NOT NULL,
+        CONSTRAINT pk_duration_days PRIMARY KEY (dimension, day, value, kind, bucket)
+    )
+    """,
+    """
+    CREATE TABLE target_days (
+        day INTEGER NOT NULL,
+        level TEXT NOT NULL,
+        met INTEGER DEFAULT 0 NOT NULL,
+        breached INTEGER DEFAULT 0 NOT NULL,
+        CONSTRAINT pk_target_days PRIMARY KEY (day, level)
+    )
+    """,
+)
+
+
+def upgrade() -> None:
+    for statement in STATEMENTS:
+        op.execute(statement)

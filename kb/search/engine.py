@@ -42,8 +42,10 @@ class Matched(Protocol):
     def facets(self) -> dict[str, dict[str, int]]:
         """Of each facet the counts under all filters but its own."""
 
-    def remainder(self, ranked: Documents, *, by_date: bool = False) -> Documents:
-        """All but the ``ranked`` ones: by word score unless ``by_date``, then newest first."""
+    def remainder(self, ranked: Documents, count: int, *, by_date: bool = False) -> Documents:
+        """The first ``count`` of all but the ``ranked`` ones: by word score unless ``by_date``,
+        then newest first.
+        """
 
 
 _Matched = TypeVar("_Matched", bound=Matched)

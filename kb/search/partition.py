@@ -74,7 +74,7 @@ class Partition:
         self._store = store
         self._operators = operators
         self._analyzer = partition_analyzer(arrays)
-        self.values = DocValues(arrays)
+        self.values = DocValues(arrays, loops)
         self.size = self.values.size
         self._first_thread, end = self.values.range_of(DocumentKind.FORUM)
         self._forum_share = (end - self._first_thread) / max(1, self.size)

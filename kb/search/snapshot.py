@@ -257,7 +257,8 @@ class Snapshot:
         ranking = Ranking(_NONE)
         if not by_date:
             ranking = self._rank(reader, query, matched, language, deadline)
-        remainder = matched.remainder(ranking.documents, by_date=by_date)
+        missing = max(0, WINDOW - ranking.documents.size)
+        remainder = matched.remainder(ranking.documents, missing, by_date=by_date)
         documents = np.concatenate((ranking.documents, remainder))[:WINDOW]
         ranking = self._folded(reader, query, replace(ranking, documents=documents))
         start = (page - 1) * per_page

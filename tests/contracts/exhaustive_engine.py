@@ -72,14 +72,14 @@ class ExhaustiveMatched:
             for facet in ("kind", "product", "version", "tag")
         }
 
-    def remainder(self, ranked: Documents, *, by_date: bool = False) -> Documents:
+    def remainder(self, ranked: Documents, count: int, *, by_date: bool = False) -> Documents:
         def key(number: int) -> tuple[float, int, int]:
             updated = self.reader.documents[number].updated
             score = 0.0 if by_date else float(self.scores[number])
             return -score, -(updated.toordinal() if updated else 0), number
 
         remaining = set(self.allowed()) - set(ranked.tolist())
-        return np.array(sorted(remaining, key=key), dtype=np.int64)
+        return np.array(sorted(remaining, key=key)[:count], dtype=np.int64)
 
 
 class ExhaustiveDisplay:

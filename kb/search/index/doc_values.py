@@ -15,14 +15,16 @@ from numpy.typing import NDArray
 from kb.search.array_types import DocumentMask, Documents
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
-from kb.search.kernels.ranges import gather, showable
+from kb.search.kernels.layout import Loops
+from kb.search.kernels.ranges import showable
 
 
 class DocValues:
     """The columns of one partition."""
 
-    def __init__(self, arrays: Arrays) -> None:
+    def __init__(self, arrays: Arrays, loops: Loops) -> None:
         self._arrays = arrays
+        self._loops = loops
         self.size = int(arrays["kind"].size)
         self.names: dict[str, list[str]] = json.loads(bytes(arrays["names"]))
         self.kind: NDArray[np.uint8] = arrays["kind"]  # [documents], positions in DOCUMENT_KINDS
@@ -72,15 +74,16 @@ class DocValues:
         return np.asarray(counts[documents] > 0)
 
     def count(self, column: str, documents: Documents) -> dict[str, int]:
-        """How many of ``documents`` have each value of ``column``, most first; kinds in order."""
+        """How many of ``documents``, ascending, have each value of ``column``, most first; kinds in
+        order.
+        """
         if column == "kind":
-            counts = np.bincount(self.kind[documents], minlength=len(DOCUMENT_KINDS)).tolist()
+            counts = np.diff(documents.searchsorted(np.array(self.kind_ranges))).ravel().tolist()
             return {str(kind): n for kind, n in zip(DOCUMENT_KINDS, counts, strict=True) if n}
         names = self.names[column]
         if not names:
             return {}
-        entries, _ = gather(self._arrays[f"{column}_pointers"], documents)
-        codes = self._arrays[f"{column}_codes"][entries]
-        counts = np.bincount(codes, minlength=len(names)).tolist()
+        pointers, codes = self._arrays[f"{column}_pointers"], self._arrays[f"{column}_codes"]
+        counts = self._loops.count_values(documents, pointers, codes, len(names)).tolist()
         pairs = [(name, n) for name, n in zip(names, counts, strict=True) if n]
         return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))

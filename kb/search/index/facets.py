@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from kb.search.array_types import DocumentMask, Documents
 from kb.search.index.doc_values import DocValues
+from kb.search.kernels.ranges import top_k
 
 FACETS = ("kind", "product", "version", "tag")
 
@@ -37,21 +38,32 @@ class ResultSet:
 
     def facets(self) -> dict[str, dict[str, int]]:
         """Counts under all filters but a facet's own: what choosing another value would give."""
+        shown = np.flatnonzero(self.allowed)
         counts = {}
         for facet in FACETS:
-            others = [mask for name, mask in self.filters.items() if name != facet]
-            documents = np.flatnonzero(all_of(self.matching, *others))
+            documents = shown
+            if facet in self.filters:
+                others = [mask for name, mask in self.filters.items() if name != facet]
+                documents = np.flatnonzero(all_of(self.matching, *others))
             counts[facet] = self.values.count(facet, documents)
         return counts
 
-    def remainder(self, ranked: Documents, *, by_date: bool = False) -> Documents:
-        """All but the ``ranked`` ones: by word score unless ``by_date``, then newest first."""
+    def remainder(self, ranked: Documents, count: int, *, by_date: bool = False) -> Documents:
+        """The first ``count`` of all but the ``ranked`` ones: by word score unless ``by_date``,
+        then newest first.
+        """
+        if not count:
+            return ranked[:0]
         others = self.allowed
         others[ranked] = False
         remaining = np.flatnonzero(others)
-        days = self.values.day[remaining]
-        scores = np.zeros(remaining.size, dtype=np.float32) if by_date else self.scores[remaining]
-        return remaining[np.lexsort((remaining, -days, -scores))]
+        # Scores are not negative, so that their bits are in their order. Sorting all documents by
+        # two columns took half of a search among 100,000.
+        keys = self.values.day[remaining].astype(np.uint64)
+        if not by_date:
+            keys |= self.scores[remaining].view(np.uint32).astype(np.uint64) << np.uint64(32)
+        best = top_k(np.arange(remaining.size), keys, count)
+        return np.asarray(remaining[best[np.argsort(~keys[best], kind="stable")]])
 
 
 def all_of(*masks: DocumentMask) -> DocumentMask:

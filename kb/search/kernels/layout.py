@@ -227,6 +227,11 @@ class Loops(Protocol):
         length of 1, which is the same factor for all.
         """
 
+    def count_values(
+        self, documents: Documents, pointers: Pointers, codes: NDArray[np.int32], size: int, /
+    ) -> NDArray[np.int32]:
+        """How many of ``documents`` have each of ``size`` values of a column."""
+
 
 class Scratch(threading.local):
     """An ``array`` of zeros that is used again and again, one per thread; its user leaves it zero.

@@ -478,6 +478,15 @@ def feedback_cosines(vectors: Any, passages: Any, feedback: Any, weights: Any) -
     return cosines
 
 
+@_loop  # type: ignore[untyped-decorator, unused-ignore]
+def count_values(documents: Any, pointers: Any, codes: Any, size: int) -> Any:
+    counts = np.zeros(size, np.int32)
+    for document in documents:
+        for i in range(pointers[document], pointers[document + 1]):
+            counts[codes[i]] += 1
+    return counts
+
+
 def warm_up() -> None:
     """Call each loop once with arrays of the types that an index has: compiles it, or loads it."""
     sums, pointers = np.zeros(2, np.int32), _mapped(np.array([0, 1], np.int64))
@@ -507,6 +516,7 @@ def warm_up() -> None:
     count_ngrams(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
     matching_tails(codes, pointers, rows, codes, ends)
     feedback_cosines(vectors, rows, rows, rows)
+    count_values(starts, pointers, _mapped(np.zeros(1, np.int32)), 1)
 
 
 def _mapped(array: Any) -> Any:

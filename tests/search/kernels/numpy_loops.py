@@ -229,3 +229,8 @@ def feedback_cosines(
     # Whole numbers below 2**24, as in ``nearest_passages``.
     cosines = np.maximum(rows.astype(np.float32) @ direction, 0) / vectors.lengths[passages]
     return np.asarray(cosines, dtype=np.float32)
+
+
+def count_values(documents: Ints, pointers: Ints, codes: Ints, size: int, /) -> Ints:
+    entries = positions_of(pointers[documents], pointers[documents + 1])
+    return np.bincount(codes[entries], minlength=size)

@@ -199,3 +199,13 @@ def test_compiled_tails_and_feedback_are_the_same(
 def test_ties_are_cut_in_order_of_number() -> None:
     best = top_k(np.arange(10), np.array([1, 2, 2, 2, 0, 2, 3, 2, 2, 2]), 3)
     assert best.tolist() == [1, 2, 6]
+
+
+def test_compiled_counts_of_values_are_the_same(
+    compiled: Loops, reference: Loops, dice: np.random.Generator
+) -> None:
+    pointers = np.cumsum([0, *dice.integers(0, 4, 300)])
+    codes = dice.integers(0, 9, pointers[-1]).astype(np.int32)
+    for documents in (np.flatnonzero(dice.random(300) < 0.5), np.arange(0), np.arange(300)):
+        counts = compiled.count_values(documents, pointers, codes, 12)
+        assert counts.tolist() == reference.count_values(documents, pointers, codes, 12).tolist()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from lxml import etree
 from lxml import html as lxml_html
 
+from indexer.html.help_exports import repair_export
 from indexer.html.plaintext import to_sections
 from indexer.html.sanitizer import CALLOUTS, sanitize
 from indexer.html.tree import (
@@ -38,6 +39,9 @@ _CLAUSE_NUMBER = re.compile(r"^(\d{1,3}(?:\.\d{1,3}){1,5})\.?(?=\s)")
 _PERMALINK_SIGNS = "¶§#🔗"
 _ICON_ALT = re.compile(r"\[\w+\]")
 
+#: What stands between a page's title and the name of its site.
+_TITLE_SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
+
 #: How far above a heading its section's ID may be.
 _MAX_OUTER = 4
 _MAX_ANCHOR_NUMBER = 10_000
@@ -63,19 +67,22 @@ def to_article(
     keep_title: bool = False,
     anchors: bool = True,
     expected_title: str = "",
+    given_title: str = "",
 ) -> ArticleBody:
     """The article in ``root``, which is changed.
 
-    A heading with the words ``expected_title`` is the title even when it is not an ``h1``. Without
-    ``anchors`` all IDs are removed: the posts of a thread share one page.
+    A heading with the words ``expected_title`` is the title even when it is not an ``h1``. With a
+    ``given_title``, a heading of other words is no title, and stays. Without ``anchors`` all IDs
+    are removed: the posts of a thread share one page.
     """
     # lxml makes an element anew at each of the passes below unless somebody holds it.
     elements = list(root.iter())
 
     remove_tags(root, REMOVED_TAGS)
+    repair_export(root)
     _remove_permalinks(root)
     _convert_callouts(root)
-    title = "" if keep_title else _take_title(root, expected_title)
+    title = "" if keep_title else _take_title(root, expected_title, given_title)
     _normalize_levels(root)
     if anchors:
         _set_anchors(root)
@@ -142,7 +149,7 @@ def _convert_asciidoctor(element: Element) -> None:
 # --- headings
 
 
-def _take_title(root: Element, expected: str) -> str:
+def _take_title(root: Element, expected: str, given: str) -> str:
     """The page's title, whose heading is taken out: the portal shows the title itself."""
     heading = next(root.iter("h1"), None)
     if heading is None:
@@ -155,10 +162,25 @@ def _take_title(root: Element, expected: str) -> str:
             return ""
 
     title = _EXPLICIT_ANCHOR.sub("", squeeze_space(heading.text_content()))
+    if given and ids.slug(title) not in map(ids.slug, (given, *split_title(given))):
+        return ""
     has_several = heading.tag == "h1" and len(list(root.iter("h1"))) > 1
     if not (has_several and _has_text_before(root, heading)):
         drop(heading)
     return title
+
+
+def split_title(title: str) -> list[str]:
+    """What stands between the separators of a title; at least one, perhaps empty, text.
+
+    >>> split_title("Installing — Manual 3.1")
+    ['Installing', 'Manual 3.1']
+    """
+    for separator in _TITLE_SEPARATORS:
+        if separator in title:
+            parts = [part.strip() for part in title.split(separator)]
+            return parts if parts[0] else [title]
+    return [title]
 
 
 def _has_text_before(root: Element, heading: Element) -> bool:
@@ -300,13 +322,14 @@ def _resolve_images(root: Element, context: ReadContext) -> None:
 
 def _link_to_image(image: Element, src: str, alt: str) -> None:
     """A visitor's browser asks no other site for anything: the picture is one click away."""
+    alt = alt or "(picture)"
     if any(ancestor.tag == "a" for ancestor in image.iterancestors()):
         _replace_by_text(image, alt)
         return
     parent = image.getparent()
     if parent is not None:
         link = lxml_html.Element("a", href=f"https:{src}" if src.startswith("//") else src)
-        link.text, link.tail = alt or "(picture)", image.tail
+        link.text, link.tail = alt, image.tail
         parent.replace(image, link)
 
 

@@ -34,10 +34,21 @@ _FILE_NAME = re.compile(
     r"|(?:image|img|picture|screen ?shot|figure)[-_ ]?\d*",
     re.I,
 )
+#: "Extract Metadata Image1": what an editor numbers when it pastes a picture.
+_NUMBERED_IMAGE = re.compile(r"(?:image|img|picture|screenshot)\d+$", re.IGNORECASE)
+_IMAGE_SOURCE = re.compile(r"!\[([^\[\]\n]*)\]\(<?([^()<>\n]*?([^/()<>\n]+)\.\w+)>?[\s)]")
 _MAIL_ADDRESS = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 _MAIL_AS_URL = re.compile(r"https?://([\w.+-]+@[\w-]+(?:\.[\w-]+)+)/?$")
 _ID_ATTRIBUTE = re.compile(r'\bid="([^"]+)"')
 _HEADING_TAG = re.compile(r"<h[2-6]\b")
+
+#: Words beside the title of an article that say that it is one.
+_ARTICLE_BEFORE = re.compile(r"\b(?:see|read|follow|in)(?: also)?(?: the| our)?[ “\"'‘]*$", re.I)
+_ARTICLE_AFTER = re.compile(r"[”\"'’]* (?:article|guide|page|topic|document)\b", re.IGNORECASE)
+#: A title with fewer words may be meant as words.
+_MIN_TITLE_WORDS = 2
+_WORD = re.compile(r"\w+")
+_NOT_PROSE = frozenset({"a", "code", "pre", "kbd", "samp", "h2", "h3", "h4", "h5", "h6"})
 
 _MAX_LABEL = 60  # characters that a sentence quotes of a link
 _MAX_TITLE = 80  # characters that a sentence quotes of a title or an address
@@ -83,6 +94,7 @@ def check(
         *_from_findings(report.findings, files),
         *_check_articles(articles, documents, files),
         *_check_titles(articles, files),
+        *_check_mentions(articles, files),
         *_check_duplicates(articles, files),
         *_check_versions(documents, _support_ends(catalogue), options.today, files),
     }
@@ -118,6 +130,11 @@ class _SourceTexts:
             if offset >= 0:
                 return text.count("\n", 0, offset) + 1
         return 0
+
+    def alt_is_file_name(self, source: str, alt: str) -> bool:
+        """Whether ``alt`` is the name of the picture's file, with or without its suffix."""
+        images = _IMAGE_SOURCE.findall(self._text(source))
+        return any(text == alt and stem == alt for text, _, stem in images)
 
     def _text(self, source: str) -> str:
         if self._last[0] != source:
@@ -243,7 +260,11 @@ def _check_image(article: Document, image: Element, files: _SourceTexts) -> Iter
     if not alt:
         sentence = "The image has no alternative text."
         line = files.line(article.source, "![](", "<img", "[](")
-    elif _FILE_NAME.fullmatch(alt):
+    elif (
+        _FILE_NAME.fullmatch(alt)
+        or _NUMBERED_IMAGE.search(alt)
+        or files.alt_is_file_name(article.source, alt)
+    ):
         sentence = f"The alternative text {alt!r} is a file name."
         line = files.line(article.source, f"![{alt}", alt)
     else:
@@ -281,6 +302,61 @@ def _label(link: Element) -> str:
 
 
 # --- articles together
+
+
+def _check_mentions(articles: list[Document], files: _SourceTexts) -> Iterator[Issue]:
+    """Articles that a text names ("see the Backup and restore guide") without a link.
+
+    An article that is linked anywhere on the page may be named again without one.
+    """
+    by_words: dict[tuple[str, ...], list[Document]] = {}
+    for article in articles:
+        words = tuple(_WORD.findall(article.title))
+        if article.kind is DocumentKind.DOC and len(words) >= _MIN_TITLE_WORDS:
+            by_words.setdefault(words[:_MIN_TITLE_WORDS], []).append(article)
+
+    for article in articles:
+        root = lxml_html.fromstring(f"<div>{article.html}</div>")
+        linked = {str(link.get("href") or "").partition("#")[0] for link in root.iter("a")}
+        mentioned = {
+            target.id: target
+            for text in _prose(root)
+            for target in _titles_in(text, by_words)
+            if target is not article and target.audience in visible_to(article.audience)
+        }
+        for target in mentioned.values():
+            if f"/help/{target.id}" not in linked:
+                yield files.issue(
+                    article.source,
+                    files.line(article.source, target.title),
+                    "mention",
+                    f"The article “{target.title[:_MAX_TITLE]}” is named without a link.",
+                    f"Link it to {files.path(target.source)}.",
+                )
+
+
+def _prose(element: Element) -> Iterator[str]:
+    """The texts of ``element`` outside links, headings and code, block by block."""
+    for block in element.iter("p", "li", "td", "dd"):
+        parts = [block.text or ""]
+        for child in block:
+            if child.tag not in _NOT_PROSE and child.tag not in ("p", "ul", "ol"):
+                parts.append(child.text_content())
+            parts.append(child.tail or "")
+        yield " ".join("".join(parts).split())
+
+
+def _titles_in(text: str, by_words: Mapping[tuple[str, ...], list[Document]]) -> Iterator[Document]:
+    """The articles whose titles ``text`` names as articles."""
+    matches = list(_WORD.finditer(text))
+    for index, match in enumerate(matches):
+        words = tuple(word[0] for word in matches[index : index + _MIN_TITLE_WORDS])
+        for target in by_words.get(words, ()):
+            end = match.start() + len(target.title)
+            if text[match.start() : end] == target.title and (
+                _ARTICLE_AFTER.match(text, end) or _ARTICLE_BEFORE.search(text[: match.start()])
+            ):
+                yield target
 
 
 def _check_titles(articles: list[Document], files: _SourceTexts) -> Iterator[Issue]:

@@ -215,8 +215,8 @@ class ReadContext:
 
         included = self._resolve(path, beside or self.file.absolute, search_parents=True)
         if included is None:
-            missing = os.path.normpath(f"{os.path.dirname(self.file.absolute)}/{path}")
-            self.includes.setdefault(missing, "")
+            for candidate in self._candidates(path, self.file.absolute, search_parents=False):
+                self.includes.setdefault(candidate, "")
             self.note("include-not-found", target=path, root=self.file.root)
             return None
 
@@ -248,6 +248,8 @@ class ReadContext:
         path = unquote(src.strip().split("?")[0].split("#")[0])
         file = self._resolve(path, self.file.absolute, search_parents=False)
         if file is None:
+            for candidate in self._candidates(path, self.file.absolute, search_parents=False):
+                self.includes.setdefault(candidate, "")
             self.note("image-not-found", target=src, root=self.file.root)
             return None
 
@@ -264,31 +266,36 @@ class ReadContext:
         return f"/media/{name}"
 
     def _resolve(self, path: str, beside: str, *, search_parents: bool) -> str | None:
-        """The real file that ``path`` means beside ``beside``; None outside the limit.
+        """The real file that ``path`` means beside ``beside``; None outside the limit."""
+        for candidate in self._candidates(path, beside, search_parents=search_parents):
+            if (
+                os.path.isfile(candidate)
+                and os.path.realpath(candidate) == candidate
+                and os.path.getsize(candidate) <= SIZE_LIMIT
+                and not is_linked_outside(os.lstat(candidate), self.file.limit)
+            ):
+                return candidate
+        return None
+
+    def _candidates(self, path: str, beside: str, *, search_parents: bool) -> list[str]:
+        """The paths within the limit that ``path`` may mean beside ``beside``.
 
         With ``search_parents``, and for paths that begin with ``/``, the folders above are tried
         too: site generators resolve them against a root that is not known here.
         """
         limit = self.file.limit
         if "\x00" in path or len(path) > _MAX_PATH:
-            return None
+            return []
 
         folders = [os.path.dirname(beside)]
         if path.startswith("/") or search_parents:
             parents = map(str, Path(beside).parents)
             folders += [parent for parent in parents if parent.startswith(limit)]
 
-        for folder in folders:
-            candidate = os.path.normpath(posixpath.join(folder, path.lstrip("/")))
-            if (
-                candidate.startswith(limit.rstrip("/") + "/")
-                and os.path.isfile(candidate)
-                and os.path.realpath(candidate) == candidate
-                and os.path.getsize(candidate) <= SIZE_LIMIT
-                and not is_linked_outside(os.lstat(candidate), limit)
-            ):
-                return candidate
-        return None
+        candidates = [
+            os.path.normpath(posixpath.join(folder, path.lstrip("/"))) for folder in folders
+        ]
+        return [path for path in candidates if path.startswith(limit.rstrip("/") + "/")]
 
 
 def file_stamp(path: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from indexer.html.boilerplate import main_content
-from indexer.html.sections import to_article
+from indexer.html.sections import split_title, to_article
 from indexer.html.tree import Element, parse_html
 from indexer.readers import frontmatter
 from indexer.readers.access import sounds_like_access
@@ -44,9 +44,6 @@ _META_NAMES = {
 }
 _META_DATES = ("date", "updated", "ms.date")
 _REFRESH_URL = re.compile(r"""url\s*=\s*["']?([^"'\s>]{1,500})""", re.IGNORECASE)
-
-#: What stands between a page's title and the name of its site.
-_TITLE_SEPARATORS = (" — ", " – ", " | ", " · ", " :: ", " - ")
 
 
 def read(text: str, context: ReadContext) -> tuple[Document, ...]:
@@ -117,14 +114,9 @@ def head_title(root: Element) -> str:
 
 
 def _title_parts(root: Element) -> list[str]:
-    """What stands between the separators of ``<title>``; at least one, perhaps empty, text."""
+    """What stands between the separators of ``<title>``."""
     element = root.find(".//title")
-    title = " ".join((element.text or "").split()) if element is not None else ""
-    for separator in _TITLE_SEPARATORS:
-        if separator in title:
-            parts = [part.strip() for part in title.split(separator)]
-            return parts if parts[0] else [title]
-    return [title]
+    return split_title(" ".join((element.text or "").split()) if element is not None else "")
 
 
 def _find_refresh_url(root: Element) -> str:

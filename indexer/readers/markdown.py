@@ -12,6 +12,7 @@ from indexer.markdown.flavours import to_commonmark
 from indexer.markdown.rendering import to_html
 from indexer.readers.context import ReadContext
 from indexer.readers.metadata import make_document, split_metadata
+from indexer.readers.site_index import INDEX_PAGE
 from indexer.readers.toctree import listed_contents
 from kb.search.documents import Document
 
@@ -23,13 +24,15 @@ def read(text: str, context: ReadContext) -> tuple[Document, ...]:
         return ()
     metadata, body = parts
 
-    article = to_article(render(body, context), context)
+    article = to_article(render(body, context), context, given_title=metadata.title)
     titles = (metadata.title, article.title)
     if not article.has_text:
         if not any(titles):
             context.note("no-text")
             return ()
-        context.note("no-text-title-only")
+        # The page of a section shows what is in its folder.
+        if not (INDEX_PAGE.search(context.file.path) and metadata.fields["summary"]):
+            context.note("no-text-title-only")
     contents, html = listed_contents(body, metadata), article.html
     return (
         make_document(context, metadata, article.sections, titles=titles, html=html, **contents),

@@ -7,6 +7,7 @@ Readers resolve links with it before the target has been read. Document IDs are 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,11 @@ from urllib.parse import unquote
 
 from kb import ids
 from kb.search.documents import PUBLIC, visible_to
+
+#: ``guides/index.md`` is the page of its folder.
+INDEX_PAGE = re.compile(
+    r"(?:^|/)(?:index|_index|readme)(?:\.[a-z]{2})?(\.\w+(?:\.gz)?)$", re.IGNORECASE
+)
 
 #: nh3 puts this before every id, so that no article can take the name of a part of the portal.
 ID_PREFIX = "s-"

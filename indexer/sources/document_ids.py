@@ -18,7 +18,7 @@ from typing import NamedTuple
 from indexer.findings import Finding, make_finding
 from indexer.readers import faq, frontmatter
 from indexer.readers.access import is_unpublished, page_audience
-from indexer.readers.site_index import SiteIndex, SitePage
+from indexer.readers.site_index import INDEX_PAGE, SiteIndex, SitePage
 from indexer.sources.ledger import Entry
 from indexer.sources.walk import SourceFile
 from kb import ids
@@ -30,11 +30,6 @@ _MARKDOWN_SUFFIXES = (".md", ".markdown", ".mdx", ".mkd", ".mdown", ".txt")
 _COLLECTION_SUFFIXES = (".yml", ".yaml", ".mbox")
 _HTML_PAGE = re.compile(r"\.x?html?(\.gz)?$", re.IGNORECASE)
 _HEADING = re.compile(r"^#[ \t]+(.{1,300})$", re.MULTILINE)
-
-#: ``guides/index.md`` is the page of its folder.
-_INDEX_PAGE = re.compile(
-    r"(?:^|/)(?:index|_index|readme)(?:\.[a-z]{2})?(\.\w+(?:\.gz)?)$", re.IGNORECASE
-)
 
 #: Fewer HTML pages than this are no site with repeated blocks.
 _MIN_SITE_PAGES = 8
@@ -67,6 +62,8 @@ class DocumentIds:
         uids: dict[str, SitePage] = {}
         for key, uid in self.uids.items():
             uids.setdefault(uid.lower(), self.pages[key])
+        for uid, key in _implicit_uids(files).items():
+            uids.setdefault(uid, self.pages[key])
 
         audiences: dict[str, str] = {}
         for file in files.values():
@@ -77,6 +74,23 @@ class DocumentIds:
         return SiteIndex(
             pages, uids, boilerplate, folder, today, audiences, dict(front_matter or {})
         )
+
+
+def _implicit_uids(files: Mapping[str, SourceFile]) -> dict[str, str]:
+    """``folder.page`` -> the key of the only file that it can mean.
+
+    DocFX gives the pages of generated references such uids without writing them into the files:
+    ``<xref:Shop.Orders.Get-Order>`` means ``Shop.Orders/Get-Order.md``, or that file in a folder
+    ``About`` below it.
+    """
+    owners: dict[str, set[str]] = {}
+    for key, file in files.items():
+        *folders, name = file.path.lower().split("/")
+        if name.endswith(_MARKDOWN_SUFFIXES):
+            stem = name.rpartition(".")[0]
+            for folder in folders[-2:]:
+                owners.setdefault(f"{folder}.{stem}", set()).add(key)
+    return {uid: keys.pop() for uid, keys in owners.items() if len(keys) == 1}
 
 
 def assign_ids(
@@ -129,7 +143,7 @@ def assign_ids(
 
 def path_id(file: SourceFile) -> str:
     """The ID that the file's path alone gives."""
-    path = _INDEX_PAGE.sub(r"\1", file.path)
+    path = INDEX_PAGE.sub(r"\1", file.path)
     if path.startswith("."):  # index.md at the root: there is no folder to name it after
         path = file.path
     return ids.document_id(_kind(file), path)

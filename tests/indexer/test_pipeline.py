@@ -93,6 +93,16 @@ def test_a_changed_part_makes_what_includes_it_stale(tmp_path: Path, root: Path)
     assert _documents(tmp_path)["doc/a"].text() == "The new part."
 
 
+def test_a_picture_that_arrives_later_is_shown(tmp_path: Path, root: Path) -> None:
+    _write(root, a_md="# A\n\n![A dog](dog.png)")
+    options = _options(tmp_path, f"doc={root}")
+    assert codes(pipeline.run_index(options).findings) == ["image-not-found"]
+    (root / "dog.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    report = pipeline.run_index(options)
+    assert _counts(report) == (0, 1, 0, 0)
+    assert report.findings == []
+
+
 def test_what_expires_goes_on_its_day_without_an_edit(tmp_path: Path, root: Path) -> None:
     _write(root, a_md="# A\n\nText.", b_md="---\nexpiryDate: 2026-12-01\n---\n# B\n\nText.")
     options = _options(tmp_path, f"doc={root}")

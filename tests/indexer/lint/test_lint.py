@@ -49,6 +49,8 @@ def _check(tmp_path: Path, root: Path, catalogue: str = "") -> list[Issue]:
         ),
         ("# A\n\n![](i.png) Text.", "alt", 3, ""),
         ("# A\n\nText.\n\n![image-1.png](i.png)", "alt", 5, "image-1.png"),
+        ("# A\n\nText.\n\n![Extract Metadata Image1](i.png)", "alt", 5, "Image1"),
+        ("# A\n\nText.\n\n![i](i.png)", "alt", 5, "'i'"),
         ("# A\n\n![A dog](gone.png)", "image", 3, "gone.png"),
         ("# A\n\n## One\n\n## Two\n\nText.", "empty", 3, "One"),
         ("---\ntitle: Nothing but a title\n---\n", "empty", 0, ""),
@@ -208,3 +210,22 @@ def test_a_link_to_a_page_that_readers_cannot_see_is_told(tmp_path: Path, root: 
         (Path(issue.source).name, issue.line, issue.rule) for issue in _check(tmp_path, root)
     }
     assert (source, line, rule) == ("a.md", 3, "link")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "named"),
+    [
+        ("Please review the Support Process article.", True),
+        ("For more, see Support Process.", True),
+        ("Our support process is short.", False),
+        ("Support Process improvements are planned.", False),
+        ("See [Support Process](b.md). The Support Process article is long.", False),
+    ],
+)
+def test_an_article_that_is_named_without_a_link_is_an_issue(
+    tmp_path: Path, root: Path, sentence: str, named: bool
+) -> None:
+    (root / "a.md").write_text(f"# A\n\n{sentence}\n")
+    (root / "b.md").write_text("# Support Process\n\nFirst we read your ticket.\n")
+    issues = [(issue.rule, issue.line) for issue in _check(tmp_path, root)]
+    assert issues == ([("mention", 3)] if named else [])

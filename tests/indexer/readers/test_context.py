@@ -101,3 +101,19 @@ def test_a_public_page_does_not_include_a_restricted_one(read: Read, inner: str)
     ((document,), findings) = read("doc", "a.md", outer, **{"inner.md": inner})
     assert "Secret" not in document.text() + document.html
     assert codes(findings) == ["include-restricted"]
+
+
+def test_a_uid_that_no_file_declares_means_a_page_of_that_name_in_that_folder(read: Read) -> None:
+    text = "# A\n\n<xref:Shop.Orders.Get-Order>, [all](xref:shop.orders.about_orders) and "
+    text += "<xref:Shop.Orders.Twice>."
+    others = {
+        "Shop.Orders/Get-Order.md": "# Get an order\n\nText.",
+        "Shop.Orders/About/about_Orders.md": "# Orders\n\nText.",
+        "1/Shop.Orders/Twice.md": "# Once\n\nText.",
+        "2/Shop.Orders/Twice.md": "# Twice\n\nText.",
+    }
+    documents, findings = read("doc", "a.md", text, **others)
+    assert '<a href="/help/doc/shop-orders/get-order"' in documents[0].html
+    assert ">Get an order</a>" in documents[0].html
+    assert '<a href="/help/doc/shop-orders/about/about_orders"' in documents[0].html
+    assert codes(findings) == ["uid-not-found"]

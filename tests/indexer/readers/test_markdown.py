@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.indexer.conftest import Read, codes
 
 
@@ -51,3 +53,26 @@ def test_a_page_that_is_only_a_title_can_still_be_found(read: Read) -> None:
 def test_thirty_thousand_words_are_one_document(read: Read) -> None:
     document = read("doc", "a.md", "# Long\n\n" + "word " * 30_000)[0][0]
     assert len(document.sections[0].text.split()) == 30_000
+
+
+def test_a_first_heading_that_differs_from_the_title_stays(read: Read) -> None:
+    text = "---\ntitle: Rows are missing\n---\n# Issue\n\nRows.\n\n# Resolution\n\nLoad again.\n"
+    document = read("doc", "a.md", text)[0][0]
+    assert document.title == "Rows are missing"
+    assert [section.path for section in document.sections] == [("Issue",), ("Resolution",)]
+    assert document.html.count("<h2") == 2
+    assert document.aliases == ()
+
+
+@pytest.mark.parametrize("title", ["Load again", "load again!", "Load again - Shop manual"])
+def test_a_first_heading_that_repeats_the_title_is_shown_once(read: Read, title: str) -> None:
+    text = f'---\ntitle: "{title}"\n---\n# Load again\n\nText.\n'
+    assert "<h2" not in read("doc", "a.md", text)[0][0].html
+
+
+def test_the_index_page_of_a_section_needs_no_text(read: Read) -> None:
+    text = "---\ntitle: Install\nsummary: Install and upgrade.\n---\n"
+    documents, findings = read("doc", "install/index.md", text)
+    assert documents[0].title == "Install"
+    assert findings == []
+    assert codes(read("doc", "install/page.md", text)[1]) == ["no-text-title-only"]

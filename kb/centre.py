@@ -110,7 +110,7 @@ class HelpCentre:
                 signing_keys=partial(signing_keys, settings),
             ),
             desk=_desk(settings, database, policy, versions, products),
-            deflection=Deflection(database),
+            deflection=Deflection(database, holdout=settings.holdout),
             query_log=QueryLog(database),
             index_runs=IndexRuns(database),
             personal_data=PersonalData(

@@ -349,6 +349,22 @@ SETTINGS: tuple[Setting, ...] = (
         "number leaves fewer answerable questions without any. Used when the index is built.",
     ),
     Setting(
+        "holdout",
+        "0",
+        _integer(0, 50),
+        "a whole number from 0 to 50",
+        "The percentage of visitors who see no suggestions while typing a title, so that the "
+        "effect of suggestions can be measured. 0: nobody.",
+    ),
+    Setting(
+        "ticket_cost",
+        "0",
+        _integer(0, 100000),
+        "a whole number from 0 to 100000",
+        "What handling one ticket costs, in your currency. The page Insights multiplies measured "
+        "savings by it. 0: no amounts are shown.",
+    ),
+    Setting(
         "smtp_host",
         "",
         str,
@@ -607,6 +623,8 @@ class Settings:
     vote_customers: int
     meaning: bool
     false_suggestions: int
+    holdout: int
+    ticket_cost: int
     smtp_host: str
     smtp_port: int
     smtp_user: str

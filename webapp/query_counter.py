@@ -26,12 +26,15 @@ MAX_BUFFERED = 100
 
 @dataclass(frozen=True, slots=True)
 class SettledQuery:
-    """``episode`` is empty for a search that belongs to no visit of the ticket form."""
+    """``episode`` is empty for a search that belongs to no visit of the ticket form. ``is_empty``:
+    there was nothing to show for it.
+    """
 
     query: str
     audience: str
     at: dt.datetime
     episode: str = ""
+    is_empty: bool = False
 
 
 @dataclass(slots=True)
@@ -71,9 +74,9 @@ def was_still_typing(earlier: SettledQuery, later: SettledQuery) -> bool:
     return same_episode and in_time and later.query.casefold().startswith(earlier.query.casefold())
 
 
-def count_query(query: str, *, episode: str = "") -> None:
+def count_query(query: str, *, episode: str = "", is_empty: bool = False) -> None:
     """Counts a query that a visitor meant. A failure never affects the visitor."""
-    _save(_counter().add(SettledQuery(query[:256], audience(), now(), episode)))
+    _save(_counter().add(SettledQuery(query[:256], audience(), now(), episode, is_empty)))
 
 
 def save_held_queries() -> None:
@@ -88,6 +91,10 @@ def _counter() -> QueryCounter:
 
 def _save(queries: tuple[SettledQuery, ...]) -> None:
     try:
-        centre().query_log.count(((query.query, query.audience) for query in queries), now=now())
+        centre().query_log.count(
+            ((query.query, query.audience) for query in queries),
+            empty=((query.query, query.audience) for query in queries if query.is_empty),
+            now=now(),
+        )
     except KbError as error:
         LOG.info("queries not counted: %s", error.sentence)

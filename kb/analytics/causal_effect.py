@@ -6,6 +6,8 @@ looks at it and whenever they stop. Pure arithmetic on sums, which works on numb
 
 from __future__ import annotations
 
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -97,18 +99,31 @@ def confidence_sequence(treatment: ArmSums, holdout: ArmSums) -> tuple[Any, Any,
     holds the truth at all times at once.
     """
     effect = holdout.mean - treatment.mean
-    radius = _radius(_variance_of_effect(treatment, holdout))
     enough = (treatment.people >= MIN_PEOPLE) & (holdout.people >= MIN_PEOPLE)
-    low = np.where(enough, np.maximum(effect - radius, -1.0), -1.0)
-    high = np.where(enough, np.minimum(effect + radius, 1.0), 1.0)
+    low, high = _interval(effect, _variance_of_effect(treatment, holdout), enough=enough)
     return effect, low, high
 
 
-def causal_effect(treatment: ArmSums, holdout: ArmSums, *, visits: int) -> CausalEffect:
-    """``visits`` are the eligible ones behind the sums, for ``needed``."""
-    if not treatment.people or not holdout.people:
+def causal_effect(comparisons: Iterable[tuple[ArmSums, ArmSums]], *, visits: int) -> CausalEffect:
+    """From the sums of treatment and holdout, one pair for each share of the holdout that was ever
+    set: people who came while it was small are not compared with those who came while it was large.
+
+    ``visits`` are the eligible ones behind the sums, for ``needed``.
+    """
+    pairs = [pair for pair in comparisons if pair[0].people and pair[1].people]
+    if not pairs:
         return CausalEffect(None, -1.0, 1.0, Conclusion.UNKNOWN, None, None)
-    effect, low, high = (float(value) for value in confidence_sequence(treatment, holdout))
+    fewest = max(min(int(arm.people) for arm in pair) for pair in pairs)
+    pairs = [pair for pair in pairs if min(arm.people for arm in pair) >= min(fewest, MIN_PEOPLE)]
+
+    # The mean of the pairs, weighted by how much each of them knows.
+    weights = [1 / float(_variance_of_effect(*pair)) for pair in pairs]
+    variance = 1 / sum(weights)
+    means = [float(holdout.mean) for _, holdout in pairs]
+    effects = [float(holdout.mean - treatment.mean) for treatment, holdout in pairs]
+    effect = variance * sum(map(operator.mul, weights, effects))
+    mean = variance * sum(map(operator.mul, weights, means))
+    low, high = map(float, _interval(effect, variance, enough=fewest >= MIN_PEOPLE))
     conclusion = Conclusion.UNKNOWN
     if low > 0:
         conclusion = Conclusion.WORKS
@@ -117,12 +132,9 @@ def causal_effect(treatment: ArmSums, holdout: ArmSums, *, visits: int) -> Causa
 
     needed = None
     if conclusion is Conclusion.UNKNOWN:
-        variance = float(_variance_of_effect(treatment, holdout))
         wanted = _variance_for(max(abs(effect), _SMALLEST_EFFECT))
-        total = visits * variance / wanted
-        fewest = MIN_PEOPLE / min(int(treatment.people), int(holdout.people)) * visits
-        needed = max(1, int(np.ceil(max(total, fewest) - visits)))
-    mean = float(holdout.mean)
+        times = max(variance / wanted, MIN_PEOPLE / fewest)
+        needed = max(1, int(np.ceil((times - 1) * visits)))
     return CausalEffect(
         round(effect, 6),
         round(low, 6),
@@ -131,6 +143,13 @@ def causal_effect(treatment: ArmSums, holdout: ArmSums, *, visits: int) -> Causa
         needed,
         round(effect / mean, 6) if mean else None,
     )
+
+
+def _interval(effect: Any, variance: Any, *, enough: Any) -> tuple[Any, Any]:
+    radius = _radius(variance)
+    low = np.where(enough, np.maximum(effect - radius, -1.0), -1.0)
+    high = np.where(enough, np.minimum(effect + radius, 1.0), 1.0)
+    return low, high
 
 
 def _variance_of_effect(treatment: ArmSums, holdout: ArmSums) -> Any:

@@ -1,8 +1,8 @@
 """Deflection episodes and votes: what suggestions did for a visitor.
 
-Facts only: one row for each event, one vote for each voter and document; rates are computed from
-them elsewhere. What a visitor typed is scrubbed of addresses, long numbers and secrets before it is
-stored, and network addresses are never stored.
+Facts only: one row for each visit and event, one vote for each voter and document. What became of a
+visit is decided by ``outcomes``, and counted by ``kb.insights``. What a visitor typed is scrubbed
+of addresses, long numbers and secrets before it is stored, and network addresses are never stored.
 """
 
 from __future__ import annotations
@@ -11,19 +11,25 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, insert, select, update
 
 from kb import ids
+from kb.analytics.assignment import assigned_arm
+from kb.analytics.episode import Arm
 from kb.analytics.tables import EPISODE_EVENTS, EPISODES, FEEDBACK
 from kb.database import Database
 from kb.database.statements import upsert
 from kb.errors import Invalid, TooLarge, TooMany
+from kb.text import clean_text
 
 EPISODE_EVENT_KINDS = ("form_open", "query", "shown", "open", "helped", "submit", "close")
 MAX_PAYLOAD_LENGTH = 4096  # characters of JSON
 MAX_EPISODE_EVENTS = 500
+MAX_REASON = 500  # characters of why an article was of no help
+_MAX_TITLE = 300  # characters
 _EPISODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MASKS = (
     (re.compile(r"[^\s@]+@[^\s@]+"), "[address]"),
@@ -32,12 +38,44 @@ _MASKS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Where an event comes from: the website and the form, who is signed in, and the product that
+    the form is about. ``apart``: an agent or a bot.
+    """
+
+    portal: str = ""
+    form: str = ""
+    product: str = ""
+    person_id: int | None = None
+    organisation_id: int | None = None
+    apart: bool = False
+
+
+_UNKNOWN_VISIT = Visit()
+
+
 class Deflection:
-    def __init__(self, database: Database) -> None:
+    """``holdout`` is the percentage of people who see no suggestions, so that their effect can be
+    measured. 0: there is no experiment.
+    """
+
+    def __init__(self, database: Database, *, holdout: int = 0) -> None:
         self._database = database
+        self._holdout = holdout
+
+    def arm(self, episode: str, person_id: int | None) -> Arm:
+        """Whether suggestions are hidden in a visit that begins now."""
+        return assigned_arm(person_id, episode, percent=self._holdout)
 
     def record(
-        self, episode: str, kind: str, payload: Mapping[str, Any], *, now: dt.datetime
+        self,
+        episode: str,
+        kind: str,
+        payload: Mapping[str, Any],
+        visit: Visit = _UNKNOWN_VISIT,
+        *,
+        now: dt.datetime,
     ) -> None:
         """Adds one event to an episode, which begins with its first event.
 
@@ -53,8 +91,7 @@ class Deflection:
         facts = _check_payload(payload)
 
         with self._database.write() as connection:
-            new_episode = {"id": episode, "started_at": now, "last_at": now, "events": 0}
-            upsert(connection, EPISODES, new_episode, keys=("id",))
+            upsert(connection, EPISODES, self._new_row(episode, visit, now), keys=("id",))
 
             this_episode = EPISODES.c.id == episode
             events = connection.execute(select(EPISODES.c.events).where(this_episode)).scalar_one()
@@ -62,30 +99,56 @@ class Deflection:
                 raise TooMany(
                     f"An episode has at most {MAX_EPISODE_EVENTS} events.", retry_after=1800
                 )
-            connection.execute(
-                update(EPISODES)
-                .where(this_episode)
-                .values(last_at=now, events=EPISODES.c.events + 1)
-            )
+            changes = {"last_at": now, "events": EPISODES.c.events + 1, **_learned(visit)}
+            if visit.person_id is not None:  # known since somebody signed in during the visit
+                changes["arm"] = self.arm(episode, visit.person_id).value
+            title = facts.get("q")
+            if kind == "query" and isinstance(title, str) and title.strip():
+                changes["title"] = title[:_MAX_TITLE]
+            if kind == "shown" and facts.get("ids"):
+                changes["would_show"] = True
+            connection.execute(update(EPISODES).where(this_episode).values(changes))
             connection.execute(
                 insert(EPISODE_EVENTS).values(episode_id=episode, kind=kind, at=now, facts=facts)
             )
 
-    def helpful(self, document_id: str, yes: bool, voter: str, now: dt.datetime) -> None:
+    def _new_row(self, episode: str, visit: Visit, now: dt.datetime) -> dict[str, Any]:
+        return {
+            "id": episode,
+            "started_at": now,
+            "last_at": now,
+            "events": 0,
+            "portal": visit.portal,
+            "form": visit.form,
+            "arm": self.arm(episode, visit.person_id).value,
+            "share": self._holdout,
+        }
+
+    def helpful(
+        self, document_id: str, yes: bool, voter: str, now: dt.datetime, *, reason: str = ""
+    ) -> None:
         """Saves a vote, which replaces the voter's earlier one on the document. Raises Invalid."""
         if not ids.may_be_document_id(document_id):
             raise Invalid("This is not a valid document id.", field="document_id")
         if not 1 <= len(voter) <= 200 or not voter.isprintable():
             raise Invalid("A voter must have 1 to 200 printable characters.", field="voter")
+        if len(reason) > MAX_REASON:
+            raise Invalid(f"Use at most {MAX_REASON} characters.", field="reason")
 
-        vote = {"document_id": document_id, "voter": voter, "helpful": yes, "at": now}
+        vote = {
+            "document_id": document_id,
+            "voter": voter,
+            "helpful": yes,
+            "at": now,
+            "reason": scrub(" ".join(clean_text(reason).split())),
+        }
         with self._database.write() as connection:
             upsert(
                 connection,
                 FEEDBACK,
                 vote,
                 keys=("document_id", "voter"),
-                update=("helpful", "at"),
+                update=("helpful", "at", "reason"),
             )
 
     def votes(self, document_id: str) -> tuple[int, int]:
@@ -96,8 +159,26 @@ class Deflection:
         return sum(votes), len(votes) - sum(votes)
 
 
+def _learned(visit: Visit) -> dict[str, Any]:
+    """What an event can add to its episode: somebody signed in, or chose a product."""
+    facts = {
+        "product": visit.product,
+        "person_id": visit.person_id,
+        "organisation_id": visit.organisation_id,
+        "apart": visit.apart,
+    }
+    return {name: value for name, value in facts.items() if value}
+
+
 def end_episode(
-    connection: Connection, episode: str, person_id: int, ticket_id: int, now: dt.datetime
+    connection: Connection,
+    episode: str,
+    person_id: int,
+    ticket_id: int,
+    now: dt.datetime,
+    *,
+    title: str = "",
+    product: str = "",
 ) -> None:
     """Notes that an episode ended with a ticket, in the transaction that files it."""
     row = {
@@ -106,8 +187,13 @@ def end_episode(
         "last_at": now,
         "person_id": person_id,
         "ticket_id": ticket_id,
+        "product": product,
     }
-    upsert(connection, EPISODES, row, keys=("id",), update=("last_at", "person_id", "ticket_id"))
+    changed = ("last_at", "person_id", "ticket_id", "product")
+    upsert(connection, EPISODES, row, keys=("id",), update=changed)
+    # A form without a script tells of no title before.
+    is_untold = (EPISODES.c.id == episode, EPISODES.c.title == "")
+    connection.execute(update(EPISODES).where(*is_untold).values(title=scrub(title)[:_MAX_TITLE]))
     facts = {"ticket": ids.ticket_number(ticket_id)}
     connection.execute(
         insert(EPISODE_EVENTS).values(episode_id=episode, kind="submit", at=now, facts=facts)

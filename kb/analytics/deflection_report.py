@@ -51,12 +51,19 @@ class DeflectionSums:
     unknown: int = 0
     confirmed_clawed_back: int = 0
     assumed_clawed_back: int = 0
-    treatment: ArmSums = field(default_factory=ArmSums)
-    holdout: ArmSums = field(default_factory=ArmSums)
+    #: Share of the holdout in percent -> the sums of treatment and holdout.
+    comparisons: dict[int, tuple[ArmSums, ArmSums]] = field(default_factory=dict)
 
     def add(self, other: DeflectionSums) -> None:
-        for part in fields(self):
-            setattr(self, part.name, getattr(self, part.name) + getattr(other, part.name))
+        for name in COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for share, (treatment, holdout) in other.comparisons.items():
+            self.compare(share, treatment, holdout)
+
+    def compare(self, share: int, treatment: ArmSums, holdout: ArmSums) -> None:
+        """Adds to the sums of both arms."""
+        earlier = self.comparisons.get(share, (ArmSums(), ArmSums()))
+        self.comparisons[share] = (earlier[0] + treatment, earlier[1] + holdout)
 
     def count(self, judged: JudgedEpisode) -> None:
         episode = judged.episode
@@ -82,6 +89,10 @@ class DeflectionSums:
         return self.confirmed_clawed_back + self.assumed_clawed_back
 
 
+#: The names of what is counted, which are columns in the sums of days, too.
+COUNTS = tuple(part.name for part in fields(DeflectionSums) if part.name != "comparisons")
+
+
 @dataclass(slots=True)
 class PersonShare:
     """One person in the comparison: the first eligible episode decides on the arm and on where the
@@ -94,8 +105,12 @@ class PersonShare:
 
     @property
     def sums(self) -> ArmSums:
-        share = self.filed / self.needs
-        return ArmSums(1, share, share * share)
+        return sums_of_person(self.needs, self.filed)
+
+
+def sums_of_person(needs: int, filed: int) -> ArmSums:
+    share = filed / needs
+    return ArmSums(1, share, share * share)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +122,7 @@ class DeflectionReport:
 
     @classmethod
     def of(cls, sums: DeflectionSums) -> DeflectionReport:
-        effect = causal_effect(sums.treatment, sums.holdout, visits=sums.compared)
+        effect = causal_effect(sums.comparisons.values(), visits=sums.compared)
         return cls(sums, effect)
 
     @property
@@ -224,10 +239,9 @@ def person_shares(needs: Iterable[Need]) -> Iterable[PersonShare]:
 
 
 def add_share(sums: DeflectionSums, share: PersonShare) -> None:
-    if share.first.arm is Arm.TREATMENT:
-        sums.treatment += share.sums
-    else:
-        sums.holdout += share.sums
+    pair = (share.sums, ArmSums())
+    treatment, holdout = pair if share.first.arm is Arm.TREATMENT else reversed(pair)
+    sums.compare(share.first.share, treatment, holdout)
 
 
 def _rate(part: int, whole: int) -> float | None:

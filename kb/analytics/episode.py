@@ -36,7 +36,7 @@ class Episode:
     ``intent``: a title was typed. ``would_show``: there were suggestions for it, whether or not the
     arm hid them. ``opened`` has the documents that were read and for how many seconds. ``filed_at``
     is the time of the ticket that this visit ended with. ``agent`` marks the traffic of agents and
-    bots, which counts apart.
+    bots, which counts apart. ``share`` is the percentage of people that was held out at the time.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Episode:
     filed_at: dt.datetime | None = None
     agent: bool = False
     title: str = ""
+    share: int = 0
 
     @property
     def is_eligible(self) -> bool:

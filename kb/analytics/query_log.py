@@ -29,22 +29,30 @@ _MIN_SHOWN_COUNT = 2
 
 @dataclass(frozen=True, slots=True)
 class FrequentQuery:
+    """``empty``: how many of these ``times`` there was nothing to show."""
+
     query: str
     audience: str
     times: int
+    empty: int = 0
 
 
 class QueryLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def count(self, queries: Iterable[tuple[str, str]], *, now: dt.datetime) -> None:
-        """Counts pairs of query and audience."""
-        counts = Counter((fold_query(query), audience) for query, audience in queries)
-        counts = Counter({key: times for key, times in counts.items() if key[0]})
+    def count(
+        self,
+        queries: Iterable[tuple[str, str]],
+        *,
+        empty: Iterable[tuple[str, str]] = (),
+        now: dt.datetime,
+    ) -> None:
+        """Counts pairs of query and audience. ``empty`` are those of them that found nothing."""
+        counts = _folded(queries)
         if counts:
             with self._database.write() as connection:
-                _add(connection, counts, now)
+                _add(connection, counts, _folded(empty), now)
 
     def frequent(
         self, audiences: Collection[str] | None = None, *, now: dt.datetime, limit: int = 50
@@ -52,7 +60,12 @@ class QueryLog:
         """The queries that these audiences (None: all) asked most, most frequent first."""
         times = func.sum(QUERY_COUNTS.c.times)
         query = (
-            select(QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience, times.label("times"))
+            select(
+                QUERY_COUNTS.c.query,
+                QUERY_COUNTS.c.audience,
+                times.label("times"),
+                func.sum(QUERY_COUNTS.c.empty).label("empty"),
+            )
             .where(QUERY_COUNTS.c.week > now - QUERY_LOG_RETENTION)
             .group_by(QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience)
             .having(times >= _MIN_SHOWN_COUNT)
@@ -63,7 +76,7 @@ class QueryLog:
             query = query.where(QUERY_COUNTS.c.audience.in_(audiences))
         with self._database.read() as connection:
             return tuple(
-                FrequentQuery(row.query, row.audience, row.times)
+                FrequentQuery(row.query, row.audience, row.times, row.empty)
                 for row in connection.execute(query)
             )
 
@@ -85,7 +98,17 @@ def start_of_week(now: dt.datetime) -> dt.datetime:
     return midnight - dt.timedelta(days=midnight.weekday())
 
 
-def _add(connection: Connection, counts: Mapping[tuple[str, str], int], now: dt.datetime) -> None:
+def _folded(queries: Iterable[tuple[str, str]]) -> Counter[tuple[str, str]]:
+    counts = Counter((fold_query(query), audience) for query, audience in queries)
+    return Counter({key: times for key, times in counts.items() if key[0]})
+
+
+def _add(
+    connection: Connection,
+    counts: Mapping[tuple[str, str], int],
+    empty: Mapping[tuple[str, str], int],
+    now: dt.datetime,
+) -> None:
     week = start_of_week(now)
     expired = QUERY_COUNTS.c.week <= now - QUERY_LOG_RETENTION
     connection.execute(delete(QUERY_COUNTS).where(expired))
@@ -101,11 +124,17 @@ def _add(connection: Connection, counts: Mapping[tuple[str, str], int], now: dt.
             continue
         logged += 1  # too many for queries that are logged already, which is the safe side
 
-        row = {"query": query, "audience": audience, "week": week, "times": times}
+        row = {
+            "query": query,
+            "audience": audience,
+            "week": week,
+            "times": times,
+            "empty": min(times, empty.get((query, audience), 0)),
+        }
         upsert(
             connection,
             QUERY_COUNTS,
             row,
             keys=("query", "audience", "week"),
-            add=("times",),
+            add=("times", "empty"),
         )

@@ -32,7 +32,7 @@ def arm(people: int, filed: int) -> ArmSums:
 def test_a_conclusion_needs_an_interval_without_zero(
     treatment: ArmSums, holdout: ArmSums, conclusion: Conclusion
 ) -> None:
-    effect = causal_effect(treatment, holdout, visits=4000)
+    effect = causal_effect([(treatment, holdout)], visits=4000)
     assert effect.conclusion is conclusion
     assert -1 <= effect.low <= effect.high <= 1
     if effect.effect is None or conclusion is not Conclusion.UNKNOWN:
@@ -44,15 +44,24 @@ def test_a_conclusion_needs_an_interval_without_zero(
 
 
 def test_so_many_more_visits_would_end_the_doubt() -> None:
-    few = causal_effect(arm(300, 120), arm(300, 150), visits=600)
+    few = causal_effect([(arm(300, 120), arm(300, 150))], visits=600)
     assert few.needed is not None
     times = (600 + few.needed) / 600
     people, filed, held = (int(times * count) + 1 for count in (300, 120, 150))
-    enough = causal_effect(arm(people, filed), arm(people, held), visits=2 * people)
+    enough = causal_effect([(arm(people, filed), arm(people, held))], visits=2 * people)
     assert enough.conclusion is Conclusion.WORKS
     fewer = int(people * 0.9)
-    scarce = causal_effect(arm(fewer, int(filed * 0.9)), arm(fewer, int(held * 0.9)), visits=1)
+    scarce = causal_effect([(arm(fewer, int(filed * 0.9)), arm(fewer, int(held * 0.9)))], visits=1)
     assert scarce.conclusion is Conclusion.UNKNOWN
+
+
+def test_people_of_two_shares_are_not_compared_with_each_other() -> None:
+    """Half were held out while few filed tickets, and a tenth while most did."""
+    quiet, busy = (arm(1000, 100), arm(1000, 100)), (arm(1800, 1440), arm(200, 160))
+    apart = causal_effect([quiet, busy], visits=4000)
+    together = causal_effect([(quiet[0] + busy[0], quiet[1] + busy[1])], visits=4000)
+    assert apart.effect == pytest.approx(0)
+    assert together.conclusion is Conclusion.HARMS
 
 
 def test_looking_every_day_seldom_finds_an_effect_that_is_not_there() -> None:

@@ -148,7 +148,8 @@ def test_a_ticket_counts_for_the_newest_need_before_it() -> None:
 
 def test_people_of_the_holdout_who_come_back_by_another_way_count() -> None:
     sums = sums_of(visit(1, arm="holdout"), phone_call(2, FRIDAY + 2 * DAY, arm="holdout"))
-    assert (sums.holdout.people, sums.holdout.filed) == (1, 1)
+    (_, holdout) = sums.comparisons[0]
+    assert (holdout.people, holdout.filed) == (1, 1)
 
 
 def test_one_person_is_one_observation_in_the_arm_of_the_first_visit() -> None:
@@ -157,7 +158,8 @@ def test_one_person_is_one_observation_in_the_arm_of_the_first_visit() -> None:
         for number in range(20)
     ]
     sums = sums_of(*rows)
-    assert (sums.treatment.people, sums.holdout.people, sums.compared) == (1, 0, 20)
+    treatment, holdout = sums.comparisons[0]
+    assert (treatment.people, holdout.people, sums.compared) == (1, 0, 20)
 
 
 def test_only_visits_with_something_to_show_are_compared() -> None:

@@ -24,6 +24,7 @@ from webapp.customer.ticket_form import (
     held_links,
     read_form,
 )
+from webapp.customer.visits import visit_facts
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
 from webapp.security.guard import own_site
@@ -40,13 +41,19 @@ def check_origin() -> None:
     """
     if request.method != "POST":
         return
-    if not own_site():
+    if not own_site() and not _from_embed():
         raise Forbidden(
             "Pages of other sites can only use suggest and search. Send this from your own server."
         )
     if not request.is_json:
         sent = f"not {request.mimetype}" if request.mimetype else "and set Content-Type"
         raise UnknownFormat(f"Send a JSON object as application/json, {sent[:100]}.")
+
+
+def _from_embed() -> bool:
+    """Whether a page with the embedded suggestion box tells of its visit; it sends no cookie."""
+    is_listed = request.headers.get("Origin", "") in settings().embed_origins
+    return request.endpoint == "api.episode" and is_listed
 
 
 def _body() -> dict[str, Any]:
@@ -182,29 +189,36 @@ def _filed_ticket(number: str, customer: Person, secret: str | None) -> Ticket:
 
 
 @blueprint.post("/episodes")
-def episode() -> tuple[str, int]:
-    """One event of an episode, sent by the form's script."""
+def episode() -> tuple[Response | str, int]:
+    """One event of an episode. The first one, ``form_open``, is answered with the arm: pages of
+    the holdout ask for suggestions and do not show them.
+    """
     body = _body()
-    payload = body.get("payload", {})
-    if (
-        not isinstance(payload, dict)
-        or not isinstance(body.get("episode"), str)
-        or not isinstance(body.get("kind"), str)
-    ):
+    payload, name, kind = body.get("payload", {}), body.get("episode"), body.get("kind")
+    if not isinstance(payload, dict) or not isinstance(name, str) or not isinstance(kind, str):
         raise Invalid("An event is {episode, kind, payload}: two strings and an object.")
-    centre().deflection.record(body["episode"], body["kind"], payload, now=now())
-    if body["kind"] == "query" and isinstance(payload.get("q"), str):
-        count_query(payload["q"], episode=body["episode"])
+    form, product = body.get("form", "api"), payload.get("product", "")
+    if not isinstance(form, str) or not isinstance(product, str):
+        raise Invalid("form and product must be strings.", field="form")
+
+    visit = visit_facts(form, product)
+    centre().deflection.record(name, kind, payload, visit, now=now())
+    if kind == "query" and isinstance(payload.get("q"), str):
+        count_query(payload["q"], episode=name, is_empty=payload.get("found") == 0)
+    if kind == "form_open":
+        return jsonify(arm=centre().deflection.arm(name, visit.person_id).value), 200
     return "", 204
 
 
 @blueprint.post("/feedback")
 def feedback() -> tuple[str, int]:
-    """A vote on a document: ``{"document": id, "helpful": true}``."""
+    """A vote on a document: ``{"document": id, "helpful": true}``, and a ``reason`` if wanted."""
     body = _body()
-    name, helpful = body.get("document"), body.get("helpful")
+    name, helpful, reason = body.get("document"), body.get("helpful"), body.get("reason", "")
+    if not isinstance(reason, str) or not encodable(reason):
+        raise Invalid("reason must be a string.", field="reason")
     if not isinstance(name, str) or not encodable(name) or not isinstance(helpful, bool):
         raise Invalid("A vote is {document, helpful}: a document ID, and true or false.")
     document = centre().searcher.article(name, audience=audience())
-    centre().deflection.helpful(document.id, helpful, visitor(), now=now())
+    centre().deflection.helpful(document.id, helpful, visitor(), now=now(), reason=reason)
     return "", 204

@@ -93,7 +93,7 @@ def search() -> str:
     # Another page, filter or order is the same search again.
     narrowed = ("kind", "product", "version", "page", "sort")
     if not any(request.args.get(name) for name in narrowed):
-        count_query(query)
+        count_query(query, is_empty=not results.total)
     return render_template(
         "customer/search.html", query=query, results=results, sentence="", pages=page_count(results)
     )

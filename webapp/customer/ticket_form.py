@@ -24,6 +24,7 @@ from kb.text import has_visible_text
 from kb.tickets.actions.idempotency import checked_key
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
 from webapp.context import audience, centre, now, person, settings
+from webapp.customer.visits import current_visit, end_visit
 from webapp.security.guard import FILES_PER_TICKET
 
 #: Names of the form's fields. Nothing else of a request is read: no mass assignment.
@@ -60,12 +61,12 @@ class CheckedForm:
 
 
 def blank_form(values: Mapping[str, str]) -> dict[str, str]:
-    """A new form with a new key and episode, and what the address names, such as a title."""
+    """A new form with a new key, the visit, and what the address names, such as a title."""
     form = dict.fromkeys(FIELDS, "")
     for name in ("title", "product", "version", "type"):
         if name in values:
             form[name] = values[name][:1000]
-    form["key"], form["episode"] = secrets.token_urlsafe(18), secrets.token_urlsafe(12)
+    form["key"], form["episode"] = secrets.token_urlsafe(18), current_visit()
     return form
 
 
@@ -202,6 +203,7 @@ def file_once(checked: CheckedForm) -> str:
     """
     desk, time = centre().desk, now()
     number = desk.filing.file(checked.draft, checked.customer, key=checked.key, now=time)
+    end_visit()
     if checked.customer.guest:
         secret = desk.links.for_new_ticket(number, checked.customer, key=checked.key, now=time)
         hold_link(number, secret, checked.customer)

@@ -26,6 +26,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb import ids
+from kb.analytics.episode import Arm
 from kb.errors import (
     Conflict,
     Forbidden,
@@ -66,6 +67,7 @@ from webapp.customer.ticket_form import (
     shown_articles,
     uploads,
 )
+from webapp.customer.visits import arm_of_visit, record_event
 from webapp.formatting import status_title
 from webapp.problems import (
     LOG,
@@ -126,6 +128,7 @@ def form_page(
         product_keys={product.key for product in catalogue.products},
         files_limit=FILES_PER_TICKET,
         files_allowed=ALLOWED_FILES,
+        silent=arm_of_visit(form["episode"]) is Arm.HOLDOUT,
     )
 
 
@@ -139,11 +142,11 @@ def review() -> str | Response | BaseResponse:
     form, files = read_form(request.form), uploads(request)
     checked = check_form(form, files)
     suggestions = None if files else _suggestions(checked.draft.title)
-    if suggestions is None or not suggestions.hits:
+    hits = suggestions.hits if suggestions else ()
+    arm = _record_shown(checked.draft, form["episode"], [hit.id for hit in hits])
+    if suggestions is None or not hits or arm is Arm.HOLDOUT:
         count("ticket")
         return _filed(checked)
-    hits = suggestions.hits
-    _record(form["episode"], "shown", {"ids": [hit.id for hit in hits]})
     return render_template(
         "customer/ticket_review.html",
         form={**form, "consulted": shown_articles(hits)},
@@ -151,6 +154,14 @@ def review() -> str | Response | BaseResponse:
         answer=suggestions.answer,
         promise=_promise(checked.draft),
     )
+
+
+def _record_shown(draft: Draft, episode: str, shown: list[str]) -> Arm:
+    """Also of the holdout, to whom they would have been shown."""
+    record_event(episode, "query", {"q": draft.title, "found": len(shown)}, product=draft.product)
+    if shown:
+        record_event(episode, "shown", {"ids": shown})
+    return arm_of_visit(episode)
 
 
 def _suggestions(title: str) -> Suggestions | None:
@@ -179,14 +190,6 @@ def _promise(draft: Draft) -> Promise | None:
     except Unavailable as error:
         LOG.info("no promise on the review step: %s", error.sentence)
         return None
-
-
-def _record(episode: str, kind: str, payload: Mapping[str, object]) -> None:
-    """A failure to count an episode never affects the customer."""
-    try:
-        centre().deflection.record(episode, kind, payload, now=now())
-    except KbError as error:
-        LOG.info("episode not counted: %s", error.sentence)
 
 
 @blueprint.post("/tickets")
@@ -252,7 +255,8 @@ def solved_before_filing() -> str | BaseResponse:
     """A suggestion solved it, so no ticket is filed. Without a script, the form reports it here."""
     if request.method == "POST":
         document = request.form.get("document", "")
-        _record(request.form.get("episode", ""), "helped", {"id": document[:300], "yes": True})
+        episode = request.form.get("episode", "")
+        record_event(episode, "helped", {"id": document[:300], "yes": True})
         return redirect(url_for("tickets.solved_before_filing"), 303)
     return render_template("customer/solved.html")
 

@@ -175,7 +175,7 @@ UPLOADS = frozenset(
 )
 
 #: Endpoints that pages of ``settings.embed_origins`` may read; never with cookies.
-SHARED = frozenset({"api.suggest", "api.search"})
+SHARED = frozenset({"api.suggest", "api.search", "api.episode"})
 
 #: Endpoints whose response is the same for everybody, so that caches may store it.
 CACHEABLE = frozenset(

@@ -133,7 +133,15 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
     if new.draft.coupon:
         _use_coupon(connection, serial, new)
     if new.draft.episode:
-        end_episode(connection, new.draft.episode, new.customer_id, serial, instant)
+        end_episode(
+            connection,
+            new.draft.episode,
+            new.customer_id,
+            serial,
+            instant,
+            title=new.draft.title,
+            product=new.draft.product,
+        )
     _save_link(connection, serial, new.link, instant)
     number = {"number": ids.ticket_number(serial)}
     notices = [replace(notice, facts={**number, **notice.facts}) for notice in new.notices]

@@ -20,8 +20,11 @@ function createElement(tag, className, text) {
 
 // --- the episode: what was shown, read and helped, without names or addresses
 
+const isSilent = suggest.hasAttribute("silent"); // the experiment hides suggestions, and counts what they would be
+
 function report(kind, payload) {
-  const body = JSON.stringify({ episode: field("episode").value, kind, payload });
+  const event = { episode: field("episode").value, form: "ticket", kind };
+  const body = JSON.stringify({ ...event, payload: { product: field("product").value, ...payload } });
   const headers = { "Content-Type": "application/json" };
   fetch(form.dataset.episodes, { method: "POST", body, headers, keepalive: true }).catch(() => {});
 }
@@ -50,7 +53,7 @@ function consult(id, outcome) {
 
 // --- the draft
 
-const NOT_DRAFTED = new Set(["csrf_token", "attachments"]);
+const NOT_DRAFTED = new Set(["csrf_token", "attachments", "episode"]);
 
 function saveDraft() {
   const values = {};
@@ -169,10 +172,13 @@ form.addEventListener("ask:open", (event) => {
 });
 form.addEventListener("ask:shown", (event) => {
   const { suggestions, generation } = event.detail.answer;
-  for (const hit of suggestions) consult(hit.id, "shown");
+  if (!isSilent) for (const hit of suggestions) consult(hit.id, "shown");
   report("shown", { ids: suggestions.map((hit) => hit.id), generation });
 });
-form.addEventListener("ask:settled", (event) => report("query", { q: event.detail.query.slice(0, 256) }));
+form.addEventListener("ask:settled", (event) => {
+  const { query, count } = event.detail;
+  report("query", { q: query.slice(0, 256), found: count });
+});
 
 // --- the description: suggestions at a pause, for its error message where a log was pasted
 
@@ -208,6 +214,10 @@ async function suggestForDescription() {
 function showForDescription(answer) {
   const known = new Set(consultedArticles().map((article) => article.id));
   const hits = (answer?.suggestions || []).filter((hit) => !known.has(hit.id) || offered.has(hit.id));
+  if (isSilent) {
+    if (hits.length) report("shown", { ids: hits.map((hit) => hit.id), generation: answer.generation });
+    return;
+  }
   forDescription.hidden = !hits.length;
 
   const lookedFor = forDescription.querySelector("[data-looked-for]");

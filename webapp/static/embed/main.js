@@ -82,10 +82,68 @@ function addStyles() {
   document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
 }
 
+// --- the visit, only with data-form: a random number for half an hour, so that all tabs of a browser are one visit
+
+const VISIT_KEY = "askfirst.visit";
+const IDLE = 30 * 60 * 1000; // ms without an event after which a visit is over
+const ARM_TIMEOUT = 1500; // ms for which suggestions wait for the answer
+
+function currentVisit() {
+  const now = Date.now();
+  let visit = null;
+  try {
+    visit = JSON.parse(localStorage.getItem(VISIT_KEY));
+  } catch {
+    // storage is off, or its content is not ours
+  }
+  const isOver = !visit?.id || now - visit.seen > IDLE || visit.seen > now;
+  visit = { id: isOver ? crypto.randomUUID() : visit.id, seen: now };
+  try {
+    localStorage.setItem(VISIT_KEY, JSON.stringify(visit));
+  } catch {
+    // each page is a visit of its own then
+  }
+  return visit.id;
+}
+
+class Visit {
+  constructor(form) {
+    this.form = form;
+    this.id = currentVisit();
+    this.arm = null; // unknown
+  }
+
+  report(kind, payload = {}, signal = undefined) {
+    return fetch(new URL("api/v1/episodes", portal), {
+      method: "POST",
+      body: JSON.stringify({ episode: this.id, form: this.form, kind, payload }),
+      headers: { "Content-Type": "application/json" },
+      credentials: "omit",
+      keepalive: true,
+      signal,
+    });
+  }
+
+  // Asked once somebody types; without an answer the suggestions are shown, and the visit is not counted.
+  begin() {
+    this.ready ??= this.report("form_open", {}, AbortSignal.timeout(ARM_TIMEOUT))
+      .then((response) => (response.ok ? response.json() : null))
+      .then((answer) => (this.arm = answer?.arm ?? null))
+      .catch(() => {});
+    return this.ready;
+  }
+
+  async tell(kind, payload) {
+    await this.begin();
+    if (this.arm !== null) this.report(kind, payload).catch(() => {});
+  }
+}
+
 function attach(input) {
   const host = document.createElement("div");
   host.className = "askfirst";
   input.insertAdjacentElement("afterend", host);
+  const visit = tag.dataset.form ? new Visit(tag.dataset.form) : null;
 
   new Suggestions(input, {
     src: new URL("api/v1/suggest", portal),
@@ -94,8 +152,27 @@ function attach(input) {
     stay: true,
     credentials: "omit",
     hint: "Use the arrow keys to choose and Enter to open in a new tab.",
-    choose: (hit) => window.open(new URL(hit.url, portal), "_blank", "noopener"),
+    ready: () => visit?.begin(),
+    silent: () => visit?.arm === "holdout",
+    shown: ({ suggestions, generation }) => visit?.tell("shown", { ids: suggestions.map((hit) => hit.id), generation }),
+    settled: (query, count) => visit?.tell("query", { q: query, found: count }),
+    choose: (hit) => {
+      window.open(new URL(hit.url, portal), "_blank", "noopener");
+      if (visit) readElsewhere(visit, hit);
+    },
   });
+  input.form?.addEventListener("submit", () => visit?.tell("submit", {}));
+}
+
+// The document opens in another tab: it is read for as long as this page is hidden.
+function readElsewhere(visit, hit) {
+  const opened = Date.now();
+  const back = () => {
+    if (document.visibilityState !== "visible") return;
+    document.removeEventListener("visibilitychange", back);
+    visit.tell("open", { id: hit.id, dwell_ms: Date.now() - opened });
+  };
+  document.addEventListener("visibilitychange", back);
 }
 
 const inputs = document.querySelectorAll(tag.dataset.input || "[data-askfirst]");

@@ -1,5 +1,6 @@
 // <ask-suggest src="..." mode="navigate|read"> around a text input. "navigate" opens the chosen page; "read" keeps the
-// list and dispatches "ask:open", so that the page shows the document. Without JavaScript it is a plain input.
+// list and dispatches "ask:open", so that the page shows the document. With "silent" it asks and shows nothing. Without
+// JavaScript it is a plain input.
 
 import { Suggestions } from "./combobox.js";
 
@@ -21,7 +22,8 @@ class AskSuggest extends HTMLElement {
       hint: reading ? "Use the arrow keys to choose and Enter to read." : "",
       choose: (hit, index) => (reading ? dispatch("ask:open", { hit, index }) : location.assign(hit.url)),
       shown: (answer) => dispatch("ask:shown", { answer }),
-      settled: (query) => dispatch("ask:settled", { query }),
+      settled: (query, count) => dispatch("ask:settled", { query, count }),
+      silent: () => this.hasAttribute("silent"),
     });
   }
 

@@ -58,7 +58,8 @@ function otherEditions(others) {
 export class Suggestions {
   // Options: src (address of the API), limit, host (where the list goes), stay (the list stays when the focus leaves),
   // holdEnter (Enter does not submit the form), post (long texts may be posted), hint, credentials, and the callbacks
-  // choose(hit, index), shown(answer) and settled(query).
+  // choose(hit, index), shown(answer) and settled(query, count): how many hits there are for it, if that is known.
+  // With silent, a function, nothing is shown while it returns true. The first answer waits for the promise of ready().
   constructor(input, options) {
     this.input = input;
     this.options = options;
@@ -107,7 +108,7 @@ export class Suggestions {
       if (!this.options.stay) this.close();
     });
     this.input.addEventListener("focus", () => {
-      if (this.hits.length && this.answeredQuery === this.query()) this.open();
+      if (this.items.length && this.answeredQuery === this.query()) this.open();
     });
 
     // The focus must stay in the input, so the list takes clicks without taking the focus.
@@ -151,6 +152,7 @@ export class Suggestions {
       clearTimeout(timeout);
     }
 
+    await this.options.ready?.();
     // An answer to a query that is no longer in the input is dropped, in whatever order the network delivers.
     if (request === this.request && query === this.query()) this.show(answer);
   }
@@ -176,7 +178,7 @@ export class Suggestions {
     const query = this.query();
     if (query && query !== this.settledQuery) {
       this.settledQuery = query;
-      this.options.settled?.(query);
+      this.options.settled?.(query, query === this.answeredQuery ? this.hits.length : null);
     }
   }
 
@@ -195,6 +197,12 @@ export class Suggestions {
     this.input.removeAttribute("aria-activedescendant");
 
     const count = this.hits.length;
+    if (this.options.silent?.()) {
+      this.items = [];
+      this.list.replaceChildren();
+      if (count) this.options.shown?.(answer);
+      return;
+    }
     const lookedFor = answer?.looked_for ? `Looking for: ${answer.looked_for} ` : "";
     if (!count) {
       this.close();
@@ -279,10 +287,10 @@ export class Suggestions {
     const isOpen = !this.list.hidden;
 
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      if (!this.hits.length) return;
+      if (!this.items.length) return;
       event.preventDefault();
       this.open();
-      const count = this.hits.length;
+      const count = this.items.length;
       if (event.key === "ArrowDown") this.activate((this.active + 1) % count);
       else this.activate(this.active <= 0 ? count - 1 : this.active - 1);
     } else if (event.key === "Escape" && isOpen) {

@@ -77,6 +77,22 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "sign in.\n"
             "If this is a mistake, ask the administrator to reactivate it.",
         ),
+        "account-merged": (
+            "Your accounts were merged",
+            "Our support team has merged two accounts of yours into one. Sign in with the address "
+            "that the\nsupport team told you; your tickets are there.\n"
+            "If you did not ask for this, tell our support team.",
+        ),
+        "address": (
+            "Confirm your new address",
+            "We received a request to use this address for an existing account.\n"
+            "If you did not make this request, ignore this e-mail: nothing changes.",
+        ),
+        "address-changed": (
+            "Your address was changed",
+            "Your account has another address now, with which you sign in.\n"
+            "If you did not change it, tell our support team immediately.",
+        ),
         "reset": (
             "Reset your password",
             "We received a request to reset the password of your account.\n"
@@ -128,7 +144,7 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 _RECEIVED = ("We received your ticket", "")
 _OTHER_EVENT = ("Ticket updated", "There is a new event on a ticket.")
-_ACCOUNT_LINKS = ("register", "invite", "join", "reset")
+_ACCOUNT_LINKS = ("register", "invite", "join", "reset", "address")
 
 
 def notice_mail(

@@ -48,6 +48,7 @@ class Action(StrEnum):
     ACCOUNT_CHANGED = "account-changed"
     ACCOUNT_DEACTIVATED = "account-deactivated"
     ACCOUNT_REACTIVATED = "account-reactivated"
+    ACCOUNT_MERGED = "account-merged"
     ACCOUNT_REMOVED = "account-removed"
     ORGANISATION_CHANGED = "organisation-changed"
     COUPON_GRANTED = "coupon-granted"

@@ -32,6 +32,7 @@ LINK_LIFETIMES = {
     "register": dt.timedelta(minutes=15),
     "invite": dt.timedelta(days=7),
     "join": dt.timedelta(days=7),
+    "address": dt.timedelta(hours=1),
 }
 _EXPIRED = "This link has expired or has already been used. Request a new one."
 
@@ -75,6 +76,23 @@ class AccountLinks:
             email, {}, address, now, notice_without_account="", notice_with_account="reset"
         )
 
+    def request_address(
+        self, person: Person, email: str, *, address: str, now: dt.datetime
+    ) -> None:
+        """Asks a new address of an account to confirm it; nothing changes before.
+
+        Nobody learns whether the address has an account. Raises Invalid, TooMany.
+        """
+        new = email_address(email)
+        if new is None:
+            raise Invalid(invalid_email(email), field="email")
+        if new == person.email:
+            raise Invalid("This is the address that your account has.", field="email")
+        facts = {"person": str(person.id)}
+        self._request(
+            new, facts, address, now, notice_without_account="address", notice_with_account=""
+        )
+
     def _request(
         self,
         email: str,
@@ -102,7 +120,9 @@ class AccountLinks:
     def issue(self, purpose: str, email: str, facts: Mapping[str, str], *, now: dt.datetime) -> str:
         """The secret of a new link, of which only the hash is stored."""
         secret = new_secret()
-        profile = {key: facts[key] for key in ("name", "zone", "invitation") if key in facts}
+        profile = {
+            key: facts[key] for key in ("name", "zone", "invitation", "person") if key in facts
+        }
         until = now + LINK_LIFETIMES[purpose]
         self._repository.add(digest(secret), purpose, email, profile, now=now, until=until)
         return secret
@@ -120,6 +140,16 @@ class AccountLinks:
         Raises NotFound once the link was used, was withdrawn or has expired.
         """
         person = self._repository.join(digest(secret), now=now)
+        if person is None:
+            raise NotFound(_EXPIRED)
+        return person
+
+    def confirm_address(self, secret: str, *, now: dt.datetime) -> Person:
+        """Gives the account that asked the address of the link; the old one is told.
+
+        Raises NotFound once the link was used or has expired, or the address has an account.
+        """
+        person = self._repository.confirm_address(digest(secret), now=now)
         if person is None:
             raise NotFound(_EXPIRED)
         return person

@@ -35,6 +35,7 @@ from kb.people.person import (
     email_address,
     invalid_email,
     is_valid_name,
+    profile_values,
 )
 from kb.people.repository.people import PeopleRepository
 from kb.people.repository.sessions import AttemptLimit, Session, SessionRepository
@@ -305,6 +306,10 @@ class Accounts:
     def all(self) -> tuple[Person, ...]:
         """Every active account, by address."""
         return self._people.all()
+
+    def set_profile(self, person: Person, *, name: str, phone: str, location: str) -> None:
+        """What people change about themselves. Raises Invalid by field."""
+        self._people.set_profile(person.id, profile_values(name, location, phone))
 
     def set_zone(self, person: Person, zone: str) -> Person:
         """Raises Invalid for a zone that is not valid."""

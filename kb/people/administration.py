@@ -6,6 +6,8 @@ A person's own changes are in ``accounts``, those of an organisation's administr
 
 from __future__ import annotations
 
+import datetime as dt
+
 from kb.database import Database
 from kb.errors import Invalid, NotFound
 from kb.people.person import (
@@ -17,8 +19,12 @@ from kb.people.person import (
     invalid_email,
     is_valid_name,
 )
-from kb.people.repository.people import PeopleRepository
+from kb.people.repository.people import Account, PeopleRepository
 from kb.text import single_line
+
+_MAX_SEARCH = 200  # characters
+
+__all__ = ["Account", "Administration"]
 
 
 class Administration:
@@ -57,8 +63,44 @@ class Administration:
         self._people.rename(person, name=single_line(name) or person.name, email=new_email)
         return self.account(new_email)
 
+    def search(self, words: str, *, limit: int = 50) -> tuple[Account, ...]:
+        """Accounts by name, address, phone and organisation; without words the first ones."""
+        return self._people.search(words[:_MAX_SEARCH], limit)
+
+    def by_id(self, person_id: int) -> Account:
+        """An account, active or not. Raises NotFound."""
+        account = self._people.account_by_id(person_id)
+        if account is None:
+            raise NotFound("There is no such account. It may have been merged or removed.")
+        return account
+
+    def move(self, person: Person, organisation: str, *, now: dt.datetime) -> Person:
+        """Puts an account into an organisation, or with "" out of any. Tickets stay where they were
+        filed, and the contact roles of the former organisation end.
+
+        Raises Invalid for a name that is not valid and for people who are not customers.
+        """
+        name = single_line(organisation)
+        if name and not is_valid_name(name):
+            raise Invalid(INVALID_NAME, field="organisation")
+        if name and person.role is not Role.CUSTOMER:
+            raise Invalid(
+                f"{person.email} works for the help centre. Make the account a customer first.",
+                field="organisation",
+            )
+        self._people.move(person.id, name, now)
+        return self.account(person.email)
+
     def set_role(self, person: Person, role: Role | str, audience: str | None = None) -> Person:
-        """Another role, which counts from the next request on, with the documents of that role."""
+        """Another role, which counts from the next request on, with the documents of that role.
+
+        Raises Invalid for a role that does not exist.
+        """
+        if role not in tuple(Role):
+            raise Invalid(
+                f"Nobody can have the role {str(role)!r:.40}. Give one of {', '.join(Role)}.",
+                field="role",
+            )
         new_role = Role(role)
         self._people.set_role(person.id, new_role, audience or default_audience(new_role))
         return self.account(person.email)

@@ -23,7 +23,7 @@ from kb.errors import Invalid, NotFound
 from kb.operations.audit import Action, record_command
 from kb.people.accounts import Accounts
 from kb.people.administration import Administration
-from kb.people.contacts import Contact, Organisation
+from kb.people.contacts import Contact, LicenceKind, Organisation
 from kb.people.demo import add_demo_accounts, load_demo_cast
 from kb.people.person import OPERATOR, ContactRole, Person, Role
 from kb.settings import Settings, load_settings
@@ -206,7 +206,47 @@ def role(email: str, role: str, audience: str | None, data: str | None) -> None:
         _warn_without_administrator(admin, (before,))
 
 
-# --- organisations, contact roles, coupons
+@accounts.command()
+@click.argument("email")
+@click.argument("organisation")
+@data_option
+def move(email: str, organisation: str, data: str | None) -> None:
+    """Put the account EMAIL into ORGANISATION, or with an empty name out of any."""
+    with _open_accounts(data) as (_, accounts):
+        admin = accounts.administration
+        person = admin.move(admin.account(email), organisation, now=utc_now())
+    _record(data, Action.ACCOUNT_CHANGED, person.id, change="organisation")
+    where = person.organisation or "no organisation"
+    click.echo(f"{person.email} belongs to {where}.", err=True)
+
+
+@accounts.command()
+@click.argument("email")
+@data_option
+def deactivate(email: str, data: str | None) -> None:
+    """Sign the account EMAIL out everywhere and block new sign-ins. Its tickets stay."""
+    with _open_accounts(data) as (_, accounts):
+        admin = accounts.administration
+        person = admin.account(email)
+        accounts.contacts.deactivate(OPERATOR, person.id, now=utc_now())
+        _record(data, Action.ACCOUNT_DEACTIVATED, person.id)
+        click.echo(f"{person.email} can no longer sign in.", err=True)
+        _warn_without_administrator(admin, (person,))
+
+
+@accounts.command()
+@click.argument("email")
+@data_option
+def reactivate(email: str, data: str | None) -> None:
+    """Allow the account EMAIL to sign in again."""
+    with _open_accounts(data) as (_, accounts):
+        person = accounts.administration.account(email)
+        accounts.contacts.reactivate(OPERATOR, person.id)
+    _record(data, Action.ACCOUNT_REACTIVATED, person.id)
+    click.echo(f"{person.email} can sign in again.", err=True)
+
+
+# --- organisations, contact roles, licences, coupons
 
 
 @accounts.command()
@@ -288,6 +328,43 @@ def contact(email: str, roles: Sequence[str], active: str | None, data: str | No
         contact = contacts.by_email(OPERATOR, email)
 
     click.echo(_contact_line(contact), err=True)
+
+
+@accounts.command()
+@click.argument("organisation")
+@click.argument("number")
+@click.option("--product", default="", help="What it is for.")
+@click.option("--trial", is_flag=True, help="A trial licence, which nobody bought.")
+@click.option("--order", "order_number", default="", help="The number of the order.")
+@click.option("--bought", "bought_at", type=_DAY, help="The day of the purchase (UTC).")
+@click.option("--from", "valid_from", type=_DAY, help="The first day on which it is valid (UTC).")
+@click.option("--until", "valid_until", type=_DAY, help="The last day on which it is valid (UTC).")
+@click.option("--remove", is_flag=True, help="Remove the licence.")
+@data_option
+def licence(
+    organisation: str, number: str, data: str | None, *, trial: bool, remove: bool, **values: Any
+) -> None:
+    """Add the licence NUMBER to ORGANISATION, or change or remove it."""
+    days = {
+        key: value.replace(tzinfo=dt.UTC)
+        for key in ("bought_at", "valid_from", "valid_until")
+        if (value := values.pop(key))
+    }
+    if "valid_until" in days:  # stored as the first instant after the last day
+        days["valid_until"] += dt.timedelta(days=1)
+    with _open_accounts(data) as (_, accounts):
+        contacts = accounts.contacts
+        company = contacts.named(OPERATOR, organisation)
+        if remove:
+            contacts.remove_licence(OPERATOR, company.id, number)
+        else:
+            kind = LicenceKind.TRIAL if trial else LicenceKind.LICENCE
+            contacts.set_licence(OPERATOR, company.id, number, kind=kind, **values, **days)
+        licences = contacts.licences(OPERATOR, company.id)
+    target = f"organisation:{company.id}"
+    _record(data, Action.ORGANISATION_CHANGED, target, fields="licences")
+    for row in (*licences.licences, *licences.trials):
+        click.echo("  ".join(filter(None, (row.number, row.kind, row.product, row.order_number))))
 
 
 @accounts.command()

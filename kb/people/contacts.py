@@ -9,31 +9,68 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from kb.database import Database
 from kb.errors import Conflict, Invalid, NotFound
 from kb.people.account_links import LINK_LIFETIMES, mail_limit
 from kb.people.licences import licence_entries
-from kb.people.permissions import check_manage, contact_not_found, may_manage
+from kb.people.permissions import (
+    LicenceView,
+    check_manage,
+    contact_not_found,
+    licence_views,
+    may_manage,
+)
 from kb.people.person import (
     INVALID_NAME,
     ContactRole,
     Person,
+    Role,
     account_key,
     email_address,
     invalid_email,
+    is_valid_name,
+    profile_values,
 )
-from kb.people.repository.contacts import Contact, ContactRepository, Invitation, Organisation
+from kb.people.repository.contacts import (
+    Contact,
+    ContactRepository,
+    Invitation,
+    Licence,
+    LicenceKind,
+    Organisation,
+)
 from kb.text import single_line
 
-__all__ = ["Contact", "Contacts", "Invitation", "Organisation"]
+__all__ = [
+    "Contact",
+    "Contacts",
+    "Invitation",
+    "Licence",
+    "LicenceKind",
+    "Licences",
+    "Organisation",
+]
 
-_MAX_LENGTH = 200  # characters of a name, location or phone number
+_MAX_LENGTH = 200  # characters of a number or a product
+_TOO_LONG = f"Keep it to {_MAX_LENGTH} characters."
 _OWN_FIELDS = frozenset({"location", "phone"})
 _CONTRACT_FIELDS = frozenset(
     {"category", "shared_view", "licence_addresses", "contract_from", "contract_until"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Licences:
+    """What a contact sees; ``views`` are the tables, of which one may be empty."""
+
+    organisation: Organisation
+    views: frozenset[LicenceView]
+    purchases: tuple[Licence, ...]
+    licences: tuple[Licence, ...]
+    trials: tuple[Licence, ...]
 
 
 class Contacts:
@@ -63,6 +100,19 @@ class Contacts:
             )
         return self.organisation(admin, organisation_id)
 
+    def organisations(self, admin: Person) -> tuple[Organisation, ...]:
+        """All of them by name, for administrators of the help centre."""
+        _check_operator(admin)
+        return self._repository.all_organisations()
+
+    def add_organisation(self, admin: Person, name: str, *, now: dt.datetime) -> Organisation:
+        """A new organisation, or the one that has this name. Raises Invalid."""
+        _check_operator(admin)
+        if not is_valid_name(name):
+            raise Invalid(INVALID_NAME, field="name")
+        organisation_id = self._repository.add_organisation(single_line(name), now)
+        return self.organisation(admin, organisation_id)
+
     def set_organisation(self, manager: Person, organisation_id: int, **values: Any) -> None:
         """Sets location and phone; what belongs to the contract only for staff. Raises Invalid."""
         managed_id = _managed(manager, organisation_id)
@@ -77,6 +127,67 @@ class Contacts:
         if "licence_addresses" in values:
             values["licence_addresses"] = licence_entries(values["licence_addresses"])
         self._repository.update_organisation(managed_id, values)
+
+    # --- licences
+
+    def licences(self, viewer: Person, organisation_id: int | None = None) -> Licences:
+        """What the viewer's contact roles show. Raises NotFound for whoever sees nothing."""
+        own_id = viewer.organisation_id if organisation_id is None else organisation_id
+        views = licence_views(viewer, own_id)
+        organisation = self._repository.organisation(own_id or 0) if views else None
+        if organisation is None:
+            raise contact_not_found()
+        rows = self._repository.licences(organisation.id)
+        bought = tuple(row for row in rows if row.kind is LicenceKind.LICENCE)
+        trials = tuple(row for row in rows if row.kind is LicenceKind.TRIAL)
+        return Licences(
+            organisation,
+            views,
+            purchases=bought if LicenceView.PURCHASES in views else (),
+            licences=bought if LicenceView.LICENCES in views else (),
+            trials=trials if LicenceView.TRIALS in views else (),
+        )
+
+    def set_licence(
+        self,
+        admin: Person,
+        organisation_id: int,
+        number: str,
+        *,
+        kind: LicenceKind | str = LicenceKind.LICENCE,
+        product: str = "",
+        order_number: str = "",
+        bought_at: dt.datetime | None = None,
+        valid_from: dt.datetime | None = None,
+        valid_until: dt.datetime | None = None,
+    ) -> None:
+        """Adds a licence, or replaces the one with this number. For the help centre only.
+
+        ``valid_until`` is the first instant after it. Raises Invalid by field.
+        """
+        _check_operator(admin)
+        texts = {
+            "number": single_line(number),
+            "product": single_line(product),
+            "order_number": single_line(order_number),
+        }
+        faults = {name: _TOO_LONG for name, text in texts.items() if len(text) > _MAX_LENGTH}
+        if not texts["number"]:
+            faults["number"] = "Enter the number of the licence."
+        if kind not in tuple(LicenceKind):
+            faults["kind"] = f"Unknown kind. Give one of {', '.join(LicenceKind)}."
+        if valid_from and valid_until and valid_until <= valid_from:
+            faults["valid_until"] = "The licence ends before it begins."
+        if faults:
+            raise Invalid(" ".join(faults.values()), fields=faults)
+        days = {"bought_at": bought_at, "valid_from": valid_from, "valid_until": valid_until}
+        self._repository.set_licence(organisation_id, {**texts, **days, "kind": str(kind)})
+
+    def remove_licence(self, admin: Person, organisation_id: int, number: str) -> None:
+        """Raises NotFound when the organisation has no such licence."""
+        _check_operator(admin)
+        if not self._repository.remove_licence(organisation_id, single_line(number)):
+            raise NotFound(f"The organisation has no licence {number!r:.80}.")
 
     # --- contacts
 
@@ -117,7 +228,7 @@ class Contacts:
         address = email_address(email)
         if address is None:
             raise Invalid(invalid_email(email), field="email")
-        values = _check_profile(name, location, phone)
+        values = profile_values(name, location, phone)
         limits = (
             mail_limit(f"organisation {managed_id}", 20, "your organisation"),
             mail_limit(account_key(address), 3, "this address"),
@@ -149,7 +260,7 @@ class Contacts:
         phone: str = "",
     ) -> Contact:
         """Raises Invalid, and Conflict when managers would remove their own administrator role."""
-        values, new_roles = _check_profile(name, location, phone), _check_roles(roles)
+        values, new_roles = profile_values(name, location, phone), _check_roles(roles)
         if contact_id == manager.id and ContactRole.ADMINISTRATOR not in new_roles:
             check_manage(manager, manager.organisation_id)
             raise Conflict(
@@ -173,6 +284,11 @@ class Contacts:
         self._repository.reactivate(manager, contact_id)
 
 
+def _check_operator(admin: Person) -> None:
+    if admin.role != Role.ADMIN or admin.guest:
+        raise contact_not_found()
+
+
 def _managed(manager: Person, organisation_id: int | None) -> int:
     managed_id = manager.organisation_id if organisation_id is None else organisation_id
     if managed_id is None or not may_manage(manager, managed_id):
@@ -189,21 +305,3 @@ def _check_roles(roles: Sequence[str]) -> list[str]:
             field="roles",
         )
     return sorted({str(role) for role in roles})
-
-
-def _check_profile(name: str, location: str, phone: str) -> dict[str, str]:
-    values = {
-        "name": single_line(name),
-        "location": single_line(location),
-        "phone": single_line(phone),
-    }
-    mistakes = {
-        field: f"Keep it to {_MAX_LENGTH} characters."
-        for field, value in values.items()
-        if len(value) > _MAX_LENGTH
-    }
-    if not values["name"]:
-        mistakes["name"] = INVALID_NAME
-    if mistakes:
-        raise Invalid(" ".join(mistakes.values()), fields=mistakes)
-    return values

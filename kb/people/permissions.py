@@ -5,6 +5,10 @@ What a person may do to a ticket is decided in ``kb.tickets.permissions``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
 from kb.errors import NotFound
 from kb.people.person import ContactRole, Person, Role
 
@@ -28,6 +32,35 @@ def check_manage(person: Person, organisation_id: int | None, role: str = Role.C
     is_ours = role != Role.CUSTOMER and person.role != Role.ADMIN
     if is_ours or not may_manage(person, organisation_id):
         raise contact_not_found()
+
+
+class LicenceView(StrEnum):
+    """One of the tables of an organisation's licences."""
+
+    PURCHASES = "purchases"  # order numbers and days
+    LICENCES = "licences"
+    TRIALS = "trials"
+
+
+#: What a contact sees of the organisation's licences, by role.
+LICENCE_VIEWS: Mapping[ContactRole, frozenset[LicenceView]] = MappingProxyType(
+    {
+        ContactRole.ADMINISTRATOR: frozenset({LicenceView.PURCHASES, LicenceView.LICENCES}),
+        ContactRole.BILLING: frozenset({LicenceView.PURCHASES, LicenceView.LICENCES}),
+        ContactRole.LICENCE: frozenset({LicenceView.LICENCES, LicenceView.TRIALS}),
+        ContactRole.SUPPORT: frozenset(),
+    }
+)
+
+
+def licence_views(person: Person, organisation_id: int | None) -> frozenset[LicenceView]:
+    """What the person may see of the organisation's licences; nothing of another organisation's."""
+    if person.role == Role.ADMIN and not person.guest:
+        return frozenset(LicenceView)
+    if person.guest or organisation_id is None or person.organisation_id != organisation_id:
+        return frozenset()
+    views = (LICENCE_VIEWS[ContactRole(role)] for role in person.contact_roles)
+    return frozenset[LicenceView]().union(*views)
 
 
 def contact_not_found() -> NotFound:

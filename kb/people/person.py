@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kb.errors import Invalid
 from kb.text import has_visible_text, single_line
 
 
@@ -37,7 +38,8 @@ class Person:
     organisation. ``audience`` names the documents that the person may read. ``zone`` is an IANA
     name, for displaying times. ``holds`` is the serial of the one ticket that a guest's secret link
     opened; a guest without it may see no ticket at all. ``demo`` marks a person of a demo portal,
-    whose password is public.
+    whose password is public. ``phone`` and ``location`` are the organisation's unless the person
+    has others.
     """
 
     id: int
@@ -53,6 +55,8 @@ class Person:
     holds: int | None = None
     contact_roles: tuple[str, ...] = ()
     demo: bool = False
+    phone: str = ""
+    location: str = ""
 
     @property
     def is_staff(self) -> bool:
@@ -68,6 +72,7 @@ def default_audience(role: Role | str) -> str:
 #: Commands act as the operator: whoever has access to the files may do everything.
 OPERATOR = Person(0, "", "operator", Role.ADMIN)
 
+_MAX_PROFILE_LENGTH = 200  # characters of a name, location or phone number
 INVALID_NAME = "Enter a name of 1 to 200 characters."
 _EMAIL = re.compile(
     r"[^\s@<>()\[\],:;\\\"\x00-\x20\x7f\ud800-\udfff]{1,64}"
@@ -103,3 +108,22 @@ def account_key(email: str) -> str:
     """
     name, _, domain = email.strip().lower().rpartition("@")
     return f"{name.split('+')[0]}@{domain}"
+
+
+def profile_values(name: str, location: str, phone: str) -> dict[str, str]:
+    """What a person or their administrator may change, in one line each. Raises Invalid."""
+    values = {
+        "name": single_line(name),
+        "location": single_line(location),
+        "phone": single_line(phone),
+    }
+    mistakes = {
+        field: f"Keep it to {_MAX_PROFILE_LENGTH} characters."
+        for field, value in values.items()
+        if len(value) > _MAX_PROFILE_LENGTH
+    }
+    if not is_valid_name(name):
+        mistakes["name"] = INVALID_NAME
+    if mistakes:
+        raise Invalid(" ".join(mistakes.values()), fields=mistakes)
+    return values

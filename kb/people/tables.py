@@ -28,6 +28,7 @@ from kb.database.metadata import (
     Instant,
     flag_column,
     instant_column,
+    partial_index,
     reference_column,
     text_column,
 )
@@ -68,8 +69,27 @@ PEOPLE = Table(
     instant_column("created_at"),
     text_column("location"),  # empty: that of the organisation
     text_column("phone"),
+    # The account that this one became a part of: what was written before still names this one.
+    reference_column("merged_into", "people.id", optional=True),
     UniqueConstraint("email", "guest"),
     Index(None, "organisation_id"),
+    partial_index(None, "merged_into", where="merged_into IS NOT NULL"),
+)
+
+#: What an organisation bought or tries. Purchases and licences are two views of the same rows.
+LICENCES = Table(
+    "licences",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    reference_column("organisation_id", "organisations.id"),
+    Column("number", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="licence"),  # licence, trial
+    text_column("product"),
+    text_column("order_number"),
+    instant_column("bought_at", optional=True),
+    instant_column("valid_from", optional=True),
+    instant_column("valid_until", optional=True),
+    UniqueConstraint("organisation_id", "number"),
 )
 
 SESSIONS = Table(
@@ -177,7 +197,7 @@ TOKENS = Table(
     "tokens",
     METADATA,
     Column("token_hash", LargeBinary, primary_key=True),
-    Column("purpose", Text, nullable=False),  # register, invite, join, reset
+    Column("purpose", Text, nullable=False),  # register, invite, join, reset, address
     Column("email", Text, nullable=False, index=True),
     Column("facts", JSON, nullable=False),
     instant_column("created_at"),

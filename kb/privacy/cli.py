@@ -47,7 +47,7 @@ def export(address: str, file: Path | None, data: str | None, *, as_json: bool) 
     """
     if file is not None and file.exists():
         raise Conflict(f"{file} already exists; choose another name.")
-    with _open(data) as (_, personal_data):
+    with open_personal_data(data) as (_, personal_data):
         if not as_json and file is None:
             _summarise(personal_data.held(address, now=utc_now()))
             return
@@ -71,7 +71,7 @@ def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
     Tickets that the person filed lose all texts, and keep their numbers, times and SLA results.
     This cannot be undone.
     """
-    with _open(data) as (settings, personal_data):
+    with open_personal_data(data) as (settings, personal_data):
         if not yes:
             _summarise(personal_data.held(address, now=utc_now()), err=True)
             click.confirm("Erase this? It cannot be undone.", abort=True, err=True)
@@ -106,7 +106,7 @@ def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
 
 
 @contextlib.contextmanager
-def _open(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
+def open_personal_data(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
     settings = load_settings(data=data)
     if not database_exists(settings.data):
         raise NotFound(f"{settings.data} contains no tickets and no accounts.")

@@ -37,6 +37,7 @@ from kb.people.tables import (
     CONTACT_ROLES,
     COUPONS,
     INVITATIONS,
+    LICENCES,
     ORGANISATIONS,
     PASSKEYS,
     PEOPLE,
@@ -375,6 +376,7 @@ INVENTORY: tuple[Holding, ...] = (
     ),
     # --- nothing about a person, or only a number that means nothing afterwards
     Holding(ORGANISATIONS, None, _KEEP),
+    Holding(LICENCES, None, _KEEP),
     Holding(INDEX_RUNS, None, _KEEP),
     Holding(TARGETS, None, _KEEP),
     Holding(ALARMS, None, _KEEP),

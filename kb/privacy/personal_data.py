@@ -19,11 +19,13 @@ from sqlalchemy import Connection, select
 from kb.database import Database
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.operations.audit import Action, AuditEntry, AuditLog, add_entry
-from kb.people.person import email_address, invalid_email
+from kb.people.administration import Administration
+from kb.people.person import Person, email_address, invalid_email
 from kb.people.tables import PEOPLE
 from kb.privacy.erasure import Erasure, erase_rows, erase_texts
 from kb.privacy.export import attached_files, held_about, section_sizes
 from kb.privacy.inventory import DataSubject
+from kb.privacy.merging import merge_rows
 from kb.tickets.attachments.files import Attachments
 
 
@@ -83,6 +85,23 @@ class PersonalData:
         self._purge()
         return erasure
 
+    def merge(self, email: str, into: str, entry: AuditEntry) -> Person:
+        """Makes one account of two, and returns it; ``entry`` says who did it and when.
+
+        Raises NotFound for an address without an account, Conflict for accounts that cannot be
+        merged.
+        """
+        administration = Administration(self.database)
+        source, target = administration.account(email), administration.account(into)
+        with self.database.write() as connection:
+            merge_rows(connection, source, target, entry.at)
+            facts = {**entry.facts, "into": f"person:{target.id}"}
+            done = replace(
+                entry, action=Action.ACCOUNT_MERGED, target=f"person:{source.id}", facts=facts
+            )
+            add_entry(connection, done)
+        return administration.account(into)
+
     def erase_texts(self, serials: Sequence[int], now: dt.datetime) -> None:
         """Erases the texts and attachments of closed tickets. Raises Unavailable."""
         with self.database.write() as connection:
@@ -131,8 +150,13 @@ def _address(email: str) -> str:
 
 
 def _subject(connection: Connection, address: str) -> DataSubject:
-    people = select(PEOPLE.c.id).where(PEOPLE.c.email == address).order_by(PEOPLE.c.guest)
-    return DataSubject(address, tuple(connection.execute(people).scalars()))
+    """Its account, the guest of that address, and the accounts that became parts of it."""
+    query = select(PEOPLE.c.id).where(PEOPLE.c.email == address).order_by(PEOPLE.c.guest)
+    people = list(connection.execute(query).scalars())
+    for person_id in people:  # grows: an account may have become a part of one of these
+        parts = select(PEOPLE.c.id).where(PEOPLE.c.merged_into == person_id)
+        people += [part for part in connection.execute(parts).scalars() if part not in people]
+    return DataSubject(address, tuple(people))
 
 
 def _ids(document: Mapping[str, Any]) -> tuple[int, ...]:

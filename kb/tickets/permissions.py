@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from kb.errors import Forbidden, NotFound
-from kb.people.person import Person, Role
+from kb.people.person import ContactRole, Person, Role
 from kb.tickets.lifecycle import VERBS, Side, Verb
 
 
@@ -54,6 +54,25 @@ def may_see_internal(person: Person, ticket: Ownership) -> bool:
 
 def may(person: Person, verb: Verb, ticket: Ownership) -> bool:
     return side_of(person, ticket) in VERBS[verb].sides
+
+
+def may_file(person: Person) -> bool:
+    """Whether the person files tickets: of an organisation's contacts, those for support.
+
+    A contact without any role is one from before there were roles.
+    """
+    if person.guest or person.role != Role.CUSTOMER or person.organisation_id is None:
+        return True
+    return not person.contact_roles or ContactRole.SUPPORT in person.contact_roles
+
+
+def check_file(person: Person) -> None:
+    """Raises Forbidden for a contact who is responsible for something else."""
+    if not may_file(person):
+        raise Forbidden(
+            f"Your roles at {person.organisation} do not include Support, so you cannot file "
+            "tickets. Ask your organisation's administrator for this role."
+        )
 
 
 def may_work_the_queue(person: Person) -> bool:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from kb.errors import Conflict, Invalid
+from kb.errors import Conflict, Forbidden, Invalid, NotFound
+from kb.notifications.outbox import MAIL_QUEUE, Outbox
 from kb.people.licences import licence_entries
 from kb.people.person import OPERATOR, Person
-from tests.world import FRIDAY, World
+from tests.world import FRIDAY, World, draft, person_of
 
 
 def register(world: World, email: str) -> Person:
@@ -92,3 +93,107 @@ def test_what_no_licence_can_name_is_refused(entry: str) -> None:
     with pytest.raises(Invalid) as refused:
         licence_entries([entry])
     assert refused.value.field == "licence_addresses"
+
+
+def test_an_account_is_moved_and_the_roles_it_had_end(world: World) -> None:
+    admin = world.accounts.administration
+    vera = admin.move(world.vera, "Initech", now=FRIDAY)
+    assert (vera.organisation, vera.contact_roles) == ("Initech", ("administrator", "support"))
+    assert admin.move(world.charlie, "initech", now=FRIDAY).contact_roles == ("support",)
+    alone = admin.move(vera, "", now=FRIDAY)
+    assert (alone.organisation_id, alone.contact_roles) == (None, ())
+    with pytest.raises(Invalid):
+        admin.move(world.bob, "Acme", now=FRIDAY)
+
+
+@pytest.mark.parametrize(
+    ("roles", "files", "views"),
+    [
+        ((), True, set()),
+        (("support",), True, set()),
+        (("administrator",), False, {"purchases", "licences"}),
+        (("billing",), False, {"purchases", "licences"}),
+        (("licence",), False, {"licences", "trials"}),
+        (("billing", "licence", "support"), True, {"purchases", "licences", "trials"}),
+    ],
+)
+def test_contact_roles_mean_what_they_say(
+    world: World, roles: tuple[str, ...], files: bool, views: set[str]
+) -> None:
+    contacts, acme = world.accounts.contacts, world.alice.organisation_id or 0
+    contacts.set_licence(OPERATOR, acme, "L-1", order_number="O-7", bought_at=FRIDAY)
+    contacts.set_licence(OPERATOR, acme, "T-1", kind="trial", valid_until=FRIDAY)
+    contacts.set_roles(OPERATOR, world.alice.id, roles)
+    alice = person_of(world.accounts, "alice")
+    if files:
+        assert world.desk.filing.file(draft(), alice, key="k", now=FRIDAY)
+    else:
+        with pytest.raises(Forbidden):
+            world.desk.filing.file(draft(), alice, key="k", now=FRIDAY)
+    if not views:
+        with pytest.raises(NotFound):
+            contacts.licences(alice)
+        return
+    shown = contacts.licences(alice)
+    assert shown.views == views
+    assert [row.number for row in shown.purchases] == (["L-1"] if "purchases" in views else [])
+    assert [row.number for row in shown.trials] == (["T-1"] if "trials" in views else [])
+
+
+def test_licences_of_another_organisation_are_nobodys(world: World) -> None:
+    contacts, acme = world.accounts.contacts, world.alice.organisation_id or 0
+    contacts.set_licence(OPERATOR, acme, "L-1")
+    contacts.set_roles(OPERATOR, world.charlie.id, ["billing", "licence"])
+    charlie = person_of(world.accounts, "charlie")
+    assert contacts.licences(charlie).licences == ()
+    for person in (charlie, world.bob, world.erin):
+        with pytest.raises(NotFound):
+            contacts.licences(person, acme)
+        with pytest.raises(NotFound):
+            contacts.set_licence(person, acme, "L-2")
+    with pytest.raises(NotFound):
+        contacts.remove_licence(OPERATOR, acme, "L-2")
+
+
+def test_guest_tickets_follow_into_the_account_with_the_verified_address(world: World) -> None:
+    guest = world.accounts.guest("dora@acme.example", "Dora", "UTC", now=FRIDAY)
+    about = draft(copy_to=("stranger@example.net",))
+    number = world.desk.filing.file(about, guest, key="g", now=FRIDAY)
+    secret = world.desk.links.for_new_ticket(number, guest, key="g", now=FRIDAY)
+    license_to(world, "Acme", "acme.example")
+    dora = register(world, "dora@acme.example")
+    assert world.desk.adopt(dora) == 1
+    assert world.desk.adopt(dora) == 0
+    ticket = world.desk.ticket(number, dora, now=FRIDAY)
+    assert ticket.ownership.organisation_id == dora.organisation_id
+    assert ticket.copy_to == (), "nobody had confirmed the copy that a stranger may have typed"
+    with pytest.raises(NotFound):
+        world.desk.links.holder(number, secret, now=FRIDAY)
+    with pytest.raises(NotFound):
+        world.desk.ticket(number, world.charlie, now=FRIDAY)
+
+
+def test_an_address_changes_by_the_link_in_the_mail_only(world: World) -> None:
+    links = world.accounts.links
+    with pytest.raises(Invalid):
+        links.request_address(world.alice, "nonsense", address="192.0.2.1", now=FRIDAY)
+    links.request_address(world.alice, "al@acme.example", address="192.0.2.1", now=FRIDAY)
+    secret = links.issue("address", "al@acme.example", {"person": str(world.alice.id)}, now=FRIDAY)
+    with pytest.raises(NotFound):
+        links.use(secret, "a stolen account", now=FRIDAY)
+    assert links.confirm_address(secret, now=FRIDAY).email == "al@acme.example"
+    with pytest.raises(NotFound):
+        links.confirm_address(secret, now=FRIDAY)
+    batches = Outbox(world.database).claim(MAIL_QUEUE, FRIDAY)
+    mails = {(notice.kind, notice.recipient) for batch in batches for notice in batch}
+    assert mails == {("address", "al@acme.example"), ("address-changed", "alice@example.com")}
+
+
+def test_the_address_of_another_account_is_not_taken(world: World) -> None:
+    links = world.accounts.links
+    links.request_address(world.alice, "charlie@example.com", address="192.0.2.1", now=FRIDAY)
+    assert Outbox(world.database).claim(MAIL_QUEUE, FRIDAY) == []
+    facts = {"person": str(world.alice.id)}
+    secret = links.issue("address", "charlie@example.com", facts, now=FRIDAY)
+    with pytest.raises(NotFound):
+        links.confirm_address(secret, now=FRIDAY)

@@ -15,6 +15,7 @@ from kb.notifications.queue import NewNotice, add_notices
 from kb.people.person import Person
 from kb.people.repository.organisations import (
     first_roles,
+    join_organisation,
     licensed_organisation,
     set_contact_roles,
 )
@@ -25,7 +26,8 @@ from kb.people.tables import INVITATIONS, ORGANISATIONS, PEOPLE, TOKENS
 
 @dataclass(frozen=True, slots=True)
 class AccountLink:
-    """A link that can still be used; ``purpose`` is register, invite, join or reset.
+    """A link that can still be used; ``purpose`` is register, invite, join, reset or
+    address.
 
     ``organisation`` is the one of an invitation. Whoever has an account accepts it with a button
     (``joins``), and leaves the organisation ``leaves``.
@@ -135,13 +137,36 @@ class AccountLinkRepository:
             _accept(connection, invitation, account.id, now)
             return get_person(connection, PEOPLE.c.id == account.id)
 
+    def confirm_address(self, token_hash: bytes, *, now: dt.datetime) -> Person | None:
+        """None when the link is not valid, or the address has got an account meanwhile."""
+        with self._database.write() as connection:
+            link = _valid_link(connection, token_hash, now)
+            if link is None or link.purpose != "address" or _account(connection, link.email):
+                return None
+            this = PEOPLE.c.id == int(link.facts.get("person", 0))
+            account = connection.execute(
+                select(PEOPLE).where(this, PEOPLE.c.active, ~PEOPLE.c.guest)
+            ).first()
+            if account is None:
+                return None
+            connection.execute(update(PEOPLE).where(this).values(email=link.email))
+            if account.organisation_id is None and account.role == "customer":
+                licensed_id = licensed_organisation(connection, link.email)
+                if licensed_id is not None:
+                    join_organisation(connection, account.id, licensed_id)
+            of_either = TOKENS.c.email.in_((link.email, account.email))
+            connection.execute(update(TOKENS).where(of_either).values(used_at=now))
+            notice = NewNotice("address-changed", account.email)
+            add_notices(connection, None, f"{now.timestamp()}", [notice], now)
+            return get_person(connection, this)
+
     def use(
         self, token_hash: bytes, password_hash: str, name: str, *, now: dt.datetime
     ) -> Person | None:
         """Uses up the link and all others of its address; None when it is no longer valid."""
         with self._database.write() as connection:
             link = _valid_link(connection, token_hash, now)
-            if link is None:
+            if link is None or link.purpose == "address":
                 return None
 
             account = _account(connection, link.email)

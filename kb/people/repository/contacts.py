@@ -9,11 +9,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from kb.database import Database
+from kb.database.statements import upsert
 from kb.database.usage_limits import UsageLimit, count_use
 from kb.errors import Conflict, Forbidden
 from kb.notifications.queue import NewNotice, add_notices
@@ -21,11 +23,13 @@ from kb.people.permissions import check_manage, contact_not_found
 from kb.people.person import Person, Role
 from kb.people.repository.organisations import (
     check_unclaimed,
+    find_or_add_organisation,
     join_named_accounts,
     organisation_key,
     set_contact_roles,
+    without_inherited,
 )
-from kb.people.tables import CONTACT_ROLES, INVITATIONS, ORGANISATIONS, PEOPLE, SESSIONS
+from kb.people.tables import CONTACT_ROLES, INVITATIONS, LICENCES, ORGANISATIONS, PEOPLE, SESSIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,26 @@ class Organisation:
     phone: str
 
 
+class LicenceKind(StrEnum):
+    """The values are stored."""
+
+    LICENCE = "licence"
+    TRIAL = "trial"
+
+
+@dataclass(frozen=True, slots=True)
+class Licence:
+    """What an organisation bought or tries; ``valid_until`` is the first instant after it."""
+
+    number: str
+    kind: LicenceKind
+    product: str
+    order_number: str
+    bought_at: dt.datetime | None
+    valid_from: dt.datetime | None
+    valid_until: dt.datetime | None
+
+
 class ContactRepository:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -81,19 +105,7 @@ class ContactRepository:
         query = select(ORGANISATIONS).where(ORGANISATIONS.c.id == organisation_id)
         with self._database.read() as connection:
             row = connection.execute(query).first()
-        if row is None:
-            return None
-        return Organisation(
-            id=row.id,
-            name=row.name,
-            category=row.category,
-            shared_view=row.shared_view,
-            licence_addresses=tuple(row.licence_addresses),
-            contract_from=row.contract_from,
-            contract_until=row.contract_until,
-            location=row.location,
-            phone=row.phone,
-        )
+        return _organisation(row) if row else None
 
     def organisation_id(self, name: str) -> int | None:
         query = select(ORGANISATIONS.c.id).where(ORGANISATIONS.c.folded == organisation_key(name))
@@ -107,6 +119,45 @@ class ContactRepository:
             connection.execute(this_organisation.values(**values))
             if "licence_addresses" in values:
                 join_named_accounts(connection, organisation_id)
+
+    def all_organisations(self) -> tuple[Organisation, ...]:
+        query = select(ORGANISATIONS).order_by(ORGANISATIONS.c.folded)
+        with self._database.read() as connection:
+            return tuple(_organisation(row) for row in connection.execute(query))
+
+    def add_organisation(self, name: str, now: dt.datetime) -> int:
+        """The id of the organisation with this name, which may exist."""
+        with self._database.write() as connection:
+            return find_or_add_organisation(connection, name, "", now) or 0
+
+    # --- licences
+
+    def licences(self, organisation_id: int) -> tuple[Licence, ...]:
+        query = select(LICENCES).where(LICENCES.c.organisation_id == organisation_id)
+        with self._database.read() as connection:
+            return tuple(
+                Licence(
+                    row.number,
+                    LicenceKind(row.kind),
+                    row.product,
+                    row.order_number,
+                    row.bought_at,
+                    row.valid_from,
+                    row.valid_until,
+                )
+                for row in connection.execute(query.order_by(LICENCES.c.number))
+            )
+
+    def set_licence(self, organisation_id: int, values: Mapping[str, Any]) -> None:
+        row = {"organisation_id": organisation_id, **values}
+        changed = [name for name in values if name != "number"]
+        with self._database.write() as connection:
+            upsert(connection, LICENCES, row, keys=("organisation_id", "number"), update=changed)
+
+    def remove_licence(self, organisation_id: int, number: str) -> bool:
+        this = (LICENCES.c.organisation_id == organisation_id, LICENCES.c.number == number)
+        with self._database.write() as connection:
+            return bool(connection.execute(delete(LICENCES).where(*this)).rowcount)
 
     # --- contacts
 
@@ -204,7 +255,7 @@ class ContactRepository:
     ) -> Contact:
         with self._database.write() as connection:
             _check_manage(connection, manager, contact_id)
-            own_values = _without_inherited(connection, contact_id, values)
+            own_values = without_inherited(connection, contact_id, values)
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(own_values))
             set_contact_roles(connection, contact_id, roles)
             return _contacts(connection, PEOPLE.c.id == contact_id)[0]
@@ -245,6 +296,20 @@ class ContactRepository:
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == contact_id).values(values))
 
 
+def _organisation(row: Row[Any]) -> Organisation:
+    return Organisation(
+        id=row.id,
+        name=row.name,
+        category=row.category,
+        shared_view=row.shared_view,
+        licence_addresses=tuple(row.licence_addresses),
+        contract_from=row.contract_from,
+        contract_until=row.contract_until,
+        location=row.location,
+        phone=row.phone,
+    )
+
+
 def _side(manager: Person) -> str:
     return "operator" if manager.role == Role.ADMIN else "organisation"
 
@@ -257,23 +322,6 @@ def _check_manage(connection: Connection, manager: Person, contact_id: int) -> R
         raise contact_not_found()
     check_manage(manager, row.organisation_id, row.role)
     return row
-
-
-def _without_inherited(
-    connection: Connection, contact_id: int, values: Mapping[str, str]
-) -> dict[str, str]:
-    """``values`` with "" for what the organisation has too, because a form shows what is inherited.
-
-    An inherited value goes on following the organisation.
-    """
-    query = (
-        select(ORGANISATIONS.c.location, ORGANISATIONS.c.phone)
-        .select_from(PEOPLE.join(ORGANISATIONS, PEOPLE.c.organisation_id == ORGANISATIONS.c.id))
-        .where(PEOPLE.c.id == contact_id)
-    )
-    row = connection.execute(query).mappings().first()
-    inherited = dict(row) if row else {}
-    return {name: "" if value == inherited.get(name) else value for name, value in values.items()}
 
 
 def _contacts(connection: Connection, condition: ColumnElement[bool]) -> list[Contact]:

@@ -6,7 +6,7 @@ Functions in the caller's transaction: an account and its organisation are saved
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, delete, exists, insert, select, update
 
@@ -90,6 +90,7 @@ def join_organisation(connection: Connection, person_id: int, organisation_id: i
 
     The first one administers the organisation, and everybody may file tickets.
     """
+    set_contact_roles(connection, person_id, ())  # or who administered there would still count
     values = {"organisation_id": organisation_id, "location": "", "phone": ""}
     connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(values))
     set_contact_roles(connection, person_id, first_roles(connection, organisation_id))
@@ -116,3 +117,20 @@ def set_contact_roles(connection: Connection, person_id: int, roles: Sequence[st
     if roles:
         rows = [{"person_id": person_id, "role": str(role)} for role in roles]
         connection.execute(insert(CONTACT_ROLES), rows)
+
+
+def without_inherited(
+    connection: Connection, person_id: int, values: Mapping[str, str]
+) -> dict[str, str]:
+    """``values`` with "" for what the organisation has too, because a form shows what is inherited.
+
+    An inherited value goes on following the organisation.
+    """
+    query = (
+        select(ORGANISATIONS.c.location, ORGANISATIONS.c.phone)
+        .select_from(PEOPLE.join(ORGANISATIONS, PEOPLE.c.organisation_id == ORGANISATIONS.c.id))
+        .where(PEOPLE.c.id == person_id)
+    )
+    row = connection.execute(query).mappings().first()
+    inherited = dict(row) if row else {}
+    return {name: "" if value == inherited.get(name) else value for name, value in values.items()}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -29,7 +30,9 @@ from kb.people.person import Person, Role
 from kb.people.repository.organisations import (
     find_or_add_organisation,
     first_roles,
+    join_organisation,
     set_contact_roles,
+    without_inherited,
 )
 from kb.people.second_factor.steps import STEP_LIFETIME, FactorRule, SignIn, missing_step
 from kb.people.tables import (
@@ -56,6 +59,8 @@ _PERSON = select(
     PEOPLE,
     ORGANISATIONS.c.name.label("organisation"),
     ORGANISATIONS.c.category.label("organisation_category"),
+    ORGANISATIONS.c.phone.label("organisation_phone"),
+    ORGANISATIONS.c.location.label("organisation_location"),
     _CONTACT_ROLES.label("contact_roles"),
 ).select_from(PEOPLE.outerjoin(ORGANISATIONS))
 _ACTIVE_PERSON = _PERSON.where(PEOPLE.c.active)
@@ -98,6 +103,28 @@ def entitled(row: Any, email: str, at: dt.datetime) -> tuple[str, str]:
 def active_administrators(connection: Connection) -> frozenset[int]:
     """The ids of those who can administer this portal; demo accounts do not count."""
     return frozenset(connection.execute(_ADMINISTRATORS).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as administrators see it."""
+
+    person: Person
+    active: bool
+
+
+def person_matches(word: str) -> ColumnElement[bool]:
+    """Whether a folded word is in the name, the address, the phone or the organisation of a row of
+    people outer joined to organisations.
+    """
+    columns = (
+        PEOPLE.c.name,
+        PEOPLE.c.email,
+        PEOPLE.c.phone,
+        ORGANISATIONS.c.folded,
+        ORGANISATIONS.c.phone,
+    )
+    return or_(*(column.icontains(word, autoescape=True) for column in columns))
 
 
 class PeopleRepository:
@@ -220,6 +247,12 @@ class PeopleRepository:
             with self._database.read() as connection:
                 return get_person(connection, PEOPLE.c.email == person.email, PEOPLE.c.guest)
 
+    def set_profile(self, person_id: int, values: Mapping[str, str]) -> None:
+        """Sets name, phone and location; an inherited value goes on following the organisation."""
+        with self._database.write() as connection:
+            own_values = without_inherited(connection, person_id, values)
+            connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(own_values))
+
     def set_zone(self, person_id: int, zone: str) -> None:
         with self._database.write() as connection:
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(zone=zone))
@@ -239,6 +272,34 @@ class PeopleRepository:
         with self._database.read() as connection:
             rows = connection.execute(query.order_by(PEOPLE.c.email)).mappings()
             return tuple(to_person(row) for row in rows)
+
+    def move(self, person_id: int, organisation: str, now: dt.datetime) -> None:
+        """Into another organisation, which is added when it is new, or with "" out of any."""
+        with self._database.write() as connection:
+            organisation_id = find_or_add_organisation(connection, organisation, "", now)
+            former = connection.execute(
+                select(PEOPLE.c.organisation_id).where(PEOPLE.c.id == person_id)
+            ).scalar()
+            if former != organisation_id:
+                join_organisation(connection, person_id, organisation_id)
+
+    def search(self, words: str, limit: int) -> tuple[Account, ...]:
+        """Accounts whose name, address, phone or organisation has every word, by address."""
+        query = _PERSON.where(PEOPLE.c.guest.is_(False), PEOPLE.c.merged_into.is_(None))
+        for word in words.casefold().split():
+            query = query.where(person_matches(word))
+        with self._database.read() as connection:
+            rows = connection.execute(query.order_by(PEOPLE.c.email).limit(limit)).mappings()
+            return tuple(Account(to_person(row), row["active"]) for row in rows)
+
+    def account_by_id(self, person_id: int) -> Account | None:
+        """An account, active or not; None for a guest and for one that was removed."""
+        query = _PERSON.where(
+            PEOPLE.c.id == person_id, PEOPLE.c.guest.is_(False), PEOPLE.c.merged_into.is_(None)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(query).mappings().first()
+            return Account(to_person(row), row["active"]) if row else None
 
     def set_role(self, person_id: int, role: Role, audience: str) -> None:
         with self._database.write() as connection:
@@ -262,33 +323,9 @@ class PeopleRepository:
             return active_administrators(connection)
 
     def remove(self, person: Person) -> bool:
-        """Removes the account and whatever opens it; False when tickets still name the person.
-
-        Of such a person the name stays, and an address that nobody has: the former one is free.
-        """
+        """See ``remove_account``."""
         with self._database.write() as connection:
-            for table in (*FACTOR_TABLES, SESSIONS, CONTACT_ROLES):
-                connection.execute(delete(table).where(table.c.person_id == person.id))
-            connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
-            try:
-                with connection.begin_nested():
-                    connection.execute(delete(COUPONS).where(COUPONS.c.person_id == person.id))
-                    connection.execute(delete(PEOPLE).where(PEOPLE.c.id == person.id))
-            except IntegrityError:
-                values = {
-                    "email": f"removed-{person.id}@{NO_DOMAIN}",
-                    "password_hash": None,
-                    "active": False,
-                    "deactivated_by": "operator",
-                    "role": Role.CUSTOMER.value,
-                    "audience": "public",
-                    "organisation_id": None,
-                    "location": "",
-                    "phone": "",
-                }
-                connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(values))
-                return False
-            return True
+            return remove_account(connection, person)
 
     def grant_coupon(
         self,
@@ -325,6 +362,35 @@ class PeopleRepository:
             return to_person(row) if row else None
 
 
+def remove_account(connection: Connection, person: Person) -> bool:
+    """Removes the account and whatever opens it; False when tickets still name the person.
+
+    Of such a person the name stays, and an address that nobody has: the former one is free.
+    """
+    for table in (*FACTOR_TABLES, SESSIONS, CONTACT_ROLES):
+        connection.execute(delete(table).where(table.c.person_id == person.id))
+    connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
+    try:
+        with connection.begin_nested():
+            connection.execute(delete(COUPONS).where(COUPONS.c.person_id == person.id))
+            connection.execute(delete(PEOPLE).where(PEOPLE.c.id == person.id))
+    except IntegrityError:
+        values = {
+            "email": f"removed-{person.id}@{NO_DOMAIN}",
+            "password_hash": None,
+            "active": False,
+            "deactivated_by": "operator",
+            "role": Role.CUSTOMER.value,
+            "audience": "public",
+            "organisation_id": None,
+            "location": "",
+            "phone": "",
+        }
+        connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(values))
+        return False
+    return True
+
+
 def next_person_id(connection: Connection) -> int:
     """A number that nobody has had: the audit log names people by number, also removed ones."""
     counter = select(COUNTERS.c.value).where(COUNTERS.c.name == "person")
@@ -355,4 +421,6 @@ def to_person(row: Any) -> Person:
         guest=row["guest"],
         demo=row["demo"],
         contact_roles=tuple(sorted((row["contact_roles"] or "").split())),
+        phone=row["phone"] or row["organisation_phone"] or "",
+        location=row["location"] or row["organisation_location"] or "",
     )

@@ -21,6 +21,7 @@ from kb.tickets.changeset import Coupon, NewEvent, NewTicket
 from kb.tickets.decision import Rules
 from kb.tickets.drafts import fingerprint, unknown_severity
 from kb.tickets.lifecycle import Verb
+from kb.tickets.permissions import check_file
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.save import coupon_used_up
 from kb.tickets.sla_targets import computed_targets, forecast, ledger_of
@@ -116,9 +117,11 @@ class Filing:
     def file(self, draft: Draft, customer: Person, *, key: str, now: dt.datetime) -> str:
         """Files a ticket and returns its number; the same customer, key and draft file it once.
 
-        Raises Conflict for a key that filed another draft, Invalid for a coupon that is used up,
-        TooMany, and Unavailable when it could not be saved: then nothing is.
+        Raises Forbidden for a contact who is not for support, Conflict for a key that filed another
+        draft, Invalid for a coupon that is used up, TooMany, and Unavailable when it could not be
+        saved: then nothing is.
         """
+        check_file(customer)
         once = filing_key(customer, key)
         draft_hash = fingerprint(draft)
         try:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from kb.database import Database
+from kb.people.person import Person
 from kb.people.repository.people import PeopleRepository
 from kb.people.tables import ORGANISATIONS
 from kb.sla.clock import SlaEvent
@@ -21,10 +22,10 @@ from kb.tickets.lifecycle import Status
 from kb.tickets.permissions import Ownership, ticket_not_found
 from kb.tickets.repository import load, save
 from kb.tickets.repository.agent_tools import AgentTools
-from kb.tickets.repository.copies import CopyRepository
-from kb.tickets.repository.guest_links import GuestLinkRepository
+from kb.tickets.repository.copies import CopyRepository, confirmed_copies
+from kb.tickets.repository.guest_links import GuestLinkRepository, delete_guest_links
 from kb.tickets.repository.lists import ROWS, TicketLists
-from kb.tickets.tables import ATTACHMENTS, EVENTS, TICKETS
+from kb.tickets.tables import ATTACHMENTS, EVENTS, RATINGS, TICKETS
 from kb.tickets.ticket import Attachment, Ticket
 
 Decide = Callable[[TicketFacts], Change]
@@ -178,6 +179,34 @@ class TicketRepository:
         """None for a code that is not this person's, or not valid now."""
         with self.database.read() as connection:
             return save.coupon_by_code(connection, code, person_id, now)
+
+    def adopt(self, person: Person) -> int:
+        """The guest tickets of the person's address become the person's; how many.
+
+        Copies that nobody confirmed end, since those of an account are not asked.
+        """
+        guest = self.people.by_email(person.email, guest=True)
+        if guest is None:
+            return 0
+        of_guest = TICKETS.c.customer_id == guest.id
+        query = select(TICKETS.c.id, TICKETS.c.copy_to).where(of_guest)
+        with self.database.read() as connection:
+            if connection.execute(query.limit(1)).first() is None:
+                return 0
+        with self.database.write() as connection:
+            tickets = connection.execute(query).all()
+            for row in tickets:
+                confirmed = confirmed_copies(connection, row.id)
+                values = {
+                    "customer_id": person.id,
+                    "organisation_id": person.organisation_id,
+                    "copy_to": [address for address in row.copy_to if address in confirmed],
+                }
+                connection.execute(update(TICKETS).where(TICKETS.c.id == row.id).values(values))
+                delete_guest_links(connection, row.id)
+            of_person = update(RATINGS).where(RATINGS.c.person_id == guest.id)
+            connection.execute(of_person.values(person_id=person.id))
+        return len(tickets)
 
     # --- Attachments
 

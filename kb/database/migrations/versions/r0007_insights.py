@@ -1,4 +1,6 @@
-"""What was deflected: facts of visits, sums that outlive them, and sums of tickets by day."""
+"""What was deflected (facts of visits, sums that outlive them, sums of tickets by day), and what the
+support sites of vendors need: licences, and accounts that became one.
+"""
 
 from __future__ import annotations
 
@@ -131,6 +133,29 @@ STATEMENTS = (
         met INTEGER DEFAULT 0 NOT NULL,
         breached INTEGER DEFAULT 0 NOT NULL,
         CONSTRAINT pk_target_days PRIMARY KEY (day, level)
+    )
+    """,
+    # --- people
+    """
+    ALTER TABLE people ADD COLUMN merged_into INTEGER
+        CONSTRAINT fk_people_merged_into REFERENCES people (id)
+    """,
+    "CREATE INDEX ix_people_merged_into ON people (merged_into) WHERE merged_into IS NOT NULL",
+    """
+    CREATE TABLE licences (
+        id INTEGER NOT NULL,
+        organisation_id INTEGER NOT NULL,
+        number TEXT NOT NULL,
+        kind TEXT DEFAULT 'licence' NOT NULL,
+        product TEXT DEFAULT '' NOT NULL,
+        order_number TEXT DEFAULT '' NOT NULL,
+        bought_at INTEGER,
+        valid_from INTEGER,
+        valid_until INTEGER,
+        CONSTRAINT pk_licences PRIMARY KEY (id),
+        CONSTRAINT fk_licences_organisation_id
+            FOREIGN KEY(organisation_id) REFERENCES organisations (id),
+        CONSTRAINT uq_licences_organisation_id_number UNIQUE (organisation_id, number)
     )
     """,
 )

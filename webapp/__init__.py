@@ -29,6 +29,7 @@ def create_app(
     from webapp.agent import (
         audit,
         board,
+        people,
         personal_data,
         queue,
         staff,
@@ -83,6 +84,7 @@ def create_app(
         ticket_actions,
         audit,
         personal_data,
+        people,
         staff,
         overview,
         publishing,

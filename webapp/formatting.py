@@ -138,8 +138,11 @@ def register(app: Flask) -> None:
         documents_of,
         due_view,
         event_words,
+        first_day,
         ledger_moment,
         in_place,
+        iso_day,
+        last_day,
         linked,
         marked,
         other_edition,
@@ -296,6 +299,23 @@ def day(date: dt.date | str | None) -> str:
     if isinstance(date, str) and date:
         date = dt.date.fromisoformat(date)
     return f"{date.day} {date:%B} {date.year}" if isinstance(date, dt.date) else ""
+
+
+def first_day(start: dt.datetime | None) -> str:
+    """The day of a contract's or licence's first instant; they begin and end in UTC."""
+    return day(start.astimezone(dt.UTC).date()) if start else "—"
+
+
+def last_day(end: dt.datetime | None) -> str:
+    """The last day before an end, which is stored as the first instant after it."""
+    return first_day(end - dt.timedelta(days=1)) if end else "—"
+
+
+def iso_day(instant: dt.datetime | None, days: int = 0) -> str:
+    """The day for an input of type date, perhaps moved by ``days``."""
+    if instant is None:
+        return ""
+    return (instant.astimezone(dt.UTC).date() + dt.timedelta(days=days)).isoformat()
 
 
 def span_words(span: dt.timedelta) -> str:

@@ -11,7 +11,7 @@ import datetime as dt
 
 from sqlalchemy import Column, Connection, delete, select, update
 
-from kb.analytics.tables import EPISODES, FEEDBACK
+from kb.analytics.tables import DEFLECTION_PEOPLE, EPISODES, FEEDBACK
 from kb.errors import Conflict
 from kb.jobs.tables import INDEX_RUNS
 from kb.notifications.queue import NewNotice, add_notices
@@ -43,7 +43,11 @@ _UNIQUE: tuple[tuple[Column[int], Column[object]], ...] = (
     (SAVED_VIEWS.c.person_id, SAVED_VIEWS.c.name),
 )
 #: What means nothing any longer.
-_DROPPED: tuple[Column[int], ...] = (PRESENCE.c.person_id, IDEMPOTENCY_KEYS.c.person_id)
+_DROPPED: tuple[Column[int], ...] = (
+    PRESENCE.c.person_id,
+    IDEMPOTENCY_KEYS.c.person_id,
+    DEFLECTION_PEOPLE.c.person_id,
+)
 
 
 def check_mergeable(source: Person, target: Person) -> None:

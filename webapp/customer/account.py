@@ -7,14 +7,16 @@ address has an account.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from flask import Blueprint, g, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Forbidden, Invalid, KbError, NotFound, TooMany
+from kb.errors import Forbidden, Invalid, KbError, NotFound, TooMany, Unavailable
 from kb.people.account_links import AccountLink
 from kb.people.demo import DemoSignIn, add_demo_accounts
+from kb.people.permissions import licence_views
 from kb.people.person import Person
 from kb.people.second_factors import HeldFactors
 from kb.timezones import time_zones
@@ -83,6 +85,15 @@ def begin_session(token: str) -> None:
     session["token"] = token
     session.permanent = True
     g.pop("person", None)
+    viewer = person()
+    if viewer:
+        _adopt_tickets(viewer)
+
+
+def _adopt_tickets(viewer: Person) -> None:
+    """What the person filed as a guest, now that the address is verified; else next time."""
+    with contextlib.suppress(Unavailable):
+        centre().desk.adopt(viewer)
 
 
 def landing_page(target: str) -> str:
@@ -132,6 +143,8 @@ def _account_page(viewer: Person, *, problem: KbError | None = None, section: st
         sessions=centre().accounts.sessions(viewer, session.get("token"), now=now()),
         factors=_second_factors(viewer),
         zones=sorted(zones),
+        sees_licences=bool(licence_views(viewer, viewer.organisation_id)),
+        typed=request.form if problem else {},
         problem=problem,
         section=section,
         done=request.args.get("done", ""),
@@ -152,6 +165,32 @@ def _change(section: str, change: Callable[[Person], object]) -> tuple[str, int]
     except (Invalid, Forbidden, TooMany, NotFound) as error:
         return _account_page(viewer, problem=error, section=section), error.status
     return redirect(url_for("account.overview", done=section, _anchor=section), 303)
+
+
+@blueprint.post("/account/profile")
+def set_profile() -> tuple[str, int] | BaseResponse:
+    values = {name: request.form.get(name, "") for name in ("name", "phone", "location")}
+    return _change("profile", lambda viewer: centre().accounts.set_profile(viewer, **values))
+
+
+@blueprint.post("/account/address")
+def change_address() -> tuple[str, int] | BaseResponse:
+    """Sends a link to the new address, after the password: an open session alone is not enough."""
+    email, password = request.form.get("email", ""), request.form.get("password", "")
+    accounts, origin, time = centre().accounts, address(), now()
+
+    def ask_address(viewer: Person) -> None:
+        accounts.confirm_password(viewer, password, now=time)
+        accounts.links.request_address(viewer, email, address=origin, now=time)
+
+    return _change("address", ask_address)
+
+
+@blueprint.get("/account/licences")
+def licences() -> str:
+    """Purchases, licences and trials, as the contact roles show them."""
+    shown = centre().accounts.contacts.licences(signed_in_person())
+    return render_template("customer/licences.html", shown=shown)
 
 
 @blueprint.post("/account/zone")
@@ -212,23 +251,27 @@ def send_link(purpose: str) -> tuple[str, int] | str:
     return render_template("customer/account_request.html", purpose=purpose, sent=True, email=email)
 
 
-@blueprint.get("/account/<any(register, reset, invite, join):purpose>/<secret>")
+@blueprint.get("/account/<any(register, reset, invite, join, address):purpose>/<secret>")
 def link(purpose: str, secret: str) -> str:
     return _link_page(purpose, secret)
 
 
-@blueprint.post("/account/<any(register, reset, invite, join):purpose>/<secret>")
+@blueprint.post("/account/<any(register, reset, invite, join, address):purpose>/<secret>")
 def use_link(purpose: str, secret: str) -> tuple[str, int] | BaseResponse:
     """Sets the password. The person then signs in with it: a stolen link alone opens no session.
 
     Whoever has an account accepts an invitation without a new password.
     """
     password, name = request.form.get("password", ""), request.form.get("name", "")
+    links = centre().accounts.links
     if _link(purpose, secret).joins:
-        centre().accounts.links.join(secret, now=now())
+        _adopt_tickets(links.join(secret, now=now()))
         return redirect(url_for("account.sign_in", done="join"), 303)
+    if purpose == "address":
+        _adopt_tickets(links.confirm_address(secret, now=now()))
+        return redirect(url_for("account.sign_in", done=purpose), 303)
     try:
-        centre().accounts.links.use(secret, password, name=name, now=now())
+        _adopt_tickets(links.use(secret, password, name=name, now=now()))
     except Invalid as error:
         return _link_page(purpose, secret, problem=error), error.status
     return redirect(url_for("account.sign_in", done=purpose), 303)

@@ -43,7 +43,7 @@ from kb.tickets import actions
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
 from kb.tickets.lifecycle import VERBS, Side, Status
-from kb.tickets.permissions import link_not_found, side_of
+from kb.tickets.permissions import check_file, link_not_found, side_of
 from kb.tickets.ticket import Attachment, Draft, Type
 from webapp.context import audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
@@ -100,7 +100,13 @@ EXPIRED_SESSION = "Your session has ended. Sign in again, or open your private l
 
 @blueprint.get("/tickets/new")
 def new() -> str:
-    return form_page(blank_form(request.args))
+    form, viewer = blank_form(request.args), person()
+    try:
+        if viewer is not None:
+            check_file(viewer)
+    except Forbidden as error:  # said before anything is typed
+        return form_page(form, sentence=error.sentence)
+    return form_page(form)
 
 
 @blueprint.post("/tickets/edit")

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.webapp.world import Browser, Portal, build, data_values, settings_of
+from kb.people.person import OPERATOR
+from tests.webapp.world import (
+    Browser,
+    Portal,
+    build,
+    data_values,
+    guest,
+    number_of,
+    settings_of,
+    ticket,
+)
 from webapp.security.guard import safe_next
 
 TRICKS = (
@@ -237,3 +247,68 @@ def test_a_reset_ends_every_sign_in_and_a_link_is_good_for_its_own_purpose_only(
     late = secret_for(portal, "reset", "alice@example.com")
     portal.clock.now += dt.timedelta(minutes=16)
     assert anyone.get(f"/account/reset/{late}").status_code == 404
+
+
+def test_a_customer_changes_name_phone_and_location(portal: Portal) -> None:
+    alice = portal.browser("alice")
+    form = {"name": "Alice A.", "phone": "+49 30 1", "location": "Berlin"}
+    assert alice.post("/account/profile", form).status_code == 303
+    page = alice.page("/account?done=profile")
+    assert data_values(page, "done") == ["profile"]
+    assert all(f'value="{value}"' in page for value in form.values())
+    refused = alice.post("/account/profile", {**form, "name": " ", "phone": "999"})
+    assert refused.status_code == 422
+    assert 'value="999"' in refused.get_data(as_text=True)
+    assert 'value="+49 30 1"' in alice.page("/account")
+
+
+def test_a_new_address_needs_the_password_and_its_own_link(portal: Portal) -> None:
+    alice = portal.browser("alice")
+    form = {"email": "al@acme.example", "password": "wrong-wrong"}
+    assert alice.post("/account/address", form).status_code == 403
+    assert alice.post("/account/address", {**form, "password": "alice-demo"}).status_code == 303
+    person = portal.centre.accounts.by_email("alice@example.com")
+    assert person is not None
+    secret = portal.centre.accounts.links.issue(
+        "address", "al@acme.example", {"person": str(person.id)}, now=portal.clock.now
+    )
+    link = f"/account/address/{secret}"
+    assert "al@acme.example" in portal.browser().page(link)
+    assert portal.browser().post(link).status_code == 303
+    assert portal.browser().get(link).status_code == 404
+    renamed = portal.centre.accounts.by_email("al@acme.example")
+    assert renamed is not None
+    assert renamed.id == person.id
+
+
+def test_a_guests_tickets_are_in_the_list_after_registering(portal: Portal) -> None:
+    stranger = portal.browser()
+    number = number_of(stranger.post("/tickets", guest()))
+    link = portal.centre.accounts.links.issue(
+        "register", "gina@example.org", {"name": "Gina"}, now=portal.clock.now
+    )
+    form = {"name": "Gina", "password": "a good password"}
+    assert portal.browser().post(f"/account/register/{link}", form).status_code == 303
+    assert stranger.get(f"/tickets/{number}").status_code == 404, "the private link has ended"
+    gina = portal.browser()
+    gina.post("/sign-in", {"email": "gina@example.org", "password": "a good password"})
+    assert number in gina.page("/tickets")
+    assert number not in portal.browser("charlie").page("/tickets")
+
+
+def test_a_contact_for_billing_files_no_ticket_and_sees_purchases(portal: Portal) -> None:
+    contacts = portal.centre.accounts.contacts
+    alice = contacts.by_email(OPERATOR, "alice@example.com")
+    contacts.set_roles(OPERATOR, alice.id, ["billing"])
+    acme = contacts.named(OPERATOR, "Acme")
+    contacts.set_licence(OPERATOR, acme.id, "L-1", order_number="4711")
+    browser = portal.browser("alice")
+    page = browser.page("/account/licences")
+    assert data_values(page, "licences") == ["purchases", "licences"]
+    assert "4711" in page
+    refused = browser.post("/tickets", ticket(title="My typed title"))
+    assert refused.status_code == 403
+    assert "My typed title" in refused.get_data(as_text=True)
+    assert 'role="alert"' in browser.page("/tickets/new")
+    for name in ("charlie", "bob", "erin"):
+        assert portal.browser(name).get("/account/licences").status_code == 404

@@ -20,6 +20,7 @@ from werkzeug.routing import Rule
 from indexer.pipeline import IndexOptions, run_index
 from indexer.sources import walk
 from kb import ids
+from kb.people.person import OPERATOR
 from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
 from kb.tickets.repository.repository import TicketRepository
@@ -32,6 +33,8 @@ SEEN_BY: Mapping[str, frozenset[str]] = {
     "canary-of-the-file": frozenset({"alice", BOB, ADA}),
     "canary-of-the-note": frozenset({BOB, ADA}),
     "canary-of-the-guest": frozenset({BOB, ADA}),
+    "canary-of-the-phone": frozenset({"alice", ADA}),
+    "canary-of-the-licence": frozenset({"alice", ADA}),
     "canary-of-the-article": frozenset({BOB, ERIN, ADA}),
     "canary-of-the-title": frozenset({BOB, ERIN, ADA}),
     "canary-of-the-picture": frozenset({BOB, ERIN, ADA}),
@@ -71,6 +74,12 @@ class World:
         )
         self.number = number_of(alice.upload("/tickets", form))
         bob.post(f"/desk/{self.number}/notes", {"body": "canary-of-the-note", "key": "n"})
+        accounts = self.portal.centre.accounts
+        self.alice = accounts.administration.account("alice@example.com")
+        accounts.contacts.set_roles(OPERATOR, self.alice.id, ["administrator", "support"])
+        acme = self.alice.organisation_id
+        accounts.set_profile(self.alice, name="Alice", phone="canary-of-the-phone", location="")
+        accounts.contacts.set_licence(OPERATOR, acme or 0, "canary-of-the-licence")
         self.gina = self.portal.browser()
         self.guests_number = number_of(
             self.gina.post("/tickets", guest(title="The canary-of-the-guest", key="g"))
@@ -87,6 +96,8 @@ class World:
             "purpose": "reset",
             "secret": "none",
             "token": "none",
+            "person_id": self.alice.id,
+            "organisation_id": self.alice.organisation_id,
         }
         self.names = {"tickets.attachment": "log.txt", "help_centre.media": picture}
 

@@ -42,6 +42,9 @@ ARGUMENTS = {
     "way": "app",
     "passkey": 7,
     "member": 700,
+    "person_id": 700,
+    "organisation_id": 700,
+    "action": "deactivate",
 }
 
 

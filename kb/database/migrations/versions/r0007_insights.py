@@ -1,5 +1,5 @@
-"""What was deflected (facts of visits, sums that outlive them, sums of tickets by day), and what the
-support sites of vendors need: licences, and accounts that became one.
+"""What was deflected: facts of visits, sums that outlive them, and sums of tickets by day; and what
+the support sites of vendors need: licences, and accounts that became one.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from kb.operations import heartbeats
 from kb.operations.backup_schedule import backups_in
 from kb.operations.retention import Overdue, overdue
 from kb.operations.signing_key import SIGNING_KEY_FILE, existing_keys
-from kb.people.repository.people import PeopleRepository
+from kb.people.repository.accounts import AccountRepository
 from kb.people.second_factor.steps import FactorRule
 from kb.people.second_factors import SecondFactors
 from kb.search.generations.generation import Generations
@@ -167,7 +167,7 @@ def _database_facts(database: Database, settings: Settings, now: dt.datetime) ->
         "oldest_message": outbox.oldest_due(now),
         "failed_messages": len(outbox.failures()),
         "overdue": overdue(database, settings, now),
-        "demo_people": tuple(person.email for person in PeopleRepository(database).demo()),
+        "demo_people": tuple(person.email for person in AccountRepository(database).demo()),
         "staff_without_factor": factors.staff_without(),
         "unreadable_factors": factors.unreadable(),
     }

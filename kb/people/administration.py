@@ -19,7 +19,7 @@ from kb.people.person import (
     invalid_email,
     is_valid_name,
 )
-from kb.people.repository.people import Account, PeopleRepository
+from kb.people.repository.accounts import Account, AccountRepository
 from kb.text import single_line
 
 _MAX_SEARCH = 200  # characters
@@ -29,29 +29,29 @@ __all__ = ["Account", "Administration"]
 
 class Administration:
     def __init__(self, database: Database) -> None:
-        self._people = PeopleRepository(database)
+        self._accounts = AccountRepository(database)
 
     def account(self, email: str) -> Person:
         """The account of an address, active or not. Raises NotFound."""
-        person = self._people.account(email_address(email) or "")
+        person = self._accounts.account(email_address(email) or "")
         if person is None:
             raise NotFound(f"No account exists for {email!r:.80}.")
         return person
 
     def demo_people(self) -> tuple[Person, ...]:
         """Every demo person who could sign in on a demo portal."""
-        return self._people.demo()
+        return self._accounts.demo()
 
     def remove(self, person: Person) -> bool:
         """Removes an account; False when tickets still name the person, without the address.
 
         The address is free for another account at once.
         """
-        return self._people.remove(person)
+        return self._accounts.remove(person)
 
     def has_administrator(self) -> bool:
         """Whether somebody can administer this portal; demo accounts do not count."""
-        return bool(self._people.administrators())
+        return bool(self._accounts.administrators())
 
     def rename(self, person: Person, *, name: str = "", email: str = "") -> Person:
         """Sets another name, another address, or both. Raises Invalid, Conflict."""
@@ -60,16 +60,16 @@ class Administration:
             raise Invalid(invalid_email(email), field="email")
         if name and not is_valid_name(name):
             raise Invalid(INVALID_NAME, field="name")
-        self._people.rename(person, name=single_line(name) or person.name, email=new_email)
+        self._accounts.rename(person, name=single_line(name) or person.name, email=new_email)
         return self.account(new_email)
 
     def search(self, words: str, *, limit: int = 50) -> tuple[Account, ...]:
         """Accounts by name, address, phone and organisation; without words the first ones."""
-        return self._people.search(words[:_MAX_SEARCH], limit)
+        return self._accounts.search(words[:_MAX_SEARCH], limit)
 
     def by_id(self, person_id: int) -> Account:
         """An account, active or not. Raises NotFound."""
-        account = self._people.account_by_id(person_id)
+        account = self._accounts.account_by_id(person_id)
         if account is None:
             raise NotFound("There is no such account. It may have been merged or removed.")
         return account
@@ -88,7 +88,7 @@ class Administration:
                 f"{person.email} works for the help centre. Make the account a customer first.",
                 field="organisation",
             )
-        self._people.move(person.id, name, now)
+        self._accounts.move(person.id, name, now)
         return self.account(person.email)
 
     def set_role(self, person: Person, role: Role | str, audience: str | None = None) -> Person:
@@ -102,5 +102,5 @@ class Administration:
                 field="role",
             )
         new_role = Role(role)
-        self._people.set_role(person.id, new_role, audience or default_audience(new_role))
+        self._accounts.set_role(person.id, new_role, audience or default_audience(new_role))
         return self.account(person.email)

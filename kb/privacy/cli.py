@@ -1,4 +1,8 @@
-"""`kb person`: what is held about a person, as a file, and its erasure."""
+"""`kb person`: what is held about a person, as a file, and its erasure; and `kb accounts merge` and
+`erase`, which concern more of an account than its own rows.
+
+The other commands of `kb accounts` are in ``kb.people.cli``, which knows nothing of tickets.
+"""
 
 from __future__ import annotations
 
@@ -17,11 +21,14 @@ from kb.errors import Conflict, NotFound, Unavailable
 from kb.operations.audit import Action, AuditEntry
 from kb.operations.backup_schedule import KeptBackup, kept_backups
 from kb.operations.signing_key import signing_keys
+from kb.people.cli import accounts
 from kb.privacy.export import section_sizes
 from kb.privacy.personal_data import PersonalData
 from kb.settings import Settings, load_settings
 from kb.tickets.attachments.files import Attachments
 from kb.timezones import utc_now
+
+__all__ = ["accounts", "person"]
 
 
 @click.group()
@@ -47,7 +54,7 @@ def export(address: str, file: Path | None, data: str | None, *, as_json: bool) 
     """
     if file is not None and file.exists():
         raise Conflict(f"{file} already exists; choose another name.")
-    with open_personal_data(data) as (_, personal_data):
+    with _open(data) as (_, personal_data):
         if not as_json and file is None:
             _summarise(personal_data.held(address, now=utc_now()))
             return
@@ -71,7 +78,7 @@ def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
     Tickets that the person filed lose all texts, and keep their numbers, times and SLA results.
     This cannot be undone.
     """
-    with open_personal_data(data) as (settings, personal_data):
+    with _open(data) as (settings, personal_data):
         if not yes:
             _summarise(personal_data.held(address, now=utc_now()), err=True)
             click.confirm("Erase this? It cannot be undone.", abort=True, err=True)
@@ -105,8 +112,39 @@ def erase(address: str, data: str | None, *, yes: bool, as_json: bool) -> None:
         )
 
 
+# --- of accounts
+
+
+@accounts.command("merge")
+@click.argument("email")
+@click.argument("into")
+@data_option
+def merge_accounts(email: str, into: str, data: str | None) -> None:
+    """Merge the account EMAIL into the account INTO: its tickets, coupons and votes."""
+    with _open(data) as (_, personal_data):
+        entry = AuditEntry(utc_now(), Action.ACCOUNT_MERGED, facts={"uid": str(os.getuid())})
+        target = personal_data.merge(email, into, entry)
+    click.echo(f"Merged {email} into {target.email}.", err=True)
+
+
+@accounts.command("erase")
+@click.argument("email")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@data_option
+@json_option
+@click.pass_context
+def erase_account(
+    context: click.Context, email: str, data: str | None, *, yes: bool, as_json: bool
+) -> None:
+    """Erase the account EMAIL and everything that the person wrote, as `kb person erase` does."""
+    context.invoke(erase, address=email, data=data, yes=yes, as_json=as_json)
+
+
+# --- helpers
+
+
 @contextlib.contextmanager
-def open_personal_data(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
+def _open(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
     settings = load_settings(data=data)
     if not database_exists(settings.data):
         raise NotFound(f"{settings.data} contains no tickets and no accounts.")

@@ -19,7 +19,7 @@ from kb.analytics.tables import EPISODE_EVENTS
 from kb.errors import Conflict
 from kb.notifications.queue import NO_DOMAIN
 from kb.people.person import Role
-from kb.people.repository.people import active_administrators
+from kb.people.repository.accounts import active_administrators
 from kb.people.tables import COUPONS, PEOPLE
 from kb.privacy.inventory import (
     ERASED_TITLE,

@@ -16,8 +16,8 @@ from kb.errors import Conflict
 from kb.jobs.tables import INDEX_RUNS
 from kb.notifications.queue import NewNotice, add_notices
 from kb.people.person import Person
+from kb.people.repository.accounts import remove_account
 from kb.people.repository.organisations import set_contact_roles
-from kb.people.repository.people import remove_account
 from kb.people.tables import COUPONS, INVITATIONS, PEOPLE
 from kb.tickets.tables import (
     IDEMPOTENCY_KEYS,

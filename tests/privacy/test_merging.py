@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from kb.errors import Conflict, NotFound
 from kb.operations.audit import Action, AuditLog
-from kb.privacy.accounts_cli import accounts
+from kb.privacy.cli import accounts
 from kb.tickets import actions
 from tests.privacy.test_erasure import entry, personal_data
 from tests.world import FRIDAY, World, draft

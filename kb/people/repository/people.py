@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    delete,
     exists,
     func,
     insert,
@@ -24,13 +22,11 @@ from kb.database import Database
 from kb.database.metadata import COUNTERS
 from kb.database.statements import upsert
 from kb.errors import Conflict
-from kb.notifications.queue import NO_DOMAIN
 from kb.people.licences import licence_names
 from kb.people.person import Person, Role
 from kb.people.repository.organisations import (
     find_or_add_organisation,
     first_roles,
-    join_organisation,
     set_contact_roles,
     without_inherited,
 )
@@ -42,20 +38,16 @@ from kb.people.tables import (
     ORGANISATIONS,
     PASSKEYS,
     PEOPLE,
-    RECOVERY_CODES,
     SESSIONS,
-    TOKENS,
 )
 
-#: What belongs to a person's second factor.
-FACTOR_TABLES = (AUTHENTICATOR_APPS, PASSKEYS, RECOVERY_CODES)
 _CONTACT_ROLES = (
     select(func.aggregate_strings(CONTACT_ROLES.c.role, " "))
     .where(CONTACT_ROLES.c.person_id == PEOPLE.c.id)
     .correlate(PEOPLE)
     .scalar_subquery()
 )
-_PERSON = select(
+PERSON_ROWS = select(
     PEOPLE,
     ORGANISATIONS.c.name.label("organisation"),
     ORGANISATIONS.c.category.label("organisation_category"),
@@ -63,13 +55,7 @@ _PERSON = select(
     ORGANISATIONS.c.location.label("organisation_location"),
     _CONTACT_ROLES.label("contact_roles"),
 ).select_from(PEOPLE.outerjoin(ORGANISATIONS))
-_ACTIVE_PERSON = _PERSON.where(PEOPLE.c.active)
-_ADMINISTRATORS = select(PEOPLE.c.id).where(
-    PEOPLE.c.role == Role.ADMIN.value,
-    PEOPLE.c.active,
-    PEOPLE.c.guest.is_(False),
-    PEOPLE.c.demo.is_(False),
-)
+_ACTIVE_PERSON = PERSON_ROWS.where(PEOPLE.c.active)
 HAS_SECOND_FACTOR = or_(
     exists().where(AUTHENTICATOR_APPS.c.person_id == PEOPLE.c.id).correlate(PEOPLE),
     exists().where(PASSKEYS.c.person_id == PEOPLE.c.id).correlate(PEOPLE),
@@ -98,19 +84,6 @@ def entitled(row: Any, email: str, at: dt.datetime) -> tuple[str, str]:
 
     is_licensed = licence_names(row.licence_addresses or (), email)
     return row.own_category or organisation_category, organisation_category if is_licensed else ""
-
-
-def active_administrators(connection: Connection) -> frozenset[int]:
-    """The ids of those who can administer this portal; demo accounts do not count."""
-    return frozenset(connection.execute(_ADMINISTRATORS).scalars())
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account as administrators see it."""
-
-    person: Person
-    active: bool
 
 
 def person_matches(word: str) -> ColumnElement[bool]:
@@ -257,76 +230,6 @@ class PeopleRepository:
         with self._database.write() as connection:
             connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(zone=zone))
 
-    # --- by the operator
-
-    def account(self, email: str) -> Person | None:
-        """The account of an address, active or not."""
-        query = _PERSON.where(PEOPLE.c.email == email, PEOPLE.c.guest.is_(False))
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-            return to_person(row) if row else None
-
-    def demo(self) -> tuple[Person, ...]:
-        """Every demo person, active or not, by address."""
-        query = _PERSON.where(PEOPLE.c.demo, PEOPLE.c.password_hash.is_not(None))
-        with self._database.read() as connection:
-            rows = connection.execute(query.order_by(PEOPLE.c.email)).mappings()
-            return tuple(to_person(row) for row in rows)
-
-    def move(self, person_id: int, organisation: str, now: dt.datetime) -> None:
-        """Into another organisation, which is added when it is new, or with "" out of any."""
-        with self._database.write() as connection:
-            organisation_id = find_or_add_organisation(connection, organisation, "", now)
-            former = connection.execute(
-                select(PEOPLE.c.organisation_id).where(PEOPLE.c.id == person_id)
-            ).scalar()
-            if former != organisation_id:
-                join_organisation(connection, person_id, organisation_id)
-
-    def search(self, words: str, limit: int) -> tuple[Account, ...]:
-        """Accounts whose name, address, phone or organisation has every word, by address."""
-        query = _PERSON.where(PEOPLE.c.guest.is_(False), PEOPLE.c.merged_into.is_(None))
-        for word in words.casefold().split():
-            query = query.where(person_matches(word))
-        with self._database.read() as connection:
-            rows = connection.execute(query.order_by(PEOPLE.c.email).limit(limit)).mappings()
-            return tuple(Account(to_person(row), row["active"]) for row in rows)
-
-    def account_by_id(self, person_id: int) -> Account | None:
-        """An account, active or not; None for a guest and for one that was removed."""
-        query = _PERSON.where(
-            PEOPLE.c.id == person_id, PEOPLE.c.guest.is_(False), PEOPLE.c.merged_into.is_(None)
-        )
-        with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
-            return Account(to_person(row), row["active"]) if row else None
-
-    def set_role(self, person_id: int, role: Role, audience: str) -> None:
-        with self._database.write() as connection:
-            values = {"role": role.value, "audience": audience}
-            connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(values))
-
-    def rename(self, person: Person, *, name: str, email: str) -> None:
-        """Links that were mailed to an earlier address open nothing more. Raises Conflict."""
-        this_person = update(PEOPLE).where(PEOPLE.c.id == person.id)
-        with self._database.write() as connection:
-            try:
-                connection.execute(this_person.values(name=name, email=email))
-            except IntegrityError:
-                raise Conflict(f"An account for {email} already exists.", field="email") from None
-            if email != person.email:
-                connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
-
-    def administrators(self) -> frozenset[int]:
-        """See ``active_administrators``."""
-        with self._database.read() as connection:
-            return active_administrators(connection)
-
-    def remove(self, person: Person) -> bool:
-        """See ``remove_account``."""
-        with self._database.write() as connection:
-            return remove_account(connection, person)
-
     def grant_coupon(
         self,
         person_id: int,
@@ -360,35 +263,6 @@ class PeopleRepository:
         with self._database.read() as connection:
             row = connection.execute(_ACTIVE_PERSON.where(*conditions)).mappings().first()
             return to_person(row) if row else None
-
-
-def remove_account(connection: Connection, person: Person) -> bool:
-    """Removes the account and whatever opens it; False when tickets still name the person.
-
-    Of such a person the name stays, and an address that nobody has: the former one is free.
-    """
-    for table in (*FACTOR_TABLES, SESSIONS, CONTACT_ROLES):
-        connection.execute(delete(table).where(table.c.person_id == person.id))
-    connection.execute(delete(TOKENS).where(TOKENS.c.email == person.email))
-    try:
-        with connection.begin_nested():
-            connection.execute(delete(COUPONS).where(COUPONS.c.person_id == person.id))
-            connection.execute(delete(PEOPLE).where(PEOPLE.c.id == person.id))
-    except IntegrityError:
-        values = {
-            "email": f"removed-{person.id}@{NO_DOMAIN}",
-            "password_hash": None,
-            "active": False,
-            "deactivated_by": "operator",
-            "role": Role.CUSTOMER.value,
-            "audience": "public",
-            "organisation_id": None,
-            "location": "",
-            "phone": "",
-        }
-        connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(values))
-        return False
-    return True
 
 
 def next_person_id(connection: Connection) -> int:

@@ -16,7 +16,8 @@ from kb.database import Database
 from kb.errors import Conflict, Forbidden, NotFound
 from kb.notifications.queue import NewNotice, add_notices
 from kb.people.person import Person, Role
-from kb.people.repository.people import FACTOR_TABLES, HAS_SECOND_FACTOR
+from kb.people.repository.accounts import FACTOR_TABLES
+from kb.people.repository.people import HAS_SECOND_FACTOR
 from kb.people.repository.sessions import (
     AttemptLimit,
     clear_attempts,

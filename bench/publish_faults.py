@@ -35,6 +35,7 @@ from kb.errors import KbError, Unavailable
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, Section
 from kb.search.generations.generation import Generations
+from kb.search.generations.verification import RECORD_FILE
 
 Hook = Callable[[str], None]
 _WORDS = (
@@ -401,13 +402,13 @@ def fail_at(data: Path, at: int, code: int, *, operators: bool = False) -> bool:
 
 
 def damage(data: Path, dice: random.Random) -> str:
-    """Damage one file of the newest generation, check that it is refused, and restore it; the kind
-    of damage.
+    """Damage one file of the newest generation, check that nobody opens it, and restore it; the
+    kind of damage.
     """
     generations = Generations(data)
     newest, *older = generations.names()
-    files = (p for p in generations.path(newest).rglob("*") if p.is_file() and p.stat().st_size)
-    file = dice.choice(sorted(files))
+    files = [p for p in generations.path(newest).rglob("*") if p.is_file() and p.stat().st_size]
+    file = dice.choice(sorted(file for file in files if file.name != RECORD_FILE))
     content = file.read_bytes()
     kind = dice.choice(("truncate", "zero", "flip", "grow"))
     offset = dice.randrange(len(content))
@@ -421,9 +422,12 @@ def damage(data: Path, dice: random.Random) -> str:
     if damaged == content:
         return "nothing"
 
+    generations.verified(newest)  # who opened it now would read nothing
     file.write_bytes(damaged)
     try:
-        generations.verified(newest)
+        if generations.recorded(newest) is not None:
+            raise AssertionError(f"{kind} at byte {offset} of {file.name} would be opened")
+        generations.verified(newest, trusted=True)
     except Unavailable:
         sound(data, set(older))
         return kind

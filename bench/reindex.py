@@ -3,8 +3,9 @@
     python -m bench.reindex [--sizes 10000 100000] [--no-operators]
 
 For each size: a full build, then one document changed (twice), then one in a hundred. Prints the
-seconds in the builder, and those from its first call until a searcher that was already answering
-shows the change. Latent topics are kept where little changes (see
+seconds in the builder, those from its first call until a searcher that was already answering shows
+the change, and the CPU milliseconds that the request which comes first after the publish takes to
+open the new generation, and then to answer. Latent topics are kept where little changes (see
 ``kb.search.index.latent_topics``).
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import tempfile
 import time
 from collections.abc import Iterable
@@ -21,7 +23,10 @@ from pathlib import Path
 from bench import corpora
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, Section
-from kb.search.searcher import Searcher
+from kb.search.generations.generation import Generations
+from kb.search.searcher import CHECK_EVERY, Searcher
+
+_TITLE = "how do I install it"
 
 
 def main() -> None:
@@ -33,7 +38,10 @@ def main() -> None:
         "--no-operators", action="store_true", help="leave the index for phrases and fields out"
     )
     options = parser.parse_args()
-    print(f"{'documents':>10} {'change':>9} | {'built s':>8} {'CPU s':>7} {'searchable s':>13}")
+    print(
+        f"{'documents':>10} {'change':>9} | {'built s':>8} {'CPU s':>7} {'searchable s':>13} "
+        f"{'opened ms':>10} {'answered ms':>12}"
+    )
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
             measure_size(Path(folder), size, operators=not options.no_operators)
@@ -42,8 +50,8 @@ def main() -> None:
 def measure_size(data: Path, size: int, *, operators: bool) -> None:
     documents = {document.id: document for document in corpora.documents(size)}
     seconds = publish(data, (), documents.values(), operators=operators)
-    print_row(size, "all", *seconds, None)
-    searcher = Searcher(data, budget_ms=60_000)
+    print_row(size, "all", *seconds)
+    searcher = Searcher(data, budget_ms=60_000, remember=1)
     words = (f"zanzibar{number}" for number in itertools.count())
     for name, count in (("one", 1), ("one", 1), ("1 %", size // 100)):
         word = next(words)
@@ -51,12 +59,13 @@ def measure_size(data: Path, size: int, *, operators: bool) -> None:
             edited(document, word)
             for document in itertools.islice(documents.values(), 0, None, size // count)
         ]
-        searcher.suggest("warm up")
+        searcher.suggest(_TITLE)
         start = time.perf_counter()
         unchanged = documents.keys() - {document.id for document in changed}
         seconds = publish(data, unchanged, changed, operators=operators)
         wait_until_found(searcher, word)
-        print_row(size, name, *seconds, time.perf_counter() - start)
+        searchable = time.perf_counter() - start
+        print_row(size, name, *seconds, searchable, *opening(data))
         documents |= {document.id: document for document in changed}
 
 
@@ -80,14 +89,40 @@ def publish(
     return time.perf_counter() - start, time.process_time() - cpu_start
 
 
+def opening(data: Path) -> tuple[float, float]:
+    """CPU milliseconds in which a server that answered from the generation before opens the
+    published one, and those of its first answer from it.
+    """
+    generations = Generations(data)
+    newest, before, *_ = generations.names()
+    generations.point_to(before)
+    searcher = Searcher(data, budget_ms=60_000, remember=1)
+    searcher.suggest(_TITLE)
+    generations.point_to(newest)
+    time.sleep(CHECK_EVERY)
+
+    times = [time.thread_time()]
+    opened = searcher.generation
+    times.append(time.thread_time())
+    searcher.suggest(_TITLE)
+    times.append(time.thread_time())
+    if opened != newest:
+        raise AssertionError(f"{opened} was opened, not {newest}")
+    return (times[1] - times[0]) * 1000, (times[2] - times[1]) * 1000
+
+
 def wait_until_found(searcher: Searcher, word: str) -> None:
     while not searcher.search(word).hits:
         time.sleep(0.01)
 
 
-def print_row(size: int, name: str, built: float, cpu: float, searchable: float | None) -> None:
-    shown = "-" if searchable is None else f"{searchable:.2f}"
-    print(f"{size:>10} {name:>9} | {built:>8.2f} {cpu:>7.2f} {shown:>13}", flush=True)
+def print_row(size: int, name: str, built: float, cpu: float, *rest: float) -> None:
+    searchable, opened, answered = (f"{value:.2f}" for value in rest or [math.nan] * 3)
+    print(
+        f"{size:>10} {name:>9} | {built:>8.2f} {cpu:>7.2f} {searchable:>13} "
+        f"{opened:>10} {answered:>12}",
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

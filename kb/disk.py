@@ -1,4 +1,4 @@
-"""Durability: waiting until a file or a folder is on disk.
+"""Files on disk: waiting until one is there, and telling whether it is the same as before.
 
 What has to survive a power loss is synced before anybody is told of it, and then the folder that
 names it. What is written where is its owner's business.
@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+
+FileIdentity = tuple[int, int, int]  # inode, size, time of the last change in nanoseconds
 
 
 def sync(path: Path) -> None:
@@ -19,3 +21,9 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def file_identity(path: Path) -> FileIdentity:
+    """What changes when a file is replaced or written to. Raises OSError."""
+    stat = path.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

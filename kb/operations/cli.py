@@ -22,6 +22,7 @@ from kb.operations import doctor as diagnoses
 from kb.operations import starter
 from kb.operations import upgrade as upgrades
 from kb.operations.audit import Action, AuditEntry, AuditLog, record_command
+from kb.search.generations.generation import Generations
 from kb.settings import load_settings
 
 
@@ -95,7 +96,7 @@ def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
 
     if upgrades.migrate_database(folder):
         click.echo("Migrated the database.")
-    if upgrades.index_problem(folder):
+    if Generations(folder).problem():
         click.echo("Building the index again ...")
         command = [*KB_COMMAND, "index", "--full", "--data", str(folder)]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, check=False)  # noqa: S603 - ours

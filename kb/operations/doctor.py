@@ -77,6 +77,7 @@ class Examination:
     now: dt.datetime
     errors: dict[str, str] = field(default_factory=dict)  # part -> sentence
     generation: str | None = None
+    index_problem: str = ""  # why the published generation is not the one that answers
     needs_migration: bool = False
     worker_beat: dt.datetime | None = None
     worker_ended: dt.datetime | None = None
@@ -107,7 +108,9 @@ def examine(settings: Settings, now: dt.datetime) -> Examination:
     with part("policies"):
         policy_file.load_policy(settings.policies_file)
     with part("index"):
-        generation = Generations(settings.data).current()
+        generations = Generations(settings.data)
+        values["index_problem"] = generations.problem()
+        generation = generations.current(trusted=True)
         values["generation"] = generation.name if generation else None
     if settings.meaning:
         with part("meaning"):
@@ -210,8 +213,15 @@ def _index(facts: Examination) -> Iterator[Problem]:
         yield Problem(
             "index",
             Impact.BROKEN,
-            "Nothing is published, so search finds nothing.",
+            facts.index_problem or "Nothing is published, so search finds nothing.",
             "Run `kb index`.",
+        )
+    elif facts.index_problem:
+        yield Problem(
+            "index",
+            Impact.AT_RISK,
+            f"{facts.index_problem} Generation {facts.generation} answers instead.",
+            "Run `kb index --full`, and check the disk.",
         )
 
 

@@ -6,7 +6,6 @@ import contextlib
 from pathlib import Path
 
 from kb.database import database_exists, is_up_to_date, open_database
-from kb.errors import Unavailable
 from kb.search.generations.generation import Generations
 
 
@@ -18,22 +17,10 @@ def pending_steps(data: Path) -> tuple[str, ...]:
     steps = []
     if database_exists(data) and not is_up_to_date(data):
         steps.append("The database needs a migration: back up, then run `kb upgrade`.")
-    problem = index_problem(data)
+    problem = Generations(data).problem()
     if problem:
         steps.append(f"The index has to be built again. {problem}")
     return tuple(steps)
-
-
-def index_problem(data: Path) -> str:
-    """Why this version cannot read the published generation; "" if it can, or there is none."""
-    generations = Generations(data)
-    published = generations.published_name()
-    try:
-        if published is not None:
-            generations.verified(published)
-    except Unavailable as error:
-        return error.sentence
-    return ""
 
 
 def migrate_database(data: Path) -> bool:

@@ -75,7 +75,7 @@ class EmbeddedIndex:
         # Mapped now, as the folder may be gone when an audience comes that has not asked yet.
         self._arrays = {
             file: load_arrays(file)
-            for file in map(generation.partition, generation.manifest.partitions)
+            for file in set(map(generation.partition, generation.manifest.partitions))
         }
         for arrays in self._arrays.values():
             load_models(arrays)

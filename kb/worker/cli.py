@@ -21,6 +21,7 @@ from kb.operations.backup_schedule import BackupSchedule
 from kb.settings import load_settings
 from kb.timezones import utc_now
 from kb.worker.assembly import build_backup_schedule, build_worker
+from kb.worker.index_check import IndexCheck
 from kb.worker.meanings import MeaningRunner
 from kb.worker.worker import RoundResult
 
@@ -99,6 +100,7 @@ def _run_until_stopped(
 
     worker = build_worker(centre)
     meaning_runner = MeaningRunner(centre)
+    index_check = IndexCheck(centre.index.problem)
     next_round = next_beat = 0.0
     while not stopped.is_set():
         renewed = centre.renewed(utc_now())
@@ -115,6 +117,7 @@ def _run_until_stopped(
                 next_round = time.monotonic() + every
                 if backups is not None:
                     backups.start_if_due(utc_now())
+                index_check.start_if_due(utc_now())
                 result = worker.round(utc_now())
                 if result:
                     LOG.info("%s", _summary(result))

@@ -16,6 +16,7 @@ from kb.people.second_factor.steps import FactorRule
 from kb.people.second_factor.totp import code_at, step_at
 from kb.people.second_factors import SecondFactors
 from kb.settings import Settings, load_settings
+from tests.search.library import publish
 from tests.world import World
 
 NOW = dt.datetime(2026, 11, 29, 12, tzinfo=dt.UTC)
@@ -61,6 +62,7 @@ def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
     ("check", "more"),
     [
         ("index", {"generation": None}),
+        ("index", {"index_problem": "Generation 000002 is damaged."}),
         ("worker", {"worker_beat": None}),
         ("worker", {"worker_beat": NOW - dt.timedelta(minutes=4)}),
         ("worker-ended", {"worker_ended": NOW - dt.timedelta(hours=23)}),
@@ -183,6 +185,19 @@ def test_a_broken_part_never_ends_the_examination(world: World) -> None:
     (world.data / "tickets.db").write_bytes(b"no database at all" * 100)
     facts = doctor.examine(settings(world.data), NOW)
     assert set(facts.errors) == {"database"}
+
+
+def test_a_damaged_generation_is_named_beside_the_one_that_answers(world: World) -> None:
+    publish(world.data)
+    publish(world.data)
+    assert doctor.examine(settings(world.data), NOW).index_problem == ""
+    (world.data / "index" / "gen-000002" / "part-0.arrays").write_bytes(b"zero")
+    facts = doctor.examine(settings(world.data), NOW)
+    assert facts.generation == "000001"
+    (problem,) = (p for p in doctor.diagnose(facts, production=False) if p.check == "index")
+    assert problem.impact is doctor.Impact.AT_RISK
+    assert "000002" in problem.message
+    assert "000001" in problem.message
 
 
 def test_the_command_exits_with_one_and_prints_what_it_found(world: World) -> None:

@@ -45,7 +45,10 @@ def _tickets() -> str:
 
 def _index() -> str:
     try:
-        return f"ok, generation {centre().searcher.generation}"
+        answers, published = centre().searcher.generation, centre().index.published_name()
+        if answers != published:
+            return f"generation {answers} answers instead of {published}"
+        return f"ok, generation {answers}"
     except KbError as error:
         return error.code
 

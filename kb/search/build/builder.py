@@ -127,7 +127,7 @@ class IndexBuilder:
             # Nothing is published where a check builds: what it compares with is elsewhere.
             published = self._generations.published_name()
             if self.previous is None or (published and published != self.previous.name):
-                self.previous = self._generations.current()
+                self.previous = self._generations.current(trusted=True)
 
             self._folder = Path(tempfile.mkdtemp(prefix="building-", dir=root))
             opened.callback(shutil.rmtree, self._folder, ignore_errors=True)
@@ -249,7 +249,9 @@ class IndexBuilder:
         """Publish what ``prepare`` returned: from now on it is the generation that readers open."""
         manifest = prepared.manifest
         with write_errors_as_unavailable():
-            self.warning = self._generations.adopt(self._folder, manifest)
+            self.warning = self._generations.adopt(
+                self._folder, manifest, self._checksums.identities
+            )
             for name in self._generations.surplus(self._keep):
                 shutil.rmtree(self._generations.path(name), ignore_errors=True)
             return manifest

@@ -53,7 +53,7 @@ def read_meanings(generations: Generations, *, progress: Progress) -> int:
     while a build runs, and Unavailable when the result could not be written.
     """
     table, encoder = installed_table(), installed_encoder()
-    generation = generations.current()
+    generation = generations.current(trusted=True)
     if table is None or encoder is None or generation is None:
         return 0
     saved = load_arrays(generation.path / FORWARD_INDEX_FILE)
@@ -117,7 +117,7 @@ def _publish(
         refined.write(folder)
         for inner in [*(path for path in folder.rglob("*") if path.is_dir()), folder]:
             sync(inner)
-        warning = generations.adopt(folder, refined)
+        warning = generations.adopt(folder, refined, checksums.identities)
         if warning:
             LOG.warning(warning)
 

@@ -7,24 +7,27 @@ being computed; both let other threads run. Which files belong to a generation i
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from kb.disk import sync
+from kb.disk import FileIdentity, file_identity, sync
+from kb.search.generations.verification import VerificationRecord
 
 FileChecksum = tuple[int, str]  # size, SHA-256
 
 _THREADS = 2
-_MAX_REMEMBERED = 4096
 
-#: Digests that this process computed or verified, each with the state of the file at that time.
-_remembered: dict[Path, tuple[tuple[int, ...], str]] = {}
+
+class DamagedFile(Exception):
+    """A file is not what its checksum says."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
 
 
 def sha256(file: Path) -> str:
@@ -33,67 +36,53 @@ def sha256(file: Path) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-def known_sha256(file: Path) -> str:
-    """The remembered digest while the file's size and times are unchanged, else a fresh one.
+def verify_files(
+    folder: Path, files: Mapping[str, FileChecksum], verified: Mapping[str, FileIdentity]
+) -> dict[str, FileIdentity]:
+    """The identity of each of ``files`` in ``folder``, all of which are as they should be.
 
-    Raises OSError.
+    One that is still what ``verified`` says is not read. Raises DamagedFile for the first whose
+    size or digest differs.
     """
-    state = _state(file)
-    remembered = _remembered.get(file)
-    if remembered is not None and remembered[0] == state:
-        return remembered[1]
 
-    digest = sha256(file)
-    _remember(file, state, digest)
-    return digest
+    def identity_if_sound(name: str) -> FileIdentity | None:
+        size, digest = files[name]
+        try:
+            identity = file_identity(folder / name)
+            is_sound = identity[1] == size and (
+                identity == verified.get(name) or sha256(folder / name) == digest
+            )
+        except OSError:
+            return None
+        return identity if is_sound else None
 
-
-def remember_sha256(file: Path, digest: str) -> None:
-    """Let ``known_sha256`` trust what this process has just written to ``file``."""
-    with contextlib.suppress(OSError):
-        _remember(file, _state(file), digest)
-
-
-def _remember(file: Path, state: tuple[int, ...], digest: str) -> None:
-    if len(_remembered) >= _MAX_REMEMBERED:
-        _remembered.clear()
-    _remembered[file] = state, digest
-
-
-def _state(file: Path) -> tuple[int, ...]:
-    stat = file.stat()
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-def differing(
-    folder: Path, files: Mapping[str, FileChecksum], hashed: Callable[[Path], str]
-) -> str | None:
-    """The first of ``files`` whose size or digest differs in ``folder``; None when all match."""
+    identities = {}
     with ThreadPoolExecutor(_THREADS) as threads:
-        matches = threads.map(lambda name: _matches(folder / name, *files[name], hashed), files)
-        return next((name for name, match in zip(files, matches, strict=True) if not match), None)
-
-
-def _matches(file: Path, size: int, expected: str, hashed: Callable[[Path], str]) -> bool:
-    try:
-        return file.stat().st_size == size and hashed(file) == expected
-    except OSError:
-        return False
+        for name, identity in zip(files, threads.map(identity_if_sound, files), strict=True):
+            if identity is None:
+                threads.shutdown(cancel_futures=True)
+                raise DamagedFile(name)
+            identities[name] = identity
+    return identities
 
 
 class ChecksumWriter:
     """Syncs and hashes the files below ``folder`` in background threads.
 
     ``previous`` is the folder of the generation before with its checksums: a file that is a hard
-    link to one of these is neither synced nor read again.
+    link to one of these, and was verified as it is, is neither synced nor read again.
     """
 
     def __init__(
         self, folder: Path, previous: tuple[Path, Mapping[str, FileChecksum]] | None = None
     ) -> None:
-        self._folder, self._previous = folder, previous
+        self._folder = folder
+        self._checksums_then: Mapping[str, FileChecksum] = previous[1] if previous else {}
+        self._verified_then = VerificationRecord(previous[0]).read() if previous else {}
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="checksums")
         self._pending: dict[str, Future[FileChecksum]] = {}
+        #: Of each file with a checksum, what it was when that was computed.
+        self.identities: dict[str, FileIdentity] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -125,13 +114,11 @@ class ChecksumWriter:
 
     def _checksum(self, name: str) -> FileChecksum:
         file = self._folder / name
+        identity = self.identities[name] = file_identity(file)
 
         # A link to a file of the previous generation: that was synced then, and never changes.
-        if self._previous is not None and name in self._previous[1]:
-            folder, checksums = self._previous
-            with contextlib.suppress(OSError):
-                if os.path.samefile(file, folder / name):
-                    return checksums[name]
+        if name in self._checksums_then and identity == self._verified_then.get(name):
+            return self._checksums_then[name]
 
         sync(file)
-        return file.stat().st_size, sha256(file)
+        return identity[1], sha256(file)

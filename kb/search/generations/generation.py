@@ -24,12 +24,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-from kb.disk import sync
+from kb.disk import FileIdentity, sync
 from kb.errors import Conflict, KbError, NotFound, Unavailable
 from kb.search.documents import PUBLIC
-from kb.search.generations import checksums
+from kb.search.generations.checksums import DamagedFile, verify_files
 from kb.search.generations.findings import Finding, FindingsFile
 from kb.search.generations.previews import PreviewFile
+from kb.search.generations.verification import VerificationRecord
 from kb.search.index.array_file import load_arrays
 from kb.search.index.document_store import STORE_FILE, STORE_WRITE_ERRORS, DocumentStore
 
@@ -183,9 +184,8 @@ class PastGeneration:
 class Generations:
     """The generations of one data folder.
 
-    Methods that take ``trusted`` verify every byte by default. With ``trusted=True`` a file counts
-    as unchanged while its size and times are those that this process last wrote or verified: good
-    enough for a page about the index and for the next build, never for opening one to search in.
+    Methods that take ``trusted`` verify every byte by default. With ``trusted=True`` a file is not
+    read again while it is what was last verified on this machine (see ``verification``).
     """
 
     def __init__(self, data: Path) -> None:
@@ -226,18 +226,19 @@ class Generations:
         kept = list(dict.fromkeys(origins.values()))[:keep]
         return [name for name, origin in origins.items() if origin not in kept]
 
-    def adopt(self, folder: Path, manifest: Manifest) -> str:
+    def adopt(
+        self, folder: Path, manifest: Manifest, identities: Mapping[str, FileIdentity]
+    ) -> str:
         """Make what was built in ``folder`` the published generation; returns a warning or "".
 
-        Raises OSError when it was not published.
+        ``identities`` are those of the files when their checksums were computed. Raises OSError
+        when it was not published.
         """
         target = self.path(manifest.name)
         os.rename(folder, target)
         sync(self.folder)
-        warning = self.point_to(manifest.name)
-        for file, (_, digest) in manifest.files.items():
-            checksums.remember_sha256(target / file, digest)
-        return warning
+        VerificationRecord(target).write({name: identities[name] for name in manifest.files})
+        return self.point_to(manifest.name)
 
     def ledgers(self) -> list[Path]:
         """What the indexer noted for each kept generation, damaged ones included."""
@@ -249,6 +250,34 @@ class Generations:
             return (self.folder / "CURRENT").read_text("ascii").strip() or None
         except (OSError, UnicodeDecodeError):
             return None
+
+    def pointer(self) -> tuple[str | None, bool]:
+        """The published name, and whether its files were verified on this machine and nobody has
+        found damage since: what a reader follows. As cheap as ``published_name``.
+        """
+        name = self.published_name()
+        return name, name is not None and VerificationRecord(self.path(name)).exists()
+
+    def problem(self) -> str:
+        """Why the published generation cannot be used; "" if it can, or there is none."""
+        name = self.published_name()
+        try:
+            if name is not None:
+                self.verified(name)
+        except Unavailable as error:
+            return error.sentence
+        return ""
+
+    def recorded(self, name: str) -> Generation | None:
+        """Generation ``name``, if all its files are as they were when they were last verified on
+        this machine; reads none of them, so that it takes as long for a large one.
+        """
+        path = self.path(name)
+        with contextlib.suppress(Unavailable):
+            manifest = Manifest.read(path)
+            if VerificationRecord(path).covers(manifest.files):
+                return Generation(path, manifest)
+        return None
 
     def current(self, *, trusted: bool = False) -> Generation | None:
         """The published generation, or the newest other one that verifies; None when there is none
@@ -262,16 +291,19 @@ class Generations:
 
     def verified(self, name: str, *, trusted: bool = False) -> Generation:
         """Generation ``name``. Raises Unavailable naming the first file that differs."""
-        path = self.path(name)
+        path, record = self.path(name), VerificationRecord(self.path(name))
         manifest = Manifest.read(path)
-        hashed = checksums.known_sha256 if trusted else checksums.sha256
-
-        differing = checksums.differing(path, manifest.files, hashed)
-        if differing is not None:
+        verified = record.read()
+        try:
+            identities = verify_files(path, manifest.files, verified if trusted else {})
+        except DamagedFile as damage:
+            record.remove()
             raise Unavailable(
-                f"Generation {name} is damaged: {differing} is not what was published. "
+                f"Generation {name} is damaged: {damage.name} is not what was published. "
                 "Run `kb index --full`."
-            )
+            ) from damage
+        if identities != verified:
+            record.write(identities)
         return Generation(path, manifest)
 
     def history(self, *, trusted: bool = False) -> tuple[PastGeneration, ...]:

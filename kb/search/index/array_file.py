@@ -9,6 +9,7 @@ Checksums belong to the generation.
 from __future__ import annotations
 
 import json
+import math
 import mmap
 import struct
 from collections.abc import Mapping
@@ -90,7 +91,7 @@ def _array(view: memoryview, start: int, dtype_name: str, shape: list[int]) -> N
     dtype = np.dtype(dtype_name)
     if dtype.hasobject:
         raise ValueError("objects are never stored")  # they would be unpickled
-    count = int(np.prod(shape)) if shape else 1
+    count = math.prod(shape)
     return np.frombuffer(view, dtype=dtype, count=count, offset=start).reshape(shape)
 
 

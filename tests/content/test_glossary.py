@@ -15,9 +15,11 @@ GLOSSARY = CONTENT / "docs" / "start" / "glossary.md"
 _TEXTS = (
     "webapp/templates/**/*.html",
     "webapp/static/**/*.js",
-    "content/docs/**/*.md",
-    "content/faq/**/*.md",
-    "content/replies/**/*.md",
+    *(
+        f"content/{folder}{kind}/**/*.md"
+        for folder in ("", "examples/*/")
+        for kind in ("docs", "faq", "replies")
+    ),
     *(
         f"content/{folder}{name}.toml"
         for folder in ("", "examples/*/")

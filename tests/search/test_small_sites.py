@@ -71,6 +71,21 @@ def test_a_heading_shows_its_page(bakery: Searcher, heading: str, page: str) -> 
     assert f"doc/{page.lower()}" in shown(bakery, heading)
 
 
+@pytest.mark.parametrize(("number", "page"), [("2.5.2", "doc/rules"), ("2.5.3", "")])
+def test_the_number_of_a_clause_shows_its_page(tmp_path: Path, number: str, page: str) -> None:
+    sections = (
+        Section("a", ("2.5 Levels",), "Who is answered when."),
+        Section("b", ("2.5 Levels", "2.5.2 Regulars"), "Regulars are answered before all others."),
+    )
+    rules = Document("doc/rules", DocumentKind.DOC, "Rules", sections)
+    others = [
+        Document(f"doc/{title}", DocumentKind.DOC, title, (Section("", (), text),))
+        for title, text in (("Ovens", "Ovens of 2.5 metres."), ("Dough", "Version 2.5.3 rises."))
+    ]
+    searcher = build(tmp_path, [rules, *others])
+    assert (shown(searcher, number)[:1] == [page]) == bool(page)
+
+
 @pytest.mark.parametrize(("sentence", "page"), SENTENCES.items())
 def test_a_sentence_of_a_page_shows_that_page(bakery: Searcher, sentence: str, page: str) -> None:
     assert page in shown(bakery, sentence)

@@ -35,7 +35,7 @@ from kb.search.documents import Document, DocumentKind
 from kb.search.index.array_file import Arrays, save_arrays
 from kb.search.index.spill import BLOCK_SIZE, Spill, SpilledArray
 from kb.search.kernels.ranges import positions_of
-from kb.search.scoring.whole_headings import heading_hash
+from kb.search.scoring.whole_headings import heading_hashes
 
 WordNumbers = NDArray[np.int32]  # [occurrences], of words of the forward index
 TextEnds = NDArray[np.int64]  # [texts + 1], where the words of each text end; the first is 0
@@ -228,7 +228,8 @@ class ForwardIndex:
         ):
             self.body_words.extend(read("\n".join(headings)))
             self.heading_lengths.append(len(self.body_words) - self.body_ends[-1])
-            self.heading_hashes.extend(map(heading_hash, headings))
+            for heading in headings:
+                self.heading_hashes.extend(heading_hashes(heading))
             self.heading_hash_ends.append(len(self.heading_hashes))
 
             code, comments = code_of(passage)

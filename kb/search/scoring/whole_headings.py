@@ -1,12 +1,13 @@
 """Headings: the documents that have a heading, letter by letter, by its hash.
 
 Whoever types a heading whole, common words and all, wants its page: "What it is not" has no word
-that ranking could go by.
+that ranking could go by. Nor has the number of a clause, "2.5.2", which stands for its heading.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from kb.search.index.array_file import Arrays
 
 MOST = 20  # documents of one heading
 MAX_LENGTH = 300  # characters of a heading
+#: The number that a clause's heading begins with.
+_CLAUSE_NUMBER = re.compile(r"\d{1,3}(?:\.\d{1,3}){1,5}(?=\.?\s)", re.ASCII)
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 
 
@@ -27,6 +30,12 @@ def heading_hash(text: str) -> int:
         return 0
     digest = hashlib.blake2b(" ".join(words).encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(digest.digest(), "little") or 1
+
+
+def heading_hashes(text: str) -> list[int]:
+    """The hashes by which a heading is found: of its words, and of its number as a clause."""
+    number = _CLAUSE_NUMBER.match(text)
+    return [heading_hash(text), *([heading_hash(number[0])] if number else ())]
 
 
 def pack_headings(hashes: NDArray[np.uint64], documents: NDArray[np.int64]) -> Arrays:

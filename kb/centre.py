@@ -26,6 +26,7 @@ from kb.people.demo import DemoCast, load_demo_cast
 from kb.people.second_factor.passkeys import relying_party
 from kb.people.second_factor.steps import FactorRule
 from kb.privacy.personal_data import PersonalData
+from kb.problems.problems import Problems
 from kb.search.generations.generation import Generations
 from kb.search.installation import search_engine
 from kb.search.searcher import Searcher
@@ -35,6 +36,7 @@ from kb.sla import policy_file
 from kb.sla.clock import PolicyVersion
 from kb.sla.policy import SlaPolicy
 from kb.sla.policy_reload import PolicyWatch
+from kb.subscriptions.subscriptions import Subscriptions
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.attachments.validation import AttachmentLimits
 from kb.tickets.catalogue import Catalogue, load_catalogue
@@ -67,6 +69,8 @@ class HelpCentre:
     query_log: QueryLog
     index_runs: IndexRuns
     personal_data: PersonalData
+    subscriptions: Subscriptions
+    problems: Problems
     database: Database
 
     @classmethod
@@ -82,6 +86,7 @@ class HelpCentre:
         products = load_catalogue(settings.content / "catalogue.toml")
         database = open_database(settings.data)
         engine = search_engine(settings.data)
+        subscriptions = Subscriptions(database)
         now = now or dt.datetime.now(dt.UTC)
         versions = record_policy(
             database, policy, settings.policies_file, now, on_change=_audit_policy(policy, now)
@@ -116,6 +121,8 @@ class HelpCentre:
             personal_data=PersonalData(
                 database, Attachments(settings.data / "attachments"), signing_keys(settings)
             ),
+            subscriptions=subscriptions,
+            problems=Problems(database, subscriptions),
             database=database,
         )
 

@@ -73,6 +73,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "kb.tickets.repository",
     },
 }
+ROOMS["kb.subscriptions"] = FOUNDATION | {"kb.database", "kb.notifications", "kb.people"}
 _TICKETS = FOUNDATION | {
     "kb.analytics",
     "kb.database",
@@ -94,6 +95,15 @@ ROOMS |= {
     "kb.tickets.attachments": _TICKETS,
     "kb.tickets.reports": _TICKETS | {"kb.tickets.repository"},
     "kb.tickets.repository": _TICKETS,
+}
+ROOMS["kb.problems"] = FOUNDATION | {
+    "kb.database",
+    "kb.people",
+    "kb.people.repository",
+    "kb.search.meaning",
+    "kb.subscriptions",
+    "kb.tickets",
+    "kb.tickets.actions",
 }
 #: From the text to the answer; each room knows those before it.
 _SEARCH = (
@@ -118,6 +128,8 @@ ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.notifications",
     "kb.operations",
     "kb.people",
+    "kb.problems",
+    "kb.subscriptions",
     "kb.tickets",
     "kb.tickets.attachments",
     "kb.tickets.repository",
@@ -235,6 +247,9 @@ ONLY_IN = {
         "kb.people.repository",
         "kb.people.tables",
         "kb.privacy",
+        "kb.problems.repository",
+        "kb.problems.tables",
+        "kb.subscriptions",
         "kb.tickets.reports",
         "kb.tickets.repository",
         "kb.tickets.tables",

@@ -36,6 +36,9 @@ def create_app(
         ticket_actions,
         ticket_page,
     )
+    from webapp.agent import (
+        problems as problem_desk,
+    )
     from webapp.api import health, v1, well_known
     from webapp.customer import (
         account,
@@ -48,7 +51,11 @@ def create_app(
         second_step,
         sections,
         site,
+        subscriptions,
         tickets,
+    )
+    from webapp.customer import (
+        problems as known_problems,
     )
     from webapp.editor import overview, publishing
     from webapp.security import access_log, admission, audit_trail, guard
@@ -77,9 +84,12 @@ def create_app(
         site,
         tickets,
         copies,
+        subscriptions,
+        known_problems,
         privacy,
         queue,
         board,
+        problem_desk,
         ticket_page,
         ticket_actions,
         audit,
@@ -97,7 +107,8 @@ def create_app(
     ):
         app.register_blueprint(room.blueprint)
     oidc.register(app, settings)
-    guard.csrf.exempt(copies.blueprint)  # sent by mail programs (RFC 8058); the link is the secret
+    for room in (copies, subscriptions):  # sent by mail programs (RFC 8058); the link is the secret
+        guard.csrf.exempt(room.blueprint)
     guard.csrf.exempt(v1.blueprint)  # JSON of our own origin only, see v1.check_origin
 
     app.context_processor(

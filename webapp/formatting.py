@@ -18,6 +18,8 @@ from zoneinfo import ZoneInfo
 from flask import Flask, request
 from markupsafe import Markup, escape
 
+from kb.ids import ticket_number
+from kb.problems.problem import PROBLEM_STATUS_TITLES, ProblemStatus
 from kb.search.display.sections import GuideSection
 from kb.search.documents import Document
 from kb.search.results import Answer, Hit, NearDuplicate, Passage
@@ -146,11 +148,14 @@ def register(app: Flask) -> None:
         linked,
         marked,
         other_edition,
+        problem_status,
+        product_title,
         seconds_words,
         section_path,
         size,
         spoken,
         status_title,
+        ticket_number,
         when,
     ):
         app.template_filter(function.__name__)(function)
@@ -171,6 +176,16 @@ def register(app: Flask) -> None:
 def article_path(hit: Hit) -> str:
     """The address of a whole document, wherever the hit would open it."""
     return portal_path(hit.url.partition("#")[0])
+
+
+def product_title(key: str) -> str:
+    """The title of a product; its key once it has left the catalogue."""
+    product = centre().catalogue.product(key)
+    return product.title if product else key
+
+
+def problem_status(status: ProblemStatus) -> str:
+    return PROBLEM_STATUS_TITLES[status]
 
 
 def section_path(section: GuideSection) -> str:

@@ -174,6 +174,9 @@ def notice_mail(
             "You receive a copy because the requester entered your address. To stop these e-mails:",
         ]
         links.append(_copy_page(sender, secret))
+    stop = notice.facts.get("stop", "")
+    if stop:
+        links += ["", "To stop these e-mails:", f"{sender.base_url}{stop}"]
     body = "\n".join([text, "", *links, "", *_footer(sender)])
     if number:
         subject = f"[#{number}] {subject}"
@@ -181,6 +184,8 @@ def notice_mail(
     mail["Auto-Submitted"] = "auto-replied" if is_receipt else "auto-generated"
     if is_copy:
         _add_unsubscribe(mail, _copy_page(sender, secret))
+    elif stop:
+        _add_unsubscribe(mail, f"{sender.base_url}{stop}")
     return mail
 
 
@@ -294,6 +299,8 @@ def _link(notice: ClaimedMessage, sender: Sender, number: str, secret: str) -> l
     if notice.kind in _ACCOUNT_LINKS:
         url = f"{sender.base_url}/account/{notice.kind}/{secret}"
         return [url, "", "The link works once and expires soon."]
+    if "path" in notice.facts:
+        return [f"{sender.base_url}{notice.facts['path']}"]
     if not number:
         return [f"{sender.base_url}/sign-in"]
     if notice.kind == QUESTION:

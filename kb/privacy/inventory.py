@@ -46,6 +46,13 @@ from kb.people.tables import (
     SIGN_IN_ATTEMPTS,
     TOKENS,
 )
+from kb.problems.tables import (
+    PROBLEM_REPORTS,
+    PROBLEM_TICKETS,
+    PROBLEM_UPDATES,
+    PROBLEMS,
+)
+from kb.subscriptions.tables import SUBSCRIPTIONS
 from kb.tickets.tables import (
     ALARMS,
     ANSWER_LINKS,
@@ -177,6 +184,10 @@ def _votes(subject: DataSubject) -> ColumnElement[bool]:
     return FEEDBACK.c.voter.in_([f"person:{person_id}" for person_id in subject.people])
 
 
+def _reports(subject: DataSubject) -> ColumnElement[bool]:
+    return PROBLEM_REPORTS.c.reporter.in_([f"person:{person_id}" for person_id in subject.people])
+
+
 def _attempts(subject: DataSubject) -> ColumnElement[bool]:
     accounts = [digest(account_key(subject.address))]
     kinds = ("own password", "app code", "recovery code")
@@ -283,6 +294,15 @@ INVENTORY: tuple[Holding, ...] = (
     ),
     Holding(FEEDBACK, _votes, _DELETE, "votes", ("document_id", "helpful", "reason", "at")),
     Holding(QUERY_COUNTS, None, _CODE),
+    Holding(PROBLEM_TICKETS, _of_ticket(PROBLEM_TICKETS.c.ticket_id), _DELETE),
+    Holding(PROBLEM_REPORTS, _reports, _DELETE, "problems_reported", ("problem_id", "at")),
+    Holding(
+        SUBSCRIPTIONS,
+        lambda subject: SUBSCRIPTIONS.c.address == subject.address,
+        _DELETE,
+        "subscriptions",
+        ("topic", "address", "choice", "at"),
+    ),
     # --- the person
     Holding(
         SESSIONS,
@@ -375,6 +395,8 @@ INVENTORY: tuple[Holding, ...] = (
         ("at", "action", "actor_id", "target", "address", "facts"),
     ),
     # --- nothing about a person, or only a number that means nothing afterwards
+    Holding(PROBLEMS, None, _KEEP),  # published by staff
+    Holding(PROBLEM_UPDATES, None, _KEEP),
     Holding(ORGANISATIONS, None, _KEEP),
     Holding(LICENCES, None, _KEEP),
     Holding(INDEX_RUNS, None, _KEEP),

@@ -476,6 +476,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "Resolved",
                 "The ticket is resolved. If the problem persists, reopen it on the ticket page.",
             ),
+            message=Message.OPTIONAL,
             form=ActionForm(
                 "solve",
                 "Mark as resolved",

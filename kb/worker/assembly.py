@@ -21,6 +21,7 @@ from kb.operations.retention import Retention
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.people.person import account_key
 from kb.settings import Settings
+from kb.subscriptions.subscriptions import SUBSCRIPTION_MAIL_TEXTS
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
@@ -52,6 +53,7 @@ def build_worker(centre: HelpCentre) -> Worker:
         tuple(_channels(centre, tickets)),
         enqueue_events=enqueue_events if settings.webhook_urls else None,
         enforce_retention=retention.enforce,
+        settle_problems=lambda now: centre.problems.settle(centre.desk, now=now),
     )
 
 
@@ -98,7 +100,7 @@ def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel
             settings.smtp_tls,
         )
         sender = mail_sender(centre.site.name, settings.base_url, settings.mail_from)
-        texts = {**ACCOUNT_MAIL_TEXTS, **TICKET_MAIL_TEXTS}
+        texts = {**ACCOUNT_MAIL_TEXTS, **TICKET_MAIL_TEXTS, **SUBSCRIPTION_MAIL_TEXTS}
         yield MailChannel(
             server, sender, texts, link_secret=secrets.issue, time_zone=secrets.time_zone
         )

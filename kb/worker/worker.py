@@ -34,7 +34,8 @@ class RoundResult:
 
 class Worker:
     """``enqueue_events`` adds the webhook jobs of new events and returns how many, None without
-    webhooks; ``enforce_retention`` deletes what is old enough.
+    webhooks; ``enforce_retention`` deletes what is old enough; ``settle_problems`` resolves tickets
+    of resolved problems and returns how many.
     """
 
     def __init__(
@@ -45,17 +46,22 @@ class Worker:
         *,
         enqueue_events: Callable[[dt.datetime], int] | None = None,
         enforce_retention: Callable[[dt.datetime], int] | None = None,
+        settle_problems: Callable[[dt.datetime], int] | None = None,
     ) -> None:
         self._sweeper = sweeper
         self._outbox = outbox
         self._channels = tuple(channels)
         self._enqueue_events = enqueue_events
         self._enforce_retention = enforce_retention
+        self._settle_problems = settle_problems
         self._cleaned_at: dt.datetime | None = None
 
     def round(self, now: dt.datetime) -> RoundResult:
         """Everything that is due at ``now``, once. Raises Unavailable when the database is."""
         alarms = self._sweeper.sweep(now)
+        if self._settle_problems is not None:
+            while self._settle_problems(now):
+                pass
         if self._enqueue_events is not None:
             while self._enqueue_events(now):
                 pass

@@ -53,6 +53,7 @@ def show() -> str:
         views=queue.views(viewer),
         page=page_number(),
         pages=-(-total // PER_PAGE),
+        bursts=centre().problems.bursts(viewer, now=now()),
     )
 
 

@@ -63,6 +63,7 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
         ],
         duplicates=duplicates,
         articles=_articles(ticket),
+        problem=centre().problems.of_ticket(number),
         agents=desk.queue.agents(viewer),
         canned=canned,
         severities=centre().policy.severities,

@@ -6,17 +6,22 @@ The portal's own forms use it to be quick, and work without it.
 from __future__ import annotations
 
 import datetime as dt
+import json
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, make_response, request, url_for
 
 from kb.errors import Forbidden, Invalid, UnknownFormat
 from kb.people.person import Person
+from kb.problems.matching import matching_problems
+from kb.problems.problem import KnownProblem
 from kb.search.results import results_json
 from kb.tickets.actions.filing import Promise
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, language, now, person, settings, visitor, zone
 from webapp.customer.help_centre import search_results
+from webapp.customer.problems import open_problems
 from webapp.customer.ticket_form import (
     check_form,
     encodable,
@@ -24,6 +29,7 @@ from webapp.customer.ticket_form import (
     held_links,
     read_form,
 )
+from webapp.customer.tickets import own_tickets_alike
 from webapp.customer.visits import visit_facts
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
@@ -84,7 +90,60 @@ def _suggestions(text: str) -> Response:
     answer = centre().searcher.suggest(
         text, audience=audience(), limit=_limit(), language=language()
     )
-    return Response(_below_path(answer.body), mimetype="application/json")
+    problems = matching_problems(text, open_problems())
+    body = _with_problems(answer.body, problems)
+    return Response(_below_path(body), mimetype="application/json")
+
+
+def _with_problems(body: bytes, problems: Sequence[KnownProblem]) -> bytes:
+    """The encoded answer with known problems; it is encoded once for many people, without them."""
+    shapes = json.dumps(
+        [_problem_json(problem) for problem in problems],
+        ensure_ascii=False,
+        separators=(",", ":"),  # as the rest, for _below_path
+    )
+    return body.rstrip()[:-1] + b',"problems":' + shapes.encode() + b"}"
+
+
+def _problem_json(problem: KnownProblem) -> dict[str, Any]:
+    return {
+        "id": problem.id,
+        "title": problem.title,
+        "status": problem.status,
+        "symptoms": problem.symptoms,
+        "workaround": problem.workaround,
+        "product": problem.product or None,
+        "versions": problem.versions or None,
+        "updated": _instant(problem.updated),
+        "url": problem.path,
+    }
+
+
+@blueprint.get("/problems")
+def problems() -> Response:
+    """The unresolved known problems, the newest update first."""
+    response = jsonify(problems=[_problem_json(problem) for problem in open_problems()])
+    response.set_data(_below_path(response.get_data()))
+    return response
+
+
+@blueprint.get("/tickets/alike")
+def own_tickets() -> Response:
+    """Open tickets of the person, or shared with them, that a half-typed title may be about."""
+    viewer = person()
+    rows = own_tickets_alike(viewer, request.args.get("q", "")) if viewer else ()
+    return jsonify(
+        tickets=[
+            {
+                "number": row.number,
+                "title": row.title,
+                "status": row.status,
+                "customer": row.customer,
+                "url": url_for("tickets.show", number=row.number),
+            }
+            for row in rows
+        ]
+    )
 
 
 def _below_path(body: bytes) -> bytes:

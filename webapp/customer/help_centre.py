@@ -25,6 +25,7 @@ from kb.search.display.sections import ROOT
 from kb.search.documents import PUBLIC, Document, DocumentKind, visible_to
 from kb.search.results import Hit, Results
 from webapp.context import asker, audience, centre, language, now, settings, visitor
+from webapp.customer.problems import open_problems
 from webapp.formatting import KINDS
 from webapp.problems import public_sentence
 from webapp.query_counter import count_query
@@ -55,7 +56,11 @@ def home() -> str:
         featured = sections.featured(FEATURED)
     except KbError as error:
         return render_template(
-            "customer/home.html", counts={}, newest={}, sentence=public_sentence(error)
+            "customer/home.html",
+            counts={},
+            newest={},
+            problems=open_problems(),
+            sentence=public_sentence(error),
         )
     return render_template(
         "customer/home.html",
@@ -63,6 +68,7 @@ def home() -> str:
         newest=newest,
         sections=top,
         featured=featured,
+        problems=open_problems(),
         sentence="",
     )
 

@@ -38,13 +38,16 @@ from kb.errors import (
     Unavailable,
 )
 from kb.people.person import Person
+from kb.problems.matching import alike_titles, matching_problems
+from kb.problems.problem import KnownProblem
+from kb.search.documents import visible_to
 from kb.search.results import Suggestions
 from kb.tickets import actions
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
 from kb.tickets.lifecycle import VERBS, Side, Status
 from kb.tickets.permissions import check_file, link_not_found, side_of
-from kb.tickets.ticket import Attachment, Draft, Type
+from kb.tickets.ticket import Attachment, Draft, TicketRow, Type
 from webapp.context import audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import (
@@ -56,6 +59,7 @@ from webapp.customer.action_forms import (
     offered_forms,
 )
 from webapp.customer.help_centre import page_number
+from webapp.customer.problems import open_problems
 from webapp.customer.ticket_form import (
     CheckedForm,
     blank_form,
@@ -82,6 +86,7 @@ from webapp.security.rate_limits import count
 
 blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25
+MOST_OWN_TICKETS = 3  # that are named beside the title
 REVIEWED = 5  # suggestions on the review step
 
 #: Refusals that show the page again with the typed text.
@@ -135,7 +140,23 @@ def form_page(
         files_limit=FILES_PER_TICKET,
         files_allowed=ALLOWED_FILES,
         silent=arm_of_visit(form["episode"]) is Arm.HOLDOUT,
+        problems=open_problems(),
     )
+
+
+def own_tickets_alike(viewer: Person, typed: str) -> tuple[TicketRow, ...]:
+    """Active tickets of the viewer, or that colleagues share, that ``typed`` may be about.
+
+    Empty while the database cannot be read: the form works without them.
+    """
+    desk = centre().desk
+    try:
+        company = desk.shares_tickets(viewer)
+        _, rows = desk.mine(viewer, status="active", company=company, now=now())
+    except Unavailable:
+        return ()
+    alike = alike_titles(typed, [row.title for row in rows])
+    return tuple(rows[position] for position in alike[:MOST_OWN_TICKETS])
 
 
 @blueprint.post("/tickets/review")
@@ -150,14 +171,21 @@ def review() -> str | Response | BaseResponse:
     suggestions = None if files else _suggestions(checked.draft.title)
     hits = suggestions.hits if suggestions else ()
     arm = _record_shown(checked.draft, form["episode"], [hit.id for hit in hits])
-    if suggestions is None or not hits or arm is Arm.HOLDOUT:
+    if arm is Arm.HOLDOUT:  # only the list is hidden, never what is broken or one's own
+        hits = ()
+    title, viewer = checked.draft.title, person()
+    problems = () if files else matching_problems(title, open_problems())
+    own_tickets = own_tickets_alike(viewer, title) if viewer and not files else ()
+    if not (hits or problems or own_tickets):
         count("ticket")
         return _filed(checked)
     return render_template(
         "customer/ticket_review.html",
         form={**form, "consulted": shown_articles(hits)},
         hits=hits,
-        answer=suggestions.answer,
+        answer=suggestions.answer if suggestions else None,
+        problems=problems,
+        own_tickets=own_tickets,
         promise=_promise(checked.draft),
     )
 
@@ -347,10 +375,17 @@ def _page(number: str, viewer: Person, refused: RefusedForm | None = None) -> st
         },
         refused=refused.shown_in(forms) if refused else None,
         filed="filed" in request.args,
+        problem=_problem(number),
         link=_link(ticket.number) if viewer.guest else "",
         severities=centre().policy.severities,
         key=secrets.token_urlsafe(18),
     )
+
+
+def _problem(number: str) -> KnownProblem | None:
+    """The known problem that the ticket waits for, if its reader may see it."""
+    problem = centre().problems.of_ticket(number)
+    return problem if problem and problem.audience in visible_to(audience()) else None
 
 
 def _link(number: str) -> str:

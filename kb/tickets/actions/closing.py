@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kb.errors import Invalid
 from kb.tickets.changeset import Effects, TicketFacts
 from kb.tickets.decision import Command, Context
@@ -12,9 +14,12 @@ from kb.tickets.ticket import Rating
 VOID_REASONS = ("spam", "duplicate")
 
 
-def solve(reason: str = "") -> Command:
-    """``reason`` is a closing reason of the policies, or empty. Raises Invalid."""
-    return _close(Verb.SOLVE, reason)
+def solve(reason: str = "", *, body: str = "") -> Command:
+    """``reason`` is a closing reason of the policies, or empty. Raises Invalid.
+
+    ``body`` is a last message to the customer.
+    """
+    return replace(_close(Verb.SOLVE, reason), body=body)
 
 
 def cancel(reason: str = "") -> Command:

@@ -19,7 +19,8 @@ HIT = {
 def test_suggest_answers_in_the_published_shape(anyone: Browser) -> None:
     answer = anyone.get("/api/v1/suggest?q=paper+ja").json
     assert answer
-    assert set(answer) == {"query", "generation", "partial", "answer", "looked_for", "suggestions"}
+    names = {"query", "generation", "partial", "answer", "looked_for", "suggestions", "problems"}
+    assert set(answer) == names
     assert answer["query"] == "paper ja"
     assert answer["generation"] == "000001"
     assert answer["partial"] is False

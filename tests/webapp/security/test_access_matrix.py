@@ -38,6 +38,7 @@ SEEN_BY: Mapping[str, frozenset[str]] = {
     "canary-of-the-article": frozenset({BOB, ERIN, ADA}),
     "canary-of-the-title": frozenset({BOB, ERIN, ADA}),
     "canary-of-the-picture": frozenset({BOB, ERIN, ADA}),
+    "canary-of-the-problem": frozenset({"alice", "charlie", BOB, ERIN, ADA}),
 }
 PEOPLE = ("", "alice", "charlie", BOB, ERIN, ADA)
 PUBLIC_PAGE = (
@@ -84,6 +85,15 @@ class World:
         self.guests_number = number_of(
             self.gina.post("/tickets", guest(title="The canary-of-the-guest", key="g"))
         )
+        problem = {
+            "title": "The canary-of-the-problem",
+            "status": "identified",
+            "audience": "customers",
+            "confirmed": "yes",
+            "ticket": self.number,
+        }
+        published = bob.post("/desk/problems", problem)
+        self.problem = published.headers["Location"].rpartition("/")[2]
         file = re.search(r'href="/attachments/([^/"]+)/', alice.page(f"/tickets/{self.number}"))
         assert file
         self.arguments = {
@@ -98,6 +108,7 @@ class World:
             "token": "none",
             "person_id": self.alice.id,
             "organisation_id": self.alice.organisation_id,
+            "problem_id": self.problem,
         }
         self.names = {"tickets.attachment": "log.txt", "help_centre.media": picture}
 

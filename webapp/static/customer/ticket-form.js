@@ -180,6 +180,62 @@ form.addEventListener("ask:settled", (event) => {
   report("query", { q: query.slice(0, 256), found: count });
 });
 
+// --- open tickets of one's own that may be about the same
+
+const OWN_PAUSE = 300; // ms without a key
+const ownTickets = document.querySelector("[data-own-tickets-note]");
+let ownTimer;
+let ownRequest;
+
+async function showOwnTickets() {
+  ownRequest?.abort();
+  const q = field("title").value.trim().slice(0, 256);
+  const request = (ownRequest = new AbortController());
+  let tickets = [];
+  if (q.length >= MIN_QUERY_LENGTH) {
+    try {
+      const address = `${form.dataset.ownTickets}?${new URLSearchParams({ q })}`;
+      const response = await fetch(address, { signal: request.signal, headers: { Accept: "application/json" } });
+      if (response.ok) ({ tickets } = await response.json());
+    } catch {
+      // Slow, offline or aborted: the form works without them.
+    }
+  }
+  if (request !== ownRequest) return;
+
+  const items = tickets.map((ticket) => {
+    const link = createElement("a", "", `${ticket.number} ${ticket.title}`);
+    link.href = ticket.url;
+    link.target = "_blank";
+    link.rel = "noopener";
+    link.dir = "auto";
+    const item = document.createElement("li");
+    item.dataset.ownTicket = ticket.number;
+    item.append(link);
+    return item;
+  });
+  ownTickets.querySelector("ul").replaceChildren(...items);
+  ownTickets.hidden = !items.length;
+}
+
+if (ownTickets) {
+  field("title").addEventListener("input", () => {
+    clearTimeout(ownTimer);
+    ownTimer = setTimeout(showOwnTickets, OWN_PAUSE);
+  });
+}
+
+// --- known problems of the chosen product
+
+function showProblems() {
+  const product = field("product").value;
+  for (const problem of document.querySelectorAll(".problem-banner [data-product]")) {
+    problem.hidden = Boolean(product) && problem.dataset.product !== product;
+  }
+  const banner = document.querySelector(".problem-banner");
+  if (banner) banner.hidden = !banner.querySelector("[data-problem]:not([hidden])");
+}
+
 // --- the description: suggestions at a pause, for its error message where a log was pasted
 
 const DESCRIPTION_PAUSE = 900; // ms without a key
@@ -389,7 +445,10 @@ form.addEventListener("input", () => {
 });
 form.addEventListener("change", (event) => {
   const { name } = event.target;
-  if (name === "product") followProduct();
+  if (name === "product") {
+    followProduct();
+    showProblems();
+  }
   if (PROMISE_FIELDS.includes(name)) updatePromise();
   if (name === "attachments") listFiles(event.target);
 });

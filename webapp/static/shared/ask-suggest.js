@@ -20,7 +20,11 @@ class AskSuggest extends HTMLElement {
       holdEnter: reading,
       post: true,
       hint: reading ? "Use the arrow keys to choose and Enter to read." : "",
-      choose: (hit, index) => (reading ? dispatch("ask:open", { hit, index }) : location.assign(hit.url)),
+      choose: (hit, index) => {
+        if (!reading) location.assign(hit.url);
+        else if (hit.kind === "problem") window.open(hit.url, "_blank", "noopener");
+        else dispatch("ask:open", { hit, index });
+      },
       shown: (answer) => dispatch("ask:shown", { answer }),
       settled: (query, count) => dispatch("ask:settled", { query, count }),
       silent: () => this.hasAttribute("silent"),

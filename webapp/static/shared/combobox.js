@@ -9,7 +9,7 @@ const TIMEOUT = 4000; // ms before a request is given up
 const SETTLED = 2000; // ms without a key after which the query counts as meant
 const MIN_LENGTH = 3; // characters
 const MAX_LENGTH = 256; // characters in an address; a longer text, such as a pasted log, is posted where allowed
-const KIND_TITLES = { doc: "Guide", faq: "FAQ", forum: "Forum" };
+const KIND_TITLES = { doc: "Guide", faq: "FAQ", forum: "Forum", problem: "Known problem" };
 
 let instances = 0;
 
@@ -185,7 +185,13 @@ export class Suggestions {
   // --- showing
 
   show(answer) {
-    this.hits = answer?.suggestions || [];
+    // What is broken at the moment comes first: it may be why somebody types this.
+    const problems = (answer?.problems || []).map((problem) => ({
+      ...problem,
+      kind: "problem",
+      passage: { text: problem.workaround || problem.symptoms },
+    }));
+    this.hits = [...problems, ...(answer?.suggestions || [])];
     this.answer = answer?.answer;
     this.answeredQuery = answer ? this.query() : "";
     this.active = -1;
@@ -240,7 +246,8 @@ export class Suggestions {
     }
 
     // The first one may answer what was typed: then it shows the whole answer, and opens at its place.
-    const answer = index === 0 && this.answer?.document === hit.id ? this.answer : null;
+    const answer = this.answer?.document === hit.id ? this.answer : null;
+    if (hit.kind === "problem") option.classList.add("suggest-problem");
     if (answer) {
       option.classList.add("suggest-answer");
       hit.url = answer.url;

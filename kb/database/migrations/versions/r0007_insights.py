@@ -1,5 +1,5 @@
-"""What was deflected: facts of visits, sums that outlive them, and sums of tickets by day; and what
-the support sites of vendors need: licences, and accounts that became one.
+"""The loop closed: what was deflected, and sums of tickets by day; known problems and who follows
+them; and what the support sites of vendors need: licences, and accounts that became one.
 """
 
 from __future__ import annotations
@@ -156,6 +156,77 @@ STATEMENTS = (
         CONSTRAINT fk_licences_organisation_id
             FOREIGN KEY(organisation_id) REFERENCES organisations (id),
         CONSTRAINT uq_licences_organisation_id_number UNIQUE (organisation_id, number)
+    )
+    """,
+    """
+    CREATE TABLE subscriptions (
+        topic TEXT NOT NULL,
+        address TEXT NOT NULL,
+        audience TEXT NOT NULL,
+        token TEXT NOT NULL,
+        choice TEXT DEFAULT '' NOT NULL,
+        seen TEXT DEFAULT '' NOT NULL,
+        at INTEGER NOT NULL,
+        CONSTRAINT pk_subscriptions PRIMARY KEY (topic, address),
+        CONSTRAINT uq_subscriptions_token UNIQUE (token)
+    )
+    """,
+    "CREATE INDEX ix_subscriptions_address ON subscriptions (address)",
+    """
+    CREATE TABLE problems (
+        id INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        status TEXT NOT NULL,
+        symptoms TEXT DEFAULT '' NOT NULL,
+        workaround TEXT DEFAULT '' NOT NULL,
+        product TEXT DEFAULT '' NOT NULL,
+        versions TEXT DEFAULT '' NOT NULL,
+        audience TEXT NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL,
+        resolved_at INTEGER,
+        CONSTRAINT pk_problems PRIMARY KEY (id)
+    )
+    """,
+    "CREATE INDEX ix_problems_open ON problems (updated_at) WHERE resolved_at IS NULL",
+    """
+    CREATE TABLE problem_updates (
+        id INTEGER NOT NULL,
+        problem_id INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        body TEXT NOT NULL,
+        agent_id INTEGER NOT NULL,
+        CONSTRAINT pk_problem_updates PRIMARY KEY (id),
+        CONSTRAINT fk_problem_updates_problem_id
+            FOREIGN KEY(problem_id) REFERENCES problems (id),
+        CONSTRAINT fk_problem_updates_agent_id
+            FOREIGN KEY(agent_id) REFERENCES people (id)
+    )
+    """,
+    "CREATE INDEX ix_problem_updates_problem_id_id ON problem_updates (problem_id, id)",
+    """
+    CREATE TABLE problem_tickets (
+        problem_id INTEGER NOT NULL,
+        ticket_id INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        settled_at INTEGER,
+        CONSTRAINT pk_problem_tickets PRIMARY KEY (ticket_id),
+        CONSTRAINT fk_problem_tickets_problem_id
+            FOREIGN KEY(problem_id) REFERENCES problems (id),
+        CONSTRAINT fk_problem_tickets_ticket_id
+            FOREIGN KEY(ticket_id) REFERENCES tickets (id)
+    )
+    """,
+    "CREATE INDEX ix_problem_tickets_problem_id ON problem_tickets (problem_id)",
+    """
+    CREATE TABLE problem_reports (
+        problem_id INTEGER NOT NULL,
+        reporter TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        CONSTRAINT pk_problem_reports PRIMARY KEY (problem_id, reporter),
+        CONSTRAINT fk_problem_reports_problem_id
+            FOREIGN KEY(problem_id) REFERENCES problems (id)
     )
     """,
 )

@@ -47,8 +47,10 @@ class Traffic:
                 with connection:
                     connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     was_slow = monotonic() - connected > DRAIN_QUIET / 2
-                    status = whole_answer(connection)[0]
-                problem = "" if status == 200 else f"status {status}"
+                    status, headers = whole_answer(connection)
+                # Admission may ask somebody to come back: that is an answer too.
+                is_answer = status == 200 or (status == 503 and "retry-after" in headers)
+                problem = "" if is_answer else f"status {status}"
             except (OSError, ValueError) as error:
                 problem = repr(error)
             if problem and was_slow:

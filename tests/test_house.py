@@ -170,10 +170,11 @@ ROOMS |= {
         "kb.search.generations",
     },
     "webapp.agent": _WEB | {"webapp.customer"},
-    "webapp.api": _WEB | {"webapp.customer"},
-    "webapp.customer": _WEB,
+    "webapp.api": _WEB | {"webapp.customer", "webapp.status"},
+    "webapp.customer": _WEB | {"webapp.status"},
     "webapp.editor": _WEB | {"kb.search.generations"},  # the values of ``centre.index``
     "webapp.security": _WEB,
+    "webapp.status": _WEB,
 }
 
 #: Anything -> what it must not import, by prefix.

@@ -51,14 +51,12 @@ def create_app(
         second_step,
         sections,
         site,
-        subscriptions,
         tickets,
-    )
-    from webapp.customer import (
-        problems as known_problems,
     )
     from webapp.editor import overview, publishing
     from webapp.security import access_log, admission, audit_trail, guard
+    from webapp.status import problems as known_problems
+    from webapp.status import subscriptions
 
     app = Flask(__name__)
     app.config.update(KB=settings, CLOCK=clock)

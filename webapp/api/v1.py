@@ -21,7 +21,6 @@ from kb.tickets.actions.filing import Promise
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, language, now, person, settings, visitor, zone
 from webapp.customer.help_centre import search_results
-from webapp.customer.problems import open_problems
 from webapp.customer.ticket_form import (
     check_form,
     encodable,
@@ -34,6 +33,7 @@ from webapp.customer.visits import visit_facts
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
 from webapp.security.guard import own_site
+from webapp.status.problems import open_problems
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 

@@ -25,10 +25,10 @@ from kb.search.display.sections import ROOT
 from kb.search.documents import PUBLIC, Document, DocumentKind, visible_to
 from kb.search.results import Hit, Results
 from webapp.context import asker, audience, centre, language, now, settings, visitor
-from webapp.customer.problems import open_problems
 from webapp.formatting import KINDS
 from webapp.problems import public_sentence
 from webapp.query_counter import count_query
+from webapp.status.problems import open_problems
 
 blueprint = Blueprint("help_centre", __name__)
 

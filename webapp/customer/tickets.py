@@ -59,7 +59,6 @@ from webapp.customer.action_forms import (
     offered_forms,
 )
 from webapp.customer.help_centre import page_number
-from webapp.customer.problems import open_problems
 from webapp.customer.ticket_form import (
     CheckedForm,
     blank_form,
@@ -83,6 +82,7 @@ from webapp.problems import (
 )
 from webapp.security.guard import FILES_PER_TICKET
 from webapp.security.rate_limits import count
+from webapp.status.problems import open_problems
 
 blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.webapp.customer.test_problems import PROBLEM, publish
+from tests.webapp.status.test_problems import PROBLEM, publish
 from tests.webapp.world import Browser, Portal, data_values, number_of, ticket
 
 

@@ -25,7 +25,7 @@ def open_problems() -> tuple[KnownProblem, ...]:
 @blueprint.get("")
 def overview() -> str:
     return render_template(
-        "customer/problems.html",
+        "status/problems.html",
         problems=open_problems(),
         ended=centre().problems.ended(visible_to(audience())),
     )
@@ -40,7 +40,7 @@ def _page(problem_id: int, *, refusal: str = "", email: str = "", joined: str = 
     problem = centre().problems.get(problem_id, visible_to(audience()))
     reader = asker()
     return render_template(
-        "customer/problem.html",
+        "status/problem.html",
         problem=problem,
         refusal=refusal,
         joined=joined or request.args.get("joined", ""),
@@ -81,7 +81,7 @@ def feed() -> Response:
     )
     response = make_response(
         render_template(
-            "customer/problems.atom",
+            "status/problems.atom",
             problems=problems,
             address=settings().origin + url_for("known_problems.overview"),
             own_address=settings().origin + url_for("known_problems.feed"),

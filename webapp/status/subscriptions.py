@@ -18,7 +18,7 @@ blueprint = Blueprint("subscriptions", __name__, url_prefix="/subscriptions")
 @blueprint.get("/<token>")
 def show(token: str) -> str:
     return render_template(
-        "customer/subscription.html",
+        "status/subscription.html",
         subscription=centre().subscriptions.get(token),
         token=token,
         chosen=False,
@@ -31,5 +31,5 @@ def choose(token: str) -> str:
     choice = SubscriptionChoice.LEFT.value if one_click else request.form.get("choice", "")
     subscription = centre().subscriptions.choose(token, choice, now=now())
     return render_template(
-        "customer/subscription.html", subscription=subscription, token=token, chosen=True
+        "status/subscription.html", subscription=subscription, token=token, chosen=True
     )

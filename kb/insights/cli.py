@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import json
 from collections.abc import Mapping
@@ -13,8 +14,12 @@ import click
 from kb.analytics.deflection_report import GROUPINGS, replay, report_json
 from kb.analytics.episode import Episode, read_episodes
 from kb.cli_options import data_option, json_option
+from kb.database import open_database
 from kb.errors import Invalid
 from kb.insights.csv_text import csv_text
+from kb.insights.deflection import Period, deflection_sums, uncounted_visits
+from kb.insights.ledger import DeflectionLedger
+from kb.settings import Settings, load_settings
 
 _DAY = click.DateTime(formats=("%Y-%m-%d",))
 
@@ -44,26 +49,39 @@ def insights(
     as_csv: bool,
     as_json: bool,
 ) -> None:
-    """Print how many tickets suggestions have saved, and how certain that is."""
+    """Print how many tickets suggestions have saved, and how certain that is.
+
+    A visit is counted eight days after it began, when nothing can change its outcome any more.
+    """
     if as_csv and as_json:
         raise click.UsageError("Choose --json or --csv.")
+    now = dt.datetime.now(dt.UTC)
+    first = since.date() if since else dt.date(1970, 1, 1)
+    period = Period(first, until.date() if until else dt.date(9999, 12, 30), portal)
+    if period.days < 1:
+        raise click.UsageError("--from is later than --to.")
     if file is None:
-        raise click.UsageError("Name a FILE with --replay.")
-    del data
-    first = since.date() if since else dt.date.min
-    last = until.date() if until else dt.date.max
-
-    def is_meant(episode: Episode) -> bool:
-        in_time = first <= episode.at.date() <= last
-        return in_time and portal in (None, episode.portal)
-
-    document = report_json(*replay(_episodes(file), by=by or "", keep=is_meant), by=by or "")
+        document = _live(load_settings(data=data), period, by or "", now)
+    else:
+        document = report_json(
+            *replay(_episodes(file), by=by or "", keep=period.holds), by=by or ""
+        )
     if as_json:
         click.echo(json.dumps(document))
     elif as_csv:
         click.echo(_csv(document, by or ""), nl=False)
     else:
         click.echo(_words(document, by or ""))
+
+
+def _live(settings: Settings, period: Period, by: str, now: dt.datetime) -> dict[str, Any]:
+    with contextlib.closing(open_database(settings.data)) as database:
+        DeflectionLedger(database).settle(now)
+        with database.read() as connection:
+            sums, groups = deflection_sums(connection, period, by=by)
+            waiting, _ = uncounted_visits(connection, now)
+    document = report_json(sums, groups, by=by)
+    return {"waiting": waiting, "holdout": settings.holdout, **document}
 
 
 def _episodes(file: Path) -> list[Episode]:
@@ -82,7 +100,7 @@ def _csv(document: Mapping[str, Any], by: str) -> str:
     header = [key for key in lines[0] if key != by]
     return csv_text(
         [by or "group", *header],
-        [[line.get(by, "all") if by else "all", *(line[key] for key in header)] for line in lines],
+        [[line.get(by, "all"), *(line.get(key) for key in header)] for line in lines],
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Table, and_, bindparam, delete, func, select, true
 
 from kb.analytics.query_log import QUERY_LOG_RETENTION
-from kb.analytics.tables import EPISODES, QUERY_COUNTS
+from kb.analytics.tables import DEFLECTION_PEOPLE, EPISODES, QUERY_COUNTS
 from kb.database import Database
 from kb.database.metadata import USAGE
 from kb.database.usage_limits import LONGEST_WINDOW
@@ -149,7 +149,10 @@ RETENTION: tuple[RetentionClass, ...] = (
         "What was searched for and read in the ticket form, visit by visit",
         _days("episode_days"),
         "episode_days",
-        expiries=(Expiry(EPISODES, EPISODES.c.last_at),),
+        expiries=(
+            Expiry(EPISODES, EPISODES.c.last_at),
+            Expiry(DEFLECTION_PEOPLE, DEFLECTION_PEOPLE.c.need_at),
+        ),
     ),
     RetentionClass(
         "queries",
@@ -157,7 +160,13 @@ RETENTION: tuple[RetentionClass, ...] = (
         _fixed(QUERY_LOG_RETENTION),
         expiries=(Expiry(QUERY_COUNTS, QUERY_COUNTS.c.week),),
     ),
-    RetentionClass("votes", "Votes on articles", _fixed(None)),
+    RetentionClass(
+        "sums",
+        "How many visits, reads and tickets there were, day by day and without names",
+        _fixed(None),
+        otherwise="for ever: they are numbers only",
+    ),
+    RetentionClass("votes", "Votes on articles, with the reasons that were given", _fixed(None)),
     RetentionClass(
         "mails",
         "E-mails and webhooks that were sent or abandoned",

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from kb import ids
 from kb.centre import HelpCentre
+from kb.database import Database
+from kb.insights.ledger import DeflectionLedger
 from kb.notifications.caps import MailCaps
 from kb.notifications.channels import Channel
 from kb.notifications.channels.mail import MailChannel, MailServer
@@ -54,7 +56,13 @@ def build_worker(centre: HelpCentre) -> Worker:
         enqueue_events=enqueue_events if settings.webhook_urls else None,
         enforce_retention=retention.enforce,
         settle_problems=lambda now: centre.problems.settle(centre.desk, now=now),
+        count_insights=partial(count_insights, database),
     )
+
+
+def count_insights(database: Database, now: dt.datetime) -> int:
+    """Brings the sums of visits up to date, and returns how much was counted."""
+    return DeflectionLedger(database).settle(now)
 
 
 def _caps(settings: Settings) -> MailCaps:

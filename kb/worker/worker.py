@@ -18,6 +18,7 @@ from kb.tickets.sweeper import Sweeper
 
 LOG = logging.getLogger(__name__)
 _CLEANUP_INTERVAL = dt.timedelta(hours=1)
+_COUNTING_INTERVAL = dt.timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class RoundResult:
 class Worker:
     """``enqueue_events`` adds the webhook jobs of new events and returns how many, None without
     webhooks; ``enforce_retention`` deletes what is old enough; ``settle_problems`` resolves tickets
-    of resolved problems and returns how many.
+    of resolved problems and returns how many; ``count_insights`` keeps the sums that managers read.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Worker:
         enqueue_events: Callable[[dt.datetime], int] | None = None,
         enforce_retention: Callable[[dt.datetime], int] | None = None,
         settle_problems: Callable[[dt.datetime], int] | None = None,
+        count_insights: Callable[[dt.datetime], int] | None = None,
     ) -> None:
         self._sweeper = sweeper
         self._outbox = outbox
@@ -54,7 +56,9 @@ class Worker:
         self._enqueue_events = enqueue_events
         self._enforce_retention = enforce_retention
         self._settle_problems = settle_problems
+        self._count_insights = count_insights
         self._cleaned_at: dt.datetime | None = None
+        self._counted_at: dt.datetime | None = None
 
     def round(self, now: dt.datetime) -> RoundResult:
         """Everything that is due at ``now``, once. Raises Unavailable when the database is."""
@@ -72,6 +76,12 @@ class Worker:
             results = self._deliver_all(channel, now)
             sent[channel.queue.name] = sum(results)
             failed += len(results) - sum(results)
+
+        # Before anything is deleted that is not counted yet.
+        if self._counted_at is None or now - self._counted_at > _COUNTING_INTERVAL:
+            self._counted_at = now
+            if self._count_insights is not None:
+                self._count_insights(now)
 
         if self._cleaned_at is None or now - self._cleaned_at > _CLEANUP_INTERVAL:
             self._cleaned_at = now

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from kb.analytics.deflection import Deflection
 from kb.errors import Invalid
 from kb.insights.cli import insights
 from tests.analytics.test_outcomes import visit
-from tests.world import DAY, FRIDAY
+from tests.world import DAY, FRIDAY, World
 
 
 @pytest.fixture
@@ -83,3 +84,14 @@ def test_an_empty_file_knows_nothing(tmp_path: Path) -> None:
     assert document["explicit_rate"] is None
     assert document["causal"]["verdict"] == "not known yet"
     assert "not known yet" in run("--replay", tmp_path / "empty")
+
+
+def test_the_portals_own_ledger_is_printed_with_the_same_keys(world: World, file: Path) -> None:
+    deflection = Deflection(world.database)
+    for kind, payload in (("query", {"q": "The printer jams"}), ("shown", {"ids": ["doc/a"]})):
+        deflection.record("e1", kind, payload, now=FRIDAY)
+    document = json.loads(run("--data", world.data, "--json", "--by", "week"))
+    replayed = json.loads(run("--replay", file, "--json", "--by", "week"))
+    assert set(replayed) <= set(document)
+    assert (document["intent"], document["by"][0]["week"]) == (1, "2026-06-01")
+    assert json.loads(run("--data", world.data, "--json", "--from", "2026-06-06"))["intent"] == 0

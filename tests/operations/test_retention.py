@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, insert, select, update
 
 from kb.analytics.query_log import QueryLog
+from kb.analytics.tables import DEFLECTION_PEOPLE
 from kb.centre import HelpCentre
 from kb.database.metadata import USAGE
 from kb.notifications.queue import NewNotice, add_notices
@@ -91,11 +92,14 @@ def filled(world: World) -> World:
     world.accounts.contacts.invite(
         OPERATOR, "dora@example.com", "Dora", organisation_id=company.id, now=FRIDAY
     )
+    compared = {"person_id": world.alice.id, "day": FRIDAY, "portal": "", "form": "", "product": ""}
+    compared |= {"share": 50, "arm": "holdout", "needs": 1, "filed": 0, "need_at": FRIDAY}
     job = {"kind": "webhook", "key": "k", "facts": {}, "state": "done", "due_at": FRIDAY}
     with world.database.write() as connection:
         connection.execute(update(NOTICES).values(state="sent"))
         connection.execute(insert(WEBHOOK_JOBS).values(job))
         connection.execute(insert(USAGE).values(scope="mail", key=b"k", at=FRIDAY))
+        connection.execute(insert(DEFLECTION_PEOPLE).values(compared))
     return world
 
 

@@ -21,7 +21,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kb.search.build.builder import IndexBuilder
-from kb.search.build.vouching import vouched_tickets
+from kb.search.build.vouching import MIN_CUSTOMERS, vouched_tickets
 from kb.search.documents import Document, DocumentKind, ResolvedTicket, Section
 from kb.search.results import hit_json, results_json, suggestions_json
 from kb.search.searcher import Searcher
@@ -129,6 +129,7 @@ def _centre(data: Path, documents: list[Document], tickets: list[ResolvedTicket]
         for one in documents:
             builder.add(one)
         builder.resolved_tickets(vouched_tickets(tickets))
+        builder.customer_words(tickets, MIN_CUSTOMERS)
         pictures = {
             name: {one.audience for one in documents if name in one.html} for name in PICTURES
         }

@@ -152,11 +152,15 @@ class _IndexRun:
 
         now = dt.datetime.now(dt.UTC)
         self.feedback = read_feedback(options.data, now, queries=options.check_only)
-        if self.feedback.solved:
-            from kb.search.build.vouching import vouched_tickets
+        if self.feedback.tickets:
+            from kb.search.build.vouching import customer_words, vouched_tickets
 
-            solved = vouched_tickets(self.feedback.solved, options.vote_customers)
-            self.feedback = replace(self.feedback, solved=solved)
+            tickets, customers = self.feedback.tickets, options.vote_customers
+            self.feedback = replace(
+                self.feedback,
+                solved=vouched_tickets(tickets, customers),
+                words=customer_words(tickets, customers),
+            )
         report.voters = len(self.feedback.solved)
         if self.feedback.note:
             report.notes.append(self.feedback.note)
@@ -257,6 +261,7 @@ class _IndexRun:
                 )
             writer.curations = self.curations.values
             writer.resolved_tickets(self.feedback.solved)
+            writer.customer_words(self.feedback.tickets, options.vote_customers)
 
             if not collector.carry_over(writer):
                 raise Conflict(

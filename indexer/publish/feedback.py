@@ -3,7 +3,7 @@
 Resolved tickets whose answers linked documents, and the queries that are asked most, from the
 ticket database beside the index. Without a database nothing is learned; one that cannot be read is
 reported, and indexing goes on. The votes are counted in ``kb.search.index.resolved_tickets``, the
-queries in ``kb.analytics.query_log``.
+words learned in ``kb.search.scoring.translations``, the queries in ``kb.analytics.query_log``.
 """
 
 from __future__ import annotations
@@ -28,29 +28,40 @@ _MASK = "["
 
 @dataclass(frozen=True, slots=True)
 class SearchFeedback:
-    """``asked`` are (query, audience, times), the most frequent first. ``note`` says why there is
-    no feedback, when the reason is not simply that there are no tickets."""
+    """``solved`` are the tickets that vote, ``tickets`` all that were resolved by documents, and
+    ``words`` are the words, each with a document, that enough of their customers used for it.
+    ``asked`` are (query, audience, times), the most frequent first. ``note`` says why there is no
+    feedback, when the reason is not simply that there are no tickets.
+    """
 
     solved: tuple[ResolvedTicket, ...] = ()
+    tickets: tuple[ResolvedTicket, ...] = ()
+    words: frozenset[tuple[str, str]] = frozenset()
     asked: tuple[tuple[str, str, int], ...] = ()
     note: str = ""
 
     @property
     def stamp(self) -> str:
-        """Identifies the tickets that vote; "" when none does."""
-        if not self.solved:
+        """Identifies the tickets that vote and the words that are known; "" when there are none.
+
+        That one customer more uses a word is no reason to publish.
+        """
+        if not self.solved and not self.words:
             return ""
         digest = hashlib.blake2b(digest_size=16)
         tickets = ((ticket.solved_at, ticket.title, ticket.documents) for ticket in self.solved)
         for row in sorted(tickets):
             digest.update(repr(row).encode("utf-8", "surrogatepass"))
+        for pair in sorted(self.words):
+            digest.update(repr(pair).encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
 
 def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> SearchFeedback:
     """The feedback in the ticket database of ``data``; with ``queries`` what is asked most, too.
 
-    Who stands behind the tickets is not looked at here (``kb.search.build.vouching``).
+    Who stands behind the tickets is not looked at here (``kb.search.build.vouching``): none votes
+    yet, and no words are known.
     """
     if not database_exists(data):
         return SearchFeedback()
@@ -71,8 +82,8 @@ def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> Sea
     asked = tuple(
         (row.query, row.audience, row.times) for row in frequent if _MASK not in row.query
     )
-    solved = tuple(
+    tickets = tuple(
         ResolvedTicket(ticket.title, ticket.document_ids, ticket.solved_at, ticket.customer)
         for ticket in links
     )
-    return SearchFeedback(solved, asked)
+    return SearchFeedback(tickets=tickets, asked=asked)

@@ -188,6 +188,9 @@ class IndexWriter(Protocol):
     def resolved_tickets(self, tickets: Iterable[ResolvedTicket]) -> None:
         """Let these resolved tickets vote, and no others."""
 
+    def customer_words(self, tickets: Iterable[ResolvedTicket], customers: int) -> None:
+        """Learn how customers call what documents say, from words that so many of them used."""
+
     def prepare(
         self,
         *,

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from kb.errors import Invalid, Unavailable
+from kb.search.build.vouching import MIN_CUSTOMERS
 from kb.search.documents import Document, DocumentKind, Region, RegionKind, ResolvedTicket, Section
 from kb.search.installation import search_engine
 from kb.search.results import Hit
@@ -221,7 +222,7 @@ def evaluate_set(
 
     The order is judged before abstaining, so that half-typed queries compare with engines that
     always answer; abstaining is reported apart. ``shown`` judges suggestions as they are shown
-    instead, at most ``SHOWN``. The ``resolved`` tickets may vote. Raises
+    instead, at most ``SHOWN``. Search learns from the ``resolved`` tickets. Raises
     Unavailable when an extra is not installed.
     """
     calibrated = mode == "suggest"
@@ -286,8 +287,11 @@ def temporary_searcher(
     *,
     read: int = 0,
     calibrated: bool = False,
+    words: bool = True,
 ) -> Iterator[Searcher]:
-    """A searcher over ``documents``, indexed in a temporary folder by the product's own code;
+    """A searcher over ``documents``, indexed in a temporary folder by the product's own code.
+
+    The ``resolved`` tickets vote, and with ``words`` those of their titles are learned, too;
     ``calibrated`` says that it sets a threshold of its own, as a published index does.
     """
     with temporary_folder("kb-eval-") as data:
@@ -298,7 +302,9 @@ def temporary_searcher(
         ) as writer:
             for document in documents:
                 writer.add(document)
-            writer.resolved_tickets(resolved)
+            voters = tuple(resolved)
+            writer.resolved_tickets(voters)
+            writer.customer_words(voters if words else (), MIN_CUSTOMERS)
             writer.publish(ledger={}, settings={})
         # A busy machine must not change the order.
         yield Searcher(data, engine=engine, budget_ms=60_000)

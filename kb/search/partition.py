@@ -47,9 +47,11 @@ from kb.search.results import Hit, Placed
 from kb.search.scoring.bm25 import Bm25
 from kb.search.scoring.evidence import EvidenceReader, phrase_share
 from kb.search.scoring.fusion import Candidates, Positions, RawScores
+from kb.search.scoring.kinds import threads_prevail
 from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
 from kb.search.scoring.thread_articles import ThreadArticles
+from kb.search.scoring.translations import Support, Translations
 from kb.search.scoring.whole_headings import WholeHeadings
 
 #: A version is matched letter by letter, and is no code.
@@ -57,6 +59,7 @@ _VERSION = re.compile(r"v?\d+(?:[.-]\d+)*")
 _LONGEST_PHRASE = 24  # words of a query that are looked for in one piece
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 _NO_VOTES: Scores = np.zeros(0, dtype=np.float32)
+_NO_SUPPORT: Support = np.zeros(0, dtype=np.int64)
 
 
 class Partition:
@@ -97,7 +100,12 @@ class Partition:
         self._sections: Sections | None = None
         self._votes = None
         if "solved_links" in arrays:
-            self._votes = ResolvedTicketVotes(arrays, self._analyzer)
+            prevail = threads_prevail(self._first_thread, self.size)
+            share = weights.VOTING_SHARE[prevail]
+            self._votes = ResolvedTicketVotes(arrays, self._analyzer, share)
+        self._translations = None
+        if "translated_words" in arrays:
+            self._translations = Translations(arrays, self._analyzer)
 
     # --- queries
 
@@ -232,7 +240,16 @@ class Partition:
             self._forum_share,
             ideal=candidates.question.ideal,
             rarest=self.bm25.rarest,
+            translated=self._translated(query, candidates.question.ideal, documents),
         )
+
+    def _translated(self, query: ExpandedQuery, ideal: float, documents: Documents) -> Support:
+        """What customers who used the words of a query add to each document."""
+        if self._translations is None or not documents.size:
+            return _NO_SUPPORT
+        words = [(term.word, self.rescorer.idf(term)) for term in query.terms if term.typed]
+        words += [(word, self.bm25.unseen) for word in query.unknown]
+        return self._translations.support(words, max(ideal, 1e-9), documents)
 
     def _headed(self, query: ExpandedQuery, documents: Documents) -> dict[str, Scores]:
         """Which documents have the whole query as a heading, where any has."""

@@ -36,6 +36,13 @@ MIX = MappingProxyType(
 MIN_SCALES = MappingProxyType({"letters": 0.3})
 #: Added for documents that the answers to tickets like this one linked; in full for most votes.
 VOTES = 0.8
+#: A ticket that shares one word of many is no precedent: votes count in full where the nearest
+#: title has this share of the query's weight, and in proportion where it has less. Where threads
+#: prevail, pages are rarely found by their own words; elsewhere they mostly are, and tickets that
+#: are merely alike do harm.
+VOTING_SHARE = (1.33, 0.25)
+#: How much better candidates may be that a page passes by the words of customers.
+TRANSLATED = 0.4
 NEAREST = 20  # resolved tickets that vote
 #: Added to articles and FAQ entries beside few threads, which they are compared with; from one
 #: thread to as many threads as articles.

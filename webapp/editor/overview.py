@@ -67,6 +67,9 @@ SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
         ),
         "fresh": ScorePart("Freshness", "A recent update. It rarely does more than break a tie."),
         "votes": ScorePart("Resolved tickets", "Similar tickets were resolved with this document."),
+        "translated": ScorePart(
+            "Customers' words", "Tickets with these words were resolved with this document."
+        ),
         "boost": ScorePart("Boost", "Raised or lowered for this query by an editor."),
         "pin": ScorePart("Pin", "Pinned to the top for this query by an editor."),
     }

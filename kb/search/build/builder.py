@@ -63,6 +63,7 @@ from kb.search.index.previous import PreviousPartition
 from kb.search.index.resolved_tickets import pack_resolved_tickets
 from kb.search.index.spill import Spill
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
+from kb.search.scoring.translations import pack_translations
 
 #: Called with the stage, how much of it is done, and how much there is to do.
 BuildProgress = Callable[[str, int, int], None]
@@ -114,6 +115,7 @@ class IndexBuilder:
         self._finish_copying: Callable[[], None] = lambda: None
         self.warning = ""  # what was not confirmed when the generation was released
         self._resolved_tickets: tuple[ResolvedTicket, ...] = ()
+        self._customer_words: tuple[tuple[ResolvedTicket, ...], int] = (), 0
         self._open = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -203,6 +205,12 @@ class IndexBuilder:
     def resolved_tickets(self, tickets: Iterable[ResolvedTicket]) -> None:
         """Let these resolved tickets vote, and no others: one that is left out stops voting."""
         self._resolved_tickets = tuple(tickets)
+
+    def customer_words(self, tickets: Iterable[ResolvedTicket], customers: int) -> None:
+        """Learn from all these resolved tickets how customers call what documents say: words that
+        at least so many ``customers`` used.
+        """
+        self._customer_words = tuple(tickets), customers
 
     def prepare(
         self,
@@ -330,8 +338,12 @@ class IndexBuilder:
         arrays = partition_arrays(self._forward_index, visible, previous, spill)
         facts = self._forward_index.documents
         number_of = {facts[row].id: number for number, row in enumerate(arrays["row"].tolist())}
-        return arrays | pack_resolved_tickets(
-            self._resolved_tickets, partition_analyzer(arrays), arrays, number_of
+        analyzer = partition_analyzer(arrays)
+        tickets, customers = self._customer_words
+        return (
+            arrays
+            | pack_resolved_tickets(self._resolved_tickets, analyzer, arrays, number_of)
+            | pack_translations(tickets, analyzer, arrays, number_of, customers)
         )
 
     def _calibrated(self, partitions: Mapping[str, str], wanted: int) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 A ticket votes for a document when at least so many different customers filed tickets with similar
 titles whose answers linked it, and with those words only that as many of them used. How votes are
-counted is ``kb.search.index.resolved_tickets``.
+counted is ``kb.search.index.resolved_tickets``; what is learnt from words that customers used,
+whether their titles are similar or not, is ``kb.search.scoring.translations``.
 """
 
 from __future__ import annotations
@@ -52,6 +53,19 @@ def vouched_tickets(
         if title
     ]
     return tuple(sorted(result, key=lambda ticket: (ticket.solved_at, ticket.title)))
+
+
+def customer_words(
+    tickets: Iterable[ResolvedTicket], customers: int = MIN_CUSTOMERS
+) -> frozenset[tuple[str, str]]:
+    """The words, each with a document, that ``customers`` different customers used for it."""
+    analyzer = Analyzer()
+    using: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+    for ticket in tickets:
+        for stem in set(analyzer.stems(ticket.title)):
+            for document_id in ticket.documents:
+                using[stem, document_id].add(ticket.customer)
+    return frozenset(pair for pair, who in using.items() if len(who) >= customers)
 
 
 def _vouched(group: Sequence[_Row], customers: int) -> Iterator[_Row]:

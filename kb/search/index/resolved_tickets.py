@@ -98,7 +98,9 @@ def _hash(stem: str) -> int:
 class ResolvedTicketVotes:
     """The resolved tickets of one partition, as voters."""
 
-    def __init__(self, arrays: Arrays, analyzer: Analyzer) -> None:
+    def __init__(self, arrays: Arrays, analyzer: Analyzer, share: float) -> None:
+        """Votes count in full where the nearest title has that ``share`` of a query's weight."""
+        self._share = share
         self._stem = analyzer.stem
         self._pointers: Pointers = arrays["solved_pointers"]  # of words, into entries
         self._entry_tickets: NDArray[np.int32] = arrays["solved_tickets"]
@@ -128,9 +130,7 @@ class ResolvedTicketVotes:
         links = self._links[positions_of(starts, ends)]
         documents, position = np.unique(links, return_inverse=True)
         sums = np.bincount(position, weights=vote[voter]).astype(np.float32)
-        # A ticket that shares one word of many is no precedent: below a quarter of the query's
-        # weight, votes shrink.
-        share = np.float32(min(1.0, 4 * best / ideal))
+        share = np.float32(min(1.0, best / ideal / self._share))
         return documents.astype(np.int64), sums / sums.max() * share
 
     def _title_scores(

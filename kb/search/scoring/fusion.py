@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from kb.search.array_types import Contributions, Documents, Scores, Totals
 from kb.search.query.curations import curation_scores
 from kb.search.query_terms import Curated
 from kb.search.scoring.kinds import article_odds, merged_gains
+from kb.search.scoring.translations import Support, lifted
 
 Positions = NDArray[np.int64]  # of candidates
 Peaks = NDArray[np.float64]  # [parts, 2], the best raw score of the articles, and of the threads
@@ -28,6 +29,7 @@ Feedback = Callable[[Positions, Totals], Scores]
 #: How much each article among the candidates is what some threads are about: the positions of the
 #: threads, and what each counts.
 ArticlesOf = Callable[[Positions, Totals], Scores]
+_NO_SUPPORT: Support = np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class RawScores:
     forum_share: float  # of all documents that the asker may see, 0 to 1
     ideal: float  # the sum of the idfs of all words of the query, unknown ones counting as rarest
     rarest: float  # the idf of a word that one document has
+    translated: Support = field(default_factory=lambda: _NO_SUPPORT)  # see ``translations``
 
     @property
     def threads_prevail(self) -> bool:
@@ -121,7 +124,11 @@ def fuse(
     if curated is not None:
         decided = curation_scores(totals, scores.documents, curated)
         totals = _added(totals, decided)
-    return Fused(ranks(totals), totals, parts | features | gained | decided)
+    order = ranks(totals)
+    if scores.translated.size:
+        order, decided["translated"] = lifted(order, totals, scores.translated)
+        totals = totals + decided["translated"]
+    return Fused(order, totals, parts | features | gained | decided)
 
 
 def ranks(totals: Totals) -> Positions:

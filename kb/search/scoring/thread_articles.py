@@ -45,7 +45,7 @@ def pack_thread_articles(arrays: Arrays, articles: int, then: CarriedOver | None
 
     fresh = np.flatnonzero(~kept)
     if fresh.size:
-        by_stem, idf = _articles_by_stem(arrays, articles)
+        by_stem, idf = articles_by_stem(arrays, articles)
         for low in range(0, fresh.size, _BATCH):
             rows = fresh[low : low + _BATCH]
             scores = _beginnings(arrays, passages[articles + rows], idf) @ by_stem
@@ -67,7 +67,7 @@ def _last_rows(then: CarriedOver | None, articles: int, threads: int) -> NDArray
     return np.maximum(then.places[articles:] - articles, -1)
 
 
-def _articles_by_stem(arrays: Arrays, articles: int) -> tuple[Any, NDArray[np.float32]]:
+def articles_by_stem(arrays: Arrays, articles: int) -> tuple[Any, NDArray[np.float32]]:
     """The codes of articles, stems by articles, and the idf of each stem among articles."""
     from scipy import sparse  # build time only
 

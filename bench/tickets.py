@@ -36,7 +36,7 @@ from kb.tickets.desk import Desk
 from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.sweeper import Sweeper
-from kb.tickets.ticket import Draft, Type
+from kb.tickets.ticket import Draft
 
 CONTENT = Path(__file__).parent.parent / "content"
 NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
@@ -203,7 +203,7 @@ def _world(data: Path) -> tuple[Database, Desk, dict[str, Person]]:
 def _draft(i: int) -> Draft:
     return Draft(
         f"Case {i} of the bench",
-        Type.PROBLEM,
+        "problem",
         "non-critical",
         "It does not print since this morning.",
     )

@@ -178,7 +178,13 @@ def _desk(
     )
     attachments = Attachments(settings.data / "attachments")
     return Desk(
-        TicketRepository(database), policy, attachments, products, limits=limits, versions=versions
+        TicketRepository(database),
+        policy,
+        attachments,
+        products,
+        limits=limits,
+        versions=versions,
+        field_keys=settings.field_key,
     )
 
 

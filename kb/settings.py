@@ -229,6 +229,15 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
+        "field_key",
+        "",
+        _secret_keys,
+        "keys of at least 32 characters, separated by spaces; the first is in use",
+        "The key that encrypts what customers enter into secret fields of the ticket form. If "
+        "empty, the form takes no secrets.",
+        secret=True,
+    ),
+    Setting(
         "secure_cookies",
         "",
         _optional_yes_no,
@@ -607,6 +616,7 @@ class Settings:
     workers: int
     secret_key: str
     secret_key_fallbacks: tuple[str, ...]
+    field_key: tuple[str, ...]
     secure_cookies: bool
     trusted_proxies: int
     embed_origins: tuple[str, ...]

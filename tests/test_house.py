@@ -41,7 +41,6 @@ ROOMS: dict[str, frozenset[str]] = {
     "kb.cli_options": FOUNDATION | {"kb.settings"},
     "kb.database": FOUNDATION | {"kb.settings"},
     "kb.sla": FOUNDATION | {"kb.toml_reader"},
-    "kb.site": FOUNDATION | {"kb.toml_reader"},
     "kb.notifications": FOUNDATION | {"kb.database"},
     "kb.people": FOUNDATION | {"kb.database", "kb.notifications", "kb.toml_reader"},
     "kb.analytics": FOUNDATION | {"kb.database"},
@@ -134,6 +133,7 @@ ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.tickets.attachments",
     "kb.tickets.repository",
 }
+ROOMS["kb.site"] = FOUNDATION | {"kb.sla", "kb.tickets", "kb.toml_reader"}
 _KB = frozenset(room for room in ROOMS if room.startswith("kb."))
 _READING = FOUNDATION | {"kb.search", "indexer.findings", "indexer.report"}
 #: The web reaches search through ``centre.searcher`` and ``centre.index``, and knows the values

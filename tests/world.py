@@ -23,7 +23,7 @@ from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue, Product, ProductVersion
 from kb.tickets.desk import Desk
 from kb.tickets.repository.repository import TicketRepository
-from kb.tickets.ticket import Draft, Type
+from kb.tickets.ticket import Draft
 
 #: A Friday at 15:00 in Berlin: eight open hours later is Monday at 15:00.
 FRIDAY = dt.datetime(2026, 6, 5, 13, 0, tzinfo=dt.UTC)
@@ -92,7 +92,7 @@ def person_of(accounts: Accounts, name: str) -> Person:
 
 def draft(title: str = "Cannot print", **about: object) -> Draft:
     values = {
-        "type": Type.PROBLEM,
+        "type": "problem",
         "severity": "question",
         "description": "It does not print.",
         **about,

@@ -8,6 +8,7 @@ escapes its input before it adds markup. Each noun has one table of titles: here
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -23,9 +24,10 @@ from kb.problems.problem import PROBLEM_STATUS_TITLES, ProblemStatus
 from kb.search.display.sections import GuideSection
 from kb.search.documents import Document
 from kb.search.results import Answer, Hit, NearDuplicate, Passage
+from kb.sla.form_fields import AGENTS, CUSTOMERS, SiteFieldKind
 from kb.sla.open_time import duration
 from kb.tickets.lifecycle import STATUSES, VERBS, Status, Verb
-from kb.tickets.ticket import Event, TargetView
+from kb.tickets.ticket import Event, TargetView, Ticket
 from webapp.context import centre
 from webapp.context import now as request_now
 from webapp.context import zone as request_zone
@@ -157,6 +159,7 @@ def register(app: Flask) -> None:
         status_title,
         ticket_number,
         when,
+        when_json,
     ):
         app.template_filter(function.__name__)(function)
 
@@ -166,6 +169,8 @@ def register(app: Flask) -> None:
         "contents": contents,
         "opens_with_text": opens_with_text,
         "support_ends": support_ends,
+        "ticket_fields": ticket_fields,
+        "ticket_titles": ticket_titles,
         "with_query": with_query,
     }
 
@@ -369,6 +374,49 @@ def ledger_moment(text: str) -> Markup | str:
 def support_ends(product: str, version: str) -> dt.date | None:
     """The last day on which a version is supported; None when the catalogue has no end for it."""
     return centre().catalogue.support_ends(product, version)
+
+
+def when_json(rule: Mapping[str, frozenset[str]]) -> str:
+    """A condition for the form's script: fact or field -> the values that it may have."""
+    return json.dumps({name: sorted(values) for name, values in rule.items()})
+
+
+class ShownField(NamedTuple):
+    """A field of the site on a ticket: the title of today, or its key once it is gone."""
+
+    key: str
+    title: str
+    value: str
+    is_link: bool
+
+
+def ticket_fields(ticket: Ticket, staff: bool) -> list[ShownField]:
+    """The site's own fields of a ticket, in the order of the form, as this side sees them."""
+    own = centre().policy.fields
+    side = AGENTS if staff else CUSTOMERS
+    shown = [
+        ShownField(key, field.title, ticket.fields[key], field.kind is SiteFieldKind.URL)
+        for key, field in own.items()
+        if key in ticket.fields and side in field.shown_to
+    ]
+    gone = [
+        ShownField(key, key, value, is_link=False)
+        for key, value in ticket.fields.items()
+        if key not in own and staff
+    ]
+    return shown + gone
+
+
+def ticket_titles(ticket: Ticket) -> Mapping[str, str]:
+    """The titles of what a ticket has keys of; a key that is gone stands for itself."""
+    policy, catalogue = centre().policy, centre().catalogue
+    kind, topic = policy.types.get(ticket.type), policy.topics.get(ticket.topic)
+    product = catalogue.product(ticket.row.product)
+    return {
+        "type": kind.title if kind else ticket.type.replace("-", " ").capitalize(),
+        "topic": topic.title if topic else ticket.topic,
+        "product": product.title if product else ticket.row.product,
+    }
 
 
 # --- tickets

@@ -34,7 +34,7 @@ from kb.privacy.inventory import (
 from kb.privacy.sweep import rewrite_event, sweep_address, sweep_words, words_of
 from kb.tickets.lifecycle import ACTIVE, Status, Verb
 from kb.tickets.repository import fulltext
-from kb.tickets.tables import ATTACHMENTS, EVENTS, RATINGS, TICKETS
+from kb.tickets.tables import ATTACHMENTS, EVENTS, INDEXED_TITLE, RATINGS, TICKETS
 
 #: Facts of events that the SLA clock needs, or that are numbers, keys and titles of the policies.
 _KEPT_FACTS = frozenset(
@@ -162,7 +162,7 @@ def _texts(connection: Connection, subject: DataSubject) -> Iterable[str]:
         select(PEOPLE.c.name).where(PEOPLE.c.id.in_(subject.people))
     ).scalars()
     yield from connection.execute(
-        select(TICKETS.c.title).where(TICKETS.c.customer_id.in_(subject.people))
+        select(INDEXED_TITLE).where(TICKETS.c.customer_id.in_(subject.people))
     ).scalars()
     yield from connection.execute(select(EVENTS.c.body).where(own_events(subject))).scalars()
     yield from connection.execute(
@@ -180,7 +180,7 @@ def _attachment_keys(connection: Connection, subject: DataSubject) -> list[str]:
 def _erase_events(connection: Connection, subject: DataSubject, serials: Collection[int]) -> None:
     """All texts of the person's own tickets; elsewhere what the person wrote, and the name."""
     query = (
-        select(EVENTS, TICKETS.c.title)
+        select(EVENTS, INDEXED_TITLE.label("title"))
         .join(TICKETS, EVENTS.c.ticket_id == TICKETS.c.id)
         .where(EVENTS.c.ticket_id.in_(own_tickets(subject)) | EVENTS.c.actor_id.in_(subject.people))
         .order_by(EVENTS.c.id)

@@ -68,6 +68,7 @@ from kb.tickets.tables import (
     PROPOSALS,
     RATINGS,
     SAVED_VIEWS,
+    SECRETS,
     TARGETS,
     TICKET_LINKS,
     TICKETS,
@@ -353,6 +354,7 @@ INVENTORY: tuple[Holding, ...] = (
         values={"code": literal("erased-") + cast(COUPONS.c.id, Text)},
     ),
     Holding(USAGE, _usage, _DELETE),
+    Holding(SECRETS, _of_ticket(SECRETS.c.ticket_id), _DELETE, "secrets", ("field", "given_at")),
     # --- what the tickets leave behind, without a word
     Holding(
         TICKETS,
@@ -361,6 +363,9 @@ INVENTORY: tuple[Holding, ...] = (
         values={
             "title": ERASED_TITLE,
             "severity_detail": "",
+            "severity_explanation": "",
+            "fields": {},
+            "field_words": "",
             "level_why": "",
             "coupon": "",
             "episode": "",

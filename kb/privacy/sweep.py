@@ -34,7 +34,7 @@ from kb.operations.tables import AUDIT_LOG
 from kb.people.tables import ORGANISATIONS
 from kb.tickets.lifecycle import Verb
 from kb.tickets.repository import fulltext
-from kb.tickets.tables import EVENTS, TICKETS
+from kb.tickets.tables import EVENTS, INDEXED_TITLE, TICKETS
 
 #: Not longer than any address: an event may only get shorter.
 MARK = "[...]"
@@ -121,7 +121,7 @@ def _text_columns(table: Table) -> list[Column[Any]]:
     return [column for column in table.columns if isinstance(column.type, Text | JSON)]
 
 
-def _may_contain(column: Column[Any], address: str) -> ColumnElement[bool]:
+def _may_contain(column: ColumnElement[Any], address: str) -> ColumnElement[bool]:
     folded = func.lower(cast(column, Text))
     spellings = {address, json.dumps(address)[1:-1].lower()}  # JSON escapes what is not ASCII
     return or_(*(folded.contains(spelling, autoescape=True) for spelling in spellings))
@@ -139,11 +139,11 @@ def _sweep_events(connection: Connection, address: str, pattern: re.Pattern[str]
     """Before the titles are swept, which the full text has with the first event."""
     columns = (EVENTS.c.body, EVENTS.c.actor, EVENTS.c.facts)
     query = (
-        select(EVENTS, TICKETS.c.title)
+        select(EVENTS, INDEXED_TITLE.label("title"))
         .join(TICKETS, EVENTS.c.ticket_id == TICKETS.c.id)
         .where(
             or_(*(_may_contain(column, address) for column in columns))
-            | ((EVENTS.c.verb == Verb.OPEN.value) & _may_contain(TICKETS.c.title, address))
+            | ((EVENTS.c.verb == Verb.OPEN.value) & _may_contain(INDEXED_TITLE, address))
         )
     )
     for row in connection.execute(query).all():

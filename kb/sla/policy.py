@@ -7,11 +7,12 @@ counts time against them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from kb.errors import Invalid
 from kb.sla.calendar import BusinessCalendar
+from kb.sla.form_fields import CustomerGroup, SiteField, Topic
 from kb.sla.open_time import Budget
 
 
@@ -93,7 +94,11 @@ class Severity:
     definition: str
     urgent: bool = False
     parameter: str | None = None  # "date": the customer must give one
-    explanation_asked: bool = False  # the customer must explain the urgency
+    explanation_asked: bool = False  # the customer is asked to explain the urgency
+    explanation_required: bool = False
+    #: The tickets that can have it: fact or field -> its values.
+    when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    formerly: tuple[str, ...] = ()  # earlier names, by which agents still find tickets
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,8 @@ class CouponRule:
 ENTITLEMENT_FACTS = (
     "category",
     "group",
+    "organisation",
+    "domain",
     "licence",
     "severity",
     "type",
@@ -139,6 +146,8 @@ ENTITLEMENT_FACTS = (
     "channel",
 )
 ANY_VALUE = "*"
+#: How a ticket can be filed.
+CHANNELS = ("web", "api")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +189,15 @@ class SlaPolicy:
     entitlements: tuple[Entitlement, ...]
     coupons: Mapping[str, CouponRule]
     reasons: Mapping[str, Reason]
+    topics: Mapping[str, Topic] = field(default_factory=dict)
+    groups: Mapping[str, CustomerGroup] = field(default_factory=dict)
+    fields: Mapping[str, SiteField] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()  # fields of every form that this site requires
+
+    def group(self, email: str, organisation: str) -> str:
+        """The first group that includes a verified address or its organisation."""
+        groups = self.groups.values()
+        return next((group.key for group in groups if group.includes(email, organisation)), "")
 
     def choose(self, facts: Mapping[str, str]) -> LevelChoice:
         """The level of a ticket with these ``facts``, named as in ENTITLEMENT_FACTS: the first row

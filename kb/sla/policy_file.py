@@ -17,6 +17,14 @@ from types import MappingProxyType
 from kb.errors import Misconfigured
 from kb.sla.calendar import BusinessCalendar
 from kb.sla.calendar_file import PolicyFileContext, read_calendar
+from kb.sla.form_file import (
+    choices_of,
+    read_fields,
+    read_groups,
+    read_required,
+    read_topics,
+    read_when,
+)
 from kb.sla.open_time import DAY, Budget, Unit
 from kb.sla.policy import (
     ANY_VALUE,
@@ -35,7 +43,19 @@ from kb.sla.policy import (
 )
 from kb.toml_reader import TomlFile, TomlTable, nearest
 
-SECTIONS = ("calendars", "levels", "severities", "types", "entitlements", "coupons", "reasons")
+SECTIONS = (
+    "calendars",
+    "levels",
+    "severities",
+    "types",
+    "topics",
+    "groups",
+    "fields",
+    "form",
+    "entitlements",
+    "coupons",
+    "reasons",
+)
 LEVEL_FIELDS = (
     "title",
     "description",
@@ -108,10 +128,18 @@ def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> 
     calendars = _calendars(top, around, sources)
     names = top.table("calendars").data
     levels = {key: _level(key, table, names) for key, table in top.tables("levels")}
-    severities = {key: _severity(key, table) for key, table in top.tables("severities")}
     types = {key: _type(key, table) for key, table in _types(top)}
+    topics, groups = read_topics(top), read_groups(top)
+    form = {"severity": tuple(top.table("severities").data), "type": tuple(types)}
+    fields = read_fields(top, form | {"topic": tuple(topics)})
+    known = {"type": tuple(types), "topic": tuple(topics), **choices_of(fields)}
+    severities = {key: _severity(key, table, known) for key, table in top.tables("severities")}
     coupons = {key: _coupon(key, table, levels) for key, table in top.tables("coupons")}
-    values = {"severity": tuple(severities), "type": tuple(types), "coupon": tuple(coupons)}
+    values: dict[str, Collection[str]] = {
+        "severity": tuple(severities),
+        "type": tuple(types),
+        "coupon": tuple(coupons),
+    }
     return SlaPolicy(
         version=hashlib.blake2b(b"\0".join(sources), digest_size=8).hexdigest(),
         calendars=MappingProxyType(calendars),
@@ -123,6 +151,10 @@ def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> 
         reasons=MappingProxyType(
             {key: _reason(key, table) for key, table in top.tables("reasons")}
         ),
+        topics=topics,
+        groups=groups,
+        fields=fields,
+        required=read_required(top),
     )
 
 
@@ -243,16 +275,20 @@ def _threshold(text: str) -> Threshold | None:
     return Threshold(lead=lead) if lead is not None else None
 
 
-def _severity(key: str, table: TomlTable) -> Severity:
-    table.only(("title", "definition", "urgent", "parameter", "explanation"))
+def _severity(key: str, table: TomlTable, known: Mapping[str, Collection[str]]) -> Severity:
+    table.only(("title", "definition", "urgent", "parameter", "explanation", "when", "formerly"))
     parameter = table.choice("parameter", ("", "date"), "")
+    required = table.data.get("explanation") == "required"
     return Severity(
         key=key,
         title=table.text("title"),
         definition=table.text("definition"),
         urgent=table.flag("urgent"),
         parameter=parameter or None,
-        explanation_asked=table.flag("explanation"),
+        explanation_asked=required or table.flag("explanation"),
+        explanation_required=required,
+        when=read_when(table, known),
+        formerly=tuple(text for _, text in table.words("formerly")),
     )
 
 

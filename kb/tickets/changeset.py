@@ -60,10 +60,14 @@ class TicketFacts:
     level: str
     level_title: str
     type: str
+    topic: str
     severity: str
     product: str
+    fields: Mapping[str, str]
+    channel: str
     category: str
     licence: str
+    organisation: str
     coupon: str  # the code, empty once released
     coupon_level: str  # the level that the ticket was filed at with a coupon
     customer_email: str
@@ -130,6 +134,16 @@ class NewTicket:
     limit: UsageLimit | None = None
     link: LinkedTicket | None = None
     source: str = "web"
+    field_words: str = ""  # what the full text has of the fields
+    secrets: Mapping[str, SealedSecret] = field(default_factory=dict)  # by field
+
+
+@dataclass(frozen=True, slots=True)
+class SealedSecret:
+    """A secret that a customer gave, encrypted, with the title of its field."""
+
+    title: str
+    sealed: bytes
 
 
 @dataclass(frozen=True, slots=True)

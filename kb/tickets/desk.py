@@ -24,6 +24,7 @@ from kb.tickets import drafts
 from kb.tickets.actions import merge_split
 from kb.tickets.actions.filing import Filing
 from kb.tickets.actions.idempotency import verb_key
+from kb.tickets.actions.secrets import FieldSecrets
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.copies import Copies
@@ -72,14 +73,19 @@ class Desk:
         *,
         limits: FormLimits | None = None,
         versions: Sequence[PolicyVersion] | None = None,
+        field_keys: Sequence[str] = (),
     ) -> None:
-        """``versions`` are all policies that ever held; by default ``policy`` always has."""
+        """``versions`` are all policies that ever held; by default ``policy`` always has.
+
+        ``field_keys`` encrypt the secrets of tickets; without one none are taken.
+        """
         self._repository = repository
         self._rules = Rules(
             policy, tuple(versions or single_version(policy)), limits or FormLimits()
         )
         self._attachments = attachments
-        self.filing = Filing(repository, attachments, catalogue, self._rules)
+        self.secrets = FieldSecrets(repository, field_keys)
+        self.filing = Filing(repository, attachments, catalogue, self._rules, self.secrets)
         self.queue = AgentQueue(repository)
         self.links = GuestLinks(repository)
         self.copies = Copies(repository)

@@ -17,12 +17,16 @@ from typing import Any
 
 from kb.errors import Invalid
 from kb.people.person import email_address
+from kb.sla.form_fields import applies, check_field
+from kb.sla.form_file import FORM_FACTS
 from kb.sla.policy import SlaPolicy
 from kb.text import clean_text, clean_texts, has_visible_text
 from kb.tickets.attachments import validation
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.lifecycle import Message
-from kb.tickets.ticket import OUTCOMES, Consulted, Draft, Type, Upload
+from kb.tickets.ticket import OUTCOMES, Consulted, Draft, Upload
+
+NO_SECRETS = "This portal cannot keep secrets, because KB_FIELD_KEY is not set."
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class FormLimits:
     consulted_text: int = 100_000
     coupon: int = 64
     detail: int = 200
+    explanation: int = 2_000
     files: validation.AttachmentLimits = field(default_factory=validation.AttachmentLimits)
 
 
@@ -75,15 +80,21 @@ def check(
     catalogue: Catalogue,
     limits: FormLimits | None = None,
     today: dt.date | None = None,
+    keeps_secrets: bool = False,
 ) -> Draft:
-    """The form as a draft. Field names are those of ``Draft``.
+    """The form as a draft. Field names are those of ``Draft``, and the keys of the site's fields.
 
     ``copy_to`` separates addresses by commas or blanks, ``consulted`` is JSON text as the form
-    carries it, and a date before ``today`` is refused. Raises Invalid with ``fields``: every field
-    at fault and its sentence.
+    carries it, and a date before ``today`` is refused. A secret is refused unless the portal
+    ``keeps_secrets``. Raises Invalid with ``fields``: every field at fault and its sentence.
     """
     form = _Form(values, limits or FormLimits())
     product, module, version = _product(form, catalogue)
+    for name in sorted(policy.required):
+        if not form.line(name):
+            form.refuse(name, f"Choose a {name}.")
+    own = _own_fields(form, policy, keeps_secrets=keeps_secrets)
+    secrets = {key: value for key, value in own.items() if policy.fields[key].is_secret}
     draft = Draft(
         title=_title(form),
         type=_type(form, policy),
@@ -97,6 +108,10 @@ def check(
         module=module,
         version=version,
         severity_detail=_severity_detail(form, policy, today),
+        severity_explanation=_severity_explanation(form, policy),
+        topic=_topic(form, policy),
+        fields={key: value for key, value in own.items() if key not in secrets},
+        secrets=secrets,
         copy_to=_copy_to(form),
         attachments=_files(form, files),
         consulted=consulted_trail(consulted, form.limits),
@@ -114,7 +129,7 @@ def fingerprint(draft: Draft) -> str:
     """
     values = [
         draft.title,
-        draft.type.value,
+        draft.type,
         draft.severity,
         draft.severity_detail,
         draft.description,
@@ -123,6 +138,9 @@ def fingerprint(draft: Draft) -> str:
         draft.version,
         draft.coupon,
     ]
+    if draft.topic or draft.fields or draft.secrets or draft.severity_explanation:
+        own = sorted({**draft.fields, **draft.secrets}.items())
+        values += [draft.topic, draft.severity_explanation, json.dumps(own)]
     files = [(file.name, hashlib.sha256(file.data).hexdigest()) for file in draft.attachments]
     return hashlib.sha256(json.dumps([values, draft.copy_to, files]).encode("ascii")).hexdigest()
 
@@ -194,22 +212,75 @@ def _text(form: _Form, name: str, missing: str) -> str:
     return text
 
 
-def _type(form: _Form, policy: SlaPolicy) -> Type:
+def _type(form: _Form, policy: SlaPolicy) -> str:
     value = form.line("type")
-    choices = tuple(policy.types) or tuple(Type)
-    if value in tuple(Type) and value in choices:
-        return Type(value)
+    if value not in policy.types:
+        unknown = f"Unknown type {value!r:.40}. {available(policy.types)}"
+        form.refuse("type", unknown if value else "Choose a type.")
+    return value
 
-    unknown = f"Unknown type {value!r:.40}. {available(choices)}"
-    form.refuse("type", unknown if value else "Choose a type.")
-    return Type.QUESTION
+
+def _topic(form: _Form, policy: SlaPolicy) -> str:
+    value = form.line("topic")
+    if value and value not in policy.topics:
+        form.refuse("topic", f"Unknown topic {value!r:.40}. {available(policy.topics)}")
+    return value
 
 
 def _severity(form: _Form, policy: SlaPolicy) -> str:
     value = form.line("severity")
-    if value not in policy.severities:
+    severity = policy.severities.get(value)
+    if severity is None:
         form.refuse("severity", unknown_severity(value, policy).sentence)
+    elif not applies(severity.when, form_facts(form.texts, policy)):
+        form.refuse(
+            "severity", f"“{severity.title}” is only for {condition(severity.when, policy)}."
+        )
     return value
+
+
+def form_facts(values: Mapping[str, str], policy: SlaPolicy) -> Mapping[str, str]:
+    """What the conditions of severities and fields go by."""
+    return {name: " ".join(values.get(name, "").split()) for name in (*FORM_FACTS, *policy.fields)}
+
+
+def condition(when: Mapping[str, frozenset[str]], policy: SlaPolicy) -> str:
+    """What ``when`` asks for, in words: ``environment Production``."""
+    titles = {
+        "type": {key.casefold(): kind.title for key, kind in policy.types.items()},
+        "topic": {key.casefold(): topic.title for key, topic in policy.topics.items()},
+        "severity": {key.casefold(): one.title for key, one in policy.severities.items()},
+        **{
+            key: {choice.casefold(): choice for choice in field.choices}
+            for key, field in policy.fields.items()
+        },
+    }
+    parts = []
+    for name, values in when.items():
+        words = [titles.get(name, {}).get(value, value) for value in sorted(values)]
+        title = policy.fields[name].title.lower() if name in policy.fields else name
+        parts.append(f"{title} {' or '.join(words)}")
+    return " and ".join(parts)
+
+
+def _own_fields(form: _Form, policy: SlaPolicy, *, keeps_secrets: bool) -> dict[str, str]:
+    """The values of the site's own fields that this ticket is asked for, secrets included."""
+    facts = form_facts(form.texts, policy)
+    values = {}
+    for key, own in policy.fields.items():
+        text = form.text(key)
+        if not applies(own.when, facts):
+            continue  # left over from a product or type that was chosen before
+        if own.is_secret and not keeps_secrets:
+            if text:
+                form.refuse(key, f"{NO_SECRETS} Leave “{own.title}” empty.")
+            continue
+        value, fault = check_field(own, text)
+        if fault:
+            form.refuse(key, fault)
+        elif value:
+            values[key] = value
+    return values
 
 
 def unknown_severity(severity: str, policy: SlaPolicy) -> Invalid:
@@ -229,8 +300,23 @@ def _severity_detail(form: _Form, policy: SlaPolicy, today: dt.date | None) -> s
         form.refuse(
             "severity_detail", f"The severity “{severity.title}” needs a {severity.parameter}."
         )
-    if len(value) > form.limits.detail:
-        form.refuse("severity_detail", f"The limit is {form.limits.detail} characters.")
+    if severity.explanation_required and not value:
+        form.refuse("severity_detail", f"Say why the severity is “{severity.title}”.")
+    if len(value) > form.limits.explanation:
+        form.refuse("severity_detail", f"The limit is {form.limits.explanation:,} characters.")
+    return value
+
+
+def _severity_explanation(form: _Form, policy: SlaPolicy) -> str:
+    """Of a severity that has a parameter: what is asked besides it."""
+    severity = policy.severities.get(form.line("severity"))
+    if severity is None or not (severity.parameter and severity.explanation_asked):
+        return ""
+    value = form.line("severity_explanation")
+    if severity.explanation_required and not value:
+        form.refuse("severity_explanation", f"Say why the severity is “{severity.title}”.")
+    if len(value) > form.limits.explanation:
+        form.refuse("severity_explanation", f"The limit is {form.limits.explanation:,} characters.")
     return value
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
     text,
 )
 
@@ -45,9 +46,13 @@ TICKETS = Table(
     Column("severity", Text, nullable=False),
     text_column("severity_title"),
     text_column("severity_detail"),
+    text_column("severity_explanation"),  # of a severity that has another detail, too
+    text_column("topic"),
     text_column("product"),
     text_column("module"),
     text_column("version"),
+    Column("fields", JSON, nullable=False, server_default=text("'{}'")),  # the site's own, by key
+    text_column("field_words"),  # what the full text has of them, beside the title
     Column("level", Text, nullable=False),
     text_column("level_title"),
     text_column("level_why"),
@@ -276,6 +281,26 @@ ALARMS = Table(
     instant_column("at"),  # the computed instant
     instant_column("noticed_at"),
     UniqueConstraint("ticket_id", "target", "cycle", "threshold", "due_at"),
+)
+
+#: What a customer gave for a field of the kind "secret"; ``sealed`` is empty once it is wiped.
+SECRETS = Table(
+    "ticket_secrets",
+    METADATA,
+    reference_column("ticket_id", "tickets.id"),
+    Column("field", Text, nullable=False),
+    Column("title", Text, nullable=False),  # of the field, when it was given
+    Column("sealed", LargeBinary, nullable=False),
+    instant_column("given_at"),
+    instant_column("shown_at", optional=True),
+    reference_column("shown_to", "people.id", optional=True),
+    instant_column("wiped_at", optional=True),
+    PrimaryKeyConstraint("ticket_id", "field"),
+)
+#: The title of a ticket as the full text has it.
+INDEXED_TITLE = case(
+    (TICKETS.c.field_words == "", TICKETS.c.title),
+    else_=TICKETS.c.title + "\n" + TICKETS.c.field_words,
 )
 
 POLICIES = Table(

@@ -9,19 +9,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from kb.sla.target import TargetState
 from kb.tickets.lifecycle import ACTIVE, Status, Verb
 from kb.tickets.permissions import Ownership
-
-
-class Type(StrEnum):
-    """What a ticket is."""
-
-    QUESTION = "question"
-    PROBLEM = "problem"
-    REQUEST = "request"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +43,17 @@ class Draft:
     """What a customer typed into the form, already checked by ``kb.tickets.drafts.check``."""
 
     title: str
-    type: Type
+    type: str
     severity: str
     description: str
     product: str = ""
     module: str = ""
     version: str = ""
     severity_detail: str = ""  # the parameter of a severity such as "needed by <date>"
+    severity_explanation: str = ""
+    topic: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)  # the site's own, by key
+    secrets: Mapping[str, str] = field(default_factory=dict)  # those that are sealed
     copy_to: tuple[str, ...] = ()
     attachments: tuple[Upload, ...] = ()
     consulted: tuple[Consulted, ...] = ()
@@ -163,12 +158,24 @@ class Alarm:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenSecret:
+    """That a secret was given, and what became of it; never the secret itself."""
+
+    field: str
+    title: str
+    given_at: dt.datetime
+    shown_at: dt.datetime | None = None
+    shown_to: str = ""
+    wiped_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """A ticket as its page shows it, without what its viewer may not see (internal notes)."""
 
     row: TicketRow
     ownership: Ownership
-    type: Type
+    type: str
     module: str
     version: str
     severity_title: str
@@ -189,6 +196,10 @@ class Ticket:
     erased_at: dt.datetime | None = None  # when its texts were
     related: tuple[str, ...] = ()  # numbers of tickets merged into it, split from it, or its origin
     coupon: str = ""  # for its owner and staff: the code that was used, empty once released
+    severity_explanation: str = ""
+    topic: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)  # the site's own, by key
+    secrets: tuple[GivenSecret, ...] = ()
     alarms: tuple[Alarm, ...] = ()  # for staff
     watchers: tuple[str, ...] = ()  # names, for staff
 

@@ -17,6 +17,7 @@ from kb.people.person import Person
 from kb.problems.matching import matching_problems
 from kb.problems.problem import KnownProblem
 from kb.search.results import results_json
+from kb.site.published import site_json
 from kb.tickets.actions.filing import Promise
 from kb.tickets.ticket import Ticket
 from webapp.context import audience, centre, language, now, person, settings, visitor, zone
@@ -26,7 +27,7 @@ from webapp.customer.ticket_form import (
     encodable,
     file_once,
     held_links,
-    read_form,
+    read_json_form,
 )
 from webapp.customer.tickets import own_tickets_alike
 from webapp.customer.visits import visit_facts
@@ -171,12 +172,19 @@ def search() -> Response:
     return response
 
 
+@blueprint.get("/site")
+def site() -> Response:
+    """What the ticket form asks for and what the site promises: for forms that others write."""
+    help_centre, today = centre(), now().astimezone(zone()).date()
+    return jsonify(site_json(help_centre.site, help_centre.policy, help_centre.catalogue, today))
+
+
 @blueprint.get("/promise")
 def promise() -> Response:
     """The level and due time of a ticket filed now, by the code that files it."""
     facts = {
         name: request.args.get(name, "")[:200]
-        for name in ("severity", "product", "version", "coupon")
+        for name in ("severity", "topic", "product", "version", "coupon")
     }
     answer = centre().desk.filing.promise(
         type=request.args.get("type", "question")[:200], customer=person(), now=now(), **facts
@@ -221,10 +229,10 @@ def _support(ends: dt.date | None) -> str:
 @blueprint.post("/tickets")
 def file() -> Response:
     """Files a ticket, once per ``Idempotency-Key``. Attachments need the form."""
-    form = read_form(_body())
+    form = read_json_form(_body())
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
     checked = check_form(form, ())
-    number = file_once(checked)
+    number = file_once(checked, channel="api")
     secret = held_links().get(number)
     path = (
         url_for("tickets.show", number=number, key=secret)

@@ -1,4 +1,4 @@
-"""The site itself: its colours and logo, and how to reach its people.
+"""The site itself: its colours and logo, what it promises, and how to reach its people.
 
 What a page shows comes from the site's folder, read by ``kb.site`` and ``kb.sla``.
 """
@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, abort, render_template, request, send_file
 
+from kb.site.published import published_calendars, published_levels
 from kb.site.site_file import Site
 from webapp.assets import YEAR
-from webapp.context import centre
+from webapp.context import centre, now, zone
 
 blueprint = Blueprint("site", __name__)
 
@@ -71,6 +72,26 @@ def _kept(response: Response) -> Response:
     lifetime = f"public, max-age={YEAR}, immutable" if versioned else "no-cache"
     response.headers["Cache-Control"] = lifetime
     return response
+
+
+@blueprint.get("/sla")
+def sla() -> str:
+    """Every level with its times, who gets which, and what support covers."""
+    policy = centre().policy
+    return render_template("customer/sla.html", policy=policy, levels=published_levels(policy))
+
+
+@blueprint.get("/schedule")
+def schedule() -> str:
+    """Opening hours, and the holidays and breaks that lie ahead."""
+    calendars = published_calendars(centre().policy, now().astimezone(zone()).date())
+    return render_template("customer/schedule.html", calendars=calendars)
+
+
+@blueprint.get("/versions")
+def versions() -> str:
+    """Until when each version of each product is supported."""
+    return render_template("customer/versions.html", products=centre().catalogue.products)
 
 
 @blueprint.get("/contact")

@@ -22,17 +22,21 @@ from kb.search.documents import Document
 from kb.search.results import Hit
 from kb.text import has_visible_text
 from kb.tickets.actions.idempotency import checked_key
+from kb.tickets.drafts import available
 from kb.tickets.ticket import OUTCOMES, Draft, Upload
 from webapp.context import audience, centre, now, person, settings
 from webapp.customer.visits import current_visit, end_visit
 from webapp.security.guard import FILES_PER_TICKET
 
-#: Names of the form's fields. Nothing else of a request is read: no mass assignment.
+#: Names of every form's fields, beside those of the site. Nothing else of a request is read: no
+#: mass assignment.
 FIELDS = (
     "title",
     "type",
     "severity",
     "severity_detail",
+    "severity_explanation",
+    "topic",
     "description",
     "product",
     "module",
@@ -62,8 +66,10 @@ class CheckedForm:
 
 def blank_form(values: Mapping[str, str]) -> dict[str, str]:
     """A new form with a new key, the visit, and what the address names, such as a title."""
-    form = dict.fromkeys(FIELDS, "")
-    for name in ("title", "product", "version", "type"):
+    own = centre().policy.fields
+    form = dict.fromkeys((*FIELDS, *own), "")
+    prefilled = [name for name, field in own.items() if field.on_form and not field.is_secret]
+    for name in ("title", "product", "version", "type", "topic", *prefilled):
         if name in values:
             form[name] = values[name][:1000]
     form["key"], form["episode"] = secrets.token_urlsafe(18), current_visit()
@@ -72,13 +78,28 @@ def blank_form(values: Mapping[str, str]) -> dict[str, str]:
 
 def read_form(values: Mapping[str, Any]) -> dict[str, str]:
     """The form's fields as text, exactly as typed."""
-    form = {name: _text(values.get(name)) for name in FIELDS}
+    names = (*FIELDS, *centre().policy.fields)
+    form = {name: _text(values.get(name)) for name in names}
 
     # Each severity that asks for a detail has its own input: without a script, all are in the page.
-    detail = values.get(f"severity_detail_{form['severity']}")
-    if isinstance(detail, str):
-        form["severity_detail"] = detail
+    for name in ("severity_detail", "severity_explanation"):
+        detail = values.get(f"{name}_{form['severity']}")
+        if isinstance(detail, str):
+            form[name] = detail
     return form
+
+
+def read_json_form(body: Mapping[str, Any]) -> dict[str, str]:
+    """As ``read_form``, with the site's own fields under ``fields``. Raises Invalid."""
+    own = body.get("fields", {})
+    if not isinstance(own, dict):
+        raise Invalid("fields must be an object of field keys and values.", field="fields")
+    keys = centre().policy.fields
+    unknown = [key for key in own if key not in keys]
+    if unknown:
+        sentence = f"Unknown field {unknown[0]!r:.60}. {available(keys)}"
+        raise Invalid(sentence, field="fields")
+    return read_form({**body, **own})
 
 
 def _text(value: object) -> str:
@@ -196,13 +217,15 @@ def _guest(form: Mapping[str, str]) -> Person:
     return centre().accounts.guest(form["email"], form["name"], form["zone"], now=now())
 
 
-def file_once(checked: CheckedForm) -> str:
+def file_once(checked: CheckedForm, *, channel: str = "web") -> str:
     """Files the ticket and returns its number; the same key returns the same number.
 
     A guest's browser keeps the link.
     """
     desk, time = centre().desk, now()
-    number = desk.filing.file(checked.draft, checked.customer, key=checked.key, now=time)
+    number = desk.filing.file(
+        checked.draft, checked.customer, key=checked.key, channel=channel, now=time
+    )
     end_visit()
     if checked.customer.guest:
         secret = desk.links.for_new_ticket(number, checked.customer, key=checked.key, now=time)

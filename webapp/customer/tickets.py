@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from flask import (
@@ -42,12 +43,12 @@ from kb.problems.matching import alike_titles, matching_problems
 from kb.problems.problem import KnownProblem
 from kb.search.documents import visible_to
 from kb.search.results import Suggestions
-from kb.tickets import actions
+from kb.tickets import actions, drafts
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import ALLOWED_FILES
 from kb.tickets.lifecycle import VERBS, Side, Status
 from kb.tickets.permissions import check_file, link_not_found, side_of
-from kb.tickets.ticket import Attachment, Draft, TicketRow, Type
+from kb.tickets.ticket import Attachment, Draft, TicketRow
 from webapp.context import audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import (
@@ -129,12 +130,22 @@ def form_page(
         form=form,
         sentence=sentence,
         errors=errors or {},
-        anchors={"severity_detail": f"severity_detail_{form['severity']}"},
+        anchors={
+            name: f"{name}_{form['severity']}"
+            for name in ("severity_detail", "severity_explanation")
+        },
         files_lost=bool(sentence)
         and any(file.filename for file in request.files.getlist("attachments")),
-        types=[(key, kind.title) for key, kind in policy.types.items()]
-        or [(t.value, t.value.title()) for t in Type],
+        types=policy.types.values(),
+        topics=policy.topics.values(),
         severities=policy.severities.values(),
+        own_fields=[
+            own
+            for own in policy.fields.values()
+            if own.on_form and (not own.is_secret or settings().field_key)
+        ],
+        required=policy.required,
+        condition=partial(drafts.condition, policy=policy),
         catalogue=catalogue,
         product_keys={product.key for product in catalogue.products},
         files_limit=FILES_PER_TICKET,
@@ -213,8 +224,9 @@ def _promise(draft: Draft) -> Promise | None:
     """
     try:
         return centre().desk.filing.promise(
-            type=draft.type.value,
+            type=draft.type,
             severity=draft.severity,
+            topic=draft.topic,
             product=draft.product,
             version=draft.version,
             coupon=draft.coupon,

@@ -12,9 +12,10 @@ from kb.database.usage_limits import UsageLimit
 from kb.errors import Conflict, Invalid
 from kb.people.person import Person, account_key
 from kb.sla.clock import SlaEvent, SlaEventKind
-from kb.sla.policy import Goal, LevelChoice
+from kb.sla.policy import Goal, LevelChoice, SlaPolicy
 from kb.tickets import drafts, recipients
 from kb.tickets.actions.idempotency import filing_key
+from kb.tickets.actions.secrets import FieldSecrets
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue
 from kb.tickets.changeset import Coupon, NewEvent, NewTicket
@@ -56,11 +57,13 @@ class Filing:
         attachments: Attachments,
         catalogue: Catalogue,
         rules: Rules,
+        secrets: FieldSecrets,
     ) -> None:
         self._repository = repository
         self._attachments = attachments
         self._catalogue = catalogue
         self._rules = rules
+        self._secrets = secrets
 
     def check(
         self,
@@ -79,6 +82,7 @@ class Filing:
             catalogue=self._catalogue,
             limits=self._rules.limits,
             today=now.date(),
+            keeps_secrets=self._secrets.available,
         )
 
     def promise(
@@ -86,10 +90,12 @@ class Filing:
         *,
         type: str,  # noqa: A002 - the form's own word
         severity: str,
+        topic: str = "",
         product: str = "",
         version: str = "",
         coupon: str = "",
         customer: Person | None = None,
+        channel: str = "web",
         now: dt.datetime,
     ) -> Promise:
         """The SLA that the ticket would get if it were filed now.
@@ -100,7 +106,14 @@ class Filing:
         if severity not in policy.severities:
             raise unknown_severity(severity, policy)
         valid_coupon = self._coupon(coupon, customer, now)
-        choice = self._choose_level(type, severity, product, valid_coupon, customer, now)
+        asked = {
+            "type": type,
+            "severity": severity,
+            "topic": topic,
+            "product": product,
+            "channel": channel,
+        }
+        choice = self._choose_level(asked, valid_coupon, customer, now)
         instant = now.replace(microsecond=0)
         history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
         targets = computed_targets(history, self._rules.versions, instant)
@@ -114,7 +127,9 @@ class Filing:
             coupons_left=valid_coupon.left if valid_coupon else None,
         )
 
-    def file(self, draft: Draft, customer: Person, *, key: str, now: dt.datetime) -> str:
+    def file(
+        self, draft: Draft, customer: Person, *, key: str, channel: str = "web", now: dt.datetime
+    ) -> str:
         """Files a ticket and returns its number; the same customer, key and draft file it once.
 
         Raises Forbidden for a contact who is not for support, Conflict for a key that filed another
@@ -125,7 +140,7 @@ class Filing:
         once = filing_key(customer, key)
         draft_hash = fingerprint(draft)
         try:
-            ticket = self._new_ticket(draft, draft_hash, customer, now)
+            ticket = self._new_ticket(draft, draft_hash, customer, channel, now)
             filed = self._repository.file(ticket, once)
         except Invalid:
             # Of one form that was sent twice, the first may have used the last coupon.
@@ -139,14 +154,19 @@ class Filing:
         return ids.ticket_number(serial)
 
     def _new_ticket(
-        self, draft: Draft, draft_hash: str, customer: Person, now: dt.datetime
+        self, draft: Draft, draft_hash: str, customer: Person, channel: str, now: dt.datetime
     ) -> NewTicket:
         instant = now.replace(microsecond=0)
         policy = self._rules.policy
         coupon = self._coupon(draft.coupon, customer, instant)
-        choice = self._choose_level(
-            draft.type.value, draft.severity, draft.product, coupon, customer, instant
-        )
+        asked = {
+            "type": draft.type,
+            "severity": draft.severity,
+            "topic": draft.topic,
+            "product": draft.product,
+            "channel": channel,
+        }
+        choice = self._choose_level(asked, coupon, customer, instant)
         history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
         targets = forecast((), history, self._rules.versions, instant)
         severity = policy.severities.get(draft.severity)
@@ -179,31 +199,26 @@ class Filing:
             forecast=targets,
             notices=recipients.receipts(draft, customer, choice.level.title, targets),
             limit=_unverified_limit(customer),
+            source=channel,
+            field_words=_field_words(draft, policy),
+            secrets=self._secrets.seal(draft, policy),
         )
 
     def _choose_level(
         self,
-        type_: str,
-        severity: str,
-        product: str,
+        asked: Mapping[str, str],
         coupon: Coupon | None,
         customer: Person | None,
         now: dt.datetime,
     ) -> LevelChoice:
-        category, licence = "", ""
-        if customer:
-            category, licence = self._repository.people.entitled(customer, now)
-        return self._rules.policy.choose(
-            {
-                "category": category,
-                "licence": licence,
-                "severity": severity,
-                "type": type_,
-                "product": product,
-                "coupon": coupon.rule if coupon else "",
-                "channel": "web",
-            }
-        )
+        """``asked`` are the facts that the form gives; the others follow from the customer."""
+        facts = {**asked, "coupon": coupon.rule if coupon else ""}
+        if customer and not customer.guest:  # a guest may have typed anybody's address
+            facts["category"], facts["licence"] = self._repository.people.entitled(customer, now)
+            facts["organisation"] = customer.organisation
+            facts["domain"] = customer.email.rpartition("@")[2]
+            facts["group"] = self._rules.policy.group(customer.email, customer.organisation)
+        return self._rules.policy.choose(facts)
 
     def _coupon(self, code: str, customer: Person | None, now: dt.datetime) -> Coupon | None:
         if not code:
@@ -212,6 +227,17 @@ class Filing:
         if coupon is None or coupon.left <= 0:
             raise coupon_used_up()
         return coupon
+
+
+def _field_words(draft: Draft, policy: SlaPolicy) -> str:
+    """What agents find a ticket by: its searchable fields, and earlier names of what it has."""
+    severity = policy.severities.get(draft.severity)
+    words = list(severity.formerly) if severity else []
+    for key, value in draft.fields.items():
+        own = policy.fields.get(key)
+        if own is not None and own.searchable:
+            words += [own.title, *own.formerly, value]
+    return " ".join(words)
 
 
 def _unverified_limit(customer: Person) -> UsageLimit | None:

@@ -136,14 +136,19 @@ def _entitled_level(policy: SlaPolicy, ticket: TicketFacts, severity: str) -> Le
     coupon = next(
         (rule.key for rule in policy.coupons.values() if rule.level == ticket.coupon_level), ""
     )
+    verified = "" if ticket.customer_guest else ticket.customer_email
     return policy.choose(
         {
             "category": ticket.category,
             "licence": ticket.licence,
+            "group": policy.group(verified, ticket.organisation),
+            "organisation": ticket.organisation,
+            "domain": verified.rpartition("@")[2],
             "severity": severity,
             "type": ticket.type,
+            "topic": ticket.topic,
             "product": ticket.product,
             "coupon": coupon if ticket.coupon else "",
-            "channel": "web",
+            "channel": ticket.channel,
         }
     )

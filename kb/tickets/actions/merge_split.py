@@ -27,7 +27,7 @@ from kb.tickets.lifecycle import Verb, next_status
 from kb.tickets.permissions import check_use
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.sla_targets import MERGED_EVENTS, SPLIT_EVENTS, as_merged, forecast
-from kb.tickets.ticket import Draft, Type
+from kb.tickets.ticket import Draft
 
 
 def merge(
@@ -115,10 +115,11 @@ def split(
     named, text = drafts.split_texts(title, description, limits=rules.limits)
     draft = Draft(
         named,
-        Type(ticket.type),
+        ticket.type,
         ticket.severity,
         text,
         product=ticket.product,
+        topic=ticket.topic,
         copy_to=ticket.copy_to,
     )
 

@@ -38,6 +38,7 @@ from kb.tickets.tables import (
     EVENTS,
     PROPOSALS,
     RATINGS,
+    SECRETS,
     TARGETS,
     TICKET_LINKS,
     TICKETS,
@@ -48,10 +49,10 @@ from kb.tickets.ticket import (
     Attachment,
     Consulted,
     Event,
+    GivenSecret,
     Proposal,
     Rating,
     Ticket,
-    Type,
 )
 
 _FACTS = (
@@ -60,6 +61,7 @@ _FACTS = (
         PEOPLE.c.email.label("customer_email"),
         PEOPLE.c.guest.label("customer_guest"),
         PEOPLE.c.category.label("own_category"),
+        ORGANISATIONS.c.name.label("organisation"),
         ORGANISATIONS.c.category.label("organisation_category"),
         ORGANISATIONS.c.shared_view,
         ORGANISATIONS.c.licence_addresses,
@@ -111,10 +113,14 @@ def ticket_facts(connection: Connection, serial: int) -> TicketFacts:
         level=row.level,
         level_title=row.level_title or row.level,
         type=row.type,
+        topic=row.topic,
         severity=row.severity,
         product=row.product,
+        fields=row.fields,
+        channel=row.source,
         category=category,
         licence=licence,
+        organisation=row.organisation or "",
         coupon=row.coupon if row.released_at is None else "",
         coupon_level=_first_level(events[serial], row.level) if row.coupon else "",
         customer_email=row.customer_email,
@@ -256,7 +262,7 @@ def load_ticket(
     return Ticket(
         row=row_of(row, now),
         ownership=ownership,
-        type=Type(row["type"]),
+        type=row["type"],
         module=row["module"],
         version=row["version"],
         severity_title=row["severity_title"],
@@ -287,6 +293,10 @@ def load_ticket(
         erased_at=row["erased_at"],
         related=_related(connection, serial),
         coupon=_coupon(connection, serial, row["coupon"]) if owner or internal else "",
+        severity_explanation=row["severity_explanation"],
+        topic=row["topic"],
+        fields=row["fields"],
+        secrets=_secrets(connection, serial) if row["has_secrets"] else (),
         alarms=_alarms(connection, serial) if internal else (),
         watchers=_watchers(connection, serial, "name") if internal else (),
     )
@@ -354,6 +364,19 @@ def _related(connection: Connection, serial: int) -> tuple[str, ...]:
     )
     serials = {either for link in connection.execute(links) for either in link} - {serial}
     return tuple(ids.ticket_number(other) for other in sorted(serials))
+
+
+def _secrets(connection: Connection, serial: int) -> tuple[GivenSecret, ...]:
+    query = (
+        select(SECRETS, PEOPLE.c.name)
+        .select_from(SECRETS.outerjoin(PEOPLE, SECRETS.c.shown_to == PEOPLE.c.id))
+        .where(SECRETS.c.ticket_id == serial)
+        .order_by(SECRETS.c.field)
+    )
+    return tuple(
+        GivenSecret(row.field, row.title, row.given_at, row.shown_at, row.name or "", row.wiped_at)
+        for row in connection.execute(query)
+    )
 
 
 def _alarms(connection: Connection, serial: int) -> tuple[Alarm, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Mapping
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 
 from kb.database import Database
 from kb.people.person import Person
@@ -25,8 +25,14 @@ from kb.tickets.repository.agent_tools import AgentTools
 from kb.tickets.repository.copies import CopyRepository, confirmed_copies
 from kb.tickets.repository.guest_links import GuestLinkRepository, delete_guest_links
 from kb.tickets.repository.lists import ROWS, TicketLists
-from kb.tickets.tables import ATTACHMENTS, EVENTS, RATINGS, TICKETS
+from kb.tickets.repository.secrets import SecretRepository
+from kb.tickets.tables import ATTACHMENTS, EVENTS, RATINGS, SECRETS, TICKETS
 from kb.tickets.ticket import Attachment, Ticket
+
+#: Few tickets have secrets: the others cost no statement.
+_TICKET = ROWS.add_columns(
+    exists().where(SECRETS.c.ticket_id == TICKETS.c.id).correlate(TICKETS).label("has_secrets")
+)
 
 Decide = Callable[[TicketFacts], Change]
 
@@ -41,6 +47,7 @@ class TicketRepository:
         self.people = PeopleRepository(database)
         self.copies = CopyRepository(database)
         self.guest_links = GuestLinkRepository(database)
+        self.secrets = SecretRepository(database)
 
     # --- Verbs
 
@@ -132,7 +139,7 @@ class TicketRepository:
     ) -> Ticket:
         """``sees_internal`` says whether the reader sees notes, or raises NotFound."""
         with self.database.read() as connection:
-            row = connection.execute(ROWS.where(TICKETS.c.id == serial)).mappings().first()
+            row = connection.execute(_TICKET.where(TICKETS.c.id == serial)).mappings().first()
             if row is None:
                 raise ticket_not_found()
             ownership = Ownership(

@@ -7,7 +7,7 @@ saved was decided before; nothing here knows a policy or a person's permissions.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -45,6 +45,7 @@ from kb.tickets.tables import (
     IDEMPOTENCY_KEYS,
     PROPOSALS,
     RATINGS,
+    SECRETS,
     TARGETS,
     TICKET_LINKS,
     TICKETS,
@@ -118,7 +119,8 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
     connection.execute(_INCREMENT)
     serial = int(connection.execute(_SERIAL).scalar_one())
     connection.execute(insert(TICKETS), _ticket_row(new, serial))
-    event_id = _save_event(connection, serial, new.event, title=new.draft.title)
+    title = indexed_title(new.draft.title, new.field_words)
+    event_id = _save_event(connection, serial, new.event, title=title)
     for position, document in enumerate(new.draft.consulted):
         row = {
             "ticket_id": serial,
@@ -130,6 +132,15 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
         connection.execute(insert(CONSULTED), row)
 
     save_targets(connection, [(serial, row) for row in new.forecast.target_rows])
+    for name, secret in new.secrets.items():
+        given = {
+            "ticket_id": serial,
+            "field": name,
+            "title": secret.title,
+            "sealed": secret.sealed,
+            "given_at": instant,
+        }
+        connection.execute(insert(SECRETS), given)
     if new.draft.coupon:
         _use_coupon(connection, serial, new)
     if new.draft.episode:
@@ -158,7 +169,11 @@ def _ticket_row(new: NewTicket, serial: int) -> dict[str, Any]:
         "customer_id": new.customer_id,
         "organisation_id": new.organisation_id,
         "title": draft.title,
-        "type": draft.type.value,
+        "type": draft.type,
+        "topic": draft.topic,
+        "fields": dict(draft.fields),
+        "field_words": new.field_words,
+        "severity_explanation": draft.severity_explanation,
         "status": Status.OPEN.value,
         "severity": draft.severity,
         "severity_title": new.severity_title,
@@ -179,6 +194,11 @@ def _ticket_row(new: NewTicket, serial: int) -> dict[str, Any]:
         "source": new.source,
         **forecast_columns(new.forecast),
     }
+
+
+def indexed_title(title: str, field_words: str) -> str:
+    """The title as the full text has it: see ``tables.INDEXED_TITLE``."""
+    return f"{title}\n{field_words}" if field_words else title
 
 
 def _use_coupon(connection: Connection, serial: int, new: NewTicket) -> None:
@@ -254,6 +274,8 @@ def save_change(
         # The sweeper is behind: it has yet to record what came due before this.
         values["next_at"] = ticket.next_at
     connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(values))
+    if change.status not in ACTIVE:
+        wipe_secrets(connection, (serial,), instant)
 
     if effects.releases_coupon:
         this_use = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None))
@@ -282,6 +304,12 @@ def save_change(
     wanted = wanted_notices(connection, serial, change.notices)
     add_notices(connection, serial, str(event_id), wanted, instant)
     return event_id, instant
+
+
+def wipe_secrets(connection: Connection, serials: Collection[int], instant: dt.datetime) -> None:
+    """Nothing of the secrets of these tickets is left; that they were given stays known."""
+    kept = (SECRETS.c.ticket_id.in_(serials), SECRETS.c.wiped_at.is_(None))
+    connection.execute(update(SECRETS).where(*kept).values(sealed=b"", wiped_at=instant))
 
 
 def _save_proposal(connection: Connection, serial: int, change: Change) -> None:

@@ -58,7 +58,8 @@ const NOT_DRAFTED = new Set(["csrf_token", "attachments", "episode"]);
 function saveDraft() {
   const values = {};
   for (const [name, value] of new FormData(form)) {
-    if (!NOT_DRAFTED.has(name) && typeof value === "string") values[name] = value;
+    const secret = form.elements.namedItem(name)?.dataset?.secret !== undefined;
+    if (!NOT_DRAFTED.has(name) && !secret && typeof value === "string") values[name] = value;
   }
   const saved = draft.save(values);
   const hasText = values.title || values.description;
@@ -101,6 +102,33 @@ function followProduct() {
   }
 }
 
+// --- fields and severities that are only about some tickets
+
+function applies(rule) {
+  return Object.entries(rule).every(([name, values]) => values.includes((field(name)?.value || "").trim().toLowerCase()));
+}
+
+function followConditions() {
+  for (const box of form.querySelectorAll("[data-when]")) {
+    const fits = applies(JSON.parse(box.dataset.when));
+    box.hidden = !fits;
+    for (const input of box.querySelectorAll("input, select")) input.disabled = !fits;
+  }
+  for (const choice of form.querySelectorAll("[data-severity-when]")) {
+    const input = choice.querySelector("input[type=radio]");
+    input.disabled = !applies(JSON.parse(choice.dataset.severityWhen));
+    if (input.disabled) input.checked = false;
+  }
+  for (const words of form.querySelectorAll("[data-when-words]")) words.hidden = true;
+}
+
+function followTopic() {
+  const topic = field("topic")?.value;
+  for (const details of document.querySelectorAll("[data-scope] [data-topic]")) {
+    details.open = details.dataset.topic === topic;
+  }
+}
+
 // --- the due time before sending
 
 const promiseText = document.querySelector("[data-promise-text]");
@@ -114,8 +142,8 @@ async function updatePromise() {
   const request = (promiseRequest = new AbortController());
 
   const facts = { severity };
-  for (const name of ["type", "product", "version", "coupon", "zone"]) {
-    if (field(name).value) facts[name] = field(name).value;
+  for (const name of ["type", "topic", "product", "version", "coupon", "zone"]) {
+    if (field(name)?.value) facts[name] = field(name).value;
   }
 
   try {
@@ -357,7 +385,8 @@ function showFaults(sentence, fields) {
 }
 
 function inputsOf(name) {
-  const id = name === "severity_detail" ? `severity_detail_${field("severity").value}` : name;
+  const ofSeverity = name === "severity_detail" || name === "severity_explanation";
+  const id = ofSeverity ? `${name}_${field("severity").value}` : name;
   const input = document.getElementById(id);
   if (!input) return [];
   return [input.type === "radio" ? input.closest("fieldset") : input];
@@ -436,7 +465,7 @@ function listFiles(input) {
 
 // --- start
 
-const PROMISE_FIELDS = ["severity", "type", "product", "version", "coupon"];
+const PROMISE_FIELDS = ["severity", "type", "topic", "product", "version", "coupon"];
 let draftTimer;
 
 form.addEventListener("input", () => {
@@ -449,6 +478,8 @@ form.addEventListener("change", (event) => {
     followProduct();
     showProblems();
   }
+  if (name === "topic") followTopic();
+  followConditions();
   if (PROMISE_FIELDS.includes(name)) updatePromise();
   if (name === "attachments") listFiles(event.target);
 });
@@ -459,6 +490,7 @@ window.addEventListener("pageshow", () => setBusy(false));
 field("zone").value = Intl.DateTimeFormat().resolvedOptions().timeZone || "";
 followProduct();
 restoreDraft();
+followConditions();
 saveDraft();
 if (field("title").value.trim().length >= MIN_QUERY_LENGTH) {
   customElements.whenDefined("ask-suggest").then(() => suggest.refresh());

@@ -229,6 +229,26 @@ STATEMENTS = (
             FOREIGN KEY(problem_id) REFERENCES problems (id)
     )
     """,
+    # --- fields of the site on tickets
+    "ALTER TABLE tickets ADD COLUMN severity_explanation TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE tickets ADD COLUMN topic TEXT DEFAULT '' NOT NULL",
+    "ALTER TABLE tickets ADD COLUMN fields JSON DEFAULT '{}' NOT NULL",
+    "ALTER TABLE tickets ADD COLUMN field_words TEXT DEFAULT '' NOT NULL",
+    """
+    CREATE TABLE ticket_secrets (
+        ticket_id INTEGER NOT NULL,
+        field TEXT NOT NULL,
+        title TEXT NOT NULL,
+        sealed BLOB NOT NULL,
+        given_at INTEGER NOT NULL,
+        shown_at INTEGER,
+        shown_to INTEGER,
+        wiped_at INTEGER,
+        CONSTRAINT pk_ticket_secrets PRIMARY KEY (ticket_id, field),
+        CONSTRAINT fk_ticket_secrets_ticket_id FOREIGN KEY(ticket_id) REFERENCES tickets (id),
+        CONSTRAINT fk_ticket_secrets_shown_to FOREIGN KEY(shown_to) REFERENCES people (id)
+    )
+    """,
 )
 
 

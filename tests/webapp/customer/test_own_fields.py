@@ -1,0 +1,214 @@
+"""Fields, topics and conditions of a site's own, from its policy file to the ticket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kb.operations.audit import Action, AuditEntry
+from tests.webapp.world import HERE, Browser, Portal, build, guest, number_of, settings_of, ticket
+
+OWN = """
+[types.incident]
+title = "Incident"
+definition = "Something that worked has stopped working."
+
+[topics.install]
+title = "Installation"
+in_scope = ["Errors of the installer"]
+out_of_scope = ["Your own server"]
+
+[topics.beyond]
+title = "Something else"
+
+[fields.environment]
+title = "Environment"
+kind = "choice"
+choices = ["Production", "Test"]
+required = true
+searchable = true
+formerly = ["Staging area"]
+
+[fields.site-url]
+title = "Address"
+kind = "url"
+when = { type = ["incident"] }
+
+[fields.trace]
+title = "Trace of the program"
+shown_to = ["agents"]
+
+[fields.password]
+title = "Temporary password"
+kind = "secret"
+
+[severities.slow]
+title = "Slow"
+definition = "It is slow in production."
+parameter = "date"
+explanation = "required"
+when = { environment = ["Production"] }
+
+[levels.other]
+calendar = "office"
+first_response = "16h"
+
+[levels.program]
+calendar = "office"
+first_response = "16h"
+
+[levels.grouped]
+calendar = "office"
+first_response = "16h"
+
+[groups.friends]
+title = "Friends"
+organisations = ["Globex"]
+"""
+FIRST = """
+[[entitlements]]
+when = { topic = ["beyond"] }
+level = "other"
+why = "Not about the product."
+
+[[entitlements]]
+when = { channel = ["api"] }
+level = "program"
+why = "Sent by a program."
+
+[[entitlements]]
+when = { group = ["friends"] }
+level = "grouped"
+why = "You are a friend."
+
+"""
+KEY = "a key of the tests for secrets in tickets"  # not a secret: of the tests
+
+
+def portal_with(folder: Path, **more: str) -> Portal:
+    settings = settings_of(folder, **more)
+    text = (HERE / "policies.toml").read_text("utf-8")
+    text = text.replace("[[entitlements]]", f"{FIRST}[[entitlements]]", 1)
+    (settings.content / "policies.toml").write_text(text + OWN, "utf-8")
+    return build(settings)
+
+
+@pytest.fixture
+def site(folder: Path) -> Portal:
+    return portal_with(folder)
+
+
+def incident(**more: Any) -> dict[str, Any]:
+    return ticket(**{"type": "incident", "environment": "Production", **more})
+
+
+def faults(browser: Browser, form: dict[str, Any]) -> dict[str, str]:
+    response = browser.post("/tickets", form, headers={"Accept": "application/json"})
+    assert response.status_code == 422, response.get_data(as_text=True)
+    fields: dict[str, str] = response.get_json()["fields"]
+    return fields
+
+
+def test_a_type_of_the_site_can_be_filed(site: Portal) -> None:
+    alice = site.browser("alice")
+    form = alice.page("/tickets/new")
+    assert "Something that worked has stopped working." in form
+    number = number_of(alice.post("/tickets", incident(**{"site-url": "www.example.com/x"})))
+    page = alice.page(f"/tickets/{number}")
+    assert "Incident" in page
+    assert 'data-field="environment"' in page
+    assert 'href="https://www.example.com/x"' in page
+
+
+def test_every_field_at_fault_is_named_by_its_key(site: Portal) -> None:
+    alice = site.browser("alice")
+    assert set(faults(alice, ticket())) == {"environment"}
+    wrong = incident(environment="Moon", topic="nothing", **{"site-url": "not an address"})
+    assert set(faults(alice, wrong)) == {"environment", "topic", "site-url"}
+
+
+def test_a_field_of_another_type_is_not_stored(site: Portal) -> None:
+    alice = site.browser("alice")
+    form = ticket(environment="Test", **{"site-url": "not an address"})
+    number = number_of(alice.post("/tickets", form))
+    assert 'data-field="site-url"' not in alice.page(f"/tickets/{number}")
+
+
+def test_a_severity_may_need_a_date_and_an_explanation_and_a_field(site: Portal) -> None:
+    alice = site.browser("alice")
+    slow = {"severity": "slow", "severity_detail_slow": "2027-01-31"}
+    assert set(faults(alice, incident(**slow))) == {"severity_explanation"}
+    explained = {**slow, "severity_explanation_slow": "The year ends."}
+    assert set(faults(alice, incident(environment="Test", **explained))) == {"severity"}
+    number = number_of(alice.post("/tickets", incident(**explained)))
+    page = alice.page(f"/tickets/{number}")
+    assert "2027-01-31" in page
+    assert "The year ends." in page
+
+
+def test_topic_group_and_channel_decide_the_level(site: Portal) -> None:
+    alice, charlie = site.browser("alice"), site.browser("charlie")
+    levels = {
+        "other": alice.post("/tickets", incident(topic="beyond")),
+        "grouped": charlie.post("/tickets", incident()),
+    }
+    for level, response in levels.items():
+        page = site.browser("bob").page(f"/desk/{number_of(response)}")
+        assert level.capitalize() in page
+    sent = site.browser().client.post(
+        "/api/v1/tickets", json={**guest(type="incident"), "fields": {"environment": "Test"}}
+    )
+    assert sent.status_code == 201, sent.get_json()
+    assert sent.get_json()["level"] == "Program"
+    promise = alice.get("/api/v1/promise?severity=question&topic=beyond").get_json()
+    assert promise["level"] == "Other"
+
+
+def test_programs_send_the_fields_of_a_site_by_their_keys(site: Portal) -> None:
+    client = site.browser().client
+    values = {"environment": "Test", "trace": "at line 7"}
+    sent = client.post("/api/v1/tickets", json={**guest(), "fields": values})
+    number = sent.get_json()["number"]
+    assert "at line 7" in site.browser("bob").page(f"/desk/{number}")
+    path = sent.headers["Location"]
+    assert "at line 7" not in client.get(path, follow_redirects=True).get_data(as_text=True)
+    for wrong in ({"nothing": "x"}, "x"):
+        refused = client.post("/api/v1/tickets", json={**guest(), "fields": wrong})
+        assert refused.status_code == 422
+        assert "fields" in refused.get_json()["fields"]
+
+
+def test_agents_find_tickets_by_their_fields_and_earlier_names(site: Portal) -> None:
+    alice, bob = site.browser("alice"), site.browser("bob")
+    number = number_of(alice.post("/tickets", incident()))
+    for words in ("Production", "Staging"):
+        assert number in bob.page(f"/desk?words={words}")
+    assert number not in bob.page("/desk?words=Test")
+
+
+def test_erasing_a_person_leaves_nothing_of_the_fields(site: Portal) -> None:
+    alice, bob = site.browser("alice"), site.browser("bob")
+    number = number_of(alice.post("/tickets", incident()))
+    entry = AuditEntry(site.clock.now, Action.PERSON_ERASED)
+    site.centre.personal_data.erase("alice@example.com", entry)
+    assert number not in bob.page("/desk?words=Staging&status=all")
+    assert "Production" not in bob.page(f"/desk/{number}")
+
+
+def test_a_secret_without_a_key_is_one_sentence(site: Portal) -> None:
+    alice = site.browser("alice")
+    assert 'name="password"' not in alice.page("/tickets/new")
+    assert "KB_FIELD_KEY" in faults(alice, incident(password="hunter2"))["password"]
+
+
+def test_the_form_shows_the_scope_of_each_topic(site: Portal) -> None:
+    page = site.browser().page("/tickets/new")
+    assert "Errors of the installer" in page
+    assert "Your own server" in page
+
+
+def test_the_review_step_keeps_every_field(site: Portal) -> None:
+    page = site.browser("alice").post("/tickets/review", incident(title="paper jam")).text
+    assert 'name="environment" value="Production"' in page

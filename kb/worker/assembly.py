@@ -11,6 +11,7 @@ from kb import ids
 from kb.centre import HelpCentre
 from kb.database import Database
 from kb.insights.ledger import DeflectionLedger
+from kb.insights.ticket_sums import TicketSums
 from kb.notifications.caps import MailCaps
 from kb.notifications.channels import Channel
 from kb.notifications.channels.mail import MailChannel, MailServer
@@ -61,8 +62,8 @@ def build_worker(centre: HelpCentre) -> Worker:
 
 
 def count_insights(database: Database, now: dt.datetime) -> int:
-    """Brings the sums of visits up to date, and returns how much was counted."""
-    return DeflectionLedger(database).settle(now)
+    """Brings the sums of visits and tickets up to date, and returns how much was counted."""
+    return DeflectionLedger(database).settle(now) + TicketSums(database).count()
 
 
 def _caps(settings: Settings) -> MailCaps:

@@ -113,8 +113,8 @@ def test_the_board_says_what_is_late_what_comes_and_how_promises_were_kept(
         "commercial",
         dt.date(2026, 6, 8),
         1,
-        1,
-        0.5,
+        2,  # one of them is still open
+        1 / 3,
     )
 
 

@@ -1,12 +1,13 @@
 """SLA attainment: how many targets were met and breached, by support level and week.
 
-A target counts in the week of its due time, once it has ended. Overdue targets that are still
-running are on the board instead.
+A target counts in the week of its due time, once it is met or due: one that is still open after
+that is breached, whether or not somebody answers it later.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from dataclasses import dataclass
 
 from sqlalchemy import Integer, func, select, text, type_coerce
@@ -18,6 +19,11 @@ from kb.tickets.tables import TARGETS
 _WEEK = 604_800
 #: Instants are stored in seconds; this is the first Monday of 1970.
 _FIRST_MONDAY = 345_600
+#: Targets that have ended, and those that are open: what was due before now is breached.
+_WORDED_AS_THE_INDEXES = (
+    "targets.state IN ('met', 'breached')",
+    "targets.state IN ('running', 'late')",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +45,28 @@ class Attainment:
 def sla_attainment(
     database: Database, *, since: dt.datetime, until: dt.datetime
 ) -> tuple[Attainment, ...]:
-    """By week and level, the newest week first."""
+    """By week and level, the newest week first. ``until`` is not later than now."""
     state, due_at = TARGETS.c.state, TARGETS.c.due_at
     week = ((type_coerce(due_at, Integer) - _FIRST_MONDAY) // _WEEK).label("week")
+    met = func.count().filter(state == TargetState.MET.value)
     query = (
-        select(
-            TARGETS.c.level,
-            week,
-            func.count().filter(state == TargetState.MET.value).label("met"),
-            func.count().filter(state == TargetState.BREACHED.value).label("breached"),
-        )
-        .where(
-            text("targets.state IN ('met', 'breached')"),  # worded as its index is
-            due_at >= since,
-            due_at < until,
-        )
+        select(TARGETS.c.level, week, met.label("met"), func.count().label("total"))
+        .where(due_at >= since, due_at < until)
         .group_by(TARGETS.c.level, week)
-        .order_by(week.desc(), TARGETS.c.level)
     )
+    counts: Counter[tuple[int, str]] = Counter()
+    totals: Counter[tuple[int, str]] = Counter()
     with database.read() as connection:
-        return tuple(
-            Attainment(row.level, _monday(row.week), row.met, row.breached)
-            for row in connection.execute(query)
+        for states in _WORDED_AS_THE_INDEXES:
+            for row in connection.execute(query.where(text(states))):
+                counts[row.week, row.level] += row.met
+                totals[row.week, row.level] += row.total
+    return tuple(
+        Attainment(level, _monday(week), counts[week, level], total - counts[week, level])
+        for (week, level), total in sorted(
+            totals.items(), key=lambda entry: (-entry[0][0], entry[0][1])
         )
+    )
 
 
 def _monday(week: int) -> dt.date:

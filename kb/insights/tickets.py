@@ -1,0 +1,268 @@
+"""Tickets in a period: volume and backlog, times, SLA attainment, ratings, and agents' load.
+
+Read from the sums of days; only what is open now is counted from the tickets themselves.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select, text
+
+from kb.analytics.tables import DURATION_DAYS, TARGET_DAYS, TICKET_DAYS
+from kb.database.statements import one_of
+from kb.insights.deflection import Period
+from kb.insights.ticket_sums import (
+    AGENT,
+    FIRST_RESPONSE,
+    ORGANISATION,
+    RESOLUTION,
+    bucket_duration,
+)
+from kb.people.tables import ORGANISATIONS, PEOPLE
+from kb.tickets.tables import TARGETS, TICKETS
+
+_MOST_GROUPS = 20  # of one dimension
+_NAMES = ("filed", "ended", "resolved", "reopened", "replies", "ratings", "scores")
+
+
+@dataclass(frozen=True, slots=True)
+class TicketCounts:
+    """``scores`` is the sum of all ratings."""
+
+    filed: int = 0
+    ended: int = 0
+    resolved: int = 0
+    reopened: int = 0
+    replies: int = 0
+    ratings: int = 0
+    scores: int = 0
+
+    @property
+    def score(self) -> float | None:
+        return self.scores / self.ratings if self.ratings else None
+
+    @property
+    def reopen_rate(self) -> float | None:
+        """How many resolved tickets were reopened."""
+        return self.reopened / self.resolved if self.resolved else None
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """The median, and what nine of ten tickets did not exceed; within a few percent."""
+
+    tickets: int
+    median: dt.timedelta
+    ninth: dt.timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class TicketGroup:
+    """The tickets of one product, level, organisation or agent. ``open`` are those of now."""
+
+    value: str
+    title: str
+    counts: TicketCounts
+    open: int
+    first_response: Durations | None = None
+    resolution: Durations | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DayVolume:
+    """``backlog`` is how many tickets were open at the end of the day."""
+
+    day: dt.date
+    filed: int
+    ended: int
+    backlog: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelAttainment:
+    """SLA targets that were due in the period. ``overdue`` ones are still open, and missed."""
+
+    level: str
+    met: int
+    breached: int
+    overdue: int
+
+    @property
+    def total(self) -> int:
+        return self.met + self.breached + self.overdue
+
+    @property
+    def share(self) -> float | None:
+        return self.met / self.total if self.total else None
+
+
+def volume_by_day(connection: Connection, period: Period, today: dt.date) -> list[DayVolume]:
+    """Every day of the period until today, also those on which nothing happened."""
+    everything = TICKET_DAYS.c.dimension == ""
+    change = TICKET_DAYS.c.filed - TICKET_DAYS.c.ended + TICKET_DAYS.c.reopened
+    before = select(func.coalesce(func.sum(change), 0)).where(
+        everything, TICKET_DAYS.c.day < period.since
+    )
+    backlog = int(connection.execute(before).scalar_one())
+    query = select(
+        TICKET_DAYS.c.day, TICKET_DAYS.c.filed, TICKET_DAYS.c.ended, change.label("change")
+    ).where(everything, TICKET_DAYS.c.day >= period.since, TICKET_DAYS.c.day < period.until)
+    rows = {row.day.date(): row for row in connection.execute(query)}
+
+    volumes = []
+    day = max(period.first, min(rows, default=period.first))
+    while day <= min(period.last, today):
+        row = rows.get(day)
+        backlog += row.change if row else 0
+        volumes.append(DayVolume(day, row.filed if row else 0, row.ended if row else 0, backlog))
+        day += dt.timedelta(days=1)
+    return volumes
+
+
+def total_counts(connection: Connection, period: Period) -> TicketCounts:
+    return _counts(connection, period, "").get("", TicketCounts())
+
+
+def groups_of(connection: Connection, period: Period, dimension: str) -> list[TicketGroup]:
+    """The groups with most tickets in the period, or now open."""
+    counts = _counts(connection, period, dimension)
+    still_open = _open_now(connection, dimension)
+    values = sorted(
+        {*counts, *still_open},
+        key=lambda value: (-_weight(counts.get(value)), -still_open.get(value, 0), value),
+    )[:_MOST_GROUPS]
+    titles = _titles(connection, dimension, values)
+    times: Mapping[tuple[str, str], Durations] = {}
+    if dimension not in (ORGANISATION, AGENT):
+        times = durations_of(connection, period, dimension)
+    return [
+        TicketGroup(
+            value,
+            titles.get(value, value),
+            counts.get(value, TicketCounts()),
+            still_open.get(value, 0),
+            times.get((value, FIRST_RESPONSE)),
+            times.get((value, RESOLUTION)),
+        )
+        for value in values
+    ]
+
+
+def _weight(counts: TicketCounts | None) -> int:
+    return counts.filed + counts.replies + counts.ended if counts else 0
+
+
+def durations_of(
+    connection: Connection, period: Period, dimension: str
+) -> dict[tuple[str, str], Durations]:
+    """Value and kind -> how long it took."""
+    query = (
+        select(
+            DURATION_DAYS.c.value,
+            DURATION_DAYS.c.kind,
+            DURATION_DAYS.c.bucket,
+            func.sum(DURATION_DAYS.c.tickets).label("tickets"),
+        )
+        .where(
+            DURATION_DAYS.c.dimension == dimension,
+            DURATION_DAYS.c.day >= period.since,
+            DURATION_DAYS.c.day < period.until,
+        )
+        .group_by(DURATION_DAYS.c.value, DURATION_DAYS.c.kind, DURATION_DAYS.c.bucket)
+        .order_by(DURATION_DAYS.c.value, DURATION_DAYS.c.kind, DURATION_DAYS.c.bucket)
+    )
+    histograms: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    for row in connection.execute(query):
+        histograms.setdefault((row.value, row.kind), []).append((row.bucket, row.tickets))
+    return {key: _durations(histogram) for key, histogram in histograms.items()}
+
+
+def _durations(histogram: list[tuple[int, int]]) -> Durations:
+    total = sum(tickets for _, tickets in histogram)
+
+    def quantile(share: float) -> dt.timedelta:
+        seen = 0
+        for bucket, tickets in histogram:
+            seen += tickets
+            if seen >= share * total:
+                return bucket_duration(bucket)
+        return dt.timedelta()
+
+    return Durations(total, quantile(0.5), quantile(0.9))
+
+
+def attainment_by_level(
+    connection: Connection, period: Period, now: dt.datetime
+) -> list[LevelAttainment]:
+    """Every open target past its due time counts as missed."""
+    ended = (
+        select(
+            TARGET_DAYS.c.level,
+            func.sum(TARGET_DAYS.c.met).label("met"),
+            func.sum(TARGET_DAYS.c.breached).label("breached"),
+        )
+        .where(TARGET_DAYS.c.day >= period.since, TARGET_DAYS.c.day < period.until)
+        .group_by(TARGET_DAYS.c.level)
+    )
+    overdue = (
+        select(TARGETS.c.level, func.count())
+        .where(
+            text("targets.state IN ('running', 'late')"),  # worded as its index is
+            TARGETS.c.due_at >= period.since,
+            TARGETS.c.due_at < min(period.until, now),
+        )
+        .group_by(TARGETS.c.level)
+    )
+    by_level = {row.level: (int(row.met), int(row.breached)) for row in connection.execute(ended)}
+    open_by_level = {level: count for level, count in connection.execute(overdue)}
+    return [
+        LevelAttainment(level, *by_level.get(level, (0, 0)), open_by_level.get(level, 0))
+        for level in sorted({*by_level, *open_by_level})
+    ]
+
+
+def _counts(connection: Connection, period: Period, dimension: str) -> dict[str, TicketCounts]:
+    query = (
+        select(
+            TICKET_DAYS.c.value,
+            *(func.sum(TICKET_DAYS.c[name]).label(name) for name in _NAMES),
+        )
+        .where(
+            TICKET_DAYS.c.dimension == dimension,
+            TICKET_DAYS.c.day >= period.since,
+            TICKET_DAYS.c.day < period.until,
+        )
+        .group_by(TICKET_DAYS.c.value)
+    )
+    return {
+        row.value: TicketCounts(**{name: getattr(row, name) for name in _NAMES})
+        for row in connection.execute(query)
+    }
+
+
+def _open_now(connection: Connection, dimension: str) -> dict[str, int]:
+    """Of an agent, the tickets that are assigned to the agent."""
+    column = {
+        "product": TICKETS.c.product,
+        "level": TICKETS.c.level,
+        ORGANISATION: TICKETS.c.organisation_id,
+        AGENT: TICKETS.c.assignee_id,
+    }[dimension]
+    query = (
+        select(column, func.count())
+        .where(text("tickets.status IN ('open', 'waiting', 'paused')"))  # worded as its index is
+        .group_by(column)
+    )
+    return {str(value): count for value, count in connection.execute(query) if value is not None}
+
+
+def _titles(connection: Connection, dimension: str, values: list[str]) -> dict[str, str]:
+    if dimension not in (ORGANISATION, AGENT):
+        return {}
+    table = ORGANISATIONS if dimension == ORGANISATION else PEOPLE
+    ids = {int(value) for value in values}
+    query = select(table.c.id, table.c.name).where(one_of(connection, table.c.id, ids))
+    return {str(row.id): row.name for row in connection.execute(query)}

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
-from flask import Flask, request
+from flask import Flask, request, url_for
 from markupsafe import Markup, escape
 
 from kb.ids import ticket_number
@@ -26,8 +26,10 @@ from kb.search.documents import Document
 from kb.search.results import Answer, Hit, NearDuplicate, Passage
 from kb.sla.form_fields import AGENTS, CUSTOMERS, SiteFieldKind
 from kb.sla.open_time import duration
+from kb.tickets.actions.conversation import is_web_address
 from kb.tickets.lifecycle import STATUSES, VERBS, Status, Verb
 from kb.tickets.ticket import Event, TargetView, Ticket
+from kb.timezones import time_zone_or_utc
 from webapp.context import centre
 from webapp.context import now as request_now
 from webapp.context import zone as request_zone
@@ -137,6 +139,7 @@ def register(app: Flask) -> None:
     for function in (
         article_path,
         client_title,
+        clock_in,
         coupon_note,
         day,
         documents_of,
@@ -422,6 +425,15 @@ def ticket_titles(ticket: Ticket) -> Mapping[str, str]:
 # --- tickets
 
 
+def clock_in(instant: dt.datetime, zone: str) -> str:
+    """What the clock shows in somebody's zone: whether to call now.
+
+    >>> clock_in(dt.datetime(2026, 11, 24, 14, 0, tzinfo=dt.UTC), "Europe/Berlin")
+    '15:00 in Europe/Berlin'
+    """
+    return f"{instant.astimezone(ZoneInfo(time_zone_or_utc(zone))):%H:%M} in {zone}"
+
+
 def status_title(status: Status, own: bool = False) -> str:
     """The status for agents, or with ``own`` for the requester."""
     row = STATUSES[status]
@@ -460,11 +472,18 @@ def event_words(event: Event) -> str:
 
 
 def documents_of(event: Event) -> list[tuple[str, str]]:
-    """(id, title) of the articles that a reply links to."""
+    """(address, title) of the articles, sections and other pages that a reply links to."""
     if event.verb != "linked":
         return []
     rows = [line.partition("\t") for line in event.facts.get("documents", "").splitlines()]
-    return [(document_id, title or document_id) for document_id, _, title in rows]
+    return [(_link_address(target), title or target) for target, _, title in rows]
+
+
+def _link_address(target: str) -> str:
+    if is_web_address(target):
+        return target
+    document_id, _, anchor = target.partition("#")
+    return url_for("help_centre.article", document_id=document_id, _anchor=anchor or None)
 
 
 def coupon_note(left: int | None) -> str:

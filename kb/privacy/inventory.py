@@ -67,6 +67,7 @@ from kb.tickets.tables import (
     PRESENCE,
     PROPOSALS,
     RATINGS,
+    REPLY_DRAFTS,
     SAVED_VIEWS,
     SECRETS,
     TARGETS,
@@ -254,6 +255,14 @@ INVENTORY: tuple[Holding, ...] = (
         values={"detail": "", "why": ""},
     ),
     Holding(WATCHERS, _of_person(WATCHERS.c.person_id), _DELETE),
+    Holding(
+        REPLY_DRAFTS,
+        _either(_of_person(REPLY_DRAFTS.c.person_id), _of_ticket(REPLY_DRAFTS.c.ticket_id)),
+        _DELETE,
+        "unsent_replies",
+        ("ticket_id", "form", "body", "at"),
+        readable=_of_person(REPLY_DRAFTS.c.person_id),
+    ),
     Holding(PRESENCE, _of_person(PRESENCE.c.person_id), _DELETE),
     Holding(
         SAVED_VIEWS,

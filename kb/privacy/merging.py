@@ -23,6 +23,7 @@ from kb.tickets.tables import (
     IDEMPOTENCY_KEYS,
     PRESENCE,
     RATINGS,
+    REPLY_DRAFTS,
     SAVED_VIEWS,
     TICKETS,
     WATCHERS,
@@ -46,6 +47,7 @@ _UNIQUE: tuple[tuple[Column[int], Column[object]], ...] = (
 _DROPPED: tuple[Column[int], ...] = (
     PRESENCE.c.person_id,
     IDEMPOTENCY_KEYS.c.person_id,
+    REPLY_DRAFTS.c.person_id,
     DEFLECTION_PEOPLE.c.person_id,
 )
 

@@ -13,12 +13,13 @@ from kb import ids
 from kb.errors import Forbidden, Invalid, NotFound
 from kb.people.person import Person, email_address
 from kb.text import clean_text
-from kb.tickets.lifecycle import ACTIVE, Status
+from kb.tickets.lifecycle import ACTIVE, VERBS, FieldKind, Side, Status
 from kb.tickets.permissions import may_work_the_queue, sees_internal, ticket_not_found
 from kb.tickets.reports.sla_attainment import Attainment, sla_attainment
 from kb.tickets.repository.agent_tools import Presence, SavedView
 from kb.tickets.repository.lists import ACTIVE_STATUSES, TicketFilter
 from kb.tickets.repository.repository import TicketRepository
+from kb.tickets.repository.requesters import Requester
 from kb.tickets.ticket import TicketRow
 
 #: What a saved view may hold: arguments of ``AgentQueue.tickets``, as text.
@@ -26,6 +27,15 @@ VIEW_FILTERS = ("status", "level", "product", "words", "since", "until", "assign
 MAX_VIEW_NAME = 60
 _MAX_FILTER_LENGTH = 200
 _MAX_WEEKS = 520
+#: Forms whose text is kept while it is typed.
+DRAFTED_FORMS = tuple(
+    form.name
+    for row in VERBS.values()
+    if (form := row.form_for(Side.STAFF)) is not None
+    and any(field.kind is FieldKind.TEXT for field in form.fields)
+)
+MAX_DRAFT = 100_000  # characters: more than any message may have, so that nothing typed is lost
+_OTHER_TICKETS = 5  # of the requester, listed beside a ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +133,29 @@ class AgentQueue:
 
     def leave(self, number: str, agent: Person) -> None:
         self._tools.leave(self._serial(number, agent), agent.id)
+
+    def drafts(self, number: str, agent: Person) -> Mapping[str, str]:
+        """Name of a form -> what the agent has typed on the ticket and not sent."""
+        return self._tools.drafts(self._serial(number, agent), agent.id)
+
+    def save_draft(
+        self, number: str, agent: Person, form: str, body: str, *, now: dt.datetime
+    ) -> None:
+        """Keeps what the agent has typed, as typed; an empty text removes it. Raises Invalid."""
+        serial = self._serial(number, agent)
+        if form not in DRAFTED_FORMS:
+            raise Invalid(f"Unknown form {form!r:.40}.", field="form")
+        if len(body) > MAX_DRAFT:
+            raise Invalid(f"The limit of a draft is {MAX_DRAFT:,} characters.", field="body")
+        self._tools.save_draft(serial, agent.id, form, clean_text(body), now=now)
+
+    def requester(self, number: str, viewer: Person, *, now: dt.datetime) -> Requester:
+        """Who filed the ticket, as an agent on the phone needs it."""
+        serial = self._serial(number, viewer)
+        ownership, _ = self._repository.ownership(serial)
+        return self._repository.requesters.of_ticket(
+            serial, ownership.customer_id, limit=_OTHER_TICKETS, now=now
+        )
 
     def views(self, viewer: Person) -> tuple[SavedView, ...]:
         """The agent's saved views, and those that colleagues share."""

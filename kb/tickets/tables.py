@@ -323,6 +323,19 @@ SAVED_VIEWS = Table(
     UniqueConstraint("person_id", "name"),
 )
 
+#: What an agent has typed on a ticket's page and not sent: the text of each form by its name.
+REPLY_DRAFTS = Table(
+    "reply_drafts",
+    METADATA,
+    reference_column("ticket_id", "tickets.id"),
+    reference_column("person_id", "people.id"),
+    Column("form", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    instant_column("at"),
+    PrimaryKeyConstraint("ticket_id", "person_id", "form"),
+    Index(None, "person_id"),
+)
+
 PRESENCE = Table(
     "presence",
     METADATA,

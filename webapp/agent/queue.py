@@ -13,6 +13,7 @@ from webapp.context import centre, now
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import midnight
 from webapp.customer.help_centre import page_number
+from webapp.customer.tickets import own_number
 from webapp.formatting import status_title
 
 blueprint = Blueprint("queue", __name__, url_prefix="/desk")
@@ -20,10 +21,13 @@ PER_PAGE = 25
 
 
 @blueprint.get("")
-def show() -> str:
+def show() -> str | BaseResponse:
     filters = {name: request.args.get(name, "").strip()[:200] for name in VIEW_FILTERS}
     filters_set = {name: value for name, value in filters.items() if value}
     queue, viewer = centre().desk.queue, signed_in_person()
+    number = own_number(filters["words"], viewer)
+    if number and len(filters_set) == 1:
+        return redirect(url_for("ticket_page.show", number=number), 303)
     total, rows = queue.tickets(
         viewer,
         status=filters["status"] or None,

@@ -17,6 +17,7 @@ from kb.errors import Conflict, Invalid, TooLarge, TooMany, Unavailable
 from kb.people.person import Person
 from kb.tickets import actions
 from kb.tickets.lifecycle import Side
+from kb.tickets.queue import DRAFTED_FORMS
 from webapp.agent import ticket_page
 from webapp.context import centre, now
 from webapp.customer.account import signed_in_person
@@ -79,7 +80,19 @@ def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
             raise
         refused = RefusedForm(form_name, public_sentence(error), form)
         return ticket_page.render(number, refused), error.status
+    if form_name in DRAFTED_FORMS:
+        # What was typed meanwhile into the other forms of the page is kept for them.
+        centre().desk.queue.save_draft(number, person, form_name, "", now=now())
     return redirect(url_for("ticket_page.show", number=number), 303)
+
+
+@blueprint.post("/<number>/draft")
+def save_draft(number: str) -> tuple[str, int]:
+    """What an agent is typing, as typed: sent by a script a moment after the last key."""
+    form, person = request.form, signed_in_person()
+    name, body = form.get("form", ""), form.get("body", "")
+    centre().desk.queue.save_draft(number, person, name, body, now=now())
+    return "", 204
 
 
 @blueprint.errorhandler(TooMany)

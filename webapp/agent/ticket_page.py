@@ -15,6 +15,7 @@ from kb.people.person import Person
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit
 from kb.tickets.lifecycle import Side
+from kb.tickets.queue import DRAFTED_FORMS
 from kb.tickets.repository.agent_tools import Presence
 from kb.tickets.ticket import Ticket, TicketRow
 from webapp.agent.canned_replies import canned_replies
@@ -43,15 +44,24 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
     duplicates = _possible_duplicates(ticket, viewer)
     mergeable = [row for row in duplicates if row.customer_id == ticket.row.customer_id]
     forms = offered_forms(ticket, Side.STAFF)
+    form_values = {
+        "copies": {"copy_to": ", ".join(ticket.copy_to)},
+        "merge": {"into": mergeable[0].number if mergeable else ""},
+    }
+    drafts = desk.queue.drafts(number, viewer)
+    for name, body in drafts.items():
+        form_values.setdefault(name, {})["body"] = body
+    if chosen:  # without a script, a canned reply goes below what was typed
+        words = next((reply.words for reply in canned if reply.name == chosen), "")
+        typed = drafts.get("reply", "")
+        form_values["reply"] = {"body": f"{typed}\n\n{words}".strip()}
     return render_template(
         "agent/ticket.html",
         ticket=ticket,
         forms=forms,
-        form_values={
-            "copies": {"copy_to": ", ".join(ticket.copy_to)},
-            "merge": {"into": mergeable[0].number if mergeable else ""},
-            "reply": {"body": next((reply.words for reply in canned if reply.name == chosen), "")},
-        },
+        form_values=form_values,
+        drafted=DRAFTED_FORMS,
+        requester=desk.queue.requester(number, viewer, now=now()),
         refused=refused.shown_in(forms) if refused else None,
         others=_others(number, viewer),
         guest_links=desk.links.live(number, now=now()),
@@ -62,7 +72,7 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
             )
         ],
         duplicates=duplicates,
-        articles=_articles(ticket),
+        articles=_articles(ticket, refused.values.get("another", "") if refused else ""),
         problem=centre().problems.of_ticket(number),
         agents=desk.queue.agents(viewer),
         canned=canned,
@@ -103,11 +113,17 @@ def _possible_duplicates(ticket: Ticket, viewer: Person) -> list[TicketRow]:
     return sorted(alike, key=lambda row: row.customer_id != ticket.row.customer_id)[:SUGGESTED]
 
 
-def _articles(ticket: Ticket) -> tuple[Hit, ...]:
+def _articles(ticket: Ticket, words: str) -> tuple[Hit, ...]:
     """Public documents that may answer the ticket; none while there is no index.
 
-    Those that the requester has read are left out; those only shown may hold the answer.
+    Those that the requester has read are left out; those only shown may hold the answer. Without a
+    script, ``words`` are what the agent looks for, and everything that matches is shown.
     """
+    if words:
+        try:
+            return centre().searcher.suggest(words, audience=PUBLIC, limit=2 * SUGGESTED).hits
+        except KbError:
+            return ()
     read = {article.document_id for article in ticket.consulted if article.outcome != "shown"}
     limit = min(20, SUGGESTED + len(read))
     try:

@@ -21,12 +21,15 @@ from kb.search.documents import PUBLIC
 from kb.sla.clock import CUSTOMER
 from kb.sla.policy import SlaPolicy
 from kb.tickets.actions import COMMANDS
+from kb.tickets.actions.conversation import is_web_address
 from kb.tickets.decision import Command
 from kb.tickets.lifecycle import VERBS, ActionForm, FieldKind, FormField, Layout, Side, Verb
 from kb.tickets.ticket import Ticket
 from webapp.context import centre, settings, zone
 from webapp.customer.ticket_form import uploads
 
+#: Ids and addresses, in contrast to words that are searched for.
+_LINKS = re.compile(r"(\S*[/:]\S*\s*)+")
 #: Name of a form -> its verb.
 FORM_VERBS: Mapping[str, Verb] = MappingProxyType(
     {
@@ -204,24 +207,42 @@ def _score(form: MultiDict[str, str], name: str) -> int:
 
 
 def _articles(form: MultiDict[str, str], _name: str) -> list[tuple[str, str]]:
-    """Ids and titles of the articles that are ticked, and of the one that is typed.
+    """Targets and titles of what is ticked or picked, and of what is typed.
 
-    Only those that everybody may read: the requester must be able to open them.
+    Only articles that everybody may read, and sections of them: the requester must be able to open
+    them. An address of another site is its own title.
     """
-    chosen = [*form.getlist("document"), *form.get("another", "").split()]
-    articles = []
+    chosen, typed = form.getlist("document"), form.get("another", "").strip()
     site = settings()
-    for address in dict.fromkeys(chosen):
-        path = address.removeprefix(site.origin).removeprefix(site.base_path)
-        document_id = path.removeprefix("/help/")
-        try:
-            document = centre().searcher.article(document_id, audience=PUBLIC)
-        except NotFound:
-            raise Invalid(
-                f"There is no public article {document_id[:80]!r}.", field="another"
-            ) from None
-        articles.append((document.id, document.title))
-    return articles
+    links = []
+    # A title has blanks; ids and addresses have not, and a slash or a colon.
+    for text in dict.fromkeys([*chosen, *(typed.split() if _LINKS.fullmatch(typed) else [typed])]):
+        if not text:
+            continue
+        path = text.removeprefix(site.origin).removeprefix(site.base_path)
+        if is_web_address(path):
+            links.append((path, path.partition("://")[2]))
+        else:
+            links.append(_article_link(path.removeprefix("/help/")))
+    return links
+
+
+def _article_link(target: str) -> tuple[str, str]:
+    """A public article or a section of it, and its title. Raises Invalid."""
+    document_id, _, anchor = target.partition("#")
+    try:
+        document = centre().searcher.article(document_id, audience=PUBLIC)
+    except NotFound:
+        raise Invalid(
+            f"There is no public article {document_id[:80]!r}. Search for it by its title.",
+            field="another",
+        ) from None
+    if not anchor:
+        return document.id, document.title
+    section = next((section for section in document.sections if section.anchor == anchor), None)
+    if section is None:
+        raise Invalid(f"{document.title} has no section #{anchor[:80]}.", field="another")
+    return f"{document.id}#{anchor}", " › ".join((document.title, *section.path[-1:]))
 
 
 _READERS: Mapping[FieldKind, Callable[[MultiDict[str, str], str], object]] = MappingProxyType(

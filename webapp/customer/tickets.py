@@ -307,10 +307,25 @@ def solved_before_filing() -> str | BaseResponse:
     return render_template("customer/solved.html")
 
 
+def own_number(words: str, viewer: Person) -> str:
+    """The number of the ticket that was typed into a list's search field, if the viewer may see it:
+    it is opened instead of listed.
+    """
+    if ids.ticket_serial(words) is None:
+        return ""
+    try:
+        return centre().desk.ticket(words, viewer, now=now()).number
+    except NotFound:
+        return ""
+
+
 @blueprint.get("/tickets")
-def mine() -> str:
+def mine() -> str | BaseResponse:
     names = ("words", "status", "since", "until", "whose")
     filters = {name: request.args.get(name, "").strip()[:200] for name in names}
+    number = own_number(filters["words"], signed_in_person())
+    if number and not any(filters[name] for name in names[1:]):
+        return redirect(url_for("tickets.show", number=number), 303)
     total, rows = centre().desk.mine(
         signed_in_person(),
         status=filters["status"] or None,

@@ -80,6 +80,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("ticket_actions.act", "POST"): Access.STAFF,
         ("ticket_actions.reply", "POST"): Access.STAFF,
         ("ticket_actions.note", "POST"): Access.STAFF,
+        ("ticket_actions.save_draft", "POST"): Access.STAFF,
         ("audit.show", "GET"): Access.ADMIN,
         ("personal_data.show", "GET"): Access.ADMIN,
         ("personal_data.look_up", "POST"): Access.ADMIN,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from kb import ids
@@ -13,6 +14,7 @@ from kb.tickets.lifecycle import Verb
 from kb.tickets.ticket import Upload
 
 MAX_LINKS = 10
+_WEB_ADDRESS = re.compile(r"https?://[^\s<>\"'`\x00-\x20]{1,490}", re.IGNORECASE)
 
 
 def reply(body: str, uploads: Sequence[Upload] = ()) -> Command:
@@ -31,19 +33,39 @@ def note(body: str, uploads: Sequence[Upload] = ()) -> Command:
 
 
 def answer_by_link(documents: Sequence[tuple[str, str]], body: str = "") -> Command:
-    """A public reply that points to articles, given as ids and titles. Raises Invalid."""
-    links = {document_id: " ".join(clean_text(title).split()) for document_id, title in documents}
-    if not 1 <= len(links) <= MAX_LINKS or not all(map(ids.may_be_document_id, links)):
+    """A public reply that points to articles, to sections of them, or to pages elsewhere.
+
+    Each is an id, perhaps with ``#anchor``, or an address of the web, and a title. Only articles
+    count as answers, from which search learns. Raises Invalid.
+    """
+    links = {target: " ".join(clean_text(title).split())[:300] for target, title in documents}
+    if not 1 <= len(links) <= MAX_LINKS or not all(map(_may_be_target, links)):
         raise Invalid(f"Choose 1 to {MAX_LINKS} articles by their ids.", field="documents")
 
-    answers = tuple((document_id, title[:300]) for document_id, title in links.items())
-    lines = [f"{document_id}\t{title}" for document_id, title in answers]
+    lines = [f"{target}\t{title}" for target, title in links.items()]
+    articles = {
+        target.partition("#")[0]: title
+        for target, title in links.items()
+        if not is_web_address(target)
+    }
+    answers = tuple(articles.items())
 
     def effects(ticket: TicketFacts, context: Context) -> Effects:
         del ticket, context
         return Effects({"documents": "\n".join(lines)}, answers=answers)
 
     return Command(Verb.LINK, effects, body)
+
+
+def is_web_address(target: str) -> bool:
+    """Whether a link leads to another site."""
+    return bool(_WEB_ADDRESS.fullmatch(target))
+
+
+def _may_be_target(target: str) -> bool:
+    document_id, _, anchor = target.partition("#")
+    is_article = ids.may_be_document_id(document_id) and not re.search(r"\s", anchor)
+    return is_web_address(target) or (is_article and len(target) <= 500)
 
 
 def escalate(body: str) -> Command:

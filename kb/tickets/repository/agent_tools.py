@@ -1,4 +1,4 @@
-"""What agents share: saved views of the queue, who has a ticket open, and who watches it.
+"""Agents' tools: saved views of the queue, unsent replies, who has a ticket open, who watches it.
 
 Plain rows; who may ask is decided in ``kb.tickets.queue``.
 """
@@ -13,7 +13,7 @@ from sqlalchemy import delete, insert, or_, select
 from kb.database import Database
 from kb.database.statements import upsert
 from kb.people.tables import PEOPLE
-from kb.tickets.tables import PRESENCE, SAVED_VIEWS, WATCHERS
+from kb.tickets.tables import PRESENCE, REPLY_DRAFTS, SAVED_VIEWS, WATCHERS
 
 #: Whoever was not seen for so long has left.
 _AWAY_AFTER = dt.timedelta(seconds=60)
@@ -111,6 +111,37 @@ class AgentTools:
         with self._database.write() as connection:
             this = (PRESENCE.c.ticket_id == serial, PRESENCE.c.person_id == person_id)
             connection.execute(delete(PRESENCE).where(*this))
+
+    def drafts(self, serial: int, person_id: int) -> dict[str, str]:
+        """Name of a form -> what the person has typed into it and not sent."""
+        query = select(REPLY_DRAFTS.c.form, REPLY_DRAFTS.c.body).where(
+            REPLY_DRAFTS.c.ticket_id == serial, REPLY_DRAFTS.c.person_id == person_id
+        )
+        with self._database.read() as connection:
+            return {row.form: row.body for row in connection.execute(query)}
+
+    def save_draft(
+        self, serial: int, person_id: int, form: str, body: str, *, now: dt.datetime
+    ) -> None:
+        """An empty body removes the draft."""
+        draft = {
+            "ticket_id": serial,
+            "person_id": person_id,
+            "form": form,
+            "body": body,
+            "at": now,
+        }
+        this = (
+            REPLY_DRAFTS.c.ticket_id == serial,
+            REPLY_DRAFTS.c.person_id == person_id,
+            REPLY_DRAFTS.c.form == form,
+        )
+        with self._database.write() as connection:
+            if body:
+                keys = ("ticket_id", "person_id", "form")
+                upsert(connection, REPLY_DRAFTS, draft, keys=keys, update=("body", "at"))
+            else:
+                connection.execute(delete(REPLY_DRAFTS).where(*this))
 
     def watch(self, serial: int, person_id: int, *, on: bool) -> None:
         with self._database.write() as connection:

@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, text, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, or_, select, text, true
 
 from kb import ids
 from kb.database import Database
 from kb.database.statements import one_of
 from kb.errors import Invalid
+from kb.people.repository.people import person_matches
 from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.sla.target import TargetState
 from kb.tickets.lifecycle import ACTIVE, Status
@@ -31,6 +32,8 @@ LAST_PAGE = 400
 _MAX_LISTED = TICKETS_PER_PAGE * LAST_PAGE
 #: A total is counted so far past the page that is shown.
 _COUNTED_AHEAD = 1_000
+#: People that a search takes in, and tickets of theirs; whoever finds more types another word.
+_MAX_PEOPLE, _MAX_OF_PEOPLE = 500, 5_000
 _RECENTLY = dt.timedelta(days=30)
 #: Besides single statuses: everything, what is not closed, and that with what was closed recently.
 ANY_STATUS, ACTIVE_STATUSES, RECENT_STATUSES = "all", "active", "recent"
@@ -166,6 +169,8 @@ class TicketLists:
         with self._database.read() as connection:
             if narrowed.words.strip():
                 serials = fulltext.matching_tickets(connection, narrowed.words, internal=internal)
+                if internal:
+                    serials |= _tickets_of_people(connection, narrowed.words)
                 conditions.append(one_of(connection, TICKETS.c.id, serials))
 
             # First the serials, a few pages ahead for the pager, and then the rows of this page
@@ -207,6 +212,18 @@ def row_of(row: Any, now: dt.datetime) -> TicketRow:
         urgent=row["urgent"],
         escalated=row["escalated_at"] is not None,
     )
+
+
+def _tickets_of_people(connection: Connection, words: str) -> frozenset[int]:
+    """Serials of the newest tickets of people whose name, address, phone or organisation has every
+    word.
+    """
+    people = select(PEOPLE.c.id).select_from(PEOPLE.outerjoin(ORGANISATIONS))
+    for word in words.casefold().split():
+        people = people.where(person_matches(word))
+    of_people = TICKETS.c.customer_id.in_(people.limit(_MAX_PEOPLE))
+    newest = select(TICKETS.c.id).where(of_people).order_by(TICKETS.c.id.desc())
+    return frozenset(connection.execute(newest.limit(_MAX_OF_PEOPLE)).scalars())
 
 
 def _conditions(narrowed: TicketFilter, now: dt.datetime) -> list[ColumnElement[bool]]:

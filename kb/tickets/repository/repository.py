@@ -25,6 +25,7 @@ from kb.tickets.repository.agent_tools import AgentTools
 from kb.tickets.repository.copies import CopyRepository, confirmed_copies
 from kb.tickets.repository.guest_links import GuestLinkRepository, delete_guest_links
 from kb.tickets.repository.lists import ROWS, TicketLists
+from kb.tickets.repository.requesters import RequesterRepository
 from kb.tickets.repository.secrets import SecretRepository
 from kb.tickets.tables import ATTACHMENTS, EVENTS, RATINGS, SECRETS, TICKETS
 from kb.tickets.ticket import Attachment, Ticket
@@ -45,6 +46,7 @@ class TicketRepository:
         self.lists = TicketLists(database)
         self.agent_tools = AgentTools(database)
         self.people = PeopleRepository(database)
+        self.requesters = RequesterRepository(database)
         self.copies = CopyRepository(database)
         self.guest_links = GuestLinkRepository(database)
         self.secrets = SecretRepository(database)

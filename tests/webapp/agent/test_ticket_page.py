@@ -120,7 +120,7 @@ def test_open_tickets_of_the_same_problem_are_shown_and_that_of_the_customer_can
     twins = part_of(page, "list", "duplicates")
     assert data_values(twins, "ticket") == [others[1], others[0]]  # the customer's own first
     assert data_values(twins, "mergeable") == [""]
-    assert "Ink for the press" not in page
+    assert "Ink for the press" not in twins
     assert re.search(rf'<input [^>]*name="into"[^>]* value="{others[1]}"', page)
     bob.post(f"/desk/{others[1]}/solve")
     twins = part_of(bob.page(f"/desk/{number}"), "list", "duplicates")
@@ -204,3 +204,115 @@ def test_an_agent_who_opens_the_requesters_page_is_led_to_their_own(
     page = bob.page(f"/tickets/{number}")
     assert data_values(page, "action") == []
     assert f'href="/desk/{number}"' in page
+
+
+# --- unsent replies
+
+
+def test_what_an_agent_types_survives_every_action_reload_and_sign_out(
+    portal: Portal, bob: Browser, number: str
+) -> None:
+    typed = "  Half a **reply**,\n\nwith lines  "
+    assert bob.post(f"/desk/{number}/draft", {"form": "reply", "body": typed}).status_code == 204
+    assert bob.post(f"/desk/{number}/draft", {"form": "note", "body": "a note"}).status_code == 204
+    assert bob.post(f"/desk/{number}/assign", {"agent": "bob@example.com"}).status_code == 303
+    note = {"body": "a note", "key": "n"}
+    assert bob.post(f"/desk/{number}/notes", note).status_code == 303
+    assert bob.post("/sign-out").status_code == 303
+    page = portal.browser("bob").page(f"/desk/{number}")
+    assert f">{typed}</textarea>" in page
+    assert ">a note</textarea>" not in page, "it was saved as a note"
+    assert typed not in portal.browser("ada").page(f"/desk/{number}")
+    assert bob.sign_in("bob").post(f"/desk/{number}/replies", {"body": "Done"}).status_code == 303
+    assert typed not in bob.page(f"/desk/{number}")
+
+
+def test_a_draft_is_kept_for_agents_only_and_for_forms_that_exist(
+    portal: Portal, alice: Browser, bob: Browser, number: str
+) -> None:
+    draft = {"form": "reply", "body": "words"}
+    assert alice.post(f"/desk/{number}/draft", draft).status_code == 403
+    assert bob.post("/desk/KB-9999/draft", draft).status_code == 404
+    assert bob.post(f"/desk/{number}/draft", {**draft, "form": "assign"}).status_code == 422
+    assert bob.post(f"/desk/{number}/draft", {**draft, "body": "x" * 100_001}).status_code == 422
+    assert bob.post(f"/desk/{number}/draft", draft).status_code == 204
+    assert bob.post(f"/desk/{number}/draft", {**draft, "body": ""}).status_code == 204
+    assert "words" not in part_of(bob.page(f"/desk/{number}"), "action", "reply")
+
+
+# --- the requester
+
+
+def test_the_requester_stands_beside_the_ticket(
+    portal: Portal, alice: Browser, bob: Browser, number: str
+) -> None:
+    alice.post("/account/profile", {"name": "Alice Archer", "phone": "+49 30 1234"})
+    other = number_of(alice.post("/tickets", ticket(title="Another matter", key="other")))
+    bob.post(f"/desk/{other}/solve", {"reason": ""})
+    alice.post(f"/tickets/{other}/rate", {"score": "4", "body": ""})
+    card = part_of(bob.page(f"/desk/{number}"), "requester", "alice@example.com")
+    assert "tel:+49301234" in card
+    assert "Acme" in card
+    page = bob.page(f"/desk/{number}")
+    assert data_values(page, "mean-rating") == ["4.0"]
+    assert other in data_values(part_of(page, "list", "others"), "ticket")
+
+
+@pytest.mark.parametrize("words", ["alice@example.com", "archer", "acme", "Alice acme", "30 1234"])
+def test_the_queue_finds_tickets_by_person_address_phone_and_organisation(
+    alice: Browser, bob: Browser, number: str, words: str
+) -> None:
+    alice.post("/account/profile", {"name": "Alice Archer", "phone": "+49 30 1234"})
+    assert number in bob.page(f"/desk?words={words.replace(' ', '+')}")
+    assert number not in bob.page("/desk?words=charlie@example.com")
+    assert number not in alice.page("/tickets?words=bob@example.com")
+
+
+def test_a_number_that_is_typed_into_a_list_opens_the_ticket(
+    portal: Portal, alice: Browser, bob: Browser, number: str
+) -> None:
+    digits = number.removeprefix("KB-")
+    for words in (number, number.lower(), digits):
+        assert bob.get(f"/desk?words={words}").headers["Location"] == f"/desk/{number}"
+        assert alice.get(f"/tickets?words={words}").headers["Location"] == f"/tickets/{number}"
+    assert portal.browser("charlie").get(f"/tickets?words={number}").status_code == 200
+    assert bob.get("/desk?words=KB-9999").status_code == 200
+
+
+def test_products_and_types_are_called_by_their_titles(
+    alice: Browser, bob: Browser, number: str
+) -> None:
+    for page in (alice.page(f"/tickets/{number}"), bob.page(f"/desk/{number}")):
+        assert "Press 2.0" in part_of(page, "fact", "product")
+    assert ">Press</span>" in bob.page("/desk")
+
+
+# --- articles
+
+
+def test_an_agent_sends_a_section_and_a_page_elsewhere(
+    alice: Browser, bob: Browser, number: str
+) -> None:
+    form = {"document": "/help/doc/jam#pull", "another": "https://example.net/a?b=1&c=2 doc/ink"}
+    assert bob.post(f"/desk/{number}/link", form).status_code == 303
+    page = alice.page(f"/tickets/{number}")
+    assert 'href="/help/doc/jam#pull"' in page
+    assert 'href="https://example.net/a?b=1&amp;c=2" rel="nofollow noopener ugc"' in page
+    assert 'href="/help/doc/ink"' in page
+
+
+@pytest.mark.parametrize(
+    "another", ["doc/jam#nowhere", "doc/secret", "javascript://alert(1)", "doc/none"]
+)
+def test_what_the_requester_could_not_open_is_not_sent(
+    bob: Browser, number: str, another: str
+) -> None:
+    refused = bob.post(f"/desk/{number}/link", {"another": another, "body": "My typed words"})
+    assert refused.status_code == 422
+    assert "My typed words" in refused.get_data(as_text=True)
+
+
+def test_words_are_searched_for_without_a_script(bob: Browser, number: str) -> None:
+    refused = bob.post(f"/desk/{number}/link", {"another": "reset my password"})
+    assert refused.status_code == 422
+    assert 'name="document" value="faq/password"' in refused.get_data(as_text=True)

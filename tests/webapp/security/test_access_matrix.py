@@ -33,7 +33,8 @@ SEEN_BY: Mapping[str, frozenset[str]] = {
     "canary-of-the-file": frozenset({"alice", BOB, ADA}),
     "canary-of-the-note": frozenset({BOB, ADA}),
     "canary-of-the-guest": frozenset({BOB, ADA}),
-    "canary-of-the-phone": frozenset({"alice", ADA}),
+    "canary-of-the-phone": frozenset({"alice", BOB, ADA}),
+    "canary-of-the-draft": frozenset({BOB}),
     "canary-of-the-licence": frozenset({"alice", ADA}),
     "canary-of-the-article": frozenset({BOB, ERIN, ADA}),
     "canary-of-the-title": frozenset({BOB, ERIN, ADA}),
@@ -81,6 +82,8 @@ class World:
         acme = self.alice.organisation_id
         accounts.set_profile(self.alice, name="Alice", phone="canary-of-the-phone", location="")
         accounts.contacts.set_licence(OPERATOR, acme or 0, "canary-of-the-licence")
+        draft = {"form": "reply", "body": "canary-of-the-draft"}
+        assert bob.post(f"/desk/{self.number}/draft", draft).status_code == 204
         self.gina = self.portal.browser()
         self.guests_number = number_of(
             self.gina.post("/tickets", guest(title="The canary-of-the-guest", key="g"))

@@ -135,6 +135,20 @@ STATEMENTS = (
         CONSTRAINT pk_target_days PRIMARY KEY (day, level)
     )
     """,
+    # --- tickets
+    """
+    CREATE TABLE reply_drafts (
+        ticket_id INTEGER NOT NULL,
+        person_id INTEGER NOT NULL,
+        form TEXT NOT NULL,
+        body TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        CONSTRAINT pk_reply_drafts PRIMARY KEY (ticket_id, person_id, form),
+        CONSTRAINT fk_reply_drafts_ticket_id FOREIGN KEY(ticket_id) REFERENCES tickets (id),
+        CONSTRAINT fk_reply_drafts_person_id FOREIGN KEY(person_id) REFERENCES people (id)
+    )
+    """,
+    "CREATE INDEX ix_reply_drafts_person_id ON reply_drafts (person_id)",
     # --- people
     """
     ALTER TABLE people ADD COLUMN merged_into INTEGER

@@ -47,7 +47,7 @@ def read_calendar(
     table.only(CALENDAR_FIELDS)
     zone = _zone(table)
     week = _week(table)
-    closed = _special(table, "closed") + _ics(table, zone, around.folder, sources)
+    closed = _special(table, "closed") + _ics(table, zone, around, sources)
     holidays = _holidays(table)
     calendar = BusinessCalendar(
         zone, week, closed, _special(table, "open"), holidays, str(table.path[-1])
@@ -175,13 +175,13 @@ def _holidays(table: TomlTable) -> Mapping[dt.date, str]:
 
 
 def _ics(
-    table: TomlTable, zone: ZoneInfo, folder: Path, sources: list[bytes]
+    table: TomlTable, zone: ZoneInfo, around: PolicyFileContext, sources: list[bytes]
 ) -> tuple[SpecialHours, ...]:
     name = table.text("ics", "")
     if not name:
         return ()
     try:
-        data = (folder / name).read_bytes()
+        data = (around.folder / name).read_bytes()
         text = data.decode("utf-8-sig")
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
@@ -195,5 +195,8 @@ def _ics(
         return ()
     sources.append(data)
     return read_closures(
-        text, zone, lambda line, sentence: table.wrong(f"{name}, line {line}: {sentence}", "ics")
+        text,
+        zone,
+        lambda line, sentence: table.wrong(f"{name}, line {line}: {sentence}", "ics"),
+        today=around.today,
     )

@@ -1,9 +1,9 @@
 """Markdown to HTML, whatever is in it.
 
-The engine follows the flavour: CommonMark and GitHub text goes to mistune, text with
-Python-Markdown's own marks (``!!!``, ``???``, ``===``, ``{: }``) to Python-Markdown. Both are
-bounded by size here and by the worker's clock; what they cannot render is shown as plain
-paragraphs. The result is not safe: ``indexer.html`` sanitizes it.
+Editors' Markdown goes to Python-Markdown with pymdown-extensions, written beforehand so that lists,
+tables, quotes and HTML mean what they mean on GitHub. mistune renders what others wrote, and stands
+in where a text is too long for Python-Markdown or took too much of the worker's time. What neither
+can render is shown as plain paragraphs. The result is not safe: ``indexer.html`` sanitizes it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,15 @@ from __future__ import annotations
 import functools
 import html
 import re
+import string
 from collections.abc import Callable
 from typing import Any
 
+from indexer.markdown import html_blocks
+from indexer.markdown.lists import normalize_lists
 from indexer.markdown.tables import normalize_tables
 from indexer.readers.context import ReadContext
+from kb.search.documents import DocumentKind
 
 _MEGABYTE = 1024 * 1024
 
@@ -24,11 +28,8 @@ LIMIT = _MEGABYTE
 #: Python-Markdown is quadratic in some inputs, and gets shorter texts only.
 PYTHON_MARKDOWN_LIMIT = 64 * 1024
 
-_PYTHON_MARKDOWN_MARKS = re.compile(
-    r"^(?:!!! ?\w|\?\?\?\+? ?\w|=== \"|\*\[[^\]\n]+\]: )|^\{: ?[#.\w]"
-    r"|\{: ?[#.][\w-]+ ?\}$|^\[TOC\]$|<\w+[^>\n]* markdown(?:=|>)",
-    re.M,
-)
+#: The line above footnotes, and what is left of it.
+_FOOTNOTES = ('<div class="footnote">\n<hr />', '<div class="footnote">')
 _MISTUNE_PLUGINS = ("table", "strikethrough", "footnotes", "def_list", "task_lists", "url")
 _PYTHON_MARKDOWN_EXTENSIONS = (
     "tables",
@@ -39,7 +40,9 @@ _PYTHON_MARKDOWN_EXTENSIONS = (
     "admonition",
     "abbr",
     "md_in_html",
+    "pymdownx.highlight",
     "pymdownx.superfences",
+    "pymdownx.magiclink",
     "pymdownx.details",
     "pymdownx.tabbed",
     "pymdownx.tilde",
@@ -62,7 +65,7 @@ def to_html(text: str, context: ReadContext) -> str:
     """HTML of ``text``, not yet safe.
 
     ``context.careful`` 1 escapes raw HTML and uses the engine without known weaknesses, 2 renders
-    plain paragraphs.
+    plain paragraphs. Forum threads, which visitors wrote, always go to that engine.
     """
     if len(text) > LIMIT:
         context.note("too-long-to-format", limit=LIMIT // _MEGABYTE)
@@ -73,9 +76,9 @@ def to_html(text: str, context: ReadContext) -> str:
     try:
         if context.careful:
             return _mistune(escape=True)(text)
-        if len(text) <= PYTHON_MARKDOWN_LIMIT and _PYTHON_MARKDOWN_MARKS.search(text):
-            return _python_markdown()(normalize_tables(text))
-        return _mistune(escape=False)(normalize_tables(text))
+        if len(text) > PYTHON_MARKDOWN_LIMIT or context.file.kind is DocumentKind.FORUM:
+            return _mistune(escape=False)(normalize_tables(text))
+        return _python_markdown(text)
     except _ENGINE_ERRORS as error:
         context.note("markdown-failed", reason=type(error).__name__)
 
@@ -96,8 +99,15 @@ def _mistune(*, escape: bool) -> Callable[[str], str]:
     return lambda text: str(engine(text))
 
 
+def _python_markdown(text: str) -> str:
+    text, blocks = html_blocks.take_out(html_blocks.name_labels(text))
+    engine = _python_markdown_engine()
+    html = engine.reset().convert(normalize_tables(normalize_lists(text)))
+    return html_blocks.put_back(html.replace(*_FOOTNOTES), blocks)
+
+
 @functools.cache
-def _python_markdown() -> Callable[[str], str]:
+def _python_markdown_engine() -> Any:
     import markdown
 
     configs = {
@@ -106,7 +116,9 @@ def _python_markdown() -> Callable[[str], str]:
     }
     extensions = list(_PYTHON_MARKDOWN_EXTENSIONS)
     engine = markdown.Markdown(extensions=extensions, extension_configs=configs)
-    return lambda text: engine.reset().convert(text)
+    # As CommonMark has it: a backslash before any punctuation shows that as it is.
+    engine.ESCAPED_CHARS = list(string.punctuation)
+    return engine
 
 
 def plain_paragraphs(text: str) -> str:

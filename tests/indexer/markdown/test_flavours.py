@@ -55,7 +55,7 @@ def test_code_of_another_file_is_shown_by_the_lines_that_docfx_names(
 ) -> None:
     text = f"# A\n\n[!code-csharp[Main](src/a.cs{part})]\n"
     assert (
-        f"<code>{shown}\n</code>"
+        f"<code>{shown}</code>"
         in read("doc", "a.md", text, **{"src/a.cs": "one\ntwo\nthree\n"})[0][0].html
     )
 

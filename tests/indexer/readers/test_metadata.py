@@ -69,7 +69,8 @@ def test_titles_that_differ_all_stay_findable(read: Read) -> None:
     text = "---\ntitle: Reset a password\nlinkTitle: Passwords\n---\n# Forgotten password\n\nText."
     document = read("doc", "a.md", text)[0][0]
     assert document.title == "Reset a password"
-    assert document.aliases == ("Forgotten password", "Passwords")
+    assert document.aliases == ("Passwords",)
+    assert document.sections[0].path == ("Forgotten password",)
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ class ProblemRepository:
         with self.database.write() as connection:
             adding = insert(PROBLEMS).values(**values, updated_at=now).returning(PROBLEMS.c.id)
             problem_id = int(connection.execute(adding).scalar_one())
-            _add_update(connection, problem_id, draft.status, draft.symptoms, agent_id, now)
+            _add_update(connection, problem_id, draft.status, "", agent_id, now)
             if ticket_id is not None:
                 _link(connection, problem_id, ticket_id, now)
         return problem_id

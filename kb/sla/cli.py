@@ -25,7 +25,9 @@ from kb.sla.calendar import BusinessCalendar
 from kb.sla.explain import VerdictChange
 from kb.sla.open_time import Budget, Derivation, Pause, Span, compact, duration, span_text
 from kb.sla.policy import SlaPolicy
-from kb.sla.policy_file import load_policy, parse_budget
+from kb.sla.policy_file import load_policy, parse_budget, read_policy
+from kb.sla.unread_keys import unread_keys
+from kb.tickets.catalogue import CATALOGUE_FILE, load_catalogue
 from kb.timezones import utc_now
 from kb.toml_reader import nearest
 
@@ -41,8 +43,8 @@ def sla() -> None:
 @click.argument("file", type=_FILE, required=False)
 @click.pass_context
 def check_policy(ctx: click.Context, file: Path | None) -> None:
-    """Report every error in a policy FILE (default: the configured one) with its line. The
-    exit code is 1 if there is one.
+    """Report every error in a policy FILE (default: the configured one) with its line, and every
+    key that nothing reads. The exit code is 1 if there is one.
     """
     if file is None:
         file = load_settings().policies_file
@@ -51,9 +53,16 @@ def check_policy(ctx: click.Context, file: Path | None) -> None:
                 f"Policy file {file} not found. Name one, or set KB_POLICIES or KB_CONTENT."
             )
     try:
-        policy = load_policy(file)
+        policy, page = read_policy(file)
+        catalogue = file.parent / CATALOGUE_FILE
+        products = load_catalogue(catalogue).products if catalogue.exists() else None
     except Misconfigured as error:
         click.echo(error.sentence)
+        ctx.exit(1)
+    keys = None if products is None else [product.key for product in products]
+    unread = unread_keys(page, policy, products=keys)
+    if unread:
+        click.echo("\n".join(unread))
         ctx.exit(1)
     click.echo(f"{file}: no errors; {_contents(policy)}.")
 

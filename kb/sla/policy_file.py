@@ -89,6 +89,11 @@ def load_policy(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
     Each calendar must open in the ten years from ``today`` on (default: today in UTC). Raises
     Misconfigured with every mistake as ``file:line: sentence``, one per line.
     """
+    return read_policy(path, today=today)[0]
+
+
+def read_policy(path: Path, *, today: dt.date | None = None) -> tuple[SlaPolicy, TomlFile]:
+    """As ``load_policy``, with the file, which knows the lines."""
     data = _bytes(path)
     try:
         text = data.decode("utf-8-sig")
@@ -103,7 +108,7 @@ def load_policy(path: Path, *, today: dt.date | None = None) -> SlaPolicy:
         page, PolicyFileContext(path.parent, today or dt.datetime.now(dt.UTC).date()), sources
     )
     page.refuse()
-    return policy
+    return policy, page
 
 
 def _bytes(path: Path) -> bytes:

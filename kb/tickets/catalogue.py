@@ -14,6 +14,8 @@ from typing import Any
 
 from kb.errors import Misconfigured
 
+CATALOGUE_FILE = "catalogue.toml"
+
 
 @dataclass(frozen=True, slots=True)
 class ProductVersion:

@@ -25,6 +25,9 @@ tue = ["09:00-17:00"]
 wed = ["09:00-17:00"]
 thu = ["09:00-17:00"]
 fri = ["09:00-17:00"]
+[levels.off]
+calendar = "off"
+first_response = "8h"
 """
 
 
@@ -53,7 +56,7 @@ def answer(policies: Path, *words: str) -> dict[str, Any]:
 def test_check_says_what_a_good_file_holds(policies: Path) -> None:
     result = run("check", policies)
     assert result.exit_code == 0
-    counts = "2 calendars, 1 level, 1 severity, 1 entitlement"
+    counts = "2 calendars, 2 levels, 1 severity, 1 entitlement"
     assert counts in result.stdout
 
 

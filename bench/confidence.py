@@ -221,14 +221,14 @@ def evidence_for(
     reader = snapshot.index.reader(PUBLIC)
     query = reader.expand(text[:MAX_QUERY_LENGTH], prefix=True)
     ranking = snapshot._rank(reader, query, None, "", math.inf)
-    if ranking.rescored is None or not ranking.documents.size:
+    if ranking.fused is None or not ranking.documents.size:
         return [], {}
     count = weights.CONSIDERED + 1
     placed = list(map(Placed, ranking.documents[:count].tolist()))
     ids = [hit.id for hit in reader.display(query).hits(placed)]
     kept = [rank for rank, document in enumerate(ids) if document != itself]
     kept = kept[: weights.CONSIDERED]
-    evidence = reader.evidence(query, ranking.rescored, ranking.order[kept], ranking.scores[kept])
+    evidence = reader.evidence(query, ranking.fused, ranking.order[kept])
     return [ids[rank] for rank in kept], dict(evidence)
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
-from kb.search.array_types import Documents, Scores, Totals
+from kb.search.array_types import Documents, Totals
 from kb.search.display.sections import Sections
 from kb.search.documents import Document, DocumentKind, ResolvedTicket
 from kb.search.generations.findings import Finding
@@ -23,7 +23,7 @@ from kb.search.query.curations import Curations
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
 from kb.search.results import Answer, Hit, Placed
-from kb.search.scoring.fusion import Candidates, Positions, RawScores
+from kb.search.scoring.fusion import Candidates, Fused, Positions
 
 #: Passages of each audience whose meaning every build reads with care: an edit is searchable at
 #: once. The rest is for a run that takes its time.
@@ -84,23 +84,17 @@ class IndexReader(Protocol[_Matched]):
         After the ``deadline``, a ``time.monotonic()`` instant, those that it has: ``late``.
         """
 
-    def rescore(self, query: ExpandedQuery, candidates: Candidates, language: str) -> RawScores:
-        """A closer look at ``candidates``; the parts "words" and "letters" are always there."""
-
-    def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
-        """How near each candidate is to the leaders; zeros where an engine cannot tell."""
-
-    def evidence(
-        self, query: ExpandedQuery, scores: RawScores, positions: Positions, totals: Totals
-    ) -> dict[str, Totals]:
-        """What speaks for the candidates at ``positions``, whose final scores are ``totals``.
-
-        By the names in ``weights.CONFIDENCE``; what an engine cannot tell is left out.
+    def rank(self, query: ExpandedQuery, candidates: Candidates, language: str) -> Fused:
+        """A closer look at ``candidates``, and their final order (see ``scoring.fusion.fuse``); the
+        parts "words" and "letters" are always there.
         """
 
-    def articles_of(self, scores: RawScores, threads: Positions, counts: Totals) -> Scores:
-        """How much each article among the candidates is what the ``threads`` are about, 0 to 1;
-        zeros where an engine cannot tell.
+    def evidence(
+        self, query: ExpandedQuery, fused: Fused, positions: Positions
+    ) -> dict[str, Totals]:
+        """What speaks for the candidates at ``positions``.
+
+        By the names in ``weights.CONFIDENCE``; what an engine cannot tell is left out.
         """
 
     def more_like(self, document_id: str, title: str) -> tuple[ExpandedQuery, _Matched] | None:

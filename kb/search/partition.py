@@ -46,11 +46,10 @@ from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Hit, Placed
 from kb.search.scoring.bm25 import Bm25
 from kb.search.scoring.evidence import EvidenceReader, phrase_share
-from kb.search.scoring.fusion import Candidates, Positions, RawScores
-from kb.search.scoring.kinds import threads_prevail
+from kb.search.scoring.fusion import Candidates, Fused, Positions, RawScores, fuse
 from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
-from kb.search.scoring.thread_articles import ThreadArticles
+from kb.search.scoring.thread_articles import thread_articles
 from kb.search.scoring.translations import Support, Translations
 from kb.search.scoring.whole_headings import WholeHeadings
 
@@ -73,7 +72,7 @@ class Partition:
         operators: Callable[[], OperatorSearch],
     ) -> None:
         """``operators`` opens the index for phrases and fields, which few searches need."""
-        self._arrays = arrays
+        self._arrays, self._loops = arrays, loops
         self._store = store
         self._operators = operators
         self._analyzer = partition_analyzer(arrays)
@@ -93,14 +92,12 @@ class Partition:
         self._headings = WholeHeadings(arrays)
         self._near_duplicates = NearDuplicates(arrays)
         self._texts = ShownTexts(store, self.values, self._near_duplicates)
-        self._thread_articles = None
-        if "thread_articles" in arrays:
-            self._thread_articles = ThreadArticles(arrays, self._first_thread)
+        self._thread_articles = thread_articles(arrays, self._first_thread)
         self._title_orders: dict[DocumentKind, Documents] = {}
         self._sections: Sections | None = None
         self._votes = None
         if "solved_links" in arrays:
-            prevail = threads_prevail(self._first_thread, self.size)
+            prevail = weights.threads_prevail(self._first_thread, self.size)
             share = weights.VOTING_SHARE[prevail]
             self._votes = ResolvedTicketVotes(arrays, self._analyzer, share)
         self._translations = None
@@ -224,14 +221,13 @@ class Partition:
 
     # --- scores
 
-    def rescore(self, query: ExpandedQuery, candidates: Candidates, language: str) -> RawScores:
-        """The scores of ``candidates``, part by part, for a reader of ``language``."""
+    def rank(self, query: ExpandedQuery, candidates: Candidates, language: str) -> Fused:
+        """``candidates`` in their final order, for a reader of ``language``."""
         documents = candidates.documents
         rescored = self.rescorer.rescore(candidates.question, documents)
-        raw = {"words": candidates.words, **rescored.raw}
-        return RawScores(
+        scores = RawScores(
             documents,
-            raw,
+            {"words": candidates.words, **rescored.raw},
             self._signals.of(query, documents, language) | self._headed(query, documents),
             candidates.votes,
             rescored.shown,
@@ -241,7 +237,10 @@ class Partition:
             ideal=candidates.question.ideal,
             rarest=self.bm25.rarest,
             translated=self._translated(query, candidates.question.ideal, documents),
+            topics=self.rescorer.topics_of(documents, rescored.shown),
+            thread_articles=self._thread_articles,
         )
+        return fuse(scores, self._loops, query.curated)
 
     def _translated(self, query: ExpandedQuery, ideal: float, documents: Documents) -> Support:
         """What customers who used the words of a query add to each document."""
@@ -258,37 +257,24 @@ class Partition:
             return {}
         return {"heading": np.isin(documents, headed).astype(np.float32)}
 
-    def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
-        """How near each candidate is to the leaders, at these positions and counting as much."""
-        return self.rescorer.feedback(scores.documents, scores.shown, leaders, counts)
-
     def evidence(
-        self, query: ExpandedQuery, scores: RawScores, positions: Positions, totals: Totals
+        self, query: ExpandedQuery, fused: Fused, positions: Positions
     ) -> dict[str, Totals]:
         """What speaks for the candidates at ``positions``, by name (see ``scoring.evidence``)."""
-        evidence = self._evidence.of(query, scores, positions, totals)
+        evidence = self._evidence.of(query, fused, positions)
         phrases = np.zeros(positions.size)
         some = np.flatnonzero(evidence["missing"] < weights.PHRASE_MISSING)[: weights.PHRASES]
         if some.size and len(query.terms) > 1:
-            documents = scores.documents[positions[some]]
+            documents = fused.scores.documents[positions[some]]
             threads, _ = self.rescorer.questions(documents)
             first = self.values.first[documents]
-            rows = np.concatenate((first + scores.shown[positions[some]], first[threads]))
+            rows = np.concatenate((first + fused.scores.shown[positions[some]], first[threads]))
             words = written_words(query.text)[:_LONGEST_PHRASE]
             texts = map(self._texts.passage, rows.tolist())
             shares = np.array([phrase_share(words, passage.words) for passage in texts])
             phrases[some] = shares[: some.size]
             phrases[some[threads]] = np.maximum(phrases[some[threads]], shares[some.size :])
         return evidence | {"phrase": phrases}
-
-    def articles_of(self, scores: RawScores, threads: Positions, counts: Totals) -> Scores:
-        """How much each article among the candidates is what ``threads`` are about, at these
-        positions and counting as much.
-        """
-        articles = scores.documents[: scores.forum]
-        if self._thread_articles is None:
-            return np.zeros(articles.size, dtype=np.float32)
-        return self._thread_articles.votes(articles, scores.documents[threads], counts)
 
     # --- documents
 

@@ -41,7 +41,7 @@ from kb.search.results import (
 )
 from kb.search.scoring import confidence
 from kb.search.scoring.confidence import Calibration, Judgement
-from kb.search.scoring.fusion import Candidates, Positions, RawScores, fuse, ranks
+from kb.search.scoring.fusion import Candidates, Fused, Positions, ranks
 
 WINDOW = 1000  # results that can be paged to
 _NONE: Positions = np.zeros(0, dtype=np.int64)
@@ -52,17 +52,15 @@ _CUT_SHORT = "The search took too long and was cut short; use fewer or longer wo
 class Ranking:
     """Documents best first; the first of them, the candidates, with scores and passages to show.
 
-    ``rescored`` and ``parts`` are in the candidates' own order: their scores before fusion (None
-    when time was up before), and what each part contributed. ``order`` gives the position there for
-    each rank.
+    ``fused`` is in the candidates' own order (None when time was up before); ``order`` gives the
+    position there for each rank.
     """
 
     documents: Documents
     scores: Totals = field(default_factory=lambda: np.zeros(0))
     shown: Positions = field(default_factory=lambda: _NONE)
     order: Positions = field(default_factory=lambda: _NONE)
-    rescored: RawScores | None = None
-    parts: Mapping[str, Totals] = field(default_factory=dict)
+    fused: Fused | None = None
     partial: bool = False
 
     def only(self, positions: Positions) -> Ranking:
@@ -79,10 +77,9 @@ class Ranking:
 
     def explained(self, rank: int) -> dict[str, float]:
         """What each part contributed to the document at ``rank``; nothing beyond the candidates."""
-        if rank >= self.order.size:
+        if self.fused is None or rank >= self.order.size:
             return {}
-        position = self.order[rank]
-        return {name: float(part[position]) for name, part in self.parts.items() if part[position]}
+        return self.fused.explained(int(self.order[rank]))
 
 
 def worth_showing(
@@ -203,12 +200,9 @@ class Snapshot:
         reader: IndexReader[Any], query: ExpandedQuery, ranking: Ranking, count: int
     ) -> Judgement:
         """What is thought of the first ``count`` documents."""
-        if ranking.rescored is None or not ranking.documents.size:
+        if ranking.fused is None or not ranking.order.size:
             return confidence.NOTHING
-        evidence = reader.evidence(
-            query, ranking.rescored, ranking.order[:count], ranking.scores[:count]
-        )
-        return confidence.judge(evidence)
+        return confidence.judge(reader.evidence(query, ranking.fused, ranking.order[:count]))
 
     @staticmethod
     def _considered(
@@ -302,21 +296,10 @@ class Snapshot:
         candidates = reader.candidates(query, matched, deadline=deadline)
         if candidates.late:
             return self._by_words(candidates)
-        scores = reader.rescore(query, candidates, language)
-        fused = fuse(
-            scores,
-            functools.partial(reader.feedback, scores),
-            query.curated,
-            functools.partial(reader.articles_of, scores),
-        )
-        order = fused.order
+        fused = reader.rank(query, candidates, language)
+        order, scores = fused.order, fused.scores
         return Ranking(
-            scores.documents[order],
-            fused.totals[order],
-            scores.shown[order],
-            order,
-            scores,
-            fused.parts,
+            scores.documents[order], fused.totals[order], scores.shown[order], order, fused
         )
 
     @staticmethod
@@ -324,9 +307,9 @@ class Snapshot:
         """One of the documents that say almost the same: the newest, or the version asked for."""
         scores = np.full(ranking.documents.size, -np.inf)
         scores[: ranking.scores.size] = ranking.scores
-        names_version = ranking.rescored is not None and "version" in ranking.rescored.signals
         is_pinned = query.curated is not None and query.curated.pinned.size > 0
-        newest = ranking.rescored is not None and not names_version and not is_pinned
+        names_version = ranking.fused is None or "version" in ranking.fused.scores.signals
+        newest = not names_version and not is_pinned
         positions = reader.fold(ranking.documents, scores, newest=newest)
         return ranking if positions is None else ranking.only(positions)
 

@@ -46,7 +46,7 @@ TRANSLATED = 0.4
 NEAREST = 20  # resolved tickets that vote
 #: Added to articles and FAQ entries beside few threads, which they are compared with; from one
 #: thread to as many threads as articles.
-KIND_BONUS = (0.1, 0.2)
+FEW_THREADS_BONUS, MANY_THREADS_BONUS = 0.1, 0.2
 #: Where threads are the majority, the odds that an article answers: e to the power of this, and of
 #: the weighted logarithms of how much better the best article is than the third thread, in shares
 #: of what is given here. The weights are alike, not fitted: fitted on one site, they do worse on
@@ -55,6 +55,7 @@ ARTICLE_LOG_ODDS = 1.25
 KIND_PARTS = MappingProxyType(
     {"words": (0.8, 3.0), "letters": (0.8, 1.0), "passage": (0.8, 1.3), "topics": (0.8, 1.0)}
 )
+KIND_IN_WORDS = frozenset({"words", "passage"})  # times what all words of the query are worth
 KIND_VOTES = 0.5  # the same for votes of resolved tickets, articles' against threads'
 THREAD_VOTES = 0.5  # added to the article that the best threads are most about
 VOTING_THREADS = 30
@@ -153,6 +154,11 @@ LETTER_POSTINGS = 100  # heaviest documents kept for each character n-gram; 200 
 #: In that form a score is a sum of whole numbers, byte times weight, which a processor makes eight
 #: at a time.
 STEPS = 255
+
+
+def threads_prevail(articles: int, documents: int) -> bool:
+    """Whether threads are the majority beside some ``articles``."""
+    return 0 < articles < documents - articles
 
 
 def code(tf: NDArray[np.float64], k1: float = K1) -> NDArray[np.uint8]:

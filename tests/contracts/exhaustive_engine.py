@@ -19,16 +19,17 @@ import numpy as np
 
 from kb.search import weights
 from kb.search.analysis.tokenizer import Analyzer, fold, index_words, tokens
-from kb.search.array_types import Documents, Scores, Totals
+from kb.search.array_types import Documents, Totals
 from kb.search.build.builder import IndexBuilder
 from kb.search.display.sections import Listed, Sections, title_key
 from kb.search.documents import DOCUMENT_KINDS, Document, DocumentKind, visible_to
 from kb.search.generations.generation import Generation, Generations
+from kb.search.kernels.compilation import compiled_loops
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Answer, Hit, Passage, Placed
-from kb.search.scoring.fusion import Candidates, Positions, RawScores
+from kb.search.scoring.fusion import Candidates, Fused, Positions, RawScores, fuse
 
 
 def facet_values(document: Document, facet: str) -> tuple[str, ...]:
@@ -226,7 +227,7 @@ class ExhaustiveReader:
             best = curate_candidates(best, query.curated, allowed)
         return Candidates(best, scores[best].astype(np.float32), none)
 
-    def rescore(self, query: ExpandedQuery, candidates: Candidates, language: str) -> RawScores:
+    def rank(self, query: ExpandedQuery, candidates: Candidates, language: str) -> Fused:
         documents = [self.documents[number] for number in candidates.documents.tolist()]
         likeness = [
             difflib.SequenceMatcher(None, fold(query.text), fold(document.title)).ratio()
@@ -235,7 +236,7 @@ class ExhaustiveReader:
         forum = sum(document.kind is not DocumentKind.FORUM for document in documents)
         threads = sum(document.kind is DocumentKind.FORUM for document in self.documents)
         solved = [-1 if document.solved is None else int(document.solved) for document in documents]
-        return RawScores(
+        scores = RawScores(
             candidates.documents,
             {"words": candidates.words, "letters": np.array(likeness, dtype=np.float32)},
             {},
@@ -247,18 +248,16 @@ class ExhaustiveReader:
             ideal=self._ideal(query),
             rarest=self.idf(1),
         )
-
-    def feedback(self, scores: RawScores, leaders: Positions, counts: Totals) -> Scores:
-        return np.zeros(scores.documents.size, dtype=np.float32)
-
-    def articles_of(self, scores: RawScores, threads: Positions, counts: Totals) -> Scores:
-        return np.zeros(scores.forum, dtype=np.float32)
+        return fuse(scores, compiled_loops(), query.curated)
 
     def evidence(
-        self, query: ExpandedQuery, scores: RawScores, positions: Positions, totals: Totals
+        self, query: ExpandedQuery, fused: Fused, positions: Positions
     ) -> dict[str, Totals]:
-        raw = {name: scores.raw[name][positions].astype(np.float64) for name in scores.raw}
-        return {"letters": raw["letters"], "words": raw["words"] / max(scores.ideal, 1e-9)}
+        raw = {name: part[positions].astype(np.float64) for name, part in fused.scores.raw.items()}
+        return {
+            "letters": raw["letters"],
+            "words": raw["words"] / max(fused.scores.ideal, 1e-9),
+        }
 
     def _ideal(self, query: ExpandedQuery) -> float:
         return self.idf(0) * len(query.unknown) + sum(

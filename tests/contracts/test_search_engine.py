@@ -243,15 +243,17 @@ def test_raw_scores_are_by_known_parts_in_the_order_of_the_candidates(snapshot: 
     reader: IndexReader[Any] = snapshot.index.reader("public")
     query = reader.expand("printer jams", prefix=True)
     candidates = reader.candidates(query, None, deadline=math.inf)
-    scores = reader.rescore(query, candidates, "en")
-    size = scores.documents.size
+    fused = reader.rank(query, candidates, "en")
+    scores, size = fused.scores, candidates.documents.size
+    assert scores.documents.tolist() == candidates.documents.tolist()
+    assert sorted(fused.order.tolist()) == list(range(size))
+    assert fused.gains.shape == (len(fused.names), size)
     assert np.all(np.diff(scores.documents) > 0)
     assert {"words", "letters"} <= set(scores.raw) <= set(weights.MIX)
     assert next(iter(scores.raw)) == "words"
     assert set(scores.signals) <= set(weights.SIGNAL_WEIGHTS)
     assert {part.size for part in scores.raw.values()} == {size}
     assert (scores.shown.size, scores.solved.size) == (size, size)
-    assert reader.feedback(scores, np.array([0]), np.ones(1)).size == size
     assert 0 <= scores.forum <= size
     assert scores.ideal > 0
     assert scores.rarest > 0

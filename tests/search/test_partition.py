@@ -187,7 +187,7 @@ def test_who_names_two_versions_asks_for_pages_about_either() -> None:
     found = partition_of(pages)
     query = found.expand("upgrade 4.10 to 4.11", prefix=False)
     documents = found.candidates(query, None, deadline=math.inf)
-    signals = found.rescore(query, documents, "").signals
+    signals = found.rank(query, documents, "").scores.signals
     assert signals["version"].tolist() == [1, 1, 0]
 
 

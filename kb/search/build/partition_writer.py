@@ -41,7 +41,6 @@ from kb.search.index.title_text import pack_title_text
 from kb.search.kernels.ranges import positions_of
 from kb.search.meaning.embeddings import pack_embeddings
 from kb.search.query.spelling import Speller
-from kb.search.scoring.kinds import threads_prevail
 from kb.search.scoring.thread_articles import pack_thread_articles
 from kb.search.scoring.whole_headings import pack_headings
 
@@ -79,7 +78,7 @@ def partition_arrays(
     arrays = writer.term_dictionaries()
     arrays |= writer.postings_and_passages(arrays)
     articles = sum(facts.kind is not DocumentKind.FORUM for facts in rows)
-    if threads_prevail(articles, len(rows)):
+    if weights.threads_prevail(articles, len(rows)):
         then = writer.carried_over if previous is not None and not previous.lost else None
         arrays |= pack_thread_articles(arrays, articles, then)
     arrays |= pack_latent_topics(arrays, previous, writer.carried_over, spill)

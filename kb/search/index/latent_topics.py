@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
-from kb.search.array_types import Frequencies, Scores, Vector8, Vectors8
+from kb.search.array_types import Frequencies, Vector8, Vectors8
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import Spill
@@ -154,14 +154,6 @@ def _quantized(rows: NDArray[np.float32]) -> Vectors8:
 def _lengths(rows: Vectors8) -> NDArray[np.float32]:
     lengths = np.sqrt((rows.astype(np.float32) ** 2).sum(axis=1))
     return np.asarray(np.maximum(lengths, 1e-9), dtype=np.float32)
-
-
-def unit_cosines(scaled: Scores, direction: Vector8) -> Scores:
-    """Cosines from such that are ``scaled`` by the length of ``direction``."""
-    components = direction.astype(np.float32)
-    if not components.size:
-        return scaled
-    return np.asarray(scaled / np.sqrt(components @ components), dtype=np.float32)
 
 
 class LatentTopics:

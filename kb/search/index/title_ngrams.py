@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 
 from kb.search import weights
 from kb.search.analysis import char_ngrams
-from kb.search.array_types import DocumentMask, Documents, Pointers, PostingDocs, Scores
+from kb.search.array_types import DocumentMask, Documents, Pointers, PostingDocs
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
 from kb.search.index.spill import Columns, Spill, blocks
-from kb.search.kernels.layout import Loops, Scratch, Titles
+from kb.search.kernels.layout import NGRAM_GAIN, Loops, Scratch, Titles
 from kb.search.kernels.ranges import gather
 
 Ngrams = NDArray[np.int32]  # [entries of all titles], positions among the hashes
@@ -33,7 +33,6 @@ _LONGEST = 300  # characters of a query that are compared
 #: Weights are whole numbers: of n-grams in titles 16 bits, of n-grams in a query 14, so that a
 #: product has room in 31.
 _TITLE_WEIGHT, _QUERY_WEIGHT = 65_535, 16_384
-_GAIN = 65_536  # a gain of 1
 
 
 def pack_title_ngrams(
@@ -208,18 +207,20 @@ class TitleNgrams:
     def __init__(self, arrays: Arrays, loops: Loops) -> None:
         self._loops = loops
         self.titles = Titles(
-            arrays["title_pointers"], arrays["title_grams"], arrays["title_counts"]
+            arrays["title_pointers"],
+            arrays["title_grams"],
+            arrays["title_counts"],
+            arrays["title_lengths"],
         )
-        self._lengths: NDArray[np.float32] = arrays["title_lengths"]
         self._hashes: NDArray[np.uint32] = arrays["gram_hashes"]
         self._idf: NDArray[np.float32] = arrays["gram_idf"]
         self._pointers: Pointers = arrays["gram_pointers"]
         self._docs: PostingDocs = arrays["gram_docs"]
         self._weights: NDArray[np.uint16] = arrays["gram_weights"]
-        self._sums = Scratch(self._lengths.size)
+        self._sums = Scratch(self.titles.lengths.size)
         self.size = int(self._hashes.size)  # different n-grams
         # The idf of an n-gram that no title has: it still lengthens the vector.
-        self._unseen_idf = math.log(1 + self._lengths.size) + 1
+        self._unseen_idf = math.log(1 + self.titles.lengths.size) + 1
 
     def vector(self, text: str) -> NgramVector | None:
         """``text`` as a vector; None when no title has any of its n-grams."""
@@ -234,7 +235,7 @@ class TitleNgrams:
         return NgramVector(
             ngrams,
             np.rint(unit * _QUERY_WEIGHT).astype(np.int32),
-            np.rint(unit * idf * _GAIN).astype(np.int32),
+            np.rint(unit * idf * NGRAM_GAIN).astype(np.int32),
         )
 
     def candidates(self, vector: NgramVector, allowed: DocumentMask | None = None) -> Documents:
@@ -249,7 +250,3 @@ class TitleNgrams:
             weights.LETTER_CANDIDATES,
             _ALL if allowed is None else allowed,
         )
-
-    def cosines(self, sums: NDArray[np.int64], documents: Documents) -> Scores:
-        """The cosine between a query and each title, whose n-grams' gains add up to ``sums``."""
-        return np.asarray(sums / (self._lengths[documents] * _GAIN), dtype=np.float32)

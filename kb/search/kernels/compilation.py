@@ -18,13 +18,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from kb.search import weights
 from kb.search.analysis import char_ngrams
-from kb.search.kernels import layout
 from kb.search.kernels.layout import Loops
 
 _LOOPS = Path(__file__).with_name("numba_loops.py")
 #: The files whose code, constants and types are compiled in.
-SOURCES = (_LOOPS, Path(layout.__file__), Path(char_ngrams.__file__))
+SOURCES = (
+    *(_LOOPS.with_name(f"{name}.py") for name in ("numba_loops", "finding_loops", "ranking_loops")),
+    *(_LOOPS.with_name(f"{name}.py") for name in ("compiled", "layout")),
+    *(Path(str(module.__file__)) for module in (char_ngrams, weights)),
+)
 #: In a data folder, where nothing else can be written.
 LOOPS_FOLDER = "cache"
 _READY = "ready"  # a file: everything was compiled into its folder

@@ -8,12 +8,13 @@ changes a result. Nothing here decides anything about ranking.
 from __future__ import annotations
 
 import threading
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.array_types import (
+    Contributions,
     DenseRows,
     DocumentMask,
     Documents,
@@ -23,6 +24,7 @@ from kb.search.array_types import (
     Scores,
     Sums,
     TermNumbers,
+    Totals,
     Vector8,
     Vectors8,
 )
@@ -54,6 +56,7 @@ class Titles(NamedTuple):
     pointers: Pointers  # [documents + 1]
     ngrams: NDArray[np.int32]  # [entries], numbers of n-grams
     counts: NDArray[np.uint8]  # [entries]
+    lengths: NDArray[np.float32]  # [documents], of the titles as vectors
 
 
 class PassageVectors(NamedTuple):
@@ -63,8 +66,10 @@ class PassageVectors(NamedTuple):
     lengths: NDArray[np.float32]  # [passages]
 
 
+GAIN = 4096  # a gain of 1 in a passage: these are scored in whole numbers
 #: A gain takes the lower bits of a number; above them stands its group of equals, from 1 on.
 GAIN_BITS = 20
+NGRAM_GAIN = 65_536  # a gain of 1 in a title
 
 
 class QueryFeatures(NamedTuple):
@@ -77,7 +82,54 @@ class QueryFeatures(NamedTuple):
     groups: int  # of equals
     ngrams: NDArray[np.int64]
     ngram_gains: NDArray[np.int32]  # [ngrams]
-    direction: Vector8  # empty where the query has none
+    direction: Vector8  # in topics; empty where the query has none
+    meaning: Vector8  # the same in what it means
+    cosines: Scores  # [documents] of that, where all were compared already; else empty
+
+
+class AskedTerms(NamedTuple):
+    """The terms of a query, and how much is asked for by each."""
+
+    stems: TermNumbers
+    ends: Pointers  # [terms + 1], where the stems of each begin, and those of the last end
+    weights: Totals  # [terms]
+    whole: float  # of all words of the query
+
+
+class RawParts(NamedTuple):
+    """The raw scores of candidates, articles first, and how each part counts."""
+
+    raw: NDArray[np.float32]  # [parts, candidates]; the first part is that of the words
+    weights: Totals  # [parts], 1 together
+    least: Totals  # [parts], what a part is divided by where its best is less
+    kind_weights: Totals  # [parts], in the odds that an article answers; 0 for nothing
+    kind_units: Totals  # [parts], what counts as 1 there
+    letters: int  # the part of titles
+    forum: int  # the position of the first thread
+    forum_share: float  # of all documents that the asker may see, 0 to 1
+
+
+class NamedSignals(NamedTuple):
+    """Signals of candidates, 0 to 1."""
+
+    values: Contributions  # [signals, candidates]
+    weights: Totals  # [signals]
+    whole: int  # the signal that counts whatever a document is about; -1 for none
+
+
+class TopicRows(NamedTuple):
+    """The directions of the passages to show of candidates; none where there are no topics."""
+
+    vectors: PassageVectors
+    rows: NDArray[np.int64]  # [candidates]
+
+
+class ThreadArticleRows(NamedTuple):
+    """The articles that say most of what each thread says; none where threads are few."""
+
+    articles: NDArray[np.int32]  # [threads, articles of each], by number
+    shares: NDArray[np.uint8]  # [threads, articles of each]
+    first_thread: int
 
 
 class ScratchMarks(NamedTuple):
@@ -85,6 +137,21 @@ class ScratchMarks(NamedTuple):
 
     stems: NDArray[np.int32]
     ngrams: NDArray[np.int32]
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """As mapped arrays are: to compiled loops, one that can be written is another type."""
+    array.flags.writeable = False
+    return array
+
+
+NO_VECTORS = PassageVectors(
+    _read_only(np.zeros((0, 1), dtype=np.int8)), _read_only(np.zeros(0, dtype=np.float32))
+)
+NO_TOPICS = TopicRows(NO_VECTORS, np.zeros(0, dtype=np.int64))
+NO_THREAD_ARTICLES = ThreadArticleRows(
+    _read_only(np.zeros((0, 0), dtype=np.int32)), _read_only(np.zeros((0, 0), dtype=np.uint8)), 0
+)
 
 
 class Loops(Protocol):
@@ -147,16 +214,16 @@ class Loops(Protocol):
         documents: Documents,
         passages: Passages,
         titles: Titles,
-        vectors: PassageVectors,
+        topics: PassageVectors,
+        meanings: PassageVectors,
         features: QueryFeatures,
         marks: ScratchMarks,
         /,
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], Scores]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """A closer look at each of ``documents``, of which every one has a passage.
 
-        Returns the score of its best passage; the passage to show, counted from its first; the sum
-        of the gains of its title's n-grams, each as often as it is there; and what
-        ``nearest_passages`` returns.
+        Returns the raw scores of four parts: its best passage, its title's n-grams, and its
+        passage nearest in topics and in meaning; and the passage to show, counted from its first.
         """
 
     def coverage(
@@ -165,15 +232,16 @@ class Loops(Protocol):
         passages: Passages,
         headings: Headings,
         documents: Documents,
-        stems: TermNumbers,
+        terms: AskedTerms,
         idfs: NDArray[np.float32],
         /,
-    ) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
-        """Which of ``stems`` stand in some passages, in their headings and in their titles.
+    ) -> tuple[NDArray[np.bool_], Totals]:
+        """Which of ``terms`` some passages hold: in their text, their heading or their title.
 
         ``rows`` are the passages, ``documents`` what they belong to, ``idfs`` those of all stems.
-        Returns [rows, 3 (text, heading, title), stems]; and how much the headings and titles weigh,
-        and how much of that the stems are: [rows, 2 (heading, title), 2], in 1/4,096 of an idf.
+        Of a thread that shows its answer, the passage that asks counts too. Returns [rows, terms];
+        and how alike the query and the heading, and the query and the title are: the share of the
+        one that is in the other, and the reverse, [rows, 2].
         """
 
     def nearest_passages(
@@ -186,7 +254,7 @@ class Loops(Protocol):
     ) -> Scores:
         """The largest cosine between ``direction`` and any passage of each document, 0 at least.
 
-        Times the length of ``direction``; 0 where it is empty. No document is without a passage.
+        0 where ``direction`` is empty. No document is without a passage.
         """
 
     def count_ngrams(
@@ -213,18 +281,22 @@ class Loops(Protocol):
         end with a space; no tail has two spaces in a row.
         """
 
-    def feedback_cosines(
+    def fuse_parts(
         self,
-        vectors: PassageVectors,
-        passages: NDArray[np.int64],
-        feedback: NDArray[np.int64],
-        weights: NDArray[np.int64],
+        parts: RawParts,
+        signals: NamedSignals,
+        votes: Scores,
+        solved: NDArray[np.int8],
+        documents: Documents,
+        topics: TopicRows,
+        about: ThreadArticleRows,
         /,
-    ) -> Scores:
-        """The cosine between each of ``passages`` and the weighted middle of some of them.
+    ) -> tuple[Contributions, Totals]:
+        """One score for each candidate: what makes it, and the whole.
 
-        ``feedback`` are the positions of these in ``passages``. 0 at least; as if the middle had a
-        length of 1, which is the same factor for all.
+        ``votes`` is empty when none was cast; ``solved`` is 0 for an unsolved thread. The rows of
+        the first are the parts, "kind", "unsolved", the signals, "votes", "threads" and "kindred"
+        (see ``scoring.fusion``).
         """
 
     def count_values(

@@ -17,7 +17,6 @@ import numpy as np
 from kb.search import weights
 from kb.search.array_types import Documents, Pointers, Scores, Vector8, Vectors8
 from kb.search.index.array_file import Arrays
-from kb.search.index.latent_topics import unit_cosines
 from kb.search.kernels.layout import Loops, PassageVectors
 from kb.search.meaning.query_table import TABLE_FILE, TABLE_ID, QueryTable, installed_table
 from kb.search.meaning.sentence_encoder import MiniLm, SentenceEncoder, installed_encoder
@@ -26,6 +25,7 @@ from kb.search.meaning.sentence_encoder import MiniLm, SentenceEncoder, installe
 SCANNED, SCANNED_SETTLED = 2_000, 20_000
 _CACHED_QUESTIONS = 64
 _NONE: Documents = np.zeros(0, dtype=np.int64)
+NO_COSINES: Scores = np.zeros(0, dtype=np.float32)
 
 
 def load_models(arrays: Arrays) -> None:
@@ -54,20 +54,22 @@ def pack_embeddings(rows: Vectors8) -> Arrays:
 
 @dataclass(frozen=True, slots=True)
 class QuestionMeaning:
-    """A question as a direction, with the cosines of all documents where there was time."""
+    """A question as a direction; with the cosine of each document's nearest passage, 0 at least,
+    where there was time to compare all.
+    """
 
     direction: Vector8
-    cosines: Scores | None = None
+    cosines: Scores
 
 
 class Embeddings:
-    """The directions of one partition's passages."""
+    """The directions of one partition's ``passages``."""
 
     def __init__(
         self, arrays: Arrays, loops: Loops, table: QueryTable, encoder: SentenceEncoder | None
     ) -> None:
         self._document_pointers: Pointers = arrays["doc_passages"]
-        self._vectors = PassageVectors(arrays["meaning_passages"], arrays["meaning_lengths"])
+        self.passages = PassageVectors(arrays["meaning_passages"], arrays["meaning_lengths"])
         self._loops = loops
         self._table = table
         self._encoder = encoder
@@ -96,29 +98,20 @@ class Embeddings:
         most = SCANNED_SETTLED if settled else SCANNED
         if not direction.size:
             return None
-        if self._vectors.lengths.size > most:
-            return QuestionMeaning(direction)
-        return QuestionMeaning(direction, self._cosines(direction, self._all))
+        if self.passages.lengths.size > most:
+            return QuestionMeaning(direction, NO_COSINES)
+        cosines = self._loops.nearest_passages(
+            self._document_pointers, self.passages, direction, self._all
+        )
+        return QuestionMeaning(direction, cosines)
 
     def nearest(self, meaning: QuestionMeaning, least: float) -> Documents:
         """Documents with a passage of at least this cosine, ascending, if all were compared."""
         cosines = meaning.cosines
-        if cosines is None:
+        if not cosines.size:
             return _NONE
         count = min(weights.MEANING_CANDIDATES, cosines.size)
         nearest = cosines.argpartition(cosines.size - count)[cosines.size - count :]
         nearest = nearest[cosines[nearest] >= least]
         nearest.sort()
         return nearest
-
-    def scores(self, meaning: QuestionMeaning, documents: Documents) -> Scores:
-        """The cosine between what is asked and each document's nearest passage, 0 at least."""
-        if meaning.cosines is not None:
-            return meaning.cosines[documents]
-        return self._cosines(meaning.direction, documents)
-
-    def _cosines(self, direction: Vector8, documents: Documents) -> Scores:
-        scaled = self._loops.nearest_passages(
-            self._document_pointers, self._vectors, direction, documents
-        )
-        return unit_cosines(scaled, direction)

@@ -26,7 +26,6 @@ from kb.search.index.postings import Postings, TermPostings
 from kb.search.kernels.layout import Loops, Scratch
 from kb.search.kernels.ranges import top_k
 from kb.search.query_terms import QueryTerm
-from kb.search.scoring.kinds import threads_prevail
 
 #: A score of 1. The 48 words of a query, each said twelve times and each in one of a million
 #: documents, reach three quarters of what 32 bits hold.
@@ -121,7 +120,7 @@ class Bm25:
         self._kinds = [(low, high) for low, high in self.kind_ranges if high > low]
         # How rare a word is among threads says little about articles, where threads prevail.
         first_thread = self.kind_ranges[-1][0]
-        self._articles = first_thread if threads_prevail(first_thread, self.size) else 0
+        self._articles = first_thread if weights.threads_prevail(first_thread, self.size) else 0
         self._k = weights.CANDIDATES_EACH if len(self._kinds) > 1 else weights.CANDIDATES
         self._postings = Postings(arrays, loops)
         self._loops = loops

@@ -8,10 +8,11 @@ How much evidence a site needs is its ``Calibration``.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,19 +68,32 @@ def judge(evidence: Mapping[str, NDArray[np.float64]]) -> Judgement:
     The first ``weights.CONSIDERED`` decide whether any answers, so that it does not depend on how
     many are asked for.
     """
-    model, bias = weights.CONFIDENCE, weights.CONFIDENCE_BIAS
-    if "meaning" not in evidence:
-        model, bias = weights.CONFIDENCE_BY_WORDS, weights.CONFIDENCE_BY_WORDS_BIAS
-    contributions = {
-        name: weight * evidence[name] for name, weight in model.items() if name in evidence
-    }
-    log_odds = np.asarray(sum(contributions.values()), dtype=np.float64) + bias
+    model = _model("meaning" in evidence, frozenset(evidence))
+    contributions = np.array([evidence[name] for name in model.names])
+    contributions *= model.weights
+    log_odds = contributions.sum(axis=0) + model.bias
     if not log_odds.size:
         return NOTHING
-    first = log_odds[: weights.CONSIDERED]
-    highest = float(first.max())
-    overall = highest + math.log(float(np.exp(first - highest).sum()))
-    return Judgement(overall, log_odds, contributions)
+    first = log_odds[: weights.CONSIDERED].tolist()
+    highest = max(first)
+    overall = highest + math.log(sum(math.exp(own - highest) for own in first))
+    return Judgement(overall, log_odds, dict(zip(model.names, contributions, strict=True)))
+
+
+class _Model(NamedTuple):
+    names: tuple[str, ...]
+    weights: NDArray[np.float64]  # [names, 1]
+    bias: float
+
+
+@functools.cache
+def _model(by_meaning: bool, names: frozenset[str]) -> _Model:
+    """The model as far as there is evidence."""
+    model, bias = weights.CONFIDENCE_BY_WORDS, weights.CONFIDENCE_BY_WORDS_BIAS
+    if by_meaning:
+        model, bias = weights.CONFIDENCE, weights.CONFIDENCE_BIAS
+    known = tuple(name for name in model if name in names)
+    return _Model(known, np.array([[model[name]] for name in known]), bias)
 
 
 def tier(confidence: float) -> Tier:

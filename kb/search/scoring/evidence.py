@@ -7,7 +7,7 @@ for the few candidates that may be shown.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from itertools import accumulate
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,10 @@ from kb.search import weights
 from kb.search.analysis.common_words import COMMON_WORDS
 from kb.search.array_types import Documents
 from kb.search.index.array_file import Arrays
-from kb.search.kernels.layout import Headings, Loops
+from kb.search.kernels.layout import AskedTerms, Headings, Loops
 from kb.search.query_terms import ExpandedQuery
 from kb.search.scoring.bm25 import Bm25
-from kb.search.scoring.fusion import Positions, RawScores
+from kb.search.scoring.fusion import Fused, Positions, RawScores
 from kb.search.scoring.rescoring import Rescorer
 
 _Features = NDArray[np.float64]  # [candidates]
@@ -28,14 +28,6 @@ _LEAST_WEIGHT = 0.05  # of what is found, in rarest words: below that, nothing i
 _COMMON = 0.3  # what a common word counts of what its rarity says
 _COMPLETE = 0.1  # nothing that is weightier is missing
 _UNKNOWN_TOPICS = 0.5  # in an index without topics, or for a query that has none
-
-
-class _Asked(NamedTuple):
-    """What the words of a query weigh."""
-
-    terms: _Features  # [terms]
-    absent: float  # the weightiest of the words that the index does not have
-    whole: float
 
 
 class EvidenceReader:
@@ -53,98 +45,83 @@ class EvidenceReader:
                 arrays["heading_stems"],
             )
 
-    def of(
-        self, query: ExpandedQuery, scores: RawScores, positions: Positions, totals: _Features
-    ) -> dict[str, _Features]:
+    def of(self, query: ExpandedQuery, fused: Fused, positions: Positions) -> dict[str, _Features]:
         """The evidence for the candidates at ``positions``, best first, by name.
 
-        ``totals`` are the scores that they are ranked by. "phrase" is not among them (see
-        ``phrase_share``).
+        "phrase" is not among it (see ``phrase_share``).
         """
-        asked = self._asked(query)
+        scores, nothing = fused.scores, np.zeros(positions.size)
         features = {name: raw[positions].astype(np.float64) for name, raw in scores.raw.items()}
+        del features["passage"]
         features["words"] /= max(scores.ideal, _LEAST) * (weights.K1 + 1)
-        features.pop("passage", None)
         if "topics" not in features:
             features["topics"] = np.full(positions.size, _UNKNOWN_TOPICS)
+        totals = fused.totals[positions]
         features["behind"] = 1 - totals / max(float(totals.max(initial=0)), _LEAST)
-        features["exact"] = np.zeros(positions.size)
-        if "exact" in scores.signals:
-            features["exact"] = scores.signals["exact"][positions].astype(np.float64)
+        for name, signal in (("exact", "exact"), ("quoted", "heading")):
+            values = scores.signals.get(signal)
+            features[name] = nothing if values is None else values[positions].astype(np.float64)
 
-        features["quoted"] = np.zeros(positions.size)
-        if "heading" in scores.signals:
-            features["quoted"] = scores.signals["heading"][positions].astype(np.float64)
-
-        documents = scores.documents[positions]
-        if not query.terms or not positions.size:
-            holds = np.zeros((positions.size, 0), dtype=bool)
-        elif self._headings is None:
-            holds = np.stack([self._bm25.holds(term, documents) for term in query.terms], axis=1)
-            features["title"] = features["letters"]
-        else:
-            rows = self._rescorer.passage_rows(documents, scores.shown[positions])
-            holds, likeness = self._coverage(query, asked, self._headings, documents, rows)
-            features |= likeness
-        return features | self._found(query, asked, holds)
-
-    def _asked(self, query: ExpandedQuery) -> _Asked:
-        terms = np.array(
-            [self._rescorer.idf(term) * _information(term.word) for term in query.terms]
-        )
         absent = [self._bm25.unseen * _information(word) for word in query.unknown]
-        whole = float(terms.sum()) + sum(absent)
-        return _Asked(terms, max(absent, default=0.0), max(whole, _LEAST))
+        terms = [self._rescorer.idf(term) * _information(term.word) for term in query.terms]
+        whole = max(sum(terms) + sum(absent), _LEAST)
+        weighed = zip(query.terms, terms, strict=True)
+        corrected = sum(weight for term, weight in weighed if term.corrected)
+        features["corrected"] = nothing + corrected / whole
+        return features | self._found(query, scores, positions, np.array(terms), absent, whole)
+
+    def _found(
+        self,
+        query: ExpandedQuery,
+        scores: RawScores,
+        positions: Positions,
+        terms: _Features,
+        absent: Sequence[float],
+        whole: float,
+    ) -> dict[str, _Features]:
+        """How much of the query is found, and what is not; ``terms`` are what each term weighs,
+        ``absent`` what the words weigh that no document has, ``whole`` what all do.
+        """
+        documents = scores.documents[positions]
+        holds, alike = self._coverage(query, documents, scores.shown[positions], terms, whole)
+        missing = (~holds * terms).max(axis=1, initial=max(absent, default=0.0))
+        is_complete = (missing < _COMPLETE * self._bm25.unseen) & holds.any(axis=1)
+        features = {
+            # All of "can you tell me how" matches nearly everywhere, and says nothing.
+            "weight": np.log(np.maximum(holds @ terms / self._bm25.rarest, _LEAST_WEIGHT)),
+            "missing": missing / self._bm25.unseen,
+            "complete": is_complete.astype(np.float64),
+        }
+        if alike is None:
+            letters = scores.raw["letters"][positions]
+            return features | {"title": letters.astype(np.float64)}
+        return features | {"heading": alike[:, 0], "title": alike[:, 1]}
 
     def _coverage(
         self,
         query: ExpandedQuery,
-        asked: _Asked,
-        headings: Headings,
         documents: Documents,
-        passages: NDArray[np.int64],
-    ) -> tuple[NDArray[np.bool_], dict[str, _Features]]:
-        """Which terms the passage, its heading or the title hold [candidates, terms], of a solved
-        thread also the question; and how alike
-        the query, the heading and the title are: the share of the one that is in the other, and the
-        reverse.
+        shown: Positions,
+        terms: _Features,
+        whole: float,
+    ) -> tuple[NDArray[np.bool_], _Features | None]:
+        """Which terms the passages to show, their headings or the titles hold [candidates, terms];
+        and how alike the query and each heading, and the query and each title are
+        [candidates, 2]: None in an index of an earlier version.
         """
+        if self._headings is None:
+            holds = [self._bm25.holds(term, documents) for term in query.terms]
+            return np.array(holds, dtype=bool).reshape(-1, documents.size).T, None
         stems = np.array([stem for term in query.terms for stem in term.stems], dtype=np.int64)
-        first_stems = np.cumsum([0, *(len(term.stems) for term in query.terms[:-1])])
-
-        def covered(rows: NDArray[np.int64], owners: Documents) -> tuple[Any, Any]:
-            held, weighed = self._loops.coverage(
-                rows, self._rescorer.passages, headings, owners, stems, self._idfs
-            )
-            return np.logical_or.reduceat(held, first_stems, axis=2), weighed
-
-        holds, weighed = covered(passages, documents)  # holds: [candidates, 3, terms]
-        of_query = holds[:, 1:] @ asked.terms / asked.whole  # [candidates, (heading, title)]
-        of_text = weighed[:, :, 1] / np.maximum(weighed[:, :, 0], 1)
-        alike = np.sqrt(of_query * of_text)
-
-        holds_any = holds.any(axis=1)
-        threads, questions = self._rescorer.questions(documents)
-        if threads.size:
-            holds_any[threads] |= covered(questions, documents[threads])[0].any(axis=1)
-        return holds_any, {"heading": alike[:, 0], "title": alike[:, 1]}
-
-    def _found(
-        self, query: ExpandedQuery, asked: _Asked, holds: NDArray[np.bool_]
-    ) -> dict[str, _Features]:
-        """How much is found, and what is not."""
-        rarest_words = holds @ asked.terms / self._bm25.rarest
-        absent = (~holds * asked.terms).max(axis=1, initial=asked.absent)
-        corrected = np.array([bool(term.corrected) for term in query.terms], dtype=bool)
-        return {
-            # All of "can you tell me how" matches nearly everywhere, and says nothing.
-            "weight": np.log(np.maximum(rarest_words, _LEAST_WEIGHT)),
-            "missing": absent / self._bm25.unseen,
-            "corrected": np.full(len(holds), float(asked.terms[corrected].sum()) / asked.whole),
-            "complete": np.where(
-                (absent < _COMPLETE * self._bm25.unseen) & holds.any(axis=1), 1.0, 0.0
-            ),
-        }
+        ends = np.array([0, *accumulate(len(term.stems) for term in query.terms)])
+        return self._loops.coverage(
+            self._rescorer.passage_rows(documents, shown),
+            self._rescorer.passages,
+            self._headings,
+            documents,
+            AskedTerms(stems, ends, terms, whole),
+            self._idfs,
+        )
 
 
 def _information(word: str) -> float:

@@ -1,14 +1,23 @@
 """Fusion: one score for each candidate, and the final order.
 
-Pure functions over arrays with one entry per candidate. Each part of a score has a name and a
-weight in ``weights``, and its contribution can be shown. Candidates and their raw scores come from
-an index reader, whichever engine is behind it.
+Each part of a score has a name and a weight in ``weights``, and its contribution can be shown. The
+arithmetic is the loop ``fuse_parts``; candidates and their raw scores come from an index reader,
+whichever engine is behind it.
+
+Where a forum outnumbers articles and FAQ entries, these are compared among themselves and threads
+among themselves, and both are interleaved: so many articles for each thread as the evidence says.
+Else the forum buries the articles. Where it does not outnumber them, all are compared alike and
+articles, which are edited, get a small bonus.
+
+What each candidate gains from being about the same as the leaders is pseudo-relevance feedback
+(Rocchio 1971) among latent topics: the best answers say what is asked for in more words than the
+question has. The words of these answers, added to the question, help less.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,19 +26,23 @@ from numpy.typing import NDArray
 
 from kb.search import weights
 from kb.search.array_types import Contributions, Documents, Scores, Totals
+from kb.search.kernels.layout import (
+    NO_THREAD_ARTICLES,
+    NO_TOPICS,
+    Loops,
+    NamedSignals,
+    RawParts,
+    ThreadArticleRows,
+    TopicRows,
+)
 from kb.search.query.curations import curation_scores
 from kb.search.query_terms import Curated
-from kb.search.scoring.kinds import article_odds, merged_gains
 from kb.search.scoring.translations import Support, lifted
 
 Positions = NDArray[np.int64]  # of candidates
-Peaks = NDArray[np.float64]  # [parts, 2], the best raw score of the articles, and of the threads
-#: How near each candidate is to the leaders: their positions, and what each counts.
-Feedback = Callable[[Positions, Totals], Scores]
-#: How much each article among the candidates is what some threads are about: the positions of the
-#: threads, and what each counts.
-ArticlesOf = Callable[[Positions, Totals], Scores]
 _NO_SUPPORT: Support = np.zeros(0, dtype=np.int64)
+#: What counts whatever a document is about.
+_WHOLE_SIGNAL = "heading"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class Candidates:
     words: Scores  # the raw word score of each
     votes: Scores  # of resolved tickets for each, 0 to 1; empty when none was cast
     late: bool = False  # time was up: there is no time for a closer look
-    question: Any = None  # what the reader that found them keeps for ``rescore``
+    question: Any = None  # what the reader that found them keeps for ``rank``
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,77 +71,67 @@ class RawScores:
     ideal: float  # the sum of the idfs of all words of the query, unknown ones counting as rarest
     rarest: float  # the idf of a word that one document has
     translated: Support = field(default_factory=lambda: _NO_SUPPORT)  # see ``translations``
-
-    @property
-    def threads_prevail(self) -> bool:
-        """Whether there are articles beside a majority of threads."""
-        return 0 < self.forum < self.documents.size and self.forum_share > 0.5
+    topics: TopicRows = NO_TOPICS
+    thread_articles: ThreadArticleRows = NO_THREAD_ARTICLES
 
 
 @dataclass(frozen=True, slots=True)
 class Fused:
     """The final order of candidates, and what made it."""
 
+    scores: RawScores
     order: Positions  # best first
     totals: Totals  # in the candidates' order
-    parts: dict[str, Totals]  # what each part contributed; they add up to ``totals``
+    names: tuple[str, ...]
+    gains: Contributions  # [names, candidates], what each part contributed to ``totals``
+
+    def explained(self, position: int) -> dict[str, float]:
+        """What each part contributed to the candidate at ``position``."""
+        gains = self.gains[:, position].tolist()
+        return {name: gain for name, gain in zip(self.names, gains, strict=True) if gain}
 
 
-def fuse(
-    scores: RawScores,
-    feedback: Feedback,
-    curated: Curated | None = None,
-    articles_of: ArticlesOf | None = None,
-) -> Fused:
-    """The candidates in their final order.
-
-    Where a forum outnumbers articles and FAQ entries, these are compared among themselves and
-    threads among themselves, and both are interleaved (see ``kinds``): else the forum buries the
-    articles. Where it does not, all are compared alike and articles, which are edited, get a small
-    bonus.
-    """
-    raw = np.array(list(scores.raw.values()), dtype=np.float32)
-    if not raw.shape[1]:
-        return Fused(np.zeros(0, dtype=np.int64), np.zeros(0), {})
-    forum, apart = scores.forum, scores.threads_prevail
-    share = 1.0 if apart else scores.forum_share
-    scale = part_scales(tuple(scores.raw), _peaks(raw, forum), share)
-    parts = dict(zip(scores.raw, _scaled(raw, scale, scores.forum), strict=True))
-    # What a document is liked for besides its words counts as far as it is about the words at all.
-    relevance = np.minimum(1.0, 4 * parts["words"])
-    if not apart:
-        parts["kind"] = _article_bonus(relevance, scores)
-    totals = _added(np.zeros(raw.shape[1]), parts)
-    parts["unsolved"] = np.where(scores.solved == 0, (weights.UNSOLVED - 1) * totals, 0.0)
-    totals = totals + parts["unsolved"]
-
-    features = weighted_signals(scores.signals, relevance)
-    if scores.votes.size:
-        features["votes"] = (weights.VOTES * scores.votes).astype(np.float64)
-    totals = _added(totals, features)
-    if apart and articles_of is not None:
-        features["threads"] = _thread_votes(totals, forum, articles_of)
-        totals = totals + features["threads"]
-
-    leaders = ranks(totals)[: weights.LEADERS]
-    near = feedback(leaders, totals[leaders] ** 2)
-    best_title = float(scores.raw["letters"].max(initial=0.0))
-    gained = relevance_feedback(near, best_title)
-    totals = _added(totals, gained)
-    if apart:
-        odds = article_odds(scores.raw, forum, scores.ideal, scores.votes)
-        gained["kind"] = merged_gains(totals, forum, odds)
-        totals = totals + gained["kind"]
-
+def fuse(scores: RawScores, loops: Loops, curated: Curated | None = None) -> Fused:
+    """The candidates in their final order."""
+    names = tuple(scores.raw)
+    parts = _part_weights(names)
+    signals = tuple(scores.signals)
+    size = scores.documents.size
+    gains, totals = loops.fuse_parts(
+        RawParts(
+            np.array(list(scores.raw.values()), dtype=np.float32),
+            parts.shares,
+            parts.least,
+            parts.kinds,
+            parts.kind_units + parts.kind_word_units * max(scores.ideal, 1e-9),
+            names.index("letters"),
+            scores.forum,
+            scores.forum_share,
+        ),
+        NamedSignals(
+            np.array(list(scores.signals.values()), dtype=np.float64).reshape(len(signals), size),
+            _signal_weights(signals),
+            signals.index(_WHOLE_SIGNAL) if _WHOLE_SIGNAL in signals else -1,
+        ),
+        scores.votes,
+        scores.solved,
+        scores.documents,
+        scores.topics,
+        scores.thread_articles,
+    )
+    names = (*names, "kind", "unsolved", *signals, "votes", "threads", "kindred")
     decided = {}
     if curated is not None:
         decided = curation_scores(totals, scores.documents, curated)
-        totals = _added(totals, decided)
+        for gain in decided.values():
+            totals = totals + gain
     order = ranks(totals)
     if scores.translated.size:
         order, decided["translated"] = lifted(order, totals, scores.translated)
         totals = totals + decided["translated"]
-    return Fused(order, totals, parts | features | gained | decided)
+    if decided:
+        names, gains = (*names, *decided), np.concatenate((gains, list(decided.values())))
+    return Fused(scores, order, totals, names, gains)
 
 
 def ranks(totals: Totals) -> Positions:
@@ -136,91 +139,32 @@ def ranks(totals: Totals) -> Positions:
     return np.rint(totals * -1e9).argsort(kind="stable")
 
 
-def _added(totals: Totals, parts: Mapping[str, Totals]) -> Totals:
-    for part in parts.values():
-        totals = totals + part
-    return totals
+@dataclass(frozen=True, slots=True)
+class _PartWeights:
+    """How each part of a sum counts; a part without data is left out of the whole."""
 
-
-def _scaled(raw: NDArray[np.float32], scale: Peaks, forum: int) -> Contributions:
-    """Each row times its scale, that of articles before position ``forum`` and that of threads."""
-    return np.concatenate((raw[:, :forum] * scale[:, :1], raw[:, forum:] * scale[:, 1:]), axis=1)
-
-
-def _thread_votes(totals: Totals, forum: int, articles_of: ArticlesOf) -> Totals:
-    """What articles gain because the best threads are about them."""
-    best = forum + ranks(totals[forum:])[: weights.VOTING_THREADS]
-    counts = (totals[best] / max(float(totals[best[0]]), 1e-9)) ** 2
-    gains = np.zeros(totals.size)
-    gains[:forum] = weights.THREAD_VOTES * articles_of(best, counts)
-    return gains
-
-
-def _article_bonus(relevance: Totals, scores: RawScores) -> Totals:
-    """What articles gain where there are threads beside them."""
-    bonus = np.zeros(relevance.size)
-    if 0 < scores.forum < relevance.size:
-        few_threads, as_many = weights.KIND_BONUS
-        share = few_threads + (as_many - few_threads) * 2 * scores.forum_share
-        bonus[: scores.forum] = relevance[: scores.forum] * share
-    return bonus
-
-
-def _peaks(raw: NDArray[np.float32], forum: int) -> Peaks:
-    """The best score of each part among articles and among threads; of one kind, twice the same."""
-    if not 0 < forum < raw.shape[1]:
-        return np.asarray(raw.max(axis=1, keepdims=True).repeat(2, axis=1), dtype=np.float64)
-    return np.asarray(np.maximum.reduceat(raw, [0, forum], axis=1), dtype=np.float64)
-
-
-def part_scales(names: tuple[str, ...], peaks: Peaks, forum_share: float) -> Peaks:
-    """What the raw scores of each part are multiplied by, those of articles and those of threads.
-
-    Its weight divided by the best, or by ``weights.MIN_SCALES`` where the best is less, so that a
-    part in which nothing is good counts little. Threads are divided by the best thread and articles
-    by the best article as far as the ``forum_share`` says, by the best of all for the rest.
-    """
-    weight, least = _part_columns(names)
-    peaks = np.maximum(peaks, least)
-    overall = peaks.max(axis=1, keepdims=True)
-    return np.asarray(weight / (peaks**forum_share * overall ** (1 - forum_share)))
+    shares: Totals
+    least: Totals  # a part is divided by its best, or by this where the best is less
+    kinds: Totals  # see ``weights.KIND_PARTS``
+    kind_units: Totals
+    kind_word_units: Totals  # the same for what is measured in the words of the query
 
 
 @functools.cache
-def _part_columns(names: tuple[str, ...]) -> tuple[Peaks, Peaks]:
-    """The weight of each part, and the least that it is divided by.
-
-    A part without data is left out of the whole.
-    """
-    whole = sum(weights.MIX[name] for name in names)
-    weight = np.array([[weights.MIX[name] / whole] for name in names])
-    return weight, np.array([[weights.MIN_SCALES.get(name, 1e-9)] for name in names])
-
-
-def weighted_signals(
-    signals: Mapping[str, NDArray[np.floating]], relevance: Totals
-) -> dict[str, Totals]:
-    """What each signal adds, as far as each document is about the words; a whole heading always."""
-    return {
-        name: weights.SIGNAL_WEIGHTS[name]
-        * (np.ones_like(relevance) if name == "heading" else relevance)
-        * values
-        for name, values in signals.items()
-    }
+def _part_weights(names: tuple[str, ...]) -> _PartWeights:
+    kinds = [weights.KIND_PARTS.get(name, (0.0, 1.0)) for name in names]
+    in_words = np.array([name in weights.KIND_IN_WORDS for name in names])
+    units = np.array([unit for _, unit in kinds])
+    mix = np.array([weights.MIX[name] for name in names])
+    return _PartWeights(
+        mix / sum(mix.tolist()),
+        np.array([weights.MIN_SCALES.get(name, 1e-9) for name in names]),
+        np.array([weight for weight, _ in kinds]),
+        np.where(in_words, 0.0, units),
+        np.where(in_words, units, 0.0),
+    )
 
 
-def relevance_feedback(near: Scores, best_title: float) -> dict[str, Totals]:
-    """What each candidate gains from being about the same as the leaders.
-
-    The less, the more the nearest title is what was asked (``best_title`` is its cosine): then
-    nothing is left to learn.
-
-    Pseudo-relevance feedback (Rocchio 1971) among latent topics: the best answers say what is asked
-    for in more words than the question has. The words of these answers, added to the question, help
-    less.
-    """
-    nearest = float(near.max(initial=0.0))
-    if nearest <= 0:
-        return {}
-    gain = weights.FEEDBACK_WEIGHT * (1 - min(1.0, best_title) ** 4) / nearest
-    return {"kindred": near.astype(np.float64) * gain}
+@functools.cache
+def _signal_weights(names: tuple[str, ...]) -> Totals:
+    return np.array([weights.SIGNAL_WEIGHTS[name] for name in names], dtype=np.float64)

@@ -13,39 +13,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
-from kb.search.array_types import Documents, Frequencies, Scores, Totals, Vector8
+from kb.search.array_types import Documents, Frequencies, Scores, Vector8
 from kb.search.index.array_file import Arrays
-from kb.search.index.latent_topics import DIMENSIONS, LatentTopics, unit_cosines
+from kb.search.index.latent_topics import LatentTopics
 from kb.search.index.title_ngrams import NgramVector, TitleNgrams
 from kb.search.kernels.layout import (
+    GAIN,
     GAIN_BITS,
+    NO_VECTORS,
     Loops,
     Passages,
-    PassageVectors,
     QueryFeatures,
     Scratch,
     ScratchMarks,
+    TopicRows,
 )
-from kb.search.meaning.embeddings import Embeddings, QuestionMeaning
+from kb.search.meaning.embeddings import NO_COSINES, Embeddings, QuestionMeaning
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.scoring.bm25 import Bm25
 
-_GAIN = 4096  # a gain of 1: passages are scored in whole numbers
-_PASSAGE_STEP = (weights.PASSAGE_K1 + 1) / weights.STEPS / _GAIN
 _NO_DIRECTION: Vector8 = np.zeros(0, dtype=np.int8)
 _NONE: Documents = np.zeros(0, dtype=np.int64)
-_NO_VECTORS = PassageVectors(
-    np.zeros((0, DIMENSIONS), dtype=np.int8), np.zeros(0, dtype=np.float32)
-)
-for _array in _NO_VECTORS:
-    _array.flags.writeable = False  # as mapped ones are: to compiled loops that is another type
+_PARTS = ("passage", "letters", "topics", "meaning")
 
 
 class _TermGains(NamedTuple):
     """What one term asks of a passage."""
 
     stems: NDArray[np.int64]
-    gains: NDArray[np.int32]  # [stems], in 1/4,096
+    gains: NDArray[np.int32]  # [stems], see ``layout.GAIN``
     idf: float  # of the term
 
 
@@ -91,7 +87,6 @@ class Rescorer:
         self._title_ngrams = title_ngrams
         self._topics = topics
         self._embeddings = embeddings
-        self._vectors = topics.passages if topics else _NO_VECTORS
         self.passages = Passages(
             arrays["doc_passages"],
             arrays["passage_pointers"],
@@ -110,6 +105,7 @@ class Rescorer:
             groups += term.equals
             packed.append(gain.gains | (groups << GAIN_BITS) if term.equals else gain.gains)
         direction = self._topics.direction(query.terms) if self._topics else None
+        meaning = self._meaning(query)
         features = QueryFeatures(
             np.concatenate([term.stems for term in gains]),
             np.concatenate(packed or [_NO_GAINS.gains]),
@@ -117,9 +113,11 @@ class Rescorer:
             _NO_GAINS.stems if title is None else title.ngrams,
             _NO_GAINS.gains if title is None else title.gains,
             _NO_DIRECTION if direction is None else direction,
+            _NO_DIRECTION if meaning is None else meaning.direction,
+            NO_COSINES if meaning is None else meaning.cosines,
         )
         ideal = sum(term.idf for term in gains) + self._bm25.unseen * len(query.unknown)
-        return Question(features, title, ideal, self._meaning(query))
+        return Question(features, title, ideal, meaning)
 
     def _meaning(self, query: ExpandedQuery) -> QuestionMeaning | None:
         if self._embeddings is None or not query.text:
@@ -144,43 +142,26 @@ class Rescorer:
 
         Of a thread with an accepted answer, only passages of the answer are shown.
         """
-        features = question.features
-        best, shown, title_sums, nearest = self._loops.rescore(
+        raw, shown = self._loops.rescore(
             documents,
             self.passages,
             self._title_ngrams.titles,
-            self._vectors,
-            features,
+            self._topics.passages if self._topics else NO_VECTORS,
+            self._embeddings.passages if self._embeddings else NO_VECTORS,
+            question.features,
             ScratchMarks(self._stem_marks.array, self._ngram_marks.array),
         )
-        raw = {
-            "passage": np.asarray(best * _PASSAGE_STEP, dtype=np.float32),
-            "letters": self._title_ngrams.cosines(title_sums, documents),
-        }
-        if self._topics:
-            raw["topics"] = unit_cosines(nearest, features.direction)
-        if self._embeddings is not None and question.meaning is not None:
-            raw["meaning"] = self._embeddings.scores(question.meaning, documents)
-        return RescoredDocuments(raw, shown)
+        parts = dict(zip(_PARTS, raw, strict=True))
+        if self._topics is None:
+            del parts["topics"]
+        if question.meaning is None:
+            del parts["meaning"]
+        return RescoredDocuments(parts, shown)
 
-    def feedback(
-        self,
-        documents: Documents,
-        shown: NDArray[np.int64],
-        leaders: NDArray[np.int64],
-        leader_weights: Totals,
-    ) -> Scores:
-        """How near in topics the shown passage of each document is to those of the leaders.
-
-        ``leaders`` are positions in ``documents``, each of which counts as its weight; times a
-        length that is the same for all.
-        """
-        if self._topics is None or not documents.size:
-            return np.zeros(documents.size, dtype=np.float32)
-        passages = self.passage_rows(documents, shown)
-        counts = leader_weights / self._vectors.lengths[passages[leaders]]
-        whole = np.rint(counts * (_GAIN / max(float(counts.max()), 1e-9))).astype(np.int64)
-        return self._loops.feedback_cosines(self._vectors, passages, leaders, whole)
+    def topics_of(self, documents: Documents, shown: NDArray[np.int64]) -> TopicRows:
+        """The directions of the passages to show."""
+        vectors = self._topics.passages if self._topics else NO_VECTORS
+        return TopicRows(vectors, self.passage_rows(documents, shown))
 
     def idf(self, term: QueryTerm) -> float:
         """The idf of the most informative stem that a term stands for."""
@@ -215,5 +196,5 @@ class Rescorer:
             # No stem of an unfinished word is worth more than all its completions together.
             idf = self._bm25.idf(min(int(self._df[stems].sum()), self._bm25.size))
             idfs = np.full(stems.size, idf)
-        gains = np.rint(idfs * np.array(term.shares) * _GAIN).astype(np.int32)
+        gains = np.rint(idfs * np.array(term.shares) * GAIN).astype(np.int32)
         return _TermGains(stems, gains, idf)

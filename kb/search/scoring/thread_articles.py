@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search import weights
-from kb.search.array_types import Documents, Scores, Totals
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
+from kb.search.kernels.layout import NO_THREAD_ARTICLES, ThreadArticleRows
 from kb.search.kernels.ranges import positions_of
 
 ArticleRows = NDArray[np.int32]  # [threads, ARTICLES], numbers of articles
@@ -120,24 +120,10 @@ def _best(scores: NDArray[np.float32]) -> tuple[ArticleRows, ShareRows]:
     return best.astype(np.int32), np.rint(share * 255).astype(np.uint8)
 
 
-class ThreadArticles:
-    """The articles of all threads of one partition."""
-
-    def __init__(self, arrays: Arrays, articles: int) -> None:
-        self._numbers: ArticleRows = arrays["thread_articles"]
-        self._shares: ShareRows = arrays["thread_article_shares"]
-        self._articles = articles
-
-    def votes(self, articles: Documents, threads: Documents, counts: Totals) -> Scores:
-        """How much each of ``articles`` is what ``threads`` are about; 1 for the most.
-
-        Each thread counts as much as ``counts`` says.
-        """
-        rows = threads - self._articles
-        sums = np.bincount(
-            self._numbers[rows].ravel(),
-            weights=(self._shares[rows] * counts[:, None]).ravel(),
-            minlength=self._articles,
-        )
-        votes = sums[articles]
-        return np.asarray(votes / max(float(votes.max(initial=0.0)), 1e-9), dtype=np.float32)
+def thread_articles(arrays: Arrays, articles: int) -> ThreadArticleRows:
+    """The articles of all threads of a partition, whose first ``articles`` documents are
+    articles.
+    """
+    if "thread_articles" not in arrays:
+        return NO_THREAD_ARTICLES
+    return ThreadArticleRows(arrays["thread_articles"], arrays["thread_article_shares"], articles)

@@ -5,21 +5,30 @@ What each one does stands in ``kb.search.kernels.layout.Loops``.
 
 from __future__ import annotations
 
-from itertools import accumulate
+import math
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.search import weights
 from kb.search.analysis import char_ngrams
 from kb.search.kernels.layout import (
+    GAIN,
     GAIN_BITS,
+    NGRAM_GAIN,
+    AskedTerms,
     Headings,
+    NamedSignals,
     Passages,
     PassageVectors,
     QueryFeatures,
+    RawParts,
     ScratchMarks,
+    ThreadArticleRows,
     Titles,
+    TopicRows,
 )
 from kb.search.kernels.ranges import positions_of, saturated, showable, top_k
 
@@ -66,7 +75,7 @@ def top_sums(sums: Ints, low: int, high: int, k: int, /) -> Ints:
 def top_titles(
     sums: Ints,
     docs: Ints,
-    weights: Ints,
+    title_weights: Ints,
     starts: Ints,
     ends: Ints,
     gains: Ints,
@@ -75,7 +84,7 @@ def top_titles(
     /,
 ) -> Ints:
     entries = positions_of(starts, ends)
-    np.add.at(sums, docs[entries], weights[entries] * np.repeat(gains, ends - starts))
+    np.add.at(sums, docs[entries], title_weights[entries] * np.repeat(gains, ends - starts))
     documents = np.flatnonzero(sums)
     scores = sums[documents]
     sums[documents] = 0
@@ -90,11 +99,12 @@ def rescore(
     documents: Ints,
     passages: Passages,
     titles: Titles,
-    vectors: PassageVectors,
+    topics: PassageVectors,
+    meanings: PassageVectors,
     features: QueryFeatures,
     marks: ScratchMarks,
     /,
-) -> tuple[Ints, Ints, Ints, Floats]:
+) -> tuple[Floats, Ints]:
     # In the order of gains, so that of a stem that is named twice the larger one stays.
     mask = (1 << GAIN_BITS) - 1
     for i in np.argsort(-(features.gains & mask), kind="stable").tolist():
@@ -114,8 +124,18 @@ def rescore(
     sums = _sum_gains(titles, marks.ngrams, documents)
     marks.stems[features.stems] = 0
     marks.ngrams[features.ngrams] = 0
+
     pointers = passages.document_pointers
-    return best, shown, sums, nearest_passages(pointers, vectors, features.direction, documents)
+    meaning = features.cosines[documents] if features.cosines.size else None
+    if meaning is None:
+        meaning = nearest_passages(pointers, meanings, features.meaning, documents)
+    raw = (
+        best * ((weights.PASSAGE_K1 + 1) / weights.STEPS / GAIN),
+        sums / (titles.lengths[documents] * NGRAM_GAIN),
+        nearest_passages(pointers, topics, features.direction, documents),
+        meaning,
+    )
+    return np.array(raw, dtype=np.float32), shown
 
 
 def _best_passages(firsts: Ints, lasts: Ints, passages: Passages, gains: Ints) -> tuple[Ints, Ints]:
@@ -157,25 +177,31 @@ def coverage(
     passages: Passages,
     headings: Headings,
     documents: Ints,
-    stems: Ints,
+    terms: AskedTerms,
     idfs: Floats,
     /,
-) -> tuple[Ints, Ints]:
-    held = np.zeros((rows.size, 3, stems.size), dtype=bool)
-    weight = np.zeros((rows.size, 2, 2), dtype=np.int64)
-    idf = np.rint(idfs.astype(np.float64) * 4096).astype(np.int64)
+) -> tuple[Ints, Floats]:
+    holds = np.zeros((rows.size, terms.ends.size - 1), dtype=bool)
+    alike = np.zeros((rows.size, 2))
+    idf = np.rint(idfs.astype(np.float64) * 4096)
+    ranges = list(pairwise(terms.ends.tolist()))
     for i, (row, document) in enumerate(zip(rows.tolist(), documents.tolist(), strict=True)):
-        texts = (
-            passages.stems[passages.pointers[row] : passages.pointers[row + 1]],
-            headings.stems[headings.pointers[row] : headings.pointers[row + 1]],
-            headings.title_stems[slice(*headings.title_pointers[document : document + 2])],
-        )
-        for part, text in enumerate(texts):
-            held[i, part] = np.isin(stems, text)
-            if part:
-                asked = np.isin(text, stems)
-                weight[i, part - 1] = idf[text].sum(), idf[text[asked]].sum()
-    return held, weight
+        title = headings.title_stems[slice(*headings.title_pointers[document : document + 2])]
+        heading = headings.stems[slice(*headings.pointers[row : row + 2])]
+        texts = [passages.stems[slice(*passages.pointers[row : row + 2])]]
+        if passages.shown[document, 0] > 0:
+            first = passages.document_pointers[document]
+            texts.append(passages.stems[slice(*passages.pointers[first : first + 2])])
+            texts.append(headings.stems[slice(*headings.pointers[first : first + 2])])
+        for term, (low, high) in enumerate(ranges):
+            holds[i, term] = any(
+                np.isin(terms.stems[low:high], text).any() for text in (*texts, heading, title)
+            )
+        for part, text in enumerate((heading, title)):
+            held = [np.isin(terms.stems[low:high], text).any() for low, high in ranges]
+            of_text = idf[text[np.isin(text, terms.stems)]].sum() / max(1, idf[text].sum())
+            alike[i, part] = np.sqrt(terms.weights[held].sum() / terms.whole * of_text)
+    return holds, alike
 
 
 def nearest_passages(
@@ -190,7 +216,8 @@ def nearest_passages(
     dots = vectors.vectors[every].astype(np.float32) @ direction.astype(np.float32)
     starts = np.cumsum(lasts - firsts) - (lasts - firsts)
     nearest = np.maximum.reduceat(dots / vectors.lengths[every], starts)
-    return np.asarray(np.maximum(nearest, 0), dtype=np.float32)
+    length = np.sqrt(np.float32(np.square(direction.astype(np.int64)).sum()))
+    return np.asarray(np.maximum(nearest, 0) / max(length, np.float32(1)), dtype=np.float32)
 
 
 def count_ngrams(points: Ints, vocabulary: Ints, /) -> tuple[Ints, Ints, int]:
@@ -220,15 +247,116 @@ def matching_tails(
     return counts
 
 
-def feedback_cosines(
-    vectors: PassageVectors, passages: Ints, feedback: Ints, weights: Ints, /
-) -> Floats:
-    rows = vectors.vectors[passages]
-    middle = weights @ rows[feedback].astype(np.int64)
+def fuse_parts(
+    parts: RawParts,
+    signals: NamedSignals,
+    votes: Floats,
+    solved: Ints,
+    documents: Ints,
+    topics: TopicRows,
+    about: ThreadArticleRows,
+    /,
+) -> tuple[Floats, Floats]:
+    size, forum = documents.size, parts.forum
+    prevail = 0 < forum < size and parts.forum_share > 0.5
+    nothing = np.zeros(size)
+    scaled = _scaled(parts, 1.0 if prevail else parts.forum_share) if size else parts.raw * 1.0
+    relevance = np.minimum(1.0, 4 * scaled[0])
+    kind = nothing
+    if 0 < forum < size and not prevail:
+        few, many = weights.FEW_THREADS_BONUS, weights.MANY_THREADS_BONUS
+        bonus = few + (many - few) * 2 * parts.forum_share
+        kind = np.where(np.arange(size) < forum, relevance * bonus, 0.0)
+    totals = scaled.sum(axis=0) + kind
+    unsolved = np.where(solved == 0, (weights.UNSOLVED - 1) * totals, 0.0)
+    shares = np.repeat(relevance[None], signals.weights.size, axis=0)
+    if signals.whole >= 0:
+        shares[signals.whole] = 1.0
+    features = signals.weights[:, None] * shares * signals.values
+    voted = (np.float32(weights.VOTES) * votes).astype(np.float64) if votes.size else nothing
+    totals = totals + unsolved + features.sum(axis=0) + voted
+
+    by_threads = nothing.copy()
+    if prevail and about.articles.size:
+        best = forum + _ranks(totals[forum:])[: weights.VOTING_THREADS]
+        counts = (totals[best] / max(float(totals[best[0]]), 1e-9)) ** 2
+        rows = documents[best] - about.first_thread
+        sums = np.bincount(
+            about.articles[rows].ravel(),
+            weights=(about.shares[rows] * counts[:, None]).ravel(),
+            minlength=about.first_thread,
+        )[documents[:forum]]
+        most = max(float(sums.max(initial=0.0)), 1e-9)
+        by_threads[:forum] = weights.THREAD_VOTES * (sums / most).astype(np.float32)
+        totals = totals + by_threads
+
+    kindred = nothing
+    near = _near_leaders(topics, totals)
+    if near.max(initial=0) > 0:
+        title = min(1.0, float(parts.raw[parts.letters].max()))
+        kindred = near.astype(np.float64) * (
+            weights.FEEDBACK_WEIGHT * (1 - title**4) / float(near.max())
+        )
+        totals = totals + kindred
+    if prevail:
+        kind = _merged_gains(totals, forum, _article_odds(parts, votes))
+        totals = totals + kind
+    rows = (*scaled, kind, unsolved, *features, voted, by_threads, kindred)
+    return np.array(rows, dtype=np.float64), totals
+
+
+def _ranks(totals: Floats) -> Ints:
+    return np.rint(totals * -1e9).argsort(kind="stable")
+
+
+def _scaled(parts: RawParts, share: float) -> Floats:
+    raw, forum = parts.raw, parts.forum
+    if 0 < forum < raw.shape[1]:
+        peaks = np.maximum.reduceat(raw, [0, forum], axis=1)
+    else:
+        peaks = raw.max(axis=1, keepdims=True).repeat(2, axis=1)
+    peaks = np.maximum(peaks.astype(np.float64), parts.least[:, None])
+    overall = peaks.max(axis=1, keepdims=True)
+    scale = parts.weights[:, None] / (peaks**share * overall ** (1 - share))
+    return np.concatenate((raw[:, :forum] * scale[:, :1], raw[:, forum:] * scale[:, 1:]), axis=1)
+
+
+def _near_leaders(topics: TopicRows, totals: Floats) -> Floats:
+    vectors, rows = topics
+    if not rows.size or not vectors.lengths.size:
+        return np.zeros(rows.size, dtype=np.float32)
+    leaders = _ranks(totals)[: weights.LEADERS]
+    counts = totals[leaders] ** 2 / vectors.lengths[rows[leaders]]
+    whole = np.rint(counts * (GAIN / max(float(counts.max()), 1e-9))).astype(np.int64)
+    components = vectors.vectors[rows]
+    middle = whole @ components[leaders].astype(np.int64)
     direction = np.rint(middle * (127 / max(1, np.abs(middle).max()))).astype(np.float32)
     # Whole numbers below 2**24, as in ``nearest_passages``.
-    cosines = np.maximum(rows.astype(np.float32) @ direction, 0) / vectors.lengths[passages]
+    cosines = np.maximum(components.astype(np.float32) @ direction, 0) / vectors.lengths[rows]
     return np.asarray(cosines, dtype=np.float32)
+
+
+def _article_odds(parts: RawParts, votes: Floats) -> float:
+    log_odds, forum = weights.ARTICLE_LOG_ODDS, parts.forum
+    for raw, weight, unit in zip(parts.raw, parts.kind_weights, parts.kind_units, strict=True):
+        article, threads = float(raw[:forum].max()), np.sort(raw[forum:])
+        thread = float(threads[max(0, threads.size - 3)])
+        log_odds += weight * math.log((article / unit + 0.05) / (thread / unit + 0.05))
+    if votes.size:
+        article, thread = math.fsum(votes[:forum]), math.fsum(votes[forum:])
+        log_odds += weights.KIND_VOTES * math.log((article + 1) / (thread + 1))
+    return math.exp(log_odds)
+
+
+def _merged_gains(totals: Floats, forum: int, odds: float) -> Floats:
+    ranks = np.empty(totals.size)
+    for low, high in ((0, forum), (forum, totals.size)):
+        order = (-totals[low:high]).argsort(kind="stable")
+        ranks[low:high][order] = np.arange(1, high - low + 1)
+    ranks[:forum] /= odds
+    merged = np.empty(totals.size)
+    merged[ranks.argsort(kind="stable")] = np.sort(totals)[::-1] - 1e-8 * np.arange(totals.size)
+    return merged - totals
 
 
 def count_values(documents: Ints, pointers: Ints, codes: Ints, size: int, /) -> Ints:

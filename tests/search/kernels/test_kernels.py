@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 from kb.search.index.title_text import TitleText, pack_title_text
 from kb.search.kernels.layout import (
     GAIN_BITS,
+    NO_THREAD_ARTICLES,
+    NO_TOPICS,
+    AskedTerms,
     Headings,
     Loops,
+    NamedSignals,
     Passages,
     PassageVectors,
     QueryFeatures,
+    RawParts,
     ScratchMarks,
+    ThreadArticleRows,
     Titles,
+    TopicRows,
 )
 from kb.search.kernels.ranges import gather, top_k
 
@@ -113,7 +120,8 @@ def test_compiled_rescoring_is_the_same_and_leaves_no_trace(
     firsts, ends = dice.integers(0, 3, 8), dice.choice([1, 2, 4, 99], 8)
     shown = np.stack((firsts, ends), axis=1).astype(np.int32)
     passages = Passages(groups, pointers, stems, codes, shown)
-    titles = Titles(pointers[:9], stems, codes)
+    lengths = dice.random(8).astype(np.float32) + 1
+    titles = Titles(pointers[:9], stems, codes, lengths)
     vectors = PassageVectors(
         dice.integers(-127, 128, (30, 200)).astype(np.int8), dice.random(30).astype(np.float32) + 1
     )
@@ -124,13 +132,15 @@ def test_compiled_rescoring_is_the_same_and_leaves_no_trace(
         dice.choice(200, 12, replace=False),
         dice.integers(0, 9, 12).astype(np.int32),
         dice.integers(-127, 128, 200 * int(dice.integers(0, 2))).astype(np.int8),
+        dice.integers(-127, 128, 200).astype(np.int8),
+        dice.random(8 * int(dice.integers(0, 2))).astype(np.float32),
     )
     documents = np.flatnonzero(dice.random(8) < 0.8)
     answers = []
     for loops in (reference, compiled):
         marks = ScratchMarks(np.zeros(200, np.int32), np.zeros(200, np.int32))
         results = (
-            *loops.rescore(documents, passages, titles, vectors, features, marks),
+            *loops.rescore(documents, passages, titles, vectors, vectors, features, marks),
             loops.nearest_passages(groups, vectors, features.direction, documents),
         )
         assert not marks.stems.any()
@@ -145,19 +155,59 @@ def test_compiled_coverage_is_the_same(
     pointers, stems, codes = postings(dice, 200, 30)
     title_pointers, title_stems, _ = postings(dice, 200, 8)
     heading_pointers, heading_stems, _ = postings(dice, 200, 30)
-    passages = Passages(np.arange(31), pointers, stems, codes, np.zeros((30, 2), dtype=np.int32))
+    shown = dice.integers(0, 2, (8, 2)).astype(np.int32)
+    passages = Passages(np.arange(0, 30, 3), pointers, stems, codes, shown)
     headings = Headings(title_pointers, title_stems, heading_pointers, heading_stems)
     rows, documents = dice.integers(0, 30, 6), dice.integers(0, 8, 6)
-    asked = dice.integers(0, 200, 12)
+    asked = AskedTerms(
+        dice.integers(0, 200, 12), np.array([0, 1, 2, 3, 9, 12]), dice.random(5) * 9, 30.0
+    )
     idfs = dice.random(200).astype(np.float32) * 9
-    answers = [
-        [
-            each.tobytes()
-            for each in loops.coverage(rows, passages, headings, documents, asked, idfs)
-        ]
+    (holds, alike), (other_holds, other_alike) = (
+        loops.coverage(rows, passages, headings, documents, asked, idfs)
         for loops in (reference, compiled)
-    ]
-    assert answers[0] == answers[1]
+    )
+    assert holds.tolist() == other_holds.tolist()
+    assert other_alike == pytest.approx(alike, rel=1e-12)
+
+
+@pytest.mark.parametrize("forum_share", [0.0, 0.3, 0.7])
+@pytest.mark.parametrize("forum", [0, 12, 40])
+def test_compiled_fusion_is_the_same(
+    compiled: Loops, reference: Loops, dice: np.random.Generator, forum: int, forum_share: float
+) -> None:
+    parts = RawParts(
+        (dice.random((5, 40)) * dice.integers(0, 2, (5, 1))).astype(np.float32),
+        dice.random(5),
+        np.array([1e-9, 1e-9, 0.3, 1e-9, 1e-9]),
+        np.array([0.8, 0.0, 0.8, 0.8, 0.0]),
+        dice.random(5) + 1,
+        2,
+        forum,
+        forum_share,
+    )
+    signals = NamedSignals(dice.random((3, 40)), dice.random(3) - 0.3, int(dice.integers(-1, 3)))
+    documents = np.sort(dice.choice(90, 40, replace=False))
+    first_thread = int(documents[forum]) if forum < 40 else 90
+    about = ThreadArticleRows(
+        dice.integers(0, max(1, first_thread), (90, 5)).astype(np.int32),
+        dice.integers(0, 256, (90, 5)).astype(np.uint8),
+        first_thread,
+    )
+    vectors = PassageVectors(
+        dice.integers(-127, 128, (90, 128)).astype(np.int8), dice.random(90).astype(np.float32) + 1
+    )
+    topics = TopicRows(vectors, dice.integers(0, 90, 40))
+    some_votes = dice.random(40 * int(dice.integers(0, 2))).astype(np.float32)
+    solved = dice.integers(-1, 2, 40).astype(np.int8)
+    for near, threads in ((topics, about), (NO_TOPICS, NO_THREAD_ARTICLES)):
+        (gains, totals), (other_gains, other_totals) = (
+            loops.fuse_parts(parts, signals, some_votes, solved, documents, near, threads)
+            for loops in (reference, compiled)
+        )
+        assert other_gains == pytest.approx(gains, abs=1e-12)
+        assert other_totals == pytest.approx(totals, abs=1e-12)
+        assert gains.sum(axis=0) == pytest.approx(totals, abs=1e-12)
 
 
 def test_no_documents_can_be_rescored(loops: Loops) -> None:
@@ -167,13 +217,15 @@ def test_no_documents_can_be_rescored(loops: Loops) -> None:
         np.zeros(1, np.int64), np.zeros(1, np.int64), table, bytes_, np.zeros((0, 2), np.int32)
     )
     vectors = PassageVectors(np.zeros((0, 200), np.int8), np.zeros(0, np.float32))
-    features = QueryFeatures(none, table, 0, none, table, np.zeros(0, np.int8))
+    nowhere, singles = np.zeros(0, np.int8), np.zeros(0, np.float32)
+    features = QueryFeatures(none, table, 0, none, table, nowhere, nowhere, singles)
     marks = ScratchMarks(table, table)
-    results = loops.rescore(none, passages, Titles(none, table, bytes_), vectors, features, marks)
-    assert [result.size for result in results] == [0] * 4
+    titles = Titles(none, table, bytes_, singles)
+    results = loops.rescore(none, passages, titles, vectors, vectors, features, marks)
+    assert [result.size for result in results] == [0] * 2
 
 
-def test_compiled_tails_and_feedback_are_the_same(
+def test_compiled_tails_are_the_same(
     compiled: Loops, reference: Loops, dice: np.random.Generator
 ) -> None:
     titles = ["".join(dice.choice(list("ab "), dice.integers(0, 20))) for _ in range(40)]
@@ -183,17 +235,6 @@ def test_compiled_tails_and_feedback_are_the_same(
     assert TitleText(packed, reference).shares(typed, documents).tolist() == (
         TitleText(packed, compiled).shares(typed, documents).tolist()
     )
-
-    vectors = PassageVectors(
-        dice.integers(-127, 128, (90, 128)).astype(np.int8), dice.random(90).astype(np.float32) + 1
-    )
-    passages, leaders = dice.integers(0, 90, 30), np.array([3, 0, 9])
-    weights = dice.integers(0, 4096, 3)
-    for some in (weights, weights * 0):
-        near = reference.feedback_cosines(vectors, passages, leaders, some)
-        other = compiled.feedback_cosines(vectors, passages, leaders, some)
-        assert near.tobytes() == other.tobytes()
-        assert near.any() == some.any()
 
 
 def test_ties_are_cut_in_order_of_number() -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kb.search import weights
-from kb.search.array_types import Scores, Totals
+from kb.search.kernels.layout import Loops, PassageVectors, TopicRows
 from kb.search.query_terms import Curated
-from kb.search.scoring.fusion import Positions, RawScores, fuse, relevance_feedback
+from kb.search.scoring.fusion import RawScores, fuse
 
 
 def raw_scores(dice: np.random.Generator, size: int, forum: int) -> RawScores:
@@ -29,12 +31,32 @@ def raw_scores(dice: np.random.Generator, size: int, forum: int) -> RawScores:
     )
 
 
-def no_feedback(leaders: Positions, counts: Totals) -> Scores:
-    return np.zeros(60, dtype=np.float32)
+def kindred(loops: Loops, scores: RawScores) -> list[float]:
+    fused = fuse(scores, loops)
+    return [fused.explained(position).get("kindred", 0.0) for position in range(fused.totals.size)]
+
+
+def one_theme(size: int, others: int, title: float = 0.2) -> RawScores:
+    """The best candidates, and some of the others, are about one theme, the rest about another."""
+    themes = np.zeros((size, 2), dtype=np.int8)
+    themes[:others, 0], themes[others:, 1] = 9, 9
+    vectors = PassageVectors(themes, np.full(size, 9, dtype=np.float32))
+    for array in vectors:
+        array.flags.writeable = False
+    words = np.linspace(1, 0.1, size).astype(np.float32)
+    return replace(
+        raw_scores(np.random.default_rng(3), size, size),
+        raw={"words": words, "letters": np.full(size, title, dtype=np.float32)},
+        signals={},
+        votes=np.zeros(0, dtype=np.float32),
+        topics=TopicRows(vectors, np.arange(size)),
+    )
 
 
 @pytest.mark.parametrize("forum", [0, 40, 60])
-def test_the_parts_add_up_to_the_score_and_the_best_score_comes_first(forum: int) -> None:
+def test_the_parts_add_up_to_the_score_and_the_best_score_comes_first(
+    loops: Loops, forum: int
+) -> None:
     scores = raw_scores(np.random.default_rng(3), 60, forum)
     curated = Curated(
         pinned=np.array([9, 3]),
@@ -42,46 +64,31 @@ def test_the_parts_add_up_to_the_score_and_the_best_score_comes_first(forum: int
         boosted=np.array([12]),
         factors=np.array([1.5]),
     )
-    fused = fuse(scores, no_feedback, curated)
-    assert fused.totals.tobytes() == sum(fused.parts.values(), np.zeros(60)).tobytes()
+    fused = fuse(scores, loops, curated)
+    assert fused.gains.sum(axis=0) == pytest.approx(fused.totals, abs=1e-12)
+    assert sum(fused.explained(7).values()) == pytest.approx(fused.totals[7])
     assert scores.documents[fused.order][:2].tolist() == [9, 3]
     ranked = np.round(fused.totals[fused.order], 9)
     assert (np.diff(ranked) <= 0).all()
 
 
-def test_no_candidates_have_no_order() -> None:
-    fused = fuse(raw_scores(np.random.default_rng(3), 0, 0), no_feedback)
-    assert (fused.order.size, fused.totals.size, fused.parts) == (0, 0, {})
+def test_no_candidates_have_no_order(loops: Loops) -> None:
+    fused = fuse(raw_scores(np.random.default_rng(3), 0, 0), loops)
+    assert (fused.order.size, fused.totals.size) == (0, 0)
 
 
-def test_the_best_few_lead_and_count_by_the_square_of_their_scores() -> None:
-    scores = raw_scores(np.random.default_rng(3), 60, 0)
-    asked: list[tuple[Positions, Totals]] = []
-
-    def feedback(leaders: Positions, counts: Totals) -> Scores:
-        asked.append((leaders, counts))
-        return np.zeros(60, dtype=np.float32)
-
-    fused = fuse(scores, feedback)
-    ((leaders, counts),) = asked
-    assert leaders.tolist() == fused.order[: weights.LEADERS].tolist()
-    assert counts.tolist() == (fused.totals[leaders] ** 2).tolist()
+def test_what_is_about_the_same_as_the_best_few_gains(loops: Loops) -> None:
+    gains = kindred(loops, one_theme(9, 6))
+    assert gains[:6] == pytest.approx([gains[0]] * 6)
+    assert 0 < gains[0] <= weights.FEEDBACK_WEIGHT
+    assert gains[6:] == [0.0] * 3
 
 
-def test_the_nearest_to_the_best_gains_the_most_and_the_others_in_proportion() -> None:
-    gained = relevance_feedback(np.array([2.0, 4.0, 0.0], dtype=np.float32), 0.0)
-    assert gained["kindred"] == pytest.approx(
-        [weights.FEEDBACK_WEIGHT / 2, weights.FEEDBACK_WEIGHT, 0]
-    )
+def test_where_topics_are_unknown_nothing_is_gained(loops: Loops) -> None:
+    assert not any(kindred(loops, raw_scores(np.random.default_rng(3), 60, 0)))
 
 
-@pytest.mark.parametrize("near", [[], [0.0, 0.0]])
-def test_where_nothing_is_near_the_best_nothing_is_gained(near: list[float]) -> None:
-    assert relevance_feedback(np.array(near, dtype=np.float32), 0.5) == {}
-
-
-def test_where_a_title_is_just_what_was_asked_the_best_have_nothing_to_add() -> None:
-    near = np.array([1.0, 0.5], dtype=np.float32)
-    assert not relevance_feedback(near, 1.0)["kindred"].any()
-    gains = [relevance_feedback(near, best_title)["kindred"][0] for best_title in (0.9, 0.3)]
-    assert gains[0] < gains[1]
+def test_where_a_title_is_just_what_was_asked_the_best_have_nothing_to_add(loops: Loops) -> None:
+    known, near, far = (kindred(loops, one_theme(9, 6, title))[0] for title in (1.0, 0.9, 0.3))
+    assert known == 0
+    assert near < far

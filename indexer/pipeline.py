@@ -261,6 +261,7 @@ class _IndexRun:
                 )
             writer.curations = self.curations.values
             writer.resolved_tickets(self.feedback.solved)
+            writer.suggestion_outcomes(self.feedback.outcomes)
             writer.customer_words(self.feedback.tickets, options.vote_customers)
 
             if not collector.carry_over(writer):

@@ -168,6 +168,11 @@ def _calibrated(measured: Mapping[str, Any]) -> Iterator[str]:
             f" Of {len(measured['own'])} headings and mistyped titles of your own pages, "
             f"{measured['silent']:.0%} get no suggestions."
         )
+    if measured.get("outcomes"):
+        sentence += (
+            f" It is adjusted by what visitors did with suggestions in {measured['outcomes']} "
+            f"visits (without them: {measured['measured']['threshold']:.2f})."
+        )
     yield f"{sentence} To change it, set KB_FALSE_SUGGESTIONS."
 
 

@@ -18,6 +18,7 @@ from kb.analytics.deflection import Deflection
 from kb.analytics.query_log import FrequentQuery, QueryLog
 from kb.database import Database, open_database
 from kb.errors import Misconfigured, Unavailable
+from kb.insights.suggestion_outcomes import TitleOutcome, suggestion_outcomes
 from kb.jobs.index_runs import IndexRuns
 from kb.operations.audit import Action, AuditEntry, add_entry
 from kb.operations.signing_key import signing_keys
@@ -188,14 +189,24 @@ def _desk(
     )
 
 
-def read_usage(
-    data: Path, now: dt.datetime, *, max_tickets: int, max_queries: int
-) -> tuple[tuple[ResolvedLinks, ...], tuple[FrequentQuery, ...]]:
-    """What people say about the content: documents that resolved tickets, most frequent queries.
-
-    For the indexer, which opens no help centre. Raises Unavailable.
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What people say about the content: documents that resolved tickets, the most frequent
+    queries, and what became of suggestions.
     """
+
+    links: tuple[ResolvedLinks, ...]
+    queries: tuple[FrequentQuery, ...]
+    outcomes: tuple[TitleOutcome, ...]
+
+
+def read_usage(
+    data: Path, now: dt.datetime, *, max_tickets: int, max_queries: int, max_visits: int
+) -> Usage:
+    """For the indexer, which opens no help centre. Raises Unavailable."""
     with contextlib.closing(open_database(data)) as database:
-        links = resolved_links(database, most=max_tickets)
-        queries = QueryLog(database).frequent(now=now, limit=max_queries)
-    return links, queries
+        return Usage(
+            resolved_links(database, most=max_tickets),
+            QueryLog(database).frequent(now=now, limit=max_queries),
+            suggestion_outcomes(database, most=max_visits),
+        )

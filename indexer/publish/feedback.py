@@ -15,12 +15,14 @@ from pathlib import Path
 
 from kb.database import database_exists
 from kb.errors import KbError
-from kb.search.documents import ResolvedTicket
+from kb.search.documents import ResolvedTicket, SuggestionOutcome
 
 #: The newest resolved tickets that vote: what was linked years ago is not what one links now, and
 #: each costs every publish a tenth of a millisecond.
 MAX_VOTERS = 5_000
 MAX_QUERIES = 50
+#: The newest visits that are looked at for what became of their suggestions.
+MAX_VISITS = 5_000
 
 #: Part of a query in which the query log has masked what identifies a person.
 _MASK = "["
@@ -30,13 +32,15 @@ _MASK = "["
 class SearchFeedback:
     """``solved`` are the tickets that vote, ``tickets`` all that were resolved by documents, and
     ``words`` are the words, each with a document, that enough of their customers used for it.
-    ``asked`` are (query, audience, times), the most frequent first. ``note`` says why there is no
-    feedback, when the reason is not simply that there are no tickets.
+    ``outcomes`` are what visitors made of suggestions. ``asked`` are (query, audience, times), the
+    most frequent first. ``note`` says why there is no feedback, when the reason is not simply that
+    there are no tickets.
     """
 
     solved: tuple[ResolvedTicket, ...] = ()
     tickets: tuple[ResolvedTicket, ...] = ()
     words: frozenset[tuple[str, str]] = frozenset()
+    outcomes: tuple[SuggestionOutcome, ...] = ()
     asked: tuple[tuple[str, str, int], ...] = ()
     note: str = ""
 
@@ -70,8 +74,12 @@ def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> Sea
     from kb.centre import read_usage
 
     try:
-        links, frequent = read_usage(
-            data, now, max_tickets=MAX_VOTERS, max_queries=MAX_QUERIES if queries else 0
+        usage = read_usage(
+            data,
+            now,
+            max_tickets=MAX_VOTERS,
+            max_queries=MAX_QUERIES if queries else 0,
+            max_visits=MAX_VISITS,
         )
     except KbError as error:
         return SearchFeedback(
@@ -80,10 +88,16 @@ def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> Sea
 
     # A masked query is not what the visitor asked: it would find nothing that visitors find.
     asked = tuple(
-        (row.query, row.audience, row.times) for row in frequent if _MASK not in row.query
+        (row.query, row.audience, row.times) for row in usage.queries if _MASK not in row.query
     )
     tickets = tuple(
         ResolvedTicket(ticket.title, ticket.document_ids, ticket.solved_at, ticket.customer)
-        for ticket in links
+        for ticket in usage.links
     )
-    return SearchFeedback(tickets=tickets, asked=asked)
+    outcomes = tuple(
+        SuggestionOutcome(
+            outcome.title, outcome.audience, outcome.person, outcome.document_id, outcome.accepted
+        )
+        for outcome in usage.outcomes
+    )
+    return SearchFeedback(tickets=tickets, asked=asked, outcomes=outcomes)

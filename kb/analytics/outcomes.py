@@ -25,7 +25,7 @@ CLAWED_BACK_WITHIN = dt.timedelta(days=7)
 #: After it, nothing can change what became of a visit.
 SETTLED_AFTER = DECIDED_AFTER + CLAWED_BACK_WITHIN
 #: Somebody who leaves a document sooner has not read it.
-_READ_SECONDS = 10.0
+READ_SECONDS = 10.0
 #: The cosine from which two titles are about the same.
 _ALIKE = 0.35
 #: Words, and each letter of scripts without blanks between words.
@@ -136,7 +136,7 @@ def judge_episode(episode: Episode, tickets: Tickets) -> JudgedEpisode:
     outcome = Outcome.UNKNOWN
     if episode.solved:
         outcome = Outcome.CONFIRMED
-    elif any(seconds >= _READ_SECONDS for _, seconds in episode.opened):
+    elif any(seconds >= READ_SECONDS for _, seconds in episode.opened):
         outcome = Outcome.ASSUMED
     clawed_back = outcome is not Outcome.UNKNOWN and tickets.take_back(episode)
     return JudgedEpisode(episode, outcome, None, clawed_back)

@@ -272,3 +272,18 @@ class ResolvedTicket:
             raise Invalid(
                 f"{where}: not a resolved ticket ({error}); a line is {expected}."
             ) from error
+
+
+@dataclass(frozen=True, slots=True)
+class SuggestionOutcome:
+    """Somebody was shown suggestions for a title: whether one was accepted, or all were ignored and
+    a ticket was filed.
+
+    ``person`` tells apart who it was, ``document`` is what was accepted or ranked first.
+    """
+
+    title: str
+    audience: str
+    person: str
+    document: str
+    accepted: bool

@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from kb.search.array_types import Documents, Totals
 from kb.search.display.sections import Sections
-from kb.search.documents import Document, DocumentKind, ResolvedTicket
+from kb.search.documents import Document, DocumentKind, ResolvedTicket, SuggestionOutcome
 from kb.search.generations.findings import Finding
 from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.query.curations import Curations
@@ -184,6 +184,9 @@ class IndexWriter(Protocol):
 
     def customer_words(self, tickets: Iterable[ResolvedTicket], customers: int) -> None:
         """Learn how customers call what documents say, from words that so many of them used."""
+
+    def suggestion_outcomes(self, outcomes: Iterable[SuggestionOutcome]) -> None:
+        """Let what visitors made of suggestions, the newest last, refine how sure each index is."""
 
     def prepare(
         self,

@@ -30,10 +30,11 @@ from kb.search.build.forward_index import (
     can_be_carried_over,
     passage_ranges,
 )
+from kb.search.build.outcomes import refined
 from kb.search.build.partition_writer import partition_arrays
 from kb.search.build.passage_meanings import find_meanings, passage_text
 from kb.search.build.unpublished import UnpublishedIndex
-from kb.search.documents import AUDIENCES, Document, ResolvedTicket, visible_to
+from kb.search.documents import AUDIENCES, Document, ResolvedTicket, SuggestionOutcome, visible_to
 from kb.search.engine import READ_AT_ONCE
 from kb.search.generations.checksums import ChecksumWriter
 from kb.search.generations.findings import Finding, FindingsFile
@@ -115,6 +116,7 @@ class IndexBuilder:
         self._finish_copying: Callable[[], None] = lambda: None
         self.warning = ""  # what was not confirmed when the generation was released
         self._resolved_tickets: tuple[ResolvedTicket, ...] = ()
+        self._outcomes: tuple[SuggestionOutcome, ...] = ()
         self._customer_words: tuple[tuple[ResolvedTicket, ...], int] = (), 0
         self._open = contextlib.ExitStack()
 
@@ -205,6 +207,10 @@ class IndexBuilder:
     def resolved_tickets(self, tickets: Iterable[ResolvedTicket]) -> None:
         """Let these resolved tickets vote, and no others: one that is left out stops voting."""
         self._resolved_tickets = tuple(tickets)
+
+    def suggestion_outcomes(self, outcomes: Iterable[SuggestionOutcome]) -> None:
+        """Let what visitors made of suggestions, the newest last, refine how sure each index is."""
+        self._outcomes = tuple(outcomes)
 
     def customer_words(self, tickets: Iterable[ResolvedTicket], customers: int) -> None:
         """Learn from all these resolved tickets how customers call what documents say: words that
@@ -362,15 +368,16 @@ class IndexBuilder:
                 same = calibration.kept(
                     before.get(audience), changed=changed, lost=lost, size=size, wanted=wanted
                 )
-                measured[file] = (
-                    same
-                    or calibration.measure(
-                        functools.partial(asked.log_odds, audience=audience),
-                        asked.documents_of(audience, calibration.sample(range(size))),
-                        size=size,
-                        wanted=wanted,
-                    ).json()
-                )
+                ask = functools.partial(asked.log_odds, audience=audience)
+                if same is None:
+                    own = asked.documents_of(audience, calibration.sample(range(size)))
+                    same = calibration.measure(ask, own, size=size, wanted=wanted).json()
+                outcomes = [
+                    outcome
+                    for outcome in self._outcomes
+                    if partitions.get(outcome.audience, partitions["customers"]) == file
+                ]
+                measured[file] = refined(same, outcomes, ask)
         return measured
 
     def _previous_partition(

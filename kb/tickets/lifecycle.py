@@ -612,6 +612,8 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
 
 #: The kind of the mail that asks somebody whether they want to be copied on a ticket.
 ASKED_TO_COPY = "asked"
+#: The kind of the mail that reminds a customer to change a secret that we no longer have.
+SECRET_DELETED = "secret-deleted"  # noqa: S105 - the kind of a mail
 #: Verb of an event, or the kind of another mail about a ticket -> what the mail says.
 TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
     {verb.value: row.mail for verb, row in VERBS.items() if row.mail is not None}
@@ -620,7 +622,12 @@ TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
             "Do you want to follow this ticket?",
             "Somebody who filed a ticket asked us to keep you informed about it. The page below "
             "shows\ntheir address. You receive no e-mails about it unless you confirm there.",
-        )
+        ),
+        SECRET_DELETED: MailText(
+            "Change the secret that you gave us",
+            "The ticket has ended, so we have deleted the password or key that you gave us.\n"
+            "Change it now, so that nobody who has seen it can use it.",
+        ),
     }
 )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from flask import Blueprint, Response, make_response, redirect, request, url_for
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -95,12 +95,23 @@ def save_draft(number: str) -> tuple[str, int]:
     return "", 204
 
 
+@blueprint.post("/<number>/secret/<field>")
+def show_secret(number: str, field: str) -> str:
+    """The secret of a field, shown to the assignee once. Reloading the page refuses."""
+    secret = centre().desk.secrets.reveal(number, field, signed_in_person(), now=now())
+    own = centre().policy.fields.get(field)
+    title = own.title if own else field
+    return render_template("agent/secret.html", number=number.upper(), title=title, secret=secret)
+
+
 @blueprint.errorhandler(TooMany)
 def too_many(error: TooMany) -> Response:
     """The ticket's page again, with what was typed: a limit is checked before the view runs."""
     if wants_json():
         return kb_error_response(error)
     arguments = request.view_args or {}
+    if "form_name" not in arguments:
+        return kb_error_response(error)
     refused = RefusedForm(arguments["form_name"], public_sentence(error), request.form)
     page = ticket_page.render(arguments["number"], refused)
     return make_response(page, error.status, retry_header(error))

@@ -7,7 +7,7 @@ saved was decided before; nothing here knows a policy or a person's permissions.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ from kb.database.metadata import COUNTERS
 from kb.database.statements import upsert
 from kb.database.usage_limits import count_use
 from kb.errors import Invalid
-from kb.notifications.queue import add_notices
+from kb.notifications.queue import NewNotice, add_notices
 from kb.people.tables import COUPONS
 from kb.tickets.changeset import (
     Change,
@@ -30,7 +30,7 @@ from kb.tickets.changeset import (
     NewTicket,
     TicketFacts,
 )
-from kb.tickets.lifecycle import ACTIVE, VERBS, Status
+from kb.tickets.lifecycle import ACTIVE, SECRET_DELETED, VERBS, Status
 from kb.tickets.repository import fulltext
 from kb.tickets.repository.copies import wanted_notices
 from kb.tickets.repository.guest_links import delete_guest_links
@@ -274,9 +274,6 @@ def save_change(
         # The sweeper is behind: it has yet to record what came due before this.
         values["next_at"] = ticket.next_at
     connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(values))
-    if change.status not in ACTIVE:
-        wipe_secrets(connection, (serial,), instant)
-
     if effects.releases_coupon:
         this_use = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None))
         connection.execute(update(COUPON_USES).where(*this_use).values(released_at=instant))
@@ -302,14 +299,23 @@ def save_change(
     if effects.revokes_links or change.status in (Status.SPAM_OR_DUPLICATE, Status.MERGED):
         delete_guest_links(connection, serial)
     wanted = wanted_notices(connection, serial, change.notices)
+    if change.status not in ACTIVE and _wipe_secrets(connection, serial, instant):
+        wanted.append(_reminder(serial, ticket))
     add_notices(connection, serial, str(event_id), wanted, instant)
     return event_id, instant
 
 
-def wipe_secrets(connection: Connection, serials: Collection[int], instant: dt.datetime) -> None:
-    """Nothing of the secrets of these tickets is left; that they were given stays known."""
-    kept = (SECRETS.c.ticket_id.in_(serials), SECRETS.c.wiped_at.is_(None))
-    connection.execute(update(SECRETS).where(*kept).values(sealed=b"", wiped_at=instant))
+def _wipe_secrets(connection: Connection, serial: int, instant: dt.datetime) -> bool:
+    """Whether there were any. Nothing of them is left; that they were given stays known."""
+    kept = (SECRETS.c.ticket_id == serial, SECRETS.c.wiped_at.is_(None))
+    wiped = update(SECRETS).where(*kept).values(sealed=b"", wiped_at=instant)
+    return connection.execute(wiped).rowcount > 0
+
+
+def _reminder(serial: int, ticket: TicketFacts) -> NewNotice:
+    facts = {"number": ids.ticket_number(serial)}
+    own = {**facts, "guest": "yes"} if ticket.customer_guest else facts
+    return NewNotice(SECRET_DELETED, ticket.customer_email, own)
 
 
 def _save_proposal(connection: Connection, serial: int, change: Change) -> None:

@@ -6,8 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
+from kb.ids import ticket_serial
+from kb.notifications.tables import NOTICES
 from kb.operations.audit import Action, AuditEntry
+from kb.tickets.tables import SECRETS
 from tests.webapp.world import HERE, Browser, Portal, build, guest, number_of, settings_of, ticket
 
 OWN = """
@@ -84,7 +88,7 @@ level = "grouped"
 why = "You are a friend."
 
 """
-KEY = "a key of the tests for secrets in tickets"  # not a secret: of the tests
+KEY = "a-key-of-the-tests-for-secrets-in-tickets"  # not a secret: of the tests
 
 
 def portal_with(folder: Path, **more: str) -> Portal:
@@ -201,6 +205,52 @@ def test_a_secret_without_a_key_is_one_sentence(site: Portal) -> None:
     alice = site.browser("alice")
     assert 'name="password"' not in alice.page("/tickets/new")
     assert "KB_FIELD_KEY" in faults(alice, incident(password="hunter2"))["password"]
+
+
+@pytest.fixture
+def keeping(folder: Path) -> Portal:
+    return portal_with(folder, field_key=KEY)
+
+
+def test_a_secret_is_shown_once_to_the_assignee_and_deleted_at_the_end(keeping: Portal) -> None:
+    alice, bob, ada = (keeping.browser(name) for name in ("alice", "bob", "ada"))
+    assert 'name="password"' in alice.page("/tickets/new")
+    number = number_of(alice.post("/tickets", incident(password="hunter2")))
+    for browser in (alice, bob):
+        path = f"/tickets/{number}" if browser is alice else f"/desk/{number}"
+        assert "hunter2" not in browser.page(path)
+    stored = keeping.centre.settings.data / "tickets.db"
+    assert b"hunter2" not in b"".join(path.read_bytes() for path in stored.parent.glob("*.db*"))
+
+    address = f"/desk/{number}/secret/password"
+    assert alice.post(address).status_code == 403
+    assert bob.post(address).status_code == 403  # not assigned yet
+    bob.post(f"/desk/{number}/assign", {"agent": "bob@example.com"})
+    shown = bob.post(address)
+    assert "hunter2" in shown.text
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert bob.post(address).status_code == 409
+    assert ada.post(address).status_code == 403
+    ada.post(f"/desk/{number}/assign", {"agent": "ada@example.com"})
+
+    bob.post(f"/desk/{number}/replies", {"body": "Solved.", "key": "r"})
+    assert alice.post(f"/tickets/{number}/solve").status_code == 303
+    assert ada.post(address).status_code == 409
+    assert not secret_of(keeping, number)
+    page = alice.page(f"/tickets/{number}")
+    assert 'data-secret-field="password"' in page
+    assert "secret-deleted" in kinds_of_mail(keeping)
+
+
+def secret_of(site: Portal, number: str) -> bytes:
+    query = select(SECRETS.c.sealed).where(SECRETS.c.ticket_id == ticket_serial(number))
+    with site.centre.database.read() as connection:
+        return bytes(connection.execute(query).scalar_one())
+
+
+def kinds_of_mail(site: Portal) -> set[str]:
+    with site.centre.database.read() as connection:
+        return set(connection.execute(select(NOTICES.c.kind)).scalars())
 
 
 def test_the_form_shows_the_scope_of_each_topic(site: Portal) -> None:

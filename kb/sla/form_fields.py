@@ -66,6 +66,15 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
+class ArticleOffer:
+    """An article that the form offers for the tickets that ``when`` is about, and why."""
+
+    article: str  # the id of its document
+    text: str = ""
+    when: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerGroup:
     """Customers that the policies name themselves: by address, by domain, or by organisation."""
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from kb.sla.form_fields import (
     AGENTS,
     CUSTOMERS,
+    ArticleOffer,
     CustomerGroup,
     SiteField,
     SiteFieldKind,
@@ -50,6 +51,10 @@ FORM_FACTS = ("product", "type", "severity", "topic")
 #: Fields of every form that a site can require.
 REQUIRABLE = ("product", "version", "topic")
 
+_DOCUMENT_ID = re.compile(r"(?:doc|faq|forum)/\S{1,300}")
+_ENDING = re.compile(r"[a-z0-9]{1,20}")
+#: Endings that a browser would open as a page or a picture with scripts.
+_PAGE_ENDINGS = frozenset({"htm", "html", "mhtml", "shtml", "svg", "xht", "xhtml", "xsl", "xslt"})
 _KEY = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 
 
@@ -187,10 +192,33 @@ def read_when(
     return MappingProxyType(rule)
 
 
+def read_offers(top: TomlTable, known: Mapping[str, Collection[str]]) -> tuple[ArticleOffer, ...]:
+    offers = []
+    for table in top.array("offers"):
+        table.only(("article", "text", "when"))
+        article = table.text("article")
+        if article and not _DOCUMENT_ID.fullmatch(article):
+            table.wrong(f"{article!r} is not the id of a page, such as 'doc/uid'.", "article")
+        offers.append(ArticleOffer(article, table.text("text", ""), read_when(table, known)))
+    return tuple(offers)
+
+
+def read_xml_files(top: TomlTable) -> frozenset[str]:
+    """The endings of the XML files of the site's own that can be attached as they are."""
+    form = top.table("form")
+    words = form.words("xml_files")
+    for place, word in words:
+        if word in _PAGE_ENDINGS:
+            form.file.wrong(place, f"{word!r} files can contain scripts, and are never accepted.")
+        elif not _ENDING.fullmatch(word):
+            form.file.wrong(place, f"{word!r} is not an ending. Write it like 'xml'.")
+    return frozenset(word for _, word in words)
+
+
 def read_required(top: TomlTable) -> frozenset[str]:
     """The fields of every form that this site requires."""
     form = top.table("form")
-    form.only(("required",))
+    form.only(("required", "xml_files"))
     words = form.words("required")
     for place, word in words:
         if word not in REQUIRABLE:

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from kb.errors import Invalid
 from kb.sla.calendar import BusinessCalendar
-from kb.sla.form_fields import CustomerGroup, SiteField, Topic
+from kb.sla.form_fields import ArticleOffer, CustomerGroup, SiteField, Topic
 from kb.sla.open_time import Budget
 
 
@@ -193,6 +193,8 @@ class SlaPolicy:
     groups: Mapping[str, CustomerGroup] = field(default_factory=dict)
     fields: Mapping[str, SiteField] = field(default_factory=dict)
     required: frozenset[str] = frozenset()  # fields of every form that this site requires
+    offers: tuple[ArticleOffer, ...] = ()
+    xml_files: frozenset[str] = frozenset()  # endings of XML that can be attached as it is
 
     def group(self, email: str, organisation: str) -> str:
         """The first group that includes a verified address or its organisation."""

@@ -21,9 +21,11 @@ from kb.sla.form_file import (
     choices_of,
     read_fields,
     read_groups,
+    read_offers,
     read_required,
     read_topics,
     read_when,
+    read_xml_files,
 )
 from kb.sla.open_time import DAY, Budget, Unit
 from kb.sla.policy import (
@@ -52,6 +54,7 @@ SECTIONS = (
     "groups",
     "fields",
     "form",
+    "offers",
     "entitlements",
     "coupons",
     "reasons",
@@ -160,6 +163,8 @@ def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> 
         groups=groups,
         fields=fields,
         required=read_required(top),
+        offers=read_offers(top, {"severity": tuple(severities), **known}),
+        xml_files=read_xml_files(top),
     )
 
 

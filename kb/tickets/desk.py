@@ -113,7 +113,7 @@ class Desk:
             command.body,
             command.uploads,
             required=VERBS[verb].message,
-            limits=self._rules.limits,
+            limits=self._rules.limits.of_site(self._rules.policy),
         )
         attachments = self._keep(serial, command.uploads)
 

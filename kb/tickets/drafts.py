@@ -12,7 +12,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kb.errors import Invalid
@@ -42,6 +42,10 @@ class FormLimits:
     detail: int = 200
     explanation: int = 2_000
     files: validation.AttachmentLimits = field(default_factory=validation.AttachmentLimits)
+
+    def of_site(self, policy: SlaPolicy) -> FormLimits:
+        """These limits with what the policy accepts besides."""
+        return replace(self, files=replace(self.files, xml_endings=policy.xml_files))
 
 
 @dataclass(slots=True)
@@ -88,7 +92,7 @@ def check(
     carries it, and a date before ``today`` is refused. A secret is refused unless the portal
     ``keeps_secrets``. Raises Invalid with ``fields``: every field at fault and its sentence.
     """
-    form = _Form(values, limits or FormLimits())
+    form = _Form(values, (limits or FormLimits()).of_site(policy))
     product, module, version = _product(form, catalogue)
     for name in sorted(policy.required):
         if not form.line(name):

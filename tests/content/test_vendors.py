@@ -19,6 +19,7 @@ from kb.cli import kb
 from kb.people.demo import load_demo_cast
 from kb.people.person import Role
 from kb.site.site_file import load_site
+from kb.sla.policy_file import load_policy
 from kb.tickets.catalogue import load_catalogue
 from tests.content.pages import CONTENT
 
@@ -95,6 +96,19 @@ def test_products_of_articles_are_in_the_catalogue(folder: Path) -> None:
         for line in text.split("\n---\n")[0].splitlines():
             if line.startswith((f"{own_key}: ", "product: ")):
                 assert line.partition(": ")[2] in keys, name
+
+
+@every_vendor
+def test_articles_that_the_form_offers_exist(folder: Path) -> None:
+    policy = load_policy(folder / "policies.toml", today=TODAY)
+    uids = {
+        f"doc/{line.removeprefix('uid: ')}"
+        for text in _texts(folder).values()
+        for line in text.splitlines()
+        if line.startswith("uid: ")
+    }
+    assert policy.offers
+    assert {offer.article for offer in policy.offers} <= uids
 
 
 @every_vendor

@@ -6,8 +6,9 @@ of episodes are all optional here. Without JavaScript a review step shows the su
 
 from __future__ import annotations
 
+import contextlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -41,11 +42,12 @@ from kb.errors import (
 from kb.people.person import Person
 from kb.problems.matching import alike_titles, matching_problems
 from kb.problems.problem import KnownProblem
-from kb.search.documents import visible_to
+from kb.search.documents import Document, visible_to
 from kb.search.results import Suggestions
+from kb.sla.form_fields import ArticleOffer
 from kb.tickets import actions, drafts
 from kb.tickets.actions.filing import Promise
-from kb.tickets.attachments.validation import ALLOWED_FILES
+from kb.tickets.attachments.validation import allowed_files
 from kb.tickets.lifecycle import VERBS, Side, Status
 from kb.tickets.permissions import check_file, link_not_found, side_of
 from kb.tickets.ticket import Attachment, Draft, TicketRow
@@ -149,10 +151,21 @@ def form_page(
         catalogue=catalogue,
         product_keys={product.key for product in catalogue.products},
         files_limit=FILES_PER_TICKET,
-        files_allowed=ALLOWED_FILES,
+        files_allowed=allowed_files(policy.xml_files),
+        offers=_offered_articles(policy.offers),
         silent=arm_of_visit(form["episode"]) is Arm.HOLDOUT,
         problems=open_problems(),
     )
+
+
+def _offered_articles(offers: Iterable[ArticleOffer]) -> list[tuple[ArticleOffer, Document]]:
+    """The offers whose articles the visitor can see."""
+    offered = []
+    for offer in offers:
+        with contextlib.suppress(KbError):
+            article = centre().searcher.article(offer.article, audience=audience())
+            offered.append((offer, article))
+    return offered
 
 
 def own_tickets_alike(viewer: Person, typed: str) -> tuple[TicketRow, ...]:

@@ -10,12 +10,22 @@ import io
 import re
 import unicodedata
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from kb.tickets.ticket import Upload
 
 ALLOWED_FILES = "PNG, GIF, JPG, PDF, text, log, CSV, JSON, ZIP, RAR and EVTX files"
+
+
+def allowed_files(xml_endings: Collection[str] = ()) -> str:
+    """The kinds of files that can be attached, for people.
+
+    >>> allowed_files({"xml"}).endswith("CSV, JSON, XML, ZIP, RAR and EVTX files")
+    True
+    """
+    own = "".join(f", {ending.upper()}" for ending in sorted(xml_endings))
+    return ALLOWED_FILES.replace(", ZIP", f"{own}, ZIP")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +38,8 @@ class AttachmentLimits:
     zip_bytes: int = 500 * 1024 * 1024
     #: Unpacked to packed, over the whole file, so that overlapping entries do not hide.
     zip_ratio: int = 200
+    #: Endings of the site's own XML files, which are accepted as text.
+    xml_endings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,11 @@ _TEXT = FileKind(
 )
 _TEXT_TYPES = {"csv": "text/csv", "json": "application/json"}
 _MARKUP = re.compile(r"\s*<[a-z!?/]", re.IGNORECASE)
+_PAGE_XML = re.compile(
+    r"<(?:[\w.-]+:)?(?:html|svg|script|xsl|stylesheet|iframe|object|embed)\b|<!DOCTYPE|<!ENTITY"
+    r"|<\?xml-stylesheet|http://www\.w3\.org/(?:1999/xhtml|2000/svg|1999/XSL)",
+    re.IGNORECASE,
+)
 _MAIL = re.compile(
     r"^(mime-version\s*:|content-type\s*:\s*multipart/)", re.IGNORECASE | re.MULTILINE
 )
@@ -93,6 +110,8 @@ def error_of(upload: Upload, limits: AttachmentLimits) -> str | None:
         )
     kind = sniff(upload.data)
     if kind is None:
+        if ending_of(name) in limits.xml_endings and _is_harmless_xml(upload.data):
+            return None
         return _refused(name, upload.data)
     if kind.media_type == "application/zip":
         return _zip_error(name, upload.data, limits)
@@ -115,12 +134,21 @@ def name_and_type(upload: Upload) -> tuple[str, str]:
 
     For an upload without an error.
     """
-    kind = sniff(upload.data) or _TEXT
-    name = safe_name(upload.name)
-    ending = name.rpartition(".")[2].lower() if "." in name else ""
+    kind, name = sniff(upload.data), safe_name(upload.name)
+    if kind is None:  # XML of the site's own, which no browser may open as a page
+        return name, _TEXT.media_type
+    ending = ending_of(name)
     if ending not in kind.endings:
         name, ending = f"{name}.{kind.endings[0]}", kind.endings[0]
     return name, _TEXT_TYPES.get(ending, kind.media_type) if kind is _TEXT else kind.media_type
+
+
+def ending_of(name: str) -> str:
+    """
+    >>> ending_of("Model.XML"), ending_of("model")
+    ('xml', '')
+    """
+    return name.rpartition(".")[2].lower() if "." in name else ""
 
 
 def safe_name(name: str, *, limit: int = 120) -> str:
@@ -146,6 +174,12 @@ def _decoded(data: bytes) -> str | None:
         # Logs of old Windows programs, in which any byte is a letter: control characters decide.
         words = data.decode("latin-1")
     return None if _CONTROLS.search(words) else words
+
+
+def _is_harmless_xml(data: bytes) -> bool:
+    """Whether it is XML in which nothing is a web page, a picture or a script."""
+    words = _decoded(data)
+    return words is not None and _PAGE_XML.search(words) is None and not _MAIL.search(words[:4096])
 
 
 def _refused(name: str, data: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,30 @@ def test_what_could_carry_a_script_or_is_unknown_is_refused_under_any_name(
     assert sentence
     assert name in sentence
     assert "ZIP" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "accepted"),
+    [
+        ("model.orrml", b"<Dimension Name='City'/>", True),
+        ("model.ORRML", b"\xef\xbb\xbf<?xml version='1.0'?><Fact/>", True),
+        ("model.xml", b"<Dimension/>", False),
+        ("model.orrml", b"<!DOCTYPE html><p>", False),
+        ("model.orrml", b"<a><svg onload='x'/></a>", False),
+        ("model.orrml", b"<a xmlns:h='http://www.w3.org/1999/xhtml'><h:script/></a>", False),
+        ("model.orrml", b"<?xml-stylesheet href='x'?><a/>", False),
+        ("model.orrml", b"\xff\xfe\x00\x00<a/>", False),
+    ],
+)
+def test_a_site_accepts_xml_of_its_own_without_pages_in_it(
+    name: str, data: bytes, accepted: bool
+) -> None:
+    limits = replace(LIMITS, xml_endings=frozenset({"orrml"}))
+    upload = Upload(name, data)
+    assert (error_of(upload, limits) is None) == accepted
+    assert error_of(upload, LIMITS) is not None
+    if accepted:
+        assert name_and_type(upload) == (name, "text/plain")
 
 
 @pytest.mark.parametrize(

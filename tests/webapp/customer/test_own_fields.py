@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,18 @@ first_response = "16h"
 [groups.friends]
 title = "Friends"
 organisations = ["Globex"]
+
+[form]
+xml_files = ["pressml"]
+
+[[offers]]
+article = "doc/jam"
+text = "What we need to know about a jam."
+when = { type = ["incident"], product = ["press"] }
+
+[[offers]]
+article = "doc/secret"
+when = { type = ["question"] }
 """
 FIRST = """
 [[entitlements]]
@@ -262,3 +276,33 @@ def test_the_form_shows_the_scope_of_each_topic(site: Portal) -> None:
 def test_the_review_step_keeps_every_field(site: Portal) -> None:
     page = site.browser("alice").post("/tickets/review", incident(title="paper jam")).text
     assert 'name="environment" value="Production"' in page
+
+
+def test_the_form_offers_the_articles_that_the_visitor_can_see(site: Portal) -> None:
+    page = site.browser("alice").page("/tickets/new")
+    offers = page.partition("data-article-offers>")[2].partition("</ul>")[0]
+    assert 'href="/help/doc/jam"' in offers
+    assert "What we need to know about a jam." in offers
+    assert "&#34;type&#34;: [&#34;incident&#34;]" in offers
+    assert "secret" not in offers
+    assert 'href="/help/doc/secret"' in site.browser("erin").page("/tickets/new")
+
+
+def test_xml_of_the_site_is_attached_as_text_to_tickets_and_comments(site: Portal) -> None:
+    alice = site.browser("alice")
+
+    def model() -> tuple[io.BytesIO, str]:
+        return io.BytesIO(b"<?xml version='1.0'?>\n<Model Name='a'/>"), "model.pressml"
+
+    assert "PRESSML" in alice.page("/tickets/new")
+    number = number_of(alice.upload("/tickets", incident(attachments=model())))
+    comment = {"body": "More.", "key": "c", "attachments": model()}
+    assert alice.upload(f"/tickets/{number}/comments", comment).status_code == 303
+    page = alice.page(f"/tickets/{number}")
+    paths = set(re.findall(r'href="(/attachments/[^"]+)"', page))
+    assert len(paths) == 2
+    served = alice.get(paths.pop())
+    assert served.mimetype == "text/plain"
+    assert served.headers["Content-Disposition"].endswith("model.pressml")
+    html = io.BytesIO(b"<html><script>alert(1)</script></html>"), "a.pressml"
+    assert alice.upload("/tickets", incident(attachments=html)).status_code == 422

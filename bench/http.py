@@ -28,7 +28,7 @@ import tempfile
 import time
 import urllib.parse
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -68,7 +68,6 @@ class Site:
     port: int
     worker: int
     titles: list[str]
-    answered: list[str] = field(default_factory=list)  # suggestions that were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,23 +108,21 @@ def _first_suggestions(site: Site, amount: int) -> Iterable[bytes]:
         title[:end] for title in site.titles for end in range(5, min(len(title), 41), 3)
     )
     texts = random.Random(3).sample(list(typed), min(amount, len(typed)))
-    site.answered = texts[:200]
     return [_get(_suggest_path(text)) for text in texts]
 
 
 def _again(site: Site, amount: int) -> Iterable[bytes]:
-    paths = [_suggest_path(text) for text in site.answered]
+    """Texts that were asked before."""
+    paths = [_suggest_path(title[:20]) for title in site.titles[:100]]
+    for path in paths:
+        _fetch(site.port, path)
     return [_get(paths[number % len(paths)]) for number in range(amount)]
 
 
 def _unchanged(site: Site, amount: int) -> Iterable[bytes]:
     """Asks again with the tags of the answers that it has."""
-    paths = [_suggest_path(text) for text in site.answered[:50]]
-    tags = [_header(site.port, path, "etag") for path in paths]
-    tagged = [(path, tag) for path, tag in zip(paths, tags, strict=True) if tag]
-    if not tagged:
-        return []
-    requests = [_get(path, If_None_Match=tag) for path, tag in tagged]
+    paths = [_suggest_path(title[:20]) for title in site.titles[:50]]
+    requests = [_get(path, If_None_Match=_header(site.port, path, "etag")) for path in paths]
     return [requests[number % len(requests)] for number in range(amount)]
 
 
@@ -209,11 +206,8 @@ ROWS = (
 # --- asking
 
 
-def measure(site: Site, row: Row, amount: int, address: int) -> Measured | None:
-    """None when there is nothing to send."""
+def measure(site: Site, row: Row, amount: int, address: int) -> Measured:
     requests = list(row.requests(site, max(40, int(amount * row.share))))
-    if not requests:
-        return None
     shares = [requests[number::CLIENTS] for number in range(CLIENTS)]
     with multiprocessing.get_context("fork").Pool(CLIENTS) as pool:
         ask = partial(_ask, site.port, row.status)
@@ -413,23 +407,13 @@ def report(data: Path, amount: int, chosen: Sequence[str]) -> None:
         with server_at(data, values, titles) as site:
             for number, row in enumerate(group, 1):
                 # Just before, so that both meet the same load of other programs.
-                bare, flask = (
-                    _measured(site, no_op, amount // 2, 100 + number) for no_op in NO_OPS
-                )
+                bare, flask = (measure(site, no_op, amount // 2, 100 + number) for no_op in NO_OPS)
                 measured = measure(site, row, amount, number)
                 print(_line(row.name, measured, bare.cpu, flask.cpu), flush=True)
             print(f"{'server process':22} {memory_of(site.worker)}", flush=True)
 
 
-def _measured(site: Site, row: Row, amount: int, address: int) -> Measured:
-    measured = measure(site, row, amount, address)
-    assert measured is not None
-    return measured
-
-
-def _line(name: str, measured: Measured | None, bare: float, flask: float) -> str:
-    if measured is None:
-        return f"{name:22} {'-':>10}"
+def _line(name: str, measured: Measured, bare: float, flask: float) -> str:
     p50 = statistics.median(measured.waits)
     p99 = measured.waits[int(len(measured.waits) * 0.99)]
     return (

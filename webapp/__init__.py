@@ -25,7 +25,7 @@ def create_app(
     Raises Misconfigured when the data folder, the policies or the catalogue cannot be used.
     """
     from kb.centre import HelpCentre
-    from webapp import assets, context, formatting, metrics, problems, sub_path
+    from webapp import assets, context, formatting, hot_routes, metrics, problems, sub_path
     from webapp.agent import (
         audit,
         board,
@@ -66,11 +66,12 @@ def create_app(
     app.extensions[context.EXTENSION] = centre or HelpCentre.open(settings)
     app.before_request(context.renew)
     problems.register(app)
+    hot = hot_routes.register(app, settings)
     guard.protect(app, settings)
     entrance = admission.register(app)
     access_log.register(app, settings)
     audit_trail.register(app)
-    metrics.register(app, settings, entrance)
+    metrics.register(app, settings, entrance, hot)
     formatting.register(app)
     assets.register(app)
     sub_path.register(app, settings)

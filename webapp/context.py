@@ -7,12 +7,15 @@ application, so that a test can set the time.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 from zoneinfo import ZoneInfo
 
 from flask import current_app, g, request, session
+from werkzeug.datastructures import LanguageAccept
+from werkzeug.http import parse_accept_header
 
 from kb.errors import Unavailable
 from kb.search.documents import PUBLIC
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from kb.settings import Settings
 
 EXTENSION = "askfirst"
+LANGUAGE_HEADER = 200  # characters of it that are read
 Clock = Callable[[], dt.datetime]
 
 
@@ -100,8 +104,15 @@ def audience() -> str:
 
 def language() -> str:
     """The reader's language: ``language`` in the address, else the browser's first, else ""."""
-    preferred = next((tag for tag, _ in request.accept_languages), "")
-    tag = request.args.get("language", "") or preferred
+    accepted = request.headers.get("Accept-Language", "")[:LANGUAGE_HEADER]
+    return reader_language(request.args.get("language", ""), accepted)
+
+
+@functools.lru_cache(512)
+def reader_language(chosen: str, accepted: str) -> str:
+    """``chosen``, else the first language of a header Accept-Language, if it looks like one."""
+    languages = parse_accept_header(accepted, LanguageAccept)
+    tag = chosen or next((tag for tag, _ in languages), "")
 
     # BCP 47 (RFC 5646, 4.4.1): 35 characters hold any tag.
     return tag if len(tag) <= 35 and tag.replace("-", "").isalnum() else ""

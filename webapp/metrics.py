@@ -10,14 +10,16 @@ import time
 from flask import Flask, Response, g, request
 
 from kb.settings import Settings
+from webapp.hot_routes import HotRoutes
 from webapp.security.admission import Admission
 
+_SUGGESTED = ("api.suggest", 200)
 _FILED = {("tickets.file", 303), ("api.file", 201)}
 _REFUSED = {("account.check_sign_in", 403), ("account.check_sign_in", 429), ("oidc.back", 403)}
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
-def register(app: Flask, settings: Settings, entrance: Admission) -> None:
+def register(app: Flask, settings: Settings, entrance: Admission, hot_routes: HotRoutes) -> None:
     """Count the requests of ``app``, if the settings say so."""
     if not settings.metrics:
         return
@@ -28,19 +30,25 @@ def register(app: Flask, settings: Settings, entrance: Admission) -> None:
     def count(response: Response) -> Response:
         method = request.method if request.method in _METHODS else "other"
         route = str(request.url_rule) if request.url_rule else "-"
-        status = f"{response.status_code // 100}xx"
-        metrics.requests.labels(method, route, status).observe(time.monotonic() - g.began)
-
         answered = request.endpoint or "", response.status_code
-        if answered == ("api.suggest", 200):
-            metrics.suggestions.labels(_outcome(response.get_data())).inc()
+        body = response.get_data() if answered == _SUGGESTED else b""
+        observe(method, route, answered, time.monotonic() - g.began, body)
+        return response
+
+    def observe(
+        method: str, route: str, answered: tuple[str, int], seconds: float, body: bytes
+    ) -> None:
+        status = f"{answered[1] // 100}xx"
+        metrics.requests.labels(method, route, status).observe(seconds)
+        if answered == _SUGGESTED:
+            metrics.suggestions.labels(_outcome(body)).inc()
         elif answered in _FILED:
             metrics.tickets.inc()
         elif answered in _REFUSED:
             metrics.refused_sign_ins.inc()
-        return response
 
     app.after_request(count)
+    hot_routes.observe = observe
     entrance.on_refusal = metrics.overloaded.inc
 
 

@@ -7,6 +7,7 @@ answered with status 500.
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,7 +15,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, g, json, make_response, render_template, request
+from flask import Flask, Response, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
@@ -84,6 +85,8 @@ HTTP_PROBLEMS: Mapping[int, HttpProblem] = MappingProxyType(
         ),
     }
 )
+
+PROBLEM_TYPE = "application/problem+json"  # RFC 9457
 
 NOT_SAVED = "The portal is very busy or not ready. Nothing was saved. Try again in a moment."
 UNKNOWN_HOST = (
@@ -212,17 +215,32 @@ def _referring_page() -> str:
 def _problem_document(
     status: int, sentence: str, *, code: str, title: str, fields: Mapping[str, str]
 ) -> Response:
+    instance = request.script_root + request.path
+    body = problem_body(status, sentence, code=code, title=title, instance=instance, fields=fields)
+    return make_response(body, status, {"Content-Type": PROBLEM_TYPE})
+
+
+def problem_body(
+    status: int,
+    sentence: str,
+    *,
+    code: str,
+    title: str = "",
+    instance: str,
+    fields: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """A problem document; ``title`` is for a status that HTTP has no name for."""
     document: dict[str, Any] = {
         "type": f"urn:askfirst:problem:{code}",
         "title": HTTPStatus(status).phrase if status in tuple(HTTPStatus) else title,
         "status": status,
         "detail": sentence,
         "code": code,
-        "instance": request.script_root + request.path,
+        "instance": instance,
     }
     if fields:
         document["fields"] = dict(fields)
-    return make_response(json.dumps(document), status, {"Content-Type": "application/problem+json"})
+    return json.dumps(document)
 
 
 def wants_json() -> bool:

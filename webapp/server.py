@@ -18,13 +18,12 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any
 
 import click
-from flask import Flask, Response
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -33,7 +32,7 @@ from kb.errors import KbError
 from kb.settings import Settings
 
 if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 #: Threads of each server process: those at work and those that wait (``security.admission``), and
 #: some more that refuse the rest at once.
@@ -191,18 +190,24 @@ def load(
         else:
             if reported:
                 click.echo("The server process has started.", err=True)
-            _close_while(draining, app)
-            return wrap(app) if wrap else app
+            return closing_while(draining, wrap(app) if wrap else app)
 
 
-def _close_while(draining: ctypes.c_bool, app: Flask) -> None:
+def closing_while(draining: ctypes.c_bool, application: WSGIApplication) -> WSGIApplication:
     """Lets every answer end its connection, so that nobody sends another request on it."""
 
-    @app.after_request
-    def close(response: Response) -> Response:
-        if draining.value:
-            response.headers["Connection"] = "close"
-        return response
+    def closing(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if not draining.value:
+            return application(environ, start_response)
+
+        def start(
+            status: str, headers: list[tuple[str, str]], *more: Any
+        ) -> Callable[[bytes], object]:
+            return start_response(status, [*headers, ("Connection", "close")], *more)
+
+        return application(environ, start)
+
+    return closing
 
 
 def _only_here(number: signal.Signals, handle: Callable[[], None]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 #: What the machine itself asks, without the proxy: these are answered at both addresses.
 _LOCAL_PATHS = ("/healthz", "/readyz")
-_OUTSIDE = "askfirst.outside"
+OUTSIDE = "askfirst.outside"
 #: Addresses in published HTML that begin at the root of the portal, and not of another host.
 _ROOTED = re.compile(r'(<(?:a|img)\b(?:[^>"]|"[^"]*")*?\s(?:href|src)=")/(?!/)')
 
@@ -42,7 +42,7 @@ class SubPath:
         if path == self._path or path.startswith(f"{self._path}/"):
             environ["PATH_INFO"] = path.removeprefix(self._path) or "/"
         elif path not in _LOCAL_PATHS:
-            environ[_OUTSIDE] = True
+            environ[OUTSIDE] = True
         return self._inner(environ, start_response)
 
 
@@ -57,7 +57,7 @@ def register(app: Flask, settings: Settings) -> None:
 
 def _refuse_outside() -> None:
     """Answering there, too, would hide that the proxy cuts the path off, until a link fails."""
-    if request.environ.get(_OUTSIDE):
+    if request.environ.get(OUTSIDE):
         raise NotFound(
             f"The portal is at {settings().base_url}. If you came from there, its proxy must pass "
             "on the whole path."

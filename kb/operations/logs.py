@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
 import logging
 import re
@@ -37,6 +38,8 @@ def escaped(text: str) -> str:
     >>> escaped("a\x1b[31mb\r\nc")
     'a\\x1b[31mb\\x0d\\x0ac'
     """
+    if text.isascii() and text.isprintable():  # as nearly all is
+        return text
     return _UNSAFE.sub(_spelled_out, text)
 
 
@@ -79,6 +82,9 @@ class JsonFormatter(logging.Formatter):
 
 def set_up(level: str, log_format: str, stream: IO[str] | None = None) -> None:
     """Send all records to ``stream`` (default: standard error). Safe to repeat."""
+    # What no record shows need not be collected: Python's logging HOWTO, "Optimization".
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter())
     root = logging.getLogger()
@@ -115,5 +121,9 @@ def _as_word(value: Any) -> str:
 
 
 def _time(record: logging.LogRecord) -> str:
-    at = dt.datetime.fromtimestamp(record.created, tz=dt.UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{int(record.msecs):03d}Z"
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@functools.lru_cache(2)
+def _second(second: int) -> str:
+    return f"{dt.datetime.fromtimestamp(second, tz=dt.UTC):%Y-%m-%dT%H:%M:%S}"

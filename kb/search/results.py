@@ -7,6 +7,7 @@ spans, never HTML.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 import math
 from dataclasses import dataclass, field
@@ -178,6 +179,11 @@ class Suggestions:
     def body(self) -> bytes:
         """``suggestions_json``, encoded."""
         return json.dumps(suggestions_json(self), separators=(",", ":")).encode()
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Of ``body``."""
+        return hashlib.blake2b(self.body, digest_size=12).hexdigest()
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:

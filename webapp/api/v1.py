@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
-from typing import Any
+import zlib
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, jsonify, make_response, request, url_for
+from werkzeug.http import parse_etags
 
 from kb.errors import Forbidden, Invalid, UnknownFormat
 from kb.people.person import Person
 from kb.problems.matching import matching_problems
 from kb.problems.problem import KnownProblem
+from kb.search.documents import visible_to
 from kb.search.results import results_json
 from kb.site.published import site_json
 from kb.tickets.actions.filing import Promise
@@ -35,6 +37,11 @@ from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
 from webapp.security.guard import own_site
 from webapp.status.problems import open_problems
+
+if TYPE_CHECKING:
+    from kb.centre import HelpCentre
+
+DEFAULT_LIMIT = "5"
 
 blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
 
@@ -73,9 +80,51 @@ def _body() -> dict[str, Any]:
     return body
 
 
+class Suggested(NamedTuple):
+    """The body of an answer to ``suggest``, and its entity tag (RFC 9110, 8.8.3)."""
+
+    body: bytes
+    tag: str
+
+
+def suggested(
+    centre: HelpCentre,
+    text: str,
+    *,
+    audience: str,
+    limit: int,
+    language: str,
+    now: dt.datetime,
+) -> Suggested:
+    """Suggestions and known problems for a text. Raises Unavailable."""
+    answer = centre.searcher.suggest(text, audience=audience, limit=limit, language=language)
+    problems = matching_problems(text, centre.problems.open(visible_to(audience), now=now))
+    shapes = json.dumps(
+        [_problem_json(problem) for problem in problems],
+        ensure_ascii=False,
+        separators=(",", ":"),  # as the rest, for _below_path
+    ).encode()
+    # The answer is encoded once for many people, without them.
+    body = answer.body.rstrip()[:-1] + b',"problems":' + shapes + b"}"
+    tag = f'"{answer.digest}-{zlib.crc32(shapes):08x}"'
+    return Suggested(_below_path(body, centre.settings.base_path), tag)
+
+
 @blueprint.get("/suggest")
 def suggest() -> Response:
-    return _suggestions(request.args.get("q", ""))
+    """Whoever has the answer already, and says so, is told that it is still the same."""
+    answer = _suggested(request.args.get("q", ""))
+    if is_unchanged(request.headers.get("If-None-Match", ""), answer.tag):
+        response = Response(status=304)
+    else:
+        response = Response(answer.body, mimetype="application/json")
+    response.headers["ETag"] = answer.tag
+    return response
+
+
+def is_unchanged(tags: str, tag: str) -> bool:
+    """Whether ``tag`` is among those of a header If-None-Match (RFC 9110, 13.1.2)."""
+    return bool(tags) and (tags == tag or parse_etags(tags).contains_weak(tag.strip('"')))
 
 
 @blueprint.post("/suggest")
@@ -84,26 +133,14 @@ def suggest_for_text() -> Response:
     text = _body().get("q", "")
     if not isinstance(text, str):
         raise Invalid("q must be a string.", field="q")
-    return _suggestions(text)
+    return Response(_suggested(text).body, mimetype="application/json")
 
 
-def _suggestions(text: str) -> Response:
-    answer = centre().searcher.suggest(
-        text, audience=audience(), limit=_limit(), language=language()
+def _suggested(text: str) -> Suggested:
+    limit = parsed_limit(request.args.get("limit", DEFAULT_LIMIT))
+    return suggested(
+        centre(), text, audience=audience(), limit=limit, language=language(), now=now()
     )
-    problems = matching_problems(text, open_problems())
-    body = _with_problems(answer.body, problems)
-    return Response(_below_path(body), mimetype="application/json")
-
-
-def _with_problems(body: bytes, problems: Sequence[KnownProblem]) -> bytes:
-    """The encoded answer with known problems; it is encoded once for many people, without them."""
-    shapes = json.dumps(
-        [_problem_json(problem) for problem in problems],
-        ensure_ascii=False,
-        separators=(",", ":"),  # as the rest, for _below_path
-    )
-    return body.rstrip()[:-1] + b',"problems":' + shapes.encode() + b"}"
 
 
 def _problem_json(problem: KnownProblem) -> dict[str, Any]:
@@ -124,7 +161,7 @@ def _problem_json(problem: KnownProblem) -> dict[str, Any]:
 def problems() -> Response:
     """The unresolved known problems, the newest update first."""
     response = jsonify(problems=[_problem_json(problem) for problem in open_problems()])
-    response.set_data(_below_path(response.get_data()))
+    response.set_data(_below_path(response.get_data(), settings().base_path))
     return response
 
 
@@ -147,17 +184,17 @@ def own_tickets() -> Response:
     )
 
 
-def _below_path(body: bytes) -> bytes:
+def _below_path(body: bytes, base_path: str) -> bytes:
     """The encoded answer with all of its addresses as browsers need them.
 
     Suggestions are encoded once, for many people. No text in them matches: its quotes are escaped.
     """
-    path = settings().base_path.encode()
+    path = base_path.encode()
     return body.replace(b'"url":"/', b'"url":"' + path + b"/") if path else body
 
 
-def _limit() -> int:
-    text = request.args.get("limit", "5")
+def parsed_limit(text: str) -> int:
+    """How many suggestions are asked for. Raises Invalid."""
     if not text.isascii() or not text.isdigit() or len(text) > 2 or not 1 <= int(text) <= 20:
         raise Invalid(
             f"limit must be a whole number from 1 to 20, not {text[:20]!r}.", field="limit"
@@ -168,7 +205,7 @@ def _limit() -> int:
 @blueprint.get("/search")
 def search() -> Response:
     response = jsonify(results_json(search_results(request.args.get("q", ""))))
-    response.set_data(_below_path(response.get_data()))
+    response.set_data(_below_path(response.get_data(), settings().base_path))
     return response
 
 

@@ -30,34 +30,38 @@ def register(app: Flask, settings: Settings) -> None:
 
     def begin() -> None:
         g.began = time.monotonic()
-        g.request_id = _request_id(trusted=settings.trusted_proxies > 0)
-        REQUEST_ID.set(g.request_id)
+        proxies_id = request.headers.get("X-Request-ID", "") if settings.trusted_proxies else ""
+        g.request_id = begin_request(proxies_id)
 
     def record(response: Response) -> Response:
         response.headers["X-Request-ID"] = g.request_id
         if LOG.isEnabledFor(logging.INFO):
             person = g.get("person")  # not looked up for the log's sake
-            LOG.info(
-                "%s %s",
-                request.method,
-                _route(),
-                extra=facts(
-                    status=response.status_code,
-                    ms=round((time.monotonic() - g.began) * 1000, 1),
-                    address=address(),
-                    **({"person": person.id} if person else {}),
-                ),
-            )
+            facts_of_person = {"person": person.id} if person else {}
+            seconds = time.monotonic() - g.began
+            status = response.status_code
+            log_request(request.method, _route(), status, seconds, address(), **facts_of_person)
         return response
 
     app.before_request_funcs.setdefault(None, []).insert(0, begin)
     app.after_request(record)
 
 
-def _request_id(*, trusted: bool) -> str:
-    """The proxy's own id where there is a trusted proxy, so that both logs can be joined."""
-    request_id = request.headers.get("X-Request-ID", "")
-    return request_id if trusted and _REQUEST_ID.fullmatch(request_id) else secrets.token_hex(8)
+def begin_request(proxies_id: str) -> str:
+    """The id of a request: that of a trusted proxy, if any, so that both logs can be joined."""
+    request_id = proxies_id if _REQUEST_ID.fullmatch(proxies_id) else secrets.token_hex(8)
+    REQUEST_ID.set(request_id)
+    return request_id
+
+
+def log_request(
+    method: str, route: str, status: int, seconds: float, address: str, **more: int
+) -> None:
+    """The record of a request that has been answered."""
+    if LOG.isEnabledFor(logging.INFO):
+        milliseconds = round(seconds * 1000, 1)
+        values = facts(status=status, ms=milliseconds, address=address, **more)
+        LOG.info("%s %s", method, route, extra=values)
 
 
 def _route() -> str:

@@ -14,12 +14,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from flask import Flask
-from werkzeug.wrappers import Request
 
 from kb.operations.logs import in_request
+from webapp.security.sessions import SessionCookies
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -93,8 +93,8 @@ class Slots:
 class Admission:
     """The wrapper. ``on_refusal`` is called for each request that is sent away."""
 
-    def __init__(self, app: Flask, inner: WSGIApplication) -> None:
-        self._app = app
+    def __init__(self, sessions: SessionCookies, inner: WSGIApplication) -> None:
+        self._sessions = sessions
         self._inner = inner
         self._ordinary = Slots(ORDINARY_SLOTS, ORDINARY_WAITING, ORDINARY_PATIENCE)
         self._urgent = Slots(URGENT_SLOTS, URGENT_WAITING, URGENT_PATIENCE)
@@ -119,13 +119,7 @@ class Admission:
         path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
         if path in _URGENT_PATHS or (method == "POST" and path.startswith(_FILING_PATHS)):
             return True
-        cookie = self._app.config["SESSION_COOKIE_NAME"]
-        return f"{cookie}=" in environ.get("HTTP_COOKIE", "") and self._is_signed_in(environ)
-
-    def _is_signed_in(self, environ: WSGIEnvironment) -> bool:
-        """By the signature of the session alone: we gave it to somebody who had signed in."""
-        session = self._app.session_interface.open_session(self._app, Request(environ))  # type: ignore[arg-type]
-        return bool(session and session.get("token"))
+        return not self._sessions.is_visitor(environ.get("HTTP_COOKIE", ""))
 
     def _refuse(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         self._refused += 1
@@ -152,7 +146,8 @@ class Admission:
 
 def register(app: Flask) -> Admission:
     """Put admission in front of everything else."""
-    admission = Admission(app, app.wsgi_app)
+    sessions = cast("SessionCookies", app.session_interface)
+    admission = Admission(sessions, app.wsgi_app)
     # Flask's documented way to wrap an application.
     app.wsgi_app = admission  # type: ignore[method-assign]
     return admission

@@ -25,6 +25,7 @@ from kb.settings import Settings
 from webapp.context import half_sign_in, person, settings
 from webapp.security.access_policy import CACHEABLE, POLICY, SHARED, UPLOADS, Access
 from webapp.security.rate_limits import RateLimits, method
+from webapp.security.sessions import SessionCookies
 
 if TYPE_CHECKING:
     from kb.people.person import Person
@@ -80,6 +81,7 @@ def protect(app: Flask, settings: Settings) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=hops, x_proto=hops, x_host=0
         )
+    app.session_interface = SessionCookies(app)
     rates = app.extensions["askfirst.rates"] = RateLimits(settings)
     app.before_request(partial(_limit_body, settings))
     app.before_request(_check_access)
@@ -206,8 +208,9 @@ def edits(viewer: Person | None) -> bool:
 
 def _harden(response: Response, settings: Settings) -> Response:
     """Security, cache and CORS headers of every response, errors included."""
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    own = {name for name, _ in response.headers}
+    # All at once: setting one after the other looks through all of them each time.
+    response.headers.extend([header for header in HEADERS.items() if header[0] not in own])
     if settings.secure_cookies:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     if request.endpoint not in CACHEABLE or response.status_code >= 400:

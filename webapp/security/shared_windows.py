@@ -9,6 +9,7 @@ keyed hashes and no addresses.
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import logging
 import mmap
@@ -50,6 +51,8 @@ class SharedWindows(Storage):
             self._table = mmap.mmap(-1, _SIZE)
             self._table[:_SALT] = os.urandom(_SALT)
         self._salt = self._table[:_SALT]
+        # As a method of each table, whose salt is its own.
+        self._place = functools.lru_cache(4096)(self._find_place)
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -116,7 +119,7 @@ class SharedWindows(Storage):
         slot = slots[::3].index(name)
         return slots[3 * slot + 1], slots[3 * slot + 2]
 
-    def _place(self, key: str) -> tuple[int, int]:
+    def _find_place(self, key: str) -> tuple[int, int]:
         """A key's name in the table, never 0, and where its bucket is."""
         digest = hashlib.blake2b(key.encode(), digest_size=8, key=self._salt).digest()
         name = int.from_bytes(digest, "little") or 1

@@ -111,8 +111,8 @@ class IndexBuilder:
 
         self._kinds: Counter[str] = Counter()
         self._carried_over = False
-        #: Of each file of arrays: the documents that changed, and whether any was lost.
-        self._changes: dict[str, tuple[int, bool]] = {}
+        #: Of each file of arrays: its documents, those that changed, and whether any was lost.
+        self._changes: dict[str, tuple[int, int, bool]] = {}
         self._finish_copying: Callable[[], None] = lambda: None
         self.warning = ""  # what was not confirmed when the generation was released
         self._resolved_tickets: tuple[ResolvedTicket, ...] = ()
@@ -327,9 +327,12 @@ class IndexBuilder:
                 files[visible] = f"part-{len(files)}.arrays"
                 with contextlib.closing(Spill(self._folder)) as spill:
                     previous = self._previous_partition(audience, visible)
-                    if previous is not None:
-                        self._changes[files[visible]] = previous.changed, previous.lost
                     arrays = self._partition(visible, previous, spill)
+                    self._changes[files[visible]] = (
+                        arrays["row"].size,
+                        previous.changed if previous is not None else 0,
+                        previous.lost if previous is not None else True,
+                    )
                     save_arrays(self._folder / files[visible], arrays)
                 self._checksums.begin((files[visible],))
             partitions[audience] = files[visible]
@@ -355,22 +358,30 @@ class IndexBuilder:
     def _calibrated(self, partitions: Mapping[str, str], wanted: int) -> dict[str, Any]:
         """What was measured for each file of arrays (see ``calibration``)."""
         before = self.previous.calibrations() if self.previous else {}
-        loops = compiled_loops(self._generations.folder.parent / LOOPS_FOLDER)
-        asked = UnpublishedIndex(self._folder, partitions, loops)
         measured: dict[str, Any] = {}
-        with contextlib.closing(asked):
+        with contextlib.ExitStack() as opened:
+
+            @functools.cache
+            def index() -> UnpublishedIndex:
+                """Opened only when there is something to ask, which loads the loops."""
+                loops = compiled_loops(self._generations.folder.parent / LOOPS_FOLDER)
+                asked = UnpublishedIndex(self._folder, partitions, loops)
+                return opened.enter_context(contextlib.closing(asked))
+
+            def log_odds(audience: str, text: str) -> float:
+                return index().log_odds(text, audience)
+
             for done, (audience, file) in enumerate(partitions.items()):
                 self.progress("calibrating", done, len(partitions))
                 if file in measured:
                     continue
-                changed, lost = self._changes.get(file, (0, True))
-                size = asked.size(audience)
+                ask = functools.partial(log_odds, audience)
+                size, changed, lost = self._changes[file]
                 same = calibration.kept(
                     before.get(audience), changed=changed, lost=lost, size=size, wanted=wanted
                 )
-                ask = functools.partial(asked.log_odds, audience=audience)
                 if same is None:
-                    own = asked.documents_of(audience, calibration.sample(range(size)))
+                    own = index().documents_of(audience, calibration.sample(range(size)))
                     same = calibration.measure(ask, own, size=size, wanted=wanted).json()
                 outcomes = [
                     outcome

@@ -23,7 +23,7 @@ from kb.disk import sync
 from kb.search.build.forward_index import FORWARD_INDEX_FILE, saved_documents
 from kb.search.build.passage_meanings import (
     PassageMeanings,
-    first_drafts,
+    first_of_each_audience,
     passage_text,
     read_drafts,
 )
@@ -57,7 +57,8 @@ def read_meanings(generations: Generations, *, progress: Progress) -> int:
     if table is None or encoder is None or generation is None:
         return 0
     saved = load_arrays(generation.path / FORWARD_INDEX_FILE)
-    if not np.array_equal(saved.get("meaning_model", ()), TABLE_ID):
+    of_this_model = np.array_equal(saved.get("meaning_model", ()), TABLE_ID)
+    if not of_this_model or "meaning_keys" not in saved:
         return 0  # the next build drafts them
 
     documents = saved_documents(saved)
@@ -65,9 +66,12 @@ def read_meanings(generations: Generations, *, progress: Progress) -> int:
     of_passage = [
         facts for facts, count in zip(documents, counts, strict=True) for _ in range(count)
     ]
-    meanings = PassageMeanings(saved["meanings"].copy(), saved["meaning_drafts"].copy())
+    meanings = PassageMeanings(
+        saved["meanings"].copy(), saved["meaning_drafts"].copy(), saved["meaning_keys"]
+    )
     most = max(AT_LEAST, int(meanings.drafts.sum()) // 8)
-    numbers = first_drafts(meanings, [facts.audience for facts in of_passage], most)
+    audiences = [facts.audience for facts in of_passage]
+    numbers = first_of_each_audience(np.flatnonzero(meanings.drafts), audiences, most)
     with contextlib.closing(generation.store) as store:
 
         def texts_of(some: Sequence[int]) -> list[str]:

@@ -2,9 +2,9 @@
 
 The same page for another version or product takes a place of its own in every answer. Documents
 are compared by three words in a row (Broder 1997). Candidates have the same title, or part of a
-sketch in common: a few small hash values, made with one permutation (Li, Owen, Zhang 2012), that
-are kept, so that only changed documents are read again. From what one audience may see, and from
-nothing else. Build time only.
+sketch in common: a few small hash values, made with one permutation (Li, Owen, Zhang 2012).
+Sketches and the outcomes of comparisons are kept, so that only changed documents are read again.
+From what one audience may see, and from nothing else. Build time only.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def pack_near_duplicates(
 
     ``then`` is what holds of the last generation's partition.
     """
-    texts = _Texts(forward_index, documents)
+    texts = _Texts(forward_index, documents, then)
     sketches = _sketches(texts, then)
     groups = _groups(texts, sketches)
 
@@ -60,13 +60,19 @@ def pack_near_duplicates(
         "duplicate_pointers": np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
         "duplicate_members": np.array([m for members in groups for m in members], dtype=np.int32),
         "sketches": sketches,
+        **texts.comparisons(),
     }
 
 
 class _Texts:
     """The texts of the documents of one partition, as hashes of runs of words."""
 
-    def __init__(self, forward_index: ForwardIndex, documents: NDArray[np.int64]) -> None:
+    def __init__(
+        self,
+        forward_index: ForwardIndex,
+        documents: NDArray[np.int64],
+        then: CarriedOver | None,
+    ) -> None:
         self.facts = [forward_index.documents[number] for number in documents.tolist()]
         #: Of those that may say almost the same as another, by their rows.
         self.titles = {
@@ -81,8 +87,12 @@ class _Texts:
         ):
             ends = np.frombuffer(text_ends, dtype=np.int64)
             self._fields.append((words, ends[firsts[documents]], ends[firsts[documents + 1]]))
-        self._hash_of = _word_hashes(list(forward_index.surfaces))
-        self.runs = lru_cache(maxsize=1_000)(self._distinct_runs)
+        self._words = list(forward_index.surfaces)
+        self._hash_of = np.zeros(len(self._words), dtype=np.uint32)
+        self._is_hashed = np.zeros(len(self._words), dtype=bool)
+        self._runs = lru_cache(maxsize=1_000)(self._distinct_runs)
+        self._compared_then = _comparisons_then(then)
+        self._compared: dict[tuple[int, int], bool] = {}
 
     def hashed_runs(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         """The hash of each run of words, and the position in ``rows`` of its document."""
@@ -97,7 +107,7 @@ class _Texts:
         rows: NDArray[np.int64],
     ) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
         starts, ends = all_starts[rows], all_ends[rows]
-        words = self._hash_of[all_words[positions_of(starts, ends)]]
+        words = self._hashes_of(all_words[positions_of(starts, ends)])
         lengths = ends - starts
         owners = np.repeat(np.arange(rows.size), lengths)
         # A text of two words is one short run.
@@ -113,11 +123,36 @@ class _Texts:
         hashes *= np.uint32(0x9E3779B1)
         return hashes ^ (hashes >> np.uint32(15)), owners
 
+    def _hashes_of(self, words: NDArray[np.int32]) -> NDArray[np.uint32]:
+        """Of the letters of each word: its number changes from one generation to the next."""
+        for number in np.unique(words[~self._is_hashed[words]]).tolist():
+            letters = self._words[number].encode("utf-8", "surrogatepass")
+            self._hash_of[number] = zlib.crc32(letters)
+            self._is_hashed[number] = True
+        return self._hash_of[words]
+
     def _distinct_runs(self, row: int) -> Runs:
         return np.unique(self.hashed_runs(np.array([row]))[0])
 
     def are_alike(self, row: int, other: int) -> bool:
         """Whether two documents, one of which may be shown for the other, say almost the same."""
+        pair = row, other
+        is_alike = self._compared.get(pair)
+        if is_alike is None:
+            is_alike = self._compared_then.get(pair)
+            if is_alike is None:
+                is_alike = self._are_alike(row, other)
+            self._compared[pair] = is_alike
+        return is_alike
+
+    def comparisons(self) -> Arrays:
+        """The pairs that were compared, and whether each is alike."""
+        return {
+            "duplicate_pairs": np.array(list(self._compared), dtype=np.int32).reshape(-1, 2),
+            "duplicate_alike": np.array(list(self._compared.values()), dtype=bool),
+        }
+
+    def _are_alike(self, row: int, other: int) -> bool:
         one, another = self.facts[row], self.facts[other]
         if one.kind is not another.kind or one.language != another.language:
             return False
@@ -125,7 +160,7 @@ class _Texts:
         if title != other_title and _differ_by_number(title, other_title):
             return False  # "Page 7" is not "Page 8", whatever both say
 
-        runs, others = self.runs(row), self.runs(other)
+        runs, others = self._runs(row), self._runs(other)
         least = _ALIKE_WITH_ONE_TITLE if title == other_title else _ALIKE
         smaller, larger = sorted((runs.size, others.size))
         if smaller < least * larger or (least == _ALIKE and smaller < _MIN_RUNS) or not smaller:
@@ -134,10 +169,18 @@ class _Texts:
         return bool(common >= least * (smaller + larger - common))
 
 
-def _word_hashes(words: Sequence[str]) -> NDArray[np.uint32]:
-    """Of the letters of each word: numbers of words change from one generation to the next."""
-    hashes = (zlib.crc32(word.encode("utf-8", "surrogatepass")) for word in words)
-    return np.fromiter(hashes, dtype=np.uint32, count=len(words))
+def _comparisons_then(then: CarriedOver | None) -> dict[tuple[int, int], bool]:
+    """What is known of pairs of unchanged documents, by their rows now."""
+    if then is None or "duplicate_pairs" not in then.arrays:
+        return {}
+    row_of = np.full(then.arrays["duplicate_group"].size, -1, dtype=np.int64)
+    now = np.flatnonzero(then.places >= 0)
+    row_of[then.places[now]] = now
+    pairs = row_of[then.arrays["duplicate_pairs"]]
+    unchanged = (pairs >= 0).all(axis=1)
+    rows, others = pairs[unchanged].T.tolist()
+    outcomes = then.arrays["duplicate_alike"][unchanged].tolist()
+    return dict(zip(zip(rows, others, strict=True), outcomes, strict=True))
 
 
 def _plain_title(facts: DocumentFacts) -> tuple[str, ...]:

@@ -89,8 +89,7 @@ def partition_arrays(
     arrays |= pack_near_duplicates(
         forward_index, np.array(documents, dtype=np.int64), writer.carried_over
     )
-    languages = ",".join(sorted({base_language(facts.language) for facts in rows}))
-    arrays["languages"] = np.frombuffer(languages.encode(), dtype=np.uint8)
+    arrays["languages"] = np.frombuffer(writer.languages.encode(), dtype=np.uint8)
     return arrays | _doc_values(rows)
 
 
@@ -120,6 +119,12 @@ class _PartitionWriter:
         self._passage_lengths = _lengths(forward_index.body_ends)[self.passages]
         self._code_lengths = _lengths(forward_index.code_ends)[self.passages]
 
+        #: Of each document, and all of them.
+        self._language_of = [
+            base_language(forward_index.documents[number].language) for number in documents.tolist()
+        ]
+        self.languages = ",".join(sorted(set(self._language_of)))
+
         reuse = find_reuse(forward_index, documents, previous)
         df = reuse.df if reuse else self._document_frequencies()
         all_stems, stem_of = self._all_stems()
@@ -129,15 +134,18 @@ class _PartitionWriter:
         self._surface_stem = self._stems.number[stem_of[self._surfaces.order]]
         #: The number here of the stem of each word of the forward index.
         self._stem_of_word = self._stems.number[stem_of]
-        self.carried_over = reuse.carried_over(self._surfaces, self._stems) if reuse else None
+        self.carried_over = (
+            reuse.carried_over(self._surfaces, self._stems, self._stem_of_word, self.languages)
+            if reuse
+            else None
+        )
 
     def _all_stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
         """The stems of all words of the forward index, each in the language that most of its
         occurrences here are in.
         """
         index = self._forward_index
-        languages = [base_language(index.documents[n].language) for n in self._documents.tolist()]
-        present = sorted(set(languages))
+        present = sorted(set(self._language_of))
         if present in ([], [ENGLISH]):
             return index.stems()
         if len(present) == 1:
@@ -145,7 +153,7 @@ class _PartitionWriter:
 
         most = np.zeros(len(index.surfaces), dtype=np.int64)
         language_of = np.zeros(len(index.surfaces), dtype=np.int64)
-        of_document = np.array([present.index(language) for language in languages])
+        of_document = np.array([present.index(language) for language in self._language_of])
         for number in range(len(present)):
             documents = np.flatnonzero(of_document == number)
             counts = self._occurrences(documents)

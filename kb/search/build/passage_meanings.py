@@ -45,9 +45,16 @@ class PassageMeanings:
     rows: Vectors8
     drafts: NDArray[np.bool_]  # those that the encoder has not read
 
+    keys: TextHashes  # of its text and its audience: what a hidden text led to stays hidden
+
     def arrays(self) -> Arrays:
-        """What ``carried_over`` reads."""
-        return {"meanings": self.rows, "meaning_drafts": self.drafts, "meaning_model": TABLE_ID}
+        """What ``find_meanings`` takes over for the next generation."""
+        return {
+            "meanings": self.rows,
+            "meaning_drafts": self.drafts,
+            "meaning_keys": self.keys,
+            "meaning_model": TABLE_ID,
+        }
 
 
 def find_meanings(
@@ -59,43 +66,53 @@ def find_meanings(
     read: int,
     progress: Callable[[int, int], None],
 ) -> PassageMeanings | None:
-    """The meanings of passages, of which the encoder reads at most ``read`` of each audience.
+    """The meanings of passages; of the new ones the encoder reads ``read`` of each audience.
 
-    So what is read of one audience does not depend on what others have. ``previous`` is the last
-    generation's forward index, or empty. None without a table; without the encoder all are drafts.
+    So what is read of one audience does not depend on what others have, and an edit does not wait
+    for the drafts of earlier ones. ``previous`` is the last generation's forward index, or empty.
+    None without a table; without the encoder all are drafts.
     """
     table = installed_table()
     if table is None:
         return None
 
     meanings = PassageMeanings(
-        np.zeros((hashes.size, MEANING_DIMENSIONS), dtype=np.int8), np.ones(hashes.size, dtype=bool)
+        np.zeros((hashes.size, MEANING_DIMENSIONS), dtype=np.int8),
+        np.ones(hashes.size, dtype=bool),
+        _keys(hashes, audiences),
     )
-    known = _take_over(meanings, hashes, previous)
-    _draft(meanings, np.flatnonzero(~known), texts_of, table)
-
+    fresh = np.flatnonzero(~_take_over(meanings, previous))
     encoder = installed_encoder()
+    read_now = first_of_each_audience(fresh, audiences, read) if encoder is not None else []
+    _draft(meanings, np.setdiff1d(fresh, read_now), texts_of, table)
     if encoder is not None:
-        drafts = first_drafts(meanings, audiences, read)
-        read_drafts(meanings, drafts, texts_of, table, encoder, progress)
+        read_drafts(meanings, read_now, texts_of, table, encoder, progress)
     return meanings
 
 
-def _take_over(
-    meanings: PassageMeanings, hashes: TextHashes, previous: Arrays
-) -> NDArray[np.bool_]:
+def _keys(hashes: TextHashes, audiences: Sequence[str]) -> TextHashes:
+    names = sorted(set(audiences))
+    codes = np.array([text_hash(name) for name in names], dtype=np.uint64)
+    number_of = {name: number for number, name in enumerate(names)}
+    of_passage = np.fromiter(map(number_of.__getitem__, audiences), np.int64, len(audiences))
+    return hashes ^ codes[of_passage]
+
+
+def _take_over(meanings: PassageMeanings, previous: Arrays) -> NDArray[np.bool_]:
     """Fill in the passages whose text the previous generation had; which they are."""
-    known = np.zeros(hashes.size, dtype=bool)
+    known = np.zeros(meanings.keys.size, dtype=bool)
     if not np.array_equal(previous.get("meaning_model", ()), TABLE_ID):
         return known
-    hashes_then = previous["text_hashes"]
-    if not hashes_then.size:
+    if "meaning_keys" not in previous:
+        return known  # of an earlier version, which knew texts but not their audiences
+    keys_then = previous["meaning_keys"]
+    if not keys_then.size:
         return known
 
-    order = np.argsort(hashes_then, kind="stable")
-    place = np.searchsorted(hashes_then[order], hashes)
-    then = order[np.minimum(place, hashes_then.size - 1)]
-    known = np.asarray(hashes_then[then] == hashes)
+    order = np.argsort(keys_then, kind="stable")
+    place = np.searchsorted(keys_then[order], meanings.keys)
+    then = order[np.minimum(place, keys_then.size - 1)]
+    known = np.asarray(keys_then[then] == meanings.keys)
     meanings.rows[known] = previous["meanings"][then[known]]
     meanings.drafts[known] = previous["meaning_drafts"][then[known]]
     return known
@@ -108,11 +125,13 @@ def _draft(
         meanings.rows[batch] = table.directions(texts_of(batch))
 
 
-def first_drafts(meanings: PassageMeanings, audiences: Sequence[str], read: int) -> list[int]:
-    """The first ``read`` drafts of each audience; ``audiences`` are those of all passages."""
+def first_of_each_audience(
+    passages: NDArray[np.int64], audiences: Sequence[str], count: int
+) -> list[int]:
+    """The first ``count`` of some ``passages`` of each audience; ``audiences`` are those of all."""
     numbers: dict[str, list[int]] = defaultdict(list)
-    for number in np.flatnonzero(meanings.drafts).tolist():
-        if len(numbers[audiences[number]]) < read:
+    for number in passages.tolist():
+        if len(numbers[audiences[number]]) < count:
             numbers[audiences[number]].append(number)
     return sorted(number for some in numbers.values() for number in some)
 

@@ -36,16 +36,24 @@ class Reuse:
     words: NDArray[np.int64]  # [words then], the number of each in the forward index now
     df: NDArray[np.int64]  # [words of the forward index], how many documents hold each now
 
-    def carried_over(self, surfaces: SortedWords, stems: SortedWords) -> CarriedOver:
-        number_of = {stem: number for number, stem in enumerate(stems.texts)}
-        stems_then = TermDictionary(self.previous.arrays, "stem").words()
-        numbers = [number_of.get(stem, -1) for stem in stems_then]
-        return CarriedOver(
-            self.previous.arrays,
-            self.places,
-            surfaces.number[self.words],
-            np.array(numbers, dtype=np.int32),
-        )
+    def carried_over(
+        self, surfaces: SortedWords, stems: SortedWords, stem_of: NDArray[np.int32], languages: str
+    ) -> CarriedOver:
+        """``stem_of`` is the number that each word's stem has in ``stems``, or -1; ``languages``
+        are those of the documents.
+        """
+        arrays = self.previous.arrays
+        languages_then = bytes(arrays.get("languages", np.zeros(0, np.uint8))).decode()
+        if "," not in languages and languages == languages_then:
+            # Every word has the stem that it had: through the words, no text is compared.
+            numbers = np.full(len(TermDictionary(arrays, "stem")), -1, dtype=np.int32)
+            numbers[arrays["surface_stem"]] = stem_of[self.words]
+        else:
+            number_of = {stem: number for number, stem in enumerate(stems.texts)}
+            stems_then = TermDictionary(arrays, "stem").words()
+            of_text = (number_of.get(stem, -1) for stem in stems_then)
+            numbers = np.fromiter(of_text, dtype=np.int32, count=len(stems_then))
+        return CarriedOver(arrays, self.places, surfaces.number[self.words], numbers)
 
 
 def find_reuse(

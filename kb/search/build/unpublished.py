@@ -43,9 +43,6 @@ class UnpublishedIndex:
         )
         return answer.log_odds
 
-    def size(self, audience: str) -> int:
-        return self.reader(audience).size
-
     def documents_of(self, audience: str, numbers: Sequence[int]) -> list[Document]:
         """Some of the documents that ``audience`` sees, by their numbers in its order."""
         rows = self.reader(audience).values.row[list(numbers)].tolist()

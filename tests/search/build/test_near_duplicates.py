@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kb.search.build import near_duplicates
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind
 from kb.search.generations.generation import Generations
@@ -124,17 +125,44 @@ def test_a_page_that_an_editor_hides_is_not_named(tmp_path: Path) -> None:
     assert hit.also == ()
 
 
-def test_an_index_of_carried_over_documents_has_the_groups_of_a_new_one(tmp_path: Path) -> None:
-    changed = page("print", "Print invoices", f"{OTHER} Twice.")
+@pytest.mark.parametrize("title", ["Print invoices", "Replace the filter"])
+def test_an_index_of_carried_over_documents_has_the_groups_of_a_new_one(
+    tmp_path: Path, title: str
+) -> None:
+    changed = page("print", title, f"{OTHER} Twice.")
     publish(tmp_path / "new", [*VERSIONS[:2], changed, VERSIONS[3]], operators=False)
     publish(tmp_path / "old", VERSIONS, operators=False)
     published(tmp_path / "old", [changed], [one.id for one in VERSIONS if one.id != changed.id])
-    names = ("duplicate_group", "duplicate_pointers", "duplicate_members", "sketches")
     for audience in ("public", "staff"):
         new, old = (
             load_arrays(generation.partition(audience))
             for folder in ("new", "old")
             if (generation := Generations(tmp_path / folder).current()) is not None
         )
-        for name in names:
+        names = [name for name in new if name.startswith("duplicate")]
+        assert len(names) == 5
+        for name in ("sketches", *names):
             assert new[name].tolist() == old[name].tolist(), name
+
+
+def test_only_pairs_with_a_changed_document_are_compared_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"doc/{number}" for number in range(3)]
+    texts = (f"{TEXT} {OTHER}", f"{TEXT} {TEXT}", TEXT)
+    pages = [document(id_, "Filters", text) for id_, text in zip(ids, texts, strict=True)]
+    publish(tmp_path, pages, operators=False)
+
+    compared: list[tuple[int, int]] = []
+    compare = near_duplicates._Texts._are_alike
+
+    def recording(texts: near_duplicates._Texts, row: int, other: int) -> bool:
+        compared.append((row, other))
+        return compare(texts, row, other)
+
+    monkeypatch.setattr(near_duplicates._Texts, "_are_alike", recording)
+    published(tmp_path, [document("doc/more", "More", OTHER)], ids)
+    assert compared == []
+    published(tmp_path, [document("doc/1", "Filters", OTHER)], [ids[0], ids[2], "doc/more"])
+    assert compared
+    assert all(1 in pair for pair in compared)

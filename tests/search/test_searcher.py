@@ -234,9 +234,9 @@ def test_opening_a_generation_takes_nothing_from_the_time_for_an_answer(
     publish(tmp_path, operators=False)
     clock, opened = [0.0], Generations.current
 
-    def slowly(generations: Generations) -> Generation | None:
+    def slowly(generations: Generations, *, trusted: bool) -> Generation | None:
         clock[0] += 10
-        return opened(generations)
+        return opened(generations, trusted=trusted)
 
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(Generations, "current", slowly)

@@ -315,7 +315,7 @@ class IndexBuilder:
 
     def _write_partitions(self) -> dict[str, str]:
         """One file of arrays for each distinct set of visible documents: {audience: file}."""
-        present = Counter(facts.audience for facts in self._forward_index.documents)
+        present = self._present
         audiences = [*AUDIENCES, *sorted(set(present) - set(AUDIENCES))]
 
         files: dict[frozenset[str], str] = {}
@@ -327,7 +327,8 @@ class IndexBuilder:
                 files[visible] = f"part-{len(files)}.arrays"
                 with contextlib.closing(Spill(self._folder)) as spill:
                     previous = self._previous_partition(audience, visible)
-                    arrays = self._partition(visible, previous, spill)
+                    part = previous or self._part_of(visible, files)
+                    arrays = self._partition(visible, part, spill)
                     self._changes[files[visible]] = (
                         arrays["row"].size,
                         previous.changed if previous is not None else 0,
@@ -424,6 +425,30 @@ class IndexBuilder:
             numbers=numbers,
             forward_index=load_arrays(self.previous.path / FORWARD_INDEX_FILE),
         )
+
+    def _part_of(
+        self, visible: frozenset[str], files: Mapping[frozenset[str], str]
+    ) -> PreviousPartition | None:
+        """The largest partition of this build that shows nothing but what ``visible`` shows."""
+        smaller = [others for others in files if others < visible]
+        if not smaller:
+            return None
+        # What an audience does not see has no part in the choice.
+        most = max(smaller, key=lambda others: sum(self._present[name] for name in others))
+        arrays = load_arrays(self._folder / files[most])
+        facts = self._forward_index.documents
+        return PreviousPartition(
+            arrays,
+            changed=sum(self._present[name] for name in visible) - arrays["row"].size,
+            lost=False,
+            numbers={facts[row].id: number for number, row in enumerate(arrays["row"].tolist())},
+            forward_index=None,
+        )
+
+    @functools.cached_property
+    def _present(self) -> Counter[str]:
+        """How many documents each audience has of its own."""
+        return Counter(facts.audience for facts in self._forward_index.documents)
 
     @functools.cached_property
     def _difference(self) -> StoreDifference:

@@ -1,9 +1,9 @@
-"""Reuse: which parts of the previous generation's partition are still valid.
+"""Reuse: which parts of another partition are valid for the one that is built.
 
-The same words under other numbers, the same documents under other numbers, and how many documents
-have each word now, computed from how many had it then: so a large partition with few changes is not
-built from scratch. It uses only what one audience could see before and can see now. Build time
-only.
+The other is that of the previous generation, or of an audience that sees less. The same words under
+other numbers, the same documents under other numbers, and how many documents have each word now,
+computed from how many had it then: so a large partition that differs little is not built from
+scratch. It uses only what one audience could see before and can see now. Build time only.
 """
 
 from __future__ import annotations
@@ -67,12 +67,15 @@ def find_reuse(
 
     ids = [forward_index.documents[number].id for number in documents.tolist()]
     numbers_then = np.array([previous.numbers.get(id_, -1) for id_ in ids], dtype=np.int64)
-    texts_then = _texts_of_saved(previous.forward_index)
+    texts_now = _texts_of(forward_index)
+    saved = previous.forward_index
+    texts_then = texts_now if saved is None else _texts_of_saved(saved)
     rows_then = previous.arrays["row"].astype(np.int64)
 
     used = np.zeros(len(forward_index.surfaces), dtype=bool)
     texts_then.mark_words(rows_then, used)
-    words = np.flatnonzero(used)
+    order = forward_index.words().order
+    words = order[used[order]]
     if words.size != previous.arrays["surface_df"].size:
         return None  # the partition was built in another way
 
@@ -83,7 +86,7 @@ def find_reuse(
     gone = np.ones(rows_then.size, dtype=bool)
     gone[numbers_then[numbers_then >= 0]] = False
     df -= texts_then.document_frequencies(rows_then[gone], df.size)
-    df += _texts_of(forward_index).document_frequencies(documents[numbers_then < 0], df.size)
+    df += texts_now.document_frequencies(documents[numbers_then < 0], df.size)
 
     return Reuse(previous, numbers_then, words, df)
 

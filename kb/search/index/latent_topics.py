@@ -43,8 +43,9 @@ def pack_latent_topics(
 
     None for a small partition. Where little changed, the words keep the directions of the last fit,
     which takes seconds, and the passages of unchanged documents theirs: text that was edited away
-    keeps its part in them until a tenth of the documents has changed. What is hidden never has one:
-    a lost document means a new fit.
+    keeps its part in them until a tenth of the documents has changed. In the same way a group that
+    sees little more than others has the directions that were fitted for these. What is hidden never
+    has a part: a lost document means a new fit.
     """
     if made["passage_pointers"].size - 1 < SMALLEST:
         return {}
@@ -117,6 +118,7 @@ def _fitted(made: Arrays) -> tuple[StemRows, StemVectors, int] | None:
     """Rows of stems and directions, fitted now, and a drift of 0; None for too little text."""
     # Half a second to import: not for small help centres.
     from sklearn.decomposition import TruncatedSVD
+    from threadpoolctl import threadpool_limits
 
     df, passages = made["df"], made["passage_pointers"].size - 1
     stems = np.flatnonzero(df >= 2)
@@ -124,7 +126,9 @@ def _fitted(made: Arrays) -> tuple[StemRows, StemVectors, int] | None:
     if min(passages, stems.size) <= DIMENSIONS:
         return None
     sample = _weighted(made, np.arange(0, passages, -(-passages // SAMPLE)))[:, stems]
-    svd = TruncatedSVD(DIMENSIONS, n_iter=3, random_state=0).fit(sample)
+    # Several threads would mostly wait for each other, and round in another order.
+    with threadpool_limits(1, "blas"):
+        svd = TruncatedSVD(DIMENSIONS, n_iter=3, random_state=0).fit(sample)
     row_of = np.full(df.size, -1, dtype=np.int32)
     row_of[stems] = np.arange(stems.size)
     return row_of, svd.components_.T.astype(np.float16), 0

@@ -1,7 +1,8 @@
-"""What the previous generation had for the same audience: the values that say what can be reused.
+"""What there is already of a partition to be built: the values that say what can be reused.
 
-Passed to every writer of a part of the new partition. Finding out what is still valid belongs to
-``kb.search.build.reuse``.
+It is what the previous generation had for the same audience, or what this one has for an audience
+that sees a part of it. Passed to every writer of a part of the new partition. Finding out what is
+still valid belongs to ``kb.search.build.reuse``.
 """
 
 from __future__ import annotations
@@ -18,18 +19,19 @@ from kb.search.kernels.ranges import positions_of
 
 @dataclass(frozen=True, slots=True)
 class PreviousPartition:
-    """The previous generation's partition for the same audience.
+    """The previous generation's partition for the same audience, or a smaller one of this build.
 
     ``changed`` documents are new or different now; ``lost`` says that a document which the audience
     could see then is gone or hidden now. ``numbers`` gives the number that each unchanged document
-    had. ``forward_index`` holds the words of all documents then (see ``ForwardIndex.save``).
+    had. ``forward_index`` holds the words of all documents then (see ``ForwardIndex.save``); None
+    when they are those of this build.
     """
 
     arrays: Arrays
     changed: int
     lost: bool
     numbers: Mapping[str, int]
-    forward_index: Arrays
+    forward_index: Arrays | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,6 +99,7 @@ ROOMS["kb.problems"] = FOUNDATION | {
     "kb.database",
     "kb.people",
     "kb.people.repository",
+    "kb.search",  # who sees which audience
     "kb.search.meaning",
     "kb.subscriptions",
     "kb.tickets",

@@ -55,8 +55,8 @@ def create_app(
     )
     from webapp.editor import overview, publishing
     from webapp.security import access_log, admission, audit_trail, guard
+    from webapp.status import following, subscriptions
     from webapp.status import problems as known_problems
-    from webapp.status import subscriptions
 
     app = Flask(__name__)
     app.config.update(KB=settings, CLOCK=clock)
@@ -84,6 +84,7 @@ def create_app(
         tickets,
         copies,
         subscriptions,
+        following,
         known_problems,
         privacy,
         queue,

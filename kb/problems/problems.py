@@ -92,7 +92,6 @@ class Problems:
         *,
         person: Person | None,
         email: str = "",
-        audience: str,
         now: dt.datetime,
     ) -> Subscription | None:
         """Counts that somebody has it too, once for each ``reporter``.
@@ -107,7 +106,7 @@ class Problems:
         if email.strip():
             own = person is not None and person.email == email.strip().lower()
             subscription = self._subscriptions.subscribe(
-                topic_of(problem.id), email, audience, is_own_address=own, now=now
+                topic_of(problem.id), email, is_own_address=own, now=now
             )
         self._repository.report(problem.id, reporter, now=now)
         return subscription

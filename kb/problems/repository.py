@@ -14,6 +14,7 @@ from kb.people.tables import PEOPLE
 from kb.problems.bursts import FiledTitle
 from kb.problems.problem import KnownProblem, ProblemDraft, ProblemStatus, ProblemUpdate
 from kb.problems.tables import PROBLEM_REPORTS, PROBLEM_TICKETS, PROBLEM_UPDATES, PROBLEMS
+from kb.search.documents import PUBLIC, visible_to
 from kb.subscriptions.subscriptions import tell_followers
 from kb.tickets.lifecycle import ACTIVE, Status
 from kb.tickets.tables import TICKETS
@@ -107,6 +108,7 @@ class ProblemRepository:
                 "problem-resolved" if is_resolved else "problem-updated",
                 problem.path,
                 cause=f"{topic_of(problem.id)} {update_id}",
+                addresses=_who_may_see(connection, problem.audience),
                 without=requesters if is_resolved else (),
                 now=now,
             )
@@ -269,6 +271,18 @@ def _requesters(connection: Connection, problem_id: int) -> frozenset[str]:
         .where(PROBLEM_TICKETS.c.problem_id == problem_id, TICKETS.c.status.in_(_ACTIVE_VALUES))
     )
     return frozenset(connection.execute(query).scalars())
+
+
+def _who_may_see(connection: Connection, audience: str) -> frozenset[str] | None:
+    """The addresses of accounts that see an audience's problems today; None for everybody."""
+    if audience == PUBLIC:
+        return None
+    query = select(PEOPLE.c.email, PEOPLE.c.audience).where(
+        PEOPLE.c.active, PEOPLE.c.guest.is_(False)
+    )
+    return frozenset(
+        row.email for row in connection.execute(query) if audience in visible_to(row.audience)
+    )
 
 
 def _texts(draft: ProblemDraft) -> dict[str, str]:

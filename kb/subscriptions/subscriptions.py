@@ -71,13 +71,16 @@ class SubscriptionChoice(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """``choice`` is empty for an address that has not confirmed; ``seen`` is what it knows."""
+    """``choice`` is empty for an address that has not confirmed; ``seen`` is what it knows.
+
+    ``token`` is the secret of its link.
+    """
 
     topic: str
     address: str
-    audience: str
     choice: str
     seen: str
+    token: str
 
     @property
     def kind(self) -> str:
@@ -96,7 +99,6 @@ class Subscriptions:
         self,
         topic: str,
         email: str,
-        audience: str,
         *,
         seen: str = "",
         is_own_address: bool,
@@ -116,7 +118,6 @@ class Subscriptions:
                 values = {
                     "topic": topic,
                     "address": address,
-                    "audience": audience,
                     "token": secrets.token_urlsafe(32),
                     "seen": seen,
                     "at": now,
@@ -125,7 +126,7 @@ class Subscriptions:
                 row = connection.execute(select(SUBSCRIPTIONS).where(*this)).one()
 
             if is_own_address:
-                confirmed = {"choice": "confirmed", "audience": audience, "seen": seen, "at": now}
+                confirmed = {"choice": "confirmed", "seen": seen, "at": now}
                 connection.execute(update(SUBSCRIPTIONS).where(*this).values(confirmed))
             elif row.choice != "confirmed":
                 _ask(connection, row, now)
@@ -277,4 +278,4 @@ def _page(token: str) -> str:
 
 
 def _subscription(row: Row[Any]) -> Subscription:
-    return Subscription(row.topic, row.address, row.audience, row.choice, row.seen)
+    return Subscription(row.topic, row.address, row.choice, row.seen, row.token)

@@ -11,7 +11,6 @@ SUBSCRIPTIONS = Table(
     METADATA,
     Column("topic", Text, nullable=False),
     Column("address", Text, nullable=False),
-    Column("audience", Text, nullable=False),  # what the subscriber may see
     # Not a hash: the same link stands in every mail, and it opens nothing.
     Column("token", Text, nullable=False, unique=True),
     text_column("choice"),  # empty while nothing was confirmed; confirmed, left

@@ -23,6 +23,7 @@ from kb.operations.backup_schedule import BackupSchedule
 from kb.operations.retention import Retention
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.people.person import account_key
+from kb.search.documents import PUBLIC
 from kb.settings import Settings
 from kb.subscriptions.subscriptions import SUBSCRIPTION_MAIL_TEXTS
 from kb.tickets.attachments.files import Attachments
@@ -32,6 +33,7 @@ from kb.tickets.lifecycle import TICKET_MAIL_TEXTS
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
+from kb.worker.followers import Followers
 from kb.worker.worker import Worker
 
 
@@ -40,6 +42,8 @@ def build_worker(centre: HelpCentre) -> Worker:
     tickets = TicketRepository(database)
     attachments = Attachments(settings.data / "attachments")
     feed = WebhookFeed(database)
+
+    followers = Followers(centre.searcher, centre.subscriptions, partial(_audience_of, tickets))
 
     def enqueue_events(now: dt.datetime) -> int:
         return feed.enqueue_new(settings.webhook_urls, now)
@@ -56,7 +60,10 @@ def build_worker(centre: HelpCentre) -> Worker:
         tuple(_channels(centre, tickets)),
         enqueue_events=enqueue_events if settings.webhook_urls else None,
         enforce_retention=retention.enforce,
-        settle_problems=lambda now: centre.problems.settle(centre.desk, now=now),
+        prepare=(
+            lambda now: centre.problems.settle(centre.desk, now=now),
+            followers.tell,
+        ),
         count_insights=partial(count_insights, database),
     )
 
@@ -64,6 +71,12 @@ def build_worker(centre: HelpCentre) -> Worker:
 def count_insights(database: Database, now: dt.datetime) -> int:
     """Brings the sums of visits and tickets up to date, and returns how much was counted."""
     return DeflectionLedger(database).settle(now) + TicketSums(database).count()
+
+
+def _audience_of(tickets: TicketRepository, address: str) -> str:
+    """What the account of an address may see today; the public's, if it has none."""
+    person = tickets.people.by_email(address)
+    return person.audience if person else PUBLIC
 
 
 def _caps(settings: Settings) -> MailCaps:

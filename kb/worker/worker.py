@@ -35,8 +35,9 @@ class RoundResult:
 
 class Worker:
     """``enqueue_events`` adds the webhook jobs of new events and returns how many, None without
-    webhooks; ``enforce_retention`` deletes what is old enough; ``settle_problems`` resolves tickets
-    of resolved problems and returns how many; ``count_insights`` keeps the sums that managers read.
+    webhooks; ``enforce_retention`` deletes what is old enough; ``count_insights`` keeps the sums
+    that managers read. Before anything is sent, each step of ``prepare`` is repeated until it
+    returns 0: there may be more to send afterwards.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Worker:
         *,
         enqueue_events: Callable[[dt.datetime], int] | None = None,
         enforce_retention: Callable[[dt.datetime], int] | None = None,
-        settle_problems: Callable[[dt.datetime], int] | None = None,
+        prepare: Sequence[Callable[[dt.datetime], int]] = (),
         count_insights: Callable[[dt.datetime], int] | None = None,
     ) -> None:
         self._sweeper = sweeper
@@ -55,7 +56,7 @@ class Worker:
         self._channels = tuple(channels)
         self._enqueue_events = enqueue_events
         self._enforce_retention = enforce_retention
-        self._settle_problems = settle_problems
+        self._prepare = tuple(prepare)
         self._count_insights = count_insights
         self._cleaned_at: dt.datetime | None = None
         self._counted_at: dt.datetime | None = None
@@ -63,8 +64,8 @@ class Worker:
     def round(self, now: dt.datetime) -> RoundResult:
         """Everything that is due at ``now``, once. Raises Unavailable when the database is."""
         alarms = self._sweeper.sweep(now)
-        if self._settle_problems is not None:
-            while self._settle_problems(now):
+        for step in self._prepare:
+            while step(now):
                 pass
         if self._enqueue_events is not None:
             while self._enqueue_events(now):

@@ -73,7 +73,7 @@ def test_another_process_sees_a_new_problem_within_a_second(
 def test_everybody_is_counted_once(problems: Problems, world: World) -> None:
     problem_id = publish(problems, world)
     for reporter in ("visitor:a", "visitor:a", f"person:{world.alice.id}"):
-        problems.join(problem_id, EVERYBODY, reporter, person=None, audience="public", now=FRIDAY)
+        problems.join(problem_id, EVERYBODY, reporter, person=None, now=FRIDAY)
     problem = problems.get(problem_id, EVERYBODY)
     assert problems.counts((problem,))[problem_id] == (2, 0)
 
@@ -88,7 +88,6 @@ def test_a_strangers_address_is_asked_first_and_told_nothing(
         "visitor:a",
         person=None,
         email="Gina@Example.org",
-        audience="public",
         now=FRIDAY,
     )
     assert subscription is not None
@@ -109,7 +108,6 @@ def test_followers_and_tickets_are_told_of_the_end_exactly_once(
             f"person:{person.id}",
             person=person,
             email=person.email,
-            audience="customers",
             now=FRIDAY,
         )
     update(problems, world, problem_id, "identified", "We know the cause.")
@@ -155,9 +153,7 @@ def test_a_resolved_problem_is_neither_joined_nor_linked_nor_updated(
     with pytest.raises(Conflict):
         problems.link(problem_id, number, world.bob, world.desk, now=FRIDAY)
     with pytest.raises(Conflict):
-        problems.join(
-            problem_id, EVERYBODY, "visitor:a", person=None, audience="public", now=FRIDAY
-        )
+        problems.join(problem_id, EVERYBODY, "visitor:a", person=None, now=FRIDAY)
 
 
 def test_alike_tickets_are_proposed_to_agents_only(problems: Problems, world: World) -> None:

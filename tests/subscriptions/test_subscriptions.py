@@ -33,7 +33,7 @@ def kinds(world: World) -> list[tuple[str, str]]:
 def test_nobody_is_told_anything_before_they_confirm(
     subscriptions: Subscriptions, world: World
 ) -> None:
-    subscriptions.subscribe(TOPIC, "gina@example.org", "public", is_own_address=False, now=FRIDAY)
+    subscriptions.subscribe(TOPIC, "gina@example.org", is_own_address=False, now=FRIDAY)
     assert kinds(world) == [("subscription-asked", "gina@example.org")]
     assert subscriptions.followed("article") == ()
 
@@ -48,7 +48,7 @@ def test_nobody_is_told_anything_before_they_confirm(
 def test_leaving_takes_back_what_waits_to_be_sent(
     subscriptions: Subscriptions, world: World
 ) -> None:
-    subscriptions.subscribe(TOPIC, world.alice.email, "customers", is_own_address=True, now=FRIDAY)
+    subscriptions.subscribe(TOPIC, world.alice.email, is_own_address=True, now=FRIDAY)
     (followed,) = subscriptions.followed("article")
     subscriptions.tell(followed, "article-changed", "/help/faq/export", "2", now=FRIDAY)
     subscriptions.choose(token_of(world, world.alice.email), "left", now=FRIDAY)
@@ -60,20 +60,16 @@ def test_a_stranger_cannot_fill_somebodys_mailbox(
     subscriptions: Subscriptions, world: World
 ) -> None:
     for i, spelling in enumerate(("gina@example.org", "Gina@Example.org", "gina+a@example.org")):
-        subscriptions.subscribe(
-            f"problem:{i}", spelling, "public", is_own_address=False, now=FRIDAY
-        )
+        subscriptions.subscribe(f"problem:{i}", spelling, is_own_address=False, now=FRIDAY)
     with pytest.raises(TooMany):
-        subscriptions.subscribe(
-            "problem:9", "gina+b@example.org", "public", is_own_address=False, now=FRIDAY
-        )
+        subscriptions.subscribe("problem:9", "gina+b@example.org", is_own_address=False, now=FRIDAY)
 
 
 def test_a_wrong_link_address_or_choice_is_told(subscriptions: Subscriptions, world: World) -> None:
     with pytest.raises(NotFound):
         subscriptions.get("no-such-token")
     with pytest.raises(Invalid):
-        subscriptions.subscribe(TOPIC, "gina", "public", is_own_address=False, now=FRIDAY)
-    subscriptions.subscribe(TOPIC, "g@example.org", "public", is_own_address=False, now=FRIDAY)
+        subscriptions.subscribe(TOPIC, "gina", is_own_address=False, now=FRIDAY)
+    subscriptions.subscribe(TOPIC, "g@example.org", is_own_address=False, now=FRIDAY)
     with pytest.raises(Invalid):
         subscriptions.choose(token_of(world, "g@example.org"), "perhaps", now=FRIDAY)

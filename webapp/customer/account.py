@@ -144,6 +144,7 @@ def _account_page(viewer: Person, *, problem: KbError | None = None, section: st
         factors=_second_factors(viewer),
         zones=sorted(zones),
         sees_licences=bool(licence_views(viewer, viewer.organisation_id)),
+        follows=centre().subscriptions.of(viewer.email),
         typed=request.form if problem else {},
         problem=problem,
         section=section,

@@ -59,7 +59,6 @@ def join(problem_id: int) -> BaseResponse:
             visitor(),
             person=person(),
             email=email,
-            audience=audience(),
             now=now(),
         )
     except (Conflict, Invalid, TooMany) as error:

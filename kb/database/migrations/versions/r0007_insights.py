@@ -176,7 +176,6 @@ STATEMENTS = (
     CREATE TABLE subscriptions (
         topic TEXT NOT NULL,
         address TEXT NOT NULL,
-        audience TEXT NOT NULL,
         token TEXT NOT NULL,
         choice TEXT DEFAULT '' NOT NULL,
         seen TEXT DEFAULT '' NOT NULL,

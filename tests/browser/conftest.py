@@ -155,13 +155,13 @@ def chromium() -> Iterator[Browser]:
 class Visitor:
     """One person at one browser; what the browser complains about is a failure of the test."""
 
-    served: Served
+    address: str  # of the portal
     context: BrowserContext
     page: Page
     complaints: list[str] = field(default_factory=list)
 
     def go(self, path: str) -> Page:
-        self.page.goto(self.served.address + path)
+        self.page.goto(self.address + path)
         return self.page
 
     def sign_in(self, name: str) -> Page:
@@ -182,8 +182,8 @@ class Visitor:
 class Door:
     """Lets visitors in, and at the end asks each browser what it had to complain about."""
 
-    def __init__(self, served: Served, chromium: Browser) -> None:
-        self._served, self._chromium, self._inside = served, chromium, list[Visitor]()
+    def __init__(self, address: str, chromium: Browser) -> None:
+        self._address, self._chromium, self._inside = address, chromium, list[Visitor]()
 
     def __call__(self, *, script: bool = True, width: int = 1280, dark: bool = False) -> Visitor:
         context = self._chromium.new_context(
@@ -195,7 +195,7 @@ class Door:
         )
         context.set_default_timeout(MOMENT)
         context.add_init_script(WATCH + PATIENT)
-        visitor = Visitor(self._served, context, context.new_page())
+        visitor = Visitor(self._address, context, context.new_page())
         visitor.page.on("pageerror", lambda error: visitor.complaints.append(str(error)))
         visitor.page.on("console", lambda message: _listen(visitor, message.type, message.text))
         self._inside.append(visitor)
@@ -213,6 +213,6 @@ def _listen(visitor: Visitor, kind: str, text: str) -> None:
 
 @pytest.fixture
 def visit(served: Served, chromium: Browser) -> Iterator[Door]:
-    door = Door(served, chromium)
+    door = Door(served.address, chromium)
     yield door
     door.close()

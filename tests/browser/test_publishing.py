@@ -70,7 +70,7 @@ def portal(house: Path, request: pytest.FixtureRequest) -> Iterator[Served]:
 
 @pytest.fixture
 def visit(portal: Served, chromium: Browser) -> Iterator[Door]:
-    door = Door(portal, chromium)
+    door = Door(portal.address, chromium)
     yield door
     door.close()
 

@@ -1,0 +1,93 @@
+"""Portals of the sites that ship, each started from its folder as an operator starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.browser.conftest import Door, chromium
+from tests.webapp.test_cli import PATIENCE, command, free_port, wait_for
+
+__all__ = ["chromium"]  # the fixture
+
+SITES = Path(__file__).parents[2] / "content" / "examples"
+FIELD_KEY = "a-key-of-the-tests-for-secrets-in-tickets"
+
+
+@contextmanager
+def serving(site: Path, data: Path) -> Iterator[str]:
+    """The address of the site in a folder, with demo people, until the caller is done."""
+    port = free_port()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
+    told = {
+        "KB_FIELD_KEY": FIELD_KEY,
+        "KB_MEANING": "no",  # the stories are about forms, and wait for no encoder
+        "KB_TICKETS_PER_HOUR": "1000",
+        "KB_SUGGEST_BUDGET_MS": "5000",
+        "KB_WORKERS": "1",
+    }
+    words = ("--site", str(site), "--data", str(data), "--demo", "--port", str(port))
+    data.mkdir(mode=0o700, parents=True)
+    with (data.parent / f"{data.name}.log").open("w") as log:
+        server = subprocess.Popen(
+            command(*words, "--without-worker"),
+            env={**kept, **told},
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=PATIENCE)
+    assert "Traceback" not in (data.parent / f"{data.name}.log").read_text()
+
+
+class Street:
+    """The three sites; each is started when somebody first asks for it."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        self._stack, self._folder = stack, folder
+        self._addresses: dict[str, str] = {}
+
+    def __getitem__(self, name: str) -> str:
+        if name not in self._addresses:
+            portal = serving(SITES / name, self._folder / name)
+            self._addresses[name] = self._stack.enter_context(portal)
+        return self._addresses[name]
+
+
+@pytest.fixture(scope="session")
+def street(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
+    with ExitStack() as stack:
+        yield Street(stack, tmp_path_factory.mktemp("sites"))
+
+
+@pytest.fixture
+def process_automation(street: Street, chromium: Browser) -> Iterator[Door]:
+    yield from _door(street["process-automation"], chromium)
+
+
+@pytest.fixture
+def data_warehouse(street: Street, chromium: Browser) -> Iterator[Door]:
+    yield from _door(street["data-warehouse"], chromium)
+
+
+@pytest.fixture
+def site_manager(street: Street, chromium: Browser) -> Iterator[Door]:
+    yield from _door(street["site-manager"], chromium)
+
+
+def _door(address: str, browser: Browser) -> Iterator[Door]:
+    door = Door(address, browser)
+    yield door
+    door.close()

@@ -27,6 +27,7 @@ from kb.search.results import Answer, Hit, NearDuplicate, Passage
 from kb.sla.form_fields import AGENTS, CUSTOMERS, SiteFieldKind
 from kb.sla.open_time import duration
 from kb.tickets.actions.conversation import is_web_address
+from kb.tickets.attachments.pictures import SHOWN_FORMATS
 from kb.tickets.lifecycle import STATUSES, VERBS, Status, Verb
 from kb.tickets.ticket import Event, TargetView, Ticket
 from kb.timezones import time_zone_or_utc
@@ -34,6 +35,7 @@ from webapp.context import centre
 from webapp.context import now as request_now
 from webapp.context import zone as request_zone
 from webapp.sub_path import portal_path
+from webapp.ticket_text import ticket_text
 
 
 class KindRow(NamedTuple):
@@ -96,7 +98,6 @@ class DueView(NamedTuple):
 
 #: Languages that are written from right to left.
 _RIGHT_TO_LEFT = frozenset({"ar", "arc", "ckb", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
-_LINK = re.compile(r"https?://[^\s<>\"'`]+[^\s<>\"'`.,;:!?)\]}]")
 _FACT = re.compile(r"\{(\w+)\}")
 
 # Not strftime: its names follow the locale of the process.
@@ -150,7 +151,6 @@ def register(app: Flask) -> None:
         in_place,
         iso_day,
         last_day,
-        linked,
         marked,
         other_edition,
         problem_status,
@@ -160,6 +160,7 @@ def register(app: Flask) -> None:
         size,
         spoken,
         status_title,
+        ticket_text,
         ticket_number,
         when,
         when_json,
@@ -169,6 +170,7 @@ def register(app: Flask) -> None:
     app.jinja_env.globals |= {
         "KINDS": KINDS,
         "OUTCOME_TITLES": OUTCOME_TITLES,
+        "SHOWN_PICTURES": SHOWN_FORMATS,
         "contents": contents,
         "opens_with_text": opens_with_text,
         "support_ends": support_ends,
@@ -244,19 +246,6 @@ def in_place(hit: Hit | Answer) -> str:
 def other_edition(other: NearDuplicate) -> str:
     """What a document that says almost the same as another is called beside it."""
     return f"Version {other.version}" if other.version else other.product or other.title
-
-
-def linked(text: str) -> Markup:
-    """Plain text with its http and https addresses as links; the style sheet keeps line breaks."""
-    pieces, offset = [], 0
-
-    for match in _LINK.finditer(text):
-        link = Markup('<a href="{0}" rel="nofollow noopener ugc">{0}</a>').format(match[0])
-        pieces += [escape(text[offset : match.start()]), link]
-        offset = match.end()
-
-    pieces.append(escape(text[offset:]))
-    return Markup("").join(pieces)
 
 
 def size(count: int) -> str:
@@ -467,6 +456,8 @@ def event_words(event: Event) -> str:
         return f"handed the ticket over to {event.facts['handed_over']}"
     if event.facts.get("split_from"):
         return f"split this ticket off {event.facts['split_from']}"
+    if VERBS[event.verb].closes and event.facts.get("reason"):
+        return f"closed the ticket: {event.facts.get('title', '')}"
     timeline = VERBS[Verb(event.verb)].timeline
     return _FACT.sub(lambda match: event.facts.get(match[1], ""), timeline).strip(" :")
 

@@ -101,6 +101,7 @@ class Effects:
     answers: tuple[tuple[str, str], ...] = ()  # ids and titles of linked documents
     link: LinkedTicket | None = None
     history: tuple[SlaEvent, ...] = ()  # taken over from the linked ticket
+    notice: str = ""  # the kind of the mail, where it is not the verb
 
 
 @dataclass(frozen=True, slots=True)

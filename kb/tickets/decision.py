@@ -109,6 +109,7 @@ def decide(
             rules.policy,
             actor_email=person.email,
             silent=effects.silent,
+            kind=effects.notice,
             copy_to=effects.values.get("copy_to", ticket.copy_to),
             also=(*command.notify, *supervisors),
         ),

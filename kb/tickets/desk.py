@@ -243,13 +243,23 @@ class Desk:
 
     def attachment(self, ref: str, viewer: Person) -> tuple[Attachment, Path]:
         """A file and its path. Raises NotFound for whoever may not see what it is attached to."""
+        attachment = self._visible(ref, viewer)
+        return attachment, self._attachments.path(attachment)
+
+    def picture(self, ref: str, viewer: Person) -> tuple[Path, str]:
+        """A file as a picture that was encoded again, and its media type. Raises NotFound also for
+        what is no picture.
+        """
+        return self._attachments.picture(self._visible(ref, viewer))
+
+    def _visible(self, ref: str, viewer: Person) -> Attachment:
         attached = self._repository.attachment(ref)
         if attached is None:
             raise ticket_not_found()
         ownership, public, attachment = attached
         if not sees_internal(viewer, ownership) and not public:
             raise ticket_not_found()
-        return attachment, self._attachments.path(attachment)
+        return attachment
 
     def adopt(self, person: Person) -> int:
         """Gives a person the tickets that the guest of the same address filed; how many.

@@ -474,7 +474,8 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             audience=Audience.CONCERNED | Audience.COPIES,
             mail=MailText(
                 "Resolved",
-                "The ticket is resolved. If the problem persists, reopen it on the ticket page.",
+                "The ticket is resolved. If the problem persists, reopen it on the ticket page.\n"
+                "How did we do? You can rate our answer on the same page.",
             ),
             message=Message.OPTIONAL,
             form=ActionForm(
@@ -614,10 +615,21 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
 ASKED_TO_COPY = "asked"
 #: The kind of the mail that reminds a customer to change a secret that we no longer have.
 SECRET_DELETED = "secret-deleted"  # noqa: S105 - the kind of a mail
+#: The kinds of mails about events whose verb would promise something else.
+HANDED_OVER, CLOSED_FOR_A_REASON = "handed-over", "closed-for-a-reason"
 #: Verb of an event, or the kind of another mail about a ticket -> what the mail says.
 TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
     {verb.value: row.mail for verb, row in VERBS.items() if row.mail is not None}
     | {
+        HANDED_OVER: MailText(
+            "With our developers",
+            "The ticket was handed over to our developers. Its support level stays the same.",
+        ),
+        CLOSED_FOR_A_REASON: MailText(
+            "Closed",
+            "The ticket is closed. The ticket page shows the reason. If you do not agree, reopen "
+            "the ticket there.",
+        ),
         ASKED_TO_COPY: MailText(
             "Do you want to follow this ticket?",
             "Somebody who filed a ticket asked us to keep you informed about it. The page below "

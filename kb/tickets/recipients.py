@@ -52,13 +52,14 @@ def notices(
     *,
     actor_email: str,
     silent: bool = False,
+    kind: str = "",
     copy_to: Sequence[str] | None = None,
     also: Sequence[str] = (),
 ) -> tuple[NewNotice, ...]:
     """One for everybody concerned but for whoever did it.
 
-    ``copy_to`` are the copies after the event, if it changes them, ``also`` further staff
-    addresses.
+    ``kind`` is that of the mail, by default the verb. ``copy_to`` are the copies after the event,
+    if it changes them, ``also`` further staff addresses.
     """
     if silent:
         return ()
@@ -73,7 +74,7 @@ def notices(
     if Audience.CONCERNED not in VERBS[event.verb].audience:
         return tuple(questions)
 
-    kind = event.verb.value
+    kind = kind or event.verb.value
     customers = _customers(event, ticket)
     own = {**facts, "guest": "yes"} if ticket.customer_guest else facts
     if ticket.customer_guest and event.verb is Verb.MERGE:

@@ -65,6 +65,7 @@ TICKETS = Table(
     instant_column("created_at"),
     instant_column("updated_at"),
     instant_column("closed_at", optional=True),
+    text_column("closed_for"),  # the title of the closing reason; empty: it was resolved
     instant_column("next_due", optional=True),  # the earliest running target
     text_column("next_target"),
     instant_column("next_at", optional=True),  # the next warning, breach or reminder

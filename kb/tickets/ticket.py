@@ -121,6 +121,7 @@ class TicketRow:
     product: str = ""
     urgent: bool = False
     escalated: bool = False
+    closed_for: str = ""  # why it was closed without a resolution, for people
 
 
 @dataclass(frozen=True, slots=True)

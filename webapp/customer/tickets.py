@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import contextlib
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from pathlib import Path
+from typing import TypeVar
 
 from flask import (
     Blueprint,
@@ -50,7 +50,7 @@ from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import allowed_files
 from kb.tickets.lifecycle import VERBS, Side, Status
 from kb.tickets.permissions import check_file, link_not_found, side_of
-from kb.tickets.ticket import Attachment, Draft, TicketRow
+from kb.tickets.ticket import Draft, TicketRow
 from webapp.context import audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import (
@@ -89,6 +89,7 @@ from webapp.status.problems import open_problems
 
 blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25
+Found = TypeVar("Found")
 MOST_OWN_TICKETS = 3  # that are named beside the title
 REVIEWED = 5  # suggestions on the review step
 
@@ -304,6 +305,11 @@ def _sent_form() -> MultiDict[str, str]:
 
 @blueprint.errorhandler(CSRFError)
 def form_expired(error: CSRFError) -> Response:
+    arguments = request.view_args or {}
+    if "form_name" in arguments and not wants_json() and viewer_of(arguments["number"]):
+        viewer = _actor(arguments["number"])
+        refused = RefusedForm(arguments["form_name"], EXPIRED_FORM, _sent_form())
+        return make_response(_page(arguments["number"], viewer, refused), 400)
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
         return csrf_error_response(error)
     return make_response(form_page(read_form(request.form), sentence=EXPIRED_FORM), 400)
@@ -501,7 +507,7 @@ def fragment(template: str, **values: object) -> Response:
 def attachment(ref: str, name: str) -> Response:
     """Always a download, never shown inside the portal; the name in the address is decoration."""
     del name
-    attachment, path = _attachment(ref)
+    attachment, path = _first_seen(lambda viewer: centre().desk.attachment(ref, viewer))
     response = send_file(
         path,
         mimetype=attachment.media_type,
@@ -514,12 +520,21 @@ def attachment(ref: str, name: str) -> Response:
     return response
 
 
-def _attachment(ref: str) -> tuple[Attachment, Path]:
-    """Seen by the account, or by one of the guest links that this browser holds."""
+@blueprint.get("/pictures/<ref>")
+def picture(ref: str) -> Response:
+    """An attached picture on the pages of the ticket: encoded again, never as it was sent."""
+    path, media_type = _first_seen(lambda viewer: centre().desk.picture(ref, viewer))
+    response = send_file(path, mimetype=media_type, conditional=False, etag=False)
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
+def _first_seen(find: Callable[[Person], Found]) -> Found:
+    """As seen by the account, or by one of the guest links that this browser holds."""
     viewers = filter(None, (person(), *map(viewer_of, held_links())))
     for viewer in viewers:
         try:
-            return centre().desk.attachment(ref, viewer)
+            return find(viewer)
         except NotFound:
             continue
     raise NotFound(

@@ -56,6 +56,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("tickets.revoke_links", "POST"): Access.HOLDER,
         ("tickets.live", "GET"): Access.HOLDER,
         ("tickets.attachment", "GET"): Access.HOLDER,
+        ("tickets.picture", "GET"): Access.HOLDER,
         ("privacy.show", "GET"): Access.ANYONE,
         ("copies.show", "GET"): Access.ANYONE,
         ("copies.choose", "POST"): Access.ANYONE,

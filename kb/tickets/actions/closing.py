@@ -8,7 +8,7 @@ from kb.errors import Invalid
 from kb.tickets.changeset import Effects, TicketFacts
 from kb.tickets.decision import Command, Context
 from kb.tickets.drafts import available
-from kb.tickets.lifecycle import Verb
+from kb.tickets.lifecycle import CLOSED_FOR_A_REASON, Verb
 from kb.tickets.ticket import Rating
 
 VOID_REASONS = ("spam", "duplicate")
@@ -63,12 +63,14 @@ def _close(verb: Verb, reason: str) -> Command:
     def effects(ticket: TicketFacts, context: Context) -> Effects:
         del ticket
         if not reason:
-            return Effects()
+            return Effects(values={"closed_for": ""})
         closing = {
             entry.key: entry.title for entry in context.policy.reasons.values() if entry.closes
         }
         if reason not in closing:
             raise Invalid(f"Unknown reason {reason!r:.60}. {available(closing)}", field="reason")
-        return Effects({"reason": reason, "title": closing[reason]})
+        title = closing[reason]
+        facts = {"reason": reason, "title": title}
+        return Effects(facts, {"closed_for": title}, notice=CLOSED_FOR_A_REASON)
 
     return Command(verb, effects)

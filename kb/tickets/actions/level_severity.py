@@ -11,7 +11,7 @@ from kb.text import clean_text
 from kb.tickets.changeset import Effects, TicketFacts
 from kb.tickets.decision import Command, Context
 from kb.tickets.drafts import available, unknown_severity
-from kb.tickets.lifecycle import Verb
+from kb.tickets.lifecycle import HANDED_OVER, Verb
 from kb.tickets.ticket import Proposal
 
 
@@ -32,7 +32,7 @@ def change_level(level: str, body: str, *, change: str = "") -> Command:
         if ticket.level == to.key:
             raise Conflict(f"The ticket already has the support level {to.title}.")
         if to.handover and not _handover_changes_level(context.policy, ticket):
-            return Effects({"handed_over": to.title})
+            return Effects({"handed_over": to.title}, notice=HANDED_OVER)
 
         facts = {"level": to.key, "from_level": ticket.level, "title": to.title, "change": change}
         return Effects(

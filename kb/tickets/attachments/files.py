@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kb.disk import sync
 from kb.errors import NotFound, Unavailable
+from kb.tickets.attachments.pictures import SHOWN_FORMATS, encode_again
 from kb.tickets.attachments.validation import name_and_type, safe_name
 from kb.tickets.ticket import Attachment, Upload
 
@@ -37,6 +38,29 @@ class Attachments:
             raise NotFound(f"The file {attachment.name} is missing. Ask support to restore it.")
         return path
 
+    def picture(self, attachment: Attachment) -> tuple[Path, str]:
+        """The attachment as a picture, and its media type. Raises NotFound for other files.
+
+        It is kept beside the content until the sweep, which removes what no ticket refers to: then
+        it is made again.
+        """
+        not_shown = NotFound(f"{attachment.name} cannot be shown as a picture. Download it.")
+        if attachment.media_type not in SHOWN_FORMATS:
+            raise not_shown
+        shown = self._shown(attachment.key)
+        if not shown.is_file():
+            data = encode_again(self.path(attachment), attachment.media_type)
+            if data is None:
+                raise not_shown
+            try:
+                _write(shown, data)
+            except OSError as error:
+                raise Unavailable(
+                    f"{attachment.name} could not be shown ({error.strerror}). Download it.",
+                    retry_after=60,
+                ) from error
+        return shown, f"image/{SHOWN_FORMATS[attachment.media_type].lower()}"
+
     def content(self, key: str) -> Path | None:
         """The file with this content, None when it is gone."""
         path = self._path(key)
@@ -46,6 +70,7 @@ class Attachments:
         """Removes contents that no ticket refers to, at once and not only when they are swept."""
         for key in keys:
             self._path(key).unlink(missing_ok=True)
+            self._shown(key).unlink(missing_ok=True)
 
     def sweep(self, referenced: Callable[[], frozenset[str]], *, before: dt.datetime) -> int:
         """Removes files written ``before`` that no ticket refers to; returns how many.
@@ -62,6 +87,9 @@ class Attachments:
 
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / key
+
+    def _shown(self, key: str) -> Path:
+        return self._folder / key[:2] / f"{key}.shown"
 
     def _put(self, file: Upload) -> Attachment:
         key = hashlib.blake2b(file.data, digest_size=32).hexdigest()

@@ -211,6 +211,7 @@ def row_of(row: Any, now: dt.datetime) -> TicketRow:
         product=row["product"],
         urgent=row["urgent"],
         escalated=row["escalated_at"] is not None,
+        closed_for=row["closed_for"],
     )
 
 

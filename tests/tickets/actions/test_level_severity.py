@@ -13,7 +13,7 @@ from kb.tickets.attachments.files import Attachments
 from kb.tickets.desk import Desk
 from kb.tickets.lifecycle import Verb
 from kb.tickets.repository.repository import TicketRepository
-from tests.tickets.tickets import MONDAY, seen, states
+from tests.tickets.tickets import MONDAY, rows, seen, states
 from tests.world import CATALOGUE, DAY, FRIDAY, HOUR, World
 
 
@@ -67,6 +67,8 @@ def test_development_at_the_same_level_or_not_at_all(
     ticket = desk.ticket(number, world.bob, now=FRIDAY)
     assert (ticket.row.level, ticket.dues[0].due) == ("Commercial", MONDAY)
     assert ticket.events[-1].facts == {"handed_over": "Development"}
+    kinds = rows(world, "SELECT kind FROM notices WHERE recipient = 'alice@example.com'")
+    assert kinds[-1] == ("handed-over",), "no mail says that the level changed"
 
 
 def test_a_severity_changes_only_when_the_customer_agrees(world: World, number: str) -> None:

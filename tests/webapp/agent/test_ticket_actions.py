@@ -195,6 +195,10 @@ def test_a_closed_ticket_is_rated_and_the_reason_of_closing_is_kept(
     alice: Browser, bob: Browser, number: str
 ) -> None:
     assert bob.post(f"/desk/{number}/solve", {"reason": "out-of-scope"}).status_code == 303
+    for page in (alice.page(f"/tickets/{number}"), bob.page(f"/desk/{number}")):
+        assert data_values(page, "closed-for") == ["Out of scope"]
+    assert "Out of scope" in part_of(alice.page(f"/tickets/{number}"), "verb", "solved")
+    assert data_values(alice.page("/tickets"), "closed-for") == ["Out of scope"]
     assert alice.post(f"/tickets/{number}/rate", {"score": "x"}).status_code == 422
     assert alice.post(f"/tickets/{number}/rate", {"score": "4", "body": "Quick"}).status_code == 303
     assert data_values(alice.page(f"/tickets/{number}"), "rating") == ["4"]

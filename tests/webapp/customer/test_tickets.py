@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from kb.people.person import OPERATOR
 from kb.search.documents import DocumentKind
@@ -597,3 +598,33 @@ def test_an_agent_revokes_a_guests_links(portal: Portal, anyone: Browser, bob: B
     assert bob.post(f"/desk/{number}/revoke-links").status_code == 303
     assert data_values(bob.page(f"/desk/{number}"), "guest-links") == []
     assert anyone.get(f"/tickets/{number}").status_code == 404
+
+
+def test_a_screenshot_is_shown_to_both_sides_and_to_nobody_else(
+    portal: Portal, alice: Browser, bob: Browser, charlie: Browser
+) -> None:
+    stream = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(stream, "PNG")
+    files = ticket(attachments=(io.BytesIO(stream.getvalue() + b"<script>"), "screen.png"))
+    number = number_of(alice.upload("/tickets", files))
+    for page in (alice.page(f"/tickets/{number}"), bob.page(f"/desk/{number}")):
+        [address] = re.findall(r'<img src="(/pictures/[^"]+)" alt="screen.png"', page)
+    for browser in (alice, bob):
+        shown = browser.get(address)
+        assert (shown.status_code, shown.mimetype) == (200, "image/png")
+        assert b"<script>" not in shown.data
+        assert "sandbox" in shown.headers["Content-Security-Policy"]
+    assert charlie.get(address).status_code == 404
+    assert portal.browser().get(address).status_code == 404
+
+
+def test_the_form_of_a_ticket_that_expired_comes_back_with_its_words(
+    portal: Portal, alice: Browser
+) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    portal.app.config["WTF_CSRF_ENABLED"] = True
+    sent = {"csrf_token": "old", "body": "My long comment"}
+    refused = alice.client.post(f"/tickets/{number}/comments", data=sent)
+    assert refused.status_code == 400
+    assert "My long comment</textarea>" in refused.get_data(as_text=True)
+    assert 'data-action="comment"' in refused.get_data(as_text=True)

@@ -136,6 +136,7 @@ STATEMENTS = (
     )
     """,
     # --- tickets
+    "ALTER TABLE tickets ADD COLUMN closed_for TEXT DEFAULT '' NOT NULL",
     """
     CREATE TABLE reply_drafts (
         ticket_id INTEGER NOT NULL,

@@ -55,6 +55,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "kb.settings",
         "kb.sla",
         "kb.tickets",
+        "kb.tickets.actions",
         "kb.tickets.repository",
     },
     # Operation looks at the whole installation, and nothing but commands and the edges know it.
@@ -225,6 +226,7 @@ ONLY_IN = {
     "kb.centre": (
         "kb.cli",
         "kb.worker",
+        "kb.insights.cli",
         "kb.people.cli",
         "kb.sla.cli",
         "webapp",

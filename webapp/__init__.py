@@ -29,6 +29,7 @@ def create_app(
     from webapp.agent import (
         audit,
         board,
+        insights,
         people,
         personal_data,
         queue,
@@ -89,6 +90,7 @@ def create_app(
         privacy,
         queue,
         board,
+        insights,
         problem_desk,
         ticket_page,
         ticket_actions,

@@ -155,6 +155,7 @@ def register(app: Flask) -> None:
         other_edition,
         problem_status,
         product_title,
+        span_words,
         seconds_words,
         section_path,
         size,

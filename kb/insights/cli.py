@@ -13,12 +13,14 @@ import click
 
 from kb.analytics.deflection_report import GROUPINGS, replay, report_json
 from kb.analytics.episode import Episode, read_episodes
+from kb.centre import HelpCentre
 from kb.cli_options import data_option, json_option
-from kb.database import open_database
+from kb.database import database_exists, open_database
 from kb.errors import Invalid
 from kb.insights.csv_text import csv_text
 from kb.insights.deflection import Period, deflection_sums, uncounted_visits
 from kb.insights.ledger import DeflectionLedger
+from kb.insights.made_up_history import HISTORY_DAYS, write_history
 from kb.settings import Settings, load_settings
 
 _DAY = click.DateTime(formats=("%Y-%m-%d",))
@@ -74,6 +76,32 @@ def insights(
         click.echo(_words(document, by or ""))
 
 
+@click.command("demo")
+@data_option
+@click.option(
+    "--history",
+    is_flag=True,
+    required=True,
+    help="Add 90 days of made-up visits and tickets.",
+)
+def demo_data(data: str | None, *, history: bool) -> None:
+    """Add a made-up history to a data folder, to see reports with content. Not for a real portal.
+
+    Companies, people and tickets in it are called "Made up".
+    """
+    del history  # the only demo so far, and never by accident
+    now = dt.datetime.now(dt.UTC)
+    start = now - dt.timedelta(days=HISTORY_DAYS + 1)
+    settings = load_settings(data=data)
+    is_new = not database_exists(settings.data)
+    with contextlib.closing(HelpCentre.open(settings, now=start if is_new else now)) as centre:
+        written = write_history(centre.database, centre.accounts, centre.desk, now=now)
+    click.echo(
+        f"Wrote {written['visits']:,} made-up visits, {written['tickets']:,} tickets and "
+        f"{written['people']} people into {settings.data}."
+    )
+
+
 def _live(settings: Settings, period: Period, by: str, now: dt.datetime) -> dict[str, Any]:
     with contextlib.closing(open_database(settings.data)) as database:
         DeflectionLedger(database).settle(now)
@@ -126,9 +154,8 @@ def _summary(name: str, document: Mapping[str, Any]) -> str:
     if causal["effect"] is None:
         measured = "not known yet: there are no visits to compare."
     else:
-        measured = (
-            f"{verdict}: {_points(causal['effect'])} points fewer tickets "
-            f"({_points(causal['low'])} to {_points(causal['high'])})."
+        measured = f"{verdict}: {_points(causal['effect'])} points fewer tickets, " + (
+            "too few people to say more." if causal["low"] <= -1 else _interval(causal)
         )
         if verdict != "works" and causal["needed"]:
             measured += f" About {causal['needed']:,} more visits are needed."
@@ -143,6 +170,10 @@ def _summary(name: str, document: Mapping[str, Any]) -> str:
             f"  Filed a ticket   {filed:,}",
         )
     )
+
+
+def _interval(causal: Mapping[str, Any]) -> str:
+    return f"between {_points(causal['low'])} and {_points(causal['high'])}."
 
 
 def _percent(rate: float | None) -> str:

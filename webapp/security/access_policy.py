@@ -76,6 +76,8 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("problem_desk.link", "POST"): Access.STAFF,
         ("queue.show", "GET"): Access.STAFF,
         ("board.show", "GET"): Access.STAFF,
+        ("insights.show", "GET"): Access.STAFF,
+        ("insights.table", "GET"): Access.STAFF,
         ("queue.save_view", "POST"): Access.STAFF,
         ("queue.delete_view", "POST"): Access.STAFF,
         ("ticket_page.show", "GET"): Access.STAFF,

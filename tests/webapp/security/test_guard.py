@@ -46,6 +46,7 @@ ARGUMENTS = {
     "organisation_id": 700,
     "action": "deactivate",
     "problem_id": 7,
+    "table": "tickets",
 }
 
 

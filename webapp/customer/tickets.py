@@ -147,7 +147,9 @@ def form_page(
             for own in policy.fields.values()
             if own.on_form and (not own.is_secret or settings().field_key)
         ],
+        deciding_fields={name for each in policy.severities.values() for name in each.when},
         required=policy.required,
+        has_coupons=bool(policy.coupons),
         condition=partial(drafts.condition, policy=policy),
         catalogue=catalogue,
         product_keys={product.key for product in catalogue.products},

@@ -306,3 +306,12 @@ def test_xml_of_the_site_is_attached_as_text_to_tickets_and_comments(site: Porta
     assert served.headers["Content-Disposition"].endswith("model.pressml")
     html = io.BytesIO(b"<html><script>alert(1)</script></html>"), "a.pressml"
     assert alice.upload("/tickets", incident(attachments=html)).status_code == 422
+
+
+def test_what_decides_the_severities_comes_before_them(site: Portal) -> None:
+    page = site.browser("alice").page("/tickets/new")
+    environment, severity, address = (
+        page.index(f'name="{name}"') for name in ("environment", "severity", "site-url")
+    )
+    assert environment < severity < address
+    assert 'name="coupon"' not in page  # the site has none

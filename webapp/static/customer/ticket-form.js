@@ -120,6 +120,8 @@ function followConditions() {
     if (input.disabled) input.checked = false;
   }
   for (const words of form.querySelectorAll("[data-when-words]")) words.hidden = true;
+  const own = form.querySelector("[data-own-fields]");
+  if (own) own.hidden = !own.querySelector(".field:not([hidden])");
 }
 
 function followTopic() {

@@ -80,15 +80,21 @@ class EmbeddedIndex:
         for arrays in self._arrays.values():
             load_models(arrays)
         self._partitions: dict[Path, Partition] = {}
+        self._readers: dict[str, Partition] = {}  # by audience
         self._operators: OperatorSearch | None = None
 
     def reader(self, audience: str) -> Partition:
-        file = self._generation.partition(audience)
-        if file not in self._partitions:
-            self._partitions[file] = Partition(
-                self._arrays[file], self._loops, self._store, self._operator_search
-            )
-        return self._partitions[file]
+        reader = self._readers.get(audience)
+        if reader is None:
+            file = self._generation.partition(audience)
+            if file not in self._partitions:
+                self._partitions[file] = Partition(
+                    self._arrays[file], self._loops, self._store, self._operator_search
+                )
+            reader = self._partitions[file]
+            if audience in self._generation.manifest.partitions:  # others may be any number
+                self._readers[audience] = reader
+        return reader
 
     def _operator_search(self) -> OperatorSearch:
         if self._operators is None:

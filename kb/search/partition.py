@@ -20,11 +20,11 @@ from kb.search import weights
 from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import identifiers, written_words
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
-from kb.search.display.answers import QueryCoverage, WeightedTerm
+from kb.search.display.answers import QueryCoverage
 from kb.search.display.hits import HitDisplay, ShownTexts
 from kb.search.display.near_duplicates import NearDuplicates
 from kb.search.display.sections import Listed, Sections, title_key
-from kb.search.display.snippets import Matches
+from kb.search.display.snippets import Matches, WeightedTerm
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind, Place
 from kb.search.engines.whoosh import OperatorSearch
 from kb.search.index.array_file import Arrays
@@ -216,7 +216,11 @@ class Partition:
         if query.curated is not None:
             documents = curate_candidates(documents, query.curated, allowed)
         return Candidates(
-            documents, words(documents), _aligned(votes, voted, documents), question=question
+            documents,
+            words(documents),
+            _aligned(votes, voted, documents),
+            headed=headed,
+            question=question,
         )
 
     # --- scores
@@ -228,7 +232,7 @@ class Partition:
         scores = RawScores(
             documents,
             {"words": candidates.words, **rescored.raw},
-            self._signals.of(query, documents, language) | self._headed(query, documents),
+            self._signals.of(query, documents, language) | _headed(candidates),
             candidates.votes,
             rescored.shown,
             self.values.solved[documents],
@@ -250,30 +254,19 @@ class Partition:
         words += [(word, self.bm25.unseen) for word in query.unknown]
         return self._translations.support(words, max(ideal, 1e-9), documents)
 
-    def _headed(self, query: ExpandedQuery, documents: Documents) -> dict[str, Scores]:
-        """Which documents have the whole query as a heading, where any has."""
-        headed = self._headings.documents(query.text)
-        if not headed.size:
-            return {}
-        return {"heading": np.isin(documents, headed).astype(np.float32)}
-
     def evidence(
         self, query: ExpandedQuery, fused: Fused, positions: Positions
     ) -> dict[str, Totals]:
         """What speaks for the candidates at ``positions``, by name (see ``scoring.evidence``)."""
         evidence = self._evidence.of(query, fused, positions)
         phrases = np.zeros(positions.size)
-        some = np.flatnonzero(evidence["missing"] < weights.PHRASE_MISSING)[: weights.PHRASES]
-        if some.size and len(query.terms) > 1:
-            documents = fused.scores.documents[positions[some]]
-            threads, _ = self.rescorer.questions(documents)
-            first = self.values.first[documents]
-            rows = np.concatenate((first + fused.scores.shown[positions[some]], first[threads]))
+        if len(query.terms) > 1:
             words = written_words(query.text)[:_LONGEST_PHRASE]
-            texts = map(self._texts.passage, rows.tolist())
-            shares = np.array([phrase_share(words, passage.words) for passage in texts])
-            phrases[some] = shares[: some.size]
-            phrases[some[threads]] = np.maximum(phrases[some[threads]], shares[some.size :])
+            hopeful = np.flatnonzero(evidence["missing"] < weights.PHRASE_MISSING)
+            for rank in hopeful[: weights.PHRASES].tolist():
+                document = int(fused.scores.documents[positions[rank]])
+                texts = self._texts.read(document, int(fused.scores.shown[positions[rank]]))
+                phrases[rank] = max(phrase_share(words, passage.words) for passage in texts)
         return evidence | {"phrase": phrases}
 
     # --- documents
@@ -297,16 +290,11 @@ class Partition:
             for term in query.terms
         ]
         ideal = sum(term.idf for term in terms) + self.bm25.unseen * len(query.unknown)
-        matches = Matches(
-            frozenset().union(*(term.stems for term in terms if not term.beginning)),
-            [term.beginning for term in terms if term.beginning],
-            self._analyzer.stem,
-        )
         return HitDisplay(
             self._texts,
             query.text,
-            matches,
-            QueryCoverage(terms, ideal, matches, self._analyzer),
+            Matches(terms, self._analyzer.stem),
+            QueryCoverage(terms, ideal),
             as_code=any(not _VERSION.fullmatch(name) for name in identifiers(query.text)),
             hidden=query.curated.hidden.tolist() if query.curated is not None else (),
         )
@@ -366,6 +354,13 @@ class Partition:
     def _idf(self, stem: str) -> float:
         number = self._expander.stems.find(stem)
         return float(self.bm25.idfs[number]) if number >= 0 else self.bm25.unseen
+
+
+def _headed(candidates: Candidates) -> dict[str, Scores]:
+    """Which candidates have the whole query as a heading, where any has."""
+    if candidates.headed is None or not candidates.headed.size:
+        return {}
+    return {"heading": np.isin(candidates.documents, candidates.headed).astype(np.float32)}
 
 
 def _union(*lists: Documents) -> Documents:

@@ -31,12 +31,22 @@ def code_points(texts: Sequence[str]) -> tuple[CodePoints, NDArray[np.int64]]:
     """The code points of all texts, folded, with a space at either end of each text and one between
     words; and where each text begins, and the last one ends.
     """
-    spaced = [
-        f" {' '.join(word[:MAX_WORD_LENGTH] for word in fold(text).split())} " for text in texts
-    ]
+    spaced = [_spaced_words(text) for text in texts]
     ends = np.cumsum([0, *map(len, spaced)])
-    raw = "".join(spaced).encode("utf-32-le", "surrogatepass")
-    return np.frombuffer(raw, dtype=np.uint32), ends
+    return _points_of("".join(spaced)), ends
+
+
+def code_points_of(text: str) -> CodePoints:
+    """The code points of one text, as in ``code_points``."""
+    return _points_of(_spaced_words(text))
+
+
+def _spaced_words(text: str) -> str:
+    return f" {' '.join([word[:MAX_WORD_LENGTH] for word in fold(text).split()])} "
+
+
+def _points_of(text: str) -> CodePoints:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
 
 
 def ngram_hashes(points: CodePoints) -> tuple[NgramHashes, NgramOffsets]:

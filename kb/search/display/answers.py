@@ -9,13 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
 
 from kb.search.analysis.passages import TextRange
-from kb.search.analysis.tokenizer import Analyzer
 from kb.search.display.passage_text import PassageText
-from kb.search.display.snippets import FoldedText, Matches
+from kb.search.display.snippets import FoldedText, MatchedWord, Matches, Terms, WeightedTerm
 
 #: Share of the query, by idf, that the answer explains together with its title and heading.
 _MIN_EXPLAINED = 0.6
@@ -27,71 +24,21 @@ _FIRST_SENTENCE = 0.1  # what it gains by what its first sentence holds
 _NUMBER_ASKED = 0.2  # what a number gains where a number is asked for
 
 _ASKS_FOR_NUMBER = re.compile(r"\bhow (?:many|much|long|large|big|often|old|far)\b", re.IGNORECASE)
-Terms = int  # of a query, a bit for each
-
-
-@dataclass(frozen=True, slots=True)
-class WeightedTerm:
-    """A term of the query: the stems that it stands for, or the beginning of words."""
-
-    stems: frozenset[str]
-    beginning: str  # "" for a whole word
-    idf: float
-
-    def matches(self, word: str, stem: str) -> bool:
-        return stem in self.stems or bool(self.beginning and word.startswith(self.beginning))
-
-
-class MatchedWord(NamedTuple):
-    """A word of a text, or several without a space between them, and the terms it stands for."""
-
-    start: int
-    end: int
-    terms: Terms
 
 
 class QueryCoverage:
     """How much of a query a text explains, by the idf of its words."""
 
-    def __init__(
-        self, terms: Sequence[WeightedTerm], ideal: float, matches: Matches, analyzer: Analyzer
-    ) -> None:
-        """``ideal`` is the idf of all words of the query, of those that no document has too.
-        ``matches`` finds the words that ``terms`` stand for.
-        """
+    def __init__(self, terms: Sequence[WeightedTerm], ideal: float) -> None:
+        """``ideal`` is the idf of all words of the query, of those that no document has too."""
         self._terms = terms
         self._ideal = max(ideal, 1e-9)
-        self._matches = matches
-        self._analyzer = analyzer
         rarest = max((term.idf for term in terms), default=0.0)
         known = sum(term.idf for term in terms)
         #: The most informative terms; none where a word that no document has is as rare as can be.
         self._rarest: Terms = 0
         if ideal - known <= rarest:
             self._rarest = sum(1 << i for i, term in enumerate(terms) if term.idf >= rarest)
-        self._terms_of: dict[str, Terms] = {}  # the same words come again
-
-    def words_in(self, text: FoldedText) -> list[MatchedWord]:
-        """The words of ``text`` that the query has, in order."""
-        original = text.original
-        return [
-            MatchedWord(start, end, self._terms_in(original[start:end]))
-            for start, end in self._matches.spans(text)
-        ]
-
-    def _terms_in(self, words: str) -> Terms:
-        terms = self._terms_of.get(words)
-        if terms is None:
-            terms = self._terms_of[words] = self._look_up(words)
-        return terms
-
-    def _look_up(self, words: str) -> Terms:
-        stems = self._analyzer.written_stems(words)
-        return sum(
-            1 << position
-            for position, term in enumerate(self._terms)
-            if any(term.matches(word, stem) for word, stem in stems.items())
-        )
 
     def holds_rarest(self, terms: Terms) -> bool:
         """Whether the most informative term is among these; no word that no document has may be
@@ -108,6 +55,7 @@ class QueryCoverage:
 def find_answer(
     query: str,
     coverage: QueryCoverage,
+    matches: Matches,
     title: str,
     passage: PassageText,
     *,
@@ -116,12 +64,13 @@ def find_answer(
 ) -> TextRange | None:
     """The part of ``passage`` that answers ``query``; None when none clearly does.
 
+    ``matches`` finds the words that its terms stand for.
     ``opens_section`` says that the passage is the first of its section, ``continues`` that another
     passage of the section follows.
     """
     headings = "\n".join((title, *passage.stored.path))
-    above = _all_terms(coverage.words_in(FoldedText.of(headings)))
-    words = coverage.words_in(passage.folded)
+    above = _all_terms(matches.words(FoldedText.of(headings)))
+    words = matches.words(passage.folded)
     if coverage.share(above | _all_terms(words)) < _MIN_EXPLAINED:
         return None
     asks_for_number = _ASKS_FOR_NUMBER.search(query) is not None

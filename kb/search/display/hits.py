@@ -56,6 +56,14 @@ class ShownTexts:
         kept = functools.lru_cache(maxsize=_KEPT)
         self.card, self.passage = kept(self._read_card), kept(self._read_passage)
 
+    def read(self, document: int, shown: int) -> list[PassageText]:
+        """The passage that is ``shown``; of a thread that shows its answer, also the one that
+        asks.
+        """
+        card = self.card(document)
+        numbers = (shown, 0) if card.shown[0] > 0 else (shown,)
+        return [self.passage(card.first + number) for number in numbers]
+
     def _read_card(self, document: int) -> _Card:
         values = self._values
         ((id_, kind, title, facts),) = self._store.shown([int(values.row[document])])
@@ -195,6 +203,7 @@ class HitDisplay:
             span = find_answer(
                 self._query,
                 self._coverage,
+                self._matches,
                 card.title,
                 passage,
                 opens_section=number == opening,
@@ -207,7 +216,7 @@ class HitDisplay:
                     card.title,
                     _address(card.id, passage.stored.anchor),
                     text,
-                    tuple(self._matches.spans(FoldedText.of(text))),
+                    tuple(word[:2] for word in self._matches.words(FoldedText.of(text))),
                     *passage.place,
                 )
         return None

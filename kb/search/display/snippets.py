@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from kb.search.analysis.passages import TextRange
@@ -34,36 +35,73 @@ class FoldedText(NamedTuple):
         return cls(text, *fold_with_offsets(text))
 
 
+Terms = int  # of a query, a bit for each
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedTerm:
+    """A term of the query: the stems that it stands for, or the beginning of words."""
+
+    stems: frozenset[str]
+    beginning: str  # "" for a whole word
+    idf: float
+
+
+class MatchedWord(NamedTuple):
+    """A word of a text, or several without a space between them, and the terms it stands for."""
+
+    start: int
+    end: int
+    terms: Terms
+
+
 class Matches:
     """The words that a query stands for: whole words by their stems, an open last word by its
     beginning.
     """
 
-    def __init__(
-        self, stems: Iterable[str], beginnings: Iterable[str], stem: Callable[[str], str]
-    ) -> None:
-        self._stems = frozenset(stems)
-        self._prefixes = tuple(beginnings)
+    def __init__(self, terms: Sequence[WeightedTerm], stem: Callable[[str], str]) -> None:
         self._stem = stem
+        self._whole = frozenset().union(*(term.stems for term in terms if not term.beginning))
+        self._beginnings = {
+            term.beginning: 1 << number for number, term in enumerate(terms) if term.beginning
+        }
+        self._prefixes = tuple(self._beginnings)
+        self._by_stem: dict[str, Terms] = {}
+        for number, term in enumerate(terms):
+            for stem_of in term.stems:
+                self._by_stem[stem_of] = self._by_stem.get(stem_of, 0) | 1 << number
+        self._known: dict[str, Terms | None] = {}  # the same words come again
 
         # Snowball keeps the first letters of a word, all but the last of the stem: happily ->
         # happili.
-        starts = {stem[:-1] if len(stem) > 3 else stem for stem in self._stems}
+        starts = {stem[:-1] if len(stem) > 3 else stem for stem in self._whole}
         self._starts = starts | set(self._prefixes)
         self._is_spaced = is_spaced("".join(self._starts))
 
-    def word(self, folded: str) -> bool:
-        """Whether the query stands for this word."""
-        return self._stem(folded) in self._stems or (
-            bool(self._prefixes) and folded.startswith(self._prefixes)
-        )
+    def _terms_of(self, folded: str) -> Terms | None:
+        """The terms that a word stands for; None where the query does not stand for it."""
+        if folded not in self._known:
+            is_sought = self._stem(folded) in self._whole or folded.startswith(self._prefixes)
+            self._known[folded] = self._look_up(folded) if is_sought else None
+        return self._known[folded]
 
-    def spans(self, text: FoldedText) -> list[TextRange]:
-        """What matches in the original text, in order; overlapping spans are merged."""
+    def _look_up(self, folded: str) -> Terms:
+        """The terms of the plain words in what may be joined: a file name, a version."""
+        terms = 0
+        for word in (folded,) if folded.isalnum() else [token.text for token in tokens(folded)]:
+            terms |= self._by_stem.get(self._stem(word), 0)
+            for beginning, term in self._beginnings.items():
+                if word.startswith(beginning):
+                    terms |= term
+        return terms
+
+    def words(self, text: FoldedText) -> list[MatchedWord]:
+        """What matches in the original text, in order; overlapping words are merged."""
         if not self._is_spaced:
-            return self._spans_of_tokens(text.original)
+            return self._words_of_tokens(text.original)
 
-        spans: set[TextRange] = set()
+        words: set[MatchedWord] = set()
         folded = text.folded
         # One search for each start is faster than one regular expression for all.
         for start in self._starts:
@@ -74,39 +112,44 @@ class Matches:
                 if before == " " or not _is_inside_word(before):
                     continuation = WORD_CONTINUATION.match(folded, end)
                     end = continuation.end() if continuation else end
-                    if self.word(folded[offset:end]):
-                        spans.add((offset, end))
+                    terms = self._terms_of(folded[offset:end])
+                    if terms is not None:
+                        words.add(MatchedWord(offset, end, terms))
                 offset = folded.find(start, end)
 
-        ordered = sorted(spans)
+        ordered = sorted(words)
         return ordered if isinstance(text.places, range) else _in_original(ordered, text.places)
 
-    def _spans_of_tokens(self, text: str) -> list[TextRange]:
+    def _words_of_tokens(self, text: str) -> list[MatchedWord]:
         """For scripts without spaces, whose tokens are overlapping pairs of characters."""
-        spans: list[TextRange] = []
+        words: list[MatchedWord] = []
         for token in tokens(text):
-            if self.word(token.text):
-                if spans and token.start < spans[-1][1]:
-                    spans[-1] = (spans[-1][0], max(spans[-1][1], token.end))
-                else:
-                    spans.append((token.start, token.end))
-        return spans
+            terms = self._terms_of(token.text)
+            if terms is None:
+                continue
+            if words and token.start < words[-1].end:
+                start, end, others = words.pop()
+                words.append(MatchedWord(start, max(end, token.end), others | terms))
+            else:
+                words.append(MatchedWord(token.start, token.end, terms))
+        return words
 
 
 def _is_inside_word(letter: str) -> bool:
     return letter.isalnum() or WORD_CONTINUATION.fullmatch(letter) is not None
 
 
-def _in_original(spans: Iterable[TextRange], places: Sequence[int]) -> list[TextRange]:
-    """Spans of folded text as spans of the original; those that share a letter there are merged."""
-    originals: list[TextRange] = []
-    for folded_start, folded_end in spans:
+def _in_original(words: Iterable[MatchedWord], places: Sequence[int]) -> list[MatchedWord]:
+    """Words of folded text as words of the original; those that share a letter there are merged."""
+    originals: list[MatchedWord] = []
+    for folded_start, folded_end, terms in words:
         start = places[folded_start]
         end = max(places[folded_end], places[folded_end - 1] + 1)
-        if originals and start < originals[-1][1]:
-            originals[-1] = (originals[-1][0], max(end, originals[-1][1]))
+        if originals and start < originals[-1].end:
+            first, last, others = originals.pop()
+            originals.append(MatchedWord(first, max(end, last), others | terms))
         else:
-            originals.append((start, end))
+            originals.append(MatchedWord(start, end, terms))
     return originals
 
 
@@ -118,38 +161,38 @@ def snippet(
     At most about WIDTH characters around the densest matches; an ellipsis marks a cut.
     """
     text = line.original
-    spans = matches.spans(line)
+    words = matches.words(line)
     start, end = 0, len(text)
     if len(text) > WIDTH:
-        first, last = _densest_window(line, spans, WIDTH - _CONTEXT)
+        first, last = _densest_window(line, words, WIDTH - _CONTEXT)
         start = 0 if first <= WIDTH // 3 else _snippet_start(text, first, last)
         end = _word_end_before(text, min(len(text), start + WIDTH))
 
     before, after = ("… " if start else ""), (" …" if end < len(text) else "")
     shift = len(before) - start
     shown_spans = tuple(
-        (first + shift, last + shift) for first, last in spans if first >= start and last <= end
+        (first + shift, last + shift) for first, last, _ in words if first >= start and last <= end
     )
     return Passage(before + text[start:end] + after, shown_spans, anchor, path)
 
 
-def _densest_window(shown: FoldedText, spans: list[TextRange], width: int) -> TextRange:
+def _densest_window(shown: FoldedText, matched: list[MatchedWord], width: int) -> TextRange:
     """From the first to the last match of the window of ``width`` characters that holds the most
     different words; the first of equal windows.
     """
-    if spans and spans[-1][1] <= spans[0][0] + width:
-        return spans[0][0], spans[-1][1]
+    if matched and matched[-1].end <= matched[0].start + width:
+        return matched[0].start, matched[-1].end
 
-    words = [shown.original[start:end].lower() for start, end in spans]
+    words = [shown.original[word.start : word.end].lower() for word in matched]
     counts: dict[str, int] = {}  # of the words in the window
     best, most = (0, 0), 0
     entered = 0
-    for left, (start, _) in enumerate(spans):
-        while entered < len(spans) and (entered <= left or spans[entered][1] <= start + width):
+    for left, (start, _, _) in enumerate(matched):
+        while entered < len(matched) and (entered <= left or matched[entered].end <= start + width):
             counts[words[entered]] = counts.get(words[entered], 0) + 1
             entered += 1
         if len(counts) > most:
-            best, most = (start, spans[entered - 1][1]), len(counts)
+            best, most = (start, matched[entered - 1].end), len(counts)
 
         counts[words[left]] -= 1
         if not counts[words[left]]:

@@ -160,6 +160,12 @@ def _lengths(rows: Vectors8) -> NDArray[np.float32]:
     return np.asarray(np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
+def bytes_of(direction: NDArray[np.float32]) -> Vector8:
+    """One direction in one byte a component."""
+    largest = max(float(direction.max()), -float(direction.min()), 1e-9)
+    return np.asarray(np.rint(direction * np.float32(127 / largest)), dtype=np.int8)
+
+
 class LatentTopics:
     """The directions of one partition; ``passages`` are those of its passages."""
 
@@ -177,8 +183,7 @@ class LatentTopics:
             if term.memo.direction is None:
                 term.memo.direction = self._direction_of(term)
             total = total + term.memo.direction
-        direction: Vector8 = _quantized(total[None])[0]
-        return direction if total.any() else None
+        return bytes_of(total) if total.any() else None
 
     def _direction_of(self, term: QueryTerm) -> NDArray[np.float32]:
         """What one term adds to a query's direction."""

@@ -22,7 +22,7 @@ from kb.search.array_types import DocumentMask, Documents, Pointers, PostingDocs
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
 from kb.search.index.spill import Columns, Spill, blocks
-from kb.search.kernels.layout import NGRAM_GAIN, Loops, Scratch, Titles
+from kb.search.kernels.layout import Loops, Scratch, Titles
 from kb.search.kernels.ranges import gather
 
 Ngrams = NDArray[np.int32]  # [entries of all titles], positions among the hashes
@@ -30,9 +30,9 @@ TitleRows = NDArray[np.int64]  # [titles], their positions
 _ALL: DocumentMask = np.zeros(0, dtype=np.bool_)
 _BATCH = 4_000  # titles whose n-grams are counted at once
 _LONGEST = 300  # characters of a query that are compared
-#: Weights are whole numbers: of n-grams in titles 16 bits, of n-grams in a query 14, so that a
-#: product has room in 31.
-_TITLE_WEIGHT, _QUERY_WEIGHT = 65_535, 16_384
+#: Weights are whole numbers: of n-grams in titles 16 bits, of n-grams in a query 14 (see
+#: ``layout.NGRAM_WEIGHT``), so that a product has room in 31.
+_TITLE_WEIGHT = 65_535
 
 
 def pack_title_ngrams(
@@ -224,19 +224,10 @@ class TitleNgrams:
 
     def vector(self, text: str) -> NgramVector | None:
         """``text`` as a vector; None when no title has any of its n-grams."""
-        points, _ = char_ngrams.code_points([text[:_LONGEST]])
-        ngrams, counts, unknown = self._loops.count_ngrams(points, self._hashes)
-        if not ngrams.size:
-            return None
-        idf = self._idf[ngrams].astype(np.float64)
-        weight = counts * idf
-        length = math.sqrt(float(weight @ weight) + unknown * self._unseen_idf**2)
-        unit = weight / length
-        return NgramVector(
-            ngrams,
-            np.rint(unit * _QUERY_WEIGHT).astype(np.int32),
-            np.rint(unit * idf * NGRAM_GAIN).astype(np.int32),
+        ngrams, query_weights, gains = self._loops.ngram_vector(
+            char_ngrams.code_points_of(text[:_LONGEST]), self._hashes, self._idf, self._unseen_idf
         )
+        return NgramVector(ngrams, query_weights, gains) if ngrams.size else None
 
     def candidates(self, vector: NgramVector, allowed: DocumentMask | None = None) -> Documents:
         """The documents whose titles are most like the query, by its n-grams' heaviest postings."""

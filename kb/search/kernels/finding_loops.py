@@ -11,6 +11,7 @@ import numpy as np
 
 from kb.search.analysis.char_ngrams import ACROSS, BASIS, PRIME, REACH, SPACE
 from kb.search.kernels.compiled import compiled
+from kb.search.kernels.layout import NGRAM_GAIN, NGRAM_WEIGHT
 
 _BLOCK = 64  # documents, at most, whose largest sum stands for all of them
 _LOW = 0xFFFFFFFF  # the lower half of a key: of equal scores, the smaller number is the larger key
@@ -183,7 +184,7 @@ def _around(points: Any, space: int) -> Any:
 
 
 @compiled
-def count_ngrams(points: Any, vocabulary: Any) -> Any:
+def _count_ngrams(points: Any, vocabulary: Any) -> Any:
     numbers, filled = np.empty(4 * points.size, np.int64), 0
     for i in range(points.size - 2):
         if points[i + 1] != SPACE:
@@ -211,6 +212,22 @@ def count_ngrams(points: Any, vocabulary: Any) -> Any:
             distinct += 1
         counts[distinct - 1] += 1
     return known[:distinct], counts[:distinct], unknown
+
+
+@compiled
+def ngram_vector(points: Any, vocabulary: Any, idfs: Any, unseen_idf: float) -> Any:
+    ngrams, counts, unknown = _count_ngrams(points, vocabulary)
+    weights, gains = np.empty(ngrams.size, np.int32), np.empty(ngrams.size, np.int32)
+    square = unknown * unseen_idf * unseen_idf
+    for i in range(ngrams.size):
+        square += (counts[i] * np.float64(idfs[ngrams[i]])) ** 2
+    length = np.sqrt(square)
+    for i in range(ngrams.size):
+        idf = np.float64(idfs[ngrams[i]])
+        unit = counts[i] * idf / length
+        weights[i] = np.int32(np.rint(unit * NGRAM_WEIGHT))
+        gains[i] = np.int32(np.rint(unit * idf * NGRAM_GAIN))
+    return ngrams, weights, gains
 
 
 @compiled

@@ -70,6 +70,7 @@ GAIN = 4096  # a gain of 1 in a passage: these are scored in whole numbers
 #: A gain takes the lower bits of a number; above them stands its group of equals, from 1 on.
 GAIN_BITS = 20
 NGRAM_GAIN = 65_536  # a gain of 1 in a title
+NGRAM_WEIGHT = 16_384  # a weight of 1 of an n-gram in a query
 
 
 class QueryFeatures(NamedTuple):
@@ -257,13 +258,19 @@ class Loops(Protocol):
         0 where ``direction`` is empty. No document is without a passage.
         """
 
-    def count_ngrams(
-        self, points: NDArray[np.uint32], vocabulary: NDArray[np.uint32], /
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
-        """The n-grams of a text (see ``char_ngrams``) that ``vocabulary`` has.
+    def ngram_vector(
+        self,
+        points: NDArray[np.uint32],
+        vocabulary: NDArray[np.uint32],
+        idfs: NDArray[np.float32],
+        unseen_idf: float,
+        /,
+    ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
+        """A text as a unit vector over the n-grams (see ``char_ngrams``) that ``vocabulary`` has.
 
-        Returns their positions there, ascending, how often each stands in the text, and how many
-        n-grams of the text are not in the vocabulary.
+        Returns their positions there, ascending; the vector, in ``NGRAM_WEIGHT``s; and the vector
+        times each n-gram's idf, in ``NGRAM_GAIN``s. What is not in the vocabulary still lengthens
+        the vector.
         """
 
     def matching_tails(

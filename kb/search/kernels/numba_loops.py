@@ -13,8 +13,8 @@ import numpy as np
 from kb.search.kernels.finding_loops import (
     add_postings,
     add_row,
-    count_ngrams,
     count_values,
+    ngram_vector,
     top_sums,
     top_titles,
     union_postings,
@@ -43,12 +43,12 @@ from kb.search.kernels.ranking_loops import (
 __all__ = [
     "add_postings",
     "add_row",
-    "count_ngrams",
     "count_values",
     "coverage",
     "fuse_parts",
     "matching_tails",
     "nearest_passages",
+    "ngram_vector",
     "rescore",
     "top_sums",
     "top_titles",
@@ -84,7 +84,8 @@ def warm_up() -> None:
     headings = Headings(pointers, docs, pointers, docs)
     asked = AskedTerms(rows, np.array([0, 1], np.int64), floats, 1.0)
     coverage(rows, passages, headings, rows, asked, singles)
-    count_ngrams(_mapped(np.zeros(4, np.uint32)), _mapped(np.zeros(1, np.uint32)))
+    points = _mapped(np.zeros(4, np.uint32))
+    ngram_vector(points, _mapped(np.zeros(1, np.uint32)), singles, 1.0)
     matching_tails(codes, pointers, rows, codes, ends)
     raw = np.ones((1, 1), np.float32)
     parts = RawParts(raw, floats, floats, floats, floats, 0, 1, 0.5)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from kb.errors import Misconfigured
 from kb.search.array_types import Directions, Vector8, Vectors8
 from kb.search.index.array_file import load_arrays
+from kb.search.index.latent_topics import bytes_of
 from kb.search.meaning.word_pieces import pieces_of, plain_words, word_pieces
 
 LOG = logging.getLogger(__name__)
@@ -101,12 +102,6 @@ class QueryTable:
     def shortened(self, directions: Directions) -> Vectors8:
         """The encoder's directions as an index keeps them."""
         return np.stack([bytes_of(row) for row in directions @ self._projection])
-
-
-def bytes_of(direction: NDArray[np.float32]) -> Vector8:
-    """One byte a component; the length does not matter, as only cosines are asked for."""
-    largest = max(float(direction.max()), -float(direction.min()), 1e-9)
-    return np.asarray(np.rint(direction * np.float32(127 / largest)), dtype=np.int8)
 
 
 @functools.cache

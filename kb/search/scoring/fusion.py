@@ -53,6 +53,7 @@ class Candidates:
     words: Scores  # the raw word score of each
     votes: Scores  # of resolved tickets for each, 0 to 1; empty when none was cast
     late: bool = False  # time was up: there is no time for a closer look
+    headed: Documents | None = None  # those that have the whole query as a heading
     question: Any = None  # what the reader that found them keeps for ``rank``
 
 

@@ -171,13 +171,6 @@ class Rescorer:
         """The rows of the passages to show."""
         return np.asarray(self.passages.document_pointers[documents] + shown)
 
-    def questions(self, documents: Documents) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Which of ``documents`` are threads that show their answer, and the rows of the passages
-        that ask for it.
-        """
-        threads = np.flatnonzero(self.passages.shown[documents, 0] > 0)
-        return threads, np.asarray(self.passages.document_pointers[documents[threads]])
-
     def _gains(self, term: QueryTerm) -> _TermGains:
         if term.memo.gains is None:
             term.memo.gains = self._gains_of(term)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.analysis import char_ngrams
 from kb.search.analysis.tokenizer import fold
-from kb.search.kernels.layout import Loops
+from kb.search.kernels.layout import NGRAM_WEIGHT, Loops
 
 texts = st.text(alphabet="ab cdé ß日\u3000\U0001f600", max_size=40) | st.text(max_size=60)
 
@@ -48,15 +50,19 @@ def test_each_text_has_the_ngrams_that_are_cut_out_by_hand(several: list[str]) -
 
 
 @given(text=texts, known=texts)
-def test_known_ngrams_are_numbered_and_counted_and_the_others_only_counted(
+def test_known_ngrams_are_numbered_and_weighed_and_the_others_lengthen_the_vector(
     loops: Loops, text: str, known: str
 ) -> None:
     vocabulary = np.array(sorted(set(map(fnv, by_hand(known)))), dtype=np.uint32)
-    points, _ = char_ngrams.code_points([text])
-    numbers, counts, unknown = loops.count_ngrams(points, vocabulary)
-    expected = Counter(map(fnv, by_hand(text)))
-    assert dict(zip(vocabulary[numbers].tolist(), counts.tolist(), strict=True)) == {
-        ngram: count for ngram, count in expected.items() if ngram in vocabulary
-    }
+    idfs = np.ones(vocabulary.size, dtype=np.float32)
+    points = char_ngrams.code_points_of(text)
+    numbers, whole, gains = loops.ngram_vector(points, vocabulary, idfs, 2.0)
+    counts = Counter(map(fnv, by_hand(text)))
+    held = {ngram: count for ngram, count in counts.items() if ngram in vocabulary}
+    unknown = sum(counts.values()) - sum(held.values())
+    length = math.sqrt(sum(count**2 for count in held.values()) + 4 * unknown)
     assert numbers.tolist() == sorted(numbers.tolist())
-    assert unknown == sum(expected.values()) - counts.sum()
+    assert dict(zip(vocabulary[numbers].tolist(), whole.tolist(), strict=True)) == {
+        ngram: round(count / length * NGRAM_WEIGHT) for ngram, count in held.items()
+    }
+    assert gains.tolist() == pytest.approx((whole * 4).tolist(), abs=2)

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from kb.search.analysis.passages import SectionPassage
 from kb.search.analysis.tokenizer import Analyzer
-from kb.search.display.answers import QueryCoverage, WeightedTerm, find_answer
+from kb.search.display.answers import QueryCoverage, find_answer
 from kb.search.display.passage_text import PassageText
-from kb.search.display.snippets import Matches
+from kb.search.display.snippets import Matches, WeightedTerm
 from kb.search.documents import Document, DocumentKind, Region, RegionKind, Section
 from kb.search.results import Answer
 from kb.search.searcher import Searcher
@@ -35,11 +35,12 @@ def _answer(
         WeightedTerm(frozenset({_ANALYZER.stem(word)}), "", 1.1 if word == rarest else 1.0)
         for word in words
     ]
-    matches = Matches([_ANALYZER.stem(word) for word in words], (), _ANALYZER.stem)
+    matches = Matches(terms, _ANALYZER.stem)
     passage = PassageText(SectionPassage("", (), text, regions))
     span = find_answer(
         query,
-        QueryCoverage(terms, len(words), matches, _ANALYZER),
+        QueryCoverage(terms, len(words)),
+        matches,
         title,
         passage,
         opens_section=opens_section,

@@ -5,11 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.search.analysis.tokenizer import Analyzer, fold, fold_with_offsets
-from kb.search.display.snippets import WIDTH, FoldedText, Matches, snippet
+from kb.search.display.snippets import WIDTH, FoldedText, Matches, WeightedTerm, snippet
 
 
 def matches(*stems: str, beginnings: tuple[str, ...] = ()) -> Matches:
-    return Matches(stems, beginnings, Analyzer().stem)
+    whole = [WeightedTerm(frozenset({stem}), "", 1.0) for stem in stems]
+    opened = [WeightedTerm(frozenset(), beginning, 1.0) for beginning in beginnings]
+    return Matches([*whole, *opened], Analyzer().stem)
 
 
 def marked(text: str, query: Matches) -> list[str]:

@@ -18,6 +18,7 @@ from kb.search.kernels.layout import (
     GAIN,
     GAIN_BITS,
     NGRAM_GAIN,
+    NGRAM_WEIGHT,
     AskedTerms,
     Headings,
     NamedSignals,
@@ -220,14 +221,19 @@ def nearest_passages(
     return np.asarray(np.maximum(nearest, 0) / max(length, np.float32(1)), dtype=np.float32)
 
 
-def count_ngrams(points: Ints, vocabulary: Ints, /) -> tuple[Ints, Ints, int]:
+def ngram_vector(
+    points: Ints, vocabulary: Ints, idfs: Floats, unseen_idf: float, /
+) -> tuple[Ints, Ints, Ints]:
     hashes, _ = char_ngrams.ngram_hashes(points)
-    if not vocabulary.size:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), int(hashes.size)
-    positions = np.minimum(vocabulary.searchsorted(hashes), vocabulary.size - 1)
-    known = positions[vocabulary[positions] == hashes]
-    numbers, counts = np.unique(known, return_counts=True)
-    return numbers, counts, int(hashes.size - known.size)
+    positions = np.searchsorted(vocabulary, hashes)
+    known = positions[np.isin(hashes, vocabulary)]
+    ngrams, counts = np.unique(known, return_counts=True)
+    idf = idfs[ngrams].astype(np.float64)
+    weight = counts * idf
+    unknown = hashes.size - known.size
+    unit = weight / math.sqrt(max(1e-300, math.fsum(weight**2) + unknown * unseen_idf**2))
+    whole = np.rint(unit * NGRAM_WEIGHT).astype(np.int32)
+    return ngrams, whole, np.rint(unit * idf * NGRAM_GAIN).astype(np.int32)
 
 
 def matching_tails(

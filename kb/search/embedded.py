@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kb.search.documents import Document
+from kb.search.documents import PUBLIC, Document
 from kb.search.engine import READ_AT_ONCE
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
 from kb.search.generations.generation import Generation, Generations
@@ -110,6 +110,7 @@ class EmbeddedIndex:
     def warm(self) -> None:
         for arrays in self._arrays.values():
             touch_arrays(arrays)
+        self.reader(PUBLIC).sections()  # most pages show them, and of many guides it takes a second
 
     def close(self) -> None:
         self._store.close()

@@ -8,6 +8,7 @@ changes after opening, and safe to share between threads.
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -95,6 +96,7 @@ class Partition:
         self._thread_articles = thread_articles(arrays, self._first_thread)
         self._title_orders: dict[DocumentKind, Documents] = {}
         self._sections: Sections | None = None
+        self._sections_lock = threading.Lock()
         self._votes = None
         if "solved_links" in arrays:
             prevail = weights.threads_prevail(self._first_thread, self.size)
@@ -334,10 +336,11 @@ class Partition:
         return self.display(ExpandedQuery("", ())).hits(list(map(Placed, numbers)))
 
     def sections(self) -> Sections:
-        """The guides as readers walk them; put together when somebody first asks."""
-        if self._sections is None:
-            self._sections = Sections(self._all_of(DocumentKind.DOC), self._listed)
-        return self._sections
+        """The guides as readers walk them; put together once, while others wait for it."""
+        with self._sections_lock:
+            if self._sections is None:
+                self._sections = Sections(self._all_of(DocumentKind.DOC), self._listed)
+            return self._sections
 
     def counts(self) -> dict[str, int]:
         """How many documents of each kind there are."""

@@ -185,10 +185,8 @@ class Searcher:
     ) -> tuple[Hit, ...]:
         """Documents like this one, best first."""
         snapshot = self._current()
-        document = snapshot.article(document_id, audience)
-        if document is None:
-            return ()
-        return snapshot.related(document, audience, limit, deadline=self._deadline(_RELATED_BUDGET))
+        deadline = self._deadline(_RELATED_BUDGET)
+        return snapshot.related(document_id, audience, limit, deadline=deadline)
 
     def likeness(
         self, text: str, others: Sequence[str], *, audience: str = PUBLIC

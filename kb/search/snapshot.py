@@ -43,6 +43,7 @@ from kb.search.scoring import confidence
 from kb.search.scoring.confidence import Calibration, Judgement
 from kb.search.scoring.fusion import Candidates, Fused, Positions, ranks
 
+_ANSWERS_PER_RELATED = 4  # suggestions that are kept for each article whose related ones are
 WINDOW = 1000  # results that can be paged to
 _NONE: Positions = np.zeros(0, dtype=np.int64)
 _CUT_SHORT = "The search took too long and was cut short; use fewer or longer words."
@@ -118,6 +119,7 @@ class Snapshot:
         # Many type the same first letters, and nothing here changes.
         self._remember = remember
         self._answers: dict[tuple[object, ...], Suggestions] = {}
+        self._related: dict[tuple[str, str, int], tuple[Hit, ...]] = {}
 
     def threshold(self, audience: str) -> float:
         """The log-odds below which nothing is suggested to ``audience``."""
@@ -374,16 +376,29 @@ class Snapshot:
         return document if html == document.html else replace(document, html=html)
 
     def related(
-        self, document: Document, audience: str, limit: int, *, deadline: float
+        self, document_id: str, audience: str, limit: int, *, deadline: float
     ) -> tuple[Hit, ...]:
-        """Other documents like this one, best first."""
+        """Other documents like this one, best first. Those of articles that are read are kept: they
+        take half of the work for a page.
+        """
+        key = (document_id, audience, limit)
+        if key in self._related:
+            return self._related[key]
+        document = self.article(document_id, audience)
+        if document is None:
+            return ()
         reader = self.index.reader(audience)
         like = reader.more_like(document.id, document.title)
         if like is None:
             return ()
         query, others = like
         ranking = self._folded(reader, query, self._rank(reader, query, others, "", deadline))
-        return reader.display(query).hits(self._placed(reader, query, ranking, 0, limit))
+        hits = reader.display(query).hits(self._placed(reader, query, ranking, 0, limit))
+        if self._remember and not ranking.partial:
+            if len(self._related) >= self._remember // _ANSWERS_PER_RELATED:
+                self._related.clear()  # as the suggestions
+            self._related[key] = hits
+        return hits
 
     def likeness(self, text: str, others: Sequence[str], audience: str) -> tuple[float, ...]:
         return self.index.reader(audience).similarity(text, others)

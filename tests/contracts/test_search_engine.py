@@ -196,9 +196,7 @@ def test_spans_lie_in_the_text_and_hold_what_was_asked(snapshot: Snapshot) -> No
 
 
 def test_others_like_a_document_do_not_hold_itself(snapshot: Snapshot) -> None:
-    article = snapshot.article("forum/one", "public")
-    assert article is not None
-    related = [hit.id for hit in snapshot.related(article, "public", 5, deadline=math.inf)]
+    related = [hit.id for hit in snapshot.related("forum/one", "public", 5, deadline=math.inf)]
     assert related[0] == "forum/two"
     assert "forum/one" not in related
 

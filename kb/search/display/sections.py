@@ -7,8 +7,10 @@ and its order. How pages show them is not here.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -73,7 +75,7 @@ class Standing:
     is_index: bool = False
 
 
-@dataclass(slots=True)
+@dataclass
 class _Folder:
     path: str
     name: str
@@ -85,6 +87,16 @@ class _Folder:
     @property
     def title(self) -> str:
         return self.index.title if self.index else folder_title(self.name)
+
+    @functools.cached_property
+    def positions(self) -> dict[str, int]:
+        """Where in ``articles`` the one at each path is; not where two are at the same path."""
+        counts = Counter(article.place.path for article in self.articles)
+        return {
+            article.place.path: position
+            for position, article in enumerate(self.articles)
+            if counts[article.place.path] == 1
+        }
 
 
 class Sections:
@@ -157,10 +169,9 @@ class Sections:
         if folder.index is not None and folder.index.place.path == place:
             return Standing(trail, is_index=self._section(folder).index == document.id)
 
-        beside = [article for article in folder.articles if article.place.path == place]
-        if len(beside) != 1:
+        position = folder.positions.get(place)
+        if position is None:
             return Standing(trail)
-        position = folder.articles.index(beside[0])
         previous = folder.articles[position - 1 : position] if position else []
         following = folder.articles[position + 1 : position + 2]
         numbers = [article.number for article in (*previous, *following)]

@@ -88,12 +88,13 @@ def worth_showing(
 ) -> Positions:
     """Which of the best documents are shown: strong ones first, both in the order of their ranks.
 
-    Where some answer is likely, those that are not unlikely themselves, or would be likely without
-    a better one; what editors pinned, always.
+    Where some answer is likely, those that are not unlikely themselves, more so beside a strong
+    one, or would be likely without a better one; what editors pinned, always.
     """
     shown = is_pinned.copy()
     if judgement.log_odds >= threshold:
-        least = min(weights.PERHAPS, float(confidences.max(initial=0.0)))
+        best = float(confidences.max(initial=0.0))
+        least = weights.BESIDE if best >= weights.STRONG else min(weights.PERHAPS, best)
         own = judgement.own[: confidences.size]
         shown |= (confidences >= least) | (own >= weights.ALONE) | (threshold == -math.inf)
     is_strong = is_pinned | (confidences >= weights.STRONG) | (threshold == -math.inf)

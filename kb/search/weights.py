@@ -135,7 +135,8 @@ OUT_OF_SCOPE = (-1.6, 0.8)
 PHRASES = 3
 PHRASE_MISSING = 0.8
 STRONG = 0.45  # a suggestion of this confidence is shown first, others quietly below
-PERHAPS = 0.05  # a suggestion of less confidence is not shown beside others, except
+PERHAPS = 0.05  # a suggestion of less confidence is not shown beside others, nor
+BESIDE = 0.07  # one of less than this beside a strong one, except
 ALONE = 1.5  # where its own log-odds are higher than these: it is only that others are better
 
 SURE = 0.65  # a suggestion of this confidence is quoted above the list

@@ -113,7 +113,7 @@ def test_nearly_every_error_sentence_of_a_page_shows_that_page(centre: Centre) -
     ]
     assert len(asked) > 150
     # What remains are common words that other pages say, too, and shorter ("file a ticket").
-    assert len(missed) <= 0.06 * len(asked), missed
+    assert len(missed) <= 0.08 * len(asked), missed
 
 
 def test_every_heading_and_error_sentence_of_the_starter_site_shows_its_page(

@@ -54,12 +54,15 @@ def judged(log_odds: float, own: float = 0.0) -> Judgement:
 
 
 def test_strong_ones_come_first_and_unlikely_ones_are_left_out() -> None:
-    confidences = np.array([0.2, 0.7, 0.01, 0.06])
-    pinned = np.array([False, False, False, False])
+    confidences = np.array([0.2, 0.7, 0.01, 0.08, 0.06])
+    pinned = np.zeros(5, dtype=bool)
     assert worth_showing(judged(1.0), confidences, pinned, threshold=0.0).tolist() == [1, 0, 3]
+    without_strong = np.array([0.2, 0.3, 0.01, 0.08, 0.06])
+    shown = worth_showing(judged(1.0), without_strong, pinned, threshold=0.0)
+    assert shown.tolist() == [0, 1, 3, 4]
     assert worth_showing(judged(-0.1), confidences, pinned, threshold=0.0).size == 0
     everything = worth_showing(judged(-9.0), confidences, pinned, threshold=-math.inf)
-    assert everything.tolist() == [0, 1, 2, 3]
+    assert everything.tolist() == [0, 1, 2, 3, 4]
     assert tier(0.7) is Tier.STRONG
     assert tier(0.2) is Tier.PERHAPS
 

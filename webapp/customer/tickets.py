@@ -51,7 +51,7 @@ from kb.tickets.attachments.validation import allowed_files
 from kb.tickets.lifecycle import VERBS, Side, Status
 from kb.tickets.permissions import check_file, link_not_found, side_of
 from kb.tickets.ticket import Draft, TicketRow
-from webapp.context import audience, centre, now, person, settings
+from webapp.context import asker, audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import (
     FORM_VERBS,
@@ -109,7 +109,7 @@ EXPIRED_SESSION = "Your session has ended. Sign in again, or open your private l
 
 @blueprint.get("/tickets/new")
 def new() -> str:
-    form, viewer = blank_form(request.args), person()
+    form, viewer = blank_form(request.args), asker()
     try:
         if viewer is not None:
             check_file(viewer)

@@ -191,14 +191,17 @@ def listing(place: str) -> str:
 
 @blueprint.post("/feedback")
 def feedback() -> BaseResponse:
-    """One vote per reader and article; the last one counts."""
+    """One vote per reader and article; the last one counts. Who says no is asked for the reason."""
     document = centre().searcher.article(request.form.get("document", ""), audience=audience())
     vote = request.form.get("helpful", "")
     if vote not in ("yes", "no"):
         raise Invalid("Answer yes or no: was the article helpful?", field="helpful")
-    centre().deflection.helpful(document.id, vote == "yes", visitor(), now=now())
+    reason = request.form.get("reason", "")
+    centre().deflection.helpful(document.id, vote == "yes", visitor(), now=now(), reason=reason)
+    voted = "reason" if reason.strip() else vote
     return redirect(
-        url_for("help_centre.article", document_id=document.id, voted=vote, _anchor="feedback"), 303
+        url_for("help_centre.article", document_id=document.id, voted=voted, _anchor="feedback"),
+        303,
     )
 
 

@@ -171,6 +171,8 @@ def test_a_vote_is_counted_once_for_each_reader(portal: Portal, anyone: Browser)
 
 def test_a_vote_that_is_none_or_on_nothing_is_refused(anyone: Browser) -> None:
     assert anyone.post("/feedback", {"document": "doc/jam", "helpful": "maybe"}).status_code == 422
+    reason = {"document": "doc/jam", "helpful": "no", "reason": "x" * 501}
+    assert anyone.post("/feedback", reason).status_code == 422
     assert anyone.post("/feedback", {"document": "doc/secret", "helpful": "yes"}).status_code == 404
 
 

@@ -21,3 +21,12 @@ def test_it_shows_the_settings_in_force(folder: Path) -> None:
         assert kept in part_of(page, "retention", key)
     page = build(settings_of(folder)).browser().page("/privacy")
     assert "730" not in part_of(page, "retention", "tickets")
+
+
+def test_it_says_since_when_nothing_is_kept(folder: Path) -> None:
+    portal = build(settings_of(folder, episode_days="30", ticket_days="0"))
+    page = portal.browser().page("/privacy")
+    oldest = dict(zip(data_values(page, "retention"), data_values(page, "oldest"), strict=True))
+    assert set(oldest) == {row.key for row in RETENTION}
+    for key, day in (("episodes", "24 Oct"), ("tickets", "–"), ("votes", "–")):
+        assert day in part_of(page, "retention", key)

@@ -33,6 +33,7 @@ def create_app(
         people,
         personal_data,
         queue,
+        releases,
         staff,
         ticket_actions,
         ticket_page,
@@ -88,6 +89,7 @@ def create_app(
         following,
         known_problems,
         privacy,
+        releases,  # before the pages of tickets, whose numbers stand at the same place
         queue,
         board,
         insights,

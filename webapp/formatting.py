@@ -151,6 +151,8 @@ def register(app: Flask) -> None:
         in_place,
         iso_day,
         last_day,
+        local_day,
+        local_iso_day,
         marked,
         other_edition,
         problem_status,
@@ -322,6 +324,16 @@ def first_day(start: dt.datetime | None) -> str:
 def last_day(end: dt.datetime | None) -> str:
     """The last day before an end, which is stored as the first instant after it."""
     return first_day(end - dt.timedelta(days=1)) if end else "—"
+
+
+def local_day(instant: dt.datetime | None) -> str:
+    """A planned day, which is stored as its midnight in the zone of whoever planned it."""
+    return day(instant.astimezone(request_zone()).date()) if instant else "—"
+
+
+def local_iso_day(instant: dt.datetime | None) -> str:
+    """``local_day`` for an input of type date."""
+    return instant.astimezone(request_zone()).date().isoformat() if instant else ""
 
 
 def iso_day(instant: dt.datetime | None, days: int = 0) -> str:

@@ -40,7 +40,17 @@ from kb.tickets.tables import ATTACHMENTS, EVENTS, INDEXED_TITLE, RATINGS, TICKE
 _KEPT_FACTS = frozenset(
     {
         *("level", "from_level", "change", "reason", "until", "said"),
-        *("severity", "score", "into", "from", "split_from", "handed_over"),
+        *(
+            "severity",
+            "release",
+            "planned",
+            "resumes",
+            "score",
+            "into",
+            "from",
+            "split_from",
+            "handed_over",
+        ),
     }
 )
 

@@ -52,6 +52,14 @@ class LinkedTicket:
 
 
 @dataclass(frozen=True, slots=True)
+class ReleasePlan:
+    """What a ticket waits for; ``planned`` replaces the planned day of the release, if given."""
+
+    name: str
+    planned: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TicketFacts:
     """What a decision about a ticket may depend on."""
 
@@ -101,6 +109,7 @@ class Effects:
     answers: tuple[tuple[str, str], ...] = ()  # ids and titles of linked documents
     link: LinkedTicket | None = None
     history: tuple[SlaEvent, ...] = ()  # taken over from the linked ticket
+    release: ReleasePlan | None = None
     notice: str = ""  # the kind of the mail, where it is not the verb
 
 

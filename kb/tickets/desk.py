@@ -8,13 +8,14 @@ transaction, which a worker sends later.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kb import ids
-from kb.errors import Forbidden, Invalid, NotFound
+from kb.errors import Conflict, Forbidden, Invalid, NotFound
 from kb.people.person import Person, Role
 from kb.sla.clock import PolicyVersion
 from kb.sla.explain import VerdictChange, verdict_changes
@@ -24,6 +25,7 @@ from kb.tickets import drafts
 from kb.tickets.actions import merge_split
 from kb.tickets.actions.filing import Filing
 from kb.tickets.actions.idempotency import verb_key
+from kb.tickets.actions.planning import ship
 from kb.tickets.actions.secrets import FieldSecrets
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.catalogue import Catalogue
@@ -146,6 +148,23 @@ class Desk:
         """
         source, target = _serial(number), _serial(into)
         merge_split.merge(self._repository, self._rules, person, source, target, key=key, now=now)
+
+    def ship(self, release_id: int, person: Person, *, now: dt.datetime) -> int:
+        """A release is available: each waiting customer is told, and tickets on hold go on.
+
+        How many tickets that are. Whatever was interrupted is completed by the next call. Raises
+        NotFound, Forbidden.
+        """
+        release = self.queue.release(person, release_id)
+        tools = self._repository.agent_tools
+        tools.change_release(release_id, shipped_at=now)
+        serials = tools.waiting_tickets(release_id)
+        told = 0
+        for serial in serials:
+            with contextlib.suppress(Conflict):  # merged, or spam: nobody waits any longer
+                self.act(ids.ticket_number(serial), person, ship(release.name), now=now)
+                told += 1
+        return told
 
     def split(
         self,

@@ -43,6 +43,8 @@ class Verb(StrEnum):
     SET_TO_PENDING = "awaited"
     PAUSE = "paused"
     RESUME = "resumed"
+    PLAN = "planned"
+    SHIP = "shipped"
     NO_REPLY_NEEDED = "dismissed"
     CHANGE_LEVEL = "moved"
     PROPOSE = "proposed"
@@ -330,6 +332,47 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                     _REOPENS_ON,
                     _OPTIONAL_MESSAGE,
                 ),
+            ),
+        ),
+        Verb.PLAN: VerbRow(
+            {**_STAYS_ACTIVE, **_STAYS_ENDED},
+            _STAFF,
+            refusal="be planned for a release",
+            timeline="planned this for {release}",
+            mail=MailText(
+                "Planned for a release",
+                "Your ticket is planned for a release. The ticket page shows which one, and when.\n"
+                "You get an e-mail when it is available.",
+            ),
+            message=Message.OPTIONAL,
+            form=ActionForm(
+                "plan",
+                "Plan for a release",
+                "Save plan",
+                (
+                    FormField(
+                        "release",
+                        FieldKind.LINE,
+                        "Release or defect",
+                        "such as 2.1 or BUG-17",
+                        required=True,
+                        choices="releases",
+                    ),
+                    FormField("planned", FieldKind.DATE, "Planned for", "optional"),
+                    _OPTIONAL_MESSAGE,
+                ),
+            ),
+        ),
+        Verb.SHIP: VerbRow(
+            {**_STAYS_ACTIVE, **_STAYS_ENDED, Status.ON_HOLD: Status.OPEN},
+            _STAFF,
+            refusal="be told of a release",
+            timeline="announced that {release} is available",
+            clock=SlaEventKind.RESUMED,
+            mail=MailText(
+                "What you were waiting for is available",
+                "The release or fix that your ticket waits for is available. The ticket page shows "
+                "which one.",
             ),
         ),
         Verb.RESUME: VerbRow(

@@ -20,7 +20,7 @@ from kb.tickets.repository.agent_tools import Presence, SavedView
 from kb.tickets.repository.lists import ACTIVE_STATUSES, TicketFilter
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.requesters import Requester
-from kb.tickets.ticket import TicketRow
+from kb.tickets.ticket import Release, TicketRow
 
 #: What a saved view may hold: arguments of ``AgentQueue.tickets``, as text.
 VIEW_FILTERS = ("status", "level", "product", "words", "since", "until", "assignee")
@@ -156,6 +156,23 @@ class AgentQueue:
         return self._repository.requesters.of_ticket(
             serial, ownership.customer_id, limit=_OTHER_TICKETS, now=now
         )
+
+    def releases(self, viewer: Person) -> tuple[Release, ...]:
+        """What tickets wait for, and what has shipped."""
+        _check_staff(viewer)
+        return self._tools.releases()
+
+    def set_planned(self, viewer: Person, release_id: int, planned: dt.datetime | None) -> None:
+        """Another planned day, which the pages of the release's tickets show. Raises NotFound."""
+        self.release(viewer, release_id)
+        self._tools.change_release(release_id, planned_at=planned)
+
+    def release(self, viewer: Person, release_id: int) -> Release:
+        """Raises NotFound."""
+        releases = {release.id: release for release in self.releases(viewer)}
+        if release_id not in releases:
+            raise NotFound("There is no such release. Go back to the list of releases.")
+        return releases[release_id]
 
     def views(self, viewer: Person) -> tuple[SavedView, ...]:
         """The agent's saved views, and those that colleagues share."""

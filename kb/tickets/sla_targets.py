@@ -77,7 +77,7 @@ def clock_events(
     ``level`` is for events that do not name one.
     """
     kind = VERBS[verb].clock
-    if kind is None:
+    if kind is None or (verb is Verb.SHIP and not facts.get("resumes")):
         return ()
 
     if kind is SlaEventKind.LEVEL_CHANGED:

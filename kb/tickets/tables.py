@@ -33,6 +33,16 @@ from kb.database.metadata import (
     text_column,
 )
 
+#: What tickets wait for: a release, or the fix of a defect.
+RELEASES = Table(
+    "releases",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    instant_column("planned_at", optional=True),
+    instant_column("shipped_at", optional=True),
+)
+
 TICKETS = Table(
     "tickets",
     METADATA,
@@ -72,6 +82,8 @@ TICKETS = Table(
     instant_column("remind_at", optional=True),  # when a pause ends by itself
     instant_column("escalated_at", optional=True),
     Column("merged_into", Integer),
+    reference_column("release_id", "releases.id", optional=True),  # that it waits for
+    instant_column("shipped_at", optional=True),  # when the customer learned that it is there
     instant_column("erased_at", optional=True),  # when its texts were
     Index(None, "customer_id", "id"),
     partial_index(None, "organisation_id", "id", where="organisation_id IS NOT NULL"),
@@ -99,6 +111,7 @@ TICKETS = Table(
         "id",
         where="status IN ('cancelled', 'void', 'merged')",
     ),
+    partial_index(None, "release_id", where="release_id IS NOT NULL"),
     partial_index("ix_tickets_next_at", "next_at", where="next_at IS NOT NULL"),
 )
 

@@ -145,6 +145,19 @@ class Rating:
 
 
 @dataclass(frozen=True, slots=True)
+class Release:
+    """A release or a defect that tickets wait for; ``waiting`` counts those whose customers have
+    not been told that it shipped.
+    """
+
+    id: int
+    name: str
+    planned: dt.datetime | None = None
+    shipped: dt.datetime | None = None
+    waiting: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Alarm:
     """A warning or breach of a target at its computed instant.
 
@@ -194,6 +207,7 @@ class Ticket:
     remind_at: dt.datetime | None = None  # when a pending or on-hold ticket reopens by itself
     waiting_for: str = ""  # the title of the reason while it is pending or on hold
     merged_into: str = ""  # a ticket number
+    release: Release | None = None  # that it waits for, or that has shipped
     erased_at: dt.datetime | None = None  # when its texts were
     related: tuple[str, ...] = ()  # numbers of tickets merged into it, split from it, or its origin
     coupon: str = ""  # for its owner and staff: the code that was used, empty once released

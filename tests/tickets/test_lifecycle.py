@@ -84,6 +84,8 @@ def do(world: World, number: str, verb: Verb, name: str, step: int, other: str) 
         Verb.REOPEN: {"body": "Again."},
         Verb.RATE: {"score": 5},
         Verb.VOID: {"why": "spam"},
+        Verb.PLAN: {"release": "2.1"},
+        Verb.SHIP: {"release": "2.1"},
     }
     if verb is Verb.MERGE:
         desk.merge(number, person, other, now=now)

@@ -25,7 +25,7 @@ from kb.tickets.actions.conversation import is_web_address
 from kb.tickets.decision import Command
 from kb.tickets.lifecycle import VERBS, ActionForm, FieldKind, FormField, Layout, Side, Verb
 from kb.tickets.ticket import Ticket
-from webapp.context import centre, settings, zone
+from webapp.context import centre, person, settings, zone
 from webapp.customer.ticket_form import uploads
 
 #: Ids and addresses, in contrast to words that are searched for.
@@ -151,6 +151,14 @@ def _severities(policy: SlaPolicy, ticket: Ticket) -> Choices:
     ]
 
 
+def _releases(_policy: SlaPolicy, _ticket: Ticket) -> Choices:
+    viewer = person()
+    if viewer is None:
+        return []
+    releases = centre().desk.queue.releases(viewer)
+    return [(release.name, release.name) for release in releases if not release.shipped]
+
+
 #: Name of a list in a form's row -> its values and titles.
 _CHOICES: Mapping[str, Callable[[SlaPolicy, Ticket], Choices]] = MappingProxyType(
     {
@@ -159,6 +167,7 @@ _CHOICES: Mapping[str, Callable[[SlaPolicy, Ticket], Choices]] = MappingProxyTyp
         "closing_reasons": _closing_reasons,
         "levels": _levels,
         "severities": _severities,
+        "releases": _releases,
     }
 )
 

@@ -14,6 +14,7 @@ from kb.tickets.actions.assignment import assign, revoke_links, set_copies
 from kb.tickets.actions.closing import cancel, rate, reopen, solve, void
 from kb.tickets.actions.conversation import answer_by_link, comment, escalate, note, reply
 from kb.tickets.actions.level_severity import agree, change_level, decline, propose_severity
+from kb.tickets.actions.planning import plan, ship
 from kb.tickets.actions.waiting import no_reply_needed, pause, resume, set_to_pending
 from kb.tickets.decision import Command
 from kb.tickets.lifecycle import Verb
@@ -31,6 +32,7 @@ __all__ = [
     "no_reply_needed",
     "note",
     "pause",
+    "plan",
     "propose_severity",
     "rate",
     "reopen",
@@ -39,6 +41,7 @@ __all__ = [
     "revoke_links",
     "set_copies",
     "set_to_pending",
+    "ship",
     "solve",
     "void",
 ]
@@ -56,6 +59,8 @@ COMMANDS: Mapping[Verb, Callable[..., Command]] = MappingProxyType(
         Verb.SET_TO_PENDING: set_to_pending,
         Verb.PAUSE: pause,
         Verb.RESUME: resume,
+        Verb.PLAN: plan,
+        Verb.SHIP: ship,
         Verb.NO_REPLY_NEEDED: no_reply_needed,
         Verb.CHANGE_LEVEL: change_level,
         Verb.PROPOSE: propose_severity,

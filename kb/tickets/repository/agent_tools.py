@@ -8,12 +8,20 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from kb.database import Database
 from kb.database.statements import upsert
 from kb.people.tables import PEOPLE
-from kb.tickets.tables import PRESENCE, REPLY_DRAFTS, SAVED_VIEWS, WATCHERS
+from kb.tickets.tables import (
+    PRESENCE,
+    RELEASES,
+    REPLY_DRAFTS,
+    SAVED_VIEWS,
+    TICKETS,
+    WATCHERS,
+)
+from kb.tickets.ticket import Release
 
 #: Whoever was not seen for so long has left.
 _AWAY_AFTER = dt.timedelta(seconds=60)
@@ -142,6 +150,40 @@ class AgentTools:
                 upsert(connection, REPLY_DRAFTS, draft, keys=keys, update=("body", "at"))
             else:
                 connection.execute(delete(REPLY_DRAFTS).where(*this))
+
+    def releases(self) -> tuple[Release, ...]:
+        """What tickets wait for, the soonest first, and what has shipped, the latest first."""
+        waiting = (
+            select(func.count())
+            .where(TICKETS.c.release_id == RELEASES.c.id, TICKETS.c.shipped_at.is_(None))
+            .correlate(RELEASES)
+            .scalar_subquery()
+        )
+        query = select(RELEASES, waiting.label("waiting")).order_by(
+            RELEASES.c.shipped_at.is_not(None),
+            RELEASES.c.shipped_at.desc(),
+            RELEASES.c.planned_at.is_(None),
+            RELEASES.c.planned_at,
+            RELEASES.c.name,
+        )
+        with self._database.read() as connection:
+            return tuple(
+                Release(row.id, row.name, row.planned_at, row.shipped_at, row.waiting)
+                for row in connection.execute(query)
+            )
+
+    def change_release(self, release_id: int, **values: dt.datetime | None) -> None:
+        this = update(RELEASES).where(RELEASES.c.id == release_id)
+        with self._database.write() as connection:
+            connection.execute(this.values(**values))
+
+    def waiting_tickets(self, release_id: int) -> tuple[int, ...]:
+        """Serials of the tickets whose customers have not been told, oldest first."""
+        query = select(TICKETS.c.id).where(
+            TICKETS.c.release_id == release_id, TICKETS.c.shipped_at.is_(None)
+        )
+        with self._database.read() as connection:
+            return tuple(connection.execute(query.order_by(TICKETS.c.id)).scalars())
 
     def watch(self, serial: int, person_id: int, *, on: bool) -> None:
         with self._database.write() as connection:

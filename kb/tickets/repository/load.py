@@ -38,6 +38,7 @@ from kb.tickets.tables import (
     EVENTS,
     PROPOSALS,
     RATINGS,
+    RELEASES,
     SECRETS,
     TARGETS,
     TICKET_LINKS,
@@ -52,6 +53,7 @@ from kb.tickets.ticket import (
     GivenSecret,
     Proposal,
     Rating,
+    Release,
     Ticket,
 )
 
@@ -290,6 +292,7 @@ def load_ticket(
         rating=Rating(rating.score, rating.words, rating.at) if rating else None,
         remind_at=row["remind_at"],
         merged_into=ids.ticket_number(row["merged_into"]) if row["merged_into"] else "",
+        release=_release(connection, row["release_id"]) if row["release_id"] else None,
         erased_at=row["erased_at"],
         related=_related(connection, serial),
         coupon=_coupon(connection, serial, row["coupon"]) if owner or internal else "",
@@ -356,6 +359,11 @@ def _coupon(connection: Connection, serial: int, code: str) -> str:
         COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None)
     )
     return code if code and connection.execute(used).first() else ""
+
+
+def _release(connection: Connection, release_id: int) -> Release:
+    row = connection.execute(select(RELEASES).where(RELEASES.c.id == release_id)).one()
+    return Release(row.id, row.name, row.planned_at, row.shipped_at)
 
 
 def _related(connection: Connection, serial: int) -> tuple[str, ...]:

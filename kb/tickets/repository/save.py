@@ -28,6 +28,7 @@ from kb.tickets.changeset import (
     LinkedTicket,
     NewEvent,
     NewTicket,
+    ReleasePlan,
     TicketFacts,
 )
 from kb.tickets.lifecycle import ACTIVE, SECRET_DELETED, VERBS, Status
@@ -45,6 +46,7 @@ from kb.tickets.tables import (
     IDEMPOTENCY_KEYS,
     PROPOSALS,
     RATINGS,
+    RELEASES,
     SECRETS,
     TARGETS,
     TICKET_LINKS,
@@ -277,6 +279,7 @@ def save_change(
     if effects.releases_coupon:
         this_use = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None))
         connection.execute(update(COUPON_USES).where(*this_use).values(released_at=instant))
+    _save_plan(connection, serial, effects.release)
     _save_proposal(connection, serial, change)
     if effects.rating is not None:
         rating = {
@@ -316,6 +319,22 @@ def _reminder(serial: int, ticket: TicketFacts) -> NewNotice:
     facts = {"number": ids.ticket_number(serial)}
     own = {**facts, "guest": "yes"} if ticket.customer_guest else facts
     return NewNotice(SECRET_DELETED, ticket.customer_email, own)
+
+
+def _save_plan(connection: Connection, serial: int, plan: ReleasePlan | None) -> None:
+    """The ticket waits for the release, which is added when it is new. One that has shipped before
+    is waited for again: perhaps the fix did not help.
+    """
+    if plan is None:
+        return
+    row = {"name": plan.name, "planned_at": plan.planned}
+    changed = ("planned_at",) if plan.planned else ()
+    upsert(connection, RELEASES, row, keys=("name",), update=changed)
+    this = RELEASES.c.name == plan.name
+    connection.execute(update(RELEASES).where(this).values(shipped_at=None))
+    release_id = connection.execute(select(RELEASES.c.id).where(this)).scalar_one()
+    of_ticket = update(TICKETS).where(TICKETS.c.id == serial)
+    connection.execute(of_ticket.values(release_id=release_id))
 
 
 def _save_proposal(connection: Connection, serial: int, change: Change) -> None:

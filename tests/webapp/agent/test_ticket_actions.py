@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -244,7 +245,7 @@ def test_watching_is_shown_and_ended(bob: Browser, number: str) -> None:
 def test_an_agent_reopens_a_closed_ticket_with_a_reason(alice: Browser, bob: Browser) -> None:
     number = number_of(alice.post("/tickets", ticket()))
     bob.post(f"/desk/{number}/solve")
-    assert data_values(bob.page(f"/desk/{number}"), "action") == ["note", "reopen"]
+    assert data_values(bob.page(f"/desk/{number}"), "action") == ["note", "plan", "reopen"]
     refused = bob.post(f"/desk/{number}/reopen", {"body": " ", "key": "o"})
     assert refused.status_code == 422
     assert (
@@ -273,3 +274,24 @@ def test_an_agents_verbs_have_a_rate_and_what_was_typed_comes_back(folder: Path)
     assert refused.status_code == 429
     assert ">A long note</textarea>" in refused.get_data(as_text=True)
     assert int(refused.headers["Retry-After"]) > 0
+
+
+def test_a_release_ships_and_its_customers_are_told(
+    alice: Browser, bob: Browser, charlie: Browser, number: str
+) -> None:
+    plan = {"release": "2.1", "planned": "2026-12-24", "body": ""}
+    assert bob.post(f"/desk/{number}/plan", plan).status_code == 303
+    assert data_values(alice.page(f"/tickets/{number}"), "planned-release") == ["2.1"]
+    assert "24 December 2026" in alice.page(f"/tickets/{number}")
+    page = bob.page("/desk/releases")
+    assert data_values(page, "release") == ["2.1"]
+    address = re.search(r'action="(/desk/releases/\d+)/ship"', page)
+    assert address
+    moved = bob.post(f"{address[1]}/plan", {"planned": "2027-01-31"})
+    assert moved.status_code == 303
+    assert "31 January 2027" in alice.page(f"/tickets/{number}")
+    assert bob.post(f"{address[1]}/plan", {"planned": "soon"}).status_code == 422
+    for stranger in (alice, charlie):
+        assert stranger.post(f"{address[1]}/ship").status_code == 403
+    assert bob.post(f"{address[1]}/ship").headers["Location"].endswith("told=1")
+    assert "shipped" in data_values(alice.page(f"/tickets/{number}"), "verb")

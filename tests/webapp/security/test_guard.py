@@ -45,6 +45,8 @@ ARGUMENTS = {
     "person_id": 700,
     "organisation_id": 700,
     "action": "deactivate",
+    "release_id": 700,
+    "field": "password",
     "problem_id": 7,
     "table": "tickets",
 }
@@ -85,7 +87,8 @@ def test_the_access_matrix(portal: Portal, name: str) -> None:
     browser = portal.browser(name)
     for rule, method in doors(portal):
         access, path = POLICY[rule.endpoint, method], path_of(portal, rule)
-        if rule.endpoint.startswith(("account.", "api.")) and method == "POST":
+        own_tests = ("account.", "api.", "ticket_actions.show_secret")
+        if rule.endpoint.startswith(own_tests) and method == "POST":
             continue  # told apart in their own tests
         response = (
             browser.get(path)

@@ -138,6 +138,22 @@ STATEMENTS = (
     # --- tickets
     "ALTER TABLE tickets ADD COLUMN closed_for TEXT DEFAULT '' NOT NULL",
     """
+    CREATE TABLE releases (
+        id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        planned_at INTEGER,
+        shipped_at INTEGER,
+        CONSTRAINT pk_releases PRIMARY KEY (id),
+        CONSTRAINT uq_releases_name UNIQUE (name)
+    )
+    """,
+    """
+    ALTER TABLE tickets ADD COLUMN release_id INTEGER
+        CONSTRAINT fk_tickets_release_id REFERENCES releases (id)
+    """,
+    "ALTER TABLE tickets ADD COLUMN shipped_at INTEGER",
+    "CREATE INDEX ix_tickets_release_id ON tickets (release_id) WHERE release_id IS NOT NULL",
+    """
     CREATE TABLE reply_drafts (
         ticket_id INTEGER NOT NULL,
         person_id INTEGER NOT NULL,

@@ -110,7 +110,7 @@ class IndexBuilder:
         self.curations: Mapping[str, Any] = {}  # see ``Generation.curations``
 
         self._kinds: Counter[str] = Counter()
-        self._carried_over = False
+        self._carried_over: Sequence[int] = ()  # rows of the previous generation
         #: Of each file of arrays: its documents, those that changed, and whether any was lost.
         self._changes: dict[str, tuple[int, int, bool]] = {}
         self._finish_copying: Callable[[], None] = lambda: None
@@ -194,7 +194,7 @@ class IndexBuilder:
             self._finish_copying = self._checksums.run_in_background(copy_store).result
             self._forward_index.carry_over(saved, np.array(rows, dtype=np.int64), store.passages)
 
-            self._carried_over = True
+            self._carried_over = rows
             self._kinds.update(str(facts.kind) for facts in self._forward_index.documents)
         return len(rows)
 
@@ -403,8 +403,7 @@ class IndexBuilder:
         ):
             return None
 
-        with contextlib.closing(self.previous.store) as store:
-            of_row = store.audiences()
+        of_row = self._audiences_then
         visible_then = {id_ for id_, other in of_row.values() if other in visible_to(audience)}
         visible_now = {f.id for f in self._forward_index.documents if f.audience in visible}
         fresh = set(self._difference.fresh)
@@ -425,6 +424,14 @@ class IndexBuilder:
             numbers=numbers,
             forward_index=load_arrays(self.previous.path / FORWARD_INDEX_FILE),
         )
+
+    @functools.cached_property
+    def _audiences_then(self) -> dict[int, tuple[str, str]]:
+        """The ID and the audience of each row of the previous generation's store."""
+        if self.previous is None:
+            return {}
+        with contextlib.closing(self.previous.store) as store:
+            return store.audiences()
 
     def _part_of(
         self, visible: frozenset[str], files: Mapping[frozenset[str], str]
@@ -458,7 +465,7 @@ class IndexBuilder:
             previous = None
             if self.previous is not None:
                 previous = opened.enter_context(contextlib.closing(self.previous.store))
-            return built.difference(previous)
+            return built.difference(previous, self._carried_over)
 
     def _built_store(self) -> DocumentStore:
         return DocumentStore(self._folder / STORE_FILE)

@@ -106,20 +106,27 @@ class DocumentFacts:
     @classmethod
     def from_json(cls, values: Sequence[Any], *, row: int, first: int) -> Self:
         """From what ``_facts_row`` gave, after JSON, for another ``row`` and ``first``."""
-        facts = dict(zip(_FACT_NAMES, values, strict=False))
+        id_, kind, audience, title, product, versions, tags, *rest = values
+        language, day, solved, _, _, answer, *changelog = rest
         return cls(
-            **facts
-            | {
-                "kind": DocumentKind(facts["kind"]),
-                "versions": tuple(facts["versions"]),
-                "tags": tuple(facts["tags"]),
-                "answer": tuple(facts["answer"]),
-                "row": row,
-                "first": first,
-            }
+            id_,
+            _KINDS[kind],
+            audience,
+            title,
+            product,
+            tuple(versions),
+            tuple(tags),
+            language,
+            day,
+            solved,
+            row,
+            first,
+            tuple(answer),
+            *changelog,
         )
 
 
+_KINDS = {str(kind): kind for kind in DocumentKind}
 _FACT_NAMES = tuple(field.name for field in fields(DocumentFacts))
 _TITLE = _FACT_NAMES.index("title")
 # A tuple of all values; ``dataclasses.astuple`` copies deeply, and slowly.

@@ -7,6 +7,7 @@ come from ``forward_index``; ``kb.search.partition`` reads the arrays. Build tim
 
 from __future__ import annotations
 
+import functools
 import json
 from array import array
 from collections.abc import Iterator
@@ -48,6 +49,8 @@ DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
 PassageDocs = NDArray[np.int64]  # [passages], the document of each, ascending
 #: A scipy sparse table of counts: documents or passages by words. scipy has no types.
 CountTable = Any
+_key = functools.lru_cache(maxsize=20_000)(document_key)  # a document has several audiences
+_KIND_NUMBERS = {kind: number for number, kind in enumerate(DOCUMENT_KINDS)}
 
 
 def partition_arrays(
@@ -68,7 +71,7 @@ def partition_arrays(
 
     def kind_and_id(number: int) -> tuple[int, str]:
         facts = forward_index.documents[number]
-        return DOCUMENT_KINDS.index(facts.kind), facts.id
+        return _KIND_NUMBERS[facts.kind], facts.id
 
     documents.sort(key=kind_and_id)
     rows = [forward_index.documents[number] for number in documents]
@@ -467,7 +470,7 @@ def _doc_values(rows: list[DocumentFacts]) -> Arrays:
         columns[f"{column}_pointers"] = pointers.astype(np.int64)
         columns[f"{column}_codes"] = np.array(codes, dtype=np.int32)
 
-    kinds = [DOCUMENT_KINDS.index(facts.kind) for facts in rows]
+    kinds = [_KIND_NUMBERS[facts.kind] for facts in rows]
     solved = [-1 if facts.solved is None else int(facts.solved) for facts in rows]
     return columns | {
         "kind": np.array(kinds, dtype=np.uint8),
@@ -477,5 +480,5 @@ def _doc_values(rows: list[DocumentFacts]) -> Arrays:
         "row": np.array([facts.row for facts in rows], dtype=np.int32),
         "first": np.array([facts.first for facts in rows], dtype=np.int32),
         "answer": np.array([facts.answer for facts in rows], dtype=np.int32).reshape(-1, 2),
-        "key": np.array([document_key(facts.id) for facts in rows], dtype=np.uint64),
+        "key": np.array([_key(facts.id) for facts in rows], dtype=np.uint64),
     }

@@ -247,13 +247,22 @@ class DocumentStore:
         rows = self._query("SELECT row, id, audience FROM document")
         return {row: (document_id, audience) for row, document_id, audience in rows}
 
-    def digests(self) -> dict[str, bytes]:
-        """The digest of each document's content: two stores differ where these do."""
-        return dict(self._query("SELECT id, digest FROM document"))
+    def _digests(self, *, beside: Sequence[int] = ()) -> dict[str, bytes]:
+        """The digest of each document's content, but of those in the rows ``beside``."""
+        if not beside:
+            return dict(self._query("SELECT id, digest FROM document"))
+        rows = {row for (row,) in self._query("SELECT row FROM document")}.difference(beside)
+        one = "SELECT id, digest FROM document WHERE row=?"
+        return dict(self._query(one, (row,))[0] for row in sorted(rows))
 
-    def difference(self, previous: DocumentStore | None) -> StoreDifference:
-        """What differs from the store of the previous generation."""
-        then, now = previous.digests() if previous else {}, self.digests()
+    def difference(
+        self, previous: DocumentStore | None, carried_over: Sequence[int] = ()
+    ) -> StoreDifference:
+        """What differs from the store of the previous generation, of which the first rows here are
+        the rows ``carried_over``.
+        """
+        then = previous._digests(beside=carried_over) if previous else {}
+        now = self._digests(beside=range(len(carried_over)))
         return StoreDifference(
             gone=tuple(id_ for id_, digest in then.items() if now.get(id_) != digest),
             fresh=tuple(id_ for id_, digest in now.items() if then.get(id_) != digest),

@@ -102,11 +102,11 @@ def _character_offsets(text: WordBytes) -> NDArray[np.int64]:
 
 def _keys(text: WordBytes, offsets: WordOffsets) -> WordKeys:
     """The first 8 bytes of each word as a number, with zeros behind a shorter word."""
-    positions = offsets[:-1, None] + np.arange(_KEY_BYTES)
-    inside = positions < offsets[1:, None]
-    positions[~inside] = 0
-    head = np.where(inside, text[positions] if text.size else np.uint8(0), np.uint8(0))
-    return np.ascontiguousarray(head, dtype=np.uint8).view(">u8").ravel().astype("<u8")
+    padded = np.concatenate((text, np.zeros(_KEY_BYTES, dtype=np.uint8)))
+    heads = np.lib.stride_tricks.sliding_window_view(padded, _KEY_BYTES)[offsets[:-1]]
+    keys = heads.view(">u8").ravel().astype(np.uint64)
+    missing = 8 * (_KEY_BYTES - np.minimum(np.diff(offsets), _KEY_BYTES)).astype(np.uint64)
+    return keys >> missing << missing
 
 
 def _encoded(word: str) -> bytes:

@@ -16,6 +16,7 @@ from kb.search.generations.generation import Generation, Generations
 from kb.search.index.array_file import load_arrays, touch_arrays
 from kb.search.kernels.compilation import LOOPS_FOLDER, compiled_loops
 from kb.search.kernels.layout import Loops
+from kb.search.lexicon.matching import shipped_lexicon
 from kb.search.meaning.embeddings import load_models
 from kb.search.partition import Partition
 
@@ -33,6 +34,7 @@ class EmbeddedEngine:
     def prepare(self) -> None:
         """The first time in an installation the loops are compiled, for some 20 seconds."""
         self._loops()
+        shipped_lexicon().load()
 
     def open(self, generation: Generation) -> EmbeddedIndex:
         return EmbeddedIndex(generation, self._loops())

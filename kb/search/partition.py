@@ -19,7 +19,7 @@ import numpy as np
 from kb.ids import document_key
 from kb.search import weights
 from kb.search.analysis.similarity import cosine, tfidf_vector
-from kb.search.analysis.tokenizer import identifiers, written_words
+from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.display.answers import QueryCoverage
 from kb.search.display.hits import HitDisplay, ShownTexts
@@ -46,7 +46,7 @@ from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Hit, Placed
 from kb.search.scoring.bm25 import Bm25
-from kb.search.scoring.evidence import EvidenceReader, phrase_share
+from kb.search.scoring.evidence import EvidenceReader
 from kb.search.scoring.fusion import Candidates, Fused, Positions, RawScores, fuse
 from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
@@ -56,7 +56,6 @@ from kb.search.scoring.whole_headings import WholeHeadings
 
 #: A version is matched letter by letter, and is no code.
 _VERSION = re.compile(r"v?\d+(?:[.-]\d+)*")
-_LONGEST_PHRASE = 24  # words of a query that are looked for in one piece
 _NONE: Documents = np.zeros(0, dtype=np.int64)
 _NO_VOTES: Scores = np.zeros(0, dtype=np.float32)
 _NO_SUPPORT: Support = np.zeros(0, dtype=np.int64)
@@ -252,7 +251,8 @@ class Partition:
         """What customers who used the words of a query add to each document."""
         if self._translations is None or not documents.size:
             return _NO_SUPPORT
-        words = [(term.word, self.rescorer.idf(term)) for term in query.terms if term.typed]
+        idfs = zip(query.terms, self.rescorer.idfs(query), strict=True)
+        words = [(term.word, idf) for term, idf in idfs if term.typed]
         words += [(word, self.bm25.unseen) for word in query.unknown]
         return self._translations.support(words, max(ideal, 1e-9), documents)
 
@@ -263,12 +263,13 @@ class Partition:
         evidence = self._evidence.of(query, fused, positions)
         phrases = np.zeros(positions.size)
         if len(query.terms) > 1:
-            words = written_words(query.text)[:_LONGEST_PHRASE]
             hopeful = np.flatnonzero(evidence["missing"] < weights.PHRASE_MISSING)
-            for rank in hopeful[: weights.PHRASES].tolist():
-                document = int(fused.scores.documents[positions[rank]])
-                texts = self._texts.read(document, int(fused.scores.shown[positions[rank]]))
-                phrases[rank] = max(phrase_share(words, passage.words) for passage in texts)
+            some = hopeful[: weights.PHRASES]
+            phrases[some] = self._texts.phrase_shares(
+                query.text,
+                fused.scores.documents[positions[some]].tolist(),
+                fused.scores.shown[positions[some]].tolist(),
+            )
         return evidence | {"phrase": phrases}
 
     # --- documents
@@ -287,9 +288,9 @@ class Partition:
             WeightedTerm(
                 self._written_stems(term),
                 term.word if term.prefix else "",
-                self.rescorer.idf(term),
+                idf,
             )
-            for term in query.terms
+            for term, idf in zip(query.terms, self.rescorer.idfs(query), strict=True)
         ]
         ideal = sum(term.idf for term in terms) + self.bm25.unseen * len(query.unknown)
         return HitDisplay(

@@ -281,7 +281,7 @@ class Searcher:
         if generation is not None and generation.name != self._open_name:
             self._snapshot = self._opened(generation)
             if self._remember:  # a server that stays
-                threading.Thread(target=self._snapshot.index.warm, name="warm", daemon=True).start()
+                threading.Thread(target=self._snapshot.warm, name="warm", daemon=True).start()
 
         published, _ = pointer
         if published and pointer != self._pointer:

@@ -122,6 +122,12 @@ class Snapshot:
         self._answers: dict[tuple[object, ...], Suggestions] = {}
         self._related: dict[tuple[str, str, int], tuple[Hit, ...]] = {}
 
+    def warm(self) -> None:
+        """Bring near what the first queries would wait for."""
+        self.index.warm()
+        if self._curations is not None:
+            self._curations.lexicon.load()
+
     def threshold(self, audience: str) -> float:
         """The log-odds below which nothing is suggested to ``audience``."""
         return self._calibration(audience).threshold

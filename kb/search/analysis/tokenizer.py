@@ -274,7 +274,7 @@ class Analyzer:
         """``language`` is one of ``languages.STEMMERS``; ``stem`` stands in for its rules."""
         self._compute = stem or self._stem
         self._stemmer = Stemmer.Stemmer(STEMMERS[language])
-        self._stop_words = STOP_WORDS.get(language, frozenset())
+        self.stop_words = STOP_WORDS.get(language, frozenset())
         self._stems: dict[str, str] = {}
 
     def stem(self, word: str) -> str:
@@ -288,7 +288,7 @@ class Analyzer:
         return stem
 
     def _stem(self, word: str) -> str:
-        if word in self._stop_words:
+        if word in self.stop_words:
             return ""
         stemmed: str = self._stemmer.stemWord(word) if word.isalpha() else word
         return stemmed

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from kb.search.analysis.tokenizer import written_words
 from kb.search.display.answers import QueryCoverage, find_answer
 from kb.search.display.near_duplicates import MAX_NAMED, NearDuplicates
 from kb.search.display.passage_text import PassageText
@@ -25,6 +26,7 @@ _SECTION_PASSAGES = 8  # before the best one, among which its section is taken t
 NEARBY = 3  # passages before and after the best one among which prose is looked for
 #: Documents and passages that are kept as they are shown: of each, some thousand characters.
 _KEPT = 512
+_LONGEST_PHRASE = 24  # words of a query that are looked for in one piece
 
 
 class _Card(NamedTuple):
@@ -56,13 +58,20 @@ class ShownTexts:
         kept = functools.lru_cache(maxsize=_KEPT)
         self.card, self.passage = kept(self._read_card), kept(self._read_passage)
 
-    def read(self, document: int, shown: int) -> list[PassageText]:
-        """The passage that is ``shown``; of a thread that shows its answer, also the one that
-        asks.
+    def phrase_shares(
+        self, text: str, documents: Sequence[int], shown: Sequence[int]
+    ) -> list[float]:
+        """The longest run of words of ``text`` that the passage that is ``shown`` of each document
+        holds in one piece, as a share of all its words; or the passage that asks, of a thread that
+        shows its answer.
         """
-        card = self.card(document)
-        numbers = (shown, 0) if card.shown[0] > 0 else (shown,)
-        return [self.passage(card.first + number) for number in numbers]
+        words, shares = written_words(text)[:_LONGEST_PHRASE], []
+        for document, offset in zip(documents, shown, strict=True):
+            card = self.card(document)
+            offsets = (offset, 0) if card.shown[0] > 0 else (offset,)
+            texts = [self.passage(card.first + offset) for offset in offsets]
+            shares.append(max(phrase_share(words, passage.words) for passage in texts))
+        return shares
 
     def _read_card(self, document: int) -> _Card:
         values = self._values
@@ -229,3 +238,20 @@ def _address(document_id: str, anchor: str) -> str:
 def _nearest_first(offset: int) -> Iterator[int]:
     for step in range(1, NEARBY + 1):
         yield from (offset + step, offset - step)
+
+
+def phrase_share(words: Sequence[str], written: str) -> float:
+    """The longest run of ``words`` that stands in a text in one piece, as a share of all of them;
+    0 for a single word.
+
+    ``written`` are the words of the text, each between spaces.
+
+    >>> phrase_share(("reset", "my", "password"), " to reset my own password ")
+    0.6666666666666666
+    """
+    longest = first = 0
+    for last in range(1, len(words) + 1):
+        while first < last and f" {' '.join(words[first:last])} " not in written:
+            first += 1
+        longest = max(longest, last - first)
+    return longest / len(words) if longest > 1 else 0.0

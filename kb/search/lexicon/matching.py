@@ -19,7 +19,7 @@ from kb.search.lexicon.files import Group, common_words, shipped_groups
 
 #: What another spelling of a typed word counts, and what a word counts that is merely its equal.
 SAME_WORD, RELATED_WORD = 0.95, 0.6
-_CACHED_CHUNKS, _LONGEST_CHUNK = 20_000, 80
+_CACHED_WORDS, _LONGEST_WORD = 20_000, 80
 _APOSTROPHE = re.compile(r"(?<=\w)['’](?=(?:t|s|m|d|re|ve|ll)\b)", re.IGNORECASE)
 #: British -ise and -yse, American -ize and -yze, and what is made of them.
 _SUFFIX = re.compile(r"(?<=\w\w[iy])([sz])(?=(?:e[drs]?|ers|es|ing|ations?|able)$)")
@@ -74,7 +74,7 @@ class Lexicon:
         self._longest: dict[str, int] = {}  # the first word of an entry -> words of the longest
         self._short_forms: dict[str, str] = {}  # "cant" -> "can't"
         self._fragments: frozenset[str] = frozenset()  # what is indexed of short forms
-        self._cached_words = functools.lru_cache(maxsize=_CACHED_CHUNKS)(self._words_of)
+        self._cached_word = functools.lru_cache(maxsize=_CACHED_WORDS)(self._typed_word)
         self._add(groups)
 
     def changed(
@@ -135,13 +135,14 @@ class Lexicon:
 
     # --- what somebody typed
 
-    def short_form(self, word: str) -> str | None:
-        """A short form that was typed without its apostrophe, with it.
+    def respelled(self, word: str) -> str | None:
+        """A short form that was typed without its apostrophe, with it; or the word of an entry that
+        ``word`` was meant to be.
 
-        >>> shipped_lexicon().short_form("cant")
-        "can't"
+        >>> shipped_lexicon().respelled("cant"), shipped_lexicon().respelled("avater")
+        ("can't", 'avatar')
         """
-        return self._short_forms.get(word)
+        return self._short_forms.get(word) or self.nearest(word)
 
     def nearest(self, word: str) -> str | None:
         """The word of an entry that ``word`` was meant to be; None where there is none, or several.
@@ -159,6 +160,10 @@ class Lexicon:
         }
         return near.pop() if len(near) == 1 else None
 
+    def load(self) -> None:
+        """Work out what the first unknown word would wait for, some tenths of a second."""
+        self.nearest("unknwon")
+
     @functools.cached_property
     def _words_by_form(self) -> Mapping[str, Sequence[str]]:
         """Words of entries by themselves and by each of their forms that lacks one letter."""
@@ -170,7 +175,8 @@ class Lexicon:
 
     def readings(self, text: str) -> list[Reading]:
         """The entries in ``text``, none overlapping another, the longest first."""
-        words = [word for chunk in text.split() for word in self._cached_words(chunk)]
+        plain = " ".join([word[:_LONGEST_WORD] for word in text.split()])
+        words = list(map(self._cached_word, written_words(_without_apostrophes(plain))))
         keys = tuple(word.key for word in words)
         readings, position = [], 0
         while position < len(words):
@@ -198,15 +204,9 @@ class Lexicon:
                 return length, meanings
         return 1, ()
 
-    def _words_of(self, chunk: str) -> tuple[_TypedWord, ...]:
-        return tuple(
-            _TypedWord(
-                _uninflected(word),
-                (word,) if self._analyzer.stem(word) else (),
-                _other_suffix(word),
-            )
-            for word in written_words(_without_apostrophes(chunk[:_LONGEST_CHUNK]))
-        )
+    def _typed_word(self, word: str) -> _TypedWord:
+        indexed = () if word in self._analyzer.stop_words else (word,)
+        return _TypedWord(_uninflected(word), indexed, _other_suffix(word))
 
     def is_word(self, word: str) -> bool:
         """Whether ``word`` is no typo: it is common, an entry, or a short form."""

@@ -55,10 +55,10 @@ class Equals:
 
     def _join(self, left: str, right: str) -> Reading | None:
         """ "screen reader" for documents that write "screenreader"."""
-        are_words = all(
-            len(word) > 1 and word.isalpha() and self._analyzer.stem(word) for word in (left, right)
-        )
-        if not are_words or self._surfaces.find(left + right) < 0:
+        are_plain = all(len(word) > 1 and word.isalpha() for word in (left, right))
+        if not are_plain or self._surfaces.find(left + right) < 0:
+            return None
+        if not (self._analyzer.stem(left) and self._analyzer.stem(right)):
             return None
         return Reading((left, right), (Meaning((left + right,), SAME_WORD),))
 

@@ -121,10 +121,10 @@ class _PartitionWords:
         as the lexicon spells it.
         """
         word = typed.lower()
-        other = lexicon.short_form(word) or lexicon.nearest(word)
-        if other is None or self.surfaces.find(word) >= 0 or self._speller.corrections(word):
+        if self.surfaces.find(word) >= 0:
             return typed
-        return other
+        other = lexicon.respelled(word)
+        return typed if other is None or self._speller.corrections(word) else other
 
     def whole_term(self, word: str, lexicon: Lexicon) -> QueryTerm | None:
         """The stem of ``word``, or its corrections; a stop word is a term without stems."""

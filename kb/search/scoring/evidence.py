@@ -48,7 +48,7 @@ class EvidenceReader:
     def of(self, query: ExpandedQuery, fused: Fused, positions: Positions) -> dict[str, _Features]:
         """The evidence for the candidates at ``positions``, best first, by name.
 
-        "phrase" is not among it (see ``phrase_share``).
+        "phrase" is not among it: that takes the passages' texts (see ``display.hits``).
         """
         scores, nothing = fused.scores, np.zeros(positions.size)
         features = {name: raw[positions].astype(np.float64) for name, raw in scores.raw.items()}
@@ -63,7 +63,10 @@ class EvidenceReader:
             features[name] = nothing if values is None else values[positions].astype(np.float64)
 
         absent = [self._bm25.unseen * _information(word) for word in query.unknown]
-        terms = [self._rescorer.idf(term) * _information(term.word) for term in query.terms]
+        terms = [
+            idf * _information(term.word)
+            for term, idf in zip(query.terms, self._rescorer.idfs(query), strict=True)
+        ]
         whole = max(sum(terms) + sum(absent), _LEAST)
         weighed = zip(query.terms, terms, strict=True)
         corrected = sum(weight for term, weight in weighed if term.corrected)
@@ -126,20 +129,3 @@ class EvidenceReader:
 
 def _information(word: str) -> float:
     return _COMMON if word in COMMON_WORDS else 1.0
-
-
-def phrase_share(words: Sequence[str], written: str) -> float:
-    """The longest run of ``words`` that stands in a text in one piece, as a share of all of them;
-    0 for a single word.
-
-    ``written`` are the words of the text, each between spaces.
-
-    >>> phrase_share(("reset", "my", "password"), " to reset my own password ")
-    0.6666666666666666
-    """
-    longest = first = 0
-    for last in range(1, len(words) + 1):
-        while first < last and f" {' '.join(words[first:last])} " not in written:
-            first += 1
-        longest = max(longest, last - first)
-    return longest / len(words) if longest > 1 else 0.0

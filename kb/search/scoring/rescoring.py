@@ -163,9 +163,9 @@ class Rescorer:
         vectors = self._topics.passages if self._topics else NO_VECTORS
         return TopicRows(vectors, self.passage_rows(documents, shown))
 
-    def idf(self, term: QueryTerm) -> float:
-        """The idf of the most informative stem that a term stands for."""
-        return self._gains(term).idf
+    def idfs(self, query: ExpandedQuery) -> list[float]:
+        """The idf of the most informative stem that each term stands for."""
+        return [self._gains(term).idf for term in query.terms]
 
     def passage_rows(self, documents: Documents, shown: NDArray[np.int64]) -> NDArray[np.int64]:
         """The rows of the passages to show."""

@@ -9,10 +9,10 @@ import pytest
 
 from kb.search import weights
 from kb.search.analysis.passages import SectionPassage
+from kb.search.display.hits import phrase_share
 from kb.search.display.passage_text import PassageText
 from kb.search.results import Tier
 from kb.search.scoring.confidence import NOTHING, Calibration, Judgement, judge, tier
-from kb.search.scoring.evidence import phrase_share
 from kb.search.snapshot import worth_showing
 
 

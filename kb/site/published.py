@@ -236,6 +236,7 @@ def _level_json(published: PublishedLevel) -> dict[str, Any]:
         "next_response": published.next_response,
         "resolution": published.resolution,
         "support": level.support,
+        "after_support": level.after_support,
         "updates": level.updates,
         "services": list(level.services),
         "development": level.development.value,

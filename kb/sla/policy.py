@@ -6,6 +6,9 @@ counts time against them.
 
 from __future__ import annotations
 
+import calendar
+import datetime as dt
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -74,6 +77,7 @@ class Level:
     reopen_resets: bool = False
     development: Development = Development.NO
     support: str = ""  # how long support lasts: "1 year", "unlimited"
+    after_support: str = ""  # the level of whoever's support term is over; empty: it never ends
     updates: str = ""  # how long updates are free
     services: tuple[str, ...] = ()
 
@@ -177,6 +181,26 @@ class LevelChoice:
     why: str
 
 
+def support_term(text: str) -> tuple[int, str] | None:
+    """How long support lasts; None for what is not a number of days, months or years.
+
+    >>> support_term("1 year"), support_term("30 days"), support_term("unlimited")
+    ((1, 'year'), (30, 'day'), None)
+    """
+    match = re.fullmatch(r"(\d{1,3}) (day|month|year)s?", text)
+    return (int(match[1]), match[2]) if match else None
+
+
+def later(at: dt.datetime, count: int, unit: str) -> dt.datetime:
+    """``count`` days, months or years after ``at``; a day that a month lacks is its last one."""
+    if unit == "day":
+        return at + dt.timedelta(days=count)
+    months = at.month - 1 + (count if unit == "month" else 12 * count)
+    year, month = at.year + months // 12, months % 12 + 1
+    day = min(at.day, calendar.monthrange(year, month)[1])
+    return at.replace(year=year, month=month, day=day)
+
+
 @dataclass(frozen=True, slots=True)
 class SlaPolicy:
     """The policy of a site. Mappings keep the order of the file; ``version`` is a content hash."""
@@ -214,6 +238,19 @@ class SlaPolicy:
             "No service level applies to this ticket. The last entitlement in the policies must "
             "match every ticket."
         )
+
+    def after_term(
+        self, choice: LevelChoice, since: dt.datetime | None, at: dt.datetime
+    ) -> LevelChoice:
+        """The choice, or the level that follows once the support term from ``since`` on is over."""
+        level, term = choice.level, support_term(choice.level.support)
+        if not level.after_support or since is None or term is None:
+            return choice
+        ended = later(since, *term)
+        if at < ended:
+            return choice
+        why = f"The support term of the level {level.title} ended on {ended.day} {ended:%B %Y}."
+        return LevelChoice(self.levels[level.after_support], why)
 
     def level(self, key: str) -> Level:
         """Raises Invalid for a level that is not in the policies."""

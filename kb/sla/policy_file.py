@@ -42,6 +42,7 @@ from kb.sla.policy import (
     SlaPolicy,
     Threshold,
     TicketType,
+    support_term,
 )
 from kb.toml_reader import TomlFile, TomlTable, nearest
 
@@ -74,6 +75,7 @@ LEVEL_FIELDS = (
     "reopen_resets",
     "development",
     "support",
+    "after_support",
     "updates",
     "services",
 )
@@ -141,6 +143,7 @@ def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> 
     form = {"severity": tuple(top.table("severities").data), "type": tuple(types)}
     fields = read_fields(top, form | {"topic": tuple(topics)})
     known = {"type": tuple(types), "topic": tuple(topics), **choices_of(fields)}
+    _check_terms(top, levels)
     severities = {key: _severity(key, table, known) for key, table in top.tables("severities")}
     coupons = {key: _coupon(key, table, levels) for key, table in top.tables("coupons")}
     values: dict[str, Collection[str]] = {
@@ -209,9 +212,28 @@ def _level(key: str, table: TomlTable, calendars: Collection[str]) -> Level:
         reopen_resets=table.flag("reopen_resets"),
         development=Development(table.choice("development", [*Development], Development.NO)),
         support=table.text("support", ""),
+        after_support=table.text("after_support", ""),
         updates=table.text("updates", ""),
         services=tuple(text for _, text in table.words("services")),
     )
+
+
+def _check_terms(top: TomlTable, levels: Mapping[str, Level]) -> None:
+    """A support term that ends leads to another level, and not in a circle."""
+    for key, table in top.tables("levels"):
+        level = levels[key]
+        if not level.after_support:
+            continue
+        if level.after_support not in levels:
+            sentence = f"Level {level.after_support!r} not found; "
+            table.wrong(sentence + nearest(level.after_support, levels), "after_support")
+        elif levels[level.after_support].after_support or level.after_support == key:
+            table.wrong("The level after a support term cannot end itself.", "after_support")
+        if support_term(level.support) is None:
+            table.wrong(
+                "'after_support' needs a term that ends, such as support = \"1 year\".",
+                "after_support",
+            )
 
 
 def _budget(table: TomlTable, key: str) -> Budget | None:

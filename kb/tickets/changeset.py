@@ -76,6 +76,7 @@ class TicketFacts:
     category: str
     licence: str
     organisation: str
+    customer_since: dt.datetime | None  # when the support term began; None for a guest
     coupon: str  # the code, empty once released
     coupon_level: str  # the level that the ticket was filed at with a coupon
     customer_email: str

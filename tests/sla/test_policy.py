@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from kb.errors import Invalid
 from kb.sla.open_time import Budget, Unit
-from kb.sla.policy import Entitlement, Goal, Level, Severity, SlaPolicy, Threshold
+from kb.sla.policy import Entitlement, Goal, Level, LevelChoice, Severity, SlaPolicy, Threshold
 from tests.sla.calendars import business_days
 
 
@@ -94,3 +95,25 @@ def test_budgets_and_thresholds_are_shown_as_people_write_them() -> None:
     assert str(Budget(14, Unit.CALENDAR_DAYS)) == "14 calendar days"
     assert str(Budget(1, Unit.BUSINESS_DAYS)) == "1 business day"
     assert (str(Threshold(percent=50)), str(Threshold(lead=3600))) == ("50%", "3600s")
+
+
+@pytest.mark.parametrize(
+    ("since", "at", "level"),
+    [
+        ("2025-06-02", "2026-06-01", "paid"),
+        ("2025-06-01", "2026-06-01", "free"),
+        ("2024-02-29", "2025-02-28", "free"),
+        ("", "2026-06-01", "paid"),
+    ],
+)
+def test_a_support_term_ends_after_a_year(since: str, at: str, level: str) -> None:
+    def day(text: str) -> dt.datetime:
+        return dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+
+    paid = Level("paid", "Paid", "office", support="1 year", after_support="free")
+    free = Level("free", "Free", "office")
+    policy = SlaPolicy("1", {}, {"paid": paid, "free": free}, {}, {}, (), {}, {})
+    choice = LevelChoice(paid, "Your organisation pays.")
+    after = policy.after_term(choice, day(since) if since else None, day(at))
+    assert after.level.key == level
+    assert (after.why == choice.why) is (level == "paid")

@@ -161,6 +161,16 @@ class PeopleRepository:
             row = connection.execute(_ENTITLEMENT.where(PEOPLE.c.id == person.id)).first()
         return entitled(row, row.email, now) if row else (person.category, "")
 
+    def customer_since(self, person: Person) -> dt.datetime | None:
+        """When the contract of the organisation began, else when the account was made."""
+        if person.guest:
+            return None
+        query = select(
+            func.coalesce(ORGANISATIONS.c.contract_from, PEOPLE.c.created_at)
+        ).select_from(PEOPLE.outerjoin(ORGANISATIONS))
+        with self._database.read() as connection:
+            return connection.execute(query.where(PEOPLE.c.id == person.id)).scalar()
+
     def shares(self, organisation_id: int | None) -> bool:
         """Whether the organisation's contacts see each other's tickets."""
         query = select(ORGANISATIONS.c.shared_view).where(ORGANISATIONS.c.id == organisation_id)

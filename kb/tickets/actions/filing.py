@@ -218,7 +218,11 @@ class Filing:
             facts["organisation"] = customer.organisation
             facts["domain"] = customer.email.rpartition("@")[2]
             facts["group"] = self._rules.policy.group(customer.email, customer.organisation)
-        return self._rules.policy.choose(facts)
+        policy = self._rules.policy
+        choice = policy.choose(facts)
+        if not choice.level.after_support or customer is None:
+            return choice
+        return policy.after_term(choice, self._repository.people.customer_since(customer), now)
 
     def _coupon(self, code: str, customer: Person | None, now: dt.datetime) -> Coupon | None:
         if not code:

@@ -137,7 +137,7 @@ def _entitled_level(policy: SlaPolicy, ticket: TicketFacts, severity: str) -> Le
         (rule.key for rule in policy.coupons.values() if rule.level == ticket.coupon_level), ""
     )
     verified = "" if ticket.customer_guest else ticket.customer_email
-    return policy.choose(
+    choice = policy.choose(
         {
             "category": ticket.category,
             "licence": ticket.licence,
@@ -152,3 +152,4 @@ def _entitled_level(policy: SlaPolicy, ticket: TicketFacts, severity: str) -> Le
             "channel": ticket.channel,
         }
     )
+    return policy.after_term(choice, ticket.customer_since, ticket.created)

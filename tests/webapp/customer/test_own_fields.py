@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import io
 import re
 from pathlib import Path
@@ -182,6 +183,25 @@ def test_topic_group_and_channel_decide_the_level(site: Portal) -> None:
     assert sent.get_json()["level"] == "Program"
     promise = alice.get("/api/v1/promise?severity=question&topic=beyond").get_json()
     assert promise["level"] == "Other"
+
+
+def test_a_support_term_that_is_over_leads_to_another_level(folder: Path) -> None:
+    settings = settings_of(folder)
+    text = (HERE / "policies.toml").read_text("utf-8")
+    term = 'support = "30 days"\nafter_support = "community"\n'
+    text = text.replace("[levels.commercial]\n", f"[levels.commercial]\n{term}")
+    (settings.content / "policies.toml").write_text(text, "utf-8")
+    portal = build(settings)
+    alice = portal.browser("alice")
+    promise = "/api/v1/promise?severity=question"
+    assert alice.get(promise).get_json()["level"] == "Commercial"
+    portal.clock.now += dt.timedelta(days=31)
+    alice = portal.browser("alice")
+    answer = alice.get(promise).get_json()
+    assert answer["level"] == "Community"
+    number = number_of(alice.post("/tickets", ticket()))
+    assert "Community" in alice.page(f"/tickets/{number}")
+    assert 'href="#level-community"' in alice.page("/sla")
 
 
 def test_programs_send_the_fields_of_a_site_by_their_keys(site: Portal) -> None:

@@ -114,6 +114,8 @@ function followConditions() {
     box.hidden = !fits;
     for (const input of box.querySelectorAll("input, select")) input.disabled = !fits;
   }
+  const card = form.querySelector("[data-own-fields]");
+  if (card) card.hidden = !card.querySelector(".field:not([hidden])");
   for (const choice of form.querySelectorAll("[data-severity-when]")) {
     const input = choice.querySelector("input[type=radio]");
     input.disabled = !applies(JSON.parse(choice.dataset.severityWhen));

@@ -172,8 +172,8 @@ DEFLECTION_PEOPLE = Table(
     Column("need_at", Instant, nullable=False, index=True),  # when the latest need arose
 )
 
-#: What happened to tickets on a day, for all of them and for each product, level, organisation and
-#: agent.
+#: What happened to tickets on a day, for all of them and for each product, level and agent; for
+#: each organisation in a week, since there are many.
 TICKET_DAYS = Table(
     "ticket_days",
     METADATA,
@@ -192,16 +192,16 @@ TICKET_DAYS = Table(
 
 #: How many tickets took about so long until the first response or the resolution. A median cannot
 #: be computed from sums, but from counts of such buckets.
-DURATION_DAYS = Table(
-    "duration_days",
+DURATION_WEEKS = Table(
+    "duration_weeks",
     METADATA,
     Column("dimension", Text, nullable=False),
-    Column("day", Instant, nullable=False),
+    Column("week", Instant, nullable=False),
     Column("value", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("bucket", Integer, nullable=False),
     _count_column("tickets"),
-    PrimaryKeyConstraint("dimension", "day", "value", "kind", "bucket"),
+    PrimaryKeyConstraint("dimension", "week", "value", "kind", "bucket"),
 )
 
 #: SLA targets that have ended, by the day on which they were due.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, func, select
+from sqlalchemy import Column, Connection, Row, func, select
 
 from kb.analytics.causal_effect import ArmSums
 from kb.analytics.deflection_report import COUNTS, DeflectionSums, start_of_day_week
@@ -70,24 +71,46 @@ def deflection_sums(
         return whole, {use.document_id: use.sums for use in uses if use.read}
 
     column = DEFLECTION_DAYS.c["day" if by == "week" else by or "share"]
-    groups: dict[str, DeflectionSums] = defaultdict(DeflectionSums)
     whole = DeflectionSums()
-    query = _totals(DEFLECTION_DAYS, (*COUNTS, *_ARM_SUMS)).add_columns(
-        column.label("name"), DEFLECTION_DAYS.c.share
+    groups: dict[str, DeflectionSums] = defaultdict(DeflectionSums)
+    for row, sums in _grouped_sums(connection, period, column):
+        whole.add(sums)
+        if by:
+            groups[start_of_day_week(row[0]).isoformat() if by == "week" else row[0]].add(sums)
+    return whole, dict(groups)
+
+
+def sums_by_form_and_product(
+    connection: Connection, period: Period
+) -> tuple[dict[str, DeflectionSums], dict[str, DeflectionSums]]:
+    """Both groupings, in one pass over the sums."""
+    forms: dict[str, DeflectionSums] = defaultdict(DeflectionSums)
+    products: dict[str, DeflectionSums] = defaultdict(DeflectionSums)
+    columns = (DEFLECTION_DAYS.c.form, DEFLECTION_DAYS.c.product)
+    for row, sums in _grouped_sums(connection, period, *columns):
+        forms[row.form].add(sums)
+        products[row.product].add(sums)
+    return dict(forms), dict(products)
+
+
+def _grouped_sums(
+    connection: Connection, period: Period, *columns: Column[Any]
+) -> Iterator[tuple[Row[Any], DeflectionSums]]:
+    """For each group: a row that begins with the values of ``columns``, and its sums."""
+    share = DEFLECTION_DAYS.c.share
+    names = (*COUNTS, *_ARM_SUMS)
+    query = (
+        select(*columns, share.label("percent"))
+        .add_columns(*(func.sum(DEFLECTION_DAYS.c[name]).label(name) for name in names))
+        .where(DEFLECTION_DAYS.c.day >= period.since, DEFLECTION_DAYS.c.day < period.until)
+        .group_by(*columns, share)
     )
-    query = query.where(
-        DEFLECTION_DAYS.c.day >= period.since, DEFLECTION_DAYS.c.day < period.until
-    ).group_by(column, DEFLECTION_DAYS.c.share)
     if period.portal is not None:
         query = query.where(DEFLECTION_DAYS.c.portal == period.portal)
     for row in connection.execute(query):
         sums = _sums(row)
-        sums.compare(row.share, _arm(row, "treatment"), _arm(row, "holdout"))
-        whole.add(sums)
-        name = start_of_day_week(row.name).isoformat() if by == "week" else row.name
-        if by:
-            groups[name].add(sums)
-    return whole, dict(groups)
+        sums.compare(row.percent, _arm(row, "treatment"), _arm(row, "holdout"))
+        yield row, sums
 
 
 def article_uses(
@@ -96,21 +119,32 @@ def article_uses(
     """The articles of the weeks that overlap with the period, those after which most tickets were
     filed first.
     """
-    monday = start_of_day_week(period.since)
-    filed = func.sum(ARTICLE_WEEKS.c.filed_read)
-    query = (
-        _totals(ARTICLE_WEEKS, (*COUNTS, "shown", "rejected"))
-        .add_columns(ARTICLE_WEEKS.c.document_id)
-        .where(
-            ARTICLE_WEEKS.c.week >= dt.datetime.combine(monday, dt.time(), dt.UTC),
-            ARTICLE_WEEKS.c.week < period.until,
-        )
-        .group_by(ARTICLE_WEEKS.c.document_id)
-        .order_by(filed.desc(), ARTICLE_WEEKS.c.document_id)
-        .limit(limit)
-    )
+    monday = dt.datetime.combine(start_of_day_week(period.since), dt.time(), dt.UTC)
+    conditions = [ARTICLE_WEEKS.c.week >= monday, ARTICLE_WEEKS.c.week < period.until]
     if period.portal is not None:
-        query = query.where(ARTICLE_WEEKS.c.portal == period.portal)
+        conditions.append(ARTICLE_WEEKS.c.portal == period.portal)
+    filed = func.sum(ARTICLE_WEEKS.c.filed_read)
+    order = (filed.desc(), ARTICLE_WEEKS.c.document_id)
+    if limit is not None:
+        # Most of the time goes into adding up, and most articles are not listed.
+        query = (
+            select(ARTICLE_WEEKS.c.document_id)
+            .where(*conditions)
+            .group_by(ARTICLE_WEEKS.c.document_id)
+            .order_by(*order)
+            .limit(limit)
+        )
+        names = connection.execute(query).scalars().all()
+        conditions.append(ARTICLE_WEEKS.c.document_id.in_(names))
+    query = (
+        select(ARTICLE_WEEKS.c.document_id)
+        .add_columns(
+            *(func.sum(ARTICLE_WEEKS.c[n]).label(n) for n in (*COUNTS, "shown", "rejected"))
+        )
+        .where(*conditions)
+        .group_by(ARTICLE_WEEKS.c.document_id)
+        .order_by(*order)
+    )
     return tuple(
         ArticleUse(row.document_id, row.shown, row.rejected, _sums(row))
         for row in connection.execute(query)
@@ -123,10 +157,6 @@ def uncounted_visits(connection: Connection, now: dt.datetime) -> tuple[int, int
     query = select(func.count(), func.count().filter(is_due)).where(EPISODES.c.counted.is_(False))
     waiting, due = connection.execute(query).one()
     return waiting - due, due
-
-
-def _totals(table: Table, names: tuple[str, ...]) -> Select[Any]:
-    return select(*(func.sum(table.c[name]).label(name) for name in names))
 
 
 def _sums(row: Row[Any]) -> DeflectionSums:

@@ -16,6 +16,7 @@ from kb.insights.deflection import (
     Period,
     article_uses,
     deflection_sums,
+    sums_by_form_and_product,
     uncounted_visits,
 )
 from kb.insights.searches import ArticleVotes, EmptyQuery, empty_queries, votes_of_articles
@@ -29,6 +30,7 @@ from kb.insights.tickets import (
     attainment_by_level,
     durations_of,
     groups_of,
+    open_tickets,
     total_counts,
     volume_by_day,
 )
@@ -85,13 +87,15 @@ def insights_report(
         whole, weeks = deflection_sums(connection, period, by="week")
         report = DeflectionReport.of(whole)
         saved = _saved(report)
+        forms, products = sums_by_form_and_product(connection, period)
+        still_open = open_tickets(connection)
         times = durations_of(connection, period, "")
         return InsightsReport(
             period=period,
             deflection=report,
             by_week=_reports(weeks),
-            by_form=_reports(deflection_sums(connection, period, by="form")[1]),
-            by_product=_reports(deflection_sums(connection, period, by="product")[1]),
+            by_form=_reports(forms),
+            by_product=_reports(products),
             portals=_portals(connection),
             waiting=uncounted_visits(connection, now)[0],
             saved=saved,
@@ -104,7 +108,10 @@ def insights_report(
             first_response=times.get(("", FIRST_RESPONSE)),
             resolution=times.get(("", RESOLUTION)),
             attainment=attainment_by_level(connection, period, now),
-            groups={name: groups_of(connection, period, name) for name in TICKET_DIMENSIONS},
+            groups={
+                name: groups_of(connection, period, name, still_open[name])
+                for name in TICKET_DIMENSIONS
+            },
         )
 
 

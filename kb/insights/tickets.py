@@ -6,18 +6,22 @@ Read from the sums of days; only what is open now is counted from the tickets th
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, func, select, text
 
-from kb.analytics.tables import DURATION_DAYS, TARGET_DAYS, TICKET_DAYS
+from kb.analytics.query_log import start_of_week
+from kb.analytics.tables import DURATION_WEEKS, TARGET_DAYS, TICKET_DAYS
 from kb.database.statements import one_of
 from kb.insights.deflection import Period
 from kb.insights.ticket_sums import (
     AGENT,
     FIRST_RESPONSE,
+    LEVEL,
     ORGANISATION,
+    PRODUCT,
     RESOLUTION,
     bucket_duration,
 )
@@ -52,7 +56,7 @@ class TicketCounts:
 
 @dataclass(frozen=True, slots=True)
 class Durations:
-    """The median, and what nine of ten tickets did not exceed; within a few percent."""
+    """The median, and what nine of ten tickets did not exceed; within a tenth."""
 
     tickets: int
     median: dt.timedelta
@@ -126,10 +130,11 @@ def total_counts(connection: Connection, period: Period) -> TicketCounts:
     return _counts(connection, period, "").get("", TicketCounts())
 
 
-def groups_of(connection: Connection, period: Period, dimension: str) -> list[TicketGroup]:
-    """The groups with most tickets in the period, or now open."""
+def groups_of(
+    connection: Connection, period: Period, dimension: str, still_open: Mapping[str, int]
+) -> list[TicketGroup]:
+    """The groups with most tickets in the period, or with some of ``still_open``."""
     counts = _counts(connection, period, dimension)
-    still_open = _open_now(connection, dimension)
     values = sorted(
         {*counts, *still_open},
         key=lambda value: (-_weight(counts.get(value)), -still_open.get(value, 0), value),
@@ -158,21 +163,21 @@ def _weight(counts: TicketCounts | None) -> int:
 def durations_of(
     connection: Connection, period: Period, dimension: str
 ) -> dict[tuple[str, str], Durations]:
-    """Value and kind -> how long it took."""
+    """Value and kind -> how long it took, in the weeks that overlap with the period."""
     query = (
         select(
-            DURATION_DAYS.c.value,
-            DURATION_DAYS.c.kind,
-            DURATION_DAYS.c.bucket,
-            func.sum(DURATION_DAYS.c.tickets).label("tickets"),
+            DURATION_WEEKS.c.value,
+            DURATION_WEEKS.c.kind,
+            DURATION_WEEKS.c.bucket,
+            func.sum(DURATION_WEEKS.c.tickets).label("tickets"),
         )
         .where(
-            DURATION_DAYS.c.dimension == dimension,
-            DURATION_DAYS.c.day >= period.since,
-            DURATION_DAYS.c.day < period.until,
+            DURATION_WEEKS.c.dimension == dimension,
+            DURATION_WEEKS.c.week >= start_of_week(period.since),
+            DURATION_WEEKS.c.week < period.until,
         )
-        .group_by(DURATION_DAYS.c.value, DURATION_DAYS.c.kind, DURATION_DAYS.c.bucket)
-        .order_by(DURATION_DAYS.c.value, DURATION_DAYS.c.kind, DURATION_DAYS.c.bucket)
+        .group_by(DURATION_WEEKS.c.value, DURATION_WEEKS.c.kind, DURATION_WEEKS.c.bucket)
+        .order_by(DURATION_WEEKS.c.value, DURATION_WEEKS.c.kind, DURATION_WEEKS.c.bucket)
     )
     histograms: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for row in connection.execute(query):
@@ -225,6 +230,7 @@ def attainment_by_level(
 
 
 def _counts(connection: Connection, period: Period, dimension: str) -> dict[str, TicketCounts]:
+    since = start_of_week(period.since) if dimension == ORGANISATION else period.since
     query = (
         select(
             TICKET_DAYS.c.value,
@@ -232,7 +238,7 @@ def _counts(connection: Connection, period: Period, dimension: str) -> dict[str,
         )
         .where(
             TICKET_DAYS.c.dimension == dimension,
-            TICKET_DAYS.c.day >= period.since,
+            TICKET_DAYS.c.day >= since,
             TICKET_DAYS.c.day < period.until,
         )
         .group_by(TICKET_DAYS.c.value)
@@ -243,20 +249,25 @@ def _counts(connection: Connection, period: Period, dimension: str) -> dict[str,
     }
 
 
-def _open_now(connection: Connection, dimension: str) -> dict[str, int]:
-    """Of an agent, the tickets that are assigned to the agent."""
-    column = {
-        "product": TICKETS.c.product,
-        "level": TICKETS.c.level,
-        ORGANISATION: TICKETS.c.organisation_id,
+def open_tickets(connection: Connection) -> Mapping[str, Counter[str]]:
+    """Dimension -> how many tickets of each value are open now; of an agent, those assigned."""
+    active = text("tickets.status IN ('open', 'waiting', 'paused')")  # worded as its index is
+    columns = {
+        PRODUCT: TICKETS.c.product,
+        LEVEL: TICKETS.c.level,
         AGENT: TICKETS.c.assignee_id,
-    }[dimension]
-    query = (
-        select(column, func.count())
-        .where(text("tickets.status IN ('open', 'waiting', 'paused')"))  # worded as its index is
-        .group_by(column)
-    )
-    return {str(value): count for value, count in connection.execute(query) if value is not None}
+        ORGANISATION: TICKETS.c.organisation_id,
+    }
+    counts: dict[str, Counter[str]] = {dimension: Counter() for dimension in columns}
+    # The first three stand in the index of the queue.
+    for dimensions in ((PRODUCT, LEVEL, AGENT), (ORGANISATION,)):
+        group = [columns[dimension] for dimension in dimensions]
+        query = select(*group, func.count()).where(active).group_by(*group)
+        for *values, tickets in connection.execute(query):
+            for dimension, value in zip(dimensions, values, strict=True):
+                if value is not None:
+                    counts[dimension][str(value)] += tickets
+    return counts
 
 
 def _titles(connection: Connection, dimension: str, values: list[str]) -> dict[str, str]:

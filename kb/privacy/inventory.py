@@ -18,7 +18,7 @@ from kb.analytics.tables import (
     ARTICLE_WEEKS,
     DEFLECTION_DAYS,
     DEFLECTION_PEOPLE,
-    DURATION_DAYS,
+    DURATION_WEEKS,
     EPISODE_EVENTS,
     EPISODES,
     FEEDBACK,
@@ -427,6 +427,6 @@ INVENTORY: tuple[Holding, ...] = (
     Holding(DEFLECTION_DAYS, None, _KEEP),
     Holding(ARTICLE_WEEKS, None, _KEEP),
     Holding(TICKET_DAYS, None, _KEEP),
-    Holding(DURATION_DAYS, None, _KEEP),
+    Holding(DURATION_WEEKS, None, _KEEP),
     Holding(TARGET_DAYS, None, _KEEP),
 )

@@ -44,8 +44,8 @@ def test_what_happened_is_counted_once_on_its_day(world: World) -> None:
     assert counted.first_response is not None
     assert counted.resolution is not None
     assert counted.first_response.tickets == 1
-    assert counted.first_response.median / HOUR == pytest.approx(2, rel=0.05)
-    assert counted.resolution.median / DAY == pytest.approx(2, rel=0.05)
+    assert counted.first_response.median / HOUR == pytest.approx(2, rel=0.1)
+    assert counted.resolution.median / DAY == pytest.approx(2, rel=0.1)
 
 
 def test_groups_name_products_organisations_and_agents(world: World) -> None:
@@ -96,4 +96,4 @@ def test_a_portal_without_tickets_has_an_empty_report(world: World) -> None:
 @given(st.timedeltas(dt.timedelta(), dt.timedelta(days=3000)))
 def test_a_bucket_stands_for_about_its_durations(duration: dt.timedelta) -> None:
     about = bucket_duration(duration_bucket(duration))
-    assert abs(about - duration) <= 0.05 * duration + dt.timedelta(minutes=1)
+    assert abs(about - duration) <= 0.1 * duration + dt.timedelta(minutes=1)

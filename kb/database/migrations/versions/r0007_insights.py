@@ -116,14 +116,14 @@ STATEMENTS = (
     )
     """,
     """
-    CREATE TABLE duration_days (
+    CREATE TABLE duration_weeks (
         dimension TEXT NOT NULL,
-        day INTEGER NOT NULL,
+        week INTEGER NOT NULL,
         value TEXT NOT NULL,
         kind TEXT NOT NULL,
         bucket INTEGER NOT NULL,
         tickets INTEGER DEFAULT 0 NOT NULL,
-        CONSTRAINT pk_duration_days PRIMARY KEY (dimension, day, value, kind, bucket)
+        CONSTRAINT pk_duration_weeks PRIMARY KEY (dimension, week, value, kind, bucket)
     )
     """,
     """

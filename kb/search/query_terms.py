@@ -61,10 +61,14 @@ class Curated:
 
 @dataclass(frozen=True, slots=True)
 class ExpandedQuery:
-    """A whole query: its terms, the words that the index does not have, and what is curated."""
+    """A whole query: its terms, the words that the index does not have, and what is curated.
+
+    ``meant`` is the text with its unknown words corrected, by which meanings are compared.
+    """
 
     text: str
     terms: tuple[QueryTerm, ...]
     unknown: tuple[str, ...] = ()
     curated: Curated | None = None
+    meant: str = ""
     settled: bool = False  # nobody is still typing it: a closer look may cost milliseconds

@@ -65,6 +65,7 @@ class QueryExpander:
         query = self._as_typed(text, last, lexicon)
         meant = did_you_mean(text, query)
         if meant is not None:
+            query = replace(query, meant=meant)
             readings = self._equals.readings(meant, lexicon)
         query = self._equals.widened(query, readings)
         return query if prefix else replace(query, settled=True)

@@ -122,7 +122,7 @@ class Rescorer:
     def _meaning(self, query: ExpandedQuery) -> QuestionMeaning | None:
         if self._embeddings is None or not query.text:
             return None
-        return self._embeddings.question(query.text, query.settled)
+        return self._embeddings.question(query.meant or query.text, query.settled)
 
     def near(self, question: Question) -> Documents:
         """Documents that mean about what is asked, ascending, whatever their words."""

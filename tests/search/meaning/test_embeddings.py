@@ -63,6 +63,18 @@ def test_a_question_finds_the_page_that_says_it_in_other_words(tmp_path: Path) -
     assert max(explained, key=lambda id_: explained[id_]) == "doc/password"
 
 
+def test_a_misspelt_word_means_what_it_was_read_as(tmp_path: Path) -> None:
+    with Searcher.on(published(tmp_path, PAGES)) as searcher:
+        right, misspelt = (
+            {
+                hit.id: hit.explain.get("meaning")
+                for hit in searcher.suggest(text, explain=True, doubt=-math.inf).hits
+            }
+            for text in ("which address of the account ", "which addresz of the account ")
+        )
+    assert right == misspelt
+
+
 def test_what_was_read_is_not_read_again(tmp_path: Path, reader: Reader) -> None:
     first = published(tmp_path, PAGES, read=9)
     assert len(reader.texts) == len(PAGES)

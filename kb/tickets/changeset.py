@@ -60,6 +60,17 @@ class ReleasePlan:
 
 
 @dataclass(frozen=True, slots=True)
+class UndoableEnd:
+    """The merge or the mark as spam or duplicate that ended a ticket, and how it was before."""
+
+    verb: Verb
+    at: dt.datetime
+    status: Status
+    remind_at: dt.datetime | None
+    into: str  # the number of the ticket into which it was merged
+
+
+@dataclass(frozen=True, slots=True)
 class TicketFacts:
     """What a decision about a ticket may depend on."""
 
@@ -93,6 +104,7 @@ class TicketFacts:
     proposal: Proposal | None
     target_rows: tuple[TargetRow, ...]
     history: tuple[SlaEvent, ...]  # what the SLA clock has heard
+    end: UndoableEnd | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +123,8 @@ class Effects:
     link: LinkedTicket | None = None
     history: tuple[SlaEvent, ...] = ()  # taken over from the linked ticket
     release: ReleasePlan | None = None
+    undoes: UndoableEnd | None = None
+    recomputes: bool = False  # targets without an answer, as if they had not ended
     notice: str = ""  # the kind of the mail, where it is not the verb
 
 

@@ -18,7 +18,7 @@ from kb.tickets.changeset import Change, Effects, NewEvent, TicketFacts
 from kb.tickets.drafts import FormLimits
 from kb.tickets.lifecycle import VERBS, Side, Status, Verb, next_status
 from kb.tickets.permissions import check_use, side_of
-from kb.tickets.sla_targets import PolicyVersions, clock_events, forecast
+from kb.tickets.sla_targets import PolicyVersions, clock_events, forecast, without_end
 from kb.tickets.ticket import Attachment, Upload
 
 
@@ -78,6 +78,11 @@ def decide(
     by_agent = side_of(person, ticket.ownership) is Side.STAFF
     context = Context(instant, command.body, rules.policy, rules.limits)
     effects = command.effects(ticket, context)
+    history, target_rows = ticket.history, ticket.target_rows
+    if effects.undoes is not None:
+        status, history = effects.undoes.status, without_end(history)
+    if effects.recomputes:
+        target_rows = tuple(row for row in target_rows if row.met_at is not None)
     heard = clock_events(command.verb, instant, by_agent=by_agent, facts=effects.facts)
     event = NewEvent(
         verb=command.verb,
@@ -96,8 +101,8 @@ def decide(
         event=event,
         status=status,
         forecast=forecast(
-            ticket.target_rows,
-            (*ticket.history, *effects.history, *heard),
+            target_rows,
+            (*history, *effects.history, *heard),
             rules.versions,
             instant,
         ),

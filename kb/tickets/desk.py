@@ -149,6 +149,18 @@ class Desk:
         source, target = _serial(number), _serial(into)
         merge_split.merge(self._repository, self._rules, person, source, target, key=key, now=now)
 
+    def check_merge(self, number: str, person: Person, into: str) -> None:
+        """Raises what ``merge`` would raise, and changes nothing."""
+        merge_split.check_merge(self._repository, person, _serial(number), _serial(into))
+
+    def undo(self, number: str, person: Person, *, now: dt.datetime) -> None:
+        """Within ten minutes, a merge or a mark as spam or duplicate has not happened.
+
+        Raises NotFound, Forbidden, Conflict.
+        """
+        serial = _serial(number)
+        merge_split.undo_end(self._repository, self._rules, person, serial, now=now)
+
     def ship(self, release_id: int, person: Person, *, now: dt.datetime) -> int:
         """A release is available: each waiting customer is told, and tickets on hold go on.
 

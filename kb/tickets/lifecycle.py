@@ -8,6 +8,7 @@ other module looks these facts up here; whatever else a verb does is in its func
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Flag, StrEnum, auto
@@ -59,6 +60,8 @@ class Verb(StrEnum):
     ABSORB = "absorbed"
     SPLIT = "split"
     VOID = "voided"
+    UNDO = "undone"
+    SEPARATE = "separated"
     REVOKE_LINKS = "revoked"
 
 
@@ -139,6 +142,7 @@ class ActionForm:
     layout: Layout = Layout.FOLDED
     icon: str = ""
     files: bool = False  # takes attachments
+    confirm: bool = False  # a page says what it will do and asks once
 
 
 @dataclass(frozen=True, slots=True)
@@ -593,12 +597,13 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             form=ActionForm(
                 "merge",
                 "Merge into another ticket",
-                "Merge",
+                "Merge …",
                 (
                     FormField(
                         "into", FieldKind.LINE, "Ticket number", "such as KB-1042", required=True
                     ),
                 ),
+                confirm=True,
             ),
         ),
         Verb.ABSORB: VerbRow(
@@ -627,6 +632,23 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 ),
             ),
         ),
+        Verb.UNDO: VerbRow(
+            # As it was before; the status in the table stands for all of them.
+            {Status.MERGED: Status.OPEN, Status.SPAM_OR_DUPLICATE: Status.OPEN},
+            _STAFF,
+            refusal="be undone",
+            timeline="undid the last step",
+            audience=Audience.NOBODY,
+            public=False,
+        ),
+        Verb.SEPARATE: VerbRow(
+            {**_STAYS_ACTIVE, **_STAYS_ENDED},
+            _STAFF,
+            refusal="lose a ticket that was merged into it",
+            timeline="undid the merge of {from}",
+            audience=Audience.NOBODY,
+            public=False,
+        ),
         Verb.VOID: VerbRow(
             _all_become(Status.SPAM_OR_DUPLICATE),
             _STAFF,
@@ -639,7 +661,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             form=ActionForm(
                 "void",
                 "Mark as spam or duplicate",
-                "Mark and close",
+                "Mark and close …",
                 (
                     FormField(
                         "why",
@@ -649,10 +671,15 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                         choices=(("duplicate", "Duplicate"), ("spam", "Spam")),
                     ),
                 ),
+                confirm=True,
             ),
         ),
     }
 )
+
+#: For so long a merge and a mark as spam or duplicate can be undone, and no mail tells of them.
+UNDO_WINDOW = dt.timedelta(minutes=10)
+UNDOABLE_VERBS = (Verb.MERGE, Verb.VOID)
 
 #: The kind of the mail that asks somebody whether they want to be copied on a ticket.
 ASKED_TO_COPY = "asked"

@@ -18,7 +18,14 @@ from kb.people.person import Person
 from kb.sla import clock
 from kb.sla.policy import SlaPolicy
 from kb.tickets.changeset import NewEvent, TicketFacts
-from kb.tickets.lifecycle import ASKED_TO_COPY, VERBS, Audience, Verb
+from kb.tickets.lifecycle import (
+    ASKED_TO_COPY,
+    UNDO_WINDOW,
+    UNDOABLE_VERBS,
+    VERBS,
+    Audience,
+    Verb,
+)
 from kb.tickets.sla_targets import Forecast
 from kb.tickets.ticket import Draft
 
@@ -80,8 +87,10 @@ def notices(
     if ticket.customer_guest and event.verb is Verb.MERGE:
         own["into"] = event.facts["into"]  # where the conversation goes on: its link is sent
     copy = {**facts, "copy": "yes"}
+    # While it can be undone, nobody is told.
+    told_at = event.at + UNDO_WINDOW if event.verb in UNDOABLE_VERBS else None
     outside = [
-        NewNotice(kind, address, own if address == ticket.customer_email else copy)
+        NewNotice(kind, address, own if address == ticket.customer_email else copy, told_at)
         for address in sorted(customers)
     ]
 

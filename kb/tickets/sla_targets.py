@@ -101,6 +101,13 @@ def clock_events(
     return (event,)
 
 
+def without_end(history: Sequence[SlaEvent]) -> tuple[SlaEvent, ...]:
+    """What the clock has heard, without the merge or the mark that ended the ticket."""
+    ends = (SlaEventKind.CANCELLED, SlaEventKind.VOIDED)
+    last = next((event for event in reversed(history) if event.kind in ends), None)
+    return tuple(event for event in history if event is not last)
+
+
 def as_merged(event: SlaEvent, level: str) -> SlaEvent:
     """An event of a merged ticket as the other one counts it: its level is not taken over."""
     return (

@@ -13,10 +13,10 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Conflict, Invalid, TooLarge, TooMany, Unavailable
+from kb.errors import Conflict, Invalid, NotFound, TooLarge, TooMany, Unavailable
 from kb.people.person import Person
 from kb.tickets import actions
-from kb.tickets.lifecycle import Side
+from kb.tickets.lifecycle import UNDO_WINDOW, Side, Verb, next_status
 from kb.tickets.queue import DRAFTED_FORMS
 from webapp.agent import ticket_page
 from webapp.context import centre, now
@@ -51,6 +51,10 @@ def _revoke_links(number: str, person: Person, _form: MultiDict[str, str]) -> No
     centre().desk.act(number, person, actions.revoke_links(), now=now())
 
 
+def _undo(number: str, person: Person, _form: MultiDict[str, str]) -> None:
+    centre().desk.undo(number, person, now=now())
+
+
 _OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]] = MappingProxyType(
     {
         "assign": _assign,
@@ -58,13 +62,14 @@ _OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]]
         "split": _split,
         "watch": _watch,
         "revoke-links": _revoke_links,
+        "undo": _undo,
     }
 )
 
 
 @blueprint.post("/<number>/replies", endpoint="reply", defaults={"form_name": "reply"})
 @blueprint.post("/<number>/notes", endpoint="note", defaults={"form_name": "note"})
-@blueprint.post(f"/<number>/{form_rule(Side.STAFF, 'assign', 'watch', 'revoke-links')}")
+@blueprint.post(f"/<number>/{form_rule(Side.STAFF, 'assign', 'watch', 'revoke-links', 'undo')}")
 def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
     """``form_name`` is that of its row. A refusal shows the page again with what was typed."""
     form, person = request.form, signed_in_person()
@@ -84,6 +89,33 @@ def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
         # What was typed meanwhile into the other forms of the page is kept for them.
         centre().desk.queue.save_draft(number, person, form_name, "", now=now())
     return redirect(url_for("ticket_page.show", number=number), 303)
+
+
+@blueprint.get("/<number>/confirm/<any(merge, void):form_name>")
+def confirm(number: str, form_name: str) -> str | tuple[str, int]:
+    """What a merge or a mark as spam or duplicate will do, asked once before it happens."""
+    desk, viewer, form = centre().desk, signed_in_person(), request.args
+    ticket = desk.ticket(number, viewer, now=now())
+    into = None
+    try:
+        if form_name == "merge":
+            desk.check_merge(number, viewer, form.get("into", "").strip())
+            into = desk.ticket(form.get("into", "").strip(), viewer, now=now())
+        else:
+            next_status(ticket.row.status, Verb.VOID)
+            actions.check_void(form.get("why", ""))
+    except (Invalid, Conflict, NotFound) as error:
+        refused = RefusedForm(form_name, public_sentence(error), form)
+        return ticket_page.render(number, refused), error.status
+    return render_template(
+        "agent/confirm.html",
+        ticket=ticket,
+        form_name=form_name,
+        into=into,
+        why=form.get("why", ""),
+        minutes=UNDO_WINDOW.seconds // 60,
+        key=form.get("key", ""),
+    )
 
 
 @blueprint.post("/<number>/draft")

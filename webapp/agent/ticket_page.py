@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import secrets
 from collections.abc import Sequence
 
@@ -14,7 +15,7 @@ from kb.errors import KbError, Unavailable
 from kb.people.person import Person
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit
-from kb.tickets.lifecycle import Side
+from kb.tickets.lifecycle import UNDO_WINDOW, UNDOABLE_VERBS, Side, Status
 from kb.tickets.queue import DRAFTED_FORMS
 from kb.tickets.repository.agent_tools import Presence
 from kb.tickets.ticket import Ticket, TicketRow
@@ -61,6 +62,7 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
         forms=forms,
         form_values=form_values,
         drafted=DRAFTED_FORMS,
+        undoable_until=_undoable_until(ticket),
         requester=desk.queue.requester(number, viewer, now=now()),
         refused=refused.shown_in(forms) if refused else None,
         others=_others(number, viewer),
@@ -79,6 +81,14 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
         severities=centre().policy.severities,
         key=secrets.token_urlsafe(18),
     )
+
+
+def _undoable_until(ticket: Ticket) -> dt.datetime | None:
+    """Until when a merge or a mark as spam or duplicate can be undone; None afterwards."""
+    ended = ticket.row.status in (Status.MERGED, Status.SPAM_OR_DUPLICATE)
+    ends = [event.at for event in ticket.events if event.verb in UNDOABLE_VERBS]
+    until = ends[-1] + UNDO_WINDOW if ended and ends else None
+    return until if until and until >= now() else None
 
 
 def _others(number: str, viewer: Person, *, answering: bool = False) -> tuple[Presence, ...]:

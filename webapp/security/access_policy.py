@@ -90,6 +90,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("ticket_actions.show_secret", "POST"): Access.STAFF,
         ("ticket_actions.note", "POST"): Access.STAFF,
         ("ticket_actions.save_draft", "POST"): Access.STAFF,
+        ("ticket_actions.confirm", "GET"): Access.STAFF,
         ("audit.show", "GET"): Access.ADMIN,
         ("personal_data.show", "GET"): Access.ADMIN,
         ("personal_data.look_up", "POST"): Access.ADMIN,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from kb.tickets.actions.assignment import assign, revoke_links, set_copies
-from kb.tickets.actions.closing import cancel, rate, reopen, solve, void
+from kb.tickets.actions.closing import cancel, check_void, rate, reopen, solve, void
 from kb.tickets.actions.conversation import answer_by_link, comment, escalate, note, reply
 from kb.tickets.actions.level_severity import agree, change_level, decline, propose_severity
 from kb.tickets.actions.planning import plan, ship
@@ -26,6 +26,7 @@ __all__ = [
     "assign",
     "cancel",
     "change_level",
+    "check_void",
     "comment",
     "decline",
     "escalate",

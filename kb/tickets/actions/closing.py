@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kb.errors import Invalid
+from kb.errors import Conflict, Invalid
 from kb.tickets.changeset import Effects, TicketFacts
 from kb.tickets.decision import Command, Context
 from kb.tickets.drafts import available
-from kb.tickets.lifecycle import CLOSED_FOR_A_REASON, Verb
+from kb.tickets.lifecycle import CLOSED_FOR_A_REASON, UNDO_WINDOW, Verb
 from kb.tickets.ticket import Rating
 
 VOID_REASONS = ("spam", "duplicate")
@@ -40,11 +40,45 @@ def void(why: str) -> Command:
 
     def effects(ticket: TicketFacts, context: Context) -> Effects:
         del context
-        if why not in VOID_REASONS:
-            raise Invalid(f"Unknown reason {why!r:.40}. {available(VOID_REASONS)}", field="why")
-        return Effects({"why": why}, silent=why == "spam", releases_coupon=bool(ticket.coupon))
+        check_void(why)
+        facts = {"why": why, **facts_before(ticket)}
+        return Effects(facts, silent=why == "spam", releases_coupon=bool(ticket.coupon))
 
     return Command(Verb.VOID, effects)
+
+
+def check_void(why: str) -> None:
+    """Raises Invalid for an unknown reason."""
+    if why not in VOID_REASONS:
+        raise Invalid(f"Unknown reason {why!r:.40}. {available(VOID_REASONS)}", field="why")
+
+
+def facts_before(ticket: TicketFacts) -> dict[str, str]:
+    """What an undo needs, as facts of the event that ends the ticket."""
+    facts = {"before": ticket.status.value}
+    if ticket.remind_at is not None:
+        facts["remind_at"] = ticket.remind_at.isoformat()
+    return facts
+
+
+def undo() -> Command:
+    """The ticket is as it was before it was merged or marked. Raises Conflict when it is too late.
+
+    Of a merge this is one half: see ``merge_split.undo_merge``.
+    """
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        end = ticket.end
+        if end is None or context.at > end.at + UNDO_WINDOW:
+            minutes = UNDO_WINDOW.seconds // 60
+            raise Conflict(f"This can be undone for {minutes} minutes only. File a new ticket.")
+        return Effects(
+            values={"merged_into": None, "remind_at": end.remind_at},
+            undoes=end,
+            recomputes=True,
+        )
+
+    return Command(Verb.UNDO, effects)
 
 
 def rate(score: int, body: str = "") -> Command:

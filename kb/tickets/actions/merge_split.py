@@ -13,6 +13,7 @@ from kb.errors import Conflict, Invalid
 from kb.people.person import Person
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.tickets import drafts
+from kb.tickets.actions.closing import facts_before, undo
 from kb.tickets.actions.idempotency import verb_key
 from kb.tickets.changeset import (
     Change,
@@ -30,6 +31,47 @@ from kb.tickets.sla_targets import MERGED_EVENTS, SPLIT_EVENTS, as_merged, forec
 from kb.tickets.ticket import Draft
 
 
+def undo_end(
+    repository: TicketRepository, rules: Rules, person: Person, serial: int, *, now: dt.datetime
+) -> None:
+    """Undoes a merge or a mark as spam or duplicate. Raises NotFound, Forbidden, and Conflict when
+    there is nothing to undo or it is too late.
+    """
+    ownership, status = repository.ownership(serial)
+    check_use(person, Verb.UNDO, ownership)
+    next_status(status, Verb.UNDO)
+    end = repository.facts(serial).end
+    target = ids.ticket_serial(end.into) if end and end.into else None
+
+    def leave(ticket: TicketFacts) -> Change:
+        def effects(ticket: TicketFacts, context: Context) -> Effects:
+            del ticket, context
+            return Effects({"from": ids.ticket_number(serial)}, recomputes=True)
+
+        return decide(Command(Verb.SEPARATE, effects), person, ticket, rules, now)
+
+    repository.undo(
+        serial, target, lambda ticket: decide(undo(), person, ticket, rules, now), leave
+    )
+
+
+def check_merge(repository: TicketRepository, person: Person, source: int, target: int) -> None:
+    """Raises NotFound, Forbidden, and Conflict for tickets that cannot be merged."""
+    if source == target:
+        raise Conflict("A ticket cannot be merged into itself. Enter the number of another one.")
+    owners = []
+    for serial, verb in ((source, Verb.MERGE), (target, Verb.ABSORB)):
+        ownership, status = repository.ownership(serial)
+        check_use(person, verb, ownership)
+        next_status(status, verb)
+        owners.append(ownership.customer_id)
+    if owners[0] != owners[1]:
+        raise Conflict(
+            "These tickets belong to different requesters, who must not see each other's tickets. "
+            "Answer them separately."
+        )
+
+
 def merge(
     repository: TicketRepository,
     rules: Rules,
@@ -44,23 +86,16 @@ def merge(
 
     Raises NotFound, Forbidden, and Conflict for tickets of two requesters and for one ticket.
     """
-    if source == target:
-        raise Conflict("A ticket cannot be merged into itself. Enter the number of another one.")
-    owners = []
-    for serial, verb in ((source, Verb.MERGE), (target, Verb.ABSORB)):
-        ownership, _ = repository.ownership(serial)
-        check_use(person, verb, ownership)
-        owners.append(ownership.customer_id)
-    if owners[0] != owners[1]:
-        raise Conflict(
-            "These tickets belong to different requesters, who must not see each other's tickets. "
-            "Answer them separately."
-        )
+    once = verb_key(person, Verb.MERGE, source, key)
+    if repository.serial_by_key(once) is not None:
+        return
+    check_merge(repository, person, source, target)
 
     def leave(ticket: TicketFacts) -> Change:
         def effects(ticket: TicketFacts, context: Context) -> Effects:
-            del ticket, context
-            return Effects({"into": ids.ticket_number(target)}, {"merged_into": target})
+            del context
+            facts = {"into": ids.ticket_number(target), **facts_before(ticket)}
+            return Effects(facts, {"merged_into": target})
 
         return decide(Command(Verb.MERGE, effects), person, ticket, rules, now)
 
@@ -79,7 +114,7 @@ def merge(
 
         return decide(Command(Verb.ABSORB, effects), person, ticket, rules, now)
 
-    repository.merge(source, target, leave, absorb, verb_key(person, Verb.MERGE, source, key))
+    repository.merge(source, target, leave, absorb, once)
 
 
 def split(

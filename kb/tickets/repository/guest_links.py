@@ -9,7 +9,11 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from kb.database import Database
 from kb.tickets.lifecycle import Status
 from kb.tickets.repository.load import ownership
-from kb.tickets.tables import GUEST_LINKS
+from kb.tickets.tables import GUEST_LINKS, TICKETS
+
+_CLOSED_FOR_GOOD = (Status.SPAM_OR_DUPLICATE, Status.MERGED)
+#: The links stay, since a merge or a mark as spam can be undone.
+_OPENS = TICKETS.c.status.not_in([status.value for status in _CLOSED_FOR_GOOD])
 
 
 class GuestLinkRepository:
@@ -41,7 +45,7 @@ class GuestLinkRepository:
         last_use = func.coalesce(GUEST_LINKS.c.opened_at, GUEST_LINKS.c.created_at)
         others = select(GUEST_LINKS.c.token_hash).where(*of_guest).order_by(last_use.desc())
         with self._database.write() as connection:
-            if ownership(connection, serial)[1] in (Status.SPAM_OR_DUPLICATE, Status.MERGED):
+            if ownership(connection, serial)[1] in _CLOSED_FOR_GOOD:
                 return False
             newest = connection.execute(others.limit(keep - 1)).scalars().all()
             connection.execute(
@@ -59,16 +63,20 @@ class GuestLinkRepository:
         """How many links open the ticket."""
         query = (
             select(func.count())
-            .select_from(GUEST_LINKS)
-            .where(GUEST_LINKS.c.ticket_id == serial, GUEST_LINKS.c.expires_at > now)
+            .select_from(GUEST_LINKS.join(TICKETS))
+            .where(GUEST_LINKS.c.ticket_id == serial, GUEST_LINKS.c.expires_at > now, _OPENS)
         )
         with self._database.read() as connection:
             return connection.execute(query).scalar_one()
 
     def get(self, token_hash: bytes, *, now: dt.datetime) -> tuple[int, int] | None:
-        """The serial and the person of a link; None when it is unknown or expired."""
-        query = select(GUEST_LINKS.c.ticket_id, GUEST_LINKS.c.person_id).where(
-            GUEST_LINKS.c.token_hash == token_hash, GUEST_LINKS.c.expires_at > now
+        """The serial and the person of a link; None when it is unknown or expired, or when the
+        ticket is closed for good.
+        """
+        query = (
+            select(GUEST_LINKS.c.ticket_id, GUEST_LINKS.c.person_id)
+            .select_from(GUEST_LINKS.join(TICKETS))
+            .where(GUEST_LINKS.c.token_hash == token_hash, GUEST_LINKS.c.expires_at > now, _OPENS)
         )
         with self._database.read() as connection:
             row = connection.execute(query).first()

@@ -17,8 +17,8 @@ from kb.people.repository.people import entitled
 from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.sla.target import TargetState
-from kb.tickets.changeset import TicketFacts
-from kb.tickets.lifecycle import VERBS, Status, Verb
+from kb.tickets.changeset import TicketFacts, UndoableEnd
+from kb.tickets.lifecycle import UNDOABLE_VERBS, VERBS, Status, Verb
 from kb.tickets.permissions import Ownership, ticket_not_found
 from kb.tickets.repository.copies import confirmed_copies
 from kb.tickets.repository.lists import ASSIGNEE, row_of
@@ -29,6 +29,7 @@ from kb.tickets.sla_targets import (
     as_merged,
     clock_events,
     target_view,
+    without_end,
 )
 from kb.tickets.tables import (
     ALARMS,
@@ -141,7 +142,25 @@ def ticket_facts(connection: Connection, serial: int) -> TicketFacts:
         proposal=_open_proposal(connection, serial),
         target_rows=stored_targets(connection, (serial,)).get(serial, ()),
         history=_histories(connection, {serial: row.level}, events)[serial],
+        end=_undoable_end(events[serial]),
     )
+
+
+def _undoable_end(events: Sequence[Any]) -> UndoableEnd | None:
+    """The last merge or mark as spam or duplicate. Events from before 0007 cannot be undone."""
+    for event in reversed(events):
+        if event.verb == Verb.UNDO:
+            return None
+        if event.verb in UNDOABLE_VERBS and event.facts.get("before"):
+            remind_at = event.facts.get("remind_at")
+            return UndoableEnd(
+                Verb(event.verb),
+                event.at,
+                Status(event.facts["before"]),
+                dt.datetime.fromisoformat(remind_at) if remind_at else None,
+                event.facts.get("into", ""),
+            )
+    return None
 
 
 def _last_speaker(events: Sequence[Any]) -> str:
@@ -204,6 +223,8 @@ def _heard(events: Sequence[Any], level: str) -> list[SlaEvent]:
     first_level = _first_level(events, level)
     heard: list[SlaEvent] = []
     for event in events:
+        if event.verb == Verb.UNDO:
+            heard = list(without_end(heard))
         heard += clock_events(
             Verb(event.verb),
             event.at,

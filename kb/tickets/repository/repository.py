@@ -96,6 +96,16 @@ class TicketRepository:
                 save.save_change(connection, target, lambda ticket: absorb(ticket, merged[0]))
                 save.save_key(connection, key, source, event_id, instant)
 
+    def undo(self, serial: int, target: int | None, decide: Decide, leave: Decide) -> None:
+        """Saves that a ticket has not ended after all, and that ``target`` loses what it had taken
+        over, or neither. Mails about the end that were not sent yet are not sent.
+        """
+        with self.database.write() as connection:
+            if target is not None:
+                save.delete_merge_link(connection, target, serial)
+                save.save_change(connection, target, leave)
+            save.save_change(connection, serial, decide)
+
     def split(self, serial: int, part: NewTicket, decide: Decide, key: IdempotencyKey) -> int:
         """Saves ``part`` and the change of the ticket that it comes from, or neither.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from kb import ids
 from kb.analytics.deflection import end_episode
@@ -20,6 +20,7 @@ from kb.database.statements import upsert
 from kb.database.usage_limits import count_use
 from kb.errors import Invalid
 from kb.notifications.queue import NewNotice, add_notices
+from kb.notifications.tables import NOTICES
 from kb.people.tables import COUPONS
 from kb.tickets.changeset import (
     Change,
@@ -30,6 +31,7 @@ from kb.tickets.changeset import (
     NewTicket,
     ReleasePlan,
     TicketFacts,
+    UndoableEnd,
 )
 from kb.tickets.lifecycle import ACTIVE, SECRET_DELETED, VERBS, Status
 from kb.tickets.repository import fulltext
@@ -276,6 +278,7 @@ def save_change(
         # The sweeper is behind: it has yet to record what came due before this.
         values["next_at"] = ticket.next_at
     connection.execute(update(TICKETS).where(TICKETS.c.id == serial).values(values))
+    _undo_end(connection, serial, effects.undoes)
     if effects.releases_coupon:
         this_use = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at.is_(None))
         connection.execute(update(COUPON_USES).where(*this_use).values(released_at=instant))
@@ -299,7 +302,7 @@ def save_change(
         }
         connection.execute(insert(ANSWER_LINKS), answer)
     _save_link(connection, serial, effects.link, instant)
-    if effects.revokes_links or change.status in (Status.SPAM_OR_DUPLICATE, Status.MERGED):
+    if effects.revokes_links:
         delete_guest_links(connection, serial)
     wanted = wanted_notices(connection, serial, change.notices)
     if change.status not in ACTIVE and _wipe_secrets(connection, serial, instant):
@@ -319,6 +322,30 @@ def _reminder(serial: int, ticket: TicketFacts) -> NewNotice:
     facts = {"number": ids.ticket_number(serial)}
     own = {**facts, "guest": "yes"} if ticket.customer_guest else facts
     return NewNotice(SECRET_DELETED, ticket.customer_email, own)
+
+
+def _undo_end(connection: Connection, serial: int, end: UndoableEnd | None) -> None:
+    """Takes back what ended with the ticket: its coupon, and the mails that have not been sent."""
+    if end is None:
+        return
+    released = (COUPON_USES.c.ticket_id == serial, COUPON_USES.c.released_at == end.at)
+    connection.execute(update(COUPON_USES).where(*released).values(released_at=None))
+    unsent = (
+        NOTICES.c.ticket_id == serial,
+        NOTICES.c.kind == end.verb.value,
+        NOTICES.c.state == "pending",
+    )
+    connection.execute(delete(NOTICES).where(*unsent))
+
+
+def delete_merge_link(connection: Connection, serial: int, merged: int) -> None:
+    """The history of a ticket that was merged no longer counts for the other one."""
+    this = (
+        TICKET_LINKS.c.ticket_id == serial,
+        TICKET_LINKS.c.other_id == merged,
+        TICKET_LINKS.c.kind == "merged",
+    )
+    connection.execute(delete(TICKET_LINKS).where(*this))
 
 
 def _save_plan(connection: Connection, serial: int, plan: ReleasePlan | None) -> None:

@@ -295,3 +295,42 @@ def test_a_release_ships_and_its_customers_are_told(
         assert stranger.post(f"{address[1]}/ship").status_code == 403
     assert bob.post(f"{address[1]}/ship").headers["Location"].endswith("told=1")
     assert "shipped" in data_values(alice.page(f"/tickets/{number}"), "verb")
+
+
+def test_a_merge_says_what_it_does_asks_once_and_is_undone(
+    alice: Browser, bob: Browser, charlie: Browser, number: str
+) -> None:
+    other = number_of(alice.post("/tickets", ticket(title="The same again", key="other")))
+    asked = f"/desk/{number}/confirm/merge?into={other}&key=m"
+    page = bob.page(asked)
+    assert data_values(page, "ticket") == [number, other]
+    assert data_values(bob.page(f"/desk/{number}"), "undo") == [], "nothing has happened yet"
+    assert charlie.get(asked).status_code == 403
+    assert bob.post(f"/desk/{number}/merge", {"into": other, "key": "m"}).status_code == 303
+    assert data_values(bob.page(f"/desk/{number}"), "undo") == [""]
+    assert alice.post(f"/desk/{number}/undo").status_code == 403
+    assert bob.post(f"/desk/{number}/undo").status_code == 303
+    assert data_values(alice.page(f"/tickets/{number}"), "merged-into") == []
+    assert bob.post(f"/desk/{number}/undo").status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ("merge?into=KB-9999", 404),
+        ("merge?into={number}", 409),
+        ("merge?into={charlies}", 409),
+        ("merge?into=nonsense", 404),
+        ("void?why=boring", 422),
+        ("void?why=spam", 200),
+    ],
+)
+def test_a_preview_of_what_cannot_be_is_refused_at_its_form(
+    bob: Browser, charlie: Browser, number: str, asked: str, status: int
+) -> None:
+    charlies = number_of(charlie.post("/tickets", ticket(key="c")))
+    address = f"/desk/{number}/confirm/{asked.format(number=number, charlies=charlies)}"
+    response = bob.get(address)
+    assert response.status_code == status
+    if status != 200:
+        assert 'role="alert"' in response.get_data(as_text=True)

@@ -36,6 +36,14 @@ class Database(Protocol):
     def write(self) -> AbstractContextManager[Connection]:
         """A transaction that is committed as a whole, or not at all when the block raises."""
 
+    def join(self) -> AbstractContextManager[None]:
+        """Makes one transaction of all that this thread reads and writes in the block.
+
+        Waiting for the disk takes longer than most writes. A ``write`` in the block that raises
+        leaves nothing of itself; if the block raises, nothing of it is left. Other writers wait
+        meanwhile: do nothing slow in it. Not to be nested.
+        """
+
     def purge(self) -> None:
         """Leaves nothing of what was deleted in the database's files. Writers wait meanwhile."""
 

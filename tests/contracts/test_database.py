@@ -54,6 +54,11 @@ def database(reopen: Callable[[], Database]) -> Database:
     return reopen()
 
 
+def count(database: Database, name: str) -> None:
+    with database.write() as connection:
+        connection.execute(insert(COUNTERS).values(name=name, value=1))
+
+
 def counters(database: Database) -> dict[str, int]:
     with database.read() as connection:
         return {row.name: row.value for row in connection.execute(select(COUNTERS))}
@@ -92,6 +97,27 @@ def test_an_error_in_a_transaction_leaves_nothing(database: Database) -> None:
 def test_an_error_of_ours_passes_through(database: Database) -> None:
     with pytest.raises(IntegrityError), database.write() as connection:
         connection.execute(insert(COUNTERS), [{"name": "test", "value": 1}] * 2)
+
+
+def test_joined_transactions_are_one(database: Database, reopen: Callable[[], Database]) -> None:
+    other = reopen()
+    with database.join():
+        count(database, "first")
+        with contextlib.suppress(RuntimeError), database.write() as connection:
+            connection.execute(insert(COUNTERS).values(name="dropped", value=1))
+            raise RuntimeError
+        count(database, "second")
+        assert counters(database).keys() >= {"first", "second"}
+        assert "first" not in counters(other)
+    assert {"first", "second"} <= counters(other).keys()
+    assert "dropped" not in counters(other)
+
+    with contextlib.suppress(RuntimeError), database.join():
+        count(database, "third")
+        raise RuntimeError
+    assert "third" not in counters(other)
+    count(database, "fourth")  # for itself again
+    assert "fourth" in counters(other)
 
 
 def test_a_read_sees_one_snapshot_while_others_write(database: Database) -> None:

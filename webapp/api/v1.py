@@ -269,14 +269,14 @@ def file() -> Response:
     form = read_json_form(_body())
     form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
     checked = check_form(form, ())
-    number = file_once(checked, channel="api")
+    number, customer = file_once(checked, channel="api")
     secret = held_links().get(number)
     path = (
         url_for("tickets.show", number=number, key=secret)
         if secret and not person()
         else url_for("tickets.show", number=number)
     )
-    row = _filed_ticket(number, checked.customer, secret).row
+    row = _filed_ticket(number, customer, secret).row
     promised = {"level": row.level, "due": _instant(row.due.due if row.due else None)}
     response = make_response(jsonify(number=number, url=settings().origin + path, **promised), 201)
     response.headers["Location"] = path

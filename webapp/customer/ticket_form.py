@@ -7,6 +7,7 @@ at once.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import secrets
 from collections.abc import Mapping, Sequence
@@ -57,10 +58,14 @@ MAX_HELD_LINKS = 10  # links to a guest's tickets that one browser session keeps
 
 @dataclass(frozen=True, slots=True)
 class CheckedForm:
-    """A valid draft, its requester, and the key with which filing it twice makes one ticket."""
+    """A valid draft, its requester, and the key with which filing it twice makes one ticket.
+
+    ``customer`` is None for a guest, of whom ``guest`` has the address, the name and the time zone.
+    """
 
     draft: Draft
-    customer: Person
+    customer: Person | None
+    guest: tuple[str, str, str]
     key: str
 
 
@@ -193,7 +198,8 @@ def check_form(form: Mapping[str, str], files: tuple[Upload, ...]) -> CheckedFor
             else f"{count} fields need your attention.",
             fields=fields,
         )
-    return CheckedForm(draft, customer or _guest(form), form["key"] or secrets.token_urlsafe(18))
+    guest = (form["email"], form["name"], form["zone"])
+    return CheckedForm(draft, customer, guest, form["key"] or secrets.token_urlsafe(18))
 
 
 def _key_faults(key: str) -> dict[str, str]:
@@ -213,24 +219,27 @@ def _guest_faults(form: Mapping[str, str]) -> dict[str, str]:
     return fields
 
 
-def _guest(form: Mapping[str, str]) -> Person:
-    return centre().accounts.guest(form["email"], form["name"], form["zone"], now=now())
-
-
-def file_once(checked: CheckedForm, *, channel: str = "web") -> str:
-    """Files the ticket and returns its number; the same key returns the same number.
+def file_once(checked: CheckedForm, *, channel: str = "web") -> tuple[str, Person]:
+    """Files the ticket: its number and requester; the same key returns the same number.
 
     A guest's browser keeps the link.
     """
     desk, time = centre().desk, now()
-    number = desk.filing.file(
-        checked.draft, checked.customer, key=checked.key, channel=channel, now=time
-    )
+    # The guest, the ticket and the link are saved together, as each waits for the disk. Files are
+    # saved first, while others may write.
+    is_quick = not checked.draft.attachments
+    with centre().database.join() if is_quick else contextlib.nullcontext():
+        customer = checked.customer or centre().accounts.guest(*checked.guest, now=time)
+        number = desk.filing.file(
+            checked.draft, customer, key=checked.key, channel=channel, now=time
+        )
+        secret = ""
+        if customer.guest:
+            secret = desk.links.for_new_ticket(number, customer, key=checked.key, now=time)
     end_visit()
-    if checked.customer.guest:
-        secret = desk.links.for_new_ticket(number, checked.customer, key=checked.key, now=time)
-        hold_link(number, secret, checked.customer)
-    return number
+    if secret:
+        hold_link(number, secret, customer)
+    return number, customer
 
 
 def held_links() -> dict[str, str]:

@@ -260,7 +260,7 @@ def file() -> Response | BaseResponse:
 
 
 def _filed(checked: CheckedForm) -> Response | BaseResponse:
-    number = file_once(checked)
+    number, _ = file_once(checked)
     target = url_for("tickets.show", number=number, filed=1)
     if wants_json():
         return make_response(jsonify(number=number, url=target), 201)

@@ -32,6 +32,12 @@ _CHECKPOINT_INTERVAL = 100
 _MAX_LOG_PAGES = 16_000
 
 
+class _Joined(threading.local):
+    """The transaction that a thread's reads and writes are part of, if it has joined them."""
+
+    connection: Connection | None = None
+
+
 class SqliteDatabase:
     """The engine of one file. One per process: connections must not cross a fork."""
 
@@ -40,6 +46,7 @@ class SqliteDatabase:
         self._deadline = deadline
         self._turn = threading.Lock()
         self._engine = _create_engine(path, deadline)
+        self._joined = _Joined()
         self._transactions = itertools.count(1)
         self._checkpointing = threading.Lock()
         self._checkpointer: threading.Thread | None = None
@@ -51,11 +58,21 @@ class SqliteDatabase:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
+        joined = self._joined.connection
+        if joined is not None:
+            with self._translated_errors():
+                yield joined
+            return
         with self._translated_errors(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
+        joined = self._joined.connection
+        if joined is not None:
+            with self._translated_errors(), joined.begin_nested():
+                yield joined
+            return
         with self._translated_errors(), self._turn_to_write(), self._engine.connect() as connection:
             writing = connection.execution_options(begin="BEGIN IMMEDIATE")
             with writing.begin():
@@ -63,6 +80,15 @@ class SqliteDatabase:
 
         if next(self._transactions) % _CHECKPOINT_INTERVAL == 0:
             self._start_checkpoint()
+
+    @contextlib.contextmanager
+    def join(self) -> Iterator[None]:
+        with self.write() as connection:
+            self._joined.connection = connection
+            try:
+                yield
+            finally:
+                self._joined.connection = None
 
     def purge(self) -> None:
         """Rewrites the file without free pages, and empties the log, which has earlier pages.

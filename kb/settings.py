@@ -133,6 +133,10 @@ def _mail_address(text: str) -> str:
     return text
 
 
+def _mail_addresses(text: str) -> tuple[str, ...]:
+    return tuple(_mail_address(word) for word in text.split())
+
+
 def _webhook_secrets(text: str) -> tuple[str, ...]:
     """Secrets of Standard Webhooks: ``whsec_`` and at least 24 bytes in Base64."""
     secrets = tuple(text.split())
@@ -372,6 +376,13 @@ SETTINGS: tuple[Setting, ...] = (
         "a whole number from 0 to 100000",
         "What handling one ticket costs, in your currency. The page Insights multiplies measured "
         "savings by it. 0: no amounts are shown.",
+    ),
+    Setting(
+        "insights_mail",
+        "",
+        _mail_addresses,
+        "e-mail addresses, separated by spaces",
+        "The addresses that receive the figures of the last week every Monday.",
     ),
     Setting(
         "smtp_host",
@@ -635,6 +646,7 @@ class Settings:
     false_suggestions: int
     holdout: int
     ticket_cost: int
+    insights_mail: tuple[str, ...]
     smtp_host: str
     smtp_port: int
     smtp_user: str

@@ -142,6 +142,8 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
     }
 )
+#: The kind of the weekly mail for managers, whose figures come with the notice.
+INSIGHTS_MAIL = "insights"
 _RECEIVED = ("We received your ticket", "")
 _OTHER_EVENT = ("Ticket updated", "There is a new event on a ticket.")
 _ACCOUNT_LINKS = ("register", "invite", "join", "reset", "address")
@@ -163,6 +165,8 @@ def notice_mail(
     is_receipt = _is_receipt(notice)
     if is_receipt:
         subject, text = _receipt(notice.facts, number)
+    elif notice.kind == INSIGHTS_MAIL:
+        subject, text = "Insights of the week", notice.facts["text"]
     else:
         subject, text = texts.get(notice.kind, _OTHER_EVENT)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from kb.centre import HelpCentre
 from kb.database import Database
 from kb.insights.ledger import DeflectionLedger
 from kb.insights.ticket_sums import TicketSums
+from kb.insights.weekly_mail import queue_weekly_mail
 from kb.notifications.caps import MailCaps
 from kb.notifications.channels import Channel
 from kb.notifications.channels.mail import MailChannel, MailServer
@@ -64,13 +65,18 @@ def build_worker(centre: HelpCentre) -> Worker:
             lambda now: centre.problems.settle(centre.desk, now=now),
             followers.tell,
         ),
-        count_insights=partial(count_insights, database),
+        count_insights=partial(count_insights, database, settings.insights_mail),
     )
 
 
-def count_insights(database: Database, now: dt.datetime) -> int:
-    """Brings the sums of visits and tickets up to date, and returns how much was counted."""
-    return DeflectionLedger(database).settle(now) + TicketSums(database).count()
+def count_insights(database: Database, recipients: Sequence[str], now: dt.datetime) -> int:
+    """Brings the sums of visits and tickets up to date, and queues the mail of the week. Returns
+    how much was counted.
+    """
+    counted = DeflectionLedger(database).settle(now) + TicketSums(database).count()
+    if recipients:
+        queue_weekly_mail(database, recipients, now)
+    return counted
 
 
 def _audience_of(tickets: TicketRepository, address: str) -> str:

@@ -27,6 +27,7 @@ from kb.errors import Invalid, KbError
 from kb.operations.audit import Action, record_command
 from kb.search.generations.previews import PreviewFile
 from kb.settings import Settings, load_settings
+from kb.site.data_folder import claim_data_folder
 from kb.site.site_file import load_site
 
 if TYPE_CHECKING:
@@ -139,6 +140,8 @@ def index(
 
     with _errors_as_json(progress_json), _exit_on_sigterm():
         settings = load_settings(site=site, data=data)
+        if settings.site:
+            claim_data_folder(settings.data, Path(settings.site))
         if roll_back:
             if words:
                 raise click.UsageError(

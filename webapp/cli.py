@@ -28,6 +28,7 @@ from kb.operations.signing_key import kept_key
 from kb.people.demo import DemoSignIn, add_demo_accounts
 from kb.search.installation import search_engine
 from kb.settings import Settings, load_settings
+from kb.site.data_folder import claim_data_folder
 from webapp.companions import Companion, companion_command, record_end
 from webapp.context import utc_now
 from webapp.security.start_checks import check_start
@@ -141,6 +142,8 @@ def prepare(settings: Settings) -> tuple[str, tuple[DemoSignIn, ...]]:
     Returns the name of the site, and how to sign in to the demo accounts.
     """
     make_folder(settings.data)
+    if settings.site:
+        claim_data_folder(settings.data, Path(settings.site))
     kept_key(settings.data)
     centre = HelpCentre.open(settings)
     try:

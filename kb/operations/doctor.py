@@ -88,6 +88,7 @@ class Examination:
     newest_backup: dt.datetime | None = None
     overdue: tuple[Overdue, ...] = ()
     demo_people: tuple[str, ...] = ()  # addresses
+    secret_fields: tuple[str, ...] = ()  # titles
     staff_without_factor: tuple[str, ...] = ()  # addresses
     unreadable_factors: int = 0
     open_paths: tuple[Path, ...] = ()  # readable by others than their owner
@@ -106,7 +107,10 @@ def examine(settings: Settings, now: dt.datetime) -> Examination:
             errors[name] = error.sentence if isinstance(error, KbError) else str(error)
 
     with part("policies"):
-        policy_file.load_policy(settings.policies_file)
+        policy = policy_file.load_policy(settings.policies_file)
+        values["secret_fields"] = tuple(
+            own.title for own in policy.fields.values() if own.is_secret
+        )
     with part("index"):
         generations = Generations(settings.data)
         values["index_problem"] = generations.problem()
@@ -145,6 +149,7 @@ def diagnose(facts: Examination, *, production: bool) -> tuple[Problem, ...]:
         *_backups(facts),
         *_retention(facts),
         *_factor_keys(facts),
+        *_secret_fields(facts),
     ]
     if production:
         problems += [
@@ -324,6 +329,17 @@ def _second_factors(facts: Examination) -> Iterator[Problem]:
         message = f"Staff sign in with a password alone: {addresses}."
         remedy = "Require a second factor with KB_SECOND_FACTOR=staff."
         yield Problem("second-factor", Impact.AT_RISK, message, remedy)
+
+
+def _secret_fields(facts: Examination) -> Iterator[Problem]:
+    if facts.secret_fields and not facts.settings.field_key:
+        yield Problem(
+            "field-key",
+            Impact.AT_RISK,
+            f"The ticket form does not ask for {', '.join(facts.secret_fields)}, because no key "
+            "would encrypt it.",
+            "Set KB_FIELD_KEY, for example to the output of: openssl rand -hex 32",
+        )
 
 
 def _demo_people(facts: Examination) -> Iterator[Problem]:

@@ -124,6 +124,10 @@ def _bytes(path: Path) -> bytes:
                 f"for a policy file."
             )
         return path.read_bytes()
+    except FileNotFoundError:
+        raise Misconfigured(
+            f"{path}:1: The policy file is missing. Every site needs one; copy an example."
+        ) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise Misconfigured(f"{path}: Cannot read the policy file: {reason}.") from None

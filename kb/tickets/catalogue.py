@@ -57,7 +57,8 @@ def load_catalogue(path: Path) -> Catalogue:
             tables = tomllib.load(file)
     except OSError as error:
         raise Misconfigured(
-            f"{path}: cannot be read ({error.strerror}). Create it with [[products]]."
+            f"{path}:1: The catalogue cannot be read ({error.strerror}). Create it with "
+            "[[products]]."
         ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Misconfigured(f"{path}: {error}.") from error

@@ -78,6 +78,7 @@ def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
         ("demo-people", {"demo_people": ("ada@example.com",)}),
         ("second-factor", {"staff_without_factor": ("bob@example.com",)}),
         ("second-factor-key", {"unreadable_factors": 1}),
+        ("field-key", {"secret_fields": ("Licence key",)}),
         ("meaning", {"errors": {"meaning": "The query table is damaged."}}),
         ("policies", {"errors": {"policies": "policies.toml:7: unknown level"}}),
     ],

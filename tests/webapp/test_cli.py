@@ -114,6 +114,38 @@ def test_a_mistake_is_one_sentence_and_exit_2(
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        ("policies.toml", None, "policies.toml:1: "),
+        ("catalogue.toml", None, "catalogue.toml:1: "),
+        ("site.toml", 'name = "A"\nlogo = "none.svg"', "site.toml:2: "),
+        ("demo.toml", '[[people]]\nname = "A"', "demo.toml:1: "),
+        ("policies.toml", "[levels", "policies.toml:1: "),
+    ],
+)
+def test_a_site_with_a_fault_is_one_sentence_with_file_and_line(
+    folder: Path, name: str, text: str | None, place: str
+) -> None:
+    told = environment(folder)
+    site = Path(told.pop("KB_CONTENT"))
+    if text is None:
+        (site / name).unlink()
+    else:
+        (site / name).write_text(text, "utf-8")
+    done = subprocess.run(
+        command("--site", str(site)),
+        env=told,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 2
+    (sentence,) = done.stderr.splitlines()
+    assert place in sentence
+
+
 def test_it_serves_greets_and_stops_cleanly_when_a_terminal_tells_all_its_processes_to_stop(
     folder: Path,
 ) -> None:

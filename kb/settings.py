@@ -308,6 +308,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The time limit for suggestions, in milliseconds. After it, none are shown.",
     ),
     Setting(
+        "handling_minutes",
+        "15",
+        _integer(1, 10_000),
+        "a whole number from 1 to 10000",
+        "How many minutes an average ticket takes, for the price of gaps in the content.",
+    ),
+    Setting(
         "meaning",
         "yes",
         _yes_no,
@@ -637,6 +644,7 @@ class Settings:
     tickets_per_hour: int
     attachment_megabytes: int
     suggest_budget_ms: int
+    handling_minutes: int
     generations: int
     publish_gate: str
     publish_drop: int

@@ -96,6 +96,13 @@ ROOMS |= {
     "kb.tickets.reports": _TICKETS | {"kb.tickets.repository"},
     "kb.tickets.repository": _TICKETS,
 }
+ROOMS["kb.gaps"] = FOUNDATION | {
+    "kb.analytics",
+    "kb.database",
+    "kb.search",
+    "kb.search.meaning",
+    "kb.tickets",
+}
 ROOMS["kb.problems"] = FOUNDATION | {
     "kb.database",
     "kb.people",
@@ -125,6 +132,7 @@ ROOMS |= {
 ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.analytics",
     "kb.database",
+    "kb.gaps",
     "kb.jobs",
     "kb.notifications",
     "kb.operations",
@@ -239,6 +247,8 @@ ONLY_IN = {
         "kb.analytics.tables",
         "kb.insights",
         "kb.database",
+        "kb.gaps.repository",
+        "kb.gaps.tables",
         "kb.jobs.index_runs",
         "kb.jobs.tables",
         "kb.notifications.outbox",

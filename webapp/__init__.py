@@ -55,7 +55,7 @@ def create_app(
         site,
         tickets,
     )
-    from webapp.editor import overview, publishing
+    from webapp.editor import gaps, overview, publishing
     from webapp.security import access_log, admission, audit_trail, guard
     from webapp.status import following, subscriptions
     from webapp.status import problems as known_problems
@@ -102,6 +102,7 @@ def create_app(
         staff,
         overview,
         publishing,
+        gaps,
         account,
         second_step,
         second_factor,

@@ -27,6 +27,7 @@ from kb.analytics.tables import (
     TICKET_DAYS,
 )
 from kb.database.metadata import COUNTERS, USAGE
+from kb.gaps.tables import GAPS
 from kb.jobs.tables import INDEX_RUNS
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.tables import AUDIT_LOG, HEARTBEATS
@@ -410,6 +411,7 @@ INVENTORY: tuple[Holding, ...] = (
         ("at", "action", "actor_id", "target", "address", "facts"),
     ),
     # --- nothing about a person, or only a number that means nothing afterwards
+    Holding(GAPS, None, _KEEP),  # only wordings of more than one person
     Holding(PROBLEMS, None, _KEEP),  # published by staff
     Holding(PROBLEM_UPDATES, None, _KEEP),
     Holding(ORGANISATIONS, None, _KEEP),

@@ -10,6 +10,7 @@ from pathlib import Path
 from kb import ids
 from kb.centre import HelpCentre
 from kb.database import Database
+from kb.gaps.finder import GapFinder
 from kb.insights.ledger import DeflectionLedger
 from kb.insights.ticket_sums import TicketSums
 from kb.insights.weekly_mail import queue_weekly_mail
@@ -60,13 +61,19 @@ def build_worker(centre: HelpCentre) -> Worker:
         Outbox(database, _caps(settings)),
         tuple(_channels(centre, tickets)),
         enqueue_events=enqueue_events if settings.webhook_urls else None,
-        enforce_retention=retention.enforce,
+        hourly=(partial(look_for_gaps, centre), retention.enforce),
         prepare=(
             lambda now: centre.problems.settle(centre.desk, now=now),
             followers.tell,
         ),
         count_insights=partial(count_insights, database, settings.insights_mail),
     )
+
+
+def look_for_gaps(centre: HelpCentre, now: dt.datetime) -> None:
+    """What was asked without success, for editors; nothing without an index."""
+    if centre.searcher.ready():
+        GapFinder(centre.database, centre.searcher).find(now)
 
 
 def count_insights(database: Database, recipients: Sequence[str], now: dt.datetime) -> int:

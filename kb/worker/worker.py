@@ -17,7 +17,7 @@ from kb.notifications.outbox import ClaimedMessage, Outbox
 from kb.tickets.sweeper import Sweeper
 
 LOG = logging.getLogger(__name__)
-_CLEANUP_INTERVAL = dt.timedelta(hours=1)
+_HOUR = dt.timedelta(hours=1)
 _COUNTING_INTERVAL = dt.timedelta(minutes=1)
 
 
@@ -35,9 +35,9 @@ class RoundResult:
 
 class Worker:
     """``enqueue_events`` adds the webhook jobs of new events and returns how many, None without
-    webhooks; ``enforce_retention`` deletes what is old enough; ``count_insights`` keeps the sums
-    that managers read. Before anything is sent, each step of ``prepare`` is repeated until it
-    returns 0: there may be more to send afterwards.
+    webhooks; ``count_insights`` keeps the sums that managers read; what is ``hourly``, such as
+    deleting what is old enough, is done after them. Before anything is sent, each step of
+    ``prepare`` is repeated until it returns 0: there may be more to send afterwards.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Worker:
         channels: Sequence[Channel],
         *,
         enqueue_events: Callable[[dt.datetime], int] | None = None,
-        enforce_retention: Callable[[dt.datetime], int] | None = None,
+        hourly: Sequence[Callable[[dt.datetime], object]] = (),
         prepare: Sequence[Callable[[dt.datetime], int]] = (),
         count_insights: Callable[[dt.datetime], int] | None = None,
     ) -> None:
@@ -55,10 +55,10 @@ class Worker:
         self._outbox = outbox
         self._channels = tuple(channels)
         self._enqueue_events = enqueue_events
-        self._enforce_retention = enforce_retention
+        self._hourly = tuple(hourly)
         self._prepare = tuple(prepare)
         self._count_insights = count_insights
-        self._cleaned_at: dt.datetime | None = None
+        self._hour_began: dt.datetime | None = None
         self._counted_at: dt.datetime | None = None
 
     def round(self, now: dt.datetime) -> RoundResult:
@@ -84,10 +84,10 @@ class Worker:
             if self._count_insights is not None:
                 self._count_insights(now)
 
-        if self._cleaned_at is None or now - self._cleaned_at > _CLEANUP_INTERVAL:
-            self._cleaned_at = now
-            if self._enforce_retention is not None:
-                self._enforce_retention(now)
+        if self._hour_began is None or now - self._hour_began > _HOUR:
+            self._hour_began = now
+            for task in self._hourly:
+                task(now)
 
         return RoundResult(alarms, sent, failed)
 

@@ -49,6 +49,7 @@ ARGUMENTS = {
     "field": "password",
     "problem_id": 7,
     "table": "tickets",
+    "gap_id": 7,
 }
 
 

@@ -279,6 +279,19 @@ STATEMENTS = (
         CONSTRAINT fk_ticket_secrets_shown_to FOREIGN KEY(shown_to) REFERENCES people (id)
     )
     """,
+    """
+    CREATE TABLE gaps (
+        id INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        queries INTEGER NOT NULL,
+        tickets INTEGER NOT NULL,
+        cause TEXT NOT NULL,
+        document_id TEXT DEFAULT '' NOT NULL,
+        aliases JSON NOT NULL,
+        at INTEGER NOT NULL,
+        CONSTRAINT pk_gaps PRIMARY KEY (id)
+    )
+    """,
 )
 
 

@@ -23,7 +23,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from kb.centre import HelpCentre
 from kb.operations.signing_key import signing_keys
 from kb.people.accounts import Accounts
-from kb.people.demo import add_demo_accounts
+from kb.people.demo import add_demo_accounts, load_demo_cast
 from kb.people.second_factor.passkeys import relying_party
 from kb.people.second_factor.steps import FactorRule
 from kb.search.build.builder import IndexBuilder
@@ -161,7 +161,7 @@ def open_centre(settings: Settings) -> HelpCentre:
         signing_keys=partial(signing_keys, settings),
         hasher=hasher,
     )
-    add_demo_accounts(accounts, MONDAY)
+    add_demo_accounts(accounts, MONDAY, load_demo_cast(settings.content))
     return replace(centre, accounts=accounts)
 
 

@@ -1,0 +1,267 @@
+"""What each of the three sites promises, asked over HTTP of a portal that serves its folder."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from indexer.pipeline import IndexOptions, run_index
+from indexer.sources import walk
+from kb.settings import load_settings
+from kb.site.site_file import load_site
+from tests.stories.conftest import SITES
+from tests.webapp.world import MONDAY, OPEN, Portal, build, number_of, part_of
+
+TODAY = MONDAY.date()
+
+
+@pytest.fixture(scope="module")
+def indexes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The data folder of each site, with its articles in the index."""
+    folders = {}
+    for site in SITES.iterdir():
+        data = tmp_path_factory.mktemp(site.name)
+        kinds = {"doc": "docs", "faq": "faq", "forum": "forum"}
+        words = [f"{kind}={site / name}" for kind, name in kinds.items()]
+        options = IndexOptions(
+            walk.parse_sources(words, content=site),
+            data,
+            TODAY,
+            curations=site / "curations.toml",
+            front_matter=load_site(site).front_matter,
+            false_suggestions=10,
+        )
+        run_index(options)
+        folders[site.name] = data
+    return folders
+
+
+def _portal(name: str, indexes: dict[str, Path]) -> Iterator[Portal]:
+    settings = load_settings(
+        {},
+        site=str(SITES / name),
+        data=str(indexes[name]),
+        workers="1",
+        suggest_budget_ms="5000",
+        base_url="http://localhost",
+    )
+    portal = build(settings)
+    yield portal
+    portal.centre.close()
+    OPEN.remove(portal.centre)
+
+
+@pytest.fixture(scope="module")
+def process_automation(indexes: dict[str, Path]) -> Iterator[Portal]:
+    yield from _portal("process-automation", indexes)
+
+
+@pytest.fixture(scope="module")
+def data_warehouse(indexes: dict[str, Path]) -> Iterator[Portal]:
+    yield from _portal("data-warehouse", indexes)
+
+
+@pytest.fixture(scope="module")
+def site_manager(indexes: dict[str, Path]) -> Iterator[Portal]:
+    yield from _portal("site-manager", indexes)
+
+
+def suggested(portal: Portal, text: str) -> list[str]:
+    answer = portal.browser().get("/api/v1/suggest", query_string={"q": text}).get_json()
+    return [hit["url"] for hit in answer["suggestions"]]
+
+
+# --- the process-automation vendor
+
+
+def test_one_search_covers_guide_faq_and_forum(process_automation: Portal) -> None:
+    page = process_automation.browser().page("/search?q=timer+weekend")
+    assert "/help/doc/timers" in page
+    assert "/help/forum/timer-weekend" in page
+
+
+def test_the_old_name_of_a_field_finds_its_article(process_automation: Portal) -> None:
+    found = suggested(process_automation, "which category is right")
+    assert any(url.startswith("/help/doc/engine-severities") for url in found)
+
+
+def test_the_form_says_that_support_is_for_the_product(process_automation: Portal) -> None:
+    page = process_automation.browser().page("/tickets/new")
+    assert "We support the product. How a project is built with it" in page
+    assert "data-scope" in page
+
+
+def test_the_form_has_the_fields_of_an_incident(process_automation: Portal) -> None:
+    page = process_automation.browser().page("/tickets/new")
+    for name in ("environment", "architecture", "database", "project", "exact-version", "module"):
+        assert f'name="{name}"' in page, name
+
+
+def test_a_person_is_named_for_when_the_site_fails(process_automation: Portal) -> None:
+    for path in ("/contact", "/help/doc/no-such-page"):
+        page = process_automation.browser().get(path).get_data(as_text=True)
+        assert "account.manager@haldersby.example" in page, path
+
+
+def test_six_severities_are_shown_with_their_definitions(process_automation: Portal) -> None:
+    page = process_automation.browser().page("/tickets/new")
+    assert len(re.findall(r'<input type="radio" name="severity"', page)) == 6
+    for severity in process_automation.centre.policy.severities.values():
+        assert severity.definition in page
+
+
+def test_an_event_log_is_attached_and_a_bare_backup_is_refused(process_automation: Portal) -> None:
+    alice = process_automation.browser("alice")
+    form = {
+        "title": "The scheduler stopped",
+        "type": "incident",
+        "severity": "blocks-deployment",
+        "severity_detail_blocks-deployment": "The deployment is tonight.",
+        "description": "No timer has fired since 9:30.",
+        "product": "Haldersby Engine",
+        "version": "9.1",
+        "environment": "Production",
+        "exact-version": "9.1.4",
+        "key": "evtx",
+    }
+    log = io.BytesIO(b"ElfFile\x00" + b"\x00" * 100), "engine.evtx"
+    number = number_of(alice.upload("/tickets", {**form, "attachments": log}))
+    assert "engine.evtx" in alice.page(f"/tickets/{number}")
+    backup = io.BytesIO(b"TAPE\x00\x00\x03\x00"), "engine.bak"
+    refused = alice.upload("/tickets", {**form, "key": "bak", "attachments": backup})
+    assert refused.status_code == 422
+
+
+# --- the data-warehouse vendor
+
+
+def test_articles_keep_their_issue_and_resolution(data_warehouse: Portal) -> None:
+    page = data_warehouse.browser().page("/help/doc/kb-odw-310")
+    assert re.search(r"<h2[^>]*>Issue</h2>", page)
+    assert re.search(r"<h2[^>]*>Resolution</h2>", page)
+
+
+def test_the_vendors_front_matter_gives_products(data_warehouse: Portal) -> None:
+    page = data_warehouse.browser().page("/search?q=password&product=loader")
+    assert "/help/doc/connections" in page
+    assert "/help/doc/install-studio" not in page
+
+
+def test_references_and_pictures_of_articles_resolve(data_warehouse: Portal) -> None:
+    browser = data_warehouse.browser()
+    page = browser.page("/help/doc/tutorial")
+    assert 'href="/help/doc/incremental-loads"' in page
+    picture = re.search(r'<img[^>]*src="(/media/[^"]+)"[^>]*>', page)
+    assert picture
+    assert 'alt="The model with the dimension Customers and the fact Orders"' in picture[0]
+    assert 'title="Facts are shown with a thick border"' in picture[0]
+
+
+def test_a_product_is_required_and_metadata_is_attached(data_warehouse: Portal) -> None:
+    alice = data_warehouse.browser("alice")
+    metadata = io.BytesIO(b"<Dimension Name='City'/>"), "city.orrml"
+    form = {
+        "title": "Generate stops at the dimension City",
+        "type": "problem",
+        "severity": "normal",
+        "description": "It stops after the second table.",
+        "key": "metadata",
+    }
+    assert alice.post("/tickets", {**form}).status_code == 422
+    number = number_of(
+        alice.upload("/tickets", {**form, "product": "studio", "attachments": metadata})
+    )
+    page = alice.page(f"/tickets/{number}")
+    assert "city.orrml" in page
+    assert "Orrendale Studio" in page
+    assert "Subscription" in page
+
+
+def test_the_checklist_is_offered_for_its_type_and_product(data_warehouse: Portal) -> None:
+    page = data_warehouse.browser().page("/tickets/new")
+    offers = page.partition("data-article-offers>")[2].partition("</ul>")[0]
+    assert "/help/doc/assisting-support" in offers
+    assert "/help/doc/feature-requests" not in offers  # it is for customers who are signed in
+    signed_in = data_warehouse.browser("alice").page("/tickets/new")
+    assert "/help/doc/feature-requests" in signed_in
+
+
+def test_the_contract_decides_and_a_free_product_has_no_time(data_warehouse: Portal) -> None:
+    levels = {
+        ("charlie", "studio"): "Maintenance contract",
+        ("fay", "studio"): "No guaranteed support",
+        ("charlie", "free-edition"): "No guaranteed support",
+    }
+    for (name, product), level in levels.items():
+        path = f"/api/v1/promise?severity=normal&product={product}"
+        answer = data_warehouse.browser(name).get(path).get_json()
+        assert answer["level"] == level
+        assert bool(answer["due"]) == (level != "No guaranteed support")
+
+
+def test_suggestions_come_from_knowledge_base_and_documentation(data_warehouse: Portal) -> None:
+    assert suggested(data_warehouse, "odw-310")[0].startswith("/help/doc/kb-odw-310")
+    assert suggested(data_warehouse, "rows missing after load")
+
+
+# --- the site-manager vendor
+
+
+def test_the_portal_has_all_its_parts(site_manager: Portal) -> None:
+    page = site_manager.browser().page("/")
+    for path in ("/docs", "/faq", "/forum", "/sla", "/tickets/new", "/sign-in", "/contact"):
+        assert f'href="{path}' in page, path
+    assert "/help/doc/recovery" in site_manager.browser().page("/sitemap")
+
+
+def test_a_clause_is_found_by_its_number(site_manager: Portal) -> None:
+    assert suggested(site_manager, "2.5.2")[0] == "/help/doc/sla#s-2-5-2"
+    assert "/help/doc/sla#s-2-5-2" in site_manager.browser().page("/search?q=2.5.2")
+    assert 'id="s-2-5-2"' in site_manager.browser().page("/help/doc/sla")
+
+
+def test_each_topic_says_what_is_in_scope(site_manager: Portal) -> None:
+    answer = site_manager.browser().get("/api/v1/site").get_json()
+    scope = {row["topic"]: row for row in answer["scope"]}
+    assert set(scope) == {topic["key"] for topic in answer["topics"]}
+    assert all(row["in"] and row["out"] for row in scope.values())
+    page = site_manager.browser().page("/sla")
+    assert scope["performance"]["out"][0] in page
+
+
+def test_the_published_levels_are_those_of_the_policies(site_manager: Portal) -> None:
+    page = site_manager.browser().page("/sla")
+    for key, level in site_manager.centre.policy.levels.items():
+        shown = part_of(page, "level", key)
+        assert level.title in page
+        for words in (level.support, level.updates, *level.services):
+            assert words in shown, (key, words)
+
+
+def test_the_schedule_names_hours_holidays_and_breaks(site_manager: Portal) -> None:
+    page = site_manager.browser().page("/schedule")
+    assert "New Year" in page
+    assert len(re.findall("data-special=", page)) >= 8
+
+
+def test_a_coupon_promises_four_hours(site_manager: Portal) -> None:
+    vera = site_manager.browser("vera")
+    path = "/api/v1/promise?severity=error&type=problem"
+    without, within = (vera.get(path + more).get_json() for more in ("", "&coupon=VERA-5"))
+    assert (without["level"], within["level"]) == ("VIP", "VIP request by coupon")
+    assert within["due"] < without["due"]
+
+
+def test_a_private_person_gets_the_level_for_non_commercial_use(site_manager: Portal) -> None:
+    pia = site_manager.browser("pia").get("/api/v1/promise?severity=usage").get_json()
+    assert pia["level"] == "Non-commercial and demo"
+
+
+def test_the_form_asks_for_address_edition_server_and_browser(site_manager: Portal) -> None:
+    page = site_manager.browser().page("/tickets/new")
+    for name in ("site-url", "edition", "server", "browser"):
+        assert f'name="{name}"' in page, name

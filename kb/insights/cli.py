@@ -6,6 +6,7 @@ import contextlib
 import datetime as dt
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from kb.insights.csv_text import csv_text
 from kb.insights.deflection import Period, deflection_sums, uncounted_visits
 from kb.insights.ledger import DeflectionLedger
 from kb.insights.made_up_history import HISTORY_DAYS, write_history
+from kb.insights.report import InsightsReport, insights_report
+from kb.insights.ticket_sums import TicketSums
+from kb.insights.tickets import Durations
 from kb.settings import Settings, load_settings
 
 _DAY = click.DateTime(formats=("%Y-%m-%d",))
@@ -105,11 +109,57 @@ def demo_data(data: str | None, *, history: bool) -> None:
 def _live(settings: Settings, period: Period, by: str, now: dt.datetime) -> dict[str, Any]:
     with contextlib.closing(open_database(settings.data)) as database:
         DeflectionLedger(database).settle(now)
+        TicketSums(database).count()
         with database.read() as connection:
             sums, groups = deflection_sums(connection, period, by=by)
             waiting, _ = uncounted_visits(connection, now)
+        report = insights_report(database, period, now=now)
     document = report_json(sums, groups, by=by)
-    return {"waiting": waiting, "holdout": settings.holdout, **document}
+    return {**document, "waiting": waiting, "holdout": settings.holdout, **_other_parts(report)}
+
+
+def _other_parts(report: InsightsReport) -> dict[str, Any]:
+    """What the page shows beside deflection."""
+    return {
+        "tickets": asdict(report.tickets),
+        "hours": {
+            "first_response": _hours(report.first_response),
+            "resolution": _hours(report.resolution),
+        },
+        "targets": [asdict(row) for row in report.attainment],
+        "without_result": [asdict(query) for query in report.empty],
+        "articles": [
+            {
+                "id": use.document_id,
+                "shown": use.shown,
+                "read": use.read,
+                "solved": use.sums.confirmed,
+                "rejected": use.rejected,
+                "filed_anyway": use.sums.filed_read,
+            }
+            for use in report.articles
+        ],
+        "votes": [
+            {
+                "id": votes.document_id,
+                "helpful": votes.helpful,
+                "not_helpful": votes.not_helpful,
+                "reasons": [reason for _, reason in votes.reasons],
+            }
+            for votes in report.votes
+        ],
+        "days": [{**asdict(day), "day": day.day.isoformat()} for day in report.volume],
+    }
+
+
+def _hours(durations: Durations | None) -> dict[str, float] | None:
+    if durations is None:
+        return None
+    median, ninth = durations.median, durations.ninth
+    return {
+        "median": round(median.total_seconds() / 3600, 2),
+        "nine_of_ten": round(ninth.total_seconds() / 3600, 2),
+    }
 
 
 def _episodes(file: Path) -> list[Episode]:
@@ -137,6 +187,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     for key, value in values.items():
         if isinstance(value, Mapping):
             flat |= _flat(value, f"{prefix}{key}_")
+        elif isinstance(value, list):
+            continue  # a table of its own, which the page has as CSV
         else:
             flat[f"{prefix}{key}"] = value
     return flat
@@ -144,8 +196,26 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def _words(document: Mapping[str, Any], by: str) -> str:
     lines = [_summary("All", document)]
+    if "tickets" in document:
+        lines.append(_of_tickets(document))
     lines += [_summary(str(group[by]) or "–", group) for group in document.get("by", [])]
     return "\n\n".join(lines)
+
+
+def _of_tickets(document: Mapping[str, Any]) -> str:
+    tickets, hours = document["tickets"], document["hours"]["first_response"]
+    targets = document["targets"]
+    met = sum(row["met"] for row in targets)
+    due = met + sum(row["breached"] + row["overdue"] for row in targets)
+    overdue = sum(row["overdue"] for row in targets)
+    lines = [
+        f"Tickets: {tickets['filed']:,} filed, {tickets['ended']:,} ended, "
+        f"{tickets['reopened']:,} reopened.",
+        f"  SLA targets      {met:,} of {due:,} met, {overdue:,} overdue and open",
+    ]
+    if hours:
+        lines.append(f"  First response   median {hours['median']} h")
+    return "\n".join(lines)
 
 
 def _summary(name: str, document: Mapping[str, Any]) -> str:

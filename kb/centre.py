@@ -110,6 +110,7 @@ class HelpCentre:
             accounts=Accounts(
                 database,
                 session_hours=settings.session_hours,
+                remember_days=settings.remember_days,
                 demo=settings.allows_demo,
                 second_factor=FactorRule(settings.second_factor),
                 party=relying_party(site.name, settings.base_url),

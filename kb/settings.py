@@ -271,6 +271,13 @@ SETTINGS: tuple[Setting, ...] = (
         "The number of hours after which a person must sign in again.",
     ),
     Setting(
+        "remember_days",
+        "30",
+        _integer(0, 400),
+        "a whole number from 0 to 400",
+        "The number of days for which customers who choose so stay signed in; 0 offers no choice.",
+    ),
+    Setting(
         "second_factor",
         "optional",
         _choice("off", "optional", "staff"),
@@ -639,6 +646,7 @@ class Settings:
     trusted_proxies: int
     embed_origins: tuple[str, ...]
     session_hours: int
+    remember_days: int
     second_factor: str
     suggest_per_minute: int
     tickets_per_hour: int

@@ -192,6 +192,12 @@ RETENTION: tuple[RetentionClass, ...] = (
         expiries=(Expiry(SESSIONS, SESSIONS.c.expires_at, is_end=True),),
     ),
     RetentionClass(
+        "remembered",
+        "Sessions of customers who chose to stay signed in",
+        _days("remember_days"),
+        "remember_days",
+    ),
+    RetentionClass(
         "devices",
         "The cookie by which the sign-in page recognises a browser",
         _days("device_days"),

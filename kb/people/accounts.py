@@ -75,6 +75,7 @@ class Accounts:
         database: Database,
         *,
         session_hours: int = 12,
+        remember_days: int = 0,
         demo: bool = False,
         second_factor: FactorRule = FactorRule.OPTIONAL,
         party: RelyingParty | None = None,
@@ -86,6 +87,7 @@ class Accounts:
         self._passwords = Passwords(hasher)
         self._demo = demo
         self._lifetime = dt.timedelta(hours=session_hours)
+        self._remembered = dt.timedelta(days=remember_days)
         self.administration = Administration(database)
         self.contacts = Contacts(database)
         self.links = AccountLinks(database, self._passwords)
@@ -101,9 +103,13 @@ class Accounts:
         address: str,
         client: str = "",
         device: str = "",
+        remember: bool = False,
         now: dt.datetime,
     ) -> str:
         """The token of a new session, which may need a second step (see ``session``).
+
+        With ``remember``, customers stay signed in for longer; staff, who see the tickets of
+        others, do not.
 
         ``address`` is the client's network address, ``client`` the browser's own name, ``device``
         names a browser that signed in to this account before: its failures and those of others do
@@ -128,13 +134,18 @@ class Accounts:
                 "The address or the password is wrong. Check both, including capital letters."
             )
 
+        lifetime = self._lifetime
+        if remember:
+            person = self._people.by_id(person_id)
+            if person is not None and person.role is Role.CUSTOMER:
+                lifetime = max(lifetime, self._remembered)
         token = new_secret()
         self._sessions.begin(
             person_id,
             token_hash=digest(token),
             attempts=(account, device_key or account),
             now=now,
-            until=now + self._lifetime,
+            until=now + lifetime,
             password_hash=self._passwords.rehash(password_hash, password),
             client=single_line(client)[:_CLIENT_LENGTH],
         )

@@ -68,6 +68,7 @@ class UndoableEnd:
     status: Status
     remind_at: dt.datetime | None
     into: str  # the number of the ticket into which it was merged
+    public: bool  # nobody but staff sees that a ticket was spam
 
 
 @dataclass(frozen=True, slots=True)

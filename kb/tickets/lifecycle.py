@@ -639,7 +639,6 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             refusal="be undone",
             timeline="undid the last step",
             audience=Audience.NOBODY,
-            public=False,
         ),
         Verb.SEPARATE: VerbRow(
             {**_STAYS_ACTIVE, **_STAYS_ENDED},
@@ -647,7 +646,6 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             refusal="lose a ticket that was merged into it",
             timeline="undid the merge of {from}",
             audience=Audience.NOBODY,
-            public=False,
         ),
         Verb.VOID: VerbRow(
             _all_become(Status.SPAM_OR_DUPLICATE),

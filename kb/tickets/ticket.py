@@ -215,6 +215,7 @@ class Ticket:
     topic: str = ""
     fields: Mapping[str, str] = field(default_factory=dict)  # the site's own, by key
     secrets: tuple[GivenSecret, ...] = ()
+    undelivered: bool = False  # a mail to the requester about it could not be delivered
     alarms: tuple[Alarm, ...] = ()  # for staff
     watchers: tuple[str, ...] = ()  # names, for staff
 

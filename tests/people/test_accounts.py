@@ -53,6 +53,23 @@ def test_a_session_ends_after_its_hours(world: World) -> None:
     assert world.accounts.person(token, now=FRIDAY + 12 * HOUR) is None
 
 
+def test_customers_stay_signed_in_if_they_choose_so_and_staff_do_not(world: World) -> None:
+    hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    accounts = Accounts(
+        world.database, session_hours=12, remember_days=30, demo=True, hasher=hasher
+    )
+    for name, remember, days in (("alice", True, 29), ("alice", False, 0), ("bob", True, 0)):
+        token = accounts.sign_in(
+            f"{name}@example.com",
+            f"{name}-demo",
+            address="192.0.2.1",
+            remember=remember,
+            now=FRIDAY,
+        )
+        signed_in = [day for day in (0, 29, 31) if accounts.person(token, now=FRIDAY + day * DAY)]
+        assert signed_in == ([0, 29] if days else [0])
+
+
 def test_signing_out_ends_this_session_and_no_other(world: World) -> None:
     one, two = sign_in(world), sign_in(world)
     assert one != two

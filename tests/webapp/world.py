@@ -155,6 +155,7 @@ def open_centre(settings: Settings) -> HelpCentre:
     accounts = Accounts(
         centre.database,
         session_hours=settings.session_hours,
+        remember_days=settings.remember_days,
         demo=True,
         second_factor=FactorRule(settings.second_factor),
         party=relying_party(centre.site.name, settings.base_url),

@@ -52,6 +52,7 @@ def check_sign_in() -> tuple[str, int, dict[str, str]] | BaseResponse:
             address=address(),
             client=client(),
             device=known_device(email),
+            remember="remember" in request.form,
             now=now(),
         )
     except (Forbidden, TooMany) as error:

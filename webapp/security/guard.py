@@ -97,7 +97,10 @@ def _config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.secure_cookies,
         "SESSION_COOKIE_PATH": "/",
-        "PERMANENT_SESSION_LIFETIME": dt.timedelta(hours=settings.session_hours),
+        # That of the cookie, at most: the row of the session ends earlier.
+        "PERMANENT_SESSION_LIFETIME": max(
+            dt.timedelta(hours=settings.session_hours), dt.timedelta(days=settings.remember_days)
+        ),
         "MAX_CONTENT_LENGTH": SMALL_BODY,
         "MAX_FORM_MEMORY_SIZE": FORM_TEXT,
         "MAX_FORM_PARTS": FORM_PARTS,

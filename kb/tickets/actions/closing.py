@@ -74,6 +74,7 @@ def undo() -> Command:
             raise Conflict(f"This can be undone for {minutes} minutes only. File a new ticket.")
         return Effects(
             values={"merged_into": None, "remind_at": end.remind_at},
+            silent=not end.public,
             undoes=end,
             recomputes=True,
         )

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select
 
 from kb import ids
+from kb.notifications.tables import NOTICES
 from kb.people.repository.people import entitled
 from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.sla.clock import SlaEvent, SlaEventKind
@@ -159,6 +160,7 @@ def _undoable_end(events: Sequence[Any]) -> UndoableEnd | None:
                 Status(event.facts["before"]),
                 dt.datetime.fromisoformat(remind_at) if remind_at else None,
                 event.facts.get("into", ""),
+                event.public,
             )
     return None
 
@@ -323,6 +325,7 @@ def load_ticket(
         topic=row["topic"],
         fields=row["fields"],
         secrets=_secrets(connection, serial) if row["has_secrets"] else (),
+        undelivered=(owner or internal) and _is_undelivered(connection, row),
         alarms=_alarms(connection, serial) if internal else (),
         watchers=_watchers(connection, serial, "name") if internal else (),
     )
@@ -408,6 +411,24 @@ def _secrets(connection: Connection, serial: int) -> tuple[GivenSecret, ...]:
         GivenSecret(row.field, row.title, row.given_at, row.shown_at, row.name or "", row.wiped_at)
         for row in connection.execute(query)
     )
+
+
+def _is_undelivered(connection: Connection, row: Any) -> bool:
+    """Whether the newest mail to the requester was given up; later ones may have arrived."""
+    address = select(PEOPLE.c.email).where(PEOPLE.c.id == row["customer_id"]).scalar_subquery()
+    newest = (
+        select(NOTICES.c.state)
+        .where(NOTICES.c.ticket_id == row["id"], NOTICES.c.recipient == address)
+        .order_by(NOTICES.c.id.desc())
+        .limit(1)
+    )
+    failed = select(NOTICES.c.id).where(
+        NOTICES.c.state == "failed", NOTICES.c.ticket_id == row["id"]
+    )
+    # The partial index of failed mails answers for nearly every ticket.
+    if connection.execute(failed.limit(1)).first() is None:
+        return False
+    return connection.execute(newest).scalar() == "failed"
 
 
 def _alarms(connection: Connection, serial: int) -> tuple[Alarm, ...]:

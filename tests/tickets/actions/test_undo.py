@@ -36,6 +36,8 @@ def test_a_merge_that_was_undone_has_not_happened(world: World, number: str, oth
     assert pending(world) == []
     assert (states(world, number, later), states(world, other, later)) == untouched
     assert seen(world, other, at + 10 * MINUTE).dues[0].due == due
+    verbs = [event.verb for event in world.desk.ticket(other, world.alice, now=at + DAY).events]
+    assert verbs[-2:] == ["absorbed", "separated"], "the customer's timeline does not stop halfway"
     ticket = seen(world, number, at + 11 * MINUTE)
     assert (ticket.row.status, ticket.merged_into, ticket.related) == (Status.OPEN, "", ())
     world.desk.act(number, world.alice, actions.comment("Thanks"), now=at + HOUR)
@@ -57,6 +59,7 @@ def test_a_mark_that_was_undone_has_not_happened(world: World) -> None:
             world.desk.links.holder(number, secret, now=at)
         world.desk.undo(number, world.bob, now=at + MINUTE)
         after = seen(world, number, FRIDAY + HOUR)
+        assert after.events[-1].public is (why == "duplicate")
         assert after.row.status is Status.PENDING
         assert (after.remind_at, after.dues) == (before.remind_at, before.dues)
         assert world.desk.links.holder(number, secret, now=at).holds

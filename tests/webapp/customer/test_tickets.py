@@ -628,3 +628,16 @@ def test_the_form_of_a_ticket_that_expired_comes_back_with_its_words(
     assert refused.status_code == 400
     assert "My long comment</textarea>" in refused.get_data(as_text=True)
     assert 'data-action="comment"' in refused.get_data(as_text=True)
+
+
+def test_both_sides_see_that_a_mail_could_not_be_delivered(
+    portal: Portal, alice: Browser, bob: Browser
+) -> None:
+    number = number_of(alice.post("/tickets", ticket()))
+    pages = (alice, f"/tickets/{number}"), (bob, f"/desk/{number}")
+    assert all(data_values(browser.page(path), "undelivered") == [] for browser, path in pages)
+    with portal.centre.database.write() as connection:
+        connection.exec_driver_sql("UPDATE notices SET state = 'failed' WHERE kind = 'opened'")
+    assert all(data_values(browser.page(path), "undelivered") == [""] for browser, path in pages)
+    bob.post(f"/desk/{number}/replies", {"body": "Hello"})
+    assert all(data_values(browser.page(path), "undelivered") == [] for browser, path in pages)

@@ -467,6 +467,32 @@ function listFiles(input) {
   list.replaceChildren(...items);
 }
 
+// --- one press adds what support would ask for; it stands in the description, where everybody can edit it
+
+const factsButton = form.querySelector("[data-add-facts]");
+
+function browserFacts() {
+  const facts = {
+    Browser: navigator.userAgent,
+    Window: `${innerWidth} × ${innerHeight}, ${devicePixelRatio} pixels per point`,
+    Languages: navigator.languages.join(", "),
+    "Time zone": Intl.DateTimeFormat().resolvedOptions().timeZone,
+    Cookies: navigator.cookieEnabled ? "on" : "off",
+    Page: document.referrer || "opened directly",
+  };
+  const lines = Object.entries(facts).map(([name, value]) => `${name}: ${value}`);
+  return ["```", ...lines, "```"].join("\n");
+}
+
+factsButton.hidden = false;
+factsButton.addEventListener("click", () => {
+  const description = field("description");
+  description.value = [description.value.trimEnd(), browserFacts()].filter(Boolean).join("\n\n");
+  description.dispatchEvent(new Event("input", { bubbles: true }));
+  factsButton.hidden = true;
+  description.focus();
+});
+
 // --- start
 
 const PROMISE_FIELDS = ["severity", "type", "topic", "product", "version", "coupon"];

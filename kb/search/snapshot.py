@@ -356,7 +356,8 @@ class Snapshot:
         """What the first document that is shown says word for word, when it clearly answers."""
         for document in best:
             if document.confidence is not None and document.confidence >= weights.SURE:
-                return display.answer(document.document, document.shown)
+                certain = document.confidence >= weights.CERTAIN
+                return display.answer(document.document, document.shown, certain=certain)
         return None
 
     # --- articles

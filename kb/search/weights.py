@@ -139,7 +139,8 @@ PERHAPS = 0.05  # a suggestion of less confidence is not shown beside others, no
 BESIDE = 0.07  # one of less than this beside a strong one, except
 ALONE = 1.5  # where its own log-odds are higher than these: it is only that others are better
 
-SURE = 0.65  # a suggestion of this confidence is quoted above the list
+SURE = 0.65  # a suggestion of this confidence is quoted above the list, if words agree
+CERTAIN = 0.85  # one of this confidence, whichever words it answers in
 
 COMPLETIONS = 100  # most frequent words that a prefix may stand for
 FIRST_LETTER = 0.3  # share of a correction that changes the first letter

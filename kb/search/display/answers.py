@@ -16,6 +16,8 @@ from kb.search.display.snippets import FoldedText, MatchedWord, Matches, Terms, 
 
 #: Share of the query, by idf, that the answer explains together with its title and heading.
 _MIN_EXPLAINED = 0.6
+#: The same where the document is certain to answer: other words than the query's say it, too.
+_MIN_EXPLAINED_OF_CERTAIN = 0.3
 #: Share that the answer itself holds; less is enough at the beginning of a section whose title and
 #: heading hold the query.
 _MIN_OWN_SHARE = 0.25
@@ -24,6 +26,12 @@ _FIRST_SENTENCE = 0.1  # what it gains by what its first sentence holds
 _NUMBER_ASKED = 0.2  # what a number gains where a number is asked for
 
 _ASKS_FOR_NUMBER = re.compile(r"\bhow (?:many|much|long|large|big|often|old|far)\b", re.IGNORECASE)
+#: Sentences that announce an answer and give none.
+_ANNOUNCES = re.compile(
+    r"(?:learn (?:how|about|more)\b|(?:use|see|read) this (?:article|page|guide)\b|"
+    r"(?:in )?this (?:article|page|guide|section) )",
+    re.IGNORECASE,
+)
 
 
 class QueryCoverage:
@@ -61,29 +69,36 @@ def find_answer(
     *,
     opens_section: bool,
     continues: bool,
+    certain: bool = False,
 ) -> TextRange | None:
     """The part of ``passage`` that answers ``query``; None when none clearly does.
 
     ``matches`` finds the words that its terms stand for.
     ``opens_section`` says that the passage is the first of its section, ``continues`` that another
-    passage of the section follows.
+    passage of the section follows, ``certain`` that the document is hardly wrong: then the first
+    sentences of the section are its answer, whichever words they have.
     """
+    least = _MIN_EXPLAINED_OF_CERTAIN if certain else _MIN_EXPLAINED
     headings = "\n".join((title, *passage.stored.path))
     above = _all_terms(matches.words(FoldedText.of(headings)))
     words = matches.words(passage.folded)
-    if coverage.share(above | _all_terms(words)) < _MIN_EXPLAINED:
+    if coverage.share(above | _all_terms(words)) < least:
         return None
     asks_for_number = _ASKS_FOR_NUMBER.search(query) is not None
 
     best, best_worth = None, -1.0
     for part in passage.quotable_before_more if continues else passage.quotable:
+        if _ANNOUNCES.match(passage.stored.text, part.start):
+            continue
         own = _terms_within(words, part.start, part.end)
         own_share = coverage.share(own)
         is_opening = opens_section and part.is_first
-        if coverage.share(own | above) < _MIN_EXPLAINED or not coverage.holds_rarest(own | above):
+        if coverage.share(own | above) < least:
+            continue
+        if not certain and not coverage.holds_rarest(own | above):
             continue
         if own_share < _MIN_OWN_SHARE and not (
-            is_opening and coverage.share(above) >= _MIN_EXPLAINED
+            is_opening and (certain or coverage.share(above) >= _MIN_EXPLAINED)
         ):
             continue
 

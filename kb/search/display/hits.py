@@ -192,9 +192,11 @@ class HitDisplay:
 
     # --- answers
 
-    def answer(self, document: int, shown: int) -> Answer | None:
+    def answer(self, document: int, shown: int, *, certain: bool) -> Answer | None:
         """What of a document answers the query word for word, in the passage that is ``shown`` for
         it or at the beginning of its section; None when nothing clearly does.
+
+        ``certain`` says that the document is hardly wrong.
 
         In a thread without an accepted answer nothing does.
         """
@@ -217,6 +219,7 @@ class HitDisplay:
                 passage,
                 opens_section=number == opening,
                 continues=places[number] in places[number + 1 : number + 2],
+                certain=certain,
             )
             if span is not None:
                 text = passage.stored.text[slice(*span)]

@@ -27,6 +27,7 @@ def _answer(
     opens_section: bool = True,
     continues: bool = False,
     rarest: str = "",
+    certain: bool = False,
 ) -> str | None:
     words = [
         word for word in query.lower().strip("?").split() if _ANALYZER.stem(word) and word != "how"
@@ -45,6 +46,7 @@ def _answer(
         passage,
         opens_section=opens_section,
         continues=continues,
+        certain=certain,
     )
     return None if span is None else text[slice(*span)]
 
@@ -74,6 +76,21 @@ def test_the_rarest_word_of_the_query_is_explained_or_there_is_no_answer() -> No
     text = "You can close a ticket at any time."
     assert _answer("close account ticket", text, rarest="account") is None
     assert _answer("close account ticket", text, rarest="ticket") == text
+
+
+def test_a_certain_document_answers_in_its_own_words_or_not_at_all() -> None:
+    asked, title = "swap sim tray", "Eject the tray"
+    text = "Press the pin into the hole until it opens. Pull it out."
+    assert _answer(asked, text, title=title) is None
+    assert _answer(asked, text, title=title, certain=True) == text
+    assert _answer("sell my shares", text, title=title, certain=True) is None
+    assert _answer(asked, text, title=title, opens_section=False, certain=True) is None
+
+
+def test_a_sentence_that_announces_an_answer_is_none() -> None:
+    text = "Learn how to eject the tray.\n\nPress the pin into the hole to eject the tray."
+    answer = _answer("eject tray", text, title="Eject the tray")
+    assert answer == "Press the pin into the hole to eject the tray."
 
 
 def test_a_sentence_that_only_leads_elsewhere_is_not_the_answer() -> None:

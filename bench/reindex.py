@@ -1,12 +1,13 @@
 """Time until a change is searchable, by the size of the help centre.
 
-    python -m bench.reindex [--sizes 10000 100000] [--no-operators]
+    python -m bench.reindex [--sizes 10000 100000] [--no-operators] [--audiences three]
 
 For each size: a full build, then one document changed (twice), then one in a hundred. Prints the
 seconds in the builder, those from its first call until a searcher that was already answering shows
 the change, and the CPU milliseconds that the request which comes first after the publish takes to
 open the new generation, and then to answer. Latent topics are kept where little changes (see
-``kb.search.index.latent_topics``).
+``kb.search.index.latent_topics``). All documents are public, or some belong to customers and staff
+(``three``), or to twelve groups (``groups``).
 """
 
 from __future__ import annotations
@@ -14,19 +15,26 @@ from __future__ import annotations
 import argparse
 import itertools
 import math
+import random
 import tempfile
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bench import corpora
 from kb.search.build.builder import IndexBuilder
-from kb.search.documents import Document, Section
+from kb.search.documents import PUBLIC, Document, Section
 from kb.search.generations.generation import Generations
 from kb.search.searcher import CHECK_EVERY, Searcher
 
 _TITLE = "how do I install it"
+#: The audiences of documents, each as often as it stands here.
+_AUDIENCES = {
+    "one": ["public"],
+    "three": [*["public"] * 8, "customers", "staff"],
+    "groups": [*["public"] * 38, *(f"group-{number}" for number in range(12))],
+}
 
 
 def main() -> None:
@@ -37,6 +45,9 @@ def main() -> None:
     parser.add_argument(
         "--no-operators", action="store_true", help="leave the index for phrases and fields out"
     )
+    parser.add_argument(
+        "--audiences", choices=_AUDIENCES, default="one", help="who sees what (see above)"
+    )
     options = parser.parse_args()
     print(
         f"{'documents':>10} {'change':>9} | {'built s':>8} {'CPU s':>7} {'searchable s':>13} "
@@ -44,21 +55,26 @@ def main() -> None:
     )
     for size in options.sizes:
         with tempfile.TemporaryDirectory() as folder:
-            measure_size(Path(folder), size, operators=not options.no_operators)
+            documents = with_audiences(corpora.documents(size), _AUDIENCES[options.audiences])
+            measure_size(Path(folder), documents, operators=not options.no_operators)
 
 
-def measure_size(data: Path, size: int, *, operators: bool) -> None:
-    documents = {document.id: document for document in corpora.documents(size)}
+def with_audiences(documents: Iterable[Document], audiences: Sequence[str]) -> dict[str, Document]:
+    """The ``documents`` by id, each with one of ``audiences``."""
+    dice = random.Random(5)
+    return {one.id: replace(one, audience=dice.choice(audiences)) for one in documents}
+
+
+def measure_size(data: Path, documents: dict[str, Document], *, operators: bool) -> None:
+    size = len(documents)
     seconds = publish(data, (), documents.values(), operators=operators)
     print_row(size, "all", *seconds)
     searcher = Searcher(data, budget_ms=60_000, remember=1)
     words = (f"zanzibar{number}" for number in itertools.count())
     for name, count in (("one", 1), ("one", 1), ("1 %", size // 100)):
         word = next(words)
-        changed = [
-            edited(document, word)
-            for document in itertools.islice(documents.values(), 0, None, size // count)
-        ]
+        public = [document for document in documents.values() if document.audience == PUBLIC]
+        changed = [edited(document, word) for document in public[:: len(public) // count]]
         searcher.suggest(_TITLE)
         start = time.perf_counter()
         unchanged = documents.keys() - {document.id for document in changed}

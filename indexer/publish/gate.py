@@ -16,7 +16,7 @@ from indexer.findings import Finding, make_finding
 from indexer.publish.curation_files import GoldenQuery
 from indexer.report import SuggestionChange, count_newly_public
 from kb.errors import NotFound
-from kb.search.documents import AUDIENCES, PUBLIC, Document, visible_to
+from kb.search.documents import AUDIENCES, PUBLIC, visible_to
 from kb.search.generations.generation import Generation
 from kb.search.searcher import Searcher
 
@@ -130,6 +130,8 @@ def find_leaks(searcher: Searcher, generation: Generation) -> Iterator[str]:
     store = generation.store
     documents = store.audiences()  # row -> (ID, audience)
     audiences = dict.fromkeys((*AUDIENCES, *(audience for _, audience in documents.values())))
+    # Audiences that see the same are answered from the same file.
+    answers: dict[tuple[Path, str], dict[str, None]] = {}
 
     for audience in audiences:
         allowed = visible_to(audience)
@@ -139,8 +141,13 @@ def find_leaks(searcher: Searcher, generation: Generation) -> Iterator[str]:
         hidden = [id_ for id_, other in documents.values() if other not in allowed]
         sample = hidden[:: max(1, len(hidden) // MAX_PROBES)]
         for document in store.documents(sample):
-            reached = store.documents(_reach(searcher, document, audience))
-            leaked += [other.id for other in reached if other.audience not in allowed]
+            asked = generation.partition(audience), document.id
+            if asked not in answers:
+                answers[asked] = _answers(searcher, document.title, audience)
+            reached = answers[asked] | _article(searcher, document.id, audience)
+            leaked += [
+                other.id for other in store.documents(reached) if other.audience not in allowed
+            ]
         if leaked:
             yield (
                 f"The audience {audience} could reach {leaked[0]}, which it must not see. "
@@ -149,16 +156,20 @@ def find_leaks(searcher: Searcher, generation: Generation) -> Iterator[str]:
     store.close()
 
 
-def _reach(searcher: Searcher, document: Document, audience: str) -> dict[str, None]:
-    """The IDs of what ``audience`` gets when it asks for ``document`` by ID and by title."""
+def _answers(searcher: Searcher, title: str, audience: str) -> dict[str, None]:
+    """The IDs of what ``audience`` gets when it asks for ``title``."""
     hits = [
-        *searcher.suggest(document.title, audience=audience).hits,
-        *searcher.search(document.title, audience=audience, operators=False).hits,
+        *searcher.suggest(title, audience=audience).hits,
+        *searcher.search(title, audience=audience, operators=False).hits,
     ]
-    reached = dict.fromkeys(hit.id for hit in hits)
+    return dict.fromkeys(hit.id for hit in hits)
+
+
+def _article(searcher: Searcher, document_id: str, audience: str) -> dict[str, None]:
+    """The ID of the article that ``audience`` gets by ``document_id``, if it gets any."""
     with contextlib.suppress(NotFound):
-        reached[searcher.article(document.id, audience=audience).id] = None
-    return reached
+        return {searcher.article(document_id, audience=audience).id: None}
+    return {}
 
 
 def _failed_queries(searcher: Searcher, settings: GateSettings) -> Iterator[Finding]:

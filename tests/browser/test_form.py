@@ -220,7 +220,7 @@ def test_the_version_follows_the_product(visit: Door) -> None:
     page.select_option("#product", "press")
     assert page.locator("#version option").all_text_contents()[1:] == [
         "2.0 (supported until 31 December 2027)",
-        "1.0 (supported until 31 December 2025)",
+        "1.0 (support ended on 31 December 2025)",
     ]
     page.select_option("#version", "2.0")
     page.select_option("#product", "still")

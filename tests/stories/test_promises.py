@@ -148,6 +148,7 @@ def test_articles_keep_their_issue_and_resolution(data_warehouse: Portal) -> Non
 def test_the_vendors_front_matter_gives_products(data_warehouse: Portal) -> None:
     page = data_warehouse.browser().page("/search?q=password&product=loader")
     assert "/help/doc/connections" in page
+    assert "Orrendale Loader" in page
     assert "/help/doc/install-studio" not in page
 
 

@@ -23,7 +23,6 @@ from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
 from kb.search.display.answers import QueryCoverage
 from kb.search.display.hits import HitDisplay, ShownTexts
-from kb.search.display.near_duplicates import NearDuplicates
 from kb.search.display.sections import Listed, Sections, title_key
 from kb.search.display.snippets import Matches, WeightedTerm
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind, Place
@@ -48,6 +47,7 @@ from kb.search.results import Hit, Placed
 from kb.search.scoring.bm25 import Bm25
 from kb.search.scoring.evidence import EvidenceReader
 from kb.search.scoring.fusion import Candidates, Fused, Positions, RawScores, fuse
+from kb.search.scoring.near_duplicates import NearDuplicates
 from kb.search.scoring.rescoring import Question, Rescorer
 from kb.search.scoring.signals import Signals
 from kb.search.scoring.thread_articles import thread_articles
@@ -90,7 +90,7 @@ class Partition:
         self._expander = QueryExpander(arrays, self._analyzer)
         self._signals = Signals(arrays, loops, self.bm25, self.values)
         self._headings = WholeHeadings(arrays)
-        self._near_duplicates = NearDuplicates(arrays)
+        self._near_duplicates = NearDuplicates(arrays, loops)
         self._texts = ShownTexts(store, self.values, self._near_duplicates)
         self._thread_articles = thread_articles(arrays, self._first_thread)
         self._title_orders: dict[DocumentKind, Documents] = {}

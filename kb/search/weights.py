@@ -139,6 +139,9 @@ PERHAPS = 0.05  # a suggestion of less confidence is not shown beside others, no
 BESIDE = 0.07  # one of less than this beside a strong one, except
 ALONE = 1.5  # where its own log-odds are higher than these: it is only that others are better
 
+#: Of documents that say almost the same: share of the best one's score from which a newer one is
+#: shown in its place.
+AS_GOOD = 0.9
 SURE = 0.65  # a suggestion of this confidence is quoted above the list, if words agree
 CERTAIN = 0.85  # one of this confidence, whichever words it answers in
 

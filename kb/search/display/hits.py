@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from kb.search.analysis.tokenizer import written_words
 from kb.search.display.answers import QueryCoverage, find_answer
-from kb.search.display.near_duplicates import MAX_NAMED, NearDuplicates
 from kb.search.display.passage_text import PassageText
 from kb.search.display.snippets import FoldedText, Matches, snippet
 from kb.search.documents import DocumentKind
 from kb.search.index.doc_values import DocValues
 from kb.search.index.document_store import DocumentStore
 from kb.search.results import Answer, Hit, NearDuplicate, Passage, Placed
+from kb.search.scoring.near_duplicates import MAX_NAMED, NearDuplicates
 
 _SECTION_PASSAGES = 8  # before the best one, among which its section is taken to begin
 NEARBY = 3  # passages before and after the best one among which prose is looked for

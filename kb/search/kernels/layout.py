@@ -306,6 +306,22 @@ class Loops(Protocol):
         (see ``scoring.fusion``).
         """
 
+    def fold_groups(
+        self,
+        documents: Documents,
+        scores: Totals,
+        group_of: NDArray[np.int32],
+        places: NDArray[np.int64],
+        newest: bool,
+        /,
+    ) -> NDArray[np.int64]:
+        """The positions of what is shown of ``documents``, best first: one of each group, and all
+        that have none (-1).
+
+        At the place of the best one of a group stands that one; with ``newest`` the one of the
+        lowest of ``places`` among those that are about as good (``weights.AS_GOOD``).
+        """
+
     def count_values(
         self, documents: Documents, pointers: Pointers, codes: NDArray[np.int32], size: int, /
     ) -> NDArray[np.int32]:

@@ -34,6 +34,7 @@ from kb.search.kernels.layout import (
 )
 from kb.search.kernels.ranking_loops import (
     coverage,
+    fold_groups,
     fuse_parts,
     matching_tails,
     nearest_passages,
@@ -45,6 +46,7 @@ __all__ = [
     "add_row",
     "count_values",
     "coverage",
+    "fold_groups",
     "fuse_parts",
     "matching_tails",
     "nearest_passages",
@@ -94,6 +96,7 @@ def warm_up() -> None:
     )
     signals = NamedSignals(np.ones((1, 1)), floats, -1)
     solved = np.zeros(1, np.int8)
+    fold_groups(rows, floats, docs, rows.copy(), True)
     count_values(starts, pointers, _mapped(np.zeros(1, np.int32)), 1)
     fuse_parts(parts, signals, cosines, solved, rows, TopicRows(vectors, rows), about)
 

@@ -14,6 +14,7 @@ from kb.search.kernels.compiled import compiled
 from kb.search.kernels.layout import GAIN, GAIN_BITS, NGRAM_GAIN
 from kb.search.weights import (
     ARTICLE_LOG_ODDS,
+    AS_GOOD,
     FEEDBACK_WEIGHT,
     FEW_THREADS_BONUS,
     KIND_VOTES,
@@ -32,7 +33,18 @@ _STEP = 1e-8  # between equal scores of a merged list: more than what ranks are 
 
 
 @compiled
-def _prefetch(documents: Any, passages: Any, titles: Any, vectors: Any) -> Any:
+def _prefetch_vectors(first: int, last: int, vectors: Any) -> Any:
+    touched = np.int64(vectors.lengths[first])
+    components = vectors.vectors[first:last].reshape(-1)
+    for component in range(0, components.size, 64):
+        touched ^= components[component]
+    return touched
+
+
+@compiled
+def _prefetch(
+    documents: Any, passages: Any, titles: Any, topics: Any, meanings: Any, features: Any
+) -> Any:
     """Touch every line of memory that is about to be read.
 
     These loads wait for nothing, so that the processor makes many at once (a third of the time at
@@ -48,11 +60,10 @@ def _prefetch(documents: Any, passages: Any, titles: Any, vectors: Any) -> Any:
         touched ^= passages.pointers[first] ^ passages.pointers[last]
         for entry in range(titles.pointers[document], titles.pointers[document + 1], 16):
             touched ^= titles.ngrams[entry] ^ titles.counts[entry]
-        if vectors.lengths.size:
-            touched ^= np.int64(vectors.lengths[first])
-            components = vectors.vectors[first:last].reshape(-1)
-            for component in range(0, components.size, 64):
-                touched ^= components[component]
+        if features.direction.size:
+            touched ^= _prefetch_vectors(first, last, topics)
+        if features.meaning.size and not features.cosines.size:
+            touched ^= _prefetch_vectors(first, last, meanings)
     for document in documents:
         first = passages.document_pointers[document]
         last = passages.document_pointers[document + 1]
@@ -257,7 +268,7 @@ def rescore(
     ngrams = _bits(features.ngrams, marks.ngrams.size)
     groups = np.empty(features.groups + 1, np.int64)
     if documents.size:
-        shown[0] = _prefetch(documents, passages, titles, topics)
+        shown[0] = _prefetch(documents, passages, titles, topics, meanings, features)
     for i in range(documents.size):
         document = documents[i]
         best, shown[i] = _best_passage(passages, document, stems, marks.stems, groups)
@@ -496,3 +507,19 @@ def fuse_parts(
         _merge_kinds(totals, forum, _article_odds(parts, votes), gains[count])
         totals += gains[count]
     return gains, totals
+
+
+@compiled
+def fold_groups(documents: Any, scores: Any, group_of: Any, places: Any, newest: bool) -> Any:
+    shown, filled = np.empty(documents.size, np.int64), 0
+    groups, best = np.empty(documents.size, np.int32), np.empty(documents.size, np.int64)
+    for i in range(documents.size):
+        group, k = group_of[documents[i]], 0
+        while group >= 0 and k < filled and groups[k] != group:
+            k += 1
+        if group < 0 or k == filled:
+            shown[filled], groups[filled], best[filled] = i, group, i
+            filled += 1
+        elif newest and scores[i] >= AS_GOOD * scores[best[k]]:
+            shown[k] = i if places[documents[i]] < places[documents[shown[k]]] else shown[k]
+    return shown[:filled]

@@ -368,3 +368,22 @@ def _merged_gains(totals: Floats, forum: int, odds: float) -> Floats:
 def count_values(documents: Ints, pointers: Ints, codes: Ints, size: int, /) -> Ints:
     entries = positions_of(pointers[documents], pointers[documents + 1])
     return np.bincount(codes[entries], minlength=size)
+
+
+def fold_groups(
+    documents: Ints, scores: Floats, group_of: Ints, places: Ints, newest: bool, /
+) -> Ints:
+    groups = group_of[documents]
+    grouped = np.flatnonzero(groups >= 0)
+    _, best, group = np.unique(groups[grouped], return_index=True, return_inverse=True)
+    is_best = np.isin(np.arange(grouped.size), best)
+    as_good = (scores[grouped] >= weights.AS_GOOD * scores[grouped[best]][group]) | is_best
+    rank = np.where(as_good, places[documents[grouped]], np.iinfo(np.int64).max)
+    rank = rank if newest else np.zeros(grouped.size)
+    order = np.lexsort((rank, group))  # stable: of equal places, the better one
+    chosen = order[np.unique(group[order], return_index=True)[1]]
+    positions = np.arange(documents.size)
+    positions[grouped[best]] = grouped[chosen]
+    is_shown = groups < 0
+    is_shown[grouped[best]] = True
+    return positions[is_shown]

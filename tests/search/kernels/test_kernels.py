@@ -250,3 +250,18 @@ def test_compiled_counts_of_values_are_the_same(
     for documents in (np.flatnonzero(dice.random(300) < 0.5), np.arange(0), np.arange(300)):
         counts = compiled.count_values(documents, pointers, codes, 12)
         assert counts.tolist() == reference.count_values(documents, pointers, codes, 12).tolist()
+
+
+@pytest.mark.parametrize("newest", [True, False])
+def test_compiled_folding_is_the_same(
+    compiled: Loops, reference: Loops, dice: np.random.Generator, newest: bool
+) -> None:
+    group_of = dice.integers(-1, 9, 60).astype(np.int32)
+    group_of.flags.writeable = False
+    places, documents = dice.permutation(60), dice.permutation(60)[:40]
+    scores = np.sort(dice.random(40))[::-1].copy()
+    scores[30:] = -np.inf
+    folded = compiled.fold_groups(documents, scores, group_of, places, newest)
+    assert folded.tolist() == (
+        reference.fold_groups(documents, scores, group_of, places, newest).tolist()
+    )

@@ -62,6 +62,13 @@ def test_everyday_words_find_the_page_that_uses_others(
 def test_short_forms_and_words_that_exist_are_never_corrected(centre: Searcher, typed: str) -> None:
     results = centre.search(typed)
     assert "doc/want" not in [hit.id for hit in results.hits]
+
+
+def test_a_language_is_no_typo_of_its_country(tmp_path: Path) -> None:
+    pages = [document("doc/germany", "Customers in Germany", "Parcels to Germany.")]
+    results = searcher(tmp_path, pages).search("switch to german", operators=False)
+    assert results.did_you_mean is None
+    assert results.hits == ()
     assert results.did_you_mean is None
 
 

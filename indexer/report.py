@@ -158,20 +158,21 @@ class Report:
 def _calibrated(measured: Mapping[str, Any]) -> Iterator[str]:
     if not measured:
         return
-    sentence = (
-        f"Suggestion threshold (log-odds): {measured['threshold']:.2f}. With it, about "
-        f"{measured['wanted']} of 100 questions that your pages do not answer get suggestions, "
-        f"measured with {len(measured['foreign'])} questions from other fields."
+    sentence = f"Suggestion threshold (log-odds): {measured['threshold']:.2f}."
+    with_it = "With it"
+    if measured.get("outcomes"):
+        sentence += (
+            f" Adjusted by what visitors did with suggestions in {measured['outcomes']} visits."
+        )
+        with_it = f"Without that, with {measured['measured']['threshold']:.2f}"
+    sentence += (
+        f" {with_it}, about {measured['wanted']} of 100 questions that your pages do not answer "
+        f"get suggestions, measured with {len(measured['foreign'])} questions from other fields."
     )
     if measured["own"]:
         sentence += (
             f" Of {len(measured['own'])} headings and mistyped titles of your own pages, "
             f"{measured['silent']:.0%} get no suggestions."
-        )
-    if measured.get("outcomes"):
-        sentence += (
-            f" It is adjusted by what visitors did with suggestions in {measured['outcomes']} "
-            f"visits (without them: {measured['measured']['threshold']:.2f})."
         )
     yield f"{sentence} To change it, set KB_FALSE_SUGGESTIONS."
 

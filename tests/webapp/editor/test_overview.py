@@ -17,6 +17,7 @@ from indexer.sources import walk
 from kb.people.person import Role
 from kb.search import weights
 from kb.search.build.builder import IndexBuilder
+from kb.search.documents import SuggestionOutcome
 from kb.search.generations.findings import FindingsFile
 from kb.search.generations.generation import Generations
 from tests.webapp.world import (
@@ -239,3 +240,19 @@ def test_it_shows_when_suggestions_are_shown(tmp_path: Path) -> None:
     assert card.count("<tr>") > 5
     assert card.count("(chosen)") == 1
     assert card.count("<polyline") == 2
+
+
+def test_it_says_when_visitors_adjusted_the_threshold(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    with IndexBuilder(settings.data, operators=False, false_suggestions=10) as builder:
+        for document in DOCUMENTS:
+            builder.add(document)
+        builder.suggestion_outcomes(
+            SuggestionOutcome("oil the roller", "public", f"person {n}", "doc/jam", n % 4 > 0)
+            for n in range(300)
+        )
+        builder.publish(ledger={"sources": {}}, settings={})
+    page = build(settings).browser("erin").get("/editor").get_data(as_text=True)
+    card = part_of(page, "card", "confidence").partition("</section>")[0]
+    assert "300 visits" in text_of(card)
+    assert card.count("(chosen)") == 1

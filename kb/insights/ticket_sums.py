@@ -109,6 +109,11 @@ def _next_events(connection: Connection, limit: int) -> Sequence[Row[Any]]:
     return connection.execute(query).all()
 
 
+def _is_resolution(event: Row[Any]) -> bool:
+    """A ticket that was closed for a reason, such as one out of scope, was not resolved."""
+    return event.verb == Verb.SOLVE and not event.facts.get("reason")
+
+
 def _count_events(connection: Connection, events: Sequence[Row[Any]]) -> None:
     first_replies = _first_replies(connection, {e.ticket_id for e in events if e.is_reply})
     ratings = _earlier_ratings(connection, events)
@@ -120,7 +125,7 @@ def _count_events(connection: Connection, events: Sequence[Row[Any]]) -> None:
         names = {
             "filed": verb is Verb.OPEN,
             "ended": VERBS[verb].closes,
-            "resolved": verb is Verb.SOLVE,
+            "resolved": _is_resolution(event),
             "reopened": verb is Verb.REOPEN,
             "replies": bool(event.is_reply),
         }
@@ -133,7 +138,7 @@ def _count_events(connection: Connection, events: Sequence[Row[Any]]) -> None:
                     counts[key[0], day, key[2]].update(ratings=-1, scores=-score)
 
         kinds = [FIRST_RESPONSE] if event.id == first_replies.get(event.ticket_id) else []
-        kinds += [RESOLUTION] if verb is Verb.SOLVE else []
+        kinds += [RESOLUTION] if _is_resolution(event) else []
         bucket = duration_bucket(event.at - event.created_at)
         durations.update(
             (dimension, start_of_week(event.at), value, kind, bucket)

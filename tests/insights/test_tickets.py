@@ -48,6 +48,15 @@ def test_what_happened_is_counted_once_on_its_day(world: World) -> None:
     assert counted.resolution.median / DAY == pytest.approx(2, rel=0.1)
 
 
+def test_a_ticket_that_was_closed_for_a_reason_was_not_resolved(world: World) -> None:
+    number = file(world)
+    world.desk.act(number, world.bob, actions.solve("out-of-scope"), now=FRIDAY + HOUR)
+    counted = report(world)
+    assert counted.tickets.resolved == 0
+    assert [day.ended for day in counted.volume[:1]] == [1]
+    assert counted.resolution is None
+
+
 def test_groups_name_products_organisations_and_agents(world: World) -> None:
     number = file(world)
     world.desk.act(number, world.bob, actions.assign(world.bob), now=FRIDAY)

@@ -55,16 +55,24 @@ def test_an_address_goes_before_its_domain(world: World) -> None:
 
 
 def test_the_first_user_administers_and_the_next_ones_file_tickets(world: World) -> None:
-    license_to(world, "Acme", "acme.example")
-    first, second = (register(world, f"{name}@acme.example") for name in ("dora", "emil"))
+    world.accounts.contacts.add_organisation(OPERATOR, "Initech", now=FRIDAY)
+    license_to(world, "Initech", "initech.example")
+    first, second = (register(world, f"{name}@initech.example") for name in ("dora", "emil"))
     assert first.contact_roles == ("administrator", "support")
     assert second.contact_roles == ("support",)
     assert [contact.email for contact in world.accounts.contacts.all(first)] == [
-        "alice@example.com",
-        "anton@example.com",
-        "dora@acme.example",
-        "emil@acme.example",
+        "dora@initech.example",
+        "emil@initech.example",
     ]
+
+
+def test_the_buyer_administers_and_a_newcomer_of_the_domain_gets_no_power_over_others(
+    world: World,
+) -> None:
+    license_to(world, "Acme", "acme.example", "buyer@elsewhere.example")
+    assert register(world, "dora@acme.example").contact_roles == ("support",)
+    buyer = register(world, "buyer@elsewhere.example")
+    assert buyer.contact_roles == ("administrator", "support")
 
 
 def test_who_registered_before_the_licence_named_the_address_joins_then(world: World) -> None:

@@ -77,8 +77,8 @@ def test_no_byte_of_the_data_folder_keeps_a_word(world: World, tmp_path: Path, s
 def test_nothing_of_anybody_else_is_lost(world: World) -> None:
     report = draft("Cannot print mulberries", description="Only blackberries come out.")
     charlies = world.desk.filing.file(report, world.charlie, key="c", now=FRIDAY)
-    before = world.desk.ticket(charlies, world.bob, now=LATER)
     planted = plant(world, 7)
+    before = world.desk.ticket(charlies, world.bob, now=LATER)
     erase(world)
 
     assert world.desk.ticket(charlies, world.bob, now=LATER) == before

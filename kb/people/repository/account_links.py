@@ -201,7 +201,7 @@ class AccountLinkRepository:
                     # The mail has verified the address, which a licence may name.
                     organisation_id = licensed_organisation(connection, link.email)
                     values["organisation_id"] = organisation_id
-                roles = first_roles(connection, values["organisation_id"])
+                roles = first_roles(connection, values["organisation_id"], link.email)
                 connection.execute(insert(PEOPLE).values(values))
                 set_contact_roles(connection, person_id, roles)
                 if invitation is not None:

@@ -93,23 +93,39 @@ def join_organisation(connection: Connection, person_id: int, organisation_id: i
     set_contact_roles(connection, person_id, ())  # or who administered there would still count
     values = {"organisation_id": organisation_id, "location": "", "phone": ""}
     connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(values))
-    set_contact_roles(connection, person_id, first_roles(connection, organisation_id))
+    this = select(PEOPLE.c.email).where(PEOPLE.c.id == person_id)
+    email = connection.execute(this).scalar_one()
+    set_contact_roles(connection, person_id, first_roles(connection, organisation_id, email))
 
 
-def first_roles(connection: Connection, organisation_id: int | None) -> tuple[ContactRole, ...]:
-    """The contact roles of somebody who is new in an organisation; none without one."""
+def first_roles(
+    connection: Connection, organisation_id: int | None, email: str
+) -> tuple[ContactRole, ...]:
+    """The contact roles of somebody who is new in an organisation; none without one.
+
+    While nobody administers it, the buyer does, whose address the licence names itself, or the
+    first user. Whoever only has an address at its domain does not get power over earlier contacts.
+    """
     if organisation_id is None:
         return ()
-    is_administered = exists().where(
-        CONTACT_ROLES.c.person_id == PEOPLE.c.id,
-        CONTACT_ROLES.c.role == ContactRole.ADMINISTRATOR.value,
+    others = (
         PEOPLE.c.organisation_id == organisation_id,
         PEOPLE.c.role == Role.CUSTOMER.value,
         PEOPLE.c.active,
+        PEOPLE.c.email != email,
+        ~PEOPLE.c.guest,
     )
-    if connection.execute(select(is_administered)).scalar():
-        return (ContactRole.SUPPORT,)
-    return (ContactRole.ADMINISTRATOR, ContactRole.SUPPORT)
+    administers = exists().where(
+        CONTACT_ROLES.c.person_id == PEOPLE.c.id,
+        CONTACT_ROLES.c.role == ContactRole.ADMINISTRATOR.value,
+    )
+    licence = select(ORGANISATIONS.c.licence_addresses).where(ORGANISATIONS.c.id == organisation_id)
+    is_buyer = email in (connection.execute(licence).scalar() or ())
+    is_first = connection.execute(select(PEOPLE.c.id).where(*others).limit(1)).first() is None
+    is_administered = connection.execute(select(PEOPLE.c.id).where(*others, administers)).first()
+    if is_administered is None and (is_buyer or is_first):
+        return (ContactRole.ADMINISTRATOR, ContactRole.SUPPORT)
+    return (ContactRole.SUPPORT,)
 
 
 def set_contact_roles(connection: Connection, person_id: int, roles: Sequence[str]) -> None:

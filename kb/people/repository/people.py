@@ -216,7 +216,7 @@ class PeopleRepository:
                 message = f"An account for {person.email} already exists. Sign in with it."
                 raise Conflict(message, field="email") from None
             if contact_roles is None:
-                contact_roles = first_roles(connection, organisation_id)
+                contact_roles = first_roles(connection, organisation_id, person.email)
             set_contact_roles(connection, person_id, contact_roles)
             return get_person(connection, PEOPLE.c.id == person_id)
 

@@ -111,6 +111,8 @@ class World:
             "token": "none",
             "person_id": self.alice.id,
             "organisation_id": self.alice.organisation_id,
+            "form_name": "void",
+            "table": "tickets",
             "problem_id": self.problem,
         }
         self.names = {"tickets.attachment": "log.txt", "help_centre.media": picture}

@@ -20,6 +20,7 @@ from indexer.readers import faq, frontmatter
 from indexer.readers.access import is_unpublished, page_audience
 from indexer.readers.site_index import INDEX_PAGE, SiteIndex, SitePage
 from indexer.sources.ledger import Entry
+from indexer.sources.redirects import redirected_files
 from indexer.sources.walk import SourceFile
 from kb import ids
 from kb.search.documents import PUBLIC, DocumentKind
@@ -58,6 +59,9 @@ class DocumentIds:
         # The exact path wins over another file's path in lower case.
         for key, page in self.pages.items():
             pages[files[key].absolute] = page
+        # Links to a file that is gone lead where its redirect does.
+        for path, page in redirected_files(files.values(), self.pages).items():
+            pages.setdefault(path, page)
 
         uids: dict[str, SitePage] = {}
         for key, uid in self.uids.items():

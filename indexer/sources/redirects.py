@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -69,15 +69,9 @@ def redirect_aliases(files: Iterable[SourceFile], pages: Mapping[str, SitePage])
         return {}
 
     redirects: dict[str, str] = {}
-    for file in lists:
-        try:
-            text, _ = decode_text(Path(file.absolute).read_bytes())
-            rows = parse_redirects(text, file.path)
-        except (OSError, Unreadable):
-            continue  # reported when the list itself was read
-        for old, new in rows:
-            for old_id in _old_ids(old, file):
-                redirects.setdefault(old_id, new)
+    for file, old, new in _rows(lists):
+        for path in _old_paths(old, file):
+            redirects.setdefault(ids.document_id(file.kind, path), new)
 
     page_ids = {page.id for page in pages.values()}
     suffixes = _unique_suffixes(page_ids)
@@ -90,8 +84,38 @@ def redirect_aliases(files: Iterable[SourceFile], pages: Mapping[str, SitePage])
     return aliases
 
 
-def _old_ids(old: str, file: SourceFile) -> set[str]:
-    """The IDs that the document may have had: by its path from the list, and from the root."""
+def redirected_files(
+    files: Collection[SourceFile], pages: Mapping[str, SitePage]
+) -> dict[str, SitePage]:
+    """Absolute path of a file that is gone, in lower case -> the page that it leads to now."""
+    lists = [file for file in files if is_redirect_list(file.path)]
+    if not lists:
+        return {}
+    aliases, by_id = redirect_aliases(lists, pages), {page.id: page for page in pages.values()}
+    moved = {}
+    for file, old, _ in _rows(lists):
+        root = file.absolute.removesuffix(file.path)
+        for path in _old_paths(old, file):
+            target = aliases.get(ids.document_id(file.kind, path))
+            if target:
+                moved[f"{root}{path}".lower()] = by_id[target]
+    return moved
+
+
+def _rows(lists: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, str, str]]:
+    """(list, old path, new address) of all lists."""
+    for file in lists:
+        try:
+            text, _ = decode_text(Path(file.absolute).read_bytes())
+            rows = parse_redirects(text, file.path)
+        except (OSError, Unreadable):
+            continue  # reported when the list itself was read
+        for old, new in rows:
+            yield file, old, new
+
+
+def _old_paths(old: str, file: SourceFile) -> set[str]:
+    """The paths below the root that the file may have had: from the list, and from the root."""
     path = unquote(old).replace("\\", "/")
     paths = ["/".join(part for part in path.split("/") if part not in ("", ".", ".."))]
 
@@ -100,7 +124,7 @@ def _old_ids(old: str, file: SourceFile) -> set[str]:
     if beside.startswith(root) and not path.startswith("/"):
         paths.append(beside.removeprefix(root))
 
-    return {ids.document_id(file.kind, name) for name in paths if name}
+    return {name for name in paths if name}
 
 
 def _follow(old_id: str, redirects: Mapping[str, str], suffixes: Mapping[str, str]) -> str:

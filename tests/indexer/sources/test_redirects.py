@@ -10,7 +10,7 @@ from indexer.pipeline import IndexOptions
 from indexer.sources import redirects, walk
 from indexer.sources.format_detection import Unreadable
 from kb.search.generations.generation import Generations
-from tests.indexer.conftest import TODAY, Read
+from tests.indexer.conftest import TODAY, Read, codes
 
 
 def _leads(tmp_path: Path, root: Path) -> dict[str, str]:
@@ -76,3 +76,24 @@ def test_a_damaged_redirect_list_is_a_finding(read: Read) -> None:
     documents, findings = read("doc", ".openpublishing.redirection.json", '{\n"redirections": [')
     assert documents == []
     assert [(finding.code, finding.line) for finding in findings] == [("invalid-json", 2)]
+
+
+def test_links_to_a_file_that_is_gone_lead_where_its_redirect_does(
+    tmp_path: Path, root: Path
+) -> None:
+    (root / "install").mkdir()
+    (root / "install" / "new.md").write_text("# New\n\n## Steps\n\nText.")
+    (root / "a.md").write_text("# A\n\n[one](install/old.md#steps) and [two](install/gone.md).")
+    options = IndexOptions(walk.parse_sources([f"doc={root}"]), tmp_path / "data", TODAY)
+    assert codes(pipeline.run_index(options).findings) == ["link-not-found", "link-not-found"]
+
+    rows = [{"source_path": "install/old.md", "redirect_url": "/site/install/new"}]
+    (root / ".openpublishing.redirection.json").write_text(json.dumps({"redirections": rows}))
+    report = pipeline.run_index(options)
+    assert codes(report.findings) == ["link-not-found"]
+    current = Generations(tmp_path / "data").current()
+    assert current is not None
+    document = current.store.document("doc/a")
+    assert document is not None
+    assert 'href="/help/doc/install/new#s-steps"' in document.html
+    assert pipeline.run_index(options).changed == 0

@@ -29,6 +29,7 @@ from kb.people.demo import DemoSignIn, add_demo_accounts
 from kb.search.installation import search_engine
 from kb.settings import Settings, load_settings
 from kb.site.data_folder import claim_data_folder
+from webapp import create_app
 from webapp.companions import Companion, companion_command, record_end
 from webapp.context import utc_now
 from webapp.security.start_checks import check_start
@@ -147,7 +148,10 @@ def prepare(settings: Settings) -> tuple[str, tuple[DemoSignIn, ...]]:
     kept_key(settings.data)
     centre = HelpCentre.open(settings)
     try:
-        centre.searcher.prepare()  # before the workers start, which share what is compiled
+        # Before the server processes start, which share what is compiled and loaded: also all of
+        # the portal's modules.
+        centre.searcher.prepare()
+        create_app(replace(settings, metrics=None), centre)
         centre.accounts.second_factors.reseal()  # after this, an earlier signing key can go
         if not settings.demo:
             return centre.site.name, ()

@@ -9,7 +9,9 @@ queued, for `listen(2)` has no counterpart. SIGINT ends without this, and finish
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import gc
 import logging
 import multiprocessing
 import signal
@@ -74,6 +76,9 @@ def run(
     # The server warns of more threads than processors; here most of them wait or refuse.
     logging.getLogger("_granian").addFilter(lambda record: "threads" not in record.getMessage())
     _only_here(signal.SIGINT, server.signal_handler_interrupt)
+    # What the processes share they would copy as soon as the collector looked at it.
+    gc.collect()
+    gc.freeze()
     server.serve(target_loader=partial(load, draining, wrap=wrap))
 
 
@@ -175,6 +180,7 @@ def load(
     """
     del target
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _share_memory()
     reported = ""
     while True:
         try:
@@ -191,6 +197,15 @@ def load(
             if reported:
                 click.echo("The server process has started.", err=True)
             return closing_while(draining, wrap(app) if wrap else app)
+
+
+def _share_memory() -> None:
+    """Lets the threads of this process take memory from two pools (glibc, mallopt(3)). Each would
+    have one of its own, which keeps what it needed once.
+    """
+    m_arena_max = -8  # malloc.h
+    with contextlib.suppress(AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(m_arena_max, 2)
 
 
 def closing_while(draining: ctypes.c_bool, application: WSGIApplication) -> WSGIApplication:

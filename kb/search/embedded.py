@@ -6,9 +6,11 @@ one audience may see of a generation.
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kb.errors import Unavailable
 from kb.search.documents import PUBLIC, Document
 from kb.search.engine import READ_AT_ONCE
 from kb.search.engines.whoosh import WHOOSH_FOLDER, OperatorSearch
@@ -32,8 +34,14 @@ class EmbeddedEngine:
         self.generations = Generations(data)
 
     def prepare(self) -> None:
-        """The first time in an installation the loops are compiled, for some 20 seconds."""
+        """The first time in an installation the loops are compiled, for some 20 seconds. What the
+        published index needs beside is loaded, so that processes which are started then share it.
+        """
         self._loops()
+        with contextlib.suppress(Unavailable):  # told when it is opened to answer
+            generation = self.generations.current(trusted=True)
+            if generation is not None:
+                self.open(generation).close()
         shipped_lexicon().load()
 
     def open(self, generation: Generation) -> EmbeddedIndex:

@@ -39,7 +39,7 @@ MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error mess
 MAX_REPETITIONS = 12
 #: What each part of a word that was split counts.
 _SPLIT = 0.8
-_CACHED_TERMS = 20_000  # what a stranger types takes some megabytes at most
+_CACHED_TERMS = 20_000  # some megabytes, beside their postings (see ``bm25``)
 
 
 class QueryExpander:

@@ -11,6 +11,8 @@ not essential, and are only looked up for the documents that are left.
 from __future__ import annotations
 
 import math
+import threading
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -25,7 +27,7 @@ from kb.search.index.array_file import Arrays
 from kb.search.index.postings import Postings, TermPostings
 from kb.search.kernels.layout import Loops, Scratch
 from kb.search.kernels.ranges import top_k
-from kb.search.query_terms import QueryTerm
+from kb.search.query_terms import QueryTerm, TermMemo
 
 #: A score of 1. The 48 words of a query, each said twelve times and each in one of a million
 #: documents, reach three quarters of what 32 bits hold.
@@ -36,6 +38,9 @@ _SAMPLE = 2048  # documents that tell a score which the best reach
 _LOOK_UP = 8  # what looking a document up costs, in postings read one after another
 #: Postings: adding fewer costs less than finding out whether they are needed.
 _WORTH_STOPPING = 409_600
+#: Bytes that the postings of remembered terms may take. Those that were put together have up to
+#: five for each document: a thousand of them would take half a gigabyte among 100,000.
+_MOST_HELD = 24 * 1024 * 1024
 _KindRange = tuple[int, int]  # documents of one kind, half-open
 
 
@@ -108,7 +113,12 @@ class Bm25:
     """BM25F over the postings of one partition."""
 
     def __init__(
-        self, arrays: Arrays, loops: Loops, *, worth_stopping: int = _WORTH_STOPPING
+        self,
+        arrays: Arrays,
+        loops: Loops,
+        *,
+        worth_stopping: int = _WORTH_STOPPING,
+        most_held: int = _MOST_HELD,
     ) -> None:
         self.size = int(arrays["kind"].size)
         self.df: Frequencies = arrays["df"]
@@ -126,6 +136,10 @@ class Bm25:
         self._loops = loops
         self._sums = Scratch(self.size)
         self._worth_stopping = worth_stopping
+        self._most_held = most_held
+        self._held: deque[tuple[TermMemo, int]] = deque()
+        self._held_bytes = 0
+        self._held_lock = threading.Lock()
 
     def idf(self, df: int) -> float:
         """``weights.idf`` for one word."""
@@ -232,10 +246,23 @@ class Bm25:
 
     def _scored(self, term: QueryTerm) -> list[_ScoredTerm]:
         memo = term.memo
-        if memo.postings is None:
-            memo.postings = self._look_up(term)
-        scored: list[_ScoredTerm] = memo.postings
+        scored: list[_ScoredTerm] | None = memo.postings
+        if scored is None:
+            scored = memo.postings = self._look_up(term)
+            self._hold(memo, _own_bytes(scored))
         return scored
+
+    def _hold(self, memo: TermMemo, size: int) -> None:
+        """Lets the terms that were looked up first go, if this one's postings are too much."""
+        if not size:
+            return
+        with self._held_lock:
+            self._held.append((memo, size))
+            self._held_bytes += size
+            while self._held_bytes > self._most_held and len(self._held) > 1:
+                earlier, size = self._held.popleft()
+                earlier.postings = None
+                self._held_bytes -= size
 
     def _look_up(self, term: QueryTerm) -> list[_ScoredTerm]:
         if term.prefix_term >= 0 or (term.prefix and len(term.stems) > 1):
@@ -281,6 +308,14 @@ class Bm25:
         articles = of_articles.before(self._articles)
         threads = best.since(self._articles, articles.df)
         return [_ScoredTerm(articles, article_step), _ScoredTerm(threads, step, self._articles)]
+
+
+def _own_bytes(terms: Sequence[_ScoredTerm]) -> int:
+    """What postings take beside the mapped file. Parts of a list keep the whole of it."""
+    arrays = [array for term in terms for array in (term.postings.docs, term.postings.codes)]
+    own = [array for array in arrays if array.flags.writeable]
+    wholes = [array.base if isinstance(array.base, np.ndarray) else array for array in own]
+    return sum({id(whole): whole.nbytes for whole in wholes}.values())
 
 
 def _reached_by_k(sums: Sums, kind: _KindRange, terms: Sequence[_ScoredTerm], k: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -214,3 +214,14 @@ def test_common_words_are_looked_up_for_the_best_alone(monkeypatch: pytest.Monke
     chosen = index.opened().candidates([common, rare], k=10).documents
     assert chosen.tolist() == list(range(500, 550, 5))
     assert read == [200]
+
+
+def test_what_was_worked_out_for_terms_takes_a_limited_amount_of_memory() -> None:
+    """With room for one union only, each pushes the last one out, and the answers stay the same."""
+    index = Index([0] * 200, [dict.fromkeys(range(first, 200, 7), 9) for first in range(8)])
+    unions = [QueryTerm("", (n, n + 1), (1.0, 1.0), prefix=True) for n in range(7)]
+    roomy, narrow = index.opened(), Bm25(index.arrays(), compiled_loops(), most_held=300)
+    answers = [roomy.score_all([replace(term)]).tolist() for term in unions]
+    for _ in range(2):
+        assert [narrow.score_all([term]).tolist() for term in unions] == answers
+        assert [term.memo.postings is None for term in unions] == [True] * 6 + [False]

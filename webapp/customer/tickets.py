@@ -39,6 +39,7 @@ from kb.errors import (
     TooMany,
     Unavailable,
 )
+from kb.notifications.mail_templates import mail_sender
 from kb.people.person import Person
 from kb.problems.matching import alike_titles, matching_problems
 from kb.problems.problem import KnownProblem
@@ -423,6 +424,7 @@ def _page(number: str, viewer: Person, refused: RefusedForm | None = None) -> st
         },
         refused=refused.shown_in(forms) if refused else None,
         filed="filed" in request.args,
+        mail_address=_mail_address(),
         problem=_problem(number),
         link=_link(ticket.number) if viewer.guest else "",
         severities=centre().policy.severities,
@@ -434,6 +436,14 @@ def _problem(number: str) -> KnownProblem | None:
     """The known problem that the ticket waits for, if its reader may see it."""
     problem = centre().problems.of_ticket(number)
     return problem if problem and problem.audience in visible_to(audience()) else None
+
+
+def _mail_address() -> str:
+    """The sender of the portal's e-mails; empty where none are sent."""
+    given = settings()
+    if not given.smtp_host:
+        return ""
+    return mail_sender(centre().site.name, given.base_url, given.mail_from).address
 
 
 def _link(number: str) -> str:

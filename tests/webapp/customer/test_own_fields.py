@@ -108,7 +108,7 @@ KEY = "a-key-of-the-tests-for-secrets-in-tickets"  # not a secret: of the tests
 
 def portal_with(folder: Path, **more: str) -> Portal:
     settings = settings_of(folder, **more)
-    text = (HERE / "policies.toml").read_text("utf-8")
+    text = (HERE / "policies.toml").read_text("utf-8").partition("[coupons.vip]")[0]
     text = text.replace("[[entitlements]]", f"{FIRST}[[entitlements]]", 1)
     (settings.content / "policies.toml").write_text(text + OWN, "utf-8")
     return build(settings)
@@ -285,6 +285,15 @@ def secret_of(site: Portal, number: str) -> bytes:
 def kinds_of_mail(site: Portal) -> set[str]:
     with site.centre.database.read() as connection:
         return set(connection.execute(select(NOTICES.c.kind)).scalars())
+
+
+def test_the_form_shows_who_files_and_the_next_page_who_writes(folder: Path) -> None:
+    portal = portal_with(folder, smtp_host="mail.example.com", mail_from="help@example.com")
+    alice = portal.browser("alice")
+    assert 'data-requester="alice@example.com"' in alice.page("/tickets/new")
+    filed = alice.post("/tickets", incident())
+    assert "help@example.com" in alice.page(filed.headers["Location"])
+    assert "data-requester" not in portal.browser().page("/tickets/new")
 
 
 def test_the_form_shows_the_scope_of_each_topic(site: Portal) -> None:

@@ -110,6 +110,7 @@ def test_every_page_behind_the_sign_in(visit: Door, served: Served, width: int, 
     desk = bob.sign_in("bob")
     check(desk, "the queue")
     check(bob.go("/desk/board"), "the board of promises")
+    check(bob.go("/desk/insights"), "insights")
     desk = bob.go("/desk")
     bob.go(f"/desk/{number}")
     desk.fill("#note-body", "Between us.")

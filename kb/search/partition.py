@@ -99,8 +99,8 @@ class Partition:
         self._votes = None
         if "solved_links" in arrays:
             prevail = weights.threads_prevail(self._first_thread, self.size)
-            share = weights.VOTING_SHARE[prevail]
-            self._votes = ResolvedTicketVotes(arrays, self._analyzer, share)
+            share, power = weights.VOTING_SHARE[prevail], weights.VOTING_POWER[prevail]
+            self._votes = ResolvedTicketVotes(arrays, self._analyzer, share, power)
         self._translations = None
         if "translated_words" in arrays:
             self._translations = Translations(arrays, self._analyzer)

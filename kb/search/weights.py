@@ -37,10 +37,11 @@ MIN_SCALES = MappingProxyType({"letters": 0.3})
 #: Added for documents that the answers to tickets like this one linked; in full for most votes.
 VOTES = 0.8
 #: A ticket that shares one word of many is no precedent: votes count in full where the nearest
-#: title has this share of the query's weight, and in proportion where it has less. Where threads
-#: prevail, pages are rarely found by their own words; elsewhere they mostly are, and tickets that
-#: are merely alike do harm.
-VOTING_SHARE = (1.33, 0.25)
+#: title has this share of the query's weight, and less where it has less, by this power. Where
+#: threads prevail (second), pages are rarely found by their own words; elsewhere they mostly are,
+#: and tickets that are merely alike do harm.
+VOTING_SHARE = (1.0, 0.25)
+VOTING_POWER = (2, 1)
 #: How much better candidates may be that a page passes by the words of customers.
 TRANSLATED = 0.4
 NEAREST = 20  # resolved tickets that vote

@@ -98,9 +98,11 @@ def _hash(stem: str) -> int:
 class ResolvedTicketVotes:
     """The resolved tickets of one partition, as voters."""
 
-    def __init__(self, arrays: Arrays, analyzer: Analyzer, share: float) -> None:
-        """Votes count in full where the nearest title has that ``share`` of a query's weight."""
-        self._share = share
+    def __init__(self, arrays: Arrays, analyzer: Analyzer, share: float, power: int) -> None:
+        """Votes count in full where the nearest title has that ``share`` of a query's weight, and
+        less where it has less, by this ``power``.
+        """
+        self._share, self._power = share, power
         self._stem = analyzer.stem
         self._pointers: Pointers = arrays["solved_pointers"]  # of words, into entries
         self._entry_tickets: NDArray[np.int32] = arrays["solved_tickets"]
@@ -130,7 +132,7 @@ class ResolvedTicketVotes:
         links = self._links[positions_of(starts, ends)]
         documents, position = np.unique(links, return_inverse=True)
         sums = np.bincount(position, weights=vote[voter]).astype(np.float32)
-        share = np.float32(min(1.0, best / ideal / self._share))
+        share = np.float32(min(1.0, best / ideal / self._share) ** self._power)
         return documents.astype(np.int64), sums / sums.max() * share
 
     def _title_scores(

@@ -99,6 +99,7 @@ ROOMS |= {
 ROOMS["kb.gaps"] = FOUNDATION | {
     "kb.analytics",
     "kb.database",
+    "kb.people",
     "kb.search",
     "kb.search.meaning",
     "kb.tickets",
@@ -247,6 +248,7 @@ ONLY_IN = {
         "kb.analytics.tables",
         "kb.insights",
         "kb.database",
+        "kb.gaps.flags",
         "kb.gaps.repository",
         "kb.gaps.tables",
         "kb.jobs.index_runs",

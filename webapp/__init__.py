@@ -29,6 +29,7 @@ def create_app(
     from webapp.agent import (
         audit,
         board,
+        flags,
         insights,
         people,
         personal_data,
@@ -55,7 +56,7 @@ def create_app(
         site,
         tickets,
     )
-    from webapp.editor import gaps, overview, publishing
+    from webapp.editor import gaps, overview, publishing, review
     from webapp.security import access_log, admission, audit_trail, guard
     from webapp.status import following, subscriptions
     from webapp.status import problems as known_problems
@@ -94,6 +95,7 @@ def create_app(
         board,
         insights,
         problem_desk,
+        flags,
         ticket_page,
         ticket_actions,
         audit,
@@ -103,6 +105,7 @@ def create_app(
         overview,
         publishing,
         gaps,
+        review,
         account,
         second_step,
         second_factor,

@@ -1,10 +1,16 @@
-"""The table of gaps as they were found last; the worker replaces all of its rows."""
+"""Tables of what the content lacks: gaps, of which the worker replaces all rows, and flags."""
 
 from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Integer, Table, Text
 
-from kb.database.metadata import METADATA, instant_column, text_column
+from kb.database.metadata import (
+    METADATA,
+    instant_column,
+    partial_index,
+    reference_column,
+    text_column,
+)
 
 GAPS = Table(
     "gaps",
@@ -17,4 +23,19 @@ GAPS = Table(
     text_column("document_id"),
     Column("aliases", JSON, nullable=False),
     instant_column("at"),
+)
+
+#: What agents noticed about an article while they answered a ticket.
+ARTICLE_FLAGS = Table(
+    "article_flags",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("document_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),  # wrong, outdated, unclear
+    Column("sentence", Text, nullable=False),
+    reference_column("agent_id", "people.id"),
+    reference_column("ticket_id", "tickets.id", optional=True),
+    instant_column("at"),
+    instant_column("closed_at", optional=True),
+    partial_index("ix_article_flags_open", "document_id", where="closed_at IS NULL"),
 )

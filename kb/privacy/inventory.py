@@ -27,7 +27,7 @@ from kb.analytics.tables import (
     TICKET_DAYS,
 )
 from kb.database.metadata import COUNTERS, USAGE
-from kb.gaps.tables import GAPS
+from kb.gaps.tables import ARTICLE_FLAGS, GAPS
 from kb.jobs.tables import INDEX_RUNS
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.tables import AUDIT_LOG, HEARTBEATS
@@ -411,6 +411,7 @@ INVENTORY: tuple[Holding, ...] = (
         ("at", "action", "actor_id", "target", "address", "facts"),
     ),
     # --- nothing about a person, or only a number that means nothing afterwards
+    Holding(ARTICLE_FLAGS, None, _KEEP),  # what staff wrote about an article
     Holding(GAPS, None, _KEEP),  # only wordings of more than one person
     Holding(PROBLEMS, None, _KEEP),  # published by staff
     Holding(PROBLEM_UPDATES, None, _KEEP),

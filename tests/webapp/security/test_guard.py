@@ -50,6 +50,7 @@ ARGUMENTS = {
     "problem_id": 7,
     "table": "tickets",
     "gap_id": 7,
+    "flag_id": 7,
 }
 
 

@@ -292,6 +292,24 @@ STATEMENTS = (
         CONSTRAINT pk_gaps PRIMARY KEY (id)
     )
     """,
+    """
+    CREATE TABLE article_flags (
+        id INTEGER NOT NULL,
+        document_id TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        sentence TEXT NOT NULL,
+        agent_id INTEGER NOT NULL,
+        ticket_id INTEGER,
+        at INTEGER NOT NULL,
+        closed_at INTEGER,
+        CONSTRAINT pk_article_flags PRIMARY KEY (id),
+        CONSTRAINT fk_article_flags_agent_id FOREIGN KEY(agent_id) REFERENCES people (id),
+        CONSTRAINT fk_article_flags_ticket_id FOREIGN KEY(ticket_id) REFERENCES tickets (id)
+    )
+    """,
+    """
+    CREATE INDEX ix_article_flags_open ON article_flags (document_id) WHERE closed_at IS NULL
+    """,
 )
 
 

@@ -52,6 +52,8 @@ ARGUMENTS = {
     "gap_id": 7,
     "flag_id": 7,
 }
+#: Where a route takes fewer values than its namesakes.
+OF_ENDPOINT = {"ticket_actions.confirm": {"form_name": "merge"}}
 
 
 def doors(portal: Portal) -> list[tuple[Rule, str]]:
@@ -64,9 +66,10 @@ def doors(portal: Portal) -> list[tuple[Rule, str]]:
 
 
 def path_of(portal: Portal, rule: Rule) -> str:
+    arguments = ARGUMENTS | OF_ENDPOINT.get(rule.endpoint, {})
     built = portal.app.url_map.bind("localhost").build(
         rule.endpoint,
-        {name: ARGUMENTS[name] for name in rule.arguments} | dict(rule.defaults or {}),
+        {name: arguments[name] for name in rule.arguments} | dict(rule.defaults or {}),
     )
     return str(built)
 

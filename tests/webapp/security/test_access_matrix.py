@@ -114,9 +114,7 @@ class World:
             "form_name": "void",
             "table": "tickets",
             "problem_id": self.problem,
-            "table": "tickets",
             "release_id": 1,
-            "form_name": "merge",
         }
         self.names = {"tickets.attachment": "log.txt", "help_centre.media": picture}
 

@@ -267,4 +267,4 @@ def test_a_ticket_runs_in_the_direction_of_its_words(alice: Browser) -> None:
     filed = alice.post("/tickets", ticket(title="الطابعة لا تعمل", description="ظهر خطأ"))
     page = alice.page(f"/tickets/{number_of(filed)}")
     assert 'dir="auto">الطابعة لا تعمل' in page
-    assert '<div class="words" dir="auto">ظهر خطأ' in page
+    assert '<div class="words" dir="auto"><p>ظهر خطأ' in page

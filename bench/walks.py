@@ -5,7 +5,8 @@ publish and the suggestion that it leads to) under a profiler and counts calls w
 callee are different modules of this repository; ``--pairs`` lists the borders that are crossed
 most. A border between the program and a library does not count, in neither direction. "Deep" is the
 longest chain of such calls that was open at once. A file is read in this process instead of a
-worker; what other threads do beside it (checksums, Whoosh) is not counted.
+worker; what other threads do beside it (checksums, Whoosh) is not counted. The keystroke is the
+first with any of its words; of the next letter, only the last word is new.
 
 These numbers describe how far a reader has to travel; they are no target for a single change.
 """
@@ -126,12 +127,14 @@ def main() -> None:
     portal = build(settings)
     alice = portal.browser("alice")
 
+    portal.centre.searcher.prepare()  # as servers do before they answer
     # First requests open files and fill caches of Flask; the walks are those of every day.
     alice.get("/api/v1/suggest?q=clean+the+st")
     number_of(alice.post("/tickets", ticket(key="first")))
 
-    keystroke, filing, editing = Walk(), Walk(), Walk()
+    keystroke, next_letter, filing, editing = Walk(), Walk(), Walk(), Walk()
     keystroke.follow(lambda: alice.get("/api/v1/suggest?q=the+press+has+a+paper+ja"))
+    next_letter.follow(lambda: alice.get("/api/v1/suggest?q=the+press+has+a+paper+jam"))
     form = {"csrf_token": alice.form_token(), **ticket(key="second", episode="second")}
     filing.follow(lambda: number_of(alice.client.post("/tickets", data=form)))
     portal.centre.close()
@@ -139,6 +142,7 @@ def main() -> None:
 
     walks = {
         "a keystroke becomes suggestions": keystroke,
+        "the next letter of the same title": next_letter,
         "a form becomes a ticket": filing,
         "an edited file becomes a suggestion": editing,
     }

@@ -34,7 +34,7 @@ class EmbeddedEngine:
         self.generations = Generations(data)
 
     def prepare(self) -> None:
-        """The first time in an installation the loops are compiled, for some 20 seconds. What the
+        """The first time in an installation the loops are compiled, for some 30 seconds. What the
         published index needs beside is loaded, so that processes which are started then share it.
         """
         self._loops()

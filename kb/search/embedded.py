@@ -120,7 +120,7 @@ class EmbeddedIndex:
     def warm(self) -> None:
         for arrays in self._arrays.values():
             touch_arrays(arrays)
-        self.reader(PUBLIC).sections()  # most pages show them, and of many guides it takes a second
+        self.reader(PUBLIC).prepare_lists()
 
     def close(self) -> None:
         self._store.close()

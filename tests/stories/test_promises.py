@@ -266,3 +266,10 @@ def test_the_form_asks_for_address_edition_server_and_browser(site_manager: Port
     page = site_manager.browser().page("/tickets/new")
     for name in ("site-url", "edition", "server", "browser"):
         assert f'name="{name}"' in page, name
+
+
+def test_the_form_adds_facts_about_the_browser_on_request(site_manager: Portal) -> None:
+    page = site_manager.browser().page("/tickets/new")
+    assert "data-add-facts" in page
+    script = site_manager.browser().page(re.findall(r'src="([^"]*ticket-form\.js[^"]*)"', page)[0])
+    assert "data-add-facts" in script

@@ -19,7 +19,7 @@ from kb.cli_options import data_option, json_option
 from kb.database import database_exists, open_database
 from kb.errors import Invalid
 from kb.insights.csv_text import csv_text
-from kb.insights.deflection import Period, deflection_sums, uncounted_visits
+from kb.insights.deflection import Period, deflection_sums, waiting_visits
 from kb.insights.ledger import DeflectionLedger
 from kb.insights.made_up_history import HISTORY_DAYS, write_history
 from kb.insights.report import InsightsReport, insights_report
@@ -112,7 +112,7 @@ def _live(settings: Settings, period: Period, by: str, now: dt.datetime) -> dict
         TicketSums(database).count()
         with database.read() as connection:
             sums, groups = deflection_sums(connection, period, by=by)
-            waiting, _ = uncounted_visits(connection, now)
+            waiting = waiting_visits(connection, now)
         report = insights_report(database, period, now=now)
     document = report_json(sums, groups, by=by)
     return {**document, "waiting": waiting, "holdout": settings.holdout, **_other_parts(report)}

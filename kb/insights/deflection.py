@@ -151,12 +151,11 @@ def article_uses(
     )
 
 
-def uncounted_visits(connection: Connection, now: dt.datetime) -> tuple[int, int]:
-    """How many visits wait for their windows to be over, and how many should have been counted."""
-    is_due = EPISODES.c.started_at <= now - SETTLED_AFTER
-    query = select(func.count(), func.count().filter(is_due)).where(EPISODES.c.counted.is_(False))
-    waiting, due = connection.execute(query).one()
-    return waiting - due, due
+def waiting_visits(connection: Connection, now: dt.datetime) -> int:
+    """How many visits are not counted yet because their windows are not over."""
+    is_waiting = (EPISODES.c.counted.is_(False), EPISODES.c.started_at > now - SETTLED_AFTER)
+    query = select(func.count()).select_from(EPISODES).where(*is_waiting)
+    return int(connection.execute(query).scalar_one())
 
 
 def _sums(row: Row[Any]) -> DeflectionSums:

@@ -17,7 +17,7 @@ from kb.insights.deflection import (
     article_uses,
     deflection_sums,
     sums_by_form_and_product,
-    uncounted_visits,
+    waiting_visits,
 )
 from kb.insights.searches import ArticleVotes, EmptyQuery, empty_queries, votes_of_articles
 from kb.insights.ticket_sums import AGENT, FIRST_RESPONSE, LEVEL, ORGANISATION, PRODUCT, RESOLUTION
@@ -97,7 +97,7 @@ def insights_report(
             by_form=_reports(forms),
             by_product=_reports(products),
             portals=_portals(connection),
-            waiting=uncounted_visits(connection, now)[0],
+            waiting=waiting_visits(connection, now),
             saved=saved,
             ticket_cost=ticket_cost,
             articles=article_uses(connection, period, limit=_LISTED),

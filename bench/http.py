@@ -348,7 +348,10 @@ def server_at(data: Path, limits: dict[str, str], titles: list[str]) -> Iterator
         )
     try:
         _wait_for(port, process)
-        yield Site(port, _worker_of(process.pid), titles)
+        site = Site(port, _worker_of(process.pid), titles)
+        _fetch(port, _suggest_path("export"))
+        _wait_until_idle(site.worker)  # the index is loaded aside after the first question
+        yield site
     finally:
         process.terminate()
         process.wait(timeout=30)
@@ -362,6 +365,13 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.1)
     raise RuntimeError("the server has ended")
+
+
+def _wait_until_idle(process: int) -> None:
+    used = -1.0
+    while (now_used := _cpu_seconds(process)) - used > 0.01:
+        used = now_used
+        time.sleep(0.5)
 
 
 def _worker_of(parent: int) -> int:

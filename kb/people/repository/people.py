@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    bindparam,
     exists,
     func,
     insert,
@@ -59,6 +60,19 @@ _ACTIVE_PERSON = PERSON_ROWS.where(PEOPLE.c.active)
 HAS_SECOND_FACTOR = or_(
     exists().where(AUTHENTICATOR_APPS.c.person_id == PEOPLE.c.id).correlate(PEOPLE),
     exists().where(PASSKEYS.c.person_id == PEOPLE.c.id).correlate(PEOPLE),
+)
+#: Asked by every request of somebody who is signed in: building it takes half as long as asking.
+_OPEN_SESSION = (
+    _ACTIVE_PERSON.add_columns(
+        SESSIONS.c.created_at.label("since"),
+        SESSIONS.c.second_step,
+        HAS_SECOND_FACTOR.label("has_factor"),
+    )
+    .join(SESSIONS, SESSIONS.c.person_id == PEOPLE.c.id)
+    .where(
+        SESSIONS.c.token_hash == bindparam("token_hash"),
+        SESSIONS.c.expires_at > bindparam("now"),
+    )
 )
 _ENTITLEMENT = select(
     PEOPLE.c.email,
@@ -117,17 +131,9 @@ class PeopleRepository:
 
         One that waits for its second step is open for ``STEP_LIFETIME`` only.
         """
-        query = (
-            _ACTIVE_PERSON.add_columns(
-                SESSIONS.c.created_at.label("since"),
-                SESSIONS.c.second_step,
-                HAS_SECOND_FACTOR.label("has_factor"),
-            )
-            .join(SESSIONS, SESSIONS.c.person_id == PEOPLE.c.id)
-            .where(SESSIONS.c.token_hash == token_hash, SESSIONS.c.expires_at > now)
-        )
+        values = {"token_hash": token_hash, "now": now}
         with self._database.read() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(_OPEN_SESSION, values).mappings().first()
         if row is None or (row["demo"] and not demo):
             return None
 

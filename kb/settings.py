@@ -168,8 +168,8 @@ SETTINGS: tuple[Setting, ...] = (
         _site_folder,
         "the folder of a support site, or empty for the one in KB_CONTENT",
         "The support site: one folder with its articles, policies, catalogue and look. It is used "
-        "in place of `KB_CONTENT`, and its data are in `data-` and the folder's name unless "
-        "`KB_DATA` names another folder.",
+        "in place of `KB_CONTENT`, and its data is in a folder named `data-` and the folder's "
+        "name, unless `KB_DATA` names another one.",
     ),
     Setting(
         "data", "data", Path, "a folder", "The folder for the index, the tickets and attachments."
@@ -275,7 +275,7 @@ SETTINGS: tuple[Setting, ...] = (
         "30",
         _integer(0, 400),
         "a whole number from 0 to 400",
-        "The number of days for which customers who choose so stay signed in; 0 offers no choice.",
+        "The number of days that customers can choose to stay signed in. 0: they cannot choose.",
     ),
     Setting(
         "second_factor",
@@ -319,7 +319,7 @@ SETTINGS: tuple[Setting, ...] = (
         "15",
         _integer(1, 10_000),
         "a whole number from 1 to 10000",
-        "How many minutes an average ticket takes, for the price of gaps in the content.",
+        "How many minutes an average ticket takes, to price the gaps in the content.",
     ),
     Setting(
         "meaning",
@@ -388,7 +388,7 @@ SETTINGS: tuple[Setting, ...] = (
         "0",
         _integer(0, 100000),
         "a whole number from 0 to 100000",
-        "What handling one ticket costs, in your currency. The page Insights multiplies measured "
+        "What handling one ticket costs, in your currency. The Insights page multiplies measured "
         "savings by it. 0: no amounts are shown.",
     ),
     Setting(
@@ -396,7 +396,7 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _mail_addresses,
         "e-mail addresses, separated by spaces",
-        "The addresses that receive the figures of the last week every Monday.",
+        "The addresses that receive last week's figures every Monday.",
     ),
     Setting(
         "smtp_host",

@@ -47,7 +47,7 @@ def gaps(data: str | None, *, as_json: bool) -> None:
         )
         return
     if not found:
-        click.echo("Nothing was asked twice without success in the last 90 days.")
+        click.echo("Nothing was asked twice without an answer in the last 90 days.")
     for gap in found:
         minutes = gap.price(settings.handling_minutes)
         page = f", {gap.document} may answer" if gap.document else ""

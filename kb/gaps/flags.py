@@ -117,4 +117,4 @@ class ArticleFlags:
         )
         with self._database.write() as connection:
             if not connection.execute(query).rowcount:
-                raise NotFound("This flag is closed already.")
+                raise NotFound("This flag is already closed.")

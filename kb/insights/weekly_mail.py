@@ -59,10 +59,10 @@ def _lines(week: InsightsReport, longer: InsightsReport) -> Iterator[str]:
         )
     if week.first_response:
         hours = week.first_response.median.total_seconds() / 3600
-        yield f"Median until the first response: about {hours:.1f} hours."
+        yield f"Median time to first response: about {hours:.1f} hours."
     if tickets.score is not None:
         yield f"Rating: {tickets.score:.1f} of 5 in {tickets.ratings:,} ratings."
-    yield f"Searches and titles without a result: {len(week.empty)} different ones, or more."
+    yield f"Searches and titles without a result: at least {len(week.empty)} different ones."
 
     causal = longer.deflection.causal
     yield ""
@@ -70,7 +70,7 @@ def _lines(week: InsightsReport, longer: InsightsReport) -> Iterator[str]:
         yield "What suggestions save is not measured."
     else:
         yield (
-            f"What suggestions save, in {_DEFLECTION_WEEKS} weeks: {causal.conclusion.value}, "
+            f"What suggestions save, over {_DEFLECTION_WEEKS} weeks: {causal.conclusion.value}, "
             f"{100 * causal.effect:.1f} points fewer tickets, between {100 * causal.low:.1f} and "
             f"{100 * causal.high:.1f}."
         )

@@ -79,8 +79,8 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "account-merged": (
             "Your accounts were merged",
-            "Our support team has merged two accounts of yours into one. Sign in with the address "
-            "that the\nsupport team told you; your tickets are there.\n"
+            "Our support team has merged two of your accounts into one. Sign in with the address "
+            "that the support team gave you; your tickets are there.\n"
             "If you did not ask for this, tell our support team.",
         ),
         "address": (
@@ -90,7 +90,7 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "address-changed": (
             "Your address was changed",
-            "Your account has another address now, with which you sign in.\n"
+            "The address of your account was changed. You now sign in with the new address.\n"
             "If you did not change it, tell our support team immediately.",
         ),
         "reset": (

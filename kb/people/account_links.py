@@ -87,7 +87,7 @@ class AccountLinks:
         if new is None:
             raise Invalid(invalid_email(email), field="email")
         if new == person.email:
-            raise Invalid("This is the address that your account has.", field="email")
+            raise Invalid("Your account already has this address.", field="email")
         facts = {"person": str(person.id)}
         self._request(
             new, facts, address, now, notice_without_account="address", notice_with_account=""

@@ -98,7 +98,7 @@ class Administration:
         """
         if role not in tuple(Role):
             raise Invalid(
-                f"Nobody can have the role {str(role)!r:.40}. Give one of {', '.join(Role)}.",
+                f"Unknown role {str(role)!r:.40}. Available: {', '.join(Role)}.",
                 field="role",
             )
         new_role = Role(role)

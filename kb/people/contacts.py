@@ -175,7 +175,7 @@ class Contacts:
         if not texts["number"]:
             faults["number"] = "Enter the number of the licence."
         if kind not in tuple(LicenceKind):
-            faults["kind"] = f"Unknown kind. Give one of {', '.join(LicenceKind)}."
+            faults["kind"] = f"Unknown kind. Available: {', '.join(LicenceKind)}."
         if valid_from and valid_until and valid_until <= valid_from:
             faults["valid_until"] = "The licence ends before it begins."
         if faults:

@@ -148,7 +148,7 @@ def _account(table: TomlTable) -> DemoAccount:
     roles = []
     for place, role in table.words("contact_roles"):
         if role not in tuple(ContactRole):
-            table.file.wrong(place, f"{role!r} is not a role; give {', '.join(ContactRole)}.")
+            table.file.wrong(place, f"{role!r} is not a role. Available: {', '.join(ContactRole)}.")
         roles.append(role)
     uses = table.data.get("coupon_uses", 5)
     if type(uses) is not int or uses < 1:

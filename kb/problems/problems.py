@@ -159,7 +159,7 @@ class Problems:
         problem = self.for_agent(problem_id, agent)
         status, body = check_update(form)
         if not problem.is_open:
-            raise Conflict("This problem is resolved. Publish another one if it is back.")
+            raise Conflict("This problem is resolved. Publish another one if it has come back.")
         self._repository.update(problem, status, body, agent.id, now=now)
         self._open = (None, ())
 

@@ -143,7 +143,7 @@ def _logo(top: TomlTable, folder: Path) -> Path | None:
     if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
         top.wrong(f"{written!r} is not a file in this folder.", "logo")
     elif path.suffix.lower() not in LOGO_SUFFIXES:
-        top.wrong(f"A logo is one of {', '.join(LOGO_SUFFIXES)}, not {path.name!r}.", "logo")
+        top.wrong(f"A logo must be one of {', '.join(LOGO_SUFFIXES)}, not {path.name!r}.", "logo")
     elif path.stat().st_size > MAX_LOGO_BYTES:
         top.wrong(f"{written!r} is larger than {MAX_LOGO_BYTES // 1000} kB.", "logo")
     return path
@@ -215,7 +215,7 @@ def _contact(table: TomlTable) -> SiteContact:
         table.flag("fallback"),
     )
     if not (contact.email or contact.phone or contact.url or contact.text):
-        table.wrong(f"{table.name} says no way to reach anybody. Add email, phone, url or text.")
+        table.wrong(f"{table.name} gives no way to reach anybody. Add email, phone, url or text.")
     return contact
 
 

@@ -211,7 +211,7 @@ def read_xml_files(top: TomlTable) -> frozenset[str]:
         if word in _PAGE_ENDINGS:
             form.file.wrong(place, f"{word!r} files can contain scripts, and are never accepted.")
         elif not _ENDING.fullmatch(word):
-            form.file.wrong(place, f"{word!r} is not an ending. Write it like 'xml'.")
+            form.file.wrong(place, f"{word!r} is not a file extension. Write it like 'xml'.")
     return frozenset(word for _, word in words)
 
 

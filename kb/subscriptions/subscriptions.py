@@ -32,8 +32,8 @@ SUBSCRIPTION_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         SUBSCRIPTION_ASKED: (
             "Confirm that you want these e-mails",
-            "Somebody entered this address in our help centre, to be told when a page changes.\n"
-            "You receive nothing unless you confirm on the page below.",
+            "Somebody entered this address in our help centre to be told when a page changes.\n"
+            "We send nothing more unless you confirm on the page below.",
         ),
         "problem-updated": (
             "News about a known problem",
@@ -49,7 +49,8 @@ SUBSCRIPTION_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
         ),
         "question-answered": (
             "There may be an answer to your question",
-            "You asked a question to which our help centre had no answer. It may have one now.",
+            "You asked a question that our help centre could not answer. It may have an answer "
+            "now.",
         ),
     }
 )
@@ -58,7 +59,7 @@ _QUESTIONS = UsageLimit(
     b"",
     3,
     dt.timedelta(days=1),
-    "This address has been asked too often today. Try again tomorrow.",
+    "We have sent too many e-mails to this address today. Try again tomorrow.",
 )
 
 

@@ -346,7 +346,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             mail=MailText(
                 "Planned for a release",
                 "Your ticket is planned for a release. The ticket page shows which one, and when.\n"
-                "You get an e-mail when it is available.",
+                "You will get an e-mail when it is available.",
             ),
             message=Message.OPTIONAL,
             form=ActionForm(
@@ -370,13 +370,13 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
         Verb.SHIP: VerbRow(
             {**_STAYS_ACTIVE, **_STAYS_ENDED, Status.ON_HOLD: Status.OPEN},
             _STAFF,
-            refusal="be told of a release",
+            refusal="be told about a release",
             timeline="announced that {release} is available",
             clock=SlaEventKind.RESUMED,
             mail=MailText(
                 "What you were waiting for is available",
-                "The release or fix that your ticket waits for is available. The ticket page shows "
-                "which one.",
+                "The release or fix that your ticket was waiting for is available. The ticket page "
+                "shows which one.",
             ),
         ),
         Verb.RESUME: VerbRow(

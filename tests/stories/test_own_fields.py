@@ -101,7 +101,7 @@ def test_a_licence_key_is_seen_once_by_the_agent_who_needs_it(data_warehouse: Do
     page.click("text=Show it once")
     expect(page.locator("[data-secret]")).to_have_text("ORR-1234-SECRET")
     page = bob.go(f"/desk/{number}")
-    expect(page.locator('[data-secret-field="licence-key"]')).to_contain_text("You have seen it")
+    expect(page.locator('[data-secret-field="licence-key"]')).to_contain_text("You saw it")
 
 
 def test_the_topic_decides_the_level_and_shows_what_support_covers(site_manager: Door) -> None:

@@ -71,7 +71,7 @@ def undo() -> Command:
         end = ticket.end
         if end is None or context.at > end.at + UNDO_WINDOW:
             minutes = UNDO_WINDOW.seconds // 60
-            raise Conflict(f"This can be undone for {minutes} minutes only. File a new ticket.")
+            raise Conflict(f"This can be undone only within {minutes} minutes. File a new ticket.")
         return Effects(
             values={"merged_into": None, "remind_at": end.remind_at},
             silent=not end.public,

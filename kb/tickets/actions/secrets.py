@@ -44,7 +44,7 @@ class FieldSecrets:
         if serial is None or not person.is_staff:
             raise no_such_ticket(number)
         if self._repository.facts(serial).assignee_email != person.email:
-            raise Forbidden("Only the assignee of the ticket sees its secrets. Take it first.")
+            raise Forbidden("Only the assignee sees the secrets. Assign the ticket to yourself.")
 
         stored = self._repository.secrets.stored(serial, field)
         if stored is None:
@@ -52,7 +52,7 @@ class FieldSecrets:
         if stored.wiped:
             raise Conflict("The secret was deleted when the ticket ended.")
         if stored.shown_to == person.id:
-            raise Conflict("You have seen this secret. It is shown only once.")
+            raise Conflict("You have already seen this secret. It is shown only once.")
         try:
             secret = self._sealer.open(_purpose(field), stored.sealed)
         except Unavailable:

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Conflict, Invalid
-from kb.problems.problem import PROBLEM_STATUS_TITLES, ProblemStatus
+from kb.problems.problem import PROBLEM_STATUS_TITLES, KnownProblem, ProblemStatus
 from webapp.context import centre, now
 from webapp.customer.account import signed_in_person
 
@@ -39,7 +39,10 @@ def new() -> str:
     return _form(MultiDict(request.args), {})
 
 
-def _form(values: MultiDict[str, str], errors: dict[str, str]) -> str:
+def _form(
+    values: MultiDict[str, str], errors: dict[str, str], problem: KnownProblem | None = None
+) -> str:
+    """The form of a new problem, or that which corrects the texts of ``problem``."""
     number = values.get("ticket", "")
     form = dict(values)
     if number and "title" not in values:
@@ -50,6 +53,7 @@ def _form(values: MultiDict[str, str], errors: dict[str, str]) -> str:
         form=form,
         errors=errors,
         number=number,
+        problem=problem,
         statuses=_choices(with_resolved=False),
         products=_products(),
         audiences=AUDIENCES,
@@ -71,6 +75,29 @@ def publish() -> BaseResponse:
         )
     except Invalid as error:
         return make_response(_form(MultiDict(request.form), dict(error.fields)), error.status)
+    return redirect(url_for("problem_desk.show", problem_id=problem_id), 303)
+
+
+@blueprint.get("/<int(max=2000000000):problem_id>/texts")
+def texts(problem_id: int) -> str:
+    problem = centre().problems.for_agent(problem_id, signed_in_person())
+    values = {
+        name: getattr(problem, name)
+        for name in ("title", "symptoms", "workaround", "product", "versions", "audience")
+    }
+    return _form(MultiDict({**values, "status": problem.status.value}), {}, problem)
+
+
+@blueprint.post("/<int(max=2000000000):problem_id>/texts")
+def correct(problem_id: int) -> BaseResponse:
+    """Corrects what is published; nobody is told, for nothing is new."""
+    problems, agent = centre().problems, signed_in_person()
+    problem = problems.for_agent(problem_id, agent)
+    form = {**request.form.to_dict(), "status": problem.status.value}
+    try:
+        problems.correct(problem_id, form, agent, products=_products(), audiences=AUDIENCES)
+    except Invalid as error:
+        return make_response(_form(MultiDict(form), dict(error.fields), problem), error.status)
     return redirect(url_for("problem_desk.show", problem_id=problem_id), 303)
 
 

@@ -50,7 +50,7 @@ def _page(problem_id: int, *, refusal: str = "", email: str = "", joined: str = 
 
 @blueprint.post("/<int(max=2000000000):problem_id>/join")
 def join(problem_id: int) -> BaseResponse:
-    """ "I have this too", with an address or without one."""
+    """Counts one more who has it; whoever gives an address is told when there is news."""
     email = request.form.get("email", "")
     try:
         subscription = centre().problems.join(

@@ -38,6 +38,18 @@ def test_resolving_answers_every_linked_ticket_once(
     assert bob.post(f"/desk/problems/{problem}/updates", update).status_code == 409
 
 
+def test_a_text_can_be_corrected_without_telling_anybody(portal: Portal, bob: Browser) -> None:
+    problem = publish(portal, bob)
+    assert PROBLEM["workaround"] in bob.page(f"/desk/problems/{problem}/texts")
+    corrected = {**PROBLEM, "title": "Printing ends after one page", "status": "resolved"}
+    assert bob.post(f"/desk/problems/{problem}/texts", corrected).status_code == 303
+    page = bob.page(f"/problems/{problem}")
+    assert "Printing ends after one page" in page
+    assert data_values(page, "status") == ["identified"]  # a correction is no update
+    refused = bob.post(f"/desk/problems/{problem}/texts", {**corrected, "title": ""})
+    assert refused.status_code == 422
+
+
 def test_a_ticket_can_be_unlinked(portal: Portal, alice: Browser, bob: Browser) -> None:
     number = number_of(alice.post("/tickets", ticket()))
     publish(portal, bob, ticket=number)

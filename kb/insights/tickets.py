@@ -104,9 +104,16 @@ class LevelAttainment:
 
 
 def volume_by_day(connection: Connection, period: Period, today: dt.date) -> list[DayVolume]:
-    """Every day of the period until today, also those on which nothing happened."""
+    """Every day of the period from the first ticket ever until today, also those on which nothing
+    happened.
+    """
     everything = TICKET_DAYS.c.dimension == ""
     change = TICKET_DAYS.c.filed - TICKET_DAYS.c.ended + TICKET_DAYS.c.reopened
+    earliest = connection.execute(
+        select(func.min(TICKET_DAYS.c.day)).where(everything)
+    ).scalar_one()
+    if earliest is None:
+        return []
     before = select(func.coalesce(func.sum(change), 0)).where(
         everything, TICKET_DAYS.c.day < period.since
     )
@@ -117,7 +124,7 @@ def volume_by_day(connection: Connection, period: Period, today: dt.date) -> lis
     rows = {row.day.date(): row for row in connection.execute(query)}
 
     volumes = []
-    day = max(period.first, min(rows, default=period.first))
+    day = max(period.first, earliest.date())
     while day <= min(period.last, today):
         row = rows.get(day)
         backlog += row.change if row else 0

@@ -48,6 +48,25 @@ def test_what_happened_is_counted_once_on_its_day(world: World) -> None:
     assert counted.resolution.median / DAY == pytest.approx(2, rel=0.1)
 
 
+def test_the_volume_begins_with_the_first_ticket_ever(world: World) -> None:
+    now = FRIDAY + 3 * DAY
+    always = Period(dt.date(1970, 1, 1), dt.date(9999, 12, 30))
+    assert insights_report(world.database, always, now=now).volume == []
+    file(world)
+    TicketSums(world.database).count()
+    whole = insights_report(world.database, always, now=now).volume
+    assert [(day.day, day.backlog) for day in whole] == [
+        ((FRIDAY + days * DAY).date(), 1) for days in range(4)
+    ]
+
+    # The ticket from before the period is open on each of its days, also on the first ones.
+    file(world, now)
+    TicketSums(world.database).count()
+    later = Period((FRIDAY + DAY).date(), now.date())
+    volume = insights_report(world.database, later, now=now).volume
+    assert [(day.filed, day.backlog) for day in volume] == [(0, 1), (0, 1), (1, 2)]
+
+
 def test_a_ticket_that_was_closed_for_a_reason_was_not_resolved(world: World) -> None:
     number = file(world)
     world.desk.act(number, world.bob, actions.solve("out-of-scope"), now=FRIDAY + HOUR)

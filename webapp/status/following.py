@@ -32,6 +32,7 @@ def _form(
         "status/follow.html",
         document=document,
         question=single_line(question)[:MAX_QUESTION],
+        longest_question=MAX_QUESTION,
         refusal=refusal,
         email=email or (reader.email if reader else ""),
         done=done,

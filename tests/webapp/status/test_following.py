@@ -30,3 +30,9 @@ def test_an_article_of_another_audience_does_not_exist(anyone: Browser) -> None:
         assert anyone.get(path).status_code == 404
     form = {"article": "doc/secret", "email": "gina@example.org"}
     assert anyone.post("/follow", form).status_code == 404
+
+
+def test_without_a_question_the_page_asks_for_one(anyone: Browser) -> None:
+    assert '<input id="question" name="question"' in anyone.page("/follow")
+    assert 'id="question"' not in anyone.page("/follow?question=where is the zorblax")
+    assert 'id="question"' not in anyone.page("/follow?article=doc/ink")

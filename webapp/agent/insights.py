@@ -26,6 +26,7 @@ blueprint = Blueprint("insights", __name__, url_prefix="/desk/insights")
 
 DEFAULT_DAYS = 90
 CHOICES = (30, 90, 365)  # days
+_EXPLAINED_IN = "doc/agents/measure-deflection"  # of our own help centre; other sites lack it
 
 
 @blueprint.get("")
@@ -34,6 +35,7 @@ def show() -> str:
     causal = report.deflection.causal
     titles = _titles({use.document_id for use in report.articles})
     titles |= _titles({votes.document_id for votes in report.votes})
+    explanation = _EXPLAINED_IN if _titles({_EXPLAINED_IN}) else ""
     return render_template(
         "agent/insights.html",
         report=report,
@@ -46,6 +48,7 @@ def show() -> str:
         chart=volume_chart(report.volume),
         plot=(PLOT_WIDTH, PLOT_HEIGHT),
         titles=titles,
+        explanation=explanation,
         levels={key: level.title for key, level in centre().policy.levels.items()},
         tables=tuple(TABLES),
         dimensions=TICKET_DIMENSIONS,

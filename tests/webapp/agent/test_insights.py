@@ -77,3 +77,7 @@ def test_what_is_no_period_is_refused(bob: Browser, query: str) -> None:
 @pytest.mark.parametrize("query", ["from=0001-01-01", "to=9999-12-31", "portal=%3Cb%3E"])
 def test_odd_periods_are_empty(bob: Browser, query: str) -> None:
     assert bob.get(f"/desk/insights?{query}").status_code == 200
+
+
+def test_an_explanation_that_the_site_lacks_is_not_linked(bob: Browser) -> None:
+    assert "measure-deflection" not in bob.page("/desk/insights")

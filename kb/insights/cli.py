@@ -89,7 +89,7 @@ def insights(
     help="Add 90 days of made-up visits and tickets.",
 )
 def demo_data(data: str | None, *, history: bool) -> None:
-    """Add a made-up history to a data folder, to see reports with content. Not for a real portal.
+    """Add a made-up history to a data folder, to see reports with data. Not for a real portal.
 
     Companies, people and tickets in it are called "Made up".
     """

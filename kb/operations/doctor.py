@@ -336,8 +336,8 @@ def _secret_fields(facts: Examination) -> Iterator[Problem]:
         yield Problem(
             "field-key",
             Impact.AT_RISK,
-            f"The ticket form does not ask for {', '.join(facts.secret_fields)}, because no key "
-            "would encrypt it.",
+            f"The ticket form does not ask for {', '.join(facts.secret_fields)}, because there "
+            "is no key to encrypt it.",
             "Set KB_FIELD_KEY, for example to the output of: openssl rand -hex 32",
         )
 

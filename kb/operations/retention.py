@@ -164,7 +164,7 @@ RETENTION: tuple[RetentionClass, ...] = (
         "sums",
         "How many visits, reads and tickets there were, day by day and without names",
         _fixed(None),
-        otherwise="for ever: they are numbers only",
+        otherwise="indefinitely: they are only numbers",
     ),
     RetentionClass("votes", "Votes on articles, with the reasons that were given", _fixed(None)),
     RetentionClass(

@@ -211,7 +211,7 @@ def role(email: str, role: str, audience: str | None, data: str | None) -> None:
 @click.argument("organisation")
 @data_option
 def move(email: str, organisation: str, data: str | None) -> None:
-    """Put the account EMAIL into ORGANISATION, or with an empty name out of any."""
+    """Put the account EMAIL into ORGANISATION; an empty name removes it from its own."""
     with _open_accounts(data) as (_, accounts):
         admin = accounts.administration
         person = admin.move(admin.account(email), organisation, now=utc_now())

@@ -151,7 +151,7 @@ def _shown_to(table: TomlTable) -> tuple[str, ...]:
     words = table.words("shown_to")
     for place, word in words:
         if word not in (CUSTOMERS, AGENTS):
-            sentence = f"{word!r} cannot be shown a field; {nearest(word, (CUSTOMERS, AGENTS))}"
+            sentence = f"Fields cannot be shown to {word!r}; {nearest(word, (CUSTOMERS, AGENTS))}"
             table.file.wrong(place, sentence)
     return tuple(word for _, word in words)
 

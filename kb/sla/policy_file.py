@@ -232,7 +232,9 @@ def _check_terms(top: TomlTable, levels: Mapping[str, Level]) -> None:
             sentence = f"Level {level.after_support!r} not found; "
             table.wrong(sentence + nearest(level.after_support, levels), "after_support")
         elif levels[level.after_support].after_support or level.after_support == key:
-            table.wrong("The level after a support term cannot end itself.", "after_support")
+            table.wrong(
+                "The level that 'after_support' names cannot have one itself.", "after_support"
+            )
         if support_term(level.support) is None:
             table.wrong(
                 "'after_support' needs a term that ends, such as support = \"1 year\".",

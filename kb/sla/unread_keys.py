@@ -91,7 +91,7 @@ def _entitlements(checked: _Checked) -> Iterator[UnreadKey]:
     for number, row in enumerate(rows[:-1]):
         first = next((n for n in range(number) if _covers(rows[n], row)), None)
         if first is not None:
-            sentence = f"This entitlement never decides: number {first + 1} matches before it."
+            sentence = f"This entitlement never applies: number {first + 1} matches before it."
             yield ("entitlements", number), sentence
 
 

@@ -35,7 +35,7 @@ def draft(gap_id: int) -> BaseResponse | tuple[str, int]:
     """Writes a draft into the content's folder of drafts, which no index reads."""
     gap = dict(GapRepository(centre().database).stored()).get(gap_id)
     if gap is None:
-        raise NotFound("This gap is gone: the list was made again. Open it again.")
+        raise NotFound("The list was updated and no longer has this gap. Open it again.")
     path = settings().content / DRAFT_FOLDER / draft_name(gap)
     try:
         path.parent.mkdir(exist_ok=True)
@@ -47,7 +47,7 @@ def draft(gap_id: int) -> BaseResponse | tuple[str, int]:
     except OSError as error:
         failed = Unavailable(
             f"The draft could not be saved in {DRAFT_FOLDER}: {error.strerror}. Give the portal "
-            "the right to write there."
+            "write access to this folder."
         )
         return _page(failed.sentence), failed.status
     return redirect(url_for("gaps.show", drafted=path.name), 303)

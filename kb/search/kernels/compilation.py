@@ -112,5 +112,5 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def _announce(what: str) -> None:
-    sys.stderr.write(f"{what} (about 30 seconds of computing) ...\n")
+    sys.stderr.write(f"{what} (takes about 30 seconds) ...\n")
     sys.stderr.flush()

@@ -7,7 +7,7 @@ show the same. Pure; ``today`` decides what lies ahead.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -153,6 +153,7 @@ def site_json(
     site: Site, policy: SlaPolicy, catalogue: Catalogue, today: dt.date
 ) -> dict[str, Any]:
     """The answer of ``GET /api/v1/site``."""
+    spellings = _spellings(policy, catalogue)
     return {
         "name": site.name,
         "types": [_named(kind) for kind in policy.types.values()],
@@ -185,7 +186,10 @@ def site_json(
                 "kind": field.kind.value,
                 "required": field.required,
                 "choices": list(field.choices),
-                "when": {name: sorted(values) for name, values in field.when.items()},
+                "when": {
+                    name: sorted(spellings[name].get(value, value) for value in values)
+                    for name, values in field.when.items()
+                },
             }
             for field in policy.fields.values()
         ],
@@ -197,6 +201,21 @@ def site_json(
         "schedule": [_calendar_json(each) for each in published_calendars(policy, today)],
         "levels": [_level_json(each) for each in published_levels(policy)],
     }
+
+
+def _spellings(policy: SlaPolicy, catalogue: Catalogue) -> Mapping[str, Mapping[str, str]]:
+    """Of each fact and field: folded value -> the value as the rest of the answer spells it.
+
+    Conditions are kept folded. Whoever renders the form compares them with keys and choices.
+    """
+    values: dict[str, Iterable[str]] = {
+        "product": (product.key for product in catalogue.products),
+        "type": policy.types,
+        "severity": policy.severities,
+        "topic": policy.topics,
+    }
+    values |= {key: field.choices for key, field in policy.fields.items()}
+    return {name: {text.casefold(): text for text in texts} for name, texts in values.items()}
 
 
 def _named(value: Any) -> dict[str, Any]:

@@ -209,6 +209,16 @@ def test_suggestions_come_from_knowledge_base_and_documentation(data_warehouse: 
     assert suggested(data_warehouse, "rows missing after load")
 
 
+def test_conditions_of_fields_name_products_and_choices_as_the_form_does(
+    process_automation: Portal,
+) -> None:
+    answer = process_automation.browser().get("/api/v1/site").get_json()
+    products = {product["key"] for product in answer["products"]}
+    database = next(field for field in answer["fields"] if field["key"] == "database")
+    assert database["when"].keys() == {"product"}
+    assert products > set(database["when"]["product"])
+
+
 # --- the site-manager vendor
 
 

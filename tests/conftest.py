@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.chromium import chromium
 from tests.world import World, build
+
+__all__ = ["chromium"]  # the fixture
 
 # No time limits on examples: a busy machine is no defect. In CI the examples are the same in every
 # run, so that a failure there is of the change; elsewhere they are new ones, so that they go on

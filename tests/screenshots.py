@@ -19,7 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.conftest import executable
+from tests.chromium import executable
 from tests.webapp.test_cli import PATIENCE, command, free_port, wait_for
 
 ROOT = Path(__file__).parents[1]

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-import os
-import shutil
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from kb.centre import HelpCentre
 from kb.settings import Settings
 from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
 from tests.webapp.world import open_centre, publish, settings_of
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MOMENT = 60_000  # ms in which anything comes about: the machine may be busy
 expect.set_options(timeout=MOMENT)
 #: Tells every breach of the content security policy to the test.
@@ -128,27 +123,6 @@ def _opened(address: str, settings: Settings) -> Iterator[Served]:
     centre = open_centre(settings)
     yield Served(address, centre)
     centre.close()
-
-
-def executable() -> str:
-    named = os.environ.get("CHROMIUM", "")
-    found = named or next(filter(None, map(shutil.which, NAMES)), "")
-    if not found:
-        pytest.skip("No Chromium was found; install one, or name it in CHROMIUM.")
-    assert Path(found).exists(), f"CHROMIUM={found} does not exist."
-    return found
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    path = executable()
-    arguments = ["--disable-gpu", "--disable-dev-shm-usage"]
-    if sys.platform == "linux" and os.geteuid() == 0:
-        arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=arguments, headless=True)
-        yield browser
-        browser.close()
 
 
 @dataclass(slots=True)

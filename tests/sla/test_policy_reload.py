@@ -73,7 +73,7 @@ def test_a_broken_file_is_told_once_and_what_is_sound_again_is_taken(
 def test_a_file_that_is_gone_is_a_broken_one(file: Path, watch: PolicyWatch) -> None:
     file.unlink()
     assert watch.changed(NOW) is None
-    with pytest.raises(Misconfigured, match="Cannot read"):
+    with pytest.raises(Misconfigured, match="missing"):
         watch.changed(NOW + SECOND)
 
 

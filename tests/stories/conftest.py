@@ -12,10 +12,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser.conftest import Door, chromium
+from tests.browser.conftest import Door
 from tests.webapp.test_cli import PATIENCE, command, free_port, wait_for
-
-__all__ = ["chromium"]  # the fixture
 
 SITES = Path(__file__).parents[2] / "content" / "examples"
 FIELD_KEY = "a-key-of-the-tests-for-secrets-in-tickets"

@@ -1,0 +1,39 @@
+"""Chromium for the tests that need one: a real one, opened once in each process.
+
+The fixture belongs to all tests. Two fixtures in two folders would be two event loops, of which
+Playwright allows one in a process.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+def executable() -> str:
+    named = os.environ.get("CHROMIUM", "")
+    found = named or next(filter(None, map(shutil.which, NAMES)), "")
+    if not found:
+        pytest.skip("No Chromium was found; install one, or name it in CHROMIUM.")
+    assert Path(found).exists(), f"CHROMIUM={found} does not exist."
+    return found
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    path = executable()
+    arguments = ["--disable-gpu", "--disable-dev-shm-usage"]
+    if sys.platform == "linux" and os.geteuid() == 0:
+        arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=arguments, headless=True)
+        yield browser
+        browser.close()

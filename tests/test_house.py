@@ -106,6 +106,7 @@ ROOMS["kb.gaps"] = FOUNDATION | {
 }
 ROOMS["kb.problems"] = FOUNDATION | {
     "kb.database",
+    "kb.notifications",
     "kb.people",
     "kb.people.repository",
     "kb.search",  # who sees which audience

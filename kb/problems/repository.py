@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, func, insert, select, update
 
 from kb.database import Database
 from kb.database.statements import upsert
+from kb.notifications.queue import NewNotice, add_notices
 from kb.people.tables import PEOPLE
 from kb.problems.bursts import FiledTitle
 from kb.problems.problem import KnownProblem, ProblemDraft, ProblemStatus, ProblemUpdate
@@ -102,16 +103,25 @@ class ProblemRepository:
                 )
             )
             requesters = _requesters(connection, problem.id)
+            readers = _who_may_see(connection, problem.audience)
+            cause = f"{topic_of(problem.id)} {update_id}"
             tell_followers(
                 connection,
                 topic_of(problem.id),
                 "problem-resolved" if is_resolved else "problem-updated",
                 problem.path,
-                cause=f"{topic_of(problem.id)} {update_id}",
-                addresses=_who_may_see(connection, problem.audience),
-                without=requesters if is_resolved else (),
+                cause=cause,
+                addresses=readers,
+                without=requesters,
                 now=now,
             )
+            if not is_resolved:
+                notices = [
+                    NewNotice("problem-of-ticket", address, {"path": problem.path})
+                    for address in sorted(requesters)
+                    if readers is None or address in readers
+                ]
+                add_notices(connection, None, cause, notices, now)
 
     def link(self, problem_id: int, ticket_id: int, *, now: dt.datetime) -> None:
         """The ticket waits for this problem, and for no other."""

@@ -39,6 +39,10 @@ SUBSCRIPTION_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "News about a known problem",
             "There is news about a known problem that you follow.",
         ),
+        "problem-of-ticket": (
+            "News about your ticket",
+            "Your ticket is waiting for a known problem to be resolved. There is news about it.",
+        ),
         "problem-resolved": (
             "A known problem is resolved",
             "A known problem that you follow is resolved.",

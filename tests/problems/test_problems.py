@@ -100,7 +100,9 @@ def test_followers_and_tickets_are_told_of_the_end_exactly_once(
     problems: Problems, world: World
 ) -> None:
     mine = world.desk.filing.file(draft("Nothing is printed"), world.alice, key="a", now=FRIDAY)
+    theirs = world.desk.filing.file(draft("No print"), world.vera, key="v", now=FRIDAY)
     problem_id = publish(problems, world, mine)
+    problems.link(problem_id, theirs, world.bob, world.desk, now=FRIDAY)
     for person in (world.alice, world.charlie):
         problems.join(
             problem_id,
@@ -112,10 +114,10 @@ def test_followers_and_tickets_are_told_of_the_end_exactly_once(
         )
     update(problems, world, problem_id, "identified", "We know the cause.")
     told = sorted(mail.recipient for mail in mails(world))
-    assert told == ["alice@example.com", "charlie@example.com"]
+    assert told == ["alice@example.com", "charlie@example.com", "vera@example.com"]
 
     update(problems, world, problem_id, "resolved", "Install 2.1.")
-    assert problems.settle(world.desk, now=FRIDAY + HOUR) == 1
+    assert problems.settle(world.desk, now=FRIDAY + HOUR) == 2
     assert problems.settle(world.desk, now=FRIDAY + HOUR) == 0
     assert [mail.recipient for mail in mails(world)] == ["charlie@example.com"]  # Alice's has hers
 

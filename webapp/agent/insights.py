@@ -49,7 +49,10 @@ def show() -> str:
         plot=(PLOT_WIDTH, PLOT_HEIGHT),
         titles=titles,
         explanation=explanation,
-        levels={key: level.title for key, level in centre().policy.levels.items()},
+        titles_by_key={
+            "level": {key: level.title for key, level in centre().policy.levels.items()},
+            "product": {product.key: product.title for product in centre().catalogue.products},
+        },
         tables=tuple(TABLES),
         dimensions=TICKET_DIMENSIONS,
     )

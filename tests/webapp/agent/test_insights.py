@@ -51,6 +51,7 @@ def test_it_shows_what_became_of_visits_and_tickets(
     assert data_values(page, "article") == ["doc/jam"]
     assert data_values(page, "votes") == ["doc/jam"]
     assert data_values(page, "level") == ["commercial"]
+    assert '<th scope="row" dir="auto">Press</th>' in page  # the title of the product "press"
     assert data_values(page, "experiment") == ["0"]
     assert "=cmd() is not for version 2" in page
 

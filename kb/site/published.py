@@ -150,9 +150,9 @@ def _special_hours(special: SpecialHours) -> str:
 
 
 def site_json(
-    site: Site, policy: SlaPolicy, catalogue: Catalogue, today: dt.date
+    site: Site, policy: SlaPolicy, catalogue: Catalogue, today: dt.date, *, staff: bool
 ) -> dict[str, Any]:
-    """The answer of ``GET /api/v1/site``."""
+    """The answer of ``GET /api/v1/site``. Fields for agents alone are named to ``staff`` only."""
     spellings = _spellings(policy, catalogue)
     return {
         "name": site.name,
@@ -192,6 +192,7 @@ def site_json(
                 },
             }
             for field in policy.fields.values()
+            if field.on_form or staff
         ],
         "scope": [
             {"topic": topic.key, "in": list(topic.in_scope), "out": list(topic.out_of_scope)}

@@ -22,7 +22,7 @@ from kb.search.results import results_json
 from kb.site.published import site_json
 from kb.tickets.actions.filing import Promise
 from kb.tickets.ticket import Ticket
-from webapp.context import audience, centre, language, now, person, settings, visitor, zone
+from webapp.context import asker, audience, centre, language, now, person, settings, visitor, zone
 from webapp.customer.help_centre import search_results
 from webapp.customer.ticket_form import (
     check_form,
@@ -212,8 +212,11 @@ def search() -> Response:
 @blueprint.get("/site")
 def site() -> Response:
     """What the ticket form asks for and what the site promises: for forms that others write."""
-    help_centre, today = centre(), now().astimezone(zone()).date()
-    return jsonify(site_json(help_centre.site, help_centre.policy, help_centre.catalogue, today))
+    help_centre, today, viewer = centre(), now().astimezone(zone()).date(), asker()
+    staff = viewer is not None and viewer.is_staff
+    return jsonify(
+        site_json(help_centre.site, help_centre.policy, help_centre.catalogue, today, staff=staff)
+    )
 
 
 @blueprint.get("/promise")

@@ -17,7 +17,7 @@ import time
 from collections import Counter
 
 from bench import corpora
-from kb.gaps.clustering import clusters
+from kb.gaps.clustering import clusters, text_directions
 from kb.search import evaluation
 
 SETS = ("faq-bank", "faq-insurance", "stackfaq")
@@ -44,7 +44,8 @@ def main() -> None:
         asked = asked[: options.queries]
         labels = [min(judged.qrels[query]) for query in asked]
         began = time.process_time()
-        found = clusters([judged.queries[query] for query in asked])
+        texts = [judged.queries[query] for query in asked]
+        found = clusters(texts, text_directions(texts))
         seconds = time.process_time() - began
         purity, coverage, pairs = judge(found, labels)
         print(f"{name:<16} {purity:>7.2f} {coverage:>9.2f} {pairs:>8.2f} {seconds:>8.1f}")

@@ -20,16 +20,30 @@ from kb.search.meaning.sentence_encoder import installed_encoder
 
 #: Mean distance of two clusters below which they are one: with the encoder, and by words alone.
 JOINED, JOINED_BY_WORDS = 0.6, 0.75
+TextDirections = NDArray[np.float64]  # [texts, dimensions], each of length 1
 _WORD = re.compile(r"\w+(?:['’-]\w+)*")
 
 
-def clusters(texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
+def text_directions(texts: Sequence[str]) -> TextDirections | None:
+    """What the texts mean, for both functions below: reading a text takes milliseconds. None where
+    there is no encoder.
+    """
+    encoder = installed_encoder()
+    if encoder is None or not texts:
+        return None
+    return np.asarray(encoder.encode(texts), dtype=np.float64)
+
+
+def clusters(
+    texts: Sequence[str], directions: TextDirections | None
+) -> tuple[tuple[int, ...], ...]:
     """The positions of texts that ask for the same, in clusters; a text may be alone in its."""
     if len(texts) < 2:
         return tuple((position,) for position in range(len(texts)))
     from sklearn.cluster import AgglomerativeClustering
 
-    likeness, threshold = _likeness(texts)
+    threshold = JOINED_BY_WORDS if directions is None else JOINED
+    likeness = _likeness(texts, directions)
     labels = AgglomerativeClustering(
         n_clusters=None, metric="precomputed", linkage="average", distance_threshold=threshold
     ).fit_predict(np.clip(1 - likeness, 0, None))
@@ -38,7 +52,7 @@ def clusters(texts: Sequence[str]) -> tuple[tuple[int, ...], ...]:
     )
 
 
-def typical_text(texts: Sequence[str]) -> str:
+def typical_text(texts: Sequence[str], directions: TextDirections | None) -> str:
     """The text that the others are most like, without words that only one of them has.
 
     What only one person typed might tell who that was.
@@ -46,13 +60,13 @@ def typical_text(texts: Sequence[str]) -> str:
     frequency = Counter(word for text in texts for word in set(_words(text)))
     if len(texts) == 1:
         return texts[0]
-    likeness, _ = _likeness(texts)
+    likeness = _likeness(texts, directions)
     middle = texts[int(likeness.sum(axis=1).argmax())]
     return " ".join(word for word in _WORD.findall(middle) if frequency[word.casefold()] > 1)
 
 
-def _likeness(texts: Sequence[str]) -> tuple[NDArray[np.float64], float]:
-    """Cosines of all pairs, and the distance up to which they are joined."""
+def _likeness(texts: Sequence[str], directions: TextDirections | None) -> NDArray[np.float64]:
+    """Cosines of all pairs, [texts, texts]."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     likeness = np.zeros((len(texts), len(texts)))
@@ -61,12 +75,7 @@ def _likeness(texts: Sequence[str]) -> tuple[NDArray[np.float64], float]:
     for vectorizer in (by_words, by_characters):
         rows = vectorizer.fit_transform([*texts, "no text"])[:-1]  # some words, whatever comes
         likeness += np.asarray((rows @ rows.T).toarray()) / 2
-    encoder = installed_encoder()
-    if encoder is None:
-        return likeness, JOINED_BY_WORDS
-    directions = np.asarray(encoder.encode(list(texts)), dtype=np.float64)
-    directions /= np.maximum(np.linalg.norm(directions, axis=1, keepdims=True), 1e-9)
-    return (likeness + directions @ directions.T) / 2, JOINED
+    return likeness if directions is None else (likeness + directions @ directions.T) / 2
 
 
 def _terms(text: str) -> list[str]:

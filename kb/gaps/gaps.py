@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kb.gaps.clustering import clusters, typical_text
+from kb.gaps.clustering import clusters, text_directions, typical_text
 
 #: Fewer queries and tickets than this are one person's, and nobody else's business.
 LEAST_ASKED = 2
@@ -71,20 +71,24 @@ PageFinder = Callable[[str], BestPage | None]
 def find_gaps(asked: Sequence[AskedText], best_page: PageFinder) -> tuple[Gap, ...]:
     """The gaps, the one with the most tickets first, then the one that was asked most."""
     gaps = []
-    for cluster in clusters([each.text for each in asked]):
+    texts = [each.text for each in asked]
+    directions = text_directions(texts)
+    for cluster in clusters(texts, directions):
         members = [asked[position] for position in cluster]
         queries = sum(member.queries for member in members)
         tickets = sum(member.tickets for member in members)
         if queries + tickets < LEAST_ASKED:
             continue
-        gap = _gap(members, queries, tickets, best_page)
+        of_members = None if directions is None else directions[list(cluster)]
+        title = typical_text([member.text for member in members], of_members)
+        gap = _gap(title, members, queries, tickets, best_page) if title else None
         if gap is not None:
             gaps.append(gap)
     return tuple(sorted(gaps, key=lambda gap: (-gap.tickets, -gap.queries, gap.title)))
 
 
 def _gap(
-    members: Sequence[AskedText], queries: int, tickets: int, best_page: PageFinder
+    title: str, members: Sequence[AskedText], queries: int, tickets: int, best_page: PageFinder
 ) -> Gap | None:
     """None where a page is shown and nobody files: nothing is missing."""
     often = tuple(
@@ -92,9 +96,6 @@ def _gap(
             member.text for member in members if member.queries + member.tickets >= LEAST_ASKED
         )
     )
-    title = typical_text([member.text for member in members]) if len(members) > 1 else often[0]
-    if not title:
-        return None
     page = best_page(title)
     linked = Counter(document for member in members for document in member.documents)
     shown = page.document if page is not None and page.shown else ""

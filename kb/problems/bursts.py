@@ -14,9 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from kb.search.meaning.query_table import installed_table
+from kb.search.meaning.query_table import installed_table, unit_directions
 
 BURST_WINDOW = dt.timedelta(hours=2)
 USUAL_PERIOD = dt.timedelta(days=28)
@@ -59,11 +58,11 @@ def find_bursts(
     table = installed_table()
     if table is None:
         return ()
-    now_units = _units(table.directions([filed.title for filed in recent]))
+    now_units = unit_directions(table.directions([filed.title for filed in recent]))
     alike = now_units @ now_units.T >= SAME_TITLE
     before = np.zeros(len(recent))
     if usual:
-        earlier = _units(table.directions([filed.title for filed in usual]))
+        earlier = unit_directions(table.directions([filed.title for filed in usual]))
         before = (now_units @ earlier.T >= SAME_TITLE).sum(axis=1)
 
     share = BURST_WINDOW / max(period, BURST_WINDOW)
@@ -108,10 +107,3 @@ def poisson_tail(count: int, rate: float) -> float:
         term *= rate / k
         tail += term
     return tail
-
-
-def _units(directions: NDArray[np.int8]) -> NDArray[np.float32]:
-    floats = directions.astype(np.float32)
-    lengths = np.linalg.norm(floats, axis=1, keepdims=True)
-    units: NDArray[np.float32] = floats / np.maximum(lengths, 1e-9)
-    return units

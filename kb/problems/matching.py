@@ -12,13 +12,12 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kb.problems.problem import KnownProblem
-from kb.search.meaning.query_table import NO_DIRECTION, installed_table
+from kb.search.meaning.query_table import NO_DIRECTION, installed_table, unit_directions
 from kb.search.meaning.sentence_encoder import installed_encoder
 
 #: Cosines by the table: below the first, texts are not alike; from the second on, they are.
@@ -95,17 +94,11 @@ def _by_table(text: str) -> UnitVector | None:
     """The direction of a text, of length 1; None without known words or without the table."""
     table = installed_table()
     direction = table.direction(text) if table is not None else NO_DIRECTION
-    return _unit(direction) if direction.size else None
+    return unit_directions(direction) if direction.size else None
 
 
 @functools.lru_cache(maxsize=1024)
 def _by_encoder(text: str) -> UnitVector | None:
     """As ``_by_table``, by the encoder."""
     encoder = installed_encoder()
-    return _unit(encoder.encode([text[:_READ]])[0]) if encoder is not None else None
-
-
-def _unit(direction: NDArray[Any]) -> UnitVector:
-    floats = direction.astype(np.float32)
-    length = max(float(np.linalg.norm(floats)), 1e-9)
-    return np.asarray(floats / length, dtype=np.float32)
+    return unit_directions(encoder.encode([text[:_READ]])[0]) if encoder is not None else None

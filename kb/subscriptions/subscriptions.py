@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
@@ -258,13 +258,7 @@ def tell_followers(
 
 
 def _ask(connection: Connection, row: Row[Any], now: dt.datetime) -> None:
-    limit = UsageLimit(
-        _QUESTIONS.scope,
-        digest(account_key(row.address)),
-        _QUESTIONS.maximum,
-        _QUESTIONS.window,
-        _QUESTIONS.message,
-    )
+    limit = replace(_QUESTIONS, key=digest(account_key(row.address)))
     count_use(connection, limit, now)
     notice = NewNotice(SUBSCRIPTION_ASKED, row.address, {"path": _page(row.token)})
     add_notices(connection, None, f"{row.topic} {now.isoformat()}", [notice], now)

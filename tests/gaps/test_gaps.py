@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kb.gaps.article_draft import draft_name, draft_text
-from kb.gaps.clustering import clusters, typical_text
+from kb.gaps.clustering import clusters, text_directions, typical_text
 from kb.gaps.gaps import AskedText, BestPage, Gap, GapCause, find_gaps
 
 EXPORTS = ("export to pdf fails", "pdf export fails", "export to pdf fails again")
@@ -17,21 +17,25 @@ LOGINS = ("cannot log in", "i cannot log in", "log in fails")
 
 
 def test_texts_about_the_same_are_one_cluster() -> None:
-    found = {frozenset(cluster) for cluster in clusters(EXPORTS + LOGINS)}
+    found = {
+        frozenset(cluster)
+        for cluster in clusters(EXPORTS + LOGINS, text_directions(EXPORTS + LOGINS))
+    }
     assert frozenset({0, 1, 2}) in found
     assert {3, 4} <= next(cluster for cluster in found if 3 in cluster)
 
 
 @given(st.lists(st.text(max_size=30), max_size=8))
 def test_every_text_is_in_exactly_one_cluster(texts: list[str]) -> None:
-    found = sorted(position for cluster in clusters(texts) for position in cluster)
+    found = sorted(
+        position for cluster in clusters(texts, text_directions(texts)) for position in cluster
+    )
     assert found == list(range(len(texts)))
 
 
 def test_a_cluster_is_called_by_no_word_that_only_one_person_typed() -> None:
-    title = typical_text(
-        ("export fails for Alice Archer", "export fails every time", "the export fails")
-    )
+    texts = ("export fails for Alice Archer", "export fails every time", "the export fails")
+    title = typical_text(texts, text_directions(texts))
     assert "export fails" in title
     assert "Alice" not in title
 

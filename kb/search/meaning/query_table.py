@@ -13,7 +13,7 @@ import logging
 from collections.abc import Sequence
 from itertools import chain
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +102,13 @@ class QueryTable:
     def shortened(self, directions: Directions) -> Vectors8:
         """The encoder's directions as an index keeps them."""
         return np.stack([bytes_of(row) for row in directions @ self._projection])
+
+
+def unit_directions(directions: NDArray[Any]) -> NDArray[np.float32]:
+    """Directions, one or one a row, with length 1, so that products of them are cosines."""
+    floats = directions.astype(np.float32)
+    lengths = np.linalg.norm(floats, axis=-1, keepdims=True)
+    return np.asarray(floats / np.maximum(lengths, 1e-9), dtype=np.float32)
 
 
 @functools.cache

@@ -96,6 +96,13 @@ ROOMS |= {
     "kb.tickets.reports": _TICKETS | {"kb.tickets.repository"},
     "kb.tickets.repository": _TICKETS,
 }
+# A mail is one more way to file and answer tickets: it knows them, and they do not know it.
+ROOMS["kb.mail"] = _TICKETS | {
+    "kb.settings",
+    "kb.tickets.actions",
+    "kb.tickets.attachments",
+    "kb.tickets.repository",
+}
 ROOMS["kb.gaps"] = FOUNDATION | {
     "kb.analytics",
     "kb.database",

@@ -8,7 +8,6 @@ their words through the portal to others.
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from kb.notifications.caps import QUESTION
+from kb.notifications.message_ids import message_id, thread_id
 from kb.notifications.outbox import ClaimedMessage
 from kb.timezones import time_zone_or_utc
 
@@ -333,10 +333,9 @@ def _mail(
     mail["From"] = Address(sender.name, addr_spec=sender.address)
     mail["To"] = Address(addr_spec=recipient)
     mail["Subject"] = subject
-    # The same key always gives the same id, so that a mail that is sent twice is shown once.
-    mail["Message-ID"] = f"<{hashlib.sha256(key.encode()).hexdigest()[:32]}@{sender.domain}>"
-    if number:  # one thread for each ticket, whichever mail comes first
-        thread = f"<{number}@{sender.domain}>"
+    mail["Message-ID"] = message_id(key, number, sender.domain)
+    if number:
+        thread = thread_id(number, sender.domain)
         mail["In-Reply-To"] = thread
         mail["References"] = thread
     mail["Precedence"] = "bulk"

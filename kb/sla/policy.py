@@ -135,6 +135,41 @@ class CouponRule:
     per_year: Mapping[str, int]
 
 
+class Updates(StrEnum):
+    """Where the conversation about a ticket of a mailbox goes on."""
+
+    SITE = "site"  # mails only say that there is news; answers to them are not read
+    MAIL = "mail"
+    BOTH = "both"
+
+
+class ClosedReply(StrEnum):
+    """What an answer to a closed ticket does."""
+
+    REOPEN = "reopen"
+    FILE = "file"  # files a new ticket that names the closed one
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address to which people write. Empty texts say nothing about the ticket.
+
+    ``organisation`` is the only one whose people get more than the lowest level here. ``lists`` are
+    the List-Ids under which mail reaches the address, when it is itself a mailing list.
+    """
+
+    address: str
+    product: str = ""
+    type: str = ""
+    topic: str = ""
+    severity: str = ""
+    language: str = ""
+    organisation: str = ""
+    updates: Updates = Updates.BOTH
+    closed: ClosedReply = ClosedReply.REOPEN
+    lists: frozenset[str] = frozenset()
+
+
 #: The facts about a ticket that entitlements may match.
 ENTITLEMENT_FACTS = (
     "category",
@@ -151,7 +186,7 @@ ENTITLEMENT_FACTS = (
 )
 ANY_VALUE = "*"
 #: How a ticket can be filed.
-CHANNELS = ("web", "api")
+CHANNELS = ("web", "api", "mail")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +254,7 @@ class SlaPolicy:
     required: frozenset[str] = frozenset()  # fields of every form that this site requires
     offers: tuple[ArticleOffer, ...] = ()
     xml_files: frozenset[str] = frozenset()  # endings of XML that can be attached as it is
+    mailboxes: Mapping[str, Mailbox] = field(default_factory=dict)  # by address
 
     def group(self, email: str, organisation: str) -> str:
         """The first group that includes a verified address or its organisation."""

@@ -27,6 +27,7 @@ from kb.sla.form_file import (
     read_when,
     read_xml_files,
 )
+from kb.sla.mailbox_file import read_mailboxes
 from kb.sla.open_time import DAY, Budget, Unit
 from kb.sla.policy import (
     ANY_VALUE,
@@ -59,6 +60,7 @@ SECTIONS = (
     "entitlements",
     "coupons",
     "reasons",
+    "mailboxes",
 )
 LEVEL_FIELDS = (
     "title",
@@ -172,6 +174,7 @@ def _policy(page: TomlFile, around: PolicyFileContext, sources: list[bytes]) -> 
         required=read_required(top),
         offers=read_offers(top, {"severity": tuple(severities), **known}),
         xml_files=read_xml_files(top),
+        mailboxes=read_mailboxes(top, tuple(types), tuple(topics), severities),
     )
 
 

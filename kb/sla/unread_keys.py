@@ -145,6 +145,14 @@ def _fields(checked: _Checked) -> Iterator[UnreadKey]:
             )
 
 
+def _mailboxes(checked: _Checked) -> Iterator[UnreadKey]:
+    products = checked.products
+    for address, mailbox in checked.policy.mailboxes.items():
+        if mailbox.product and products is not None and mailbox.product not in products:
+            sentence = f"No product is called {mailbox.product!r}; "
+            yield ("mailboxes", address, "product"), sentence + nearest(mailbox.product, products)
+
+
 _CHECKS = (
     _calendars,
     _levels,
@@ -154,4 +162,5 @@ _CHECKS = (
     _groups,
     _reasons,
     _fields,
+    _mailboxes,
 )

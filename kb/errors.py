@@ -47,6 +47,12 @@ class Conflict(KbError):
     code, status = "conflict", 409
 
 
+class StaleCursor(KbError):
+    """The place in a list that a program kept is no longer there."""
+
+    code, status = "stale-cursor", 410
+
+
 class TooLarge(KbError):
     code, status = "too-large", 413
 

@@ -42,7 +42,7 @@ def create_app(
     from webapp.agent import (
         problems as problem_desk,
     )
-    from webapp.api import health, v1, well_known
+    from webapp.api import articles, health, v1, well_known
     from webapp.customer import (
         account,
         contacts,
@@ -79,6 +79,7 @@ def create_app(
     assets.register(app)
     sub_path.register(app, settings)
 
+    programs = (v1, articles)
     for room in (
         health,
         help_centre,
@@ -110,14 +111,15 @@ def create_app(
         second_step,
         second_factor,
         contacts,
-        v1,
+        *programs,
         well_known,
     ):
         app.register_blueprint(room.blueprint)
     oidc.register(app, settings)
     for room in (copies, subscriptions):  # sent by mail programs (RFC 8058); the link is the secret
         guard.csrf.exempt(room.blueprint)
-    guard.csrf.exempt(v1.blueprint)  # JSON of our own origin only, see v1.check_origin
+    for room in programs:  # JSON of our own origin only, see v1.check_origin
+        guard.csrf.exempt(room.blueprint)
 
     app.context_processor(
         lambda: {

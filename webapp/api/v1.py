@@ -43,10 +43,14 @@ if TYPE_CHECKING:
 
 DEFAULT_LIMIT = "5"
 
-blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+
+def api_blueprint(noun: str) -> Blueprint:
+    """The routes of one noun of the API, with the checks that all of them have."""
+    routes = Blueprint(noun, __name__, url_prefix="/api/v1")
+    routes.before_request(check_origin)
+    return routes
 
 
-@blueprint.before_request
 def check_origin() -> None:
     """Refuses changes by pages of other sites.
 
@@ -68,6 +72,9 @@ def _from_embed() -> bool:
     """Whether a page with the embedded suggestion box tells of its visit; it sends no cookie."""
     is_listed = request.headers.get("Origin", "") in settings().embed_origins
     return request.endpoint == "api.episode" and is_listed
+
+
+blueprint = api_blueprint("api")
 
 
 def _body() -> dict[str, Any]:

@@ -161,6 +161,9 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("api.file", "POST"): Access.ANYONE,
         ("api.episode", "POST"): Access.ANYONE,
         ("api.feedback", "POST"): Access.ANYONE,
+        ("articles.listing", "GET"): Access.ANYONE,
+        ("articles.show", "GET"): Access.ANYONE,
+        ("articles.section", "GET"): Access.ANYONE,
         ("well_known.openapi", "GET"): Access.ANYONE,
         ("well_known.embed", "GET"): Access.ANYONE,
         ("well_known.robots", "GET"): Access.ANYONE,
@@ -173,6 +176,9 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("api.suggest", "GET"): "suggest",
         ("api.suggest_for_text", "POST"): "suggest",
         ("api.search", "GET"): "suggest",
+        ("articles.listing", "GET"): "suggest",
+        ("articles.show", "GET"): "suggest",
+        ("articles.section", "GET"): "suggest",
         ("help_centre.search", "GET"): "suggest",
         ("api.promise", "GET"): "suggest",
         ("api.site", "GET"): "suggest",
@@ -237,7 +243,7 @@ UPLOADS = frozenset(
 )
 
 #: Endpoints that pages of ``settings.embed_origins`` may read; never with cookies.
-SHARED = frozenset({"api.suggest", "api.search", "api.episode"})
+SHARED = frozenset({"api.suggest", "api.search", "api.episode", "articles.show"})
 
 #: Endpoints whose response is the same for everybody, so that caches may store it.
 CACHEABLE = frozenset(

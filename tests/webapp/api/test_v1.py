@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -263,7 +264,7 @@ def test_every_route_of_the_api_is_described(portal: Portal, anyone: Browser) ->
     assert described
     assert described["servers"] == [{"url": "http://localhost"}]
     routes = {
-        (rule.rule, method.lower())
+        (re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in portal.app.url_map.iter_rules()
         if rule.rule.startswith("/api/")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}

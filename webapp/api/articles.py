@@ -1,0 +1,138 @@
+"""Articles and sections for programs: what the help centre shows, as JSON, Markdown, HTML or text.
+
+Everything is read by the audience of whoever asks, as on the pages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Response, jsonify, make_response, request
+
+from kb.errors import NotFound
+from kb.search.display.article_markdown import article_markdown
+from kb.search.display.sections import ROOT, GuideSection
+from kb.search.documents import Document, DocumentKind
+from kb.search.results import Hit
+from webapp.api.paging import conditional, cursor_after, next_cursor, page_of, page_size
+from webapp.api.v1 import api_blueprint
+from webapp.context import audience, centre, settings
+from webapp.sub_path import portal_links, portal_path
+
+blueprint = api_blueprint("articles")
+
+#: Media types of an article, the first for whoever accepts all of them.
+FORMATS = ("application/json", "text/markdown", "text/html", "text/plain")
+
+
+@blueprint.get("/articles")
+def listing() -> Response:
+    """Documents of a kind by their titles, from the generation that answers."""
+    searcher, kind = centre().searcher, request.args.get("kind", DocumentKind.DOC)
+    generation = searcher.generation
+    count, start = page_size(), cursor_after("articles", generation=generation)
+    total, hits = searcher.listing(audience(), kind, page=start // count + 1, per_page=count)
+    following = start // count * count + count
+    return page_of(
+        "articles",
+        [listed_article(hit) for hit in hits],
+        next_cursor("articles", following, generation=generation) if following < total else None,
+        total=total,
+        generation=generation,
+    )
+
+
+def listed_article(hit: Hit) -> dict[str, Any]:
+    """An article in a list."""
+    return {
+        "id": hit.id,
+        "kind": hit.kind,
+        "title": hit.title,
+        "summary": hit.summary,
+        "url": portal_path(f"/help/{hit.id}"),
+        "updated": hit.updated or None,
+        "language": hit.language,
+        "product": hit.product,
+        "versions": list(hit.versions),
+    }
+
+
+@blueprint.get("/articles/<path:document_id>")
+def show(document_id: str) -> Response:
+    """One article by its ID or an old one, in the media type that the request accepts best."""
+    generation = centre().searcher.generation
+    document = centre().searcher.article(document_id, audience=audience())
+    media_type = request.accept_mimetypes.best_match(FORMATS, default=FORMATS[0])
+    if media_type == "text/markdown":
+        return _text(markdown_of(document), media_type)
+    if media_type == "text/html":
+        return _text(portal_links(document.html), media_type)
+    if media_type == "text/plain":
+        return _text(document.text(), media_type)
+
+    trail = centre().searcher.sections(audience()).standing(document).trail
+    response = jsonify(
+        {
+            "id": document.id,
+            "kind": document.kind,
+            "title": document.title,
+            "summary": document.summary,
+            "url": portal_path(document.url),
+            "updated": document.updated.isoformat() if document.updated else None,
+            "language": document.language,
+            "product": document.product,
+            "versions": list(document.versions),
+            "tags": list(document.tags),
+            "solved": document.solved,
+            "sections": [{"path": each.path, "title": each.title} for each in trail],
+            "html": portal_links(document.html),
+            "markdown": markdown_of(document),
+            "text": document.text(),
+            "generation": generation,
+        }
+    )
+    response.vary.add("Accept")
+    return conditional(response)
+
+
+def markdown_of(document: Document) -> str:
+    """The article as Markdown, with whole addresses."""
+    address = settings().origin + portal_path(document.url)
+    return article_markdown(document.title, portal_links(document.html), address)
+
+
+def _text(body: str, media_type: str) -> Response:
+    response = make_response(body)
+    response.mimetype = media_type
+    response.vary.add("Accept")
+    return conditional(response)
+
+
+@blueprint.get("/sections", defaults={"path": ROOT})
+@blueprint.get("/sections/<path:path>")
+def section(path: str) -> Response:
+    """A section of the guides: what is directly in it. The first one holds all others."""
+    searcher = centre().searcher
+    generation, sections, path = searcher.generation, searcher.sections(audience()), path.strip("/")
+    if sections.section(path) is None:
+        raise NotFound("There is no such section. Ask for /api/v1/sections to see them all.")
+
+    of = f"sections/{path}"
+    count, start = page_size(), cursor_after(of, generation=generation)
+    shelf = sections.shelf(path, start=start, count=count)
+    more = start + count < shelf.count
+    return page_of(
+        "articles",
+        [listed_article(hit) for hit in shelf.articles],
+        next_cursor(of, start + count, generation=generation) if more else None,
+        total=shelf.count,
+        section=_section_json(shelf.section),
+        sections=[_section_json(each) for each in shelf.sections],
+        generation=generation,
+    )
+
+
+def _section_json(section: GuideSection) -> dict[str, Any]:
+    path = portal_path(f"/docs/{section.path}" if section.path else "/docs")
+    return {**asdict(section), "index": section.index or None, "url": path}

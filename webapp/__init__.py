@@ -57,7 +57,7 @@ def create_app(
         tickets,
     )
     from webapp.editor import gaps, overview, publishing, review
-    from webapp.security import access_log, admission, audit_trail, guard
+    from webapp.security import access_log, admission, audit_trail, guard, public_pages
     from webapp.status import following, subscriptions
     from webapp.status import problems as known_problems
 
@@ -78,6 +78,7 @@ def create_app(
     formatting.register(app)
     assets.register(app)
     sub_path.register(app, settings)
+    public_pages.register(app)
 
     programs = (v1, articles)
     for room in (
@@ -118,6 +119,7 @@ def create_app(
     oidc.register(app, settings)
     for room in (copies, subscriptions):  # sent by mail programs (RFC 8058); the link is the secret
         guard.csrf.exempt(room.blueprint)
+    guard.exempt_forms(app)
     for room in programs:  # JSON of our own origin only, see v1.check_origin
         guard.csrf.exempt(room.blueprint)
 

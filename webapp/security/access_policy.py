@@ -257,3 +257,29 @@ CACHEABLE = frozenset(
         "well_known.robots",
     }
 )
+
+_MINUTES = "public, max-age=60, stale-while-revalidate=240"
+_ASK = "public, no-cache"  # kept, but asked for each time: they show what is broken just now
+
+#: Pages that are the same for everybody who is not signed in -> how long caches may keep them.
+PUBLIC_PAGES: Mapping[str, str] = MappingProxyType(
+    {
+        "help_centre.home": _ASK,
+        "help_centre.article": _MINUTES,
+        "help_centre.listing": _MINUTES,
+        "sections.show": _MINUTES,
+        "sections.site_map": _MINUTES,
+        "site.contact": _MINUTES,
+        "site.sla": _MINUTES,
+        "site.schedule": _ASK,
+        "site.versions": _ASK,
+        "privacy.show": _MINUTES,
+        "known_problems.overview": _ASK,
+        "known_problems.show": _ASK,
+        "known_problems.feed": _ASK,
+    }
+)
+
+#: Forms on these pages. A token would need a cookie of whoever sees the page, so that instead the
+#: browser has to say that the form was sent by a page of this portal.
+FORMS_WITHOUT_TOKEN = frozenset({"help_centre.feedback", "known_problems.join"})

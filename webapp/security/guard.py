@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, redirect, request, session, url_for
+from flask import Flask, Response, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
@@ -23,7 +23,14 @@ from kb.operations.signing_key import signing_keys
 from kb.people.second_factor.steps import MissingStep
 from kb.settings import Settings
 from webapp.context import half_sign_in, person, settings
-from webapp.security.access_policy import CACHEABLE, POLICY, SHARED, UPLOADS, Access
+from webapp.security.access_policy import (
+    CACHEABLE,
+    FORMS_WITHOUT_TOKEN,
+    POLICY,
+    SHARED,
+    UPLOADS,
+    Access,
+)
 from webapp.security.rate_limits import RateLimits, method
 from webapp.security.sessions import SessionCookies
 
@@ -87,6 +94,7 @@ def protect(app: Flask, settings: Settings) -> None:
     app.before_request(_check_access)
     app.before_request(rates.check)
     csrf.init_app(app)
+    app.before_request(_check_sender)
     app.after_request(partial(_harden, settings=settings))
 
 
@@ -216,7 +224,8 @@ def _harden(response: Response, settings: Settings) -> Response:
     response.headers.extend([header for header in HEADERS.items() if header[0] not in own])
     if settings.secure_cookies:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    if request.endpoint not in CACHEABLE or response.status_code >= 400:
+    is_kept = request.endpoint in CACHEABLE or "is_public" in g
+    if not is_kept or response.status_code >= 400:
         response.headers["Cache-Control"] = "no-store"
     if request.endpoint in SHARED:
         _share(response, settings)
@@ -237,6 +246,30 @@ def _share(response: Response, settings: Settings) -> None:
         response.headers["Access-Control-Max-Age"] = "600"
 
 
+def exempt_forms(app: Flask) -> None:
+    """Takes the forms of public pages out of the check of tokens; ``_check_sender`` has them."""
+    for endpoint in FORMS_WITHOUT_TOKEN:
+        csrf.exempt(app.view_functions[endpoint])
+
+
+def _check_sender() -> None:
+    """A form without a token has to come from our own pages, as its browser says.
+
+    Every browser that sends forms says so, in Sec-Fetch-Site or in Origin; for others, a token
+    counts as everywhere.
+    """
+    if request.endpoint not in FORMS_WITHOUT_TOKEN or request.method != "POST":
+        return
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    is_own = site == "same-origin" if site else origin in _own_origins()
+    if not is_own:
+        csrf.protect()
+
+
+def _own_origins() -> tuple[str, str]:
+    return request.host_url.rstrip("/"), settings().origin
+
+
 def own_site() -> bool:
     """Whether a JSON request comes from our own pages or a program, not from another site."""
     origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site", "none")
@@ -244,7 +277,7 @@ def own_site() -> bool:
         return True
     if origin is None:
         return site == "none"
-    return origin in (request.host_url.rstrip("/"), settings().origin)
+    return origin in _own_origins()
 
 
 def safe_next(target: str | None) -> str:

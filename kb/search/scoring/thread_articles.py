@@ -7,7 +7,8 @@ from nothing else; only where threads prevail. How much it counts is ``fusion``.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,87 +21,195 @@ from kb.search.kernels.ranges import positions_of
 
 ArticleRows = NDArray[np.int32]  # [threads, ARTICLES], numbers of articles
 ShareRows = NDArray[np.uint8]  # [threads, ARTICLES], how much each is what the thread is about
+ScoreRows = NDArray[np.float32]  # [threads, ARTICLES], largest first
+StemIdfs = NDArray[
+    np.float32
+]  # [stems], of each among articles; 0 for what tells none from another
 ARTICLES = 5  # kept for each thread
 _SHARPNESS = 6  # the power that makes the best article count far more than the next ones
 #: A word that more than this share of the articles has tells none from another.
 _COMMON = 0.25
 _FEW = 40  # articles, of which no word is too common
 _BATCH = 2_000  # threads that are compared at once
+_DRIFT = 0.1  # the share of articles that may change before everything is compared anew
 
 
 def pack_thread_articles(arrays: Arrays, articles: int, then: CarriedOver | None = None) -> Arrays:
     """Arrays of the threads of a partition, whose first ``articles`` documents are articles.
 
-    Where all articles are as they were, unchanged threads keep what ``then`` has for them.
+    Comparing all threads with all articles takes a minute among 100,000. So what ``then`` has is
+    kept: a thread is compared with all articles if it is new, or if an article that it leads to is
+    no longer what it was; the others only with new articles. How rare words are among articles is
+    what it was when everything was last compared, until a tenth of the articles has changed.
     """
+    kept = _kept(arrays, articles, then)
+    if kept is None:
+        table, idf = articles_by_stem(arrays, articles)
+        kept = _Kept.nothing(idf, arrays["doc_passages"].size - 1 - articles)
+    else:
+        _compare_with_new(arrays, articles, kept)
+        # Of what is compared again, mostly a few threads, only the words that they have are read.
+        fresh = articles + np.flatnonzero(~kept.is_compared)
+        table = codes_by_stem(arrays, articles, _stems_of(arrays, arrays["doc_passages"][fresh]))
+
+    fresh = np.flatnonzero(~kept.is_compared)
+    for low in range(0, fresh.size, _BATCH):
+        rows = fresh[low : low + _BATCH]
+        scores = _beginnings(arrays, articles + rows, kept.idf) @ table
+        best, best_scores = _best(np.asarray(scores.todense()))
+        kept.best[rows, : best.shape[1]] = best
+        kept.scores[rows, : best.shape[1]] = best_scores
+    return {
+        "thread_articles": kept.best,
+        "thread_article_shares": _shares(kept.scores),
+        "thread_article_scores": kept.scores,
+        "thread_article_idf": kept.idf,
+        "thread_article_drift": np.array([kept.drift], dtype=np.int64),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What is known of threads without comparing them with all articles."""
+
+    idf: StemIdfs
+    drift: int  # articles that changed since everything was compared
+    is_compared: NDArray[np.bool_]  # [threads], else the rows of these two mean nothing
+    best: ArticleRows
+    scores: ScoreRows
+    new: NDArray[np.int64]  # articles that no thread was compared with
+
+    @classmethod
+    def nothing(cls, idf: StemIdfs, threads: int) -> Self:
+        return cls(
+            idf,
+            drift=0,
+            is_compared=np.zeros(threads, dtype=bool),
+            best=np.zeros((threads, ARTICLES), dtype=np.int32),
+            scores=np.zeros((threads, ARTICLES), dtype=np.float32),
+            new=np.zeros(0, dtype=np.int64),
+        )
+
+
+def _kept(arrays: Arrays, articles: int, then: CarriedOver | None) -> _Kept | None:
+    """What ``then`` has that is still valid; None where everything has to be compared."""
+    if then is None or "thread_article_scores" not in then.arrays:
+        return None
+    best_then = then.arrays["thread_articles"]
+    documents_then = then.arrays["doc_passages"].size - 1
+    articles_then = documents_then - best_then.shape[0]
+    same = int((then.places[:articles] >= 0).sum())
+    drift = int(then.arrays["thread_article_drift"][0])
+    drift += max(articles, articles_then) - same
+    if min(articles, articles_then) < ARTICLES or drift > _DRIFT * articles:
+        return None
+
+    # A word that is new since is as rare as one can be.
+    idf = np.full(arrays["df"].size, weights.idf(1, articles), dtype=np.float32)
+    remaining = then.stems >= 0
+    idf[then.stems[remaining]] = then.arrays["thread_article_idf"][remaining]
+
+    kept = _Kept.nothing(idf, then.places.size - articles)
+    number_now = np.full(documents_then, -1, dtype=np.int32)
+    unchanged = np.flatnonzero(then.places >= 0)
+    number_now[then.places[unchanged]] = unchanged
+    threads = unchanged[unchanged >= articles]
+    rows, rows_then = threads - articles, then.places[threads] - articles_then
+    kept.best[rows] = number_now[best_then[rows_then]]
+    kept.scores[rows] = then.arrays["thread_article_scores"][rows_then]
+    kept.is_compared[rows] = (kept.best[rows] >= 0).all(axis=1)
+    return replace(kept, drift=drift, new=np.flatnonzero(then.places[:articles] < 0))
+
+
+def _compare_with_new(arrays: Arrays, articles: int, kept: _Kept) -> None:
+    """Let new articles take the place of those that say less of what a thread says."""
+    if not kept.new.size:
+        return
     passages = arrays["doc_passages"]
-    threads = passages.size - 1 - articles
-    numbers = np.zeros((threads, ARTICLES), dtype=np.int32)
-    shares = np.zeros((threads, ARTICLES), dtype=np.uint8)
-    last_row = _last_rows(then, articles, threads)
-    kept = last_row >= 0
-    if then is not None and kept.any():
-        numbers[kept] = then.arrays["thread_articles"][last_row[kept]]
-        shares[kept] = then.arrays["thread_article_shares"][last_row[kept]]
-
-    fresh = np.flatnonzero(~kept)
-    if fresh.size:
-        by_stem, idf = articles_by_stem(arrays, articles)
-        for low in range(0, fresh.size, _BATCH):
-            rows = fresh[low : low + _BATCH]
-            scores = _beginnings(arrays, passages[articles + rows], idf) @ by_stem
-            best, share = _best(np.asarray(scores.todense()))
-            numbers[rows, : best.shape[1]] = best
-            shares[rows, : best.shape[1]] = share
-    return {"thread_articles": numbers, "thread_article_shares": shares}
+    stems = _stems_of(arrays, positions_of(passages[kept.new], passages[kept.new + 1]))
+    table = codes_by_stem(arrays, articles, stems, kept.new)
+    compared = np.flatnonzero(kept.is_compared)
+    for low in range(0, compared.size, _BATCH):
+        rows = compared[low : low + _BATCH]
+        scores = np.asarray((_beginnings(arrays, articles + rows, kept.idf) @ table).todense())
+        # Of articles that are as good, the first one counts.
+        better = np.flatnonzero(scores.max(axis=1) >= kept.scores[rows, -1])
+        rows, scores = rows[better], scores[better]
+        numbers = np.concatenate(
+            (kept.best[rows], np.broadcast_to(kept.new, scores.shape)), axis=1, dtype=np.int32
+        )
+        scores = np.concatenate((kept.scores[rows], scores), axis=1)
+        order = np.lexsort((numbers, -scores), axis=1)[:, :ARTICLES]
+        kept.best[rows] = np.take_along_axis(numbers, order, axis=1)
+        kept.scores[rows] = np.take_along_axis(scores, order, axis=1)
 
 
-def _last_rows(then: CarriedOver | None, articles: int, threads: int) -> NDArray[np.int64]:
-    """The row that each thread had, or -1."""
-    nowhere = np.full(threads, -1, dtype=np.int64)
-    if then is None or "thread_articles" not in then.arrays:
-        return nowhere
-    threads_then = then.arrays["thread_articles"].shape[0]
-    same = then.arrays["doc_passages"].size - 1 - threads_then == articles
-    if not same or not np.array_equal(then.places[:articles], np.arange(articles)):
-        return nowhere
-    return np.maximum(then.places[articles:] - articles, -1)
-
-
-def articles_by_stem(arrays: Arrays, articles: int) -> tuple[Any, NDArray[np.float32]]:
+def articles_by_stem(arrays: Arrays, articles: int) -> tuple[Any, StemIdfs]:
     """The codes of articles, stems by articles, and the idf of each stem among articles."""
-    from scipy import sparse  # build time only
-
-    stems = arrays["df"].size
-    ends = arrays["pointers"][: stems + 1]
-    docs, codes = arrays["docs"][: ends[-1]], arrays["codes"][: ends[-1]]
-    is_article = docs < articles
-    stem_of = np.repeat(np.arange(stems), np.diff(ends))[is_article]
-    row_of = arrays["row_of"][:stems]
-    dense = np.flatnonzero(row_of >= 0)
-    rows = arrays["rows"][row_of[dense], :articles]
-    row, column = np.nonzero(rows)
-
-    table = sparse.csr_matrix(
-        (
-            np.concatenate((codes[is_article], rows[row, column])).astype(np.float32),
-            (
-                np.concatenate((stem_of, dense[row])),
-                np.concatenate((docs[is_article], column)),
-            ),
-        ),
-        shape=(stems, articles),
-    )
+    table = codes_by_stem(arrays, articles, np.arange(arrays["df"].size))
     df = np.diff(table.indptr)
     idf = weights.idf(df, articles).astype(np.float32)
     idf[(df == 0) | (df > max(_FEW, _COMMON * articles))] = 0
     return table, idf
 
 
-def _beginnings(arrays: Arrays, passages: NDArray[np.int64], idf: NDArray[np.float32]) -> Any:
-    """Some passages by stems: the frequency of each times its idf."""
+def codes_by_stem(
+    arrays: Arrays,
+    articles: int,
+    stems: NDArray[np.int64],
+    chosen: NDArray[np.int64] | None = None,
+) -> Any:
+    """The codes that some ``stems`` have in the ``chosen`` articles, or in all: stems by articles.
+
+    A table that has no row for the other stems has an empty one.
+    """
     from scipy import sparse  # build time only
 
+    column_of = np.arange(articles)
+    if chosen is not None:
+        column_of = np.full(articles, -1)
+        column_of[chosen] = np.arange(chosen.size)
+    width = articles if chosen is None else chosen.size
+
+    row_of = arrays["row_of"][stems]
+    pointers = arrays["pointers"]
+    entries = positions_of(pointers[stems], pointers[stems + 1])
+    docs = arrays["docs"][entries]
+    stem_of = np.repeat(stems, pointers[stems + 1] - pointers[stems])
+    is_chosen = docs < articles
+    is_chosen[is_chosen] = column_of[docs[is_chosen]] >= 0
+    dense = np.flatnonzero(row_of >= 0)
+    columns = slice(0, articles) if chosen is None else chosen
+    rows = arrays["rows"][row_of[dense]][:, columns]
+    row, column = np.nonzero(rows)
+    return sparse.csr_matrix(
+        (
+            np.concatenate((arrays["codes"][entries[is_chosen]], rows[row, column])).astype(
+                np.float32
+            ),
+            (
+                np.concatenate((stem_of[is_chosen], stems[dense[row]])),
+                np.concatenate((column_of[docs[is_chosen]], column)),
+            ),
+        ),
+        shape=(arrays["df"].size, width),
+    )
+
+
+def _stems_of(arrays: Arrays, passages: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The different stems of some passages."""
+    pointers = arrays["passage_pointers"]
+    entries = positions_of(pointers[passages], pointers[passages + 1])
+    is_used = np.zeros(arrays["df"].size, dtype=bool)
+    is_used[arrays["passage_stems"][entries]] = True
+    return np.flatnonzero(is_used)
+
+
+def _beginnings(arrays: Arrays, threads: NDArray[np.int64], idf: StemIdfs) -> Any:
+    """The first passages of some threads by stems: the frequency of each times its idf."""
+    from scipy import sparse  # build time only
+
+    passages = arrays["doc_passages"][threads]
     starts = arrays["passage_pointers"][passages]
     ends = arrays["passage_pointers"][passages + 1]
     entries = positions_of(starts, ends)
@@ -112,20 +221,26 @@ def _beginnings(arrays: Arrays, passages: NDArray[np.int64], idf: NDArray[np.flo
     return table
 
 
-def _best(scores: NDArray[np.float32]) -> tuple[ArticleRows, ShareRows]:
-    """The best articles of each thread, and how much each counts beside the best; of several that
-    are as good, the first. ``scores``, none of which is negative, are used up.
+def _best(scores: ScoreRows) -> tuple[ArticleRows, ScoreRows]:
+    """The best articles of each thread, and their scores; of several that are as good, the first.
+
+    ``scores``, none of which is negative, are used up.
     """
     rows = np.arange(scores.shape[0])
     count = min(ARTICLES, scores.shape[1])
     best = np.empty((rows.size, count), dtype=np.int32)
-    values = np.empty((rows.size, count), dtype=scores.dtype)
+    values = np.empty((rows.size, count), dtype=np.float32)
     for rank in range(count):  # sorting thousands for the sake of five takes far longer
         best[:, rank] = scores.argmax(axis=1)
         values[:, rank] = scores[rows, best[:, rank]]
         scores[rows, best[:, rank]] = -1
-    share = (values / np.maximum(values[:, :1], 1e-9)) ** _SHARPNESS
-    return best, np.rint(share * 255).astype(np.uint8)
+    return best, values
+
+
+def _shares(scores: ScoreRows) -> ShareRows:
+    """How much each article counts beside the best."""
+    share = (scores / np.maximum(scores[:, :1], 1e-9)) ** _SHARPNESS
+    return np.rint(share * 255).astype(np.uint8)
 
 
 def thread_articles(arrays: Arrays, articles: int) -> ThreadArticleRows:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind
 from kb.search.generations.generation import Generations
 from kb.search.index.array_file import Arrays, load_arrays
+from kb.search.index.previous import CarriedOver
+from kb.search.index.term_dictionary import TermDictionary
+from kb.search.scoring.thread_articles import pack_thread_articles
 from kb.search.searcher import Searcher
 from tests.search.library import document
 
@@ -93,3 +99,43 @@ def test_hidden_articles_and_threads_leave_no_trace(tmp_path: Path) -> None:
     beside = publish(tmp_path / "b", [*ARTICLES, secret, *THREADS, hidden])
     for name in ("thread_articles", "thread_article_shares"):
         assert np.array_equal(seen[name], beside[name])
+
+
+WORDS = [f"word{chr(97 + number)}" for number in range(12)]
+#: Texts of one length, so that no other document counts more or less after an edit.
+texts = st.lists(st.sampled_from(WORDS), min_size=4, max_size=4).map(" ".join)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    written=st.lists(texts, min_size=54, max_size=54),
+    edits=st.lists(st.tuples(st.integers(0, 53), texts), min_size=1, max_size=5),
+)
+def test_what_is_kept_of_threads_is_what_comparing_all_finds(
+    written: list[str], edits: list[tuple[int, str]]
+) -> None:
+    def named(number: int, text: str) -> Document:
+        if number >= 24:
+            return thread(number, "Question", text)
+        return document(f"doc/{number:02}", "Page", text)
+
+    documents = {f"{number}": named(number, text) for number, text in enumerate(written)}
+    with TemporaryDirectory() as folder:
+        then = publish(Path(folder), list(documents.values()))
+        for number, text in edits:
+            documents[f"{number}"] = edited = named(number, text)
+            others = [each.id for each in documents.values() if each is not edited]
+            now = publish(Path(folder), [edited], keep=others)
+            whole = pack_thread_articles(now, 24, nothing_of_threads(then, now, number))
+            for name in ("thread_articles", "thread_article_scores", "thread_article_shares"):
+                assert np.array_equal(now[name], whole[name])
+            then = now
+
+
+def nothing_of_threads(then: Arrays, now: Arrays, edited: int) -> CarriedOver:
+    """The same basis, and no thread that was compared."""
+    places = np.where(np.arange(54) < 24, np.arange(54), -1)
+    places[edited] = -1
+    stems, stems_now = TermDictionary(then, "stem"), TermDictionary(now, "stem")
+    numbers = [stems_now.find(stem) for stem in stems.words()]
+    return CarriedOver(then, places, np.zeros(0, np.int32), np.array(numbers, dtype=np.int32))

@@ -28,6 +28,7 @@ from kb.people.second_factor.passkeys import relying_party
 from kb.people.second_factor.steps import FactorRule
 from kb.privacy.personal_data import PersonalData
 from kb.problems.problems import Problems
+from kb.programs.api_keys import ApiKeys
 from kb.search.generations.generation import Generations
 from kb.search.installation import search_engine
 from kb.search.searcher import Searcher
@@ -72,6 +73,7 @@ class HelpCentre:
     personal_data: PersonalData
     subscriptions: Subscriptions
     problems: Problems
+    api_keys: ApiKeys
     database: Database
 
     @classmethod
@@ -125,6 +127,7 @@ class HelpCentre:
             ),
             subscriptions=subscriptions,
             problems=Problems(database, subscriptions),
+            api_keys=ApiKeys(database, demo=settings.allows_demo),
             database=database,
         )
 

@@ -35,12 +35,28 @@ class Invalid(KbError):
         self.fields = fields if fields is not None else ({field: sentence} if field else {})
 
 
+class Unauthorized(KbError):
+    """Nobody is signed in, or the key of the request opens nothing."""
+
+    code, status = "unauthorized", 401
+
+
 class NotFound(KbError):
     code, status = "not-found", 404
 
 
 class Forbidden(KbError):
     code, status = "forbidden", 403
+
+
+class ScopeMissing(KbError):
+    """The API key may not do this; any one of ``scopes`` would do."""
+
+    code, status = "insufficient-scope", 403
+
+    def __init__(self, sentence: str, *, scopes: tuple[str, ...]) -> None:
+        super().__init__(sentence)
+        self.scopes = scopes
 
 
 class Conflict(KbError):

@@ -137,6 +137,11 @@ _SEARCH = (
 ROOMS |= {
     room: FOUNDATION | {"kb.search", *_SEARCH[:position]} for position, room in enumerate(_SEARCH)
 }
+ROOMS["kb.programs"] = FOUNDATION | {
+    "kb.database",
+    "kb.people",
+    "kb.search",  # the names of audiences
+}
 # Whatever is held about a person: it knows the tables of every noun.
 ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.analytics",
@@ -147,6 +152,7 @@ ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.operations",
     "kb.people",
     "kb.problems",
+    "kb.programs",
     "kb.subscriptions",
     "kb.tickets",
     "kb.tickets.attachments",
@@ -188,6 +194,7 @@ ROOMS |= {
         "kb.search.analysis",
         "kb.search.generations",
     },
+    "webapp.admin": _WEB,
     "webapp.agent": _WEB | {"webapp.customer"},
     "webapp.api": _WEB | {"webapp.customer", "webapp.status"},
     "webapp.customer": _WEB | {"webapp.status"},
@@ -273,6 +280,8 @@ ONLY_IN = {
         "kb.privacy",
         "kb.problems.repository",
         "kb.problems.tables",
+        "kb.programs.repository",
+        "kb.programs.tables",
         "kb.subscriptions",
         "kb.tickets.reports",
         "kb.tickets.repository",

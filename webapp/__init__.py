@@ -26,6 +26,7 @@ def create_app(
     """
     from kb.centre import HelpCentre
     from webapp import assets, context, formatting, hot_routes, metrics, problems, sub_path
+    from webapp.admin import api_keys
     from webapp.agent import (
         audit,
         board,
@@ -102,6 +103,7 @@ def create_app(
         ticket_actions,
         audit,
         personal_data,
+        api_keys,
         people,
         staff,
         overview,

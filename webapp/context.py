@@ -18,6 +18,7 @@ from werkzeug.datastructures import LanguageAccept
 from werkzeug.http import parse_accept_header
 
 from kb.errors import Unavailable
+from kb.programs.scopes import audience_of_scopes
 from kb.search.documents import PUBLIC
 from kb.timezones import time_zone_or_utc
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from kb.centre import HelpCentre
     from kb.people.person import Person
     from kb.people.second_factor.steps import SignIn
+    from kb.programs.api_keys import ApiKey
     from kb.settings import Settings
 
 EXTENSION = "askfirst"
@@ -67,11 +69,25 @@ def person() -> Person | None:
 
     None while a second step of signing in is missing: such a session opens nothing.
     """
+    if "person" not in g and (key := api_key()) is not None:
+        g.sign_in, g.person = None, key.person
     if "person" not in g:
         token = session.get("token")
         g.sign_in = centre().accounts.session(token, now=now()) if token else None
         g.person = g.sign_in.person if g.sign_in and not g.sign_in.missing else None
     return cast("Person | None", g.person)
+
+
+def api_key() -> ApiKey | None:
+    """The key that the request was sent with, as ``webapp.security.bearer`` has read it."""
+    return cast("ApiKey | None", g.get("api_key"))
+
+
+def reader() -> Person | None:
+    """As ``person``, also of a key without a person: then whoever its scope lets it stand in for,
+    who has no account and can only read.
+    """
+    return cast("Person | None", g.get("stand_in")) or person()
 
 
 def half_sign_in() -> SignIn | None:
@@ -98,6 +114,9 @@ def audience() -> str:
 
     A request from another site carries no cookie, so its audience is the public.
     """
+    key = api_key()
+    if key is not None and key.person is None:
+        return audience_of_scopes(key.scopes)
     viewer = asker()
     return viewer.audience if viewer else PUBLIC
 
@@ -120,7 +139,9 @@ def reader_language(chosen: str, accepted: str) -> str:
 
 def visitor() -> str:
     """Who votes: the person, or a random name for this browser session."""
-    voter = person()
+    voter, key = person(), api_key()
+    if key is not None and voter is None:
+        return f"key:{key.id}"
     if voter:
         return f"person:{voter.id}"
     if "visitor" not in session:

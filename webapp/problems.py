@@ -19,7 +19,7 @@ from flask import Flask, Response, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 
-from kb.errors import KbError
+from kb.errors import KbError, ScopeMissing, Unauthorized
 from webapp.context import asker
 
 LOG = logging.getLogger("askfirst.portal")
@@ -110,10 +110,19 @@ def kb_error_response(error: KbError) -> Response:
 
     response = problem(error.status, sentence, code=error.code, fields=fields)
     response.headers.update(retry_header(error))
+    if isinstance(error, Unauthorized | ScopeMissing):
+        response.headers["WWW-Authenticate"] = _challenge(error)
     if error.status == 415:
         # What would have been read (RFC 9110, 15.5.16).
         response.headers["Accept"] = "application/json"
     return response
+
+
+def _challenge(error: Unauthorized | ScopeMissing) -> str:
+    """What was missing (RFC 6750, section 3)."""
+    if isinstance(error, ScopeMissing):
+        return f'Bearer error="insufficient_scope", scope="{" ".join(error.scopes)}"'
+    return 'Bearer error="invalid_token"' if "Authorization" in request.headers else "Bearer"
 
 
 def retry_header(error: KbError) -> dict[str, str]:

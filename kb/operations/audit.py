@@ -61,6 +61,8 @@ class Action(StrEnum):
     PERSON_EXPORTED = "person-exported"
     PERSON_ERASED = "person-erased"
     LINKS_REVOKED = "links-revoked"
+    API_KEY_ADDED = "api-key-added"
+    API_KEY_REVOKED = "api-key-revoked"
 
 
 @dataclass(frozen=True, slots=True)

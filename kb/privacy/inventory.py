@@ -53,6 +53,7 @@ from kb.problems.tables import (
     PROBLEM_UPDATES,
     PROBLEMS,
 )
+from kb.programs.tables import API_KEYS
 from kb.subscriptions.tables import SUBSCRIPTIONS
 from kb.tickets.tables import (
     ALARMS,
@@ -336,6 +337,13 @@ INVENTORY: tuple[Holding, ...] = (
         _DELETE,
         "passkeys",
         ("name", "created_at", "used_at"),
+    ),
+    Holding(
+        API_KEYS,
+        _of_person(API_KEYS.c.person_id),
+        _DELETE,
+        "api_keys",
+        ("name", "scopes", "created_at", "expires_at", "revoked_at", "used_at"),
     ),
     Holding(RECOVERY_CODES, _of_person(RECOVERY_CODES.c.person_id), _DELETE),
     Holding(SIGN_IN_ATTEMPTS, _attempts, _DELETE, "failed_sign_ins", ("at",)),

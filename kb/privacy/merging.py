@@ -19,6 +19,7 @@ from kb.people.person import Person
 from kb.people.repository.accounts import remove_account
 from kb.people.repository.organisations import set_contact_roles
 from kb.people.tables import COUPONS, INVITATIONS, PEOPLE
+from kb.programs.tables import API_KEYS
 from kb.tickets.tables import (
     IDEMPOTENCY_KEYS,
     PRESENCE,
@@ -37,6 +38,7 @@ _RENAMED: tuple[Column[int], ...] = (
     COUPONS.c.person_id,
     INDEX_RUNS.c.person_id,
     EPISODES.c.person_id,
+    API_KEYS.c.person_id,
 )
 #: Columns of rows that the second account may have already: those of the first then go.
 _UNIQUE: tuple[tuple[Column[int], Column[object]], ...] = (

@@ -26,6 +26,7 @@ from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts, load_demo_cast
 from kb.people.second_factor.passkeys import relying_party
 from kb.people.second_factor.steps import FactorRule
+from kb.programs.api_keys import ApiKeys
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, DocumentKind, Section
 from kb.settings import Settings, load_settings
@@ -163,7 +164,7 @@ def open_centre(settings: Settings) -> HelpCentre:
         hasher=hasher,
     )
     add_demo_accounts(accounts, MONDAY, load_demo_cast(settings.content))
-    return replace(centre, accounts=accounts)
+    return replace(centre, accounts=accounts, api_keys=ApiKeys(centre.database, demo=True))
 
 
 @dataclass(slots=True)

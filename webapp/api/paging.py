@@ -48,7 +48,9 @@ def cursor_after(of: str, *, generation: str = "") -> int:
                     field="cursor",
                 )
             return after
-    raise Invalid("This is no cursor of this list. Take one from a page of it.", field="cursor")
+    raise Invalid(
+        "This cursor does not belong to this list. Take one from a page of it.", field="cursor"
+    )
 
 
 def next_cursor(of: str, after: int, *, generation: str = "") -> str:

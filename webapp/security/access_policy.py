@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from kb.programs.scopes import Scope
+
 
 class Access(StrEnum):
     ANYONE = "anyone"
@@ -134,6 +136,9 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("people.add_organisation", "POST"): Access.ADMIN,
         ("people.set_organisation", "POST"): Access.ADMIN,
         ("people.set_licence", "POST"): Access.ADMIN,
+        ("api_keys.overview", "GET"): Access.ADMIN,
+        ("api_keys.add", "POST"): Access.ADMIN,
+        ("api_keys.revoke", "POST"): Access.ADMIN,
         ("staff.overview", "GET"): Access.ADMIN,
         ("staff.reset_factor", "POST"): Access.ADMIN,
         ("account.overview", "GET"): Access.SIGNED_IN,
@@ -224,10 +229,31 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("second_factor.remove_passkey", "POST"): "sign-in",
         ("second_factor.renew_codes", "POST"): "sign-in",
         ("staff.reset_factor", "POST"): "desk",
+        ("api_keys.add", "POST"): "desk",
         ("contacts.invite", "POST"): "ticket",
         ("account.send_link", "POST"): "sign-in",
         ("account.link", "GET"): "sign-in",
         ("account.use_link", "POST"): "sign-in",
+    }
+)
+
+_CONTENT = (Scope.CONTENT_READ,)
+#: (endpoint, method) -> the scopes of which an API key needs one. Other routes open to no key.
+OPENED_BY: Mapping[tuple[str, str], tuple[Scope, ...]] = MappingProxyType(
+    {
+        ("api.suggest", "GET"): _CONTENT,
+        ("api.suggest_for_text", "POST"): _CONTENT,
+        ("api.search", "GET"): _CONTENT,
+        ("api.problems", "GET"): _CONTENT,
+        ("api.site", "GET"): _CONTENT,
+        ("api.promise", "GET"): _CONTENT,
+        ("articles.listing", "GET"): _CONTENT,
+        ("articles.show", "GET"): _CONTENT,
+        ("articles.section", "GET"): _CONTENT,
+        ("api.episode", "POST"): (Scope.FEEDBACK_WRITE,),
+        ("api.feedback", "POST"): (Scope.FEEDBACK_WRITE,),
+        ("api.file", "POST"): (Scope.TICKETS_WRITE, Scope.TICKETS_FILE),
+        ("api.own_tickets", "GET"): (Scope.TICKETS_READ,),
     }
 )
 

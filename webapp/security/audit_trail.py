@@ -72,6 +72,14 @@ def _member() -> str:
     return f"person:{(request.view_args or {})['member']}"
 
 
+def _new_key() -> str:
+    return f"api-key:{g.audited_key}" if "audited_key" in g else ""
+
+
+def _key() -> str:
+    return f"api-key:{(request.view_args or {})['key_id']}"
+
+
 def _factor(action: Action, factor: str) -> tuple[Audited, ...]:
     return (Audited(action, None, Action.PASSWORD_REFUSED, facts={"factor": factor}),)
 
@@ -130,6 +138,8 @@ AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
         ),
         ("people.set_organisation", "POST"): (Audited(Action.ORGANISATION_CHANGED, _organisation),),
         ("people.set_licence", "POST"): (Audited(Action.ORGANISATION_CHANGED, _organisation),),
+        ("api_keys.add", "POST"): (Audited(Action.API_KEY_ADDED, _new_key),),
+        ("api_keys.revoke", "POST"): (Audited(Action.API_KEY_REVOKED, _key),),
         ("tickets.revoke_links", "POST"): (Audited(Action.LINKS_REVOKED, _ticket),),
         ("ticket_actions.act", "POST"): (
             Audited(Action.LINKS_REVOKED, _ticket, when=("form_name", "revoke-links")),
@@ -172,7 +182,9 @@ def _add_entry(response: Response) -> Response:
     row = next((row for row in g.audited_rows if _applies(row)), None)
     if row is None:
         return response
-    action = {303: row.done, 403: row.refused, 429: row.refused}.get(response.status_code)
+    action = {201: row.done, 303: row.done, 403: row.refused, 429: row.refused}.get(
+        response.status_code
+    )
     if action is not None:
         try:
             _write(action, row)

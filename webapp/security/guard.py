@@ -18,11 +18,12 @@ from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Forbidden
+from kb.errors import Forbidden, Unauthorized
 from kb.operations.signing_key import signing_keys
 from kb.people.second_factor.steps import MissingStep
 from kb.settings import Settings
-from webapp.context import half_sign_in, person, settings
+from webapp.context import api_key, half_sign_in, person, reader, settings
+from webapp.security import bearer
 from webapp.security.access_policy import (
     CACHEABLE,
     FORMS_WITHOUT_TOKEN,
@@ -31,6 +32,7 @@ from webapp.security.access_policy import (
     UPLOADS,
     Access,
 )
+from webapp.security.bearer import is_api
 from webapp.security.rate_limits import RateLimits, method
 from webapp.security.sessions import SessionCookies
 
@@ -91,6 +93,7 @@ def protect(app: Flask, settings: Settings) -> None:
     app.session_interface = SessionCookies(app)
     rates = app.extensions["askfirst.rates"] = RateLimits(settings)
     app.before_request(partial(_limit_body, settings))
+    app.before_request(bearer.read_authorization)
     app.before_request(_check_access)
     app.before_request(rates.check)
     csrf.init_app(app)
@@ -164,6 +167,9 @@ def _check_access() -> BaseResponse | None:
         raise Forbidden(
             "This page has no access policy and stays closed. Please report this to the operator."
         )
+    if (key := api_key()) is not None:
+        bearer.check_scope(key)
+        return None if access is Access.ANYONE else _admit(access, reader())
     if access in (Access.ANYONE, Access.HOLDER):
         return None
     half = half_sign_in()
@@ -177,6 +183,8 @@ _OPEN_TO = {MissingStep.PROVE: Access.SECOND_STEP, MissingStep.ENROL: Access.ENR
 def _lead_on(access: Access, half: SignIn) -> BaseResponse | None:
     if access is _OPEN_TO[half.missing]:
         return None
+    if is_api():
+        raise Unauthorized("You are not signed in yet. Complete the second step, then try again.")
     if request.method not in ("GET", "HEAD"):
         raise Forbidden("You are not signed in yet. Complete the second step, then try again.")
     if access is not Access.ENROLMENT:
@@ -192,6 +200,10 @@ def next_step(half: SignIn) -> str:
 
 
 def _admit(access: Access, viewer: Person | None) -> BaseResponse | None:
+    if viewer is None and is_api():
+        raise Unauthorized(
+            "Send an API key in the header Authorization: Bearer, or sign in to the portal."
+        )
     if viewer is None:
         if request.method in ("GET", "HEAD"):
             target = None if access is Access.SECOND_STEP else request.full_path.rstrip("?")

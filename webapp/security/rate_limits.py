@@ -21,7 +21,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from kb.errors import TooMany
 from kb.settings import Settings
-from webapp.context import asker
+from webapp.context import api_key, asker
 from webapp.security.access_policy import RATES
 from webapp.security.shared_windows import SharedWindows
 
@@ -58,8 +58,8 @@ class RateLimits:
 
     def count(self, name: str) -> None:
         """Counts one more of ``name`` for the asker. Raises TooMany."""
-        by_address = name in ("suggest", "sign-in")
-        self.hit(name, address() if by_address else _person_or_address())
+        by_address = name in ("suggest", "sign-in") and api_key() is None
+        self.hit(name, address() if by_address else _asker_or_address())
 
     def hit(self, name: str, who: str) -> None:
         """Counts one more of ``name`` for ``who``. Raises TooMany."""
@@ -91,8 +91,10 @@ def count(name: str) -> None:
     cast("RateLimits", current_app.extensions["askfirst.rates"]).count(name)
 
 
-def _person_or_address() -> str:
-    viewer = asker()
+def _asker_or_address() -> str:
+    key, viewer = api_key(), asker()
+    if key is not None:
+        return f"key:{key.id}"
     return f"person:{viewer.id}" if viewer else address()
 
 

@@ -231,7 +231,7 @@ def _opens(world: World, name: str, address: str) -> bool:
     if name:
         browser.sign_in(name)
     answer = browser.get(address)
-    assert answer.status_code in (200, 303, 403, 404), address
+    assert answer.status_code in (200, 303, 401, 403, 404), address
     if answer.status_code == 303:
         target = answer.headers["Location"]
         return "/sign-in" not in target and browser.get(target).status_code == 200

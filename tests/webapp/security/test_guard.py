@@ -51,6 +51,7 @@ ARGUMENTS = {
     "table": "tickets",
     "gap_id": 7,
     "flag_id": 7,
+    "key_id": 7,
 }
 #: Where a route takes fewer values than its namesakes.
 OF_ENDPOINT = {"ticket_actions.confirm": {"form_name": "merge"}}

@@ -1,0 +1,1 @@
+"""Programs that use the API: their keys, and what each key opens."""

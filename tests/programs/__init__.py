@@ -1,0 +1,1 @@
+"""Programs: keys of the API."""

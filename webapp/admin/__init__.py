@@ -1,0 +1,1 @@
+"""Pages of administrators for the programs that work with this portal."""

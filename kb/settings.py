@@ -433,7 +433,8 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _mail_address,
         "an e-mail address, or empty for noreply at the host of `KB_BASE_URL`",
-        "The sender address of e-mails. Replies to it are not read.",
+        "The sender address of e-mails that no mailbox of `policies.toml` answers. Replies to it "
+        "are not read.",
     ),
     Setting(
         "mails_per_recipient",

@@ -26,6 +26,7 @@ from kb.search.documents import Document
 from kb.search.results import Answer, Hit, NearDuplicate, Passage
 from kb.sla.form_fields import AGENTS, CUSTOMERS, SiteFieldKind
 from kb.sla.open_time import duration
+from kb.ticket_text import ticket_text
 from kb.tickets.actions.conversation import is_web_address
 from kb.tickets.attachments.pictures import SHOWN_FORMATS
 from kb.tickets.lifecycle import STATUSES, VERBS, Status, Verb
@@ -35,7 +36,6 @@ from webapp.context import centre
 from webapp.context import now as request_now
 from webapp.context import zone as request_zone
 from webapp.sub_path import portal_path
-from webapp.ticket_text import ticket_text
 
 
 class KindRow(NamedTuple):

@@ -1,8 +1,8 @@
-"""Mail templates: the subject and the text of every kind of notice.
+"""Mail templates: the mail that a notice, or several for one person, becomes.
 
-Pure: the facts of a notice in, an ``EmailMessage`` out, with the headers that keep robots from
-answering robots (RFC 3834). A mail never contains what somebody typed, so that nobody can send
-their words through the portal to others.
+Pure: the facts of notices in, an ``EmailMessage`` out, with a text and an HTML part from one letter
+and the headers that keep robots from answering robots (RFC 3834). All mails about a ticket have one
+subject, since mail programs that group by subject would tear the thread apart otherwise.
 """
 
 from __future__ import annotations
@@ -14,137 +14,56 @@ from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from types import MappingProxyType
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from kb.notifications.caps import QUESTION
+from kb.notifications.letter import (
+    Block,
+    Divider,
+    Heading,
+    Letter,
+    Lines,
+    PageLink,
+    Paragraph,
+    TypedMessage,
+    letter_html,
+    letter_text,
+)
+from kb.notifications.mail_texts import MailTexts
 from kb.notifications.message_ids import message_id, thread_id
 from kb.notifications.outbox import ClaimedMessage
+from kb.notifications.ticket_content import NO_CONTENT, TicketContent
 from kb.timezones import time_zone_or_utc
 
 #: The longest line that RFC 5322 allows: nothing is folded, since some clients unfold badly.
 _MAIL_POLICY = SMTP.clone(max_line_length=998)
+_MAX_SUBJECT_TITLE = 120  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The portal as the sender: its name, its public URL and its mail address."""
+    """The portal as the sender: its name, its public URL, its mail address and its colour."""
 
     name: str
     base_url: str
     address: str
+    accent: str = ""
 
     @property
     def domain(self) -> str:
         return self.address.rpartition("@")[2]
 
 
-def mail_sender(name: str, base_url: str, address: str) -> Sender:
+def mail_sender(name: str, base_url: str, address: str, *, accent: str = "") -> Sender:
     """An empty ``address`` stands for noreply at the host of the portal."""
     host = urlsplit(base_url).hostname or "localhost"
-    return Sender(name, base_url, address or f"noreply@{host}")
+    return Sender(name, base_url, address or f"noreply@{host}", accent)
 
 
-#: Kind of notice about an account -> subject and text. Those about tickets are handed in.
-ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "register": (
-            "Complete your registration",
-            "We received a request to create an account for this address.\n"
-            "If you did not make this request, ignore this e-mail.",
-        ),
-        "exists": (
-            "You already have an account",
-            "We received a request to create an account for this address, which already has one.\n"
-            "If you do not know your password, reset it on the sign-in page.",
-        ),
-        "invite": (
-            "You are invited",
-            "An organisation has invited you to become one of its contacts. The link shows which "
-            "one.\n"
-            "If you did not expect this, ignore this e-mail: you have no account until you accept.",
-        ),
-        "join": (
-            "You are invited",
-            "An organisation invites you to become one of its contacts with your account. The link "
-            "shows which one.\n"
-            "If you did not expect this, ignore this e-mail: nothing changes until you accept.",
-        ),
-        "deactivated": (
-            "Your account was deactivated",
-            "An administrator of your organisation has deactivated your account. You can no longer "
-            "sign in.\n"
-            "If this is a mistake, ask the administrator to reactivate it.",
-        ),
-        "account-merged": (
-            "Your accounts were merged",
-            "Our support team has merged two of your accounts into one. Sign in with the address "
-            "that the support team gave you; your tickets are there.\n"
-            "If you did not ask for this, tell our support team.",
-        ),
-        "address": (
-            "Confirm your new address",
-            "We received a request to use this address for an existing account.\n"
-            "If you did not make this request, ignore this e-mail: nothing changes.",
-        ),
-        "address-changed": (
-            "Your address was changed",
-            "The address of your account was changed. You now sign in with the new address.\n"
-            "If you did not change it, tell our support team immediately.",
-        ),
-        "reset": (
-            "Reset your password",
-            "We received a request to reset the password of your account.\n"
-            "If you did not make this request, ignore this e-mail.",
-        ),
-        "changed": (
-            "Your password was changed",
-            "Your password was changed, and you were signed out everywhere else.\n"
-            "If you did not change it, reset your password on the sign-in page immediately.",
-        ),
-        "factor-added": (
-            "A second factor was added",
-            "An authenticator app or a passkey was added to your account. You now sign in with it "
-            "after your password.\n"
-            "If you did not add it, reset your password on the sign-in page immediately, and ask "
-            "an administrator to reset your second factor.",
-        ),
-        "factor-removed": (
-            "A second factor was removed",
-            "An authenticator app or a passkey was removed from your account.\n"
-            "If you did not remove it, reset your password on the sign-in page immediately.",
-        ),
-        "factor-reset": (
-            "Your second factor was reset",
-            "An administrator removed your authenticator app, your passkeys and your recovery "
-            "codes. You were signed out everywhere.\n"
-            "Set up a second factor again after you sign in. If you did not ask for this, tell an "
-            "administrator.",
-        ),
-        "factor-refused": (
-            "Wrong codes for your account",
-            "Somebody entered your password today, and then several wrong codes.\n"
-            "If this was not you, somebody else knows your password: reset it on the sign-in page "
-            "immediately.",
-        ),
-        "recovery-used": (
-            "A recovery code was used",
-            "Somebody signed in to your account with your password and a recovery code. This code "
-            "no longer works.\n"
-            "If this was not you, reset your password on the sign-in page immediately, and ask an "
-            "administrator to reset your second factor.",
-        ),
-        "recovery-renewed": (
-            "You have new recovery codes",
-            "New recovery codes were created for your account. The earlier codes no longer work.\n"
-            "If you did not create them, reset your password on the sign-in page immediately.",
-        ),
-    }
-)
 #: The kind of the weekly mail for managers, whose figures come with the notice.
 INSIGHTS_MAIL = "insights"
-_RECEIVED = ("We received your ticket", "")
+_RECEIPT = "opened"
 _OTHER_EVENT = ("Ticket updated", "There is a new event on a ticket.")
 _ACCOUNT_LINKS = ("register", "invite", "join", "reset", "address")
 
@@ -152,58 +71,99 @@ _ACCOUNT_LINKS = ("register", "invite", "join", "reset", "address")
 def notice_mail(
     notice: ClaimedMessage,
     sender: Sender,
-    texts: Mapping[str, tuple[str, str]] = ACCOUNT_MAIL_TEXTS,
+    texts: MailTexts,
     *,
+    content: TicketContent = NO_CONTENT,
     secret: str = "",
 ) -> EmailMessage:
-    """One notice as a mail, with the subject and the text that ``texts`` has for its kind.
+    """One notice as a mail.
 
     ``secret`` opens the ticket for a guest, is the single-use link of an account, or is that with
     which a copy confirms or stops.
     """
+    letter = _Writer(sender, texts)
     number = notice.facts.get("number", "")
-    is_receipt = _is_receipt(notice)
-    if is_receipt:
-        subject, text = _receipt(notice.facts, number)
-    elif notice.kind == INSIGHTS_MAIL:
+    if notice.kind == INSIGHTS_MAIL:
         subject, text = "Insights of the week", notice.facts["text"]
+        letter.add(Paragraph(text), letter.link(notice, secret))
+    elif number and notice.kind != QUESTION:
+        subject = letter.subject(number, content)
+        letter.add(Heading(content.title or letter.phrase("ticket", number=number)))
+        letter.add_news(notice, content)
+        letter.add_end(notice, content, secret)
     else:
-        subject, text = texts.get(notice.kind, _OTHER_EVENT)
+        subject, text = letter.texts.notices.get(notice.kind, _OTHER_EVENT)
+        subject = letter.subject(number, NO_CONTENT, subject)
+        letter.add(Paragraph(text), letter.link(notice, secret))
+        if notice.kind in _ACCOUNT_LINKS:
+            letter.add(Paragraph(letter.phrase("once"), small=True))
+        letter.add(Paragraph(letter.phrase("no-reply"), small=True))
 
-    links = _link(notice, sender, number, secret)
-    is_copy = bool(notice.facts.get("copy"))
-    if is_copy and notice.kind != QUESTION:
-        links += [
-            "",
-            "You receive a copy because the requester entered your address. To stop these e-mails:",
-        ]
-        links.append(_copy_page(sender, secret))
-    stop = notice.facts.get("stop", "")
+    stop = letter.stop_page(notice, secret)
+    if stop and notice.kind != QUESTION:
+        letter.add(PageLink(letter.phrase("stop"), stop, quiet=True))
+    mail = letter.mail(notice.recipient, subject, notice.key, number, content)
+    mail["Auto-Submitted"] = "auto-replied" if notice.kind == _RECEIPT else "auto-generated"
     if stop:
-        links += ["", "To stop these e-mails:", f"{sender.base_url}{stop}"]
-    body = "\n".join([text, "", *links, "", *_footer(sender)])
-    if number:
-        subject = f"[#{number}] {subject}"
-    mail = _mail(sender, notice.recipient, subject, body, notice.key, number)
-    mail["Auto-Submitted"] = "auto-replied" if is_receipt else "auto-generated"
-    if is_copy:
-        _add_unsubscribe(mail, _copy_page(sender, secret))
-    elif stop:
-        _add_unsubscribe(mail, f"{sender.base_url}{stop}")
+        _add_unsubscribe(mail, stop)
     return mail
 
 
-def _add_unsubscribe(mail: EmailMessage, page: str) -> None:
-    """RFC 8058: one click in the mail program."""
-    mail["List-Unsubscribe"] = f"<{page}>"
-    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+def news_mail(
+    notices: Sequence[ClaimedMessage],
+    sender: Sender,
+    texts: MailTexts,
+    *,
+    content_of: Callable[[ClaimedMessage], TicketContent],
+    secret_of: Callable[[ClaimedMessage], str],
+) -> EmailMessage:
+    """What waited for one person in one mail: for each ticket what happened, and its page."""
+    letter = _Writer(sender, texts)
+    if notices[0].kind == QUESTION:
+        return _questions_mail(notices, letter, secret_of)
+
+    tickets: dict[str, list[ClaimedMessage]] = {}
+    for notice in sorted(notices, key=lambda notice: notice.id):
+        tickets.setdefault(notice.facts.get("number", ""), []).append(notice)
+    stop, content = "", NO_CONTENT
+    for number, of_ticket in tickets.items():
+        contents = [content_of(notice) for notice in of_ticket]
+        last, content, secret = of_ticket[-1], contents[-1], secret_of(of_ticket[-1])
+        title = next((each.title for each in contents if each.title), "")
+        letter.add(Heading(f"{number}  {title}".strip()))
+        letter.add_events(of_ticket, contents)
+        if len(tickets) == 1:
+            letter.add_end(last, content, secret)
+        else:
+            letter.add_next(content)
+            letter.add(letter.link(last, secret), Divider())
+        stop = letter.stop_page(last, secret) or stop
+        if stop:
+            letter.add(PageLink(letter.phrase("stop"), stop, quiet=True))
+
+    number, is_one = next(iter(tickets)), len(tickets) == 1
+    subject = letter.phrase("updates", count=len(tickets))
+    if is_one:
+        subject = letter.subject(number, content)
+    else:
+        content = NO_CONTENT  # an answer would have to say which ticket it is about
+        letter.add(Paragraph(letter.phrase("no-reply"), small=True))
+    key = "+".join(notice.key for notice in notices)
+    mail = letter.mail(notices[0].recipient, subject, key, number if is_one else "", content)
+    mail["Auto-Submitted"] = "auto-generated"
+    if stop:
+        _add_unsubscribe(mail, stop)
+    return mail
 
 
-def _copy_page(sender: Sender, token: str) -> str:
-    return f"{sender.base_url}/copies/{token}"
-
-
-def digest_mail(notices: Sequence[ClaimedMessage], sender: Sender, zone: str) -> EmailMessage:
+def digest_mail(
+    notices: Sequence[ClaimedMessage],
+    sender: Sender,
+    texts: MailTexts,
+    zone: str,
+    *,
+    title_of: Callable[[ClaimedMessage], str] = lambda _notice: "",
+) -> EmailMessage:
     """All SLA warnings and breaches for one person in one mail, in the order of their times."""
     notices = sorted(notices, key=lambda notice: (notice.facts["at"], notice.id))
     breaches = sum(notice.kind == "breached" for notice in notices)
@@ -214,131 +174,217 @@ def digest_mail(notices: Sequence[ClaimedMessage], sender: Sender, zone: str) ->
     if warnings:
         counts.append(f"{warnings} at risk")
 
-    lines = [_alarm_line(notice, zone) for notice in notices]
-    body = "\n".join([*lines, "", f"{sender.base_url}/desk", "", *_footer(sender)])
+    letter = _Writer(sender, texts)
+    rows = [(_alarm_line(notice, zone, title_of(notice)), notice) for notice in notices]
+    letter.add(
+        Lines(
+            tuple(
+                (line, f"{sender.base_url}/desk/{notice.facts['number']}") for line, notice in rows
+            )
+        ),
+        PageLink("Open the queue", f"{sender.base_url}/desk"),
+    )
+    stop = letter.stop_page(notices[0], "")
+    if stop:
+        letter.add(PageLink(letter.phrase("staff-choice"), stop, quiet=True))
+    letter.add(Paragraph(letter.phrase("no-reply"), small=True))
     key = "+".join(notice.key for notice in notices)
-    mail = _mail(sender, notices[0].recipient, ", ".join(counts), body, key, "")
-    mail["Auto-Submitted"] = "auto-generated"
-    return mail
-
-
-def news_mail(
-    notices: Sequence[ClaimedMessage],
-    sender: Sender,
-    texts: Mapping[str, tuple[str, str]],
-    secret_of: Callable[[ClaimedMessage], str],
-) -> EmailMessage:
-    """What was held for one person in one mail: for each ticket what happened, and its link."""
-    tickets: dict[str, list[ClaimedMessage]] = {}
-    for notice in sorted(notices, key=lambda notice: notice.id):
-        tickets.setdefault(notice.facts.get("number", ""), []).append(notice)
-
-    lines: list[str] = []
-    stop = ""
-    for number, of_ticket in tickets.items():
-        last = of_ticket[-1]
-        secret = secret_of(last)
-        events = Counter(
-            (_RECEIVED if _is_receipt(notice) else texts.get(notice.kind, _OTHER_EVENT))[0]
-            for notice in of_ticket
-        )
-        counted = [f"{event} ({n} times)" if n > 1 else event for event, n in events.items()]
-        lines += [f"{number}: {', '.join(counted)}"]
-        lines += [
-            _receipt(notice.facts, number)[1] for notice in of_ticket[:1] if _is_receipt(notice)
-        ]
-        lines += [*_link(last, sender, number, secret), ""]
-        if last.facts.get("copy") and last.kind != QUESTION:
-            stop = stop or _copy_page(sender, secret)
-            lines[-1:] = ["To stop these e-mails:", _copy_page(sender, secret), ""]
-
-    count = len(tickets)
-    subject = "Updates on your ticket" if count == 1 else f"Updates on {count} tickets"
-    if notices[0].kind == QUESTION:
-        subject = texts[QUESTION][0]
-        lines[:0] = [texts[QUESTION][1], ""]
-    body = "\n".join([*lines, *_footer(sender)])
-    key = "+".join(notice.key for notice in notices)
-    number = next(iter(tickets)) if count == 1 else ""
-    if number:
-        subject = f"[#{number}] {subject}"
-    mail = _mail(sender, notices[0].recipient, subject, body, key, number)
+    mail = letter.mail(notices[0].recipient, ", ".join(counts), key, "", NO_CONTENT)
     mail["Auto-Submitted"] = "auto-generated"
     if stop:
         _add_unsubscribe(mail, stop)
     return mail
 
 
-def _alarm_line(notice: ClaimedMessage, zone: str) -> str:
+def _questions_mail(
+    notices: Sequence[ClaimedMessage], letter: _Writer, secret_of: Callable[[ClaimedMessage], str]
+) -> EmailMessage:
+    subject, text = letter.texts.notices.get(QUESTION, _OTHER_EVENT)
+    letter.add(Paragraph(text))
+    letter.add(*(letter.link(notice, secret_of(notice)) for notice in notices))
+    letter.add(Paragraph(letter.phrase("no-reply"), small=True))
+    key = "+".join(notice.key for notice in notices)
+    mail = letter.mail(notices[0].recipient, subject, key, "", NO_CONTENT)
+    mail["Auto-Submitted"] = "auto-generated"
+    return mail
+
+
+def _add_unsubscribe(mail: EmailMessage, page: str) -> None:
+    """RFC 8058: one click in the mail program."""
+    mail["List-Unsubscribe"] = f"<{page}>"
+    mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
+
+
+class _Writer:
+    """Collects the blocks of one mail, and makes the mail of them."""
+
+    def __init__(self, sender: Sender, texts: MailTexts) -> None:
+        self.texts = texts
+        self._sender = sender
+        self._blocks: list[Block] = []
+
+    def add(self, *blocks: Block) -> None:
+        self._blocks += blocks
+
+    def phrase(self, name: str, **facts: object) -> str:
+        return self.texts.phrases[name].format(**facts)
+
+    def subject(self, number: str, content: TicketContent, otherwise: str = "") -> str:
+        title = content.title
+        if len(title) > _MAX_SUBJECT_TITLE:
+            title = f"{title[:_MAX_SUBJECT_TITLE]}…"
+        text = title or otherwise or self.phrase("ticket", number=number)
+        return f"[#{number}] {text}" if number else text
+
+    # --- the parts of a mail about a ticket
+
+    def add_news(self, notice: ClaimedMessage, content: TicketContent) -> None:
+        """What happened, what somebody wrote, and what happens next."""
+        self.add(Paragraph(self._event(notice)[1]))
+        self._add_message(content)
+        if content.suggestions:
+            self.add(Paragraph(self.phrase("suggested")), *content.suggestions)
+        if content.solved_path:
+            solved = f"{self._sender.base_url}{content.solved_path}"
+            self.add(PageLink(self.phrase("solved"), solved, quiet=True))
+        self.add_next(content)
+
+    def add_events(
+        self, notices: Sequence[ClaimedMessage], contents: Sequence[TicketContent]
+    ) -> None:
+        """As ``add_news`` for what happened to one ticket while its mails waited."""
+        events = Counter(self._event(notice) for notice in notices)
+        self.add(
+            Lines(
+                tuple(
+                    (self.phrase("times", event=event[0], count=n) if n > 1 else event[0], "")
+                    for event, n in events.items()
+                )
+            )
+        )
+        if notices[0].kind == _RECEIPT:
+            self.add(Paragraph(self._event(notices[0])[1]))
+        for content in contents:
+            self._add_message(content)
+
+    def add_next(self, content: TicketContent) -> None:
+        if content.next_step:
+            due = _local_time(content.due, content.zone, self.texts.language)
+            self.add(Paragraph(self.phrase(content.next_step, due=due, target=content.target)))
+
+    def add_end(self, notice: ClaimedMessage, content: TicketContent, secret: str) -> None:
+        """The page of the ticket, and what a reply to the mail does."""
+        page = self.link(notice, secret)
+        self.add(PageLink(page.label, page.url, quiet=content.updates == "mail"))
+        self.add(Paragraph(self.phrase("reply" if content.reply_to else "no-reply"), small=True))
+        if notice.kind == _RECEIPT:
+            address = content.mailbox or self._sender.address
+            self.add(Paragraph(self.phrase("allow-list", address=address), small=True))
+        if notice.facts.get("copy"):
+            self.add(Paragraph(self.phrase("copy"), small=True))
+
+    def _event(self, notice: ClaimedMessage) -> tuple[str, str]:
+        subject, text = self.texts.notices.get(notice.kind, _OTHER_EVENT)
+        facts = {"number": notice.facts.get("number", ""), "level": notice.facts.get("level", "")}
+        if notice.kind != _RECEIPT:
+            return subject, text.format(**facts)
+        due = _local_time(
+            _instant(notice.facts.get("due", "")),
+            notice.facts.get("zone", "UTC"),
+            self.texts.language,
+        )
+        promise = self.phrase("due-first" if due else "no-first", due=due)
+        return subject, f"{text.format(**facts)}\n{promise}"
+
+    def _add_message(self, content: TicketContent) -> None:
+        if content.body or content.files:
+            heading = self.phrase("wrote", author=content.author or self._sender.name)
+            self.add(TypedMessage(heading, content.body, content.files))
+        self.add(*content.articles)
+
+    # --- links
+
+    def link(self, notice: ClaimedMessage, secret: str) -> PageLink:
+        base, facts, kind = self._sender.base_url, notice.facts, notice.kind
+        number, label = facts.get("number", ""), self.phrase("open-page")
+        if kind in _ACCOUNT_LINKS:
+            return PageLink(label, f"{base}/account/{kind}/{secret}")
+        if "path" in facts:
+            return PageLink(label, f"{base}{facts['path']}")
+        if not number:
+            return PageLink(self.phrase("sign-in"), f"{base}/sign-in")
+        if kind == QUESTION:
+            return PageLink(label, self._copy_page(secret))
+        return PageLink(self.phrase("open-ticket"), f"{base}{_ticket_path(facts, secret)}")
+
+    def stop_page(self, notice: ClaimedMessage, secret: str) -> str:
+        """Where the recipient stops mails like this one; "" for mails that cannot be stopped."""
+        if notice.facts.get("copy"):
+            return self._copy_page(secret)
+        stop = notice.facts.get("stop", "")
+        return f"{self._sender.base_url}{stop}" if stop else ""
+
+    def _copy_page(self, token: str) -> str:
+        return f"{self._sender.base_url}/copies/{token}"
+
+    # --- the mail
+
+    def mail(
+        self, recipient: str, subject: str, key: str, number: str, content: TicketContent
+    ) -> EmailMessage:
+        sender = self._sender
+        mail = EmailMessage(policy=_MAIL_POLICY)
+        mail["From"] = Address(sender.name, addr_spec=content.mailbox or sender.address)
+        mail["To"] = Address(addr_spec=recipient)
+        if content.reply_to:
+            mail["Reply-To"] = Address(sender.name, addr_spec=content.reply_to)
+        mail["Subject"] = subject
+        mail["Message-ID"] = message_id(key, number, sender.domain)
+        if number:
+            thread = thread_id(number, sender.domain)
+            mail["In-Reply-To"] = content.references[-1] if content.references else thread
+            mail["References"] = " ".join((thread, *content.references))
+        mail["Precedence"] = "bulk"
+        # Somebody who wrote an answer hears when it cannot be delivered, and of nothing else.
+        suppressed = "OOF, AutoReply" if content.by_person else "All"
+        mail["X-Auto-Response-Suppress"] = suppressed
+        letter = Letter(tuple(self._blocks), sender.name, self.texts.language, sender.accent)
+        mail.set_content(letter_text(letter), charset="utf-8")
+        mail.add_alternative(letter_html(letter), subtype="html", charset="utf-8")
+        return mail
+
+
+def _ticket_path(facts: Mapping[str, str], secret: str) -> str:
+    number = facts["number"]
+    if facts.get("copy"):
+        return f"/tickets/{number}"
+    if facts.get("staff"):
+        return f"/desk/{number}"
+    if facts.get("guest") and not secret:  # no link opens the ticket any longer
+        return ""
+    return f"/tickets/{facts.get('into', number)}" + (f"?key={secret}" if secret else "")
+
+
+def _alarm_line(notice: ClaimedMessage, zone: str, title: str) -> str:
     facts = notice.facts
     state = "breached, was due"
     if notice.kind == "warned":
         state = f"at risk ({facts['threshold']}), due"
     delay = " (recorded late)" if facts.get("late") else ""
-    due = _local_time(facts["due"], zone)
-    return f"{facts['number']}  {facts['target']} {state} {due}, {facts['level']}{delay}"
+    due = _local_time(_instant(facts["due"]), zone)
+    line = f"{facts['number']}  {facts['target']} {state} {due}, {facts['level']}{delay}"
+    return f"{line}: {title}" if title else line
 
 
-def _is_receipt(notice: ClaimedMessage) -> bool:
-    return notice.kind == "opened"
+def _instant(iso: str) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(iso) if iso else None
 
 
-def _receipt(facts: Mapping[str, str], number: str) -> tuple[str, str]:
-    text = f"We received your ticket {number}. Its support level is {facts.get('level', '')}."
-    due = facts.get("due", "")
-    if due:
-        reply_by = _local_time(due, facts.get("zone", "UTC"))
-        text += f"\nOur promise: you get a reply by {reply_by}."
-    else:
-        text += "\nThis support level has no target for the first response."
-    return _RECEIVED[0], text
-
-
-def _local_time(iso: str, zone: str) -> str:
-    local = dt.datetime.fromisoformat(iso).astimezone(ZoneInfo(time_zone_or_utc(zone)))
+def _local_time(instant: dt.datetime | None, zone: str, language: str = "en") -> str:
+    """In numbers only, where we do not have the language's names of days and months."""
+    if instant is None:
+        return ""
+    local = instant.astimezone(ZoneInfo(time_zone_or_utc(zone)))
+    if language.partition("-")[0] != "en":
+        return f"{local:%Y-%m-%d %H:%M} ({local.tzname()})"
     return f"{local:%a} {local.day} {local:%b %Y %H:%M} ({local.tzname()})"
-
-
-def _link(notice: ClaimedMessage, sender: Sender, number: str, secret: str) -> list[str]:
-    if notice.kind in _ACCOUNT_LINKS:
-        url = f"{sender.base_url}/account/{notice.kind}/{secret}"
-        return [url, "", "The link works once and expires soon."]
-    if "path" in notice.facts:
-        return [f"{sender.base_url}{notice.facts['path']}"]
-    if not number:
-        return [f"{sender.base_url}/sign-in"]
-    if notice.kind == QUESTION:
-        return [_copy_page(sender, secret)]
-    if notice.facts.get("copy"):
-        return [f"{sender.base_url}/tickets/{number}"]
-    if notice.facts.get("staff"):
-        return [f"{sender.base_url}/desk/{number}"]
-    number = notice.facts.get("into", number)
-    if notice.facts.get("guest") and not secret:  # no link opens the ticket any longer
-        return [sender.base_url]
-    return [f"{sender.base_url}/tickets/{number}" + (f"?key={secret}" if secret else "")]
-
-
-def _footer(sender: Sender) -> list[str]:
-    return [
-        "-- ",
-        f"{sender.name}. This reply-to address is not monitored; please use the page linked above.",
-    ]
-
-
-def _mail(
-    sender: Sender, recipient: str, subject: str, text: str, key: str, number: str
-) -> EmailMessage:
-    mail = EmailMessage(policy=_MAIL_POLICY)
-    mail["From"] = Address(sender.name, addr_spec=sender.address)
-    mail["To"] = Address(addr_spec=recipient)
-    mail["Subject"] = subject
-    mail["Message-ID"] = message_id(key, number, sender.domain)
-    if number:
-        thread = thread_id(number, sender.domain)
-        mail["In-Reply-To"] = thread
-        mail["References"] = thread
-    mail["Precedence"] = "bulk"
-    mail["X-Auto-Response-Suppress"] = "All"
-    mail.set_content(text + "\n", charset="utf-8")
-    return mail

@@ -24,9 +24,10 @@ NO_DOMAIN = "removed.invalid"
 class NewNotice:
     """One mail to be. ``kind`` is a key of ``mail_templates``, ``recipient`` an address.
 
-    ``facts`` never hold what somebody typed: a notice must not carry a stranger's words. ``due`` is
-    the earliest instant to send it, None for at once: staff are notified during service hours only.
-    ``cause`` stands for the caller's: with the same one, the same thing is never said twice.
+    ``facts`` never hold what somebody typed: it is read when the mail is written, for those who may
+    be sent it. ``due`` is the earliest instant to send it, None for at once: staff are notified
+    during service hours only. ``cause`` stands for the caller's: with the same one, the same thing
+    is never said twice.
     """
 
     kind: str

@@ -91,7 +91,7 @@ class Message(StrEnum):
 
 
 class MailText(NamedTuple):
-    """The subject and the text of a notification. Never anything that somebody typed."""
+    """What a notification tells: in short, and in a sentence or two. Names in braces are facts."""
 
     subject: str
     text: str
@@ -689,6 +689,10 @@ HANDED_OVER, CLOSED_FOR_A_REASON = "handed-over", "closed-for-a-reason"
 TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
     {verb.value: row.mail for verb, row in VERBS.items() if row.mail is not None}
     | {
+        Verb.OPEN.value: MailText(
+            "We received your ticket",
+            "We received your ticket {number}. Its support level is {level}.",
+        ),
         HANDED_OVER: MailText(
             "With our developers",
             "The ticket was handed over to our developers. Its support level stays the same.",

@@ -2,8 +2,9 @@
 
 Rules only: an event and the facts of its ticket in, notices out. They are saved with the event and
 sent by the worker. The requester's side is notified at once, staff in the level's business hours. A
-notice never carries what somebody typed. The copies of a guest are only asked until they confirm:
-anybody can type anybody's address. What a recipient does not want is dropped when it is saved.
+notice names its event, and what somebody typed is read when it leaves, for those who may be sent
+it. The copies of a guest are only asked until they confirm: anybody can type anybody's address.
+What a recipient does not want is dropped when it is saved.
 """
 
 from __future__ import annotations

@@ -14,15 +14,19 @@ from kb.gaps.finder import GapFinder
 from kb.insights.ledger import DeflectionLedger
 from kb.insights.ticket_sums import TicketSums
 from kb.insights.weekly_mail import queue_weekly_mail
+from kb.mail.reply_addresses import ReplyAddresses
+from kb.mail.ticket_mails import TicketMails
 from kb.notifications.caps import MailCaps
 from kb.notifications.channels import Channel
 from kb.notifications.channels.mail import MailChannel, MailServer
 from kb.notifications.channels.webhook import WebhookChannel
-from kb.notifications.mail_templates import ACCOUNT_MAIL_TEXTS, mail_sender
+from kb.notifications.mail_templates import mail_sender
+from kb.notifications.mail_texts import ACCOUNT_MAIL_TEXTS, MailLanguages, MailTexts
 from kb.notifications.outbox import ClaimedMessage, Outbox
 from kb.operations.backup import write_configured
 from kb.operations.backup_schedule import BackupSchedule
 from kb.operations.retention import Retention
+from kb.operations.signing_key import signing_keys
 from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.people.person import account_key
 from kb.search.documents import PUBLIC
@@ -37,6 +41,10 @@ from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.worker.followers import Followers
 from kb.worker.worker import Worker
+
+BUILT_IN_MAIL_TEXTS = MailTexts(
+    {**ACCOUNT_MAIL_TEXTS, **TICKET_MAIL_TEXTS, **SUBSCRIPTION_MAIL_TEXTS}
+)
 
 
 def build_worker(centre: HelpCentre) -> Worker:
@@ -134,10 +142,18 @@ def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel
             settings.smtp_password,
             settings.smtp_tls,
         )
-        sender = mail_sender(centre.site.name, settings.base_url, settings.mail_from)
-        texts = {**ACCOUNT_MAIL_TEXTS, **TICKET_MAIL_TEXTS, **SUBSCRIPTION_MAIL_TEXTS}
+        sender = mail_sender(
+            centre.site.name, settings.base_url, settings.mail_from, accent=centre.site.accent
+        )
+        addresses = ReplyAddresses(signing_keys(settings))
+        mails = TicketMails(tickets, centre.policy, addresses, settings.base_url)
         yield MailChannel(
-            server, sender, texts, link_secret=secrets.issue, time_zone=secrets.time_zone
+            server,
+            sender,
+            MailLanguages(BUILT_IN_MAIL_TEXTS),
+            link_secret=secrets.issue,
+            ticket_content=mails.content,
+            time_zone=secrets.time_zone,
         )
     if settings.webhook_urls:
         yield WebhookChannel(settings.webhook_secret, allow_private=settings.webhook_private)

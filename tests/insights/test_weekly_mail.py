@@ -9,6 +9,8 @@ from kb.insights.weekly_mail import queue_weekly_mail
 from kb.notifications.mail_templates import INSIGHTS_MAIL, mail_sender, notice_mail
 from kb.notifications.outbox import ClaimedMessage
 from kb.notifications.tables import NOTICES
+from kb.worker.assembly import BUILT_IN_MAIL_TEXTS as TEXTS
+from tests.notifications.servers import text_of
 from tests.world import DAY, FRIDAY, World, draft
 
 MONDAY = FRIDAY + 3 * DAY
@@ -38,8 +40,8 @@ def test_it_has_the_figures_of_last_week(world: World) -> None:
     notice = ClaimedMessage(
         row.id, row.key, row.kind, row.recipient, row.facts, None, 0, row.made_at
     )
-    mail = notice_mail(notice, mail_sender("Portal", "https://help.example.com", ""))
-    text = mail.get_content()
+    mail = notice_mail(notice, mail_sender("Portal", "https://help.example.com", ""), TEXTS)
+    text = text_of(mail)
     assert "1 filed" in text
     assert "Secret wish" not in text
     assert "https://help.example.com/desk/insights?from=2026-06-01&to=2026-06-07" in text

@@ -17,6 +17,20 @@ from aiosmtpd.controller import Controller
 from kb.notifications.channels.mail import MailServer
 
 
+def text_of(mail: EmailMessage) -> str:
+    """The text part of a mail."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())
+
+
+def html_of(mail: EmailMessage) -> str:
+    """The HTML part of a mail."""
+    part = mail.get_body(("html",))
+    assert part is not None
+    return str(part.get_content())
+
+
 @dataclass
 class Mailbox:
     """The mails that an SMTP server received; ``refuses`` maps addresses to its replies."""
@@ -42,7 +56,7 @@ class Mailbox:
         return [mail for _, mail in self.mails if mail["To"] == address]
 
     def text(self, number: int = -1) -> str:
-        return str(self.mails[number][1].get_content())
+        return text_of(self.mails[number][1])
 
 
 class _SmtpServer(Controller):

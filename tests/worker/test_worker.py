@@ -10,33 +10,44 @@ from functools import partial
 
 import pytest
 
+from kb.mail.reply_addresses import ReplyAddresses
+from kb.mail.ticket_mails import TicketMails
 from kb.notifications.channels import Channel
 from kb.notifications.channels.mail import MailChannel, MailServer
 from kb.notifications.channels.webhook import WebhookChannel, sign_webhook
 from kb.notifications.mail_templates import mail_sender
+from kb.notifications.mail_texts import MailLanguages
 from kb.notifications.outbox import Outbox
+from kb.sla.policy import SlaPolicy
 from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
-from kb.tickets.lifecycle import TICKET_MAIL_TEXTS
 from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.ticket import Upload
-from kb.worker.assembly import LinkSecrets, remove_orphans
+from kb.worker.assembly import BUILT_IN_MAIL_TEXTS, LinkSecrets, remove_orphans
 from kb.worker.worker import Worker
-from tests.notifications.servers import UNREACHABLE, Mailbox, Receiver, smtp_server
+from tests.notifications.servers import UNREACHABLE, Mailbox, Receiver, smtp_server, text_of
 from tests.world import DAY, FRIDAY, HOUR, World, draft
 
 MONDAY = FRIDAY + 3 * DAY
 SENDER = mail_sender("Help", "https://help.example.com", "")
+ADDRESSES = ReplyAddresses(["k" * 48])
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 
 
-def mail_worker(world: World, server: MailServer) -> Worker:
-    secrets = LinkSecrets(world.accounts.links, TicketRepository(world.database))
+def mail_worker(world: World, server: MailServer, policy: SlaPolicy | None = None) -> Worker:
+    tickets = TicketRepository(world.database)
+    secrets = LinkSecrets(world.accounts.links, tickets)
+    mails = TicketMails(tickets, policy or world.policy, ADDRESSES, SENDER.base_url)
     channel = MailChannel(
-        server, SENDER, TICKET_MAIL_TEXTS, link_secret=secrets.issue, time_zone=secrets.time_zone
+        server,
+        SENDER,
+        MailLanguages(BUILT_IN_MAIL_TEXTS),
+        link_secret=secrets.issue,
+        ticket_content=mails.content,
+        time_zone=secrets.time_zone,
     )
     return worker(world, [channel])
 
@@ -69,7 +80,7 @@ def number(world: World) -> str:
 # --- mails
 
 
-def test_the_receipt_has_number_level_and_due_time_and_nothing_that_was_typed(
+def test_the_receipt_has_number_level_and_due_time_and_what_was_typed_for_its_writer_only(
     world: World, post: tuple[Mailbox, MailServer]
 ) -> None:
     mailbox, server = post
@@ -83,11 +94,13 @@ def test_the_receipt_has_number_level_and_due_time_and_nothing_that_was_typed(
     assert recipients == {"alice@example.com", "boss@example.com"}
     for bounces_to, mail in mailbox.mails:
         for fact in (number, "Commercial", "Mon 8 Jun 2026 15:00 (CEST)"):
-            assert fact in str(mail.get_content())
-        assert "pills" not in mail.as_string()
+            assert fact in text_of(mail)
         assert "evil" not in mail.as_string()
         assert bounces_to in ("", None, "<>")
         assert (mail["Auto-Submitted"], mail["Precedence"]) == ("auto-replied", "bulk")
+    (to_boss,), (to_alice,) = mailbox.to("boss@example.com"), mailbox.to("alice@example.com")
+    assert "pills" not in to_boss.as_string()
+    assert to_alice["Subject"] == f"[#{number}] Buy cheap pills"
     assert len({mail["Message-ID"] for _, mail in mailbox.mails}) == 2
     assert not mail_worker(world, server).round(FRIDAY + HOUR)
 
@@ -134,10 +147,10 @@ def test_each_agent_gets_one_digest_in_service_hours_only(
 
     mails.round(night + 10 * HOUR)
     (bobs,) = mailbox.to("bob@example.com")
-    lines = [line.split() for line in bobs.get_content().splitlines() if line.startswith("KB-")]
+    lines = [line.split() for line in text_of(bobs).splitlines() if line.startswith("KB-")]
     assert [words[0] for words in lines] == [mine, other, mine, other]
     (adas,) = mailbox.to("ada@example.com")
-    assert adas.get_content().count("KB-") == 2, "supervisors hear of breaches only"
+    assert text_of(adas).count("\nKB-") + 1 == 2, "supervisors hear of breaches only"
 
 
 def test_a_permanent_refusal_is_given_up_and_a_temporary_one_is_tried_again(

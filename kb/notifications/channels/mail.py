@@ -8,13 +8,15 @@ from __future__ import annotations
 import datetime as dt
 import smtplib
 import ssl
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 
 from kb.notifications.channels import DELIVERY_TIMEOUT, DeliveryFailed
 from kb.notifications.mail_templates import Sender, digest_mail, news_mail, notice_mail
+from kb.notifications.mail_texts import MailLanguages
 from kb.notifications.outbox import MAIL_QUEUE, ClaimedMessage
+from kb.notifications.ticket_content import TicketContent
 
 #: A notice that could not be sent for so long is no longer news to anybody.
 _STALE_AFTER = dt.timedelta(days=3)
@@ -80,10 +82,11 @@ class MailServer:
 
 
 class MailChannel:
-    """Sends notices as mails; ``texts`` are subject and text of each kind.
+    """Sends notices as mails, with the texts of ``languages``.
 
-    ``link_secret`` issues the secret for the link in a mail, when there is one to issue, and
-    ``time_zone`` names the zone of a recipient.
+    ``link_secret`` issues the secret for the link in a mail, when there is one to issue,
+    ``ticket_content`` reads what a mail about a ticket may say, and ``time_zone`` names the zone of
+    a recipient.
     """
 
     queue = MAIL_QUEUE
@@ -92,15 +95,17 @@ class MailChannel:
         self,
         server: MailServer,
         sender: Sender,
-        texts: Mapping[str, tuple[str, str]],
+        languages: MailLanguages,
         *,
         link_secret: Callable[[ClaimedMessage, dt.datetime], str],
+        ticket_content: Callable[[ClaimedMessage, dt.datetime], TicketContent],
         time_zone: Callable[[str], str],
     ) -> None:
         self._server = server
         self._sender = sender
-        self._texts = texts
+        self._languages = languages
         self._link_secret = link_secret
+        self._ticket_content = ticket_content
         self._time_zone = time_zone
 
     def deliver(self, batch: Sequence[ClaimedMessage], now: dt.datetime) -> None:
@@ -109,17 +114,36 @@ class MailChannel:
             days = _STALE_AFTER.days
             raise DeliveryFailed(f"Not sent within {days} days; outdated by now.", permanent=True)
 
+        contents = {notice.id: self._ticket_content(notice, now) for notice in batch}
+        texts = self._languages.of(contents[first.id].language)
         if first.kind in self.queue.combined_kinds:
-            mail = digest_mail(batch, self._sender, self._time_zone(first.recipient))
+            mail = digest_mail(
+                batch,
+                self._sender,
+                texts,
+                self._time_zone(first.recipient),
+                title_of=lambda notice: contents[notice.id].title,
+            )
         elif len(batch) > 1:
             mail = news_mail(
-                batch, self._sender, self._texts, lambda notice: self._link_secret(notice, now)
+                batch,
+                self._sender,
+                texts,
+                content_of=lambda notice: contents[notice.id],
+                secret_of=lambda notice: self._link_secret(notice, now),
             )
         else:
             mail = notice_mail(
-                first, self._sender, self._texts, secret=self._link_secret(first, now)
+                first,
+                self._sender,
+                texts,
+                content=contents[first.id],
+                secret=self._link_secret(first, now),
             )
-        bounces_to = "" if first.kind == "opened" else self._sender.address
+        # What nobody wrote has no one to return to (RFC 3834, section 3.3). An answer of a person
+        # has, at the address for replies, which says whose it was.
+        written = [content for content in contents.values() if content.by_person]
+        bounces_to = (written[-1].reply_to or self._sender.address) if written else ""
         self._server.send(mail, bounces_to=bounces_to)
 
 

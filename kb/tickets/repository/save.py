@@ -158,7 +158,7 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
             product=new.draft.product,
         )
     _save_link(connection, serial, new.link, instant)
-    number = {"number": ids.ticket_number(serial)}
+    number = {"number": ids.ticket_number(serial), "event": str(event_id)}
     notices = [replace(notice, facts={**number, **notice.facts}) for notice in new.notices]
     wanted = wanted_notices(connection, serial, notices)
     add_notices(connection, serial, str(event_id), wanted, instant)
@@ -304,7 +304,10 @@ def save_change(
     _save_link(connection, serial, effects.link, instant)
     if effects.revokes_links:
         delete_guest_links(connection, serial)
-    wanted = wanted_notices(connection, serial, change.notices)
+    # The mail is written when it leaves, and says then what somebody wrote.
+    written = {"event": str(event_id)}
+    notices = [replace(notice, facts={**written, **notice.facts}) for notice in change.notices]
+    wanted = wanted_notices(connection, serial, notices)
     if change.status not in ACTIVE and _wipe_secrets(connection, serial, instant):
         wanted.append(_reminder(serial, ticket))
     add_notices(connection, serial, str(event_id), wanted, instant)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kb.notifications.outbox import Outbox
+from tests.notifications.servers import text_of
 from tests.webapp.flood import STRANGERS, Flood, file_with_strangers, flood_of, ping_pong
 from tests.webapp.world import Browser, data_values, guest, number_of
 
@@ -109,7 +110,7 @@ def test_a_ping_pong_of_a_customer_becomes_one_mail(folder: Path) -> None:
         flood.send(hours=4)
         assert [hour[STRANGERS[0]] for hour in flood.hours] == [3, 1, 0, 0]
         digest = flood.mailbox.to(STRANGERS[0])[-1]
-        assert f"({(turns - 2) // 2} times)" in digest.get_content()
+        assert f"({(turns - 2) // 2} times)" in text_of(digest)
         assert "/copies/" in digest["List-Unsubscribe"]
         assert Outbox(flood.portal.centre.database).pending()["mail"] == 0
         assert Outbox(flood.portal.centre.database).failures() == ()
@@ -123,7 +124,7 @@ def test_what_exceeds_the_cap_of_a_recipient_follows_as_one_mail(folder: Path) -
             bob.post(f"/desk/{number}/replies", {"body": "More."})
         flood.send(hours=3)
         assert [hour["gina@example.org"] for hour in flood.hours] == [4, 1, 0]
-        text = flood.mailbox.to("gina@example.org")[-1].get_content()
+        text = text_of(flood.mailbox.to("gina@example.org")[-1])
         assert text.count("?key=") == 2
         assert all(number in text for number in numbers)
         link = text.split("?key=")[0].rsplit("/tickets/")[-1]
@@ -162,7 +163,7 @@ def test_many_guests_ask_a_stranger_three_times_a_day_and_then_once_for_all(
         assert flood.worst() == 3
         questions = flood.mailbox.to(STRANGERS[0])
         assert len(questions) == 4
-        assert questions[-1].get_content().count("/copies/") == 4
+        assert text_of(questions[-1]).count("/copies/") == 4
 
 
 def test_the_mail_of_a_merge_opens_the_ticket_that_goes_on_and_that_of_a_duplicate_none(
@@ -175,9 +176,7 @@ def test_the_mail_of_a_merge_opens_the_ticket_that_goes_on_and_that_of_a_duplica
         assert bob.post(f"/desk/{a}/merge", {"into": b}).status_code == 303
         assert bob.post(f"/desk/{c}/void", {"why": "duplicate"}).status_code == 303
         flood.send()
-        *_, merged, duplicate = (
-            mail.get_content() for mail in flood.mailbox.to("gina@example.org")
-        )
+        *_, merged, duplicate = (text_of(mail) for mail in flood.mailbox.to("gina@example.org"))
         assert f"/tickets/{b}?key=" in merged
         key = merged.split(f"/tickets/{b}?key=")[1].split()[0]
         assert flood.portal.browser().get(f"/tickets/{b}?key={key}").status_code == 303

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.ticket_text import linked, ticket_text
+from kb.ticket_text import linked, ticket_text
 
 PIECES = st.lists(
     st.sampled_from(

@@ -199,6 +199,7 @@ ROOMS |= {
     "webapp.agent": _WEB | {"webapp.customer"},
     "webapp.api": _WEB | {"webapp.customer", "webapp.status"},
     "webapp.customer": _WEB | {"webapp.status"},
+    "webapp.discovery": _WEB,
     "webapp.editor": _WEB | {"kb.search.generations"},  # the values of ``centre.index``
     "webapp.security": _WEB,
     "webapp.status": _WEB,

@@ -57,6 +57,7 @@ def create_app(
         site,
         tickets,
     )
+    from webapp.discovery import addresses, feeds, files, structured_data
     from webapp.editor import gaps, overview, publishing, review
     from webapp.security import access_log, admission, audit_trail, guard, public_pages
     from webapp.status import following, subscriptions
@@ -116,6 +117,8 @@ def create_app(
         contacts,
         *programs,
         well_known,
+        files,
+        feeds,
     ):
         app.register_blueprint(room.blueprint)
     oidc.register(app, settings)
@@ -134,4 +137,6 @@ def create_app(
         }
     )
     app.add_template_global(guard.edits, "edits")
+    addresses.register(app)
+    structured_data.register(app)
     return app

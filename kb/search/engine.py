@@ -22,7 +22,7 @@ from kb.search.generations.generation import Generation, Generations, Manifest
 from kb.search.query.curations import Curations
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
-from kb.search.results import Answer, Hit, Placed
+from kb.search.results import Answer, Hit, ListedDocument, Placed
 from kb.search.scoring.fusion import Candidates, Fused, Positions
 
 #: Passages of each audience whose meaning every build reads with care: an edit is searchable at
@@ -117,6 +117,9 @@ class IndexReader(Protocol[_Matched]):
         self, kind: DocumentKind, *, newest: bool, start: int, count: int
     ) -> tuple[int, tuple[Hit, ...]]:
         """How many documents of a kind there are, and some of them, newest first or by title."""
+
+    def entries(self, *, start: int, count: int) -> tuple[int, tuple[ListedDocument, ...]]:
+        """How many documents there are, and some of them, in an order that stays."""
 
     def sections(self) -> Sections:
         """The guides as readers walk them."""

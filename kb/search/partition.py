@@ -43,7 +43,7 @@ from kb.search.query.expansion import QueryExpander
 from kb.search.query.more_like_this import more_like_this
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
-from kb.search.results import Hit, Placed
+from kb.search.results import Hit, ListedDocument, Placed
 from kb.search.scoring.bm25 import Bm25
 from kb.search.scoring.evidence import EvidenceReader
 from kb.search.scoring.fusion import Candidates, Fused, Positions, RawScores, fuse
@@ -337,6 +337,15 @@ class Partition:
     def _listed(self, numbers: Sequence[int]) -> tuple[Hit, ...]:
         """Documents as lists show them: there is no query, so each with its beginning."""
         return self.display(ExpandedQuery("", ())).hits(list(map(Placed, numbers)))
+
+    def entries(self, *, start: int, count: int) -> tuple[int, tuple[ListedDocument, ...]]:
+        """How many documents there are, and some of them, in an order that stays."""
+        rows = self.values.row[start : start + count].tolist()
+        listed = tuple(
+            ListedDocument(document_id, DocumentKind(kind), title, facts[2])
+            for document_id, kind, title, facts in self._store.shown(rows)
+        )
+        return len(self.values.row), listed
 
     def sections(self) -> Sections:
         """The guides as readers walk them; put together once, while others wait for it."""

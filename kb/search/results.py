@@ -80,6 +80,15 @@ class Hit:
     tier: Tier | None = None
 
 
+class ListedDocument(NamedTuple):
+    """A document as lists for machines name it; ``updated`` is an ISO date, "" for none."""
+
+    id: str
+    kind: DocumentKind
+    title: str
+    updated: str
+
+
 class Placed(NamedTuple):
     """A document, by number, at its place in an answer, and what a hit says beside the document.
 

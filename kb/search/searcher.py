@@ -23,7 +23,7 @@ from kb.search.engine import SearchEngine
 from kb.search.generations.generation import Generation
 from kb.search.installation import search_engine
 from kb.search.query.parser import parse_query, plain_query
-from kb.search.results import Hit, Results, Suggestions
+from kb.search.results import Hit, ListedDocument, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
 
 LOG = logging.getLogger(__name__)
@@ -204,6 +204,12 @@ class Searcher:
         start = (max(1, page) - 1) * per_page
         chosen = DocumentKind(_kind(kind) or DocumentKind.DOC)
         return self._current().listing(audience, chosen, newest=newest, start=start, count=per_page)
+
+    def entries(
+        self, audience: str, *, start: int, count: int
+    ) -> tuple[int, tuple[ListedDocument, ...]]:
+        """How many documents ``audience`` may see, and some of them, in an order that stays."""
+        return self._current().entries(audience, start=start, count=count)
 
     def sections(self, audience: str) -> Sections:
         """The guides that ``audience`` may see, as readers walk them."""

@@ -34,6 +34,7 @@ from kb.search.results import (
     Considered,
     ConsideredDocument,
     Hit,
+    ListedDocument,
     Placed,
     Results,
     Suggestions,
@@ -416,6 +417,12 @@ class Snapshot:
     ) -> tuple[int, tuple[Hit, ...]]:
         """How many documents of one kind there are, and some of them, newest first or by title."""
         return self.index.reader(audience).listing(kind, newest=newest, start=start, count=count)
+
+    def entries(
+        self, audience: str, *, start: int, count: int
+    ) -> tuple[int, tuple[ListedDocument, ...]]:
+        """How many documents there are, and some of them, in an order that stays."""
+        return self.index.reader(audience).entries(start=start, count=count)
 
     def sections(self, audience: str) -> Sections:
         return self.index.reader(audience).sections()

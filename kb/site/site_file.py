@@ -38,6 +38,7 @@ _KEYS = (
     "hero",
     "colours",
     "contacts",
+    "security_contact",
     "front_matter",
 )
 _PAPER_LIGHT, _PAPER_DARK = "#ffffff", "#0f1416"
@@ -79,6 +80,7 @@ class Site:
     accent: str = ""  # #rrggbb; empty for the built-in colour
     accent_dark: str = ""  # on a dark page
     contacts: tuple[SiteContact, ...] = ()
+    security_contact: str = ""  # an e-mail or https address, for vulnerabilities
     #: Field of a document -> the front matter keys that also hold it.
     front_matter: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     version: str = ""  # changes with the file and the logo: browsers keep both
@@ -131,6 +133,7 @@ def _site(top: TomlTable, folder: Path, name: str) -> Site:
         accent=_colour(colours, "accent", _PAPER_LIGHT),
         accent_dark=_colour(colours, "accent_dark", _PAPER_DARK),
         contacts=tuple(_contact(table) for table in top.array("contacts")),
+        security_contact=_security_contact(top),
         front_matter=_front_matter(top),
     )
 
@@ -216,6 +219,17 @@ def _contact(table: TomlTable) -> SiteContact:
     )
     if not (contact.email or contact.phone or contact.url or contact.text):
         table.wrong(f"{table.name} gives no way to reach anybody. Add email, phone, url or text.")
+    return contact
+
+
+def _security_contact(top: TomlTable) -> str:
+    contact = top.text("security_contact", "")
+    if contact and not contact.startswith("https://") and not _ADDRESS.fullmatch(contact):
+        top.wrong(
+            f"{contact!r} is neither an e-mail address nor an address with https://.",
+            "security_contact",
+        )
+        return ""
     return contact
 
 

@@ -28,7 +28,7 @@ from kb.search.kernels.compilation import compiled_loops
 from kb.search.query.curations import Curations, curate_candidates, curate_matching
 from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
-from kb.search.results import Answer, Hit, Passage, Placed
+from kb.search.results import Answer, Hit, ListedDocument, Passage, Placed
 from kb.search.scoring.fusion import Candidates, Fused, Positions, RawScores, fuse
 
 
@@ -296,6 +296,13 @@ class ExhaustiveReader:
         else:
             of_kind.sort(key=lambda number: title_key(self.documents[number].title))
         return len(of_kind), self._listed(of_kind[start : start + count])
+
+    def entries(self, *, start: int, count: int) -> tuple[int, tuple[ListedDocument, ...]]:
+        listed = tuple(
+            ListedDocument(each.id, each.kind, each.title, str(each.updated or ""))
+            for each in self.documents[start : start + count]
+        )
+        return len(self.documents), listed
 
     def _listed(self, numbers: Sequence[int]) -> tuple[Hit, ...]:
         return self.display(ExpandedQuery("", ())).hits(list(map(Placed, numbers)))

@@ -208,6 +208,17 @@ def test_lists_show_a_kind_by_title_or_newest_first(snapshot: Snapshot) -> None:
     assert [hit.id for hit in hits] == ["doc/printer"]
 
 
+def test_machines_are_told_every_document_of_an_audience_once(snapshot: Snapshot) -> None:
+    count, listed = snapshot.entries("public", start=0, count=100)
+    assert count == len(listed) == 5
+    assert {each.id for each in listed} == {
+        each.id for each in DOCUMENTS if each.audience == "public"
+    }
+    assert {each.updated for each in listed} == {"", "2026-01-02", "2026-03-04"}
+    pages = [snapshot.entries("public", start=start, count=2)[1] for start in (0, 2, 4, 6)]
+    assert sum(pages, ()) == listed
+
+
 def test_short_texts_are_like_each_other_by_their_words(snapshot: Snapshot) -> None:
     same, some, none = snapshot.likeness(
         "printer jams", ["Jams of the printer", "printer", "folder"], "public"

@@ -11,13 +11,13 @@ from typing import Any
 from flask import Response, jsonify, make_response, request
 
 from kb.errors import NotFound
-from kb.search.display.article_markdown import article_markdown
 from kb.search.display.sections import ROOT, GuideSection
-from kb.search.documents import Document, DocumentKind
+from kb.search.documents import DocumentKind
 from kb.search.results import Hit
 from webapp.api.paging import conditional, cursor_after, next_cursor, page_of, page_size
 from webapp.api.v1 import api_blueprint
-from webapp.context import audience, centre, settings
+from webapp.context import audience, centre
+from webapp.customer.help_centre import markdown_of
 from webapp.sub_path import portal_links, portal_path
 
 blueprint = api_blueprint("articles")
@@ -94,12 +94,6 @@ def show(document_id: str) -> Response:
     )
     response.vary.add("Accept")
     return conditional(response)
-
-
-def markdown_of(document: Document) -> str:
-    """The article as Markdown, with whole addresses."""
-    address = settings().origin + portal_path(document.url)
-    return article_markdown(document.title, portal_links(document.html), address)
 
 
 def _text(body: str, media_type: str) -> Response:

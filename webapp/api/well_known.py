@@ -1,4 +1,4 @@
-"""Files for programs, the same for everybody: /openapi.json, /embed.js and /robots.txt."""
+"""Files for programs, the same for everybody: /openapi.json and /embed.js."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from pathlib import Path
 from flask import Blueprint, Response, current_app, jsonify, make_response
 
 from webapp.context import settings
-from webapp.sub_path import portal_path
 
 blueprint = Blueprint("well_known", __name__)
 HOUR = "public, max-age=3600"
@@ -38,14 +37,4 @@ def embed() -> Response:
     response.headers["Cache-Control"] = HOUR
     # Pages of other sites load it; it holds nothing private.
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
-    return response
-
-
-@blueprint.get("/robots.txt")
-def robots() -> Response:
-    closed = ("/tickets", "/desk", "/editor", "/account", "/api", "/sign-in")
-    lines = [f"Disallow: {portal_path(path)}\n" for path in closed]
-    response = make_response("".join(["User-agent: *\n", *lines]))
-    response.mimetype = "text/plain"
-    response.headers["Cache-Control"] = HOUR
     return response

@@ -6,6 +6,8 @@ highlights.
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from flask import (
     Blueprint,
     Response,
@@ -21,6 +23,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Invalid, KbError, NotFound
 from kb.people.person import Role
+from kb.search.display.article_markdown import article_markdown
 from kb.search.display.sections import ROOT
 from kb.search.documents import PUBLIC, Document, DocumentKind, visible_to
 from kb.search.results import Hit, Results
@@ -29,6 +32,7 @@ from webapp.formatting import KINDS
 from webapp.problems import public_sentence
 from webapp.query_counter import count_query
 from webapp.status.problems import open_problems
+from webapp.sub_path import portal_links, portal_path
 
 blueprint = Blueprint("help_centre", __name__)
 
@@ -135,22 +139,68 @@ def page_count(results: Results) -> int:
 
 
 @blueprint.get("/help/<path:document_id>")
-def article(document_id: str) -> Response | BaseResponse | str:
-    """An article; with ``?fragment=1`` only what the panel beside the ticket form shows."""
-    document = centre().searcher.article(document_id, audience=audience())
-    if document.id != document_id:
+def article(document_id: str) -> Response | BaseResponse:
+    """An article; with ``?fragment=1`` only what the panel beside the ticket form shows.
+
+    Below its address with ``.md``, and for programs that prefer it, it is Markdown.
+    """
+    document, is_twin = _document_or_twin(document_id)
+    name = f"{document.id}.md" if is_twin else document.id
+    if name != document_id:
         query = f"?{request.query_string.decode()}" if request.query_string else ""
-        return redirect(url_for("help_centre.article", document_id=document.id) + query, 301)
+        return redirect(url_for("help_centre.article", document_id=name) + query, 301)
+    if is_twin or _prefers_markdown():
+        return _twin(document)
     if request.args.get("fragment"):
         return make_response(render_template("customer/article_fragment.html", document=document))
 
-    standing = centre().searcher.sections(audience()).standing(document)
+    sections = centre().searcher.sections(audience())
+    standing = sections.standing(document)
     if standing.is_index and fits_above_section(document):
         path = standing.trail[-1].path if standing.trail else None
         return redirect(url_for("sections.show", path=path))
-    return render_template(
-        "customer/article.html", document=document, standing=standing, related=_related(document)
+    response = make_response(
+        render_template(
+            "customer/article.html",
+            document=document,
+            standing=standing,
+            translations=sections.translations(document),
+            related=_related(document),
+        )
     )
+    response.vary.add("Accept")
+    return response
+
+
+def _document_or_twin(document_id: str) -> tuple[Document, bool]:
+    """The document, and whether the address is that of its Markdown twin. Raises NotFound."""
+    searcher = centre().searcher
+    try:
+        return searcher.article(document_id, audience=audience()), False
+    except NotFound:
+        if not document_id.endswith(".md"):
+            raise
+    return searcher.article(document_id.removesuffix(".md"), audience=audience()), True
+
+
+def _prefers_markdown() -> bool:
+    kinds = ("text/html", "text/markdown")
+    return request.accept_mimetypes.best_match(kinds, default=kinds[0]) == "text/markdown"
+
+
+def _twin(document: Document) -> Response:
+    response = make_response(markdown_of(document))
+    response.mimetype = "text/markdown"
+    response.vary.add("Accept")
+    page = settings().origin + quote(portal_path(document.url))
+    response.headers["Link"] = f'<{page}>; rel="canonical"'
+    return response
+
+
+def markdown_of(document: Document) -> str:
+    """The article as Markdown, with whole addresses."""
+    address = settings().origin + portal_path(document.url)
+    return article_markdown(document.title, portal_links(document.html), address)
 
 
 def fits_above_section(document: Document) -> bool:

@@ -171,7 +171,16 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("articles.section", "GET"): Access.ANYONE,
         ("well_known.openapi", "GET"): Access.ANYONE,
         ("well_known.embed", "GET"): Access.ANYONE,
-        ("well_known.robots", "GET"): Access.ANYONE,
+        ("discovery.robots", "GET"): Access.ANYONE,
+        ("discovery.sitemap", "GET"): Access.ANYONE,
+        ("discovery.sitemap_part", "GET"): Access.ANYONE,
+        ("discovery.llms", "GET"): Access.ANYONE,
+        ("discovery.opensearch", "GET"): Access.ANYONE,
+        ("discovery.security_txt", "GET"): Access.ANYONE,
+        ("discovery.favicon", "GET"): Access.ANYONE,
+        ("feeds.whole", "GET"): Access.ANYONE,
+        ("feeds.of_kind", "GET"): Access.ANYONE,
+        ("feeds.of_section", "GET"): Access.ANYONE,
     }
 )
 
@@ -280,26 +289,36 @@ CACHEABLE = frozenset(
         "site.logo",
         "well_known.embed",
         "well_known.openapi",
-        "well_known.robots",
+        "discovery.robots",
+        "discovery.sitemap",
+        "discovery.sitemap_part",
+        "discovery.llms",
+        "discovery.opensearch",
+        "discovery.security_txt",
+        "discovery.favicon",
+        "feeds.whole",
+        "feeds.of_kind",
+        "feeds.of_section",
     }
 )
 
-_MINUTES = "public, max-age=60, stale-while-revalidate=240"
+#: How long caches keep what changes with the content only.
+MINUTES = "public, max-age=60, stale-while-revalidate=240"
 _ASK = "public, no-cache"  # kept, but asked for each time: they show what is broken just now
 
 #: Pages that are the same for everybody who is not signed in -> how long caches may keep them.
 PUBLIC_PAGES: Mapping[str, str] = MappingProxyType(
     {
         "help_centre.home": _ASK,
-        "help_centre.article": _MINUTES,
-        "help_centre.listing": _MINUTES,
-        "sections.show": _MINUTES,
-        "sections.site_map": _MINUTES,
-        "site.contact": _MINUTES,
-        "site.sla": _MINUTES,
+        "help_centre.article": MINUTES,
+        "help_centre.listing": MINUTES,
+        "sections.show": MINUTES,
+        "sections.site_map": MINUTES,
+        "site.contact": MINUTES,
+        "site.sla": MINUTES,
         "site.schedule": _ASK,
         "site.versions": _ASK,
-        "privacy.show": _MINUTES,
+        "privacy.show": MINUTES,
         "known_problems.overview": _ASK,
         "known_problems.show": _ASK,
         "known_problems.feed": _ASK,

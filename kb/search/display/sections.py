@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -24,6 +24,10 @@ ROOT = ""  # the path of the section that holds all others
 _MAX_NEWEST = 100
 _MAX_DEPTH = 20  # of sections in sections
 _INDEX_NAMES = ("index", "_index", "readme")
+#: Where a path names a language: ``de/a.md``, ``a.de.md``.
+_LANGUAGE_PART = re.compile(
+    r"^[a-z]{2}(?:-[a-z]{2,4})?/|\.[a-z]{2}(?:-[a-z]{2,4})?(?=\.\w{1,8}$)", re.IGNORECASE
+)
 _SUFFIX = re.compile(r"(\.[a-z]{2}(-[a-z]{2,4})?)?\.\w{1,8}(\.gz)?$", re.IGNORECASE)
 _DIGITS = re.compile(r"(\d+)")
 #: What a title may begin with that nobody looks it up by.
@@ -110,6 +114,7 @@ class Sections:
         self._root = _tree(guides)
         self._folders = {folder.path: folder for folder in _walk(self._root)}
         articles = [article for folder in self._folders.values() for article in folder.articles]
+        self._editions = _editions(articles)
         self.count = len(articles)
         self._featured = [article.number for article in articles if article.place.featured]
         # Of those of the same day, the first that a reader meets on the way comes first.
@@ -146,6 +151,24 @@ class Sections:
     def newest(self, count: int) -> tuple[Hit, ...]:
         """The articles that changed last; where none has a date, the first of all."""
         return self._hits(self._newest[:count])
+
+    def newest_below(self, path: str, count: int) -> tuple[Hit, ...]:
+        """The articles with a date in the section at ``path`` and below it that changed last."""
+        articles = [each for folder in _walk(self._folders[path]) for each in folder.articles]
+        dated = sorted(filter(lambda each: each.day, articles), key=lambda each: -each.day)
+        return self._hits([each.number for each in dated[:count]])
+
+    def translations(self, document: Document) -> tuple[Hit, ...]:
+        """The same article in other languages and itself, each in a language of its own.
+
+        Files belong together by their paths without the language: ``de/a.md`` and ``en/a.md``, or
+        ``a.de.md`` and ``a.md``. Empty when there is no other, or two say the same language.
+        """
+        numbers = self._editions.get(_edition_key(document.place.path), ())
+        hits = self._hits(numbers)
+        languages = {hit.language for hit in hits}
+        is_one = any(hit.id == document.id for hit in hits)
+        return hits if is_one and "" not in languages and len(languages) == len(hits) else ()
 
     def featured(self, count: int) -> tuple[Hit, ...]:
         """The articles that their authors want to be seen first, in the order of their sections."""
@@ -204,6 +227,19 @@ def title_key(title: str) -> tuple[tuple[int, int, str], ...]:
 
 def _section_path(path: str) -> str:
     return "/".join(map(ids.path_part_slug, path.split("/")[:-1][:_MAX_DEPTH]))
+
+
+def _edition_key(path: str) -> str:
+    return _LANGUAGE_PART.sub("", path).lower()
+
+
+def _editions(articles: Iterable[Listed]) -> dict[str, tuple[int, ...]]:
+    """The numbers of articles whose paths differ in their languages only."""
+    numbers: dict[str, list[int]] = defaultdict(list)
+    for article in articles:
+        if article.place.path:
+            numbers[_edition_key(article.place.path)].append(article.number)
+    return {key: tuple(each) for key, each in numbers.items() if len(each) > 1}
 
 
 def _stem(name: str) -> str:

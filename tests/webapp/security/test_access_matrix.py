@@ -115,6 +115,8 @@ class World:
             "table": "tickets",
             "problem_id": self.problem,
             "release_id": 1,
+            "form": "json",
+            "part": 1,
         }
         self.names = {"tickets.attachment": "log.txt", "help_centre.media": picture}
 

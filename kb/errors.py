@@ -69,6 +69,12 @@ class StaleCursor(KbError):
     code, status = "stale-cursor", 410
 
 
+class PreconditionFailed(KbError):
+    """The resource is not as whoever wants to change it believes (RFC 9110, 15.5.13)."""
+
+    code, status = "precondition-failed", 412
+
+
 class TooLarge(KbError):
     code, status = "too-large", 413
 

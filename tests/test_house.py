@@ -197,7 +197,7 @@ ROOMS |= {
     },
     "webapp.admin": _WEB,
     "webapp.agent": _WEB | {"webapp.customer"},
-    "webapp.api": _WEB | {"webapp.customer", "webapp.status"},
+    "webapp.api": _WEB | {"webapp.agent", "webapp.customer", "webapp.status"},
     "webapp.customer": _WEB | {"webapp.status"},
     "webapp.discovery": _WEB,
     "webapp.editor": _WEB | {"kb.search.generations"},  # the values of ``centre.index``

@@ -44,6 +44,7 @@ def create_app(
         problems as problem_desk,
     )
     from webapp.api import articles, health, v1, well_known
+    from webapp.api import tickets as ticket_api
     from webapp.customer import (
         account,
         contacts,
@@ -82,7 +83,7 @@ def create_app(
     sub_path.register(app, settings)
     public_pages.register(app)
 
-    programs = (v1, articles)
+    programs = (v1, articles, ticket_api)
     for room in (
         health,
         help_centre,

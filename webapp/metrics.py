@@ -14,7 +14,7 @@ from webapp.hot_routes import HotRoutes
 from webapp.security.admission import Admission
 
 _SUGGESTED = ("api.suggest", 200)
-_FILED = {("tickets.file", 303), ("api.file", 201)}
+_FILED = {("tickets.file", 303), ("ticket_api.file", 201)}
 _REFUSED = {("account.check_sign_in", 403), ("account.check_sign_in", 429), ("oidc.back", 403)}
 _METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 

@@ -248,10 +248,13 @@ class Desk:
         since: dt.datetime | None = None,
         until: dt.datetime | None = None,
         company: bool = False,
+        below: int | None = None,
         page: int = 1,
         now: dt.datetime,
     ) -> tuple[int, tuple[TicketRow, ...]]:
         """How many tickets the viewer filed, and one page of them, newest first.
+
+        With ``below``, those with smaller serials.
 
         ``status`` is a Status, ``active`` (not closed), ``recent`` (also closed in the last 30
         days) or all. With ``company``, those of all colleagues: Forbidden unless the organisation
@@ -263,7 +266,7 @@ class Desk:
         organisation_id = viewer.organisation_id if company else None
         if company and not self.shares_tickets(viewer):
             raise Forbidden("Your organisation does not share its tickets among colleagues.")
-        narrowed = TicketFilter(status or ANY_STATUS, words, since=since, until=until)
+        narrowed = TicketFilter(status or ANY_STATUS, words, since=since, until=until, below=below)
         return self._repository.lists.mine(
             viewer.id, narrowed, page, organisation_id=organisation_id, now=now
         )

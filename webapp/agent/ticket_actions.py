@@ -55,7 +55,8 @@ def _undo(number: str, person: Person, _form: MultiDict[str, str]) -> None:
     centre().desk.undo(number, person, now=now())
 
 
-_OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]] = MappingProxyType(
+#: Actions that are more than one verb on one ticket, or none.
+OTHER_ACTIONS: Mapping[str, Callable[[str, Person, MultiDict[str, str]], None]] = MappingProxyType(
     {
         "assign": _assign,
         "merge": _merge,
@@ -74,21 +75,26 @@ def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
     """``form_name`` is that of its row. A refusal shows the page again with what was typed."""
     form, person = request.form, signed_in_person()
     try:
-        other = _OTHER_ACTIONS.get(form_name)
-        if other is not None:
-            other(number, person, form)
-        else:
-            command = command_of(form_name, Side.STAFF, form)
-            centre().desk.act(number, person, command, key=_key(form), now=now())
+        carry_out(number, person, form_name, form)
     except (Invalid, Conflict, TooLarge, Unavailable) as error:
         if wants_json():
             raise
         refused = RefusedForm(form_name, public_sentence(error), form)
         return ticket_page.render(number, refused), error.status
+    return redirect(url_for("ticket_page.show", number=number), 303)
+
+
+def carry_out(number: str, person: Person, form_name: str, form: MultiDict[str, str]) -> None:
+    """One action of an agent. Raises NotFound, Forbidden, Conflict, Invalid, TooLarge."""
+    other = OTHER_ACTIONS.get(form_name)
+    if other is not None:
+        other(number, person, form)
+    else:
+        command = command_of(form_name, Side.STAFF, form)
+        centre().desk.act(number, person, command, key=_key(form), now=now())
     if form_name in DRAFTED_FORMS:
         # What was typed meanwhile into the other forms of the page is kept for them.
         centre().desk.queue.save_draft(number, person, form_name, "", now=now())
-    return redirect(url_for("ticket_page.show", number=number), 303)
 
 
 @blueprint.get("/<number>/confirm/<any(merge, void):form_name>")

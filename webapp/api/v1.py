@@ -10,31 +10,34 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from flask import Blueprint, Response, jsonify, make_response, request, url_for
+from flask import Blueprint, Response, jsonify, request
 from werkzeug.http import parse_etags
 
 from kb.errors import Forbidden, Invalid, UnknownFormat
-from kb.people.person import Person
 from kb.problems.matching import matching_problems
 from kb.problems.problem import KnownProblem
 from kb.search.documents import visible_to
 from kb.search.results import results_json
 from kb.site.published import site_json
 from kb.tickets.actions.filing import Promise
-from kb.tickets.ticket import Ticket
-from webapp.context import asker, audience, centre, language, now, person, settings, visitor, zone
-from webapp.customer.help_centre import search_results
-from webapp.customer.ticket_form import (
-    check_form,
-    encodable,
-    file_once,
-    held_links,
-    read_json_form,
+from webapp.context import (
+    api_key,
+    asker,
+    audience,
+    centre,
+    language,
+    now,
+    person,
+    settings,
+    visitor,
+    zone,
 )
-from webapp.customer.tickets import own_tickets_alike
+from webapp.customer.help_centre import search_results
+from webapp.customer.ticket_form import encodable
 from webapp.customer.visits import visit_facts
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
+from webapp.security.access_policy import UPLOADS
 from webapp.security.guard import own_site
 from webapp.status.problems import open_problems
 
@@ -55,7 +58,7 @@ def check_origin() -> None:
     """Refuses changes by pages of other sites.
 
     These routes carry no form token. A foreign form cannot send JSON, and a foreign script sends
-    its origin.
+    its origin. Files are sent as a form would, with a key, which no form of a browser sends.
     """
     if request.method != "POST":
         return
@@ -63,7 +66,8 @@ def check_origin() -> None:
         raise Forbidden(
             "Pages of other sites can only use suggest and search. Send this from your own server."
         )
-    if not request.is_json:
+    has_files = request.endpoint in UPLOADS and api_key() is not None
+    if not request.is_json and not (has_files and request.mimetype == "multipart/form-data"):
         sent = f"not {request.mimetype}" if request.mimetype else "and set Content-Type"
         raise UnknownFormat(f"Send a JSON object as application/json, {sent[:100]}.")
 
@@ -77,7 +81,8 @@ def _from_embed() -> bool:
 blueprint = api_blueprint("api")
 
 
-def _body() -> dict[str, Any]:
+def json_body() -> dict[str, Any]:
+    """The body of the request. Raises Invalid for anything but an object."""
     try:
         body = request.get_json(silent=True)
     except RecursionError:  # brackets nested too deep
@@ -137,7 +142,7 @@ def is_unchanged(tags: str, tag: str) -> bool:
 @blueprint.post("/suggest")
 def suggest_for_text() -> Response:
     """As ``suggest``, for a text that is too long for an address: a description, a pasted log."""
-    text = _body().get("q", "")
+    text = json_body().get("q", "")
     if not isinstance(text, str):
         raise Invalid("q must be a string.", field="q")
     return Response(_suggested(text).body, mimetype="application/json")
@@ -159,7 +164,7 @@ def _problem_json(problem: KnownProblem) -> dict[str, Any]:
         "workaround": problem.workaround,
         "product": problem.product or None,
         "versions": problem.versions or None,
-        "updated": _instant(problem.updated),
+        "updated": instant_json(problem.updated),
         "url": problem.path,
     }
 
@@ -170,25 +175,6 @@ def problems() -> Response:
     response = jsonify(problems=[_problem_json(problem) for problem in open_problems()])
     response.set_data(_below_path(response.get_data(), settings().base_path))
     return response
-
-
-@blueprint.get("/tickets/alike")
-def own_tickets() -> Response:
-    """Open tickets of the person, or shared with them, that a half-typed title may be about."""
-    viewer = person()
-    rows = own_tickets_alike(viewer, request.args.get("q", "")) if viewer else ()
-    return jsonify(
-        tickets=[
-            {
-                "number": row.number,
-                "title": row.title,
-                "status": row.status,
-                "customer": row.customer,
-                "url": url_for("tickets.show", number=row.number),
-            }
-            for row in rows
-        ]
-    )
 
 
 def _below_path(body: bytes, base_path: str) -> bytes:
@@ -247,7 +233,7 @@ def promise_json(answer: Promise) -> dict[str, Any]:
     return {
         "level": answer.level_title,
         "why": answer.why,
-        "due": _instant(answer.due),
+        "due": instant_json(answer.due),
         "due_text": due_text,
         "text": f"{answer.level_title} support level{until}",
         "support_ends": answer.support_ends.isoformat() if answer.support_ends else None,
@@ -258,7 +244,8 @@ def promise_json(answer: Promise) -> dict[str, Any]:
     }
 
 
-def _instant(at: dt.datetime | None) -> str | None:
+def instant_json(at: dt.datetime | None) -> str | None:
+    """An instant in UTC, as the API writes it."""
     return at.astimezone(dt.UTC).isoformat().replace("+00:00", "Z") if at else None
 
 
@@ -273,41 +260,12 @@ def _support(ends: dt.date | None) -> str:
     )
 
 
-@blueprint.post("/tickets")
-def file() -> Response:
-    """Files a ticket, once per ``Idempotency-Key``. Attachments need the form."""
-    form = read_json_form(_body())
-    form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
-    checked = check_form(form, ())
-    number, customer = file_once(checked, channel="api")
-    secret = held_links().get(number)
-    path = (
-        url_for("tickets.show", number=number, key=secret)
-        if secret and not person()
-        else url_for("tickets.show", number=number)
-    )
-    row = _filed_ticket(number, customer, secret).row
-    promised = {"level": row.level, "due": _instant(row.due.due if row.due else None)}
-    response = make_response(jsonify(number=number, url=settings().origin + path, **promised), 201)
-    response.headers["Location"] = path
-    return response
-
-
-def _filed_ticket(number: str, customer: Person, secret: str | None) -> Ticket:
-    """The ticket as its requester sees it; a guest sees it by the link."""
-    desk = centre().desk
-    viewer = customer
-    if customer.guest and secret:
-        viewer = desk.links.holder(number, secret, now=now())
-    return desk.ticket(number, viewer, now=now())
-
-
 @blueprint.post("/episodes")
 def episode() -> tuple[Response | str, int]:
     """One event of an episode. The first one, ``form_open``, is answered with the arm: pages of
     the holdout ask for suggestions and do not show them.
     """
-    body = _body()
+    body = json_body()
     payload, name, kind = body.get("payload", {}), body.get("episode"), body.get("kind")
     if not isinstance(payload, dict) or not isinstance(name, str) or not isinstance(kind, str):
         raise Invalid("An event is {episode, kind, payload}: two strings and an object.")
@@ -327,7 +285,7 @@ def episode() -> tuple[Response | str, int]:
 @blueprint.post("/feedback")
 def feedback() -> tuple[str, int]:
     """A vote on a document: ``{"document": id, "helpful": true}``, and a ``reason`` if wanted."""
-    body = _body()
+    body = json_body()
     name, helpful, reason = body.get("document"), body.get("helpful"), body.get("reason", "")
     if not isinstance(reason, str) or not encodable(reason):
         raise Invalid("reason must be a string.", field="reason")

@@ -10,6 +10,7 @@ import contextlib
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from flask import (
@@ -51,7 +52,7 @@ from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import allowed_files
 from kb.tickets.lifecycle import VERBS, Side, Status
 from kb.tickets.permissions import check_file, link_not_found, side_of
-from kb.tickets.ticket import Draft, TicketRow
+from kb.tickets.ticket import Attachment, Draft, TicketRow
 from webapp.context import asker, audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import (
@@ -519,7 +520,11 @@ def fragment(template: str, **values: object) -> Response:
 def attachment(ref: str, name: str) -> Response:
     """Always a download, never shown inside the portal; the name in the address is decoration."""
     del name
-    attachment, path = _first_seen(lambda viewer: centre().desk.attachment(ref, viewer))
+    return attached_file(*_first_seen(lambda viewer: centre().desk.attachment(ref, viewer)))
+
+
+def attached_file(attachment: Attachment, path: Path) -> Response:
+    """A file of a ticket as a download."""
     response = send_file(
         path,
         mimetype=attachment.media_type,

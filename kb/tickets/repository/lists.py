@@ -78,6 +78,7 @@ class TicketFilter:
     since: dt.datetime | None = None
     until: dt.datetime | None = None
     assignee: int | None = None  # a person's id; 0: unassigned
+    below: int | None = None  # a serial: for programs that read on from there
 
 
 class TicketLists:
@@ -237,6 +238,8 @@ def _conditions(narrowed: TicketFilter, now: dt.datetime) -> list[ColumnElement[
         conditions.append(TICKETS.c.created_at >= narrowed.since)
     if narrowed.until:
         conditions.append(TICKETS.c.created_at < narrowed.until)
+    if narrowed.below is not None:
+        conditions.append(TICKETS.c.id < narrowed.below)
     if narrowed.assignee is not None:
         conditions.append(
             TICKETS.c.assignee_id == narrowed.assignee

@@ -137,6 +137,15 @@ def test_a_key_without_a_person_shows_what_its_scopes_say(folder: Path) -> None:
             ["content:read", "content:staff"],
             {"canary-of-the-article", "canary-of-the-title", "canary-of-the-problem"},
         ),
+        (
+            ["desk:read"],
+            {
+                "canary-of-the-ticket",
+                "canary-of-the-file",
+                "canary-of-the-note",
+                "canary-of-the-guest",
+            },
+        ),
     ):
         browser = program(world.portal, key_of(world.portal, "", *scopes))
         assert _shown(world, browser) == expected, scopes

@@ -1,0 +1,270 @@
+"""Tickets for programs: file one, list and read them, and every action that a page offers.
+
+One address takes all actions. Their names, fields and rules are rows of ``kb.tickets.lifecycle``,
+read and carried out by the functions behind the pages; ``actions`` of a ticket lists those that its
+viewer can use now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, make_response, request, url_for
+from werkzeug.datastructures import MultiDict
+
+from kb.errors import Invalid, NotFound, PreconditionFailed, Unauthorized
+from kb.people.person import Person
+from kb.tickets.lifecycle import ActionForm, FieldKind, FormField, Side
+from kb.tickets.permissions import side_of
+from kb.tickets.repository.lists import TICKETS_PER_PAGE
+from kb.tickets.ticket import Ticket
+from webapp.agent.ticket_actions import OTHER_ACTIONS, carry_out
+from webapp.api.paging import conditional, cursor_after, next_cursor, page_of
+from webapp.api.ticket_json import listed_ticket, ticket_json
+from webapp.api.v1 import api_blueprint, instant_json, json_body
+from webapp.context import centre, now, person, reader, settings
+from webapp.customer.action_forms import FORM_VERBS, command_of, midnight
+from webapp.customer.ticket_form import (
+    check_form,
+    file_once,
+    held_links,
+    read_form,
+    read_json_form,
+    uploads,
+)
+from webapp.customer.tickets import attached_file, own_tickets_alike
+from webapp.security.rate_limits import count
+
+blueprint: Blueprint = api_blueprint("ticket_api")
+
+#: Actions of agents that are more than one verb on one ticket, as the API describes them.
+_OTHERS: Mapping[str, ActionForm] = {
+    "assign": ActionForm(
+        "assign",
+        "Assign to an agent",
+        fields=(FormField("agent", FieldKind.LINE, "Address of the agent", required=True),),
+    ),
+    "watch": ActionForm(
+        "watch",
+        "Be notified of everything, or no longer",
+        fields=(
+            FormField(
+                "on", FieldKind.CHOICE, "Be notified", choices=(("yes", "Yes"), ("no", "No"))
+            ),
+        ),
+    ),
+    "undo": ActionForm("undo", "Undo a merge or a mark as spam or duplicate"),
+}
+
+
+# --- filing
+
+
+@blueprint.post("/tickets")
+def file() -> Response:
+    """Files a ticket, once per ``Idempotency-Key``; a key of the API may send files with it."""
+    is_multipart = request.mimetype == "multipart/form-data"
+    form = read_form(request.form) if is_multipart else read_json_form(json_body())
+    form["key"] = request.headers.get("Idempotency-Key", "") or form["key"]
+    checked = check_form(form, uploads(request) if is_multipart else ())
+    number, customer = file_once(checked, channel="api")
+    secret = held_links().get(number)
+    path = (
+        url_for("tickets.show", number=number, key=secret)
+        if secret and not person()
+        else url_for("tickets.show", number=number)
+    )
+    row = _filed_ticket(number, customer, secret).row
+    promised = {"level": row.level, "due": instant_json(row.due.due if row.due else None)}
+    response = make_response(jsonify(number=number, url=settings().origin + path, **promised), 201)
+    response.headers["Location"] = path
+    return response
+
+
+def _filed_ticket(number: str, customer: Person, secret: str | None) -> Ticket:
+    """The ticket as its requester sees it; a guest sees it by the link."""
+    desk = centre().desk
+    viewer = customer
+    if customer.guest and secret:
+        viewer = desk.links.holder(number, secret, now=now())
+    return desk.ticket(number, viewer, now=now())
+
+
+@blueprint.get("/tickets/alike")
+def own_tickets() -> Response:
+    """Open tickets of the person, or shared with them, that a half-typed title may be about."""
+    viewer = person()
+    rows = own_tickets_alike(viewer, request.args.get("q", "")) if viewer else ()
+    return jsonify(
+        tickets=[
+            {
+                "number": row.number,
+                "title": row.title,
+                "status": row.status,
+                "customer": row.customer,
+                "url": url_for("tickets.show", number=row.number),
+            }
+            for row in rows
+        ]
+    )
+
+
+# --- reading
+
+
+@blueprint.get("/tickets")
+def mine() -> Response:
+    """The person's own tickets, or those of the organisation, the newest first."""
+    arguments = request.args
+    total, rows = centre().desk.mine(
+        _viewer(),
+        status=arguments.get("status"),
+        words=arguments.get("words", "")[:200],
+        since=midnight(arguments.get("since", ""), "since", days=0),
+        until=midnight(arguments.get("until", ""), "until", days=1),
+        company=arguments.get("whose", "") == "company",
+        below=cursor_after("tickets") or None,
+        now=now(),
+    )
+    last = int(rows[-1].number.rpartition("-")[2]) if total > len(rows) and rows else 0
+    return page_of(
+        "tickets",
+        [listed_ticket(row) for row in rows],
+        next_cursor("tickets", last) if last else None,
+    )
+
+
+@blueprint.get("/queue")
+def queue() -> Response:
+    """What to answer next; closed tickets with another status, the newest first."""
+    arguments = request.args
+    start = cursor_after("queue")
+    total, rows = centre().desk.queue.tickets(
+        _viewer(),
+        status=arguments.get("status"),
+        level=arguments.get("level", ""),
+        product=arguments.get("product", ""),
+        words=arguments.get("words", "")[:200],
+        since=midnight(arguments.get("since", ""), "since", days=0),
+        until=midnight(arguments.get("until", ""), "until", days=1),
+        assignee=arguments.get("assignee", ""),
+        page=start // TICKETS_PER_PAGE + 1,
+        now=now(),
+    )
+    following = start + TICKETS_PER_PAGE
+    return page_of(
+        "tickets",
+        [listed_ticket(row) for row in rows],
+        next_cursor("queue", following) if following < total else None,
+    )
+
+
+@blueprint.get("/agents")
+def agents() -> Response:
+    """Everybody to whom a ticket can be assigned."""
+    staff = centre().desk.queue.agents(_viewer())
+    listed = [{"name": agent.name, "email": agent.email} for agent in staff]
+    return conditional(jsonify(agents=listed))
+
+
+@blueprint.get("/tickets/<number>")
+def show(number: str) -> Response:
+    """One ticket as the page shows it to the same person."""
+    return conditional(_shown(number, _viewer()))
+
+
+def _shown(number: str, viewer: Person) -> Response:
+    ticket = centre().desk.ticket(number, viewer, now=now())
+    is_staff = side_of(viewer, ticket.ownership) is Side.STAFF
+    return jsonify(ticket_json(ticket, viewer, _OTHERS.values() if is_staff else ()))
+
+
+@blueprint.get("/attachments/<ref>")
+def attachment(ref: str) -> Response:
+    """A file of a ticket, always as a download."""
+    return attached_file(*centre().desk.attachment(ref, _viewer()))
+
+
+def _viewer() -> Person:
+    viewer = reader()
+    if viewer is None:
+        raise Unauthorized("Your session has ended. Sign in again.")
+    return viewer
+
+
+# --- actions
+
+
+@blueprint.post("/tickets/<number>/actions/<action>")
+def act(number: str, action: str) -> Response:
+    """One action, once per ``Idempotency-Key``; answers with the ticket as it is then.
+
+    ``If-Match`` makes it depend on the ticket being as it was read (RFC 9110, 13.1.1). Raises
+    NotFound, Forbidden, Conflict, Invalid by field, and PreconditionFailed.
+    """
+    viewer = person()
+    if viewer is None:
+        raise Unauthorized("A key without a person can’t act on tickets.")
+    ticket = centre().desk.ticket(number, viewer, now=now())
+    is_staff = side_of(viewer, ticket.ownership) is Side.STAFF
+    if action not in FORM_VERBS and not (is_staff and action in OTHER_ACTIONS):
+        raise NotFound(
+            f"There is no action {action[:40]!r}. The ticket lists those that there are."
+        )
+    _check_match(number, viewer)
+
+    count("desk" if is_staff else "ticket")
+    form = _sent_fields()
+    form["key"] = request.headers.get("Idempotency-Key", "")
+    if is_staff:
+        carry_out(number, viewer, action, form)
+    else:
+        command = command_of(action, Side.OWNER, form)
+        centre().desk.act(number, viewer, command, key=form["key"], now=now())
+    response = _shown(number, viewer)
+    response.add_etag()
+    return response
+
+
+def _check_match(number: str, viewer: Person) -> None:
+    if not request.headers.get("If-Match"):
+        return
+    present = _shown(number, viewer)
+    present.add_etag()
+    tag, _ = present.get_etag()
+    if not request.if_match.contains(tag or ""):
+        raise PreconditionFailed("The ticket has changed since you read it. Read it again.")
+
+
+def _sent_fields() -> MultiDict[str, str]:
+    """The fields of an action, as a form would send them."""
+    if request.mimetype == "multipart/form-data":
+        return MultiDict(request.form)
+    form: MultiDict[str, str] = MultiDict()
+    for name, value in json_body().items():
+        if name == "documents":
+            form.setlist("document", _texts(name, value))
+        elif isinstance(value, list):
+            form[name] = ", ".join(_texts(name, value))
+        else:
+            form[name] = _field_text(name, value)
+    return form
+
+
+def _texts(name: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise Invalid(f"{name[:40]} must be a list of strings.", field=name[:40])
+    return [_field_text(name, each) for each in value]
+
+
+def _field_text(name: str, value: Any) -> str:
+    """Raises Invalid for what is neither a text nor a number, and for lone surrogates."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    text = str(value) if isinstance(value, int) and abs(value) < 2**53 else value
+    if not isinstance(text, str) or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise Invalid(f"{name[:40]!r} must be a text or a number.", field="body")
+    return text

@@ -105,7 +105,8 @@ def _publish(
             arrays = load_arrays(generation.path / name)
             firsts, rows = saved["firsts"], arrays["row"].astype(np.int64)
             numbers = positions_of(firsts[rows], firsts[rows + 1])
-            save_arrays(folder / name, arrays | pack_embeddings(meanings.rows[numbers]))
+            embeddings = pack_embeddings(meanings.rows[numbers], meanings.drafts[numbers])
+            save_arrays(folder / name, arrays | embeddings)
 
         before = (generation.path, manifest.files)
         with ChecksumWriter(folder, before) as checksums:

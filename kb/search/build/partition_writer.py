@@ -85,8 +85,9 @@ def partition_arrays(
         then = writer.carried_over if previous is not None and not previous.lost else None
         arrays |= pack_thread_articles(arrays, articles, then)
     arrays |= pack_latent_topics(arrays, previous, writer.carried_over, spill)
-    if forward_index.meanings is not None:
-        arrays |= pack_embeddings(forward_index.meanings.rows[writer.passages])
+    meanings = forward_index.meanings
+    if meanings is not None:
+        arrays |= pack_embeddings(meanings.rows[writer.passages], meanings.drafts[writer.passages])
     arrays |= pack_title_ngrams(titles, writer.carried_over, spill)
     arrays |= pack_title_text(titles, writer.carried_over)
     arrays |= pack_near_duplicates(

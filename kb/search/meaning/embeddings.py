@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kb.search import weights
 from kb.search.array_types import Documents, Pointers, Scores, Vector8, Vectors8
@@ -41,35 +42,50 @@ def verify_models() -> None:
     MiniLm.installed()
 
 
-def pack_embeddings(rows: Vectors8) -> Arrays:
-    """Arrays for the directions of a partition's passages, in their order."""
+def pack_embeddings(rows: Vectors8, drafts: NDArray[np.bool_]) -> Arrays:
+    """Arrays for the directions of a partition's passages, in their order; ``drafts`` are those
+    that the encoder has not read.
+
+    Lengths are such that cosines with the table's questions, and with the encoder's, are on one
+    scale whoever has read a passage (see ``weights.MEANING_SCALES``).
+    """
     squares = np.einsum("ij,ij->i", rows, rows, dtype=np.int32)  # without a copy of all rows
-    lengths = np.sqrt(squares.astype(np.float32))
+    lengths = np.maximum(np.sqrt(squares.astype(np.float32)), 1e-9).astype(np.float32)
+    typed, settled = (
+        lengths / np.where(drafts, np.float32(draft), np.float32(read))
+        for draft, read in (weights.MEANING_SCALES["table"], weights.MEANING_SCALES["encoder"])
+    )
     return {
         "meaning_passages": rows,
-        "meaning_lengths": np.maximum(lengths, 1e-9).astype(np.float32),
+        "meaning_lengths": typed,
+        "meaning_settled_lengths": settled,
         "meaning_model": TABLE_ID,
     }
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionMeaning:
-    """A question as a direction; with the cosine of each document's nearest passage, 0 at least,
-    where there was time to compare all.
+    """A question as a direction, and the passages to compare it with; with the cosine of each
+    document's nearest passage, 0 at least, where there was time to compare all.
     """
 
     direction: Vector8
+    passages: PassageVectors
     cosines: Scores
 
 
 class Embeddings:
-    """The directions of one partition's ``passages``."""
+    """The directions of one partition's passages."""
 
     def __init__(
         self, arrays: Arrays, loops: Loops, table: QueryTable, encoder: SentenceEncoder | None
     ) -> None:
         self._document_pointers: Pointers = arrays["doc_passages"]
-        self.passages = PassageVectors(arrays["meaning_passages"], arrays["meaning_lengths"])
+        vectors, lengths = arrays["meaning_passages"], arrays["meaning_lengths"]
+        self._passages = PassageVectors(vectors, lengths)
+        # An earlier version did not tell them apart.
+        settled = arrays.get("meaning_settled_lengths", lengths)
+        self._settled_passages = PassageVectors(vectors, settled)
         self._loops = loops
         self._table = table
         self._encoder = encoder
@@ -92,18 +108,20 @@ class Embeddings:
         documents; one that is still being typed is read by the table.
         """
         if settled and self._encoder is not None:
+            passages = self._settled_passages
             direction = self._table.shortened(self._encoder.encode([text]))[0]
         else:
+            passages = self._passages
             direction = self._table.direction(text)
         most = SCANNED_SETTLED if settled else SCANNED
         if not direction.size:
             return None
-        if self.passages.lengths.size > most:
-            return QuestionMeaning(direction, NO_COSINES)
+        if passages.lengths.size > most:
+            return QuestionMeaning(direction, passages, NO_COSINES)
         cosines = self._loops.nearest_passages(
-            self._document_pointers, self.passages, direction, self._all
+            self._document_pointers, passages, direction, self._all
         )
-        return QuestionMeaning(direction, cosines)
+        return QuestionMeaning(direction, passages, cosines)
 
     def nearest(self, meaning: QuestionMeaning, least: float) -> Documents:
         """Documents with a passage of at least this cosine, ascending, if all were compared."""

@@ -147,7 +147,7 @@ class Rescorer:
             self.passages,
             self._title_ngrams.titles,
             self._topics.passages if self._topics else NO_VECTORS,
-            self._embeddings.passages if self._embeddings else NO_VECTORS,
+            NO_VECTORS if question.meaning is None else question.meaning.passages,
             question.features,
             ScratchMarks(self._stem_marks.array, self._ngram_marks.array),
         )

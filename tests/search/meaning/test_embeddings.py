@@ -18,7 +18,7 @@ from kb.search.generations.generation import Generation
 from kb.search.index.array_file import load_arrays
 from kb.search.meaning import embeddings
 from kb.search.meaning.query_table import installed_table
-from kb.search.meaning.sentence_encoder import ENCODER_DIMENSIONS
+from kb.search.meaning.sentence_encoder import ENCODER_DIMENSIONS, installed_encoder
 from kb.search.searcher import Searcher
 from tests.search.library import document, published
 
@@ -73,6 +73,20 @@ def test_a_misspelt_word_means_what_it_was_read_as(tmp_path: Path) -> None:
             for text in ("which address of the account ", "which addresz of the account ")
         )
     assert right == misspelt
+
+
+@pytest.mark.skipif(installed_encoder() is None, reason="needs the extra meaning")
+def test_what_was_read_is_as_likely_to_be_shown_as_a_draft(tmp_path: Path) -> None:
+    with (
+        Searcher.on(published(tmp_path / "drafts", PAGES, read=0)) as drafts,
+        Searcher.on(published(tmp_path / "read", PAGES, read=9)) as read,
+    ):
+        for text in ("where is my parcel", "send invoice to another address"):
+            before, after = (
+                searcher.suggest(text, doubt=-math.inf).hits[0] for searcher in (drafts, read)
+            )
+            assert before.id == after.id
+            assert (after.confidence or 0) > 0.9 * (before.confidence or 1)
 
 
 def test_what_was_read_is_not_read_again(tmp_path: Path, reader: Reader) -> None:

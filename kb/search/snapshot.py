@@ -77,6 +77,17 @@ class Ranking:
             order=self.order[ranked],
         )
 
+    def preferences(self, judgement: Judgement, is_pinned: NDArray[np.bool_]) -> Totals:
+        """By which suggestions are ordered: by score, and by what is thought of each where scores
+        are nearly equal; by rank alone where editors decided, or where scores are only places.
+        """
+        ranks = np.arange(is_pinned.size)
+        if self.fused is None or self.fused.is_interleaved:
+            return -ranks.astype(np.float64)
+        scores = np.log(np.maximum(self.scores[: is_pinned.size], 1e-6))
+        by_score = scores + weights.PREFERENCE * judgement.own[: is_pinned.size]
+        return np.where(is_pinned, -ranks, by_score)
+
     def explained(self, rank: int) -> dict[str, float]:
         """What each part contributed to the document at ``rank``; nothing beyond the candidates."""
         if self.fused is None or rank >= self.order.size:
@@ -85,9 +96,15 @@ class Ranking:
 
 
 def worth_showing(
-    judgement: Judgement, confidences: Totals, is_pinned: NDArray[np.bool_], *, threshold: float
+    judgement: Judgement,
+    confidences: Totals,
+    preferences: Totals,
+    is_pinned: NDArray[np.bool_],
+    *,
+    threshold: float,
 ) -> Positions:
-    """Which of the best documents are shown: strong ones first, both in the order of their ranks.
+    """Which of the best documents are shown: what editors pinned, then strong ones, each in the
+    order of their ``preferences``, best first.
 
     Where some answer is likely, those that are not unlikely themselves, more so beside a strong
     one, or would be likely without a better one; what editors pinned, always.
@@ -98,9 +115,9 @@ def worth_showing(
         least = weights.BESIDE if best >= weights.STRONG else min(weights.PERHAPS, best)
         own = judgement.own[: confidences.size]
         shown |= (confidences >= least) | (own >= weights.ALONE) | (threshold == -math.inf)
-    is_strong = is_pinned | (confidences >= weights.STRONG) | (threshold == -math.inf)
-    ranks_shown = np.flatnonzero(shown)
-    return ranks_shown[np.argsort(~is_strong[ranks_shown], kind="stable")]
+    is_strong = (confidences >= weights.STRONG) | (threshold == -math.inf)
+    order = np.lexsort((-preferences, ~is_strong, ~is_pinned))
+    return order[shown[order]]
 
 
 class Snapshot:
@@ -171,8 +188,11 @@ class Snapshot:
 
         threshold = calibration.threshold if doubt is None else doubt
         pinned = query.curated.pinned if query.curated is not None else _NONE
-        is_pinned = np.isin(ranking.documents[: confidences[:limit].size], pinned)
-        chosen = worth_showing(judgement, confidences[:limit], is_pinned, threshold=threshold)
+        is_pinned = np.isin(ranking.documents[: confidences.size], pinned)
+        preferences = ranking.preferences(judgement, is_pinned)
+        chosen = worth_showing(judgement, confidences, preferences, is_pinned, threshold=threshold)[
+            :limit
+        ]
         if ranking.partial:  # no pages either: a guess may show what the whole answer withholds
             chosen = _NONE
         display = reader.display(query)

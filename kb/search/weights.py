@@ -135,6 +135,9 @@ OUT_OF_SCOPE = (-1.6, 0.8)
 #: the rarest is missing there.
 PHRASES = 3
 PHRASE_MISSING = 0.8
+#: Suggestions are ordered by the logarithm of their score, and this much of the log-odds that they
+#: answer: scores say which words are found, log-odds whether that is all that was asked.
+PREFERENCE = 0.3
 STRONG = 0.45  # a suggestion of this confidence is shown first, others quietly below
 PERHAPS = 0.05  # a suggestion of less confidence is not shown beside others, nor
 BESIDE = 0.07  # one of less than this beside a strong one, except

@@ -86,6 +86,12 @@ class Fused:
     names: tuple[str, ...]
     gains: Contributions  # [names, candidates], what each part contributed to ``totals``
 
+    @property
+    def is_interleaved(self) -> bool:
+        """Whether articles and threads were ranked apart, so that their scores are only places."""
+        scores = self.scores
+        return scores.forum_share > 0.5 and 0 < scores.forum < scores.documents.size
+
     def explained(self, position: int) -> dict[str, float]:
         """What each part contributed to the candidate at ``position``."""
         gains = self.gains[:, position].tolist()

@@ -6,9 +6,11 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from kb.search import weights
 from kb.search.analysis.passages import SectionPassage
+from kb.search.array_types import Totals
 from kb.search.display.hits import phrase_share
 from kb.search.display.passage_text import PassageText
 from kb.search.results import Tier
@@ -53,36 +55,55 @@ def judged(log_odds: float, own: float = 0.0) -> Judgement:
     return Judgement(log_odds, np.full(20, own), {})
 
 
+def chosen(
+    judgement: Judgement, confidences: Totals, pinned: NDArray[np.bool_], *, threshold: float
+) -> list[int]:
+    """What is shown where the ranks decide the order."""
+    by_rank = -np.arange(confidences.size, dtype=np.float64)
+    shown = worth_showing(judgement, confidences, by_rank, pinned, threshold=threshold)
+    return [int(rank) for rank in shown]
+
+
 def test_strong_ones_come_first_and_unlikely_ones_are_left_out() -> None:
     confidences = np.array([0.2, 0.7, 0.01, 0.08, 0.06])
     pinned = np.zeros(5, dtype=bool)
-    assert worth_showing(judged(1.0), confidences, pinned, threshold=0.0).tolist() == [1, 0, 3]
+    assert chosen(judged(1.0), confidences, pinned, threshold=0.0) == [1, 0, 3]
     without_strong = np.array([0.2, 0.3, 0.01, 0.08, 0.06])
-    shown = worth_showing(judged(1.0), without_strong, pinned, threshold=0.0)
-    assert shown.tolist() == [0, 1, 3, 4]
-    assert worth_showing(judged(-0.1), confidences, pinned, threshold=0.0).size == 0
-    everything = worth_showing(judged(-9.0), confidences, pinned, threshold=-math.inf)
-    assert everything.tolist() == [0, 1, 2, 3, 4]
+    shown = chosen(judged(1.0), without_strong, pinned, threshold=0.0)
+    assert shown == [0, 1, 3, 4]
+    assert len(chosen(judged(-0.1), confidences, pinned, threshold=0.0)) == 0
+    everything = chosen(judged(-9.0), confidences, pinned, threshold=-math.inf)
+    assert everything == [0, 1, 2, 3, 4]
     assert tier(0.7) is Tier.STRONG
     assert tier(0.2) is Tier.PERHAPS
 
 
 def test_a_good_answer_is_shown_beside_a_better_one() -> None:
     confidences, pinned = np.array([0.99, 0.01]), np.zeros(2, dtype=bool)
-    beside = worth_showing(judged(9.0, weights.ALONE), confidences, pinned, threshold=0.0)
-    assert beside.tolist() == [0, 1]
+    beside = chosen(judged(9.0, weights.ALONE), confidences, pinned, threshold=0.0)
+    assert beside == [0, 1]
 
 
 def test_what_an_editor_pinned_is_shown_first_however_unlikely() -> None:
     pinned = np.array([False, True])
     unlikely, likely = np.array([0.02, 0.01]), np.array([0.3, 0.0])
-    assert worth_showing(judged(-9.0), unlikely, pinned, threshold=0.0).tolist() == [1]
-    assert worth_showing(judged(9.0), likely, pinned, threshold=0.0).tolist() == [1, 0]
+    assert chosen(judged(-9.0), unlikely, pinned, threshold=0.0) == [1]
+    assert chosen(judged(9.0), likely, pinned, threshold=0.0) == [1, 0]
+
+
+def test_what_is_preferred_comes_first_among_what_is_as_strong() -> None:
+    confidences, pinned = np.array([0.2, 0.5, 0.6, 0.3]), np.zeros(4, dtype=bool)
+    preferences = np.array([0.5, 1.0, 2.0, 0.0])
+    shown = worth_showing(judged(1.0), confidences, preferences, pinned, threshold=0.0)
+    assert shown.tolist() == [2, 1, 0, 3]
+    pinned[:2] = True
+    shown = worth_showing(judged(1.0), confidences, preferences, pinned, threshold=0.0)
+    assert shown.tolist() == [1, 0, 2, 3]  # whatever their confidence
 
 
 def test_something_is_shown_where_many_share_what_is_likely() -> None:
     confidences, pinned = np.full(20, 0.04), np.zeros(20, dtype=bool)
-    assert worth_showing(judged(1.0), confidences, pinned, threshold=0.0).size == 20
+    assert len(chosen(judged(1.0), confidences, pinned, threshold=0.0)) == 20
 
 
 def _text(passage: str) -> PassageText:

@@ -134,9 +134,23 @@ def _searches(path: str) -> Callable[[Site, int], Iterable[bytes]]:
     return requests
 
 
-def _articles(site: Site, amount: int) -> Iterable[bytes]:
-    chosen = random.Random(5).choices(_articles_of(site), k=amount)
-    return [_get(f"/help/{urllib.parse.quote(document)}") for document in chosen]
+def _first_articles(site: Site, amount: int) -> Iterable[bytes]:
+    """Each article once."""
+    return [_get(path) for path in _articles_of(site)[:amount]]
+
+
+def _articles_again(site: Site, amount: int) -> Iterable[bytes]:
+    """Articles that were read since the last publish."""
+    paths = _articles_of(site)[:50]
+    for path in paths:
+        _fetch(site.port, path)
+    return [_get(paths[number % len(paths)]) for number in range(amount)]
+
+
+def _unchanged_articles(site: Site, amount: int) -> Iterable[bytes]:
+    paths = _articles_of(site)[:50]
+    requests = [_get(path, If_None_Match=_header(site.port, path, "etag")) for path in paths]
+    return [requests[number % len(requests)] for number in range(amount)]
 
 
 def _tickets_as_json(site: Site, amount: int) -> Iterable[bytes]:
@@ -191,7 +205,9 @@ ROWS = (
     Row("suggest, 304", _unchanged, 304),
     Row("/api/v1/search", _searches("/api/v1/search"), share=0.15),
     Row("search page", _searches("/search"), share=0.15),
-    Row("article", _articles, share=0.25),
+    Row("article, first", _first_articles, share=0.25),
+    Row("article, again", _articles_again),
+    Row("article, 304", _unchanged_articles, 304),
     Row("home page", _same("/"), share=0.25),
     Row("ticket form", _same("/tickets/new"), share=0.25),
     Row("/api/v1/promise", _same(_PROMISE), share=0.25),
@@ -382,12 +398,12 @@ def _worker_of(parent: int) -> int:
 
 
 def _articles_of(site: Site) -> list[str]:
-    """What searches find."""
+    """The addresses of what searches find."""
     documents: dict[str, None] = {}
-    for title in site.titles[:30]:
+    for title in site.titles[:60]:
         _, body = _fetch(site.port, f"/api/v1/search?q={urllib.parse.quote(title)}")
         documents |= dict.fromkeys(hit["id"] for hit in json.loads(body)["results"])
-    return list(documents)
+    return [f"/help/{urllib.parse.quote(document)}" for document in documents]
 
 
 def memory_of(process: int) -> str:

@@ -4,8 +4,9 @@ Of a suggestion that was given before, Flask's own work was nine tenths of the c
 remain and answer all that is not understood here, to the last header: other methods, people who are
 signed in, further arguments, headers that are not listed below. The headers of an answer are those
 of Flask's last answer of the same kind, so that no rule about them stands here; files and other
-answers that are the same for everybody are repeated for a moment as a whole. Tests compare both
-ways byte by byte.
+answers that are the same for everybody are repeated for a moment as a whole, and pages that
+follow from the published generation until there is another one. Tests compare both ways byte by
+byte.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from webapp.api.v1 import DEFAULT_LIMIT, Suggested, is_unchanged, parsed_limit, 
 from webapp.context import EXTENSION, LANGUAGE_HEADER, reader_language
 from webapp.problems import problem_body, retry_header
 from webapp.security.access_log import begin_request, log_request
+from webapp.security.public_pages import OF_GENERATION_ALONE, chosen_encoding
 from webapp.security.rate_limits import COUNTED, RateLimits, counted_address
 from webapp.security.sessions import SessionCookies
 from webapp.sub_path import OUTSIDE
@@ -44,6 +46,9 @@ _STATIC, _STATIC_RULE = "/static/", "/static/<path:filename>"
 _REPEATED_FOR = 1.0  # seconds; an edited file is seen then
 _MOST_REPEATED = 256
 _LARGEST_REPEATED = 256 * 1024  # bytes of a body
+
+_KEPT_FOR = 600.0  # seconds: a page may have been made in a hurry, without what is like it
+_MOST_KEPT = 16 * 1024 * 1024  # bytes of pages, in each server process
 
 _LEARNED = (200, 304, 429)
 _ARGUMENTS = frozenset({"q", "limit", "language"})
@@ -86,6 +91,16 @@ class _Repeated(NamedTuple):
     until: float
 
 
+class _Page(NamedTuple):
+    """An answer of Flask that follows from the generation; ``route`` as public_pages names it."""
+
+    kind: _Kind
+    tag: str
+    route: tuple[str, str, str]
+    body: bytes
+    until: float
+
+
 class HotRoutes:
     """The wrapper. ``observe`` is told of each answer that is given here."""
 
@@ -95,17 +110,19 @@ class HotRoutes:
         self._settings = settings
         self._kinds: dict[tuple[int, str], _Kind] = {}
         self._repeated: dict[tuple[str, ...], _Repeated] = {}
+        self._pages: dict[tuple[str, ...], _Page] = {}
+        self._pages_of = ""  # the generation
+        self._pages_size = 0
         self._is_trusted = functools.lru_cache(64)(self._trusts)
         self.observe: Observe | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
         is_suggestion = path == SUGGEST
-        if not is_suggestion and path not in _SAME_FOR_ALL and not path.startswith(_STATIC):
-            return self._inner(environ, start_response)
+        is_same = path in _SAME_FOR_ALL or path.startswith(_STATIC)
         if not self._understands(environ):
             return self._inner(environ, start_response)
-        answer = self._suggest if is_suggestion else self._repeat
+        answer = self._suggest if is_suggestion else self._repeat if is_same else self._page
         return answer(environ, start_response)
 
     def _understands(self, environ: WSGIEnvironment) -> bool:
@@ -252,6 +269,83 @@ class HotRoutes:
         self._repeated[key] = _Repeated(kind, body, time.monotonic() + _REPEATED_FOR)
         return [body]
 
+    # --- pages that follow from the generation
+
+    def _page(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        generation = self._generation(environ)
+        if not generation:
+            return self._inner(environ, start_response)
+        began = time.monotonic()
+        if generation != self._pages_of:
+            self._forget_pages(generation)
+        sent = environ.get("HTTP_IF_NONE_MATCH", "")
+        key = (
+            environ["PATH_INFO"],
+            environ.get("HTTP_HOST", ""),
+            chosen_encoding(environ.get("HTTP_ACCEPT_ENCODING", "")),
+        )
+        page = self._pages.get((*key, "200"))
+        if page is not None and sent and is_unchanged(sent, page.tag):
+            page = self._pages.get((*key, "304"))
+        if page is None or page.until < began:
+            return self._keep(environ, start_response, key, generation)
+        rule, endpoint, path = page.route
+        self._answer(
+            environ, start_response, page.kind, None, began, (rule, endpoint), b"", logged=path
+        )
+        return [page.body]
+
+    def _generation(self, environ: WSGIEnvironment) -> str:
+        """That of which a page may be kept for whoever asks; "" for a page of another kind."""
+        sessions = cast("SessionCookies", self._app.session_interface)
+        if (
+            environ.get("QUERY_STRING")
+            or "markdown" in environ.get("HTTP_ACCEPT", "").lower()
+            or not sessions.is_visitor(environ.get("HTTP_COOKIE", ""))
+        ):
+            return ""
+        try:
+            return cast("HelpCentre", self._app.extensions[EXTENSION]).searcher.generation
+        except KbError:
+            return ""
+
+    def _keep(
+        self,
+        environ: WSGIEnvironment,
+        start_response: StartResponse,
+        key: tuple[str, ...],
+        generation: str,
+    ) -> Iterable[bytes]:
+        """Lets Flask answer, and keeps the answer if it is the same for every visitor."""
+        kinds: list[_Kind] = []
+
+        def start(status: str, headers: _Headers, *more: object) -> Callable[[bytes], object]:
+            kinds.append(_Kind(status, list(headers)))
+            return start_response(status, headers, *more)  # type: ignore[arg-type]
+
+        parts = self._inner(environ, start)
+        route = environ.get(OF_GENERATION_ALONE)
+        # Another generation may have made the page meanwhile.
+        if route is None or not generation == self._generation(environ) == self._pages_of:
+            return parts
+        try:
+            body = b"".join(parts)
+        finally:
+            if hasattr(parts, "close"):
+                parts.close()
+        kind, headers = kinds[0], dict(kinds[0].headers)
+        if "Set-Cookie" not in headers:
+            if self._pages_size > _MOST_KEPT:
+                self._forget_pages(generation)
+            self._pages_size += len(body)
+            until = time.monotonic() + _KEPT_FOR
+            page = _Page(kind, headers.get("ETag", ""), route, body, until)
+            self._pages[*key, kind.status[:3]] = page
+        return [body]
+
+    def _forget_pages(self, generation: str) -> None:
+        self._pages, self._pages_of, self._pages_size = {}, generation, 0
+
     # --- both
 
     def _answer(
@@ -263,6 +357,7 @@ class HotRoutes:
         began: float,
         route: tuple[str, str],
         body: bytes,
+        logged: str = "",
     ) -> None:
         """Sends the head of an answer, in which ``own`` headers have other values than before, and
         leaves the same traces as Flask's.
@@ -275,7 +370,7 @@ class HotRoutes:
         rule, endpoint = route
         status, seconds = int(kind.status[:3]), time.monotonic() - began
         address = counted_address(environ.get("REMOTE_ADDR") or "unknown")
-        log_request("GET", environ["PATH_INFO"], status, seconds, address)
+        log_request("GET", logged or environ["PATH_INFO"], status, seconds, address)
         if self.observe is not None:
             self.observe("GET", rule, (endpoint, status), seconds, body)
 

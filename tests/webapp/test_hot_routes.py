@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from werkzeug.test import TestResponse
 
-from tests.webapp.world import Browser, Portal, build, settings_of
+from tests.webapp.world import Browser, Portal, build, document, publish, settings_of
 
 #: To the hot routes unknown, and to Flask nothing.
 UNKNOWN = {"X-Unknown": "1"}
@@ -70,6 +70,17 @@ ASKED = "/api/v1/suggest?q=paper+ja"
         ("/api/v1/suggest?q=", {}),
         ("/api/v1/suggest?q=%ff%00jam&language=%ff", {}),
         ("/api/v1/suggest?q=%3Cscript%3E%22", {}),
+        ("/help/doc/jam", {}),
+        ("/help/doc/jam", {"Accept_Encoding": "gzip, br", "Accept": "text/html,*/*;q=0.8"}),
+        ("/help/doc/jam", {"Accept_Encoding": "gzip", "Cookie": "theirs=1", "If_None_Match": "x"}),
+        ("/help/doc/jam.md", {"Accept": "*/*"}),
+        ("/docs", {"Accept_Language": "de"}),
+        ("/docs/", {}),
+        ("/faq", {}),
+        ("/sitemap", {}),
+        ("/sitemap.xml", {}),
+        ("/feed.atom", {"Accept_Encoding": "br"}),
+        ("/llms.txt", {}),
         ("/healthz", {}),
         ("/embed.js", {"Origin": EMBEDDING}),
         ("/static/shared/site.css", {}),
@@ -87,7 +98,7 @@ def test_an_answer_is_the_same_before_flask(
     assert len(reached) == 2  # the one that taught it, and the one with the unknown header
 
 
-@pytest.mark.parametrize("path", [ASKED, "/static/shared/site.css"])
+@pytest.mark.parametrize("path", [ASKED, "/static/shared/site.css", "/help/doc/jam", "/docs"])
 def test_what_is_known_already_is_not_sent_again(portal: Portal, path: str) -> None:
     browser = portal.browser()
     tag = browser.get(path).headers["ETag"]
@@ -126,6 +137,34 @@ def test_people_who_are_signed_in_see_what_they_may(portal: Portal, bob: Browser
     assert b"doc/secret" not in both(bob, path)[0].get_data()
 
 
+def test_a_page_is_kept_until_something_else_is_published(folder: Path) -> None:
+    portal = build(settings_of(folder))
+    browser = portal.browser()
+    hot, _ = both(browser, "/help/doc/jam")
+    assert b"Pull the jammed paper" in hot.get_data()
+    publish(folder / "data", (document("jam", "Clear a jam", ("", "", "Call us.")),))
+    for _ in range(600):
+        if b"Call us." in browser.get("/help/doc/jam").get_data():
+            break
+    hot, flask = both(browser, "/help/doc/jam", If_None_Match=hot.headers["ETag"])
+    assert said(hot) == said(flask)
+    assert b"Call us." in hot.get_data()
+
+
+def test_a_kept_page_is_for_visitors_only(portal: Portal, bob: Browser) -> None:
+    visitor, guest = portal.browser(), portal.browser()
+    guest.form_token()
+    for path in ("/help/doc/jam", "/docs", "/feed.json"):
+        shown, _ = both(visitor, path)
+        assert said(both(guest, path)[0]) == said(shown)
+        if path != "/feed.json":
+            own, flask = both(bob, path)
+            assert own.headers["Cache-Control"] == flask.headers["Cache-Control"] == "no-store"
+            assert b"Sign out" in own.get_data()
+    both(bob, "/help/doc/secret")
+    assert visitor.get("/help/doc/secret").status_code == 404
+
+
 @pytest.mark.parametrize(
     ("method", "path", "headers", "status"),
     [
@@ -134,11 +173,19 @@ def test_people_who_are_signed_in_see_what_they_may(portal: Portal, bob: Browser
         ("DELETE", ASKED, {}, 405),
         ("GET", f"{ASKED}&limit=0", {}, 422),
         ("GET", f"{ASKED}&preview=1", {}, 200),
-        ("GET", ASKED, {"Authorization": "Bearer abc"}, 200),
+        ("GET", ASKED, {"Authorization": "Bearer abc"}, 401),
         ("GET", ASKED, {"Host": "evil.example"}, 400),
         ("GET", "/static/shared/site.css", {"Range": "bytes=0-9"}, 206),
         ("GET", "/static/shared/none.css", {}, 404),
         ("GET", "/static/../wsgi.py", {}, 404),
+        ("HEAD", "/help/doc/jam", {}, 200),
+        ("GET", "/help/doc/jam?voted=yes", {}, 200),
+        ("GET", "/help/doc/jam", {"Accept": "Text/Markdown"}, 200),
+        ("GET", "/help/doc/paper-jam", {}, 301),
+        ("GET", "/help/doc/secret", {}, 404),
+        ("GET", "/search?q=paper", {}, 200),
+        ("GET", "/", {}, 200),
+        ("GET", "/tickets/solved", {}, 200),
     ],
 )
 def test_what_is_not_understood_is_left_to_flask(
@@ -182,7 +229,7 @@ def test_without_an_index_the_refusal_is_counted_once(folder: Path) -> None:
 def test_both_ways_leave_the_same_record(portal: Portal, caplog: pytest.LogCaptureFixture) -> None:
     browser = portal.browser()
     with caplog.at_level(logging.INFO, "askfirst.access"):
-        for path in (ASKED, "/static/shared/site.css", "/healthz"):
+        for path in (ASKED, "/static/shared/site.css", "/healthz", "/help/doc/jam", "/docs/"):
             caplog.clear()
             hot, flask = both(browser, path)
             records = [
@@ -213,9 +260,17 @@ ARGUMENTS = st.lists(
 )
 HEADERS = st.dictionaries(
     st.sampled_from(
-        ["Accept-Language", "Origin", "If-None-Match", "Cookie", "Accept", "Range", "X-Real-IP"]
+        [
+            *("Accept", "Accept-Encoding", "Accept-Language", "Cookie", "If-None-Match"),
+            *("Origin", "Range", "X-Real-IP"),
+        ]
     ),
-    st.sampled_from(["", "de", "*", EMBEDDING, '"x"', "askfirst=broken.cookie", "text/html", "ü"]),
+    st.sampled_from(
+        [
+            *("", "de", "*", EMBEDDING, '"x"', "askfirst=broken.cookie", "text/html", "ü"),
+            *("text/markdown;q=0.5", "text/*", "br, gzip", "*;q=0"),
+        ]
+    ),
     max_size=3,
 )
 
@@ -232,7 +287,11 @@ def asked(template: Path) -> Browser:
 def test_whatever_is_sent_the_answer_is_the_same(
     asked: Browser, arguments: list[tuple[str, str]], headers: dict[str, str]
 ) -> None:
-    path = f"/api/v1/suggest?{urlencode(arguments)}"
+    for path in (f"/api/v1/suggest?{urlencode(arguments)}", "/help/doc/jam"):
+        ask_both(asked, path, headers)
+
+
+def ask_both(asked: Browser, path: str, headers: dict[str, str]) -> None:
     sent = {name: value.encode() for name, value in headers.items()}
     asked.get(path, headers=sent)
     assert said(asked.get(path, headers=sent)) == said(asked.get(path, headers=sent | UNKNOWN))

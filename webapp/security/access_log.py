@@ -40,7 +40,9 @@ def register(app: Flask, settings: Settings) -> None:
             facts_of_person = {"person": person.id} if person else {}
             seconds = time.monotonic() - g.began
             status = response.status_code
-            log_request(request.method, _route(), status, seconds, address(), **facts_of_person)
+            log_request(
+                request.method, logged_route(), status, seconds, address(), **facts_of_person
+            )
         return response
 
     app.before_request_funcs.setdefault(None, []).insert(0, begin)
@@ -64,7 +66,7 @@ def log_request(
         LOG.info("%s %s", method, route, extra=values)
 
 
-def _route() -> str:
+def logged_route() -> str:
     """The rule of the route with its arguments, but for hidden ones; "-" for no route."""
     if request.url_rule is None:
         return "-"

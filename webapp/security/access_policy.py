@@ -344,6 +344,22 @@ PUBLIC_PAGES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: What follows from the published generation alone, for everybody who is not signed in.
+OF_GENERATION = frozenset(
+    {
+        "help_centre.article",
+        "help_centre.listing",
+        "sections.show",
+        "sections.site_map",
+        "discovery.sitemap",
+        "discovery.sitemap_part",
+        "discovery.llms",
+        "feeds.whole",
+        "feeds.of_kind",
+        "feeds.of_section",
+    }
+)
+
 #: Forms on these pages. A token would need a cookie of whoever sees the page, so that instead the
 #: browser has to say that the form was sent by a page of this portal.
 FORMS_WITHOUT_TOKEN = frozenset({"help_centre.feedback", "known_problems.join"})

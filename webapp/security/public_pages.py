@@ -18,7 +18,12 @@ from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_etags, quote_etag
 
 from webapp.context import asker
-from webapp.security.access_policy import CACHEABLE, PUBLIC_PAGES
+from webapp.security.access_log import logged_route
+from webapp.security.access_policy import CACHEABLE, OF_GENERATION, PUBLIC_PAGES
+
+#: In the environment of a request whose answer follows from the generation alone: the rule of its
+#: route, the endpoint, and the path as the log has it.
+OF_GENERATION_ALONE = "askfirst.of-generation"
 
 #: In the order in which they are chosen.
 ENCODINGS = ("br", "gzip")
@@ -58,6 +63,9 @@ def _prepare(response: Response) -> Response:
         # A view may know better; what depends on the session's time zone has to be asked for.
         response.headers.setdefault("Cache-Control", PUBLIC_PAGES[request.endpoint or ""])
         response.vary.add("Cookie")
+    if request.endpoint in OF_GENERATION:
+        route = (str(request.url_rule), request.endpoint, logged_route())
+        request.environ[OF_GENERATION_ALONE] = route
     _compress(response)
     if "ETag" in response.headers or not response.is_streamed:
         _leave_out_what_is_unchanged(response)

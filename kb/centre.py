@@ -179,7 +179,10 @@ def _desk(
     products: Catalogue,
 ) -> Desk:
     limits = FormLimits(
-        files=AttachmentLimits(file_bytes=settings.attachment_megabytes * 1024 * 1024)
+        files=AttachmentLimits(
+            file_bytes=settings.attachment_megabytes * 1024 * 1024,
+            upload_bytes=settings.upload_megabytes * 1024 * 1024,
+        )
     )
     attachments = Attachments(settings.data / "attachments")
     return Desk(

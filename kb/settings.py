@@ -308,6 +308,14 @@ SETTINGS: tuple[Setting, ...] = (
         "The maximum size of an attachment. A ticket may have 20 attachments.",
     ),
     Setting(
+        "upload_megabytes",
+        "2000",
+        _integer(0, 1_000_000),
+        "a whole number from 0 to 1000000",
+        "The maximum size of a file that is uploaded by the link of a ticket; 0 turns these links "
+        "off.",
+    ),
+    Setting(
         "suggest_budget_ms",
         "250",
         _integer(10, 5000),
@@ -652,6 +660,7 @@ class Settings:
     suggest_per_minute: int
     tickets_per_hour: int
     attachment_megabytes: int
+    upload_megabytes: int
     suggest_budget_ms: int
     handling_minutes: int
     generations: int

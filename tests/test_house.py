@@ -286,6 +286,7 @@ ONLY_IN = {
         "kb.programs.repository",
         "kb.programs.tables",
         "kb.subscriptions",
+        "kb.tickets.attachments.unfinished",
         "kb.tickets.reports",
         "kb.tickets.repository",
         "kb.tickets.tables",

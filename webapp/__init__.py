@@ -57,6 +57,7 @@ def create_app(
         sections,
         site,
         tickets,
+        uploads,
     )
     from webapp.discovery import addresses, feeds, files, structured_data
     from webapp.editor import gaps, overview, publishing, review
@@ -90,6 +91,7 @@ def create_app(
         sections,
         site,
         tickets,
+        uploads,
         copies,
         subscriptions,
         following,

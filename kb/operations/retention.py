@@ -25,8 +25,16 @@ from kb.operations.tables import AUDIT_LOG
 from kb.people.repository.sessions import ATTEMPTS_KEPT
 from kb.people.tables import INVITATIONS, PEOPLE, SESSIONS, SIGN_IN_ATTEMPTS, TOKENS
 from kb.settings import Settings
-from kb.tickets.lifecycle import ACTIVE
-from kb.tickets.tables import COPIES, EVENTS, GUEST_LINKS, IDEMPOTENCY_KEYS, TICKETS
+from kb.tickets.lifecycle import ACTIVE, UPLOAD_LINK_LIFETIME
+from kb.tickets.tables import (
+    COPIES,
+    EVENTS,
+    GUEST_LINKS,
+    IDEMPOTENCY_KEYS,
+    TICKETS,
+    UPLOAD_LINKS,
+    UPLOADS,
+)
 
 #: So that filing a ticket never waits for a long deletion.
 _BATCH, _MOST_BATCHES = 500, 200
@@ -118,6 +126,7 @@ _GUEST_WITHOUT_TICKET = and_(
             IDEMPOTENCY_KEYS.c.person_id,
             GUEST_LINKS.c.person_id,
             EVENTS.c.actor_id,
+            UPLOADS.c.person_id,
             EPISODES.c.person_id,
         )
     ),
@@ -129,6 +138,7 @@ _SETTLED_MAIL = and_(
 )
 
 TICKETS_CLASS, ORPHANS_CLASS, AUDIT_CLASS = "tickets", "orphans", "audit"
+UPLOADS_CLASS = "uploads"
 
 RETENTION: tuple[RetentionClass, ...] = (
     RetentionClass(
@@ -143,6 +153,12 @@ RETENTION: tuple[RetentionClass, ...] = (
         "Uploaded files that belong to no ticket",
         _days("orphan_days"),
         "orphan_days",
+    ),
+    RetentionClass(
+        UPLOADS_CLASS,
+        "Large files that were not uploaded completely",
+        _fixed(UPLOAD_LINK_LIFETIME),
+        expiries=(Expiry(UPLOADS, UPLOADS.c.begun_at),),
     ),
     RetentionClass(
         "episodes",
@@ -205,12 +221,13 @@ RETENTION: tuple[RetentionClass, ...] = (
     ),
     RetentionClass(
         "links",
-        "Links in e-mails, private links to tickets, and invitations",
+        "Links in e-mails, private links to tickets, upload links, and invitations",
         _fixed(dt.timedelta()),
         expiries=(
             Expiry(TOKENS, TOKENS.c.expires_at, is_end=True),
             Expiry(INVITATIONS, INVITATIONS.c.expires_at, is_end=True),
             Expiry(GUEST_LINKS, GUEST_LINKS.c.expires_at, is_end=True),
+            Expiry(UPLOAD_LINKS, UPLOAD_LINKS.c.expires_at, is_end=True),
         ),
     ),
     RetentionClass(
@@ -246,7 +263,8 @@ RETENTION: tuple[RetentionClass, ...] = (
 
 class Retention:
     """Enforces the table. ``remove_orphans`` removes files without a ticket that are so old,
-    ``erase_tickets`` the texts of these tickets.
+    ``sweep_uploads`` parts of files whose upload is over, ``erase_tickets`` the texts of these
+    tickets.
     """
 
     def __init__(
@@ -255,11 +273,13 @@ class Retention:
         settings: Settings,
         *,
         remove_orphans: Callable[[dt.timedelta, dt.datetime], int],
+        sweep_uploads: Callable[[dt.datetime], int],
         erase_tickets: Callable[[Sequence[int], dt.datetime], None],
     ) -> None:
         self._database = database
         self._settings = settings
         self._remove_orphans = remove_orphans
+        self._sweep_uploads = sweep_uploads
         self._erase_tickets = erase_tickets
 
     def enforce(self, now: dt.datetime) -> int:
@@ -276,7 +296,8 @@ class Retention:
             return AuditLog(self._database).forget(before=now - kept)
         if row.key == TICKETS_CLASS:
             return self._erase_closed(row.expiries[0].is_over(kept, now), now)
-        return sum(self._delete(expiry, kept, now) for expiry in row.expiries)
+        total = sum(self._delete(expiry, kept, now) for expiry in row.expiries)
+        return total + (self._sweep_uploads(now) if row.key == UPLOADS_CLASS else 0)
 
     def _erase_closed(self, condition: ColumnElement[bool], now: dt.datetime) -> int:
         total = 0

@@ -30,11 +30,12 @@ from kb.privacy.inventory import (
     own_episode_events,
     own_events,
     own_tickets,
+    own_uploads,
 )
 from kb.privacy.sweep import rewrite_event, sweep_address, sweep_words, words_of
 from kb.tickets.lifecycle import ACTIVE, Status, Verb
 from kb.tickets.repository import fulltext
-from kb.tickets.tables import ATTACHMENTS, EVENTS, INDEXED_TITLE, RATINGS, TICKETS
+from kb.tickets.tables import ATTACHMENTS, EVENTS, INDEXED_TITLE, RATINGS, TICKETS, UPLOADS
 
 #: Facts of events that the SLA clock needs, or that are numbers, keys and titles of the policies.
 _KEPT_FACTS = frozenset(
@@ -57,11 +58,14 @@ _KEPT_FACTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What an erasure did. ``files`` are keys of contents that no ticket has any longer."""
+    """What an erasure did. ``files`` are keys of contents that no ticket has any longer,
+    ``uploads`` the refs of large files that had not arrived completely.
+    """
 
     people: tuple[int, ...]
     tickets: int
     files: tuple[str, ...]
+    uploads: tuple[str, ...] = ()
 
 
 def erase_rows(connection: Connection, subject: DataSubject, now: dt.datetime) -> Erasure:
@@ -91,6 +95,7 @@ def erase_texts(connection: Connection, serials: Sequence[int], now: dt.datetime
 
 def _erase_inventory(connection: Connection, subject: DataSubject, now: dt.datetime) -> Erasure:
     keys = _attachment_keys(connection, subject)
+    refs = connection.execute(select(UPLOADS.c.ref).where(own_uploads(subject))).scalars().all()
     serials = frozenset(connection.execute(own_tickets(subject)).scalars())
     for holding in INVENTORY:
         if holding.table is EVENTS:
@@ -108,7 +113,8 @@ def _erase_inventory(connection: Connection, subject: DataSubject, now: dt.datet
     still_used = set(
         connection.execute(select(ATTACHMENTS.c.key).where(ATTACHMENTS.c.key.in_(keys))).scalars()
     )
-    return Erasure(subject.people, len(serials), tuple(sorted(set(keys) - still_used)))
+    unused = tuple(sorted(set(keys) - still_used))
+    return Erasure(subject.people, len(serials), unused, tuple(refs))
 
 
 def pseudonym(person_id: int) -> str:

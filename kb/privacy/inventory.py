@@ -76,6 +76,8 @@ from kb.tickets.tables import (
     TARGETS,
     TICKET_LINKS,
     TICKETS,
+    UPLOAD_LINKS,
+    UPLOADS,
     WATCHERS,
 )
 
@@ -159,6 +161,11 @@ def _readable_attachments(subject: DataSubject) -> ColumnElement[bool]:
     return own_attachments(subject) & ATTACHMENTS.c.event_id.in_(events)
 
 
+def own_uploads(subject: DataSubject) -> ColumnElement[bool]:
+    of_tickets = UPLOADS.c.ticket_id.in_(own_tickets(subject))
+    return UPLOADS.c.person_id.in_(subject.people) | of_tickets
+
+
 def _copies(subject: DataSubject) -> ColumnElement[bool]:
     """Also other people's on the person's tickets, unless they refused copies altogether."""
     own = (COPIES.c.address == subject.address) | (COPIES.c.mailbox == subject.address)
@@ -221,6 +228,14 @@ INVENTORY: tuple[Holding, ...] = (
         "attachments",
         ("ticket_id", "name", "media_type", "size", "key"),
         readable=_readable_attachments,
+    ),
+    Holding(
+        UPLOADS,
+        own_uploads,
+        _DELETE,
+        "uploads",
+        ("ticket_id", "name", "size", "begun_at", "attached_at"),
+        readable=_of_person(UPLOADS.c.person_id),
     ),
     Holding(
         IDEMPOTENCY_KEYS,
@@ -428,6 +443,7 @@ INVENTORY: tuple[Holding, ...] = (
     Holding(INDEX_RUNS, None, _KEEP),
     Holding(RELEASES, None, _KEEP),
     Holding(TARGETS, None, _KEEP),
+    Holding(UPLOAD_LINKS, None, _KEEP),
     Holding(ALARMS, None, _KEEP),
     Holding(TICKET_LINKS, None, _KEEP),
     Holding(COUPON_USES, None, _KEEP),

@@ -27,6 +27,7 @@ from kb.tickets.tables import (
     REPLY_DRAFTS,
     SAVED_VIEWS,
     TICKETS,
+    UPLOADS,
     WATCHERS,
 )
 
@@ -39,6 +40,7 @@ _RENAMED: tuple[Column[int], ...] = (
     INDEX_RUNS.c.person_id,
     EPISODES.c.person_id,
     API_KEYS.c.person_id,
+    UPLOADS.c.person_id,
 )
 #: Columns of rows that the second account may have already: those of the first then go.
 _UNIQUE: tuple[tuple[Column[int], Column[object]], ...] = (

@@ -81,7 +81,7 @@ class PersonalData:
             add_entry(
                 connection, replace(done, facts={**done.facts, "tickets": str(erasure.tickets)})
             )
-        self.attachments.erase(erasure.files)
+        self.attachments.erase(erasure.files, erasure.uploads)
         self._purge()
         return erasure
 
@@ -106,7 +106,7 @@ class PersonalData:
         """Erases the texts and attachments of closed tickets. Raises Unavailable."""
         with self.database.write() as connection:
             erasure = erase_texts(connection, serials, now)
-        self.attachments.erase(erasure.files)
+        self.attachments.erase(erasure.files, erasure.uploads)
 
     def _purge(self) -> None:
         try:

@@ -127,6 +127,7 @@ class Effects:
     undoes: UndoableEnd | None = None
     recomputes: bool = False  # targets without an answer, as if they had not ended
     notice: str = ""  # the kind of the mail, where it is not the verb
+    upload_until: dt.datetime | None = None  # until when its upload link takes files
 
 
 @dataclass(frozen=True, slots=True)

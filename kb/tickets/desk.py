@@ -25,6 +25,7 @@ from kb.tickets import drafts
 from kb.tickets.actions import merge_split
 from kb.tickets.actions.filing import Filing
 from kb.tickets.actions.idempotency import verb_key
+from kb.tickets.actions.large_files import LargeFiles
 from kb.tickets.actions.planning import ship
 from kb.tickets.actions.secrets import FieldSecrets
 from kb.tickets.attachments.files import Attachments
@@ -87,6 +88,7 @@ class Desk:
         )
         self._attachments = attachments
         self.secrets = FieldSecrets(repository, field_keys)
+        self.large_files = LargeFiles(repository, attachments, self._rules)
         self.filing = Filing(repository, attachments, catalogue, self._rules, self.secrets)
         self.queue = AgentQueue(repository)
         self.links = GuestLinks(repository)

@@ -38,6 +38,8 @@ class Verb(StrEnum):
     REPLY = "replied"
     LINK = "linked"
     COMMENT = "commented"
+    ASK_FOR_FILES = "asked-for-files"
+    UPLOAD = "uploaded"
     NOTE = "noted"
     ASSIGN = "assigned"
     COPY = "copied"
@@ -267,6 +269,34 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "forum",
                 files=True,
             ),
+        ),
+        Verb.ASK_FOR_FILES: VerbRow(
+            _ANSWERED,
+            _STAFF,
+            refusal="take files",
+            timeline="asked for large files",
+            clock=SlaEventKind.COMMENT,
+            mail=MailText(
+                "Support asks you for files",
+                "Support asks you to upload files. The ticket page says which ones, and has the "
+                "link.",
+            ),
+            message=Message.REQUIRED,
+            form=ActionForm(
+                "ask-for-files",
+                "Ask for large files",
+                "Send upload link",
+                (_message_field("Which files, and why"),),
+                icon="clip",
+            ),
+        ),
+        Verb.UPLOAD: VerbRow(
+            _ASKED,
+            _OWNER_SIDE,
+            refusal="take files",
+            timeline="uploaded a file",
+            clock=SlaEventKind.COMMENT,
+            mail=MailText("New file from the requester", "The requester uploaded a file."),
         ),
         Verb.NOTE: VerbRow(
             {status: status for status in Status},
@@ -678,6 +708,9 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
 #: For so long a merge and a mark as spam or duplicate can be undone, and no mail tells of them.
 UNDO_WINDOW = dt.timedelta(minutes=10)
 UNDOABLE_VERBS = (Verb.MERGE, Verb.VOID)
+
+#: For so long a ticket takes large files, and what has not arrived completely is kept.
+UPLOAD_LINK_LIFETIME = dt.timedelta(days=7)
 
 #: The kind of the mail that asks somebody whether they want to be copied on a ticket.
 ASKED_TO_COPY = "asked"

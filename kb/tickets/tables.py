@@ -168,6 +168,28 @@ ATTACHMENTS = Table(
     Index(None, "event_id"),
 )
 
+#: A ticket that takes large files, until its upload link ends.
+UPLOAD_LINKS = Table(
+    "upload_links",
+    METADATA,
+    Column("ticket_id", Integer, ForeignKey("tickets.id"), primary_key=True, autoincrement=False),
+    instant_column("expires_at"),
+)
+
+#: Large files that arrive in pieces, each in a file of its ``ref`` until it is attached.
+UPLOADS = Table(
+    "uploads",
+    METADATA,
+    Column("ref", Text, primary_key=True),
+    Column("ticket_id", Integer, ForeignKey("tickets.id"), nullable=False, index=True),
+    reference_column("person_id", "people.id"),
+    Column("name", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+    instant_column("begun_at"),
+    instant_column("attached_at", optional=True),
+    Index(None, "person_id"),
+)
+
 CONSULTED = Table(
     "consulted",
     METADATA,

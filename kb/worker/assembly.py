@@ -33,6 +33,7 @@ from kb.search.documents import PUBLIC
 from kb.settings import Settings
 from kb.subscriptions.subscriptions import SUBSCRIPTION_MAIL_TEXTS
 from kb.tickets.attachments.files import Attachments
+from kb.tickets.attachments.unfinished import UnfinishedFiles
 from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
 from kb.tickets.lifecycle import TICKET_MAIL_TEXTS
@@ -62,6 +63,7 @@ def build_worker(centre: HelpCentre) -> Worker:
         database,
         settings,
         remove_orphans=partial(remove_orphans, attachments, tickets),
+        sweep_uploads=UnfinishedFiles(database, attachments.incoming).sweep,
         erase_tickets=centre.personal_data.erase_texts,
     )
     return Worker(

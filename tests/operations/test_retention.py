@@ -26,6 +26,7 @@ from kb.privacy.personal_data import PersonalData
 from kb.settings import SETTINGS, Settings
 from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
+from kb.tickets.tables import UPLOAD_LINKS, UPLOADS
 from kb.tickets.ticket import Upload
 from kb.worker.assembly import build_worker
 from tests.privacy.planting import found_in
@@ -43,6 +44,7 @@ def retention(world: World, **more: str) -> tuple[Retention, Settings]:
             world.database,
             settings,
             remove_orphans=lambda age, now: 0,
+            sweep_uploads=lambda now: 0,
             erase_tickets=data.erase_texts,
         ),
         settings,
@@ -81,6 +83,9 @@ def filled(world: World) -> World:
     number = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
     world.desk.act(number, world.bob, actions.solve(), now=FRIDAY)
     serial = int(number.removeprefix("KB-"))
+    upload = {"ref": "u", "ticket_id": serial, "person_id": world.alice.id, "name": "a", "size": 9}
+    upload |= {"begun_at": FRIDAY}
+    link = {"ticket_id": serial, "expires_at": FRIDAY + 7 * DAY}
     world.desk.copies.token(serial, "asked@example.com", now=FRIDAY)
     confirmed = world.desk.copies.token(serial, "sure@example.com", now=FRIDAY)
     world.desk.copies.choose(confirmed, "confirmed", now=FRIDAY)
@@ -100,6 +105,8 @@ def filled(world: World) -> World:
         connection.execute(insert(WEBHOOK_JOBS).values(job))
         connection.execute(insert(USAGE).values(scope="mail", key=b"k", at=FRIDAY))
         connection.execute(insert(DEFLECTION_PEOPLE).values(compared))
+        connection.execute(insert(UPLOADS).values(upload))
+        connection.execute(insert(UPLOAD_LINKS).values(link))
     return world
 
 

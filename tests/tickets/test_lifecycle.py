@@ -76,6 +76,7 @@ def do(world: World, number: str, verb: Verb, name: str, step: int, other: str) 
         Verb.LINK: {"documents": [("doc/a", "A")]},
         Verb.COMMENT: {"body": "Word."},
         Verb.NOTE: {"body": "Word."},
+        Verb.ASK_FOR_FILES: {"body": "The dump, please."},
         Verb.ASSIGN: {"agent": world.bob},
         Verb.COPY: {"copy_to": ["boss@example.com"]},
         Verb.SET_TO_PENDING: {"body": "Which one?"},

@@ -67,6 +67,7 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
         refused=refused.shown_in(forms) if refused else None,
         others=_others(number, viewer),
         guest_links=desk.links.live(number, now=now()),
+        upload_end=desk.large_files.link_end(number, now()),
         similar=[
             row
             for _, row in _by_likeness(

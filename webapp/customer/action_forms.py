@@ -93,6 +93,8 @@ def offered_forms(ticket: Ticket, side: Side) -> tuple[ActionForm, ...]:
         form = row.form_for(side)
         if form is None or ticket.row.status not in row.transitions:
             continue
+        if row is VERBS[Verb.ASK_FOR_FILES] and not settings().upload_megabytes:
+            continue
         if row.needs_proposal and ticket.proposal is None:
             continue
         fields = tuple(_with_choices(field, ticket) for field in form.fields if _applies(field))

@@ -50,8 +50,8 @@ from kb.sla.form_fields import ArticleOffer
 from kb.tickets import actions, drafts
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import allowed_files
-from kb.tickets.lifecycle import VERBS, Side, Status
-from kb.tickets.permissions import check_file, link_not_found, side_of
+from kb.tickets.lifecycle import VERBS, Side, Status, Verb
+from kb.tickets.permissions import check_file, link_not_found, may, side_of
 from kb.tickets.ticket import Attachment, Draft, TicketRow
 from webapp.context import asker, audience, centre, now, person, settings
 from webapp.customer.account import signed_in_person
@@ -311,7 +311,7 @@ def _sent_form() -> MultiDict[str, str]:
 def form_expired(error: CSRFError) -> Response:
     arguments = request.view_args or {}
     if "form_name" in arguments and not wants_json() and viewer_of(arguments["number"]):
-        viewer = _actor(arguments["number"])
+        viewer = actor_of(arguments["number"])
         refused = RefusedForm(arguments["form_name"], EXPIRED_FORM, _sent_form())
         return make_response(_page(arguments["number"], viewer, refused), 400)
     if request.endpoint not in ("tickets.file", "tickets.review") or wants_json():
@@ -428,6 +428,9 @@ def _page(number: str, viewer: Person, refused: RefusedForm | None = None) -> st
         mail_address=_mail_address(),
         problem=_problem(number),
         link=_link(ticket.number) if viewer.guest else "",
+        upload_end=centre().desk.large_files.link_end(number, now()),
+        may_upload=centre().desk.large_files.may_open(viewer)
+        and may(viewer, Verb.UPLOAD, ticket.ownership),
         severities=centre().policy.severities,
         key=secrets.token_urlsafe(18),
     )
@@ -452,7 +455,7 @@ def _link(number: str) -> str:
     return settings().origin + url_for("tickets.show", number=number, key=secret)
 
 
-def _actor(number: str) -> Person:
+def actor_of(number: str) -> Person:
     """As ``viewer_of``. Raises NotFound for a guest whose link ended, Forbidden for nobody."""
     viewer = viewer_of(number)
     if viewer is None:
@@ -469,7 +472,7 @@ def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
 
     A refusal shows the page again with what was typed.
     """
-    form, viewer = _sent_form(), _actor(number)
+    form, viewer = _sent_form(), actor_of(number)
     try:
         command = command_of(form_name, Side.OWNER, form)
         centre().desk.act(number, viewer, command, key=form.get("key", ""), now=now())
@@ -485,7 +488,7 @@ def act(number: str, form_name: str) -> BaseResponse | tuple[str, int]:
 def revoke_links(number: str, form_name: str) -> BaseResponse:
     """Ends every private link to a guest's ticket; this browser gets a new one."""
     del form_name  # names the button at which a limit is told
-    viewer = _actor(number)
+    viewer = actor_of(number)
     desk = centre().desk
     desk.act(number, viewer, actions.revoke_links(), now=now())
     secret = desk.links.renew(number, viewer, now=now())

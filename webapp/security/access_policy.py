@@ -59,6 +59,15 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("tickets.live", "GET"): Access.HOLDER,
         ("tickets.attachment", "GET"): Access.HOLDER,
         ("tickets.picture", "GET"): Access.HOLDER,
+        ("uploads.show", "GET"): Access.HOLDER,
+        ("uploads.send", "POST"): Access.HOLDER,
+        ("uploads.open_link", "POST"): Access.HOLDER,
+        ("uploads.close_link", "POST"): Access.HOLDER,
+        ("uploads.begin", "POST"): Access.HOLDER,
+        ("uploads.state", "GET"): Access.HOLDER,
+        ("uploads.append", "PATCH"): Access.HOLDER,
+        ("uploads.append", "POST"): Access.HOLDER,
+        ("uploads.cancel", "DELETE"): Access.HOLDER,
         ("privacy.show", "GET"): Access.ANYONE,
         ("copies.show", "GET"): Access.ANYONE,
         ("copies.choose", "POST"): Access.ANYONE,
@@ -220,6 +229,9 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("tickets.act", "POST"): "ticket",
         ("tickets.revoke_links", "POST"): "ticket",
         ("ticket_api.own_tickets", "GET"): "suggest",
+        ("uploads.send", "POST"): "ticket",
+        ("uploads.open_link", "POST"): "ticket",
+        ("uploads.begin", "POST"): "ticket",
         ("following.follow", "POST"): "vote",
         ("known_problems.join", "POST"): "vote",
         ("subscriptions.show", "GET"): "suggest",
@@ -295,6 +307,9 @@ UPLOADS = frozenset(
         "ticket_api.act",
     }
 )
+
+#: Endpoints that accept large files, by the link of a ticket.
+LARGE_UPLOADS = frozenset({"uploads.send", "uploads.append"})
 
 #: Endpoints that pages of ``settings.embed_origins`` may read; never with cookies.
 SHARED = frozenset({"api.suggest", "api.search", "api.episode", "articles.show"})

@@ -1,10 +1,10 @@
 """Admission: who is answered while a server process has more requests than it can work on.
 
-A WSGI wrapper in front of the application. Filing, people who are signed in, and health checks have
-slots of their own, so that a flood of searches delays nobody's ticket. A few requests wait for a
-slot; when they are too many, or would have to wait for too long, the next one is refused at once
-with 503 and ``Retry-After``, before any work is done for it. Static files need no slot: a page
-without its style sheet is no answer.
+A WSGI wrapper in front of the application. Filing, people who are signed in, health checks, and
+pieces of large files have slots of their own, so that a flood of searches delays nobody's ticket.
+A few requests wait for a slot; when they are too many, or would have to wait for too long, the next
+one is refused at once with 503 and ``Retry-After``, before any work is done for it. Static files
+need no slot: a page without its style sheet is no answer.
 """
 
 from __future__ import annotations
@@ -32,6 +32,9 @@ URGENT_SLOTS = 4  # further ones for what is urgent
 ORDINARY_WAITING, URGENT_WAITING = 24, 8
 #: Seconds that a request waits. A ticket is worth waiting for.
 ORDINARY_PATIENCE, URGENT_PATIENCE = 1.0, 5.0
+#: Pieces of large files at once. They wait for slow networks and do little work, and programs that
+#: send them try again.
+PIECE_SLOTS = 8
 
 _RECENT = 0.1  # how much the last request counts in the average
 
@@ -98,6 +101,7 @@ class Admission:
         self._inner = inner
         self._ordinary = Slots(ORDINARY_SLOTS, ORDINARY_WAITING, ORDINARY_PATIENCE)
         self._urgent = Slots(URGENT_SLOTS, URGENT_WAITING, URGENT_PATIENCE)
+        self._pieces = Slots(PIECE_SLOTS, 0, 0.0)
         self._told_at = 0.0
         self._refused = 0
         self.on_refusal: Callable[[], None] | None = None
@@ -106,7 +110,10 @@ class Admission:
         if environ.get("PATH_INFO", "").startswith("/static/"):
             return self._inner(environ, start_response)
 
-        slots = self._urgent if self._is_urgent(environ) else self._ordinary
+        if environ.get("REQUEST_METHOD") == "PATCH":
+            slots = self._pieces
+        else:
+            slots = self._urgent if self._is_urgent(environ) else self._ordinary
         if not slots.take():
             return self._refuse(environ, start_response)
         begun = time.monotonic()

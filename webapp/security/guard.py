@@ -27,6 +27,7 @@ from webapp.security import bearer
 from webapp.security.access_policy import (
     CACHEABLE,
     FORMS_WITHOUT_TOKEN,
+    LARGE_UPLOADS,
     POLICY,
     SHARED,
     UPLOADS,
@@ -156,6 +157,8 @@ def _limit_body(settings: Settings) -> None:
         request.max_content_length = (
             settings.attachment_megabytes * FILES_PER_TICKET * 1024 * 1024 + SMALL_BODY
         )
+    elif request.endpoint in LARGE_UPLOADS:
+        request.max_content_length = settings.upload_megabytes * 1024 * 1024 + SMALL_BODY
 
 
 def _check_access() -> BaseResponse | None:

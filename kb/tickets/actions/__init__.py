@@ -13,6 +13,7 @@ from types import MappingProxyType
 from kb.tickets.actions.assignment import assign, revoke_links, set_copies
 from kb.tickets.actions.closing import cancel, check_void, rate, reopen, solve, void
 from kb.tickets.actions.conversation import answer_by_link, comment, escalate, note, reply
+from kb.tickets.actions.large_files import add_file, ask_for_files
 from kb.tickets.actions.level_severity import agree, change_level, decline, propose_severity
 from kb.tickets.actions.planning import plan, ship
 from kb.tickets.actions.waiting import no_reply_needed, pause, resume, set_to_pending
@@ -21,8 +22,10 @@ from kb.tickets.lifecycle import Verb
 
 __all__ = [
     "COMMANDS",
+    "add_file",
     "agree",
     "answer_by_link",
+    "ask_for_files",
     "assign",
     "cancel",
     "change_level",
@@ -53,6 +56,8 @@ COMMANDS: Mapping[Verb, Callable[..., Command]] = MappingProxyType(
         Verb.REPLY: reply,
         Verb.LINK: answer_by_link,
         Verb.COMMENT: comment,
+        Verb.ASK_FOR_FILES: ask_for_files,
+        Verb.UPLOAD: add_file,
         Verb.NOTE: note,
         Verb.ASSIGN: assign,
         Verb.COPY: set_copies,

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import io
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -26,10 +28,30 @@ class Attachments:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        #: Where large files arrive: beside the others, so that storing one takes only a name.
+        self.incoming = folder.parent / "uploads"
 
     def put(self, files: Iterable[Upload]) -> tuple[Attachment, ...]:
         """Stores files that are already checked. Raises Unavailable when the disk refuses."""
         return tuple(self._put(file) for file in files)
+
+    def adopt(self, name: str, path: Path) -> Attachment:
+        """Stores a checked file that is on the disk already, and leaves it where it is: it takes
+        no further space until its other name is removed. Raises Unavailable.
+        """
+        with path.open("rb") as file:
+            key = hashlib.file_digest(file, _digest).hexdigest()
+            stored_name, media_type = name_and_type(name, file)
+        content = self._path(key)
+        try:
+            if content.is_file():
+                os.utime(content)
+            else:
+                _make_folders(content)
+                _link(path, content)
+        except OSError as error:
+            raise _not_stored(name, error) from error
+        return _attachment(stored_name, media_type, path.stat().st_size, key)
 
     def path(self, attachment: Attachment) -> Path:
         """The file to read. Raises NotFound when it is gone."""
@@ -66,8 +88,12 @@ class Attachments:
         path = self._path(key)
         return path if path.is_file() else None
 
-    def erase(self, keys: Iterable[str]) -> None:
-        """Removes contents that no ticket refers to, at once and not only when they are swept."""
+    def erase(self, keys: Iterable[str], uploads: Iterable[str] = ()) -> None:
+        """Removes contents that no ticket refers to, and ``uploads`` that had not ended, at once
+        and not only when they are swept.
+        """
+        for ref in uploads:
+            (self.incoming / ref).unlink(missing_ok=True)
         for key in keys:
             self._path(key).unlink(missing_ok=True)
             self._shown(key).unlink(missing_ok=True)
@@ -92,7 +118,7 @@ class Attachments:
         return self._folder / key[:2] / f"{key}.shown"
 
     def _put(self, file: Upload) -> Attachment:
-        key = hashlib.blake2b(file.data, digest_size=32).hexdigest()
+        key = _digest(file.data).hexdigest()
         path = self._path(key)
         try:
             if path.is_file():
@@ -101,12 +127,45 @@ class Attachments:
             else:
                 _write(path, file.data)
         except OSError as error:
-            sentence = (
-                f"{safe_name(file.name)} could not be stored ({error.strerror}). Nothing was saved."
-            )
-            raise Unavailable(sentence, field="attachments", retry_after=60) from error
-        name, media_type = name_and_type(file)
-        return Attachment(secrets.token_urlsafe(16), name, media_type, len(file.data), key)
+            raise _not_stored(file.name, error) from error
+        name, media_type = name_and_type(file.name, io.BytesIO(file.data))
+        return _attachment(name, media_type, len(file.data), key)
+
+
+def _digest(data: bytes = b"") -> hashlib.blake2b:
+    return hashlib.blake2b(data, digest_size=32)
+
+
+def _attachment(name: str, media_type: str, size: int, key: str) -> Attachment:
+    return Attachment(secrets.token_urlsafe(16), name, media_type, size, key)
+
+
+def _not_stored(name: str, error: OSError) -> Unavailable:
+    sentence = f"{safe_name(name)} could not be stored ({error.strerror}). Nothing was saved."
+    return Unavailable(sentence, field="attachments", retry_after=60)
+
+
+def _make_folders(path: Path) -> None:
+    # For the owner only, whatever the umask: customers attach confidential files.
+    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+
+
+def _link(source: Path, path: Path) -> None:
+    """A further name of a synced file, or a copy where the file system has no such names."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            os.link(source, temporary)
+        except OSError:
+            shutil.copyfile(source, temporary)
+            sync(temporary)
+        os.utime(temporary)
+        temporary.rename(path)
+        sync(path.parent)
+        sync(path.parent.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _written_at(path: Path) -> float:
@@ -118,9 +177,7 @@ def _written_at(path: Path) -> float:
 
 def _write(path: Path, data: bytes) -> None:
     """The whole file under its name and on the disk, or no file at all."""
-    # For the owner only, whatever the umask: customers attach confidential files.
-    path.parent.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    _make_folders(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(

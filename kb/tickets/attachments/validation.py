@@ -1,17 +1,21 @@
 """Validation of attachments: which files are allowed, judged by their bytes.
 
 The file name that the client sends is not trusted. Nothing is ever unpacked: an archive is judged
-by its table of contents. Pure; ``kb.tickets.attachments.files`` stores the files.
+by its table of contents. A file is read in pieces, since an uploaded one may be larger than memory;
+``kb.tickets.attachments.files`` stores the files.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
+import os
 import re
 import unicodedata
 import zipfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from kb.tickets.ticket import Upload
 
@@ -38,6 +42,8 @@ class AttachmentLimits:
     zip_bytes: int = 500 * 1024 * 1024
     #: Unpacked to packed, over the whole file, so that overlapping entries do not hide.
     zip_ratio: int = 200
+    #: Of a file that is uploaded by the link of a ticket; 0 where there are no such links.
+    upload_bytes: int = 0
     #: Endings of the site's own XML files, which are accepted as text.
     xml_endings: frozenset[str] = frozenset()
 
@@ -79,6 +85,8 @@ _PAGE_XML = re.compile(
 _MAIL = re.compile(
     r"^(mime-version\s*:|content-type\s*:\s*multipart/)", re.IGNORECASE | re.MULTILINE
 )
+_PIECE = 1024 * 1024  # bytes that are read at once
+_PAGE_XML_LENGTH = 200  # characters, at least those of anything that ``_PAGE_XML`` matches
 #: All but tab, line ends, and the escape character of coloured logs.
 _CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
@@ -100,41 +108,63 @@ def errors(uploads: Sequence[Upload], limits: AttachmentLimits) -> list[str]:
 
 def error_of(upload: Upload, limits: AttachmentLimits) -> str | None:
     """Why this file cannot be attached; None when it can."""
-    name = safe_name(upload.name)
-    if not upload.data:
+    return content_error(upload.name, io.BytesIO(upload.data), limits)
+
+
+def content_error(name: str, file: BinaryIO, limits: AttachmentLimits) -> str | None:
+    """As ``error_of``, for a file on the disk."""
+    name = safe_name(name)
+    size = file.seek(0, os.SEEK_END)
+    if not size:
         return f"{name} is empty. Attach it again."
-    if len(upload.data) > limits.file_bytes:
-        return (
-            f"{name} is larger than {limits.file_bytes // (1024 * 1024)} MB. Pack it into a ZIP, "
-            f"or attach a part of it."
-        )
-    kind = sniff(upload.data)
+    if size > limits.file_bytes:
+        return f"{name} is larger than {megabytes(limits.file_bytes)}. {_larger_file(limits, size)}"
+    kind = sniff(file)
     if kind is None:
-        if ending_of(name) in limits.xml_endings and _is_harmless_xml(upload.data):
+        if ending_of(name) in limits.xml_endings and _is_harmless_xml(file):
             return None
-        return _refused(name, upload.data)
+        return _refused(name, file)
     if kind.media_type == "application/zip":
-        return _zip_error(name, upload.data, limits)
+        return _zip_error(name, file, size, limits)
     return None
 
 
-def sniff(data: bytes) -> FileKind | None:
+def _larger_file(limits: AttachmentLimits, size: int) -> str:
+    """What to do with a file that is too large to be attached."""
+    if limits.file_bytes < size <= limits.upload_bytes:
+        return (
+            "Leave it out here, and upload it by a link on the page of the ticket, which takes up "
+            f"to {megabytes(limits.upload_bytes)}."
+        )
+    return "Pack it into a ZIP, or send a part of it."
+
+
+def megabytes(size: int) -> str:
+    """
+    >>> megabytes(2000 * 1024 * 1024)
+    '2000 MB'
+    """
+    return f"{size // (1024 * 1024)} MB"
+
+
+def sniff(file: BinaryIO) -> FileKind | None:
     """The kind that the bytes show; None for one that is not allowed."""
+    head = _head(file)
     for kind in _FILE_KINDS:
-        if data.startswith(kind.magic):
+        if head.startswith(kind.magic):
             return kind
-    words = _decoded(data)
-    if words is None or _MARKUP.match(words) or _MAIL.search(words[:4096]):
+    start = _text_start(file)
+    if start is None or _MARKUP.match(start) or _MAIL.search(start[:4096]):
         return None
     return _TEXT
 
 
-def name_and_type(upload: Upload) -> tuple[str, str]:
+def name_and_type(name: str, file: BinaryIO) -> tuple[str, str]:
     """The name to store, with an ending that suits the content, and the media type.
 
-    For an upload without an error.
+    For a file without an error.
     """
-    kind, name = sniff(upload.data), safe_name(upload.name)
+    kind, name = sniff(file), safe_name(name)
     if kind is None:  # XML of the site's own, which no browser may open as a page
         return name, _TEXT.media_type
     ending = ending_of(name)
@@ -166,27 +196,54 @@ def safe_name(name: str, *, limit: int = 120) -> str:
     return cleaned[:limit].strip(". ") or "file"
 
 
-def _decoded(data: bytes) -> str | None:
-    encoding = "utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
-    try:
-        words = data.decode(encoding)
-    except UnicodeDecodeError:
-        # Logs of old Windows programs, in which any byte is a letter: control characters decide.
-        words = data.decode("latin-1")
-    return None if _CONTROLS.search(words) else words
+def _head(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(16)
 
 
-def _is_harmless_xml(data: bytes) -> bool:
+def _texts(file: BinaryIO) -> Iterator[str]:
+    """The file as text, piece by piece."""
+    encoding = "utf-16" if _head(file).startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig"
+    decoder = codecs.getincrementaldecoder(encoding)()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        try:
+            yield decoder.decode(piece)
+        except UnicodeDecodeError:
+            # Logs of old Windows programs, in which any byte is a letter: control characters
+            # decide.
+            decoder = codecs.getincrementaldecoder("latin-1")()
+            yield decoder.decode(piece)
+
+
+def _text_start(file: BinaryIO) -> str | None:
+    """The piece of the text in which the first visible letter is; None for what is no text."""
+    start = ""
+    for words in _texts(file):
+        if _CONTROLS.search(words):
+            return None
+        if not start.strip():
+            start = words
+    return start
+
+
+def _is_harmless_xml(file: BinaryIO) -> bool:
     """Whether it is XML in which nothing is a web page, a picture or a script."""
-    words = _decoded(data)
-    return words is not None and _PAGE_XML.search(words) is None and not _MAIL.search(words[:4096])
+    start = _text_start(file)
+    if start is None or _MAIL.search(start[:4096]):
+        return False
+    end = ""
+    for words in _texts(file):
+        if _PAGE_XML.search(end + words):
+            return False
+        end = words[-_PAGE_XML_LENGTH:]
+    return True
 
 
-def _refused(name: str, data: bytes) -> str:
-    if data.startswith(b"BM"):
+def _refused(name: str, file: BinaryIO) -> str:
+    if _head(file).startswith(b"BM"):
         return f"{name} is a BMP image. Pack it into a ZIP, or save it as PNG."
-    words = _decoded(data)
-    if words is not None:
+    if _text_start(file) is not None:
         return (
             f"{name} is a web page, SVG, XML or mail, which can contain a script. Pack it into a "
             f"ZIP."
@@ -194,9 +251,9 @@ def _refused(name: str, data: bytes) -> str:
     return f"{name} cannot be attached. Attach {ALLOWED_FILES}, or pack it into a ZIP."
 
 
-def _zip_error(name: str, data: bytes, limits: AttachmentLimits) -> str | None:
+def _zip_error(name: str, file: BinaryIO, size: int, limits: AttachmentLimits) -> str | None:
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError):
         return f"{name} is not a readable ZIP. Pack it again."
@@ -205,7 +262,7 @@ def _zip_error(name: str, data: bytes, limits: AttachmentLimits) -> str | None:
     if len(entries) > limits.zip_entries:
         return f"{name} contains {len(entries)} files. The limit is {limits.zip_entries}."
     total = sum(entry.file_size for entry in entries)
-    if total > limits.zip_bytes or total > len(data) * limits.zip_ratio:
+    if total > limits.zip_bytes or total > size * limits.zip_ratio:
         return (
             f"{name} would unpack to {total // (1024 * 1024)} MB, which is too much for its "
             f"size. Pack fewer files into it."

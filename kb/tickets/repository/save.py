@@ -53,6 +53,7 @@ from kb.tickets.tables import (
     TARGETS,
     TICKET_LINKS,
     TICKETS,
+    UPLOAD_LINKS,
 )
 
 # Built once: building a statement takes as long as executing it.
@@ -304,6 +305,7 @@ def save_change(
     _save_link(connection, serial, effects.link, instant)
     if effects.revokes_links:
         delete_guest_links(connection, serial)
+    _save_upload_link(connection, serial, effects.upload_until)
     # The mail is written when it leaves, and says then what somebody wrote.
     written = {"event": str(event_id)}
     notices = [replace(notice, facts={**written, **notice.facts}) for notice in change.notices]
@@ -312,6 +314,12 @@ def save_change(
         wanted.append(_reminder(serial, ticket))
     add_notices(connection, serial, str(event_id), wanted, instant)
     return event_id, instant
+
+
+def _save_upload_link(connection: Connection, serial: int, until: dt.datetime | None) -> None:
+    if until is not None:
+        row = {"ticket_id": serial, "expires_at": until}
+        upsert(connection, UPLOAD_LINKS, row, keys=("ticket_id",), update=("expires_at",))
 
 
 def _wipe_secrets(connection: Connection, serial: int, instant: dt.datetime) -> bool:

@@ -459,7 +459,11 @@ function listFiles(input) {
   const items = files.map((file) => {
     const size = `${file.name}, ${(file.size / 1e6).toFixed(1)} MB`;
     if (file.size <= limit) return createElement("li", "meta", size);
-    return createElement("li", "fault", `${size}: larger than ${input.dataset.megabytes} MB. Choose a smaller file.`);
+    const upload = Number(input.dataset.uploadMegabytes) > Number(input.dataset.megabytes);
+    const remedy = upload
+      ? `Leave it out here, and upload it by a link on the page of the ticket (up to ${input.dataset.uploadMegabytes} MB).`
+      : "Choose a smaller file.";
+    return createElement("li", "fault", `${size}: larger than ${input.dataset.megabytes} MB. ${remedy}`);
   });
 
   const list = form.querySelector("[data-chosen]");

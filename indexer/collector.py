@@ -21,7 +21,6 @@ from indexer.report import Progress, Report
 from indexer.sources import document_ids
 from indexer.sources.ledger import Entry, Ledger
 from indexer.sources.plan import ReadingPlan, file_digest
-from indexer.sources.redirects import redirect_aliases
 from indexer.sources.walk import SourceFile
 from indexer.worker_pool import ReadTask, TaskResult, WorkerPool
 from kb import ids
@@ -232,7 +231,7 @@ class DocumentCollector:
             if entry.uid and entry.ids == (entry.page_id,):
                 aliases.setdefault(document_ids.path_id(self.files[key]), entry.page_id)
 
-        listed = redirect_aliases(self.files.values(), self.plan.ids.pages)
+        listed = self.plan.ids.redirects.aliases
         for old_id, document_id in {**listed, **moved, **aliases}.items():
             if old_id not in self.used_ids and document_id in self.used_ids:
                 yield old_id, document_id

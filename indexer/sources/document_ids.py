@@ -20,7 +20,7 @@ from indexer.readers import faq, frontmatter
 from indexer.readers.access import is_unpublished, page_audience
 from indexer.readers.site_index import INDEX_PAGE, SiteIndex, SitePage
 from indexer.sources.ledger import Entry
-from indexer.sources.redirects import redirected_files
+from indexer.sources.redirects import Redirects, find_redirects
 from indexer.sources.walk import SourceFile
 from kb import ids
 from kb.search.documents import PUBLIC, DocumentKind
@@ -38,10 +38,13 @@ _MIN_SITE_PAGES = 8
 
 @dataclass(frozen=True, slots=True)
 class DocumentIds:
-    """The pages and uids of all files, by the files' keys, and what is wrong with them."""
+    """The pages and uids of all files, by the files' keys, the redirects between them, and what is
+    wrong with them.
+    """
 
     pages: Mapping[str, SitePage]
     uids: Mapping[str, str]
+    redirects: Redirects
     findings: tuple[Finding, ...]
 
     def site_index(
@@ -60,7 +63,7 @@ class DocumentIds:
         for key, page in self.pages.items():
             pages[files[key].absolute] = page
         # Links to a file that is gone lead where its redirect does.
-        for path, page in redirected_files(files.values(), self.pages).items():
+        for path, page in self.redirects.files.items():
             pages.setdefault(path, page)
 
         uids: dict[str, SitePage] = {}
@@ -142,7 +145,7 @@ def assign_ids(
         if uid:
             uids[key] = uid
 
-    return DocumentIds(pages, uids, tuple(findings))
+    return DocumentIds(pages, uids, find_redirects(files.values(), pages), tuple(findings))
 
 
 def path_id(file: SourceFile) -> str:

@@ -1,6 +1,6 @@
 """Redirect lists: DocFX's redirection JSON and Netlify's ``_redirects``.
 
-``redirect_aliases`` maps the IDs of old addresses to the documents that they lead to now. Chains
+``find_redirects`` says which documents old addresses lead to now. Chains
 are followed; what leads to another site is ignored. Old addresses in front matter are read by
 ``indexer.readers.metadata``.
 """
@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -62,44 +63,43 @@ def _netlify_rows(text: str) -> Iterator[tuple[str, str]]:
                 break
 
 
-def redirect_aliases(files: Iterable[SourceFile], pages: Mapping[str, SitePage]) -> dict[str, str]:
-    """Old ID -> ID of a document, from all lists among ``files``; ``pages`` by key of file."""
+@dataclass(frozen=True, slots=True)
+class Redirects:
+    """What the lists of a site say.
+
+    ``aliases`` maps the old ID of a document that moved to its ID now, and ``files`` the absolute
+    path of a file that is gone, in lower case, to the page that it leads to.
+    """
+
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, SitePage] = field(default_factory=dict)
+
+
+def find_redirects(files: Iterable[SourceFile], pages: Mapping[str, SitePage]) -> Redirects:
+    """All redirects of the lists among ``files``; ``pages`` are by key of file."""
     lists = [file for file in files if is_redirect_list(file.path)]
     if not lists:
-        return {}
+        return Redirects()
 
     redirects: dict[str, str] = {}
+    old_ids: dict[str, str] = {}  # by absolute path
     for file, old, new in _rows(lists):
+        root = file.absolute.removesuffix(file.path)
         for path in _old_paths(old, file):
-            redirects.setdefault(ids.document_id(file.kind, path), new)
+            old_id = ids.document_id(file.kind, path)
+            redirects.setdefault(old_id, new)
+            old_ids[f"{root}{path}".lower()] = old_id
 
-    page_ids = {page.id for page in pages.values()}
-    suffixes = _unique_suffixes(page_ids)
+    by_id = {page.id: page for page in pages.values()}
+    suffixes = _unique_suffixes(by_id)
     aliases = {}
     for old_id in redirects:
-        if old_id not in page_ids:
+        if old_id not in by_id:
             target = _follow(old_id, redirects, suffixes)
             if target and target != old_id:
                 aliases[old_id] = target
-    return aliases
-
-
-def redirected_files(
-    files: Collection[SourceFile], pages: Mapping[str, SitePage]
-) -> dict[str, SitePage]:
-    """Absolute path of a file that is gone, in lower case -> the page that it leads to now."""
-    lists = [file for file in files if is_redirect_list(file.path)]
-    if not lists:
-        return {}
-    aliases, by_id = redirect_aliases(lists, pages), {page.id: page for page in pages.values()}
-    moved = {}
-    for file, old, _ in _rows(lists):
-        root = file.absolute.removesuffix(file.path)
-        for path in _old_paths(old, file):
-            target = aliases.get(ids.document_id(file.kind, path))
-            if target:
-                moved[f"{root}{path}".lower()] = by_id[target]
-    return moved
+    moved = {path: by_id[aliases[id_]] for path, id_ in old_ids.items() if id_ in aliases}
+    return Redirects(aliases, moved)
 
 
 def _rows(lists: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, str, str]]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import multiprocessing
 import os
 import shutil
@@ -36,6 +37,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     from whoosh import analysis, fields, index, query
     from whoosh.filedb.filestore import FileStorage
+    from whoosh.reading import SegmentReader
 
 DocumentKeys = NDArray[np.uint64]  # [documents], ascending
 
@@ -46,6 +48,10 @@ _REBUILD_SHARE = 0.2
 _MIN_DOCUMENTS_FOR_PROCESS = 2000
 #: Up to this many changed documents, writing them takes less time than starting a process.
 _MAX_CHANGES_WITHOUT_PROCESS = 50
+#: So many segments of about one size are merged; sizes differ by the same factor.
+_MERGED_AT_ONCE = 8
+#: From this share of deleted documents on, a segment is written anew.
+_MOSTLY_DELETED = 0.25
 _MAX_PHRASE_WORDS = 16
 _DOCUMENTS_PER_DEADLINE_CHECK = 256
 
@@ -116,7 +122,7 @@ def build_whoosh(
     """Index every document of ``store`` into the new ``folder``.
 
     Segments of a Whoosh index never change, so a small update links the files of the ``previous``
-    index and adds a segment.
+    index and adds a segment. Which ones are merged says ``_merge_tiers``.
     """
     folder.mkdir()
     if (
@@ -144,8 +150,46 @@ def build_whoosh(
         writer.cancel()
         raise
 
-    writer.commit()
+    writer.commit(mergetype=_merge_tiers)
     (folder / "MAIN_WRITELOCK").unlink(missing_ok=True)
+
+
+def _merge_tiers(writer: Any, segments: list[Any]) -> list[Any]:
+    """Put documents of small segments into the one that is being written; returns the others.
+
+    Whoosh's own policy merges several segments at every update. Here an update writes one small
+    segment, and eight of about one size become one, so that each document is written again once
+    for each factor of eight in the size of the index.
+    """
+    tiers: dict[int, list[Any]] = {}
+    merged: list[Any] = []
+    for segment in segments:
+        if segment.deleted_count() >= _MOSTLY_DELETED * segment.doc_count_all():
+            merged.append(segment)
+        else:
+            tiers.setdefault(_tier(segment.doc_count()), []).append(segment)
+
+    def is_full(tier: int) -> bool:
+        """Whether there are too many of a size, of which what is written now is one."""
+        written = writer.doc_count() + sum(segment.doc_count() for segment in merged)
+        return len(tiers[tier]) + (tier == _tier(written)) >= _MERGED_AT_ONCE
+
+    for tier in sorted(tiers):
+        if is_full(tier):
+            merged += tiers[tier]
+
+    for segment in merged:
+        if not segment.doc_count():
+            continue
+        reader = SegmentReader(writer.storage, writer.schema, segment)
+        writer.add_reader(reader)
+        reader.close()
+    kept = set(map(id, segments)).difference(map(id, merged))
+    return [segment for segment in segments if id(segment) in kept]
+
+
+def _tier(documents: int) -> int:
+    return int(math.log(max(1, documents), _MERGED_AT_ONCE))
 
 
 def _link(source: Path, target: Path) -> None:

@@ -62,7 +62,10 @@ class Speller:
             kept = numbers >= 0
             kept[kept] = df[numbers[kept]] >= fewest
             hashes, numbers = previous["typo_hashes"][kept], numbers[kept]
-            is_filed[numbers] = True
+            # What was looked at then has its forms, or none.
+            fewest_then = 1 if previous["kind"].size < _SMALL else _MIN_DOCUMENTS
+            looked_at = numbers_now[previous["surface_df"] >= fewest_then]
+            is_filed[looked_at[looked_at >= 0]] = True
 
         new_hashes: list[int] = []
         new_numbers: list[int] = []

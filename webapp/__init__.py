@@ -43,7 +43,7 @@ def create_app(
     from webapp.agent import (
         problems as problem_desk,
     )
-    from webapp.api import articles, health, v1, well_known
+    from webapp.api import articles, changes, generations, health, organisations, v1, well_known
     from webapp.api import tickets as ticket_api
     from webapp.customer import (
         account,
@@ -84,7 +84,7 @@ def create_app(
     sub_path.register(app, settings)
     public_pages.register(app)
 
-    programs = (v1, articles, ticket_api)
+    programs = (v1, articles, ticket_api, changes, organisations, generations)
     for room in (
         health,
         help_centre,

@@ -126,6 +126,12 @@ class IndexRuns:
             row = connection.execute(query).first()
         return _to_run(row) if row else None
 
+    def recent(self, limit: int = _STORED_RUNS) -> tuple[IndexRun, ...]:
+        """The latest runs, the newest first."""
+        query = _select_runs().order_by(INDEX_RUNS.c.id.desc()).limit(limit)
+        with self._database.read() as connection:
+            return tuple(_to_run(row) for row in connection.execute(query))
+
     # --- for workers
 
     def claim(self, now: dt.datetime) -> IndexRun | None:

@@ -44,7 +44,7 @@ def _json(page: Page) -> list[str]:
 
 def _curl_paths(page: Page) -> set[str]:
     """The paths of the portal that the page requests with curl."""
-    return set(re.findall(r"^curl .*?http://127\.0\.0\.1:8000(/[\w/]+)", page.body, re.MULTILINE))
+    return set(re.findall(r"^curl .*?http://127\.0\.0\.1:8000(/[\w/-]+)", page.body, re.MULTILINE))
 
 
 def _internal_links(page: Page) -> list[str]:

@@ -144,6 +144,9 @@ AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
         ("ticket_actions.act", "POST"): (
             Audited(Action.LINKS_REVOKED, _ticket, when=("form_name", "revoke-links")),
         ),
+        ("generations.order", "POST"): (
+            Audited(Action.PUBLISH_ORDERED, _generation, when=("kind", "publish")),
+        ),
         ("publishing.order", "POST"): (
             Audited(Action.PUBLISH_ORDERED, _generation, when=("kind", "publish")),
         ),
@@ -182,9 +185,9 @@ def _add_entry(response: Response) -> Response:
     row = next((row for row in g.audited_rows if _applies(row)), None)
     if row is None:
         return response
-    action = {201: row.done, 303: row.done, 403: row.refused, 429: row.refused}.get(
-        response.status_code
-    )
+    outcomes = {status: row.done for status in (201, 202, 303)}
+    outcomes |= {status: row.refused for status in (403, 429)}
+    action = outcomes.get(response.status_code)
     if action is not None:
         try:
             _write(action, row)
@@ -196,7 +199,9 @@ def _add_entry(response: Response) -> Response:
 
 def _applies(row: Audited) -> bool:
     name, value = row.when
-    fields = {**request.form, **(request.view_args or {})}
+    body = request.get_json(silent=True) if request.is_json else None
+    sent = body if isinstance(body, dict) else request.form
+    fields = {**sent, **(request.view_args or {})}
     return not name or fields.get(name) == value
 
 

@@ -115,6 +115,7 @@ class World:
             "table": "tickets",
             "problem_id": self.problem,
             "release_id": 1,
+            "run_id": 1,
             "form": "json",
             "part": 1,
         }

@@ -53,6 +53,7 @@ ARGUMENTS = {
     "gap_id": 7,
     "flag_id": 7,
     "key_id": 7,
+    "run_id": 7,
     "form": "atom",
     "part": 1,
 }

@@ -20,6 +20,11 @@ from kb.database import Database, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.insights.suggestion_outcomes import TitleOutcome, suggestion_outcomes
 from kb.jobs.index_runs import IndexRuns
+from kb.mail.dkim_check import signing_domains
+from kb.mail.inbox import Believed, Inbox, MailSite
+from kb.mail.repository import MailRepository
+from kb.mail.spool import Spool
+from kb.notifications.mail_templates import mail_sender
 from kb.operations.audit import Action, AuditEntry, add_entry
 from kb.operations.signing_key import signing_keys
 from kb.people.accounts import Accounts
@@ -74,6 +79,7 @@ class HelpCentre:
     subscriptions: Subscriptions
     problems: Problems
     api_keys: ApiKeys
+    inbox: Inbox
     database: Database
 
     @classmethod
@@ -90,10 +96,20 @@ class HelpCentre:
         database = open_database(settings.data)
         engine = search_engine(settings.data)
         subscriptions = Subscriptions(database)
+        accounts = Accounts(
+            database,
+            session_hours=settings.session_hours,
+            remember_days=settings.remember_days,
+            demo=settings.allows_demo,
+            second_factor=FactorRule(settings.second_factor),
+            party=relying_party(site.name, settings.base_url),
+            signing_keys=partial(signing_keys, settings),
+        )
         now = now or dt.datetime.now(dt.UTC)
         versions = record_policy(
             database, policy, settings.policies_file, now, on_change=_audit_policy(policy, now)
         )
+        desk = _desk(settings, database, policy, versions, products)
         return cls(
             settings=settings,
             site=site,
@@ -109,25 +125,21 @@ class HelpCentre:
             versions=versions,
             watch=PolicyWatch(settings.policies_file, policy),
             catalogue=products,
-            accounts=Accounts(
-                database,
-                session_hours=settings.session_hours,
-                remember_days=settings.remember_days,
-                demo=settings.allows_demo,
-                second_factor=FactorRule(settings.second_factor),
-                party=relying_party(site.name, settings.base_url),
-                signing_keys=partial(signing_keys, settings),
-            ),
-            desk=_desk(settings, database, policy, versions, products),
+            accounts=accounts,
+            desk=desk,
             deflection=Deflection(database, holdout=settings.holdout),
             query_log=QueryLog(database),
             index_runs=IndexRuns(database),
             personal_data=PersonalData(
-                database, Attachments(settings.data / "attachments"), signing_keys(settings)
+                database,
+                Attachments(settings.data / "attachments"),
+                signing_keys(settings),
+                Spool(settings.data / "mail"),
             ),
             subscriptions=subscriptions,
             problems=Problems(database, subscriptions),
             api_keys=ApiKeys(database, demo=settings.allows_demo),
+            inbox=_inbox(settings, site, policy, products, desk, accounts, database),
             database=database,
         )
 
@@ -158,7 +170,16 @@ class HelpCentre:
             return self
         LOG.info("Reloaded the policies in %s.", self.settings.policies_file)
         desk = _desk(self.settings, self.database, policy, versions, self.catalogue)
-        return replace(self, policy=policy, versions=versions, desk=desk)
+        inbox = _inbox(
+            self.settings,
+            self.site,
+            policy,
+            self.catalogue,
+            desk,
+            self.accounts,
+            self.database,
+        )
+        return replace(self, policy=policy, versions=versions, desk=desk, inbox=inbox)
 
     def close(self) -> None:
         """Returns the connections of the database."""
@@ -178,21 +199,56 @@ def _desk(
     versions: Sequence[PolicyVersion],
     products: Catalogue,
 ) -> Desk:
-    limits = FormLimits(
-        files=AttachmentLimits(
-            file_bytes=settings.attachment_megabytes * 1024 * 1024,
-            upload_bytes=settings.upload_megabytes * 1024 * 1024,
-        )
-    )
     attachments = Attachments(settings.data / "attachments")
     return Desk(
         TicketRepository(database),
         policy,
         attachments,
         products,
-        limits=limits,
+        limits=_limits(settings),
         versions=versions,
         field_keys=settings.field_key,
+    )
+
+
+def _limits(settings: Settings) -> FormLimits:
+    return FormLimits(
+        files=AttachmentLimits(
+            file_bytes=settings.attachment_megabytes * 1024 * 1024,
+            upload_bytes=settings.upload_megabytes * 1024 * 1024,
+        )
+    )
+
+
+def _inbox(
+    settings: Settings,
+    site: Site,
+    policy: SlaPolicy,
+    products: Catalogue,
+    desk: Desk,
+    accounts: Accounts,
+    database: Database,
+) -> Inbox:
+    sender = mail_sender(site.name, settings.base_url, settings.mail_from)
+    return Inbox(
+        Spool(settings.data / "mail"),
+        MailRepository(database),
+        desk,
+        accounts,
+        Attachments(settings.data / "attachments"),
+        signing_keys=partial(signing_keys, settings),
+        site=MailSite(
+            policy,
+            products,
+            _limits(settings),
+            sender.domain,
+            frozenset({sender.address.lower(), *policy.mailboxes}),
+        ),
+        believed=Believed(
+            settings.mail_authority,
+            settings.mail_sealers,
+            partial(signing_domains, name_server=settings.mail_dns) if settings.mail_dns else None,
+        ),
     )
 
 

@@ -147,6 +147,10 @@ def _webhook_secrets(text: str) -> tuple[str, ...]:
     return secrets
 
 
+def _name_server(text: str) -> str:
+    return text if text in ("", "system") else str(ipaddress.ip_address(text))
+
+
 def _private_address(text: str) -> tuple[str, int] | None:
     """Host and port. Metrics tell what a portal is used for, so its host is no public address."""
     if not text:
@@ -445,6 +449,36 @@ SETTINGS: tuple[Setting, ...] = (
         "are not read.",
     ),
     Setting(
+        "mail_authority",
+        "",
+        str,
+        "the name of a mail server as it names itself in Authentication-Results, or empty",
+        "The mail server whose judgement of senders (SPF, DKIM, DMARC) is believed. It must remove "
+        "such headers of others that bear its name.",
+    ),
+    Setting(
+        "mail_sealers",
+        "",
+        _words,
+        "domain names, separated by spaces",
+        "The domains whose ARC seals are believed: mailing lists and forwarders of your customers.",
+    ),
+    Setting(
+        "mail_dns",
+        "",
+        _name_server,
+        "the IP address of a name server, `system`, or empty",
+        "The name server by which DKIM signatures are checked here, if no mail server does. "
+        "Requires the extra `mail`. If empty, none are checked.",
+    ),
+    Setting(
+        "mail_megabytes",
+        "25",
+        _integer(1, 200),
+        "a whole number from 1 to 200",
+        "The maximum size of an e-mail that is accepted.",
+    ),
+    Setting(
         "mails_per_recipient",
         "6",
         _integer(1, 1000),
@@ -576,8 +610,8 @@ SETTINGS: tuple[Setting, ...] = (
         "90",
         _integer(1, 3650),
         "a whole number from 1 to 3650",
-        "The number of days for which e-mails and webhooks are kept after they were sent or "
-        "abandoned. Those of a ticket that is not closed are kept.",
+        "The number of days for which e-mails and webhooks are kept after they were sent, "
+        "abandoned or received. Those of a ticket that is not closed are kept.",
     ),
     Setting(
         "copy_days",
@@ -679,6 +713,10 @@ class Settings:
     smtp_password: str
     smtp_tls: str
     mail_from: str
+    mail_authority: str
+    mail_sealers: tuple[str, ...]
+    mail_dns: str
+    mail_megabytes: int
     mails_per_recipient: int
     mails_per_sender: int
     mails_per_hour: int

@@ -19,6 +19,7 @@ from kb.analytics.tables import DEFLECTION_PEOPLE, EPISODES, QUERY_COUNTS
 from kb.database import Database
 from kb.database.metadata import USAGE
 from kb.database.usage_limits import LONGEST_WINDOW
+from kb.mail.tables import RECEIVED_MAILS, UNREACHABLE_ADDRESSES
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.audit import AuditLog
 from kb.operations.tables import AUDIT_LOG
@@ -137,6 +138,12 @@ _SETTLED_MAIL = and_(
     NOTICES.c.ticket_id.is_(None) | NOTICES.c.ticket_id.not_in(_OF_ACTIVE_TICKETS),
 )
 
+# A mail that waits for an agent stays, too.
+_SETTLED_RECEIVED = and_(
+    (RECEIVED_MAILS.c.outcome != "quarantined") | RECEIVED_MAILS.c.settled_at.is_not(None),
+    RECEIVED_MAILS.c.ticket_id.is_(None) | RECEIVED_MAILS.c.ticket_id.not_in(_OF_ACTIVE_TICKETS),
+)
+
 TICKETS_CLASS, ORPHANS_CLASS, AUDIT_CLASS = "tickets", "orphans", "audit"
 UPLOADS_CLASS = "uploads"
 
@@ -185,11 +192,13 @@ RETENTION: tuple[RetentionClass, ...] = (
     RetentionClass("votes", "Votes on articles, with the reasons that were given", _fixed(None)),
     RetentionClass(
         "mails",
-        "E-mails and webhooks that were sent or abandoned",
+        "E-mails and webhooks that were sent or abandoned, and originals of received e-mails",
         _days("mail_days"),
         "mail_days",
         expiries=(
             Expiry(NOTICES, NOTICES.c.made_at, _SETTLED_MAIL),
+            Expiry(RECEIVED_MAILS, RECEIVED_MAILS.c.received_at, _SETTLED_RECEIVED),
+            Expiry(UNREACHABLE_ADDRESSES, UNREACHABLE_ADDRESSES.c.at),
             Expiry(WEBHOOK_JOBS, WEBHOOK_JOBS.c.due_at, WEBHOOK_JOBS.c.state != "pending"),
         ),
     ),

@@ -18,6 +18,7 @@ import click
 from kb.cli_options import data_option, json_option
 from kb.database import database_exists, open_database
 from kb.errors import Conflict, NotFound, Unavailable
+from kb.mail.spool import Spool
 from kb.operations.audit import Action, AuditEntry
 from kb.operations.backup_schedule import KeptBackup, kept_backups
 from kb.operations.signing_key import signing_keys
@@ -150,7 +151,12 @@ def _open(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
         raise NotFound(f"{settings.data} contains no tickets and no accounts.")
     with contextlib.closing(open_database(settings.data)) as database:
         attachments = Attachments(settings.data / "attachments")
-        yield settings, PersonalData(database, attachments, signing_keys(settings))
+        yield (
+            settings,
+            PersonalData(
+                database, attachments, signing_keys(settings), Spool(settings.data / "mail")
+            ),
+        )
 
 
 def _backups(settings: Settings) -> list[KeptBackup] | None:

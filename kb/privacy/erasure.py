@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from kb.analytics.tables import EPISODE_EVENTS
 from kb.errors import Conflict
+from kb.mail.tables import RECEIVED_MAILS
 from kb.notifications.queue import NO_DOMAIN
 from kb.people.person import Role
 from kb.people.repository.accounts import active_administrators
@@ -29,6 +30,7 @@ from kb.privacy.inventory import (
     own_attachments,
     own_episode_events,
     own_events,
+    own_received_mails,
     own_tickets,
     own_uploads,
 )
@@ -59,13 +61,15 @@ _KEPT_FACTS = frozenset(
 @dataclass(frozen=True, slots=True)
 class Erasure:
     """What an erasure did. ``files`` are keys of contents that no ticket has any longer,
-    ``uploads`` the refs of large files that had not arrived completely.
+    ``uploads`` the refs of large files that had not arrived completely, ``mails`` the names of
+    received mails.
     """
 
     people: tuple[int, ...]
     tickets: int
     files: tuple[str, ...]
     uploads: tuple[str, ...] = ()
+    mails: frozenset[str] = frozenset()
 
 
 def erase_rows(connection: Connection, subject: DataSubject, now: dt.datetime) -> Erasure:
@@ -97,6 +101,8 @@ def _erase_inventory(connection: Connection, subject: DataSubject, now: dt.datet
     keys = _attachment_keys(connection, subject)
     refs = connection.execute(select(UPLOADS.c.ref).where(own_uploads(subject))).scalars().all()
     serials = frozenset(connection.execute(own_tickets(subject)).scalars())
+    received = select(RECEIVED_MAILS.c.file).where(own_received_mails(subject))
+    mails = frozenset(connection.execute(received).scalars())
     for holding in INVENTORY:
         if holding.table is EVENTS:
             _erase_events(connection, subject, serials)
@@ -114,7 +120,7 @@ def _erase_inventory(connection: Connection, subject: DataSubject, now: dt.datet
         connection.execute(select(ATTACHMENTS.c.key).where(ATTACHMENTS.c.key.in_(keys))).scalars()
     )
     unused = tuple(sorted(set(keys) - still_used))
-    return Erasure(subject.people, len(serials), unused, tuple(refs))
+    return Erasure(subject.people, len(serials), unused, tuple(refs), mails)
 
 
 def pseudonym(person_id: int) -> str:

@@ -29,6 +29,7 @@ from kb.analytics.tables import (
 from kb.database.metadata import COUNTERS, USAGE
 from kb.gaps.tables import ARTICLE_FLAGS, GAPS
 from kb.jobs.tables import INDEX_RUNS
+from kb.mail.tables import RECEIVED_MAILS, UNREACHABLE_ADDRESSES
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.tables import AUDIT_LOG, HEARTBEATS
 from kb.people.credentials import digest
@@ -182,6 +183,16 @@ def _mails(subject: DataSubject) -> ColumnElement[bool]:
     return NOTICES.c.recipient == subject.address
 
 
+def own_received_mails(subject: DataSubject) -> ColumnElement[bool]:
+    """What the person sent, and everything that came about the person's tickets."""
+    of_tickets = RECEIVED_MAILS.c.ticket_id.in_(own_tickets(subject))
+    return (RECEIVED_MAILS.c.sender == subject.address) | of_tickets
+
+
+def _sent_mails(subject: DataSubject) -> ColumnElement[bool]:
+    return RECEIVED_MAILS.c.sender == subject.address
+
+
 def _episodes(subject: DataSubject) -> ColumnElement[bool]:
     ended_in = select(TICKETS.c.episode).where(_is_own_ticket(subject), TICKETS.c.episode != "")
     return EPISODES.c.person_id.in_(subject.people) | EPISODES.c.id.in_(ended_in)
@@ -296,6 +307,21 @@ INVENTORY: tuple[Holding, ...] = (
         "mails",
         ("kind", "ticket_id", "made_at", "sent_at", "error"),
         readable=_mails,
+    ),
+    Holding(
+        RECEIVED_MAILS,
+        own_received_mails,
+        _DELETE,
+        "received_mails",
+        ("subject", "mailbox", "received_at", "outcome", "ticket_id", "folded"),
+        readable=_sent_mails,
+    ),
+    Holding(
+        UNREACHABLE_ADDRESSES,
+        lambda subject: UNREACHABLE_ADDRESSES.c.address == subject.address,
+        _DELETE,
+        "undelivered_mails",
+        ("status", "why", "at"),
     ),
     Holding(EVENTS, own_events, _CODE),  # exported with their ticket
     # --- searching and reading

@@ -14,6 +14,7 @@ from sqlalchemy import Column, Connection, delete, select, update
 from kb.analytics.tables import DEFLECTION_PEOPLE, EPISODES, FEEDBACK
 from kb.errors import Conflict
 from kb.jobs.tables import INDEX_RUNS
+from kb.mail.tables import RECEIVED_MAILS
 from kb.notifications.queue import NewNotice, add_notices
 from kb.people.person import Person
 from kb.people.repository.accounts import remove_account
@@ -41,6 +42,7 @@ _RENAMED: tuple[Column[int], ...] = (
     EPISODES.c.person_id,
     API_KEYS.c.person_id,
     UPLOADS.c.person_id,
+    RECEIVED_MAILS.c.settled_by,
 )
 #: Columns of rows that the second account may have already: those of the first then go.
 _UNIQUE: tuple[tuple[Column[int], Column[object]], ...] = (

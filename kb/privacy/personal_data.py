@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 
 from kb.database import Database
 from kb.errors import Invalid, NotFound, Unavailable
+from kb.mail.spool import Spool
 from kb.operations.audit import Action, AuditEntry, AuditLog, add_entry
 from kb.people.administration import Administration
 from kb.people.person import Person, email_address, invalid_email
@@ -32,12 +33,13 @@ from kb.tickets.attachments.files import Attachments
 @dataclass(frozen=True, slots=True)
 class PersonalData:
     """``keys`` are the signing keys, the present one first: only their holder can tell which
-    address an audit entry means.
+    address an audit entry means. ``mails`` are the received mails, where there are any.
     """
 
     database: Database
     attachments: Attachments
     keys: tuple[str, ...]
+    mails: Spool | None = None
 
     def held(self, email: str, *, now: dt.datetime) -> dict[str, Any]:
         """The export as a document. Raises Invalid, and NotFound when nothing is held."""
@@ -81,7 +83,7 @@ class PersonalData:
             add_entry(
                 connection, replace(done, facts={**done.facts, "tickets": str(erasure.tickets)})
             )
-        self.attachments.erase(erasure.files, erasure.uploads)
+        self._erase_files(erasure)
         self._purge()
         return erasure
 
@@ -106,7 +108,12 @@ class PersonalData:
         """Erases the texts and attachments of closed tickets. Raises Unavailable."""
         with self.database.write() as connection:
             erasure = erase_texts(connection, serials, now)
+        self._erase_files(erasure)
+
+    def _erase_files(self, erasure: Erasure) -> None:
         self.attachments.erase(erasure.files, erasure.uploads)
+        if self.mails is not None:
+            self.mails.erase(erasure.mails)
 
     def _purge(self) -> None:
         try:

@@ -714,6 +714,8 @@ UPLOAD_LINK_LIFETIME = dt.timedelta(days=7)
 
 #: The kind of the mail that asks somebody whether they want to be copied on a ticket.
 ASKED_TO_COPY = "asked"
+#: The kind of the mail that tells the assignee that mails do not reach somebody.
+UNDELIVERED = "undelivered"
 #: The kind of the mail that reminds a customer to change a secret that we no longer have.
 SECRET_DELETED = "secret-deleted"  # noqa: S105 - the kind of a mail
 #: The kinds of mails about events whose verb would promise something else.
@@ -739,6 +741,11 @@ TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
             "Do you want to follow this ticket?",
             "Somebody who filed a ticket asked us to keep you informed about it. The page below "
             "shows\ntheir address. You receive no e-mails about it unless you confirm there.",
+        ),
+        UNDELIVERED: MailText(
+            "An e-mail was not delivered",
+            "The mail server of the requester, or of somebody who gets copies, has refused our\n"
+            "e-mail. The ticket page shows the address.",
         ),
         SECRET_DELETED: MailText(
             "Change the secret that you gave us",

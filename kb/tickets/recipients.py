@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from kb import ids
 from kb.errors import Invalid
@@ -46,6 +47,12 @@ def receipts(
     else:
         copies = [NewNotice("opened", address, {**facts, "copy": "yes"}) for address in addresses]
     return (NewNotice("opened", customer.email, own), *copies)
+
+
+def asking_to_confirm(notices: Sequence[NewNotice]) -> tuple[NewNotice, ...]:
+    """Receipts that ask whether their reader has filed the ticket; nobody else is told of it."""
+    own = [notice for notice in notices if not notice.facts.get("copy")]
+    return tuple(replace(notice, facts={**notice.facts, "confirm": "yes"}) for notice in own)
 
 
 def _question(address: str, facts: Mapping[str, str]) -> NewNotice:

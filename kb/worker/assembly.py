@@ -62,7 +62,7 @@ def build_worker(centre: HelpCentre) -> Worker:
     retention = Retention(
         database,
         settings,
-        remove_orphans=partial(remove_orphans, attachments, tickets),
+        remove_orphans=partial(_remove_files, centre, attachments, tickets),
         sweep_uploads=UnfinishedFiles(database, attachments.incoming).sweep,
         erase_tickets=centre.personal_data.erase_texts,
     )
@@ -131,6 +131,18 @@ def remove_orphans(
     Files are saved before their ticket: an old one belongs to a ticket that never was.
     """
     return attachments.sweep(tickets.attachment_keys, before=now - age)
+
+
+def _remove_files(
+    centre: HelpCentre,
+    attachments: Attachments,
+    tickets: TicketRepository,
+    age: dt.timedelta,
+    now: dt.datetime,
+) -> int:
+    """Removes also received mails of which nothing is known any longer."""
+    mails = centre.inbox.spool.sweep(centre.inbox.mails.files, before=now - age)
+    return mails + remove_orphans(attachments, tickets, age, now)
 
 
 def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel]:

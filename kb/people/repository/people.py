@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -13,6 +14,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     or_,
     select,
     update,
@@ -28,6 +30,7 @@ from kb.people.person import Person, Role
 from kb.people.repository.organisations import (
     find_or_add_organisation,
     first_roles,
+    licensed_organisation,
     set_contact_roles,
     without_inherited,
 )
@@ -82,6 +85,15 @@ _ENTITLEMENT = select(
     ORGANISATIONS.c.contract_from,
     ORGANISATIONS.c.contract_until,
 ).select_from(PEOPLE.outerjoin(ORGANISATIONS))
+
+
+@dataclass(frozen=True, slots=True)
+class PersonEntitlement:
+    """The customer category in force, that of a licence with the address, and the organisation."""
+
+    category: str = ""
+    licence: str = ""
+    organisation: str = ""
 
 
 def entitled(row: Any, email: str, at: dt.datetime) -> tuple[str, str]:
@@ -166,6 +178,28 @@ class PeopleRepository:
         with self._database.read() as connection:
             row = connection.execute(_ENTITLEMENT.where(PEOPLE.c.id == person.id)).first()
         return entitled(row, row.email, now) if row else (person.category, "")
+
+    def entitlement(self, person: Person, now: dt.datetime) -> PersonEntitlement:
+        """What a person is entitled to by account; a guest by the licence that names the address,
+        which must be proven to be the guest's.
+        """
+        if not person.guest:
+            category, licence = self.entitled(person, now)
+            return PersonEntitlement(category, licence, person.organisation)
+        with self._database.read() as connection:
+            organisation_id = licensed_organisation(connection, person.email)
+            if organisation_id is None:
+                return PersonEntitlement()
+            query = select(
+                ORGANISATIONS.c.name,
+                literal("").label("own_category"),
+                ORGANISATIONS.c.category.label("organisation_category"),
+                ORGANISATIONS.c.licence_addresses,
+                ORGANISATIONS.c.contract_from,
+                ORGANISATIONS.c.contract_until,
+            ).where(ORGANISATIONS.c.id == organisation_id)
+            row = connection.execute(query).one()
+        return PersonEntitlement(*entitled(row, person.email, now), row.name)
 
     def customer_since(self, person: Person) -> dt.datetime | None:
         """When the contract of the organisation began, else when the account was made."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kb import ids
 from kb.database.usage_limits import UsageLimit
 from kb.errors import Conflict, Invalid
+from kb.notifications.queue import NewNotice
 from kb.people.person import Person, account_key
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.sla.policy import Goal, LevelChoice, SlaPolicy
@@ -25,7 +26,7 @@ from kb.tickets.lifecycle import Verb
 from kb.tickets.permissions import check_file
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.save import coupon_used_up
-from kb.tickets.sla_targets import computed_targets, forecast, ledger_of
+from kb.tickets.sla_targets import Forecast, computed_targets, forecast, ledger_of
 from kb.tickets.ticket import Draft, Upload
 
 #: An address that is not verified cannot fill the queue.
@@ -46,6 +47,22 @@ class Promise:
     ledger: tuple[Mapping[str, str], ...]
     support_ends: dt.date | None
     coupons_left: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What is known of a ticket that did not come by the form.
+
+    ``vouched`` says that the address is proven to be the requester's, or that it is not; by default
+    that of an account is, and that of a guest is not. Nobody gets a receipt unless it ``tells``;
+    with ``asks_to_confirm`` the receipt asks whether its reader has filed the ticket. ``facts`` are
+    kept with the filing.
+    """
+
+    vouched: bool | None = None
+    tells: bool = True
+    asks_to_confirm: bool = False
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Filing:
@@ -128,7 +145,14 @@ class Filing:
         )
 
     def file(
-        self, draft: Draft, customer: Person, *, key: str, channel: str = "web", now: dt.datetime
+        self,
+        draft: Draft,
+        customer: Person,
+        *,
+        key: str,
+        channel: str = "web",
+        origin: Origin | None = None,
+        now: dt.datetime,
     ) -> str:
         """Files a ticket and returns its number; the same customer, key and draft file it once.
 
@@ -140,7 +164,7 @@ class Filing:
         once = filing_key(customer, key)
         draft_hash = fingerprint(draft)
         try:
-            ticket = self._new_ticket(draft, draft_hash, customer, channel, now)
+            ticket = self._new_ticket(draft, draft_hash, customer, channel, origin or Origin(), now)
             filed = self._repository.file(ticket, once)
         except Invalid:
             # Of one form that was sent twice, the first may have used the last coupon.
@@ -154,7 +178,13 @@ class Filing:
         return ids.ticket_number(serial)
 
     def _new_ticket(
-        self, draft: Draft, draft_hash: str, customer: Person, channel: str, now: dt.datetime
+        self,
+        draft: Draft,
+        draft_hash: str,
+        customer: Person,
+        channel: str,
+        origin: Origin,
+        now: dt.datetime,
     ) -> NewTicket:
         instant = now.replace(microsecond=0)
         policy = self._rules.policy
@@ -166,7 +196,7 @@ class Filing:
             "product": draft.product,
             "channel": channel,
         }
-        choice = self._choose_level(asked, coupon, customer, instant)
+        choice = self._choose_level(asked, coupon, customer, instant, origin.vouched)
         history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
         targets = forecast((), history, self._rules.versions, instant)
         severity = policy.severities.get(draft.severity)
@@ -182,6 +212,7 @@ class Filing:
                 "level": choice.level.key,
                 "why": choice.why,
                 "filed_as": draft_hash,
+                **origin.facts,
             },
             attachments=self._attachments.put(draft.attachments),
         )
@@ -197,7 +228,7 @@ class Filing:
             urgent=policy.urgent(choice.level, draft.severity),
             event=event,
             forecast=targets,
-            notices=recipients.receipts(draft, customer, choice.level.title, targets),
+            notices=_receipts(draft, customer, choice.level.title, targets, origin),
             limit=_unverified_limit(customer),
             source=channel,
             field_words=_field_words(draft, policy),
@@ -210,14 +241,19 @@ class Filing:
         coupon: Coupon | None,
         customer: Person | None,
         now: dt.datetime,
+        vouched: bool | None = None,
     ) -> LevelChoice:
         """``asked`` are the facts that the form gives; the others follow from the customer."""
         facts = {**asked, "coupon": coupon.rule if coupon else ""}
-        if customer and not customer.guest:  # a guest may have typed anybody's address
-            facts["category"], facts["licence"] = self._repository.people.entitled(customer, now)
-            facts["organisation"] = customer.organisation
+        if vouched is None:  # a guest may have typed anybody's address
+            vouched = customer is not None and not customer.guest
+        if customer and vouched:
+            entitlement = self._repository.people.entitlement(customer, now)
+            organisation = entitlement.organisation
+            facts["category"], facts["licence"] = entitlement.category, entitlement.licence
+            facts["organisation"] = organisation
             facts["domain"] = customer.email.rpartition("@")[2]
-            facts["group"] = self._rules.policy.group(customer.email, customer.organisation)
+            facts["group"] = self._rules.policy.group(customer.email, organisation)
         policy = self._rules.policy
         choice = policy.choose(facts)
         if not choice.level.after_support or customer is None:
@@ -231,6 +267,15 @@ class Filing:
         if coupon is None or coupon.left <= 0:
             raise coupon_used_up()
         return coupon
+
+
+def _receipts(
+    draft: Draft, customer: Person, level: str, targets: Forecast, origin: Origin
+) -> tuple[NewNotice, ...]:
+    if not origin.tells:
+        return ()
+    notices = recipients.receipts(draft, customer, level, targets)
+    return recipients.asking_to_confirm(notices) if origin.asks_to_confirm else notices
 
 
 def _field_words(draft: Draft, policy: SlaPolicy) -> str:

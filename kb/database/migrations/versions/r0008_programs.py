@@ -1,4 +1,4 @@
-"""Programs with keys of the API, and large files that arrive in pieces."""
+"""Programs with keys of the API, large files that arrive in pieces, and mail that is answered."""
 
 from __future__ import annotations
 
@@ -51,6 +51,49 @@ STATEMENTS = (
     """,
     "CREATE INDEX ix_uploads_ticket_id ON uploads (ticket_id)",
     "CREATE INDEX ix_uploads_person_id ON uploads (person_id)",
+    """
+    CREATE TABLE received_mails (
+        id INTEGER NOT NULL,
+        content TEXT NOT NULL,
+        message_id TEXT DEFAULT '' NOT NULL,
+        file TEXT DEFAULT '' NOT NULL,
+        way TEXT DEFAULT '' NOT NULL,
+        mailbox TEXT DEFAULT '' NOT NULL,
+        sender TEXT DEFAULT '' NOT NULL,
+        subject TEXT DEFAULT '' NOT NULL,
+        received_at INTEGER NOT NULL,
+        outcome TEXT NOT NULL,
+        why TEXT DEFAULT '' NOT NULL,
+        ticket_id INTEGER,
+        event_id INTEGER,
+        evidence JSON DEFAULT '{}' NOT NULL,
+        folded TEXT DEFAULT '' NOT NULL,
+        notes JSON DEFAULT '[]' NOT NULL,
+        settled_at INTEGER,
+        settled_by INTEGER,
+        confirmed_at INTEGER,
+        CONSTRAINT pk_received_mails PRIMARY KEY (id),
+        CONSTRAINT uq_received_mails_content UNIQUE (content),
+        CONSTRAINT fk_received_mails_ticket_id FOREIGN KEY(ticket_id) REFERENCES tickets (id),
+        CONSTRAINT fk_received_mails_event_id FOREIGN KEY(event_id) REFERENCES events (id),
+        CONSTRAINT fk_received_mails_settled_by FOREIGN KEY(settled_by) REFERENCES people (id)
+    )
+    """,
+    "CREATE INDEX ix_received_mails_message_id ON received_mails (message_id)",
+    "CREATE INDEX ix_received_mails_sender_received_at ON received_mails (sender, received_at)",
+    "CREATE INDEX ix_received_mails_ticket_id ON received_mails (ticket_id) "
+    "WHERE ticket_id IS NOT NULL",
+    "CREATE INDEX ix_received_mails_quarantine ON received_mails (received_at) "
+    "WHERE outcome = 'quarantined' AND settled_at IS NULL",
+    """
+    CREATE TABLE unreachable_addresses (
+        address TEXT NOT NULL,
+        status TEXT DEFAULT '' NOT NULL,
+        why TEXT DEFAULT '' NOT NULL,
+        at INTEGER NOT NULL,
+        CONSTRAINT pk_unreachable_addresses PRIMARY KEY (address)
+    )
+    """,
 )
 
 

@@ -1,0 +1,411 @@
+"""The inbox: every mail that arrives, whichever way, and the one thing that becomes of it.
+
+A mail is on the disk before ``receive`` returns or anything else is done. It is read, a pure
+function decides (``decision``), and one transaction saves the ticket or the message together with
+the row that says so: a mail that is delivered again finds the row. Whoever is told is told from the
+outbox. Tickets and messages take the same way as those of the portal.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import hashlib
+import logging
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+
+from kb import ids
+from kb.errors import KbError, NotFound, Unavailable
+from kb.mail.draft import MailBody, mail_text, ticket_draft
+from kb.mail.envelope import Became, Envelope, MailOutcome
+from kb.mail.parsing.guarded import read_message
+from kb.mail.parsing.message import ParsedMessage, Unreadable
+from kb.mail.reply_addresses import ReplyAddresses, split_reply_address
+from kb.mail.repository import MailRepository, ReceivedMail
+from kb.mail.rules.automatic import Automatic, automatic_kind, failed_deliveries
+from kb.mail.rules.decision import NOTE_COMMAND, Arrival, Plan, decide_mail
+from kb.mail.rules.evidence import Evidence, Verdict, judge_sender
+from kb.mail.rules.loops import Recent
+from kb.mail.rules.threading import Part, Thread, Writer, candidates
+from kb.mail.spool import Spool
+from kb.mail.ticket_mails import MAILBOX_FACT, PROVEN_FACT
+from kb.people.accounts import Accounts
+from kb.people.person import Person
+from kb.people.repository.people import PeopleRepository
+from kb.sla.policy import Mailbox, SlaPolicy
+from kb.tickets import actions
+from kb.tickets.actions.filing import Origin
+from kb.tickets.attachments.files import Attachments
+from kb.tickets.catalogue import Catalogue
+from kb.tickets.decision import Command
+from kb.tickets.desk import Desk
+from kb.tickets.drafts import FormLimits
+from kb.tickets.lifecycle import Verb
+
+LOG = logging.getLogger(__name__)
+#: How tickets that came by mail were filed.
+MAIL_CHANNEL = "mail"
+_LONGEST_SUBJECT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Believed:
+    """Whose word about a sender counts; ``signed_by`` checks signatures here, if it may."""
+
+    authority: str = ""
+    sealers: tuple[str, ...] = ()
+    signed_by: Callable[[bytes], Collection[str]] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MailSite:
+    """The site as mail sees it. ``domain`` is that of our Message-IDs, ``own`` our addresses."""
+
+    policy: SlaPolicy
+    catalogue: Catalogue
+    limits: FormLimits
+    domain: str
+    own: frozenset[str]
+
+
+class Inbox:
+    """Safe for many threads and processes."""
+
+    def __init__(
+        self,
+        spool: Spool,
+        mails: MailRepository,
+        desk: Desk,
+        accounts: Accounts,
+        attachments: Attachments,
+        *,
+        signing_keys: Callable[[], Sequence[str]],
+        site: MailSite,
+        believed: Believed,
+    ) -> None:
+        self.mails = mails
+        self.spool = spool
+        self._desk = desk
+        self._accounts = accounts
+        self._people = PeopleRepository(mails.database)
+        self._attachments = attachments
+        self._signing_keys = signing_keys
+        self._site = site
+        self._believed = believed
+
+    def keep(self, raw: bytes, envelope: Envelope) -> str:
+        """The mail is on the disk; its name. Raises Unavailable when it is not."""
+        return self.spool.put(raw, envelope)
+
+    def receive(self, raw: bytes, envelope: Envelope, *, now: dt.datetime) -> MailOutcome:
+        """Keeps a mail, and does what it asks for.
+
+        Raises Unavailable when it could not be kept. One that was kept while the database is
+        unavailable is quarantined by nobody: it is read again by ``read_waiting``.
+        """
+        return self.process(self.keep(raw, envelope), now=now)
+
+    def read_waiting(self, *, now: dt.datetime) -> int:
+        """Reads the mails that were kept and had no effect yet; how many. Raises Unavailable."""
+        count = 0
+        for name in self.spool.waiting():
+            with contextlib.suppress(NotFound):  # another process was faster
+                self.process(name, now=now)
+                count += 1
+        return count
+
+    def process(self, name: str, *, now: dt.datetime) -> MailOutcome:
+        """Raises Unavailable, and then the mail is still to be read."""
+        raw, envelope = self.spool.get(name)
+        try:
+            outcome = self._process(name, raw, envelope, now)
+        except Unavailable:
+            raise
+        except Exception:
+            LOG.exception("The mail %s could not be understood.", name)
+            outcome = self._set_aside(name, raw, envelope, "It could not be understood.", now)
+        self.spool.keep(name)
+        return outcome
+
+    def _process(self, name: str, raw: bytes, envelope: Envelope, now: dt.datetime) -> MailOutcome:
+        try:
+            message = read_message(raw)
+        except Unreadable as error:
+            return self._set_aside(name, raw, envelope, error.why, now)
+
+        mailbox = self._mailbox(envelope, message)
+        lists = mailbox.lists if mailbox else frozenset()
+        automatic = automatic_kind(message, envelope, lists=lists)
+        evidence = self._evidence(message, raw)
+        limits = self._site.limits.of_site(self._site.policy)
+        text = mail_text(message, limits)
+        self._attachments.put(text.files)  # not while others wait to write
+
+        row = ReceivedMail(
+            content=message.content,
+            outcome=Became.IGNORED,
+            why="",
+            received_at=now,
+            message_id=message.message_id,
+            file=name,
+            way=envelope.way,
+            mailbox=mailbox.address if mailbox else "",
+            sender=message.sender.address if message.sender else "",
+            subject=message.subject[:_LONGEST_SUBJECT],
+            evidence=evidence.as_facts(),
+            folded=text.folded,
+            notes=text.left_out,
+        )
+        with self.mails.database.join():
+            earlier = self._earlier(row)
+            if earlier is not None:
+                return earlier
+            arrival = self._arrival(message, mailbox, automatic, evidence, envelope, now)
+            plan = decide_mail(arrival)
+            return self._carry_out(plan, arrival, text, row, now)
+
+    def _earlier(self, row: ReceivedMail) -> MailOutcome | None:
+        """The outcome of a mail that came before: this one has no effect."""
+        seen, is_same = self.mails.seen(row.content, row.message_id)
+        if seen is None:
+            return None
+        if is_same or (seen.sender == row.sender and seen.subject == row.subject):
+            if not is_same and seen.file != row.file:
+                # The same mail, changed on its way, as by a mailing list: kept beside the first.
+                self.mails.add(
+                    replace(
+                        row,
+                        outcome=Became.IGNORED,
+                        why="It has the Message-ID of an earlier mail.",
+                        ticket=seen.ticket,
+                    )
+                )
+            why = f"It arrived before, on {seen.received_at:%Y-%m-%d %H:%M} UTC."
+            return MailOutcome(Became.DUPLICATE, why, seen.ticket, "", seen.evidence)
+        aside = replace(
+            row,
+            outcome=Became.QUARANTINED,
+            why="It has the Message-ID of a different mail.",
+        )
+        self.mails.add(aside)
+        return MailOutcome(Became.QUARANTINED, aside.why, evidence=row.evidence)
+
+    def _arrival(
+        self,
+        message: ParsedMessage,
+        mailbox: Mailbox | None,
+        automatic: Automatic | None,
+        evidence: Evidence,
+        envelope: Envelope,
+        now: dt.datetime,
+    ) -> Arrival:
+        sender = message.sender
+        writer = None
+        if sender is not None:
+            writer = Writer(
+                sender.address,
+                sender.name,
+                self._people.by_email(sender.address),
+                self._people.by_email(sender.address, guest=True),
+            )
+        addresses = (*envelope.recipients, *(each.address for each in message.recipients))
+        reply_addresses = ReplyAddresses(self._signing_keys())
+        tokens = [reply_addresses.verify(address, now=now) for address in dict.fromkeys(addresses)]
+        found = candidates(
+            [token for token in tokens if token is not None],
+            message.references,
+            message.subject,
+            domains=self._domains(),
+            received=self.mails.tickets_of(message.references),
+        )
+        threads = [(candidate, self.mails.thread(candidate.serial)) for candidate in found]
+        return Arrival(
+            message,
+            mailbox,
+            automatic,
+            evidence,
+            writer,
+            [(candidate, thread) for candidate, thread in threads if thread is not None],
+            self.mails.recent(sender.address, now) if sender else Recent(),
+            self._site.own,
+        )
+
+    def _domains(self) -> frozenset[str]:
+        mailboxes = self._site.policy.mailboxes
+        return frozenset(
+            {self._site.domain, *(address.rpartition("@")[2] for address in mailboxes)}
+        )
+
+    def _mailbox(self, envelope: Envelope, message: ParsedMessage) -> Mailbox | None:
+        """The mailbox that a mail was sent to, else the first one; None without any."""
+        mailboxes = self._site.policy.mailboxes
+        for address in (
+            *envelope.recipients,
+            *(each.address for each in message.recipients),
+            message.header("delivered-to"),
+            message.header("x-original-to"),
+        ):
+            mailbox = mailboxes.get(split_reply_address(address.strip("<> ").lower())[0])
+            if mailbox is not None:
+                return mailbox
+        return next(iter(mailboxes.values()), None)
+
+    def _evidence(self, message: ParsedMessage, raw: bytes) -> Evidence:
+        if message.sender is None:
+            return Evidence(Verdict.NONE)
+        signed_by = self._believed.signed_by
+        return judge_sender(
+            message.headers,
+            message.sender.address,
+            authority=self._believed.authority,
+            sealers=self._believed.sealers,
+            signed_by=(lambda: signed_by(raw)) if signed_by is not None else None,
+        )
+
+    # --- what becomes of it
+
+    def _carry_out(
+        self, plan: Plan, arrival: Arrival, text: MailBody, row: ReceivedMail, now: dt.datetime
+    ) -> MailOutcome:
+        number = ids.ticket_number(plan.serial) if plan.serial else ""
+        writer, mailbox = arrival.writer, arrival.mailbox
+        try:
+            if plan.became is Became.TICKET and writer is not None and mailbox is not None:
+                number = self._file(plan, arrival, writer, mailbox, row, now)
+            elif plan.became is Became.COMMENT and writer is not None and plan.verb is not None:
+                plan = self._say(plan, plan.verb, writer, text, row, now)
+        except Unavailable:
+            raise
+        except KbError as error:
+            plan = replace(plan, became=Became.QUARANTINED, why=f"{plan.why} {error.sentence}")
+        if arrival.automatic is Automatic.BOUNCE:
+            plan = self._note_failures(plan, arrival.message, now)
+        self.mails.add(replace(row, outcome=plan.became, why=plan.why, ticket=number))
+        had_effect = plan.became in (Became.TICKET, Became.COMMENT)
+        level = self.mails.level_title(number) if had_effect else ""
+        return MailOutcome(plan.became, plan.why, number, level, row.evidence)
+
+    def _file(
+        self,
+        plan: Plan,
+        arrival: Arrival,
+        writer: Writer,
+        mailbox: Mailbox,
+        row: ReceivedMail,
+        now: dt.datetime,
+    ) -> str:
+        proven = arrival.evidence.proven
+        limits = self._site.limits.of_site(self._site.policy)
+        text = mail_text(arrival.message, limits, whole=True)
+        copies = self._copies(arrival.message, writer) if proven else ()
+        draft = ticket_draft(
+            arrival.message, text, mailbox, self._site.catalogue, limits, copy_to=copies
+        )
+        # A guest is never the account of that address: anybody can write anybody's address.
+        customer = writer.account if proven and writer.account else self._guest(writer, now)
+        return self._desk.filing.file(
+            draft,
+            customer,
+            key=f"mail/{row.content}",
+            channel=MAIL_CHANNEL,
+            origin=Origin(
+                vouched=proven and self._is_at_home(customer, mailbox, now),
+                tells=plan.tells,
+                asks_to_confirm=plan.asks_to_confirm,
+                facts={MAILBOX_FACT: mailbox.address, PROVEN_FACT: "yes" if proven else ""},
+            ),
+            now=now,
+        )
+
+    def _is_at_home(self, person: Person, mailbox: Mailbox, now: dt.datetime) -> bool:
+        """Whether a mailbox that is one organisation's is theirs."""
+        if not mailbox.organisation:
+            return True
+        organisation = self._people.entitlement(person, now).organisation
+        return organisation.casefold() == mailbox.organisation.casefold()
+
+    def _copies(self, message: ParsedMessage, writer: Writer) -> Sequence[str]:
+        addresses = (each.address for each in message.copies)
+        return [
+            address
+            for address in addresses
+            if address != writer.address and split_reply_address(address)[0] not in self._site.own
+        ]
+
+    def _say(
+        self,
+        plan: Plan,
+        verb: Verb,
+        writer: Writer,
+        text: MailBody,
+        row: ReceivedMail,
+        now: dt.datetime,
+    ) -> Plan:
+        thread = self.mails.thread(plan.serial or 0)
+        person = self._speaker(plan, writer, thread, now) if thread is not None else None
+        if thread is None or person is None:
+            return replace(plan, became=Became.QUARANTINED, why=f"{plan.why} It cannot act there.")
+        body = text.body.strip()
+        if verb is Verb.NOTE:
+            body = body[len(NOTE_COMMAND) :].strip()
+        body = body or "(Only files.)"
+        serial = thread.ownership.serial
+        if self.mails.says_again(serial, person.id, body, now):
+            why = f"{plan.why} It says again what is on the ticket already."
+            return replace(plan, became=Became.IGNORED, why=why)
+        command = _command(verb, body, text)
+        number = ids.ticket_number(serial)
+        self._desk.act(number, person, command, key=f"mail/{row.content}", now=now)
+        return plan
+
+    def _speaker(
+        self, plan: Plan, writer: Writer, thread: Thread, now: dt.datetime
+    ) -> Person | None:
+        by_account = plan.part in (Part.AGENT, Part.COLLEAGUE) or not thread.customer_guest
+        if plan.part is not Part.COPY and by_account:
+            return writer.account
+        # Of this one ticket, as somebody who follows the link of its mails.
+        return replace(self._guest(writer, now), holds=thread.ownership.serial)
+
+    def _guest(self, writer: Writer, now: dt.datetime) -> Person:
+        return self._accounts.guest(writer.address, writer.name, "", now=now)
+
+    def _note_failures(self, plan: Plan, message: ParsedMessage, now: dt.datetime) -> Plan:
+        """Addresses that a bounce names: agents and requesters see that mails do not reach them."""
+        failures = failed_deliveries(message)
+        for failure in failures:
+            if failure.permanent:
+                why = failure.why or failure.status or "The mail server refused the mail."
+                self.mails.mark_unreachable(failure.address, failure.status, why, now=now)
+                self.mails.mark_undelivered(plan.serial, failure.address, why, now=now)
+        named = ", ".join(f"{each.address} {each.status}".strip() for each in failures)
+        return replace(plan, why=f"{plan.why} {named}".strip())
+
+    def _set_aside(
+        self, name: str, raw: bytes, envelope: Envelope, why: str, now: dt.datetime
+    ) -> MailOutcome:
+        """Keeps a mail for agents of which nothing is known but its bytes."""
+        row = ReceivedMail(
+            content=hashlib.blake2b(raw, digest_size=32).hexdigest(),
+            outcome=Became.QUARANTINED,
+            why=why,
+            received_at=now,
+            file=name,
+            way=envelope.way,
+            mailbox=next(iter(envelope.recipients), "")[:_LONGEST_SUBJECT],
+        )
+        saved = self.mails.add(row)
+        if saved.file != name:
+            return MailOutcome(Became.DUPLICATE, "It arrived before.")
+        return MailOutcome(Became.QUARANTINED, why)
+
+
+def _command(verb: Verb, body: str, text: MailBody) -> Command:
+    if verb is Verb.REOPEN:
+        return replace(actions.reopen(body), uploads=text.files)
+    if verb is Verb.REPLY:
+        return actions.reply(body, text.files)
+    if verb is Verb.NOTE:
+        return actions.note(body, text.files)
+    return actions.comment(body, text.files)

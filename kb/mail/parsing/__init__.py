@@ -1,0 +1,1 @@
+"""Parsing of mails: bytes to texts, files and headers, within caps of size and time."""

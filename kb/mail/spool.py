@@ -1,0 +1,121 @@
+"""The spool: mails on disk, before anybody is told that they arrived, and for as long as they are
+kept.
+
+A mail is written to ``new`` and synced; once its effect is saved it moves to ``kept``. What a crash
+left in ``new`` is read again. A file is named by the hash of its bytes and recipients, so that the
+same delivery is the same file. Its first line is the envelope in JSON, the rest is the mail.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kb.disk import sync
+from kb.errors import NotFound, Unavailable
+from kb.mail.envelope import Envelope
+
+
+class Spool:
+    """The folder ``mail`` of a data folder. Safe for many threads and processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._new = folder / "new"
+        self._kept = folder / "kept"
+
+    def put(self, raw: bytes, envelope: Envelope) -> str:
+        """The name of the mail, which is on the disk. Raises Unavailable when it is not."""
+        name = _name(raw, envelope)
+        if self._path(self._kept, name).is_file():
+            return name
+        path = self._path(self._new, name)
+        if path.is_file():
+            return name
+        head = {
+            "sender": envelope.sender,
+            "recipients": list(envelope.recipients),
+            "way": envelope.way,
+        }
+        try:
+            for folder in (path.parent.parent.parent, path.parent.parent, path.parent):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            temporary = path.with_name(f".{name}.{secrets.token_hex(4)}")
+            try:
+                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with os.fdopen(descriptor, "wb") as file:
+                    file.write(json.dumps(head).encode("ascii") + b"\n")
+                    file.write(raw)
+                    file.flush()
+                    os.fsync(file.fileno())
+                temporary.rename(path)
+                sync(path.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise Unavailable(
+                f"The mail could not be stored: {error.strerror}. Deliver it again later.",
+                retry_after=60,
+            ) from error
+        return name
+
+    def get(self, name: str) -> tuple[bytes, Envelope]:
+        """Raises NotFound for a mail that was deleted."""
+        for folder in (self._kept, self._new):
+            try:
+                data = self._path(folder, name).read_bytes()
+            except OSError:
+                continue
+            head, _, raw = data.partition(b"\n")
+            values = json.loads(head)
+            return raw, Envelope(values["sender"], tuple(values["recipients"]), values["way"])
+        raise NotFound("The original of this mail is no longer there.")
+
+    def keep(self, name: str) -> None:
+        """The mail has had its effect, and is not read again."""
+        new, kept = self._path(self._new, name), self._path(self._kept, name)
+        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            new.rename(kept)
+        except FileNotFoundError:
+            if not kept.is_file():
+                raise
+
+    def waiting(self) -> Iterator[str]:
+        """The mails without an effect, in the order in which they arrived."""
+        paths = [path for path in self._new.glob("*/*") if not path.name.startswith(".")]
+        for path in sorted(paths, key=_arrived_at):
+            yield path.name
+
+    def sweep(self, referenced: Callable[[], frozenset[str]], *, before: dt.datetime) -> int:
+        """Deletes kept mails from ``before`` that ``referenced`` does not name; how many."""
+        paths = [path for path in self._kept.glob("*/*") if _arrived_at(path) < before.timestamp()]
+        names = referenced() if paths else frozenset()
+        orphans = [path for path in paths if path.name not in names]
+        for path in orphans:
+            path.unlink(missing_ok=True)
+        return len(orphans)
+
+    def erase(self, names: frozenset[str]) -> None:
+        for name in names:
+            self._path(self._kept, name).unlink(missing_ok=True)
+
+    @staticmethod
+    def _path(folder: Path, name: str) -> Path:
+        return folder / name[:2] / name
+
+
+def _name(raw: bytes, envelope: Envelope) -> str:
+    recipients = json.dumps(sorted(envelope.recipients)).encode()
+    return hashlib.blake2b(recipients + b"\0" + raw, digest_size=20).hexdigest()
+
+
+def _arrived_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # another process has moved it
+        return float("inf")

@@ -91,7 +91,7 @@ class QueryExpander:
             term = self._prefix_term(last, lexicon)
             if term is None:
                 unknown.append(last)
-            else:
+            elif term.stems:
                 terms.append(term)
         return ExpandedQuery(text, tuple(terms), tuple(unknown))
 
@@ -141,8 +141,8 @@ class _PartitionWords:
         if merged is not None:
             return merged
         low, high = self.surfaces.range(word)
-        if low == high:
-            return self._corrected(word, lexicon)
+        if low == high:  # it begins no word here, and may be another inflection of one
+            return self.whole_term(word, lexicon)
         stems = complete(low, high, self._surface_df, self._surface_stem)
         return QueryTerm(word, tuple(stems.tolist()), (1.0,) * stems.size, prefix=True)
 

@@ -13,7 +13,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from kb.search.analysis.common_words import COMMON_WORDS
 from kb.search.analysis.edits import is_correctable, is_one_edit, shortened
+from kb.search.analysis.languages import ENGLISH, STOP_WORDS
 from kb.search.analysis.tokenizer import Analyzer, fold, index_words, written_words
 from kb.search.lexicon.files import Group, common_words, shipped_groups
 
@@ -29,6 +31,8 @@ _OTHER_SUFFIX = {"s": "z", "z": "s"}
 #: letters must be left. Stems would go too far: "personal" is no "person".
 _INFLECTIONS = (("ings", "ing", 2), ("ies", "y", 2), ("ied", "y", 2), ("ing", "", 3), ("ed", "", 3))
 _DOUBLED = re.compile(r"([^aeioulsz])\1$")
+#: No inflection of what an "e" makes of them: "not" is no "note".
+_WITHOUT_MEANING = COMMON_WORDS | STOP_WORDS[ENGLISH]
 
 Keys = tuple[str, ...]  # the words of an entry as they are compared: without inflections
 
@@ -255,6 +259,8 @@ def _uninflected(word: str) -> str:
     """
     >>> [_uninflected(word) for word in ("deleting", "deletes", "delete", "logged", "settings")]
     ['delet', 'delet', 'delet', 'log', 'setting']
+    >>> [_uninflected(word) for word in ("not", "note", "them", "themes")]
+    ['not', 'note', 'them', 'theme']
     """
     for ending, instead, least in _INFLECTIONS:
         if word.endswith(ending) and len(word) - len(ending) >= least:
@@ -262,7 +268,8 @@ def _uninflected(word: str) -> str:
             return _DOUBLED.sub(r"\1", word).removesuffix("e")
     if word.endswith("s") and not word.endswith("ss") and len(word) > 3:
         word = word[:-1]
-    return word.removesuffix("e") if len(word) > 3 else word
+    shorter = word.removesuffix("e")
+    return shorter if len(word) > 3 and shorter not in _WITHOUT_MEANING else word
 
 
 def _other_suffix(word: str) -> tuple[Meaning, ...]:

@@ -33,7 +33,7 @@ class QueryTerm:
     are summed. ``corrected`` is the word that an unknown one was read as. ``prefix_term`` is the
     number of the term whose postings were united when the index was built, or -1. Where stems are
     ``equals``, only the one that counts most counts in a text. A term that was not ``typed`` adds
-    to scores, but nobody asked for it.
+    to scores, but nobody asked for it; it has the word of the unfinished one that may mean it.
     """
 
     word: str

@@ -80,7 +80,7 @@ class Equals:
                 elif term is not None:  # what it may be completed to counts already
                     others = tuple(pair for pair in slot if pair[0] not in term.stems)
                     if others:
-                        more.append(self._cached_new_term("", others, typed=False))
+                        more.append(self._cached_new_term(word, others, typed=False))
                 elif word in unknown:
                     del unknown[word]
                     more.append(self._cached_new_term(word, _in_full(slot), typed=True))

@@ -115,8 +115,14 @@ class EvidenceReader:
         if self._headings is None:
             holds = [self._bm25.holds(term, documents) for term in query.terms]
             return np.array(holds, dtype=bool).reshape(-1, documents.size).T, None
-        stems = np.array([stem for term in query.terms for stem in term.stems], dtype=np.int64)
-        ends = np.array([0, *accumulate(len(term.stems) for term in query.terms)])
+        # Whoever has typed "login" may mean "sign in", unless it becomes "logins".
+        meant = {term.word: term.stems for term in query.terms if not term.typed and term.word}
+        stems_of = [
+            term.stems + meant.get(term.word, ()) if term.prefix else term.stems
+            for term in query.terms
+        ]
+        stems = np.array([stem for some in stems_of for stem in some], dtype=np.int64)
+        ends = np.array([0, *accumulate(map(len, stems_of))])
         return self._loops.coverage(
             self._rescorer.passage_rows(documents, shown),
             self._rescorer.passages,

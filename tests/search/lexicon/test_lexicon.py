@@ -17,7 +17,7 @@ from kb.search.lexicon.files import shipped_groups
 from kb.search.lexicon.matching import shipped_lexicon
 from kb.search.results import results_json, suggestions_json
 from kb.search.searcher import Searcher
-from tests.search.library import document, searcher
+from tests.search.library import document, partition_of, searcher
 
 PAGES = [
     document("doc/attach", "Attach a file", "Choose the files. One larger than 10 MB is refused."),
@@ -86,6 +86,20 @@ def test_what_was_typed_counts_more_than_all_that_it_may_mean(tmp_path: Path) ->
 def test_words_written_as_two_find_them_written_as_one(tmp_path: Path) -> None:
     centre = searcher(tmp_path, [document("doc/map", "Zoomlevel of a map", "Change it.")])
     assert centre.search("zoom level").total == 1
+
+
+def test_the_last_word_may_be_another_inflection() -> None:
+    query = partition_of(PAGES).expand("add a file by choosing", prefix=True)
+    assert "choosing" in [term.word for term in query.terms]
+    assert "choosing" not in query.unknown
+
+
+def test_a_word_that_may_go_on_means_the_same_as_others(tmp_path: Path) -> None:
+    other = document("doc/host", "Hosts", "The host is login.example.com.")
+    answer = searcher(tmp_path, [*PAGES, other]).suggest("login", explain=True, doubt=-math.inf)
+    assert answer.considered is not None
+    evidence = {page.id: page.evidence for page in answer.considered.candidates}
+    assert evidence["doc/sign-in"]["missing"] == 0
 
 
 def test_a_hidden_document_gives_a_typed_word_no_meaning(tmp_path: Path) -> None:

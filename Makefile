@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 CACHE := .cache
 
+# What reads and writes the database is tested on PostgreSQL as well, if there is one.
+ON_POSTGRESQL := $(addprefix tests/,analytics gaps insights jobs notifications people privacy problems subscriptions tickets worker)
+
 .PHONY: serve test lock release clean help
 help:
 	@echo "make serve   set up, index content/ and serve the portal on http://127.0.0.1:8000"
@@ -23,6 +26,9 @@ test: $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	CHROMIUM="$$(cat $(CACHE)/chromium)" $(BIN)/pytest -n 2
+	@if [ -n "$$ASKFIRST_TEST_POSTGRESQL" ]; then \
+		ASKFIRST_TEST_DATABASE=postgresql $(BIN)/pytest -n 2 $(ON_POSTGRESQL); \
+	else echo 'Not run: the tests on PostgreSQL. For them: eval "$$(.ci/services start)"'; fi
 
 $(VENV)/.serve: requirements.lock pyproject.toml
 	@.ci/venv $(PYTHON) $(VENV) requirements.lock
@@ -35,7 +41,7 @@ $(VENV)/.test: requirements-dev.lock pyproject.toml
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 lock:
 	$(COMPILE) --extra eval --extra meaning pyproject.toml .ci/build.in -o requirements.lock
-	$(COMPILE) --extra eval --extra meaning --extra rst --extra pdf --extra docx --extra oidc --extra mail --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
+	$(COMPILE) --extra eval --extra meaning --extra rst --extra pdf --extra docx --extra oidc --extra postgres --extra mail --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
 
 # The commit's time stands for all times in the archives: two builds of one commit are the same bytes.
 release: $(VENV)/.test

@@ -23,6 +23,7 @@ from indexer.progress import ProgressBar, ThrottledProgress
 from indexer.report import Report
 from indexer.sources.walk import Source, parse_sources
 from kb.cli_options import data_option, json_option, site_option
+from kb.database import DatabaseLocation
 from kb.errors import Invalid, KbError
 from kb.operations.audit import Action, record_command
 from kb.search.generations.previews import PreviewFile
@@ -164,7 +165,7 @@ def index(
             return _watch(options)
         if progress_json:
             report = run_index(options, progress=ThrottledProgress(_print_progress).show)
-            _record_publish(options.data, report)
+            _record_publish(options.database_location, report)
             _print_json_line({"report": report.json()})
         else:
             report = _run(options)
@@ -188,6 +189,7 @@ def _options(settings: Settings, words: Sequence[str]) -> IndexOptions:
     return IndexOptions(
         sources=sources,
         data=settings.data,
+        database=settings.database_location,
         today=_today(),
         strict=bool(words or settings.sources),
         keep=settings.generations,
@@ -241,22 +243,22 @@ def _run(options: IndexOptions) -> Report:
         report = run_index(options, progress=bar.show)
     finally:
         bar.end()
-    _record_publish(options.data, report)
+    _record_publish(options.database_location, report)
     return report
 
 
-def _record_publish(data: Path, report: Report) -> None:
+def _record_publish(location: DatabaseLocation, report: Report) -> None:
     if report.published:
         now = dt.datetime.now(dt.UTC)
         target = f"generation:{report.generation}"
-        record_command(data, Action.PUBLISHED, target, now=now, documents=str(report.documents))
+        record_command(location, Action.PUBLISHED, target, now=now, documents=str(report.documents))
 
 
 def _watch(options: IndexOptions) -> int:
     from indexer.watch import publish_changes, watch_changes
 
     def report_publish(report: Report) -> None:
-        _record_publish(options.data, report)
+        _record_publish(options.database_location, report)
         if report.published or report.refused:
             _print_report(report, as_json=False)
 
@@ -387,7 +389,9 @@ def _roll_back(settings: Settings, name: str | None) -> None:
     generation = search_engine(settings.data).generations.rollback(padded)
     documents = generation.manifest.documents
     target = f"generation:{generation.name}"
-    record_command(settings.data, Action.ROLLED_BACK, target, now=dt.datetime.now(dt.UTC))
+    record_command(
+        settings.database_location, Action.ROLLED_BACK, target, now=dt.datetime.now(dt.UTC)
+    )
     click.echo(f"Generation {generation.name} is live again: {documents} documents.")
     click.echo(
         "The next `kb index` publishes the files as they are then. Correct them first.", err=True

@@ -26,6 +26,7 @@ from indexer.sources.ledger import Ledger
 from indexer.sources.plan import ReadingPlan, plan_reading
 from indexer.sources.walk import Source, SourceFile, walk_files
 from indexer.worker_pool import WorkerPool, worker_count
+from kb.database import DatabaseLocation
 from kb.errors import Conflict, Invalid
 from kb.search.documents import PUBLIC
 from kb.search.generations.previews import PreviewFile
@@ -43,6 +44,7 @@ class IndexOptions:
     sources: tuple[Source, ...]
     data: Path
     today: dt.date
+    database: DatabaseLocation | None = None  # tickets that search learns from
     full: bool = False  # read everything
     check_only: bool = False  # publish nothing
     compare_only: bool = False  # only report what differs
@@ -69,6 +71,10 @@ class IndexOptions:
     queries: tuple[str, ...] = ()
     ask_for_public: bool = False  # pages that become public need consent
     vote_customers: int = 3  # different customers behind the votes of resolved tickets
+
+    @property
+    def database_location(self) -> DatabaseLocation:
+        return self.data if self.database is None else self.database
 
 
 def run_index(
@@ -151,7 +157,7 @@ class _IndexRun:
         report.findings += self.plan.ids.findings
 
         now = dt.datetime.now(dt.UTC)
-        self.feedback = read_feedback(options.data, now, queries=options.check_only)
+        self.feedback = read_feedback(options.database_location, now, queries=options.check_only)
         if self.feedback.tickets:
             from kb.search.build.vouching import customer_words, vouched_tickets
 

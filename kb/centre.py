@@ -11,12 +11,11 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import Self
 
 from kb.analytics.deflection import Deflection
 from kb.analytics.query_log import FrequentQuery, QueryLog
-from kb.database import Database, open_database
+from kb.database import Database, DatabaseLocation, open_database
 from kb.errors import Misconfigured, Unavailable
 from kb.insights.suggestion_outcomes import TitleOutcome, suggestion_outcomes
 from kb.jobs.index_runs import IndexRuns
@@ -93,7 +92,7 @@ class HelpCentre:
         site = load_site(settings.content, name=settings.portal_name)
         policy = policy_file.load_policy(settings.policies_file)
         products = load_catalogue(settings.content / "catalogue.toml")
-        database = open_database(settings.data)
+        database = open_database(settings.database_location)
         engine = search_engine(settings.data)
         subscriptions = Subscriptions(database)
         accounts = Accounts(
@@ -264,10 +263,15 @@ class Usage:
 
 
 def read_usage(
-    data: Path, now: dt.datetime, *, max_tickets: int, max_queries: int, max_visits: int
+    location: DatabaseLocation,
+    now: dt.datetime,
+    *,
+    max_tickets: int,
+    max_queries: int,
+    max_visits: int,
 ) -> Usage:
     """For the indexer, which opens no help centre. Raises Unavailable."""
-    with contextlib.closing(open_database(data)) as database:
+    with contextlib.closing(open_database(location)) as database:
         return Usage(
             resolved_links(database, most=max_tickets),
             QueryLog(database).frequent(now=now, limit=max_queries),

@@ -116,6 +116,16 @@ def _site_folder(text: str) -> str:
     return text
 
 
+def _database(text: str) -> str:
+    if text == "sqlite":
+        return text
+    parts = urlsplit(text)
+    is_postgresql = parts.scheme in ("postgresql", "postgres") and parts.path.strip("/")
+    if not is_postgresql or not text.isprintable() or " " in text:
+        raise ValueError(text)
+    return f"postgresql:{text.partition(':')[2]}"
+
+
 def _secret_key(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError(text)
@@ -177,6 +187,16 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "data", "data", Path, "a folder", "The folder for the index, the tickets and attachments."
+    ),
+    Setting(
+        "database",
+        "sqlite",
+        _database,
+        "sqlite, or postgresql:// and the address of a database",
+        "Where tickets, accounts and figures are kept: a SQLite file in `KB_DATA`, or a database "
+        "on a PostgreSQL server, which portals on several machines can share. PostgreSQL requires "
+        "the extra `postgres`.",
+        secret=True,
     ),
     Setting(
         "content", "content", Path, "a folder", "The folder for articles, policies and catalogue."
@@ -674,6 +694,7 @@ class Settings:
 
     site: str
     data: Path
+    database: str
     content: Path
     sources: tuple[str, ...]
     policies: str
@@ -742,6 +763,11 @@ class Settings:
     backup_hours: int
     backup_keep: int
     demo: bool
+
+    @property
+    def database_location(self) -> Path | str:
+        """For ``kb.database``: the data folder for SQLite, else the address of the database."""
+        return self.data if self.database == "sqlite" else self.database
 
     @property
     def policies_file(self) -> Path:

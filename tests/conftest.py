@@ -12,6 +12,7 @@ import pytest
 from hypothesis import settings
 
 from tests.chromium import chromium
+from tests.databases import location_of
 from tests.world import World, build
 
 __all__ = ["chromium"]  # the fixture
@@ -47,8 +48,12 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data(template: Path, tmp_path: Path) -> Path:
-    return Path(shutil.copytree(template, tmp_path / "data"))
+def data(template: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    data = Path(shutil.copytree(template, tmp_path / "data"))
+    location = location_of(data)
+    if isinstance(location, str):
+        monkeypatch.setenv("KB_DATABASE", location)  # for commands
+    return data
 
 
 @pytest.fixture

@@ -296,7 +296,8 @@ ONLY_IN = {
         "kb.tickets.repository",
         "kb.tickets.tables",
     ),
-    "sqlalchemy.dialects": ("kb.database.sqlite",),
+    "sqlalchemy.dialects": ("kb.database.postgresql", "kb.database.sqlite"),
+    "psycopg": ("kb.database.postgresql",),
     # An index generation keeps its documents in a file of this format, and a data dump is sorted
     # in one; neither has to do with the configured database.
     "sqlite3": (
@@ -309,7 +310,7 @@ ONLY_IN = {
 SQLITE_ONLY_IN = (
     "kb.database.metadata",  # an option of an index, beside the one of PostgreSQL
     "kb.database.sqlite",
-    "kb.tickets.repository.fulltext_sqlite",
+    "kb.tickets.repository.fulltext.sqlite",
     "kb.search.index.document_store",
     "indexer.readers.forums.stackexchange",
 )

@@ -7,12 +7,12 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from argon2 import PasswordHasher
 
 from kb.analytics.deflection import Deflection
-from kb.database import DATABASE_FILE
+from kb.database import Database
 from kb.database.sqlite.engine import SqliteDatabase
-from kb.database.sqlite.file import SqliteFile
 from kb.errors import Conflict
 from kb.people.accounts import Accounts
 from kb.people.demo import add_demo_accounts
@@ -24,6 +24,7 @@ from kb.tickets.catalogue import Catalogue, Product, ProductVersion
 from kb.tickets.desk import Desk
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.ticket import Draft
+from tests.databases import open_test_database
 
 #: A Friday at 15:00 in Berlin: eight open hours later is Monday at 15:00.
 FRIDAY = dt.datetime(2026, 6, 5, 13, 0, tzinfo=dt.UTC)
@@ -45,7 +46,7 @@ CATALOGUE = Catalogue(
 @dataclass(frozen=True, slots=True)
 class World:
     data: Path
-    database: SqliteDatabase
+    database: Database
     accounts: Accounts
     desk: Desk
     deflection: Deflection
@@ -57,11 +58,18 @@ class World:
     erin: Person  # an editor
     vera: Person  # a customer with coupons
 
+    @property
+    def sqlite(self) -> SqliteDatabase:
+        """For tests of the file; they are skipped on PostgreSQL."""
+        if not isinstance(self.database, SqliteDatabase):
+            pytest.skip("about the file of SQLite")
+        return self.database
+
 
 def build(data: Path) -> World:
     """Cheap hashing; everything else as it is served."""
-    # Waiting long for a turn on a busy machine is no defect of the code under test.
-    database = SqliteFile(data / DATABASE_FILE, deadline=60).open()
+    data.mkdir(parents=True, exist_ok=True)
+    database = open_test_database(data)
     hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
     accounts = Accounts(database, session_hours=12, demo=True, hasher=hasher)
     add_demo_accounts(accounts, FRIDAY)

@@ -83,7 +83,7 @@ def serve(
     _greet(name, settings.base_url, sign_ins)
     with contextlib.ExitStack() as companions:
         if with_worker:
-            worker_ended = partial(record_end, settings.data)
+            worker_ended = partial(record_end, settings.database_location)
             command = companion_command("worker")
             companions.enter_context(Companion("worker", command, worker_ended))
         if settings.metrics:

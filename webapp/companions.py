@@ -14,10 +14,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 
-from kb.database import open_database
+from kb.database import DatabaseLocation, open_database
 from kb.errors import KbError
 from kb.jobs.index_runner import KB_COMMAND
 from kb.operations import heartbeats
@@ -121,10 +120,10 @@ def _close_input(process: subprocess.Popen[bytes]) -> None:
         process.stdin.close()
 
 
-def record_end(data: Path) -> None:
+def record_end(location: DatabaseLocation) -> None:
     """Records that the worker has ended by itself. A database that can't be written is logged."""
     try:
-        with contextlib.closing(open_database(data)) as database:
+        with contextlib.closing(open_database(location)) as database:
             heartbeats.beat(database, heartbeats.WORKER_ENDED, utc_now())
     except KbError as error:
         LOG.warning("%s", error.sentence)

@@ -11,9 +11,8 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 
-from kb.database import database_exists
+from kb.database import DatabaseLocation, database_exists
 from kb.errors import KbError
 from kb.search.documents import ResolvedTicket, SuggestionOutcome
 
@@ -61,13 +60,15 @@ class SearchFeedback:
         return digest.hexdigest()
 
 
-def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> SearchFeedback:
-    """The feedback in the ticket database of ``data``; with ``queries`` what is asked most, too.
+def read_feedback(
+    location: DatabaseLocation, now: dt.datetime, *, queries: bool = False
+) -> SearchFeedback:
+    """The feedback in the ticket database; with ``queries`` what is asked most, too.
 
     Who stands behind the tickets is not looked at here (``kb.search.build.vouching``): none votes
     yet, and no words are known.
     """
-    if not database_exists(data):
+    if not database_exists(location):
         return SearchFeedback()
 
     # Imports SQLAlchemy, for which a help centre without tickets need not wait.
@@ -75,7 +76,7 @@ def read_feedback(data: Path, now: dt.datetime, *, queries: bool = False) -> Sea
 
     try:
         usage = read_usage(
-            data,
+            location,
             now,
             max_tickets=MAX_VOTERS,
             max_queries=MAX_QUERIES if queries else 0,

@@ -58,7 +58,7 @@ EPISODES = Table(
     text_column("title"),  # the last one that was meant
     flag_column("would_show"),  # there were suggestions, whether or not the arm hid them
     flag_column("counted"),  # in the sums
-    partial_index("ix_episodes_uncounted", "started_at", where="counted = 0"),
+    partial_index("ix_episodes_uncounted", "started_at", where="counted = false"),
     partial_index("ix_episodes_person", "person_id", "started_at", where="person_id IS NOT NULL"),
 )
 

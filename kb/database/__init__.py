@@ -1,10 +1,10 @@
 """The database seam: what the rest of the product may ask of a database, whichever one it is.
 
 ``read`` and ``write`` give a SQLAlchemy connection in a transaction; ``kb.database.statements`` has
-the statements that differ between databases. SQLite is the one implementation
-(``kb.database.sqlite``). A second one is a folder beside it with a ``Storage``, a ``Database`` and
-its ``Statements``, a setting that ``_storage`` chooses by, and its full text of tickets beside
-``kb.tickets.repository.fulltext_sqlite``.
+the statements that differ between databases. SQLite (``kb.database.sqlite``) needs no server;
+PostgreSQL (``kb.database.postgresql``) serves portals on several machines. A further one is a
+folder beside them with a ``Storage``, a ``Database`` and its ``Statements``, a line in
+``_storage``, and its full text of tickets beside ``kb.tickets.repository.fulltext.sqlite``.
 
 Importing this package does not import SQLAlchemy: commands that need no database start faster.
 """
@@ -13,14 +13,18 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from kb.database.postgresql.server import PostgresqlServer
 from kb.database.sqlite.file import SqliteFile
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 DATABASE_FILE = "tickets.db"
+
+#: The data folder of a SQLite file, or the address of a database on a PostgreSQL server.
+DatabaseLocation: TypeAlias = Path | str
 
 
 class Database(Protocol):
@@ -33,8 +37,13 @@ class Database(Protocol):
     def read(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one consistent snapshot."""
 
-    def write(self) -> AbstractContextManager[Connection]:
-        """A transaction that is committed as a whole, or not at all when the block raises."""
+    def write(self, subject: str | None = None) -> AbstractContextManager[Connection]:
+        """A transaction that is committed as a whole, or not at all when the block raises.
+
+        It excludes all other writers. With a ``subject`` ("ticket 1042") it may run beside those
+        of other subjects: whatever it reads in order to decide must be written under that subject
+        only, or be guarded by a unique constraint.
+        """
 
     def join(self) -> AbstractContextManager[None]:
         """Makes one transaction of all that this thread reads and writes in the block.
@@ -46,6 +55,9 @@ class Database(Protocol):
 
     def purge(self) -> None:
         """Leaves nothing of what was deleted in the database's files. Writers wait meanwhile."""
+
+    def size(self) -> int:
+        """The bytes that it takes on the disk."""
 
     def close(self) -> None:
         """Returns all connections."""
@@ -60,38 +72,38 @@ class Storage(Protocol):
 
     def open(self) -> Database: ...
 
-    def copy_to(self, target: Path) -> None: ...
 
-
-def _storage(data: Path) -> Storage:
+def _storage(location: DatabaseLocation) -> Storage:
     """The one place that knows which kind of database is used."""
-    return SqliteFile(data / DATABASE_FILE)
+    if isinstance(location, str):
+        return PostgresqlServer(location)
+    return SqliteFile(location / DATABASE_FILE)
 
 
-def database_exists(data: Path) -> bool:
-    """Whether the data folder has a database: nobody has filed or signed in before it does."""
-    return _storage(data).exists()
+def database_exists(location: DatabaseLocation) -> bool:
+    """Whether there is a database: nobody has filed or signed in before there is one."""
+    return _storage(location).exists()
 
 
-def is_up_to_date(data: Path) -> bool:
+def is_up_to_date(location: DatabaseLocation) -> bool:
     """Whether the database needs no migration; opening one that does migrates it.
 
     Raises Unavailable, also for one that a newer version has written.
     """
-    return _storage(data).is_up_to_date()
+    return _storage(location).is_up_to_date()
 
 
-def open_database(data: Path) -> Database:
-    """The database of a data folder, created or migrated first. Raises Unavailable.
+def open_database(location: DatabaseLocation) -> Database:
+    """The database, created or migrated first. Raises Unavailable.
 
     Takes milliseconds when it is up to date. Several processes may call it at once.
     """
-    return _storage(data).open()
+    return _storage(location).open()
 
 
 def snapshot(data: Path, target: Path) -> None:
-    """A consistent copy of a data folder's database in the new file ``target``, while others write.
+    """A consistent copy of a data folder's SQLite file as the new file ``target``.
 
-    The copy is checked before this returns. Raises Unavailable.
+    Others may write meanwhile. The copy is checked before this returns. Raises Unavailable.
     """
-    _storage(data).copy_to(target)
+    SqliteFile(data / DATABASE_FILE).copy_to(target)

@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from kb.database.postgresql.dialect import PostgresqlStatements
 from kb.database.sqlite.dialect import SqliteStatements
 
 
@@ -39,7 +40,9 @@ class Statements(Protocol):
 
 
 #: SQLAlchemy's name of a database -> its statements.
-_STATEMENTS: Mapping[str, Statements] = MappingProxyType({"sqlite": SqliteStatements()})
+_STATEMENTS: Mapping[str, Statements] = MappingProxyType(
+    {"sqlite": SqliteStatements(), "postgresql": PostgresqlStatements()}
+)
 
 
 def upsert(

@@ -25,7 +25,7 @@ def gaps(data: str | None, *, as_json: bool) -> None:
     as aliases. One with the cause "writing" needs a page.
     """
     settings = load_settings(data=data)
-    with contextlib.closing(open_database(settings.data)) as database:
+    with contextlib.closing(open_database(settings.database_location)) as database:
         found = GapFinder(database, Searcher(settings.data)).find(dt.datetime.now(dt.UTC))
     if as_json:
         click.echo(

@@ -97,7 +97,7 @@ def demo_data(data: str | None, *, history: bool) -> None:
     now = dt.datetime.now(dt.UTC)
     start = now - dt.timedelta(days=HISTORY_DAYS + 1)
     settings = load_settings(data=data)
-    is_new = not database_exists(settings.data)
+    is_new = not database_exists(settings.database_location)
     with contextlib.closing(HelpCentre.open(settings, now=start if is_new else now)) as centre:
         written = write_history(centre.database, centre.accounts, centre.desk, now=now)
     click.echo(
@@ -107,7 +107,7 @@ def demo_data(data: str | None, *, history: bool) -> None:
 
 
 def _live(settings: Settings, period: Period, by: str, now: dt.datetime) -> dict[str, Any]:
-    with contextlib.closing(open_database(settings.data)) as database:
+    with contextlib.closing(open_database(settings.database_location)) as database:
         DeflectionLedger(database).settle(now)
         TicketSums(database).count()
         with database.read() as connection:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Row, func, select, text
+from sqlalchemy import Column, Connection, Row, false, func, select
 
 from kb.analytics.causal_effect import ArmSums
 from kb.analytics.deflection_report import COUNTS, DeflectionSums, start_of_day_week
@@ -153,7 +153,7 @@ def article_uses(
 
 def waiting_visits(connection: Connection, now: dt.datetime) -> int:
     """How many visits are not counted yet because their windows are not over."""
-    uncounted = text("episodes.counted = 0")  # worded as its index is
+    uncounted = EPISODES.c.counted == false()  # worded as its index is; IS FALSE would not use it
     is_waiting = (uncounted, EPISODES.c.started_at > now - SETTLED_AFTER)
     query = select(func.count()).select_from(EPISODES).where(*is_waiting)
     return int(connection.execute(query).scalar_one())

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, func, select, text, update
+from sqlalchemy import Connection, Row, Table, false, func, select, update
 
 from kb.analytics.causal_effect import ArmSums
 from kb.analytics.deflection_report import COUNTS, DeflectionSums, start_of_day_week, sums_of_person
@@ -82,7 +82,7 @@ class DeflectionLedger:
         query = (
             select(EPISODES)
             .where(
-                text("episodes.counted = 0"),  # worded as its index is
+                EPISODES.c.counted == false(),  # worded as its index is
                 EPISODES.c.started_at <= now - SETTLED_AFTER,
             )
             .order_by(EPISODES.c.started_at, EPISODES.c.id)

@@ -13,12 +13,17 @@ import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select
 
-from kb.database import Database, database_exists, is_up_to_date, open_database
+from kb.database import (
+    Database,
+    DatabaseLocation,
+    database_exists,
+    is_up_to_date,
+    open_database,
+)
 from kb.errors import Unavailable
 from kb.operations.tables import AUDIT_LOG
 
@@ -171,7 +176,7 @@ class AuditLog:
 
 
 def record_command(
-    data: Path, action: Action, target: str = "", *, now: dt.datetime, **facts: str
+    location: DatabaseLocation, action: Action, target: str = "", *, now: dt.datetime, **facts: str
 ) -> None:
     """Add an entry for what a command did, with the id of the operating system's user.
 
@@ -179,12 +184,12 @@ def record_command(
     backup comes before. A database that cannot be written is
     logged and no error, since what the command did has happened.
     """
-    if not database_exists(data):
+    if not database_exists(location):
         return
     try:
-        if not is_up_to_date(data):
+        if not is_up_to_date(location):
             return
-        with contextlib.closing(open_database(data)) as database:
+        with contextlib.closing(open_database(location)) as database:
             facts["uid"] = str(os.getuid())
             AuditLog(database).add(AuditEntry(now, action, target=target, facts=facts))
     except Unavailable as error:

@@ -87,14 +87,15 @@ def restore(file: Path, data: Path, *, without_secrets: bool, as_json: bool) -> 
 @click.pass_context
 def upgrade(ctx: click.Context, data: str | None, *, check: bool) -> None:
     """Migrate the database of an earlier version, and rebuild the index if needed."""
-    folder = load_settings(data=data).data
+    settings = load_settings(data=data)
+    folder = settings.data
     if check:
-        steps = upgrades.pending_steps(folder)
+        steps = upgrades.pending_steps(folder, settings.database_location)
         for step in steps or ("Nothing to do.",):
             click.echo(step)
         ctx.exit(1 if steps else 0)
 
-    if upgrades.migrate_database(folder):
+    if upgrades.migrate_database(settings.database_location):
         click.echo("Migrated the database.")
     if Generations(folder).problem():
         click.echo("Building the index again ...")
@@ -147,7 +148,7 @@ def doctor(ctx: click.Context, data: str | None, *, production: bool, as_json: b
 @json_option
 def audit(data: str | None, limit: int, before: int, *, as_json: bool) -> None:
     """Print the audit log: sign-ins, accounts, publishing and backups, newest first."""
-    with contextlib.closing(open_database(load_settings(data=data).data)) as database:
+    with contextlib.closing(open_database(load_settings(data=data).database_location)) as database:
         entries = AuditLog(database).page(before=before, limit=limit)
     if as_json:
         click.echo(json.dumps([entry.as_json() for entry in entries], indent=2))
@@ -177,7 +178,7 @@ def metrics(data: str | None, *, attached: bool) -> None:
         threading.Thread(target=_wait_for_end_of_input, args=(stopped,), daemon=True).start()
 
     host, port = settings.metrics
-    with contextlib.closing(open_database(settings.data)) as database:
+    with contextlib.closing(open_database(settings.database_location)) as database:
         try:
             stop = start_metrics_server(
                 host, port, settings.data, database, lambda: dt.datetime.now(dt.UTC)

@@ -129,10 +129,10 @@ def examine(settings: Settings, now: dt.datetime) -> Examination:
             taken = backups_in(Path(settings.backup_folder))
             values["newest_backup"] = taken[0][0] if taken else None
     with part("database"):
-        exists = database_exists(settings.data)
-        values["needs_migration"] = exists and not is_up_to_date(settings.data)
+        exists = database_exists(settings.database_location)
+        values["needs_migration"] = exists and not is_up_to_date(settings.database_location)
         if exists and not values["needs_migration"]:
-            with contextlib.closing(open_database(settings.data)) as database:
+            with contextlib.closing(open_database(settings.database_location)) as database:
                 values |= _database_facts(database, settings, now)
     return Examination(settings=settings, now=now, errors=errors, **values)
 

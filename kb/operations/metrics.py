@@ -7,7 +7,6 @@ this is imported while ``KB_METRICS`` is unset.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import os
 import shutil
@@ -15,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kb.database import DATABASE_FILE, Database
+from kb.database import Database
 from kb.errors import KbError
 from kb.notifications.outbox import Outbox
 from kb.operations import heartbeats
@@ -130,10 +129,7 @@ class StateCollector:
     def _disk(self) -> Iterator[tuple[str, str, float]]:
         free = shutil.disk_usage(self._data).free
         yield "disk_free_bytes", "Free space on the disk of the data folder.", free
-        size = (self._data / DATABASE_FILE).stat().st_size
-        with contextlib.suppress(FileNotFoundError):
-            size += (self._data / f"{DATABASE_FILE}-wal").stat().st_size
-        yield "database_bytes", "Size of the database with its log.", size
+        yield "database_bytes", "Size of the database with its log.", self._database.size()
 
 
 def start_metrics_server(

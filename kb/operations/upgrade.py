@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from kb.database import database_exists, is_up_to_date, open_database
+from kb.database import DatabaseLocation, database_exists, is_up_to_date, open_database
 from kb.search.generations.generation import Generations
 
 
-def pending_steps(data: Path) -> tuple[str, ...]:
-    """A sentence for each part of ``data`` that an earlier version wrote; changes nothing.
+def pending_steps(data: Path, database: DatabaseLocation) -> tuple[str, ...]:
+    """A sentence for each part that an earlier version wrote; changes nothing.
 
     Raises Unavailable when a newer version wrote the database, or nothing can read it.
     """
     steps = []
-    if database_exists(data) and not is_up_to_date(data):
+    if database_exists(database) and not is_up_to_date(database):
         steps.append("The database needs a migration: back up, then run `kb upgrade`.")
     problem = Generations(data).problem()
     if problem:
@@ -23,9 +23,9 @@ def pending_steps(data: Path) -> tuple[str, ...]:
     return tuple(steps)
 
 
-def migrate_database(data: Path) -> bool:
-    """Migrates the database of ``data`` if it needs that; whether it did. Raises Unavailable."""
-    if not database_exists(data) or is_up_to_date(data):
+def migrate_database(location: DatabaseLocation) -> bool:
+    """Migrates the database if it needs that; whether it did. Raises Unavailable."""
+    if not database_exists(location) or is_up_to_date(location):
         return False
-    with contextlib.closing(open_database(data)):
+    with contextlib.closing(open_database(location)):
         return True

@@ -413,14 +413,14 @@ def coupon(
 @contextlib.contextmanager
 def _open_accounts(data: str | None) -> Iterator[tuple[Settings, Accounts]]:
     settings = load_settings(data=data)
-    with contextlib.closing(open_database(settings.data)) as database:
+    with contextlib.closing(open_database(settings.database_location)) as database:
         yield settings, Accounts(database, session_hours=settings.session_hours)
 
 
 def _record(data: str | None, action: Action, target: int | str, **facts: str) -> None:
     """Adds an entry to the audit log; a number is a person's id."""
     name = target if isinstance(target, str) else f"person:{target}"
-    record_command(load_settings(data=data).data, action, name, now=utc_now(), **facts)
+    record_command(load_settings(data=data).database_location, action, name, now=utc_now(), **facts)
 
 
 def _account(accounts: Accounts, email: str) -> Person:

@@ -147,9 +147,9 @@ def erase_account(
 @contextlib.contextmanager
 def _open(data: str | None) -> Iterator[tuple[Settings, PersonalData]]:
     settings = load_settings(data=data)
-    if not database_exists(settings.data):
+    if not database_exists(settings.database_location):
         raise NotFound(f"{settings.data} contains no tickets and no accounts.")
-    with contextlib.closing(open_database(settings.data)) as database:
+    with contextlib.closing(open_database(settings.database_location)) as database:
         attachments = Attachments(settings.data / "attachments")
         yield (
             settings,

@@ -81,7 +81,8 @@ def _rows(
     connection: Connection, holding: Holding, condition: ColumnElement[bool]
 ) -> Iterator[dict[str, Any]]:
     columns = [holding.table.c[name] for name in holding.shows]
-    for row in connection.execute(select(*columns).where(condition).order_by(*columns[:2])):
+    query = select(*columns).where(condition).order_by(*holding.table.primary_key)
+    for row in connection.execute(query):
         fields = _fields(row, holding.shows)
         if holding.table is ATTACHMENTS:
             fields["file"] = _file_name(fields["ticket"], fields["key"], fields["name"])

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text, update
 
 from kb.analytics.deflection import EPISODE_EVENT_KINDS, MAX_EPISODE_EVENTS, scrub
+from kb.analytics.tables import EPISODES
 from kb.errors import Invalid, TooLarge, TooMany
 from tests.world import FRIDAY, HOUR, World
 
 
 def rows(world: World, query: str) -> list[Any]:
-    with sqlite3.connect(world.data / "tickets.db") as connection:
-        found = connection.execute(query).fetchall()
-    connection.close()
-    return found
+    with world.database.read() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
 
 
 def test_an_episode_keeps_its_events_in_order(world: World) -> None:
@@ -57,9 +56,8 @@ def test_what_is_out_of_bounds_is_refused_and_not_kept(
 
 def test_an_episode_has_an_end(world: World) -> None:
     world.deflection.record("e", "form_open", {}, now=FRIDAY)
-    with sqlite3.connect(world.data / "tickets.db") as connection:
-        connection.execute("UPDATE episodes SET events = ?", (MAX_EPISODE_EVENTS,))
-    connection.close()
+    with world.database.write() as connection:
+        connection.execute(update(EPISODES).values(events=MAX_EPISODE_EVENTS))
     with pytest.raises(TooMany):
         world.deflection.record("e", "open", {}, now=FRIDAY)
     assert rows(world, "SELECT count(*) FROM episode_events") == [(1,)]

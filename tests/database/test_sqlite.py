@@ -13,9 +13,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from kb.analytics.tables import FEEDBACK
 from kb.database import DATABASE_FILE, open_database
 from kb.database.metadata import COUNTERS, METADATA
 from kb.database.migrations import HEAD
@@ -175,11 +176,11 @@ def test_the_log_is_moved_into_the_database_aside(
 ) -> None:
     monkeypatch.setattr("kb.database.sqlite.engine._CHECKPOINT_INTERVAL", 1)
     number = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
-    checkpointer = world.database._checkpointer
+    checkpointer = world.sqlite._checkpointer
     assert checkpointer is not None
     checkpointer.join()
     alone = tmp_path / "alone.db"
-    alone.write_bytes(world.database.path.read_bytes())  # without the log beside it
+    alone.write_bytes(world.sqlite.path.read_bytes())  # without the log beside it
     with contextlib.closing(sqlite3.connect(alone)) as connection:
         assert connection.execute("SELECT id FROM tickets").fetchall() == [
             (int(number.removeprefix("KB-")),)
@@ -194,3 +195,29 @@ def test_a_file_that_is_gone_is_not_made_anew_by_tidying(
     database._start_checkpoint()
     database.close()
     assert not database.path.exists()
+
+
+def test_after_a_purge_no_byte_has_what_was_deleted(
+    tmp_path: Path,
+) -> None:
+    database, other = (SqliteFile(tmp_path / DATABASE_FILE).open() for _ in range(2))
+    votes = [
+        {"document_id": f"doc/{i}", "voter": "vanishing " * 20, "helpful": True, "at": FRIDAY}
+        for i in range(500)
+    ]
+    with database.write() as connection:
+        connection.execute(insert(FEEDBACK), votes)
+    with database.write() as connection:
+        connection.execute(delete(FEEDBACK))
+    with other.read() as connection:
+        assert connection.execute(select(func.count()).select_from(FEEDBACK)).scalar() == 0
+
+    def is_left() -> bool:
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
+        return any(b"vanishing" in path.read_bytes() for path in files)
+
+    assert is_left()
+    database.purge()
+    assert not is_left()
+    database.close()
+    other.close()

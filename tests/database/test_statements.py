@@ -26,7 +26,7 @@ def counted(world: World) -> Iterator[list[str]]:
         if not statement.startswith(("BEGIN", "PRAGMA")):
             said.append(" ".join(statement.split()))
 
-    engine: Engine = world.database._engine
+    engine: Engine = world.sqlite._engine
     event.listen(engine, "before_cursor_execute", note)
     try:
         yield said

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
-import sqlite3
 from dataclasses import replace
 
 import pytest
 from argon2 import PasswordHasher
+from sqlalchemy import select
 
 from kb.errors import Conflict, Forbidden, Invalid, TooMany
 from kb.people.accounts import Accounts
 from kb.people.demo import DEMO_ACCOUNTS, add_demo_accounts
 from kb.people.person import Role, email_address
+from kb.people.tables import PEOPLE
 from kb.timezones import is_time_zone
 from tests.world import DAY, FRIDAY, HOUR, World
 
@@ -243,9 +243,9 @@ def test_a_costlier_hash_replaces_an_old_one_at_sign_in(world: World) -> None:
     dearer = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
     accounts = Accounts(world.database, demo=True, hasher=dearer)
     accounts.sign_in("alice@example.com", "alice-demo", address="192.0.2.1", now=FRIDAY)
-    with contextlib.closing(sqlite3.connect(world.data / "tickets.db")) as connection:
-        query = "SELECT password_hash FROM people WHERE email = 'alice@example.com'"
-        (kept,) = connection.execute(query).fetchone()
+    with world.database.read() as connection:
+        query = select(PEOPLE.c.password_hash).where(PEOPLE.c.email == "alice@example.com")
+        kept = connection.execute(query).scalar_one()
     assert not dearer.check_needs_rehash(kept)
 
 

@@ -6,10 +6,12 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
 from kb.errors import Conflict, Forbidden, Invalid, KbError, NotFound, TooMany
 from kb.notifications.outbox import MAIL_QUEUE, Outbox
 from kb.people.person import OPERATOR, Person
+from kb.people.tables import CONTACT_ROLES
 from tests.world import DAY, FRIDAY, HOUR, World, draft, person_of
 
 MINUTE = dt.timedelta(minutes=1)
@@ -24,10 +26,10 @@ def asked(world: World, now: dt.datetime = FRIDAY) -> list[tuple[str, str]]:
 def anton(world: World) -> Person:
     """Acme's administrator."""
     with world.database.write() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO contact_roles VALUES (?, 'administrator'), (?, 'billing')",
-            (world.anton.id, world.anton.id),
-        )
+        roles = [
+            {"person_id": world.anton.id, "role": role} for role in ("administrator", "billing")
+        ]
+        connection.execute(insert(CONTACT_ROLES), roles)
     return person_of(world.accounts, "anton")
 
 

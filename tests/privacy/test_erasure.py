@@ -192,7 +192,7 @@ def test_an_erasure_that_a_reader_held_up_is_completed_by_the_next_one(
 ) -> None:
     monkeypatch.setattr("kb.database.sqlite.engine._PURGE_DEADLINE", 0.2)
     plant(world, 12)
-    with contextlib.closing(SqliteDatabase(world.database.path, deadline=0.2)) as database:
+    with contextlib.closing(SqliteDatabase(world.sqlite.path, deadline=0.2)) as database:
         data = dataclasses.replace(personal_data(world), database=database)
         with world.database.read() as reading:
             reading.execute(select(PEOPLE.c.id)).all()

@@ -173,7 +173,9 @@ def test_colleagues_see_tickets_only_where_the_organisation_shares_its_view(
     with pytest.raises(Forbidden):
         world.desk.mine(world.anton, company=True, now=FRIDAY)
     with world.database.write() as connection:
-        connection.exec_driver_sql("UPDATE organisations SET shared_view = 1 WHERE name = 'Acme'")
+        connection.exec_driver_sql(
+            "UPDATE organisations SET shared_view = true WHERE name = 'Acme'"
+        )
     assert [row.number for row in world.desk.mine(world.anton, company=True, now=FRIDAY)[1]] == [
         number
     ]

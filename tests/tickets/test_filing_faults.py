@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from bench import filing_faults as faults
+from tests.databases import ON_POSTGRESQL
+
+pytestmark = pytest.mark.skipif(ON_POSTGRESQL, reason="the writes are those to the file of SQLite")
 
 
 def test_killed_at_any_write_of_filing_the_ticket_is_whole_or_not_there(data: Path) -> None:

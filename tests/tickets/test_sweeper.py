@@ -6,12 +6,14 @@ import datetime as dt
 from dataclasses import replace
 
 import pytest
+from sqlalchemy import update
 
 from kb.sla.clock import PolicyVersion
 from kb.tickets import actions
 from kb.tickets.lifecycle import Status, Verb
 from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.sweeper import Sweeper
+from kb.tickets.tables import TICKETS
 from tests.world import DAY, FRIDAY, HOUR, World, draft
 
 MONDAY = FRIDAY + 3 * DAY
@@ -107,8 +109,6 @@ def test_a_changed_calendar_moves_what_is_open_when_the_worker_looks(
     changed = replace(world.policy, calendars=always, version="later")
     versions = (PolicyVersion(FRIDAY - DAY, world.policy), PolicyVersion(FRIDAY + DAY, changed))
     with world.database.write() as connection:
-        connection.exec_driver_sql(
-            "UPDATE tickets SET next_at = ?", (int((FRIDAY + DAY).timestamp()),)
-        )
+        connection.execute(update(TICKETS).values(next_at=FRIDAY + DAY))
     assert Sweeper(world.database, changed, versions).sweep(FRIDAY + DAY + 3 * HOUR) == 1
     assert world.desk.ticket(number, world.bob, now=FRIDAY).dues[0].due == FRIDAY + DAY + 6 * HOUR

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import sqlite3
 from typing import Any
+
+from sqlalchemy import text
 
 from kb.tickets.ticket import Ticket, Upload
 from tests.world import DAY, FRIDAY, World, draft
@@ -15,10 +16,8 @@ LOG = Upload("print.log", b"Printer on fire")
 
 def rows(world: World, query: str) -> list[Any]:
     """What the database holds, without the code under test."""
-    with sqlite3.connect(world.data / "tickets.db") as connection:
-        result = connection.execute(query).fetchall()
-    connection.close()
-    return result
+    with world.database.read() as connection:
+        return [tuple(row) for row in connection.execute(text(query))]
 
 
 def seen(world: World, number: str, now: dt.datetime = FRIDAY) -> Ticket:

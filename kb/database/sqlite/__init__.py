@@ -1,4 +1,4 @@
 """SQLite behind ``kb.database``: everything that only SQLite understands.
 
-Its full text of tickets is ``kb.tickets.repository.fulltext_sqlite``.
+Its full text of tickets is ``kb.tickets.repository.fulltext.sqlite``.
 """

@@ -21,7 +21,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from kb.database.sqlite.errors import as_kb_error, database_busy, file_errors
+from kb.database.busy import database_busy
+from kb.database.sqlite.errors import as_kb_error, file_errors
 from kb.database.sqlite.file_lock import file_lock
 
 _PURGE_DEADLINE = 60.0  # seconds
@@ -67,7 +68,8 @@ class SqliteDatabase:
             yield connection
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, subject: str | None = None) -> Iterator[Connection]:
+        del subject  # there is one writer at a time
         joined = self._joined.connection
         if joined is not None:
             with self._translated_errors(), joined.begin_nested():
@@ -104,6 +106,11 @@ class SqliteDatabase:
                 if time.monotonic() >= end:
                     raise database_busy()
                 time.sleep(0.05)
+
+    def size(self) -> int:
+        with file_errors(self.path):
+            files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+            return sum(file.stat().st_size for file in files if file.exists())
 
     def _run_alone(self, statement: str) -> tuple[Any, ...]:
         """The first row of a statement that runs outside a transaction."""

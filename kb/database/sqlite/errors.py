@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
+from kb.database.busy import database_busy
 from kb.errors import KbError, Unavailable
 
 _BUSY_CODES = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -59,9 +60,3 @@ _MESSAGES = {
         "{path} is not a ticket database. Move it away, or restore the last backup."
     ),
 }
-
-
-def database_busy() -> Unavailable:
-    return Unavailable(
-        "The database is busy; nothing was saved. Try again in a few seconds.", retry_after=2
-    )

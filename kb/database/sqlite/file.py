@@ -11,6 +11,7 @@ import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kb.database.busy import WRITE_DEADLINE
 from kb.database.migrations import HEAD
 from kb.database.sqlite.errors import file_errors
 from kb.database.sqlite.file_lock import file_lock
@@ -19,7 +20,6 @@ from kb.errors import Unavailable
 if TYPE_CHECKING:
     from kb.database.sqlite.engine import SqliteDatabase
 
-WRITE_DEADLINE = 2.0  # seconds that a writer waits for its turn
 _MIGRATION_DEADLINE = 60.0  # seconds
 
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from kb.database.sqlite.errors import database_busy
+from kb.database.busy import database_busy
 
 
 @contextlib.contextmanager

@@ -6,8 +6,10 @@ import datetime as dt
 import itertools
 
 import pytest
+from sqlalchemy import update
 
 from kb.errors import Invalid, TooMany
+from kb.people.tables import ORGANISATIONS
 from kb.tickets import actions
 from kb.tickets.lifecycle import Status
 from kb.tickets.repository.repository import TicketRepository
@@ -159,11 +161,14 @@ def test_the_ticket_ends_the_episode_it_came_from(world: World) -> None:
 
 def test_a_licence_address_counts_only_while_the_contract_holds(world: World) -> None:
     with world.database.write() as connection:
-        until = int((FRIDAY + DAY).timestamp())
-        connection.exec_driver_sql(
-            "UPDATE organisations SET category = 'commercial', contract_until = ?, "
-            "licence_addresses = '[\"anton@example.com\"]' WHERE name = 'Acme'",
-            (until,),
+        connection.execute(
+            update(ORGANISATIONS)
+            .where(ORGANISATIONS.c.name == "Acme")
+            .values(
+                category="commercial",
+                contract_until=FRIDAY + DAY,
+                licence_addresses=["anton@example.com"],
+            )
         )
     people = TicketRepository(world.database).people
     assert people.entitled(world.anton, FRIDAY) == ("commercial", "commercial")

@@ -16,6 +16,7 @@ from tests.world import DAY, FRIDAY, World, draft
 
 
 def test_the_queue_is_read_from_its_index(world: World) -> None:
+    assert world.sqlite, "how PostgreSQL reads depends on how much there is"
     asked = (
         lists.ROWS.where(lists.status_condition(lists.ACTIVE_STATUSES, FRIDAY))
         .order_by(*lists.QUEUE_ORDER)

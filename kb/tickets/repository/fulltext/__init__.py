@@ -1,8 +1,8 @@
 """Full text of tickets: which tickets contain these words, and which are similar.
 
 An event is indexed in the transaction that saves it; a search returns the serials of tickets. How
-a database does that is one class, ``fulltext_sqlite.SqliteFulltext``. Articles are searched by
-``kb.search``.
+a database does that is one class, in ``sqlite`` and ``postgresql``. Articles are
+searched by ``kb.search``.
 
 Whole words match, and a term of three or more letters matches as a prefix too, unless the word
 itself is so common that its newest occurrences are enough. Scripts without blanks are indexed
@@ -21,7 +21,8 @@ from sqlalchemy import Connection
 
 from kb import ids
 from kb.tickets.lifecycle import Status
-from kb.tickets.repository.fulltext_sqlite import SqliteFulltext
+from kb.tickets.repository.fulltext.postgresql import PostgresqlFulltext
+from kb.tickets.repository.fulltext.sqlite import SqliteFulltext
 
 _UNSPACED = re.compile(r"([\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\u0e00-\u0eff\u3040-\u30ff])")
 #: So many occurrences of one word are looked at, the newest first.
@@ -67,7 +68,9 @@ class FulltextIndex(Protocol):
 
 
 #: SQLAlchemy's name of a database -> its full text.
-_INDEXES: Mapping[str, FulltextIndex] = MappingProxyType({"sqlite": SqliteFulltext()})
+_INDEXES: Mapping[str, FulltextIndex] = MappingProxyType(
+    {"sqlite": SqliteFulltext(), "postgresql": PostgresqlFulltext()}
+)
 
 
 def _index_of(connection: Connection) -> FulltextIndex:

@@ -1,0 +1,82 @@
+"""Errors of PostgreSQL and of the connection to it, as what the people who meet them should read.
+
+The codes are SQLSTATEs (PostgreSQL's manual, appendix A). A connection that fails has none.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from kb.database.busy import database_busy
+from kb.errors import KbError, Unavailable
+
+_BUSY_CODES = frozenset(
+    {
+        "55P03",  # no lock before lock_timeout
+        "57014",  # no result before statement_timeout
+        "40001",  # another transaction was first
+        "40P01",  # deadlock
+    }
+)
+
+
+def server_error(error: BaseException | None, server: str) -> KbError | None:
+    """The error to show for one of the server or the connection; None for a bug of ours.
+
+    ``server`` is the database's address without its password.
+    """
+    if error is None or not type(error).__module__.startswith("psycopg"):
+        return None
+
+    code = getattr(error, "sqlstate", None)
+    if code is None:
+        return _connection_error(str(error), server)
+    if code in _BUSY_CODES:
+        return database_busy()
+
+    message = _MESSAGES.get(code) or _MESSAGES.get(code[:2])
+    return Unavailable(message.format(server=server), retry_after=60) if message else None
+
+
+def _connection_error(message: str, server: str) -> KbError | None:
+    """psycopg has no code for what failed before the server spoke, only libpq's English text."""
+    for words, sentence in _CONNECTION_MESSAGES:
+        if words in message:
+            return Unavailable(sentence.format(server=server), retry_after=60)
+    return None
+
+
+#: Text in libpq's message -> the sentence. The first that fits is used.
+_CONNECTION_MESSAGES: Final = (
+    (
+        "password authentication failed",
+        "{server} does not accept the user name or the password. Check KB_DATABASE.",
+    ),
+    (
+        "does not exist",
+        "{server} does not exist. Create the database, or check the name in KB_DATABASE.",
+    ),
+    ("no pg_hba.conf entry", "{server} does not accept connections from this machine."),
+    ("too many clients", "{server} has no free connection; nothing was saved."),
+    ("timeout", "{server} does not answer; nothing was saved."),
+    ("", "{server} cannot be reached; nothing was saved. Check that PostgreSQL is running."),
+)
+
+#: SQLSTATE, or its class -> the sentence.
+_MESSAGES: Final = {
+    "53100": "The disk of {server} is full; nothing was saved. Free some space and try again.",
+    "53300": "{server} has no free connection; nothing was saved.",
+    "25006": (
+        "{server} is read-only, as a replica is. Set KB_DATABASE to the primary server; nothing "
+        "was saved."
+    ),
+    "42P01": "{server} is no database of Askfirst, or a table was removed from it.",
+    "42501": "The user in KB_DATABASE may not use all tables of {server}.",
+    "08": "The connection to {server} was lost; nothing was saved.",
+    "28": "{server} does not accept the user name or the password. Check KB_DATABASE.",
+    "3D": "{server} does not exist. Create the database, or check the name in KB_DATABASE.",
+    "53": "{server} is out of memory or other resources; nothing was saved.",
+    "57": "{server} is shutting down or starting; nothing was saved.",
+    "58": "The disk of {server} reported an error; nothing was saved.",
+    "XX": "{server} is damaged or has an internal error; nothing was saved. See its log.",
+}

@@ -1,0 +1,235 @@
+"""PostgreSQL as the database: created, migrated, refused, unreachable, killed, and many writers."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import (
+    BigInteger,
+    Executable,
+    Integer,
+    create_engine,
+    delete,
+    insert,
+    make_url,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import IntegrityError
+
+from kb.database import Database, is_up_to_date, open_database
+from kb.database.metadata import COUNTERS, METADATA, Instant
+from kb.database.migrations import HEAD
+from kb.database.postgresql.server import PostgresqlServer
+from kb.errors import Misconfigured, Unavailable
+from kb.settings import load_settings
+from kb.tickets.tables import EVENTS
+from tests.databases import SERVER, location_of
+
+pytestmark = pytest.mark.skipif(
+    not SERVER, reason="no PostgreSQL: `.ci/services start` starts one and prints its address"
+)
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> str:
+    return str(location_of(tmp_path, "postgresql"))
+
+
+@pytest.fixture
+def database(address: str) -> Iterator[Database]:
+    with contextlib.closing(open_database(address)) as opened:
+        yield opened
+
+
+def execute(address: str, statement: str) -> None:
+    engine = create_engine(
+        make_url(address).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_new_database_has_the_tables_of_the_schema(address: str) -> None:
+    def type_differs(
+        context: object, column: object, declared: object, stored: object, wanted: object
+    ) -> bool | None:
+        """Ids and instants are wider; everything else is compared as Alembic does (None)."""
+        del context, column, declared
+        is_wider = isinstance(stored, BigInteger) and isinstance(wanted, (Instant, Integer))
+        return False if is_wider else None
+
+    options = {
+        "compare_type": type_differs,
+        "include_name": lambda name, kind, _: kind != "table" or name != "words",
+    }
+    engine = create_engine(make_url(address).set(drivername="postgresql+psycopg"))
+    with warnings.catch_warnings(), engine.connect() as connection:
+        warnings.simplefilter("ignore")  # the expression index of the queue cannot be read back
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, METADATA) == []
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_version_is_refused(address: str) -> None:
+    assert is_up_to_date(address)
+    execute(address, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(Unavailable, match="newer version"):
+        is_up_to_date(address)
+    with pytest.raises(Unavailable, match="newer version"):
+        open_database(address)
+    execute(address, f"UPDATE alembic_version SET version_num = '{HEAD}'")
+    open_database(address).close()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"port": 9}, "cannot be reached"),
+        ({"host": "nowhere.invalid"}, "cannot be reached"),
+        ({"database": "nothing_here"}, "does not exist"),
+        ({"username": "nobody_here"}, ""),
+    ],
+)
+def test_what_is_wrong_with_the_address_is_a_sentence_without_the_password(
+    address: str, change: dict[str, object], words: str
+) -> None:
+    url = make_url(address).set(password="hidden-word").set(**change)  # type: ignore[arg-type]
+    with pytest.raises(Unavailable) as refused:
+        open_database(url.render_as_string(hide_password=False))
+    assert words in refused.value.sentence
+    assert "hidden-word" not in refused.value.sentence
+
+
+@pytest.mark.parametrize("given", ["mysql://localhost/x", "postgresql://localhost", "postgresql:"])
+def test_an_address_of_something_else_is_no_setting(given: str) -> None:
+    with pytest.raises(Misconfigured):
+        load_settings({"KB_DATABASE": given})
+
+
+def test_a_read_only_server_saves_nothing_and_says_so(address: str) -> None:
+    name = make_url(address).database
+    execute(address, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with contextlib.closing(open_database(address)) as database:
+        with database.read() as connection:
+            assert connection.execute(select(COUNTERS)).all()
+        with pytest.raises(Unavailable, match="read-only"), database.write() as connection:
+            connection.execute(insert(COUNTERS).values(name="test", value=1))
+
+
+def test_a_connection_that_the_server_ends_loses_only_its_transaction(
+    database: Database, address: str
+) -> None:
+    def lose_the_connection() -> None:
+        with database.write() as connection:
+            connection.execute(insert(COUNTERS).values(name="lost", value=1))
+            me = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            execute(address, f"SELECT pg_terminate_backend({me})")
+            connection.execute(insert(COUNTERS).values(name="lost too", value=1))
+
+    with pytest.raises(Unavailable):
+        lose_the_connection()
+    with database.write() as connection:  # a new connection
+        connection.execute(insert(COUNTERS).values(name="kept", value=1))
+        names = set(connection.execute(select(COUNTERS.c.name)).scalars())
+    assert "kept" in names
+    assert not names & {"lost", "lost too"}
+
+
+@pytest.mark.parametrize("change", [update(EVENTS).values(verb="another"), delete(EVENTS)])
+def test_history_cannot_be_rewritten(database: Database, change: Executable) -> None:
+    with database.write() as connection:
+        for statement in ONE_EVENT:
+            connection.execute(text(statement))
+    with pytest.raises(IntegrityError), database.write() as connection:
+        connection.execute(change)
+
+
+ONE_EVENT = (
+    "INSERT INTO people (id, email, role, created_at) VALUES (1, 'a@example.com', 'x', 0)",
+    "INSERT INTO tickets (id, customer_id, title, type, status, severity, level, copy_to, "
+    "created_at, updated_at) VALUES (1, 1, 't', 'p', 'open', 'q', 's', '[]', 0, 0)",
+    "INSERT INTO events (ticket_id, at, verb, actor, public, body, facts) "
+    "VALUES (1, 0, 'opened', '', true, '', '{}')",
+)
+
+
+# --- writers
+
+
+class Waiting:
+    """A writer in a thread, and whether it has got its turn."""
+
+    def __init__(self, database: Database, subject: str | None) -> None:
+        self.has_turn = threading.Event()
+        self.may_end = threading.Event()
+        self._thread = threading.Thread(target=self._write, args=(database, subject))
+        self._thread.start()
+
+    def _write(self, database: Database, subject: str | None) -> None:
+        with database.write(subject):
+            self.has_turn.set()
+            self.may_end.wait(30)
+
+    def end(self) -> None:
+        self.may_end.set()
+        self._thread.join()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "together"),
+    [
+        ("ticket 1", "ticket 2", True),
+        ("ticket 1", "ticket 1", False),
+        ("ticket 1", None, False),
+        (None, "ticket 1", False),
+        (None, None, False),
+    ],
+)
+def test_writers_of_different_subjects_run_beside_each_other(
+    tmp_path: Path, first: str | None, second: str | None, together: bool
+) -> None:
+    address = str(location_of(tmp_path, "postgresql"))
+    with contextlib.closing(PostgresqlServer(address, deadline=30).open()) as database:
+        one = Waiting(database, first)
+        assert one.has_turn.wait(30)
+        two = Waiting(database, second)
+        if together:
+            assert two.has_turn.wait(30)
+        else:
+            _wait_until_blocked(address)
+            assert not two.has_turn.is_set()
+        one.end()
+        assert two.has_turn.wait(30)
+        two.end()
+
+
+def _wait_until_blocked(address: str) -> None:
+    """Until the server says that somebody waits for an advisory lock."""
+    query = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = pg_locks.database "
+        "WHERE locktype = 'advisory' AND NOT granted AND datname = current_database()"
+    )
+    engine = create_engine(make_url(address).set(drivername="postgresql+psycopg"))
+    with engine.connect() as connection:
+        while not connection.execute(query).scalar_one():
+            connection.rollback()
+    engine.dispose()
+
+
+def test_who_waits_too_long_is_told_that_the_database_is_busy(address: str) -> None:
+    with contextlib.closing(PostgresqlServer(address, deadline=0.05).open()) as database:
+        writer = Waiting(database, None)
+        assert writer.has_turn.wait(30)
+        with pytest.raises(Unavailable, match="busy"), database.write("ticket 1"):
+            pass
+        writer.end()

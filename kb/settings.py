@@ -161,6 +161,20 @@ def _name_server(text: str) -> str:
     return text if text in ("", "system") else str(ipaddress.ip_address(text))
 
 
+def _embed_keys(text: str) -> tuple[str, ...]:
+    """Named keys, each with its algorithm: RFC 7518, section 3.2, and RFC 8037."""
+    words = tuple(text.split())
+    for word in words:
+        name, algorithm, key = word.split(":", 2)
+        is_secret = algorithm == "HS256" and len(key) >= 32
+        is_public_key = algorithm == "EdDSA" and len(base64.b64decode(key, validate=True)) == 32
+        if not name or not (is_secret or is_public_key):
+            raise ValueError(name)
+    if len({word.split(":", 1)[0] for word in words}) < len(words):
+        raise ValueError(text)
+    return words
+
+
 def _private_address(text: str) -> tuple[str, int] | None:
     """Host and port. Metrics tell what a portal is used for, so its host is no public address."""
     if not text:
@@ -286,6 +300,16 @@ SETTINGS: tuple[Setting, ...] = (
         "web origins such as https://www.example.com (lower case, nothing after the host or "
         "port), separated by spaces",
         "The websites whose pages may call suggest and search.",
+    ),
+    Setting(
+        "embed_keys",
+        "",
+        _embed_keys,
+        "words NAME:HS256:SECRET (at least 32 characters) or NAME:EdDSA:PUBLIC-KEY (32 bytes in "
+        "Base64), separated by spaces",
+        "The keys with which these websites sign whom they have signed in. If empty, everybody "
+        "on their pages is the public.",
+        secret=True,
     ),
     Setting(
         "session_hours",
@@ -709,6 +733,7 @@ class Settings:
     secure_cookies: bool
     trusted_proxies: int
     embed_origins: tuple[str, ...]
+    embed_keys: tuple[str, ...]
     session_hours: int
     remember_days: int
     second_factor: str

@@ -248,7 +248,7 @@ ONLY_IN = {
     "numba": ("kb.search.kernels",),
     "flask": ("webapp",),
     "prometheus_client": ("kb.operations.metrics",),
-    "jwt": ("kb.people.oidc",),
+    "jwt": ("kb.people.oidc", "kb.programs.host_tokens"),
     "fido2": ("kb.people.second_factor.passkeys",),
     "segno": ("webapp.customer.second_factor",),
     "kb.centre": (

@@ -61,7 +61,7 @@ def create_app(
     )
     from webapp.discovery import addresses, feeds, files, structured_data
     from webapp.editor import gaps, overview, publishing, review
-    from webapp.security import access_log, admission, audit_trail, guard, public_pages
+    from webapp.security import access_log, admission, audit_trail, bearer, guard, public_pages
     from webapp.status import following, subscriptions
     from webapp.status import problems as known_problems
 
@@ -74,6 +74,7 @@ def create_app(
     app.before_request(context.renew)
     problems.register(app)
     hot = hot_routes.register(app, settings)
+    bearer.register(app, settings)
     guard.protect(app, settings)
     entrance = admission.register(app)
     access_log.register(app, settings)

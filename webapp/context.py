@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kb.people.person import Person
     from kb.people.second_factor.steps import SignIn
     from kb.programs.api_keys import ApiKey
+    from kb.programs.host_tokens import HostIdentity
     from kb.settings import Settings
 
 EXTENSION = "askfirst"
@@ -83,6 +84,11 @@ def api_key() -> ApiKey | None:
     return cast("ApiKey | None", g.get("api_key"))
 
 
+def host_identity() -> HostIdentity | None:
+    """Whom the website that sends this request has signed in, as its token says."""
+    return cast("HostIdentity | None", g.get("host_identity"))
+
+
 def reader() -> Person | None:
     """As ``person``, also of a key without a person: then whoever its scope lets it stand in for,
     who has no account and can only read.
@@ -112,12 +118,15 @@ def asker() -> Person | None:
 def audience() -> str:
     """Which documents the asker may see.
 
-    A request from another site carries no cookie, so its audience is the public.
+    A request from another site carries no cookie, so its audience is the public, or what a token
+    of that site says.
     """
     key = api_key()
     if key is not None and key.person is None:
         return audience_of_scopes(key.scopes)
-    viewer = asker()
+    viewer, host = asker(), host_identity()
+    if viewer is None and host is not None:
+        return host.audience
     return viewer.audience if viewer else PUBLIC
 
 

@@ -16,8 +16,9 @@ from flask import request, session
 
 from kb.analytics.deflection import Visit
 from kb.analytics.episode import Arm
-from kb.errors import KbError
-from webapp.context import asker, centre, now, settings
+from kb.errors import KbError, NotFound
+from kb.people.person import OPERATOR, Person, Role
+from webapp.context import asker, centre, host_identity, now, settings
 from webapp.problems import LOG
 from webapp.security.guard import edits
 
@@ -54,7 +55,7 @@ def arm_of_visit(episode: str) -> Arm:
 
 def visit_facts(form: str, product: str = "") -> Visit:
     """Where the request comes from. ``form`` and ``product`` are what it says itself."""
-    viewer = asker()
+    viewer = asker() or _person_of_host()
     origin = request.headers.get("Origin", "")
     own = urlsplit(settings().base_url).hostname or ""
     is_embedded = origin in settings().embed_origins
@@ -65,9 +66,28 @@ def visit_facts(form: str, product: str = "") -> Visit:
         form=form if _FORM_NAME.fullmatch(form) else "other",
         product=product if product in products else "",
         person_id=viewer.id if viewer else None,
-        organisation_id=viewer.organisation_id if viewer else None,
+        organisation_id=viewer.organisation_id if viewer else _organisation_of_host(),
         apart=is_bot or (viewer is not None and (viewer.is_staff or edits(viewer))),
     )
+
+
+def _person_of_host() -> Person | None:
+    """The customer whom another website has signed in: visits are counted by person."""
+    host = host_identity()
+    if host is None or not host.email:
+        return None
+    account = centre().accounts.by_email(host.email)
+    return account if account and account.role is Role.CUSTOMER else None
+
+
+def _organisation_of_host() -> int | None:
+    host = host_identity()
+    if host is None or not host.organisation:
+        return None
+    try:
+        return centre().accounts.contacts.named(OPERATOR, host.organisation).id
+    except NotFound:
+        return None
 
 
 def record_event(

@@ -1,19 +1,35 @@
-"""Requests of programs: the API key in ``Authorization: Bearer``, and whether it opens the route.
+"""Requests of programs and of other websites: what stands in ``Authorization: Bearer``.
 
-A request with a key is the key's and nobody else's: a cookie beside it counts for nothing. Outside
-the API the header means nothing, since proxies put values of their own there.
+A request with an API key is the key's and nobody else's: a cookie beside it counts for nothing. A
+token that a listed website has signed tells whose suggestions its page shows; one that is not good
+says nothing. Outside the API the header means nothing, since proxies put values of their own there.
 """
 
 from __future__ import annotations
 
-from flask import g, request
+import re
+from typing import cast
+
+from flask import Flask, current_app, g, request
 
 from kb.errors import Forbidden, ScopeMissing
 from kb.people.person import Person
 from kb.programs.api_keys import ApiKey
+from kb.programs.host_tokens import HostIdentity, HostTokens
 from kb.programs.scopes import SCOPES, audience_of_scopes
-from webapp.context import centre, now
-from webapp.security.access_policy import OPENED_BY
+from kb.settings import Settings
+from webapp.context import centre, now, settings
+from webapp.security.access_policy import OPENED_BY, SHARED
+from webapp.security.rate_limits import RateLimits, address
+
+_TOKENS = "askfirst.host-tokens"
+_JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*")  # RFC 7515, section 3.1
+#: Networks from which one token may come: a browser may use IPv4 and IPv6. Others have copied it.
+_MOST_NETWORKS = 2
+
+
+def register(app: Flask, settings: Settings) -> None:
+    app.extensions[_TOKENS] = HostTokens(settings.base_url, settings.embed_keys)
 
 
 def is_api() -> bool:
@@ -24,8 +40,27 @@ def is_api() -> bool:
 def read_authorization() -> None:
     """Looks up the key of a request to the API. Raises Unauthorized for one that opens nothing."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
-    if is_api() and scheme.lower() == "bearer" and request.method != "OPTIONS":
-        g.api_key = centre().api_keys.open(secret.strip(), now=now())
+    if not is_api() or scheme.lower() != "bearer" or request.method == "OPTIONS":
+        return
+    secret, origin = secret.strip(), request.headers.get("Origin", "")
+    if origin in settings().embed_origins or _JWT.fullmatch(secret):
+        # Never an error: it would be one in the page of the other website.
+        g.host_identity = _host_identity(secret, origin)
+    else:
+        g.api_key = centre().api_keys.open(secret, now=now())
+
+
+def _host_identity(token: str, origin: str) -> HostIdentity | None:
+    if request.endpoint not in SHARED or origin not in settings().embed_origins:
+        return None
+    tokens = cast("HostTokens", current_app.extensions[_TOKENS])
+    identity = tokens.identity(token, origin, now=now())
+    if identity is None:
+        return None
+    seconds = max(1, int((identity.expires_at - now()).total_seconds()))
+    rates = cast("RateLimits", current_app.extensions["askfirst.rates"])
+    name = f"token:{identity.token_id}"
+    return identity if rates.is_of_first(name, address(), _MOST_NETWORKS, seconds) else None
 
 
 def check_scope(key: ApiKey) -> None:

@@ -256,7 +256,7 @@ def _share(response: Response, settings: Settings) -> None:
     origin = request.headers.get("Origin", "")
     if origin in settings.embed_origins:
         response.headers["Access-Control-Allow-Origin"] = origin
-        response.headers["Access-Control-Allow-Headers"] = "Content-Type"
+        response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.headers["Access-Control-Max-Age"] = "600"
 

@@ -21,7 +21,7 @@ from limits.strategies import FixedWindowRateLimiter
 
 from kb.errors import TooMany
 from kb.settings import Settings
-from webapp.context import api_key, asker
+from webapp.context import api_key, asker, host_identity
 from webapp.security.access_policy import RATES
 from webapp.security.shared_windows import SharedWindows
 
@@ -59,7 +59,10 @@ class RateLimits:
     def count(self, name: str) -> None:
         """Counts one more of ``name`` for the asker. Raises TooMany."""
         by_address = name in ("suggest", "sign-in") and api_key() is None
-        self.hit(name, address() if by_address else _asker_or_address())
+        if by_address and (host := host_identity()) is not None and host.email:
+            self.hit(name, f"host:{host.website}:{host.email}")  # an office has one address
+        else:
+            self.hit(name, address() if by_address else _asker_or_address())
 
     def hit(self, name: str, who: str) -> None:
         """Counts one more of ``name`` for ``who``. Raises TooMany."""
@@ -73,6 +76,15 @@ class RateLimits:
                     f"You have sent too many requests. Try again {in_words(wait)}.",
                     retry_after=wait,
                 )
+
+    def is_of_first(self, name: str, source: str, most: int, seconds: int) -> bool:
+        """Whether ``source`` is one of the first ``most`` from which ``name`` has come lately."""
+        if self._windows.get(f"{name}/{source}"):
+            return True
+        if self._windows.incr(name, seconds) > most:
+            return False
+        self._windows.incr(f"{name}/{source}", seconds)
+        return True
 
 
 @functools.lru_cache(4096)

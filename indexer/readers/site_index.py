@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from kb import ids
@@ -27,8 +28,7 @@ ID_PREFIX = "s-"
 TITLE_LINK = "title:"
 
 
-@dataclass(frozen=True, slots=True)
-class SitePage:
+class SitePage(NamedTuple):  # thousands are sent to each reading process
     """The page of one file: the ``id`` of its document and its ``title``, for ``xref`` links.
 
     ``collection`` is true for a file in which each heading is a document of its own; ``id`` is then

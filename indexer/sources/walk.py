@@ -144,7 +144,7 @@ def walk_files(source: Source, skip: Skip) -> Iterator[SourceFile]:
     Images are left out without a report: the pages that show them copy them.
     """
     if source.path.is_file():
-        yield from _file(source, source.path.name, os.lstat(source.path), source.path, skip)
+        yield from _file(source, source.path.name, os.lstat(source.path), str(source.path), skip)
         return
 
     folders = [""]
@@ -187,11 +187,11 @@ def _entry(source: Source, path: str, entry: os.DirEntry[str], skip: Skip) -> It
     except OSError as error:
         skip(make_finding("file-unreadable", f"{source.name}/{path}", reason=error.strerror))
         return
-    yield from _file(source, path, facts, Path(entry.path), skip)
+    yield from _file(source, path, facts, entry.path, skip)
 
 
 def _file(
-    source: Source, path: str, facts: os.stat_result, absolute: Path, skip: Skip
+    source: Source, path: str, facts: os.stat_result, absolute: str, skip: Skip
 ) -> Iterator[SourceFile]:
     name = f"{source.name}/{path}"
     suffix = os.path.splitext(path)[1].lower()
@@ -210,7 +210,7 @@ def _file(
         skip(make_finding("too-large", name, size=size, limit=limit))
     elif not facts.st_size:
         skip(make_finding("empty-file", name))
-    elif _is_part(os.path.basename(path)) and absolute != source.path:
+    elif _is_part(os.path.basename(path)) and absolute != str(source.path):
         skip(make_finding("part-of-pages", name))
     else:
         yield SourceFile(
@@ -219,7 +219,7 @@ def _file(
             path=path,
             size=facts.st_size,
             mtime_ns=facts.st_mtime_ns,
-            absolute=str(absolute),
+            absolute=absolute,
             limit=str(source.limit),
             audience=source.audience,
         )

@@ -7,8 +7,6 @@ come from ``forward_index``; ``kb.search.partition`` reads the arrays. Build tim
 
 from __future__ import annotations
 
-import functools
-import json
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,12 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.ids import document_key
 from kb.search import weights
 from kb.search.analysis.languages import ENGLISH, base_language
 from kb.search.array_types import Pointers
 from kb.search.build.forward_index import (
-    DocumentFacts,
     ForwardIndex,
     SortedWords,
     TextEnds,
@@ -30,7 +26,8 @@ from kb.search.build.forward_index import (
 )
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
-from kb.search.documents import DOCUMENT_KINDS, DocumentKind
+from kb.search.build.value_columns import KIND_NUMBERS, pack_value_columns
+from kb.search.documents import DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.latent_topics import pack_latent_topics
 from kb.search.index.prefix_postings import pack_prefixes
@@ -49,8 +46,6 @@ DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
 PassageDocs = NDArray[np.int64]  # [passages], the document of each, ascending
 #: A scipy sparse table of counts: documents or passages by words. scipy has no types.
 CountTable = Any
-_key = functools.lru_cache(maxsize=20_000)(document_key)  # a document has several audiences
-_KIND_NUMBERS = {kind: number for number, kind in enumerate(DOCUMENT_KINDS)}
 
 
 def partition_arrays(
@@ -71,7 +66,7 @@ def partition_arrays(
 
     def kind_and_id(number: int) -> tuple[int, str]:
         facts = forward_index.documents[number]
-        return _KIND_NUMBERS[facts.kind], facts.id
+        return KIND_NUMBERS[facts.kind], facts.id
 
     documents.sort(key=kind_and_id)
     rows = [forward_index.documents[number] for number in documents]
@@ -94,7 +89,7 @@ def partition_arrays(
         forward_index, np.array(documents, dtype=np.int64), writer.carried_over
     )
     arrays["languages"] = np.frombuffer(writer.languages.encode(), dtype=np.uint8)
-    return arrays | _doc_values(rows)
+    return arrays | pack_value_columns(rows, writer.carried_over)
 
 
 class _PartitionWriter:
@@ -446,40 +441,3 @@ def _pointers(sorted_rows: PassageDocs, rows: int) -> Pointers:
     """Where each row begins in a list that is sorted by row, and where the last one ends."""
     counts = np.bincount(sorted_rows, minlength=rows)
     return np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
-
-
-def _doc_values(rows: list[DocumentFacts]) -> Arrays:
-    """One value or list of values for each document: for filters, facets, and the way back to the
-    document store.
-    """
-    lists_of = {
-        "product": [[facts.product] if facts.product else [] for facts in rows],
-        "version": [list(facts.versions) for facts in rows],
-        "tag": [list(facts.tags) for facts in rows],
-        "language": [[facts.language] if facts.language else [] for facts in rows],
-    }
-    names = {
-        column: sorted({value for values in lists for value in values})
-        for column, lists in lists_of.items()
-    }
-    columns: Arrays = {"names": np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)}
-    for column, lists in lists_of.items():
-        code_of = {name: code for code, name in enumerate(names[column])}
-        codes = [code_of[value] for values in lists for value in values]
-        lengths = [len(values) for values in lists]
-        pointers = np.concatenate(([0], np.cumsum(lengths)))
-        columns[f"{column}_pointers"] = pointers.astype(np.int64)
-        columns[f"{column}_codes"] = np.array(codes, dtype=np.int32)
-
-    kinds = [_KIND_NUMBERS[facts.kind] for facts in rows]
-    solved = [-1 if facts.solved is None else int(facts.solved) for facts in rows]
-    return columns | {
-        "kind": np.array(kinds, dtype=np.uint8),
-        "day": np.array([facts.day for facts in rows], dtype=np.int32),
-        "solved": np.array(solved, dtype=np.int8),
-        "changelog": np.array([facts.changelog for facts in rows], dtype=np.uint8),
-        "row": np.array([facts.row for facts in rows], dtype=np.int32),
-        "first": np.array([facts.first for facts in rows], dtype=np.int32),
-        "answer": np.array([facts.answer for facts in rows], dtype=np.int32).reshape(-1, 2),
-        "key": np.array([_key(facts.id) for facts in rows], dtype=np.uint64),
-    }

@@ -1,0 +1,102 @@
+"""Value columns: one value or list of values for each document of a partition.
+
+For filters, facets, and the way back to the document store (``index.doc_values`` reads them). What
+did not change is taken over from the previous partition without looking at a document. Build time
+only.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.ids import document_key
+from kb.search.build.forward_index import DocumentFacts
+from kb.search.documents import DOCUMENT_KINDS
+from kb.search.index.array_file import Arrays
+from kb.search.index.previous import CarriedOver
+from kb.search.kernels.ranges import positions_of
+
+KIND_NUMBERS = {kind: number for number, kind in enumerate(DOCUMENT_KINDS)}
+_key = functools.lru_cache(maxsize=20_000)(document_key)  # a document has several audiences
+
+#: The values of a document, by column of lists.
+_LISTS: dict[str, Callable[[DocumentFacts], Sequence[str]]] = {
+    "product": lambda facts: [facts.product] if facts.product else [],
+    "version": lambda facts: facts.versions,
+    "tag": lambda facts: facts.tags,
+    "language": lambda facts: [facts.language] if facts.language else [],
+}
+#: The value of a document, and the type and shape of the column.
+_VALUES: dict[str, tuple[Callable[[DocumentFacts], object], str, tuple[int, ...]]] = {
+    "kind": (lambda facts: KIND_NUMBERS[facts.kind], "u1", ()),
+    "day": (lambda facts: facts.day, "i4", ()),
+    "solved": (lambda facts: -1 if facts.solved is None else int(facts.solved), "i1", ()),
+    "changelog": (lambda facts: facts.changelog, "u1", ()),
+    "answer": (lambda facts: facts.answer, "i4", (2,)),
+    "key": (lambda facts: _key(facts.id), "u8", ()),
+}
+
+
+def pack_value_columns(rows: Sequence[DocumentFacts], then: CarriedOver | None = None) -> Arrays:
+    """The columns of all documents of a partition."""
+    columns: Arrays = {
+        "row": np.array([facts.row for facts in rows], dtype=np.int32),
+        "first": np.array([facts.first for facts in rows], dtype=np.int32),
+    }
+    if then is not None and not {*_VALUES, "language_codes"} <= then.arrays.keys():
+        then = None  # of an earlier version
+    places = np.full(len(rows), -1, dtype=np.int64) if then is None else then.places
+    now, fresh = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
+    new_rows = [rows[number] for number in fresh.tolist()]
+
+    for name, (value, dtype, shape) in _VALUES.items():
+        columns[name] = np.zeros((len(rows), *shape), dtype=dtype)
+        if then is not None:
+            columns[name][now] = then.arrays[name][places[now]]
+        if new_rows:
+            columns[name][fresh] = [value(facts) for facts in new_rows]
+
+    names_then = json.loads(bytes(then.arrays["names"])) if then is not None else {}
+    names: dict[str, list[str]] = {}
+    for name, values_of in _LISTS.items():
+        pointers, old_codes = np.zeros(1, dtype=np.int64), np.zeros(0, dtype=np.int32)
+        if then is not None:
+            pointers, old_codes = then.arrays[f"{name}_pointers"], then.arrays[f"{name}_codes"]
+        starts, ends = pointers[places[now]], pointers[places[now] + 1]
+        old_codes = old_codes[positions_of(starts, ends)]
+        new_lists = [values_of(facts) for facts in new_rows]
+
+        # A value that no document has any more is not among the names.
+        used = np.unique(old_codes).tolist()
+        old_names = names_then.get(name, [])
+        names[name] = sorted({old_names[code] for code in used}.union(*new_lists))
+        code_of = {value: code for code, value in enumerate(names[name])}
+        code_now = np.zeros(len(old_names), dtype=np.int32)
+        code_now[used] = [code_of[old_names[code]] for code in used]
+
+        lengths = np.zeros(len(rows), dtype=np.int64)
+        lengths[now], lengths[fresh] = ends - starts, [len(values) for values in new_lists]
+        columns |= _list_column(
+            name,
+            lengths,
+            (now, code_now[old_codes]),
+            (fresh, np.array([code_of[v] for values in new_lists for v in values], dtype=np.int32)),
+        )
+    columns["names"] = np.frombuffer(json.dumps(names).encode(), dtype=np.uint8)
+    return columns
+
+
+def _list_column(
+    name: str, lengths: NDArray[np.int64], *parts: tuple[NDArray[np.int64], NDArray[np.int32]]
+) -> Arrays:
+    """A column of lists of these lengths, from (rows, the codes of these rows)."""
+    pointers = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    codes = np.zeros(int(pointers[-1]), dtype=np.int32)
+    for rows, part in parts:
+        codes[positions_of(pointers[rows], pointers[rows + 1])] = part
+    return {f"{name}_pointers": pointers, f"{name}_codes": codes}

@@ -24,6 +24,7 @@ import numpy as np
 from kb.disk import sync
 from kb.errors import Unavailable
 from kb.search.build import calibration
+from kb.search.build.document_facts import saved_columns
 from kb.search.build.forward_index import (
     FORWARD_INDEX_FILE,
     ForwardIndex,
@@ -195,7 +196,7 @@ class IndexBuilder:
             self._forward_index.carry_over(saved, np.array(rows, dtype=np.int64), store.passages)
 
             self._carried_over = rows
-            self._kinds.update(str(facts.kind) for facts in self._forward_index.documents)
+            self._kinds.update(self._forward_index.documents.kinds)
         return len(rows)
 
     def alias(self, old: str, document_id: str) -> None:
@@ -304,7 +305,7 @@ class IndexBuilder:
 
             index.meanings = find_meanings(
                 np.frombuffer(index.text_hashes, dtype=np.uint64),
-                [index.documents[number].audience for number in index.passage_doc],
+                [index.documents.audiences[number] for number in index.passage_doc],
                 texts_of,
                 previous=previous,
                 read=self._read,
@@ -346,8 +347,8 @@ class IndexBuilder:
     ) -> Arrays:
         """Everything that those who see ``visible`` are answered from."""
         arrays = partition_arrays(self._forward_index, visible, previous, spill)
-        facts = self._forward_index.documents
-        number_of = {facts[row].id: number for number, row in enumerate(arrays["row"].tolist())}
+        ids = self._forward_index.documents.ids
+        number_of = {ids[row]: number for number, row in enumerate(arrays["row"].tolist())}
         analyzer = partition_analyzer(arrays)
         tickets, customers = self._customer_words
         return (
@@ -405,7 +406,9 @@ class IndexBuilder:
 
         of_row = self._audiences_then
         visible_then = {id_ for id_, other in of_row.values() if other in visible_to(audience)}
-        visible_now = {f.id for f in self._forward_index.documents if f.audience in visible}
+        table = self._forward_index.documents
+        audience_of = zip(table.ids, table.audiences, strict=True)
+        visible_now = {id_ for id_, other in audience_of if other in visible}
         fresh = set(self._difference.fresh)
 
         arrays = load_arrays(self.previous.partition(audience))
@@ -430,6 +433,9 @@ class IndexBuilder:
         """The ID and the audience of each row of the previous generation's store."""
         if self.previous is None:
             return {}
+        columns = saved_columns(load_arrays(self.previous.path / FORWARD_INDEX_FILE))
+        if columns is not None:
+            return dict(enumerate(zip(columns.ids, columns.audiences, strict=True)))
         with contextlib.closing(self.previous.store) as store:
             return store.audiences()
 
@@ -443,19 +449,19 @@ class IndexBuilder:
         # What an audience does not see has no part in the choice.
         most = max(smaller, key=lambda others: sum(self._present[name] for name in others))
         arrays = load_arrays(self._folder / files[most])
-        facts = self._forward_index.documents
+        ids = self._forward_index.documents.ids
         return PreviousPartition(
             arrays,
             changed=sum(self._present[name] for name in visible) - arrays["row"].size,
             lost=False,
-            numbers={facts[row].id: number for number, row in enumerate(arrays["row"].tolist())},
+            numbers={ids[row]: number for number, row in enumerate(arrays["row"].tolist())},
             forward_index=None,
         )
 
     @functools.cached_property
     def _present(self) -> Counter[str]:
         """How many documents each audience has of its own."""
-        return Counter(facts.audience for facts in self._forward_index.documents)
+        return Counter(self._forward_index.documents.audiences)
 
     @functools.cached_property
     def _difference(self) -> StoreDifference:

@@ -8,19 +8,16 @@ see is cut out by ``partition_writer``. Build time only.
 from __future__ import annotations
 
 import functools
-import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import chain, compress, islice, pairwise
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kb.search.analysis.changelogs import is_changelog
 from kb.search.analysis.languages import ANALYSIS, ENGLISH, base_language
 from kb.search.analysis.passages import SectionPassage, code_of, text_without
 from kb.search.analysis.tokenizer import (
@@ -30,8 +27,9 @@ from kb.search.analysis.tokenizer import (
     index_words,
     is_hyphenated_prose,
 )
+from kb.search.build.document_facts import DocumentFacts, DocumentTable
 from kb.search.build.passage_meanings import PassageMeanings, passage_text, text_hash
-from kb.search.documents import Document, DocumentKind
+from kb.search.documents import Document
 from kb.search.index.array_file import Arrays, save_arrays
 from kb.search.index.spill import BLOCK_SIZE, Spill, SpilledArray
 from kb.search.kernels.ranges import positions_of
@@ -46,91 +44,6 @@ _MAX_CACHED_CHUNK = 64  # characters
 _MAX_CHUNKS = 400_000  # some 60 MB
 #: ASCII characters that are never part of a word at its ends.
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^`{|}~"
-
-
-@dataclass(frozen=True, slots=True)
-class DocumentFacts:
-    """What is kept of a document besides its words.
-
-    ``row`` and ``first`` are its row and its first passage in the document store; ``answer`` is the
-    half-open range of passages that hold the accepted answer, counted from ``first``.
-    """
-
-    id: str
-    kind: DocumentKind
-    audience: str
-    title: str
-    product: str
-    versions: tuple[str, ...]
-    tags: tuple[str, ...]
-    language: str
-    day: int
-    solved: bool | None
-    row: int
-    first: int
-    answer: tuple[int, int]
-    changelog: bool = False  # earlier versions did not ask
-
-    @classmethod
-    def of(
-        cls, document: Document, row: int, first: int, passages: Sequence[SectionPassage]
-    ) -> Self:
-        answer = (0, len(passages))
-        if document.answer is not None:
-            section = document.sections[document.answer]
-            inside = [
-                number
-                for number, passage in enumerate(passages)
-                if passage.anchor == section.anchor and passage.path == section.path
-            ]
-            if inside:
-                answer = (inside[0], inside[-1] + 1)
-
-        return cls(
-            id=document.id,
-            kind=document.kind,
-            audience=document.audience,
-            title=document.title,
-            product=document.product,
-            versions=document.versions,
-            tags=document.tags,
-            language=document.language.lower(),
-            day=document.updated.toordinal() if document.updated else 0,
-            solved=document.solved,
-            row=row,
-            first=first,
-            answer=answer,
-            changelog=is_changelog(document),
-        )
-
-    @classmethod
-    def from_json(cls, values: Sequence[Any], *, row: int, first: int) -> Self:
-        """From what ``_facts_row`` gave, after JSON, for another ``row`` and ``first``."""
-        id_, kind, audience, title, product, versions, tags, *rest = values
-        language, day, solved, _, _, answer, *changelog = rest
-        return cls(
-            id_,
-            _KINDS[kind],
-            audience,
-            title,
-            product,
-            tuple(versions),
-            tuple(tags),
-            language,
-            day,
-            solved,
-            row,
-            first,
-            tuple(answer),
-            *changelog,
-        )
-
-
-_KINDS = {str(kind): kind for kind in DocumentKind}
-_FACT_NAMES = tuple(field.name for field in fields(DocumentFacts))
-_TITLE = _FACT_NAMES.index("title")
-# A tuple of all values; ``dataclasses.astuple`` copies deeply, and slowly.
-_facts_row = attrgetter(*_FACT_NAMES)
 
 
 class _ChunkWords(dict[str, tuple[int, ...]]):
@@ -202,7 +115,7 @@ class ForwardIndex:
         """``spill`` holds words that are too many for memory."""
         self.spill = spill or Spill()
         self.meanings: PassageMeanings | None = None  # of all passages, once they are found
-        self.documents: list[DocumentFacts] = []
+        self.documents = DocumentTable()
         self.surfaces: dict[str, int] = {}
         self.title_words, self.title_ends = self.spill.array(np.int32), array("q", [0])
         self.body_words, self.body_ends = self.spill.array(np.int32), array("q", [0])
@@ -333,18 +246,19 @@ class ForwardIndex:
         documents = np.repeat(np.arange(rows.size, dtype=np.int32), counts)
         self.passage_doc.frombytes(documents.tobytes())
 
-        facts = json.loads(bytes(saved["facts"]))
+        new_firsts = (np.cumsum(counts) - counts).tolist()
+        self.documents.carry_over(saved, rows.tolist(), new_firsts)
         if "text_hashes" in saved:
             self.text_hashes.frombytes(saved["text_hashes"][passages].tobytes())
         else:
-            for old in rows.tolist():
+            for facts, old in zip(self.documents, rows.tolist(), strict=True):
                 numbers = range(*saved["firsts"][old : old + 2].tolist())
-                texts = (passage_text(facts[old][_TITLE], p) for p in passages_of(numbers))
+                texts = (passage_text(facts.title, p) for p in passages_of(numbers))
                 self.text_hashes.extend(map(text_hash, texts))
 
-        new_firsts = (np.cumsum(counts) - counts).tolist()
-        for row, (old, first) in enumerate(zip(rows.tolist(), new_firsts, strict=True)):
-            self.documents.append(DocumentFacts.from_json(facts[old], row=row, first=first))
+    def firsts(self) -> NDArray[np.int64]:
+        """The number of the first passage of each document, and of all passages."""
+        return np.array([*self.documents.firsts, len(self.passage_doc)], dtype=np.int64)
 
     def save(self, path: Path) -> None:
         """Write what ``carry_over`` reads; words that no document has any more are left out."""
@@ -357,14 +271,12 @@ class ForwardIndex:
         stems, stem_of = self.stems()
         stems = stems.select(stem_of[surfaces.order])
 
-        firsts = [*(facts.first for facts in self.documents), len(self.passage_doc)]
-        facts = json.dumps([_facts_row(facts) for facts in self.documents]).encode()
         arrays: Arrays = {
             "analysis": np.array([ANALYSIS], dtype=np.int32),
             "surfaces": _encoded(surfaces.texts),
             "stems": _encoded(stems.texts),
             "stem_of": stems.number[stem_of[surfaces.order]],
-            "facts": np.frombuffer(facts, dtype=np.uint8),
+            **self.documents.arrays(),
             "title_words": self._renumbered(self.title_words, surfaces.number),
             "title_ends": np.frombuffer(self.title_ends, dtype=np.int64),
             "body_words": self._renumbered(self.body_words, surfaces.number),
@@ -374,7 +286,7 @@ class ForwardIndex:
             "code_ends": np.frombuffer(self.code_ends, dtype=np.int64),
             "heading_hashes": np.frombuffer(self.heading_hashes, dtype=np.uint64),
             "heading_hash_ends": np.frombuffer(self.heading_hash_ends, dtype=np.int64),
-            "firsts": np.array(firsts, dtype=np.int64),
+            "firsts": self.firsts(),
             "text_hashes": np.frombuffer(self.text_hashes, dtype=np.uint64),
         }
         if self.meanings is not None:
@@ -401,15 +313,6 @@ def _stem_or_word(analyzer: Analyzer) -> Callable[[str], str]:
 def _as_code(title: str) -> str:
     """A title that is one word in kebab case is a code: "no-shadow"."""
     return f"[{title}]" if is_hyphenated_prose(title) else title
-
-
-def saved_documents(saved: Arrays) -> list[DocumentFacts]:
-    """The documents of a forward index as it was saved."""
-    rows = zip(json.loads(bytes(saved["facts"])), saved["firsts"].tolist(), strict=False)
-    return [
-        DocumentFacts.from_json(values, row=row, first=first)
-        for row, (values, first) in enumerate(rows)
-    ]
 
 
 def _headings(passages: Sequence[SectionPassage]) -> Iterator[tuple[str, ...]]:

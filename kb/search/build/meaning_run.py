@@ -20,7 +20,8 @@ from pathlib import Path
 import numpy as np
 
 from kb.disk import sync
-from kb.search.build.forward_index import FORWARD_INDEX_FILE, saved_documents
+from kb.search.build.document_facts import saved_documents
+from kb.search.build.forward_index import FORWARD_INDEX_FILE
 from kb.search.build.passage_meanings import (
     PassageMeanings,
     first_of_each_audience,

@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.search.analysis.tokenizer import written_words
-from kb.search.build.forward_index import DocumentFacts, ForwardIndex
+from kb.search.build.document_facts import DocumentFacts
+from kb.search.build.forward_index import ForwardIndex
 from kb.search.documents import DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
@@ -73,13 +74,16 @@ class _Texts:
         documents: NDArray[np.int64],
         then: CarriedOver | None,
     ) -> None:
-        self.facts = [forward_index.documents[number] for number in documents.tolist()]
+        table = forward_index.documents
+        self.count = documents.size
         #: Of those that may say almost the same as another, by their rows.
-        self.titles = {
-            row: _plain_title(facts) for row, facts in enumerate(self.facts) if facts.kind in _KINDS
+        self.facts = {
+            row: table[number]
+            for row, number in enumerate(documents.tolist())
+            if table.kinds[number] in _KINDS
         }
-        passages = len(forward_index.passage_doc)
-        firsts = np.array([*(f.first for f in forward_index.documents), passages], dtype=np.int64)
+        self.titles = {row: _plain_title(facts) for row, facts in self.facts.items()}
+        firsts = forward_index.firsts()
         self._fields = []
         for words, text_ends in (
             (forward_index.body_words.array(), forward_index.body_ends),
@@ -197,7 +201,7 @@ def _differ_by_number(words: Sequence[str], others: Sequence[str]) -> bool:
 
 def _sketches(texts: _Texts, then: CarriedOver | None) -> Sketches:
     """For each document the smallest hash of each bin; _EMPTY where a bin has none."""
-    count = len(texts.facts)
+    count = texts.count
     sketches = np.full((count, _BINS), _EMPTY, dtype=np.uint16)
     read = np.arange(count)
     if then is not None and "sketches" in then.arrays:
@@ -215,7 +219,7 @@ def _sketches(texts: _Texts, then: CarriedOver | None) -> Sketches:
 
 
 def _groups(texts: _Texts, sketches: Sketches) -> list[list[int]]:
-    leader = list(range(len(texts.facts)))
+    leader = list(range(texts.count))
     for candidates in _candidates(texts, sketches):
         leaders: dict[int, None] = {}
         for row in candidates:

@@ -8,9 +8,9 @@ come from ``forward_index``; ``kb.search.partition`` reads the arrays. Build tim
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from kb.search import weights
 from kb.search.analysis.languages import ENGLISH, base_language
 from kb.search.array_types import Pointers
+from kb.search.build.document_facts import DocumentTable
 from kb.search.build.forward_index import (
     ForwardIndex,
     SortedWords,
@@ -26,8 +27,8 @@ from kb.search.build.forward_index import (
 )
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
-from kb.search.build.value_columns import KIND_NUMBERS, pack_value_columns
-from kb.search.documents import DocumentKind
+from kb.search.build.value_columns import pack_value_columns
+from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.latent_topics import pack_latent_topics
 from kb.search.index.prefix_postings import pack_prefixes
@@ -46,6 +47,7 @@ DocumentNumbers = NDArray[np.int64]  # [documents], of the forward index
 PassageDocs = NDArray[np.int64]  # [passages], the document of each, ascending
 #: A scipy sparse table of counts: documents or passages by words. scipy has no types.
 CountTable = Any
+_KIND_NUMBERS = {str(kind): number for number, kind in enumerate(DOCUMENT_KINDS)}
 
 
 def partition_arrays(
@@ -62,21 +64,18 @@ def partition_arrays(
     The result does not depend on how much is worked on at once.
     """
     spill = spill or Spill()
-    documents = [n for n, facts in enumerate(forward_index.documents) if facts.audience in visible]
-
-    def kind_and_id(number: int) -> tuple[int, str]:
-        facts = forward_index.documents[number]
-        return KIND_NUMBERS[facts.kind], facts.id
-
-    documents.sort(key=kind_and_id)
-    rows = [forward_index.documents[number] for number in documents]
-    titles = [facts.title for facts in rows]
-    writer = _PartitionWriter(forward_index, np.array(documents, dtype=np.int64), previous, spill)
+    table = forward_index.documents
+    numbers = [n for n, audience in enumerate(table.audiences) if audience in visible]
+    numbers.sort(key=table.ids.__getitem__)
+    numbers.sort(key=lambda number: _KIND_NUMBERS[table.kinds[number]])
+    documents = np.array(numbers, dtype=np.int64)
+    writer = _PartitionWriter(forward_index, documents, previous, spill)
+    titles = _Titles(table, numbers)
 
     arrays = writer.term_dictionaries()
     arrays |= writer.postings_and_passages(arrays)
-    articles = sum(facts.kind is not DocumentKind.FORUM for facts in rows)
-    if weights.threads_prevail(articles, len(rows)):
+    articles = sum(table.kinds[number] != DocumentKind.FORUM for number in numbers)
+    if weights.threads_prevail(articles, len(numbers)):
         then = writer.carried_over if previous is not None and not previous.lost else None
         arrays |= pack_thread_articles(arrays, articles, then)
     arrays |= pack_latent_topics(arrays, previous, writer.carried_over, spill)
@@ -85,11 +84,28 @@ def partition_arrays(
         arrays |= pack_embeddings(meanings.rows[writer.passages], meanings.drafts[writer.passages])
     arrays |= pack_title_ngrams(titles, writer.carried_over, spill)
     arrays |= pack_title_text(titles, writer.carried_over)
-    arrays |= pack_near_duplicates(
-        forward_index, np.array(documents, dtype=np.int64), writer.carried_over
-    )
+    arrays |= pack_near_duplicates(forward_index, documents, writer.carried_over)
     arrays["languages"] = np.frombuffer(writer.languages.encode(), dtype=np.uint8)
-    return arrays | pack_value_columns(rows, writer.carried_over)
+    return arrays | pack_value_columns(table, documents, writer.carried_over)
+
+
+class _Titles(Sequence[str]):
+    """The titles of some documents, read when they are asked for."""
+
+    def __init__(self, table: DocumentTable, numbers: Sequence[int]) -> None:
+        self._table, self._numbers = table, numbers
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return [self._table[number].title for number in self._numbers[row]]
+        return self._table[self._numbers[row]].title
 
 
 class _PartitionWriter:
@@ -120,7 +136,8 @@ class _PartitionWriter:
 
         #: Of each document, and all of them.
         self._language_of = [
-            base_language(forward_index.documents[number].language) for number in documents.tolist()
+            base_language(forward_index.documents.languages[number])
+            for number in documents.tolist()
         ]
         self.languages = ",".join(sorted(set(self._language_of)))
 

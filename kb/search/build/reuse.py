@@ -65,7 +65,7 @@ def find_reuse(
     if previous is None:
         return None
 
-    ids = [forward_index.documents[number].id for number in documents.tolist()]
+    ids = [forward_index.documents.ids[number] for number in documents.tolist()]
     numbers_then = np.array([previous.numbers.get(id_, -1) for id_ in ids], dtype=np.int64)
     texts_now = _texts_of(forward_index)
     saved = previous.forward_index
@@ -146,16 +146,13 @@ def _texts_of_saved(saved: Arrays) -> _Texts:
 
 
 def _texts_of(forward_index: ForwardIndex) -> _Texts:
-    firsts = [
-        *(facts.first for facts in forward_index.documents),
-        len(forward_index.passage_doc),
-    ]
+    firsts = forward_index.firsts()
     body_ends = np.frombuffer(forward_index.body_ends, dtype=np.int64)
     return _Texts(
         forward_index.title_words.array(),
         np.frombuffer(forward_index.title_ends, dtype=np.int64),
         forward_index.body_words.array(),
-        body_ends[np.array(firsts, dtype=np.int64)],
+        body_ends[firsts],
         forward_index.code_words.array(),
-        np.frombuffer(forward_index.code_ends, dtype=np.int64)[np.array(firsts, dtype=np.int64)],
+        np.frombuffer(forward_index.code_ends, dtype=np.int64)[firsts],
     )

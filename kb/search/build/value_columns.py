@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kb.ids import document_key
-from kb.search.build.forward_index import DocumentFacts
+from kb.search.build.document_facts import DocumentFacts, DocumentTable
 from kb.search.documents import DOCUMENT_KINDS
 from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver
@@ -42,20 +42,23 @@ _VALUES: dict[str, tuple[Callable[[DocumentFacts], object], str, tuple[int, ...]
 }
 
 
-def pack_value_columns(rows: Sequence[DocumentFacts], then: CarriedOver | None = None) -> Arrays:
-    """The columns of all documents of a partition."""
+def pack_value_columns(
+    table: DocumentTable, documents: NDArray[np.int64], then: CarriedOver | None = None
+) -> Arrays:
+    """The columns of the ``documents`` of a partition, which are numbers in ``table``."""
     columns: Arrays = {
-        "row": np.array([facts.row for facts in rows], dtype=np.int32),
-        "first": np.array([facts.first for facts in rows], dtype=np.int32),
+        "row": np.array(table.rows, dtype=np.int32)[documents],
+        "first": np.array(table.firsts, dtype=np.int32)[documents],
     }
+    size = documents.size
     if then is not None and not {*_VALUES, "language_codes"} <= then.arrays.keys():
         then = None  # of an earlier version
-    places = np.full(len(rows), -1, dtype=np.int64) if then is None else then.places
+    places = np.full(size, -1, dtype=np.int64) if then is None else then.places
     now, fresh = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
-    new_rows = [rows[number] for number in fresh.tolist()]
+    new_rows = [table[number] for number in documents[fresh].tolist()]
 
     for name, (value, dtype, shape) in _VALUES.items():
-        columns[name] = np.zeros((len(rows), *shape), dtype=dtype)
+        columns[name] = np.zeros((size, *shape), dtype=dtype)
         if then is not None:
             columns[name][now] = then.arrays[name][places[now]]
         if new_rows:
@@ -79,7 +82,7 @@ def pack_value_columns(rows: Sequence[DocumentFacts], then: CarriedOver | None =
         code_now = np.zeros(len(old_names), dtype=np.int32)
         code_now[used] = [code_of[old_names[code]] for code in used]
 
-        lengths = np.zeros(len(rows), dtype=np.int64)
+        lengths = np.zeros(size, dtype=np.int64)
         lengths[now], lengths[fresh] = ends - starts, [len(values) for values in new_lists]
         columns |= _list_column(
             name,

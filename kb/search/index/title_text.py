@@ -33,8 +33,8 @@ def pack_title_text(titles: Sequence[str], then: CarriedOver | None = None) -> A
     else:
         text, begins = then.arrays["title_letters"].tobytes(), then.arrays["title_begins"].tolist()
         written = [
-            text[begins[row] : begins[row + 1]] if row >= 0 else _written(title)
-            for title, row in zip(titles, then.places.tolist(), strict=True)
+            text[begins[row] : begins[row + 1]] if row >= 0 else _written(titles[number])
+            for number, row in enumerate(then.places.tolist())
         ]
     return {
         "title_letters": np.frombuffer(b"".join(written), dtype=np.uint8),

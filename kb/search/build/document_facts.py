@@ -1,0 +1,199 @@
+"""Document facts: what the index keeps of each document besides its words. Build time only."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from itertools import accumulate
+from operator import attrgetter
+from typing import Any, NamedTuple, Self, overload
+
+import numpy as np
+
+from kb.search.analysis.changelogs import is_changelog
+from kb.search.analysis.passages import SectionPassage
+from kb.search.documents import Document, DocumentKind
+from kb.search.index.array_file import Arrays
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentFacts:
+    """What is kept of a document besides its words.
+
+    ``row`` and ``first`` are its row and its first passage in the document store; ``answer`` is the
+    half-open range of passages that hold the accepted answer, counted from ``first``.
+    """
+
+    id: str
+    kind: DocumentKind
+    audience: str
+    title: str
+    product: str
+    versions: tuple[str, ...]
+    tags: tuple[str, ...]
+    language: str
+    day: int
+    solved: bool | None
+    row: int
+    first: int
+    answer: tuple[int, int]
+    changelog: bool = False  # earlier versions did not ask
+
+    @classmethod
+    def of(
+        cls, document: Document, row: int, first: int, passages: Sequence[SectionPassage]
+    ) -> Self:
+        answer = (0, len(passages))
+        if document.answer is not None:
+            section = document.sections[document.answer]
+            inside = [
+                number
+                for number, passage in enumerate(passages)
+                if passage.anchor == section.anchor and passage.path == section.path
+            ]
+            if inside:
+                answer = (inside[0], inside[-1] + 1)
+
+        return cls(
+            id=document.id,
+            kind=document.kind,
+            audience=document.audience,
+            title=document.title,
+            product=document.product,
+            versions=document.versions,
+            tags=document.tags,
+            language=document.language.lower(),
+            day=document.updated.toordinal() if document.updated else 0,
+            solved=document.solved,
+            row=row,
+            first=first,
+            answer=answer,
+            changelog=is_changelog(document),
+        )
+
+    @classmethod
+    def from_json(cls, values: Sequence[Any], *, row: int, first: int) -> Self:
+        """From what ``to_json`` gave, for another ``row`` and ``first``."""
+        id_, kind, audience, title, product, versions, tags, *rest = values
+        language, day, solved, _, _, answer, *changelog = rest
+        return cls(
+            id_,
+            _KINDS[kind],
+            audience,
+            title,
+            product,
+            tuple(versions),
+            tuple(tags),
+            language,
+            day,
+            solved,
+            row,
+            first,
+            tuple(answer),
+            *changelog,
+        )
+
+    def to_json(self) -> bytes:
+        """All values in order."""
+        return json.dumps(_values(self)).encode()
+
+
+_KINDS = {str(kind): kind for kind in DocumentKind}
+# A tuple of all values; ``dataclasses.astuple`` copies deeply, and slowly.
+_values = attrgetter(*(field.name for field in fields(DocumentFacts)))
+
+
+class FactColumns(NamedTuple):
+    """Facts that every document is asked for, in order of adding."""
+
+    ids: list[str]
+    kinds: list[str]
+    audiences: list[str]
+    languages: list[str]
+
+
+class DocumentTable(Sequence[DocumentFacts]):
+    """The facts of all documents, in order of adding.
+
+    Of documents that were carried over, those facts that every document is asked for are columns;
+    the others are read when somebody asks.
+    """
+
+    def __init__(self) -> None:
+        self._columns = FactColumns([], [], [], [])
+        self.ids, self.kinds, self.audiences, self.languages = self._columns
+        self.rows, self.firsts = array("q"), array("q")  # see ``DocumentFacts``
+        self._written: list[bytes] = []  # as JSON
+        self._added: dict[int, DocumentFacts] = {}  # by number
+
+    def append(self, facts: DocumentFacts) -> None:
+        self._added[len(self)] = facts
+        self._written.append(facts.to_json())
+        values = (facts.id, str(facts.kind), facts.audience, facts.language)
+        for column, value in zip(self._columns, values, strict=True):
+            column.append(value)
+        self.rows.append(facts.row)
+        self.firsts.append(facts.first)
+
+    def carry_over(self, saved: Arrays, old_rows: Sequence[int], firsts: Iterable[int]) -> None:
+        """Append the documents that stood at ``old_rows`` when ``saved`` was written, with the
+        rows 0, 1, 2 ... and other first passages.
+        """
+        text, columns = bytes(saved["facts"]), saved_columns(saved)
+        if columns is None:
+            values = json.loads(text)
+            for row, first in zip(old_rows, firsts, strict=True):
+                self.append(DocumentFacts.from_json(values[row], row=len(self), first=first))
+            return
+        ends = saved["fact_ends"].tolist()
+        self._written += [text[ends[row] + 1 : ends[row + 1]] for row in old_rows]
+        for column, values in zip(self._columns, columns, strict=True):
+            column += [values[row] for row in old_rows]
+        self.rows.extend(range(len(self.rows), len(self.ids)))
+        self.firsts.extend(firsts)
+
+    def arrays(self) -> Arrays:
+        """What ``carry_over`` and ``saved_documents`` read."""
+        # All together are a list in JSON; before each stands a bracket or a comma.
+        text = b"[" + b",".join(self._written) + b"]"
+        ends = accumulate((len(written) + 1 for written in self._written), initial=0)
+        return {
+            "facts": np.frombuffer(text, dtype=np.uint8),
+            "fact_ends": np.fromiter(ends, dtype=np.int64, count=len(self) + 1),
+            "fact_columns": np.frombuffer(json.dumps(self._columns).encode(), dtype=np.uint8),
+        }
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @overload
+    def __getitem__(self, number: int) -> DocumentFacts: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[DocumentFacts]: ...
+    def __getitem__(self, number: int | slice) -> DocumentFacts | list[DocumentFacts]:
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(len(self)))]
+        facts = self._added.get(number)
+        if facts is None:
+            values = json.loads(self._written[number])
+            row, first = self.rows[number], self.firsts[number]
+            facts = DocumentFacts.from_json(values, row=row, first=first)
+        return facts
+
+
+def saved_columns(saved: Arrays) -> FactColumns | None:
+    """The columns of a forward index as it was saved; None for one of an earlier version."""
+    if "fact_columns" not in saved:
+        return None
+    return FactColumns(*json.loads(bytes(saved["fact_columns"])))
+
+
+def saved_documents(saved: Arrays) -> list[DocumentFacts]:
+    """The documents of a forward index as it was saved."""
+    rows = zip(json.loads(bytes(saved["facts"])), saved["firsts"].tolist(), strict=False)
+    return [
+        DocumentFacts.from_json(values, row=row, first=first)
+        for row, (values, first) in enumerate(rows)
+    ]

@@ -200,6 +200,7 @@ ROOMS |= {
     "webapp.admin": _WEB,
     "webapp.agent": _WEB | {"webapp.customer"},
     "webapp.api": _WEB | {"webapp.agent", "webapp.customer", "webapp.status"},
+    "webapp.assistants": _WEB | {"webapp.api", "webapp.customer"},
     "webapp.customer": _WEB | {"webapp.status"},
     "webapp.discovery": _WEB,
     "webapp.editor": _WEB | {"kb.search.generations"},  # the values of ``centre.index``
@@ -247,6 +248,8 @@ ONLY_IN = {
     ),
     "numba": ("kb.search.kernels",),
     "flask": ("webapp",),
+    "mcp": ("webapp.assistants.mcp_server",),
+    "httpx2": ("webapp.assistants",),
     "prometheus_client": ("kb.operations.metrics",),
     "jwt": ("kb.people.oidc", "kb.programs.host_tokens"),
     "fido2": ("kb.people.second_factor.passkeys",),

@@ -45,6 +45,7 @@ def create_app(
     )
     from webapp.api import articles, changes, generations, health, organisations, v1, well_known
     from webapp.api import tickets as ticket_api
+    from webapp.assistants import proposal_api, proposals
     from webapp.customer import (
         account,
         contacts,
@@ -85,7 +86,7 @@ def create_app(
     sub_path.register(app, settings)
     public_pages.register(app)
 
-    programs = (v1, articles, ticket_api, changes, organisations, generations)
+    programs = (v1, articles, ticket_api, changes, organisations, generations, proposal_api)
     for room in (
         health,
         help_centre,
@@ -93,6 +94,7 @@ def create_app(
         site,
         tickets,
         uploads,
+        proposals,
         copies,
         subscriptions,
         following,

@@ -34,7 +34,7 @@ from webapp.context import (
 )
 from webapp.customer.help_centre import search_results
 from webapp.customer.ticket_form import encodable
-from webapp.customer.visits import visit_facts
+from webapp.customer.visits import ASSISTANT_FORM, visit_facts
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
 from webapp.security.access_policy import UPLOADS
@@ -275,7 +275,7 @@ def episode() -> tuple[Response | str, int]:
 
     visit = visit_facts(form, product)
     centre().deflection.record(name, kind, payload, visit, now=now())
-    if kind == "query" and isinstance(payload.get("q"), str):
+    if kind == "query" and form != ASSISTANT_FORM and isinstance(payload.get("q"), str):
         count_query(payload["q"], episode=name, is_empty=payload.get("found") == 0)
     if kind == "form_open":
         return jsonify(arm=centre().deflection.arm(name, visit.person_id).value), 200

@@ -127,13 +127,19 @@ def edit() -> str:
 
 
 def form_page(
-    form: Mapping[str, str], *, sentence: str = "", errors: Mapping[str, str] | None = None
+    form: Mapping[str, str],
+    *,
+    sentence: str = "",
+    errors: Mapping[str, str] | None = None,
+    is_proposed: bool = False,
 ) -> str:
+    """``is_proposed``: an assistant has filled it in, which the page says."""
     policy, catalogue = centre().policy, centre().catalogue
     return render_template(
         "customer/ticket_form.html",
         form=form,
         sentence=sentence,
+        is_proposed=is_proposed,
         errors=errors or {},
         anchors={
             name: f"{name}_{form['severity']}"

@@ -26,6 +26,8 @@ from webapp.security.guard import edits
 IDLE = dt.timedelta(minutes=30)
 #: The ticket form of the portal itself.
 OWN_FORM = "ticket"
+#: AI assistants, which are no visitors: what they ask counts apart.
+ASSISTANT_FORM = "assistant"
 _FORM_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 #: Programs that open pages by themselves; those that run no scripts leave no visits anyway.
 _BOTS = re.compile(r"bot\b|crawl|spider|slurp|HeadlessChrome|Lighthouse|Pingdom|Uptime", re.I)
@@ -67,7 +69,9 @@ def visit_facts(form: str, product: str = "") -> Visit:
         product=product if product in products else "",
         person_id=viewer.id if viewer else None,
         organisation_id=viewer.organisation_id if viewer else _organisation_of_host(),
-        apart=is_bot or (viewer is not None and (viewer.is_staff or edits(viewer))),
+        apart=is_bot
+        or form == ASSISTANT_FORM
+        or (viewer is not None and (viewer.is_staff or edits(viewer))),
     )
 
 

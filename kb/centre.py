@@ -21,6 +21,7 @@ from kb.insights.suggestion_outcomes import TitleOutcome, suggestion_outcomes
 from kb.jobs.index_runs import IndexRuns
 from kb.mail.dkim_check import signing_domains
 from kb.mail.inbox import Believed, Inbox, MailSite
+from kb.mail.mail_links import MailLinks
 from kb.mail.repository import MailRepository
 from kb.mail.spool import Spool
 from kb.notifications.mail_templates import mail_sender
@@ -77,6 +78,7 @@ class HelpCentre:
     personal_data: PersonalData
     subscriptions: Subscriptions
     problems: Problems
+    mail_links: MailLinks
     api_keys: ApiKeys
     inbox: Inbox
     database: Database
@@ -137,6 +139,7 @@ class HelpCentre:
             ),
             subscriptions=subscriptions,
             problems=Problems(database, subscriptions),
+            mail_links=MailLinks(signing_keys(settings)),
             api_keys=ApiKeys(database, demo=settings.allows_demo),
             inbox=_inbox(settings, site, policy, products, desk, accounts, database),
             database=database,

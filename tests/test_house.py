@@ -100,6 +100,7 @@ ROOMS |= {
 }
 # A mail is one more way to file and answer tickets: it knows them, and they do not know it.
 ROOMS["kb.mail"] = _TICKETS | {
+    "kb.analytics",
     "kb.settings",
     "kb.tickets.actions",
     "kb.tickets.attachments",
@@ -204,6 +205,7 @@ ROOMS |= {
     "webapp.customer": _WEB | {"webapp.status"},
     "webapp.discovery": _WEB,
     "webapp.editor": _WEB | {"kb.search.generations"},  # the values of ``centre.index``
+    "webapp.notifications": _WEB | {"webapp.customer"},
     "webapp.security": _WEB,
     "webapp.status": _WEB,
 }
@@ -297,6 +299,7 @@ ONLY_IN = {
         "kb.tickets.attachments.unfinished",
         "kb.tickets.reports",
         "kb.tickets.repository",
+        "kb.tickets.staff.repository",
         "kb.tickets.tables",
     ),
     "sqlalchemy.dialects": ("kb.database.postgresql", "kb.database.sqlite"),

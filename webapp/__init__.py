@@ -62,6 +62,7 @@ def create_app(
     )
     from webapp.discovery import addresses, feeds, files, structured_data
     from webapp.editor import gaps, overview, publishing, review
+    from webapp.notifications import mail_links, staff_news
     from webapp.security import access_log, admission, audit_trail, bearer, guard, public_pages
     from webapp.status import following, subscriptions
     from webapp.status import problems as known_problems
@@ -100,6 +101,8 @@ def create_app(
         following,
         known_problems,
         privacy,
+        staff_news,  # before the pages of tickets, whose numbers stand at the same place
+        mail_links,
         releases,  # before the pages of tickets, whose numbers stand at the same place
         queue,
         board,
@@ -128,6 +131,7 @@ def create_app(
     ):
         app.register_blueprint(room.blueprint)
     oidc.register(app, settings)
+    guard.csrf.exempt("webapp.notifications.mail_links.stop")
     for room in (copies, subscriptions):  # sent by mail programs (RFC 8058); the link is the secret
         guard.csrf.exempt(room.blueprint)
     guard.exempt_forms(app)
@@ -143,6 +147,7 @@ def create_app(
         }
     )
     app.add_template_global(guard.edits, "edits")
+    app.add_template_global(staff_news.unseen_news)
     addresses.register(app)
     structured_data.register(app)
     return app

@@ -124,6 +124,18 @@ class Deflection:
             "share": self._holdout,
         }
 
+    def shown(self, episode: str) -> tuple[str, ...]:
+        """The ids of the documents that were shown last in an episode."""
+        query = (
+            select(EPISODE_EVENTS.c.facts)
+            .where(EPISODE_EVENTS.c.episode_id == episode, EPISODE_EVENTS.c.kind == "shown")
+            .order_by(EPISODE_EVENTS.c.id.desc())
+            .limit(1)
+        )
+        with self._database.read() as connection:
+            facts = connection.execute(query).scalar()
+        return tuple(facts.get("ids", ())) if facts else ()
+
     def helpful(
         self, document_id: str, yes: bool, voter: str, now: dt.datetime, *, reason: str = ""
     ) -> None:

@@ -6,17 +6,23 @@ Read when the mail is written. What of it the mail may say is decided in ``kb.ma
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, case, func, or_, select
 
 from kb.database import Database
+from kb.mail.envelope import Became
+from kb.mail.tables import RECEIVED_MAILS
 from kb.people.person import account_key
 from kb.people.tables import PEOPLE
 from kb.tickets.lifecycle import Status, Verb
 from kb.tickets.tables import ATTACHMENTS, CONSULTED, COPIES, EVENTS, TICKETS
 from kb.tickets.ticket import Event
+
+_MOST_REFERENCES = 5
+_MESSAGE_ID = re.compile(r"<[\x21-\x3b\x3d\x3f-\x7e]{1,250}>")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,8 @@ class MailRecipient:
 @dataclass(frozen=True, slots=True)
 class MailedTicket:
     """``event`` is what the mail is about, if it is about one; ``filed`` are the facts of the first
-    event. ``files`` are those of ``event``, ``read`` the articles that the requester knew before.
+    event. ``files`` are those of ``event``, ``read`` the articles that the requester knew before,
+    ``references`` the ids of the recipient's own mails to the ticket, oldest first.
     """
 
     serial: int
@@ -54,6 +61,7 @@ class MailedTicket:
     recipient: MailRecipient
     event: Event | None = None
     files: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
     read: frozenset[str] = frozenset()
 
 
@@ -90,6 +98,7 @@ class MailedTickets:
                 recipient=_recipient(connection, serial, address, row),
                 event=_event(connection, serial, event_id),
                 files=_files(connection, event_id),
+                references=_references(connection, serial, address),
                 read=_read_before(connection, serial),
             )
 
@@ -152,6 +161,21 @@ def _files(connection: Connection, event_id: int | None) -> tuple[str, ...]:
         .order_by(ATTACHMENTS.c.position)
     )
     return tuple(connection.execute(query).scalars()) if event_id else ()
+
+
+def _references(connection: Connection, serial: int, address: str) -> tuple[str, ...]:
+    query = (
+        select(RECEIVED_MAILS.c.message_id)
+        .where(
+            RECEIVED_MAILS.c.ticket_id == serial,
+            RECEIVED_MAILS.c.sender == address,
+            RECEIVED_MAILS.c.outcome.in_((Became.TICKET.value, Became.COMMENT.value)),
+        )
+        .order_by(RECEIVED_MAILS.c.id.desc())
+        .limit(_MOST_REFERENCES)
+    )
+    message_ids = reversed(connection.execute(query).scalars().all())
+    return tuple(each for each in message_ids if _MESSAGE_ID.fullmatch(each))
 
 
 def _read_before(connection: Connection, serial: int) -> frozenset[str]:

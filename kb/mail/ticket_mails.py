@@ -12,8 +12,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Protocol
 
 from kb import ids
+from kb.mail.mail_links import MailLinks
 from kb.mail.mailed_tickets import MailedTicket, MailedTickets
 from kb.mail.reply_addresses import NO_PERSON, ReplyAddresses, ReplyToken
 from kb.notifications.letter import ArticleLink
@@ -21,8 +23,10 @@ from kb.notifications.outbox import ClaimedMessage
 from kb.notifications.ticket_content import NO_CONTENT, TicketContent
 from kb.sla.policy import ClosedReply, Goal, Mailbox, SlaPolicy, Updates
 from kb.tickets.actions.conversation import is_web_address
-from kb.tickets.lifecycle import Status, Verb
+from kb.tickets.lifecycle import ACTIVE, Status, Verb
 from kb.tickets.repository.repository import TicketRepository
+from kb.tickets.staff.choices import StaffEvent
+from kb.tickets.staff.notifications import event_number
 
 #: Facts of a filing: the mailbox that it came to, and whether its sender is known to be who it
 #: says.
@@ -30,20 +34,35 @@ MAILBOX_FACT, PROVEN_FACT = "mailbox", "proven"
 _RESPONSES = (Goal.FIRST.value, Goal.NEXT.value)
 
 
+class Suggest(Protocol):
+    """Articles that may answer a ticket; ``counts`` is false for a mail that is tried again."""
+
+    def __call__(
+        self, mailed: MailedTicket, language: str, *, counts: bool, now: dt.datetime
+    ) -> tuple[ArticleLink, ...]: ...
+
+
 class TicketMails:
-    """Reads what a mail may tell. ``base_url`` is that of the portal."""
+    """Reads what a mail may tell. ``base_url`` is that of the portal.
+
+    Without ``suggest``, mails that confirm a ticket have no articles.
+    """
 
     def __init__(
         self,
         tickets: TicketRepository,
         policy: SlaPolicy,
         addresses: ReplyAddresses,
+        links: MailLinks,
         base_url: str,
+        suggest: Suggest | None = None,
     ) -> None:
         self._mailed = MailedTickets(tickets.database)
         self._policy = policy
         self._addresses = addresses
+        self._links = links
         self._base_url = base_url
+        self._suggest = suggest
 
     def content(self, notice: ClaimedMessage, now: dt.datetime) -> TicketContent:
         """Nothing for a notice that is not about a ticket, or about one that is gone."""
@@ -57,6 +76,13 @@ class TicketMails:
         came_to = str(mailed.filed.get(MAILBOX_FACT, ""))
         mailbox = answering_mailbox(self._policy.mailboxes, came_to, mailed.product)
         content = told(mailed, is_staff=is_staff, base_url=self._base_url)
+        if "about" in notice.facts:
+            number = event_number(StaffEvent(notice.facts["about"]))
+            stop = self._links.stop_path(mailed.recipient.id, number, now=now)
+            content = replace(content, stop_path=stop)
+        if notice.kind == Verb.OPEN.value and mailed.recipient.id == mailed.customer_id:
+            language = mailbox.language if mailbox else ""
+            content = self._with_suggestions(content, mailed, notice, language, now)
         if mailbox is None:
             return content
         content = replace(content, language=mailbox.language, updates=mailbox.updates.value)
@@ -72,6 +98,22 @@ class TicketMails:
             reply_to=self._addresses.mint(mailbox.address, token, now=now),
             next_step="ended-by-mail" if by_mail else content.next_step,
         )
+
+    def _with_suggestions(
+        self,
+        content: TicketContent,
+        mailed: MailedTicket,
+        notice: ClaimedMessage,
+        language: str,
+        now: dt.datetime,
+    ) -> TicketContent:
+        if self._suggest is None or mailed.status not in ACTIVE:
+            return content
+        articles = self._suggest(mailed, language, counts=not notice.attempts, now=now)
+        if not articles:
+            return content
+        path = self._links.solved_path(mailed.serial, mailed.customer_id, now=now)
+        return replace(content, suggestions=articles, solved_path=path)
 
 
 def answering_mailbox(
@@ -101,6 +143,7 @@ def told(mailed: MailedTicket, *, is_staff: bool, base_url: str) -> TicketConten
         next_step=next_step,
         due=due,
         target=mailed.target,
+        references=mailed.references,
         zone=mailed.recipient.zone,
     )
     is_own_text = event is not None and event.verb is Verb.OPEN and not is_staff

@@ -2,7 +2,8 @@
 
 Rules only. What exceeds a cap is held until there is room again; then everything that was held for
 a recipient leaves as one mail. Mails about accounts have limits of their own where they are
-requested, and staff are not held back: an agent is told of every breach.
+requested. A member of staff gets the first few mails of a storm at once, and the others as one mail
+when ten minutes have passed; warnings and breaches are one mail anyway.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ _TURNS = frozenset({"solved", "cancelled", "reopened"})
 #: One turn and back is news; what follows within the hour is one mail.
 _TURNS_PER_HOUR = 2
 _QUESTIONS_PER_DAY = 3
+#: What one member of staff gets one by one within the window; more is a storm.
+STAFF_AT_ONCE, STORM = 5, dt.timedelta(minutes=10)
+_ALARMS = frozenset({"warned", "breached"})
 _HOUR, _DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
 
@@ -55,6 +59,8 @@ def limits_of(
     if sender and kind in _TURNS and not held:
         limits.append(_limit("mail turn", f"{ticket_id} {mailbox}", _TURNS_PER_HOUR))
     if facts.get("staff"):
+        if kind not in _ALARMS:
+            limits.append(_limit("mail to staff", mailbox, STAFF_AT_ONCE, STORM))
         return tuple(limits)
 
     limits.append(_limit("mail to", mailbox, caps.per_recipient))

@@ -99,7 +99,7 @@ def notice_mail(
             letter.add(Paragraph(letter.phrase("once"), small=True))
         letter.add(Paragraph(letter.phrase("no-reply"), small=True))
 
-    stop = letter.stop_page(notice, secret)
+    stop = letter.stop_page(notice, content, secret)
     if stop and notice.kind != QUESTION:
         letter.add(PageLink(letter.phrase("stop"), stop, quiet=True))
     mail = letter.mail(notice.recipient, subject, notice.key, number, content)
@@ -137,7 +137,7 @@ def news_mail(
         else:
             letter.add_next(content)
             letter.add(letter.link(last, secret), Divider())
-        stop = letter.stop_page(last, secret) or stop
+        stop = letter.stop_page(last, content, secret) or stop
         if stop:
             letter.add(PageLink(letter.phrase("stop"), stop, quiet=True))
 
@@ -162,7 +162,7 @@ def digest_mail(
     texts: MailTexts,
     zone: str,
     *,
-    title_of: Callable[[ClaimedMessage], str] = lambda _notice: "",
+    content_of: Callable[[ClaimedMessage], TicketContent] = lambda _notice: NO_CONTENT,
 ) -> EmailMessage:
     """All SLA warnings and breaches for one person in one mail, in the order of their times."""
     notices = sorted(notices, key=lambda notice: (notice.facts["at"], notice.id))
@@ -175,7 +175,7 @@ def digest_mail(
         counts.append(f"{warnings} at risk")
 
     letter = _Writer(sender, texts)
-    rows = [(_alarm_line(notice, zone, title_of(notice)), notice) for notice in notices]
+    rows = [(_alarm_line(notice, zone, content_of(notice).title), notice) for notice in notices]
     letter.add(
         Lines(
             tuple(
@@ -184,9 +184,9 @@ def digest_mail(
         ),
         PageLink("Open the queue", f"{sender.base_url}/desk"),
     )
-    stop = letter.stop_page(notices[0], "")
+    stop = letter.stop_page(notices[-1], content_of(notices[-1]), "")
     if stop:
-        letter.add(PageLink(letter.phrase("staff-choice"), stop, quiet=True))
+        letter.add(PageLink(letter.phrase("stop"), stop, quiet=True))
     letter.add(Paragraph(letter.phrase("no-reply"), small=True))
     key = "+".join(notice.key for notice in notices)
     mail = letter.mail(notices[0].recipient, ", ".join(counts), key, "", NO_CONTENT)
@@ -317,11 +317,11 @@ class _Writer:
             return PageLink(label, self._copy_page(secret))
         return PageLink(self.phrase("open-ticket"), f"{base}{_ticket_path(facts, secret)}")
 
-    def stop_page(self, notice: ClaimedMessage, secret: str) -> str:
+    def stop_page(self, notice: ClaimedMessage, content: TicketContent, secret: str) -> str:
         """Where the recipient stops mails like this one; "" for mails that cannot be stopped."""
         if notice.facts.get("copy"):
             return self._copy_page(secret)
-        stop = notice.facts.get("stop", "")
+        stop = notice.facts.get("stop", "") or content.stop_path
         return f"{self._sender.base_url}{stop}" if stop else ""
 
     def _copy_page(self, token: str) -> str:

@@ -137,7 +137,6 @@ MAIL_PHRASES: Mapping[str, str] = MappingProxyType(
         ),
         "suggested": "While you wait: these articles may answer it.",
         "solved": "This solved it",
-        "staff-choice": "Choose which e-mails you receive",
         "updates": "Updates on {count} tickets",
         "times": "{event} ({count} times)",
     }

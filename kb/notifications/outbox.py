@@ -24,6 +24,8 @@ from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 MESSAGE_LEASE = dt.timedelta(minutes=5)
 #: A message that has waited for so long is a sign that nothing is sent.
 LATE_AFTER = dt.timedelta(minutes=15)
+#: Mails about tickets that have waited for so long leave as one mail for each recipient.
+NEWS_AFTER = dt.timedelta(hours=1)
 #: Attempts before giving up. The waits double from a minute to four hours: about a day in all.
 MAX_SEND_ATTEMPTS = 12
 _FIRST_WAIT, _LONGEST_WAIT = dt.timedelta(minutes=1), dt.timedelta(hours=4)
@@ -98,17 +100,26 @@ WEBHOOK_QUEUE = MessageQueue("webhook", WEBHOOK_JOBS, _webhook_job, "done", "don
 QUEUES = (MAIL_QUEUE, WEBHOOK_QUEUE)
 
 
-def _batches(queue: MessageQueue, messages: Iterable[ClaimedMessage]) -> list[list[ClaimedMessage]]:
-    """What was held for a recipient is one mail, but for the questions, which are another."""
+def _batches(
+    queue: MessageQueue, messages: Iterable[ClaimedMessage], now: dt.datetime
+) -> list[list[ClaimedMessage]]:
+    """What was held or waited long for a recipient is one mail, but for the questions, which are
+    another.
+    """
     batches: dict[tuple[str, str, int], list[ClaimedMessage]] = {}
     for message in messages:
         batch = ("", "", message.id)
         if message.kind in queue.combined_kinds:
             batch = ("combined", message.recipient, 0)
-        elif message.held:
+        elif message.held or (queue is MAIL_QUEUE and _waited_long(message, now)):
             batch = ("held", message.recipient, int(message.kind == QUESTION))
         batches.setdefault(batch, []).append(message)
     return list(batches.values())
+
+
+def _waited_long(message: ClaimedMessage, now: dt.datetime) -> bool:
+    """Nobody wants one mail after the other after a night, or after the mail server was down."""
+    return message.ticket_id is not None and message.created_at <= now - NEWS_AFTER
 
 
 class Outbox:
@@ -124,13 +135,14 @@ class Outbox:
         """Messages that are due, oldest first, in batches that are sent as one message each.
 
         With a message of a combined kind come all others of its recipient, beyond the limit, and
-        with one that was held all others that were. A batch beyond a cap is held instead.
+        with one that was held, or has waited long, all others that were or have. A batch beyond a
+        cap is held instead.
         """
         with self._database.write() as connection:
             while rows := self._claim_rows(connection, queue, now, limit):
                 batches = [
                     batch
-                    for batch in _batches(queue, map(queue.to_message, rows))
+                    for batch in _batches(queue, map(queue.to_message, rows), now)
                     if queue is not MAIL_QUEUE or self._has_room(connection, batch, now)
                 ]
                 if batches:
@@ -153,6 +165,15 @@ class Outbox:
                 table.c.kind.in_(queue.combined_kinds), table.c.recipient.in_(recipients)
             )
             rows += claim(connection, others, lease=MESSAGE_LEASE, now=now)
+        if queue is MAIL_QUEUE:
+            old = now - NEWS_AFTER
+            late = {row.recipient for row in rows if row.ticket_id and row.made_at <= old}
+            others = due.where(
+                table.c.recipient.in_(late),
+                table.c.ticket_id.is_not(None),
+                table.c.made_at <= old,
+            )
+            rows += claim(connection, others, lease=MESSAGE_LEASE, now=now) if late else []
         if queue is MAIL_QUEUE and any(row.held for row in rows):
             recipients = {row.recipient for row in rows if row.held}
             held = select(table).where(

@@ -32,6 +32,7 @@ from kb.tickets.tables import (
     EVENTS,
     GUEST_LINKS,
     IDEMPOTENCY_KEYS,
+    STAFF_NEWS,
     TICKETS,
     UPLOAD_LINKS,
     UPLOADS,
@@ -192,13 +193,15 @@ RETENTION: tuple[RetentionClass, ...] = (
     RetentionClass("votes", "Votes on articles, with the reasons that were given", _fixed(None)),
     RetentionClass(
         "mails",
-        "E-mails and webhooks that were sent or abandoned, and originals of received e-mails",
+        "E-mails and webhooks that were sent or abandoned, originals of received e-mails, and "
+        "notifications of agents",
         _days("mail_days"),
         "mail_days",
         expiries=(
             Expiry(NOTICES, NOTICES.c.made_at, _SETTLED_MAIL),
             Expiry(RECEIVED_MAILS, RECEIVED_MAILS.c.received_at, _SETTLED_RECEIVED),
             Expiry(UNREACHABLE_ADDRESSES, UNREACHABLE_ADDRESSES.c.at),
+            Expiry(STAFF_NEWS, STAFF_NEWS.c.at),
             Expiry(WEBHOOK_JOBS, WEBHOOK_JOBS.c.due_at, WEBHOOK_JOBS.c.state != "pending"),
         ),
     ),

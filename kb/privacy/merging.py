@@ -27,6 +27,8 @@ from kb.tickets.tables import (
     RATINGS,
     REPLY_DRAFTS,
     SAVED_VIEWS,
+    STAFF_CHOICES,
+    STAFF_NEWS,
     TICKETS,
     UPLOADS,
     WATCHERS,
@@ -55,6 +57,8 @@ _DROPPED: tuple[Column[int], ...] = (
     IDEMPOTENCY_KEYS.c.person_id,
     REPLY_DRAFTS.c.person_id,
     DEFLECTION_PEOPLE.c.person_id,
+    STAFF_CHOICES.c.person_id,
+    STAFF_NEWS.c.person_id,
 )
 
 

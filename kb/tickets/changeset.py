@@ -17,6 +17,7 @@ from kb.sla.clock import SlaEvent
 from kb.tickets.lifecycle import Status, Verb
 from kb.tickets.permissions import Ownership
 from kb.tickets.sla_targets import Forecast, TargetRow
+from kb.tickets.staff.choices import StaffMember, StaffNews
 from kb.tickets.ticket import Attachment, Draft, Proposal, Rating
 
 
@@ -106,6 +107,8 @@ class TicketFacts:
     target_rows: tuple[TargetRow, ...]
     history: tuple[SlaEvent, ...]  # what the SLA clock has heard
     end: UndoableEnd | None = None
+    urgent: bool = False
+    staff: tuple[StaffMember, ...] = ()  # all of them, with what they want to be told of
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,7 @@ class Change:
     effects: Effects
     values: Mapping[str, Any]
     notices: tuple[NewNotice, ...] = ()
+    news: tuple[StaffNews, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +162,8 @@ class NewTicket:
     event: NewEvent
     forecast: Forecast
     notices: tuple[NewNotice, ...] = ()
+    staff_notices: tuple[NewNotice, ...] = ()
+    news: tuple[StaffNews, ...] = ()
     limit: UsageLimit | None = None
     link: LinkedTicket | None = None
     source: str = "web"

@@ -57,7 +57,7 @@ class Command:
     effects: Callable[[TicketFacts, Context], Effects] = no_effects
     body: str = ""
     uploads: Sequence[Upload] = ()
-    notify: tuple[str, ...] = ()  # staff addresses besides those of the verb's audience
+    notify: tuple[str, ...] = ()  # staff who become responsible, by address
 
 
 def decide(
@@ -68,7 +68,6 @@ def decide(
     now: dt.datetime,
     *,
     attachments: tuple[Attachment, ...] = (),
-    supervisors: Sequence[str] = (),
 ) -> Change:
     """Raises NotFound for a stranger, Forbidden, Conflict, and what ``command.effects`` raises."""
     check_use(person, command.verb, ticket.ownership)
@@ -95,6 +94,15 @@ def decide(
         facts=effects.facts,
         attachments=attachments,
     )
+    told = recipients.staff_told(
+        event,
+        ticket,
+        rules.policy,
+        actor_email=person.email,
+        silent=effects.silent,
+        kind=effects.notice,
+        assigned=command.notify,
+    )
     # A reminder ends with the pause that it belongs to.
     paused = status in (Status.PENDING, Status.ON_HOLD)
     return Change(
@@ -108,14 +116,16 @@ def decide(
         ),
         effects=effects,
         values={"remind_at": ticket.remind_at if paused else None, **effects.values},
-        notices=recipients.notices(
-            event,
-            ticket,
-            rules.policy,
-            actor_email=person.email,
-            silent=effects.silent,
-            kind=effects.notice,
-            copy_to=effects.values.get("copy_to", ticket.copy_to),
-            also=(*command.notify, *supervisors),
+        notices=(
+            *recipients.notices(
+                event,
+                ticket,
+                actor_email=person.email,
+                silent=effects.silent,
+                kind=effects.notice,
+                copy_to=effects.values.get("copy_to", ticket.copy_to),
+            ),
+            *told.notices,
         ),
+        news=told.news,
     )

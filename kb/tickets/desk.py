@@ -34,7 +34,7 @@ from kb.tickets.copies import Copies
 from kb.tickets.decision import Command, Rules, decide
 from kb.tickets.drafts import FormLimits
 from kb.tickets.guest_links import GuestLinks
-from kb.tickets.lifecycle import VERBS, Audience, Status, Verb, next_status
+from kb.tickets.lifecycle import VERBS, Status, Verb, next_status
 from kb.tickets.permissions import (
     Ownership,
     check_use,
@@ -47,6 +47,7 @@ from kb.tickets.repository.lists import ANY_STATUS, TicketFilter
 from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.sla_targets import computed_targets, ledger_of, with_ledgers
+from kb.tickets.staff.notifications import StaffNotifications
 from kb.tickets.ticket import Attachment, TargetView, Ticket, TicketRow, Upload
 
 
@@ -64,7 +65,7 @@ class Desk:
     """The ticket side of the help centre. Safe for many threads and processes.
 
     ``filing`` makes tickets, ``queue`` is the agents' side, ``links`` are the secret links of
-    guests, ``copies`` those of people who are copied.
+    guests, ``copies`` those of people who are copied, ``staff`` is what agents are told.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Desk:
         self.queue = AgentQueue(repository)
         self.links = GuestLinks(repository)
         self.copies = Copies(repository)
+        self.staff = StaffNotifications(repository.staff)
 
     # --- Verbs
 
@@ -121,11 +123,6 @@ class Desk:
         )
         attachments = self._keep(serial, command.uploads)
 
-        supervisors: list[str] = []
-        if Audience.SUPERVISORS in VERBS[verb].audience:
-            staff = self._repository.people.staff()
-            supervisors = [member.email for member in staff if member.role == Role.ADMIN]
-
         checked = replace(command, body=body)
         self._repository.change(
             serial,
@@ -136,7 +133,6 @@ class Desk:
                 self._rules,
                 now,
                 attachments=attachments,
-                supervisors=supervisors,
             ),
             once,
         )

@@ -81,7 +81,7 @@ class Audience(Flag):
     NOBODY = 0
     CONCERNED = auto()  # requester and copies of what is public; watchers; the assignee
     COPIES = auto()  # the copies also when the requester did it
-    SUPERVISORS = auto()
+    SUPERVISORS = auto()  # staff hear that it asks for them
 
 
 class Message(StrEnum):
@@ -310,7 +310,12 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 "note",
                 "Internal note",
                 "Save note",
-                (_message_field("Note", "visible to agents only; does not affect the SLA"),),
+                (
+                    _message_field(
+                        "Note",
+                        "agents only; does not affect the SLA; @name notifies a colleague",
+                    ),
+                ),
                 Layout.CARD,
                 "lock",
                 files=True,
@@ -712,6 +717,8 @@ UNDOABLE_VERBS = (Verb.MERGE, Verb.VOID)
 #: For so long a ticket takes large files, and what has not arrived completely is kept.
 UPLOAD_LINK_LIFETIME = dt.timedelta(days=7)
 
+#: The kinds of mails to staff about a ticket that was filed, and about a note that names them.
+NEW_TICKET, MENTIONED_IN_NOTE = "new-ticket", "mentioned"
 #: The kind of the mail that asks somebody whether they want to be copied on a ticket.
 ASKED_TO_COPY = "asked"
 #: The kind of the mail that tells the assignee that mails do not reach somebody.
@@ -727,6 +734,10 @@ TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
         Verb.OPEN.value: MailText(
             "We received your ticket",
             "We received your ticket {number}. Its support level is {level}.",
+        ),
+        NEW_TICKET: MailText("New ticket", "A new ticket was filed."),
+        MENTIONED_IN_NOTE: MailText(
+            "You were mentioned", "A colleague mentioned you in an internal note."
         ),
         HANDED_OVER: MailText(
             "With our developers",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kb import ids
 from kb.errors import Invalid
@@ -22,6 +22,8 @@ from kb.sla.policy import SlaPolicy
 from kb.tickets.changeset import NewEvent, TicketFacts
 from kb.tickets.lifecycle import (
     ASKED_TO_COPY,
+    MENTIONED_IN_NOTE,
+    NEW_TICKET,
     UNDO_WINDOW,
     UNDOABLE_VERBS,
     VERBS,
@@ -29,6 +31,14 @@ from kb.tickets.lifecycle import (
     Verb,
 )
 from kb.tickets.sla_targets import Forecast
+from kb.tickets.staff.choices import (
+    StaffEvent,
+    StaffEventFacts,
+    StaffMember,
+    StaffNews,
+    mentioned,
+    told_of,
+)
 from kb.tickets.ticket import Draft
 
 
@@ -63,18 +73,16 @@ def _question(address: str, facts: Mapping[str, str]) -> NewNotice:
 def notices(
     event: NewEvent,
     ticket: TicketFacts,
-    policy: SlaPolicy,
     *,
     actor_email: str,
     silent: bool = False,
     kind: str = "",
     copy_to: Sequence[str] | None = None,
-    also: Sequence[str] = (),
 ) -> tuple[NewNotice, ...]:
-    """One for everybody concerned but for whoever did it.
+    """One for everybody on the requester's side whom it concerns, but for whoever did it.
 
     ``kind`` is that of the mail, by default the verb. ``copy_to`` are the copies after the event,
-    if it changes them, ``also`` further staff addresses.
+    if it changes them.
     """
     if silent:
         return ()
@@ -102,15 +110,103 @@ def notices(
         for address in sorted(customers)
     ]
 
-    staff = {*also, *ticket.watchers}
-    if not event.by_agent:
-        staff.add(ticket.assignee_email)
-    from_ = next_business_hour(policy, ticket.level, event.at)
-    inside = [
-        NewNotice(kind, address, {**facts, "staff": "yes"}, from_)
-        for address in sorted(staff - customers - {"", actor_email})
+    return (*outside, *questions)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffTold:
+    """What staff are told of one event: on their pages, and by mail."""
+
+    news: tuple[StaffNews, ...] = ()
+    notices: tuple[NewNotice, ...] = ()
+
+
+def staff_told(
+    event: NewEvent,
+    ticket: TicketFacts,
+    policy: SlaPolicy,
+    *,
+    actor_email: str,
+    silent: bool = False,
+    kind: str = "",
+    assigned: Sequence[str] = (),
+) -> StaffTold:
+    """Everybody who wants to know of it; ``assigned`` are those who were made responsible."""
+    audience = VERBS[event.verb].audience
+    if silent or Audience.CONCERNED not in audience:
+        return StaffTold()
+    about: dict[str, frozenset[StaffEvent]] = {}
+    for addresses, reason in (
+        (assigned, StaffEvent.ASSIGNED),
+        (ticket.watchers, StaffEvent.WATCHED),
+        (_mentioned(event, ticket), StaffEvent.MENTIONED),
+    ):
+        for address in addresses:
+            about[address] = about.get(address, frozenset()) | {reason}
+    general = None if event.by_agent else StaffEvent.ANSWERED
+    if Audience.SUPERVISORS in audience:
+        general = StaffEvent.ESCALATED
+    happened = StaffEventFacts(general, ticket.product, ticket.assignee_email, actor_email, about)
+    # Who is told as a customer, or by a copy, is told once.
+    told = [
+        news
+        for news in told_of(happened, ticket.staff)
+        if news.member.email not in _customers(event, ticket)
     ]
-    return (*outside, *questions, *inside)
+    facts = {"number": ids.ticket_number(ticket.ownership.serial)}
+    if not event.by_agent:
+        facts["sender"] = str(event.actor_id)
+    opens = next_business_hour(policy, ticket.level, event.at)
+    return StaffTold(
+        tuple(told),
+        staff_mails(
+            told, kind or event.verb.value, facts, now=event.at, opens=opens, urgent=ticket.urgent
+        ),
+    )
+
+
+def _mentioned(event: NewEvent, ticket: TicketFacts) -> frozenset[str]:
+    return mentioned(event.body, ticket.staff) if event.verb is Verb.NOTE else frozenset()
+
+
+def told_of_new_ticket(
+    draft: Draft,
+    customer: Person,
+    staff: Sequence[StaffMember],
+    *,
+    urgent: bool,
+    now: dt.datetime,
+    opens: dt.datetime,
+) -> StaffTold:
+    """``opens`` is when the business hours of the level begin. The number is added when saved."""
+    happened = StaffEventFacts(StaffEvent.NEW, draft.product, actor=customer.email)
+    told = told_of(happened, staff)
+    facts = {"sender": str(customer.id)}
+    return StaffTold(
+        told, staff_mails(told, NEW_TICKET, facts, now=now, opens=opens, urgent=urgent)
+    )
+
+
+def staff_mails(
+    told: Sequence[StaffNews],
+    kind: str,
+    facts: Mapping[str, str],
+    *,
+    now: dt.datetime,
+    opens: dt.datetime,
+    urgent: bool,
+) -> tuple[NewNotice, ...]:
+    """The mails among what staff are told. Those about urgent tickets leave at any hour."""
+    return tuple(
+        NewNotice(
+            MENTIONED_IN_NOTE if news.event is StaffEvent.MENTIONED else kind,
+            news.member.email,
+            {**facts, "staff": "yes", "about": news.event.value},
+            now if urgent or news.choice.any_hour else opens,
+        )
+        for news in told
+        if news.choice.mail
+    )
 
 
 def _customers(event: NewEvent, ticket: TicketFacts) -> set[str]:

@@ -18,9 +18,10 @@ from kb.notifications.queue import NewNotice
 from kb.sla.clock import SlaEvent, SlaEventKind
 from kb.sla.policy import SlaPolicy
 from kb.tickets.lifecycle import Status
-from kb.tickets.recipients import next_business_hour
+from kb.tickets.recipients import next_business_hour, staff_mails
 from kb.tickets.repository.due_tickets import DueTicket, DueTickets
 from kb.tickets.sla_targets import BREACH, Forecast, PolicyVersions, forecast
+from kb.tickets.staff.choices import StaffEvent, StaffEventFacts, StaffNews, told_of
 from kb.tickets.ticket import Alarm
 
 _BATCH = 250
@@ -98,19 +99,16 @@ class Sweeper:
     def _notify(
         self, due: DueTickets, alarms: Sequence[tuple[DueTicket, Alarm]], now: dt.datetime
     ) -> None:
-        """The assignee, or all agents without one; of a breach the supervisors too."""
-        agents, supervisors = due.staff_addresses()
+        """Whoever wants to know of targets at risk or breached."""
+        staff = due.staff()
         opens: dict[str, dt.datetime] = {}
-        notices: list[tuple[int, str, list[NewNotice]]] = []
+        told: list[tuple[int, str, Sequence[StaffNews], Sequence[NewNotice]]] = []
         for ticket, alarm in alarms:
             if ticket.level not in opens:
                 opens[ticket.level] = next_business_hour(self._policy, ticket.level, now)
             breach = alarm.threshold == BREACH
-            addresses = [ticket.assignee] if ticket.assignee else agents or supervisors
-            if breach:
-                addresses = [*addresses, *supervisors]
-
-            kind = "breached" if breach else "warned"
+            event = StaffEvent.BREACHED if breach else StaffEvent.AT_RISK
+            news = told_of(StaffEventFacts(event, ticket.product, ticket.assignee), staff)
             cause = f"{alarm.target}/{alarm.cycle}/{alarm.threshold}/{int(alarm.due.timestamp())}"
             facts = {
                 "number": ids.ticket_number(ticket.serial),
@@ -120,14 +118,17 @@ class Sweeper:
                 "due": alarm.due.isoformat(),
                 "at": alarm.at.isoformat(),
                 "late": "yes" if now - alarm.at > _PUNCTUAL else "",
-                "staff": "yes",
             }
-            of_cause = [
-                NewNotice(kind, address, facts, opens[ticket.level])
-                for address in dict.fromkeys(addresses)
-            ]
-            notices.append((ticket.serial, cause, of_cause))
-        due.add_notices(notices, now)
+            mails = staff_mails(
+                news,
+                "breached" if breach else "warned",
+                facts,
+                now=now,
+                opens=opens[ticket.level],
+                urgent=ticket.urgent,
+            )
+            told.append((ticket.serial, cause, news, mails))
+        due.add_notices(told, now)
 
 
 def _new_alarms(

@@ -26,6 +26,7 @@ from sqlalchemy import (
 
 from kb.database.metadata import (
     METADATA,
+    Instant,
     flag_column,
     instant_column,
     partial_index,
@@ -370,6 +371,32 @@ REPLY_DRAFTS = Table(
     instant_column("at"),
     PrimaryKeyConstraint("ticket_id", "person_id", "form"),
     Index(None, "person_id"),
+)
+
+#: What a member of staff wants to be told of; without a row, what their role is told of.
+STAFF_CHOICES = Table(
+    "staff_choices",
+    METADATA,
+    Column("person_id", Integer, ForeignKey("people.id"), primary_key=True, autoincrement=False),
+    Column("choices", JSON, nullable=False),  # by event
+    Column("products", JSON, nullable=False),  # empty: all
+)
+
+#: What members of staff were told on their page of notifications.
+STAFF_NEWS = Table(
+    "staff_news",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    reference_column("person_id", "people.id"),
+    Column("ticket_id", Integer, ForeignKey("tickets.id"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    reference_column("event_id", "events.id", optional=True),
+    Column("cause", Text, nullable=False),  # one cause never tells anybody twice
+    Column("at", Instant, nullable=False, index=True),
+    instant_column("seen_at", optional=True),
+    UniqueConstraint("person_id", "ticket_id", "cause"),
+    Index(None, "person_id", "id"),
+    partial_index("ix_staff_news_unseen", "person_id", where="seen_at IS NULL"),
 )
 
 PRESENCE = Table(

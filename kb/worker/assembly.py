@@ -41,6 +41,7 @@ from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.worker.followers import Followers
+from kb.worker.suggested_articles import SuggestedArticles
 from kb.worker.worker import Worker
 
 BUILT_IN_MAIL_TEXTS = MailTexts(
@@ -160,7 +161,10 @@ def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel
             centre.site.name, settings.base_url, settings.mail_from, accent=centre.site.accent
         )
         addresses = ReplyAddresses(signing_keys(settings))
-        mails = TicketMails(tickets, centre.policy, addresses, settings.base_url)
+        articles = SuggestedArticles(centre.searcher, centre.deflection, settings.base_url)
+        mails = TicketMails(
+            tickets, centre.policy, addresses, centre.mail_links, settings.base_url, articles.of
+        )
         yield MailChannel(
             server,
             sender,

@@ -45,7 +45,7 @@ def counted(world: World) -> Iterator[list[str]]:
             lambda world, number: world.desk.act(
                 number, world.alice, actions.comment("More."), key="c", now=FRIDAY
             ),
-            16,
+            18,
         ),
         (
             lambda world, number: world.desk.act(

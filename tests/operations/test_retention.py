@@ -163,7 +163,7 @@ def test_mails_of_an_active_ticket_stay_since_they_prevent_a_second_one(world: W
     enforcer.enforce(FRIDAY + 8 * DAY)
     with world.database.read() as connection:
         kept = connection.execute(select(NOTICES.c.ticket_id)).scalars().all()
-    assert kept == [int(number.removeprefix("KB-"))]
+    assert set(kept) == {int(number.removeprefix("KB-"))}
 
 
 def test_many_rows_go_in_small_transactions(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,6 +237,7 @@ def test_whoever_is_concerned_is_told_by_a_row_of_the_same_transaction(world: Wo
     assert notices == [
         ("opened", "alice@example.com", "pending"),
         ("opened", "boss@example.com", "pending"),
+        ("new-ticket", "bob@example.com", "pending"),
         ("replied", "alice@example.com", "pending"),
         ("replied", "boss@example.com", "pending"),
         ("commented", "bob@example.com", "pending"),

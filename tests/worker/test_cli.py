@@ -31,7 +31,7 @@ def test_a_single_round_without_a_mail_server_sends_nothing_and_succeeds(site: W
 def test_failures_are_listed_and_the_exit_code_tells_of_them(site: World) -> None:
     assert run(site, "--failures").exit_code == 0
     outbox = Outbox(site.database)
-    (batch,) = outbox.claim(MAIL_QUEUE, FRIDAY)
+    batch, _to_agent = outbox.claim(MAIL_QUEUE, FRIDAY)
     outbox.mark_failed(MAIL_QUEUE, batch, "550 no such user", FRIDAY, permanent=True)
     listed = run(site, "--failures")
     assert listed.exit_code == 1

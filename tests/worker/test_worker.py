@@ -10,6 +10,7 @@ from functools import partial
 
 import pytest
 
+from kb.mail.mail_links import MailLinks
 from kb.mail.reply_addresses import ReplyAddresses
 from kb.mail.ticket_mails import TicketMails
 from kb.notifications.channels import Channel
@@ -33,14 +34,14 @@ from tests.world import DAY, FRIDAY, HOUR, World, draft
 
 MONDAY = FRIDAY + 3 * DAY
 SENDER = mail_sender("Help", "https://help.example.com", "")
-ADDRESSES = ReplyAddresses(["k" * 48])
+ADDRESSES, LINKS = ReplyAddresses(["k" * 48]), MailLinks(["k" * 48])
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 
 
 def mail_worker(world: World, server: MailServer, policy: SlaPolicy | None = None) -> Worker:
     tickets = TicketRepository(world.database)
     secrets = LinkSecrets(world.accounts.links, tickets)
-    mails = TicketMails(tickets, policy or world.policy, ADDRESSES, SENDER.base_url)
+    mails = TicketMails(tickets, policy or world.policy, ADDRESSES, LINKS, SENDER.base_url)
     channel = MailChannel(
         server,
         SENDER,
@@ -89,10 +90,10 @@ def test_the_receipt_has_number_level_and_due_time_and_what_was_typed_for_its_wr
     )
     number = world.desk.filing.file(spam, world.alice, key="k", now=FRIDAY)
     result = mail_worker(world, server).round(FRIDAY)
-    assert (result.sent, result.failed) == ({"mail": 2}, 0)
-    recipients = {str(mail["To"]) for _, mail in mailbox.mails}
-    assert recipients == {"alice@example.com", "boss@example.com"}
-    for bounces_to, mail in mailbox.mails:
+    assert (result.sent, result.failed) == ({"mail": 3}, 0)
+    outside = [sent for sent in mailbox.mails if sent[1]["To"] != "bob@example.com"]
+    assert {str(mail["To"]) for _, mail in outside} == {"alice@example.com", "boss@example.com"}
+    for bounces_to, mail in outside:
         for fact in (number, "Commercial", "Mon 8 Jun 2026 15:00 (CEST)"):
             assert fact in text_of(mail)
         assert "evil" not in mail.as_string()
@@ -101,7 +102,7 @@ def test_the_receipt_has_number_level_and_due_time_and_what_was_typed_for_its_wr
     (to_boss,), (to_alice,) = mailbox.to("boss@example.com"), mailbox.to("alice@example.com")
     assert "pills" not in to_boss.as_string()
     assert to_alice["Subject"] == f"[#{number}] Buy cheap pills"
-    assert len({mail["Message-ID"] for _, mail in mailbox.mails}) == 2
+    assert len({mail["Message-ID"] for _, mail in mailbox.mails}) == 3
     assert not mail_worker(world, server).round(FRIDAY + HOUR)
 
 
@@ -112,7 +113,7 @@ def test_a_guests_mail_has_a_link_that_opens_the_ticket(
     guest = world.accounts.guest("gina@example.com", "Gina", "UTC", now=FRIDAY)
     number = world.desk.filing.file(draft(), guest, key="k", now=FRIDAY)
     mail_worker(world, server).round(FRIDAY)
-    secret = mailbox.text().split("?key=")[1].split()[0]
+    secret = text_of(mailbox.to("gina@example.com")[0]).split("?key=")[1].split()[0]
     assert (
         world.desk.ticket(
             number, world.desk.links.holder(number, secret, now=FRIDAY), now=FRIDAY
@@ -179,9 +180,9 @@ def test_an_unreachable_mail_server_loses_nothing(
     world: World, number: str, post: tuple[Mailbox, MailServer]
 ) -> None:
     mailbox, server = post
-    assert mail_worker(world, UNREACHABLE).round(FRIDAY).failed == 1
-    assert mail_worker(world, server).round(FRIDAY + HOUR).sent == {"mail": 1}
-    assert len(mailbox.mails) == 1
+    assert mail_worker(world, UNREACHABLE).round(FRIDAY).failed == 2
+    assert mail_worker(world, server).round(FRIDAY + HOUR).sent == {"mail": 2}
+    assert len(mailbox.mails) == 2
 
 
 def test_after_three_days_a_mail_is_given_up(
@@ -189,16 +190,17 @@ def test_after_three_days_a_mail_is_given_up(
 ) -> None:
     mailbox, server = post
     result = mail_worker(world, server).round(FRIDAY + 4 * DAY)
-    assert result.failed == 1
+    assert result.failed == 2
     assert mailbox.to("alice@example.com") == []
-    assert [failure.recipient for failure in Outbox(world.database).failures()] == [
-        "alice@example.com"
-    ]
+    assert {failure.recipient for failure in Outbox(world.database).failures()} == {
+        "alice@example.com",
+        "bob@example.com",
+    }
 
 
 def test_without_a_channel_messages_wait(world: World, number: str) -> None:
     assert worker(world, []).round(FRIDAY).sent == {}
-    assert Outbox(world.database).pending() == {"mail": 1, "webhook": 0}
+    assert Outbox(world.database).pending() == {"mail": 2, "webhook": 0}
 
 
 # --- webhooks

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
 from collections.abc import Sequence
@@ -40,6 +41,8 @@ def render(number: str, refused: RefusedForm | None = None) -> str:
     desk, viewer = centre().desk, signed_in_person()
     ticket = desk.ticket(number, viewer, now=now())
     placeholders = {"customer": ticket.row.customer, "number": ticket.number, "agent": viewer.name}
+    with contextlib.suppress(Unavailable):  # reading goes on when nothing can be written
+        desk.staff.saw(viewer, ticket.ownership.serial, now=now())
     canned = canned_replies(settings().content / "replies", placeholders)
     chosen = request.args.get("canned", "")
     duplicates = _possible_duplicates(ticket, viewer)

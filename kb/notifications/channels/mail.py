@@ -122,7 +122,7 @@ class MailChannel:
                 self._sender,
                 texts,
                 self._time_zone(first.recipient),
-                title_of=lambda notice: contents[notice.id].title,
+                content_of=lambda notice: contents[notice.id],
             )
         elif len(batch) > 1:
             mail = news_mail(

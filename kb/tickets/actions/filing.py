@@ -200,6 +200,15 @@ class Filing:
         history = (SlaEvent(instant, SlaEventKind.ACCEPTED, level=choice.level.key),)
         targets = forecast((), history, self._rules.versions, instant)
         severity = policy.severities.get(draft.severity)
+        urgent = policy.urgent(choice.level, draft.severity)
+        told = recipients.told_of_new_ticket(
+            draft,
+            customer,
+            self._repository.staff.members(),
+            urgent=urgent,
+            now=instant,
+            opens=recipients.next_business_hour(policy, choice.level.key, instant),
+        )
         event = NewEvent(
             verb=Verb.OPEN,
             at=instant,
@@ -225,10 +234,12 @@ class Filing:
             level_why=choice.why,
             level=choice.level.key,
             policy_version=policy.version,
-            urgent=policy.urgent(choice.level, draft.severity),
+            urgent=urgent,
             event=event,
             forecast=targets,
             notices=_receipts(draft, customer, choice.level.title, targets, origin),
+            staff_notices=told.notices,
+            news=told.news,
             limit=_unverified_limit(customer),
             source=channel,
             field_words=_field_words(draft, policy),

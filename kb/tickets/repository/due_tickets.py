@@ -10,14 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from kb.notifications.queue import NewNotice, insert_notices, notice_rows
-from kb.people.person import Role
-from kb.people.tables import PEOPLE
 from kb.sla.clock import SlaEvent
 from kb.tickets.lifecycle import Status, Verb
 from kb.tickets.repository.lists import ASSIGNEE
 from kb.tickets.repository.load import clock_histories, stored_targets
 from kb.tickets.repository.save import forecast_columns, save_targets
 from kb.tickets.sla_targets import Forecast, TargetRow
+from kb.tickets.staff.choices import StaffMember, StaffNews
+from kb.tickets.staff.repository import add_news, staff_members
 from kb.tickets.tables import ALARMS, EVENTS, TICKETS
 from kb.tickets.ticket import Alarm
 
@@ -32,6 +32,8 @@ _DUE = (
         TICKETS.c.status,
         TICKETS.c.next_at,
         TICKETS.c.remind_at,
+        TICKETS.c.product,
+        TICKETS.c.urgent,
         ASSIGNEE.c.email.label("assignee"),
     )
     .select_from(TICKETS.outerjoin(ASSIGNEE, TICKETS.c.assignee_id == ASSIGNEE.c.id))
@@ -56,6 +58,8 @@ class DueTicket:
     next_at: dt.datetime
     remind_at: dt.datetime | None
     assignee: str  # an address, or empty
+    product: str
+    urgent: bool
     target_rows: tuple[TargetRow, ...]
     history: tuple[SlaEvent, ...]
 
@@ -82,6 +86,8 @@ class DueTickets:
                 row.next_at,
                 row.remind_at,
                 row.assignee or "",
+                row.product,
+                row.urgent,
                 targets.get(row.id, ()),
                 histories[row.id],
             )
@@ -145,27 +151,18 @@ class DueTickets:
         save_targets(self._connection, changed)
         self._connection.execute(_UPDATE, rows)
 
-    def staff_addresses(self) -> tuple[Sequence[str], Sequence[str]]:
-        """The addresses of agents, and of supervisors (administrators)."""
-        query = (
-            select(PEOPLE.c.email, PEOPLE.c.role)
-            .where(
-                PEOPLE.c.role.in_((Role.AGENT.value, Role.ADMIN.value)),
-                PEOPLE.c.guest.is_(False),
-                PEOPLE.c.active,
-            )
-            .order_by(PEOPLE.c.email)
-        )
-        staff = self._connection.execute(query).all()
-        agents = [row.email for row in staff if row.role == Role.AGENT]
-        supervisors = [row.email for row in staff if row.role == Role.ADMIN]
-        return agents, supervisors
+    def staff(self) -> tuple[StaffMember, ...]:
+        """All agents and administrators, with what they want to be told of."""
+        return staff_members(self._connection)
 
     def add_notices(
-        self, notices: Iterable[tuple[int, str, Sequence[NewNotice]]], now: dt.datetime
+        self,
+        told: Iterable[tuple[int, str, Sequence[StaffNews], Sequence[NewNotice]]],
+        now: dt.datetime,
     ) -> None:
         """By serial and cause: one cause never notifies anybody twice."""
         rows: list[dict[str, Any]] = []
-        for serial, cause, of_cause in notices:
+        for serial, cause, news, of_cause in told:
+            add_news(self._connection, serial, news, now, cause=cause)
             rows += notice_rows(serial, cause, of_cause, now)
         insert_notices(self._connection, rows)

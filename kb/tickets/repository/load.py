@@ -32,6 +32,7 @@ from kb.tickets.sla_targets import (
     target_view,
     without_end,
 )
+from kb.tickets.staff.repository import staff_members
 from kb.tickets.tables import (
     ALARMS,
     ATTACHMENTS,
@@ -144,6 +145,8 @@ def ticket_facts(connection: Connection, serial: int) -> TicketFacts:
         target_rows=stored_targets(connection, (serial,)).get(serial, ()),
         history=_histories(connection, {serial: row.level}, events)[serial],
         end=_undoable_end(events[serial]),
+        urgent=row.urgent,
+        staff=staff_members(connection),
     )
 
 

@@ -27,6 +27,7 @@ from kb.tickets.repository.guest_links import GuestLinkRepository, delete_guest_
 from kb.tickets.repository.lists import ROWS, TicketLists
 from kb.tickets.repository.requesters import RequesterRepository
 from kb.tickets.repository.secrets import SecretRepository
+from kb.tickets.staff.repository import StaffRepository
 from kb.tickets.tables import ATTACHMENTS, EVENTS, RATINGS, SECRETS, TICKETS
 from kb.tickets.ticket import Attachment, Ticket
 
@@ -50,6 +51,7 @@ class TicketRepository:
         self.copies = CopyRepository(database)
         self.guest_links = GuestLinkRepository(database)
         self.secrets = SecretRepository(database)
+        self.staff = StaffRepository(database)
 
     # --- Verbs
 

@@ -39,6 +39,7 @@ from kb.tickets.repository.copies import wanted_notices
 from kb.tickets.repository.guest_links import delete_guest_links
 from kb.tickets.repository.load import ticket_facts
 from kb.tickets.sla_targets import Forecast, TargetRow
+from kb.tickets.staff.repository import add_news
 from kb.tickets.tables import (
     ANSWER_LINKS,
     ATTACHMENTS,
@@ -160,9 +161,13 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
         )
     _save_link(connection, serial, new.link, instant)
     number = {"number": ids.ticket_number(serial), "event": str(event_id)}
-    notices = [replace(notice, facts={**number, **notice.facts}) for notice in new.notices]
+    notices = [
+        replace(notice, facts={**number, **notice.facts})
+        for notice in (*new.notices, *new.staff_notices)
+    ]
     wanted = wanted_notices(connection, serial, notices)
     add_notices(connection, serial, str(event_id), wanted, instant)
+    add_news(connection, serial, new.news, instant, event_id=event_id)
     save_key(connection, key, serial, event_id, instant)
     return serial
 
@@ -313,6 +318,7 @@ def save_change(
     if change.status not in ACTIVE and _wipe_secrets(connection, serial, instant):
         wanted.append(_reminder(serial, ticket))
     add_notices(connection, serial, str(event_id), wanted, instant)
+    add_news(connection, serial, change.news, instant, event_id=event_id)
     return event_id, instant
 
 

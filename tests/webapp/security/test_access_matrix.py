@@ -187,6 +187,13 @@ class Secrets:
             ),
             "/copies/": Copies(tickets).token(serial, "copy@example.org", now=now),
         }
+        bob = portal.centre.accounts.administration.account("bob@example.com")
+        for path in (
+            portal.centre.mail_links.solved_path(serial, gina.id, now=now),
+            portal.centre.mail_links.stop_path(bob.id, 0, now=now),
+        ):
+            door, slash, secret = path.rpartition("/")
+            self.of[door + slash] = secret
         profile = {"name": "Nora", "zone": "UTC", "organisation": "Acme", "role": "member"}
         for purpose, email in (
             ("register", "nora@example.org"),

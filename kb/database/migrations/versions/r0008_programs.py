@@ -1,4 +1,4 @@
-"""Programs with keys of the API, large files that arrive in pieces, and mail that is answered."""
+"""Programs with keys of the API, large files in pieces, answered mail, and what staff are told."""
 
 from __future__ import annotations
 
@@ -94,6 +94,36 @@ STATEMENTS = (
         CONSTRAINT pk_unreachable_addresses PRIMARY KEY (address)
     )
     """,
+    """
+    CREATE TABLE staff_choices (
+        person_id INTEGER NOT NULL,
+        choices JSON NOT NULL,
+        products JSON NOT NULL,
+        CONSTRAINT pk_staff_choices PRIMARY KEY (person_id),
+        CONSTRAINT fk_staff_choices_person_id FOREIGN KEY(person_id) REFERENCES people (id)
+    )
+    """,
+    """
+    CREATE TABLE staff_news (
+        id INTEGER NOT NULL,
+        person_id INTEGER NOT NULL,
+        ticket_id INTEGER NOT NULL,
+        kind TEXT NOT NULL,
+        event_id INTEGER,
+        cause TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        seen_at INTEGER,
+        CONSTRAINT pk_staff_news PRIMARY KEY (id),
+        CONSTRAINT uq_staff_news_person_id_ticket_id_cause UNIQUE (person_id, ticket_id, cause),
+        CONSTRAINT fk_staff_news_person_id FOREIGN KEY(person_id) REFERENCES people (id),
+        CONSTRAINT fk_staff_news_ticket_id FOREIGN KEY(ticket_id) REFERENCES tickets (id),
+        CONSTRAINT fk_staff_news_event_id FOREIGN KEY(event_id) REFERENCES events (id)
+    )
+    """,
+    "CREATE INDEX ix_staff_news_at ON staff_news (at)",
+    "CREATE INDEX ix_staff_news_person_id_id ON staff_news (person_id, id)",
+    "CREATE INDEX ix_staff_news_ticket_id ON staff_news (ticket_id)",
+    "CREATE INDEX ix_staff_news_unseen ON staff_news (person_id) WHERE seen_at IS NULL",
 )
 
 

@@ -1,0 +1,234 @@
+"""What each member of staff wants to be told of, and who is told of an event.
+
+Rules only. Everybody has choices from the beginning: an agent is told of each new ticket at once.
+Of one event a person is told once, for the reason that concerns the person most.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from kb.people.person import Role
+
+_MENTION = re.compile(r"(?<![\w@.+-])@([\w.+-]{1,64}(?:@[\w.-]{1,190})?)")
+
+
+class StaffEvent(StrEnum):
+    """The values are stored."""
+
+    NEW = "new"
+    ANSWERED = "answered"
+    ASSIGNED = "assigned"
+    MENTIONED = "mentioned"
+    WATCHED = "watched"
+    ESCALATED = "escalated"
+    AT_RISK = "at-risk"
+    BREACHED = "breached"
+
+
+class Reach(StrEnum):
+    """Of which tickets somebody is told. The values are stored."""
+
+    NONE = "none"
+    MINE = "mine"  # assigned to me; of what is about a person, what is about me
+    UNASSIGNED = "unassigned"  # and mine
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class StaffEventRow:
+    """How a page calls an event. ``personal`` ones concern nobody but the person in question."""
+
+    title: str
+    reason: str  # why somebody is told, in a mail
+    personal: bool = False
+
+
+STAFF_EVENTS: Mapping[StaffEvent, StaffEventRow] = MappingProxyType(
+    {
+        StaffEvent.NEW: StaffEventRow("New ticket", "A new ticket was filed."),
+        StaffEvent.ANSWERED: StaffEventRow(
+            "Message or action of a requester", "A requester did something on a ticket."
+        ),
+        StaffEvent.ASSIGNED: StaffEventRow("Assigned to me", "You are the assignee.", True),
+        StaffEvent.MENTIONED: StaffEventRow("Mentioned in a note", "Somebody named you.", True),
+        StaffEvent.WATCHED: StaffEventRow("Ticket that I watch", "You watch the ticket.", True),
+        StaffEvent.ESCALATED: StaffEventRow("Escalated", "A requester asks for a supervisor."),
+        StaffEvent.AT_RISK: StaffEventRow("SLA target at risk", "A target is due soon."),
+        StaffEvent.BREACHED: StaffEventRow("SLA target breached", "A target was not met in time."),
+    }
+)
+#: What concerns a person more goes first.
+_PRIORITY = (
+    StaffEvent.MENTIONED,
+    StaffEvent.ASSIGNED,
+    StaffEvent.ESCALATED,
+    StaffEvent.BREACHED,
+    StaffEvent.AT_RISK,
+    StaffEvent.NEW,
+    StaffEvent.ANSWERED,
+    StaffEvent.WATCHED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StaffChoice:
+    """About one event: of which tickets, and whether also by mail, and that at any hour.
+
+    Otherwise mails wait for the business hours of the ticket's level. Those about urgent tickets
+    never wait.
+    """
+
+    reach: Reach
+    mail: bool = True
+    any_hour: bool = False
+
+
+_AT_ONCE = StaffChoice(Reach.ALL, any_hour=True)
+_MINE, _UNASSIGNED, _ALL = map(StaffChoice, (Reach.MINE, Reach.UNASSIGNED, Reach.ALL))
+_PERSONAL = {event: _MINE for event, row in STAFF_EVENTS.items() if row.personal}
+#: Of an agent, and of a supervisor (an administrator) where there is no agent.
+AGENT_CHOICES: Mapping[StaffEvent, StaffChoice] = MappingProxyType(
+    {
+        StaffEvent.NEW: _AT_ONCE,
+        StaffEvent.ANSWERED: _UNASSIGNED,
+        StaffEvent.ESCALATED: _UNASSIGNED,
+        StaffEvent.AT_RISK: _UNASSIGNED,
+        StaffEvent.BREACHED: _UNASSIGNED,
+        **_PERSONAL,
+    }
+)
+SUPERVISOR_CHOICES: Mapping[StaffEvent, StaffChoice] = MappingProxyType(
+    {
+        StaffEvent.NEW: StaffChoice(Reach.NONE),
+        StaffEvent.ANSWERED: _MINE,
+        StaffEvent.ESCALATED: _ALL,
+        StaffEvent.AT_RISK: _MINE,
+        StaffEvent.BREACHED: _ALL,
+        **_PERSONAL,
+    }
+)
+_ALONE = MappingProxyType({**AGENT_CHOICES, StaffEvent.ESCALATED: _ALL, StaffEvent.BREACHED: _ALL})
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMember:
+    """``products`` are those whose tickets the person wants to hear of; none of them means all."""
+
+    id: int
+    email: str
+    name: str
+    choices: Mapping[StaffEvent, StaffChoice]
+    products: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class StaffNews:
+    """That a member of staff is told of an event, and how."""
+
+    member: StaffMember
+    event: StaffEvent
+    choice: StaffChoice
+
+
+@dataclass(frozen=True, slots=True)
+class StaffEventFacts:
+    """What happened: ``event``, if it concerns more than single persons, and to what ticket.
+
+    ``assignee`` is an address, or empty. ``about`` has the persons whom it concerns in particular,
+    by address.
+    """
+
+    event: StaffEvent | None = None
+    product: str = ""
+    assignee: str = ""
+    actor: str = ""
+    about: Mapping[str, frozenset[StaffEvent]] = field(default_factory=dict)
+
+
+def default_choices(role: Role, *, has_agents: bool) -> Mapping[StaffEvent, StaffChoice]:
+    """A supervisor without agents does their work."""
+    if role is Role.AGENT:
+        return AGENT_CHOICES
+    return SUPERVISOR_CHOICES if has_agents else _ALONE
+
+
+def told_of(facts: StaffEventFacts, members: Iterable[StaffMember]) -> tuple[StaffNews, ...]:
+    """Everybody who wants to know, but for whoever did it."""
+    news = []
+    for member in members:
+        event = _reason(facts, member)
+        if event is not None and member.email != facts.actor:
+            news.append(StaffNews(member, event, member.choices[event]))
+    return tuple(news)
+
+
+def _reason(facts: StaffEventFacts, member: StaffMember) -> StaffEvent | None:
+    about = facts.about.get(member.email, frozenset())
+    for event in _PRIORITY:
+        reach = member.choices[event].reach
+        if reach is Reach.NONE:
+            continue
+        if event in about:
+            return event
+        if event is facts.event and _reaches(reach, facts, member):
+            return event
+    return None
+
+
+def _reaches(reach: Reach, facts: StaffEventFacts, member: StaffMember) -> bool:
+    if facts.assignee == member.email:
+        return True
+    if reach is Reach.MINE or (member.products and facts.product not in member.products):
+        return False
+    return reach is Reach.ALL or not facts.assignee
+
+
+def mentioned(body: str, members: Sequence[StaffMember]) -> frozenset[str]:
+    """The addresses of those whom ``@name`` in a note means.
+
+    By address, by its part before the @, or by the name without blanks. A first name counts if only
+    one person has it.
+    """
+    handles: dict[str, set[str]] = {}
+    for member in members:
+        words = member.name.lower().split()
+        local = member.email.partition("@")[0]
+        for handle in {member.email, local, "".join(words), *words[:1]}:
+            handles.setdefault(handle, set()).add(member.email)
+    named = (match.lower().rstrip(".-+") for match in _MENTION.findall(body))
+    found = (handles.get(name, set()) for name in named)
+    return frozenset(next(iter(emails)) for emails in found if len(emails) == 1)
+
+
+# --- as stored
+
+
+def stored_choices(choices: Mapping[StaffEvent, StaffChoice]) -> dict[str, dict[str, Any]]:
+    return {
+        event.value: {
+            "reach": choice.reach.value,
+            "mail": choice.mail,
+            "any_hour": choice.any_hour,
+        }
+        for event, choice in choices.items()
+    }
+
+
+def read_choices(
+    stored: Mapping[str, Mapping[str, Any]], defaults: Mapping[StaffEvent, StaffChoice]
+) -> Mapping[StaffEvent, StaffChoice]:
+    """The choices in a row; the default for an event of which it does not know."""
+    choices = dict(defaults)
+    for event in StaffEvent:
+        row = stored.get(event.value)
+        if row is not None:
+            choices[event] = StaffChoice(
+                Reach(row["reach"]), bool(row["mail"]), bool(row["any_hour"])
+            )
+    return choices

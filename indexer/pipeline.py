@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from indexer.collector import DocumentCollector
 from indexer.findings import Finding, make_finding
 from indexer.publish import media
-from indexer.publish.curation_files import CurationRules, read_curations, read_golden_queries
 from indexer.publish.feedback import SearchFeedback, read_feedback
+from indexer.publish.golden_file import read_golden_queries
 from indexer.report import Progress, Report
 from indexer.sources import ledger
 from indexer.sources.ledger import Ledger
@@ -30,6 +30,7 @@ from kb.database import DatabaseLocation
 from kb.errors import Conflict, Invalid
 from kb.search.documents import PUBLIC
 from kb.search.generations.previews import PreviewFile
+from kb.search.query.curation_file import CurationFile, read_curations
 from kb.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class _IndexRun:
     previous: Generation | None
     ledger: Ledger
     plan: ReadingPlan
-    curations: CurationRules
+    curations: CurationFile
     feedback: SearchFeedback
 
     def __init__(self, options: IndexOptions, report: Report, progress: Progress) -> None:
@@ -139,7 +140,7 @@ class _IndexRun:
         options, report = self.options, self.report
         with self._stage("looking"):
             # Invalid curations stop the run before anything else is looked at.
-            self.curations = CurationRules()
+            self.curations = CurationFile()
             if options.curations:
                 self.curations = read_curations(options.curations)
             self.files = _find_files(options.sources, report)

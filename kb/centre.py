@@ -17,6 +17,7 @@ from kb.analytics.deflection import Deflection
 from kb.analytics.query_log import FrequentQuery, QueryLog
 from kb.database import Database, DatabaseLocation, open_database
 from kb.errors import Misconfigured, Unavailable
+from kb.experiments.experiments import Experiments
 from kb.insights.suggestion_outcomes import TitleOutcome, suggestion_outcomes
 from kb.jobs.index_runs import IndexRuns
 from kb.mail.dkim_check import signing_domains
@@ -78,6 +79,7 @@ class HelpCentre:
     personal_data: PersonalData
     subscriptions: Subscriptions
     problems: Problems
+    experiments: Experiments
     mail_links: MailLinks
     api_keys: ApiKeys
     inbox: Inbox
@@ -139,6 +141,7 @@ class HelpCentre:
             ),
             subscriptions=subscriptions,
             problems=Problems(database, subscriptions),
+            experiments=Experiments(database),
             mail_links=MailLinks(signing_keys(settings)),
             api_keys=ApiKeys(database, demo=settings.allows_demo),
             inbox=_inbox(settings, site, policy, products, desk, accounts, database),

@@ -64,6 +64,7 @@ ROOMS: dict[str, frozenset[str]] = {
     | {
         "kb.analytics",
         "kb.database",
+        "kb.experiments",
         "kb.mail",
         "kb.notifications",
         "kb.people",
@@ -114,6 +115,12 @@ ROOMS["kb.gaps"] = FOUNDATION | {
     "kb.search.meaning",
     "kb.tickets",
 }
+ROOMS["kb.experiments"] = FOUNDATION | {
+    "kb.analytics",
+    "kb.database",
+    "kb.search",
+    "kb.search.query",
+}
 ROOMS["kb.problems"] = FOUNDATION | {
     "kb.database",
     "kb.notifications",
@@ -145,10 +152,12 @@ ROOMS["kb.programs"] = FOUNDATION | {
     "kb.people",
     "kb.search",  # the names of audiences
 }
+ROOMS["kb.search.query"] |= {"kb.toml_reader"}
 # Whatever is held about a person: it knows the tables of every noun.
 ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.analytics",
     "kb.database",
+    "kb.experiments",
     "kb.gaps",
     "kb.jobs",
     "kb.mail",
@@ -188,7 +197,14 @@ ROOMS |= {
     "indexer.markdown": _READING | {"indexer.html", "indexer.readers"},
     "indexer.sources": _READING | {"indexer.readers"},
     "indexer.publish": _READING
-    | {"kb.centre", "kb.database", "kb.search.generations", "kb.settings", "kb.toml_reader"},
+    | {
+        "kb.centre",
+        "kb.database",
+        "kb.search.generations",
+        "kb.search.query",
+        "kb.settings",
+        "kb.toml_reader",
+    },
     "indexer.lint": _READING
     | {
         "indexer.html",
@@ -273,6 +289,8 @@ ONLY_IN = {
         "kb.analytics.tables",
         "kb.insights",
         "kb.database",
+        "kb.experiments.repository",
+        "kb.experiments.tables",
         "kb.gaps.flags",
         "kb.gaps.repository",
         "kb.gaps.tables",

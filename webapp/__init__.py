@@ -61,7 +61,7 @@ def create_app(
         uploads,
     )
     from webapp.discovery import addresses, feeds, files, structured_data
-    from webapp.editor import gaps, overview, publishing, review
+    from webapp.editor import experiments, gaps, overview, publishing, review
     from webapp.notifications import mail_links, staff_news
     from webapp.security import access_log, admission, audit_trail, bearer, guard, public_pages
     from webapp.status import following, subscriptions
@@ -119,6 +119,7 @@ def create_app(
         overview,
         publishing,
         gaps,
+        experiments,
         review,
         account,
         second_step,

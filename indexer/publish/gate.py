@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.findings import Finding, make_finding
-from indexer.publish.curation_files import GoldenQuery
+from indexer.publish.golden_file import GoldenQuery
 from indexer.report import SuggestionChange, count_newly_public
 from kb.errors import NotFound
 from kb.search.documents import AUDIENCES, PUBLIC, visible_to

@@ -104,6 +104,25 @@ def confidence_sequence(treatment: ArmSums, holdout: ArmSums) -> tuple[Any, Any,
     return effect, low, high
 
 
+def share_sequence(sums: ArmSums) -> tuple[float, float, float]:
+    """The mean share of one arm with the limits of its interval, which stays valid however often
+    somebody looks: as ``confidence_sequence``, for one mean.
+    """
+    mean = float(sums.mean)
+    low, high = _interval(
+        mean - 0.5, sums.variance / max(sums.people, 1), enough=sums.people >= MIN_PEOPLE
+    )
+    return mean, max(0.0, float(low) + 0.5), min(1.0, float(high) + 0.5)
+
+
+def needed_people(sums: ArmSums) -> int:
+    """How many more would end the doubt whether the mean is a half, if it is what it seems."""
+    people = max(int(sums.people), 1)
+    wanted = _variance_for(max(abs(float(sums.mean) - 0.5), _SMALLEST_EFFECT))
+    times = max(float(sums.variance) / people / wanted, MIN_PEOPLE / people)
+    return max(1, int(np.ceil((times - 1) * people)))
+
+
 def causal_effect(comparisons: Iterable[tuple[ArmSums, ArmSums]], *, visits: int) -> CausalEffect:
     """From the sums of treatment and holdout, one pair for each share of the holdout that was ever
     set: people who came while it was small are not compared with those who came while it was large.

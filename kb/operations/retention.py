@@ -19,6 +19,7 @@ from kb.analytics.tables import DEFLECTION_PEOPLE, EPISODES, QUERY_COUNTS
 from kb.database import Database
 from kb.database.metadata import USAGE
 from kb.database.usage_limits import LONGEST_WINDOW
+from kb.experiments.tables import EXPERIMENT_CREDITS
 from kb.mail.tables import RECEIVED_MAILS, UNREACHABLE_ADDRESSES
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
 from kb.operations.audit import AuditLog
@@ -176,6 +177,7 @@ RETENTION: tuple[RetentionClass, ...] = (
         expiries=(
             Expiry(EPISODES, EPISODES.c.last_at),
             Expiry(DEFLECTION_PEOPLE, DEFLECTION_PEOPLE.c.need_at),
+            Expiry(EXPERIMENT_CREDITS, EXPERIMENT_CREDITS.c.at),
         ),
     ),
     RetentionClass(

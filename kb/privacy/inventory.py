@@ -27,6 +27,7 @@ from kb.analytics.tables import (
     TICKET_DAYS,
 )
 from kb.database.metadata import COUNTERS, USAGE
+from kb.experiments.tables import EXPERIMENT_CREDITS, EXPERIMENTS
 from kb.gaps.tables import ARTICLE_FLAGS, GAPS
 from kb.jobs.tables import INDEX_RUNS
 from kb.mail.tables import RECEIVED_MAILS, UNREACHABLE_ADDRESSES
@@ -213,6 +214,13 @@ def _reports(subject: DataSubject) -> ColumnElement[bool]:
     return PROBLEM_REPORTS.c.reporter.in_([f"person:{person_id}" for person_id in subject.people])
 
 
+def _credits(subject: DataSubject) -> ColumnElement[bool]:
+    """Also of visits that the person ended with a ticket, or began to be known in."""
+    people = [f"person:{person_id}" for person_id in subject.people]
+    visits = select(literal("visit:") + EPISODES.c.id).where(_episodes(subject))
+    return EXPERIMENT_CREDITS.c.who.in_(people) | EXPERIMENT_CREDITS.c.who.in_(visits)
+
+
 def _attempts(subject: DataSubject) -> ColumnElement[bool]:
     accounts = [digest(account_key(subject.address))]
     kinds = ("own password", "app code", "recovery code")
@@ -342,6 +350,13 @@ INVENTORY: tuple[Holding, ...] = (
     Holding(EVENTS, own_events, _CODE),  # exported with their ticket
     # --- searching and reading
     Holding(
+        EXPERIMENT_CREDITS,
+        _credits,
+        _DELETE,
+        "preferences_between_rankings",
+        ("experiment_id", "present", "candidate", "at"),
+    ),
+    Holding(
         EPISODE_EVENTS,
         own_episode_events,
         _DELETE,
@@ -364,6 +379,7 @@ INVENTORY: tuple[Holding, ...] = (
     ),
     Holding(FEEDBACK, _votes, _DELETE, "votes", ("document_id", "helpful", "reason", "at")),
     Holding(QUERY_COUNTS, None, _CODE),
+    Holding(EXPERIMENTS, None, _KEEP),
     Holding(PROBLEM_TICKETS, _of_ticket(PROBLEM_TICKETS.c.ticket_id), _DELETE),
     Holding(PROBLEM_REPORTS, _reports, _DELETE, "problems_reported", ("problem_id", "at")),
     Holding(

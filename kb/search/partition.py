@@ -117,7 +117,8 @@ class Partition:
         if curations is None:
             return self._expander.expand(text, shipped_lexicon(), prefix=prefix)
         query = self._expander.expand(curations.trimmed(text), curations.lexicon, prefix=prefix)
-        return replace(query, curated=curations.curated(text, self._numbers))
+        curated = curations.curated(text, self._numbers)
+        return replace(query, curated=curated, factors=curations.factors)
 
     def question(self, query: ExpandedQuery) -> Question:
         """The query as numbers, for candidates by title and for rescoring."""
@@ -245,7 +246,7 @@ class Partition:
             topics=self.rescorer.topics_of(documents, rescored.shown),
             thread_articles=self._thread_articles,
         )
-        return fuse(scores, self._loops, query.curated)
+        return fuse(scores, self._loops, query.curated, query.factors)
 
     def _translated(self, query: ExpandedQuery, ideal: float, documents: Documents) -> Support:
         """What customers who used the words of a query add to each document."""

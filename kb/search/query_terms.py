@@ -71,4 +71,5 @@ class ExpandedQuery:
     unknown: tuple[str, ...] = ()
     curated: Curated | None = None
     meant: str = ""
+    factors: tuple[tuple[str, float], ...] = ()  # of the weights of a score's parts, by name
     settled: bool = False  # nobody is still typing it: a closer look may cost milliseconds

@@ -12,7 +12,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -22,6 +22,7 @@ from kb.search.documents import PUBLIC, Document, DocumentKind
 from kb.search.engine import SearchEngine
 from kb.search.generations.generation import Generation
 from kb.search.installation import search_engine
+from kb.search.interleaving import Arms, Team, Trial
 from kb.search.query.parser import parse_query, plain_query
 from kb.search.results import Hit, ListedDocument, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
@@ -53,6 +54,7 @@ class Searcher:
         self._budget = budget_ms / 1000
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
+        self._trial: tuple[Arms | None, Snapshot | None] = (None, None)
         self._pointer: tuple[str | None, bool] | None = None  # see ``Generations.pointer``
         self._verifies = False  # in the background
         self._checked_at = float("-inf")
@@ -140,8 +142,10 @@ class Searcher:
         explain: bool = False,
         doubt: float | None = None,
         language: str = "",
+        trial: Trial | None = None,
     ) -> Suggestions:
-        """At most ``limit`` documents that may answer a half-typed title.
+        """At most ``limit`` documents that may answer a half-typed title, of both rankings while
+        there is a ``trial`` of other curations.
 
         None where the log-odds that any does are below ``doubt``, by default the threshold that was
         set when the index was built; at minus infinity, the best whatever they are worth.
@@ -150,7 +154,8 @@ class Searcher:
             raise Invalid(f"limit must be a whole number from 1 to 20, not {limit}.", field="limit")
         # Opening a generation takes longer than an answer: the time for this one begins afterwards.
         snapshot = self._current()
-        return snapshot.suggest(
+        suggest = snapshot.suggest if trial is None else self._arms(snapshot, trial).suggest
+        return suggest(
             title,
             audience,
             limit=limit,
@@ -159,6 +164,28 @@ class Searcher:
             doubt=doubt,
             language=language,
         )
+
+    def teams(
+        self, title: str, trial: Trial, *, audience: str, limit: int, language: str
+    ) -> Mapping[str, Team]:
+        """Document -> the ranking that picked it, as ``suggest`` shows them."""
+        return self._arms(self._current(), trial).teams(
+            title,
+            audience,
+            limit=limit,
+            deadline=self._deadline(),
+            explain=False,
+            doubt=None,
+            language=language,
+        )
+
+    def _arms(self, snapshot: Snapshot, trial: Trial) -> Arms:
+        arms, of = self._trial
+        if arms is None or of is not snapshot or arms.trial != trial:
+            candidate = snapshot.curated_by(trial.curations)
+            arms = Arms(trial, snapshot.suggest, candidate.suggest, remember=self._remember)
+            self._trial = (arms, snapshot)
+        return arms
 
     def threshold(self, audience: str = PUBLIC) -> float:
         """The log-odds below which nothing is suggested to ``audience``."""

@@ -123,13 +123,20 @@ def worth_showing(
 class Snapshot:
     """One generation, open. Safe to share between threads."""
 
-    def __init__(self, generation: Generation, index: OpenIndex, *, remember: int = 0) -> None:
+    def __init__(
+        self,
+        generation: Generation,
+        index: OpenIndex,
+        *,
+        remember: int = 0,
+        curations: Mapping[str, Any] | None = None,
+    ) -> None:
         """``index`` is the generation, opened by an engine; the last ``remember`` suggestions are
-        given again as they are.
+        given again as they are. ``curations`` replace the published ones.
         """
         self.generation = generation
         self.index = index
-        published = generation.curations()
+        published = generation.curations() if curations is None else curations
         self._curations = Curations(published) if published else None
         self._calibrations = {
             audience: Calibration.from_json(measured)
@@ -139,6 +146,10 @@ class Snapshot:
         self._remember = remember
         self._answers: dict[tuple[object, ...], Suggestions] = {}
         self._related: dict[tuple[str, str, int], tuple[Hit, ...]] = {}
+
+    def curated_by(self, curations: Mapping[str, Any]) -> Snapshot:
+        """The same generation with other curations."""
+        return Snapshot(self.generation, self.index, remember=self._remember, curations=curations)
 
     def warm(self) -> None:
         """Bring near what the first queries would wait for."""

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from indexer.publish import curation_files
+from indexer.publish.golden_file import read_golden_queries
+from kb.search.query.curation_file import read_curations
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT
 
@@ -31,14 +32,14 @@ def test_expected_pages_exist_and_are_public(centre: Centre) -> None:
 
 
 def test_the_publisher_reads_the_same_queries() -> None:
-    read = curation_files.read_golden_queries(CONTENT / "golden.toml")
+    read = read_golden_queries(CONTENT / "golden.toml")
     assert [(golden.query, golden.expect) for golden in read] == [
         (query["query"], (query["expect"],) if "expect" in query else ()) for query in QUERIES
     ]
 
 
 def test_curations_are_accepted_and_name_pages_that_exist(centre: Centre) -> None:
-    curations = curation_files.read_curations(CONTENT / "curations.toml")
+    curations = read_curations(CONTENT / "curations.toml")
     assert curations.values["synonyms"]
     assert {id_ for id_, _ in curations.named} <= set(centre.documents)
 

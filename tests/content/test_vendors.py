@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from indexer.lint import checks
 from indexer.lint.checks import Issue
 from indexer.pipeline import IndexOptions
-from indexer.publish import curation_files
+from indexer.publish.golden_file import read_golden_queries
 from indexer.sources import walk
 from kb.cli import kb
 from kb.people.demo import load_demo_cast
@@ -64,7 +64,7 @@ def test_there_are_three_vendors() -> None:
 
 @every_vendor
 def test_check_finds_no_issue_and_every_golden_query_its_page(folder: Path, tmp_path: Path) -> None:
-    golden = curation_files.read_golden_queries(folder / "golden.toml")
+    golden = read_golden_queries(folder / "golden.toml")
     assert len(golden) >= 20
     assert sum(not query.expect for query in golden) >= 2
     assert [str(issue) for issue in _issues(folder, tmp_path)] == []

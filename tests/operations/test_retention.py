@@ -13,6 +13,7 @@ from kb.analytics.query_log import QueryLog
 from kb.analytics.tables import DEFLECTION_PEOPLE
 from kb.centre import HelpCentre
 from kb.database.metadata import USAGE
+from kb.experiments.tables import EXPERIMENT_CREDITS, EXPERIMENTS
 from kb.mail.tables import RECEIVED_MAILS, UNREACHABLE_ADDRESSES
 from kb.notifications.queue import NewNotice, add_notices
 from kb.notifications.tables import NOTICES, WEBHOOK_JOBS
@@ -107,6 +108,10 @@ def filled(world: World) -> World:
         connection.execute(insert(USAGE).values(scope="mail", key=b"k", at=FRIDAY))
         connection.execute(insert(DEFLECTION_PEOPLE).values(compared))
         connection.execute(insert(UPLOADS).values(upload))
+        tried = {"name": "synonyms", "curations": {}, "started_at": FRIDAY}
+        connection.execute(insert(EXPERIMENTS).values(tried))
+        credit = {"experiment_id": 1, "who": "visit:v", "present": 1, "at": FRIDAY}
+        connection.execute(insert(EXPERIMENT_CREDITS).values(credit))
         connection.execute(insert(UPLOAD_LINKS).values(link))
         received = {"content": "c", "received_at": FRIDAY, "outcome": "ignored"}
         connection.execute(insert(RECEIVED_MAILS).values(received))

@@ -34,7 +34,7 @@ from webapp.context import (
 )
 from webapp.customer.help_centre import search_results
 from webapp.customer.ticket_form import encodable
-from webapp.customer.visits import ASSISTANT_FORM, visit_facts
+from webapp.customer.visits import ASSISTANT_FORM, count_opened, visit_facts
 from webapp.formatting import coupon_note, day, moment, zone_name
 from webapp.query_counter import count_query
 from webapp.security.access_policy import UPLOADS
@@ -109,7 +109,13 @@ def suggested(
     now: dt.datetime,
 ) -> Suggested:
     """Suggestions and known problems for a text. Raises Unavailable."""
-    answer = centre.searcher.suggest(text, audience=audience, limit=limit, language=language)
+    answer = centre.searcher.suggest(
+        text,
+        audience=audience,
+        limit=limit,
+        language=language,
+        trial=centre.experiments.trial(now),
+    )
     problems = matching_problems(text, centre.problems.open(visible_to(audience), now=now))
     shapes = json.dumps(
         [_problem_json(problem) for problem in problems],
@@ -275,6 +281,7 @@ def episode() -> tuple[Response | str, int]:
 
     visit = visit_facts(form, product)
     centre().deflection.record(name, kind, payload, visit, now=now())
+    count_opened(name, kind, payload, visit)
     if kind == "query" and form != ASSISTANT_FORM and isinstance(payload.get("q"), str):
         count_query(payload["q"], episode=name, is_empty=payload.get("found") == 0)
     if kind == "form_open":

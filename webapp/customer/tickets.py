@@ -53,7 +53,7 @@ from kb.tickets.attachments.validation import allowed_files
 from kb.tickets.lifecycle import VERBS, Side, Status, Verb
 from kb.tickets.permissions import check_file, link_not_found, may, side_of
 from kb.tickets.ticket import Attachment, Draft, TicketRow
-from webapp.context import asker, audience, centre, now, person, settings
+from webapp.context import asker, audience, centre, language, now, person, settings
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import (
     FORM_VERBS,
@@ -75,7 +75,7 @@ from webapp.customer.ticket_form import (
     shown_articles,
     uploads,
 )
-from webapp.customer.visits import arm_of_visit, record_event
+from webapp.customer.visits import SHOWN_SUGGESTIONS, arm_of_visit, record_event
 from webapp.formatting import status_title
 from webapp.problems import (
     LOG,
@@ -93,7 +93,6 @@ blueprint = Blueprint("tickets", __name__)
 PER_PAGE = 25
 Found = TypeVar("Found")
 MOST_OWN_TICKETS = 3  # that are named beside the title
-REVIEWED = 5  # suggestions on the review step
 
 #: Refusals that show the page again with the typed text.
 _RETRIABLE = (Invalid, Conflict, TooLarge, TooMany, Unavailable)
@@ -235,7 +234,13 @@ def _record_shown(draft: Draft, episode: str, shown: list[str]) -> Arm:
 
 def _suggestions(title: str) -> Suggestions | None:
     try:
-        return centre().searcher.suggest(title, audience=audience(), limit=REVIEWED)
+        return centre().searcher.suggest(
+            title,
+            audience=audience(),
+            limit=SHOWN_SUGGESTIONS,
+            language=language(),
+            trial=centre().experiments.trial(now()),
+        )
     except KbError:
         return None
 

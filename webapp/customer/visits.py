@@ -18,12 +18,15 @@ from kb.analytics.deflection import Visit
 from kb.analytics.episode import Arm
 from kb.errors import KbError, NotFound
 from kb.people.person import OPERATOR, Person, Role
-from webapp.context import asker, centre, host_identity, now, settings
+from kb.search.interleaving import Team, Trial
+from webapp.context import asker, audience, centre, host_identity, language, now, settings
 from webapp.problems import LOG
 from webapp.security.guard import edits
 
 #: A visit ends after so long without an event.
 IDLE = dt.timedelta(minutes=30)
+#: What the form and the embedded box show.
+SHOWN_SUGGESTIONS = 5
 #: The ticket form of the portal itself.
 OWN_FORM = "ticket"
 #: AI assistants, which are no visitors: what they ask counts apart.
@@ -94,6 +97,17 @@ def _organisation_of_host() -> int | None:
         return None
 
 
+def count_opened(episode: str, kind: str, payload: Mapping[str, object], visit: Visit) -> None:
+    """Counts what was opened for the ranking that picked it, while an experiment runs."""
+
+    def teams_of(text: str, trial: Trial) -> Mapping[str, Team]:
+        return centre().searcher.teams(
+            text, trial, audience=audience(), limit=SHOWN_SUGGESTIONS, language=language()
+        )
+
+    centre().experiments.count(episode, kind, payload, visit, teams_of, now=now())
+
+
 def record_event(
     episode: str, kind: str, payload: Mapping[str, object], *, product: str = ""
 ) -> None:
@@ -101,5 +115,6 @@ def record_event(
     try:
         visit = visit_facts(OWN_FORM, product)
         centre().deflection.record(episode, kind, payload, visit, now=now())
+        count_opened(episode, kind, payload, visit)
     except KbError as error:
         LOG.info("episode not counted: %s", error.sentence)

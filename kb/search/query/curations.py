@@ -68,6 +68,9 @@ class Curations:
         if groups or removed:
             self.lexicon = self.lexicon.changed(groups, removed, share=SYNONYM)
 
+        #: Of the weights of a score's parts, for every query.
+        self.factors = tuple(sorted(published.get("weights", {}).items()))
+
         phrases = sorted(published.get("stop_phrases", ()), key=len, reverse=True)
         pattern = "|".join(r"\s+".join(map(re.escape, phrase.split())) for phrase in phrases)
         self._stop_phrases = (

@@ -98,10 +98,15 @@ class Fused:
         return {name: gain for name, gain in zip(self.names, gains, strict=True) if gain}
 
 
-def fuse(scores: RawScores, loops: Loops, curated: Curated | None = None) -> Fused:
-    """The candidates in their final order."""
+def fuse(
+    scores: RawScores,
+    loops: Loops,
+    curated: Curated | None = None,
+    factors: tuple[tuple[str, float], ...] = (),
+) -> Fused:
+    """The candidates in their final order. ``factors`` change what some parts weigh."""
     names = tuple(scores.raw)
-    parts = _part_weights(names)
+    parts = _part_weights(names, factors)
     signals = tuple(scores.signals)
     size = scores.documents.size
     gains, totals = loops.fuse_parts(
@@ -158,13 +163,14 @@ class _PartWeights:
 
 
 @functools.cache
-def _part_weights(names: tuple[str, ...]) -> _PartWeights:
+def _part_weights(names: tuple[str, ...], factors: tuple[tuple[str, float], ...]) -> _PartWeights:
     kinds = [weights.KIND_PARTS.get(name, (0.0, 1.0)) for name in names]
     in_words = np.array([name in weights.KIND_IN_WORDS for name in names])
     units = np.array([unit for _, unit in kinds])
-    mix = np.array([weights.MIX[name] for name in names])
+    changed = dict(factors)
+    mix = np.array([weights.MIX[name] * changed.get(name, 1.0) for name in names])
     return _PartWeights(
-        mix / sum(mix.tolist()),
+        mix / max(sum(mix.tolist()), 1e-9),
         np.array([weights.MIN_SCALES.get(name, 1e-9) for name in names]),
         np.array([weight for weight, _ in kinds]),
         np.where(in_words, 0.0, units),

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.publish.curation_files import GoldenQuery, read_curations, read_golden_queries
+from indexer.publish.golden_file import GoldenQuery, read_golden_queries
 from kb.errors import Misconfigured
+from kb.search.query.curation_file import read_curations
 
 
 def _file(tmp_path: Path, text: str) -> Path:

@@ -95,6 +95,30 @@ STATEMENTS = (
     )
     """,
     """
+    CREATE TABLE experiments (
+        id INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        curations JSON NOT NULL,
+        started_at INTEGER NOT NULL,
+        ended_at INTEGER,
+        result JSON,
+        CONSTRAINT pk_experiments PRIMARY KEY (id)
+    )
+    """,
+    """
+    CREATE TABLE experiment_credits (
+        experiment_id INTEGER NOT NULL,
+        who TEXT NOT NULL,
+        present INTEGER DEFAULT 0 NOT NULL,
+        candidate INTEGER DEFAULT 0 NOT NULL,
+        at INTEGER NOT NULL,
+        CONSTRAINT pk_experiment_credits PRIMARY KEY (experiment_id, who),
+        CONSTRAINT fk_experiment_credits_experiment_id
+            FOREIGN KEY(experiment_id) REFERENCES experiments (id)
+    )
+    """,
+    "CREATE INDEX ix_experiment_credits_at ON experiment_credits (at)",
+    """
     CREATE TABLE staff_choices (
         person_id INTEGER NOT NULL,
         choices JSON NOT NULL,

@@ -1,8 +1,7 @@
-"""The files in which editors decide about queries: ``golden.toml`` and ``curations.toml``.
+"""The file ``curations.toml``, in which editors decide about queries, as plain values.
 
-Golden queries must find a page; curations pin, hide, and boost documents and declare synonyms.
-Each mistake is reported with its line. The golden queries are run in ``gate``, the curations
-applied in ``kb.search.query.curations``.
+They are published with a generation, or tried on live typing. Each mistake is reported with its
+line. ``curations`` applies them.
 """
 
 from __future__ import annotations
@@ -13,27 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from kb.errors import Misconfigured
+from kb.search import weights
 from kb.toml_reader import TomlFile, TomlPath, TomlTable
 
 MAX_FILE_SIZE = 1_000_000  # bytes
-_MAX_TOP = 20  # suggestions that can be asked for
 _MIN_BOOST, _MAX_BOOST = 0.01, 100.0
+_MAX_WEIGHT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class GoldenQuery:
-    """``query`` must return one of ``expect`` among the first ``top`` suggestions; without
-    ``expect``, nothing at all."""
-
-    query: str
-    expect: tuple[str, ...] = ()
-    top: int = 3
-    audience: str = "public"
-    line: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class CurationRules:
+class CurationFile:
     """Curations as plain values for a generation; ``named`` are the IDs of documents in them, each
     with its line."""
 
@@ -41,64 +29,36 @@ class CurationRules:
     named: tuple[tuple[str, int], ...] = ()
 
 
-def read_golden_queries(path: Path) -> tuple[GoldenQuery, ...]:
-    """The golden queries in ``path``.
-
-    Raises Misconfigured with every mistake as ``file:line: sentence``.
-    """
-    page = _open(path)
-    page.top.only(("queries",))
-    queries = [_golden_query(table) for table in page.top.array("queries")]
-    page.refuse()
-    return tuple(queries)
-
-
-def _golden_query(table: TomlTable) -> GoldenQuery:
-    table.only(("query", "expect", "top", "nothing", "audience"))
-    query = table.text("query")
-    expect = tuple(text for _, text in _texts(table, "expect"))
-    if bool(expect) == table.flag("nothing"):
-        table.wrong("A golden query needs either 'expect' or 'nothing = true'.")
-
-    top = table.data.get("top", 3)
-    if not isinstance(top, int) or not 1 <= top <= _MAX_TOP:
-        table.wrong(f"'top' must be a whole number from 1 to {_MAX_TOP}.", "top")
-        top = 3
-
-    audience = table.text("audience", "public")
-    line = table.file.line((*table.path, "query"))
-    return GoldenQuery(query, expect, top, audience, line)
-
-
-def read_curations(path: Path) -> CurationRules:
+def read_curations(path: Path) -> CurationFile:
     """The curations in ``path``.
 
     Raises Misconfigured with every mistake as ``file:line: sentence``.
     """
-    page = _open(path)
+    page = open_toml(path)
     top = page.top
-    top.only(("queries", "synonyms", "no_synonyms", "stop_phrases"))
+    top.only(("queries", "synonyms", "no_synonyms", "stop_phrases", "weights"))
 
     named: list[tuple[str, int]] = []
     values: dict[str, Any] = {
         "queries": [_query_rule(table, named) for table in top.array("queries")],
         "synonyms": [_synonyms(table) for table in top.array("synonyms")],
-        "no_synonyms": [text for _, text in _text_list(top, "no_synonyms")],
-        "stop_phrases": [text for _, text in _text_list(top, "stop_phrases")],
+        "no_synonyms": [text for _, text in text_list(top, "no_synonyms")],
+        "stop_phrases": [text for _, text in text_list(top, "stop_phrases")],
+        "weights": dict(_weight_factors(top)),
     }
     page.refuse()
-    return CurationRules({name: value for name, value in values.items() if value}, tuple(named))
+    return CurationFile({name: value for name, value in values.items() if value}, tuple(named))
 
 
 def _query_rule(table: TomlTable, named: list[tuple[str, int]]) -> dict[str, Any]:
     """One of ``[[queries]]``; the documents in it are added to ``named``."""
     table.only(("query", "match", "pin", "hide", "boost"))
-    queries = [text for _, text in _texts(table, "query")]
+    queries = [text for _, text in texts_of(table, "query")]
     if not queries:
         table.wrong(f"{table.name} needs 'query', a text or a list of texts.")
 
-    pin = _text_list(table, "pin")
-    hide = _text_list(table, "hide")
+    pin = text_list(table, "pin")
+    hide = text_list(table, "hide")
     boost = dict(_boosts(table))
     if not (pin or hide or boost):
         table.wrong(f"{table.name} has no effect; add 'pin', 'hide', or 'boost'.")
@@ -132,11 +92,22 @@ def _boosts(table: TomlTable) -> Iterator[tuple[str, float]]:
             boosts.wrong(f"The boost of {id_} must be {allowed}.", id_)
 
 
+def _weight_factors(top: TomlTable) -> Iterator[tuple[str, float]]:
+    """What the weight of each part of a score is multiplied by."""
+    table = top.table("weights")
+    for name, factor in table.data.items():
+        is_number = isinstance(factor, int | float) and not isinstance(factor, bool)
+        if name not in weights.MIX:
+            table.wrong(f"Unknown part {name!r}. Available: {', '.join(weights.MIX)}.", name)
+        elif is_number and 0 <= factor <= _MAX_WEIGHT:
+            yield name, float(factor)
+        else:
+            table.wrong(f"The factor of {name} must be a number from 0 to {_MAX_WEIGHT:.0f}.", name)
+
+
 def _synonyms(table: TomlTable) -> dict[str, list[str]]:
     table.only(("words", "from", "to"))
-    texts = {
-        name: [text for _, text in _text_list(table, name)] for name in ("words", "from", "to")
-    }
+    texts = {name: [text for _, text in text_list(table, name)] for name in ("words", "from", "to")}
     is_mutual = len(texts["words"]) > 1 and not (texts["from"] or texts["to"])
     is_directed = bool(texts["from"] and texts["to"]) and not texts["words"]
     if not (is_mutual or is_directed):
@@ -147,7 +118,7 @@ def _synonyms(table: TomlTable) -> dict[str, list[str]]:
     return {name: words for name, words in texts.items() if words}
 
 
-def _text_list(table: TomlTable, key: str) -> list[tuple[TomlPath, str]]:
+def text_list(table: TomlTable, key: str) -> list[tuple[TomlPath, str]]:
     """The texts of a list; an empty text is a mistake."""
     texts = list(table.words(key))
     for place, text in texts:
@@ -156,15 +127,16 @@ def _text_list(table: TomlTable, key: str) -> list[tuple[TomlPath, str]]:
     return texts
 
 
-def _texts(table: TomlTable, key: str) -> list[tuple[TomlPath, str]]:
+def texts_of(table: TomlTable, key: str) -> list[tuple[TomlPath, str]]:
     """A text, or a list of texts."""
     value = table.data.get(key)
     if isinstance(value, str) and value.strip():
         return [((*table.path, key), value.strip())]
-    return _text_list(table, key)
+    return text_list(table, key)
 
 
-def _open(path: Path) -> TomlFile:
+def open_toml(path: Path) -> TomlFile:
+    """Raises Misconfigured for a file that cannot be read."""
     try:
         if path.stat().st_size > MAX_FILE_SIZE:
             limit = MAX_FILE_SIZE // 1_000_000

@@ -134,6 +134,14 @@ def _searches(path: str) -> Callable[[Site, int], Iterable[bytes]]:
     return requests
 
 
+def _searches_again(site: Site, amount: int) -> Iterable[bytes]:
+    """Searches of which the first page was shown since the last publish."""
+    paths = [f"/search?q={urllib.parse.quote(title)}" for title in site.titles[:30]]
+    for path in paths:
+        _fetch(site.port, path)
+    return [_get(paths[number % len(paths)]) for number in range(amount)]
+
+
 def _first_articles(site: Site, amount: int) -> Iterable[bytes]:
     """Each article once."""
     return [_get(path) for path in _articles_of(site)[:amount]]
@@ -204,7 +212,8 @@ ROWS = (
     Row("suggest, again", _again),
     Row("suggest, 304", _unchanged, 304),
     Row("/api/v1/search", _searches("/api/v1/search"), share=0.15),
-    Row("search page", _searches("/search"), share=0.15),
+    Row("search page, first", _searches("/search"), share=0.15),
+    Row("search page, again", _searches_again, share=0.5),
     Row("article, first", _first_articles, share=0.25),
     Row("article, again", _articles_again),
     Row("article, 304", _unchanged_articles, 304),

@@ -45,6 +45,7 @@ from kb.search.scoring.confidence import Calibration, Judgement
 from kb.search.scoring.fusion import Candidates, Fused, Positions, ranks
 
 _ANSWERS_PER_RELATED = 4  # suggestions that are kept for each article whose related ones are
+_ANSWERS_PER_RESULTS = 8  # and for each page of results
 WINDOW = 1000  # results that can be paged to
 _NONE: Positions = np.zeros(0, dtype=np.int64)
 _CUT_SHORT = "The search took too long and was cut short; use fewer or longer words."
@@ -145,6 +146,7 @@ class Snapshot:
         # Many type the same first letters, and nothing here changes.
         self._remember = remember
         self._answers: dict[tuple[object, ...], Suggestions] = {}
+        self._results: dict[tuple[object, ...], Results] = {}
         self._related: dict[tuple[str, str, int], tuple[Hit, ...]] = {}
 
     def curated_by(self, curations: Mapping[str, Any]) -> Snapshot:
@@ -285,7 +287,17 @@ class Snapshot:
         language: str,
         by_date: bool,
     ) -> Results:
-        """One page of the results of a whole query."""
+        """One page of the results of a whole query. Those that were asked for are kept: readers go
+        back to them, and what a question means takes half of the work.
+        """
+        key = (
+            *(parsed, audience, tuple(sorted(filters.items()))),
+            *(page, per_page, explain, language, by_date),
+        )
+        results = self._results.get(key)
+        if results is not None:
+            return results
+
         reader = self.index.reader(audience)
         query = reader.expand(parsed.words, prefix=False, curations=self._curations)
         matched = reader.select(query, parsed.operators, filters, deadline=deadline)
@@ -308,7 +320,7 @@ class Snapshot:
                 for confidence in confidences[:1].tolist()
             ]
             answer = self._answer(display, best)
-        return Results(
+        results = Results(
             query=parsed.text,
             generation=self.generation.name,
             total=matched.total() - (documents.size - ranking.documents.size),
@@ -322,6 +334,11 @@ class Snapshot:
             page=page,
             per_page=per_page,
         )
+        if self._remember and not results.partial and len(parsed.text) <= MAX_QUERY_LENGTH:
+            if len(self._results) >= self._remember // _ANSWERS_PER_RESULTS:
+                self._results.clear()  # as the suggestions
+            self._results[key] = results
+        return results
 
     # --- the one path of ranking
 

@@ -339,3 +339,20 @@ def test_a_suggestion_asked_again_is_the_same_until_something_is_published(tmp_p
     publish(tmp_path, [document("doc/new", "Reset my pass")], operators=False)
     found._checked_at = float("-inf")
     assert [hit.id for hit in found.suggest("reset my pass").hits] == ["doc/new"]
+
+
+def test_results_asked_again_are_the_same_until_something_is_published(tmp_path: Path) -> None:
+    publish(tmp_path, operators=False)
+    found = Searcher(tmp_path, budget_ms=60_000, remember=16)
+    first = found.search("password")
+    assert first.hits
+    assert found.search("password") is first
+    assert found.search("password", page=2) is not first
+    for more in ({"audience": "staff"}, {"kind": "faq"}, {"language": "de"}, {"sort": "date"}):
+        other = found.search("password", **more)  # type: ignore[arg-type]  # any of them
+        assert other is not first
+        assert found.search("password", **more) == other  # type: ignore[arg-type]
+    assert found.search("password") == first
+    publish(tmp_path, [document("doc/new", "Password")], operators=False)
+    found._checked_at = float("-inf")
+    assert [hit.id for hit in found.search("password").hits] == ["doc/new"]

@@ -136,10 +136,12 @@ def news_mail(
             letter.add_end(last, content, secret)
         else:
             letter.add_next(content)
-            letter.add(letter.link(last, secret), Divider())
+            letter.add(letter.link(last, secret))
         stop = letter.stop_page(last, content, secret) or stop
-        if stop:
+        if stop and last.facts.get("copy"):  # each ticket has a link of its own
             letter.add(PageLink(letter.phrase("stop"), stop, quiet=True))
+        if len(tickets) > 1:
+            letter.add(Divider())
 
     number, is_one = next(iter(tickets)), len(tickets) == 1
     subject = letter.phrase("updates", count=len(tickets))
@@ -148,6 +150,8 @@ def news_mail(
     else:
         content = NO_CONTENT  # an answer would have to say which ticket it is about
         letter.add(Paragraph(letter.phrase("no-reply"), small=True))
+    if stop and not notices[-1].facts.get("copy"):
+        letter.add(PageLink(letter.phrase("stop"), stop, quiet=True))
     key = "+".join(notice.key for notice in notices)
     mail = letter.mail(notices[0].recipient, subject, key, number if is_one else "", content)
     mail["Auto-Submitted"] = "auto-generated"
@@ -246,8 +250,9 @@ class _Writer:
             self.add(Paragraph(self.phrase("suggested")), *content.suggestions)
         if content.solved_path:
             solved = f"{self._sender.base_url}{content.solved_path}"
-            self.add(PageLink(self.phrase("solved"), solved, quiet=True))
-        self.add_next(content)
+            self.add(PageLink(self.phrase("solved"), solved))
+        if notice.kind != _RECEIPT:  # which has said by when there is a reply
+            self.add_next(content)
 
     def add_events(
         self, notices: Sequence[ClaimedMessage], contents: Sequence[TicketContent]
@@ -276,7 +281,10 @@ class _Writer:
         """The page of the ticket, and what a reply to the mail does."""
         page = self.link(notice, secret)
         self.add(PageLink(page.label, page.url, quiet=content.updates == "mail"))
-        self.add(Paragraph(self.phrase("reply" if content.reply_to else "no-reply"), small=True))
+        reply = "no-reply"
+        if content.reply_to:
+            reply = "staff-reply" if notice.facts.get("staff") else "reply"
+        self.add(Paragraph(self.phrase(reply), small=True))
         if notice.kind == _RECEIPT:
             address = content.mailbox or self._sender.address
             self.add(Paragraph(self.phrase("allow-list", address=address), small=True))

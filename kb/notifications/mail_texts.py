@@ -124,6 +124,10 @@ MAIL_PHRASES: Mapping[str, str] = MappingProxyType(
         "ended-by-mail": "If you still need help, reply to this e-mail, which reopens the ticket.",
         "staff-due": "Due: {target} by {due}.",
         "reply": "To answer, reply to this e-mail.",
+        "staff-reply": (
+            "Reply to this e-mail to answer the requester. With #note in the first line, it is an "
+            "internal note."
+        ),
         "no-reply": "This reply-to address is not monitored; please use the page linked above.",
         "open-ticket": "Open the ticket",
         "open-page": "Open the page",

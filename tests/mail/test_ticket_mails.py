@@ -94,6 +94,7 @@ def test_an_answer_and_a_receipt_are_one_thread(world: World, post: Post) -> Non
     post.send()
 
     mails = post.mailbox.to("alice@example.com")
+    assert [mail["Date"].datetime for mail in mails] == [FRIDAY, FRIDAY]
     assert len({str(mail["Subject"]) for mail in mails}) == 1
     assert len({str(mail["References"]) for mail in mails}) == 1
     assert {serials_in(str(mail["Message-ID"]), "help.example.com") for mail in mails} == {

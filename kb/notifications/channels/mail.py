@@ -11,6 +11,7 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.utils import format_datetime
 
 from kb.notifications.channels import DELIVERY_TIMEOUT, DeliveryFailed
 from kb.notifications.mail_templates import Sender, digest_mail, news_mail, notice_mail
@@ -144,6 +145,7 @@ class MailChannel:
         # has, at the address for replies, which says whose it was.
         written = [content for content in contents.values() if content.by_person]
         bounces_to = (written[-1].reply_to or self._sender.address) if written else ""
+        mail["Date"] = format_datetime(now)
         self._server.send(mail, bounces_to=bounces_to)
 
 

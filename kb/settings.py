@@ -157,6 +157,18 @@ def _webhook_secrets(text: str) -> tuple[str, ...]:
     return secrets
 
 
+def _mail_hook_secrets(text: str) -> tuple[str, ...]:
+    """Also the key by which Mailgun signs, behind its name."""
+    secrets = text.split()
+    for secret in secrets:
+        if secret.startswith("mailgun:"):
+            if len(secret) < len("mailgun:") + 20:
+                raise ValueError(secret)
+        else:
+            _webhook_secrets(secret)
+    return tuple(secrets)
+
+
 def _name_server(text: str) -> str:
     return text if text in ("", "system") else str(ipaddress.ip_address(text))
 
@@ -523,6 +535,48 @@ SETTINGS: tuple[Setting, ...] = (
         "The maximum size of an e-mail that is accepted.",
     ),
     Setting(
+        "mail_hook_secret",
+        "",
+        _mail_hook_secrets,
+        "whsec_ and at least 24 bytes in Base64, or mailgun: and the signing key of Mailgun; "
+        "several, separated by spaces",
+        "The secret that signs e-mails which a provider posts to `/api/v1/mail`. If empty, none "
+        "are accepted there.",
+        secret=True,
+    ),
+    Setting(
+        "imap_host",
+        "",
+        str,
+        "a host name, or empty",
+        "The IMAP server from which `kb mail poll` fetches e-mails. Requires the extra `mail`.",
+    ),
+    Setting("imap_port", "993", _integer(1, 65535), _PORT, "The port of the IMAP server."),
+    Setting("imap_user", "", str, "a name", "The user name for the IMAP server."),
+    Setting(
+        "imap_password",
+        "",
+        str,
+        "a password",
+        "The password for `KB_IMAP_USER`.",
+        secret=True,
+    ),
+    Setting(
+        "imap_tls",
+        "tls",
+        _choice("starttls", "tls", "no"),
+        "starttls, tls or no",
+        "The encryption of the connection to the IMAP server.",
+    ),
+    Setting("imap_folder", "INBOX", str, "a name", "The folder from which e-mails are fetched."),
+    Setting(
+        "maildir",
+        "",
+        str,
+        "a folder, or empty",
+        "The Maildir from which `kb mail poll` fetches e-mails.",
+    ),
+    Setting(
         "mails_per_recipient",
         "6",
         _integer(1, 1000),
@@ -763,6 +817,14 @@ class Settings:
     mail_sealers: tuple[str, ...]
     mail_dns: str
     mail_megabytes: int
+    mail_hook_secret: tuple[str, ...]
+    imap_host: str
+    imap_port: int
+    imap_user: str
+    imap_password: str
+    imap_tls: str
+    imap_folder: str
+    maildir: str
     mails_per_recipient: int
     mails_per_sender: int
     mails_per_hour: int

@@ -223,6 +223,7 @@ ROOMS |= {
     "webapp.editor": _WEB | {"kb.search.generations"},  # the values of ``centre.index``
     "webapp.notifications": _WEB | {"webapp.customer"},
     "webapp.security": _WEB,
+    "webapp.mail": _WEB | {"webapp.customer"},
     "webapp.status": _WEB,
 }
 

@@ -62,6 +62,7 @@ def create_app(
     )
     from webapp.discovery import addresses, feeds, files, structured_data
     from webapp.editor import experiments, gaps, overview, publishing, review
+    from webapp.mail import hook, quarantine, shown_mails
     from webapp.notifications import mail_links, staff_news
     from webapp.security import access_log, admission, audit_trail, bearer, guard, public_pages
     from webapp.status import following, subscriptions
@@ -83,11 +84,12 @@ def create_app(
     audit_trail.register(app)
     metrics.register(app, settings, entrance, hot)
     formatting.register(app)
+    shown_mails.register(app)
     assets.register(app)
     sub_path.register(app, settings)
     public_pages.register(app)
 
-    programs = (v1, articles, ticket_api, changes, organisations, generations, proposal_api)
+    programs = (v1, hook, articles, ticket_api, changes, organisations, generations, proposal_api)
     for room in (
         health,
         help_centre,
@@ -104,6 +106,7 @@ def create_app(
         staff_news,  # before the pages of tickets, whose numbers stand at the same place
         mail_links,
         releases,  # before the pages of tickets, whose numbers stand at the same place
+        quarantine,
         queue,
         board,
         insights,

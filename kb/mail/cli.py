@@ -5,16 +5,30 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sys
+import threading
+import time
+from pathlib import Path
 
 import click
 
 from kb.centre import HelpCentre
 from kb.cli_options import data_option, json_option
 from kb.errors import Misconfigured, TooLarge, Unavailable
-from kb.mail.envelope import Envelope, MailOutcome
-from kb.settings import load_settings
+from kb.mail.envelope import Became, Envelope, MailOutcome
+from kb.mail.inbox import Inbox
+from kb.mail.listeners.imap import ImapMailbox
+from kb.mail.listeners.lmtp import MailListener
+from kb.mail.listeners.maildir import Maildir
+from kb.mail.listeners.reception import Reception
+from kb.mail.repository import ReceivedMail
+from kb.operations import logs
+from kb.settings import Settings, load_settings
 from kb.timezones import utc_now
+
+_MEGABYTE = 1024 * 1024
+_POLL_SECONDS = 30.0
 
 
 @click.group()
@@ -38,8 +52,8 @@ def receive_mail(
     os.umask(0o077)
     try:
         settings = load_settings(data=data)
-        raw = sys.stdin.buffer.read(settings.mail_megabytes * 1024 * 1024 + 1)
-        if len(raw) > settings.mail_megabytes * 1024 * 1024:
+        raw = sys.stdin.buffer.read(settings.mail_megabytes * _MEGABYTE + 1)
+        if len(raw) > settings.mail_megabytes * _MEGABYTE:
             raise TooLarge(
                 f"The e-mail is larger than {settings.mail_megabytes} MB, and was not accepted."
             )
@@ -64,4 +78,160 @@ def receive_mail(
 
 def _received(centre: HelpCentre, raw: bytes, envelope: Envelope) -> MailOutcome:
     name = centre.inbox.keep(raw, envelope)
-    return centre.inbox.process(name, now=utc_now())
+    try:
+        return centre.inbox.process(name, now=utc_now())
+    except Unavailable as error:  # the worker reads it later
+        return MailOutcome(Became.QUARANTINED, f"It is stored, and is read later. {error.sentence}")
+
+
+class _Renewing:
+    """The present inbox, which follows changes of the policy file."""
+
+    def __init__(self, centre: HelpCentre) -> None:
+        self._centre = centre
+        self._lock = threading.Lock()
+
+    def __call__(self) -> Inbox:
+        with self._lock:
+            self._centre = self._centre.renewed(utc_now())
+            return self._centre.inbox
+
+
+@mail.command("serve")
+@click.option("--lmtp", metavar="HOST:PORT", help="Listen for LMTP here.")
+@click.option("--smtp", metavar="HOST:PORT", help="Listen for SMTP here.")
+@data_option
+def serve_mail(lmtp: str | None, smtp: str | None, data: str | None) -> None:
+    """Take e-mails from your own mail server, by LMTP or SMTP, until stopped.
+
+    Without an option: LMTP on 127.0.0.1:8024. There is no sign-in, so listen only where nobody but
+    your mail server can connect.
+    """
+    os.umask(0o077)
+    settings = load_settings(data=data)
+    logs.set_up(settings.log_level, settings.log_format)
+    places = [("lmtp", lmtp or ("" if smtp else "127.0.0.1:8024")), ("smtp", smtp or "")]
+    centre = HelpCentre.open(settings)
+    with contextlib.closing(centre):
+        reception = Reception(_Renewing(centre), utc_now)
+        listeners = [
+            MailListener(
+                reception, protocol, *_place(place), most_bytes=settings.mail_megabytes * _MEGABYTE
+            )
+            for protocol, place in places
+            if place
+        ]
+        stopped = _stop_signal()
+        reception.start()
+        for listener, (protocol, place) in zip(listeners, filter(_second, places), strict=True):
+            try:
+                listener.start()
+            except OSError as error:
+                raise Misconfigured(f"{place}: cannot listen there: {error.strerror}.") from None
+            host = place.rpartition(":")[0]
+            click.echo(f"Listening for {protocol.upper()} on {host}:{listener.port}.")
+        stopped.wait()
+        for listener in listeners:
+            listener.stop()
+        reception.stop()
+
+
+@mail.command("poll")
+@click.option("--once", is_flag=True, help="Fetch what is there and exit.")
+@data_option
+def poll_mail(once: bool, data: str | None) -> None:
+    """Fetch e-mails from KB_IMAP_HOST or KB_MAILDIR, until stopped."""
+    os.umask(0o077)
+    settings = load_settings(data=data)
+    logs.set_up(settings.log_level, settings.log_format)
+    if not (settings.imap_host or settings.maildir):
+        raise Misconfigured("Set KB_IMAP_HOST or KB_MAILDIR, from which e-mails are fetched.")
+    centre = HelpCentre.open(settings)
+    with contextlib.closing(centre):
+        reception = Reception(_Renewing(centre), utc_now)
+        reception.start()
+        stopped = _stop_signal()
+        try:
+            while True:
+                count = _fetch(settings, reception, wait=not once)
+                if count:
+                    click.echo(f"Fetched {count} e-mails.")
+                if once or stopped.wait(0 if settings.imap_host else _POLL_SECONDS):
+                    return
+        finally:
+            reception.stop()
+
+
+def _fetch(settings: Settings, reception: Reception, *, wait: bool) -> int:
+    """How many mails were fetched. A server that cannot be reached is tried again later."""
+    most_bytes, count = settings.mail_megabytes * _MEGABYTE, 0
+    if settings.maildir:
+        count += Maildir(Path(settings.maildir), reception, most_bytes=most_bytes).fetch()
+    if settings.imap_host:
+        mailbox = ImapMailbox(
+            settings.imap_host,
+            settings.imap_port,
+            settings.imap_user,
+            settings.imap_password,
+            settings.imap_tls,
+            settings.imap_folder,
+            most_bytes,
+        )
+        if not wait:
+            return count + mailbox.fetch(reception)
+        try:
+            count += mailbox.follow(reception, _POLL_SECONDS)
+        except Unavailable as error:
+            click.echo(f"kb: {error.sentence}", err=True)
+            time.sleep(_POLL_SECONDS)
+    return count
+
+
+@mail.command("quarantine")
+@data_option
+@json_option
+def list_quarantine(data: str | None, *, as_json: bool) -> None:
+    """List the e-mails about which an agent has to decide. The exit code is 1 if there is one."""
+    centre = HelpCentre.open(load_settings(data=data))
+    with contextlib.closing(centre):
+        mails = centre.inbox.mails.quarantine()
+    if as_json:
+        click.echo(json.dumps([_mail_json(each) for each in mails], ensure_ascii=False, indent=2))
+    else:
+        for each in mails:
+            at = f"{each.received_at:%Y-%m-%d %H:%M}Z"
+            sender = each.sender or "(no sender)"
+            click.echo(f"{at}  {each.id}  {sender}  {each.subject}\n    {each.why}")
+    raise click.exceptions.Exit(1 if mails else 0)
+
+
+def _mail_json(mail: ReceivedMail) -> dict[str, object]:
+    return {
+        "id": mail.id,
+        "received": mail.received_at.isoformat(),
+        "sender": mail.sender,
+        "subject": mail.subject,
+        "mailbox": mail.mailbox,
+        "ticket": mail.ticket or None,
+        "evidence": dict(mail.evidence),
+        "why": mail.why,
+        "file": mail.file,
+    }
+
+
+def _place(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or int(port) > 65535:
+        raise Misconfigured(f"{text!r} is no address; give HOST:PORT, such as 127.0.0.1:8024.")
+    return host.strip("[]"), int(port)
+
+
+def _second(pair: tuple[str, str]) -> str:
+    return pair[1]
+
+
+def _stop_signal() -> threading.Event:
+    stopped = threading.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stopped.set())
+    return stopped

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from kb import ids
-from kb.errors import KbError, NotFound, Unavailable
+from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
 from kb.mail.draft import MailBody, mail_text, ticket_draft
 from kb.mail.envelope import Became, Envelope, MailOutcome
 from kb.mail.parsing.guarded import read_message
@@ -262,6 +262,59 @@ class Inbox:
             sealers=self._believed.sealers,
             signed_by=(lambda: signed_by(raw)) if signed_by is not None else None,
         )
+
+    # --- for agents
+
+    def original(self, mail: ReceivedMail) -> bytes:
+        """The mail as it arrived. Raises NotFound when it was deleted."""
+        return self.spool.get(mail.file)[0]
+
+    def text(self, mail: ReceivedMail) -> str:
+        """What a mail says, with what it quotes; empty for one that cannot be read."""
+        try:
+            message = read_message(self.original(mail))
+        except Unreadable:
+            return ""
+        return "\n\n".join(filter(None, (message.reply.text, message.reply.folded)))
+
+    def file_quarantined(self, mail_id: int, agent: Person, *, now: dt.datetime) -> str:
+        """Files a ticket for the sender of a quarantined mail, at the level of a guest, without a
+        receipt: its number. Raises NotFound, Conflict, Invalid without a sender, and Unavailable.
+        """
+        mail = self._undecided(mail_id)
+        raw, envelope = self.spool.get(mail.file)
+        try:
+            message = read_message(raw)
+        except Unreadable as error:
+            raise Invalid(f"No ticket can be filed for this e-mail. {error.why}") from None
+        sender, mailbox = message.sender, self._mailbox(envelope, message)
+        if sender is None or mailbox is None:
+            raise Invalid(f"No ticket can be filed for this e-mail. {mail.why}")
+        limits = self._site.limits.of_site(self._site.policy)
+        text = mail_text(message, limits, whole=True)
+        draft = ticket_draft(message, text, mailbox, self._site.catalogue, limits)
+        with self.mails.database.join():
+            number = self._desk.filing.file(
+                draft,
+                self._guest(Writer(sender.address, sender.name), now),
+                key=f"mail/{mail.content}",
+                channel=MAIL_CHANNEL,
+                origin=Origin(vouched=False, tells=False, facts={MAILBOX_FACT: mailbox.address}),
+                now=now,
+            )
+            self.mails.release(mail_id, number, agent.id, now=now)
+        return number
+
+    def dismiss(self, mail_id: int, agent: Person, *, now: dt.datetime) -> None:
+        """Nothing becomes of a quarantined mail. Raises NotFound, Conflict, Unavailable."""
+        self._undecided(mail_id)
+        self.mails.settle(mail_id, agent.id, now=now)
+
+    def _undecided(self, mail_id: int) -> ReceivedMail:
+        mail = self.mails.get(mail_id)
+        if mail.outcome is not Became.QUARANTINED or mail.settled_at is not None:
+            raise Conflict("Somebody has already decided about this e-mail.")
+        return mail
 
     # --- what becomes of it
 

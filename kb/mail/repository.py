@@ -294,6 +294,19 @@ class MailRepository:
         )
         return self._page(query, before)
 
+    def quarantined(self) -> int:
+        """About how many mails an agent has to decide."""
+        query = (
+            select(func.count())
+            .select_from(RECEIVED_MAILS)
+            .where(
+                RECEIVED_MAILS.c.outcome == Became.QUARANTINED.value,
+                RECEIVED_MAILS.c.settled_at.is_(None),
+            )
+        )
+        with self.database.read() as connection:
+            return connection.execute(query).scalar_one()
+
     def ignored(self, *, before: int | None = None) -> tuple[ReceivedMail, ...]:
         """Mails that had no effect, newest first; a page of them."""
         had_none = or_(

@@ -75,6 +75,10 @@ class Spool:
             return raw, Envelope(values["sender"], tuple(values["recipients"]), values["way"])
         raise NotFound("The original of this mail is no longer there.")
 
+    def has(self, name: str) -> bool:
+        """Whether the mail is still there."""
+        return any(self._path(folder, name).is_file() for folder in (self._kept, self._new))
+
     def keep(self, name: str) -> None:
         """The mail has had its effect, and is not read again."""
         new, kept = self._path(self._new, name), self._path(self._kept, name)

@@ -76,6 +76,7 @@ def build_worker(centre: HelpCentre) -> Worker:
         prepare=(
             lambda now: centre.problems.settle(centre.desk, now=now),
             followers.tell,
+            lambda now: centre.inbox.read_waiting(now=now),
         ),
         count_insights=partial(count_insights, database, settings.insights_mail),
     )

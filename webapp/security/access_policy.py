@@ -28,6 +28,7 @@ class Access(StrEnum):
 POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
     {
         ("static", "GET"): Access.ANYONE,
+        ("mail_hook.take", "POST"): Access.ANYONE,  # whoever signs the request
         ("health.healthz", "GET"): Access.ANYONE,
         ("health.readyz", "GET"): Access.ANYONE,
         ("help_centre.home", "GET"): Access.ANYONE,
@@ -113,6 +114,11 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("ticket_actions.save_draft", "POST"): Access.STAFF,
         ("ticket_actions.confirm", "GET"): Access.STAFF,
         ("audit.show", "GET"): Access.ADMIN,
+        ("quarantine.listing", "GET"): Access.STAFF,
+        ("quarantine.show", "GET"): Access.STAFF,
+        ("quarantine.original", "GET"): Access.STAFF,
+        ("quarantine.file", "POST"): Access.STAFF,
+        ("quarantine.dismiss", "POST"): Access.STAFF,
         ("personal_data.show", "GET"): Access.ADMIN,
         ("personal_data.look_up", "POST"): Access.ADMIN,
         ("personal_data.export", "POST"): Access.ADMIN,
@@ -226,6 +232,7 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("api.suggest_for_text", "POST"): "suggest",
         ("api.search", "GET"): "suggest",
         ("changes.since", "GET"): "suggest",
+        ("mail_hook.take", "POST"): "suggest",
         ("organisations.listing", "GET"): "suggest",
         ("organisations.show", "GET"): "suggest",
         ("generations.listing", "GET"): "suggest",
@@ -277,6 +284,8 @@ RATES: Mapping[tuple[str, str], str] = MappingProxyType(
         ("mail_links.stop", "POST"): "suggest",
         ("staff_news.choose", "POST"): "desk",
         ("ticket_actions.act", "POST"): "desk",
+        ("quarantine.file", "POST"): "desk",
+        ("quarantine.dismiss", "POST"): "desk",
         ("personal_data.look_up", "POST"): "desk",
         ("personal_data.export", "POST"): "desk",
         ("personal_data.erase", "POST"): "desk",
@@ -352,6 +361,9 @@ UPLOADS = frozenset(
 
 #: Endpoints that accept large files, by the link of a ticket.
 LARGE_UPLOADS = frozenset({"uploads.send", "uploads.append"})
+
+#: Endpoints that accept a whole e-mail.
+MAILS = frozenset({"mail_hook.take"})
 
 #: Endpoints that pages of ``settings.embed_origins`` may read; never with cookies.
 SHARED = frozenset({"api.suggest", "api.search", "api.episode", "articles.show"})

@@ -28,6 +28,7 @@ from webapp.security.access_policy import (
     CACHEABLE,
     FORMS_WITHOUT_TOKEN,
     LARGE_UPLOADS,
+    MAILS,
     POLICY,
     SHARED,
     UPLOADS,
@@ -157,6 +158,9 @@ def _limit_body(settings: Settings) -> None:
         request.max_content_length = (
             settings.attachment_megabytes * FILES_PER_TICKET * 1024 * 1024 + SMALL_BODY
         )
+    elif request.endpoint in MAILS:  # a form may carry it in an encoding of three characters
+        request.max_content_length = settings.mail_megabytes * 3 * 1024 * 1024 + SMALL_BODY
+        request.max_form_memory_size = request.max_content_length
     elif request.endpoint in LARGE_UPLOADS:
         request.max_content_length = settings.upload_megabytes * 1024 * 1024 + SMALL_BODY
 

@@ -164,7 +164,7 @@ _VERB = re.compile(
 #: Begins a line above a quotation in some language, or is a date that does.
 _BEGINS = re.compile(
     r"(?:on|am|le|el|il|em|op|den|on|w dniu|dne|dňa|dana|в|на|στις|på|tir|man|ons|tor|fre|lør|søn"
-    r"|在|於|于|a|ma|ke|to|pe|la|su|de|no|в|пн|вт|ср|чт|пт|сб|вс|\d|\w{2,12}[.,]?\s+\d|\"|<)",
+    r"|在|於|于|a|ma|ke|to|pe|la|su|de|no|в|пн|вт|ср|чт|пт|сб|вс|\d|\w{2,12}[.,]{0,2}\s+\d|\"|<)",
     re.IGNORECASE,
 )
 _SEPARATOR = re.compile(r"[-_=*~•–—\s]{2,}")
@@ -241,10 +241,8 @@ def _behind(lines: Sequence[str], start: int) -> int:
     if position == len(lines) or not _QUOTE.match(lines[position]):
         return len(lines)
     last = max(n for n in range(position, len(lines)) if _QUOTE.match(lines[n]))
-    own_between = any(
-        lines[n] and not _QUOTE.match(lines[n]) and _QUOTE.match(lines[n - 1] or " ") is None
-        for n in range(position + 1, last)
-    )
+    between = lines[position:last]
+    own_between = any(line and not _QUOTE.match(line) for line in between)
     if own_between:
         return position  # answers between the lines
     return last + 1 if _has_words(lines[last + 1 :]) else len(lines)

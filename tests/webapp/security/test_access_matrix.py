@@ -114,6 +114,7 @@ class World:
             "form_name": "void",
             "table": "tickets",
             "problem_id": self.problem,
+            "mail_id": 1,
             "release_id": 1,
             "run_id": 1,
             "form": "json",

@@ -33,6 +33,7 @@ ARGUMENTS = {
     "ref": "none",
     "filename": "shared/site.css",
     "form_name": "copies",
+    "mail_id": 7,
     "view": 7,
     "purpose": "reset",
     "contact": 7,

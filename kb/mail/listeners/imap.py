@@ -1,0 +1,110 @@
+"""Mail from a mailbox at a provider, by IMAP (RFC 9051), which tells at once when mail arrives.
+
+A mail stays in the mailbox, and gets a keyword when it is taken: that somebody has read it there
+changes nothing. Requires the extra ``mail``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import imaplib
+import logging
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from kb.errors import Misconfigured, Unavailable
+from kb.mail.envelope import Envelope
+from kb.mail.listeners.reception import Reception
+
+LOG = logging.getLogger(__name__)
+#: The keyword of mails that were taken.
+TAKEN = "Askfirst"
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class ImapMailbox:
+    """``tls`` is tls, starttls or no."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+    tls: str
+    folder: str
+    most_bytes: int
+
+    def fetch(self, reception: Reception) -> int:
+        """Takes the mails that are there; how many. Raises Unavailable."""
+        with self._open() as mailbox:
+            return self._take(mailbox, reception)
+
+    def follow(self, reception: Reception, seconds: float) -> int:
+        """As ``fetch``, and then waits so long for more. Raises Unavailable."""
+        with self._open() as mailbox:
+            count = self._take(mailbox, reception)
+            if b"IDLE" not in b" ".join(_bytes(each) for each in mailbox.client.capabilities):
+                return count
+            if mailbox.idle.wait(timeout=seconds):
+                count += self._take(mailbox, reception)
+            return count
+
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[Any]:
+        try:
+            import imap_tools
+        except ImportError:
+            raise Misconfigured(
+                "KB_IMAP_HOST needs the extra `mail`: pip install 'askfirst[mail]'.",
+                field="imap_host",
+            ) from None
+        classes = {
+            "tls": imap_tools.MailBox,
+            "starttls": imap_tools.MailBoxStartTls,
+            "no": imap_tools.MailBoxUnencrypted,
+        }
+        options = {} if self.tls == "no" else {"ssl_context": ssl.create_default_context()}
+        try:
+            mailbox = classes[self.tls](self.host, self.port, timeout=_SECONDS, **options)
+            try:
+                mailbox.login(self.user, self.password, self.folder)
+                yield mailbox
+            finally:
+                with contextlib.suppress(imaplib.IMAP4.error, OSError):
+                    mailbox.client.logout()
+        except imap_tools.MailboxLoginError:
+            raise Unavailable(f"{self.host} rejected the user name or password.") from None
+        except (imap_tools.ImapToolsError, imaplib.IMAP4.error, OSError, EOFError) as error:
+            raise Unavailable(f"{self.host}:{self.port} cannot be used: {error}") from None
+
+    def _take(self, mailbox: Any, reception: Reception) -> int:
+        count = 0
+        for uid in mailbox.uids(f"UNKEYWORD {TAKEN}"):
+            size = _size(mailbox, uid)
+            if size > self.most_bytes:
+                LOG.error("A mail of %d bytes is larger than KB_MAIL_MEGABYTES allows.", size)
+            else:
+                _, answer = mailbox.client.uid("fetch", uid, "(BODY.PEEK[])")
+                parts = [part[1] for part in answer if isinstance(part, tuple)]
+                if not parts:  # it was deleted meanwhile
+                    continue
+                reception.take(parts[0], Envelope(None, (), "imap"))
+                count += 1
+            mailbox.flag(uid, TAKEN, True)
+        return count
+
+
+def _size(mailbox: Any, uid: str) -> int:
+    _, answer = mailbox.client.uid("fetch", uid, "(RFC822.SIZE)")
+    text = b" ".join(_bytes(part) for part in answer if part is not None)
+    _, _, rest = text.partition(b"RFC822.SIZE ")
+    digits = rest.split(b")")[0].split()[0] if rest else b"0"
+    return int(digits) if digits.isdigit() else 0
+
+
+def _bytes(part: Any) -> bytes:
+    if isinstance(part, tuple):
+        part = part[0]
+    return part if isinstance(part, bytes) else str(part).encode()

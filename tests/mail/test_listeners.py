@@ -1,0 +1,159 @@
+"""Ways in, each against a real server or client of its protocol."""
+
+from __future__ import annotations
+
+import smtplib
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kb.errors import Misconfigured, Unavailable
+from kb.mail.envelope import Became, Envelope
+from kb.mail.inbox import Inbox
+from kb.mail.listeners.imap import ImapMailbox
+from kb.mail.listeners.lmtp import MailListener
+from kb.mail.listeners.maildir import Maildir
+from kb.mail.listeners.reception import Reception
+from tests.mail.imap import ImapServer, imap_server
+from tests.mail.mails import SUPPORT, inbox, mail
+from tests.world import FRIDAY, World
+
+__all__ = ["imap_server"]  # the fixture
+_MEGABYTE = 1024 * 1024
+
+
+@pytest.fixture
+def box(world: World) -> Inbox:
+    return inbox(world)
+
+
+@pytest.fixture
+def reception(box: Inbox) -> Reception:
+    """Started by the test, which ends it to wait for what was taken."""
+    return Reception(lambda: box, lambda: FRIDAY)
+
+
+def outcomes(box: Inbox) -> list[Became]:
+    rows = [*box.mails.of_ticket(1001), *box.mails.quarantine(), *box.mails.ignored()]
+    return [row.outcome for row in rows]
+
+
+@pytest.mark.parametrize("protocol", ["lmtp", "smtp"])
+def test_a_mail_server_delivers_by_lmtp_or_smtp(
+    box: Inbox, reception: Reception, protocol: str
+) -> None:
+    listener = MailListener(reception, protocol, "127.0.0.1", 0, most_bytes=_MEGABYTE)
+    reception.start()
+    listener.start()
+    client = smtplib.LMTP if protocol == "lmtp" else smtplib.SMTP
+    with client("127.0.0.1", listener.port) as server:
+        server.sendmail("alice@example.com", [SUPPORT], mail())
+        server.sendmail("alice@example.com", [SUPPORT], mail())
+        server.sendmail("", [SUPPORT], mail("Away"))
+    listener.stop()
+    reception.stop()
+    (filed,) = box.mails.of_ticket(1001)
+    assert (filed.outcome, filed.way) == (Became.TICKET, protocol)
+    assert len(box.mails.quarantine()) == 1
+
+
+def test_each_recipient_of_lmtp_gets_an_answer(box: Inbox, reception: Reception) -> None:
+    listener = MailListener(reception, "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE)
+    reception.start()
+    listener.start()
+    with smtplib.LMTP("127.0.0.1", listener.port) as server:
+        server.ehlo()
+        server.mail("alice@example.com")
+        for address in (SUPPORT, "sales@vendor.example"):
+            server.rcpt(address)
+        assert server.data(mail())[0] == 250
+        assert server.getreply()[0] == 250
+        assert server.noop()[0] == 250
+    listener.stop()
+    reception.stop()
+    assert outcomes(box) == [Became.TICKET]
+
+
+def test_a_mail_that_is_too_large_is_refused_at_once(reception: Reception) -> None:
+    listener = MailListener(reception, "lmtp", "127.0.0.1", 0, most_bytes=10_000)
+    listener.start()
+    client = smtplib.LMTP("127.0.0.1", listener.port)
+    with client as server, pytest.raises(smtplib.SMTPException):
+        server.sendmail("alice@example.com", [SUPPORT], mail("x" * 20_000))
+    listener.stop()
+
+
+def test_a_mail_that_cannot_be_stored_is_left_to_the_mail_server(
+    world: World, reception: Reception
+) -> None:
+    (world.data / "mail").write_text("in the way")
+    listener = MailListener(reception, "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE)
+    listener.start()
+    client = smtplib.LMTP("127.0.0.1", listener.port)
+    with client as server, pytest.raises(smtplib.SMTPDataError) as refused:
+        server.sendmail("alice@example.com", [SUPPORT], mail())
+    listener.stop()
+    assert refused.value.smtp_code == 451
+
+
+def test_what_was_taken_and_not_read_is_read_at_the_next_start(box: Inbox) -> None:
+    box.keep(mail(), Envelope("alice@example.com", (SUPPORT,), "lmtp"))
+    reception = Reception(lambda: box, lambda: FRIDAY)
+    reception.start()
+    reception.stop()
+    assert outcomes(box) == [Became.TICKET]
+
+
+def test_a_maildir_is_emptied_into_cur(tmp_path: Path, box: Inbox, reception: Reception) -> None:
+    folder = tmp_path / "Maildir"
+    for name in ("new", "cur", "tmp"):
+        (folder / name).mkdir(parents=True)
+    (folder / "new" / "1.a").write_bytes(mail())
+    (folder / "new" / "2.b").write_bytes(b"x" * 2000)
+    maildir = Maildir(folder, reception, most_bytes=1500)
+    assert maildir.fetch() == 1
+    assert maildir.fetch() == 0
+    assert [path.name for path in (folder / "cur").iterdir()] == ["1.a:2,S"]
+    reception.start()
+    reception.stop()
+    assert outcomes(box) == [Became.TICKET]
+
+
+def test_a_folder_that_is_no_maildir_is_named(tmp_path: Path, reception: Reception) -> None:
+    with pytest.raises(Misconfigured):
+        Maildir(tmp_path, reception, most_bytes=1)
+
+
+def test_an_imap_server_that_is_not_there_is_tried_again_later(reception: Reception) -> None:
+    pytest.importorskip("imap_tools", reason="needs the extra mail")
+    mailbox = ImapMailbox("127.0.0.1", 1, "a", "b", "no", "INBOX", _MEGABYTE)
+    with pytest.raises(Unavailable):
+        mailbox.fetch(reception)
+
+
+def test_mails_are_fetched_by_imap_once_and_told_at_once(
+    imap_server: ImapServer, box: Inbox, reception: Reception
+) -> None:
+    pytest.importorskip("imap_tools", reason="needs the extra mail")
+    imap_server.deliver(mail())
+    assert imap_server.mailbox().fetch(reception) == 1
+    assert imap_server.mailbox().fetch(reception) == 0
+    later = threading.Thread(target=lambda: imap_server.deliver(mail("Later")))
+    later.start()
+    count = 0
+    while not count:
+        count = imap_server.mailbox().follow(reception, 20)
+    later.join()
+    assert count == 1
+    reception.start()
+    reception.stop()
+    assert len(box.mails.of_ticket(1001)) == 1
+    assert len(box.mails.of_ticket(1002)) == 1
+
+
+def test_a_wrong_password_of_imap_says_so(imap_server: ImapServer, reception: Reception) -> None:
+    pytest.importorskip("imap_tools", reason="needs the extra mail")
+    with pytest.raises(Unavailable, match="password"):
+        replace(imap_server.mailbox(), password="wrong").fetch(reception)

@@ -1,0 +1,1 @@
+"""Mail that arrives: the hook of providers, the quarantine, and the page that confirms a sender."""

@@ -116,7 +116,7 @@ def worth_showing(
         least = weights.BESIDE if best >= weights.STRONG else min(weights.PERHAPS, best)
         own = judgement.own[: confidences.size]
         shown |= (confidences >= least) | (own >= weights.ALONE) | (threshold == -math.inf)
-    is_strong = (confidences >= weights.STRONG) | (threshold == -math.inf)
+    is_strong = is_pinned | (confidences >= weights.STRONG) | (threshold == -math.inf)
     order = np.lexsort((-preferences, ~is_strong, ~is_pinned))
     return order[shown[order]]
 

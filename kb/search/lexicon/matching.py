@@ -39,22 +39,34 @@ Keys = tuple[str, ...]  # the words of an entry as they are compared: without in
 
 @dataclass(frozen=True, slots=True)
 class Meaning:
-    """What a typed entry may mean: words as they are indexed, and what they count beside it."""
+    """What a typed entry may mean: words as they are indexed, and what they count beside it.
+
+    ``is_part`` says that others of the phrase are not indexed.
+    """
 
     words: tuple[str, ...]
     share: float
+    is_part: bool = False
+
+    def or_better(self, other: Meaning | None) -> Meaning:
+        """The same words, as the better of both has them."""
+        if other is None:
+            return self
+        return Meaning(self.words, max(self.share, other.share), self.is_part and other.is_part)
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """Some typed words, as they are indexed, and what else they may mean together.
 
-    ``is_last_phrase`` says that it is several words and ends the text: its last word is finished.
+    ``is_last_phrase`` says that it is several words and ends the text: its last word is finished;
+    ``is_part``, that some of them are not indexed: "log" alone says less than "log in".
     """
 
     words: tuple[str, ...]
     meanings: tuple[Meaning, ...]
     is_last_phrase: bool = False
+    is_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +115,7 @@ class Lexicon:
         return changed
 
     def _add(self, groups: Iterable[Group], *, share: float = RELATED_WORD) -> None:
-        meanings: defaultdict[Keys, dict[tuple[str, ...], float]] = defaultdict(dict)
+        meanings: defaultdict[Keys, dict[tuple[str, ...], Meaning]] = defaultdict(dict)
         for group in groups:
             # Nobody looks for what is not: "not there" is typed, and never meant.
             meant = [
@@ -124,12 +136,12 @@ class Lexicon:
                     # "Log" alone says less than "log in", whether that was typed or is meant.
                     is_same = (group.same and is_whole) or len(own) < len(written)
                     if other != own:
-                        worth = SAME_WORD if is_same else share
-                        meanings[keys][other] = max(worth, meanings[keys].get(other, 0.0))
+                        meaning = Meaning(other, SAME_WORD if is_same else share, not is_whole)
+                        meanings[keys][other] = meaning.or_better(meanings[keys].get(other))
         for keys, by_words in meanings.items():
             for earlier in self._meanings.get(keys, ()):
-                by_words.setdefault(earlier.words, earlier.share)
-            self._meanings[keys] = tuple(Meaning(*pair) for pair in by_words.items())
+                by_words.setdefault(earlier.words, earlier)
+            self._meanings[keys] = tuple(by_words.values())
             self._longest[keys[0]] = max(len(keys), self._longest.get(keys[0], 0))
         fragments = {word for form in self._short_forms.values() for word in index_words(form)}
         self._fragments = frozenset({*self._short_forms, *fragments})
@@ -195,6 +207,7 @@ class Lexicon:
                         tuple(indexed for word in entry for indexed in word.indexed),
                         meanings,
                         is_last_phrase=ends and length > 1,
+                        is_part=length > sum(len(word.indexed) for word in entry) > 0,
                     )
                 )
             position += length
@@ -275,7 +288,7 @@ def _uninflected(word: str) -> str:
 def _other_suffix(word: str) -> tuple[Meaning, ...]:
     """
     >>> _other_suffix("synchronise")
-    (Meaning(words=('synchronize',), share=0.95),)
+    (Meaning(words=('synchronize',), share=0.95, is_part=False),)
     """
     other = _SUFFIX.sub(lambda match: _OTHER_SUFFIX[match[1]], word)
     return (Meaning((other,), SAME_WORD),) if other != word else ()

@@ -8,6 +8,7 @@ a text only the best of all, and never more than the typed word itself would.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -40,6 +41,7 @@ class Equals:
         # While somebody types, the same words come again with every letter.
         cached = functools.lru_cache(maxsize=_CACHED)
         self._cached_slots, self._cached_join = cached(self._slots), cached(self._join)
+        self._cached_most = cached(self._most_of_parts)
         self._cached_term, self._cached_new_term = cached(self._widened_term), cached(_new_term)
 
     def readings(self, text: str, lexicon: Lexicon) -> list[Reading]:
@@ -76,7 +78,8 @@ class Equals:
                 word = reading.words[position] if position < len(reading.words) else ""
                 term = terms.get(word)
                 if term is not None and not term.prefix:
-                    terms[word] = self._cached_term(term, slot)
+                    most = self._cached_most(reading.meanings) if reading.is_part else math.inf
+                    terms[word] = self._cached_term(term, slot, most)
                 elif term is not None:  # what it may be completed to counts already
                     others = tuple(pair for pair in slot if pair[0] not in term.stems)
                     if others:
@@ -97,6 +100,7 @@ class Equals:
         """
         typed = max(1, len(words))
         slots: list[dict[int, float]] = [{} for _ in range(typed)]
+        most = self._most_of_parts(meanings)
         for meaning in meanings:
             stems = [self._stems.find(self._analyzer.stem(word)) for word in meaning.words]
             if min(stems) < 0:
@@ -105,16 +109,31 @@ class Equals:
             slots += [{} for _ in range(len(stems) - len(slots))]
             for position in range(max(typed, len(stems))):
                 slot, stem = slots[position], stems[min(position, len(stems) - 1)]
-                slot[stem] = max(share, slot.get(stem, 0.0))
+                worth = self._limited(stem, share, most) if meaning.is_part else share
+                slot[stem] = max(worth, slot.get(stem, 0.0))
         return [tuple(slot.items()) for slot in slots]
 
-    def _widened_term(self, term: QueryTerm, slot: _Slot) -> QueryTerm:
-        shares = dict(zip(term.stems, term.shares, strict=True))
+    def _most_of_parts(self, meanings: Sequence[Meaning]) -> float:
+        """The idf of the most frequent word that is left of a phrase: if documents say "sign in",
+        the fewer that have "log" are hardly about logging in.
+        """
+        parts = (meaning.words[0] for meaning in meanings if meaning.is_part)
+        stems = [self._stems.find(self._analyzer.stem(word)) for word in parts]
+        return min((float(self._idf[stem]) for stem in stems if stem >= 0), default=math.inf)
+
+    def _limited(self, stem: int, share: float, most: float) -> float:
+        """A share of a stem that counts no more than the same of one with the idf ``most``."""
+        return share * min(1.0, most / max(float(self._idf[stem]), 1e-9))
+
+    def _widened_term(self, term: QueryTerm, slot: _Slot, most: float) -> QueryTerm:
+        shares = {
+            stem: self._limited(stem, share, most)
+            for stem, share in zip(term.stems, term.shares, strict=True)
+        }
         worth = max(float(self._idf[stem]) * share for stem, share in shares.items())
         for stem, share in slot:
             if stem not in shares:
-                idf = float(self._idf[stem])
-                shares[stem] = share * min(1.0, worth / max(idf, 1e-9))
+                shares[stem] = self._limited(stem, share, worth)
         if len(shares) == len(term.stems):
             return term
         return replace(term, stems=tuple(shares), shares=tuple(shares.values()), equals=True)

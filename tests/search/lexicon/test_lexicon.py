@@ -83,6 +83,21 @@ def test_what_was_typed_counts_more_than_all_that_it_may_mean(tmp_path: Path) ->
     assert ids.index("doc/exact") < ids.index("doc/equals")
 
 
+def test_the_rest_of_a_phrase_counts_no_more_where_documents_say_it_otherwise(
+    tmp_path: Path,
+) -> None:
+    pages = [
+        document("doc/event-log", "Event log", "The log of the server."),
+        document("doc/enter", "Welcome", "You cannot sign in? Sign in with the link."),
+        *(document(f"doc/page-{n}", f"Page {n}", f"Sign in to read page {n}.") for n in range(9)),
+    ]
+    centre = searcher(tmp_path, pages)
+    for text in ("i cant log in", "cannot log on"):
+        ids = [hit.id for hit in centre.suggest(text, doubt=-math.inf).hits]
+        assert ids[0] == "doc/enter", text
+    assert centre.suggest("event log", doubt=-math.inf).hits[0].id == "doc/event-log"
+
+
 def test_words_written_as_two_find_them_written_as_one(tmp_path: Path) -> None:
     centre = searcher(tmp_path, [document("doc/map", "Zoomlevel of a map", "Change it.")])
     assert centre.search("zoom level").total == 1

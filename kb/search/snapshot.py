@@ -82,12 +82,17 @@ class Ranking:
         """By which suggestions are ordered: by score, and by what is thought of each where scores
         are nearly equal; by rank alone where editors decided, or where scores are only places.
         """
-        ranks = np.arange(is_pinned.size)
+        size = is_pinned.size
+        by_rank = -np.arange(size, dtype=np.float64)
         if self.fused is None or self.fused.is_interleaved:
-            return -ranks.astype(np.float64)
-        scores = np.log(np.maximum(self.scores[: is_pinned.size], 1e-6))
-        by_score = scores + weights.PREFERENCE * judgement.own[: is_pinned.size]
-        return np.where(is_pinned, -ranks, by_score)
+            return by_rank
+        candidates = self.order[:size]
+        scores = np.log(np.maximum(self.fused.before[candidates], 1e-6))
+        likeliest = np.argsort(-(scores + weights.PREFERENCE * judgement.own[:size]), kind="stable")
+        order = self.fused.raised.of(candidates[likeliest])
+        place_of = {candidate: place for place, candidate in enumerate(order.tolist())}
+        preferred = -np.array([place_of[candidate] for candidate in candidates.tolist()])
+        return np.where(is_pinned, by_rank, preferred)
 
     def explained(self, rank: int) -> dict[str, float]:
         """What each part contributed to the document at ``rank``; nothing beyond the candidates."""

@@ -56,7 +56,7 @@ class EvidenceReader:
         features["words"] /= max(scores.ideal, _LEAST) * (weights.K1 + 1)
         if "topics" not in features:
             features["topics"] = np.full(positions.size, _UNKNOWN_TOPICS)
-        totals = fused.totals[positions]
+        totals = fused.before[positions]  # one customer changes nothing that is thought of others
         features["behind"] = 1 - totals / max(float(totals.max(initial=0)), _LEAST)
         for name, signal in (("exact", "exact"), ("quoted", "heading")):
             values = scores.signals.get(signal)

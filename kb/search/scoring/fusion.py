@@ -37,7 +37,7 @@ from kb.search.kernels.layout import (
 )
 from kb.search.query.curations import curation_scores
 from kb.search.query_terms import Curated
-from kb.search.scoring.translations import Support, lifted
+from kb.search.scoring.translations import NO_LIFT, Lift, Support, lift
 
 Positions = NDArray[np.int64]  # of candidates
 _NO_SUPPORT: Support = np.zeros(0, dtype=np.int64)
@@ -85,6 +85,8 @@ class Fused:
     totals: Totals  # in the candidates' order
     names: tuple[str, ...]
     gains: Contributions  # [names, candidates], what each part contributed to ``totals``
+    before: Totals  # the totals before the words of customers raised a candidate
+    raised: Lift = NO_LIFT
 
     @property
     def is_interleaved(self) -> bool:
@@ -137,13 +139,13 @@ def fuse(
         decided = curation_scores(totals, scores.documents, curated)
         for gain in decided.values():
             totals = totals + gain
-    order = ranks(totals)
+    order, raised, before = ranks(totals), NO_LIFT, totals
     if scores.translated.size:
-        order, decided["translated"] = lifted(order, totals, scores.translated)
-        totals = totals + decided["translated"]
+        raised, decided["translated"] = lift(order, totals, scores.translated)
+        order, totals = raised.of(order), totals + decided["translated"]
     if decided:
         names, gains = (*names, *decided), np.concatenate((gains, list(decided.values())))
-    return Fused(scores, order, totals, names, gains)
+    return Fused(scores, order, totals, names, gains, before, raised)
 
 
 def ranks(totals: Totals) -> Positions:

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,11 +163,26 @@ class Translations:
         return support if support.any() else support[:0]
 
 
-def lifted(
-    order: NDArray[np.int64], totals: Totals, support: Support
-) -> tuple[NDArray[np.int64], Totals]:
-    """The ``order`` of candidates after the one with most ``support`` was raised, and what each
-    gains by that.
+class Lift(NamedTuple):
+    """A candidate, by its position, and how many places it is raised by."""
+
+    candidate: int
+    places: int
+
+    def of(self, order: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The ``order`` of candidates after it is raised in it; one without it stays."""
+        place = np.flatnonzero(order == self.candidate)
+        if not place.size or not self.places:
+            return order
+        higher = max(0, int(place[0]) - self.places)
+        return np.insert(np.delete(order, place), higher, self.candidate)
+
+
+NO_LIFT = Lift(-1, 0)
+
+
+def lift(order: NDArray[np.int64], totals: Totals, support: Support) -> tuple[Lift, Totals]:
+    """What raises the candidate with most ``support``, and what each candidate gains by that.
 
     It passes only candidates that are hardly better than it is.
     """
@@ -178,8 +193,6 @@ def lifted(
     place = int(np.flatnonzero(order == best)[0])
     better = totals[order[:place]] < totals[best] + weights.TRANSLATED
     places = min(lead, int(better.sum()))
-    if not places:
-        return order, gains
-    passed = order[place - places]
-    gains[best] = totals[passed] - totals[best]
-    return np.insert(np.delete(order, place), place - places, best), gains
+    if places:
+        gains[best] = totals[order[place - places]] - totals[best]
+    return Lift(best, places), gains

@@ -19,7 +19,7 @@ from kb.search.array_types import Totals
 from kb.search.build.builder import IndexBuilder
 from kb.search.documents import Document, ResolvedTicket
 from kb.search.results import suggestions_json
-from kb.search.scoring.translations import ONE_CUSTOMER, Support, lifted
+from kb.search.scoring.translations import ONE_CUSTOMER, Support, lift
 from kb.search.searcher import Searcher
 from tests.search.library import document
 
@@ -112,8 +112,9 @@ supports = st.integers(2, 12).flatmap(
 
 
 def place_of_each(totals: Totals, support: Support) -> NDArray[np.int64]:
-    order, _ = lifted((-totals).argsort(kind="stable"), totals, support)
-    return order.argsort()
+    order = (-totals).argsort(kind="stable")
+    raised, _ = lift(order, totals, support)
+    return raised.of(order).argsort()
 
 
 @given(supports)

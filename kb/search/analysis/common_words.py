@@ -19,6 +19,11 @@ _CONTRACTIONS = (
     "cant dont doesnt didnt wont isnt arent wasnt couldnt shouldnt wouldnt havent hasnt im ive id "
     "ll ve re don doesn didn isn won couldn whats hows wheres thats theres"
 )
+_PREPOSITIONS = (
+    "across against among around between during into onto through till toward towards upon within"
+)
+#: That there is a problem is why a ticket is filed.
+_PROBLEMS = "issue issues problem problems question questions trouble"
 _OTHERS = (
     "about after again all already also always another any anymore anyone anything because before "
     "both each else even ever every everything from full hello help hey hi just long lot many more "
@@ -26,4 +31,8 @@ _OTHERS = (
     "somebody someone something sometimes still than thank thanks though too under until up "
     "very way well while without yes yet"
 )
-COMMON_WORDS = frozenset(" ".join((_PRONOUNS, _VERBS, _CONTRACTIONS, _OTHERS)).split())
+COMMON_WORDS = frozenset(
+    " ".join(
+        (_PRONOUNS, _VERBS, _CONTRACTIONS, _PREPOSITIONS, _PROBLEMS, _OTHERS),
+    ).split()
+)

@@ -56,6 +56,9 @@ class Database(Protocol):
     def purge(self) -> None:
         """Leaves nothing of what was deleted in the database's files. Writers wait meanwhile."""
 
+    def faults(self) -> tuple[str, ...]:
+        """A sentence for whatever is wrong with the database itself. May read all of it."""
+
     def size(self) -> int:
         """The bytes that it takes on the disk."""
 

@@ -32,7 +32,13 @@ from cryptography.exceptions import InvalidKey
 from cryptography.fernet import Fernet, InvalidToken
 
 from kb import __version__
-from kb.database import DATABASE_FILE, database_exists, open_database, snapshot
+from kb.database import (
+    DATABASE_FILE,
+    DatabaseLocation,
+    database_exists,
+    open_database,
+    snapshot,
+)
 from kb.disk import sync
 from kb.errors import Conflict, Invalid, Misconfigured, NotFound, Unavailable
 from kb.operations.audit import Action, record_command
@@ -78,6 +84,7 @@ def write_backup(
     data: Path,
     file: Path,
     *,
+    database: DatabaseLocation | None = None,
     settings: Mapping[str, str],
     secrets: Mapping[str, str],
     passphrase: str,
@@ -85,11 +92,14 @@ def write_backup(
 ) -> BackupReport:
     """Write an archive of ``data`` to ``file`` while the portal runs, verify it, and report on it.
 
+    ``database`` is where the tickets are, if not in ``data``; the archive has them as a file of
+    SQLite in any case, so that it can be restored anywhere.
     ``settings`` and ``secrets`` are values by name; secrets go in only with a ``passphrase``.
     Raises NotFound without a database, Conflict if ``file`` exists, Unavailable if the disk does
     not take it or the written archive does not verify.
     """
-    if not database_exists(data):
+    database = database or data
+    if not database_exists(database):
         raise NotFound(f"{data} contains no tickets yet, so there is nothing to back up.")
     if file.exists():
         raise Conflict(f"{file} already exists; choose another name.")
@@ -102,7 +112,7 @@ def write_backup(
     try:
         descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as stream:
-            _write_archive(stream, data, settings, secrets, passphrase, now)
+            _write_archive(stream, data, database, settings, secrets, passphrase, now)
             stream.flush()
             os.fsync(stream.fileno())
 
@@ -127,12 +137,15 @@ def write_configured(settings: Settings, file: Path, now: dt.datetime) -> Backup
     report = write_backup(
         settings.data,
         file,
+        database=settings.database_location,
         settings={name: text for name, text in texts.items() if name not in secret_names},
         secrets={name: text for name, text in texts.items() if name in secret_names},
         passphrase=settings.backup_passphrase,
         now=now,
     )
-    record_command(settings.data, Action.BACKED_UP, now=now, sha256=archive_sha256(file))
+    record_command(
+        settings.database_location, Action.BACKED_UP, now=now, sha256=archive_sha256(file)
+    )
     return report
 
 
@@ -206,9 +219,26 @@ def _remove_abandoned(data: Path, now: dt.datetime) -> None:
                 shutil.rmtree(folder)
 
 
+def _database_copy(database: DatabaseLocation, folder: Path) -> Path:
+    """A file of SQLite in ``folder``, without a log beside it."""
+    file = folder / DATABASE_FILE
+    if isinstance(database, Path):
+        snapshot(database, file)
+        return file
+
+    # Needs every table's module, for which a backup of SQLite need not wait.
+    from kb.operations.database_move import move_database
+
+    moved = folder / "moved"
+    move_database(database, moved)
+    snapshot(moved, file)
+    return file
+
+
 def _write_archive(
     stream: IO[bytes],
     data: Path,
+    database: DatabaseLocation,
     settings: Mapping[str, str],
     secrets: Mapping[str, str],
     passphrase: str,
@@ -217,8 +247,7 @@ def _write_archive(
     members: dict[str, Member] = {}
     with tarfile.open(fileobj=stream, mode="w:gz", compresslevel=6) as archive:
         with tempfile.TemporaryDirectory(dir=data, prefix=_WORK_PREFIX) as work:
-            copy = Path(work) / DATABASE_FILE
-            snapshot(data, copy)
+            copy = _database_copy(database, Path(work))
             _add_file(archive, members, copy, DATABASE_FILE)
 
         for folder in _FOLDERS:

@@ -8,14 +8,22 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import click
 
 from kb.cli_options import data_option, json_option
-from kb.database import open_database
-from kb.errors import Misconfigured, Unavailable
+from kb.database import (
+    DATABASE_FILE,
+    DatabaseLocation,
+    database_exists,
+    is_up_to_date,
+    open_database,
+)
+from kb.errors import Invalid, Misconfigured, NotFound, Unavailable
 from kb.jobs.index_runner import KB_COMMAND
 from kb.operations import backup as backups
 from kb.operations import doctor as diagnoses
@@ -205,3 +213,99 @@ def _audit_line(entry: AuditEntry) -> str:
         *(who, entry.target, entry.address, entry.request_id, facts),
     )
     return "  ".join(column for column in columns if column)
+
+
+# --- the database
+
+
+@click.group("database")
+def database_commands() -> None:
+    """Check the database, or move it between SQLite and PostgreSQL."""
+
+
+@database_commands.command("check")
+@data_option
+@json_option
+def check_database(data: str | None, *, as_json: bool) -> None:
+    """Check the database that KB_DATABASE names. Exit code 1 if something is wrong.
+
+    A database of an earlier version is only named: `kb upgrade` migrates it.
+    """
+    settings = load_settings(data=data)
+    location = settings.database_location
+    if not database_exists(location):
+        raise NotFound("There is no database yet; the first ticket or account creates it.")
+
+    facts: dict[str, Any] = {"kind": "postgresql" if isinstance(location, str) else "sqlite"}
+    if not is_up_to_date(location):
+        facts |= {"faults": ["The database needs a migration: back up, then run `kb upgrade`."]}
+    else:
+        with contextlib.closing(open_database(location)) as database:
+            facts |= {"bytes": database.size(), "faults": list(database.faults())}
+
+    if as_json:
+        click.echo(json.dumps(facts))
+    else:
+        for fault in facts["faults"]:
+            click.echo(fault)
+        if not facts["faults"]:
+            click.echo(f"The database ({facts['kind']}, {facts['bytes']:,} bytes) is sound.")
+    sys.exit(1 if facts["faults"] else 0)
+
+
+@database_commands.command("move")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@json_option
+def move_rows(source: str, target: str, *, as_json: bool) -> None:
+    """Copy the database FROM a place TO another, and compare every row.
+
+    Each is a data folder (SQLite) or the address of a PostgreSQL database. The portal may run
+    meanwhile; what it saves after the beginning is copied when the command is run again. FROM stays
+    as it is. A move that was interrupted goes on when it is run again.
+    """
+    # Takes a second to import.
+    from kb.operations.database_move import move_database
+
+    bar = _MoveProgress(sys.stderr.isatty() and not as_json)
+    try:
+        tables = move_database(_location(source), _location(target), progress=bar.show)
+    finally:
+        bar.end()
+    if as_json:
+        rows = {
+            table.name: {"rows": table.rows, "written": table.written, "deleted": table.deleted}
+            for table in tables
+        }
+        click.echo(json.dumps({"tables": rows}))
+        return
+    total = sum(table.rows for table in tables)
+    changed = sum(table.written + table.deleted for table in tables)
+    click.echo(f"{total:,} rows are the same in both databases; {changed:,} were written now.")
+    if changed:
+        click.echo("Stop the portal, run the move once more, and start it with KB_DATABASE set.")
+
+
+class _MoveProgress:
+    def __init__(self, is_shown: bool) -> None:
+        self._is_shown = is_shown
+
+    def show(self, table: str, done: int, total: int) -> None:
+        if self._is_shown:
+            click.echo(f"\r\033[K{table}: {done:,} of {total:,}", nl=False, err=True)
+
+    def end(self) -> None:
+        if self._is_shown:
+            click.echo("\r\033[K", nl=False, err=True)
+
+
+def _location(text: str) -> DatabaseLocation:
+    """A folder, its file of SQLite, or what KB_DATABASE accepts."""
+    if "://" in text:
+        return load_settings({"KB_DATABASE": text}).database
+    path = Path(text)
+    if path.name == DATABASE_FILE:
+        path = path.parent
+    if path.exists() and not path.is_dir():
+        raise Invalid(f"{path} is neither a data folder nor the address of a database.")
+    return path

@@ -27,6 +27,12 @@ from kb.errors import Misconfigured
 _ALL_WRITERS = 0x61736B66_00000000
 _CONNECT_TIMEOUT = 5  # seconds
 _STATEMENT_TIMEOUT = 60_000  # milliseconds; only a report over years comes near it
+_OLDEST_VERSION = 130_000
+_SERVER = text(
+    "SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery() AS "
+    "is_replica, current_setting('server_encoding') AS encoding, current_setting('fsync') = 'on' "
+    "AND current_setting('synchronous_commit') <> 'off' AS syncs"
+)
 _LOCK_ALL = text("SELECT pg_advisory_xact_lock(:number)")
 _LOCK_NAME = text("SELECT pg_advisory_xact_lock_shared(:all), pg_advisory_xact_lock(:number)")
 
@@ -94,6 +100,23 @@ class PostgresqlDatabase:
             finally:
                 alone.execute(text("RESET lock_timeout"))
                 alone.execute(text("RESET statement_timeout"))
+
+    def faults(self) -> tuple[str, ...]:
+        with self.read() as connection:
+            server = connection.execute(_SERVER).one()
+        conditions = (
+            (
+                server.version < _OLDEST_VERSION,
+                f"The server is older than PostgreSQL {_OLDEST_VERSION // 10_000}.",
+            ),
+            (server.encoding != "UTF8", "The encoding of the database is not UTF8."),
+            (server.is_replica, "The server is a replica, on which nothing can be saved."),
+            (
+                not server.syncs,
+                "fsync or synchronous_commit is off: a power failure loses acknowledged tickets.",
+            ),
+        )
+        return tuple(sentence for is_so, sentence in conditions if is_so)
 
     def size(self) -> int:
         with self.read() as connection:

@@ -70,7 +70,7 @@ _MESSAGES: Final = {
         "{server} is read-only, as a replica is. Set KB_DATABASE to the primary server; nothing "
         "was saved."
     ),
-    "42P01": "{server} is no database of Askfirst, or a table was removed from it.",
+    "42P01": "{server} is not a database of Askfirst, or a table was removed from it.",
     "42501": "The user in KB_DATABASE may not use all tables of {server}.",
     "08": "The connection to {server} was lost; nothing was saved.",
     "28": "{server} does not accept the user name or the password. Check KB_DATABASE.",

@@ -107,6 +107,14 @@ class SqliteDatabase:
                     raise database_busy()
                 time.sleep(0.05)
 
+    def faults(self) -> tuple[str, ...]:
+        with self.read() as connection:
+            checks = connection.exec_driver_sql("PRAGMA quick_check(10)").scalars().all()
+            dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+        damages = [f"The file is damaged: {check}." for check in checks if check != "ok"]
+        missing = {f"A row of {row[0]} refers to a missing one of {row[2]}." for row in dangling}
+        return (*damages, *sorted(missing))
+
     def size(self) -> int:
         with file_errors(self.path):
             files = (self.path, self.path.with_name(f"{self.path.name}-wal"))

@@ -47,6 +47,8 @@ class FulltextIndex(Protocol):
     def purge(self, connection: Connection) -> None:
         """Leaves nothing of what was taken out."""
 
+    def clear(self, connection: Connection) -> None: ...
+
     def phrase(self, terms: Sequence[str], *, prefix: bool = False) -> str: ...
 
     def all_of(self, matches: Sequence[str]) -> str: ...
@@ -90,6 +92,11 @@ def unindex_event(connection: Connection, event_id: int, title: str, body: str) 
 def purge_unindexed(connection: Connection) -> None:
     """Rewrites the index without the words that only events taken out had."""
     _index_of(connection).purge(connection)
+
+
+def clear(connection: Connection) -> None:
+    """Takes out every event, for an index that is built anew."""
+    _index_of(connection).clear(connection)
 
 
 def has_word(connection: Connection, word: str) -> bool:

@@ -21,6 +21,7 @@ _MAX_POSITION = 16_383  # of a lexeme in a tsvector; what comes later has this p
 
 _INDEX = text("INSERT INTO words (event_id, lexemes) VALUES (:id, CAST(:lexemes AS tsvector))")
 _UNINDEX = text("DELETE FROM words WHERE event_id = :id")
+_CLEAR = text("DELETE FROM words")
 _PURGE = text("SELECT gin_clean_pending_list('ix_words_lexemes')")
 _TICKETS = text(
     "SELECT DISTINCT events.ticket_id FROM (SELECT event_id AS id FROM words WHERE lexemes @@ "
@@ -55,6 +56,9 @@ class PostgresqlFulltext:
     def purge(self, connection: Connection) -> None:
         """Rows that were deleted are in the table until ``Database.purge``."""
         connection.execute(_PURGE)
+
+    def clear(self, connection: Connection) -> None:
+        connection.execute(_CLEAR)
 
     def phrase(self, terms: Sequence[str], *, prefix: bool = False) -> str:
         """Terms in this order; with ``prefix`` the last one may go on."""

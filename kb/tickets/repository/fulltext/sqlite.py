@@ -14,6 +14,7 @@ _UNINDEX = text(
     "INSERT INTO words (words, rowid, title, said) VALUES ('delete', :id, :title, :said)"
 )
 _PURGE = text("INSERT INTO words (words) VALUES ('optimize')")
+_CLEAR = text("INSERT INTO words (words) VALUES ('delete-all')")
 # All of these are bounded: counting a word of every ticket takes as long as there are tickets. The
 # newest come first without sorting, as FTS5 keeps its lists by rowid, which is the id of the event.
 _TICKETS = text(
@@ -46,6 +47,9 @@ class SqliteFulltext:
 
     def purge(self, connection: Connection) -> None:
         connection.execute(_PURGE)
+
+    def clear(self, connection: Connection) -> None:
+        connection.execute(_CLEAR)
 
     def phrase(self, terms: Sequence[str], *, prefix: bool = False) -> str:
         """Terms in this order; with ``prefix`` the last one may go on."""

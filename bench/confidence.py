@@ -35,6 +35,7 @@ from kb.search.documents import PUBLIC
 from kb.search.query.parser import MAX_QUERY_LENGTH
 from kb.search.results import Placed
 from kb.search.searcher import Searcher
+from kb.search.standpoint import ANYWHERE
 
 SETS = (
     "faq-bank",
@@ -220,7 +221,7 @@ def evidence_for(
     snapshot = searcher._current()
     reader = snapshot.index.reader(PUBLIC)
     query = reader.expand(text[:MAX_QUERY_LENGTH], prefix=True)
-    ranking = snapshot._rank(reader, query, None, "", math.inf)
+    ranking = snapshot._rank(reader, query, None, ANYWHERE, math.inf)
     if ranking.fused is None or not ranking.documents.size:
         return [], {}
     count = weights.CONSIDERED + 1

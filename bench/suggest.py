@@ -37,6 +37,7 @@ from kb.search.build.builder import IndexBuilder
 from kb.search.documents import PUBLIC
 from kb.search.embedded import EmbeddedEngine
 from kb.search.snapshot import Snapshot
+from kb.search.standpoint import ANYWHERE
 
 
 def main() -> None:
@@ -115,7 +116,7 @@ def asking(data: Path) -> Callable[[str], object]:
         deadline=math.inf,
         explain=False,
         doubt=None,
-        language="",
+        standpoint=ANYWHERE,
     )
     _timed(
         ask, _typed(100, seed=3), time.perf_counter

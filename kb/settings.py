@@ -353,6 +353,14 @@ SETTINGS: tuple[Setting, ...] = (
         "The number of suggest and search requests that one address may send per minute.",
     ),
     Setting(
+        "embed_per_minute",
+        "6000",
+        _integer(1, 1000000),
+        "a whole number from 1 to 1000000",
+        "The number of such requests per minute for all visitors who share one address and are on "
+        "websites of `KB_EMBED_ORIGINS`. Each of them has the limit of one address.",
+    ),
+    Setting(
         "tickets_per_hour",
         "30",
         _integer(1, 10000),
@@ -792,6 +800,7 @@ class Settings:
     remember_days: int
     second_factor: str
     suggest_per_minute: int
+    embed_per_minute: int
     tickets_per_hour: int
     attachment_megabytes: int
     upload_megabytes: int

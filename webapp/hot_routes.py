@@ -24,7 +24,14 @@ from werkzeug.sansio.utils import get_host
 from kb.errors import Invalid, KbError, TooMany
 from kb.search.documents import PUBLIC
 from kb.settings import Settings
-from webapp.api.v1 import DEFAULT_LIMIT, Suggested, is_unchanged, parsed_limit, suggested
+from webapp.api.v1 import (
+    DEFAULT_LIMIT,
+    Suggested,
+    is_unchanged,
+    parsed_limit,
+    standpoint,
+    suggested,
+)
 from webapp.context import EXTENSION, LANGUAGE_HEADER, reader_language
 from webapp.problems import problem_body, retry_header
 from webapp.security.access_log import begin_request, log_request
@@ -40,7 +47,11 @@ if TYPE_CHECKING:
 
 SUGGEST = "/api/v1/suggest"
 #: Address -> endpoint of what is the same for everybody; ``/static/`` holds such files.
-_SAME_FOR_ALL = {"/healthz": "health.healthz", "/embed.js": "well_known.embed"}
+_SAME_FOR_ALL = {
+    "/healthz": "health.healthz",
+    "/embed.js": "well_known.embed",
+    "/embed-companion.js": "well_known.embed_companion",
+}
 _STATIC, _STATIC_RULE = "/static/", "/static/<path:filename>"
 
 _REPEATED_FOR = 1.0  # seconds; an edited file is seen then
@@ -51,7 +62,7 @@ _KEPT_FOR = 600.0  # seconds: a page may have been made in a hurry, without what
 _MOST_KEPT = 16 * 1024 * 1024  # bytes of pages, in each server process
 
 _LEARNED = (200, 304, 429)
-_ARGUMENTS = frozenset({"q", "limit", "language"})
+_ARGUMENTS = frozenset({"q", "limit", "language", "product", "version", "visit"})
 _LONGEST_QUERY = 4000
 
 #: The headers of requests that mean nothing to these routes, or what is done here.
@@ -81,6 +92,15 @@ class _Kind(NamedTuple):
 
     status: str
     headers: _Headers
+
+
+class _Arguments(NamedTuple):
+    text: str
+    limit: int
+    language: str
+    product: str
+    version: str
+    visit: str
 
 
 class _Repeated(NamedTuple):
@@ -149,13 +169,16 @@ class HotRoutes:
             return self._inner(environ, start_response)
 
         began = time.monotonic()
-        text, limit, chosen_language = arguments
         language = reader_language(
-            chosen_language, environ.get("HTTP_ACCEPT_LANGUAGE", "")[:LANGUAGE_HEADER]
+            arguments.language, environ.get("HTTP_ACCEPT_LANGUAGE", "")[:LANGUAGE_HEADER]
         )
         rates = cast("RateLimits", self._app.extensions["askfirst.rates"])
         try:
-            rates.hit("suggest", counted_address(environ.get("REMOTE_ADDR") or "unknown"))
+            rates.suggestion(
+                counted_address(environ.get("REMOTE_ADDR") or "unknown"),
+                self._origin(environ),
+                arguments.visit,
+            )
         except TooMany as error:
             return self._refuse(environ, start_response, error, began)
         environ[COUNTED] = True  # if Flask has to answer after all
@@ -164,10 +187,10 @@ class HotRoutes:
         try:
             answer = suggested(
                 centre,
-                text,
+                arguments.text,
                 audience=PUBLIC,
-                limit=limit,
-                language=language,
+                limit=arguments.limit,
+                standpoint=standpoint(centre, language, arguments.product, arguments.version),
                 now=self._app.config["CLOCK"](),
             )
         except KbError:
@@ -390,8 +413,8 @@ def _is_strange(name: str) -> bool:
 
 
 @functools.lru_cache(1024)
-def _arguments(query: str) -> tuple[str, int, str] | None:
-    """Text, limit and language of a suggestion; None for what Flask is to judge."""
+def _arguments(query: str) -> _Arguments | None:
+    """What is asked; None for what Flask is to judge."""
     if len(query) > _LONGEST_QUERY or not query.isascii():
         return None
     values: dict[str, str] = {}
@@ -404,7 +427,14 @@ def _arguments(query: str) -> tuple[str, int, str] | None:
         limit = parsed_limit(values.get("limit", DEFAULT_LIMIT))
     except Invalid:
         return None
-    return values.get("q", ""), limit, values.get("language", "")
+    return _Arguments(
+        values.get("q", ""),
+        limit,
+        values.get("language", ""),
+        values.get("product", ""),
+        values.get("version", ""),
+        values.get("visit", ""),
+    )
 
 
 def register(app: Flask, settings: Settings) -> HotRoutes:

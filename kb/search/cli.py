@@ -19,6 +19,7 @@ from kb.errors import Invalid
 from kb.search.documents import PUBLIC, DocumentKind
 from kb.search.results import Considered, Hit, Passage, results_json, suggestions_json
 from kb.search.searcher import SORTS, Searcher
+from kb.search.standpoint import Standpoint
 from kb.settings import load_settings
 
 MAX_INPUT = 10_000_000  # bytes of a log on standard input
@@ -136,7 +137,7 @@ def suggest(
     if title == "-":
         title = sys.stdin.buffer.read(MAX_INPUT).decode("utf-8", "replace")
     answer = _searcher(data, audience).suggest(
-        title, audience=audience, limit=limit, explain=explain, language=language
+        title, audience=audience, limit=limit, explain=explain, standpoint=Standpoint(language)
     )
     if as_json:
         click.echo(json.dumps(suggestions_json(answer), ensure_ascii=False, indent=1))

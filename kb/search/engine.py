@@ -24,6 +24,7 @@ from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery
 from kb.search.results import Answer, Hit, ListedDocument, Placed
 from kb.search.scoring.fusion import Candidates, Fused, Positions
+from kb.search.standpoint import Standpoint
 
 #: Passages of each audience whose meaning every build reads with care: an edit is searchable at
 #: once. The rest is for a run that takes its time.
@@ -84,7 +85,7 @@ class IndexReader(Protocol[_Matched]):
         After the ``deadline``, a ``time.monotonic()`` instant, those that it has: ``late``.
         """
 
-    def rank(self, query: ExpandedQuery, candidates: Candidates, language: str) -> Fused:
+    def rank(self, query: ExpandedQuery, candidates: Candidates, standpoint: Standpoint) -> Fused:
         """A closer look at ``candidates``, and their final order (see ``scoring.fusion.fuse``); the
         parts "words" and "letters" are always there.
         """

@@ -53,6 +53,7 @@ from kb.search.scoring.signals import Signals
 from kb.search.scoring.thread_articles import thread_articles
 from kb.search.scoring.translations import Support, Translations
 from kb.search.scoring.whole_headings import WholeHeadings
+from kb.search.standpoint import Standpoint
 
 #: A version is matched letter by letter, and is no code.
 _VERSION = re.compile(r"v?\d+(?:[.-]\d+)*")
@@ -227,14 +228,14 @@ class Partition:
 
     # --- scores
 
-    def rank(self, query: ExpandedQuery, candidates: Candidates, language: str) -> Fused:
-        """``candidates`` in their final order, for a reader of ``language``."""
+    def rank(self, query: ExpandedQuery, candidates: Candidates, standpoint: Standpoint) -> Fused:
+        """``candidates`` in their final order, for a reader with this standpoint."""
         documents = candidates.documents
         rescored = self.rescorer.rescore(candidates.question, documents)
         scores = RawScores(
             documents,
             {"words": candidates.words, **rescored.raw},
-            self._signals.of(query, documents, language) | _headed(candidates),
+            self._signals.of(query, documents, standpoint) | _headed(candidates),
             candidates.votes,
             rescored.shown,
             self.values.solved[documents],

@@ -26,6 +26,7 @@ from kb.search.interleaving import Arms, Team, Trial
 from kb.search.query.parser import parse_query, plain_query
 from kb.search.results import Hit, ListedDocument, Results, Suggestions
 from kb.search.snapshot import WINDOW, Snapshot
+from kb.search.standpoint import ANYWHERE, Standpoint
 
 LOG = logging.getLogger(__name__)
 CHECK_EVERY = 0.1  # seconds; reading a name of eleven bytes costs some 15 µs
@@ -129,7 +130,7 @@ class Searcher:
             per_page=per_page,
             deadline=self._deadline(_SEARCH_BUDGET),
             explain=explain,
-            language=language,
+            standpoint=Standpoint(language),
             by_date=sort == "date",
         )
 
@@ -141,7 +142,7 @@ class Searcher:
         limit: int = 5,
         explain: bool = False,
         doubt: float | None = None,
-        language: str = "",
+        standpoint: Standpoint = ANYWHERE,
         trial: Trial | None = None,
     ) -> Suggestions:
         """At most ``limit`` documents that may answer a half-typed title, of both rankings while
@@ -162,11 +163,11 @@ class Searcher:
             deadline=self._deadline(),
             explain=explain,
             doubt=doubt,
-            language=language,
+            standpoint=standpoint,
         )
 
     def teams(
-        self, title: str, trial: Trial, *, audience: str, limit: int, language: str
+        self, title: str, trial: Trial, *, audience: str, limit: int, standpoint: Standpoint
     ) -> Mapping[str, Team]:
         """Document -> the ranking that picked it, as ``suggest`` shows them."""
         return self._arms(self._current(), trial).teams(
@@ -176,7 +177,7 @@ class Searcher:
             deadline=self._deadline(),
             explain=False,
             doubt=None,
-            language=language,
+            standpoint=standpoint,
         )
 
     def _arms(self, snapshot: Snapshot, trial: Trial) -> Arms:

@@ -43,6 +43,7 @@ from kb.search.results import (
 from kb.search.scoring import confidence
 from kb.search.scoring.confidence import Calibration, Judgement
 from kb.search.scoring.fusion import Candidates, Fused, Positions, ranks
+from kb.search.standpoint import ANYWHERE, Standpoint
 
 _ANSWERS_PER_RELATED = 4  # suggestions that are kept for each article whose related ones are
 _ANSWERS_PER_RESULTS = 8  # and for each page of results
@@ -99,6 +100,14 @@ class Ranking:
         if self.fused is None or rank >= self.order.size:
             return {}
         return self.fused.explained(int(self.order[rank]))
+
+
+def _on_topic(ranking: Ranking) -> Ranking:
+    """Without the documents about other products than the reader's."""
+    others = ranking.fused.scores.signals.get("otherproduct") if ranking.fused else None
+    if others is None:
+        return ranking
+    return ranking.only(np.flatnonzero(others[ranking.order] == 0))
 
 
 def worth_showing(
@@ -184,12 +193,12 @@ class Snapshot:
         deadline: float,
         explain: bool,
         doubt: float | None,
-        language: str,
+        standpoint: Standpoint,
     ) -> Suggestions:
         """The documents that may answer a half-typed title; none where the log-odds that any does
         are below ``doubt``, which each audience has of its own (None). At minus infinity, all.
         """
-        key = (title, audience, limit, explain, doubt, language)
+        key = (title, audience, limit, explain, doubt, standpoint)
         answer = self._answers.get(key)
         if answer is not None:
             return answer
@@ -199,7 +208,7 @@ class Snapshot:
         pasted = read_pasted(title)
         typed = pasted.query[:MAX_QUERY_LENGTH]
         query = reader.expand(typed, prefix=pasted.line is None, curations=self._curations)
-        ranking = self._rank(reader, query, None, language, deadline)
+        ranking = _on_topic(self._rank(reader, query, None, standpoint, deadline))
         ranking = self._folded(reader, query, ranking)
         judgement = self._judge(reader, query, ranking, max(limit, weights.CONSIDERED))
         confidences = judgement.confidences(calibration)
@@ -289,7 +298,7 @@ class Snapshot:
         per_page: int,
         deadline: float,
         explain: bool,
-        language: str,
+        standpoint: Standpoint,
         by_date: bool,
     ) -> Results:
         """One page of the results of a whole query. Those that were asked for are kept: readers go
@@ -297,7 +306,7 @@ class Snapshot:
         """
         key = (
             *(parsed, audience, tuple(sorted(filters.items()))),
-            *(page, per_page, explain, language, by_date),
+            *(page, per_page, explain, standpoint, by_date),
         )
         results = self._results.get(key)
         if results is not None:
@@ -308,7 +317,7 @@ class Snapshot:
         matched = reader.select(query, parsed.operators, filters, deadline=deadline)
         ranking = Ranking(_NONE)
         if not by_date:
-            ranking = self._rank(reader, query, matched, language, deadline)
+            ranking = self._rank(reader, query, matched, standpoint, deadline)
         missing = max(0, WINDOW - ranking.documents.size)
         remainder = matched.remainder(ranking.documents, missing, by_date=by_date)
         documents = np.concatenate((ranking.documents, remainder))[:WINDOW]
@@ -352,14 +361,14 @@ class Snapshot:
         reader: IndexReader[Any],
         query: ExpandedQuery,
         matched: Matched | None,
-        language: str,
+        standpoint: Standpoint,
         deadline: float,
     ) -> Ranking:
         """The candidates of a query, best first, among ``matched`` or among all documents."""
         candidates = reader.candidates(query, matched, deadline=deadline)
         if candidates.late:
             return self._by_words(candidates)
-        fused = reader.rank(query, candidates, language)
+        fused = reader.rank(query, candidates, standpoint)
         order, scores = fused.order, fused.scores
         return Ranking(
             scores.documents[order], fused.totals[order], scores.shown[order], order, fused
@@ -371,7 +380,8 @@ class Snapshot:
         scores = np.full(ranking.documents.size, -np.inf)
         scores[: ranking.scores.size] = ranking.scores
         is_pinned = query.curated is not None and query.curated.pinned.size > 0
-        names_version = ranking.fused is None or "version" in ranking.fused.scores.signals
+        signals = ranking.fused.scores.signals if ranking.fused is not None else {"version": None}
+        names_version = not signals.keys().isdisjoint({"version", "otherversion"})
         newest = not names_version and not is_pinned
         positions = reader.fold(ranking.documents, scores, newest=newest)
         return ranking if positions is None else ranking.only(positions)
@@ -454,7 +464,7 @@ class Snapshot:
         if like is None:
             return ()
         query, others = like
-        ranking = self._folded(reader, query, self._rank(reader, query, others, "", deadline))
+        ranking = self._folded(reader, query, self._rank(reader, query, others, ANYWHERE, deadline))
         hits = reader.display(query).hits(self._placed(reader, query, ranking, 0, limit))
         if self._remember and not ranking.partial:
             if len(self._related) >= self._remember // _ANSWERS_PER_RELATED:

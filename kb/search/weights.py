@@ -73,6 +73,8 @@ SIGNAL_WEIGHTS = MappingProxyType(
         "heading": 0.8,  # the whole query is one of its headings
         "version": 0.15,  # it is about the version that the query names
         "language": -0.15,  # it is written in another language than the reader's
+        "otherversion": -0.15,  # it is about other versions than the reader's only
+        "otherproduct": -0.15,  # it is about another product; suggestions leave it out
         # it lists what changed, release by release, and nobody asked for a version or what is new
         "changelog": -0.2,
         # recently updated: hardly more than a tie-break, as old pages are not wrong pages

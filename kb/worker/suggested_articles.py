@@ -19,6 +19,7 @@ from kb.notifications.letter import ArticleLink
 from kb.search.documents import PUBLIC
 from kb.search.results import Hit
 from kb.search.searcher import Searcher
+from kb.search.standpoint import Standpoint
 
 SUGGESTED_BY_MAIL = 3
 #: A ticket that the visit itself led to would be no deflection.
@@ -59,7 +60,7 @@ class SuggestedArticles:
         limit = SUGGESTED_BY_MAIL + min(len(mailed.read), 10)
         try:
             suggestions = self._searcher.suggest(
-                mailed.title, audience=audience, limit=limit, language=language
+                mailed.title, audience=audience, limit=limit, standpoint=Standpoint(language)
             )
         except KbError:
             return ()

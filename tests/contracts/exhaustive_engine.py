@@ -30,6 +30,7 @@ from kb.search.query.parser import Operator
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.results import Answer, Hit, ListedDocument, Passage, Placed
 from kb.search.scoring.fusion import Candidates, Fused, Positions, RawScores, fuse
+from kb.search.standpoint import Standpoint
 
 
 def facet_values(document: Document, facet: str) -> tuple[str, ...]:
@@ -227,7 +228,7 @@ class ExhaustiveReader:
             best = curate_candidates(best, query.curated, allowed)
         return Candidates(best, scores[best].astype(np.float32), none)
 
-    def rank(self, query: ExpandedQuery, candidates: Candidates, language: str) -> Fused:
+    def rank(self, query: ExpandedQuery, candidates: Candidates, standpoint: Standpoint) -> Fused:
         documents = [self.documents[number] for number in candidates.documents.tolist()]
         likeness = [
             difflib.SequenceMatcher(None, fold(query.text), fold(document.title)).ratio()

@@ -21,6 +21,7 @@ from kb.search.engine import IndexReader, SearchEngine
 from kb.search.query.parser import parse_query
 from kb.search.results import Results, Suggestions
 from kb.search.snapshot import Snapshot
+from kb.search.standpoint import ANYWHERE, Standpoint
 from tests.contracts.exhaustive_engine import ExhaustiveEngine
 from tests.search.library import document
 
@@ -90,7 +91,7 @@ def search(snapshot: Snapshot, text: str, audience: str = "public", **more: Any)
         "per_page": 10,
         "deadline": math.inf,
         "explain": False,
-        "language": "",
+        "standpoint": ANYWHERE,
         "by_date": False,
     }
     return snapshot.search(parse_query(text), audience, **(options | more))
@@ -102,7 +103,7 @@ def suggest(snapshot: Snapshot, text: str, **more: Any) -> Suggestions:
         "deadline": math.inf,
         "explain": False,
         "doubt": -math.inf,
-        "language": "",
+        "standpoint": ANYWHERE,
     }
     return snapshot.suggest(text, "public", **(options | more))
 
@@ -252,7 +253,7 @@ def test_raw_scores_are_by_known_parts_in_the_order_of_the_candidates(snapshot: 
     reader: IndexReader[Any] = snapshot.index.reader("public")
     query = reader.expand("printer jams", prefix=True)
     candidates = reader.candidates(query, None, deadline=math.inf)
-    fused = reader.rank(query, candidates, "en")
+    fused = reader.rank(query, candidates, Standpoint("en"))
     scores, size = fused.scores, candidates.documents.size
     assert scores.documents.tolist() == candidates.documents.tolist()
     assert sorted(fused.order.tolist()) == list(range(size))

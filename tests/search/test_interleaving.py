@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kb.search.build.builder import IndexBuilder
 from kb.search.interleaving import Team, Trial, team_draft
 from kb.search.searcher import Searcher
+from kb.search.standpoint import ANYWHERE
 from tests.search.library import document
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), unique=True)
@@ -58,7 +59,7 @@ def test_both_arms_obey_audiences(tmp_path: Path) -> None:
     shown = searcher.suggest("password", trial=trial)
     assert {"doc/invoice", "doc/reset"} <= {hit.id for hit in shown.hits}
     assert "doc/rules" not in shown.body.decode()
-    teams = searcher.teams("password", trial, audience="public", limit=5, language="")
+    teams = searcher.teams("password", trial, audience="public", limit=5, standpoint=ANYWHERE)
     assert set(teams) == {hit.id for hit in shown.hits}
     staff = searcher.suggest("password", audience="staff", trial=trial)
     assert "doc/rules" in {hit.id for hit in staff.hits}
@@ -72,7 +73,9 @@ def test_where_both_agree_the_answer_is_the_present_one_and_counts_for_nobody(
     trial = Trial("1", PIN, "2026-11-23")
     present = searcher.suggest("find an invoice")
     assert searcher.suggest("find an invoice", trial=trial) == present
-    teams = searcher.teams("find an invoice", trial, audience="public", limit=5, language="")
+    teams = searcher.teams(
+        "find an invoice", trial, audience="public", limit=5, standpoint=ANYWHERE
+    )
     assert teams == {}
 
 

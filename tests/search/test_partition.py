@@ -17,6 +17,7 @@ from kb.search.documents import Document, DocumentKind
 from kb.search.partition import Partition
 from kb.search.query.expansion import MAX_QUERY_WORDS, MAX_REPETITIONS
 from kb.search.scoring.bm25 import step_of
+from kb.search.standpoint import ANYWHERE
 from tests.search.library import ARTICLES, document, partition_of
 
 WORDS = ("alpha", "button", "gamma", "delta", "epsilon", "window", "kappa")  # no two an edit apart
@@ -187,7 +188,7 @@ def test_who_names_two_versions_asks_for_pages_about_either() -> None:
     found = partition_of(pages)
     query = found.expand("upgrade 4.10 to 4.11", prefix=False)
     documents = found.candidates(query, None, deadline=math.inf)
-    signals = found.rank(query, documents, "").scores.signals
+    signals = found.rank(query, documents, ANYWHERE).scores.signals
     assert signals["version"].tolist() == [1, 1, 0]
 
 

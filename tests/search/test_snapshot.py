@@ -14,6 +14,7 @@ from kb.search.generations.generation import Generation, Generations
 from kb.search.kernels.layout import Loops
 from kb.search.results import Hit
 from kb.search.snapshot import Snapshot
+from kb.search.standpoint import Standpoint
 from tests.search.library import publish
 
 TYPED = ("sugg", "port 8000 in", "how do I reset my pasword", "kb_port", "zz", "")
@@ -40,7 +41,7 @@ def answers(
             deadline=math.inf,
             explain=explain,
             doubt=-math.inf,
-            language="en",
+            standpoint=Standpoint("en"),
         )
         for text in TYPED
     ]

@@ -5,12 +5,14 @@ Everything is read by the audience of whoever asks, as on the pages.
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from typing import Any
 
 from flask import Response, jsonify, make_response, request
 
 from kb.errors import NotFound
+from kb.search.display.article_tree import article_nodes
 from kb.search.display.sections import ROOT, GuideSection
 from kb.search.documents import DocumentKind
 from kb.search.results import Hit
@@ -22,8 +24,10 @@ from webapp.sub_path import portal_links, portal_path
 
 blueprint = api_blueprint("articles")
 
+#: The article as nodes, for pages of other sites, which build elements of them.
+TREE = "application/vnd.askfirst.tree+json"
 #: Media types of an article, the first for whoever accepts all of them.
-FORMATS = ("application/json", "text/markdown", "text/html", "text/plain")
+FORMATS = ("application/json", "text/markdown", "text/html", "text/plain", TREE)
 
 
 @blueprint.get("/articles")
@@ -70,6 +74,8 @@ def show(document_id: str) -> Response:
         return _text(portal_links(document.html), media_type)
     if media_type == "text/plain":
         return _text(document.text(), media_type)
+    if media_type == TREE:
+        return _text(json.dumps(article_nodes(portal_links(document.html))), media_type)
 
     trail = centre().searcher.sections(audience()).standing(document).trail
     response = jsonify(

@@ -18,6 +18,7 @@ from kb.problems.matching import matching_problems
 from kb.problems.problem import KnownProblem
 from kb.search.documents import visible_to
 from kb.search.results import results_json
+from kb.search.standpoint import Standpoint
 from kb.site.published import site_json
 from kb.tickets.actions.filing import Promise
 from webapp.context import (
@@ -105,7 +106,7 @@ def suggested(
     *,
     audience: str,
     limit: int,
-    language: str,
+    standpoint: Standpoint,
     now: dt.datetime,
 ) -> Suggested:
     """Suggestions and known problems for a text. Raises Unavailable."""
@@ -113,7 +114,7 @@ def suggested(
         text,
         audience=audience,
         limit=limit,
-        language=language,
+        standpoint=standpoint,
         trial=centre.experiments.trial(now),
     )
     problems = matching_problems(text, centre.problems.open(visible_to(audience), now=now))
@@ -156,9 +157,17 @@ def suggest_for_text() -> Response:
 
 def _suggested(text: str) -> Suggested:
     limit = parsed_limit(request.args.get("limit", DEFAULT_LIMIT))
-    return suggested(
-        centre(), text, audience=audience(), limit=limit, language=language(), now=now()
+    place = standpoint(
+        centre(), language(), request.args.get("product", ""), request.args.get("version", "")
     )
+    return suggested(centre(), text, audience=audience(), limit=limit, standpoint=place, now=now())
+
+
+def standpoint(centre: HelpCentre, language: str, product: str, version: str) -> Standpoint:
+    """What a form says of its reader. Documents name a product by its key or its title."""
+    known = centre.catalogue.product(product)
+    names = (known.key, known.title) if known else (product,) if product else ()
+    return Standpoint(language, names, version)
 
 
 def _problem_json(problem: KnownProblem) -> dict[str, Any]:

@@ -46,6 +46,7 @@ from kb.problems.matching import alike_titles, matching_problems
 from kb.problems.problem import KnownProblem
 from kb.search.documents import Document, visible_to
 from kb.search.results import Suggestions
+from kb.search.standpoint import Standpoint
 from kb.sla.form_fields import ArticleOffer
 from kb.tickets import actions, drafts
 from kb.tickets.actions.filing import Promise
@@ -238,7 +239,7 @@ def _suggestions(title: str) -> Suggestions | None:
             title,
             audience=audience(),
             limit=SHOWN_SUGGESTIONS,
-            language=language(),
+            standpoint=Standpoint(language()),
             trial=centre().experiments.trial(now()),
         )
     except KbError:

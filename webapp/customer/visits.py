@@ -19,6 +19,7 @@ from kb.analytics.episode import Arm
 from kb.errors import KbError, NotFound
 from kb.people.person import OPERATOR, Person, Role
 from kb.search.interleaving import Team, Trial
+from kb.search.standpoint import Standpoint
 from webapp.context import asker, audience, centre, host_identity, language, now, settings
 from webapp.problems import LOG
 from webapp.security.guard import edits
@@ -102,7 +103,11 @@ def count_opened(episode: str, kind: str, payload: Mapping[str, object], visit: 
 
     def teams_of(text: str, trial: Trial) -> Mapping[str, Team]:
         return centre().searcher.teams(
-            text, trial, audience=audience(), limit=SHOWN_SUGGESTIONS, language=language()
+            text,
+            trial,
+            audience=audience(),
+            limit=SHOWN_SUGGESTIONS,
+            standpoint=Standpoint(language()),
         )
 
     centre().experiments.count(episode, kind, payload, visit, teams_of, now=now())

@@ -62,6 +62,12 @@ SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
         "language": ScorePart(
             "Language", "A penalty for pages in another language than the reader’s."
         ),
+        "otherversion": ScorePart(
+            "Other version", "A penalty for pages about other versions than the reader’s only."
+        ),
+        "otherproduct": ScorePart(
+            "Other product", "A penalty for pages about another product than the reader’s."
+        ),
         "changelog": ScorePart(
             "Changelog", "A penalty for lists of changes, unless a version or news was asked for."
         ),

@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 import ipaddress
 import math
+import re
 import time
 from typing import cast
 
@@ -22,17 +23,19 @@ from limits.strategies import FixedWindowRateLimiter
 from kb.errors import TooMany
 from kb.settings import Settings
 from webapp.context import api_key, asker, host_identity
-from webapp.security.access_policy import RATES
+from webapp.security.access_policy import RATES, SHARED
 from webapp.security.shared_windows import SharedWindows
 
 #: In the environment of a request that was counted before it came to Flask.
 COUNTED = "askfirst.counted"
+_VISIT = re.compile(r"[a-z0-9]{6,40}")
 
 
 class RateLimits:
     """The limits of the settings, and how much of them is used up."""
 
     def __init__(self, settings: Settings) -> None:
+        self._embed_origins = settings.embed_origins
         self._windows = SharedWindows(settings.data)
         self._limiter = FixedWindowRateLimiter(self._windows)
         # The shorter window first: what it refuses must not use up the longer one, or a burst of
@@ -41,6 +44,11 @@ class RateLimits:
             "suggest": (
                 RateLimitItemPerSecond(max(40, settings.suggest_per_minute // 15), 1),
                 RateLimitItemPerMinute(settings.suggest_per_minute, 1),
+            ),
+            # All visitors of one address who are on pages that embed the suggestion box.
+            "embed": (
+                RateLimitItemPerSecond(max(400, settings.embed_per_minute // 15), 1),
+                RateLimitItemPerMinute(settings.embed_per_minute, 1),
             ),
             "ticket": (RateLimitItemPerHour(settings.tickets_per_hour, 1),),
             "vote": (RateLimitItemPerHour(120, 1),),
@@ -61,8 +69,25 @@ class RateLimits:
         by_address = name in ("suggest", "sign-in") and api_key() is None
         if by_address and (host := host_identity()) is not None and host.email:
             self.hit(name, f"host:{host.website}:{host.email}")  # an office has one address
+        elif by_address and name == "suggest":
+            origin = request.headers.get("Origin", "") if request.endpoint in SHARED else ""
+            is_embedded = origin in self._embed_origins
+            self.suggestion(address(), origin if is_embedded else "", request.args.get("visit", ""))
         else:
             self.hit(name, address() if by_address else _asker_or_address())
+
+    def suggestion(self, address: str, origin: str, visit: str) -> None:
+        """Counts a request of somebody who types, which comes from the embed if it has an
+        ``origin``.
+
+        An office is one address. There each visit has the limit of one person, and all of them
+        together have another: nothing vouches for the name of a visit. Raises TooMany.
+        """
+        if origin and _VISIT.fullmatch(visit):
+            self.hit("suggest", f"{address} {visit}")
+            self.hit("embed", address)
+        else:
+            self.hit("suggest", address)
 
     def hit(self, name: str, who: str) -> None:
         """Counts one more of ``name`` for ``who``. Raises TooMany."""

@@ -15,6 +15,7 @@ from kb.search.index.document_store import STORE_FILE, DocumentStore
 from kb.search.kernels.layout import Loops
 from kb.search.partition import Partition
 from kb.search.snapshot import Snapshot
+from kb.search.standpoint import ANYWHERE
 
 
 class UnpublishedIndex:
@@ -39,7 +40,7 @@ class UnpublishedIndex:
             deadline=math.inf,
             explain=False,
             doubt=math.inf,
-            language="",
+            standpoint=ANYWHERE,
         )
         return answer.log_odds
 

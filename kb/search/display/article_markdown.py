@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from types import MappingProxyType
 from urllib.parse import urljoin
 
-_VOID = frozenset({"br", "col", "hr", "img", "wbr"})
+from kb.search.display.article_tree import ArticleElement, article_tree
+
 _BLOCKS = frozenset(
     {"blockquote", "dd", "details", "div", "dl", "dt", "figcaption", "figure", "h2", "h3", "h4"}
     | {"h5", "h6", "hr", "li", "ol", "p", "pre", "section", "summary", "table", "ul"}
@@ -29,54 +28,20 @@ _SIGNS = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)")
 _OPENERS = re.compile(r"^(?:[#>+-]|\d+(?=[.)]))", re.MULTILINE)
 
 
-@dataclass(slots=True)
-class _Element:
-    tag: str
-    attributes: Mapping[str, str] = field(default_factory=dict)
-    children: list[_Element | str] = field(default_factory=list)
-
-    def text(self) -> str:
-        return "".join(child if isinstance(child, str) else child.text() for child in self.children)
-
-
-class _Tree(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.root = _Element("div")
-        self._open = [self.root]
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        element = _Element(tag, {name: value or "" for name, value in attrs})
-        self._open[-1].children.append(element)
-        if tag not in _VOID:
-            self._open.append(element)
-
-    def handle_endtag(self, tag: str) -> None:
-        depth = next((i for i in range(len(self._open) - 1, 0, -1) if self._open[i].tag == tag), 0)
-        if depth:
-            del self._open[depth:]
-
-    def handle_data(self, data: str) -> None:
-        self._open[-1].children.append(data)
-
-
 def article_markdown(title: str, html: str, address: str) -> str:
     """The title as a heading, then the text; ``address`` is that of the article's page.
 
     >>> article_markdown("Jam", '<p>See <a href="/help/doc/ink">ink</a>.</p>', "https://a.example/")
     '# Jam\\n\\nSee [ink](https://a.example/help/doc/ink).\\n'
     """
-    tree = _Tree()
-    tree.feed(html)
-    tree.close()
-    text = _Writer(address).blocks(tree.root.children)
+    text = _Writer(address).blocks(article_tree(html).children)
     return f"# {_escaped(title)}\n\n{text}".rstrip() + "\n"
 
 
 class _Writer:
     def __init__(self, address: str) -> None:
         self._address = address
-        self._writers: Mapping[str, Callable[[_Element], str]] = {
+        self._writers: Mapping[str, Callable[[ArticleElement], str]] = {
             "pre": _fenced,
             "blockquote": lambda element: _prefixed(self.blocks(element.children), "> ", "> "),
             "ul": self._list,
@@ -87,12 +52,12 @@ class _Writer:
             "hr": lambda _: "---",
         }
 
-    def blocks(self, children: Iterable[_Element | str]) -> str:
+    def blocks(self, children: Iterable[ArticleElement | str]) -> str:
         """Blocks with a blank line between; what stands between them in a line is a paragraph."""
         parts: list[str] = []
-        line: list[_Element | str] = []
+        line: list[ArticleElement | str] = []
         for child in children:
-            if isinstance(child, _Element) and child.tag in _BLOCKS:
+            if isinstance(child, ArticleElement) and child.tag in _BLOCKS:
                 parts += [self._paragraph(line), self._block(child)]
                 line = []
             else:
@@ -100,7 +65,7 @@ class _Writer:
         parts.append(self._paragraph(line))
         return "\n\n".join(filter(None, parts))
 
-    def _block(self, element: _Element) -> str:
+    def _block(self, element: ArticleElement) -> str:
         write = self._writers.get(element.tag)
         if write:
             return write(element)
@@ -108,13 +73,13 @@ class _Writer:
             return f"{'#' * int(element.tag[1])} {self._line(element.children)}"
         return self.blocks(element.children)
 
-    def _paragraph(self, children: Iterable[_Element | str]) -> str:
+    def _paragraph(self, children: Iterable[ArticleElement | str]) -> str:
         return _OPENERS.sub(_escape_opener, self._line(children, breaks="\\\n"))
 
-    def _line(self, children: Iterable[_Element | str], breaks: str = " ") -> str:
+    def _line(self, children: Iterable[ArticleElement | str], breaks: str = " ") -> str:
         return "".join(self._inline(child, breaks) for child in children).strip()
 
-    def _inline(self, child: _Element | str, breaks: str) -> str:
+    def _inline(self, child: ArticleElement | str, breaks: str) -> str:
         if isinstance(child, str):
             return _escaped(_BLANKS.sub(" ", child))
         if child.tag == "br":
@@ -133,28 +98,28 @@ class _Writer:
         bare = inner.strip()
         return inner.replace(bare, f"{mark}{bare}{mark}", 1) if mark and bare else inner
 
-    def _link(self, element: _Element, name: str) -> str:
+    def _link(self, element: ArticleElement, name: str) -> str:
         target = urljoin(self._address, element.attributes.get(name, ""))
         return target.replace(" ", "%20").replace("(", "%28").replace(")", "%29")
 
-    def _list(self, element: _Element) -> str:
+    def _list(self, element: ArticleElement) -> str:
         start = element.attributes.get("start", "")
         number = int(start) if start.isascii() and start.isdigit() else 1
         items = []
         for child in element.children:
-            if not isinstance(child, _Element):
+            if not isinstance(child, ArticleElement):
                 continue
             marker = f"{number}. " if element.tag == "ol" else "- "
             items.append(_prefixed(self.blocks(child.children), marker, " " * len(marker)))
             number += 1
         return "\n".join(items)
 
-    def _table(self, element: _Element) -> str:
+    def _table(self, element: ArticleElement) -> str:
         rows = [
             [
                 self._line(cell.children).replace("|", "\\|")
                 for cell in row.children
-                if isinstance(cell, _Element)
+                if isinstance(cell, ArticleElement)
             ]
             for row in _descendants(element, "tr")
         ]
@@ -168,16 +133,16 @@ class _Writer:
         return f"{caption}\n\n{table}" if caption else table
 
 
-def _descendants(element: _Element, tag: str) -> Iterable[_Element]:
+def _descendants(element: ArticleElement, tag: str) -> Iterable[ArticleElement]:
     for child in element.children:
-        if isinstance(child, _Element):
+        if isinstance(child, ArticleElement):
             if child.tag == tag:
                 yield child
             else:
                 yield from _descendants(child, tag)
 
 
-def _fenced(element: _Element) -> str:
+def _fenced(element: ArticleElement) -> str:
     code = element.text().strip("\n")
     longest = max(map(len, re.findall(r"`+", code)), default=0)
     fence = "`" * max(3, longest + 1)

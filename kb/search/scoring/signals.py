@@ -1,8 +1,8 @@
 """Signals: features of a document besides its similarity to the query, 0 to 1 each
 (``weights.SIGNAL_WEIGHTS``).
 
-Identifiers and versions that the query names, the reader's language, how recent it is, and whether
-its title continues the text.
+Identifiers and versions that the query names, the reader's standpoint, how recent it is, and
+whether its title continues the text.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from kb.search.index.title_text import TitleText
 from kb.search.kernels.layout import Loops
 from kb.search.query_terms import ExpandedQuery, QueryTerm
 from kb.search.scoring.bm25 import Bm25
+from kb.search.standpoint import Standpoint
 
 _CORRECTED = 0.8  # a word that was corrected counts as this much of one that was written
 
@@ -40,7 +41,7 @@ class Signals:
         self._versions = frozenset(values.names["version"])
 
     def of(
-        self, query: ExpandedQuery, documents: Documents, language: str
+        self, query: ExpandedQuery, documents: Documents, standpoint: Standpoint
     ) -> dict[str, NDArray[np.floating]]:
         """The signals of each of ``documents``, by name; those that the index has data for."""
         signals: dict[str, NDArray[np.floating]] = {}
@@ -58,8 +59,10 @@ class Signals:
                 masks = [self._values.having("version", name)[documents] for name in about]
                 signals["version"] = np.logical_or.reduce(masks).astype(np.float32)
 
-        if language:
-            signals |= self._foreign(documents, language.lower())
+        if standpoint.language:
+            signals |= self._foreign(documents, standpoint.language.lower())
+        for column, names in (("product", standpoint.products), ("version", (standpoint.version,))):
+            signals |= self._others(documents, column, names)
         if self._changelogs is not None and not asks_for_changes(query.text):
             signals["changelog"] = self._changelogs[documents]
         if self._freshness is not None:
@@ -90,6 +93,20 @@ class Signals:
         # The language of a short text may be unknown.
         known = self._values.has_any("language", documents)
         return {"language": (known & ~theirs).astype(np.float32)}
+
+    def _others(
+        self, documents: Documents, column: str, names: tuple[str, ...]
+    ) -> dict[str, Scores]:
+        """Which documents are about another product or version than the reader's, if any is about
+        that one.
+        """
+        wanted = {name.casefold() for name in names}
+        own = [name for name in self._values.names.get(column, []) if name.casefold() in wanted]
+        if not own:
+            return {}
+        masks = [self._values.having(column, name)[documents] for name in own]
+        told = self._values.has_any(column, documents)
+        return {f"other{column}": (told & ~np.logical_or.reduce(masks)).astype(np.float32)}
 
 
 def freshness(days: NDArray[np.int32], newest: int) -> Totals:

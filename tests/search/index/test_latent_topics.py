@@ -16,6 +16,7 @@ from kb.search.build.partition_writer import partition_arrays
 from kb.search.documents import Document
 from kb.search.index import latent_topics as topics
 from kb.search.partition import Partition
+from kb.search.standpoint import ANYWHERE
 from tests.search.library import document, partition_of
 
 THEMES = {
@@ -83,7 +84,7 @@ def kindred_gains(partition: Partition, text: str) -> dict[int, float]:
     """What each candidate gains from being about the same as the best."""
     query = partition.expand(text, prefix=False)
     candidates = partition.candidates(query, None, deadline=math.inf)
-    fused = partition.rank(query, candidates, "")
+    fused = partition.rank(query, candidates, ANYWHERE)
     gains = fused.gains[fused.names.index("kindred")].tolist()
     return dict(zip(candidates.documents.tolist(), gains, strict=True))
 

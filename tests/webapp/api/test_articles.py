@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from kb.search.display.article_markdown import article_markdown
+from kb.search.display.article_tree import article_nodes
 from tests.webapp.world import Browser, Portal, publish
 
 
@@ -119,3 +122,24 @@ def test_a_wrong_limit_is_told_by_its_field(anyone: Browser, limit: str) -> None
 def test_html_becomes_markdown(html: str, markdown: str) -> None:
     written = article_markdown("T", html, "https://portal.example/help/doc/x")
     assert written == f"# T\n\n{markdown}\n"
+
+
+def test_an_article_is_answered_as_nodes_for_pages_that_parse_no_html(anyone: Browser) -> None:
+    accept = {"Accept": "application/vnd.askfirst.tree+json"}
+    response = anyone.get("/api/v1/articles/doc/jam", headers=accept)
+    assert response.mimetype == accept["Accept"]
+    nodes = json.loads(response.get_data())
+    assert nodes[:2] == [
+        ["h2", {"id": "open"}, "Open the cover"],
+        ["p", {}, "Switch the press off and open the front cover."],
+    ]
+
+
+def test_nodes_keep_what_they_may() -> None:
+    html = (
+        '<p class="x" onclick="y" dir="rtl">a<img src="s" alt="A plan"><img src="t"></p>'
+        + "<ul><li>b" * 80
+    )
+    paragraph, deep = article_nodes(html)
+    assert paragraph == ["p", {"dir": "rtl"}, "a", ["em", {}, "[A plan]"], ""]
+    assert json.dumps(deep).count("b") == 80

@@ -46,3 +46,23 @@ def test_a_burst_of_one_second_leaves_the_rest_of_the_minute(
         assert admitted(700) == 40
         now[0] += 1
         assert admitted(30) == 30
+
+
+def test_an_office_behind_one_address_does_not_use_up_the_limit_of_one_person(
+    folder: Path,
+) -> None:
+    origin = "https://www.example.com"
+    settings = settings_of(
+        folder, suggest_per_minute="5", embed_per_minute="12", embed_origins=origin
+    )
+    client = build(settings).app.test_client()
+
+    def asked(visit: str, origin: str = origin) -> int:
+        path = f"/api/v1/suggest?q=paper&visit={visit}"
+        statuses = [client.get(path, headers={"Origin": origin}).status_code for _ in range(6)]
+        return statuses.count(200)
+
+    assert [asked("visitor1"), asked("visitor2")] == [5, 5]
+    assert asked("visitor3") == 2  # all together
+    assert asked("visitor4", "https://evil.example") == 5
+    assert asked("visitor5", "https://evil.example") == 0  # that name counts for nothing

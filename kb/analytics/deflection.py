@@ -12,7 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
 
@@ -50,6 +50,30 @@ class Visit:
     person_id: int | None = None
     organisation_id: int | None = None
     apart: bool = False
+
+
+class VisitStep(NamedTuple):
+    """One event of a visit, with what is of the right type in it: anybody can send events."""
+
+    at: dt.datetime
+    kind: str
+    query: str
+    documents: tuple[str, ...]
+    seconds: int
+    helped: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRecord:
+    """A visit for the agent who gets the ticket that came of it; ``ticket`` is one filed here."""
+
+    at: dt.datetime
+    portal: str
+    form: str
+    product: str
+    arm: Arm
+    ticket: str
+    steps: tuple[VisitStep, ...]
 
 
 _UNKNOWN_VISIT = Visit()
@@ -163,12 +187,42 @@ class Deflection:
                 update=("helpful", "at", "reason"),
             )
 
+    def visit(self, episode: str) -> VisitRecord | None:
+        """What is recorded of a visit; None where there is no such visit, or none any more."""
+        events = (
+            select(EPISODE_EVENTS.c.at, EPISODE_EVENTS.c.kind, EPISODE_EVENTS.c.facts)
+            .where(EPISODE_EVENTS.c.episode_id == episode)
+            .order_by(EPISODE_EVENTS.c.id)
+        )
+        with self._database.read() as connection:
+            row = connection.execute(select(EPISODES).where(EPISODES.c.id == episode)).first()
+            steps = tuple(_step(*step) for step in connection.execute(events))
+        if row is None:
+            return None
+        ticket = ids.ticket_number(row.ticket_id) if row.ticket_id else ""
+        return VisitRecord(
+            row.started_at, row.portal, row.form, row.product, Arm(row.arm), ticket, steps
+        )
+
     def votes(self, document_id: str) -> tuple[int, int]:
         """How many voters said yes, and how many no."""
         query = select(FEEDBACK.c.helpful).where(FEEDBACK.c.document_id == document_id)
         with self._database.read() as connection:
             votes = connection.execute(query).scalars().all()
         return sum(votes), len(votes) - sum(votes)
+
+
+def _step(at: dt.datetime, kind: str, facts: Mapping[str, Any]) -> VisitStep:
+    query, names, milliseconds = facts.get("q"), facts.get("ids"), facts.get("dwell_ms")
+    documents = (facts.get("id"), *(names if isinstance(names, list) else ()))
+    return VisitStep(
+        at,
+        kind,
+        query if isinstance(query, str) else "",
+        tuple(name for name in documents if isinstance(name, str)),
+        int(milliseconds / 1000) if isinstance(milliseconds, int | float) else 0,
+        facts.get("yes") is True,
+    )
 
 
 def _learned(visit: Visit) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
@@ -46,19 +47,21 @@ class Served:
 
 @dataclass(slots=True)
 class Site:
-    """Another site, whose one page embeds the portal at the address ``portal``, with that site's
-    own strict policy.
+    """Another site, whose pages embed the portal at the address ``portal``.
+
+    ``pages`` has the body, type and further headers of each path; ``sent`` what forms sent.
     """
 
     address: str = ""
     portal: str = ""
+    pages: dict[str, tuple[str, str, dict[str, str]]] = field(default_factory=dict)
+    sent: list[dict[str, list[str]]] = field(default_factory=list)
 
-    def page(self) -> str:
-        return f"""<!doctype html><html lang="en"><title>Shop</title><body>
-<form action="/sent" method="get">
-<label for="subject">Subject</label><input id="subject" name="subject"><button>Send</button>
-</form>
-<script src="{self.portal}/embed.js" data-input="#subject" defer></script></body></html>"""
+    def put(self, path: str, body: str, kind: str = "text/html", **headers: str) -> str:
+        """Puts a page there; its address. ``{portal}`` in the body is where the portal is."""
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        self.pages[path] = (body, kind, named)
+        return self.address + path
 
 
 @pytest.fixture(scope="session")
@@ -67,12 +70,17 @@ def site() -> Iterator[Site]:
 
     class Doors(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            policy = f"script-src {found.portal}; connect-src {found.portal}; style-src 'self'"
+            path, _, query = self.path.partition("?")
+            if path == "/sent":
+                found.sent.append(parse_qs(query, keep_blank_values=True))
+            sent = "<!doctype html><html lang=en><title>Sent</title><h1>Sent</h1>"
+            body, kind, headers = found.pages.get(path, (sent, "text/html", {}))
             self.send_response(200)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Security-Policy", f"default-src 'self'; {policy}")
+            self.send_header("Content-Type", f"{kind}; charset=utf-8")
+            for name, text in headers.items():
+                self.send_header(name, text.replace("{portal}", found.portal))
             self.end_headers()
-            self.wfile.write(found.page().encode())
+            self.wfile.write(body.replace("{portal}", found.portal).encode())
 
         def log_message(self, *arguments: object) -> None:
             pass

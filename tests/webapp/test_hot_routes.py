@@ -66,6 +66,8 @@ ASKED = "/api/v1/suggest?q=paper+ja"
         (ASKED, {"If_None_Match": '"another"'}),
         (f"{ASKED}&limit=2&language=de", {}),
         (f"{ASKED}&q=ink", {}),
+        (f"{ASKED}&product=press&version=2.0&visit=abc123", {"Origin": EMBEDDING}),
+        (f"{ASKED}&product=Nothing&version=%ff&visit=", {}),
         ("/api/v1/suggest", {}),
         ("/api/v1/suggest?q=", {}),
         ("/api/v1/suggest?q=%ff%00jam&language=%ff", {}),
@@ -83,6 +85,8 @@ ASKED = "/api/v1/suggest?q=paper+ja"
         ("/llms.txt", {}),
         ("/healthz", {}),
         ("/embed.js", {"Origin": EMBEDDING}),
+        ("/embed.js", {"Accept_Encoding": "gzip, br"}),
+        ("/embed-companion.js", {"Accept_Encoding": "br;q=1.0, *;q=0"}),
         ("/static/shared/site.css", {}),
         ("/static/shared/site.css?v=123456789abc", {"Accept_Encoding": "gzip"}),
     ],
@@ -98,7 +102,9 @@ def test_an_answer_is_the_same_before_flask(
     assert len(reached) == 2  # the one that taught it, and the one with the unknown header
 
 
-@pytest.mark.parametrize("path", [ASKED, "/static/shared/site.css", "/help/doc/jam", "/docs"])
+@pytest.mark.parametrize(
+    "path", [ASKED, "/static/shared/site.css", "/help/doc/jam", "/docs", "/embed.js"]
+)
 def test_what_is_known_already_is_not_sent_again(portal: Portal, path: str) -> None:
     browser = portal.browser()
     tag = browser.get(path).headers["ETag"]

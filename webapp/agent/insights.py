@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from flask import Blueprint, Response, make_response, render_template, request
 
-from kb.errors import Invalid, KbError
+from kb.errors import Invalid, KbError, NotFound
 from kb.insights.csv_text import csv_text
 from kb.insights.deflection import Period
 from kb.insights.report import TICKET_DIMENSIONS, InsightsReport, insights_report
@@ -55,6 +55,23 @@ def show() -> str:
         },
         tables=tuple(TABLES),
         dimensions=TICKET_DIMENSIONS,
+    )
+
+
+@blueprint.get("/visits/<episode>")
+def visit(episode: str) -> str:
+    """What a visitor typed, was shown and read: the link that travels with forms elsewhere."""
+    record = centre().deflection.visit(episode)
+    if record is None:
+        raise NotFound(
+            "There is no such visit. Visits are deleted after a while, and nothing is recorded if "
+            "the browser blocks it."
+        )
+    return render_template(
+        "agent/visit.html",
+        visit=record,
+        titles=_titles({name for step in record.steps for name in step.documents}),
+        product=centre().catalogue.product(record.product),
     )
 
 

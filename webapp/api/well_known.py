@@ -1,12 +1,13 @@
-"""Files for programs, the same for everybody: /openapi.json and /embed.js."""
+"""Files for programs, the same for everybody: /openapi.json and the embed."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
 
-from flask import Blueprint, Response, current_app, jsonify, make_response
+from flask import Blueprint, Response, jsonify, make_response
 
+from webapp.api.embed_script import embed_file
 from webapp.context import settings
 
 blueprint = Blueprint("well_known", __name__)
@@ -24,17 +25,21 @@ def openapi() -> Response:
 
 @blueprint.get("/embed.js")
 def embed() -> Response:
-    """The ticket form's suggestions for any page, as one classic script that one tag loads."""
-    static = Path(current_app.static_folder or "")
-    combobox = (
-        (static / "shared" / "combobox.js")
-        .read_text(encoding="utf-8")
-        .replace("export class", "class")
-    )
-    main = (static / "embed" / "main.js").read_text(encoding="utf-8")
-    response = make_response(f"(() => {{\n{combobox}\n{main}\n}})();\n")
+    """Suggestions for the forms of other sites, as one classic script that one tag loads."""
+    return _script("/embed.js")
+
+
+@blueprint.get("/embed-companion.js")
+def embed_companion() -> Response:
+    """What the embed loads once somebody types, as a module."""
+    return _script("/embed-companion.js")
+
+
+def _script(address: str) -> Response:
+    response = make_response(embed_file(address).body)
     response.mimetype = "text/javascript"
     response.headers["Cache-Control"] = HOUR
-    # Pages of other sites load it; it holds nothing private.
+    # Pages of other sites load it, and check it (Subresource Integrity); it holds nothing private.
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.headers["Access-Control-Allow-Origin"] = "*"
     return response

@@ -5,12 +5,14 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
+import re
 
 import pytest
 
+from kb.analytics.deflection import Visit
 from kb.insights.ledger import DeflectionLedger
 from kb.insights.ticket_sums import TicketSums
-from tests.webapp.world import Browser, Portal, data_values, ticket
+from tests.webapp.world import MONDAY, Browser, Portal, data_values, ticket
 
 TABLES = ("deflection", "searches", "articles", "votes", "attainment", "volume", "tickets")
 
@@ -82,3 +84,27 @@ def test_odd_periods_are_empty(bob: Browser, query: str) -> None:
 
 def test_an_explanation_that_the_site_lacks_is_not_linked(bob: Browser) -> None:
     assert "measure-deflection" not in bob.page("/desk/insights")
+
+
+def test_an_agent_opens_the_visit_that_a_form_elsewhere_tells_of(
+    portal: Portal, bob: Browser
+) -> None:
+    deflection, visit = portal.centre.deflection, Visit(portal="shop.example", form="contact")
+    for kind, facts in (
+        ("form_open", {}),
+        ("query", {"q": "paper <jam>"}),
+        ("shown", {"ids": ["doc/jam", "doc/gone"]}),
+        ("open", {"id": "doc/jam", "dwell_ms": 12_000}),
+        ("helped", {"id": "doc/jam", "yes": False}),
+    ):
+        deflection.record("e-1", kind, facts, visit, now=MONDAY)
+    page = bob.page("/desk/insights/visits/e-1")
+    assert re.findall(r'data-step="(\w+)"', page) == ["query", "shown", "open", "helped"]
+    assert "paper &lt;jam&gt;" in page
+    assert "Clear a paper jam" in page
+    assert "doc/gone" in page
+    for odd in ({"q": ["x"], "id": {"a": 1}, "ids": "x"}, {"dwell_ms": "x", "yes": "no"}):
+        for kind in ("query", "shown", "open", "helped"):
+            deflection.record("e-1", kind, odd, visit, now=MONDAY)
+    bob.page("/desk/insights/visits/e-1")
+    assert bob.get("/desk/insights/visits/e-2").status_code == 404

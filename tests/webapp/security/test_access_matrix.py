@@ -113,6 +113,7 @@ class World:
             "organisation_id": self.alice.organisation_id,
             "form_name": "void",
             "table": "tickets",
+            "episode": "none",
             "problem_id": self.problem,
             "mail_id": 1,
             "release_id": 1,

@@ -51,6 +51,7 @@ ARGUMENTS = {
     "field": "password",
     "problem_id": 7,
     "table": "tickets",
+    "episode": "none",
     "gap_id": 7,
     "flag_id": 7,
     "key_id": 7,

@@ -1,180 +1,594 @@
-// One tag for any form: <script src="https://portal/embed.js" data-input="#subject" defer></script>
-// No cookies; the styles and scripts of the page stay untouched. When the portal is down, the form works as before.
+// Suggestions for the forms of other sites: /embed.js, and the npm package @askfirst/embed.
+//
+// Nothing looks for fields: events of the whole document, through shadow roots and frames of the same origin, say which
+// field is in use, so that it may come late and be mounted again. The list floats over the page in the field's own
+// root; nothing of the page moves. Text enters as text nodes only. When the help centre is down, the form works as
+// before. Pattern: the combobox with a listbox of the WAI-ARIA Authoring Practices; the focus stays in the field.
+// Colours, reading, counting and what travels with the form are in companion.js, which comes once somebody types.
+//
+// /embed.js is this file without its comments and indentation, as one function: no string may depend on either.
 
-const tag = document.currentScript;
-const portal = new URL(".", tag.src);
+const DEBOUNCE = 120; // ms without a key before a request
+const TIMEOUT = 4000; // ms before a request is given up
+const SETTLED = 2000; // ms without a key after which the query counts as meant
+const MIN_LENGTH = 3; // characters
+const MAX_LENGTH = 256; // characters in an address
+const PATIENCE = 1500; // ms for which suggestions wait for the companion
+const GAP = 4; // pixels between the field and the list
+const FIELDS = "textarea, input:not([type]), input[type=text], input[type=search]";
+const LAYERS = "dialog, [role=dialog], [role=alertdialog], [aria-modal], [popover]";
 
-function addStyles() {
-  // A constructed sheet is not inline style, so a strict style-src of the embedding page allows it.
-  const sheet = new CSSStyleSheet();
-  sheet.replaceSync(`
-    .askfirst {
-      position: relative;
-      color-scheme: light dark;
-      font: inherit;
-    }
-    .askfirst .suggest-list {
-      list-style: none;
-      margin: 4px 0 0;
-      padding: 4px;
-      border: 1px solid color-mix(in srgb, currentColor 35%, transparent);
-      border-radius: 8px;
-      background: Canvas;
-      color: CanvasText;
-    }
-    .askfirst .suggest-option {
-      padding: 8px 10px;
-      border-radius: 6px;
-      cursor: pointer;
-    }
-    .askfirst .suggest-option[aria-selected="true"],
-    .askfirst .suggest-option:hover {
-      background: color-mix(in srgb, CanvasText 10%, Canvas);
-    }
-    .askfirst .suggest-title {
-      display: block;
-      font-weight: 600;
-    }
-    .askfirst .suggest-divider {
-      padding: 6px 10px 2px;
-      font-size: .85em;
-      opacity: .8;
-    }
-    .askfirst .suggest-perhaps .suggest-title {
-      font-weight: 400;
-    }
-    .askfirst .suggest-unseen {
-      position: absolute;
-      width: 1px;
-      height: 1px;
-      overflow: hidden;
-      clip-path: inset(50%);
-    }
-    .askfirst .suggest-kind {
-      float: right;
-      margin-left: 12px;
-      font-size: .85em;
-    }
-    .askfirst .suggest-text {
-      display: block;
-      font-size: .9em;
-    }
-    .askfirst .suggest-path {
-      display: block;
-      font-size: .8em;
-      opacity: .8;
-    }
-    .askfirst .suggest-also {
-      display: block;
-      font-size: .8em;
-    }
-    .askfirst .suggest-also [data-other] {
-      text-decoration: underline;
-      cursor: pointer;
-    }
-    .askfirst .suggest-answer .suggest-text {
-      white-space: pre-line;
-    }
-    .askfirst .suggest-status {
-      margin: 4px 0 0;
-      font-size: .85em;
-    }`);
-  document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
-}
+const LABELS = {
+  list: "Suggestions",
+  count: "Suggestions: {n}. Use the arrow keys to choose and Enter to read.",
+  none: "No suggestions.",
+  answer: "The first one shows the answer.",
+  perhaps: "Perhaps also",
+  doc: "Guide",
+  faq: "FAQ",
+  forum: "Forum",
+  problem: "Known problem",
+};
 
-// --- the visit, only with data-form: a random number for half an hour, so that all tabs of a browser are one visit
-
-const VISIT_KEY = "askfirst.visit";
-const IDLE = 30 * 60 * 1000; // ms without an event after which a visit is over
-const ARM_TIMEOUT = 1500; // ms for which suggestions wait for the answer
-
-function currentVisit() {
-  const now = Date.now();
-  let visit = null;
-  try {
-    visit = JSON.parse(localStorage.getItem(VISIT_KEY));
-  } catch {
-    // storage is off, or its content is not ours
+const STYLE = `
+.askfirst {
+  &, .suggest-list, .suggest-list * { all: unset; display: block; box-sizing: border-box; }
+  & {
+    position: fixed;
+    z-index: 2147483647;
+    color: var(--askfirst-color, CanvasText);
+    font: var(--askfirst-font, inherit);
+    line-height: 1.4;
   }
-  const isOver = !visit?.id || now - visit.seen > IDLE || visit.seen > now;
-  visit = { id: isOver ? crypto.randomUUID() : visit.id, seen: now };
-  try {
-    localStorage.setItem(VISIT_KEY, JSON.stringify(visit));
-  } catch {
-    // each page is a visit of its own then
+  &[hidden] { display: none; }
+  &.suggest-status { width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); top: 0; left: 0; }
+  .suggest-list {
+    padding: 4px;
+    overflow: auto;
+    overscroll-behavior: contain;
+    border: 1px solid color-mix(in srgb, currentColor 40%, transparent);
+    border-radius: 8px;
+    background: var(--askfirst-background, Canvas);
+    box-shadow: 0 6px 20px rgb(0 0 0 / 25%);
   }
-  return visit.id;
-}
+  .suggest-option { padding: 8px 10px; border-radius: 6px; cursor: pointer; overflow-wrap: anywhere; }
+  .suggest-option:hover, [aria-selected="true"] { background: color-mix(in srgb, currentColor 10%, transparent); }
+  [aria-selected="true"] { outline: 2px solid; outline-offset: -2px; }
+  .suggest-title { font-weight: 600; }
+  .suggest-perhaps .suggest-title { font-weight: 400; }
+  .suggest-kind { float: inline-end; margin-inline-start: 12px; }
+  .suggest-divider { padding: 6px 10px 2px; }
+  .suggest-text { font-size: .9em; }
+  .suggest-path, .suggest-kind, .suggest-divider { font-size: .85em; }
+  .suggest-answer .suggest-text { white-space: pre-line; }
+  .suggest-rejected { text-decoration: line-through; }
+  mark { display: inline; font-weight: 600; }
+}`;
 
-class Visit {
-  constructor(form) {
-    this.form = form;
-    this.id = currentVisit();
-    this.arm = null; // unknown
+const boxes = new WeakMap(); // field -> its Box; null: the page has detached it
+const watched = new WeakSet(); // documents and roots with our listeners, and the events that were handled
+const sheets = new WeakMap(); // document -> its style sheet
+const live = new Set(); // boxes with elements in the page
+const rules = []; // of script tags: [selector, options]
+
+let defaults = {};
+let count = 0;
+
+// Not stored anywhere: people behind one address are counted apart by it.
+const PAGE = Math.random().toString(36).slice(2);
+
+
+// --- one field
+
+class Box {
+  constructor(field, options) {
+    this.field = field;
+    this.settings = options;
+    this.hits = [];
+    this.items = []; // the option of each hit
+    this.active = -1;
+    this.turn = 0;
+    this.rejected = {}; // by id
+    this.page = PAGE;
   }
 
-  report(kind, payload = {}, signal = undefined) {
-    return fetch(new URL("api/v1/episodes", portal), {
-      method: "POST",
-      body: JSON.stringify({ episode: this.id, form: this.form, kind, payload }),
-      headers: { "Content-Type": "application/json" },
-      credentials: "omit",
-      keepalive: true,
-      signal,
-    });
+  get options() {
+    return { ...defaults, ...this.settings() };
   }
 
-  // Asked once somebody types; without an answer the suggestions are shown, and the visit is not counted.
+  label(name, number) {
+    return (this.labels?.[name] ?? LABELS[name] ?? name).replace("{n}", number);
+  }
+
+  create(className, text, language) {
+    const element = this.field.ownerDocument.createElement("div");
+    element.className = className;
+    if (language) element.lang = language;
+    if (text !== undefined) element.dir = "auto";
+    if (text) element.textContent = text;
+    return element;
+  }
+
+  // --- in the page
+
   begin() {
-    this.ready ??= this.report("form_open", {}, AbortSignal.timeout(ARM_TIMEOUT))
-      .then((response) => (response.ok ? response.json() : null))
-      .then((answer) => (this.arm = answer?.arm ?? null))
-      .catch(() => {});
-    return this.ready;
+    const { field } = this;
+    if (this.box?.isConnected) return;
+    this.remove();
+    for (const box of live) if (!box.field.isConnected) box.remove();
+    live.add(this);
+    const { labels, portal, language } = this.options;
+    const { ownerDocument } = field;
+    const root = field.getRootNode();
+    if (!sheets.has(ownerDocument)) {
+      // A constructed sheet is not inline style, so a strict style-src of the page allows it.
+      const sheet = new ownerDocument.defaultView.CSSStyleSheet();
+      sheet.replaceSync(STYLE);
+      sheets.set(ownerDocument, sheet);
+    }
+    const sheet = sheets.get(ownerDocument);
+    if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+
+    this.labels = parsed(labels);
+    this.portal = new URL(portal.replace(/\/*$/, "/"), ownerDocument.baseURI);
+    this.language = language || field.closest("[lang]")?.lang || ownerDocument.documentElement.lang;
+    this.home = field.closest(LAYERS) || (root === ownerDocument ? root.body : root);
+    this.box = this.create("askfirst");
+    this.list = this.create("suggest-list");
+    this.status = this.create("askfirst suggest-status");
+    this.list.id = `askfirst-${PAGE}-${(count += 1)}`;
+    this.box.hidden = true;
+    this.box.popover = "manual"; // above everything, whatever clips or covers it
+    for (const element of [this.box, this.list, this.status]) {
+      element.role = element === this.box ? "region" : element === this.list ? "listbox" : "status";
+      element.ariaLabel = this.label("list");
+      element.lang = this.labels ? this.language : "en";
+    }
+    this.box.append(this.list);
+    this.home.append(this.box, this.status);
+
+    for (const kind of ["pointerdown", "mousedown", "click"]) {
+      this.box.addEventListener(kind, (event) => {
+        event.stopPropagation(); // the page would take it for a click outside of its dialog
+        event.preventDefault(); // the focus stays in the field
+        const option = kind === "click" && event.target.closest("[role=option]");
+        if (option) this.choose(this.items.indexOf(option));
+      });
+    }
+
+    this.away = new AbortController();
+    field.form?.addEventListener("submit", () => this.submitted(), { signal: this.away.signal });
+    this.before = [];
+    this.set("aria-autocomplete", "list");
+    this.set("aria-controls", this.list.id);
+    if (!field.autocomplete) this.set("autocomplete", "off");
+    if (this.isInput) this.set("role", "combobox"); // a textarea stays a text box
+    this.expand(false);
   }
 
-  async tell(kind, payload) {
-    await this.begin();
-    if (this.arm !== null) this.report(kind, payload).catch(() => {});
+  get isInput() {
+    return this.field.localName === "input";
+  }
+
+  set(name, value) {
+    this.before.push([name, this.field.getAttribute(name)]);
+    this.field.setAttribute(name, value);
+  }
+
+  remove() {
+    if (!this.box) return;
+    live.delete(this);
+    this.close();
+    this.request?.abort();
+    this.away.abort();
+    this.box.remove();
+    this.status.remove();
+    this.field.removeAttribute("aria-expanded");
+    for (const [name, value] of this.before) {
+      if (value === null) this.field.removeAttribute(name);
+      else this.field.setAttribute(name, value);
+    }
+    this.box = null;
+  }
+
+  detach() {
+    clearTimeout(this.askTimer);
+    clearTimeout(this.settleTimer);
+    this.turn += 1;
+    this.remove();
+    boxes.set(this.field, null);
+  }
+
+  // Follows the field in each frame while the list is open: scrolled, resized, moved or gone.
+  place() {
+    const { field, box, list } = this;
+    if (!box || box.hidden) return;
+    if (!field.isConnected) return this.remove();
+    const { left, right, top, bottom, width } = field.getBoundingClientRect();
+    if (!width) return this.close();
+    const { clientWidth, clientHeight } = field.ownerDocument.documentElement;
+    const below = clientHeight - bottom;
+    const isAbove = below < 200 && top > below;
+    const wide = Math.min(Math.max(width, 320), clientWidth - 2 * GAP);
+    const start = box.dir === "rtl" ? right - wide : left;
+    Object.assign(box.style, {
+      width: `${wide}px`,
+      left: `${Math.max(GAP, Math.min(start, clientWidth - wide - GAP))}px`,
+      top: isAbove ? "auto" : `${bottom + GAP}px`,
+      bottom: isAbove ? `${clientHeight - top + GAP}px` : "auto",
+    });
+    list.style.maxHeight = `${Math.max(isAbove ? top : below, 120) - 2 * GAP}px`;
+    requestAnimationFrame(() => this.place());
+  }
+
+  open() {
+    if (!this.items.length || !this.box.hidden) return;
+    this.box.dir = getComputedStyle(this.field).direction;
+    this.companion?.paint(this.box);
+    this.box.hidden = false;
+    this.box.showPopover?.();
+    this.expand(true);
+    this.place();
+  }
+
+  close() {
+    this.activate(-1);
+    if (!this.box || this.box.hidden) return;
+    if (this.box.isConnected) this.box.hidePopover?.();
+    this.box.hidden = true;
+    this.expand(false);
+  }
+
+  expand(isOpen) {
+    if (this.isInput) this.field.ariaExpanded = isOpen;
+  }
+
+  // --- asking
+
+  query() {
+    return this.field.value.trim().slice(0, MAX_LENGTH);
+  }
+
+  schedule() {
+    this.begin();
+    this.company ??= Promise.race([this.invite(), new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+    clearTimeout(this.askTimer);
+    clearTimeout(this.settleTimer);
+    this.request?.abort();
+    this.turn += 1;
+    this.askTimer = setTimeout(() => this.ask(), DEBOUNCE);
+    this.settleTimer = setTimeout(() => this.settle(), SETTLED);
+  }
+
+  // Without a companion there are suggestions all the same, which open in another tab.
+  async invite() {
+    try {
+      const { Companion } = await (this.options.companion?.() ??
+        import(/* webpackIgnore: true */ /* @vite-ignore */ this.address("embed-companion.js")));
+      this.companion = new Companion(this);
+      await this.companion.ready;
+    } catch {
+      this.company = null; // asked again with the next key
+    }
+  }
+
+  // Whatever the network delivers in whatever order: only the answer to the last question is shown.
+  async ask() {
+    const query = this.query();
+    const turn = (this.turn += 1);
+    if (Array.from(query).length < MIN_LENGTH) return this.show(null);
+
+    const { limit = 5, product = "", version = "" } = this.options;
+    const facts = new URLSearchParams({ q: query, limit, product, version, language: this.language, visit: PAGE });
+    let answer = null;
+    let reason = "";
+    try {
+      answer = await this.get(`api/v1/suggest?${facts}`);
+    } catch (error) {
+      reason = error.message;
+    }
+    await this.company;
+
+    if (turn !== this.turn || !this.box) return;
+    if (!this.field.isConnected) return this.remove();
+    this.show(answer);
+    if (reason) this.dispatch("error", { reason, query });
+  }
+
+  async get(path, type = "application/json") {
+    const request = (this.request = new AbortController());
+    const timer = setTimeout(() => request.abort(new Error("timeout")), TIMEOUT);
+    try {
+      const { token } = this.options;
+      const bearer = typeof token === "function" ? await token() : token;
+      const headers = { Accept: type };
+      if (bearer) headers.Authorization = `Bearer ${bearer}`;
+      const response = await fetch(new URL(path, this.portal), { signal: request.signal, headers, credentials: "omit" });
+      if (!response.ok) throw new Error(`status ${response.status}`);
+      return await response.json();
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  settle() {
+    clearTimeout(this.settleTimer);
+    const query = this.query();
+    if (!query || query === this.settled) return;
+    this.settled = query;
+    this.companion?.tell("query", { q: query, found: query === this.answered ? this.hits.length : null });
+  }
+
+  // --- telling
+
+  dispatch(kind, detail) {
+    const { CustomEvent } = this.field.ownerDocument.defaultView;
+    this.field.dispatchEvent(new CustomEvent(`askfirst:${kind}`, { detail, bubbles: true, composed: true }));
+  }
+
+  submitted() {
+    this.settle();
+    this.companion?.tell("submit", {});
+  }
+
+  // What was consulted, as text for the agent who gets the form of the page.
+  trail() {
+    return this.companion?.trail() ?? "";
+  }
+
+  address(url) {
+    return new URL(url, this.portal).href;
+  }
+
+  detail({ id, title, kind, url }) {
+    return { id, title, kind, url: this.address(url), query: this.answered };
+  }
+
+  // --- showing
+
+  show(answer) {
+    // What is broken at the moment comes first: it may be why somebody types this.
+    const problems = (answer?.problems || []).map((problem) => ({
+      ...problem,
+      kind: "problem",
+      passage: { text: problem.workaround || problem.symptoms },
+    }));
+    const hits = [...problems, ...(answer?.suggestions || [])];
+    const isSilent = this.companion?.arm === "holdout"; // the experiment hides the list and counts what it would hold
+    this.answered = answer ? this.query() : "";
+    this.activate(-1);
+    this.hits = isSilent ? [] : hits;
+    this.items = this.hits.map((hit, index) => this.option(hit, index, answer.answer));
+    this.list.replaceChildren(...this.items);
+    this.list.dataset.answers = this.answered; // for tests: the query that the list answers
+    const first = this.hits.findIndex((hit) => hit.tier === "perhaps");
+    if (first > 0) {
+      const divider = this.create("suggest-divider", this.label("perhaps"));
+      divider.ariaHidden = true;
+      this.items[first].before(divider);
+    }
+
+    const number = this.items.length;
+    const isAnswered = this.list.querySelector(".suggest-answer");
+    const said = [isAnswered && this.label("answer"), this.label(number ? "count" : "none", number)];
+    this.status.textContent = answer && !isSilent ? said.filter(Boolean).join(" ") : "";
+    if (!number) this.close();
+    else if (this.field.getRootNode().activeElement === this.field) this.open();
+
+    if (hits.length) this.companion?.show(hits, answer.generation);
+    if (number) this.dispatch("shown", { query: this.answered, suggestions: hits });
+  }
+
+  option(hit, index, answer) {
+    const option = this.create("suggest-option");
+    option.id = `${this.list.id}-${index}`;
+    option.role = "option";
+    option.ariaSelected = false;
+    if (hit.tier) option.classList.add(`suggest-${hit.tier}`);
+    if (this.rejected[hit.id]) option.classList.add("suggest-rejected");
+    // The first one may answer what was typed: then it shows the whole answer, and opens at its place.
+    if (answer?.document === hit.id) {
+      option.classList.add("suggest-answer");
+      Object.assign(hit, { url: answer.url, passage: answer });
+    }
+    const { kind, title, language, passage } = hit;
+    const path = [[hit.product, ...(hit.versions || [])].join(" ").trim(), ...(hit.path || [])].filter(Boolean);
+    option.append(this.create("suggest-kind", this.label(kind)), this.create("suggest-title", title, language));
+    if (path.length) option.append(this.create("suggest-path", path.join(" › "), language));
+    if (passage?.text) option.append(this.passage(passage, language));
+    return option;
+  }
+
+  // Spans count characters (code points); a JavaScript string counts UTF-16 units.
+  passage({ text, spans = [] }, language) {
+    const target = this.create("suggest-text", "", language);
+    const characters = Array.from(text);
+    const cut = (start, end) => characters.slice(start, end).join("");
+    let offset = 0;
+    for (const [start, end] of spans) {
+      const mark = target.ownerDocument.createElement("mark");
+      mark.textContent = cut(start, end);
+      target.append(cut(offset, start), mark);
+      offset = end;
+    }
+    target.append(cut(offset));
+    return target;
+  }
+
+  // --- choosing
+
+  key(event) {
+    if (event.isComposing || event.ctrlKey || event.altKey || event.metaKey || !this.box) return;
+    const { field, items, active } = this;
+    const { key } = event;
+    const isOpen = !this.box.hidden;
+    const step = { ArrowDown: 1, ArrowUp: -1 }[key];
+    // In a text of several lines the arrows move through the text; from its end they lead into the list.
+    const isFar = !this.isInput && active < 0 && (step < 0 || !isOpen || field.selectionEnd < field.value.length);
+    if (step && items.length && !isFar) {
+      this.open();
+      const from = active < 0 && step < 0 ? 0 : active;
+      this.activate((from + step + items.length) % items.length);
+    } else if (key === "Escape" && isOpen) this.close();
+    else if (key === "Enter" && isOpen && active >= 0) this.choose(active);
+    else {
+      if (key === "Enter") this.settle();
+      return;
+    }
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  activate(index) {
+    const option = this.items[index];
+    if (this.items[this.active]) this.items[this.active].ariaSelected = false;
+    this.active = index;
+    if (!option) return this.field.removeAttribute("aria-activedescendant");
+    option.ariaSelected = true;
+    option.scrollIntoView({ block: "nearest" });
+    this.field.setAttribute("aria-activedescendant", option.id);
+  }
+
+  reject(hit) {
+    this.rejected[hit.id] = true;
+    this.items[this.hits.indexOf(hit)]?.classList.add("suggest-rejected");
+  }
+
+  choose(index) {
+    const hit = this.hits[index];
+    this.settle();
+    this.close();
+    if (this.companion) this.companion.read(hit);
+    else open(this.address(hit.url), "_blank", "noopener");
+    this.dispatch("opened", this.detail(hit));
   }
 }
 
-function attach(input) {
-  const host = document.createElement("div");
-  host.className = "askfirst";
-  input.insertAdjacentElement("afterend", host);
-  const visit = tag.dataset.form ? new Visit(tag.dataset.form) : null;
-
-  new Suggestions(input, {
-    src: new URL("api/v1/suggest", portal),
-    limit: tag.dataset.limit || 5,
-    host,
-    stay: true,
-    credentials: "omit",
-    hint: "Use the arrow keys to choose and Enter to open in a new tab.",
-    ready: () => visit?.begin(),
-    silent: () => visit?.arm === "holdout",
-    shown: ({ suggestions, generation }) => visit?.tell("shown", { ids: suggestions.map((hit) => hit.id), generation }),
-    settled: (query, count) => visit?.tell("query", { q: query, found: count }),
-    choose: (hit) => {
-      window.open(new URL(hit.url, portal), "_blank", "noopener");
-      if (visit) readElsewhere(visit, hit);
-    },
-  });
-  input.form?.addEventListener("submit", () => visit?.tell("submit", {}));
+function parsed(labels) {
+  try {
+    return typeof labels === "string" ? JSON.parse(labels) : labels;
+  } catch {
+    console.warn("askfirst: labels must be a JSON object.");
+    return null;
+  }
 }
 
-// The document opens in another tab: it is read for as long as this page is hidden.
-function readElsewhere(visit, hit) {
-  const opened = Date.now();
-  const back = () => {
-    if (document.visibilityState !== "visible") return;
-    document.removeEventListener("visibilitychange", back);
-    visit.tell("open", { id: hit.id, dwell_ms: Date.now() - opened });
+// --- which fields
+
+function optionsFor(field, path) {
+  for (const element of path) {
+    const rule = rules.find(([selector]) => element.matches?.(selector));
+    if (rule) return rule[1];
+  }
+  const { id } = field;
+  const named = id && field.getRootNode().querySelector(`askfirst-suggest[for="${CSS.escape(id)}"]`);
+  const element = named || field.closest("askfirst-suggest:not([for])");
+  return element && (() => Object.fromEntries(Array.from(element.attributes, ({ name, value }) => [name, value])));
+}
+
+function boxOf(path) {
+  const [field] = path;
+  if (!boxes.has(field)) {
+    const options = field?.matches?.(FIELDS) && optionsFor(field, path);
+    if (!options) return null;
+    boxes.set(field, new Box(field, options));
+  }
+  return boxes.get(field);
+}
+
+function handle(event) {
+  const { type, isComposing } = event;
+  const box = !watched.has(event) && boxOf(event.composedPath());
+  if (!box) return;
+  watched.add(event);
+  if (type === "focusin") {
+    box.begin();
+    if (box.answered === box.query()) box.open();
+  } else if (type === "focusout") {
+    box.settle();
+    box.close();
+  } else if (type === "keydown") box.key(event);
+  else if (!isComposing) box.schedule();
+}
+
+function consider(root) {
+  let element = root.activeElement;
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+  const box = boxOf([element]);
+  if (box?.query()) box.schedule();
+  else box?.begin();
+}
+
+function watchFrame(frame) {
+  if (frame?.contentDocument) watch(frame.contentDocument);
+}
+
+function watch(root) {
+  if (watched.has(root)) return;
+  watched.add(root);
+  for (const kind of ["focusin", "focusout", "input", "compositionend", "keydown"]) {
+    root.addEventListener(kind, handle, true);
+  }
+  root.addEventListener("load", (event) => watchFrame(event.target), true);
+  for (const frame of root.querySelectorAll("iframe")) watchFrame(frame);
+  root.defaultView?.addEventListener("blur", () => watchFrame(root.activeElement));
+  consider(root);
+}
+
+function start() {
+  watch(document);
+  if (customElements.get("askfirst-suggest")) return;
+  const Suggest = class extends HTMLElement {
+    connectedCallback() {
+      consider(this.getRootNode());
+    }
   };
-  document.addEventListener("visibilitychange", back);
+  customElements.define("askfirst-suggest", Suggest);
 }
 
-const inputs = document.querySelectorAll(tag.dataset.input || "[data-askfirst]");
-if (inputs.length) addStyles();
-for (const input of inputs) attach(input);
+// --- the interface
+
+// Attaches one field; returns its box, with detach(), trail() and submitted().
+export function attach(field, options = {}) {
+  start();
+  detach(field);
+  const box = new Box(field, typeof options === "function" ? options : () => options);
+  const root = field.getRootNode();
+  boxes.set(field, box);
+  watch(field.ownerDocument);
+  if (root.mode === "closed") watch(root); // events do not say what happens in there
+  if (root.activeElement === field) box.begin();
+  return box;
+}
+
+export function detach(field) {
+  boxes.get(field)?.detach();
+  boxes.set(field, null);
+}
+
+// What all fields have in common, such as { portal: "https://help.example.com/" }.
+export function configure(options) {
+  defaults = { ...defaults, ...options };
+}
+
+const UNTIL = 5000; // ms after which a selector that fits nothing is reported
+
+// A script tag: its data attributes are the options of the fields that it selects.
+export function addTag({ dataset, src }) {
+  const { input } = dataset;
+  const selector = input || "[data-askfirst]";
+  const portal = new URL(".", src).href;
+  const fits = () => document.querySelector(selector);
+  try {
+    fits();
+  } catch {
+    return console.warn(`askfirst: data-input is not a CSS selector: ${selector}`);
+  }
+  configure({ portal, ...defaults });
+  rules.push([selector, () => ({ portal, ...dataset })]);
+  start();
+  consider(document);
+  setTimeout(() => {
+    if (input && !fits()) console.warn(`askfirst: no field fits data-input="${selector}" so far.`);
+  }, UNTIL);
+}

@@ -1,0 +1,78 @@
+"""`kb embed`: what to paste into the page of another site."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+
+import click
+
+from kb.settings import load_settings
+from webapp.api.embed_script import embed_file
+
+#: A tag holds back the event ``load`` of a page until it is answered; a script that this one adds
+#: afterwards does not.
+_LOADER = """addEventListener("load", () => {{
+  const tag = document.createElement("script");
+  Object.assign(tag, {properties});
+  Object.assign(tag.dataset, {options});
+  document.head.append(tag);
+}});"""
+
+
+@click.group()
+def embed() -> None:
+    """Show suggestions on the forms of other sites."""
+
+
+@embed.command()
+@click.option(
+    "--input",
+    "selector",
+    default="#subject",
+    show_default=True,
+    help="A CSS selector for the field.",
+)
+@click.option("--form", help="A name for the form, so that its visits are counted.")
+@click.option(
+    "--integrity",
+    is_flag=True,
+    help="With checksums, so that browsers refuse scripts that have changed.",
+)
+@click.option(
+    "--after-load",
+    is_flag=True,
+    help="An inline script that starts after the page has loaded, and its hash for a policy.",
+)
+def snippet(selector: str, form: str | None, *, integrity: bool, after_load: bool) -> None:
+    """Print the lines that add the suggestion box to a page.
+
+    The address is that of KB_BASE_URL. Checksums are those of this installation: print the lines
+    again after each upgrade.
+    """
+    base = load_settings().base_url
+    options = {"input": selector} | ({"form": form} if form else {})
+    properties = {"src": f"{base}/embed.js"}
+    if integrity:
+        pinned = {f"{base}/embed-companion.js": embed_file("/embed-companion.js").integrity}
+        import_map = json.dumps({"integrity": pinned})
+        click.echo(f'<script type="importmap">{import_map}</script>')
+        _tell_hash(import_map)
+        properties |= {"integrity": embed_file("/embed.js").integrity, "crossOrigin": "anonymous"}
+    if after_load:
+        loader = _LOADER.format(properties=json.dumps(properties), options=json.dumps(options))
+        loader = loader.replace("</", "<\\/")  # a selector must not end the script
+        click.echo(f"<script>{loader}</script>")
+        _tell_hash(loader)
+        return
+    attributes = {name.lower(): value for name, value in properties.items()}
+    attributes |= {f"data-{name}": value for name, value in options.items()}
+    written = " ".join(f'{name}="{html.escape(value)}"' for name, value in attributes.items())
+    click.echo(f"<script {written} async></script>")
+
+
+def _tell_hash(script: str) -> None:
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    click.echo(f"For script-src of a content security policy: 'sha256-{digest}'", err=True)

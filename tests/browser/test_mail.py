@@ -1,0 +1,165 @@
+"""A case by mail, as its people see it: mail in, answered in the portal, answered by mail, solved
+by the button. Portal, worker, the command of the mail server, and the SMTP server are real.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from email.message import EmailMessage
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.conftest import Door
+from tests.browser.test_pages import LOOKS, check
+from tests.notifications.servers import Mailbox, html_of, smtp_server, text_of
+from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
+from tests.webapp.world import publish, settings_of
+
+pytestmark = pytest.mark.browser
+
+AUTHORITY = "mx.example.com"
+ALICE, BOB = "alice@example.com", "bob@example.com"
+
+
+@dataclass
+class MailSite:
+    """A portal with a mailbox, and what people find in their own."""
+
+    address: str
+    told: dict[str, str]
+    post: Mailbox
+    server: subprocess.Popen[str]
+
+    def receive(self, text: str, *, to: str, subject: str, **headers: str) -> dict[str, object]:
+        """What `kb mail receive` prints about a mail of Alice's that her domain vouches for."""
+        mail = EmailMessage()
+        mail["Authentication-Results"] = f"{AUTHORITY}; dmarc=pass header.from=example.com"
+        mail["From"], mail["To"], mail["Subject"] = f"Alice Archer <{ALICE}>", to, subject
+        for name, value in headers.items():
+            mail[name.replace("_", "-")] = value
+        mail.set_content(text)
+        run = subprocess.run(
+            [
+                *(sys.executable, "-c", "from kb.cli import main; main()"),
+                *("mail", "receive", "--json", "--mailbox", to),
+            ],
+            input=mail.as_bytes(),
+            env=self.told,
+            capture_output=True,
+            check=True,
+        )
+        return dict(json.loads(run.stdout))
+
+    def mail(self, to: str, is_wanted: Callable[[EmailMessage], bool]) -> EmailMessage:
+        """The first mail of that kind, once the worker has sent it."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            for mail in self.post.to(to):
+                if is_wanted(mail):
+                    return mail
+            assert self.server.poll() is None, "the portal ended"
+            time.sleep(0.1)
+        raise AssertionError([text_of(mail) for mail in self.post.to(to)])
+
+
+@pytest.fixture(scope="module")
+def mail_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MailSite]:
+    folder = tmp_path_factory.mktemp("mailed")
+    settings = settings_of(folder)
+    publish(settings.data)
+    with settings.policies_file.open("a", encoding="utf-8") as policies:
+        policies.write('\n[mailboxes."support@example.com"]\nproduct = "press"\n')
+    port = free_port()
+    address = f"http://localhost:{port}"
+    with smtp_server() as (post, smtp):
+        told = {
+            **environment(folder),
+            "KB_BASE_URL": address,
+            "KB_MAIL_AUTHORITY": AUTHORITY,
+            "KB_SMTP_HOST": smtp.host,
+            "KB_SMTP_PORT": str(smtp.port),
+            "KB_SMTP_TLS": "no",
+        }
+        log = (folder / "log").open("w")
+        server = subprocess.Popen(
+            command("--demo", "--port", str(port)), env=told, stdout=log, stderr=log, text=True
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
+            yield MailSite(address, told, post, server)
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=PATIENCE)
+            log.close()
+    assert "Traceback" not in (folder / "log").read_text()
+
+
+@pytest.fixture
+def visit(mail_site: MailSite, chromium: Browser) -> Iterator[Door]:
+    door = Door(mail_site.address, chromium)
+    yield door
+    door.close()
+
+
+def test_a_case_by_mail_is_answered_in_the_portal_and_solved_by_the_button(
+    mail_site: MailSite, visit: Door
+) -> None:
+    filed = mail_site.receive(
+        "Every second sheet gets stuck.",
+        to="support@example.com",
+        subject="How do I clear a paper jam?",
+        Message_ID="<first@alice.example.com>",
+    )
+    assert filed["outcome"] == "ticket"
+    number = str(filed["ticket"])
+
+    receipt = mail_site.mail(ALICE, lambda mail: number in str(mail["Subject"]))
+    assert "<first@alice.example.com>" in str(receipt["References"])
+    solved = re.search(r"http://localhost:\d+(/mail/solved/\S+)", text_of(receipt))
+    assert solved
+    mail_site.mail(BOB, lambda mail: "How do I clear a paper jam?" in str(mail["Subject"]))
+
+    bob = visit()
+    bob.sign_in("bob")
+    desk = bob.go("/desk/notifications")
+    desk.get_by_role("link", name=number).click()
+    desk.fill("#reply-body", "Did you open the **front cover**?")
+    desk.locator("form[action$='/replies'] button[type=submit]").click()
+    expect(desk.locator("strong", has_text="front cover").first).to_be_visible()
+    check(desk, "a ticket that came by mail")
+
+    answer = mail_site.mail(ALICE, lambda mail: "front cover" in text_of(mail))
+    assert "<strong>front cover</strong>" in html_of(answer)
+    assert answer["Subject"] == receipt["Subject"]
+    comment = mail_site.receive(
+        "Yes, and the article helped.",
+        to=answer["Reply-To"].addresses[0].addr_spec,
+        subject=f"Re: {answer['Subject']}",
+        In_Reply_To=str(answer["Message-ID"]),
+    )
+    assert (comment["outcome"], comment["ticket"]) == ("comment", number)
+    expect(bob.go(f"/desk/{number}").get_by_text("Yes, and the article helped.")).to_be_visible()
+
+    alice = visit()  # not signed in: the link is enough
+    page = alice.go(solved[1])
+    check(page, "did an article solve it")
+    page.get_by_label("Clear a paper jam").check()
+    page.get_by_role("button", name="This solved it").click()
+    expect(page.locator("[data-solved=done]")).to_be_visible()
+    expect(bob.go(f"/desk/{number}").locator(".status", has_text="Resolved").first).to_be_visible()
+
+
+@LOOKS
+def test_the_pages_of_notifications_fit_every_window(visit: Door, width: int, dark: bool) -> None:
+    bob = visit(width=width, dark=dark)
+    bob.sign_in("bob")
+    check(bob.go("/desk/notifications"), "notifications")
+    check(bob.go("/desk/notifications/choices"), "what an agent is told of")

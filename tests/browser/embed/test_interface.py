@@ -8,7 +8,7 @@ import socket
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.conftest import Door, Served, Site
 from tests.browser.embed import foreign_pages
@@ -182,10 +182,10 @@ def test_a_token_goes_with_questions_and_nowhere_else(visit: Door, foreign: Site
     shop = visit().page
     headers: dict[str, str] = {}
 
-    def answer(route: object, request: object) -> None:
-        headers[request.url] = request.headers.get("authorization", "")  # type: ignore[attr-defined]
+    def answer(route: Route, request: Request) -> None:
+        headers[request.url] = request.headers.get("authorization", "")
         body = json.dumps({"suggestions": [], "problems": [], "generation": "1"})
-        route.fulfill(body=body, headers={"Access-Control-Allow-Origin": "*"})  # type: ignore[attr-defined]
+        route.fulfill(body=body, headers={"Access-Control-Allow-Origin": "*"})
 
     shop.route("**/api/v1/suggest?**", answer)
     shop.goto(foreign.put("/token", page(tag=tag('data-token="a.b.c"'))))
@@ -197,9 +197,9 @@ def test_a_token_goes_with_questions_and_nowhere_else(visit: Door, foreign: Site
 
 def test_an_older_answer_never_replaces_a_newer_one(visit: Door, foreign: Site) -> None:
     shop = visit().page
-    held: list[object] = []
+    held: list[Route] = []
 
-    def answer(route: object, request: object) -> None:
+    def answer(route: Route, _request: Request) -> None:
         # Answers the first question after the second, whatever the browser thinks of it.
         held.append(route)
         if len(held) == 2:
@@ -212,7 +212,7 @@ def test_an_older_answer_never_replaces_a_newer_one(visit: Door, foreign: Site) 
                 }
                 body = json.dumps({"suggestions": [hit], "problems": [], "generation": "1"})
                 headers = {"Access-Control-Allow-Origin": "*"}
-                waiting.fulfill(body=body, headers=headers)  # type: ignore[attr-defined]
+                waiting.fulfill(body=body, headers=headers)
 
     # The embed aborts what it no longer needs; here the network is as slow as to deliver it.
     shop.add_init_script("AbortController.prototype.abort = () => {};")
@@ -358,3 +358,45 @@ def test_a_companion_that_was_changed_is_refused_and_articles_open_in_a_tab(
     opened.value.wait_for_url(f"{foreign.portal}/help/doc/jam*")
     assert all("integrity" in complaint for complaint in visitor.complaints)
     visitor.complaints.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "is_dark", "background", "scheme"),
+    [
+        ("plain", True, "rgb(255, 255, 255)", "light"),
+        ("dark", False, "rgb(34, 34, 34)", "dark"),
+        ("modern colours", True, "oklch(0.98 0.02 95)", "light"),
+    ],
+)
+def test_the_list_has_the_colours_of_the_field(
+    visit: Door, foreign: Site, name: str, is_dark: bool, background: str, scheme: str
+) -> None:
+    shop = visit(dark=is_dark).page
+    shop.goto(foreign.put("/colours", foreign_pages.PAGES[name]))
+    type_title(shop)
+    expect(list_of(shop)).to_have_css("background-color", background)
+    expect(list_of(shop)).to_have_css("color-scheme", scheme)
+
+
+def test_the_holdout_sees_no_list_and_is_counted(visit: Door, foreign: Site) -> None:
+    shop = visit().page
+    reports: list[dict[str, object]] = []
+
+    def answer(route: Route, request: Request) -> None:
+        reports.append(json.loads(request.post_data or "{}"))
+        headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"}
+        is_asked = request.method == "OPTIONS" or reports[-1]["kind"] != "form_open"
+        route.fulfill(body="{}" if is_asked else '{"arm": "holdout"}', headers=headers)
+
+    shop.route("**/api/v1/episodes?**", answer)
+    body = page(LISTEN + FORM, tag=tag('data-form="shop" data-trail="consulted"'))
+    shop.goto(foreign.put("/holdout", body))
+    with shop.expect_request(lambda request: '"kind":"shown"' in (request.post_data or "")):
+        shop.locator("#subject").press_sequentially(TITLE)
+    expect(shop.locator(".suggest-option")).to_have_count(0)
+    shop.locator("#subject").press("Enter")
+    shop.wait_for_url("**/sent?**")
+    assert "consulted" not in foreign.sent[0]
+    [shown] = [report for report in reports if report["kind"] == "shown"]
+    assert {report["form"] for report in reports} == {"shop"}
+    assert "doc/jam" in json.dumps(shown)

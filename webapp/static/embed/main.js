@@ -39,8 +39,10 @@ const STYLE = `
     color: var(--askfirst-color, CanvasText);
     font: var(--askfirst-font, inherit);
     line-height: 1.4;
+    text-align: start;
   }
   &[hidden] { display: none; }
+  &[dir="rtl"] * { text-align: right; }
   &.suggest-status { width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); top: 0; left: 0; }
   .suggest-list {
     padding: 4px;
@@ -62,7 +64,7 @@ const STYLE = `
   .suggest-path, .suggest-kind, .suggest-divider { font-size: .85em; }
   .suggest-answer .suggest-text { white-space: pre-line; }
   .suggest-rejected { text-decoration: line-through; }
-  mark { display: inline; font-weight: 600; }
+  .suggest-list mark { display: inline; font-weight: 600; }
 }`;
 
 const boxes = new WeakMap(); // field -> its Box; null: the page has detached it

@@ -200,7 +200,14 @@ def idf(df: npt.ArrayLike, documents: int) -> NDArray[np.float64]:
     return np.asarray(np.log1p((documents - counts + 0.5) / (counts + 0.5)))
 
 
-def shorten(length: NDArray[np.float64], b: float = B) -> NDArray[np.float64]:
+def average_length(length: NDArray[np.int64] | NDArray[np.float64]) -> float:
+    return float(length.mean()) if length.size else 0.0
+
+
+def shorten(
+    length: NDArray[np.float64], b: float = B, average: float | None = None
+) -> NDArray[np.float64]:
     """BM25's length normalisation ``1 - b + b * length / average`` for each field length."""
-    average = float(length.mean()) if length.size else 0.0
+    if average is None:
+        average = average_length(length)
     return 1 - b + b * length / average if average > 0 else np.ones_like(length)

@@ -27,12 +27,13 @@ from kb.search.build.forward_index import (
 )
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
+from kb.search.build.splice import LengthBasis, Postings, spliced_lists, spliced_postings
 from kb.search.build.value_columns import pack_value_columns
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.latent_topics import pack_latent_topics
 from kb.search.index.prefix_postings import pack_prefixes
-from kb.search.index.previous import PreviousPartition
+from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import Columns, Spill, SpilledArray, blocks
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.index.title_ngrams import pack_title_ngrams
@@ -155,6 +156,9 @@ class _PartitionWriter:
             if reuse
             else None
         )
+        self._kept_basis = None
+        if self.carried_over is not None and self.carried_over.same_stems:
+            self._kept_basis = LengthBasis.kept(previous, self._count)
 
     def _all_stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
         """The stems of all words of the forward index, each in the language that most of its
@@ -194,23 +198,28 @@ class _PartitionWriter:
                 counts += np.bincount(numbers, minlength=counts.size)
         return counts
 
-    def _batches(self) -> Iterator[_Batch]:
-        """All documents, some at a time."""
+    def _batches(self, documents: DocumentNumbers | None = None) -> Iterator[_Batch]:
+        """All documents, or some (ascending, by their numbers here), a few at a time."""
         index = self._forward_index
         width = max(1, len(index.surfaces))
+        if documents is None:
+            documents = np.arange(self._count)
         lengths = self._title_lengths + self._sums(self._passage_lengths + self._code_lengths)
-        ends = np.concatenate(([0], np.cumsum(lengths)))
+        ends = np.concatenate(([0], np.cumsum(lengths[documents])))
 
         for low, high in blocks(ends, self._spill.block):
-            first, last = self._doc_passages[[low, high]].tolist()
+            some = documents[low:high]
+            starts, stops = self._doc_passages[some], self._doc_passages[some + 1]
+            passages = positions_of(starts, stops)
+            numbers = self.passages[passages]
             yield _Batch(
-                slice(low, high),
-                slice(first, last),
-                self._passage_doc[first:last] - low,
-                _counts(index.title_words, index.title_ends, self._documents[low:high], width),
-                _counts(index.body_words, index.body_ends, self.passages[first:last], width),
-                _heading_counts(index, self.passages[first:last], width),
-                _counts(index.code_words, index.code_ends, self.passages[first:last], width),
+                some,
+                passages,
+                np.repeat(np.arange(some.size), stops - starts),
+                _counts(index.title_words, index.title_ends, self._documents[some], width),
+                _counts(index.body_words, index.body_ends, numbers, width),
+                _heading_counts(index, numbers, width),
+                _counts(index.code_words, index.code_ends, numbers, width),
             )
 
     def _sums(self, lengths: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -252,14 +261,16 @@ class _PartitionWriter:
         passages = _PassageStems(self._spill)
         title_stems, heading_stems = _StemSets(self._spill), _StemSets(self._spill)
 
-        title_factor = weights.TITLE / weights.shorten(self._title_lengths.astype(np.float64))
-        # Code makes a page as long as text does, whatever its words count.
-        lengths = self._passage_lengths + self._code_lengths
-        body_factor = 1.0 / weights.shorten(self._sums(lengths), weights.BODY_B)
-        passage_lengths = lengths + weights.PASSAGE_TITLE * self._title_lengths[self._passage_doc]
-        passage_factor = 1.0 / weights.shorten(passage_lengths.astype(np.float64))
+        basis = self._basis()
+        title_factor = weights.TITLE / weights.shorten(
+            self._title_lengths.astype(np.float64), average=basis.title
+        )
+        body_factor = 1.0 / weights.shorten(self._body_lengths(), weights.BODY_B, basis.body)
+        passage_factor = 1.0 / weights.shorten(self._whole_passages(), average=basis.passage)
 
-        for batch in self._batches():
+        then = self.carried_over if self._kept_basis is not None else None
+        fresh = None if then is None else np.flatnonzero(then.places < 0)
+        for batch in self._batches(fresh):
             titles, bodies, codes = (
                 _by_word(_renumbered(table, self._stem_of_word, len(self._stems.texts)))
                 for table in (batch.titles, batch.bodies, batch.codes)
@@ -277,7 +288,7 @@ class _PartitionWriter:
             frequencies.sort_indices()
             stems.add(
                 frequencies.indptr,
-                frequencies.indices + batch.documents.start,
+                batch.documents[frequencies.indices],
                 weights.code(frequencies.data),
             )
             passages.add(
@@ -287,14 +298,56 @@ class _PartitionWriter:
             headings = _renumbered(batch.headings, self._stem_of_word, len(self._stems.texts))
             heading_stems.add(_by_word(headings).tocsr())
 
-        return {
-            **self._postings(dictionaries, stems),
-            "doc_passages": self._doc_passages,
+        lists = {
             **passages.arrays(),
             **title_stems.arrays("title_stem"),
             **heading_stems.arrays("heading_stem"),
-            **self._headings(),
         }
+        postings = _of_all_stems(stems, len(self._stems.texts))
+        if then is not None:
+            lists = self._spliced_lists(lists, then)
+            postings = spliced_postings(then, postings, self._spill)
+        return {
+            **self._postings(dictionaries, postings),
+            "doc_passages": self._doc_passages,
+            **lists,
+            **self._headings(),
+            **basis.arrays(),
+        }
+
+    def _spliced_lists(self, fresh: Arrays, then: CarriedOver) -> Arrays:
+        passages_then = np.full(self.passages.size, -1, dtype=np.int64)
+        now, last = then.passages(self._doc_passages)
+        passages_then[now] = last
+        return {
+            **spliced_lists(
+                "passage_stems", "passage_pointers", passages_then, then, fresh, self._spill
+            ),
+            **spliced_lists(
+                "heading_stems", "heading_stem_pointers", passages_then, then, fresh, self._spill
+            ),
+            **spliced_lists(
+                "title_stems", "title_stem_pointers", then.places, then, fresh, self._spill
+            ),
+        }
+
+    def _body_lengths(self) -> NDArray[np.float64]:
+        # Code makes a page as long as text does, whatever its words count.
+        return self._sums(self._passage_lengths + self._code_lengths)
+
+    def _whole_passages(self) -> NDArray[np.float64]:
+        """How long passages are, each with its title."""
+        titles = weights.PASSAGE_TITLE * self._title_lengths[self._passage_doc]
+        return (self._passage_lengths + self._code_lengths + titles).astype(np.float64)
+
+    def _basis(self) -> LengthBasis:
+        if self._kept_basis is not None:
+            return self._kept_basis
+        return LengthBasis(
+            weights.average_length(self._title_lengths),
+            weights.average_length(self._body_lengths()),
+            weights.average_length(self._whole_passages()),
+        )
 
     def _headings(self) -> Arrays:
         ends = np.frombuffer(self._forward_index.heading_hash_ends, dtype=np.int64)
@@ -303,9 +356,8 @@ class _PartitionWriter:
         documents = np.repeat(self._passage_doc, stops - starts)
         return pack_headings(hashes[positions_of(starts, stops)], documents)
 
-    def _postings(self, dictionaries: Arrays, stems: Columns) -> Arrays:
-        pointers, (docs, codes) = stems.merged()
-        pointers = pointers[: len(self._stems.texts) + 1]
+    def _postings(self, dictionaries: Arrays, postings: Postings) -> Arrays:
+        pointers, docs, codes = postings
         df = np.diff(pointers).astype(np.int32)
         packed = pack_prefixes(
             self._surfaces.texts, dictionaries, (pointers, docs, codes), self._count, self._spill
@@ -315,14 +367,14 @@ class _PartitionWriter:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Some documents and their passages, as ranges of those of the partition.
+    """Some documents and their passages, by their numbers in the partition.
 
     ``titles`` (by document), ``bodies``, ``headings`` and ``codes`` (by passage) count the words of
     the forward index; ``passage_doc`` numbers the documents from the first of the batch.
     """
 
-    documents: slice
-    passages: slice
+    documents: DocumentNumbers
+    passages: NDArray[np.int64]
     passage_doc: PassageDocs
     titles: CountTable
     bodies: CountTable
@@ -377,6 +429,13 @@ class _StemSets:
     def arrays(self, name: str) -> Arrays:
         pointers = np.concatenate(([0], np.cumsum(self._counts.array())))
         return {f"{name}_pointers": pointers.astype(np.int64), f"{name}s": self._stems.array()}
+
+
+def _of_all_stems(columns: Columns, stems: int) -> Postings:
+    pointers, (docs, codes) = columns.merged()
+    if not docs.size:
+        pointers = np.zeros(stems + 1, dtype=np.int64)
+    return pointers[: stems + 1], docs, codes
 
 
 # --- tables of counts

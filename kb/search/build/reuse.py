@@ -44,8 +44,9 @@ class Reuse:
         """
         arrays = self.previous.arrays
         languages_then = bytes(arrays.get("languages", np.zeros(0, np.uint8))).decode()
-        if "," not in languages and languages == languages_then:
-            # Every word has the stem that it had: through the words, no text is compared.
+        same_stems = "," not in languages and languages == languages_then
+        if same_stems:
+            # Through the words, no text is compared.
             numbers = np.full(len(TermDictionary(arrays, "stem")), -1, dtype=np.int32)
             numbers[arrays["surface_stem"]] = stem_of[self.words]
         else:
@@ -53,7 +54,9 @@ class Reuse:
             stems_then = TermDictionary(arrays, "stem").words()
             of_text = (number_of.get(stem, -1) for stem in stems_then)
             numbers = np.fromiter(of_text, dtype=np.int32, count=len(stems_then))
-        return CarriedOver(arrays, self.places, surfaces.number[self.words], numbers)
+        return CarriedOver(
+            arrays, self.places, surfaces.number[self.words], numbers, same_stems=same_stems
+        )
 
 
 def find_reuse(

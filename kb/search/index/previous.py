@@ -42,6 +42,7 @@ class CarriedOver:
     places: NDArray[np.int64]  # [documents], the number each had; -1 for a new or changed one
     surfaces: NDArray[np.int32]  # [words then], the number each has now, or -1
     stems: NDArray[np.int32]  # [stems then], the number each has now, or -1
+    same_stems: bool = False  # every word has the stem that it had
 
     def passages(
         self, doc_passages: NDArray[np.int64]

@@ -1,0 +1,186 @@
+"""Splice: postings and passages of unchanged documents, taken over as they are.
+
+The previous partition has them under other numbers; what is new stands between them. Only what is
+new was counted: nothing of an unchanged document is read again. This needs a common measure, as
+the weight of a word depends on how long texts are on average: see ``LengthBasis``. Build time only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kb.search.array_types import Pointers, PostingCodes, PostingDocs
+from kb.search.index.array_file import Arrays
+from kb.search.index.previous import CarriedOver, PreviousPartition
+from kb.search.index.spill import Spill, blocks
+
+#: Documents; fewer are counted anew in milliseconds.
+SMALLEST_SPLICED = 400
+#: The share of documents that may change before lengths are measured anew.
+_DRIFT = 0.1
+
+Postings = tuple[Pointers, PostingDocs, PostingCodes]  # of all terms, one after the other
+
+
+@dataclass(frozen=True, slots=True)
+class LengthBasis:
+    """How long titles, bodies and passages are on average, when that was last measured."""
+
+    title: float
+    body: float
+    passage: float
+    drift: int = 0  # documents that changed since
+
+    @classmethod
+    def kept(cls, previous: PreviousPartition | None, documents: int) -> Self | None:
+        """That of the partition which the same audience had; None where it has to be measured.
+
+        A lost document means a new measure: what is hidden has no part in it.
+        """
+        if (
+            previous is None
+            or previous.forward_index is None
+            or previous.lost
+            or documents < SMALLEST_SPLICED
+            or "average_lengths" not in previous.arrays
+        ):
+            return None
+        drift = int(previous.arrays["length_drift"][0]) + previous.changed
+        if drift > _DRIFT * documents:
+            return None
+        title, body, passage = previous.arrays["average_lengths"].tolist()
+        return cls(title, body, passage, drift)
+
+    def arrays(self) -> Arrays:
+        return {
+            "average_lengths": np.array([self.title, self.body, self.passage]),
+            "length_drift": np.array([self.drift], dtype=np.int64),
+        }
+
+
+def spliced_lists(
+    name: str,
+    pointers_name: str,
+    rows_then: NDArray[np.int64],
+    then: CarriedOver,
+    fresh: Arrays,
+    spill: Spill,
+) -> Arrays:
+    """Lists of stems in ``name``, one for each row, with what stands beside them in ``codes``.
+
+    ``rows_then`` is the row that each had, or -1: these are in ``fresh``, in order.
+    """
+    columns = [each for each in (name, name.replace("stems", "codes")) if each in fresh]
+    old_pointers, new_pointers = then.arrays[pointers_name], fresh[pointers_name]
+    lengths = np.zeros(rows_then.size, dtype=np.int64)
+    is_old = rows_then >= 0
+    lengths[is_old] = np.diff(old_pointers)[rows_then[is_old]]
+    lengths[~is_old] = np.diff(new_pointers)
+
+    copies = {column: spill.array(fresh[column].dtype) for column in columns}
+    taken = 0
+    for low, high in _runs(rows_then):
+        if rows_then[low] >= 0:
+            first = int(rows_then[low])
+            start, end = old_pointers[[first, first + high - low]].tolist()
+        else:
+            start, end = new_pointers[[taken, taken + high - low]].tolist()
+            taken += high - low
+        for column, copy in copies.items():
+            for block in range(start, end, spill.block):
+                part = slice(block, min(end, block + spill.block))
+                if rows_then[low] < 0:
+                    copy.append(fresh[column][part])
+                elif column == name:
+                    copy.append(then.stems[then.arrays[column][part]])
+                else:
+                    copy.append(then.arrays[column][part])
+    pointers = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    return {pointers_name: pointers} | {name: copy.array() for name, copy in copies.items()}
+
+
+def _runs(rows: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Half-open ranges of ``rows`` that follow each other without a gap, or are all -1."""
+    follows = np.where(rows[1:] >= 0, rows[1:] == rows[:-1] + 1, rows[:-1] < 0)
+    # After a new row, row 0 does not follow.
+    follows &= (rows[1:] >= 0) == (rows[:-1] >= 0)
+    bounds = [0, *(np.flatnonzero(~follows) + 1).tolist(), rows.size]
+    for low, high in pairwise(bounds):
+        if high > low:
+            yield low, high
+
+
+def spliced_postings(then: CarriedOver, fresh: Postings, spill: Spill) -> Postings:
+    """The postings of all stems: those of unchanged documents, and between them the ``fresh``."""
+    pointers_then, docs_then, codes_then = _all_postings(then.arrays, spill)
+    number_now = np.full(then.arrays["kind"].size, -1, dtype=np.int32)
+    unchanged = np.flatnonzero(then.places >= 0)
+    number_now[then.places[unchanged]] = unchanged
+
+    pointers, fresh_docs, fresh_codes = fresh
+    stems = pointers.size - 1
+    fresh_stems = np.flatnonzero(np.diff(pointers))
+    # For each stem of then the number that it has now, or that the next one has.
+    numbers = np.where(then.stems >= 0, then.stems, stems)
+    bounds = np.append(np.minimum.accumulate(numbers[::-1])[::-1], stems)
+    bounds[0] = 0
+
+    df = np.diff(pointers)
+    docs, codes = spill.array(np.int32), spill.array(np.uint8)
+    for low, high in blocks(pointers_then, spill.block):
+        entries = slice(*pointers_then[[low, high]].tolist())
+        docs_now = number_now[docs_then[entries]]
+        kept = docs_now >= 0
+        ends = np.concatenate(([0], np.cumsum(kept)))[pointers_then[low : high + 1] - entries.start]
+        docs_now, codes_now = docs_now[kept], codes_then[entries][kept]
+
+        # Where the kept postings of each stem in this block begin, by its number now.
+        first, last = int(bounds[low]), int(bounds[high])
+        counts = np.zeros(last - first, dtype=np.int64)
+        named = np.flatnonzero(then.stems[low:high] >= 0)
+        counts[then.stems[low:high][named] - first] = np.diff(ends)[named]
+        df[first:last] += counts
+        begins = np.concatenate(([0], np.cumsum(counts)))
+
+        a, b = fresh_stems.searchsorted((first, last)).tolist()
+        places = [
+            begins[stem - first]
+            + docs_now[begins[stem - first] : begins[stem - first + 1]].searchsorted(
+                fresh_docs[pointers[stem] : pointers[stem + 1]]
+            )
+            for stem in fresh_stems[a:b].tolist()
+        ]
+        if places:
+            inserted = slice(int(pointers[fresh_stems[a]]), int(pointers[fresh_stems[b - 1] + 1]))
+            positions = np.concatenate(places)
+            docs_now = np.insert(docs_now, positions, fresh_docs[inserted])
+            codes_now = np.insert(codes_now, positions, fresh_codes[inserted])
+        docs.append(docs_now)
+        codes.append(codes_now)
+    return np.concatenate(([0], np.cumsum(df))).astype(np.int64), docs.array(), codes.array()
+
+
+def _all_postings(arrays: Arrays, spill: Spill) -> Postings:
+    """The postings of all stems of a partition, those in rows as well, as lists."""
+    df = arrays["df"]
+    pointers, row_of = arrays["pointers"], arrays["row_of"][: df.size]
+    docs, codes = spill.array(np.int32), spill.array(np.uint8)
+    begin = 0
+    for stem in [*np.flatnonzero(row_of >= 0).tolist(), df.size]:
+        start, end = pointers[[begin, stem]].tolist()
+        docs.append(arrays["docs"][start:end])
+        codes.append(arrays["codes"][start:end])
+        if stem < df.size:
+            row = arrays["rows"][row_of[stem]]
+            entries = np.flatnonzero(row)
+            docs.append(entries)
+            codes.append(row[entries])
+        begin = stem + 1
+    ends = np.concatenate(([0], np.cumsum(df, dtype=np.int64)))
+    return ends, docs.array(), codes.array()

@@ -404,40 +404,51 @@ class IndexBuilder:
         ):
             return None
 
-        of_row = self._audiences_then
-        visible_then = {id_ for id_, other in of_row.values() if other in visible_to(audience)}
+        arrays = load_arrays(self.previous.partition(audience))
+        ids_then, audiences_then = self._documents_then
+        number_then = np.full(len(ids_then), -1, dtype=np.int64)
+        number_then[arrays["row"]] = np.arange(arrays["row"].size)
+
+        # What was carried over is as it was; everything else was read or is gone.
+        carried_over = len(self._carried_over)
+        others = set(range(len(ids_then))).difference(self._carried_over)
+        row_of = {ids_then[row]: row for row in others}
+        seen_then = {
+            id_ for id_, row in row_of.items() if audiences_then[row] in visible_to(audience)
+        }
         table = self._forward_index.documents
-        audience_of = zip(table.ids, table.audiences, strict=True)
-        visible_now = {id_ for id_, other in audience_of if other in visible}
+        read = range(carried_over, len(table))
+        seen_now = {table.ids[number] for number in read if table.audiences[number] in visible}
         fresh = set(self._difference.fresh)
 
-        arrays = load_arrays(self.previous.partition(audience))
-        ids = [of_row[row][0] for row in arrays["row"].tolist()]
+        numbers = np.full(len(table), -1, dtype=np.int64)
+        numbers[:carried_over] = number_then[np.array(self._carried_over, dtype=np.int64)]
         # A document that was read again but says the same counts as unchanged: it may have been
         # read only because of a hidden one, and that must leave no trace.
-        numbers = {
-            document_id: number
-            for number, document_id in enumerate(ids)
-            if document_id in visible_now and document_id not in fresh
-        }
+        unchanged = seen_now - fresh
+        for number in read:
+            row = row_of.get(table.ids[number], -1)
+            if row >= 0 and table.ids[number] in unchanged:
+                numbers[number] = number_then[row]
         return PreviousPartition(
             arrays,
-            changed=len(visible_now & fresh),
-            lost=bool(visible_then - visible_now),
+            changed=len(seen_now & fresh),
+            lost=bool(seen_then - seen_now),
             numbers=numbers,
             forward_index=load_arrays(self.previous.path / FORWARD_INDEX_FILE),
         )
 
     @functools.cached_property
-    def _audiences_then(self) -> dict[int, tuple[str, str]]:
+    def _documents_then(self) -> tuple[list[str], list[str]]:
         """The ID and the audience of each row of the previous generation's store."""
         if self.previous is None:
-            return {}
+            return [], []
         columns = saved_columns(load_arrays(self.previous.path / FORWARD_INDEX_FILE))
         if columns is not None:
-            return dict(enumerate(zip(columns.ids, columns.audiences, strict=True)))
+            return columns.ids, columns.audiences
         with contextlib.closing(self.previous.store) as store:
-            return store.audiences()
+            rows = sorted(store.audiences().items())
+        return [id_ for _, (id_, _) in rows], [audience for _, (_, audience) in rows]
 
     def _part_of(
         self, visible: frozenset[str], files: Mapping[frozenset[str], str]
@@ -449,12 +460,13 @@ class IndexBuilder:
         # What an audience does not see has no part in the choice.
         most = max(smaller, key=lambda others: sum(self._present[name] for name in others))
         arrays = load_arrays(self._folder / files[most])
-        ids = self._forward_index.documents.ids
+        numbers = np.full(len(self._forward_index.documents), -1, dtype=np.int64)
+        numbers[arrays["row"]] = np.arange(arrays["row"].size)
         return PreviousPartition(
             arrays,
             changed=sum(self._present[name] for name in visible) - arrays["row"].size,
             lost=False,
-            numbers={ids[row]: number for number, row in enumerate(arrays["row"].tolist())},
+            numbers=numbers,
             forward_index=None,
         )
 

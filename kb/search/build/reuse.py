@@ -68,8 +68,7 @@ def find_reuse(
     if previous is None:
         return None
 
-    ids = [forward_index.documents.ids[number] for number in documents.tolist()]
-    numbers_then = np.array([previous.numbers.get(id_, -1) for id_ in ids], dtype=np.int64)
+    numbers_then = previous.numbers[documents]
     texts_now = _texts_of(forward_index)
     saved = previous.forward_index
     texts_then = texts_now if saved is None else _texts_of_saved(saved)

@@ -247,13 +247,10 @@ class DocumentStore:
         rows = self._query("SELECT row, id, audience FROM document")
         return {row: (document_id, audience) for row, document_id, audience in rows}
 
-    def _digests(self, *, beside: Sequence[int] = ()) -> dict[str, bytes]:
-        """The digest of each document's content, but of those in the rows ``beside``."""
-        if not beside:
-            return dict(self._query("SELECT id, digest FROM document"))
-        rows = {row for (row,) in self._query("SELECT row FROM document")}.difference(beside)
+    def _digests(self, rows: Iterable[int]) -> dict[str, bytes]:
+        """The digest of the content of each document in ``rows``."""
         one = "SELECT id, digest FROM document WHERE row=?"
-        return dict(self._query(one, (row,))[0] for row in sorted(rows))
+        return dict(self._query(one, (row,))[0] for row in rows)
 
     def difference(
         self, previous: DocumentStore | None, carried_over: Sequence[int] = ()
@@ -261,8 +258,10 @@ class DocumentStore:
         """What differs from the store of the previous generation, of which the first rows here are
         the rows ``carried_over``.
         """
-        then = previous._digests(beside=carried_over) if previous else {}
-        now = self._digests(beside=range(len(carried_over)))
+        then: dict[str, bytes] = {}
+        if previous is not None:
+            then = previous._digests(sorted(set(range(len(previous))).difference(carried_over)))
+        now = self._digests(range(len(carried_over), len(self)))
         return StoreDifference(
             gone=tuple(id_ for id_, digest in then.items() if now.get(id_) != digest),
             fresh=tuple(id_ for id_, digest in now.items() if then.get(id_) != digest),

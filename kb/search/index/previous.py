@@ -7,7 +7,6 @@ still valid belongs to ``kb.search.build.reuse``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +29,7 @@ class PreviousPartition:
     arrays: Arrays
     changed: int
     lost: bool
-    numbers: Mapping[str, int]
+    numbers: NDArray[np.int64]  # [documents of the forward index of this build], or -1
     forward_index: Arrays | None
 
 

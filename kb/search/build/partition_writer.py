@@ -27,7 +27,7 @@ from kb.search.build.forward_index import (
 )
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
-from kb.search.build.splice import LengthBasis, Postings, spliced_lists, spliced_postings
+from kb.search.build.splice import LengthBasis, PostingLists, spliced_lists, spliced_postings
 from kb.search.build.value_columns import pack_value_columns
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
@@ -356,7 +356,7 @@ class _PartitionWriter:
         documents = np.repeat(self._passage_doc, stops - starts)
         return pack_headings(hashes[positions_of(starts, stops)], documents)
 
-    def _postings(self, dictionaries: Arrays, postings: Postings) -> Arrays:
+    def _postings(self, dictionaries: Arrays, postings: PostingLists) -> Arrays:
         pointers, docs, codes = postings
         df = np.diff(pointers).astype(np.int32)
         packed = pack_prefixes(
@@ -431,7 +431,7 @@ class _StemSets:
         return {f"{name}_pointers": pointers.astype(np.int64), f"{name}s": self._stems.array()}
 
 
-def _of_all_stems(columns: Columns, stems: int) -> Postings:
+def _of_all_stems(columns: Columns, stems: int) -> PostingLists:
     pointers, (docs, codes) = columns.merged()
     if not docs.size:
         pointers = np.zeros(stems + 1, dtype=np.int64)

@@ -25,7 +25,7 @@ SMALLEST_SPLICED = 400
 #: The share of documents that may change before lengths are measured anew.
 _DRIFT = 0.1
 
-Postings = tuple[Pointers, PostingDocs, PostingCodes]  # of all terms, one after the other
+PostingLists = tuple[Pointers, PostingDocs, PostingCodes]  # of all terms, one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ def _runs(rows: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
             yield low, high
 
 
-def spliced_postings(then: CarriedOver, fresh: Postings, spill: Spill) -> Postings:
+def spliced_postings(then: CarriedOver, fresh: PostingLists, spill: Spill) -> PostingLists:
     """The postings of all stems: those of unchanged documents, and between them the ``fresh``."""
     pointers_then, docs_then, codes_then = _all_postings(then.arrays, spill)
     number_now = np.full(then.arrays["kind"].size, -1, dtype=np.int32)
@@ -166,7 +166,7 @@ def spliced_postings(then: CarriedOver, fresh: Postings, spill: Spill) -> Postin
     return np.concatenate(([0], np.cumsum(df))).astype(np.int64), docs.array(), codes.array()
 
 
-def _all_postings(arrays: Arrays, spill: Spill) -> Postings:
+def _all_postings(arrays: Arrays, spill: Spill) -> PostingLists:
     """The postings of all stems of a partition, those in rows as well, as lists."""
     df = arrays["df"]
     pointers, row_of = arrays["pointers"], arrays["row_of"][: df.size]

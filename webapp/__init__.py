@@ -43,7 +43,16 @@ def create_app(
     from webapp.agent import (
         problems as problem_desk,
     )
-    from webapp.api import articles, changes, generations, health, organisations, v1, well_known
+    from webapp.api import (
+        articles,
+        changes,
+        generations,
+        health,
+        organisations,
+        reference,
+        v1,
+        well_known,
+    )
     from webapp.api import tickets as ticket_api
     from webapp.assistants import proposal_api, proposals
     from webapp.customer import (
@@ -130,6 +139,7 @@ def create_app(
         contacts,
         *programs,
         well_known,
+        reference,
         files,
         feeds,
     ):

@@ -36,7 +36,7 @@ from webapp.context import EXTENSION, LANGUAGE_HEADER, reader_language
 from webapp.problems import problem_body, retry_header
 from webapp.security.access_log import begin_request, log_request
 from webapp.security.public_pages import OF_GENERATION_ALONE, chosen_encoding
-from webapp.security.rate_limits import COUNTED, RateLimits, counted_address
+from webapp.security.rate_limits import COUNTED, RateLimits, counted_address, left_header
 from webapp.security.sessions import SessionCookies
 from webapp.sub_path import OUTSIDE
 
@@ -174,14 +174,14 @@ class HotRoutes:
         )
         rates = cast("RateLimits", self._app.extensions["askfirst.rates"])
         try:
-            rates.suggestion(
+            left = rates.suggestion(
                 counted_address(environ.get("REMOTE_ADDR") or "unknown"),
                 self._origin(environ),
                 arguments.visit,
             )
         except TooMany as error:
             return self._refuse(environ, start_response, error, began)
-        environ[COUNTED] = True  # if Flask has to answer after all
+        environ[COUNTED] = left  # if Flask has to answer after all
 
         centre = cast("HelpCentre", self._app.extensions[EXTENSION])
         try:
@@ -195,16 +195,18 @@ class HotRoutes:
             )
         except KbError:
             return self._inner(environ, start_response)
-        return self._give(environ, start_response, answer, began)
+        return self._give(environ, start_response, answer, left, began)
 
     def _give(
         self,
         environ: WSGIEnvironment,
         start_response: StartResponse,
         answer: Suggested,
+        left: int,
         began: float,
     ) -> Iterable[bytes]:
-        body, own = answer.body, {"ETag": answer.tag}
+        body = answer.body
+        own = {"ETag": answer.tag, "RateLimit": left_header("suggest", left)}
         status = 200
         if is_unchanged(environ.get("HTTP_IF_NONE_MATCH", ""), answer.tag):
             status, body = 304, b""

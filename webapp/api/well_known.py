@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 from flask import Blueprint, Response, jsonify, make_response
 
 from webapp.api.embed_script import embed_file
+from webapp.api.reference import description
 from webapp.context import settings
 
 blueprint = Blueprint("well_known", __name__)
@@ -16,9 +14,7 @@ HOUR = "public, max-age=3600"
 
 @blueprint.get("/openapi.json")
 def openapi() -> Response:
-    description = json.loads((Path(__file__).parent / "openapi.json").read_text(encoding="utf-8"))
-    description["servers"] = [{"url": settings().base_url}]
-    response = jsonify(description)
+    response = jsonify({**description(), "servers": [{"url": settings().base_url}]})
     response.headers["Cache-Control"] = HOUR
     return response
 

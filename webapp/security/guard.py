@@ -101,6 +101,7 @@ def protect(app: Flask, settings: Settings) -> None:
     csrf.init_app(app)
     app.before_request(_check_sender)
     app.after_request(partial(_harden, settings=settings))
+    app.after_request(rates.tell)
 
 
 def _config(settings: Settings) -> dict[str, object]:

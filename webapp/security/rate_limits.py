@@ -11,7 +11,7 @@ import re
 import time
 from typing import cast
 
-from flask import current_app, request
+from flask import Response, current_app, g, request
 from limits import (
     RateLimitItem,
     RateLimitItemPerHour,
@@ -26,7 +26,7 @@ from webapp.context import api_key, asker, host_identity
 from webapp.security.access_policy import RATES, SHARED
 from webapp.security.shared_windows import SharedWindows
 
-#: In the environment of a request that was counted before it came to Flask.
+#: In the environment of a request that was counted before it came to Flask: how many are left.
 COUNTED = "askfirst.counted"
 _VISIT = re.compile(r"[a-z0-9]{6,40}")
 
@@ -61,36 +61,53 @@ class RateLimits:
     def check(self) -> None:
         """Raises TooMany, with the seconds to wait, once the route's limit is used up."""
         name = RATES.get((request.endpoint or "", method()))
-        if name and COUNTED not in request.environ:
+        if name and COUNTED in request.environ:
+            g.counted = (name, request.environ[COUNTED])
+        elif name:
             self.count(name)
 
     def count(self, name: str) -> None:
         """Counts one more of ``name`` for the asker. Raises TooMany."""
+        g.counted = (name, 0)
+        g.counted = (name, self._hit_by_asker(name))
+
+    def _hit_by_asker(self, name: str) -> int:
         by_address = name in ("suggest", "sign-in") and api_key() is None
         if by_address and (host := host_identity()) is not None and host.email:
-            self.hit(name, f"host:{host.website}:{host.email}")  # an office has one address
-        elif by_address and name == "suggest":
+            return self.hit(name, f"host:{host.website}:{host.email}")  # an office has one address
+        if by_address and name == "suggest":
             origin = request.headers.get("Origin", "") if request.endpoint in SHARED else ""
-            is_embedded = origin in self._embed_origins
-            self.suggestion(address(), origin if is_embedded else "", request.args.get("visit", ""))
-        else:
-            self.hit(name, address() if by_address else _asker_or_address())
+            origin = origin if origin in self._embed_origins else ""
+            return self.suggestion(address(), origin, request.args.get("visit", ""))
+        return self.hit(name, address() if by_address else _asker_or_address())
 
-    def suggestion(self, address: str, origin: str, visit: str) -> None:
+    def suggestion(self, address: str, origin: str, visit: str) -> int:
         """Counts a request of somebody who types, which comes from the embed if it has an
-        ``origin``.
+        ``origin``; how many are left.
 
         An office is one address. There each visit has the limit of one person, and all of them
         together have another: nothing vouches for the name of a visit. Raises TooMany.
         """
         if origin and _VISIT.fullmatch(visit):
-            self.hit("suggest", f"{address} {visit}")
+            left = self.hit("suggest", f"{address} {visit}")
             self.hit("embed", address)
-        else:
-            self.hit("suggest", address)
+            return left
+        return self.hit("suggest", address)
 
-    def hit(self, name: str, who: str) -> None:
-        """Counts one more of ``name`` for ``who``. Raises TooMany."""
+    def tell(self, response: Response) -> Response:
+        """What is left of the limit that a request to the API counted against."""
+        if "counted" in g and request.path.startswith("/api/"):
+            name, left = g.counted
+            response.headers["RateLimit-Policy"] = self.policy_header(name)
+            response.headers["RateLimit"] = left_header(name, left)
+        return response
+
+    def hit(self, name: str, who: str) -> int:
+        """Counts one more of ``name`` for ``who``; how many are left in the longest window.
+
+        Raises TooMany.
+        """
+        left = 0
         for item in self._items[name]:
             # What the limiter does itself, but for making the same key each time.
             uses = self._windows.incr(_window_key(item, name, who), item.get_expiry())
@@ -101,6 +118,13 @@ class RateLimits:
                     f"You have sent too many requests. Try again {in_words(wait)}.",
                     retry_after=wait,
                 )
+            left = item.amount - uses
+        return left
+
+    def policy_header(self, name: str) -> str:
+        """The longest window (draft-ietf-httpapi-ratelimit-headers-10, section 3)."""
+        item = self._items[name][-1]
+        return f'"{name}";q={item.amount};w={item.get_expiry()}'
 
     def is_of_first(self, name: str, source: str, most: int, seconds: int) -> bool:
         """Whether ``source`` is one of the first ``most`` from which ``name`` has come lately."""
@@ -110,6 +134,11 @@ class RateLimits:
             return False
         self._windows.incr(f"{name}/{source}", seconds)
         return True
+
+
+def left_header(name: str, left: int) -> str:
+    """How many requests are left (draft-ietf-httpapi-ratelimit-headers-10, section 4)."""
+    return f'"{name}";r={left}'
 
 
 @functools.lru_cache(4096)

@@ -66,3 +66,19 @@ def test_an_office_behind_one_address_does_not_use_up_the_limit_of_one_person(
     assert asked("visitor3") == 2  # all together
     assert asked("visitor4", "https://evil.example") == 5
     assert asked("visitor5", "https://evil.example") == 0  # that name counts for nothing
+
+
+def test_the_api_tells_what_is_left(folder: Path) -> None:
+    portal = build(settings_of(folder, suggest_per_minute="5"))
+    for headers in ({}, {"X-Unknown": "1"}):  # the hot routes, and Flask
+        left = []
+        browser = portal.browser()
+        browser.client.environ_base["REMOTE_ADDR"] = f"192.0.2.{1 + len(headers)}"
+        for _ in range(6):
+            response = browser.get("/api/v1/suggest?q=paper", headers=headers)
+            assert response.headers["RateLimit-Policy"] == '"suggest";q=5;w=60'
+            left.append(response.headers["RateLimit"])
+        assert left == [f'"suggest";r={number}' for number in (4, 3, 2, 1, 0, 0)]
+        assert response.status_code == 429
+        assert int(response.headers["Retry-After"]) > 0
+    assert "RateLimit" not in portal.browser().get("/search?q=paper").headers

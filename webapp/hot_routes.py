@@ -304,11 +304,9 @@ class HotRoutes:
         if generation != self._pages_of:
             self._forget_pages(generation)
         sent = environ.get("HTTP_IF_NONE_MATCH", "")
-        key = (
-            environ["PATH_INFO"],
-            environ.get("HTTP_HOST", ""),
-            chosen_encoding(environ.get("HTTP_ACCEPT_ENCODING", "")),
-        )
+        # All addresses in pages follow from the settings, so that the host makes no difference.
+        encoding = chosen_encoding(environ.get("HTTP_ACCEPT_ENCODING", ""))
+        key = (environ["PATH_INFO"], encoding)
         page = self._pages.get((*key, "200"))
         if page is not None and sent and is_unchanged(sent, page.tag):
             page = self._pages.get((*key, "304"))

@@ -76,6 +76,7 @@ ASKED = "/api/v1/suggest?q=paper+ja"
         ("/help/doc/jam", {"Accept_Encoding": "gzip, br", "Accept": "text/html,*/*;q=0.8"}),
         ("/help/doc/jam", {"Accept_Encoding": "gzip", "Cookie": "theirs=1", "If_None_Match": "x"}),
         ("/help/doc/jam.md", {"Accept": "*/*"}),
+        ("/help/doc/jam", {"Host": "127.0.0.1:8000"}),
         ("/docs", {"Accept_Language": "de"}),
         ("/docs/", {}),
         ("/faq", {}),

@@ -10,7 +10,16 @@ import pytest
 from lxml import etree
 
 from tests.webapp.discovery.values import texts
-from tests.webapp.world import Browser, build, document, publish, settings_of
+from tests.webapp.world import (
+    Browser,
+    Portal,
+    build,
+    document,
+    number_of,
+    publish,
+    settings_of,
+    ticket,
+)
 
 SCHEMAS = Path(__file__).parent / "schemas"
 ATOM = {"a": "http://www.w3.org/2005/Atom"}
@@ -98,3 +107,19 @@ def test_whoever_asks_gets_what_the_public_sees(folder: Path) -> None:
 def test_a_section_that_is_not_there_has_no_feed(anyone: Browser) -> None:
     assert anyone.get("/docs/nowhere/feed.atom").status_code == 404
     assert anyone.get("/docs/nowhere/feed.rss").status_code == 404
+
+
+def test_known_problems_are_valid_atom(portal: Portal) -> None:
+    grammar = etree.RelaxNG(etree.parse(str(SCHEMAS / "atom.rng")))
+    empty = portal.browser().get("/problems/feed.atom").get_data()
+    grammar.assertValid(etree.fromstring(empty))
+    portal.clock.now += dt.timedelta(hours=1)
+    assert portal.browser().get("/problems/feed.atom").get_data() == empty
+
+    bob = portal.browser("bob")
+    number = number_of(portal.browser("alice").post("/tickets", ticket()))
+    problem = {"title": "Paper & <jams>", "status": "identified", "audience": "public"}
+    bob.post("/desk/problems", {**problem, "confirmed": "yes", "ticket": number})
+    feed = etree.fromstring(portal.browser().get("/problems/feed.atom").get_data())
+    grammar.assertValid(feed)
+    assert "Paper & <jams>" in texts(feed, "a:entry/a:title/text()", ATOM)[0]

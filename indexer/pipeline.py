@@ -19,7 +19,6 @@ from indexer.collector import DocumentCollector
 from indexer.findings import Finding, make_finding
 from indexer.publish import media
 from indexer.publish.feedback import SearchFeedback, read_feedback
-from indexer.publish.golden_file import read_golden_queries
 from indexer.report import Progress, Report
 from indexer.sources import ledger
 from indexer.sources.ledger import Ledger
@@ -31,6 +30,7 @@ from kb.errors import Conflict, Invalid
 from kb.search.documents import PUBLIC
 from kb.search.generations.previews import PreviewFile
 from kb.search.query.curation_file import CurationFile, read_curations
+from kb.search.query.golden_file import read_golden_queries
 from kb.temporary_folder import temporary_folder
 
 if TYPE_CHECKING:

@@ -114,6 +114,7 @@ ROOMS["kb.gaps"] = FOUNDATION | {
     "kb.people",
     "kb.search",
     "kb.search.meaning",
+    "kb.search.query",
     "kb.tickets",
 }
 ROOMS["kb.experiments"] = FOUNDATION | {
@@ -221,7 +222,8 @@ ROOMS |= {
     "webapp.assistants": _WEB | {"webapp.api", "webapp.customer"},
     "webapp.customer": _WEB | {"webapp.status"},
     "webapp.discovery": _WEB,
-    "webapp.editor": _WEB | {"kb.search.generations"},  # the values of ``centre.index``
+    # The values of ``centre.index``.
+    "webapp.editor": _WEB | {"kb.search.generations", "webapp.customer"},
     "webapp.notifications": _WEB | {"webapp.customer"},
     "webapp.security": _WEB,
     "webapp.mail": _WEB | {"webapp.customer"},

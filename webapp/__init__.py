@@ -70,7 +70,7 @@ def create_app(
         uploads,
     )
     from webapp.discovery import addresses, feeds, files, structured_data
-    from webapp.editor import experiments, gaps, overview, publishing, review
+    from webapp.editor import experiments, gaps, overview, publishing, review, ticket_drafts
     from webapp.mail import hook, quarantine, shown_mails
     from webapp.notifications import mail_links, staff_news
     from webapp.security import access_log, admission, audit_trail, bearer, guard, public_pages
@@ -114,6 +114,7 @@ def create_app(
         privacy,
         staff_news,  # before the pages of tickets, whose numbers stand at the same place
         mail_links,
+        ticket_drafts,
         releases,  # before the pages of tickets, whose numbers stand at the same place
         quarantine,
         queue,

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.findings import Finding, make_finding
-from indexer.publish.golden_file import GoldenQuery
 from indexer.report import SuggestionChange, count_newly_public
 from kb.errors import NotFound
 from kb.search.documents import AUDIENCES, PUBLIC, visible_to
 from kb.search.generations.generation import Generation
+from kb.search.query.golden_file import GoldenQuery
 from kb.search.searcher import Searcher
 
 #: Fewer documents than this may always go: a share of a handful says nothing.

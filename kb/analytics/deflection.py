@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, insert, select, update
@@ -29,6 +30,7 @@ EPISODE_EVENT_KINDS = ("form_open", "query", "shown", "open", "helped", "submit"
 MAX_PAYLOAD_LENGTH = 4096  # characters of JSON
 MAX_EPISODE_EVENTS = 500
 MAX_REASON = 500  # characters of why an article was of no help
+MAX_TITLES_BEFORE = 5
 _MAX_TITLE = 300  # characters
 _EPISODE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _MASKS = (
@@ -159,6 +161,27 @@ class Deflection:
         with self._database.read() as connection:
             facts = connection.execute(query).scalar()
         return tuple(facts.get("ids", ())) if facts else ()
+
+    def titles_before(self, number: str) -> tuple[str, ...]:
+        """What was typed in the visit that ended with a ticket, in its order, as far as it was
+        meant.
+        """
+        query = (
+            select(EPISODE_EVENTS.c.facts)
+            .join(EPISODES, EPISODES.c.id == EPISODE_EVENTS.c.episode_id)
+            .where(
+                EPISODES.c.ticket_id == ids.ticket_serial(number), EPISODE_EVENTS.c.kind == "query"
+            )
+            .order_by(EPISODE_EVENTS.c.id)
+        )
+        with self._database.read() as connection:
+            texts = [str(facts.get("q", "")) for facts in connection.execute(query).scalars()]
+        settled = [
+            text
+            for text, following in pairwise([*texts, ""])
+            if text and not following.lower().startswith(text.lower())
+        ]
+        return tuple(dict.fromkeys(settled))[-MAX_TITLES_BEFORE:]
 
     def helpful(
         self, document_id: str, yes: bool, voter: str, now: dt.datetime, *, reason: str = ""

@@ -55,9 +55,16 @@ class QueryLog:
                 _add(connection, counts, _folded(empty), now)
 
     def frequent(
-        self, audiences: Collection[str] | None = None, *, now: dt.datetime, limit: int = 50
+        self,
+        audiences: Collection[str] | None = None,
+        *,
+        now: dt.datetime,
+        limit: int = 50,
+        since: dt.datetime | None = None,
     ) -> tuple[FrequentQuery, ...]:
-        """The queries that these audiences (None: all) asked most, most frequent first."""
+        """The queries that these audiences (None: all) asked most, most frequent first; in the
+        weeks after ``since``, if it is given.
+        """
         times = func.sum(QUERY_COUNTS.c.times)
         query = (
             select(
@@ -66,7 +73,7 @@ class QueryLog:
                 times.label("times"),
                 func.sum(QUERY_COUNTS.c.empty).label("empty"),
             )
-            .where(QUERY_COUNTS.c.week > now - QUERY_LOG_RETENTION)
+            .where(QUERY_COUNTS.c.week > (since or now - QUERY_LOG_RETENTION))
             .group_by(QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience)
             .having(times >= _MIN_SHOWN_COUNT)
             .order_by(times.desc(), QUERY_COUNTS.c.query, QUERY_COUNTS.c.audience)

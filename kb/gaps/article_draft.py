@@ -1,7 +1,8 @@
-"""The draft of an article for a gap: a Markdown file in the words of those who asked. Pure.
+"""Drafts of articles: Markdown files in the words of those who asked, which no index reads.
 
 The sections are those of Knowledge-Centered Service (KCS v6 Practices Guide, "Structure for
-Reuse"). Only what more than one person typed is in it, so that no private fact gets in.
+Reuse"). The draft for a gap holds only what more than one person typed, so that no private fact
+gets in; that of a ticket is made by ``ticket_draft``.
 """
 
 from __future__ import annotations
@@ -10,40 +11,73 @@ import datetime as dt
 import json
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
 
-from kb.gaps.gaps import Gap
+from kb.errors import Conflict, Unavailable
 
 #: The folder of drafts below the content folder: no source of the index.
 DRAFT_FOLDER = "drafts"
+#: Heading -> what belongs below it.
+_SECTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "Issue": "What the customer sees, in their words.",
+        "Environment": "Product, version, platform.",
+        "Resolution": "The steps, one at a time.",
+        "Cause": "Why it happens.",
+    }
+)
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9]+")
 
 
-def draft_name(gap: Gap) -> str:
+def draft_name(title: str) -> str:
     """A file name from the title.
 
-    >>> from kb.gaps.gaps import GapCause
-    >>> draft_name(Gap("Export à PDF fails!", 3, 1, GapCause.WRITING))
+    >>> draft_name("Export à PDF fails!")
     'export-a-pdf-fails.md'
     """
-    plain = unicodedata.normalize("NFKD", gap.title.casefold()).encode("ascii", "ignore").decode()
+    plain = unicodedata.normalize("NFKD", title.casefold()).encode("ascii", "ignore").decode()
     return f"{_NOT_IN_NAMES.sub('-', plain).strip('-')[:80] or 'draft'}.md"
 
 
-def draft_text(gap: Gap, today: dt.date) -> str:
-    """The file: front matter with the customers' wordings as aliases, and empty sections."""
-    title = gap.title[:1].upper() + gap.title[1:]
+def draft_text(
+    title: str,
+    aliases: Sequence[str],
+    today: dt.date,
+    sections: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """The file: front matter with the customers' wordings as aliases, and the sections; those
+    without a text say what belongs there.
+    """
+    title = title[:1].upper() + title[1:]
     lines = ["---", f"title: {_quoted(title)}"]
-    if gap.aliases:
-        lines += ["aliases:", *(f"  - {_quoted(alias)}" for alias in gap.aliases)]
+    if aliases:
+        lines += ["aliases:", *(f"  - {_quoted(alias)}" for alias in aliases)]
     lines += ["audience: public", f"updated: {today.isoformat()}", "---", "", f"# {title}", ""]
-    for heading, hint in (
-        ("Issue", "What the customer sees, in their words."),
-        ("Environment", "Product, version, platform."),
-        ("Resolution", "The steps, one at a time."),
-        ("Cause", "Why it happens."),
-    ):
-        lines += [f"## {heading}", "", f"<!-- {hint} -->", ""]
+    for heading, hint in _SECTIONS.items():
+        lines += [f"## {heading}", "", sections.get(heading) or f"<!-- {hint} -->", ""]
     return "\n".join(lines)
+
+
+def save_draft(content: Path, title: str, text: str) -> str:
+    """Saves a new file in the folder of drafts, and returns its name.
+
+    Raises Conflict for one that is there already, Unavailable when it cannot be written.
+    """
+    path = content / DRAFT_FOLDER / draft_name(title)
+    try:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Conflict(f"There is already a draft {DRAFT_FOLDER}/{path.name}.") from None
+    except OSError as error:
+        raise Unavailable(
+            f"The draft could not be saved in {DRAFT_FOLDER}: {error.strerror}. Give the portal "
+            "write access to this folder."
+        ) from error
+    return path.name
 
 
 def _quoted(text: str) -> str:

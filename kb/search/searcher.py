@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from kb.errors import Invalid, NotFound, Unavailable
 from kb.search.display.sections import Sections
@@ -70,6 +70,12 @@ class Searcher:
             yield fixed
         finally:
             fixed._snapshot.index.close()
+
+    def curated_by(self, curations: Mapping[str, Any]) -> Searcher:
+        """What the generation that answers now would answer with other curations."""
+        fixed = Searcher(Path(), engine=self._engine, budget_ms=60_000)
+        fixed._snapshot, fixed._checked_at = self._current().curated_by(curations), float("inf")
+        return fixed
 
     def _opened(self, generation: Generation) -> Snapshot:
         index = self._engine.open(generation)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from indexer.publish.golden_file import read_golden_queries
 from kb.search.query.curation_file import read_curations
+from kb.search.query.golden_file import read_golden_queries
 from tests.content.conftest import Centre
 from tests.content.pages import CONTENT
 

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from indexer.lint import checks
 from indexer.lint.checks import Issue
 from indexer.pipeline import IndexOptions
-from indexer.publish.golden_file import read_golden_queries
 from indexer.sources import walk
 from kb.cli import kb
 from kb.people.demo import load_demo_cast
 from kb.people.person import Role
+from kb.search.query.golden_file import read_golden_queries
 from kb.site.site_file import load_site
 from kb.sla.policy_file import load_policy
 from kb.tickets.catalogue import load_catalogue

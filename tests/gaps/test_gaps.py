@@ -83,9 +83,9 @@ def test_what_is_shown_and_files_no_tickets_is_no_gap() -> None:
 
 def test_a_draft_is_a_file_that_the_indexer_understands() -> None:
     gap = Gap('export "to" pdf: fails', 3, 1, GapCause.WRITING, aliases=("pdf export",))
-    text = draft_text(gap, dt.date(2026, 11, 30))
+    text = draft_text(gap.title, gap.aliases, dt.date(2026, 11, 30))
     assert text.startswith('---\ntitle: "Export \\"to\\" pdf: fails"\naliases:\n  - "pdf export"\n')
     assert "## Resolution" in text
-    assert draft_name(gap) == "export-to-pdf-fails.md"
-    assert draft_name(Gap("../../etc", 3, 1, GapCause.WRITING)) == "etc.md"
-    assert draft_name(Gap("日本", 3, 1, GapCause.WRITING)) == "draft.md"
+    assert draft_name(gap.title) == "export-to-pdf-fails.md"
+    assert draft_name("../../etc") == "etc.md"
+    assert draft_name("日本") == "draft.md"

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from kb.errors import Conflict, NotFound, Unavailable
-from kb.gaps.article_draft import DRAFT_FOLDER, draft_name, draft_text
+from kb.errors import Conflict, Misconfigured, NotFound, Unavailable
+from kb.gaps.article_draft import draft_text, save_draft
+from kb.gaps.gaps import Gap, GapCause
+from kb.gaps.proposals import MOST_QUERIES, accept, proposal_effect, proposal_for
 from kb.gaps.repository import GapRepository
-from webapp.context import centre, now, settings
+from kb.search.documents import PUBLIC
+from webapp.context import audience, centre, now, settings
 
 blueprint = Blueprint("gaps", __name__, url_prefix="/editor/gaps")
+LAST_MONTH = dt.timedelta(days=31)
 
 
 @blueprint.get("")
@@ -26,6 +32,7 @@ def _page(sentence: str = "") -> str:
         found_at=repository.found_at(),
         minutes=settings().handling_minutes,
         drafted=request.args.get("drafted", ""),
+        accepted=bool(request.args.get("accepted")),
         sentence=sentence,
     )
 
@@ -33,21 +40,65 @@ def _page(sentence: str = "") -> str:
 @blueprint.post("/<int(max=2000000000):gap_id>/draft")
 def draft(gap_id: int) -> BaseResponse | tuple[str, int]:
     """Writes a draft into the content's folder of drafts, which no index reads."""
+    gap = _gap(gap_id)
+    try:
+        text = draft_text(gap.title, gap.aliases, now().date())
+        name = save_draft(settings().content, gap.title, text)
+    except (Conflict, Unavailable) as error:
+        return _page(error.sentence), error.status
+    return redirect(url_for("gaps.show", drafted=name), 303)
+
+
+@blueprint.get("/<int(max=2000000000):gap_id>/proposal")
+def proposal(gap_id: int) -> str:
+    """What search would do with a curation for this gap, before anybody accepts it."""
+    return _proposal(gap_id)
+
+
+def _proposal(gap_id: int, sentence: str = "") -> str:
+    gap = _gap(gap_id)
+    if gap.cause is not GapCause.SEARCH:
+        raise NotFound("This gap needs a page, not a curation. Open the list again.")
+    content, searcher = settings().content, centre().searcher
+    serving = centre().index.current()
+    proposed = proposal_for(gap)
+    month = now() - LAST_MONTH
+    return render_template(
+        "editor/proposal.html",
+        gap_id=gap_id,
+        gap=gap,
+        proposal=proposed,
+        document=searcher.article(gap.document, audience=audience()),
+        effect=proposal_effect(
+            proposed,
+            serving.curations() if serving else {},
+            searcher,
+            content / "golden.toml",
+            [
+                (query.query, query.times)
+                for query in centre().query_log.frequent(
+                    now=now(), limit=MOST_QUERIES, audiences=[PUBLIC], since=month
+                )
+            ],
+        ),
+        sentence=sentence,
+    )
+
+
+@blueprint.post("/<int(max=2000000000):gap_id>/proposal")
+def accept_proposal(gap_id: int) -> BaseResponse | tuple[str, int]:
+    """Adds the curation to ``curations.toml``; it takes effect with the next publish."""
+    try:
+        accept(proposal_for(_gap(gap_id)), settings().content / "curations.toml")
+    except (Conflict, Unavailable) as error:
+        return _proposal(gap_id, error.sentence), error.status
+    except Misconfigured as error:
+        return _proposal(gap_id, error.sentence.replace(f"{settings().content}/", "")), 409
+    return redirect(url_for("gaps.show", accepted="yes"), 303)
+
+
+def _gap(gap_id: int) -> Gap:
     gap = dict(GapRepository(centre().database).stored()).get(gap_id)
     if gap is None:
         raise NotFound("The list was updated and no longer has this gap. Open it again.")
-    path = settings().content / DRAFT_FOLDER / draft_name(gap)
-    try:
-        path.parent.mkdir(exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(draft_text(gap, now().date()))
-    except FileExistsError:
-        error = Conflict(f"There is already a draft {DRAFT_FOLDER}/{path.name}.")
-        return _page(error.sentence), error.status
-    except OSError as error:
-        failed = Unavailable(
-            f"The draft could not be saved in {DRAFT_FOLDER}: {error.strerror}. Give the portal "
-            "write access to this folder."
-        )
-        return _page(failed.sentence), failed.status
-    return redirect(url_for("gaps.show", drafted=path.name), 303)
+    return gap

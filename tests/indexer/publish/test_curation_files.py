@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.publish.golden_file import GoldenQuery, read_golden_queries
 from kb.errors import Misconfigured
 from kb.search.query.curation_file import read_curations
+from kb.search.query.golden_file import GoldenQuery, read_golden_queries
 
 
 def _file(tmp_path: Path, text: str) -> Path:

@@ -71,7 +71,7 @@ def create_app(
     )
     from webapp.discovery import addresses, feeds, files, structured_data
     from webapp.editor import experiments, gaps, overview, publishing, review, ticket_drafts
-    from webapp.mail import hook, quarantine, shown_mails
+    from webapp.mail import confirm, hook, quarantine, shown_mails
     from webapp.notifications import mail_links, staff_news
     from webapp.security import access_log, admission, audit_trail, bearer, guard, public_pages
     from webapp.status import following, subscriptions
@@ -117,6 +117,7 @@ def create_app(
         ticket_drafts,
         releases,  # before the pages of tickets, whose numbers stand at the same place
         quarantine,
+        confirm,
         queue,
         board,
         insights,

@@ -1,4 +1,5 @@
-"""Links in mails that lead to a page with one button: "This solved it", and "Stop these e-mails".
+"""Links in mails that lead to a page with one button: "This solved it", "Stop these e-mails", and
+"I sent this".
 
 The token in a link is what allows it: whoever has the mail may press the button. Opening a link
 changes nothing, since mail servers open links to scan them.
@@ -13,6 +14,7 @@ from kb.errors import NotFound
 from kb.mail.mail_tokens import MailTokens
 
 SOLVED_LINK_LIFETIME = dt.timedelta(weeks=4)
+_CONFIRM_LINK_LIFETIME = dt.timedelta(weeks=4)
 _STOP_LINK_LIFETIME = dt.timedelta(weeks=52)
 
 
@@ -20,6 +22,21 @@ class MailLinks:
     def __init__(self, signing_keys: Sequence[str]) -> None:
         self._solved = MailTokens(signing_keys, b"askfirst solved link\0", SOLVED_LINK_LIFETIME)
         self._stop = MailTokens(signing_keys, b"askfirst stop link\0", _STOP_LINK_LIFETIME)
+
+        confirm = b"askfirst confirm link\0"
+        self._confirm = MailTokens(signing_keys, confirm, _CONFIRM_LINK_LIFETIME)
+
+    def confirm_path(self, serial: int, person_id: int, *, now: dt.datetime) -> str:
+        """By which the reader of a receipt says to have sent the mail that it is about."""
+        return f"/mail/confirm/{self._confirm.mint(serial, person_id, now=now)}"
+
+    def confirm(self, token: str, *, now: dt.datetime) -> tuple[int, int]:
+        """The serial of the ticket and the guest. Raises NotFound."""
+        match self._confirm.read(token, now=now):
+            case (serial, person_id):
+                return serial, person_id
+            case _:
+                raise _invalid_link()
 
     def solved_path(self, serial: int, person_id: int, *, now: dt.datetime) -> str:
         """By which the requester of a ticket says that an article solved it."""

@@ -281,6 +281,16 @@ class MailRepository:
             raise NotFound("There is no such e-mail. It may have been deleted by its age.")
         return _mail(row)
 
+    def filed_by(self, serial: int) -> ReceivedMail | None:
+        """The mail that a ticket began with."""
+        query = _MAILS.where(
+            RECEIVED_MAILS.c.ticket_id == serial,
+            RECEIVED_MAILS.c.outcome == Became.TICKET.value,
+        )
+        with self.database.read() as connection:
+            row = connection.execute(query.order_by(RECEIVED_MAILS.c.id)).first()
+        return _mail(row) if row is not None else None
+
     def of_ticket(self, serial: int) -> tuple[ReceivedMail, ...]:
         """All mails about a ticket, in their order."""
         query = _MAILS.where(RECEIVED_MAILS.c.ticket_id == serial).order_by(RECEIVED_MAILS.c.id)

@@ -83,6 +83,9 @@ class TicketMails:
         if notice.kind == Verb.OPEN.value and mailed.recipient.id == mailed.customer_id:
             language = mailbox.language if mailbox else ""
             content = self._with_suggestions(content, mailed, notice, language, now)
+            if notice.facts.get("confirm"):
+                path = self._links.confirm_path(mailed.serial, mailed.customer_id, now=now)
+                content = replace(content, confirm_path=path)
         if mailbox is None:
             return content
         content = replace(content, language=mailbox.language, updates=mailbox.updates.value)

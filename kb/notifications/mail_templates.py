@@ -246,6 +246,9 @@ class _Writer:
         """What happened, what somebody wrote, and what happens next."""
         self.add(Paragraph(self._event(notice)[1]))
         self._add_message(content)
+        if content.confirm_path:
+            confirm = f"{self._sender.base_url}{content.confirm_path}"
+            self.add(Paragraph(self.phrase("unproven")), PageLink(self.phrase("confirm"), confirm))
         if content.suggestions:
             self.add(Paragraph(self.phrase("suggested")), *content.suggestions)
         if content.solved_path:

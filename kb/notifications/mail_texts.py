@@ -141,6 +141,12 @@ MAIL_PHRASES: Mapping[str, str] = MappingProxyType(
         ),
         "suggested": "While you wait: these articles may answer it.",
         "solved": "This solved it",
+        "unproven": (
+            "Nothing proves that you sent this e-mail, so the ticket has the support level of "
+            "everybody. If you sent it, confirm this, and the ticket gets the support level of "
+            "your address. If you did not, ignore this e-mail."
+        ),
+        "confirm": "I sent this",
         "updates": "Updates on {count} tickets",
         "times": "{event} ({count} times)",
     }

@@ -16,8 +16,8 @@ from kb.notifications.letter import ArticleLink
 class TicketContent:
     """Empty parts are left out of the mail.
 
-    ``solved_path`` and ``stop_path`` are pages of the portal: "This solved it", "Stop these
-    e-mails".
+    ``solved_path``, ``confirm_path`` and ``stop_path`` are pages of the portal: "This solved it",
+    "I sent this", "Stop these e-mails".
 
     ``next_step`` is a phrase of ``mail_texts``, ``due`` the instant in it. ``mailbox`` sends the
     mail and reads answers to it; its conversation goes on where ``updates`` says (site, mail, both;
@@ -32,6 +32,7 @@ class TicketContent:
     articles: tuple[ArticleLink, ...] = ()
     suggestions: tuple[ArticleLink, ...] = ()
     solved_path: str = ""
+    confirm_path: str = ""
     stop_path: str = ""
     next_step: str = ""
     due: dt.datetime | None = None

@@ -53,6 +53,7 @@ class Verb(StrEnum):
     PROPOSE = "proposed"
     AGREE = "agreed"
     DECLINE = "declined"
+    CONFIRM = "confirmed"
     ESCALATE = "escalated"
     SOLVE = "solved"
     CANCEL = "cancelled"
@@ -515,6 +516,14 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
                 (_message_field("Message to support", "optional", required=False),),
             ),
             needs_proposal=True,
+        ),
+        Verb.CONFIRM: VerbRow(
+            _STAYS_ACTIVE,
+            _OWNER,
+            refusal="get another support level",
+            timeline="confirmed to have sent the e-mail",
+            clock=SlaEventKind.LEVEL_CHANGED,
+            mail=MailText("Sender confirmed", "The requester confirmed to have sent the e-mail."),
         ),
         Verb.COPY: VerbRow(
             _STAYS_ACTIVE,

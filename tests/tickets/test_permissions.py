@@ -31,7 +31,15 @@ PEOPLE = {
     "agent as a guest": Person(14, "bob@example.com", "Bob?", Role.AGENT, guest=True),
 }
 STAFF, OWNERS = {"bob", "ada"}, {"alice", "guest with the link"}
-OWNERS_ONLY = {Verb.COMMENT, Verb.UPLOAD, Verb.AGREE, Verb.DECLINE, Verb.ESCALATE, Verb.RATE}
+OWNERS_ONLY = {
+    Verb.COMMENT,
+    Verb.UPLOAD,
+    Verb.AGREE,
+    Verb.DECLINE,
+    Verb.ESCALATE,
+    Verb.RATE,
+    Verb.CONFIRM,
+}
 OWNERS_MAY = OWNERS_ONLY | {
     Verb.COPY,
     Verb.SOLVE,

@@ -14,7 +14,13 @@ from kb.tickets.actions.assignment import assign, revoke_links, set_copies
 from kb.tickets.actions.closing import cancel, check_void, rate, reopen, solve, void
 from kb.tickets.actions.conversation import answer_by_link, comment, escalate, note, reply
 from kb.tickets.actions.large_files import add_file, ask_for_files
-from kb.tickets.actions.level_severity import agree, change_level, decline, propose_severity
+from kb.tickets.actions.level_severity import (
+    agree,
+    change_level,
+    confirm,
+    decline,
+    propose_severity,
+)
 from kb.tickets.actions.planning import plan, ship
 from kb.tickets.actions.waiting import no_reply_needed, pause, resume, set_to_pending
 from kb.tickets.decision import Command
@@ -31,6 +37,7 @@ __all__ = [
     "change_level",
     "check_void",
     "comment",
+    "confirm",
     "decline",
     "escalate",
     "no_reply_needed",
@@ -72,6 +79,7 @@ COMMANDS: Mapping[Verb, Callable[..., Command]] = MappingProxyType(
         Verb.PROPOSE: propose_severity,
         Verb.AGREE: agree,
         Verb.DECLINE: decline,
+        Verb.CONFIRM: confirm,
         Verb.ESCALATE: escalate,
         Verb.SOLVE: solve,
         Verb.CANCEL: cancel,

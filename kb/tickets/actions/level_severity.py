@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from kb.errors import Conflict, Invalid
@@ -13,6 +15,8 @@ from kb.tickets.decision import Command, Context
 from kb.tickets.drafts import available, unknown_severity
 from kb.tickets.lifecycle import HANDED_OVER, Verb
 from kb.tickets.ticket import Proposal
+
+_NO_FACTS: Mapping[str, str] = MappingProxyType({})
 
 
 def change_level(level: str, body: str, *, change: str = "") -> Command:
@@ -101,6 +105,33 @@ def decline(body: str = "") -> Command:
         return Effects({"severity": _open_proposal(ticket).severity}, decision="declined")
 
     return Command(Verb.DECLINE, effects, body)
+
+
+def confirm(entitled: Mapping[str, str] = _NO_FACTS, since: dt.datetime | None = None) -> Command:
+    """The requester has proven to have the address that the ticket was filed for: the level is the
+    one that it would have had with ``entitled``, the facts that the address gives.
+
+    ``since`` is when the requester became a customer. A ticket that staff have moved stays there.
+    """
+
+    def effects(ticket: TicketFacts, context: Context) -> Effects:
+        policy = context.policy
+        asked = {
+            "severity": ticket.severity,
+            "type": ticket.type,
+            "topic": ticket.topic,
+            "product": ticket.product,
+            "channel": ticket.channel,
+        }
+        before = policy.choose(asked)
+        after = policy.after_term(policy.choose({**asked, **entitled}), since, context.at)
+        if before.level.key != ticket.level or after.level.key == ticket.level:
+            return Effects()
+        facts = {"level": after.level.key, "from_level": ticket.level}
+        columns = _level_columns(policy, after.level, after.why, ticket.severity)
+        return Effects(facts, columns)
+
+    return Command(Verb.CONFIRM, effects)
 
 
 def _handover_changes_level(policy: SlaPolicy, ticket: TicketFacts) -> bool:

@@ -229,6 +229,14 @@ class TicketRepository:
             connection.execute(of_person.values(person_id=person.id))
         return len(tickets)
 
+    def give(self, serial: int, guest_id: int, person: Person) -> None:
+        """One ticket of a guest becomes that of the account with the same address."""
+        this = (TICKETS.c.id == serial, TICKETS.c.customer_id == guest_id)
+        values = {"customer_id": person.id, "organisation_id": person.organisation_id}
+        with self.database.write() as connection:
+            connection.execute(update(TICKETS).where(*this).values(values))
+            delete_guest_links(connection, serial)
+
     # --- Attachments
 
     def attachment(self, ref: str) -> tuple[Ownership, bool, Attachment] | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from html import unescape
 from ipaddress import ip_network
 from pathlib import Path
@@ -20,6 +21,8 @@ from werkzeug.routing import Rule
 from indexer.pipeline import IndexOptions, run_index
 from indexer.sources import walk
 from kb import ids
+from kb.mail.envelope import Became
+from kb.mail.repository import ReceivedMail
 from kb.people.person import OPERATOR
 from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
@@ -189,9 +192,12 @@ class Secrets:
             ),
             "/copies/": Copies(tickets).token(serial, "copy@example.org", now=now),
         }
+        began = ReceivedMail("c", Became.TICKET, "", now, sender=gina.email)
+        portal.centre.inbox.mails.add(replace(began, ticket=world.guests_number))
         bob = portal.centre.accounts.administration.account("bob@example.com")
         for path in (
             portal.centre.mail_links.solved_path(serial, gina.id, now=now),
+            portal.centre.mail_links.confirm_path(serial, gina.id, now=now),
             portal.centre.mail_links.stop_path(bob.id, 0, now=now),
         ):
             door, slash, secret = path.rpartition("/")

@@ -27,13 +27,13 @@ from kb.search.build.forward_index import (
 )
 from kb.search.build.near_duplicates import pack_near_duplicates
 from kb.search.build.reuse import find_reuse
-from kb.search.build.splice import LengthBasis, PostingLists, spliced_lists, spliced_postings
+from kb.search.build.splice import LengthBasis, PostingLists, spliced_postings
 from kb.search.build.value_columns import pack_value_columns
 from kb.search.documents import DOCUMENT_KINDS, DocumentKind
 from kb.search.index.array_file import Arrays
 from kb.search.index.latent_topics import pack_latent_topics
 from kb.search.index.prefix_postings import pack_prefixes
-from kb.search.index.previous import CarriedOver, PreviousPartition
+from kb.search.index.previous import CarriedOver, Lists, PreviousPartition, spliced_lists
 from kb.search.index.spill import Columns, Spill, SpilledArray, blocks
 from kb.search.index.term_dictionary import TermDictionary
 from kb.search.index.title_ngrams import pack_title_ngrams
@@ -83,7 +83,9 @@ def partition_arrays(
     meanings = forward_index.meanings
     if meanings is not None:
         arrays |= pack_embeddings(meanings.rows[writer.passages], meanings.drafts[writer.passages])
-    arrays |= pack_title_ngrams(titles, writer.carried_over, spill)
+    arrays |= pack_title_ngrams(
+        titles, writer.carried_over, spill, keep_weights=writer.keeps_lengths
+    )
     arrays |= pack_title_text(titles, writer.carried_over)
     arrays |= pack_near_duplicates(forward_index, documents, writer.carried_over)
     arrays["languages"] = np.frombuffer(writer.languages.encode(), dtype=np.uint8)
@@ -159,6 +161,11 @@ class _PartitionWriter:
         self._kept_basis = None
         if self.carried_over is not None and self.carried_over.same_stems:
             self._kept_basis = LengthBasis.kept(previous, self._count)
+
+    @property
+    def keeps_lengths(self) -> bool:
+        """Whether lengths are compared with what they were on average in the last partition."""
+        return self._kept_basis is not None
 
     def _all_stems(self) -> tuple[SortedWords, NDArray[np.int32]]:
         """The stems of all words of the forward index, each in the language that most of its
@@ -319,17 +326,19 @@ class _PartitionWriter:
         passages_then = np.full(self.passages.size, -1, dtype=np.int64)
         now, last = then.passages(self._doc_passages)
         passages_then[now] = last
-        return {
-            **spliced_lists(
-                "passage_stems", "passage_pointers", passages_then, then, fresh, self._spill
-            ),
-            **spliced_lists(
-                "heading_stems", "heading_stem_pointers", passages_then, then, fresh, self._spill
-            ),
-            **spliced_lists(
-                "title_stems", "title_stem_pointers", then.places, then, fresh, self._spill
-            ),
-        }
+        spliced: Arrays = {}
+        for rows_then, pointers, names in (
+            (passages_then, "passage_pointers", ("passage_stems", "passage_codes")),
+            (passages_then, "heading_stem_pointers", ("heading_stems",)),
+            (then.places, "title_stem_pointers", ("title_stems",)),
+        ):
+            old, new = (
+                Lists(arrays[pointers], {name: arrays[name] for name in names})
+                for arrays in (then.arrays, fresh)
+            )
+            lists = spliced_lists(rows_then, old, new, self._spill, {names[0]: then.stems})
+            spliced |= {pointers: lists.pointers, **lists.columns}
+        return spliced
 
     def _body_lengths(self) -> NDArray[np.float64]:
         # Code makes a page as long as text does, whatever its words count.

@@ -7,13 +7,10 @@ the weight of a word depends on how long texts are on average: see ``LengthBasis
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from kb.search.array_types import Pointers, PostingCodes, PostingDocs
 from kb.search.index.array_file import Arrays
@@ -30,7 +27,10 @@ PostingLists = tuple[Pointers, PostingDocs, PostingCodes]  # of all terms, one a
 
 @dataclass(frozen=True, slots=True)
 class LengthBasis:
-    """How long titles, bodies and passages are on average, when that was last measured."""
+    """How long titles, bodies and passages are on average, when that was last measured.
+
+    As long as it is kept, so is how rare the letters of titles are (see ``title_ngrams``).
+    """
 
     title: float
     body: float
@@ -64,64 +64,10 @@ class LengthBasis:
         }
 
 
-def spliced_lists(
-    name: str,
-    pointers_name: str,
-    rows_then: NDArray[np.int64],
-    then: CarriedOver,
-    fresh: Arrays,
-    spill: Spill,
-) -> Arrays:
-    """Lists of stems in ``name``, one for each row, with what stands beside them in ``codes``.
-
-    ``rows_then`` is the row that each had, or -1: these are in ``fresh``, in order.
-    """
-    columns = [each for each in (name, name.replace("stems", "codes")) if each in fresh]
-    old_pointers, new_pointers = then.arrays[pointers_name], fresh[pointers_name]
-    lengths = np.zeros(rows_then.size, dtype=np.int64)
-    is_old = rows_then >= 0
-    lengths[is_old] = np.diff(old_pointers)[rows_then[is_old]]
-    lengths[~is_old] = np.diff(new_pointers)
-
-    copies = {column: spill.array(fresh[column].dtype) for column in columns}
-    taken = 0
-    for low, high in _runs(rows_then):
-        if rows_then[low] >= 0:
-            first = int(rows_then[low])
-            start, end = old_pointers[[first, first + high - low]].tolist()
-        else:
-            start, end = new_pointers[[taken, taken + high - low]].tolist()
-            taken += high - low
-        for column, copy in copies.items():
-            for block in range(start, end, spill.block):
-                part = slice(block, min(end, block + spill.block))
-                if rows_then[low] < 0:
-                    copy.append(fresh[column][part])
-                elif column == name:
-                    copy.append(then.stems[then.arrays[column][part]])
-                else:
-                    copy.append(then.arrays[column][part])
-    pointers = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
-    return {pointers_name: pointers} | {name: copy.array() for name, copy in copies.items()}
-
-
-def _runs(rows: NDArray[np.int64]) -> Iterator[tuple[int, int]]:
-    """Half-open ranges of ``rows`` that follow each other without a gap, or are all -1."""
-    follows = np.where(rows[1:] >= 0, rows[1:] == rows[:-1] + 1, rows[:-1] < 0)
-    # After a new row, row 0 does not follow.
-    follows &= (rows[1:] >= 0) == (rows[:-1] >= 0)
-    bounds = [0, *(np.flatnonzero(~follows) + 1).tolist(), rows.size]
-    for low, high in pairwise(bounds):
-        if high > low:
-            yield low, high
-
-
 def spliced_postings(then: CarriedOver, fresh: PostingLists, spill: Spill) -> PostingLists:
     """The postings of all stems: those of unchanged documents, and between them the ``fresh``."""
     pointers_then, docs_then, codes_then = _all_postings(then.arrays, spill)
-    number_now = np.full(then.arrays["kind"].size, -1, dtype=np.int32)
-    unchanged = np.flatnonzero(then.places >= 0)
-    number_now[then.places[unchanged]] = unchanged
+    number_now = then.numbers_now()
 
     pointers, fresh_docs, fresh_codes = fresh
     stems = pointers.size - 1

@@ -20,7 +20,7 @@ from kb.search import weights
 from kb.search.analysis import char_ngrams
 from kb.search.array_types import DocumentMask, Documents, Pointers, PostingDocs
 from kb.search.index.array_file import Arrays
-from kb.search.index.previous import CarriedOver
+from kb.search.index.previous import CarriedOver, Lists, spliced_lists
 from kb.search.index.spill import Columns, Spill, blocks
 from kb.search.kernels.layout import Loops, Scratch, Titles
 from kb.search.kernels.ranges import gather
@@ -33,45 +33,185 @@ _LONGEST = 300  # characters of a query that are compared
 #: Weights are whole numbers: of n-grams in titles 16 bits, of n-grams in a query 14 (see
 #: ``layout.NGRAM_WEIGHT``), so that a product has room in 31.
 _TITLE_WEIGHT = 65_535
+_LIST_COLUMNS = "gram_docs", "gram_weights"
+#: So many edited titles, at most, are worked into the lists there are: more have most n-grams.
+_FEW = 64
 
 
 def pack_title_ngrams(
-    titles: Sequence[str], then: CarriedOver | None = None, spill: Spill | None = None
+    titles: Sequence[str],
+    then: CarriedOver | None = None,
+    spill: Spill | None = None,
+    *,
+    keep_weights: bool = False,
 ) -> Arrays:
     """TF-IDF over the titles' n-grams, and for each n-gram the titles where it weighs most.
 
     ``then`` is what holds of the last generation's partition: the n-grams of titles that are the
-    same are not counted again.
+    same are not counted again. With ``keep_weights``, n-grams are as rare as they were then, and
+    those that are new as rare as one can be: only lists of n-grams that an edited title has or had
+    are made anew.
     """
     spill = spill or Spill()
+    basis = then.arrays if then is not None and keep_weights else {}
+    if then is not None and basis and then.changes() <= _FEW:
+        return _spliced(titles, then, spill)
+
     counted = _counted(titles, then, spill)
     pointers, ngrams, counts = counted.pointers, counted.ngrams, counted.counts
-    df = np.zeros(max(1, counted.hashes.size), dtype=np.int64)
-    for low, high in blocks(pointers, spill.block):
-        df += np.bincount(ngrams[pointers[low] : pointers[high]], minlength=df.size)
-
-    # scikit-learn's smooth idf, and unit length, so that a dot product is a cosine.
-    idf = (np.log((1 + len(titles)) / (1 + df)) + 1).astype(np.float32)
-    lengths, columns = spill.array(np.float64), Columns(spill, np.int32, np.float32)
+    idf = _idfs(counted, len(titles), basis, spill)
+    lengths, columns = spill.array(np.float32), Columns(spill, np.int32, np.float32)
     for low, high in blocks(pointers, spill.block):
         block = slice(int(pointers[low]), int(pointers[high]))
         row_pointers = pointers[low : high + 1] - pointers[low]
-        table = _table(ngrams[block], counts[block], row_pointers, df.size)
-        length = np.sqrt(table.power(2) @ idf.astype(np.float64) ** 2)
+        table = _table(ngrams[block], counts[block], row_pointers, idf.size)
+        length = _lengths(table, idf)
         by_ngram = table.tocsc()
         weight = by_ngram.data * np.repeat(idf, np.diff(by_ngram.indptr))
         columns.add(by_ngram.indptr, by_ngram.indices + low, weight / length[by_ngram.indices])
         lengths.append(length)
 
+    lists = _heaviest(*_merged(columns, idf.size), spill)
+    return _packed(counted, idf, lists, lengths.array())
+
+
+def _packed(
+    counted: _Counts, idf: NDArray[np.float32], lists: Lists, lengths: NDArray[np.float32]
+) -> Arrays:
     return {
         "gram_hashes": counted.hashes,
         "gram_idf": idf,
-        **_heaviest(columns, df.size, spill),
-        "title_pointers": pointers,
-        "title_grams": ngrams,
-        "title_counts": counts,
-        "title_lengths": np.maximum(lengths.array(), 1e-9).astype(np.float32),
+        "gram_pointers": lists.pointers,
+        **lists.columns,
+        "title_pointers": counted.pointers,
+        "title_grams": counted.ngrams,
+        "title_counts": counted.counts,
+        "title_lengths": lengths,
     }
+
+
+def _idfs(counted: _Counts, titles: int, basis: Arrays, spill: Spill) -> NDArray[np.float32]:
+    """The idf of each n-gram, or what it was in ``basis``."""
+    df = np.ones(max(1, counted.hashes.size), dtype=np.int64)
+    if not basis:
+        df[:] = 0
+        for low, high in blocks(counted.pointers, spill.block):
+            block = slice(int(counted.pointers[low]), int(counted.pointers[high]))
+            df += np.bincount(counted.ngrams[block], minlength=df.size)
+    # scikit-learn's smooth idf, and unit length, so that a dot product is a cosine.
+    idf = (np.log((1 + titles) / (1 + df)) + 1).astype(np.float32)
+    if basis and counted.hashes.size:
+        place, is_known = _places(basis["gram_hashes"], counted.hashes)
+        idf[is_known] = basis["gram_idf"][place[is_known]]
+    return idf
+
+
+def _places(
+    hashes: NDArray[np.uint32], wanted: NDArray[np.uint32]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Where each of ``wanted`` is among ``hashes``, and whether it is there at all."""
+    if not hashes.size:
+        return np.zeros(wanted.size, dtype=np.int64), np.zeros(wanted.size, dtype=bool)
+    place = np.minimum(hashes.searchsorted(wanted), hashes.size - 1)
+    return place, hashes[place] == wanted
+
+
+def _lengths(table: Any, idf: NDArray[np.float32]) -> NDArray[np.float32]:
+    length = np.sqrt(table.power(2) @ idf.astype(np.float64) ** 2)
+    return np.asarray(np.maximum(length, 1e-9), dtype=np.float32)
+
+
+def _spliced(titles: Sequence[str], then: CarriedOver, spill: Spill) -> Arrays:
+    """The arrays of the last partition, with lists of n-grams of a few titles made anew."""
+    last = then.arrays
+    fresh = np.flatnonzero(then.places < 0)
+    new = _count([titles[row] for row in fresh.tolist()], spill)
+    gone = np.flatnonzero(then.numbers_now() < 0)
+    old_ngrams = last["title_grams"][gather(last["title_pointers"], gone)[0]]
+
+    # N-grams of gone titles remain if another title has them.
+    is_used = np.ones(last["gram_hashes"].size, dtype=bool)
+    is_used[old_ngrams] = False
+    is_used[_ngrams_of_others(last, gone, old_ngrams, spill)] = True
+    hashes = np.union1d(last["gram_hashes"][is_used], new.hashes)
+    numbers_now = np.where(is_used, hashes.searchsorted(last["gram_hashes"]), -1).astype(np.int32)
+    new_ngrams = hashes.searchsorted(new.hashes)[new.ngrams].astype(np.int32)
+
+    title_lists = spliced_lists(
+        then.places,
+        Lists(
+            last["title_pointers"], {"ngrams": last["title_grams"], "counts": last["title_counts"]}
+        ),
+        Lists(new.pointers, {"ngrams": new_ngrams, "counts": new.counts}),
+        spill,
+        {"ngrams": numbers_now},
+    )
+    counted = _Counts(
+        hashes, title_lists.pointers, title_lists.columns["ngrams"], title_lists.columns["counts"]
+    )
+    idf = _idfs(counted, len(titles), last, spill)
+    lengths = np.zeros(len(titles), dtype=np.float32)
+    unchanged = np.flatnonzero(then.places >= 0)
+    lengths[unchanged] = last["title_lengths"][then.places[unchanged]]
+    lengths[fresh] = _lengths(_table(new_ngrams, new.counts, new.pointers, idf.size), idf)
+
+    is_changed = np.zeros(idf.size, dtype=bool)
+    is_changed[new_ngrams] = True
+    remaining = numbers_now[old_ngrams]
+    is_changed[remaining[remaining >= 0]] = True
+    changed = _lists_of(counted, is_changed, idf, lengths, spill)
+
+    rows_then = np.full(idf.size, -1, dtype=np.int64)
+    rows_then[numbers_now[is_used]] = np.flatnonzero(is_used)
+    rows_then[is_changed] = -1
+    lists = spliced_lists(
+        rows_then,
+        Lists(last["gram_pointers"], {name: last[name] for name in _LIST_COLUMNS}),
+        changed,
+        spill,
+        {"gram_docs": then.numbers_now()},
+    )
+    return _packed(counted, idf, lists, lengths)
+
+
+def _ngrams_of_others(last: Arrays, gone: TitleRows, wanted: Ngrams, spill: Spill) -> Ngrams:
+    """Those of the ``wanted`` n-grams that a title has which is not ``gone``."""
+    is_wanted = np.zeros(last["gram_hashes"].size, dtype=bool)
+    is_wanted[wanted] = True
+    entries = _entries_of(last["title_pointers"], last["title_grams"], is_wanted, spill)
+    titles = last["title_pointers"].searchsorted(entries, "right") - 1
+    remaining: Ngrams = np.unique(last["title_grams"][entries[~np.isin(titles, gone)]])
+    return remaining
+
+
+def _entries_of(
+    pointers: Pointers, ngrams: Ngrams, is_wanted: NDArray[np.bool_], spill: Spill
+) -> NDArray[np.int64]:
+    """The positions of some n-grams among those of all titles."""
+    found = [np.zeros(0, dtype=np.int64)]
+    for low, high in blocks(pointers, spill.block):
+        start, end = pointers[[low, high]].tolist()
+        found.append(start + np.flatnonzero(is_wanted[ngrams[start:end]]))
+    return np.concatenate(found)
+
+
+def _lists_of(
+    counted: _Counts,
+    is_wanted: NDArray[np.bool_],
+    idf: NDArray[np.float32],
+    lengths: NDArray[np.float32],
+    spill: Spill,
+) -> Lists:
+    """The lists of some n-grams."""
+    entries = _entries_of(counted.pointers, counted.ngrams, is_wanted, spill)
+    ngrams = counted.ngrams[entries]
+    order = np.argsort(ngrams, kind="stable")
+    entries, ngrams = entries[order], ngrams[order]
+    titles = counted.pointers.searchsorted(entries, "right") - 1
+    weight = counted.counts[entries].astype(np.int32) * idf[ngrams] / lengths[titles]
+    sizes = np.bincount(ngrams, minlength=idf.size)[is_wanted]
+    pointers = np.concatenate(([0], np.cumsum(sizes)))
+    return _heaviest(pointers, titles, weight.astype(np.float32), spill)
 
 
 def _table(ngrams: Ngrams, counts: NDArray[np.uint8], pointers: Pointers, width: int) -> Any:
@@ -163,10 +303,15 @@ def _without_unused(counts: _Counts, spill: Spill) -> _Counts:
     return _Counts(counts.hashes[used], counts.pointers, ngrams.array(), counts.counts)
 
 
-def _heaviest(columns: Columns, width: int, spill: Spill) -> Arrays:
-    """Of each n-gram the titles where it weighs most, ties in order."""
+def _merged(columns: Columns, width: int) -> tuple[Pointers, TitleRows, NDArray[np.float32]]:
     merged, (titles, weight) = columns.merged()
-    pointers = merged if merged.size > 1 else np.zeros(width + 1, dtype=np.int64)
+    return merged if merged.size > 1 else np.zeros(width + 1, dtype=np.int64), titles, weight
+
+
+def _heaviest(
+    pointers: Pointers, titles: TitleRows, weight: NDArray[np.float32], spill: Spill
+) -> Lists:
+    """Of each n-gram the titles where it weighs most, ties in order."""
     docs, title_weights = spill.array(np.int32), spill.array(np.uint16)
     for low, high in blocks(pointers, spill.block):
         block = slice(int(pointers[low]), int(pointers[high]))
@@ -174,11 +319,10 @@ def _heaviest(columns: Columns, width: int, spill: Spill) -> Arrays:
         docs.append(titles[block][keep])
         title_weights.append(np.rint(weight[block][keep] * _TITLE_WEIGHT))
     counts = np.minimum(np.diff(pointers), weights.LETTER_POSTINGS)
-    return {
-        "gram_pointers": np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
-        "gram_docs": docs.array(),
-        "gram_weights": title_weights.array(),
-    }
+    return Lists(
+        np.concatenate(([0], np.cumsum(counts))).astype(np.int64),
+        dict(zip(_LIST_COLUMNS, (docs.array(), title_weights.array()), strict=True)),
+    )
 
 
 def _among_heaviest(pointers: Pointers, weight: NDArray[np.float32]) -> NDArray[np.bool_]:

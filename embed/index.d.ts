@@ -15,6 +15,8 @@ export interface AskfirstOptions {
   trail?: string;
   /** A token that your server has signed for the person, or a function that returns one. */
   token?: string | (() => string | Promise<string>);
+  /** The key of the help centre, for answers without a round trip: see `kb embed snippet --pack`. */
+  pack?: string;
   /** Your own words for the box, by name. */
   labels?: Record<string, string>;
 }

@@ -324,6 +324,14 @@ SETTINGS: tuple[Setting, ...] = (
         secret=True,
     ),
     Setting(
+        "embed_pack",
+        "no",
+        _yes_no,
+        "yes or no",
+        "Publishes the titles and headings of public documents in one file, so that embedded "
+        "suggestion boxes can answer at once.",
+    ),
+    Setting(
         "session_hours",
         "12",
         _integer(1, 720),
@@ -795,6 +803,7 @@ class Settings:
     secure_cookies: bool
     trusted_proxies: int
     embed_origins: tuple[str, ...]
+    embed_pack: bool
     embed_keys: tuple[str, ...]
     session_hours: int
     remember_days: int

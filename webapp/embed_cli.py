@@ -9,8 +9,10 @@ import json
 
 import click
 
+from kb.operations.signing_key import signing_keys
 from kb.settings import load_settings
-from webapp.api.embed_script import embed_file
+from webapp.api.embed_pack import public_pack_key
+from webapp.api.embed_script import EMBED_FILES, embed_file
 
 #: A tag holds back the event ``load`` of a page until it is answered; a script that this one adds
 #: afterwards does not.
@@ -42,21 +44,32 @@ def embed() -> None:
     help="With checksums, so that browsers refuse scripts that have changed.",
 )
 @click.option(
+    "--pack",
+    is_flag=True,
+    help="With the key for answers without a round trip, see KB_EMBED_PACK.",
+)
+@click.option(
     "--after-load",
     is_flag=True,
     help="An inline script that starts after the page has loaded, and its hash for a policy.",
 )
-def snippet(selector: str, form: str | None, *, integrity: bool, after_load: bool) -> None:
+def snippet(
+    selector: str, form: str | None, *, integrity: bool, pack: bool, after_load: bool
+) -> None:
     """Print the lines that add the suggestion box to a page.
 
     The address is that of KB_BASE_URL. Checksums are those of this installation: print the lines
     again after each upgrade.
     """
-    base = load_settings().base_url
+    settings = load_settings()
+    base = settings.base_url
     options = {"input": selector} | ({"form": form} if form else {})
+    if pack:
+        options["pack"] = public_pack_key(signing_keys(settings)[0])
     properties = {"src": f"{base}/embed.js"}
     if integrity:
-        pinned = {f"{base}/embed-companion.js": embed_file("/embed-companion.js").integrity}
+        modules = [address for address in EMBED_FILES if address != "/embed.js"]
+        pinned = {f"{base}{address}": embed_file(address).integrity for address in modules}
         import_map = json.dumps({"integrity": pinned})
         click.echo(f'<script type="importmap">{import_map}</script>')
         _tell_hash(import_map)

@@ -51,6 +51,7 @@ _SAME_FOR_ALL = {
     "/healthz": "health.healthz",
     "/embed.js": "well_known.embed",
     "/embed-companion.js": "well_known.embed_companion",
+    "/embed-pack.js": "well_known.embed_pack_reader",
 }
 _STATIC, _STATIC_RULE = "/static/", "/static/<path:filename>"
 

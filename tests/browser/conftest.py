@@ -107,6 +107,7 @@ def served(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Ser
         **limits,
         "KB_BASE_URL": address,
         "KB_EMBED_ORIGINS": site.address,
+        "KB_EMBED_PACK": "yes",
     }
     log = (folder / "log").open("w")
     server = subprocess.Popen(

@@ -41,7 +41,8 @@ def test_checksums_are_those_of_what_is_served() -> None:
     assert found
     pinned = json.loads(found[1])["integrity"]
     assert pinned == {
-        f"{BASE}/embed-companion.js": embed_file("/embed-companion.js").integrity,
+        f"{BASE}{address}": embed_file(address).integrity
+        for address in ("/embed-companion.js", "/embed-pack.js")
     }
     assert f'integrity="{embed_file("/embed.js").integrity}" crossorigin="anonymous"' in lines
     assert policy_hash(found[1]) in hashes

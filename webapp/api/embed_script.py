@@ -1,4 +1,4 @@
-"""The embed as other sites load it: ``/embed.js`` and ``/embed-companion.js``.
+"""The embed as other sites load it: ``/embed.js``, and what it loads itself.
 
 Made of the files in ``static/embed`` by leaving out comments and indentation. A tag can name the
 checksum of what it loads (Subresource Integrity).
@@ -37,7 +37,11 @@ class EmbedFile(NamedTuple):
 
 #: Address -> file.
 EMBED_FILES: Mapping[str, str] = MappingProxyType(
-    {"/embed.js": "main.js", "/embed-companion.js": "companion.js"}
+    {
+        "/embed.js": "main.js",
+        "/embed-companion.js": "companion.js",
+        "/embed-pack.js": "pack.js",
+    }
 )
 
 
@@ -52,6 +56,7 @@ def _made(path: Path, _changed: int) -> EmbedFile:
     source = without_comments(path.read_text(encoding="utf-8"))
     if path.name == "main.js":
         source = _CLASSIC.format(source=source.replace("\nexport ", "\n").rstrip())
+    source = source.replace('"./pack.js"', '"./embed-pack.js"')
     body = source.encode()
     digest = base64.b64encode(hashlib.sha384(body).digest()).decode()
     return EmbedFile(body, f"sha384-{digest}")

@@ -115,7 +115,7 @@ def test_the_package_holds_what_the_portal_serves(packed: Path) -> None:
     with tarfile.open(packed) as archive:
         names = {member.name.removeprefix("package/") for member in archive}
         served = EMBED.parent / "webapp" / "static" / "embed"
-        for name in ("main.js", "companion.js"):
+        for name in ("main.js", "companion.js", "pack.js"):
             file = archive.extractfile(f"package/{name}")
             assert file
             assert file.read() == (served / name).read_bytes()

@@ -15,6 +15,7 @@ const LABELS = {
   consulted: "Consulted before sending:",
 };
 const OUTCOMES = ["shown", "opened", "rejected", "solved"]; // each says more than the ones before
+const MIN_LENGTH = 3; // characters, as in main.js
 const MOST_CONSULTED = 20; // articles that travel with a form
 
 const STYLE = `
@@ -99,6 +100,7 @@ const IDLE = 30 * 60 * 1000; // ms without an event after which a visit is over
 const ARM_TIMEOUT = 1500; // ms for which suggestions wait for the answer
 
 const visits = new Map(); // by portal and form
+const packs = {}; // by address and key
 const trails = new WeakMap(); // form -> what was consulted for it, by id
 const written = new WeakMap(); // form field -> the trail that we wrote there
 
@@ -199,6 +201,23 @@ export class Companion {
     this.box = box;
     this.visit = visitOf(box);
     this.ready = this.visit?.ready;
+    this.readPack(box.options.pack);
+  }
+
+  // --- answers without a round trip
+
+  async readPack(key) {
+    if (!key) return;
+    const address = this.box.address("embed-pack.txt");
+    await this.ready; // the holdout must see none
+    packs[address + key] ??= import("./pack.js").then((module) => module.loadPack(address, key));
+    this.pack = await packs[address + key].catch((error) => console.warn(`askfirst: no pack: ${error.message}`));
+  }
+
+  local(query) {
+    const entries = Array.from(query).length < MIN_LENGTH ? [] : this.pack?.search(query, this.box.options.limit || 5);
+    if (!entries?.length) return null;
+    return { suggestions: entries.map(({ id, title }) => ({ id, title, kind: id.split("/")[0], url: `help/${id}` })) };
   }
 
   get arm() {

@@ -258,6 +258,8 @@ class Box {
     clearTimeout(this.settleTimer);
     this.request?.abort();
     this.turn += 1;
+    const local = this.companion?.local(this.query());
+    if (local) this.show(local);
     this.askTimer = setTimeout(() => this.ask(), DEBOUNCE);
     this.settleTimer = setTimeout(() => this.settle(), SETTLED);
   }
@@ -278,7 +280,7 @@ class Box {
   async ask() {
     const query = this.query();
     const turn = (this.turn += 1);
-    if (Array.from(query).length < MIN_LENGTH) return this.show(null);
+    if (Array.from(query).length < MIN_LENGTH) return this.show();
 
     const { limit = 5, product = "", version = "" } = this.options;
     const facts = new URLSearchParams({ q: query, limit, product, version, language: this.language, visit: PAGE });
@@ -293,7 +295,7 @@ class Box {
 
     if (turn !== this.turn || !this.box) return;
     if (!this.field.isConnected) return this.remove();
-    this.show(answer);
+    this.show(answer || this.companion?.local(query));
     if (reason) this.dispatch("error", { reason, query });
   }
 
@@ -377,7 +379,8 @@ class Box {
     if (!number) this.close();
     else if (this.field.getRootNode().activeElement === this.field) this.open();
 
-    if (hits.length) this.companion?.show(hits, answer.generation);
+    if (!answer?.generation || !hits.length) return; // what a pack holds is not the last word
+    this.companion?.show(hits, answer.generation);
     if (number) this.dispatch("shown", { query: this.answered, suggestions: hits });
   }
 

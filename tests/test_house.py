@@ -73,6 +73,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "kb.search.meaning",
         "kb.settings",
         "kb.sla",
+        "kb.subscriptions",
         "kb.tickets",
         "kb.tickets.repository",
     },

@@ -70,7 +70,15 @@ def create_app(
         uploads,
     )
     from webapp.discovery import addresses, feeds, files, structured_data
-    from webapp.editor import experiments, gaps, overview, publishing, review, ticket_drafts
+    from webapp.editor import (
+        article_page,
+        experiments,
+        gaps,
+        overview,
+        publishing,
+        review,
+        ticket_drafts,
+    )
     from webapp.mail import confirm, hook, quarantine, shown_mails
     from webapp.notifications import mail_links, staff_news
     from webapp.security import access_log, admission, audit_trail, bearer, guard, public_pages
@@ -133,6 +141,7 @@ def create_app(
         overview,
         publishing,
         gaps,
+        article_page,
         experiments,
         review,
         account,

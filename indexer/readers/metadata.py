@@ -191,6 +191,8 @@ def parse_metadata(values: Mapping[str, Any], context: ReadContext, *, line: int
     extra["old_urls"] = "\n".join(old_urls)
     extra["order"] = _number(values, context)
     extra["featured"] = "true" if frontmatter.is_true(values, "featured") else ""
+    verify_by = _date(values, "verify_by", context)
+    extra["verify_by"] = verify_by.isoformat() if verify_by else ""
     extra["contents"] = "\n".join(text_list(values, *_CONTENTS))
     extra = {name: value for name, value in extra.items() if value}
     if extra:

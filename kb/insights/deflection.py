@@ -114,15 +114,17 @@ def _grouped_sums(
 
 
 def article_uses(
-    connection: Connection, period: Period, *, limit: int | None = None
+    connection: Connection, period: Period, *, limit: int | None = None, only: str = ""
 ) -> tuple[ArticleUse, ...]:
-    """The articles of the weeks that overlap with the period, those after which most tickets were
-    filed first.
+    """The articles (or ``only`` one) of the weeks that overlap with the period, those after which
+    most tickets were filed first.
     """
     monday = dt.datetime.combine(start_of_day_week(period.since), dt.time(), dt.UTC)
     conditions = [ARTICLE_WEEKS.c.week >= monday, ARTICLE_WEEKS.c.week < period.until]
     if period.portal is not None:
         conditions.append(ARTICLE_WEEKS.c.portal == period.portal)
+    if only:
+        conditions.append(ARTICLE_WEEKS.c.document_id == only)
     filed = func.sum(ARTICLE_WEEKS.c.filed_read)
     order = (filed.desc(), ARTICLE_WEEKS.c.document_id)
     if limit is not None:

@@ -53,11 +53,13 @@ def empty_queries(connection: Connection, period: Period, *, limit: int) -> list
 
 
 def votes_of_articles(
-    connection: Connection, period: Period, *, limit: int, reasons: int = 5
+    connection: Connection, period: Period, *, limit: int, reasons: int = 5, only: str = ""
 ) -> list[ArticleVotes]:
-    """The articles with most votes "no" in the period."""
+    """The articles with most votes "no" in the period, or ``only`` one."""
     yes, no = func.count().filter(FEEDBACK.c.helpful), func.count().filter(~FEEDBACK.c.helpful)
-    in_time = (FEEDBACK.c.at >= period.since, FEEDBACK.c.at < period.until)
+    in_time = [FEEDBACK.c.at >= period.since, FEEDBACK.c.at < period.until]
+    if only:
+        in_time.append(FEEDBACK.c.document_id == only)
     query = (
         select(FEEDBACK.c.document_id, yes.label("yes"), no.label("no"))
         .where(*in_time)

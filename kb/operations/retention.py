@@ -27,6 +27,7 @@ from kb.operations.tables import AUDIT_LOG
 from kb.people.repository.sessions import ATTEMPTS_KEPT
 from kb.people.tables import INVITATIONS, PEOPLE, SESSIONS, SIGN_IN_ATTEMPTS, TOKENS
 from kb.settings import Settings
+from kb.subscriptions.tables import SUBSCRIPTIONS
 from kb.tickets.lifecycle import ACTIVE, UPLOAD_LINK_LIFETIME
 from kb.tickets.tables import (
     COPIES,
@@ -209,10 +210,13 @@ RETENTION: tuple[RetentionClass, ...] = (
     ),
     RetentionClass(
         "copies",
-        "Addresses of people who were asked whether they want copies and have not answered",
+        "Addresses of people who were asked whether they want copies or news and have not answered",
         _days("copy_days"),
         "copy_days",
-        expiries=(Expiry(COPIES, COPIES.c.at, COPIES.c.choice == ""),),
+        expiries=(
+            Expiry(COPIES, COPIES.c.at, COPIES.c.choice == ""),
+            Expiry(SUBSCRIPTIONS, SUBSCRIPTIONS.c.at, SUBSCRIPTIONS.c.choice == ""),
+        ),
     ),
     RetentionClass(
         "sessions",

@@ -77,7 +77,7 @@ class Sweeper:
 
             recorded = due.recorded_alarms([ticket.serial for ticket in tickets])
             alarms = _new_alarms(swept, recorded)
-            due.add_alarms(((ticket.serial, alarm) for ticket, alarm in alarms), now)
+            due.add_alarms(((ticket.serial, alarm) for ticket, alarm in alarms))
             if alarms:
                 self._notify(due, alarms, now)
             return len(tickets), len(alarms)

@@ -293,7 +293,6 @@ PROPOSALS = Table(
     # open, agreed, declined, replaced
     Column("state", Text, nullable=False, server_default="open"),
     instant_column("at"),
-    instant_column("decided_at", optional=True),
 )
 
 ANSWER_LINKS = Table(
@@ -316,7 +315,6 @@ ALARMS = Table(
     Column("threshold", Text, nullable=False),  # breach, or the warning's: 50%, 3600s
     instant_column("due_at"),  # the version of the due time it is about
     instant_column("at"),  # the computed instant
-    instant_column("noticed_at"),
     UniqueConstraint("ticket_id", "target", "cycle", "threshold", "due_at"),
 )
 

@@ -33,7 +33,7 @@ BY_OTHER_NAMES = frozenset(
     | {f"{arm}_{name}" for arm in ("treatment", "holdout") for name in ArmSums.__slots__}
 )
 #: Columns that have no reader yet. The list only shrinks.
-STILL = frozenset({"alarms.noticed_at", "proposals.decided_at", "subscriptions.at"})
+STILL: frozenset[str] = frozenset()
 
 
 def table_names() -> dict[str, Table]:

@@ -26,6 +26,7 @@ from kb.people.second_factors import CODE_LIMIT
 from kb.people.tables import PEOPLE
 from kb.privacy.personal_data import PersonalData
 from kb.settings import SETTINGS, Settings
+from kb.subscriptions.tables import SUBSCRIPTIONS
 from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.tables import UPLOAD_LINKS, UPLOADS
@@ -108,6 +109,8 @@ def filled(world: World) -> World:
         connection.execute(insert(USAGE).values(scope="mail", key=b"k", at=FRIDAY))
         connection.execute(insert(DEFLECTION_PEOPLE).values(compared))
         connection.execute(insert(UPLOADS).values(upload))
+        asked = {"topic": "article:doc/a", "address": "new@example.com", "token": "t", "at": FRIDAY}
+        connection.execute(insert(SUBSCRIPTIONS).values(asked))
         tried = {"name": "synonyms", "curations": {}, "started_at": FRIDAY}
         connection.execute(insert(EXPERIMENTS).values(tried))
         credit = {"experiment_id": 1, "who": "visit:v", "present": 1, "at": FRIDAY}

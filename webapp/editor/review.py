@@ -44,6 +44,18 @@ class ReviewedArticle:
         return self.filed, len(self.flags), self.votes.not_helpful if self.votes else 0
 
 
+def reviewed_article(document: Document) -> ReviewedArticle:
+    """What is known about one article."""
+    opened = ArticleFlags(centre().database).open()
+    flags = [flag for flag in opened if flag.document_id == document.id]
+    today = now().date()
+    period = Period(today - REVIEWED, today)
+    with centre().database.read() as connection:
+        uses = article_uses(connection, period, only=document.id)
+        votes = votes_of_articles(connection, period, limit=1, only=document.id)
+    return ReviewedArticle(document, flags, next(iter(uses), None), next(iter(votes), None))
+
+
 @blueprint.get("")
 def show() -> str:
     articles = sorted(_articles(), key=lambda article: article.urgency, reverse=True)

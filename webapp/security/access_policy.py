@@ -133,6 +133,7 @@ POLICY: Mapping[tuple[str, str], Access] = MappingProxyType(
         ("review.show", "GET"): Access.EDITOR,
         ("review.close", "POST"): Access.EDITOR,
         ("gaps.show", "GET"): Access.EDITOR,
+        ("article_page.show", "GET"): Access.EDITOR,
         ("gaps.draft", "POST"): Access.EDITOR,
         ("gaps.proposal", "GET"): Access.EDITOR,
         ("gaps.accept_proposal", "POST"): Access.EDITOR,

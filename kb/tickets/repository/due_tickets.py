@@ -104,7 +104,7 @@ class DueTickets:
             for row in self._connection.execute(query)
         }
 
-    def add_alarms(self, alarms: Iterable[tuple[int, Alarm]], now: dt.datetime) -> None:
+    def add_alarms(self, alarms: Iterable[tuple[int, Alarm]]) -> None:
         rows = [
             {
                 "ticket_id": serial,
@@ -113,7 +113,6 @@ class DueTickets:
                 "threshold": alarm.threshold,
                 "due_at": alarm.due,
                 "at": alarm.at,
-                "noticed_at": now,
             }
             for serial, alarm in alarms
         ]

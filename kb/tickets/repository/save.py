@@ -387,8 +387,8 @@ def _save_proposal(connection: Connection, serial: int, change: Change) -> None:
     if proposal is None and not change.effects.decision:
         return
     is_open = (PROPOSALS.c.ticket_id == serial, PROPOSALS.c.state == "open")
-    decided = {"state": change.effects.decision or "replaced", "decided_at": instant}
-    connection.execute(update(PROPOSALS).where(*is_open).values(decided))
+    decided = change.effects.decision or "replaced"
+    connection.execute(update(PROPOSALS).where(*is_open).values(state=decided))
     if proposal is not None:
         row = {
             "ticket_id": serial,

@@ -8,6 +8,9 @@ revision = "0008"
 down_revision = "0007"
 
 STATEMENTS = (
+    # Nobody ever read them: the timeline of a ticket and the alarm itself say the same.
+    "ALTER TABLE alarms DROP COLUMN noticed_at",
+    "ALTER TABLE proposals DROP COLUMN decided_at",
     """
     CREATE TABLE api_keys (
         id INTEGER NOT NULL,

@@ -26,6 +26,7 @@ from kb.mail.mail_links import MailLinks
 from kb.mail.repository import MailRepository
 from kb.mail.spool import Spool
 from kb.notifications.mail_templates import mail_sender
+from kb.notifications.mail_texts import MailLanguages
 from kb.operations.audit import Action, AuditEntry, add_entry
 from kb.operations.signing_key import signing_keys
 from kb.people.accounts import Accounts
@@ -39,6 +40,7 @@ from kb.search.generations.generation import Generations
 from kb.search.installation import search_engine
 from kb.search.searcher import Searcher
 from kb.settings import Settings
+from kb.site.mail_file import load_mail_languages
 from kb.site.site_file import Site, load_site
 from kb.sla import policy_file
 from kb.sla.clock import PolicyVersion
@@ -81,6 +83,7 @@ class HelpCentre:
     problems: Problems
     experiments: Experiments
     mail_links: MailLinks
+    mail_languages: MailLanguages
     api_keys: ApiKeys
     inbox: Inbox
     database: Database
@@ -90,8 +93,9 @@ class HelpCentre:
         """Opens every part. Migrates the database, and records a new policy as in force from
         ``now``.
 
-        Raises Misconfigured for a broken site, policy or catalogue, Unavailable when the data
-        folder cannot be used. A missing index is not an error: tickets can be filed without one.
+        Raises Misconfigured for a broken site, policy, catalogue or text of a mail, Unavailable
+        when the data folder cannot be used. A missing index is not an error: tickets can be filed
+        without one.
         """
         site = load_site(settings.content, name=settings.portal_name)
         policy = policy_file.load_policy(settings.policies_file)
@@ -143,6 +147,7 @@ class HelpCentre:
             problems=Problems(database, subscriptions),
             experiments=Experiments(database),
             mail_links=MailLinks(signing_keys(settings)),
+            mail_languages=load_mail_languages(settings.content),
             api_keys=ApiKeys(database, demo=settings.allows_demo),
             inbox=_inbox(settings, site, policy, products, desk, accounts, database),
             database=database,

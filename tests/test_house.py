@@ -174,7 +174,13 @@ ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.tickets.attachments",
     "kb.tickets.repository",
 }
-ROOMS["kb.site"] = FOUNDATION | {"kb.sla", "kb.tickets", "kb.toml_reader"}
+ROOMS["kb.site"] = FOUNDATION | {
+    "kb.notifications",
+    "kb.sla",
+    "kb.subscriptions",
+    "kb.tickets",
+    "kb.toml_reader",
+}
 _KB = frozenset(room for room in ROOMS if room.startswith("kb."))
 _READING = FOUNDATION | {"kb.search", "indexer.findings", "indexer.report"}
 #: The web reaches search through ``centre.searcher`` and ``centre.index``, and knows the values

@@ -10,13 +10,13 @@ What a recipient does not want is dropped when it is saved.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kb import ids
 from kb.errors import Invalid
 from kb.notifications.queue import NewNotice
-from kb.people.person import Person
+from kb.people.person import Person, account_key
 from kb.sla import clock
 from kb.sla.policy import SlaPolicy
 from kb.tickets.changeset import NewEvent, TicketFacts
@@ -51,7 +51,7 @@ def receipts(
     facts = {"level": level, "due": due, "zone": customer.zone}
     facts["sender"] = str(customer.id)
     own = {**facts, "guest": "yes"} if customer.guest else facts
-    addresses = [address for address in draft.copy_to if address != customer.email]
+    addresses = _one_each(draft.copy_to, but={customer.email})
     if customer.guest:
         copies = [_question(address, {"sender": str(customer.id)}) for address in addresses]
     else:
@@ -63,6 +63,17 @@ def asking_to_confirm(notices: Sequence[NewNotice]) -> tuple[NewNotice, ...]:
     """Receipts that ask whether their reader has filed the ticket; nobody else is told of it."""
     own = [notice for notice in notices if not notice.facts.get("copy")]
     return tuple(replace(notice, facts={**notice.facts, "confirm": "yes"}) for notice in own)
+
+
+def _one_each(addresses: Iterable[str], *, but: Collection[str]) -> list[str]:
+    """One spelling of each mailbox, the shortest, without those of ``but``: one event, one mail."""
+    told = {account_key(address) for address in but}
+    mailboxes: list[str] = []
+    for address in sorted(addresses, key=lambda each: (len(each), each)):
+        if account_key(address) not in told:
+            told.add(account_key(address))
+            mailboxes.append(address)
+    return mailboxes
 
 
 def _question(address: str, facts: Mapping[str, str]) -> NewNotice:
@@ -105,9 +116,11 @@ def notices(
     copy = {**facts, "copy": "yes"}
     # While it can be undone, nobody is told.
     told_at = event.at + UNDO_WINDOW if event.verb in UNDOABLE_VERBS else None
+    requester = customers & {ticket.customer_email}
+    copies = _one_each(customers - requester, but={ticket.customer_email, actor_email})
     outside = [
-        NewNotice(kind, address, own if address == ticket.customer_email else copy, told_at)
-        for address in sorted(customers)
+        *(NewNotice(kind, address, own, told_at) for address in requester),
+        *(NewNotice(kind, address, copy, told_at) for address in copies),
     ]
 
     return (*outside, *questions)
@@ -148,10 +161,11 @@ def staff_told(
         general = StaffEvent.ESCALATED
     happened = StaffEventFacts(general, ticket.product, ticket.assignee_email, actor_email, about)
     # Who is told as a customer, or by a copy, is told once.
+    outside = {account_key(address) for address in _customers(event, ticket)}
     told = [
         news
         for news in told_of(happened, ticket.staff)
-        if news.member.email not in _customers(event, ticket)
+        if account_key(news.member.email) not in outside
     ]
     facts = {"number": ids.ticket_number(ticket.ownership.serial)}
     if not event.by_agent:

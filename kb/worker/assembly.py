@@ -21,7 +21,6 @@ from kb.notifications.channels import Channel
 from kb.notifications.channels.mail import MailChannel, MailServer
 from kb.notifications.channels.webhook import WebhookChannel
 from kb.notifications.mail_templates import mail_sender
-from kb.notifications.mail_texts import ACCOUNT_MAIL_TEXTS, MailLanguages, MailTexts
 from kb.notifications.outbox import ClaimedMessage, Outbox
 from kb.operations.backup import write_configured
 from kb.operations.backup_schedule import BackupSchedule
@@ -31,22 +30,16 @@ from kb.people.account_links import LINK_LIFETIMES, AccountLinks
 from kb.people.person import account_key
 from kb.search.documents import PUBLIC
 from kb.settings import Settings
-from kb.subscriptions.subscriptions import SUBSCRIPTION_MAIL_TEXTS
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.attachments.unfinished import UnfinishedFiles
 from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
-from kb.tickets.lifecycle import TICKET_MAIL_TEXTS
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.worker.followers import Followers
 from kb.worker.suggested_articles import SuggestedArticles
 from kb.worker.worker import Worker
-
-BUILT_IN_MAIL_TEXTS = MailTexts(
-    {**ACCOUNT_MAIL_TEXTS, **TICKET_MAIL_TEXTS, **SUBSCRIPTION_MAIL_TEXTS}
-)
 
 
 def build_worker(centre: HelpCentre) -> Worker:
@@ -169,7 +162,7 @@ def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel
         yield MailChannel(
             server,
             sender,
-            MailLanguages(BUILT_IN_MAIL_TEXTS),
+            centre.mail_languages,
             link_secret=secrets.issue,
             ticket_content=mails.content,
             time_zone=secrets.time_zone,

@@ -9,7 +9,7 @@ from kb.insights.weekly_mail import queue_weekly_mail
 from kb.notifications.mail_templates import INSIGHTS_MAIL, mail_sender, notice_mail
 from kb.notifications.outbox import ClaimedMessage
 from kb.notifications.tables import NOTICES
-from kb.worker.assembly import BUILT_IN_MAIL_TEXTS as TEXTS
+from kb.site.mail_file import BUILT_IN_MAIL_TEXTS as TEXTS
 from tests.notifications.servers import text_of
 from tests.world import DAY, FRIDAY, World, draft
 

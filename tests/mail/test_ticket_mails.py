@@ -11,8 +11,10 @@ import pytest
 from kb.mail.reply_addresses import NO_PERSON, ReplyToken
 from kb.mail.ticket_mails import answering_mailbox
 from kb.notifications.channels.mail import MailServer
+from kb.notifications.mail_texts import MAIL_PHRASES, MailLanguages, MailTexts
 from kb.notifications.message_ids import serials_in
 from kb.privacy.personal_data import PersonalData
+from kb.site.mail_file import BUILT_IN_MAIL_TEXTS
 from kb.sla.policy import Mailbox as TicketMailbox
 from kb.sla.policy import Updates
 from kb.tickets import actions
@@ -32,10 +34,11 @@ class Post:
     def __init__(self, world: World, mailbox: Mailbox, server: MailServer) -> None:
         self.world, self.mailbox, self.server = world, mailbox, server
         self.mailboxes: dict[str, TicketMailbox] = {}
+        self.languages = MailLanguages(BUILT_IN_MAIL_TEXTS)
 
     def send(self, now: dt.datetime = FRIDAY) -> None:
         policy = replace(self.world.policy, mailboxes=self.mailboxes)
-        mail_worker(self.world, self.server, policy).round(now)
+        mail_worker(self.world, self.server, policy, self.languages).round(now)
 
     def answered_by(self, *mailboxes: TicketMailbox) -> None:
         self.mailboxes = {mailbox.address: mailbox for mailbox in mailboxes}
@@ -224,3 +227,36 @@ def test_what_was_erased_before_the_mail_left_is_not_in_it(world: World, post: P
     post.send()
 
     assert all("Canary" not in mail.as_string() for _, mail in post.mailbox.mails)
+
+
+def test_a_mail_is_in_the_language_of_its_mailbox(world: World, post: Post) -> None:
+    german = MailTexts(
+        {**BUILT_IN_MAIL_TEXTS.notices, "replied": ("Neu", "Der Support hat geantwortet.")},
+        {**MAIL_PHRASES, "wrote": "{author} schrieb:"},
+        "de",
+    )
+    post.languages = MailLanguages(BUILT_IN_MAIL_TEXTS, {"de": german})
+    post.answered_by(replace(SUPPORT, language="de"))
+    reply(world, file(world), "Neu starten.")
+    post.send()
+
+    mail = post.mailbox.to("alice@example.com")[-1]
+    for part in (text_of(mail), html_of(mail)):
+        assert "Der Support hat geantwortet." in part
+        assert "Bob Baker schrieb:" in part
+    assert '<html lang="de"' in html_of(mail)
+
+
+def test_one_mailbox_gets_one_mail_however_its_address_is_spelt(world: World, post: Post) -> None:
+    copies = ("boss@example.com", "boss+tickets@example.com", "alice+me@example.com")
+    number = file(world, copy_to=copies)
+    reply(world, number, "Restart it.")
+    post.send()
+
+    mails = [mail for _, mail in post.mailbox.mails if "bob@" not in str(mail["To"])]
+    assert sorted(str(mail["To"]) for mail in mails) == [
+        "alice@example.com",
+        "alice@example.com",
+        "boss@example.com",
+        "boss@example.com",
+    ]

@@ -7,8 +7,8 @@ import pytest
 from kb.notifications.mail_templates import digest_mail, mail_sender, notice_mail
 from kb.notifications.outbox import ClaimedMessage
 from kb.people.account_links import LINK_LIFETIMES
+from kb.site.mail_file import BUILT_IN_MAIL_TEXTS as TEXTS
 from kb.tickets.lifecycle import VERBS, Audience, Verb
-from kb.worker.assembly import BUILT_IN_MAIL_TEXTS as TEXTS
 from tests.notifications.servers import text_of
 from tests.world import FRIDAY
 

@@ -19,6 +19,7 @@ from kb.notifications.channels.webhook import WebhookChannel, sign_webhook
 from kb.notifications.mail_templates import mail_sender
 from kb.notifications.mail_texts import MailLanguages
 from kb.notifications.outbox import Outbox
+from kb.site.mail_file import BUILT_IN_MAIL_TEXTS
 from kb.sla.policy import SlaPolicy
 from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
@@ -27,7 +28,7 @@ from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.ticket import Upload
-from kb.worker.assembly import BUILT_IN_MAIL_TEXTS, LinkSecrets, remove_orphans
+from kb.worker.assembly import LinkSecrets, remove_orphans
 from kb.worker.worker import Worker
 from tests.notifications.servers import UNREACHABLE, Mailbox, Receiver, smtp_server, text_of
 from tests.world import DAY, FRIDAY, HOUR, World, draft
@@ -38,14 +39,19 @@ ADDRESSES, LINKS = ReplyAddresses(["k" * 48]), MailLinks(["k" * 48])
 SECRET = "whsec_" + base64.b64encode(b"k" * 24).decode()
 
 
-def mail_worker(world: World, server: MailServer, policy: SlaPolicy | None = None) -> Worker:
+def mail_worker(
+    world: World,
+    server: MailServer,
+    policy: SlaPolicy | None = None,
+    languages: MailLanguages | None = None,
+) -> Worker:
     tickets = TicketRepository(world.database)
     secrets = LinkSecrets(world.accounts.links, tickets)
     mails = TicketMails(tickets, policy or world.policy, ADDRESSES, LINKS, SENDER.base_url)
     channel = MailChannel(
         server,
         SENDER,
-        MailLanguages(BUILT_IN_MAIL_TEXTS),
+        languages or MailLanguages(BUILT_IN_MAIL_TEXTS),
         link_secret=secrets.issue,
         ticket_content=mails.content,
         time_zone=secrets.time_zone,

@@ -143,6 +143,7 @@ def test_a_sender_and_all_requesters_together_have_caps_and_agents_are_not_held(
         for i in range(2):
             third.post("/tickets", {**guest(key=f"k{i}"), "email": "third@example.org"})
         flood.send()
+        assert flood.hours[0].pop("bob@example.com") == 4, "agents are told of each ticket"
         assert sum(flood.hours[0].values()) == 7
         bob.post(f"/desk/{number}/replies", {"body": "Yes."})
         flood.send(hours=4)

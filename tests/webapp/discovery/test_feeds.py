@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -123,3 +124,22 @@ def test_known_problems_are_valid_atom(portal: Portal) -> None:
     feed = etree.fromstring(portal.browser().get("/problems/feed.atom").get_data())
     grammar.assertValid(feed)
     assert "Paper & <jams>" in texts(feed, "a:entry/a:title/text()", ATOM)[0]
+
+
+@pytest.mark.parametrize(
+    ("page", "feeds"),
+    [
+        ("/", {"/feed.atom"}),
+        ("/docs", {"/feed.atom", "/docs/feed.atom"}),
+        ("/docs/guides", {"/feed.atom", "/docs/guides/feed.atom"}),
+        ("/faq", {"/feed.atom", "/faq/feed.atom"}),
+        ("/help/doc/plain", {"/feed.atom"}),
+    ],
+)
+def test_a_page_names_its_feeds(reader: Browser, page: str, feeds: set[str]) -> None:
+    text = get(reader, page).decode()
+    link = r'<link rel="alternate" type="application/atom\+xml"[^>]*href="([^"]+)"'
+    named = set(re.findall(link, text))
+    assert named == {f"/support{path}" for path in feeds}
+    for path in named:
+        assert reader.get(path).status_code == 200

@@ -16,8 +16,9 @@ from indexer.sources import walk
 from kb.search.documents import DocumentKind
 from tests.webapp.world import MONDAY, Browser, Portal, build, document, publish, settings_of
 
-#: Type -> what it must have and what else it may have (schema.org 29, and what search engines
-#: require: developers.google.com/search/docs/appearance/structured-data).
+#: Type -> what it must have and what else it may have: what search engines require
+#: (developers.google.com/search/docs/appearance/structured-data), each a property that the
+#: vocabulary allows for the type (compared with the files of schema.org, release 12.0).
 TYPES: Mapping[str, tuple[set[str], set[str]]] = {
     "WebSite": ({"name", "url"}, {"potentialAction"}),
     "SearchAction": ({"target", "query-input"}, set()),

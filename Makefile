@@ -41,7 +41,7 @@ $(VENV)/.test: requirements-dev.lock pyproject.toml
 COMPILE := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url
 lock:
 	$(COMPILE) --extra eval --extra meaning pyproject.toml .ci/build.in -o requirements.lock
-	$(COMPILE) --extra eval --extra meaning --extra rst --extra pdf --extra docx --extra oidc --extra postgres --extra mail --extra mcp --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
+	$(COMPILE) --extra eval --extra meaning --extra rst --extra pdf --extra docx --extra oidc --extra postgres --extra s3 --extra mail --extra mcp --group dev -c requirements.lock pyproject.toml .ci/build.in -o requirements-dev.lock
 
 # The commit's time stands for all times in the archives: two builds of one commit are the same bytes.
 release: $(VENV)/.test

@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import signal
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -20,11 +21,13 @@ import click
 
 from indexer.pipeline import IndexOptions, run_index
 from indexer.progress import ProgressBar, ThrottledProgress
+from indexer.publish.media import MEDIA_FOLDER
 from indexer.report import Report
 from indexer.sources.walk import Source, parse_sources
+from kb.blobs import open_store
 from kb.cli_options import data_option, json_option, site_option
 from kb.database import DatabaseLocation
-from kb.errors import Invalid, KbError
+from kb.errors import Invalid, KbError, Misconfigured
 from kb.operations.audit import Action, record_command
 from kb.search.generations.previews import PreviewFile
 from kb.settings import Settings, load_settings
@@ -33,6 +36,7 @@ from kb.site.site_file import load_site
 
 if TYPE_CHECKING:
     from indexer.lint.checks import Issue
+    from kb.search.generations.replicas import Transfer
 
 #: (kind, folder of the content folder)
 _CONTENT_FOLDERS = (("doc", "docs"), ("faq", "faq"), ("forum", "forum"))
@@ -379,7 +383,92 @@ def meanings(data: str | None) -> int:
     return 0
 
 
-index.subcommands = {"generations": generations, "meanings": meanings, "rollback": rollback}
+@click.command()
+@click.argument("store", default="")
+@data_option
+@json_option
+def push(store: str, data: str | None, *, as_json: bool) -> int:
+    """Put the published index into STORE, for portals on other machines.
+
+    STORE is a folder or s3://BUCKET/PREFIX, by default what KB_BLOBS names. Only files that the
+    store lacks are moved.
+    """
+    from kb.search.generations import replicas
+    from kb.search.installation import search_engine
+
+    settings = load_settings(data=data)
+    transfer = replicas.push(
+        search_engine(settings.data).generations,
+        settings.data / MEDIA_FOLDER,
+        open_store(store or settings.blob_address),
+        keep=settings.generations,
+    )
+    if as_json:
+        click.echo(json.dumps(transfer.json()))
+    else:
+        click.echo(
+            f"Generation {transfer.generation} is in the store: {transfer.files} files, "
+            f"{transfer.bytes:,} bytes were new."
+        )
+    return 0
+
+
+@click.command()
+@click.argument("store", default="")
+@click.option(
+    "--every", type=click.FloatRange(0.5, 86400), help="Pull again after so many seconds, for ever."
+)
+@data_option
+@json_option
+def pull(store: str, every: float | None, data: str | None, *, as_json: bool) -> int:
+    """Publish here what STORE holds, as `kb index push` put it there.
+
+    Every file is verified before the index is used. If the store can't be reached, the portal goes
+    on with the index that it has.
+    """
+    from kb.search.generations import replicas
+    from kb.search.installation import search_engine
+
+    settings = load_settings(data=data)
+    address = store or settings.blob_address
+    while True:
+        try:
+            transfer = replicas.pull(
+                search_engine(settings.data).generations,
+                settings.data / MEDIA_FOLDER,
+                open_store(address),
+                keep=settings.generations,
+            )
+        except KbError as error:
+            if every is None or isinstance(error, Misconfigured):
+                raise
+            click.echo(error.sentence, err=True)
+        else:
+            _tell_pulled(transfer, as_json=as_json, quiet=every is not None)
+        if every is None:
+            return 0
+        time.sleep(every)
+
+
+def _tell_pulled(transfer: Transfer, *, as_json: bool, quiet: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(transfer.json()))
+    elif transfer.changed:
+        click.echo(
+            f"Generation {transfer.generation} is live: {transfer.files} files, "
+            f"{transfer.bytes:,} bytes were fetched."
+        )
+    elif not quiet:
+        click.echo(f"Generation {transfer.generation} is live already.")
+
+
+index.subcommands = {
+    "generations": generations,
+    "meanings": meanings,
+    "pull": pull,
+    "push": push,
+    "rollback": rollback,
+}
 
 
 def _roll_back(settings: Settings, name: str | None) -> None:

@@ -126,6 +126,13 @@ def _database(text: str) -> str:
     return f"postgresql:{text.partition(':')[2]}"
 
 
+def _blobs(text: str) -> str:
+    bucket = urlsplit(text).netloc if text.startswith("s3://") else ""
+    if text != "folder" and not bucket and not Path(text).is_absolute():
+        raise ValueError(text)
+    return text
+
+
 def _secret_key(text: str) -> str:
     if text and len(text) < 32:
         raise ValueError(text)
@@ -223,6 +230,14 @@ SETTINGS: tuple[Setting, ...] = (
         "on a PostgreSQL server, which portals on several machines can share. PostgreSQL requires "
         "the extra `postgres`.",
         secret=True,
+    ),
+    Setting(
+        "blobs",
+        "folder",
+        _blobs,
+        "folder, an absolute path, or s3:// with a bucket and a prefix",
+        "The store through which machines share the published index (`kb index push` and `kb index "
+        "pull`). folder: the folder `store` in `KB_DATA`. S3 requires the extra `s3`.",
     ),
     Setting(
         "content", "content", Path, "a folder", "The folder for articles, policies and catalogue."
@@ -789,6 +804,7 @@ class Settings:
     site: str
     data: Path
     database: str
+    blobs: str
     content: Path
     sources: tuple[str, ...]
     policies: str
@@ -873,6 +889,11 @@ class Settings:
     def database_location(self) -> Path | str:
         """For ``kb.database``: the data folder for SQLite, else the address of the database."""
         return self.data if self.database == "sqlite" else self.database
+
+    @property
+    def blob_address(self) -> str:
+        """For ``kb.blobs.open_store``."""
+        return str(self.data / "store") if self.blobs == "folder" else self.blobs
 
     @property
     def policies_file(self) -> Path:

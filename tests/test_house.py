@@ -135,6 +135,7 @@ ROOMS["kb.problems"] = FOUNDATION | {
     "kb.tickets",
     "kb.tickets.actions",
 }
+ROOMS["kb.blobs"] = FOUNDATION
 #: From the text to the answer; each room knows those before it.
 _SEARCH = (
     "kb.search.analysis",
@@ -156,6 +157,7 @@ ROOMS["kb.programs"] = FOUNDATION | {
     "kb.search",  # the names of audiences
 }
 ROOMS["kb.search.query"] |= {"kb.toml_reader"}
+ROOMS["kb.search.generations"] |= {"kb.blobs"}
 # Whatever is held about a person: it knows the tables of every noun.
 ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.analytics",
@@ -262,6 +264,7 @@ ONLY_IN = {
         "kb.centre",
         "kb.operations",
         "kb.search.build.builder",
+        "kb.search.generations.replicas",
         "kb.search.build.meaning_run",
         "kb.search.embedded",
         "kb.search.engine",
@@ -333,6 +336,8 @@ ONLY_IN = {
         "kb.tickets.tables",
     ),
     "sqlalchemy.dialects": ("kb.database.postgresql", "kb.database.sqlite"),
+    "boto3": ("kb.blobs.s3",),
+    "botocore": ("kb.blobs.s3",),
     "psycopg": ("kb.database.postgresql",),
     # An index generation keeps its documents in a file of this format, and a data dump is sorted
     # in one; neither has to do with the configured database.

@@ -1,0 +1,115 @@
+"""Tickets on PostgreSQL beside SQLite: many writers who file, then the queue, in one run.
+
+    python -m bench.scale --postgresql postgresql://USER@HOST:PORT/EMPTY_DATABASE
+        [--writers 16] [--tickets 50]
+
+The writers are processes, as on several portal machines, and file ``--tickets`` each, as fast as
+they can. Prints wall and CPU milliseconds of the writers (the server's CPU is not in it) and checks
+that no number is missing and none was given twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime as dt
+import multiprocessing
+import tempfile
+import time
+from pathlib import Path
+
+from argon2 import PasswordHasher
+from sqlalchemy import func, select
+
+from kb.database import DatabaseLocation, open_database
+from kb.errors import Unavailable
+from kb.people.accounts import Accounts
+from kb.sla import policy_file
+from kb.tickets.attachments.files import Attachments
+from kb.tickets.catalogue import load_catalogue
+from kb.tickets.desk import Desk
+from kb.tickets.repository.repository import TicketRepository
+from kb.tickets.tables import TICKETS
+from kb.tickets.ticket import Draft
+
+CONTENT = Path(__file__).parent.parent / "content"
+NOW = dt.datetime(2026, 11, 23, 10, 0, tzinfo=dt.UTC)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--postgresql", required=True, help="the address of an empty database")
+    parser.add_argument("--writers", type=int, default=16)
+    parser.add_argument("--tickets", type=int, default=50, help="for each writer")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        for location in (Path(folder) / "data", arguments.postgresql):
+            _measure(location, Path(folder), arguments.writers, arguments.tickets)
+
+
+def _measure(location: DatabaseLocation, folder: Path, writers: int, tickets: int) -> None:
+    kind = "postgresql" if isinstance(location, str) else "sqlite"
+    with contextlib.closing(open_database(location)) as database:
+        cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+        accounts = Accounts(database, hasher=cheap)
+        for writer in range(writers):
+            accounts.add(_address(writer), "Writer", "correct horse", role="customer", now=NOW)
+
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(writers) as pool:
+        arguments = [(location, folder, writer, tickets) for writer in range(writers)]
+        began = time.perf_counter()
+        results = pool.starmap(_file, arguments, chunksize=1)
+        lasted = time.perf_counter() - began
+
+    walls = sorted(wall for writer_walls, _, _, _ in results for wall in writer_walls)
+    cpu = sum(cpu for _, cpu, _, _ in results) / len(walls)
+    numbers = [number for _, _, writer_numbers, _ in results for number in writer_numbers]
+    refusals = sum(writer_refusals for _, _, _, writer_refusals in results)
+    with contextlib.closing(open_database(location)) as database, database.read() as connection:
+        saved = connection.execute(select(func.count()).select_from(TICKETS)).scalar_one()
+    print(
+        f"{kind:<10} {writers} writers: {len(walls) / lasted:6.0f} tickets/s, wall ms "
+        f"p50 {walls[len(walls) // 2]:.1f} p99 {walls[len(walls) * 99 // 100]:.1f} "
+        f"max {walls[-1]:.1f}, CPU ms {cpu:.2f}; saved {saved} of {len(numbers)}, "
+        f"{len(numbers) - len(set(numbers))} numbers twice, {refusals} times busy"
+    )
+
+
+def _file(
+    location: DatabaseLocation, folder: Path, writer: int, tickets: int
+) -> tuple[list[float], float, list[str], int]:
+    """Wall milliseconds of each ticket, CPU milliseconds of all, their numbers, and how often the
+    database was too busy.
+    """
+    with contextlib.closing(open_database(location)) as database:
+        desk = Desk(
+            TicketRepository(database),
+            policy_file.load_policy(CONTENT / "policies.toml"),
+            Attachments(folder / "attachments"),
+            load_catalogue(CONTENT / "catalogue.toml"),
+        )
+        requester = Accounts(database).by_email(_address(writer))
+        assert requester is not None
+        walls: list[float] = []
+        numbers: list[str] = []
+        refusals = 0
+        began = time.process_time()
+        for ticket in range(tickets):
+            draft = Draft(f"Printer {writer} jams", "problem", "question", "It does not print.")
+            start = time.perf_counter()
+            while len(numbers) == ticket:
+                try:
+                    numbers.append(desk.filing.file(draft, requester, key=f"k{ticket}", now=NOW))
+                except Unavailable:  # as a browser does, with the same key
+                    refusals += 1
+            walls.append((time.perf_counter() - start) * 1000)
+        return walls, (time.process_time() - began) * 1000, numbers, refusals
+
+
+def _address(writer: int) -> str:
+    return f"writer{writer}@example.com"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Blobs in an object store with the protocol of S3, by boto3.
+
+Address, region and keys are those of boto3's own settings (``AWS_ACCESS_KEY_ID``,
+``AWS_ENDPOINT_URL_S3`` for stores other than Amazon's). A put is atomic, and a read after it sees
+it: all stores with this protocol promise that since 2020.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from boto3.exceptions import Boto3Error
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from kb.disk import sync
+from kb.errors import Unavailable
+
+#: A store that does not answer must not hold a request; a large file may take long as a whole.
+_CONFIG = Config(
+    connect_timeout=3, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3}
+)
+_ABSENT = ("404", "NoSuchKey", "NotFound")
+
+
+class S3Store:
+    def __init__(self, bucket: str, prefix: str) -> None:
+        self._bucket = bucket
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        with self._errors():
+            self._client: Any = boto3.client("s3", config=_CONFIG)
+
+    def __str__(self) -> str:
+        return f"s3://{self._bucket}/{self._prefix}".rstrip("/")
+
+    def size(self, name: str) -> int | None:
+        with self._errors(), contextlib.suppress(_NoBlob), self._absence():
+            head = self._client.head_object(Bucket=self._bucket, Key=self._prefix + name)
+            return int(head["ContentLength"])
+        return None
+
+    def read(self, name: str) -> bytes | None:
+        with self._errors(), contextlib.suppress(_NoBlob), self._absence():
+            found = self._client.get_object(Bucket=self._bucket, Key=self._prefix + name)
+            return bytes(found["Body"].read())
+        return None
+
+    def write(self, name: str, data: bytes) -> None:
+        with self._errors():
+            self._client.put_object(Bucket=self._bucket, Key=self._prefix + name, Body=data)
+
+    def upload(self, name: str, file: Path) -> None:
+        with self._errors():
+            self._client.upload_file(str(file), self._bucket, self._prefix + name)
+
+    def download(self, name: str, file: Path) -> bool:
+        with self._errors(), contextlib.suppress(_NoBlob), self._absence():
+            self._client.download_file(self._bucket, self._prefix + name, str(file))
+            sync(file)
+            return True
+        return False
+
+    def names(self, prefix: str) -> Iterator[tuple[str, float]]:
+        with self._errors():
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=self._prefix + prefix
+            )
+            for page in pages:
+                for blob in page.get("Contents", ()):
+                    name = blob["Key"].removeprefix(self._prefix)
+                    yield name, blob["LastModified"].timestamp()
+
+    def delete(self, name: str) -> None:
+        with self._errors():
+            self._client.delete_object(Bucket=self._bucket, Key=self._prefix + name)
+
+    @contextlib.contextmanager
+    def _absence(self) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _ABSENT:
+                raise _NoBlob from error
+            raise
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (BotoCoreError, Boto3Error, ClientError, OSError) as error:
+            raise Unavailable(
+                f"The store {self} cannot be used: {error}", retry_after=60
+            ) from error
+
+
+class _NoBlob(Exception):
+    """There is no blob of that name."""

@@ -1,0 +1,293 @@
+"""Replicas: the published generation in a blob store, for portals on other machines.
+
+A generation is immutable and its manifest names every file with its SHA-256, so a file is stored
+once under its hash, whichever generations have it, and a machine fetches only what it lacks. In the
+store::
+
+    objects/SHA256                the files of generations
+    media/NAME                    images of articles, whose names are hashes of their content
+    generations/NAME.json         the sealed manifest, and the names of the images
+    CURRENT                       the name of the generation that machines pull
+
+A push writes ``CURRENT`` last, and a pull publishes as a build does: whoever is interrupted, or
+cannot reach the store, leaves what was live as it was.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kb.blobs import BlobStore
+from kb.disk import file_identity, sync
+from kb.errors import Conflict, NotFound, Unavailable
+from kb.search.generations.checksums import sha256
+from kb.search.generations.generation import (
+    MANIFEST_FILE,
+    Generation,
+    Generations,
+    Manifest,
+    write_errors_as_unavailable,
+)
+
+_CURRENT = "CURRENT"
+#: Files that no generation in the store has any more stay for so long, for pulls that have begun.
+_GRACE = 3600  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """``files`` of ``bytes`` were moved; ``changed`` tells whether another generation is live."""
+
+    generation: str
+    files: int
+    bytes: int
+    changed: bool
+
+    def json(self) -> dict[str, Any]:
+        return {
+            "generation": self.generation,
+            "files": self.files,
+            "bytes": self.bytes,
+            "changed": self.changed,
+        }
+
+
+def push(generations: Generations, media: Path, store: BlobStore, *, keep: int) -> Transfer:
+    """Stores the published generation, and removes what the newest ``keep`` do not need.
+
+    Raises NotFound when nothing was published, Unavailable when the store cannot be used.
+    """
+    generation = generations.current(trusted=True)
+    if generation is None:
+        raise NotFound(generations.absence())
+
+    moved = [
+        _upload(store, _object(digest), generation.path / name, size)
+        for name, (size, digest) in generation.manifest.files.items()
+    ]
+    images = sorted(path for path in media.glob("*") if path.is_file())
+    moved += [_upload(store, f"media/{path.name}", path, path.stat().st_size) for path in images]
+
+    record = _record(generation.path / MANIFEST_FILE, [path.name for path in images])
+    before = store.read(_CURRENT)
+    store.write(_record_name(generation.name), record)
+    store.write(_CURRENT, f"{generation.name}\n".encode())
+    _remove_surplus(store, keep)
+    changed = before is None or before.decode(errors="replace").strip() != generation.name
+    return Transfer(generation.name, sum(map(bool, moved)), sum(moved), changed)
+
+
+def pull(generations: Generations, media: Path, store: BlobStore, *, keep: int) -> Transfer:
+    """Publishes the generation of the store here, if it is another one than the live one.
+
+    Raises NotFound when the store has none, Conflict when this data folder has built one of the
+    same name itself, Unavailable when the store or the disk cannot be used, or when what the store
+    holds is damaged.
+    """
+    name = _current_name(store)
+    manifest_text, images = _read_record(store, name)
+    with write_errors_as_unavailable():
+        generations.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with generations.lock():
+            live = generations.published_name()
+            moved = _pull_images(store, media, images)
+            if name in generations.names():
+                _refuse_another(generations.path(name), manifest_text)
+                generations.verified(name, trusted=True)
+            else:
+                moved += _pull_generation(generations, store, name, manifest_text)
+            if generations.published_name() != name:
+                generations.point_to(name)
+            for surplus in generations.surplus(keep):
+                _remove_generation(generations, surplus)
+    return Transfer(name, sum(map(bool, moved)), sum(moved), changed=live != name)
+
+
+# --- the store
+
+
+def _object(digest: str) -> str:
+    return f"objects/{digest}"
+
+
+def _record_name(generation: str) -> str:
+    return f"generations/{generation}.json"
+
+
+def _record(manifest: Path, images: list[str]) -> bytes:
+    return json.dumps({"manifest": manifest.read_text("utf-8"), "media": images}).encode()
+
+
+def _upload(store: BlobStore, name: str, file: Path, size: int) -> int:
+    """The bytes that moved: none when the store has the file."""
+    if store.size(name) == size:
+        return 0
+    store.upload(name, file)
+    return size
+
+
+def _current_name(store: BlobStore) -> str:
+    current = store.read(_CURRENT)
+    if current is None:
+        raise NotFound(f"{store} holds no index yet. Run `kb index push` where it is built.")
+    name = current.decode("ascii", errors="replace").strip()
+    if not name.isdigit():
+        raise _damaged(store, _CURRENT)
+    return name
+
+
+def _read_record(store: BlobStore, name: str) -> tuple[str, list[str]]:
+    record = store.read(_record_name(name))
+    try:
+        values = json.loads(record or b"")
+        images = [str(image) for image in values["media"]]
+        if any("/" in image or image.startswith(".") for image in images):
+            raise ValueError(images)
+        return str(values["manifest"]), images
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(store, _record_name(name)) from error
+
+
+def _remove_surplus(store: BlobStore, keep: int) -> None:
+    """Records of all but the newest ``keep``, and then the files that no record has."""
+    records = sorted((name for name, _ in store.names("generations/")), reverse=True)
+    for record in records[keep:]:
+        store.delete(record)
+
+    used: set[str] = set()
+    for record in records[:keep]:
+        manifest_text, images = _read_record(store, Path(record).stem)
+        used |= {_object(digest) for _, digest in json.loads(manifest_text)["files"].values()}
+        used |= {f"media/{image}" for image in images}
+    for prefix in ("objects/", "media/"):
+        for name, written_at in list(store.names(prefix)):
+            if name not in used and time.time() - written_at > _GRACE:
+                store.delete(name)
+
+
+def _damaged(store: BlobStore, name: str) -> Unavailable:
+    return Unavailable(
+        f"{name} in {store} is damaged; nothing was changed here. Run `kb index push` again."
+    )
+
+
+# --- this machine
+
+
+def _refuse_another(folder: Path, manifest_text: str) -> None:
+    if (folder / MANIFEST_FILE).read_text("utf-8") != manifest_text:
+        raise Conflict(
+            f"This data folder has a generation {folder.name.removeprefix('gen-')} of its own. "
+            "Pull into a data folder in which no index is built."
+        )
+
+
+def _pull_images(store: BlobStore, media: Path, images: list[str]) -> list[int]:
+    media.mkdir(mode=0o700, parents=True, exist_ok=True)
+    moved = []
+    for image in images:
+        if not (media / image).exists():
+            draft = media / f".{image}.{os.getpid()}"
+            if not store.download(f"media/{image}", draft):
+                raise _damaged(store, f"media/{image}")
+            moved.append(draft.stat().st_size)
+            os.replace(draft, media / image)
+    sync(media)
+    return moved
+
+
+def _pull_generation(
+    generations: Generations, store: BlobStore, name: str, manifest_text: str
+) -> list[int]:
+    """The bytes of each file that was fetched; generations that are here have the others."""
+    here = _files_by_digest(generations)
+    with _building(generations.folder) as folder:
+        (folder / MANIFEST_FILE).write_text(manifest_text, "utf-8")
+        sync(folder / MANIFEST_FILE)
+        manifest = _manifest(store, folder, name)
+
+        moved = []
+        for file, (size, digest) in manifest.files.items():
+            target = _inside(folder, file, store)
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if digest in here and _link(here[digest], target):
+                continue
+            found = store.download(_object(digest), target)
+            if not found or target.stat().st_size != size or sha256(target) != digest:
+                raise _damaged(store, _object(digest))
+            here[digest] = target
+            moved.append(size)
+        for parent in {(folder / file).parent for file in manifest.files} | {folder}:
+            sync(parent)
+        identities = {file: file_identity(folder / file) for file in manifest.files}
+        generations.adopt(folder, manifest, identities)
+    return moved
+
+
+@contextlib.contextmanager
+def _building(folder: Path) -> Iterator[Path]:
+    """A folder beside the generations; the next build removes one that a dead process left."""
+    building = Path(tempfile.mkdtemp(prefix="building-", dir=folder))
+    try:
+        yield building
+    finally:
+        shutil.rmtree(building, ignore_errors=True)
+
+
+def _manifest(store: BlobStore, folder: Path, name: str) -> Manifest:
+    try:
+        manifest = Manifest.read(folder)
+    except Unavailable as error:
+        raise Unavailable(
+            f"The generation {name} in {store} is damaged, or of another version of Askfirst; "
+            "nothing was changed here. Use the same version on all machines."
+        ) from error
+    if manifest.name != name:
+        raise _damaged(store, _record_name(name))
+    return manifest
+
+
+def _inside(folder: Path, file: str, store: BlobStore) -> Path:
+    target = (folder / file).resolve()
+    if not target.is_relative_to(folder.resolve()) or target == folder.resolve():
+        raise _damaged(store, file)
+    return target
+
+
+def _files_by_digest(generations: Generations) -> dict[str, Path]:
+    """SHA-256 -> a file of a generation that is sound."""
+    files: dict[str, Path] = {}
+    for name in generations.names():
+        generation: Generation | None = generations.recorded(name)
+        if generation is not None:
+            files |= {
+                digest: generation.path / file
+                for file, (_, digest) in generation.manifest.files.items()
+            }
+    return files
+
+
+def _link(source: Path, target: Path) -> bool:
+    """One file with two names: neither generation ever changes it."""
+    try:
+        os.link(source, target)
+    except OSError:  # a file system without links: it is fetched
+        return False
+    return True
+
+
+def _remove_generation(generations: Generations, name: str) -> None:
+    """The manifest first, so that a removal that is interrupted leaves no generation."""
+    folder = generations.path(name)
+    with contextlib.suppress(FileNotFoundError):
+        (folder / MANIFEST_FILE).unlink()
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,196 @@
+"""A published index goes through a store to other machines, whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kb.blobs import BlobStore, open_store
+from kb.blobs.folder import FolderStore
+from kb.errors import Conflict, NotFound, Unavailable
+from kb.search.generations import replicas
+from kb.search.generations.generation import Generations
+from kb.search.generations.replicas import Transfer
+from kb.search.searcher import Searcher
+from tests.search.library import ARTICLES, publish
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BlobStore:
+    return open_store(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def editor(tmp_path: Path) -> Path:
+    """The data folder in which the index is built."""
+    data = tmp_path / "editor"
+    publish(data)
+    (data / "media").mkdir()
+    (data / "media" / "abc.png").write_bytes(b"a picture")
+    return data
+
+
+@pytest.fixture
+def portal(tmp_path: Path) -> Path:
+    return tmp_path / "portal"
+
+
+def push(data: Path, store: BlobStore) -> Transfer:
+    return replicas.push(Generations(data), data / "media", store, keep=3)
+
+
+def pull(data: Path, store: BlobStore) -> Transfer:
+    return replicas.pull(Generations(data), data / "media", store, keep=3)
+
+
+def answers(data: Path) -> list[str]:
+    return [hit.id for hit in Searcher(data, budget_ms=60_000).suggest(ARTICLES[0].title).hits]
+
+
+def test_another_machine_serves_what_was_published(
+    editor: Path, portal: Path, store: BlobStore
+) -> None:
+    pushed = push(editor, store)
+    assert pushed.changed
+    pulled = pull(portal, store)
+    assert pulled == pushed
+    assert answers(portal) == answers(editor) != []
+    assert (portal / "media" / "abc.png").read_bytes() == b"a picture"
+    assert Generations(portal).current() is not None
+
+
+def test_the_whole_way_through_s3(editor: Path, portal: Path, s3_address: str) -> None:
+    store = open_store(s3_address)
+    push(editor, store)
+    pull(portal, store)
+    assert answers(portal) == answers(editor) != []
+
+
+def test_only_what_is_new_is_moved(editor: Path, portal: Path, store: BlobStore) -> None:
+    first = push(editor, store)
+    pull(portal, store)
+    assert push(editor, store) == replace(first, files=0, bytes=0, changed=False)
+    assert pull(portal, store) == replace(first, files=0, bytes=0, changed=False)
+
+    publish(editor)  # the same content again: some files are the same
+    again = push(editor, store)
+    assert again.changed
+    assert 0 < again.bytes < first.bytes
+    pulled = pull(portal, store)
+    assert (pulled.bytes, pulled.changed) == (again.bytes, True)
+    assert Generations(portal).names() == ["000002", "000001"]
+
+
+def test_a_rollback_is_pulled_too(editor: Path, portal: Path, store: BlobStore) -> None:
+    push(editor, store)
+    publish(editor, [*ARTICLES[:2]])
+    push(editor, store)
+    pull(portal, store)
+    Generations(editor).rollback("000001")
+    push(editor, store)
+    assert pull(portal, store).changed
+    assert Generations(portal).published_name() == "000001"
+    assert answers(portal) == answers(editor)
+
+
+def test_without_anything_to_move_the_reason_is_told(
+    editor: Path, portal: Path, store: BlobStore
+) -> None:
+    with pytest.raises(NotFound):
+        push(portal, store)
+    with pytest.raises(NotFound):
+        pull(portal, store)
+    push(editor, store)
+    publish(portal, [*ARTICLES[:3]])
+    with pytest.raises(Conflict):
+        pull(portal, store)
+
+
+def _damage_objects(folder: Path) -> None:
+    for path in (folder / "objects").iterdir():
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+
+
+def _cut_objects(folder: Path) -> None:
+    for path in (folder / "objects").iterdir():
+        path.write_bytes(path.read_bytes()[:-1])
+
+
+def _lose_objects(folder: Path) -> None:
+    for path in (folder / "objects").iterdir():
+        path.unlink()
+
+
+def _garble_record(folder: Path) -> None:
+    (folder / "generations" / "000002.json").write_bytes(b"<html>Sign in</html>")
+
+
+def _change_manifest(folder: Path) -> None:
+    record = folder / "generations" / "000002.json"
+    record.write_text(record.read_text().replace("part-0", "part-9"))
+
+
+def _escape(folder: Path) -> None:
+    record = folder / "generations" / "000002.json"
+    record.write_text(record.read_text().replace('"abc.png"', '"../../abc.png"'))
+
+
+def _garble_current(folder: Path) -> None:
+    (folder / "CURRENT").write_bytes(b"\xff\x00../../etc")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _damage_objects,
+        _cut_objects,
+        _lose_objects,
+        _garble_record,
+        _change_manifest,
+        _escape,
+        _garble_current,
+    ],
+)
+def test_a_damaged_store_changes_nothing_here(
+    editor: Path, portal: Path, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    store = FolderStore(tmp_path / "store")
+    push(editor, store)
+    pull(portal, store)
+    before = answers(portal)
+    publish(editor, [*ARTICLES[:3]])
+    push(editor, store)
+    damage(tmp_path / "store")
+    with pytest.raises(Unavailable):
+        pull(portal, store)
+    assert Generations(portal).published_name() == "000001"
+    assert answers(portal) == before
+    assert not list((portal / "index").glob("building-*"))
+
+    push_again = tmp_path / "again"
+    push(editor, FolderStore(push_again))
+    pull(portal, FolderStore(push_again))
+    assert answers(portal) == answers(editor)
+
+
+def test_the_store_keeps_as_many_generations_as_asked(
+    editor: Path, store: BlobStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(replicas, "_GRACE", -10)
+    for number in range(4):
+        publish(editor, [*ARTICLES[: number + 2]])
+        replicas.push(Generations(editor), editor / "media", store, keep=2)
+    records = [name for name, _ in store.names("generations/")]
+    assert records == ["generations/000004.json", "generations/000005.json"]
+    kept = Generations(editor)
+    used = {
+        digest
+        for name in kept.names()[:2]
+        for _, digest in kept.verified(name).manifest.files.values()
+    }
+    assert {name for name, _ in store.names("objects/")} == {f"objects/{digest}" for digest in used}

@@ -7,9 +7,10 @@ looks at it and whenever they stop. Pure arithmetic on sums, which works on numb
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,16 @@ class Conclusion(StrEnum):
     WORKS = "works"
     HARMS = "harms"
     UNKNOWN = "not known yet"
+
+
+#: The same for people; the values above are a contract for programs.
+CONCLUSION_WORDS: Mapping[Conclusion, str] = MappingProxyType(
+    {
+        Conclusion.WORKS: "suggestions save tickets",
+        Conclusion.HARMS: "suggestions cause tickets",
+        Conclusion.UNKNOWN: "not known yet",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +87,11 @@ class CausalEffect:
     conclusion: Conclusion
     needed: int | None
     rate: float | None
+
+    @property
+    def words(self) -> str:
+        """The conclusion for people."""
+        return CONCLUSION_WORDS[self.conclusion]
 
     def as_json(self) -> dict[str, Any]:
         return {

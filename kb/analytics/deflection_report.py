@@ -32,9 +32,10 @@ _COUNTED_OUTCOMES = (Outcome.CONFIRMED, Outcome.ASSUMED, Outcome.UNKNOWN)
 class DeflectionSums:
     """Counts of episodes. Those of agents and bots are ``apart``, and in no other count.
 
+    Suggestions were really shown in ``shown_visits``, and ``opened_visits`` of these opened one.
     ``compared`` are the eligible ones of the experiment; of all with an intent, each is in exactly
-    one of the counts from ``filed_read`` on. A success that was taken back is in one of the last
-    two counts only.
+    one of the counts from ``filed_read`` to ``assumed_clawed_back``. A success that was taken back
+    is in one of the last two of these only.
     """
 
     episodes: int = 0
@@ -51,6 +52,8 @@ class DeflectionSums:
     unknown: int = 0
     confirmed_clawed_back: int = 0
     assumed_clawed_back: int = 0
+    shown_visits: int = 0
+    opened_visits: int = 0
     #: Share of the holdout in percent -> the sums of treatment and holdout.
     comparisons: dict[int, tuple[ArmSums, ArmSums]] = field(default_factory=dict)
 
@@ -76,6 +79,9 @@ class DeflectionSums:
         self.intent += 1
         self.eligible += episode.is_eligible
         self.compared += episode.is_eligible and episode.arm is not Arm.NONE
+        is_shown = episode.is_eligible and episode.arm is not Arm.HOLDOUT
+        self.shown_visits += is_shown
+        self.opened_visits += is_shown and bool(episode.opened)
         name = f"filed_{judged.before.value}" if judged.before else judged.outcome.value
         name += "_clawed_back" if judged.clawed_back else ""
         setattr(self, name, getattr(self, name) + 1)
@@ -143,6 +149,11 @@ class DeflectionReport:
         read = self.sums.filed_read + self.sums.confirmed + self.sums.assumed
         return _rate(self.sums.filed_read, read)
 
+    @property
+    def click_through(self) -> float | None:
+        """Of the visits to which suggestions were shown, the share that opened one."""
+        return _rate(self.sums.opened_visits, self.sums.shown_visits)
+
     def as_json(self) -> dict[str, Any]:
         sums = self.sums
         counts = {
@@ -157,6 +168,7 @@ class DeflectionReport:
             "implicit_rate": self.implicit_rate,
             "unknown_rate": self.unknown_rate,
             "failed_content": self.failed_content,
+            "click_through": self.click_through,
             "causal": self.causal.as_json(),
             "outcomes": counts,
             "submitted_after": {

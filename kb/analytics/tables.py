@@ -120,6 +120,8 @@ _OUTCOME_COUNTS = (
     "unknown",
     "confirmed_clawed_back",
     "assumed_clawed_back",
+    "shown_visits",
+    "opened_visits",
 )
 
 #: What became of the visits of a day, as ``kb.analytics.deflection_report`` counts them. The sums
@@ -187,6 +189,7 @@ TICKET_DAYS = Table(
     _count_column("replies"),
     _count_column("ratings"),
     _count_column("scores"),  # their sum
+    _count_column("known"),  # of those resolved, how many were answered with a link to an article
     PrimaryKeyConstraint("dimension", "day", "value"),
 )
 

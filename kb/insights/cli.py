@@ -5,28 +5,34 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
+from kb.analytics.causal_effect import CONCLUSION_WORDS, Conclusion
 from kb.analytics.deflection_report import GROUPINGS, replay, report_json
 from kb.analytics.episode import Episode, read_episodes
 from kb.centre import HelpCentre
 from kb.cli_options import data_option, json_option
 from kb.database import database_exists, open_database
-from kb.errors import Invalid
+from kb.errors import Invalid, Unavailable
 from kb.insights.csv_text import csv_text
 from kb.insights.deflection import Period, deflection_sums, waiting_visits
 from kb.insights.ledger import DeflectionLedger
-from kb.insights.made_up_history import HISTORY_DAYS, write_history
+from kb.insights.made_up_history import HISTORY_DAYS, HistoryPage, write_history
 from kb.insights.report import InsightsReport, insights_report
 from kb.insights.ticket_sums import TicketSums
 from kb.insights.tickets import Durations
+from kb.search.documents import PUBLIC, DocumentKind
+from kb.search.searcher import Searcher
 from kb.settings import Settings, load_settings
 
+#: The title of a Markdown file: in its front matter, or its first heading.
+_TITLE = re.compile(r"^(?:title:|#) *[\"']?(.+?)[\"']?$", re.MULTILINE)
 _DAY = click.DateTime(formats=("%Y-%m-%d",))
 
 
@@ -91,7 +97,7 @@ def insights(
 def demo_data(data: str | None, *, history: bool) -> None:
     """Add a made-up history to a data folder, to see reports with data. Not for a real portal.
 
-    Companies, people and tickets in it are called "Made up".
+    Visitors look for the site's own pages. Companies and people in it are called "Made up".
     """
     del history  # the only demo so far, and never by accident
     now = dt.datetime.now(dt.UTC)
@@ -99,11 +105,39 @@ def demo_data(data: str | None, *, history: bool) -> None:
     settings = load_settings(data=data)
     is_new = not database_exists(settings.database_location)
     with contextlib.closing(HelpCentre.open(settings, now=start if is_new else now)) as centre:
-        written = write_history(centre.database, centre.accounts, centre.desk, now=now)
+        written = write_history(
+            centre.database,
+            centre.accounts,
+            centre.desk,
+            pages=_pages(centre.searcher, settings.content),
+            products=[product.key for product in centre.catalogue.products],
+            now=now,
+        )
     click.echo(
         f"Wrote {written['visits']:,} made-up visits, {written['tickets']:,} tickets and "
         f"{written['people']} people into {settings.data}."
     )
+
+
+def _pages(searcher: Searcher, content: Path) -> list[HistoryPage]:
+    """Guides of the site with the words by which customers may look for them; without an index, as
+    the files name them.
+    """
+    try:
+        total, _ = searcher.listing(PUBLIC, DocumentKind.DOC)
+        _, hits = searcher.listing(PUBLIC, DocumentKind.DOC, per_page=max(total, 1))
+        documents = [searcher.article(hit.id) for hit in hits]
+        return [HistoryPage(each.id, (each.title, *each.aliases)) for each in documents]
+    except Unavailable:
+        return list(_files(content / "docs"))
+
+
+def _files(docs: Path) -> Iterator[HistoryPage]:
+    for path in sorted(docs.rglob("*.md")):
+        title = _TITLE.search(path.read_text("utf-8", errors="replace"))
+        if title and path.stem != "index":
+            name = path.relative_to(docs).with_suffix("").as_posix()
+            yield HistoryPage(f"doc/{name}", (title[1].strip(),))
 
 
 def _live(settings: Settings, period: Period, by: str, now: dt.datetime) -> dict[str, Any]:
@@ -224,7 +258,8 @@ def _summary(name: str, document: Mapping[str, Any]) -> str:
     if causal["effect"] is None:
         measured = "not known yet: there are no visits to compare."
     else:
-        measured = f"{verdict}: {_points(causal['effect'])} points fewer tickets, " + (
+        words = CONCLUSION_WORDS[Conclusion(verdict)]
+        measured = f"{words}: {_points(causal['effect'])} points fewer tickets, " + (
             "too few people to say more." if causal["low"] <= -1 else _interval(causal)
         )
         if verdict != "works" and causal["needed"]:

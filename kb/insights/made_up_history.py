@@ -1,8 +1,8 @@
 """A made-up history for demos: 90 days of visits and tickets, which fill the page Insights.
 
-Everything in it says that it is made up: companies, people, and the title of each ticket. Its
-people have addresses that no mail is sent to, and random passwords. The same seed makes the same
-history.
+Everything in it says that it is made up: companies, people, and the text of each ticket. Titles do
+not, since what is learned from them, such as aliases, stands on pages of customers. Its people have
+addresses that no mail is sent to, and random passwords. The same seed makes the same history.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,57 +57,75 @@ class _Topic:
     helps: float = 0.0
 
 
-_TOPICS = (
-    _Topic(
-        ("I cannot sign in with my password", "forgot my password, reset mail missing"),
-        "doc/customers/sign-in",
-        0.5,
-    ),
-    _Topic(
-        ("Attachment too large for the form", "which files can I attach to a ticket"),
-        "doc/customers/attachments",
-        0.4,
-    ),
-    _Topic(
-        ("How do I close my own ticket", "reopen a ticket that was resolved too early"),
-        "doc/customers/close-and-reopen",
-        0.35,
-    ),
-    _Topic(
-        ("Suggestions do not appear on our website", "embed box blocked by our CSP"),
-        "doc/integrators/content-security-policy",
-        0.2,
-    ),
-    _Topic(
-        ("When will somebody answer my ticket", "how is the due time calculated"),
-        "doc/customers/read-your-promise",
-        0.3,
-    ),
+#: How often pages help that visitors look for, one after the other.
+_HELPS = (0.5, 0.4, 0.35, 0.2, 0.3)
+#: What no page of the site answers.
+_MISSING = (
     _Topic(("Export all tickets of our company to Excel", "download every ticket as a file")),
     _Topic(("Invoice for March has the wrong address", "change the billing address")),
 )
 
 
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """A page of the site, and its titles: customers look for it in such words."""
+
+    document: str
+    titles: tuple[str, ...]
+
+
+def _topics(chance: random.Random, pages: Sequence[HistoryPage]) -> tuple[_Topic, ...]:
+    chosen = chance.sample(list(pages), min(len(pages), len(_HELPS)))
+    return (
+        *(
+            _Topic(tuple(map(_asked, page.titles[:3])), page.document, helps)
+            for page, helps in zip(chosen, _HELPS, strict=False)
+        ),
+        *_MISSING,
+    )
+
+
+def _asked(title: str) -> str:
+    """A title as somebody types it.
+
+    >>> _asked("Change the ink: step by step")
+    'change the ink'
+    """
+    words = title.partition(":")[0].strip()
+    return words[:1].lower() + words[1:]
+
+
 def write_history(
-    database: Database, accounts: Accounts, desk: Desk, *, now: dt.datetime, seed: int = 1
+    database: Database,
+    accounts: Accounts,
+    desk: Desk,
+    *,
+    pages: Sequence[HistoryPage],
+    products: Sequence[str],
+    now: dt.datetime,
+    seed: int = 1,
 ) -> dict[str, int]:
-    """Writes it, counts it, and returns how much was written. Raises Conflict if it is there."""
+    """Writes it, counts it, and returns how much was written. ``pages`` and ``products`` are the
+    site's. Raises Conflict if it is there.
+    """
     chance = random.Random(seed)  # noqa: S311 - not for secrets
+    topics = _topics(chance, pages)
     start = now.replace(microsecond=0) - dt.timedelta(days=HISTORY_DAYS)
     with database.read() as connection:
         if connection.execute(select(PEOPLE.c.id).where(PEOPLE.c.email == _address(0))).first():
             raise Conflict("This data folder has a made-up history already.")
 
     customers, agents = _add_people(accounts, start)
-    plans = sorted(_plans(chance, customers, start, now), key=lambda plan: plan.at)
+    plans = sorted(_plans(chance, topics, customers, start, now), key=lambda plan: plan.at)
     with database.write() as connection:
         _write_visits(connection, plans)
     filed = 0
     for plan in plans:
         if plan.files and plan.person is not None:  # strangers file on another website
-            _write_ticket(chance, desk, plan, plan.person, agents, now)
+            product = chance.choice(products) if products else ""
+            _write_ticket(chance, desk, plan, plan.person, agents, product, now)
             filed += 1
-    _write_searches_and_votes(chance, database, start)
+    _write_searches_and_votes(chance, topics, database, start)
     DeflectionLedger(database).settle(now)
     TicketSums(database).count()
     return {"visits": len(plans), "tickets": filed, "people": len(customers) + len(agents)}
@@ -167,7 +185,11 @@ class _Plan:
 
 
 def _plans(
-    chance: random.Random, customers: list[Person], start: dt.datetime, now: dt.datetime
+    chance: random.Random,
+    topics: Sequence[_Topic],
+    customers: list[Person],
+    start: dt.datetime,
+    now: dt.datetime,
 ) -> Iterator[_Plan]:
     number = 0
     for day in range(HISTORY_DAYS + 1):
@@ -177,11 +199,17 @@ def _plans(
             at = morning + dt.timedelta(seconds=chance.randrange(86_400))
             number += 1
             if at < now:
-                yield _plan(chance, f"made-up-{number}", at, customers)
+                yield _plan(chance, topics, f"made-up-{number}", at, customers)
 
 
-def _plan(chance: random.Random, visit: str, at: dt.datetime, customers: list[Person]) -> _Plan:
-    topic = chance.choice(_TOPICS)
+def _plan(
+    chance: random.Random,
+    topics: Sequence[_Topic],
+    visit: str,
+    at: dt.datetime,
+    customers: list[Person],
+) -> _Plan:
+    topic = chance.choice(topics)
     person = chance.choice(customers) if chance.random() < 0.2 else None
     arm = assigned_arm(person.id if person else None, visit, percent=_PERCENT)
     opens = bool(topic.document) and arm is Arm.TREATMENT and chance.random() < 0.5
@@ -254,15 +282,16 @@ def _write_ticket(
     plan: _Plan,
     customer: Person,
     agents: list[Person],
+    product: str,
     now: dt.datetime,
 ) -> None:
     filed_at = plan.at + dt.timedelta(minutes=3)
     draft = Draft(
-        f"{MADE_UP}: {plan.title}",
+        plan.title,
         "question",
         "question",
         "This ticket is made up, to show what reports look like.",
-        product=chance.choice(("Askfirst", "Askfirst Embed", "Help centre content")),
+        product=product,
         episode=plan.id,
     )
     number = desk.filing.file(draft, customer, key=f"history {plan.id}", now=filed_at)
@@ -285,19 +314,19 @@ def _write_ticket(
 
 
 def _write_searches_and_votes(
-    chance: random.Random, database: Database, start: dt.datetime
+    chance: random.Random, topics: Sequence[_Topic], database: Database, start: dt.datetime
 ) -> None:
     log, deflection = QueryLog(database), Deflection(database)
     for week in range(HISTORY_DAYS // 7):
         at = start + dt.timedelta(weeks=week)
-        topics = chance.choices(_TOPICS, k=60)
-        queries = [(chance.choice(topic.titles), "public", topic) for topic in topics]
+        asked = chance.choices(topics, k=60)
+        queries = [(chance.choice(topic.titles), "public", topic) for topic in asked]
         log.count(
             [(query, audience) for query, audience, _ in queries],
             empty=[(query, audience) for query, audience, topic in queries if not topic.document],
             now=at,
         )
-        for topic in topics[:10]:
+        for topic in asked[:10]:
             if topic.document:
                 yes = chance.random() < 0.3 + topic.helps
                 reason = "" if yes or chance.random() < 0.6 else chance.choice(_REASONS)

@@ -19,7 +19,13 @@ from kb.insights.deflection import (
     sums_by_form_and_product,
     waiting_visits,
 )
-from kb.insights.searches import ArticleVotes, EmptyQuery, empty_queries, votes_of_articles
+from kb.insights.searches import (
+    ArticleVotes,
+    EmptyQuery,
+    empty_queries,
+    votes_of_articles,
+    zero_rate,
+)
 from kb.insights.ticket_sums import AGENT, FIRST_RESPONSE, LEVEL, ORGANISATION, PRODUCT, RESOLUTION
 from kb.insights.tickets import (
     DayVolume,
@@ -56,6 +62,7 @@ class InsightsReport:
     waiting: int
     saved: tuple[float, float, float] | None
     ticket_cost: int
+    zero_rate: float | None
     articles: tuple[ArticleUse, ...]
     votes: list[ArticleVotes]
     empty: list[EmptyQuery]
@@ -65,6 +72,12 @@ class InsightsReport:
     resolution: Durations | None
     attainment: list[LevelAttainment]
     groups: Mapping[str, list[TicketGroup]]
+
+    @property
+    def self_service_score(self) -> float | None:
+        """Visits for each ticket that was filed."""
+        filed = self.tickets.filed
+        return self.deflection.sums.episodes / filed if filed else None
 
     @property
     def met(self) -> int:
@@ -100,6 +113,7 @@ def insights_report(
             waiting=waiting_visits(connection, now),
             saved=saved,
             ticket_cost=ticket_cost,
+            zero_rate=zero_rate(connection, period),
             articles=article_uses(connection, period, limit=_LISTED),
             votes=votes_of_articles(connection, period, limit=_LISTED),
             empty=empty_queries(connection, period, limit=_LISTED),

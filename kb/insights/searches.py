@@ -52,6 +52,17 @@ def empty_queries(connection: Connection, period: Period, *, limit: int) -> list
     return [EmptyQuery(row.query, row.times, row.empty) for row in connection.execute(query)]
 
 
+def zero_rate(connection: Connection, period: Period) -> float | None:
+    """Of the searches and titles in the weeks that overlap with the period, the share for which
+    there was nothing to show.
+    """
+    query = select(func.sum(QUERY_COUNTS.c.empty), func.sum(QUERY_COUNTS.c.times)).where(
+        QUERY_COUNTS.c.week >= start_of_week(period.since), QUERY_COUNTS.c.week < period.until
+    )
+    empty, times = connection.execute(query).one()
+    return empty / times if times else None
+
+
 def votes_of_articles(
     connection: Connection, period: Period, *, limit: int, reasons: int = 5, only: str = ""
 ) -> list[ArticleVotes]:

@@ -21,7 +21,7 @@ from kb.database.metadata import COUNTERS
 from kb.database.statements import one_of, upsert
 from kb.sla.target import TargetState
 from kb.tickets.lifecycle import VERBS, Verb
-from kb.tickets.tables import EVENTS, TARGETS, TICKETS
+from kb.tickets.tables import ANSWER_LINKS, EVENTS, TARGETS, TICKETS
 
 _BATCH = 5_000  # events in one transaction, so that filing a ticket never waits for long
 _COUNTER = "events in insights"
@@ -117,6 +117,7 @@ def _is_resolution(event: Row[Any]) -> bool:
 def _count_events(connection: Connection, events: Sequence[Row[Any]]) -> None:
     first_replies = _first_replies(connection, {e.ticket_id for e in events if e.is_reply})
     ratings = _earlier_ratings(connection, events)
+    known = _known(connection, {e.ticket_id for e in events if _is_resolution(e)})
     counts: dict[_Key, Counter[str]] = defaultdict(Counter)
     durations: Counter[tuple[str, dt.datetime, str, str, int]] = Counter()
     for event in events:
@@ -126,6 +127,7 @@ def _count_events(connection: Connection, events: Sequence[Row[Any]]) -> None:
             "filed": verb is Verb.OPEN,
             "ended": VERBS[verb].closes,
             "resolved": _is_resolution(event),
+            "known": _is_resolution(event) and event.ticket_id in known,
             "reopened": verb is Verb.REOPEN,
             "replies": bool(event.is_reply),
         }
@@ -171,6 +173,14 @@ def _first_replies(connection: Connection, serials: set[int]) -> dict[int, int]:
     return {serial: event for serial, event in connection.execute(query)}
 
 
+def _known(connection: Connection, serials: set[int]) -> set[int]:
+    """Those of the tickets that were answered with a link to an article."""
+    query = select(ANSWER_LINKS.c.ticket_id).where(
+        one_of(connection, ANSWER_LINKS.c.ticket_id, serials)
+    )
+    return set(connection.execute(query).scalars())
+
+
 def _earlier_ratings(
     connection: Connection, events: Sequence[Row[Any]]
 ) -> dict[int, list[tuple[dt.datetime, int]]]:
@@ -195,7 +205,7 @@ def _save(
     counts: dict[_Key, Counter[str]],
     durations: Counter[tuple[str, dt.datetime, str, str, int]],
 ) -> None:
-    names = ("filed", "ended", "resolved", "reopened", "replies", "ratings", "scores")
+    names = ("filed", "ended", "resolved", "reopened", "replies", "ratings", "scores", "known")
     key_names = ("dimension", "day", "value")
     rows = [
         {**dict(zip(key_names, key, strict=True)), **{name: count[name] for name in names}}

@@ -29,7 +29,7 @@ from kb.people.tables import ORGANISATIONS, PEOPLE
 from kb.tickets.tables import TARGETS, TICKETS
 
 _MOST_GROUPS = 20  # of one dimension
-_NAMES = ("filed", "ended", "resolved", "reopened", "replies", "ratings", "scores")
+_NAMES = ("filed", "ended", "resolved", "reopened", "replies", "ratings", "scores", "known")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,12 @@ class TicketCounts:
     replies: int = 0
     ratings: int = 0
     scores: int = 0
+    known: int = 0
+
+    @property
+    def known_ratio(self) -> float | None:
+        """How many resolved tickets were answered with a link to an article."""
+        return self.known / self.resolved if self.resolved else None
 
     @property
     def score(self) -> float | None:

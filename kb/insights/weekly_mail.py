@@ -70,7 +70,7 @@ def _lines(week: InsightsReport, longer: InsightsReport) -> Iterator[str]:
         yield "What suggestions save is not measured."
     else:
         yield (
-            f"What suggestions save, over {_DEFLECTION_WEEKS} weeks: {causal.conclusion.value}, "
+            f"What suggestions save, over {_DEFLECTION_WEEKS} weeks: {causal.words}, "
             f"{100 * causal.effect:.1f} points fewer tickets, between {100 * causal.low:.1f} and "
             f"{100 * causal.high:.1f}."
         )

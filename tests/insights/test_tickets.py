@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from kb.insights.deflection import Period
 from kb.insights.report import InsightsReport, insights_report
 from kb.insights.ticket_sums import TicketSums, bucket_duration, duration_bucket
+from kb.insights.tickets import total_counts
 from kb.tickets import actions
 from tests.world import DAY, FRIDAY, HOUR, World, draft
 
@@ -125,3 +126,15 @@ def test_a_portal_without_tickets_has_an_empty_report(world: World) -> None:
 def test_a_bucket_stands_for_about_its_durations(duration: dt.timedelta) -> None:
     about = bucket_duration(duration_bucket(duration))
     assert abs(about - duration) <= 0.1 * duration + dt.timedelta(minutes=1)
+
+
+def test_resolved_tickets_that_were_answered_with_an_article_are_known(world: World) -> None:
+    links = actions.answer_by_link([("doc/a", "A")])
+    for number, command in enumerate((links, actions.reply("No article."))):
+        ticket = world.desk.filing.file(draft(), world.alice, key=f"k{number}", now=FRIDAY)
+        world.desk.act(ticket, world.bob, command, now=FRIDAY + HOUR)
+        world.desk.act(ticket, world.bob, actions.solve(), now=FRIDAY + 2 * HOUR)
+    TicketSums(world.database).count()
+    with world.database.read() as connection:
+        counts = total_counts(connection, Period(FRIDAY.date(), FRIDAY.date()))
+    assert (counts.known, counts.resolved, counts.known_ratio) == (1, 2, 0.5)

@@ -11,6 +11,11 @@ STATEMENTS = (
     # Nobody ever read them: the timeline of a ticket and the alarm itself say the same.
     "ALTER TABLE alarms DROP COLUMN noticed_at",
     "ALTER TABLE proposals DROP COLUMN decided_at",
+    "ALTER TABLE deflection_days ADD COLUMN shown_visits INTEGER DEFAULT 0 NOT NULL",
+    "ALTER TABLE deflection_days ADD COLUMN opened_visits INTEGER DEFAULT 0 NOT NULL",
+    "ALTER TABLE article_weeks ADD COLUMN shown_visits INTEGER DEFAULT 0 NOT NULL",
+    "ALTER TABLE article_weeks ADD COLUMN opened_visits INTEGER DEFAULT 0 NOT NULL",
+    "ALTER TABLE ticket_days ADD COLUMN known INTEGER DEFAULT 0 NOT NULL",
     """
     CREATE TABLE api_keys (
         id INTEGER NOT NULL,

@@ -42,6 +42,7 @@ class MailedTicket:
     """``event`` is what the mail is about, if it is about one; ``filed`` are the facts of the first
     event. ``files`` are those of ``event``, ``read`` the articles that the requester knew before,
     ``references`` the ids of the recipient's own mails to the ticket, oldest first.
+    ``sender_confirmed``: the requester has confirmed to have sent the mail that it began with.
     """
 
     serial: int
@@ -62,6 +63,7 @@ class MailedTicket:
     event: Event | None = None
     files: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
+    sender_confirmed: bool = False
     read: frozenset[str] = frozenset()
 
 
@@ -99,6 +101,7 @@ class MailedTickets:
                 event=_event(connection, serial, event_id),
                 files=_files(connection, event_id),
                 references=_references(connection, serial, address),
+                sender_confirmed=_is_confirmed(connection, serial),
                 read=_read_before(connection, serial),
             )
 
@@ -176,6 +179,15 @@ def _references(connection: Connection, serial: int, address: str) -> tuple[str,
     )
     message_ids = reversed(connection.execute(query).scalars().all())
     return tuple(each for each in message_ids if _MESSAGE_ID.fullmatch(each))
+
+
+def _is_confirmed(connection: Connection, serial: int) -> bool:
+    query = select(RECEIVED_MAILS.c.id).where(
+        RECEIVED_MAILS.c.ticket_id == serial,
+        RECEIVED_MAILS.c.outcome == Became.TICKET.value,
+        RECEIVED_MAILS.c.confirmed_at.is_not(None),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _read_before(connection: Connection, serial: int) -> frozenset[str]:

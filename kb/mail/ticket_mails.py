@@ -167,7 +167,8 @@ def _belongs(mailed: MailedTicket) -> bool:
     """Whether the recipient, who is no member of staff, may be mailed what the requester typed."""
     recipient = mailed.recipient
     if recipient.id == mailed.customer_id:
-        return not mailed.customer_guest or mailed.filed.get(PROVEN_FACT) == "yes"
+        is_proven = mailed.filed.get(PROVEN_FACT) == "yes" or mailed.sender_confirmed
+        return not mailed.customer_guest or is_proven
     is_colleague = recipient.account and recipient.organisation_id is not None
     of_organisation = is_colleague and recipient.organisation_id == mailed.organisation_id
     return of_organisation or recipient.confirmed

@@ -83,8 +83,11 @@ Block = Heading | Paragraph | Lines | TypedMessage | PageLink | ArticleLink | Di
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """``signature`` says who sends it; ``language`` is a tag of BCP 47, ``accent`` a colour."""
+    """``title`` is the subject of the mail, ``signature`` says who sends it; ``language`` is a tag
+    of BCP 47, ``accent`` a colour.
+    """
 
+    title: str
     blocks: tuple[Block, ...]
     signature: str
     language: str = "en"
@@ -142,13 +145,14 @@ def letter_html(letter: Letter) -> str:
             '<meta name="viewport" content="width=device-width,initial-scale=1">\n'
             '<meta name="color-scheme" content="light dark">\n'
             '<meta name="supported-color-schemes" content="light dark">\n'
-            '</head>\n<body style="margin:0;padding:0">\n'
+            '<title>{title}</title>\n</head>\n<body style="margin:0;padding:0">\n'
             '<div style="max-width:600px;margin:0 auto;padding:16px;font-family:{font};'
             'font-size:16px;line-height:1.5;overflow-wrap:anywhere">\n{shown}\n'
             '<p style="{small};padding-top:12px;border-top:1px solid {rule}">{signature}</p>\n'
             "</div>\n</body>\n</html>\n"
         ).format(
             language=letter.language,
+            title=letter.title,
             font=_FONT,
             shown=shown,
             small=_SMALL,

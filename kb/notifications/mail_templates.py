@@ -359,7 +359,9 @@ class _Writer:
         # Somebody who wrote an answer hears when it cannot be delivered, and of nothing else.
         suppressed = "OOF, AutoReply" if content.by_person else "All"
         mail["X-Auto-Response-Suppress"] = suppressed
-        letter = Letter(tuple(self._blocks), sender.name, self.texts.language, sender.accent)
+        letter = Letter(
+            subject, tuple(self._blocks), sender.name, self.texts.language, sender.accent
+        )
         mail.set_content(letter_text(letter), charset="utf-8")
         mail.add_alternative(letter_html(letter), subtype="html", charset="utf-8")
         return mail

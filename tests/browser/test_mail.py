@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from email.message import EmailMessage
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Door
-from tests.browser.test_pages import LOOKS, check
+from tests.browser.test_pages import AXE, LOOKS, check
 from tests.notifications.servers import Mailbox, html_of, smtp_server, text_of
 from tests.webapp.test_cli import PATIENCE, command, environment, free_port, wait_for
 from tests.webapp.world import publish, settings_of
@@ -139,6 +139,10 @@ def test_a_case_by_mail_is_answered_in_the_portal_and_solved_by_the_button(
     answer = mail_site.mail(ALICE, lambda mail: "front cover" in text_of(mail))
     assert "<strong>front cover</strong>" in html_of(answer)
     assert answer["Subject"] == receipt["Subject"]
+    for mail in (receipt, answer):
+        for width in (320, 800):
+            for dark in (False, True):
+                fits(visit(width=width, dark=dark).page, html_of(mail), dark=dark)
     comment = mail_site.receive(
         "Yes, and the article helped.",
         to=answer["Reply-To"].addresses[0].addr_spec,
@@ -155,6 +159,27 @@ def test_a_case_by_mail_is_answered_in_the_portal_and_solved_by_the_button(
     page.get_by_role("button", name="This solved it").click()
     expect(page.locator("[data-solved=done]")).to_be_visible()
     expect(bob.go(f"/desk/{number}").locator(".status", has_text="Resolved").first).to_be_visible()
+
+
+def fits(page: Page, html: str, *, dark: bool) -> None:
+    """A mail, as a mail program shows it: axe finds nothing, and nothing sticks out."""
+    page.set_content(html)
+    page.evaluate(AXE)
+    options = {
+        "runOnly": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"],
+        # axe takes the paper for white where a mail leaves its colour to the program.
+        "rules": {"color-contrast": {"enabled": not dark}},
+    }
+    found = page.evaluate("axe.run(OPTIONS)".replace("OPTIONS", json.dumps(options)))
+    assert [violation["id"] for violation in found["violations"]] == []
+    inks = [
+        "getComputedStyle(document.body).color",
+        "matchMedia('(prefers-color-scheme: dark)').matches",
+    ]
+    colour, is_dark = page.evaluate(f"[{', '.join(inks)}]")
+    assert is_dark is dark
+    assert colour == ("rgb(255, 255, 255)" if dark else "rgb(0, 0, 0)")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 @LOOKS

@@ -40,6 +40,7 @@ from kb.errors import (
     TooMany,
     Unavailable,
 )
+from kb.mail.ticket_mails import MAILBOX_FACT, answering_mailbox
 from kb.notifications.mail_templates import mail_sender
 from kb.people.person import Person
 from kb.problems.matching import alike_titles, matching_problems
@@ -48,12 +49,13 @@ from kb.search.documents import Document, visible_to
 from kb.search.results import Suggestions
 from kb.search.standpoint import Standpoint
 from kb.sla.form_fields import ArticleOffer
+from kb.sla.policy import Updates
 from kb.tickets import actions, drafts
 from kb.tickets.actions.filing import Promise
 from kb.tickets.attachments.validation import allowed_files
 from kb.tickets.lifecycle import VERBS, Side, Status, Verb
 from kb.tickets.permissions import check_file, link_not_found, may, side_of
-from kb.tickets.ticket import Attachment, Draft, TicketRow
+from kb.tickets.ticket import Attachment, Draft, Ticket, TicketRow
 from webapp.context import asker, audience, centre, language, now, person, settings
 from webapp.customer.account import signed_in_person
 from webapp.customer.action_forms import (
@@ -437,7 +439,7 @@ def _page(number: str, viewer: Person, refused: RefusedForm | None = None) -> st
         },
         refused=refused.shown_in(forms) if refused else None,
         filed="filed" in request.args,
-        mail_address=_mail_address(),
+        mail_address=_mail_address(ticket),
         problem=_problem(number),
         link=_link(ticket.number) if viewer.guest else "",
         upload_end=centre().desk.large_files.link_end(number, now()),
@@ -454,11 +456,15 @@ def _problem(number: str) -> KnownProblem | None:
     return problem if problem and problem.audience in visible_to(audience()) else None
 
 
-def _mail_address() -> str:
-    """The sender of the portal's e-mails; empty where none are sent."""
+def _mail_address(ticket: Ticket) -> str:
+    """The sender of the e-mails about a ticket; empty where none are sent."""
     given = settings()
     if not given.smtp_host:
         return ""
+    came_to = str(ticket.events[0].facts.get(MAILBOX_FACT, "")) if ticket.events else ""
+    mailbox = answering_mailbox(centre().policy.mailboxes, came_to, ticket.row.product)
+    if mailbox is not None and mailbox.updates is not Updates.SITE:
+        return mailbox.address
     return mail_sender(centre().site.name, given.base_url, given.mail_from).address
 
 

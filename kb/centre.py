@@ -55,6 +55,7 @@ from kb.tickets.drafts import FormLimits
 from kb.tickets.reports.resolved_links import ResolvedLinks, resolved_links
 from kb.tickets.repository.policy_versions import record_policy
 from kb.tickets.repository.repository import TicketRepository
+from kb.webhooks.endpoints import Webhooks
 
 LOG = logging.getLogger(__name__)
 _CACHED_SUGGESTIONS = 2_000  # per server process, two kilobytes each
@@ -85,6 +86,7 @@ class HelpCentre:
     mail_links: MailLinks
     mail_languages: MailLanguages
     api_keys: ApiKeys
+    webhooks: Webhooks
     inbox: Inbox
     database: Database
 
@@ -149,6 +151,12 @@ class HelpCentre:
             mail_links=MailLinks(signing_keys(settings)),
             mail_languages=load_mail_languages(settings.content),
             api_keys=ApiKeys(database, demo=settings.allows_demo),
+            webhooks=Webhooks(
+                database,
+                partial(signing_keys, settings),
+                settings.base_url,
+                allow_plain=settings.webhook_private,
+            ),
             inbox=_inbox(settings, site, policy, products, desk, accounts, database),
             database=database,
         )

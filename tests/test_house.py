@@ -158,6 +158,15 @@ ROOMS["kb.programs"] = FOUNDATION | {
 }
 ROOMS["kb.search.query"] |= {"kb.toml_reader"}
 ROOMS["kb.search.generations"] |= {"kb.blobs"}
+ROOMS["kb.webhooks"] = FOUNDATION | {
+    "kb.analytics",
+    "kb.database",
+    "kb.notifications",
+    "kb.people",
+    "kb.problems",
+    "kb.tickets",
+    "kb.tickets.repository",
+}
 # Whatever is held about a person: it knows the tables of every noun.
 ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.analytics",
@@ -175,6 +184,7 @@ ROOMS["kb.privacy"] = FOUNDATION | {
     "kb.tickets",
     "kb.tickets.attachments",
     "kb.tickets.repository",
+    "kb.webhooks",
 }
 ROOMS["kb.site"] = FOUNDATION | {
     "kb.notifications",
@@ -268,6 +278,7 @@ ONLY_IN = {
         "kb.search.build.meaning_run",
         "kb.search.embedded",
         "kb.search.engine",
+        "kb.worker.article_news",
     ),
     "kb.search.kernels": (
         "kb.search.embedded",
@@ -328,6 +339,9 @@ ONLY_IN = {
         "kb.problems.tables",
         "kb.programs.repository",
         "kb.programs.tables",
+        "kb.webhooks.feed",
+        "kb.webhooks.repository",
+        "kb.webhooks.tables",
         "kb.subscriptions",
         "kb.tickets.attachments.unfinished",
         "kb.tickets.reports",

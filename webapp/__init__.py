@@ -26,7 +26,7 @@ def create_app(
     """
     from kb.centre import HelpCentre
     from webapp import assets, context, formatting, hot_routes, metrics, problems, sub_path
-    from webapp.admin import api_keys
+    from webapp.admin import api_keys, webhooks
     from webapp.agent import (
         audit,
         board,
@@ -136,6 +136,7 @@ def create_app(
         audit,
         personal_data,
         api_keys,
+        webhooks,
         people,
         staff,
         overview,

@@ -45,6 +45,7 @@ class ClaimedMessage:
     attempts: int
     created_at: dt.datetime
     held: bool = False  # a cap delayed it
+    endpoint_id: int | None = None  # of a webhook, unless it goes to a URL of the settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,15 @@ def _notice(row: Row[Any]) -> ClaimedMessage:
 
 def _webhook_job(row: Row[Any]) -> ClaimedMessage:
     return ClaimedMessage(
-        row.id, row.key, row.kind, row.facts["url"], row.facts, None, row.attempts, row.due_at
+        row.id,
+        row.key,
+        row.kind,
+        row.facts["url"],
+        row.facts,
+        None,
+        row.attempts,
+        row.due_at,
+        endpoint_id=row.endpoint_id,
     )
 
 

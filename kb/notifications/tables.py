@@ -45,6 +45,7 @@ WEBHOOK_JOBS = Table(
     Column("kind", Text, nullable=False),
     Column("key", Text, nullable=False, unique=True),
     Column("facts", JSON, nullable=False),
+    Column("endpoint_id", Integer),  # NULL: a URL of the settings
     Column("state", Text, nullable=False, server_default="pending"),  # pending, done, failed
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     instant_column("due_at"),
@@ -52,4 +53,5 @@ WEBHOOK_JOBS = Table(
     instant_column("done_at", optional=True),
     text_column("error"),
     partial_index("ix_jobs_pending", "due_at", where="state = 'pending'"),
+    partial_index(None, "endpoint_id", "id", where="endpoint_id IS NOT NULL"),
 )

@@ -68,6 +68,9 @@ class Action(StrEnum):
     LINKS_REVOKED = "links-revoked"
     API_KEY_ADDED = "api-key-added"
     API_KEY_REVOKED = "api-key-revoked"
+    WEBHOOK_ADDED = "webhook-added"
+    WEBHOOK_CHANGED = "webhook-changed"
+    WEBHOOK_REMOVED = "webhook-removed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ from kb.tickets.tables import (
     UPLOADS,
     WATCHERS,
 )
+from kb.webhooks.tables import WEBHOOK_ENDPOINTS
 
 ERASED_TITLE = "Erased ticket"
 
@@ -507,6 +508,7 @@ INVENTORY: tuple[Holding, ...] = (
     Holding(COUPON_USES, None, _KEEP),
     Holding(POLICIES, None, _KEEP),
     Holding(WEBHOOK_JOBS, None, _KEEP),
+    Holding(WEBHOOK_ENDPOINTS, None, _KEEP),
     Holding(COUNTERS, None, _KEEP),
     Holding(HEARTBEATS, None, _KEEP),
     Holding(DEFLECTION_DAYS, None, _KEEP),

@@ -35,8 +35,9 @@ from kb.tickets.attachments.unfinished import UnfinishedFiles
 from kb.tickets.copies import Copies
 from kb.tickets.guest_links import GuestLinks
 from kb.tickets.repository.repository import TicketRepository
-from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
+from kb.webhooks.feed import WebhookFeed
+from kb.worker.article_news import ArticleNews
 from kb.worker.followers import Followers
 from kb.worker.suggested_articles import SuggestedArticles
 from kb.worker.worker import Worker
@@ -46,12 +47,9 @@ def build_worker(centre: HelpCentre) -> Worker:
     settings, database = centre.settings, centre.database
     tickets = TicketRepository(database)
     attachments = Attachments(settings.data / "attachments")
-    feed = WebhookFeed(database)
+    feed = WebhookFeed(database, settings.webhook_urls)
 
     followers = Followers(centre.searcher, centre.subscriptions, partial(_audience_of, tickets))
-
-    def enqueue_events(now: dt.datetime) -> int:
-        return feed.enqueue_new(settings.webhook_urls, now)
 
     retention = Retention(
         database,
@@ -64,11 +62,12 @@ def build_worker(centre: HelpCentre) -> Worker:
         Sweeper(database, centre.policy, centre.versions),
         Outbox(database, _caps(settings)),
         tuple(_channels(centre, tickets)),
-        enqueue_events=enqueue_events if settings.webhook_urls else None,
+        enqueue_events=feed.enqueue_new,
         hourly=(partial(look_for_gaps, centre), retention.enforce),
         prepare=(
             lambda now: centre.problems.settle(centre.desk, now=now),
             followers.tell,
+            ArticleNews(centre.index, feed).tell,
             lambda now: centre.inbox.read_waiting(now=now),
         ),
         count_insights=partial(count_insights, database, settings.insights_mail),
@@ -167,8 +166,13 @@ def _channels(centre: HelpCentre, tickets: TicketRepository) -> Iterator[Channel
             ticket_content=mails.content,
             time_zone=secrets.time_zone,
         )
-    if settings.webhook_urls:
-        yield WebhookChannel(settings.webhook_secret, allow_private=settings.webhook_private)
+    webhooks = centre.webhooks
+    yield WebhookChannel(
+        settings.webhook_secret,
+        secrets_of=webhooks.secrets_of,
+        complete=lambda body, now: webhooks.message_body(body, now=now),
+        allow_private=settings.webhook_private,
+    )
 
 
 class LinkSecrets:

@@ -24,9 +24,9 @@ from kb.tickets.attachments.files import Attachments
 from kb.tickets.lifecycle import Status
 from kb.tickets.reports.resolved_links import resolved_links
 from kb.tickets.repository.policy_versions import single_version
-from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.tables import EVENTS
+from kb.webhooks.feed import WebhookFeed
 from tests.privacy.planting import ADDRESS, Planted, found_in, plant
 from tests.tickets.tickets import rows
 from tests.world import DAY, FRIDAY, HOUR, World, draft
@@ -59,7 +59,7 @@ def test_the_inventory_has_every_table_once() -> None:
 def test_no_byte_of_the_data_folder_keeps_a_word(world: World, tmp_path: Path, seed: int) -> None:
     planted = plant(world, seed)
     words = words_of(planted)
-    WebhookFeed(world.database).enqueue_new(["http://hooks.example.com/"], FRIDAY)
+    WebhookFeed(world.database, ["http://hooks.example.com/"]).enqueue_new(FRIDAY)
     before = found_in(world.data, words)
     assert {words[word] for word in words if word not in before} == set()
 

@@ -6,7 +6,6 @@ import base64
 import datetime as dt
 import json
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import pytest
 
@@ -25,9 +24,9 @@ from kb.tickets import actions
 from kb.tickets.attachments.files import Attachments
 from kb.tickets.repository.policy_versions import single_version
 from kb.tickets.repository.repository import TicketRepository
-from kb.tickets.repository.webhook_feed import WebhookFeed
 from kb.tickets.sweeper import Sweeper
 from kb.tickets.ticket import Upload
+from kb.webhooks.feed import WebhookFeed
 from kb.worker.assembly import LinkSecrets, remove_orphans
 from kb.worker.worker import Worker
 from tests.notifications.servers import UNREACHABLE, Mailbox, Receiver, smtp_server, text_of
@@ -64,7 +63,7 @@ def webhook_worker(world: World, url: str) -> Worker:
 
 
 def worker(world: World, channels: Sequence[Channel], urls: Sequence[str] = ()) -> Worker:
-    enqueue = partial(WebhookFeed(world.database).enqueue_new, urls)
+    enqueue = WebhookFeed(world.database, urls).enqueue_new
     return Worker(
         Sweeper(world.database, world.policy, single_version(world.policy)),
         Outbox(world.database),

@@ -80,6 +80,14 @@ def _key() -> str:
     return f"api-key:{(request.view_args or {})['key_id']}"
 
 
+def _new_endpoint() -> str:
+    return f"webhook:{g.audited_endpoint}" if "audited_endpoint" in g else ""
+
+
+def _endpoint() -> str:
+    return f"webhook:{(request.view_args or {})['endpoint_id']}"
+
+
 def _factor(action: Action, factor: str) -> tuple[Audited, ...]:
     return (Audited(action, None, Action.PASSWORD_REFUSED, facts={"factor": factor}),)
 
@@ -138,6 +146,12 @@ AUDITED: Mapping[tuple[str, str], tuple[Audited, ...]] = MappingProxyType(
         ),
         ("people.set_organisation", "POST"): (Audited(Action.ORGANISATION_CHANGED, _organisation),),
         ("people.set_licence", "POST"): (Audited(Action.ORGANISATION_CHANGED, _organisation),),
+        ("webhooks.add", "POST"): (Audited(Action.WEBHOOK_ADDED, _new_endpoint),),
+        ("webhooks.change", "POST"): tuple(
+            Audited(Action.WEBHOOK_CHANGED, _endpoint, when=("action", action))
+            for action in ("events", "pause", "resume")
+        ),
+        ("webhooks.remove", "POST"): (Audited(Action.WEBHOOK_REMOVED, _endpoint),),
         ("api_keys.add", "POST"): (Audited(Action.API_KEY_ADDED, _new_key),),
         ("api_keys.revoke", "POST"): (Audited(Action.API_KEY_REVOKED, _key),),
         ("tickets.revoke_links", "POST"): (Audited(Action.LINKS_REVOKED, _ticket),),

@@ -15,7 +15,7 @@ import ipaddress
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,20 +39,49 @@ _NEVER_PUBLIC = (
 
 
 class WebhookChannel:
-    """``allow_private`` permits addresses inside the operator's own network."""
+    """``secrets`` sign what goes to the URLs of the settings, and ``secrets_of`` an endpoint gives
+    its own, None once nothing is to be sent to it any longer. ``complete`` adds to a body what is
+    only known when it is sent. ``allow_private`` permits addresses inside the operator's network.
+    """
 
     queue = WEBHOOK_QUEUE
 
-    def __init__(self, secrets: Sequence[str] = (), *, allow_private: bool = False) -> None:
+    def __init__(
+        self,
+        secrets: Sequence[str] = (),
+        *,
+        secrets_of: Callable[[int], Sequence[str] | None] = lambda _: None,
+        complete: Callable[[Mapping[str, Any], dt.datetime], Mapping[str, Any]] = lambda body, _: (
+            body
+        ),
+        allow_private: bool = False,
+    ) -> None:
         self._secrets = tuple(secrets)
+        self._secrets_of = secrets_of
+        self._complete = complete
         self._allow_private = allow_private
 
     def deliver(self, batch: Sequence[ClaimedMessage], now: dt.datetime) -> None:
         (job,) = batch
-        self.post(job.facts["url"], job.facts["id"], job.facts["body"], now=now)
+        secrets: Sequence[str] | None = self._secrets
+        if job.endpoint_id is not None:
+            secrets = self._secrets_of(job.endpoint_id)
+        if secrets is None:
+            raise DeliveryFailed("The endpoint is paused or was removed.", permanent=True)
+        body = self._complete(job.facts["body"], now)
+        self.post(job.facts["url"], job.facts["id"], body, secrets=secrets, now=now)
 
-    def post(self, url: str, message_id: str, body: Mapping[str, Any], *, now: dt.datetime) -> None:
+    def post(
+        self,
+        url: str,
+        message_id: str,
+        body: Mapping[str, Any],
+        *,
+        secrets: Sequence[str] | None = None,
+        now: dt.datetime,
+    ) -> None:
         """Raises DeliveryFailed; a redirect is a failure, because it may lead anywhere."""
+        secrets = self._secrets if secrets is None else secrets
         data = json.dumps(body, separators=(",", ":")).encode()
         timestamp = int(now.timestamp())
         headers = {
@@ -60,8 +89,8 @@ class WebhookChannel:
             "webhook-id": message_id,
             "webhook-timestamp": str(timestamp),
         }
-        if self._secrets:
-            headers["webhook-signature"] = sign_webhook(self._secrets, message_id, timestamp, data)
+        if secrets:
+            headers["webhook-signature"] = sign_webhook(secrets, message_id, timestamp, data)
 
         try:
             status = self._send(url, data, headers)

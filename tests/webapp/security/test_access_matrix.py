@@ -121,6 +121,7 @@ class World:
             "mail_id": 1,
             "release_id": 1,
             "run_id": 1,
+            "endpoint_id": 1,
             "form": "json",
             "part": 1,
         }

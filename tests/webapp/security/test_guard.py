@@ -55,12 +55,16 @@ ARGUMENTS = {
     "gap_id": 7,
     "flag_id": 7,
     "key_id": 7,
+    "endpoint_id": 7,
     "run_id": 7,
     "form": "atom",
     "part": 1,
 }
 #: Where a route takes fewer values than its namesakes.
-OF_ENDPOINT = {"ticket_actions.confirm": {"form_name": "merge"}}
+OF_ENDPOINT = {
+    "webhooks.change": {"action": "test"},
+    "ticket_actions.confirm": {"form_name": "merge"},
+}
 
 
 def doors(portal: Portal) -> list[tuple[Rule, str]]:

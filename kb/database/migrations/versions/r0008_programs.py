@@ -36,6 +36,19 @@ STATEMENTS = (
     """,
     "CREATE INDEX ix_api_keys_person_id ON api_keys (person_id)",
     """
+    CREATE TABLE webhook_endpoints (
+        id INTEGER NOT NULL,
+        url TEXT NOT NULL,
+        events JSON NOT NULL,
+        sealed_secret BLOB NOT NULL,
+        active BOOLEAN DEFAULT 1 NOT NULL,
+        created_at INTEGER NOT NULL,
+        CONSTRAINT pk_webhook_endpoints PRIMARY KEY (id)
+    )
+    """,
+    "ALTER TABLE jobs ADD COLUMN endpoint_id INTEGER",
+    "CREATE INDEX ix_jobs_endpoint_id_id ON jobs (endpoint_id, id) WHERE endpoint_id IS NOT NULL",
+    """
     CREATE TABLE upload_links (
         ticket_id INTEGER NOT NULL,
         expires_at INTEGER NOT NULL,

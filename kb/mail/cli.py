@@ -222,7 +222,7 @@ def _mail_json(mail: ReceivedMail) -> dict[str, object]:
 def _place(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:
-        raise Misconfigured(f"{text!r} is no address; give HOST:PORT, such as 127.0.0.1:8024.")
+        raise Misconfigured(f"{text!r} is not a valid address. Example: 127.0.0.1:8024.")
     return host.strip("[]"), int(port)
 
 

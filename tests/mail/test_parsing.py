@@ -19,6 +19,7 @@ QUOTATIONS = {
     "gmail, wrapped": (
         "On Tue, Mar 3, 2026 at 9:12 AM Support Team <\nhelp@vendor.example> wrote:\n> Is it on?"
     ),
+    "yahoo": "--- On Tue, 3/3/26, Support <help@vendor.example> wrote:\n\nFrom: Support\nSubject: Hi\n",
     "apple": "On 3. Mar 2026, at 09:12, Support <help@vendor.example> wrote:\n>\n> Is it on?",
     "thunderbird": "On 03/03/2026 09:12, Support wrote:\n> Is it on?",
     "outlook": (
@@ -65,6 +66,8 @@ def test_a_quotation_is_told_from_the_answer(client: str) -> None:
         "I saw this:\n\n> error 5\n\nand then\n\n> error 6\n\nWhat now?",
         "From: here\nit works.",
         "-- not a signature\n-- but a list",
+        "On 3 May I wrote the following:\n\nIt does not print.",
+        "Am 3. Mai schrieb ich:\n\nEr druckt nicht.",
         "```\nx = '--'\n```\nThat is my code.",
         "Dates: 2026-01-15 14:30, 15.01.2026 14:30:",
         "> Just a quotation\n> without an answer",

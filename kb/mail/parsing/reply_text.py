@@ -290,7 +290,7 @@ def _is_continuation(line: str) -> bool:
 
 def _attribution(lines: Sequence[str], position: int) -> int:
     """A line such as "On … wrote:", which clients wrap into up to four."""
-    first = lines[position].lstrip("> ")
+    first = lines[position].lstrip(">-–* ")
     if not _BEGINS.match(first):
         return 0
     joined = ""
@@ -298,9 +298,13 @@ def _attribution(lines: Sequence[str], position: int) -> int:
         if not line or (count > 1 and _is_quoted(line) and not lines[position].startswith(">")):
             break
         joined = f"{joined} {line}".strip()[: 2 * _LONGEST_LINE]
-        if _is_attribution(joined):
+        if _is_attribution(joined, quote_follows=_quote_follows(lines, position + count)):
             return count
     return 0
+
+
+def _quote_follows(lines: Sequence[str], position: int) -> bool:
+    return any(_QUOTE.match(line) for line in lines[position : position + 2])
 
 
 def _is_quoted(line: str) -> bool:
@@ -308,19 +312,19 @@ def _is_quoted(line: str) -> bool:
     return bool(_QUOTE.match(line)) and line.strip("> :") != ""
 
 
-def _is_attribution(text: str) -> bool:
+def _is_attribution(text: str, *, quote_follows: bool) -> bool:
+    """A date, and an address or a verb; a person may begin a sentence like this, too."""
     if len(text) > _LONGEST_LINE:
         return False
-    ends = text.endswith((":", "："))
-    verb = _VERB.search(text)
     digits = sum(c.isdigit() for c in text)
+    has_address = bool(_ADDRESS.search(text))
+    verb = _VERB.search(text)
     if verb is not None and digits:
         behind = text[verb.end() :].strip(" :：")
-        is_last = not behind or (ends and len(behind) < 100)
-        if ends and is_last:
-            return True
-        return is_last and not behind and bool(_ADDRESS.search(text))
-    return ends and digits >= 4 and bool(_ADDRESS.search(text))
+        if not behind:
+            return has_address or quote_follows or (digits >= 4 and text.endswith((":", "：")))
+        return text.endswith((":", "：")) and (has_address or quote_follows) and len(behind) < 100
+    return text.endswith((":", "：")) and digits >= 4 and has_address
 
 
 def _signature(lines: Sequence[str]) -> int:

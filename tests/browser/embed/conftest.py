@@ -37,10 +37,9 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def bundle(packed: Path, tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """Bundles a module with React, Vue and the package. None of them is part of this repository."""
     folder = tmp_path_factory.mktemp("app")
-    order = [npm(), "install", "--no-audit", "--no-fund", "--ignore-scripts", str(packed)]
-    installed = subprocess.run(
-        [*order, *PACKAGES], cwd=folder, capture_output=True, timeout=180, check=False
-    )
+    flags = ("--no-audit", "--no-fund", "--ignore-scripts", "--fetch-retries=0")
+    order = [npm(), "install", *flags, "--fetch-timeout=20000", str(packed), *PACKAGES]
+    installed = subprocess.run(order, cwd=folder, capture_output=True, check=False)
     if installed.returncode:
         pytest.skip("npm could not load React, Vue and esbuild.")
 

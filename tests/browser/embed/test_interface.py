@@ -195,6 +195,39 @@ def test_a_token_goes_with_questions_and_nowhere_else(visit: Door, foreign: Site
     assert "a.b.c" not in "".join(headers)
 
 
+def test_a_token_that_nobody_has_signed_gets_what_is_public(visit: Door, foreign: Site) -> None:
+    shop = visit().page
+    attributes = 'data-token="a.b.c" data-form="shop"'
+    shop.goto(foreign.put("/forged", page(LISTEN + FORM, tag=tag(attributes))))
+    type_title(shop)
+    read_first(shop)
+    assert told(shop) == ["shown", "opened"]
+
+
+def test_a_known_problem_comes_first_and_is_read_in_place(visit: Door, foreign: Site) -> None:
+    shop = visit().page
+    problem = {
+        "id": 7,
+        "title": "Printing is slow",
+        "symptoms": "Pages take a minute.",
+        "workaround": "Use the second tray.",
+        "url": "/status/7",
+    }
+    body = json.dumps({"suggestions": [], "problems": [problem], "generation": "1"})
+    headers = {"Access-Control-Allow-Origin": "*"}
+    shop.route("**/api/v1/suggest?**", lambda route: route.fulfill(body=body, headers=headers))
+    shop.goto(foreign.put("/problem", page(LISTEN + FORM)))
+    shop.locator("#subject").press_sequentially(TITLE)
+    expect(shop.locator(".suggest-option")).to_contain_text("Use the second tray.")
+    shop.keyboard.press("ArrowDown")
+    shop.keyboard.press("Enter")
+    panel = shop.locator(".askfirst-reader dialog")
+    expect(panel).to_contain_text("Pages take a minute.")
+    shop.get_by_role("button", name="This solved it").click()
+    expect(panel).to_have_count(0)
+    assert told(shop) == ["shown", "opened", "solved"]
+
+
 def test_an_older_answer_never_replaces_a_newer_one(visit: Door, foreign: Site) -> None:
     shop = visit().page
     held: list[Route] = []

@@ -128,10 +128,9 @@ function currentVisit() {
 }
 
 class Visit {
-  constructor(portal, form, page) {
-    this.portal = portal;
+  constructor(box, form) {
+    this.box = box;
     this.form = form;
-    this.page = page;
     this.id = currentVisit();
     this.arm = null; // unknown
     // Without an answer the suggestions are shown, and the visit is not counted.
@@ -141,11 +140,15 @@ class Visit {
       .catch(() => {});
   }
 
-  report(kind, payload, signal) {
-    return fetch(new URL(`api/v1/episodes?visit=${this.page}`, this.portal), {
+  async report(kind, payload, signal) {
+    const { token } = this.box.options;
+    const bearer = typeof token === "function" ? await token() : token;
+    const headers = { "Content-Type": "application/json" };
+    if (bearer) headers.Authorization = `Bearer ${bearer}`;
+    return fetch(this.box.address(`api/v1/episodes?visit=${this.box.page}`), {
       method: "POST",
       body: JSON.stringify({ episode: this.id, form: this.form, kind, payload }),
-      headers: { "Content-Type": "application/json" },
+      headers,
       credentials: "omit",
       keepalive: true,
       signal,
@@ -158,11 +161,12 @@ class Visit {
   }
 }
 
-function visitOf({ portal, options, answered, page }) {
+function visitOf(box) {
+  const { portal, options, answered } = box;
   const name = options.form || (options.trail && "embed");
   const key = `${portal} ${name}`;
   // Suggestions that are there already tell nothing about the experiment.
-  if (name && !answered && !visits.has(key)) visits.set(key, new Visit(portal, name, page));
+  if (name && !answered && !visits.has(key)) visits.set(key, new Visit(box, name));
   return visits.get(key);
 }
 
@@ -233,7 +237,8 @@ export class Companion {
   }
 
   show(hits, generation) {
-    this.tell("shown", { ids: hits.map((hit) => hit.id), generation });
+    const ids = hits.filter((hit) => hit.kind !== "problem").map((hit) => hit.id);
+    if (ids.length) this.tell("shown", { ids, generation });
     if (this.arm !== "holdout") for (const hit of hits) this.consult(hit, "shown");
   }
 
@@ -368,13 +373,14 @@ export class Companion {
   judge(hit, outcome, milliseconds) {
     const { box } = this;
     const isSolved = outcome === "solved";
-    this.tell("open", { id: hit.id, dwell_ms: milliseconds });
+    const tell = hit.kind === "problem" ? () => {} : (kind, payload) => this.tell(kind, { id: hit.id, ...payload });
+    tell("open", { dwell_ms: milliseconds });
     if (!isSolved && outcome !== "unsolved") return;
     if (isSolved) {
       box.close();
       box.status.textContent = this.label("thanks");
     } else box.reject(hit);
-    this.tell("helped", { id: hit.id, yes: isSolved });
+    tell("helped", { yes: isSolved });
     this.consult(hit, isSolved ? outcome : "rejected");
     box.dispatch(outcome, box.detail(hit));
   }

@@ -18,6 +18,7 @@ import numpy as np
 
 from kb.ids import document_key
 from kb.search import weights
+from kb.search.analysis.common_words import without_problem
 from kb.search.analysis.similarity import cosine, tfidf_vector
 from kb.search.analysis.tokenizer import identifiers
 from kb.search.array_types import DocumentMask, Documents, Scores, Totals
@@ -123,7 +124,7 @@ class Partition:
 
     def question(self, query: ExpandedQuery) -> Question:
         """The query as numbers, for candidates by title and for rescoring."""
-        title = self.title_ngrams.vector(query.text) if query.text else None
+        title = self.title_ngrams.vector(without_problem(query.text)) if query.text else None
         return self.rescorer.question(query, title)
 
     def _numbers(self, document_id: str) -> list[int]:

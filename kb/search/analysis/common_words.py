@@ -36,3 +36,15 @@ COMMON_WORDS = frozenset(
         (_PRONOUNS, _VERBS, _CONTRACTIONS, _PREPOSITIONS, _PROBLEMS, _OTHERS),
     ).split()
 )
+PROBLEM_WORDS = frozenset(_PROBLEMS.split())
+
+
+def without_problem(text: str) -> str:
+    """What there is a problem with; ``text`` itself where it says nothing else.
+
+    >>> without_problem("login problem"), without_problem("problem")
+    ('login', 'problem')
+    """
+    words = text.split(" ")
+    others = [word for word in words if word.lower() not in PROBLEM_WORDS]
+    return " ".join(others) if any(others) and len(others) < len(words) else text

@@ -15,6 +15,7 @@ from itertools import islice
 import numpy as np
 from numpy.typing import NDArray
 
+from kb.search.analysis.common_words import PROBLEM_WORDS
 from kb.search.analysis.languages import compound_links
 from kb.search.analysis.tokenizer import (
     Analyzer,
@@ -39,6 +40,8 @@ MAX_QUERY_WORDS = 48  # distinct words of a query that rank; a pasted error mess
 MAX_REPETITIONS = 12
 #: What each part of a word that was split counts.
 _SPLIT = 0.8
+#: What a word counts that says only that there is a problem.
+_QUIET = 0.4
 _CACHED_TERMS = 20_000  # some megabytes, beside their postings (see ``bm25``)
 
 
@@ -60,9 +63,9 @@ class QueryExpander:
         text = " ".join([self._respelled(word, lexicon) for word in text.split(" ")])
         readings = self._equals.readings(text, lexicon)
         last = unfinished_word(text) if prefix or len(text.strip()) == 1 else ""
-        if any(reading.is_last_phrase for reading in readings):
+        if any(reading.is_last_phrase for reading in readings) or last in PROBLEM_WORDS:
             last = ""  # of "log in", the last word is no beginning of "install"
-        query = self._as_typed(text, last, lexicon)
+        query = _quieted(self._as_typed(text, last, lexicon))
         meant = did_you_mean(text, query)
         if meant is not None:
             query = replace(query, meant=meant)
@@ -94,6 +97,21 @@ class QueryExpander:
             elif term.stems:
                 terms.append(term)
         return ExpandedQuery(text, tuple(terms), tuple(unknown))
+
+
+def _quieted(query: ExpandedQuery) -> ExpandedQuery:
+    if len(query.terms) + len(query.unknown) == 1:
+        return query
+    if PROBLEM_WORDS.isdisjoint([term.word for term in query.terms]):
+        return query
+    terms = [_quiet(term) if term.word in PROBLEM_WORDS else term for term in query.terms]
+    return replace(query, terms=tuple(terms))
+
+
+@functools.lru_cache(maxsize=_CACHED_TERMS)
+def _quiet(term: QueryTerm) -> QueryTerm:
+    """A word that says only that there is a problem, beside what there is a problem with."""
+    return replace(term, shares=tuple(share * _QUIET for share in term.shares))
 
 
 def _can_be_missed(word: str, lexicon: Lexicon) -> bool:

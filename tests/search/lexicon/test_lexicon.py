@@ -98,6 +98,20 @@ def test_the_rest_of_a_phrase_counts_no_more_where_documents_say_it_otherwise(
     assert centre.suggest("event log", doubt=-math.inf).hits[0].id == "doc/event-log"
 
 
+def test_that_there_is_a_problem_says_little_about_which(tmp_path: Path) -> None:
+    pages = [
+        document("doc/known", "Known problems", "What to do about a known problem."),
+        document("doc/list", "Export a list", "Choose a format for it."),
+        document("doc/invoice", "Export of invoices", "They leave it every month."),
+    ]
+    centre = searcher(tmp_path, pages)
+    for text in ("problem with the export", "export problem"):
+        assert centre.search(text).hits[0].id != "doc/known", text
+        assert centre.suggest(text, doubt=-math.inf).hits[0].id != "doc/known", text
+    for text in ("known problem", "problem"):
+        assert centre.suggest(text, doubt=-math.inf).hits[0].id == "doc/known", text
+
+
 def test_words_written_as_two_find_them_written_as_one(tmp_path: Path) -> None:
     centre = searcher(tmp_path, [document("doc/map", "Zoomlevel of a map", "Change it.")])
     assert centre.search("zoom level").total == 1

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from indexer import pipeline
 from indexer.report import Report
-from indexer.sources import walk
 from kb.search.documents import Document
 from kb.search.generations.generation import Generations
+from kb.search.meaning.sentence_encoder import installed_encoder
 from kb.search.searcher import Searcher
-from tests.content.pages import CONTENT
+from tests.content.shipped import HELP_CENTRE, index_site, read_site
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,22 +23,40 @@ class Centre:
     documents: dict[str, Document]
     report: Report
     searcher: Searcher
+    data: Path
 
 
 @pytest.fixture(scope="session")
 def centre(tmp_path_factory: pytest.TempPathFactory) -> Centre:
     data = tmp_path_factory.mktemp("help-centre")
-    words = (f"doc={CONTENT / 'docs'}", f"faq={CONTENT / 'faq'}", f"forum={CONTENT / 'forum'}")
-    options = pipeline.IndexOptions(
-        walk.parse_sources(words, content=CONTENT),
-        data,
-        today=dt.date(2026, 11, 23),
-        curations=CONTENT / "curations.toml",
-        meaning=True,
-        false_suggestions=10,
-    )
-    report = pipeline.run_index(options)
+    report = index_site(HELP_CENTRE, data)
     generation = Generations(data).current()
     assert generation is not None
     documents = {document.id: document for document in generation.store.all()}
-    return Centre(documents, report, Searcher(data, budget_ms=5000))
+    return Centre(documents, report, Searcher(data, budget_ms=5000), data)
+
+
+#: The searcher of a shipped site: with drafts of what its passages mean, or when all are read.
+SearcherOf = Callable[[str, bool], Searcher]
+
+
+@pytest.fixture(scope="session")
+def searcher_of(centre: Centre, tmp_path_factory: pytest.TempPathFactory) -> SearcherOf:
+    searchers = {(HELP_CENTRE, False): centre.searcher}
+    folders = {HELP_CENTRE: centre.data}
+
+    def searcher(site: str, read: bool) -> Searcher:
+        if (site, read) not in searchers:
+            if read and installed_encoder() is None:
+                pytest.skip("needs the extra meaning")
+            if site not in folders:
+                folders[site] = tmp_path_factory.mktemp(site)
+                index_site(site, folders[site])
+            data = folders[site]
+            if read:
+                data = tmp_path_factory.mktemp(f"{site}-read")
+                read_site(folders[site], data)
+            searchers[site, read] = Searcher(data, budget_ms=5000)
+        return searchers[site, read]
+
+    return searcher

@@ -83,7 +83,7 @@ def test_the_indexer_skips_nothing_and_reports_no_issue(centre: Centre) -> None:
 
 @pytest.mark.parametrize("page", DOCS, ids=_named)
 def test_front_matter_is_complete(page: Page) -> None:
-    assert set(page.facts) - {"order", "contents", "featured"} == {
+    assert set(page.facts) - {"order", "contents", "featured", "aliases"} == {
         "uid",
         "title",
         "summary",

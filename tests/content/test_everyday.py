@@ -1,11 +1,10 @@
-"""Everyday titles show their pages in the suggestion box, and so does what a page says itself."""
+"""What a page says itself shows it in the suggestion box: its headings and error sentences."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
 import re
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from kb.search.generations.generation import Generations
 from kb.search.searcher import Searcher
 from tests.content.conftest import Centre
 
-TITLES = tomllib.loads(Path(__file__).with_name("everyday.toml").read_text("utf-8"))
-ANSWERED: dict[str, list[str]] = TITLES["answered"]
 #: What a sentence about an error says.
 ERROR = re.compile(
     r"\b(?:cannot|could not|unable to|denied|refused|not found|invalid|missing|timed? ?out|unknown|"
@@ -28,35 +25,6 @@ ERROR = re.compile(
     r"failure|error|expired|locked|too (?:large|long|many|big|old)|damaged|exceed\w*)\b",
     re.IGNORECASE,
 )
-UNANSWERED: list[str] = TITLES["unanswered"]["titles"]
-
-
-def shown(centre: Centre, text: str) -> list[str]:
-    return [hit.id for hit in centre.searcher.suggest(text).hits]
-
-
-def test_there_are_enough_titles() -> None:
-    assert len(ANSWERED) >= 35
-    assert len(UNANSWERED) >= 12
-
-
-def test_the_pages_exist(centre: Centre) -> None:
-    assert {page for pages in ANSWERED.values() for page in pages} <= set(centre.documents)
-
-
-def test_everyday_titles_show_a_page_that_answers(centre: Centre) -> None:
-    shown_for = {title: shown(centre, title) for title in ANSWERED}
-    right = [title for title, ids in shown_for.items() if {*ids} & {*ANSWERED[title]}]
-    first = [title for title, ids in shown_for.items() if {*ids[:1]} & {*ANSWERED[title]}]
-    silent = [title for title, ids in shown_for.items() if not ids]
-    assert len(right) >= 0.85 * len(ANSWERED), set(ANSWERED) - set(right)
-    assert len(first) >= 0.65 * len(ANSWERED), set(ANSWERED) - set(first)
-    assert len(silent) <= 0.1 * len(ANSWERED), silent
-
-
-def test_titles_that_no_page_answers_mostly_show_nothing(centre: Centre) -> None:
-    false = [title for title in UNANSWERED if shown(centre, title)]
-    assert len(false) <= 0.13 * len(UNANSWERED), false
 
 
 def headings(document: Document) -> set[str]:

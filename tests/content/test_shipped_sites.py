@@ -1,0 +1,71 @@
+"""Everyday titles and golden queries of every shipped site, before and after passages are read."""
+
+from __future__ import annotations
+
+import pytest
+
+from kb.search.query.golden_file import read_golden_queries
+from kb.search.searcher import Searcher
+from tests.content.conftest import SearcherOf
+from tests.content.shipped import FOLDERS, EverydayTitles
+
+SITES = sorted(FOLDERS)
+
+every_site = pytest.mark.parametrize("site", SITES)
+before_and_after_reading = pytest.mark.parametrize("read", [False, True], ids=["drafts", "read"])
+
+
+def shown(searcher: Searcher, title: str) -> list[str]:
+    return [hit.id for hit in searcher.suggest(title).hits]
+
+
+@every_site
+def test_there_are_enough_titles(site: str) -> None:
+    titles = EverydayTitles.of(site)
+    assert len(titles.answered) >= 30
+    assert len(titles.unanswered) >= 10
+    assert len(titles.first) >= 10
+    assert {*titles.first} <= {*titles.answered}
+
+
+@every_site
+@before_and_after_reading
+def test_everyday_titles_show_a_page_that_answers(
+    searcher_of: SearcherOf, site: str, read: bool
+) -> None:
+    titles, searcher = EverydayTitles.of(site), searcher_of(site, read)
+    shown_for = {title: shown(searcher, title) for title in titles.answered}
+    right = {title for title, ids in shown_for.items() if {*ids} & {*titles.answered[title]}}
+    first = {title for title, ids in shown_for.items() if {*ids[:1]} & {*titles.answered[title]}}
+    silent = {title for title, ids in shown_for.items() if not ids}
+
+    count = len(titles.answered)
+    assert {*titles.first} - first == set()
+    assert len(right) >= titles.least["right"] * count, {*titles.answered} - right
+    assert len(first) >= titles.least["first"] * count, {*titles.answered} - first
+    assert len(silent) <= titles.most["silent"] * count, silent
+
+
+@every_site
+@before_and_after_reading
+def test_titles_that_no_page_answers_mostly_show_nothing(
+    searcher_of: SearcherOf, site: str, read: bool
+) -> None:
+    titles, searcher = EverydayTitles.of(site), searcher_of(site, read)
+    false = [title for title in titles.unanswered if shown(searcher, title)]
+    assert len(false) <= titles.most["false"] * len(titles.unanswered), false
+
+
+@every_site
+def test_golden_queries_find_their_pages_when_all_is_read(
+    searcher_of: SearcherOf, site: str
+) -> None:
+    """Before, `kb index` asks them."""
+    searcher = searcher_of(site, True)
+    missed = []
+    for golden in read_golden_queries(FOLDERS[site] / "golden.toml"):
+        hits = searcher.suggest(golden.query, audience=golden.audience, limit=golden.top).hits
+        ids = {hit.id for hit in hits}
+        if not ids & {*golden.expect} if golden.expect else ids:
+            missed.append(golden.query)
+    assert missed == []

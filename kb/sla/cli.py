@@ -26,7 +26,7 @@ from kb.sla.explain import VerdictChange
 from kb.sla.open_time import Budget, Derivation, Pause, Span, compact, duration, span_text
 from kb.sla.policy import SlaPolicy
 from kb.sla.policy_file import load_policy, parse_budget, read_policy
-from kb.sla.unread_keys import unread_keys
+from kb.sla.unread_keys import levels_by_hand, unread_keys
 from kb.tickets.catalogue import CATALOGUE_FILE, load_catalogue
 from kb.timezones import utc_now
 from kb.toml_reader import nearest
@@ -64,6 +64,8 @@ def check_policy(ctx: click.Context, file: Path | None) -> None:
     if unread:
         click.echo("\n".join(unread))
         ctx.exit(1)
+    for note in levels_by_hand(page, policy):
+        click.echo(note)
     click.echo(f"{file}: no errors; {_contents(policy)}.")
 
 

@@ -34,6 +34,21 @@ def unread_keys(
     return tuple(f"{file.name}:{line}: {sentence}" for line, sentence in sorted(unread))
 
 
+def levels_by_hand(file: TomlFile, policy: SlaPolicy) -> tuple[str, ...]:
+    """``file:line: sentence`` for each level to which only agents can move a ticket: it may be
+    meant so, or a row may be missing.
+    """
+    named = {row.level for row in policy.entitlements}
+    named |= {coupon.level for coupon in policy.coupons.values()}
+    named |= {level.after_support for level in policy.levels.values()}
+    return tuple(
+        f"{file.name}:{file.line(('levels', key))}: No entitlement, coupon or other level names "
+        f"the level {key!r}. Only agents can move tickets to it."
+        for key, level in policy.levels.items()
+        if key not in named and not level.handover
+    )
+
+
 def _calendars(checked: _Checked) -> Iterator[UnreadKey]:
     used = {level.calendar for level in checked.policy.levels.values()}
     for key in checked.policy.calendars:

@@ -680,7 +680,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             # As it was before; the status in the table stands for all of them.
             {Status.MERGED: Status.OPEN, Status.SPAM_OR_DUPLICATE: Status.OPEN},
             _STAFF,
-            refusal="be undone",
+            refusal="have a merge or a mark as spam or duplicate undone",
             timeline="undid the last step",
             audience=Audience.NOBODY,
         ),

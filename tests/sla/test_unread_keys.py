@@ -83,3 +83,13 @@ def test_products_are_those_of_the_catalogue_beside_the_file(tmp_path: Path) -> 
 def test_the_policies_that_ship_have_no_dead_key(folder: str) -> None:
     done = CliRunner().invoke(sla, ["check", str(CONTENT / folder / "policies.toml")])
     assert done.exit_code == 0, done.output
+
+
+def test_a_level_that_only_agents_can_choose_is_named_and_is_no_error(tmp_path: Path) -> None:
+    more = '[levels.rare]\ncalendar = "office"\nfirst_response = "1h"\n'
+    code, lines = check(tmp_path, more)
+    assert code == 0
+    assert "'rare'" in lines[0]
+    handed_over, _ = check(tmp_path, more + "handover = true\n")
+    assert handed_over == 0
+    assert "'rare'" not in check(tmp_path, more + "handover = true\n")[1][0]

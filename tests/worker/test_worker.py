@@ -111,6 +111,16 @@ def test_the_receipt_has_number_level_and_due_time_and_what_was_typed_for_its_wr
     assert not mail_worker(world, server).round(FRIDAY + HOUR)
 
 
+def test_the_mail_of_a_solved_ticket_invites_to_rate_it(
+    world: World, post: tuple[Mailbox, MailServer]
+) -> None:
+    mailbox, server = post
+    number = world.desk.filing.file(draft(), world.alice, key="k", now=FRIDAY)
+    world.desk.act(number, world.bob, actions.solve(), now=FRIDAY + HOUR)
+    mail_worker(world, server).round(FRIDAY + HOUR)
+    assert any("rate" in text_of(mail).split() for mail in mailbox.to("alice@example.com"))
+
+
 def test_a_guests_mail_has_a_link_that_opens_the_ticket(
     world: World, post: tuple[Mailbox, MailServer]
 ) -> None:

@@ -237,7 +237,7 @@ class _Writer:
         title = content.title
         if len(title) > _MAX_SUBJECT_TITLE:
             title = f"{title[:_MAX_SUBJECT_TITLE]}…"
-        text = title or otherwise or self.phrase("ticket", number=number)
+        text = title or otherwise or self.phrase("untitled")
         return f"[#{number}] {text}" if number else text
 
     # --- the parts of a mail about a ticket

@@ -112,6 +112,7 @@ ACCOUNT_MAIL_TEXTS: Mapping[str, tuple[str, str]] = MappingProxyType(
 MAIL_PHRASES: Mapping[str, str] = MappingProxyType(
     {
         "ticket": "Ticket {number}",
+        "untitled": "Your support ticket",
         "wrote": "{author} wrote:",
         "due-first": "Our promise: you get a reply by {due}.",
         "no-first": "This support level has no target for the first response.",

@@ -17,7 +17,8 @@ from flask import Flask, Response, g, request, session
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header, parse_etags, quote_etag
 
-from webapp.context import asker
+from kb.search.documents import PUBLIC
+from webapp.context import asker, audience
 from webapp.security.access_log import logged_route
 from webapp.security.access_policy import CACHEABLE, OF_GENERATION, PUBLIC_PAGES
 
@@ -49,6 +50,7 @@ def is_public() -> bool:
         and request.endpoint in PUBLIC_PAGES
         and not session.get("token")
         and asker() is None
+        and audience() == PUBLIC
         and not session.modified
         and not session.permanent
     )

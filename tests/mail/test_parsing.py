@@ -82,6 +82,10 @@ def test_answers_below_and_between_the_lines_are_kept() -> None:
     below = split_reply("On 3 Mar 2026, Support <a@b.example> wrote:\n> Is it on?\n\nYes.\n")
     assert below.text == "Yes."
     assert "Is it on?" in below.quoted
+    bars = split_reply("On 3 May 2026 at 10:00, Bob wrote:\n| Is it on?\n\nYes.\n")
+    assert bars.text == "Yes."
+    passed_on = "-----Original Message-----\nFrom: Bob\nSent: today\nSubject: Help\n\nIt burns."
+    assert split_reply(passed_on).text == passed_on
     between = split_reply(
         "On 3 Mar 2026, Support <a@b.example> wrote:\n> Is it on?\nYes.\n> Is it plugged in?\nNo."
     )

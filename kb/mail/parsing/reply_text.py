@@ -182,6 +182,7 @@ _MOBILE = re.compile(
     re.IGNORECASE,
 )
 _QUOTE = re.compile(r"\s{0,3}(?:>|&gt;)")
+_BAR = re.compile(r"\|")
 _HEADER = re.compile(r"[\s>*_]{0,8}([^:：*]{1,24}?)[\s\xa0*_]{0,4}[:：][\s\xa0*_]{0,4}(.{0,80})")
 
 
@@ -205,6 +206,8 @@ def split_reply(text: str) -> ReplyParts:
     reply = _trimmed(own[:end])
     if not reply and end < len(own) and not quoted:
         return ReplyParts(_trimmed(own))  # nothing but a signature is all that was written
+    if not reply and any(line.strip() and not _QUOTE.match(line) for line in quoted[3:]):
+        return ReplyParts(_trimmed(lines))  # a mail that was passed on, or quotes in its own way
     return ReplyParts(reply, _trimmed(own[end:]), "\n".join(quoted).strip())
 
 
@@ -238,12 +241,15 @@ def _behind(lines: Sequence[str], start: int) -> int:
     position = start
     while position < len(lines) and not lines[position]:
         position += 1
-    if position == len(lines) or not _QUOTE.match(lines[position]):
+    if position == len(lines):
+        return position
+    # Some people's editors quote with a bar.
+    mark = _BAR if lines[position].startswith("|") else _QUOTE
+    if not mark.match(lines[position]):
         return len(lines)
-    last = max(n for n in range(position, len(lines)) if _QUOTE.match(lines[n]))
+    last = max(n for n in range(position, len(lines)) if mark.match(lines[n]))
     between = lines[position:last]
-    own_between = any(line and not _QUOTE.match(line) for line in between)
-    if own_between:
+    if any(line and not mark.match(line) for line in between):
         return position  # answers between the lines
     return last + 1 if _has_words(lines[last + 1 :]) else len(lines)
 

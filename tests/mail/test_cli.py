@@ -1,0 +1,68 @@
+"""`kb mail`: what mail servers and operators see of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kb.mail.cli import mail as command
+from tests.mail.mails import SUPPORT, mail
+from tests.world import POLICIES
+
+
+@pytest.fixture
+def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "content"
+    folder.mkdir()
+    policies = POLICIES.read_text("utf-8")
+    (folder / "catalogue.toml").write_text('[[products]]\nkey = "press"\ntitle = "Press"\n')
+    (folder / "policies.toml").write_text(f'{policies}\n[mailboxes."{SUPPORT}"]\n')
+    monkeypatch.setenv("KB_CONTENT", str(folder))
+    monkeypatch.setenv("KB_DATA", str(tmp_path / "data"))
+    return folder
+
+
+def run(*options: str, raw: bytes = b"") -> Result:
+    return CliRunner().invoke(command, [*options], input=raw)
+
+
+def test_a_mail_from_a_pipe_prints_what_it_became(content: Path) -> None:
+    first = run("receive", "--mailbox", SUPPORT, "--json", raw=mail())
+    again = run("receive", "--mailbox", SUPPORT, "--json", raw=mail())
+    assert (first.exit_code, again.exit_code) == (0, 0)
+    outcomes = [json.loads(result.stdout)["outcome"] for result in (first, again)]
+    assert outcomes == ["ticket", "duplicate"]
+
+
+def test_a_mail_that_cannot_be_stored_stays_with_the_mail_server(
+    content: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "mail").write_text("in the way")
+    assert run("receive", raw=mail()).exit_code == os.EX_TEMPFAIL
+
+
+def test_a_broken_policy_file_delays_mail_and_loses_none(content: Path) -> None:
+    (content / "policies.toml").write_text("nonsense")
+    assert run("receive", raw=mail()).exit_code == os.EX_TEMPFAIL
+
+
+def test_a_mail_that_is_too_large_is_refused(
+    content: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KB_MAIL_MEGABYTES", "1")
+    assert run("receive", raw=mail("x" * 1_500_000)).exit_code == os.EX_DATAERR
+
+
+def test_the_quarantine_is_listed_and_its_exit_code_says_so(content: Path) -> None:
+    assert run("quarantine").exit_code == 0
+    run("receive", raw=b"Subject: Nobody\n\nText")
+    listed = run("quarantine", "--json")
+    assert listed.exit_code == 1
+    (mail_,) = json.loads(listed.stdout)
+    assert mail_["subject"] == "Nobody"
+    assert run("quarantine").exit_code == 1

@@ -6,6 +6,7 @@ The same as `kb token`. ``kb.programs`` has the rules.
 from __future__ import annotations
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from kb.errors import Invalid, KbError, NotFound
@@ -31,7 +32,7 @@ def _page(*, made: NewKey | None = None, section: str = "", problem: KbError | N
         section=section,
         problem=problem,
         done=request.args.get("done", ""),
-        typed=request.form,
+        typed=MultiDict() if made else request.form,
         days=(DEFAULT_KEY_DAYS, MAX_KEY_DAYS),
     )
 

@@ -35,7 +35,7 @@ def _page(*, made: NewEndpoint | None = None, problem: KbError | None = None) ->
         section="add",
         problem=problem,
         done=request.args.get("done", ""),
-        typed=request.form,
+        typed=MultiDict() if made else request.form,
     )
 
 

@@ -41,7 +41,8 @@ def test_every_address_of_the_api_says_which_scope_opens_it(portal: Portal) -> N
         if rule.rule.startswith("/api/")
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert routes == set(OPENED_BY)
+    # Mail providers sign what they post; no key opens that.
+    assert routes - {("mail_hook.take", "POST")} == set(OPENED_BY)
     assert routes <= set(POLICY)
 
 

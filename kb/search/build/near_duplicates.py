@@ -82,7 +82,9 @@ class _Texts:
             for row, number in enumerate(documents.tolist())
             if table.kinds[number] in _KINDS
         }
-        self.titles = {row: _plain_title(facts) for row, facts in self.facts.items()}
+        self.titles = {
+            row: _plain_title(facts.title, facts.versions) for row, facts in self.facts.items()
+        }
         firsts = forward_index.firsts()
         self._fields = []
         for words, text_ends in (
@@ -187,10 +189,10 @@ def _comparisons_then(then: CarriedOver | None) -> dict[tuple[int, int], bool]:
     return dict(zip(zip(rows, others, strict=True), outcomes, strict=True))
 
 
-def _plain_title(facts: DocumentFacts) -> tuple[str, ...]:
+@lru_cache(maxsize=20_000)  # a document has several audiences, and is the same after most edits
+def _plain_title(title: str, versions: tuple[str, ...]) -> tuple[str, ...]:
     """The words of a title without the versions that the document is about."""
-    title = facts.title
-    for version in facts.versions:
+    for version in versions:
         title = re.sub(rf"\bv?{re.escape(version)}(?!\w)", " ", title, flags=re.IGNORECASE)
     return tuple(written_words(title))
 

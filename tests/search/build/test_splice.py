@@ -85,6 +85,42 @@ def test_splicing_is_counting_anew_with_the_same_lengths(steps: list[Pages]) -> 
             assert_same(spliced, anew, ("gram_idf", "gram_weights", "gram_docs", "title_lengths"))
 
 
+hidden_pages = st.dictionaries(
+    st.integers(0, 9), st.none() | st.tuples(texts, texts), min_size=1, max_size=3
+)
+
+
+@settings(max_examples=15, deadline=None)
+@given(steps=st.lists(st.tuples(pages, hidden_pages), min_size=1, max_size=4))
+def test_hidden_pages_leave_no_trace_whatever_became_of_them(
+    steps: list[tuple[Pages, dict[int, tuple[str, str] | None]]],
+) -> None:
+    """Hidden pages that come, change and go beside edits of pages that all see."""
+    with TemporaryDirectory() as folder:
+        alone, beside = Path(folder, "alone"), Path(folder, "beside")
+        public = {n: written(n, WORDS[n % 10], f"word0 {WORDS[n % 7]}") for n in range(20)}
+        hidden: dict[int, Document] = {}
+        published(alone, public.values())
+        published(beside, public.values())
+        for edits, hidden_edits in steps:
+            edited = {number: written(number, *edits[number]) for number in edits}
+            edited = {n: each for n, each in edited.items() if public.get(n) != each}
+            public |= edited
+            unchanged = [each.id for number, each in public.items() if number not in edited]
+            seen = published(alone, edited.values(), unchanged)
+
+            kept = [each.id for number, each in hidden.items() if number not in hidden_edits]
+            read = {
+                number: document(f"doc/hidden-{number}", text[0], text[1], audience="staff")
+                for number, text in hidden_edits.items()
+                if text is not None
+            }
+            hidden = {n: each for n, each in hidden.items() if n not in hidden_edits} | read
+            assert_same(
+                seen, published(beside, [*read.values(), *edited.values()], [*kept, *unchanged])
+            )
+
+
 def counted_anew(documents: Iterable[Document], basis: Arrays) -> Arrays:
     """All documents, none of which is known, with the lengths of ``basis``."""
     title, body, passage = basis["average_lengths"].tolist()

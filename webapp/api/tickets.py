@@ -138,10 +138,12 @@ def mine() -> Response:
 @blueprint.get("/queue")
 def queue() -> Response:
     """What to answer next; closed tickets with another status, the newest first."""
-    arguments = request.args
+    arguments, viewer = request.args, _viewer()
+    if arguments.get("assignee") == "me" and not viewer.id:
+        raise Invalid("A key without a person has no tickets of its own.", field="assignee")
     start = cursor_after("queue")
     total, rows = centre().desk.queue.tickets(
-        _viewer(),
+        viewer,
         status=arguments.get("status"),
         level=arguments.get("level", ""),
         product=arguments.get("product", ""),

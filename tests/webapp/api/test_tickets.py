@@ -173,3 +173,4 @@ def test_a_key_without_a_person_reads_the_desk_and_changes_nothing(
     assert read(crm, number)["actions"] == []
     assert len((crm.get("/api/v1/queue").json or {})["tickets"]) == 1
     assert act(crm, number, "reply", {"body": "x"}).status_code == 403
+    assert crm.get("/api/v1/queue?assignee=me").status_code == 422

@@ -33,6 +33,7 @@ from kb.settings import Settings, load_settings
 
 #: The title of a Markdown file: in its front matter, or its first heading.
 _TITLE = re.compile(r"^(?:title:|#) *[\"']?(.+?)[\"']?$", re.MULTILINE)
+_UID = re.compile(r"^uid: *[\"']?([\w./-]+)", re.MULTILINE)
 _DAY = click.DateTime(formats=("%Y-%m-%d",))
 
 
@@ -134,9 +135,10 @@ def _pages(searcher: Searcher, content: Path) -> list[HistoryPage]:
 
 def _files(docs: Path) -> Iterator[HistoryPage]:
     for path in sorted(docs.rglob("*.md")):
-        title = _TITLE.search(path.read_text("utf-8", errors="replace"))
+        text = path.read_text("utf-8", errors="replace")
+        title, uid = _TITLE.search(text), _UID.search(text)
         if title and path.stem != "index":
-            name = path.relative_to(docs).with_suffix("").as_posix()
+            name = uid[1] if uid else path.relative_to(docs).with_suffix("").as_posix()
             yield HistoryPage(f"doc/{name}", (title[1].strip(),))
 
 

@@ -184,6 +184,13 @@ def test_the_editors_page(visit: Door, width: int, dark: bool) -> None:
     page.locator("details:has(.meanings) summary").click()
     check(page, "a query tried out")
     check(visitor.go("/editor?q=qqzzxx"), "a query without an answer")
+    for path in (
+        "/editor/gaps",
+        "/editor/review",
+        "/editor/experiment",
+        "/editor/articles/doc/jam",
+    ):
+        check(visitor.go(path), f"{path} at {width}")
 
 
 @LOOKS

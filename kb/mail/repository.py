@@ -152,7 +152,7 @@ class MailRepository:
             return Recent(own.scalar_one(), everybody.scalar_one())
 
     def says_again(self, serial: int, person_id: int, body: str, now: dt.datetime) -> bool:
-        """Whether somebody has written the same words to a ticket within a day."""
+        """Whether somebody has written the same words to a ticket twice within a day."""
         query = select(EVENTS.c.id).where(
             EVENTS.c.ticket_id == serial,
             EVENTS.c.actor_id == person_id,
@@ -160,7 +160,7 @@ class MailRepository:
             EVENTS.c.body == body,
         )
         with self.database.read() as connection:
-            return connection.execute(query.limit(1)).first() is not None
+            return len(connection.execute(query.limit(2)).all()) == 2
 
     def level_title(self, number: str) -> str:
         query = select(TICKETS.c.level_title).where(TICKETS.c.id == ids.ticket_serial(number))

@@ -82,6 +82,8 @@ def test_answers_below_and_between_the_lines_are_kept() -> None:
     below = split_reply("On 3 Mar 2026, Support <a@b.example> wrote:\n> Is it on?\n\nYes.\n")
     assert below.text == "Yes."
     assert "Is it on?" in below.quoted
+    undated = split_reply("Professor Bob wrote:\n> Is it on?\n\nYes.\n")
+    assert undated.text == "Yes."
     bars = split_reply("On 3 May 2026 at 10:00, Bob wrote:\n| Is it on?\n\nYes.\n")
     assert bars.text == "Yes."
     passed_on = "-----Original Message-----\nFrom: Bob\nSent: today\nSubject: Help\n\nIt burns."

@@ -298,7 +298,8 @@ def _attribution(lines: Sequence[str], position: int) -> int:
     """A line such as "On … wrote:", which clients wrap into up to four."""
     first = lines[position].lstrip(">-–* ")
     if not _BEGINS.match(first):
-        return 0
+        ends = first.endswith((":", "：")) and bool(_VERB.search(first[-40:]))
+        return int(ends and _quote_follows(lines, position + 1))
     joined = ""
     for count, line in enumerate(lines[position : position + _ATTRIBUTION_LINES], 1):
         if not line or (count > 1 and _is_quoted(line) and not lines[position].startswith(">")):

@@ -270,4 +270,6 @@ def test_every_route_of_the_api_is_described(portal: Portal, anyone: Browser) ->
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     told = {(path, method) for path, methods in described["paths"].items() for method in methods}
+    # Mail providers post there what they describe themselves.
+    routes -= {("/api/v1/mail", "post")}
     assert routes == {(path, method) for path, method in told if path.startswith("/api/")}

@@ -15,6 +15,7 @@ from tests.browser.embed import foreign_pages
 from tests.browser.embed.conftest import Bundle
 from tests.browser.embed.foreign_pages import FORM, page, script
 from tests.browser.embed.test_foreign_pages import TITLE, foreign, list_of, type_title
+from tests.browser.test_pages import check
 from tests.webapp.test_cli import free_port
 from webapp.embed_cli import embed
 
@@ -90,6 +91,7 @@ def test_the_trail_travels_with_the_form(visit: Door, foreign: Site, served: Ser
             break
         desk.reload()
     expect(desk.locator('[data-step="helped"]')).to_contain_text("Clear a paper jam")
+    check(desk, "visit")
     record = served.centre.deflection.visit(link.rpartition("/")[2])
     assert record
     assert (record.portal, record.form, record.product) == ("127.0.0.1", "embed", "press")

@@ -137,3 +137,17 @@ def test_a_form_in_a_frame_of_the_same_site(visit: Door, foreign: Site) -> None:
     page.wait_for_function("Boolean(window.askfirst)")
     [frame] = [frame for frame in page.frames if frame.url.endswith("/framed")]
     drive(page, frame, foreign, "frame")
+
+
+def test_the_list_does_not_lie_over_the_send_button_where_there_is_room_above(
+    visit: Door, foreign: Site
+) -> None:
+    page = visit().page
+    form = foreign_pages.FORM.replace(" <button>", "<p><button>").replace(
+        "</button>", "</button></p>"
+    )
+    space = '<div style="height:400px"></div>'
+    page.goto(foreign.put("/send-below", foreign_pages.page(space + form)))
+    type_title(page)
+    page.get_by_role("button", name="Send").click()  # which anything above it would take
+    page.wait_for_url("**/sent?subject=paper+jam")

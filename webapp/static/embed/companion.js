@@ -16,6 +16,7 @@ const LABELS = {
 };
 const OUTCOMES = ["shown", "opened", "rejected", "solved"]; // each says more than the ones before
 const MIN_LENGTH = 3; // characters, as in main.js
+const ROOM = 240; // pixels that a list may need
 const MOST_CONSULTED = 20; // articles that travel with a form
 
 const STYLE = `
@@ -242,6 +243,14 @@ export class Companion {
     if (this.arm !== "holdout") for (const hit of hits) this.consult(hit, "shown");
   }
 
+  // Whether the list would lie over the button that sends the form, if it were below the field.
+  isSendBelow(bottom) {
+    const { form } = this.box.field;
+    const button = form?.querySelector("[type=submit], [type=image], button:not([type])");
+    const place = button?.getBoundingClientRect();
+    return place?.width > 0 && place.top >= bottom - place.height / 2 && place.top < bottom + ROOM;
+  }
+
   // The colours of the field: whatever the system prefers, people can read what they type there.
   paint({ style }) {
     const { field } = this.box;
@@ -319,7 +328,7 @@ export class Companion {
     const body = Object.assign(create("section", this.label("loading")), { tabIndex: 0 });
     const button = (name) => {
       const element = Object.assign(create("button", this.label(name)), { type: "button", name });
-      element.addEventListener("click", () => dialog.close(name));
+      element.addEventListener("click", () => finish(name));
       return element;
     };
     const link = Object.assign(create("a", this.label("open")), { href: box.address(hit.url) });
@@ -343,14 +352,18 @@ export class Companion {
       shell.addEventListener(kind, (event) => event.stopPropagation());
     }
     dialog.addEventListener("click", (event) => {
-      if (event.target === dialog) dialog.close("close"); // the backdrop
+      if (event.target === dialog) finish("close"); // the backdrop
     });
+    // At once: the close event comes later than the next key may.
     const began = Date.now();
-    dialog.addEventListener("close", () => {
+    const finish = (outcome) => {
+      if (!shell.isConnected) return;
+      dialog.close();
       shell.remove();
       field.focus();
-      this.judge(hit, dialog.returnValue, Date.now() - began);
-    });
+      this.judge(hit, outcome, Date.now() - began);
+    };
+    dialog.addEventListener("close", () => finish("close"));
     dialog.showModal();
     title.focus();
 

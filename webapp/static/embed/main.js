@@ -16,7 +16,7 @@ const MAX_LENGTH = 256; // characters in an address
 const PATIENCE = 1500; // ms for which suggestions wait for the companion
 const GAP = 4; // pixels between the field and the list
 const FIELDS = "textarea, input:not([type]), input[type=text], input[type=search]";
-const LAYERS = "dialog, [role=dialog], [role=alertdialog], [aria-modal], [popover]";
+const LAYERS = "dialog, [role$=dialog], [aria-modal], [popover]";
 
 const LABELS = {
   list: "Suggestions",
@@ -86,6 +86,7 @@ class Box {
   constructor(field, options) {
     this.field = field;
     this.settings = options;
+    this.isInput = field.localName === "input";
     this.hits = [];
     this.items = []; // the option of each hit
     this.active = -1;
@@ -168,10 +169,6 @@ class Box {
     this.expand(false);
   }
 
-  get isInput() {
-    return this.field.localName === "input";
-  }
-
   set(name, value) {
     this.before.push([name, this.field.getAttribute(name)]);
     this.field.setAttribute(name, value);
@@ -210,7 +207,7 @@ class Box {
     if (!width) return this.close();
     const { clientWidth, clientHeight } = field.ownerDocument.documentElement;
     const below = clientHeight - bottom;
-    const isAbove = below < 200 && top > below;
+    const isAbove = this.companion?.isSendBelow(bottom) ? top > 240 : below < 200 && top > below;
     const wide = Math.min(Math.max(width, 320), clientWidth - 2 * GAP);
     const start = box.dir === "rtl" ? right - wide : left;
     Object.assign(box.style, {
@@ -326,7 +323,6 @@ class Box {
   // --- telling
 
   dispatch(kind, detail) {
-    const { CustomEvent } = this.field.ownerDocument.defaultView;
     this.field.dispatchEvent(new CustomEvent(`askfirst:${kind}`, { detail, bubbles: true, composed: true }));
   }
 
@@ -473,7 +469,7 @@ function parsed(labels) {
   try {
     return typeof labels === "string" ? JSON.parse(labels) : labels;
   } catch {
-    console.warn("askfirst: labels must be a JSON object.");
+    console.warn("askfirst: labels is not JSON.");
     return null;
   }
 }
@@ -587,7 +583,7 @@ export function addTag({ dataset, src }) {
   try {
     fits();
   } catch {
-    return console.warn(`askfirst: data-input is not a CSS selector: ${selector}`);
+    return console.warn(`askfirst: data-input="${selector}" is not a selector.`);
   }
   configure({ portal, ...defaults });
   rules.push([selector, () => ({ portal, ...dataset })]);

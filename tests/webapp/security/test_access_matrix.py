@@ -117,6 +117,7 @@ class World:
             "form_name": "void",
             "table": "tickets",
             "episode": "none",
+            "gap_id": 1,
             "problem_id": self.problem,
             "mail_id": 1,
             "release_id": 1,

@@ -27,7 +27,7 @@ from kb.errors import Invalid, Misconfigured, NotFound, Unavailable
 from kb.jobs.index_runner import KB_COMMAND
 from kb.operations import backup as backups
 from kb.operations import doctor as diagnoses
-from kb.operations import starter
+from kb.operations import sizing, starter
 from kb.operations import upgrade as upgrades
 from kb.operations.audit import Action, AuditEntry, AuditLog, record_command
 from kb.search.generations.generation import Generations
@@ -213,6 +213,59 @@ def _audit_line(entry: AuditEntry) -> str:
         *(who, entry.target, entry.address, entry.request_id, facts),
     )
     return "  ".join(column for column in columns if column)
+
+
+class _Count(click.ParamType[int]):
+    """A number of things, also as people write large ones: 1e6, 10_000_000."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not 0 <= number <= 1e12:
+            self.fail(f"{value} is not between 0 and 1e12.", param, ctx)
+        return int(number)
+
+
+@click.command()
+@click.option("--documents", type=_Count(), default="1e4", help="Articles and threads.")
+@click.option("--tickets", type=_Count(), default="1e5", help="All that are kept.")
+@click.option("--agents", type=_Count(), default="5", help="Who work at the same time.")
+@json_option
+def size(documents: int, tickets: int, agents: int, *, as_json: bool) -> None:
+    """Calculate the memory, disk and cores that an installation needs.
+
+    The costs were measured; what is assumed about people is printed with the result.
+    """
+    required = sizing.required_size(sizing.Load(documents, tickets, agents))
+    if as_json:
+        click.echo(json.dumps(required.json()))
+        return
+    each = " each" if required.machines > 1 else ""
+    rows = (
+        ("Arrangement", required.arrangement),
+        ("Machines", str(required.machines)),
+        ("Cores", f"{required.cores}{each}"),
+        ("Memory", f"{required.memory / 1e9:,.0f} GB{each}"),
+        ("Disk for the index", f"{_gigabytes(required.index_disk)}{each}"),
+        ("Disk for the database", _gigabytes(required.database_disk)),
+        ("Building the whole index", f"{required.build_minutes:,.1f} minutes of one core"),
+        ("CPU of a suggestion", f"{required.suggestion_ms} ms"),
+    )
+    for name, value in rows:
+        click.echo(f"{name + ':':26}{value}")
+    if required.extrapolated:
+        click.echo("\nThis is beyond what was measured: figures of the index are extrapolated.")
+    click.echo("\nAssumed:")
+    for assumption in required.assumptions:
+        click.echo(f"- {assumption}")
+
+
+def _gigabytes(count: int) -> str:
+    return f"{count / 1e9:,.1f} GB"
 
 
 # --- the database

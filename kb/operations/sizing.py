@@ -1,0 +1,150 @@
+"""How large an installation has to be: memory, disk, cores and arrangement, from measured costs.
+
+The costs are in ``coefficients.toml``, which ``python -m bench.sizes --write`` measures anew. What
+is beyond the measured range is extrapolated, and the answer says so. The rest are assumptions about
+how people work, which stand below and are printed with the answer.
+"""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+#: The share of a year's tickets that come in its busiest hour; eight busy hours a working day.
+_BUSIEST_HOUR = 3 / (250 * 8)
+#: Years for which tickets are kept, to tell how many come in one.
+_YEARS = 3
+#: Visitors who type a title for each ticket that is filed, and suggestions that each asks for.
+_VISITORS_PER_TICKET, _SUGGESTIONS_PER_VISITOR = 5, 20
+#: Pages that an agent opens in a busy hour, and CPU of one in ms.
+_PAGES_PER_AGENT, _CPU_MS_PER_PAGE = 120, 25
+#: How busy cores may be, so that nobody waits when several ask at once.
+_UTILISATION = 0.4
+_GENERATIONS = 3
+#: A portal process without its index, which processes share.
+_PROCESS_BYTES = 200_000_000
+_SYSTEM_BYTES = 500_000_000
+_MEASURED_UP_TO = 100_000  # documents, in bench/reindex and bench/keystrokes
+#: Beyond these, a second machine also serves while the first one is restarted.
+_CORES_OF_A_MACHINE, _AGENTS_OF_A_MACHINE = 8, 200
+
+#: Beyond these, one SQLite file is still correct, but backups and reports take too long.
+_SQLITE_TICKETS, _SQLITE_AGENTS = 2_000_000, 50
+
+
+class Arrangement(StrEnum):
+    """What runs where."""
+
+    ONE_MACHINE = "one machine, SQLite"
+    ONE_MACHINE_POSTGRESQL = "one machine, PostgreSQL"
+    REPLICAS = "several portal machines, PostgreSQL, a store for the index"
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is planned: counts."""
+
+    documents: int
+    tickets: int
+    agents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """``memory`` and ``cores`` are of each portal machine; disks in bytes."""
+
+    arrangement: str
+    machines: int
+    cores: int
+    memory: int
+    index_disk: int
+    database_disk: int
+    build_minutes: float
+    suggestion_ms: float
+    extrapolated: bool
+    assumptions: tuple[str, ...]
+
+    def json(self) -> dict[str, Any]:
+        return asdict(self) | {"assumptions": list(self.assumptions)}
+
+
+@cache
+def _coefficients() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("coefficients.toml").read_text("utf-8"))
+
+
+def required_size(load: Load) -> Size:
+    """What the load needs, rounded up to what can be bought."""
+    costs = _coefficients()
+    index = load.documents * costs["index_bytes_per_document"]
+    suggestion = _suggestion_ms(load.documents)
+
+    tickets_per_hour = load.tickets / _YEARS * _BUSIEST_HOUR
+    suggestions_per_hour = tickets_per_hour * _VISITORS_PER_TICKET * _SUGGESTIONS_PER_VISITOR
+    cpu_seconds = (
+        suggestions_per_hour * suggestion
+        + tickets_per_hour * costs["cpu_ms_per_ticket"]
+        + load.agents * _PAGES_PER_AGENT * _CPU_MS_PER_PAGE
+    ) / 1000
+    busy_cores = cpu_seconds / 3600 / _UTILISATION
+
+    # One more for the worker, which also builds the index.
+    cores = _power_of_two(busy_cores + 1, least=2)
+    machines = 1
+    if cores > _CORES_OF_A_MACHINE or load.agents > _AGENTS_OF_A_MACHINE:
+        machines = max(2, math.ceil(cores / _CORES_OF_A_MACHINE))
+        cores = min(cores, _CORES_OF_A_MACHINE)
+
+    processes = max(2, cores)
+    build = load.documents * costs["build_memory_bytes_per_document"]
+    memory = _SYSTEM_BYTES + processes * _PROCESS_BYTES + index + build
+    return Size(
+        arrangement=_arrangement(load, machines).value,
+        machines=machines,
+        cores=cores,
+        memory=_power_of_two(memory / 1e9, least=2) * 1_000_000_000,
+        index_disk=(_GENERATIONS + 1) * index,
+        database_disk=2 * load.tickets * costs["database_bytes_per_ticket"],
+        build_minutes=round(load.documents * costs["build_cpu_ms_per_document"] / 60_000, 1),
+        suggestion_ms=round(suggestion, 2),
+        extrapolated=load.documents > _MEASURED_UP_TO,
+        assumptions=(
+            f"Tickets are kept for {_YEARS} years, and the busiest hour has three times its share.",
+            f"{_VISITORS_PER_TICKET} visitors type a title for each ticket that is filed, and each "
+            f"asks for {_SUGGESTIONS_PER_VISITOR} suggestions.",
+            f"An agent opens {_PAGES_PER_AGENT} pages in an hour.",
+            f"Cores are busy for {_UTILISATION:.0%} of the busiest hour at most.",
+            "Attachments, images and backups need further disk space.",
+        ),
+    )
+
+
+def _suggestion_ms(documents: int) -> float:
+    """CPU of a median suggestion: it grows with the logarithm, as bench/growth.svg shows."""
+    costs = _coefficients()
+    small, large = costs["suggest_documents"]
+    low, high = costs["suggest_cpu_ms_p50"]
+    per_decade = (high - low) / math.log10(large / small)
+    grown: float = low + per_decade * math.log10(max(documents, small) / small)
+    return max(float(low), grown)
+
+
+def _arrangement(load: Load, machines: int) -> Arrangement:
+    if machines > 1:
+        return Arrangement.REPLICAS
+    if load.tickets > _SQLITE_TICKETS or load.agents > _SQLITE_AGENTS:
+        return Arrangement.ONE_MACHINE_POSTGRESQL
+    return Arrangement.ONE_MACHINE
+
+
+def _power_of_two(value: float, *, least: int) -> int:
+    """
+    >>> _power_of_two(5.1, least=2), _power_of_two(0.2, least=2)
+    (8, 2)
+    """
+    return max(least, 1 << math.ceil(math.log2(max(value, 1))))

@@ -1,0 +1,75 @@
+"""The size calculator: more needs more, and every coefficient is there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb.operations.cli import size
+from kb.operations.sizing import Arrangement, Load, Size, required_size
+
+SMALL = Load(documents=200, tickets=1_000, agents=2)
+COUNTS = st.integers(0, 10**9)
+
+
+def amounts(required: Size) -> tuple[float, ...]:
+    return (
+        required.machines * required.cores,
+        required.machines * required.memory,
+        required.index_disk,
+        required.database_disk,
+        required.build_minutes,
+        required.suggestion_ms,
+    )
+
+
+def test_a_small_help_centre_needs_a_small_machine() -> None:
+    required = required_size(SMALL)
+    assert required.arrangement == Arrangement.ONE_MACHINE
+    assert (required.machines, required.cores) == (1, 2)
+    assert required.memory <= 2_000_000_000
+    assert not required.extrapolated
+
+
+@given(
+    st.builds(Load, COUNTS, COUNTS, st.integers(0, 100_000)), st.sampled_from(list(Load.__slots__))
+)
+def test_more_never_needs_less(load: Load, name: str) -> None:
+    more = replace(load, **{name: 2 * getattr(load, name) + 1})
+    assert all(
+        after >= before
+        for before, after in zip(
+            amounts(required_size(load))[2:], amounts(required_size(more))[2:], strict=True
+        )
+    )
+
+
+def test_a_large_house_gets_postgresql_then_machines_and_is_told_what_is_not_measured() -> None:
+    assert (
+        required_size(replace(SMALL, agents=80)).arrangement == Arrangement.ONE_MACHINE_POSTGRESQL
+    )
+    assert required_size(replace(SMALL, tickets=10**7)).arrangement != Arrangement.ONE_MACHINE
+    two_thousand_agents = required_size(replace(SMALL, agents=2_000))
+    assert two_thousand_agents.arrangement == Arrangement.REPLICAS
+    assert two_thousand_agents.machines > 1
+    assert not required_size(replace(SMALL, documents=10**5)).extrapolated
+    assert required_size(replace(SMALL, documents=10**7)).extrapolated
+
+
+def test_the_command_prints_what_it_has_calculated() -> None:
+    arguments = ["--documents", "1e6", "--tickets", "1e7", "--agents", "50"]
+    printed = json.loads(CliRunner().invoke(size, [*arguments, "--json"]).stdout)
+    assert printed == required_size(Load(10**6, 10**7, 50)).json()
+    shown = CliRunner().invoke(size, arguments)
+    assert shown.exit_code == 0
+    assert printed["arrangement"] in shown.stdout
+
+
+@pytest.mark.parametrize("wrong", ["many", "-1", "1e20", "nan"])
+def test_what_is_no_count_is_refused(wrong: str) -> None:
+    assert CliRunner().invoke(size, ["--documents", wrong]).exit_code == 2

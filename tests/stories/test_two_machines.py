@@ -1,0 +1,106 @@
+"""Two portals with data folders of their own serve one index and share the tickets."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.databases import SERVER, location_of
+from tests.stories.conftest import SITES
+from tests.webapp.test_cli import PATIENCE, free_port, wait_for
+
+pytestmark = pytest.mark.skipif(not SERVER, reason="no PostgreSQL: see .ci/services")
+
+KB = [sys.executable, "-c", "from kb.cli import main; main()"]
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> dict[str, str]:
+    """The settings that both machines have."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
+    return kept | {
+        "KB_SITE": str(SITES.parent),  # our own help centre
+        "KB_DATABASE": str(location_of(tmp_path / "database", "postgresql")),
+        "KB_BLOBS": str(tmp_path / "store"),
+        "KB_SECRET_KEY": "a key that both machines have in common",
+        "KB_MEANING": "no",
+        "KB_SUGGEST_BUDGET_MS": "5000",
+        "KB_WORKERS": "1",
+    }
+
+
+def kb(machine: Mapping[str, str], *arguments: str) -> str:
+    done = subprocess.run(
+        [*KB, *arguments], env=machine, capture_output=True, text=True, timeout=PATIENCE, check=True
+    )
+    return done.stdout
+
+
+@contextmanager
+def serving(machine: Mapping[str, str], log: Path) -> Iterator[str]:
+    port = free_port()
+    with log.open("w") as output:
+        server = subprocess.Popen(
+            [*KB, "serve", "--without-worker", "--port", str(port)],
+            env=machine,
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+        try:
+            wait_for(f"http://127.0.0.1:{port}/healthz", server).close()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=PATIENCE)
+
+
+def get(address: str) -> str:
+    with urllib.request.urlopen(address, timeout=PATIENCE) as response:
+        return str(response.read().decode())
+
+
+def test_what_is_filed_at_one_machine_is_read_at_the_other(
+    shared: dict[str, str], tmp_path: Path
+) -> None:
+    first = shared | {"KB_DATA": str(tmp_path / "first")}
+    second = shared | {"KB_DATA": str(tmp_path / "second")}
+    kb(first, "index")
+    pushed = json.loads(kb(first, "index", "push", "--json"))
+    pulled = json.loads(kb(second, "index", "pull", "--json"))
+    assert pulled["generation"] == pushed["generation"]
+
+    with serving(first, tmp_path / "1.log") as one, serving(second, tmp_path / "2.log") as two:
+        path = "/api/v1/suggest?q=cannot+sign+in"
+        suggested = json.loads(get(one + path))["suggestions"]
+        assert json.loads(get(two + path))["suggestions"] == suggested != []
+
+        ticket = {
+            "title": "The backup stopped",
+            "description": "It stopped at half past three.",
+            "type": "problem",
+            "severity": "question",
+            "name": "Gina",
+            "email": "gina@example.com",
+        }
+        request = urllib.request.Request(
+            f"{one}/api/v1/tickets",
+            json.dumps(ticket).encode(),
+            {"Content-Type": "application/json", "Idempotency-Key": "one and only"},
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE) as response:
+            filed = json.loads(response.read())
+        link = f"{two}/tickets/{filed['url'].partition('/tickets/')[2]}"
+        assert filed["number"] in get(link)
+        with pytest.raises(urllib.error.HTTPError):
+            get(f"{link}x")  # another key opens nothing

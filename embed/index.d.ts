@@ -55,7 +55,7 @@ export interface AttachedBox {
 
 export type Field = HTMLInputElement | HTMLTextAreaElement;
 
-/** Attaches one field. Options of a function are asked for when they are needed. */
+/** Attaches one field. If the options are a function, it is called when they are needed. */
 export function attach(field: Field, options?: AskfirstOptions | (() => AskfirstOptions)): AttachedBox;
 
 /** Removes the box and restores the attributes of the field. */

@@ -416,7 +416,10 @@ def push(store: str, data: str | None, *, as_json: bool) -> int:
 @click.command()
 @click.argument("store", default="")
 @click.option(
-    "--every", type=click.FloatRange(0.5, 86400), help="Pull again after so many seconds, for ever."
+    "--every",
+    type=click.FloatRange(0.5, 86400),
+    metavar="SECONDS",
+    help="Pull again after this many seconds, until stopped.",
 )
 @data_option
 @json_option
@@ -459,7 +462,7 @@ def _tell_pulled(transfer: Transfer, *, as_json: bool, quiet: bool) -> None:
             f"{transfer.bytes:,} bytes were fetched."
         )
     elif not quiet:
-        click.echo(f"Generation {transfer.generation} is live already.")
+        click.echo(f"Generation {transfer.generation} is already live.")
 
 
 index.subcommands = {

@@ -334,8 +334,8 @@ SETTINGS: tuple[Setting, ...] = (
         _embed_keys,
         "words NAME:HS256:SECRET (at least 32 characters) or NAME:EdDSA:PUBLIC-KEY (32 bytes in "
         "Base64), separated by spaces",
-        "The keys with which these websites sign whom they have signed in. If empty, everybody "
-        "on their pages is the public.",
+        "The keys with which these websites sign tokens for people who are signed in there. If "
+        "empty, everybody on their pages counts as the public.",
         secret=True,
     ),
     Setting(
@@ -381,7 +381,7 @@ SETTINGS: tuple[Setting, ...] = (
         _integer(1, 1000000),
         "a whole number from 1 to 1000000",
         "The number of such requests per minute for all visitors who share one address and are on "
-        "websites of `KB_EMBED_ORIGINS`. Each of them has the limit of one address.",
+        "websites of `KB_EMBED_ORIGINS`. Each visitor also has the limit of one address.",
     ),
     Setting(
         "tickets_per_hour",
@@ -403,8 +403,8 @@ SETTINGS: tuple[Setting, ...] = (
         "2000",
         _integer(0, 1_000_000),
         "a whole number from 0 to 1000000",
-        "The maximum size of a file that is uploaded by the link of a ticket; 0 turns these links "
-        "off.",
+        "The maximum size of a file that is uploaded through the upload link of a ticket; 0 turns "
+        "these links off.",
     ),
     Setting(
         "suggest_budget_ms",
@@ -532,31 +532,31 @@ SETTINGS: tuple[Setting, ...] = (
         "",
         _mail_address,
         "an e-mail address, or empty for noreply at the host of `KB_BASE_URL`",
-        "The sender address of e-mails that no mailbox of `policies.toml` answers. Replies to it "
-        "are not read.",
+        "The sender address of e-mails that do not come from a mailbox of `policies.toml`. "
+        "Replies to it are not read.",
     ),
     Setting(
         "mail_authority",
         "",
         str,
-        "the name of a mail server as it names itself in Authentication-Results, or empty",
-        "The mail server whose judgement of senders (SPF, DKIM, DMARC) is believed. It must remove "
-        "such headers of others that bear its name.",
+        "the name that a mail server uses in Authentication-Results, or empty",
+        "The mail server whose checks of senders (SPF, DKIM, DMARC) are trusted. It must remove "
+        "headers with this name that others have written.",
     ),
     Setting(
         "mail_sealers",
         "",
         _words,
         "domain names, separated by spaces",
-        "The domains whose ARC seals are believed: mailing lists and forwarders of your customers.",
+        "The domains whose ARC seals are trusted: mailing lists and forwarders of your customers.",
     ),
     Setting(
         "mail_dns",
         "",
         _name_server,
         "the IP address of a name server, `system`, or empty",
-        "The name server by which DKIM signatures are checked here, if no mail server does. "
-        "Requires the extra `mail`. If empty, none are checked.",
+        "The name server for checking DKIM signatures, if no mail server checks them. Requires the "
+        "extra `mail`. If empty, none are checked.",
     ),
     Setting(
         "mail_megabytes",
@@ -571,8 +571,8 @@ SETTINGS: tuple[Setting, ...] = (
         _mail_hook_secrets,
         "whsec_ and at least 24 bytes in Base64, or mailgun: and the signing key of Mailgun; "
         "several, separated by spaces",
-        "The secret that signs e-mails which a provider posts to `/api/v1/mail`. If empty, none "
-        "are accepted there.",
+        "The secret with which a provider signs the e-mails that it posts to `/api/v1/mail`. If "
+        "empty, none are accepted there.",
         secret=True,
     ),
     Setting(

@@ -41,17 +41,17 @@ def embed() -> None:
 @click.option(
     "--integrity",
     is_flag=True,
-    help="With checksums, so that browsers refuse scripts that have changed.",
+    help="Add checksums, so that browsers refuse scripts that have changed.",
 )
 @click.option(
     "--pack",
     is_flag=True,
-    help="With the key for answers without a round trip, see KB_EMBED_PACK.",
+    help="Add the key for answers without a round trip: see KB_EMBED_PACK.",
 )
 @click.option(
     "--after-load",
     is_flag=True,
-    help="An inline script that starts after the page has loaded, and its hash for a policy.",
+    help="Print an inline script that starts after the page has loaded, and its hash for a policy.",
 )
 def snippet(
     selector: str, form: str | None, *, integrity: bool, pack: bool, after_load: bool

@@ -20,8 +20,8 @@ from kb.settings import load_settings
 
 _VERDICTS = {
     Preference.CANDIDATE: "People prefer the candidate.",
-    Preference.PRESENT: "People prefer the present ranking.",
-    Preference.UNKNOWN: "Not known yet.",
+    Preference.PRESENT: "People prefer the current ranking.",
+    Preference.UNKNOWN: "The result is not known yet.",
 }
 
 
@@ -53,7 +53,7 @@ def show(data: str | None, *, as_json: bool) -> None:
     with _opened(data) as (experiments, _):
         latest = experiments.latest()
     if latest is None:
-        raise NotFound("There was no experiment yet. Start one with kb experiment start FILE.")
+        raise NotFound("There is no experiment yet. Start one with kb experiment start FILE.")
     _print(latest, as_json)
 
 

@@ -107,7 +107,7 @@ def accept(proposal: CurationProposal, path: Path) -> None:
     except OSError as error:
         raise _not_saved(path, error) from error
     if proposal.toml.strip() in text:
-        raise Conflict(f"{path.name} has this already. Publish, so that it takes effect.")
+        raise Conflict(f"{path.name} has this already. It takes effect when you publish.")
     beside = path.with_name(f".{path.name}.new")
     try:
         beside.write_text(text.rstrip("\n") + "\n" + proposal.toml, "utf-8")

@@ -38,13 +38,13 @@ def mail() -> None:
 
 @mail.command("receive")
 @click.option("--mailbox", metavar="ADDRESS", help="The address that the e-mail was sent to.")
-@click.option("--sender", metavar="ADDRESS", help="The return path; empty for the null one.")
+@click.option("--sender", metavar="ADDRESS", help="The return path; empty for the null sender.")
 @data_option
 @json_option
 def receive_mail(
     mailbox: str | None, sender: str | None, data: str | None, *, as_json: bool
 ) -> None:
-    """Read one e-mail from standard input, as a mail server pipes it.
+    """Read one e-mail from standard input, to which a mail server pipes it.
 
     The exit code is 0 when the e-mail is safely stored, and 75 when it is not: then the mail server
     keeps it and tries again.
@@ -81,7 +81,9 @@ def _received(centre: HelpCentre, raw: bytes, envelope: Envelope) -> MailOutcome
     try:
         return centre.inbox.process(name, now=utc_now())
     except Unavailable as error:  # the worker reads it later
-        return MailOutcome(Became.QUARANTINED, f"It is stored, and is read later. {error.sentence}")
+        return MailOutcome(
+            Became.QUARANTINED, f"It is stored and will be read later. {error.sentence}"
+        )
 
 
 class _Renewing:
@@ -98,14 +100,14 @@ class _Renewing:
 
 
 @mail.command("serve")
-@click.option("--lmtp", metavar="HOST:PORT", help="Listen for LMTP here.")
-@click.option("--smtp", metavar="HOST:PORT", help="Listen for SMTP here.")
+@click.option("--lmtp", metavar="HOST:PORT", help="The address at which to listen for LMTP.")
+@click.option("--smtp", metavar="HOST:PORT", help="The address at which to listen for SMTP.")
 @data_option
 def serve_mail(lmtp: str | None, smtp: str | None, data: str | None) -> None:
-    """Take e-mails from your own mail server, by LMTP or SMTP, until stopped.
+    """Accept e-mails from your own mail server, by LMTP or SMTP, until stopped.
 
-    Without an option: LMTP on 127.0.0.1:8024. There is no sign-in, so listen only where nobody but
-    your mail server can connect.
+    Without an option: LMTP on 127.0.0.1:8024. Clients are not authenticated, so listen only on an
+    address to which nothing but your mail server can connect.
     """
     os.umask(0o077)
     settings = load_settings(data=data)
@@ -127,7 +129,7 @@ def serve_mail(lmtp: str | None, smtp: str | None, data: str | None) -> None:
             try:
                 listener.start()
             except OSError as error:
-                raise Misconfigured(f"{place}: cannot listen there: {error.strerror}.") from None
+                raise Misconfigured(f"Cannot listen on {place}: {error.strerror}.") from None
             host = place.rpartition(":")[0]
             click.echo(f"Listening for {protocol.upper()} on {host}:{listener.port}.")
         stopped.wait()
@@ -137,7 +139,7 @@ def serve_mail(lmtp: str | None, smtp: str | None, data: str | None) -> None:
 
 
 @mail.command("poll")
-@click.option("--once", is_flag=True, help="Fetch what is there and exit.")
+@click.option("--once", is_flag=True, help="Fetch the e-mails that are there, then exit.")
 @data_option
 def poll_mail(once: bool, data: str | None) -> None:
     """Fetch e-mails from KB_IMAP_HOST or KB_MAILDIR, until stopped."""
@@ -145,7 +147,7 @@ def poll_mail(once: bool, data: str | None) -> None:
     settings = load_settings(data=data)
     logs.set_up(settings.log_level, settings.log_format)
     if not (settings.imap_host or settings.maildir):
-        raise Misconfigured("Set KB_IMAP_HOST or KB_MAILDIR, from which e-mails are fetched.")
+        raise Misconfigured("Set KB_IMAP_HOST or KB_MAILDIR, to say where to fetch e-mails.")
     centre = HelpCentre.open(settings)
     with contextlib.closing(centre):
         reception = Reception(_Renewing(centre), utc_now)
@@ -191,7 +193,7 @@ def _fetch(settings: Settings, reception: Reception, *, wait: bool) -> int:
 @data_option
 @json_option
 def list_quarantine(data: str | None, *, as_json: bool) -> None:
-    """List the e-mails about which an agent has to decide. The exit code is 1 if there is one."""
+    """List the e-mails that wait for an agent. The exit code is 1 if there are any."""
     centre = HelpCentre.open(load_settings(data=data))
     with contextlib.closing(centre):
         mails = centre.inbox.mails.quarantine()

@@ -123,7 +123,7 @@ class Inbox:
         except Unavailable:
             raise
         except Exception:
-            LOG.exception("The mail %s could not be understood.", name)
+            LOG.exception("The e-mail %s could not be understood.", name)
             outcome = self._set_aside(name, raw, envelope, "It could not be understood.", now)
         self.spool.keep(name)
         return outcome
@@ -177,7 +177,7 @@ class Inbox:
                     replace(
                         row,
                         outcome=Became.IGNORED,
-                        why="It has the Message-ID of an earlier mail.",
+                        why="It has the Message-ID of an earlier e-mail.",
                         ticket=seen.ticket,
                     )
                 )
@@ -186,7 +186,7 @@ class Inbox:
         aside = replace(
             row,
             outcome=Became.QUARANTINED,
-            why="It has the Message-ID of a different mail.",
+            why="It has the Message-ID of a different e-mail.",
         )
         self.mails.add(aside)
         return MailOutcome(Became.QUARANTINED, aside.why, evidence=row.evidence)
@@ -398,14 +398,18 @@ class Inbox:
         thread = self.mails.thread(plan.serial or 0)
         person = self._speaker(plan, writer, thread, now) if thread is not None else None
         if thread is None or person is None:
-            return replace(plan, became=Became.QUARANTINED, why=f"{plan.why} It cannot act there.")
+            return replace(
+                plan,
+                became=Became.QUARANTINED,
+                why=f"{plan.why} Its sender has no part in that ticket.",
+            )
         body = text.body.strip()
         if verb is Verb.NOTE:
             body = body[len(NOTE_COMMAND) :].strip()
         body = body or "(Only files.)"
         serial = thread.ownership.serial
         if self.mails.says_again(serial, person.id, body, now):
-            why = f"{plan.why} It says again what is on the ticket already."
+            why = f"{plan.why} It repeats what is already on the ticket."
             return replace(plan, became=Became.IGNORED, why=why)
         command = _command(verb, body, text)
         number = ids.ticket_number(serial)
@@ -429,7 +433,7 @@ class Inbox:
         failures = failed_deliveries(message)
         for failure in failures:
             if failure.permanent:
-                why = failure.why or failure.status or "The mail server refused the mail."
+                why = failure.why or failure.status or "The mail server refused the e-mail."
                 self.mails.mark_unreachable(failure.address, failure.status, why, now=now)
                 self.mails.mark_undelivered(plan.serial, failure.address, why, now=now)
         named = ", ".join(f"{each.address} {each.status}".strip() for each in failures)

@@ -278,7 +278,7 @@ class MailRepository:
         with self.database.read() as connection:
             row = connection.execute(_MAILS.where(RECEIVED_MAILS.c.id == mail_id)).first()
         if row is None:
-            raise NotFound("There is no such e-mail. It may have been deleted by its age.")
+            raise NotFound("There is no such e-mail. It may have been deleted because of its age.")
         return _mail(row)
 
     def filed_by(self, serial: int) -> ReceivedMail | None:

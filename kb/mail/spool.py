@@ -58,7 +58,7 @@ class Spool:
                 temporary.unlink(missing_ok=True)
         except OSError as error:
             raise Unavailable(
-                f"The mail could not be stored: {error.strerror}. Deliver it again later.",
+                f"The e-mail could not be stored: {error.strerror}. Deliver it again later.",
                 retry_after=60,
             ) from error
         return name
@@ -73,7 +73,7 @@ class Spool:
             head, _, raw = data.partition(b"\n")
             values = json.loads(head)
             return raw, Envelope(values["sender"], tuple(values["recipients"]), values["way"])
-        raise NotFound("The original of this mail is no longer there.")
+        raise NotFound("The original of this e-mail has been deleted.")
 
     def has(self, name: str) -> bool:
         """Whether the mail is still there."""

@@ -140,12 +140,12 @@ MAIL_PHRASES: Mapping[str, str] = MappingProxyType(
             "Our e-mails come from {address}. Add this address to your contacts, so that they "
             "reach you."
         ),
-        "suggested": "While you wait: these articles may answer it.",
+        "suggested": "While you wait: these articles may answer your question.",
         "solved": "This solved it",
         "unproven": (
-            "Nothing proves that you sent this e-mail, so the ticket has the support level of "
-            "everybody. If you sent it, confirm this, and the ticket gets the support level of "
-            "your address. If you did not, ignore this e-mail."
+            "We could not verify that this e-mail came from you, so the ticket has the support "
+            "level of a guest. If you sent it, confirm this, and the ticket gets the support level "
+            "of your address. If you did not, ignore this e-mail."
         ),
         "confirm": "I sent this",
         "updates": "Updates on {count} tickets",

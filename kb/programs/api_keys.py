@@ -91,7 +91,7 @@ class ApiKeys:
             try:
                 self._repository.note_use(key.id, now)
             except Unavailable as error:  # reading must not depend on writing
-                LOG.warning("The use of an API key was not noted: %s", error.sentence)
+                LOG.warning("The use of an API key was not recorded: %s", error.sentence)
         return key
 
     def all(self) -> tuple[ApiKey, ...]:
@@ -101,4 +101,4 @@ class ApiKeys:
     def revoke(self, key_id: int, *, now: dt.datetime) -> None:
         """Raises NotFound for a key that does not exist or was revoked before."""
         if not self._repository.revoke(key_id, now):
-            raise NotFound("There is no such API key, or it was revoked before.")
+            raise NotFound("This API key does not exist or is already revoked.")

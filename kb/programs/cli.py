@@ -35,18 +35,23 @@ def token() -> None:
     multiple=True,
     required=True,
     type=click.Choice([scope.value for scope in Scope]),
-    help="What the key opens. Can be given several times; kb token scopes lists them.",
+    help="What the key allows. Can be given several times; kb token scopes lists all scopes.",
 )
-@click.option("--person", default="", help="The address of the account in whose name it acts.")
 @click.option(
-    "--days", default=DEFAULT_KEY_DAYS, show_default=True, help="The days for which it is valid."
+    "--person", default="", help="The e-mail address of the account in whose name the key acts."
+)
+@click.option(
+    "--days",
+    default=DEFAULT_KEY_DAYS,
+    show_default=True,
+    help="The number of days for which the key is valid.",
 )
 @data_option
 @json_option
 def create(
     name: str, scopes: tuple[str, ...], person: str, days: int, data: str | None, *, as_json: bool
 ) -> None:
-    """Make an API key called NAME and print it. It is shown only this once."""
+    """Create an API key called NAME and print it. It is shown only once."""
     with _open(data) as (settings, keys, accounts):
         owner = accounts.by_email(person) if person else None
         if person and owner is None:
@@ -88,12 +93,12 @@ def revoke(number: int, data: str | None) -> None:
         keys.revoke(number, now=utc_now())
         target = f"api-key:{number}"
         record_command(settings.data, Action.API_KEY_REVOKED, target, now=utc_now())
-    click.echo(f"Key {number} opens nothing any longer.", err=True)
+    click.echo(f"Key {number} no longer works.", err=True)
 
 
 @token.command()
 def scopes() -> None:
-    """List what API keys can open."""
+    """List what API keys can allow."""
     for scope, row in SCOPES.items():
         alone = "" if row.stands_in else " Needs a person."
         click.echo(f"{scope}: {row.opens}.{alone}")

@@ -67,9 +67,7 @@ def _notices(top: TomlTable) -> Mapping[str, tuple[str, str]]:
     for kind, table in top.tables("notices"):
         known = BUILT_IN_MAIL_TEXTS.notices.get(kind)
         if known is None:
-            table.wrong(
-                f"There is no notice {kind!r}; {nearest(kind, BUILT_IN_MAIL_TEXTS.notices)}"
-            )
+            table.wrong(f"Notice {kind!r} not found; {nearest(kind, BUILT_IN_MAIL_TEXTS.notices)}")
             continue
         table.only(("subject", "text"))
         subject, text = table.text("subject", known[0]), table.text("text", known[1])
@@ -91,11 +89,13 @@ def _check_facts(table: TomlTable, key: str, text: str, known: frozenset[str]) -
     try:
         unknown = _names_in(text) - known
     except ValueError:
-        table.wrong("A brace is not closed. Write {{ and }} for braces of the text.", key)
+        table.wrong(
+            "A brace is not closed. To write a brace in the text, double it: {{ or }}.", key
+        )
         return
     if unknown:
         allowed = ", ".join(f"{{{name}}}" for name in sorted(known)) or "no names in braces"
-        table.wrong(f"{{{min(unknown)}}} is not known here. Use {allowed}.", key)
+        table.wrong(f"{{{min(unknown)}}} is not allowed here. Use {allowed}.", key)
 
 
 def _names_in(text: str) -> frozenset[str]:

@@ -76,7 +76,7 @@ def _severity_of_mail(table: TomlTable, severities: Mapping[str, Severity]) -> s
     key = _known(table, "severity", severities)
     if key in severities and not _suits_mail(severities[key]):
         table.wrong(
-            f"The severity {key!r} asks the customer for more, which a mail does not answer.",
+            f"The severity {key!r} requires more fields, which an e-mail cannot fill in.",
             "severity",
         )
     if key:

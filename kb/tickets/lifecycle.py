@@ -521,9 +521,9 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             _STAYS_ACTIVE,
             _OWNER,
             refusal="get another support level",
-            timeline="confirmed to have sent the e-mail",
+            timeline="confirmed sending the e-mail",
             clock=SlaEventKind.LEVEL_CHANGED,
-            mail=MailText("Sender confirmed", "The requester confirmed to have sent the e-mail."),
+            mail=MailText("Sender confirmed", "The requester confirmed sending the e-mail."),
         ),
         Verb.COPY: VerbRow(
             _STAYS_ACTIVE,
@@ -764,7 +764,7 @@ TICKET_MAIL_TEXTS: Mapping[str, MailText] = MappingProxyType(
         ),
         UNDELIVERED: MailText(
             "An e-mail was not delivered",
-            "The mail server of the requester, or of somebody who gets copies, has refused our\n"
+            "The mail server of the requester, or of somebody who gets copies, refused our\n"
             "e-mail. The ticket page shows the address.",
         ),
         SECRET_DELETED: MailText(

@@ -112,7 +112,7 @@ class Webhooks:
     def replay(self, endpoint_id: int, delivery_id: int, *, now: dt.datetime) -> None:
         """Sends a delivery again, with the same id. Raises NotFound for one that waits."""
         if not self._repository.replay(endpoint_id, delivery_id, now):
-            raise NotFound("This delivery does not exist, or it is being sent.")
+            raise NotFound("This delivery does not exist, or is still being sent.")
 
     def _checked_url(self, url: str) -> str:
         url = url.strip()
@@ -129,7 +129,9 @@ class Webhooks:
                 field="url",
             )
         if not url.isprintable() or " " in url or "@" in parts.netloc:
-            raise Invalid("The address has a blank, or a name and password.", field="url")
+            raise Invalid(
+                "The address must not contain spaces, a user name or a password.", field="url"
+            )
         return url
 
     # --- for the worker

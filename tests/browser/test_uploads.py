@@ -76,7 +76,7 @@ def test_a_closed_page_goes_on_where_it_stopped(visit: Door, served: Served, dum
     page.route("**/files/*", stop)
     page.set_input_files("#attachments", dump)
     page.locator("[data-uploads] button[type=submit]").click()
-    expect(page.locator(".upload-state")).to_contain_text("The connection is lost")
+    expect(page.locator(".upload-state")).to_contain_text("The connection was lost")
     page.unroute("**/files/*")
     page.on("dialog", lambda dialog: dialog.accept())
     page.reload()

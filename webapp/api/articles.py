@@ -116,7 +116,7 @@ def section(path: str) -> Response:
     searcher = centre().searcher
     generation, sections, path = searcher.generation, searcher.sections(audience()), path.strip("/")
     if sections.section(path) is None:
-        raise NotFound("There is no such section. Ask for /api/v1/sections to see them all.")
+        raise NotFound("There is no such section. GET /api/v1/sections lists all sections.")
 
     of = f"sections/{path}"
     count, start = page_size(), cursor_after(of, generation=generation)

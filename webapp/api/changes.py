@@ -51,7 +51,7 @@ def _after(cursor: str) -> int:
         return 0
     if not cursor.isascii() or not cursor.isdigit() or len(cursor) > _LONGEST:
         raise Invalid(
-            f"since must be `next` of an earlier answer, or {START}, not {cursor[:20]!r}.",
+            f"since must be `next` of an earlier response, or {START}, not {cursor[:20]!r}.",
             field="since",
         )
     return int(cursor)

@@ -35,7 +35,7 @@ def run(run_id: int) -> Response:
     """One run with its report, to wait for its end."""
     listed = {run.id: run for run in centre().index_runs.recent()}
     if run_id not in listed:
-        raise NotFound("There is no such run. Only the latest ones are kept.")
+        raise NotFound("There is no such run. Only the latest runs are kept.")
     return jsonify({**_run_json(listed[run_id]), "report": dict(listed[run_id].report)})
 
 

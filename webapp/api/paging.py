@@ -49,7 +49,8 @@ def cursor_after(of: str, *, generation: str = "") -> int:
                 )
             return after
     raise Invalid(
-        "This cursor does not belong to this list. Take one from a page of it.", field="cursor"
+        "This cursor does not belong to this list. Use a cursor from a page of this list.",
+        field="cursor",
     )
 
 

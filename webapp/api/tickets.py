@@ -211,9 +211,7 @@ def act(number: str, action: str) -> Response:
     ticket = centre().desk.ticket(number, viewer, now=now())
     is_staff = side_of(viewer, ticket.ownership) is Side.STAFF
     if action not in FORM_VERBS and not (is_staff and action in OTHER_ACTIONS):
-        raise NotFound(
-            f"There is no action {action[:40]!r}. The ticket lists those that there are."
-        )
+        raise NotFound(f"There is no action {action[:40]!r}. The ticket lists the available ones.")
     _check_match(number, viewer)
 
     count("desk" if is_staff else "ticket")

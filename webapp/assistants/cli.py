@@ -30,12 +30,12 @@ KEY_VARIABLE = "ASKFIRST_KEY"
     "hosts",
     multiple=True,
     metavar="NAME",
-    help="With --http: a host name under which a proxy passes requests on.",
+    help="With --http: a host name for which a proxy forwards requests.",
 )
 def mcp(portal: str, listen: str, hosts: tuple[str, ...]) -> None:
     """Serve the help centre to AI assistants (Model Context Protocol).
 
-    Without --http, an assistant starts this command itself and speaks to it by stdin and stdout;
+    Without --http, an assistant starts this command itself and talks to it over stdin and stdout;
     ASKFIRST_KEY may hold an API key. With --http, each request brings its own key.
     """
     address = portal or load_settings().base_url

@@ -66,7 +66,7 @@ class PortalClient:
                 method, address, headers=sent, params=params, json=json
             )
         except httpx2.HTTPError as error:
-            raise PortalError("The help centre does not answer. Try again in a minute.") from error
+            raise PortalError("The help centre does not respond. Try again in a minute.") from error
         if response.is_error:
             raise PortalError(_sentence(response))
         return response

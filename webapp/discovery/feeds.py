@@ -61,7 +61,9 @@ def of_section(path: str, form: str) -> Response:
     sections = centre().searcher.sections(PUBLIC)
     section = sections.section(path)
     if section is None:
-        raise NotFound("There is no such section. Look for it among all guides, or search for it.")
+        raise NotFound(
+            "There is no such section. Look for it in the list of all guides, or search for it."
+        )
     title = f"{section.title} – {centre().site.name}"
     hits = sections.newest_below(path, NEWEST)
     return _response(form, Feed(title, section_path(section), hits))

@@ -67,7 +67,7 @@ def sitemap() -> Response:
 @blueprint.get("/sitemap-<int(max=100000):part>.xml")
 def sitemap_part(part: int) -> Response:
     if not 1 <= part <= _parts():
-        raise NotFound("There is no such sitemap. Begin at /sitemap.xml.")
+        raise NotFound("There is no such sitemap. Start at /sitemap.xml.")
     return _sitemap(part)
 
 
@@ -122,7 +122,7 @@ def llms() -> Response:
         "",
         f"> {about}",
         "",
-        "Each page is also Markdown: append `.md` to its address.",
+        "Each page is also available as Markdown: append `.md` to its address.",
         f"Search with `{search}QUERY`; the whole API is described at {api}.",
         "",
         *_guide_lines(sections),

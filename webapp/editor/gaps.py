@@ -58,7 +58,7 @@ def proposal(gap_id: int) -> str:
 def _proposal(gap_id: int, sentence: str = "") -> str:
     gap = _gap(gap_id)
     if gap.cause is not GapCause.SEARCH:
-        raise NotFound("This gap needs a page, not a curation. Open the list again.")
+        raise NotFound("This gap needs a page, not a curation. Go back to the list.")
     content, searcher = settings().content, centre().searcher
     serving = centre().index.current()
     proposed = proposal_for(gap)

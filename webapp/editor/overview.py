@@ -63,10 +63,11 @@ SCORE_PARTS: Mapping[str, ScorePart] = MappingProxyType(
             "Language", "A penalty for pages in another language than the reader’s."
         ),
         "otherversion": ScorePart(
-            "Other version", "A penalty for pages about other versions than the reader’s only."
+            "Other version",
+            "A penalty for pages that are only about versions other than the reader’s.",
         ),
         "otherproduct": ScorePart(
-            "Other product", "A penalty for pages about another product than the reader’s."
+            "Other product", "A penalty for pages about a product other than the reader’s."
         ),
         "changelog": ScorePart(
             "Changelog", "A penalty for lists of changes, unless a version or news was asked for."

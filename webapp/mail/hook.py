@@ -18,7 +18,7 @@ def take() -> tuple[Response, int]:
     """202 when the e-mail is stored; the worker reads it if this process cannot."""
     secrets = settings().mail_hook_secret
     if not secrets:
-        raise UnknownFormat("This portal takes no e-mails here: set KB_MAIL_HOOK_SECRET.")
+        raise UnknownFormat("This portal does not accept e-mails here: set KB_MAIL_HOOK_SECRET.")
     if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
         raw, envelope = mailgun_mail(request.form, secrets, now=now())
     else:

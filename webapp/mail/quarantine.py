@@ -17,7 +17,7 @@ def listing() -> str:
     """A page of them. Pages follow ids, so that new ones move nothing."""
     text = request.args.get("before", "")
     if text and not (text.isascii() and text.isdigit() and len(text) <= 12):
-        raise Invalid("E-mails are numbered; use the links of the page.", field="before")
+        raise Invalid("There is no such e-mail. Use the links on the page.", field="before")
     before = int(text) if text else None
     ignored = bool(request.args.get("ignored"))
     mails = centre().inbox.mails

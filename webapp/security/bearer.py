@@ -68,7 +68,7 @@ def check_scope(key: ApiKey) -> None:
     method = "GET" if request.method == "HEAD" else request.method
     scopes = OPENED_BY.get((request.endpoint or "", method), ())
     if not scopes:
-        raise Forbidden("API keys do not open this address. Sign in to the portal instead.")
+        raise Forbidden("This address does not accept API keys. Sign in to the portal instead.")
     held = [scope for scope in scopes if scope in key.scopes]
     if not held:
         names = " or ".join(scopes)

@@ -67,11 +67,11 @@ _MESSAGES: Final = {
     "53100": "The disk of {server} is full; nothing was saved. Free some space and try again.",
     "53300": "{server} has no free connection; nothing was saved.",
     "25006": (
-        "{server} is read-only, as a replica is. Set KB_DATABASE to the primary server; nothing "
+        "{server} is read-only, like a replica. Set KB_DATABASE to the primary server; nothing "
         "was saved."
     ),
     "42P01": "{server} is not a database of Askfirst, or a table was removed from it.",
-    "42501": "The user in KB_DATABASE may not use all tables of {server}.",
+    "42501": "The user in KB_DATABASE has no access to some tables of {server}.",
     "08": "The connection to {server} was lost; nothing was saved.",
     "28": "{server} does not accept the user name or the password. Check KB_DATABASE.",
     "3D": "{server} does not exist. Create the database, or check the name in KB_DATABASE.",

@@ -54,7 +54,7 @@ def mailgun_mail(
         raise _wrong()
     raw = form.get("body-mime", "")
     if not raw:
-        raise Invalid("Let the route end in /mime, so that it sends whole e-mails.")
+        raise Invalid("Use a route that ends in /mime, so that it sends whole e-mails.")
     recipients = tuple(filter(None, form.get("recipient", "").replace(",", " ").split()))
     return raw.encode("utf-8", "surrogateescape"), Envelope(form.get("sender"), recipients, "hook")
 

@@ -84,7 +84,7 @@ class ImapMailbox:
         for uid in mailbox.uids(f"UNKEYWORD {TAKEN}"):
             size = _size(mailbox, uid)
             if size > self.most_bytes:
-                LOG.error("A mail of %d bytes is larger than KB_MAIL_MEGABYTES allows.", size)
+                LOG.error("An e-mail of %d bytes is larger than KB_MAIL_MEGABYTES allows.", size)
             else:
                 _, answer = mailbox.client.uid("fetch", uid, "(BODY.PEEK[])")
                 parts = [part[1] for part in answer if isinstance(part, tuple)]

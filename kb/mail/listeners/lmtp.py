@@ -19,8 +19,8 @@ from kb.errors import KbError
 from kb.mail.envelope import Envelope
 from kb.mail.listeners.reception import Reception
 
-_OK = "250 2.0.0 The mail is stored"
-_LATER = "451 4.3.0 The mail could not be stored; try again later"
+_OK = "250 2.0.0 The e-mail is stored"
+_LATER = "451 4.3.0 The e-mail could not be stored; try again later"
 _LONGEST_LINE = 1024 * 1024  # bytes; RFC 5321 allows 1,000, and real mails have more
 
 

@@ -54,15 +54,15 @@ class Reception:
             try:
                 self._inbox().process(name, now=self._clock())
             except NotFound:
-                LOG.debug("%s was read before.", name)
+                LOG.debug("%s was already read.", name)
             except Unavailable as error:
-                LOG.warning("A mail waits to be read: %s", error.sentence)
+                LOG.warning("An e-mail is waiting to be read: %s", error.sentence)
 
     def _read_waiting(self) -> None:
         try:
             count = self._inbox().read_waiting(now=self._clock())
         except Unavailable as error:
-            LOG.warning("Mails wait to be read: %s", error.sentence)
+            LOG.warning("E-mails are waiting to be read: %s", error.sentence)
             return
         if count:
-            LOG.info("Read %d mails that were left behind.", count)
+            LOG.info("Read %d e-mails that were left over.", count)

@@ -64,7 +64,7 @@ def decide_mail(arrival: Arrival) -> Plan:
     if writer.address in arrival.own_addresses:
         return Plan(Became.IGNORED, "It comes from an address of this portal.", named)
     if mailbox is None:
-        return Plan(Became.QUARANTINED, "The policy file names no mailbox.", named)
+        return Plan(Became.QUARANTINED, "The policies file has no mailbox.", named)
 
     reasons = []
     for candidate, thread in arrival.threads:
@@ -75,8 +75,8 @@ def decide_mail(arrival: Arrival) -> Plan:
             if plan is not None:
                 return plan
         elif _is_of_agent(candidate, writer):
-            return Plan(Became.QUARANTINED, f"It names {number}, but {why}.", named)
-        reasons.append(f"It names {number}, but {why}.")
+            return Plan(Became.QUARANTINED, f"It mentions {number}, but {why}.", named)
+        reasons.append(f"It mentions {number}, but {why}.")
     return _new_ticket(arrival, named, reasons)
 
 
@@ -99,7 +99,7 @@ def _answer(
     message, serial = arrival.message, thread.ownership.serial
     how = f"It was found by {candidate.found_by}; its sender is the {part}."
     if not (has_visible_text(message.reply.text) or message.files):
-        return Plan(Became.QUARANTINED, f"{how} It has no text of its own.", serial), ""
+        return Plan(Became.QUARANTINED, f"{how} It has no new text.", serial), ""
     if part is Part.AGENT:
         return _of_agent(message, thread, how), ""
     if mailbox.updates is Updates.SITE:
@@ -118,7 +118,7 @@ def _of_agent(message: ParsedMessage, thread: Thread, how: str) -> Plan:
     if first.strip().lower() == NOTE_COMMAND:
         return Plan(Became.COMMENT, how, serial, Verb.NOTE, Part.AGENT)
     if thread.status not in ACTIVE:
-        why = f"{how} The ticket is closed, and only the page of the ticket reopens it."
+        why = f"{how} The ticket is closed; agents reopen it on its page."
         return Plan(Became.QUARANTINED, why, serial)
     return Plan(Became.COMMENT, how, serial, Verb.REPLY, Part.AGENT)
 
@@ -127,9 +127,9 @@ def _new_ticket(arrival: Arrival, named: int | None, reasons: Sequence[str]) -> 
     wait = must_wait(arrival.recent, proven=arrival.evidence.proven)
     if wait:
         return Plan(Became.QUARANTINED, wait, named)
-    proof = "Its sender is proven." if arrival.evidence.proven else "Nothing proves its sender."
+    proof = "Its sender is verified." if arrival.evidence.proven else "Its sender is not verified."
     tells = not stays_quiet(arrival.recent)
-    quiet = () if tells else ("Its sender got no receipt, since many mails came within the hour.",)
+    quiet = () if tells else ("Its sender got no receipt, because of many e-mails in one hour.",)
     return Plan(
         Became.TICKET,
         " ".join((proof, *reasons, *quiet)),

@@ -52,7 +52,7 @@ def must_wait(recent: Recent, *, proven: bool) -> str:
     """Why the next mail of a sender is not filed, empty if it is."""
     most = _FILED_PER_HOUR if proven else _FILED_UNPROVEN_PER_HOUR
     if recent.tickets >= most:
-        return f"Its sender has filed {recent.tickets} tickets by mail within an hour."
+        return f"Its sender has filed {recent.tickets} tickets by e-mail within an hour."
     return ""
 
 

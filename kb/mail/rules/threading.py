@@ -105,16 +105,16 @@ def part_of(
     lies about the domain (``fail``) has no part in anything.
     """
     if evidence.verdict is Verdict.FAIL:
-        return None, "its sender's domain disowns it"
+        return None, "it fails the checks of its sender's domain"
     has_token = candidate.token is not None and _is_for(candidate.token, thread, writer)
     if candidate.token is not None and not has_token:
         return None, "its reply address was made for somebody else"
     if not (has_token or evidence.proven):
-        return None, "nothing proves who sent it"
+        return None, "its sender is not verified"
     account = writer.account
     if account is not None and account.is_staff:
         if not (has_token and evidence.proven):
-            return None, "an agent answers by mail to the reply address, from a proven address"
+            return None, "agents must answer to the reply address, from a verified address"
         return Part.AGENT, ""
     if writer.address == thread.customer_email:
         return Part.REQUESTER, ""
@@ -122,7 +122,7 @@ def part_of(
         return Part.COLLEAGUE, ""
     if writer.address in thread.copies:
         return Part.COPY, ""
-    return None, "its sender does not take part in it"
+    return None, "its sender does not take part in that ticket"
 
 
 def _is_for(token: ReplyToken, thread: Thread, writer: Writer) -> bool:

@@ -138,7 +138,9 @@ def _upload(store: BlobStore, name: str, file: Path, size: int) -> int:
 def _current_name(store: BlobStore) -> str:
     current = store.read(_CURRENT)
     if current is None:
-        raise NotFound(f"{store} holds no index yet. Run `kb index push` where it is built.")
+        raise NotFound(
+            f"{store} contains no index yet. Run `kb index push` on the machine that builds it."
+        )
     name = current.decode("ascii", errors="replace").strip()
     if not name.isdigit():
         raise _damaged(store, _CURRENT)

@@ -77,7 +77,9 @@ class LargeFiles:
         """Raises NotFound for a stranger, Forbidden for a guest, Conflict for a closed ticket."""
         serial = self._serial(number, person)
         if not self.may_open(person):
-            raise Forbidden("Ask support for an upload link. Write which files you want to send.")
+            raise Forbidden(
+                "Ask support for an upload link. Tell support which files you want to send."
+            )
         self._files.open_link(serial, now + UPLOAD_LINK_LIFETIME)
 
     def close(self, number: str, person: Person) -> None:
@@ -117,7 +119,7 @@ class LargeFiles:
         most = self._rules.limits.files.files
         if count >= most:
             raise Invalid(
-                f"A ticket can have up to {most} files. Pack these into one ZIP.",
+                f"A ticket can have up to {most} files. Pack these into one ZIP file.",
                 field="attachments",
             )
         return self._files.begin(serial, person.id, name, size, now)
@@ -150,7 +152,7 @@ class LargeFiles:
         file = self._get(self._open_serial(number, person, now), ref)
         if file.attached:
             if offset != file.size:
-                raise Conflict(f"{file.size} bytes have arrived. Go on there.")
+                raise Conflict(f"{file.size} bytes have arrived. Continue from there.")
             return file.size
         arrived = self._files.append(file, offset, stream)
         if arrived == file.size:
@@ -161,7 +163,7 @@ class LargeFiles:
         """Cancels an upload. Raises NotFound, Conflict for a file that the ticket has already."""
         file = self._get(self._serial(number, person), ref)
         if file.attached:
-            raise Conflict(f"{file.name} belongs to the ticket already.")
+            raise Conflict(f"{file.name} is already part of the ticket.")
         self._files.remove(ref)
 
     def _attach(self, file: LargeFile, person: Person, now: dt.datetime) -> None:
@@ -196,7 +198,7 @@ class LargeFiles:
     def _get(self, serial: int, ref: str) -> LargeFile:
         file = self._files.get(serial, ref)
         if file is None:
-            raise NotFound("This upload is over or was cancelled. Begin it again.")
+            raise NotFound("This upload has ended or was cancelled. Start it again.")
         return file
 
     def _open_serial(self, number: str, person: Person, now: dt.datetime) -> int:

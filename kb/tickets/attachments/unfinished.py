@@ -143,7 +143,9 @@ class UnfinishedFiles:
         with self._held(file.ref) as content:
             end = content.seek(0, os.SEEK_END)
             if end != offset:
-                raise Conflict(f"{end} bytes have arrived. Go on there.", field="Upload-Offset")
+                raise Conflict(
+                    f"{end} bytes have arrived. Continue from there.", field="Upload-Offset"
+                )
             try:
                 while end < file.size and (piece := stream.read(min(_PIECE, file.size - end))):
                     content.write(piece)

@@ -133,10 +133,10 @@ def _larger_file(limits: AttachmentLimits, size: int) -> str:
     """What to do with a file that is too large to be attached."""
     if limits.file_bytes < size <= limits.upload_bytes:
         return (
-            "Leave it out here, and upload it by a link on the page of the ticket, which takes up "
-            f"to {megabytes(limits.upload_bytes)}."
+            "Leave it out here, and upload it through a link on the page of the ticket (up to "
+            f"{megabytes(limits.upload_bytes)})."
         )
-    return "Pack it into a ZIP, or send a part of it."
+    return "Pack it into a ZIP file, or send a part of it."
 
 
 def megabytes(size: int) -> str:

@@ -42,7 +42,7 @@ class Reach(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StaffEventRow:
-    """How a page calls an event. ``personal`` ones concern nobody but the person in question."""
+    """What a page calls an event. ``personal`` events concern only the person in question."""
 
     title: str
     reason: str  # why somebody is told, in a mail
@@ -53,12 +53,12 @@ STAFF_EVENTS: Mapping[StaffEvent, StaffEventRow] = MappingProxyType(
     {
         StaffEvent.NEW: StaffEventRow("New ticket", "A new ticket was filed."),
         StaffEvent.ANSWERED: StaffEventRow(
-            "Message or action of a requester", "A requester did something on a ticket."
+            "Message or action of a requester", "A requester sent a message or took an action."
         ),
         StaffEvent.ASSIGNED: StaffEventRow("Assigned to me", "You are the assignee.", True),
-        StaffEvent.MENTIONED: StaffEventRow("Mentioned in a note", "Somebody named you.", True),
+        StaffEvent.MENTIONED: StaffEventRow("Mentioned in a note", "Somebody mentioned you.", True),
         StaffEvent.WATCHED: StaffEventRow("Ticket that I watch", "You watch the ticket.", True),
-        StaffEvent.ESCALATED: StaffEventRow("Escalated", "A requester asks for a supervisor."),
+        StaffEvent.ESCALATED: StaffEventRow("Escalated", "A requester asked for a supervisor."),
         StaffEvent.AT_RISK: StaffEventRow("SLA target at risk", "A target is due soon."),
         StaffEvent.BREACHED: StaffEventRow("SLA target breached", "A target was not met in time."),
     }

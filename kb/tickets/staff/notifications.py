@@ -69,7 +69,7 @@ class StaffNotifications:
         """Raises Invalid for an unknown product, and for a choice that an event has not."""
         _check_staff(viewer)
         if not set(products) <= set(known_products):
-            raise Invalid("Choose products of the catalogue.", field="products")
+            raise Invalid("Choose products from the catalogue.", field="products")
         for event, choice in choices.items():
             if choice.reach not in reaches_of(event):
                 raise Invalid(

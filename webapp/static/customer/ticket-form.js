@@ -461,7 +461,7 @@ function listFiles(input) {
     if (file.size <= limit) return createElement("li", "meta", size);
     const upload = Number(input.dataset.uploadMegabytes) > Number(input.dataset.megabytes);
     const remedy = upload
-      ? `Leave it out here, and upload it by a link on the page of the ticket (up to ${input.dataset.uploadMegabytes} MB).`
+      ? `Leave it out here, and upload it through a link on the page of the ticket (up to ${input.dataset.uploadMegabytes} MB).`
       : "Choose a smaller file.";
     return createElement("li", "fault", `${size}: larger than ${input.dataset.megabytes} MB. ${remedy}`);
   });

@@ -1,4 +1,5 @@
-// Uploads of large files in pieces (tus 1.0.0): a lost connection, a pause or a reload loses nothing that has arrived.
+// Uploads of large files in pieces (tus 1.0.0): a lost connection, a pause or a reload loses nothing
+// that has arrived.
 // Without it, the form sends whole files.
 
 const PIECE = 4 * 1024 * 1024; // bytes
@@ -31,11 +32,11 @@ function headers(more) {
   return { ...VERSION, "X-CSRFToken": token, Accept: "application/json", ...more };
 }
 
-// The answer, or why the server will never take it. Anything else is tried again.
+// Returns the response, or throws if the server refuses the file for good. Anything else is tried again.
 async function send(url, options) {
   const response = await fetch(url, { cache: "no-store", ...options });
   if (response.ok && !response.redirected) return response;
-  if (response.redirected) throw new Refused("Your session has ended. Sign in again, then go on.");
+  if (response.redirected) throw new Refused("Your session has ended. Sign in again, then continue.");
   const again = [409, 423, 429].includes(response.status) || response.status >= 500;
   if (again) throw new Error(`${response.status}`);
   const problem = await response.json().catch(() => ({}));
@@ -97,7 +98,7 @@ class Upload {
     say(`${this.file.name}: cancelled`);
   }
 
-  // The same file, of which a part has arrived. A file that was changed since is another one.
+  // Whether a part of this file has already arrived. A file that has changed since counts as a different one.
   before() {
     const row = unfinished.find((item) => {
       const { name, size: bytes, unfinished: url } = item.dataset;
@@ -149,7 +150,7 @@ class Upload {
           return this.end(error.message);
         }
         offset = -1;
-        this.show("The connection is lost. Trying again …");
+        this.show("The connection was lost. Trying again …");
         await new Promise((resolve) => {
           this.wake = resolve;
           setTimeout(resolve, wait);
@@ -173,7 +174,7 @@ form?.addEventListener("submit", async (event) => {
   const uploads = [...field.files].map((file) => new Upload(file));
   form.reset();
   sending += 1;
-  for (const upload of uploads) await upload.run(); // one after the other: each gets the whole line
+  for (const upload of uploads) await upload.run(); // one after the other: each gets the whole bandwidth
   sending -= 1;
 });
 

@@ -50,7 +50,7 @@ button:hover { background: color-mix(in srgb, currentColor 10%, transparent); }
 :focus-visible { outline: 2px solid; outline-offset: 2px; }
 section:focus-visible { outline-offset: -2px; }`;
 
-// What an article may consist of: a help centre that turned against its readers could run nothing in the page.
+// What an article may consist of: even a compromised help centre cannot run anything in the page.
 const TAGS =
   /^(a|abbr|b|blockquote|br|caption|code|dd|del|details|div|dl|dt|em|fig(ure|caption)|h[1-6]|hr|i|ins|kbd|li|mark|ol|p|pre|s|samp|span|strong|sub|summary|sup|table|tbody|td|tfoot|th|thead|tr|u|ul|var)$/;
 const ATTRIBUTES = /^(id|lang|dir|title|start|colspan|rowspan|scope)$/;
@@ -166,7 +166,7 @@ function visitOf(box) {
   const { portal, options, answered } = box;
   const name = options.form || (options.trail && "embed");
   const key = `${portal} ${name}`;
-  // Suggestions that are there already tell nothing about the experiment.
+  // Suggestions that are already shown say nothing about the experiment.
   if (name && !answered && !visits.has(key)) visits.set(key, new Visit(box, name));
   return visits.get(key);
 }
@@ -200,7 +200,7 @@ function contrast(left, right) {
   return (high + 0.05) / (low + 0.05);
 }
 
-// Beside the box of one field.
+// What belongs to the box of one field.
 export class Companion {
   constructor(box) {
     this.box = box;
@@ -347,7 +347,7 @@ export class Companion {
     shell.dir = box.box.dir;
     this.paint(shell);
 
-    // Keys and clicks in here are none of the page's business.
+    // The page does not see keys and clicks in the panel.
     for (const kind of ["pointerdown", "mousedown", "mouseup", "click", "keydown", "keyup"]) {
       shell.addEventListener(kind, (event) => event.stopPropagation());
     }

@@ -76,7 +76,7 @@ const rules = []; // of script tags: [selector, options]
 let defaults = {};
 let count = 0;
 
-// Not stored anywhere: people behind one address are counted apart by it.
+// Not stored anywhere. It lets people who share a network address be counted separately.
 const PAGE = Math.random().toString(36).slice(2);
 
 

@@ -388,10 +388,10 @@ def meanings(data: str | None) -> int:
 @data_option
 @json_option
 def push(store: str, data: str | None, *, as_json: bool) -> int:
-    """Put the published index into STORE, for portals on other machines.
+    """Push the published index to STORE, for portals on other machines.
 
-    STORE is a folder or s3://BUCKET/PREFIX, by default what KB_BLOBS names. Only files that the
-    store lacks are moved.
+    STORE is a folder or s3://BUCKET/PREFIX, by default the value of
+    KB_BLOBS. Only files that the store lacks are transferred.
     """
     from kb.search.generations import replicas
     from kb.search.installation import search_engine
@@ -424,10 +424,11 @@ def push(store: str, data: str | None, *, as_json: bool) -> int:
 @data_option
 @json_option
 def pull(store: str, every: float | None, data: str | None, *, as_json: bool) -> int:
-    """Publish here what STORE holds, as `kb index push` put it there.
+    """Publish the index that `kb index push` has put into STORE.
 
-    Every file is verified before the index is used. If the store can't be reached, the portal goes
-    on with the index that it has.
+    Every file is verified before the index is used. If the store can't be reached, the portal
+    continues with the
+    index that it has.
     """
     from kb.search.generations import replicas
     from kb.search.installation import search_engine

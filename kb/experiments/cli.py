@@ -29,7 +29,7 @@ _VERDICTS = {
 def experiment() -> None:
     """Try curations, synonyms or weights on live typing, interleaved with the published ones.
 
-    While an experiment runs, lists of suggestions hold pages of both rankings, and what people open
+    While an experiment runs, lists of suggestions mix pages of both rankings, and what people open
     decides. The interval stays valid however often you look.
     """
 
@@ -49,7 +49,7 @@ def start(file: Path, data: str | None, *, as_json: bool) -> None:
 @data_option
 @json_option
 def show(data: str | None, *, as_json: bool) -> None:
-    """Show what is known of the experiment that runs, or of the last one."""
+    """Show the result of the running experiment, or of the last one."""
     with _opened(data) as (experiments, _):
         latest = experiments.latest()
     if latest is None:
@@ -61,7 +61,7 @@ def show(data: str | None, *, as_json: bool) -> None:
 @data_option
 @json_option
 def end(data: str | None, *, as_json: bool) -> None:
-    """End it: everybody is shown the published ranking again."""
+    """End the experiment. Everybody gets the published ranking again."""
     with _opened(data) as (experiments, _):
         _print(experiments.end(now=dt.datetime.now(dt.UTC)), as_json)
 

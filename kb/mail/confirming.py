@@ -1,4 +1,4 @@
-"""Confirming: who files by a mail that nothing proves says, from the receipt, to have sent it.
+"""Confirming: the sender of a mail that could not be verified confirms it, from the receipt.
 
 The receipt goes to the address that the mail named as its sender, so that whoever follows its link
 has that address. The ticket then gets the level that the address gives, as if from the start, and

@@ -27,7 +27,7 @@ class MailLinks:
         self._confirm = MailTokens(signing_keys, confirm, _CONFIRM_LINK_LIFETIME)
 
     def confirm_path(self, serial: int, person_id: int, *, now: dt.datetime) -> str:
-        """By which the reader of a receipt says to have sent the mail that it is about."""
+        """The link by which the reader of a receipt confirms having sent the mail."""
         return f"/mail/confirm/{self._confirm.mint(serial, person_id, now=now)}"
 
     def confirm(self, token: str, *, now: dt.datetime) -> tuple[int, int]:
@@ -39,7 +39,7 @@ class MailLinks:
                 raise _invalid_link()
 
     def solved_path(self, serial: int, person_id: int, *, now: dt.datetime) -> str:
-        """By which the requester of a ticket says that an article solved it."""
+        """The link by which the requester of a ticket says that an article solved it."""
         return f"/mail/solved/{self._solved.mint(serial, person_id, now=now)}"
 
     def solved(self, token: str, *, now: dt.datetime) -> tuple[int, int]:
@@ -51,7 +51,7 @@ class MailLinks:
                 raise _invalid_link()
 
     def stop_path(self, person_id: int, event_number: int, *, now: dt.datetime) -> str:
-        """By which a member of staff stops the mails about an event."""
+        """The link by which a member of staff stops the mails about an event."""
         return f"/mail/stop/{self._stop.mint(person_id, event_number, now=now)}"
 
     def stop(self, token: str, *, now: dt.datetime) -> tuple[int, int]:

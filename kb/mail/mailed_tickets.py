@@ -42,7 +42,7 @@ class MailedTicket:
     """``event`` is what the mail is about, if it is about one; ``filed`` are the facts of the first
     event. ``files`` are those of ``event``, ``read`` the articles that the requester knew before,
     ``references`` the ids of the recipient's own mails to the ticket, oldest first.
-    ``sender_confirmed``: the requester has confirmed to have sent the mail that it began with.
+    ``sender_confirmed``: the requester has confirmed having sent the mail that it began with.
     """
 
     serial: int

@@ -221,7 +221,7 @@ class MailRepository:
             connection.execute(update(RECEIVED_MAILS).where(this).values(values))
 
     def confirm(self, serial: int, *, now: dt.datetime) -> None:
-        """The sender of the mail that a ticket began with has confirmed to have written it."""
+        """Saves that the sender has confirmed the mail that a ticket began with."""
         this = (
             RECEIVED_MAILS.c.ticket_id == serial,
             RECEIVED_MAILS.c.outcome == Became.TICKET.value,
@@ -305,7 +305,7 @@ class MailRepository:
         return self._page(query, before)
 
     def quarantined(self) -> int:
-        """About how many mails an agent has to decide."""
+        """The number of mails that wait for an agent."""
         query = (
             select(func.count())
             .select_from(RECEIVED_MAILS)

@@ -282,7 +282,7 @@ def database_commands() -> None:
 def check_database(data: str | None, *, as_json: bool) -> None:
     """Check the database that KB_DATABASE names. Exit code 1 if something is wrong.
 
-    A database of an earlier version is only named: `kb upgrade` migrates it.
+    A database of an earlier version is only reported: `kb upgrade` migrates it.
     """
     settings = load_settings(data=data)
     location = settings.database_location
@@ -313,9 +313,9 @@ def check_database(data: str | None, *, as_json: bool) -> None:
 def move_rows(source: str, target: str, *, as_json: bool) -> None:
     """Copy the database FROM a place TO another, and compare every row.
 
-    Each is a data folder (SQLite) or the address of a PostgreSQL database. The portal may run
-    meanwhile; what it saves after the beginning is copied when the command is run again. FROM stays
-    as it is. A move that was interrupted goes on when it is run again.
+    Each is a data folder (SQLite) or the address of a PostgreSQL database. The portal can keep
+    running: to copy what it saves in the meantime, run the command again. FROM
+    stays as it is. To resume an interrupted move, run the command again.
     """
     # Takes a second to import.
     from kb.operations.database_move import move_database

@@ -88,7 +88,7 @@ def list_keys(data: str | None, *, as_json: bool) -> None:
 @click.argument("number", type=int)
 @data_option
 def revoke(number: int, data: str | None) -> None:
-    """Revoke the API key with NUMBER, as kb token list shows it, from the next request on."""
+    """Revoke the API key NUMBER, as listed by kb token list. It takes effect at once."""
     with _open(data) as (settings, keys, _accounts):
         keys.revoke(number, now=utc_now())
         target = f"api-key:{number}"

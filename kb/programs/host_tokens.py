@@ -2,7 +2,7 @@
 suggestions for that person.
 
 A JWT (RFC 7519) that the website's server signs, with a shared secret (HS256) or its private key
-(EdDSA, RFC 8037). Whatever is wrong with one, it says nothing: its bearer is the public. It never
+(EdDSA, RFC 8037). A token with any fault is ignored: its bearer counts as the public. It never
 opens what only staff see, and no ticket.
 """
 

@@ -83,7 +83,7 @@ class Webhooks:
             raise _no_such_endpoint()
 
     def switch(self, endpoint_id: int, *, on: bool) -> None:
-        """Pauses an endpoint, or lets it go on. Raises NotFound."""
+        """Pauses or resumes an endpoint. Raises NotFound."""
         if not self._repository.change(endpoint_id, active=on):
             raise _no_such_endpoint()
 

@@ -18,7 +18,7 @@ MOST_ARTICLES = 500
 class ArticleNews:
     """Compares each generation with the one that this worker saw before it.
 
-    What is published while no worker runs is not told.
+    What is published while no worker runs is not reported.
     """
 
     def __init__(self, index: Generations, feed: WebhookFeed) -> None:

@@ -105,7 +105,7 @@ class HelpCentreTools:
         return text
 
     async def known_problems(self, context: Context) -> dict[str, Any]:
-        """List what is broken at the moment, with workarounds."""
+        """List current known problems, with workarounds."""
         answer = await self._get(context, "problems")
         return {"problems": [self._problem(each) for each in answer["problems"]]}
 
@@ -197,7 +197,7 @@ class HelpCentreTools:
         return await _refusable(self._client.post(path, self._key_of(context), body))
 
     async def _tell(self, context: Context, kind: str, **payload: object) -> None:
-        """Counts what the assistant did. That it cannot be counted is not its problem."""
+        """Counts what the assistant did. A failure to count does not affect the assistant."""
         event = {
             "episode": self._episode(context),
             "kind": kind,

@@ -1,4 +1,4 @@
-"""From a solved ticket to the draft of an article, for agents: look at it, and save it.
+"""The draft of an article from a resolved ticket, for agents: read it, and save it.
 
 What may be private is found and listed; it is left out unless the agent keeps it on purpose.
 """

@@ -1,4 +1,4 @@
-"""The page by which somebody confirms to have sent the e-mail that a ticket began with.
+"""The page on which somebody confirms having sent the e-mail that a ticket began with.
 
 Opening it changes nothing, since mail servers open links to scan them.
 """

@@ -87,7 +87,7 @@ def _automatic(kind: Automatic, serial: int | None) -> Plan:
 
 
 def _is_of_agent(candidate: Candidate, writer: Writer) -> bool:
-    """An agent's answer that is not proven becomes no ticket of the agent's own."""
+    """An agent's answer whose sender is not verified never becomes a new ticket of the agent."""
     is_staff = writer.account is not None and writer.account.is_staff
     return is_staff and candidate.found_by in (FoundBy.TOKEN, FoundBy.REFERENCES)
 

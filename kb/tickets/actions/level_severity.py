@@ -108,8 +108,9 @@ def decline(body: str = "") -> Command:
 
 
 def confirm(entitled: Mapping[str, str] = _NO_FACTS, since: dt.datetime | None = None) -> Command:
-    """The requester has proven to have the address that the ticket was filed for: the level is the
-    one that it would have had with ``entitled``, the facts that the address gives.
+    """The requester owns the address that the ticket was filed for, which sets the level anew.
+
+    It becomes the one that the ticket would have had with ``entitled``, the facts of the address.
 
     ``since`` is when the requester became a customer. A ticket that staff have moved stays there.
     """

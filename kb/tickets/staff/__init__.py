@@ -1,4 +1,5 @@
-"""Staff are told: of new tickets, answers, assignments, mentions, and SLA targets at risk.
+"""Notifications of staff: about new tickets, answers, assignments, mentions, and SLA targets at
+risk.
 
 Each member of staff chooses by event which tickets, whether by e-mail, and whether at any hour.
 """

@@ -32,7 +32,7 @@ class StaffEvent(StrEnum):
 
 
 class Reach(StrEnum):
-    """Of which tickets somebody is told. The values are stored."""
+    """The tickets about which somebody is notified. The values are stored."""
 
     NONE = "none"
     MINE = "mine"  # assigned to me; of what is about a person, what is about me
@@ -223,7 +223,7 @@ def stored_choices(choices: Mapping[StaffEvent, StaffChoice]) -> dict[str, dict[
 def read_choices(
     stored: Mapping[str, Mapping[str, Any]], defaults: Mapping[StaffEvent, StaffChoice]
 ) -> Mapping[StaffEvent, StaffChoice]:
-    """The choices in a row; the default for an event of which it does not know."""
+    """The choices in a row, with the default for events that it lacks."""
     choices = dict(defaults)
     for event in StaffEvent:
         row = stored.get(event.value)

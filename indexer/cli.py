@@ -390,8 +390,8 @@ def meanings(data: str | None) -> int:
 def push(store: str, data: str | None, *, as_json: bool) -> int:
     """Push the published index to STORE, for portals on other machines.
 
-    STORE is a folder or s3://BUCKET/PREFIX, by default the value of
-    KB_BLOBS. Only files that the store lacks are transferred.
+    STORE is a folder or s3://BUCKET/PREFIX, by default the value of KB_BLOBS. Only files that
+    the store lacks are transferred.
     """
     from kb.search.generations import replicas
     from kb.search.installation import search_engine
@@ -427,8 +427,7 @@ def pull(store: str, every: float | None, data: str | None, *, as_json: bool) ->
     """Publish the index that `kb index push` has put into STORE.
 
     Every file is verified before the index is used. If the store can't be reached, the portal
-    continues with the
-    index that it has.
+    continues with the index that it has.
     """
     from kb.search.generations import replicas
     from kb.search.installation import search_engine

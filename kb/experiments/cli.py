@@ -39,7 +39,7 @@ def experiment() -> None:
 @data_option
 @json_option
 def start(file: Path, data: str | None, *, as_json: bool) -> None:
-    """Start with FILE, which has the format of curations.toml and replaces it in the trial."""
+    """Start an experiment with FILE, which replaces curations.toml in the trial."""
     with _opened(data) as (experiments, folder):
         curations = read_candidate(file, Searcher(folder))
         _print(experiments.start(file.stem, curations, now=dt.datetime.now(dt.UTC)), as_json)

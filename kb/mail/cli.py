@@ -44,7 +44,7 @@ def mail() -> None:
 def receive_mail(
     mailbox: str | None, sender: str | None, data: str | None, *, as_json: bool
 ) -> None:
-    """Read one e-mail from standard input, to which a mail server pipes it.
+    """Read one e-mail that a mail server pipes to standard input.
 
     The exit code is 0 when the e-mail is safely stored, and 75 when it is not: then the mail server
     keeps it and tries again.

@@ -25,7 +25,7 @@ from kb.tickets.permissions import Ownership
 from kb.tickets.repository.copies import confirmed_copies
 from kb.tickets.tables import EVENTS, TICKETS
 
-#: For so long after a mail a bounce is about it.
+#: How long after a mail a bounce can be about it.
 _BOUNCES_WITHIN = dt.timedelta(days=7)
 _HOUR, _DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 _MOST_MERGES = 5

@@ -23,7 +23,7 @@ _TURNS = frozenset({"solved", "cancelled", "reopened"})
 #: One turn and back is news; what follows within the hour is one mail.
 _TURNS_PER_HOUR = 2
 _QUESTIONS_PER_DAY = 3
-#: What one member of staff gets one by one within the window; more is a storm.
+#: How many mails one member of staff gets separately within the window; more is a storm.
 STAFF_AT_ONCE, STORM = 5, dt.timedelta(minutes=10)
 _ALARMS = frozenset({"warned", "breached"})
 _HOUR, _DAY = dt.timedelta(hours=1), dt.timedelta(days=1)

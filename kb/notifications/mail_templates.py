@@ -356,7 +356,7 @@ class _Writer:
             mail["In-Reply-To"] = content.references[-1] if content.references else thread
             mail["References"] = " ".join((thread, *content.references))
         mail["Precedence"] = "bulk"
-        # Somebody who wrote an answer hears when it cannot be delivered, and of nothing else.
+        # The author of an answer learns if it cannot be delivered, and nothing else.
         suppressed = "OOF, AutoReply" if content.by_person else "All"
         mail["X-Auto-Response-Suppress"] = suppressed
         letter = Letter(

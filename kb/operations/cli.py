@@ -314,8 +314,8 @@ def move_rows(source: str, target: str, *, as_json: bool) -> None:
     """Copy the database FROM a place TO another, and compare every row.
 
     Each is a data folder (SQLite) or the address of a PostgreSQL database. The portal can keep
-    running: to copy what it saves in the meantime, run the command again. FROM
-    stays as it is. To resume an interrupted move, run the command again.
+    running: to copy what it saves in the meantime, run the command again. FROM stays
+    as it is. To resume an interrupted move, run the command again.
     """
     # Takes a second to import.
     from kb.operations.database_move import move_database

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kb.people.person import email_address
 from kb.search.documents import PUBLIC, is_audience, normal_audience, visible_to
 
-#: A token is made for one page view; whoever copies it has it for no longer.
+#: A token is made for one page view; a copied one expires just as soon.
 LONGEST_LIFETIME = dt.timedelta(hours=1)
 _CLOCK_SKEW = dt.timedelta(minutes=1)
 _LONGEST_TOKEN = 4096  # characters

@@ -723,7 +723,7 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
 UNDO_WINDOW = dt.timedelta(minutes=10)
 UNDOABLE_VERBS = (Verb.MERGE, Verb.VOID)
 
-#: For so long a ticket takes large files, and what has not arrived completely is kept.
+#: How long a ticket takes large files, and how long incomplete ones are kept.
 UPLOAD_LINK_LIFETIME = dt.timedelta(days=7)
 
 #: The kinds of mails to staff about a ticket that was filed, and about a note that names them.

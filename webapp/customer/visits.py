@@ -30,7 +30,7 @@ IDLE = dt.timedelta(minutes=30)
 SHOWN_SUGGESTIONS = 5
 #: The ticket form of the portal itself.
 OWN_FORM = "ticket"
-#: AI assistants, which are no visitors: what they ask counts apart.
+#: AI assistants, which are not visitors: what they ask is counted separately.
 ASSISTANT_FORM = "assistant"
 _FORM_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 #: Programs that open pages by themselves; those that run no scripts leave no visits anyway.

@@ -37,7 +37,7 @@ _SITEMAP = "http://www.sitemaps.org/schemas/sitemap/0.9"
 _OPENSEARCH = "http://a9.com/-/spec/opensearch/1.1/"
 #: Documents of a kind in llms.txt; of more, it names the sections and the list.
 LLMS_DOCUMENTS = 500
-#: RFC 9116 recommends less than a year, so that what nobody looks after ends.
+#: RFC 9116 recommends less than a year, so that files that nobody maintains expire.
 SECURITY_TXT_DAYS = 90
 
 

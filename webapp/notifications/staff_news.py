@@ -15,7 +15,7 @@ from webapp.customer.account import signed_in_person
 
 blueprint = Blueprint("staff_news", __name__, url_prefix="/desk/notifications")
 
-#: How the page calls of which tickets somebody is told; of what is about a person, it is yes or no.
+#: What the page calls the choices of tickets; for events about a person, it is yes or no.
 REACH_TITLES = {
     Reach.NONE: "None",
     Reach.MINE: "Assigned to me",

@@ -381,7 +381,7 @@ UPLOADS = frozenset(
     }
 )
 
-#: Endpoints that accept large files, by the link of a ticket.
+#: Endpoints that accept large files, through the link of a ticket.
 LARGE_UPLOADS = frozenset({"uploads.send", "uploads.append"})
 
 #: Endpoints that accept a whole e-mail.

@@ -44,7 +44,7 @@ def read_authorization() -> None:
         return
     secret, origin = secret.strip(), request.headers.get("Origin", "")
     if origin in settings().embed_origins or _JWT.fullmatch(secret):
-        # Never an error: it would be one in the page of the other website.
+        # Never an error, which would break the page of the other website.
         g.host_identity = _host_identity(secret, origin)
     else:
         g.api_key = centre().api_keys.open(secret, now=now())

@@ -89,7 +89,7 @@ def _compress(response: Response) -> None:
     response.set_data(_compressed(data, encoding))
     response.headers["Content-Encoding"] = encoding
     tag, is_weak = response.get_etag()
-    # Other bytes need another strong tag (RFC 9110, 8.8.3.3).
+    # Different bytes need a different strong tag (RFC 9110, 8.8.3.3).
     response.headers["ETag"] = quote_etag(f"{tag}-{encoding}", weak=bool(is_weak))
 
 

@@ -158,7 +158,7 @@ def _create_engine(url: URL, deadline: float) -> Engine:
             pool_size=8,
             max_overflow=24,
             pool_timeout=deadline,
-            # A server that was restarted costs nobody an error.
+            # After a restart of the server, nobody sees an error.
             pool_pre_ping=True,
             pool_use_lifo=True,
             connect_args={

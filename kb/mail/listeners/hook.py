@@ -15,7 +15,7 @@ from kb.mail.envelope import Envelope
 from kb.notifications.channels.webhook import sign_webhook
 
 MAILGUN_PREFIX = "mailgun:"
-#: A message that is older was perhaps recorded by somebody.
+#: Somebody may have recorded an older message to send it again.
 _WINDOW = dt.timedelta(minutes=5)
 
 

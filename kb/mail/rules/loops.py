@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 #: Answers to one address within an hour: the third ticket is filed, and its sender not told.
 _ANSWERED_PER_HOUR = 2
-#: What more comes from one address within an hour is kept for agents.
+#: Further mails from one address within an hour wait for agents.
 _FILED_PER_HOUR = 30
 _FILED_UNPROVEN_PER_HOUR = 10
 #: Answers to everybody within an hour.

@@ -17,7 +17,7 @@ from kb.search.index.array_file import Arrays
 from kb.search.index.previous import CarriedOver, PreviousPartition
 from kb.search.index.spill import Spill, blocks
 
-#: Documents; fewer are counted anew in milliseconds.
+#: Documents; counting fewer again takes milliseconds.
 SMALLEST_SPLICED = 400
 #: The share of documents that may change before lengths are measured anew.
 _DRIFT = 0.1

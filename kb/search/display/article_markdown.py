@@ -22,7 +22,7 @@ _MARKS: Mapping[str, str] = MappingProxyType(
 )
 _CODE = frozenset({"code", "kbd", "samp", "tt", "var"})
 _BLANKS = re.compile(r"[ \t\r\n\f]+")
-#: Signs that mean something inside a line; an underscore does so at the edge of a word only.
+#: Signs with a meaning inside a line; an underscore has one only at the edge of a word.
 _SIGNS = re.compile(r"[\\`*\[\]<]|(?<!\w)_|_(?!\w)")
 #: What makes a heading, a quotation or a list of a line that it begins.
 _OPENERS = re.compile(r"^(?:[#>+-]|\d+(?=[.)]))", re.MULTILINE)

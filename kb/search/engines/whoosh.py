@@ -50,7 +50,7 @@ _MIN_DOCUMENTS_FOR_PROCESS = 2000
 _MAX_CHANGES_WITHOUT_PROCESS = 50
 #: So many segments of about one size are merged; sizes differ by the same factor.
 _MERGED_AT_ONCE = 8
-#: From this share of deleted documents on, a segment is written anew.
+#: A segment with at least this share of deleted documents is rewritten.
 _MOSTLY_DELETED = 0.25
 _MAX_PHRASE_WORDS = 16
 _DOCUMENTS_PER_DEADLINE_CHECK = 256

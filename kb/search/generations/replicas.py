@@ -39,7 +39,7 @@ from kb.search.generations.generation import (
 )
 
 _CURRENT = "CURRENT"
-#: Files that no generation in the store has any more stay for so long, for pulls that have begun.
+#: How long files stay that no generation in the store needs, for pulls that have begun.
 _GRACE = 3600  # seconds
 
 

@@ -42,7 +42,7 @@ class AttachmentLimits:
     zip_bytes: int = 500 * 1024 * 1024
     #: Unpacked to packed, over the whole file, so that overlapping entries do not hide.
     zip_ratio: int = 200
-    #: Of a file that is uploaded by the link of a ticket; 0 where there are no such links.
+    #: Of a file that is uploaded through the link of a ticket; 0 if there are no such links.
     upload_bytes: int = 0
     #: Endings of the site's own XML files, which are accepted as text.
     xml_endings: frozenset[str] = frozenset()

@@ -63,7 +63,7 @@ STAFF_EVENTS: Mapping[StaffEvent, StaffEventRow] = MappingProxyType(
         StaffEvent.BREACHED: StaffEventRow("SLA target breached", "A target was not met in time."),
     }
 )
-#: What concerns a person more goes first.
+#: The events that concern a person most come first.
 _PRIORITY = (
     StaffEvent.MENTIONED,
     StaffEvent.ASSIGNED,

@@ -36,7 +36,7 @@ def mcp(portal: str, listen: str, hosts: tuple[str, ...]) -> None:
     """Serve the help centre to AI assistants (Model Context Protocol).
 
     Without --http, an assistant starts this command itself and talks to it over stdin and stdout;
-    ASKFIRST_KEY may hold an API key. With --http, each request brings its own key.
+    ASKFIRST_KEY can contain an API key. With --http, each request brings its own key.
     """
     address = portal or load_settings().base_url
     if urlsplit(address).scheme not in ("http", "https") or not urlsplit(address).netloc:

@@ -36,7 +36,7 @@ class Invalid(KbError):
 
 
 class Unauthorized(KbError):
-    """Nobody is signed in, or the key of the request opens nothing."""
+    """Nobody is signed in, or the key of the request is not valid."""
 
     code, status = "unauthorized", 401
 
@@ -64,13 +64,13 @@ class Conflict(KbError):
 
 
 class StaleCursor(KbError):
-    """The place in a list that a program kept is no longer there."""
+    """The position in a list that a program has kept is no longer valid."""
 
     code, status = "stale-cursor", 410
 
 
 class PreconditionFailed(KbError):
-    """The resource is not as whoever wants to change it believes (RFC 9110, 15.5.13)."""
+    """The resource has changed since the client read it (RFC 9110, 15.5.13)."""
 
     code, status = "precondition-failed", 412
 

@@ -86,7 +86,7 @@ def _blocks(lines: Sequence[str], *, quotes: bool) -> list[Markup]:
 
 
 def _closing_fence(lines: Sequence[str], position: int, fence: str) -> int:
-    """The line of the closing fence, or the end: whoever forgets it means the rest."""
+    """The line of the closing fence, or the end: without it, all the rest is code."""
     for number in range(position, len(lines)):
         line = lines[number].strip()
         if line.startswith(fence) and not line.strip(fence[0]):

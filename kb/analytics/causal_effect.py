@@ -132,7 +132,7 @@ def share_sequence(sums: ArmSums) -> tuple[float, float, float]:
 
 
 def needed_people(sums: ArmSums) -> int:
-    """How many more would end the doubt whether the mean is a half, if it is what it seems."""
+    """How many more people would show that the mean is not a half, if it is as estimated."""
     people = max(int(sums.people), 1)
     wanted = _variance_for(max(abs(float(sums.mean) - 0.5), _SMALLEST_EFFECT))
     times = max(float(sums.variance) / people / wanted, MIN_PEOPLE / people)

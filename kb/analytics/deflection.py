@@ -163,9 +163,7 @@ class Deflection:
         return tuple(facts.get("ids", ())) if facts else ()
 
     def titles_before(self, number: str) -> tuple[str, ...]:
-        """What was typed in the visit that ended with a ticket, in its order, as far as it was
-        meant.
-        """
+        """What was typed in the visit that ended with a ticket, in order; only settled queries."""
         query = (
             select(EPISODE_EVENTS.c.facts)
             .join(EPISODES, EPISODES.c.id == EPISODE_EVENTS.c.episode_id)
@@ -211,7 +209,7 @@ class Deflection:
             )
 
     def visit(self, episode: str) -> VisitRecord | None:
-        """What is recorded of a visit; None where there is no such visit, or none any more."""
+        """What is recorded of a visit; None if it does not exist or was deleted."""
         events = (
             select(EPISODE_EVENTS.c.at, EPISODE_EVENTS.c.kind, EPISODE_EVENTS.c.facts)
             .where(EPISODE_EVENTS.c.episode_id == episode)

@@ -26,7 +26,7 @@ class BlobStore(Protocol):
         """For messages; without secrets."""
 
     def size(self, name: str) -> int | None:
-        """Its bytes; None when there is no such blob."""
+        """The bytes of a blob; None when there is none."""
 
     def read(self, name: str) -> bytes | None:
         """A small blob as a whole, None when there is none."""
@@ -42,7 +42,7 @@ class BlobStore(Protocol):
         """Those that begin with ``prefix``, and when each was written, in seconds since 1970."""
 
     def delete(self, name: str) -> None:
-        """Also if there is none."""
+        """Removes a blob; no error if there is none."""
 
 
 def open_store(address: str) -> BlobStore:

@@ -62,7 +62,7 @@ class FolderStore:
             self._path(name).unlink(missing_ok=True)
 
     def _place(self, name: str, fill: Callable[[Path], object]) -> None:
-        """Written aside, synced, renamed: a reader sees all of it or nothing."""
+        """Writes to another name, syncs and renames: a reader sees the whole blob or none."""
         path = self._path(name)
         with self._errors():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Drafts of articles: Markdown files in the words of those who asked, which no index reads.
+"""Drafts of articles: Markdown files in the words of the people who asked. They are not indexed.
 
 The sections are those of Knowledge-Centered Service (KCS v6 Practices Guide, "Structure for
 Reuse"). The draft for a gap holds only what more than one person typed, so that no private fact

@@ -2,7 +2,7 @@
 
 The customer's own words are its title, aliases and issue; the public replies are the resolution
 (KCS v6 Practices Guide, "Capture in the Moment" and "Structure for Reuse"). Private facts are found
-and listed: a draft is saved without those that nobody keeps on purpose.
+and listed: a draft contains only those that somebody has chosen to keep.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Confirming: the sender of a mail that could not be verified confirms it, from the receipt.
 
-The receipt goes to the address that the mail named as its sender, so that whoever follows its link
-has that address. The ticket then gets the level that the address gives, as if from the start, and
-belongs to the account of the address if there is one.
+The receipt goes to the address that the mail named as its sender, so that only the owner of that
+address can follow its link. The ticket then gets the level that the address gives, as if from the
+start, and belongs to the account of the address if there is one.
 """
 
 from __future__ import annotations

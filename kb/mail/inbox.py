@@ -1,9 +1,9 @@
-"""The inbox: every mail that arrives, whichever way, and the one thing that becomes of it.
+"""The inbox: every mail that arrives, by whichever way, and the one effect that it has.
 
 A mail is on the disk before ``receive`` returns or anything else is done. It is read, a pure
 function decides (``decision``), and one transaction saves the ticket or the message together with
-the row that says so: a mail that is delivered again finds the row. Whoever is told is told from the
-outbox. Tickets and messages take the same way as those of the portal.
+the row that records it: a mail that is delivered again finds the row. Notifications go through the
+outbox. Tickets and messages take the same path as those of the portal.
 """
 
 from __future__ import annotations

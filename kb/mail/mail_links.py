@@ -1,7 +1,7 @@
 """Links in mails that lead to a page with one button: "This solved it", "Stop these e-mails", and
 "I sent this".
 
-The token in a link is what allows it: whoever has the mail may press the button. Opening a link
+The token in a link is the permission: the reader of the mail may press the button. Opening a link
 changes nothing, since mail servers open links to scan them.
 """
 

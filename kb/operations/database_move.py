@@ -1,9 +1,9 @@
 """Moving a database: from a SQLite file to PostgreSQL, or back, while the portal uses it.
 
 Each table is read in the order of its primary key, in one snapshot of the source, and what differs
-in the target is deleted, inserted or updated, a batch in a transaction. So a move that was
-interrupted goes on where it was when it is run again, and a second run, with the portal stopped,
-takes only what has changed since the first. In the end every row is compared once more.
+in the target is deleted, inserted or updated, a batch in a transaction. So an interrupted move
+resumes where it stopped when it is run again, and a second run, with the portal stopped, copies
+only what has changed since the first. At the end, every row is compared once more.
 """
 
 from __future__ import annotations

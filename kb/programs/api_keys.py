@@ -1,7 +1,7 @@
 """API keys: made, found by their secret, listed and revoked.
 
 A key is 256 random bits; only its hash is stored, so that it is shown once. Each request looks it
-up again, so that a revoked key opens nothing from the next request on.
+up again, so that a revoked key is refused from the next request on.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class ApiKeys:
         return NewKey(next(key for key in self.all() if key.id == key_id), secret)
 
     def open(self, secret: str, *, now: dt.datetime) -> ApiKey:
-        """The key of a secret, whose use is noted. Raises Unauthorized for what opens nothing."""
+        """The key of a secret; records its use. Raises Unauthorized for a key that is not valid."""
         key = self._repository.by_hash(digest(secret))
         if key is None:
             raise Unauthorized("This API key does not exist. Check it, or ask for a new one.")

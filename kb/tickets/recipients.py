@@ -90,7 +90,7 @@ def notices(
     kind: str = "",
     copy_to: Sequence[str] | None = None,
 ) -> tuple[NewNotice, ...]:
-    """One for everybody on the requester's side whom it concerns, but for whoever did it.
+    """One for everybody on the requester's side whom it concerns, except the actor.
 
     ``kind`` is that of the mail, by default the verb. ``copy_to`` are the copies after the event,
     if it changes them.

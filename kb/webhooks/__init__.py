@@ -1,4 +1,4 @@
-"""Webhooks: which addresses are told of which events, and what became of each delivery.
+"""Webhooks: which addresses receive which events, and the outcome of each delivery.
 
 How a delivery is signed and sent is in ``kb.notifications.channels.webhook``.
 """

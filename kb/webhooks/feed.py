@@ -98,7 +98,7 @@ class WebhookFeed:
             ) + _enqueue_votes(connection, receivers, now)
 
     def add_articles(self, articles: Sequence[PublishedArticle], now: dt.datetime) -> None:
-        """Adds the jobs of a new generation; once, whoever sees it first."""
+        """Adds the jobs of a new generation, only once among all workers."""
         payloads = [_article_payload(article, now) for article in articles]
         receivers = self.receivers()
         with self._database.write() as connection:
@@ -139,7 +139,7 @@ def _enqueue(
 def _enqueue_votes(
     connection: Connection, receivers: Sequence[WebhookReceiver], now: dt.datetime
 ) -> int:
-    """Votes have no number: they are read by the second, once the second is over."""
+    """Votes have no serial number: those of a second are read once it is over."""
     name, at = "webhook feedback", FEEDBACK.c.at
     cursor, last = _cursor(connection, name), int(now.timestamp()) - 1
     if cursor is None:
@@ -249,7 +249,7 @@ def _problem_payload(connection: Connection, row: Row[Any]) -> Payload:
 
 
 def _vote_payload(row: Row[Any]) -> Payload:
-    """Not who voted, and no reason: somebody typed it."""
+    """Without the voter, and without the reason, which somebody typed."""
     name = f"{row.document_id} {row.voter} {int(row.at.timestamp())}"
     return {
         "id": f"fbk_{hashlib.sha256(name.encode()).hexdigest()[:24]}",

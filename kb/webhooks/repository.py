@@ -103,7 +103,7 @@ class EndpointRepository:
         return tuple(map(_to_delivery, rows))
 
     def replay(self, endpoint_id: int, delivery_id: int, now: dt.datetime) -> bool:
-        """Sends a settled delivery again, with the same id; whether there was one."""
+        """Sends a settled delivery again, with the same id. Returns whether there was one."""
         jobs = WEBHOOK_JOBS.c
         this = (jobs.id == delivery_id, jobs.endpoint_id == endpoint_id, jobs.state != "pending")
         values = {"state": "pending", "attempts": 0, "due_at": now, "done_at": None, "error": ""}

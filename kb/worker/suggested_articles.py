@@ -37,7 +37,7 @@ class SuggestedArticles:
     def of(
         self, mailed: MailedTicket, language: str, *, counts: bool, now: dt.datetime
     ) -> tuple[ArticleLink, ...]:
-        """None where nothing is likely to answer, and for whoever the experiment shows nothing.
+        """None if nothing is likely to answer, or if the experiment shows this person nothing.
 
         ``counts`` is false for a mail that is tried again.
         """

@@ -74,7 +74,7 @@ def page_of(name: str, entries: Sequence[Any], following: str | None, **more: An
 
 
 def conditional(response: Response) -> Response:
-    """With an entity tag; answered with 304 to whoever has the same already (RFC 9110, 13.1)."""
+    """Adds an entity tag; the status is 304 if the client has the same (RFC 9110, 13.1)."""
     response.add_etag()
     response.make_conditional(request)
     return response

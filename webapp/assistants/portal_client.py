@@ -21,7 +21,7 @@ class PortalError(Exception):
 
 
 class PortalClient:
-    """Asks one portal, as long as the process runs. ``key`` is an API key, "" for the public."""
+    """Sends requests to one portal. ``key`` is an API key, "" for the public."""
 
     def __init__(self, address: str) -> None:
         self.address = address.rstrip("/")

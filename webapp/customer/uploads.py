@@ -73,7 +73,7 @@ def _page(number: str, viewer: Person, sentence: str = "") -> str:
 
 @blueprint.post("/upload")
 def send(number: str) -> BaseResponse | tuple[str, int]:
-    """Whole files, without a script. What was sent before one is refused stays."""
+    """Whole files, without a script. If one is refused, those before it are kept."""
     viewer = actor_of(number)
     files = [file for file in request.files.getlist("attachments") if file.filename]
     try:

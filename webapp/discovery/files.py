@@ -187,7 +187,7 @@ def opensearch() -> Response:
 
 @blueprint.get("/.well-known/security.txt")
 def security_txt() -> Response:
-    """Whom to tell of a vulnerability (RFC 9116), if the site says so."""
+    """Where to report a vulnerability (RFC 9116), if the site says so."""
     contact = centre().site.security_contact
     if not contact:
         abort(404)

@@ -1,5 +1,5 @@
-"""An article as its editors see it: how it fares, how old it is, what resembles it, which versions
-are gone, and the tickets about its subject before and after it was changed.
+"""An article as its editors see it: its use, its age, similar articles, versions that are no longer
+supported, and the tickets about its subject before and after it was changed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an agent was told, and what the agent wants to be told of."""
+"""An agent's notifications, and the agent's choices."""
 
 from __future__ import annotations
 

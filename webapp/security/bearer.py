@@ -1,4 +1,4 @@
-"""Requests of programs and of other websites: what stands in ``Authorization: Bearer``.
+"""Requests of programs and of other websites: the header ``Authorization: Bearer``.
 
 A request with an API key is the key's and nobody else's: a cookie beside it counts for nothing. A
 token that a listed website has signed tells whose suggestions its page shows; one that is not good
@@ -38,7 +38,7 @@ def is_api() -> bool:
 
 
 def read_authorization() -> None:
-    """Looks up the key of a request to the API. Raises Unauthorized for one that opens nothing."""
+    """Looks up the key of a request to the API. Raises Unauthorized for one that is not valid."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if not is_api() or scheme.lower() != "bearer" or request.method == "OPTIONS":
         return

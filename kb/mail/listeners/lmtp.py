@@ -49,7 +49,7 @@ class MailListener:
         self._server = starting.result()
 
     def stop(self) -> None:
-        """A mail whose answer was not sent comes again."""
+        """A mail that was not acknowledged is delivered again."""
         if self._server is not None:
             self._loop.call_soon_threadsafe(self._server.close)
         self._loop.call_soon_threadsafe(self._loop.stop)

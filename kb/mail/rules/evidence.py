@@ -88,7 +88,7 @@ def judge_sender(
 
 
 def aligned(authenticated: str, domain: str) -> bool:
-    """Whether who controls one domain may write for the other: it is the same, or one above it.
+    """Whether the owner of one domain may write for the other: it is the same or a parent.
 
     A subdomain does not speak for its parent, since without the list of public suffixes nobody
     knows whether both have the same owner.

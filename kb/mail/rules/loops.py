@@ -1,7 +1,7 @@
 """Loops: two programs that answer each other, ended by the third round at the latest.
 
-Automatic mail is never answered (``automatic``). This is for the programs that say nothing of
-themselves: whoever sends several mails within the hour gets no more answers. Pure.
+Automatic mail is never answered (``automatic``). This is for programs that do not identify
+themselves: a sender of several mails within an hour gets no more answers. Pure.
 """
 
 from __future__ import annotations

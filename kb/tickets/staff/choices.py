@@ -152,14 +152,14 @@ class StaffEventFacts:
 
 
 def default_choices(role: Role, *, has_agents: bool) -> Mapping[StaffEvent, StaffChoice]:
-    """A supervisor without agents does their work."""
+    """If there are no agents, supervisors get what is for agents."""
     if role is Role.AGENT:
         return AGENT_CHOICES
     return SUPERVISOR_CHOICES if has_agents else _ALONE
 
 
 def told_of(facts: StaffEventFacts, members: Iterable[StaffMember]) -> tuple[StaffNews, ...]:
-    """Everybody who wants to know, but for whoever did it."""
+    """Everybody who wants to know, except the actor."""
     news = []
     for member in members:
         event = _reason(facts, member)
@@ -190,7 +190,7 @@ def _reaches(reach: Reach, facts: StaffEventFacts, member: StaffMember) -> bool:
 
 
 def mentioned(body: str, members: Sequence[StaffMember]) -> frozenset[str]:
-    """The addresses of those whom ``@name`` in a note means.
+    """The addresses of the people whom a note mentions with ``@name``.
 
     By address, by its part before the @, or by the name without blanks. A first name counts if only
     one person has it.

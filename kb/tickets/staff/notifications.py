@@ -1,4 +1,4 @@
-"""Notifications of staff: their page, what they chose to be told of, and how they stop mails."""
+"""Notifications of staff: their page, what they chose, and how they stop mails."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _STOPPABLE = tuple(StaffEvent)
 
 @dataclass(frozen=True, slots=True)
 class StoppedMail:
-    """The mails that a link stops: whose, about which event, and whether they still come."""
+    """The mails that a link stops: whose, about which event, and whether they are still sent."""
 
     address: str
     event: StaffEvent
@@ -42,7 +42,7 @@ class StaffNotifications:
         return self._repository.news(viewer.id)
 
     def unseen(self, viewer: Person) -> int:
-        """How much of it the viewer has not seen; 0 for others than staff."""
+        """The number that the viewer has not seen; 0 for people who are not staff."""
         return self._repository.unseen(viewer.id) if may_work_the_queue(viewer) else 0
 
     def saw(self, viewer: Person, serial: int | None = None, *, now: dt.datetime) -> None:

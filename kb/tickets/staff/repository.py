@@ -137,7 +137,7 @@ class StaffRepository:
             return int(connection.execute(query).scalar_one())
 
     def saw(self, person_id: int, serial: int | None, *, now: dt.datetime) -> None:
-        """The person has seen what there is, of one ticket or of all. Writes only if there is."""
+        """Marks as seen what there is, of one ticket or of all. Writes only if needed."""
         unseen = [STAFF_NEWS.c.person_id == person_id, STAFF_NEWS.c.seen_at.is_(None)]
         if serial is not None:
             unseen.append(STAFF_NEWS.c.ticket_id == serial)
@@ -177,7 +177,7 @@ def add_news(
     event_id: int | None = None,
     cause: str = "",
 ) -> None:
-    """``cause`` names what has no event of the ticket: one cause never tells anybody twice."""
+    """``cause`` names what has no event of the ticket: nobody is notified twice of one cause."""
     rows: list[dict[str, Any]] = [
         {
             "person_id": each.member.id,

@@ -163,6 +163,16 @@ def test_another_mail_with_the_same_message_id_is_kept_for_agents(world: World) 
     assert receive(box, other).outcome is Became.QUARANTINED
 
 
+@pytest.mark.parametrize("start", ["", "From: alice@example.com\nSubject: Help\n"])
+def test_mails_whose_headers_never_end_are_not_taken_for_each_other(
+    world: World, start: str
+) -> None:
+    box = inbox(world)
+    outcomes = [receive(box, f"{start}{text}\n".encode()).outcome for text in ("One", "Two", "One")]
+    assert outcomes[1:] == [outcomes[0], Became.DUPLICATE]
+    assert outcomes[0] is not Became.DUPLICATE
+
+
 def test_a_mail_that_a_crash_left_behind_is_read_once(world: World) -> None:
     box = inbox(world)
     box.keep(mail(), Envelope())

@@ -333,6 +333,8 @@ def _content_hash(headers: Mapping[str, Sequence[str]], raw: bytes) -> str:
     for name in ("message-id", "from", "date", "subject"):
         values = [" ".join(value.split()) for value in headers.get(name, ())]
         digest.update(f"{name}:{values}\n".encode("utf-8", "surrogatepass"))
-    body = raw[len(_header_block(raw)) :]
+    block = _header_block(raw)
+    # Without an empty line, nothing says where the headers end: then all of it is what was written.
+    body = raw[len(block) :] if len(block) < len(raw) else raw
     digest.update(b"\n".join(line.rstrip() for line in body.split(b"\n")).strip())
     return digest.hexdigest()

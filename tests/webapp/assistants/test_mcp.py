@@ -158,7 +158,7 @@ def test_over_http_each_request_brings_its_own_key(portal: Portal) -> None:
 def test_without_a_portal_the_assistant_is_told(portal: Portal) -> None:
     async def work(address: str) -> None:
         async with Client(stdio_client(started_by_an_assistant(address))) as client:
-            await check(client, Task("known_problems", {}, "does not answer", fails=True))
+            await check(client, Task("known_problems", {}, "does not respond", fails=True))
 
     with listening(portal) as address:
         pass

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CACHE := .cache
 
 # What reads and writes the database is tested on PostgreSQL as well, if there is one.
-ON_POSTGRESQL := $(addprefix tests/,analytics gaps insights jobs notifications people privacy problems subscriptions tickets worker)
+ON_POSTGRESQL := $(addprefix tests/,analytics experiments gaps insights jobs mail notifications people privacy problems programs subscriptions tickets webhooks worker)
 
 .PHONY: serve test lock release clean help
 help:

@@ -527,6 +527,14 @@ def test_what_only_sqlite_understands_stays_in_its_rooms() -> None:
     assert_rule("sqlite", offences)
 
 
+def test_nobody_takes_the_data_folder_for_the_database() -> None:
+    """With ``KB_DATABASE`` it is elsewhere: ``Settings.database_location`` knows."""
+    functions = "open_database|database_exists|is_up_to_date|record_command"
+    wrong = re.compile(rf"({functions})\(\s*settings\.data\b")
+    offences = [path for path in FILES if wrong.search(path.read_text("utf-8"))]
+    assert offences == []
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     arrows = {
         module: {

@@ -69,7 +69,7 @@ def end(data: str | None, *, as_json: bool) -> None:
 @contextlib.contextmanager
 def _opened(data: str | None) -> Iterator[tuple[Experiments, Path]]:
     settings = load_settings(data=data)
-    with contextlib.closing(open_database(settings.data)) as database:
+    with contextlib.closing(open_database(settings.database_location)) as database:
         yield Experiments(database), settings.data
 
 

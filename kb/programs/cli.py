@@ -58,7 +58,9 @@ def create(
             raise Invalid(f"No active account exists for {person!r:.80}.", field="person")
         made = keys.create(name, scopes, owner, days=days, now=utc_now())
         target, facts = f"api-key:{made.key.id}", {"scopes": " ".join(sorted(scopes))}
-        record_command(settings.data, Action.API_KEY_ADDED, target, now=utc_now(), **facts)
+        record_command(
+            settings.database_location, Action.API_KEY_ADDED, target, now=utc_now(), **facts
+        )
     if as_json:
         click.echo(json.dumps({**key_json(made.key), "key": made.secret}, indent=2))
         return
@@ -92,7 +94,7 @@ def revoke(number: int, data: str | None) -> None:
     with _open(data) as (settings, keys, _accounts):
         keys.revoke(number, now=utc_now())
         target = f"api-key:{number}"
-        record_command(settings.data, Action.API_KEY_REVOKED, target, now=utc_now())
+        record_command(settings.database_location, Action.API_KEY_REVOKED, target, now=utc_now())
     click.echo(f"Key {number} no longer works.", err=True)
 
 
@@ -122,5 +124,5 @@ def key_json(key: ApiKey) -> dict[str, Any]:
 @contextlib.contextmanager
 def _open(data: str | None) -> Iterator[tuple[Settings, ApiKeys, Accounts]]:
     settings = load_settings(data=data)
-    with contextlib.closing(open_database(settings.data)) as database:
+    with contextlib.closing(open_database(settings.database_location)) as database:
         yield settings, ApiKeys(database), Accounts(database)

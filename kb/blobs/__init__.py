@@ -46,13 +46,17 @@ class BlobStore(Protocol):
 
 
 def open_store(address: str) -> BlobStore:
-    """``s3://BUCKET/PREFIX``, or a folder. Raises Misconfigured without boto3."""
-    if not address.startswith("s3://"):
+    """``s3://BUCKET/PREFIX``, or a folder. Raises Misconfigured without boto3, and for the
+    address of another kind of store.
+    """
+    if "://" not in address:
         return FolderStore(Path(address))
 
+    bucket, _, prefix = address.removeprefix("s3://").partition("/")
+    if not address.startswith("s3://") or not bucket:
+        raise Misconfigured(f"{address!r} is not a store; give a folder, or s3://BUCKET/PREFIX.")
     try:
         from kb.blobs.s3 import S3Store
     except ModuleNotFoundError as error:
         raise Misconfigured("An address of S3 needs boto3: pip install 'askfirst[s3]'.") from error
-    bucket, _, prefix = address.removeprefix("s3://").partition("/")
     return S3Store(bucket, prefix)

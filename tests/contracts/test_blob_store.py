@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kb.blobs import BlobStore, open_store
-from kb.errors import Unavailable
+from kb.errors import Misconfigured, Unavailable
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -77,6 +77,16 @@ def test_a_reader_sees_one_whole_write(store: BlobStore) -> None:
         seen.append(store.read("a"))
     writer.join()
     assert set(seen) <= set(values)
+
+
+@pytest.mark.parametrize("address", ["ftp://store", "gs://store/kb", "s3://", "s3:///kb"])
+def test_an_address_of_no_store_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(Misconfigured):
+        open_store(address).write("a", b"x")
+    assert not any(tmp_path.iterdir())
 
 
 def test_a_store_that_cannot_be_used_is_a_sentence(

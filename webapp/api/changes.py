@@ -27,6 +27,12 @@ def since() -> Response:
     database, limit, cursor = centre().database, page_size(), request.args.get("since", "")
     after = _after(cursor) if cursor else last_change(database)
     changes = changes_after(database, viewer, after, limit)
+    if cursor and not changes and after > last_change(database):
+        # As after a restore: changes would be skipped silently until there are as many again.
+        raise Invalid(
+            f"since is later than the last change. Read everything again, with since={START}.",
+            field="since",
+        )
     return jsonify(
         changes=[
             {

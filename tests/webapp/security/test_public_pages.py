@@ -32,6 +32,7 @@ def test_a_page_is_kept_by_caches_and_sets_no_cookie(portal: Portal, path: str) 
     assert (again.status_code, again.get_data()) == (304, b"")
     assert again.headers["ETag"] == tag
     assert again.headers["Cache-Control"] == answer.headers["Cache-Control"]
+    assert browser.client.head(path).headers["ETag"] == tag
 
 
 def test_whoever_has_a_session_but_no_account_gets_the_same_bytes(portal: Portal) -> None:

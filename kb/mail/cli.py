@@ -202,7 +202,7 @@ def list_quarantine(data: str | None, *, as_json: bool) -> None:
     else:
         for each in mails:
             at = f"{each.received_at:%Y-%m-%d %H:%M}Z"
-            sender = each.sender or "(no sender)"
+            sender = each.sender or "(no single sender)"
             click.echo(f"{at}  {each.id}  {sender}  {each.subject}\n    {each.why}")
     raise click.exceptions.Exit(1 if mails else 0)
 

@@ -218,7 +218,7 @@ def _rule_html(_block: Divider, _accent: str) -> Markup:
 
 
 def _lined(text: str) -> Markup:
-    return Markup(str(linked(text)).replace("\n", "<br>\n"))  # noqa: S704 - ``linked`` escapes
+    return Markup(str(linked(text)).replace("\n", "<br>\n"))  # noqa: S704 - linked() escapes
 
 
 def _in_mail(rendered: Markup) -> Markup:

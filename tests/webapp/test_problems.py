@@ -109,7 +109,7 @@ def test_a_bug_is_logged_and_told_in_one_sentence(
         ("/nope", "GET", 404),
         ("/", "DELETE", 405),
         ("/api/v1/nope", "GET", 404),
-        ("/api/v1/tickets", "GET", 405),
+        ("/api/v1/tickets", "DELETE", 405),
     ],
 )
 def test_what_is_not_there_is_told_in_the_same_shape(

@@ -37,6 +37,7 @@ OF_THE_SITE = (
     "POST /api/v1/episodes",
     "POST /api/v1/proposals",
     "GET /api/v1/articles",
+    "GET /api/v1/changes",
     "GET /api/v1/sections",
     "GET /api/v1/sections/{path}",
     "GET /api/v1/tickets",

@@ -336,7 +336,8 @@ def move_rows(source: str, target: str, *, as_json: bool) -> None:
     changed = sum(table.written + table.deleted for table in tables)
     click.echo(f"{total:,} rows are the same in both databases; {changed:,} were written now.")
     if changed:
-        click.echo("Stop the portal, run the move once more, and start it with KB_DATABASE set.")
+        setting = "KB_DATABASE" if isinstance(_location(target), str) else "KB_DATA"
+        click.echo(f"Stop the portal, run the move once more, and start it with {setting} set.")
 
 
 class _MoveProgress:

@@ -8,9 +8,11 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -27,6 +29,14 @@ pytest.importorskip("mcp")
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
+
+Result = TypeVar("Result")
+
+
+def run_aside(work: Callable[..., Awaitable[Result]], *arguments: object) -> Result:
+    """``work`` in a thread of its own: tests in a browser leave a loop in that of all tests."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(anyio.run, work, *arguments).result()
 
 
 @pytest.fixture
@@ -88,7 +98,7 @@ def test_a_weak_assistant_does_fifty_tasks_and_files_nothing(portal: Portal) -> 
                 await check(client, task)
 
     with listening(portal) as address:
-        anyio.run(work, address)
+        run_aside(work, address)
     assert tickets(portal) == []
     with portal.centre.database.read() as connection:
         rows = connection.execute(select(EPISODES.c.form, EPISODES.c.apart)).all()
@@ -108,8 +118,8 @@ def test_a_key_opens_what_its_scopes_say(portal: Portal) -> None:
             return result
 
     with listening(portal) as address:
-        shown = anyio.run(read, address, secret)
-        refused = anyio.run(read, address, "askfirst_wrong")
+        shown = run_aside(read, address, secret)
+        refused = run_aside(read, address, "askfirst_wrong")
     assert "Restart zephyrion" in text_of(shown)
     assert refused.is_error
     assert "zephyrion" not in text_of(refused).lower()
@@ -144,7 +154,7 @@ def test_over_http_each_request_brings_its_own_key(portal: Portal) -> None:
             assert hidden.is_error
 
     with listening(portal) as address, served_over_http(address) as served:
-        anyio.run(work, served)
+        run_aside(work, served)
         with socket.create_connection(("127.0.0.1", urlsplit(served).port or 0)) as connection:
             # A page of another site, by a name of its own for this machine.
             body = b"{}"
@@ -162,4 +172,4 @@ def test_without_a_portal_the_assistant_is_told(portal: Portal) -> None:
 
     with listening(portal) as address:
         pass
-    anyio.run(work, address)
+    run_aside(work, address)

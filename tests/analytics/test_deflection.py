@@ -13,12 +13,13 @@ from sqlalchemy import text, update
 from kb.analytics.deflection import EPISODE_EVENT_KINDS, MAX_EPISODE_EVENTS, scrub
 from kb.analytics.tables import EPISODES
 from kb.errors import Invalid, TooLarge, TooMany
+from tests.tickets.tickets import as_stored
 from tests.world import FRIDAY, HOUR, World
 
 
 def rows(world: World, query: str) -> list[Any]:
     with world.database.read() as connection:
-        return [tuple(row) for row in connection.execute(text(query))]
+        return [tuple(map(as_stored, row)) for row in connection.execute(text(query))]
 
 
 def test_an_episode_keeps_its_events_in_order(world: World) -> None:

@@ -166,6 +166,7 @@ def test_an_attachment_that_somebody_else_has_too_stays(world: World) -> None:
 
 
 def test_an_event_that_the_full_text_never_had_is_not_taken_out_of_it(world: World) -> None:
+    assert world.sqlite, "about the index of FTS5"
     """The full text counts its rows: a deletion too many would make it refuse searches one day."""
     number = world.desk.filing.file(draft(), world.vera, key="k", now=FRIDAY)
     pause = actions.pause("release", until=FRIDAY + DAY)
@@ -253,6 +254,7 @@ def test_an_event_loses_words_and_nothing_else(world: World) -> None:
 
 
 def test_erasing_twice_and_searching_afterwards_keeps_the_full_text_whole(world: World) -> None:
+    assert world.sqlite, "about the index of FTS5"
     planted = plant(world, 4)
     erase(world)
     world.desk.act(planted.elsewhere, world.bob, actions.note("raspberries"), now=LATER)

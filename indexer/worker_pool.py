@@ -39,6 +39,8 @@ _EXIT_SECONDS = 10.0
 BATCH_SIZE = 200
 #: Tasks that lie ready for a worker, so that it need not wait for the next.
 _QUEUE_LENGTH = 6
+#: Tasks that may have begun while an earlier one is not done: their results are held in memory.
+_MAX_TASKS_AHEAD = 256
 #: A file is read with ``careful`` 0, 1, and 2 (see ``markdown.rendering``), then skipped.
 _MAX_TRIES = 3
 #: Fewer files are read by one process: starting another takes longer.
@@ -80,6 +82,32 @@ class _Worker:
     last_answer: float = 0.0
 
 
+class _TaskOrder:
+    """Holds back what a task sent until all tasks before it are done."""
+
+    def __init__(self) -> None:
+        self._results: dict[str, list[TaskResult]] = {}  # of begun tasks by file, in their order
+
+    @property
+    def may_begin(self) -> bool:
+        return len(self._results) < _MAX_TASKS_AHEAD
+
+    def begin(self, task: ReadTask) -> None:
+        self._results[task.file.key] = []
+
+    def add(self, result: TaskResult) -> Iterator[TaskResult]:
+        """What need not wait any longer."""
+        self._results[result.file.key].append(result)
+        while self._results:
+            earliest = next(iter(self._results))
+            results = self._results[earliest]
+            yield from results
+            if not (results and results[-1].last):
+                results.clear()
+                return
+            del self._results[earliest]
+
+
 class WorkerPool:
     """Use it as ``with WorkerPool(2) as pool``: first ``share`` a site index, then ``work``."""
 
@@ -118,43 +146,49 @@ class WorkerPool:
                 worker.pipe.send(site_index)
 
     def work(self, tasks: Iterable[ReadTask]) -> Iterator[TaskResult]:
-        """The results, in the order in which they are ready."""
+        """The results in the order of the tasks, so that the same files make the same index however
+        busy the machine is.
+        """
+        order = _TaskOrder()
         remaining = iter(tasks)
         retries: deque[ReadTask] = deque()
         self.start()
 
         while True:
             for worker in self._workers:
-                _feed(worker, remaining, retries)
+                _feed(worker, remaining, retries, order)
             busy = [worker for worker in self._workers if worker.tasks]
             if not busy:
                 return
 
             ready = wait([worker.pipe for worker in busy], timeout=SILENCE_SECONDS)
             for worker in busy:
+                result = None
                 if worker.pipe in ready:
-                    yield from self._receive(worker, retries)
+                    result = self._receive(worker, retries)
                 elif time.monotonic() - worker.last_answer > SILENCE_SECONDS:
-                    yield from self._replace(worker, retries)
+                    result = self._replace(worker, retries)
+                if result is not None:
+                    yield from order.add(result)
 
-    def _receive(self, worker: _Worker, retries: deque[ReadTask]) -> Iterator[TaskResult]:
+    def _receive(self, worker: _Worker, retries: deque[ReadTask]) -> TaskResult | None:
         try:
-            result = worker.pipe.recv()
+            result: TaskResult = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join(timeout=_EXIT_SECONDS)
-            yield from self._replace(worker, retries)
-            return
+            return self._replace(worker, retries)
 
         worker.last_answer = time.monotonic()
         worker.has_answered = True
         worker.is_within_task = not result.last
         if result.last:
             worker.tasks.popleft()
-        yield result
+        return result
 
-    def _replace(self, worker: _Worker, retries: deque[ReadTask]) -> Iterator[TaskResult]:
+    def _replace(self, worker: _Worker, retries: deque[ReadTask]) -> TaskResult | None:
         """A worker died on its first task: that is tried again in a simpler way, the others as they
-        were."""
+        were. The result, if it is not tried again.
+        """
         exit_code = worker.process.exitcode or 0
         if not worker.has_answered and exit_code > 0:
             # It never got as far as the file: the next worker would not either.
@@ -172,8 +206,8 @@ class WorkerPool:
         can_retry = culprit.what == "read" and not worker.is_within_task
         if can_retry and culprit.careful + 1 < _MAX_TRIES:
             retries.append(ReadTask(culprit.what, culprit.file, culprit.careful + 1))
-        else:
-            yield TaskResult(culprit.file, failed=True)
+            return None
+        return TaskResult(culprit.file, failed=True)
 
     def _start_worker(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -188,11 +222,18 @@ class WorkerPool:
         return _Worker(process, ours, last_answer=time.monotonic())
 
 
-def _feed(worker: _Worker, remaining: Iterator[ReadTask], retries: deque[ReadTask]) -> None:
+def _feed(
+    worker: _Worker, remaining: Iterator[ReadTask], retries: deque[ReadTask], order: _TaskOrder
+) -> None:
     while len(worker.tasks) < _QUEUE_LENGTH:
-        task = retries.popleft() if retries else next(remaining, None)
-        if task is None:
-            return
+        if retries:
+            task = retries.popleft()
+        else:
+            following = next(remaining, None) if order.may_begin else None
+            if following is None:
+                return
+            task = following
+            order.begin(task)
         if not worker.tasks:
             worker.last_answer = time.monotonic()
         worker.tasks.append(task)

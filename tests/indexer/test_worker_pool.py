@@ -120,6 +120,21 @@ def test_a_worker_that_dies_costs_only_its_file(
     assert all(done.documents for done in seen)
 
 
+@pytest.mark.parametrize("ahead", [2, 256])
+def test_results_come_in_the_order_of_their_tasks_even_if_the_first_takes_longest(
+    root: Path, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    (root / "00.md").write_text("# Long\n\n" + "Some *words* with `code`. \n\n" * 4000)
+    for number in range(1, 40):
+        (root / f"{number:02}.md").write_text(f"# Short {number}\n\nText.")
+    files = [source_file(path) for path in sorted(root.iterdir())]
+    monkeypatch.setattr(worker_pool, "_MAX_TASKS_AHEAD", ahead)
+    with WorkerPool(2) as pool:
+        done = list(pool.work(ReadTask("read", file) for file in files))
+    assert [result.file.path for result in done] == [file.path for file in files]
+    assert all(result.documents for result in done)
+
+
 def test_a_worker_that_cannot_start_is_reported_and_not_retried(
     root: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

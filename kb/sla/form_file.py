@@ -163,9 +163,8 @@ def _check_field(field: SiteField, table: TomlTable) -> None:
         table.wrong(f"Nobody sees {table.name}. Name customers or agents.", "shown_to")
     elif field.required and not field.on_form:
         table.wrong(f"{table.name} is required, but no customer sees it.", "required")
-    if field.searchable and (field.is_secret or not field.on_form):
-        reason = "a secret" if field.is_secret else "hidden from customers"
-        table.wrong(f"{table.name} is {reason}, so it cannot be searched for.", "searchable")
+    if field.searchable and field.is_secret:
+        table.wrong(f"{table.name} is a secret, so it cannot be searched for.", "searchable")
     if field.formerly and not field.searchable:
         table.wrong(f"{table.name} needs searchable = true for its earlier names.", "formerly")
     if field.is_secret and AGENTS not in field.shown_to:

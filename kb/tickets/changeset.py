@@ -167,7 +167,8 @@ class NewTicket:
     limit: UsageLimit | None = None
     link: LinkedTicket | None = None
     source: str = "web"
-    field_words: str = ""  # what the full text has of the fields
+    field_words: str = ""  # what the full text has of the fields that customers see
+    recorded: NewEvent | None = None  # what it has of those that only agents see
     secrets: Mapping[str, SealedSecret] = field(default_factory=dict)  # by field
 
 

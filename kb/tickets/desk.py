@@ -91,7 +91,7 @@ class Desk:
         self.secrets = FieldSecrets(repository, field_keys)
         self.large_files = LargeFiles(repository, attachments, self._rules)
         self.filing = Filing(repository, attachments, catalogue, self._rules, self.secrets)
-        self.queue = AgentQueue(repository)
+        self.queue = AgentQueue(repository, policy.fields)
         self.links = GuestLinks(repository)
         self.copies = Copies(repository)
         self.staff = StaffNotifications(repository.staff)

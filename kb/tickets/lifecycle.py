@@ -35,6 +35,7 @@ class Verb(StrEnum):
     """What people do to a ticket; each leaves one event. The values are stored."""
 
     OPEN = "opened"
+    RECORD = "recorded"
     REPLY = "replied"
     LINK = "linked"
     COMMENT = "commented"
@@ -215,6 +216,14 @@ VERBS: Mapping[Verb, VerbRow] = MappingProxyType(
             refusal="be filed again",
             timeline="filed this ticket",
             clock=SlaEventKind.ACCEPTED,
+        ),
+        Verb.RECORD: VerbRow(
+            {},
+            frozenset(),
+            refusal="receive fields for agents",
+            timeline="sent fields for agents only",
+            audience=Audience.NOBODY,
+            public=False,
         ),
         Verb.REPLY: VerbRow(
             _ANSWERED,

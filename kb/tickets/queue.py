@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from kb import ids
 from kb.errors import Forbidden, Invalid, NotFound
 from kb.people.person import Person, email_address
+from kb.sla.form_fields import SiteField, check_field
 from kb.text import clean_text
 from kb.tickets.lifecycle import ACTIVE, VERBS, FieldKind, Side, Status
 from kb.tickets.permissions import may_work_the_queue, sees_internal, ticket_not_found
@@ -23,7 +24,7 @@ from kb.tickets.repository.requesters import Requester
 from kb.tickets.ticket import Release, TicketRow
 
 #: What a saved view may hold: arguments of ``AgentQueue.tickets``, as text.
-VIEW_FILTERS = ("status", "level", "product", "words", "since", "until", "assignee")
+VIEW_FILTERS = ("status", "level", "product", "words", "since", "until", "assignee", "field")
 MAX_VIEW_NAME = 60
 _MAX_FILTER_LENGTH = 200
 _MAX_WEEKS = 520
@@ -50,8 +51,10 @@ class Board:
 class AgentQueue:
     """Every method raises Forbidden for customers, and NotFound for a ticket they may not see."""
 
-    def __init__(self, repository: TicketRepository) -> None:
+    def __init__(self, repository: TicketRepository, fields: Mapping[str, SiteField]) -> None:
+        """``fields`` are the site's own, of which the searchable ones can narrow the queue."""
         self._repository = repository
+        self._fields = fields
         self._tools = repository.agent_tools
 
     def tickets(
@@ -65,13 +68,15 @@ class AgentQueue:
         since: dt.datetime | None = None,
         until: dt.datetime | None = None,
         assignee: str = "",
+        field: str = "",
         page: int = 1,
         now: dt.datetime,
     ) -> tuple[int, tuple[TicketRow, ...]]:
         """What to answer next: urgent tickets, due time, arrival; closed tickets newest first.
 
-        ``assignee`` is an agent's address, ``me`` or ``nobody``. Raises Invalid for an unknown
-        status, page or assignee.
+        ``assignee`` is an agent's address, ``me`` or ``nobody``; ``field`` is the key of a
+        searchable field of the site, a colon and its value. Raises Invalid for an unknown status,
+        page, assignee or field.
         """
         _check_staff(viewer)
         assignee_id = None
@@ -80,7 +85,14 @@ class AgentQueue:
         elif assignee:
             assignee_id = (viewer if assignee == "me" else self._agent(assignee, "assignee")).id
         narrowed = TicketFilter(
-            status or ACTIVE_STATUSES, words, level, product, since, until, assignee_id
+            status or ACTIVE_STATUSES,
+            words,
+            level,
+            product,
+            since,
+            until,
+            assignee_id,
+            field=self._field(field) if field else None,
         )
         return self._repository.lists.queue(narrowed, page, now=now)
 
@@ -223,6 +235,21 @@ class AgentQueue:
         sees_internal(person, ownership)
         _check_staff(person)
         return serial
+
+    def _field(self, asked: str) -> tuple[str, str]:
+        key, _, text = asked.partition(":")
+        own = self._fields.get(key.strip())
+        if own is None or not own.searchable:
+            searchable = [field.key for field in self._fields.values() if field.searchable]
+            raise Invalid(
+                f"Tickets cannot be filtered by the field {key!r:.60}. "
+                + (f"Available: {', '.join(searchable)}." if searchable else "There is none."),
+                field="field",
+            )
+        value, wrong = check_field(own, text)
+        if not value:
+            raise Invalid(wrong or f"Enter a value after “{own.key}:”.", field="field")
+        return own.key, value
 
     def _agent(self, address: str, field: str) -> Person:
         person = self._repository.people.by_email(email_address(address) or "")

@@ -86,7 +86,6 @@ when = { environment = ["production"], type = ["incident"] }
         ('[fields.a]\ntitle = "A"\nshown_to = ["bosses"]', 3),
         ('[fields.a]\ntitle = "A"\nkind = "secret"\nsearchable = true', 4),
         ('[fields.a]\ntitle = "A"\nkind = "secret"\nshown_to = ["customers"]', 4),
-        ('[fields.a]\ntitle = "A"\nsearchable = true\nshown_to = ["agents"]', 3),
         ('[fields.a]\ntitle = "A"\nformerly = ["B"]', 3),
         ('[fields.a]\ntitle = "A"\nwhen = { type = ["question"] }', 3),
         ('[fields.a]\ntitle = "A"\nwhen = { b = ["x"] }', 3),

@@ -37,6 +37,7 @@ def show() -> str | BaseResponse:
         since=midnight(filters["since"], "since", days=0),
         until=midnight(filters["until"], "until", days=1),
         assignee=filters["assignee"],
+        field=filters["field"],
         page=page_number(),
         now=now(),
     )
@@ -54,11 +55,25 @@ def show() -> str | BaseResponse:
             for agent in queue.agents(viewer)
             if agent.email != viewer.email
         ],
+        field_choices=_field_choices(filters["field"]),
         views=queue.views(viewer),
         page=page_number(),
         pages=-(-total // PER_PAGE),
         bursts=centre().problems.bursts(viewer, now=now()),
     )
+
+
+def _field_choices(chosen: str) -> list[tuple[str, str]]:
+    """Values of the site's searchable fields that are chosen from a list, and what is chosen now:
+    an address may name any value of any searchable field.
+    """
+    choices = {
+        f"{field.key}:{choice}": f"{field.title}: {choice}"
+        for field in centre().policy.fields.values()
+        if field.searchable
+        for choice in field.choices
+    }
+    return [*({chosen: chosen} | choices if chosen else choices).items()]
 
 
 @blueprint.post("/views")

@@ -151,6 +151,7 @@ def queue() -> Response:
         since=midnight(arguments.get("since", ""), "since", days=0),
         until=midnight(arguments.get("until", ""), "until", days=1),
         assignee=arguments.get("assignee", ""),
+        field=arguments.get("field", "")[:200],
         page=start // TICKETS_PER_PAGE + 1,
         now=now(),
     )

@@ -22,7 +22,7 @@ from kb.tickets.catalogue import Catalogue
 from kb.tickets.changeset import Coupon, NewEvent, NewTicket
 from kb.tickets.decision import Rules
 from kb.tickets.drafts import fingerprint, unknown_severity
-from kb.tickets.lifecycle import Verb
+from kb.tickets.lifecycle import VERBS, Verb
 from kb.tickets.permissions import check_file
 from kb.tickets.repository.repository import TicketRepository
 from kb.tickets.repository.save import coupon_used_up
@@ -243,6 +243,7 @@ class Filing:
             limit=_unverified_limit(customer),
             source=channel,
             field_words=_field_words(draft, policy),
+            recorded=_recorded(draft, policy, event),
             secrets=self._secrets.seal(draft, policy),
         )
 
@@ -290,14 +291,38 @@ def _receipts(
 
 
 def _field_words(draft: Draft, policy: SlaPolicy) -> str:
-    """What agents find a ticket by: its searchable fields, and earlier names of what it has."""
+    """What a ticket is found by: its searchable fields, and earlier names of what it has."""
     severity = policy.severities.get(draft.severity)
     words = list(severity.formerly) if severity else []
     for key, value in draft.fields.items():
         own = policy.fields.get(key)
-        if own is not None and own.searchable:
+        if own is not None and own.searchable and own.on_form:
             words += [own.title, *own.formerly, value]
     return " ".join(words)
+
+
+def _recorded(draft: Draft, policy: SlaPolicy, opened: NewEvent) -> NewEvent | None:
+    """An internal event with the searchable fields that only agents see.
+
+    The full text finds it for agents and for nobody else, as every internal event.
+    """
+    lines = []
+    for key, value in draft.fields.items():
+        own = policy.fields.get(key)
+        if own is not None and own.searchable and not own.on_form:
+            title = " / ".join((own.title, *own.formerly))
+            lines.append(f"{title}: {value}")
+    if not lines:
+        return None
+    return NewEvent(
+        verb=Verb.RECORD,
+        at=opened.at,
+        actor_id=opened.actor_id,
+        actor=opened.actor,
+        by_agent=False,
+        public=VERBS[Verb.RECORD].public,
+        body="\n".join(lines),
+    )
 
 
 def _unverified_limit(customer: Person) -> UsageLimit | None:

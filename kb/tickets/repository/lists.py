@@ -79,6 +79,7 @@ class TicketFilter:
     until: dt.datetime | None = None
     assignee: int | None = None  # a person's id; 0: unassigned
     below: int | None = None  # a serial: for programs that read on from there
+    field: tuple[str, str] | None = None  # the key of a searchable field, and its value
 
 
 class TicketLists:
@@ -173,6 +174,12 @@ class TicketLists:
                 if internal:
                     serials |= _tickets_of_people(connection, narrowed.words)
                 conditions.append(one_of(connection, TICKETS.c.id, serials))
+            if narrowed.field is not None:
+                key, value = narrowed.field
+                conditions.append(TICKETS.c.fields[key].as_string() == value)
+                rare = fulltext.tickets_with_rare_words(connection, value, internal=internal)
+                if rare is not None:  # so that a few rows are read instead of all
+                    conditions.append(one_of(connection, TICKETS.c.id, rare))
 
             # First the serials, a few pages ahead for the pager, and then the rows of this page
             # only: tickets with a word lie all over the file, and each is read once. Nobody counts

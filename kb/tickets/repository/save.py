@@ -127,6 +127,8 @@ def save_ticket(connection: Connection, new: NewTicket, key: IdempotencyKey) -> 
     connection.execute(insert(TICKETS), _ticket_row(new, serial))
     title = indexed_title(new.draft.title, new.field_words)
     event_id = _save_event(connection, serial, new.event, title=title)
+    if new.recorded is not None:
+        _save_event(connection, serial, new.recorded)
     for position, document in enumerate(new.draft.consulted):
         row = {
             "ticket_id": serial,

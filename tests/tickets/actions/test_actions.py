@@ -10,7 +10,7 @@ from kb.tickets.actions import COMMANDS
 from kb.tickets.lifecycle import VERBS, Message, Verb
 
 #: Filing and what touches two tickets: not one command on one ticket.
-OTHERS = {Verb.OPEN, Verb.MERGE, Verb.ABSORB, Verb.SPLIT, Verb.UNDO, Verb.SEPARATE}
+OTHERS = {Verb.OPEN, Verb.RECORD, Verb.MERGE, Verb.ABSORB, Verb.SPLIT, Verb.UNDO, Verb.SEPARATE}
 
 
 def test_every_verb_on_one_ticket_has_its_function() -> None:

@@ -46,6 +46,8 @@ when = { type = ["incident"] }
 [fields.trace]
 title = "Trace of the program"
 shown_to = ["agents"]
+searchable = true
+formerly = ["Stackdump"]
 
 [fields.password]
 title = "Temporary password"
@@ -224,6 +226,43 @@ def test_agents_find_tickets_by_their_fields_and_earlier_names(site: Portal) -> 
     for words in ("Production", "Staging"):
         assert number in bob.page(f"/desk?words={words}")
     assert number not in bob.page("/desk?words=Test")
+
+
+def test_only_agents_find_tickets_by_fields_that_only_agents_see(site: Portal) -> None:
+    alice, bob = site.browser("alice"), site.browser("bob")
+    values = {"environment": "Test", "trace": "overflow 0x2f7a"}
+    sent = alice.client.post(
+        "/api/v1/tickets",
+        json=ticket(fields=values, email="alice@example.com"),
+        headers={"X-CSRF-Token": alice.token},
+    )
+    number = sent.get_json()["number"]
+    for words in ("overflow", "0x2f7a", "Trace", "Stackdump"):
+        assert number in bob.page(f"/desk?words={words}")
+        assert number not in alice.page(f"/tickets?words={words}&status=all")
+    shown = alice.page(f"/tickets/{number}")
+    listed = alice.get(f"/api/v1/tickets/{number}").get_json()
+    assert "0x2f7a" not in shown + str(listed)
+    assert number in alice.page("/tickets?words=Test&status=all")
+    for stranger in (site.browser("charlie"), site.browser()):
+        assert "overflow" not in stranger.get(f"/tickets/{number}").text
+
+
+def test_the_queue_is_filtered_by_the_value_of_a_searchable_field(site: Portal) -> None:
+    alice, bob = site.browser("alice"), site.browser("bob")
+    first = number_of(alice.post("/tickets", incident(title="Production has stopped")))
+    form = incident(environment="Test", title="In Production", key="another")
+    other = number_of(alice.post("/tickets", form))
+    page = bob.page("/desk?field=environment:production")
+    assert f'data-ticket="{first}"' in page
+    assert f'data-ticket="{other}"' not in page
+    answer = bob.get("/api/v1/queue?field=environment:Test").get_json()
+    assert [row["number"] for row in answer["tickets"]] == [other]
+    for wrong in ("site-url:x", "password:x", "nothing:x", "environment:Moon", "environment"):
+        assert bob.get(f"/api/v1/queue?field={wrong}").status_code == 422
+    assert alice.get("/api/v1/queue?field=environment:Test").status_code == 403
+    bob.post("/desk/views", {"name": "Live", "field": "environment:Production"})
+    assert "field=environment%3AProduction" in bob.page("/desk")
 
 
 def test_erasing_a_person_leaves_nothing_of_the_fields(site: Portal) -> None:

@@ -146,6 +146,18 @@ def matching_tickets(connection: Connection, line: str, *, internal: bool) -> fr
     return (serials or frozenset()) | together
 
 
+def tickets_with_rare_words(
+    connection: Connection, line: str, *, internal: bool
+) -> frozenset[int] | None:
+    """Serials of all tickets that may contain ``line``; None when they are too many to name."""
+    index = _index_of(connection)
+    matches = [index.phrase(terms) for word in line[:200].split()[:10] if (terms := _terms(word))]
+    for match in matches:
+        if index.occurrences(connection, match, MAX_OCCURRENCES) < MAX_OCCURRENCES:
+            return index.tickets(connection, match, MAX_OCCURRENCES, internal=internal)
+    return None
+
+
 def similar_tickets(
     connection: Connection, title: str, serial: int, limit: int, status: Sequence[Status]
 ) -> list[int]:

@@ -8,15 +8,15 @@ import os
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
+from typing import Any
 
 import click
 
 from kb.centre import HelpCentre
 from kb.cli_options import data_option, json_option
-from kb.errors import Misconfigured, TooLarge, Unavailable
-from kb.mail.envelope import Became, Envelope, MailOutcome
+from kb.errors import KbError, Misconfigured, TooLarge
+from kb.mail.envelope import Envelope, MailOutcome
 from kb.mail.inbox import Inbox
 from kb.mail.listeners.imap import ImapMailbox
 from kb.mail.listeners.lmtp import MailListener
@@ -29,6 +29,7 @@ from kb.timezones import utc_now
 
 _MEGABYTE = 1024 * 1024
 _POLL_SECONDS = 30.0
+_LONGEST_PAUSE = 600.0
 
 
 @click.group()
@@ -36,7 +37,21 @@ def mail() -> None:
     """Receive e-mails, and list those that wait for an agent."""
 
 
-@mail.command("receive")
+class _PipeCommand(click.Command):
+    """A command of a mail server, which returns the mail to its sender for most exit codes.
+
+    A mistyped option must not do that: it is for the operator to mend.
+    """
+
+    def make_context(self, *arguments: Any, **options: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **options)
+        except click.UsageError as error:
+            error.show()
+            raise click.exceptions.Exit(os.EX_TEMPFAIL) from None
+
+
+@mail.command("receive", cls=_PipeCommand)
 @click.option("--mailbox", metavar="ADDRESS", help="The address that the e-mail was sent to.")
 @click.option("--sender", metavar="ADDRESS", help="The return path; empty for the null sender.")
 @data_option
@@ -47,28 +62,16 @@ def receive_mail(
     """Read one e-mail that a mail server pipes to standard input.
 
     The exit code is 0 when the e-mail is safely stored, and 75 when it is not: then the mail server
-    keeps it and tries again.
+    keeps it and tries again. It is 65 for an e-mail that is too large.
     """
     os.umask(0o077)
     try:
-        settings = load_settings(data=data)
-        raw = sys.stdin.buffer.read(settings.mail_megabytes * _MEGABYTE + 1)
-        if len(raw) > settings.mail_megabytes * _MEGABYTE:
-            raise TooLarge(
-                f"The e-mail is larger than {settings.mail_megabytes} MB, and was not accepted."
-            )
-        envelope = Envelope(sender, (mailbox,) if mailbox else (), "pipe")
-        centre = HelpCentre.open(settings)
-        with contextlib.closing(centre):
-            outcome = _received(centre, raw, envelope)
-    except (Unavailable, Misconfigured) as error:
-        click.echo(f"kb: {error.sentence}", err=True)
-        raise click.exceptions.Exit(os.EX_TEMPFAIL) from None
+        outcome = _received(data, Envelope(sender, (mailbox,) if mailbox else (), "pipe"))
     except TooLarge as error:
         click.echo(f"kb: {error.sentence}", err=True)
         raise click.exceptions.Exit(os.EX_DATAERR) from None
-    except OSError as error:
-        click.echo(f"kb: The e-mail could not be stored: {error.strerror}.", err=True)
+    except Exception as error:  # with any other exit code, the sender would get it back
+        click.echo(f"kb: The e-mail could not be stored. {_reason(error)}", err=True)
         raise click.exceptions.Exit(os.EX_TEMPFAIL) from None
     if as_json:
         click.echo(json.dumps(outcome.as_json(), ensure_ascii=False))
@@ -76,14 +79,22 @@ def receive_mail(
         click.echo(f"{outcome.outcome}  {outcome.ticket}  {outcome.level}  {outcome.why}")
 
 
-def _received(centre: HelpCentre, raw: bytes, envelope: Envelope) -> MailOutcome:
-    name = centre.inbox.keep(raw, envelope)
-    try:
-        return centre.inbox.process(name, now=utc_now())
-    except Unavailable as error:  # the worker reads it later
-        return MailOutcome(
-            Became.QUARANTINED, f"It is stored and will be read later. {error.sentence}"
+def _received(data: str | None, envelope: Envelope) -> MailOutcome:
+    settings = load_settings(data=data)
+    raw = sys.stdin.buffer.read(settings.mail_megabytes * _MEGABYTE + 1)
+    if len(raw) > settings.mail_megabytes * _MEGABYTE:
+        raise TooLarge(
+            f"The e-mail is larger than {settings.mail_megabytes} MB, and was not accepted."
         )
+    centre = HelpCentre.open(settings)
+    with contextlib.closing(centre):
+        return centre.inbox.receive(raw, envelope, now=utc_now())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, KbError):
+        return error.sentence
+    return f"{type(error).__name__}: {error}"
 
 
 class _Renewing:
@@ -153,19 +164,34 @@ def poll_mail(once: bool, data: str | None) -> None:
         reception = Reception(_Renewing(centre), utc_now)
         reception.start()
         stopped = _stop_signal()
+        failures = 0
         try:
             while True:
-                count = _fetch(settings, reception, wait=not once)
+                try:
+                    count = _fetch(settings, reception, wait=not once)
+                    failures = 0
+                except Exception as error:  # what was not fetched is left where it is
+                    if once:
+                        raise
+                    count, failures = 0, failures + 1
+                    click.echo(f"kb: No e-mail was fetched. {_reason(error)}", err=True)
                 if count:
                     click.echo(f"Fetched {count} e-mails.")
-                if once or stopped.wait(0 if settings.imap_host else _POLL_SECONDS):
+                if once or stopped.wait(_pause(settings, failures)):
                     return
         finally:
             reception.stop()
 
 
+def _pause(settings: Settings, failures: int) -> float:
+    """Seconds until the next look, longer the more often it has failed. IMAP waits by itself."""
+    if failures:
+        return min(_POLL_SECONDS * 2.0 ** (failures - 1), _LONGEST_PAUSE)
+    return 0.0 if settings.imap_host else _POLL_SECONDS
+
+
 def _fetch(settings: Settings, reception: Reception, *, wait: bool) -> int:
-    """How many mails were fetched. A server that cannot be reached is tried again later."""
+    """How many mails were fetched. Raises Unavailable."""
     most_bytes, count = settings.mail_megabytes * _MEGABYTE, 0
     if settings.maildir:
         count += Maildir(Path(settings.maildir), reception, most_bytes=most_bytes).fetch()
@@ -179,13 +205,7 @@ def _fetch(settings: Settings, reception: Reception, *, wait: bool) -> int:
             settings.imap_folder,
             most_bytes,
         )
-        if not wait:
-            return count + mailbox.fetch(reception)
-        try:
-            count += mailbox.follow(reception, _POLL_SECONDS)
-        except Unavailable as error:
-            click.echo(f"kb: {error.sentence}", err=True)
-            time.sleep(_POLL_SECONDS)
+        count += mailbox.follow(reception, _POLL_SECONDS) if wait else mailbox.fetch(reception)
     return count
 
 

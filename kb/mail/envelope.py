@@ -17,13 +17,14 @@ class Envelope:
 
 
 class Became(StrEnum):
-    """What a mail becomes. The values are stored."""
+    """What a mail becomes. The values are stored, but for the last two."""
 
     TICKET = "ticket"
     COMMENT = "comment"  # also a reply or a note of an agent
     QUARANTINED = "quarantined"  # an agent decides
     IGNORED = "ignored"  # kept, and nothing more: automatic mail
     DUPLICATE = "duplicate"  # it had its effect before
+    WAITING = "waiting"  # it is read again later
 
 
 @dataclass(frozen=True, slots=True)

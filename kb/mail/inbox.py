@@ -8,7 +8,6 @@ outbox. Tickets and messages take the same path as those of the portal.
 
 from __future__ import annotations
 
-import contextlib
 import datetime as dt
 import hashlib
 import logging
@@ -16,7 +15,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from kb import ids
-from kb.errors import Conflict, Invalid, KbError, NotFound, Unavailable
+from kb.errors import Conflict, Invalid, KbError, Misconfigured, Unavailable
 from kb.mail.draft import MailBody, mail_text, ticket_draft
 from kb.mail.envelope import Became, Envelope, MailOutcome
 from kb.mail.parsing.guarded import read_message
@@ -27,6 +26,7 @@ from kb.mail.rules.automatic import Automatic, automatic_kind, failed_deliveries
 from kb.mail.rules.decision import NOTE_COMMAND, Arrival, Plan, decide_mail
 from kb.mail.rules.evidence import Evidence, Verdict, judge_sender
 from kb.mail.rules.loops import Recent
+from kb.mail.rules.retries import MOST_TRIES
 from kb.mail.rules.threading import Part, Thread, Writer, candidates
 from kb.mail.spool import Spool
 from kb.mail.ticket_mails import MAILBOX_FACT, PROVEN_FACT
@@ -47,6 +47,9 @@ LOG = logging.getLogger(__name__)
 #: How tickets that came by mail were filed.
 MAIL_CHANNEL = "mail"
 _LONGEST_SUBJECT = 300
+#: Causes that say nothing about the mail: it is read again for as long as they last.
+_NOT_OF_THE_MAIL = (Unavailable, Misconfigured, OSError, MemoryError)
+_MOST_FAILURES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,34 +102,66 @@ class Inbox:
         return self.spool.put(raw, envelope)
 
     def receive(self, raw: bytes, envelope: Envelope, *, now: dt.datetime) -> MailOutcome:
-        """Keeps a mail, and does what it asks for.
-
-        Raises Unavailable when it could not be kept. One that was kept while the database is
-        unavailable is quarantined by nobody: it is read again by ``read_waiting``.
-        """
+        """Keeps a mail, and does what it asks for. Raises Unavailable when it could not be kept."""
         return self.process(self.keep(raw, envelope), now=now)
 
+    def process(self, name: str, *, now: dt.datetime) -> MailOutcome:
+        """What becomes of a mail that was kept; WAITING, if it has to be read again later."""
+        with self.spool.claim(name, wait=True) as waits:
+            if waits:
+                return self._try(name, now)
+            return self._process(name, *self.spool.get(name), now)
+
+    def read(self, name: str, *, now: dt.datetime) -> MailOutcome | None:
+        """As ``process``; None if the mail is not due, or somebody else has read it or does so."""
+        if not self.spool.tries(name).due(now):
+            return None
+        with self.spool.claim(name) as waits:
+            return self._try(name, now) if waits else None
+
     def read_waiting(self, *, now: dt.datetime) -> int:
-        """Reads the mails that were kept and had no effect yet; how many. Raises Unavailable."""
-        count = 0
+        """Reads the mails that have had no effect yet and are due; how many had one."""
+        count = failures = 0
         for name in self.spool.waiting():
-            with contextlib.suppress(NotFound):  # another process was faster
-                self.process(name, now=now)
+            outcome = self.read(name, now=now)
+            if outcome is None:
+                continue
+            if outcome.outcome is not Became.WAITING:
                 count += 1
+                continue
+            failures += 1
+            if failures == _MOST_FAILURES:  # what fails them all takes its time for each
+                break
         return count
 
-    def process(self, name: str, *, now: dt.datetime) -> MailOutcome:
-        """Raises Unavailable, and then the mail is still to be read."""
-        raw, envelope = self.spool.get(name)
+    def _try(self, name: str, now: dt.datetime) -> MailOutcome:
+        tries = self.spool.tries(name)
+        this_try = tries.begun(now)
+        self.spool.save_tries(name, this_try)
         try:
-            outcome = self._process(name, raw, envelope, now)
-        except Unavailable:
-            raise
+            raw, envelope = self.spool.get(name)
+            if tries.exhausted:  # the last one has ended the process
+                outcome = self._give_up(name, raw, envelope, now)
+            else:
+                outcome = self._process(name, raw, envelope, now)
+            self.spool.keep(name)
+        except _NOT_OF_THE_MAIL as error:
+            self.spool.save_tries(name, tries.put_off(now))
+            why = error.sentence if isinstance(error, KbError) else str(error)
+            LOG.warning("The e-mail %s waits to be read: %s", name, why)
+            return MailOutcome(Became.WAITING, f"It is stored and will be read later. {why}")
         except Exception:
-            LOG.exception("The e-mail %s could not be understood.", name)
-            outcome = self._set_aside(name, raw, envelope, "It could not be understood.", now)
-        self.spool.keep(name)
+            LOG.exception("The e-mail %s: try %d of %d.", name, this_try.count, MOST_TRIES)
+            if this_try.exhausted and not tries.exhausted:
+                return self._try(name, now)
+            return MailOutcome(Became.WAITING, "It is stored and will be read later.")
         return outcome
+
+    def _give_up(self, name: str, raw: bytes, envelope: Envelope, now: dt.datetime) -> MailOutcome:
+        if name in self.mails.files():  # its effect was saved before the process ended
+            return MailOutcome(Became.DUPLICATE, "It arrived before.")
+        why = f"It could not be processed in {MOST_TRIES} tries. The log says why."
+        return self._set_aside(name, raw, envelope, why, now)
 
     def _process(self, name: str, raw: bytes, envelope: Envelope, now: dt.datetime) -> MailOutcome:
         try:
@@ -328,7 +363,7 @@ class Inbox:
                 number = self._file(plan, arrival, writer, mailbox, row, now)
             elif plan.became is Became.COMMENT and writer is not None and plan.verb is not None:
                 plan = self._say(plan, plan.verb, writer, text, row, now)
-        except Unavailable:
+        except (Unavailable, Misconfigured):
             raise
         except KbError as error:
             plan = replace(plan, became=Became.QUARANTINED, why=f"{plan.why} {error.sentence}")

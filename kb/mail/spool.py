@@ -3,12 +3,15 @@ kept.
 
 A mail is written to ``new`` and synced; once its effect is saved it moves to ``kept``. What a crash
 left in ``new`` is read again. A file is named by the hash of its bytes and recipients, so that the
-same delivery is the same file. Its first line is the envelope in JSON, the rest is the mail.
+same delivery is the same file. Its first line is the envelope in JSON, the rest is the mail. Beside
+a mail that could not be read yet is a file that counts its tries (``kb.mail.rules.retries``).
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
+import fcntl
 import hashlib
 import json
 import os
@@ -19,6 +22,9 @@ from pathlib import Path
 from kb.disk import sync
 from kb.errors import NotFound, Unavailable
 from kb.mail.envelope import Envelope
+from kb.mail.rules.retries import Tries
+
+_TRIES = ".tries"
 
 
 class Spool:
@@ -75,6 +81,39 @@ class Spool:
             return raw, Envelope(values["sender"], tuple(values["recipients"]), values["way"])
         raise NotFound("The original of this e-mail has been deleted.")
 
+    @contextlib.contextmanager
+    def claim(self, name: str, *, wait: bool = False) -> Iterator[bool]:
+        """Whether the mail still has no effect, and nobody else reads it within the block.
+
+        Without ``wait``, this is False also while another thread or process reads it.
+        """
+        path = self._path(self._new, name)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            yield False
+            return
+        try:
+            is_locked = _lock(descriptor, wait=wait)
+            yield is_locked and path.is_file()
+        finally:
+            os.close(descriptor)
+
+    def tries(self, name: str) -> Tries:
+        """What was tried with a mail that waits; nothing, where that cannot be read."""
+        try:
+            values = json.loads(self._tries_path(name).read_bytes())
+            after = values["after"]
+            return Tries(int(values["count"]), dt.datetime.fromisoformat(after) if after else None)
+        except (OSError, ValueError, KeyError, TypeError):
+            return Tries()
+
+    def save_tries(self, name: str, tries: Tries) -> None:
+        """It is saved as well as it can be: a full disk must not keep a mail from being read."""
+        values = {"count": tries.count, "after": tries.after.isoformat() if tries.after else None}
+        with contextlib.suppress(OSError):
+            self._tries_path(name).write_text(json.dumps(values), "ascii")
+
     def has(self, name: str) -> bool:
         """Whether the mail is still there."""
         return any(self._path(folder, name).is_file() for folder in (self._kept, self._new))
@@ -88,18 +127,29 @@ class Spool:
         except FileNotFoundError:
             if not kept.is_file():
                 raise
+        self._tries_path(name).unlink(missing_ok=True)
 
-    def waiting(self) -> Iterator[str]:
+    def waiting(self) -> list[str]:
         """The mails without an effect, in the order in which they arrived."""
         paths = [path for path in self._new.glob("*/*") if not path.name.startswith(".")]
-        for path in sorted(paths, key=_arrived_at):
-            yield path.name
+        return [path.name for path in sorted(paths, key=_arrived_at)]
+
+    def delayed(self) -> int:
+        """The number of mails that were tried, and are to be tried again."""
+        return sum(1 for _ in self._new.glob(f"*/.*{_TRIES}"))
 
     def sweep(self, referenced: Callable[[], frozenset[str]], *, before: dt.datetime) -> int:
-        """Deletes kept mails from ``before`` that ``referenced`` does not name; how many."""
+        """Deletes kept mails from ``before`` that ``referenced`` does not name, and what a crash
+        left half written; how many.
+        """
         paths = [path for path in self._kept.glob("*/*") if _arrived_at(path) < before.timestamp()]
         names = referenced() if paths else frozenset()
         orphans = [path for path in paths if path.name not in names]
+        orphans += [
+            path
+            for path in self._new.glob("*/.*")
+            if path.suffix != _TRIES and _arrived_at(path) < before.timestamp()
+        ]
         for path in orphans:
             path.unlink(missing_ok=True)
         return len(orphans)
@@ -112,10 +162,21 @@ class Spool:
     def _path(folder: Path, name: str) -> Path:
         return folder / name[:2] / name
 
+    def _tries_path(self, name: str) -> Path:
+        return self._new / name[:2] / f".{name}{_TRIES}"
+
 
 def _name(raw: bytes, envelope: Envelope) -> str:
     recipients = json.dumps(sorted(envelope.recipients)).encode()
     return hashlib.blake2b(recipients + b"\0" + raw, digest_size=20).hexdigest()
+
+
+def _lock(descriptor: int, *, wait: bool) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _arrived_at(path: Path) -> float:

@@ -27,6 +27,7 @@ from kb.database import (
     open_database,
 )
 from kb.errors import KbError
+from kb.mail.spool import Spool
 from kb.notifications.outbox import LATE_AFTER, Outbox
 from kb.operations import heartbeats
 from kb.operations.backup_schedule import backups_in
@@ -83,6 +84,7 @@ class Examination:
     worker_ended: dt.datetime | None = None
     oldest_message: dt.datetime | None = None
     failed_messages: int = 0
+    delayed_mails: int = 0  # received, and to be tried again
     free_bytes: int | None = None
     free_share: float | None = None
     newest_backup: dt.datetime | None = None
@@ -124,6 +126,7 @@ def examine(settings: Settings, now: dt.datetime) -> Examination:
         values |= {"free_bytes": usage.free, "free_share": usage.free / usage.total}
     with part("files"):
         values["open_paths"] = tuple(_open_paths(settings.data))
+        values["delayed_mails"] = Spool(settings.data / "mail").delayed()
     if settings.backup_folder:
         with part("backup"):
             taken = backups_in(Path(settings.backup_folder))
@@ -145,6 +148,7 @@ def diagnose(facts: Examination, *, production: bool) -> tuple[Problem, ...]:
         *_index(facts),
         *_worker(facts),
         *_outbox(facts),
+        *_mail_in(facts),
         *_disk(facts),
         *_backups(facts),
         *_retention(facts),
@@ -260,6 +264,16 @@ def _outbox(facts: Examination) -> Iterator[Problem]:
             Impact.AT_RISK,
             f"{facts.failed_messages} messages could not be delivered.",
             "See `kb worker --failures`.",
+        )
+
+
+def _mail_in(facts: Examination) -> Iterator[Problem]:
+    if facts.delayed_mails:
+        yield Problem(
+            "mail-in",
+            Impact.AT_RISK,
+            f"Received e-mails that could not be processed yet: {facts.delayed_mails}.",
+            "They are tried again. See the log of `kb worker` and `kb mail` for the reason.",
         )
 
 

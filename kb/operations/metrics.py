@@ -16,6 +16,7 @@ from typing import Any
 
 from kb.database import Database
 from kb.errors import KbError
+from kb.mail.spool import Spool
 from kb.notifications.outbox import Outbox
 from kb.operations import heartbeats
 from kb.search.generations.generation import Generations
@@ -88,6 +89,7 @@ class StateCollector:
         )
         for part, gauges in (
             ("outbox", self._outbox),
+            ("mail", self._mail_in),
             ("worker", self._worker),
             ("index", self._index),
             ("disk", self._disk),
@@ -112,6 +114,10 @@ class StateCollector:
         yield "outbox_waiting", "Messages that wait to be sent.", outbox.pending()
         yield "outbox_oldest_seconds", "How long the oldest message is due; 0: none is.", age
         yield "outbox_failed", "Messages that were given up.", outbox.failed()
+
+    def _mail_in(self) -> Iterator[tuple[str, str, float]]:
+        delayed = Spool(self._data / "mail").delayed()
+        yield "mails_delayed", "Received e-mails that are to be tried again.", delayed
 
     def _worker(self) -> Iterator[tuple[str, str, float]]:
         beat = heartbeats.last_beat(self._database, heartbeats.WORKER)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from email.message import EmailMessage
 
@@ -29,8 +29,13 @@ def mailbox(**values: object) -> Mailbox:
 
 
 def inbox(
-    world: World, *boxes: Mailbox, authority: str = AUTHORITY, sealers: tuple[str, ...] = ()
+    world: World,
+    *boxes: Mailbox,
+    authority: str = AUTHORITY,
+    sealers: tuple[str, ...] = (),
+    signed_by: Callable[[bytes], Collection[str]] | None = None,
 ) -> Inbox:
+    """``signed_by`` is asked if there is no ``authority``."""
     mailboxes = {box.address: box for box in boxes or (mailbox(),)}
     return Inbox(
         Spool(world.data / "mail"),
@@ -46,7 +51,7 @@ def inbox(
             DOMAIN,
             frozenset({f"noreply@{DOMAIN}", *mailboxes}),
         ),
-        believed=Believed(authority, sealers),
+        believed=Believed(authority, sealers, signed_by),
     )
 
 

@@ -66,3 +66,25 @@ def test_the_quarantine_is_listed_and_its_exit_code_says_so(content: Path) -> No
     (mail_,) = json.loads(listed.stdout)
     assert mail_["subject"] == "Nobody"
     assert run("quarantine").exit_code == 1
+
+
+def test_no_fault_of_ours_returns_a_mail_to_its_sender(
+    content: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("receive", "--no-such-option", raw=mail()).exit_code == os.EX_TEMPFAIL
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "tickets.db").write_bytes(b"no database" * 1_000)
+    assert run("receive", raw=mail()).exit_code == os.EX_TEMPFAIL
+    monkeypatch.setenv("KB_MAIL_MEGABYTES", "many")
+    assert run("receive", raw=mail()).exit_code == os.EX_TEMPFAIL
+
+
+def test_a_stored_mail_that_cannot_be_read_yet_is_safe(content: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "attachments").write_text("in the way")
+    raw = mail(files={"log.txt": b"It failed."})
+    result = run("receive", "--json", raw=raw)
+    assert (result.exit_code, json.loads(result.stdout)["outcome"]) == (0, "waiting")
+    (tmp_path / "data" / "attachments").unlink()
+    again = run("receive", "--json", raw=raw)
+    assert json.loads(again.stdout)["outcome"] == "ticket"

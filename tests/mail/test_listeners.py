@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import smtplib
 import threading
 from dataclasses import replace
@@ -157,3 +158,55 @@ def test_a_wrong_password_of_imap_says_so(imap_server: ImapServer, reception: Re
     pytest.importorskip("imap_tools", reason="needs the extra mail")
     with pytest.raises(Unavailable, match="password"):
         replace(imap_server.mailbox(), password="wrong").fetch(reception)
+
+
+def _no_inbox() -> Inbox:
+    raise ZeroDivisionError
+
+
+def test_an_unexpected_error_leaves_the_mail_to_the_mail_server() -> None:
+    listener = MailListener(
+        Reception(_no_inbox, lambda: FRIDAY), "lmtp", "127.0.0.1", 0, most_bytes=_MEGABYTE
+    )
+    listener.start()
+    with smtplib.LMTP("127.0.0.1", listener.port) as server:
+        server.ehlo()
+        server.mail("alice@example.com")
+        for address in (SUPPORT, "sales@vendor.example"):
+            server.rcpt(address)
+        assert server.data(mail())[0] == 451
+        assert server.getreply()[0] == 451
+        assert server.noop()[0] == 250
+    listener.stop()
+
+
+def test_reading_goes_on_after_an_unexpected_error(box: Inbox) -> None:
+    failures = iter(range(2))  # the first look at what was left over, and the first mail
+
+    def clock() -> dt.datetime:
+        assert next(failures, None) is None
+        return FRIDAY
+
+    reception = Reception(lambda: box, clock)
+    reception.start()
+    reception.take(mail(), Envelope())
+    reception.take(mail("Another"), Envelope())
+    reception.stop()
+    assert len(box.spool.waiting()) == 1
+    assert box.read_waiting(now=FRIDAY) == 1
+
+
+def test_a_mail_that_cannot_be_stored_stays_in_the_maildir(
+    tmp_path: Path, world: World, reception: Reception
+) -> None:
+    folder = tmp_path / "Maildir"
+    for name in ("new", "cur", "tmp"):
+        (folder / name).mkdir(parents=True)
+    (folder / "new" / "1.a").write_bytes(mail())
+    (world.data / "mail").write_text("in the way")
+    maildir = Maildir(folder, reception, most_bytes=_MEGABYTE)
+    with pytest.raises(Unavailable):
+        maildir.fetch()
+    assert (folder / "new" / "1.a").exists()
+    (world.data / "mail").unlink()
+    assert maildir.fetch() == 1

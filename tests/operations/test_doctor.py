@@ -68,6 +68,7 @@ def test_a_sound_installation_has_no_problem(tmp_path: Path) -> None:
         ("worker-ended", {"worker_ended": NOW - dt.timedelta(hours=23)}),
         ("outbox", {"oldest_message": NOW - dt.timedelta(minutes=16)}),
         ("undelivered", {"failed_messages": 1}),
+        ("mail-in", {"delayed_mails": 1}),
         ("disk", {"free_bytes": 10**6}),
         ("disk", {"free_share": 0.01}),
         ("migration", {"needs_migration": True}),

@@ -46,6 +46,7 @@ def test_messages_the_worker_the_disk_and_the_database_are_gauged(world: World) 
     found = values(world, FRIDAY + dt.timedelta(minutes=20))
     assert found["askfirst_outbox_waitingmail"] == 2
     assert found["askfirst_outbox_failedmail"] == 0
+    assert found["askfirst_mails_delayed"] == 0
     assert found["askfirst_outbox_oldest_seconds"] == 1200
     assert found["askfirst_worker_heartbeat_age_seconds"] == 1200
     assert found["askfirst_disk_free_bytes"] > 0

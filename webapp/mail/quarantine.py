@@ -20,9 +20,11 @@ def listing() -> str:
         raise Invalid("There is no such e-mail. Use the links on the page.", field="before")
     before = int(text) if text else None
     ignored = bool(request.args.get("ignored"))
-    mails = centre().inbox.mails
+    inbox = centre().inbox
+    mails = inbox.mails
     page = mails.ignored(before=before) if ignored else mails.quarantine(before=before)
-    return render_template("mail/quarantine.html", mails=page, ignored=ignored, before=before)
+    delayed = 0 if ignored else inbox.spool.delayed()
+    return render_template("mail/quarantine.html", mails=page, ignored=ignored, delayed=delayed)
 
 
 @blueprint.get("/<int:mail_id>")

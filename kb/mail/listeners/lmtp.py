@@ -7,6 +7,7 @@ thinks of its sender. There is no sign-in: listen on the loopback or in a privat
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import threading
 from typing import Any
@@ -19,6 +20,7 @@ from kb.errors import KbError
 from kb.mail.envelope import Envelope
 from kb.mail.listeners.reception import Reception
 
+LOG = logging.getLogger(__name__)
 _OK = "250 2.0.0 The e-mail is stored"
 _LATER = "451 4.3.0 The e-mail could not be stored; try again later"
 _LONGEST_LINE = 1024 * 1024  # bytes; RFC 5321 allows 1,000, and real mails have more
@@ -85,7 +87,9 @@ class _Handler:
         try:
             await asyncio.to_thread(self._reception.take, envelope.content, taken)
             answer = _OK
-        except KbError:
+        except Exception as error:
+            sentence = error.sentence if isinstance(error, KbError) else repr(error)
+            LOG.warning("An e-mail was left to the mail server: %s", sentence)
             answer = _LATER
         if self._protocol == "lmtp":  # one answer for each recipient
             return "\r\n".join([answer] * len(recipients))

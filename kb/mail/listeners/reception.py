@@ -1,7 +1,8 @@
 """The reception: takes mails from a listener at once, and reads them one after the other.
 
 A listener is told that a mail is safe when it is on the disk. It is read in a thread of its own, in
-the order of arrival; what a crash or a busy database left unread is read later.
+the order of arrival; what a crash or a busy database left unread is read later. That thread never
+ends by an error: a listener would go on to take mails that nobody reads.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import queue
 import threading
 from collections.abc import Callable
 
-from kb.errors import NotFound, Unavailable
 from kb.mail.envelope import Envelope
 from kb.mail.inbox import Inbox
 
@@ -52,17 +52,15 @@ class Reception:
             if name is None:
                 return
             try:
-                self._inbox().process(name, now=self._clock())
-            except NotFound:
-                LOG.debug("%s was already read.", name)
-            except Unavailable as error:
-                LOG.warning("An e-mail is waiting to be read: %s", error.sentence)
+                self._inbox().read(name, now=self._clock())
+            except Exception:  # the next mail may fare better, and this one waits
+                LOG.exception("The e-mail %s could not be read.", name)
 
     def _read_waiting(self) -> None:
         try:
             count = self._inbox().read_waiting(now=self._clock())
-        except Unavailable as error:
-            LOG.warning("E-mails are waiting to be read: %s", error.sentence)
+        except Exception:
+            LOG.exception("E-mails are waiting to be read.")
             return
         if count:
             LOG.info("Read %d e-mails that were left over.", count)
